@@ -1,0 +1,27 @@
+GO_TEST_TIMEOUT ?= 14m
+
+.DEFAULT_GOAL := help
+.PHONY: help run build test lint clean need-go
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 8
+
+run: build ## build the gateway and start it with the Caddyfile of this folder
+	@exec bin/gatehouse run --config Caddyfile
+
+build: need-go ## build bin/gatehouse
+	@go build -o bin/gatehouse ./cmd/gatehouse
+
+test: need-go ## run every test; as root, install what they need (Debian)
+	@tools/test-deps.sh
+	@go -C tools test ./...
+	@go test -timeout $(GO_TEST_TIMEOUT) ./...
+
+lint: need-go ## gofmt, vet, staticcheck, errorlint, tidiness, house rules
+	@tools/lint.sh
+
+clean: ## remove what make built; accounts in .gatehouse stay
+	@rm -rf bin
+
+need-go:
+	@tools/need-go.sh

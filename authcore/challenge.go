@@ -1,0 +1,36 @@
+package authcore
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/authcore/secret"
+)
+
+// Purpose is what a challenge proves or allows. A code of one purpose is worth nothing for another.
+type Purpose string
+
+// The purposes.
+const (
+	PurposeVerifyEmail   Purpose = "verify_email"
+	PurposeResetPassword Purpose = "reset_password"
+)
+
+// Challenge is every code and link: one live challenge and one budget of attempts per purpose and subject.
+type Challenge struct {
+	ID      uuid.UUID
+	Purpose Purpose
+	// Subject is whom it concerns, in the terms of the purpose: an address that is to be proven, or an account.
+	Subject     string
+	AccountID   uuid.UUID     // zero where no account exists (yet)
+	CodeDigest  secret.Digest // keyed: a database dump holds no usable code
+	TokenDigest secret.Digest
+	// AttemptsLeft is the budget for a new challenge; the attempts already spent on this purpose and subject since
+	// AttemptsSince+budget window are carried over by the store, so a resend does not refill it.
+	AttemptsLeft int
+	// AttemptsResetAt is when the budget is full again.
+	AttemptsResetAt time.Time
+	CreatedAt       time.Time
+	ExpiresAt       time.Time
+}

@@ -1,0 +1,30 @@
+package challenge
+
+import (
+	"fmt"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+)
+
+// purpose is what differs between the kinds of challenge.
+type purpose struct {
+	Path string            // of the page that a link opens, below the portal
+	Mail authcore.MailKind // that carries code and link
+	AMR  []string          // what having proven it alone is worth for a session (RFC 8176); nil: it opens none
+}
+
+var purposes = map[authcore.Purpose]purpose{
+	authcore.PurposeVerifyEmail:   {Path: "/verify", Mail: authcore.MailVerify, AMR: []string{"otp"}},
+	authcore.PurposeResetPassword: {Path: "/reset", Mail: authcore.MailReset}, // no session: a second factor must not be skipped
+}
+
+func lookup(p authcore.Purpose) (purpose, error) {
+	row, ok := purposes[p]
+	if !ok {
+		return purpose{}, fmt.Errorf("challenge purpose %q is unknown", p)
+	}
+	return row, nil
+}
+
+// AMR returns the authentication methods that a proven challenge of the purpose alone stands for.
+func AMR(p authcore.Purpose) []string { return append([]string(nil), purposes[p].AMR...) }

@@ -1,0 +1,113 @@
+package authcore
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Code is the stable, machine-readable name of a failure: the `code` of a problem body (contract §4).
+type Code string
+
+// The codes of the public surface. httpapi holds the one table that maps them to HTTP statuses.
+const (
+	InvalidRequest            Code = "invalid_request"
+	InvalidFields             Code = "invalid_fields"
+	InvalidCredentials        Code = "invalid_credentials"
+	AuthenticationRequired    Code = "authentication_required"
+	InvalidToken              Code = "invalid_token"
+	InvalidRefreshToken       Code = "invalid_refresh_token"
+	RefreshTokenReused        Code = "refresh_token_reused"
+	InvalidCode               Code = "invalid_code"
+	RegistrationProofRequired Code = "registration_proof_required"
+	TooManyAttempts           Code = "too_many_attempts"
+	RateLimited               Code = "rate_limited"
+	AccountLocked             Code = "account_locked"
+	AccountNotVerified        Code = "account_not_verified"
+	SignupClosed              Code = "signup_closed"
+	Conflict                  Code = "conflict"
+	Forbidden                 Code = "forbidden"
+	CrossOrigin               Code = "cross_origin"
+	NotFound                  Code = "not_found"
+	MethodNotAllowed          Code = "method_not_allowed"
+	RequestTooLarge           Code = "request_too_large"
+	UnsupportedMediaType      Code = "unsupported_media_type"
+	Unavailable               Code = "unavailable"
+	Internal                  Code = "internal_error"
+)
+
+// Error is the only kind of error whose text a client may see. Everything else is internal: its cause goes to the log,
+// the client gets [Internal].
+type Error struct {
+	Code   Code
+	Detail string // one sentence for a person: what happened and what to do
+	// Fields holds the broken rules by request field (only with InvalidFields and Conflict).
+	Fields map[string][]string
+	// RetryAfter says when trying again makes sense; zero means nothing is known about it.
+	RetryAfter time.Duration
+	cause      error
+}
+
+// Refuse returns an Error with the given code and sentence.
+func Refuse(code Code, detail string) *Error { return &Error{Code: code, Detail: detail} }
+
+// RefuseFor is Refuse with the time after which a new try makes sense.
+func RefuseFor(code Code, detail string, retryAfter time.Duration) *Error {
+	return &Error{Code: code, Detail: detail, RetryAfter: retryAfter}
+}
+
+// RefuseFields returns InvalidFields for the given rules; nil when fields is empty.
+func RefuseFields(fields map[string][]string) error {
+	if len(fields) == 0 {
+		return nil
+	}
+	return &Error{Code: InvalidFields, Detail: "Some fields break a rule.", Fields: fields}
+}
+
+// Because returns a copy of e that carries cause for the log; the client never sees it.
+func (e *Error) Because(cause error) *Error {
+	c := *e
+	c.cause = cause
+	return &c
+}
+
+// Error is for logs: the code, the detail and the cause.
+func (e *Error) Error() string {
+	if e.cause != nil {
+		return fmt.Sprintf("%s: %s: %v", e.Code, e.Detail, e.cause)
+	}
+	return fmt.Sprintf("%s: %s", e.Code, e.Detail)
+}
+
+// Unwrap returns the hidden cause.
+func (e *Error) Unwrap() error { return e.cause }
+
+// CodeOf returns the code of an error: that of the [Error] it wraps; [Unavailable] for [ErrUnavailable]; else [Internal].
+func CodeOf(err error) Code {
+	var e *Error
+	switch {
+	case errors.As(err, &e):
+		return e.Code
+	case errors.Is(err, ErrUnavailable):
+		return Unavailable
+	}
+	return Internal
+}
+
+// Sentinels of the stores. A capability turns those it expects into an [Error]; what it does not expect is internal.
+var (
+	// ErrNotFound: there is no such live row. Never a technical failure.
+	ErrNotFound = errors.New("not found")
+	// ErrWrongCode: a live challenge exists, the code is not its code; one attempt is spent.
+	ErrWrongCode = errors.New("wrong code")
+	// ErrNoAttempts: a challenge exists, but its attempts are used up.
+	ErrNoAttempts = errors.New("no attempts left")
+	// ErrUnavailable: the store cannot answer now (down, locked, full, read-only, timed out). Nothing is known to have
+	// changed; the client is told 503 with Retry-After and keeps its credentials.
+	ErrUnavailable = errors.New("store unavailable")
+)
+
+// TakenError says that a unique field of an account already belongs to another account.
+type TakenError struct{ Field IdentifierKind }
+
+func (e *TakenError) Error() string { return string(e.Field) + " is taken" }

@@ -1,0 +1,80 @@
+package authcore
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// EventKind names what happened. The kinds are a closed set; views and metrics may use them as labels.
+type EventKind string
+
+// The kinds of event.
+const (
+	EventRegistered        EventKind = "account.registered"
+	EventVerified          EventKind = "account.verified"
+	EventProfileChanged    EventKind = "account.profile_changed"
+	EventSignedIn          EventKind = "session.signed_in"
+	EventSignInFailed      EventKind = "session.sign_in_failed"
+	EventRefreshRepeated   EventKind = "session.refresh_repeated"
+	EventRefreshReplayed   EventKind = "session.refresh_replayed"
+	EventSignedOut         EventKind = "session.signed_out"
+	EventSessionsRevoked   EventKind = "session.revoked"
+	EventResetRequested    EventKind = "password.reset_requested"
+	EventPasswordReset     EventKind = "password.reset"
+	EventAccountLocked     EventKind = "account.locked"
+	EventRegistrationAgain EventKind = "account.registered_again"
+)
+
+// Event is one line of the append-only history: ids only, no names, addresses or secrets of people.
+type Event struct {
+	ID        uuid.UUID // v7
+	Kind      EventKind
+	At        time.Time
+	AccountID uuid.UUID // zero where unknown
+	SessionID uuid.UUID // zero where there is none
+	Result    string    // "success" or the failure's code
+	Method    string    // how somebody signed in: "password", …
+	Addr      string
+	UserAgent string
+}
+
+// Mail is one row of the outbox. Its content is sealed, for it holds a person's address and often a live code.
+type Mail struct {
+	ID        uuid.UUID
+	Kind      MailKind
+	Sealed    []byte
+	CreatedAt time.Time
+	Attempts  int // how often sending was tried
+}
+
+// MailKind names a mail template.
+type MailKind string
+
+// The kinds of mail.
+const (
+	MailVerify         MailKind = "verify_email"
+	MailAccountExists  MailKind = "account_exists"
+	MailReset          MailKind = "reset_password"
+	MailPasswordReset  MailKind = "password_changed"
+	MailSessionRevoked MailKind = "session_revoked"
+)
+
+// Message is what a mail has to say, before it is sealed.
+type Message struct {
+	Kind   MailKind
+	To     string // one normalised address
+	Name   string // how to greet; may be empty
+	Code   string
+	Link   string // in full
+	Expiry time.Duration
+	Addr   string // where the cause came from
+	Device string // user agent in words
+	At     time.Time
+}
+
+// Effects are the events and mails that belong to a change; the store writes them in the change's own transaction.
+type Effects struct {
+	Events []Event
+	Mails  []Mail
+}

@@ -1,0 +1,123 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"reflect"
+	"strings"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+)
+
+// maxBody is the size of the largest body.
+const maxBody = 1 << 20
+
+// readBody reads the JSON object of a request into the fields of the struct that into points to, by the exact names in
+// their json tags. Unknown members are ignored; null leaves a field as it is, except where its type says otherwise.
+func readBody(w http.ResponseWriter, r *http.Request, into any) error {
+	text, err := readJSON(w, r)
+	if err != nil {
+		return err
+	}
+	return bind(text, into)
+}
+
+// readOptionalBody is readBody for calls that also work without a body.
+func readOptionalBody(w http.ResponseWriter, r *http.Request, into any) error {
+	// Without a type it cannot be a form: a form post, even an empty one, is what a foreign page can send (B04).
+	if len(r.Header["Content-Type"]) > 0 {
+		text, err := readJSON(w, r)
+		if err != nil || len(text) == 0 {
+			return err
+		}
+		return bind(text, into)
+	}
+	text, err := readAll(w, r)
+	if err != nil || len(text) == 0 {
+		return err
+	}
+	return errMediaType()
+}
+
+func readJSON(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	if !isJSON(r.Header["Content-Type"]) {
+		return nil, errMediaType()
+	}
+	return readAll(w, r)
+}
+
+func readAll(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	// Compressed bodies are refused, so there is nothing to blow up (D12).
+	if enc := r.Header["Content-Encoding"]; len(enc) > 1 || len(enc) == 1 && !strings.EqualFold(enc[0], "identity") {
+		return nil, errMediaType()
+	}
+	if r.ContentLength > maxBody {
+		w.Header().Set("Connection", "close")
+		return nil, errTooLarge()
+	}
+	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	var over *http.MaxBytesError
+	switch {
+	case errors.As(err, &over):
+		w.Header().Set("Connection", "close")
+		return nil, errTooLarge()
+	case err != nil:
+		return nil, authcore.Refuse(authcore.InvalidRequest, "The body did not arrive in full.").Because(err)
+	}
+	return text, nil
+}
+
+// isJSON accepts application/json with no charset or UTF-8, which RFC 8259 §8.1 asks for anyway.
+func isJSON(types []string) bool {
+	if len(types) != 1 || len(types[0]) > 128 {
+		return false
+	}
+	media, params, err := mime.ParseMediaType(types[0])
+	if err != nil || media != "application/json" {
+		return false
+	}
+	charset, given := params["charset"]
+	return len(params) == 0 || len(params) == 1 && given && strings.EqualFold(charset, "utf-8")
+}
+
+func bind(text []byte, into any) error {
+	given, err := members(text)
+	if err != nil {
+		return authcore.Refuse(authcore.InvalidRequest, "The body must be one JSON object, with no member twice and nothing after it.").Because(err)
+	}
+	target := reflect.ValueOf(into).Elem()
+	for i := range target.NumField() {
+		name := target.Type().Field(i).Tag.Get("json")
+		raw, ok := given[name]
+		if !ok {
+			continue
+		}
+		if err := json.Unmarshal(raw, target.Field(i).Addr().Interface()); err != nil {
+			return authcore.Refuse(authcore.InvalidRequest, fmt.Sprintf("The member %s has the wrong type.", name))
+		}
+	}
+	return nil
+}
+
+func errMediaType() error {
+	return authcore.Refuse(authcore.UnsupportedMediaType, "Send the body as application/json in UTF-8, not compressed.")
+}
+
+func errTooLarge() error {
+	return authcore.Refuse(authcore.RequestTooLarge, "The body is larger than 1 MiB.")
+}
+
+// required refuses with InvalidFields the named fields that are empty. Arguments are name and value in turn.
+func required(pairs ...string) error {
+	missing := make(map[string][]string)
+	for i := 0; i < len(pairs); i += 2 {
+		if pairs[i+1] == "" {
+			missing[pairs[i]] = []string{"is required"}
+		}
+	}
+	return authcore.RefuseFields(missing)
+}

@@ -1,0 +1,170 @@
+package httpapi
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/authcore/session"
+)
+
+// The names of our cookies without the prefix that https adds. A guard that meets any of them, in either variant, keeps
+// it from the upstream.
+const (
+	accessCookie       = "gatehouse"
+	refreshCookie      = "gatehouse_refresh"
+	registrationCookie = "gatehouse_registration"
+	hostPrefix         = "__Host-"
+	maxCookieSize      = 4096 // name and value; browsers drop larger ones without a word (RFC 6265 §6.1)
+)
+
+// AccessCookie returns the name of the cookie with the access token. Over https the plain name is never read and over
+// http the prefixed one never: a sibling host or a network attacker can plant a plain name, but not `__Host-` (B02).
+func AccessCookie(https bool) string { return cookieName(accessCookie, https) }
+
+// RefreshCookie returns the name of the cookie with the refresh token.
+func RefreshCookie(https bool) string { return cookieName(refreshCookie, https) }
+
+// RegistrationCookie returns the name of the cookie that proves who registered.
+func RegistrationCookie(https bool) string { return cookieName(registrationCookie, https) }
+
+func cookieName(base string, https bool) string {
+	if https {
+		return hostPrefix + base
+	}
+	return base
+}
+
+// SetSessionCookies puts both tokens into cookies that live as long as the tokens.
+func SetSessionCookies(h http.Header, https bool, t session.Tokens) error {
+	if err := setCookie(h, accessCookie, t.Access, t.ExpiresIn, https); err != nil {
+		return err
+	}
+	return setCookie(h, refreshCookie, t.Refresh, t.RefreshExpiresIn, https)
+}
+
+// ClearSessionCookies tells the browser to forget both tokens.
+func ClearSessionCookies(h http.Header, https bool) {
+	clearCookie(h, accessCookie, https)
+	clearCookie(h, refreshCookie, https)
+}
+
+func setCookie(h http.Header, base, value string, lifetime time.Duration, https bool) error {
+	c := newCookie(base, https)
+	if len(c.Name)+1+len(value) > maxCookieSize {
+		return fmt.Errorf("set cookie %s: it would be %d bytes long and no browser would keep it", c.Name, len(value))
+	}
+	c.Value = value
+	c.MaxAge = max(1, int(lifetime/time.Second))
+	putCookie(h, c)
+	return nil
+}
+
+func clearCookie(h http.Header, base string, https bool) {
+	c := newCookie(base, https)
+	c.MaxAge = -1 // written as Max-Age=0
+	putCookie(h, c)
+}
+
+// newCookie is the one place of cookie flags (B01). Lax, because the way back from a link in a mail or from an identity
+// provider is a cross-site navigation that has to arrive signed in; unsafe methods are covered by [Origins] besides.
+func newCookie(base string, https bool) *http.Cookie {
+	return &http.Cookie{Name: cookieName(base, https), Path: "/", HttpOnly: true, Secure: https, SameSite: http.SameSiteLaxMode}
+}
+
+// putCookie replaces what was set under the name before: two Set-Cookie lines of one name have no defined winner
+// (RFC 6265 §4.1.1).
+func putCookie(h http.Header, c *http.Cookie) {
+	kept := make([]string, 0, len(h["Set-Cookie"])+1)
+	for _, line := range h["Set-Cookie"] {
+		if !strings.HasPrefix(line, c.Name+"=") {
+			kept = append(kept, line)
+		}
+	}
+	h["Set-Cookie"] = append(kept, c.String())
+}
+
+// ReadCookie returns the value of the one cookie of that name; "" when there is none or more than one. Of two, one was
+// planted by a sibling host or another path, and the order says nothing about which (B02).
+func ReadCookie(r *http.Request, name string) string {
+	found := ""
+	seen := false
+	for pair := range cookiePairs(r.Header) {
+		n, value, _ := strings.Cut(strings.Trim(pair, " \t"), "=")
+		if strings.TrimRight(n, " \t") != name {
+			continue
+		}
+		if seen {
+			return ""
+		}
+		seen, found = true, strings.Trim(value, " \t")
+	}
+	return found
+}
+
+// StripOwnCookies removes our cookies in both variants from the Cookie lines of h and leaves every other byte as it is.
+// It replaces the slice of values, never writes into it.
+func StripOwnCookies(h http.Header) {
+	lines := h["Cookie"]
+	if !anyOwn(lines) {
+		return
+	}
+	kept := make([]string, 0, len(lines))
+	for _, line := range lines {
+		if line = stripLine(line); strings.Trim(line, "; \t") != "" {
+			kept = append(kept, line)
+		}
+	}
+	if len(kept) == 0 {
+		h.Del("Cookie")
+		return
+	}
+	h["Cookie"] = kept
+}
+
+// anyOwn spares requests without our cookies every allocation.
+func anyOwn(lines []string) bool {
+	for _, line := range lines {
+		if strings.Contains(line, accessCookie) {
+			return true
+		}
+	}
+	return false
+}
+
+func stripLine(line string) string {
+	parts := strings.Split(line, ";")
+	kept := parts[:0]
+	for _, part := range parts {
+		if !isOwn(part) {
+			kept = append(kept, part)
+		}
+	}
+	if len(kept) > 0 && len(kept) < len(parts) {
+		kept[0] = strings.TrimLeft(kept[0], " \t")
+	}
+	return strings.Join(kept, ";")
+}
+
+func isOwn(pair string) bool {
+	name, _, _ := strings.Cut(pair, "=")
+	switch strings.TrimPrefix(strings.Trim(name, " \t"), hostPrefix) {
+	case accessCookie, refreshCookie, registrationCookie:
+		return true
+	}
+	return false
+}
+
+// cookiePairs yields the pairs of every Cookie line; HTTP/2 clients may send several lines (RFC 9113 §8.2.3).
+func cookiePairs(h http.Header) func(yield func(string) bool) {
+	return func(yield func(string) bool) {
+		for _, line := range h["Cookie"] {
+			for pair := range strings.SplitSeq(line, ";") {
+				if !yield(pair) {
+					return
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,46 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+)
+
+// Incoming is what the server in front has found out about a request. Nothing in it is taken from a header that just
+// any client can set.
+type Incoming struct {
+	Client    authcore.Client
+	HTTPS     bool   // what IsHTTPS says
+	RequestID string // for the log; "" when there is none
+}
+
+type incomingKey struct{}
+
+// WithIncoming returns a context that carries in. Every request that reaches a Handler of this package must have one.
+func WithIncoming(ctx context.Context, in Incoming) context.Context {
+	return context.WithValue(ctx, incomingKey{}, in)
+}
+
+var errNoIncoming = errors.New("find out who sent the request: the context carries no Incoming")
+
+func incomingFrom(ctx context.Context) (Incoming, error) {
+	in, ok := ctx.Value(incomingKey{}).(Incoming)
+	if !ok {
+		return Incoming{}, errNoIncoming
+	}
+	return in, nil
+}
+
+// IsHTTPS is the one answer to "does the browser speak https with us" (contract §4): TLS ends here, or a trusted proxy
+// says it ended there, or the configured issuer is an https origin. trustedProxy says whether the peer is one of the
+// configured proxies: X-Forwarded-Proto from anybody else is a client's claim and is ignored (P09).
+func IsHTTPS(r *http.Request, trustedProxy bool, issuer string) bool {
+	if r.TLS != nil || strings.HasPrefix(issuer, "https://") {
+		return true
+	}
+	proto := r.Header["X-Forwarded-Proto"]
+	return trustedProxy && len(proto) == 1 && strings.EqualFold(proto[0], "https")
+}

@@ -1,0 +1,144 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+)
+
+// statuses is the one table from codes to HTTP statuses.
+var statuses = map[authcore.Code]int{
+	authcore.InvalidRequest:            http.StatusBadRequest,
+	authcore.InvalidFields:             http.StatusUnprocessableEntity,
+	authcore.InvalidCredentials:        http.StatusUnauthorized,
+	authcore.AuthenticationRequired:    http.StatusUnauthorized,
+	authcore.InvalidToken:              http.StatusUnauthorized,
+	authcore.InvalidRefreshToken:       http.StatusUnauthorized,
+	authcore.RefreshTokenReused:        http.StatusUnauthorized,
+	authcore.InvalidCode:               http.StatusBadRequest,
+	authcore.RegistrationProofRequired: http.StatusForbidden,
+	authcore.TooManyAttempts:           http.StatusTooManyRequests,
+	authcore.RateLimited:               http.StatusTooManyRequests,
+	authcore.AccountLocked:             http.StatusTooManyRequests,
+	authcore.AccountNotVerified:        http.StatusForbidden,
+	authcore.SignupClosed:              http.StatusForbidden,
+	authcore.Conflict:                  http.StatusConflict,
+	authcore.Forbidden:                 http.StatusForbidden,
+	authcore.CrossOrigin:               http.StatusForbidden,
+	authcore.NotFound:                  http.StatusNotFound,
+	authcore.MethodNotAllowed:          http.StatusMethodNotAllowed,
+	authcore.RequestTooLarge:           http.StatusRequestEntityTooLarge,
+	authcore.UnsupportedMediaType:      http.StatusUnsupportedMediaType,
+	authcore.Unavailable:               http.StatusServiceUnavailable,
+	authcore.Internal:                  http.StatusInternalServerError,
+}
+
+// Status returns the HTTP status of a code; 500 for one that is not in the table.
+func Status(code authcore.Code) int {
+	if s, ok := statuses[code]; ok {
+		return s
+	}
+	return http.StatusInternalServerError
+}
+
+// unavailableRetry is what a client is told to wait when a store is away and nothing better is known.
+const unavailableRetry = 2 * time.Second
+
+// problem is the body of RFC 9457.
+type problem struct {
+	Type     string              `json:"type"`
+	Title    string              `json:"title"`
+	Status   int                 `json:"status"`
+	Detail   string              `json:"detail"`
+	Instance string              `json:"instance,omitempty"`
+	Code     authcore.Code       `json:"code"`
+	Errors   map[string][]string `json:"errors,omitempty"`
+}
+
+// WriteError answers a request with err as application/problem+json: the one place where an error meets a client. Only
+// what an [authcore.Error] says is shown. Every other error is logged once under an id, and the client gets that id.
+// It touches no cookie: an outage never signs anybody out.
+func WriteError(w http.ResponseWriter, r *http.Request, log *slog.Logger, err error) {
+	code := authcore.CodeOf(err)
+	p := problem{Type: "about:blank", Status: Status(code), Code: code}
+	var refusal *authcore.Error
+	if errors.As(err, &refusal) && p.Status != http.StatusInternalServerError {
+		p.Detail, p.Errors = refusal.Detail, refusal.Fields
+		retryAfter(w.Header(), refusal.RetryAfter)
+	}
+	// Who has hung up or run out of time is no fault of a part of ours, and no line in the log.
+	gone := r.Context().Err() != nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+	if p.Status == http.StatusInternalServerError && gone {
+		p.Status, p.Code = http.StatusServiceUnavailable, authcore.Unavailable
+	}
+	switch p.Status {
+	case http.StatusInternalServerError:
+		p.Code = authcore.Internal
+		id := uuid.NewString()
+		p.Instance = "urn:uuid:" + id
+		p.Detail = "Something went wrong on our side. Quote " + id + " when you report it."
+		log.ErrorContext(r.Context(), "request failed", "error_id", id, "request_id", requestID(r), "method", r.Method, "error", err)
+	case http.StatusServiceUnavailable:
+		// A refusal without a cause was said on purpose and is not news.
+		if !gone && (refusal == nil || refusal.Unwrap() != nil) {
+			log.WarnContext(r.Context(), "request refused: a store cannot answer", "request_id", requestID(r), "error", err)
+		}
+		if p.Detail == "" {
+			p.Detail = "This cannot be answered right now; try again in a moment. You are still signed in."
+		}
+		if w.Header().Get("Retry-After") == "" {
+			retryAfter(w.Header(), unavailableRetry)
+		}
+	case http.StatusUnauthorized:
+		challenge(w.Header(), p.Code)
+	}
+	p.Title = http.StatusText(p.Status)
+	writeJSON(w, r, p.Status, "application/problem+json", p)
+}
+
+// challenge sets what RFC 9110 §15.5.2 asks of every 401. `error` is named only where a token was given, RFC 6750 §3.1.
+func challenge(h http.Header, code authcore.Code) {
+	if code == authcore.InvalidToken {
+		h.Set("WWW-Authenticate", `Bearer error="invalid_token"`)
+		return
+	}
+	h.Set("WWW-Authenticate", "Bearer")
+}
+
+// retryAfter rounds up: a client that waits as told must not come too early.
+func retryAfter(h http.Header, d time.Duration) {
+	if d > 0 {
+		h.Set("Retry-After", strconv.FormatInt(int64((d+time.Second-1)/time.Second), 10))
+	}
+}
+
+func requestID(r *http.Request) string {
+	in, _ := r.Context().Value(incomingKey{}).(Incoming)
+	return in.RequestID
+}
+
+// writeJSON writes a whole answer. A HEAD gets the header fields of its GET (RFC 9110 §9.3.2).
+func writeJSON(w http.ResponseWriter, r *http.Request, status int, contentType string, body any) {
+	text, err := json.Marshal(body)
+	if err != nil { // unreachable: every body of this package is made of strings, numbers and lists of them
+		panic(err)
+	}
+	writeBytes(w, r, status, contentType, text)
+}
+
+func writeBytes(w http.ResponseWriter, r *http.Request, status int, contentType string, body []byte) {
+	w.Header().Set("Content-Type", contentType)
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	if r.Method != http.MethodHead {
+		_, _ = w.Write(body) // a client that has hung up cannot be told
+	}
+}

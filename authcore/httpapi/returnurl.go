@@ -1,0 +1,150 @@
+package httpapi
+
+import (
+	"net/netip"
+	"net/url"
+	"strings"
+)
+
+// maxReturnURL is the longest return URL that is looked at.
+const maxReturnURL = 2048
+
+// ReturnRules says where a browser may be sent after a sign-in.
+type ReturnRules struct {
+	Host   string   // host[:port] the request came to; it is always allowed
+	HTTPS  bool     // how the request came in
+	Hosts  []string // other hosts (`redirect_hosts` and guarded ones), each host[:port]; no port means the scheme's own
+	Prefix string   // Gatehouse's own path prefix: sending a browser back into it could sign it out, or in circles
+}
+
+// ReturnURL is the one check of every "return to" parameter (C13). It accepts a path of this host that begins with one
+// slash, and absolute URLs whose host and port are listed exactly: https, or http on a loopback host, or http on this
+// very host when the request itself came over http. What it returns is written anew from the parsed parts, so the
+// browser reads what was checked and no other spelling of it. ok is false for everything else; then the caller goes to
+// a place of its own.
+func ReturnURL(raw string, rules ReturnRules) (string, bool) {
+	if raw == "" || len(raw) > maxReturnURL || !plainASCII(raw) {
+		return "", false
+	}
+	u, err := url.Parse(raw)
+	if err != nil || u.Opaque != "" || u.User != nil {
+		return "", false
+	}
+	if !safePath(u.EscapedPath(), rules.Prefix) {
+		return "", false
+	}
+	if u.Scheme == "" {
+		if u.Host != "" || raw[0] != '/' || strings.HasPrefix(raw, "//") {
+			return "", false
+		}
+		return u.String(), true
+	}
+	u.Host = strings.ToLower(u.Host)
+	if !allowedHost(u, raw, rules) {
+		return "", false
+	}
+	return u.String(), true
+}
+
+// plainASCII refuses what parsers read differently: blanks and control characters (dropped by browsers), backslashes
+// (slashes to browsers), and everything beyond ASCII (normalised into ASCII by some).
+func plainASCII(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c <= ' ' || c >= 0x7f || c == '\\' {
+			return false
+		}
+	}
+	return true
+}
+
+// safePath looks at a path in the spelling it has and decoded once and twice, since the upstream or a proxy before it
+// may decode once more than we do.
+func safePath(escaped, prefix string) bool {
+	text := escaped
+	for range 3 {
+		if !safeSpelling(text, prefix) {
+			return false
+		}
+		decoded, err := url.PathUnescape(text)
+		if err != nil {
+			return text != escaped // the second decoding may meet a literal %, the first may not
+		}
+		text = decoded
+	}
+	return true
+}
+
+func safeSpelling(path, prefix string) bool {
+	if strings.HasPrefix(path, "//") || strings.Contains(path, `\`) {
+		return false
+	}
+	for i := range len(path) {
+		if path[i] < ' ' || path[i] == 0x7f {
+			return false
+		}
+	}
+	for segment := range strings.SplitSeq(path, "/") {
+		// Some servers cut `;…` from a segment before they resolve dots.
+		if name, _, _ := strings.Cut(segment, ";"); name == "." || name == ".." {
+			return false
+		}
+	}
+	return prefix == "" || !underFold(prefix, path)
+}
+
+// underFold is Under without regard to case, empty segments and path parameters.
+func underFold(prefix, path string) bool {
+	var clean strings.Builder
+	for segment := range strings.SplitSeq(path, "/") {
+		if name, _, _ := strings.Cut(segment, ";"); name != "" {
+			clean.WriteString("/" + strings.ToLower(name))
+		}
+	}
+	return Under(strings.ToLower(prefix), clean.String())
+}
+
+func allowedHost(u *url.URL, raw string, rules ReturnRules) bool {
+	// The authority must be spelled plainly: no escapes, no empty port, no colon without a number.
+	_, rest, ok := strings.Cut(raw, "://")
+	if !ok || u.Host == "" {
+		return false
+	}
+	if end := strings.IndexAny(rest, "/?#"); end >= 0 {
+		rest = rest[:end]
+	}
+	if strings.ToLower(rest) != u.Host || strings.ContainsAny(rest, "%@,;") || strings.HasSuffix(rest, ":") {
+		return false
+	}
+	name := u.Hostname()
+	if strings.HasSuffix(name, ".") {
+		return false
+	}
+	want := origin(u.Scheme, u.Host)
+	switch u.Scheme {
+	case "https":
+	case "http":
+		own := !rules.HTTPS && rules.Host != "" && want == origin("http", rules.Host)
+		if !own && !isLoopback(name) {
+			return false
+		}
+	default:
+		return false
+	}
+	if rules.Host != "" && want == origin(u.Scheme, rules.Host) {
+		return true
+	}
+	for _, host := range rules.Hosts {
+		if host != "" && want == origin(u.Scheme, host) {
+			return true
+		}
+	}
+	return false
+}
+
+func isLoopback(name string) bool {
+	if name == "localhost" || strings.HasSuffix(name, ".localhost") { // RFC 6761 §6.3
+		return true
+	}
+	addr, err := netip.ParseAddr(strings.Trim(name, "[]"))
+	return err == nil && addr.IsLoopback()
+}

@@ -1,0 +1,76 @@
+package identifier
+
+import (
+	"net/mail"
+	"strings"
+
+	"golang.org/x/net/idna"
+	"golang.org/x/text/unicode/norm"
+)
+
+// MaxEmail is the longest address in bytes: RFC 5321 §4.5.3.1.3 allows a path of 256 with its angle brackets.
+const MaxEmail = 254
+
+const (
+	maxLocalPart = 64 // RFC 5321 §4.5.3.1.1
+	errEmail     = Broken("Enter a valid e-mail address, like name@example.com.")
+)
+
+// addressDomain turns an international domain into its ASCII form by UTS 46, the way mail servers and browsers look it up.
+var addressDomain = idna.New(
+	idna.MapForLookup(),
+	idna.Transitional(false),
+	idna.StrictDomainName(true),
+	idna.ValidateLabels(true),
+	idna.VerifyDNSLength(true),
+	idna.BidiRule(),
+)
+
+// Email returns the address in lower case and NFC with its domain in ASCII. It takes a plain address alone: no display
+// name, comment, quoted local part or address literal, for each of them lets one mailbox have endless spellings or lets
+// text into a mail header. The domain must have a dot or be localhost.
+func Email(s string) (string, error) {
+	if s = strings.Trim(s, " "); len(s) > MaxEmail {
+		return "", Broken("The e-mail address is too long.")
+	}
+	if s == "" {
+		return "", Broken("Enter an e-mail address.")
+	}
+	if !cleanText(s) || strings.ContainsAny(s, " \"()<>[]\\,;:") {
+		return "", errEmail
+	}
+	at := strings.LastIndexByte(s, '@')
+	if at <= 0 || at == len(s)-1 || strings.IndexByte(s, '@') != at {
+		return "", errEmail
+	}
+	local := fold(s[:at])
+	domain, ok := foldDomain(s[at+1:])
+	// A compatible form ("ﬁ" for "fi") would be a second mailbox that signs in as the first: it is refused, not folded.
+	if !ok || len(local) > maxLocalPart || local != norm.NFC.String(strings.ToLower(s[:at])) {
+		return "", errEmail
+	}
+	out := local + "@" + domain
+	// Folding can lengthen text: the limits hold for what is stored.
+	if len(out) > MaxEmail {
+		return "", errEmail
+	}
+	parsed, err := mail.ParseAddress(out)
+	if err != nil || parsed.Name != "" || parsed.Address != out {
+		return "", errEmail
+	}
+	return out, nil
+}
+
+func foldDomain(s string) (string, bool) {
+	// Folded first, as Login does: UTS 46 and lower-casing differ in a few letters (capital sharp s).
+	domain, err := addressDomain.ToASCII(strings.TrimSuffix(fold(s), "."))
+	if err != nil || domain == "" {
+		return "", false
+	}
+	domain = strings.ToLower(domain)
+	last := domain[strings.LastIndexByte(domain, '.')+1:]
+	if strings.Trim(last, "0123456789") == "" { // no top level is numeric (RFC 3696 §2): this is a bare IPv4 address
+		return "", false
+	}
+	return domain, domain == "localhost" || last != domain
+}

@@ -1,0 +1,34 @@
+package identifier
+
+import (
+	"strings"
+
+	"github.com/nyaruka/phonenumbers"
+)
+
+// MaxPhone is the longest phone number taken, in bytes, punctuation included.
+const MaxPhone = 32
+
+const errPhone = Broken("Enter a phone number in international form, like +43 1 2345678.")
+
+// Phone returns the number in E.164. It must begin with '+' and a country code: a national number means another person in
+// each country. Only ASCII digits and the usual punctuation pass, so one number has no spelling in another script.
+func Phone(s string) (string, error) {
+	if s = strings.Trim(s, " "); len(s) > MaxPhone {
+		return "", Broken("The phone number is too long.")
+	}
+	if !strings.HasPrefix(s, "+") {
+		return "", errPhone
+	}
+	for i := 1; i < len(s); i++ {
+		if b := s[i]; (b < '0' || b > '9') && !strings.ContainsRune(" -.()/", rune(b)) {
+			return "", errPhone
+		}
+	}
+	number, err := phonenumbers.Parse(s, "")
+	// Possible, not valid: which ranges are in use changes faster than any table.
+	if err != nil || !phonenumbers.IsPossibleNumber(number) {
+		return "", errPhone
+	}
+	return phonenumbers.Format(number, phonenumbers.E164), nil
+}

@@ -1,0 +1,158 @@
+package notify
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/secret"
+)
+
+// Config is what a [Notifier] needs.
+type Config struct {
+	Store  authcore.OutboxStore // required
+	Sealer *secret.Sealer       // required
+	Sender Sender               // required
+	From   string               // address mails come from; default no-reply@localhost
+	Brand  string               // what mails call the site; default Gatehouse
+	Logger *slog.Logger         // nil means slog.Default
+	Now    func() time.Time     // nil means time.Now
+}
+
+// Notifier seals messages for the outbox and sends what is in it. It is safe for
+// concurrent use; several may work on one store, each mail goes out once.
+type Notifier struct {
+	store  authcore.OutboxStore
+	sealer *secret.Sealer
+	sender Sender
+	from   string
+	brand  string
+	logger *slog.Logger
+	now    func() time.Time
+	nudges chan struct{}
+
+	mu     sync.Mutex // guards health
+	health health
+}
+
+type health struct {
+	waiting int
+	oldest  time.Time
+	lastErr string
+}
+
+const (
+	sealPurpose = "mail"
+	maxBrand    = 64
+)
+
+// New returns a notifier; its worker starts with [Notifier.Run].
+func New(cfg Config) (*Notifier, error) {
+	if cfg.Store == nil || cfg.Sealer == nil || cfg.Sender == nil {
+		return nil, errors.New("a notifier needs a store, a sealer and a sender")
+	}
+	n := &Notifier{
+		store: cfg.Store, sealer: cfg.Sealer, sender: cfg.Sender, from: cfg.From, brand: cfg.Brand,
+		logger: cfg.Logger, now: cfg.Now, nudges: make(chan struct{}, 1),
+	}
+	if n.from == "" {
+		n.from = "no-reply@localhost"
+	}
+	if n.brand == "" {
+		n.brand = "Gatehouse"
+	}
+	if n.logger == nil {
+		n.logger = slog.Default()
+	}
+	if n.now == nil {
+		n.now = time.Now
+	}
+	if err := CheckAddress(n.from); err != nil {
+		return nil, fmt.Errorf("sender address of mails: %w", err)
+	}
+	if !printable(n.brand, maxBrand) {
+		return nil, fmt.Errorf("brand of mails must be one line of at most %d bytes", maxBrand)
+	}
+	return n, nil
+}
+
+// content is what is sealed. The id is in it so that the content of one row of the
+// outbox is worth nothing in another.
+type content struct {
+	ID      uuid.UUID
+	Message authcore.Message
+}
+
+// Compose implements [authcore.Mailer]. It refuses an unknown kind, a recipient that is
+// not exactly one plain address, a code that is not one word and a link that is not an
+// absolute http(s) URL; no error quotes any of them.
+func (n *Notifier) Compose(m authcore.Message) (authcore.Mail, error) {
+	if err := check(m); err != nil {
+		return authcore.Mail{}, fmt.Errorf("composing a %s mail: %w", m.Kind, err)
+	}
+	id, err := uuid.NewV7()
+	if err != nil {
+		return authcore.Mail{}, fmt.Errorf("composing a %s mail: %w", m.Kind, err)
+	}
+	plain, err := json.Marshal(content{ID: id, Message: m})
+	if err != nil {
+		return authcore.Mail{}, fmt.Errorf("composing a %s mail: %w", m.Kind, err)
+	}
+	sealed, err := n.sealer.Seal(sealPurpose, plain)
+	if err != nil {
+		return authcore.Mail{}, fmt.Errorf("composing a %s mail: %w", m.Kind, err)
+	}
+	return authcore.Mail{ID: id, Kind: m.Kind, Sealed: sealed, CreatedAt: n.now()}, nil
+}
+
+func check(m authcore.Message) error {
+	if _, known := english.kinds[m.Kind]; !known {
+		return errors.New("there is no such kind of mail")
+	}
+	if err := CheckAddress(m.To); err != nil {
+		return fmt.Errorf("recipient: %w", err)
+	}
+	// Alone on a line: a break or blank in it would make another line or word of it.
+	if m.Code != "" && (!printable(m.Code, 64) || strings.ContainsAny(m.Code, " ")) {
+		return errors.New("the code is not one word")
+	}
+	if m.Link != "" {
+		u, err := url.Parse(m.Link)
+		if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" ||
+			!printable(m.Link, 900) || strings.ContainsAny(m.Link, " <>\"") {
+			return errors.New("the link is not an absolute URL")
+		}
+	}
+	return nil
+}
+
+// Nudge implements [authcore.Mailer].
+func (n *Notifier) Nudge() {
+	select {
+	case n.nudges <- struct{}{}:
+	default: // a nudge is waiting already; the worker will see these mails too
+	}
+}
+
+// Health returns what the worker saw at its last look: how many mails wait, for how long
+// the oldest has, and the last error ("" after a mail went out); the error names no
+// recipient.
+func (n *Notifier) Health() (waiting int, oldest time.Duration, lastErr string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if !n.health.oldest.IsZero() {
+		oldest = max(0, n.now().Sub(n.health.oldest))
+	}
+	return n.health.waiting, oldest, n.health.lastErr
+}
+
+// Interface guards
+var _ authcore.Mailer = (*Notifier)(nil)

@@ -1,0 +1,159 @@
+package passhash
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"runtime"
+	"time"
+
+	"golang.org/x/crypto/argon2"
+)
+
+// ErrBusy is returned when no worker came free in time, or too many callers wait already.
+// The caller answers 503 with Retry-After; the password was not looked at.
+var ErrBusy = errors.New("password hashing is at capacity")
+
+// Config sets the cost and the bounds of a [Hasher]. The zero Config is the default.
+type Config struct {
+	// Params is the cost of new hashes. Default: [DefaultParams].
+	Params Params
+	// Workers is how many hashes run at once; each takes Params.MemoryKiB and one
+	// processor per thread. Default: GOMAXPROCS.
+	Workers int
+	// QueueWait is how long a caller waits for a worker. Default: 2 s.
+	QueueWait time.Duration
+	// MaxQueue is how many callers may wait. Default: 64 per worker.
+	MaxQueue int
+}
+
+// Hasher hashes and checks passwords in a bounded pool, in the order of arrival. It is
+// safe for concurrent use, has no goroutines of its own and needs no closing.
+type Hasher struct {
+	params Params
+	wait   time.Duration
+	slots  chan struct{} // holds one for each hash that runs
+	queue  chan struct{} // holds one for each caller that waits
+	dummy  phc
+}
+
+// New returns a Hasher. Negative bounds and a cost outside the caps are errors.
+func New(cfg Config) (*Hasher, error) {
+	if cfg.Params == (Params{}) {
+		cfg.Params = DefaultParams
+	}
+	if err := cfg.Params.check(); err != nil {
+		return nil, err
+	}
+	if cfg.Workers < 0 || cfg.QueueWait < 0 || cfg.MaxQueue < 0 {
+		return nil, errors.New("password hashing workers, queue wait and queue length must not be negative")
+	}
+	if cfg.Workers == 0 {
+		cfg.Workers = runtime.GOMAXPROCS(0)
+	}
+	if cfg.QueueWait == 0 {
+		cfg.QueueWait = 2 * time.Second
+	}
+	if cfg.MaxQueue == 0 {
+		cfg.MaxQueue = 64 * cfg.Workers
+	}
+	// No password is known for a random key: computing one here would only cost time.
+	dummy := phc{Params: cfg.Params, salt: random(saltSize), key: random(keySize)}
+	return &Hasher{
+		params: cfg.Params,
+		wait:   cfg.QueueWait,
+		slots:  make(chan struct{}, cfg.Workers),
+		queue:  make(chan struct{}, cfg.MaxQueue),
+		dummy:  dummy,
+	}, nil
+}
+
+// Hash returns the PHC text of password at the configured cost under a fresh salt. The
+// whole password counts: nothing is cut off, and NUL is a byte like others. Errors are
+// [ErrBusy] and ctx's.
+func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
+	if err := h.acquire(ctx); err != nil {
+		return "", fmt.Errorf("hashing password: %w", err)
+	}
+	defer h.release()
+	p := h.params
+	salt := random(saltSize)
+	key := argon2.IDKey([]byte(password), salt, p.Time, p.MemoryKiB, p.Threads, keySize)
+	return phc{Params: p, salt: salt, key: key}.String(), nil
+}
+
+// Verify tells whether password is the one of the stored hash. Errors are [ErrMalformed],
+// [ErrBusy] and ctx's; with an error the answer is false and means nothing.
+func (h *Hasher) Verify(ctx context.Context, stored, password string) (bool, error) {
+	parsed, err := parse(stored)
+	if err != nil {
+		return false, fmt.Errorf("verifying password: %w", err)
+	}
+	if err := h.acquire(ctx); err != nil {
+		return false, fmt.Errorf("verifying password: %w", err)
+	}
+	defer h.release()
+	return parsed.matches(password), nil
+}
+
+// VerifyDummy does the work of Verify at the configured cost and fails like it when busy.
+// Where there is no account or no password, it keeps the answer's time from telling so.
+func (h *Hasher) VerifyDummy(ctx context.Context, password string) error {
+	if err := h.acquire(ctx); err != nil {
+		return fmt.Errorf("verifying password: %w", err)
+	}
+	defer h.release()
+	h.dummy.matches(password)
+	return nil
+}
+
+// NeedsRehash tells whether stored has another cost or sizes than new hashes have, and is
+// to be replaced at the next good sign-in. It is true for a malformed one.
+func (h *Hasher) NeedsRehash(stored string) bool {
+	p, err := parse(stored)
+	return err != nil || p.Params != h.params || len(p.salt) != saltSize || len(p.key) != keySize
+}
+
+// InFlight is the number of hashes that run now.
+func (h *Hasher) InFlight() int { return len(h.slots) }
+
+// Queued is the number of callers that wait now.
+func (h *Hasher) Queued() int { return len(h.queue) }
+
+// acquire takes a worker. Whoever gave up is not worked for: a hash for a request that is
+// gone takes the place of one that is not.
+func (h *Hasher) acquire(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	select {
+	case h.slots <- struct{}{}:
+		return nil
+	default:
+	}
+	select {
+	case h.queue <- struct{}{}:
+		defer func() { <-h.queue }()
+	default:
+		return ErrBusy
+	}
+	timer := time.NewTimer(h.wait)
+	defer timer.Stop()
+	select {
+	case h.slots <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return ErrBusy
+	}
+}
+
+func (h *Hasher) release() { <-h.slots }
+
+func random(n int) []byte {
+	b := make([]byte, n)
+	_, _ = rand.Read(b)
+	return b
+}

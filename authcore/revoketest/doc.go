@@ -1,0 +1,4 @@
+// Package revoketest is the conformance suite of [authcore.Revoker] and
+// [authcore.Revocations]: every implementation runs it, so that all keep the same
+// promises. Only tests import it.
+package revoketest

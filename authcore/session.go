@@ -1,0 +1,122 @@
+package authcore
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/authcore/secret"
+)
+
+// Mode says how a session's tokens travel.
+type Mode string
+
+// The modes. They are part of what makes "the same kind of client" for the leeway of a refresh.
+const (
+	ModeBearer Mode = "bearer" // in bodies and Authorization headers
+	ModeCookie Mode = "cookie" // in cookies
+)
+
+// Client is what is known of the sender of a request, resolved by the caller: the address from Caddy's trusted_proxies
+// result only, the issuer and portal from configuration only, never from a Host header.
+type Client struct {
+	Addr      netip.Addr
+	UserAgent string // cut to 512 bytes
+	Issuer    string // `iss` of tokens issued on this request, an origin such as https://auth.example.com
+	Portal    string // base URL of pages and links: issuer plus prefix, without a final slash
+}
+
+// MaxUserAgent is the length in bytes to which user agents are cut.
+const MaxUserAgent = 512
+
+// Session is one sign-in on one device, and the family of its refresh tokens.
+type Session struct {
+	ID               uuid.UUID // v7; travels as `sid`
+	AccountID        uuid.UUID
+	AccountEpoch     int64 // the account's epoch at sign-in; the session is dead once the account's is higher
+	Mode             Mode
+	AMR              []string  // RFC 8176
+	AuthTime         time.Time // last real authentication
+	CreatedAt        time.Time
+	LastSeenAt       time.Time
+	RefreshDigest    secret.Digest // of the live refresh token
+	RefreshExpiresAt time.Time     // slides with every refresh, never past ExpiresAt
+	ExpiresAt        time.Time     // absolute end
+	AccessUntil      time.Time     // latest expiry of any access token issued for this session
+	Addr             string
+	UserAgent        string
+	DeviceName       string
+	RevokedAt        time.Time
+}
+
+// Rotation asks to replace the live refresh token of a session (design §1.2).
+type Rotation struct {
+	SessionID        uuid.UUID
+	Presented        secret.Digest // of the token the client sent
+	Next             secret.Digest // of its successor
+	SealedSuccessor  []byte        // the successor, sealed under a key that only the presented token yields
+	Mode             Mode
+	Addr             string
+	UserAgent        string
+	Now              time.Time
+	Leeway           time.Duration // within it the same kind of client gets the same successor again
+	RefreshExpiresAt time.Time     // wanted; the store caps it at the session's absolute end
+	AccessUntil      time.Time     // latest expiry of the access tokens this rotation or its leeway can yield
+}
+
+// RotationOutcome is how a rotation ended.
+type RotationOutcome int
+
+// The outcomes.
+const (
+	// Rotated: this caller won; its Next is the live token.
+	Rotated RotationOutcome = iota + 1
+	// Repeated: the presented token was rotated less than Leeway ago by the same kind of client and its successor has
+	// not been used: SealedSuccessor is what the winner stored. Nothing else changed (one event is written).
+	Repeated
+	// Replayed: a dead token came back. The session is revoked, and that is committed.
+	Replayed
+)
+
+// RotationResult is what the store found.
+type RotationResult struct {
+	Outcome         RotationOutcome
+	Session         Session
+	Account         Account
+	SealedSuccessor []byte     // Repeated only
+	Revocation      Revocation // Replayed only
+}
+
+// Revocation says that a session, or every session of an account below an epoch, is no longer accepted. It may be
+// forgotten after Until, when every token it concerns has expired by itself.
+type Revocation struct {
+	Seq          int64     // order of insertion in the database; 0 for one not read from there
+	SessionID    uuid.UUID // zero for an account-wide one
+	AccountID    uuid.UUID
+	Epoch        int64 // account-wide: tokens with a lower epoch are dead; 0 leaves the epoch alone
+	RolesVersion int64 // account-wide: access tokens with a lower version must be renewed; 0 leaves it alone
+	Until        time.Time
+}
+
+// Principal is who a request is made by: what a verified access token says. It holds no secret and is shared between
+// requests: nobody may change it.
+type Principal struct {
+	AccountID    uuid.UUID
+	SessionID    uuid.UUID
+	Subject      string // AccountID as text
+	Session      string // SessionID as text
+	Epoch        int64
+	RolesVersion int64
+	Email        string // only a verified one
+	Username     string
+	Name         string
+	Roles        []string
+	Issuer       string
+	Audience     []string
+	AMR          []string
+	AuthTime     time.Time
+	ExpiresAt    time.Time
+	KeyID        string
+	Mode         Mode
+}

@@ -1,0 +1,196 @@
+package signin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/history"
+	"github.com/gatehouse-auth/gatehouse/authcore/identifier"
+	"github.com/gatehouse-auth/gatehouse/authcore/newpassword"
+	"github.com/gatehouse-auth/gatehouse/authcore/session"
+)
+
+// In is a try to sign in, as it was typed.
+type In struct {
+	Login    string
+	Password string
+	Request  session.Request // AMR is set here
+}
+
+// Password signs in. Refusals: [authcore.InvalidCredentials] for an unknown login, a wrong password and a disabled account
+// alike; [authcore.AccountNotVerified], only with the right password; [authcore.AccountLocked] with RetryAfter;
+// [authcore.InvalidFields]; [authcore.Unavailable] with RetryAfter when the hasher is at capacity.
+func (f *Flow) Password(ctx context.Context, in In) (session.Tokens, error) {
+	device, err := identifier.DeviceName(in.Request.DeviceName)
+	if err != nil {
+		return session.Tokens{}, authcore.RefuseFields(map[string][]string{"device_name": {err.Error()}})
+	}
+	in.Request.DeviceName, in.Request.AMR = device, []string{"pwd"}
+
+	who, err := f.find(ctx, in.Login)
+	if err != nil {
+		return session.Tokens{}, err
+	}
+	attempt, err := f.begin(ctx, who)
+	if err != nil {
+		return session.Tokens{}, err
+	}
+	right, err := f.verify(ctx, who, in.Password)
+	if err != nil {
+		attempt.Abandoned()
+		return session.Tokens{}, err
+	}
+	// The result is known and must be counted, also when the client has hung up meanwhile.
+	counted := context.WithoutCancel(ctx)
+	if !right || who.closed() {
+		return session.Tokens{}, f.failed(counted, who, attempt, in.Request.Client)
+	}
+	attempt.Succeeded(counted)
+	if who.account == nil || f.cfg.RequireVerified && who.account.Email != "" && !who.account.EmailVerified() {
+		return session.Tokens{}, authcore.Refuse(authcore.AccountNotVerified,
+			"The e-mail address is not verified yet. Use the code or link that was sent to it, or ask for a new one.")
+	}
+	f.rehash(ctx, who.account, in.Password)
+	tokens, err := f.cfg.Sessions.Start(ctx, *who.account, in.Request)
+	if errors.Is(err, authcore.ErrNotFound) { // disabled, deleted or reset since it was read
+		return session.Tokens{}, errCredentials()
+	}
+	if err != nil {
+		return session.Tokens{}, fmt.Errorf("sign in: %w", err)
+	}
+	return tokens, nil
+}
+
+// subject is whom a login means.
+type subject struct {
+	account *authcore.Account // nil: none
+	hash    string            // PHC string to verify against; "": none
+	lockKey string
+}
+
+// closed reports whether even the right password is to be treated as wrong.
+func (s subject) closed() bool {
+	return s.hash == "" || s.account != nil && s.account.Disabled()
+}
+
+// find makes the same look-ups for every login of a kind, so that their time tells nothing (L02).
+func (f *Flow) find(ctx context.Context, login string) (subject, error) {
+	id, ok := identifier.Login(login)
+	if !ok {
+		// What can be no name is one name: its tries are counted together.
+		return subject{lockKey: "none:"}, nil
+	}
+	s := subject{lockKey: identifier.Key(id)}
+	if !f.signsIn(id.Kind) {
+		return s, nil
+	}
+	account, accountErr := f.cfg.Store.AccountByIdentifier(ctx, id)
+	if accountErr != nil && !errors.Is(accountErr, authcore.ErrNotFound) {
+		return subject{}, fmt.Errorf("find account: %w", accountErr)
+	}
+	pending, pendingErr := f.pending(ctx, id)
+	if pendingErr != nil && !errors.Is(pendingErr, authcore.ErrNotFound) {
+		return subject{}, fmt.Errorf("find registration: %w", pendingErr)
+	}
+	switch {
+	case accountErr == nil:
+		// One counter for all identifiers of an account (L07).
+		return subject{account: &account, hash: account.PasswordHash, lockKey: identifier.AccountKey(account.ID)}, nil
+	case pendingErr == nil:
+		address := authcore.Identifier{Kind: authcore.KindEmail, Value: pending.Address}
+		return subject{hash: pending.PasswordHash, lockKey: identifier.Key(address)}, nil
+	}
+	return s, nil
+}
+
+// pending returns the newest registration that waits under the identifier.
+func (f *Flow) pending(ctx context.Context, id authcore.Identifier) (authcore.Registration, error) {
+	if id.Kind == authcore.KindUsername {
+		return f.cfg.Store.RegistrationByUsername(ctx, id.Value, f.now())
+	}
+	list, err := f.cfg.Store.Registrations(ctx, id.Value, f.now())
+	if err != nil {
+		return authcore.Registration{}, err
+	}
+	if len(list) == 0 {
+		return authcore.Registration{}, authcore.ErrNotFound
+	}
+	return list[0], nil
+}
+
+func (f *Flow) begin(ctx context.Context, who subject) (authcore.Attempt, error) {
+	attempt, wait, err := f.cfg.Lockouts.Begin(ctx, who.lockKey)
+	if err != nil {
+		return nil, fmt.Errorf("begin sign-in attempt: %w", err)
+	}
+	if attempt == nil {
+		return nil, authcore.RefuseFor(authcore.AccountLocked,
+			"Too many failed sign-ins. Try again later or reset the password.", max(wait, time.Second))
+	}
+	return attempt, nil
+}
+
+// verify does exactly one Argon2id computation in every case: what has no hash, and a password that can be nobody's, are
+// measured against a dummy of the same cost.
+func (f *Flow) verify(ctx context.Context, who subject, password string) (bool, error) {
+	normal, err := f.cfg.Policy.Normalize(password)
+	if err != nil || who.hash == "" {
+		// A giant password must not be hashed: only its rejection is to take the usual time (D03).
+		if err := f.cfg.Hasher.VerifyDummy(ctx, normal); err != nil {
+			return false, fmt.Errorf("verify password: %w", newpassword.Busy(err))
+		}
+		return false, nil
+	}
+	right, err := f.cfg.Hasher.Verify(ctx, who.hash, normal)
+	if err != nil {
+		return false, fmt.Errorf("verify password: %w", newpassword.Busy(err))
+	}
+	return right, nil
+}
+
+// failed counts a wrong password and records it, for unknown logins too: else the write would tell them apart.
+func (f *Flow) failed(ctx context.Context, who subject, attempt authcore.Attempt, c authcore.Client) error {
+	locked := attempt.Failed(ctx)
+	account := uuid.Nil
+	if who.account != nil {
+		account = who.account.ID
+	}
+	failure := history.Failure(authcore.EventSignInFailed, account, c, authcore.InvalidCredentials, f.now())
+	failure.Method = "password"
+	fx := authcore.Effects{Events: []authcore.Event{failure}}
+	if locked {
+		fx.Events = append(fx.Events, history.Failure(authcore.EventAccountLocked, account, c, authcore.AccountLocked, f.now()))
+	}
+	if err := f.cfg.Store.Record(ctx, fx); err != nil {
+		return fmt.Errorf("record failed sign-in: %w", err)
+	}
+	return errCredentials()
+}
+
+// rehash brings the hash to the configured cost while the password is at hand. What fails here is tried again at the next
+// sign-in and must not spoil this one.
+func (f *Flow) rehash(ctx context.Context, a *authcore.Account, password string) {
+	if !f.cfg.Hasher.NeedsRehash(a.PasswordHash) {
+		return
+	}
+	normal, err := f.cfg.Policy.Normalize(password)
+	if err != nil {
+		return
+	}
+	hash, err := f.cfg.Hasher.Hash(ctx, normal)
+	if err != nil {
+		return
+	}
+	if f.cfg.Store.ReplacePasswordHash(ctx, a.ID, a.PasswordHash, hash) == nil {
+		a.PasswordHash = hash
+	}
+}
+
+func errCredentials() error {
+	return authcore.Refuse(authcore.InvalidCredentials, "The login or the password is wrong.")
+}

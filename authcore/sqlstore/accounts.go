@@ -1,0 +1,115 @@
+package sqlstore
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+)
+
+const accountColumns = "id, email, email_verified_at, username, phone, first_name, last_name, avatar_url, roles, " +
+	"password_hash, epoch, roles_version, disabled_at, created_at, updated_at"
+
+func accountInto(a *authcore.Account) []any {
+	return []any{&a.ID, &a.Email, &stamp{&a.EmailVerifiedAt}, &a.Username, &a.Phone, &a.FirstName, &a.LastName,
+		&a.AvatarURL, &jsonList[string]{&a.Roles}, &a.PasswordHash, &a.Epoch, &a.RolesVersion, &stamp{&a.DisabledAt},
+		&stamp{&a.CreatedAt}, &stamp{&a.UpdatedAt}}
+}
+
+func scanAccount(r row) (a authcore.Account, err error) { return a, r.Scan(accountInto(&a)...) }
+
+const selectAccount = "select " + accountColumns + " from users where id = $1"
+
+// AccountByID implements authcore.AccountStore.
+func (s *Store) AccountByID(ctx context.Context, id uuid.UUID) (a authcore.Account, err error) {
+	err = s.read(ctx, "find account", func(ctx context.Context, q querier) error {
+		a, err = one(ctx, q, scanAccount, selectAccount, id)
+		return err
+	})
+	return a, err
+}
+
+var selectAccountByIdentifier = "select " + of("u", accountColumns) + ` from identifiers i join users u on u.id = i.user_id
+	where i.kind = $1 and i.value = $2 and i.is_current`
+
+// AccountByIdentifier implements authcore.AccountStore.
+func (s *Store) AccountByIdentifier(ctx context.Context, id authcore.Identifier) (a authcore.Account, err error) {
+	err = s.read(ctx, "find account by identifier", func(ctx context.Context, q querier) error {
+		a, err = one(ctx, q, scanAccount, selectAccountByIdentifier, string(id.Kind), id.Value)
+		return err
+	})
+	return a, err
+}
+
+const insertAccount = "insert into users (" + accountColumns + `)
+	values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`
+
+// CreateAccount implements authcore.AccountStore.
+func (s *Store) CreateAccount(ctx context.Context, a authcore.Account, ids []authcore.Identifier, fx authcore.Effects) error {
+	return s.write(ctx, "create account", func(ctx context.Context, q querier) error {
+		if err := create(ctx, q, a, ids); err != nil {
+			return err
+		}
+		return record(ctx, q, fx)
+	})
+}
+
+func create(ctx context.Context, q querier, a authcore.Account, ids []authcore.Identifier) error {
+	if err := claim(ctx, q, a.ID, ids, a.CreatedAt); err != nil {
+		return err
+	}
+	_, err := exec(ctx, q, insertAccount, a.ID, a.Email, micros(a.EmailVerifiedAt), a.Username, a.Phone, a.FirstName,
+		a.LastName, a.AvatarURL, &jsonList[string]{&a.Roles}, a.PasswordHash, a.Epoch, a.RolesVersion, micros(a.DisabledAt),
+		micros(a.CreatedAt), micros(a.UpdatedAt))
+	return err
+}
+
+const updateProfile = `update users set username = coalesce($2, username), first_name = coalesce($3, first_name),
+		last_name = coalesce($4, last_name), phone = coalesce($5, phone), updated_at = $6
+	where id = $1
+	returning ` + accountColumns
+
+// UpdateProfile implements authcore.AccountStore.
+func (s *Store) UpdateProfile(ctx context.Context, id uuid.UUID, change authcore.ProfileChange, claimUsername bool,
+	now time.Time, fx authcore.Effects) (a authcore.Account, err error) {
+	err = s.write(ctx, "update profile", func(ctx context.Context, q querier) error {
+		a, err = one(ctx, q, scanAccount, updateProfile,
+			id, change.Username, change.FirstName, change.LastName, change.Phone, micros(now))
+		if err != nil {
+			return err
+		}
+		if change.Username != nil {
+			if err := rename(ctx, q, a, claimUsername, now); err != nil {
+				return err
+			}
+		}
+		return record(ctx, q, fx)
+	})
+	if err != nil {
+		return authcore.Account{}, err
+	}
+	return a, nil
+}
+
+// rename makes the account's username the one it is found by, or none at all.
+func rename(ctx context.Context, q querier, a authcore.Account, claimIt bool, now time.Time) error {
+	if err := release(ctx, q, a.ID, authcore.KindUsername, a.Username); err != nil {
+		return err
+	}
+	if !claimIt || a.Username == "" {
+		return nil
+	}
+	return claim(ctx, q, a.ID, []authcore.Identifier{{Kind: authcore.KindUsername, Value: a.Username}}, now)
+}
+
+const replaceHash = "update users set password_hash = $3, updated_at = $4 where id = $1 and password_hash = $2"
+
+// ReplacePasswordHash implements authcore.AccountStore.
+func (s *Store) ReplacePasswordHash(ctx context.Context, id uuid.UUID, old, hash string) error {
+	return s.single(ctx, "replace password hash", func(ctx context.Context, q querier) error {
+		_, err := exec(ctx, q, replaceHash, id, old, hash, micros(s.now()))
+		return err
+	})
+}

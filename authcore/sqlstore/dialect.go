@@ -1,0 +1,58 @@
+package sqlstore
+
+import (
+	"context"
+	"encoding/json"
+	"hash/fnv"
+
+	"github.com/google/uuid"
+)
+
+// dialect is everything that one text cannot say to both engines, the DDL apart.
+type dialect struct {
+	folder string // of the migrations
+	// probe touches the database's own file or process and returns one integer.
+	probe string
+	// versions returns how many tables of the given name exist.
+	versions string
+	// skipLocked and forShare end a select that locks its rows. SQLite has one writer: there the transaction is the lock.
+	skipLocked, forShare string
+	// anyOf compares with a list that was passed as the parameter.
+	anyOf func(parameter string) string
+	// list makes that parameter.
+	list func(ids []uuid.UUID) any
+	// serialise lets one transaction at a time pass with this key.
+	serialise func(ctx context.Context, q querier, key string) error
+}
+
+var postgresDialect = dialect{
+	folder:     "migrations/postgres",
+	probe:      "select 1",
+	versions:   "select count(*) from pg_catalog.pg_class where oid = to_regclass($1)",
+	skipLocked: " for update skip locked",
+	forShare:   " for share",
+	anyOf:      func(parameter string) string { return "= any(" + parameter + ")" },
+	// Never nil: that would be null, and nothing compares with null.
+	list: func(ids []uuid.UUID) any { return append([]uuid.UUID{}, ids...) },
+	serialise: func(ctx context.Context, q querier, key string) error {
+		h := fnv.New64a()
+		_, _ = h.Write([]byte(key))
+		_, err := exec(ctx, q, "select pg_advisory_xact_lock($1)", int64(h.Sum64()))
+		return err
+	},
+}
+
+var sqliteDialect = dialect{
+	folder:   "migrations/sqlite",
+	probe:    "select count(*) from sqlite_master",
+	versions: "select count(*) from sqlite_master where type = 'table' and name = $1",
+	anyOf:    func(parameter string) string { return "in (select value from json_each(" + parameter + "))" },
+	list: func(ids []uuid.UUID) any {
+		if len(ids) == 0 {
+			return "[]"
+		}
+		text, _ := json.Marshal(ids) // strings of hexadecimal digits: cannot go wrong
+		return string(text)
+	},
+	serialise: func(context.Context, querier, string) error { return nil },
+}

@@ -1,0 +1,87 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+)
+
+const (
+	// workLimit bounds all of one usual piece of work, also against a server that does not answer at all.
+	workLimit = 1500 * time.Millisecond
+	// longLimit bounds the work that may make keys while it holds a lock.
+	longLimit = 30 * time.Second
+)
+
+// querier runs statements. A pgxpool connection, a pgx transaction and liteQuerier are queriers.
+type querier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
+}
+
+// work is what runs on a connection. It uses the ctx it is given, and may run again after a conflict.
+type work func(ctx context.Context, q querier) error
+
+// engine is one of the two databases.
+type engine interface {
+	// read lends a connection for statements that change nothing.
+	read(ctx context.Context, do work) error
+	// single lends a connection for one statement that is a transaction of its own.
+	single(ctx context.Context, do work) error
+	// transact runs do in a transaction, which is committed when do returns nil. limit bounds it all.
+	transact(ctx context.Context, limit time.Duration, do work) error
+	// migrator opens a separate handle without time-outs; release closes it.
+	migrator(ctx context.Context) (db *sql.DB, release func() error, err error)
+	lock() error
+	close() error
+}
+
+// row is what a scan function reads from.
+type row interface{ Scan(dest ...any) error }
+
+// all returns every row.
+func all[T any](ctx context.Context, q querier, scan func(row) (T, error), text string, args ...any) ([]T, error) {
+	rows, err := q.Query(ctx, text, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var list []T
+	for rows.Next() {
+		v, err := scan(rows)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, v)
+	}
+	// Close before Err: a statement that changes something can still fail at its end, where it commits.
+	rows.Close()
+	return list, rows.Err()
+}
+
+// one returns the only row; authcore.ErrNotFound when there is none.
+func one[T any](ctx context.Context, q querier, scan func(row) (T, error), text string, args ...any) (T, error) {
+	var none T
+	list, err := all(ctx, q, scan, text, args...)
+	switch {
+	case err != nil:
+		return none, err
+	case len(list) == 0:
+		return none, authcore.ErrNotFound
+	case len(list) > 1:
+		return none, errors.New("more than one row")
+	}
+	return list[0], nil
+}
+
+// exec returns how many rows were changed.
+func exec(ctx context.Context, q querier, text string, args ...any) (int64, error) {
+	tag, err := q.Exec(ctx, text, args...)
+	return tag.RowsAffected(), err
+}

@@ -1,0 +1,115 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+)
+
+// settle is the one place where errors of the engines become what the ports promise. Outcomes stay as they are, an
+// ended ctx stays a context error, a database that cannot answer wraps authcore.ErrUnavailable, the rest is a fault.
+// No text of a driver holds values of rows or passwords.
+func settle(ctx context.Context, step string, err error) error {
+	switch {
+	case outcome(err):
+		return err
+	case ctx.Err() != nil:
+		return fmt.Errorf("%s: %w", step, ctx.Err())
+	case away(err):
+		return fmt.Errorf("%s: %w: %w", step, authcore.ErrUnavailable, err)
+	}
+	return fmt.Errorf("%s: %w", step, err)
+}
+
+func outcome(err error) bool {
+	var taken *authcore.TakenError
+	return errors.As(err, &taken) || errors.Is(err, authcore.ErrNotFound) ||
+		errors.Is(err, authcore.ErrWrongCode) || errors.Is(err, authcore.ErrNoAttempts)
+}
+
+// conflict reports whether the same work can succeed when it is run again at once.
+func conflict(err error) bool {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		return pg.Code == "40001" || pg.Code == "40P01" // serialization_failure, deadlock_detected
+	}
+	var lite *sqlite.Error
+	if errors.As(err, &lite) {
+		primary := lite.Code() & 0xff
+		return primary == sqlite3.SQLITE_BUSY || primary == sqlite3.SQLITE_LOCKED
+	}
+	// A connection that had died in the pool: nothing was sent.
+	var dial *pgconn.ConnectError
+	return pgconn.SafeToRetry(err) && !errors.As(err, &dial) && !errors.Is(err, context.DeadlineExceeded)
+}
+
+// away reports whether the database cannot answer now.
+func away(err error) bool {
+	var dial *pgconn.ConnectError
+	if errors.As(err, &dial) {
+		return true
+	}
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		return awayState(pg.Code)
+	}
+	var lite *sqlite.Error
+	if errors.As(err, &lite) {
+		return awayCode(lite.Code() & 0xff)
+	}
+	var network net.Error
+	return errors.As(err, &network) || pgconn.Timeout(err) || pgconn.SafeToRetry(err) || anyOf(err,
+		errStuck, errClosed, context.DeadlineExceeded, context.Canceled, os.ErrDeadlineExceeded,
+		io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, pgx.ErrTxClosed, sql.ErrConnDone)
+}
+
+func anyOf(err error, targets ...error) bool {
+	for _, target := range targets {
+		if errors.Is(err, target) {
+			return true
+		}
+	}
+	return false
+}
+
+// awayState sorts SQLSTATEs (PostgreSQL, Appendix A).
+func awayState(code string) bool {
+	switch code {
+	case "25006", // read_only_sql_transaction: this server is a standby now
+		"25P03",          // idle_in_transaction_session_timeout
+		"40001", "40P01", // conflicts that outlasted the retries
+		"55P03",          // lock_not_available
+		"XX001", "XX002": // data_corrupted, index_corrupted
+		return true
+	}
+	switch code[:min(2, len(code))] {
+	case "08", // connection exceptions
+		"53", // insufficient resources: disk full, out of memory, too many connections
+		"57", // operator intervention: statement time-out, shutting down, starting up
+		"58": // system errors: I/O
+		return true
+	}
+	return false
+}
+
+// awayCode sorts primary result codes of SQLite.
+func awayCode(code int) bool {
+	switch code {
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_READONLY,
+		sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CANTOPEN,
+		sqlite3.SQLITE_PERM, sqlite3.SQLITE_FULL, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_INTERRUPT:
+		return true
+	}
+	return false
+}

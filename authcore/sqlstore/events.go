@@ -1,0 +1,41 @@
+package sqlstore
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+)
+
+const (
+	insertEvent = `insert into events (id, kind, at, account_id, session_id, result, method, addr, user_agent)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`
+	insertMail = `insert into outbox (id, kind, sealed, created_at, attempts, due_at)
+		values ($1, $2, $3, $4, $5, $4)`
+)
+
+// Record implements authcore.EventStore.
+func (s *Store) Record(ctx context.Context, fx authcore.Effects) error {
+	return s.write(ctx, "record events", func(ctx context.Context, q querier) error { return record(ctx, q, fx) })
+}
+
+// record writes what belongs to the change of this transaction. An event without an id gets one.
+func record(ctx context.Context, q querier, fx authcore.Effects) error {
+	for _, e := range fx.Events {
+		if e.ID == uuid.Nil {
+			e.ID = newID()
+		}
+		_, err := exec(ctx, q, insertEvent, e.ID, string(e.Kind), micros(e.At), orNull(e.AccountID), orNull(e.SessionID),
+			e.Result, e.Method, e.Addr, e.UserAgent)
+		if err != nil {
+			return err
+		}
+	}
+	for _, m := range fx.Mails {
+		if _, err := exec(ctx, q, insertMail, m.ID, string(m.Kind), m.Sealed, micros(m.CreatedAt), m.Attempts); err != nil {
+			return err
+		}
+	}
+	return nil
+}

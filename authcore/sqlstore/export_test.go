@@ -1,0 +1,18 @@
+package sqlstore
+
+import (
+	"context"
+	"testing"
+)
+
+// RaiseVersion makes the schema look like that of a newer program.
+func RaiseVersion(t testing.TB, s *Store, version int64) {
+	t.Helper()
+	err := s.engine.single(t.Context(), func(ctx context.Context, q querier) error {
+		_, err := exec(ctx, q, "insert into "+versionTable+" (version_id, is_applied) values ($1, true)", version)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}

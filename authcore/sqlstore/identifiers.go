@@ -1,0 +1,141 @@
+package sqlstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+)
+
+const isTaken = "select count(*) from identifiers where kind = $1 and value = $2 and user_id <> $3"
+
+// IdentifierTaken implements authcore.AccountStore.
+func (s *Store) IdentifierTaken(ctx context.Context, id authcore.Identifier, except uuid.UUID) (taken bool, err error) {
+	err = s.read(ctx, "look up identifier", func(ctx context.Context, q querier) error {
+		n, err := one(ctx, q, scanInt, isTaken, string(id.Kind), id.Value, except)
+		taken = n > 0
+		return err
+	})
+	return taken, err
+}
+
+// claimIdentifier changes no row when the value is, or ever was, another account's.
+const claimIdentifier = `insert into identifiers (kind, value, user_id, is_current, claimed_at)
+	values ($1, $2, $3, true, $4)
+	on conflict (kind, value) do update set is_current = true where identifiers.user_id = excluded.user_id`
+
+// claim makes the account found by ids; *authcore.TakenError for the first that belongs to another.
+func claim(ctx context.Context, q querier, account uuid.UUID, ids []authcore.Identifier, now time.Time) error {
+	for _, id := range ids {
+		n, err := exec(ctx, q, claimIdentifier, string(id.Kind), id.Value, account, micros(now))
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return &authcore.TakenError{Field: id.Kind}
+		}
+	}
+	return nil
+}
+
+const releaseIdentifiers = `update identifiers set is_current = false
+	where user_id = $1 and kind = $2 and value <> $3 and is_current`
+
+// release makes the account no longer found by the values of a kind, except keep. They stay its own for ever: a name
+// given to somebody new would inherit the trust, and the mail, of the old owner.
+func release(ctx context.Context, q querier, account uuid.UUID, kind authcore.IdentifierKind, keep string) error {
+	_, err := exec(ctx, q, releaseIdentifiers, account, string(kind), keep)
+	return err
+}
+
+const claimPage = 1000
+
+// A page of accounts, oldest first, with what they hold in one kind and whether they are found by it. The bounds are
+// the last account of the page before.
+const (
+	holdersOfEmail = `select u.id, u.created_at, u.email, coalesce(i.user_id = u.id and i.is_current, false)
+		from users u left join identifiers i on i.kind = 'email' and i.value = u.email
+		where (u.created_at, u.id) > ($1, $2) and (u.email_verified_at is not null) = $3
+		order by u.created_at, u.id limit $4`
+	holdersOfUsername = `select u.id, u.created_at, u.username, coalesce(i.user_id = u.id and i.is_current, false)
+		from users u left join identifiers i on i.kind = 'username' and i.value = u.username
+		where (u.created_at, u.id) > ($1, $2)
+		order by u.created_at, u.id limit $3`
+)
+
+type holder struct {
+	id      uuid.UUID
+	created int64
+	value   string
+	found   bool
+}
+
+func scanHolder(r row) (h holder, err error) {
+	return h, r.Scan(&h.id, &h.created, &h.value, &h.found)
+}
+
+// ClaimIdentifiers implements authcore.Store. Where several accounts hold one value the oldest gets it, and a proven
+// address goes before an unproven one. It works in pages: stopped half-way, it has claimed some, and the next call goes on.
+func (s *Store) ClaimIdentifiers(ctx context.Context, kinds []authcore.IdentifierKind, now time.Time) (conflicts int, err error) {
+	for _, kind := range kinds {
+		passes := []page{{text: holdersOfUsername}}
+		switch kind {
+		case authcore.KindUsername:
+		case authcore.KindEmail:
+			passes = []page{{text: holdersOfEmail, filter: []any{true}}, {text: holdersOfEmail, filter: []any{false}}}
+		default:
+			return conflicts, fmt.Errorf("claim identifiers: no such kind: %s", kind)
+		}
+		for _, p := range passes {
+			n, err := s.claimAll(ctx, kind, p, now)
+			conflicts += n
+			if err != nil {
+				return conflicts, err
+			}
+		}
+	}
+	return conflicts, nil
+}
+
+// page is a query for holders; filter are its parameters between the bounds and the limit.
+type page struct {
+	text   string
+	filter []any
+}
+
+func (s *Store) claimAll(ctx context.Context, kind authcore.IdentifierKind, p page, now time.Time) (conflicts int, err error) {
+	last := holder{created: -1 << 62}
+	for {
+		var holders []holder
+		err := s.read(ctx, "find unclaimed identifiers", func(ctx context.Context, q querier) (err error) {
+			args := append([]any{last.created, last.id}, p.filter...)
+			holders, err = all(ctx, q, scanHolder, p.text, append(args, claimPage)...)
+			return err
+		})
+		if err != nil {
+			return conflicts, err
+		}
+		for _, h := range holders {
+			if h.found || h.value == "" {
+				continue
+			}
+			err := s.write(ctx, "claim identifier", func(ctx context.Context, q querier) error {
+				return claim(ctx, q, h.id, []authcore.Identifier{{Kind: kind, Value: h.value}}, now)
+			})
+			var taken *authcore.TakenError
+			if errors.As(err, &taken) {
+				conflicts++
+			} else if err != nil {
+				return conflicts, err
+			}
+		}
+		if len(holders) < claimPage {
+			return conflicts, nil
+		}
+		last = holders[len(holders)-1]
+	}
+}

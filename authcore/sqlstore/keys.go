@@ -1,0 +1,76 @@
+package sqlstore
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+)
+
+const keyColumns = "kid, key_use, algorithm, public, sealed, created_at, not_before, retire_at, remove_at"
+
+func scanKey(r row) (k authcore.KeyRecord, err error) {
+	return k, r.Scan(&k.KID, &k.Use, &k.Algorithm, &k.Public, &k.Sealed, &stamp{&k.CreatedAt}, &stamp{&k.NotBefore},
+		&stamp{&k.RetireAt}, &stamp{&k.RemoveAt})
+}
+
+const selectKeys = "select " + keyColumns + " from signing_keys order by created_at, kid"
+
+// Keys implements authcore.KeyStore.
+func (s *Store) Keys(ctx context.Context) (keys []authcore.KeyRecord, err error) {
+	err = s.read(ctx, "read keys", func(ctx context.Context, q querier) error {
+		keys, err = all(ctx, q, scanKey, selectKeys)
+		return err
+	})
+	return keys, err
+}
+
+const (
+	// lockKeys makes every other node wait at this row until the transaction ends.
+	lockKeys = `insert into settings (name, value) values ('signing_keys', '')
+		on conflict (name) do update set value = settings.value`
+	upsertKey = "insert into signing_keys (" + keyColumns + `)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+		on conflict (kid) do update set key_use = excluded.key_use, algorithm = excluded.algorithm,
+			public = excluded.public, sealed = excluded.sealed, created_at = excluded.created_at,
+			not_before = excluded.not_before, retire_at = excluded.retire_at, remove_at = excluded.remove_at`
+	removeKeys = "delete from signing_keys where remove_at <= $1"
+)
+
+// ChangeKeys implements authcore.KeyStore. change runs inside the transaction, for at most 30 s, and must not use the
+// store; after a conflict it runs again.
+func (s *Store) ChangeKeys(ctx context.Context, now time.Time,
+	change func(present []authcore.KeyRecord) ([]authcore.KeyRecord, error)) (keys []authcore.KeyRecord, err error) {
+	do := func(ctx context.Context, q querier) error {
+		if _, err := exec(ctx, q, lockKeys); err != nil {
+			return err
+		}
+		// A new statement sees what the node before has committed.
+		present, err := all(ctx, q, scanKey, selectKeys)
+		if err != nil {
+			return err
+		}
+		changed, err := change(present)
+		if err != nil {
+			return fmt.Errorf("decide on keys: %w", err)
+		}
+		for _, k := range changed {
+			_, err := exec(ctx, q, upsertKey, k.KID, k.Use, k.Algorithm, k.Public, k.Sealed, micros(k.CreatedAt),
+				micros(k.NotBefore), micros(k.RetireAt), micros(k.RemoveAt))
+			if err != nil {
+				return err
+			}
+		}
+		if _, err := exec(ctx, q, removeKeys, micros(now)); err != nil {
+			return err
+		}
+		keys, err = all(ctx, q, scanKey, selectKeys)
+		return err
+	}
+	err = s.attempt(ctx, "change keys", func() error { return s.engine.transact(ctx, longLimit, do) })
+	if err != nil {
+		return nil, err
+	}
+	return keys, nil
+}

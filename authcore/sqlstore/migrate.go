@@ -1,0 +1,129 @@
+package sqlstore
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+)
+
+//go:embed migrations
+var migrations embed.FS
+
+const (
+	versionTable = "goose_db_version"
+	lockSeconds  = 1
+	lockTries    = 300
+)
+
+// Migrate brings the schema up to what this program knows. Processes that start together wait for each other. A schema
+// newer than that is refused and left alone: an older program must not write to it.
+func (s *Store) Migrate(ctx context.Context) (err error) {
+	const step = "migrate database"
+	known, err := s.known()
+	if err != nil {
+		return settle(ctx, step, err)
+	}
+	found, err := s.version(ctx)
+	if err != nil {
+		return err
+	}
+	if found >= known {
+		return compare(found, known)
+	}
+	db, release, err := s.engine.migrator(ctx)
+	if err != nil {
+		return settle(ctx, step, err)
+	}
+	defer func() { err = errors.Join(err, release()) }()
+
+	folder, err := fs.Sub(migrations, s.sql.folder)
+	if err != nil {
+		return settle(ctx, step, err)
+	}
+	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger())}
+	kind := goose.DialectSQLite3
+	if s.sql.folder == postgresDialect.folder {
+		kind = goose.DialectPostgres
+		locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(lockSeconds, lockTries))
+		if err != nil {
+			return settle(ctx, step, err)
+		}
+		options = append(options, goose.WithSessionLocker(locker))
+	}
+	provider, err := goose.NewProvider(kind, db, folder, options...)
+	if err != nil {
+		return settle(ctx, step, err)
+	}
+	results, err := provider.Up(ctx)
+	for _, r := range results {
+		s.log.Info("database migrated", slog.Int64("version", r.Source.Version), slog.Duration("took", r.Duration))
+	}
+	if err != nil {
+		return settle(ctx, step, err)
+	}
+	return nil
+}
+
+// CheckSchema returns nil if the schema is the one that this program knows, and an error that says what to do if it is
+// older, newer or not there. It changes nothing.
+func (s *Store) CheckSchema(ctx context.Context) error {
+	known, err := s.known()
+	if err != nil {
+		return settle(ctx, "check schema", err)
+	}
+	found, err := s.version(ctx)
+	if err != nil {
+		return err
+	}
+	return compare(found, known)
+}
+
+func compare(found, known int64) error {
+	switch {
+	case found > known:
+		return fmt.Errorf("the database has schema version %d and this program knows %d: use the newer program, "+
+			"or restore the database from before the upgrade", found, known)
+	case found == 0 && known > 0:
+		return errors.New("the database has no schema yet: migrate it first")
+	case found < known:
+		return fmt.Errorf("the database has schema version %d and this program needs %d: migrate it first", found, known)
+	}
+	return nil
+}
+
+// known is the newest version that this program has a migration for.
+func (s *Store) known() (int64, error) {
+	files, err := fs.ReadDir(migrations, s.sql.folder)
+	if err != nil {
+		return 0, err
+	}
+	var newest int64
+	for _, f := range files {
+		v, err := goose.NumericComponent(f.Name())
+		if err != nil {
+			return 0, err
+		}
+		newest = max(newest, v)
+	}
+	return newest, nil
+}
+
+// version is the schema's version, 0 for an empty database. goose's own question would make its table.
+func (s *Store) version(ctx context.Context) (version int64, err error) {
+	const latest = "select coalesce(max(version_id), 0) from " + versionTable + " where is_applied"
+	err = s.read(ctx, "read schema version", func(ctx context.Context, q querier) error {
+		tables, err := one(ctx, q, scanInt, s.sql.versions, versionTable)
+		if err != nil || tables == 0 {
+			return err
+		}
+		version, err = one(ctx, q, scanInt, latest)
+		return err
+	})
+	return version, err
+}

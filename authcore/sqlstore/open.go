@@ -1,0 +1,84 @@
+package sqlstore
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+)
+
+const connectLimit = 5 * time.Second
+
+// Config says where the data is.
+type Config struct {
+	// URL is sqlite:<path>, or a postgres:// or postgresql:// URL with the parameters that pgxpool knows.
+	URL    string
+	Logger *slog.Logger
+	Now    func() time.Time
+}
+
+// Store is the database. Its methods may be called concurrently; several Stores, in one or many processes, may share a
+// Postgres database, and exactly one process a SQLite file (Lock).
+type Store struct {
+	engine engine
+	sql    dialect
+	log    *slog.Logger
+	now    func() time.Time
+	erase  erasures
+	sweep  sweepCursor
+}
+
+// Open connects and asks the database one question, both within 5 s. It creates nothing but what connecting needs: for
+// SQLite the file (0600) and its folder (0700). Migrate, CheckSchema and Lock are separate steps.
+func Open(ctx context.Context, cfg Config) (*Store, error) {
+	if cfg.Logger == nil || cfg.Now == nil {
+		return nil, fmt.Errorf("open database: logger and clock are needed")
+	}
+	at, err := parse(cfg.URL)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, connectLimit)
+	defer cancel()
+
+	s := &Store{log: cfg.Logger, now: cfg.Now}
+	if at.path != "" {
+		s.sql = sqliteDialect
+		s.engine, err = openSQLite(ctx, at.path, cfg.Logger)
+	} else {
+		s.sql = postgresDialect
+		s.engine, err = openPostgres(ctx, at.pool)
+	}
+	if err != nil {
+		return nil, settle(ctx, "open database", err)
+	}
+	return s, nil
+}
+
+// Validate checks the form of a database URL. It connects to nothing and creates nothing.
+func Validate(url string) error {
+	_, err := parse(url)
+	return err
+}
+
+// Lock claims a SQLite file for this process until Close; a second process is refused with an error that names the
+// file. Postgres is made for many processes: there it does nothing.
+func (s *Store) Lock() error { return s.engine.lock() }
+
+// Ping reports whether the database answers.
+func (s *Store) Ping(ctx context.Context) error {
+	return s.read(ctx, "ping database", func(ctx context.Context, q querier) error {
+		_, err := one(ctx, q, scanInt, s.sql.probe)
+		return err
+	})
+}
+
+// Close waits for running statements, disconnects and gives the lock of a SQLite file back.
+func (s *Store) Close() error { return s.engine.close() }
+
+func scanInt(r row) (n int64, err error) { return n, r.Scan(&n) }
+
+// Interface guard
+var _ authcore.Store = (*Store)(nil)

@@ -1,0 +1,76 @@
+package sqlstore
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+)
+
+func scanMail(r row) (m authcore.Mail, err error) {
+	return m, r.Scan(&m.ID, &m.Kind, &m.Sealed, &stamp{&m.CreatedAt}, &m.Attempts)
+}
+
+// Materialised, or else Postgres may run the select again for each row and claim more than the limit.
+const (
+	claimMail = `with due as materialized (
+			select id from outbox where due_at <= $1 order by due_at, id limit $3`
+	claimDue = `)
+		update outbox set due_at = $2, attempts = attempts + 1
+		where id in (select id from due)
+		returning id, kind, sealed, created_at, attempts - 1`
+)
+
+// ClaimMail implements authcore.OutboxStore. A claim counts as a try even if the process dies during it; Attempts are
+// the tries before this one.
+func (s *Store) ClaimMail(ctx context.Context, now time.Time, lease time.Duration, limit int) (mails []authcore.Mail, err error) {
+	err = s.single(ctx, "claim mail", func(ctx context.Context, q querier) error {
+		mails, err = all(ctx, q, scanMail, claimMail+s.sql.skipLocked+claimDue, micros(now), micros(now.Add(lease)), limit)
+		return err
+	})
+	slices.SortFunc(mails, func(a, b authcore.Mail) int { return a.CreatedAt.Compare(b.CreatedAt) })
+	return mails, err
+}
+
+const finishMail = "update outbox set sealed = null, due_at = null, done_at = $2 where id = $1 and done_at is null"
+
+// MailSent implements authcore.OutboxStore.
+func (s *Store) MailSent(ctx context.Context, id uuid.UUID, now time.Time) error {
+	return s.single(ctx, "mark mail as sent", func(ctx context.Context, q querier) error {
+		_, err := exec(ctx, q, finishMail, id, micros(now))
+		return err
+	})
+}
+
+const postponeMail = "update outbox set due_at = $2 where id = $1 and done_at is null"
+
+// MailFailed implements authcore.OutboxStore. A mail that is given up loses its content too.
+func (s *Store) MailFailed(ctx context.Context, id uuid.UUID, next time.Time, drop bool) error {
+	return s.single(ctx, "mark mail as failed", func(ctx context.Context, q querier) error {
+		if drop {
+			_, err := exec(ctx, q, finishMail, id, micros(s.now()))
+			return err
+		}
+		_, err := exec(ctx, q, postponeMail, id, micros(next))
+		return err
+	})
+}
+
+const outboxDepth = "select count(*), min(created_at) from outbox where due_at is not null"
+
+// OutboxDepth implements authcore.OutboxStore.
+func (s *Store) OutboxDepth(ctx context.Context) (int, time.Time, error) {
+	type depth struct {
+		waiting int
+		oldest  time.Time
+	}
+	var d depth
+	err := s.read(ctx, "count outbox", func(ctx context.Context, q querier) (err error) {
+		d, err = one(ctx, q, func(r row) (d depth, err error) { return d, r.Scan(&d.waiting, &stamp{&d.oldest}) }, outboxDepth)
+		return err
+	})
+	return d.waiting, d.oldest, err
+}

@@ -1,0 +1,145 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
+)
+
+const (
+	// poolWait is how long work waits for a free connection while none comes back: with the pool dry, a quick 503 beats
+	// a long queue. A burst that moves may take up to workLimit.
+	poolWait = 250 * time.Millisecond
+	// rollbackLimit bounds the clean-up after the caller's ctx has ended.
+	rollbackLimit = 250 * time.Millisecond
+)
+
+type postgres struct {
+	pool   *pgxpool.Pool
+	closed atomic.Bool
+	moved  atomic.Int64 // when a connection last came back, in nanoseconds
+}
+
+func openPostgres(ctx context.Context, cfg *pgxpool.Config) (*postgres, error) {
+	pool, err := pgxpool.NewWithConfig(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	if err := pool.Ping(ctx); err != nil {
+		pool.Close()
+		return nil, err
+	}
+	return &postgres{pool: pool}, nil
+}
+
+func (p *postgres) acquire(ctx context.Context) (*pgxpool.Conn, error) {
+	if p.closed.Load() {
+		return nil, errClosed
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	start := time.Now()
+	var impatience *time.Timer
+	armed := make(chan struct{}) // closed once impatience is set
+	impatience = time.AfterFunc(poolWait, func() {
+		<-armed
+		idle := time.Since(time.Unix(0, p.moved.Load()))
+		if idle < poolWait && time.Since(start) < workLimit {
+			impatience.Reset(poolWait - idle)
+			return
+		}
+		cancel(context.DeadlineExceeded)
+	})
+	close(armed)
+	defer impatience.Stop()
+	conn, err := p.pool.Acquire(ctx)
+	if err != nil {
+		if cause := context.Cause(ctx); cause != nil {
+			err = cause
+		}
+		return nil, fmt.Errorf("wait for a connection: %w", err)
+	}
+	return conn, nil
+}
+
+func (p *postgres) release(conn *pgxpool.Conn) {
+	conn.Release()
+	p.moved.Store(time.Now().UnixNano())
+}
+
+func (p *postgres) read(ctx context.Context, do work) error { return p.single(ctx, do) }
+
+func (p *postgres) single(ctx context.Context, do work) error {
+	conn, err := p.acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer p.release(conn)
+	ctx, cancel := context.WithTimeout(ctx, workLimit)
+	defer cancel()
+	return p.watch(do(ctx, conn))
+}
+
+func (p *postgres) transact(ctx context.Context, limit time.Duration, do work) error {
+	conn, err := p.acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer p.release(conn)
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+
+	tx, err := conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted})
+	if err != nil {
+		return err
+	}
+	// After a commit this does nothing. Without an answer the connection is closed, and the server rolls back.
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackLimit)
+		defer cancel()
+		_ = tx.Rollback(ctx)
+	}()
+	if limit > workLimit {
+		set := fmt.Sprintf("set local statement_timeout = %d", limit.Milliseconds())
+		if _, err := tx.Exec(ctx, set); err != nil {
+			return err
+		}
+	}
+	if err := do(ctx, tx); err != nil {
+		return p.watch(err)
+	}
+	return p.watch(tx.Commit(ctx))
+}
+
+// watch leaves a server that has become a standby, so that the next connection finds the new primary.
+func (p *postgres) watch(err error) error {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) && pg.Code == "25006" {
+		p.pool.Reset()
+	}
+	return err
+}
+
+func (p *postgres) migrator(context.Context) (*sql.DB, func() error, error) {
+	cfg := p.pool.Config().ConnConfig
+	// Building an index over many rows takes what it takes.
+	cfg.RuntimeParams["statement_timeout"] = "0"
+	db := stdlib.OpenDB(*cfg)
+	return db, db.Close, nil
+}
+
+func (p *postgres) lock() error { return nil }
+
+func (p *postgres) close() error {
+	p.closed.Store(true)
+	p.pool.Close()
+	return nil
+}

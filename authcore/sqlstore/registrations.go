@@ -1,0 +1,73 @@
+package sqlstore
+
+import (
+	"context"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+)
+
+const registrationColumns = "id, address, proof_digest, password_hash, username, first_name, last_name, phone, " +
+	"created_at, expires_at"
+
+func scanRegistration(row row) (r authcore.Registration, err error) {
+	return r, row.Scan(&r.ID, &r.Address, &r.ProofDigest, &r.PasswordHash, &r.Username, &r.FirstName, &r.LastName,
+		&r.Phone, &stamp{&r.CreatedAt}, &stamp{&r.ExpiresAt})
+}
+
+const (
+	insertRegistration = "insert into registrations (" + registrationColumns + `)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`
+	trimRegistrations = `delete from registrations where address = $1 and id not in
+		(select id from registrations where address = $1 order by created_at desc, id desc limit $2)`
+	dropRegistrations = "delete from registrations where address = $1"
+)
+
+// SaveRegistration implements authcore.RegistrationStore.
+func (s *Store) SaveRegistration(ctx context.Context, r authcore.Registration, keep int, ch *authcore.Challenge,
+	fx authcore.Effects) error {
+	return s.write(ctx, "save registration", func(ctx context.Context, q querier) error {
+		// Two that trim at once would not see each other's row, and both would stay.
+		if err := s.sql.serialise(ctx, q, "registrations of "+r.Address); err != nil {
+			return err
+		}
+		_, err := exec(ctx, q, insertRegistration, r.ID, r.Address, r.ProofDigest, r.PasswordHash, r.Username, r.FirstName,
+			r.LastName, r.Phone, micros(r.CreatedAt), micros(r.ExpiresAt))
+		if err != nil {
+			return err
+		}
+		if _, err := exec(ctx, q, trimRegistrations, r.Address, keep); err != nil {
+			return err
+		}
+		if ch != nil {
+			if err := issue(ctx, q, *ch); err != nil {
+				return err
+			}
+		}
+		return record(ctx, q, fx)
+	})
+}
+
+const selectRegistrations = "select " + registrationColumns + ` from registrations
+	where address = $1 and expires_at > $2 order by created_at desc, id desc`
+
+// Registrations implements authcore.RegistrationStore.
+func (s *Store) Registrations(ctx context.Context, address string, now time.Time) (list []authcore.Registration, err error) {
+	err = s.read(ctx, "list registrations", func(ctx context.Context, q querier) error {
+		list, err = all(ctx, q, scanRegistration, selectRegistrations, address, micros(now))
+		return err
+	})
+	return list, err
+}
+
+const selectRegistrationByUsername = "select " + registrationColumns + ` from registrations
+	where username = $1 and username <> '' and expires_at > $2 order by created_at desc, id desc limit 1`
+
+// RegistrationByUsername implements authcore.RegistrationStore.
+func (s *Store) RegistrationByUsername(ctx context.Context, username string, now time.Time) (r authcore.Registration, err error) {
+	err = s.read(ctx, "find registration", func(ctx context.Context, q querier) error {
+		r, err = one(ctx, q, scanRegistration, selectRegistrationByUsername, username, micros(now))
+		return err
+	})
+	return r, err
+}

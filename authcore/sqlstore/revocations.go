@@ -1,0 +1,100 @@
+package sqlstore
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+)
+
+// revocationKept is the least time a revocation can be read: connections that were opened with an access token outlive
+// it, and other nodes must learn that they have to close them.
+const revocationKept = time.Minute
+
+const insertRevocation = `insert into revocations (session_id, account_id, epoch, roles_version, until)
+	values ($1, $2, $3, $4, $5) returning seq`
+
+// revoke stores a revocation and returns it with its number. Until is the last expiry of what it concerns.
+func revoke(ctx context.Context, q querier, r authcore.Revocation, now time.Time) (authcore.Revocation, error) {
+	if least := now.Add(revocationKept); r.Until.Before(least) {
+		r.Until = least
+	}
+	var err error
+	r.Seq, err = one(ctx, q, scanInt, insertRevocation, orNull(r.SessionID), r.AccountID, r.Epoch, r.RolesVersion, micros(r.Until))
+	return r, err
+}
+
+// A session ends here for what can still use it: a refresh token, or an access token that has outlived it.
+const revokeSessions = `update sessions set revoked_at = $2, successor = null
+	where account_id = $1 and revoked_at is null and (refresh_expires_at > $2 or access_until > $2)`
+
+const whatEnded = " returning id, account_id, access_until"
+
+func scanEnded(r row) (rev authcore.Revocation, err error) {
+	return rev, r.Scan(&rev.SessionID, &rev.AccountID, &stamp{&rev.Until})
+}
+
+// RevokeSessions implements authcore.SessionStore.
+func (s *Store) RevokeSessions(ctx context.Context, account uuid.UUID, ids []uuid.UUID, all bool, now time.Time,
+	fx authcore.Effects) (ended []authcore.Revocation, err error) {
+	those := " and id " + s.sql.anyOf("$3")
+	if all {
+		those = " and not (id " + s.sql.anyOf("$3") + ")"
+	}
+	err = s.write(ctx, "revoke sessions", func(ctx context.Context, q querier) error {
+		ended, err = revokeThose(ctx, q, revokeSessions+those+whatEnded, now, account, micros(now), s.sql.list(ids))
+		if err != nil {
+			return err
+		}
+		return record(ctx, q, fx)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return ended, nil
+}
+
+func revokeThose(ctx context.Context, q querier, text string, now time.Time, args ...any) ([]authcore.Revocation, error) {
+	ended, err := all(ctx, q, scanEnded, text, args...)
+	if err != nil {
+		return nil, err
+	}
+	for i := range ended {
+		if ended[i], err = revoke(ctx, q, ended[i], now); err != nil {
+			return nil, err
+		}
+	}
+	return ended, nil
+}
+
+const revocationPage = 5000
+
+const selectRevocations = `select seq, session_id, account_id, epoch, roles_version, until
+	from revocations where seq > $1 and until > $2 order by seq limit $3`
+
+func scanRevocation(r row) (rev authcore.Revocation, err error) {
+	return rev, r.Scan(&rev.Seq, &optional{&rev.SessionID}, &rev.AccountID, &rev.Epoch, &rev.RolesVersion, &stamp{&rev.Until})
+}
+
+// LiveRevocations implements authcore.SessionStore. It reads in pages: after a night of revocations a million rows
+// must not meet the time-out of one statement.
+func (s *Store) LiveRevocations(ctx context.Context, after int64, now time.Time) ([]authcore.Revocation, error) {
+	var list []authcore.Revocation
+	for {
+		var next []authcore.Revocation
+		err := s.read(ctx, "read revocations", func(ctx context.Context, q querier) (err error) {
+			next, err = all(ctx, q, scanRevocation, selectRevocations, after, micros(now), revocationPage)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, next...)
+		if len(next) < revocationPage {
+			return list, nil
+		}
+		after = next[len(next)-1].Seq
+	}
+}

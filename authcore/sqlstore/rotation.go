@@ -1,0 +1,145 @@
+package sqlstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/secret"
+)
+
+// rotate is a refresh: one conditional update of one row, found by its primary key, that also brings the account.
+// Everything that makes a session live is in its condition. `returning` may only name the table that is updated, hence
+// the scalar selects.
+var rotate = `update sessions set
+		previous_digest = refresh_digest, refresh_digest = $3, successor = $4, rotated_at = $5, last_seen_at = $5,
+		refresh_expires_at = case when $6 < expires_at then $6 else expires_at end,
+		access_until = case when access_until is null or $7 > access_until then $7 else access_until end,
+		mode = $8, addr = $9, user_agent = $10
+	where id = $1 and refresh_digest = $2 and revoked_at is null and refresh_expires_at > $5 and expires_at > $5
+		and exists (select 1 from users u where u.id = sessions.account_id and u.disabled_at is null
+			and u.epoch = sessions.account_epoch)
+	returning ` + sessionColumns + ", " + each(accountColumns, func(column string) string {
+	return "(select u." + column + " from users u where u.id = sessions.account_id)"
+})
+
+// missTries: a miss is looked at after the update, and what it sees may already be a newer state.
+const missTries = 3
+
+// RotateRefresh implements authcore.SessionStore. Of many that replay a dead token at once, one gets Replayed; for the
+// others the session is revoked already, so ErrNotFound.
+func (s *Store) RotateRefresh(ctx context.Context, r authcore.Rotation) (authcore.RotationResult, error) {
+	for range missTries {
+		var won signedIn
+		err := s.single(ctx, "rotate refresh token", func(ctx context.Context, q querier) (err error) {
+			won, err = one(ctx, q, scanSignedIn, rotate, r.SessionID, r.Presented.Bytes(), r.Next.Bytes(), r.SealedSuccessor,
+				micros(r.Now), micros(r.RefreshExpiresAt), micros(r.AccessUntil), string(r.Mode), r.Addr, r.UserAgent)
+			return err
+		})
+		if err == nil {
+			s.erase.later(r.SessionID, r.Now, r.Leeway)
+			return authcore.RotationResult{Outcome: authcore.Rotated, Session: won.session, Account: won.account}, nil
+		}
+		if !errors.Is(err, authcore.ErrNotFound) {
+			return authcore.RotationResult{}, err
+		}
+		result, again, err := s.explainMiss(ctx, r)
+		if err != nil || !again {
+			return result, err
+		}
+	}
+	return authcore.RotationResult{}, fmt.Errorf("rotate refresh token: %w: the session keeps changing", authcore.ErrUnavailable)
+}
+
+type missed struct {
+	signedIn
+	previous  secret.Digest
+	successor []byte
+	rotatedAt time.Time
+}
+
+func scanMissed(r row) (m missed, err error) {
+	into := append(sessionInto(&m.session), accountInto(&m.account)...)
+	return m, r.Scan(append(into, &digest{&m.previous}, &m.successor, &stamp{&m.rotatedAt})...)
+}
+
+var selectMissed = "select " + of("s", sessionColumns) + ", " + of("u", accountColumns) + `,
+		s.previous_digest, s.successor, s.rotated_at
+	from sessions s join users u on u.id = s.account_id where s.id = $1`
+
+// explainMiss says what a token is that is not the live one. again: it has become the live one.
+func (s *Store) explainMiss(ctx context.Context, r authcore.Rotation) (result authcore.RotationResult, again bool, err error) {
+	var m missed
+	err = s.read(ctx, "find session of refresh token", func(ctx context.Context, q querier) error {
+		m, err = one(ctx, q, scanMissed, selectMissed, r.SessionID)
+		return err
+	})
+	switch {
+	case err != nil:
+		return result, false, err
+	case !m.live(r.Now):
+		return result, false, authcore.ErrNotFound
+	case m.session.RefreshDigest.Equal(r.Presented):
+		return result, true, nil
+	case m.withinLeeway(r):
+		result = authcore.RotationResult{Outcome: authcore.Repeated, Session: m.session, Account: m.account,
+			SealedSuccessor: m.successor}
+		return result, false, s.Record(ctx, authcore.Effects{Events: []authcore.Event{
+			event(authcore.EventRefreshRepeated, "success", m.session, r)}})
+	}
+	result, err = s.replayed(ctx, r, m)
+	return result, false, err
+}
+
+func (m missed) live(now time.Time) bool {
+	s := m.session
+	return s.RevokedAt.IsZero() && s.RefreshExpiresAt.After(now) && s.ExpiresAt.After(now) &&
+		!m.account.Disabled() && m.account.Epoch == s.AccountEpoch
+}
+
+// withinLeeway: the same kind of client comes again with the token that was rotated just now, since it lost the answer
+// or has a second tab. Once the successor is used the presented token is no longer the previous one; another kind of
+// client, however early, is somebody else with a stolen token (RFC 9700 §4.14.2).
+func (m missed) withinLeeway(r authcore.Rotation) bool {
+	return m.previous.Equal(r.Presented) && len(m.successor) > 0 && r.Now.Sub(m.rotatedAt) < r.Leeway &&
+		m.session.UserAgent == r.UserAgent && m.session.Mode == r.Mode
+}
+
+// Of many replays at once the first revokes; the condition keeps the others from doing it again.
+const revokeReplayed = `update sessions set revoked_at = $2, successor = null
+	where id = $1 and revoked_at is null and refresh_digest <> $3` + whatEnded
+
+// replayed ends the session of a stolen token. It is committed, although the caller is refused.
+func (s *Store) replayed(ctx context.Context, r authcore.Rotation, m missed) (authcore.RotationResult, error) {
+	result := authcore.RotationResult{Outcome: authcore.Replayed, Session: m.session, Account: m.account}
+	err := s.write(ctx, "revoke session of replayed token", func(ctx context.Context, q querier) error {
+		ended, err := revokeThose(ctx, q, revokeReplayed, r.Now, r.SessionID, micros(r.Now), r.Presented.Bytes())
+		if err != nil {
+			return err
+		}
+		if len(ended) == 0 {
+			return authcore.ErrNotFound
+		}
+		result.Revocation = ended[0]
+		return record(ctx, q, authcore.Effects{Events: []authcore.Event{
+			event(authcore.EventRefreshReplayed, string(authcore.RefreshTokenReused), m.session, r)}})
+	})
+	if err != nil {
+		return authcore.RotationResult{}, err
+	}
+	result.Session.RevokedAt = r.Now
+	return result, nil
+}
+
+// event tells of the one who presented the token, not of the session's owner.
+func event(kind authcore.EventKind, result string, s authcore.Session, r authcore.Rotation) authcore.Event {
+	return authcore.Event{ID: newID(), Kind: kind, At: r.Now, AccountID: s.AccountID, SessionID: s.ID, Result: result,
+		Addr: r.Addr, UserAgent: r.UserAgent}
+}
+
+// newID returns an id that sorts by time; never the zero one.
+func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }

@@ -1,0 +1,246 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+const (
+	// busyLimit is how long SQLite waits for a foreign lock: the caller has an answer well within a second.
+	busyLimit = 400 * time.Millisecond
+	// writerStall is how long the writer may take over usual work.
+	writerStall = 700 * time.Millisecond
+)
+
+// lite is a SQLite file: one connection that writes, in turns, and several that read beside it (WAL).
+type lite struct {
+	path    string
+	gate    *gate
+	writer  *sql.DB
+	conn    *sql.Conn            // the writing one; nil before the first use and after a fault. Held with the gate.
+	stmts   map[string]*sql.Stmt // of conn. Held with the gate.
+	closed  atomic.Bool
+	readers *sql.DB
+	texts   sync.Map // statement text to *sql.Stmt of readers
+
+	lockMu sync.Mutex
+	locked *os.File // nil while not locked; under lockMu
+}
+
+func openSQLite(ctx context.Context, path string, log *slog.Logger) (*lite, error) {
+	if err := prepareFile(path, log); err != nil {
+		return nil, err
+	}
+	writer, err := open(path, "_txlock=immediate")
+	if err != nil {
+		return nil, err
+	}
+	readers, err := open(path, "_pragma=query_only(1)")
+	if err != nil {
+		return nil, err
+	}
+	l := &lite{path: path, gate: newGate(), writer: writer, readers: readers}
+	l.writer.SetMaxOpenConns(1)
+	size := max(4, 2*runtime.GOMAXPROCS(0))
+	l.readers.SetMaxOpenConns(size)
+	l.readers.SetMaxIdleConns(size)
+
+	check := func(ctx context.Context, q querier) error {
+		_, err := one(ctx, q, scanInt, sqliteDialect.probe)
+		return err
+	}
+	// The writer first: it makes the file a WAL one.
+	if err := errors.Join(l.single(ctx, check), l.read(ctx, check)); err != nil {
+		_ = l.close()
+		return nil, err
+	}
+	return l, nil
+}
+
+// prepareFile makes the folder and the file with their modes; SQLite gives the file's mode to its companions.
+func prepareFile(path string, log *slog.Logger) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return fmt.Errorf("make the database's folder: %w", err)
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return fmt.Errorf("make the database's file: %w", err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return fmt.Errorf("look at the database's file: %w", err)
+	}
+	if info.Mode().Perm()&0o077 != 0 && runtime.GOOS != "windows" {
+		log.Warn("others on this machine may read the database file", "file", path, "mode", info.Mode().Perm().String())
+	}
+	return nil
+}
+
+// open gives a handle whose connections have the settings that every one needs. synchronous(full): what was answered survives a
+// power cut.
+func open(path, more string) (*sql.DB, error) {
+	settings := fmt.Sprintf("_pragma=busy_timeout(%d)&_pragma=journal_mode(wal)&_pragma=synchronous(full)"+
+		"&_pragma=foreign_keys(1)&_pragma=trusted_schema(0)&_pragma=temp_store(memory)&_dqs=0&%s",
+		busyLimit.Milliseconds(), more)
+	dsn := url.URL{Scheme: "file", Path: filepath.ToSlash(path), RawQuery: settings}
+	c, err := sqlite.NewConnector(dsn.String())
+	if err != nil {
+		return nil, err
+	}
+	return sql.OpenDB(c), nil
+}
+
+func (l *lite) read(ctx context.Context, do work) error {
+	if l.closed.Load() {
+		return errClosed
+	}
+	ctx, cancel := context.WithTimeout(ctx, workLimit)
+	defer cancel()
+	return do(ctx, liteQuerier{l.readStatement})
+}
+
+func (l *lite) single(ctx context.Context, do work) error {
+	return l.inTurn(ctx, writerStall, func(ctx context.Context) error { return do(ctx, liteQuerier{l.writeStatement}) })
+}
+
+func (l *lite) transact(ctx context.Context, limit time.Duration, do work) error {
+	hold := writerStall
+	if limit > workLimit {
+		hold = limit
+	}
+	return l.inTurn(ctx, hold, func(ctx context.Context) (err error) {
+		q := liteQuerier{l.writeStatement}
+		if _, err := q.Exec(ctx, "begin immediate"); err != nil {
+			return err
+		}
+		done := false
+		defer func() { // also when do panics
+			if done {
+				return
+			}
+			if _, undo := q.Exec(ctx, "rollback"); undo != nil {
+				l.discard()
+			}
+		}()
+		if err := do(ctx, q); err != nil {
+			return err
+		}
+		if _, err := q.Exec(ctx, "commit"); err != nil {
+			return err
+		}
+		done = true
+		return nil
+	})
+}
+
+// inTurn runs do while nobody else writes. A ctx can end the wait, not the work: it is short, and interrupting it would
+// leave open whether it was committed.
+func (l *lite) inTurn(ctx context.Context, hold time.Duration, do func(ctx context.Context) error) (err error) {
+	if err := l.gate.enter(ctx, hold); err != nil {
+		return err
+	}
+	blocked := false
+	defer func() { l.gate.leave(blocked) }()
+	if l.closed.Load() {
+		return errClosed
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	err = do(context.WithoutCancel(ctx))
+	var fault *sqlite.Error
+	blocked = errors.As(err, &fault) && fault.Code()&0xff == sqlite3.SQLITE_BUSY
+	return err
+}
+
+// writeStatement is called with the gate held.
+func (l *lite) writeStatement(ctx context.Context, text string) (*sql.Stmt, error) {
+	if l.conn == nil {
+		conn, err := l.writer.Conn(ctx)
+		if err != nil {
+			return nil, err
+		}
+		l.conn, l.stmts = conn, make(map[string]*sql.Stmt)
+	}
+	if stmt, ok := l.stmts[text]; ok {
+		return stmt, nil
+	}
+	stmt, err := l.conn.PrepareContext(ctx, text)
+	if err != nil {
+		return nil, err
+	}
+	l.stmts[text] = stmt
+	return stmt, nil
+}
+
+func (l *lite) readStatement(ctx context.Context, text string) (*sql.Stmt, error) {
+	if stmt, ok := l.texts.Load(text); ok {
+		return stmt.(*sql.Stmt), nil
+	}
+	stmt, err := l.readers.PrepareContext(ctx, text)
+	if err != nil {
+		return nil, err
+	}
+	if first, loaded := l.texts.LoadOrStore(text, stmt); loaded {
+		_ = stmt.Close()
+		return first.(*sql.Stmt), nil
+	}
+	return stmt, nil
+}
+
+// discard closes the writing connection, whatever state it is in; the next use opens one. Called with the gate held.
+func (l *lite) discard() {
+	if l.conn == nil {
+		return
+	}
+	for _, stmt := range l.stmts {
+		_ = stmt.Close()
+	}
+	_ = l.conn.Raw(func(any) error { return errBadConn })
+	_ = l.conn.Close()
+	l.conn, l.stmts = nil, nil
+}
+
+func (l *lite) migrator(ctx context.Context) (*sql.DB, func() error, error) {
+	unlock, err := l.lockForMigration(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	db, err := open(l.path, "_txlock=immediate")
+	if err != nil {
+		return nil, nil, errors.Join(err, unlock())
+	}
+	db.SetMaxOpenConns(1)
+	return db, func() error { return errors.Join(db.Close(), unlock()) }, nil
+}
+
+func (l *lite) close() error {
+	// Whoever writes finishes first; a stuck writer is cut off by closing its connection.
+	l.closed.Store(true)
+	if l.gate.enter(context.Background(), writerStall) == nil {
+		l.discard()
+		l.gate.leave(false)
+	}
+	l.lockMu.Lock()
+	defer l.lockMu.Unlock()
+	err := errors.Join(l.readers.Close(), l.writer.Close())
+	if l.locked != nil {
+		err = errors.Join(err, l.locked.Close())
+		l.locked = nil
+	}
+	return err
+}

@@ -1,0 +1,55 @@
+package sqlstore
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+)
+
+const (
+	tries     = 6
+	firstWait = 4 * time.Millisecond
+	// retryLimit keeps the retries of a conflict within the time in which a caller expects an answer.
+	retryLimit = 300 * time.Millisecond
+)
+
+// read runs statements that change nothing. step names the work in errors.
+func (s *Store) read(ctx context.Context, step string, do work) error {
+	return s.attempt(ctx, step, func() error { return s.engine.read(ctx, do) })
+}
+
+// single runs one statement that is a transaction of its own.
+func (s *Store) single(ctx context.Context, step string, do work) error {
+	return s.attempt(ctx, step, func() error { return s.engine.single(ctx, do) })
+}
+
+// write runs a transaction.
+func (s *Store) write(ctx context.Context, step string, do work) error {
+	return s.attempt(ctx, step, func() error { return s.engine.transact(ctx, workLimit, do) })
+}
+
+// attempt repeats what lost a race for a lock or a snapshot. Everything that a piece of work does is in its
+// transaction, so a repetition leaves its effects once.
+func (s *Store) attempt(ctx context.Context, step string, run func() error) error {
+	start, wait := time.Now(), firstWait
+	for try := 1; ; try++ {
+		if err := ctx.Err(); err != nil {
+			return settle(ctx, step, err)
+		}
+		err := run()
+		if err == nil {
+			return nil
+		}
+		if try == tries || !conflict(err) || time.Since(start) > retryLimit {
+			return settle(ctx, step, err)
+		}
+		// Those who met in a deadlock must not meet again.
+		timer := time.NewTimer(wait + rand.N(wait))
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+		case <-timer.C:
+		}
+		wait *= 2
+	}
+}

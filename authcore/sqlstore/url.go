@@ -1,0 +1,101 @@
+package sqlstore
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+const (
+	// statementLimit is how long Postgres may work on, or wait for locks in, one statement.
+	statementLimit = time.Second
+	// cancelLimit is how long a cancelled statement may take to say so before its connection is given up.
+	cancelLimit = 250 * time.Millisecond
+	dialLimit   = 2 * time.Second
+)
+
+// location is one of the two.
+type location struct {
+	path string // of a SQLite file, absolute
+	pool *pgxpool.Config
+}
+
+// parse never puts the URL into an error: it holds a password.
+func parse(text string) (location, error) {
+	scheme, rest, _ := strings.Cut(text, ":")
+	switch scheme {
+	case "sqlite":
+		return parseFile(rest)
+	case "postgres", "postgresql":
+		return parsePostgres(text)
+	}
+	return location{}, errors.New("database: the URL must begin with sqlite:, postgres:// or postgresql://")
+}
+
+func parseFile(path string) (location, error) {
+	path = strings.TrimPrefix(path, "//")
+	// In a DSN what follows '?' would be read as settings, which could switch durability off.
+	if path == "" || strings.ContainsAny(path, "?#\x00") || strings.HasPrefix(path, ":") || strings.HasSuffix(path, "/") {
+		return location{}, errors.New("database: sqlite: needs the path of a file, without ? and #")
+	}
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return location{}, fmt.Errorf("database: find %s: %w", path, err)
+	}
+	return location{path: abs}, nil
+}
+
+func parsePostgres(text string) (location, error) {
+	u, err := url.Parse(text)
+	if err != nil {
+		return location{}, errors.New("database: the postgres URL is malformed: " +
+			"special characters in user and password must be percent-encoded")
+	}
+	cfg, err := pgxpool.ParseConfig(text)
+	if err != nil {
+		// The error's own text quotes the URL; what it wraps does not.
+		var bad *pgconn.ParseConfigError
+		if errors.As(err, &bad) && errors.Unwrap(bad) != nil {
+			return location{}, fmt.Errorf("database: read postgres URL: %w", errors.Unwrap(bad))
+		}
+		return location{}, errors.New("database: the postgres URL has a setting that is not valid")
+	}
+	query := u.Query()
+	if !query.Has("pool_max_conns") {
+		cfg.MaxConns = int32(max(16, 4*runtime.GOMAXPROCS(0)))
+	}
+	if !query.Has("pool_min_idle_conns") {
+		// A burst after a quiet time should not find an empty pool.
+		cfg.MinIdleConns = min(2, cfg.MaxConns)
+	}
+	cfg.PingTimeout = poolWait
+	conn := cfg.ConnConfig
+	if !query.Has("connect_timeout") {
+		conn.ConnectTimeout = dialLimit
+	}
+	setDefault(conn.RuntimeParams, "application_name", "gatehouse")
+	setDefault(conn.RuntimeParams, "statement_timeout", fmt.Sprint(statementLimit.Milliseconds()))
+	// Single statements rely on it as transactions do, whatever the database's own default is.
+	setDefault(conn.RuntimeParams, "default_transaction_isolation", "read committed")
+	setDefault(conn.RuntimeParams, "idle_in_transaction_session_timeout", fmt.Sprint(longLimit.Milliseconds()))
+	// A cancelled statement is cancelled in the server too. The usual handler closes the connection instead: clients
+	// that hang up would drain the pool, and nobody would know whether a commit had happened.
+	conn.BuildContextWatcherHandler = func(c *pgconn.PgConn) ctxwatch.Handler {
+		return &pgconn.CancelRequestContextWatcherHandler{Conn: c, DeadlineDelay: cancelLimit}
+	}
+	return location{pool: cfg}, nil
+}
+
+func setDefault(m map[string]string, key, value string) {
+	if _, set := m[key]; !set {
+		m[key] = value
+	}
+}

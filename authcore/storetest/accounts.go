@@ -1,0 +1,127 @@
+package storetest
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+)
+
+var accounts = []promise{
+	{"round trip of time and text", accountRoundTrip},
+	{"zero fields stay zero", accountZeroes},
+	{"unknown accounts are not found", accountUnknown},
+	{"effects are written with the account or not at all", accountEffects},
+	{"profile changes leave what is nil", profileChange},
+	{"a hash is replaced only if it is still the old one", replaceHash},
+	{"100 sign up with one address: one account", signUpRace},
+}
+
+func accountRoundTrip(t *testing.T, s authcore.Store) {
+	want := withAccount(t, s, "zoe")
+	for name, find := range map[string]func() (authcore.Account, error){
+		"id":       func() (authcore.Account, error) { return s.AccountByID(t.Context(), want.ID) },
+		"email":    func() (authcore.Account, error) { return s.AccountByIdentifier(t.Context(), email(want.Email)) },
+		"username": func() (authcore.Account, error) { return s.AccountByIdentifier(t.Context(), username("zoe")) },
+	} {
+		got, err := find()
+		must(t, err)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("by %s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+func accountZeroes(t *testing.T, s authcore.Store) {
+	want := authcore.Account{ID: uuid.New(), CreatedAt: start, UpdatedAt: start, DisabledAt: start}
+	must(t, s.CreateAccount(t.Context(), want, nil, authcore.Effects{}))
+	got, err := s.AccountByID(t.Context(), want.ID)
+	must(t, err)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func accountUnknown(t *testing.T, s authcore.Store) {
+	withAccount(t, s, "somebody")
+	_, err := s.AccountByID(t.Context(), uuid.New())
+	wants(t, err, authcore.ErrNotFound)
+	_, err = s.AccountByIdentifier(t.Context(), email("nobody@example.com"))
+	wants(t, err, authcore.ErrNotFound)
+	_, err = s.AccountByIdentifier(t.Context(), email("somebody"))
+	wants(t, err, authcore.ErrNotFound)
+	_, err = s.UpdateProfile(t.Context(), uuid.New(), authcore.ProfileChange{}, true, start, authcore.Effects{})
+	wants(t, err, authcore.ErrNotFound)
+}
+
+func accountEffects(t *testing.T, s authcore.Store) {
+	first := anAccount("first")
+	must(t, s.CreateAccount(t.Context(), first, idsOf(first), mails(1)))
+	second := anAccount("second")
+	second.Email = first.Email
+	wantsTaken(t, s.CreateAccount(t.Context(), second, idsOf(second), mails(1)), authcore.KindEmail)
+	if n, _, err := s.OutboxDepth(t.Context()); err != nil || n != 1 {
+		t.Errorf("%d mails wait (%v), want only that of the account that was made", n, err)
+	}
+	_, err := s.AccountByID(t.Context(), second.ID)
+	wants(t, err, authcore.ErrNotFound)
+	// Its username was claimed before the address failed: it must be free again.
+	third := anAccount("second")
+	third.Email = "third@example.com"
+	must(t, s.CreateAccount(t.Context(), third, idsOf(third), authcore.Effects{}))
+}
+
+func profileChange(t *testing.T, s authcore.Store) {
+	want := withAccount(t, s, "anna")
+	first, phone := "Änna", ""
+	now := start.Add(time.Minute)
+	got, err := s.UpdateProfile(t.Context(), want.ID, authcore.ProfileChange{FirstName: &first, Phone: &phone}, true, now,
+		authcore.Effects{})
+	must(t, err)
+	want.FirstName, want.Phone, want.UpdatedAt = first, phone, now
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	stored, err := s.AccountByID(t.Context(), want.ID)
+	must(t, err)
+	if diff := cmp.Diff(want, stored); diff != "" {
+		t.Errorf("stored (-want +got):\n%s", diff)
+	}
+}
+
+func replaceHash(t *testing.T, s authcore.Store) {
+	a := withAccount(t, s, "hash")
+	must(t, s.ReplacePasswordHash(t.Context(), a.ID, a.PasswordHash, "new"))
+	must(t, s.ReplacePasswordHash(t.Context(), a.ID, a.PasswordHash, "late"))
+	got, err := s.AccountByID(t.Context(), a.ID)
+	must(t, err)
+	if got.PasswordHash != "new" {
+		t.Errorf("hash is %q, want the first replacement to stay", got.PasswordHash)
+	}
+}
+
+func signUpRace(t *testing.T, s authcore.Store) {
+	errs := atOnce(100, func(i int) error {
+		a := anAccount(fmt.Sprintf("user%d", i))
+		a.Email = "same@example.com"
+		return s.CreateAccount(t.Context(), a, idsOf(a), authcore.Effects{})
+	})
+	made := 0
+	for _, err := range errs {
+		var taken *authcore.TakenError
+		switch {
+		case err == nil:
+			made++
+		case !errors.As(err, &taken) || taken.Field != authcore.KindEmail:
+			t.Fatalf("unexpected error: %v", err)
+		}
+	}
+	if made != 1 {
+		t.Errorf("%d accounts were made, want 1", made)
+	}
+}

@@ -1,0 +1,133 @@
+package storetest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+)
+
+var resets = []promise{
+	{"a reset ends every session and every other challenge", resetEnds},
+	{"a reset proves the address and drops what was planted", resetProves},
+	{"O04 100 use one reset: one wins", resetRace},
+	{"a session that is opened during a reset is covered by its revocation", resetCovers},
+}
+
+func aReset(ch authcore.Challenge, a authcore.Account) authcore.Reset {
+	return authcore.Reset{ChallengeID: ch.ID, AccountID: a.ID, PasswordHash: "new", Now: start}
+}
+
+func resetChallenge(t testing.TB, s authcore.Store, a authcore.Account) authcore.Challenge {
+	t.Helper()
+	ch := aChallenge(authcore.PurposeResetPassword, "account:"+a.ID.String(), "reset")
+	ch.AccountID = a.ID
+	return issued(t, s, ch)
+}
+
+func resetEnds(t *testing.T, s authcore.Store) {
+	want := withAccount(t, s, "anna")
+	first := withSession(t, s, want, "first")
+	second := aSession(want, "second")
+	second.AccessUntil = start.Add(7 * time.Minute)
+	must(t, s.CreateSession(t.Context(), second, authcore.Effects{}))
+	other := aChallenge(authcore.PurposeVerifyEmail, "other", "1")
+	other.AccountID = want.ID
+	issued(t, s, other)
+	foreign := issued(t, s, aChallenge(authcore.PurposeVerifyEmail, "foreign@example.com", "2"))
+
+	r := aReset(resetChallenge(t, s, want), want)
+	r.Effects = mails(1)
+	got, rev, err := s.ResetPassword(t.Context(), r)
+	must(t, err)
+	want.PasswordHash, want.Epoch, want.UpdatedAt = "new", want.Epoch+1, start
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if rev.AccountID != want.ID || rev.SessionID != uuid.Nil || rev.Epoch != want.Epoch || !rev.Until.Equal(second.AccessUntil) {
+		t.Errorf("revocation %+v, want the account's until %v", rev, second.AccessUntil)
+	}
+	if list, err := s.LiveRevocations(t.Context(), 0, start); err != nil || len(list) != 1 || list[0] != rev {
+		t.Errorf("revocations %+v (%v), want the one returned", list, err)
+	}
+	for _, sess := range []authcore.Session{first, second} {
+		_, _, err := s.SessionByRefresh(t.Context(), sess.ID, sess.RefreshDigest, start)
+		wants(t, err, authcore.ErrNotFound)
+	}
+	if list, err := s.Sessions(t.Context(), want.ID, start); err != nil || len(list) != 0 {
+		t.Errorf("%d sessions live (%v)", len(list), err)
+	}
+	_, err = s.ProveToken(t.Context(), other.Purpose, other.TokenDigest, start)
+	wants(t, err, authcore.ErrNotFound)
+	_, err = s.ProveToken(t.Context(), foreign.Purpose, foreign.TokenDigest, start)
+	must(t, err)
+	_, _, err = s.ResetPassword(t.Context(), r)
+	wants(t, err, authcore.ErrNotFound)
+	if n, _, err := s.OutboxDepth(t.Context()); err != nil || n != 1 {
+		t.Errorf("%d mails (%v), want 1", n, err)
+	}
+}
+
+func resetProves(t *testing.T, s authcore.Store) {
+	want := unproven(t, s, "anna")
+	got, _, err := s.ResetPassword(t.Context(), aReset(resetChallenge(t, s, want), want))
+	must(t, err)
+	want.PasswordHash, want.Epoch, want.UpdatedAt, want.EmailVerifiedAt = "new", want.Epoch+1, start, start
+	want.Username, want.FirstName, want.LastName, want.Phone = "", "", "", ""
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	_, err = s.AccountByIdentifier(t.Context(), username("anna"))
+	wants(t, err, authcore.ErrNotFound)
+	if found, err := s.AccountByIdentifier(t.Context(), email(want.Email)); err != nil || found.ID != want.ID {
+		t.Errorf("the address finds %v (%v)", found.ID, err)
+	}
+}
+
+func resetRace(t *testing.T, s authcore.Store) {
+	a := withAccount(t, s, "anna")
+	ch := resetChallenge(t, s, a)
+	counts := tally(t, atOnce(100, func(int) error {
+		_, _, err := s.ResetPassword(t.Context(), aReset(ch, a))
+		return err
+	}))
+	if counts[nil] != 1 || counts[authcore.ErrNotFound] != 99 {
+		t.Errorf("%v, want one winner", counts)
+	}
+	if got, err := s.AccountByID(t.Context(), a.ID); err != nil || got.Epoch != a.Epoch+1 {
+		t.Errorf("epoch %d (%v), want one more than %d", got.Epoch, err, a.Epoch)
+	}
+}
+
+// Signing in with the old password races with the reset. Whoever comes first, no access token of the old epoch may
+// outlive the revocation.
+func resetCovers(t *testing.T, s authcore.Store) {
+	for range 10 {
+		a := anAccount(uuid.NewString())
+		must(t, s.CreateAccount(t.Context(), a, idsOf(a), authcore.Effects{}))
+		ch := resetChallenge(t, s, a)
+		late := aSession(a, "late")
+		late.AccessUntil = start.Add(time.Hour)
+		var rev authcore.Revocation
+		errs := atOnce(2, func(i int) (err error) {
+			if i == 0 {
+				return s.CreateSession(t.Context(), late, authcore.Effects{})
+			}
+			_, rev, err = s.ResetPassword(t.Context(), aReset(ch, a))
+			return err
+		})
+		must(t, errs[1])
+		if errs[0] == nil {
+			if !rev.Until.Equal(late.AccessUntil) {
+				t.Fatalf("revoked until %v, but tokens last until %v", rev.Until, late.AccessUntil)
+			}
+		} else {
+			wants(t, errs[0], authcore.ErrNotFound)
+		}
+		_, _, err := s.SessionByRefresh(t.Context(), late.ID, late.RefreshDigest, start)
+		wants(t, err, authcore.ErrNotFound)
+	}
+}

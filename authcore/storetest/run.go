@@ -1,0 +1,47 @@
+package storetest
+
+import (
+	"testing"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+)
+
+// Run tests that what open returns keeps the promises of authcore.Store. open is called once per test, returns an empty
+// store that shares nothing with others, and sees to its closing.
+func Run(t *testing.T, open func(testing.TB) authcore.Store) {
+	for _, group := range []struct {
+		name  string
+		tests []promise
+	}{
+		{"accounts", accounts},
+		{"identifiers", identifiers},
+		{"registrations", registrations},
+		{"challenges", challenges},
+		{"enrolment", enrolments},
+		{"reset", resets},
+		{"sessions", sessions},
+		{"rotation", rotations},
+		{"revocations", revocations},
+		{"keys", keys},
+		{"outbox", outbox},
+		{"lockouts", lockouts},
+		{"sweep", sweeps},
+		{"calls", calls},
+	} {
+		t.Run(group.name, func(t *testing.T) {
+			t.Parallel()
+			for _, p := range group.tests {
+				t.Run(p.name, func(t *testing.T) {
+					t.Parallel()
+					p.test(t, open(t))
+				})
+			}
+		})
+	}
+}
+
+// promise is one sentence of ports.go and the test of it.
+type promise struct {
+	name string
+	test func(t *testing.T, s authcore.Store)
+}

@@ -1,0 +1,139 @@
+package storetest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+)
+
+var sessions = []promise{
+	{"round trip with its account", sessionRoundTrip},
+	{"only for an enabled account at its epoch", sessionRefused},
+	{"live until the boundary instant of either end", sessionExpiry},
+	{"listed by when they were last seen", sessionList},
+	{"revoking those named, and every one but those", sessionRevoke},
+}
+
+func sessionRoundTrip(t *testing.T, s authcore.Store) {
+	a := withAccount(t, s, "anna")
+	want := withSession(t, s, a, "1")
+	got, account, err := s.SessionByRefresh(t.Context(), want.ID, want.RefreshDigest, start)
+	must(t, err)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("session (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(a, account); diff != "" {
+		t.Errorf("account (-want +got):\n%s", diff)
+	}
+	_, _, err = s.SessionByRefresh(t.Context(), want.ID, sum("other"), start)
+	wants(t, err, authcore.ErrNotFound)
+	_, _, err = s.SessionByRefresh(t.Context(), uuid.New(), want.RefreshDigest, start)
+	wants(t, err, authcore.ErrNotFound)
+}
+
+func sessionRefused(t *testing.T, s authcore.Store) {
+	disabled := anAccount("disabled")
+	disabled.DisabledAt = start
+	must(t, s.CreateAccount(t.Context(), disabled, idsOf(disabled), authcore.Effects{}))
+	ahead, behind := withAccount(t, s, "ahead"), withAccount(t, s, "behind")
+	ahead.Epoch++
+	behind.Epoch--
+	for _, a := range []authcore.Account{disabled, ahead, behind, anAccount("unknown")} {
+		wants(t, s.CreateSession(t.Context(), aSession(a, "1"), mails(1)), authcore.ErrNotFound)
+	}
+	if n, _, err := s.OutboxDepth(t.Context()); err != nil || n != 0 {
+		t.Errorf("%d mails of refused sessions (%v)", n, err)
+	}
+}
+
+func sessionExpiry(t *testing.T, s authcore.Store) {
+	a := withAccount(t, s, "anna")
+	idle, absolute := aSession(a, "idle"), aSession(a, "absolute")
+	idle.RefreshExpiresAt = start.Add(time.Hour)
+	absolute.ExpiresAt = start.Add(time.Hour)
+	for _, sess := range []authcore.Session{idle, absolute} {
+		must(t, s.CreateSession(t.Context(), sess, authcore.Effects{}))
+		end := start.Add(time.Hour)
+		_, _, err := s.SessionByRefresh(t.Context(), sess.ID, sess.RefreshDigest, end.Add(-time.Microsecond))
+		must(t, err)
+		_, _, err = s.SessionByRefresh(t.Context(), sess.ID, sess.RefreshDigest, end)
+		wants(t, err, authcore.ErrNotFound)
+		r := rotation(sess, map[bool]string{true: "idle", false: "absolute"}[sess.ID == idle.ID], "next", time.Hour)
+		_, err = s.RotateRefresh(t.Context(), r)
+		wants(t, err, authcore.ErrNotFound)
+		if list, err := s.Sessions(t.Context(), a.ID, end); err != nil || len(list) != 0 {
+			t.Errorf("%d are listed (%v)", len(list), err)
+		}
+	}
+	if list, err := s.Sessions(t.Context(), a.ID, start.Add(time.Hour-time.Microsecond)); err != nil || len(list) != 2 {
+		t.Errorf("%d are listed (%v), want 2", len(list), err)
+	}
+}
+
+func sessionList(t *testing.T, s authcore.Store) {
+	a := withAccount(t, s, "anna")
+	first, second := withSession(t, s, a, "1"), withSession(t, s, a, "2")
+	withSession(t, s, withAccount(t, s, "other"), "3")
+	_, err := s.RotateRefresh(t.Context(), rotation(first, "1", "1b", time.Minute))
+	must(t, err)
+	list, err := s.Sessions(t.Context(), a.ID, start)
+	must(t, err)
+	if len(list) != 2 || list[0].ID != first.ID || list[1].ID != second.ID {
+		t.Errorf("%+v, want the one that was seen last first", list)
+	}
+}
+
+func sessionRevoke(t *testing.T, s authcore.Store) {
+	a, other := withAccount(t, s, "anna"), withAccount(t, s, "other")
+	var all []authcore.Session
+	for i := range 4 {
+		sess := aSession(a, string(rune('a'+i)))
+		sess.AccessUntil = start.Add(time.Duration(i+2) * time.Minute)
+		must(t, s.CreateSession(t.Context(), sess, authcore.Effects{}))
+		all = append(all, sess)
+	}
+	foreign := withSession(t, s, other, "foreign")
+	expired := aSession(a, "expired")
+	expired.RefreshExpiresAt, expired.AccessUntil = start, start
+	must(t, s.CreateSession(t.Context(), expired, authcore.Effects{}))
+
+	revoked := func(ids []uuid.UUID, everyOther bool) map[uuid.UUID]time.Time {
+		t.Helper()
+		list, err := s.RevokeSessions(t.Context(), a.ID, ids, everyOther, start, authcore.Effects{})
+		must(t, err)
+		until := map[uuid.UUID]time.Time{}
+		for _, r := range list {
+			if r.AccountID != a.ID || r.Epoch != 0 || r.Seq == 0 {
+				t.Errorf("revocation %+v", r)
+			}
+			until[r.SessionID] = r.Until
+		}
+		return until
+	}
+	want := map[uuid.UUID]time.Time{all[1].ID: all[1].AccessUntil}
+	if diff := cmp.Diff(want, revoked([]uuid.UUID{all[1].ID, foreign.ID, expired.ID, uuid.New()}, false)); diff != "" {
+		t.Errorf("those named (-want +got):\n%s", diff)
+	}
+	if got := revoked([]uuid.UUID{all[1].ID}, false); len(got) != 0 {
+		t.Errorf("revoked twice: %v", got)
+	}
+	if got := revoked(nil, false); len(got) != 0 {
+		t.Errorf("none was named: %v", got)
+	}
+	want = map[uuid.UUID]time.Time{all[0].ID: all[0].AccessUntil, all[3].ID: all[3].AccessUntil}
+	if diff := cmp.Diff(want, revoked([]uuid.UUID{all[2].ID}, true)); diff != "" {
+		t.Errorf("every one but (-want +got):\n%s", diff)
+	}
+	want = map[uuid.UUID]time.Time{all[2].ID: all[2].AccessUntil}
+	if diff := cmp.Diff(want, revoked(nil, true)); diff != "" {
+		t.Errorf("every one (-want +got):\n%s", diff)
+	}
+	_, err := s.RotateRefresh(t.Context(), rotation(all[0], "a", "next", time.Second))
+	wants(t, err, authcore.ErrNotFound)
+	_, _, err = s.SessionByRefresh(t.Context(), foreign.ID, foreign.RefreshDigest, start)
+	must(t, err)
+}

@@ -1,0 +1,189 @@
+package throttle
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/secret"
+)
+
+// Begin implements [authcore.Lockouts]. A caller who finds no place within QueueWait,
+// since all tries that are allowed at once still run, is told to wait a second.
+func (l *Lockouts) Begin(ctx context.Context, key string) (authcore.Attempt, time.Duration, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, 0, err
+	}
+	policy := l.policy.Load()
+	if policy.Off {
+		return uncounted{}, 0, nil
+	}
+	now, digest := l.now(), l.digest(key)
+	p := l.part(digest)
+	p.mu.Lock()
+	n := p.get(digest, now, policy)
+	if n == nil {
+		p.mu.Unlock()
+		return nil, fullWait, nil
+	}
+	t := &try{l: l, p: p, n: n, digest: digest}
+	if wait := n.until.Sub(now); wait > 0 {
+		p.mu.Unlock()
+		return nil, wait, nil
+	}
+	w := &waiter{ready: make(chan struct{})}
+	n.queue = append(n.queue, w)
+	n.wake(policy)
+	granted := w.granted
+	p.mu.Unlock()
+	if granted {
+		return t, 0, nil
+	}
+	return l.await(ctx, t, w)
+}
+
+// await waits in the queue of t's name.
+func (l *Lockouts) await(ctx context.Context, t *try, w *waiter) (authcore.Attempt, time.Duration, error) {
+	timer := time.NewTimer(l.queueWait)
+	defer timer.Stop()
+	var err error
+	select {
+	case <-w.ready:
+	case <-timer.C:
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+
+	t.p.mu.Lock()
+	defer t.p.mu.Unlock()
+	if !w.granted {
+		t.n.leave(w)
+		if err != nil {
+			return nil, 0, err
+		}
+		return nil, max(t.n.until.Sub(l.now()), fullWait), nil
+	}
+	if err != nil { // the place came too late
+		t.n.running--
+		t.n.wake(l.policy.Load())
+		return nil, 0, err
+	}
+	return t, 0, nil
+}
+
+// Reset implements [authcore.Lockouts]. When the store fails the lock stands.
+func (l *Lockouts) Reset(ctx context.Context, key string) error {
+	digest := l.digest(key)
+	p := l.part(digest)
+	p.mu.Lock()
+	n := p.names[digest]
+	p.mu.Unlock()
+	if n != nil {
+		n.storing.Lock()
+		defer n.storing.Unlock()
+	}
+	if err := l.store.ClearLockout(ctx, hex.EncodeToString(digest[:])); err != nil {
+		return fmt.Errorf("clearing a lockout: %w", err)
+	}
+	if n != nil {
+		p.mu.Lock()
+		n.clear()
+		n.stored = false
+		n.wake(l.policy.Load())
+		p.mu.Unlock()
+	}
+	return nil
+}
+
+// try is a running attempt.
+type try struct {
+	l      *Lockouts
+	p      *lockoutPart
+	n      *name // stays in the part's map while the try runs
+	digest secret.Digest
+	done   atomic.Bool
+}
+
+// Succeeded implements [authcore.Attempt].
+func (t *try) Succeeded(ctx context.Context) {
+	if t.done.Swap(true) {
+		return
+	}
+	t.p.mu.Lock()
+	t.n.running--
+	t.n.clear()
+	t.n.wake(t.l.policy.Load())
+	stored := t.n.stored
+	t.p.mu.Unlock()
+	if stored {
+		t.persist(ctx)
+	}
+}
+
+// Failed implements [authcore.Attempt].
+func (t *try) Failed(ctx context.Context) (locked bool) {
+	if t.done.Swap(true) {
+		return false
+	}
+	now, policy := t.l.now(), t.l.policy.Load()
+	t.p.mu.Lock()
+	t.n.running--
+	t.n.settle(now, policy)
+	locked = t.n.fail(now, policy)
+	if locked {
+		t.n.stored = true
+	} else {
+		t.n.wake(policy)
+	}
+	t.p.mu.Unlock()
+	if locked {
+		t.persist(ctx)
+	}
+	return locked
+}
+
+// Abandoned implements [authcore.Attempt].
+func (t *try) Abandoned() {
+	if t.done.Swap(true) {
+		return
+	}
+	t.p.mu.Lock()
+	t.n.running--
+	t.n.wake(t.l.policy.Load())
+	t.p.mu.Unlock()
+}
+
+// persist writes the lock as it is now: of several calls at once, whichever comes last
+// leaves the newest state behind.
+func (t *try) persist(ctx context.Context) {
+	// Who hangs up before the answer must not be able to keep the lock out of the store.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	defer cancel()
+	t.n.storing.Lock()
+	defer t.n.storing.Unlock()
+	t.p.mu.Lock()
+	lock := authcore.Lockout{Key: hex.EncodeToString(t.digest[:]), Until: t.n.until, Level: t.n.locks - 1}
+	t.p.mu.Unlock()
+
+	var err error
+	if lock.Level >= 0 {
+		err = t.l.store.SaveLockout(ctx, lock)
+	} else if err = t.l.store.ClearLockout(ctx, lock.Key); err == nil {
+		t.p.mu.Lock()
+		t.n.stored = t.n.locks > 0 // a lock that began meanwhile is written next
+		t.p.mu.Unlock()
+	}
+	if err != nil {
+		t.l.logger.WarnContext(ctx, "writing a lockout to the store; it stands in memory", "error", err)
+	}
+}
+
+// uncounted is the attempt where nothing is counted.
+type uncounted struct{}
+
+func (uncounted) Succeeded(context.Context)   {}
+func (uncounted) Failed(context.Context) bool { return false }
+func (uncounted) Abandoned()                  {}

@@ -1,0 +1,8 @@
+// Package throttle counts: requests against rate limits ([Memory]), failed sign-ins
+// against locks ([Lockouts]). This form keeps its counters in the memory of one node.
+//
+// It owns the algorithms, the closed list of limit names and their defaults, and what
+// counts as one client address ([AddressKey]). It does not decide which limits a flow
+// takes from, nor what the client is told. It imports no other adapter. Only
+// caddymodule and tests import it.
+package throttle

@@ -1,0 +1,162 @@
+package throttle
+
+import (
+	"sync"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/authcore/secret"
+)
+
+// lockoutPart holds a sixty-fourth of the names.
+type lockoutPart struct {
+	mu    sync.Mutex
+	names map[secret.Digest]*name // guarded by mu
+	room  int
+}
+
+// name is what is known of one name. All fields but storing are guarded by the part's mu.
+type name struct {
+	failures []time.Time // within the window, oldest first
+	running  int         // tries whose result is not known
+	queue    []*waiter   // who waits for one of them, in order
+	until    time.Time   // end of the lock
+	locks    int         // locks since the last success
+	stored   bool        // the store may have a row
+
+	storing sync.Mutex // orders writes to the store; taken before the part's mu
+}
+
+// waiter is a call of Begin in the queue. granted is guarded by the part's mu and set
+// before ready is closed.
+type waiter struct {
+	ready   chan struct{}
+	granted bool
+}
+
+// get returns the name of a digest, made if there was none; nil when there is no room.
+// The part must be locked.
+func (p *lockoutPart) get(d secret.Digest, now time.Time, policy *Policy) *name {
+	if n := p.names[d]; n != nil {
+		n.settle(now, policy)
+		return n
+	}
+	if !p.makeRoom(now, policy) {
+		return nil
+	}
+	n := &name{}
+	p.names[d] = n
+	return n
+}
+
+// makeRoom drops what is forgotten among a few names and reports whether one more fits.
+func (p *lockoutPart) makeRoom(now time.Time, policy *Policy) bool {
+	sample := sampleNew
+	if len(p.names) >= p.room {
+		sample = sampleFull
+	}
+	var victim secret.Digest
+	fewest := -1
+	for d, n := range p.names { // Go starts at a random place
+		n.settle(now, policy)
+		if n.idle() && !n.until.After(now) {
+			if len(n.failures) == 0 && n.locks == 0 {
+				delete(p.names, d)
+			} else if fewest < 0 || len(n.failures) < fewest {
+				victim, fewest = d, len(n.failures)
+			}
+		}
+		if sample--; sample == 0 {
+			break
+		}
+	}
+	if len(p.names) < p.room {
+		return true
+	}
+	if fewest < 0 {
+		return false
+	}
+	delete(p.names, victim)
+	return true
+}
+
+func (n *name) idle() bool { return n.running == 0 && len(n.queue) == 0 }
+
+// settle forgets what time has made void.
+func (n *name) settle(now time.Time, policy *Policy) {
+	// A lock longer than the policy's longest: the clock went back or the policy changed.
+	if n.until.Sub(now) > policy.Max {
+		n.until = now.Add(policy.Max)
+	}
+	kept := n.failures[:0]
+	for _, at := range n.failures {
+		if at.After(now) {
+			at = now
+		}
+		if now.Sub(at) < policy.Window {
+			kept = append(kept, at)
+		}
+	}
+	// After the policy became stricter the next failure locks.
+	n.failures = kept[max(0, len(kept)-policy.Failures+1):]
+	if len(kept) == 0 && n.idle() && now.Sub(n.until) >= policy.Window {
+		n.locks = 0
+	}
+}
+
+// admits reports whether one more try may run.
+func (n *name) admits(policy *Policy) bool { return len(n.failures)+n.running < policy.Failures }
+
+// wake lets as many of the queue run as the budget allows.
+func (n *name) wake(policy *Policy) {
+	for len(n.queue) > 0 && n.admits(policy) {
+		n.running++
+		n.queue[0].granted = true
+		close(n.queue[0].ready)
+		n.queue = n.queue[1:]
+	}
+}
+
+// turnAway ends the waiting of everybody in the queue.
+func (n *name) turnAway() {
+	for _, w := range n.queue {
+		close(w.ready)
+	}
+	n.queue = nil
+}
+
+// leave takes w out of the queue.
+func (n *name) leave(w *waiter) {
+	for i := range n.queue {
+		if n.queue[i] == w {
+			n.queue = append(n.queue[:i], n.queue[i+1:]...)
+			return
+		}
+	}
+}
+
+// fail counts a failure and locks when it was the last one allowed.
+func (n *name) fail(now time.Time, policy *Policy) (locked bool) {
+	n.failures = append(n.failures, now)
+	if len(n.failures) < policy.Failures {
+		return false
+	}
+	n.failures = nil
+	n.until = now.Add(policy.length(n.locks))
+	n.locks++
+	n.turnAway()
+	return true
+}
+
+// clear forgets failures, lock and doubling.
+func (n *name) clear() {
+	n.failures, n.until, n.locks = nil, time.Time{}, 0
+}
+
+// length returns how long the next lock after so many is.
+func (p *Policy) length(locks int) time.Duration {
+	d := p.First
+	for ; locks > 0 && d < p.Max; locks-- {
+		d *= 2
+	}
+	return min(d, p.Max)
+}

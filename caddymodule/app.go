@@ -1,0 +1,221 @@
+package caddymodule
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/sqlstore"
+)
+
+func init() { caddy.RegisterModule(new(App)) }
+
+// App is Gatehouse's part of a Caddy configuration: accounts, sessions and keys of one database.
+//
+// Provision reads and checks; it touches no database unless the running configuration has it open already. Start opens
+// and migrates the database and launches the workers. Requests that arrive before that wait a moment.
+type App struct {
+	Settings
+
+	cfg      *resolved
+	logger   *slog.Logger
+	mail     MailSender
+	database string // key of the node, "" until it is held
+	node     *node
+
+	mu      sync.Mutex // guards origins while the configuration is provisioned
+	origins atomic.Pointer[[]string]
+
+	core  atomic.Pointer[core]
+	ready chan struct{} // closed when core is set
+
+	stop    context.CancelFunc
+	workers sync.WaitGroup
+}
+
+const (
+	openTimeout  = 20 * time.Second
+	reachTimeout = 5 * time.Second
+	// startWait is how long a request waits for a node that is still starting.
+	startWait = 5 * time.Second
+)
+
+// CaddyModule returns the module's description.
+func (*App) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "gatehouse", New: func() caddy.Module { return new(App) }}
+}
+
+// Provision resolves the settings and takes hold of the node.
+func (a *App) Provision(ctx caddy.Context) (err error) {
+	a.logger = ctx.Slogger()
+	a.ready = make(chan struct{})
+	a.origins.Store(new([]string))
+	if a.cfg, err = a.resolve(); err != nil {
+		return fmt.Errorf("gatehouse: option %w", err)
+	}
+	if a.cfg.issuer != nil {
+		a.origins.Store(&[]string{a.cfg.issuer.String()})
+	}
+	if a.mail, err = a.loadMail(ctx); err != nil {
+		return fmt.Errorf("gatehouse: option mail: %w", err)
+	}
+	database := a.cfg.database.RevealString()
+	if a.node, err = acquireNode(database); err != nil {
+		return err
+	}
+	a.database = database
+	if a.node.opened.Load() {
+		// A reload: everything is there, so the new configuration answers from its first request on.
+		return a.assemble(ctx)
+	}
+	return a.reach(ctx)
+}
+
+// Start opens the database if this process has not, and launches the workers of this configuration.
+func (a *App) Start() error {
+	ctx, cancel := context.WithTimeout(context.Background(), openTimeout)
+	defer cancel()
+	if a.core.Load() == nil {
+		if err := a.node.open(ctx, a.cfg, nodeLogger()); err != nil {
+			return fmt.Errorf("gatehouse: %w", err)
+		}
+		if err := a.assemble(ctx); err != nil {
+			return err
+		}
+	}
+	c := a.core.Load()
+	if err := a.node.reconfigure(a.cfg); err != nil {
+		return fmt.Errorf("gatehouse: %w", err)
+	}
+	a.node.ring.Store(c.ring)
+	for _, w := range a.cfg.warnings {
+		a.logger.Warn(w)
+	}
+	run, stop := context.WithCancel(context.Background())
+	a.stop = stop
+	a.workers.Go(func() { c.ring.Run(run) })
+	a.workers.Go(func() { c.notifier.Run(run) })
+	a.workers.Go(func() { a.node.sweep(run, a.logger) })
+	running.Store(a)
+	return nil
+}
+
+// Stop ends the workers; the node stays for a configuration that shares it.
+func (a *App) Stop() error {
+	running.CompareAndSwap(a, nil)
+	if a.stop != nil {
+		a.stop()
+	}
+	a.workers.Wait()
+	return nil
+}
+
+// Cleanup gives the node back. It runs after a failed Provision as well.
+func (a *App) Cleanup() error {
+	if a.database == "" {
+		return nil
+	}
+	_, err := nodes.Delete(a.database)
+	a.database = ""
+	return err
+}
+
+// reach checks that a Postgres server answers, so that a configuration that names none is refused before it replaces one
+// that works. A SQLite file is left alone until Start.
+func (a *App) reach(ctx context.Context) error {
+	if a.cfg.sqlitePath != "" {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, reachTimeout)
+	defer cancel()
+	store, err := sqlstore.Open(ctx, sqlstore.Config{URL: a.database, Logger: a.logger, Now: now})
+	if err != nil {
+		return fmt.Errorf("gatehouse: option database: %w", err)
+	}
+	return store.Close()
+}
+
+// assemble builds the capabilities over the open node.
+func (a *App) assemble(ctx context.Context) error {
+	c, err := newCore(ctx, a)
+	if err != nil {
+		return fmt.Errorf("gatehouse: %w", err)
+	}
+	a.node.ring.CompareAndSwap(nil, c.ring)
+	a.core.Store(c)
+	close(a.ready)
+	return nil
+}
+
+// await returns the capabilities. While the node starts it waits a moment, then it is unavailable.
+func (a *App) await(ctx context.Context) (*core, error) {
+	if c := a.core.Load(); c != nil {
+		return c, nil
+	}
+	timer := time.NewTimer(startWait)
+	defer timer.Stop()
+	select {
+	case <-a.ready:
+		return a.core.Load(), nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-timer.C:
+		return nil, fmt.Errorf("wait for the node to start: %w", authcore.ErrUnavailable)
+	}
+}
+
+// addOrigins makes known under which origins portals are reached, where no issuer is configured.
+func (a *App) addOrigins(origins []string) {
+	if a.cfg.issuer != nil {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	all := slices.Clone(*a.origins.Load())
+	for _, o := range origins {
+		if !slices.Contains(all, o) {
+			all = append(all, o)
+		}
+	}
+	slices.Sort(all)
+	a.origins.Store(&all)
+}
+
+// issuers returns the accepted values of `iss`.
+func (a *App) issuers() []string { return *a.origins.Load() }
+
+// audiences returns the accepted values of `aud`.
+func (a *App) audiences() []string {
+	if len(a.cfg.audience) > 0 {
+		return a.cfg.audience
+	}
+	return a.issuers()
+}
+
+// appOf returns the app of the configuration that is being provisioned; without a global block that is one of defaults.
+func appOf(ctx caddy.Context) (*App, error) {
+	v, err := ctx.App("gatehouse")
+	if err != nil {
+		return nil, err
+	}
+	app, ok := v.(*App)
+	if !ok {
+		return nil, errors.New("gatehouse: the app is of another kind")
+	}
+	return app, nil
+}
+
+// Interface guards
+var (
+	_ caddy.App          = (*App)(nil)
+	_ caddy.Provisioner  = (*App)(nil)
+	_ caddy.CleanerUpper = (*App)(nil)
+)

@@ -1,0 +1,116 @@
+package caddymodule
+
+import (
+	"slices"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+// guardOptions is the block of the directive `gatehouse_guard`.
+var guardOptions = []option[GuardSettings]{
+	{
+		name:  "optional",
+		parse: readFlag(func(g *GuardSettings) *bool { return &g.Optional }),
+	},
+	{
+		name:   "require",
+		repeat: true,
+		parse:  parseRule,
+		check:  func(g *GuardSettings) error { return checkRules(g.Require) },
+	},
+	{
+		name:  "headers",
+		parse: readWords(func(g *GuardSettings) *[]string { return &g.Headers }),
+		check: func(g *GuardSettings) error { return checkFamilies(g.Headers) },
+	},
+	{
+		name:   "header",
+		repeat: true,
+		parse:  parseField,
+		check:  func(g *GuardSettings) error { return checkFields(g.Header) },
+	},
+	{
+		name:  "forward_token",
+		parse: readFlag(func(g *GuardSettings) *bool { return &g.ForwardToken }),
+	},
+	{
+		name:  "login_url",
+		parse: readText(func(g *GuardSettings) *string { return &g.LoginURL }),
+		check: func(g *GuardSettings) error { return checkLoginURL(g.LoginURL) },
+	},
+}
+
+// parseGuard reads the site directive
+//
+//	gatehouse_guard [<matcher>] {
+//		<option> …
+//	}
+//
+// whose options are those of guardOptions. The matcher becomes the guard's own and not the route's: were it the
+// route's, a request it leaves out would take a client's identity headers to the upstream.
+func parseGuard(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
+	h.Next() // the directive's name
+	at := h.Token()
+	matchers, err := h.ExtractMatcherSet() // rewinds
+	if err != nil {
+		return nil, errorAt(at, err)
+	}
+	h.Next()
+	if args := h.RemainingArgs(); len(args) > 0 {
+		return nil, h.Errf("%q is no matcher; it takes a path such as /app/*, a name such as @app or a block", args[0])
+	}
+	var g GuardSettings
+	if matchers != nil {
+		g.MatcherSetsRaw = caddyhttp.RawMatcherSets{caddy.ModuleMap(matchers)}
+	}
+	if err := parseBlock(h.Dispenser, guardOptions, &g); err != nil {
+		return nil, err
+	}
+	return h.NewRoute(nil, &Guard{GuardSettings: g}), nil
+}
+
+// parseRule reads `require role <role…> | verified | user <id|email…>`.
+func parseRule(d *caddyfile.Dispenser, g *GuardSettings) error {
+	args := d.RemainingArgs()
+	if len(args) == 0 {
+		return d.Err("require takes a rule: require role admin")
+	}
+	kind, values := args[0], args[1:]
+	if !slices.Contains(ruleKinds, kind) {
+		return d.Errf("require: %s", unknownWord("a rule", kind, ruleKinds))
+	}
+	var r Rule
+	switch {
+	case kind == "verified" && len(values) > 0:
+		return d.Err("require: verified takes no value")
+	case kind == "verified":
+		r.Verified = true
+	case len(values) == 0:
+		return d.Errf("require: %s takes at least one value", kind)
+	case kind == "role":
+		r.Role = values
+	default:
+		r.User = values
+	}
+	if err := r.check(); err != nil { // here, since require stands on several lines and the error names one
+		return d.Errf("require: %v", err)
+	}
+	g.Require = append(g.Require, r)
+	return nil
+}
+
+// parseField reads `header <Name> <placeholder>`.
+func parseField(d *caddyfile.Dispenser, g *GuardSettings) error {
+	args := d.RemainingArgs()
+	if len(args) != 2 {
+		return d.Err("header takes a name and a placeholder: header X-User-Id {http.auth.user.id}")
+	}
+	g.Header = append(g.Header, HeaderField{Name: args[0], Value: args[1]})
+	if err := checkFields(g.Header); err != nil {
+		return d.Errf("header: %v", err)
+	}
+	return nil
+}

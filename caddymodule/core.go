@@ -1,0 +1,159 @@
+package caddymodule
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/challenge"
+	"github.com/gatehouse-auth/gatehouse/authcore/enrol"
+	"github.com/gatehouse-auth/gatehouse/authcore/httpapi"
+	"github.com/gatehouse-auth/gatehouse/authcore/keyring"
+	"github.com/gatehouse-auth/gatehouse/authcore/notify"
+	"github.com/gatehouse-auth/gatehouse/authcore/passpolicy"
+	"github.com/gatehouse-auth/gatehouse/authcore/profile"
+	"github.com/gatehouse-auth/gatehouse/authcore/recovery"
+	"github.com/gatehouse-auth/gatehouse/authcore/secret"
+	"github.com/gatehouse-auth/gatehouse/authcore/session"
+	"github.com/gatehouse-auth/gatehouse/authcore/signin"
+	"github.com/gatehouse-auth/gatehouse/authcore/throttle"
+)
+
+// core is the capabilities of one configuration, wired over the node that it shares with others.
+type core struct {
+	ring     *keyring.Ring
+	notifier *notify.Notifier
+	sessions *session.Sessions
+	origins  *httpapi.Origins
+	api      *httpapi.API
+
+	handlers sync.Map // prefix → http.Handler
+}
+
+// newCore wires the capabilities. The node is open.
+func newCore(ctx context.Context, a *App) (*core, error) {
+	n, cfg := a.node, a.cfg
+	sealer, err := cfg.sealer(ctx, n.store)
+	if err != nil {
+		return nil, err
+	}
+	c := &core{}
+	c.ring, err = keyring.New(keyring.Config{Store: n.store, Sealer: sealer, Algorithm: cfg.algorithm,
+		AccessLifetime: cfg.accessLifetime, Logger: a.logger, Now: now})
+	if err != nil {
+		return nil, err
+	}
+	if err := c.ring.Load(ctx); err != nil {
+		return nil, err
+	}
+	conflicts, err := n.store.ClaimIdentifiers(ctx, cfg.identities, now())
+	if err != nil {
+		return nil, fmt.Errorf("claim identifiers: %w", err)
+	}
+	if conflicts > 0 {
+		a.logger.Warn("some accounts share a value of a field that signs in; only the oldest of each can use it", "accounts", conflicts)
+	}
+	if err := c.wireSessions(a, sealer); err != nil {
+		return nil, err
+	}
+	return c, c.wireAPI(a)
+}
+
+func (c *core) wireSessions(a *App, sealer *secret.Sealer) error {
+	n, cfg := a.node, a.cfg
+	sender, err := a.mail.Sender(cfg.dataDir)
+	if err != nil {
+		return fmt.Errorf("option mail: %w", err)
+	}
+	c.notifier, err = notify.New(notify.Config{Store: n.store, Sealer: sealer, Sender: sender, Logger: a.logger, Now: now})
+	if err != nil {
+		return err
+	}
+	c.sessions, err = session.New(session.Config{Store: n.store, Keys: c.ring, Revoker: n.revoker, Mailer: c.notifier,
+		Audience: cfg.audience, AccessLifetime: cfg.accessLifetime, RefreshLifetime: cfg.refreshLifetime,
+		SessionLifetime: cfg.sessionLifetime, Now: now})
+	if err != nil {
+		return err
+	}
+	c.origins, err = httpapi.NewOrigins(cfg.trustedOrigins)
+	return err
+}
+
+func (c *core) wireAPI(a *App) error {
+	n, cfg := a.node, a.cfg
+	policy, err := passpolicy.New(passpolicy.Config{MinLength: cfg.password.minLength, MaxLength: cfg.password.maxLength})
+	if err != nil {
+		return err
+	}
+	desk, err := challenge.New(challenge.Config{Store: n.store, Limiter: n.limiter, Mailer: c.notifier,
+		Key:    func() secret.MACKey { return c.ring.MACKey("code") },
+		Length: cfg.otp.length, Lifetime: cfg.otp.lifetime, Attempts: cfg.otp.attempts, Now: now})
+	if err != nil {
+		return err
+	}
+	api := httpapi.Config{Sessions: c.sessions, Verifier: n.verifier, Keys: c.ring, Audience: cfg.audience,
+		Origins: c.origins, Limiter: n.limiter, AddressKey: throttle.AddressKey, Ready: a.health, Logger: a.logger}
+	api.SignIn, err = signin.New(signin.Config{Store: n.store, Hasher: n.hasher, Policy: policy, Lockouts: n.lockouts,
+		Sessions: c.sessions, Identities: cfg.identities, RequireVerified: cfg.signup != string(enrol.Open), Now: now})
+	if err != nil {
+		return err
+	}
+	api.Enrol, err = enrol.New(enrol.Config{Store: n.store, Hasher: n.hasher, Policy: policy, Challenges: desk,
+		Sessions: c.sessions, Revoker: n.revoker, Signup: enrol.Signup{Mode: enrol.Mode(cfg.signup), Identities: cfg.identities}, Now: now})
+	if err != nil {
+		return err
+	}
+	api.Recovery, err = recovery.New(recovery.Config{Store: n.store, Hasher: n.hasher, Policy: policy, Challenges: desk,
+		Lockouts: n.lockouts, Revoker: n.revoker, Identities: cfg.identities, Now: now})
+	if err != nil {
+		return err
+	}
+	if api.Profile, err = profile.New(profile.Config{Store: n.store, Identities: cfg.identities, Now: now}); err != nil {
+		return err
+	}
+	c.api, err = httpapi.New(api)
+	return err
+}
+
+// portal returns the handler for a prefix.
+func (c *core) portal(prefix string) http.Handler {
+	if h, ok := c.handlers.Load(prefix); ok {
+		return h.(http.Handler)
+	}
+	h, _ := c.handlers.LoadOrStore(prefix, c.api.Handler(prefix))
+	return h.(http.Handler)
+}
+
+// healthTimeout bounds a readiness check; a store that needs longer cannot serve a sign-in either.
+const healthTimeout = time.Second
+
+// health reports whether this node can serve, in words that tell an outsider nothing about where things are.
+func (a *App) health(ctx context.Context) (ok bool, reasons []string) {
+	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
+	defer cancel()
+	if err := a.node.store.Ping(ctx); err != nil {
+		a.logger.Warn("not ready: the database does not answer", "error", err)
+		return false, []string{"the database does not answer"}
+	}
+	return true, nil
+}
+
+// limits are the settings of the limiter.
+func (r *resolved) limits() throttle.Config {
+	rates := make(map[string]throttle.Rate, len(r.rates)+2)
+	for name, rate := range r.rates {
+		rates[name] = rate
+	}
+	rates[authcore.LimitResend] = throttle.Rate{Count: 1, Window: r.otp.resendAfter}
+	rates[authcore.LimitCode] = throttle.Rate{Count: r.otp.attempts, Window: time.Hour}
+	return throttle.Config{Rates: rates, Now: now}
+}
+
+// lockPolicy is when an identifier is locked.
+func (r *resolved) lockPolicy() throttle.Policy {
+	l := r.lockout
+	return throttle.Policy{Failures: l.failures, Window: l.window, First: l.first, Max: l.max, Off: l.off}
+}

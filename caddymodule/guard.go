@@ -1,0 +1,272 @@
+package caddymodule
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge"
+	"github.com/gatehouse-auth/gatehouse/authcore/httpapi"
+)
+
+func init() { caddy.RegisterModule(new(Guard)) }
+
+// Guard admits requests of signed-in users and refuses the rest. It removes every identity header a client sends, on
+// admitted, anonymous and unmatched requests alike, and sets them for the upstream.
+//
+// An admitted request has the placeholders {http.auth.user.id}, .email, .username, .name, .roles and .session_id.
+//
+// It is a handler of its own and no provider of http.authentication: that interface drops response headers, so a session
+// could not be renewed in place, and it turns every technical error into 401, so that an outage would log people out.
+type Guard struct {
+	GuardSettings
+
+	app     *App
+	match   caddyhttp.MatcherSets
+	strip   *stripper
+	headers []identityHeader
+	extra   []extraHeader
+	login   string // login_url, or the portal's page on this host
+	rules   []rule
+}
+
+// rule is one `require` line in the form requests are checked against: any of its words is enough.
+type rule struct {
+	roles    []string
+	verified bool
+	users    []string // ids and e-mail addresses, lower case
+}
+
+// CaddyModule returns the module's description.
+func (*Guard) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "http.handlers.gatehouse_guard", New: func() caddy.Module { return new(Guard) }}
+}
+
+// Provision checks the settings and prepares everything that requests need.
+func (g *Guard) Provision(ctx caddy.Context) (err error) {
+	if err := g.GuardSettings.check(); err != nil {
+		return fmt.Errorf("gatehouse_guard: %w", err)
+	}
+	if g.app, err = appOf(ctx); err != nil {
+		return err
+	}
+	if len(g.MatcherSetsRaw) > 0 {
+		sets, err := ctx.LoadModule(&g.GuardSettings, "MatcherSetsRaw")
+		if err != nil {
+			return fmt.Errorf("gatehouse_guard: load matcher: %w", err)
+		}
+		if err := g.match.FromInterface(sets); err != nil {
+			return fmt.Errorf("gatehouse_guard: load matcher: %w", err)
+		}
+	}
+	prefix, hasPortal := siteHasPortal(ctx)
+	g.login = g.LoginURL
+	if g.login == "" {
+		if !hasPortal {
+			return fmt.Errorf("gatehouse_guard: login_url must be given, since this site has no `gatehouse` directive")
+		}
+		g.login = prefix + "/login"
+	}
+	if g.headers, err = chosenHeaders(g.GuardSettings.Headers, edge.UserField(g.app.cfg.remoteUser)); err != nil {
+		return fmt.Errorf("gatehouse_guard: %w", err)
+	}
+	var names []string
+	for _, h := range g.Header {
+		g.extra = append(g.extra, extraHeader{name: http.CanonicalHeaderKey(h.Name), template: h.Value})
+		names = append(names, h.Name)
+	}
+	g.strip = newStripper(names)
+	for _, r := range g.Require {
+		g.rules = append(g.rules, ruleOf(r))
+	}
+	return nil
+}
+
+func ruleOf(r Rule) rule {
+	out := rule{roles: r.Role, verified: r.Verified}
+	for _, u := range r.User {
+		out.users = append(out.users, strings.ToLower(u))
+	}
+	return out
+}
+
+// ServeHTTP is the path of every guarded request. Nothing on it does I/O but the renewal, which only a browser whose
+// access token is no longer good reaches.
+func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	g.strip.strip(r) // first: whatever follows, no identity made by a client goes on
+	https := g.app.https(r)
+	if err := checkTarget(w, r); err != nil {
+		return g.refuse(w, r, err, https)
+	}
+	if guarded, err := g.guards(r); err != nil {
+		return err
+	} else if !guarded {
+		httpapi.StripOwnCookies(r.Header) // nobody behind us has a use for them, here neither
+		return next.ServeHTTP(w, r)
+	}
+	who, err := g.identify(w, r, https)
+	switch {
+	case err == nil:
+	case g.Optional && isAnonymous(err):
+		httpapi.StripOwnCookies(r.Header)
+		return next.ServeHTTP(w, r)
+	default:
+		return g.refuse(w, r, err, https)
+	}
+	if !g.allows(&who.Principal) {
+		return g.refuse(w, r, authcore.Refuse(authcore.Forbidden, "Your account may not use this."), https)
+	}
+	g.forward(r, who.Verified)
+	if who.renewed {
+		w = &privateWriter{&caddyhttp.ResponseWriterWrapper{ResponseWriter: w}}
+	}
+	return next.ServeHTTP(w, r)
+}
+
+// guards reports whether the request is one of those that need a user. Where a matcher decides it, a path with more than
+// one reading is guarded whatever the matcher says, for the upstream may read it otherwise (P11).
+func (g *Guard) guards(r *http.Request) (bool, error) {
+	if len(g.match) == 0 || ambiguousPath(r) {
+		return true, nil
+	}
+	return g.match.AnyMatchWithError(r)
+}
+
+// visitor is who a request is made by, and whether its cookies were renewed for it.
+type visitor struct {
+	*edge.Verified
+	renewed bool
+}
+
+// identify finds out who the request is made by. Its refusals are those of contract §3.
+func (g *Guard) identify(w http.ResponseWriter, r *http.Request, https bool) (visitor, error) {
+	raw, mode, err := httpapi.Credential(r, https)
+	if err != nil {
+		return visitor{}, err
+	}
+	if mode == "" && httpapi.ReadCookie(r, httpapi.RefreshCookie(https)) == "" {
+		return visitor{}, authcore.Refuse(authcore.AuthenticationRequired, "Sign in first.")
+	}
+	c, err := g.app.await(r.Context())
+	if err != nil {
+		return visitor{}, err
+	}
+	if mode == authcore.ModeBearer {
+		v, outcome := g.app.node.verifier.Lookup(raw, mode)
+		if outcome != edge.Admitted || !g.accepts(v) {
+			return visitor{}, errInvalidToken
+		}
+		return visitor{Verified: v}, nil
+	}
+	// From here on a cookie speaks, and a browser may send cookies on another page's behalf (B04, B11).
+	if httpapi.NeedsOrigin(r) {
+		if err := c.origins.Check(r, https); err != nil {
+			return visitor{}, err
+		}
+	}
+	if mode == authcore.ModeCookie {
+		v, outcome := g.app.node.verifier.Lookup(raw, mode)
+		switch {
+		case outcome == edge.Admitted && g.accepts(v):
+			return visitor{Verified: v}, nil
+		case outcome == edge.Revoked:
+			// What is revoked is never renewed: no query needed to know.
+			httpapi.ClearSessionCookies(w.Header(), https)
+			return visitor{}, errInvalidToken
+		}
+	}
+	tokens, err := httpapi.Renew(w, r, g.app.incoming(r), c.sessions)
+	if err != nil {
+		return visitor{}, err
+	}
+	return visitor{Verified: g.app.node.verifier.Admit(tokens.Principal), renewed: true}, nil
+}
+
+var errInvalidToken = authcore.Refuse(authcore.InvalidToken, "The access token is not valid or no longer accepted.")
+
+// accepts checks issuer and audience, on cached tokens as well: configurations differ in what they accept.
+func (g *Guard) accepts(v *edge.Verified) bool {
+	return edge.Accepts(&v.Principal, g.app.issuers(), g.app.audiences())
+}
+
+// allows reports whether every rule holds.
+func (g *Guard) allows(p *authcore.Principal) bool {
+	for i := range g.rules {
+		if !g.rules[i].holds(p) {
+			return false
+		}
+	}
+	return true
+}
+
+func (r *rule) holds(p *authcore.Principal) bool {
+	if r.verified && p.Email == "" { // tokens carry verified addresses only
+		return false
+	}
+	if len(r.roles) > 0 && !slices.ContainsFunc(r.roles, func(role string) bool { return slices.Contains(p.Roles, role) }) {
+		return false
+	}
+	if len(r.users) > 0 && !slices.ContainsFunc(r.users, func(u string) bool { return u == p.Subject || (p.Email != "" && u == p.Email) }) {
+		return false
+	}
+	return true
+}
+
+// forward prepares an admitted request for the upstream.
+func (g *Guard) forward(r *http.Request, v *edge.Verified) {
+	httpapi.StripOwnCookies(r.Header)
+	if v.Principal.Mode == authcore.ModeBearer && !g.ForwardToken {
+		delete(r.Header, "Authorization")
+	}
+	setIdentity(r.Header, g.headers, &v.Identity)
+	repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
+	if !ok {
+		return
+	}
+	repl.Map(placeholders(&v.Principal))
+	for _, h := range g.extra {
+		// The template is the operator's; what it yields is encoded and never read as a template again.
+		if value := edge.Encode(repl.ReplaceAll(h.template, "")); value != "" {
+			r.Header[h.name] = []string{value}
+		}
+	}
+}
+
+// extraHeader is one `header` line.
+type extraHeader struct{ name, template string }
+
+// placeholders yields {http.auth.user.*}.
+func placeholders(p *authcore.Principal) caddy.ReplacerFunc {
+	return func(key string) (any, bool) {
+		field, ok := strings.CutPrefix(key, "http.auth.user.")
+		if !ok {
+			return nil, false
+		}
+		switch field {
+		case "id":
+			return p.Subject, true
+		case "email":
+			return p.Email, true
+		case "username":
+			return p.Username, true
+		case "name":
+			return p.Name, true
+		case "roles":
+			return strings.Join(p.Roles, ","), true
+		case "session_id":
+			return p.Session, true
+		}
+		return nil, false
+	}
+}
+
+// Interface guards
+var (
+	_ caddy.Provisioner           = (*Guard)(nil)
+	_ caddyhttp.MiddlewareHandler = (*Guard)(nil)
+)

@@ -1,0 +1,85 @@
+package caddymodule
+
+import (
+	"fmt"
+	"path/filepath"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/gatehouse-auth/gatehouse/authcore/notify"
+)
+
+func init() { caddy.RegisterModule(Outbox{}) }
+
+// Outbox is the mail sender that writes each mail as one .eml file into a folder, for development and for a mail
+// system that picks the files up. The files hold live codes and addresses: their folder is readable by this user only.
+type Outbox struct {
+	// The folder; created at start. May hold {env.*} and {file.*}. Default: outbox in data_dir.
+	Dir string `json:"dir,omitempty"`
+}
+
+// CaddyModule returns the module's information.
+func (Outbox) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: mailNamespace + ".outbox", New: func() caddy.Module { return new(Outbox) }}
+}
+
+// UnmarshalCaddyfile reads
+//
+//	mail outbox [<dir>]
+func (o *Outbox) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // the sender's name
+	switch args := d.RemainingArgs(); {
+	case len(args) > 1, len(args) == 1 && args[0] == "":
+		return d.Err("mail outbox takes at most one value, a folder")
+	case len(args) == 1:
+		o.Dir = args[0]
+	}
+	if d.NextBlock(0) {
+		return d.Err("mail outbox takes no block")
+	}
+	if err := o.Validate(); err != nil {
+		return d.WrapErr(err)
+	}
+	return nil
+}
+
+// Validate checks the folder's name; it does not touch it.
+func (o *Outbox) Validate() error {
+	if err := checkPlaceholders(o.Dir); err != nil {
+		return fmt.Errorf("mail outbox: %w", err)
+	}
+	return nil
+}
+
+// Sender returns the sender of the folder.
+func (o *Outbox) Sender(dataDir string) (notify.Sender, error) {
+	dir, err := o.folder(dataDir)
+	if err != nil {
+		return nil, fmt.Errorf("mail outbox: %w", err)
+	}
+	sender, err := notify.OpenOutbox(dir, now)
+	if err != nil {
+		return nil, fmt.Errorf("mail outbox: %w", err)
+	}
+	return sender, nil
+}
+
+// folder returns the absolute folder for a node's data folder.
+func (o *Outbox) folder(dataDir string) (string, error) {
+	if o.Dir == "" {
+		return filepath.Join(dataDir, "outbox"), nil
+	}
+	dir, err := readPlaceholders(o.Dir)
+	if err != nil {
+		return "", err
+	}
+	return filepath.Abs(dir)
+}
+
+// Interface guards
+var (
+	_ MailSender            = (*Outbox)(nil)
+	_ caddyfile.Unmarshaler = (*Outbox)(nil)
+	_ caddy.Validator       = (*Outbox)(nil)
+)

@@ -1,0 +1,139 @@
+package caddymodule
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/httpapi"
+)
+
+func init() { caddy.RegisterModule(new(Portal)) }
+
+// Portal serves Gatehouse's API and pages under a prefix, and passes every other request on.
+type Portal struct {
+	PortalSettings
+
+	app *App
+}
+
+// CaddyModule returns the module's description.
+func (*Portal) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "http.handlers.gatehouse", New: func() caddy.Module { return new(Portal) }}
+}
+
+// Provision finds the app and tells it under which origins this portal is reached.
+func (p *Portal) Provision(ctx caddy.Context) (err error) {
+	if err := p.PortalSettings.check(); err != nil {
+		return err
+	}
+	if p.app, err = appOf(ctx); err != nil {
+		return err
+	}
+	if p.app.cfg.issuer != nil {
+		return nil
+	}
+	origins, err := portalOrigins(ctx)
+	if err != nil {
+		return err
+	}
+	p.app.addOrigins(origins)
+	return nil
+}
+
+// ServeHTTP answers requests under the prefix. The path is taken as Caddy decoded it, and never cleaned: what is not
+// exactly one of our paths is not ours to guess (P17).
+func (p *Portal) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	if !httpapi.Under(p.prefix(), r.URL.Path) {
+		return next.ServeHTTP(w, r)
+	}
+	c, err := p.app.await(r.Context())
+	if err != nil {
+		httpapi.WriteError(w, r, p.app.logger, err)
+		return nil
+	}
+	in := p.app.incoming(r)
+	in.Client.Portal = in.Client.Issuer + p.prefix()
+	c.portal(p.prefix()).ServeHTTP(w, r.WithContext(httpapi.WithIncoming(r.Context(), in)))
+	return nil
+}
+
+// incoming gathers what is known of a request, from Caddy's own findings and the configuration only.
+func (a *App) incoming(r *http.Request) httpapi.Incoming {
+	https := a.https(r)
+	in := httpapi.Incoming{HTTPS: https, Client: authcore.Client{
+		Addr: clientAddr(r.Context()), UserAgent: r.UserAgent(), Issuer: a.issuerFor(r, https),
+	}}
+	if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
+		in.RequestID, _ = repl.GetString("http.request.uuid")
+	}
+	return in
+}
+
+// https says whether the browser speaks https with us.
+func (a *App) https(r *http.Request) bool {
+	trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool)
+	issuer := ""
+	if a.cfg.issuer != nil {
+		issuer = a.cfg.issuer.String()
+	}
+	return httpapi.IsHTTPS(r, trusted, issuer)
+}
+
+// clientAddr is the client's address as Caddy's trusted_proxies decide it: never a header that anybody can send (L15).
+func clientAddr(ctx context.Context) netip.Addr {
+	text, _ := caddyhttp.GetVar(ctx, caddyhttp.ClientIPVarKey).(string)
+	addr, err := netip.ParseAddr(text)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return addr.Unmap().WithZone("")
+}
+
+// issuerFor returns the issuer of tokens and links of a request: the configured one; else that of the origins named in
+// the configuration which the request came to. The Host header only chooses among them (R01).
+func (a *App) issuerFor(r *http.Request, https bool) string {
+	origins := a.issuers()
+	if len(origins) == 1 {
+		return origins[0]
+	}
+	host, port := r.Host, ""
+	if h, p, err := net.SplitHostPort(r.Host); err == nil {
+		host, port = h, p
+	}
+	host = strings.Trim(strings.ToLower(strings.TrimSuffix(host, ".")), "[]")
+	best, points := "", -1
+	for _, o := range origins {
+		u, err := url.Parse(o)
+		if err != nil {
+			continue
+		}
+		p := 0
+		if u.Hostname() == host {
+			p += 4
+		}
+		if u.Port() == port {
+			p += 2
+		}
+		if (u.Scheme == "https") == https {
+			p++
+		}
+		if p > points {
+			best, points = o, p
+		}
+	}
+	return best
+}
+
+// Interface guards
+var (
+	_ caddy.Provisioner           = (*Portal)(nil)
+	_ caddyhttp.MiddlewareHandler = (*Portal)(nil)
+)

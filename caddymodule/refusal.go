@@ -1,0 +1,149 @@
+package caddymodule
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/httpapi"
+)
+
+// maxReturn is the longest original URL that is handed to the sign-in page; it takes no longer one.
+const maxReturn = 2048
+
+// isAnonymous reports whether a refusal only says that nobody is signed in. What else went wrong — a store that is away,
+// a request from another origin, two Authorization headers — is not made better by calling the visitor anonymous.
+func isAnonymous(err error) bool {
+	switch authcore.CodeOf(err) {
+	case authcore.AuthenticationRequired, authcore.InvalidToken, authcore.InvalidRefreshToken, authcore.RefreshTokenReused:
+		return true
+	}
+	return false
+}
+
+// refuse answers a request that does not go on: a browser that navigates is led to the sign-in page, everything else
+// gets the problem body (contract §3.3).
+func (g *Guard) refuse(w http.ResponseWriter, r *http.Request, err error, https bool) error {
+	h := w.Header()
+	h.Set("Cache-Control", "no-store")
+	if !isAnonymous(err) || !isNavigation(r) {
+		httpapi.SecureHeaders(h, https)
+		httpapi.WriteError(w, r, g.app.logger, asToken(err))
+		return nil
+	}
+	h.Set("Location", g.signInURL(r, https))
+	h.Add("Vary", "Accept")
+	w.WriteHeader(http.StatusFound)
+	return nil
+}
+
+// asToken names a dead refresh cookie by what the client of a guarded route sees of it: no valid token.
+func asToken(err error) error {
+	switch authcore.CodeOf(err) {
+	case authcore.InvalidRefreshToken, authcore.RefreshTokenReused:
+		return errInvalidToken
+	}
+	return err
+}
+
+// isNavigation reports whether a person looks at the answer: GET or HEAD with text/html among what is accepted.
+func isNavigation(r *http.Request) bool {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		return false
+	}
+	return slices.ContainsFunc(r.Header["Accept"], acceptsHTML)
+}
+
+func acceptsHTML(line string) bool {
+	for part := range strings.SplitSeq(line, ",") {
+		kind, params, _ := strings.Cut(part, ";")
+		if strings.EqualFold(strings.TrimSpace(kind), "text/html") {
+			q := strings.ToLower(strings.ReplaceAll(params, " ", ""))
+			return !strings.HasPrefix(q, "q=0") || strings.ContainsAny(q, "123456789")
+		}
+	}
+	return false
+}
+
+// signInURL returns the sign-in page with the address to come back to: the URL as the client sent it, before any rewrite.
+func (g *Guard) signInURL(r *http.Request, https bool) string {
+	scheme := "http"
+	if https {
+		scheme = "https"
+	}
+	u := r.URL
+	if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok && original.URL != nil {
+		u = original.URL
+	}
+	back := scheme + "://" + r.Host + u.RequestURI()
+	if len(back) > maxReturn {
+		return g.login
+	}
+	sep := "?"
+	if strings.Contains(g.login, "?") {
+		sep = "&"
+	}
+	return g.login + sep + "rd=" + url.QueryEscape(back)
+}
+
+// checkTarget refuses what no upstream should be asked: TRACE and plain CONNECT (P16), and a path with a NUL (P11).
+func checkTarget(w http.ResponseWriter, r *http.Request) error {
+	// Extended CONNECT, by which HTTP/2 opens a WebSocket (RFC 8441), has this pseudo-header.
+	if r.Method == http.MethodTrace || (r.Method == http.MethodConnect && len(r.Header[":protocol"]) == 0) {
+		w.Header().Set("Allow", "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT")
+		return authcore.Refuse(authcore.MethodNotAllowed, "This method is not passed on.")
+	}
+	if strings.IndexByte(r.URL.Path, 0) >= 0 {
+		return authcore.Refuse(authcore.InvalidRequest, "The path holds a NUL.")
+	}
+	return nil
+}
+
+// ambiguousPath reports whether servers disagree on what a path means: empty and dot segments, backslashes, path
+// parameters, control characters, and separators or dots that are encoded, once or twice.
+func ambiguousPath(r *http.Request) bool {
+	path := r.URL.Path
+	for i := range len(path) {
+		switch c := path[i]; {
+		case c == '\\' || c == ';' || c < 0x20 || c == 0x7f || c == '%': // a percent sign that is left was encoded twice
+			return true
+		case c == '/' && i+1 < len(path) && path[i+1] == '/':
+			return true
+		case c == '.' && i > 0 && path[i-1] == '/' && dotSegment(path[i:]):
+			return true
+		}
+	}
+	raw := r.URL.RawPath // "" when the path has its default encoding
+	for i := 0; i+2 < len(raw); i++ {
+		if raw[i] == '%' && (raw[i+1] == '2' && (raw[i+2]|0x20 == 'f' || raw[i+2]|0x20 == 'e') || raw[i+1] == '5' && raw[i+2]|0x20 == 'c') {
+			return true
+		}
+	}
+	return false
+}
+
+func dotSegment(rest string) bool {
+	segment, _, _ := strings.Cut(rest, "/")
+	return segment == "." || segment == ".."
+}
+
+// privateWriter marks the answer to a renewed request as private whatever the upstream says: it carries cookies.
+type privateWriter struct {
+	*caddyhttp.ResponseWriterWrapper
+}
+
+func (p *privateWriter) WriteHeader(status int) {
+	if status >= 200 || status == http.StatusSwitchingProtocols {
+		p.Header().Set("Cache-Control", "private, no-store")
+	}
+	p.ResponseWriterWrapper.WriteHeader(status)
+}
+
+func (p *privateWriter) Write(b []byte) (int, error) {
+	p.Header().Set("Cache-Control", "private, no-store")
+	return p.ResponseWriterWrapper.Write(b)
+}

@@ -1,0 +1,112 @@
+package caddymodule
+
+import (
+	"encoding/json"
+
+	"github.com/caddyserver/caddy/v2"
+)
+
+// Settings is the configuration of the app `gatehouse`. The zero Settings is a working single node: a SQLite file and
+// an outbox folder in Caddy's data directory. An empty field means its default.
+type Settings struct {
+	// Folder of everything this node keeps in files: the SQLite file, the generated secret, the outbox.
+	// May hold {env.*} and {file.*}. Default: gatehouse in Caddy's data directory.
+	DataDir string `json:"data_dir,omitempty"`
+
+	// Where accounts and sessions live: `sqlite:<path>` or `postgres://…`. May hold {env.*} and {file.*}, which is how
+	// a URL with a password is given. Postgres needs `secret`. Default: `sqlite:<data_dir>/gatehouse.db`.
+	Database string `json:"database,omitempty"`
+
+	// Secrets of at least 32 bytes, each given as one {env.*} or {file.*}. They encrypt signing keys, mails and seeds
+	// at rest. The first seals, all unseal: a new secret is put in front of the old one. Default with SQLite: made once
+	// in <data_dir>/secret. Keep it apart from backups of the database.
+	Secret []string `json:"secret,omitempty"`
+
+	// Origin under which the pages are reached, such as https://auth.example.com: `iss` of tokens and the start of
+	// every link in a mail. May hold {env.*} and {file.*}. May be left out only where every host that reaches the portal
+	// is loopback or named exactly in the configuration; the request's own origin is used then.
+	Issuer string `json:"issuer,omitempty"`
+
+	// `aud` of tokens; a token is accepted when one of its audiences is in this list. Default: the issuer.
+	Audience []string `json:"audience,omitempty"`
+
+	// Algorithm of bearer tokens: EdDSA, ES256, RS256 or HS256 (has no public key: upstreams cannot check tokens).
+	// Default: EdDSA.
+	Algorithm string `json:"algorithm,omitempty"`
+
+	// How long an access token is valid: 1s to 24h and shorter than refresh_lifetime. Default: 5m.
+	AccessLifetime caddy.Duration `json:"access_lifetime,omitempty"`
+
+	// How long a session lives without being used; every refresh renews it. At most session_lifetime. Default: 30d.
+	RefreshLifetime caddy.Duration `json:"refresh_lifetime,omitempty"`
+
+	// How long after the sign-in a session ends in any case; at most 400d. Default: 90d.
+	SessionLifetime caddy.Duration `json:"session_lifetime,omitempty"`
+
+	// Hosts (`host` or `host:port`) to which sign-in may lead besides those guarded by this configuration.
+	RedirectHosts []string `json:"redirect_hosts,omitempty"`
+
+	// Origins that may call the API from a browser (CORS) and make unsafe cookie-authenticated requests.
+	TrustedOrigins []string `json:"trusted_origins,omitempty"`
+
+	// What the header Remote-User holds: email (a verified one), username or sub (the account's id). Where the chosen
+	// thing is missing it is the id. Default: email.
+	RemoteUser string `json:"remote_user,omitempty"`
+
+	// Who may register: verified (after proving the address), open (at once) or closed (nobody). Default: verified.
+	Signup string `json:"signup,omitempty"`
+
+	// Which fields sign in and recover: email, username. A field that is not listed need not be unique.
+	// Default: email username.
+	Identities []string `json:"identities,omitempty"`
+
+	// The one-time codes and links that are mailed.
+	OTP *OTPSettings `json:"otp,omitempty"`
+
+	// The rules for new passwords.
+	Password *PasswordSettings `json:"password,omitempty"`
+
+	// The lock after wrong passwords, per normalised identifier, existing or not.
+	Lockout *LockoutSettings `json:"lockout,omitempty"`
+
+	// Limits by name: `<count>/<window>` or `off`. Per client address (/64 for IPv6): login 30/1m, register 20/1h,
+	// verify 30/1m, forgot 20/1h, refresh 120/1m, token_verify 120/1m. Per recipient: mail 5/1h.
+	RateLimit map[string]string `json:"rate_limit,omitempty"`
+
+	// What sends mail: a module of the namespace gatehouse.mail. Default: outbox.
+	MailRaw json.RawMessage `json:"mail,omitempty" caddy:"namespace=gatehouse.mail inline_key=sender"`
+}
+
+// OTPSettings are the rules of one-time codes.
+type OTPSettings struct {
+	// Digits of a code, 6 to 10. Default: 6.
+	Length int `json:"length,omitempty"`
+	// How long a code and its link are valid, 1s to 24h. Default: 10m.
+	Lifetime caddy.Duration `json:"lifetime,omitempty"`
+	// Wrong tries before a code is dead, 1 to 10. A new code does not refill them. Default: 5.
+	Attempts int `json:"attempts,omitempty"`
+	// Time before another code goes to the same recipient, 1s to 1h. Default: 60s.
+	ResendAfter caddy.Duration `json:"resend_after,omitempty"`
+}
+
+// PasswordSettings are the rules of new passwords; passwords already set stay valid.
+type PasswordSettings struct {
+	// Fewest characters, 8 to 64. Default: 12.
+	MinLength int `json:"min_length,omitempty"`
+	// Most characters, 64 to 1024. Default: 256.
+	MaxLength int `json:"max_length,omitempty"`
+}
+
+// LockoutSettings say when and how long an identifier is locked.
+type LockoutSettings struct {
+	// No lock at all. The rate limits stay.
+	Off bool `json:"off,omitempty"`
+	// Failures within the window that lock, 1 to 100. Default: 5.
+	Failures int `json:"failures,omitempty"`
+	// The window, 1s to 24h. Default: 15m.
+	Window caddy.Duration `json:"window,omitempty"`
+	// The first lock, from 1s; each further one is twice as long. Default: 1m.
+	First caddy.Duration `json:"first,omitempty"`
+	// The longest lock, from first to 24h. Default: 1h.
+	Max caddy.Duration `json:"max,omitempty"`
+}

@@ -1,0 +1,222 @@
+package caddymodule
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+var (
+	placeholder     = regexp.MustCompile(`\{[^{}]*\}`)
+	wholeSecret     = regexp.MustCompile(`^\{(env|file)\.[^{}\s]+\}$`)
+	readPlaceholder = regexp.MustCompile(`^\{(env|file)\.[^{}]+\}$`)
+	hostName        = regexp.MustCompile(`^[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?(\.[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)*$`)
+)
+
+// hasPlaceholder reports whether a value is known only once the environment and files are read.
+func hasPlaceholder(v string) bool { return strings.ContainsAny(v, "{}") }
+
+// checkPlaceholders admits {env.*} and {file.*} only: no other placeholder has a value when Gatehouse starts.
+func checkPlaceholders(v string) error {
+	for _, p := range placeholder.FindAllString(v, -1) {
+		if !readPlaceholder.MatchString(p) {
+			return fmt.Errorf("%s cannot be read at start; write {env.NAME} or {file./path}", p)
+		}
+	}
+	if strings.ContainsAny(placeholder.ReplaceAllString(v, ""), "{}\x00\n\r") {
+		return errors.New("it has a stray brace or a control character")
+	}
+	return nil
+}
+
+// checkDatabase judges the form of the URL. Its errors never show the URL, which may hold a password.
+func checkDatabase(v string, secretGiven bool) error {
+	if v == "" {
+		return nil
+	}
+	if err := checkPlaceholders(v); err != nil {
+		return errors.New("its placeholders must be {env.NAME} or {file./path}")
+	}
+	if hasPlaceholder(v) {
+		return nil
+	}
+	if path, ok := strings.CutPrefix(v, "sqlite:"); ok {
+		return checkSQLitePath(path)
+	}
+	if !isPostgres(v) {
+		return errors.New("it is neither sqlite:<path> nor postgres://<user>@<host>/<database>")
+	}
+	if _, err := url.Parse(v); err != nil { // the error repeats the URL
+		return errors.New("the postgres:// URL is malformed; special characters in user and password are percent-encoded")
+	}
+	if !secretGiven {
+		return errors.New("with Postgres the option secret is required, the same on every node; write secret {env.GATEHOUSE_SECRET} and set it to at least 32 random bytes, such as the output of: openssl rand -base64 32")
+	}
+	return nil
+}
+
+func isPostgres(v string) bool {
+	return strings.HasPrefix(v, "postgres://") || strings.HasPrefix(v, "postgresql://")
+}
+
+func checkSQLitePath(path string) error {
+	switch {
+	case path == "":
+		return errors.New("sqlite: needs a path, such as sqlite:/var/lib/gatehouse/gatehouse.db")
+	case strings.HasPrefix(path, "//"), strings.HasPrefix(path, "file:"), strings.ContainsAny(path, "?#"):
+		return errors.New("what follows sqlite: is a plain file path, such as sqlite:/var/lib/gatehouse/gatehouse.db")
+	case strings.HasPrefix(path, ":"):
+		return errors.New("accounts need a file; a database in memory would forget them")
+	}
+	return nil
+}
+
+// checkSecret refuses secrets written out: Caddy keeps the configuration in its autosave file and shows it in its admin
+// API. The error never shows the value.
+func checkSecret(v string) error {
+	if !wholeSecret.MatchString(v) {
+		return errors.New("a secret is given as one {env.NAME} or {file./path}, not written out: the configuration is saved and shown in clear ({$NAME} is replaced while it is read, so it counts as written out)")
+	}
+	return nil
+}
+
+func checkIssuer(v string) error {
+	if err := checkPlaceholders(v); err != nil {
+		return err
+	}
+	if v == "" || hasPlaceholder(v) {
+		return nil
+	}
+	_, err := parseOrigin(v)
+	return err
+}
+
+// checkTrustedOrigin admits plain http on loopback only: on any other host whoever is on the path speaks for the origin.
+func checkTrustedOrigin(v string) error {
+	u, err := parseOrigin(v)
+	if err != nil {
+		return err
+	}
+	if u.Scheme == "http" && !isLoopback(u.Hostname()) {
+		return fmt.Errorf("%q must be https; plain http is trusted on loopback only", v)
+	}
+	return nil
+}
+
+// parseOrigin takes scheme://host[:port] and nothing else.
+func parseOrigin(v string) (*url.URL, error) {
+	u, err := url.Parse(v)
+	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" {
+		return nil, fmt.Errorf("%s is no origin; write scheme and host, such as https://auth.example.com", shown(v))
+	}
+	if u.User != nil || u.Path != "" || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.Contains(v, "#") {
+		return nil, fmt.Errorf("%s has more than an origin; write %s://%s", shown(v), u.Scheme, u.Host)
+	}
+	if err := checkHost(u.Host); err != nil {
+		return nil, err
+	}
+	return u, nil
+}
+
+// shown quotes a URL for an error, but none that may hold a password.
+func shown(v string) string {
+	if strings.Contains(v, "@") {
+		return "a URL with user or password"
+	}
+	return strconv.Quote(v)
+}
+
+// checkHost takes host[:port]: a name in ASCII, an IPv4 address or an IPv6 address in brackets.
+func checkHost(v string) error {
+	wrong := func(hint string) error { return fmt.Errorf("%s is no host; %s", shown(v), hint) }
+	switch {
+	case strings.Contains(v, "://"):
+		return wrong("write it without the scheme, such as app.example.com")
+	case strings.ContainsAny(v, "/?#"):
+		return wrong("write it without a path, such as app.example.com")
+	case strings.Contains(v, "*"):
+		return wrong("wildcards are not allowed: whoever gets one of its names would get sign-ins; name each host")
+	}
+	host, port, bracketed := splitHostPort(v)
+	if n, err := strconv.Atoi(port); port != "" && (err != nil || n < 1 || n > 65535 || strconv.Itoa(n) != port) {
+		return wrong("the port is a number from 1 to 65535")
+	}
+	if addr, err := netip.ParseAddr(host); err == nil && addr.Zone() == "" && addr.Is6() == bracketed {
+		return nil
+	}
+	if bracketed || strings.HasSuffix(v, ":") || len(host) > 253 || !hostName.MatchString(host) {
+		return wrong("write host or host:port, an international name in its xn-- form and an IPv6 address in brackets")
+	}
+	return nil
+}
+
+// splitHostPort cuts off what follows the last colon and the brackets of an IPv6 address.
+func splitHostPort(v string) (host, port string, bracketed bool) {
+	host = v
+	if i := strings.LastIndexByte(v, ':'); i > strings.LastIndexByte(v, ']') {
+		host, port = v[:i], v[i+1:]
+	}
+	if strings.HasPrefix(host, "[") && strings.HasSuffix(host, "]") {
+		return host[1 : len(host)-1], port, true
+	}
+	return host, port, false
+}
+
+// checkAudience takes a StringOrURI (RFC 7519 §2).
+func checkAudience(v string) error {
+	bad := strings.IndexFunc(v, func(r rune) bool { return r <= ' ' || r > '~' || r == '{' || r == '}' }) >= 0
+	if v == "" || len(v) > 256 || bad {
+		return fmt.Errorf("%q is no audience; write a name or URL of printable ASCII without spaces", v)
+	}
+	if u, err := url.Parse(v); strings.Contains(v, ":") && (err != nil || u.Scheme == "") {
+		return fmt.Errorf("%q is no audience; with a colon it must be a URI", v)
+	}
+	return nil
+}
+
+// checkLifetimes compares the three lifetimes, defaults included.
+func checkLifetimes(s *Settings) error {
+	access, refresh, session := s.lifetimes()
+	switch {
+	case access >= refresh:
+		return fmt.Errorf("access_lifetime (%s) must be shorter than refresh_lifetime (%s)", durationText(access), durationText(refresh))
+	case refresh > session:
+		return fmt.Errorf("refresh_lifetime (%s) must not be longer than session_lifetime (%s)", durationText(refresh), durationText(session))
+	}
+	return nil
+}
+
+// lifetimes returns access, refresh and session lifetime with their defaults.
+func (s *Settings) lifetimes() (access, refresh, session time.Duration) {
+	return orDefault(s.AccessLifetime, defaultAccess), orDefault(s.RefreshLifetime, defaultRefresh), orDefault(s.SessionLifetime, defaultSession)
+}
+
+func checkLockSteps(l *LockoutSettings) error {
+	first, longest := orDefault(l.First, defaultLockFirst), orDefault(l.Max, defaultLockMax)
+	if first > longest {
+		return fmt.Errorf("first (%s) must not be longer than max (%s)", durationText(first), durationText(longest))
+	}
+	return nil
+}
+
+// each checks every value of a list and refuses a value given twice. A secret is checked before it could be repeated.
+func each(vs []string, check func(string) error) error {
+	for i, v := range vs {
+		if err := check(v); err != nil {
+			return err
+		}
+		if slices.Contains(vs[:i], v) {
+			return fmt.Errorf("%q is given twice", v)
+		}
+	}
+	return nil
+}
+
+func sortedKeys(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }

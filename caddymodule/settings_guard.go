@@ -1,0 +1,239 @@
+package caddymodule
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/authcore/identifier"
+)
+
+// GuardSettings is the configuration of the handler `gatehouse_guard`. The zero value admits every signed-in user and
+// forwards the headers of the family `remote`.
+type GuardSettings struct {
+	// Which requests are guarded; without it all are. It is the guard's own and not the route's: on requests that it
+	// leaves out, identity headers sent by the client are still removed.
+	MatcherSetsRaw caddyhttp.RawMatcherSets `json:"match,omitempty" caddy:"namespace=http.matchers"`
+
+	// Requests without a good credential pass as anonymous.
+	Optional bool `json:"optional,omitempty"`
+
+	// Rules for the signed-in user; every one of them must hold.
+	Require []Rule `json:"require,omitempty"`
+
+	// Families of identity headers that are set: remote, x_auth, x_auth_request, x_forwarded, webauth; or none alone.
+	// Default: remote. What a client sends under any of their names is always removed.
+	Headers []string `json:"headers,omitempty"`
+
+	// Further headers in this order, each with one placeholder as its value. What a client sends under their names is
+	// always removed.
+	Header []HeaderField `json:"header,omitempty"`
+
+	// Leaves the accepted Authorization header on the request.
+	ForwardToken bool `json:"forward_token,omitempty"`
+
+	// Where browsers without a session are sent: an absolute path or an http(s) URL. Default: <prefix>/login on the
+	// request's host; must be given where the site has no `gatehouse`.
+	LoginURL string `json:"login_url,omitempty"`
+}
+
+// Rule is one condition on the signed-in user; exactly one field is given.
+type Rule struct {
+	// The user has any of these roles.
+	Role []string `json:"role,omitempty"`
+	// The user's e-mail address is verified.
+	Verified bool `json:"verified,omitempty"`
+	// The user is any of these: ids or verified e-mail addresses.
+	User []string `json:"user,omitempty"`
+}
+
+// HeaderField is a request header for the upstream.
+type HeaderField struct {
+	Name string `json:"name"`
+	// One placeholder with its braces, such as {http.auth.user.id}.
+	Value string `json:"value"`
+}
+
+// PortalSettings is the configuration of the handler `gatehouse`.
+type PortalSettings struct {
+	// Path under which API and pages are served. Default: /auth.
+	Prefix string `json:"prefix,omitempty"`
+}
+
+const defaultPrefix = "/auth"
+
+var (
+	headerFamilies = []string{"remote", "x_auth", "x_auth_request", "x_forwarded", "webauth", "none"}
+	ruleKinds      = []string{"role", "verified", "user"}
+	userFields     = []string{"id", "email", "username", "name", "roles", "session_id"}
+
+	roleName    = regexp.MustCompile(`^[a-z0-9._:-]{1,64}$`)
+	prefixShape = regexp.MustCompile(`^(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+$`)
+	fieldName   = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`)
+	oneField    = regexp.MustCompile(`^\{[^{}\s]+\}$`)
+)
+
+// reservedHeaders may not be set: they frame the message, name its target or its client's address, or are what the
+// guard itself decides by (removing a client's Origin would turn the cross-origin check off).
+var reservedHeaders = []string{
+	"host", "connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade", "expect",
+	"content-length", "content-type", "content-encoding", "authorization", "proxy-authorization", "cookie", "set-cookie",
+	"origin", "accept", "gatehouse-assertion", "forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto",
+}
+
+// check tells what is wrong with a guard's configuration, whatever its source.
+func (g *GuardSettings) check() error { return checkAll(guardOptions, g) }
+
+// check tells what is wrong with the prefix.
+func (p *PortalSettings) check() error {
+	switch {
+	case p.Prefix == "":
+		return nil
+	case !strings.HasPrefix(p.Prefix, "/"):
+		return fmt.Errorf("prefix %q must begin with a slash, such as %s", p.Prefix, defaultPrefix)
+	case strings.Contains(p.Prefix, "*"):
+		return fmt.Errorf("prefix %q is a path and no matcher; write it without the asterisk", p.Prefix)
+	case strings.HasSuffix(p.Prefix, "/"):
+		return fmt.Errorf("prefix %q must not end with a slash and not be the root, such as %s", p.Prefix, defaultPrefix)
+	case len(p.Prefix) > 128 || !prefixShape.MatchString(p.Prefix):
+		return fmt.Errorf("prefix %q must be a plain path: segments of letters, digits and . _ ~ - that do not begin with a dot", p.Prefix)
+	}
+	return nil
+}
+
+// prefix returns the path with its default.
+func (p *PortalSettings) prefix() string {
+	if p.Prefix == "" {
+		return defaultPrefix
+	}
+	return p.Prefix
+}
+
+func checkRules(rules []Rule) error {
+	for i, r := range rules {
+		if err := r.check(); err != nil {
+			return err
+		}
+		if r.Verified && slices.ContainsFunc(rules[:i], func(o Rule) bool { return o.Verified }) {
+			return errors.New("verified is given twice")
+		}
+	}
+	return nil
+}
+
+func (r Rule) check() error {
+	given := 0
+	for _, is := range []bool{len(r.Role) > 0, r.Verified, len(r.User) > 0} {
+		if is {
+			given++
+		}
+	}
+	if given != 1 {
+		return fmt.Errorf("each rule has exactly one of: %s", strings.Join(ruleKinds, ", "))
+	}
+	if err := each(r.Role, checkRole); err != nil {
+		return fmt.Errorf("role: %w", err)
+	}
+	if err := each(r.User, checkUser); err != nil {
+		return fmt.Errorf("user: %w", err)
+	}
+	return nil
+}
+
+func checkRole(v string) error {
+	if !roleName.MatchString(v) {
+		return fmt.Errorf("%q is no role; a role is 1 to 64 of a-z 0-9 . _ : -", v)
+	}
+	return nil
+}
+
+// checkUser refuses spellings that no account has, for such a rule would never admit the person it names.
+func checkUser(v string) error {
+	if id, err := uuid.Parse(v); err == nil {
+		if id.String() != v {
+			return fmt.Errorf("%q is not how ids are written; write %s", v, id)
+		}
+		return nil
+	}
+	normal, err := identifier.Email(v)
+	if err != nil {
+		return fmt.Errorf("%q is neither an account's id nor an e-mail address", v)
+	}
+	if normal != v {
+		return fmt.Errorf("%q is compared in its normal form; write %s", v, normal)
+	}
+	return nil
+}
+
+func checkFamilies(families []string) error {
+	if err := distinctOf(families, headerFamilies...); err != nil {
+		return err
+	}
+	if len(families) > 1 && slices.Contains(families, "none") {
+		return errors.New("none stands alone")
+	}
+	return nil
+}
+
+func checkFields(fields []HeaderField) error {
+	for i, f := range fields {
+		if err := checkField(f); err != nil {
+			return err
+		}
+		same := func(o HeaderField) bool { return foldHeader(o.Name) == foldHeader(f.Name) }
+		if slices.ContainsFunc(fields[:i], same) {
+			return fmt.Errorf("%s is given twice", f.Name)
+		}
+	}
+	return nil
+}
+
+func checkField(f HeaderField) error {
+	if !fieldName.MatchString(f.Name) {
+		return fmt.Errorf("%q is no header name; it is letters, digits and - _ . and begins with a letter or digit", f.Name)
+	}
+	if folded := foldHeader(f.Name); slices.Contains(reservedHeaders, folded) || strings.HasPrefix(folded, "sec-") {
+		return fmt.Errorf("%s may not be set: it belongs to the connection or to the guard's own decisions; choose a name of your own, such as X-User-Id", f.Name)
+	}
+	if !oneField.MatchString(f.Value) {
+		return fmt.Errorf("the value of %s is exactly one placeholder, such as {http.auth.user.id}", f.Name)
+	}
+	if field, ok := strings.CutPrefix(strings.Trim(f.Value, "{}"), "http.auth.user."); ok && !slices.Contains(userFields, field) {
+		return fmt.Errorf("the value of %s: %s", f.Name, unknownWord("a field of http.auth.user", field, userFields))
+	}
+	return nil
+}
+
+// foldHeader makes names equal that upstreams cannot tell apart: CGI and WSGI turn both - and . into _ (CVE-2024-56327).
+func foldHeader(name string) string {
+	return strings.ToLower(strings.NewReplacer("_", "-", ".", "-").Replace(name))
+}
+
+// checkLoginURL takes an absolute path on the request's host or an http(s) URL.
+func checkLoginURL(v string) error {
+	if v == "" {
+		return nil
+	}
+	wrong := fmt.Errorf("%s is neither an absolute path nor an http(s) URL, such as /auth/login or https://auth.example.com/auth/login", shown(v))
+	u, err := url.Parse(v)
+	odd := strings.IndexFunc(v, func(r rune) bool { return r <= ' ' || r == 0x7f || r == '\\' || r == '{' || r == '}' }) >= 0
+	if err != nil || odd || strings.HasPrefix(v, "//") {
+		return wrong
+	}
+	if strings.Contains(v, "#") || u.Query().Has("rd") {
+		return fmt.Errorf("%s must have neither a fragment nor a parameter rd: the guard adds rd, the address to come back to", shown(v))
+	}
+	if u.Scheme == "" && u.Host == "" && strings.HasPrefix(u.Path, "/") {
+		return nil
+	}
+	if (u.Scheme != "http" && u.Scheme != "https") || u.User != nil || checkHost(u.Host) != nil {
+		return wrong
+	}
+	return nil
+}

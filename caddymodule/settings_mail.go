@@ -1,0 +1,71 @@
+package caddymodule
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/gatehouse-auth/gatehouse/authcore/notify"
+)
+
+// mailNamespace is where mail senders register: a module gatehouse.mail.x is configured by `mail x …`.
+const mailNamespace = "gatehouse.mail"
+
+// MailSender is what a module of the namespace gatehouse.mail implements. To be configurable in a Caddyfile it is a
+// [caddyfile.Unmarshaler] as well.
+type MailSender interface {
+	caddy.Module
+	// Sender returns what delivers one mail at a time; dataDir is the node's folder, absolute, where files may be kept.
+	// It is called once, when a configuration is about to serve and never to validate one: only here, and not in Provision,
+	// may a module create or connect to anything.
+	Sender(dataDir string) (notify.Sender, error)
+}
+
+// loadMail loads the configured mail module, by default the outbox.
+func (s *Settings) loadMail(ctx caddy.Context) (MailSender, error) {
+	if len(s.MailRaw) == 0 {
+		return new(Outbox), nil
+	}
+	mod, err := ctx.LoadModule(s, "MailRaw")
+	if err != nil {
+		return nil, fmt.Errorf("loading the sender: %w", err)
+	}
+	sender, ok := mod.(MailSender)
+	if !ok {
+		return nil, fmt.Errorf("%T is no mail sender", mod)
+	}
+	return sender, nil
+}
+
+// parseMail reads `mail <sender> …`; what follows the sender's name is the sender's own.
+func parseMail(d *caddyfile.Dispenser, s *Settings) error {
+	if !d.NextArg() {
+		return d.Err("mail takes the name of a sender: mail outbox")
+	}
+	name, senders := d.Val(), mailSenders()
+	if !slices.Contains(senders, name) {
+		return d.Errf("mail: %s", unknownWord("a mail sender of this build", name, senders))
+	}
+	mod, err := caddyfile.UnmarshalModule(d, mailNamespace+"."+name)
+	if err != nil {
+		return err
+	}
+	if _, ok := mod.(MailSender); !ok {
+		return d.Errf("mail: %T is no mail sender", mod)
+	}
+	s.MailRaw = caddyconfig.JSONModuleObject(mod, "sender", name, nil)
+	return nil
+}
+
+// mailSenders returns the names of the senders in this build.
+func mailSenders() []string {
+	var names []string
+	for _, m := range caddy.GetModules(mailNamespace) {
+		names = append(names, strings.TrimPrefix(string(m.ID), mailNamespace+"."))
+	}
+	return names
+}

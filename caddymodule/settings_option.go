@@ -1,0 +1,261 @@
+package caddymodule
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+)
+
+// option is one word of a configuration block. Its two halves are kept apart so that a JSON configuration is judged by
+// the very check that judges a Caddyfile.
+type option[T any] struct {
+	name   string
+	repeat bool // may stand on several lines
+	// parse reads the rest of the option's line (and its block) into the settings. d stands on the option's name.
+	parse func(d *caddyfile.Dispenser, into *T) error
+	// check tells what is wrong with the value, whatever its source; an empty value is the default and right. The text
+	// does not repeat the option's name. Nil where no value can be wrong.
+	check func(*T) error
+}
+
+// optionNames returns the names in the order of the table.
+func optionNames[T any](options []option[T]) []string {
+	names := make([]string, len(options))
+	for i, o := range options {
+		names[i] = o.name
+	}
+	return names
+}
+
+// parseBlock reads the block that opens after d's current token. Values are checked after the whole block is read, since
+// some are right only together, each at its own line.
+func parseBlock[T any](d *caddyfile.Dispenser, options []option[T], into *T) error {
+	type given struct {
+		option[T]
+		at caddyfile.Token
+	}
+	var seen []given
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		at := d.Token()
+		i := slices.IndexFunc(options, func(o option[T]) bool { return o.name == at.Text })
+		if i < 0 {
+			return d.Err(unknownWord("an option", at.Text, optionNames(options)))
+		}
+		o := options[i]
+		if !o.repeat && slices.ContainsFunc(seen, func(g given) bool { return g.name == o.name }) {
+			return d.Errf("%s is given twice", o.name)
+		}
+		inner := d.Nesting()
+		if err := o.parse(d, into); err != nil {
+			return err
+		}
+		if d.NextBlock(inner) {
+			return d.Errf("%s takes no block", o.name)
+		}
+		seen = append(seen, given{o, at})
+	}
+	for _, g := range seen {
+		if g.check == nil {
+			continue
+		}
+		if err := g.check(into); err != nil {
+			return errorAt(g.at, fmt.Errorf("%s: %w", g.name, err))
+		}
+	}
+	return nil
+}
+
+// checkAll runs every check of a table and names the option of the first that fails.
+func checkAll[T any](options []option[T], s *T) error {
+	for _, o := range options {
+		if o.check == nil {
+			continue
+		}
+		if err := o.check(s); err != nil {
+			return fmt.Errorf("%s: %w", o.name, err)
+		}
+	}
+	return nil
+}
+
+// errorAt adds the file and line (and import chain) of a token.
+func errorAt(at caddyfile.Token, err error) error {
+	d := caddyfile.NewDispenser([]caddyfile.Token{at})
+	d.Next()
+	return d.WrapErr(err)
+}
+
+// oneValue returns the only argument. Its errors never show a value: it may be a secret.
+func oneValue(d *caddyfile.Dispenser) (string, error) {
+	name := d.Val()
+	args := d.RemainingArgs()
+	if len(args) != 1 || args[0] == "" {
+		return "", d.Errf("%s takes exactly one value", name)
+	}
+	return args[0], nil
+}
+
+// The readers below make the parse half of an option from the field it sets.
+
+func readText[T any](field func(*T) *string) func(*caddyfile.Dispenser, *T) error {
+	return func(d *caddyfile.Dispenser, into *T) (err error) {
+		*field(into), err = oneValue(d)
+		return err
+	}
+}
+
+func readWords[T any](field func(*T) *[]string) func(*caddyfile.Dispenser, *T) error {
+	return func(d *caddyfile.Dispenser, into *T) error {
+		name := d.Val()
+		args := d.RemainingArgs()
+		if len(args) == 0 {
+			return d.Errf("%s takes at least one value", name)
+		}
+		*field(into) = args
+		return nil
+	}
+}
+
+func readFlag[T any](field func(*T) *bool) func(*caddyfile.Dispenser, *T) error {
+	return func(d *caddyfile.Dispenser, into *T) error {
+		if name := d.Val(); d.CountRemainingArgs() > 0 {
+			return d.Errf("%s takes no value", name)
+		}
+		*field(into) = true
+		return nil
+	}
+}
+
+func readNumber[T any](field func(*T) *int) func(*caddyfile.Dispenser, *T) error {
+	return func(d *caddyfile.Dispenser, into *T) error {
+		name := d.Val()
+		v, err := oneValue(d)
+		if err != nil {
+			return err
+		}
+		n, err := strconv.Atoi(v)
+		if err != nil || n < 1 { // zero would silently mean the default
+			return d.Errf("%s: %q is not a whole number of at least 1", name, v)
+		}
+		*field(into) = n
+		return nil
+	}
+}
+
+func readDuration[T any](field func(*T) *caddy.Duration) func(*caddyfile.Dispenser, *T) error {
+	return func(d *caddyfile.Dispenser, into *T) error {
+		name := d.Val()
+		v, err := oneValue(d)
+		if err != nil {
+			return err
+		}
+		n, err := caddy.ParseDuration(v)
+		if err != nil || n <= 0 { // zero would silently mean the default
+			return d.Errf("%s: %q is not a positive duration; write a number and a unit, such as 90s, 5m, 12h or 30d", name, v)
+		}
+		*field(into) = caddy.Duration(n)
+		return nil
+	}
+}
+
+// within checks a duration; zero is the default and right.
+func within(v caddy.Duration, lo, hi time.Duration) error {
+	if d := time.Duration(v); d != 0 && (d < lo || d > hi) {
+		return fmt.Errorf("%s is out of range; it is %s to %s", durationText(d), durationText(lo), durationText(hi))
+	}
+	return nil
+}
+
+// between checks a number; zero is the default and right.
+func between(v, lo, hi int) error {
+	if v != 0 && (v < lo || v > hi) {
+		return fmt.Errorf("%d is out of range; it is %d to %d", v, lo, hi)
+	}
+	return nil
+}
+
+// oneOf checks a word; an empty one is the default and right.
+func oneOf(v string, allowed ...string) error {
+	if v == "" || slices.Contains(allowed, v) {
+		return nil
+	}
+	return errors.New(unknownWord("allowed", v, allowed))
+}
+
+// distinctOf checks a list of different words.
+func distinctOf(vs []string, allowed ...string) error {
+	for i, v := range vs {
+		if !slices.Contains(allowed, v) {
+			return errors.New(unknownWord("allowed", v, allowed))
+		}
+		if slices.Contains(vs[:i], v) {
+			return fmt.Errorf("%q is given twice", v)
+		}
+	}
+	return nil
+}
+
+// unknownWord says that word is not `as`, guesses what was meant and lists what there is.
+func unknownWord(as, word string, known []string) string {
+	guess := ""
+	if near := nearest(word, known); near != "" {
+		guess = fmt.Sprintf("did you mean %q? ", near)
+	}
+	return fmt.Sprintf("%q is not %s; %sit is one of: %s", word, as, guess, strings.Join(known, ", "))
+}
+
+// nearest returns the known word that is at most two edits away, or "".
+func nearest(word string, known []string) string {
+	best, distance := "", 3
+	for _, k := range known {
+		if d := edits(strings.ToLower(word), strings.ToLower(k)); d < distance && 2*d < len(k) {
+			best, distance = k, d
+		}
+	}
+	return best
+}
+
+// edits is the Levenshtein distance of two short words; words of very different length are far apart anyway.
+func edits(a, b string) int {
+	if len(a) > len(b)+2 || len(b) > len(a)+2 {
+		return len(a) + len(b)
+	}
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}
+
+// durationText writes a duration the way it is configured: 90d, 5m, 1m30s.
+func durationText(d time.Duration) string {
+	if d >= 24*time.Hour && d%(24*time.Hour) == 0 {
+		return strconv.Itoa(int(d/(24*time.Hour))) + "d"
+	}
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
+}

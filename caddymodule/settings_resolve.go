@@ -1,0 +1,263 @@
+package caddymodule
+
+import (
+	"cmp"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/jwtkeys"
+	"github.com/gatehouse-auth/gatehouse/authcore/secret"
+	"github.com/gatehouse-auth/gatehouse/authcore/throttle"
+)
+
+// Defaults of blocks.
+const (
+	defaultLockFirst = time.Minute
+	defaultLockMax   = time.Hour
+	minSecretBytes   = 32
+)
+
+// resolved is Settings with every placeholder read, every default filled in and every value typed. It holds secrets
+// only as [secret.Value].
+type resolved struct {
+	dataDir    string       // absolute
+	database   secret.Value // sqlite:<absolute path> or the Postgres URL, which may hold a password
+	sqlitePath string       // absolute; "" with Postgres
+	secrets    []secret.Value
+	issuer     *url.URL // scheme and host in lower case, no default port; nil: the request's own origin
+	audience   []string // empty: the issuer
+	algorithm  jwtkeys.Algorithm
+
+	accessLifetime, refreshLifetime, sessionLifetime time.Duration
+
+	redirectHosts  []string // lower case
+	trustedOrigins []string // as a browser writes them in Origin
+	remoteUser     string
+	signup         string
+	identities     []authcore.IdentifierKind
+	otp            otpRules
+	password       passwordRules
+	lockout        lockoutRules
+	rates          map[string]throttle.Rate // every limit of limitNames
+	warnings       []string                 // what is allowed but should be told at start
+}
+
+type otpRules struct {
+	length, attempts      int
+	lifetime, resendAfter time.Duration
+}
+
+type passwordRules struct{ minLength, maxLength int }
+
+type lockoutRules struct {
+	off                bool
+	failures           int
+	window, first, max time.Duration
+}
+
+// resolve checks the settings and gives every option its value. It reads the environment and the files that the
+// settings name and creates, opens for writing and locks nothing. Errors name the option and never a secret.
+func (s *Settings) resolve() (*resolved, error) {
+	read, err := s.expand()
+	if err != nil {
+		return nil, err
+	}
+	if err := checkAll(globalOptions, read); err != nil {
+		return nil, err
+	}
+	r := &resolved{
+		audience:   read.Audience,
+		algorithm:  cmp.Or(jwtkeys.Algorithm(read.Algorithm), jwtkeys.EdDSA),
+		remoteUser: cmp.Or(read.RemoteUser, "email"),
+		signup:     cmp.Or(read.Signup, "verified"),
+		otp:        read.otpRules(),
+		password:   read.passwordRules(),
+		lockout:    read.lockoutRules(),
+	}
+	r.accessLifetime, r.refreshLifetime, r.sessionLifetime = read.lifetimes()
+	for _, step := range []func(*Settings, *resolved) error{resolvePaths, resolveSecrets, resolveOrigins, resolveRates} {
+		if err := step(read, r); err != nil {
+			return nil, err
+		}
+	}
+	for _, kind := range read.Identities {
+		r.identities = append(r.identities, authcore.IdentifierKind(kind))
+	}
+	if len(r.identities) == 0 {
+		r.identities = []authcore.IdentifierKind{authcore.KindEmail, authcore.KindUsername}
+	}
+	return r, nil
+}
+
+// expand returns a copy in which the options that may hold placeholders are read, all but the secrets.
+func (s *Settings) expand() (*Settings, error) {
+	c := *s
+	for _, f := range []struct {
+		option string
+		value  *string
+		check  func(string) error
+	}{
+		{"data_dir", &c.DataDir, checkPlaceholders},
+		{"database", &c.Database, func(v string) error { return checkDatabase(v, true) }},
+		{"issuer", &c.Issuer, checkIssuer},
+	} {
+		if err := f.check(*f.value); err != nil {
+			return nil, fmt.Errorf("%s: %w", f.option, err)
+		}
+		v, err := readPlaceholders(*f.value)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", f.option, err)
+		}
+		// What was read is text: it is not read again, and no option has a use for braces in it.
+		if hasPlaceholder(v) {
+			return nil, fmt.Errorf("%s: the value that was read has a brace in it", f.option)
+		}
+		*f.value = v
+	}
+	return &c, nil
+}
+
+// readPlaceholders reads {env.*} and {file.*} once, at start. The error names the placeholder, never a value.
+func readPlaceholders(v string) (string, error) {
+	for _, p := range placeholder.FindAllString(v, -1) {
+		if got, err := caddy.NewReplacer().ReplaceOrErr(p, true, true); err != nil || got == "" {
+			return "", fmt.Errorf("%s is not set, not readable or empty", p)
+		}
+	}
+	return caddy.NewReplacer().ReplaceOrErr(v, true, true)
+}
+
+func resolvePaths(s *Settings, r *resolved) (err error) {
+	r.dataDir = cmp.Or(s.DataDir, filepath.Join(caddy.AppDataDir(), "gatehouse"))
+	if r.dataDir, err = filepath.Abs(r.dataDir); err != nil {
+		return fmt.Errorf("data_dir: finding the working directory: %w", err)
+	}
+	if isPostgres(s.Database) {
+		r.database = secret.FromString(s.Database)
+		return nil
+	}
+	path := cmp.Or(strings.TrimPrefix(s.Database, "sqlite:"), filepath.Join(r.dataDir, "gatehouse.db"))
+	if r.sqlitePath, err = filepath.Abs(path); err != nil {
+		return fmt.Errorf("database: finding the working directory: %w", err)
+	}
+	r.database = secret.FromString("sqlite:" + r.sqlitePath)
+	return nil
+}
+
+func resolveSecrets(s *Settings, r *resolved) error {
+	for _, given := range s.Secret {
+		v, err := readPlaceholders(given)
+		if err != nil {
+			return fmt.Errorf("secret: %w", err)
+		}
+		if len(v) < minSecretBytes {
+			return fmt.Errorf("secret: %s holds %d bytes, it needs at least %d; openssl rand -base64 32 makes one", given, len(v), minSecretBytes)
+		}
+		r.secrets = append(r.secrets, secret.FromString(v))
+	}
+	return nil
+}
+
+func resolveOrigins(s *Settings, r *resolved) error {
+	if s.Issuer != "" {
+		u, err := parseOrigin(s.Issuer)
+		if err != nil {
+			return fmt.Errorf("issuer: %w", err)
+		}
+		r.issuer = canonicalOrigin(u)
+		if u.Scheme == "http" && !isLoopback(u.Hostname()) {
+			r.warnings = append(r.warnings, "issuer is plain http on a host that is not loopback: tokens and passwords travel in clear and cookies are not Secure")
+		}
+	}
+	for _, o := range s.TrustedOrigins {
+		u, err := parseOrigin(o)
+		if err != nil {
+			return fmt.Errorf("trusted_origins: %w", err)
+		}
+		r.trustedOrigins = append(r.trustedOrigins, canonicalOrigin(u).String())
+	}
+	for _, h := range s.RedirectHosts {
+		r.redirectHosts = append(r.redirectHosts, strings.ToLower(h))
+	}
+	if r.lockout.off {
+		r.warnings = append(r.warnings, "lockout is off: guessing one account's password from many addresses is not slowed down")
+	}
+	return nil
+}
+
+// canonicalOrigin writes an origin the way browsers do: lower case, without the scheme's own port (RFC 6454 §6.2).
+func canonicalOrigin(u *url.URL) *url.URL {
+	host := strings.ToLower(u.Host)
+	if u.Scheme == "https" {
+		host = strings.TrimSuffix(host, ":443")
+	} else {
+		host = strings.TrimSuffix(host, ":80")
+	}
+	return &url.URL{Scheme: u.Scheme, Host: host}
+}
+
+func resolveRates(s *Settings, r *resolved) error {
+	r.rates = make(map[string]throttle.Rate, len(limitNames))
+	defaults := throttle.Defaults()
+	for _, name := range limitNames {
+		r.rates[name] = defaults[name]
+		given, ok := s.RateLimit[name]
+		if !ok {
+			continue
+		}
+		rate, err := throttle.ParseRate(given)
+		if err != nil {
+			return fmt.Errorf("rate_limit: %s: %w", name, err)
+		}
+		r.rates[name] = rate
+		if given == "off" {
+			r.warnings = append(r.warnings, "rate_limit "+name+" is off")
+		}
+	}
+	return nil
+}
+
+func (s *Settings) otpRules() otpRules {
+	o := OTPSettings{}
+	if s.OTP != nil {
+		o = *s.OTP
+	}
+	return otpRules{
+		length:      cmp.Or(o.Length, 6),
+		attempts:    cmp.Or(o.Attempts, 5),
+		lifetime:    orDefault(o.Lifetime, 10*time.Minute),
+		resendAfter: orDefault(o.ResendAfter, time.Minute),
+	}
+}
+
+func (s *Settings) passwordRules() passwordRules {
+	p := PasswordSettings{}
+	if s.Password != nil {
+		p = *s.Password
+	}
+	return passwordRules{minLength: cmp.Or(p.MinLength, 12), maxLength: cmp.Or(p.MaxLength, 256)}
+}
+
+func (s *Settings) lockoutRules() lockoutRules {
+	l := LockoutSettings{}
+	if s.Lockout != nil {
+		l = *s.Lockout
+	}
+	return lockoutRules{
+		off:      l.Off,
+		failures: cmp.Or(l.Failures, 5),
+		window:   orDefault(l.Window, 15*time.Minute),
+		first:    orDefault(l.First, defaultLockFirst),
+		max:      orDefault(l.Max, defaultLockMax),
+	}
+}
+
+func orDefault(v caddy.Duration, fallback time.Duration) time.Duration {
+	return cmp.Or(time.Duration(v), fallback)
+}

@@ -1,0 +1,197 @@
+package caddymodule
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+// portalOrigins returns the origins under which the portals that are being provisioned now are reached, as the
+// configuration names them. It is an error, if a portal answers to names that are not written out: then links and
+// `iss` would have to come from a Host header, which anybody can send (R01).
+func portalOrigins(ctx caddy.Context) ([]string, error) {
+	app := httpApp(ctx)
+	if app == nil {
+		return nil, nil
+	}
+	var origins []string
+	for _, name := range slices.Sorted(maps.Keys(app.Servers)) {
+		srv := app.Servers[name]
+		for _, route := range srv.Routes {
+			if !slices.ContainsFunc(route.HandlersRaw, holdsPortal) {
+				continue
+			}
+			found, err := routeOrigins(srv, route)
+			if err != nil {
+				return nil, err
+			}
+			origins = append(origins, found...)
+		}
+	}
+	return origins, nil
+}
+
+func httpApp(ctx caddy.Context) *caddyhttp.App {
+	for _, mod := range ctx.Modules() {
+		if app, ok := mod.(*caddyhttp.App); ok {
+			return app
+		}
+	}
+	return nil
+}
+
+// holdsPortal reports whether a raw handler is a portal or has one somewhere inside.
+func holdsPortal(raw json.RawMessage) bool {
+	if !bytes.Contains(raw, []byte(`"gatehouse"`)) {
+		return false
+	}
+	var v any
+	if json.Unmarshal(raw, &v) != nil {
+		return false
+	}
+	return walk(v)
+}
+
+func walk(v any) bool {
+	switch v := v.(type) {
+	case map[string]any:
+		if v["handler"] == "gatehouse" {
+			return true
+		}
+		for _, e := range v {
+			if walk(e) {
+				return true
+			}
+		}
+	case []any:
+		return slices.ContainsFunc(v, walk)
+	}
+	return false
+}
+
+func routeOrigins(srv *caddyhttp.Server, route caddyhttp.Route) ([]string, error) {
+	hosts := matchedHosts(route)
+	if len(hosts) == 0 {
+		if !boundToLoopback(srv.Listen) {
+			return nil, fmt.Errorf("option issuer: it is needed, since the site of a `gatehouse` directive (listening on %s) "+
+				"answers to any host name; set `issuer https://…` in the global gatehouse block or name the site's host",
+				strings.Join(srv.Listen, ", "))
+		}
+		hosts = []string{"localhost"}
+	}
+	var origins []string
+	for _, host := range hosts {
+		if strings.ContainsAny(host, "*{") {
+			return nil, fmt.Errorf("option issuer: it is needed, since the site %s of a `gatehouse` directive is not one exact host; "+
+				"set `issuer https://…` in the global gatehouse block", host)
+		}
+		for _, addr := range srv.Listen {
+			origins = append(origins, originOf(host, addr, len(srv.TLSConnPolicies) > 0))
+		}
+	}
+	return origins, nil
+}
+
+func matchedHosts(route caddyhttp.Route) []string {
+	var hosts []string
+	for _, set := range route.MatcherSets {
+		for _, m := range set {
+			switch m := any(m).(type) {
+			case *caddyhttp.MatchHost:
+				hosts = append(hosts, *m...)
+			case caddyhttp.MatchHost:
+				hosts = append(hosts, m...)
+			}
+		}
+	}
+	return hosts
+}
+
+func boundToLoopback(listen []string) bool {
+	for _, l := range listen {
+		addr, err := caddy.ParseNetworkAddress(l)
+		if err != nil || !isLoopback(addr.Host) {
+			return false
+		}
+	}
+	return len(listen) > 0
+}
+
+// isLoopback reports whether a host name or address can only be this machine.
+func isLoopback(host string) bool {
+	host = strings.TrimSuffix(strings.Trim(strings.ToLower(host), "[]"), ".")
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.IsLoopback()
+}
+
+func originOf(host, listen string, tls bool) string {
+	port := ""
+	if addr, err := caddy.ParseNetworkAddress(listen); err == nil {
+		port = fmt.Sprint(addr.StartPort)
+	}
+	scheme := "http"
+	if tls || port == "443" {
+		scheme = "https"
+	}
+	host = strings.Trim(strings.ToLower(host), "[]")
+	switch {
+	case port == "" || (scheme == "http" && port == "80") || (scheme == "https" && port == "443"):
+		if strings.Contains(host, ":") {
+			host = "[" + host + "]"
+		}
+		return scheme + "://" + host
+	}
+	return scheme + "://" + net.JoinHostPort(host, port)
+}
+
+// siteHasPortal reports whether the site that is being provisioned has a portal, and its prefix.
+func siteHasPortal(ctx caddy.Context) (prefix string, ok bool) {
+	mods := ctx.Modules()
+	for i := len(mods) - 1; i >= 0; i-- {
+		if sub, isSub := mods[i].(*caddyhttp.Subroute); isSub {
+			if prefix, ok = portalIn(sub.Routes); ok {
+				return prefix, true
+			}
+		}
+	}
+	// A site without a host matcher has no subroute of its own: its routes are the server's.
+	if app := httpApp(ctx); app != nil {
+		for _, name := range slices.Sorted(maps.Keys(app.Servers)) {
+			if prefix, ok = portalIn(app.Servers[name].Routes); ok {
+				return prefix, true
+			}
+		}
+	}
+	return "", false
+}
+
+func portalIn(routes caddyhttp.RouteList) (string, bool) {
+	for _, r := range routes {
+		for _, h := range r.Handlers {
+			if p, ok := h.(*Portal); ok {
+				return p.prefix(), true
+			}
+		}
+		for _, raw := range r.HandlersRaw { // still there while the route is loaded
+			var p struct {
+				Handler string `json:"handler"`
+				PortalSettings
+			}
+			if json.Unmarshal(raw, &p) == nil && p.Handler == "gatehouse" {
+				return p.prefix(), true
+			}
+		}
+	}
+	return "", false
+}

@@ -1,0 +1,20 @@
+// Command gatehouse is Caddy with Gatehouse in it: Caddy's own commands, and Gatehouse's at top level.
+package main
+
+import (
+	"os"
+	"slices"
+
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	_ "github.com/caddyserver/caddy/v2/modules/standard"
+
+	"github.com/gatehouse-auth/gatehouse/caddymodule"
+)
+
+func main() {
+	// `gatehouse keys …` is `caddy gatehouse keys …`.
+	if len(os.Args) > 1 && slices.Contains(caddymodule.Subcommands(), os.Args[1]) {
+		os.Args = slices.Insert(os.Args, 1, "gatehouse")
+	}
+	caddycmd.Main()
+}

@@ -1,0 +1,159 @@
+package testflow
+
+import (
+	"log/slog"
+	"net/netip"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/challenge"
+	"github.com/gatehouse-auth/gatehouse/authcore/enrol"
+	"github.com/gatehouse-auth/gatehouse/authcore/jwtkeys"
+	"github.com/gatehouse-auth/gatehouse/authcore/keyring"
+	"github.com/gatehouse-auth/gatehouse/authcore/passhash"
+	"github.com/gatehouse-auth/gatehouse/authcore/passpolicy"
+	"github.com/gatehouse-auth/gatehouse/authcore/profile"
+	"github.com/gatehouse-auth/gatehouse/authcore/recovery"
+	"github.com/gatehouse-auth/gatehouse/authcore/revocation"
+	"github.com/gatehouse-auth/gatehouse/authcore/secret"
+	"github.com/gatehouse-auth/gatehouse/authcore/session"
+	"github.com/gatehouse-auth/gatehouse/authcore/signin"
+	"github.com/gatehouse-auth/gatehouse/authcore/sqlstore"
+	"github.com/gatehouse-auth/gatehouse/authcore/throttle"
+)
+
+// Options differ from the defaults of the contract only where a test is about them; the zero value has signup verified,
+// sign-in by address and username, and a password hash that costs next to nothing.
+type Options struct {
+	Mode       enrol.Mode
+	Identities []authcore.IdentifierKind
+	Hash       passhash.Config
+	Rates      map[string]throttle.Rate
+	Lockout    throttle.Policy
+}
+
+// CheapHash is for tests that are not about the hash.
+var CheapHash = passhash.Config{Params: passhash.Params{MemoryKiB: 64, Time: 1, Threads: 1}}
+
+// Env is one node. Its parts may be used directly.
+type Env struct {
+	Store    *sqlstore.Store
+	Clock    *Clock
+	Sealer   *secret.Sealer
+	Hasher   *passhash.Hasher
+	Policy   *passpolicy.Policy
+	Lockouts *throttle.Lockouts
+	Limiter  *throttle.Memory
+	Revoked  *revocation.Set
+	Ring     *keyring.Ring
+	Sessions *session.Sessions
+	Desk     *challenge.Desk
+	SignIn   *signin.Flow
+	Enrol    *enrol.Flow
+	Recovery *recovery.Flow
+	Profiles *profile.Profiles
+
+	mails []authcore.Message
+}
+
+// New makes an environment that ends with the test.
+func New(t testing.TB, o Options) *Env {
+	t.Helper()
+	if o.Mode == "" {
+		o.Mode = enrol.Verified
+	}
+	if o.Identities == nil {
+		o.Identities = []authcore.IdentifierKind{authcore.KindEmail, authcore.KindUsername}
+	}
+	if o.Hash == (passhash.Config{}) {
+		o.Hash = CheapHash
+	}
+	e := &Env{Clock: &Clock{now: time.Date(2026, 11, 22, 13, 0, 0, 0, time.UTC)}}
+	e.open(t)
+	e.guard(t, o)
+	e.flows(t, o)
+	return e
+}
+
+func (e *Env) open(t testing.TB) {
+	t.Helper()
+	store := must(sqlstore.Open(t.Context(), sqlstore.Config{
+		URL: "sqlite:" + filepath.Join(t.TempDir(), "gatehouse.db"), Logger: slog.New(slog.DiscardHandler), Now: e.Clock.Now,
+	}))(t)
+	t.Cleanup(func() { _ = store.Close() })
+	if err := store.Migrate(t.Context()); err != nil {
+		t.Fatalf("migrate: %v", err)
+	}
+	e.Store = store
+}
+
+// guard makes what protects the flows.
+func (e *Env) guard(t testing.TB, o Options) {
+	t.Helper()
+	e.Sealer = must(secret.NewSealer(secret.New(secret.Random(32))))(t)
+	e.Hasher = must(passhash.New(o.Hash))(t)
+	e.Policy = must(passpolicy.New(passpolicy.Config{}))(t)
+	e.Limiter = must(throttle.NewMemory(throttle.Config{Rates: o.Rates, Now: e.Clock.Now}))(t)
+	e.Lockouts = must(throttle.NewLockouts(throttle.LockoutConfig{
+		Policy: o.Lockout, Store: e.Store, Sealer: e.Sealer, Logger: slog.New(slog.DiscardHandler), Now: e.Clock.Now,
+	}))(t)
+	e.Revoked = revocation.NewSet(e.Clock.Now)
+	e.Ring = must(keyring.New(keyring.Config{
+		Store: e.Store, Sealer: e.Sealer, Algorithm: jwtkeys.EdDSA, AccessLifetime: 5 * time.Minute,
+		Logger: slog.New(slog.DiscardHandler), Now: e.Clock.Now,
+	}))(t)
+	if err := e.Ring.Load(t.Context()); err != nil {
+		t.Fatalf("load keys: %v", err)
+	}
+}
+
+func (e *Env) flows(t testing.TB, o Options) {
+	t.Helper()
+	revoker := must(revocation.NewAnnouncer(e.Revoked))(t)
+	mailer := plainMailer{e.Clock}
+	now := e.Clock.Now
+	e.Sessions = must(session.New(session.Config{
+		Store: e.Store, Keys: e.Ring, Revoker: revoker, Mailer: mailer,
+		AccessLifetime: 5 * time.Minute, RefreshLifetime: 30 * 24 * time.Hour, SessionLifetime: 90 * 24 * time.Hour, Now: now,
+	}))(t)
+	e.Desk = must(challenge.New(challenge.Config{
+		Store: e.Store, Limiter: e.Limiter, Mailer: mailer, Now: now,
+		Key: func() secret.MACKey { return e.Ring.MACKey("codes") },
+	}))(t)
+	e.SignIn = must(signin.New(signin.Config{
+		Store: e.Store, Hasher: e.Hasher, Policy: e.Policy, Lockouts: e.Lockouts, Sessions: e.Sessions,
+		Identities: o.Identities, RequireVerified: o.Mode == enrol.Verified, Now: now,
+	}))(t)
+	e.Enrol = must(enrol.New(enrol.Config{
+		Store: e.Store, Hasher: e.Hasher, Policy: e.Policy, Challenges: e.Desk, Sessions: e.Sessions, Revoker: revoker,
+		Signup: enrol.Signup{Mode: o.Mode, Identities: o.Identities}, Now: now,
+	}))(t)
+	e.Recovery = must(recovery.New(recovery.Config{
+		Store: e.Store, Hasher: e.Hasher, Policy: e.Policy, Challenges: e.Desk, Lockouts: e.Lockouts, Revoker: revoker,
+		Identities: o.Identities, Now: now,
+	}))(t)
+	e.Profiles = must(profile.New(profile.Config{Store: e.Store, Identities: o.Identities, Now: now}))(t)
+}
+
+func must[T any](v T, err error) func(testing.TB) T {
+	return func(t testing.TB) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+}
+
+// Client is a browser at an address of documentation.
+func Client() authcore.Client {
+	return authcore.Client{
+		Addr: netip.MustParseAddr("192.0.2.7"), UserAgent: "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+		Issuer: "https://auth.example.com", Portal: "https://auth.example.com/auth",
+	}
+}
+
+// Request is a bearer sign-in of Client.
+func Request() session.Request { return session.Request{Mode: authcore.ModeBearer, Client: Client()} }

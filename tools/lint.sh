@@ -1,0 +1,49 @@
+#!/bin/sh
+# Runs every check over every module, prints what each one found, and fails if any found something.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+root=$(pwd)
+
+formatted() {
+	files=$("$(go env GOROOT)/bin/gofmt" -l .) || return
+	[ -z "$files" ] || {
+		echo "$files"
+		return 1
+	}
+}
+
+# A module file that is far off would bury the other findings.
+tidy() {
+	difference=$(go mod tidy -diff 2>&1) && return
+	echo "$difference" | sed -n '/^go: downloading /!p' | head -n 40
+	echo 'to mend: go mod tidy'
+	return 1
+}
+
+failed=
+check() {
+	name=$1
+	shift
+	if ! output=$("$@" 2>&1); then
+		printf '== %s\n%s\n' "$name" "$output"
+		failed="$failed${failed:+, }$name"
+	fi
+}
+
+check 'building the linters' go build -C tools -o "$root/bin/tools/" tool ./house
+check gofmt formatted
+check house bin/tools/house
+for module in . tools bench; do
+	[ -f "$module/go.mod" ] || continue
+	cd "$root/$module" || exit 1
+	check "go mod tidy ($module)" tidy
+	check "go vet ($module)" go vet ./...
+	check "staticcheck ($module)" "$root/bin/tools/staticcheck" ./...
+	check "errorlint ($module)" "$root/bin/tools/go-errorlint" ./...
+done
+
+if [ -n "$failed" ]; then
+	echo "lint: found something: $failed" >&2
+	exit 1
+fi
+echo 'lint: clean'

@@ -1,0 +1,67 @@
+#!/bin/sh
+# Brings the programs that the tests start: from the system's packages where they are missing and
+# this is root, else it names the packages and fails. With everything there it does nothing.
+set -eu
+
+# One a line: program, Debian package.
+wanted='
+postgres        postgresql
+'
+
+# Debian keeps the server programs of Postgres out of PATH; internal/testpg looks there too.
+have() {
+	command -v "$1" >/dev/null && return
+	[ "$1" = postgres ] && ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1
+}
+
+missing() {
+	echo "$wanted" | while read -r program package; do
+		[ -z "$program" ] || have "$program" || echo "$package"
+	done | sort -u | xargs
+}
+
+packages=$(missing)
+[ -n "$packages" ] || exit 0
+
+if ! command -v apt-get >/dev/null; then
+	echo "the tests need programs of these Debian packages (or this system's like): $packages" >&2
+	exit 1
+fi
+if [ "$(id -u)" != 0 ]; then
+	echo "the tests need packages that are missing; as root: apt-get install --no-install-recommends $packages" >&2
+	exit 1
+fi
+
+# The tests start servers of their own. Packages must not leave others running, nor a cluster of
+# Postgres that nobody asked for. What the machine has decided itself stays as it is.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+	trap 'rm -f "$policy"' EXIT
+	trap 'exit 1' HUP INT TERM
+	printf '#!/bin/sh\nexit 101\n' >"$policy"
+	chmod 755 "$policy"
+fi
+cluster=/etc/postgresql-common/createcluster.conf
+if [ ! -e "$cluster" ]; then
+	mkdir -p "${cluster%/*}"
+	echo 'create_main_cluster = false' >"$cluster"
+fi
+
+echo "installing for the tests: $packages"
+log=$(mktemp)
+export DEBIAN_FRONTEND=noninteractive
+# shellcheck disable=SC2086 # one word per package
+if ! { apt-get -q update &&
+	apt-get -q -y -o DPkg::Lock::Timeout=300 install --no-install-recommends $packages; } >"$log" 2>&1 </dev/null; then
+	cat "$log" >&2
+	rm -f "$log"
+	echo "installing for the tests did not work: $packages" >&2
+	exit 1
+fi
+rm -f "$log"
+
+packages=$(missing)
+if [ -n "$packages" ]; then
+	echo "installed, but their programs are still missing: $packages" >&2
+	exit 1
+fi
