@@ -22,6 +22,7 @@ const (
 	EventSessionsRevoked   EventKind = "session.revoked"
 	EventResetRequested    EventKind = "password.reset_requested"
 	EventPasswordReset     EventKind = "password.reset"
+	EventPasswordChanged   EventKind = "password.changed"
 	EventAccountLocked     EventKind = "account.locked"
 	EventRegistrationAgain EventKind = "account.registered_again"
 )

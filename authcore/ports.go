@@ -28,6 +28,19 @@ type AccountStore interface {
 	UpdateProfile(ctx context.Context, id uuid.UUID, change ProfileChange, claimUsername bool, now time.Time, fx Effects) (Account, error)
 	// ReplacePasswordHash sets a new hash of the same password, if the hash is still old. No error when it is not.
 	ReplacePasswordHash(ctx context.Context, id uuid.UUID, old, hash string) error
+	// ChangePassword sets another password, if the hash is still Old and the account enabled, raises the epoch so that
+	// every session ends, and drops every challenge of the account. ErrNotFound otherwise: of several callers that hold
+	// one Old exactly one succeeds.
+	ChangePassword(ctx context.Context, c PasswordChange) (Account, Revocation, error)
+}
+
+// PasswordChange sets another password for who has proven the present one.
+type PasswordChange struct {
+	AccountID    uuid.UUID
+	Old          string // the hash that the present password was proven against
+	PasswordHash string
+	Now          time.Time
+	Effects      Effects
 }
 
 // RegistrationStore keeps sign-ups that wait for the proof of their address.

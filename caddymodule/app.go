@@ -31,8 +31,9 @@ type App struct {
 	database string // key of the node, "" until it is held
 	node     *node
 
-	mu      sync.Mutex // guards origins while the configuration is provisioned
-	origins atomic.Pointer[[]string]
+	mu      sync.Mutex               // held by who adds to origins or guarded while the configuration is provisioned
+	origins atomic.Pointer[[]string] // of portals, where no issuer is configured
+	guarded atomic.Pointer[[]string] // of sites with a guard
 
 	core  atomic.Pointer[core]
 	ready chan struct{} // closed when core is set
@@ -58,6 +59,7 @@ func (a *App) Provision(ctx caddy.Context) (err error) {
 	a.logger = ctx.Slogger()
 	a.ready = make(chan struct{})
 	a.origins.Store(new([]string))
+	a.guarded.Store(new([]string))
 	if a.cfg, err = a.resolve(); err != nil {
 		return fmt.Errorf("gatehouse: option %w", err)
 	}
@@ -174,19 +176,21 @@ func (a *App) await(ctx context.Context) (*core, error) {
 
 // addOrigins makes known under which origins portals are reached, where no issuer is configured.
 func (a *App) addOrigins(origins []string) {
-	if a.cfg.issuer != nil {
-		return
+	if a.cfg.issuer == nil {
+		a.add(&a.origins, origins)
 	}
+}
+
+// addGuarded makes known which origins have a guard.
+func (a *App) addGuarded(origins []string) { a.add(&a.guarded, origins) }
+
+func (a *App) add(to *atomic.Pointer[[]string], origins []string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	all := slices.Clone(*a.origins.Load())
-	for _, o := range origins {
-		if !slices.Contains(all, o) {
-			all = append(all, o)
-		}
-	}
+	all := append(slices.Clone(*to.Load()), origins...)
 	slices.Sort(all)
-	a.origins.Store(&all)
+	all = slices.Compact(all)
+	to.Store(&all)
 }
 
 // issuers returns the accepted values of `iss`.

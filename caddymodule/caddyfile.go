@@ -10,9 +10,11 @@ func init() {
 	httpcaddyfile.RegisterGlobalOption("gatehouse", parseGlobal)
 	httpcaddyfile.RegisterDirective("gatehouse", parsePortal)
 	httpcaddyfile.RegisterDirective("gatehouse_guard", parseGuard)
-	// Each is put directly before basic_auth, so the one registered last stands closest to it.
-	httpcaddyfile.RegisterDirectiveOrder("gatehouse", httpcaddyfile.Before, "basic_auth")
-	httpcaddyfile.RegisterDirectiveOrder("gatehouse_guard", httpcaddyfile.Before, "basic_auth")
+	// As early as refusals can still carry what `header` sets on every answer: no rewrite may hide the portal's paths (a
+	// try_files for a single-page application would), and whatever fails later, error routes see a request that is stripped.
+	// Each is put directly before request_body, so the one registered last stands closest to it.
+	httpcaddyfile.RegisterDirectiveOrder("gatehouse", httpcaddyfile.Before, "request_body")
+	httpcaddyfile.RegisterDirectiveOrder("gatehouse_guard", httpcaddyfile.Before, "request_body")
 }
 
 // parseGlobal reads the global option

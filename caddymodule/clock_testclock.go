@@ -11,7 +11,8 @@ import (
 )
 
 // In a test build the clock runs ahead of the real one by the duration in the file named by GATEHOUSE_TEST_CLOCK, which is
-// read again every few milliseconds. A release has no such switch.
+// read again every few milliseconds. What it has taken over it writes beside that file, under the name with .read
+// appended. A release has no such switch.
 var offset atomic.Int64
 
 func init() {
@@ -19,15 +20,19 @@ func init() {
 	if file == "" {
 		return
 	}
+	taken := ""
 	read := func() {
 		text, err := os.ReadFile(file)
-		if err != nil {
+		if err != nil || string(text) == taken {
 			return
 		}
 		if d, err := time.ParseDuration(strings.TrimSpace(string(text))); err == nil {
 			offset.Store(int64(d))
 		} else if n, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64); err == nil {
 			offset.Store(n)
+		}
+		if os.WriteFile(file+".read", text, 0o600) == nil {
+			taken = string(text)
 		}
 	}
 	read()

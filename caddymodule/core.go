@@ -9,6 +9,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/challenge"
+	"github.com/gatehouse-auth/gatehouse/authcore/credential"
 	"github.com/gatehouse-auth/gatehouse/authcore/enrol"
 	"github.com/gatehouse-auth/gatehouse/authcore/httpapi"
 	"github.com/gatehouse-auth/gatehouse/authcore/keyring"
@@ -108,6 +109,11 @@ func (c *core) wireAPI(a *App) error {
 	}
 	api.Recovery, err = recovery.New(recovery.Config{Store: n.store, Hasher: n.hasher, Policy: policy, Challenges: desk,
 		Lockouts: n.lockouts, Revoker: n.revoker, Identities: cfg.identities, Now: now})
+	if err != nil {
+		return err
+	}
+	api.Password, err = credential.New(credential.Config{Store: n.store, Hasher: n.hasher, Policy: policy, Challenges: desk,
+		Lockouts: n.lockouts, Revoker: n.revoker, Now: now})
 	if err != nil {
 		return err
 	}

@@ -55,6 +55,7 @@ func (g *Guard) Provision(ctx caddy.Context) (err error) {
 	if g.app, err = appOf(ctx); err != nil {
 		return err
 	}
+	g.app.addGuarded(guardedOrigins(ctx))
 	if len(g.MatcherSetsRaw) > 0 {
 		sets, err := ctx.LoadModule(&g.GuardSettings, "MatcherSetsRaw")
 		if err != nil {
@@ -181,7 +182,10 @@ func (g *Guard) identify(w http.ResponseWriter, r *http.Request, https bool) (vi
 		}
 	}
 	tokens, err := httpapi.Renew(w, r, g.app.incoming(r), c.sessions)
-	if err != nil {
+	switch {
+	case authcore.CodeOf(err) == authcore.AuthenticationRequired && mode == authcore.ModeCookie:
+		return visitor{}, errInvalidToken // there was a token, and it did not do
+	case err != nil:
 		return visitor{}, err
 	}
 	return visitor{Verified: g.app.node.verifier.Admit(tokens.Principal), renewed: true}, nil

@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net"
@@ -17,26 +18,40 @@ import (
 // portalOrigins returns the origins under which the portals that are being provisioned now are reached, as the
 // configuration names them. It is an error, if a portal answers to names that are not written out: then links and
 // `iss` would have to come from a Host header, which anybody can send (R01).
-func portalOrigins(ctx caddy.Context) ([]string, error) {
+func portalOrigins(ctx caddy.Context) (origins []string, err error) {
+	eachSite(ctx, "gatehouse", func(srv *caddyhttp.Server, route caddyhttp.Route) {
+		found, e := routeOrigins(srv, route)
+		origins, err = append(origins, found...), errors.Join(err, e)
+	})
+	return origins, err
+}
+
+// guardedOrigins returns the origins of the sites with a guard that are being provisioned now, as far as the configuration
+// names them: a browser may be sent back to these after a sign-in.
+func guardedOrigins(ctx caddy.Context) (origins []string) {
+	eachSite(ctx, "gatehouse_guard", func(srv *caddyhttp.Server, route caddyhttp.Route) {
+		if found, err := routeOrigins(srv, route); err == nil {
+			origins = append(origins, found...)
+		}
+	})
+	return origins
+}
+
+// eachSite visits the top-level routes that hold a handler and are still to be provisioned. Routes that are provisioned
+// have been visited for the handlers in them.
+func eachSite(ctx caddy.Context, handler string, visit func(*caddyhttp.Server, caddyhttp.Route)) {
 	app := httpApp(ctx)
 	if app == nil {
-		return nil, nil
+		return
 	}
-	var origins []string
 	for _, name := range slices.Sorted(maps.Keys(app.Servers)) {
 		srv := app.Servers[name]
 		for _, route := range srv.Routes {
-			if !slices.ContainsFunc(route.HandlersRaw, holdsPortal) {
-				continue
+			if slices.ContainsFunc(route.HandlersRaw, func(raw json.RawMessage) bool { return holds(raw, handler) }) {
+				visit(srv, route)
 			}
-			found, err := routeOrigins(srv, route)
-			if err != nil {
-				return nil, err
-			}
-			origins = append(origins, found...)
 		}
 	}
-	return origins, nil
 }
 
 func httpApp(ctx caddy.Context) *caddyhttp.App {
@@ -48,31 +63,22 @@ func httpApp(ctx caddy.Context) *caddyhttp.App {
 	return nil
 }
 
-// holdsPortal reports whether a raw handler is a portal or has one somewhere inside.
-func holdsPortal(raw json.RawMessage) bool {
-	if !bytes.Contains(raw, []byte(`"gatehouse"`)) {
+// holds reports whether a raw handler is of the given kind or has one somewhere inside.
+func holds(raw json.RawMessage, handler string) bool {
+	if !bytes.Contains(raw, []byte(`"`+handler+`"`)) {
 		return false
 	}
 	var v any
-	if json.Unmarshal(raw, &v) != nil {
-		return false
-	}
-	return walk(v)
+	return json.Unmarshal(raw, &v) == nil && contains(v, handler)
 }
 
-func walk(v any) bool {
+func contains(v any, handler string) bool {
+	within := func(e any) bool { return contains(e, handler) }
 	switch v := v.(type) {
 	case map[string]any:
-		if v["handler"] == "gatehouse" {
-			return true
-		}
-		for _, e := range v {
-			if walk(e) {
-				return true
-			}
-		}
+		return v["handler"] == handler || slices.ContainsFunc(slices.Collect(maps.Values(v)), within)
 	case []any:
-		return slices.ContainsFunc(v, walk)
+		return slices.ContainsFunc(v, within)
 	}
 	return false
 }

@@ -56,7 +56,6 @@ type Verified struct {
 	Principal authcore.Principal
 	Identity  Identity
 	expires   int64 // Unix seconds
-	keys      *jwtkeys.KeySet
 }
 
 const (
@@ -128,14 +127,13 @@ func (v *Verifier) Lookup(raw string, mode authcore.Mode) (*Verified, Outcome) {
 
 // Admit prepares a token that this node has just issued, so that a renewed request needs no look-up.
 func (v *Verifier) Admit(p authcore.Principal) *Verified {
-	return &Verified{Principal: p, Identity: identityOf(&p), expires: p.ExpiresAt.Unix(), keys: v.cfg.Keys.Set()}
+	return &Verified{Principal: p, Identity: identityOf(&p), expires: p.ExpiresAt.Unix()}
 }
 
-// current reports whether the key that signed a cached token is still there. It is compared by snapshot first: keys
-// change rarely.
+// current reports whether the key that signed a cached token is still there. A look-up each time, for a key is removed by
+// the passing of time as well, with no new set to tell of it.
 func (v *Verifier) current(t *Verified, now time.Time) bool {
-	set := v.cfg.Keys.Set()
-	return t.keys == set || set.Has(t.Principal.KeyID, now)
+	return v.cfg.Keys.Set().Has(t.Principal.KeyID, now)
 }
 
 // verify checks a token that is not cached. Only good tokens enter the cache, so that junk can neither fill it nor push
@@ -153,8 +151,7 @@ func (v *Verifier) verify(raw string, mode authcore.Mode, now time.Time) (*Verif
 }
 
 func (v *Verifier) parse(raw string, use jwtkeys.Use, mode authcore.Mode, now time.Time) (*Verified, error) {
-	set := v.cfg.Keys.Set()
-	claims, kid, err := set.Verify(use, raw, now, anyIssuer)
+	claims, kid, err := v.cfg.Keys.Set().Verify(use, raw, now, anyIssuer)
 	if err != nil {
 		v.cfg.Keys.Missed() // perhaps another node has rotated the keys
 		return nil, errInvalid
@@ -167,7 +164,7 @@ func (v *Verifier) parse(raw string, use jwtkeys.Use, mode authcore.Mode, now ti
 	if err != nil {
 		return nil, errInvalid
 	}
-	t := &Verified{expires: claims.ExpiresAt.Unix(), keys: set, Principal: authcore.Principal{
+	t := &Verified{expires: claims.ExpiresAt.Unix(), Principal: authcore.Principal{
 		AccountID: sub, SessionID: sid, Subject: claims.Subject, Session: claims.SessionID,
 		Epoch: claims.Epoch, RolesVersion: claims.RolesVersion, Email: claims.Email, Username: claims.Username,
 		Name: claims.Name, Roles: claims.Roles, Issuer: claims.Issuer, Audience: claims.Audience, AMR: claims.AMR,

@@ -55,7 +55,11 @@ func (f *Flow) Register(ctx context.Context, in Registering) (Registered, error)
 	if err := authcore.RefuseFields(broken); err != nil {
 		return Registered{}, err
 	}
-	hash, err := newpassword.Hash(ctx, f.cfg.Hasher, a.password)
+	like, err := f.hashAt(ctx, a.email)
+	if err != nil {
+		return Registered{}, err
+	}
+	hash, err := newpassword.Hash(ctx, f.cfg.Hasher, a.password, like)
 	if err != nil {
 		return Registered{}, fmt.Errorf("register: %w", err)
 	}
@@ -63,6 +67,26 @@ func (f *Flow) Register(ctx context.Context, in Registering) (Registered, error)
 		return f.registerOpen(ctx, a, hash, in.Client)
 	}
 	return f.registerVerified(ctx, a, hash, in.Client)
+}
+
+// hashAt returns a hash that a sign-in with the address would be checked against: with the salt of that one, the new hash
+// is checked in the same computation, and the time of a sign-in does not tell whether there was one before (L02).
+func (f *Flow) hashAt(ctx context.Context, address string) (string, error) {
+	account, err := f.owner(ctx, address)
+	if err != nil {
+		return "", err
+	}
+	waiting, err := f.cfg.Store.Registrations(ctx, address, f.now())
+	if err != nil {
+		return "", fmt.Errorf("find registrations: %w", err)
+	}
+	switch {
+	case account != nil && account.PasswordHash != "":
+		return account.PasswordHash, nil
+	case len(waiting) > 0:
+		return waiting[0].PasswordHash, nil
+	}
+	return "", nil
 }
 
 const usernameTaken = "This username is taken. Choose another one."

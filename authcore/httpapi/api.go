@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/credential"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge"
 	"github.com/gatehouse-auth/gatehouse/authcore/enrol"
 	"github.com/gatehouse-auth/gatehouse/authcore/keyring"
@@ -25,6 +26,7 @@ type Config struct {
 	Enrol    *enrol.Flow
 	Recovery *recovery.Flow
 	Profile  *profile.Profiles
+	Password *credential.Flow
 	Verifier *edge.Verifier
 	Keys     *keyring.Ring
 
@@ -37,10 +39,11 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-func (c Config) check() error {
+// Check returns an error that names what is missing.
+func (c Config) Check() error {
 	switch {
-	case c.Sessions == nil || c.SignIn == nil || c.Enrol == nil || c.Recovery == nil || c.Profile == nil:
-		return errors.New("httpapi: sessions, sign-in, enrolment, recovery and profile are required")
+	case c.Sessions == nil || c.SignIn == nil || c.Enrol == nil || c.Recovery == nil || c.Profile == nil || c.Password == nil:
+		return errors.New("httpapi: sessions, sign-in, enrolment, recovery, profile and password are required")
 	case c.Verifier == nil || c.Keys == nil:
 		return errors.New("httpapi: verifier and keys are required")
 	case c.Limiter == nil || c.AddressKey == nil || c.Ready == nil || c.Logger == nil:
@@ -53,28 +56,29 @@ func (c Config) check() error {
 type API struct {
 	routes  routes
 	origins *Origins
-	limits  limits
+	limits  *Limits
 	log     *slog.Logger
 }
 
 // New checks cfg and mounts every call.
 func New(cfg Config) (*API, error) {
-	if err := cfg.check(); err != nil {
+	if err := cfg.Check(); err != nil {
 		return nil, err
 	}
 	if cfg.Origins == nil {
 		cfg.Origins = &Origins{}
 	}
-	door := &door{verifier: cfg.Verifier, sessions: cfg.Sessions, origins: cfg.Origins, audience: cfg.Audience}
+	door := NewDoor(cfg)
 	all := routes{}
 	(&enrolmentCalls{enrol: cfg.Enrol, origins: cfg.Origins}).mount(all)
 	(&signInCalls{signIn: cfg.SignIn, sessions: cfg.Sessions, origins: cfg.Origins, log: cfg.Logger}).mount(all)
 	(&tokenCalls{sessions: cfg.Sessions, door: door}).mount(all)
 	(&passwordCalls{recovery: cfg.Recovery}).mount(all)
 	(&profileCalls{profile: cfg.Profile, door: door}).mount(all)
+	(&credentialCalls{credential: cfg.Password, door: door}).mount(all)
 	(&sessionCalls{sessions: cfg.Sessions, door: door}).mount(all)
 	(&publicCalls{keys: cfg.Keys, ready: cfg.Ready}).mount(all)
-	return &API{routes: all, origins: cfg.Origins, limits: limits{cfg.Limiter, cfg.AddressKey}, log: cfg.Logger}, nil
+	return &API{routes: all, origins: cfg.Origins, limits: NewLimits(cfg), log: cfg.Logger}, nil
 }
 
 // Under reports whether a path belongs to Gatehouse when it is mounted at prefix. Everything under the prefix does,
@@ -87,12 +91,26 @@ func Under(prefix, path string) bool {
 
 // Has reports whether the API has a call at the path of r, whatever its method.
 func (a *API) Has(prefix string, r *http.Request) bool {
-	path, ok := strings.CutPrefix(r.URL.Path, prefix)
+	path, _ := a.Knows(prefix, r)
+	return path
+}
+
+// Knows reports whether the API has a call at the path of r, and whether it has one with the method of r.
+func (a *API) Knows(prefix string, r *http.Request) (path, method bool) {
+	rest, ok := strings.CutPrefix(r.URL.Path, prefix)
 	if !ok {
-		return false
+		return false, false
 	}
-	_, _, ok = a.routes.find(path)
-	return ok
+	methods, _, ok := a.routes.find(rest)
+	if !ok {
+		return false, false
+	}
+	name := r.Method
+	if name == http.MethodHead {
+		name = http.MethodGet
+	}
+	_, method = methods[name]
+	return true, method || name == http.MethodOptions
 }
 
 // Handler serves the API under prefix ("/auth"; no final slash) and answers every other path with not_found. The
@@ -100,7 +118,7 @@ func (a *API) Has(prefix string, r *http.Request) bool {
 func (a *API) Handler(prefix string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer a.recoverPanic(w, r)
-		in, err := incomingFrom(r.Context())
+		in, err := IncomingFrom(r.Context())
 		SecureHeaders(w.Header(), in.HTTPS)
 		w.Header().Set("Cache-Control", "no-store")
 		if err == nil {

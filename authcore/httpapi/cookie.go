@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/authcore/enrol"
 	"github.com/gatehouse-auth/gatehouse/authcore/session"
 )
 
@@ -15,6 +16,9 @@ const (
 	accessCookie       = "gatehouse"
 	refreshCookie      = "gatehouse_refresh"
 	registrationCookie = "gatehouse_registration"
+	linkCookie         = "gatehouse_link"
+	pendingCookie      = "gatehouse_pending"
+	sentCookie         = "gatehouse_sent"
 	hostPrefix         = "__Host-"
 	maxCookieSize      = 4096 // name and value; browsers drop larger ones without a word (RFC 6265 §6.1)
 )
@@ -49,6 +53,44 @@ func ClearSessionCookies(h http.Header, https bool) {
 	clearCookie(h, accessCookie, https)
 	clearCookie(h, refreshCookie, https)
 }
+
+// SignedOut tells a browser to forget both tokens and what it kept of private pages, so that whoever uses it next finds
+// neither (B10). Cookies are left out of Clear-Site-Data: it would take those of the services behind the gateway too.
+func SignedOut(h http.Header, https bool) {
+	ClearSessionCookies(h, https)
+	h.Set("Clear-Site-Data", `"cache", "storage"`)
+}
+
+// Keepsake is a cookie in which the pages keep something small for a browser between two requests.
+type Keepsake struct {
+	base string
+	life time.Duration
+}
+
+// The keepsakes.
+var (
+	// KeptRegistration proves who registered, as the cookie of the API does.
+	KeptRegistration = Keepsake{registrationCookie, enrol.RegistrationLifetime}
+	// KeptLink is the token of a link from a mail, out of the address bar. It lives no longer than the token itself.
+	KeptLink = Keepsake{linkCookie, 10 * time.Minute}
+	// KeptPending is where somebody wanted to go and whose address they gave, while they look into their mail.
+	KeptPending = Keepsake{pendingCookie, enrol.RegistrationLifetime}
+	// KeptSent counts how often a browser was sent to sign in.
+	KeptSent = Keepsake{sentCookie, 20 * time.Second}
+)
+
+// Read returns what the browser keeps; "" for nothing.
+func (k Keepsake) Read(r *http.Request, https bool) string {
+	return ReadCookie(r, cookieName(k.base, https))
+}
+
+// Set gives the browser value to keep. An error means that it is too long for a cookie.
+func (k Keepsake) Set(h http.Header, https bool, value string) error {
+	return setCookie(h, k.base, value, k.life, https)
+}
+
+// Clear tells the browser to forget it.
+func (k Keepsake) Clear(h http.Header, https bool) { clearCookie(h, k.base, https) }
 
 func setCookie(h http.Header, base, value string, lifetime time.Duration, https bool) error {
 	c := newCookie(base, https)
@@ -150,7 +192,7 @@ func stripLine(line string) string {
 func isOwn(pair string) bool {
 	name, _, _ := strings.Cut(pair, "=")
 	switch strings.TrimPrefix(strings.Trim(name, " \t"), hostPrefix) {
-	case accessCookie, refreshCookie, registrationCookie:
+	case accessCookie, refreshCookie, registrationCookie, linkCookie, pendingCookie, sentCookie:
 		return true
 	}
 	return false

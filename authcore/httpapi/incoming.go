@@ -26,7 +26,8 @@ func WithIncoming(ctx context.Context, in Incoming) context.Context {
 
 var errNoIncoming = errors.New("find out who sent the request: the context carries no Incoming")
 
-func incomingFrom(ctx context.Context) (Incoming, error) {
+// IncomingFrom returns what [WithIncoming] put into ctx; an error where there is nothing.
+func IncomingFrom(ctx context.Context) (Incoming, error) {
 	in, ok := ctx.Value(incomingKey{}).(Incoming)
 	if !ok {
 		return Incoming{}, errNoIncoming

@@ -12,7 +12,10 @@ import (
 
 // Origins knows which other origins may act with a user's cookies (`trusted_origins`). It is the one place for CSRF
 // and CORS decisions. The zero value trusts none.
-type Origins struct{ trusted map[string]bool }
+type Origins struct {
+	trusted map[string]bool
+	forms   http.CrossOriginProtection
+}
 
 // NewOrigins takes exact origins such as https://spa.example.com or http://localhost:5173. Wildcards, paths and `null`
 // are errors.
@@ -29,6 +32,9 @@ func NewOrigins(trusted []string) (*Origins, error) {
 			return nil, fmt.Errorf("trusted origin %q: wildcards are not possible; list every origin", text)
 		}
 		o.trusted[origin(u.Scheme, u.Host)] = true
+		if err := o.forms.AddTrustedOrigin(origin(u.Scheme, u.Host)); err != nil {
+			return nil, fmt.Errorf("trusted origin %q: %w", text, err)
+		}
 	}
 	return o, nil
 }
@@ -70,6 +76,22 @@ func (o *Origins) Check(r *http.Request, https bool) error {
 		return nil
 	}
 	return errCrossOrigin()
+}
+
+// CheckForm is Check for form posts, which only browsers send: one that has neither Sec-Fetch-Site nor Origin is refused
+// too, for an old browser sends a foreign page's form like that (B04). It covers those that sign in: a foreign page must
+// not swap the account a browser is signed in with.
+func (o *Origins) CheckForm(r *http.Request, https bool) error {
+	if len(r.Header["Origin"]) == 0 && len(r.Header["Sec-Fetch-Site"]) == 0 {
+		return errCrossOrigin()
+	}
+	if err := o.Check(r, https); err != nil {
+		return err
+	}
+	if err := o.forms.Check(r); err != nil {
+		return errCrossOrigin()
+	}
+	return nil
 }
 
 func errCrossOrigin() error {

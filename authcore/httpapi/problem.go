@@ -52,8 +52,8 @@ func Status(code authcore.Code) int {
 // unavailableRetry is what a client is told to wait when a store is away and nothing better is known.
 const unavailableRetry = 2 * time.Second
 
-// problem is the body of RFC 9457.
-type problem struct {
+// Problem is the body of RFC 9457.
+type Problem struct {
 	Type     string              `json:"type"`
 	Title    string              `json:"title"`
 	Status   int                 `json:"status"`
@@ -63,16 +63,22 @@ type problem struct {
 	Errors   map[string][]string `json:"errors,omitempty"`
 }
 
-// WriteError answers a request with err as application/problem+json: the one place where an error meets a client. Only
-// what an [authcore.Error] says is shown. Every other error is logged once under an id, and the client gets that id.
-// It touches no cookie: an outage never signs anybody out.
+// WriteError answers a request with err as application/problem+json: the one place where an error meets a client that is
+// no person. It touches no cookie: an outage never signs anybody out.
 func WriteError(w http.ResponseWriter, r *http.Request, log *slog.Logger, err error) {
+	p := Explain(w.Header(), r, log, err)
+	writeJSON(w, r, p.Status, "application/problem+json", p)
+}
+
+// Explain says what a client may know of err and sets the header fields that belong to it. Only what an
+// [authcore.Error] says is shown. Every other error is logged once under an id, and the client gets that id.
+func Explain(h http.Header, r *http.Request, log *slog.Logger, err error) Problem {
 	code := authcore.CodeOf(err)
-	p := problem{Type: "about:blank", Status: Status(code), Code: code}
+	p := Problem{Type: "about:blank", Status: Status(code), Code: code}
 	var refusal *authcore.Error
 	if errors.As(err, &refusal) && p.Status != http.StatusInternalServerError {
 		p.Detail, p.Errors = refusal.Detail, refusal.Fields
-		retryAfter(w.Header(), refusal.RetryAfter)
+		retryAfter(h, refusal.RetryAfter)
 	}
 	// Who has hung up or run out of time is no fault of a part of ours, and no line in the log.
 	gone := r.Context().Err() != nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
@@ -94,14 +100,14 @@ func WriteError(w http.ResponseWriter, r *http.Request, log *slog.Logger, err er
 		if p.Detail == "" {
 			p.Detail = "This cannot be answered right now; try again in a moment. You are still signed in."
 		}
-		if w.Header().Get("Retry-After") == "" {
-			retryAfter(w.Header(), unavailableRetry)
+		if h.Get("Retry-After") == "" {
+			retryAfter(h, unavailableRetry)
 		}
 	case http.StatusUnauthorized:
-		challenge(w.Header(), p.Code)
+		challenge(h, p.Code)
 	}
 	p.Title = http.StatusText(p.Status)
-	writeJSON(w, r, p.Status, "application/problem+json", p)
+	return p
 }
 
 // challenge sets what RFC 9110 §15.5.2 asks of every 401. `error` is named only where a token was given, RFC 6750 §3.1.

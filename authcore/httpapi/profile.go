@@ -10,7 +10,7 @@ import (
 // profileCalls show and change the account that makes the request.
 type profileCalls struct {
 	profile *profile.Profiles
-	door    *door
+	door    *Door
 }
 
 func (c *profileCalls) mount(to routes) {
@@ -20,7 +20,7 @@ func (c *profileCalls) mount(to routes) {
 }
 
 func (c *profileCalls) get(w http.ResponseWriter, r *http.Request, in Incoming) error {
-	p, err := c.door.enter(w, r, in)
+	p, err := c.door.Enter(w, r, in)
 	if err != nil {
 		return err
 	}
@@ -62,7 +62,7 @@ func (c *profileCalls) put(w http.ResponseWriter, r *http.Request, in Incoming) 
 }
 
 func (c *profileCalls) change(w http.ResponseWriter, r *http.Request, in Incoming, replace bool) error {
-	p, err := c.door.enter(w, r, in)
+	p, err := c.door.Enter(w, r, in)
 	if err != nil {
 		return err
 	}

@@ -27,7 +27,7 @@ func ReturnURL(raw string, rules ReturnRules) (string, bool) {
 		return "", false
 	}
 	u, err := url.Parse(raw)
-	if err != nil || u.Opaque != "" || u.User != nil {
+	if err != nil || u.Opaque != "" {
 		return "", false
 	}
 	if !safePath(u.EscapedPath(), rules.Prefix) {
@@ -104,19 +104,12 @@ func underFold(prefix, path string) bool {
 }
 
 func allowedHost(u *url.URL, raw string, rules ReturnRules) bool {
-	// The authority must be spelled plainly: no escapes, no empty port, no colon without a number.
-	_, rest, ok := strings.Cut(raw, "://")
-	if !ok || u.Host == "" {
-		return false
-	}
+	// The authority must be spelled as it is read: nothing before an @, no escapes.
+	_, rest, _ := strings.Cut(raw, "://")
 	if end := strings.IndexAny(rest, "/?#"); end >= 0 {
 		rest = rest[:end]
 	}
-	if strings.ToLower(rest) != u.Host || strings.ContainsAny(rest, "%@,;") || strings.HasSuffix(rest, ":") {
-		return false
-	}
-	name := u.Hostname()
-	if strings.HasSuffix(name, ".") {
+	if u.Host == "" || strings.ToLower(rest) != u.Host {
 		return false
 	}
 	want := origin(u.Scheme, u.Host)
@@ -124,7 +117,7 @@ func allowedHost(u *url.URL, raw string, rules ReturnRules) bool {
 	case "https":
 	case "http":
 		own := !rules.HTTPS && rules.Host != "" && want == origin("http", rules.Host)
-		if !own && !isLoopback(name) {
+		if !own && !isLoopback(u.Hostname()) {
 			return false
 		}
 	default:

@@ -74,7 +74,7 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request, in Incoming, prefix 
 		w.Header().Set("Allow", allowed(methods))
 		return authcore.Refuse(authcore.MethodNotAllowed, "This path does not know the method. The Allow header says which it knows.")
 	}
-	if err := a.limits.take(r.Context(), to.limit, in.Client.Addr); err != nil {
+	if err := a.limits.Take(r.Context(), to.limit, in.Client.Addr); err != nil {
 		return err
 	}
 	r.SetPathValue("id", id)
@@ -98,13 +98,17 @@ func allowed(methods map[string]route) string {
 	return strings.Join(names, ", ")
 }
 
-// limits counts calls by client address, before a byte of the body is read.
-type limits struct {
+// Limits counts calls by client address, before a byte of the body is read. It is safe for concurrent use.
+type Limits struct {
 	limiter    authcore.Limiter
 	addressKey func(netip.Addr) string
 }
 
-func (l limits) take(ctx context.Context, name string, addr netip.Addr) error {
+// NewLimits returns the limits that the API of cfg has: what is counted here counts there.
+func NewLimits(cfg Config) *Limits { return &Limits{cfg.Limiter, cfg.AddressKey} }
+
+// Take counts one call from addr against the named limit; "" is none. It refuses with RateLimited.
+func (l *Limits) Take(ctx context.Context, name string, addr netip.Addr) error {
 	if name == "" {
 		return nil
 	}

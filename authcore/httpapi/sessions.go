@@ -16,7 +16,7 @@ import (
 // sessionCalls show and end the sessions of the account that makes the request.
 type sessionCalls struct {
 	sessions *session.Sessions
-	door     *door
+	door     *Door
 }
 
 func (c *sessionCalls) mount(to routes) {
@@ -39,7 +39,7 @@ type sessionEntry struct {
 }
 
 func (c *sessionCalls) list(w http.ResponseWriter, r *http.Request, in Incoming) error {
-	p, err := c.door.enter(w, r, in)
+	p, err := c.door.Enter(w, r, in)
 	if err != nil {
 		return err
 	}
@@ -84,7 +84,7 @@ func deviceOf(ua useragent.UserAgent) string {
 }
 
 func (c *sessionCalls) end(w http.ResponseWriter, r *http.Request, in Incoming) error {
-	p, err := c.door.enter(w, r, in)
+	p, err := c.door.Enter(w, r, in)
 	if err != nil {
 		return err
 	}
@@ -109,7 +109,7 @@ func (c *sessionCalls) end(w http.ResponseWriter, r *http.Request, in Incoming) 
 }
 
 func (c *sessionCalls) revoke(w http.ResponseWriter, r *http.Request, in Incoming) error {
-	p, err := c.door.enter(w, r, in)
+	p, err := c.door.Enter(w, r, in)
 	if err != nil {
 		return err
 	}

@@ -48,20 +48,20 @@ func (c *signInCalls) login(w http.ResponseWriter, r *http.Request, in Incoming)
 		return err
 	}
 	if body.Cookies {
-		c.endFormer(r, in)
+		EndFormer(r, in, c.sessions, c.log)
 	}
 	return writeTokens(w, r, in, tokens)
 }
 
-// endFormer ends the session whose cookies this sign-in replaces in the browser: nobody could end it from there any
-// more, and if somebody planted it, it must not live on beside the new one (S01, ASVS 7.2.4). The sign-in stands even
-// when that cannot be done now.
-func (c *signInCalls) endFormer(r *http.Request, in Incoming) {
+// EndFormer ends the session whose cookies a sign-in replaces in the browser: nobody could end it from there any more,
+// and if somebody planted it, it must not live on beside the new one (S01, ASVS 7.2.4). The sign-in stands even when that
+// cannot be done now.
+func EndFormer(r *http.Request, in Incoming, sessions *session.Sessions, log *slog.Logger) {
 	former := ReadCookie(r, RefreshCookie(in.HTTPS))
 	if former == "" {
 		return
 	}
-	if err := c.sessions.EndByRefresh(r.Context(), former, in.Client); err != nil {
-		c.log.WarnContext(r.Context(), "the session that a sign-in replaced could not be ended", "request_id", in.RequestID, "error", err)
+	if err := sessions.EndByRefresh(r.Context(), former, in.Client); err != nil {
+		log.WarnContext(r.Context(), "the session that a sign-in replaced could not be ended", "request_id", in.RequestID, "error", err)
 	}
 }

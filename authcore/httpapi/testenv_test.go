@@ -14,6 +14,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/challenge"
+	"github.com/gatehouse-auth/gatehouse/authcore/credential"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge"
 	"github.com/gatehouse-auth/gatehouse/authcore/enrol"
 	"github.com/gatehouse-auth/gatehouse/authcore/httpapi"
@@ -130,6 +131,9 @@ func (h *house) build(p plan, q parts) {
 		}))(h),
 		Recovery: must(recovery.New(recovery.Config{
 			Store: h.store, Hasher: h.hasher, Policy: policy, Challenges: desk, Lockouts: lockouts, Revoker: q.revoker, Identities: both, Now: now,
+		}))(h),
+		Password: must(credential.New(credential.Config{
+			Store: h.store, Hasher: h.hasher, Policy: policy, Challenges: desk, Lockouts: lockouts, Revoker: q.revoker, Now: now,
 		}))(h),
 		Profile:  must(profile.New(profile.Config{Store: h.store, Identities: both, Now: now}))(h),
 		Verifier: must(edge.New(edge.Config{Keys: q.keys, Revocations: q.set, Now: now}))(h),

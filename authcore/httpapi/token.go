@@ -17,7 +17,7 @@ import (
 // tokenCalls renew, end and explain tokens.
 type tokenCalls struct {
 	sessions *session.Sessions
-	door     *door
+	door     *Door
 }
 
 func (c *tokenCalls) mount(to routes) {
@@ -79,28 +79,26 @@ func (c *tokenCalls) logout(w http.ResponseWriter, r *http.Request, in Incoming)
 			return err
 		}
 	}
-	if mode == authcore.ModeBearer || cookies && raw != "" {
+	if cookies {
+		if err := c.door.EndCookies(w, r, in); err != nil {
+			return err
+		}
+	}
+	if mode == authcore.ModeBearer {
 		p, outcome := c.door.verify(raw, mode, in)
 		switch {
 		case p != nil:
 			if err := c.sessions.End(r.Context(), p, in.Client); err != nil {
 				return err
 			}
-		case outcome == edge.Invalid && mode == authcore.ModeBearer && body.RefreshToken == "":
+		case outcome == edge.Invalid && body.RefreshToken == "":
 			return errBadToken()
 		}
 	}
-	token := body.RefreshToken
-	if cookies {
-		token = byCookie
-	}
-	if token != "" {
-		if err := c.sessions.EndByRefresh(r.Context(), token, in.Client); err != nil {
+	if body.RefreshToken != "" {
+		if err := c.sessions.EndByRefresh(r.Context(), body.RefreshToken, in.Client); err != nil {
 			return err
 		}
-	}
-	if cookies {
-		ClearSessionCookies(w.Header(), in.HTTPS)
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil

@@ -42,9 +42,11 @@ func Words(a authcore.Account) []string {
 	return []string{a.Email, a.Username, a.FirstName, a.LastName, a.Phone}
 }
 
-// Hash hashes a password in its normal form. When the hasher is at capacity the refusal is [authcore.Unavailable].
-func Hash(ctx context.Context, h *passhash.Hasher, normal string) (string, error) {
-	phc, err := h.Hash(ctx, normal)
+// Hash hashes a password in its normal form. like is another hash of the same person or address, "" for none: hashes that
+// are like one another are checked together, in the time of one. When the hasher is at capacity the refusal is
+// [authcore.Unavailable].
+func Hash(ctx context.Context, h *passhash.Hasher, normal, like string) (string, error) {
+	phc, err := h.HashLike(ctx, like, normal)
 	if err != nil {
 		return "", Busy(err)
 	}

@@ -234,7 +234,7 @@ func (h *house) run(t *testing.T) (stop func()) {
 func verify() authcore.Message {
 	return authcore.Message{
 		Kind: authcore.MailVerify, To: "bob@example.org", Name: "Bob", Code: "123456",
-		Link: "https://auth.example.com/auth/verify?token=0123456789abcdefghijklmnopqrstuvwxyz0123456", Expiry: 10 * time.Minute,
+		Link: "https://auth.example.com/auth/verify?token=9876543210abcdefghijklmnopqrstuvwxyz98765", Expiry: 10 * time.Minute,
 	}
 }
 

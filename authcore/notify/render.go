@@ -81,7 +81,10 @@ func lay(m authcore.Message, in language, brand string) (page, error) {
 	if f.Name != "" {
 		greeting = in.greetingName
 	}
-	p := page{Language: in.tag, Brand: brand, Code: m.Code, Link: m.Link, CodeLabel: w.codeLabel, LinkLabel: w.linkLabel}
+	p := page{Language: in.tag, Brand: brand, Link: m.Link, CodeLabel: w.codeLabel, LinkLabel: w.linkLabel}
+	if w.codeLabel != "" { // other kinds have no use for a code and show none
+		p.Code = m.Code
+	}
 	var err error
 	fill := func(s string) string {
 		t, e := texttemplate.New("").Option("missingkey=error").Parse(s)

@@ -40,20 +40,27 @@ func (f *Flow) Password(ctx context.Context, in In) (session.Tokens, error) {
 	if err != nil {
 		return session.Tokens{}, err
 	}
-	right, err := f.verify(ctx, who, in.Password)
+	which, err := f.verify(ctx, who, in.Password)
 	if err != nil {
 		attempt.Abandoned()
 		return session.Tokens{}, err
 	}
 	// The result is known and must be counted, also when the client has hung up meanwhile.
 	counted := context.WithoutCancel(ctx)
-	if !right || who.closed() {
+	switch which {
+	case ofNobody:
+		return session.Tokens{}, f.failed(counted, who, attempt, in.Request.Client)
+	case ofRegistration:
+		// Neither a failure nor a proof of owning the account that may have the address.
+		attempt.Abandoned()
+		return session.Tokens{}, errNotVerified()
+	}
+	if who.account.Disabled() {
 		return session.Tokens{}, f.failed(counted, who, attempt, in.Request.Client)
 	}
 	attempt.Succeeded(counted)
-	if who.account == nil || f.cfg.RequireVerified && who.account.Email != "" && !who.account.EmailVerified() {
-		return session.Tokens{}, authcore.Refuse(authcore.AccountNotVerified,
-			"The e-mail address is not verified yet. Use the code or link that was sent to it, or ask for a new one.")
+	if f.cfg.RequireVerified && who.account.Email != "" && !who.account.EmailVerified() {
+		return session.Tokens{}, errNotVerified()
 	}
 	f.rehash(ctx, who.account, in.Password)
 	tokens, err := f.cfg.Sessions.Start(ctx, *who.account, in.Request)
@@ -69,14 +76,20 @@ func (f *Flow) Password(ctx context.Context, in In) (session.Tokens, error) {
 // subject is whom a login means.
 type subject struct {
 	account *authcore.Account // nil: none
-	hash    string            // PHC string to verify against; "": none
+	// pending are the hashes of registrations that wait under the same address, for an address with an account as well:
+	// whoever registers an address and then signs in must get one answer, whether it had an account before or not (L01).
+	pending []string
 	lockKey string
 }
 
-// closed reports whether even the right password is to be treated as wrong.
-func (s subject) closed() bool {
-	return s.hash == "" || s.account != nil && s.account.Disabled()
-}
+// owner is whose password somebody gave.
+type owner int
+
+const (
+	ofNobody owner = iota
+	ofAccount
+	ofRegistration
+)
 
 // find makes the same look-ups for every login of a kind, so that their time tells nothing (L02).
 func (f *Flow) find(ctx context.Context, login string) (subject, error) {
@@ -93,34 +106,33 @@ func (f *Flow) find(ctx context.Context, login string) (subject, error) {
 	if accountErr != nil && !errors.Is(accountErr, authcore.ErrNotFound) {
 		return subject{}, fmt.Errorf("find account: %w", accountErr)
 	}
-	pending, pendingErr := f.pending(ctx, id)
-	if pendingErr != nil && !errors.Is(pendingErr, authcore.ErrNotFound) {
-		return subject{}, fmt.Errorf("find registration: %w", pendingErr)
+	pending, err := f.pending(ctx, id)
+	if err != nil {
+		return subject{}, fmt.Errorf("find registrations: %w", err)
+	}
+	for _, r := range pending {
+		s.pending = append(s.pending, r.PasswordHash)
 	}
 	switch {
 	case accountErr == nil:
 		// One counter for all identifiers of an account (L07).
-		return subject{account: &account, hash: account.PasswordHash, lockKey: identifier.AccountKey(account.ID)}, nil
-	case pendingErr == nil:
-		address := authcore.Identifier{Kind: authcore.KindEmail, Value: pending.Address}
-		return subject{hash: pending.PasswordHash, lockKey: identifier.Key(address)}, nil
+		s.account, s.lockKey = &account, identifier.AccountKey(account.ID)
+	case len(pending) > 0:
+		s.lockKey = identifier.Key(authcore.Identifier{Kind: authcore.KindEmail, Value: pending[0].Address})
 	}
 	return s, nil
 }
 
-// pending returns the newest registration that waits under the identifier.
-func (f *Flow) pending(ctx context.Context, id authcore.Identifier) (authcore.Registration, error) {
-	if id.Kind == authcore.KindUsername {
-		return f.cfg.Store.RegistrationByUsername(ctx, id.Value, f.now())
+// pending returns the registrations that wait under the identifier, newest first.
+func (f *Flow) pending(ctx context.Context, id authcore.Identifier) ([]authcore.Registration, error) {
+	if id.Kind != authcore.KindUsername {
+		return f.cfg.Store.Registrations(ctx, id.Value, f.now())
 	}
-	list, err := f.cfg.Store.Registrations(ctx, id.Value, f.now())
-	if err != nil {
-		return authcore.Registration{}, err
+	r, err := f.cfg.Store.RegistrationByUsername(ctx, id.Value, f.now())
+	if errors.Is(err, authcore.ErrNotFound) {
+		return nil, nil
 	}
-	if len(list) == 0 {
-		return authcore.Registration{}, authcore.ErrNotFound
-	}
-	return list[0], nil
+	return []authcore.Registration{r}, err
 }
 
 func (f *Flow) begin(ctx context.Context, who subject) (authcore.Attempt, error) {
@@ -135,22 +147,32 @@ func (f *Flow) begin(ctx context.Context, who subject) (authcore.Attempt, error)
 	return attempt, nil
 }
 
-// verify does exactly one Argon2id computation in every case: what has no hash, and a password that can be nobody's, are
-// measured against a dummy of the same cost.
-func (f *Flow) verify(ctx context.Context, who subject, password string) (bool, error) {
+// verify does one Argon2id computation in every case: what has no hash, and a password that can be nobody's, are measured
+// against a dummy of the same cost, and all hashes of one address share their salt (passhash.HashLike).
+func (f *Flow) verify(ctx context.Context, who subject, password string) (owner, error) {
+	hashes := who.pending
+	own := who.account != nil && who.account.PasswordHash != ""
+	if own {
+		hashes = append([]string{who.account.PasswordHash}, hashes...)
+	}
 	normal, err := f.cfg.Policy.Normalize(password)
-	if err != nil || who.hash == "" {
+	if err != nil || len(hashes) == 0 {
 		// A giant password must not be hashed: only its rejection is to take the usual time (D03).
 		if err := f.cfg.Hasher.VerifyDummy(ctx, normal); err != nil {
-			return false, fmt.Errorf("verify password: %w", newpassword.Busy(err))
+			return ofNobody, fmt.Errorf("verify password: %w", newpassword.Busy(err))
 		}
-		return false, nil
+		return ofNobody, nil
 	}
-	right, err := f.cfg.Hasher.Verify(ctx, who.hash, normal)
-	if err != nil {
-		return false, fmt.Errorf("verify password: %w", newpassword.Busy(err))
+	i, err := f.cfg.Hasher.VerifyAny(ctx, normal, hashes...)
+	switch {
+	case err != nil:
+		return ofNobody, fmt.Errorf("verify password: %w", newpassword.Busy(err))
+	case i < 0:
+		return ofNobody, nil
+	case own && i == 0:
+		return ofAccount, nil
 	}
-	return right, nil
+	return ofRegistration, nil
 }
 
 // failed counts a wrong password and records it, for unknown logins too: else the write would tell them apart.
@@ -189,6 +211,11 @@ func (f *Flow) rehash(ctx context.Context, a *authcore.Account, password string)
 	if f.cfg.Store.ReplacePasswordHash(ctx, a.ID, a.PasswordHash, hash) == nil {
 		a.PasswordHash = hash
 	}
+}
+
+func errNotVerified() error {
+	return authcore.Refuse(authcore.AccountNotVerified,
+		"The e-mail address is not verified yet. Use the code or link that was sent to it, or ask for a new one.")
 }
 
 func errCredentials() error {

@@ -73,6 +73,20 @@ func TestL01_EqualAnswers(t *testing.T) {
 	testflow.WantCode(t, err, authcore.AccountNotVerified)
 }
 
+func TestL01_RightPasswordOfADisabledAccountCountsAsWrong(t *testing.T) {
+	t.Parallel()
+	e := testflow.New(t, testflow.Options{})
+	disabled := withPassword(t, e, bob)
+	disabled.DisabledAt = e.Clock.Now()
+	create(t, e, disabled)
+	for range 5 {
+		_, err := e.TrySignIn(t, bob, testflow.Password)
+		testflow.WantCode(t, err, authcore.InvalidCredentials)
+	}
+	_, err := e.TrySignIn(t, bob, testflow.Password)
+	testflow.WantCode(t, err, authcore.AccountLocked)
+}
+
 func TestPassword_UnprovenAccount(t *testing.T) {
 	t.Parallel()
 	e := testflow.New(t, testflow.Options{})
@@ -188,6 +202,11 @@ func TestL18_PasswordsHaveOneNormalForm(t *testing.T) {
 	}
 	_, err := e.TrySignIn(t, bob, "tundra-Ledg\u00e9r-51")
 	testflow.WantCode(t, err, authcore.InvalidCredentials) // the space counts
+
+	e.Person(t, enrol.Registering{Email: "eve@example.com", Password: "tundra-Ledge\u0301r-51 "})
+	if _, err := e.TrySignIn(t, "eve@example.com", "tundra-Ledg\u00e9r-51 "); err != nil {
+		t.Errorf("the composed form of a password chosen decomposed: %v", err)
+	}
 }
 
 func TestPassword_RaisesTheCostOfAnOldHash(t *testing.T) {

@@ -15,8 +15,8 @@ type dialect struct {
 	probe string
 	// versions returns how many tables of the given name exist.
 	versions string
-	// skipLocked and forShare end a select that locks its rows. SQLite has one writer: there the transaction is the lock.
-	skipLocked, forShare string
+	// These end a select that locks its rows. SQLite has one writer: there the transaction is the lock.
+	forShare, forUpdate, skipLocked string
 	// anyOf compares with a list that was passed as the parameter.
 	anyOf func(parameter string) string
 	// list makes that parameter.
@@ -30,6 +30,7 @@ var postgresDialect = dialect{
 	probe:      "select 1",
 	versions:   "select count(*) from pg_catalog.pg_class where oid = to_regclass($1)",
 	skipLocked: " for update skip locked",
+	forUpdate:  " for update",
 	forShare:   " for share",
 	anyOf:      func(parameter string) string { return "= any(" + parameter + ")" },
 	// Never nil: that would be null, and nothing compares with null.

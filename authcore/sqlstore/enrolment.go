@@ -14,7 +14,7 @@ import (
 func (s *Store) Enrol(ctx context.Context, e authcore.Enrolment) (authcore.Account, authcore.Session, authcore.Revocation, error) {
 	var done enrolled
 	err := s.write(ctx, "enrol account", func(ctx context.Context, q querier) (err error) {
-		done, err = enrol(ctx, q, e)
+		done, err = s.enrol(ctx, q, e)
 		return err
 	})
 	if err != nil {
@@ -29,7 +29,7 @@ type enrolled struct {
 	revocation authcore.Revocation
 }
 
-func enrol(ctx context.Context, q querier, e authcore.Enrolment) (done enrolled, err error) {
+func (s *Store) enrol(ctx context.Context, q querier, e authcore.Enrolment) (done enrolled, err error) {
 	if _, err = consume(ctx, q, e.ChallengeID, authcore.PurposeVerifyEmail, e.Now); err != nil {
 		return done, err
 	}
@@ -40,14 +40,14 @@ func enrol(ctx context.Context, q querier, e authcore.Enrolment) (done enrolled,
 		}
 		done.account, err = one(ctx, q, scanAccount, selectAccount, e.Account.ID)
 	case e.Replace:
-		done.account, done.revocation, err = takeOver(ctx, q, e)
+		done.account, done.revocation, err = s.takeOver(ctx, q, e)
 	default:
 		done.account, err = one(ctx, q, scanAccount, verifyAccount, e.Account.ID, micros(e.Account.EmailVerifiedAt), micros(e.Now))
 	}
 	if err != nil {
 		return done, err
 	}
-	if _, err = exec(ctx, q, dropRegistrations, done.account.Email); err != nil {
+	if err = s.forgetRegistrations(ctx, q, done.account.Email); err != nil {
 		return done, err
 	}
 	done.session = e.Session
@@ -69,7 +69,7 @@ const takeOverAccount = `update users set email_verified_at = $2, updated_at = $
 
 // takeOver gives an unproven account to whoever has proven its address. Before that anybody may have made it and may
 // be signed in: nothing of theirs stays.
-func takeOver(ctx context.Context, q querier, e authcore.Enrolment) (authcore.Account, authcore.Revocation, error) {
+func (s *Store) takeOver(ctx context.Context, q querier, e authcore.Enrolment) (authcore.Account, authcore.Revocation, error) {
 	a, err := one(ctx, q, scanAccount, takeOverAccount,
 		e.Account.ID, micros(e.Account.EmailVerifiedAt), micros(e.Now), e.Account.PasswordHash)
 	if err != nil {
@@ -78,7 +78,7 @@ func takeOver(ctx context.Context, q querier, e authcore.Enrolment) (authcore.Ac
 	if err := release(ctx, q, a.ID, authcore.KindUsername, ""); err != nil {
 		return a, authcore.Revocation{}, err
 	}
-	r, err := endSessions(ctx, q, a, e.Now)
+	r, err := s.endSessions(ctx, q, a, e.Now)
 	return a, r, err
 }
 
@@ -93,13 +93,13 @@ const resetPassword = `update users set password_hash = $2, epoch = epoch + 1, u
 	where id = $1
 	returning ` + accountColumns
 
-const dropChallenges = `delete from challenges
-	where account_id = $1 or (purpose = $2 and subject = $3)`
+const dropChallenges = `delete from challenges where account_id = $1
+	or (purpose = $2 and subject = (select email from users where id = $1 and email <> ''))`
 
 // ResetPassword implements authcore.ChallengeStore.
 func (s *Store) ResetPassword(ctx context.Context, r authcore.Reset) (a authcore.Account, rev authcore.Revocation, err error) {
 	err = s.write(ctx, "reset password", func(ctx context.Context, q querier) error {
-		a, rev, err = reset(ctx, q, r)
+		a, rev, err = s.reset(ctx, q, r)
 		return err
 	})
 	if err != nil {
@@ -108,7 +108,7 @@ func (s *Store) ResetPassword(ctx context.Context, r authcore.Reset) (a authcore
 	return a, rev, nil
 }
 
-func reset(ctx context.Context, q querier, r authcore.Reset) (a authcore.Account, rev authcore.Revocation, err error) {
+func (s *Store) reset(ctx context.Context, q querier, r authcore.Reset) (a authcore.Account, rev authcore.Revocation, err error) {
 	ch, err := consume(ctx, q, r.ChallengeID, authcore.PurposeResetPassword, r.Now)
 	if err != nil {
 		return a, rev, err
@@ -116,27 +116,28 @@ func reset(ctx context.Context, q querier, r authcore.Reset) (a authcore.Account
 	if ch.AccountID == uuid.Nil || ch.AccountID != r.AccountID {
 		return a, rev, authcore.ErrNotFound
 	}
+	if _, err := exec(ctx, q, dropChallenges, r.AccountID, string(authcore.PurposeVerifyEmail)); err != nil {
+		return a, rev, err
+	}
 	if a, err = one(ctx, q, scanAccount, resetPassword, r.AccountID, r.PasswordHash, micros(r.Now)); err != nil {
 		return a, rev, err
 	}
 	if err := release(ctx, q, a.ID, authcore.KindUsername, a.Username); err != nil {
 		return a, rev, err
 	}
-	if _, err := exec(ctx, q, dropChallenges, a.ID, string(authcore.PurposeVerifyEmail), a.Email); err != nil {
+	if err := s.forgetRegistrations(ctx, q, a.Email); err != nil {
 		return a, rev, err
 	}
-	if _, err := exec(ctx, q, dropRegistrations, a.Email); err != nil {
-		return a, rev, err
-	}
-	if rev, err = endSessions(ctx, q, a, r.Now); err != nil {
+	if rev, err = s.endSessions(ctx, q, a, r.Now); err != nil {
 		return a, rev, err
 	}
 	return a, rev, record(ctx, q, r.Effects)
 }
 
+// The rows are locked in order of their ids, here and in RevokeSessions.
 const (
 	revokeAllSessions = `update sessions set revoked_at = $2, successor = null
-		where account_id = $1 and revoked_at is null`
+		where revoked_at is null and id in (select id from sessions where account_id = $1 and revoked_at is null order by id`
 	lastAccess = "select max(access_until) from sessions where account_id = $1"
 )
 
@@ -144,8 +145,8 @@ func scanStamp(r row) (t time.Time, err error) { return t, r.Scan(&stamp{&t}) }
 
 // endSessions ends every session of an account whose epoch the caller has just raised in this transaction: whoever
 // opens a session waits for that row, and so none is missed.
-func endSessions(ctx context.Context, q querier, a authcore.Account, now time.Time) (authcore.Revocation, error) {
-	if _, err := exec(ctx, q, revokeAllSessions, a.ID, micros(now)); err != nil {
+func (s *Store) endSessions(ctx context.Context, q querier, a authcore.Account, now time.Time) (authcore.Revocation, error) {
+	if _, err := exec(ctx, q, revokeAllSessions+s.sql.forUpdate+")", a.ID, micros(now)); err != nil {
 		return authcore.Revocation{}, err
 	}
 	last, err := one(ctx, q, scanStamp, lastAccess, a.ID)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -38,20 +39,28 @@ func outcome(err error) bool {
 		errors.Is(err, authcore.ErrWrongCode) || errors.Is(err, authcore.ErrNoAttempts)
 }
 
-// conflict reports whether the same work can succeed when it is run again at once.
-func conflict(err error) bool {
+// conflict returns for how long after its beginning the same work may be run again at once; zero: it would not help.
+func conflict(err error) time.Duration {
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
-		return pg.Code == "40001" || pg.Code == "40P01" // serialization_failure, deadlock_detected
+		if pg.Code == "40001" || pg.Code == "40P01" { // serialization_failure, deadlock_detected
+			return conflictLimit
+		}
+		return 0
 	}
 	var lite *sqlite.Error
 	if errors.As(err, &lite) {
-		primary := lite.Code() & 0xff
-		return primary == sqlite3.SQLITE_BUSY || primary == sqlite3.SQLITE_LOCKED
+		if primary := lite.Code() & 0xff; primary == sqlite3.SQLITE_BUSY || primary == sqlite3.SQLITE_LOCKED {
+			return busyRetry
+		}
+		return 0
 	}
 	// A connection that had died in the pool: nothing was sent.
 	var dial *pgconn.ConnectError
-	return pgconn.SafeToRetry(err) && !errors.As(err, &dial) && !errors.Is(err, context.DeadlineExceeded)
+	if pgconn.SafeToRetry(err) && !errors.As(err, &dial) && !errors.Is(err, context.DeadlineExceeded) {
+		return conflictLimit
+	}
+	return 0
 }
 
 // away reports whether the database cannot answer now.

@@ -8,8 +8,14 @@ import (
 // RaiseVersion makes the schema look like that of a newer program.
 func RaiseVersion(t testing.TB, s *Store, version int64) {
 	t.Helper()
+	Change(t, s, "insert into "+versionTable+" (version_id, is_applied) values ($1, true)", version)
+}
+
+// Change runs one statement that no method of the store offers.
+func Change(t testing.TB, s *Store, text string, args ...any) {
+	t.Helper()
 	err := s.engine.single(t.Context(), func(ctx context.Context, q querier) error {
-		_, err := exec(ctx, q, "insert into "+versionTable+" (version_id, is_applied) values ($1, true)", version)
+		_, err := exec(ctx, q, text, args...)
 		return err
 	})
 	if err != nil {

@@ -1,9 +1,11 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -30,16 +32,33 @@ const claimIdentifier = `insert into identifiers (kind, value, user_id, is_curre
 
 // claim makes the account found by ids; *authcore.TakenError for the first that belongs to another.
 func claim(ctx context.Context, q querier, account uuid.UUID, ids []authcore.Identifier, now time.Time) error {
-	for _, id := range ids {
+	// One order for all: two who claim the same values would wait for each other.
+	inOrder := slices.SortedFunc(slices.Values(ids), func(a, b authcore.Identifier) int {
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Value, b.Value))
+	})
+	for _, id := range inOrder {
 		n, err := exec(ctx, q, claimIdentifier, string(id.Kind), id.Value, account, micros(now))
 		if err != nil {
 			return err
 		}
 		if n == 0 {
-			return &authcore.TakenError{Field: id.Kind}
+			return firstTaken(ctx, q, account, ids)
 		}
 	}
 	return nil
+}
+
+func firstTaken(ctx context.Context, q querier, account uuid.UUID, ids []authcore.Identifier) error {
+	for _, id := range ids {
+		n, err := one(ctx, q, scanInt, isTaken, string(id.Kind), id.Value, account)
+		if err != nil {
+			return err
+		}
+		if n > 0 {
+			return &authcore.TakenError{Field: id.Kind}
+		}
+	}
+	return errors.New("an identifier is taken and free")
 }
 
 const releaseIdentifiers = `update identifiers set is_current = false

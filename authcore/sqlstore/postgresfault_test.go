@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/secret"
 	"github.com/gatehouse-auth/gatehouse/authcore/sqlstore"
 	"github.com/gatehouse-auth/gatehouse/internal/testpg"
 )
@@ -124,6 +125,12 @@ func TestCancelDuringStatement(t *testing.T) {
 	if took := time.Since(begin); took > 900*time.Millisecond {
 		t.Errorf("took %v, want an answer soon after the cancellation", took)
 	}
+	var waiting int
+	err = foreign.QueryRow(t.Context(), `select count(*) from pg_stat_activity
+		where datname = current_database() and wait_event_type = 'Lock'`).Scan(&waiting)
+	if err != nil || waiting != 0 {
+		t.Errorf("%d statements still wait in the server (%v), so nobody knows whether they will be done", waiting, err)
+	}
 	if _, err := foreign.Exec(t.Context(), "rollback"); err != nil {
 		t.Fatal(err)
 	}
@@ -175,45 +182,118 @@ func TestF12_SerializableDefault(t *testing.T) {
 	all.Wait()
 }
 
-// Transactions that claim the same identifiers in opposite orders meet in deadlocks.
-func TestF12_Deadlocks(t *testing.T) {
+func awaitWaiters(t testing.TB, conn *pgx.Conn, want int) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	for n := -1; n < want; {
+		err := conn.QueryRow(ctx, `select count(*) from pg_stat_activity
+			where datname = current_database() and wait_event_type = 'Lock'`).Scan(&n)
+		if err != nil {
+			t.Fatalf("%d sessions wait for locks, want %d: %v", n, want, err)
+		}
+	}
+}
+
+// The victim of a deadlock tries again, and what it does is done once.
+func TestF12_Deadlock(t *testing.T) {
+	t.Parallel()
+	url := testpg.Database(t)
+	s := migrated(t, url)
+	var conns [2]*pgx.Conn
+	for i := range conns {
+		conn, err := pgx.Connect(t.Context(), url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close(context.Background())
+		conns[i] = conn
+	}
+	foreign, watcher := conns[0], conns[1]
+	const claim = "insert into identifiers (kind, value, user_id, is_current, claimed_at) values ($1, 'same', $2, true, 0)"
+	run := func(text string, args ...any) error {
+		_, err := foreign.Exec(t.Context(), text, args...)
+		return err
+	}
+	if err := errors.Join(run("begin"), run(claim, "username", uuid.New())); err != nil {
+		t.Fatal(err)
+	}
+	mail := authcore.Mail{ID: uuid.Must(uuid.NewV7()), Kind: authcore.MailVerify, CreatedAt: time.Now()}
+	made := make(chan error, 1)
+	go func() {
+		a := account("same")
+		made <- s.CreateAccount(t.Context(), a, []authcore.Identifier{{Kind: authcore.KindEmail, Value: "same"},
+			{Kind: authcore.KindUsername, Value: "same"}}, authcore.Effects{Mails: []authcore.Mail{mail}})
+	}()
+	awaitWaiters(t, watcher, 1)
+	// The store has the address and waits for the name; now we have the name and wait for the address.
+	if err := errors.Join(run(claim, "email", uuid.New()), run("rollback")); err != nil {
+		t.Fatalf("the other side became the victim: %v", err)
+	}
+	if err := <-made; err != nil {
+		t.Errorf("after the deadlock: %v", err)
+	}
+	if n, _, err := s.OutboxDepth(t.Context()); err != nil || n != 1 {
+		t.Errorf("%d mails (%v), want 1", n, err)
+	}
+}
+
+// Those who want the same values in opposite orders do not even meet in a deadlock.
+func TestClaimsInOppositeOrders(t *testing.T) {
 	t.Parallel()
 	s := migrated(t, testpg.Database(t))
-	ids := func(i int) []authcore.Identifier {
-		list := []authcore.Identifier{
-			{Kind: authcore.KindEmail, Value: fmt.Sprint(i)}, {Kind: authcore.KindUsername, Value: fmt.Sprint(i)}}
-		return list
-	}
 	for round := range 20 {
 		made := make([]error, 2)
 		var all sync.WaitGroup
 		for side := range made {
 			all.Go(func() {
-				list := ids(round)
+				value := fmt.Sprint(round)
+				list := []authcore.Identifier{{Kind: authcore.KindEmail, Value: value}, {Kind: authcore.KindUsername, Value: value}}
 				if side == 1 {
 					slices.Reverse(list)
 				}
-				c := account(fmt.Sprint("c", round, side))
-				mail := authcore.Mail{ID: uuid.Must(uuid.NewV7()), Kind: authcore.MailVerify, CreatedAt: time.Now()}
-				made[side] = s.CreateAccount(t.Context(), c, list, authcore.Effects{Mails: []authcore.Mail{mail}})
+				made[side] = s.CreateAccount(t.Context(), account("c"), list, authcore.Effects{})
 			})
 		}
 		all.Wait()
 		var taken *authcore.TakenError
-		winners := 0
-		for _, err := range made {
-			if err == nil {
-				winners++
-			} else if !errors.As(err, &taken) {
-				t.Errorf("error is %v, want the identifier to be taken", err)
-			}
-		}
-		if winners != 1 {
-			t.Errorf("%d of 2 got the same identifiers", winners)
+		if !errors.As(errors.Join(made...), &taken) || (made[0] == nil) == (made[1] == nil) {
+			t.Errorf("%v, want one to succeed", made)
+		} else if want := map[bool]authcore.IdentifierKind{true: authcore.KindEmail, false: authcore.KindUsername}[made[0] != nil]; taken.Field != want {
+			t.Errorf("%s is named, want the first of the list, %s", taken.Field, want)
 		}
 	}
-	if n, _, err := s.OutboxDepth(t.Context()); err != nil || n != 20 {
-		t.Errorf("%d mails (%v), want 20: repeated work left its effects twice", n, err)
+}
+
+// Whatever the sessions' own rows say: the account decides.
+func TestT24_AccountChanged(t *testing.T) {
+	t.Parallel()
+	for name, url := range map[string]string{"sqlite": sqliteURL(t), "postgres": testpg.Database(t)} {
+		for _, change := range []string{"disabled_at = 1", "epoch = epoch + 1"} {
+			t.Run(name+" "+change, func(t *testing.T) {
+				s := migrated(t, url)
+				a := withAccount(t, s)
+				sess := authcore.Session{ID: uuid.Must(uuid.NewV7()), AccountID: a.ID, Mode: authcore.ModeBearer, CreatedAt: time.Now(),
+					RefreshDigest: secret.SumString("1"), RefreshExpiresAt: time.Now().Add(time.Hour), ExpiresAt: time.Now().Add(time.Hour)}
+				if err := s.CreateSession(t.Context(), sess, authcore.Effects{}); err != nil {
+					t.Fatal(err)
+				}
+				sqlstore.Change(t, s, "update users set "+change+" where id = $1", a.ID)
+				for _, presented := range []string{"1", "an older one"} {
+					_, err := s.RotateRefresh(t.Context(), authcore.Rotation{SessionID: sess.ID, Presented: secret.SumString(presented),
+						Next: secret.SumString("2"), Mode: authcore.ModeBearer, Now: time.Now(), RefreshExpiresAt: time.Now().Add(time.Hour)})
+					if !errors.Is(err, authcore.ErrNotFound) {
+						t.Errorf("rotation with %s: %v, want not found", presented, err)
+					}
+				}
+				if _, _, err := s.SessionByRefresh(t.Context(), sess.ID, sess.RefreshDigest, time.Now()); !errors.Is(err, authcore.ErrNotFound) {
+					t.Errorf("by refresh token: %v, want not found", err)
+				}
+				if list, err := s.LiveRevocations(t.Context(), 0, time.Now()); err != nil || len(list) != 0 {
+					t.Errorf("%d revocations (%v): it was taken for a replay", len(list), err)
+				}
+			})
+		}
 	}
 }
 

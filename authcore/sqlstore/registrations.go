@@ -27,8 +27,14 @@ const (
 func (s *Store) SaveRegistration(ctx context.Context, r authcore.Registration, keep int, ch *authcore.Challenge,
 	fx authcore.Effects) error {
 	return s.write(ctx, "save registration", func(ctx context.Context, q querier) error {
+		// Locks are taken in one order everywhere: challenge, account, registrations.
+		if ch != nil {
+			if err := issue(ctx, q, *ch); err != nil {
+				return err
+			}
+		}
 		// Two that trim at once would not see each other's row, and both would stay.
-		if err := s.sql.serialise(ctx, q, "registrations of "+r.Address); err != nil {
+		if err := s.lockRegistrations(ctx, q, r.Address); err != nil {
 			return err
 		}
 		_, err := exec(ctx, q, insertRegistration, r.ID, r.Address, r.ProofDigest, r.PasswordHash, r.Username, r.FirstName,
@@ -39,13 +45,21 @@ func (s *Store) SaveRegistration(ctx context.Context, r authcore.Registration, k
 		if _, err := exec(ctx, q, trimRegistrations, r.Address, keep); err != nil {
 			return err
 		}
-		if ch != nil {
-			if err := issue(ctx, q, *ch); err != nil {
-				return err
-			}
-		}
 		return record(ctx, q, fx)
 	})
+}
+
+func (s *Store) lockRegistrations(ctx context.Context, q querier, address string) error {
+	return s.sql.serialise(ctx, q, "registrations of "+address)
+}
+
+// forgetRegistrations drops every sign-up that waits for an address which has been proven.
+func (s *Store) forgetRegistrations(ctx context.Context, q querier, address string) error {
+	if err := s.lockRegistrations(ctx, q, address); err != nil {
+		return err
+	}
+	_, err := exec(ctx, q, dropRegistrations, address)
+	return err
 }
 
 const selectRegistrations = "select " + registrationColumns + ` from registrations

@@ -28,7 +28,8 @@ func revoke(ctx context.Context, q querier, r authcore.Revocation, now time.Time
 
 // A session ends here for what can still use it: a refresh token, or an access token that has outlived it.
 const revokeSessions = `update sessions set revoked_at = $2, successor = null
-	where account_id = $1 and revoked_at is null and (refresh_expires_at > $2 or access_until > $2)`
+	where revoked_at is null and id in (select id from sessions
+		where account_id = $1 and revoked_at is null and (refresh_expires_at > $2 or access_until > $2)`
 
 const whatEnded = " returning id, account_id, access_until"
 
@@ -44,7 +45,7 @@ func (s *Store) RevokeSessions(ctx context.Context, account uuid.UUID, ids []uui
 		those = " and not (id " + s.sql.anyOf("$3") + ")"
 	}
 	err = s.write(ctx, "revoke sessions", func(ctx context.Context, q querier) error {
-		ended, err = revokeThose(ctx, q, revokeSessions+those+whatEnded, now, account, micros(now), s.sql.list(ids))
+		ended, err = revokeThose(ctx, q, revokeSessions+those+" order by id"+s.sql.forUpdate+")"+whatEnded, now, account, micros(now), s.sql.list(ids))
 		if err != nil {
 			return err
 		}

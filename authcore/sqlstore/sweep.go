@@ -22,20 +22,20 @@ const (
 	lockoutKept   = 7 * 24 * time.Hour
 )
 
-// Each removes at most a batch, so that no lock is held for long. $1 is the time past which rows go, $2 the batch.
+// Each removes at most a batch, so that no lock is held for long, and waits for nobody: what is locked goes next time. $1 is the time past which rows go, $2 the batch.
 const (
 	sweepRegistrations = `delete from registrations where id in
-		(select id from registrations where expires_at <= $1 order by expires_at limit $2)`
+		(select id from registrations where expires_at <= $1 order by expires_at limit $2`
 	// An expired challenge stays while its spent attempts count.
 	sweepChallenges = `delete from challenges where expires_at <= $1 and id in
 		(select id from challenges where expires_at <= $1 and (attempts_reset_at is null or attempts_reset_at <= $1)
-			order by expires_at limit $2)`
+			order by expires_at limit $2`
 	sweepRevocations = `delete from revocations where seq in
-		(select seq from revocations where until <= $1 order by until limit $2)`
+		(select seq from revocations where until <= $1 order by until limit $2`
 	sweepMails = `delete from outbox where id in
-		(select id from outbox where done_at is not null and done_at <= $1 order by done_at limit $2)`
+		(select id from outbox where done_at is not null and done_at <= $1 order by done_at limit $2`
 	sweepLockouts = `delete from lockouts where until <= $1 and key in
-		(select key from lockouts where until <= $1 order by until limit $2)`
+		(select key from lockouts where until <= $1 order by until limit $2`
 )
 
 // Sweep implements authcore.Store. It works in small steps; stopped half-way, it has removed some.
@@ -55,7 +55,7 @@ func (s *Store) Sweep(ctx context.Context, now time.Time) error {
 	} {
 		for more := true; more; {
 			err := s.single(ctx, step.name, func(ctx context.Context, q querier) error {
-				n, err := exec(ctx, q, step.text, micros(step.before), sweepBatch)
+				n, err := exec(ctx, q, step.text+s.sql.skipLocked+")", micros(step.before), sweepBatch)
 				more = n == sweepBatch
 				return err
 			})

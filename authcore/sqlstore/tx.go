@@ -9,8 +9,10 @@ import (
 const (
 	tries     = 6
 	firstWait = 4 * time.Millisecond
-	// retryLimit keeps the retries of a conflict within the time in which a caller expects an answer.
-	retryLimit = 300 * time.Millisecond
+	// conflictLimit lets the victim of a deadlock, which Postgres looks for after 1 s, try once more.
+	conflictLimit = 1100 * time.Millisecond
+	// busyRetry is less than busyLimit: when SQLite has waited for a foreign lock itself, that was it.
+	busyRetry = 300 * time.Millisecond
 )
 
 // read runs statements that change nothing. step names the work in errors.
@@ -40,7 +42,7 @@ func (s *Store) attempt(ctx context.Context, step string, run func() error) erro
 		if err == nil {
 			return nil
 		}
-		if try == tries || !conflict(err) || time.Since(start) > retryLimit {
+		if try == tries || time.Since(start) >= conflict(err) {
 			return settle(ctx, step, err)
 		}
 		// Those who met in a deadlock must not meet again.

@@ -15,8 +15,9 @@ import (
 )
 
 const (
-	// statementLimit is how long Postgres may work on, or wait for locks in, one statement.
-	statementLimit = time.Second
+	// statementLimit is how long Postgres may work on, or wait for locks in, one statement. It is longer than the
+	// usual deadlock_timeout of 1 s: ended by this limit instead, both sides of a deadlock would fail.
+	statementLimit = 1200 * time.Millisecond
 	// cancelLimit is how long a cancelled statement may take to say so before its connection is given up.
 	cancelLimit = 250 * time.Millisecond
 	dialLimit   = 2 * time.Second

@@ -44,8 +44,11 @@ func newMemory(tb testing.TB, cfg throttle.Config) *throttle.Memory {
 
 func TestMemory_Conformance(t *testing.T) {
 	t.Parallel()
-	throttletest.RunLimiter(t, func(tb testing.TB, rates map[string]throttle.Rate) throttletest.Limiter {
-		c := newClock()
+	throttletest.RunLimiter(t, func(tb testing.TB, want map[string]throttletest.Rate) throttletest.Limiter {
+		c, rates := newClock(), map[string]throttle.Rate{}
+		for name, r := range want {
+			rates[name] = throttle.Rate(r)
+		}
 		return throttletest.Limiter{Limiter: newMemory(tb, throttle.Config{Rates: rates, Now: c.now}), Advance: c.advance}
 	})
 }

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/throttle"
 )
 
 // Limiter is one form of limiter, freshly opened.
@@ -21,10 +20,16 @@ type Limiter struct {
 	Exact time.Duration
 }
 
+// Rate is a rate to configure; the zero Rate is off.
+type Rate struct {
+	Count  int
+	Window time.Duration
+}
+
 // RunLimiter checks what ports.go says of limiters. open returns a limiter with the
 // given rates and no counts.
-func RunLimiter(t *testing.T, open func(testing.TB, map[string]throttle.Rate) Limiter) {
-	rates := map[string]throttle.Rate{
+func RunLimiter(t *testing.T, open func(testing.TB, map[string]Rate) Limiter) {
+	rates := map[string]Rate{
 		authcore.LimitLogin:    {Count: 3, Window: time.Minute},
 		authcore.LimitMail:     {Count: 1, Window: time.Hour},
 		authcore.LimitRegister: {},

@@ -10,15 +10,20 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/throttle"
 )
+
+// Policy is a policy to configure.
+type Policy struct {
+	Failures           int
+	Window, First, Max time.Duration
+}
 
 // RunLockouts checks what ports.go says of lockouts, with three failures in ten minutes,
 // locks of one to four minutes and a queue of two seconds. open returns lockouts that
 // work by time.Now; each test runs in a bubble of testing/synctest, whose time stands
 // still but where all wait.
-func RunLockouts(t *testing.T, open func(testing.TB, throttle.Policy) authcore.Lockouts) {
-	policy := throttle.Policy{Failures: 3, Window: 10 * time.Minute, First: time.Minute, Max: 4 * time.Minute}
+func RunLockouts(t *testing.T, open func(testing.TB, Policy) authcore.Lockouts) {
+	policy := Policy{Failures: 3, Window: 10 * time.Minute, First: time.Minute, Max: 4 * time.Minute}
 	for _, c := range []struct {
 		name string
 		run  func(*testing.T, authcore.Lockouts)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/challenge"
+	"github.com/gatehouse-auth/gatehouse/authcore/credential"
 	"github.com/gatehouse-auth/gatehouse/authcore/enrol"
 	"github.com/gatehouse-auth/gatehouse/authcore/jwtkeys"
 	"github.com/gatehouse-auth/gatehouse/authcore/keyring"
@@ -54,6 +55,7 @@ type Env struct {
 	Enrol    *enrol.Flow
 	Recovery *recovery.Flow
 	Profiles *profile.Profiles
+	Password *credential.Flow
 
 	mails []authcore.Message
 }
@@ -133,6 +135,9 @@ func (e *Env) flows(t testing.TB, o Options) {
 	e.Recovery = must(recovery.New(recovery.Config{
 		Store: e.Store, Hasher: e.Hasher, Policy: e.Policy, Challenges: e.Desk, Lockouts: e.Lockouts, Revoker: revoker,
 		Identities: o.Identities, Now: now,
+	}))(t)
+	e.Password = must(credential.New(credential.Config{
+		Store: e.Store, Hasher: e.Hasher, Policy: e.Policy, Challenges: e.Desk, Lockouts: e.Lockouts, Revoker: revoker, Now: now,
 	}))(t)
 	e.Profiles = must(profile.New(profile.Config{Store: e.Store, Identities: o.Identities, Now: now}))(t)
 }

@@ -1,0 +1,163 @@
+package credential
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/challenge"
+	"github.com/gatehouse-auth/gatehouse/authcore/history"
+	"github.com/gatehouse-auth/gatehouse/authcore/identifier"
+	"github.com/gatehouse-auth/gatehouse/authcore/newpassword"
+	"github.com/gatehouse-auth/gatehouse/authcore/passhash"
+	"github.com/gatehouse-auth/gatehouse/authcore/passpolicy"
+)
+
+// Store is what changing a password reads and writes.
+type Store interface {
+	authcore.AccountStore
+	authcore.EventStore
+}
+
+// Config is what a Flow needs.
+type Config struct {
+	Store      Store
+	Hasher     *passhash.Hasher
+	Policy     *passpolicy.Policy
+	Challenges *challenge.Desk // words the notice
+	Lockouts   authcore.Lockouts
+	Revoker    authcore.Revoker
+	Now        func() time.Time
+}
+
+// Flow changes passwords. It is safe for concurrent use.
+type Flow struct{ cfg Config }
+
+// New checks cfg.
+func New(cfg Config) (*Flow, error) {
+	if cfg.Store == nil || cfg.Hasher == nil || cfg.Policy == nil || cfg.Challenges == nil || cfg.Lockouts == nil ||
+		cfg.Revoker == nil || cfg.Now == nil {
+		return nil, errors.New("credential: store, hasher, policy, challenges, lockouts, revoker and clock are required")
+	}
+	return &Flow{cfg: cfg}, nil
+}
+
+// Changing is a wish for another password, as it was typed.
+type Changing struct {
+	AccountID uuid.UUID
+	Current   string
+	New       string
+	Client    authcore.Client
+}
+
+// Change sets a new password and ends every session of the account. The new one is checked first, so that a password
+// which breaks a rule costs no try. Refusals: [authcore.InvalidFields]; [authcore.InvalidCredentials] when Current is
+// wrong, also where the account has no password; [authcore.AccountLocked] with RetryAfter; [authcore.InvalidToken] when
+// the account is gone or disabled; [authcore.Unavailable].
+func (f *Flow) Change(ctx context.Context, in Changing) error {
+	account, err := f.cfg.Store.AccountByID(ctx, in.AccountID)
+	if errors.Is(err, authcore.ErrNotFound) || err == nil && account.Disabled() {
+		return authcore.Refuse(authcore.InvalidToken, "This account does not exist any more.")
+	}
+	if err != nil {
+		return fmt.Errorf("find account: %w", err)
+	}
+	normal, rules := newpassword.Check(f.cfg.Policy, in.New, newpassword.Words(account)...)
+	broken := map[string][]string{}
+	if len(rules) > 0 {
+		broken["new_password"] = rules
+	}
+	if in.Current == "" {
+		broken["current_password"] = []string{"Enter your present password."}
+	}
+	if err := authcore.RefuseFields(broken); err != nil {
+		return err
+	}
+	if err := f.prove(ctx, account, in); err != nil {
+		return err
+	}
+	hash, err := newpassword.Hash(ctx, f.cfg.Hasher, normal, account.PasswordHash)
+	if err != nil {
+		return fmt.Errorf("set new password: %w", err)
+	}
+	return f.replace(ctx, account, hash, in.Client)
+}
+
+// prove tries the present password. It costs one hash in every case, and a wrong one counts as a failed sign-in.
+func (f *Flow) prove(ctx context.Context, account authcore.Account, in Changing) error {
+	attempt, wait, err := f.cfg.Lockouts.Begin(ctx, identifier.AccountKey(account.ID))
+	if err != nil {
+		return fmt.Errorf("begin password attempt: %w", err)
+	}
+	if attempt == nil {
+		return authcore.RefuseFor(authcore.AccountLocked,
+			"Too many failed sign-ins. Try again later or reset the password.", max(wait, time.Second))
+	}
+	right, err := f.verify(ctx, account.PasswordHash, in.Current)
+	if err != nil {
+		attempt.Abandoned()
+		return fmt.Errorf("verify present password: %w", newpassword.Busy(err))
+	}
+	// The result is known and must be counted, also when the client has hung up meanwhile.
+	counted := context.WithoutCancel(ctx)
+	if right {
+		attempt.Succeeded(counted)
+		return nil
+	}
+	return f.failed(counted, account.ID, attempt.Failed(counted), in.Client)
+}
+
+func (f *Flow) verify(ctx context.Context, hash, password string) (bool, error) {
+	normal, err := f.cfg.Policy.Normalize(password)
+	if err != nil || hash == "" {
+		return false, f.cfg.Hasher.VerifyDummy(ctx, normal)
+	}
+	return f.cfg.Hasher.Verify(ctx, hash, normal)
+}
+
+func (f *Flow) failed(ctx context.Context, account uuid.UUID, locked bool, c authcore.Client) error {
+	failure := history.Failure(authcore.EventPasswordChanged, account, c, authcore.InvalidCredentials, f.now())
+	fx := authcore.Effects{Events: []authcore.Event{failure}}
+	if locked {
+		fx.Events = append(fx.Events, history.Failure(authcore.EventAccountLocked, account, c, authcore.AccountLocked, f.now()))
+	}
+	if err := f.cfg.Store.Record(ctx, fx); err != nil {
+		return fmt.Errorf("record failed password change: %w", err)
+	}
+	return errCurrent()
+}
+
+func (f *Flow) replace(ctx context.Context, account authcore.Account, hash string, c authcore.Client) error {
+	fx := authcore.Effects{Events: []authcore.Event{history.Event(authcore.EventPasswordChanged, account.ID, c, f.now())}}
+	if to := account.VerifiedEmail(); to != "" {
+		mail, err := f.cfg.Challenges.Notice(authcore.MailPasswordReset, challenge.Recipient{Address: to, Name: account.Name()}, c)
+		if err != nil {
+			return err
+		}
+		fx.Mails = []authcore.Mail{mail}
+	}
+	_, ended, err := f.cfg.Store.ChangePassword(ctx, authcore.PasswordChange{
+		AccountID: account.ID, Old: account.PasswordHash, PasswordHash: hash, Now: f.now(), Effects: fx,
+	})
+	if errors.Is(err, authcore.ErrNotFound) { // changed or disabled since it was read: what was proven is no longer so
+		return errCurrent()
+	}
+	if err != nil {
+		return fmt.Errorf("change password: %w", err)
+	}
+	f.cfg.Revoker.Announce(ctx, ended)
+	if len(fx.Mails) > 0 {
+		f.cfg.Challenges.Sent()
+	}
+	return nil
+}
+
+func (f *Flow) now() time.Time { return f.cfg.Now().UTC().Truncate(time.Microsecond) }
+
+func errCurrent() error {
+	return authcore.Refuse(authcore.InvalidCredentials, "The present password is wrong.")
+}

@@ -1,0 +1,153 @@
+package e2e
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+)
+
+func TestContract_PublicCalls(t *testing.T) {
+	t.Parallel()
+	g := start(t, plan{})
+	for path, want := range map[string]string{"/healthz": `{"status":"ok"}`, "/readyz": `{"status":"ready"}`} {
+		a := g.api(t, "GET", path, nil).must(t, 200, "")
+		if string(a.body) != want || a.header.Get("Cache-Control") != "no-store" || len(a.header.Values("Set-Cookie")) > 0 {
+			t.Errorf("%s answers %s with %v", path, a.body, a.header)
+		}
+		if head := g.api(t, "HEAD", path, nil).must(t, 200, ""); len(head.body) > 0 || head.header.Get("Content-Length") != a.header.Get("Content-Length") {
+			t.Errorf("HEAD %s has %d bytes", path, len(head.body))
+		}
+	}
+	// A database that cannot answer: alive, not ready, and no detail of where it is.
+	db := g.openSQLite(t)
+	for _, table := range []string{"settings"} {
+		if _, err := db.Exec("drop table " + table); err != nil {
+			t.Fatal(err)
+		}
+	}
+	g.api(t, "GET", "/healthz", nil).must(t, 200, "")
+}
+
+func TestContract_JWKS(t *testing.T) {
+	t.Parallel()
+	g := shared(t)
+	a := g.api(t, "GET", "/.well-known/jwks.json", nil).must(t, 200, "")
+	if a.header.Get("Content-Type") != "application/json" || a.header.Get("Cache-Control") != "public, max-age=300" {
+		t.Errorf("headers %v", a.header)
+	}
+	keys := g.jwks(t)
+	if len(keys) != 2 { // the one that signs and the next
+		t.Errorf("%d keys", len(keys))
+	}
+	for kid, k := range keys {
+		shape{"kty": "text", "crv": "text", "x": "text", "kid": "text", "alg": "text", "use": "text"}.check(t, "the key", k)
+		if k["kty"] != "OKP" || k["crv"] != "Ed25519" || k["alg"] != "EdDSA" || k["use"] != "sig" {
+			t.Errorf("key %s is %v", kid, k)
+		}
+	}
+	u := g.newUser(t)
+	if header := jwtHeader(t, u.access); keys[header["kid"].(string)] == nil || header["typ"] != "at+jwt" || header["alg"] != "EdDSA" {
+		t.Errorf("the token's header is %v", header)
+	}
+	cookie := jwtHeader(t, g.signIn(t, u, true).cookies["gatehouse"])
+	if keys[cookie["kid"].(string)] != nil || cookie["typ"] == "at+jwt" {
+		t.Errorf("the cookie key is public: %v", cookie)
+	}
+}
+
+// jwks returns the public keys by id.
+func (g *gateway) jwks(t testing.TB) map[string]object {
+	t.Helper()
+	var set struct{ Keys []object }
+	if err := json.Unmarshal(g.api(t, "GET", "/.well-known/jwks.json", nil).must(t, 200, "").body, &set); err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]object{}
+	for _, k := range set.Keys {
+		kid, _ := k["kid"].(string)
+		out[kid] = k
+	}
+	if len(out) != len(set.Keys) {
+		t.Errorf("%d keys have %d ids", len(set.Keys), len(out))
+	}
+	return out
+}
+
+// jwtHeader returns a token's header without checking it.
+func jwtHeader(t testing.TB, token string) map[string]any {
+	t.Helper()
+	parts := strings.Split(token, ".")
+	if len(parts) != 3 {
+		t.Fatalf("a token of %d parts", len(parts))
+	}
+	return claims(t, "."+parts[0]+".")
+}
+
+// TestContract_Paths: every path under the prefix is Gatehouse's, and exactly its own paths answer.
+func TestContract_Paths(t *testing.T) {
+	t.Parallel()
+	g := shared(t)
+	before := g.up.requests.Load()
+	for _, path := range []string{"/auth", "/auth/", "/auth/nothing", "/auth//me", "/auth/me/", "/auth/./me", "/auth/x/../me",
+		"/auth/healthz/../me", "/auth/%6de%2f", "/auth/sessions/", "/auth/sessions/a/b", "/auth/sessions/{id}", "/auth/ME"} {
+		g.raw(t, "GET "+path+" HTTP/1.1\r\nHost: "+g.host()+"\r\nConnection: close\r\n\r\n").want(t, 404, "not_found")
+	}
+	if g.up.requests.Load() != before {
+		t.Error("a path under the prefix reached the upstream")
+	}
+	for path, allow := range map[string]string{"/me": "GET, HEAD, OPTIONS, PATCH, PUT", "/login": "OPTIONS, POST",
+		"/sessions": "GET, HEAD, OPTIONS", "/healthz": "GET, HEAD, OPTIONS"} {
+		a := g.api(t, "OPTIONS", path, nil).empty(t, 204)
+		if a.header.Get("Allow") != allow {
+			t.Errorf("Allow of %s is %q", path, a.header.Get("Allow"))
+		}
+		a = g.api(t, "PROPFIND", path, nil)
+		a.problem(t, 405, "method_not_allowed")
+		if a.header.Get("Allow") != allow {
+			t.Errorf("Allow of 405 %s is %q", path, a.header.Get("Allow"))
+		}
+	}
+	g.api(t, "GET", "/login", nil).problem(t, 405, "method_not_allowed")
+	g.api(t, "get", "/me", nil).problem(t, 405, "method_not_allowed")
+}
+
+// TestContract_Bodies: what every call that takes a body says to a wrong one.
+func TestContract_Bodies(t *testing.T) {
+	t.Parallel()
+	g := shared(t)
+	u := g.newUser(t)
+	calls := map[string]string{"/register": "POST", "/verify": "POST", "/verify/resend": "POST", "/login": "POST",
+		"/refresh": "POST", "/logout": "POST", "/token/verify": "POST", "/password/forgot": "POST", "/password/reset": "POST",
+		"/me": "PATCH", "/sessions/revoke": "POST"}
+	for path, method := range calls {
+		send := func(kind, body string) answer {
+			c := call{header: map[string]string{}}
+			if path == "/me" || path == "/sessions/revoke" {
+				c.bearer = u.access
+			}
+			if kind != "" {
+				c.header["Content-Type"] = kind
+			}
+			return g.api(t, method, path, body, c)
+		}
+		for _, bad := range []string{`{`, `[]`, `"x"`, `1`, `null`, `{}{}`, `{} x`, `{"login":"a","login":"b"}`, `{"a":1,"a":2}`, `{"a":}`,
+			"\xff", `{"a":"` + "\xff" + `"}`} {
+			send("application/json", bad).problem(t, 400, "invalid_request")
+		}
+		for _, kind := range []string{"", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x",
+			"application/json; charset=utf-16", "application/jsonx"} {
+			send(kind, `{}`).problem(t, 415, "unsupported_media_type")
+		}
+		send("application/json", `{"x":"`+strings.Repeat("x", 1<<20)+`"}`).problem(t, 413, "request_too_large")
+		gzip := call{bearer: u.access, header: map[string]string{"Content-Type": "application/json", "Content-Encoding": "gzip"}}
+		g.api(t, method, path, "x", gzip).problem(t, 415, "unsupported_media_type")
+	}
+	for field, value := range map[string]any{"login": 1, "password": []string{"x"}, "cookies": "true", "device_name": object{}} {
+		body := object{"login": u.email, "password": password}
+		body[field] = value
+		g.api(t, "POST", "/login", body).problem(t, 400, "invalid_request")
+	}
+	g.api(t, "POST", "/login", object{"login": u.email, "password": password, "surprise": []int{1}}).pair(t, false)
+	utf8 := call{header: map[string]string{"Content-Type": "application/json; charset=UTF-8"}}
+	g.api(t, "POST", "/token/verify", `{"token":"x"}`, utf8).must(t, 200, "")
+}
