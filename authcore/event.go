@@ -72,6 +72,7 @@ type Message struct {
 	Addr   string // where the cause came from
 	Device string // user agent in words
 	At     time.Time
+	Lang   string // BCP 47; "" means en
 }
 
 // Effects are the events and mails that belong to a change; the store writes them in the change's own transaction.

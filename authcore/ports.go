@@ -108,6 +108,8 @@ type SessionStore interface {
 	RotateRefresh(ctx context.Context, r Rotation) (RotationResult, error)
 	// SessionByRefresh returns the session whose LIVE refresh token has the digest; it changes nothing. ErrNotFound as above.
 	SessionByRefresh(ctx context.Context, id uuid.UUID, digest secret.Digest, now time.Time) (Session, Account, error)
+	// SessionOwner returns the account that a session belongs to, live or not. ErrNotFound.
+	SessionOwner(ctx context.Context, id uuid.UUID) (uuid.UUID, error)
 	// Sessions returns the live sessions of an account, last seen first.
 	Sessions(ctx context.Context, account uuid.UUID, now time.Time) ([]Session, error)
 	// RevokeSessions ends live sessions of the account and returns one revocation for each that was live: those in ids;

@@ -25,6 +25,7 @@ type Client struct {
 	UserAgent string // cut to 512 bytes
 	Issuer    string // `iss` of tokens issued on this request, an origin such as https://auth.example.com
 	Portal    string // base URL of pages and links: issuer plus prefix, without a final slash
+	Lang      string // in which language to write to them, BCP 47; "" means en
 }
 
 // MaxUserAgent is the length in bytes to which user agents are cut.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -15,6 +17,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/keyring"
 	"github.com/gatehouse-auth/gatehouse/authcore/notify"
 	"github.com/gatehouse-auth/gatehouse/authcore/passpolicy"
+	"github.com/gatehouse-auth/gatehouse/authcore/portal"
 	"github.com/gatehouse-auth/gatehouse/authcore/profile"
 	"github.com/gatehouse-auth/gatehouse/authcore/recovery"
 	"github.com/gatehouse-auth/gatehouse/authcore/secret"
@@ -30,8 +33,9 @@ type core struct {
 	sessions *session.Sessions
 	origins  *httpapi.Origins
 	api      *httpapi.API
+	pages    *portal.Pages
 
-	handlers sync.Map // prefix → http.Handler
+	mounts sync.Map // prefix → mount
 }
 
 // newCore wires the capabilities. The node is open.
@@ -120,17 +124,44 @@ func (c *core) wireAPI(a *App) error {
 	if api.Profile, err = profile.New(profile.Config{Store: n.store, Identities: cfg.identities, Now: now}); err != nil {
 		return err
 	}
-	c.api, err = httpapi.New(api)
+	if c.api, err = httpapi.New(api); err != nil {
+		return err
+	}
+	c.pages, err = portal.New(portal.Config{Config: api, API: c.api, ReturnHosts: a.returnHosts, Now: now})
 	return err
 }
 
-// portal returns the handler for a prefix.
-func (c *core) portal(prefix string) http.Handler {
-	if h, ok := c.handlers.Load(prefix); ok {
-		return h.(http.Handler)
+// mount is API and pages under one prefix.
+type mount struct {
+	api, pages http.Handler
+}
+
+// at returns API and pages under a prefix.
+func (c *core) at(prefix string) *mount {
+	if m, ok := c.mounts.Load(prefix); ok {
+		return m.(*mount)
 	}
-	h, _ := c.handlers.LoadOrStore(prefix, c.api.Handler(prefix))
-	return h.(http.Handler)
+	m, _ := c.mounts.LoadOrStore(prefix, &mount{c.api.Handler(prefix), c.pages.Handler(prefix)})
+	return m.(*mount)
+}
+
+// handler returns who answers a request: where a page and a call share a path, the content type decides.
+func (c *core) handler(prefix string, r *http.Request) http.Handler {
+	m := c.at(prefix)
+	if c.pages.Has(prefix, r) {
+		return m.pages
+	}
+	return m.api
+}
+
+// returnHosts are the hosts that a sign-in may lead to besides the one it happens on.
+func (a *App) returnHosts(string) []string {
+	hosts := slices.Clone(a.cfg.redirectHosts)
+	for _, origin := range *a.guarded.Load() {
+		_, host, _ := strings.Cut(origin, "://")
+		hosts = append(hosts, host)
+	}
+	return hosts
 }
 
 // healthTimeout bounds a readiness check; a store that needs longer cannot serve a sign-in either.

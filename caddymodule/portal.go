@@ -61,7 +61,7 @@ func (p *Portal) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhtt
 	}
 	in := p.app.incoming(r)
 	in.Client.Portal = in.Client.Issuer + p.prefix()
-	c.portal(p.prefix()).ServeHTTP(w, r.WithContext(httpapi.WithIncoming(r.Context(), in)))
+	c.handler(p.prefix(), r).ServeHTTP(w, r.WithContext(httpapi.WithIncoming(r.Context(), in)))
 	return nil
 }
 
@@ -70,6 +70,7 @@ func (a *App) incoming(r *http.Request) httpapi.Incoming {
 	https := a.https(r)
 	in := httpapi.Incoming{HTTPS: https, Client: authcore.Client{
 		Addr: clientAddr(r.Context()), UserAgent: r.UserAgent(), Issuer: a.issuerFor(r, https),
+		Lang: httpapi.Language(r),
 	}}
 	if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
 		in.RequestID, _ = repl.GetString("http.request.uuid")

@@ -86,7 +86,7 @@ func (d *Desk) Issue(p authcore.Purpose, subject string, account uuid.UUID, to R
 	mail, err := d.cfg.Mailer.Compose(authcore.Message{
 		Kind: row.Mail, To: to.Address, Name: to.Name, Code: code,
 		Link:   strings.TrimSuffix(c.Portal, "/") + row.Path + "?token=" + token,
-		Expiry: d.cfg.Lifetime, Addr: history.Addr(c), Device: Device(c), At: ch.CreatedAt,
+		Expiry: d.cfg.Lifetime, Addr: history.Addr(c), Device: Device(c), At: ch.CreatedAt, Lang: c.Lang,
 	})
 	if err != nil {
 		return authcore.Challenge{}, authcore.Mail{}, fmt.Errorf("compose %s mail: %w", row.Mail, err)
@@ -106,7 +106,7 @@ func (d *Desk) Decoy(p authcore.Purpose, subject string) authcore.Challenge {
 func (d *Desk) Notice(kind authcore.MailKind, to Recipient, c authcore.Client) (authcore.Mail, error) {
 	mail, err := d.cfg.Mailer.Compose(authcore.Message{
 		Kind: kind, To: to.Address, Name: to.Name, Link: strings.TrimSuffix(c.Portal, "/"),
-		Addr: history.Addr(c), Device: Device(c), At: d.now(),
+		Addr: history.Addr(c), Device: Device(c), At: d.now(), Lang: c.Lang,
 	})
 	if err != nil {
 		return authcore.Mail{}, fmt.Errorf("compose %s mail: %w", kind, err)

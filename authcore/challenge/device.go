@@ -19,13 +19,14 @@ var (
 	}
 )
 
-// Device returns the client's user agent in words, as in "Firefox on Linux"; "" when it is no known browser.
+// Device returns the client's user agent in words that are the same in every language, as in "Firefox, Linux"; "" when it
+// is no known browser.
 func Device(c authcore.Client) string {
 	ua := useragent.Parse(history.UserAgent(c))
 	browser, system := browsers[ua.Name], systems[ua.OS]
 	switch {
 	case browser && system:
-		return ua.Name + " on " + ua.OS
+		return ua.Name + ", " + ua.OS
 	case browser:
 		return ua.Name
 	case system:

@@ -93,3 +93,6 @@ func (f *Flow) identifiers(a authcore.Account) []authcore.Identifier {
 	}
 	return ids
 }
+
+// Mode returns who may sign up.
+func (f *Flow) Mode() Mode { return f.cfg.Signup.Mode }

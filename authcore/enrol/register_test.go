@@ -29,7 +29,7 @@ func TestRegister_MakesTheAccountOnlyOnceTheAddressIsProven(t *testing.T) {
 	if !strings.HasPrefix(mail.Link, "https://auth.example.com/auth/verify?token=") || mail.Name != "" {
 		t.Errorf("link %q, greeting %q: want the portal's verify page and no name a stranger could have chosen", mail.Link, mail.Name)
 	}
-	if mail.Device != "Firefox on Linux" || mail.Addr != "192.0.2.7" || mail.Expiry != 10*time.Minute {
+	if mail.Device != "Firefox, Linux" || mail.Addr != "192.0.2.7" || mail.Expiry != 10*time.Minute {
 		t.Errorf("mail tells device %q, address %q, expiry %s", mail.Device, mail.Addr, mail.Expiry)
 	}
 	tokens, err := e.Enrol.Verify(t.Context(), enrol.Verifying{Email: bob, OTP: mail.Code, Proof: done.Proof, Request: testflow.Request()})

@@ -55,10 +55,10 @@ func ClearSessionCookies(h http.Header, https bool) {
 }
 
 // SignedOut tells a browser to forget both tokens and what it kept of private pages, so that whoever uses it next finds
-// neither (B10). Cookies are left out of Clear-Site-Data: it would take those of the services behind the gateway too.
+// neither (B10). Cookies and storage are left out of Clear-Site-Data: they belong to the services behind the gateway too.
 func SignedOut(h http.Header, https bool) {
 	ClearSessionCookies(h, https)
-	h.Set("Clear-Site-Data", `"cache", "storage"`)
+	h.Set("Clear-Site-Data", `"cache"`)
 }
 
 // Keepsake is a cookie in which the pages keep something small for a browser between two requests.

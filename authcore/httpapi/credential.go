@@ -18,8 +18,9 @@ func Credential(r *http.Request, https bool) (raw string, mode authcore.Mode, er
 	switch lines := r.Header["Authorization"]; len(lines) {
 	case 0:
 	case 1:
-		scheme, token, _ := strings.Cut(strings.TrimLeft(lines[0], " \t"), " ")
-		if !strings.EqualFold(strings.TrimRight(scheme, "\t"), "bearer") {
+		// A tab is no separator by RFC 9110 §11.4, but some upstreams take it for one.
+		scheme, token, _ := strings.Cut(strings.ReplaceAll(strings.TrimLeft(lines[0], " \t"), "\t", " "), " ")
+		if !strings.EqualFold(scheme, "bearer") {
 			break
 		}
 		if token = strings.Trim(token, " \t"); token == "" {

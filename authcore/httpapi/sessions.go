@@ -56,15 +56,21 @@ func (c *sessionCalls) list(w http.ResponseWriter, r *http.Request, in Incoming)
 }
 
 func entryOf(s authcore.Session, current uuid.UUID) sessionEntry {
-	agent := s.UserAgent
-	if len(agent) > authcore.MaxUserAgent { // the parser's time grows with the text
+	browser, system, device, agent := Agent(s.UserAgent)
+	return sessionEntry{
+		ID: s.ID, Current: s.ID == current, CreatedAt: s.CreatedAt.UTC(), LastSeenAt: s.LastSeenAt.UTC(),
+		IP: s.Addr, Browser: browser, OS: system, Device: device, UserAgent: agent, Name: s.DeviceName,
+	}
+}
+
+// Agent reads a user agent, of which it looks at the first [authcore.MaxUserAgent] bytes. Each part is "" when it is not
+// known, and whatever the sender liked otherwise.
+func Agent(text string) (browser, system, device, agent string) {
+	if agent = text; len(agent) > authcore.MaxUserAgent { // the parser's time grows with the text
 		agent = strings.ToValidUTF8(agent[:authcore.MaxUserAgent], "")
 	}
 	ua := useragent.Parse(agent)
-	return sessionEntry{
-		ID: s.ID, Current: s.ID == current, CreatedAt: s.CreatedAt.UTC(), LastSeenAt: s.LastSeenAt.UTC(),
-		IP: s.Addr, Browser: ua.Name, OS: ua.OS, Device: deviceOf(ua), UserAgent: agent, Name: s.DeviceName,
-	}
+	return ua.Name, ua.OS, deviceOf(ua), agent
 }
 
 func deviceOf(ua useragent.UserAgent) string {

@@ -220,7 +220,7 @@ func (s *scanner) escape() bool {
 	return false
 }
 
-// unit reads uXXXX.
+// unit reads the letter u and four hex digits.
 func (s *scanner) unit() (rune, bool) {
 	if s.at+5 > len(s.text) {
 		return 0, false

@@ -82,7 +82,9 @@ func TestRefresh_StoreAway(t *testing.T) {
 			t.Errorf("%s: %v", path, got.header)
 		}
 	}
-	b.call(http.MethodGet, "/me", "").refused(503, authcore.Unavailable)
+	if got := b.call(http.MethodGet, "/me", "").refused(503, authcore.Unavailable); got.header["Set-Cookie"] != nil {
+		t.Errorf("renewal: %v", got.header)
+	}
 	h.post("/refresh", `{"refresh_token":"`+p.RefreshToken+`"}`).refused(503, authcore.Unavailable)
 	h.post("/login", `{"login":"ada","password":"`+password+`"}`).refused(503, authcore.Unavailable)
 	for _, secret := range []string{p.RefreshToken, password, email} {

@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,23 +22,44 @@ type Config struct {
 	Store  authcore.OutboxStore // required
 	Sealer *secret.Sealer       // required
 	Sender Sender               // required
-	From   string               // address mails come from; default no-reply@localhost
-	Brand  string               // what mails call the site; default Gatehouse
-	Logger *slog.Logger         // nil means slog.Default
-	Now    func() time.Time     // nil means time.Now
+	Head   Letterhead
+	// Timeout is how long sending one letter may take; zero means 20 s. A letter in the hands of a node that dies is
+	// taken over by another ten seconds after that.
+	Timeout time.Duration
+	Count   func(Outcome)    // told of every end of a try, from the worker; may be nil
+	Logger  *slog.Logger     // nil means slog.Default
+	Now     func() time.Time // nil means time.Now
 }
+
+// Letterhead is what all letters have in common.
+type Letterhead struct {
+	From     string // address mails come from; default no-reply@localhost
+	FromName string // name shown beside it; default the brand
+	Brand    string // what mails call the site; default Gatehouse
+}
+
+// Outcome is how trying to send a mail ended.
+type Outcome int
+
+// The outcomes.
+const (
+	Sent    Outcome = iota
+	Failed          // it will be tried again
+	Dropped         // it was refused for good, or what it says has expired
+)
 
 // Notifier seals messages for the outbox and sends what is in it. It is safe for
 // concurrent use; several may work on one store, each mail goes out once.
 type Notifier struct {
-	store  authcore.OutboxStore
-	sealer *secret.Sealer
-	sender Sender
-	from   string
-	brand  string
-	logger *slog.Logger
-	now    func() time.Time
-	nudges chan struct{}
+	store   authcore.OutboxStore
+	sealer  *secret.Sealer
+	sender  Sender
+	head    Letterhead
+	timeout time.Duration
+	count   func(Outcome)
+	logger  *slog.Logger
+	now     func() time.Time
+	nudges  chan struct{}
 
 	mu     sync.Mutex // guards health
 	health health
@@ -46,12 +68,13 @@ type Notifier struct {
 type health struct {
 	waiting int
 	oldest  time.Time
-	lastErr string
+	lastErr string // "" while all is well
 }
 
 const (
-	sealPurpose = "mail"
-	maxBrand    = 64
+	sealPurpose    = "mail"
+	maxName        = 64
+	defaultTimeout = 20 * time.Second
 )
 
 // New returns a notifier; its worker starts with [Notifier.Run].
@@ -60,14 +83,15 @@ func New(cfg Config) (*Notifier, error) {
 		return nil, errors.New("a notifier needs a store, a sealer and a sender")
 	}
 	n := &Notifier{
-		store: cfg.Store, sealer: cfg.Sealer, sender: cfg.Sender, from: cfg.From, brand: cfg.Brand,
+		store: cfg.Store, sealer: cfg.Sealer, sender: cfg.Sender, head: cfg.Head, timeout: cfg.Timeout, count: cfg.Count,
 		logger: cfg.Logger, now: cfg.Now, nudges: make(chan struct{}, 1),
 	}
-	if n.from == "" {
-		n.from = "no-reply@localhost"
-	}
-	if n.brand == "" {
-		n.brand = "Gatehouse"
+	n.head.From = cmp.Or(n.head.From, "no-reply@localhost")
+	n.head.Brand = cmp.Or(n.head.Brand, "Gatehouse")
+	n.head.FromName = cmp.Or(n.head.FromName, n.head.Brand)
+	n.timeout = cmp.Or(n.timeout, defaultTimeout)
+	if n.count == nil {
+		n.count = func(Outcome) {}
 	}
 	if n.logger == nil {
 		n.logger = slog.Default()
@@ -75,13 +99,17 @@ func New(cfg Config) (*Notifier, error) {
 	if n.now == nil {
 		n.now = time.Now
 	}
-	if err := CheckAddress(n.from); err != nil {
-		return nil, fmt.Errorf("sender address of mails: %w", err)
+	return n, n.head.check()
+}
+
+func (h Letterhead) check() error {
+	if err := CheckAddress(h.From); err != nil {
+		return fmt.Errorf("sender address of mails: %w", err)
 	}
-	if !printable(n.brand, maxBrand) {
-		return nil, fmt.Errorf("brand of mails must be one line of at most %d bytes", maxBrand)
+	if !printable(h.Brand, maxName) || !printable(h.FromName, maxName) {
+		return fmt.Errorf("brand and sender name of mails must be one line of at most %d bytes", maxName)
 	}
-	return n, nil
+	return nil
 }
 
 // content is what is sealed. The id is in it so that the content of one row of the
@@ -114,11 +142,14 @@ func (n *Notifier) Compose(m authcore.Message) (authcore.Mail, error) {
 }
 
 func check(m authcore.Message) error {
-	if _, known := english.kinds[m.Kind]; !known {
+	if _, known := kinds[m.Kind]; !known {
 		return errors.New("there is no such kind of mail")
 	}
 	if err := CheckAddress(m.To); err != nil {
 		return fmt.Errorf("recipient: %w", err)
+	}
+	if !printable(m.Lang, maxLang) {
+		return errors.New("the language is no tag")
 	}
 	// Alone on a line: a break or blank in it would make another line or word of it.
 	if m.Code != "" && (!printable(m.Code, 64) || strings.ContainsAny(m.Code, " ")) {
@@ -143,7 +174,7 @@ func (n *Notifier) Nudge() {
 }
 
 // Health returns what the worker saw at its last look: how many mails wait, for how long
-// the oldest has, and the last error ("" after a mail went out); the error names no
+// the oldest has, and the last error ("" while mails go out); the error names no
 // recipient.
 func (n *Notifier) Health() (waiting int, oldest time.Duration, lastErr string) {
 	n.mu.Lock()

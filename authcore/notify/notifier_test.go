@@ -166,6 +166,29 @@ type house struct {
 	queue  *queue
 	sender *recorder
 	log    *lines
+	tally  *tally
+}
+
+// tally counts outcomes.
+type tally struct {
+	mu sync.Mutex
+	of [3]int
+}
+
+func (c *tally) add(o notify.Outcome) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.of[o]++
+}
+
+// want compares the counts of sent, failed and dropped.
+func (c *tally) want(t *testing.T, sent, failed, dropped int) {
+	t.Helper()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if want := [3]int{sent, failed, dropped}; c.of != want {
+		t.Errorf("counted %d sent, failed, dropped; want %d", c.of, want)
+	}
 }
 
 type lines struct {
@@ -196,10 +219,11 @@ func sealer(t *testing.T, key string) *secret.Sealer {
 
 func newHouse(t *testing.T) *house {
 	t.Helper()
-	h := &house{queue: newQueue(time.Now), sender: &recorder{}, log: &lines{}}
+	h := &house{queue: newQueue(time.Now), sender: &recorder{}, log: &lines{}, tally: &tally{}}
 	var err error
 	h.Notifier, err = notify.New(notify.Config{
-		Store: h.queue, Sealer: sealer(t, "k"), Sender: h.sender, From: "no-reply@auth.example.com", Brand: "Example",
+		Store: h.queue, Sealer: sealer(t, "k"), Sender: h.sender, Count: h.tally.add,
+		Head:   notify.Letterhead{From: "no-reply@auth.example.com", Brand: "Example"},
 		Logger: slog.New(slog.NewTextHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	if err != nil {
@@ -319,10 +343,11 @@ func TestNew_RefusesWhatWouldBreakEveryMail(t *testing.T) {
 		"no store":        func(c *notify.Config) { c.Store = nil },
 		"no sealer":       func(c *notify.Config) { c.Sealer = nil },
 		"no sender":       func(c *notify.Config) { c.Sender = nil },
-		"from with name":  func(c *notify.Config) { c.From = "Example <a@example.com>" },
-		"brand of lines":  func(c *notify.Config) { c.Brand = "Example\r\nBcc: v@y.com" },
-		"brand too long":  func(c *notify.Config) { c.Brand = strings.Repeat("x", 65) },
-		"brand not UTF-8": func(c *notify.Config) { c.Brand = "\xff" },
+		"from with name":  func(c *notify.Config) { c.Head.From = "Example <a@example.com>" },
+		"brand of lines":  func(c *notify.Config) { c.Head.Brand = "Example\r\nBcc: v@y.com" },
+		"name of lines":   func(c *notify.Config) { c.Head.FromName = "Example\r\nBcc: v@y.com" },
+		"brand too long":  func(c *notify.Config) { c.Head.Brand = strings.Repeat("x", 65) },
+		"brand not UTF-8": func(c *notify.Config) { c.Head.Brand = "\xff" },
 	} {
 		cfg := good
 		change(&cfg)

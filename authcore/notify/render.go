@@ -2,7 +2,6 @@ package notify
 
 import (
 	"embed"
-	"fmt"
 	htmltemplate "html/template"
 	"net/netip"
 	"regexp"
@@ -20,26 +19,23 @@ var (
 	htmlLayout = htmltemplate.Must(htmltemplate.ParseFS(layouts, "templates/mail.html"))
 )
 
-// facts is what the wording may mention.
-type facts struct {
-	Brand  string
-	Name   string
-	Expiry string
-}
-
-// page is what the layouts lay out.
+// page is what the layouts lay out. Paragraphs and labels without words are "".
 type page struct {
-	Language  string
+	Lang      string
 	Brand     string
 	Subject   string
 	Greeting  string
-	Before    []string
+	Before    string
 	CodeLabel string
 	Code      string
 	LinkLabel string
 	Link      string
-	After     []string
+	Button    string
+	Paste     string
+	Expiry    string
+	After     string
 	Cause     []cause
+	Footer    string
 }
 
 type cause struct{ Label, Value string }
@@ -50,18 +46,17 @@ func (n *Notifier) render(m authcore.Message) (Letter, error) {
 	if err := check(m); err != nil {
 		return Letter{}, err
 	}
-	p, err := lay(m, english, n.brand)
+	p, err := lay(m, n.head.Brand)
 	if err != nil {
 		return Letter{}, err
 	}
-	l := Letter{From: n.from, To: m.To, Subject: p.Subject}
+	l := Letter{From: n.head.From, FromName: n.head.FromName, To: m.To, Subject: p.Subject, Lang: p.Lang}
 	var html strings.Builder
 	if err := htmlLayout.Execute(&html, p); err != nil {
 		return Letter{}, err
 	}
 	l.HTML = html.String()
-	wrapAll(p.Before)
-	wrapAll(p.After)
+	p.Before, p.Expiry, p.After = wrap(p.Before), wrap(p.Expiry), wrap(p.After)
 	var text strings.Builder
 	if err := textLayout.Execute(&text, p); err != nil {
 		return Letter{}, err
@@ -71,54 +66,39 @@ func (n *Notifier) render(m authcore.Message) (Letter, error) {
 }
 
 // lay puts the wording of a kind and the message together.
-func lay(m authcore.Message, in language, brand string) (page, error) {
-	w := in.kinds[m.Kind]
-	f := facts{Brand: brand, Name: plain(m.Name)}
+func lay(m authcore.Message, brand string) (page, error) {
+	kind := kinds[m.Kind]
+	v := wordings.voice(m.Lang, facts{Brand: brand, Name: plain(m.Name)})
+	own := func(word string) string { return v.say(string(m.Kind) + "." + word) }
+	p := page{
+		Lang: v.lang, Brand: brand, Link: m.Link, Subject: own("subject"), Greeting: v.say("mail.greeting"), Before: own("before"),
+		LinkLabel: own("link"), Button: own("button"), Paste: v.say("mail.paste"), After: own("after"), Footer: v.say("mail.footer"),
+	}
+	if v.facts.Name != "" {
+		p.Greeting = v.say("mail.greeting_name")
+	}
+	if kind.code {
+		p.CodeLabel, p.Code = own("code"), m.Code
+	}
 	if m.Expiry > 0 {
-		f.Expiry = in.duration(m.Expiry)
+		v.facts.Expiry = v.duration(m.Expiry)
+		p.Expiry = v.say("mail.expiry")
 	}
-	greeting := in.greeting
-	if f.Name != "" {
-		greeting = in.greetingName
+	if kind.cause {
+		p.Cause = causes(m, v)
 	}
-	p := page{Language: in.tag, Brand: brand, Link: m.Link, CodeLabel: w.codeLabel, LinkLabel: w.linkLabel}
-	if w.codeLabel != "" { // other kinds have no use for a code and show none
-		p.Code = m.Code
-	}
-	var err error
-	fill := func(s string) string {
-		t, e := texttemplate.New("").Option("missingkey=error").Parse(s)
-		var out strings.Builder
-		if e == nil {
-			e = t.Execute(&out, f)
-		}
-		if e != nil && err == nil {
-			err = fmt.Errorf("wording of %s: %w", m.Kind, e)
-		}
-		return out.String()
-	}
-	p.Subject, p.Greeting = fill(w.subject), fill(greeting)
-	for _, s := range w.before {
-		p.Before = append(p.Before, fill(s))
-	}
-	for _, s := range w.after {
-		p.After = append(p.After, fill(s))
-	}
-	if w.showCause {
-		p.Cause = causes(m, in)
-	}
-	return p, err
+	return p, v.err
 }
 
-func causes(m authcore.Message, in language) (cs []cause) {
+func causes(m authcore.Message, v *voice) (cs []cause) {
 	if !m.At.IsZero() {
-		cs = append(cs, cause{in.when, m.At.UTC().Format(in.timeLayout)})
+		cs = append(cs, cause{v.say("mail.when"), m.At.UTC().Format(v.say("mail.time_layout"))})
 	}
 	if addr, err := netip.ParseAddr(m.Addr); err == nil {
-		cs = append(cs, cause{in.where, addr.Unmap().WithZone("").String()})
+		cs = append(cs, cause{v.say("mail.where"), addr.Unmap().WithZone("").String()})
 	}
 	if d := plain(m.Device); d != "" {
-		cs = append(cs, cause{in.device, d})
+		cs = append(cs, cause{v.say("mail.device"), d})
 	}
 	return cs
 }
@@ -137,21 +117,18 @@ func plain(s string) string {
 	return s
 }
 
-func wrapAll(paragraphs []string) {
-	for i, p := range paragraphs {
-		paragraphs[i] = wrap(p, 76)
-	}
-}
+// lineWidth is where lines of the text part end at the latest, in runes, if their words allow it.
+const lineWidth = 76
 
-// wrap breaks a paragraph into lines of at most width runes where its words allow it.
-func wrap(s string, width int) string {
+// wrap breaks a paragraph into lines.
+func wrap(s string) string {
 	var out strings.Builder
 	used := 0
 	for i, word := range strings.Fields(s) {
 		size := len([]rune(word))
 		switch {
 		case i == 0:
-		case used+1+size > width:
+		case used+1+size > lineWidth:
 			out.WriteByte('\n')
 			used = 0
 		default:

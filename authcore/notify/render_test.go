@@ -40,7 +40,7 @@ func TestRender_EveryKind(t *testing.T) {
 		t.Run(string(kind), func(t *testing.T) {
 			t.Parallel()
 			m := verify()
-			m.Kind, m.Addr, m.Device, m.At = kind, "192.0.2.7", "Firefox 120.0 on Linux", time.Date(2026, 3, 1, 12, 30, 0, 0, time.UTC)
+			m.Kind, m.Addr, m.Device, m.At = kind, "192.0.2.7", "Firefox, Linux", time.Date(2026, 3, 1, 12, 30, 0, 0, time.UTC)
 			coded := kind == authcore.MailVerify || kind == authcore.MailReset
 			l := rendered(t, m)
 			lines := strings.Split(l.Text, "\n")
@@ -141,7 +141,7 @@ func TestLetter_IsAnInternetMessage(t *testing.T) {
 		t.Fatal(err)
 	}
 	for header, want := range map[string]string{
-		"To": "<bob@example.org>", "From": "<no-reply@auth.example.com>", "Message-Id": "<" + l.MessageID + ">", "Subject": "Confirm your e-mail address for Example", "Auto-Submitted": "auto-generated",
+		"To": "<bob@example.org>", "From": `"Example" <no-reply@auth.example.com>`, "Content-Language": "en", "Message-Id": "<" + l.MessageID + ">", "Subject": "Confirm your e-mail address for Example", "Auto-Submitted": "auto-generated",
 	} {
 		if got := parsed.Header[header]; len(got) != 1 || got[0] != want {
 			t.Errorf("%s: got %q, want %q", header, got, want)
@@ -200,6 +200,54 @@ func TestLetter_LongLinesAreEncoded(t *testing.T) {
 	for line := range strings.Lines(raw.String()) {
 		if len(line) > 1000 {
 			t.Fatalf("a line of %d bytes was written", len(line))
+		}
+	}
+}
+
+// TestRender_Languages: every kind of mail, whole, in the language asked for.
+func TestRender_Languages(t *testing.T) {
+	t.Parallel()
+	for lang, want := range map[string][3]string{
+		"":      {"en", "Hello Bob,", "10 minutes"},
+		"en-GB": {"en", "Hello Bob,", "10 minutes"},
+		"fr":    {"en", "Hello Bob,", "10 minutes"},
+		"de":    {"de", "Guten Tag Bob,", "10 Minuten"},
+		"de-AT": {"de", "Guten Tag Bob,", "10 Minuten"},
+	} {
+		for _, kind := range everyKind() {
+			m := verify()
+			m.Kind, m.Lang, m.Addr, m.Device, m.At = kind, lang, "192.0.2.7", "Firefox, Linux", time.Date(2026, 3, 1, 12, 30, 0, 0, time.UTC)
+			l := rendered(t, m)
+			if l.Lang != want[0] || !strings.HasPrefix(l.Text, want[1]+"\n") || !strings.Contains(l.HTML, `<html lang="`+want[0]+`">`) {
+				t.Errorf("%s in %q is in %s: %.60q", kind, lang, l.Lang, l.Text)
+			}
+			if !strings.Contains(l.Text, want[2]) {
+				t.Errorf("%s in %q does not say %q:\n%s", kind, lang, want[2], l.Text)
+			}
+			if german := strings.Contains(l.Text, "01.03.2026, 12:30 UTC"); strings.Contains(l.Text, "192.0.2.7") && german != (want[0] == "de") {
+				t.Errorf("the time of %s in %q is written as elsewhere:\n%s", kind, lang, l.Text)
+			}
+			if strings.ContainsAny(l.Subject+l.Text, "{}") || strings.Contains(l.Text, "<no value>") {
+				t.Errorf("%s in %q is not whole:\n%s", kind, lang, l.Text)
+			}
+		}
+	}
+}
+
+// TestRender_Durations: in words of the language, and never more than holds.
+func TestRender_Durations(t *testing.T) {
+	t.Parallel()
+	for d, want := range map[time.Duration][2]string{
+		time.Second: {"1 second.", "1 Sekunde lang"}, 59 * time.Second: {"59 seconds", "59 Sekunden"}, 60 * time.Second: {"1 minute.", "1 Minute lang"},
+		119 * time.Second: {"1 minute.", "1 Minute lang"}, 90 * time.Minute: {"90 minutes", "90 Minuten"}, time.Hour: {"1 hour.", "1 Stunde lang"},
+		24 * time.Hour: {"24 hours", "24 Stunden"}, 48 * time.Hour: {"2 days", "2 Tage lang"},
+	} {
+		for i, lang := range []string{"en", "de"} {
+			m := verify()
+			m.Lang, m.Expiry = lang, d
+			if l := rendered(t, m); !strings.Contains(l.Text, want[i]) {
+				t.Errorf("%v in %s: no %q in\n%s", d, lang, want[i], l.Text)
+			}
 		}
 	}
 }

@@ -1,106 +1,106 @@
 package notify
 
 import (
-	"strconv"
+	"embed"
+	"fmt"
 	"time"
+
+	"github.com/BurntSushi/toml"
+	"github.com/nicksnyder/go-i18n/v2/i18n"
+	"golang.org/x/text/language"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 )
 
-// language is every word mails are made of. The strings are text templates over
-// [facts]; what users have written is never part of a template.
-type language struct {
-	tag          string // BCP 47
-	greeting     string
-	greetingName string
-	when         string
-	where        string
-	device       string
-	timeLayout   string
-	duration     func(time.Duration) string
-	kinds        map[authcore.MailKind]wording
+// Every word of a mail is in these files, in each language the same messages: a table for each kind of mail, and two for
+// what all of them share. The strings are text templates over [facts]; what users have written is never part of one.
+//
+//go:embed wording/active.en.toml wording/active.de.toml
+var wordingFiles embed.FS
+
+var wordings = mustLoad("wording/active.en.toml", "wording/active.de.toml")
+
+// shape is what a kind of mail shows besides its words.
+type shape struct {
+	code  bool // the message's code; other kinds have no use for one and show none
+	cause bool // when, from where and with what device
 }
 
-// wording is one kind of mail. A label stands before what it names, if that is there.
-type wording struct {
-	subject   string
-	before    []string
-	codeLabel string
-	linkLabel string
-	after     []string
-	showCause bool // when, from where and with what device
+var kinds = map[authcore.MailKind]shape{
+	authcore.MailVerify:         {code: true},
+	authcore.MailAccountExists:  {},
+	authcore.MailReset:          {code: true, cause: true},
+	authcore.MailPasswordReset:  {cause: true},
+	authcore.MailSessionRevoked: {cause: true},
 }
 
-var english = language{
-	tag:          "en",
-	greeting:     "Hello,",
-	greetingName: "Hello {{.Name}},",
-	when:         "Time",
-	where:        "Network address",
-	device:       "Device",
-	timeLayout:   "2 January 2006, 15:04 MST",
-	duration:     englishDuration,
-	kinds: map[authcore.MailKind]wording{
-		authcore.MailVerify: {
-			subject:   "Confirm your e-mail address for {{.Brand}}",
-			before:    []string{"Somebody, probably you, signed up at {{.Brand}} with this address."},
-			codeLabel: "Enter this code to confirm it:",
-			linkLabel: "Or open this link:",
-			after: []string{
-				"{{with .Expiry}}This works for {{.}}. {{end}}If it was not you, ignore this mail: without the code nothing will happen. Never pass the code on to anybody.",
-			},
-		},
-		authcore.MailAccountExists: {
-			subject: "You already have an account at {{.Brand}}",
-			before: []string{
-				"Somebody, probably you, tried to register at {{.Brand}} with this address. You have an account already: sign in, or reset your password if you no longer know it.",
-			},
-			linkLabel: "Sign in here:",
-			after:     []string{"If it was not you, ignore this mail: nothing has changed, and whoever tried was not told that this account exists."},
-		},
-		authcore.MailReset: {
-			subject:   "Reset your password for {{.Brand}}",
-			before:    []string{"Somebody, probably you, asked to reset the password of your account at {{.Brand}}."},
-			codeLabel: "Enter this code to choose a new one:",
-			linkLabel: "Or open this link:",
-			after: []string{
-				"{{with .Expiry}}This works for {{.}}. {{end}}If it was not you, ignore this mail: your password stays as it is. Never pass the code on to anybody.",
-			},
-			showCause: true,
-		},
-		authcore.MailPasswordReset: {
-			subject:   "Your password for {{.Brand}} was changed",
-			before:    []string{"The password of your account at {{.Brand}} has been changed, and every device has been signed out."},
-			linkLabel: "If it was not you, reset your password at once:",
-			after:     []string{"If it was you, there is nothing to do."},
-			showCause: true,
-		},
-		authcore.MailSessionRevoked: {
-			subject: "A session of your account at {{.Brand}} was ended",
-			before: []string{
-				"A used sign-in token of your account at {{.Brand}} came back. That can mean that somebody has copied it, so we ended that session. On that device you will have to sign in again.",
-			},
-			linkLabel: "See your account here:",
-			after:     []string{"If you see anything there that you do not know, change your password."},
-			showCause: true,
-		},
-	},
+// facts is what the wording may mention.
+type facts struct {
+	Brand  string
+	Name   string
+	Expiry string
 }
 
-// englishDuration returns a duration in words: whole hours, else minutes, rounded down,
-// so that no mail promises more than holds.
-func englishDuration(d time.Duration) string {
-	count, unit := int(d/time.Minute), "minute"
+// library holds the languages. The first is that of everybody else.
+type library struct {
+	bundle  *i18n.Bundle
+	matcher language.Matcher
+	tags    []language.Tag
+}
+
+func mustLoad(files ...string) *library {
+	l := &library{bundle: i18n.NewBundle(language.English)}
+	l.bundle.RegisterUnmarshalFunc("toml", toml.Unmarshal)
+	for _, file := range files {
+		if _, err := l.bundle.LoadMessageFileFS(wordingFiles, file); err != nil {
+			panic(fmt.Errorf("reading %s: %w", file, err)) // unreachable: the files are part of the program
+		}
+	}
+	l.tags = l.bundle.LanguageTags()
+	l.matcher = language.NewMatcher(l.tags)
+	return l
+}
+
+// voice speaks one language to one reader. It keeps the first error, so that a page can be filled without asking each
+// time.
+type voice struct {
+	lang  string // BCP 47
+	words *i18n.Localizer
+	facts facts
+	err   error
+}
+
+// voice returns the one that suits a BCP 47 tag best.
+func (l *library) voice(lang string, f facts) *voice {
+	_, best, _ := l.matcher.Match(language.Make(lang))
+	tag := l.tags[best].String()
+	return &voice{lang: tag, words: i18n.NewLocalizer(l.bundle, tag), facts: f}
+}
+
+// say returns the message with the reader's facts in it.
+func (v *voice) say(id string) string {
+	return v.localize(&i18n.LocalizeConfig{MessageID: id, TemplateData: v.facts})
+}
+
+// duration returns a duration in words: whole days from two on, else whole hours, else minutes, rounded down, so that no
+// mail promises more than holds.
+func (v *voice) duration(d time.Duration) string {
+	unit, count := "minute", int(d/time.Minute)
 	switch {
 	case d < time.Minute:
-		count, unit = int(d/time.Second), "second"
+		unit, count = "second", int(d/time.Second)
 	case d%time.Hour == 0 && d >= 48*time.Hour:
-		count, unit = int(d/(24*time.Hour)), "day"
+		unit, count = "day", int(d/(24*time.Hour))
 	case d%time.Hour == 0:
-		count, unit = int(d/time.Hour), "hour"
+		unit, count = "hour", int(d/time.Hour)
 	}
-	if count != 1 {
-		unit += "s"
+	return v.localize(&i18n.LocalizeConfig{MessageID: "duration." + unit, PluralCount: count})
+}
+
+func (v *voice) localize(c *i18n.LocalizeConfig) string {
+	text, err := v.words.Localize(c)
+	if err != nil && v.err == nil {
+		v.err = fmt.Errorf("wording: %w", err)
 	}
-	return strconv.Itoa(count) + " " + unit
+	return text
 }

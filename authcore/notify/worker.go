@@ -15,24 +15,26 @@ import (
 )
 
 const (
-	tick        = 5 * time.Second // how often the outbox is looked at without a nudge
-	batch       = 4
-	sendTimeout = 20 * time.Second
-	// lease must be longer than a whole batch can take: mails are sent one after the
-	// other, so that they leave in the order in which they were written.
-	lease     = 2 * time.Minute
+	tick      = 5 * time.Second // how often the outbox is looked at without a nudge
+	markTime  = 5 * time.Second
 	firstWait = time.Second
 	maxWait   = 15 * time.Minute
 	giveUp    = 24 * time.Hour
-	markTime  = 5 * time.Second
+	// spare is how much longer a claim lasts than sending and marking can take. Only then may another node have the mail.
+	spare = 5 * time.Second
 )
 
 // Run sends due mails until ctx ends: at once after a nudge, else every five seconds. A
 // mail that could not be sent is tried again after a second, then after growing waits up
 // to a quarter of an hour, for a day at most and never once what it says has expired.
+//
+// A mail goes out once, with one exception: when the node dies, or its connection breaks,
+// between the moment the server took the mail and the moment that is known here, the mail is
+// sent again. Both have the same Message-ID, by which many systems show them as one.
 func (n *Notifier) Run(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	defer n.rest()
 	for {
 		select {
 		case <-ctx.Done():
@@ -40,72 +42,94 @@ func (n *Notifier) Run(ctx context.Context) {
 		case <-n.nudges:
 		case <-timer.C:
 		}
-		rest, err := n.drain(ctx)
+		wait, err := n.drain(ctx)
 		if err == nil {
 			err = n.look(ctx)
 		}
 		if err != nil {
 			n.fault(ctx, err)
 		}
-		timer.Reset(rest)
+		n.rest()
+		timer.Reset(wait)
 	}
 }
 
-// drain sends what is due and returns how long to rest.
-func (n *Notifier) drain(ctx context.Context) (rest time.Duration, err error) {
-	rest = tick
+// rest lets the sender close what it keeps open between letters.
+func (n *Notifier) rest() {
+	if r, ok := n.sender.(Rester); ok {
+		r.Rest()
+	}
+}
+
+// drain sends what is due and returns how long to wait then. Mails are claimed one by one:
+// they leave in the order in which they were written, and what a dying node holds is one.
+func (n *Notifier) drain(ctx context.Context) (wait time.Duration, err error) {
+	wait = tick
+	looked := n.now()
 	for ctx.Err() == nil {
-		mails, err := n.store.ClaimMail(ctx, n.now(), lease, batch)
+		mails, err := n.store.ClaimMail(ctx, n.now(), n.timeout+markTime+spare, 1)
 		if err != nil {
-			return rest, fmt.Errorf("claiming mails: %w", err)
+			return wait, fmt.Errorf("claiming a mail: %w", err)
 		}
-		for _, m := range mails {
-			if retry := n.deliver(ctx, m); retry > 0 {
-				rest = min(rest, retry)
+		if len(mails) == 0 {
+			return wait, nil
+		}
+		retry, err := n.deliver(ctx, mails[0])
+		if retry > 0 {
+			wait = min(wait, retry)
+		}
+		if errors.Is(err, ErrAway) {
+			return max(wait, firstWait), nil // for the others it would be no better
+		}
+		if n.now().Sub(looked) >= tick {
+			if err := n.look(ctx); err != nil {
+				return wait, err
 			}
-		}
-		if len(mails) < batch {
-			return rest, nil
+			looked = n.now()
 		}
 	}
-	return rest, ctx.Err()
+	return wait, ctx.Err()
 }
 
 // deliver sends one claimed mail and marks it. It returns after how long the mail is to
-// be tried again, zero for never.
-func (n *Notifier) deliver(ctx context.Context, m authcore.Mail) (retry time.Duration) {
-	attrs := []any{"mail", m.ID, "kind", m.Kind}
-	deadline, err := n.send(ctx, m)
+// be tried again, zero for never, and why it was not sent.
+func (n *Notifier) deliver(ctx context.Context, m authcore.Mail) (retry time.Duration, failure error) {
+	deadline, failure := n.send(ctx, m)
 	// What has been done must be marked even if the worker is being stopped.
 	mark, cancel := context.WithTimeout(context.WithoutCancel(ctx), markTime)
 	defer cancel()
 	now := n.now()
 	switch {
-	case err == nil:
-		n.cured()
+	case failure == nil:
+		n.count(Sent)
+		n.cured(ctx)
 		if err := n.store.MailSent(mark, m.ID, now); err != nil {
 			n.fault(ctx, fmt.Errorf("marking a mail as sent: %w", err))
 		}
-		return 0
+		return 0, nil
 	case ctx.Err() != nil:
 		if err := n.store.MailFailed(mark, m.ID, now, false); err != nil {
 			n.fault(mark, fmt.Errorf("giving a mail back: %w", err))
 		}
-		return 0
+		return 0, failure
 	}
 	retry = backoff(m.Attempts)
-	drop := errors.Is(err, ErrRefused) || !now.Add(retry).Before(deadline)
+	refused := errors.Is(failure, ErrRefused)
+	drop := refused || !now.Add(retry).Before(deadline)
 	if drop {
-		n.logger.ErrorContext(ctx, "mail given up", append(attrs, "error", scrub(err))...)
+		n.count(Dropped)
+		n.logger.ErrorContext(ctx, "mail given up", "mail", m.ID, "kind", m.Kind, "error", scrub(failure))
+		retry = 0
+	} else {
+		n.count(Failed)
 	}
-	n.fault(ctx, err)
+	if !refused { // that is the letter's fault, and no sign of a server in trouble
+		n.fault(ctx, failure)
+	}
 	if err := n.store.MailFailed(mark, m.ID, now.Add(retry), drop); err != nil {
 		n.fault(ctx, fmt.Errorf("marking a mail as failed: %w", err))
 	}
-	if drop {
-		return 0
-	}
-	return retry
+	return retry, failure
 }
 
 // errExpired says that a mail's code or link no longer works.
@@ -137,9 +161,9 @@ func (n *Notifier) send(ctx context.Context, m authcore.Mail) (deadline time.Tim
 	}
 	letter.ID, letter.Date, letter.Again = m.ID, now, m.Attempts > 0
 	// Of a mail that goes out twice, since the node died in between, the reader sees one.
-	letter.MessageID = m.ID.String() + n.from[strings.LastIndexByte(n.from, '@'):]
+	letter.MessageID = m.ID.String() + n.head.From[strings.LastIndexByte(n.head.From, '@'):]
 
-	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
+	ctx, cancel := context.WithTimeout(ctx, n.timeout)
 	defer cancel()
 	if err := n.sender.Send(ctx, letter); err != nil {
 		return deadline, fmt.Errorf("sending a %s mail: %w", m.Kind, err)
@@ -154,37 +178,46 @@ func backoff(attempts int) time.Duration {
 	return d - d/5 + rand.N(2*d/5)
 }
 
-// look notes how many mails wait.
+// look notes how many mails wait. Where none does, none is delayed.
 func (n *Notifier) look(ctx context.Context) error {
 	waiting, oldest, err := n.store.OutboxDepth(ctx)
 	if err != nil {
 		return fmt.Errorf("counting mails: %w", err)
 	}
 	n.mu.Lock()
-	defer n.mu.Unlock()
 	n.health.waiting, n.health.oldest = waiting, oldest
+	n.mu.Unlock()
+	if waiting == 0 {
+		n.cured(ctx)
+	}
 	return nil
 }
 
-// fault notes an error, and logs it when it is another one than the last.
+// fault notes an error. The log gets one line when mail begins to be delayed, however many errors follow.
 func (n *Notifier) fault(ctx context.Context, err error) {
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		return // the worker is being stopped
 	}
 	text := scrub(err)
 	n.mu.Lock()
-	known := n.health.lastErr == text
+	known := n.health.lastErr != ""
 	n.health.lastErr = text
 	n.mu.Unlock()
-	if !known {
-		n.logger.LogAttrs(ctx, slog.LevelWarn, "mail is delayed", slog.String("error", text))
+	level := slog.LevelWarn
+	if known {
+		level = slog.LevelDebug
 	}
+	n.logger.LogAttrs(ctx, level, "mail is delayed", slog.String("error", text))
 }
 
-func (n *Notifier) cured() {
+func (n *Notifier) cured(ctx context.Context) {
 	n.mu.Lock()
-	defer n.mu.Unlock()
+	ill := n.health.lastErr != ""
 	n.health.lastErr = ""
+	n.mu.Unlock()
+	if ill {
+		n.logger.InfoContext(ctx, "mail is sent again")
+	}
 }
 
 var addressLike = regexp.MustCompile(`[^\s<>"'(),;:]+@[^\s<>"'(),;:]+`)

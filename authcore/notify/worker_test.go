@@ -114,8 +114,11 @@ func TestRun_TriesAgainWithGrowingWaits(t *testing.T) {
 		if waiting, _, lastErr := h.Health(); waiting != 0 || lastErr != "" {
 			t.Errorf("health after success: %d waiting, error %q", waiting, lastErr)
 		}
-		if log := h.log.String(); strings.Contains(log, "bob") || strings.Count(log, "mail is delayed") != 1 {
-			t.Errorf("log is %q, want one line without the address", log)
+		if log := h.log.String(); strings.Contains(log, "bob") || strings.Count(log, "level=WARN") != 1 || strings.Count(log, "mail is sent again") != 1 {
+			t.Errorf("log is %q, want one line for each change and no address", log)
+		}
+		if of := h.tally.of; of[notify.Sent] != 1 || of[notify.Failed] < 13 || of[notify.Dropped] != 0 {
+			t.Errorf("counted %d sent, failed, dropped", of)
 		}
 		stop()
 	})
@@ -132,6 +135,7 @@ func TestRun_NeverSendsWhatHasExpired(t *testing.T) {
 		if n := len(h.sender.got()); n != 0 || !h.queue.row(mail.ID).dropped {
 			t.Errorf("%d letters with an expired code were sent", n)
 		}
+		h.tally.want(t, 0, 0, 1)
 		stop()
 	})
 }
@@ -245,9 +249,66 @@ func TestRun_StoreAway(t *testing.T) {
 		time.Sleep(5 * time.Second)
 		synctest.Wait()
 		h.sender.only(t)
-		if n := strings.Count(h.log.String(), "mail is delayed"); n > 2 {
-			t.Errorf("one outage gave %d lines of log", n)
+		if log := h.log.String(); strings.Count(log, "level=WARN") != 1 || strings.Count(log, "mail is sent again") != 1 {
+			t.Errorf("the log of one outage is\n%s", log)
 		}
 		stop()
+	})
+}
+
+// TestRun_AServerAwayKeepsTheQueue: what could not be brought out now is not tried with every mail behind it, and no mail
+// behind one that was refused waits for it.
+func TestRun_AServerAwayKeepsTheQueue(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		err         error
+		least, most int // tries at once
+	}{
+		"away":    {fmt.Errorf("%w: connection refused", notify.ErrAway), 1, 2}, // at its start, and at the nudge
+		"refused": {fmt.Errorf("%w: 550", notify.ErrRefused), 10, 10},
+		"later":   {errors.New("451"), 10, 10},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				h := newHouse(t)
+				h.sender.fail(c.err)
+				for range 10 {
+					h.post(t, verify())
+				}
+				stop := h.run(t)
+				synctest.Wait()
+				if tries := h.tally.of[notify.Failed] + h.tally.of[notify.Dropped]; tries < c.least || tries > c.most {
+					t.Errorf("%d tries at once, want %d to %d", tries, c.least, c.most)
+				}
+				if ill := strings.Contains(h.log.String(), "level=WARN"); ill != (name != "refused") {
+					t.Errorf("told as an outage: %v", ill)
+				}
+				h.sender.fail(nil)
+				time.Sleep(time.Minute)
+				synctest.Wait()
+				if n := len(h.sender.got()); n != 10-h.tally.of[notify.Dropped] {
+					t.Errorf("%d letters were sent", n)
+				}
+				stop()
+			})
+		})
+	}
+}
+
+// TestK11_TakeoverOfADeadNode: what a node held when it died is sent by another within 30 s.
+func TestK11_TakeoverOfADeadNode(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		h.queue.lose(authcore.ErrUnavailable) // it never gets to mark the mail
+		mail := h.post(t, verify())
+		stop := h.run(t)
+		synctest.Wait()
+		stop()
+		h.queue.lose(nil)
+		if left := time.Until(h.queue.row(mail.ID).due); left > 30*time.Second || left < 20*time.Second {
+			t.Errorf("others may have it in %v", left)
+		}
 	})
 }

@@ -16,17 +16,22 @@ func (s *Sessions) End(ctx context.Context, p *authcore.Principal, c authcore.Cl
 	return err
 }
 
-// EndByRefresh signs out the session of a live refresh token. A token that is not live is no error: what its owner wanted
-// is the case (RFC 7009 §2.2).
+// EndByRefresh signs out the session that a refresh token was issued for. A token that has been replaced meanwhile counts
+// too: the client that sends it may have lost the answer with its successor, and believes that this ends its session. A
+// token that was never issued, or whose session is over, is no error: what its sender wants is the case (RFC 7009 §2.2).
 func (s *Sessions) EndByRefresh(ctx context.Context, token string, c authcore.Client) error {
-	sess, account, err := s.InspectRefresh(ctx, token)
+	id, ok := s.mac().ParseToken(Prefix, token)
+	if !ok {
+		return nil
+	}
+	account, err := s.cfg.Store.SessionOwner(ctx, uuid.UUID(id))
 	if errors.Is(err, authcore.ErrNotFound) {
 		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("find session to end: %w", err)
 	}
-	_, err = s.end(ctx, authcore.EventSignedOut, account.ID, []uuid.UUID{sess.ID}, false, c)
+	_, err = s.end(ctx, authcore.EventSignedOut, account, []uuid.UUID{uuid.UUID(id)}, false, c)
 	return err
 }
 

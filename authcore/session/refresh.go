@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/challenge"
 	"github.com/gatehouse-auth/gatehouse/authcore/secret"
 )
 
@@ -84,7 +85,7 @@ func (s *Sessions) warn(ctx context.Context, res authcore.RotationResult, c auth
 	}
 	mail, err := s.cfg.Mailer.Compose(authcore.Message{
 		Kind: authcore.MailSessionRevoked, To: to, Name: res.Account.Name(), Addr: addrText(c.Addr),
-		Device: cut(c.UserAgent, authcore.MaxUserAgent), At: s.now(),
+		Device: challenge.Device(c), At: s.now(), Lang: c.Lang,
 	})
 	if err != nil {
 		return

@@ -193,6 +193,25 @@ func TestS04_LogoutIsReal(t *testing.T) {
 	}
 }
 
+// Who lost the answer of a refresh and signs out with the token from before it is signed out.
+func TestS04_LogoutByAReplacedToken(t *testing.T) {
+	t.Parallel()
+	e := testflow.New(t, testflow.Options{})
+	first := e.Person(t, enrol.Registering{Email: ada})
+	second, err := refresh(t, e, first.Refresh, authcore.ModeBearer, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Sessions.EndByRefresh(t.Context(), first.Refresh, testflow.Client()); err != nil {
+		t.Fatal(err)
+	}
+	if !revoked(e, first.Session) {
+		t.Error("access tokens are still accepted")
+	}
+	_, err = refresh(t, e, second.Refresh, authcore.ModeBearer, "")
+	testflow.WantCode(t, err, authcore.InvalidRefreshToken)
+}
+
 func TestS06_ForeignSessionsStay(t *testing.T) {
 	t.Parallel()
 	e := testflow.New(t, testflow.Options{})

@@ -25,8 +25,8 @@ const Prefix = "ghr_"
 // Leeway is how long a just-used refresh token may be presented again by the same kind of client (contract §4).
 const Leeway = 10 * time.Second
 
-// maxCookie is the size a browser must keep of a cookie, RFC 6265 §6.1; the name and attributes take their share.
-const maxCookie = 4096 - 32
+// maxCookie is the size a browser must keep of a cookie, RFC 6265 §6.1, less what its name and attributes take.
+const maxCookie = 4096 - 112
 
 // Config is what Sessions need.
 type Config struct {

@@ -22,3 +22,16 @@ func Change(t testing.TB, s *Store, text string, args ...any) {
 		t.Fatal(err)
 	}
 }
+
+// Ask returns the text that a statement outside a transaction answers with.
+func Ask(t testing.TB, s *Store, text string) (answer string) {
+	t.Helper()
+	err := s.engine.single(t.Context(), func(ctx context.Context, q querier) (err error) {
+		answer, err = one(ctx, q, func(r row) (v string, err error) { return v, r.Scan(&v) }, text)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer
+}

@@ -75,6 +75,17 @@ func (s *Store) SessionByRefresh(ctx context.Context, id uuid.UUID, refresh secr
 	return found.session, found.account, err
 }
 
+const selectSessionOwner = `select account_id from sessions where id = $1`
+
+// SessionOwner implements authcore.SessionStore.
+func (s *Store) SessionOwner(ctx context.Context, id uuid.UUID) (owner uuid.UUID, err error) {
+	err = s.read(ctx, "find session owner", func(ctx context.Context, q querier) (err error) {
+		owner, err = one(ctx, q, func(r row) (id uuid.UUID, err error) { return id, r.Scan(&id) }, selectSessionOwner, id)
+		return err
+	})
+	return owner, err
+}
+
 var selectSessions = "select " + of("s", sessionColumns) + `
 	from sessions s join users u on u.id = s.account_id
 	where s.account_id = $1 and s.revoked_at is null and s.refresh_expires_at > $2 and s.expires_at > $2

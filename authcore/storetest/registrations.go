@@ -46,17 +46,22 @@ func registrationRoundTrip(t *testing.T, s authcore.Store) {
 }
 
 func registrationKeep(t *testing.T, s authcore.Store) {
-	const keep = 10
-	tally(t, atOnce(40, func(i int) error {
-		r := aRegistration("a@example.com", fmt.Sprintf("name%d", i), time.Duration(i)*time.Second)
-		return s.SaveRegistration(t.Context(), r, keep, nil, authcore.Effects{})
-	}))
-	last := aRegistration("a@example.com", "last", time.Hour)
-	must(t, s.SaveRegistration(t.Context(), last, keep, nil, authcore.Effects{}))
-	got, err := s.Registrations(t.Context(), "a@example.com", start)
-	must(t, err)
-	if len(got) != keep || got[0].ID != last.ID {
-		t.Errorf("%d are kept, want %d with the last one first", len(got), keep)
+	const keep = 2
+	for round := range 15 {
+		address := fmt.Sprintf("a%d@example.com", round)
+		tally(t, atOnce(12, func(i int) error {
+			return s.SaveRegistration(t.Context(), aRegistration(address, fmt.Sprintf("name%d", i), 0), keep, nil, authcore.Effects{})
+		}))
+		if got, err := s.Registrations(t.Context(), address, start); err != nil || len(got) != keep {
+			t.Fatalf("%d are kept of many at once (%v), want %d", len(got), err, keep)
+		}
+		last := aRegistration(address, "last", time.Hour)
+		must(t, s.SaveRegistration(t.Context(), last, keep, nil, authcore.Effects{}))
+		got, err := s.Registrations(t.Context(), address, start)
+		must(t, err)
+		if len(got) != keep || got[0].ID != last.ID {
+			t.Fatalf("%d are kept, want %d with the last one first", len(got), keep)
+		}
 	}
 }
 

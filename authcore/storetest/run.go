@@ -19,6 +19,7 @@ func Run(t *testing.T, open func(testing.TB) authcore.Store) {
 		{"challenges", challenges},
 		{"enrolment", enrolments},
 		{"reset", resets},
+		{"passwords", passwords},
 		{"sessions", sessions},
 		{"rotation", rotations},
 		{"revocations", revocations},

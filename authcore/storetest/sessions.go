@@ -33,6 +33,12 @@ func sessionRoundTrip(t *testing.T, s authcore.Store) {
 	wants(t, err, authcore.ErrNotFound)
 	_, _, err = s.SessionByRefresh(t.Context(), uuid.New(), want.RefreshDigest, start)
 	wants(t, err, authcore.ErrNotFound)
+	owner, err := s.SessionOwner(t.Context(), want.ID)
+	if must(t, err); owner != a.ID {
+		t.Errorf("the session belongs to %s, want %s", owner, a.ID)
+	}
+	_, err = s.SessionOwner(t.Context(), uuid.New())
+	wants(t, err, authcore.ErrNotFound)
 }
 
 func sessionRefused(t *testing.T, s authcore.Store) {

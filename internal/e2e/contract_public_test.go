@@ -2,8 +2,12 @@ package e2e
 
 import (
 	"encoding/json"
+	"net/http"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/testpg"
 )
 
 func TestContract_PublicCalls(t *testing.T) {
@@ -18,14 +22,37 @@ func TestContract_PublicCalls(t *testing.T) {
 			t.Errorf("HEAD %s has %d bytes", path, len(head.body))
 		}
 	}
-	// A database that cannot answer: alive, not ready, and no detail of where it is.
-	db := g.openSQLite(t)
-	for _, table := range []string{"settings"} {
-		if _, err := db.Exec("drop table " + table); err != nil {
-			t.Fatal(err)
-		}
+}
+
+// TestContract_ReadyTellsWhyNot: without its database a node lives on, says why it is not ready and nothing of where the
+// database is, and answers 503 to what needs it; who has a good token passes the guard all the same.
+func TestContract_ReadyTellsWhyNot(t *testing.T) {
+	t.Parallel()
+	server := testpg.New(t, testpg.Options{})
+	g := start(t, plan{env: []string{"TEST_DATABASE=" + server.Database(t)},
+		global: "\t\tdatabase {env.TEST_DATABASE}\n\t\tsecret {env.TEST_SECRET}"})
+	u := g.newUser(t)
+	g.api(t, "GET", "/readyz", nil).must(t, 200, "")
+	server.Stop()
+	a := g.api(t, "GET", "/readyz", nil)
+	a.problem(t, 503, "unavailable")
+	if !strings.Contains(a.text("detail"), "database") || strings.Contains(string(a.body), server.Addr()) || a.header.Get("Retry-After") == "" {
+		t.Errorf("not ready: %s, Retry-After %q", a.body, a.header.Get("Retry-After"))
 	}
 	g.api(t, "GET", "/healthz", nil).must(t, 200, "")
+	for path, body := range map[string]object{"/login": {"login": u.email, "password": password}, "/refresh": {"refresh_token": u.refresh},
+		"/register": {"email": freshEmail(), "password": password}, "/password/forgot": {"login": u.email},
+		"/verify": {"token": "x", "new_password": password}} {
+		down := g.api(t, "POST", path, body)
+		down.problem(t, 503, "unavailable")
+		if down.header.Get("Retry-After") == "" || len(down.setCookies(t)) > 0 {
+			t.Errorf("%s: headers %v", path, down.header)
+		}
+	}
+	g.do(t, call{path: "/app", bearer: u.access}).must(t, 200, "")
+	server.Start()
+	eventually(t, "the gateway is ready again", func() bool { return g.api(t, "GET", "/readyz", nil).status == 200 })
+	g.api(t, "POST", "/refresh", object{"refresh_token": u.refresh}).pair(t, false)
 }
 
 func TestContract_JWKS(t *testing.T) {
@@ -89,7 +116,7 @@ func TestContract_Paths(t *testing.T) {
 	g := shared(t)
 	before := g.up.requests.Load()
 	for _, path := range []string{"/auth", "/auth/", "/auth/nothing", "/auth//me", "/auth/me/", "/auth/./me", "/auth/x/../me",
-		"/auth/healthz/../me", "/auth/%6de%2f", "/auth/sessions/", "/auth/sessions/a/b", "/auth/sessions/{id}", "/auth/ME"} {
+		"/auth/healthz/../me", "/auth/%6de%2f", "/auth/sessions/", "/auth/sessions/a/b", "/auth/ME"} {
 		g.raw(t, "GET "+path+" HTTP/1.1\r\nHost: "+g.host()+"\r\nConnection: close\r\n\r\n").want(t, 404, "not_found")
 	}
 	if g.up.requests.Load() != before {
@@ -111,6 +138,12 @@ func TestContract_Paths(t *testing.T) {
 	g.api(t, "get", "/me", nil).problem(t, 405, "method_not_allowed")
 }
 
+// patient is a client that asks before it sends (Expect: 100-continue) and so hears of a refusal before the connection is
+// closed on what it sends.
+func patient() *http.Client {
+	return &http.Client{Transport: &http.Transport{ExpectContinueTimeout: time.Minute, DisableKeepAlives: true}}
+}
+
 // TestContract_Bodies: what every call that takes a body says to a wrong one.
 func TestContract_Bodies(t *testing.T) {
 	t.Parallel()
@@ -121,6 +154,7 @@ func TestContract_Bodies(t *testing.T) {
 		"/me": "PATCH", "/sessions/revoke": "POST"}
 	for path, method := range calls {
 		send := func(kind, body string) answer {
+			t.Helper()
 			c := call{header: map[string]string{}}
 			if path == "/me" || path == "/sessions/revoke" {
 				c.bearer = u.access
@@ -138,7 +172,9 @@ func TestContract_Bodies(t *testing.T) {
 			"application/json; charset=utf-16", "application/jsonx"} {
 			send(kind, `{}`).problem(t, 415, "unsupported_media_type")
 		}
-		send("application/json", `{"x":"`+strings.Repeat("x", 1<<20)+`"}`).problem(t, 413, "request_too_large")
+		large := call{method: method, path: "/auth" + path, body: strings.Repeat(" ", 1<<20+1), bearer: u.access, client: patient(),
+			header: map[string]string{"Content-Type": "application/json", "Expect": "100-continue"}}
+		g.do(t, large).problem(t, 413, "request_too_large")
 		gzip := call{bearer: u.access, header: map[string]string{"Content-Type": "application/json", "Content-Encoding": "gzip"}}
 		g.api(t, method, path, "x", gzip).problem(t, 415, "unsupported_media_type")
 	}

@@ -15,7 +15,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -51,7 +50,7 @@ var limitNames = []string{"login", "register", "verify", "forgot", "refresh", "t
 // caddyfile writes the plan out; the placeholders are left in.
 func (p plan) caddyfile() string {
 	var b strings.Builder
-	b.WriteString("{\n\tadmin unix/<dir>/admin.sock|0600\n\tpersist_config off\n\tauto_https off\n\tgrace_period 10s\n")
+	b.WriteString("{\n\tadmin unix/<dir>/admin.sock|0600\n\tpersist_config off\n\tauto_https disable_redirects\n\tgrace_period 10s\n")
 	b.WriteString(p.caddy + "\n\tgatehouse {\n\t\tdata_dir <dir>/data\n")
 	if p.postgres {
 		b.WriteString("\t\tdatabase {env.TEST_DATABASE}\n\t\tsecret {env.TEST_SECRET}\n")
@@ -117,25 +116,43 @@ func start(t testing.TB, p plan) *gateway {
 // shared is the one gateway with the default Caddyfile for tests that change nothing but their own users.
 func shared(t testing.TB) *gateway {
 	t.Helper()
-	g, err := sharedGateway()
+	return sharedAs(t, "default", plan{})
+}
+
+// sharedAs is the gateway that all tests share which give this name; the first one's plan counts.
+func sharedAs(t testing.TB, name string, p plan) *gateway {
+	t.Helper()
+	sharedMu.Lock()
+	defer sharedMu.Unlock()
+	if s, ok := sharedGateways[name]; ok {
+		if s.err != nil {
+			t.Fatal(s.err)
+		}
+		return s.g
+	}
+	g, err := newGateway(p, "")
+	sharedGateways[name] = sharedGateway{g, err}
 	if err != nil {
 		t.Fatal(err)
 	}
 	return g
 }
 
+type sharedGateway struct {
+	g   *gateway
+	err error
+}
+
 var (
-	sharedGateway = sync.OnceValues(func() (*gateway, error) {
-		g, err := newGateway(plan{}, "")
-		sharedProcess.Store(g)
-		return g, err
-	})
-	sharedProcess atomic.Pointer[gateway]
+	sharedMu       sync.Mutex
+	sharedGateways = map[string]sharedGateway{}
 )
 
 func stopShared() {
-	if g := sharedProcess.Load(); g != nil {
-		g.close()
+	for _, s := range sharedGateways {
+		if s.g != nil {
+			s.g.close()
+		}
 	}
 }
 

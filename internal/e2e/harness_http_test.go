@@ -174,6 +174,9 @@ func (a answer) setCookies(t testing.TB) map[string]*http.Cookie {
 func (a answer) echo(t testing.TB) *echo {
 	t.Helper()
 	var e echo
+	if upgraded := a.header.Get("X-Echo"); upgraded != "" {
+		a.body = []byte(upgraded)
+	}
 	if err := json.Unmarshal(a.body, &e); err != nil || e.Method == "" {
 		t.Fatalf("not the upstream's answer: %d %.300s", a.status, a.body)
 	}
@@ -184,12 +187,24 @@ func (a answer) echo(t testing.TB) *echo {
 // closed without one.
 func (g *gateway) raw(t testing.TB, request string) answer {
 	t.Helper()
-	conn, err := net.Dial("tcp", g.host())
+	return g.rawTo(t, g.host(), request)
+}
+
+// rawTo is raw to another of the gateway's addresses.
+func (g *gateway) rawTo(t testing.TB, addr, request string) answer {
+	t.Helper()
+	return g.rawWithin(t, 30*time.Second, addr, request)
+}
+
+// rawWithin is rawTo for requests to which no answer may come.
+func (g *gateway) rawWithin(t testing.TB, limit time.Duration, addr, request string) answer {
+	t.Helper()
+	conn, err := net.Dial("tcp", addr)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(30 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(limit))
 	go func() { _, _ = io.WriteString(conn, request) }()
 	method, _, _ := strings.Cut(request, " ")
 	return readAnswer(bufio.NewReader(conn), method)

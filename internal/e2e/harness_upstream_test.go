@@ -18,7 +18,8 @@ import (
 // itself, so that no library tidies what the gateway sent.
 //
 // The path decides what else it does: /_up/cache sends headers that allow caching and a cookie of its own,
-// /_up/status/<n> answers with that status, /_up/upgrade switches protocols when asked to and echoes every byte.
+// /_up/status/<n> answers with that status, /_up/upgrade switches protocols when asked to, tells what it got in the
+// header X-Echo and echoes every byte.
 type upstream struct {
 	addr     string
 	listener net.Listener
@@ -85,7 +86,8 @@ func (u *upstream) serve(conn net.Conn) {
 		u.requests.Add(1)
 		path, _, _ := strings.Cut(got.Target, "?")
 		if path == "/_up/upgrade" && len(got.all("Upgrade")) > 0 {
-			fmt.Fprintf(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: %s\r\n\r\n", got.all("Upgrade")[0])
+			text, _ := json.Marshal(got)
+			fmt.Fprintf(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: %s\r\nX-Echo: %s\r\n\r\n", got.all("Upgrade")[0], text)
 			_, _ = io.Copy(conn, r)
 			return
 		}

@@ -75,13 +75,19 @@ func TestPlanting_NobodyPlantsAPassword(t *testing.T) {
 	}
 }
 
+// settle waits until no mail is on its way.
+func (g *gateway) settle(t testing.TB) {
+	t.Helper()
+	eventually(t, "every mail has left", func() bool {
+		return g.count(t, "select count(*) from outbox where due_at is not null") == 0
+	})
+}
+
 // liveToken returns the token of the last mail to an address once no other is on its way.
 func (g *gateway) liveToken(t testing.TB, address string) string {
 	t.Helper()
 	g.waitMail(t, address, 1)
-	eventually(t, "every mail has left", func() bool {
-		return g.count(t, "select count(*) from outbox where due_at is not null") == 0
-	})
+	g.settle(t)
 	all := g.mails(t, address)
 	return all[len(all)-1].token
 }

@@ -1,0 +1,65 @@
+package portal
+
+import (
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+)
+
+// maxForm is the size of the largest form: the longest values that any field takes fit many times.
+const maxForm = 64 << 10
+
+// isForm reports whether a browser can send a request of this type from a form (WHATWG HTML, form submission).
+func isForm(r *http.Request) bool {
+	switch mediaType(r) {
+	case "application/x-www-form-urlencoded", "multipart/form-data", "text/plain":
+		return true
+	}
+	return false
+}
+
+func mediaType(r *http.Request) string {
+	lines := r.Header["Content-Type"]
+	if len(lines) != 1 || len(lines[0]) > 256 {
+		return ""
+	}
+	media, _, err := mime.ParseMediaType(lines[0])
+	if err != nil {
+		return ""
+	}
+	return media
+}
+
+// readForm reads the body of a form post. The query is no part of it.
+func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
+	enc := r.Header["Content-Encoding"]
+	if mediaType(r) != "application/x-www-form-urlencoded" || len(enc) > 1 || len(enc) == 1 && !strings.EqualFold(enc[0], "identity") {
+		return nil, authcore.Refuse(authcore.UnsupportedMediaType, "Send forms as application/x-www-form-urlencoded.")
+	}
+	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxForm))
+	var over *http.MaxBytesError
+	switch {
+	case errors.As(err, &over):
+		w.Header().Set("Connection", "close")
+		return nil, authcore.Refuse(authcore.RequestTooLarge, "The form is larger than 64 KiB.")
+	case err != nil:
+		return nil, authcore.Refuse(authcore.InvalidRequest, "The form did not arrive in full.").Because(err)
+	}
+	form, err := url.ParseQuery(string(text))
+	if err != nil {
+		return nil, authcore.Refuse(authcore.InvalidRequest, "The form cannot be read.").Because(err)
+	}
+	for _, values := range form {
+		// Of two values of a field one part of us might check the first and another use the second.
+		if len(values) != 1 || !utf8.ValidString(values[0]) {
+			return nil, authcore.Refuse(authcore.InvalidRequest, "The form holds a field twice, or what is no text.")
+		}
+	}
+	return form, nil
+}

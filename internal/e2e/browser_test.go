@@ -1,0 +1,156 @@
+package e2e
+
+import (
+	"crypto/tls"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+// wantFlags demands the flags of contract §4 of every cookie that an answer sets or takes back.
+func wantFlags(t *testing.T, what string, a answer, https bool, names ...string) {
+	t.Helper()
+	set := a.setCookies(t)
+	if len(set) != len(names) {
+		t.Errorf("%s: cookies %q, expected %q", what, a.header.Values("Set-Cookie"), names)
+	}
+	for _, name := range names {
+		if https {
+			name = "__Host-" + name
+		}
+		c := set[name]
+		if c == nil {
+			t.Errorf("%s: no cookie %s in %q", what, name, a.header.Values("Set-Cookie"))
+			continue
+		}
+		if !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || c.Path != "/" || c.Domain != "" || c.Secure != https || c.MaxAge == 0 || len(c.Name)+len(c.Value) > 4096 {
+			t.Errorf("%s: %s", what, c.Raw)
+		}
+	}
+}
+
+func TestB01_GuardCookieFlags(t *testing.T) {
+	t.Parallel()
+	g := start(t, plan{clock: true, caddy: "skip_install_trust\n\tservers {\n\t\ttrusted_proxies static 127.0.0.1/32\n\t}", site: defaultSite + `
+https://localhost:<port2> {
+	tls internal
+	gatehouse
+	gatehouse_guard
+	reverse_proxy <upstream>
+}
+`})
+	secure := "https://localhost:" + fmt.Sprint(g.port2)
+	transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}} // Caddy's own new authority
+	client := &http.Client{Transport: transport, CheckRedirect: g.client.CheckRedirect, Timeout: 30 * time.Second}
+	defer transport.CloseIdleConnections()
+	u := g.newUser(t)
+
+	ways := map[string]struct {
+		c     call
+		https bool
+	}{
+		"http":          {call{}, false},
+		"https":         {call{base: secure, client: client}, true},
+		"trusted proxy": {call{header: map[string]string{"X-Forwarded-Proto": "https"}}, true},
+	}
+	eventually(t, "the certificate is there", func() bool {
+		_, err := g.try(call{base: secure, client: client, path: "/auth/healthz"})
+		return err == nil
+	})
+	for what, way := range ways {
+		c := way.c
+		a := g.api(t, "POST", "/login", map[string]any{"login": u.email, "password": u.password, "cookies": true}, c).must(t, 200, "")
+		wantFlags(t, what+": signed in", a, way.https, "gatehouse", "gatehouse_refresh")
+		s := &user{}
+		s.take(t, a)
+
+		plain, prefix := "gatehouse", "__Host-"
+		if !way.https {
+			prefix = ""
+		}
+		c.path, c.cookies = "/x", map[string]string{prefix + "gatehouse_refresh": s.cookies[prefix+"gatehouse_refresh"]}
+		renewed := g.do(t, c).must(t, 200, "")
+		wantFlags(t, what+": renewed", renewed, way.https, "gatehouse", "gatehouse_refresh")
+		s.takeCookies(t, renewed)
+
+		// The other variant of a name is never read: a sibling host or the network can plant the plain one (B02).
+		c.cookies = map[string]string{"__Host-" + plain: s.cookies[prefix+plain]}
+		if way.https {
+			c.cookies = map[string]string{plain: s.cookies[prefix+plain], "gatehouse_refresh": s.cookies["__Host-gatehouse_refresh"]}
+		}
+		g.do(t, c).want(t, 401, "authentication_required")
+
+		c.cookies = map[string]string{prefix + "gatehouse_refresh": "ghr_dead"}
+		gone := g.do(t, c).want(t, 401, "invalid_token")
+		wantFlags(t, what+": a dead refresh cookie", gone, way.https, "gatehouse", "gatehouse_refresh")
+
+		c.path, c.cookies = "", s.cookies
+		out := g.api(t, "POST", "/logout", nil, c).must(t, 204, "")
+		wantFlags(t, what+": signed out", out, way.https, "gatehouse", "gatehouse_refresh")
+		hsts := out.header.Get("Strict-Transport-Security")
+		if (hsts != "") != way.https {
+			t.Errorf("%s: Strict-Transport-Security %q", what, hsts)
+		}
+	}
+}
+
+func TestB02_CookieTossing(t *testing.T) {
+	t.Parallel()
+	g := shared(t)
+	victim, attacker := g.newBrowser(t), g.newBrowser(t)
+	v, a := victim.cookies["gatehouse"], attacker.cookies["gatehouse"]
+	vr, ar := victim.cookies["gatehouse_refresh"], attacker.cookies["gatehouse_refresh"]
+	for _, line := range []string{
+		"Cookie: gatehouse=" + a + "; gatehouse=" + v, "Cookie: gatehouse=" + v + "; gatehouse=" + a, "Cookie: gatehouse=" + v + "\r\nCookie: gatehouse=" + a,
+		"Cookie: gatehouse=" + v + "; gatehouse=", "Cookie: gatehouse=; gatehouse=" + v, "Cookie: gatehouse =" + a + "; gatehouse=" + v, "Cookie: gatehouse\t=" + a + ";gatehouse=" + v, "Cookie: gatehouse; gatehouse=" + v,
+		"Cookie: gatehouse_refresh=" + ar + "; gatehouse_refresh=" + vr, "Cookie: gatehouse_refresh=" + vr + "\r\nCookie: gatehouse_refresh=" + ar,
+		"Cookie: __Host-gatehouse=" + a, "Cookie: Gatehouse=" + a, "Cookie: GATEHOUSE=" + a, "Cookie: sid=" + a, "Cookie: x=1, gatehouse=" + a,
+	} {
+		got := g.raw(t, "GET /x HTTP/1.1\r\nHost: "+g.host()+"\r\n"+closing+line+"\r\n\r\n")
+		if got.status != 401 {
+			t.Errorf("%.30s…: %d %.200s", line, got.status, got.body)
+		}
+	}
+	// Nobody was signed out by it.
+	for _, u := range []*user{victim, attacker} {
+		g.do(t, call{path: "/x", cookies: u.cookies}).want(t, 200, "")
+	}
+}
+
+func TestD08_AnonymousLoad(t *testing.T) {
+	t.Parallel()
+	g := start(t, plan{guard: "optional", site: defaultSite + strings.NewReplacer("<port>", "<port2>", "<guard>", "").Replace(defaultSite)})
+	u := g.newUser(t)
+	tables := []string{"users", "sessions", "revocations", "events", "lockouts", "challenges"}
+	before := g.count(t, "select (select count(*) from users) + (select count(*) from sessions) + (select count(*) from events) + (select count(*) from outbox) + (select count(*) from challenges)")
+	// Without these tables nothing works that asks the database.
+	for _, name := range tables {
+		g.exec(t, "alter table "+name+" rename to away_"+name)
+	}
+	second := fmt.Sprintf("http://127.0.0.1:%d", g.port2)
+	junk := "ghr_" + strings.Repeat("A", 60)
+	for i := range 1000 {
+		for _, c := range []call{
+			{path: "/x"}, {path: "/x", base: second}, {path: "/x", base: second, header: page}, {path: "/x", base: second, bearer: "junk"}, {path: "/x", base: second, cookies: map[string]string{"gatehouse": "junk"}},
+			{path: "/x", base: second, cookies: map[string]string{"gatehouse_refresh": junk}}, {path: "/x", base: second, bearer: u.access},
+		} {
+			a, err := g.try(c)
+			if err != nil || a.status >= 500 {
+				t.Fatalf("request %d %+v: %d %v %s", i, c, a.status, err, a.body)
+			}
+			if len(c.cookies) == 0 && len(a.header.Values("Set-Cookie")) != 0 {
+				t.Fatalf("an anonymous visitor got a cookie: %v", a.header)
+			}
+		}
+	}
+	for _, name := range tables {
+		g.exec(t, "alter table away_"+name+" rename to "+name)
+	}
+	after := g.count(t, "select (select count(*) from users) + (select count(*) from sessions) + (select count(*) from events) + (select count(*) from outbox) + (select count(*) from challenges)")
+	if after != before {
+		t.Errorf("anonymous visitors left %d rows", after-before)
+	}
+	u.take(t, g.api(t, "POST", "/refresh", map[string]any{"refresh_token": u.refresh}).must(t, 200, ""))
+}
