@@ -7,6 +7,7 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 8
 
 run: build ## build the gateway and start it with the Caddyfile of this folder
+	@tools/welcome.sh
 	@exec bin/gatehouse run --config Caddyfile
 
 build: need-go ## build bin/gatehouse

@@ -107,6 +107,7 @@ func (a *App) Start() error {
 	a.workers.Go(func() { c.notifier.Run(run) })
 	a.workers.Go(func() { a.node.sweep(run, a.logger) })
 	running.Store(a)
+	a.logger.Info("gatehouse is ready", "issuers", a.issuers(), "database", a.cfg.databaseKind(), "data_dir", a.cfg.dataDir)
 	return nil
 }
 

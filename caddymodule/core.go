@@ -194,3 +194,11 @@ func (r *resolved) lockPolicy() throttle.Policy {
 	l := r.lockout
 	return throttle.Policy{Failures: l.failures, Window: l.window, First: l.first, Max: l.max, Off: l.off}
 }
+
+// databaseKind names the engine, for the log: the URL may hold a password.
+func (r *resolved) databaseKind() string {
+	if r.sqlitePath != "" {
+		return "sqlite"
+	}
+	return "postgres"
+}

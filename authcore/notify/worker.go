@@ -17,6 +17,7 @@ import (
 const (
 	tick      = 5 * time.Second // how often the outbox is looked at without a nudge
 	markTime  = 5 * time.Second
+	finish    = 3 * time.Second // for the letter in hand when the worker is stopped
 	firstWait = time.Second
 	maxWait   = 15 * time.Minute
 	giveUp    = 24 * time.Hour
@@ -163,12 +164,28 @@ func (n *Notifier) send(ctx context.Context, m authcore.Mail) (deadline time.Tim
 	// Of a mail that goes out twice, since the node died in between, the reader sees one.
 	letter.MessageID = m.ID.String() + n.head.From[strings.LastIndexByte(n.head.From, '@'):]
 
-	ctx, cancel := context.WithTimeout(ctx, n.timeout)
+	ctx, cancel := n.allowance(ctx)
 	defer cancel()
 	if err := n.sender.Send(ctx, letter); err != nil {
 		return deadline, fmt.Errorf("sending a %s mail: %w", m.Kind, err)
 	}
 	return deadline, nil
+}
+
+// allowance is the context of sending one letter. It outlives the worker's by a moment: a letter that is cut off while the
+// server takes it would be sent twice, at every reload of the configuration.
+func (n *Notifier) allowance(ctx context.Context) (context.Context, context.CancelFunc) {
+	allowed, cancel := context.WithTimeout(context.WithoutCancel(ctx), n.timeout)
+	stop := context.AfterFunc(ctx, func() {
+		timer := time.NewTimer(finish)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			cancel()
+		case <-allowed.Done():
+		}
+	})
+	return allowed, func() { stop(); cancel() }
 }
 
 // backoff is the wait after so many failed tries: doubled each time, a fifth more or

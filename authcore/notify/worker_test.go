@@ -210,6 +210,23 @@ func TestRun_ASlowSenderIsCutOff(t *testing.T) {
 	})
 }
 
+// TestRun_StoppingFinishesTheLetterInHand: what the server is taking when the worker is stopped is sent, and not sent again.
+func TestRun_StoppingFinishesTheLetterInHand(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		h.sender.block = make(chan struct{})
+		mail := h.post(t, verify())
+		stop := h.run(t)
+		synctest.Wait()
+		time.AfterFunc(time.Second, func() { close(h.sender.block) })
+		stop()
+		if r := h.queue.row(mail.ID); r.sent != 1 || len(h.sender.got()) != 1 {
+			t.Errorf("sent %d times and marked %d times, want once", len(h.sender.got()), r.sent)
+		}
+	})
+}
+
 func TestRun_ContentOfAnotherMail(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

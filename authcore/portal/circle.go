@@ -53,7 +53,11 @@ func (v *visit) sentBack() bool {
 
 // showCircle tells of the circle in place of another turn, and names what most often causes it.
 func (v *visit) showCircle(raw string, signedIn bool) error {
-	c := card{Title: v.t("circle.title"), Intro: []string{v.t("circle.intro", "Brand", v.cfg.Brand)}}
+	intro := v.t("circle.intro.out")
+	if signedIn {
+		intro = v.t("circle.intro.in", "Brand", v.cfg.Brand)
+	}
+	c := card{Title: v.t("circle.title"), Intro: []string{intro}}
 	for _, cause := range v.causes(raw, signedIn) {
 		c.Points = append(c.Points, point{v.t("circle." + cause), v.t("circle." + cause + ".text")})
 	}

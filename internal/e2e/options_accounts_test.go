@@ -1,0 +1,183 @@
+package e2e
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestOption_signup(t *testing.T) {
+	t.Parallel()
+	g := start(t, plan{clock: true})
+	waiting := freshEmail()
+	proof := g.register(t, object{"email": waiting, "password": password}).text("registration")
+	token := g.waitMail(t, waiting, 1).token
+
+	g.mustReload(t, plan{clock: true, global: "\t\tsignup closed"})
+	for _, body := range []object{{"email": freshEmail(), "password": password}, {"email": waiting, "password": password}, {}} {
+		g.api(t, "POST", "/register", body).problem(t, 403, "signup_closed")
+	}
+	// What waits already can still be proven.
+	g.api(t, "POST", "/verify", object{"token": token, "registration": proof}).pair(t, false)
+
+	g.mustReload(t, plan{clock: true, global: "\t\tsignup open"})
+	u := g.newOpenUser(t, "open.user")
+	a := g.api(t, "GET", "/me", nil, call{bearer: u.access}).must(t, 200, "").json(t)
+	if userShape.check(t, "the user", a); a["email_verified"] != false {
+		t.Errorf("with signup open: %v", a)
+	}
+	for field, body := range map[string]object{"email": {"email": strings.ToUpper(u.email), "password": password},
+		"username": {"email": freshEmail(), "username": "Open.User", "password": password}} {
+		if got := g.api(t, "POST", "/register", body).problem(t, 409, "conflict"); got[field] == nil || len(got) != 1 {
+			t.Errorf("the fields of a conflict over %s are %v", field, got)
+		}
+	}
+	g.mustReload(t, plan{clock: true, global: "\t\tsignup verified"})
+	g.register(t, object{"email": freshEmail(), "password": password})
+	g.attempt(t, u.email, password).want(t, 403, "account_not_verified")
+}
+
+// TestOption_identities: a field that is not listed signs nobody in, recovers nothing and may be anybody's.
+func TestOption_identities(t *testing.T) {
+	t.Parallel()
+	const shared = "shared@example.com"
+	t.Run("username", func(t *testing.T) {
+		t.Parallel()
+		g := start(t, plan{global: "\t\tsignup open\n\t\tidentities username"})
+		for _, name := range []string{"first", "second"} {
+			g.api(t, "POST", "/register", object{"email": shared, "username": name, "password": password}).must(t, 201, "")
+			g.attempt(t, name, password).pair(t, false)
+		}
+		g.api(t, "POST", "/register", object{"email": freshEmail(), "username": "First", "password": password}).want(t, 409, "conflict")
+		g.attempt(t, shared, password).want(t, 401, "invalid_credentials")
+		g.settle(t)
+		before := len(g.mails(t, shared))
+		g.api(t, "POST", "/password/forgot", object{"login": shared}).must(t, 202, "")
+		g.settle(t)
+		if n := len(g.mails(t, shared)); n != before {
+			t.Errorf("%d mails for a login that recovers nothing", n-before)
+		}
+	})
+	t.Run("email", func(t *testing.T) {
+		t.Parallel()
+		g := start(t, plan{global: "\t\tsignup open\n\t\tidentities email"})
+		for range 2 {
+			email := freshEmail()
+			g.api(t, "POST", "/register", object{"email": email, "username": "same.name", "password": password}).must(t, 201, "")
+			g.attempt(t, email, password).pair(t, false)
+		}
+		g.attempt(t, "same.name", password).want(t, 401, "invalid_credentials")
+		g.api(t, "POST", "/register", object{"email": shared, "password": password}).must(t, 201, "")
+		g.api(t, "POST", "/register", object{"email": shared, "password": password}).want(t, 409, "conflict")
+	})
+}
+
+func TestOption_otp_length(t *testing.T) {
+	t.Parallel()
+	for line, digits := range map[string]int{"": 6, "\t\totp {\n\t\t\tlength 10\n\t\t}": 10} {
+		g := start(t, plan{global: line})
+		email := freshEmail()
+		proof := g.register(t, object{"email": email, "password": password}).text("registration")
+		code := g.waitMail(t, email, 1).code
+		if len(code) != digits {
+			t.Errorf("the code has %d digits, expected %d", len(code), digits)
+		}
+		g.api(t, "POST", "/verify", object{"email": email, "otp": code[:digits-1], "registration": proof}).want(t, 400, "invalid_code")
+		g.api(t, "POST", "/verify", object{"email": email, "otp": code, "registration": proof}).pair(t, false)
+	}
+}
+
+func TestOption_otp_lifetime(t *testing.T) {
+	t.Parallel()
+	for lifetime, c := range map[string]struct {
+		d     time.Duration
+		words string
+	}{"2m": {2 * time.Minute, "2 minutes"}, "3h": {3 * time.Hour, "3 hours"}} {
+		g := start(t, plan{clock: true, global: "\t\totp {\n\t\t\tlifetime " + lifetime + "\n\t\t}"})
+		email, late := freshEmail(), freshEmail()
+		a := g.register(t, object{"email": email, "password": password})
+		b := g.register(t, object{"email": late, "password": password})
+		if got := a.json(t)["expires_in"]; got != c.d.Seconds() {
+			t.Errorf("expires_in is %v", got)
+		}
+		l, m := g.waitMail(t, email, 1), g.waitMail(t, late, 1)
+		if !strings.Contains(l.text, c.words) {
+			t.Errorf("the mail does not say %s:\n%s", c.words, l.text)
+		}
+		g.advance(t, c.d-30*time.Second)
+		g.api(t, "POST", "/verify", object{"token": l.token, "registration": a.text("registration")}).pair(t, false)
+		g.advance(t, 31*time.Second)
+		g.api(t, "POST", "/verify", object{"token": m.token, "registration": b.text("registration")}).want(t, 400, "invalid_code")
+		g.api(t, "POST", "/verify", object{"email": late, "otp": m.code, "registration": b.text("registration")}).want(t, 400, "invalid_code")
+	}
+}
+
+func TestOption_otp_attempts(t *testing.T) {
+	t.Parallel()
+	for line, attempts := range map[string]int{"attempts 1": 1, "attempts 8": 8} {
+		g := start(t, plan{global: "\t\totp {\n\t\t\t" + line + "\n\t\t}"})
+		email, unknown := freshEmail(), freshEmail()
+		proof := g.register(t, object{"email": email, "password": password}).text("registration")
+		code := g.waitMail(t, email, 1).code
+		for i := range attempts {
+			for _, address := range []string{email, unknown} {
+				g.api(t, "POST", "/verify", object{"email": address, "otp": wrongCode(code, i), "registration": proof}).want(t, 400, "invalid_code")
+			}
+		}
+		for _, address := range []string{email, unknown} {
+			g.api(t, "POST", "/verify", object{"email": address, "otp": code, "registration": proof}).want(t, 429, "too_many_attempts")
+		}
+	}
+}
+
+func TestOption_otp_resend_after(t *testing.T) {
+	t.Parallel()
+	for wait, d := range map[string]time.Duration{"10s": 10 * time.Second, "20m": 20 * time.Minute} {
+		g := start(t, plan{clock: true, global: "\t\totp {\n\t\t\tresend_after " + wait + "\n\t\t}"})
+		email := freshEmail()
+		g.register(t, object{"email": email, "password": password})
+		resend := func() int {
+			g.api(t, "POST", "/verify/resend", object{"email": email}).must(t, 202, "")
+			g.settle(t)
+			return len(g.mails(t, email))
+		}
+		g.waitMail(t, email, 1)
+		g.advance(t, d/2)
+		if n := resend(); n != 1 {
+			t.Errorf("half of %s later %d mails are out", wait, n)
+		}
+		g.advance(t, d/2+time.Second)
+		if n := resend(); n != 2 {
+			t.Errorf("after %s %d mails are out", wait, n)
+		}
+	}
+}
+
+func TestOption_password_min_length(t *testing.T) {
+	t.Parallel()
+	passwords := map[int]string{8: "k7 zq4vw", 11: "k7 zq4vw xj", 12: "k7 zq4vw xj3", 15: "k7 zq4vw xj3 m9"}
+	for line, least := range map[string]int{"": 12, "\t\tpassword {\n\t\t\tmin_length 8\n\t\t}": 8, "\t\tpassword {\n\t\t\tmin_length 15\n\t\t}": 15} {
+		g := start(t, plan{global: line})
+		for n, p := range passwords {
+			a := g.api(t, "POST", "/register", object{"email": freshEmail(), "password": p})
+			if n >= least {
+				a.must(t, 202, "")
+			} else {
+				a.invalid(t, "password")
+			}
+		}
+	}
+}
+
+func TestOption_password_max_length(t *testing.T) {
+	t.Parallel()
+	g := start(t, plan{})
+	text := strings.Repeat("granite lantern velvet 9 harbour ", 10)
+	long := g.newUser(t, profile{password: text[:100]})
+	for line, most := range map[string]int{"": 256, "\t\tpassword {\n\t\t\tmax_length 64\n\t\t}": 64, "\t\tpassword {\n\t\t\tmax_length 300\n\t\t}": 300} {
+		g.mustReload(t, plan{global: line})
+		g.register(t, object{"email": freshEmail(), "password": text[:most]})
+		g.api(t, "POST", "/register", object{"email": freshEmail(), "password": text[:most+1]}).invalid(t, "password")
+		g.signIn(t, long, false) // what was set before stays good
+	}
+}

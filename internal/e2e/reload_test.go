@@ -1,0 +1,270 @@
+package e2e
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+var goroutineTotal = regexp.MustCompile(`goroutine profile: total (\d+)`)
+
+// holdings are the goroutines and the open files of the process.
+func (g *gateway) holdings(t testing.TB) (goroutines, files int) {
+	t.Helper()
+	resp, err := g.admin.Get("http://admin/debug/pprof/goroutine?debug=1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	head, _ := io.ReadAll(resp.Body)
+	m := goroutineTotal.FindSubmatch(head)
+	if m == nil {
+		t.Fatalf("no goroutine profile: %.200s", head)
+	}
+	goroutines, _ = strconv.Atoi(string(m[1]))
+	entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", g.pid()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return goroutines, len(entries)
+}
+
+// TestM01_ReloadUnderLoad: every reload changes the configuration; nobody notices.
+func TestM01_ReloadUnderLoad(t *testing.T) {
+	t.Parallel()
+	g := start(t, plan{guard: "header X-Round {http.vars.round}"})
+	u, b, out, outBrowser := g.newUser(t), g.newBrowser(t), g.newUser(t), g.newBrowser(t)
+	g.api(t, "POST", "/logout", nil, call{bearer: out.access}).must(t, 204, "")
+	g.api(t, "POST", "/logout", nil, call{cookies: outBrowser.cookies}).must(t, 204, "")
+	round := func(n int) plan {
+		return plan{guard: fmt.Sprintf("header X-Round-%d {http.auth.user.id}", n), global: fmt.Sprintf("access_lifetime %dm\nremote_user %s", 5+n%3, []string{"email", "sub"}[n%2])}
+	}
+	for n := range 3 { // what is made once is made now
+		g.mustReload(t, round(100+n))
+	}
+	g.client.CloseIdleConnections()
+	goroutines, files := g.holdings(t)
+
+	// One connection a request: a server that closes an idle connection while a request is on its way to it is not at fault.
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, CheckRedirect: g.client.CheckRedirect, Timeout: 30 * time.Second}
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	var served atomic.Int64
+	refresh := u.refresh
+	load := []func() error{
+		func() error { return expect(g, client, call{path: "/x", bearer: u.access}, 200) },
+		func() error { return expect(g, client, call{path: "/x", cookies: b.cookies}, 200) },
+		func() error { return expect(g, client, call{path: "/x", bearer: out.access}, 401) },
+		func() error { return expect(g, client, call{path: "/x", cookies: outBrowser.cookies}, 401) },
+		func() error { return expect(g, client, call{path: "/x"}, 401) },
+		func() error {
+			return expect(g, client, call{method: "POST", path: "/x", bearer: u.access, body: strings.Repeat("b", 100_000)}, 200)
+		},
+		func() error {
+			a, err := g.try(call{method: "POST", path: "/auth/refresh", body: map[string]any{"refresh_token": refresh}, client: client})
+			if err == nil && a.status != 200 {
+				err = fmt.Errorf("refresh: %d %s", a.status, a.body)
+			}
+			refresh = a.text("refresh_token")
+			return err
+		},
+	}
+	for _, do := range load {
+		wg.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				if err := do(); err != nil {
+					t.Error(err)
+					return
+				}
+				served.Add(1)
+			}
+		})
+	}
+	tick := time.NewTicker(200 * time.Millisecond)
+	for n := range 20 {
+		<-tick.C
+		g.mustReload(t, round(n))
+	}
+	tick.Stop()
+	close(stop)
+	wg.Wait()
+	if served.Load() < 200 {
+		t.Errorf("only %d requests", served.Load())
+	}
+	client.CloseIdleConnections()
+	eventually(t, "goroutines and files of the old configurations are gone", func() bool {
+		g.client.CloseIdleConnections()
+		nowGoroutines, nowFiles := g.holdings(t)
+		return nowGoroutines <= goroutines+8 && nowFiles <= files+8
+	})
+	u.refresh = refresh
+	g.survives(t, u, b, out, outBrowser)
+
+	// The same after the end of the process, in order and not.
+	g.terminate(t)
+	g.restart(t)
+	g.survives(t, u, b, out, outBrowser)
+	g.kill9()
+	g.restart(t)
+	g.survives(t, u, b, out, outBrowser)
+}
+
+// expect performs a call and demands a status.
+func expect(g *gateway, client *http.Client, c call, status int) error {
+	c.client = client
+	a, err := g.try(c)
+	if err != nil {
+		return fmt.Errorf("%s %s: %w", c.method, c.path, err)
+	}
+	if a.status != status {
+		return fmt.Errorf("%s %s: %d, expected %d: %.200s", c.method, c.path, a.status, status, a.body)
+	}
+	return nil
+}
+
+// survives demands that who was signed in still is, and who was signed out still is.
+func (g *gateway) survives(t *testing.T, u, b, out, outBrowser *user) {
+	t.Helper()
+	g.do(t, call{path: "/x", bearer: u.access}).want(t, 200, "")
+	g.do(t, call{path: "/x", cookies: b.cookies}).want(t, 200, "")
+	u.take(t, g.api(t, "POST", "/refresh", map[string]any{"refresh_token": u.refresh}).must(t, 200, ""))
+	delete(b.cookies, "gatehouse")
+	b.takeCookies(t, g.do(t, call{path: "/x", cookies: b.cookies}).must(t, 200, ""))
+	dead(t, g, "signed out before", out)
+	dead(t, g, "signed out before", outBrowser)
+}
+
+// shortSecret is one that must never be shown.
+const shortSecret = "tooshort-pineapple"
+
+// badPlans are configurations that must not run, and what the complaint has to name.
+var badPlans = map[string]struct {
+	p     plan
+	names string
+}{
+	"unknown option":         {plan{global: "colour blue"}, "colour"},
+	"unknown guard option":   {plan{guard: "colour blue"}, "colour"},
+	"no such algorithm":      {plan{global: "algorithm none"}, "algorithm"},
+	"missing secret":         {plan{global: "secret {env.NO_SUCH_SECRET}"}, "NO_SUCH_SECRET"},
+	"short secret":           {plan{global: "secret {env.SHORT_SECRET}"}, "secret"},
+	"missing secret file":    {plan{global: "secret {file./nonexistent/secret}"}, "secret"},
+	"secret in clear":        {plan{global: "secret " + shortSecret + "-0123456789-0123456789"}, "secret"},
+	"unreachable database":   {plan{global: "database {env.DEAD_DATABASE}\nsecret {env.GOOD_SECRET}"}, "database"},
+	"postgres, no secret":    {plan{global: "database {env.DEAD_DATABASE}"}, "secret"},
+	"bad lifetime":           {plan{global: "access_lifetime 31d"}, "access_lifetime"},
+	"negative lifetime":      {plan{global: "refresh_lifetime -5m"}, "refresh_lifetime"},
+	"empty audience":         {plan{global: "audience \"\""}, "audience"},
+	"bad role":               {plan{guard: "require role Admin!"}, "role"},
+	"no role":                {plan{guard: "require role"}, "role"},
+	"unknown rule":           {plan{guard: "require group staff"}, "group"},
+	"unknown family":         {plan{guard: "headers remotes"}, "remotes"},
+	"header of the framing":  {plan{guard: "header Content-Length {http.auth.user.id}"}, "Content-Length"},
+	"header without braces":  {plan{guard: "header X-Id fixed"}, "X-Id"},
+	"header of a bad field":  {plan{guard: "header X-Id {http.auth.user.password}"}, "password"},
+	"javascript login_url":   {plan{guard: "login_url javascript:alert(1)"}, "login_url"},
+	"unknown matcher":        {plan{site: "http://127.0.0.1:<port> {\n\tgatehouse\n\tgatehouse_guard @nothing\n\treverse_proxy <upstream>\n}\n"}, "nothing"},
+	"wildcard, no issuer":    {plan{site: "http://*.example.com:<port> {\n\tgatehouse\n\tgatehouse_guard\n\treverse_proxy <upstream>\n}\n"}, "issuer"},
+	"no host, no issuer":     {plan{site: "http://:<port> {\n\tgatehouse\n\tgatehouse_guard\n\treverse_proxy <upstream>\n}\n"}, "issuer"},
+	"wildcard origin":        {plan{global: "trusted_origins https://*.example.com"}, "trusted_origins"},
+	"issuer with a password": {plan{global: "issuer https://ops:pineapple@auth.example.com"}, "issuer"},
+}
+
+var badEnv = []string{"SHORT_SECRET=" + shortSecret, "GOOD_SECRET=" + testSecret, "DEAD_DATABASE=postgres://ops:pineapple@127.0.0.1:1/none?sslmode=disable&connect_timeout=1"}
+
+func TestM02_BadReloadKeepsTheOld(t *testing.T) {
+	t.Parallel()
+	g := start(t, plan{env: badEnv})
+	u, out := g.newUser(t), g.newUser(t)
+	g.api(t, "POST", "/logout", nil, call{bearer: out.access}).must(t, 204, "")
+	g.mustReload(t, plan{guard: "headers x_auth"})
+	for what, bad := range badPlans {
+		complaint, err := g.reload(bad.p)
+		if err != nil || complaint == "" {
+			t.Errorf("%s: accepted (%v)", what, err)
+			continue
+		}
+		if !strings.Contains(complaint, bad.names) || strings.Contains(complaint, "pineapple") {
+			t.Errorf("%s: the complaint should name %s and no secret: %s", what, bad.names, complaint)
+		}
+		e := g.do(t, call{path: "/x", bearer: u.access}).must(t, 200, "").echo(t)
+		if e.get(t, "X-Auth-User-Id") != u.id {
+			t.Errorf("%s: the old configuration is not in force: %v", what, e.Headers)
+		}
+		g.do(t, call{path: "/x", bearer: out.access}).must(t, 401, "invalid_token")
+		g.api(t, "GET", "/me", nil, call{bearer: u.access}).must(t, 200, "")
+	}
+	u.take(t, g.api(t, "POST", "/refresh", map[string]any{"refresh_token": u.refresh}).must(t, 200, ""))
+	if strings.Contains(g.logs(), "pineapple") {
+		t.Error("a secret is in the log")
+	}
+	g.mustReload(t, plan{})
+	g.do(t, call{path: "/x", bearer: u.access}).want(t, 200, "")
+}
+
+func TestM03_RefusesToStart(t *testing.T) {
+	t.Parallel()
+	for what, bad := range badPlans {
+		bad.p.failing, bad.p.env = true, badEnv
+		g := start(t, bad.p)
+		if err := g.waitExit(t); err == nil {
+			t.Errorf("%s: ended as if all were well", what)
+		}
+		logs := g.logs()
+		if !strings.Contains(logs, bad.names) || strings.Contains(logs, "pineapple") || strings.Contains(logs, "panic") {
+			t.Errorf("%s: it should name %s and no secret:\n%s", what, bad.names, g.log.tail(5))
+		}
+	}
+	// A database with keys whose secret is gone, changed or cut short: never new keys in silence.
+	g := start(t, plan{})
+	u := g.newUser(t)
+	g.terminate(t)
+	file := g.dir + "/data/secret"
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, content := range map[string][]byte{"gone": nil, "short": text[:10], "another": bytes.Repeat([]byte("x"), 43)} {
+		if err := os.Remove(file); err != nil {
+			t.Fatal(err)
+		}
+		if content != nil {
+			if err := os.WriteFile(file, content, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := g.launch(); err != nil {
+			t.Fatal(err)
+		}
+		if err := g.waitExit(t); err == nil {
+			t.Errorf("secret %s: it started", what)
+		}
+		if content == nil {
+			if _, err := os.Stat(file); err == nil {
+				t.Error("it made a new secret over a database with keys")
+			}
+		}
+		if err := os.WriteFile(file, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	g.restart(t)
+	g.do(t, call{path: "/x", bearer: u.access}).want(t, 200, "")
+	second := start(t, plan{global: "database sqlite:" + g.sqlitePath(), failing: true})
+	if err := second.waitExit(t); err == nil || !strings.Contains(second.logs(), "in use by another") {
+		t.Errorf("a second process on one file: %v\n%s", err, second.log.tail(3))
+	}
+}
