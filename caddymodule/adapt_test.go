@@ -97,6 +97,10 @@ func TestM02_AdaptErrorsShowNoSecret(t *testing.T) {
 		"database postgres://u:" + hidden + "@db/x\ndatabase sqlite:x",
 		"issuer https://u:" + hidden + "@auth.example.com",
 		"trusted_origins https://u:" + hidden + "@auth.example.com",
+		"mail smtp smtp://u:" + hidden + "@mail.example.com {\n\t\t\tfrom a@example.com\n\t\t}",
+		"mail smtp smtp://u:" + hidden + "%zz@mail.example.com {\n\t\t\tfrom a@example.com\n\t\t}",
+		"mail smtp smtp://u@mail.example.com {\n\t\t\tfrom a@example.com\n\t\t\tpassword " + hidden + "\n\t\t}",
+		"mail smtp smtp://u@mail.example.com {\n\t\t\tfrom a@example.com\n\t\t\tpassword {env.A} " + hidden + "\n\t\t}",
 	} {
 		got := adaptText("{\n\tgatehouse {\n\t\t" + line + "\n\t}\n}\n:8080 {\n\trespond ok\n}\n")
 		if !strings.HasPrefix(got, "error: ") {

@@ -69,6 +69,9 @@ func (a *App) Provision(ctx caddy.Context) (err error) {
 	if a.mail, err = a.loadMail(ctx); err != nil {
 		return fmt.Errorf("gatehouse: option mail: %w", err)
 	}
+	if err := registerMetrics(ctx.GetMetricsRegistry()); err != nil {
+		return fmt.Errorf("gatehouse: %w", err)
+	}
 	database := a.cfg.database.RevealString()
 	if a.node, err = acquireNode(database); err != nil {
 		return err

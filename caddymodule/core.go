@@ -69,17 +69,17 @@ func newCore(ctx context.Context, a *App) (*core, error) {
 
 func (c *core) wireSessions(a *App, sealer *secret.Sealer) error {
 	n, cfg := a.node, a.cfg
-	sender, err := a.mail.Sender(cfg.dataDir)
+	delivery, err := a.mail.Delivery(cfg.dataDir)
 	if err != nil {
 		return fmt.Errorf("option mail: %w", err)
 	}
-	c.notifier, err = notify.New(notify.Config{Store: n.store, Sealer: sealer, Sender: sender, Logger: a.logger, Now: now})
-	if err != nil {
+	cfg.warnings = append(cfg.warnings, delivery.Warnings...)
+	if c.notifier, err = notifierFor(cfg, delivery, n.store, sealer, a.logger); err != nil {
 		return err
 	}
 	c.sessions, err = session.New(session.Config{Store: n.store, Keys: c.ring, Revoker: n.revoker, Mailer: c.notifier,
 		Audience: cfg.audience, AccessLifetime: cfg.accessLifetime, RefreshLifetime: cfg.refreshLifetime,
-		SessionLifetime: cfg.sessionLifetime, Now: now})
+		SessionLifetime: cfg.sessionLifetime, Refreshed: refreshOutcomes.result, Now: now})
 	if err != nil {
 		return err
 	}
@@ -102,7 +102,7 @@ func (c *core) wireAPI(a *App) error {
 	api := httpapi.Config{Sessions: c.sessions, Verifier: n.verifier, Keys: c.ring, Audience: cfg.audience,
 		Origins: c.origins, Limiter: n.limiter, AddressKey: throttle.AddressKey, Ready: a.health, Logger: a.logger}
 	api.SignIn, err = signin.New(signin.Config{Store: n.store, Hasher: n.hasher, Policy: policy, Lockouts: n.lockouts,
-		Sessions: c.sessions, Identities: cfg.identities, RequireVerified: cfg.signup != string(enrol.Open), Now: now})
+		Sessions: c.sessions, Identities: cfg.identities, RequireVerified: cfg.signup != string(enrol.Open), Ended: loginOutcomes.result, Now: now})
 	if err != nil {
 		return err
 	}

@@ -114,6 +114,7 @@ func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp
 	switch {
 	case err == nil:
 	case g.Optional && isAnonymous(err):
+		guardOutcomes.count(guardAnonymous)
 		httpapi.StripOwnCookies(r.Header)
 		return next.ServeHTTP(w, r)
 	default:
@@ -124,7 +125,10 @@ func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp
 	}
 	g.forward(r, who.Verified)
 	if who.renewed {
+		guardOutcomes.count(guardRenewed)
 		w = &privateWriter{&caddyhttp.ResponseWriterWrapper{ResponseWriter: w}}
+	} else {
+		guardAdmittedCount.Inc()
 	}
 	return next.ServeHTTP(w, r)
 }

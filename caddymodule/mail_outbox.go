@@ -52,17 +52,17 @@ func (o *Outbox) Validate() error {
 	return nil
 }
 
-// Sender returns the sender of the folder.
-func (o *Outbox) Sender(dataDir string) (notify.Sender, error) {
+// Delivery returns the sender of the folder.
+func (o *Outbox) Delivery(dataDir string) (Delivery, error) {
 	dir, err := o.folder(dataDir)
 	if err != nil {
-		return nil, fmt.Errorf("mail outbox: %w", err)
+		return Delivery{}, fmt.Errorf("mail outbox: %w", err)
 	}
 	sender, err := notify.OpenOutbox(dir, now)
 	if err != nil {
-		return nil, fmt.Errorf("mail outbox: %w", err)
+		return Delivery{}, fmt.Errorf("mail outbox: %w", err)
 	}
-	return sender, nil
+	return Delivery{Sender: sender}, nil
 }
 
 // folder returns the absolute folder for a node's data folder.

@@ -42,6 +42,9 @@ func documentedOptions() []documented {
 			all = append(all, documented{global, o.name, w, "TestOption_" + o.name + "_" + w})
 		}
 	}
+	for _, o := range smtpOptions {
+		all = append(all, documented{global, "mail", o.name, "TestOption_mail_smtp_" + o.name})
+	}
 	for _, name := range limitNames {
 		all = append(all, documented{global, "rate_limit", name, ""})
 	}

@@ -28,6 +28,7 @@ func isAnonymous(err error) bool {
 // refuse answers a request that does not go on: a browser that navigates is led to the sign-in page, everything else
 // gets the problem body (contract §3.3).
 func (g *Guard) refuse(w http.ResponseWriter, r *http.Request, err error, https bool) error {
+	guardOutcomes.result(asToken(err))
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
 	if !isAnonymous(err) || !isNavigation(r) {

@@ -73,6 +73,9 @@ type Settings struct {
 	// verify 30/1m, forgot 20/1h, refresh 120/1m, token_verify 120/1m. Per recipient: mail 5/1h.
 	RateLimit map[string]string `json:"rate_limit,omitempty"`
 
+	// What mails and pages call the site, at most 64 bytes. Default: Gatehouse.
+	Brand string `json:"brand,omitempty"`
+
 	// What sends mail: a module of the namespace gatehouse.mail. Default: outbox.
 	MailRaw json.RawMessage `json:"mail,omitempty" caddy:"namespace=gatehouse.mail inline_key=sender"`
 }

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 var (
@@ -180,6 +182,16 @@ func checkAudience(v string) error {
 	}
 	return nil
 }
+
+// checkBrand takes one line of text: it stands in headers of mails.
+func checkBrand(v string) error {
+	if len(v) > maxBrand || !utf8.ValidString(v) || strings.ContainsFunc(v, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return fmt.Errorf("a name is one line of at most %d bytes", maxBrand)
+	}
+	return nil
+}
+
+const maxBrand = 64
 
 // checkLifetimes compares the three lifetimes, defaults included.
 func checkLifetimes(s *Settings) error {

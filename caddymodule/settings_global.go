@@ -138,6 +138,11 @@ var globalOptions = []option[Settings]{
 		check:  checkRateLimits,
 	},
 	{
+		name:  "brand",
+		parse: readText(func(s *Settings) *string { return &s.Brand }),
+		check: func(s *Settings) error { return checkBrand(s.Brand) },
+	},
+	{
 		name:  "mail",
 		parse: parseMail,
 	},

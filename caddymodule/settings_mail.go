@@ -2,14 +2,18 @@ package caddymodule
 
 import (
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
+	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/notify"
+	"github.com/gatehouse-auth/gatehouse/authcore/secret"
 )
 
 // mailNamespace is where mail senders register: a module gatehouse.mail.x is configured by `mail x …`.
@@ -19,10 +23,19 @@ const mailNamespace = "gatehouse.mail"
 // [caddyfile.Unmarshaler] as well.
 type MailSender interface {
 	caddy.Module
-	// Sender returns what delivers one mail at a time; dataDir is the node's folder, absolute, where files may be kept.
+	// Delivery returns what delivers one mail at a time; dataDir is the node's folder, absolute, where files may be kept.
 	// It is called once, when a configuration is about to serve and never to validate one: only here, and not in Provision,
 	// may a module create or connect to anything.
-	Sender(dataDir string) (notify.Sender, error)
+	Delivery(dataDir string) (Delivery, error)
+}
+
+// Delivery is a mail sender ready for work, and what it demands of the mails.
+type Delivery struct {
+	Sender   notify.Sender // required
+	From     string        // plain address mails come from; "" is no-reply@localhost
+	FromName string        // shown beside it; "" is the brand
+	Timeout  time.Duration // of one mail; zero is 20 s
+	Warnings []string      // what is allowed but is told at start
 }
 
 // loadMail loads the configured mail module, by default the outbox.
@@ -68,4 +81,16 @@ func mailSenders() []string {
 		names = append(names, strings.TrimPrefix(string(m.ID), mailNamespace+"."))
 	}
 	return names
+}
+
+// notifierFor returns what composes the mails of a configuration and sends them.
+func notifierFor(cfg *resolved, d Delivery, store authcore.OutboxStore, sealer *secret.Sealer, logger *slog.Logger) (*notify.Notifier, error) {
+	n, err := notify.New(notify.Config{
+		Store: store, Sealer: sealer, Sender: d.Sender, Timeout: d.Timeout, Count: countMail, Logger: logger, Now: now,
+		Head: notify.Letterhead{From: d.From, FromName: d.FromName, Brand: cfg.brand},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("option mail: %w", err)
+	}
+	return n, nil
 }

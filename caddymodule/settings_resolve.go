@@ -40,6 +40,7 @@ type resolved struct {
 	trustedOrigins []string // as a browser writes them in Origin
 	remoteUser     string
 	signup         string
+	brand          string
 	identities     []authcore.IdentifierKind
 	otp            otpRules
 	password       passwordRules
@@ -76,6 +77,7 @@ func (s *Settings) resolve() (*resolved, error) {
 		algorithm:  cmp.Or(jwtkeys.Algorithm(read.Algorithm), jwtkeys.EdDSA),
 		remoteUser: cmp.Or(read.RemoteUser, "email"),
 		signup:     cmp.Or(read.Signup, "verified"),
+		brand:      cmp.Or(read.Brand, "Gatehouse"),
 		otp:        read.otpRules(),
 		password:   read.passwordRules(),
 		lockout:    read.lockoutRules(),

@@ -174,6 +174,7 @@ func TestJSONIsChecked(t *testing.T) {
 		`{"password": {"max_length": 100000}}`:                            "password: max_length",
 		`{"lockout": {"off": true, "failures": 3}}`:                       "lockout",
 		`{"lockout": {"max": "30s"}}`:                                     "lockout: first",
+		`{"brand": "Acme\r\nBcc: x"}`:                                     "brand",
 		`{"rate_limit": {"resend": "off"}}`:                               "rate_limit",
 		`{"rate_limit": {"login": "0/1m"}}`:                               "rate_limit",
 	} {
@@ -278,18 +279,8 @@ func TestOption_mail(t *testing.T) {
 		{"mail outbox", filepath.Join(data, "outbox")},
 		{"mail outbox " + other, other},
 	} {
-		ctx, cancel := caddy.NewContext(caddy.Context{Context: t.Context()})
-		defer cancel()
-		mail, err := settingsFrom(t, c.line).loadMail(ctx)
-		if err != nil {
-			t.Fatal(err)
-		}
-		sender, err := mail.Sender(data)
-		if err != nil {
-			t.Fatal(err)
-		}
 		id := uuid.New()
-		if err := sender.Send(t.Context(), notify.Letter{ID: id, From: "gatehouse@localhost", To: "bob@example.com",
+		if err := deliveryFrom(t, c.line, data).Sender.Send(t.Context(), notify.Letter{ID: id, From: "gatehouse@localhost", To: "bob@example.com",
 			Subject: "Hello", Text: "Hello", HTML: "<p>Hello</p>", Date: time.Now()}); err != nil {
 			t.Fatal(err)
 		}
@@ -297,6 +288,22 @@ func TestOption_mail(t *testing.T) {
 			t.Errorf("with %q the folder %s has %v, %v", c.line, c.want, found, err)
 		}
 	}
+}
+
+// deliveryFrom returns what a `mail` line amounts to.
+func deliveryFrom(t *testing.T, line, dataDir string) Delivery {
+	t.Helper()
+	ctx, cancel := caddy.NewContext(caddy.Context{Context: t.Context()})
+	t.Cleanup(cancel)
+	mail, err := settingsFrom(t, line).loadMail(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := mail.Delivery(dataDir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
 }
 
 // settingsFrom adapts a Caddyfile whose global block has one line.

@@ -53,7 +53,7 @@ func (v *visit) serve() error {
 	}
 	to, ok := v.routes[path]
 	if !ok {
-		return errNoPage()
+		return v.noPage()
 	}
 	v.path = path
 	switch v.r.Method {
@@ -105,6 +105,15 @@ func isAnonymous(err error) bool {
 		return true
 	}
 	return false
+}
+
+// noPage refuses a path that has no page, though the API may have a call there.
+func (v *visit) noPage() error {
+	if known, _ := v.cfg.API.Knows(v.prefix, v.r); !known {
+		return errNoPage()
+	}
+	v.w.Header().Set("Allow", "OPTIONS, POST") // every call that knows GET is the API's to answer
+	return authcore.Refuse(authcore.MethodNotAllowed, "This path is a call of the API, not a page.")
 }
 
 func errNoPage() error { return authcore.Refuse(authcore.NotFound, "There is nothing at this path.") }

@@ -20,6 +20,12 @@ const storeTimeout = 3 * time.Second
 // get the same successor. Refusals: [authcore.InvalidRefreshToken]; [authcore.RefreshTokenReused], when a dead token came
 // back and the session has been revoked for it.
 func (s *Sessions) Refresh(ctx context.Context, token string, mode authcore.Mode, c authcore.Client) (Tokens, error) {
+	tokens, err := s.refresh(ctx, token, mode, c)
+	s.cfg.Refreshed(err)
+	return tokens, err
+}
+
+func (s *Sessions) refresh(ctx context.Context, token string, mode authcore.Mode, c authcore.Client) (Tokens, error) {
 	id, ok := s.mac().ParseToken(Prefix, token)
 	if !ok {
 		return Tokens{}, errInvalidRefresh() // junk and forgeries cost no query

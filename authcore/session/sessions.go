@@ -38,7 +38,9 @@ type Config struct {
 	AccessLifetime  time.Duration
 	RefreshLifetime time.Duration
 	SessionLifetime time.Duration
-	Now             func() time.Time
+	// Refreshed is told how every refresh ended, for counting; it may be nil.
+	Refreshed func(error)
+	Now       func() time.Time
 }
 
 // Store is what Sessions keep.
@@ -67,6 +69,9 @@ func New(cfg Config) (*Sessions, error) {
 	}
 	if cfg.AccessLifetime < time.Second || cfg.RefreshLifetime <= cfg.AccessLifetime || cfg.SessionLifetime < cfg.RefreshLifetime {
 		return nil, errors.New("session: lifetimes must rise: access (at least 1s) < refresh <= session")
+	}
+	if cfg.Refreshed == nil {
+		cfg.Refreshed = func(error) {}
 	}
 	dead, err := otter.New(&otter.Options[secret.Digest, struct{}]{
 		MaximumSize: deadTokens, ExpiryCalculator: otter.ExpiryCreating[secret.Digest, struct{}](deadFor),

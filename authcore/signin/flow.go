@@ -29,7 +29,9 @@ type Config struct {
 	Identities []authcore.IdentifierKind
 	// RequireVerified refuses accounts whose address is not proven (signup mode verified).
 	RequireVerified bool
-	Now             func() time.Time
+	// Ended is told how every sign-in ended, for counting; it may be nil.
+	Ended func(error)
+	Now   func() time.Time
 }
 
 // Flow signs people in. It is safe for concurrent use.
@@ -42,6 +44,9 @@ func New(cfg Config) (*Flow, error) {
 	}
 	if len(cfg.Identities) == 0 {
 		return nil, errors.New("signin: at least one kind of identifier must sign in")
+	}
+	if cfg.Ended == nil {
+		cfg.Ended = func(error) {}
 	}
 	cfg.Identities = slices.Clone(cfg.Identities)
 	return &Flow{cfg: cfg}, nil

@@ -26,6 +26,12 @@ type In struct {
 // alike; [authcore.AccountNotVerified], only with the right password; [authcore.AccountLocked] with RetryAfter;
 // [authcore.InvalidFields]; [authcore.Unavailable] with RetryAfter when the hasher is at capacity.
 func (f *Flow) Password(ctx context.Context, in In) (session.Tokens, error) {
+	tokens, err := f.password(ctx, in)
+	f.cfg.Ended(err)
+	return tokens, err
+}
+
+func (f *Flow) password(ctx context.Context, in In) (session.Tokens, error) {
 	device, err := identifier.DeviceName(in.Request.DeviceName)
 	if err != nil {
 		return session.Tokens{}, authcore.RefuseFields(map[string][]string{"device_name": {err.Error()}})

@@ -3,6 +3,7 @@ package e2e
 import (
 	"crypto/tls"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -92,6 +93,63 @@ https://localhost:<port2> {
 		hsts := out.header.Get("Strict-Transport-Security")
 		if (hsts != "") != way.https {
 			t.Errorf("%s: Strict-Transport-Security %q", what, hsts)
+		}
+	}
+}
+
+// TestP01_OverHTTP2: HTTP/2 has its own way of headers, trailers and cookies.
+func TestP01_OverHTTP2(t *testing.T) {
+	t.Parallel()
+	g := start(t, plan{caddy: "skip_install_trust", site: defaultSite + `
+https://localhost:<port2> {
+	tls internal
+	gatehouse
+	gatehouse_guard /app*
+	reverse_proxy <upstream>
+}
+`})
+	base := "https://localhost:" + fmt.Sprint(g.port2)
+	transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: true}
+	defer transport.CloseIdleConnections()
+	client := &http.Client{Transport: transport, CheckRedirect: g.client.CheckRedirect, Timeout: 30 * time.Second}
+	eventually(t, "the certificate is there", func() bool {
+		_, err := g.try(call{base: base, client: client, path: "/auth/healthz"})
+		return err == nil
+	})
+	account := g.newUser(t)
+	token := g.api(t, "POST", "/login", map[string]any{"login": account.email, "password": account.password}, call{base: base, client: client}).must(t, 200, "").text("access_token")
+	for _, path := range []string{"/app", "/open"} {
+		req, err := http.NewRequest("POST", base+path, io.NopCloser(strings.NewReader("body"))) // of unknown length, so with trailers
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Trailer = http.Header{"Remote-Sub": nil, "X-Theirs": nil, "Remote_name": nil}
+		req.Header.Set("Authorization", "Bearer "+token)
+		for _, name := range identityNames[:24] {
+			req.Header[name] = []string{"spoofed", "spoofed"}
+			req.Header[strings.ReplaceAll(name, "-", "_")] = []string{"spoofed"}
+			req.Trailer[name] = []string{"spoofed"}
+		}
+		resp, err := client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+		if err != nil || resp.ProtoMajor != 2 {
+			t.Fatalf("HTTP/%d %v", resp.ProtoMajor, err)
+		}
+		e := (answer{resp.StatusCode, resp.Header, text}).must(t, 200, "").echo(t)
+		for _, h := range append(e.Headers, e.Trailers...) {
+			if strings.Contains(h[1], "spoofed") {
+				t.Errorf("%s: the upstream got %q", path, h)
+			}
+		}
+		if got := e.get(t, "Remote-User"); (got == account.email) != (path == "/app") {
+			t.Errorf("%s: Remote-User is %q", path, got)
+		}
+		if e.Body != "body" {
+			t.Errorf("%s: body %q", path, e.Body)
 		}
 	}
 }

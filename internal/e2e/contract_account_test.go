@@ -131,3 +131,55 @@ func TestContract_PasswordRefusals(t *testing.T) {
 	reset(object{"token": "x", "new_password": other}).problem(t, 400, "invalid_code")
 	reset(object{"login": u.email, "otp": letter.code, "new_password": other}).empty(t, 204)
 }
+
+func TestContract_PasswordChange(t *testing.T) {
+	t.Parallel()
+	g := shared(t)
+	u := g.newUser(t)
+	other, browser := g.signIn(t, u, false), g.signIn(t, u, true)
+	change := func(current, fresh string, more call) answer {
+		return g.api(t, "POST", "/me/password", object{"current_password": current, "new_password": fresh}, more)
+	}
+	me := call{bearer: u.access}
+	change(password, chosenPassword, call{}).problem(t, 401, "authentication_required")
+	change("wrong granite lantern 7", chosenPassword, me).problem(t, 401, "invalid_credentials")
+	change("", chosenPassword, me).invalid(t, "current_password")
+	change(password, "short", me).invalid(t, "new_password")
+	change("", "", me).invalid(t, "current_password", "new_password")
+	change(password, u.email, me).invalid(t, "new_password")
+	evil := call{cookies: browser.cookies, header: map[string]string{"Origin": "https://evil.example"}}
+	change(password, chosenPassword, evil).problem(t, 403, "cross_origin")
+	g.do(t, call{path: "/app", bearer: other.access}).must(t, 200, "") // nothing has changed yet
+	a := change(password, chosenPassword, call{cookies: browser.cookies}).empty(t, 204)
+	for name, c := range a.setCookies(t) {
+		if c.MaxAge >= 0 {
+			t.Errorf("%s is not cleared", name)
+		}
+	}
+	if len(a.setCookies(t)) != 2 {
+		t.Errorf("cookies %v", a.setCookies(t))
+	}
+	// Every session ends, the one that asked included (S07).
+	g.familyDead(t, []string{u.access, other.access}, []string{u.refresh, other.refresh})
+	g.do(t, call{path: "/app", cookies: browser.cookies}).want(t, 401, "invalid_token")
+	g.attempt(t, u.email, password).want(t, 401, "invalid_credentials")
+	g.attempt(t, u.email, chosenPassword).pair(t, false)
+	if l := g.waitMail(t, u.email, 2); l.code != "" || l.token != "" || !strings.Contains(l.subject, "password") {
+		t.Errorf("the owner is told %q", l.subject)
+	}
+}
+
+// TestContract_PasswordChangeIsGuarded: guesses of the present password count with the sign-ins of the account.
+func TestContract_PasswordChangeIsGuarded(t *testing.T) {
+	t.Parallel()
+	g := shared(t)
+	u := g.newUser(t)
+	g.attempt(t, u.username, "wrong granite lantern 7").want(t, 401, "invalid_credentials")
+	for range 4 {
+		g.api(t, "POST", "/me/password", object{"current_password": "wrong granite lantern 7", "new_password": chosenPassword},
+			call{bearer: u.access}).want(t, 401, "invalid_credentials")
+	}
+	g.api(t, "POST", "/me/password", object{"current_password": password, "new_password": chosenPassword},
+		call{bearer: u.access}).problem(t, 429, "account_locked")
+	g.attempt(t, u.email, password).want(t, 429, "account_locked")
+}

@@ -39,13 +39,24 @@ func (f front) through(g *gateway, c call) call {
 	return c
 }
 
-// TestB01_CookieFlags reads every Set-Cookie of the API: of sign-up, proof, sign-in, refresh, sign-out, errors.
+// startBehind runs a gateway that is reached by this front.
+func startBehind(t testing.TB, f front) *gateway {
+	t.Helper()
+	g := start(t, f.plan)
+	eventually(t, "the gateway answers by "+f.name, func() bool {
+		a, err := g.try(f.through(g, call{path: "/healthz"}))
+		return err == nil && a.status == 200
+	})
+	return g
+}
+
+// TestB01_CookieFlagsOfTheAPI reads every Set-Cookie of the API: of sign-up, proof, sign-in, refresh, sign-out, errors.
 func TestB01_CookieFlagsOfTheAPI(t *testing.T) {
 	t.Parallel()
 	for _, f := range fronts {
 		t.Run(f.name, func(t *testing.T) {
 			t.Parallel()
-			g := start(t, f.plan)
+			g := startBehind(t, f)
 			b := &user{email: freshEmail()}
 			send := func(path string, body any) answer {
 				t.Helper()
@@ -97,13 +108,13 @@ func (f front) check(t *testing.T, line string) {
 	}
 }
 
-// TestB02_TossedCookies: of two cookies of one name neither counts, and over https none without the prefix does.
+// TestB02_TossedCookiesAtTheAPI: of two cookies of one name neither counts, and over https none without the prefix does.
 func TestB02_TossedCookiesAtTheAPI(t *testing.T) {
 	t.Parallel()
 	for _, f := range fronts[:3] {
 		t.Run(f.name, func(t *testing.T) {
 			t.Parallel()
-			g := start(t, f.plan)
+			g := startBehind(t, f)
 			victim, attacker := g.browser(t, f), g.browser(t, f)
 			access, refresh := f.cookie("gatehouse"), f.cookie("gatehouse_refresh")
 			ask := func(method, path, cookies string) answer {

@@ -24,7 +24,7 @@ func TestLock_SurvivesReloadAndRestart(t *testing.T) {
 		}
 		locked("at once")
 		p := plan{postgres: g.database != "", clock: true, global: "\t\taccess_lifetime 7m"}
-		g.mustReload(t, p)
+		g.become(t, p)
 		locked("after a reload")
 		g.kill9()
 		g.restart(t)

@@ -150,6 +150,27 @@ func TestL04_RegisterTellsNothing(t *testing.T) {
 	g.attempt(t, u.email, password).pair(t, false)
 }
 
+// TestL04_SignInAfterRegistering: who registers an address and then signs in with what they gave learns nothing either.
+func TestL04_SignInAfterRegistering(t *testing.T) {
+	t.Parallel()
+	g := start(t, plan{})
+	u, unknown := g.newUser(t), freshEmail()
+	var seen []string
+	for _, email := range []string{u.email, unknown} {
+		g.register(t, object{"email": email, "password": mallorysPassword})
+		for range 7 { // also past the number that locks: it is no guess
+			seen = append(seen, look(g.attempt(t, email, mallorysPassword).must(t, 403, "account_not_verified")))
+		}
+	}
+	for _, s := range seen[1:] {
+		if s != seen[0] {
+			t.Fatalf("answers differ:\n%s\n%s", s, seen[0])
+		}
+	}
+	g.attempt(t, u.email, password).pair(t, false)
+	g.attempt(t, unknown, password).want(t, 401, "invalid_credentials")
+}
+
 // TestL04_RegisterTakesEqualTime: a hash costs some 50 ms; left out for an address that is taken it would show far beyond
 // what is allowed here.
 func TestL04_RegisterTakesEqualTime(t *testing.T) {

@@ -170,7 +170,12 @@ func TestP12_QueryAndFragment(t *testing.T) {
 
 func TestP14_HostSpelling(t *testing.T) {
 	t.Parallel()
-	g := start(t, plan{global: "issuer https://auth.example.com", site: `http://admin.example.com:<port>, http://xn--bcher-kva.example:<port> {
+	// Lists of more than a hundred names are searched in another way (CVE-2026-27588).
+	many := ""
+	for i := range 120 {
+		many += fmt.Sprintf(", http://n%d.example.com:<port>", i)
+	}
+	g := start(t, plan{global: "issuer https://auth.example.com", site: `http://admin.example.com:<port>, http://xn--bcher-kva.example:<port>` + many + ` {
 	bind 127.0.0.1
 	gatehouse
 	gatehouse_guard

@@ -41,12 +41,14 @@ func (g *gateway) holdings(t testing.TB) (goroutines, files int) {
 // TestM01_ReloadUnderLoad: every reload changes the configuration; nobody notices.
 func TestM01_ReloadUnderLoad(t *testing.T) {
 	t.Parallel()
-	g := start(t, plan{guard: "header X-Round {http.vars.round}"})
+	// Without idle connections to the upstream: those of an old configuration live on in Caddy for two minutes.
+	site := strings.Replace(defaultSite, "reverse_proxy <upstream>", "reverse_proxy <upstream> {\n\ttransport http {\n\tkeepalive off\n\t}\n\t}", 1)
+	g := start(t, plan{site: site})
 	u, b, out, outBrowser := g.newUser(t), g.newBrowser(t), g.newUser(t), g.newBrowser(t)
 	g.api(t, "POST", "/logout", nil, call{bearer: out.access}).must(t, 204, "")
 	g.api(t, "POST", "/logout", nil, call{cookies: outBrowser.cookies}).must(t, 204, "")
 	round := func(n int) plan {
-		return plan{guard: fmt.Sprintf("header X-Round-%d {http.auth.user.id}", n), global: fmt.Sprintf("access_lifetime %dm\nremote_user %s", 5+n%3, []string{"email", "sub"}[n%2])}
+		return plan{site: site, guard: fmt.Sprintf("header X-Round-%d {http.auth.user.id}", n), global: fmt.Sprintf("access_lifetime %dm\nremote_user %s", 5+n%3, []string{"email", "sub"}[n%2])}
 	}
 	for n := range 3 { // what is made once is made now
 		g.mustReload(t, round(100+n))
@@ -54,23 +56,46 @@ func TestM01_ReloadUnderLoad(t *testing.T) {
 	g.client.CloseIdleConnections()
 	goroutines, files := g.holdings(t)
 
-	// One connection a request: a server that closes an idle connection while a request is on its way to it is not at fault.
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, CheckRedirect: g.client.CheckRedirect, Timeout: 30 * time.Second}
+	// What fails before an answer is tried again: at a reload Caddy opens a new socket on the same port (SO_REUSEPORT), and
+	// Linux resets connections that still waited to be accepted by the old one, unless net.ipv4.tcp_migrate_req is 1; and
+	// an idle connection may be closed while a request is on its way. No answer may be wrong.
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16}, CheckRedirect: g.client.CheckRedirect, Timeout: 30 * time.Second}
+	var again atomic.Int64
+	send := func(c call) (a answer, err error) {
+		c.client = client
+		for range 5 {
+			if a, err = g.try(c); err == nil {
+				return a, nil
+			}
+			again.Add(1)
+		}
+		return a, err
+	}
+	expect := func(c call, status int) error {
+		a, err := send(c)
+		if err == nil && a.status != status {
+			err = fmt.Errorf("%d, expected %d: %.200s", a.status, status, a.body)
+		}
+		if err != nil {
+			return fmt.Errorf("%s %s: %w", c.method, c.path, err)
+		}
+		return nil
+	}
 	stop := make(chan struct{})
 	var wg sync.WaitGroup
 	var served atomic.Int64
 	refresh := u.refresh
 	load := []func() error{
-		func() error { return expect(g, client, call{path: "/x", bearer: u.access}, 200) },
-		func() error { return expect(g, client, call{path: "/x", cookies: b.cookies}, 200) },
-		func() error { return expect(g, client, call{path: "/x", bearer: out.access}, 401) },
-		func() error { return expect(g, client, call{path: "/x", cookies: outBrowser.cookies}, 401) },
-		func() error { return expect(g, client, call{path: "/x"}, 401) },
+		func() error { return expect(call{path: "/x", bearer: u.access}, 200) },
+		func() error { return expect(call{path: "/x", cookies: b.cookies}, 200) },
+		func() error { return expect(call{path: "/x", bearer: out.access}, 401) },
+		func() error { return expect(call{path: "/x", cookies: outBrowser.cookies}, 401) },
+		func() error { return expect(call{path: "/x"}, 401) },
 		func() error {
-			return expect(g, client, call{method: "POST", path: "/x", bearer: u.access, body: strings.Repeat("b", 100_000)}, 200)
+			return expect(call{method: "POST", path: "/x", bearer: u.access, body: strings.Repeat("b", 100_000)}, 200)
 		},
 		func() error {
-			a, err := g.try(call{method: "POST", path: "/auth/refresh", body: map[string]any{"refresh_token": refresh}, client: client})
+			a, err := send(call{method: "POST", path: "/auth/refresh", body: map[string]any{"refresh_token": refresh}})
 			if err == nil && a.status != 200 {
 				err = fmt.Errorf("refresh: %d %s", a.status, a.body)
 			}
@@ -102,15 +127,18 @@ func TestM01_ReloadUnderLoad(t *testing.T) {
 	tick.Stop()
 	close(stop)
 	wg.Wait()
-	if served.Load() < 200 {
-		t.Errorf("only %d requests", served.Load())
+	if n := served.Load(); n < 200 || again.Load() > n/20 {
+		t.Errorf("%d requests, %d of them sent again", n, again.Load())
 	}
 	client.CloseIdleConnections()
-	eventually(t, "goroutines and files of the old configurations are gone", func() bool {
-		g.client.CloseIdleConnections()
-		nowGoroutines, nowFiles := g.holdings(t)
-		return nowGoroutines <= goroutines+8 && nowFiles <= files+8
-	})
+	var nowGoroutines, nowFiles int
+	deadline := time.Now().Add(30 * time.Second)
+	for nowGoroutines, nowFiles = g.holdings(t); nowGoroutines > goroutines+10 || nowFiles > files+10; nowGoroutines, nowFiles = g.holdings(t) {
+		if time.Now().After(deadline) {
+			t.Fatalf("20 reloads took %d goroutines to %d and %d open files to %d", goroutines, nowGoroutines, files, nowFiles)
+		}
+		<-time.After(50 * time.Millisecond)
+	}
 	u.refresh = refresh
 	g.survives(t, u, b, out, outBrowser)
 
@@ -121,19 +149,6 @@ func TestM01_ReloadUnderLoad(t *testing.T) {
 	g.kill9()
 	g.restart(t)
 	g.survives(t, u, b, out, outBrowser)
-}
-
-// expect performs a call and demands a status.
-func expect(g *gateway, client *http.Client, c call, status int) error {
-	c.client = client
-	a, err := g.try(c)
-	if err != nil {
-		return fmt.Errorf("%s %s: %w", c.method, c.path, err)
-	}
-	if a.status != status {
-		return fmt.Errorf("%s %s: %d, expected %d: %.200s", c.method, c.path, a.status, status, a.body)
-	}
-	return nil
 }
 
 // survives demands that who was signed in still is, and who was signed out still is.

@@ -123,6 +123,7 @@ func TestT03_AlgorithmOrUseSwapped(t *testing.T) {
 			for _, other := range others {
 				h := text(t, with(members(t, u.access, 0), "alg", other))
 				refused(t, g, alg+" called "+other, k.sign(t, other, h, part(t, u.access, 1)))
+				refused(t, g, alg+" with its own signature, called "+other, k.sign(t, alg, h, part(t, u.access, 1)))
 			}
 			claims := part(t, u.access, 1)
 			for _, use := range []string{"cookie", "internal"} {

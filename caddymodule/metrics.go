@@ -1,0 +1,119 @@
+package caddymodule
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/notify"
+)
+
+// The metrics are the process's and not a configuration's: Caddy makes a new registry for each configuration, and counters
+// that were made anew with it would begin at zero at every reload. Labels are outcomes from closed sets, never anything
+// that somebody outside can choose.
+var (
+	mailOutcomes    = newTally("mails_total", "Tries to send a mail, by outcome.", "sent", "failed", "dropped")
+	loginOutcomes   = newTally("logins_total", "Sign-ins by password, by outcome.", outcomesOf(authcore.InvalidCredentials, authcore.AccountLocked, authcore.AccountNotVerified, authcore.InvalidFields)...)
+	refreshOutcomes = newTally("refreshes_total", "Refreshes of a session, by outcome.", outcomesOf(authcore.InvalidRefreshToken, authcore.RefreshTokenReused)...)
+	guardOutcomes   = newTally("guard_decisions_total", "Decisions of the guard, by outcome.", append(outcomesOf(authcore.AuthenticationRequired,
+		authcore.InvalidToken, authcore.Forbidden, authcore.CrossOrigin, authcore.InvalidRequest), guardRenewed, guardAnonymous)...)
+
+	guardAdmittedCount = guardOutcomes.each[outcomeSuccess] // found once: the guard has no time to look it up
+
+	outboxWaiting = prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "gatehouse", Name: "outbox_waiting",
+		Help: "Mails that wait to be sent."}, func() float64 { waiting, _ := outboxNow(); return waiting })
+	outboxOldest = prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "gatehouse", Name: "outbox_oldest_seconds",
+		Help: "For how long the oldest waiting mail has waited; 0 where none waits."}, func() float64 { _, oldest := outboxNow(); return oldest })
+)
+
+// Outcomes that are no code of an error.
+const (
+	outcomeSuccess = "success"
+	guardRenewed   = "renewed"
+	guardAnonymous = "anonymous"
+)
+
+// outcomesOf are success, the given refusals, and what can go wrong with everything.
+func outcomesOf(refusals ...authcore.Code) []string {
+	names := []string{outcomeSuccess, string(authcore.Unavailable), string(authcore.Internal)}
+	for _, r := range refusals {
+		names = append(names, string(r))
+	}
+	return names
+}
+
+// tally is one counter for each outcome of a closed set. All are there from the start, so that none appears out of nowhere.
+type tally struct {
+	vec  *prometheus.CounterVec
+	each map[string]prometheus.Counter
+}
+
+// otherOutcome counts what is not in the set.
+const otherOutcome = "other"
+
+func newTally(name, help string, outcomes ...string) *tally {
+	t := &tally{
+		vec:  prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "gatehouse", Name: name, Help: help}, []string{"outcome"}),
+		each: make(map[string]prometheus.Counter),
+	}
+	for _, o := range append(outcomes, otherOutcome) {
+		t.each[o] = t.vec.WithLabelValues(o)
+	}
+	return t
+}
+
+func (t *tally) count(outcome string) {
+	c, known := t.each[outcome]
+	if !known {
+		c = t.each[otherOutcome]
+	}
+	c.Inc()
+}
+
+// result counts how a call ended by its error.
+func (t *tally) result(err error) {
+	if err == nil {
+		t.count(outcomeSuccess)
+		return
+	}
+	t.count(string(authcore.CodeOf(err)))
+}
+
+// countMail is told of every try to send a mail.
+func countMail(o notify.Outcome) {
+	switch o {
+	case notify.Sent:
+		mailOutcomes.count("sent")
+	case notify.Failed:
+		mailOutcomes.count("failed")
+	case notify.Dropped:
+		mailOutcomes.count("dropped")
+	}
+}
+
+// outboxNow returns what the running configuration's worker saw at its last look.
+func outboxNow() (waiting, oldestSeconds float64) {
+	app := running.Load()
+	if app == nil {
+		return 0, 0
+	}
+	c := app.core.Load()
+	if c == nil {
+		return 0, 0
+	}
+	n, oldest, _ := c.notifier.Health()
+	return float64(n), oldest.Seconds()
+}
+
+// registerMetrics adds the process's metrics to a configuration's registry.
+func registerMetrics(r *prometheus.Registry) error {
+	for _, c := range []prometheus.Collector{mailOutcomes.vec, loginOutcomes.vec, refreshOutcomes.vec, guardOutcomes.vec, outboxWaiting, outboxOldest} {
+		var there prometheus.AlreadyRegisteredError
+		if err := r.Register(c); err != nil && !errors.As(err, &there) {
+			return fmt.Errorf("register metrics: %w", err)
+		}
+	}
+	return nil
+}

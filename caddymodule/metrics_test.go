@@ -1,0 +1,141 @@
+package caddymodule
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/notify"
+)
+
+// runUntil runs a notifier's worker until ready, for at most 20 s.
+func runUntil(t *testing.T, n *notify.Notifier, ready func() bool) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	var worker sync.WaitGroup
+	worker.Go(func() { n.Run(ctx) })
+	defer worker.Wait()
+	defer cancel()
+	deadline := time.After(20 * time.Second)
+	for !ready() {
+		select {
+		case <-deadline:
+			t.Fatal("the worker did not do its work")
+		case <-time.After(time.Millisecond):
+		}
+	}
+}
+
+// gathered returns every sample of a registry by name and outcome.
+func gathered(t *testing.T, r *prometheus.Registry) map[string]float64 {
+	t.Helper()
+	families, err := r.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	samples := map[string]float64{}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			name := f.GetName()
+			for _, l := range m.GetLabel() {
+				name += fmt.Sprintf("{%s=%s}", l.GetName(), l.GetValue())
+			}
+			samples[name] = m.GetCounter().GetValue() + m.GetGauge().GetValue()
+		}
+	}
+	return samples
+}
+
+// TestMetrics_SurviveReloads: each configuration has a registry of its own; the counters in it go on.
+func TestMetrics_SurviveReloads(t *testing.T) {
+	t.Parallel()
+	first, second := prometheus.NewPedanticRegistry(), prometheus.NewPedanticRegistry()
+	for _, r := range []*prometheus.Registry{first, first, second} {
+		if err := registerMetrics(r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	countMail(notify.Dropped)
+	a := gathered(t, first)["gatehouse_mails_total{outcome=dropped}"]
+	countMail(notify.Dropped)
+	if b := gathered(t, second)["gatehouse_mails_total{outcome=dropped}"]; a < 1 || b <= a {
+		t.Errorf("%v before the reload and %v after it", a, b)
+	}
+}
+
+// TestMetrics_LabelsAreClosed: whatever happens, no label appears that was not there from the start.
+func TestMetrics_LabelsAreClosed(t *testing.T) {
+	t.Parallel()
+	r := prometheus.NewPedanticRegistry()
+	if err := registerMetrics(r); err != nil {
+		t.Fatal(err)
+	}
+	before := slices.Sorted(maps.Keys(gathered(t, r)))
+	for _, err := range []error{nil, errors.New("x"), authcore.ErrUnavailable, authcore.Refuse(authcore.Code("ada@example.com"), ""), context.Canceled} {
+		loginOutcomes.result(err)
+		refreshOutcomes.result(err)
+		guardOutcomes.result(err)
+	}
+	for o := range notify.Outcome(5) {
+		countMail(o)
+	}
+	after := slices.Sorted(maps.Keys(gathered(t, r)))
+	if !slices.Equal(before, after) {
+		t.Errorf("the metrics were\n%s\nand are\n%s", strings.Join(before, "\n"), strings.Join(after, "\n"))
+	}
+	for _, want := range []string{
+		"gatehouse_outbox_waiting", "gatehouse_outbox_oldest_seconds", "gatehouse_mails_total{outcome=sent}", "gatehouse_logins_total{outcome=invalid_credentials}",
+		"gatehouse_refreshes_total{outcome=refresh_token_reused}", "gatehouse_guard_decisions_total{outcome=authentication_required}",
+	} {
+		if !slices.Contains(after, want) {
+			t.Errorf("there is no %s", want)
+		}
+	}
+}
+
+// TestMetrics_GuardDecisions is not parallel: it compares counters of the process.
+func TestMetrics_GuardDecisions(t *testing.T) {
+	g, token := guardOver(t, 0)
+	g.app.logger = nodeLogger()
+	next := caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error { return nil })
+	r := prometheus.NewPedanticRegistry()
+	if err := registerMetrics(r); err != nil {
+		t.Fatal(err)
+	}
+	for outcome, credential := range map[string]string{"success": token, "invalid_token": token + "x", "authentication_required": "", "anonymous": ""} {
+		name := "gatehouse_guard_decisions_total{outcome=" + outcome + "}"
+		before := gathered(t, r)[name]
+		in := incomingRequest(credential)
+		if credential == "" {
+			in.Header.Del("Authorization")
+		}
+		g.Optional = outcome == "anonymous"
+		if err := g.ServeHTTP(httptest.NewRecorder(), in, next); err != nil {
+			t.Fatal(err)
+		}
+		if after := gathered(t, r)[name]; after != before+1 {
+			t.Errorf("%s: %v before and %v after", outcome, before, after)
+		}
+	}
+}
+
+// BenchmarkMetrics_GuardCount is what counting costs each guarded request; it must stay below 30 ns.
+func BenchmarkMetrics_GuardCount(b *testing.B) {
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			guardAdmittedCount.Inc()
+		}
+	})
+}
