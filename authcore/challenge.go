@@ -26,8 +26,9 @@ type Challenge struct {
 	AccountID   uuid.UUID     // zero where no account exists (yet)
 	CodeDigest  secret.Digest // keyed: a database dump holds no usable code
 	TokenDigest secret.Digest
-	// AttemptsLeft is the budget for a new challenge; the attempts already spent on this purpose and subject since
-	// AttemptsSince+budget window are carried over by the store, so a resend does not refill it.
+	// AttemptsLeft is how many wrong codes may still come; for a new challenge the whole budget. The store carries over what
+	// is spent on this purpose and subject until its AttemptsResetAt, so a resend does not refill it. It is for codes alone:
+	// anybody can spend it, and that must not take the link, which cannot be guessed, from its owner.
 	AttemptsLeft int
 	// AttemptsResetAt is when the budget is full again.
 	AttemptsResetAt time.Time

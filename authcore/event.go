@@ -47,6 +47,8 @@ type Mail struct {
 	Sealed    []byte
 	CreatedAt time.Time
 	Attempts  int // how often sending was tried
+	// Decoy is a mail to nobody, composed for the time it takes. It is stored without content and as done: it is never claimed.
+	Decoy bool
 }
 
 // MailKind names a mail template.

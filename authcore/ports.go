@@ -88,13 +88,13 @@ type ChallengeStore interface {
 	// ProveCode tests a code against the live challenge, as one atomic statement: a wrong code costs one attempt, a right
 	// one costs nothing and does not consume it. ErrNotFound: none is live. ErrWrongCode. ErrNoAttempts.
 	ProveCode(ctx context.Context, purpose Purpose, subject string, code secret.Digest, now time.Time) (Challenge, error)
-	// ProveToken finds the live challenge of a link. ErrNotFound; ErrNoAttempts when wrong codes have killed it.
+	// ProveToken finds the live challenge of a link, whatever attempts are left: they are for codes. ErrNotFound.
 	ProveToken(ctx context.Context, purpose Purpose, token secret.Digest, now time.Time) (Challenge, error)
-	// Enrol consumes the challenge, creates or verifies the account, opens the session and drops every other
-	// registration of the address. ErrNotFound: the challenge is gone (consumed by another). *TakenError.
-	// With Replace the revocation that ends the earlier sessions is returned, else a zero one.
+	// Enrol consumes the challenge, creates or verifies the account, opens the session and drops every other registration
+	// of the address. It does not ask for attempts: the challenge is proven. ErrNotFound: it is gone (consumed by another).
+	// *TakenError. With Replace the revocation that ends the earlier sessions is returned, else a zero one.
 	Enrol(ctx context.Context, e Enrolment) (Account, Session, Revocation, error)
-	// ResetPassword consumes the challenge, sets the hash, proves the address the mail went to if it was not, raises the
+	// ResetPassword consumes the challenge as Enrol does, sets the hash, proves the address the mail went to if it was not, raises the
 	// epoch so that every session ends, and drops every other challenge of the account. ErrNotFound as for Enrol.
 	ResetPassword(ctx context.Context, r Reset) (Account, Revocation, error)
 }

@@ -3,7 +3,6 @@ package caddymodule
 import (
 	"encoding/json"
 	"net/http"
-	"sync/atomic"
 
 	"github.com/caddyserver/caddy/v2"
 
@@ -12,9 +11,6 @@ import (
 )
 
 func init() { caddy.RegisterModule(new(Admin)) }
-
-// running is the app of the present configuration, for the admin endpoint.
-var running atomic.Pointer[App]
 
 // Admin adds Gatehouse's operations to Caddy's admin endpoint, under /gatehouse/. Who can reach that endpoint owns the
 // server: it is off or on a unix socket in every configuration we ship (P29).
@@ -49,7 +45,7 @@ func operation[T any](method string, do func(*core, *http.Request) (T, error)) c
 			w.Header().Set("Allow", method)
 			return caddy.APIError{HTTPStatus: http.StatusMethodNotAllowed, Message: "the method is " + method}
 		}
-		app := running.Load()
+		app := running()
 		if app == nil {
 			return caddy.APIError{HTTPStatus: http.StatusNotFound, Message: "the running configuration has no gatehouse"}
 		}

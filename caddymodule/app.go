@@ -34,6 +34,7 @@ type App struct {
 	mu      sync.Mutex               // held by who adds to origins or guarded while the configuration is provisioned
 	origins atomic.Pointer[[]string] // of portals, where no issuer is configured
 	guarded atomic.Pointer[[]string] // of sites with a guard
+	guards  atomic.Int32             // how many guards the configuration has
 
 	core  atomic.Pointer[core]
 	ready chan struct{} // closed when core is set
@@ -97,10 +98,9 @@ func (a *App) Start() error {
 		}
 	}
 	c := a.core.Load()
-	if err := a.node.reconfigure(a.cfg); err != nil {
+	if err := takeOver(a); err != nil {
 		return fmt.Errorf("gatehouse: %w", err)
 	}
-	a.node.ring.Store(c.ring)
 	for _, w := range a.cfg.warnings {
 		a.logger.Warn(w)
 	}
@@ -109,19 +109,18 @@ func (a *App) Start() error {
 	a.workers.Go(func() { c.ring.Run(run) })
 	a.workers.Go(func() { c.notifier.Run(run) })
 	a.workers.Go(func() { a.node.sweep(run, a.logger) })
-	running.Store(a)
+	a.workers.Go(func() { a.node.follow(run, a.logger) })
 	a.logger.Info("gatehouse is ready", "issuers", a.issuers(), "database", a.cfg.databaseKind(), "data_dir", a.cfg.dataDir)
 	return nil
 }
 
 // Stop ends the workers; the node stays for a configuration that shares it.
 func (a *App) Stop() error {
-	running.CompareAndSwap(a, nil)
 	if a.stop != nil {
 		a.stop()
 	}
 	a.workers.Wait()
-	return nil
+	return giveBack(a)
 }
 
 // Cleanup gives the node back. It runs after a failed Provision as well.

@@ -107,7 +107,8 @@ func (c *core) wireAPI(a *App) error {
 		return err
 	}
 	api.Enrol, err = enrol.New(enrol.Config{Store: n.store, Hasher: n.hasher, Policy: policy, Challenges: desk,
-		Sessions: c.sessions, Revoker: n.revoker, Signup: enrol.Signup{Mode: enrol.Mode(cfg.signup), Identities: cfg.identities}, Now: now})
+		Sessions: c.sessions, Revoker: n.revoker, Signup: enrol.Signup{Mode: enrol.Mode(cfg.signup), Identities: cfg.identities},
+		Salt: func(address string) []byte { return c.ring.MACKey("password salt").MAC([]byte(address)).Bytes()[:16] }, Now: now})
 	if err != nil {
 		return err
 	}

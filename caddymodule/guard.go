@@ -55,6 +55,7 @@ func (g *Guard) Provision(ctx caddy.Context) (err error) {
 	if g.app, err = appOf(ctx); err != nil {
 		return err
 	}
+	g.app.guards.Add(1)
 	g.app.addGuarded(guardedOrigins(ctx))
 	if len(g.MatcherSetsRaw) > 0 {
 		sets, err := ctx.LoadModule(&g.GuardSettings, "MatcherSetsRaw")
@@ -72,6 +73,10 @@ func (g *Guard) Provision(ctx caddy.Context) (err error) {
 			return fmt.Errorf("gatehouse_guard: login_url must be given, since this site has no `gatehouse` directive")
 		}
 		g.login = prefix + "/login"
+	}
+	if !hasPortal && standsInBlock(ctx) {
+		ctx.Slogger().Warn("gatehouse_guard stands in a block of a site that has no gatehouse directive: requests which other " +
+			"blocks answer keep the identity headers that their clients send; put the guard, with a matcher, before the blocks")
 	}
 	if g.headers, err = chosenHeaders(g.GuardSettings.Headers, edge.UserField(g.app.cfg.remoteUser)); err != nil {
 		return fmt.Errorf("gatehouse_guard: %w", err)
@@ -99,6 +104,15 @@ func ruleOf(r Rule) rule {
 // ServeHTTP is the path of every guarded request. Nothing on it does I/O but the renewal, which only a browser whose
 // access token is no longer good reaches.
 func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	several := g.app.guards.Load() > 1
+	if several {
+		if v := admittedBefore(r); v != nil {
+			return g.again(w, r, next, v)
+		}
+		if lines, ok := caddyhttp.GetVar(r.Context(), cookiesVar).([]string); ok && len(lines) > 0 {
+			r.Header["Cookie"] = lines
+		}
+	}
 	g.strip.strip(r) // first: whatever follows, no identity made by a client goes on
 	https := g.app.https(r)
 	if err := checkTarget(w, r); err != nil {
@@ -107,6 +121,9 @@ func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp
 	if guarded, err := g.guards(r); err != nil {
 		return err
 	} else if !guarded {
+		if several {
+			caddyhttp.SetVar(r.Context(), cookiesVar, r.Header["Cookie"])
+		}
 		httpapi.StripOwnCookies(r.Header) // nobody behind us has a use for them, here neither
 		return next.ServeHTTP(w, r)
 	}
@@ -121,14 +138,44 @@ func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp
 		return g.refuse(w, r, err, https)
 	}
 	if !g.allows(&who.Principal) {
-		return g.refuse(w, r, authcore.Refuse(authcore.Forbidden, "Your account may not use this."), https)
+		return g.refuse(w, r, errForbidden, https)
 	}
 	g.forward(r, who.Verified)
+	if several {
+		caddyhttp.SetVar(r.Context(), admittedVar, who.Verified)
+	}
 	if who.renewed {
 		guardOutcomes.count(guardRenewed)
 		w = &privateWriter{&caddyhttp.ResponseWriterWrapper{ResponseWriter: w}}
 	} else {
 		guardAdmittedCount.Inc()
+	}
+	return next.ServeHTTP(w, r)
+}
+
+// admittedVar is where a guard leaves whom it has admitted for another guard on the request's way, which finds neither the
+// credential nor identity headers of the client's any more.
+const admittedVar = "gatehouse.admitted"
+
+// cookiesVar is where a guard that leaves a request out keeps the cookies it strips, for a guard that does not.
+const cookiesVar = "gatehouse.cookies"
+
+func admittedBefore(r *http.Request) *edge.Verified {
+	v, _ := caddyhttp.GetVar(r.Context(), admittedVar).(*edge.Verified)
+	return v
+}
+
+// again is the way through a guard of a request that another one has admitted: its own rules and headers apply as well.
+func (g *Guard) again(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, v *edge.Verified) error {
+	guarded, err := g.guards(r)
+	if err != nil {
+		return err
+	}
+	if guarded {
+		if !g.allows(&v.Principal) {
+			return g.refuse(w, r, errForbidden, g.app.https(r))
+		}
+		g.forward(r, v)
 	}
 	return next.ServeHTTP(w, r)
 }
@@ -194,6 +241,8 @@ func (g *Guard) identify(w http.ResponseWriter, r *http.Request, https bool) (vi
 	}
 	return visitor{Verified: g.app.node.verifier.Admit(tokens.Principal), renewed: true}, nil
 }
+
+var errForbidden = authcore.Refuse(authcore.Forbidden, "Your account may not use this.")
 
 var errInvalidToken = authcore.Refuse(authcore.InvalidToken, "The access token is not valid or no longer accepted.")
 

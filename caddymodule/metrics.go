@@ -95,7 +95,7 @@ func countMail(o notify.Outcome) {
 
 // outboxNow returns what the running configuration's worker saw at its last look.
 func outboxNow() (waiting, oldestSeconds float64) {
-	app := running.Load()
+	app := running()
 	if app == nil {
 		return 0, 0
 	}

@@ -39,6 +39,11 @@ type node struct {
 	verifier    *edge.Verifier
 	hasher      *passhash.Hasher
 	ring        atomic.Pointer[keyring.Ring]
+
+	// Positions in the database's revocations: everything up to seen is in memory; settled is where seen was a while ago,
+	// since rows with lower numbers may be committed later.
+	seen, settled int64
+	settledAt     time.Time
 }
 
 // acquireNode returns the node of a database, new or shared with the running configuration. It does no I/O; the caller
@@ -81,7 +86,7 @@ func (n *node) fill(ctx context.Context, store *sqlstore.Store, cfg *resolved, l
 	if n.revoker, err = revocation.NewAnnouncer(n.revocations); err != nil {
 		return err
 	}
-	if _, err = n.revocations.Load(ctx, store.LiveRevocations, 0); err != nil {
+	if n.seen, err = n.revocations.Load(ctx, store.LiveRevocations, 0); err != nil {
 		return fmt.Errorf("read revocations: %w", err)
 	}
 	if n.limiter, err = throttle.NewMemory(cfg.limits()); err != nil {
@@ -127,6 +132,54 @@ func (n *node) Destruct() error {
 		return nil
 	}
 	return n.store.Close()
+}
+
+const (
+	// followEvery bounds how long this node can miss a revocation that it did not make, or made without learning that its
+	// commit went through.
+	followEvery = time.Second
+	// overlap is longer than any transaction runs.
+	overlap = 10 * time.Second
+)
+
+// follow reads revocations from the database until ctx ends. Only one configuration at a time does.
+func (n *node) follow(ctx context.Context, logger *slog.Logger) {
+	tick := time.NewTicker(followEvery)
+	defer tick.Stop()
+	failing := false
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		err := n.catchUp(ctx)
+		if failed := err != nil && ctx.Err() == nil; failed != failing {
+			failing = failed
+			if failing {
+				logger.Error("revocations not read from the database; those made here still apply", "error", err)
+			} else {
+				logger.Info("revocations are read from the database again")
+			}
+		}
+	}
+}
+
+func (n *node) catchUp(ctx context.Context) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if !n.opened.Load() {
+		return nil
+	}
+	seen, err := n.revocations.Load(ctx, n.store.LiveRevocations, n.settled)
+	if err != nil {
+		return err
+	}
+	if at := now(); at.Sub(n.settledAt) >= overlap || at.Before(n.settledAt) {
+		n.settled, n.settledAt = n.seen, at
+	}
+	n.seen = max(n.seen, seen)
+	return nil
 }
 
 // sweep keeps tables and memory small until ctx ends.

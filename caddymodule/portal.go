@@ -21,7 +21,8 @@ func init() { caddy.RegisterModule(new(Portal)) }
 type Portal struct {
 	PortalSettings
 
-	app *App
+	app   *App
+	strip *stripper // nil where the site has no guard
 }
 
 // CaddyModule returns the module's description.
@@ -37,6 +38,7 @@ func (p *Portal) Provision(ctx caddy.Context) (err error) {
 	if p.app, err = appOf(ctx); err != nil {
 		return err
 	}
+	p.strip = siteStripper(ctx)
 	if p.app.cfg.issuer != nil {
 		return nil
 	}
@@ -52,6 +54,10 @@ func (p *Portal) Provision(ctx caddy.Context) (err error) {
 // exactly one of our paths is not ours to guess (P17).
 func (p *Portal) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	if !httpapi.Under(p.prefix(), r.URL.Path) {
+		if p.strip != nil {
+			// A guard may stand in a block of the site that this request never enters (P01).
+			p.strip.strip(r)
+		}
 		return next.ServeHTTP(w, r)
 	}
 	c, err := p.app.await(r.Context())

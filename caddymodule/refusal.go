@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
@@ -105,12 +106,15 @@ func checkTarget(w http.ResponseWriter, r *http.Request) error {
 }
 
 // ambiguousPath reports whether servers disagree on what a path means: empty and dot segments, backslashes, path
-// parameters, control characters, and separators or dots that are encoded, once or twice.
+// parameters, control characters, broken UTF-8, and delimiters or dots that are encoded, once or twice.
 func ambiguousPath(r *http.Request) bool {
 	path := r.URL.Path
+	if !utf8.ValidString(path) { // overlong forms of "/" and "." among it
+		return true
+	}
 	for i := range len(path) {
 		switch c := path[i]; {
-		case c == '\\' || c == ';' || c < 0x20 || c == 0x7f || c == '%': // a percent sign that is left was encoded twice
+		case c == '\\' || c == ';' || c == '#' || c == '?' || c < 0x20 || c == 0x7f || c == '%': // a "%" that is left was encoded twice
 			return true
 		case c == '/' && i+1 < len(path) && path[i+1] == '/':
 			return true

@@ -161,6 +161,82 @@ func originOf(host, listen string, tls bool) string {
 	return scheme + "://" + net.JoinHostPort(host, port)
 }
 
+// siteStripper returns what strips the requests of the site whose portal is being provisioned: the headers of all families
+// and those that its guards set. Nil where it has no guard.
+func siteStripper(ctx caddy.Context) *stripper {
+	var names []string
+	found := false
+	for _, route := range siteRoutes(ctx) {
+		for _, raw := range route.HandlersRaw {
+			var v any
+			if !bytes.Contains(raw, []byte(`"gatehouse_guard"`)) || json.Unmarshal(raw, &v) != nil {
+				continue
+			}
+			found = true
+			names = append(names, guardHeaders(v)...)
+		}
+	}
+	if !found {
+		return nil
+	}
+	return newStripper(names)
+}
+
+// guardHeaders returns the names of the `header` lines of all guards in a raw handler.
+func guardHeaders(v any) (names []string) {
+	switch v := v.(type) {
+	case map[string]any:
+		if v["handler"] == "gatehouse_guard" {
+			lines, _ := v["header"].([]any)
+			for _, line := range lines {
+				if field, ok := line.(map[string]any); ok {
+					if name, ok := field["name"].(string); ok && name != "" {
+						names = append(names, name)
+					}
+				}
+			}
+			return names
+		}
+		for _, e := range v {
+			names = append(names, guardHeaders(e)...)
+		}
+	case []any:
+		for _, e := range v {
+			names = append(names, guardHeaders(e)...)
+		}
+	}
+	return names
+}
+
+// siteRoutes returns the routes among which the handler that is being provisioned stands. A site without a host matcher
+// has no subroute of its own: its routes are the server's, and those of all servers are returned.
+func siteRoutes(ctx caddy.Context) caddyhttp.RouteList {
+	mods := ctx.Modules()
+	for i := len(mods) - 1; i >= 0; i-- {
+		if sub, ok := mods[i].(*caddyhttp.Subroute); ok {
+			return sub.Routes
+		}
+	}
+	var routes caddyhttp.RouteList
+	if app := httpApp(ctx); app != nil {
+		for _, name := range slices.Sorted(maps.Keys(app.Servers)) {
+			routes = append(routes, app.Servers[name].Routes...)
+		}
+	}
+	return routes
+}
+
+// standsInBlock reports whether the handler that is being provisioned stands in a block (handle, route) of its site.
+func standsInBlock(ctx caddy.Context) bool {
+	depth := 0
+	for _, mod := range ctx.Modules() {
+		if _, ok := mod.(*caddyhttp.Subroute); ok {
+			depth++
+		}
+	}
+	return depth > 1
+}
+
 // siteHasPortal reports whether the site that is being provisioned has a portal, and its prefix.
 func siteHasPortal(ctx caddy.Context) (prefix string, ok bool) {
 	mods := ctx.Modules()

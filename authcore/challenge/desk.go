@@ -94,9 +94,19 @@ func (d *Desk) Issue(p authcore.Purpose, subject string, account uuid.UUID, to R
 	return ch, mail, nil
 }
 
-// Decoy returns a challenge that nobody can prove: its digests are random. It is stored for subjects that must not get a
-// code, so that the work done and the answers to later guesses are those of a real one.
-func (d *Desk) Decoy(p authcore.Purpose, subject string) authcore.Challenge {
+// nobody stands for the recipient of a mail that is not sent. The name cannot exist (RFC 2606).
+const nobody = "nobody@mail.invalid"
+
+// Decoy does the work of Issue for subjects that must not get a code, so that its time and the answers to later guesses are
+// those of a real one: the challenge is a Blind one, and the mail is to nobody and never sent.
+func (d *Desk) Decoy(p authcore.Purpose, subject string, c authcore.Client) (authcore.Challenge, authcore.Mail, error) {
+	_, mail, err := d.Issue(p, subject, uuid.Nil, Recipient{Address: nobody}, c)
+	mail.Decoy = true
+	return d.Blind(p, subject), mail, err
+}
+
+// Blind returns a challenge that nobody can prove: its digests are random.
+func (d *Desk) Blind(p authcore.Purpose, subject string) authcore.Challenge {
 	ch := d.blank(p, subject, uuid.Nil)
 	ch.CodeDigest, ch.TokenDigest = secret.Digest(secret.Random(32)), secret.Digest(secret.Random(32))
 	return ch

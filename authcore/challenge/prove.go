@@ -23,8 +23,9 @@ const maxPresented = 128
 
 // Prove returns the live challenge that p proves. It consumes nothing: what a proven challenge allows is done by the store
 // method that also consumes it, so that of several presenters exactly one wins. Refusals: [authcore.InvalidCode], also for
-// one that has expired, was used or is of another purpose; [authcore.TooManyAttempts]. A wrong code costs an attempt, and
-// is counted likewise where nothing was ever sent, so that guessing does not tell whether something was.
+// one that has expired, was used or is of another purpose; of codes [authcore.TooManyAttempts]. A wrong code costs an attempt,
+// and is counted likewise where nothing was ever sent, so that guessing does not tell whether something was. The link
+// outlives the attempts: anybody can spend them.
 func (d *Desk) Prove(ctx context.Context, p authcore.Purpose, shown Presented) (authcore.Challenge, error) {
 	if shown.Token != "" {
 		return d.proveToken(ctx, p, shown.Token)
@@ -84,7 +85,7 @@ func errInvalid() error {
 // errExhausted names the whole window in every case: the true rest differs between a subject with a challenge and one
 // without, which would tell them apart.
 func errExhausted() error {
-	return authcore.RefuseFor(authcore.TooManyAttempts, "Too many wrong codes. Try again later with a new one.", budgetWindow)
+	return authcore.RefuseFor(authcore.TooManyAttempts, "Too many wrong codes. Use the link in the mail, or try again later with a new code.", budgetWindow)
 }
 
 // Allow takes one mail to address from the limits: one per purpose and recipient in a while, and the hourly number for the

@@ -80,7 +80,7 @@ func (f *Flow) Change(ctx context.Context, in Changing) error {
 	if err := f.prove(ctx, account, in); err != nil {
 		return err
 	}
-	hash, err := newpassword.Hash(ctx, f.cfg.Hasher, normal, account.PasswordHash)
+	hash, err := newpassword.Hash(ctx, f.cfg.Hasher, normal, account.PasswordHash, nil)
 	if err != nil {
 		return fmt.Errorf("set new password: %w", err)
 	}

@@ -57,7 +57,7 @@ func (f *Flow) claimFresh(ctx context.Context, address string, existing *authcor
 	if len(rules) > 0 {
 		return claim{}, authcore.RefuseFields(map[string][]string{"new_password": rules})
 	}
-	hash, err := newpassword.Hash(ctx, f.cfg.Hasher, normal, "")
+	hash, err := f.hash(ctx, address, normal)
 	if err != nil {
 		return claim{}, fmt.Errorf("set new password: %w", err)
 	}

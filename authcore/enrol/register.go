@@ -55,11 +55,7 @@ func (f *Flow) Register(ctx context.Context, in Registering) (Registered, error)
 	if err := authcore.RefuseFields(broken); err != nil {
 		return Registered{}, err
 	}
-	like, err := f.hashAt(ctx, a.email)
-	if err != nil {
-		return Registered{}, err
-	}
-	hash, err := newpassword.Hash(ctx, f.cfg.Hasher, a.password, like)
+	hash, err := f.hash(ctx, a.email, a.password)
 	if err != nil {
 		return Registered{}, fmt.Errorf("register: %w", err)
 	}
@@ -69,8 +65,18 @@ func (f *Flow) Register(ctx context.Context, in Registering) (Registered, error)
 	return f.registerVerified(ctx, a, hash, in.Client)
 }
 
-// hashAt returns a hash that a sign-in with the address would be checked against: with the salt of that one, the new hash
-// is checked in the same computation, and the time of a sign-in does not tell whether there was one before (L02).
+// hash hashes a password for an address under the salt of all its passwords: then a sign-in is checked against every one of
+// them in one computation, and neither its time nor its answer tells whether there was one before (L01, L02). Where there is
+// none the salt comes from the address: of several who register it at once, none would see another's.
+func (f *Flow) hash(ctx context.Context, address, normal string) (string, error) {
+	like, err := f.hashAt(ctx, address)
+	if err != nil {
+		return "", err
+	}
+	return newpassword.Hash(ctx, f.cfg.Hasher, normal, like, f.cfg.Salt(address))
+}
+
+// hashAt returns a hash that a sign-in with the address would be checked against; "" for none.
 func (f *Flow) hashAt(ctx context.Context, address string) (string, error) {
 	account, err := f.owner(ctx, address)
 	if err != nil {
@@ -134,7 +140,7 @@ func (f *Flow) announce(ctx context.Context, address string, c authcore.Client) 
 		}
 		return &ch, authcore.Effects{Mails: []authcore.Mail{mail}}, nil
 	}
-	ch := f.cfg.Challenges.Decoy(authcore.PurposeVerifyEmail, address)
+	ch := f.cfg.Challenges.Blind(authcore.PurposeVerifyEmail, address)
 	mail, err := f.cfg.Challenges.Notice(authcore.MailAccountExists, challenge.Recipient{Address: address, Name: account.Name()}, c)
 	if err != nil {
 		return nil, authcore.Effects{}, err
@@ -177,6 +183,10 @@ func (f *Flow) issue(ctx context.Context, address string, account uuid.UUID, c a
 	if err != nil {
 		return err
 	}
+	return f.store(ctx, ch, mail)
+}
+
+func (f *Flow) store(ctx context.Context, ch authcore.Challenge, mail authcore.Mail) error {
 	if err := f.cfg.Store.IssueChallenge(ctx, ch, authcore.Effects{Mails: []authcore.Mail{mail}}); err != nil {
 		return fmt.Errorf("issue challenge: %w", err)
 	}

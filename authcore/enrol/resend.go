@@ -9,7 +9,7 @@ import (
 )
 
 // Resend sends a new code to an address whose proof is awaited; the earlier one dies. For every other address it does the
-// same work without a mail and answers alike. Asked again too soon it does nothing. Refusals: [authcore.InvalidFields];
+// same work, with a mail to nobody, and answers alike. Asked again too soon it does nothing. Refusals: [authcore.InvalidFields];
 // [authcore.RateLimited] when the address has had its mails for now, or would have had them.
 func (f *Flow) Resend(ctx context.Context, email string, c authcore.Client) error {
 	address, err := identifier.Email(email)
@@ -36,9 +36,9 @@ func (f *Flow) Resend(ctx context.Context, email string, c authcore.Client) erro
 	if account == nil && len(waiting) > 0 || account != nil && awaitsProof(*account) {
 		return f.issue(ctx, address, idOf(account), c)
 	}
-	decoy := f.cfg.Challenges.Decoy(authcore.PurposeVerifyEmail, address)
-	if err := f.cfg.Store.IssueChallenge(ctx, decoy, authcore.Effects{}); err != nil {
-		return fmt.Errorf("issue challenge: %w", err)
+	ch, mail, err := f.cfg.Challenges.Decoy(authcore.PurposeVerifyEmail, address, c)
+	if err != nil {
+		return err
 	}
-	return nil
+	return f.store(ctx, ch, mail)
 }

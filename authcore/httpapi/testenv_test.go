@@ -128,6 +128,7 @@ func (h *house) build(p plan, q parts) {
 		Enrol: must(enrol.New(enrol.Config{
 			Store: h.store, Hasher: h.hasher, Policy: policy, Challenges: desk, Sessions: sessions, Revoker: q.revoker,
 			Signup: enrol.Signup{Mode: p.signup, Identities: both}, Now: now,
+			Salt: func(address string) []byte { return q.keys.MACKey("password salt").MAC([]byte(address)).Bytes()[:16] },
 		}))(h),
 		Recovery: must(recovery.New(recovery.Config{
 			Store: h.store, Hasher: h.hasher, Policy: policy, Challenges: desk, Lockouts: lockouts, Revoker: q.revoker, Identities: both, Now: now,

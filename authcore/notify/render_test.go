@@ -2,6 +2,7 @@ package notify_test
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"mime"
 	"mime/multipart"
@@ -171,7 +172,7 @@ func partsOf(t *testing.T, m *mail.Message) (order []string, parts map[string]st
 	}
 	for r := multipart.NewReader(m.Body, params["boundary"]); ; {
 		p, err := r.NextPart()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return order, parts
 		}
 		if err != nil {

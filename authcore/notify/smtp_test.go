@@ -179,6 +179,28 @@ func TestSMTP_NothingWithoutGoodTLS(t *testing.T) {
 	}
 }
 
+// TestSMTP_WrongPassword: it may be mended, so no mail is dropped for it. The error does not show it.
+func TestSMTP_WrongPassword(t *testing.T) {
+	t.Parallel()
+	ca := testsmtp.NewAuthority(t)
+	cert, key := ca.Issue(t, "127.0.0.1")
+	for _, mechanism := range []string{"PLAIN", "LOGIN", "SCRAM-SHA-256", "CRAM-MD5"} {
+		server := testsmtp.Start(t, testsmtp.Setup{TLS: "starttls", Cert: cert, Key: key, Mechanisms: []string{mechanism}, User: "relay", Password: "open sesame"})
+		cfg := configFor(t, server, notify.STARTTLS, ca)
+		cfg.User, cfg.Password = "relay", secret.FromString("hunter2")
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		err := newSMTP(t, cfg).Send(ctx, letter())
+		if !errors.Is(err, notify.ErrAway) || errors.Is(err, context.DeadlineExceeded) || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s: the error is %v", mechanism, err)
+		}
+		cancel()
+		if n := len(server.Mails()); n != 0 {
+			t.Errorf("%s: %d mails were sent", mechanism, n)
+		}
+		server.Forgive() // go-mail calls off an AUTH that has ended already
+	}
+}
+
 // TestSMTP_WhatReplyMeans: only what is said of the recipient or the content is final.
 func TestSMTP_WhatReplyMeans(t *testing.T) {
 	t.Parallel()

@@ -73,12 +73,20 @@ func New(cfg Config) (*Hasher, error) {
 // whole password counts: nothing is cut off, and NUL is a byte like others. Errors are
 // [ErrBusy] and ctx's.
 func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
+	return h.HashSalted(ctx, random(saltSize), password)
+}
+
+// HashSalted is Hash under the given salt of 16 bytes, which must differ between people and
+// be unknown to strangers beforehand: random, or a MAC of who it is under a secret key.
+func (h *Hasher) HashSalted(ctx context.Context, salt []byte, password string) (string, error) {
+	if len(salt) != saltSize {
+		return "", fmt.Errorf("hashing password: the salt has %d bytes, want %d", len(salt), saltSize)
+	}
 	if err := h.acquire(ctx); err != nil {
 		return "", fmt.Errorf("hashing password: %w", err)
 	}
 	defer h.release()
 	p := h.params
-	salt := random(saltSize)
 	key := argon2.IDKey([]byte(password), salt, p.Time, p.MemoryKiB, p.Threads, keySize)
 	return phc{Params: p, salt: salt, key: key}.String(), nil
 }

@@ -11,17 +11,16 @@ import (
 
 // HashLike is Hash under the salt of an existing hash, so that [Hasher.VerifyAny] checks a password against both in one
 // computation. It is for two hashes of which nobody may learn by time whether there are two. Where the existing hash is
-// malformed or not of the configured cost, the salt is fresh: the work is that of Hash in every case.
-func (h *Hasher) HashLike(ctx context.Context, existing, password string) (string, error) {
-	like, err := parse(existing)
-	if err != nil || h.NeedsRehash(existing) {
+// malformed or not of the configured cost, it is HashSalted under salt; a nil salt means a random one. The work is that
+// of Hash in every case.
+func (h *Hasher) HashLike(ctx context.Context, existing string, salt []byte, password string) (string, error) {
+	if like, err := parse(existing); err == nil && !h.NeedsRehash(existing) {
+		salt = like.salt
+	}
+	if salt == nil {
 		return h.Hash(ctx, password)
 	}
-	if err := h.acquire(ctx); err != nil {
-		return "", fmt.Errorf("hashing password: %w", err)
-	}
-	defer h.release()
-	return phc{Params: like.Params, salt: like.salt, key: like.derive(password)}.String(), nil
+	return h.HashSalted(ctx, salt, password)
 }
 
 // VerifyAny returns the index of the first of the stored hashes that the password is of, -1 for none, in the work of one:

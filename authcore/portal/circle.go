@@ -78,7 +78,7 @@ func (v *visit) showCircle(raw string, signedIn bool) error {
 func (v *visit) causes(raw string, signedIn bool) []string {
 	causes := []string{"cookies", "host", "clock", "guarded"}
 	if signedIn {
-		causes = []string{"host", "clock", "guarded"}
+		causes = []string{"clock", "host", "guarded"}
 	}
 	first := func(cause string) {
 		rest := []string{cause}

@@ -1,6 +1,7 @@
 package portal_test
 
 import (
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -141,10 +142,15 @@ func TestB10_NothingIsLeftAfterLogout(t *testing.T) {
 	b.get("/signed-out").want(http.StatusOK).says("You are signed out")
 	b.get("/account").leads("/auth/login")
 	// An old cookie is worth nothing, and the sign-in page has it forgotten.
-	b.cookies = before
+	b.cookies = maps.Clone(before)
 	b.get("/login").want(http.StatusOK)
 	if len(b.cookies) != 0 {
 		t.Errorf("cookies stay: %v", b.cookies)
+	}
+	b.cookies = map[string]string{"__Host-gatehouse": before["__Host-gatehouse"]}
+	b.get("/login").want(http.StatusOK)
+	if len(b.cookies) != 0 {
+		t.Errorf("an access cookie alone stays: %v", b.cookies)
 	}
 	b.post("/logout", nil).leads("/auth/signed-out") // again is no error
 }
@@ -206,6 +212,14 @@ func TestCircle_NamesTheLikelyCause(t *testing.T) {
 	for _, referer := range []string{"https://evil.test/auth/onward", "https://" + host + "/auth/login", "https://" + host + "/x", "%"} {
 		h.browser().get("/login?rd=/x", header("Referer", referer)).silent("You keep being")
 	}
+}
+
+// Such a browser drops the cookies, and only its Origin tells.
+func TestCircle_FormsOverHTTPAreToldWhy(t *testing.T) {
+	h := open(t)
+	b := h.browser()
+	b.post("/login", []string{"login", email, "password", testflow.Password}, header("Origin", "http://"+host), header("Sec-Fetch-Site")).
+		want(http.StatusForbidden).says("The page was opened over http", "Open the page with https:// in front.")
 }
 
 func TestCircle_CountsInABoundedCookie(t *testing.T) {

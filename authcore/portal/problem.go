@@ -2,7 +2,6 @@ package portal
 
 import (
 	"maps"
-	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -90,8 +89,3 @@ func (v *visit) show(c card) error {
 
 // is reports whether the visit's problem has the code.
 func (v *visit) is(code authcore.Code) bool { return v.problem != nil && v.problem.Code == code }
-
-// refused reports whether the visit's problem is about what was sent rather than about us.
-func (v *visit) refused() bool {
-	return v.problem != nil && v.problem.Status < http.StatusInternalServerError
-}

@@ -83,6 +83,9 @@ func (v *visit) fail(err error) {
 	v.problem = &problem
 	c := card{Title: v.t("error.title." + titleOf(problem)), Intro: []string{v.explain(&problem)}}
 	c.Links = []link{{v.here("/"), v.t("error.home")}}
+	if problem.Code == authcore.CrossOrigin && v.overHTTP() {
+		c.Title, c.Intro = v.t("circle.http"), []string{v.t("circle.http.text")}
+	}
 	if id, ok := strings.CutPrefix(problem.Instance, "urn:uuid:"); ok {
 		c.Intro = append(c.Intro, v.t("error.quote", "ID", id))
 	}
@@ -90,6 +93,12 @@ func (v *visit) fail(err error) {
 		v.cfg.Logger.ErrorContext(v.r.Context(), "error page could not be drawn", "error", err)
 		http.Error(v.w, http.StatusText(problem.Status), problem.Status)
 	}
+}
+
+// overHTTP reports whether a browser sent a form over http to what is served over https: it would not keep the cookies of
+// a sign-in, and its Origin is not ours.
+func (v *visit) overHTTP() bool {
+	return v.in.HTTPS && strings.EqualFold(v.r.Header.Get("Origin"), "http://"+v.r.Host)
 }
 
 // titleOf names the heading of an error page.

@@ -5,14 +5,16 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/google/uuid"
+
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/challenge"
 	"github.com/gatehouse-auth/gatehouse/authcore/history"
 )
 
 // Forgot sends a code and link for a new password to the account's address. It answers nil for every login, known or not,
-// and also when the address has had its mails for now; for a login that means no account it stores a decoy, so that the
-// work is the same. An empty login is [authcore.InvalidFields]. An address that was never proven gets the mail too:
+// and also when the address has had its mails for now; for a login that means no account it stores a decoy with an event
+// and a mail to nobody, so that the work is the same. An empty login is [authcore.InvalidFields]. An address that was never proven gets the mail too:
 // receiving it proves it.
 func (f *Flow) Forgot(ctx context.Context, login string, c authcore.Client) error {
 	if strings.TrimSpace(login) == "" {
@@ -29,30 +31,31 @@ func (f *Flow) Forgot(ctx context.Context, login string, c authcore.Client) erro
 	if wait > 0 {
 		return nil
 	}
-	ch, fx := f.cfg.Challenges.Decoy(authcore.PurposeResetPassword, who.name), authcore.Effects{}
-	if who.account != nil {
-		if ch, fx, err = f.issue(who, c); err != nil {
-			return err
-		}
+	ch, fx, err := f.issue(who, c)
+	if err != nil {
+		return err
 	}
 	if err := f.cfg.Store.IssueChallenge(ctx, ch, fx); err != nil {
 		return fmt.Errorf("issue challenge: %w", err)
 	}
-	if len(fx.Mails) > 0 {
-		f.cfg.Challenges.Sent()
-	}
+	f.cfg.Challenges.Sent()
 	return nil
 }
 
-func (f *Flow) issue(who subject, c authcore.Client) (authcore.Challenge, authcore.Effects, error) {
-	ch, mail, err := f.cfg.Challenges.Issue(authcore.PurposeResetPassword, who.name, who.account.ID, recipient(*who.account), c)
+func (f *Flow) issue(who subject, c authcore.Client) (ch authcore.Challenge, fx authcore.Effects, err error) {
+	var account uuid.UUID
+	var mail authcore.Mail
+	if who.account == nil {
+		ch, mail, err = f.cfg.Challenges.Decoy(authcore.PurposeResetPassword, who.name, c)
+	} else {
+		account = who.account.ID
+		ch, mail, err = f.cfg.Challenges.Issue(authcore.PurposeResetPassword, who.name, account, recipient(*who.account), c)
+	}
 	if err != nil {
 		return authcore.Challenge{}, authcore.Effects{}, err
 	}
-	return ch, authcore.Effects{
-		Events: []authcore.Event{history.Event(authcore.EventResetRequested, who.account.ID, c, f.now())},
-		Mails:  []authcore.Mail{mail},
-	}, nil
+	asked := history.Event(authcore.EventResetRequested, account, c, f.now())
+	return ch, authcore.Effects{Events: []authcore.Event{asked}, Mails: []authcore.Mail{mail}}, nil
 }
 
 // recipient greets by name only at an address that is proven: else a stranger may have chosen the name.

@@ -214,7 +214,32 @@ func TestO01_WrongResetCodesEndForKnownAndUnknownAlike(t *testing.T) {
 		}
 	}
 	testflow.WantCode(t, reset(t, e, recovery.Resetting{Login: "bobby", OTP: mail.Code}), authcore.TooManyAttempts)
-	testflow.WantCode(t, reset(t, e, recovery.Resetting{Token: testflow.Token(t, mail)}), authcore.TooManyAttempts)
+	// Anybody can send wrong codes. That takes the link from nobody, neither this one nor the next.
+	e.Clock.Advance(61 * time.Second)
+	forgot(t, e, bob)
+	next := e.Mail(t, bob, authcore.MailReset)
+	testflow.WantCode(t, reset(t, e, recovery.Resetting{Login: bob, OTP: next.Code}), authcore.TooManyAttempts)
+	if err := reset(t, e, recovery.Resetting{Token: testflow.Token(t, next)}); err != nil {
+		t.Errorf("the link mailed after the wrong codes: %v", err)
+	}
+}
+
+func TestO01_LinkOutlivesWrongCodes(t *testing.T) {
+	t.Parallel()
+	e, _ := person(t, testflow.Options{})
+	forgot(t, e, bob)
+	mail := e.Mail(t, bob, authcore.MailReset)
+	for i := range 6 {
+		code := "000000"
+		if mail.Code == code {
+			code = "000001"
+		}
+		err := reset(t, e, recovery.Resetting{Login: bob, OTP: code})
+		testflow.WantCode(t, err, []authcore.Code{authcore.InvalidCode, authcore.TooManyAttempts}[i/5])
+	}
+	if err := reset(t, e, recovery.Resetting{Token: testflow.Token(t, mail)}); err != nil {
+		t.Errorf("the link after the wrong codes: %v", err)
+	}
 }
 
 func TestO12_CodesOfVerificationResetNothing(t *testing.T) {

@@ -47,7 +47,7 @@ func (f *Flow) Reset(ctx context.Context, in Resetting) error {
 	if len(rules) > 0 {
 		return authcore.RefuseFields(map[string][]string{"new_password": rules})
 	}
-	hash, err := newpassword.Hash(ctx, f.cfg.Hasher, normal, account.PasswordHash)
+	hash, err := newpassword.Hash(ctx, f.cfg.Hasher, normal, account.PasswordHash, nil)
 	if err != nil {
 		return fmt.Errorf("set new password: %w", err)
 	}

@@ -57,7 +57,7 @@ func (s *Sessions) rotate(ctx context.Context, token string, id uuid.UUID, diges
 		SessionID: id, Presented: digest, Next: secret.SumString(next), SealedSuccessor: secret.SealFor(token, []byte(next)),
 		Mode: mode, Addr: addrText(c.Addr), UserAgent: cut(c.UserAgent, authcore.MaxUserAgent),
 		Now: now, Leeway: Leeway, RefreshExpiresAt: now.Add(s.cfg.RefreshLifetime),
-		AccessUntil: now.Add(s.cfg.AccessLifetime + Leeway + time.Second),
+		AccessUntil: now.Add(s.cfg.AccessLifetime + Leeway + issueSlack),
 	})
 	switch {
 	case errors.Is(err, authcore.ErrNotFound):

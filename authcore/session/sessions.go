@@ -25,6 +25,10 @@ const Prefix = "ghr_"
 // Leeway is how long a just-used refresh token may be presented again by the same kind of client (contract §4).
 const Leeway = 10 * time.Second
 
+// issueSlack is how much later than a session is written its access token may be signed, at the most, and a second for
+// rounding: a token must not outlive what is recorded of it, or its revocation could be forgotten before it expires.
+const issueSlack = 15 * time.Second
+
 // maxCookie is the size a browser must keep of a cookie, RFC 6265 §6.1, less what its name and attributes take.
 const maxCookie = 4096 - 112
 
@@ -111,7 +115,7 @@ func (s *Sessions) Prepare(account authcore.Account, r Request) (authcore.Sessio
 		ID: id, AccountID: account.ID, AccountEpoch: account.Epoch,
 		Mode: r.Mode, AMR: r.AMR, AuthTime: now, CreatedAt: now, LastSeenAt: now,
 		RefreshDigest: secret.SumString(refresh), RefreshExpiresAt: earlier(now.Add(s.cfg.RefreshLifetime), end), ExpiresAt: end,
-		AccessUntil: now.Add(s.cfg.AccessLifetime + time.Second),
+		AccessUntil: now.Add(s.cfg.AccessLifetime + issueSlack),
 		Addr:        addrText(r.Client.Addr), UserAgent: cut(r.Client.UserAgent, authcore.MaxUserAgent), DeviceName: r.DeviceName,
 	}, refresh
 }

@@ -1,10 +1,15 @@
 package signin_test
 
 import (
+	"fmt"
+	"runtime"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/enrol"
+	"github.com/gatehouse-auth/gatehouse/authcore/passhash"
 	"github.com/gatehouse-auth/gatehouse/internal/testflow"
 )
 
@@ -21,5 +26,43 @@ func TestL01_RegisteringTellsNothingAtSignIn(t *testing.T) {
 	}
 	if got[bob] != got["nobody@example.com"] {
 		t.Errorf("answers differ: %v", got)
+	}
+}
+
+// Nor does who registers it several times at once, so that none of the registrations sees another.
+func TestL01_RacingRegistrationsTellNothingAtSignIn(t *testing.T) {
+	t.Parallel()
+	const racers = 5
+	cheap := testflow.CheapHash
+	cheap.Workers = 1
+	e := testflow.New(t, testflow.Options{Hash: cheap})
+	e.Person(t, enrol.Registering{Email: bob})
+	for _, address := range []string{bob, "nobody@example.com"} {
+		release := occupy(t, e.Hasher)
+		var all sync.WaitGroup
+		for i := range racers {
+			all.Go(func() { e.Register(t, enrol.Registering{Email: address, Password: racersPassword(i)}) })
+		}
+		await(t, e.Hasher, racers)
+		release()
+		all.Wait()
+		for i := range racers {
+			_, err := e.TrySignIn(t, address, racersPassword(i))
+			if got := authcore.CodeOf(err); got != authcore.AccountNotVerified {
+				t.Errorf("%s, password %d: %s, want %s", address, i, got, authcore.AccountNotVerified)
+			}
+		}
+	}
+}
+
+func racersPassword(i int) string { return fmt.Sprintf("%s %d", testflow.OtherPassword, i) }
+
+// await returns when n callers wait for the hasher's worker, or it is free.
+func await(t *testing.T, h *passhash.Hasher, n int) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); h.Queued() < n && h.InFlight() > 0; runtime.Gosched() {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d wait for the hasher, want %d", h.Queued(), n)
+		}
 	}
 }

@@ -94,24 +94,22 @@ func (s *Store) whyNone(ctx context.Context, purpose authcore.Purpose, subject s
 const selectChallengeByToken = "select " + challengeColumns + ` from challenges
 	where token_digest = $2 and purpose = $1 and expires_at > $3`
 
-// ProveToken implements authcore.ChallengeStore.
+// ProveToken implements authcore.ChallengeStore. It does not look at the attempts, which anybody can spend.
 func (s *Store) ProveToken(ctx context.Context, purpose authcore.Purpose, token secret.Digest, now time.Time) (ch authcore.Challenge, err error) {
 	err = s.read(ctx, "prove link", func(ctx context.Context, q querier) error {
 		ch, err = one(ctx, q, scanChallenge, selectChallengeByToken, string(purpose), token.Bytes(), micros(now))
 		return err
 	})
-	if err == nil && ch.AttemptsLeft <= 0 {
-		err = authcore.ErrNoAttempts
-	}
 	if err != nil {
 		return authcore.Challenge{}, err
 	}
 	return ch, nil
 }
 
-// Of all who delete the row at once exactly one gets it back, under READ COMMITTED too.
+// Of all who delete the row at once exactly one gets it back, under READ COMMITTED too. Whether attempts are left was
+// asked when a code was proven; a link needs none.
 const consumeChallenge = `delete from challenges
-	where id = $1 and purpose = $2 and attempts_left > 0 and expires_at > $3
+	where id = $1 and purpose = $2 and expires_at > $3
 	returning ` + challengeColumns
 
 // consume spends the challenge; authcore.ErrNotFound when it is gone. A code of another purpose spends nothing.

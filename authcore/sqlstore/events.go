@@ -11,8 +11,8 @@ import (
 const (
 	insertEvent = `insert into events (id, kind, at, account_id, session_id, result, method, addr, user_agent)
 		values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`
-	insertMail = `insert into outbox (id, kind, sealed, created_at, attempts, due_at)
-		values ($1, $2, $3, $4, $5, $4)`
+	insertMail = `insert into outbox (id, kind, sealed, created_at, attempts, due_at, done_at)
+		values ($1, $2, $3, $4, $5, $6, $7)`
 )
 
 // Record implements authcore.EventStore.
@@ -33,7 +33,11 @@ func record(ctx context.Context, q querier, fx authcore.Effects) error {
 		}
 	}
 	for _, m := range fx.Mails {
-		if _, err := exec(ctx, q, insertMail, m.ID, string(m.Kind), m.Sealed, micros(m.CreatedAt), m.Attempts); err != nil {
+		sealed, due, done := m.Sealed, micros(m.CreatedAt), any(nil)
+		if m.Decoy {
+			sealed, due, done = nil, nil, due
+		}
+		if _, err := exec(ctx, q, insertMail, m.ID, string(m.Kind), sealed, micros(m.CreatedAt), m.Attempts, due, done); err != nil {
 			return err
 		}
 	}

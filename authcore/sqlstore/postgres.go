@@ -94,13 +94,14 @@ func (p *postgres) transact(ctx context.Context, limit time.Duration, do work) e
 		return err
 	}
 	defer p.release(conn)
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-
 	tx, err := conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted})
 	if err != nil {
 		return err
 	}
+	// From here on a client that hangs up stops nothing: a change that is committed without its caller hearing of it, such
+	// as a revocation, would not reach this node's memory.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
+	defer cancel()
 	// After a commit this does nothing. Without an answer the connection is closed, and the server rolls back.
 	defer func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackLimit)

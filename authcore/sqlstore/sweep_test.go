@@ -188,3 +188,18 @@ func BenchmarkRefresh(b *testing.B) {
 		return err
 	})
 }
+
+func TestDecoyMailHoldsNothingAndIsSweptLikeASentOne(t *testing.T) {
+	t.Parallel()
+	s, _ := newFile(t)
+	decoy := authcore.Mail{ID: newID(), Kind: authcore.MailReset, Sealed: []byte("sealed"), CreatedAt: sweepStart, Decoy: true}
+	if err := s.Record(t.Context(), authcore.Effects{Mails: []authcore.Mail{decoy}}); err != nil {
+		t.Fatal(err)
+	}
+	if n := count(t, s, "outbox where sealed is null and due_at is null and done_at is not null"); n != 1 {
+		t.Errorf("%d rows that are done and hold nothing, want 1", n)
+	}
+	if err := s.Sweep(t.Context(), sweepStart.Add(mailKept)); err != nil || count(t, s, "outbox") != 0 {
+		t.Errorf("%d rows in the end (%v)", count(t, s, "outbox"), err)
+	}
+}

@@ -13,6 +13,8 @@ import (
 var challenges = []promise{
 	{"a right code and a link prove without consuming", challengeProve},
 	{"O01 100 parallel wrong codes spend exactly the attempts", challengeAttempts},
+	{"O01 wrong codes take the link from nobody", challengeLink},
+	{"a code that was proven in time is consumed whatever was guessed since", challengeProven},
 	{"O03 a resend leaves one live code and does not refill", challengeResend},
 	{"O03 the budget is full again after its window", challengeWindow},
 	{"O12 a code of another purpose or subject proves nothing", challengePurpose},
@@ -54,10 +56,46 @@ func challengeAttempts(t *testing.T, s authcore.Store) {
 		t.Errorf("%v, want exactly %d wrong codes to be tested", counts, ch.AttemptsLeft)
 	}
 	wants(t, prove(t, s, "1", 0), authcore.ErrNoAttempts)
-	_, err := s.ProveToken(t.Context(), ch.Purpose, ch.TokenDigest, start)
+}
+
+// exhaust spends the attempts of the subject.
+func exhaust(t testing.TB, s authcore.Store, ch authcore.Challenge) {
+	t.Helper()
+	for range ch.AttemptsLeft {
+		_, err := s.ProveCode(t.Context(), ch.Purpose, ch.Subject, sum("code wrong"), start)
+		wants(t, err, authcore.ErrWrongCode)
+	}
+	_, err := s.ProveCode(t.Context(), ch.Purpose, ch.Subject, ch.CodeDigest, start)
 	wants(t, err, authcore.ErrNoAttempts)
-	_, _, _, err = s.Enrol(t.Context(), anEnrolment(ch, anAccount("anna")))
-	wants(t, err, authcore.ErrNotFound)
+}
+
+func challengeLink(t *testing.T, s authcore.Store) {
+	a := withAccount(t, s, "berta")
+	first := aChallenge(authcore.PurposeResetPassword, subject, "1")
+	first.AccountID = a.ID
+	exhaust(t, s, issued(t, s, first))
+	got, err := s.ProveToken(t.Context(), first.Purpose, first.TokenDigest, start)
+	if err != nil || got.ID != first.ID || got.AttemptsLeft != 0 {
+		t.Fatalf("the link of the guessed one: %d attempts (%v), want it proven with none", got.AttemptsLeft, err)
+	}
+	// Nor is a link dead on arrival that is mailed afterwards, while its code is.
+	second := aChallenge(authcore.PurposeResetPassword, subject, "2")
+	second.AccountID = a.ID
+	issued(t, s, second)
+	_, err = s.ProveCode(t.Context(), second.Purpose, subject, second.CodeDigest, start)
+	wants(t, err, authcore.ErrNoAttempts)
+	_, err = s.ProveToken(t.Context(), second.Purpose, second.TokenDigest, start)
+	must(t, err)
+	_, _, err = s.ResetPassword(t.Context(), aReset(second, a))
+	must(t, err)
+}
+
+func challengeProven(t *testing.T, s authcore.Store) {
+	ch := issued(t, s, aChallenge(authcore.PurposeVerifyEmail, subject, "1"))
+	must(t, prove(t, s, "1", 0))
+	exhaust(t, s, ch)
+	_, _, _, err := s.Enrol(t.Context(), anEnrolment(ch, anAccount("anna")))
+	must(t, err)
 }
 
 func challengeResend(t *testing.T, s authcore.Store) {

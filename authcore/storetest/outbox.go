@@ -14,6 +14,7 @@ import (
 var outbox = []promise{
 	{"8 workers claim each mail once", mailRace},
 	{"a lease runs out, a failure is due again, a sent mail never", mailLife},
+	{"a decoy is written and never claimed", mailDecoy},
 }
 
 func mailRace(t *testing.T, s authcore.Store) {
@@ -86,5 +87,23 @@ func mailLife(t *testing.T, s authcore.Store) {
 	}
 	if n, oldest, err := s.OutboxDepth(t.Context()); err != nil || n != 0 || !oldest.IsZero() {
 		t.Errorf("%d wait since %v (%v), want none", n, oldest, err)
+	}
+}
+
+func mailDecoy(t *testing.T, s authcore.Store) {
+	decoy, genuine := aMail(), aMail()
+	decoy.Decoy = true
+	ch := aChallenge(authcore.PurposeResetPassword, subject, "1")
+	must(t, s.IssueChallenge(t.Context(), ch, authcore.Effects{Mails: []authcore.Mail{decoy, genuine}}))
+	if n, oldest, err := s.OutboxDepth(t.Context()); err != nil || n != 1 || !oldest.Equal(start) {
+		t.Errorf("%d wait since %v (%v), want 1", n, oldest, err)
+	}
+	// That there is a row shows by its id, which no other can take.
+	if err := s.Record(t.Context(), authcore.Effects{Mails: []authcore.Mail{decoy}}); err == nil {
+		t.Error("the decoy was not written")
+	}
+	must(t, s.MailFailed(t.Context(), decoy.ID, start, false))
+	if diff := cmp.Diff([]authcore.Mail{genuine}, claimed(t, s, 0)); diff != "" {
+		t.Errorf("claimed (-want +got):\n%s", diff)
 	}
 }

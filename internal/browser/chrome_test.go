@@ -94,19 +94,14 @@ func (w way) set(ctx context.Context) error {
 	if w.phone {
 		width, height, options = 360, 740, append(options, chromedp.EmulateMobile)
 	}
-	scheme, language := "light", w.language
-	if w.dark {
-		scheme = "dark"
-	}
+	language := w.language
 	if language == "" {
 		language = "en"
 	}
 	if _, err := chromedp.Call(ctx, network.Enable, network.EnableParams{}); err != nil {
 		return err
 	}
-	if _, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
-	}); err != nil {
+	if err := chromedp.Do(ctx, w.scheme()); err != nil {
 		return err
 	}
 	if _, err := chromedp.Call(ctx, network.SetExtraHTTPHeaders, network.SetExtraHTTPHeadersParams{
@@ -120,6 +115,29 @@ func (w way) set(ctx context.Context) error {
 		}
 	}
 	return chromedp.Do(ctx, chromedp.EmulateViewport(width, height, options...))
+}
+
+// scheme tells the page which colours somebody prefers.
+func (w way) scheme() chromedp.Action[chromedp.Void] {
+	value := "light"
+	if w.dark {
+		value = "dark"
+	}
+	return chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
+		_, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: value}},
+		})
+		return err
+	})
+}
+
+// withoutCache makes every page load all it needs.
+func (p *tab) withoutCache() {
+	p.t.Helper()
+	p.do("switching the cache off", chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
+		_, err := chromedp.Call(ctx, network.SetCacheDisabled, network.SetCacheDisabledParams{CacheDisabled: true})
+		return err
+	}))
 }
 
 // traffic is everything a tab has asked the network for.

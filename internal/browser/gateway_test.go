@@ -106,8 +106,7 @@ func launch(caddyfile string) (*gateway, error) {
 	g.cmd.Dir = dir
 	g.cmd.Env = []string{"HOME=" + dir, "XDG_DATA_HOME=" + dir + "/xdg", "XDG_CONFIG_HOME=" + dir + "/xdg", "PATH=" + os.Getenv("PATH")}
 	g.cmd.Stdout, g.cmd.Stderr = g.log, g.log
-	// Nothing outlives the tests, however they end. Linux asks for the thread that started it, and that is the main one's
-	// business: threads of the Go runtime end only where one was locked.
+	// Nothing outlives the tests, however they end.
 	g.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := g.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("starting the gateway: %w", err)

@@ -121,6 +121,33 @@ func (p *tab) back() {
 	p.do("going back", chromedp.NavigateBack())
 }
 
+// history returns the addresses that the back button knows.
+func (p *tab) history() []string {
+	p.t.Helper()
+	ctx, cancel := p.limited()
+	defer cancel()
+	entries, err := chromedp.Run(ctx, chromedp.NavigationEntries())
+	if err != nil {
+		p.t.Fatalf("reading the history: %v", err)
+	}
+	var out []string
+	for _, e := range entries.Entries {
+		out = append(out, e.URL, e.UserTypedURL)
+	}
+	return out
+}
+
+// forget deletes cookies, as a browser does that does not keep them.
+func (p *tab) forget(address string, names ...string) {
+	p.t.Helper()
+	for _, name := range names {
+		p.do("deleting a cookie", chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
+			_, err := chromedp.Call(ctx, network.DeleteCookies, network.DeleteCookiesParams{Name: name, URL: address})
+			return err
+		}))
+	}
+}
+
 // cookies returns those the browser would send to an address.
 func (p *tab) cookies(address string) map[string]*network.Cookie {
 	p.t.Helper()
@@ -135,6 +162,22 @@ func (p *tab) cookies(address string) map[string]*network.Cookie {
 		out[c.Name] = c
 	}
 	return out
+}
+
+// shoot is a picture of what is on the screen, or of the whole page, as PNG.
+func (p *tab) shoot(whole bool) []byte {
+	p.t.Helper()
+	ctx, cancel := p.limited()
+	defer cancel()
+	shot := chromedp.CaptureScreenshot()
+	if whole {
+		shot = chromedp.FullScreenshot(100)
+	}
+	picture, err := chromedp.Run(ctx, shot)
+	if err != nil {
+		p.t.Fatalf("taking a picture: %v", err)
+	}
+	return picture
 }
 
 // describe tells where a test stands that fails.

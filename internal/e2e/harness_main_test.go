@@ -15,12 +15,16 @@ import (
 	"testing"
 
 	"github.com/gatehouse-auth/gatehouse/internal/testpg"
+	"github.com/gatehouse-auth/gatehouse/internal/testsmtp"
 )
 
 // work is the folder of everything this run writes.
 var work string
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
+func TestMain(m *testing.M) {
+	testsmtp.Main()
+	os.Exit(run(m))
+}
 
 func run(m *testing.M) int {
 	dir, err := os.MkdirTemp("", "gh-e2e-")

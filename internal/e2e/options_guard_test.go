@@ -174,7 +174,7 @@ func TestOption_guard_login_url(t *testing.T) {
 func TestOption_portal_prefix(t *testing.T) {
 	t.Parallel()
 	g := start(t, plan{site: "http://127.0.0.1:<port> {\n\tgatehouse /id/entity\n\tgatehouse_guard\n\treverse_proxy <upstream>\n}\n"})
-	for path, status := range map[string]int{"/id/entity/healthz": 200, "/auth/healthz": 401, "/id/entity/nothing": 404, "/id/entity": 404, "/id/entityx/healthz": 401, "/ID/entity/healthz": 401} {
+	for path, status := range map[string]int{"/id/entity/healthz": 200, "/auth/healthz": 401, "/id/entity/nothing": 404, "/id/entityx/healthz": 401, "/ID/entity/healthz": 401} {
 		if a := g.do(t, call{path: path}); a.status != status {
 			t.Errorf("%s: %d, expected %d", path, a.status, status)
 		}

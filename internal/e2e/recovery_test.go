@@ -130,7 +130,7 @@ func TestR02_ResetTokens(t *testing.T) {
 		}
 		seen[l.token] = true
 		codes[l.code]++
-		if bytes.Contains(dump, []byte(l.token)) || bytes.Contains(dump, secret) {
+		if bytes.Contains(dump, []byte(l.token[:24])) || bytes.Contains(dump, secret[:16]) {
 			t.Fatal("the database holds a usable token")
 		}
 	}

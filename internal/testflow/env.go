@@ -131,6 +131,7 @@ func (e *Env) flows(t testing.TB, o Options) {
 	e.Enrol = must(enrol.New(enrol.Config{
 		Store: e.Store, Hasher: e.Hasher, Policy: e.Policy, Challenges: e.Desk, Sessions: e.Sessions, Revoker: revoker,
 		Signup: enrol.Signup{Mode: o.Mode, Identities: o.Identities}, Now: now,
+		Salt: func(address string) []byte { return e.Ring.MACKey("password salt").MAC([]byte(address)).Bytes()[:16] },
 	}))(t)
 	e.Recovery = must(recovery.New(recovery.Config{
 		Store: e.Store, Hasher: e.Hasher, Policy: e.Policy, Challenges: e.Desk, Lockouts: e.Lockouts, Revoker: revoker,

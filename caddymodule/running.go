@@ -1,0 +1,57 @@
+package caddymodule
+
+import (
+	"slices"
+	"sync"
+)
+
+// started are the apps that have started and not stopped, in the order of their start: one, and two for the moment of a
+// reload. When Caddy rejects a new configuration after our part of it has started, it stops that one again, and what it
+// had changed of the shared node must be as the old one wants it.
+var started struct {
+	mu   sync.Mutex
+	apps []*App
+}
+
+// takeOver makes the settings of a starting app those of its node.
+func takeOver(a *App) error {
+	started.mu.Lock()
+	defer started.mu.Unlock()
+	if err := a.apply(); err != nil {
+		return err
+	}
+	started.apps = append(started.apps, a)
+	return nil
+}
+
+// giveBack forgets a stopping app. Its node goes back to the settings of the newest app that is left on it.
+func giveBack(a *App) error {
+	started.mu.Lock()
+	defer started.mu.Unlock()
+	started.apps = slices.DeleteFunc(started.apps, func(o *App) bool { return o == a })
+	for _, o := range slices.Backward(started.apps) {
+		if o.node == a.node {
+			return o.apply()
+		}
+	}
+	return nil
+}
+
+// running returns the app of the present configuration; nil when it has none.
+func running() *App {
+	started.mu.Lock()
+	defer started.mu.Unlock()
+	if n := len(started.apps); n > 0 {
+		return started.apps[n-1]
+	}
+	return nil
+}
+
+// apply gives the node the app's settings.
+func (a *App) apply() error {
+	if err := a.node.reconfigure(a.cfg); err != nil {
+		return err
+	}
+	a.node.ring.Store(a.core.Load().ring)
+	return nil
+}

@@ -1,0 +1,84 @@
+package browser
+
+import (
+	"net/url"
+	"strings"
+	"testing"
+)
+
+// M06: with access logs on and at debug level, no secret of a walk is in the logs: no password, code, link or cookie.
+func TestM06_NoSecretInTheLogs(t *testing.T) {
+	t.Parallel()
+	text, err := shipped()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text = strings.Replace(text, "{\n", "{\n\tdebug\n", 1)
+	text = strings.ReplaceAll(text, "\n\tbind ", "\n\tlog\n\tbind ")
+	g, p, address := start(t, text), open(t, way{}), newAddress()
+	origin := g.origin()
+	secrets := map[string]string{"password": password, "new password": otherPassword, "wrong password": "violet-typo-password"}
+	keep := func(when string) {
+		for name, c := range p.cookies(origin + "/") {
+			if len(c.Value) >= 16 && !strings.HasSuffix(name, "_sent") && !strings.HasSuffix(name, "_pending") {
+				secrets[name+" "+when] = c.Value
+			}
+		}
+	}
+	p.visit(origin + "/wanted")
+	p.follow("Create an account")
+	m := p.register(g, address)
+	keep("registered")
+	p.visit(m.link)
+	p.see("One step is left.")
+	keep("with the link")
+	p.press("verify-form")
+	p.see("Hello, Ada Lovelace")
+	keep("signed in")
+	p.visit(origin + "/auth/password/forgot")
+	p.press("forgot-form", "login", address)
+	reset := g.mail(t, address, 2)
+	p.press("reset-form", "otp", "135791", "new_password", otherPassword)
+	p.see("The code or link is wrong")
+	p.visit(reset.link)
+	p.see("Afterwards you are signed out everywhere")
+	keep("with the link to reset")
+	p.press("reset-form", "new_password", otherPassword)
+	p.see("Your password is changed.")
+	p.signIn(address, "violet-typo-password")
+	p.see("The name or the password is wrong.")
+	p.press("login-form", "password", otherPassword)
+	p.at("/auth/account", "Your account")
+	keep("signed in again")
+	p.press("logout-form")
+	p.at("/auth/signed-out", "You are signed out")
+	secrets["code"], secrets["link"], secrets["code to reset"], secrets["link to reset"] = m.code, m.token, reset.code, reset.token
+	secrets["address"] = address
+	if len(secrets) < 14 {
+		t.Errorf("only %d secrets were met", len(secrets))
+	}
+	checkLogs(t, g, secrets)
+}
+
+// checkLogs looks for secrets, plain and as forms and addresses write them.
+func checkLogs(t *testing.T, g *gateway, secrets map[string]string) {
+	t.Helper()
+	eventually(t, func() string { return "the access log of the last page" }, func() bool {
+		return strings.Contains(g.log.String(), "/auth/signed-out")
+	})
+	log := g.log.String()
+	if !strings.Contains(log, `"level":"debug"`) || !strings.Contains(log, "http.log.access") {
+		t.Fatalf("debug and access logs are not on:\n%s", g.log.tail(5))
+	}
+	for name, secret := range secrets {
+		for _, form := range []string{secret, url.QueryEscape(secret), url.PathEscape(secret)} {
+			at := strings.Index(log, form)
+			if secret != "" && at >= 0 {
+				line := log[strings.LastIndex(log[:at], "\n")+1:]
+				line, _, _ = strings.Cut(line, "\n")
+				t.Errorf("%s is in the log:\n%s", name, line)
+				break
+			}
+		}
+	}
+}

@@ -1,0 +1,165 @@
+package browser
+
+import (
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// tour leads through every page in every state that it can be in, and stops at each.
+func tour(p *tab, g *gateway, stop func(name string)) {
+	p.t.Helper()
+	address, origin := newAddress(), g.origin()
+	p.visit(origin + "/tour")
+	p.at("/auth/login", "Sign in")
+	stop("login")
+	p.press("login-form", "login", "nobody@example.com", "password", "wrong")
+	p.see("The name or the password is wrong.")
+	stop("login-refused")
+	p.visit(origin + "/auth/register")
+	stop("register")
+	p.press("register-form", "first_name", "Ada", "last_name", "Lovelace", "username", "a", "email", "ada", "password", "short")
+	p.see("Please correct this:")
+	stop("register-refused")
+	p.visit(origin + "/auth/register")
+	m := p.register(g, address)
+	stop("verify")
+	p.press("verify-form", "otp", "000000")
+	p.see("The code or link is wrong")
+	stop("verify-refused")
+	p.visit(origin + "/auth/login")
+	p.signIn(address, password)
+	p.see("not confirmed yet")
+	stop("login-unverified")
+	p.visit(origin + "/auth/verify/resend")
+	stop("resend")
+
+	q := open(p.t, way{}) // the link is opened in another browser, whose pages are then looked at in this one
+	q.visit(m.link)
+	q.at("/auth/verify", "Confirm your e-mail address")
+	p.visit(m.link)
+	p.see("One step is left.")
+	stop("verify-link")
+	p.press("verify-form")
+	p.at("/auth/account", "Your account")
+	p.visit(origin + "/")
+	p.see("Hello, ")
+	stop("demo")
+	p.follow("Your account")
+	p.at("/auth/account", "Your account")
+	stop("account")
+	p.press("profile-form", "first_name", "Augusta Ada")
+	p.see("Your profile is saved.")
+	stop("account-saved")
+	p.press("password-form", "current_password", "wrong", "new_password", "short")
+	p.see("Please correct this:")
+	stop("account-refused")
+	q.visit(origin + "/auth/login")
+	q.signIn(address, password)
+	q.at("/auth/account", "Your account")
+	p.visit(origin + "/auth/account")
+	p.see("Sign out everywhere else")
+	stop("account-two")
+	p.visit(origin + "/auth/nothing")
+	p.at("/auth/nothing", "There is nothing here")
+	stop("missing")
+	p.visit(origin + "/auth/logout")
+	stop("logout")
+	p.press("logout-form")
+	p.at("/auth/signed-out", "You are signed out")
+	stop("signed-out")
+	tourRecovery(p, g, address, stop)
+}
+
+func tourRecovery(p *tab, g *gateway, address string, stop func(name string)) {
+	p.t.Helper()
+	origin := g.origin()
+	p.visit(origin + "/auth/password/forgot")
+	stop("forgot")
+	p.press("forgot-form", "login", address)
+	p.at("/auth/password/reset", "Choose a new password")
+	stop("reset")
+	p.visit(g.mail(p.t, address, 2).link)
+	p.see("Afterwards you are signed out everywhere")
+	stop("reset-link")
+	p.press("reset-form", "new_password", otherPassword)
+	p.see("Your password is changed.")
+	stop("login-reset")
+	second := newAddress()
+	open(p.t, way{}).begin(g, second)
+	p.visit(g.mail(p.t, second, 1).link)
+	p.see("You did not sign up in this browser.")
+	stop("verify-elsewhere")
+	p.follow("Choose a new password instead")
+	stop("verify-elsewhere-new")
+	for range 3 {
+		p.visit(origin + "/round")
+	}
+	p.at("/auth/login", "You keep being sent back here")
+	stop("circle")
+}
+
+// begin signs up and leaves the mail unopened.
+func (p *tab) begin(g *gateway, address string) {
+	p.t.Helper()
+	p.visit(g.origin() + "/auth/register")
+	p.register(g, address)
+}
+
+// TestPages: every page in both widths, light and dark, has nothing that axe finds, is not wider than the screen, and
+// weighs under 60 KiB with all it needs; nobody but the gateway is asked for anything.
+func TestPages(t *testing.T) {
+	t.Parallel()
+	for _, w := range []way{{}, {phone: true}} {
+		t.Run(w.String(), func(t *testing.T) {
+			t.Parallel()
+			g, p := shared(t), open(t, w)
+			p.withoutCache()
+			icon := int64(len(get(t, g.origin()+"/auth/login", `rel="icon" href="`)))
+			tour(p, g, func(name string) {
+				if n := p.net.weigh() + icon; n > 60<<10 || n < 2<<10 {
+					t.Errorf("%s weighs %d bytes", name, n)
+				}
+				if got := p.ask(`String(document.documentElement.scrollWidth - innerWidth)`); got != "0" {
+					t.Errorf("%s is %s px too wide", name, got)
+				}
+				for _, f := range p.axe(everyRule) {
+					t.Errorf("%s: %s", name, f)
+				}
+				p.picture(w, name)
+				dark := w
+				dark.dark = true
+				p.do("going dark", dark.scheme())
+				for _, f := range p.axe(colourRules) {
+					t.Errorf("%s, dark: %s", name, f)
+				}
+				p.picture(dark, name)
+				p.do("going light", w.scheme())
+			})
+			if others := foreign(p.net.addresses(), g.origin()); len(others) != 0 {
+				t.Errorf("third parties were asked: %q", others)
+			}
+		})
+	}
+}
+
+// picture leaves a picture of the whole page in the folder of -look.
+func (p *tab) picture(w way, name string) {
+	p.t.Helper()
+	if *look == "" {
+		return
+	}
+	width, colour := 1280, "light"
+	if w.phone {
+		width = 360
+	}
+	if w.dark {
+		colour = "dark"
+	}
+	path := filepath.Join(*look, strings.Join([]string{name, strconv.Itoa(width), colour + ".png"}, "-"))
+	if err := os.WriteFile(path, p.shoot(true), 0o600); err != nil {
+		p.t.Fatal(err)
+	}
+}
