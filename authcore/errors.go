@@ -94,6 +94,16 @@ func CodeOf(err error) Code {
 	return Internal
 }
 
+// IsAnonymous reports whether a refusal only says that nobody is signed in. What else goes wrong (a store that is away, a
+// request from another origin) is not made better by calling the visitor anonymous.
+func IsAnonymous(err error) bool {
+	switch CodeOf(err) {
+	case AuthenticationRequired, InvalidToken, InvalidRefreshToken, RefreshTokenReused:
+		return true
+	}
+	return false
+}
+
 // Sentinels of the stores. A capability turns those it expects into an [Error]; what it does not expect is internal.
 var (
 	// ErrNotFound: there is no such live row. Never a technical failure.

@@ -130,7 +130,7 @@ func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp
 	who, err := g.identify(w, r, https)
 	switch {
 	case err == nil:
-	case g.Optional && isAnonymous(err):
+	case g.Optional && authcore.IsAnonymous(err):
 		guardOutcomes.count(guardAnonymous)
 		httpapi.StripOwnCookies(r.Header)
 		return next.ServeHTTP(w, r)

@@ -3,7 +3,6 @@ package caddymodule
 import (
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -16,23 +15,13 @@ import (
 // maxReturn is the longest original URL that is handed to the sign-in page; it takes no longer one.
 const maxReturn = 2048
 
-// isAnonymous reports whether a refusal only says that nobody is signed in. What else went wrong — a store that is away,
-// a request from another origin, two Authorization headers — is not made better by calling the visitor anonymous.
-func isAnonymous(err error) bool {
-	switch authcore.CodeOf(err) {
-	case authcore.AuthenticationRequired, authcore.InvalidToken, authcore.InvalidRefreshToken, authcore.RefreshTokenReused:
-		return true
-	}
-	return false
-}
-
 // refuse answers a request that does not go on: a browser that navigates is led to the sign-in page, everything else
 // gets the problem body (contract §3.3).
 func (g *Guard) refuse(w http.ResponseWriter, r *http.Request, err error, https bool) error {
 	guardOutcomes.result(asToken(err))
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
-	if !isAnonymous(err) || !isNavigation(r) {
+	if !authcore.IsAnonymous(err) || !isNavigation(r) {
 		httpapi.SecureHeaders(h, https)
 		httpapi.WriteError(w, r, g.app.logger, asToken(err))
 		return nil
@@ -57,18 +46,7 @@ func isNavigation(r *http.Request) bool {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		return false
 	}
-	return slices.ContainsFunc(r.Header["Accept"], acceptsHTML)
-}
-
-func acceptsHTML(line string) bool {
-	for part := range strings.SplitSeq(line, ",") {
-		kind, params, _ := strings.Cut(part, ";")
-		if strings.EqualFold(strings.TrimSpace(kind), "text/html") {
-			q := strings.ToLower(strings.ReplaceAll(params, " ", ""))
-			return !strings.HasPrefix(q, "q=0") || strings.ContainsAny(q, "123456789")
-		}
-	}
-	return false
+	return httpapi.WantsHTML(r)
 }
 
 // signInURL returns the sign-in page with the address to come back to: the URL as the client sent it, before any rewrite.

@@ -6,6 +6,7 @@ set -eu
 # One a line: program, Debian package.
 wanted='
 postgres        postgresql
+chromium        chromium
 '
 
 # Debian keeps the server programs of Postgres out of PATH; internal/testpg looks there too.

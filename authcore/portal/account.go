@@ -41,7 +41,7 @@ func (v *visit) showAccount() error {
 		return v.toLogin()
 	}
 	owner, err := v.cfg.Profile.Get(v.r.Context(), p.AccountID)
-	if isAnonymous(err) {
+	if authcore.IsAnonymous(err) {
 		httpapi.ClearSessionCookies(v.w.Header(), v.in.HTTPS)
 		return v.toLogin()
 	}

@@ -90,21 +90,12 @@ func (v *visit) post(to page) error {
 	if err == nil {
 		return nil
 	}
-	if isAnonymous(err) { // the session ended while the form was open
+	if authcore.IsAnonymous(err) { // the session ended while the form was open
 		return v.toLogin()
 	}
 	problem := httpapi.Explain(v.w.Header(), v.r, v.cfg.Logger, err)
 	v.problem = &problem
 	return to.show(v)
-}
-
-// isAnonymous reports whether an error only says that nobody is signed in.
-func isAnonymous(err error) bool {
-	switch authcore.CodeOf(err) {
-	case authcore.AuthenticationRequired, authcore.InvalidToken, authcore.InvalidRefreshToken, authcore.RefreshTokenReused:
-		return true
-	}
-	return false
 }
 
 // noPage refuses a path that has no page, though the API may have a call there.

@@ -121,7 +121,7 @@ func titleOf(p httpapi.Problem) string {
 // person returns who is signed in; nil for nobody, whose dead cookies are forgotten (B10).
 func (v *visit) person() (*authcore.Principal, error) {
 	p, err := v.door.Enter(v.w, v.r, v.in)
-	if err == nil || !isAnonymous(err) {
+	if err == nil || !authcore.IsAnonymous(err) {
 		return p, err
 	}
 	var refusal *authcore.Error

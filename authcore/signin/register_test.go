@@ -34,7 +34,7 @@ func TestL01_RacingRegistrationsTellNothingAtSignIn(t *testing.T) {
 	t.Parallel()
 	const racers = 5
 	cheap := testflow.CheapHash
-	cheap.Workers = 1
+	cheap.Workers, cheap.QueueWait = 1, time.Minute
 	e := testflow.New(t, testflow.Options{Hash: cheap})
 	e.Person(t, enrol.Registering{Email: bob})
 	for _, address := range []string{bob, "nobody@example.com"} {

@@ -49,20 +49,20 @@ func (p *tab) axe(rules string) []string {
 	ctx, cancel := p.limited()
 	defer cancel()
 	result, err := chromedp.Run(ctx, chromedp.Evaluate[axeResult](`axe.run(document, {runOnly: `+rules+`, resultTypes: ["violations"]}).then(r => ({
-		passes: r.passes.length,
+		rules: r.passes.length + r.incomplete.length + r.inapplicable.length + r.violations.length,
 		violations: r.violations.map(v => v.id + " (" + v.help + "): " + v.nodes.map(n => n.target.join(" ") + " – " + n.failureSummary).join("; ")),
 	}))`, chromedp.EvalAwaitPromise))
 	if err != nil {
 		p.t.Fatalf("asking axe-core: %v", err)
 	}
-	if result.Passes == 0 {
+	if result.Rules == 0 {
 		p.t.Fatal("axe-core looked at nothing")
 	}
 	return result.Violations
 }
 
 type axeResult struct {
-	Passes     int      `json:"passes"`
+	Rules      int      `json:"rules"`
 	Violations []string `json:"violations"`
 }
 

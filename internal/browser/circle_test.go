@@ -3,11 +3,12 @@ package browser
 import (
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 )
 
-// TestCircle: a browser that is sent to sign in again and again sees a page that names the likely cause, not a fourth
+// A browser that is sent to sign in again and again sees a page that names the likely cause, not a fourth
 // redirect; and from that page it can go on.
 func TestCircle_SessionLost(t *testing.T) {
 	t.Parallel()
@@ -34,10 +35,12 @@ func TestCircle_NoCookies(t *testing.T) {
 	t.Parallel()
 	g, address := shared(t), newAddress()
 	open(t, way{}).join(g, g.origin(), address)
-	origin := endTLS(t, g.origin(), func(r *http.Response) error {
+	s := httptest.NewServer(proxy(t, g.origin(), func(r *http.Response) error {
 		r.Header.Del("Set-Cookie")
 		return nil
-	})
+	}))
+	t.Cleanup(s.Close)
+	origin := "http://localhost:" + portOf(t, s.URL)
 	p := open(t, way{})
 	p.visit(origin + "/kept")
 	p.at("/auth/login", "Sign in")

@@ -121,7 +121,7 @@ func (p *tab) back() {
 	p.do("going back", chromedp.NavigateBack())
 }
 
-// history returns the addresses that the back button knows.
+// history returns the addresses that the back button leads to.
 func (p *tab) history() []string {
 	p.t.Helper()
 	ctx, cancel := p.limited()
@@ -132,7 +132,7 @@ func (p *tab) history() []string {
 	}
 	var out []string
 	for _, e := range entries.Entries {
-		out = append(out, e.URL, e.UserTypedURL)
+		out = append(out, e.URL)
 	}
 	return out
 }

@@ -2,6 +2,8 @@ package browser
 
 import (
 	"fmt"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -49,11 +51,11 @@ func TestTransports(t *testing.T) {
 	t.Parallel()
 	g := start(t, transportCaddyfile)
 	plain := fmt.Sprintf("http://localhost:%d", g.port2)
-	proxy := endTLS(t, fmt.Sprintf("http://127.0.0.1:%d", g.port2), nil)
+	behind := endTLS(t, fmt.Sprintf("http://127.0.0.1:%d", g.port2))
 	for _, c := range []struct {
 		name, origin string
 		https        bool
-	}{{"http", plain, false}, {"https", g.secure(), true}, {"https at a proxy", proxy, true}} {
+	}{{"http", plain, false}, {"https", g.secure(), true}, {"https at a proxy", behind, true}} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			p, address := open(t, way{}), newAddress()
@@ -101,25 +103,37 @@ func checkCookies(t *testing.T, got map[string]*network.Cookie, https bool) {
 	}
 }
 
-// endTLS is a proxy that ends https before an address and says so, and may change what comes back.
-func endTLS(t *testing.T, to string, change func(*http.Response) error) string {
+// endTLS is a proxy that ends https before an address and says so.
+func endTLS(t *testing.T, to string) string {
+	t.Helper()
+	s := httptest.NewTLSServer(proxy(t, to, nil))
+	t.Cleanup(s.Close)
+	return "https://localhost:" + portOf(t, s.URL)
+}
+
+// proxy passes requests on as they come, with X-Forwarded headers, and may change what comes back.
+func proxy(t *testing.T, to string, change func(*http.Response) error) *httputil.ReverseProxy {
 	t.Helper()
 	target, err := url.Parse(to)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := httptest.NewTLSServer(&httputil.ReverseProxy{
+	return &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(target)
 			r.Out.Host = r.In.Host
 			r.SetXForwarded()
 		},
 		ModifyResponse: change,
-	})
-	t.Cleanup(s.Close)
-	at, err := url.Parse(s.URL)
+		ErrorLog:       log.New(io.Discard, "", 0), // a browser that goes away is no news
+	}
+}
+
+func portOf(t *testing.T, address string) string {
+	t.Helper()
+	u, err := url.Parse(address)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return "https://localhost:" + at.Port()
+	return u.Port()
 }
