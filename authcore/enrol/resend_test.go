@@ -1,6 +1,7 @@
 package enrol_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -37,6 +38,49 @@ func TestResend_AnswersAlikeForEveryAddress(t *testing.T) {
 		}
 	}
 }
+
+// What is not written cannot take time: as much is committed for an address that gets no mail.
+func TestL02_ResendLeavesAsMuchBehindForEveryAddress(t *testing.T) {
+	t.Parallel()
+	e := testflow.New(t, testflow.Options{})
+	e.Register(t, enrol.Registering{Email: "waiting@example.com"})
+	e.Person(t, enrol.Registering{Email: bob})
+	e.Clock.Advance(2 * time.Minute)
+	seen := &effects{Store: e.Store}
+	f, err := enrol.New(enrol.Config{
+		Store: seen, Hasher: e.Hasher, Policy: e.Policy, Challenges: e.Desk, Sessions: e.Sessions, Revoker: nobodyHears{},
+		Signup: enrol.Signup{Mode: enrol.Verified, Identities: []authcore.IdentifierKind{authcore.KindEmail}},
+		Salt:   func(string) []byte { return make([]byte, 16) }, Now: e.Clock.Now,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for address, decoy := range map[string]bool{"waiting@example.com": false, bob: true, "nobody@example.com": true} {
+		if err := f.Resend(t.Context(), address, testflow.Client()); err != nil {
+			t.Fatal(err)
+		}
+		fx := seen.last
+		if len(fx.Events) != 0 || len(fx.Mails) != 1 || fx.Mails[0].Decoy != decoy || len(fx.Mails[0].Sealed) < 200 {
+			t.Errorf("%s: %d events and mails %+v, want one mail in full, a decoy: %t", address, len(fx.Events), fx.Mails, decoy)
+		}
+	}
+}
+
+// effects is a store that remembers what was last committed with a challenge.
+type effects struct {
+	enrol.Store
+	last authcore.Effects
+}
+
+func (s *effects) IssueChallenge(ctx context.Context, ch authcore.Challenge, fx authcore.Effects) error {
+	s.last = fx
+	return s.Store.IssueChallenge(ctx, ch, fx)
+}
+
+// nobodyHears of revocations: asking for a mail makes none.
+type nobodyHears struct{}
+
+func (nobodyHears) Announce(context.Context, ...authcore.Revocation) {}
 
 func TestResend_MalformedAddress(t *testing.T) {
 	t.Parallel()

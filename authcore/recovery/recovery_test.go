@@ -1,9 +1,12 @@
 package recovery_test
 
 import (
+	"context"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/enrol"
@@ -325,4 +328,36 @@ func TestForgot_OnlyListedKindsRecover(t *testing.T) {
 			t.Error("a username that does not sign in recovers")
 		}
 	}
+}
+
+// What is not written cannot take time: the effects that are committed are as many and as large for every login.
+func TestL02_ForgotLeavesAsMuchBehindForEveryLogin(t *testing.T) {
+	t.Parallel()
+	e, tokens := person(t, testflow.Options{})
+	e.Clock.Advance(2 * time.Hour)
+	seen := &effects{Store: e.Store}
+	f := flow(t, e, seen)
+	for login, account := range map[string]uuid.UUID{bob: tokens.Account.ID, "nobody@example.com": {}, "nobody": {}, "\xff": {}} {
+		if err := f.Forgot(t.Context(), login, testflow.Client()); err != nil {
+			t.Fatal(err)
+		}
+		fx := seen.last
+		if len(fx.Events) != 1 || fx.Events[0].Kind != authcore.EventResetRequested || fx.Events[0].AccountID != account {
+			t.Errorf("%q: events %+v, want one of account %s", login, fx.Events, account)
+		}
+		if len(fx.Mails) != 1 || fx.Mails[0].Kind != authcore.MailReset || fx.Mails[0].Decoy != (account == uuid.Nil) || len(fx.Mails[0].Sealed) < 300 {
+			t.Errorf("%q: %d mails, want one in full, a decoy where there is no account", login, len(fx.Mails))
+		}
+	}
+}
+
+// effects is a store that remembers what was last committed with a challenge.
+type effects struct {
+	recovery.Store
+	last authcore.Effects
+}
+
+func (s *effects) IssueChallenge(ctx context.Context, ch authcore.Challenge, fx authcore.Effects) error {
+	s.last = fx
+	return s.Store.IssueChallenge(ctx, ch, fx)
 }

@@ -2,11 +2,13 @@ package browser
 
 import (
 	"bytes"
+	"context"
 	"image/png"
 	"os"
 	"path/filepath"
 	"testing"
 
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 )
 
@@ -46,16 +48,27 @@ func takeScreenshots(t *testing.T, folder string) {
 			t.Fatal(err)
 		}
 	}
+	p.callItself("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0")
 	p.visit(g.origin() + "/")
 	p.at("/auth/login", "Sign in")
 	p.fill("login-form", "login", "ada@example.com", "password", password)
 	keep("sign-in.png")
 	p.join(g, g.origin(), "ada@example.com")
 	q := open(t, way{})
+	q.callItself("Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Mobile Safari/537.36")
 	q.visit(g.origin() + "/auth/login")
 	q.signIn("ada@example.com", password)
 	q.at("/auth/account", "Your account")
 	p.visit(g.origin() + "/auth/account")
 	p.do("looking at the sessions", chromedp.ScrollIntoView(chromedp.CSS("#end-all")))
 	keep("account.png")
+}
+
+// callItself makes the browser give another name.
+func (p *tab) callItself(agent string) {
+	p.t.Helper()
+	p.do("changing the name", chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
+		_, err := chromedp.Call(ctx, emulation.SetUserAgentOverride, emulation.SetUserAgentOverrideParams{UserAgent: agent})
+		return err
+	}))
 }
