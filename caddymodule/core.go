@@ -128,7 +128,7 @@ func (c *core) wireAPI(a *App) error {
 	if c.api, err = httpapi.New(api); err != nil {
 		return err
 	}
-	c.pages, err = portal.New(portal.Config{Config: api, API: c.api, ReturnHosts: a.returnHosts, Now: now})
+	c.pages, err = portal.New(portal.Config{Config: api, API: c.api, Brand: cfg.brand, ReturnHosts: a.returnHosts, Now: now})
 	return err
 }
 

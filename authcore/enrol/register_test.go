@@ -119,11 +119,16 @@ func TestL16_PasswordOfRegistrationIsNotTheAddressOrName(t *testing.T) {
 func TestD03_GiantPasswordIsRefusedUnhashed(t *testing.T) {
 	t.Parallel()
 	e := testflow.New(t, testflow.Options{})
-	start := time.Now()
-	_, err := e.Enrol.Register(t.Context(), enrol.Registering{Email: bob, Password: strings.Repeat("é", 5<<20), Client: testflow.Client()})
-	testflow.WantCode(t, err, authcore.InvalidFields)
-	if took := time.Since(start); took > 50*time.Millisecond {
-		t.Errorf("refusing 10 MB took %s", took)
+	giant := strings.Repeat("é", 5<<20)
+	best := time.Hour
+	for range 10 { // on a busy machine a single one says little
+		start := time.Now()
+		_, err := e.Enrol.Register(t.Context(), enrol.Registering{Email: bob, Password: giant, Client: testflow.Client()})
+		testflow.WantCode(t, err, authcore.InvalidFields)
+		best = min(best, time.Since(start))
+	}
+	if best > 50*time.Millisecond {
+		t.Errorf("refusing 10 MB took %s at best", best)
 	}
 }
 

@@ -252,3 +252,23 @@ func TestRender_Durations(t *testing.T) {
 		}
 	}
 }
+
+// TestI01_SenderName: whatever the name beside the sender is, it is a name, and the address stays one.
+func TestI01_SenderName(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{`Acme" <v@example.net>, "x`, `a\b`, "Zoë, <v@example.net>", "=?utf-8?q?x?=", "x (y)", ""} {
+		l := notify.Letter{From: "a@example.com", FromName: name, To: "b@example.com", Subject: "s", MessageID: "i@example.com", Text: "x", HTML: "y"}
+		var raw bytes.Buffer
+		if _, err := l.WriteTo(&raw); err != nil {
+			t.Errorf("%q: %v", name, err)
+			continue
+		}
+		m, err := mail.ReadMessage(&raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if from, err := m.Header.AddressList("From"); err != nil || len(from) != 1 || from[0].Address != l.From || from[0].Name != name {
+			t.Errorf("%q: the mail comes from %v, %v: %s", name, from, err, m.Header.Get("From"))
+		}
+	}
+}

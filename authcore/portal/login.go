@@ -1,6 +1,7 @@
 package portal
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
@@ -68,7 +69,7 @@ func (v *visit) login() error {
 		Login: login, Password: v.form.Get("password"), Request: session.Request{Mode: authcore.ModeCookie, Client: v.in.Client},
 	})
 	if authcore.CodeOf(err) == authcore.AccountNotVerified {
-		v.keep(pending{back: v.form.Get("rd"), login: login})
+		v.keep(pending{back: cmp.Or(v.form.Get("rd"), v.pending().back), login: login})
 	}
 	if err != nil {
 		return err

@@ -44,6 +44,23 @@ func TestRegister_ToTheWantedPage(t *testing.T) {
 	b.get("/account").want(http.StatusOK).says("Ada Lovelace", email)
 }
 
+// Who tries to sign in before the address is proven still arrives where they wanted to go at first.
+func TestRegister_WantedPageSurvivesASignInTooEarly(t *testing.T) {
+	h := open(t)
+	b := h.browser()
+	b.post("/register", []string{"email", email, "password", testflow.Password, "rd", "/wanted"}).leads("/auth/verify?done=sent")
+	verify := b.get("/verify?done=sent").want(http.StatusOK)
+	found := false
+	for _, a := range verify.all("a") {
+		found = found || attr(a, "href") == "/auth/login?rd=%2Fwanted"
+	}
+	if !found {
+		t.Errorf("no link to sign in keeps the wanted page:\n%s", verify.body)
+	}
+	b.post("/login", []string{"login", email, "password", testflow.Password}).want(http.StatusForbidden)
+	b.post("/verify", []string{"email", email, "otp", h.Mail(t, email, authcore.MailVerify).Code}).leads("/wanted")
+}
+
 func TestRegister_RefusalsKeepWhatWasTyped(t *testing.T) {
 	h := open(t)
 	b := h.browser()

@@ -5,6 +5,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/enrol"
 	"github.com/gatehouse-auth/gatehouse/authcore/httpapi"
 	"github.com/gatehouse-auth/gatehouse/authcore/session"
+	"net/url"
 )
 
 // showVerify is where an address is proven: by the link that was opened, or else by the code. In the browser that
@@ -55,7 +56,13 @@ func (v *visit) askProof(c *card, f *form) {
 
 func (v *visit) resendLink() link { return link{v.here("/verify/resend"), v.t("verify.resend")} }
 
-func (v *visit) loginLink() link { return link{v.withBack("/login"), v.t("verify.login")} }
+func (v *visit) loginLink() link {
+	to := v.withBack("/login")
+	if back, ok := v.returnTo(v.pending().back); ok {
+		to = v.here("/login") + "?rd=" + url.QueryEscape(back)
+	}
+	return link{to, v.t("verify.login")}
+}
 
 // verify proves an address and signs in.
 func (v *visit) verify() error {

@@ -18,13 +18,14 @@ func TestL01_RegisteringTellsNothingAtSignIn(t *testing.T) {
 	t.Parallel()
 	e := testflow.New(t, testflow.Options{})
 	e.Person(t, enrol.Registering{Email: bob})
+	create(t, e, withPassword(t, e, "salted@example.com")) // under a salt that does not come from the address
 	got := map[string]authcore.Code{}
-	for _, address := range []string{bob, "nobody@example.com"} {
+	for _, address := range []string{bob, "salted@example.com", "nobody@example.com"} {
 		e.Register(t, enrol.Registering{Email: address, Password: testflow.OtherPassword})
 		_, err := e.TrySignIn(t, address, testflow.OtherPassword)
 		got[address] = authcore.CodeOf(err)
 	}
-	if got[bob] != got["nobody@example.com"] {
+	if got[bob] != got["nobody@example.com"] || got["salted@example.com"] != got["nobody@example.com"] {
 		t.Errorf("answers differ: %v", got)
 	}
 }
