@@ -33,7 +33,8 @@ func (r *resolved) sealer(ctx context.Context, keys authcore.KeyStore) (*secret.
 		}
 		if len(present) > 0 {
 			return nil, fmt.Errorf("the secret in %s is gone, but the database has keys that only it opens: "+
-				"put the file back, or set the option secret to its content", path)
+				"put the file back, or set the option secret to its content; without it this database cannot be used any more, "+
+				"and only an empty one starts anew", path)
 		}
 		text, err = makeSecret(path)
 		if err != nil {

@@ -97,7 +97,11 @@ func (p *Pages) Handler(prefix string) http.Handler {
 		if err == nil {
 			err = v.serve()
 		}
-		if err != nil {
+		switch {
+		case err == nil:
+		case !httpapi.WantsHTML(r): // a program that sent a form, most often for want of a JSON content type
+			httpapi.WriteError(w, r, p.cfg.Logger, err)
+		default:
 			v.fail(err)
 		}
 	})

@@ -11,7 +11,7 @@ import (
 
 // ErrUnsealable is returned by [Sealer.Open] when no configured secret opens a value.
 // It is the operator's to solve: the text names the configuration, never the value.
-var ErrUnsealable = errors.New("the configured secret is not the one that sealed this value")
+var ErrUnsealable = errors.New("the configured secret is not the one that sealed this value: set the option secret to that one, or list it after the new one")
 
 const (
 	minSecret   = 32 // bytes of a configured secret

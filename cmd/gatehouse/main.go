@@ -2,6 +2,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"slices"
 
@@ -15,6 +16,10 @@ func main() {
 	// `gatehouse keys …` is `caddy gatehouse keys …`.
 	if len(os.Args) > 1 && slices.Contains(caddymodule.Subcommands(), os.Args[1]) {
 		os.Args = slices.Insert(os.Args, 1, "gatehouse")
+	}
+	if err := caddymodule.CheckSecondStart(os.Args); err != nil {
+		fmt.Fprintln(os.Stderr, "gatehouse:", err)
+		os.Exit(1)
 	}
 	caddycmd.Main()
 }

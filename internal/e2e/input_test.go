@@ -178,7 +178,7 @@ func TestI06_JSONAbuse(t *testing.T) {
 		"deep lists":        {`{"login":` + strings.Repeat("[", 100_000) + strings.Repeat("]", 100_000) + `}`, []int{400}},
 		"deep objects":      {strings.Repeat(`{"a":`, 100_000) + "1" + strings.Repeat("}", 100_000), []int{400}},
 		"deep, cut":         {`{"x":` + strings.Repeat("[", 400_000), []int{400}},
-		"deep, ignored":     {`{"login":"a","password":"b","x":` + strings.Repeat("[", 100_000) + strings.Repeat("]", 100_000) + `}`, []int{400}},
+		"deep, ignored":     {`{"login":"a","password":"b","x":` + strings.Repeat("[", 1000) + strings.Repeat("]", 1000) + `}`, []int{400}},
 		"many keys":         {"{" + keys.String() + `"login":"a"}`, []int{400, 422}},
 		"one key often":     {"{" + strings.Repeat(`"login":"a",`, 80_000) + `"login":"a"}`, []int{400}},
 		"huge number":       {`{"login":1e999}`, []int{400}},
