@@ -2,6 +2,7 @@ package jwtkeys
 
 import (
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 )
@@ -54,7 +55,7 @@ func FuzzVerify(f *testing.F) {
 			}
 			return
 		}
-		if err != ErrInvalid || kid != "" || c.Subject != "" {
+		if !errors.Is(err, ErrInvalid) || kid != "" || c.Subject != "" {
 			t.Fatalf("%q is accepted", raw)
 		}
 	})

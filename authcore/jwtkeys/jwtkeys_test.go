@@ -108,7 +108,7 @@ func accepted(t testing.TB, s *KeySet, use Use, raw string) Claims {
 func refused(t testing.TB, s *KeySet, use Use, raw string) {
 	t.Helper()
 	c, kid, err := s.Verify(use, raw, now, isIssuer)
-	if err != ErrInvalid { // identity: not even a wrapped reason may show
+	if !errors.Is(err, ErrInvalid) || errors.Unwrap(err) != nil || err.Error() != ErrInvalid.Error() { // no reason may show
 		t.Fatalf("got %v, want ErrInvalid itself", err)
 	}
 	if !reflect.DeepEqual(c, Claims{}) || kid != "" {

@@ -64,7 +64,7 @@ func TestT25_Rotation(t *testing.T) {
 	if _, _, err := s.Verify(Bearer, raw, old.RemoveAt.Add(-1), isIssuer); err != nil {
 		t.Error("the last token of the old key is refused before its end")
 	}
-	if _, _, err := s.Verify(Bearer, raw, old.RemoveAt, isIssuer); err != ErrInvalid {
+	if _, _, err := s.Verify(Bearer, raw, old.RemoveAt, isIssuer); !errors.Is(err, ErrInvalid) {
 		t.Error("a removed key verifies")
 	}
 	// A retired key does not sign, even where no other is left.

@@ -2,6 +2,7 @@ package browser
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -124,8 +125,8 @@ const startLimit = 90 * time.Second // on a machine that builds and tests at the
 func (g *gateway) ready() error {
 	client := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{
 		DisableKeepAlives: true,
-		Dial: func(string, string) (net.Conn, error) {
-			return net.Dial("unix", filepath.Join(g.dir, ".gatehouse.sock"))
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", filepath.Join(g.dir, ".gatehouse.sock"))
 		},
 	}}
 	tick := time.NewTicker(10 * time.Millisecond)

@@ -1,6 +1,7 @@
 package browser
 
 import (
+	"errors"
 	"io"
 	"mime"
 	"mime/multipart"
@@ -76,7 +77,7 @@ func readLetter(t testing.TB, m *mail.Message) letter {
 	l := letter{subject: subject}
 	for parts := multipart.NewReader(m.Body, params["boundary"]); ; {
 		part, err := parts.NextRawPart()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
