@@ -83,7 +83,8 @@ func (o *Origins) Check(r *http.Request, https bool) error {
 // not swap the account a browser is signed in with.
 func (o *Origins) CheckForm(r *http.Request, https bool) error {
 	if len(r.Header["Origin"]) == 0 && len(r.Header["Sec-Fetch-Site"]) == 0 {
-		return errCrossOrigin()
+		return authcore.Refuse(authcore.CrossOrigin,
+			"A form must come from a browser that says from where (Origin or Sec-Fetch-Site). Programs send JSON, with Content-Type: application/json.")
 	}
 	if err := o.Check(r, https); err != nil {
 		return err

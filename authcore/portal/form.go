@@ -18,8 +18,11 @@ const maxForm = 64 << 10
 // isForm reports whether a browser can send a request of this type from a form (WHATWG HTML, form submission).
 func isForm(r *http.Request) bool {
 	switch mediaType(r) {
-	case "application/x-www-form-urlencoded", "multipart/form-data", "text/plain":
+	case "application/x-www-form-urlencoded":
 		return true
+	case "multipart/form-data", "text/plain":
+		// The other kinds that a form of any page can send. From a program they are a call with a wrong type.
+		return len(r.Header["Origin"]) > 0 || len(r.Header["Sec-Fetch-Site"]) > 0
 	}
 	return false
 }

@@ -278,7 +278,7 @@ func TestHas(t *testing.T) {
 		{"GET", "/me", "", "text/html", false}, {"GET", "/sessions", "", "text/html", false}, {"GET", "/x", "", "*/*", false},
 		{"GET", "/x", "", "text/html", true}, {"GET", "/refresh", "", "text/html", true}, {"GET", "/refresh", "", "", false},
 		{"POST", "/login", "application/json", "text/html", false}, {"POST", "/login", "application/x-www-form-urlencoded", "", true},
-		{"POST", "/login", "multipart/form-data; boundary=x", "", true}, {"POST", "/login", "", "", false},
+		{"POST", "/login", "multipart/form-data; boundary=x", "", false}, {"POST", "/login", "text/plain", "", false}, {"POST", "/login", "", "", false},
 		{"POST", "/logout", "", "", false}, {"POST", "/refresh", "application/x-www-form-urlencoded", "text/html", false},
 		{"POST", "/x", "application/x-www-form-urlencoded", "text/html", true}, {"PUT", "/login", "application/x-www-form-urlencoded", "text/html", false},
 		{"GET", "/login/", "", "", false}, {"GET", "/LOGIN", "", "", false}, {"GET", "/../login", "", "", false},
@@ -288,6 +288,14 @@ func TestHas(t *testing.T) {
 		r.Header.Set("Accept", c.accept)
 		if got := h.pages.Has("/auth", r); got != c.want {
 			t.Errorf("%+v: %v", c, got)
+		}
+	}
+	for _, kind := range []string{"multipart/form-data; boundary=x", "text/plain"} {
+		r := httptest.NewRequest("POST", "/auth/login", nil)
+		r.Header.Set("Content-Type", kind)
+		r.Header.Set("Sec-Fetch-Site", "cross-site")
+		if !h.pages.Has("/auth", r) {
+			t.Errorf("a browser's form of type %s is not for the pages", kind)
 		}
 	}
 	for _, path := range []string{"/", "/login", "/authx/login"} {
@@ -312,6 +320,7 @@ func TestErrors_SayWhatToDo(t *testing.T) {
 		t.Error("an outage signed somebody out")
 	}
 	r := httptest.NewRequest("GET", "/auth/login", nil)
+	r.Header.Set("Accept", "text/html")
 	w := httptest.NewRecorder()
 	h.pages.Handler("/auth").ServeHTTP(w, r) // nobody says who sent it
 	a := answer{T: t, status: w.Code, header: w.Header(), body: w.Body.String()}

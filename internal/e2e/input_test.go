@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"net/mail"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -30,8 +31,8 @@ func TestI01_MailHeaderInjection(t *testing.T) {
 		}
 	}
 	g.settle(t)
-	if n := g.count(t, "select count(*) from outbox"); n != 0 {
-		t.Errorf("%d mails were made", n)
+	if mails, err := filepath.Glob(filepath.Join(g.dir, "data", "outbox", "*")); err != nil || len(mails) > 0 {
+		t.Errorf("%d mails went out (%v)", len(mails), err)
 	}
 	// What passes: one recipient, one of each header, and no words of a user agent's sender.
 	u := g.newUser(t, profile{firstName: "Ada =?utf-8?q?x?= Bcc:", lastName: "%0d%0aBcc: v@example.net"})
@@ -205,7 +206,7 @@ func TestI06_JSONAbuse(t *testing.T) {
 	for kind, body := range map[string]string{"multipart/form-data; boundary=x": parts, "application/x-www-form-urlencoded": "a[99999999]=1&login=a",
 		"application/json, text/plain": "{}", "application/xml": `<!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]><a>&b;</a>`} {
 		a, took := g.quickest(t, call{method: "POST", path: "/auth/login", body: body, header: map[string]string{"Content-Type": kind}})
-		if a.want(t, 415, "unsupported_media_type"); took > parseLimit {
+		if a.notJSON(t); took > parseLimit {
 			t.Errorf("%s takes %s", kind, took)
 		}
 	}

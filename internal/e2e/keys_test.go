@@ -51,6 +51,7 @@ func TestKeys_ListAndRotate(t *testing.T) {
 			published := g.jwks(t)
 			if !running {
 				g.terminate(t)
+				g.client.CloseIdleConnections()
 			}
 			before := g.keysCommand(t, "list")
 			bearer := byState(before, "bearer")

@@ -188,7 +188,8 @@ func TestL04_RegisterTakesEqualTime(t *testing.T) {
 			g.advance(t, 61*time.Second) // so that each gets its mail
 			taken, free = append(taken, timed(u.email)), append(free, timed(freshEmail()))
 		}
-		if (median(taken) - median(free)).Abs() < 20*time.Millisecond {
+		// A missing hash shows as half of the time and more, on a busy machine too.
+		if limit := max(20*time.Millisecond, median(free)/4); (median(taken) - median(free)).Abs() < limit {
 			return
 		}
 	}

@@ -93,6 +93,7 @@ func TestR02_ResetTokens(t *testing.T) {
 	t.Parallel()
 	g := start(t, plan{})
 	g.terminate(t)
+	g.client.CloseIdleConnections()
 	const n = 1000
 	var users, names strings.Builder
 	for i := range n {
