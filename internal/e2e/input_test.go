@@ -57,7 +57,7 @@ func TestI01_MailHeaderInjection(t *testing.T) {
 
 func TestI04_LookAlikes(t *testing.T) {
 	t.Parallel()
-	g := shared(t)
+	g := start(t, plan{})
 	g.newUser(t, profile{username: "lookalike"})
 	register := func(field, value string) answer {
 		return g.api(t, "POST", "/register", object{"email": freshEmail(), "password": password, field: value})

@@ -19,7 +19,8 @@ var identityNames = []string{
 }
 
 // proxyGateway has guards of several kinds: on the first port with a matcher that leaves /public/* out, and error routes
-// that go to the upstream as well; on the second an optional one; on the third one with headers none.
+// that go to the upstream as well; on the second an optional one; on
+// the third, where there is no portal, one with headers none.
 func proxyGateway(t testing.TB) *gateway {
 	t.Helper()
 	extra := "\t\theader X-User-Id {http.auth.user.id}\n\t\theader X-Role {http.auth.user.roles}\n"
@@ -44,8 +45,9 @@ http://127.0.0.1:<port2> {
 	reverse_proxy <upstream>
 }
 http://127.0.0.1:<port3> {
-	gatehouse
-	gatehouse_guard {
+	@private not path /public/*
+	gatehouse_guard @private {
+		login_url http://127.0.0.1:<port>/auth/login
 		headers none
 ` + extra + `		forward_token
 	}
@@ -71,6 +73,8 @@ func routes(g *gateway) []route {
 		{"optional, signed in", second, "/app", true},
 		{"optional, anonymous", second, "/app", false},
 		{"headers none", third, "/app", true},
+		{"no portal, left out by the matcher", third, "/public/x", false},
+		{"no portal, left out by the matcher, signed in", third, "/public/x", true},
 	}
 }
 
