@@ -23,7 +23,7 @@ func init() {
 		Name:  "gatehouse",
 		Short: "Manages Gatehouse: signing keys",
 		Long: "Manages Gatehouse. The commands speak to the running gateway through Caddy's admin endpoint; where none runs, " +
-			"they open the database of the configuration themselves.\n\nExit codes: 0 done, 1 failed, 2 wrong usage.",
+			"they open the database of the configuration themselves.\n\nExit codes: 0 when it is done, 1 otherwise.",
 		CobraFunc: func(cmd *cobra.Command) {
 			cmd.AddCommand(keysCommand())
 			cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
