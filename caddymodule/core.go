@@ -176,6 +176,12 @@ func (a *App) health(ctx context.Context) (ok bool, reasons []string) {
 		a.logger.Warn("not ready: the database does not answer", "error", err)
 		return false, []string{"the database does not answer"}
 	}
+	if c := a.core.Load(); c != nil {
+		// Mail is late, not lost, and taking nodes out of rotation would not send it.
+		if _, _, lastErr := c.notifier.Health(); lastErr != "" {
+			return true, []string{"mail does not go out"}
+		}
+	}
 	return true, nil
 }
 

@@ -34,7 +34,7 @@ type Config struct {
 	Origins    *Origins // nil trusts none
 	Limiter    authcore.Limiter
 	AddressKey func(netip.Addr) string // under which key an address is counted
-	// Ready reports whether this node can serve, and if not, why, in words for anybody to read.
+	// Ready reports whether this node can serve, and what does not work, in words for anybody to read.
 	Ready  func(context.Context) (ok bool, reasons []string)
 	Logger *slog.Logger
 }

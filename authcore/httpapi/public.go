@@ -39,6 +39,10 @@ func (c *publicCalls) canServe(w http.ResponseWriter, r *http.Request, _ Incomin
 	if !ok {
 		return authcore.RefuseFor(authcore.Unavailable, "Not ready: "+strings.Join(reasons, "; ")+".", 5*time.Second)
 	}
-	writeJSON(w, r, http.StatusOK, "application/json", map[string]string{"status": "ready"})
+	body := map[string]any{"status": "ready"}
+	if len(reasons) > 0 { // this node can serve, and something beside that does not work
+		body["degraded"] = reasons
+	}
+	writeJSON(w, r, http.StatusOK, "application/json", body)
 	return nil
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -21,53 +20,6 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/testpg"
 )
-
-// plan is what a test wants otherwise than the default Caddyfile. In every text <port>, <port2>, <port3> are free ports,
-// <upstream> is host:port of the upstream, <dir> the gateway's folder.
-type plan struct {
-	caddy    string   // lines of Caddy's global options
-	global   string   // lines of the gatehouse block
-	guard    string   // lines of the gatehouse_guard block
-	site     string   // in place of the default site; the sites as a whole
-	postgres bool     // a fresh Postgres database in place of SQLite
-	limits   bool     // keep the default rate limits; without it those that global does not name are off
-	clock    bool     // the binary whose clock can be moved: gateway.advance
-	env      []string // more environment, NAME=value
-	failing  bool     // do not wait until it is ready: it is expected to refuse
-}
-
-const defaultSite = `http://127.0.0.1:<port> {
-	gatehouse
-	gatehouse_guard {
-		<guard>
-	}
-	reverse_proxy <upstream>
-}
-`
-
-var limitNames = []string{"login", "register", "verify", "forgot", "refresh", "token_verify", "mail"}
-
-// caddyfile writes the plan out; the placeholders are left in.
-func (p plan) caddyfile() string {
-	var b strings.Builder
-	b.WriteString("{\n\tadmin unix/<dir>/admin.sock|0600\n\tpersist_config off\n\tauto_https disable_redirects\n\tgrace_period 10s\n")
-	b.WriteString(p.caddy + "\n\tgatehouse {\n\t\tdata_dir <dir>/data\n")
-	if p.postgres {
-		b.WriteString("\t\tdatabase {env.TEST_DATABASE}\n\t\tsecret {env.TEST_SECRET}\n")
-	}
-	for _, name := range limitNames {
-		if !p.limits && !strings.Contains(p.global, "rate_limit "+name+" ") {
-			b.WriteString("\t\trate_limit " + name + " off\n")
-		}
-	}
-	b.WriteString(p.global + "\n\t}\n}\n")
-	site := p.site
-	if site == "" {
-		site = defaultSite
-	}
-	b.WriteString(strings.ReplaceAll(site, "<guard>", p.guard))
-	return b.String()
-}
 
 // testSecret is the node's secret where the database is Postgres.
 const testSecret = "e2e-secret-e2e-secret-e2e-secret-0123456789"
@@ -393,70 +345,3 @@ func (g *gateway) host() string { return "127.0.0.1:" + strconv.Itoa(g.port) }
 
 // logs is what the process has written so far.
 func (g *gateway) logs() string { return g.log.String() }
-
-// logBuffer keeps a process's output.
-type logBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
-func (l *logBuffer) tail(n int) string {
-	lines := strings.Split(strings.TrimRight(l.String(), "\n"), "\n")
-	return strings.Join(lines[max(0, len(lines)-n):], "\n")
-}
-
-var (
-	portMu   sync.Mutex
-	portUsed = map[int]bool{}
-)
-
-// freePort picks below the range from which outgoing connections get theirs: a port from that range may be taken
-// between the choice and its use.
-func freePort() int {
-	portMu.Lock()
-	defer portMu.Unlock()
-	for {
-		port := 15000 + rand.IntN(17000)
-		if portUsed[port] {
-			continue
-		}
-		l, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(port))
-		if err != nil {
-			continue
-		}
-		_ = l.Close()
-		portUsed[port] = true
-		return port
-	}
-}
-
-// eventually waits until done holds.
-func eventually(t testing.TB, what string, done func() bool) {
-	t.Helper()
-	deadline := time.Now().Add(60 * time.Second)
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for !done() {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited in vain: %s", what)
-		}
-		<-tick.C
-	}
-}
-
-func drain(resp *http.Response) {
-	_, _ = io.Copy(io.Discard, resp.Body)
-	_ = resp.Body.Close()
-}

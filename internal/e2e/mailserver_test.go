@@ -62,7 +62,9 @@ func TestMail_DeadServerAndCrash(t *testing.T) {
 		return g.metric(t, "gatehouse_outbox_waiting") == 3 && g.metric(t, "gatehouse_outbox_oldest_seconds") > 0 &&
 			g.metric(t, `gatehouse_mails_total{outcome="failed"}`) > 0
 	})
-	g.do(t, call{path: "/auth/readyz"}).must(t, 200, "")
+	eventually(t, "readyz to tell", func() bool {
+		return strings.Contains(string(g.do(t, call{path: "/auth/readyz"}).must(t, 200, "").body), "mail does not go out")
+	})
 	if n := strings.Count(g.logs(), "mail is delayed"); n != 1 {
 		t.Errorf("%d lines of log about the outage", n)
 	}

@@ -1,0 +1,50 @@
+package e2e
+
+import "strings"
+
+// plan is what a test wants otherwise than the default Caddyfile. In every text <port>, <port2>, <port3> are free ports,
+// <upstream> is host:port of the upstream, <dir> the gateway's folder.
+type plan struct {
+	caddy    string   // lines of Caddy's global options
+	global   string   // lines of the gatehouse block
+	guard    string   // lines of the gatehouse_guard block
+	site     string   // in place of the default site; the sites as a whole
+	postgres bool     // a fresh Postgres database in place of SQLite
+	limits   bool     // keep the default rate limits; without it those that global does not name are off
+	clock    bool     // the binary whose clock can be moved: gateway.advance
+	env      []string // more environment, NAME=value
+	failing  bool     // do not wait until it is ready: it is expected to refuse
+}
+
+const defaultSite = `http://127.0.0.1:<port> {
+	gatehouse
+	gatehouse_guard {
+		<guard>
+	}
+	reverse_proxy <upstream>
+}
+`
+
+var limitNames = []string{"login", "register", "verify", "forgot", "refresh", "token_verify", "mail"}
+
+// caddyfile writes the plan out; the placeholders are left in.
+func (p plan) caddyfile() string {
+	var b strings.Builder
+	b.WriteString("{\n\tadmin unix/<dir>/admin.sock|0600\n\tpersist_config off\n\tauto_https disable_redirects\n\tgrace_period 10s\n")
+	b.WriteString(p.caddy + "\n\tgatehouse {\n\t\tdata_dir <dir>/data\n")
+	if p.postgres {
+		b.WriteString("\t\tdatabase {env.TEST_DATABASE}\n\t\tsecret {env.TEST_SECRET}\n")
+	}
+	for _, name := range limitNames {
+		if !p.limits && !strings.Contains(p.global, "rate_limit "+name+" ") {
+			b.WriteString("\t\trate_limit " + name + " off\n")
+		}
+	}
+	b.WriteString(p.global + "\n\t}\n}\n")
+	site := p.site
+	if site == "" {
+		site = defaultSite
+	}
+	b.WriteString(strings.ReplaceAll(site, "<guard>", p.guard))
+	return b.String()
+}
