@@ -35,6 +35,8 @@ type App struct {
 	origins atomic.Pointer[[]string] // of portals, where no issuer is configured
 	guarded atomic.Pointer[[]string] // of sites with a guard
 	guards  atomic.Int32             // how many guards the configuration has
+	strip   atomic.Pointer[stripper] // what every guard removes: all families, and the `header` names of all guards
+	names   []string                 // those names
 
 	core  atomic.Pointer[core]
 	ready chan struct{} // closed when core is set
@@ -186,6 +188,15 @@ func (a *App) addOrigins(origins []string) {
 
 // addGuarded makes known which origins have a guard.
 func (a *App) addGuarded(origins []string) { a.add(&a.guarded, origins) }
+
+// addHeaderNames makes known which headers a guard sets by its `header` lines. Every guard removes those of all: of several
+// guards on a request's way only the first one removes anything.
+func (a *App) addHeaderNames(names []string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.names = append(a.names, names...)
+	a.strip.Store(newStripper(a.names))
+}
 
 func (a *App) add(to *atomic.Pointer[[]string], origins []string) {
 	a.mu.Lock()

@@ -28,7 +28,6 @@ type Guard struct {
 
 	app     *App
 	match   caddyhttp.MatcherSets
-	strip   *stripper
 	headers []identityHeader
 	extra   []extraHeader
 	login   string // login_url, or the portal's page on this host
@@ -86,7 +85,7 @@ func (g *Guard) Provision(ctx caddy.Context) (err error) {
 		g.extra = append(g.extra, extraHeader{name: http.CanonicalHeaderKey(h.Name), template: h.Value})
 		names = append(names, h.Name)
 	}
-	g.strip = newStripper(names)
+	g.app.addHeaderNames(names)
 	for _, r := range g.Require {
 		g.rules = append(g.rules, ruleOf(r))
 	}
@@ -113,7 +112,7 @@ func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp
 			r.Header["Cookie"] = lines
 		}
 	}
-	g.strip.strip(r) // first: whatever follows, no identity made by a client goes on
+	g.app.strip.Load().strip(r) // first: whatever follows, no identity made by a client goes on
 	https := g.app.https(r)
 	if err := checkTarget(w, r); err != nil {
 		return g.refuse(w, r, err, https)

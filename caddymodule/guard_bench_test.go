@@ -38,7 +38,8 @@ func guardOver(tb testing.TB, n int) (*Guard, string) {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return &Guard{app: app, headers: headers, strip: newStripper(nil)}, tokens.Access
+	app.strip.Store(newStripper(nil))
+	return &Guard{app: app, headers: headers}, tokens.Access
 }
 
 // incomingRequest is a request as a browser or a client library sends it, with what Caddy puts into its context.

@@ -12,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/history"
 	"github.com/gatehouse-auth/gatehouse/authcore/httpapi"
 )
 
@@ -75,7 +76,7 @@ func (p *Portal) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhtt
 func (a *App) incoming(r *http.Request) httpapi.Incoming {
 	https := a.https(r)
 	in := httpapi.Incoming{HTTPS: https, Client: authcore.Client{
-		Addr: clientAddr(r.Context()), UserAgent: r.UserAgent(), Issuer: a.issuerFor(r, https),
+		Addr: clientAddr(r.Context()), UserAgent: history.UserAgent(authcore.Client{UserAgent: r.UserAgent()}), Issuer: a.issuerFor(r, https),
 		Lang: httpapi.Language(r),
 	}}
 	if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {

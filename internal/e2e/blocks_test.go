@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"net"
+	"strings"
 	"testing"
 )
 
@@ -67,6 +68,40 @@ func TestGuard_severalOnASite(t *testing.T) {
 			g.do(t, call{path: "/mine/x"}).want(t, 401, "authentication_required")
 		})
 	}
+}
+
+// Headers that only the second of two guards sets are removed from what a client sends, whether it sets them or not.
+func TestP02_AliasesOfALaterGuard(t *testing.T) {
+	t.Parallel()
+	g := start(t, plan{site: `http://127.0.0.1:<port> {
+	gatehouse
+	gatehouse_guard
+	@told path /told/*
+	gatehouse_guard @told {
+		header X-Dept {http.auth.user.roles}
+	}
+	reverse_proxy <upstream>
+}
+`})
+	u := g.newUser(t)
+	for _, path := range []string{"/x", "/told/x"} {
+		for _, name := range []string{"X-Dept", "x_dept", "X.Dept"} {
+			e := g.do(t, call{path: path, bearer: u.access, header: map[string]string{name: "forged"}}).must(t, 200, "").echo(t)
+			if got := e.like("X-Dept"); len(got) > 0 {
+				t.Errorf("%s: the upstream got %v for %s", path, got, name)
+			}
+		}
+	}
+}
+
+// Bytes that are no UTF-8 in a user agent fail nothing, on Postgres neither.
+func TestI05_UserAgentOfAnyBytes(t *testing.T) {
+	t.Parallel()
+	g := start(t, plan{postgres: true})
+	u := g.newUser(t)
+	odd := call{header: map[string]string{"User-Agent": "a\xff\xc0b" + strings.Repeat("\xe9", 600)}}
+	a := g.api(t, "POST", "/login", map[string]any{"login": u.email, "password": u.password}, odd).must(t, 200, "")
+	g.api(t, "POST", "/refresh", map[string]any{"refresh_token": a.text("refresh_token")}, odd).want(t, 200, "")
 }
 
 // A reload that Caddy rejects after Gatehouse's part has started leaves locks, keys and commands as they were.
