@@ -10,7 +10,7 @@ import (
 
 // Resend sends a new code to an address whose proof is awaited; the earlier one dies. For every other address it does the
 // same work, with a mail to nobody, and answers alike. Asked again too soon it does nothing. Refusals: [authcore.InvalidFields];
-// [authcore.RateLimited] when the address has had its mails for now, or would have had them.
+// [authcore.RateLimited] when the address has had its share of mails, or would have had them.
 func (f *Flow) Resend(ctx context.Context, email string, c authcore.Client) error {
 	address, err := identifier.Email(email)
 	if err != nil {

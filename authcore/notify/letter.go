@@ -38,7 +38,7 @@ type Sender interface {
 }
 
 // Rester is a [Sender] that keeps something open between letters. Rest is called when there
-// is nothing more to send for now; it takes a moment at most.
+// is nothing more to send; it takes a moment at most.
 type Rester interface{ Rest() }
 
 var (
