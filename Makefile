@@ -1,7 +1,7 @@
 GO_TEST_TIMEOUT ?= 14m
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test lint clean need-go
+.PHONY: help run build test soak bench lint clean need-go
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 8
@@ -18,7 +18,15 @@ test: need-go ## run every test; as root, install what they need (Debian)
 	@go -C tools test ./...
 	@go test -timeout $(GO_TEST_TIMEOUT) ./...
 
-lint: need-go ## gofmt, vet, staticcheck, errorlint, tidiness, house rules
+soak: need-go ## the tests at full length, and every fuzz target for 30 seconds; hours
+	@tools/test-deps.sh
+	@tools/soak.sh
+
+bench: build ## measure against bare Caddy in the same run; as root, install what it needs (Debian)
+	@tools/test-deps.sh bench
+	@go run -C bench . $(BENCH)
+
+lint: need-go ## gofmt, vet, staticcheck, errorlint, tidiness, house rules, vulnerabilities, licences
 	@tools/lint.sh
 
 clean: ## remove what make built; accounts in .gatehouse stay

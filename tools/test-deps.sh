@@ -1,13 +1,29 @@
 #!/bin/sh
-# Brings the programs that the tests start: from the system's packages where they are missing and
-# this is root, else it names the packages and fails. With everything there it does nothing.
+# Brings the programs that the tests start, and with the argument `bench` those of the benchmarks: from
+# the system's packages where they are missing and this is root, else it names the packages and fails.
+# With everything there it does nothing.
 set -eu
+purpose=${1:-test}
 
 # One a line: program, Debian package.
-wanted='
+case $purpose in
+test) wanted='
 postgres        postgresql
+redis-server    redis-server
 chromium        chromium
-'
+nginx           nginx
+' ;;
+bench) wanted='
+postgres        postgresql
+redis-server    redis-server
+wrk             wrk
+nginx           nginx
+' ;;
+*)
+	echo "usage: $0 [bench]" >&2
+	exit 2
+	;;
+esac
 
 # Debian keeps the server programs of Postgres out of PATH; internal/testpg looks there too.
 have() {
@@ -25,11 +41,11 @@ packages=$(missing)
 [ -n "$packages" ] || exit 0
 
 if ! command -v apt-get >/dev/null; then
-	echo "the tests need programs of these Debian packages (or this system's like): $packages" >&2
+	echo "what runs here needs programs of these Debian packages (or this system's like): $packages" >&2
 	exit 1
 fi
 if [ "$(id -u)" != 0 ]; then
-	echo "the tests need packages that are missing; as root: apt-get install --no-install-recommends $packages" >&2
+	echo "packages are missing; as root: apt-get install --no-install-recommends $packages" >&2
 	exit 1
 fi
 
@@ -48,7 +64,7 @@ if [ ! -e "$cluster" ]; then
 	echo 'create_main_cluster = false' >"$cluster"
 fi
 
-echo "installing for the tests: $packages"
+echo "installing: $packages"
 log=$(mktemp)
 export DEBIAN_FRONTEND=noninteractive
 # shellcheck disable=SC2086 # one word per package
@@ -56,7 +72,7 @@ if ! { apt-get -q update &&
 	apt-get -q -y -o DPkg::Lock::Timeout=300 install --no-install-recommends $packages; } >"$log" 2>&1 </dev/null; then
 	cat "$log" >&2
 	rm -f "$log"
-	echo "installing for the tests did not work: $packages" >&2
+	echo "installing did not work: $packages" >&2
 	exit 1
 fi
 rm -f "$log"
