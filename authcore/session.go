@@ -64,6 +64,9 @@ type Rotation struct {
 	Leeway           time.Duration // within it the same kind of client gets the same successor again
 	RefreshExpiresAt time.Time     // wanted; the store caps it at the session's absolute end
 	AccessUntil      time.Time     // latest expiry of the access tokens this rotation or its leeway can yield
+	// Repeat and Replay are the events that tell of the outcomes Repeated and Replayed: of who presented the token, not of
+	// the session's owner. The store completes them with account and session.
+	Repeat, Replay Event
 }
 
 // RotationOutcome is how a rotation ended.

@@ -24,7 +24,7 @@ type Config struct {
 	Length   int           // digits of a code, 6 to 12
 	Lifetime time.Duration // of codes and links, at most 10 minutes for codes by ASVS 6.5.5
 	Attempts int           // wrong codes per purpose and subject in an hour
-	Now      func() time.Time
+	Now      authcore.Clock
 }
 
 // budgetWindow is how long spent attempts stay spent. It is far longer than a code lives, so that asking for new codes
@@ -141,4 +141,4 @@ func (d *Desk) digest(p authcore.Purpose, subject, code string) secret.Digest {
 	return d.cfg.Key().Derive("code").MAC([]byte(p), []byte(subject), []byte(code))
 }
 
-func (d *Desk) now() time.Time { return d.cfg.Now().UTC().Truncate(time.Microsecond) }
+func (d *Desk) now() time.Time { return d.cfg.Now.Now() }

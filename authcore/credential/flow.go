@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/attempt"
 	"github.com/gatehouse-auth/gatehouse/authcore/challenge"
 	"github.com/gatehouse-auth/gatehouse/authcore/history"
 	"github.com/gatehouse-auth/gatehouse/authcore/identifier"
@@ -31,11 +32,14 @@ type Config struct {
 	Challenges *challenge.Desk // words the notice
 	Lockouts   authcore.Lockouts
 	Revoker    authcore.Revoker
-	Now        func() time.Time
+	Now        authcore.Clock
 }
 
 // Flow changes passwords. It is safe for concurrent use.
-type Flow struct{ cfg Config }
+type Flow struct {
+	cfg   Config
+	tries attempt.Desk
+}
 
 // New checks cfg.
 func New(cfg Config) (*Flow, error) {
@@ -43,7 +47,7 @@ func New(cfg Config) (*Flow, error) {
 		cfg.Revoker == nil || cfg.Now == nil {
 		return nil, errors.New("credential: store, hasher, policy, challenges, lockouts, revoker and clock are required")
 	}
-	return &Flow{cfg: cfg}, nil
+	return &Flow{cfg: cfg, tries: attempt.Desk{Lockouts: cfg.Lockouts, Store: cfg.Store}}, nil
 }
 
 // Changing is a wish for another password, as it was typed.
@@ -89,26 +93,24 @@ func (f *Flow) Change(ctx context.Context, in Changing) error {
 
 // prove tries the present password. It costs one hash in every case, and a wrong one counts as a failed sign-in.
 func (f *Flow) prove(ctx context.Context, account authcore.Account, in Changing) error {
-	attempt, wait, err := f.cfg.Lockouts.Begin(ctx, identifier.AccountKey(account.ID))
+	try, err := f.tries.Begin(ctx, identifier.AccountKey(account.ID))
 	if err != nil {
-		return fmt.Errorf("begin password attempt: %w", err)
-	}
-	if attempt == nil {
-		return authcore.RefuseFor(authcore.AccountLocked,
-			"Too many failed sign-ins. Try again later or reset the password.", max(wait, time.Second))
+		return err
 	}
 	right, err := f.verify(ctx, account.PasswordHash, in.Current)
 	if err != nil {
-		attempt.Abandoned()
+		try.Abandoned()
 		return fmt.Errorf("verify present password: %w", newpassword.Busy(err))
 	}
-	// The result is known and must be counted, also when the client has hung up meanwhile.
-	counted := context.WithoutCancel(ctx)
 	if right {
-		attempt.Succeeded(counted)
+		try.Succeeded(context.WithoutCancel(ctx)) // counted, also when the client has hung up meanwhile
 		return nil
 	}
-	return f.failed(counted, account.ID, attempt.Failed(counted), in.Client)
+	failure := history.Failure(authcore.EventPasswordChanged, account.ID, in.Client, authcore.InvalidCredentials, f.now())
+	if err := f.tries.Failed(ctx, try, failure, in.Client); err != nil {
+		return err
+	}
+	return errCurrent()
 }
 
 func (f *Flow) verify(ctx context.Context, hash, password string) (bool, error) {
@@ -117,18 +119,6 @@ func (f *Flow) verify(ctx context.Context, hash, password string) (bool, error) 
 		return false, f.cfg.Hasher.VerifyDummy(ctx, normal)
 	}
 	return f.cfg.Hasher.Verify(ctx, hash, normal)
-}
-
-func (f *Flow) failed(ctx context.Context, account uuid.UUID, locked bool, c authcore.Client) error {
-	failure := history.Failure(authcore.EventPasswordChanged, account, c, authcore.InvalidCredentials, f.now())
-	fx := authcore.Effects{Events: []authcore.Event{failure}}
-	if locked {
-		fx.Events = append(fx.Events, history.Failure(authcore.EventAccountLocked, account, c, authcore.AccountLocked, f.now()))
-	}
-	if err := f.cfg.Store.Record(ctx, fx); err != nil {
-		return fmt.Errorf("record failed password change: %w", err)
-	}
-	return errCurrent()
 }
 
 func (f *Flow) replace(ctx context.Context, account authcore.Account, hash string, c authcore.Client) error {
@@ -156,7 +146,7 @@ func (f *Flow) replace(ctx context.Context, account authcore.Account, hash strin
 	return nil
 }
 
-func (f *Flow) now() time.Time { return f.cfg.Now().UTC().Truncate(time.Microsecond) }
+func (f *Flow) now() time.Time { return f.cfg.Now.Now() }
 
 func errCurrent() error {
 	return authcore.Refuse(authcore.InvalidCredentials, "The present password is wrong.")

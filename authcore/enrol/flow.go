@@ -50,7 +50,7 @@ type Config struct {
 	// Salt returns the 16 bytes under which the first password of a normalised address is hashed: a MAC of it, the same on
 	// every node and after a restart.
 	Salt func(address string) []byte
-	Now  func() time.Time
+	Now  authcore.Clock
 }
 
 // Signup is the operator's choice.
@@ -79,7 +79,7 @@ func New(cfg Config) (*Flow, error) {
 	return &Flow{cfg: cfg}, nil
 }
 
-func (f *Flow) now() time.Time { return f.cfg.Now().UTC().Truncate(time.Microsecond) }
+func (f *Flow) now() time.Time { return f.cfg.Now.Now() }
 
 func (f *Flow) unique(k authcore.IdentifierKind) bool {
 	return slices.Contains(f.cfg.Signup.Identities, k)

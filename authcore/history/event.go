@@ -39,9 +39,15 @@ func Addr(c authcore.Client) string {
 // UserAgent returns the client's user agent as text that any store takes: valid UTF-8 without NUL (which Postgres
 // refuses), at most authcore.MaxUserAgent bytes with no half character at the end.
 func UserAgent(c authcore.Client) string {
-	s := strings.ReplaceAll(strings.ToValidUTF8(c.UserAgent, ""), "\x00", "")
-	n := min(len(s), authcore.MaxUserAgent)
-	for n < len(s) && n > 0 && !utf8.RuneStart(s[n]) {
+	return Cut(strings.ReplaceAll(strings.ToValidUTF8(c.UserAgent, ""), "\x00", ""), authcore.MaxUserAgent)
+}
+
+// Cut shortens s to at most n bytes without leaving half a character behind.
+func Cut(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	for n > 0 && !utf8.RuneStart(s[n]) {
 		n--
 	}
 	return s[:n]

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
 )
 
 // Outbox is the [Sender] that writes each letter as one .eml file into a folder, for
@@ -19,7 +21,7 @@ import (
 // in the order of sending: 20261122T130501.123456Z-<id>.eml.
 type Outbox struct {
 	dir string
-	now func() time.Time
+	now authcore.Clock
 
 	mu   sync.Mutex // guards last
 	last time.Time
@@ -67,7 +69,7 @@ func (o *Outbox) Send(ctx context.Context, l Letter) error {
 func (o *Outbox) stamp() time.Time {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	now := o.now().UTC().Truncate(time.Microsecond)
+	now := o.now.Now()
 	if !now.After(o.last) {
 		now = o.last.Add(time.Microsecond)
 	}

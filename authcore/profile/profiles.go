@@ -26,7 +26,7 @@ type Config struct {
 type Profiles struct {
 	store           authcore.AccountStore
 	uniqueUsernames bool
-	clock           func() time.Time
+	clock           authcore.Clock
 }
 
 // New checks cfg.
@@ -64,7 +64,7 @@ func (p *Profiles) Change(ctx context.Context, id uuid.UUID, patch Patch, c auth
 	if change == (authcore.ProfileChange{}) {
 		return p.Get(ctx, id)
 	}
-	now := p.clock().UTC().Truncate(time.Microsecond)
+	now := p.clock.Now()
 	fx := authcore.Effects{Events: []authcore.Event{history.Event(authcore.EventProfileChanged, id, c, now)}}
 	a, err := p.store.UpdateProfile(ctx, id, change, p.uniqueUsernames, now, fx)
 	var taken *authcore.TakenError

@@ -30,7 +30,7 @@ type Config struct {
 	Revoker    authcore.Revoker
 	// Identities are the kinds of identifier that recover.
 	Identities []authcore.IdentifierKind
-	Now        func() time.Time
+	Now        authcore.Clock
 }
 
 // Flow recovers accounts. It is safe for concurrent use.
@@ -49,7 +49,7 @@ func New(cfg Config) (*Flow, error) {
 	return &Flow{cfg: cfg}, nil
 }
 
-func (f *Flow) now() time.Time { return f.cfg.Now().UTC().Truncate(time.Microsecond) }
+func (f *Flow) now() time.Time { return f.cfg.Now.Now() }
 
 // subject is whom a login means, in the terms of a challenge.
 type subject struct {

@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/history"
 )
 
 // End signs out the session of an access token. Ending a session that is not live any more is no error.
@@ -53,7 +54,7 @@ func (s *Sessions) Revoke(ctx context.Context, account uuid.UUID, ids []uuid.UUI
 // end commits first, then applies to this node's memory before the answer leaves (design §1.1): a client that has its
 // answer can rely on it.
 func (s *Sessions) end(ctx context.Context, kind authcore.EventKind, account uuid.UUID, ids []uuid.UUID, all bool, c authcore.Client) (int, error) {
-	ev := s.event(kind, authcore.Session{AccountID: account}, c)
+	ev := history.Event(kind, account, c, s.now())
 	if len(ids) == 1 && !all {
 		ev.SessionID = ids[0]
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/challenge"
+	"github.com/gatehouse-auth/gatehouse/authcore/history"
 	"github.com/gatehouse-auth/gatehouse/authcore/secret"
 )
 
@@ -55,9 +56,11 @@ func (s *Sessions) rotate(ctx context.Context, token string, id uuid.UUID, diges
 	next := s.mac().IssueToken(Prefix, id)
 	res, err := s.cfg.Store.RotateRefresh(ctx, authcore.Rotation{
 		SessionID: id, Presented: digest, Next: secret.SumString(next), SealedSuccessor: secret.SealFor(token, []byte(next)),
-		Mode: mode, Addr: addrText(c.Addr), UserAgent: cut(c.UserAgent, authcore.MaxUserAgent),
+		Mode: mode, Addr: history.Addr(c), UserAgent: history.UserAgent(c),
 		Now: now, Leeway: Leeway, RefreshExpiresAt: now.Add(s.cfg.RefreshLifetime),
 		AccessUntil: now.Add(s.cfg.AccessLifetime + Leeway + issueSlack),
+		Repeat:      history.Event(authcore.EventRefreshRepeated, uuid.Nil, c, now),
+		Replay:      history.Failure(authcore.EventRefreshReplayed, uuid.Nil, c, authcore.RefreshTokenReused, now),
 	})
 	switch {
 	case errors.Is(err, authcore.ErrNotFound):
@@ -90,7 +93,7 @@ func (s *Sessions) warn(ctx context.Context, res authcore.RotationResult, c auth
 		return
 	}
 	mail, err := s.cfg.Mailer.Compose(authcore.Message{
-		Kind: authcore.MailSessionRevoked, To: to, Name: res.Account.Name(), Addr: addrText(c.Addr),
+		Kind: authcore.MailSessionRevoked, To: to, Name: res.Account.Name(), Addr: history.Addr(c),
 		Device: challenge.Device(c), At: s.now(), Lang: c.Lang,
 	})
 	if err != nil {

@@ -5,15 +5,14 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"net/netip"
 	"time"
-	"unicode/utf8"
 
 	"github.com/google/uuid"
 	"github.com/maypok86/otter/v2"
 	"golang.org/x/sync/singleflight"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/history"
 	"github.com/gatehouse-auth/gatehouse/authcore/jwtkeys"
 	"github.com/gatehouse-auth/gatehouse/authcore/keyring"
 	"github.com/gatehouse-auth/gatehouse/authcore/secret"
@@ -44,7 +43,7 @@ type Config struct {
 	SessionLifetime time.Duration
 	// Refreshed is told how every refresh ended, for counting; it may be nil.
 	Refreshed func(error)
-	Now       func() time.Time
+	Now       authcore.Clock
 }
 
 // Store is what Sessions keep.
@@ -110,20 +109,22 @@ func (s *Sessions) Prepare(account authcore.Account, r Request) (authcore.Sessio
 	now := s.now()
 	id := uuid.Must(uuid.NewV7())
 	refresh := s.mac().IssueToken(Prefix, id)
-	end := now.Add(s.cfg.SessionLifetime)
+	// A whole second, as tokens have them: so none of them needs to outlive the session.
+	end := now.Add(s.cfg.SessionLifetime).Truncate(time.Second)
 	return authcore.Session{
 		ID: id, AccountID: account.ID, AccountEpoch: account.Epoch,
 		Mode: r.Mode, AMR: r.AMR, AuthTime: now, CreatedAt: now, LastSeenAt: now,
 		RefreshDigest: secret.SumString(refresh), RefreshExpiresAt: earlier(now.Add(s.cfg.RefreshLifetime), end), ExpiresAt: end,
 		AccessUntil: now.Add(s.cfg.AccessLifetime + issueSlack),
-		Addr:        addrText(r.Client.Addr), UserAgent: cut(r.Client.UserAgent, authcore.MaxUserAgent), DeviceName: r.DeviceName,
+		Addr:        history.Addr(r.Client), UserAgent: history.UserAgent(r.Client), DeviceName: r.DeviceName,
 	}, refresh
 }
 
 // Start opens a session for an account that has proven itself, with its event in the same transaction.
 func (s *Sessions) Start(ctx context.Context, account authcore.Account, r Request) (Tokens, error) {
 	sess, refresh := s.Prepare(account, r)
-	ev := s.event(authcore.EventSignedIn, sess, r.Client)
+	ev := history.Event(authcore.EventSignedIn, sess.AccountID, r.Client, s.now())
+	ev.SessionID = sess.ID
 	if len(r.AMR) > 0 {
 		ev.Method = methodOf(r.AMR)
 	}
@@ -170,7 +171,7 @@ func (s *Sessions) claims(a authcore.Account, sess authcore.Session, issuer stri
 		ID:       base64.RawURLEncoding.EncodeToString(secret.Random(16)),
 		IssuedAt: now, NotBefore: now, ExpiresAt: s.accessExpiry(now, sess.ExpiresAt),
 		AuthTime: sess.AuthTime, AMR: sess.AMR, Roles: a.Roles, Epoch: a.Epoch, RolesVersion: a.RolesVersion,
-		Email: a.VerifiedEmail(), EmailVerified: a.EmailVerified(), Username: a.Username, Name: cut(a.Name(), 256),
+		Email: a.VerifiedEmail(), EmailVerified: a.EmailVerified(), Username: a.Username, Name: history.Cut(a.Name(), 256),
 	}
 }
 
@@ -194,16 +195,9 @@ func principalOf(c jwtkeys.Claims, sess authcore.Session) authcore.Principal {
 }
 
 // Every time of the domain is in whole microseconds UTC, as the store keeps it.
-func (s *Sessions) now() time.Time { return s.cfg.Now().UTC().Truncate(time.Microsecond) }
+func (s *Sessions) now() time.Time { return s.cfg.Now.Now() }
 
 func (s *Sessions) mac() secret.MACKey { return s.cfg.Keys.MACKey("refresh token") }
-
-func (s *Sessions) event(kind authcore.EventKind, sess authcore.Session, c authcore.Client) authcore.Event {
-	return authcore.Event{
-		ID: uuid.Must(uuid.NewV7()), Kind: kind, At: s.now(), AccountID: sess.AccountID, SessionID: sess.ID,
-		Result: "success", Addr: addrText(c.Addr), UserAgent: cut(c.UserAgent, authcore.MaxUserAgent),
-	}
-}
 
 func methodOf(amr []string) string {
 	switch {
@@ -215,27 +209,9 @@ func methodOf(amr []string) string {
 	return "multiple"
 }
 
-func addrText(a netip.Addr) string {
-	if !a.IsValid() {
-		return ""
-	}
-	return a.Unmap().WithZone("").String()
-}
-
 func earlier(a, b time.Time) time.Time {
 	if b.Before(a) {
 		return b
 	}
 	return a
-}
-
-// cut shortens s to at most n bytes without leaving half a character behind.
-func cut(s string, n int) string {
-	if len(s) <= n {
-		return s
-	}
-	for n > 0 && !utf8.RuneStart(s[n]) {
-		n--
-	}
-	return s[:n]
 }

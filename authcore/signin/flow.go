@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/attempt"
 	"github.com/gatehouse-auth/gatehouse/authcore/passhash"
 	"github.com/gatehouse-auth/gatehouse/authcore/passpolicy"
 	"github.com/gatehouse-auth/gatehouse/authcore/session"
@@ -31,11 +32,14 @@ type Config struct {
 	RequireVerified bool
 	// Ended is told how every sign-in ended, for counting; it may be nil.
 	Ended func(error)
-	Now   func() time.Time
+	Now   authcore.Clock
 }
 
 // Flow signs people in. It is safe for concurrent use.
-type Flow struct{ cfg Config }
+type Flow struct {
+	cfg   Config
+	tries attempt.Desk
+}
 
 // New checks cfg.
 func New(cfg Config) (*Flow, error) {
@@ -49,9 +53,9 @@ func New(cfg Config) (*Flow, error) {
 		cfg.Ended = func(error) {}
 	}
 	cfg.Identities = slices.Clone(cfg.Identities)
-	return &Flow{cfg: cfg}, nil
+	return &Flow{cfg: cfg, tries: attempt.Desk{Lockouts: cfg.Lockouts, Store: cfg.Store}}, nil
 }
 
-func (f *Flow) now() time.Time { return f.cfg.Now().UTC().Truncate(time.Microsecond) }
+func (f *Flow) now() time.Time { return f.cfg.Now.Now() }
 
 func (f *Flow) signsIn(k authcore.IdentifierKind) bool { return slices.Contains(f.cfg.Identities, k) }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -42,29 +41,27 @@ func (f *Flow) password(ctx context.Context, in In) (session.Tokens, error) {
 	if err != nil {
 		return session.Tokens{}, err
 	}
-	attempt, err := f.begin(ctx, who)
+	try, err := f.tries.Begin(ctx, who.lockKey)
 	if err != nil {
 		return session.Tokens{}, err
 	}
 	which, err := f.verify(ctx, who, in.Password)
 	if err != nil {
-		attempt.Abandoned()
+		try.Abandoned()
 		return session.Tokens{}, err
 	}
-	// The result is known and must be counted, also when the client has hung up meanwhile.
-	counted := context.WithoutCancel(ctx)
 	switch which {
 	case ofNobody:
-		return session.Tokens{}, f.failed(counted, who, attempt, in.Request.Client)
+		return session.Tokens{}, f.failed(ctx, who, try, in.Request.Client)
 	case ofRegistration:
 		// Neither a failure nor a proof of owning the account that may have the address.
-		attempt.Abandoned()
+		try.Abandoned()
 		return session.Tokens{}, errNotVerified()
 	}
 	if who.account.Disabled() {
-		return session.Tokens{}, f.failed(counted, who, attempt, in.Request.Client)
+		return session.Tokens{}, f.failed(ctx, who, try, in.Request.Client)
 	}
-	attempt.Succeeded(counted)
+	try.Succeeded(context.WithoutCancel(ctx)) // counted, also when the client has hung up meanwhile
 	if f.cfg.RequireVerified && who.account.Email != "" && !who.account.EmailVerified() {
 		return session.Tokens{}, errNotVerified()
 	}
@@ -141,18 +138,6 @@ func (f *Flow) pending(ctx context.Context, id authcore.Identifier) ([]authcore.
 	return []authcore.Registration{r}, err
 }
 
-func (f *Flow) begin(ctx context.Context, who subject) (authcore.Attempt, error) {
-	attempt, wait, err := f.cfg.Lockouts.Begin(ctx, who.lockKey)
-	if err != nil {
-		return nil, fmt.Errorf("begin sign-in attempt: %w", err)
-	}
-	if attempt == nil {
-		return nil, authcore.RefuseFor(authcore.AccountLocked,
-			"Too many failed sign-ins. Try again later or reset the password.", max(wait, time.Second))
-	}
-	return attempt, nil
-}
-
 // verify does one Argon2id computation in every case: what has no hash, and a password that can be nobody's, are measured
 // against a dummy of the same cost, and all hashes of one address share their salt (passhash.HashLike).
 func (f *Flow) verify(ctx context.Context, who subject, password string) (owner, error) {
@@ -181,21 +166,15 @@ func (f *Flow) verify(ctx context.Context, who subject, password string) (owner,
 	return ofRegistration, nil
 }
 
-// failed counts a wrong password and records it, for unknown logins too: else the write would tell them apart.
-func (f *Flow) failed(ctx context.Context, who subject, attempt authcore.Attempt, c authcore.Client) error {
-	locked := attempt.Failed(ctx)
+func (f *Flow) failed(ctx context.Context, who subject, try authcore.Attempt, c authcore.Client) error {
 	account := uuid.Nil
 	if who.account != nil {
 		account = who.account.ID
 	}
 	failure := history.Failure(authcore.EventSignInFailed, account, c, authcore.InvalidCredentials, f.now())
 	failure.Method = "password"
-	fx := authcore.Effects{Events: []authcore.Event{failure}}
-	if locked {
-		fx.Events = append(fx.Events, history.Failure(authcore.EventAccountLocked, account, c, authcore.AccountLocked, f.now()))
-	}
-	if err := f.cfg.Store.Record(ctx, fx); err != nil {
-		return fmt.Errorf("record failed sign-in: %w", err)
+	if err := f.tries.Failed(ctx, try, failure, c); err != nil {
+		return err
 	}
 	return errCredentials()
 }

@@ -89,7 +89,7 @@ func (s *Store) explainMiss(ctx context.Context, r authcore.Rotation) (result au
 		result = authcore.RotationResult{Outcome: authcore.Repeated, Session: m.session, Account: m.account,
 			SealedSuccessor: m.successor}
 		return result, false, s.Record(ctx, authcore.Effects{Events: []authcore.Event{
-			event(authcore.EventRefreshRepeated, "success", m.session, r)}})
+			ofSession(r.Repeat, m.session)}})
 	}
 	result, err = s.replayed(ctx, r, m)
 	return result, false, err
@@ -126,7 +126,7 @@ func (s *Store) replayed(ctx context.Context, r authcore.Rotation, m missed) (au
 		}
 		result.Revocation = ended[0]
 		return record(ctx, q, authcore.Effects{Events: []authcore.Event{
-			event(authcore.EventRefreshReplayed, string(authcore.RefreshTokenReused), m.session, r)}})
+			ofSession(r.Replay, m.session)}})
 	})
 	if err != nil {
 		return authcore.RotationResult{}, err
@@ -135,10 +135,9 @@ func (s *Store) replayed(ctx context.Context, r authcore.Rotation, m missed) (au
 	return result, nil
 }
 
-// event tells of the one who presented the token, not of the session's owner.
-func event(kind authcore.EventKind, result string, s authcore.Session, r authcore.Rotation) authcore.Event {
-	return authcore.Event{ID: newID(), Kind: kind, At: r.Now, AccountID: s.AccountID, SessionID: s.ID, Result: result,
-		Addr: r.Addr, UserAgent: r.UserAgent}
+func ofSession(e authcore.Event, s authcore.Session) authcore.Event {
+	e.AccountID, e.SessionID = s.AccountID, s.ID
+	return e
 }
 
 // newID returns an id that sorts by time; never the zero one.

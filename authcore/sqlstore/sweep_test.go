@@ -27,7 +27,9 @@ func sessionOf(t testing.TB, s *Store, a authcore.Account, token string) authcor
 func rotationOf(sess authcore.Session, from, to string, now time.Time) authcore.Rotation {
 	return authcore.Rotation{SessionID: sess.ID, Presented: secret.SumString(from), Next: secret.SumString(to),
 		SealedSuccessor: []byte("sealed"), Mode: authcore.ModeBearer, Now: now, Leeway: 10 * time.Second,
-		RefreshExpiresAt: sess.ExpiresAt, AccessUntil: now.Add(5 * time.Minute)}
+		RefreshExpiresAt: sess.ExpiresAt, AccessUntil: now.Add(5 * time.Minute),
+		Repeat: authcore.Event{ID: uuid.Must(uuid.NewV7()), Kind: authcore.EventRefreshRepeated, At: now, Result: "success"},
+		Replay: authcore.Event{ID: uuid.Must(uuid.NewV7()), Kind: authcore.EventRefreshReplayed, At: now, Result: "refresh_token_reused"}}
 }
 
 func rotated(t testing.TB, s *Store, r authcore.Rotation) {

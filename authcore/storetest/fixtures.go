@@ -83,7 +83,12 @@ func rotation(sess authcore.Session, presented, next string, after time.Duration
 		SessionID: sess.ID, Presented: sum(presented), Next: sum(next), SealedSuccessor: []byte("sealed " + next),
 		Mode: authcore.ModeBearer, Addr: "192.0.2.7", UserAgent: agent, Now: now, Leeway: leeway,
 		RefreshExpiresAt: now.Add(30 * 24 * time.Hour), AccessUntil: now.Add(5*time.Minute + leeway),
+		Repeat: anEvent(authcore.EventRefreshRepeated, now), Replay: anEvent(authcore.EventRefreshReplayed, now),
 	}
+}
+
+func anEvent(kind authcore.EventKind, at time.Time) authcore.Event {
+	return authcore.Event{ID: uuid.Must(uuid.NewV7()), Kind: kind, At: at, Result: "success", Addr: "192.0.2.7", UserAgent: agent}
 }
 
 func aChallenge(purpose authcore.Purpose, subject, code string) authcore.Challenge {
