@@ -31,6 +31,7 @@ const (
 	NotFound                  Code = "not_found"
 	MethodNotAllowed          Code = "method_not_allowed"
 	RequestTooLarge           Code = "request_too_large"
+	HeadersTooLarge           Code = "headers_too_large"
 	UnsupportedMediaType      Code = "unsupported_media_type"
 	Unavailable               Code = "unavailable"
 	Internal                  Code = "internal_error"

@@ -33,7 +33,7 @@ var layerRules = []func(importLine) string{
 
 var (
 	layerLeaves     = []string{"secret", "passhash", "passpolicy", "jwtkeys"}
-	layerAdapters   = []string{"sqlstore", "revocation", "throttle", "notify", "federated"}
+	layerAdapters   = []string{"sqlstore", "revocation", "redisfeed", "throttle", "notify", "federated"}
 	layerTransports = []string{"httpapi", "portal"}
 
 	topLevelFolders = []string{"cmd", "caddymodule", "authcore", "internal", "bench", "tools", "examples", "docs", ".ci"}
@@ -63,8 +63,14 @@ var homes = []struct {
 		"only authcore/jwtkeys signs and parses tokens",
 	},
 	{
-		[]string{"github.com/redis/go-redis/v9"}, []string{"authcore/revocation", "authcore/throttle"}, false,
-		"only the adapters authcore/revocation and authcore/throttle speak to Redis",
+		[]string{"github.com/redis/go-redis/v9"},
+		[]string{"authcore/redislink", "authcore/redisfeed", "authcore/throttle", "internal/testredis"}, false,
+		"only the adapters authcore/redisfeed and authcore/throttle, and authcore/redislink that connects them, speak to Redis",
+	},
+	{
+		[]string{projectPath + "/authcore/redislink"},
+		[]string{"authcore/redisfeed", "authcore/throttle", "caddymodule"}, false,
+		"connections to Redis are for its adapters; caddymodule makes them",
 	},
 	{
 		[]string{"net/http"},
@@ -302,6 +308,10 @@ func TestLayers_RulesFindWhatTheyForbid(t *testing.T) {
 		{"authcore/jwtkeys/sign.go", "github.com/golang-jwt/jwt/v5", false},
 		{"authcore/edge/verifier.go", "github.com/golang-jwt/jwt/v5", true},
 		{"authcore/throttle/redis.go", "github.com/redis/go-redis/v9", false},
+		{"authcore/revocation/set.go", "github.com/redis/go-redis/v9", true},
+		{"authcore/redisfeed/read.go", core + "/redislink", false},
+		{"authcore/redisfeed/read.go", core + "/revocation", true},
+		{"authcore/session/end.go", core + "/redislink", true},
 		{"caddymodule/app.go", "github.com/redis/go-redis/v9", true},
 		{"authcore/httpapi/login.go", "net/http", false},
 		{"authcore/jwtkeys/attack_test.go", "net/http/httptest", false},

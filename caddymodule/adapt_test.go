@@ -95,6 +95,10 @@ func TestM02_AdaptErrorsShowNoSecret(t *testing.T) {
 		"database postgres://u:{" + hidden + "}@db/x",
 		"database postgres://u:a " + hidden + "@db/x",
 		"database postgres://u:" + hidden + "@db/x\ndatabase sqlite:x",
+		"database postgres://db/x\nsecret {env.A}\nredis redis://u:" + hidden + "@redis",
+		"database postgres://db/x\nsecret {env.A}\nredis redis://u:" + hidden + "%zz@redis",
+		"database postgres://db/x\nsecret {env.A}\nredis redis://u:a " + hidden + "@redis",
+		"database postgres://db/x\nsecret {env.A}\nredis redis://u@redis {\n\t\t\tpassword " + hidden + "\n\t\t}",
 		"issuer https://u:" + hidden + "@auth.example.com",
 		"trusted_origins https://u:" + hidden + "@auth.example.com",
 		"mail smtp smtp://u:" + hidden + "@mail.example.com {\n\t\t\tfrom a@example.com\n\t\t}",
@@ -112,7 +116,8 @@ func TestM02_AdaptErrorsShowNoSecret(t *testing.T) {
 	}
 }
 
-// FuzzAdapt: no configuration makes the parser panic, and what it accepts it accepts as JSON again.
+// FuzzAdapt: no configuration makes the parser panic, our errors name file and line, and what is accepted is accepted as
+// JSON again.
 func FuzzAdapt(f *testing.F) {
 	files, _ := filepath.Glob("testdata/adapt/*.caddyfiletest")
 	for _, file := range files {
@@ -130,8 +135,12 @@ func FuzzAdapt(f *testing.F) {
 		if strings.Contains(input, "import") { // reads files
 			return
 		}
-		out, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(input), nil)
+		out, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(input), map[string]any{"filename": "Caddyfile"})
 		if err != nil {
+			// Errors of Caddy's own need not; ours name the directive or option.
+			if strings.Contains(err.Error(), "gatehouse") && !strings.Contains(err.Error(), "Caddyfile:") {
+				t.Fatalf("an error names no line: %v", err)
+			}
 			return
 		}
 		var config struct {

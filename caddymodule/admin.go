@@ -1,13 +1,14 @@
 package caddymodule
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/keyring"
 )
 
 func init() { caddy.RegisterModule(new(Admin)) }
@@ -24,22 +25,34 @@ func (*Admin) CaddyModule() caddy.ModuleInfo {
 const (
 	adminKeys   = "/gatehouse/keys"
 	adminRotate = "/gatehouse/keys/rotate"
+	adminRevoke = "/gatehouse/sessions/revoke"
+	adminSecret = "/gatehouse/secret/rotate"
 )
 
 // Routes returns the operations.
 func (*Admin) Routes() []caddy.AdminRoute {
 	return []caddy.AdminRoute{
-		{Pattern: adminKeys, Handler: operation(http.MethodGet, func(c *core, r *http.Request) ([]keyring.Info, error) {
-			return c.ring.List(r.Context())
-		})},
-		{Pattern: adminRotate, Handler: operation(http.MethodPost, func(c *core, r *http.Request) ([]keyring.Info, error) {
-			return c.ring.Rotate(r.Context())
+		{Pattern: adminKeys, Handler: operation(http.MethodGet, plain(listKeys))},
+		{Pattern: adminRotate, Handler: operation(http.MethodPost, plain(rotateKeys))},
+		{Pattern: adminSecret, Handler: operation(http.MethodPost, plain(rotateSecret))},
+		{Pattern: adminRevoke, Handler: operation(http.MethodPost, func(r *http.Request, d *desk) (any, error) {
+			var w whose
+			if err := json.NewDecoder(r.Body).Decode(&w); err != nil || w.All == (w.User != "") {
+				return nil, authcore.Refuse(authcore.InvalidRequest, `The body says either {"user": "…"} or {"all": true}.`)
+			}
+			return w.revoke(r.Context(), d)
 		})},
 	}
 }
 
-// operation answers one method with what do returns, as JSON.
-func operation[T any](method string, do func(*core, *http.Request) (T, error)) caddy.AdminHandlerFunc {
+// plain is an operation that looks at nothing of the request.
+func plain[T any](do func(context.Context, *desk) (T, error)) func(*http.Request, *desk) (any, error) {
+	return func(r *http.Request, d *desk) (any, error) { return do(r.Context(), d) }
+}
+
+// operation answers one method with what do returns, as JSON. 404 says that the running configuration has no gatehouse,
+// and nothing else: the commands then open the database themselves.
+func operation(method string, do func(*http.Request, *desk) (any, error)) caddy.AdminHandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		if r.Method != method {
 			w.Header().Set("Allow", method)
@@ -49,13 +62,16 @@ func operation[T any](method string, do func(*core, *http.Request) (T, error)) c
 		if app == nil {
 			return caddy.APIError{HTTPStatus: http.StatusNotFound, Message: "the running configuration has no gatehouse"}
 		}
-		c, err := app.await(r.Context())
+		d, err := deskAt(r.Context(), app)
 		if err != nil {
 			return caddy.APIError{HTTPStatus: http.StatusServiceUnavailable, Err: err, Message: "gatehouse has not started"}
 		}
-		out, err := do(c, r)
+		out, err := do(r, d)
+		var refused *authcore.Error
 		switch {
-		case authcore.CodeOf(err) == authcore.Unavailable && err != nil:
+		case errors.As(err, &refused):
+			return caddy.APIError{HTTPStatus: http.StatusUnprocessableEntity, Err: errors.New(refused.Detail)}
+		case errors.Is(err, authcore.ErrUnavailable):
 			return caddy.APIError{HTTPStatus: http.StatusServiceUnavailable, Err: err}
 		case err != nil:
 			return caddy.APIError{HTTPStatus: http.StatusInternalServerError, Err: err}

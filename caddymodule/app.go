@@ -13,6 +13,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/redisfeed"
+	"github.com/gatehouse-auth/gatehouse/authcore/redislink"
 	"github.com/gatehouse-auth/gatehouse/authcore/sqlstore"
 )
 
@@ -30,6 +32,9 @@ type App struct {
 	mail     MailSender
 	database string // key of the node, "" until it is held
 	node     *node
+	linkKey  string          // key of the link, "" until it is held
+	link     *redislink.Link // nil without Redis
+	feed     *redisfeed.Feed // nil without Redis
 
 	mu      sync.Mutex               // held by who adds to origins or guarded while the configuration is provisioned
 	origins atomic.Pointer[[]string] // of portals, where no issuer is configured
@@ -80,6 +85,9 @@ func (a *App) Provision(ctx caddy.Context) (err error) {
 		return err
 	}
 	a.database = database
+	if err := a.holdRedis(); err != nil {
+		return fmt.Errorf("gatehouse: option redis: %w", err)
+	}
 	if a.node.opened.Load() {
 		// A reload: everything is there, so the new configuration answers from its first request on.
 		return a.assemble(ctx)
@@ -111,28 +119,41 @@ func (a *App) Start() error {
 	a.workers.Go(func() { c.ring.Run(run) })
 	a.workers.Go(func() { c.notifier.Run(run) })
 	a.workers.Go(func() { a.node.sweep(run, a.logger) })
-	a.workers.Go(func() { a.node.follow(run, a.logger) })
+	a.workers.Go(func() { a.node.follower.Run(run) })
+	if a.feed != nil {
+		a.workers.Go(func() { a.feed.Run(run) })
+	}
 	a.logger.Info("gatehouse is ready", "issuers", a.issuers(), "database", a.cfg.databaseKind(), "data_dir", a.cfg.dataDir)
 	return nil
 }
 
-// Stop ends the workers; the node stays for a configuration that shares it.
+// Stop ends the workers; the node stays for a configuration that shares it. Where the process ends, Caddy stops apps in
+// any order while requests are still served: then the workers go on until Cleanup, so that revocations made by other
+// nodes hold to the last request (M04).
 func (a *App) Stop() error {
+	if caddy.Exiting() {
+		return nil
+	}
+	a.halt()
+	return giveBack(a)
+}
+
+func (a *App) halt() {
 	if a.stop != nil {
 		a.stop()
 	}
 	a.workers.Wait()
-	return giveBack(a)
 }
 
 // Cleanup gives the node back. It runs after a failed Provision as well.
 func (a *App) Cleanup() error {
+	a.halt()
 	if a.database == "" {
 		return nil
 	}
 	_, err := nodes.Delete(a.database)
 	a.database = ""
-	return err
+	return errors.Join(err, a.dropRedis())
 }
 
 // reach checks that a Postgres server answers, so that a configuration that names none is refused before it replaces one
@@ -157,6 +178,11 @@ func (a *App) assemble(ctx context.Context) error {
 		return fmt.Errorf("gatehouse: %w", err)
 	}
 	a.node.ring.CompareAndSwap(nil, c.ring)
+	if a.link != nil {
+		if a.feed, err = a.node.feedOver(a.link); err != nil {
+			return fmt.Errorf("gatehouse: %w", err)
+		}
+	}
 	a.core.Store(c)
 	close(a.ready)
 	return nil

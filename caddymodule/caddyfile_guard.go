@@ -37,6 +37,16 @@ var guardOptions = []option[GuardSettings]{
 		parse: readFlag(func(g *GuardSettings) *bool { return &g.ForwardToken }),
 	},
 	{
+		name:  "max_staleness",
+		parse: readDuration(func(g *GuardSettings) *caddy.Duration { return &g.MaxStaleness }),
+		check: func(g *GuardSettings) error { return checkStaleness(g.MaxStaleness) },
+	},
+	{
+		name:  "on_stale",
+		parse: readText(func(g *GuardSettings) *string { return &g.OnStale }),
+		check: func(g *GuardSettings) error { return checkOnStale(g.OnStale) },
+	},
+	{
 		name:  "login_url",
 		parse: readText(func(g *GuardSettings) *string { return &g.LoginURL }),
 		check: func(g *GuardSettings) error { return checkLoginURL(g.LoginURL) },

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/caddyserver/caddy/v2"
+
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/challenge"
 	"github.com/gatehouse-auth/gatehouse/authcore/credential"
@@ -20,6 +22,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/portal"
 	"github.com/gatehouse-auth/gatehouse/authcore/profile"
 	"github.com/gatehouse-auth/gatehouse/authcore/recovery"
+	"github.com/gatehouse-auth/gatehouse/authcore/redisfeed"
 	"github.com/gatehouse-auth/gatehouse/authcore/secret"
 	"github.com/gatehouse-auth/gatehouse/authcore/session"
 	"github.com/gatehouse-auth/gatehouse/authcore/signin"
@@ -170,6 +173,9 @@ const healthTimeout = time.Second
 
 // health reports whether this node can serve, in words that tell an outsider nothing about where things are.
 func (a *App) health(ctx context.Context) (ok bool, reasons []string) {
+	if caddy.Exiting() {
+		return false, []string{"the node is shutting down"}
+	}
 	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()
 	if err := a.node.store.Ping(ctx); err != nil {
@@ -179,10 +185,13 @@ func (a *App) health(ctx context.Context) (ok bool, reasons []string) {
 	if c := a.core.Load(); c != nil {
 		// Mail is late, not lost, and taking nodes out of rotation would not send it.
 		if _, _, lastErr := c.notifier.Health(); lastErr != "" {
-			return true, []string{"mail does not go out"}
+			reasons = append(reasons, "mail does not go out")
 		}
 	}
-	return true, nil
+	if a.feed != nil && a.feed.Health() == redisfeed.Down {
+		reasons = append(reasons, "redis does not answer") // the database tells of revocations meanwhile
+	}
+	return true, reasons
 }
 
 // limits are the settings of the limiter.

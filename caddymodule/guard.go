@@ -3,8 +3,7 @@ package caddymodule
 import (
 	"fmt"
 	"net/http"
-	"slices"
-	"strings"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -32,13 +31,8 @@ type Guard struct {
 	extra   []extraHeader
 	login   string // login_url, or the portal's page on this host
 	rules   []rule
-}
-
-// rule is one `require` line in the form requests are checked against: any of its words is enough.
-type rule struct {
-	roles    []string
-	verified bool
-	users    []string // ids and e-mail addresses, lower case
+	alone   bool          // no portal on the site sees requests before
+	maxAge  time.Duration // how old the view of revocations may be; 0 for any
 }
 
 // CaddyModule returns the module's description.
@@ -54,6 +48,9 @@ func (g *Guard) Provision(ctx caddy.Context) (err error) {
 	if g.app, err = appOf(ctx); err != nil {
 		return err
 	}
+	if err := g.limitStaleness(); err != nil {
+		return err
+	}
 	g.app.guards.Add(1)
 	g.app.addGuarded(guardedOrigins(ctx))
 	if len(g.MatcherSetsRaw) > 0 {
@@ -66,6 +63,7 @@ func (g *Guard) Provision(ctx caddy.Context) (err error) {
 		}
 	}
 	prefix, hasPortal := siteHasPortal(ctx)
+	g.alone = !hasPortal
 	g.login = g.LoginURL
 	if g.login == "" {
 		if !hasPortal {
@@ -92,14 +90,6 @@ func (g *Guard) Provision(ctx caddy.Context) (err error) {
 	return nil
 }
 
-func ruleOf(r Rule) rule {
-	out := rule{roles: r.Role, verified: r.Verified}
-	for _, u := range r.User {
-		out.users = append(out.users, strings.ToLower(u))
-	}
-	return out
-}
-
 // ServeHTTP is the path of every guarded request. Nothing on it does I/O but the renewal, which only a browser whose
 // access token is no longer good reaches.
 func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
@@ -114,6 +104,12 @@ func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp
 	}
 	g.app.strip.Load().strip(r) // first: whatever follows, no identity made by a client goes on
 	https := g.app.https(r)
+	if g.alone {
+		next = lastOnLink(w, r, next)
+		if err := checkForm(w, r, false); err != nil {
+			return g.refuse(w, r, err, https)
+		}
+	}
 	if err := checkTarget(w, r); err != nil {
 		return g.refuse(w, r, err, https)
 	}
@@ -128,6 +124,8 @@ func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp
 	}
 	who, err := g.identify(w, r, https)
 	switch {
+	case err == nil && !who.renewed && g.stale(): // what was renewed the database has just confirmed
+		return g.refuse(w, r, errStale, https)
 	case err == nil:
 	case g.Optional && authcore.IsAnonymous(err):
 		guardOutcomes.count(guardAnonymous)
@@ -136,7 +134,7 @@ func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp
 	default:
 		return g.refuse(w, r, err, https)
 	}
-	if !g.allows(&who.Principal) {
+	if !g.allows(who.Verified) {
 		return g.refuse(w, r, errForbidden, https)
 	}
 	g.forward(r, who.Verified)
@@ -171,7 +169,10 @@ func (g *Guard) again(w http.ResponseWriter, r *http.Request, next caddyhttp.Han
 		return err
 	}
 	if guarded {
-		if !g.allows(&v.Principal) {
+		if g.stale() {
+			return g.refuse(w, r, errStale, g.app.https(r))
+		}
+		if !g.allows(v) {
 			return g.refuse(w, r, errForbidden, g.app.https(r))
 		}
 		g.forward(r, v)
@@ -186,139 +187,6 @@ func (g *Guard) guards(r *http.Request) (bool, error) {
 		return true, nil
 	}
 	return g.match.AnyMatchWithError(r)
-}
-
-// visitor is who a request is made by, and whether its cookies were renewed for it.
-type visitor struct {
-	*edge.Verified
-	renewed bool
-}
-
-// identify finds out who the request is made by. Its refusals are those of contract §3.
-func (g *Guard) identify(w http.ResponseWriter, r *http.Request, https bool) (visitor, error) {
-	raw, mode, err := httpapi.Credential(r, https)
-	if err != nil {
-		return visitor{}, err
-	}
-	if mode == "" && httpapi.ReadCookie(r, httpapi.RefreshCookie(https)) == "" {
-		return visitor{}, authcore.Refuse(authcore.AuthenticationRequired, "Sign in first.")
-	}
-	c, err := g.app.await(r.Context())
-	if err != nil {
-		return visitor{}, err
-	}
-	if mode == authcore.ModeBearer {
-		v, outcome := g.app.node.verifier.Lookup(raw, mode)
-		if outcome != edge.Admitted || !g.accepts(v) {
-			return visitor{}, errInvalidToken
-		}
-		return visitor{Verified: v}, nil
-	}
-	// From here on a cookie speaks, and a browser may send cookies on another page's behalf (B04, B11).
-	if httpapi.NeedsOrigin(r) {
-		if err := c.origins.Check(r, https); err != nil {
-			return visitor{}, err
-		}
-	}
-	if mode == authcore.ModeCookie {
-		v, outcome := g.app.node.verifier.Lookup(raw, mode)
-		switch {
-		case outcome == edge.Admitted && g.accepts(v):
-			return visitor{Verified: v}, nil
-		case outcome == edge.Revoked:
-			// What is revoked is never renewed: no query needed to know.
-			httpapi.ClearSessionCookies(w.Header(), https)
-			return visitor{}, errInvalidToken
-		}
-	}
-	tokens, err := httpapi.Renew(w, r, g.app.incoming(r), c.sessions)
-	switch {
-	case authcore.CodeOf(err) == authcore.AuthenticationRequired && mode == authcore.ModeCookie:
-		return visitor{}, errInvalidToken // there was a token, and it did not do
-	case err != nil:
-		return visitor{}, err
-	}
-	return visitor{Verified: g.app.node.verifier.Admit(tokens.Principal), renewed: true}, nil
-}
-
-var errForbidden = authcore.Refuse(authcore.Forbidden, "Your account may not use this.")
-
-var errInvalidToken = authcore.Refuse(authcore.InvalidToken, "The access token is not valid or no longer accepted.")
-
-// accepts checks issuer and audience, on cached tokens as well: configurations differ in what they accept.
-func (g *Guard) accepts(v *edge.Verified) bool {
-	return edge.Accepts(&v.Principal, g.app.issuers(), g.app.audiences())
-}
-
-// allows reports whether every rule holds.
-func (g *Guard) allows(p *authcore.Principal) bool {
-	for i := range g.rules {
-		if !g.rules[i].holds(p) {
-			return false
-		}
-	}
-	return true
-}
-
-func (r *rule) holds(p *authcore.Principal) bool {
-	if r.verified && p.Email == "" { // tokens carry verified addresses only
-		return false
-	}
-	if len(r.roles) > 0 && !slices.ContainsFunc(r.roles, func(role string) bool { return slices.Contains(p.Roles, role) }) {
-		return false
-	}
-	if len(r.users) > 0 && !slices.ContainsFunc(r.users, func(u string) bool { return u == p.Subject || (p.Email != "" && u == p.Email) }) {
-		return false
-	}
-	return true
-}
-
-// forward prepares an admitted request for the upstream.
-func (g *Guard) forward(r *http.Request, v *edge.Verified) {
-	httpapi.StripOwnCookies(r.Header)
-	if v.Principal.Mode == authcore.ModeBearer && !g.ForwardToken {
-		delete(r.Header, "Authorization")
-	}
-	setIdentity(r.Header, g.headers, &v.Identity)
-	repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
-	if !ok {
-		return
-	}
-	repl.Map(placeholders(&v.Principal))
-	for _, h := range g.extra {
-		// The template is the operator's; what it yields is encoded and never read as a template again.
-		if value := edge.Encode(repl.ReplaceAll(h.template, "")); value != "" {
-			r.Header[h.name] = []string{value}
-		}
-	}
-}
-
-// extraHeader is one `header` line.
-type extraHeader struct{ name, template string }
-
-// placeholders yields {http.auth.user.*}.
-func placeholders(p *authcore.Principal) caddy.ReplacerFunc {
-	return func(key string) (any, bool) {
-		field, ok := strings.CutPrefix(key, "http.auth.user.")
-		if !ok {
-			return nil, false
-		}
-		switch field {
-		case "id":
-			return p.Subject, true
-		case "email":
-			return p.Email, true
-		case "username":
-			return p.Username, true
-		case "name":
-			return p.Name, true
-		case "roles":
-			return strings.Join(p.Roles, ","), true
-		case "session_id":
-			return p.Session, true
-		}
-		return nil, false
-	}
 }
 
 // Interface guards

@@ -33,7 +33,7 @@ const assertionHeader = "Gatehouse-Assertion"
 // identityHeader is a header and what it carries; a nil value is the user as `remote_user` says.
 type identityHeader struct {
 	name  string
-	value func(*edge.Identity) string
+	value func(edge.Identity) string
 }
 
 func forwarded(prefix string) []identityHeader {
@@ -42,12 +42,12 @@ func forwarded(prefix string) []identityHeader {
 	}
 }
 
-func subOf(id *edge.Identity) string      { return id.Sub }
-func emailOf(id *edge.Identity) string    { return id.Email }
-func nameOf(id *edge.Identity) string     { return id.Name }
-func groupsOf(id *edge.Identity) string   { return id.Groups }
-func usernameOf(id *edge.Identity) string { return id.Username }
-func sessionOf(id *edge.Identity) string  { return id.Session }
+func subOf(id edge.Identity) string      { return id.Sub }
+func emailOf(id edge.Identity) string    { return id.Email }
+func nameOf(id edge.Identity) string     { return id.Name }
+func groupsOf(id edge.Identity) string   { return id.Groups }
+func usernameOf(id edge.Identity) string { return id.Username }
+func sessionOf(id edge.Identity) string  { return id.Session }
 
 // chosenHeaders returns the headers of the configured families, each once.
 func chosenHeaders(names []string, user edge.UserField) ([]identityHeader, error) {
@@ -62,7 +62,7 @@ func chosenHeaders(names []string, user edge.UserField) ([]identityHeader, error
 		}
 		for _, h := range family {
 			if h.value == nil {
-				h.value = func(id *edge.Identity) string { return id.User(user) }
+				h.value = func(id edge.Identity) string { return id.User(user) }
 			}
 			out = append(out, h)
 		}
@@ -72,7 +72,7 @@ func chosenHeaders(names []string, user edge.UserField) ([]identityHeader, error
 
 // setIdentity writes the identity headers of an admitted request. Every value has a slice of its own, for later handlers
 // edit them in place; all slices share one allocation. What is empty is not sent: the request's own was stripped before.
-func setIdentity(h http.Header, headers []identityHeader, id *edge.Identity) {
+func setIdentity(h http.Header, headers []identityHeader, id edge.Identity) {
 	values := make([]string, len(headers))
 	for i, want := range headers {
 		if values[i] = want.value(id); values[i] != "" {
@@ -84,7 +84,7 @@ func setIdentity(h http.Header, headers []identityHeader, id *edge.Identity) {
 // stripper removes from requests what only the guard may say (contract §3.7).
 type stripper struct {
 	names map[string]bool // lower case, with "-"
-	first [256]bool       // first bytes of names, to pass over most headers at once
+	first [256]uint64     // by first byte, the lengths of names as bits, to pass over most headers at once
 	max   int
 }
 
@@ -94,7 +94,8 @@ func newStripper(extra []string) *stripper {
 	add := func(name string) {
 		name = strings.ToLower(name)
 		s.names[name] = true
-		s.first[name[0]], s.first[name[0]-'a'+'A'] = true, true
+		s.first[name[0]] |= lengthBit(name)
+		s.first[name[0]-'a'+'A'] |= lengthBit(name)
 		s.max = max(s.max, len(name))
 	}
 	for _, family := range families {
@@ -112,7 +113,7 @@ func newStripper(extra []string) *stripper {
 // owns reports whether a name is one of ours in any case, with "_" or "." for "-": CGI and WSGI servers read all of these
 // as one variable, and some servers turn them back (P02).
 func (s *stripper) owns(name string) bool {
-	if name == "" || len(name) > s.max || !s.first[name[0]] {
+	if name == "" || len(name) > s.max || s.first[name[0]]&lengthBit(name) == 0 {
 		return false
 	}
 	var buf [128]byte
@@ -121,6 +122,9 @@ func (s *stripper) owns(name string) bool {
 	}
 	return s.names[string(foldInto(buf[:len(name)], name))]
 }
+
+// lengthBit stands for the length of a name; all of 63 and more have one.
+func lengthBit(name string) uint64 { return 1 << min(len(name), 63) }
 
 func fold(buf []byte, name string) string { return string(foldInto(buf, name)) }
 

@@ -3,11 +3,13 @@ package caddymodule
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/notify"
+	"github.com/gatehouse-auth/gatehouse/authcore/redisfeed"
 )
 
 // The metrics are the process's and not a configuration's: Caddy makes a new registry for each configuration, and counters
@@ -26,6 +28,19 @@ var (
 		Help: "Mails that wait to be sent."}, func() float64 { waiting, _ := outboxNow(); return waiting })
 	outboxOldest = prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "gatehouse", Name: "outbox_oldest_seconds",
 		Help: "For how long the oldest waiting mail has waited; 0 where none waits."}, func() float64 { _, oldest := outboxNow(); return oldest })
+)
+
+// The metrics of how revocations travel between nodes.
+var (
+	feedMessages = newTally("revocation_feed_messages_total", "Messages of the feed of revocations through Redis, by outcome.",
+		"sent", "unsent", "received", "rejected", "gap")
+	feedUp = prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "gatehouse", Name: "revocation_feed_up",
+		Help: "1 while revocations of other nodes arrive through Redis, else 0."}, feedUpNow)
+	revocationLag = prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "gatehouse", Name: "revocation_lag_seconds",
+		Help:    "Time from a revocation on another node to its effect on this one, through Redis; by both nodes' clocks.",
+		Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}})
+	viewAge = prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "gatehouse", Name: "revocation_view_age_seconds",
+		Help: "For how long neither the database nor Redis has confirmed this node's view of revocations; 0 with SQLite."}, viewAgeNow)
 )
 
 // Outcomes that are no code of an error.
@@ -107,9 +122,43 @@ func outboxNow() (waiting, oldestSeconds float64) {
 	return float64(n), oldest.Seconds()
 }
 
+// countFeed is told what became of every message of the feed.
+func countFeed(o redisfeed.Outcome) {
+	switch o {
+	case redisfeed.Sent:
+		feedMessages.count("sent")
+	case redisfeed.Unsent:
+		feedMessages.count("unsent")
+	case redisfeed.Received:
+		feedMessages.count("received")
+	case redisfeed.Rejected:
+		feedMessages.count("rejected")
+	case redisfeed.Gap:
+		feedMessages.count("gap")
+	}
+}
+
+func observeLag(lag time.Duration) { revocationLag.Observe(lag.Seconds()) }
+
+func feedUpNow() float64 {
+	if app := running(); app != nil && app.feed != nil && app.feed.Health() == redisfeed.Up {
+		return 1
+	}
+	return 0
+}
+
+func viewAgeNow() float64 {
+	app := running()
+	if app == nil || app.cfg.sqlitePath != "" {
+		return 0
+	}
+	return app.node.freshness.Age().Seconds()
+}
+
 // registerMetrics adds the process's metrics to a configuration's registry.
 func registerMetrics(r *prometheus.Registry) error {
-	for _, c := range []prometheus.Collector{mailOutcomes.vec, loginOutcomes.vec, refreshOutcomes.vec, guardOutcomes.vec, outboxWaiting, outboxOldest} {
+	for _, c := range []prometheus.Collector{mailOutcomes.vec, loginOutcomes.vec, refreshOutcomes.vec, guardOutcomes.vec, outboxWaiting, outboxOldest,
+		feedMessages.vec, feedUp, revocationLag, viewAge} {
 		var there prometheus.AlreadyRegisteredError
 		if err := r.Register(c); err != nil && !errors.As(err, &there) {
 			return fmt.Errorf("register metrics: %w", err)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
@@ -13,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
@@ -107,9 +105,8 @@ func TestMetrics_LabelsAreClosed(t *testing.T) {
 
 // TestMetrics_GuardDecisions is not parallel: it compares counters of the process.
 func TestMetrics_GuardDecisions(t *testing.T) {
-	g, token := guardOver(t, 0)
-	g.app.logger = nodeLogger()
-	next := caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error { return nil })
+	over := newBenched(t, authcore.ModeBearer, 1, 0)
+	g, token := over.guard, over.tokens[0]
 	r := prometheus.NewPedanticRegistry()
 	if err := registerMetrics(r); err != nil {
 		t.Fatal(err)
@@ -117,12 +114,13 @@ func TestMetrics_GuardDecisions(t *testing.T) {
 	for outcome, credential := range map[string]string{"success": token, "invalid_token": token + "x", "authentication_required": "", "anonymous": ""} {
 		name := "gatehouse_guard_decisions_total{outcome=" + outcome + "}"
 		before := gathered(t, r)[name]
-		in := incomingRequest(credential)
+		in := over.incoming()
+		in.arrive(credential)
 		if credential == "" {
 			in.Header.Del("Authorization")
 		}
 		g.Optional = outcome == "anonymous"
-		if err := g.ServeHTTP(httptest.NewRecorder(), in, next); err != nil {
+		if err := g.ServeHTTP(httptest.NewRecorder(), in.Request, nothing); err != nil {
 			t.Fatal(err)
 		}
 		if after := gathered(t, r)[name]; after != before+1 {

@@ -16,7 +16,10 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/jwtkeys"
 	"github.com/gatehouse-auth/gatehouse/authcore/keyring"
 	"github.com/gatehouse-auth/gatehouse/authcore/passhash"
+	"github.com/gatehouse-auth/gatehouse/authcore/redisfeed"
+	"github.com/gatehouse-auth/gatehouse/authcore/redislink"
 	"github.com/gatehouse-auth/gatehouse/authcore/revocation"
+	"github.com/gatehouse-auth/gatehouse/authcore/secret"
 	"github.com/gatehouse-auth/gatehouse/authcore/sqlstore"
 	"github.com/gatehouse-auth/gatehouse/authcore/throttle"
 )
@@ -34,16 +37,15 @@ type node struct {
 	store       *sqlstore.Store
 	revocations *revocation.Set
 	revoker     *revocation.Announcer
+	freshness   *revocation.Freshness
+	follower    *revocation.Follower
+	feed        *redisfeed.Feed // of the newest configuration with a Redis
+	feedLink    *redislink.Link // what it goes over
 	limiter     *throttle.Memory
 	lockouts    *throttle.Lockouts
 	verifier    *edge.Verifier
 	hasher      *passhash.Hasher
 	ring        atomic.Pointer[keyring.Ring]
-
-	// Positions in the database's revocations: everything up to seen is in memory; settled is where seen was a while ago,
-	// since rows with lower numbers may be committed later.
-	seen, settled int64
-	settledAt     time.Time
 }
 
 // acquireNode returns the node of a database, new or shared with the running configuration. It does no I/O; the caller
@@ -86,17 +88,21 @@ func (n *node) fill(ctx context.Context, store *sqlstore.Store, cfg *resolved, l
 	if n.revoker, err = revocation.NewAnnouncer(n.revocations); err != nil {
 		return err
 	}
-	if n.seen, err = n.revocations.Load(ctx, store.LiveRevocations, 0); err != nil {
+	// The age of the view is real time, whatever the node's clock says.
+	n.freshness = revocation.NewFreshness(time.Now)
+	n.follower, err = revocation.NewFollower(revocation.FollowerConfig{Set: n.revocations, Source: store.LiveRevocations,
+		Freshness: n.freshness, Logger: logger})
+	if err != nil {
+		return err
+	}
+	if err = n.follower.Read(ctx); err != nil {
 		return fmt.Errorf("read revocations: %w", err)
 	}
 	if n.limiter, err = throttle.NewMemory(cfg.limits()); err != nil {
 		return err
 	}
-	sealer, err := cfg.sealer(ctx, store)
-	if err != nil {
-		return err
-	}
-	n.lockouts, err = throttle.NewLockouts(throttle.LockoutConfig{Policy: cfg.lockPolicy(), Store: store, Sealer: sealer, Logger: logger, Now: now})
+	n.lockouts, err = throttle.NewLockouts(throttle.LockoutConfig{Policy: cfg.lockPolicy(), Store: store, Logger: logger, Now: now,
+		Key: func() secret.MACKey { return n.ring.Load().MACKey("lockout names") }})
 	if err != nil {
 		return err
 	}
@@ -132,54 +138,6 @@ func (n *node) Destruct() error {
 		return nil
 	}
 	return n.store.Close()
-}
-
-const (
-	// followEvery bounds how long this node can miss a revocation that it did not make, or made without learning that its
-	// commit went through.
-	followEvery = time.Second
-	// overlap is longer than any transaction runs.
-	overlap = 10 * time.Second
-)
-
-// follow reads revocations from the database until ctx ends. Only one configuration at a time does.
-func (n *node) follow(ctx context.Context, logger *slog.Logger) {
-	tick := time.NewTicker(followEvery)
-	defer tick.Stop()
-	failing := false
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		err := n.catchUp(ctx)
-		if failed := err != nil && ctx.Err() == nil; failed != failing {
-			failing = failed
-			if failing {
-				logger.Error("revocations not read from the database; those made here still apply", "error", err)
-			} else {
-				logger.Info("revocations are read from the database again")
-			}
-		}
-	}
-}
-
-func (n *node) catchUp(ctx context.Context) error {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if !n.opened.Load() {
-		return nil
-	}
-	seen, err := n.revocations.Load(ctx, n.store.LiveRevocations, n.settled)
-	if err != nil {
-		return err
-	}
-	if at := now(); at.Sub(n.settledAt) >= overlap || at.Before(n.settledAt) {
-		n.settled, n.settledAt = n.seen, at
-	}
-	n.seen = max(n.seen, seen)
-	return nil
 }
 
 // sweep keeps tables and memory small until ctx ends.

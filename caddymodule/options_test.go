@@ -26,6 +26,7 @@ type documented struct {
 func documentedOptions() []documented {
 	const global, guard = "Global options", "`gatehouse_guard`"
 	inner := map[string][]string{
+		"redis":    optionNames(redisOptions),
 		"otp":      optionNames(otpOptions),
 		"password": optionNames(passwordOptions),
 		"lockout":  append(optionNames(lockoutOptions), "off"),

@@ -40,6 +40,7 @@ func (p *Portal) Provision(ctx caddy.Context) (err error) {
 		return err
 	}
 	p.strip = siteStripper(ctx)
+	readBombs(ctx)
 	if p.app.cfg.issuer != nil {
 		return nil
 	}
@@ -54,7 +55,15 @@ func (p *Portal) Provision(ctx caddy.Context) (err error) {
 // ServeHTTP answers requests under the prefix. The path is taken as Caddy decoded it, and never cleaned: what is not
 // exactly one of our paths is not ours to guess (P17).
 func (p *Portal) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	if !httpapi.Under(p.prefix(), r.URL.Path) {
+	next = lastOnLink(w, r, next)
+	ours := httpapi.Under(p.prefix(), r.URL.Path)
+	if err := checkForm(w, r, ours); err != nil {
+		httpapi.SecureHeaders(w.Header(), p.app.https(r))
+		w.Header().Set("Cache-Control", "no-store")
+		httpapi.WriteError(w, r, p.app.logger, err)
+		return nil
+	}
+	if !ours {
 		if p.strip != nil {
 			// A guard may stand in a block of the site that this request never enters (P01).
 			p.strip.strip(r)
@@ -90,7 +99,7 @@ func (a *App) https(r *http.Request) bool {
 	trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool)
 	issuer := ""
 	if a.cfg.issuer != nil {
-		issuer = a.cfg.issuer.String()
+		issuer = a.issuers()[0] // the configured one, as text
 	}
 	return httpapi.IsHTTPS(r, trusted, issuer)
 }

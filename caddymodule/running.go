@@ -53,5 +53,6 @@ func (a *App) apply() error {
 		return err
 	}
 	a.node.ring.Store(a.core.Load().ring)
+	a.node.revoker.PublishTo(a.publisher())
 	return nil
 }

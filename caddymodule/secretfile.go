@@ -8,69 +8,113 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/secret"
 )
 
-// secretFile is where a node on SQLite keeps the secret it made for itself.
+// secretFile is where a node on SQLite keeps the secret it made for itself: one to a line, of which the first seals and
+// all unseal. There are several only while one takes the place of another.
 const secretFile = "secret"
+
+// errSecretGone: the file is not there, although the database has keys that only its content opens.
+var errSecretGone = errors.New("the secret is gone")
 
 // sealer returns what opens and seals the keys in the database: the configured secrets, else the one in the data folder,
 // which is made when the database is new as well. A missing file beside a database with keys is an error: another secret
-// could not open them, and new keys would log everybody out.
+// could not open them, and new keys would log everybody out. It is the same one for every caller, so that all of a
+// configuration change to other secrets together.
 func (r *resolved) sealer(ctx context.Context, keys authcore.KeyStore) (*secret.Sealer, error) {
-	if len(r.secrets) > 0 {
-		return secret.NewSealer(r.secrets...)
+	if r.held != nil {
+		return r.held, nil
 	}
-	path := filepath.Join(r.dataDir, secretFile)
-	text, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		present, err := keys.Keys(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("read signing keys: %w", err)
-		}
-		if len(present) > 0 {
-			return nil, fmt.Errorf("the secret in %s is gone, but the database has keys that only it opens: "+
-				"put the file back, or set the option secret to its content; without it this database cannot be used any more, "+
-				"and only an empty one starts anew", path)
-		}
-		text, err = makeSecret(path)
-		if err != nil {
+	secrets := r.secrets
+	if len(secrets) == 0 {
+		var err error
+		if secrets, err = r.fileSecrets(ctx, keys); err != nil {
 			return nil, err
 		}
-	} else if err != nil {
-		return nil, fmt.Errorf("read secret: %w", err)
 	}
-	value := strings.TrimSpace(string(text))
-	if len(value) < minSecretBytes {
-		return nil, fmt.Errorf("the secret in %s is shorter than %d bytes: put the right file back", path, minSecretBytes)
+	held, err := secret.NewSealer(secrets...)
+	if err != nil {
+		return nil, err
 	}
-	return secret.NewSealer(secret.FromString(value))
+	r.held = held
+	return held, nil
 }
 
-// makeSecret writes the file whole or not at all, durable before any key is sealed under it.
-func makeSecret(path string) ([]byte, error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, fmt.Errorf("make data_dir: %w", err)
+func (r *resolved) secretPath() string { return filepath.Join(r.dataDir, secretFile) }
+
+func (r *resolved) fileSecrets(ctx context.Context, keys authcore.KeyStore) ([]secret.Value, error) {
+	path := r.secretPath()
+	secrets, err := readSecrets(path)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return secrets, err
 	}
-	text := []byte(base64.RawURLEncoding.EncodeToString(secret.Random(32)) + "\n")
+	present, err := keys.Keys(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read signing keys: %w", err)
+	}
+	if len(present) > 0 {
+		return nil, fmt.Errorf("%w: %s held it, and the database has keys that only it opens: "+
+			"put the file back, or set the option secret to its content; "+
+			"if there is no copy of it, `gatehouse secret reset` gives those keys up and signs everybody out", errSecretGone, path)
+	}
+	made := madeSecret()
+	return []secret.Value{made}, writeSecrets(path, made)
+}
+
+// readSecrets wraps fs.ErrNotExist where there is no file.
+func readSecrets(path string) (secrets []secret.Value, err error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read secret: %w", err)
+	}
+	for line := range strings.Lines(string(text)) {
+		line = strings.TrimSpace(line)
+		if line == "" {
+			continue
+		}
+		if len(line) < minSecretBytes {
+			return nil, fmt.Errorf("the secret in %s is shorter than %d bytes: put the right file back", path, minSecretBytes)
+		}
+		secrets = append(secrets, secret.FromString(line))
+	}
+	if len(secrets) == 0 {
+		return nil, fmt.Errorf("%s holds no secret: put the right file back", path)
+	}
+	return secrets, nil
+}
+
+func madeSecret() secret.Value {
+	return secret.FromString(base64.RawURLEncoding.EncodeToString(secret.Random(32)))
+}
+
+// writeSecrets writes the file whole or not at all, durable before anything is sealed under what it holds.
+func writeSecrets(path string, secrets ...secret.Value) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return fmt.Errorf("make data_dir: %w", err)
+	}
 	f, err := os.CreateTemp(filepath.Dir(path), ".secret-*") // 0600
 	if err != nil {
-		return nil, fmt.Errorf("make secret: %w", err)
+		return fmt.Errorf("make secret: %w", err)
 	}
 	defer os.Remove(f.Name()) // gone already when all went well
-	_, err = f.Write(text)
+	for s := range slices.Values(secrets) {
+		_, failed := f.WriteString(s.RevealString() + "\n")
+		err = errors.Join(err, failed)
+	}
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return nil, fmt.Errorf("make secret: %w", err)
+		return fmt.Errorf("make secret: %w", err)
 	}
 	if err := os.Rename(f.Name(), path); err != nil {
-		return nil, fmt.Errorf("make secret: %w", err)
+		return fmt.Errorf("make secret: %w", err)
 	}
 	dir, err := os.Open(filepath.Dir(path))
 	if err != nil {
-		return nil, fmt.Errorf("make secret: %w", err)
+		return fmt.Errorf("make secret: %w", err)
 	}
-	return text, errors.Join(dir.Sync(), dir.Close())
+	return errors.Join(dir.Sync(), dir.Close())
 }

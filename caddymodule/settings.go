@@ -22,6 +22,17 @@ type Settings struct {
 	// in <data_dir>/secret. Keep it apart from backups of the database.
 	Secret []string `json:"secret,omitempty"`
 
+	// The Redis through which nodes on one Postgres tell each other of revocations. Without it each node reads them from
+	// the database every second. Losing it loses nothing.
+	Redis *RedisSettings `json:"redis,omitempty"`
+
+	// How old this node's view of revocations may get, 3s to 24h: past it the database and Redis have both not confirmed it
+	// for so long. Only with Postgres. Default: 30s.
+	MaxStaleness caddy.Duration `json:"max_staleness,omitempty"`
+
+	// What guards do then: deny (503 with Retry-After) or serve. Only with Postgres. Default: deny.
+	OnStale string `json:"on_stale,omitempty"`
+
 	// Origin under which the pages are reached, such as https://auth.example.com: `iss` of tokens and the start of
 	// every link in a mail. May hold {env.*} and {file.*}. May be left out only where every host that reaches the portal
 	// is loopback or named exactly in the configuration; the request's own origin is used then.
@@ -42,6 +53,9 @@ type Settings struct {
 
 	// How long after the sign-in a session ends in any case; at most 400d. Default: 90d.
 	SessionLifetime caddy.Duration `json:"session_lifetime,omitempty"`
+
+	// After how much inactivity a session ends: longer than access_lifetime, not longer than refresh_lifetime. Off by default.
+	IdleTimeout caddy.Duration `json:"idle_timeout,omitempty"`
 
 	// Hosts (`host` or `host:port`) to which sign-in may lead besides those guarded by this configuration.
 	RedirectHosts []string `json:"redirect_hosts,omitempty"`

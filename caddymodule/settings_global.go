@@ -50,6 +50,23 @@ var globalOptions = []option[Settings]{
 		check: func(s *Settings) error { return each(s.Secret, checkSecret) },
 	},
 	{
+		name:  "redis",
+		parse: parseRedis,
+		check: checkRedis,
+	},
+	{
+		name:  "max_staleness",
+		parse: readDuration(func(s *Settings) *caddy.Duration { return &s.MaxStaleness }),
+		check: func(s *Settings) error {
+			return onPostgres(s, s.MaxStaleness != 0, checkStaleness(s.MaxStaleness))
+		},
+	},
+	{
+		name:  "on_stale",
+		parse: readText(func(s *Settings) *string { return &s.OnStale }),
+		check: func(s *Settings) error { return onPostgres(s, s.OnStale != "", checkOnStale(s.OnStale)) },
+	},
+	{
 		name:  "issuer",
 		parse: readText(func(s *Settings) *string { return &s.Issuer }),
 		check: func(s *Settings) error { return checkIssuer(s.Issuer) },
@@ -85,6 +102,13 @@ var globalOptions = []option[Settings]{
 		parse: readDuration(func(s *Settings) *caddy.Duration { return &s.SessionLifetime }),
 		check: func(s *Settings) error {
 			return cmp.Or(within(s.SessionLifetime, shortest, longestLife), checkLifetimes(s))
+		},
+	},
+	{
+		name:  "idle_timeout",
+		parse: readDuration(func(s *Settings) *caddy.Duration { return &s.IdleTimeout }),
+		check: func(s *Settings) error {
+			return cmp.Or(within(s.IdleTimeout, shortest, longestLife), checkIdle(s))
 		},
 	},
 	{

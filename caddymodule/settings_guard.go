@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/google/uuid"
 
@@ -37,6 +38,11 @@ type GuardSettings struct {
 
 	// Leaves the accepted Authorization header on the request.
 	ForwardToken bool `json:"forward_token,omitempty"`
+
+	// How old the view of revocations may get for this guard, and what it does then: as the global options of the same
+	// names, which are the defaults.
+	MaxStaleness caddy.Duration `json:"max_staleness,omitempty"`
+	OnStale      string         `json:"on_stale,omitempty"`
 
 	// Where browsers without a session are sent: an absolute path or an http(s) URL. Default: <prefix>/login on the
 	// request's host; must be given where the site has no `gatehouse`.

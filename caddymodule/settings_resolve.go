@@ -12,6 +12,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/jwtkeys"
+	"github.com/gatehouse-auth/gatehouse/authcore/redislink"
 	"github.com/gatehouse-auth/gatehouse/authcore/secret"
 	"github.com/gatehouse-auth/gatehouse/authcore/throttle"
 )
@@ -30,11 +31,17 @@ type resolved struct {
 	database   secret.Value // sqlite:<absolute path> or the Postgres URL, which may hold a password
 	sqlitePath string       // absolute; "" with Postgres
 	secrets    []secret.Value
-	issuer     *url.URL // scheme and host in lower case, no default port; nil: the request's own origin
-	audience   []string // empty: the issuer
+	held       *secret.Sealer    // of the secrets, once sealer has been called
+	redis      *redislink.Config // nil: none
+	redisKey   string            // the same for the same settings of Redis
+	issuer     *url.URL          // scheme and host in lower case, no default port; nil: the request's own origin
+	audience   []string          // empty: the issuer
 	algorithm  jwtkeys.Algorithm
 
 	accessLifetime, refreshLifetime, sessionLifetime time.Duration
+
+	maxStaleness time.Duration // of the view of revocations
+	onStale      string        // onStaleDeny or onStaleServe
 
 	redirectHosts  []string // lower case
 	trustedOrigins []string // as a browser writes them in Origin
@@ -83,7 +90,10 @@ func (s *Settings) resolve() (*resolved, error) {
 		lockout:    read.lockoutRules(),
 	}
 	r.accessLifetime, r.refreshLifetime, r.sessionLifetime = read.lifetimes()
-	for _, step := range []func(*Settings, *resolved) error{resolvePaths, resolveSecrets, resolveOrigins, resolveRates} {
+	if read.IdleTimeout > 0 {
+		r.refreshLifetime = time.Duration(read.IdleTimeout)
+	}
+	for _, step := range []func(*Settings, *resolved) error{resolvePaths, resolveSecrets, resolveRedis, resolveStaleness, resolveOrigins, resolveRates} {
 		if err := step(read, r); err != nil {
 			return nil, err
 		}
@@ -122,6 +132,15 @@ func (s *Settings) expand() (*Settings, error) {
 		}
 		*f.value = v
 	}
+	// Before its placeholders are read, since a password that is written out cannot be told apart afterwards.
+	if err := checkRedis(&c); err != nil {
+		return nil, fmt.Errorf("redis: %w", err)
+	}
+	redis, err := c.Redis.expand()
+	if err != nil {
+		return nil, fmt.Errorf("redis: %w", err)
+	}
+	c.Redis = redis
 	return &c, nil
 }
 

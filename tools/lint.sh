@@ -30,7 +30,7 @@ check() {
 	fi
 }
 
-check 'building the linters' go build -C tools -o "$root/bin/tools/" tool ./house
+check 'building the linters' go build -C tools -o "$root/bin/tools/" tool ./house ./vuln ./licences
 check gofmt formatted
 check house bin/tools/house
 for module in . tools bench; do
@@ -41,6 +41,12 @@ for module in . tools bench; do
 	check "staticcheck ($module)" "$root/bin/tools/staticcheck" ./...
 	check "errorlint ($module)" "$root/bin/tools/go-errorlint" ./...
 done
+
+cd "$root" || exit 1
+check 'known vulnerabilities' bin/tools/vuln
+check licences bin/tools/licences
+# Nobody here runs on Windows, where the store locks its file by other means.
+check 'compiling for Windows' env GOOS=windows CGO_ENABLED=0 go build ./authcore/...
 
 if [ -n "$failed" ]; then
 	echo "lint: found something: $failed" >&2

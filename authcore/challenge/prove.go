@@ -90,7 +90,8 @@ func errExhausted() error {
 
 // Allow takes one mail to address from the limits: one per purpose and recipient in a while, and the hourly number for the
 // address. It is to be called alike for addresses that get a mail and those that get none. wait is zero when it may be
-// sent; mails tells whether the hourly number is what refuses.
+// sent; mails tells whether the hourly number is what refuses. A mail that then is not committed is given back by
+// [Desk.Unsent].
 func (d *Desk) Allow(ctx context.Context, p authcore.Purpose, recipient string) (wait time.Duration, mails bool, err error) {
 	wait, err = d.cfg.Limiter.Take(ctx, authcore.Limit{Name: authcore.LimitResend, Key: string(p) + " " + recipient})
 	if err != nil || wait > 0 {
@@ -98,6 +99,14 @@ func (d *Desk) Allow(ctx context.Context, p authcore.Purpose, recipient string) 
 	}
 	wait, err = d.cfg.Limiter.Take(ctx, authcore.Limit{Name: authcore.LimitMail, Key: recipient})
 	return wait, wait > 0, wrapLimit(err)
+}
+
+// Unsent gives back what Allow took for a mail that was not committed: who is told to try again must not be answered then
+// as if a mail had gone out. What fails here only makes them wait, as if one had.
+func (d *Desk) Unsent(ctx context.Context, p authcore.Purpose, recipient string) {
+	_ = d.cfg.Limiter.Return(context.WithoutCancel(ctx),
+		authcore.Limit{Name: authcore.LimitResend, Key: string(p) + " " + recipient},
+		authcore.Limit{Name: authcore.LimitMail, Key: recipient})
 }
 
 func wrapLimit(err error) error {

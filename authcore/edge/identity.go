@@ -42,11 +42,14 @@ func (id *Identity) User(f UserField) string {
 	return user
 }
 
-func identityOf(p *authcore.Principal) Identity {
-	return Identity{
-		Sub: p.Subject, Email: Encode(p.Email), Username: Encode(p.Username), Name: Encode(p.Name),
-		Groups: Encode(strings.Join(p.Roles, ",")), Session: p.Session,
+// groups lists the roles by commas. A comma inside a role, which no role may have, is encoded all the same: whatever wrote
+// the database, one role is never two for an upstream (P20).
+func groups(p *authcore.Principal) string {
+	encoded := make([]string, len(p.Roles))
+	for i, role := range p.Roles {
+		encoded[i] = strings.ReplaceAll(Encode(role), ",", "%2C")
 	}
+	return strings.Join(encoded, ",")
 }
 
 const hexDigits = "0123456789ABCDEF"

@@ -1,13 +1,13 @@
 package edge
 
 import (
-	"context"
 	"errors"
-	"slices"
+	"hash/maphash"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/maypok86/otter/v2"
+	"golang.org/x/sync/singleflight"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/jwtkeys"
@@ -47,21 +47,18 @@ type Config struct {
 // Verifier decides about access tokens. It is safe for concurrent use and meant to live across config reloads, so that
 // a reload does not send every client's token through a signature check again.
 type Verifier struct {
-	cfg   Config
-	cache *otter.Cache[string, *Verified]
-}
-
-// Verified is a token whose signature has been checked. Nothing in it may be changed.
-type Verified struct {
-	Principal authcore.Principal
-	Identity  Identity
-	expires   int64 // Unix seconds
+	cfg     Config
+	clock   clock
+	cache   *otter.Cache[string, *Verified] // by the token without its header, which the key set tells
+	grants  grants
+	refused refusals
+	first   singleflight.Group // by the whole token
 }
 
 const (
 	defaultCacheBytes = 32 << 20
-	// entryBytes is what an entry takes besides its texts: the structures and their share of the table.
-	entryBytes = 640
+	// entryBytes is what an entry takes besides its text: the structures, the rounding up, its share of the cache's table.
+	entryBytes = 352
 )
 
 var errInvalid = errors.New("invalid token")
@@ -74,28 +71,31 @@ func New(cfg Config) (*Verifier, error) {
 	if cfg.CacheBytes == 0 {
 		cfg.CacheBytes = defaultCacheBytes
 	}
-	cache, err := otter.New(&otter.Options[string, *Verified]{
+	v := &Verifier{cfg: cfg, grants: grants{seed: maphash.MakeSeed()}, refused: refusals{seed: maphash.MakeSeed()}}
+	v.clock.see(cfg.Now())
+	var err error
+	v.cache, err = otter.New(&otter.Options[string, *Verified]{
 		MaximumWeight: cfg.CacheBytes,
-		Weigher: func(raw string, _ *Verified) uint32 {
-			return uint32(2*len(raw) + entryBytes) // the claims repeat what the token says
-		},
+		Weigher:       func(_ string, t *Verified) uint32 { return t.weight() },
+		Clock:         &v.clock,
 		ExpiryCalculator: otter.ExpiryCreatingFunc(func(e otter.Entry[string, *Verified]) time.Duration {
-			return max(time.Unix(e.Value.expires, 0).Sub(cfg.Now()), time.Millisecond)
+			return max(time.Duration(e.Value.expires*int64(time.Second)-v.clock.NowNano()), time.Millisecond)
 		}),
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &Verifier{cfg: cfg, cache: cache}, nil
+	return v, nil
 }
 
-// Verify is Lookup for callers that need no encoded identity.
+// Verify is Lookup for callers that want the principal alone.
 func (v *Verifier) Verify(raw string, mode authcore.Mode) (*authcore.Principal, Outcome) {
 	t, outcome := v.Lookup(raw, mode)
 	if t == nil {
 		return nil, outcome
 	}
-	return &t.Principal, outcome
+	p := t.Principal()
+	return &p, outcome
 }
 
 // Lookup returns who a token speaks for. mode says where it was found: each kind is refused in the other's place (T10).
@@ -103,20 +103,11 @@ func (v *Verifier) Verify(raw string, mode authcore.Mode) (*authcore.Principal, 
 // request, since they differ by guard.
 func (v *Verifier) Lookup(raw string, mode authcore.Mode) (*Verified, Outcome) {
 	now := v.cfg.Now()
-	t, ok := v.cache.GetIfPresent(raw)
-	if ok && !v.current(t, now) {
-		v.cache.Invalidate(raw)
-		ok = false
-	}
-	if !ok {
-		if t, ok = v.verify(raw, mode, now); !ok {
-			return nil, Invalid
-		}
-	}
-	if t.Principal.Mode != mode || now.Unix() >= t.expires {
+	t := v.verified(raw, mode, now)
+	if t == nil || now.Unix() >= t.expires {
 		return nil, Invalid
 	}
-	switch v.cfg.Revocations.Check(t.Principal.SessionID, t.Principal.AccountID, t.Principal.Epoch, t.Principal.RolesVersion) {
+	switch v.cfg.Revocations.Check(t.session, t.account, t.epoch, t.roles) {
 	case authcore.Revoked:
 		return nil, Revoked
 	case authcore.Outdated:
@@ -127,65 +118,83 @@ func (v *Verifier) Lookup(raw string, mode authcore.Mode) (*Verified, Outcome) {
 
 // Admit prepares a token that this node has just issued, so that a renewed request needs no look-up.
 func (v *Verifier) Admit(p authcore.Principal) *Verified {
-	return &Verified{Principal: p, Identity: identityOf(&p), expires: p.ExpiresAt.Unix()}
+	return pack(&p, "", &v.grants)
 }
 
-// current reports whether the key that signed a cached token is still there. A look-up each time, for a key is removed by
-// the passing of time as well, with no new set to tell of it.
-func (v *Verifier) current(t *Verified, now time.Time) bool {
-	return v.cfg.Keys.Set().Has(t.Principal.KeyID, now)
-}
-
-// verify checks a token that is not cached. Only good tokens enter the cache, so that junk can neither fill it nor push
-// good ones out; concurrent first sights of one token verify once.
-func (v *Verifier) verify(raw string, mode authcore.Mode, now time.Time) (*Verified, bool) {
-	use := jwtkeys.Bearer
-	if mode == authcore.ModeCookie {
-		use = jwtkeys.Cookie
+// verified returns a token that is good but perhaps expired or revoked, or nil. The key is looked for each time: it may be
+// gone since the token was cached, by the passing of time as well, with no new set to tell of it (T25).
+func (v *Verifier) verified(raw string, mode authcore.Mode, now time.Time) *Verified {
+	kid, rest, ok := v.cfg.Keys.Set().Named(useOf(mode), raw, now)
+	if !ok {
+		// No key has written this header; perhaps another release has. Too rare to be cached.
+		t, err := v.parse(raw, "", mode, now)
+		if err != nil {
+			return nil
+		}
+		return t
 	}
-	load := otter.LoaderFunc[string, *Verified](func(context.Context, string) (*Verified, error) {
-		return v.parse(raw, use, mode, now)
-	})
-	t, err := v.cache.Get(context.Background(), raw, load)
-	return t, err == nil
+	v.clock.see(now)
+	t, ok := v.cache.GetIfPresent(rest)
+	if !ok {
+		t = v.firstSight(raw, rest, mode, now)
+	}
+	if t == nil || t.grant.kid != kid { // the signature is over the header too
+		return nil
+	}
+	return t
 }
 
-func (v *Verifier) parse(raw string, use jwtkeys.Use, mode authcore.Mode, now time.Time) (*Verified, error) {
-	claims, kid, err := v.cfg.Keys.Set().Verify(use, raw, now, anyIssuer)
+// firstSight checks a token that is not cached. Only good tokens enter the cache, so that junk can neither fill it nor
+// push good ones out; concurrent first sights of one token verify once.
+func (v *Verifier) firstSight(raw, rest string, mode authcore.Mode, now time.Time) *Verified {
+	if v.refused.know(raw) {
+		return nil
+	}
+	t, err, _ := v.first.Do(raw, func() (any, error) {
+		if t, ok := v.cache.GetIfPresent(rest); ok { // somebody was quicker
+			return t, nil
+		}
+		t, err := v.parse(raw, rest, mode, now)
+		if err == nil {
+			v.cache.Set(t.part(token), t)
+		}
+		return t, err
+	})
 	if err != nil {
+		return nil
+	}
+	return t.(*Verified)
+}
+
+func (v *Verifier) parse(raw, rest string, mode authcore.Mode, now time.Time) (*Verified, error) {
+	claims, kid, err := v.cfg.Keys.Set().Verify(useOf(mode), raw, now, anyIssuer)
+	if err != nil {
+		if errors.Is(err, jwtkeys.ErrSignature) {
+			v.refused.remember(raw)
+		}
 		v.cfg.Keys.Missed() // perhaps another node has rotated the keys
 		return nil, errInvalid
 	}
-	sub, err := uuid.Parse(claims.Subject)
-	if err != nil {
+	account, errAccount := uuid.Parse(claims.Subject)
+	sess, errSession := uuid.Parse(claims.SessionID)
+	if errAccount != nil || errSession != nil {
 		return nil, errInvalid
 	}
-	sid, err := uuid.Parse(claims.SessionID)
-	if err != nil {
-		return nil, errInvalid
-	}
-	t := &Verified{expires: claims.ExpiresAt.Unix(), Principal: authcore.Principal{
-		AccountID: sub, SessionID: sid, Subject: claims.Subject, Session: claims.SessionID,
+	p := authcore.Principal{
+		AccountID: account, SessionID: sess, Subject: claims.Subject, Session: claims.SessionID,
 		Epoch: claims.Epoch, RolesVersion: claims.RolesVersion, Email: claims.Email, Username: claims.Username,
 		Name: claims.Name, Roles: claims.Roles, Issuer: claims.Issuer, Audience: claims.Audience, AMR: claims.AMR,
 		AuthTime: claims.AuthTime, ExpiresAt: claims.ExpiresAt, KeyID: kid, Mode: mode,
-	}}
-	t.Identity = identityOf(&t.Principal)
-	return t, nil
+	}
+	return pack(&p, rest, &v.grants), nil
+}
+
+func useOf(m authcore.Mode) jwtkeys.Use {
+	if m == authcore.ModeCookie {
+		return jwtkeys.Cookie
+	}
+	return jwtkeys.Bearer
 }
 
 // anyIssuer leaves the issuer to the guards, which check it on every request: one node may serve several.
 func anyIssuer(string) bool { return true }
-
-// Accepts reports whether a principal's token names one of the issuers and one of the audiences, by exact comparison (T11).
-func Accepts(p *authcore.Principal, issuers, audiences []string) bool {
-	if !slices.Contains(issuers, p.Issuer) {
-		return false
-	}
-	for _, a := range p.Audience {
-		if slices.Contains(audiences, a) {
-			return true
-		}
-	}
-	return false
-}

@@ -17,11 +17,16 @@ import (
 // keys counts the misses it is told of and can be given another set.
 type keys struct {
 	set    atomic.Pointer[jwtkeys.KeySet]
+	asked  atomic.Int64
 	missed atomic.Int32
 }
 
-func (k *keys) Set() *jwtkeys.KeySet { return k.set.Load() }
-func (k *keys) Missed()              { k.missed.Add(1) }
+func (k *keys) Set() *jwtkeys.KeySet {
+	k.asked.Add(1)
+	return k.set.Load()
+}
+
+func (k *keys) Missed() { k.missed.Add(1) }
 
 func setUp(t testing.TB) (*testflow.Env, *keys, *edge.Verifier) {
 	t.Helper()

@@ -111,6 +111,9 @@ func (f *Flow) registerVerified(ctx context.Context, a application, hash string,
 		return Registered{}, err
 	}
 	if err := f.cfg.Store.SaveRegistration(ctx, r, keepRegistrations, ch, fx); err != nil {
+		if ch != nil {
+			f.cfg.Challenges.Unsent(ctx, authcore.PurposeVerifyEmail, a.email)
+		}
 		return Registered{}, fmt.Errorf("save registration: %w", err)
 	}
 	if len(fx.Mails) > 0 {
@@ -188,6 +191,7 @@ func (f *Flow) issue(ctx context.Context, address string, account uuid.UUID, c a
 
 func (f *Flow) store(ctx context.Context, ch authcore.Challenge, mail authcore.Mail) error {
 	if err := f.cfg.Store.IssueChallenge(ctx, ch, authcore.Effects{Mails: []authcore.Mail{mail}}); err != nil {
+		f.cfg.Challenges.Unsent(ctx, authcore.PurposeVerifyEmail, ch.Subject)
 		return fmt.Errorf("issue challenge: %w", err)
 	}
 	f.cfg.Challenges.Sent()

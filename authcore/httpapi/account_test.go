@@ -58,7 +58,7 @@ func TestMe_NeedsASession(t *testing.T) {
 		h.call(http.MethodGet, path, "", header("Authorization", "Bearer "+p.AccessToken, "Bearer "+p.AccessToken)).refused(400, authcore.InvalidRequest)
 		h.call(http.MethodGet, path, "", header("Authorization", "Basic eDp5")).refused(401, authcore.AuthenticationRequired)
 	}
-	h.clock.pass(5 * time.Minute)
+	h.Clock.Advance(5 * time.Minute)
 	h.call(http.MethodGet, "/me", "", bearer(p.AccessToken)).refused(401, authcore.InvalidToken)
 }
 
@@ -97,16 +97,16 @@ func TestSessions_List(t *testing.T) {
 	h.account("grace@example.com", "grace")
 	h.signIn("grace")
 	phone := h.post("/login", `{"login":"ada","password":"`+password+`","device_name":"Ada's phone"}`, agent(iphone), from("2001:db8::7")).pair()
-	h.clock.pass(time.Minute)
+	h.Clock.Advance(time.Minute)
 	desk := h.signIn(username)
 	got := h.sessions(desk.AccessToken)
 	want := []entry{
 		{
-			ID: desk.SessionID, Current: true, CreatedAt: "2026-11-22T12:01:00Z", LastSeenAt: "2026-11-22T12:01:00Z", IP: "192.0.2.1",
+			ID: desk.SessionID, Current: true, CreatedAt: "2026-11-22T13:01:00Z", LastSeenAt: "2026-11-22T13:01:00Z", IP: "192.0.2.1",
 			Browser: "Firefox", OS: "Linux", Device: "desktop", UserAgent: firefox,
 		},
 		{
-			ID: phone.SessionID, CreatedAt: "2026-11-22T12:00:00Z", LastSeenAt: "2026-11-22T12:00:00Z", IP: "2001:db8::7",
+			ID: phone.SessionID, CreatedAt: "2026-11-22T13:00:00Z", LastSeenAt: "2026-11-22T13:00:00Z", IP: "2001:db8::7",
 			Browser: "Safari", OS: "iOS", Device: "iPhone", UserAgent: iphone, Name: "Ada's phone",
 		},
 	}
@@ -211,7 +211,7 @@ func TestPassword_ForgotReset(t *testing.T) {
 		}
 	}
 	h.post("/password/forgot", `{}`).refused(422, authcore.InvalidFields)
-	code := h.mails.last(t, authcore.MailReset, email).Code
+	code := h.Mail(t, email, authcore.MailReset).Code
 	h.post("/password/reset", `{"email":"`+email+`","otp":"`+code+`","new_password":"short"}`).refused(422, authcore.InvalidFields)
 	h.post("/password/reset", `{"login":"ada","otp":"x","new_password":"`+password2+`"}`).refused(400, authcore.InvalidCode)
 	got := h.post("/password/reset", `{"login":"ada","otp":"`+code+`","new_password":"`+password2+`"}`).want(204)

@@ -3,10 +3,14 @@ package httpapi
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"runtime/debug"
 	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/credential"
@@ -55,12 +59,14 @@ func (c Config) Check() error {
 // API answers the calls of contract §4. It is safe for concurrent use.
 type API struct {
 	routes  routes
+	spec    *huma.OpenAPI
+	door    *Door
 	origins *Origins
 	limits  *Limits
 	log     *slog.Logger
 }
 
-// New checks cfg and mounts every call.
+// New checks cfg, mounts every call and describes them.
 func New(cfg Config) (*API, error) {
 	if err := cfg.Check(); err != nil {
 		return nil, err
@@ -69,16 +75,29 @@ func New(cfg Config) (*API, error) {
 		cfg.Origins = &Origins{}
 	}
 	door := NewDoor(cfg)
-	all := routes{}
-	(&enrolmentCalls{enrol: cfg.Enrol, origins: cfg.Origins}).mount(all)
-	(&signInCalls{signIn: cfg.SignIn, sessions: cfg.Sessions, origins: cfg.Origins, log: cfg.Logger}).mount(all)
-	(&tokenCalls{sessions: cfg.Sessions, door: door}).mount(all)
-	(&passwordCalls{recovery: cfg.Recovery}).mount(all)
-	(&profileCalls{profile: cfg.Profile, door: door}).mount(all)
-	(&credentialCalls{credential: cfg.Password, door: door}).mount(all)
-	(&sessionCalls{sessions: cfg.Sessions, door: door}).mount(all)
-	(&publicCalls{keys: cfg.Keys, ready: cfg.Ready}).mount(all)
-	return &API{routes: all, origins: cfg.Origins, limits: NewLimits(cfg), log: cfg.Logger}, nil
+	all, err := mountAll(cfg, door)
+	if err != nil {
+		return nil, fmt.Errorf("httpapi: %w", err)
+	}
+	spec, err := describe(all)
+	if err != nil {
+		return nil, fmt.Errorf("httpapi: %w", err)
+	}
+	return &API{routes: all, spec: spec, door: door, origins: cfg.Origins, limits: NewLimits(cfg), log: cfg.Logger}, nil
+}
+
+// mountAll is the one list of what there is to call.
+func mountAll(cfg Config, door *Door) (routes, error) {
+	return newRoutes(
+		(&enrolmentCalls{enrol: cfg.Enrol}).routes(),
+		(&signInCalls{signIn: cfg.SignIn, sessions: cfg.Sessions, log: cfg.Logger}).routes(),
+		(&tokenCalls{sessions: cfg.Sessions, door: door}).routes(),
+		(&passwordCalls{recovery: cfg.Recovery}).routes(),
+		(&credentialCalls{credential: cfg.Password}).routes(),
+		(&profileCalls{profile: cfg.Profile}).routes(),
+		(&sessionCalls{sessions: cfg.Sessions}).routes(),
+		(&publicCalls{keys: cfg.Keys, ready: cfg.Ready}).routes(),
+	)
 }
 
 // Under reports whether a path belongs to Gatehouse when it is mounted at prefix. Everything under the prefix does,
@@ -113,19 +132,38 @@ func (a *API) Knows(prefix string, r *http.Request) (path, method bool) {
 	return true, method || name == http.MethodOptions
 }
 
+// mount is an API under one prefix.
+type mount struct {
+	prefix   string
+	document document
+}
+
 // Handler serves the API under prefix ("/auth"; no final slash) and answers every other path with not_found. The
 // context of each request must carry what [WithIncoming] puts there.
 func (a *API) Handler(prefix string) http.Handler {
+	m := &mount{prefix: prefix, document: newDocument(a.spec, prefix)}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer a.recoverPanic(w, r)
 		in, err := IncomingFrom(r.Context())
 		SecureHeaders(w.Header(), in.HTTPS)
 		w.Header().Set("Cache-Control", "no-store")
 		if err == nil {
-			err = a.serve(w, r, in, prefix)
+			err = a.serve(&exchange{w: w, r: r, in: in, mount: m})
 		}
 		if err != nil {
 			WriteError(w, r, a.log, err)
 		}
 	})
+}
+
+// recoverPanic turns a panic into a generic answer; the process lives on (M10). http.ErrAbortHandler is net/http's own
+// way to drop a connection and goes on its way.
+func (a *API) recoverPanic(w http.ResponseWriter, r *http.Request) {
+	switch p := recover(); p {
+	case nil:
+	case http.ErrAbortHandler:
+		panic(p)
+	default:
+		WriteError(w, r, a.log, fmt.Errorf("panic: %v\n%s", p, debug.Stack()))
+	}
 }

@@ -91,7 +91,7 @@ func bind(text []byte, into any) error {
 	}
 	target := reflect.ValueOf(into).Elem()
 	for i := range target.NumField() {
-		name := target.Type().Field(i).Tag.Get("json")
+		name, _, _ := strings.Cut(target.Type().Field(i).Tag.Get("json"), ",")
 		raw, ok := given[name]
 		if !ok {
 			continue

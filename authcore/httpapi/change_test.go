@@ -31,7 +31,7 @@ func TestChangePassword(t *testing.T) {
 	}
 	h.post("/login", `{"login":"`+email+`","password":"`+password+`"}`).refused(401, authcore.InvalidCredentials)
 	h.post("/login", `{"login":"`+email+`","password":"`+password2+`"}`).want(200)
-	h.mails.last(t, authcore.MailPasswordReset, email)
+	h.Mail(t, email, authcore.MailPasswordReset)
 }
 
 func TestChangePassword_Browser(t *testing.T) {

@@ -176,17 +176,24 @@ func anyOwn(lines []string) bool {
 }
 
 func stripLine(line string) string {
-	parts := strings.Split(line, ";")
-	kept := parts[:0]
-	for _, part := range parts {
+	size := 0
+	for part := range strings.SplitSeq(line, ";") {
 		if !isOwn(part) {
-			kept = append(kept, part)
+			size += len(part) + 1
 		}
 	}
-	if len(kept) > 0 && len(kept) < len(parts) {
-		kept[0] = strings.TrimLeft(kept[0], " \t")
+	if size == len(line)+1 {
+		return line
 	}
-	return strings.Join(kept, ";")
+	var kept strings.Builder
+	kept.Grow(size) // what is left, which is far less than the tokens that go
+	for part := range strings.SplitSeq(line, ";") {
+		if !isOwn(part) {
+			kept.WriteString(part)
+			kept.WriteByte(';')
+		}
+	}
+	return strings.TrimLeft(strings.TrimSuffix(kept.String(), ";"), " \t")
 }
 
 func isOwn(pair string) bool {

@@ -18,12 +18,11 @@ func Credential(r *http.Request, https bool) (raw string, mode authcore.Mode, er
 	switch lines := r.Header["Authorization"]; len(lines) {
 	case 0:
 	case 1:
-		// A tab is no separator by RFC 9110 §11.4, but some upstreams take it for one.
-		scheme, token, _ := strings.Cut(strings.ReplaceAll(strings.TrimLeft(lines[0], " \t"), "\t", " "), " ")
-		if !strings.EqualFold(scheme, "bearer") {
+		token, ok := bearer(strings.Trim(lines[0], " \t"))
+		if !ok {
 			break
 		}
-		if token = strings.Trim(token, " \t"); token == "" {
+		if token == "" {
 			return "", authcore.ModeBearer, authcore.Refuse(authcore.InvalidToken, "The Authorization header holds no token.")
 		}
 		return token, authcore.ModeBearer, nil
@@ -34,4 +33,16 @@ func Credential(r *http.Request, https bool) (raw string, mode authcore.Mode, er
 		return raw, authcore.ModeCookie, nil
 	}
 	return "", "", nil
+}
+
+// bearer returns what follows the scheme, if that is Bearer. A tab is no separator by RFC 9110 §11.4, but some upstreams
+// take it for one.
+func bearer(line string) (token string, ok bool) {
+	const scheme = "bearer"
+	if len(line) < len(scheme) || !strings.EqualFold(line[:len(scheme)], scheme) {
+		return "", false
+	}
+	rest := line[len(scheme):]
+	token = strings.TrimLeft(rest, " \t")
+	return token, len(token) < len(rest) || rest == ""
 }

@@ -53,20 +53,3 @@ func TestCredential(t *testing.T) {
 		}
 	}
 }
-
-func FuzzCredential(f *testing.F) {
-	for _, s := range []string{"Bearer x", "bearer\tx", "Basic y", "", "Bearer  "} {
-		f.Add(s, "__Host-gatehouse=a; b=c")
-	}
-	f.Fuzz(func(t *testing.T, authorization, cookie string) {
-		r := &http.Request{Method: http.MethodGet, Header: http.Header{"Authorization": {authorization}, "Cookie": {cookie}}}
-		raw, mode, err := httpapi.Credential(r, true)
-		if err != nil && raw != "" || raw != "" && mode == "" || err == nil && raw == "" && mode != "" {
-			t.Fatalf("%q, %q: got %q %q %v", authorization, cookie, raw, mode, err)
-		}
-		httpapi.StripOwnCookies(r.Header)
-		if left := httpapi.ReadCookie(r, httpapi.AccessCookie(true)); left != "" {
-			t.Fatalf("%q: the access cookie is still there: %q", cookie, left)
-		}
-	})
-}

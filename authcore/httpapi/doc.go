@@ -7,6 +7,9 @@
 // ([Origins]), whether a request is https ([IsHTTPS]), where a browser may be sent ([ReturnURL]), renewal by the refresh
 // cookie ([Renew]), and the headers of every answer ([SecureHeaders]).
 //
+// Every call is declared once, as a [route]: what serves it and what the OpenAPI document says of it ([Document]). Whoever adds
+// a call begins there.
+//
 // It decides nothing about accounts or sessions, knows neither SQL nor Caddy, and renders no pages. caddymodule and
 // portal may import it.
 package httpapi

@@ -22,7 +22,7 @@ func TestLogin(t *testing.T) {
 	}
 	want := map[string]any{
 		"id": a.ID.String(), "email": email, "email_verified": true, "username": "ada", "phone": "", "first_name": "Ada",
-		"last_name": "Lovelace", "avatar_url": "", "roles": []any{}, "created_at": "2026-11-22T12:00:00Z",
+		"last_name": "Lovelace", "avatar_url": "", "roles": []any{}, "created_at": "2026-11-22T13:00:00Z",
 	}
 	if user := got.fields()["user"]; !reflect.DeepEqual(user, want) {
 		t.Errorf("user:\n got %v\nwant %v", user, want)
@@ -61,7 +61,7 @@ func TestLogin_Cookies(t *testing.T) {
 func TestL01_EqualAnswers(t *testing.T) {
 	h := open(t)
 	h.account(email, username)
-	h.account("off@example.com", "off", func(a *authcore.Account) { a.DisabledAt = h.clock.Now() })
+	h.account("off@example.com", "off", func(a *authcore.Account) { a.DisabledAt = h.Clock.Now() })
 	h.account("nopass@example.com", "nopass", func(a *authcore.Account) { a.PasswordHash = "" })
 	first := h.post("/login", `{"login":"nobody@example.com","password":"`+password+`"}`).refused(401, authcore.InvalidCredentials)
 	for name, body := range map[string]string{

@@ -36,6 +36,7 @@ var statuses = map[authcore.Code]int{
 	authcore.NotFound:                  http.StatusNotFound,
 	authcore.MethodNotAllowed:          http.StatusMethodNotAllowed,
 	authcore.RequestTooLarge:           http.StatusRequestEntityTooLarge,
+	authcore.HeadersTooLarge:           http.StatusRequestHeaderFieldsTooLarge,
 	authcore.UnsupportedMediaType:      http.StatusUnsupportedMediaType,
 	authcore.Unavailable:               http.StatusServiceUnavailable,
 	authcore.Internal:                  http.StatusInternalServerError,

@@ -4,32 +4,41 @@ import (
 	"encoding/json"
 	"net/http"
 
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/profile"
 )
 
 // profileCalls show and change the account that makes the request.
-type profileCalls struct {
-	profile *profile.Profiles
-	door    *Door
+type profileCalls struct{ profile *profile.Profiles }
+
+func (c *profileCalls) routes() []route {
+	changed := []reply{{http.StatusOK, "The account as it is now.", user{}}}
+	broken := []authcore.Code{authcore.InvalidFields}
+	return []route{{
+		method: http.MethodGet, path: "/me", tag: tagAccount, summary: "Show one's account",
+		text:    "The account whose token or cookies came with the request.",
+		does:    personal(c.get),
+		replies: []reply{{http.StatusOK, "The account.", user{}}},
+	}, {
+		method: http.MethodPatch, path: "/me", tag: tagAccount, summary: "Change parts of one's profile",
+		text: "Changes the fields that the body holds; null or an empty text empties one. Other members are ignored, so a user as it was read " +
+			"can be sent back.",
+		does: personalWith(c.patch), replies: changed, refuses: broken,
+	}, {
+		method: http.MethodPut, path: "/me", tag: tagAccount, summary: "Replace one's profile",
+		text: "A field that the body leaves out becomes empty. Other members are ignored, so a user as it was read can be sent back.",
+		does: personalWith(c.put), replies: changed, refuses: broken,
+	}}
 }
 
-func (c *profileCalls) mount(to routes) {
-	to.add(http.MethodGet, "/me", "", c.get)
-	to.add(http.MethodPatch, "/me", "", c.patch)
-	to.add(http.MethodPut, "/me", "", c.put)
-}
-
-func (c *profileCalls) get(w http.ResponseWriter, r *http.Request, in Incoming) error {
-	p, err := c.door.Enter(w, r, in)
-	if err != nil {
-		return err
-	}
-	account, err := c.profile.Get(r.Context(), p.AccountID)
-	if err != nil {
-		return err
-	}
-	writeJSON(w, r, http.StatusOK, "application/json", userOf(account))
-	return nil
+// profileBody holds all that an owner can change here, whatever the request says besides (L21).
+type profileBody struct {
+	Username  given `json:"username,omitempty" pattern:"^([A-Za-z0-9._-]{3,32})?$" doc:"Stored in lower case; some words are reserved."`
+	FirstName given `json:"first_name,omitempty" maxLength:"100"`
+	LastName  given `json:"last_name,omitempty" maxLength:"100"`
+	Phone     given `json:"phone,omitempty" maxLength:"32" pattern:"^(\\+[0-9 ().\\-/]+)?$" doc:"In international form."`
 }
 
 // given is a text that a body may hold. null empties it, so a user as it was read can be sent back (RFC 7396).
@@ -44,6 +53,11 @@ func (g *given) UnmarshalJSON(raw []byte) error {
 	return json.Unmarshal(raw, &g.text)
 }
 
+// Schema implements [huma.SchemaProvider].
+func (given) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{Type: huma.TypeString, Nullable: true}
+}
+
 func (g given) pointer(always bool) *string {
 	if !g.present && !always {
 		return nil
@@ -51,38 +65,26 @@ func (g given) pointer(always bool) *string {
 	return &g.text
 }
 
-// patch changes the fields that the body holds.
-func (c *profileCalls) patch(w http.ResponseWriter, r *http.Request, in Incoming) error {
-	return c.change(w, r, in, false)
-}
-
-// put replaces the profile: a field that the body leaves out becomes empty (RFC 9110 §9.3.4).
-func (c *profileCalls) put(w http.ResponseWriter, r *http.Request, in Incoming) error {
-	return c.change(w, r, in, true)
-}
-
-func (c *profileCalls) change(w http.ResponseWriter, r *http.Request, in Incoming, replace bool) error {
-	p, err := c.door.Enter(w, r, in)
+func (c *profileCalls) get(x *exchange) error {
+	account, err := c.profile.Get(x.r.Context(), x.who.AccountID)
 	if err != nil {
 		return err
 	}
-	// Nothing else of an account can be changed here, whatever the body says (L21).
-	var body struct {
-		Username  given `json:"username"`
-		FirstName given `json:"first_name"`
-		LastName  given `json:"last_name"`
-		Phone     given `json:"phone"`
-	}
-	if err := readBody(w, r, &body); err != nil {
-		return err
-	}
-	account, err := c.profile.Change(r.Context(), p.AccountID, profile.Patch{
+	return x.answer(http.StatusOK, userOf(account))
+}
+
+func (c *profileCalls) patch(x *exchange, body profileBody) error { return c.change(x, body, false) }
+
+// put empties what the body leaves out (RFC 9110 §9.3.4).
+func (c *profileCalls) put(x *exchange, body profileBody) error { return c.change(x, body, true) }
+
+func (c *profileCalls) change(x *exchange, body profileBody, replace bool) error {
+	account, err := c.profile.Change(x.r.Context(), x.who.AccountID, profile.Patch{
 		Username: body.Username.pointer(replace), FirstName: body.FirstName.pointer(replace),
 		LastName: body.LastName.pointer(replace), Phone: body.Phone.pointer(replace),
-	}, in.Client)
+	}, x.in.Client)
 	if err != nil {
 		return err
 	}
-	writeJSON(w, r, http.StatusOK, "application/json", userOf(account))
-	return nil
+	return x.answer(http.StatusOK, userOf(account))
 }

@@ -2,7 +2,6 @@ package httpapi_test
 
 import (
 	"bufio"
-	"net/url"
 	"os"
 	"strconv"
 	"strings"
@@ -115,37 +114,4 @@ func TestC13_PlainHTTP(t *testing.T) {
 	if _, ok := httpapi.ReturnURL("http://intranet:8080/x", rules); ok {
 		t.Error("an https request was led back to http")
 	}
-}
-
-func FuzzReturnURL(f *testing.F) {
-	seeds := corpus(f, "testdata/return_urls_refused.txt")
-	if len(seeds) == 0 {
-		f.Fatal("no seeds")
-	}
-	for _, s := range append(seeds, "/x?y#z", "https://other.example.org/x", "http://localhost:8080/") {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, raw string) {
-		got, ok := httpapi.ReturnURL(raw, portalRules())
-		if !ok {
-			return
-		}
-		base, _ := url.Parse("https://app.example.com/here")
-		to, err := base.Parse(got)
-		if err != nil {
-			t.Fatalf("%q became %q: %v", raw, got, err)
-		}
-		switch to.Scheme + "://" + to.Host {
-		case "https://app.example.com", "https://app.example.com:443", "https://app.example.com:8443",
-			"https://other.example.org", "https://other.example.org:443", "http://localhost:8080":
-		default:
-			t.Fatalf("%q leads to %s", raw, to)
-		}
-		if httpapi.Under("/auth", to.Path) {
-			t.Fatalf("%q leads into the prefix: %s", raw, to)
-		}
-		if again, ok := httpapi.ReturnURL(got, portalRules()); !ok || again != got {
-			t.Fatalf("%q became %q, which becomes %q", raw, got, again)
-		}
-	})
 }

@@ -1,34 +1,116 @@
 package httpapi
 
 import (
-	"context"
+	"errors"
 	"fmt"
 	"net/http"
-	"net/netip"
-	"runtime/debug"
+	"reflect"
 	"slices"
 	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 )
 
-// call answers a request, or returns the error that WriteError answers with. Then it has written no body.
-type call func(w http.ResponseWriter, r *http.Request, in Incoming) error
-
-// route is one call and the limit that its sender is counted against; "" for none.
+// route declares one call: what serves it and what the OpenAPI document says of it. There is no other way to add a call,
+// and none is mounted without its description:
+//
+//   - Write a method of the type that owns the noun, and a named struct for its body. The struct's json tags name its
+//     members; doc, minLength, maxLength, pattern, format, enum and example are its description (see [huma.Schema]). Put
+//     down only what breaking answers 422.
+//   - Return a route from that type's routes, with does made by the constructor of [action] that says whose call it is.
+//   - List in replies every success and in refuses the codes that the call itself can answer with. What follows from the
+//     limit, the caller and the body is added (see [route.codes]).
+//
+// The tests of this package check every answer they get against the document, and fail where a route or a success was
+// never seen.
 type route struct {
-	limit string
-	call  call
+	method, path string
+	tag          tag
+	summary      string // three to eight words
+	text         string // what a caller needs to know, in Markdown
+	limit        string // that its sender is counted against; "" for none
+	does         action
+	optional     bool     // the call also works without a body
+	params       []param  // in path and query
+	cookies      []scheme // of a holding call: the cookies that it reads
+	replies      []reply
+	refuses      []authcore.Code
+}
+
+// param is a parameter of a path or query.
+type param struct {
+	in, name, text string
+	kind           reflect.Type
+	format         string
+	most           int // the largest number; 0 for any
+}
+
+// reply is an answer of success.
+type reply struct {
+	status int
+	text   string
+	body   any // of the type that is answered; nil for none
+}
+
+// codes returns every code that the call can answer with: its own, and those that follow from what it takes.
+func (to route) codes() []authcore.Code {
+	all := slices.Concat(to.refuses, []authcore.Code{authcore.Internal, authcore.Unavailable, authcore.HeadersTooLarge})
+	if to.limit != "" {
+		all = append(all, authcore.RateLimited)
+	}
+	if to.does.body != nil {
+		all = append(all, authcore.InvalidRequest, authcore.RequestTooLarge, authcore.UnsupportedMediaType)
+	}
+	switch to.does.caller {
+	case signedIn:
+		all = append(all, authcore.AuthenticationRequired, authcore.InvalidToken, authcore.InvalidRequest, authcore.CrossOrigin)
+	case holder:
+		all = append(all, authcore.CrossOrigin)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// check returns what is missing in the declaration.
+func (to route) check() error {
+	switch {
+	case to.does.do == nil:
+		return errors.New("it does nothing")
+	case to.summary == "" || to.text == "" || to.tag == "":
+		return errors.New("summary, text and tag are required")
+	case len(to.replies) == 0:
+		return errors.New("it has no reply of success")
+	case (to.does.caller == holder) != (to.does.body != nil && to.does.body.Implements(reflect.TypeFor[cookied]())):
+		return errors.New("a body that speaks by cookies belongs to a holding call")
+	case strings.Contains(to.path, "{") != slices.ContainsFunc(to.params, func(p param) bool { return p.in == "path" }):
+		return errors.New("the parameters of its path are not described")
+	}
+	for _, code := range to.codes() {
+		if _, ok := statuses[code]; !ok || meanings[code] == "" {
+			return fmt.Errorf("the code %s has no status or no meaning", code)
+		}
+	}
+	return nil
 }
 
 // routes maps paths below the prefix to their methods.
 type routes map[string]map[string]route
 
-func (rs routes) add(method, path, limit string, c call) {
-	if rs[path] == nil {
-		rs[path] = make(map[string]route)
+func newRoutes(lists ...[]route) (routes, error) {
+	rs := routes{}
+	for _, to := range slices.Concat(lists...) {
+		if err := to.check(); err != nil {
+			return nil, fmt.Errorf("mount %s %s: %w", to.method, to.path, err)
+		}
+		if rs[to.path] == nil {
+			rs[to.path] = make(map[string]route)
+		}
+		if _, twice := rs[to.path][to.method]; twice {
+			return nil, fmt.Errorf("mount %s %s: it is there already", to.method, to.path)
+		}
+		rs[to.path][to.method] = to
 	}
-	rs[path][method] = route{limit, c}
+	return rs, nil
 }
 
 // sessionPath is the one path with a parameter.
@@ -47,9 +129,11 @@ func (rs routes) find(path string) (methods map[string]route, id string, ok bool
 	return rs[sessionPath], id, true
 }
 
-func (a *API) serve(w http.ResponseWriter, r *http.Request, in Incoming, prefix string) error {
+// serve finds the call of a request and has it performed.
+func (a *API) serve(x *exchange) error {
+	w, r := x.w, x.r
 	listed := a.origins.cors(w, r)
-	path, ok := strings.CutPrefix(r.URL.Path, prefix)
+	path, ok := strings.CutPrefix(r.URL.Path, x.mount.prefix)
 	if !ok {
 		return errNoSuchPath()
 	}
@@ -62,8 +146,7 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request, in Incoming, prefix 
 		if listed {
 			preflight(w.Header(), r, allowed(methods))
 		}
-		w.WriteHeader(http.StatusNoContent)
-		return nil
+		return x.done()
 	}
 	method := r.Method
 	if method == http.MethodHead {
@@ -74,11 +157,8 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request, in Incoming, prefix 
 		w.Header().Set("Allow", allowed(methods))
 		return authcore.Refuse(authcore.MethodNotAllowed, "This path does not know the method. The Allow header says which it knows.")
 	}
-	if err := a.limits.Take(r.Context(), to.limit, in.Client.Addr); err != nil {
-		return err
-	}
 	r.SetPathValue("id", id)
-	return to.call(w, r, in)
+	return a.perform(x, to)
 }
 
 func errNoSuchPath() error {
@@ -96,40 +176,4 @@ func allowed(methods map[string]route) string {
 	}
 	slices.Sort(names)
 	return strings.Join(names, ", ")
-}
-
-// Limits counts calls by client address, before a byte of the body is read. It is safe for concurrent use.
-type Limits struct {
-	limiter    authcore.Limiter
-	addressKey func(netip.Addr) string
-}
-
-// NewLimits returns the limits that the API of cfg has: what is counted here counts there.
-func NewLimits(cfg Config) *Limits { return &Limits{cfg.Limiter, cfg.AddressKey} }
-
-// Take counts one call from addr against the named limit; "" is none. It refuses with RateLimited.
-func (l *Limits) Take(ctx context.Context, name string, addr netip.Addr) error {
-	if name == "" {
-		return nil
-	}
-	wait, err := l.limiter.Take(ctx, authcore.Limit{Name: name, Key: l.addressKey(addr)})
-	if err != nil {
-		return fmt.Errorf("count against limit %s: %w", name, err)
-	}
-	if wait > 0 {
-		return authcore.RefuseFor(authcore.RateLimited, "Too many requests from your address. The Retry-After header says when to try again.", wait)
-	}
-	return nil
-}
-
-// recoverPanic turns a panic into a generic answer; the process lives on (M10). http.ErrAbortHandler is net/http's own
-// way to drop a connection and goes on its way.
-func (a *API) recoverPanic(w http.ResponseWriter, r *http.Request) {
-	switch p := recover(); p {
-	case nil:
-	case http.ErrAbortHandler:
-		panic(p)
-	default:
-		WriteError(w, r, a.log, fmt.Errorf("panic: %v\n%s", p, debug.Stack()))
-	}
 }

@@ -2,10 +2,12 @@ package httpapi
 
 import (
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 	"github.com/mileusna/useragent"
 
@@ -14,45 +16,57 @@ import (
 )
 
 // sessionCalls show and end the sessions of the account that makes the request.
-type sessionCalls struct {
-	sessions *session.Sessions
-	door     *Door
+type sessionCalls struct{ sessions *session.Sessions }
+
+func (c *sessionCalls) routes() []route {
+	return []route{{
+		method: http.MethodGet, path: "/sessions", tag: tagSessions, summary: "List one's sessions",
+		text:    "Every place where the account is signed in, the latest first.",
+		does:    personal(c.list),
+		replies: []reply{{http.StatusOK, "The live sessions.", sessionList{}}},
+	}, {
+		method: http.MethodDelete, path: sessionPath, tag: tagSessions, summary: "End a session",
+		text:    "Its tokens are dead at once. A session of somebody else and none at all look alike.",
+		does:    personal(c.end),
+		params:  []param{{in: "path", name: "id", text: "The session's id.", kind: reflect.TypeFor[string](), format: "uuid"}},
+		replies: []reply{{http.StatusNoContent, "The session is ended.", nil}},
+		refuses: []authcore.Code{authcore.NotFound},
+	}, {
+		method: http.MethodPost, path: "/sessions/revoke", tag: tagSessions, summary: "End several sessions",
+		text:    "Exactly one of `ids`, `all` and `others` says which.",
+		does:    personalWith(c.revoke),
+		replies: []reply{{http.StatusOK, "How many sessions were ended.", revoked{}}},
+		refuses: []authcore.Code{authcore.InvalidFields},
+	}}
 }
 
-func (c *sessionCalls) mount(to routes) {
-	to.add(http.MethodGet, "/sessions", "", c.list)
-	to.add(http.MethodDelete, sessionPath, "", c.end)
-	to.add(http.MethodPost, "/sessions/revoke", "", c.revoke)
+type sessionList struct {
+	Sessions []sessionEntry `json:"sessions"`
 }
 
 type sessionEntry struct {
-	ID         uuid.UUID `json:"id"`
-	Current    bool      `json:"current"`
+	ID         uuid.UUID `json:"id" format:"uuid"`
+	Current    bool      `json:"current" doc:"Whether it is the one that asks."`
 	CreatedAt  time.Time `json:"created_at"`
 	LastSeenAt time.Time `json:"last_seen_at"`
-	IP         string    `json:"ip"`
+	IP         string    `json:"ip" doc:"The address it was last seen from."`
 	Browser    string    `json:"browser"`
 	OS         string    `json:"os"`
 	Device     string    `json:"device"`
-	UserAgent  string    `json:"user_agent"`
-	Name       string    `json:"name"`
+	UserAgent  string    `json:"user_agent" doc:"What browser, os and device were read from."`
+	Name       string    `json:"name" doc:"The device_name given at sign-in."`
 }
 
-func (c *sessionCalls) list(w http.ResponseWriter, r *http.Request, in Incoming) error {
-	p, err := c.door.Enter(w, r, in)
-	if err != nil {
-		return err
-	}
-	live, err := c.sessions.List(r.Context(), p.AccountID)
+func (c *sessionCalls) list(x *exchange) error {
+	live, err := c.sessions.List(x.r.Context(), x.who.AccountID)
 	if err != nil {
 		return err
 	}
 	entries := make([]sessionEntry, 0, len(live))
 	for _, s := range live {
-		entries = append(entries, entryOf(s, p.SessionID))
+		entries = append(entries, entryOf(s, x.who.SessionID))
 	}
-	writeJSON(w, r, http.StatusOK, "application/json", map[string][]sessionEntry{"sessions": entries})
-	return nil
+	return x.answer(http.StatusOK, sessionList{entries})
 }
 
 func entryOf(s authcore.Session, current uuid.UUID) sessionEntry {
@@ -89,44 +103,42 @@ func deviceOf(ua useragent.UserAgent) string {
 	return ""
 }
 
-func (c *sessionCalls) end(w http.ResponseWriter, r *http.Request, in Incoming) error {
-	p, err := c.door.Enter(w, r, in)
-	if err != nil {
-		return err
-	}
+func (c *sessionCalls) end(x *exchange) error {
 	// A foreign session and none at all look alike (S06).
 	missing := authcore.Refuse(authcore.NotFound, "You have no live session with this id.")
-	id, err := uuid.Parse(r.PathValue("id"))
-	if err != nil || id.String() != r.PathValue("id") {
+	id, err := uuid.Parse(x.r.PathValue("id"))
+	if err != nil || id.String() != x.r.PathValue("id") {
 		return missing
 	}
-	n, err := c.sessions.Revoke(r.Context(), p.AccountID, []uuid.UUID{id}, false, in.Client)
+	n, err := c.sessions.Revoke(x.r.Context(), x.who.AccountID, []uuid.UUID{id}, false, x.in.Client)
 	if err != nil {
 		return err
 	}
 	if n == 0 {
 		return missing
 	}
-	if id == p.SessionID {
-		forgetCookies(w, in, p)
+	if id == x.who.SessionID {
+		x.forgetCookies()
 	}
-	w.WriteHeader(http.StatusNoContent)
-	return nil
+	return x.done()
 }
 
-func (c *sessionCalls) revoke(w http.ResponseWriter, r *http.Request, in Incoming) error {
-	p, err := c.door.Enter(w, r, in)
-	if err != nil {
-		return err
-	}
-	var body struct {
-		IDs    []string `json:"ids"`
-		All    bool     `json:"all"`
-		Others bool     `json:"others"`
-	}
-	if err := readBody(w, r, &body); err != nil {
-		return err
-	}
+type revokeBody struct {
+	IDs    []string `json:"ids,omitempty" format:"uuid"`
+	All    bool     `json:"all,omitempty" doc:"Every session, the one that asks included."`
+	Others bool     `json:"others,omitempty" doc:"Every session but the one that asks."`
+}
+
+// TransformSchema implements [huma.SchemaTransformer].
+func (revokeBody) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
+	return eitherOf(s, []string{"ids"}, []string{"all"}, []string{"others"})
+}
+
+type revoked struct {
+	Revoked int `json:"revoked"`
+}
+
+func (c *sessionCalls) revoke(x *exchange, body revokeBody) error {
 	ids, err := parseIDs(body.IDs)
 	if err != nil {
 		return err
@@ -141,17 +153,16 @@ func (c *sessionCalls) revoke(w http.ResponseWriter, r *http.Request, in Incomin
 		return authcore.RefuseFields(map[string][]string{"ids": {"send exactly one of ids, all and others"}})
 	}
 	if body.Others {
-		ids = []uuid.UUID{p.SessionID}
+		ids = []uuid.UUID{x.who.SessionID}
 	}
-	n, err := c.sessions.Revoke(r.Context(), p.AccountID, ids, body.All || body.Others, in.Client)
+	n, err := c.sessions.Revoke(x.r.Context(), x.who.AccountID, ids, body.All || body.Others, x.in.Client)
 	if err != nil {
 		return err
 	}
-	if body.All || !body.Others && slices.Contains(ids, p.SessionID) {
-		forgetCookies(w, in, p)
+	if body.All || !body.Others && slices.Contains(ids, x.who.SessionID) {
+		x.forgetCookies()
 	}
-	writeJSON(w, r, http.StatusOK, "application/json", map[string]int{"revoked": n})
-	return nil
+	return x.answer(http.StatusOK, revoked{n})
 }
 
 func parseIDs(texts []string) ([]uuid.UUID, error) {
@@ -164,11 +175,4 @@ func parseIDs(texts []string) ([]uuid.UUID, error) {
 		ids = append(ids, id)
 	}
 	return ids, nil
-}
-
-// forgetCookies clears the cookies of a browser that has ended its own session.
-func forgetCookies(w http.ResponseWriter, in Incoming, p *authcore.Principal) {
-	if p.Mode == authcore.ModeCookie {
-		ClearSessionCookies(w.Header(), in.HTTPS)
-	}
 }

@@ -13,44 +13,45 @@ import (
 type signInCalls struct {
 	signIn   *signin.Flow
 	sessions *session.Sessions
-	origins  *Origins
 	log      *slog.Logger
 }
 
-func (c *signInCalls) mount(to routes) {
-	to.add(http.MethodPost, "/login", authcore.LimitLogin, c.login)
+func (c *signInCalls) routes() []route {
+	return []route{{
+		method: http.MethodPost, path: "/login", tag: tagSignIn, summary: "Sign in with a password",
+		text: "An unknown login, a wrong password and a disabled account get the same answer. Failures are counted on the login, whether or " +
+			"not it exists; after too many of them it is locked for a while.",
+		limit: authcore.LimitLogin, does: holding(c.login),
+		replies: []reply{{http.StatusOK, pairText, tokenPair{}}},
+		refuses: []authcore.Code{authcore.InvalidFields, authcore.InvalidCredentials, authcore.AccountNotVerified, authcore.AccountLocked},
+	}}
 }
 
-func (c *signInCalls) login(w http.ResponseWriter, r *http.Request, in Incoming) error {
-	var body struct {
-		Login      string `json:"login"`
-		Password   string `json:"password"`
-		DeviceName string `json:"device_name"`
-		Cookies    bool   `json:"cookies"`
-	}
-	if err := readBody(w, r, &body); err != nil {
-		return err
-	}
-	// A foreign page must not swap the account a browser is signed in with (B04).
-	if body.Cookies {
-		if err := c.origins.Check(r, in.HTTPS); err != nil {
-			return err
-		}
-	}
+type loginBody struct {
+	Login      string `json:"login" minLength:"1" doc:"E-mail address, username or phone number, as the operator allows." example:"ada@example.com"`
+	Password   string `json:"password" minLength:"1"`
+	DeviceName string `json:"device_name,omitempty" maxLength:"100" doc:"What the session is called in the list of sessions."`
+	Cookies    bool   `json:"cookies,omitempty" doc:"Sign in with cookies."`
+}
+
+// A foreign page must not swap the account a browser is signed in with.
+func (b loginBody) byCookie(*http.Request, Incoming) bool { return b.Cookies }
+
+func (c *signInCalls) login(x *exchange, body loginBody) error {
 	if err := required("login", body.Login, "password", body.Password); err != nil {
 		return err
 	}
-	tokens, err := c.signIn.Password(r.Context(), signin.In{
+	tokens, err := c.signIn.Password(x.r.Context(), signin.In{
 		Login: body.Login, Password: body.Password,
-		Request: session.Request{Mode: modeOf(body.Cookies), DeviceName: body.DeviceName, Client: in.Client},
+		Request: session.Request{Mode: modeOf(body.Cookies), DeviceName: body.DeviceName, Client: x.in.Client},
 	})
 	if err != nil {
 		return err
 	}
 	if body.Cookies {
-		EndFormer(r, in, c.sessions, c.log)
+		EndFormer(x.r, x.in, c.sessions, c.log)
 	}
-	return writeTokens(w, r, in, tokens)
+	return x.answerTokens(tokens)
 }
 
 // EndFormer ends the session whose cookies a sign-in replaces in the browser: nobody could end it from there any more,

@@ -12,6 +12,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/httpapi"
+	"github.com/gatehouse-auth/gatehouse/internal/apicheck"
 )
 
 type answer struct {
@@ -56,6 +57,13 @@ func incoming(f func(*httpapi.Incoming)) change {
 
 type testIncoming struct{}
 
+// unchecked is for requests that go to another prefix than the document's.
+func unchecked(r *http.Request) {
+	*r = *r.WithContext(context.WithValue(r.Context(), testUnchecked{}, true))
+}
+
+type testUnchecked struct{}
+
 // call makes a request below the prefix; a body makes it JSON.
 func (h *house) call(method, path, body string, changes ...change) answer {
 	h.Helper()
@@ -74,7 +82,24 @@ func (h *house) call(method, path, body string, changes ...change) answer {
 	}
 	w := httptest.NewRecorder()
 	h.handler.ServeHTTP(w, r)
-	return answer{h.T, w.Code, w.Header(), w.Body.Bytes()}
+	a := answer{h.T, w.Code, w.Header(), w.Body.Bytes()}
+	if r.Context().Value(testUnchecked{}) == nil {
+		a.described(r, body)
+	}
+	return a
+}
+
+// described fails the test unless the OpenAPI document says that there is such an answer.
+func (a answer) described(r *http.Request, sent string) {
+	a.Helper()
+	doc, err := apiDocument()
+	check(a, err)
+	err = doc.Check(apicheck.Exchange{
+		Method: r.Method, Path: strings.TrimPrefix(r.URL.Path, "/auth"), Request: []byte(sent), Status: a.status, Header: a.header, Body: a.body,
+	})
+	if err != nil {
+		a.Error(err)
+	}
 }
 
 func (h *house) post(path, body string, changes ...change) answer {

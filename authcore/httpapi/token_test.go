@@ -23,7 +23,7 @@ func TestRefresh(t *testing.T) {
 	if again.RefreshToken != second.RefreshToken {
 		t.Error("within the leeway the successor differs")
 	}
-	h.clock.pass(11 * time.Second)
+	h.Clock.Advance(11 * time.Second)
 	h.post("/refresh", `{"refresh_token":"`+first.RefreshToken+`"}`).refused(401, authcore.RefreshTokenReused)
 	h.post("/refresh", `{"refresh_token":"`+second.RefreshToken+`"}`).refused(401, authcore.InvalidRefreshToken)
 	h.call(http.MethodGet, "/me", "", bearer(second.AccessToken)).refused(401, authcore.InvalidToken)
@@ -59,7 +59,7 @@ func TestRefresh_Cookies(t *testing.T) {
 	for _, c := range []change{header("Origin", "https://evil.test"), header("Origin", "null"), header("Sec-Fetch-Site", "cross-site")} {
 		b.post("/refresh", "", c).refused(403, authcore.CrossOrigin)
 	}
-	h.clock.pass(11 * time.Second)
+	h.Clock.Advance(11 * time.Second)
 	b.cookies["__Host-gatehouse_refresh"] = before
 	b.post("/refresh", "").refused(401, authcore.RefreshTokenReused)
 	if len(b.cookies) != 0 {
@@ -74,8 +74,8 @@ func TestRefresh_StoreAway(t *testing.T) {
 	b := h.browser()
 	b.signIn(username)
 	p := h.signIn(username)
-	h.clock.pass(6 * time.Minute)
-	check(t, h.store.Close())
+	h.Clock.Advance(6 * time.Minute)
+	check(t, h.Store.Close())
 	for _, path := range []string{"/refresh", "/logout"} {
 		got := b.post(path, "").refused(503, authcore.Unavailable)
 		if got.header["Set-Cookie"] != nil || got.header.Get("Retry-After") == "" {
@@ -134,7 +134,7 @@ func TestLogout_Cookies(t *testing.T) {
 
 	b.signIn(username)
 	refresh := b.cookies["__Host-gatehouse_refresh"]
-	h.clock.pass(6 * time.Minute) // only the refresh cookie is good
+	h.Clock.Advance(6 * time.Minute) // only the refresh cookie is good
 	b.post("/logout", "").want(http.StatusNoContent)
 	h.post("/refresh", `{"refresh_token":"`+refresh+`"}`).refused(401, authcore.InvalidRefreshToken)
 }
@@ -148,8 +148,8 @@ func TestTokenVerify(t *testing.T) {
 
 	got := h.post("/token/verify", `{"token":"`+p.AccessToken+`"}`).want(200).fields()
 	for name, want := range map[string]any{
-		"active": true, "token_type": "access_token", "sub": a.ID.String(), "sid": p.SessionID, "iss": issuer, "exp": float64(h.clock.Now().Unix() + 300),
-		"iat": float64(h.clock.Now().Unix()),
+		"active": true, "token_type": "access_token", "sub": a.ID.String(), "sid": p.SessionID, "iss": issuer, "exp": float64(h.Clock.Now().Unix() + 300),
+		"iat": float64(h.Clock.Now().Unix()),
 	} {
 		if got[name] != want {
 			t.Errorf("%s is %v, want %v", name, got[name], want)
@@ -158,7 +158,7 @@ func TestTokenVerify(t *testing.T) {
 	for range 2 { // it changes nothing
 		got = h.post("/token/verify", `{"token":"`+p.RefreshToken+`"}`).want(200).fields()
 		if len(got) != 5 || got["active"] != true || got["token_type"] != "refresh_token" || got["sub"] != a.ID.String() || got["sid"] != p.SessionID ||
-			got["exp"] != float64(h.clock.Now().Add(30*24*time.Hour).Unix()) {
+			got["exp"] != float64(h.Clock.Now().Add(30*24*time.Hour).Unix()) {
 			t.Errorf("refresh token: %v", got)
 		}
 	}
@@ -201,7 +201,7 @@ func TestRenew(t *testing.T) {
 	b := h.browser()
 	b.signIn(username)
 	old := b.cookies["__Host-gatehouse"]
-	h.clock.pass(6 * time.Minute)
+	h.Clock.Advance(6 * time.Minute)
 
 	both := header("Cookie", "__Host-gatehouse="+old+"; __Host-gatehouse_refresh="+b.cookies["__Host-gatehouse_refresh"])
 	h.call(http.MethodPatch, "/me", `{"first_name":"X"}`, both, header("Sec-Fetch-Site", "cross-site")).refused(403, authcore.CrossOrigin)

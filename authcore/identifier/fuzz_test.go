@@ -1,6 +1,7 @@
 package identifier_test
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -15,10 +16,29 @@ var seeds = []string{
 	"\uff20", "a\u0345@x.com", "\u3000", "x@\u3002com", "\u2460@1.\u2461", "\u0390\u1fd3", "a@\u00df.de", "\u00aa\u00ba",
 }
 
+// shapes is what a normalised identifier looks like, whatever was typed.
+var shapes = map[string]*regexp.Regexp{
+	"Email":    regexp.MustCompile(`^[^@\s]{1,64}@[a-z0-9-]+(\.[a-z0-9-]+)*$`),
+	"Username": regexp.MustCompile(`^[a-z0-9._-]{3,32}$`),
+	"Phone":    regexp.MustCompile(`^\+[1-9][0-9]{1,17}$`),
+}
+
 // FuzzIdempotent: what is normalised stays as it is, and what Email accepts is what Login finds.
 func FuzzIdempotent(f *testing.F) {
 	if len(seeds) == 0 {
 		f.Fatal("no seeds")
+	}
+	for s, want := range map[string]authcore.Identifier{
+		"Bob@X.example":                   {Kind: authcore.KindEmail, Value: "bob@x.example"},
+		" bob\u200b":                      {Kind: authcore.KindUsername, Value: "bob"},
+		"b\u00fccher@b\u00fccher.example": {Kind: authcore.KindEmail, Value: "b\u00fccher@xn--bcher-kva.example"},
+		"\u212a":                          {Kind: authcore.KindUsername, Value: "k"},
+		"\u3000":                          {},
+	} {
+		if got, _ := identifier.Login(s); got != want {
+			f.Fatalf("Login(%q) = %v, want %v", s, got, want)
+		}
+		f.Add(s)
 	}
 	for _, s := range seeds {
 		f.Add(s)
@@ -34,6 +54,9 @@ func FuzzIdempotent(f *testing.F) {
 			}
 			if !utf8.ValidString(once) || strings.ContainsAny(once, "\x00\r\n") {
 				t.Errorf("%s(%q) = %q, which is no line of text", name, s, once)
+			}
+			if shape := shapes[name]; shape != nil && !shape.MatchString(once) {
+				t.Errorf("%s(%q) = %q, which is none", name, s, once)
 			}
 			if twice, err := normalise(once); err != nil || twice != once {
 				t.Errorf("%s(%q) = %q, and of that %q, %v", name, s, once, twice, err)

@@ -13,6 +13,16 @@ import (
 // expired as well.
 var ErrInvalid = errors.New("invalid token")
 
+// ErrSignature is the [ErrInvalid] of a token of which all but the signature holds, for a
+// caller that wants to remember it: it never will hold, for a kid names one key for good.
+// It looks like ErrInvalid wherever it is printed.
+var ErrSignature error = signatureError{}
+
+type signatureError struct{}
+
+func (signatureError) Error() string        { return ErrInvalid.Error() }
+func (signatureError) Is(target error) bool { return target == ErrInvalid }
+
 const (
 	// MaxLength is the length of the longest token that is issued or looked at.
 	MaxLength = 8 << 10
@@ -55,7 +65,8 @@ func (s *KeySet) Sign(use Use, c Claims, now time.Time) (string, error) {
 	return token, nil
 }
 
-// Verify returns the claims of raw and the kid of its key, or [ErrInvalid] alone.
+// Verify returns the claims of raw and the kid of its key, or [ErrInvalid] alone, as
+// [ErrSignature] where nothing else is wrong.
 //
 // A token holds when its header names exactly a key of this use that is not removed, with
 // that key's algorithm and the use's typ, and nothing else; its claims are well-formed,
@@ -88,9 +99,24 @@ func (s *KeySet) Verify(use Use, raw string, now time.Time, issuers func(string)
 	}
 	sig, ok := decodeSegment(raw[dot2+1:])
 	if !ok || e.method().Verify(raw[:dot2], sig, e.public) != nil {
-		return Claims{}, "", ErrInvalid
+		return Claims{}, "", ErrSignature
 	}
 	return c, e.KID, nil
+}
+
+// Named returns the kid that raw's header names and what follows the header, if a key of
+// this use that is not removed has that header just as Sign writes it. It says nothing
+// about what follows: it is for finding tokens that have been verified before.
+func (s *KeySet) Named(use Use, raw string, now time.Time) (kid, rest string, ok bool) {
+	dot := strings.IndexByte(raw, '.')
+	if dot < 0 {
+		return "", "", false
+	}
+	e := s.byHeader[raw[:dot]]
+	if e == nil || e.Use != use || !e.verifies(now) {
+		return "", "", false
+	}
+	return e.KID, raw[dot+1:], true
 }
 
 // keyOf returns the key that the header names, or nil. The key says which algorithm and

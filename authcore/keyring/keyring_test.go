@@ -2,6 +2,7 @@ package keyring_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"log/slog"
 	"testing"
@@ -123,4 +124,27 @@ func TestLoad_ChangedAlgorithm(t *testing.T) {
 		}
 		e.Clock.Advance(time.Second)
 	}
+}
+
+func secretOf(name string) secret.Value {
+	return secret.FromString(name + " secret of more than thirty-two bytes")
+}
+
+// fixedKeys is a store whose keys somebody else has changed.
+type fixedKeys struct{ records []authcore.KeyRecord }
+
+func (f *fixedKeys) Keys(context.Context) ([]authcore.KeyRecord, error) { return f.records, nil }
+
+func (f *fixedKeys) ChangeKeys(context.Context, time.Time, func([]authcore.KeyRecord) ([]authcore.KeyRecord, error)) ([]authcore.KeyRecord, error) {
+	return f.records, nil
+}
+
+func ringWith(t *testing.T, store authcore.KeyStore, s *secret.Sealer) *keyring.Ring {
+	t.Helper()
+	r, err := keyring.New(keyring.Config{Store: store, Sealer: s, Algorithm: jwtkeys.EdDSA, AccessLifetime: accessLifetime,
+		Logger: slog.New(slog.DiscardHandler), Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
 }

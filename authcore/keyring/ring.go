@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -19,8 +20,9 @@ const (
 	useInternal   = "internal"
 	sealPurpose   = "signing key"
 	internalBytes = 32
-	// reloadEvery bounds how long a node signs with a key that another node has retired; overlap must stay above it.
-	reloadEvery = 30 * time.Second
+	// reloadEvery bounds how long a node accepts a key that another node has removed, and signs with one that another node
+	// has retired; overlap must stay above it.
+	reloadEvery = 3 * time.Second
 	overlap     = time.Minute
 	// missEvery bounds the reloads that tokens with unknown key ids can cause (T05).
 	missEvery = time.Minute
@@ -47,7 +49,7 @@ type Ring struct {
 	lastMiss atomic.Int64 // Unix nanoseconds
 
 	mu    sync.Mutex // guards taken
-	taken string     // fingerprint of the present set
+	taken string     // fingerprint of the records that the present set holds whole, "" for none
 }
 
 // New returns an empty ring; Load fills it.
@@ -64,26 +66,63 @@ func New(cfg Config) (*Ring, error) {
 // Load makes the keys if the database has none, and takes the present ones into memory. It never replaces keys that
 // cannot be opened: that would log everybody out because of a wrong secret.
 func (r *Ring) Load(ctx context.Context) error {
-	records, err := r.cfg.Store.ChangeKeys(ctx, r.cfg.Now(), r.born)
+	records, err := r.change(ctx, r.born)
 	if err != nil {
 		return fmt.Errorf("load signing keys: %w", err)
 	}
 	return r.take(records)
 }
 
-// Reload takes what other nodes have changed.
+// decide returns the keys to store, given those that are there.
+type decide func(present []authcore.KeyRecord, now time.Time) ([]authcore.KeyRecord, error)
+
+// change stores what do decides on. Beside keys that the secret does not open it makes none: sealed under a wrong secret
+// they would be of no use to those who have the right one.
+func (r *Ring) change(ctx context.Context, do decide) ([]authcore.KeyRecord, error) {
+	now := r.cfg.Now()
+	return r.cfg.Store.ChangeKeys(ctx, now, func(present []authcore.KeyRecord) ([]authcore.KeyRecord, error) {
+		for _, k := range present {
+			if _, err := r.open(k); err != nil {
+				return nil, err
+			}
+		}
+		return do(present, now)
+	})
+}
+
+func (r *Ring) open(k authcore.KeyRecord) ([]byte, error) {
+	plain, err := r.cfg.Sealer.Open(sealPurpose, k.Sealed)
+	if err != nil {
+		return nil, fmt.Errorf("open signing key %s: %w", k.KID, err)
+	}
+	return plain, nil
+}
+
+// Reload takes what other nodes have changed. Only after Load. Where nothing is new it opens nothing: it is asked often, and a node that has
+// its keys does not need the secret to keep them.
 func (r *Ring) Reload(ctx context.Context) error {
 	records, err := r.cfg.Store.Keys(ctx)
 	if err != nil {
 		return fmt.Errorf("reload signing keys: %w", err)
 	}
-	return r.take(records)
+	r.mu.Lock()
+	known := r.taken == fingerprint(records)
+	r.mu.Unlock()
+	if known {
+		return nil
+	}
+	if err := r.take(records); err != nil {
+		// What has been removed is refused even by a node that was not given the secret of the new keys.
+		return errors.Join(err, r.drop(records))
+	}
+	return nil
 }
 
-// Run reloads on a slow tick, and when a token named a key this node has not heard of, until ctx ends.
+// Run reloads every few seconds, and when a token named a key this node has not heard of, until ctx ends.
 func (r *Ring) Run(ctx context.Context) {
 	tick := time.NewTicker(reloadEvery)
 	defer tick.Stop()
+	failing := false
 	for {
 		select {
 		case <-ctx.Done():
@@ -91,9 +130,16 @@ func (r *Ring) Run(ctx context.Context) {
 		case <-tick.C:
 		case <-r.missed:
 		}
-		if err := r.Reload(ctx); err != nil && ctx.Err() == nil {
+		err := r.Reload(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil && !failing:
 			r.cfg.Logger.Warn("signing keys not reloaded; the present ones stay in use", "error", err)
+		case err == nil && failing:
+			r.cfg.Logger.Info("signing keys are reloaded again")
 		}
+		failing = err != nil
 	}
 }
 
@@ -123,9 +169,9 @@ func (r *Ring) take(records []authcore.KeyRecord) error {
 	var keys []jwtkeys.Key
 	var internal *secret.MACKey
 	for _, rec := range records {
-		plain, err := r.cfg.Sealer.Open(sealPurpose, rec.Sealed)
+		plain, err := r.open(rec)
 		if err != nil {
-			return fmt.Errorf("open signing key %s: %w", rec.KID, err)
+			return err
 		}
 		if rec.Use == useInternal {
 			k, err := secret.NewMACKey(plain)
@@ -156,17 +202,40 @@ func (r *Ring) take(records []authcore.KeyRecord) error {
 	defer r.mu.Unlock()
 	r.internal.Store(internal)
 	// An unchanged set keeps its pointer, so that cached tokens need not look their key up again.
-	if f := fingerprint(keys); f != r.taken {
+	if f := fingerprint(records); f != r.taken {
 		r.taken = f
 		r.set.Store(set)
 	}
 	return nil
 }
 
-// fingerprint tells sets apart by key ids and schedules.
-func fingerprint(keys []jwtkeys.Key) string {
-	var b strings.Builder
-	for _, k := range keys {
+// drop forgets the present keys that are not among the records any more.
+func (r *Ring) drop(records []authcore.KeyRecord) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	there := make(map[string]bool, len(records))
+	for _, rec := range records {
+		there[rec.KID] = true
+	}
+	present := r.set.Load().Keys(r.cfg.Now())
+	left := slices.DeleteFunc(slices.Clone(present), func(k jwtkeys.Key) bool { return !there[k.KID] })
+	if len(left) == len(present) {
+		return nil
+	}
+	set, err := jwtkeys.NewKeySet(left)
+	if err != nil {
+		return err
+	}
+	r.set.Store(set)
+	r.taken = ""
+	return nil
+}
+
+// fingerprint tells sets apart by key ids and schedules; never "". Under which secret a key is sealed makes no difference.
+func fingerprint(records []authcore.KeyRecord) string {
+	b := strings.Builder{}
+	b.WriteString("keys:")
+	for _, k := range records {
 		fmt.Fprintf(&b, "%s %d %d %d;", k.KID, k.NotBefore.UnixMicro(), k.RetireAt.UnixMicro(), k.RemoveAt.UnixMicro())
 	}
 	return b.String()

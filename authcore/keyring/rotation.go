@@ -53,7 +53,7 @@ func (r *Ring) List(ctx context.Context) ([]Info, error) {
 // Rotate lets the next keys sign from now on, retires the active ones and publishes new next ones. What the retired
 // ones signed stays valid until it expires.
 func (r *Ring) Rotate(ctx context.Context) ([]Info, error) {
-	records, err := r.cfg.Store.ChangeKeys(ctx, r.cfg.Now(), r.rotated)
+	records, err := r.change(ctx, r.rotated)
 	if err != nil {
 		return nil, fmt.Errorf("rotate signing keys: %w", err)
 	}
@@ -93,8 +93,7 @@ func stateOf(k authcore.KeyRecord, now time.Time) State {
 
 // born returns the keys that are missing: all of them in a new database; after a change of the option `algorithm` a
 // bearer key of the new kind, which takes over at once.
-func (r *Ring) born(present []authcore.KeyRecord) ([]authcore.KeyRecord, error) {
-	now := r.cfg.Now()
+func (r *Ring) born(present []authcore.KeyRecord, now time.Time) ([]authcore.KeyRecord, error) {
 	if len(present) == 0 {
 		internal, err := r.seal(authcore.KeyRecord{KID: uuid.NewString(), Use: useInternal, Algorithm: "HKDF-SHA256",
 			CreatedAt: now, NotBefore: now}, secret.Random(internalBytes))
@@ -125,11 +124,10 @@ func (r *Ring) born(present []authcore.KeyRecord) ([]authcore.KeyRecord, error) 
 	return r.pairs(changed, now, jwtkeys.Bearer)
 }
 
-func (r *Ring) rotated(present []authcore.KeyRecord) ([]authcore.KeyRecord, error) {
+func (r *Ring) rotated(present []authcore.KeyRecord, now time.Time) ([]authcore.KeyRecord, error) {
 	if len(present) == 0 {
 		return nil, errors.New("there are no keys to rotate yet: start the gateway once")
 	}
-	now := r.cfg.Now()
 	var changed []authcore.KeyRecord
 	promoted := map[string]bool{}
 	for _, k := range present {

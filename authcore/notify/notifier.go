@@ -72,7 +72,8 @@ type health struct {
 }
 
 const (
-	sealPurpose    = "mail"
+	// SealPurpose is what mails in the outbox are sealed for.
+	SealPurpose    = "mail"
 	maxName        = 64
 	defaultTimeout = 20 * time.Second
 )
@@ -134,7 +135,7 @@ func (n *Notifier) Compose(m authcore.Message) (authcore.Mail, error) {
 	if err != nil {
 		return authcore.Mail{}, fmt.Errorf("composing a %s mail: %w", m.Kind, err)
 	}
-	sealed, err := n.sealer.Seal(sealPurpose, plain)
+	sealed, err := n.sealer.Seal(SealPurpose, plain)
 	if err != nil {
 		return authcore.Mail{}, fmt.Errorf("composing a %s mail: %w", m.Kind, err)
 	}

@@ -16,13 +16,13 @@ import (
 
 const (
 	tick      = 5 * time.Second // how often the outbox is looked at without a nudge
-	markTime  = 5 * time.Second
+	markTime  = 3 * time.Second
 	finish    = 3 * time.Second // for the letter in hand when the worker is stopped
 	firstWait = time.Second
 	maxWait   = 15 * time.Minute
 	giveUp    = 24 * time.Hour
 	// spare is how much longer a claim lasts than sending and marking can take. Only then may another node have the mail.
-	spare = 5 * time.Second
+	spare = 2 * time.Second
 )
 
 // Run sends due mails until ctx ends: at once after a nudge, else every five seconds. A
@@ -140,7 +140,7 @@ var errExpired = fmt.Errorf("what the mail says has expired: %w", ErrRefused)
 func (n *Notifier) send(ctx context.Context, m authcore.Mail) (deadline time.Time, err error) {
 	now := n.now()
 	deadline = m.CreatedAt.Add(giveUp)
-	plain, err := n.sealer.Open(sealPurpose, m.Sealed)
+	plain, err := n.sealer.Open(SealPurpose, m.Sealed)
 	if err != nil {
 		return deadline, fmt.Errorf("opening a mail: %w", err)
 	}

@@ -20,7 +20,9 @@ type Config struct {
 	// Params is the cost of new hashes. Default: [DefaultParams].
 	Params Params
 	// Workers is how many hashes run at once; each takes Params.MemoryKiB and one
-	// processor per thread. Default: GOMAXPROCS.
+	// processor per thread. Default: all processors but one, at least one: a hash yields
+	// its processor late, so that with all of them hashing a guarded request would wait
+	// for the turn of a hash at every step.
 	Workers int
 	// QueueWait is how long a caller waits for a worker. Default: 2 s.
 	QueueWait time.Duration
@@ -50,7 +52,7 @@ func New(cfg Config) (*Hasher, error) {
 		return nil, errors.New("password hashing workers, queue wait and queue length must not be negative")
 	}
 	if cfg.Workers == 0 {
-		cfg.Workers = runtime.GOMAXPROCS(0)
+		cfg.Workers = max(1, runtime.GOMAXPROCS(0)-1)
 	}
 	if cfg.QueueWait == 0 {
 		cfg.QueueWait = 2 * time.Second

@@ -1,5 +1,6 @@
 // Package portal is the pages of Gatehouse: what a person sees between "sign in" and "signed out". They are rendered on the
-// server and need no script; every action is a form.
+// server and need no script; every action is a form. The one that shows the API to developers (package apidocs) is Swagger
+// UI and does need one.
 //
 // It owns wording and languages (texts/), the look (pages/style.css), the content security policy of documents, what a
 // browser keeps between two pages, how a link from a mail gives up its token, and the way back to where somebody wanted to

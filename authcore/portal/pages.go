@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore/httpapi"
+	"github.com/gatehouse-auth/gatehouse/authcore/portal/apidocs"
 )
 
 // Config is what the pages need.
@@ -29,6 +30,7 @@ type Pages struct {
 	limits *httpapi.Limits
 	speech *speech
 	look   *look
+	docs   *apidocs.Page
 	routes map[string]page
 }
 
@@ -57,6 +59,9 @@ func New(cfg Config) (*Pages, error) {
 	if p.look, err = newLook(); err != nil {
 		return nil, err
 	}
+	if p.docs, err = apidocs.New(); err != nil {
+		return nil, err
+	}
 	p.routes = p.mount()
 	return p, nil
 }
@@ -71,7 +76,7 @@ func (p *Pages) Has(prefix string, r *http.Request) bool {
 	_, isPage := p.routes[path]
 	switch r.Method {
 	case http.MethodGet, http.MethodHead:
-		if isPage || p.look.has(path) {
+		if isPage || p.look.has(path) || p.docs.Has(path) {
 			return true
 		}
 		_, method := p.cfg.API.Knows(prefix, r)

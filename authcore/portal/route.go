@@ -51,6 +51,9 @@ func (v *visit) serve() error {
 		v.look.serve(v.w, v.r, path)
 		return nil
 	}
+	if v.docs.Has(path) && (v.r.Method == http.MethodGet || v.r.Method == http.MethodHead) {
+		return v.docs.Serve(v.w, v.r, path, v.prefix, v.here(v.look.icon))
+	}
 	to, ok := v.routes[path]
 	if !ok {
 		return v.noPage()

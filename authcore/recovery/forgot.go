@@ -36,6 +36,7 @@ func (f *Flow) Forgot(ctx context.Context, login string, c authcore.Client) erro
 		return err
 	}
 	if err := f.cfg.Store.IssueChallenge(ctx, ch, fx); err != nil {
+		f.cfg.Challenges.Unsent(ctx, authcore.PurposeResetPassword, who.recipient)
 		return fmt.Errorf("issue challenge: %w", err)
 	}
 	f.cfg.Challenges.Sent()

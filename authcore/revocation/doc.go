@@ -1,8 +1,11 @@
 // Package revocation answers from memory which sessions and accounts are no longer
 // accepted, and takes in what has newly been revoked.
 //
-// It owns the [Set] that every guarded request is checked against, and the [Announcer]
-// through which committed revocations enter it. It does not own the truth: revocations
-// are committed in the database first and read back from there ([Set.Load]). It knows
-// no SQL and imports no other adapter. Only caddymodule and tests import it.
+// It owns the [Set] that every guarded request is checked against, the [Announcer]
+// through which committed revocations enter it, the [Follower] that reads them back from
+// the database, and the [Freshness] that knows how old the view is. It does not own the
+// truth, which is the database's, nor the way between nodes: a feed applies what it
+// brings to the set, and confirms the freshness or says that it has missed something. It
+// knows neither SQL nor Redis and imports no other adapter. Only caddymodule and tests
+// import it.
 package revocation

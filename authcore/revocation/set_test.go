@@ -172,6 +172,7 @@ func BenchmarkCheck(b *testing.B) {
 		if size.n > 0 { // so that the second look-up is paid for too
 			set.Apply(authcore.Revocation{AccountID: uuid.New(), Epoch: 1, Until: time.Now().Add(time.Hour)})
 		}
+		revoked = revoked[:min(len(revoked), 1<<16)] // a request's ids are at hand: only the set's memory is to be waited for
 		live := make([]uuid.UUID, 1<<16)
 		for i := range live {
 			live[i] = uuid.Must(uuid.NewV7())

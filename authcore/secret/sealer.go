@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"sync/atomic"
 )
 
 // ErrUnsealable is returned by [Sealer.Open] when no configured secret opens a value.
@@ -26,7 +27,7 @@ const (
 //
 // A sealed value is: version byte, 8-byte key id, 12-byte nonce, ciphertext and tag.
 // The version, the key id and the purpose are authenticated with it.
-type Sealer struct{ roots []root }
+type Sealer struct{ roots atomic.Pointer[[]root] }
 
 type root struct {
 	id     [keyIDSize]byte
@@ -37,25 +38,38 @@ type root struct {
 // secret is rotated by putting the new one in front. Each must have at least 32 bytes;
 // the error names the index of one that has not.
 func NewSealer(secrets ...Value) (*Sealer, error) {
-	if len(secrets) == 0 {
-		return nil, errors.New("no secret is configured")
-	}
 	s := &Sealer{}
-	for i, v := range secrets {
-		if v.Len() < minSecret {
-			return nil, fmt.Errorf("secret %d has %d bytes, it needs at least %d", i, v.Len(), minSecret)
-		}
-		r := root{secret: v.Reveal()}
-		copy(r.id[:], expand(r.secret, "gatehouse seal key id"))
-		s.roots = append(s.roots, r)
+	if err := s.Use(secrets...); err != nil {
+		return nil, err
 	}
 	return s, nil
 }
 
+// Use replaces the secrets, under the same rules, from the next call on. On an error
+// nothing has changed.
+func (s *Sealer) Use(secrets ...Value) error {
+	if len(secrets) == 0 {
+		return errors.New("no secret is configured")
+	}
+	var roots []root
+	for i, v := range secrets {
+		if v.Len() < minSecret {
+			return fmt.Errorf("secret %d has %d bytes, it needs at least %d", i, v.Len(), minSecret)
+		}
+		r := root{secret: v.Reveal()}
+		copy(r.id[:], expand(r.secret, "gatehouse seal key id"))
+		roots = append(roots, r)
+	}
+	s.roots.Store(&roots)
+	return nil
+}
+
+func (s *Sealer) first() root { return (*s.roots.Load())[0] }
+
 // Seal encrypts plaintext under the first secret. The purpose is a constant of the
 // caller ("signing key", "totp seed") and must be given again to open.
 func (s *Sealer) Seal(purpose string, plaintext []byte) ([]byte, error) {
-	r := s.roots[0]
+	r := s.first()
 	gcm, err := newGCM(r.key(purpose))
 	if err != nil {
 		return nil, fmt.Errorf("sealing %s: %w", purpose, err)
@@ -71,7 +85,7 @@ func (s *Sealer) Seal(purpose string, plaintext []byte) ([]byte, error) {
 // purpose, or was changed.
 func (s *Sealer) Open(purpose string, sealed []byte) ([]byte, error) {
 	if len(sealed) >= sealHeader && sealed[0] == sealVersion {
-		for _, r := range s.roots {
+		for _, r := range *s.roots.Load() {
 			if [keyIDSize]byte(sealed[1:sealHeader]) != r.id {
 				continue
 			}
@@ -87,17 +101,26 @@ func (s *Sealer) Open(purpose string, sealed []byte) ([]byte, error) {
 	return nil, fmt.Errorf("opening %s: %w", purpose, ErrUnsealable)
 }
 
+// Reseal opens a value and seals it under the first secret, for the same purpose.
+func (s *Sealer) Reseal(purpose string, sealed []byte) ([]byte, error) {
+	plain, err := s.Open(purpose, sealed)
+	if err != nil {
+		return nil, err
+	}
+	return s.Seal(purpose, plain)
+}
+
 // SealedByFirst tells whether sealed names the first secret. After a rotation the
 // values for which it is false are opened and sealed again; then the old secret can go.
 func (s *Sealer) SealedByFirst(sealed []byte) bool {
 	return len(sealed) >= sealHeader && sealed[0] == sealVersion &&
-		[keyIDSize]byte(sealed[1:sealHeader]) == s.roots[0].id
+		[keyIDSize]byte(sealed[1:sealHeader]) == s.first().id
 }
 
 // MACKey derives the cluster-wide MAC key of a purpose from the first secret: nodes
 // with the same configuration have the same key, and nothing needs to be stored.
 func (s *Sealer) MACKey(purpose string) MACKey {
-	return MACKey{k: expand(s.roots[0].secret, "gatehouse mac "+purpose)}
+	return MACKey{k: expand(s.first().secret, "gatehouse mac "+purpose)}
 }
 
 func (r root) key(purpose string) []byte { return expand(r.secret, "gatehouse seal "+purpose) }

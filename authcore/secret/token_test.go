@@ -5,6 +5,8 @@ import (
 	"encoding/base64"
 	"strings"
 	"testing"
+
+	"github.com/gatehouse-auth/gatehouse/internal/soak"
 )
 
 const prefix = "ghr_"
@@ -97,7 +99,7 @@ func TestT13_TokenWithLineBreaks(t *testing.T) {
 func TestParseToken_ForgedFromID(t *testing.T) {
 	t.Parallel()
 	k := testKey(t)
-	for range 1000 {
+	for range soak.N(1000, 1_000_000) {
 		raw := append(append([]byte{}, id[:]...), Random(tokenRandom+tokenMAC)...)
 		if parses(k, prefix, prefix+base64.RawURLEncoding.EncodeToString(raw)) {
 			t.Fatal("a forged token passes")

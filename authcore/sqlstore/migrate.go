@@ -22,8 +22,16 @@ const (
 )
 
 // Migrate brings the schema up to what this program knows. Processes that start together wait for each other. A schema
-// newer than that is refused and left alone: an older program must not write to it.
-func (s *Store) Migrate(ctx context.Context) (err error) {
+// newer than that is refused and left alone: an older program must not write to it. So is a database that Transfer has
+// filled half-way.
+func (s *Store) Migrate(ctx context.Context) error {
+	if err := s.migrate(ctx); err != nil {
+		return err
+	}
+	return s.refuseUnfinished(ctx)
+}
+
+func (s *Store) migrate(ctx context.Context) (err error) {
 	const step = "migrate database"
 	known, err := s.known()
 	if err != nil {

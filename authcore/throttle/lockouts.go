@@ -26,7 +26,7 @@ type Policy struct {
 type LockoutConfig struct {
 	Policy
 	Store     authcore.LockoutStore // required
-	Sealer    *secret.Sealer        // required: keys are MACed before they are stored
+	Key       func() secret.MACKey  // required: names are MACed under it before they are stored; always the same
 	Logger    *slog.Logger          // nil means slog.Default
 	Now       func() time.Time      // nil means time.Now
 	QueueWait time.Duration         // how long Begin waits for other tries; default 2s
@@ -45,8 +45,8 @@ type LockoutConfig struct {
 //
 // A lock is written to the store when it begins and is back after a restart ([Lockouts.Load]);
 // failures that have not led to a lock are not. A store that fails never unlocks
-// anybody. Names are kept and stored only as MACs under a key derived from the
-// operator's secret: with a new secret the locks of before are forgotten.
+// anybody. Names are kept and stored only as MACs under a key that is not in the store in
+// clear.
 //
 // Memory is bounded: a name without lock and without running tries makes way for
 // another, the one with the fewest failures among a sample of sixteen. Where the sample
@@ -54,7 +54,7 @@ type LockoutConfig struct {
 // hashes per name, far more than a node computes before the locks end.
 type Lockouts struct {
 	store     authcore.LockoutStore
-	mac       secret.MACKey
+	key       func() secret.MACKey
 	logger    *slog.Logger
 	now       func() time.Time
 	queueWait time.Duration
@@ -70,10 +70,10 @@ func NewLockouts(cfg LockoutConfig) (*Lockouts, error) {
 	if cfg.Store == nil {
 		return nil, errors.New("lockouts need a store")
 	}
-	if cfg.Sealer == nil {
-		return nil, errors.New("lockouts need a sealer")
+	if cfg.Key == nil {
+		return nil, errors.New("lockouts need a key")
 	}
-	l := &Lockouts{store: cfg.Store, mac: cfg.Sealer.MACKey("lockout names"), logger: cfg.Logger, now: cfg.Now, queueWait: cfg.QueueWait}
+	l := &Lockouts{store: cfg.Store, key: cfg.Key, logger: cfg.Logger, now: cfg.Now, queueWait: cfg.QueueWait}
 	if l.logger == nil {
 		l.logger = slog.Default()
 	}
@@ -161,7 +161,7 @@ func (l *Lockouts) Len() (n int) {
 
 func (l *Lockouts) part(d secret.Digest) *lockoutPart { return &l.parts[d[0]%shards] }
 
-func (l *Lockouts) digest(key string) secret.Digest { return l.mac.MAC([]byte(key)) }
+func (l *Lockouts) digest(key string) secret.Digest { return l.key().MAC([]byte(key)) }
 
 // Interface guards
 var _ authcore.Lockouts = (*Lockouts)(nil)

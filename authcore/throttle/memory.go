@@ -117,27 +117,54 @@ func (m *Memory) Take(ctx context.Context, limits ...authcore.Limit) (time.Durat
 		return 0, err
 	}
 	var room [4]taking // spares an allocation for the usual numbers
-	ts := room[:0]
+	ts, err := m.locate(room[:0], limits)
+	if err != nil {
+		return 0, err
+	}
+	lock(ts)
+	defer unlock(ts)
+	return take(ts, m.elapsed()), nil
+}
+
+// Return implements [authcore.Limiter]. It needs no I/O, so ctx may have ended.
+func (m *Memory) Return(_ context.Context, limits ...authcore.Limit) error {
+	ts, err := m.locate(nil, limits)
+	if err != nil {
+		return err
+	}
+	lock(ts)
+	defer unlock(ts)
+	now := m.elapsed()
+	for _, t := range ts {
+		// A key that made way has a full budget again, and what it may have taken from a shared bucket stays taken.
+		if tat, found := t.p.keys[t.hash]; found && tat > now {
+			t.p.keys[t.hash] = max(now, tat-int64(t.rate.interval()))
+		}
+	}
+	return nil
+}
+
+// elapsed is the time since construction: with a clock that has a monotonic reading, such as time.Now, a change of the
+// wall clock changes nothing.
+func (m *Memory) elapsed() int64 { return int64(m.now().Sub(m.origin)) }
+
+// locate appends the limits that are not off to ts, each once and in one order for all callers: two that take the same
+// limits never wait for each other.
+func (m *Memory) locate(ts []taking, limits []authcore.Limit) ([]taking, error) {
 	for _, l := range limits {
 		c := m.limits[l.Name]
 		if c == nil {
-			return 0, errors.New("taking from an unknown rate limit: " + l.Name)
+			return nil, errors.New("taking from an unknown rate limit: " + l.Name)
 		}
 		if rate := *c.rate.Load(); !rate.Off() {
 			h := maphash.String(m.seed, l.Key)
 			ts = append(ts, taking{c: c, p: &c.parts[h%shards], hash: h, rate: rate})
 		}
 	}
-	// One order for all callers: two that take the same limits never wait for each other.
 	slices.SortFunc(ts, func(a, b taking) int {
 		return cmp.Or(cmp.Compare(a.c.order, b.c.order), cmp.Compare(a.hash%shards, b.hash%shards), cmp.Compare(a.hash, b.hash))
 	})
-	ts = slices.CompactFunc(ts, func(a, b taking) bool { return a.c == b.c && a.hash == b.hash })
-	lock(ts)
-	defer unlock(ts)
-	// Time since construction: with a clock that has a monotonic reading, such as
-	// time.Now, a change of the wall clock changes nothing.
-	return take(ts, int64(m.now().Sub(m.origin))), nil
+	return slices.CompactFunc(ts, func(a, b taking) bool { return a.c == b.c && a.hash == b.hash }), nil
 }
 
 // take decides and, if all allow it, counts. The parts must be locked.

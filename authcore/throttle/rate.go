@@ -42,6 +42,9 @@ func ParseRate(s string) (Rate, error) {
 		return Rate{}, fmt.Errorf("rate %q: the window must be a duration, such as 1m in 30/1m", s)
 	}
 	r := Rate{Count: n, Window: d}
+	if r.Off() { // "0/0" must not be a second word for it
+		return Rate{}, fmt.Errorf("rate %q: the count must be from 1 to %d; no limit at all is off", s, maxCount)
+	}
 	if err := r.check(); err != nil {
 		return Rate{}, fmt.Errorf("rate %q: %w", s, err)
 	}

@@ -45,6 +45,8 @@ func RunLimiter(t *testing.T, open func(testing.TB, map[string]Rate) Limiter) {
 		{"Several/AllOrNone", allOrNone},
 		{"Several/SameTwiceCountsOnce", sameTwice},
 		{"Off/AlwaysAllows", off},
+		{"Return/GivesBackOneEvent", returned},
+		{"Return/NeverMoreThanTheBurst", returnedTooMuch},
 		{"Name/UnknownIsAnError", unknown},
 		{"Clock/SetBackNeitherFreesNorHolds", setBack},
 		{"Context/CancelledCountsNothing", cancelledTake},
@@ -141,9 +143,44 @@ func off(t *testing.T, l Limiter) {
 	l.allows(t, 1000, authcore.Limit{Name: authcore.LimitRegister, Key: "a"})
 }
 
+// giveBack is Return that must succeed.
+func (l Limiter) giveBack(t *testing.T, limits ...authcore.Limit) {
+	t.Helper()
+	if err := l.Return(t.Context(), limits...); err != nil {
+		t.Fatalf("return: %v", err)
+	}
+}
+
+func returned(t *testing.T, l Limiter) {
+	l.allows(t, 3, login("a"))
+	l.allows(t, 1, login("b"), mail("m"))
+	l.giveBack(t, login("a"))
+	l.allows(t, 1, login("a"))
+	l.holds(t, 20*time.Second, login("a"))
+	l.giveBack(t, login("b"), mail("m"))
+	l.allows(t, 1, mail("m"))
+	l.holds(t, time.Hour, mail("m"))
+	l.allows(t, 3, login("b"))
+	l.giveBack(t, authcore.Limit{Name: authcore.LimitRegister, Key: "off"})
+}
+
+func returnedTooMuch(t *testing.T, l Limiter) {
+	l.allows(t, 1, login("a"))
+	for range 9 {
+		l.giveBack(t, login("a"), login("never taken"))
+	}
+	for _, key := range []string{"a", "never taken"} {
+		l.allows(t, 3, login(key))
+		l.holds(t, 20*time.Second, login(key))
+	}
+}
+
 func unknown(t *testing.T, l Limiter) {
 	if _, err := l.Take(t.Context(), login("a"), authcore.Limit{Name: "no such limit"}); err == nil {
 		t.Error("an unknown limit is no error")
+	}
+	if err := l.Return(t.Context(), authcore.Limit{Name: "no such limit"}); err == nil {
+		t.Error("returning to an unknown limit is no error")
 	}
 	l.allows(t, 3, login("a"))
 }

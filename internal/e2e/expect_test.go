@@ -193,12 +193,6 @@ func tally(answers []answer) map[string]int {
 	return out
 }
 
-// median returns the middle of the values.
-func median(values []time.Duration) time.Duration {
-	sorted := slices.Sorted(slices.Values(values))
-	return sorted[len(sorted)/2]
-}
-
 // onBoth runs a test on SQLite and on Postgres.
 func onBoth(t *testing.T, p plan, test func(t *testing.T, g *gateway)) {
 	t.Helper()

@@ -99,6 +99,7 @@ func (g *gateway) do(t testing.TB, c call) answer {
 	if err != nil {
 		t.Fatalf("%s %s: %v", c.method, c.path, err)
 	}
+	described(t, c, a)
 	return a
 }
 

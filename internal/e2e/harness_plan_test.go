@@ -30,7 +30,10 @@ var limitNames = []string{"login", "register", "verify", "forgot", "refresh", "t
 // caddyfile writes the plan out; the placeholders are left in.
 func (p plan) caddyfile() string {
 	var b strings.Builder
-	b.WriteString("{\n\tadmin unix/<dir>/admin.sock|0600\n\tpersist_config off\n\tauto_https disable_redirects\n\tgrace_period 10s\n")
+	b.WriteString("{\n\tadmin unix/<dir>/admin.sock|0600\n\tpersist_config off\n\tauto_https disable_redirects\n")
+	if !strings.Contains(p.caddy, "grace_period") {
+		b.WriteString("\tgrace_period 10s\n")
+	}
 	b.WriteString(p.caddy + "\n\tgatehouse {\n\t\tdata_dir <dir>/data\n")
 	if p.postgres {
 		b.WriteString("\t\tdatabase {env.TEST_DATABASE}\n\t\tsecret {env.TEST_SECRET}\n")

@@ -126,6 +126,23 @@ func TestOption_refresh_lifetime(t *testing.T) {
 	}
 }
 
+// TestOption_idle_timeout: a session that is used goes on for as long as it may; one that is not ends to the second, and
+// its access token was dead before (S10).
+func TestOption_idle_timeout(t *testing.T) {
+	t.Parallel()
+	for timeout, d := range map[string]time.Duration{"15m": 15 * time.Minute, "2h": 2 * time.Hour} {
+		g := start(t, plan{clock: true, global: "\t\tidle_timeout " + timeout})
+		u := g.newUser(t)
+		for range 3 {
+			g.advance(t, d-time.Second)
+			u.take(t, g.api(t, "POST", "/refresh", object{"refresh_token": u.refresh}))
+		}
+		g.advance(t, d+time.Second)
+		g.do(t, call{path: "/x", bearer: u.access}).want(t, 401, "invalid_token")
+		g.api(t, "POST", "/refresh", object{"refresh_token": u.refresh}).want(t, 401, "invalid_refresh_token")
+	}
+}
+
 // TestOption_session_lifetime: however often a session is renewed, it ends (T23).
 func TestOption_session_lifetime(t *testing.T) {
 	t.Parallel()

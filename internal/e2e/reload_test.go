@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/soak"
 )
 
 var goroutineTotal = regexp.MustCompile(`goroutine profile: total (\d+)`)
@@ -38,6 +40,12 @@ func (g *gateway) holdings(t testing.TB) (goroutines, files int) {
 	return goroutines, len(entries)
 }
 
+// withoutIdle lets the sites keep no idle connections to the upstream: those of an old configuration live on in Caddy for
+// two minutes, where a test counts what is left.
+func withoutIdle(sites string) string {
+	return strings.ReplaceAll(sites, "reverse_proxy <upstream>", "reverse_proxy <upstream> {\n\t\ttransport http {\n\tkeepalive off\n\t}\n\t}")
+}
+
 // TestM01_ReloadUnderLoad: every reload changes the configuration; nobody notices.
 func TestM01_ReloadUnderLoad(t *testing.T) {
 	t.Parallel()
@@ -61,12 +69,14 @@ func TestM01_ReloadUnderLoad(t *testing.T) {
 	// an idle connection may be closed while a request is on its way. No answer may be wrong.
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16}, CheckRedirect: g.client.CheckRedirect, Timeout: 30 * time.Second}
 	var again atomic.Int64
+	fresh := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, CheckRedirect: g.client.CheckRedirect, Timeout: 30 * time.Second}
 	send := func(c call) (a answer, err error) {
 		c.client = client
 		for range 5 {
 			if a, err = g.try(c); err == nil {
 				return a, nil
 			}
+			c.client = fresh
 			again.Add(1)
 		}
 		return a, err
@@ -81,6 +91,7 @@ func TestM01_ReloadUnderLoad(t *testing.T) {
 		}
 		return nil
 	}
+	flows := g.beginFlows(t)
 	stop := make(chan struct{})
 	var wg sync.WaitGroup
 	var served atomic.Int64
@@ -120,7 +131,8 @@ func TestM01_ReloadUnderLoad(t *testing.T) {
 		})
 	}
 	tick := time.NewTicker(200 * time.Millisecond)
-	for n := range 20 {
+	reloads := soak.N(20, 100)
+	for n := range reloads {
 		<-tick.C
 		g.mustReload(t, round(n))
 	}
@@ -135,12 +147,13 @@ func TestM01_ReloadUnderLoad(t *testing.T) {
 	deadline := time.Now().Add(30 * time.Second)
 	for nowGoroutines, nowFiles = g.holdings(t); nowGoroutines > goroutines+10 || nowFiles > files+10; nowGoroutines, nowFiles = g.holdings(t) {
 		if time.Now().After(deadline) {
-			t.Fatalf("20 reloads took %d goroutines to %d and %d open files to %d", goroutines, nowGoroutines, files, nowFiles)
+			t.Fatalf("%d reloads took %d goroutines to %d and %d open files to %d", reloads, goroutines, nowGoroutines, files, nowFiles)
 		}
 		<-time.After(50 * time.Millisecond)
 	}
 	u.refresh = refresh
 	g.survives(t, u, b, out, outBrowser)
+	flows.finish(t)
 
 	// The same after the end of the process, in order and not.
 	g.terminate(t)
@@ -149,6 +162,38 @@ func TestM01_ReloadUnderLoad(t *testing.T) {
 	g.kill9()
 	g.restart(t)
 	g.survives(t, u, b, out, outBrowser)
+}
+
+// flows are what people had begun before something happened to the gateway, and what it had counted against them.
+type flows struct {
+	g            *gateway
+	email, proof string // of a registration that waits for its code
+	forgetful    *user  // waits for a code to reset their password
+	resetCode    string
+	guessed      string // a name that four wrong passwords were tried on
+}
+
+// beginFlows begins them. The gateway has `lockout` and `otp` by default.
+func (g *gateway) beginFlows(t testing.TB) *flows {
+	t.Helper()
+	f := &flows{g: g, email: freshEmail(), guessed: freshEmail(), forgetful: g.newUser(t)}
+	f.proof = g.api(t, "POST", "/register", map[string]any{"email": f.email, "password": password}).must(t, 202, "").text("registration")
+	letters := len(g.mails(t, f.forgetful.email))
+	g.api(t, "POST", "/password/forgot", map[string]any{"login": f.forgetful.email}).must(t, 202, "")
+	f.resetCode = g.waitMail(t, f.forgetful.email, letters+1).code
+	for range 4 {
+		g.api(t, "POST", "/login", map[string]any{"login": f.guessed, "password": "wrong wrong wrong"}).must(t, 401, "invalid_credentials")
+	}
+	return f
+}
+
+// finish demands that every flow goes on where it was.
+func (f *flows) finish(t testing.TB) {
+	t.Helper()
+	f.g.api(t, "POST", "/verify", map[string]any{"email": f.email, "otp": f.g.waitMail(t, f.email, 1).code, "registration": f.proof}).want(t, 200, "")
+	f.g.api(t, "POST", "/password/reset", map[string]any{"login": f.forgetful.email, "otp": f.resetCode, "new_password": password + " anew"}).want(t, 204, "")
+	f.g.api(t, "POST", "/login", map[string]any{"login": f.guessed, "password": "wrong wrong wrong"}).want(t, 401, "invalid_credentials")
+	f.g.api(t, "POST", "/login", map[string]any{"login": f.guessed, "password": "wrong wrong wrong"}).want(t, 429, "account_locked")
 }
 
 // survives demands that who was signed in still is, and who was signed out still is.

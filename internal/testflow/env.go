@@ -33,6 +33,7 @@ type Options struct {
 	Hash       passhash.Config
 	Rates      map[string]throttle.Rate
 	Lockout    throttle.Policy
+	Logger     *slog.Logger // nil discards
 }
 
 // CheapHash is for tests that are not about the hash.
@@ -72,17 +73,20 @@ func New(t testing.TB, o Options) *Env {
 	if o.Hash == (passhash.Config{}) {
 		o.Hash = CheapHash
 	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
 	e := &Env{Clock: &Clock{now: time.Date(2026, 11, 22, 13, 0, 0, 0, time.UTC)}}
-	e.open(t)
+	e.open(t, o)
 	e.guard(t, o)
 	e.flows(t, o)
 	return e
 }
 
-func (e *Env) open(t testing.TB) {
+func (e *Env) open(t testing.TB, o Options) {
 	t.Helper()
 	store := must(sqlstore.Open(t.Context(), sqlstore.Config{
-		URL: "sqlite:" + filepath.Join(t.TempDir(), "gatehouse.db"), Logger: slog.New(slog.DiscardHandler), Now: e.Clock.Now,
+		URL: "sqlite:" + filepath.Join(t.TempDir(), "gatehouse.db"), Logger: o.Logger, Now: e.Clock.Now,
 	}))(t)
 	t.Cleanup(func() { _ = store.Close() })
 	if err := store.Migrate(t.Context()); err != nil {
@@ -99,12 +103,13 @@ func (e *Env) guard(t testing.TB, o Options) {
 	e.Policy = must(passpolicy.New(passpolicy.Config{}))(t)
 	e.Limiter = must(throttle.NewMemory(throttle.Config{Rates: o.Rates, Now: e.Clock.Now}))(t)
 	e.Lockouts = must(throttle.NewLockouts(throttle.LockoutConfig{
-		Policy: o.Lockout, Store: e.Store, Sealer: e.Sealer, Logger: slog.New(slog.DiscardHandler), Now: e.Clock.Now,
+		Policy: o.Lockout, Store: e.Store, Logger: o.Logger, Now: e.Clock.Now,
+		Key: func() secret.MACKey { return e.Ring.MACKey("lockout names") },
 	}))(t)
 	e.Revoked = revocation.NewSet(e.Clock.Now)
 	e.Ring = must(keyring.New(keyring.Config{
 		Store: e.Store, Sealer: e.Sealer, Algorithm: jwtkeys.EdDSA, AccessLifetime: 5 * time.Minute,
-		Logger: slog.New(slog.DiscardHandler), Now: e.Clock.Now,
+		Logger: o.Logger, Now: e.Clock.Now,
 	}))(t)
 	if err := e.Ring.Load(t.Context()); err != nil {
 		t.Fatalf("load keys: %v", err)

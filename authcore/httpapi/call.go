@@ -1,0 +1,126 @@
+package httpapi
+
+import (
+	"net/http"
+	"reflect"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+)
+
+// exchange is one request on its way through a call, and its answer.
+type exchange struct {
+	w     http.ResponseWriter
+	r     *http.Request
+	in    Incoming
+	who   *authcore.Principal // who makes the call; nil where the call asks for nobody
+	mount *mount
+}
+
+// caller says whose word a call takes.
+type caller int
+
+const (
+	anybody  caller = iota // no credential is looked at
+	holder                 // who holds what the body says, or what a cookie of the browser says in its place
+	signedIn               // a bearer token, or the cookies of a browser
+)
+
+// action is what a call does, and what it takes. It is made by [public], [publicWith], [holding], [personal] and
+// [personalWith] alone, so that a call reads the very type that the document shows. Each do answers the request, or
+// returns the error that WriteError answers with; then it has written no body.
+type action struct {
+	caller caller
+	body   reflect.Type // the struct that the JSON body is read into; nil: there is none
+	read   func(x *exchange, optional bool) (any, error)
+	do     func(x *exchange, body any) error
+}
+
+// cookied is a body of a call that can act by cookies.
+type cookied interface {
+	// byCookie reports whether the call acts by a cookie: reads one in place of what the body leaves out, or sets one. Only
+	// a browser does that, and a foreign page could have made it (B04).
+	byCookie(r *http.Request, in Incoming) bool
+}
+
+// public is a call for anybody, without a body.
+func public(do func(*exchange) error) action { return bare(anybody, do) }
+
+// publicWith is a call for anybody.
+func publicWith[B any](do func(*exchange, B) error) action { return with(anybody, do) }
+
+// holding is a call for whoever holds something, in the body or in a cookie.
+func holding[B cookied](do func(*exchange, B) error) action { return with(holder, do) }
+
+// personal is a call of somebody who is signed in, without a body.
+func personal(do func(*exchange) error) action { return bare(signedIn, do) }
+
+// personalWith is a call of somebody who is signed in.
+func personalWith[B any](do func(*exchange, B) error) action { return with(signedIn, do) }
+
+func bare(c caller, do func(*exchange) error) action {
+	return action{
+		caller: c,
+		read:   func(*exchange, bool) (any, error) { return nil, nil },
+		do:     func(x *exchange, _ any) error { return do(x) },
+	}
+}
+
+func with[B any](c caller, do func(*exchange, B) error) action {
+	return action{
+		caller: c,
+		body:   reflect.TypeFor[B](),
+		read: func(x *exchange, optional bool) (any, error) {
+			var body B
+			read := readBody
+			if optional {
+				read = readOptionalBody
+			}
+			err := read(x.w, x.r, &body)
+			return body, err
+		},
+		do: func(x *exchange, body any) error { return do(x, body.(B)) },
+	}
+}
+
+// perform answers a request for the call of to: counts it, finds out who makes it, reads its body, and asks where it comes
+// from when a cookie speaks in it. No call does any of these by itself.
+func (a *API) perform(x *exchange, to route) error {
+	if err := a.limits.Take(x.r.Context(), to.limit, x.in.Client.Addr); err != nil {
+		return err
+	}
+	if to.does.caller == signedIn {
+		var err error
+		if x.who, err = a.door.Enter(x.w, x.r, x.in); err != nil {
+			return err
+		}
+	}
+	body, err := to.does.read(x, to.optional)
+	if err != nil {
+		return err
+	}
+	if c, ok := body.(cookied); ok && c.byCookie(x.r, x.in) {
+		if err := a.origins.Check(x.r, x.in.HTTPS); err != nil {
+			return err
+		}
+	}
+	return to.does.do(x, body)
+}
+
+// answer writes a JSON answer.
+func (x *exchange) answer(status int, body any) error {
+	writeJSON(x.w, x.r, status, "application/json", body)
+	return nil
+}
+
+// done answers that there is nothing to say.
+func (x *exchange) done() error {
+	x.w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// forgetCookies clears the cookies of a browser that has ended its own session.
+func (x *exchange) forgetCookies() {
+	if x.who.Mode == authcore.ModeCookie {
+		ClearSessionCookies(x.w.Header(), x.in.HTTPS)
+	}
+}

@@ -1,0 +1,62 @@
+package httpapi
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+const documentPath = "/openapi.json"
+
+// document is the OpenAPI document of one mount. It changes with the binary and the prefix alone.
+type document struct {
+	text []byte
+	tag  string // its entity tag
+}
+
+// Document returns the OpenAPI 3.1 document of the API under prefix ("/auth"; no final slash), as JSON. It is the same for
+// every configuration.
+func Document(prefix string) ([]byte, error) {
+	all, err := mountAll(Config{}, nil)
+	if err != nil {
+		return nil, fmt.Errorf("httpapi: %w", err)
+	}
+	spec, err := describe(all)
+	if err != nil {
+		return nil, fmt.Errorf("httpapi: %w", err)
+	}
+	return newDocument(spec, prefix).text, nil
+}
+
+func newDocument(spec *huma.OpenAPI, prefix string) document {
+	own := *spec
+	// A path and no origin: the document is right under every name the portal is reached by.
+	own.Servers = []*huma.Server{{URL: prefix}}
+	text, err := json.Marshal(&own)
+	if err != nil { // unreachable: describe has written it once
+		panic(err)
+	}
+	sum := sha256.Sum256(text)
+	return document{text, `"` + hex.EncodeToString(sum[:12]) + `"`}
+}
+
+// serve answers with the document, or that the one the client has is still good (RFC 9110 §13.1.2).
+func (d document) serve(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Cache-Control", "public, max-age=300")
+	w.Header().Set("ETag", d.tag)
+	for _, line := range r.Header["If-None-Match"] {
+		for tag := range strings.SplitSeq(line, ",") {
+			tag = strings.TrimPrefix(strings.TrimSpace(tag), "W/")
+			if tag == d.tag || tag == "*" {
+				w.WriteHeader(http.StatusNotModified)
+				return
+			}
+		}
+	}
+	writeBytes(w, r, http.StatusOK, "application/json", d.text)
+}

@@ -1,0 +1,57 @@
+package httpapi
+
+import "github.com/danielgtaylor/huma/v2"
+
+// scheme is a way to say who makes a call. A cookie has two names: the plain one over http, the other over https.
+type scheme string
+
+const (
+	bearerScheme       scheme = "bearer"
+	accessScheme       scheme = "access_cookie"
+	refreshScheme      scheme = "refresh_cookie"
+	registrationScheme scheme = "registration_cookie"
+	overHTTP                  = "_http" // ends the name of the variant for plain http
+)
+
+func securitySchemes() map[string]*huma.SecurityScheme {
+	all := map[string]*huma.SecurityScheme{string(bearerScheme): {
+		Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "The `access_token` of a token pair.",
+	}}
+	for s, base := range map[scheme]string{
+		accessScheme: accessCookie, refreshScheme: refreshCookie, registrationScheme: registrationCookie,
+	} {
+		for _, https := range []bool{true, false} {
+			all[s.name(https)] = &huma.SecurityScheme{
+				Type: "apiKey", In: "cookie", Name: cookieName(base, https), Description: "Over " + schemeOf(https) +
+					". Set by the pages, and by a call with `\"cookies\": true`; the browser sends it by itself.",
+			}
+		}
+	}
+	return all
+}
+
+func (s scheme) name(https bool) string {
+	if https || s == bearerScheme {
+		return string(s)
+	}
+	return string(s) + overHTTP
+}
+
+// security lists the ways to make the call, any of which will do.
+func (to route) security() []map[string][]string {
+	ways := []map[string][]string{}
+	schemes := to.cookies
+	switch {
+	case to.does.caller == signedIn:
+		schemes = []scheme{bearerScheme, accessScheme, refreshScheme}
+	case len(schemes) > 0:
+		ways = append(ways, map[string][]string{}) // what the body holds is enough
+	}
+	for _, s := range schemes {
+		ways = append(ways, map[string][]string{s.name(true): {}})
+		if s != bearerScheme {
+			ways = append(ways, map[string][]string{s.name(false): {}})
+		}
+	}
+	return ways
+}

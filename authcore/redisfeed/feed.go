@@ -1,0 +1,184 @@
+package redisfeed
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/redislink"
+	"github.com/gatehouse-auth/gatehouse/authcore/secret"
+)
+
+// View is what a Feed keeps up to date.
+type View interface {
+	// Apply takes revocations in; they are heeded when it returns.
+	Apply(rs ...authcore.Revocation)
+	// Confirm says that everything sent up to this moment has been applied.
+	Confirm(asOf time.Time)
+	// Missed says that something may have been missed: the database has to be read before the next
+	// Confirm counts. It never blocks.
+	Missed()
+}
+
+// Outcome is what became of a message.
+type Outcome int
+
+// The outcomes.
+const (
+	// Sent: Redis has taken a message with revocations from this node.
+	Sent Outcome = iota
+	// Unsent: a message with revocations was given up; the other nodes notice and read the database.
+	Unsent
+	// Received: revocations of another node have been applied.
+	Received
+	// Rejected: an entry of the stream carries no good MAC.
+	Rejected
+	// Gap: a number or the place in the stream was missing.
+	Gap
+)
+
+// Config is what a Feed needs; all but Count, Lag and Now is required.
+type Config struct {
+	Link *redislink.Link
+	Key  func() secret.MACKey // the same on every node
+	View View
+	// Count is told what became of each message, Lag how long after its hand-in by another node a
+	// revocation was applied here. Both return at once.
+	Count  func(Outcome)
+	Lag    func(time.Duration)
+	Logger *slog.Logger
+	Now    func() time.Time // the real clock, for it is compared with other nodes'; default time.Now
+}
+
+// Stream is the name of the stream, behind the link's prefix.
+const Stream = "revocations"
+
+const (
+	// beatEvery is how often a node says that it is there.
+	beatEvery = time.Second
+	// silence is after how long without its own heartbeat a node takes the feed for broken.
+	silence = 3 * beatEvery
+	// queued is how many messages wait for Redis at most.
+	queued = 1024
+	// kept is about how many messages the stream keeps for nodes that lag behind.
+	kept = 10_000
+)
+
+// Feed is this node's end of the stream. Publish may be called at any time; nothing moves but while
+// Run runs. It is safe for concurrent use, and lives across config reloads.
+type Feed struct {
+	cfg    Config
+	stream string
+	id     uuid.UUID
+	queue  chan message
+	turn   chan struct{} // holds one token, for who runs
+
+	lost   atomic.Uint64 // messages that found the queue full since the last one was sent
+	number uint64        // of the message sent last; the publisher's
+	down   bool          // the last attempt to publish failed; the publisher's
+
+	place string               // id of the entry read last, "" for none yet; the reader's
+	peers map[uuid.UUID]uint64 // number of each sender's last message; the reader's
+
+	mu     sync.Mutex
+	beats  map[uint64]beat // heartbeats on their way
+	since  time.Time       // when the own heartbeat last came back
+	health Health
+}
+
+type beat struct {
+	sent  time.Time
+	taken bool // Redis has it, so that it has to come back
+}
+
+// Health says whether revocations of other nodes arrive.
+type Health int
+
+// The states.
+const (
+	Unknown Health = iota // not run yet
+	Up
+	Down
+)
+
+// New checks cfg. It does not connect.
+func New(cfg Config) (*Feed, error) {
+	if cfg.Link == nil || cfg.Key == nil || cfg.View == nil || cfg.Logger == nil {
+		return nil, errors.New("redisfeed: link, key, view and logger are required")
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Count == nil {
+		cfg.Count = func(Outcome) {}
+	}
+	if cfg.Lag == nil {
+		cfg.Lag = func(time.Duration) {}
+	}
+	return &Feed{
+		cfg: cfg, stream: cfg.Link.Key(Stream), id: uuid.New(),
+		queue: make(chan message, queued), turn: make(chan struct{}, 1),
+		peers: make(map[uuid.UUID]uint64), beats: make(map[uint64]beat),
+	}, nil
+}
+
+// Publish hands revocations that are committed to the other nodes. It never blocks and never fails:
+// what Redis does not take, the others read from the database.
+func (f *Feed) Publish(rs ...authcore.Revocation) {
+	at := f.cfg.Now()
+	for part := range slices.Chunk(rs, perMessage) {
+		select {
+		case f.queue <- message{node: f.id, at: at, revocations: slices.Clone(part)}:
+		default:
+			f.lost.Add(1)
+			f.cfg.Count(Unsent)
+		}
+	}
+}
+
+// Run publishes and reads until ctx ends. Of several calls one runs, and the next takes over where
+// it ended.
+func (f *Feed) Run(ctx context.Context) {
+	select {
+	case f.turn <- struct{}{}:
+	case <-ctx.Done():
+		return
+	}
+	defer func() { <-f.turn }()
+	f.mu.Lock()
+	f.since = f.cfg.Now() // a while to begin with
+	f.mu.Unlock()
+	var both sync.WaitGroup
+	both.Go(func() { f.publish(ctx) })
+	both.Go(func() { f.read(ctx) })
+	both.Wait()
+}
+
+// Health returns whether revocations of other nodes arrive.
+func (f *Feed) Health() Health {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.health
+}
+
+// become notes the health, and tells of it once for each change.
+func (f *Feed) become(h Health, err error) {
+	f.mu.Lock()
+	changed := f.health != h
+	f.health = h
+	f.mu.Unlock()
+	switch {
+	case !changed:
+	case h == Up:
+		f.cfg.Logger.Info("revocations of other nodes arrive through Redis")
+	default:
+		f.cfg.Logger.Warn("revocations of other nodes do not arrive through Redis; they are read from the database every second", "error", err)
+	}
+}

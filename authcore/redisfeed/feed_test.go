@@ -1,0 +1,190 @@
+package redisfeed_test
+
+import (
+	"context"
+	"flag"
+	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/redisfeed"
+	"github.com/gatehouse-auth/gatehouse/authcore/redislink"
+	"github.com/gatehouse-auth/gatehouse/authcore/revocation"
+	"github.com/gatehouse-auth/gatehouse/authcore/revoketest"
+	"github.com/gatehouse-auth/gatehouse/authcore/secret"
+	"github.com/gatehouse-auth/gatehouse/internal/testproxy"
+	"github.com/gatehouse-auth/gatehouse/internal/testredis"
+)
+
+// TestMain lets more tests run at a time than there are processors: they wait for heartbeats and outages.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		panic(err)
+	}
+	m.Run()
+}
+
+var clusterKey = mustKey("k")
+
+func mustKey(fill string) secret.MACKey {
+	k, err := secret.NewMACKey([]byte(strings.Repeat(fill, 32)))
+	if err != nil {
+		panic(err)
+	}
+	return k
+}
+
+// node is a node with everything that keeps its view.
+type node struct {
+	set       *revocation.Set
+	announcer *revocation.Announcer
+	freshness *revocation.Freshness
+	follower  *revocation.Follower
+	feed      *redisfeed.Feed
+	counts    [8]atomic.Int64
+	lag       atomic.Int64
+	arrived   chan struct{} // told of what arrives, when somebody waits
+	stop      func()
+}
+
+func (n *node) Apply(rs ...authcore.Revocation) { n.set.Apply(rs...) }
+func (n *node) Confirm(asOf time.Time)          { n.freshness.Feed(asOf) }
+func (n *node) Missed()                         { n.freshness.Missed(); n.follower.Look() }
+
+func (n *node) lagged(d time.Duration) {
+	n.lag.Store(int64(d))
+	select {
+	case n.arrived <- struct{}{}:
+	default:
+	}
+}
+
+// join starts a node over a Redis, with the database that source reads.
+func join(tb testing.TB, cfg redislink.Config, key secret.MACKey, source revocation.Source) *node {
+	tb.Helper()
+	if cfg.Prefix == "" {
+		cfg.Prefix = "test:"
+	}
+	link, err := redislink.New(cfg)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	n := &node{set: revocation.NewSet(nil), freshness: revocation.NewFreshness(nil), arrived: make(chan struct{})}
+	if n.announcer, err = revocation.NewAnnouncer(n.set); err != nil {
+		tb.Fatal(err)
+	}
+	n.follower, err = revocation.NewFollower(revocation.FollowerConfig{Set: n.set, Source: source, Freshness: n.freshness, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	n.feed, err = redisfeed.New(redisfeed.Config{Link: link, Key: func() secret.MACKey { return key }, View: n,
+		Count: func(o redisfeed.Outcome) { n.counts[o].Add(1) }, Lag: n.lagged,
+		Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	n.announcer.PublishTo(n.feed)
+	if err := n.follower.Read(tb.Context()); err != nil {
+		tb.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var both sync.WaitGroup
+	both.Go(func() { n.follower.Run(ctx) })
+	both.Go(func() { n.feed.Run(ctx) })
+	n.stop = sync.OnceFunc(func() {
+		cancel()
+		both.Wait()
+		_ = link.Close()
+	})
+	tb.Cleanup(n.stop)
+	return n
+}
+
+func (n *node) peer() revoketest.Peer {
+	return revoketest.Peer{Revoker: n.announcer, Revocations: n.set, Age: n.freshness.Age, Stop: n.stop,
+		Fed: func() bool { _, fed := n.freshness.FeedAge(); return fed }}
+}
+
+// TestConformance cuts the way to a real Redis by a proxy.
+func TestConformance(t *testing.T) {
+	t.Parallel()
+	revoketest.RunFeed(t, func(tb testing.TB, truth *revoketest.Truth) revoketest.Feed {
+		s := testredis.New(tb, testredis.Options{})
+		p := testproxy.New(tb, s.Addr())
+		return revoketest.Feed{
+			Join: func() revoketest.Peer {
+				return join(tb, redislink.Config{Addrs: []string{p.Addr()}}, clusterKey, truth.Source).peer()
+			},
+			Cut:  func() { p.Set(tb, testproxy.Faults{Cut: true}) },
+			Mend: func() { p.Set(tb, testproxy.Faults{}) },
+			Lose: s.Flush,
+		}
+	})
+}
+
+// TestConformance_KilledServer has a Redis that dies and comes back empty.
+func TestConformance_KilledServer(t *testing.T) {
+	t.Parallel()
+	revoketest.RunFeedOutages(t, func(tb testing.TB, truth *revoketest.Truth) revoketest.Feed {
+		s := testredis.New(tb, testredis.Options{})
+		return revoketest.Feed{
+			Join: func() revoketest.Peer {
+				return join(tb, redislink.Config{Addrs: []string{s.Addr()}}, clusterKey, truth.Source).peer()
+			},
+			Cut: s.Kill, Mend: s.Start, Lose: s.Flush,
+		}
+	})
+}
+
+// TestConformance_FrozenServer has a Redis that takes connections and answers nothing.
+func TestConformance_FrozenServer(t *testing.T) {
+	t.Parallel()
+	revoketest.RunFeedOutages(t, func(tb testing.TB, truth *revoketest.Truth) revoketest.Feed {
+		s := testredis.New(tb, testredis.Options{})
+		return revoketest.Feed{
+			Join: func() revoketest.Peer {
+				return join(tb, redislink.Config{Addrs: []string{s.Addr()}}, clusterKey, truth.Source).peer()
+			},
+			Cut: s.Freeze, Mend: s.Thaw, Lose: s.Flush,
+		}
+	})
+}
+
+func eventually(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(20 * time.Second)
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for !done() {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited in vain: %s", what)
+		}
+		<-tick.C
+	}
+}
+
+// nothing is a database that never has anything.
+func nothing(context.Context, int64, time.Time) ([]authcore.Revocation, error) { return nil, nil }
+
+// carries waits until what one node revokes another one heeds.
+func carries(t *testing.T, from, to *node) {
+	t.Helper()
+	eventually(t, "the feed carries", func() bool {
+		r := authcore.Revocation{SessionID: uuid.New(), Until: time.Now().Add(time.Hour)}
+		from.announcer.Announce(t.Context(), r)
+		deadline := time.Now().Add(200 * time.Millisecond)
+		for time.Now().Before(deadline) {
+			if to.set.Check(r.SessionID, uuid.Nil, 0, 0) == authcore.Revoked {
+				return true
+			}
+		}
+		return false
+	})
+}

@@ -1,0 +1,168 @@
+package redisfeed
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+const (
+	// sendLimit bounds one attempt; nobody waits for it but the messages behind.
+	sendLimit = 500 * time.Millisecond
+	// probeEvery is how often a node that could not publish tries again.
+	probeEvery = 200 * time.Millisecond
+	// farewell bounds the sending of what is queued when the node stops.
+	farewell = 300 * time.Millisecond
+	// batch is how many messages travel together.
+	batch = 64
+)
+
+var errSilent = errors.New("heartbeats do not come back")
+
+// publish sends what is queued, and heartbeats, until ctx ends. It alone numbers messages, and sends
+// them one batch after the other, so that they stand in the stream in the order of their numbers.
+func (f *Feed) publish(ctx context.Context) {
+	sending := context.WithoutCancel(ctx) // what has been taken from the queue goes out
+	beats, probes := time.NewTicker(beatEvery), time.NewTicker(probeEvery)
+	defer beats.Stop()
+	defer probes.Stop()
+	f.send(sending, f.heartbeat())
+	for {
+		select {
+		case <-ctx.Done():
+			f.flush()
+			return
+		case m := <-f.queue:
+			if f.down {
+				f.number++ // the others see that one is missing
+				f.cfg.Count(Unsent)
+				continue
+			}
+			f.send(sending, f.take(m)...)
+		case <-beats.C:
+			f.send(sending, f.heartbeat())
+			f.listen()
+		case <-probes.C:
+			if f.down {
+				f.send(sending, f.heartbeat())
+			}
+		}
+	}
+}
+
+// flush sends what is still queued, so that a node that is told to stop keeps nothing back.
+func (f *Feed) flush() {
+	ctx, cancel := context.WithTimeout(context.Background(), farewell)
+	defer cancel()
+	for !f.down && ctx.Err() == nil {
+		select {
+		case m := <-f.queue:
+			f.send(ctx, f.take(m)...)
+		default:
+			return
+		}
+	}
+}
+
+// take adds what else is queued to a batch.
+func (f *Feed) take(m message) []message {
+	ms := []message{m}
+	for len(ms) < batch {
+		select {
+		case m := <-f.queue:
+			ms = append(ms, m)
+		default:
+			return ms
+		}
+	}
+	return ms
+}
+
+func (f *Feed) heartbeat() message { return message{node: f.id, at: f.cfg.Now()} }
+
+// send tries twice, the second time on another connection: the first may have been a dead one. What
+// cannot be sent is given up, but its numbers are used up.
+func (f *Feed) send(ctx context.Context, ms ...message) {
+	f.number += f.lost.Swap(0)
+	var beats []uint64
+	for i := range ms {
+		f.number++
+		ms[i].number = f.number
+		if len(ms[i].revocations) == 0 {
+			beats = append(beats, f.number)
+		}
+	}
+	f.expect(beats)
+	err := f.add(ctx, ms)
+	if err != nil && !f.down && ctx.Err() == nil {
+		err = f.add(ctx, ms)
+	}
+	f.down = err != nil
+	f.settle(beats, err)
+	outcome := Sent
+	if err != nil {
+		outcome = Unsent
+	}
+	for range len(ms) - len(beats) {
+		f.cfg.Count(outcome)
+	}
+	if err != nil && ctx.Err() == nil {
+		f.become(Down, err)
+	}
+}
+
+// add appends messages to the stream.
+func (f *Feed) add(ctx context.Context, ms []message) error {
+	ctx, cancel := context.WithTimeout(ctx, sendLimit)
+	defer cancel()
+	key := f.cfg.Key()
+	_, err := f.cfg.Link.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for _, m := range ms {
+			p.XAdd(ctx, &redis.XAddArgs{Stream: f.stream, MaxLen: kept, Approx: true, Values: []any{field, m.seal(key, f.stream)}})
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("publish revocations: %w", err)
+	}
+	return nil
+}
+
+// expect notes heartbeats before they are sent: one that comes back was on its way since then.
+func (f *Feed) expect(beats []uint64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, n := range beats {
+		f.beats[n] = beat{sent: f.cfg.Now()}
+	}
+}
+
+// settle notes which heartbeats Redis has taken.
+func (f *Feed) settle(beats []uint64, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, n := range beats {
+		b, waiting := f.beats[n]
+		switch {
+		case !waiting: // it came back already
+		case err != nil:
+			delete(f.beats, n)
+		default:
+			b.taken = true
+			f.beats[n] = b
+		}
+	}
+}
+
+// listen takes the feed for broken when no heartbeat has come back for too long.
+func (f *Feed) listen() {
+	f.mu.Lock()
+	silent := f.cfg.Now().Sub(f.since) > silence
+	f.mu.Unlock()
+	if silent {
+		f.become(Down, errSilent)
+	}
+}

@@ -1,0 +1,154 @@
+package revocation
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+const (
+	// followEvery is how often the database is read while it is the only source: it bounds how long
+	// this node can miss a revocation that it did not make, or made without learning that its commit
+	// went through.
+	followEvery = time.Second
+	// fedEvery is how often it is read while the feed confirms the view. It bounds how long a
+	// revocation is missed that its node could not publish.
+	fedEvery = 3 * time.Second
+	// feedCurrent is how recent the feed's confirmation must be for that.
+	feedCurrent = 2 * time.Second
+	// looksApart keeps many gaps from becoming many reads.
+	looksApart = 100 * time.Millisecond
+	// overlap is longer than any transaction runs: rows are committed out of order.
+	overlap = 10 * time.Second
+)
+
+// FollowerConfig is what a Follower needs; all but Now is required.
+type FollowerConfig struct {
+	Set       *Set
+	Source    Source // the database
+	Freshness *Freshness
+	Logger    *slog.Logger
+	Now       func() time.Time // the real clock; default time.Now
+}
+
+// Follower reads the database's revocations into a set: all of them once, then what is new. It is
+// safe for concurrent use.
+type Follower struct {
+	cfg  FollowerConfig
+	look chan struct{}
+
+	mu sync.Mutex // held while reading
+	// Everything up to seen is in memory. Reading begins at settled, which is where seen was at least
+	// an overlap ago; next is where it was at nextAt, and becomes settled in its time.
+	seen, next, settled int64
+	nextAt              time.Time
+	readAt              time.Time // when the last read began that went through
+	failing             bool
+}
+
+// NewFollower checks cfg.
+func NewFollower(cfg FollowerConfig) (*Follower, error) {
+	if cfg.Set == nil || cfg.Source == nil || cfg.Freshness == nil || cfg.Logger == nil {
+		return nil, errors.New("a follower needs a set, a source, a freshness and a logger")
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	return &Follower{cfg: cfg, look: make(chan struct{}, 1)}, nil
+}
+
+// Look asks Run to read soon. It never blocks.
+func (f *Follower) Look() {
+	select {
+	case f.look <- struct{}{}:
+	default: // it will
+	}
+}
+
+// Run reads every second, or less often while the feed confirms the view, until ctx ends. Where
+// several run they take turns.
+func (f *Follower) Run(ctx context.Context) {
+	tick := time.NewTicker(followEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-f.look:
+			if !f.wait(ctx) {
+				return
+			}
+		case <-tick.C:
+			if !f.due() {
+				continue
+			}
+		}
+		f.tell(ctx, f.Read(ctx))
+	}
+}
+
+// wait keeps reads apart.
+func (f *Follower) wait(ctx context.Context) bool {
+	f.mu.Lock()
+	left := looksApart - f.cfg.Now().Sub(f.readAt)
+	f.mu.Unlock()
+	if left <= 0 {
+		return true
+	}
+	timer := time.NewTimer(min(left, looksApart))
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
+
+// due reports whether it is time to read without being asked.
+func (f *Follower) due() bool {
+	if age, fed := f.cfg.Freshness.FeedAge(); !fed || age > feedCurrent {
+		return true
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.cfg.Now().Sub(f.readAt) > fedEvery-followEvery/2 // ticks come a little early or late
+}
+
+// Read reads what is new, and confirms the view as of the moment when it began.
+func (f *Follower) Read(ctx context.Context) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	at := f.cfg.Now()
+	seen, err := f.cfg.Set.Load(ctx, f.cfg.Source, f.settled)
+	if err != nil {
+		return err
+	}
+	f.seen = max(f.seen, seen)
+	if at.Sub(f.nextAt) >= overlap {
+		f.settled, f.next, f.nextAt = f.next, f.seen, at
+	}
+	f.readAt = at
+	f.cfg.Freshness.Database(at)
+	return nil
+}
+
+// tell logs each change of whether reading works.
+func (f *Follower) tell(ctx context.Context, err error) {
+	failed := err != nil && ctx.Err() == nil
+	f.mu.Lock()
+	changed := failed != f.failing
+	if ctx.Err() == nil {
+		f.failing = failed
+	}
+	f.mu.Unlock()
+	switch {
+	case !changed || ctx.Err() != nil:
+	case failed:
+		f.cfg.Logger.Error("revocations not read from the database; those made here still apply", "error", err)
+	default:
+		f.cfg.Logger.Info("revocations are read from the database again")
+	}
+}

@@ -1,0 +1,40 @@
+package sqlstore
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+)
+
+const selectSealedMails = `select id, kind, sealed, created_at, attempts from outbox
+	where id > $1 and sealed is not null order by id limit $2`
+
+// SealedMails implements operator.Store.
+func (s *Store) SealedMails(ctx context.Context, after uuid.UUID, limit int) (mails []authcore.Mail, err error) {
+	err = s.read(ctx, "read sealed mails", func(ctx context.Context, q querier) error {
+		mails, err = all(ctx, q, scanMail, selectSealedMails, after, limit)
+		return err
+	})
+	return mails, err
+}
+
+const resealMail = "update outbox set sealed = $3 where id = $1 and sealed = $2"
+
+// ResealMail implements operator.Store.
+func (s *Store) ResealMail(ctx context.Context, id uuid.UUID, old, sealed []byte) error {
+	return s.single(ctx, "seal mail again", func(ctx context.Context, q querier) error {
+		_, err := exec(ctx, q, resealMail, id, old, sealed)
+		return err
+	})
+}
+
+// DropMail implements operator.Store.
+func (s *Store) DropMail(ctx context.Context, id uuid.UUID, now time.Time) error {
+	return s.single(ctx, "drop mail", func(ctx context.Context, q querier) error {
+		_, err := exec(ctx, q, finishMail, id, micros(now))
+		return err
+	})
+}

@@ -1,0 +1,103 @@
+package storetest
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+)
+
+// Fill puts rows into every table: n sessions with their events, claims and mails, each field set at least once and each
+// that may be empty left out at least once. CheckFilled knows what they were.
+func Fill(t testing.TB, s authcore.Store, n int) {
+	t.Helper()
+	ctx := t.Context()
+	ada := withAccount(t, s, "ada")
+	plain := authcore.Account{ID: uuid.New(), Email: "plain@example.com", CreatedAt: start, UpdatedAt: start, Epoch: 1}
+	must(t, s.CreateAccount(ctx, plain, []authcore.Identifier{email(plain.Email)}, authcore.Effects{}))
+	live := withSession(t, s, ada, "live")
+	_, err := s.RotateRefresh(ctx, rotation(live, "live", "next", time.Second))
+	must(t, err)
+	for i := range n {
+		a := plain
+		a.ID, a.Email = uuid.New(), fmt.Sprintf("person%d@example.com", i)
+		event := anEvent(authcore.EventSignedIn, start)
+		if i%2 == 0 {
+			event.AccountID, event.SessionID = a.ID, uuid.New()
+		}
+		must(t, s.CreateAccount(ctx, a, []authcore.Identifier{email(a.Email)}, authcore.Effects{Events: []authcore.Event{event}}))
+		sess := aSession(a, fmt.Sprint("token ", i))
+		if i%2 == 0 {
+			sess.AuthTime, sess.AccessUntil, sess.AMR = time.Time{}, time.Time{}, nil
+		}
+		must(t, s.CreateSession(ctx, sess, authcore.Effects{}))
+	}
+	fx := mails(3)
+	fx.Mails[2].Decoy = true
+	must(t, s.Record(ctx, fx))
+	must(t, s.MailSent(ctx, fx.Mails[0].ID, start))
+	ch := aChallenge(authcore.PurposeResetPassword, "subject", "1")
+	ch.AccountID = ada.ID
+	issued(t, s, ch)
+	open := aChallenge(authcore.PurposeVerifyEmail, "other", "2")
+	open.AttemptsResetAt = time.Time{}
+	issued(t, s, open)
+	must(t, s.SaveRegistration(ctx, authcore.Registration{ID: uuid.New(), Address: "new@example.com", ProofDigest: sum("proof").Bytes(),
+		PasswordHash: "$argon2id$", CreatedAt: start, ExpiresAt: start.Add(24 * time.Hour)}, 10, nil, authcore.Effects{}))
+	must(t, s.SaveLockout(ctx, authcore.Lockout{Key: "0\u00e4", Until: start.Add(time.Hour), Level: 2}))
+	_, err = s.ChangeKeys(ctx, start, Birth("fill "))
+	must(t, err)
+	gone := withSession(t, s, ada, "gone")
+	_, err = s.RevokeSessions(ctx, ada.ID, []uuid.UUID{gone.ID}, false, start.Add(2*time.Second), authcore.Effects{})
+	must(t, err)
+}
+
+// CheckFilled tests that a store, which Fill has not filled itself, serves what it was filled with. Once for a store.
+func CheckFilled(t testing.TB, s authcore.Store) {
+	t.Helper()
+	ctx := t.Context()
+	ada, err := s.AccountByIdentifier(ctx, username("ada"))
+	must(t, err)
+	if want := anAccount("ada"); ada.FirstName != want.FirstName || ada.LastName != want.LastName || ada.Epoch != want.Epoch ||
+		len(ada.Roles) != len(want.Roles) || !ada.CreatedAt.Equal(want.CreatedAt) {
+		t.Errorf("the account is %+v, was %+v", ada, want)
+	}
+	sessions, err := s.Sessions(ctx, ada.ID, start.Add(time.Minute))
+	must(t, err)
+	if len(sessions) != 1 {
+		t.Fatalf("%d live sessions, want the one that was not ended", len(sessions))
+	}
+	// Its client has the token of the rotation, and may have lost that answer.
+	again, err := s.RotateRefresh(ctx, rotation(sessions[0], "live", "other", 2*time.Second))
+	if err != nil || again.Outcome != authcore.Repeated || string(again.SealedSuccessor) != "sealed next" {
+		t.Errorf("a lost answer: %+v (%v)", again.Outcome, err)
+	}
+	next, err := s.RotateRefresh(ctx, rotation(sessions[0], "next", "later", time.Minute))
+	if err != nil || next.Outcome != authcore.Rotated {
+		t.Errorf("a refresh: %+v (%v)", next.Outcome, err)
+	}
+	before, err := s.LiveRevocations(ctx, 0, start)
+	must(t, err)
+	ended, err := s.RevokeSessions(ctx, ada.ID, nil, true, start.Add(time.Minute), authcore.Effects{})
+	must(t, err)
+	if len(before) != 1 || len(ended) != 1 || ended[0].Seq <= before[0].Seq {
+		t.Errorf("revocations before %+v, and now %+v", before, ended)
+	}
+	if _, err := s.ProveCode(ctx, authcore.PurposeResetPassword, "subject", sum("code 1"), start); err != nil {
+		t.Errorf("a code: %v", err)
+	}
+	claimed, err := s.ClaimMail(ctx, start, time.Minute, 10)
+	if err != nil || len(claimed) != 1 {
+		t.Errorf("%d mails are due (%v), want 1", len(claimed), err)
+	}
+	taken := anAccount("eve")
+	taken.Username = "ada"
+	err = s.CreateAccount(ctx, taken, idsOf(taken), authcore.Effects{})
+	if kind := new(authcore.TakenError); !errors.As(err, &kind) {
+		t.Errorf("a name in use: %v", err)
+	}
+}

@@ -1,0 +1,196 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/gatehouse-auth/gatehouse/bench/internal/load"
+	"github.com/gatehouse-auth/gatehouse/bench/internal/report"
+	"github.com/gatehouse-auth/gatehouse/bench/internal/rig"
+)
+
+// kind is one way to send requests.
+type kind struct {
+	name, title string
+	send        func(*stock) load.Load
+	start       func(context.Context, *bench) (target, error)
+	refused     bool // 401 is the right answer to each
+	fresh       bool // each slice, the bare ones too, has a process of its own, so that no token was ever seen by it
+	peer        bool // it is not ours
+}
+
+// target is what answers.
+type target struct {
+	proxy, auth *rig.Server // auth is nil where the proxy decides alone
+}
+
+// Names of the cases that goals are about.
+const (
+	bearerSeen   = "bearer-seen"
+	bearerUnseen = "bearer-unseen"
+	cookieSeen   = "cookie-seen"
+	cookieUnseen = "cookie-unseen"
+	afterFlood   = "bearer-seen-after-flood"
+	junkForged   = "junk-signature"
+	junkText     = "junk-text"
+)
+
+// kinds are the cases, in the order of the tables.
+var kinds = []kind{
+	{name: bearerSeen, title: "bearer seen before", send: fixed("Authorization", seenBearer), start: ours},
+	{name: cookieSeen, title: "cookie seen before", send: fixed("Cookie", seenCookie), start: ours},
+	{name: afterFlood, title: "bearer seen, after the flood", send: fixed("Authorization", seenBearer), start: flooded},
+	{name: bearerUnseen, title: "bearer never seen (EdDSA)", start: ours, fresh: true,
+		send: pooled("Authorization", "Bearer ", func(s *stock) string { return s.bearerPool })},
+	{name: cookieUnseen, title: "cookie never seen", start: ours, fresh: true,
+		send: pooled("Cookie", rig.CookieName+"=", func(s *stock) string { return s.cookiePool })},
+	{name: "revoked", title: "bearer of an ended session (401)", start: ours, refused: true,
+		send: fixed("Authorization", func(s *stock) string { return "Bearer " + s.revoked })},
+	{name: junkForged, title: "junk: wrong signature (401)", start: ours, refused: true,
+		send: pooled("Authorization", "Bearer ", func(s *stock) string { return s.forgedPool })},
+	{name: junkText, title: "junk: random text (401)", start: ours, refused: true,
+		send: pooled("Authorization", "Bearer ", func(s *stock) string { return s.junkPool })},
+	{name: "forward-auth", title: "Caddy forward_auth, trivial server", send: fixed("Authorization", seenBearer), peer: true,
+		start: func(_ context.Context, b *bench) (t target, err error) {
+			t.proxy, t.auth, err = b.rig.ForwardAuth()
+			return t, err
+		}},
+	{name: "nginx-auth-request", title: "nginx auth_request, trivial server", send: fixed("Authorization", seenBearer), peer: true,
+		start: func(_ context.Context, b *bench) (t target, err error) {
+			t.proxy, t.auth, err = b.rig.Nginx()
+			return t, err
+		}},
+}
+
+func seenBearer(s *stock) string { return "Bearer " + s.bearer }
+func seenCookie(s *stock) string { return s.cookie }
+
+// fixed sends one value with every request.
+func fixed(header string, value func(*stock) string) func(*stock) load.Load {
+	return func(s *stock) load.Load { return load.Load{Header: header, Value: value(s)} }
+}
+
+// pooled sends each value of a pool in turn.
+func pooled(header, before string, pool func(*stock) string) func(*stock) load.Load {
+	return func(s *stock) load.Load { return load.Load{Header: header, Value: before, Pool: pool(s)} }
+}
+
+// ours starts the gateway on a copy of the stock's data folder.
+func ours(_ context.Context, b *bench) (t target, err error) {
+	t.proxy, err = b.rig.Gateway(b.stock.data)
+	return t, err
+}
+
+// flooded is ours after a flood of distinct valid tokens.
+func flooded(ctx context.Context, b *bench) (target, error) {
+	t, err := ours(ctx, b)
+	if err != nil {
+		return t, err
+	}
+	say("flood of %d distinct tokens", b.flood)
+	return t, b.once(ctx, t.proxy, b.stock.bearers[:b.flood])
+}
+
+// once sends each token once, and wants every one to be admitted.
+func (b *bench) once(ctx context.Context, s *rig.Server, tokens []string) error {
+	values := make([]string, len(tokens))
+	for i, token := range tokens {
+		values[i] = "Bearer " + token
+	}
+	return load.Once(ctx, s.Addr, "Authorization", values)
+}
+
+func caseNames() (names []string) {
+	for _, k := range kinds {
+		names = append(names, k.name)
+	}
+	return names
+}
+
+func isPeer(name string) bool {
+	return slices.ContainsFunc(kinds, func(k kind) bool { return k.name == name && k.peer })
+}
+
+// running is a case with its servers.
+type running struct {
+	kind
+	target
+	bare   target
+	result *report.Case
+}
+
+// cases measures every case that is wanted, round by round, so that a drift of the machine meets all of them.
+func (b *bench) cases(ctx context.Context) error {
+	all, err := b.ready(ctx)
+	if err != nil {
+		return err
+	}
+	for round := range b.rounds {
+		for _, c := range all {
+			say("round %d of %d: %s", round+1, b.rounds, c.name)
+			r, err := b.round(ctx, c)
+			if err != nil {
+				return fmt.Errorf("measure %s: %w", c.name, err)
+			}
+			c.result.Rounds = append(c.result.Rounds, r)
+		}
+	}
+	for _, c := range all {
+		c.result.Summarise()
+		b.report.Cases = append(b.report.Cases, c.result)
+	}
+	return b.stop(all)
+}
+
+// ready starts what the wanted cases need. Cases with the same way to start share a process, and so do all bare ones.
+func (b *bench) ready(ctx context.Context) (all []*running, err error) {
+	var bare, fresh, steady, replaced target
+	share := func(t *target, start func(context.Context, *bench) (target, error)) error {
+		if t.proxy != nil {
+			return nil
+		}
+		*t, err = start(ctx, b)
+		return err
+	}
+	plain := func(context.Context, *bench) (t target, err error) { t.proxy, err = b.rig.Bare(); return t, err }
+	for _, k := range kinds {
+		if !b.wants(k.name) {
+			continue
+		}
+		c := &running{kind: k, result: &report.Case{Name: k.name, Title: k.title}}
+		base, own := &bare, &c.target
+		switch {
+		case k.fresh:
+			base, own = &fresh, &replaced
+		case !k.peer && k.name != afterFlood:
+			own = &steady
+		}
+		if err := share(base, plain); err != nil {
+			return nil, err
+		}
+		if err := share(own, k.start); err != nil {
+			return nil, err
+		}
+		c.bare, c.target = *base, *own
+		all = append(all, c)
+	}
+	return all, nil
+}
+
+// stop ends the servers of the cases, each once.
+func (b *bench) stop(all []*running) error {
+	stopped := map[*rig.Server]bool{nil: true}
+	for _, c := range all {
+		for _, s := range []*rig.Server{c.proxy, c.auth, c.bare.proxy} {
+			if stopped[s] {
+				continue
+			}
+			stopped[s] = true
+			if err := b.rig.Stop(s); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,55 @@
+package main
+
+import (
+	"strings"
+
+	"github.com/gatehouse-auth/gatehouse/bench/internal/report"
+)
+
+// setGoals compares what was measured with what has to hold.
+func setGoals(r *report.Report) {
+	for _, c := range r.Cases {
+		cpu, rate := c.Ratios.ProxyCPU.Median, c.Ratios.Rate.Median
+		switch c.Name {
+		case bearerSeen, cookieSeen, afterFlood:
+			r.AtMost(c.Title+": proxy CPU", cpu, 1.10, " ×")
+			r.AtLeast(c.Title+": req/s", rate, 0.92, " ×")
+		case cookieUnseen:
+			r.AtMost(c.Title+": proxy CPU", cpu, 1.25, " ×")
+		case bearerUnseen:
+			r.AtMost(c.Title+": proxy CPU", cpu, 2.1, " ×")
+		case junkForged, junkText:
+			r.AtMost(c.Title+": proxy CPU, of a served bare request", cpu, 1.0, " ×")
+		}
+	}
+	if i := r.Isolation; i != nil {
+		r.AtLeast("guarded req/s beside saturated sign-ins", i.Rate.Median, 0.45, " ×")
+		r.AtMost("p99 of the same", i.P99.Median, 3, " ×")
+	}
+	if s := r.Starts; s != nil {
+		r.AtMost("start to readyz, the first time", s.FirstMillis.Median, 1000, " ms")
+		r.AtMost("start to readyz, over a database", s.AgainMillis.Median, 1000, " ms")
+		r.AtMost("resident before the first sign-in", s.ResidentMiB.Median, 80, " MiB")
+	}
+	if m := r.Memory; m != nil {
+		r.AtMost("live heap per cached session", m.PerSession, 1024, " bytes")
+		r.AtMost("growth of the live heap by a flood", float64(m.ManyBytes)/(1<<20), 1.2*float64(m.CapBytes)/(1<<20), " MiB")
+	}
+	for _, b := range r.Benchmarks {
+		ratio, found := b.Metrics["ratio"]
+		switch {
+		case !found:
+		case strings.HasPrefix(b.Name, "Refresh"):
+			r.AtLeast(b.Name+": rate, of the bare update's", ratio.Median, 0.6, " ×")
+		case strings.HasPrefix(b.Name, "Login"):
+			r.AtMost(b.Name+": time, of its password hash's", ratio.Median, 1.05, " ×")
+		}
+	}
+	wrong := 0
+	for _, c := range r.Cases {
+		wrong += c.Own.Wrong + c.Bare.Wrong
+	}
+	if len(r.Cases) > 0 {
+		r.AtMost("wrong answers of all", float64(wrong), 0, "")
+	}
+}

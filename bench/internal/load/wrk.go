@@ -1,0 +1,127 @@
+package load
+
+import (
+	"context"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// Connections is how many keep-alive connections one thread of wrk holds.
+const Connections = 32
+
+// script makes wrk send one header with each request, and print what it counted as one line of JSON. %[1]q is the header's
+// name, %[2]q its value or, with a pool, what stands before each, %[3]q the file of the pool.
+//
+//go:embed script.lua
+var script string
+
+// Load is what one slice of wrk sends.
+type Load struct {
+	Host   string // host:port
+	Header string // name of the header that carries the credential
+	Value  string // its value; with a Pool what stands before each value of it
+	// Pool is a file of values, one a line, of which each request takes the next; "" sends Value alone.
+	Pool string
+	For  time.Duration // whole seconds
+}
+
+// Result is what wrk counted.
+type Result struct {
+	Requests int           `json:"requests"`
+	Took     time.Duration `json:"took_ns"`
+	Refused  int           `json:"refused"` // answers with a status above 399
+	Broken   int           `json:"broken"`  // connections, reads and writes that failed, and answers that took over 2 s
+	P50      time.Duration `json:"p50_ns"`  // corrected for coordinated omission, as wrk does
+	P99      time.Duration `json:"p99_ns"`
+	Wrapped  int           `json:"wrapped"` // how often the pool was used up and begun anew
+}
+
+// Rate is requests per second.
+func (r Result) Rate() float64 {
+	if r.Took <= 0 {
+		return 0
+	}
+	return float64(r.Requests) / r.Took.Seconds()
+}
+
+// Wrk is an installed wrk.
+type Wrk struct{ program, folder string }
+
+// FindWrk looks for wrk in PATH. Its scripts go to folder.
+func FindWrk(folder string) (*Wrk, error) {
+	program, err := exec.LookPath("wrk")
+	if err != nil {
+		return nil, fmt.Errorf("find wrk: %w", err)
+	}
+	return &Wrk{program, folder}, nil
+}
+
+var release = regexp.MustCompile(`\d+\.\d+\.\d+`)
+
+// Version is the release, such as "4.1.0".
+func (w *Wrk) Version() string {
+	out, _ := exec.Command(w.program, "-v").CombinedOutput() // wrk -v tells its usage as well and ends with 1
+	if found := release.FindString(string(out)); found != "" {
+		return found
+	}
+	return "unknown"
+}
+
+// Run sends a load and waits for its end.
+func (w *Wrk) Run(ctx context.Context, l Load) (Result, error) {
+	if l.For < time.Second || l.For%time.Second != 0 {
+		return Result{}, errors.New("run wrk: a slice has to be of whole seconds")
+	}
+	file := filepath.Join(w.folder, "load.lua")
+	if err := os.WriteFile(file, fmt.Appendf(nil, script, l.Header, l.Value, l.Pool), 0o600); err != nil {
+		return Result{}, fmt.Errorf("run wrk: %w", err)
+	}
+	cmd := exec.CommandContext(ctx, w.program, "-t1", fmt.Sprintf("-c%d", Connections), fmt.Sprintf("-d%ds", l.For/time.Second),
+		"-s", file, "http://"+l.Host+"/")
+	cmd.Dir = w.folder
+	out, err := cmd.CombinedOutput()
+	if ctx.Err() != nil {
+		return Result{}, ctx.Err()
+	}
+	if err != nil {
+		return Result{}, fmt.Errorf("run wrk: %w: %s", err, out)
+	}
+	return parse(string(out))
+}
+
+// mark begins the line that the script prints.
+const mark = "figures: "
+
+// parse finds the script's line in what wrk printed.
+func parse(out string) (Result, error) {
+	for line := range strings.Lines(out) {
+		text, found := strings.CutPrefix(line, mark)
+		if !found {
+			continue
+		}
+		var counted struct {
+			Requests, Refused, Broken, Wrapped *int
+			Took, P50, P99                     *float64 // µs
+		}
+		if err := json.Unmarshal([]byte(text), &counted); err != nil {
+			return Result{}, fmt.Errorf("read what wrk counted: %w", err)
+		}
+		c := counted
+		if c.Requests == nil || c.Refused == nil || c.Broken == nil || c.Wrapped == nil || c.Took == nil || c.P50 == nil || c.P99 == nil {
+			return Result{}, fmt.Errorf("read what wrk counted: something is missing in %q", line)
+		}
+		return Result{Requests: *c.Requests, Refused: *c.Refused, Broken: *c.Broken, Wrapped: *c.Wrapped,
+			Took: micros(*c.Took), P50: micros(*c.P50), P99: micros(*c.P99)}, nil
+	}
+	return Result{}, fmt.Errorf("read what wrk counted: no line begins with %q: %s", mark, out)
+}
+
+func micros(n float64) time.Duration { return time.Duration(n * float64(time.Microsecond)) }

@@ -1,0 +1,58 @@
+package caddymodule
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gatehouse-auth/gatehouse/authcore/operator"
+)
+
+// whose says whose sessions end: exactly one of the two.
+type whose struct {
+	User string `json:"user,omitempty"`
+	All  bool   `json:"all,omitempty"`
+}
+
+func sessionsCommand() *cobra.Command {
+	p, w := &place{}, whose{}
+	sessions := &cobra.Command{Use: "sessions", Short: "Ends sessions"}
+	p.flags(sessions)
+	revoke := &cobra.Command{
+		Use: "revoke {--user <id|email|username> | --all}", Short: "Ends every session of an account, or of everybody", Args: cobra.NoArgs,
+		Long: "Ends every session of an account, or of everybody. On the gateway that is asked tokens are refused before the command " +
+			"returns, on other nodes within five seconds.\n\n" +
+			"With --all the keys of access tokens are replaced too, so that it reaches tokens of sessions that the database does not " +
+			"know (after a backup was restored), and every code and link that is out becomes invalid. Services that check " +
+			"tokens themselves must fetch the key set again. Stopped half-way, do it again.",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return run(p, cmd, request[operator.Ended]{method: http.MethodPost, path: adminRevoke, body: w, limit: longLimit, do: w.revoke}, printEnded)
+		},
+	}
+	revoke.Flags().StringVar(&w.User, "user", "", "the account's id, e-mail address or username")
+	revoke.Flags().BoolVar(&w.All, "all", false, "everybody")
+	revoke.MarkFlagsOneRequired("user", "all")
+	revoke.MarkFlagsMutuallyExclusive("user", "all")
+	sessions.AddCommand(revoke)
+	return sessions
+}
+
+func (w whose) revoke(ctx context.Context, d *desk) (operator.Ended, error) {
+	if w.All {
+		return d.operator.RevokeAll(ctx)
+	}
+	return d.operator.RevokeUser(ctx, w.User)
+}
+
+func printEnded(w io.Writer, e operator.Ended) {
+	if e.Account != nil {
+		fmt.Fprintf(w, "account\t%s\n", e.Account)
+	}
+	fmt.Fprintf(w, "sessions ended\t%d\n", e.Sessions)
+	if e.Account == nil {
+		fmt.Fprintf(w, "keys replaced\t%d\ncodes and links voided\t%d\n", e.Keys, e.Codes)
+	}
+}

@@ -1,0 +1,104 @@
+package caddymodule
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gatehouse-auth/gatehouse/authcore/sqlstore"
+)
+
+// move is a transfer from one database to another.
+type move struct{ from, to string }
+
+// moved is the answer of `gatehouse migrate-store`.
+type moved struct {
+	Tables []sqlstore.TransferredTable `json:"tables"`
+}
+
+func migrateStoreCommand() *cobra.Command {
+	p, m := &place{}, move{}
+	cmd := &cobra.Command{
+		Use: "migrate-store --from sqlite:<path> --to postgres://…", Short: "Copies a SQLite file into an empty Postgres database", Args: cobra.NoArgs,
+		Long: "Copies every row of a SQLite file into an empty Postgres database and compares them all at the end. The source is not " +
+			"changed; nobody is signed out by the move.\n\n" +
+			"The gateway must be stopped. Stopped half-way, do it again: it goes on where it was, and until it is done no gateway " +
+			"starts on the target. A target that holds anything else is refused.\n\n" +
+			"URLs may hold {env.NAME} and {file./path}, which is how one with a password is given.",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cmd.SilenceUsage = true
+			progress := func(table string, rows int) {
+				if rows%100_000 == 0 {
+					fmt.Fprintf(cmd.ErrOrStderr(), "%s: %d rows\n", table, rows)
+				}
+			}
+			done, err := m.run(cmd.Context(), progress)
+			if err != nil {
+				return err
+			}
+			return p.print(cmd.OutOrStdout(), done, func(w io.Writer) { printMoved(w, done) })
+		},
+	}
+	p.formatFlag(cmd)
+	cmd.Flags().StringVar(&m.from, "from", "", "the SQLite file, as in the option database")
+	cmd.Flags().StringVar(&m.to, "to", "", "the Postgres database, as in the option database")
+	for _, name := range []string{"from", "to"} {
+		if err := cmd.MarkFlagRequired(name); err != nil {
+			panic("the flag was made above: " + err.Error()) // unreachable
+		}
+	}
+	return cmd
+}
+
+func (m move) run(ctx context.Context, progress func(string, int)) (done moved, err error) {
+	from, err := m.open(ctx, "--from", m.from, "sqlite:")
+	if err != nil {
+		return done, err
+	}
+	defer func() { err = errors.Join(err, from.Close()) }()
+	if err := from.Lock(); err != nil {
+		return done, err
+	}
+	to, err := m.open(ctx, "--to", m.to, "postgres")
+	if err != nil {
+		return done, err
+	}
+	defer func() { err = errors.Join(err, to.Close()) }()
+	done.Tables, err = sqlstore.Transfer(ctx, from, to, progress)
+	return done, err
+}
+
+func (m move) open(ctx context.Context, flag, given, scheme string) (*sqlstore.Store, error) {
+	url, err := readPlaceholders(given)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", flag, err)
+	}
+	if !strings.HasPrefix(url, scheme) {
+		return nil, fmt.Errorf("%s: the move goes from sqlite:<path> to postgres://…", flag)
+	}
+	if path, isFile := strings.CutPrefix(url, "sqlite:"); isFile {
+		// Opening would make it.
+		if _, err := os.Stat(strings.TrimPrefix(path, "//")); err != nil {
+			return nil, fmt.Errorf("%s: %w", flag, err)
+		}
+	}
+	store, err := sqlstore.Open(ctx, sqlstore.Config{URL: url, Logger: nodeLogger(), Now: now})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", flag, err)
+	}
+	return store, nil
+}
+
+func printMoved(w io.Writer, done moved) {
+	fmt.Fprintln(w, "TABLE\tROWS\tCOPIED NOW")
+	for _, t := range done.Tables {
+		fmt.Fprintf(w, "%s\t%d\t%d\n", t.Name, t.Rows, t.Copied)
+	}
+	fmt.Fprintln(w, "\nEvery row has been compared. Set the options database and secret on every node: the secret is the one the "+
+		"old gateway had, which is the content of the file secret in its data_dir unless the option was set.")
+}

@@ -1,0 +1,74 @@
+package caddymodule
+
+import (
+	"context"
+	"errors"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/keyring"
+	"github.com/gatehouse-auth/gatehouse/authcore/notify"
+	"github.com/gatehouse-auth/gatehouse/authcore/operator"
+	"github.com/gatehouse-auth/gatehouse/authcore/secret"
+	"github.com/gatehouse-auth/gatehouse/authcore/sqlstore"
+)
+
+// desk is where the commands are done: at the running gateway, or at a database that no gateway of this machine serves.
+type desk struct {
+	cfg      *resolved
+	ring     *keyring.Ring
+	sealer   *secret.Sealer
+	operator *operator.Operator
+}
+
+// deskAt returns the desk of a running gateway.
+func deskAt(ctx context.Context, a *App) (*desk, error) {
+	c, err := a.await(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return newDesk(ctx, a.cfg, a.node.store, c.ring, a.node.revoker)
+}
+
+// openDesk opens the database; done closes it.
+func openDesk(ctx context.Context, cfg *resolved) (d *desk, done func() error, err error) {
+	logger := nodeLogger()
+	store, err := sqlstore.Open(ctx, sqlstore.Config{URL: cfg.database.RevealString(), Logger: logger, Now: now})
+	if err != nil {
+		return nil, nil, err
+	}
+	fail := func(err error) (*desk, func() error, error) { return nil, nil, errors.Join(err, store.Close()) }
+	if err := store.Lock(); err != nil {
+		return fail(err)
+	}
+	if err := store.Migrate(ctx); err != nil {
+		return fail(err)
+	}
+	sealer, err := cfg.sealer(ctx, store)
+	if err != nil {
+		return fail(err)
+	}
+	ring, err := keyring.New(keyring.Config{Store: store, Sealer: sealer, Algorithm: cfg.algorithm,
+		AccessLifetime: cfg.accessLifetime, Logger: logger, Now: now})
+	if err != nil {
+		return fail(err)
+	}
+	if d, err = newDesk(ctx, cfg, store, ring, nobody{}); err != nil {
+		return fail(err)
+	}
+	return d, store.Close, nil
+}
+
+func newDesk(ctx context.Context, cfg *resolved, store *sqlstore.Store, ring *keyring.Ring, revoker authcore.Revoker) (*desk, error) {
+	sealer, err := cfg.sealer(ctx, store)
+	if err != nil {
+		return nil, err
+	}
+	o, err := operator.New(operator.Config{Store: store, Keys: ring, Revoker: revoker, MailPurpose: notify.SealPurpose, Now: now})
+	return &desk{cfg: cfg, ring: ring, sealer: sealer, operator: o}, err
+}
+
+// nobody is told of what is revoked where no gateway runs. Other nodes read it from the database.
+type nobody struct{}
+
+// Announce implements authcore.Revoker.
+func (nobody) Announce(context.Context, ...authcore.Revocation) {}

@@ -1,0 +1,78 @@
+package caddymodule
+
+import (
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"sync/atomic"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+)
+
+// checkForm refuses a request whose form alone shows that it must not go on. ours says that it is for the portal itself.
+func checkForm(w http.ResponseWriter, r *http.Request, ours bool) error {
+	if err := checkLength(r); err != nil {
+		return err
+	}
+	return checkHeaders(w, r, ours)
+}
+
+// checkLength refuses a request over HTTP/2 or HTTP/3 whose content-length is no number: net/http takes it for zero and
+// passes the request on (P18). Over HTTP/1 net/http refuses it itself.
+func checkLength(r *http.Request) error {
+	lines := r.Header["Content-Length"]
+	if r.ProtoMajor < 2 || len(lines) == 0 {
+		return nil
+	}
+	ok := len(lines) == 1 && lines[0] != ""
+	for _, c := range []byte(lines[0]) {
+		ok = ok && c >= '0' && c <= '9'
+	}
+	if !ok {
+		return authcore.Refuse(authcore.InvalidRequest, "The content-length is no number.")
+	}
+	return nil
+}
+
+// lastOnLink makes a chunked HTTP/1 request the last one on its connection, and answers one with a broken body by 400
+// (P18). What follows a chunked body is a request only if both ends agree where the body ends. net/http removes a
+// Content-Length beside a Transfer-Encoding before any handler can see it, where RFC 9112 §6.1 demands that the
+// connection be closed after the answer; and when the proxy has closed a body that was malformed behind a wrapper of
+// Caddy's, net/http takes what is left of it for the next request.
+func lastOnLink(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) caddyhttp.Handler {
+	if r.Body == nil || r.Body == http.NoBody || (r.ProtoMajor == 1 && r.ContentLength >= 0) {
+		return next
+	}
+	if r.ProtoMajor == 1 {
+		w.Header().Set("Connection", "close")
+	}
+	body := &watchedBody{ReadCloser: r.Body}
+	r.Body = body
+	return caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
+		err := next.ServeHTTP(w, r)
+		if broken := body.broken.Load(); err != nil && broken != nil {
+			return caddyhttp.Error(http.StatusBadRequest, *broken)
+		}
+		return err
+	})
+}
+
+// watchedBody remembers how its bytes broke a rule of the protocol.
+type watchedBody struct {
+	io.ReadCloser
+	broken atomic.Pointer[error] // the proxy's transport reads in another goroutine
+}
+
+func (b *watchedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		var timeout net.Error
+		if !errors.As(err, &timeout) || !timeout.Timeout() {
+			b.broken.Store(&err)
+		}
+	}
+	return n, err
+}

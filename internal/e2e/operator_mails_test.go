@@ -1,0 +1,100 @@
+package e2e
+
+import (
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/notify"
+	"github.com/gatehouse-auth/gatehouse/authcore/secret"
+	"github.com/gatehouse-auth/gatehouse/authcore/sqlstore"
+	"github.com/gatehouse-auth/gatehouse/internal/soak"
+	"github.com/gatehouse-auth/gatehouse/internal/testsmtp"
+)
+
+// writeMails puts mails into a database as its nodes do, and returns their ids.
+func writeMails(t testing.TB, database string, n int) map[string]bool {
+	t.Helper()
+	store, err := sqlstore.Open(t.Context(), sqlstore.Config{URL: database, Logger: slog.New(slog.DiscardHandler), Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	sealer, err := secret.NewSealer(secret.FromString(testSecret))
+	if err != nil {
+		t.Fatal(err)
+	}
+	outbox, err := notify.OpenOutbox(t.TempDir(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	composer, err := notify.New(notify.Config{Store: store, Sealer: sealer, Sender: outbox})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids := map[string]bool{}
+	var fx authcore.Effects
+	for i := range n {
+		m, err := composer.Compose(authcore.Message{Kind: authcore.MailPasswordReset, To: fmt.Sprintf("reader%d@example.com", i), At: time.Now()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids[m.ID.String()] = true
+		fx.Mails = append(fx.Mails, m)
+	}
+	if err := store.Record(t.Context(), fx); err != nil {
+		t.Fatal(err)
+	}
+	return ids
+}
+
+// TestK11_EachMailOnce: two nodes work on one outbox of two hundred mails, and one of them is killed amid them. Every mail
+// is there, and none twice.
+func TestK11_EachMailOnce(t *testing.T) {
+	t.Parallel()
+	for range soak.N(1, 3) {
+		a, b := twoNodes(t, plan{clock: true})
+		ids := writeMails(t, a.database, 200)
+		eventually(t, "both nodes are amid the mails", func() bool { return len(a.outboxIDs(t)) >= 20 })
+		a.kill9()
+		if n := len(a.outboxIDs(t)); n == len(ids) {
+			t.Log("the mails were out before the node could be killed")
+		}
+		b.advance(t, 30*time.Second) // what the dead one held is free by then
+		eventually(t, "every mail is out", func() bool { return len(a.outboxIDs(t)) >= len(ids) })
+		if n := b.count(t, "select count(*) from outbox where due_at is not null"); n != 0 {
+			eventually(t, "no mail is left", func() bool {
+				return b.count(t, "select count(*) from outbox where due_at is not null") == 0
+			})
+		}
+		for id, times := range a.outboxIDs(t) {
+			if times != 1 || !ids[id] {
+				t.Errorf("the mail %s lies in the outbox %d times (one of these: %t)", id, times, ids[id])
+			}
+		}
+	}
+}
+
+// TestK11_TakeOver: the node that holds a mail dies; the other one has sent it 30 seconds after the death.
+func TestK11_TakeOver(t *testing.T) {
+	t.Parallel()
+	server := testsmtp.Start(t, testsmtp.Setup{})
+	server.Behave(t, testsmtp.Plan{Always: map[string]string{testsmtp.Greeting: testsmtp.Hang}})
+	p := plan{postgres: true, clock: true, global: twoIssuer}
+	mute := p
+	mute.global += "\t\tmail smtp smtp://" + server.Addr + "?starttls=off {\n\t\t\tfrom post@acme.example\n\t\t}\n"
+	a := start(t, mute)
+	ids := writeMails(t, a.database, 1)
+	eventually(t, "the first node holds the mail", func() bool { return server.Connections() > 0 })
+	a.kill9()
+	p.global += "\t\tmail outbox " + filepath.Join(a.dir, "data", "outbox") + "\n"
+	b := nodeBeside(t, p, a.database)
+	b.advance(t, 25*time.Second) // and up to five until its next look
+	inTime(t, 6*time.Second+soakSlack, "the other node has the mail", func() bool { return len(a.outboxIDs(t)) == len(ids) })
+}
+
+// soakSlack is what a machine that does other things at the same time may add.
+const soakSlack = 10 * time.Second

@@ -1,0 +1,83 @@
+#!/usr/bin/env bash
+# The catalogue at full length: every fuzz target for FUZZTIME (30s), all tests in their long forms (internal/soak), and
+# the packages that do not hold Caddy under the race detector. One line per step; it goes on after a failure and names at
+# the end what failed and what fuzzing found. SOAK_TIMEOUT (3h) bounds the long forms, SOAK_LOGS keeps the logs, and
+# SOAK_STEPS chooses among "fuzz long race".
+set -u
+cd "$(dirname "$0")/.." || exit 1
+FUZZTIME=${FUZZTIME:-30s}
+SOAK_TIMEOUT=${SOAK_TIMEOUT:-3h}
+SOAK_STEPS=${SOAK_STEPS:-fuzz long race}
+logs=${SOAK_LOGS:-$(mktemp -d)}
+mkdir -p "$logs" || exit 1
+failed=()
+
+# step runs a command with its output in a log. What failed is shown at once, for the run may go on for hours.
+step() {
+	local name=$1 log start=$SECONDS result=ok
+	shift
+	log=$logs/$(echo "$name" | tr -c 'a-zA-Z0-9\n' '-').log
+	if ! "$@" >"$log" 2>&1 </dev/null; then
+		result=FAILED
+		failed+=("$name")
+	fi
+	printf '%-6s %5ds  %s\n' "$result" $((SECONDS - start)) "$name"
+	[ "$result" = ok ] || grep -v '^ok \|no test files' "$log" | tail -n 60 | sed 's/^/        /'
+}
+
+# Their targets: a package and the name of a function to a line.
+targets() {
+	grep -rlE '^func Fuzz[A-Z]' --include='*_test.go' authcore caddymodule cmd internal | xargs -r -n 1 dirname | sort -u |
+		while read -r folder; do
+			list=$(go test -list '^Fuzz' "./$folder") || {
+				echo "./$folder cannot be built" >&2
+				exit 1
+			}
+			echo "$list" | sed -n "s|^Fuzz|./$folder Fuzz|p"
+		done
+}
+
+withoutCaddy() {
+	go list -f '{{.ImportPath}} {{join .Deps " "}} {{join .TestImports " "}} {{join .XTestImports " "}}' ./... |
+		grep -v 'github.com/caddyserver/caddy/v2' | cut -d ' ' -f 1
+}
+
+findings() { find authcore caddymodule cmd internal -path '*/testdata/fuzz/*' -type f | sort; }
+
+before=$(findings)
+for s in $SOAK_STEPS; do
+	case $s in
+	fuzz)
+		list=$(targets) || failed+=('finding the fuzz targets')
+		[ -n "$list" ] || failed+=('there are no fuzz targets')
+		while read -r package target; do
+			[ -z "$target" ] || step "fuzz $package $target" go test -run '^$' -fuzz "^$target\$" -fuzztime "$FUZZTIME" "$package"
+		done <<<"$list"
+		;;
+	long)
+		step 'tools, long' env GATEHOUSE_SOAK=1 go test -C tools -count=1 ./...
+		step 'all tests, long' env GATEHOUSE_SOAK=1 go test -timeout "$SOAK_TIMEOUT" -count=1 ./...
+		;;
+	race)
+		# shellcheck disable=SC2046 # one word per package
+		step 'race detector' env CGO_ENABLED=1 go test -race -timeout 1h -count=1 $(withoutCaddy)
+		;;
+	*)
+		echo "SOAK_STEPS: there is no step $s" >&2
+		exit 2
+		;;
+	esac
+done
+
+new=$(comm -13 <(echo "$before") <(findings))
+if [ -n "$new" ]; then
+	echo "fuzzing found inputs; mend what they show and keep them as seeds:"
+	echo "$new" | sed 's/^/  /'
+fi
+if [ ${#failed[@]} -gt 0 ]; then
+	printf 'soak: failed: %s\n' "${failed[@]}" >&2
+	echo "logs: $logs" >&2
+	exit 1
+fi
+[ -n "${SOAK_LOGS:-}" ] || rm -rf "$logs"
+echo 'soak: all passed'
