@@ -50,7 +50,7 @@ var redisOptions = []option[RedisSettings]{
 		parse: readText(func(r *RedisSettings) *string { return &r.Prefix }),
 		check: func(r *RedisSettings) error {
 			if r.Prefix != "" && !redisPrefix.MatchString(r.Prefix) {
-				return errors.New("it is 1 to 64 letters, digits and . _ : -, such as gatehouse:")
+				return errors.New("it is 1 to 64 letters, digits and . _ : -, such as gatehouse: with its colon")
 			}
 			return nil
 		},
@@ -181,7 +181,6 @@ func (r *RedisSettings) address() (a redisAddress, err error) {
 }
 
 func (a redisAddress) like(b redisAddress) bool {
-	a.hosts, b.hosts = nil, nil
 	return a.tls == b.tls && a.cluster == b.cluster && a.master == b.master && a.user == b.user && a.password == b.password && a.db == b.db
 }
 

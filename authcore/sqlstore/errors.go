@@ -43,8 +43,11 @@ func outcome(err error) bool {
 func conflict(err error) time.Duration {
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
-		if pg.Code == "40001" || pg.Code == "40P01" { // serialization_failure, deadlock_detected
+		switch pg.Code {
+		case "40001": // serialization_failure
 			return conflictLimit
+		case "40P01": // deadlock_detected
+			return deadlockLimit
 		}
 		return 0
 	}

@@ -7,10 +7,12 @@ import (
 )
 
 const (
-	tries     = 6
-	firstWait = 4 * time.Millisecond
-	// conflictLimit lets the victim of a deadlock, which Postgres looks for after 1 s, try once more.
+	tries         = 6
+	firstWait     = 4 * time.Millisecond
 	conflictLimit = 1100 * time.Millisecond
+	// deadlockLimit lets the victim of a deadlock try once more. Postgres looks for one when a lock has been waited for for 1 s,
+	// or a little later on a busy machine; whoever was in it has the way free then.
+	deadlockLimit = workLimit
 	// busyRetry is less than busyLimit: when SQLite has waited for a foreign lock itself, that was it.
 	busyRetry = 300 * time.Millisecond
 )

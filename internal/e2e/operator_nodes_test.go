@@ -15,13 +15,16 @@ import (
 // twoIssuer is what both of two nodes call themselves.
 const twoIssuer = "\t\tissuer http://127.0.0.1:9\n"
 
-// twoNodes runs two nodes on one Postgres. Both write their mails into the first one's outbox.
+// twoNodes runs two nodes on one Postgres. Unless the plan says otherwise both write their mails into the first
+// one's outbox.
 func twoNodes(t testing.TB, p plan) (a, b *gateway) {
 	t.Helper()
 	p.postgres = true
 	p.global += twoIssuer
 	a = start(t, p)
-	p.global += "\t\tmail outbox " + filepath.Join(a.dir, "data", "outbox") + "\n"
+	if !strings.Contains(p.global, "mail smtp ") {
+		p.global += "\t\tmail outbox " + filepath.Join(a.dir, "data", "outbox") + "\n"
+	}
 	return a, nodeBeside(t, p, a.database)
 }
 

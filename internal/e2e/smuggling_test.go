@@ -3,6 +3,7 @@ package e2e
 import (
 	"bufio"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -129,8 +130,8 @@ func (g *gateway) pipeline(t testing.TB, request string) (answers []answer, clos
 	for {
 		_ = conn.SetReadDeadline(time.Now().Add(quiet))
 		if _, err := r.Peek(1); err != nil {
-			timeout, ok := err.(net.Error)
-			return answers, !ok || !timeout.Timeout()
+			var timeout net.Error
+			return answers, !errors.As(err, &timeout) || !timeout.Timeout()
 		}
 		resp, err := http.ReadResponse(r, &http.Request{Method: method})
 		if err != nil {
