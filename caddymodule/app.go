@@ -120,6 +120,7 @@ func (a *App) Start() error {
 	a.workers.Go(func() { c.notifier.Run(run) })
 	a.workers.Go(func() { a.node.sweep(run, a.logger) })
 	a.workers.Go(func() { a.node.follower.Run(run) })
+	a.workers.Go(func() { a.node.settle(run) })
 	if a.feed != nil {
 		a.workers.Go(func() { a.feed.Run(run) })
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -46,6 +47,7 @@ type node struct {
 	verifier    *edge.Verifier
 	hasher      *passhash.Hasher
 	ring        atomic.Pointer[keyring.Ring]
+	settled     sync.Once
 }
 
 // acquireNode returns the node of a database, new or shared with the running configuration. It does no I/O; the caller
@@ -74,6 +76,19 @@ func (n *node) open(ctx context.Context, cfg *resolved, logger *slog.Logger) err
 	}
 	n.opened.Store(true)
 	return nil
+}
+
+// settleAfter is when a process that has started has surely done so, and serves.
+const settleAfter = 2 * time.Second
+
+// settle gives back to the system, once, what the start took: dictionaries, telephone metadata and schemas are many MiB
+// while they are unpacked, and without traffic the next collection would be long in coming.
+func (n *node) settle(ctx context.Context) {
+	select {
+	case <-time.After(settleAfter):
+		n.settled.Do(debug.FreeOSMemory)
+	case <-ctx.Done():
+	}
 }
 
 func (n *node) fill(ctx context.Context, store *sqlstore.Store, cfg *resolved, logger *slog.Logger) (err error) {

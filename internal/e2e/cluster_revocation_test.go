@@ -67,7 +67,10 @@ func TestK01_RevokedOnTheOtherNode(t *testing.T) {
 	began := time.Now()
 	for sid, token := range tokens {
 		c.b.do(t, call{path: "/x", bearer: token}).must(t, 200, "")
-		lags = append(lags, c.b.refusedAfter(t, token, c.a.endSession(t, u, sid)))
+		lag := c.b.refusedAfter(t, token, c.a.endSession(t, u, sid))
+		if lags = append(lags, lag); lag > time.Second {
+			break // it will be told below
+		}
 	}
 	served := stop()
 	slices.Sort(lags)
