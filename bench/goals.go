@@ -45,11 +45,36 @@ func setGoals(r *report.Report) {
 			r.AtMost(b.Name+": time, of its password hash's", ratio.Median, 1.05, " ×")
 		}
 	}
+	setGuardGoals(r)
 	wrong := 0
 	for _, c := range r.Cases {
 		wrong += c.Own.Wrong + c.Bare.Wrong
 	}
 	if len(r.Cases) > 0 {
 		r.AtMost("wrong answers of all", float64(wrong), 0, "")
+	}
+}
+
+// setGuardGoals judges the Go benchmark of the guard: its processor time, and what a second processor adds.
+func setGuardGoals(r *report.Report) {
+	single := map[string]float64{} // ns/op on one processor
+	for _, b := range r.Benchmarks {
+		size, ok := strings.CutPrefix(b.Name, "Guard/")
+		if !ok {
+			continue
+		}
+		own, all := b.Metrics["guard-ns/op"].Median, b.Metrics["ns/op"].Median
+		switch {
+		case b.Procs > 1:
+			if one := single[b.Name]; one > 0 {
+				r.AtLeast("guard, "+size+": second processor", one/all, 1.6, " ×")
+			}
+			continue
+		case strings.Contains(size, "/sessions=1/"):
+			r.AtMost("guard, "+size, own, 1000, " ns")
+		case strings.Contains(size, "/sessions=100000/"):
+			r.AtMost("guard, "+size, own, 3000, " ns")
+		}
+		single[b.Name] = all
 	}
 }

@@ -52,7 +52,9 @@ func newBenched(tb testing.TB, mode authcore.Mode, sessions, revocations int) *b
 	if err != nil {
 		tb.Fatal(err)
 	}
-	app := &App{cfg: &resolved{remoteUser: "email"}, node: &node{verifier: v}, logger: nodeLogger()}
+	fresh := revocation.NewFreshness(nil)
+	fresh.Database(time.Now())
+	app := &App{cfg: &resolved{remoteUser: "email"}, node: &node{verifier: v, freshness: fresh}, logger: nodeLogger()}
 	app.origins.Store(&[]string{"https://auth.example.com"})
 	app.core.Store(&core{})
 	headers, err := chosenHeaders(nil, edge.EmailAsUser)
@@ -60,7 +62,7 @@ func newBenched(tb testing.TB, mode authcore.Mode, sessions, revocations int) *b
 		tb.Fatal(err)
 	}
 	app.strip.Store(newStripper(nil))
-	b := &benched{guard: &Guard{app: app, headers: headers}, mode: mode, keys: keys}
+	b := &benched{guard: &Guard{app: app, headers: headers, maxAge: 24 * time.Hour}, mode: mode, keys: keys}
 	for range sessions {
 		b.tokens = append(b.tokens, b.token(tb))
 	}

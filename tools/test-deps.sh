@@ -12,6 +12,7 @@ postgres        postgresql
 redis-server    redis-server
 chromium        chromium
 nginx           nginx
+wrk             wrk
 ' ;;
 bench) wanted='
 postgres        postgresql
