@@ -16,6 +16,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/redisfeed"
 	"github.com/gatehouse-auth/gatehouse/authcore/redislink"
 	"github.com/gatehouse-auth/gatehouse/authcore/sqlstore"
+	"github.com/gatehouse-auth/gatehouse/authcore/throttle"
 )
 
 func init() { caddy.RegisterModule(new(App)) }
@@ -35,6 +36,7 @@ type App struct {
 	linkKey  string          // key of the link, "" until it is held
 	link     *redislink.Link // nil without Redis
 	feed     *redisfeed.Feed // nil without Redis
+	counters *throttle.Redis // nil without Redis
 
 	mu      sync.Mutex               // held by who adds to origins or guarded while the configuration is provisioned
 	origins atomic.Pointer[[]string] // of portals, where no issuer is configured
@@ -123,6 +125,7 @@ func (a *App) Start() error {
 	a.workers.Go(func() { a.node.settle(run) })
 	if a.feed != nil {
 		a.workers.Go(func() { a.feed.Run(run) })
+		a.workers.Go(func() { a.counters.Run(run) })
 	}
 	a.logger.Info("gatehouse is ready", "issuers", a.issuers(), "database", a.cfg.databaseKind(), "data_dir", a.cfg.dataDir)
 	return nil
@@ -173,17 +176,17 @@ func (a *App) reach(ctx context.Context) error {
 }
 
 // assemble builds the capabilities over the open node.
-func (a *App) assemble(ctx context.Context) error {
+func (a *App) assemble(ctx context.Context) (err error) {
+	if a.link != nil {
+		if a.feed, a.counters, err = a.node.over(a.link); err != nil {
+			return fmt.Errorf("gatehouse: %w", err)
+		}
+	}
 	c, err := newCore(ctx, a)
 	if err != nil {
 		return fmt.Errorf("gatehouse: %w", err)
 	}
 	a.node.ring.CompareAndSwap(nil, c.ring)
-	if a.link != nil {
-		if a.feed, err = a.node.feedOver(a.link); err != nil {
-			return fmt.Errorf("gatehouse: %w", err)
-		}
-	}
 	a.core.Store(c)
 	close(a.ready)
 	return nil

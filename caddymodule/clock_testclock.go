@@ -45,3 +45,11 @@ func init() {
 
 // now is the clock of the whole process.
 func now() time.Time { return time.Now().Add(time.Duration(offset.Load())) }
+
+// counterTime is the time that counters in Redis go by; the zero time is Redis's own clock, one for all nodes.
+func counterTime() time.Time {
+	if offset.Load() == 0 {
+		return time.Time{}
+	}
+	return now()
+}

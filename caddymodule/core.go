@@ -96,14 +96,14 @@ func (c *core) wireAPI(a *App) error {
 	if err != nil {
 		return err
 	}
-	desk, err := challenge.New(challenge.Config{Store: n.store, Limiter: n.limiter, Mailer: c.notifier,
+	desk, err := challenge.New(challenge.Config{Store: n.store, Limiter: a.limiter(), Mailer: c.notifier,
 		Key:    func() secret.MACKey { return c.ring.MACKey("code") },
 		Length: cfg.otp.length, Lifetime: cfg.otp.lifetime, Attempts: cfg.otp.attempts, Now: now})
 	if err != nil {
 		return err
 	}
-	api := httpapi.Config{Sessions: c.sessions, Verifier: n.verifier, Keys: c.ring, Audience: cfg.audience,
-		Origins: c.origins, Limiter: n.limiter, AddressKey: throttle.AddressKey, Ready: a.health, Logger: a.logger}
+	api := httpapi.Config{Sessions: c.sessions, Verifier: n.verifier, Keys: c.ring, Issuers: a.issuers, Audience: cfg.audience, Stale: a.stale,
+		Origins: c.origins, Limiter: a.limiter(), AddressKey: throttle.AddressKey, Ready: a.health, Logger: a.logger}
 	api.SignIn, err = signin.New(signin.Config{Store: n.store, Hasher: n.hasher, Policy: policy, Lockouts: n.lockouts,
 		Sessions: c.sessions, Identities: cfg.identities, RequireVerified: cfg.signup != string(enrol.Open), Ended: loginOutcomes.result, Now: now})
 	if err != nil {

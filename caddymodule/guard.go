@@ -95,8 +95,8 @@ func (g *Guard) Provision(ctx caddy.Context) (err error) {
 func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	several := g.app.guards.Load() > 1
 	if several {
-		if v := admittedBefore(r); v != nil {
-			return g.again(w, r, next, v)
+		if who, ok := caddyhttp.GetVar(r.Context(), admittedVar).(visitor); ok {
+			return g.again(w, r, next, who)
 		}
 		if lines, ok := caddyhttp.GetVar(r.Context(), cookiesVar).([]string); ok && len(lines) > 0 {
 			r.Header["Cookie"] = lines
@@ -124,8 +124,8 @@ func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp
 	}
 	who, err := g.identify(w, r, https)
 	switch {
-	case err == nil && !who.renewed && g.stale(): // what was renewed the database has just confirmed
-		return g.refuse(w, r, errStale, https)
+	case err == nil && g.stale(who):
+		return g.refuse(w, r, httpapi.ErrStale, https)
 	case err == nil:
 	case g.Optional && authcore.IsAnonymous(err):
 		guardOutcomes.count(guardAnonymous)
@@ -139,7 +139,7 @@ func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp
 	}
 	g.forward(r, who.Verified)
 	if several {
-		caddyhttp.SetVar(r.Context(), admittedVar, who.Verified)
+		caddyhttp.SetVar(r.Context(), admittedVar, who)
 	}
 	if who.renewed {
 		guardOutcomes.count(guardRenewed)
@@ -157,25 +157,20 @@ const admittedVar = "gatehouse.admitted"
 // cookiesVar is where a guard that leaves a request out keeps the cookies it strips, for a guard that does not.
 const cookiesVar = "gatehouse.cookies"
 
-func admittedBefore(r *http.Request) *edge.Verified {
-	v, _ := caddyhttp.GetVar(r.Context(), admittedVar).(*edge.Verified)
-	return v
-}
-
 // again is the way through a guard of a request that another one has admitted: its own rules and headers apply as well.
-func (g *Guard) again(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, v *edge.Verified) error {
+func (g *Guard) again(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, who visitor) error {
 	guarded, err := g.guards(r)
 	if err != nil {
 		return err
 	}
 	if guarded {
-		if g.stale() {
-			return g.refuse(w, r, errStale, g.app.https(r))
+		if g.stale(who) {
+			return g.refuse(w, r, httpapi.ErrStale, g.app.https(r))
 		}
-		if !g.allows(v) {
+		if !g.allows(who.Verified) {
 			return g.refuse(w, r, errForbidden, g.app.https(r))
 		}
-		g.forward(r, v)
+		g.forward(r, who.Verified)
 	}
 	return next.ServeHTTP(w, r)
 }

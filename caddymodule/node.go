@@ -41,7 +41,8 @@ type node struct {
 	freshness   *revocation.Freshness
 	follower    *revocation.Follower
 	feed        *redisfeed.Feed // of the newest configuration with a Redis
-	feedLink    *redislink.Link // what it goes over
+	counters    *throttle.Redis // of the newest configuration with a Redis
+	redis       *redislink.Link // what feed and counters go over
 	limiter     *throttle.Memory
 	lockouts    *throttle.Lockouts
 	verifier    *edge.Verifier
@@ -105,7 +106,7 @@ func (n *node) fill(ctx context.Context, store *sqlstore.Store, cfg *resolved, l
 	}
 	// The age of the view is real time, whatever the node's clock says.
 	n.freshness = revocation.NewFreshness(time.Now)
-	n.follower, err = revocation.NewFollower(revocation.FollowerConfig{Set: n.revocations, Source: store.LiveRevocations,
+	n.follower, err = revocation.NewFollower(revocation.FollowerConfig{Set: n.revocations, Source: store.LiveRevocations, Late: sqlstore.CommitLimit,
 		Freshness: n.freshness, Logger: logger})
 	if err != nil {
 		return err

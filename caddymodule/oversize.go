@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
@@ -13,8 +14,9 @@ import (
 const (
 	// caddyHeaders is what Caddy lets a server read of a request's header by default, in bytes.
 	caddyHeaders = 16 << 10
-	// bombHeaders is more than a browser can be made to send: 180 cookies of 4 KiB for a domain and its sub-domains.
-	bombHeaders = 1 << 20
+	// bombHeaders is room for 60 cookies of 4 KiB. What strangers may fill is kept small all the same: a browser that was
+	// made to keep more gets the bare 431.
+	bombHeaders = 256 << 10
 	// maxHeaders is what a request may have where it goes on to a service: Caddy's default with net/http's margin.
 	maxHeaders = caddyHeaders + 4<<10
 	// maxCookies is more than browsers keep for a domain; who sends more is none.
@@ -23,20 +25,42 @@ const (
 
 // readBombs lets the servers of portals read a cookie bomb. A host under the same parent domain can plant more cookies on
 // a browser than Caddy reads by default; it would get a bare 431 from every path of ours for good, and no way to sign in
-// again (D06). A limit that the operator has set to anything but the default stays.
+// again (D06). A limit that the operator has set to anything but the default stays, and so does that of a server with
+// sites that have nothing of ours: nobody would check there what is behind it.
 func readBombs(ctx caddy.Context) {
 	eachSite(ctx, "gatehouse", func(srv *caddyhttp.Server, _ caddyhttp.Route) {
-		if srv.MaxHeaderBytes == caddyHeaders {
+		foreign := func(r caddyhttp.Route) bool { return !hasOurs(r) }
+		if srv.MaxHeaderBytes == caddyHeaders && !slices.ContainsFunc(srv.Routes, foreign) {
 			srv.MaxHeaderBytes = bombHeaders
 		}
 	})
+}
+
+// hasOurs reports whether a handler of ours is in a route, provisioned or not.
+func hasOurs(route caddyhttp.Route) bool {
+	for _, raw := range route.HandlersRaw {
+		if holds(raw, "gatehouse") || holds(raw, "gatehouse_guard") {
+			return true
+		}
+	}
+	for _, handler := range route.Handlers {
+		switch h := handler.(type) {
+		case *Portal, *Guard:
+			return true
+		case *caddyhttp.Subroute:
+			if slices.ContainsFunc(h.Routes, hasOurs) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // checkHeaders refuses a request with a larger header than services behind a gateway can be expected to read. Where
 // cookies are what is too large, the browser is told to forget them; and a request to the portal's own paths is served in
 // spite of them, so that a person can sign in.
 func checkHeaders(w http.ResponseWriter, r *http.Request, ours bool) error {
-	total := 0
+	total := len(r.RequestURI)
 	for name, lines := range r.Header {
 		for _, line := range lines {
 			total += len(name) + len(line) + len(": \r\n")
@@ -51,7 +75,7 @@ func checkHeaders(w http.ResponseWriter, r *http.Request, ours bool) error {
 		count += 1 + strings.Count(line, ";")
 	}
 	if cookies <= maxHeaders/2 {
-		return authcore.Refuse(authcore.HeadersTooLarge, "The request's header fields are larger than 16 KiB.")
+		return authcore.Refuse(authcore.HeadersTooLarge, "The request line and header fields are larger than 16 KiB.")
 	}
 	if r.Method == http.MethodGet || r.Method == http.MethodHead { // an answer to a POST may set cookies that have to stay
 		w.Header().Set("Clear-Site-Data", `"cookies"`)

@@ -1,6 +1,8 @@
 package caddymodule
 
 import (
+	"context"
+	"errors"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -10,6 +12,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/redislink"
 	"github.com/gatehouse-auth/gatehouse/authcore/revocation"
 	"github.com/gatehouse-auth/gatehouse/authcore/secret"
+	"github.com/gatehouse-auth/gatehouse/authcore/throttle"
 )
 
 // links holds the connections to Redis, by its settings, over config reloads.
@@ -55,21 +58,46 @@ func (a *App) dropRedis() error {
 	return err
 }
 
-// feedOver returns the node's feed over a link. The same link gives the same feed, so that a reload continues in the
-// stream where the last configuration was. The node is open and has its keys.
-func (n *node) feedOver(link *redislink.Link) (*redisfeed.Feed, error) {
+// over returns the node's feed and counters over a link. The same link gives the same ones, so that a reload continues in
+// the stream where the last configuration was. The node is open and has its keys.
+func (n *node) over(link *redislink.Link) (*redisfeed.Feed, *throttle.Redis, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.feed != nil && n.feedLink == link {
-		return n.feed, nil
+	if n.feed != nil && n.redis == link {
+		return n.feed, n.counters, nil
 	}
 	feed, err := redisfeed.New(redisfeed.Config{Link: link, Key: n.feedKey, View: fedView{n.revocations, n.freshness, n.follower},
 		Count: countFeed, Lag: observeLag, Logger: nodeLogger()})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	n.feed, n.feedLink = feed, link
-	return feed, nil
+	counters, err := throttle.NewRedis(throttle.RedisConfig{Link: link, Memory: n.limiter, Key: n.counterKey, Lost: n.recallLocks,
+		Logger: nodeLogger(), Now: counterTime})
+	if err != nil {
+		return nil, nil, err
+	}
+	n.feed, n.counters, n.redis = feed, counters, link
+	return feed, counters, nil
+}
+
+// limiter counts with the other nodes where there is a Redis, else for this node alone.
+func (a *App) limiter() authcore.Limiter {
+	if a.counters != nil {
+		return a.counters
+	}
+	return a.node.limiter
+}
+
+// counterKey hides in Redis whom a counter is of.
+func (n *node) counterKey() secret.MACKey { return n.ring.Load().MACKey("shared counters") }
+
+// recallLocks reads the locks of all nodes from the database while Redis cannot tell of them.
+func (n *node) recallLocks(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	if err := n.lockouts.Load(ctx); err != nil && ctx.Err() == nil && !errors.Is(err, authcore.ErrUnavailable) {
+		nodeLogger().Warn("locks of other nodes not read; tried again soon", "error", err)
+	}
 }
 
 // publisher is how this configuration tells other nodes of revocations; nil is not at all.
@@ -97,9 +125,6 @@ func (v fedView) Missed() {
 	v.freshness.Missed()
 	v.follower.Look()
 }
-
-// errStale is told to a client whose session may have been ended without this node knowing.
-var errStale = authcore.Refuse(authcore.Unavailable, "The gateway cannot tell at the moment whether your session still lives. Try again soon.")
 
 // Interface guards
 var (

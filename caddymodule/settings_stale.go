@@ -55,6 +55,14 @@ func (g *Guard) limitStaleness() error {
 	return nil
 }
 
+// stale reports whether this node's view of revocations is too old for the portal and the API.
+func (a *App) stale() bool {
+	return a.cfg.sqlitePath == "" && a.cfg.onStale == onStaleDeny && a.node.freshness.Age() > a.cfg.maxStaleness
+}
+
 // stale reports whether this node has not learned of revocations for longer than this guard bears. A process that was
 // paused finds out here, at its first request, and not when its workers have caught up.
-func (g *Guard) stale() bool { return g.maxAge > 0 && g.app.node.freshness.Age() > g.maxAge }
+// Whom the database has just confirmed, by a renewal, it lets pass.
+func (g *Guard) stale(who visitor) bool {
+	return g.maxAge > 0 && !who.renewed && g.app.node.freshness.Age() > g.maxAge
+}

@@ -34,7 +34,12 @@ type Config struct {
 	Verifier *edge.Verifier
 	Keys     *keyring.Ring
 
-	Audience   []string // `aud` that access tokens must name; empty means the issuer of the request
+	// Issuers returns the `iss` that access tokens may name, the same as the guards accept; nil means the issuer of the
+	// request alone.
+	Issuers  func() []string
+	Audience []string // `aud` that access tokens must name; empty means one of the issuers
+	// Stale reports whether this node's view of revocations is too old to believe that a session lives; nil means never.
+	Stale      func() bool
 	Origins    *Origins // nil trusts none
 	Limiter    authcore.Limiter
 	AddressKey func(netip.Addr) string // under which key an address is counted

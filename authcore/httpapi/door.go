@@ -13,7 +13,9 @@ type Door struct {
 	verifier *edge.Verifier
 	sessions *session.Sessions
 	origins  *Origins
+	issuers  func() []string // nil: the request's
 	audience []string
+	stale    func() bool
 }
 
 // NewDoor returns the door that the API of cfg has.
@@ -21,11 +23,16 @@ func NewDoor(cfg Config) *Door {
 	if cfg.Origins == nil {
 		cfg.Origins = &Origins{}
 	}
-	return &Door{verifier: cfg.Verifier, sessions: cfg.Sessions, origins: cfg.Origins, audience: cfg.Audience}
+	if cfg.Stale == nil {
+		cfg.Stale = func() bool { return false }
+	}
+	return &Door{verifier: cfg.Verifier, sessions: cfg.Sessions, origins: cfg.Origins, issuers: cfg.Issuers, audience: cfg.Audience,
+		stale: cfg.Stale}
 }
 
 // Enter returns the principal of a request, renewing a browser's cookies where that is needed. Refusals:
-// AuthenticationRequired, InvalidToken, CrossOrigin, InvalidRequest.
+// AuthenticationRequired, InvalidToken, CrossOrigin, InvalidRequest, and [ErrStale]. They are the guard's rules (package
+// caddymodule), also in that a cookie of which memory knows that it is revoked is not renewed.
 func (d *Door) Enter(w http.ResponseWriter, r *http.Request, in Incoming) (*authcore.Principal, error) {
 	raw, mode, err := Credential(r, in.HTTPS)
 	if err != nil {
@@ -33,7 +40,7 @@ func (d *Door) Enter(w http.ResponseWriter, r *http.Request, in Incoming) (*auth
 	}
 	if mode == authcore.ModeBearer {
 		if p, outcome := d.verify(raw, mode, in); outcome == edge.Admitted {
-			return p, nil
+			return d.fresh(p)
 		}
 		return nil, errBadToken()
 	}
@@ -47,8 +54,12 @@ func (d *Door) Enter(w http.ResponseWriter, r *http.Request, in Incoming) (*auth
 		}
 	}
 	if raw != "" {
-		if p, outcome := d.verify(raw, mode, in); outcome == edge.Admitted {
-			return p, nil
+		switch p, outcome := d.verify(raw, mode, in); outcome {
+		case edge.Admitted:
+			return d.fresh(p)
+		case edge.Revoked:
+			ClearSessionCookies(w.Header(), in.HTTPS)
+			return nil, errBadToken()
 		}
 	}
 	tokens, err := Renew(w, r, in, d.sessions)
@@ -61,13 +72,24 @@ func (d *Door) Enter(w http.ResponseWriter, r *http.Request, in Incoming) (*auth
 	return nil, err
 }
 
-// verify is the verifier's outcome, with issuer and audience of this request demanded (T11).
+// fresh refuses who is admitted by a view of revocations that is too old.
+func (d *Door) fresh(p *authcore.Principal) (*authcore.Principal, error) {
+	if d.stale() {
+		return nil, ErrStale
+	}
+	return p, nil
+}
+
+// verify is the verifier's outcome, with issuer and audience demanded (T11).
 func (d *Door) verify(raw string, mode authcore.Mode, in Incoming) (*authcore.Principal, edge.Outcome) {
 	p, outcome := d.verifier.Verify(raw, mode)
 	if p == nil {
 		return nil, outcome
 	}
 	issuers := []string{in.Client.Issuer}
+	if d.issuers != nil {
+		issuers = d.issuers()
+	}
 	audience := d.audience
 	if len(audience) == 0 {
 		audience = issuers
@@ -96,6 +118,10 @@ func (d *Door) EndCookies(w http.ResponseWriter, r *http.Request, in Incoming) e
 	SignedOut(w.Header(), in.HTTPS)
 	return nil
 }
+
+// ErrStale is told to a client whose session may have been ended without this node knowing.
+var ErrStale = authcore.Refuse(authcore.Unavailable,
+	"The gateway cannot tell at the moment whether your session still lives. Try again soon.")
 
 func errBadToken() error {
 	return authcore.Refuse(authcore.InvalidToken, "The access token is not valid any more; refresh it or sign in again.")

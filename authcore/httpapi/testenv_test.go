@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -38,6 +39,7 @@ type house struct {
 	api     *httpapi.API
 	log     *lockedBuffer
 	ready   func(context.Context) (bool, []string)
+	stale   atomic.Bool // what the node knows of revocations is too old
 }
 
 // plan is what a test may want otherwise.
@@ -66,6 +68,7 @@ func open(t *testing.T, plans ...plan) *house {
 		Sessions: h.Sessions, SignIn: h.SignIn, Enrol: h.Enrol, Recovery: h.Recovery, Profile: h.Profiles, Password: h.Env.Password,
 		Verifier: must(edge.New(edge.Config{Keys: h.Ring, Revocations: h.Revoked, Now: h.Clock.Now}))(t), Keys: h.Ring,
 		Origins: origins(t, p.origins...), Limiter: limiter, AddressKey: throttle.AddressKey, Logger: log,
+		Stale: func() bool { return h.stale.Load() },
 		Ready: func(ctx context.Context) (bool, []string) { return h.ready(ctx) },
 	}))(t)
 	h.handler = h.api.Handler("/auth")

@@ -131,6 +131,9 @@ func (c *tokenCalls) inspect(x *exchange, body inspectBody) error {
 			return err
 		}
 	} else if _, outcome := c.door.verify(body.Token, authcore.ModeBearer, x.in); outcome == edge.Admitted {
+		if c.door.stale() {
+			return ErrStale
+		}
 		claims, err := claimsOf(body.Token)
 		if err != nil {
 			return err

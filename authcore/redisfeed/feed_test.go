@@ -80,7 +80,7 @@ func join(tb testing.TB, cfg redislink.Config, key secret.MACKey, source revocat
 	if n.announcer, err = revocation.NewAnnouncer(n.set); err != nil {
 		tb.Fatal(err)
 	}
-	n.follower, err = revocation.NewFollower(revocation.FollowerConfig{Set: n.set, Source: source, Freshness: n.freshness, Logger: slog.New(slog.DiscardHandler)})
+	n.follower, err = revocation.NewFollower(revocation.FollowerConfig{Set: n.set, Source: source, Late: 10 * time.Second, Freshness: n.freshness, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		tb.Fatal(err)
 	}

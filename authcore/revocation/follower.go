@@ -20,14 +20,14 @@ const (
 	feedCurrent = 2 * time.Second
 	// looksApart keeps many gaps from becoming many reads.
 	looksApart = 100 * time.Millisecond
-	// overlap is longer than any transaction runs: rows are committed out of order.
-	overlap = 10 * time.Second
 )
 
 // FollowerConfig is what a Follower needs; all but Now is required.
 type FollowerConfig struct {
-	Set       *Set
-	Source    Source // the database
+	Set    *Set
+	Source Source // the database
+	// Late is how much later than rows with higher numbers a row may be committed: each read begins so far back.
+	Late      time.Duration
 	Freshness *Freshness
 	Logger    *slog.Logger
 	Now       func() time.Time // the real clock; default time.Now
@@ -41,7 +41,7 @@ type Follower struct {
 
 	mu sync.Mutex // held while reading
 	// Everything up to seen is in memory. Reading begins at settled, which is where seen was at least
-	// an overlap ago; next is where it was at nextAt, and becomes settled in its time.
+	// Late ago; next is where it was at nextAt, and becomes settled in its time.
 	seen, next, settled int64
 	nextAt              time.Time
 	readAt              time.Time // when the last read began that went through
@@ -50,8 +50,8 @@ type Follower struct {
 
 // NewFollower checks cfg.
 func NewFollower(cfg FollowerConfig) (*Follower, error) {
-	if cfg.Set == nil || cfg.Source == nil || cfg.Freshness == nil || cfg.Logger == nil {
-		return nil, errors.New("a follower needs a set, a source, a freshness and a logger")
+	if cfg.Set == nil || cfg.Source == nil || cfg.Late <= 0 || cfg.Freshness == nil || cfg.Logger == nil {
+		return nil, errors.New("a follower needs a set, a source, how late it is, a freshness and a logger")
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
@@ -127,7 +127,7 @@ func (f *Follower) Read(ctx context.Context) error {
 		return err
 	}
 	f.seen = max(f.seen, seen)
-	if at.Sub(f.nextAt) >= overlap {
+	if at.Sub(f.nextAt) >= f.cfg.Late {
 		f.settled, f.next, f.nextAt = f.next, f.seen, at
 	}
 	f.readAt = at

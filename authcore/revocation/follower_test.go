@@ -76,7 +76,7 @@ func follow(t *testing.T) *followed {
 	t.Helper()
 	x := &followed{rows: new(rows), set: revocation.NewSet(nil), age: revocation.NewFreshness(nil), logs: new(bytes.Buffer)}
 	var err error
-	x.f, err = revocation.NewFollower(revocation.FollowerConfig{Set: x.set, Source: x.source, Freshness: x.age,
+	x.f, err = revocation.NewFollower(revocation.FollowerConfig{Set: x.set, Source: x.source, Late: 10 * time.Second, Freshness: x.age,
 		Logger: slog.New(slog.NewTextHandler(x.logs, nil))})
 	if err != nil {
 		t.Fatal(err)

@@ -109,9 +109,10 @@ func (p *postgres) transact(ctx context.Context, limit time.Duration, do work) e
 		_ = tx.Rollback(ctx)
 	}()
 	if limit > workLimit {
-		set := fmt.Sprintf("set local statement_timeout = %d", limit.Milliseconds())
-		if _, err := tx.Exec(ctx, set); err != nil {
-			return err
+		for _, what := range []string{"statement_timeout", "idle_in_transaction_session_timeout"} {
+			if _, err := tx.Exec(ctx, fmt.Sprintf("set local %s = %d", what, limit.Milliseconds())); err != nil {
+				return err
+			}
 		}
 	}
 	if err := do(ctx, tx); err != nil {

@@ -361,3 +361,24 @@ func TestRefreshTouchesNoIndex(t *testing.T) {
 		}
 	}
 }
+
+// Nodes read again what may have been committed late, as far back as CommitLimit. A transaction whose node was cut off must
+// have ended before, whatever the URL says.
+func TestF09_CutOffTransactionsEndInTime(t *testing.T) {
+	t.Parallel()
+	url := testpg.Database(t)
+	separator := "?"
+	if strings.Contains(url, "?") {
+		separator = "&"
+	}
+	s := migrated(t, url+separator+"idle_in_transaction_session_timeout=60000")
+	idle, err := time.ParseDuration(sqlstore.Ask(t, s, "show idle_in_transaction_session_timeout"))
+	if err != nil || idle <= 0 {
+		t.Fatalf("idle transactions live on: %s (%v)", idle, err)
+	}
+	statement := sqlstore.Ask(t, s, "show statement_timeout")
+	longest, err := time.ParseDuration(statement)
+	if err != nil || longest <= 0 || 2*longest+idle >= sqlstore.CommitLimit {
+		t.Errorf("statements end after %s, idle transactions after %s: more than %s together", statement, idle, sqlstore.CommitLimit)
+	}
+}

@@ -21,6 +21,11 @@ const (
 	// cancelLimit is how long a cancelled statement may take to say so before its connection is given up.
 	cancelLimit = 250 * time.Millisecond
 	dialLimit   = 2 * time.Second
+	// idleLimit is how long a transaction may wait for its client.
+	idleLimit = 5 * time.Second
+	// CommitLimit is longer than any transaction lives that makes revocations, also one whose client was cut off with its
+	// COMMIT on the way: a row that is committed later than rows with higher numbers is so by no more than this.
+	CommitLimit = 10 * time.Second
 )
 
 // location is one of the two.
@@ -86,7 +91,8 @@ func parsePostgres(text string) (location, error) {
 	setDefault(conn.RuntimeParams, "statement_timeout", fmt.Sprint(statementLimit.Milliseconds()))
 	// Single statements rely on it as transactions do, whatever the database's own default is.
 	setDefault(conn.RuntimeParams, "default_transaction_isolation", "read committed")
-	setDefault(conn.RuntimeParams, "idle_in_transaction_session_timeout", fmt.Sprint(longLimit.Milliseconds()))
+	// Not for the URL to change: a node that is cut off must not commit when it has long been given up (see CommitLimit).
+	conn.RuntimeParams["idle_in_transaction_session_timeout"] = fmt.Sprint(idleLimit.Milliseconds())
 	// A cancelled statement is cancelled in the server too. The usual handler closes the connection instead: clients
 	// that hang up would drain the pool, and nobody would know whether a commit had happened.
 	conn.BuildContextWatcherHandler = func(c *pgconn.PgConn) ctxwatch.Handler {

@@ -17,7 +17,7 @@ func (l *Lockouts) Begin(ctx context.Context, key string) (authcore.Attempt, tim
 	if err := ctx.Err(); err != nil {
 		return nil, 0, err
 	}
-	policy := l.policy.Load()
+	policy := l.current()
 	if policy.Off {
 		return uncounted{}, 0, nil
 	}
@@ -30,7 +30,7 @@ func (l *Lockouts) Begin(ctx context.Context, key string) (authcore.Attempt, tim
 		return nil, fullWait, nil
 	}
 	t := &try{l: l, p: p, n: n, digest: digest}
-	if wait := n.until.Sub(now); wait > 0 {
+	if wait := n.until.Sub(now); wait > 0 && !policy.shared {
 		p.mu.Unlock()
 		return nil, wait, nil
 	}
@@ -39,14 +39,16 @@ func (l *Lockouts) Begin(ctx context.Context, key string) (authcore.Attempt, tim
 	n.wake(policy)
 	granted := w.granted
 	p.mu.Unlock()
-	if granted {
-		return t, 0, nil
+	if !granted {
+		if wait, err := l.await(ctx, t, w); wait > 0 || err != nil {
+			return nil, wait, err
+		}
 	}
-	return l.await(ctx, t, w)
+	return l.confirm(ctx, t, now.Add(l.queueWait))
 }
 
-// await waits in the queue of t's name.
-func (l *Lockouts) await(ctx context.Context, t *try, w *waiter) (authcore.Attempt, time.Duration, error) {
+// await waits in the queue of t's name. It returns neither a wait nor an error when the place was given.
+func (l *Lockouts) await(ctx context.Context, t *try, w *waiter) (time.Duration, error) {
 	timer := time.NewTimer(l.queueWait)
 	defer timer.Stop()
 	var err error
@@ -62,16 +64,14 @@ func (l *Lockouts) await(ctx context.Context, t *try, w *waiter) (authcore.Attem
 	if !w.granted {
 		t.n.leave(w)
 		if err != nil {
-			return nil, 0, err
+			return 0, err
 		}
-		return nil, max(t.n.until.Sub(l.now()), fullWait), nil
+		return max(t.n.until.Sub(l.now()), fullWait), nil
 	}
 	if err != nil { // the place came too late
-		t.n.running--
-		t.n.wake(l.policy.Load())
-		return nil, 0, err
+		t.leave()
 	}
-	return t, 0, nil
+	return 0, err
 }
 
 // Reset implements [authcore.Lockouts]. When the store fails the lock stands.
@@ -88,11 +88,12 @@ func (l *Lockouts) Reset(ctx context.Context, key string) error {
 	if err := l.store.ClearLockout(ctx, hex.EncodeToString(digest[:])); err != nil {
 		return fmt.Errorf("clearing a lockout: %w", err)
 	}
+	l.forget(ctx, digest)
 	if n != nil {
 		p.mu.Lock()
 		n.clear()
 		n.stored = false
-		n.wake(l.policy.Load())
+		n.wake(l.current())
 		p.mu.Unlock()
 	}
 	return nil
@@ -104,7 +105,14 @@ type try struct {
 	p      *lockoutPart
 	n      *name // stays in the part's map while the try runs
 	digest secret.Digest
+	id     string // by which Redis knows the try; "" when this node counts alone
 	done   atomic.Bool
+}
+
+// leave gives the place back. The part must be locked.
+func (t *try) leave() {
+	t.n.running--
+	t.n.wake(t.l.current())
 }
 
 // Succeeded implements [authcore.Attempt].
@@ -112,10 +120,10 @@ func (t *try) Succeeded(ctx context.Context) {
 	if t.done.Swap(true) {
 		return
 	}
+	t.tell(ctx, "succeed")
 	t.p.mu.Lock()
-	t.n.running--
 	t.n.clear()
-	t.n.wake(t.l.policy.Load())
+	t.leave()
 	stored := t.n.stored
 	t.p.mu.Unlock()
 	if stored {
@@ -128,11 +136,16 @@ func (t *try) Failed(ctx context.Context) (locked bool) {
 	if t.done.Swap(true) {
 		return false
 	}
-	now, policy := t.l.now(), t.l.policy.Load()
+	told, known := t.tell(ctx, "fail")
+	now, policy := t.l.now(), t.l.current()
 	t.p.mu.Lock()
 	t.n.running--
-	t.n.settle(now, policy)
-	locked = t.n.fail(now, policy)
+	if known {
+		locked = t.n.learn(now, told)
+	} else {
+		t.n.settle(now, policy)
+		locked = t.n.fail(now, policy)
+	}
 	if locked {
 		t.n.stored = true
 	} else {
@@ -150,9 +163,9 @@ func (t *try) Abandoned() {
 	if t.done.Swap(true) {
 		return
 	}
+	t.tell(context.Background(), "abandon")
 	t.p.mu.Lock()
-	t.n.running--
-	t.n.wake(t.l.policy.Load())
+	t.leave()
 	t.p.mu.Unlock()
 }
 

@@ -20,6 +20,8 @@ type Policy struct {
 	First    time.Duration // length of the first lock; default 1m
 	Max      time.Duration // the longest a lock gets by doubling; default 1h
 	Off      bool          // nothing is counted or locked
+
+	shared bool // Redis decides; this node only bounds how many ask it
 }
 
 // LockoutConfig is what [Lockouts] need.
@@ -52,6 +54,8 @@ type LockoutConfig struct {
 // another, the one with the fewest failures among a sample of sixteen. Where the sample
 // has none, the new name has to wait. Filling the memory so takes Failures password
 // hashes per name, far more than a node computes before the locks end.
+//
+// Where [Lockouts.Share] names a Redis, all of that holds for the nodes together.
 type Lockouts struct {
 	store     authcore.LockoutStore
 	key       func() secret.MACKey
@@ -59,6 +63,7 @@ type Lockouts struct {
 	now       func() time.Time
 	queueWait time.Duration
 	policy    atomic.Pointer[Policy]
+	redis     atomic.Pointer[Redis] // nil: this node counts alone
 	parts     [shards]lockoutPart
 }
 

@@ -90,7 +90,7 @@ func newLockouts(tb testing.TB, cfg throttle.LockoutConfig) *throttle.Lockouts {
 
 func TestLockouts_Conformance(t *testing.T) {
 	t.Parallel()
-	throttletest.RunLockouts(t, func(tb testing.TB, p throttletest.Policy) authcore.Lockouts {
+	throttletest.RunLockouts(t, time.Nanosecond, func(tb testing.TB, p throttletest.Policy) authcore.Lockouts {
 		policy := throttle.Policy{Failures: p.Failures, Window: p.Window, First: p.First, Max: p.Max}
 		return newLockouts(tb, throttle.LockoutConfig{Policy: policy, Store: &rows{}})
 	})

@@ -105,6 +105,7 @@ type taking struct {
 	c    *counter
 	p    *part
 	hash uint64
+	key  string
 	rate Rate
 	cell *int64 // shared bucket; nil where the key has a place of its own
 	tat  int64  // before
@@ -132,15 +133,7 @@ func (m *Memory) Return(_ context.Context, limits ...authcore.Limit) error {
 	if err != nil {
 		return err
 	}
-	lock(ts)
-	defer unlock(ts)
-	now := m.elapsed()
-	for _, t := range ts {
-		// A key that made way has a full budget again, and what it may have taken from a shared bucket stays taken.
-		if tat, found := t.p.keys[t.hash]; found && tat > now {
-			t.p.keys[t.hash] = max(now, tat-int64(t.rate.interval()))
-		}
-	}
+	m.giveBack(ts)
 	return nil
 }
 
@@ -158,7 +151,7 @@ func (m *Memory) locate(ts []taking, limits []authcore.Limit) ([]taking, error) 
 		}
 		if rate := *c.rate.Load(); !rate.Off() {
 			h := maphash.String(m.seed, l.Key)
-			ts = append(ts, taking{c: c, p: &c.parts[h%shards], hash: h, rate: rate})
+			ts = append(ts, taking{c: c, p: &c.parts[h%shards], hash: h, key: l.Key, rate: rate})
 		}
 	}
 	slices.SortFunc(ts, func(a, b taking) int {

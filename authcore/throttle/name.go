@@ -103,8 +103,13 @@ func (n *name) settle(now time.Time, policy *Policy) {
 	}
 }
 
-// admits reports whether one more try may run.
-func (n *name) admits(policy *Policy) bool { return len(n.failures)+n.running < policy.Failures }
+// admits reports whether one more try may run, as far as this node decides it.
+func (n *name) admits(policy *Policy) bool {
+	if policy.shared {
+		return n.running < policy.Failures
+	}
+	return len(n.failures)+n.running < policy.Failures
+}
 
 // wake lets as many of the queue run as the budget allows.
 func (n *name) wake(policy *Policy) {

@@ -56,7 +56,7 @@ func TestD06_PlantedCookies(t *testing.T) {
 	t.Parallel()
 	g := shared(t)
 	u := g.newUser(t)
-	for _, planted := range []string{bomb(50, 500), bomb(50, 3900), bomb(180, 4000)} {
+	for _, planted := range []string{bomb(50, 500), bomb(50, 3900), bomb(60, 4000)} {
 		get := func(path, accept string) answer {
 			return g.raw(t, "GET "+path+" HTTP/1.1\r\nHost: "+g.host()+"\r\nAccept: "+accept+"\r\n"+closing+planted+"\r\n")
 		}
@@ -141,4 +141,27 @@ func gzipped(t testing.TB, text string) []byte {
 		t.Fatal(err)
 	}
 	return b.Bytes()
+}
+
+// TestD06_RoomForCookiesAlone: what is read for the sake of cookies is no room for anything else: not for the request line,
+// and not for sites without a gateway, whose services count on Caddy's limit.
+func TestD06_RoomForCookiesAlone(t *testing.T) {
+	t.Parallel()
+	g := shared(t)
+	u := g.newUser(t)
+	before := g.up.requests.Load()
+	for _, path := range []string{"/x?", "/auth/login?", "/auth/healthz?"} {
+		a := g.raw(t, "GET "+path+strings.Repeat("a", 100_000)+" HTTP/1.1\r\nHost: "+g.host()+"\r\nAuthorization: Bearer "+u.access+"\r\n"+closing+"\r\n")
+		if a.status != 431 {
+			t.Errorf("%s with a request line of 100 KB: %d", path, a.status)
+		}
+	}
+	mixed := start(t, plan{site: defaultSite + "http://bare.example:<port> {\n\tbind 127.0.0.1\n\treverse_proxy <upstream>\n}\n"})
+	big := "X-Junk: " + strings.Repeat("x", 60_000) + "\r\n"
+	if a := mixed.raw(t, "GET /x HTTP/1.1\r\nHost: bare.example\r\n"+closing+big+"\r\n"); a.status != 431 {
+		t.Errorf("60 KB of headers to a site without a gateway: %d", a.status)
+	}
+	if g.up.requests.Load() != before {
+		t.Error("the upstream was asked")
+	}
 }

@@ -218,3 +218,21 @@ func TestP18_ZeroLength(t *testing.T) {
 		t.Errorf("the upstream was asked %d times", n-before)
 	}
 }
+
+// TestP18_GuardWithoutPortal: a guard alone on its site keeps the rules that a portal keeps elsewhere.
+func TestP18_GuardWithoutPortal(t *testing.T) {
+	t.Parallel()
+	g := start(t, plan{site: strings.Replace(defaultSite, "\tgatehouse\n", "", 1), guard: "optional\n\t\tlogin_url http://localhost:9/auth/login"})
+	for what, rest := range map[string]string{
+		"chunk data without CRLF": "Transfer-Encoding: chunked\r\n\r\n1\r\nxx\r\n0\r\n\r\n",
+		"chunk size with a sign":  "Transfer-Encoding: chunked\r\n\r\n+1\r\nx\r\n0\r\n\r\n",
+	} {
+		answers, closed := g.pipeline(t, "POST /x HTTP/1.1\r\nHost: "+g.host()+"\r\n"+rest+inner)
+		if len(answers) != 1 || !closed || answers[0].status != 400 {
+			t.Errorf("%s: answers %v, connection closed: %t", what, statuses(answers), closed)
+		}
+	}
+	if n := g.up.requests.Load(); n != 0 {
+		t.Errorf("the upstream was asked %d times", n)
+	}
+}
