@@ -22,7 +22,6 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/portal"
 	"github.com/gatehouse-auth/gatehouse/authcore/profile"
 	"github.com/gatehouse-auth/gatehouse/authcore/recovery"
-	"github.com/gatehouse-auth/gatehouse/authcore/redisfeed"
 	"github.com/gatehouse-auth/gatehouse/authcore/secret"
 	"github.com/gatehouse-auth/gatehouse/authcore/session"
 	"github.com/gatehouse-auth/gatehouse/authcore/signin"
@@ -188,8 +187,10 @@ func (a *App) health(ctx context.Context) (ok bool, reasons []string) {
 			reasons = append(reasons, "mail does not go out")
 		}
 	}
-	if a.feed != nil && a.feed.Health() == redisfeed.Down {
-		reasons = append(reasons, "redis does not answer") // the database tells of revocations meanwhile
+	if a.feed != nil {
+		if cause := a.feed.Cause(); cause != "" {
+			reasons = append(reasons, cause) // the database tells of revocations meanwhile
+		}
 	}
 	return true, reasons
 }

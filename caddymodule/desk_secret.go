@@ -2,10 +2,9 @@ package caddymodule
 
 import (
 	"context"
-	"errors"
+	"fmt"
 
 	"github.com/gatehouse-auth/gatehouse/authcore/operator"
-	"github.com/gatehouse-auth/gatehouse/authcore/secret"
 )
 
 // rotated is the answer of `gatehouse secret rotate`.
@@ -17,25 +16,40 @@ type rotated struct {
 
 // rotateSecret lets the first of the configured secrets open everything. Where none is configured it makes a new one in
 // the data folder first, and removes the old one at the end. Stopped at any point, the file holds every secret that is
-// needed, and the next try goes on.
+// needed, and the next try goes on. Of several callers each waits for the one before, or for the end of its ctx.
 func (d *desk) rotateSecret(ctx context.Context) (rotated, error) {
 	if len(d.cfg.secrets) > 0 {
 		done, err := d.operator.Reseal(ctx, d.sealer)
 		return rotated{Resealed: done}, err
 	}
 	path := d.cfg.secretPath()
-	present, err := readSecrets(path)
+	use := secretUseOf(path)
+	free, err := use.take(ctx)
+	if err != nil {
+		return rotated{}, fmt.Errorf("wait for another rotation of the secret: %w", err)
+	}
+	defer free()
+	made := madeSecret()
+	old, err := use.put(path, made)
 	if err != nil {
 		return rotated{}, err
 	}
-	made := madeSecret()
-	both := append([]secret.Value{made}, present...)
-	if err := errors.Join(writeSecrets(path, both...), d.sealer.Use(both...)); err != nil {
-		return rotated{}, err
-	}
-	done, err := d.operator.Reseal(ctx, d.sealer)
+	done, err := d.resealAll(ctx)
 	if err == nil {
-		err = errors.Join(writeSecrets(path, made), d.sealer.Use(made))
+		err = use.drop(path, made, old)
 	}
 	return rotated{Resealed: done, File: path}, err
+}
+
+// resealAll seals anew until it finds nothing to seal: a mail that was sealed just before the secret changed may come
+// into the database behind the place that has been read.
+func (d *desk) resealAll(ctx context.Context) (total operator.Resealed, err error) {
+	for {
+		done, err := d.operator.Reseal(ctx, d.sealer)
+		total.Keys += done.Keys
+		total.Mails += done.Mails
+		if err != nil || done == (operator.Resealed{}) {
+			return total, err
+		}
+	}
 }

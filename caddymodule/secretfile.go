@@ -30,19 +30,19 @@ func (r *resolved) sealer(ctx context.Context, keys authcore.KeyStore) (*secret.
 	if r.held != nil {
 		return r.held, nil
 	}
-	secrets := r.secrets
-	if len(secrets) == 0 {
-		var err error
-		if secrets, err = r.fileSecrets(ctx, keys); err != nil {
-			return nil, err
-		}
-	}
-	held, err := secret.NewSealer(secrets...)
+	held, err := r.newSealer(ctx, keys)
 	if err != nil {
 		return nil, err
 	}
 	r.held = held
 	return held, nil
+}
+
+func (r *resolved) newSealer(ctx context.Context, keys authcore.KeyStore) (*secret.Sealer, error) {
+	if len(r.secrets) > 0 {
+		return secret.NewSealer(r.secrets...)
+	}
+	return secretUseOf(r.secretPath()).sealer(ctx, r, keys)
 }
 
 func (r *resolved) secretPath() string { return filepath.Join(r.dataDir, secretFile) }

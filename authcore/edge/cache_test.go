@@ -24,10 +24,11 @@ type mint struct {
 	*edge.Verifier
 	keys *keys
 	at   atomic.Int64 // Unix seconds
+	nano atomic.Int64 // and of the second
 	n    atomic.Uint64
 }
 
-func (m *mint) now() time.Time { return time.Unix(m.at.Load(), 0) }
+func (m *mint) now() time.Time { return time.Unix(m.at.Load(), m.nano.Load()) }
 
 func newMint(tb testing.TB, capacity uint64) *mint {
 	tb.Helper()
@@ -62,6 +63,11 @@ func (m *mint) put(tb testing.TB, all []jwtkeys.Key) {
 // token signs a token of a session of its own, with as much in it as tokens usually have.
 func (m *mint) token(tb testing.TB, use jwtkeys.Use) string {
 	tb.Helper()
+	return m.tokenOf(tb, use, "user")
+}
+
+func (m *mint) tokenOf(tb testing.TB, use jwtkeys.Use, roles ...string) string {
+	tb.Helper()
 	n := m.n.Add(1)
 	var account, sess uuid.UUID
 	binary.BigEndian.PutUint64(account[:], n)
@@ -70,7 +76,7 @@ func (m *mint) token(tb testing.TB, use jwtkeys.Use) string {
 	raw, err := m.keys.Set().Sign(use, jwtkeys.Claims{
 		Issuer: "https://auth.example.com", Audience: []string{"https://auth.example.com"}, Subject: account.String(), SessionID: sess.String(),
 		ID: base64.RawURLEncoding.EncodeToString(account[:]), ExpiresAt: now.Add(5 * time.Minute), AuthTime: now,
-		AMR: []string{"pwd"}, Roles: []string{"user"}, Email: "ada@example.com", EmailVerified: true, Username: "ada", Name: "Ada Lovelace",
+		AMR: []string{"pwd"}, Roles: roles, Email: "ada@example.com", EmailVerified: true, Username: "ada", Name: "Ada Lovelace",
 	}, now)
 	if err != nil {
 		tb.Fatal(err)

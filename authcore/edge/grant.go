@@ -19,22 +19,25 @@ type grant struct {
 
 // grants finds the grant that a new token shares with those before it. It forgets rather than grows: where more kinds of
 // grants are in use than it has places, some tokens hold one of their own, which is counted as theirs.
+//
+// A shared one is counted as the first token's alone. Once that is evicted the others hold it uncounted: one for each kind
+// of grant in use, and never more than seven times their own text, which is counted and says the same. The places hold one
+// each, of some hundred bytes. The kinds are made by keys and by the roles that administrators give, and not by clients.
 type grants struct {
 	seed   maphash.Seed
-	recent [1024]atomic.Pointer[grant]
+	recent []atomic.Pointer[grant]
+}
+
+// places is how many kinds of grants are known at a time.
+const places = 1024
+
+func newGrants() grants {
+	return grants{seed: maphash.MakeSeed(), recent: make([]atomic.Pointer[grant], places)}
 }
 
 // of returns the grant of a token, and how many bytes it is when it is a new one.
 func (g *grants) of(p *authcore.Principal) (shared *grant, size int) {
-	var h maphash.Hash
-	h.SetSeed(g.seed)
-	_, _ = h.WriteString(p.KeyID)
-	for _, list := range [][]string{p.Audience, p.AMR, p.Roles} {
-		for _, text := range list {
-			_, _ = h.WriteString(text)
-		}
-	}
-	at := &g.recent[h.Sum64()%uint64(len(g.recent))]
+	at := &g.recent[g.hash(p)%uint64(len(g.recent))]
 	if have := at.Load(); have != nil && have.fits(p) {
 		return have, 0
 	}
@@ -46,6 +49,23 @@ func (g *grants) of(p *authcore.Principal) (shared *grant, size int) {
 	return fresh, fresh.size()
 }
 
+// hash tells kinds apart by where texts and lists end as well, so that neighbours do not take each other's place for ever.
+func (g *grants) hash(p *authcore.Principal) uint64 {
+	var h maphash.Hash
+	h.SetSeed(g.seed)
+	maphash.WriteComparable(&h, p.KeyID)
+	maphash.WriteComparable(&h, p.Issuer)
+	maphash.WriteComparable(&h, p.Mode)
+	for _, list := range [][]string{p.Audience, p.AMR, p.Roles} {
+		maphash.WriteComparable(&h, len(list))
+		for _, text := range list {
+			maphash.WriteComparable(&h, text)
+		}
+	}
+	return h.Sum64()
+}
+
+// fits decides alone whether a token may share the grant: kinds whose hashes have one place come by each other's.
 func (g *grant) fits(p *authcore.Principal) bool {
 	return g.kid == p.KeyID && g.issuer == p.Issuer && g.mode == p.Mode && slices.Equal(g.audience, p.Audience) &&
 		slices.Equal(g.amr, p.AMR) && slices.Equal(g.roles, p.Roles)

@@ -74,7 +74,7 @@ func encodedUnlessPlain(text string) string {
 	return ""
 }
 
-// weight is what the entry takes of memory, in bytes.
+// weight is what the entry takes of memory, in bytes; a grant that others share is the first one's (see grants).
 func (v *Verified) weight() uint32 { return uint32(len(v.text)) + uint32(v.own) + entryBytes }
 
 func (v *Verified) part(i int) string {

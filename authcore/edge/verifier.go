@@ -71,7 +71,7 @@ func New(cfg Config) (*Verifier, error) {
 	if cfg.CacheBytes == 0 {
 		cfg.CacheBytes = defaultCacheBytes
 	}
-	v := &Verifier{cfg: cfg, grants: grants{seed: maphash.MakeSeed()}, refused: refusals{seed: maphash.MakeSeed()}}
+	v := &Verifier{cfg: cfg, grants: newGrants(), refused: refusals{seed: maphash.MakeSeed()}}
 	v.clock.see(cfg.Now())
 	var err error
 	v.cache, err = otter.New(&otter.Options[string, *Verified]{
@@ -104,7 +104,7 @@ func (v *Verifier) Verify(raw string, mode authcore.Mode) (*authcore.Principal, 
 func (v *Verifier) Lookup(raw string, mode authcore.Mode) (*Verified, Outcome) {
 	now := v.cfg.Now()
 	t := v.verified(raw, mode, now)
-	if t == nil || now.Unix() >= t.expires {
+	if t == nil || now.Unix() >= t.expires { // the cache may keep it for a little longer: its clock is behind
 		return nil, Invalid
 	}
 	switch v.cfg.Revocations.Check(t.session, t.account, t.epoch, t.roles) {
@@ -127,6 +127,9 @@ func (v *Verifier) verified(raw string, mode authcore.Mode, now time.Time) *Veri
 	kid, rest, ok := v.cfg.Keys.Set().Named(useOf(mode), raw, now)
 	if !ok {
 		// No key has written this header; perhaps another release has. Too rare to be cached.
+		if v.refused.know(raw) {
+			return nil
+		}
 		t, err := v.parse(raw, "", mode, now)
 		if err != nil {
 			return nil

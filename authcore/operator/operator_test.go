@@ -3,6 +3,7 @@ package operator_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -67,6 +68,29 @@ func TestRevokeUser_ByEveryName(t *testing.T) {
 		var refused *authcore.Error
 		if _, err := o.RevokeUser(t.Context(), name); !errors.As(err, &refused) || refused.Code != authcore.NotFound {
 			t.Errorf("%q: error %v", name, err)
+		}
+	}
+}
+
+// Another account's id without its hyphens is a legal username: it names who took it.
+func TestRevokeUser_IDInOneFormOnly(t *testing.T) {
+	t.Parallel()
+	e := testflow.New(t, testflow.Options{})
+	o, told := operate(t, e)
+	ada := e.Person(t, enrol.Registering{Email: "ada@example.com"}).Account.ID.String()
+	digits := strings.ReplaceAll(ada, "-", "")
+	bob := e.Person(t, enrol.Registering{Email: "bob@example.com", Username: digits}).Account.ID
+	for _, name := range []string{digits, strings.ToUpper(digits)} {
+		done, err := o.RevokeUser(t.Context(), name)
+		if err != nil || done.Account == nil || *done.Account != bob {
+			t.Errorf("by %q: %+v (error %v)", name, done, err)
+		}
+	}
+	told.list = nil
+	for _, name := range []string{"urn:uuid:" + ada, "{" + ada + "}", strings.ToUpper(ada)} {
+		var refused *authcore.Error
+		if _, err := o.RevokeUser(t.Context(), name); !errors.As(err, &refused) || refused.Code != authcore.NotFound || len(told.list) != 0 {
+			t.Errorf("%q: announced %+v (error %v)", name, told.list, err)
 		}
 	}
 }

@@ -45,7 +45,9 @@ func (o *Operator) RevokeUser(ctx context.Context, who string) (Ended, error) {
 }
 
 func (o *Operator) find(ctx context.Context, who string) (uuid.UUID, error) {
-	if id, err := uuid.Parse(strings.TrimSpace(who)); err == nil {
+	// An id counts in the one form that is no username: the same 32 digits without hyphens are one that anybody may take.
+	given := strings.TrimSpace(who)
+	if id, err := uuid.Parse(given); err == nil && id.String() == given {
 		account, err := o.cfg.Store.AccountByID(ctx, id)
 		return account.ID, err
 	}

@@ -91,6 +91,7 @@ type Feed struct {
 	beats  map[uint64]beat // heartbeats on their way
 	since  time.Time       // when the own heartbeat last came back
 	health Health
+	cause  string // of being down, "" otherwise
 }
 
 type beat struct {
@@ -168,11 +169,19 @@ func (f *Feed) Health() Health {
 	return f.health
 }
 
+// Cause says in a few words, which name nothing secret, why revocations of other nodes do not arrive;
+// "" unless Health is Down.
+func (f *Feed) Cause() string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.cause
+}
+
 // become notes the health, and tells of it once for each change.
 func (f *Feed) become(h Health, err error) {
 	f.mu.Lock()
 	changed := f.health != h
-	f.health = h
+	f.health, f.cause = h, causeOf(err)
 	f.mu.Unlock()
 	switch {
 	case !changed:

@@ -76,20 +76,7 @@ func join(tb testing.TB, cfg redislink.Config, key secret.MACKey, source revocat
 	if err != nil {
 		tb.Fatal(err)
 	}
-	n := &node{set: revocation.NewSet(nil), freshness: revocation.NewFreshness(nil), arrived: make(chan struct{})}
-	if n.announcer, err = revocation.NewAnnouncer(n.set); err != nil {
-		tb.Fatal(err)
-	}
-	n.follower, err = revocation.NewFollower(revocation.FollowerConfig{Set: n.set, Source: source, Late: 10 * time.Second, Freshness: n.freshness, Logger: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	n.feed, err = redisfeed.New(redisfeed.Config{Link: link, Key: func() secret.MACKey { return key }, View: n,
-		Count: func(o redisfeed.Outcome) { n.counts[o].Add(1) }, Lag: n.lagged,
-		Logger: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		tb.Fatal(err)
-	}
+	n := makeNode(tb, link, key, source)
 	n.announcer.PublishTo(n.feed)
 	if err := n.follower.Read(tb.Context()); err != nil {
 		tb.Fatal(err)
@@ -104,6 +91,27 @@ func join(tb testing.TB, cfg redislink.Config, key secret.MACKey, source revocat
 		_ = link.Close()
 	})
 	tb.Cleanup(n.stop)
+	return n
+}
+
+// makeNode returns a node at which nothing runs.
+func makeNode(tb testing.TB, link *redislink.Link, key secret.MACKey, source revocation.Source) *node {
+	tb.Helper()
+	var err error
+	n := &node{set: revocation.NewSet(nil), freshness: revocation.NewFreshness(nil), arrived: make(chan struct{})}
+	if n.announcer, err = revocation.NewAnnouncer(n.set); err != nil {
+		tb.Fatal(err)
+	}
+	n.follower, err = revocation.NewFollower(revocation.FollowerConfig{Set: n.set, Source: source, Late: 10 * time.Second, Freshness: n.freshness, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	n.feed, err = redisfeed.New(redisfeed.Config{Link: link, Key: func() secret.MACKey { return key }, View: n,
+		Count: func(o redisfeed.Outcome) { n.counts[o].Add(1) }, Lag: n.lagged,
+		Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		tb.Fatal(err)
+	}
 	return n
 }
 

@@ -83,8 +83,8 @@ func (f *Feed) take(m message) []message {
 
 func (f *Feed) heartbeat() message { return message{node: f.id, at: f.cfg.Now()} }
 
-// send tries twice, the second time on another connection: the first may have been a dead one. What
-// cannot be sent is given up, but its numbers are used up.
+// send tries twice, the second time on another connection, for the first may have been a dead one, or
+// in a stream begun anew. What cannot be sent is given up, but its numbers are used up.
 func (f *Feed) send(ctx context.Context, ms ...message) {
 	f.number += f.lost.Swap(0)
 	var beats []uint64
@@ -97,7 +97,15 @@ func (f *Feed) send(ctx context.Context, ms ...message) {
 	}
 	f.expect(beats)
 	err := f.add(ctx, ms)
-	if err != nil && !f.down && ctx.Err() == nil {
+	again := err != nil && !f.down
+	if spoilt(err) {
+		if failed := f.clear(ctx, err); failed != nil {
+			again, err = false, failed
+		} else {
+			again = true
+		}
+	}
+	if again && ctx.Err() == nil {
 		err = f.add(ctx, ms)
 	}
 	f.down = err != nil

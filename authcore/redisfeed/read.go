@@ -18,8 +18,9 @@ const (
 	blockFor = 250 * time.Millisecond
 	// readLimit bounds a read beyond that.
 	readLimit = time.Second
-	// page is how many entries are read at once.
-	page = 500
+	// page is how many entries are read at once. Whatever whoever can write to Redis has put there comes
+	// whole, before its size can be looked at.
+	page = 64
 	// rest is the time between attempts to reach a Redis that is away.
 	rest = 100 * time.Millisecond
 	// knownPeers bounds the senders that are remembered; each start of a node is a new one.
@@ -121,6 +122,11 @@ func (f *Feed) handle(entry []byte) {
 
 // follow notices that messages of a sender are missing. One that comes twice or late changes
 // nothing: it was applied, or the gap it left was noticed.
+//
+// A sender that is first heard of in the middle leaves a gap too. What it said before may stand before
+// our place in the stream, and then the database has been read since; or it could not reach Redis when
+// it started, and revoked something after that reading. Nothing here tells which, and a look into the
+// database is cheap: one for each start of a node.
 func (f *Feed) follow(node uuid.UUID, number uint64) {
 	last := f.peers[node]
 	if number <= last {

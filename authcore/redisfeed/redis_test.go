@@ -31,7 +31,7 @@ func pair(t *testing.T, cfg redislink.Config) (a, b *node) {
 // TestLink_TLSAndUser: over TLS, as a user who may do nothing but what the manual says.
 func TestLink_TLSAndUser(t *testing.T) {
 	t.Parallel()
-	s := testredis.New(t, testredis.Options{TLS: true, Rules: "resetchannels ~test:* +xadd +xread +xrange +xrevrange"})
+	s := testredis.New(t, testredis.Options{TLS: true, Rules: "resetchannels ~test:* +xadd +xread +xrange +xrevrange +del"})
 	pem, err := os.ReadFile(s.CA())
 	if err != nil {
 		t.Fatal(err)
@@ -153,6 +153,55 @@ func TestFeed_IDsGoneBackwards(t *testing.T) {
 	s.Flush()
 	carries(t, a, b)
 	carries(t, b, a)
+}
+
+// spoils are what whoever can write to Redis can leave behind: a stream that takes no further entry, and none at all.
+var spoils = map[string][]any{
+	"highest id":     {"XADD", "test:" + redisfeed.Stream, "18446744073709551615-18446744073709551615", "m", "x"},
+	"something else": {"SET", "test:" + redisfeed.Stream, "x"},
+}
+
+// TestFeed_SpoiltStreamBeginsAnew: one command does not silence the feed for good.
+func TestFeed_SpoiltStreamBeginsAnew(t *testing.T) {
+	t.Parallel()
+	for name, spoil := range spoils {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := testredis.New(t, testredis.Options{})
+			a, b := pair(t, redislink.Config{Addrs: []string{s.Addr()}})
+			s.Do(spoil...)
+			carries(t, a, b)
+			carries(t, b, a)
+			eventually(t, "all is well again", func() bool {
+				return a.feed.Health() == redisfeed.Up && b.feed.Health() == redisfeed.Up && a.feed.Cause() == "" && b.feed.Cause() == ""
+			})
+		})
+	}
+}
+
+// TestFeed_CauseIsNamed: who may not delete says so, and goes on once the stream is gone.
+func TestFeed_CauseIsNamed(t *testing.T) {
+	t.Parallel()
+	for name, spoil := range spoils {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := testredis.New(t, testredis.Options{Rules: "~test:* +@all -del"})
+			a, b := pair(t, redislink.Config{Addrs: []string{s.Addr()}, User: "gatehouse", Password: secret.FromString(s.Password())})
+			is := func(cause string) {
+				t.Helper()
+				eventually(t, cause, func() bool { return a.feed.Cause() == cause && a.feed.Health() == redisfeed.Down })
+			}
+			s.Do(spoil...)
+			is("the stream of revocations in redis is spoilt")
+			s.Do("ACL", "SETUSER", "gatehouse", "+del")
+			carries(t, a, b)
+			eventually(t, "no cause is left", func() bool { return a.feed.Cause() == "" && a.feed.Health() == redisfeed.Up })
+			s.Do("ACL", "SETUSER", "gatehouse", "-xadd", "-xread")
+			is("redis refuses the user")
+			s.Kill()
+			is("redis does not answer")
+		})
+	}
 }
 
 // TestFeed_HealthAndLag: what metrics and log tell.

@@ -3,6 +3,7 @@ package revocation_test
 import (
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/gatehouse-auth/gatehouse/authcore/revocation"
 )
@@ -64,18 +65,40 @@ func TestFreshness_AfterAGapTheDatabaseDecides(t *testing.T) {
 	}
 }
 
-// TestFreshness_SuspendedMachine: the monotonic clock stands still while a machine sleeps; the wall clock tells.
+// TestFreshness_SuspendedMachine: the monotonic clock stands still while a machine sleeps, and the wall clock may be set
+// back; whichever has moved more tells.
 func TestFreshness_SuspendedMachine(t *testing.T) {
 	t.Parallel()
 	at := time.Now()
-	slept := at.Add(time.Hour).Round(0) // a later wall clock, no monotonic reading of it
-	now := at
-	f := revocation.NewFreshness(func() time.Time { return now })
-	f.Database(at)
-	now = slept
-	if age := f.Age(); age < time.Hour-time.Second {
-		t.Errorf("after an hour's sleep the view is %s old", age)
+	for name, c := range map[string]struct {
+		now  time.Time
+		want time.Duration
+	}{
+		"asleep":                   {wallMoved(t, at, time.Hour), time.Hour},
+		"asleep, then awake":       {wallMoved(t, at.Add(time.Minute), time.Hour), time.Hour + time.Minute},
+		"set back":                 {wallMoved(t, at.Add(time.Minute), -time.Hour), time.Minute},
+		"no monotonic clock there": {at.Add(time.Hour).Round(0), time.Hour},
+	} {
+		now := at
+		f := revocation.NewFreshness(func() time.Time { return now })
+		f.Database(at)
+		now = c.now
+		if age := f.Age(); age != c.want {
+			t.Errorf("%s: the view is %s old, want %s", name, age, c.want)
+		}
 	}
+}
+
+// wallMoved returns at with another wall clock, by whole seconds, and the same monotonic one, as no function of package
+// time does: in a Time that has both, the seconds lie above 30 bits of nanoseconds.
+func wallMoved(t *testing.T, at time.Time, by time.Duration) time.Time {
+	t.Helper()
+	moved := at
+	*(*uint64)(unsafe.Pointer(&moved)) += uint64(int64(by/time.Second) << 30)
+	if moved.Sub(at) != 0 || moved.UnixNano()-at.UnixNano() != int64(by) {
+		t.Fatalf("%s is not %s with the wall clock moved by %s", moved, at, by)
+	}
+	return moved
 }
 
 func BenchmarkFreshness_Age(b *testing.B) {

@@ -136,8 +136,9 @@ func (t *try) Failed(ctx context.Context) (locked bool) {
 	if t.done.Swap(true) {
 		return false
 	}
+	now := t.l.now()
 	told, known := t.tell(ctx, "fail")
-	now, policy := t.l.now(), t.l.current()
+	policy := t.l.current()
 	t.p.mu.Lock()
 	t.n.running--
 	if known {

@@ -1,5 +1,6 @@
-// Package throttle counts: requests against rate limits ([Memory]), failed sign-ins
-// against locks ([Lockouts]). This form keeps its counters in the memory of one node.
+// Package throttle counts: requests against rate limits ([Memory], [Redis]), failed
+// sign-ins against locks ([Lockouts]), in the memory of one node or in a Redis that
+// several nodes share.
 //
 // It owns the algorithms, the closed list of limit names and their defaults, and what
 // counts as one client address ([AddressKey]). It does not decide which limits a flow

@@ -62,13 +62,14 @@ func (l *Lockouts) confirm(ctx context.Context, t *try, until time.Time) (authco
 	}
 	id := uuid.NewString()
 	for {
+		asked := l.now() // before, so that what is remembered is never later than what Redis knows
 		told, err := l.ask(ctx, r, t.digest, "begin", id, t.memory()...)
 		if err != nil && ctx.Err() == nil {
 			return t.alone()
 		}
 		if err == nil && told.status == admitted {
 			t.p.mu.Lock()
-			t.n.learn(l.now(), told)
+			t.n.learn(asked, told)
 			t.p.mu.Unlock()
 			t.id = id
 			return t, 0, nil
@@ -85,7 +86,7 @@ func (l *Lockouts) confirm(ctx context.Context, t *try, until time.Time) (authco
 			t.leave()
 			return nil, 0, err
 		}
-		if t.n.learn(l.now(), told) {
+		if t.n.learn(asked, told) {
 			t.n.running--
 			return nil, told.until, nil
 		}
@@ -161,14 +162,14 @@ func (t *try) memory() []any {
 	return memory
 }
 
-// learn takes over what all nodes know of the name, and reports whether it is locked. The part must be locked.
-func (n *name) learn(now time.Time, told tally) (isLocked bool) {
+// learn takes over what all nodes knew of the name at a moment, and reports whether it is locked. The part must be locked.
+func (n *name) learn(at time.Time, told tally) (isLocked bool) {
 	n.locks, n.until, n.failures = told.locks, time.Time{}, nil
 	if told.locks > 0 {
-		n.until, n.stored = now.Add(told.until), true
+		n.until, n.stored = at.Add(told.until), true
 	}
 	for _, age := range told.ages {
-		n.failures = append(n.failures, now.Add(-age))
+		n.failures = append(n.failures, at.Add(-age))
 	}
 	slices.SortFunc(n.failures, time.Time.Compare)
 	if told.status == locked {

@@ -3,6 +3,7 @@ package throttle_test
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -110,7 +111,7 @@ func TestL06_GuessesInTurnOverNodes(t *testing.T) {
 			}
 			time.Sleep(want)
 		}
-		// A success on one node forgets what the other has seen, also after Redis has lost it.
+		// A success on one node forgets what the other has seen.
 		for range 4 {
 			begin(t, nodes[0], "owner").Failed(t.Context())
 		}
@@ -121,6 +122,34 @@ func TestL06_GuessesInTurnOverNodes(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestRedis_AskingProlongsNothing: with messages that take now longer, now shorter, neither a lock nor a limit lasts longer
+// for being asked after.
+func TestRedis_AskingProlongsNothing(t *testing.T) {
+	t.Parallel()
+	var sent atomic.Int64
+	arrives := func() time.Time { return time.Now().Add(time.Duration(sent.Add(1)%3) * 50 * time.Millisecond) }
+	at := prefixed(testredis.New(t, testredis.Options{}))
+	r := newRedis(t, at, throttle.RedisConfig{Limit: patience, Now: arrives}, rated(1, time.Second))
+	l := newLockouts(t, throttle.LockoutConfig{Policy: throttle.Policy{First: time.Second, Max: time.Second}, Store: &rows{}})
+	l.Share(r.Redis)
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for what, held := range map[string]func() bool{
+		"limit": func() bool { return r.take(t, login("a")) > 0 }, "lock": func() bool { return wait(t, l, "a") > 0 },
+	} {
+		if what == "lock" {
+			lock(t, l, "a")
+		} else {
+			r.take(t, login("a"))
+		}
+		for since := time.Now(); held(); <-tick.C {
+			if time.Since(since) > 5*time.Second {
+				t.Fatalf("the %s of a second has not ended after five", what)
+			}
+		}
+	}
 }
 
 // TestReset_OnOneNodeUnlocksAll: who proves the account on one node signs in on the other.

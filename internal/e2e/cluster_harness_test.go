@@ -27,7 +27,8 @@ type cluster struct {
 }
 
 // redisRules are those of docs/configuration.md.
-const redisRules = "~gatehouse:* +xadd +xread +xrange +xrevrange"
+const redisRules = "~gatehouse:* +xadd +xread +xrange +xrevrange +eval +evalsha +time +get +set +del +pexpire " +
+	"+hgetall +hset +zadd +zcard +zremrangebyscore"
 
 func startCluster(t testing.TB, p plan) *cluster {
 	t.Helper()

@@ -22,8 +22,9 @@ end
 
 if op == 'begin' then
 	local remembered, lockedBefore = now + tonumber(ARGV[9]), tonumber(ARGV[10])
-	-- Redis may have lost a lock that a node remembers. A minute is for clocks that differ.
-	if lockedBefore > 0 and remembered > till and remembered > void + 60000000 then
+	-- Redis may have lost a lock that a node remembers. Half a second is more than messages take, else every late one would
+	-- move the end on; a minute is for clocks that differ.
+	if lockedBefore > 0 and remembered > till + 500000 and remembered > void + 60000000 then
 		till, locks = remembered, math.max(locks, lockedBefore)
 	end
 	if #flat == 0 then

@@ -6,8 +6,11 @@ local wait, stored, tats, nexts = 0, {}, {}, {}
 for i = 1, #KEYS do
 	local interval, window, remembered = tonumber(ARGV[3 * i]), tonumber(ARGV[3 * i + 1]), tonumber(ARGV[3 * i + 2])
 	stored[i] = tonumber(redis.call('GET', KEYS[i]) or '') or 0
+	local tat = stored[i]
+	-- What was lost differs by more than messages take: else every late one would move the time on.
+	if now + remembered > tat + 500000 then tat = now + remembered end
 	-- More than a window ahead is only possible after a clock went back or the rate became stricter.
-	tats[i] = math.max(now, math.min(math.max(stored[i], now + remembered), now + window))
+	tats[i] = math.max(now, math.min(tat, now + window))
 	nexts[i] = tats[i] + interval
 	wait = math.max(wait, nexts[i] - now - window)
 end
