@@ -94,7 +94,7 @@ func (p *postgres) transact(ctx context.Context, limit time.Duration, do work) e
 		return err
 	}
 	defer p.release(conn)
-	tx, err := conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted})
+	tx, err := begin(ctx, conn)
 	if err != nil {
 		return err
 	}
@@ -119,6 +119,13 @@ func (p *postgres) transact(ctx context.Context, limit time.Duration, do work) e
 		return p.watch(err)
 	}
 	return p.watch(tx.Commit(ctx))
+}
+
+// begin opens a transaction, within the limit of usual work: a server that has just frozen answers nothing at all.
+func begin(ctx context.Context, conn *pgxpool.Conn) (pgx.Tx, error) {
+	ctx, cancel := context.WithTimeout(ctx, workLimit)
+	defer cancel()
+	return conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted})
 }
 
 // watch leaves a server that has become a standby, so that the next connection finds the new primary.
