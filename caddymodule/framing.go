@@ -21,7 +21,9 @@ func checkForm(w http.ResponseWriter, r *http.Request, ours bool) error {
 }
 
 // checkLength refuses a request over HTTP/2 or HTTP/3 whose content-length is no number: net/http takes it for zero and
-// passes the request on (P18). Over HTTP/1 net/http refuses it itself.
+// passes the request on (P18). One of zero whose stream is still open waits for the stream's end, since what is
+// malformed must not be forwarded (RFC 9113 §8.1.1) and the proxy would forward it before its first byte came. Over
+// HTTP/1 net/http refuses and ends both itself.
 func checkLength(r *http.Request) error {
 	lines := r.Header["Content-Length"]
 	if r.ProtoMajor < 2 || len(lines) == 0 {
@@ -33,6 +35,12 @@ func checkLength(r *http.Request) error {
 	}
 	if !ok {
 		return authcore.Refuse(authcore.InvalidRequest, "The content-length is no number.")
+	}
+	if r.ContentLength == 0 && r.Body != nil && r.Body != http.NoBody {
+		if _, err := io.ReadFull(r.Body, make([]byte, 1)); !errors.Is(err, io.EOF) {
+			return authcore.Refuse(authcore.InvalidRequest, "The body is longer than its content-length.")
+		}
+		r.Body = http.NoBody
 	}
 	return nil
 }

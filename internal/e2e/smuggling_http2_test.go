@@ -97,7 +97,19 @@ func TestP18_BodyBeyondItsLength(t *testing.T) {
 	token := g.api(t, "POST", "/login", map[string]any{"login": u.email, "password": u.password}, g.overTLS(t, host)).must(t, 200, "").text("access_token")
 	for _, length := range []string{"0", "1", "1000"} {
 		c := dialH2(t, strings.Replace(host, "localhost", "127.0.0.1", 1), "localhost")
+		before := g.up.requests.Load()
 		stream := c.open(false, "POST", host, "/x", "authorization", "Bearer "+token, "content-length", length)
+		if length == "0" { // the head alone looks whole: it must not be forwarded before the stream has ended
+			const others = 20
+			for range others {
+				if a := c.await(c.open(true, "GET", host, "/next", "authorization", "Bearer "+token)); a.status != "200" {
+					t.Errorf("a request beside the open one: %s", a)
+				}
+			}
+			if n := g.up.requests.Load() - before; n != others {
+				t.Errorf("content-length 0: the upstream was asked %d times while the stream was open, %d by other streams", n, others)
+			}
+		}
 		_ = c.framer.WriteData(stream, true, []byte("x"+inner))
 		a := c.await(stream)
 		if strings.HasPrefix(a.status, "2") || strings.Contains(string(a.body), "smuggled") {
