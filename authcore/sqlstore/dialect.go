@@ -17,6 +17,8 @@ type dialect struct {
 	versions string
 	// These end a select that locks its rows. SQLite has one writer: there the transaction is the lock.
 	forShare, forUpdate, skipLocked string
+	// rotate replaces a refresh token.
+	rotate string
 	// anyOf compares with a list that was passed as the parameter.
 	anyOf func(parameter string) string
 	// list makes that parameter.
@@ -32,6 +34,7 @@ var postgresDialect = dialect{
 	skipLocked: " for update skip locked",
 	forUpdate:  " for update",
 	forShare:   " for share",
+	rotate:     rotateJoined,
 	anyOf:      func(parameter string) string { return "= any(" + parameter + ")" },
 	// Never nil: that would be null, and nothing compares with null.
 	list: func(ids []uuid.UUID) any { return append([]uuid.UUID{}, ids...) },
@@ -47,6 +50,7 @@ var sqliteDialect = dialect{
 	folder:   "migrations/sqlite",
 	probe:    "select count(*) from sqlite_master",
 	versions: "select count(*) from sqlite_master where type = 'table' and name = $1",
+	rotate:   rotateNested,
 	anyOf:    func(parameter string) string { return "in (select value from json_each(" + parameter + "))" },
 	list: func(ids []uuid.UUID) any {
 		if len(ids) == 0 {

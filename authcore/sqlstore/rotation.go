@@ -12,20 +12,26 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/secret"
 )
 
-// rotate is a refresh: one conditional update of one row, found by its primary key, that also brings the account.
-// Everything that makes a session live is in its condition. `returning` may only name the table that is updated, hence
-// the scalar selects.
-var rotate = `update sessions set
+// rotation is a refresh: one conditional update of one row, found by its primary key, that also brings the account.
+// Everything that makes a session live is in its condition.
+const rotation = `update sessions set
 		previous_digest = refresh_digest, refresh_digest = $3, successor = $4, rotated_at = $5, last_seen_at = $5,
 		refresh_expires_at = case when $6 < expires_at then $6 else expires_at end,
 		access_until = case when access_until is null or $7 > access_until then $7 else access_until end,
 		mode = $8, addr = $9, user_agent = $10
-	where id = $1 and refresh_digest = $2 and revoked_at is null and refresh_expires_at > $5 and expires_at > $5
-		and exists (select 1 from users u where u.id = sessions.account_id and u.disabled_at is null
-			and u.epoch = sessions.account_epoch)
-	returning ` + sessionColumns + ", " + each(accountColumns, func(column string) string {
-	return "(select u." + column + " from users u where u.id = sessions.account_id)"
-})
+	%s sessions.id = $1 and refresh_digest = $2 and revoked_at is null and refresh_expires_at > $5 and expires_at > $5
+		and %s u.id = sessions.account_id and u.disabled_at is null and u.epoch = sessions.account_epoch%s
+	returning %s, %s`
+
+// rotateJoined reads the account's row once. SQLite's `returning` may only name the table that is updated: there each
+// column of the account is a select of its own, which costs less than a second statement.
+var (
+	rotateJoined = fmt.Sprintf(rotation, "from users u where", "", "", of("sessions", sessionColumns), of("u", accountColumns))
+	rotateNested = fmt.Sprintf(rotation, "where", "exists (select 1 from users u where", ")", sessionColumns,
+		each(accountColumns, func(column string) string {
+			return "(select u." + column + " from users u where u.id = sessions.account_id)"
+		}))
+)
 
 // missTries: a miss is looked at after the update, and what it sees may already be a newer state.
 const missTries = 3
@@ -36,7 +42,7 @@ func (s *Store) RotateRefresh(ctx context.Context, r authcore.Rotation) (authcor
 	for range missTries {
 		var won signedIn
 		err := s.single(ctx, "rotate refresh token", func(ctx context.Context, q querier) (err error) {
-			won, err = one(ctx, q, scanSignedIn, rotate, r.SessionID, r.Presented.Bytes(), r.Next.Bytes(), r.SealedSuccessor,
+			won, err = one(ctx, q, scanSignedIn, s.sql.rotate, r.SessionID, r.Presented.Bytes(), r.Next.Bytes(), r.SealedSuccessor,
 				micros(r.Now), micros(r.RefreshExpiresAt), micros(r.AccessUntil), string(r.Mode), r.Addr, r.UserAgent)
 			return err
 		})
