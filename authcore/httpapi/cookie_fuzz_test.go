@@ -103,7 +103,7 @@ func namedPairs(h http.Header) (pairs [][2]string) {
 // FuzzCredential: a bearer header silences the cookie, whatever it holds; nothing is both refused and returned; the token
 // is one that stands in the request.
 func FuzzCredential(f *testing.F) {
-	for _, s := range []string{"Bearer x", "bearer\tx", "Basic y", "", "Bearer  ", "BEARER a, Bearer b", "Bearerx y", " Bearer z"} {
+	for _, s := range []string{"Bearer x", "bearer\tx", "Basic y", "", "Bearer  ", "BEARER a, Bearer b", "Bearerx y", " Bearer z", "Bearer a\tb"} {
 		f.Add(s, "__Host-gatehouse=a; b=c")
 	}
 	f.Fuzz(func(t *testing.T, authorization, cookie string) {
@@ -122,7 +122,7 @@ func FuzzCredential(f *testing.F) {
 			t.Fatalf("%q: mode %q", authorization, mode)
 		case bearer && (err == nil) != (len(fields) > 1):
 			t.Fatalf("%q: %v", authorization, err)
-		case bearer && !strings.Contains(strings.ReplaceAll(authorization, "\t", " "), raw):
+		case bearer && !strings.Contains(authorization, raw):
 			t.Fatalf("%q: %q was never sent", authorization, raw)
 		case !bearer && raw != httpapi.ReadCookie(r, httpapi.AccessCookie(true)):
 			t.Fatalf("%q, %q: got %q", authorization, cookie, raw)

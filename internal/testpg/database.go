@@ -24,11 +24,20 @@ const (
 // owns the database and is no superuser. The database goes with the server.
 func (s *Server) Database(t testing.TB) string {
 	t.Helper()
-	name, err := s.createDatabase()
+	at, err := s.CreateDatabase()
 	if err != nil {
 		t.Fatalf("testpg: %v", err)
 	}
-	return s.url(owner, name)
+	return at
+}
+
+// CreateDatabase is Database for programs that are no tests.
+func (s *Server) CreateDatabase() (at string, err error) {
+	name, err := s.createDatabase()
+	if err != nil {
+		return "", err
+	}
+	return s.url(owner, name), nil
 }
 
 // AdminURL is the postgres:// URL of the superuser, for tests that change the server from outside:

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"github.com/gatehouse-auth/gatehouse/internal/testproc"
 )
 
 // environment keeps PGPORT, TZ and the like of whoever runs the test out of the server.
@@ -71,7 +73,7 @@ func (s *Server) start() error {
 		return fmt.Errorf("starting Postgres: %w", err)
 	}
 	s.pid = process.Pid
-	if err := errors.Join(process.Release(), s.watchdog.watch(s.pid)); err != nil {
+	if err := errors.Join(process.Release(), s.watchdog.Watch(s.pid)); err != nil {
 		return fmt.Errorf("watching Postgres: %w", err)
 	}
 	return s.waitReady()
@@ -80,8 +82,8 @@ func (s *Server) start() error {
 // waitReady reads the status that the postmaster itself writes (the eighth line of its pid file).
 func (s *Server) waitReady() error {
 	died := false
-	ready := until(startLimit, func() bool {
-		if died = exited(s.pid); died {
+	ready := testproc.Until(startLimit, func() bool {
+		if died = testproc.Exited(s.pid); died {
 			return true
 		}
 		text, err := os.ReadFile(filepath.Join(s.data(), "postmaster.pid"))
@@ -91,7 +93,7 @@ func (s *Server) waitReady() error {
 	})
 	if died {
 		s.pid = 0
-		return errors.Join(fmt.Errorf("starting Postgres: it ended at once: %s", s.lastComplaint()), s.watchdog.watch(0))
+		return errors.Join(fmt.Errorf("starting Postgres: it ended at once: %s", s.lastComplaint()), s.watchdog.Watch(0))
 	}
 	if !ready {
 		return fmt.Errorf("starting Postgres: not ready after %s: %s", startLimit, s.lastComplaint())
@@ -125,11 +127,11 @@ func (s *Server) stop(sig syscall.Signal) error {
 	if err := syscall.Kill(s.pid, sig); err != nil {
 		return fmt.Errorf("stopping Postgres: %w", err)
 	}
-	if !until(stopLimit, func() bool { return exited(s.pid) }) {
+	if !testproc.Until(stopLimit, func() bool { return testproc.Exited(s.pid) }) {
 		return fmt.Errorf("stopping Postgres: still there after %s", stopLimit)
 	}
 	s.pid = 0
-	return s.watchdog.watch(0)
+	return s.watchdog.Watch(0)
 }
 
 func (s *Server) kill() error {
@@ -140,11 +142,11 @@ func (s *Server) kill() error {
 	if err != nil {
 		return fmt.Errorf("killing Postgres: %w", err)
 	}
-	if !until(stopLimit, func() bool { return exited(s.pid) && gone(children) }) {
+	if !testproc.Until(stopLimit, func() bool { return testproc.Exited(s.pid) && gone(children) }) {
 		return fmt.Errorf("killing Postgres: still there after %s", stopLimit)
 	}
 	s.pid, s.frozen = 0, nil
-	return s.watchdog.watch(0)
+	return s.watchdog.Watch(0)
 }
 
 func (s *Server) freeze() error {
@@ -178,5 +180,5 @@ func (s *Server) close() error {
 	if s.pid != 0 {
 		stopped = s.stop(syscall.SIGQUIT)
 	}
-	return errors.Join(stopped, s.watchdog.dismiss())
+	return errors.Join(stopped, s.watchdog.Dismiss())
 }

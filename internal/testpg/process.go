@@ -9,35 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-	"time"
 )
-
-// exited reports whether the child has ended, and reaps it. It polls instead of leaving a goroutine
-// in Wait, which a leak check of the package under test would find.
-func exited(pid int) bool {
-	var status syscall.WaitStatus
-	for {
-		got, err := syscall.Wait4(pid, &status, syscall.WNOHANG, nil)
-		if errors.Is(err, syscall.EINTR) {
-			continue
-		}
-		return got == pid || err != nil
-	}
-}
-
-// until polls a condition and reports whether it came true in time.
-func until(limit time.Duration, condition func() bool) bool {
-	deadline := time.Now().Add(limit)
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for !condition() {
-		if time.Now().After(deadline) {
-			return false
-		}
-		<-tick.C
-	}
-	return true
-}
 
 // signalAll sends a signal to the postmaster and all its children. Each backend leads a process
 // group of its own, so a group signal would miss them; and the postmaster is stopped first, so that

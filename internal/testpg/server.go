@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/testproc"
 )
 
 const (
@@ -36,7 +38,7 @@ type Server struct {
 	folder   string
 	programs programs
 	account  account
-	watchdog *watchdog
+	watchdog *testproc.Watchdog
 	password string
 	port     int
 	options  Options
@@ -47,7 +49,7 @@ type Server struct {
 // New makes and starts a server for the test alone. It is stopped and removed when the test ends.
 func New(t testing.TB, options Options) *Server {
 	t.Helper()
-	s, err := newServer(options)
+	s, err := Open(options)
 	if err != nil {
 		t.Fatalf("testpg: %v", err)
 	}
@@ -96,6 +98,9 @@ func (s *Server) Thaw() {
 	s.check(s.thaw())
 }
 
+// Close ends the server and removes all that was its own.
+func (s *Server) Close() error { return s.close() }
+
 func (s *Server) check(err error) {
 	s.tb.Helper()
 	if err != nil {
@@ -103,7 +108,9 @@ func (s *Server) check(err error) {
 	}
 }
 
-func newServer(options Options) (*Server, error) {
+// Open is New for programs that are no tests, such as bench: who opens a server closes it. Of its methods only Addr,
+// CreateDatabase and Close may be called.
+func Open(options Options) (*Server, error) {
 	s := &Server{options: options, password: rand.Text()}
 	if err := s.open(); err != nil {
 		return nil, err
@@ -122,7 +129,7 @@ func (s *Server) open() (err error) {
 	if s.folder, err = s.account.makeFolder(); err != nil {
 		return fmt.Errorf("making a folder for Postgres: %w", err)
 	}
-	if s.watchdog, err = startWatchdog(s.folder); err != nil {
+	if s.watchdog, err = testproc.StartWatchdog(s.folder, true); err != nil {
 		return errors.Join(err, os.RemoveAll(s.folder))
 	}
 	if err = s.create(); err != nil {
@@ -138,7 +145,7 @@ func (s *Server) create() error {
 	// Another process may take the port between the question and the start: ask again.
 	var err error
 	for range 5 {
-		if s.port, err = freePort(); err != nil {
+		if s.port, err = testproc.FreePort(); err != nil {
 			return fmt.Errorf("finding a free port: %w", err)
 		}
 		if err = s.start(); err == nil || !strings.Contains(err.Error(), "could not create any TCP/IP sockets") {
@@ -175,14 +182,6 @@ func (s *Server) initdb() error {
 		return fmt.Errorf("making a Postgres cluster: %w: %s", err, lastLine(string(out)))
 	}
 	return os.Remove(secret)
-}
-
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	return l.Addr().(*net.TCPAddr).Port, l.Close()
 }
 
 func lastLine(text string) string {

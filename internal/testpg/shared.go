@@ -40,7 +40,7 @@ func sharedServer() (*Server, error) {
 	shared.mu.Lock()
 	defer shared.mu.Unlock()
 	if shared.server == nil && shared.err == nil {
-		shared.server, shared.err = newServer(Options{})
+		shared.server, shared.err = Open(Options{})
 	}
 	return shared.server, shared.err
 }

@@ -11,7 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/testproc"
 )
 
 var errNoRedis = errors.New("no redis-server in PATH: install the package redis-server (apt-get install redis-server), or run make test as root")
@@ -88,7 +89,7 @@ func (s *Server) start() error {
 		return fmt.Errorf("starting Redis: %w", err)
 	}
 	s.pid = process.Pid
-	if err := errors.Join(process.Release(), s.watchdog.watch(s.pid)); err != nil {
+	if err := errors.Join(process.Release(), s.watchdog.Watch(s.pid)); err != nil {
 		return fmt.Errorf("watching Redis: %w", err)
 	}
 	return s.waitReady()
@@ -96,8 +97,8 @@ func (s *Server) start() error {
 
 func (s *Server) waitReady() error {
 	died := false
-	ready := until(startLimit, func() bool {
-		if died = exited(s.pid); died {
+	ready := testproc.Until(startLimit, func() bool {
+		if died = testproc.Exited(s.pid); died {
 			return true
 		}
 		_, err := s.command("PING")
@@ -105,7 +106,7 @@ func (s *Server) waitReady() error {
 	})
 	if died {
 		s.pid = 0
-		return errors.Join(fmt.Errorf("starting Redis: it ended at once: %s", s.lastLine()), s.watchdog.watch(0))
+		return errors.Join(fmt.Errorf("starting Redis: it ended at once: %s", s.lastLine()), s.watchdog.Watch(0))
 	}
 	if !ready {
 		return fmt.Errorf("starting Redis: not ready after %s: %s", startLimit, s.lastLine())
@@ -142,36 +143,9 @@ func (s *Server) end(sig syscall.Signal) error {
 			return err
 		}
 	}
-	if !until(stopLimit, func() bool { return exited(s.pid) }) {
+	if !testproc.Until(stopLimit, func() bool { return testproc.Exited(s.pid) }) {
 		return fmt.Errorf("ending Redis: still there after %s", stopLimit)
 	}
 	s.pid, s.frozen = 0, false
-	return s.watchdog.watch(0)
-}
-
-// exited reports whether the child has ended, and reaps it. It polls instead of leaving a goroutine
-// in Wait, which a leak check of the package under test would find.
-func exited(pid int) bool {
-	var status syscall.WaitStatus
-	for {
-		got, err := syscall.Wait4(pid, &status, syscall.WNOHANG, nil)
-		if errors.Is(err, syscall.EINTR) {
-			continue
-		}
-		return got == pid || err != nil
-	}
-}
-
-// until polls a condition and reports whether it came true in time.
-func until(limit time.Duration, condition func() bool) bool {
-	deadline := time.Now().Add(limit)
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for !condition() {
-		if time.Now().After(deadline) {
-			return false
-		}
-		<-tick.C
-	}
-	return true
+	return s.watchdog.Watch(0)
 }

@@ -19,6 +19,8 @@ import (
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/logging"
+
+	"github.com/gatehouse-auth/gatehouse/internal/testproc"
 )
 
 const (
@@ -47,7 +49,7 @@ type Server struct {
 	options  Options
 	program  string
 	folder   string
-	watchdog *watchdog
+	watchdog *testproc.Watchdog
 	port     int
 	user     string // "" without Rules
 	password string
@@ -61,6 +63,19 @@ func New(t testing.TB, options Options) *Server {
 	t.Helper()
 	return open(t, &Server{options: options})
 }
+
+// Open is New for programs that are no tests, such as bench: who opens a server closes it. Of its methods only Addr, URL and
+// Close may be called.
+func Open(options Options) (*Server, error) {
+	s := &Server{options: options}
+	if err := s.open(); err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	return s, nil
+}
+
+// Close ends the server and removes all that was its own.
+func (s *Server) Close() error { return s.close() }
 
 func open(t testing.TB, s *Server) *Server {
 	t.Helper()
@@ -188,7 +203,7 @@ func (s *Server) open() (err error) {
 	if s.folder, err = os.MkdirTemp("", "testredis-"); err != nil {
 		return fmt.Errorf("making a folder for Redis: %w", err)
 	}
-	if s.watchdog, err = startWatchdog(s.folder); err != nil {
+	if s.watchdog, err = testproc.StartWatchdog(s.folder, false); err != nil {
 		return err
 	}
 	if s.options.Rules != "" {
@@ -201,7 +216,7 @@ func (s *Server) open() (err error) {
 	}
 	// Another process may take the port between the question and the start: ask again.
 	for range 5 {
-		if s.port, err = freePort(); err != nil {
+		if s.port, err = testproc.FreePort(); err != nil {
 			return fmt.Errorf("finding a free port: %w", err)
 		}
 		if err = s.start(); err == nil || !strings.Contains(err.Error(), "ddress already in use") {
@@ -221,15 +236,7 @@ func (s *Server) close() error {
 		ended = s.end(syscall.SIGKILL)
 	}
 	if s.watchdog != nil {
-		return errors.Join(ended, s.watchdog.dismiss())
+		return errors.Join(ended, s.watchdog.Dismiss())
 	}
 	return errors.Join(ended, os.RemoveAll(s.folder))
-}
-
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	return l.Addr().(*net.TCPAddr).Port, l.Close()
 }

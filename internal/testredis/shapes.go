@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/gatehouse-auth/gatehouse/internal/testproc"
 )
 
 // clusterSlots is how many hash slots every cluster has.
@@ -26,7 +28,7 @@ func Cluster(t testing.TB, n int) []*Server {
 			s.Do("CLUSTER", "MEET", "127.0.0.1", servers[0].port)
 		}
 	}
-	agreed := until(startLimit, func() bool {
+	agreed := testproc.Until(startLimit, func() bool {
 		for _, s := range servers {
 			info, _ := s.Do("CLUSTER", "INFO").(string)
 			if !strings.Contains(info, "cluster_state:ok") || !strings.Contains(info, fmt.Sprintf("cluster_known_nodes:%d", n)) ||
@@ -58,7 +60,7 @@ func Sentinel(t testing.TB, password string) *Watched {
 	master := New(t, Options{})
 	replica := New(t, Options{Settings: map[string]string{"replicaof": "127.0.0.1 " + strconv.Itoa(master.port)}})
 	w := &Watched{Master: master, Replica: replica}
-	if !until(startLimit, func() bool { return strings.Contains(w.info(replica), "master_link_status:up") }) {
+	if !testproc.Until(startLimit, func() bool { return strings.Contains(w.info(replica), "master_link_status:up") }) {
 		t.Fatal("testredis: the replica does not follow its master")
 	}
 	settings := map[string]string{
@@ -70,7 +72,7 @@ func Sentinel(t testing.TB, password string) *Watched {
 		settings["requirepass"] = password
 	}
 	w.Sentinel = open(t, &Server{sentinel: true, password: password, options: Options{Settings: settings}})
-	if !until(startLimit, func() bool {
+	if !testproc.Until(startLimit, func() bool {
 		replicas, _ := w.Sentinel.Do("SENTINEL", "REPLICAS", MasterName).([]any)
 		return len(replicas) == 1
 	}) {

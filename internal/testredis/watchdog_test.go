@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/testproc"
 )
 
 // orphanVariable makes this binary play a test binary that dies while its server runs.
@@ -50,7 +52,7 @@ func TestWatchdog_KilledTestBinaryLeavesNothing(t *testing.T) {
 	if _, err := fmt.Sscan(line, &pid, &folder); err != nil || readErr != nil {
 		t.Fatalf("the binary said %q: %v, %v", line, err, readErr)
 	}
-	if !until(20*time.Second, func() bool {
+	if !testproc.Until(20*time.Second, func() bool {
 		_, err := os.Stat(folder)
 		return errors.Is(err, os.ErrNotExist) && !runs(pid)
 	}) {
