@@ -15,14 +15,16 @@ type kind struct {
 	name, title string
 	send        func(*stock) load.Load
 	start       func(context.Context, *bench) (target, error)
-	refused     bool // 401 is the right answer to each
-	fresh       bool // each slice, the bare ones too, has a process of its own, so that no token was ever seen by it
-	peer        bool // it is not ours
+	refused     bool   // 401 is the right answer to each
+	fresh       bool   // each slice, the bare ones too, has a process of its own, so that no token was ever seen by it
+	shares      string // cases with the same name here share a process; "" for one of its own
+	peer        bool   // it is not ours
 }
 
 // target is what answers.
 type target struct {
 	proxy, auth *rig.Server // auth is nil where the proxy decides alone
+	seen        string      // a token that it admits
 }
 
 // Names of the cases that goals are about.
@@ -34,30 +36,38 @@ const (
 	afterFlood   = "bearer-seen-after-flood"
 	junkForged   = "junk-signature"
 	junkText     = "junk-text"
+	nodeBearer   = "bearer-seen-cluster"
+	nodeCookie   = "cookie-seen-cluster"
 )
 
 // kinds are the cases, in the order of the tables.
 var kinds = []kind{
-	{name: bearerSeen, title: "bearer seen before", send: fixed("Authorization", seenBearer), start: ours},
-	{name: cookieSeen, title: "cookie seen before", send: fixed("Cookie", seenCookie), start: ours},
+	{name: bearerSeen, title: "bearer seen before", send: fixed("Authorization", seenBearer), start: ours, shares: "gateway"},
+	{name: cookieSeen, title: "cookie seen before", send: fixed("Cookie", seenCookie), start: ours, shares: "gateway"},
 	{name: afterFlood, title: "bearer seen, after the flood", send: fixed("Authorization", seenBearer), start: flooded},
-	{name: bearerUnseen, title: "bearer never seen (EdDSA)", start: ours, fresh: true,
+	{name: nodeBearer, title: "bearer seen, with Postgres and Redis", start: node, shares: "node",
+		send: fixed("Authorization", func(s *stock) string { return "Bearer " + s.nodeBearer })},
+	{name: nodeCookie, title: "cookie seen, with Postgres and Redis", start: node, shares: "node",
+		send: fixed("Cookie", func(s *stock) string { return s.nodeCookie })},
+	{name: bearerUnseen, title: "bearer never seen (EdDSA)", start: ours, fresh: true, shares: "new",
 		send: pooled("Authorization", "Bearer ", func(s *stock) string { return s.bearerPool })},
-	{name: cookieUnseen, title: "cookie never seen", start: ours, fresh: true,
+	{name: cookieUnseen, title: "cookie never seen", start: ours, fresh: true, shares: "new",
 		send: pooled("Cookie", rig.CookieName+"=", func(s *stock) string { return s.cookiePool })},
-	{name: "revoked", title: "bearer of an ended session (401)", start: ours, refused: true,
+	{name: "revoked", title: "bearer of an ended session (401)", start: ours, refused: true, shares: "gateway",
 		send: fixed("Authorization", func(s *stock) string { return "Bearer " + s.revoked })},
-	{name: junkForged, title: "junk: wrong signature (401)", start: ours, refused: true,
+	{name: junkForged, title: "junk: wrong signature (401)", start: ours, refused: true, shares: "gateway",
 		send: pooled("Authorization", "Bearer ", func(s *stock) string { return s.forgedPool })},
-	{name: junkText, title: "junk: random text (401)", start: ours, refused: true,
+	{name: junkText, title: "junk: random text (401)", start: ours, refused: true, shares: "gateway",
 		send: pooled("Authorization", "Bearer ", func(s *stock) string { return s.junkPool })},
 	{name: "forward-auth", title: "Caddy forward_auth, trivial server", send: fixed("Authorization", seenBearer), peer: true,
 		start: func(_ context.Context, b *bench) (t target, err error) {
+			t.seen = b.stock.bearer
 			t.proxy, t.auth, err = b.rig.ForwardAuth()
 			return t, err
 		}},
 	{name: "nginx-auth-request", title: "nginx auth_request, trivial server", send: fixed("Authorization", seenBearer), peer: true,
 		start: func(_ context.Context, b *bench) (t target, err error) {
+			t.seen = b.stock.bearer
 			t.proxy, t.auth, err = b.rig.Nginx()
 			return t, err
 		}},
@@ -78,6 +88,7 @@ func pooled(header, before string, pool func(*stock) string) func(*stock) load.L
 
 // ours starts the gateway on a copy of the stock's data folder.
 func ours(_ context.Context, b *bench) (t target, err error) {
+	t.seen = b.stock.bearer
 	t.proxy, err = b.rig.Gateway(b.stock.data)
 	return t, err
 }
@@ -145,7 +156,8 @@ func (b *bench) cases(ctx context.Context) error {
 
 // ready starts what the wanted cases need. Cases with the same way to start share a process, and so do all bare ones.
 func (b *bench) ready(ctx context.Context) (all []*running, err error) {
-	var bare, fresh, steady, replaced target
+	var bare, fresh target
+	shared := map[string]*target{}
 	share := func(t *target, start func(context.Context, *bench) (target, error)) error {
 		if t.proxy != nil {
 			return nil
@@ -153,18 +165,25 @@ func (b *bench) ready(ctx context.Context) (all []*running, err error) {
 		*t, err = start(ctx, b)
 		return err
 	}
-	plain := func(context.Context, *bench) (t target, err error) { t.proxy, err = b.rig.Bare(); return t, err }
+	plain := func(context.Context, *bench) (t target, err error) {
+		t.seen = b.stock.bearer
+		t.proxy, err = b.rig.Bare()
+		return t, err
+	}
 	for _, k := range kinds {
 		if !b.wants(k.name) {
 			continue
 		}
 		c := &running{kind: k, result: &report.Case{Name: k.name, Title: k.title}}
 		base, own := &bare, &c.target
-		switch {
-		case k.fresh:
-			base, own = &fresh, &replaced
-		case !k.peer && k.name != afterFlood:
-			own = &steady
+		if k.fresh {
+			base = &fresh
+		}
+		if k.shares != "" {
+			if shared[k.shares] == nil {
+				shared[k.shares] = new(target)
+			}
+			own = shared[k.shares]
 		}
 		if err := share(base, plain); err != nil {
 			return nil, err

@@ -11,7 +11,7 @@ func setGoals(r *report.Report) {
 	for _, c := range r.Cases {
 		cpu, rate := c.Ratios.ProxyCPU.Median, c.Ratios.Rate.Median
 		switch c.Name {
-		case bearerSeen, cookieSeen, afterFlood:
+		case bearerSeen, cookieSeen, afterFlood, nodeBearer, nodeCookie:
 			r.AtMost(c.Title+": proxy CPU", cpu, 1.10, " ×")
 			r.AtLeast(c.Title+": req/s", rate, 0.92, " ×")
 		case cookieUnseen:
@@ -35,7 +35,18 @@ func setGoals(r *report.Report) {
 		r.AtMost("live heap per cached session", m.PerSession, 1024, " bytes")
 		r.AtMost("growth of the live heap by a flood", float64(m.ManyBytes)/(1<<20), 1.2*float64(m.CapBytes)/(1<<20), " MiB")
 	}
+	if l := r.Lag; l != nil {
+		r.AtMost("a sign-out's way to another node: median", l.Median, 5, " ms")
+		r.AtMost("a sign-out's way to another node: p99", l.P99, 50, " ms")
+		r.AtMost("a sign-out's way to another node: longest", l.Longest, 1000, " ms")
+	}
 	for _, b := range r.Benchmarks {
+		if strings.HasPrefix(b.Name, "Check/1M/") {
+			r.AtMost("look-up among 1 M revocations, "+strings.TrimPrefix(b.Name, "Check/1M/"), b.Metrics["ns/op"].Median, 100, " ns")
+			if size, ok := b.Metrics["MiB"]; ok {
+				r.AtMost("1 M revocations in memory", size.Median, 64, " MiB")
+			}
+		}
 		ratio, found := b.Metrics["ratio"]
 		switch {
 		case !found:

@@ -81,6 +81,7 @@ type bench struct {
 	rig    *rig.Rig
 	wrk    *load.Wrk
 	stock  *stock
+	nodes  *rig.Cluster // nil until a case needs it
 	report *report.Report
 }
 
@@ -99,7 +100,7 @@ func measure(ctx context.Context, b *bench, binary string) (err error) {
 		name string
 		run  func(context.Context) error
 	}{
-		{sectionStarts, b.starts}, {sectionMemory, b.memory}, {"", b.cases}, {sectionIsolation, b.isolation}, {sectionGo, b.benchmarks},
+		{sectionStarts, b.starts}, {sectionMemory, b.memory}, {"", b.cases}, {sectionIsolation, b.isolation}, {sectionLag, b.lag}, {sectionGo, b.benchmarks},
 	} {
 		if section.name != "" && !b.wants(section.name) {
 			continue

@@ -25,6 +25,8 @@ type options struct {
 	few   int // cached tokens whose memory is measured: as many as surely fit
 	many  int // distinct tokens that the cap of the cache is measured with
 	count int // runs of each Go benchmark
+
+	revocations int // sign-outs whose way to another node is timed
 }
 
 // Names of the sections beside the cases.
@@ -33,10 +35,11 @@ const (
 	sectionStarts    = "starts"
 	sectionMemory    = "memory"
 	sectionGo        = "go"
+	sectionLag       = "lag"
 )
 
 func parseOptions(args []string, usage io.Writer) (o options, err error) {
-	o = options{flood: 100_000, few: 10_000, many: 200_000, count: 6}
+	o = options{flood: 100_000, few: 10_000, many: 200_000, count: 6, revocations: 1000}
 	set := flag.NewFlagSet("bench", flag.ContinueOnError)
 	set.SetOutput(usage)
 	set.IntVar(&o.rounds, "rounds", 12, "rounds of each case, and starts of the binary")
@@ -45,14 +48,14 @@ func parseOptions(args []string, usage io.Writer) (o options, err error) {
 	set.BoolVar(&o.doc, "doc", false, "write the figures into docs/performance.md and docs/performance.svg as well")
 	set.StringVar(&o.out, "out", "results", "folder of the results")
 	set.StringVar(&o.binary, "binary", filepath.Join(root, "bin", "gatehouse"), "the gateway to measure, which is bare Caddy as well")
-	names := append(caseNames(), sectionIsolation, sectionStarts, sectionMemory, sectionGo)
+	names := append(caseNames(), sectionIsolation, sectionStarts, sectionMemory, sectionLag, sectionGo)
 	only := set.String("cases", "", "comma-separated; of "+strings.Join(names, " "))
 	if err := set.Parse(args); err != nil {
 		return o, err
 	}
 	if o.quick {
 		o.rounds, o.slice = min(o.rounds, 2), time.Second
-		o.flood, o.few, o.many, o.count = 5_000, 2_000, 30_000, 1
+		o.flood, o.few, o.many, o.count, o.revocations = 5_000, 2_000, 30_000, 1, 20
 	}
 	switch {
 	case set.NArg() > 0:

@@ -44,9 +44,9 @@ func (b *bench) renew(t target) error {
 	return b.rig.Again(t.proxy)
 }
 
-// warm lets a target answer for a while, with the token that is seen before: connections, heap and caches are as later on.
+// warm lets a target answer for a while, with a token that it then has seen: connections, heap and caches are as later on.
 func (b *bench) warm(ctx context.Context, t target) error {
-	l := load.Load{Host: t.proxy.Addr, Header: "Authorization", Value: "Bearer " + b.stock.bearer, For: warmUp}
+	l := load.Load{Host: t.proxy.Addr, Header: "Authorization", Value: "Bearer " + t.seen, For: warmUp}
 	got, err := b.wrk.Run(ctx, l)
 	if err == nil && got.Refused+got.Broken > 0 {
 		err = fmt.Errorf("warm %s up: %d answers were not as expected", t.proxy.Name, got.Refused+got.Broken)

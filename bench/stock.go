@@ -30,6 +30,8 @@ type stock struct {
 	revoked        string   // the token of a session that was signed out
 	bearers        []string // distinct tokens, none ever sent
 
+	nodeBearer, nodeCookie string // of the cluster's account
+
 	bearerPool, cookiePool, forgedPool, junkPool string // files
 }
 

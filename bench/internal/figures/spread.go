@@ -24,6 +24,15 @@ func Of(values []float64) Spread {
 	return Spread{Q1: quantile(sorted, 0.25), Median: quantile(sorted, 0.5), Q3: quantile(sorted, 0.75), N: len(sorted)}
 }
 
+// Top returns the 99th percentile and the largest of values; zeros for none.
+func Top(values []float64) (p99, most float64) {
+	if len(values) == 0 {
+		return 0, 0
+	}
+	sorted := slices.Sorted(slices.Values(values))
+	return quantile(sorted, 0.99), sorted[len(sorted)-1]
+}
+
 // quantile wants sorted values, at least one.
 func quantile(sorted []float64, p float64) float64 {
 	at := p * float64(len(sorted)-1)

@@ -17,6 +17,7 @@ type Report struct {
 	Isolation  *Isolation        `json:"isolation,omitempty"`
 	Starts     *Starts           `json:"starts,omitempty"`
 	Memory     *Memory           `json:"memory,omitempty"`
+	Lag        *Lag              `json:"lag,omitempty"`
 	Benchmarks []Benchmark       `json:"benchmarks,omitempty"`
 	Goals      []Goal            `json:"goals"`
 }
@@ -115,6 +116,15 @@ type Memory struct {
 	CapBytes   uint64  `json:"cap_bytes"`
 	Before     uint64  `json:"before"` // live heap after warming up
 	Resident   uint64  `json:"resident_after_many"`
+}
+
+// Lag is how long after the answer to a sign-out another node still admitted the session's token, in milliseconds.
+type Lag struct {
+	Revocations int     `json:"revocations"`
+	Requests    int     `json:"requests"` // guarded ones that the other node answered meanwhile
+	Median      float64 `json:"median_ms"`
+	P99         float64 `json:"p99_ms"`
+	Longest     float64 `json:"longest_ms"`
 }
 
 // Benchmark is a Go benchmark: the spread of each of its metrics over its runs.

@@ -98,8 +98,14 @@ func (r *Report) others() Table {
 	}
 	if m := r.Memory; m != nil {
 		add(fmt.Sprintf("live heap per cached session, at %d", m.FewTokens), fmt.Sprintf("%.0f bytes", m.PerSession))
+		add("the same for a million", mib(uint64(m.PerSession*1e6)))
 		add(fmt.Sprintf("growth of the live heap after %d distinct tokens, cap %s", m.ManyTokens, mib(m.CapBytes)), mib(m.ManyBytes))
 		add("resident after them", mib(m.Resident))
+	}
+	if l := r.Lag; l != nil {
+		add(fmt.Sprintf("from a sign-out's answer to the first 401 of another node, %d times: median · p99 · longest", l.Revocations),
+			fmt.Sprintf("%s · %s · %s ms", number(l.Median), number(l.P99), number(l.Longest)))
+		add("guarded requests that the other node answered meanwhile", fmt.Sprint(l.Requests))
 	}
 	return t
 }

@@ -121,7 +121,7 @@ func (s *Server) code(ctx context.Context, email string) (string, error) {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		files, err := filepath.Glob(filepath.Join(s.Dir, "data", "outbox", "*.eml"))
+		files, err := filepath.Glob(filepath.Join(s.outbox, "*.eml"))
 		if err != nil {
 			return "", err
 		}

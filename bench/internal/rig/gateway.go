@@ -27,11 +27,15 @@ func (r *Rig) Gateway(data string) (*Server, error) {
 }
 
 // Prepared is Gateway without starting it: Again does.
-func (r *Rig) Prepared(data string) (*Server, error) {
+func (r *Rig) Prepared(data string) (*Server, error) { return r.prepared(data, "") }
+
+// prepared takes further lines of the gatehouse option as well.
+func (r *Rig) prepared(data, more string) (*Server, error) {
 	s, err := r.place("gatehouse")
 	if err != nil {
 		return nil, err
 	}
+	s.outbox = filepath.Join(s.Dir, "data", "outbox")
 	s.ready = s.answers("/auth/readyz", http.StatusOK, r.client)
 	if data != "" {
 		if err := os.CopyFS(filepath.Join(s.Dir, "data"), os.DirFS(data)); err != nil {
@@ -47,7 +51,7 @@ func (r *Rig) Prepared(data string) (*Server, error) {
 		rate_limit login off
 		rate_limit register off
 		rate_limit verify off
-	}
+%[7]s	}
 }
 http://%[5]s {
 	bind 127.0.0.1
@@ -55,7 +59,7 @@ http://%[5]s {
 	gatehouse_guard
 	reverse_proxy %[6]s
 }
-`, s.Dir, caddyOptions, r.issuer, accessLifetime, s.Addr, r.upstream)
+`, s.Dir, caddyOptions, r.issuer, accessLifetime, s.Addr, r.upstream, more)
 	return s, os.WriteFile(filepath.Join(s.Dir, "Caddyfile"), []byte(text), 0o600)
 }
 

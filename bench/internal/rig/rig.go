@@ -25,6 +25,7 @@ type Rig struct {
 	upstream string // host:port
 	started  int
 	running  map[*Server]bool
+	clusters []*Cluster
 	client   *http.Client
 }
 
@@ -35,7 +36,8 @@ type Server struct {
 	Addr string // host:port
 	Dir  string // its files
 
-	ready func() bool
+	outbox string // a gateway's, where its mails are
+	ready  func() bool
 }
 
 // New makes the rig in an empty folder and starts the upstream. Close it in every case.
@@ -65,6 +67,9 @@ func (r *Rig) Close() error {
 	var errs []error
 	for s := range r.running {
 		errs = append(errs, r.Stop(s))
+	}
+	for _, c := range r.clusters {
+		errs = append(errs, c.close())
 	}
 	r.client.CloseIdleConnections()
 	r.host.Close()
