@@ -49,7 +49,9 @@ func parse(text string) (location, error) {
 func parseFile(path string) (location, error) {
 	path = strings.TrimPrefix(path, "//")
 	// In a DSN what follows '?' would be read as settings, which could switch durability off.
-	if path == "" || strings.ContainsAny(path, "?#\x00") || strings.HasPrefix(path, ":") || strings.HasSuffix(path, "/") {
+	base := filepath.Base(path)
+	if path == "" || strings.ContainsAny(path, "?#\x00") || strings.HasPrefix(path, ":") || strings.HasSuffix(path, "/") ||
+		base == "." || base == ".." { // a folder
 		return location{}, errors.New("database: sqlite: needs the path of a file, without ? and #")
 	}
 	abs, err := filepath.Abs(path)

@@ -12,7 +12,7 @@ func FuzzParse(f *testing.F) {
 	const password = "hunter2"
 	for text, ok := range map[string]bool{
 		"sqlite:/tmp/x.db": true, "sqlite://x.db": true, "sqlite:x?_pragma=synchronous(OFF)": false, "sqlite::memory:": false,
-		"sqlite:": false, "sqlite:x/": false, "sqlite:x#": false, "": false, "mysql://u@h/d": false, "postgres": false,
+		"sqlite:": false, "sqlite:x/": false, "sqlite:x#": false, "sqlite:/.": false, "sqlite:x/..": false, "": false, "mysql://u@h/d": false, "postgres": false,
 		"postgres://u:hunter2@h/d": true, "postgresql://u:hunter2@h:5433/d?sslmode=require": true,
 		"postgres://u:hunter2@h:port/d": false, "postgres://u:hunter2%zz@h/d": false, "postgres://u:hunter2@h/d?sslmode=hunter2": false,
 	} {
