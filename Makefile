@@ -11,6 +11,7 @@ run: build ## build the gateway and start it with the Caddyfile of this folder
 	@exec bin/gatehouse run --config Caddyfile
 
 build: need-go ## build bin/gatehouse
+	@test -e bin/gatehouse || echo "Building Caddy and Gatehouse; the first time takes some minutes."
 	@go build -o bin/gatehouse ./cmd/gatehouse
 
 test: need-go ## run every test; as root, install what they need (Debian)

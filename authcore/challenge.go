@@ -15,13 +15,17 @@ type Purpose string
 const (
 	PurposeVerifyEmail   Purpose = "verify_email"
 	PurposeResetPassword Purpose = "reset_password"
+	// PurposeHandover takes a browser that is signed in to another host. Its CodeDigest is no code's: it says for which
+	// origin and which browser the token is ([Branching]).
+	PurposeHandover Purpose = "handover"
 )
 
 // Challenge is every code and link: one live challenge and one budget of attempts per purpose and subject.
 type Challenge struct {
 	ID      uuid.UUID
 	Purpose Purpose
-	// Subject is whom it concerns, in the terms of the purpose: an address that is to be proven, or an account.
+	// Subject is whom it concerns, in the terms of the purpose: an address that is to be proven, an account, or a session and
+	// what it is handed over to.
 	Subject     string
 	AccountID   uuid.UUID     // zero where no account exists (yet)
 	CodeDigest  secret.Digest // keyed: a database dump holds no usable code

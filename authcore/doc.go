@@ -6,7 +6,7 @@
 // a [Registration] is a sign-up that waits for its address to be proven; a [Principal] is who a request is made by;
 // a [Revocation] tells every node what is no longer accepted; an [Event] is a line of the security history.
 //
-// The capabilities in the folders below hold the flows: session, signin, enrol, recovery, credential, profile, keyring,
+// The capabilities in the folders below hold the flows: session, handover, signin, enrol, recovery, credential, profile, keyring,
 // edge, operator; identifier, challenge, attempt, newpassword and history hold what several of them do alike. The adapters
 // (sqlstore, revocation, redisfeed with redislink, throttle, notify) implement the ports of ports.go and never import each
 // other. The leaves (secret, passhash, passpolicy, jwtkeys) know nobody. Above them all httpapi and portal speak HTTP.

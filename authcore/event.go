@@ -16,6 +16,7 @@ const (
 	EventProfileChanged    EventKind = "account.profile_changed"
 	EventSignedIn          EventKind = "session.signed_in"
 	EventSignInFailed      EventKind = "session.sign_in_failed"
+	EventHandedOver        EventKind = "session.handed_over"
 	EventRefreshRepeated   EventKind = "session.refresh_repeated"
 	EventRefreshReplayed   EventKind = "session.refresh_replayed"
 	EventSignedOut         EventKind = "session.signed_out"

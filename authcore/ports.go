@@ -80,6 +80,18 @@ type Reset struct {
 	Effects      Effects
 }
 
+// Branching opens a branch after a hand-over.
+type Branching struct {
+	ChallengeID uuid.UUID
+	Token       secret.Digest // of what the browser brought
+	Bound       secret.Digest // to what it must have been issued for: the challenge's CodeDigest
+	// Session is the branch. The store fills in its account, epoch, root, methods and device name from the session that is
+	// handed over, and caps its ends by that one's.
+	Session Session
+	Now     time.Time
+	Opened  Event // told of with the change; the store completes it with account and session
+}
+
 // ChallengeStore keeps codes and links.
 type ChallengeStore interface {
 	// IssueChallenge makes ch the one live challenge of its purpose and subject. Attempts spent earlier stay spent until
@@ -112,9 +124,19 @@ type SessionStore interface {
 	SessionOwner(ctx context.Context, id uuid.UUID) (uuid.UUID, error)
 	// Sessions returns the live sessions of an account, last seen first.
 	Sessions(ctx context.Context, account uuid.UUID, now time.Time) ([]Session, error)
-	// RevokeSessions ends live sessions of the account and returns one revocation for each that was live: those in ids;
-	// or with all, every one but those in ids.
+	// LiveSessions returns those of the given sessions that something can still be done with at now, by a refresh token or by
+	// an access token that has outlived it: not revoked, at their account's epoch, the account enabled. Their order is not
+	// defined.
+	LiveSessions(ctx context.Context, ids []uuid.UUID, now time.Time) ([]LiveSession, error)
+	// OpenBranch consumes the challenge of a hand-over and opens a branch of the session that it was issued for, if that one
+	// is live. Exactly one of the callers that present one challenge succeeds. ErrNotFound: it is gone, has expired, was
+	// issued for something else than Bound, or the session has ended; then nothing is consumed.
+	OpenBranch(ctx context.Context, b Branching) (Session, Account, error)
+	// RevokeSessions ends live sessions of the account and returns one revocation for each that was live: those in ids with
+	// the branches of those that are roots; or with all, every one but those in ids and the roots that these hang on.
 	RevokeSessions(ctx context.Context, account uuid.UUID, ids []uuid.UUID, all bool, now time.Time, fx Effects) ([]Revocation, error)
+	// RevokeFamily ends, as RevokeSessions does, the root that the session hangs on or is, with every branch.
+	RevokeFamily(ctx context.Context, account, session uuid.UUID, now time.Time, fx Effects) ([]Revocation, error)
 	// LiveRevocations returns the revocations whose Until is after now with Seq greater than after, in order of Seq.
 	LiveRevocations(ctx context.Context, after int64, now time.Time) ([]Revocation, error)
 }

@@ -31,7 +31,8 @@ type Client struct {
 // MaxUserAgent is the length in bytes to which user agents are cut.
 const MaxUserAgent = 512
 
-// Session is one sign-in on one device, and the family of its refresh tokens.
+// Session is one sign-in on one device, and the family of its refresh tokens. Where a browser is handed over to another
+// host it gets a session of its own there: a branch, which ends with its root.
 type Session struct {
 	ID               uuid.UUID // v7; travels as `sid`
 	AccountID        uuid.UUID
@@ -49,6 +50,15 @@ type Session struct {
 	UserAgent        string
 	DeviceName       string
 	RevokedAt        time.Time
+	// ParentID is the root that a branch ends with; zero for a root. A branch of a branch hangs on the root.
+	ParentID uuid.UUID
+	Host     string // the origin that a branch is for, such as https://app.example.com; "" for a root
+}
+
+// LiveSession is what whoever serves a session over a long time has to know of it.
+type LiveSession struct {
+	ID           uuid.UUID
+	RolesVersion int64 // the account's, as it is now
 }
 
 // Rotation asks to replace the live refresh token of a session (design §1.2).
@@ -88,8 +98,8 @@ type RotationResult struct {
 	Outcome         RotationOutcome
 	Session         Session
 	Account         Account
-	SealedSuccessor []byte     // Repeated only
-	Revocation      Revocation // Replayed only
+	SealedSuccessor []byte       // Repeated only
+	Revocations     []Revocation // Replayed only: of the session, and of its branches if it is a root
 }
 
 // Revocation says that a session, or every session of an account below an epoch, is no longer accepted. It may be

@@ -41,9 +41,12 @@ type App struct {
 	mu      sync.Mutex               // held by who adds to origins or guarded while the configuration is provisioned
 	origins atomic.Pointer[[]string] // of portals, where no issuer is configured
 	guarded atomic.Pointer[[]string] // of sites with a guard
+	portals portalSites
 	guards  atomic.Int32             // how many guards the configuration has
 	strip   atomic.Pointer[stripper] // what every guard removes: all families, and the `header` names of all guards
 	names   []string                 // those names
+
+	strictest atomic.Int64 // the lowest max_staleness of a guard, in nanoseconds; 0: none has its own
 
 	core  atomic.Pointer[core]
 	ready chan struct{} // closed when core is set
@@ -113,7 +116,7 @@ func (a *App) Start() error {
 	if err := takeOver(a); err != nil {
 		return fmt.Errorf("gatehouse: %w", err)
 	}
-	for _, w := range a.cfg.warnings {
+	for _, w := range append(slices.Clone(a.cfg.warnings), a.addressWarnings()...) {
 		a.logger.Warn(w)
 	}
 	run, stop := context.WithCancel(context.Background())
@@ -122,7 +125,9 @@ func (a *App) Start() error {
 	a.workers.Go(func() { c.notifier.Run(run) })
 	a.workers.Go(func() { a.node.sweep(run, a.logger) })
 	a.workers.Go(func() { a.node.follower.Run(run) })
+	a.workers.Go(func() { a.node.lasting.Run(run) })
 	a.workers.Go(func() { a.node.settle(run) })
+	a.workers.Go(func() { a.look(run) })
 	if a.feed != nil {
 		a.workers.Go(func() { a.feed.Run(run) })
 		a.workers.Go(func() { a.counters.Run(run) })
@@ -136,6 +141,7 @@ func (a *App) Start() error {
 // nodes hold to the last request (M04).
 func (a *App) Stop() error {
 	if caddy.Exiting() {
+		a.tellDraining()
 		return nil
 	}
 	a.halt()

@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/caddyserver/caddy/v2"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
 )
@@ -99,6 +101,9 @@ func open[T any](ctx context.Context, p *place, do func(context.Context, *desk) 
 	if err != nil {
 		return result, err
 	}
+	if err := cfg.haveDatabase(); err != nil {
+		return result, err
+	}
 	d, done, err := openDesk(ctx, cfg)
 	if err != nil {
 		return result, err
@@ -113,21 +118,35 @@ func (p *place) resolved() (*resolved, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(config) == 0 {
+		// The defaults are a database as well, but hardly the one that is meant.
+		return nil, fmt.Errorf("no Caddyfile in this folder and no gateway answers at %s: name the configuration with --config",
+			cmp.Or(p.address, caddy.DefaultAdminListen))
+	}
 	var parsed struct {
 		Apps struct {
 			Gatehouse Settings `json:"gatehouse"`
 		} `json:"apps"`
 	}
-	if len(config) > 0 {
-		if err := json.Unmarshal(config, &parsed); err != nil {
-			return nil, fmt.Errorf("read the configuration: %w", err)
-		}
+	if err := json.Unmarshal(config, &parsed); err != nil {
+		return nil, fmt.Errorf("read the configuration: %w", err)
 	}
 	cfg, err := parsed.Apps.Gatehouse.resolve()
 	if err != nil {
 		return nil, fmt.Errorf("option %w", err)
 	}
 	return cfg, nil
+}
+
+// haveDatabase refuses a SQLite file that is not there: opening would make it, and only a gateway does that.
+func (r *resolved) haveDatabase() error {
+	if r.sqlitePath == "" {
+		return nil
+	}
+	if _, err := os.Stat(r.sqlitePath); err != nil {
+		return fmt.Errorf("find the database of the configuration: %w: no gateway has made it yet, or the configuration is another one's", err)
+	}
+	return nil
 }
 
 func (p *place) load() (config []byte, file string, err error) {

@@ -15,6 +15,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/challenge"
 	"github.com/gatehouse-auth/gatehouse/authcore/credential"
 	"github.com/gatehouse-auth/gatehouse/authcore/enrol"
+	"github.com/gatehouse-auth/gatehouse/authcore/handover"
 	"github.com/gatehouse-auth/gatehouse/authcore/httpapi"
 	"github.com/gatehouse-auth/gatehouse/authcore/keyring"
 	"github.com/gatehouse-auth/gatehouse/authcore/notify"
@@ -79,9 +80,9 @@ func (c *core) wireSessions(a *App, sealer *secret.Sealer) error {
 	if c.notifier, err = notifierFor(cfg, delivery, n.store, sealer, a.logger); err != nil {
 		return err
 	}
-	c.sessions, err = session.New(session.Config{Store: n.store, Keys: c.ring, Revoker: n.revoker, Mailer: c.notifier,
+	c.sessions, err = session.New(session.Config{Store: rotations{n.store}, Keys: c.ring, Revoker: n.revoker, Mailer: c.notifier,
 		Audience: cfg.audience, AccessLifetime: cfg.accessLifetime, RefreshLifetime: cfg.refreshLifetime,
-		SessionLifetime: cfg.sessionLifetime, Refreshed: refreshOutcomes.result, Now: now})
+		SessionLifetime: cfg.sessionLifetime, Watch: watch(refreshOutcomes.result), Now: now})
 	if err != nil {
 		return err
 	}
@@ -103,8 +104,8 @@ func (c *core) wireAPI(a *App) error {
 	}
 	api := httpapi.Config{Sessions: c.sessions, Verifier: n.verifier, Keys: c.ring, Issuers: a.issuers, Audience: cfg.audience, Stale: a.stale,
 		Origins: c.origins, Limiter: a.limiter(), AddressKey: throttle.AddressKey, Ready: a.health, Logger: a.logger}
-	api.SignIn, err = signin.New(signin.Config{Store: n.store, Hasher: n.hasher, Policy: policy, Lockouts: n.lockouts,
-		Sessions: c.sessions, Identities: cfg.identities, RequireVerified: cfg.signup != string(enrol.Open), Ended: loginOutcomes.result, Now: now})
+	api.SignIn, err = signin.New(signin.Config{Store: told{n.store, a.logger}, Hasher: n.hasher, Policy: policy, Lockouts: n.lockouts,
+		Sessions: c.sessions, Identities: cfg.identities, RequireVerified: cfg.signup != string(enrol.Open), Watch: watch(ended), Now: now})
 	if err != nil {
 		return err
 	}
@@ -119,7 +120,7 @@ func (c *core) wireAPI(a *App) error {
 	if err != nil {
 		return err
 	}
-	api.Password, err = credential.New(credential.Config{Store: n.store, Hasher: n.hasher, Policy: policy, Challenges: desk,
+	api.Password, err = credential.New(credential.Config{Store: told{n.store, a.logger}, Hasher: n.hasher, Policy: policy, Challenges: desk,
 		Lockouts: n.lockouts, Revoker: n.revoker, Now: now})
 	if err != nil {
 		return err
@@ -130,7 +131,12 @@ func (c *core) wireAPI(a *App) error {
 	if c.api, err = httpapi.New(api); err != nil {
 		return err
 	}
-	c.pages, err = portal.New(portal.Config{Config: api, API: c.api, Brand: cfg.brand, ReturnHosts: a.returnHosts, Now: now})
+	hands, err := handover.New(handover.Config{Store: n.store, Challenges: desk, Sessions: c.sessions,
+		Key: func() secret.MACKey { return c.ring.MACKey("hand-over") }, Now: now})
+	if err != nil {
+		return err
+	}
+	c.pages, err = portal.New(portal.Config{Config: api, API: c.api, Brand: cfg.brand, ReturnHosts: a.returnHosts, Handover: hands, Now: now})
 	return err
 }
 
@@ -178,7 +184,7 @@ func (a *App) health(ctx context.Context) (ok bool, reasons []string) {
 	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()
 	if err := a.node.store.Ping(ctx); err != nil {
-		a.logger.Warn("not ready: the database does not answer", "error", err)
+		a.logger.Debug("not ready: the database does not answer", "error", err) // its condition has told
 		return false, []string{"the database does not answer"}
 	}
 	if c := a.core.Load(); c != nil {

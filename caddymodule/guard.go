@@ -30,6 +30,7 @@ type Guard struct {
 	headers []identityHeader
 	extra   []extraHeader
 	login   string // login_url, or the portal's page on this host
+	portal  string // prefix of the portal on this site; "" for none
 	rules   []rule
 	alone   bool          // no portal on the site sees requests before
 	maxAge  time.Duration // how old the view of revocations may be; 0 for any
@@ -63,7 +64,7 @@ func (g *Guard) Provision(ctx caddy.Context) (err error) {
 		}
 	}
 	prefix, hasPortal := siteHasPortal(ctx)
-	g.alone = !hasPortal
+	g.alone, g.portal = !hasPortal, prefix
 	g.login = g.LoginURL
 	if g.login == "" {
 		if !hasPortal {
@@ -113,6 +114,9 @@ func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp
 	if err := checkTarget(w, r); err != nil {
 		return g.refuse(w, r, err, https)
 	}
+	if done, err := g.host(w, r, https); done {
+		return err
+	}
 	if guarded, err := g.guards(r); err != nil {
 		return err
 	} else if !guarded {
@@ -135,7 +139,7 @@ func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp
 		return g.refuse(w, r, err, https)
 	}
 	if !g.allows(who.Verified) {
-		return g.refuse(w, r, errForbidden, https)
+		return g.forbid(w, r, who.Verified, https)
 	}
 	g.forward(r, who.Verified)
 	if several {
@@ -147,7 +151,7 @@ func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp
 	} else {
 		guardAdmittedCount.Inc()
 	}
-	return next.ServeHTTP(w, r)
+	return g.pass(w, r, who.Verified, next)
 }
 
 // admittedVar is where a guard leaves whom it has admitted for another guard on the request's way, which finds neither the
@@ -168,7 +172,7 @@ func (g *Guard) again(w http.ResponseWriter, r *http.Request, next caddyhttp.Han
 			return g.refuse(w, r, httpapi.ErrStale, g.app.https(r))
 		}
 		if !g.allows(who.Verified) {
-			return g.refuse(w, r, errForbidden, g.app.https(r))
+			return g.forbid(w, r, who.Verified, g.app.https(r))
 		}
 		g.forward(r, who.Verified)
 	}

@@ -51,7 +51,9 @@ func (g *Guard) identify(w http.ResponseWriter, r *http.Request, https bool) (vi
 			return visitor{}, errInvalidToken
 		}
 	}
-	tokens, err := httpapi.Renew(w, r, g.app.incoming(r), c.sessions)
+	within, done := span(r.Context(), "renewal")
+	tokens, err := httpapi.Renew(w, r.WithContext(within), g.app.incoming(r), c.sessions)
+	done(err)
 	switch {
 	case authcore.CodeOf(err) == authcore.AuthenticationRequired && mode == authcore.ModeCookie:
 		return visitor{}, errInvalidToken // there was a token, and it did not do

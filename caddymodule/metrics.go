@@ -52,7 +52,7 @@ const (
 
 // outcomesOf are success, the given refusals, and what can go wrong with everything.
 func outcomesOf(refusals ...authcore.Code) []string {
-	names := []string{outcomeSuccess, string(authcore.Unavailable), string(authcore.Internal)}
+	names := []string{outcomeSuccess, outcomeCanceled, string(authcore.Unavailable), string(authcore.Internal)}
 	for _, r := range refusals {
 		names = append(names, string(r))
 	}
@@ -89,11 +89,12 @@ func (t *tally) count(outcome string) {
 
 // result counts how a call ended by its error.
 func (t *tally) result(err error) {
-	if err == nil {
-		t.count(outcomeSuccess)
-		return
+	switch outcome := outcomeOf(err); outcome {
+	case outcomeSuccess, outcomeCanceled: // who has hung up is no fault of ours
+		t.count(outcome)
+	default:
+		t.count(string(authcore.CodeOf(err)))
 	}
-	t.count(string(authcore.CodeOf(err)))
 }
 
 // countMail is told of every try to send a mail.
@@ -155,10 +156,16 @@ func viewAgeNow() float64 {
 	return app.node.freshness.Age().Seconds()
 }
 
+// processMetrics are all metrics; docs/monitoring.md has a row for each.
+func processMetrics() []prometheus.Collector {
+	return []prometheus.Collector{mailOutcomes.vec, loginOutcomes.vec, refreshOutcomes.vec, guardOutcomes.vec, outboxWaiting, outboxOldest,
+		feedMessages.vec, feedUp, revocationLag, viewAge, lastingOpen.vec, lastingEnded.vec,
+		nodeReadings, revocationCount, refreshesRepeated, limitRefusals.vec, storeCalls.vec, storeSeconds, hashOutcomes.vec, hashSeconds}
+}
+
 // registerMetrics adds the process's metrics to a configuration's registry.
 func registerMetrics(r *prometheus.Registry) error {
-	for _, c := range []prometheus.Collector{mailOutcomes.vec, loginOutcomes.vec, refreshOutcomes.vec, guardOutcomes.vec, outboxWaiting, outboxOldest,
-		feedMessages.vec, feedUp, revocationLag, viewAge} {
+	for _, c := range processMetrics() {
 		var there prometheus.AlreadyRegisteredError
 		if err := r.Register(c); err != nil && !errors.As(err, &there) {
 			return fmt.Errorf("register metrics: %w", err)

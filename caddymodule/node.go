@@ -16,6 +16,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/edge"
 	"github.com/gatehouse-auth/gatehouse/authcore/jwtkeys"
 	"github.com/gatehouse-auth/gatehouse/authcore/keyring"
+	"github.com/gatehouse-auth/gatehouse/authcore/lasting"
 	"github.com/gatehouse-auth/gatehouse/authcore/passhash"
 	"github.com/gatehouse-auth/gatehouse/authcore/redisfeed"
 	"github.com/gatehouse-auth/gatehouse/authcore/redislink"
@@ -37,7 +38,7 @@ type node struct {
 	opened      atomic.Bool
 	store       *sqlstore.Store
 	revocations *revocation.Set
-	revoker     *revocation.Announcer
+	revoker     *announcer
 	freshness   *revocation.Freshness
 	follower    *revocation.Follower
 	feed        *redisfeed.Feed // of the newest configuration with a Redis
@@ -46,15 +47,21 @@ type node struct {
 	limiter     *throttle.Memory
 	lockouts    *throttle.Lockouts
 	verifier    *edge.Verifier
+	lasting     *lasting.Registry
 	hasher      *passhash.Hasher
 	ring        atomic.Pointer[keyring.Ring]
 	settled     sync.Once
+	condition   *condition // of the database
+	aging       aging
+	drained     sync.Once
 }
 
 // acquireNode returns the node of a database, new or shared with the running configuration. It does no I/O; the caller
 // gives it back by nodes.Delete(database).
 func acquireNode(database string) (*node, error) {
-	n, _, err := nodes.LoadOrNew(database, func() (caddy.Destructor, error) { return &node{database: database}, nil })
+	n, _, err := nodes.LoadOrNew(database, func() (caddy.Destructor, error) {
+		return &node{database: database, condition: newCondition(nodeLogger(), time.Now)}, nil
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +75,7 @@ func (n *node) open(ctx context.Context, cfg *resolved, logger *slog.Logger) err
 	if n.opened.Load() {
 		return nil
 	}
-	store, err := sqlstore.Open(ctx, sqlstore.Config{URL: n.database, Logger: logger, Now: now})
+	store, err := sqlstore.Open(ctx, sqlstore.Config{URL: n.database, Logger: logger, Now: now, Watch: n.watchCalls})
 	if err != nil {
 		return err
 	}
@@ -101,7 +108,7 @@ func (n *node) fill(ctx context.Context, store *sqlstore.Store, cfg *resolved, l
 	}
 	n.store = store
 	n.revocations = revocation.NewSet(now)
-	if n.revoker, err = revocation.NewAnnouncer(n.revocations); err != nil {
+	if n.revoker, err = newAnnouncer(n.revocations); err != nil {
 		return err
 	}
 	// The age of the view is real time, whatever the node's clock says.
@@ -128,7 +135,12 @@ func (n *node) fill(ctx context.Context, store *sqlstore.Store, cfg *resolved, l
 	if n.hasher, err = passhash.New(passhash.Config{}); err != nil {
 		return err
 	}
-	n.verifier, err = edge.New(edge.Config{Keys: n, Revocations: n.revocations, Now: now})
+	n.hasher.Watched(watchHashes)
+	if n.verifier, err = edge.New(edge.Config{Keys: n, Revocations: n.revocations, Now: now}); err != nil {
+		return err
+	}
+	n.lasting, err = lasting.New(lasting.Config{Revocations: n.revocations, Sessions: store, Age: n.freshness.Age, Ended: countLasting,
+		Logger: logger, Now: now})
 	return err
 }
 
@@ -153,6 +165,7 @@ func (n *node) Destruct() error {
 	if !n.opened.Swap(false) {
 		return nil
 	}
+	n.lasting.Close() // connections that outlive their configuration (reverse_proxy stream_close_delay)
 	return n.store.Close()
 }
 

@@ -42,6 +42,7 @@ func (p *Portal) Provision(ctx caddy.Context) (err error) {
 	p.strip = siteStripper(ctx)
 	readBombs(ctx)
 	if p.app.cfg.issuer != nil {
+		p.app.portals.note(ctx)
 		return nil
 	}
 	origins, err := portalOrigins(ctx)

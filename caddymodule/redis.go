@@ -83,9 +83,9 @@ func (n *node) over(link *redislink.Link) (*redisfeed.Feed, *throttle.Redis, err
 // limiter counts with the other nodes where there is a Redis, else for this node alone.
 func (a *App) limiter() authcore.Limiter {
 	if a.counters != nil {
-		return a.counters
+		return refusalCounter{a.counters}
 	}
-	return a.node.limiter
+	return refusalCounter{a.node.limiter}
 }
 
 // counterKey hides in Redis whom a counter is of.
@@ -119,8 +119,12 @@ type fedView struct {
 	follower  *revocation.Follower
 }
 
-func (v fedView) Apply(rs ...authcore.Revocation) { v.set.Apply(rs...) }
-func (v fedView) Confirm(asOf time.Time)          { v.freshness.Feed(asOf) }
+func (v fedView) Apply(rs ...authcore.Revocation) {
+	v.set.Apply(rs...)
+	revocationsReceived.Add(float64(len(rs)))
+}
+
+func (v fedView) Confirm(asOf time.Time) { v.freshness.Feed(asOf) }
 func (v fedView) Missed() {
 	v.freshness.Missed()
 	v.follower.Look()

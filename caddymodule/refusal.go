@@ -15,13 +15,16 @@ import (
 // maxReturn is the longest original URL that is handed to the sign-in page; it takes no longer one.
 const maxReturn = 2048
 
-// refuse answers a request that does not go on: a browser that navigates is led to the sign-in page, everything else
-// gets the problem body (contract §3.3).
+// refuse answers a request that does not go on: a browser that navigates is led to the sign-in page or sees a page that says
+// why, everything else gets the problem body (contract §3.3).
 func (g *Guard) refuse(w http.ResponseWriter, r *http.Request, err error, https bool) error {
 	guardOutcomes.result(asToken(err))
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
 	if !authcore.IsAnonymous(err) || !isNavigation(r) {
+		if g.showRefusal(w, r, err, nil, https) {
+			return nil
+		}
 		httpapi.SecureHeaders(h, https)
 		httpapi.WriteError(w, r, g.app.logger, asToken(err))
 		return nil
@@ -49,18 +52,10 @@ func isNavigation(r *http.Request) bool {
 	return httpapi.WantsHTML(r)
 }
 
-// signInURL returns the sign-in page with the address to come back to: the URL as the client sent it, before any rewrite.
+// signInURL returns the sign-in page with the address to come back to.
 func (g *Guard) signInURL(r *http.Request, https bool) string {
-	scheme := "http"
-	if https {
-		scheme = "https"
-	}
-	u := r.URL
-	if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok && original.URL != nil {
-		u = original.URL
-	}
-	back := scheme + "://" + r.Host + u.RequestURI()
-	if len(back) > maxReturn {
+	back := wanted(r, https)
+	if back == "" {
 		return g.login
 	}
 	sep := "?"
@@ -70,10 +65,22 @@ func (g *Guard) signInURL(r *http.Request, https bool) string {
 	return g.login + sep + "rd=" + url.QueryEscape(back)
 }
 
+// wanted returns the URL as the client sent it, before any rewrite; "" for one that is too long to come back to.
+func wanted(r *http.Request, https bool) string {
+	u := r.URL
+	if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok && original.URL != nil {
+		u = original.URL
+	}
+	back := httpapi.OriginOf(r, https) + u.RequestURI()
+	if len(back) > maxReturn {
+		return ""
+	}
+	return back
+}
+
 // checkTarget refuses what no upstream should be asked: TRACE and plain CONNECT (P16), and a path with a NUL (P11).
 func checkTarget(w http.ResponseWriter, r *http.Request) error {
-	// Extended CONNECT, by which HTTP/2 opens a WebSocket (RFC 8441), has this pseudo-header.
-	if r.Method == http.MethodTrace || (r.Method == http.MethodConnect && len(r.Header[":protocol"]) == 0) {
+	if r.Method == http.MethodTrace || (r.Method == http.MethodConnect && !extendedConnect(r)) {
 		w.Header().Set("Allow", "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT")
 		return authcore.Refuse(authcore.MethodNotAllowed, "This method is not passed on.")
 	}
@@ -81,6 +88,12 @@ func checkTarget(w http.ResponseWriter, r *http.Request) error {
 		return authcore.Refuse(authcore.InvalidRequest, "The path holds a NUL.")
 	}
 	return nil
+}
+
+// extendedConnect reports whether a CONNECT opens a WebSocket: HTTP/2 names the protocol in a pseudo-header (RFC 8441), and
+// HTTP/3 (RFC 9220) in what its server gives as the request's protocol.
+func extendedConnect(r *http.Request) bool {
+	return len(r.Header[":protocol"]) > 0 || (r.ProtoMajor == 3 && r.Proto == "websocket")
 }
 
 // ambiguousPath reports whether servers disagree on what a path means: empty and dot segments, backslashes, path

@@ -20,7 +20,8 @@ func CheckSecondStart(args []string) error {
 	if len(args) < 2 || (args[1] != "run" && args[1] != "start") {
 		return nil
 	}
-	socket := adminSocket(configOf(args[2:]))
+	file := configOf(args[2:])
+	socket := adminSocket(file)
 	if socket == "" {
 		return nil
 	}
@@ -29,8 +30,8 @@ func CheckSecondStart(args []string) error {
 		return nil // nobody is there; what else is wrong is for Caddy to say
 	}
 	_ = conn.Close()
-	return fmt.Errorf("a gateway that runs already answers at the admin socket %s: stop it first (gatehouse stop), "+
-		"or give this one a folder and an admin address of its own", socket)
+	return fmt.Errorf("a gateway that runs already answers at the admin socket %s: stop it first (gatehouse stop --config %s), "+
+		"or give this one a folder and an admin address of its own", socket, file)
 }
 
 // configOf returns the configuration file that Caddy would read.

@@ -29,7 +29,8 @@ func TestCheckSecondStart(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer first.Close()
-	if err := CheckSecondStart(run); err == nil || !strings.Contains(err.Error(), socket) {
+	if err := CheckSecondStart(run); err == nil || !strings.Contains(err.Error(), socket) ||
+		!strings.Contains(err.Error(), "gatehouse stop --config "+file) {
 		t.Errorf("a second start: %v", err)
 	}
 	for _, other := range [][]string{{"gatehouse"}, {"gatehouse", "reload", "--config", file}, {"gatehouse", "run", "--config=" + dir + "/none"}} {

@@ -45,7 +45,7 @@ func parseBlock[T any](d *caddyfile.Dispenser, options []option[T], into *T) err
 		at := d.Token()
 		i := slices.IndexFunc(options, func(o option[T]) bool { return o.name == at.Text })
 		if i < 0 {
-			return d.Err(unknownWord("an option", at.Text, optionNames(options)))
+			return d.Err(unknownOption(at.Text, options))
 		}
 		o := options[i]
 		if !o.repeat && slices.ContainsFunc(seen, func(g given) bool { return g.name == o.name }) {
@@ -199,6 +199,19 @@ func distinctOf(vs []string, allowed ...string) error {
 		}
 	}
 	return nil
+}
+
+// unknownOption says what is wrong with a word where an option should stand. Most often a block's brace was forgotten.
+func unknownOption[T any](word string, options []option[T]) string {
+	names := optionNames(options)
+	for block, inner := range map[string][]string{
+		"otp": optionNames(otpOptions), "password": optionNames(passwordOptions), "lockout": optionNames(lockoutOptions),
+	} {
+		if slices.Contains(names, block) && slices.Contains(inner, word) {
+			return fmt.Sprintf("%q is an option of a block, which begins with: %s {", word, block)
+		}
+	}
+	return unknownWord("an option", word, names)
 }
 
 // unknownWord says that word is not `as`, guesses what was meant and lists what there is.

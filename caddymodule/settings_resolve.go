@@ -192,9 +192,6 @@ func resolveOrigins(s *Settings, r *resolved) error {
 			return fmt.Errorf("issuer: %w", err)
 		}
 		r.issuer = canonicalOrigin(u)
-		if u.Scheme == "http" && !isLoopback(u.Hostname()) {
-			r.warnings = append(r.warnings, "issuer is plain http on a host that is not loopback: tokens and passwords travel in clear and cookies are not Secure")
-		}
 	}
 	for _, o := range s.TrustedOrigins {
 		u, err := parseOrigin(o)
@@ -205,9 +202,6 @@ func resolveOrigins(s *Settings, r *resolved) error {
 	}
 	for _, h := range s.RedirectHosts {
 		r.redirectHosts = append(r.redirectHosts, strings.ToLower(h))
-	}
-	if s.Issuer != "" && len(s.MailRaw) == 0 && !isLoopback(r.issuer.Hostname()) {
-		r.warnings = append(r.warnings, "option mail is not set: codes and links are written to files below data_dir and reach nobody; set mail smtp …")
 	}
 	if r.lockout.off {
 		r.warnings = append(r.warnings, "lockout is off: guessing one account's password from many addresses is not slowed down")

@@ -49,6 +49,9 @@ func (g *Guard) limitStaleness() error {
 	}
 	if cmp.Or(g.OnStale, cfg.onStale) == onStaleDeny {
 		g.maxAge = cmp.Or(time.Duration(g.MaxStaleness), cfg.maxStaleness)
+		if known := g.app.strictest.Load(); known == 0 || int64(g.maxAge) < known {
+			g.app.strictest.Store(int64(g.maxAge)) // guards are provisioned one after the other
+		}
 	} else if g.MaxStaleness != 0 {
 		return fmt.Errorf("gatehouse_guard: max_staleness has no effect with on_stale %s", onStaleServe)
 	}

@@ -12,6 +12,8 @@ postgres        postgresql
 redis-server    redis-server
 chromium        chromium
 nginx           nginx
+prometheus      prometheus
+promtool        prometheus
 wrk             wrk
 ' ;;
 bench) wanted='

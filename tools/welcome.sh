@@ -11,7 +11,7 @@ cat <<'TEXT'
   Open      http://localhost:8080/       sign up, and see the demo service behind the gateway
   Mail      .gatehouse/outbox/           codes and links arrive here, one file each
   Accounts  .gatehouse/                  delete the folder to start over
-  API       http://localhost:8080/auth/  see README.md
+  API       http://localhost:8080/auth/docs   every call, to try
 
   Stop with Ctrl-C.
 

@@ -76,6 +76,9 @@ func (d *Desk) Issue(p authcore.Purpose, subject string, account uuid.UUID, to R
 	if err != nil {
 		return authcore.Challenge{}, authcore.Mail{}, err
 	}
+	if row.Mail == "" {
+		return authcore.Challenge{}, authcore.Mail{}, fmt.Errorf("challenge purpose %q has no mail", p)
+	}
 	if c.Portal == "" {
 		// A link under a guessed host would hand its token to whoever sent the Host header.
 		return authcore.Challenge{}, authcore.Mail{}, errors.New("compose link: the portal's address is not known")
@@ -122,6 +125,21 @@ func (d *Desk) Notice(kind authcore.MailKind, to Recipient, c authcore.Client) (
 		return authcore.Mail{}, fmt.Errorf("compose %s mail: %w", kind, err)
 	}
 	return mail, nil
+}
+
+// Blank returns a challenge of a purpose that no mail carries. The caller, who hands its token out otherwise, sets both
+// digests. It has no attempts: there is no code to guess.
+func (d *Desk) Blank(p authcore.Purpose, subject string, account uuid.UUID) (authcore.Challenge, error) {
+	row, err := lookup(p)
+	if err != nil {
+		return authcore.Challenge{}, err
+	}
+	ch := d.blank(p, subject, account)
+	ch.AttemptsLeft, ch.AttemptsResetAt = 0, time.Time{}
+	if row.Life > 0 {
+		ch.ExpiresAt = ch.CreatedAt.Add(row.Life)
+	}
+	return ch, nil
 }
 
 // Sent tells the mail worker that mails have been committed. It never blocks.

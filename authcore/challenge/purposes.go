@@ -2,6 +2,7 @@ package challenge
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 )
@@ -11,11 +12,14 @@ type purpose struct {
 	Path string            // of the page that a link opens, below the portal
 	Mail authcore.MailKind // that carries code and link
 	AMR  []string          // what having proven it alone is worth for a session (RFC 8176); nil: it opens none
+	Life time.Duration     // 0: as the operator has set it
 }
 
 var purposes = map[authcore.Purpose]purpose{
 	authcore.PurposeVerifyEmail:   {Path: "/verify", Mail: authcore.MailVerify, AMR: []string{"otp"}},
 	authcore.PurposeResetPassword: {Path: "/reset", Mail: authcore.MailReset}, // no session: a second factor must not be skipped
+	// It goes through the browser's address bar and no mail. The branch has the methods of the session that is handed over.
+	authcore.PurposeHandover: {Life: time.Minute},
 }
 
 func lookup(p authcore.Purpose) (purpose, error) {

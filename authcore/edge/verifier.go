@@ -3,6 +3,7 @@ package edge
 import (
 	"errors"
 	"hash/maphash"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -52,6 +53,7 @@ type Verifier struct {
 	cache   *otter.Cache[string, *Verified] // by the token without its header, which the key set tells
 	grants  grants
 	refused refusals
+	evicted atomic.Int64
 	first   singleflight.Group // by the whole token
 }
 
@@ -78,6 +80,11 @@ func New(cfg Config) (*Verifier, error) {
 		MaximumWeight: cfg.CacheBytes,
 		Weigher:       func(_ string, t *Verified) uint32 { return t.weight() },
 		Clock:         &v.clock,
+		OnAtomicDeletion: func(e otter.DeletionEvent[string, *Verified]) {
+			if e.Cause == otter.CauseOverflow {
+				v.evicted.Add(1)
+			}
+		},
 		ExpiryCalculator: otter.ExpiryCreatingFunc(func(e otter.Entry[string, *Verified]) time.Duration {
 			return max(time.Duration(e.Value.expires*int64(time.Second)-v.clock.NowNano()), time.Millisecond)
 		}),

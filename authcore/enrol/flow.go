@@ -99,3 +99,6 @@ func (f *Flow) identifiers(a authcore.Account) []authcore.Identifier {
 
 // Mode returns who may sign up.
 func (f *Flow) Mode() Mode { return f.cfg.Signup.Mode }
+
+// MinPassword returns the least number of characters of a new password.
+func (f *Flow) MinPassword() int { return f.cfg.Policy.MinLength() }

@@ -3,6 +3,7 @@ package enrol_test
 import (
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -82,7 +83,10 @@ func TestVerify_CodeAloneIsNotEnough(t *testing.T) {
 	for range 8 { // more often than a code has attempts: neither attempts nor the code are spent
 		for _, in := range []enrol.Verifying{{}, {Proof: "guess"}, {Proof: other}, {Password: "wrong-password-of-mine"}} {
 			in.Email, in.OTP = bob, code
-			testflow.WantCode(t, verify(t, e, in), authcore.RegistrationProofRequired)
+			got := testflow.WantCode(t, verify(t, e, in), authcore.RegistrationProofRequired)
+			if wrong := strings.HasPrefix(got.Detail, "That is not the password"); wrong != (in.Password != "") {
+				t.Errorf("%+v is refused with %q", in, got.Detail)
+			}
 		}
 	}
 	if err := verify(t, e, enrol.Verifying{Email: bob, OTP: code, Proof: proof}); err != nil {

@@ -148,17 +148,25 @@ type mount struct {
 func (a *API) Handler(prefix string) http.Handler {
 	m := &mount{prefix: prefix, document: newDocument(a.spec, prefix)}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		defer a.recoverPanic(w, r)
-		in, err := IncomingFrom(r.Context())
-		SecureHeaders(w.Header(), in.HTTPS)
-		w.Header().Set("Cache-Control", "no-store")
-		if err == nil {
-			err = a.serve(&exchange{w: w, r: r, in: in, mount: m})
-		}
-		if err != nil {
-			WriteError(w, r, a.log, err)
-		}
+		a.answer(w, r, func(x *exchange) error {
+			x.mount = m
+			return a.serve(x)
+		})
 	})
+}
+
+// answer does what every request needs around serve.
+func (a *API) answer(w http.ResponseWriter, r *http.Request, serve func(*exchange) error) {
+	defer a.recoverPanic(w, r)
+	in, err := IncomingFrom(r.Context())
+	SecureHeaders(w.Header(), in.HTTPS)
+	w.Header().Set("Cache-Control", "no-store")
+	if err == nil {
+		err = serve(&exchange{w: w, r: r, in: in})
+	}
+	if err != nil {
+		WriteError(w, r, a.log, err)
+	}
 }
 
 // recoverPanic turns a panic into a generic answer; the process lives on (M10). http.ErrAbortHandler is net/http's own

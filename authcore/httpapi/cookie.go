@@ -19,6 +19,7 @@ const (
 	linkCookie         = "gatehouse_link"
 	pendingCookie      = "gatehouse_pending"
 	sentCookie         = "gatehouse_sent"
+	handoverCookie     = "gatehouse_handover" // and an ending, see [KeptHandover]
 	hostPrefix         = "__Host-"
 	maxCookieSize      = 4096 // name and value; browsers drop larger ones without a word (RFC 6265 §6.1)
 )
@@ -77,6 +78,9 @@ var (
 	KeptPending = Keepsake{pendingCookie, enrol.RegistrationLifetime}
 	// KeptSent counts how often a browser was sent to sign in.
 	KeptSent = Keepsake{sentCookie, 20 * time.Second}
+	// KeptHandover is the verifier of a browser that asks to be handed over: one for each time that it asks, for tabs that
+	// are opened together ask at the same moment. It outlives the code, which goes out at once.
+	KeptHandover = Keepsake{handoverCookie, 2 * time.Minute}
 )
 
 // Read returns what the browser keeps; "" for nothing.
@@ -91,6 +95,21 @@ func (k Keepsake) Set(h http.Header, https bool, value string) error {
 
 // Clear tells the browser to forget it.
 func (k Keepsake) Clear(h http.Header, https bool) { clearCookie(h, k.base, https) }
+
+// Of returns the keepsake of one of several things of its kind; name is of letters, digits, - and _.
+func (k Keepsake) Of(name string) Keepsake { return Keepsake{k.base + "_" + name, k.life} }
+
+// Names returns what [Keepsake.Of] was given for those that the browser keeps.
+func (k Keepsake) Names(r *http.Request, https bool) (names []string) {
+	prefix := cookieName(k.base, https) + "_"
+	for pair := range cookiePairs(r.Header) {
+		full, _, _ := strings.Cut(strings.Trim(pair, " \t"), "=")
+		if name, ok := strings.CutPrefix(full, prefix); ok {
+			names = append(names, name)
+		}
+	}
+	return names
+}
 
 func setCookie(h http.Header, base, value string, lifetime time.Duration, https bool) error {
 	c := newCookie(base, https)
@@ -198,11 +217,12 @@ func stripLine(line string) string {
 
 func isOwn(pair string) bool {
 	name, _, _ := strings.Cut(pair, "=")
-	switch strings.TrimPrefix(strings.Trim(name, " \t"), hostPrefix) {
+	base := strings.TrimPrefix(strings.Trim(name, " \t"), hostPrefix)
+	switch base {
 	case accessCookie, refreshCookie, registrationCookie, linkCookie, pendingCookie, sentCookie:
 		return true
 	}
-	return false
+	return strings.HasPrefix(base, handoverCookie)
 }
 
 // cookiePairs yields the pairs of every Cookie line; HTTP/2 clients may send several lines (RFC 9113 §8.2.3).

@@ -100,18 +100,20 @@ func (d *Door) verify(raw string, mode authcore.Mode, in Incoming) (*authcore.Pr
 	return p, outcome
 }
 
-// EndCookies ends every session that the cookies of a request hold a token of, and clears both cookies. Tokens that are
-// dead already are no error. The caller has checked where the request came from. When it fails the cookies stay.
-func (d *Door) EndCookies(w http.ResponseWriter, r *http.Request, in Incoming) error {
+// EndCookies ends every session that the cookies of a request hold a token of, everywhere if that is asked for, and clears
+// both cookies. Tokens that are dead already are no error. The caller has checked where the request came from. When it
+// fails the cookies stay.
+func (d *Door) EndCookies(w http.ResponseWriter, r *http.Request, in Incoming, everywhere bool) error {
+	end, endByRefresh := d.sessions.Ends(everywhere)
 	if raw := ReadCookie(r, AccessCookie(in.HTTPS)); raw != "" {
 		if p, _ := d.verify(raw, authcore.ModeCookie, in); p != nil {
-			if err := d.sessions.End(r.Context(), p, in.Client); err != nil {
+			if err := end(r.Context(), p, in.Client); err != nil {
 				return err
 			}
 		}
 	}
 	if token := ReadCookie(r, RefreshCookie(in.HTTPS)); token != "" {
-		if err := d.sessions.EndByRefresh(r.Context(), token, in.Client); err != nil {
+		if err := endByRefresh(r.Context(), token, in.Client); err != nil {
 			return err
 		}
 	}

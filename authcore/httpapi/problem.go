@@ -94,9 +94,10 @@ func Explain(h http.Header, r *http.Request, log *slog.Logger, err error) Proble
 		p.Detail = "Something went wrong on our side. Quote " + id + " when you report it."
 		log.ErrorContext(r.Context(), "request failed", "error_id", id, "request_id", requestID(r), "method", r.Method, "error", err)
 	case http.StatusServiceUnavailable:
-		// A refusal without a cause was said on purpose and is not news.
+		// A refusal without a cause was said on purpose and is not news. What is away tells of itself, once: a warning here
+		// would be one for each request of an outage.
 		if !gone && (refusal == nil || refusal.Unwrap() != nil) {
-			log.WarnContext(r.Context(), "request refused: a store cannot answer", "request_id", requestID(r), "error", err)
+			log.DebugContext(r.Context(), "request refused: a store cannot answer", "request_id", requestID(r), "error", err)
 		}
 		if p.Detail == "" {
 			p.Detail = "This cannot be answered right now; try again in a moment. You are still signed in."

@@ -24,7 +24,7 @@ func (c *profileCalls) routes() []route {
 	}, {
 		method: http.MethodPatch, path: "/me", tag: tagAccount, summary: "Change parts of one's profile",
 		text: "Changes the fields that the body holds; null or an empty text empties one. Other members are ignored, so a user as it was read " +
-			"can be sent back.",
+			"can be sent back. Services behind the gateway are told the old name until the access token is renewed.",
 		does: personalWith(c.patch), replies: changed, refuses: broken,
 	}, {
 		method: http.MethodPut, path: "/me", tag: tagAccount, summary: "Replace one's profile",

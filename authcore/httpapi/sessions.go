@@ -21,12 +21,13 @@ type sessionCalls struct{ sessions *session.Sessions }
 func (c *sessionCalls) routes() []route {
 	return []route{{
 		method: http.MethodGet, path: "/sessions", tag: tagSessions, summary: "List one's sessions",
-		text:    "Every place where the account is signed in, the latest first.",
+		text: "Every place where the account is signed in, the latest first. A browser that was handed over to another host has a session " +
+			"of its own there, which ends with the one that it comes from, its `parent`.",
 		does:    personal(c.list),
 		replies: []reply{{http.StatusOK, "The live sessions.", sessionList{}}},
 	}, {
 		method: http.MethodDelete, path: sessionPath, tag: tagSessions, summary: "End a session",
-		text:    "Its tokens are dead at once. A session of somebody else and none at all look alike.",
+		text:    "Its tokens are dead at once, and so are those of the hosts that it was handed over to. A session of somebody else and none at all look alike.",
 		does:    personal(c.end),
 		params:  []param{{in: "path", name: "id", text: "The session's id.", kind: reflect.TypeFor[string](), format: "uuid"}},
 		replies: []reply{{http.StatusNoContent, "The session is ended.", nil}},
@@ -55,6 +56,8 @@ type sessionEntry struct {
 	Device     string    `json:"device"`
 	UserAgent  string    `json:"user_agent" doc:"What browser, os and device were read from."`
 	Name       string    `json:"name" doc:"The device_name given at sign-in."`
+	Host       string    `json:"host" doc:"The host that the session was handed over to, with its port where that is not the usual one; empty for the session of a sign-in." example:"app.example.com"`
+	Parent     *string   `json:"parent" format:"uuid" doc:"The session that it ends with; null for the session of a sign-in."`
 }
 
 func (c *sessionCalls) list(x *exchange) error {
@@ -71,10 +74,17 @@ func (c *sessionCalls) list(x *exchange) error {
 
 func entryOf(s authcore.Session, current uuid.UUID) sessionEntry {
 	browser, system, device, agent := Agent(s.UserAgent)
-	return sessionEntry{
+	_, host, _ := strings.Cut(s.Host, "://")
+	entry := sessionEntry{
 		ID: s.ID, Current: s.ID == current, CreatedAt: s.CreatedAt.UTC(), LastSeenAt: s.LastSeenAt.UTC(),
 		IP: s.Addr, Browser: browser, OS: system, Device: device, UserAgent: agent, Name: s.DeviceName,
+		Host: host,
 	}
+	if s.ParentID != uuid.Nil {
+		parent := s.ParentID.String()
+		entry.Parent = &parent
+	}
+	return entry
 }
 
 // Agent reads a user agent, of which it looks at the first [authcore.MaxUserAgent] bytes. Each part is "" when it is not

@@ -27,7 +27,8 @@ func (c *tokenCalls) routes() []route {
 	}, {
 		method: http.MethodPost, path: "/logout", tag: tagTokens, summary: "Sign out",
 		text: "Ends every session that the request holds a token of: a bearer token, a refresh token in the body, or the cookies of a " +
-			"browser. Tokens that are dead already are no error.",
+			"browser. Tokens that are dead already are no error. With a session end those that it was handed over to; with `everywhere` also " +
+			"the one that it comes from, and all that were handed over from there.",
 		does: holding(c.logout), optional: true, cookies: []scheme{bearerScheme, accessScheme, refreshScheme},
 		replies: []reply{{http.StatusNoContent, "The tokens are dead.", nil}},
 		refuses: []authcore.Code{authcore.InvalidToken},
@@ -72,6 +73,7 @@ func (c *tokenCalls) refresh(x *exchange, body refreshBody) error {
 
 type logoutBody struct {
 	RefreshToken string `json:"refresh_token,omitempty"`
+	Everywhere   bool   `json:"everywhere,omitempty" doc:"On every host that this sign-in was handed over to, whichever asks."`
 }
 
 // What was given by hand speaks for itself.
@@ -88,15 +90,16 @@ func (c *tokenCalls) logout(x *exchange, body logoutBody) error {
 		return err
 	}
 	if body.byCookie(x.r, x.in) {
-		if err := c.door.EndCookies(x.w, x.r, x.in); err != nil {
+		if err := c.door.EndCookies(x.w, x.r, x.in, body.Everywhere); err != nil {
 			return err
 		}
 	}
+	end, endByRefresh := c.sessions.Ends(body.Everywhere)
 	if mode == authcore.ModeBearer {
 		p, outcome := c.door.verify(raw, mode, x.in)
 		switch {
 		case p != nil:
-			if err := c.sessions.End(x.r.Context(), p, x.in.Client); err != nil {
+			if err := end(x.r.Context(), p, x.in.Client); err != nil {
 				return err
 			}
 		case outcome == edge.Invalid && body.RefreshToken == "":
@@ -104,7 +107,7 @@ func (c *tokenCalls) logout(x *exchange, body logoutBody) error {
 		}
 	}
 	if body.RefreshToken != "" {
-		if err := c.sessions.EndByRefresh(x.r.Context(), body.RefreshToken, x.in.Client); err != nil {
+		if err := endByRefresh(x.r.Context(), body.RefreshToken, x.in.Client); err != nil {
 			return err
 		}
 	}

@@ -134,10 +134,12 @@ func (r *Ring) Run(ctx context.Context) {
 		switch {
 		case ctx.Err() != nil:
 			return
+		case errors.Is(err, authcore.ErrUnavailable):
+			continue // a database that is away tells of itself
 		case err != nil && !failing:
-			r.cfg.Logger.Warn("signing keys not reloaded; the present ones stay in use", "error", err)
+			r.cfg.Logger.Warn("signing keys not reloaded; the present ones stay in use", "component", "signing_keys", "state", "failing", "error", err)
 		case err == nil && failing:
-			r.cfg.Logger.Info("signing keys are reloaded again")
+			r.cfg.Logger.Info("signing keys are reloaded again", "component", "signing_keys", "state", "up")
 		}
 		failing = err != nil
 	}

@@ -68,7 +68,8 @@ type Notifier struct {
 type health struct {
 	waiting int
 	oldest  time.Time
-	lastErr string // "" while all is well
+	lastErr string    // "" while all is well
+	told    time.Time // when the log was told that it is not; zero: it was not
 }
 
 const (

@@ -210,30 +210,34 @@ func (n *Notifier) look(ctx context.Context) error {
 	return nil
 }
 
-// fault notes an error. The log gets one line when mail begins to be delayed, however many errors follow.
+// fault notes an error. The log gets one line when mail begins to be delayed, however many errors follow; none for a
+// database that is away, which tells of itself.
 func (n *Notifier) fault(ctx context.Context, err error) {
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		return // the worker is being stopped
 	}
 	text := scrub(err)
 	n.mu.Lock()
-	known := n.health.lastErr != ""
 	n.health.lastErr = text
-	n.mu.Unlock()
-	level := slog.LevelWarn
-	if known {
-		level = slog.LevelDebug
+	news := n.health.told.IsZero() && !errors.Is(err, authcore.ErrUnavailable)
+	if news {
+		n.health.told = time.Now()
 	}
-	n.logger.LogAttrs(ctx, level, "mail is delayed", slog.String("error", text))
+	n.mu.Unlock()
+	level := slog.LevelDebug
+	if news {
+		level = slog.LevelWarn
+	}
+	n.logger.LogAttrs(ctx, level, "mail is delayed", slog.String("component", "mail"), slog.String("state", "away"), slog.String("error", text))
 }
 
 func (n *Notifier) cured(ctx context.Context) {
 	n.mu.Lock()
-	ill := n.health.lastErr != ""
-	n.health.lastErr = ""
+	told := n.health.told
+	n.health.lastErr, n.health.told = "", time.Time{}
 	n.mu.Unlock()
-	if ill {
-		n.logger.InfoContext(ctx, "mail is sent again")
+	if !told.IsZero() {
+		n.logger.InfoContext(ctx, "mail is sent again", "component", "mail", "state", "up", "outage", time.Since(told))
 	}
 }
 

@@ -38,7 +38,14 @@ type Hasher struct {
 	slots  chan struct{} // holds one for each hash that runs
 	queue  chan struct{} // holds one for each caller that waits
 	dummy  phc
+	watch  Watch
 }
+
+// Watch is told when a caller asks for a worker, and by done whether one came free; see [Hasher.Watched].
+type Watch func(ctx context.Context, step string) (within context.Context, done func(error))
+
+// Watched lets w be told of every wait for a worker, also of those that take no time. It is called before the first hash.
+func (h *Hasher) Watched(w Watch) { h.watch = w }
 
 // New returns a Hasher. Negative bounds and a cost outside the caps are errors.
 func New(cfg Config) (*Hasher, error) {
@@ -125,15 +132,28 @@ func (h *Hasher) NeedsRehash(stored string) bool {
 	return err != nil || p.Params != h.params || len(p.salt) != saltSize || len(p.key) != keySize
 }
 
+// Room is how many hashes can run, and how many callers can wait for one.
+func (h *Hasher) Room() (workers, queue int) { return cap(h.slots), cap(h.queue) }
+
 // InFlight is the number of hashes that run now.
 func (h *Hasher) InFlight() int { return len(h.slots) }
 
 // Queued is the number of callers that wait now.
 func (h *Hasher) Queued() int { return len(h.queue) }
 
-// acquire takes a worker. Whoever gave up is not worked for: a hash for a request that is
-// gone takes the place of one that is not.
 func (h *Hasher) acquire(ctx context.Context) error {
+	if h.watch == nil {
+		return h.await(ctx)
+	}
+	ctx, done := h.watch(ctx, "wait for a password hash")
+	err := h.await(ctx)
+	done(err)
+	return err
+}
+
+// await takes a worker. Whoever gave up is not worked for: a hash for a request that is
+// gone takes the place of one that is not.
+func (h *Hasher) await(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}

@@ -61,6 +61,9 @@ func New(cfg Config) (*Policy, error) {
 	return p, nil
 }
 
+// MinLength is the least number of characters.
+func (p *Policy) MinLength() int { return p.min }
+
 // Normalize returns the text of a password that is hashed and compared: the Unicode
 // normalisation form C of what was typed, so that one password entered on two keyboards
 // is one. Nothing else is changed, spaces included. It is called once, when a password

@@ -2,6 +2,7 @@ package portal
 
 import (
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -24,6 +25,7 @@ type account struct {
 // device is one session.
 type device struct {
 	Name, Where, Seen, SeenAt string
+	Host                      string // that it was handed over to; "" for the session of a sign-in
 	Current                   bool
 	End                       form
 }
@@ -56,6 +58,9 @@ func (v *visit) showAccount() error {
 	a.Forms = []form{v.profileForm(owner), v.passwordForm()}
 	a.SignOut = form{ID: "logout-form", Action: v.here("/logout"), Button: v.t("account.sign_out"), Quiet: true}
 	v.listSessions(&a, live, p.SessionID)
+	if v.guarded() {
+		a.Links = []link{{"/", v.t("account.service", "Host", v.r.Host)}}
+	}
 	v.report(&a.card)
 	v.announce(&a.card)
 	return v.draw("account", &a)
@@ -97,7 +102,9 @@ func (v *visit) listSessions(a *account, live []authcore.Session, current uuid.U
 		return form{ID: "end-" + id, Action: v.here("/account/sessions"), Hidden: []hidden{{"end", value}}, Button: button, Quiet: true}
 	}
 	for _, s := range live {
+		_, host, _ := strings.Cut(s.Host, "://")
 		a.Sessions = append(a.Sessions, device{
+			Host: host,
 			Name: v.deviceName(s), Where: s.Addr, Seen: v.ago(s.LastSeenAt), SeenAt: s.LastSeenAt.UTC().Format(time.RFC3339),
 			Current: s.ID == current, End: end(s.ID.String(), s.ID.String(), v.t("account.sessions.end")),
 		})

@@ -1,5 +1,7 @@
 package portal
 
+import "github.com/gatehouse-auth/gatehouse/authcore"
+
 // card is a page of one column: what most pages are. Every text in it is for reading as it is; the template escapes it.
 type card struct {
 	Title  string
@@ -87,9 +89,14 @@ func (v *visit) emailField(known string) field {
 	}
 }
 
+// codeField is empty after a wrong code: it would have to be removed before the right one is pasted.
 func (v *visit) codeField() field {
+	typed := v.typed("otp", "")
+	if v.is(authcore.InvalidCode) || v.is(authcore.TooManyAttempts) {
+		typed = ""
+	}
 	return field{
-		ID: "otp", Name: "otp", Label: v.t("field.otp"), Type: "text", Value: v.typed("otp", ""),
+		ID: "otp", Name: "otp", Label: v.t("field.otp"), Type: "text", Value: typed,
 		Autocomplete: "one-time-code", InputMode: "numeric", MaxLength: 32, Hint: v.t("field.otp.hint"),
 	}
 }
@@ -104,7 +111,7 @@ func (v *visit) passwordField() field {
 func (v *visit) newPasswordField() field {
 	return field{
 		ID: "new_password", Name: "new_password", Label: v.t("field.new_password"), Type: "password", Autocomplete: "new-password",
-		MaxLength: 1024, Hint: v.t("field.new_password.hint"),
+		MaxLength: 1024, Hint: v.count("field.new_password.hint", v.cfg.Enrol.MinPassword()),
 	}
 }
 

@@ -2,6 +2,8 @@
 // server and need no script; every action is a form. The one that shows the API to developers (package apidocs) is Swagger
 // UI and does need one.
 //
+// On hosts that have a guard and no pages it serves the end of a hand-over and signing out (host.go).
+//
 // It owns wording and languages (texts/), the look (pages/style.css), the content security policy of documents, what a
 // browser keeps between two pages, how a link from a mail gives up its token, and the way back to where somebody wanted to
 // go. It decides nothing: pages and calls share the capabilities, and the rules about requests (cookies, origins, return

@@ -20,11 +20,12 @@ func (v *visit) showLogin() error {
 	if err != nil {
 		return err
 	}
-	if raw := v.r.URL.Query().Get("rd"); raw != "" && v.circles(raw) {
+	// A browser that asks to be handed over is on its way, and comes round again with nothing in hand if that fails.
+	if raw := v.r.URL.Query().Get("rd"); raw != "" && !v.asksForHandover() && v.circles(raw) {
 		return v.showCircle(raw, p != nil)
 	}
 	if p != nil {
-		return v.onward(v.r.URL.Query().Get("rd"))
+		return v.handOver(p)
 	}
 	return v.show(v.loginCard())
 }
@@ -87,26 +88,36 @@ func (v *visit) arrive(tokens session.Tokens, back string) error {
 }
 
 func (v *visit) showLogout() error {
+	if v.form == nil {
+		p, err := v.person()
+		switch {
+		case err != nil:
+			return err
+		case p == nil:
+			return v.redirect(v.withBack("/signed-out"))
+		}
+	}
 	return v.show(card{
 		Title: v.t("logout.title"), Intro: []string{v.t("logout.intro")},
-		Forms: []form{{ID: "logout-form", Action: v.here("/logout"), Button: v.t("logout.button")}},
+		Forms: []form{{ID: "logout-form", Action: v.here("/logout"), Hidden: v.backField(), Button: v.t("logout.button")}},
 		Links: []link{{v.here("/account"), v.t("logout.back")}},
 	})
 }
 
-// logout ends the session of this browser. Only a POST does: a link or an image on a foreign page must not.
+// logout ends the session of this browser, or with the field `everywhere` those of every host that it was handed over to.
+// Only a POST does: a link or an image on a foreign page must not.
 func (v *visit) logout() error {
-	if err := v.door.EndCookies(v.w, v.r, v.in); err != nil {
+	if err := v.door.EndCookies(v.w, v.r, v.in, v.form.Get("everywhere") != ""); err != nil {
 		return err
 	}
 	v.dropPending()
 	v.dropLink()
-	return v.redirect(v.here("/signed-out"))
+	return v.redirect(v.withBack("/signed-out"))
 }
 
 func (v *visit) showSignedOut() error {
 	return v.show(card{
 		Title: v.t("signed_out.title"), Intro: []string{v.t("signed_out.intro")},
-		Links: []link{{v.here("/login"), v.t("signed_out.again")}},
+		Links: []link{{v.withBack("/login"), v.t("signed_out.again")}},
 	})
 }

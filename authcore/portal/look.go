@@ -91,7 +91,7 @@ func (v *visit) draw(name string, c sheet) error {
 		title = v.t("error.prefix") + ": " + title
 	}
 	err := v.look.templates[name].ExecuteTemplate(&body, "layout.html", frame{
-		words: v.words, Brand: v.cfg.Brand, Home: v.here("/"), CSS: v.here(v.look.css), Icon: v.here(v.look.icon),
+		words: v.words, Brand: v.cfg.Brand, Home: v.home(), CSS: v.here(v.look.css), Icon: v.here(v.look.icon),
 		Title: title, Card: c,
 	})
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/authcore/handover"
 	"github.com/gatehouse-auth/gatehouse/authcore/httpapi"
 	"github.com/gatehouse-auth/gatehouse/authcore/portal/apidocs"
 )
@@ -17,9 +18,10 @@ type Config struct {
 	httpapi.Config              // the capabilities and rules, the same that the API has
 	API            *httpapi.API // what the API knows is no unknown path
 	Brand          string       // the name on every page; default "Gatehouse"
-	// ReturnHosts returns the hosts besides the given one (as in a Host header) that a sign-in there may lead to:
-	// guarded ones and `redirect_hosts`, each host[:port]. Nil: none.
+	// ReturnHosts returns the hosts that a sign-in at the given one (as in a Host header) may lead to: guarded ones, the given
+	// one among them if it is guarded, and `redirect_hosts`, each host[:port]. Nil: none.
 	ReturnHosts func(host string) []string
+	Handover    *handover.Flow
 	Now         func() time.Time
 }
 
@@ -39,8 +41,8 @@ func New(cfg Config) (*Pages, error) {
 	if err := cfg.Check(); err != nil {
 		return nil, fmt.Errorf("portal: %w", err)
 	}
-	if cfg.API == nil || cfg.Now == nil {
-		return nil, errors.New("portal: the API and a clock are required")
+	if cfg.API == nil || cfg.Handover == nil || cfg.Now == nil {
+		return nil, errors.New("portal: the API, hand-overs and a clock are required")
 	}
 	if cfg.Origins == nil {
 		cfg.Origins = &httpapi.Origins{}
@@ -94,13 +96,18 @@ func (p *Pages) Has(prefix string, r *http.Request) bool {
 // Handler serves the pages under prefix ("/auth"; no final slash). The context of each request must carry what
 // [httpapi.WithIncoming] puts there.
 func (p *Pages) Handler(prefix string) http.Handler {
+	return p.answering(prefix, (*visit).serve)
+}
+
+// answering does what every visit needs around serve.
+func (p *Pages) answering(prefix string, serve func(*visit) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		in, err := httpapi.IncomingFrom(r.Context())
 		v := &visit{Pages: p, w: w, r: r, in: in, prefix: prefix, words: p.speech.to(httpapi.Language(r))}
 		defer v.recoverPanic()
 		v.setHeaders()
 		if err == nil {
-			err = v.serve()
+			err = serve(v)
 		}
 		switch {
 		case err == nil:

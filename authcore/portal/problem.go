@@ -17,16 +17,28 @@ func (v *visit) explain(p *httpapi.Problem) string {
 	}
 	text := v.t("error." + string(p.Code))
 	switch p.Code {
+	case authcore.RegistrationProofRequired:
+		if v.form.Get("password") != "" {
+			text = v.t("verify.password.wrong")
+		}
 	case authcore.RateLimited, authcore.AccountLocked, authcore.TooManyAttempts:
 		if seconds, err := strconv.Atoi(v.w.Header().Get("Retry-After")); err == nil && seconds > 0 {
 			text += " " + v.wait(seconds)
 		}
 	case authcore.Internal:
-		if id, ok := strings.CutPrefix(p.Instance, "urn:uuid:"); ok && v.form != nil {
-			text += " " + v.t("error.quote", "ID", id)
+		if v.form != nil {
+			text = strings.Join(append([]string{text}, v.quote(p)...), " ")
 		}
 	}
 	return text
+}
+
+// quote asks to name the line of the log that a problem has; none for most.
+func (v *visit) quote(p *httpapi.Problem) []string {
+	if id, ok := strings.CutPrefix(p.Instance, "urn:uuid:"); ok {
+		return []string{v.t("error.quote", "ID", id)}
+	}
+	return nil
 }
 
 // wait rounds up: who comes back when told must not come too early.

@@ -18,15 +18,15 @@ func (v *visit) showRegister() error {
 	email.Focus = true
 	password := v.newPasswordField()
 	password.ID, password.Name, password.Label = "password", "password", v.t("field.password")
-	// Some browsers fill a name into the field before the password: the address must stand there.
+	// Some browsers fill a name into the field before the password: the address must stand there. What may be left out comes last.
 	return v.show(card{
 		Title: v.t("register.title"),
 		Intro: []string{v.t("register.intro", "Brand", v.cfg.Brand)},
 		Forms: []form{{
 			ID: "register-form", Action: v.here("/register"), Hidden: v.backField(), Button: v.t("register.button"),
 			Fields: []field{
-				v.textField("first_name", "given-name", "", 100), v.textField("last_name", "family-name", "", 100),
-				v.usernameField(""), email, password,
+				email, password,
+				v.textField("first_name", "given-name", "", 100), v.textField("last_name", "family-name", "", 100), v.usernameField(""),
 			},
 		}},
 		Links: []link{{v.withBack("/login"), v.t("register.login")}},

@@ -71,11 +71,11 @@ func wire(t testing.TB, e *testflow.Env, log *lockedBuffer, p plan) (*portal.Pag
 		Sessions: e.Sessions, SignIn: e.SignIn, Enrol: e.Enrol, Recovery: e.Recovery, Profile: e.Profiles, Password: e.Password,
 		Verifier: verifier, Keys: e.Ring, Limiter: e.Limiter, AddressKey: throttle.AddressKey,
 		Origins: must(httpapi.NewOrigins([]string{"https://spa.example.com"}))(t),
-		Ready:   nobodyAsks, Logger: slog.New(slog.NewTextHandler(log, nil)),
+		Ready:   nobodyAsks, Logger: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	api := must(httpapi.New(cfg))(t)
 	pages := must(portal.New(portal.Config{
-		Config: cfg, API: api, Brand: "Acme", ReturnHosts: func(string) []string { return p.returns }, Now: e.Clock.Now,
+		Config: cfg, API: api, Brand: "Acme", ReturnHosts: func(string) []string { return p.returns }, Handover: e.Handover, Now: e.Clock.Now,
 	}))(t)
 	forms, calls := pages.Handler("/auth"), api.Handler("/auth")
 	return pages, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -43,7 +43,7 @@ func TestVerify_LinkOpenedElsewhere(t *testing.T) {
 	if page.field("password") != "" || attr(page.all("input")[0], "autocomplete") != "current-password" {
 		t.Errorf("got\n%s", page.body)
 	}
-	b.post("/verify", []string{"password", "not the one"}).want(http.StatusForbidden).says("The code or link is right.")
+	b.post("/verify", []string{"password", "not the one"}).want(http.StatusForbidden).says("That is not the password")
 	b.post("/verify", nil).want(http.StatusForbidden).says("The code or link is right.")
 	b.post("/verify", []string{"password", testflow.Password}).leads("/auth/account")
 	b.get("/account").says("Mallory")

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
@@ -35,7 +36,15 @@ func (v *visit) setHeaders() {
 }
 
 // policy is the content security policy of documents. Nothing is loaded but the look, from here, and forms stay here.
-const policy = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+var policy = policyTo("")
+
+// policyTo is the policy of a page whose form leads on to another origin as well; "" for none.
+func policyTo(origin string) string {
+	if origin != "" {
+		origin = " " + origin
+	}
+	return "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'" + origin + "; base-uri 'none'; frame-ancestors 'none'"
+}
 
 // referrerPolicy lets browsers say to ourselves alone where a form came from. With no-referrer they write `Origin: null`
 // into form posts, and those that send no Sec-Fetch-Site could not post at all. Where a link leads to it is no-referrer
@@ -50,6 +59,14 @@ func (v *visit) referrerPolicy() string {
 
 // here returns the address of a page as a path.
 func (v *visit) here(path string) string { return v.prefix + path }
+
+// home is where the name of the house leads: below the portal's prefix, or on a host that has none the host itself.
+func (v *visit) home() string {
+	if v.prefix == httpapi.HostPrefix {
+		return "/"
+	}
+	return v.here("/")
+}
 
 // redirect sends the browser on with a GET. target is ours or has passed [httpapi.ReturnURL].
 func (v *visit) redirect(target string) error {
@@ -82,13 +99,11 @@ func (v *visit) fail(err error) {
 	problem := httpapi.Explain(v.w.Header(), v.r, v.cfg.Logger, err)
 	v.problem = &problem
 	c := card{Title: v.t("error.title." + titleOf(problem)), Intro: []string{v.explain(&problem)}}
-	c.Links = []link{{v.here("/"), v.t("error.home")}}
+	c.Links = []link{{v.home(), v.t("error.home")}}
 	if problem.Code == authcore.CrossOrigin && v.overHTTP() {
 		c.Title, c.Intro = v.t("circle.http"), []string{v.t("circle.http.text")}
 	}
-	if id, ok := strings.CutPrefix(problem.Instance, "urn:uuid:"); ok {
-		c.Intro = append(c.Intro, v.t("error.quote", "ID", id))
-	}
+	c.Intro = append(c.Intro, v.quote(&problem)...)
 	if err := v.draw("card", &c); err != nil {
 		v.cfg.Logger.ErrorContext(v.r.Context(), "error page could not be drawn", "error", err)
 		http.Error(v.w, http.StatusText(problem.Status), problem.Status)
@@ -144,3 +159,8 @@ func (v *visit) enter() error {
 }
 
 func (v *visit) toLogin() error { return v.redirect(v.here("/login")) }
+
+// guarded reports whether a service stands behind a guard on this host.
+func (v *visit) guarded() bool {
+	return slices.ContainsFunc(v.cfg.ReturnHosts(v.r.Host), func(host string) bool { return strings.EqualFold(host, v.r.Host) })
+}

@@ -91,7 +91,8 @@ type Feed struct {
 	beats  map[uint64]beat // heartbeats on their way
 	since  time.Time       // when the own heartbeat last came back
 	health Health
-	cause  string // of being down, "" otherwise
+	turned time.Time // when it became so
+	cause  string    // of being down, "" otherwise
 }
 
 type beat struct {
@@ -180,14 +181,21 @@ func (f *Feed) Cause() string {
 // become notes the health, and tells of it once for each change.
 func (f *Feed) become(h Health, err error) {
 	f.mu.Lock()
-	changed := f.health != h
+	was, now, since := f.health, f.cfg.Now(), f.turned
+	changed := was != h
 	f.health, f.cause = h, causeOf(err)
+	if changed {
+		f.turned = now
+	}
 	f.mu.Unlock()
 	switch {
 	case !changed:
+	case h == Up && was == Down:
+		f.cfg.Logger.Info("revocations of other nodes arrive through Redis", "component", "redis_feed", "state", "up", "outage", now.Sub(since))
 	case h == Up:
-		f.cfg.Logger.Info("revocations of other nodes arrive through Redis")
+		f.cfg.Logger.Info("revocations of other nodes arrive through Redis", "component", "redis_feed", "state", "up")
 	default:
-		f.cfg.Logger.Warn("revocations of other nodes do not arrive through Redis; they are read from the database every second", "error", err)
+		f.cfg.Logger.Warn("revocations of other nodes do not arrive through Redis; they are read from the database every second",
+			"component", "redis_feed", "state", "away", "error", err)
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"sync"
 	"time"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
 )
 
 const (
@@ -135,8 +137,11 @@ func (f *Follower) Read(ctx context.Context) error {
 	return nil
 }
 
-// tell logs each change of whether reading works.
+// tell logs each change of whether reading works. A database that is away tells of itself.
 func (f *Follower) tell(ctx context.Context, err error) {
+	if errors.Is(err, authcore.ErrUnavailable) {
+		return
+	}
 	failed := err != nil && ctx.Err() == nil
 	f.mu.Lock()
 	changed := failed != f.failing
@@ -147,8 +152,9 @@ func (f *Follower) tell(ctx context.Context, err error) {
 	switch {
 	case !changed || ctx.Err() != nil:
 	case failed:
-		f.cfg.Logger.Error("revocations not read from the database; those made here still apply", "error", err)
+		f.cfg.Logger.Error("revocations not read from the database; those made here still apply",
+			"component", "revocation_reader", "state", "failing", "error", err)
 	default:
-		f.cfg.Logger.Info("revocations are read from the database again")
+		f.cfg.Logger.Info("revocations are read from the database again", "component", "revocation_reader", "state", "up")
 	}
 }

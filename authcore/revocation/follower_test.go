@@ -3,6 +3,7 @@ package revocation_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"log/slog"
 	"strings"
 	"sync"
@@ -21,14 +22,14 @@ type rows struct {
 	mu    sync.Mutex
 	shown []authcore.Revocation
 	reads int
-	down  bool
+	down  error
 }
 
 func (r *rows) source(_ context.Context, after int64, _ time.Time) (page []authcore.Revocation, _ error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.down {
-		return nil, authcore.ErrUnavailable
+	if r.down != nil {
+		return nil, r.down
 	}
 	for _, row := range r.shown {
 		if row.Seq > after {
@@ -49,7 +50,7 @@ func (r *rows) commit(seq int64) uuid.UUID {
 	return row.SessionID
 }
 
-func (r *rows) fail(down bool) {
+func (r *rows) fail(down error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.down = down
@@ -186,23 +187,31 @@ func TestFollower_LooksWhenAsked(t *testing.T) {
 	})
 }
 
+// TestFollower_TellsOnceOfAnOutage: two lines for one that concerns only this; none for a database that is away, which
+// tells of itself.
 func TestFollower_TellsOnceOfAnOutage(t *testing.T) {
 	t.Parallel()
+	for lines, fault := range map[int]error{2: errors.New("no such column"), 0: authcore.ErrUnavailable} {
+		tellsOfAnOutage(t, fault, lines)
+	}
+}
+
+func tellsOfAnOutage(t *testing.T, fault error, lines int) {
 	synctest.Test(t, func(t *testing.T) {
 		x := follow(t)
 		after(2 * time.Second)
-		x.fail(true)
+		x.fail(fault)
 		after(20 * time.Second)
 		if x.age.Age() < 19*time.Second {
 			t.Errorf("without a source the view is %s old", x.age.Age())
 		}
-		x.fail(false)
+		x.fail(nil)
 		after(2 * time.Second)
 		if x.age.Age() > time.Second {
 			t.Errorf("afterwards the view is %s old", x.age.Age())
 		}
-		if got := strings.Count(x.logs.String(), "level="); got != 2 {
-			t.Errorf("%d lines:\n%s", got, x.logs)
+		if got := strings.Count(x.logs.String(), "level="); got != lines {
+			t.Errorf("%d lines for %v:\n%s", got, fault, x.logs)
 		}
 	})
 }

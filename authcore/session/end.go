@@ -11,29 +11,73 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/history"
 )
 
-// End signs out the session of an access token. Ending a session that is not live any more is no error.
+// End signs out the session of an access token, and where it is a root its branches. Ending a session that is not live any more is no error.
 func (s *Sessions) End(ctx context.Context, p *authcore.Principal, c authcore.Client) error {
 	_, err := s.end(ctx, authcore.EventSignedOut, p.AccountID, []uuid.UUID{p.SessionID}, false, c)
 	return err
+}
+
+// EndEverywhere signs out the session of an access token on every host that it was handed over to, and where it comes from.
+func (s *Sessions) EndEverywhere(ctx context.Context, p *authcore.Principal, c authcore.Client) error {
+	return s.endFamily(ctx, p.AccountID, p.SessionID, c)
+}
+
+// EndEverywhereByRefresh is EndEverywhere for a refresh token, with EndByRefresh's view of tokens that are dead.
+func (s *Sessions) EndEverywhereByRefresh(ctx context.Context, token string, c authcore.Client) error {
+	id, account, ok, err := s.issuedFor(ctx, token)
+	if err != nil || !ok {
+		return err
+	}
+	return s.endFamily(ctx, account, id, c)
+}
+
+func (s *Sessions) endFamily(ctx context.Context, account, id uuid.UUID, c authcore.Client) error {
+	ev := history.Event(authcore.EventSignedOut, account, c, s.now())
+	ev.SessionID = id
+	gone, err := s.cfg.Store.RevokeFamily(ctx, account, id, s.now(), authcore.Effects{Events: []authcore.Event{ev}})
+	if err != nil {
+		return fmt.Errorf("revoke sessions of family: %w", err)
+	}
+	s.cfg.Revoker.Announce(ctx, gone...)
+	return nil
+}
+
+// Ends returns how a session is signed out: End and EndByRefresh, or everywhere.
+func (s *Sessions) Ends(everywhere bool) (byAccess func(context.Context, *authcore.Principal, authcore.Client) error,
+	byRefresh func(context.Context, string, authcore.Client) error) {
+	if everywhere {
+		return s.EndEverywhere, s.EndEverywhereByRefresh
+	}
+	return s.End, s.EndByRefresh
 }
 
 // EndByRefresh signs out the session that a refresh token was issued for. A token that has been replaced meanwhile counts
 // too: the client that sends it may have lost the answer with its successor, and believes that this ends its session. A
 // token that was never issued, or whose session is over, is no error: what its sender wants is the case (RFC 7009 §2.2).
 func (s *Sessions) EndByRefresh(ctx context.Context, token string, c authcore.Client) error {
-	id, ok := s.mac().ParseToken(Prefix, token)
-	if !ok {
-		return nil
+	id, account, ok, err := s.issuedFor(ctx, token)
+	if err != nil || !ok {
+		return err
 	}
-	account, err := s.cfg.Store.SessionOwner(ctx, uuid.UUID(id))
+	_, err = s.end(ctx, authcore.EventSignedOut, account, []uuid.UUID{id}, false, c)
+	return err
+}
+
+// issuedFor returns the session that a refresh token was issued for; ok is false where there is none (any more).
+func (s *Sessions) issuedFor(ctx context.Context, token string) (id, account uuid.UUID, ok bool, err error) {
+	raw, ok := s.mac().ParseToken(Prefix, token)
+	if !ok {
+		return id, account, false, nil
+	}
+	id = raw
+	account, err = s.cfg.Store.SessionOwner(ctx, id)
 	if errors.Is(err, authcore.ErrNotFound) {
-		return nil
+		return id, account, false, nil
 	}
 	if err != nil {
-		return fmt.Errorf("find session to end: %w", err)
+		return id, account, false, fmt.Errorf("find session to end: %w", err)
 	}
-	_, err = s.end(ctx, authcore.EventSignedOut, account, []uuid.UUID{uuid.UUID(id)}, false, c)
-	return err
+	return id, account, true, nil
 }
 
 // List returns the live sessions of an account, last seen first.
@@ -45,8 +89,8 @@ func (s *Sessions) List(ctx context.Context, account uuid.UUID) ([]authcore.Sess
 	return list, nil
 }
 
-// Revoke ends those sessions of the account that are in ids; with all, every one but those in ids. It returns how many
-// were live. Sessions of other accounts are never touched (S06).
+// Revoke ends those sessions of the account that are in ids, with their branches; with all, every one but those in ids and
+// the roots that these hang on. It returns how many were live. Sessions of other accounts are never touched (S06).
 func (s *Sessions) Revoke(ctx context.Context, account uuid.UUID, ids []uuid.UUID, all bool, c authcore.Client) (int, error) {
 	return s.end(ctx, authcore.EventSessionsRevoked, account, ids, all, c)
 }

@@ -21,8 +21,9 @@ const storeTimeout = 3 * time.Second
 // get the same successor. Refusals: [authcore.InvalidRefreshToken]; [authcore.RefreshTokenReused], when a dead token came
 // back and the session has been revoked for it.
 func (s *Sessions) Refresh(ctx context.Context, token string, mode authcore.Mode, c authcore.Client) (Tokens, error) {
+	ctx, done := s.cfg.Watch(ctx, "refresh")
 	tokens, err := s.refresh(ctx, token, mode, c)
-	s.cfg.Refreshed(err)
+	done(err)
 	return tokens, err
 }
 
@@ -79,7 +80,7 @@ func (s *Sessions) rotate(ctx context.Context, token string, id uuid.UUID, diges
 		}
 		return s.Grant(res.Account, res.Session, string(plain), c)
 	}
-	s.cfg.Revoker.Announce(ctx, res.Revocation)
+	s.cfg.Revoker.Announce(ctx, res.Revocations...)
 	s.warn(ctx, res, c)
 	return Tokens{}, authcore.Refuse(authcore.RefreshTokenReused,
 		"This refresh token had been used before. The session has been ended; sign in again.")

@@ -41,9 +41,9 @@ type Config struct {
 	AccessLifetime  time.Duration
 	RefreshLifetime time.Duration
 	SessionLifetime time.Duration
-	// Refreshed is told how every refresh ended, for counting; it may be nil.
-	Refreshed func(error)
-	Now       authcore.Clock
+	// Watch is told of every refresh; it may be nil.
+	Watch authcore.Watch
+	Now   authcore.Clock
 }
 
 // Store is what Sessions keep.
@@ -73,8 +73,8 @@ func New(cfg Config) (*Sessions, error) {
 	if cfg.AccessLifetime < time.Second || cfg.RefreshLifetime <= cfg.AccessLifetime || cfg.SessionLifetime < cfg.RefreshLifetime {
 		return nil, errors.New("session: lifetimes must rise: access (at least 1s) < refresh <= session")
 	}
-	if cfg.Refreshed == nil {
-		cfg.Refreshed = func(error) {}
+	if cfg.Watch == nil {
+		cfg.Watch = authcore.Unwatched
 	}
 	dead, err := otter.New(&otter.Options[secret.Digest, struct{}]{
 		MaximumSize: deadTokens, ExpiryCalculator: otter.ExpiryCreating[secret.Digest, struct{}](deadFor),

@@ -25,8 +25,9 @@ type In struct {
 // alike; [authcore.AccountNotVerified], only with the right password; [authcore.AccountLocked] with RetryAfter;
 // [authcore.InvalidFields]; [authcore.Unavailable] with RetryAfter when the hasher is at capacity.
 func (f *Flow) Password(ctx context.Context, in In) (session.Tokens, error) {
+	ctx, done := f.cfg.Watch(ctx, "sign in")
 	tokens, err := f.password(ctx, in)
-	f.cfg.Ended(err)
+	done(err)
 	return tokens, err
 }
 

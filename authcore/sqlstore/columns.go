@@ -29,6 +29,14 @@ func orNull(id uuid.UUID) any {
 	return id
 }
 
+// textOrNull is a text as it is stored in a column that older programs do not know.
+func textOrNull(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
+}
+
 // stamp scans what micros stored.
 type stamp struct{ into *time.Time }
 
@@ -77,6 +85,22 @@ func (o *optional) Scan(src any) error {
 	return o.into.Scan(src)
 }
 
+// maybeText scans what textOrNull stored.
+type maybeText struct{ into *string }
+
+// Scan implements sql.Scanner.
+func (m *maybeText) Scan(src any) error {
+	switch v := src.(type) {
+	case nil:
+		*m.into = ""
+	case string:
+		*m.into = v
+	default:
+		return fmt.Errorf("a text is stored as %T", src)
+	}
+	return nil
+}
+
 // jsonList scans and stores a list as JSON text; an empty one is read as nil.
 type jsonList[T any] struct{ into *[]T }
 
@@ -121,6 +145,7 @@ var (
 	_ sql.Scanner   = (*stamp)(nil)
 	_ sql.Scanner   = (*digest)(nil)
 	_ sql.Scanner   = (*optional)(nil)
+	_ sql.Scanner   = (*maybeText)(nil)
 	_ sql.Scanner   = (*jsonList[string])(nil)
 	_ driver.Valuer = (*jsonList[string])(nil)
 )

@@ -73,6 +73,12 @@ func (s *Store) EndNext(ctx context.Context, after uuid.UUID, now time.Time) (en
 	least := now.Add(revocationKept)
 	err = s.write(ctx, step, func(ctx context.Context, q querier) error {
 		ended, err = all(ctx, q, scanEnded, endRange+s.sql.forUpdate+")"+whatEnded, after, to, micros(now))
+		if err == nil && to == uuid.Max {
+			// A hand-over that held on to its root has committed by now: this statement sees its branch.
+			var late []authcore.Revocation
+			late, err = all(ctx, q, scanEnded, endRange+s.sql.forUpdate+")"+whatEnded, after, to, micros(now))
+			ended = append(ended, late...)
+		}
 		if err != nil || len(ended) == 0 {
 			return err
 		}

@@ -38,6 +38,7 @@ type engine interface {
 	transact(ctx context.Context, limit time.Duration, do work) error
 	// migrator opens a separate handle without time-outs; release closes it.
 	migrator(ctx context.Context) (db *sql.DB, release func() error, err error)
+	connections() Connections
 	lock() error
 	close() error
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -19,7 +20,8 @@ const queueLimit = 5 * time.Second
 // gate lets one at a time write to a SQLite file. A queue that moves may be long; when the file is held by somebody
 // else, everyone who waits is sent away together, instead of one after the other finding out for himself.
 type gate struct {
-	turn chan struct{} // holds one value while nobody writes
+	turn    chan struct{} // holds one value while nobody writes
+	waiting atomic.Int64  // who waits for it
 
 	mu      sync.Mutex
 	stuckAt time.Time     // past it the present holder counts as stuck
@@ -41,6 +43,8 @@ func (g *gate) enter(ctx context.Context, hold time.Duration) error {
 		return nil
 	default:
 	}
+	g.waiting.Add(1)
+	defer g.waiting.Add(-1)
 	start := time.Now()
 	shut, stuckAt := g.look(start)
 	for {

@@ -17,6 +17,7 @@ type Config struct {
 	URL    string
 	Logger *slog.Logger
 	Now    func() time.Time
+	Watch  Watch // nil is nobody
 }
 
 // Store is the database. Its methods may be called concurrently; several Stores, in one or many processes, may share a
@@ -26,6 +27,7 @@ type Store struct {
 	sql    dialect
 	log    *slog.Logger
 	now    func() time.Time
+	watch  Watch
 	erase  erasures
 	sweep  sweepCursor
 }
@@ -43,7 +45,10 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	ctx, cancel := context.WithTimeout(ctx, connectLimit)
 	defer cancel()
 
-	s := &Store{log: cfg.Logger, now: cfg.Now}
+	s := &Store{log: cfg.Logger, now: cfg.Now, watch: cfg.Watch}
+	if s.watch == nil {
+		s.watch = unwatched
+	}
 	if at.path != "" {
 		s.sql = sqliteDialect
 		s.engine, err = openSQLite(ctx, at.path, cfg.Logger)

@@ -26,6 +26,8 @@ type postgres struct {
 	pool   *pgxpool.Pool
 	closed atomic.Bool
 	moved  atomic.Int64 // when a connection last came back, in nanoseconds
+
+	waiting atomic.Int64 // who waits for a connection
 }
 
 func openPostgres(ctx context.Context, cfg *pgxpool.Config) (*postgres, error) {
@@ -60,7 +62,9 @@ func (p *postgres) acquire(ctx context.Context) (*pgxpool.Conn, error) {
 	})
 	close(armed)
 	defer impatience.Stop()
+	p.waiting.Add(1)
 	conn, err := p.pool.Acquire(ctx)
+	p.waiting.Add(-1)
 	if err != nil {
 		if cause := context.Cause(ctx); cause != nil {
 			err = cause
@@ -118,7 +122,7 @@ func (p *postgres) transact(ctx context.Context, limit time.Duration, do work) e
 	if err := do(ctx, tx); err != nil {
 		return p.watch(err)
 	}
-	return p.watch(tx.Commit(ctx))
+	return p.watch(commit(ctx, tx))
 }
 
 // begin opens a transaction, within the limit of usual work: a server that has just frozen answers nothing at all.

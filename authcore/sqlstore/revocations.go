@@ -42,13 +42,23 @@ func (s *Store) RevokeSessions(ctx context.Context, account uuid.UUID, ids []uui
 	fx authcore.Effects) (ended []authcore.Revocation, err error) {
 	those := " and id " + s.sql.anyOf("$3")
 	if all {
-		those = " and not (id " + s.sql.anyOf("$3") + ")"
+		those = " and not (id " + s.sql.anyOf("$3") + `) and not (id in (select parent_id from sessions
+			where account_id = $1 and parent_id is not null and id ` + s.sql.anyOf("$3") + "))"
 	}
 	err = s.write(ctx, "revoke sessions", func(ctx context.Context, q querier) error {
 		ended, err = revokeThose(ctx, q, revokeSessions+those+" order by id"+s.sql.forUpdate+")"+whatEnded, now, account, micros(now), s.sql.list(ids))
 		if err != nil {
 			return err
 		}
+		roots := ids
+		if all {
+			roots = sessionsOf(ended)
+		}
+		branches, err := s.endBranches(ctx, q, account, roots, now)
+		if err != nil {
+			return err
+		}
+		ended = append(ended, branches...)
 		return record(ctx, q, fx)
 	})
 	if err != nil {

@@ -130,7 +130,11 @@ func (s *Store) replayed(ctx context.Context, r authcore.Rotation, m missed) (au
 		if len(ended) == 0 {
 			return authcore.ErrNotFound
 		}
-		result.Revocation = ended[0]
+		branches, err := s.endBranches(ctx, q, m.account.ID, []uuid.UUID{r.SessionID}, r.Now)
+		if err != nil {
+			return err
+		}
+		result.Revocations = append(ended, branches...)
 		return record(ctx, q, authcore.Effects{Events: []authcore.Event{
 			ofSession(r.Replay, m.session)}})
 	})

@@ -11,12 +11,13 @@ import (
 )
 
 const sessionColumns = "id, account_id, account_epoch, mode, amr, auth_time, created_at, last_seen_at, refresh_digest, " +
-	"refresh_expires_at, expires_at, access_until, addr, user_agent, device_name, revoked_at"
+	"refresh_expires_at, expires_at, access_until, addr, user_agent, device_name, revoked_at, parent_id, host"
 
 func sessionInto(s *authcore.Session) []any {
 	return []any{&s.ID, &s.AccountID, &s.AccountEpoch, &s.Mode, &jsonList[string]{&s.AMR}, &stamp{&s.AuthTime},
 		&stamp{&s.CreatedAt}, &stamp{&s.LastSeenAt}, &digest{&s.RefreshDigest}, &stamp{&s.RefreshExpiresAt},
-		&stamp{&s.ExpiresAt}, &stamp{&s.AccessUntil}, &s.Addr, &s.UserAgent, &s.DeviceName, &stamp{&s.RevokedAt}}
+		&stamp{&s.ExpiresAt}, &stamp{&s.AccessUntil}, &s.Addr, &s.UserAgent, &s.DeviceName, &stamp{&s.RevokedAt},
+		&optional{&s.ParentID}, &maybeText{&s.Host}}
 }
 
 func scanSession(r row) (s authcore.Session, err error) { return s, r.Scan(sessionInto(&s)...) }
@@ -51,12 +52,13 @@ func (s *Store) CreateSession(ctx context.Context, sess authcore.Session, fx aut
 }
 
 const insertIntoSessions = "insert into sessions (" + sessionColumns + `)
-	values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`
+	values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)`
 
 func insertSession(ctx context.Context, q querier, s authcore.Session) error {
 	_, err := exec(ctx, q, insertIntoSessions, s.ID, s.AccountID, s.AccountEpoch, string(s.Mode), &jsonList[string]{&s.AMR},
 		micros(s.AuthTime), micros(s.CreatedAt), micros(s.LastSeenAt), s.RefreshDigest.Bytes(), micros(s.RefreshExpiresAt),
-		micros(s.ExpiresAt), micros(s.AccessUntil), s.Addr, s.UserAgent, s.DeviceName, micros(s.RevokedAt))
+		micros(s.ExpiresAt), micros(s.AccessUntil), s.Addr, s.UserAgent, s.DeviceName, micros(s.RevokedAt),
+		orNull(s.ParentID), textOrNull(s.Host))
 	return err
 }
 
@@ -99,4 +101,21 @@ func (s *Store) Sessions(ctx context.Context, account uuid.UUID, now time.Time) 
 		return err
 	})
 	return list, err
+}
+
+const selectLiveSessions = `select s.id, u.roles_version from sessions s join users u on u.id = s.account_id
+	where s.revoked_at is null and (s.refresh_expires_at > $1 or s.access_until > $1)
+		and u.disabled_at is null and u.epoch = s.account_epoch and s.id `
+
+func scanLiveSession(r row) (l authcore.LiveSession, err error) {
+	return l, r.Scan(&l.ID, &l.RolesVersion)
+}
+
+// LiveSessions implements authcore.SessionStore.
+func (s *Store) LiveSessions(ctx context.Context, ids []uuid.UUID, now time.Time) (live []authcore.LiveSession, err error) {
+	err = s.read(ctx, "find live sessions", func(ctx context.Context, q querier) error {
+		live, err = all(ctx, q, scanLiveSession, selectLiveSessions+s.sql.anyOf("$2"), micros(now), s.sql.list(ids))
+		return err
+	})
+	return live, err
 }

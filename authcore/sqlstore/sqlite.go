@@ -77,7 +77,7 @@ func prepareFile(path string, log *slog.Logger) error {
 	}
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
-		return fmt.Errorf("make the database's file: %w", err)
+		return fmt.Errorf("open or make the database's file: %w", err)
 	}
 	defer f.Close()
 	info, err := f.Stat()

@@ -19,28 +19,35 @@ const (
 
 // read runs statements that change nothing. step names the work in errors.
 func (s *Store) read(ctx context.Context, step string, do work) error {
-	return s.attempt(ctx, step, func() error { return s.engine.read(ctx, do) })
+	return s.attempt(ctx, Call{Step: step}, func(ctx context.Context) error { return s.engine.read(ctx, do) })
 }
 
 // single runs one statement that is a transaction of its own.
 func (s *Store) single(ctx context.Context, step string, do work) error {
-	return s.attempt(ctx, step, func() error { return s.engine.single(ctx, do) })
+	return s.attempt(ctx, Call{step, true}, func(ctx context.Context) error { return s.engine.single(ctx, do) })
 }
 
 // write runs a transaction.
 func (s *Store) write(ctx context.Context, step string, do work) error {
-	return s.attempt(ctx, step, func() error { return s.engine.transact(ctx, workLimit, do) })
+	return s.attempt(ctx, Call{step, true}, func(ctx context.Context) error { return s.engine.transact(ctx, workLimit, do) })
 }
 
 // attempt repeats what lost a race for a lock or a snapshot. Everything that a piece of work does is in its
 // transaction, so a repetition leaves its effects once.
-func (s *Store) attempt(ctx context.Context, step string, run func() error) error {
+func (s *Store) attempt(ctx context.Context, c Call, run func(ctx context.Context) error) error {
+	ctx, done := s.watch(ctx, c)
+	err := s.repeat(ctx, c.Step, run)
+	done(err)
+	return err
+}
+
+func (s *Store) repeat(ctx context.Context, step string, run func(ctx context.Context) error) error {
 	start, wait := time.Now(), firstWait
 	for try := 1; ; try++ {
 		if err := ctx.Err(); err != nil {
 			return settle(ctx, step, err)
 		}
-		err := run()
+		err := run(ctx)
 		if err == nil {
 			return nil
 		}

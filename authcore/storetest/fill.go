@@ -33,6 +33,8 @@ func Fill(t testing.TB, s authcore.Store, n int) {
 		sess := aSession(a, fmt.Sprint("token ", i))
 		if i%2 == 0 {
 			sess.AuthTime, sess.AccessUntil, sess.AMR = time.Time{}, time.Time{}, nil
+		} else {
+			sess.ParentID, sess.Host = uuid.New(), "https://app.example.com"
 		}
 		must(t, s.CreateSession(ctx, sess, authcore.Effects{}))
 	}

@@ -27,6 +27,7 @@ func RunOperations(t *testing.T, open func(testing.TB) Operated) {
 		{"an account's sessions end with its epoch", endsAccount},
 		{"every live session ends, once, with its revocation", endsEveryone},
 		{"sessions that begin and refresh meanwhile", endsUnderTraffic},
+		{"no branch outlives a root that ends with all others", endsHandovers},
 		{"codes and links are void, spent attempts stay spent", voidsChallenges},
 		{"mails are sealed anew if they are still the same", resealsMails},
 	} {
@@ -60,6 +61,19 @@ func endsAccount(t *testing.T, s Operated) {
 	}
 	_, _, err = s.EndAccount(t.Context(), uuid.New(), start, authcore.Effects{})
 	wants(t, err, authcore.ErrNotFound)
+}
+
+func endsHandovers(t *testing.T, s Operated) {
+	a := withAccount(t, s, "ada")
+	race(t, s, func() authcore.Session { return withSession(t, s, a, uuid.NewString()) }, func(authcore.Session) error {
+		for at := uuid.Nil; at != uuid.Max; {
+			var err error
+			if _, at, err = s.EndNext(t.Context(), at, start); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // endAll goes through all sessions as an operator does.

@@ -114,8 +114,12 @@ func rotateRace(t *testing.T, s authcore.Store) {
 }
 
 // dead tests that the session is revoked and that other nodes can read it.
-func dead(t testing.TB, s authcore.Store, sess authcore.Session, live string, rev authcore.Revocation, until time.Time) {
+func dead(t testing.TB, s authcore.Store, sess authcore.Session, live string, revs []authcore.Revocation, until time.Time) {
 	t.Helper()
+	if len(revs) != 1 {
+		t.Fatalf("revocations %+v, want one", revs)
+	}
+	rev := revs[0]
 	if rev.SessionID != sess.ID || rev.AccountID != sess.AccountID || rev.Epoch != 0 || rev.Seq == 0 || !rev.Until.Equal(until) {
 		t.Errorf("revocation %+v, want the session's until %v", rev, until)
 	}
@@ -140,10 +144,14 @@ func rotateReplay(t *testing.T, s authcore.Store) {
 		t.Errorf("session revoked at %v, successor %q", got.Session.RevokedAt, got.SealedSuccessor)
 	}
 	// Its access tokens are out of date, but connections that they opened may be there still.
-	if !got.Revocation.Until.After(late.Now) {
-		t.Errorf("revoked until %v, which nobody will read", got.Revocation.Until)
+	until := time.Time{}
+	for _, r := range got.Revocations {
+		until = r.Until
 	}
-	dead(t, s, sess, "2", got.Revocation, got.Revocation.Until)
+	if !until.After(late.Now) {
+		t.Errorf("revoked until %v, which nobody will read", until)
+	}
+	dead(t, s, sess, "2", got.Revocations, until)
 }
 
 func rotateLeewayEnd(t *testing.T, s authcore.Store) {
@@ -155,7 +163,7 @@ func rotateLeewayEnd(t *testing.T, s authcore.Store) {
 		t.Errorf("successor %q, want %q", got.SealedSuccessor, first.SealedSuccessor)
 	}
 	replay := rotate(t, s, rotation(sess, "1", "3", leeway), authcore.Replayed)
-	dead(t, s, sess, "2", replay.Revocation, first.AccessUntil)
+	dead(t, s, sess, "2", replay.Revocations, first.AccessUntil)
 }
 
 func rotateOtherAgent(t *testing.T, s authcore.Store) {
@@ -164,7 +172,7 @@ func rotateOtherAgent(t *testing.T, s authcore.Store) {
 	rotate(t, s, first, authcore.Rotated)
 	thief := rotation(sess, "1", "3", time.Second)
 	thief.UserAgent = "curl/8"
-	dead(t, s, sess, "2", rotate(t, s, thief, authcore.Replayed).Revocation, first.AccessUntil)
+	dead(t, s, sess, "2", rotate(t, s, thief, authcore.Replayed).Revocations, first.AccessUntil)
 }
 
 func rotateOtherMode(t *testing.T, s authcore.Store) {
@@ -173,7 +181,7 @@ func rotateOtherMode(t *testing.T, s authcore.Store) {
 	rotate(t, s, first, authcore.Rotated)
 	thief := rotation(sess, "1", "3", time.Second)
 	thief.Mode = authcore.ModeCookie
-	dead(t, s, sess, "2", rotate(t, s, thief, authcore.Replayed).Revocation, first.AccessUntil)
+	dead(t, s, sess, "2", rotate(t, s, thief, authcore.Replayed).Revocations, first.AccessUntil)
 }
 
 func rotateSuccessorUsed(t *testing.T, s authcore.Store) {
@@ -182,7 +190,7 @@ func rotateSuccessorUsed(t *testing.T, s authcore.Store) {
 	second := rotation(sess, "2", "3", time.Second)
 	rotate(t, s, second, authcore.Rotated)
 	got := rotate(t, s, rotation(sess, "1", "4", 2*time.Second), authcore.Replayed)
-	dead(t, s, sess, "3", got.Revocation, second.AccessUntil)
+	dead(t, s, sess, "3", got.Revocations, second.AccessUntil)
 }
 
 func rotateReplayRace(t *testing.T, s authcore.Store) {
@@ -199,7 +207,7 @@ func rotateReplayRace(t *testing.T, s authcore.Store) {
 	}
 	for _, got := range results {
 		if got.Outcome == authcore.Replayed {
-			dead(t, s, sess, "2", got.Revocation, first.AccessUntil)
+			dead(t, s, sess, "2", got.Revocations, first.AccessUntil)
 		} else if got.Outcome != 0 {
 			t.Errorf("outcome %d", got.Outcome)
 		}
@@ -233,5 +241,5 @@ func rotateErased(t *testing.T, s authcore.Store) {
 	must(t, s.Sweep(t.Context(), start.Add(leeway)))
 	// A clock that is behind must not bring it back.
 	got := rotate(t, s, rotation(sess, "1", "3", time.Second), authcore.Replayed)
-	dead(t, s, sess, "2", got.Revocation, first.AccessUntil)
+	dead(t, s, sess, "2", got.Revocations, first.AccessUntil)
 }

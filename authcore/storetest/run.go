@@ -22,6 +22,7 @@ func Run(t *testing.T, open func(testing.TB) authcore.Store) {
 		{"passwords", passwords},
 		{"sessions", sessions},
 		{"rotation", rotations},
+		{"branches", branches},
 		{"revocations", revocations},
 		{"keys", keys},
 		{"outbox", outbox},

@@ -16,6 +16,7 @@ var sessions = []promise{
 	{"live until the boundary instant of either end", sessionExpiry},
 	{"listed by when they were last seen", sessionList},
 	{"revoking those named, and every one but those", sessionRevoke},
+	{"of those named the live ones, with their account's roles version", sessionsLive},
 }
 
 func sessionRoundTrip(t *testing.T, s authcore.Store) {
@@ -142,4 +143,45 @@ func sessionRevoke(t *testing.T, s authcore.Store) {
 	wants(t, err, authcore.ErrNotFound)
 	_, _, err = s.SessionByRefresh(t.Context(), foreign.ID, foreign.RefreshDigest, start)
 	must(t, err)
+}
+
+// sessionsLive goes through how a session ends: connections that were opened with it end by what this finds.
+func sessionsLive(t *testing.T, s authcore.Store) {
+	a, changed := withAccount(t, s, "anna"), withAccount(t, s, "changed")
+	first, second, unnamed := withSession(t, s, a, "1"), withSession(t, s, a, "2"), withSession(t, s, a, "3")
+	past := withSession(t, s, changed, "4")
+	outlived := aSession(a, "5") // its access token is good for a while longer
+	outlived.RefreshExpiresAt = start.Add(time.Minute)
+	must(t, s.CreateSession(t.Context(), outlived, authcore.Effects{}))
+
+	named := []uuid.UUID{first.ID, second.ID, past.ID, outlived.ID, uuid.New()}
+	wantLive := func(at time.Time, want ...authcore.Session) {
+		t.Helper()
+		list, err := s.LiveSessions(t.Context(), named, at)
+		must(t, err)
+		got, expected := map[uuid.UUID]int64{}, map[uuid.UUID]int64{}
+		for _, l := range list {
+			got[l.ID] = l.RolesVersion
+		}
+		for _, w := range want {
+			expected[w.ID] = a.RolesVersion
+		}
+		if diff := cmp.Diff(expected, got); diff != "" || len(list) != len(want) {
+			t.Errorf("at %v (-want +got):\n%s", at, diff)
+		}
+	}
+	wantLive(start, first, second, past, outlived)
+
+	_, err := s.RevokeSessions(t.Context(), a.ID, []uuid.UUID{second.ID, unnamed.ID}, false, start, authcore.Effects{})
+	must(t, err)
+	_, _, err = s.ChangePassword(t.Context(), authcore.PasswordChange{AccountID: changed.ID, Old: changed.PasswordHash, PasswordHash: "new", Now: start})
+	must(t, err)
+	wantLive(start, first, outlived)
+	wantLive(outlived.AccessUntil.Add(-time.Microsecond), first, outlived)
+	wantLive(outlived.AccessUntil, first)
+	wantLive(first.RefreshExpiresAt.Add(-time.Microsecond), first)
+	wantLive(first.RefreshExpiresAt)
+	if list, err := s.LiveSessions(t.Context(), nil, start); err != nil || len(list) != 0 {
+		t.Errorf("of no sessions %v live (%v)", list, err)
+	}
 }

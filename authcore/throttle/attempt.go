@@ -3,7 +3,9 @@ package throttle
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"log/slog"
 	"sync/atomic"
 	"time"
 
@@ -191,7 +193,11 @@ func (t *try) persist(ctx context.Context) {
 		t.p.mu.Unlock()
 	}
 	if err != nil {
-		t.l.logger.WarnContext(ctx, "writing a lockout to the store; it stands in memory", "error", err)
+		level := slog.LevelWarn
+		if errors.Is(err, authcore.ErrUnavailable) { // a store that is away tells of itself, once
+			level = slog.LevelDebug
+		}
+		t.l.logger.Log(ctx, level, "writing a lockout to the store; it stands in memory", "error", err)
 	}
 }
 

@@ -49,6 +49,7 @@ type Redis struct {
 	id      string
 	cluster bool
 	away    atomic.Bool
+	since   atomic.Int64  // when it went away, in Unix nanoseconds
 	nodes   atomic.Int64  // that were there last
 	look    chan struct{} // holds one token when Redis has to be looked for at once
 	turn    chan struct{} // holds one token, for who runs

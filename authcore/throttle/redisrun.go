@@ -80,8 +80,9 @@ func (r *Redis) lose(err error) {
 	if r.away.Swap(true) {
 		return
 	}
+	r.since.Store(time.Now().UnixNano())
 	r.cfg.Logger.Warn("limits are counted by this node alone, divided by the number of nodes, and nothing is sent that has a limit: Redis does not answer",
-		"nodes", r.Nodes(), "error", err)
+		"component", "redis_counters", "state", "away", "nodes", r.Nodes(), "error", err)
 	select {
 	case r.look <- struct{}{}:
 	default:
@@ -134,7 +135,8 @@ func (r *Redis) beat(ctx context.Context) (lost bool) {
 	}
 	r.nodes.Store(got[1])
 	if r.away.Swap(false) {
-		r.cfg.Logger.Info("limits are counted together with the other nodes again", "nodes", r.Nodes())
+		r.cfg.Logger.Info("limits are counted together with the other nodes again", "component", "redis_counters", "state", "up",
+			"nodes", r.Nodes(), "outage", time.Since(time.Unix(0, r.since.Load())))
 	}
 	return got[0] == 1
 }

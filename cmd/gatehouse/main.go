@@ -13,6 +13,10 @@ import (
 )
 
 func main() {
+	if slices.Equal(os.Args[min(1, len(os.Args)):], []string{"version"}) {
+		fmt.Println(version())
+		return
+	}
 	// `gatehouse keys …` is `caddy gatehouse keys …`.
 	if len(os.Args) > 1 && slices.Contains(caddymodule.Subcommands(), os.Args[1]) {
 		os.Args = slices.Insert(os.Args, 1, "gatehouse")

@@ -1,7 +1,6 @@
 package browser
 
 import (
-	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -50,47 +49,6 @@ func TestCircle_NoCookies(t *testing.T) {
 	if n := countLogins(p, origin); n != 3 { // sent there, the form, sent back there
 		t.Errorf("sign-in was opened %d times: %q", n, p.net.addresses())
 	}
-}
-
-const twoHosts = `{
-	admin unix/.gatehouse.sock|0600
-	gatehouse {
-		data_dir .gatehouse
-` + noLimits + `	}
-}
-
-http://localhost:<port> {
-	bind 127.0.0.1
-	gatehouse
-	gatehouse_guard
-	respond "in"
-}
-
-http://127.0.0.1:<port> {
-	bind 127.0.0.1
-	gatehouse_guard {
-		login_url http://localhost:<port>/auth/login
-	}
-	respond "in"
-}
-`
-
-// Where a session of one host does not reach another the browser would turn for ever, without anybody touching it.
-func TestCircle_OtherHost(t *testing.T) {
-	t.Parallel()
-	g := start(t, twoHosts)
-	p := open(t, way{})
-	p.join(g, g.origin(), newAddress())
-	before := countLogins(p, g.origin())
-	other := fmt.Sprintf("http://127.0.0.1:%d/x", g.port)
-	p.visit(other)
-	p.at("/auth/login", "You keep being sent back here")
-	p.see("You signed in at another host name")
-	if n := countLogins(p, g.origin()) - before; n != 3 {
-		t.Errorf("sign-in was opened %d times: %q", n, p.net.addresses())
-	}
-	p.follow("Go to your account")
-	p.at("/auth/account", "Your account")
 }
 
 // countLogins counts how often the sign-in page was asked for.

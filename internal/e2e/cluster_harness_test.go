@@ -32,8 +32,13 @@ const redisRules = "~gatehouse:* +xadd +xread +xrange +xrevrange +eval +evalsha 
 
 func startCluster(t testing.TB, p plan) *cluster {
 	t.Helper()
+	return startClusterOn(t, p, testpg.Database(t))
+}
+
+// startClusterOn is startCluster on a database of the test's own.
+func startClusterOn(t testing.TB, p plan, database string) *cluster {
+	t.Helper()
 	c := &cluster{redis: testredis.New(t, testredis.Options{Rules: redisRules})}
-	database := testpg.Database(t)
 	p.postgres = true
 	node := func(p plan) (*gateway, *testproxy.Proxy, *testproxy.Proxy) {
 		redis := testproxy.New(t, c.redis.Addr())

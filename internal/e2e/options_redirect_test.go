@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// Sign-in leads to hosts that this configuration guards, and besides these only to those listed, exactly.
+// Sign-in leads to hosts that this configuration guards, and besides these only to those listed, exactly. Who is signed in
+// already is handed over to another host.
 func TestOption_redirect_hosts(t *testing.T) {
 	t.Parallel()
 	g := start(t, plan{global: "redirect_hosts other.example.org:8443 plain.example.org"})
@@ -28,6 +29,9 @@ func TestOption_redirect_hosts(t *testing.T) {
 		want := "/auth/account"
 		if arrives {
 			want = back
+		}
+		if to, err := url.Parse(back); arrives && err == nil && to.Scheme == "https" { // another host: handed over there
+			want = "https://" + to.Host + "/.gatehouse/handover?rd=" + url.QueryEscape(back)
 		}
 		if got := a.header.Get("Location"); a.status != http.StatusSeeOther || got != want {
 			t.Errorf("rd %s: %d to %s, want %s", back, a.status, got, want)

@@ -11,6 +11,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/challenge"
 	"github.com/gatehouse-auth/gatehouse/authcore/credential"
 	"github.com/gatehouse-auth/gatehouse/authcore/enrol"
+	"github.com/gatehouse-auth/gatehouse/authcore/handover"
 	"github.com/gatehouse-auth/gatehouse/authcore/jwtkeys"
 	"github.com/gatehouse-auth/gatehouse/authcore/keyring"
 	"github.com/gatehouse-auth/gatehouse/authcore/passhash"
@@ -57,6 +58,7 @@ type Env struct {
 	Recovery *recovery.Flow
 	Profiles *profile.Profiles
 	Password *credential.Flow
+	Handover *handover.Flow
 
 	mails []authcore.Message
 }
@@ -144,6 +146,9 @@ func (e *Env) flows(t testing.TB, o Options) {
 	}))(t)
 	e.Password = must(credential.New(credential.Config{
 		Store: e.Store, Hasher: e.Hasher, Policy: e.Policy, Challenges: e.Desk, Lockouts: e.Lockouts, Revoker: revoker, Now: now,
+	}))(t)
+	e.Handover = must(handover.New(handover.Config{
+		Store: e.Store, Challenges: e.Desk, Sessions: e.Sessions, Now: now, Key: func() secret.MACKey { return e.Ring.MACKey("hand-over") },
 	}))(t)
 	e.Profiles = must(profile.New(profile.Config{Store: e.Store, Identities: o.Identities, Now: now}))(t)
 }

@@ -1,0 +1,206 @@
+package handover_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/enrol"
+	"github.com/gatehouse-auth/gatehouse/authcore/handover"
+	"github.com/gatehouse-auth/gatehouse/authcore/session"
+	"github.com/gatehouse-auth/gatehouse/internal/testflow"
+)
+
+const app = "https://app.example.com"
+
+// env is one node with somebody who is signed in.
+type env struct {
+	*testing.T
+	*testflow.Env
+	root session.Tokens
+}
+
+func open(t *testing.T) *env {
+	t.Helper()
+	t.Parallel()
+	e := testflow.New(t, testflow.Options{})
+	return &env{t, e, e.Person(t, enrol.Registering{Email: "ada@example.com", Username: "ada"})}
+}
+
+// issue returns a verifier and a code for it.
+func (e *env) issue(from session.Tokens) (verifier, code string) {
+	e.Helper()
+	verifier = handover.NewVerifier()
+	code, err := e.Handover.Issue(e.Context(), &from.Principal, handover.Asked{Origin: app, Challenge: handover.Challenge(verifier)})
+	if err != nil {
+		e.Fatal(err)
+	}
+	return verifier, code
+}
+
+func (e *env) redeem(shown handover.Shown) (session.Tokens, error) {
+	e.Helper()
+	return e.Handover.Redeem(e.Context(), shown, testflow.Client())
+}
+
+func (e *env) branch(from session.Tokens) session.Tokens {
+	e.Helper()
+	verifier, code := e.issue(from)
+	got, err := e.redeem(handover.Shown{Code: code, Verifier: verifier, Origin: app})
+	if err != nil {
+		e.Fatal(err)
+	}
+	return got
+}
+
+// dead reports whether this node's memory refuses the session.
+func (e *env) dead(of session.Tokens) bool {
+	p := of.Principal
+	return e.Revoked.Check(p.SessionID, p.AccountID, p.Epoch, p.RolesVersion) != authcore.Live
+}
+
+func TestRedeem(t *testing.T) {
+	e := open(t)
+	e.Clock.Advance(time.Hour)
+	got := e.branch(e.root)
+	p, root := got.Principal, e.root.Principal
+	if p.SessionID == root.SessionID || p.AccountID != root.AccountID || !p.AuthTime.Equal(root.AuthTime) || !slices.Equal(p.AMR, root.AMR) {
+		t.Errorf("the branch says %+v, the root %+v", p, root)
+	}
+	if got.Mode != authcore.ModeCookie || got.Session.Host != app || got.Session.ParentID != root.SessionID ||
+		!got.Session.ExpiresAt.Equal(e.root.Session.ExpiresAt) {
+		t.Errorf("the branch is %+v", got.Session)
+	}
+	if further := e.branch(got); further.Session.ParentID != root.SessionID {
+		t.Errorf("a branch of a branch hangs on %s", further.Session.ParentID)
+	}
+	if got, err := e.Sessions.Refresh(t.Context(), got.Refresh, authcore.ModeCookie, testflow.Client()); err != nil || got.Session.Host != app {
+		t.Errorf("a refresh of the branch: %+v (%v)", got.Session, err)
+	}
+}
+
+// A code opens one branch, for a minute, at its origin and for its browser, while its session lives.
+func TestRedeem_Refused(t *testing.T) {
+	e := open(t)
+	verifier, code := e.issue(e.root)
+	good := handover.Shown{Code: code, Verifier: verifier, Origin: app}
+	for name, change := range map[string]func(*handover.Shown){
+		"no code":            func(s *handover.Shown) { s.Code = "" },
+		"a refresh token":    func(s *handover.Shown) { s.Code = e.root.Refresh },
+		"a spoilt code":      func(s *handover.Shown) { s.Code = s.Code[:20] + strings.ToUpper(s.Code[20:]) },
+		"no verifier":        func(s *handover.Shown) { s.Verifier = "" },
+		"another verifier":   func(s *handover.Shown) { s.Verifier = handover.NewVerifier() },
+		"the challenge":      func(s *handover.Shown) { s.Verifier = handover.Challenge(verifier) },
+		"another host":       func(s *handover.Shown) { s.Origin = "https://wiki.example.net" },
+		"another scheme":     func(s *handover.Shown) { s.Origin = "http://app.example.com" },
+		"another port":       func(s *handover.Shown) { s.Origin = app + ":8443" },
+		"two words for both": func(s *handover.Shown) { s.Origin = app + " " + handover.Challenge(verifier) },
+	} {
+		shown := good
+		change(&shown)
+		_, err := e.redeem(shown)
+		if authcore.CodeOf(err) != authcore.InvalidCode {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := e.redeem(good); err != nil { // none of that has spent it
+		t.Fatal(err)
+	}
+	_, err := e.redeem(good)
+	testflow.WantCode(t, err, authcore.InvalidCode)
+
+	for _, weak := range []string{"", "guessed"} {
+		code, err := e.Handover.Issue(t.Context(), &e.root.Principal, handover.Asked{Origin: app, Challenge: handover.Challenge(weak)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = e.redeem(handover.Shown{Code: code, Verifier: weak, Origin: app})
+		testflow.WantCode(t, err, authcore.InvalidCode)
+	}
+
+	verifier, code = e.issue(e.root)
+	e.Clock.Advance(time.Minute)
+	_, err = e.redeem(handover.Shown{Code: code, Verifier: verifier, Origin: app})
+	testflow.WantCode(t, err, authcore.InvalidCode)
+
+	verifier, code = e.issue(e.root)
+	if err := e.Sessions.End(t.Context(), &e.root.Principal, testflow.Client()); err != nil {
+		t.Fatal(err)
+	}
+	_, err = e.redeem(handover.Shown{Code: code, Verifier: verifier, Origin: app})
+	testflow.WantCode(t, err, authcore.InvalidCode)
+
+	_, err = e.Handover.Issue(t.Context(), &e.root.Principal, handover.Asked{Origin: app, Challenge: "short"})
+	testflow.WantCode(t, err, authcore.InvalidRequest)
+}
+
+// Asking again in one tab voids the code before; other tabs keep theirs.
+func TestIssue_Again(t *testing.T) {
+	e := open(t)
+	verifier, first := e.issue(e.root)
+	otherVerifier, other := e.issue(e.root)
+	second, err := e.Handover.Issue(t.Context(), &e.root.Principal, handover.Asked{Origin: app, Challenge: handover.Challenge(verifier)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = e.redeem(handover.Shown{Code: first, Verifier: verifier, Origin: app})
+	testflow.WantCode(t, err, authcore.InvalidCode)
+	for code, verifier := range map[string]string{second: verifier, other: otherVerifier} {
+		if _, err := e.redeem(handover.Shown{Code: code, Verifier: verifier, Origin: app}); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// What ends is refused by this node's memory when the answer leaves, root and branches alike.
+func TestBranch_Ends(t *testing.T) {
+	for name, c := range map[string]struct {
+		end                   func(e *env, first session.Tokens) error
+		root, branch, sibling bool // dead afterwards
+	}{
+		"the root's sign-out": {func(e *env, _ session.Tokens) error {
+			return e.Sessions.End(e.Context(), &e.root.Principal, testflow.Client())
+		}, true, true, true},
+		"a branch's sign-out": {func(e *env, first session.Tokens) error {
+			return e.Sessions.EndByRefresh(e.Context(), first.Refresh, testflow.Client())
+		}, false, true, false},
+		"everywhere, by access token": {func(e *env, first session.Tokens) error {
+			return e.Sessions.EndEverywhere(e.Context(), &first.Principal, testflow.Client())
+		}, true, true, true},
+		"everywhere, by refresh token": {func(e *env, first session.Tokens) error {
+			return e.Sessions.EndEverywhereByRefresh(e.Context(), first.Refresh, testflow.Client())
+		}, true, true, true},
+		"a replay at the branch": {func(e *env, first session.Tokens) error { return e.replay(first, authcore.ModeCookie) }, false, true, false},
+		"a replay at the root":   {func(e *env, _ session.Tokens) error { return e.replay(e.root, authcore.ModeBearer) }, true, true, true},
+		"junk, everywhere": {func(e *env, _ session.Tokens) error {
+			return e.Sessions.EndEverywhereByRefresh(e.Context(), "ghr_junk", testflow.Client())
+		}, false, false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := open(t)
+			first := e.branch(e.root)
+			second := e.branch(first)
+			if err := c.end(e, first); err != nil {
+				t.Fatal(err)
+			}
+			got := [3]bool{e.dead(e.root), e.dead(first), e.dead(second)}
+			if got != [3]bool{c.root, c.branch, c.sibling} {
+				t.Errorf("dead: root, branch, sibling %v", got)
+			}
+		})
+	}
+}
+
+func (e *env) replay(of session.Tokens, mode authcore.Mode) error {
+	e.Helper()
+	if _, err := e.Sessions.Refresh(e.Context(), of.Refresh, mode, testflow.Client()); err != nil {
+		return err
+	}
+	e.Clock.Advance(session.Leeway)
+	if _, err := e.Sessions.Refresh(e.Context(), of.Refresh, mode, testflow.Client()); authcore.CodeOf(err) != authcore.RefreshTokenReused {
+		e.Errorf("a replay: %v", err)
+	}
+	return nil
+}

@@ -1,0 +1,38 @@
+package httpapi
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// What a guard answers itself on every host that it guards: no service behind it sees requests to these.
+const (
+	HostPrefix   = "/.gatehouse"
+	HandoverPath = HostPrefix + "/handover"
+	SignOutPath  = HostPrefix + "/sign-out"
+)
+
+// OriginOf returns the origin that a request came to, as browsers write it.
+func OriginOf(r *http.Request, https bool) string { return origin(schemeOf(https), r.Host) }
+
+// ElsewhereOf returns the origin that back, which [ReturnURL] has accepted, leads to, if that is on another host than the
+// request came to; else "". A port makes no other host: cookies do not know ports (RFC 6265 §8.5), so a browser that is signed
+// in here is so there.
+func ElsewhereOf(r *http.Request, back string) string {
+	to, err := url.Parse(back)
+	if err != nil || to.Host == "" {
+		return ""
+	}
+	here, err := url.Parse("http://" + r.Host)
+	if err == nil && strings.EqualFold(here.Hostname(), to.Hostname()) {
+		return ""
+	}
+	return origin(to.Scheme, to.Host)
+}
+
+// SignOut answers a request as POST <prefix>/logout does, whatever its path, for hosts without an API. Its context must
+// carry what [WithIncoming] puts there.
+func (a *API) SignOut(w http.ResponseWriter, r *http.Request) {
+	a.answer(w, r, func(x *exchange) error { return a.perform(x, a.routes["/logout"][http.MethodPost]) })
+}

@@ -1,0 +1,48 @@
+package portal
+
+import (
+	"net/url"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/handover"
+	"github.com/gatehouse-auth/gatehouse/authcore/httpapi"
+)
+
+// asksForHandover reports whether a guarded host has sent the browser for a code.
+func (v *visit) asksForHandover() bool { return handover.IsChallenge(v.r.URL.Query().Get("handover")) }
+
+// handOver leads who is signed in here to where they wanted to go. On another host their cookies are not seen: it is asked
+// to begin a hand-over, and where it has done so the browser gets a code for it.
+func (v *visit) handOver(p *authcore.Principal) error {
+	query := v.r.URL.Query()
+	back, ok := v.returnTo(query.Get("rd"))
+	elsewhere := ""
+	if ok {
+		elsewhere = httpapi.ElsewhereOf(v.r, back)
+	}
+	// A program's bearer token is no browser's, and a host that it is handed over to would make it cookies.
+	if elsewhere == "" || p.Mode != authcore.ModeCookie {
+		return v.onward(query.Get("rd"))
+	}
+	v.dropPending()
+	v.w.Header().Set("Referrer-Policy", "no-referrer")
+	host := elsewhere + httpapi.HandoverPath
+	if !v.asksForHandover() {
+		return v.redirect(host + "?rd=" + url.QueryEscape(back))
+	}
+	if err := v.limits.Take(v.r.Context(), authcore.LimitRefresh, v.in.Client.Addr); err != nil {
+		return err
+	}
+	challenge := query.Get("handover")
+	code, err := v.cfg.Handover.Issue(v.r.Context(), p, handover.Asked{Origin: elsewhere, Challenge: challenge})
+	if err != nil {
+		return err
+	}
+	return v.redirect(host + "?code=" + code + keptAs(challenge) + "&rd=" + url.QueryEscape(back))
+}
+
+// keptName is how much of a challenge names the cookie of its verifier: 48 bits of a digest.
+const keptName = 8
+
+// keptAs is what follows a code to tell the host which of its verifiers belongs to it.
+func keptAs(challenge string) string { return "." + challenge[:keptName] }

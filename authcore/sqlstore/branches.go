@@ -1,0 +1,163 @@
+package sqlstore
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+)
+
+// Of all who delete the row at once exactly one gets it back. What it is bound to is in the condition, so a code that
+// somebody carries to another host or browser is not spent by it.
+const consumeHandover = `delete from challenges
+	where id = $1 and purpose = $2 and token_digest = $3 and code_digest = $4 and expires_at > $5
+	returning ` + challengeColumns
+
+// OpenBranch implements authcore.SessionStore.
+func (s *Store) OpenBranch(ctx context.Context, b authcore.Branching) (sess authcore.Session, a authcore.Account, err error) {
+	err = s.write(ctx, "open branch", func(ctx context.Context, q querier) error {
+		sess, a, err = s.openBranch(ctx, q, b)
+		return err
+	})
+	if err != nil {
+		return authcore.Session{}, authcore.Account{}, err
+	}
+	return sess, a, nil
+}
+
+func (s *Store) openBranch(ctx context.Context, q querier, b authcore.Branching) (sess authcore.Session, a authcore.Account, err error) {
+	ch, err := one(ctx, q, scanChallenge, consumeHandover, b.ChallengeID, string(authcore.PurposeHandover),
+		b.Token.Bytes(), b.Bound.Bytes(), micros(b.Now))
+	if err != nil {
+		return sess, a, err
+	}
+	// As in CreateSession: whoever raises the epoch waits, so that their revocation covers this session too.
+	if a, err = one(ctx, q, scanAccount, selectAccount+s.sql.forShare, ch.AccountID); err != nil {
+		return sess, a, err
+	}
+	parent, err := s.holdParent(ctx, q, ch, a, b.Now)
+	if err != nil {
+		return sess, a, err
+	}
+	sess = b.Session
+	sess.AccountID, sess.AccountEpoch, sess.ParentID = a.ID, a.Epoch, rootOf(parent)
+	sess.AMR, sess.AuthTime, sess.DeviceName = parent.AMR, parent.AuthTime, parent.DeviceName
+	sess.ExpiresAt = earlier(sess.ExpiresAt, parent.ExpiresAt)
+	sess.RefreshExpiresAt = earlier(sess.RefreshExpiresAt, sess.ExpiresAt)
+	if err := insertSession(ctx, q, sess); err != nil {
+		return sess, a, err
+	}
+	return sess, a, record(ctx, q, authcore.Effects{Events: []authcore.Event{ofSession(b.Opened, sess)}})
+}
+
+// selectFamily locks a session and the root that it hangs on, in the order of their ids as everywhere. Whoever ends one of
+// them waits, and then sees the new branch: they look for branches in a statement of its own.
+const selectFamily = "select " + sessionColumns + ` from sessions
+	where id = $1 or id = (select parent_id from sessions where id = $1) order by id`
+
+// holdParent returns the session that is handed over. authcore.ErrNotFound when it, or the root that it hangs on, has ended;
+// a root without a row has lapsed, which ends no branch.
+func (s *Store) holdParent(ctx context.Context, q querier, ch authcore.Challenge, a authcore.Account, now time.Time) (parent authcore.Session, err error) {
+	id, _, _ := strings.Cut(ch.Subject, " ")
+	parentID, err := uuid.Parse(id)
+	if err != nil {
+		return parent, errors.New("find session that is handed over: the challenge names none")
+	}
+	family, err := all(ctx, q, scanSession, selectFamily+s.sql.forShare, parentID)
+	if err != nil {
+		return parent, err
+	}
+	found := false
+	for _, member := range family {
+		if !member.RevokedAt.IsZero() {
+			return parent, authcore.ErrNotFound
+		}
+		if member.ID == parentID {
+			parent, found = member, true
+		}
+	}
+	live := found && !a.Disabled() && parent.AccountID == a.ID && parent.AccountEpoch == a.Epoch &&
+		parent.RefreshExpiresAt.After(now) && parent.ExpiresAt.After(now)
+	if !live {
+		return parent, authcore.ErrNotFound
+	}
+	return parent, nil
+}
+
+func rootOf(s authcore.Session) uuid.UUID {
+	if s.ParentID != uuid.Nil {
+		return s.ParentID
+	}
+	return s.ID
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// selectRoot is the root of a session, which may be itself.
+const selectRoot = "select coalesce(parent_id, id) from sessions where id = $1 and account_id = $2"
+
+// RevokeFamily implements authcore.SessionStore.
+func (s *Store) RevokeFamily(ctx context.Context, account, session uuid.UUID, now time.Time, fx authcore.Effects) (ended []authcore.Revocation, err error) {
+	err = s.write(ctx, "revoke sessions of family", func(ctx context.Context, q querier) error {
+		root, err := one(ctx, q, scanID, selectRoot, session, account)
+		if errors.Is(err, authcore.ErrNotFound) {
+			root, err = session, nil // its row is gone; branches may be there
+		}
+		if err != nil {
+			return err
+		}
+		ended, err = revokeThose(ctx, q, revokeSessions+" and id = $3 order by id"+s.sql.forUpdate+")"+whatEnded,
+			now, account, micros(now), root)
+		if err != nil {
+			return err
+		}
+		branches, err := s.endBranches(ctx, q, account, []uuid.UUID{root}, now)
+		if err != nil {
+			return err
+		}
+		ended = append(ended, branches...)
+		return record(ctx, q, fx)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return ended, nil
+}
+
+// endBranches ends the branches of roots that the caller has ended in this transaction. It does so twice: a hand-over that
+// was under way from one of the branches holds that row, and has committed a further branch when the first statement is
+// through.
+func (s *Store) endBranches(ctx context.Context, q querier, account uuid.UUID, roots []uuid.UUID, now time.Time) (ended []authcore.Revocation, err error) {
+	if len(roots) == 0 {
+		return nil, nil
+	}
+	text := revokeSessions + " and parent_id " + s.sql.anyOf("$3") + " order by id" + s.sql.forUpdate + ")" + whatEnded
+	for range 2 {
+		branches, err := revokeThose(ctx, q, text, now, account, micros(now), s.sql.list(roots))
+		if err != nil {
+			return nil, err
+		}
+		ended = append(ended, branches...)
+		if len(branches) == 0 {
+			break
+		}
+	}
+	return ended, nil
+}
+
+func sessionsOf(rs []authcore.Revocation) []uuid.UUID {
+	ids := make([]uuid.UUID, len(rs))
+	for i, r := range rs {
+		ids[i] = r.SessionID
+	}
+	return ids
+}

@@ -1,0 +1,115 @@
+package caddymodule
+
+import (
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/authcore/lasting"
+)
+
+// partingTime is how long a connection that has to end may take for the frame under way and for goodbye.
+const partingTime = time.Second
+
+// outlet is what a lasting connection sends to its client. Once it has to end, a WebSocket's frame under way is let
+// through, a Close frame follows, and nothing more; anything else ends where it is.
+type outlet struct {
+	to     io.Writer
+	flush  func() error // nil: what is written is sent at once
+	frames *frames      // nil: no WebSocket's
+
+	why  atomic.Pointer[lasting.Reason] // nil while it lives on
+	over chan struct{}                  // closed when nothing more will be sent
+
+	mu   sync.Mutex // held while sending
+	shut bool       // over is closed
+}
+
+// Write implements io.Writer. An outlet that has ended returns net.ErrClosed.
+func (o *outlet) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	n, err := o.send(p)
+	o.mu.Unlock()
+	if o.why.Load() != nil {
+		o.part() // whoever ended it while this was sent has left that to us
+	}
+	return n, err
+}
+
+// send must be called with o.mu held.
+func (o *outlet) send(p []byte) (n int, err error) {
+	if o.shut {
+		return 0, net.ErrClosed
+	}
+	cut := false
+	if o.why.Load() != nil {
+		rest := 0
+		if o.frames != nil {
+			rest = o.frames.rest(p)
+		}
+		p, cut = p[:rest], rest < len(p)
+	}
+	if len(p) > 0 {
+		n, err = o.to.Write(p)
+	}
+	if o.frames != nil {
+		o.frames.take(p[:n])
+	}
+	if err == nil && cut {
+		err = net.ErrClosed
+	}
+	return n, err
+}
+
+// Flush sends what is buffered.
+func (o *outlet) Flush() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.shut {
+		return net.ErrClosed
+	}
+	return o.flush()
+}
+
+// end lets nothing more out but what is left of the frame under way, and goodbye. It never blocks; part must follow.
+func (o *outlet) end(why lasting.Reason) { o.why.Store(&why) }
+
+// part says goodbye, if this is the moment. Whoever holds the lock instead calls it in their turn.
+func (o *outlet) part() {
+	if !o.mu.TryLock() {
+		return
+	}
+	defer o.mu.Unlock()
+	if o.shut || (o.frames != nil && !o.frames.between()) {
+		return
+	}
+	if o.frames != nil && !o.frames.closed {
+		// An error is the client's: it is gone, or does not read.
+		_, err := o.to.Write(goodbye(*o.why.Load()))
+		if err == nil && o.flush != nil {
+			_ = o.flush()
+		}
+	}
+	o.shut = true
+	close(o.over)
+}
+
+// goodbye is the Close frame of a reason (RFC 6455 §7.4; 1012 and 1013 are IANA's).
+func goodbye(why lasting.Reason) []byte {
+	const (
+		policyViolation = 1008
+		serviceRestart  = 1012
+		tryAgainLater   = 1013
+	)
+	switch why {
+	case lasting.Outdated:
+		return closeFrame(policyViolation, "the roles have changed")
+	case lasting.Stale:
+		return closeFrame(tryAgainLater, "the session cannot be confirmed now")
+	case lasting.Unheard:
+		return closeFrame(serviceRestart, "the configuration has changed")
+	}
+	return closeFrame(policyViolation, "the session has ended")
+}

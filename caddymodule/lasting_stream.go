@@ -1,0 +1,65 @@
+package caddymodule
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/authcore/lasting"
+)
+
+// stream is a lasting answer: an event stream, or a WebSocket over HTTP/2 or HTTP/3 (RFC 8441, RFC 9220).
+type stream struct {
+	lasting.Connection
+	kind   string
+	out    outlet
+	ctl    *http.ResponseController // of what is beneath
+	cancel context.CancelFunc       // of the request; nil where it did not say that its answer may last
+
+	gone   chan struct{} // closed when the handler has returned
+	ending sync.WaitGroup
+}
+
+func newStream(w http.ResponseWriter, cancel context.CancelFunc) *stream {
+	s := &stream{ctl: http.NewResponseController(w), cancel: cancel, gone: make(chan struct{})}
+	s.out = outlet{to: w, flush: s.ctl.Flush, over: make(chan struct{})}
+	s.End = func(why lasting.Reason) {
+		s.out.end(why)
+		s.ending.Go(s.part)
+	}
+	return s
+}
+
+// part ends the stream. Whoever handles the request learns of it by its context, by an error when they write, and by
+// deadlines that have passed: over HTTP/1 net/http cancels the request by the one for reading, over HTTP/2 by the one for
+// writing, which also frees a handler whose client does not read.
+func (s *stream) part() {
+	s.out.part()
+	polite := false
+	if s.out.frames != nil {
+		late := time.NewTimer(partingTime)
+		defer late.Stop()
+		select {
+		case <-s.out.over:
+			polite = true
+		case <-late.C:
+		case <-s.gone:
+			return
+		}
+	}
+	if s.cancel != nil {
+		s.cancel()
+	}
+	passed := time.Unix(1, 0)
+	_ = s.ctl.SetReadDeadline(passed)
+	if !polite {
+		_ = s.ctl.SetWriteDeadline(passed)
+	}
+}
+
+// release waits until nobody uses the answer any more, for net/http takes it back when the handler returns.
+func (s *stream) release() {
+	close(s.gone)
+	s.ending.Wait()
+}

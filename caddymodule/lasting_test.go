@@ -1,0 +1,328 @@
+package caddymodule
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge"
+	"github.com/gatehouse-auth/gatehouse/authcore/lasting"
+	"github.com/gatehouse-auth/gatehouse/authcore/revocation"
+	"github.com/gatehouse-auth/gatehouse/internal/soak"
+)
+
+// Whatever pieces frames come in, it is known where each ends.
+func TestFrames_Boundaries(t *testing.T) {
+	t.Parallel()
+	random := rand.New(rand.NewPCG(1, 2))
+	lengths, pieces := []int{0, 1, 125, 126, 127, 300, 65535, 65536, 70000}, []int{1, 2, 3, 7, 130, 66000}
+	for range soak.N(100, 5000) {
+		var all []byte
+		ends := map[int]bool{0: true}
+		for range 1 + random.IntN(6) {
+			all = append(all, frameOf(lengths[random.IntN(len(lengths))], random.IntN(2) == 0)...)
+			ends[len(all)] = true
+		}
+		var f frames
+		for at := 0; at < len(all); {
+			n := min(pieces[random.IntN(len(pieces))], len(all)-at)
+			rest := f.rest(all[at : at+n])
+			if ends[at] && rest != 0 || !ends[at] && (rest == 0 || rest < n && !ends[at+rest]) {
+				t.Fatalf("at %d of %d, %d bytes belong to the frame under way", at, len(all), rest)
+			}
+			f.take(all[at : at+n])
+			if at += n; f.between() != ends[at] {
+				t.Fatalf("after %d bytes: between frames: %t", at, f.between())
+			}
+		}
+		if f.closed {
+			t.Fatal("a Close frame was seen")
+		}
+		if f.take(closeFrame(1008, "")); !f.closed || !f.between() {
+			t.Fatal("no Close frame was seen")
+		}
+	}
+}
+
+func frameOf(length int, masked bool) []byte {
+	head := []byte{0x82}
+	switch {
+	case length < 126:
+		head = append(head, byte(length))
+	case length < 65536:
+		head = append(head, 126, byte(length>>8), byte(length))
+	default:
+		head = append(head, 127, 0, 0, 0, 0, byte(length>>24), byte(length>>16), byte(length>>8), byte(length))
+	}
+	if masked {
+		head[1] |= maskBit
+		head = append(head, 1, 2, 3, 4)
+	}
+	return append(head, bytes.Repeat([]byte{0x88}, length)...)
+}
+
+// fakeConn records what a tunnel sends.
+type fakeConn struct {
+	net.Conn
+	sent bytes.Buffer
+}
+
+func (c *fakeConn) Write(p []byte) (int, error) { return c.sent.Write(p) }
+
+// TestS13_CloseFrameBetweenFrames: what has begun is finished, then comes the Close frame, then nothing.
+func TestS13_CloseFrameBetweenFrames(t *testing.T) {
+	t.Parallel()
+	whole, goodbyes := frameOf(10, false), goodbye(lasting.Revoked)
+	for begun := range len(whole) {
+		conn := &fakeConn{}
+		o := &outlet{to: conn, frames: new(frames), over: make(chan struct{})}
+		if _, err := o.Write(whole[:begun]); err != nil {
+			t.Fatal(err)
+		}
+		o.end(lasting.Revoked)
+		o.part()
+		want := append(bytes.Clone(whole), goodbyes...)
+		n, err := o.Write(append(bytes.Clone(whole[begun:]), whole...))
+		if begun == 0 {
+			want = goodbyes
+		}
+		if !bytes.Equal(conn.sent.Bytes(), want) || !errors.Is(err, net.ErrClosed) || n > len(whole)-begun {
+			t.Errorf("ended after %d bytes: sent %x and %d of the rest (%v), expected %x", begun, conn.sent.Bytes(), n, err, want)
+		}
+		select {
+		case <-o.over:
+		default:
+			t.Errorf("ended after %d bytes: it is not over", begun)
+		}
+	}
+	// Who has said goodbye already does not say it twice.
+	conn := &fakeConn{}
+	o := &outlet{to: conn, frames: new(frames), over: make(chan struct{})}
+	_, _ = o.Write(closeFrame(1000, ""))
+	o.end(lasting.Revoked)
+	o.part()
+	if got := conn.sent.Bytes(); !bytes.Equal(got, closeFrame(1000, "")) {
+		t.Errorf("sent %x", got)
+	}
+}
+
+// lastingGuard is a guard before a handler, on a real server, with a registry that the test runs itself.
+type lastingGuard struct {
+	*httptest.Server
+	node    *node
+	account uuid.UUID
+	session uuid.UUID
+	done    chan error // how the handler ended
+}
+
+// databaseOfAll knows every session.
+type databaseOfAll struct{}
+
+func (databaseOfAll) LiveSessions(_ context.Context, ids []uuid.UUID, _ time.Time) (live []authcore.LiveSession, err error) {
+	for _, id := range ids {
+		live = append(live, authcore.LiveSession{ID: id})
+	}
+	return live, nil
+}
+
+func newLastingGuard(t *testing.T, handler func(http.ResponseWriter, *http.Request) error) *lastingGuard {
+	t.Helper()
+	l := &lastingGuard{node: &node{revocations: revocation.NewSet(nil)}, account: uuid.New(), session: uuid.New(), done: make(chan error, 1)}
+	var err error
+	l.node.lasting, err = lasting.New(lasting.Config{Revocations: l.node.revocations, Sessions: databaseOfAll{}, Logger: slog.New(slog.DiscardHandler),
+		Age: func() time.Duration { return 0 }, Ended: countLasting})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.node.verifier, err = edge.New(edge.Config{Keys: oneRing{bothKeys(t)}, Revocations: l.node.revocations, Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	who := l.node.verifier.Admit(authcore.Principal{AccountID: l.account, SessionID: l.session, Subject: l.account.String(), Session: l.session.String(),
+		ExpiresAt: time.Now().Add(time.Hour)})
+	g := &Guard{app: &App{node: l.node}}
+	l.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		l.done <- g.pass(w, r, who, caddyhttp.HandlerFunc(handler))
+	}))
+	t.Cleanup(l.Close)
+	return l
+}
+
+// revoke ends the session once the connection is registered.
+func (l *lastingGuard) revoke(t *testing.T) {
+	t.Helper()
+	deadline := time.After(20 * time.Second)
+	for l.node.lasting.Len() == 0 {
+		select {
+		case <-deadline:
+			t.Fatal("nothing is registered")
+		case <-time.After(time.Millisecond):
+		}
+	}
+	l.node.revocations.Apply(authcore.Revocation{SessionID: l.session, Until: time.Now().Add(time.Minute)})
+	l.node.lasting.Look()
+}
+
+func (l *lastingGuard) dial(t *testing.T, request string) (net.Conn, *bufio.Reader) {
+	t.Helper()
+	conn, err := net.Dial("tcp", l.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+	if _, err := io.WriteString(conn, request); err != nil {
+		t.Fatal(err)
+	}
+	return conn, bufio.NewReader(conn)
+}
+
+// TestS13_FrameThatDoesNotEnd: a service that stops in the middle of a frame does not keep the connection open.
+func TestS13_FrameThatDoesNotEnd(t *testing.T) {
+	t.Parallel()
+	l := newLastingGuard(t, func(w http.ResponseWriter, r *http.Request) error {
+		w.Header().Set("Upgrade", "websocket")
+		w.Header().Set("Connection", "Upgrade")
+		w.WriteHeader(http.StatusSwitchingProtocols)
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			return err
+		}
+		_, _ = conn.Write(frameOf(1000, false)[:500])
+		_, err = io.Copy(io.Discard, conn)
+		return errors.Join(err, r.Context().Err(), conn.Close())
+	})
+	_, r := l.dial(t, "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: WebSocket\r\n\r\n")
+	l.revoke(t)
+	since := time.Now()
+	got, _ := io.ReadAll(r)
+	if took := time.Since(since); took > 4*time.Second {
+		t.Errorf("it took %s", took)
+	}
+	if _, frames, _ := strings.Cut(string(got), "\r\n\r\n"); len(frames) != 500 {
+		t.Errorf("%d bytes of frames came, and then what is no part of one", len(frames))
+	}
+	if err := <-l.done; !errors.Is(err, net.ErrClosed) || !errors.Is(err, context.Canceled) {
+		t.Errorf("the handler ends by %v", err)
+	}
+}
+
+// TestS13_AnyProtocol: what is no WebSocket is closed without words, and what its client sent early is not lost.
+func TestS13_AnyProtocol(t *testing.T) {
+	t.Parallel()
+	early := make(chan string, 1)
+	l := newLastingGuard(t, func(w http.ResponseWriter, _ *http.Request) error {
+		conn, brw, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			return err
+		}
+		defer conn.Close()
+		first := make([]byte, 5)
+		_, err = io.ReadFull(brw, first)
+		early <- string(first)
+		_, _ = io.WriteString(brw, "HTTP/1.1 101 Switching Protocols\r\n\r\n")
+		_ = brw.Flush()
+		_, _ = io.Copy(io.Discard, brw)
+		return err
+	})
+	_, r := l.dial(t, "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: chat\r\n\r\nhello")
+	if got := <-early; got != "hello" {
+		t.Errorf("the service got %q", got)
+	}
+	l.revoke(t)
+	if got, _ := io.ReadAll(r); !strings.HasSuffix(string(got), "\r\n\r\n") {
+		t.Errorf("the client got %q", got)
+	}
+	if err := <-l.done; err != nil {
+		t.Error(err)
+	}
+}
+
+// TestS13_EventsForAClientThatPipelines: with the beginning of a next request sent, net/http does not see that a deadline
+// has passed. Nothing gets out all the same, and who writes learns of the end.
+func TestS13_EventsForAClientThatPipelines(t *testing.T) {
+	t.Parallel()
+	next, written := make(chan struct{}), make(chan error, 1)
+	l := newLastingGuard(t, func(w http.ResponseWriter, _ *http.Request) error {
+		w.Header().Set("Content-Type", "text/event-stream")
+		_, _ = io.WriteString(w, "data: one\n\n")
+		_ = http.NewResponseController(w).Flush()
+		<-next
+		_, err := io.WriteString(w, "data: two\n\n")
+		written <- err
+		return nil
+	})
+	_, r := l.dial(t, "GET / HTTP/1.1\r\nHost: a\r\n\r\nGET")
+	l.revoke(t)
+	close(next)
+	if err := <-written; !errors.Is(err, net.ErrClosed) {
+		t.Errorf("the second event is written: %v", err)
+	}
+	if got, _ := io.ReadAll(r); !strings.Contains(string(got), "one") || strings.Contains(string(got), "two") {
+		t.Errorf("the client got %q", got)
+	}
+}
+
+// TestP16_ExtendedConnect: of the tunnels only those for WebSockets are passed on.
+func TestP16_ExtendedConnect(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		proto  string
+		major  int
+		header http.Header
+		passes bool
+	}{
+		{"HTTP/1.1", 1, nil, false},
+		{"HTTP/2.0", 2, nil, false},
+		{"HTTP/3.0", 3, nil, false},
+		{"websocket", 3, nil, true},
+		{"connect-udp", 3, nil, false},
+		{"HTTP/2.0", 2, http.Header{":protocol": {"websocket"}}, true},
+	} {
+		r := &http.Request{Method: http.MethodConnect, Proto: c.proto, ProtoMajor: c.major, Header: c.header, URL: httptest.NewRequest("GET", "/x", nil).URL}
+		if err := checkTarget(httptest.NewRecorder(), r); (err == nil) != c.passes {
+			t.Errorf("%s %v: %v", c.proto, c.header, err)
+		}
+	}
+}
+
+// BenchmarkGuard_Watch is what it costs a request whose answer does not last that the guard looks whether it does.
+func BenchmarkGuard_Watch(b *testing.B) {
+	g, r := &Guard{}, httptest.NewRequest(http.MethodGet, "/x", nil)
+	r.Header.Set("Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8")
+	w := httptest.NewRecorder()
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	body := []byte("x")
+	answer := caddyhttp.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
+		w.WriteHeader(http.StatusOK)
+		_, err := w.Write(body)
+		return err
+	})
+	for what, serve := range map[string]func() error{
+		"bare": func() error { return answer(w, r) }, "watched": func() error { return g.pass(w, r, nil, answer) },
+	} {
+		b.Run(what, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := serve(); err != nil {
+					b.Fatal(err)
+				}
+				w.Body.Reset()
+			}
+		})
+	}
+}

@@ -1,0 +1,144 @@
+package caddymodule
+
+import (
+	"runtime"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/gatehouse-auth/gatehouse/authcore/jwtkeys"
+)
+
+// reading is one metric that is read from the running node when somebody asks for it.
+type reading struct {
+	desc *prometheus.Desc
+	kind prometheus.ValueType
+	read func(a *App, c *core, tell func(value float64, labels ...string))
+}
+
+// readings collects what the running configuration and its node are like at the moment. Before the first configuration
+// has started there is nothing to tell.
+type readings []reading
+
+// Describe implements prometheus.Collector.
+func (rs readings) Describe(to chan<- *prometheus.Desc) {
+	for _, r := range rs {
+		to <- r.desc
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (rs readings) Collect(to chan<- prometheus.Metric) {
+	a := running()
+	if a == nil || !a.node.opened.Load() {
+		return
+	}
+	c := a.core.Load()
+	if c == nil {
+		return
+	}
+	for _, r := range rs {
+		r.read(a, c, func(value float64, labels ...string) {
+			to <- prometheus.MustNewConstMetric(r.desc, r.kind, value, labels...)
+		})
+	}
+}
+
+func gauge(name, help string, read func(a *App, c *core, tell func(float64, ...string)), labels ...string) reading {
+	return reading{prometheus.NewDesc("gatehouse_"+name, help, labels, nil), prometheus.GaugeValue, read}
+}
+
+func (r reading) asCounter() reading {
+	r.kind = prometheus.CounterValue
+	return r
+}
+
+// truth is 1 or 0, as Prometheus has no truth values.
+func truth(is bool) float64 {
+	if is {
+		return 1
+	}
+	return 0
+}
+
+var nodeReadings = readings{
+	gauge("build_info", "1, under the labels version and goversion.", func(_ *App, _ *core, tell func(float64, ...string)) {
+		version, _ := caddy.Version()
+		tell(1, version, runtime.Version())
+	}, "version", "goversion"),
+	gauge("ready", "1 while the node can serve: its database answers and it is not shutting down.", func(a *App, _ *core, tell func(float64, ...string)) {
+		is, _ := a.node.condition.state()
+		tell(truth(is != databaseAway && !caddy.Exiting()))
+	}),
+	gauge("database_up", "1 while the database answers.", func(a *App, _ *core, tell func(float64, ...string)) {
+		is, _ := a.node.condition.state()
+		tell(truth(is != databaseAway))
+	}),
+	gauge("database_writable", "1 while the database answers and takes changes.", func(a *App, _ *core, tell func(float64, ...string)) {
+		is, _ := a.node.condition.state()
+		tell(truth(is == databaseUp))
+	}),
+	gauge("database_connections", "Connections to the database, by state.", func(a *App, _ *core, tell func(float64, ...string)) {
+		pool := a.node.store.Connections()
+		tell(float64(pool.InUse), "in_use")
+		tell(float64(pool.Idle), "idle")
+	}, "state"),
+	gauge("database_connections_max", "How many connections to the database there may be.", func(a *App, _ *core, tell func(float64, ...string)) {
+		tell(float64(a.node.store.Connections().Max))
+	}),
+	gauge("database_waiting", "Calls that wait for a connection to the database, or for their turn to write with SQLite.",
+		func(a *App, _ *core, tell func(float64, ...string)) {
+			tell(float64(a.node.store.Connections().Waiting))
+		}),
+	gauge("password_hashes_running", "Password hashes that are computed now.", func(a *App, _ *core, tell func(float64, ...string)) {
+		tell(float64(a.node.hasher.InFlight()))
+	}),
+	gauge("password_hashes_queued", "Sign-ins and the like that wait for a password hash now.", func(a *App, _ *core, tell func(float64, ...string)) {
+		tell(float64(a.node.hasher.Queued()))
+	}),
+	gauge("password_hashes_queue_max", "How many may wait for a password hash; more are refused at once.", func(a *App, _ *core, tell func(float64, ...string)) {
+		_, queue := a.node.hasher.Room()
+		tell(float64(queue))
+	}),
+	gauge("token_cache_entries", "Verified access tokens in memory.", func(a *App, _ *core, tell func(float64, ...string)) {
+		tell(float64(a.node.verifier.Cache().Entries))
+	}),
+	gauge("token_cache_bytes", "Memory that verified access tokens take.", func(a *App, _ *core, tell func(float64, ...string)) {
+		tell(float64(a.node.verifier.Cache().Bytes))
+	}),
+	gauge("token_cache_max_bytes", "Memory that verified access tokens may take.", func(a *App, _ *core, tell func(float64, ...string)) {
+		tell(float64(a.node.verifier.Cache().Max))
+	}),
+	gauge("token_cache_evictions_total", "Verified access tokens that were dropped before they expired, since others needed the memory.",
+		func(a *App, _ *core, tell func(float64, ...string)) { tell(float64(a.node.verifier.Cache().Evictions)) }).asCounter(),
+	gauge("revocations_held", "Revocations in memory that may still matter.", func(a *App, _ *core, tell func(float64, ...string)) {
+		tell(float64(a.node.revocations.Len()))
+	}),
+	gauge("revocation_view_max_age_seconds", "How old the node's view of revocations may get, by the strictest of its configuration; 0 with SQLite.",
+		func(a *App, _ *core, tell func(float64, ...string)) { tell(a.stalest().Seconds()) }),
+	gauge("signing_key_age_seconds", "For how long the present key has signed, by use.", keyAges, "use"),
+	gauge("redis_counters_up", "1 while limits are counted with the other nodes through Redis; absent without Redis.",
+		func(a *App, _ *core, tell func(float64, ...string)) {
+			if a.counters != nil {
+				tell(truth(!a.counters.Away()))
+			}
+		}),
+	gauge("nodes", "Nodes that count limits together, as far as this one knows; absent without Redis.", func(a *App, _ *core, tell func(float64, ...string)) {
+		if a.counters != nil {
+			tell(float64(a.counters.Nodes()))
+		}
+	}),
+	gauge("mail_up", "0 while mail is delayed.", func(_ *App, c *core, tell func(float64, ...string)) {
+		_, _, fault := c.notifier.Health()
+		tell(truth(fault == ""))
+	}),
+}
+
+func keyAges(_ *App, c *core, tell func(float64, ...string)) {
+	set, at := c.ring.Set(), now()
+	for _, use := range []jwtkeys.Use{jwtkeys.Bearer, jwtkeys.Cookie} {
+		if key, err := set.Signer(use, at); err == nil {
+			tell(at.Sub(key.NotBefore).Seconds(), string(use))
+		}
+	}
+}

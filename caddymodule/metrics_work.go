@@ -1,0 +1,132 @@
+package caddymodule
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/revocation"
+	"github.com/gatehouse-auth/gatehouse/authcore/sqlstore"
+)
+
+// The metrics of work that is done for requests: calls of the database, password hashes, limits.
+var (
+	storeCalls = newTally("database_calls_total", "Calls of the database, by outcome.", outcomeSuccess, outcomeNotFound, outcomeConflict,
+		outcomeWrongCode, outcomeCanceled, storeReadOnly, string(authcore.Unavailable), string(authcore.Internal))
+	storeSeconds = prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: "gatehouse", Name: "database_call_seconds",
+		Help:    "How long calls of the database take, with waiting for a connection and all repetitions, by kind.",
+		Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5}}, []string{"kind"})
+	storeReads, storeWrites = storeSeconds.WithLabelValues("read"), storeSeconds.WithLabelValues("write")
+
+	hashOutcomes = newTally("password_hashes_total", "Callers that wanted a password hash, by outcome: unavailable were those that waited too long or found the queue full.",
+		outcomeSuccess, string(authcore.Unavailable), outcomeCanceled)
+	hashSeconds = prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "gatehouse", Name: "password_hash_wait_seconds",
+		Help: "How long callers wait until a password hash begins.", Buckets: []float64{.001, .01, .05, .1, .25, .5, 1, 2, 4}})
+
+	limitRefusals = newTally("limit_refusals_total", "What was refused by a limit or a lock, by its name; of several limits asked at once, each is counted.",
+		authcore.LimitLogin, authcore.LimitRegister, authcore.LimitVerify, authcore.LimitForgot, authcore.LimitRefresh,
+		authcore.LimitTokenVerify, authcore.LimitMail, authcore.LimitResend, authcore.LimitCode, limitLockout)
+
+	revocationCount = prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "gatehouse", Name: "revocations_total",
+		Help: "Revocations of sessions and accounts, by whether this node made them or heard of them through Redis."}, []string{"origin"})
+	revocationsMade, revocationsReceived = revocationCount.WithLabelValues("here"), revocationCount.WithLabelValues("feed")
+
+	refreshesRepeated = prometheus.NewCounter(prometheus.CounterOpts{Namespace: "gatehouse", Name: "refreshes_repeated_total",
+		Help: "Refreshes that got the same successor again, after a lost answer or in a second tab."})
+)
+
+const (
+	storeReadOnly = "read_only"
+	limitLockout  = "lockout"
+)
+
+// watchCalls is told of every call of the database.
+func (n *node) watchCalls(ctx context.Context, call sqlstore.Call) (context.Context, func(error)) {
+	within, done := span(ctx, call.Step)
+	began := time.Now()
+	return within, func(err error) {
+		took := storeReads
+		if call.Writes {
+			took = storeWrites
+		}
+		took.Observe(time.Since(began).Seconds())
+		if errors.Is(err, sqlstore.ErrReadOnly) {
+			storeCalls.count(storeReadOnly)
+		} else {
+			storeCalls.count(outcomeOf(err))
+		}
+		n.condition.told(call, err)
+		done(err)
+	}
+}
+
+// watchHashes is told of every wait for a password hash.
+func watchHashes(ctx context.Context, step string) (context.Context, func(error)) {
+	within, done := span(ctx, step)
+	began := time.Now()
+	return within, func(err error) {
+		hashSeconds.Observe(time.Since(began).Seconds())
+		hashOutcomes.count(outcomeOf(err))
+		done(err)
+	}
+}
+
+// refusalCounter counts what its limiter refuses.
+type refusalCounter struct{ authcore.Limiter }
+
+// Take implements authcore.Limiter.
+func (c refusalCounter) Take(ctx context.Context, limits ...authcore.Limit) (time.Duration, error) {
+	wait, err := c.Limiter.Take(ctx, limits...)
+	if wait > 0 && err == nil {
+		for _, l := range limits {
+			limitRefusals.count(l.Name)
+		}
+	}
+	return wait, err
+}
+
+// announcer counts what is revoked here.
+type announcer struct{ *revocation.Announcer }
+
+func newAnnouncer(set *revocation.Set) (*announcer, error) {
+	a, err := revocation.NewAnnouncer(set)
+	return &announcer{a}, err
+}
+
+// Announce implements authcore.Revoker.
+func (a *announcer) Announce(ctx context.Context, rs ...authcore.Revocation) {
+	a.Announcer.Announce(ctx, rs...)
+	revocationsMade.Add(float64(len(rs)))
+}
+
+// rotations counts what becomes of refresh tokens that the store knows.
+type rotations struct{ *sqlstore.Store }
+
+// RotateRefresh implements authcore.SessionStore.
+func (s rotations) RotateRefresh(ctx context.Context, r authcore.Rotation) (authcore.RotationResult, error) {
+	res, err := s.Store.RotateRefresh(ctx, r)
+	if err == nil && res.Outcome == authcore.Repeated {
+		refreshesRepeated.Inc()
+	}
+	if err == nil && res.Outcome == authcore.Replayed {
+		tellReplay(ctx, nodeLogger(), r, res)
+	}
+	return res, err
+}
+
+// ended counts how sign-ins ended; those that a lock refused are among what limits refuse as well.
+func ended(err error) {
+	loginOutcomes.result(err)
+	if authcore.CodeOf(err) == authcore.AccountLocked {
+		limitRefusals.count(limitLockout)
+	}
+}
+
+// Interface guards
+var (
+	_ authcore.Limiter = refusalCounter{}
+	_ authcore.Revoker = (*announcer)(nil)
+)

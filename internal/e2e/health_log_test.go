@@ -1,0 +1,164 @@
+package e2e
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/gatehouse-auth/gatehouse/internal/testpg"
+	"github.com/gatehouse-auth/gatehouse/internal/testredis"
+)
+
+// healthLine is what a line of the log says of a change of health.
+type healthLine struct {
+	Level, Component, State, Result string
+	Outage                          float64 // seconds
+}
+
+// healthLines returns the lines of one component, and how many warnings and errors there are in all.
+func (g *gateway) healthLines(t testing.TB, component string) (lines []healthLine, complaints int) {
+	t.Helper()
+	for _, text := range strings.Split(g.logs(), "\n") {
+		var l healthLine
+		if json.Unmarshal([]byte(text), &l) != nil {
+			continue // the line that is being written
+		}
+		if (l.Level == "warn" || l.Level == "error") && l.Result == "" { // with a result it tells of an attack
+			complaints++
+		}
+		if l.Component == component {
+			lines = append(lines, l)
+		}
+	}
+	return lines, complaints
+}
+
+// pester asks for everything that needs a store, again and again, until stop is called. What the requests get in an outage
+// other tests demand.
+func (g *gateway) pester(u, browser *user) (stop func()) {
+	quit, done := make(chan struct{}), make(chan struct{})
+	pause := time.NewTicker(5 * time.Millisecond)
+	go func() {
+		defer close(done)
+		defer pause.Stop()
+		for i := 0; ; i++ {
+			select {
+			case <-quit:
+				return
+			case <-pause.C:
+			}
+			switch i % 6 {
+			case 0:
+				_, _ = g.try(call{path: "/x", bearer: u.access})
+			case 1:
+				_, _ = g.try(call{path: "/auth/readyz"})
+			case 2:
+				_, _ = g.try(call{path: "/auth/me", bearer: u.access})
+			case 3:
+				_, _ = g.try(call{method: "POST", path: "/auth/password/forgot", body: map[string]any{"email": "nobody@example.com"}})
+			case 4:
+				a, err := g.try(call{method: "POST", path: "/auth/refresh", body: map[string]any{"refresh_token": u.refresh}})
+				if err == nil && a.status == 200 {
+					u.refresh = a.text("refresh_token")
+				}
+			case 5: // a browser whose access cookie is no more
+				a, err := g.try(call{path: "/page", cookies: map[string]string{"gatehouse_refresh": browser.cookies["gatehouse_refresh"]}, header: page})
+				if err == nil && a.status == 200 {
+					for _, c := range (&http.Response{Header: a.header}).Cookies() {
+						browser.cookies[c.Name] = c.Value
+					}
+				}
+			}
+		}
+	}()
+	return func() { close(quit); <-done }
+}
+
+// pathOf is the name of the database in a URL.
+func pathOf(t testing.TB, database string) string {
+	t.Helper()
+	u, err := url.Parse(database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimPrefix(u.Path, "/")
+}
+
+// TestHealth_OneLineForEachChange: Redis and Postgres are killed, one after the other and both together, and Postgres is made
+// read-only, while requests go on. The log has one line when each goes away and one when it is back, with how long it was away, and nothing more.
+func TestHealth_OneLineForEachChange(t *testing.T) {
+	t.Parallel()
+	redis, server := testredis.New(t, testredis.Options{}), testpg.New(t, testpg.Options{})
+	g := nodeBeside(t, plan{postgres: true, limits: true, env: []string{"TEST_REDIS=" + redis.URL()},
+		global: "\n\t\tredis {env.TEST_REDIS}\n\t\tmax_staleness 3s\n\t\trate_limit forgot 100000/1m\n\t\trate_limit refresh 100000/1m\n"}, server.Database(t))
+	u, browser := g.newUser(t), g.newBrowser(t)
+	inTime(t, 10*time.Second, "the feed works", func() bool { return g.metric(t, "gatehouse_revocation_feed_up") == 1 })
+	_, before := g.healthLines(t, "")
+	away := func(kill, restart func(), goes, comes string, components ...string) {
+		t.Helper()
+		seen := map[string]int{}
+		for _, c := range components {
+			lines, _ := g.healthLines(t, c)
+			seen[c] = len(lines)
+		}
+		changed := func(state string) func() bool {
+			return func() bool {
+				for _, c := range components {
+					if lines, _ := g.healthLines(t, c); len(lines) == seen[c] || lines[len(lines)-1].State != state {
+						return false
+					}
+				}
+				return true
+			}
+		}
+		stop := g.pester(u, browser)
+		defer stop()
+		kill()
+		inTime(t, 15*time.Second, "the log tells that "+strings.Join(components, " and ")+" went away", changed(goes))
+		restart()
+		inTime(t, 15*time.Second, "the log tells that "+strings.Join(components, " and ")+" came back", changed(comes))
+		for _, c := range components {
+			lines, _ := g.healthLines(t, c)
+			if n := len(lines) - seen[c]; n != 2 || lines[seen[c]].Level != "warn" || lines[seen[c]+1].Level != "info" || lines[seen[c]+1].Outage <= 0 {
+				t.Errorf("%s tells %+v of one outage", c, lines[seen[c]:])
+			}
+		}
+	}
+	away(redis.Kill, redis.Start, "away", "up", "redis_feed", "redis_counters")
+	away(server.Kill, server.Start, "away", "up", "database")
+	admin := func(statements ...string) func() {
+		return func() {
+			conn, err := pgx.Connect(t.Context(), server.AdminURL())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close(t.Context())
+			for _, s := range statements {
+				if _, err := conn.Exec(t.Context(), s); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	name := pathOf(t, g.database)
+	cut := "select pg_terminate_backend(pid) from pg_stat_activity where datname = '" + name + "'"
+	away(admin("alter database "+name+" set default_transaction_read_only = on", cut),
+		admin("alter database "+name+" reset default_transaction_read_only", cut), "read_only", "up", "database")
+	both := func(first, second func()) func() { return func() { first(); second() } }
+	away(both(redis.Kill, server.Kill), both(redis.Start, server.Start), "stale", "fresh", "revocation_view")
+	if _, after := g.healthLines(t, ""); after-before != 8 { // two for Redis and one for Postgres, twice, one for the view, and read-only
+		t.Errorf("%d lines complain of four outages, want 8:\n%s", after-before, g.log.tail(40))
+	}
+	if n := g.metric(t, "gatehouse_database_up"); n != 1 {
+		t.Errorf("afterwards gatehouse_database_up is %v", n)
+	}
+	g.terminate(t)
+	if lines, _ := g.healthLines(t, "node"); len(lines) != 1 || lines[0].State != "draining" {
+		t.Errorf("at its end the node tells %+v", lines)
+	}
+}
