@@ -85,6 +85,7 @@ type Branching struct {
 	ChallengeID uuid.UUID
 	Token       secret.Digest // of what the browser brought
 	Bound       secret.Digest // to what it must have been issued for: the challenge's CodeDigest
+	Origin      string        // that it was brought to
 	// Session is the branch. The store fills in its account, epoch, root, methods and device name from the session that is
 	// handed over, and caps its ends by that one's.
 	Session Session

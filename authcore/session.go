@@ -24,6 +24,7 @@ type Client struct {
 	Addr      netip.Addr
 	UserAgent string // cut to 512 bytes
 	Issuer    string // `iss` of tokens issued on this request, an origin such as https://auth.example.com
+	Origin    string // that the request came to, as browsers write it; branches are good at their own alone
 	Portal    string // base URL of pages and links: issuer plus prefix, without a final slash
 	Lang      string // in which language to write to them, BCP 47; "" means en
 }
@@ -65,6 +66,7 @@ type LiveSession struct {
 type Rotation struct {
 	SessionID        uuid.UUID
 	Presented        secret.Digest // of the token the client sent
+	Origin           string        // that it was sent to: a branch is renewed at its own host alone
 	Next             secret.Digest // of its successor
 	SealedSuccessor  []byte        // the successor, sealed under a key that only the presented token yields
 	Mode             Mode
@@ -133,4 +135,6 @@ type Principal struct {
 	ExpiresAt    time.Time
 	KeyID        string
 	Mode         Mode
+	// Host is the origin that the session is a branch for: the token is good there alone. "" for every other session.
+	Host string
 }

@@ -41,6 +41,7 @@ type App struct {
 	mu      sync.Mutex               // held by who adds to origins or guarded while the configuration is provisioned
 	origins atomic.Pointer[[]string] // of portals, where no issuer is configured
 	guarded atomic.Pointer[[]string] // of sites with a guard
+	hosts   atomic.Pointer[[]string] // host names and wildcards of these
 	portals portalSites
 	guards  atomic.Int32             // how many guards the configuration has
 	strip   atomic.Pointer[stripper] // what every guard removes: all families, and the `header` names of all guards
@@ -73,6 +74,7 @@ func (a *App) Provision(ctx caddy.Context) (err error) {
 	a.ready = make(chan struct{})
 	a.origins.Store(new([]string))
 	a.guarded.Store(new([]string))
+	a.hosts.Store(new([]string))
 	if a.cfg, err = a.resolve(); err != nil {
 		return fmt.Errorf("gatehouse: option %w", err)
 	}
@@ -222,8 +224,11 @@ func (a *App) addOrigins(origins []string) {
 	}
 }
 
-// addGuarded makes known which origins have a guard.
-func (a *App) addGuarded(origins []string) { a.add(&a.guarded, origins) }
+// addGuarded makes known which origins have a guard, and the host names and wildcards of their sites.
+func (a *App) addGuarded(origins, hosts []string) {
+	a.add(&a.guarded, origins)
+	a.add(&a.hosts, hosts)
+}
 
 // addHeaderNames makes known which headers a guard sets by its `header` lines. Every guard removes those of all: of several
 // guards on a request's way only the first one removes anything.

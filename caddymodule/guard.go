@@ -53,7 +53,7 @@ func (g *Guard) Provision(ctx caddy.Context) (err error) {
 		return err
 	}
 	g.app.guards.Add(1)
-	g.app.addGuarded(guardedOrigins(ctx))
+	g.app.addGuarded(guardedOrigins(ctx), guardedNames(ctx))
 	if len(g.MatcherSetsRaw) > 0 {
 		sets, err := ctx.LoadModule(&g.GuardSettings, "MatcherSetsRaw")
 		if err != nil {

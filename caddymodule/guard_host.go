@@ -1,9 +1,14 @@
 package caddymodule
 
 import (
+	"net"
 	"net/http"
+	"slices"
 	"strings"
 
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/httpapi"
 )
 
@@ -17,10 +22,47 @@ func (g *Guard) host(w http.ResponseWriter, r *http.Request, https bool) (done b
 	if err != nil {
 		return true, g.refuse(w, r, err, https)
 	}
-	if !c.pages.HostHas(r.URL.Path) {
+	if !c.pages.HostHas(r.URL.Path) || rewritten(r) {
 		return false, nil
+	}
+	if r.URL.Path == httpapi.HandoverPath && !g.app.namesHost(r.Host) {
+		return true, g.refuse(w, r, errUnnamedHost, https)
 	}
 	ctx := httpapi.WithIncoming(r.Context(), g.app.incoming(r))
 	c.pages.Host(g.login).ServeHTTP(w, r.WithContext(ctx))
 	return true, nil
+}
+
+// rewritten reports whether a block before the guard has changed the path: what is ours is so as the browser asks for it.
+func rewritten(r *http.Request) bool {
+	original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request)
+	return ok && original.URL != nil && original.URL.Path != r.URL.Path
+}
+
+var errUnnamedHost = authcore.Refuse(authcore.InvalidRequest,
+	"This site answers to any host name, so no sign-in is handed over to it. Its operator can name its hosts in the configuration.")
+
+// namesHost reports whether a site with a guard is there for the host of a request: its address names it, or a wildcard in it
+// does. A site that answers to any name takes no hand-over: the code for a host of somebody else's could be brought to it under
+// that host's name (C13).
+func (a *App) namesHost(host string) bool {
+	name := strings.ToLower(host)
+	if h, _, err := net.SplitHostPort(name); err == nil {
+		name = h
+	}
+	return isLoopback(name) || slices.ContainsFunc(*a.hosts.Load(), func(pattern string) bool { return matchesHost(pattern, name) })
+}
+
+// matchesHost is Caddy's rule for the addresses of sites: an asterisk stands for one label.
+func matchesHost(pattern, name string) bool {
+	want, got := strings.Split(strings.ToLower(pattern), "."), strings.Split(name, ".")
+	if len(want) != len(got) {
+		return false
+	}
+	for i, label := range want {
+		if label != got[i] && (label != "*" || got[i] == "") {
+			return false
+		}
+	}
+	return true
 }

@@ -43,7 +43,7 @@ func (g *Guard) identify(w http.ResponseWriter, r *http.Request, https bool) (vi
 	if mode == authcore.ModeCookie {
 		v, outcome := g.app.node.verifier.Lookup(raw, mode)
 		switch {
-		case outcome == edge.Admitted && g.accepts(v):
+		case outcome == edge.Admitted && g.accepts(v) && httpapi.CameTo(r, https, v.Host()):
 			return visitor{Verified: v}, nil
 		case outcome == edge.Revoked:
 			// What is revoked is never renewed: no query needed to know.

@@ -151,7 +151,7 @@ func (a *admitted) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		return conn, brw, err
 	}
 	t, kind := newTunnel(conn, a.cancel), kindUpgrade
-	if a.switched && isWebSocket(a.request) {
+	if a.switched && onlyWebSocket(a.request.Header["Upgrade"]) {
 		// Whoever answers 101 by themselves writes more than frames; then there is nothing to put a Close frame between.
 		t.out.frames, kind = new(frames), kindWebSocket
 	}
@@ -165,17 +165,6 @@ func (a *admitted) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	open.Inc()
 	connections.Add(&t.Connection)
 	return t, brw, nil
-}
-
-func isWebSocket(r *http.Request) bool {
-	for _, line := range r.Header["Upgrade"] {
-		for protocol := range strings.SplitSeq(line, ",") {
-			if strings.EqualFold(strings.TrimSpace(protocol), "websocket") {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // Interface guards

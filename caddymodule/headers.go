@@ -81,7 +81,7 @@ func setIdentity(h http.Header, headers []identityHeader, id edge.Identity) {
 	}
 }
 
-// stripper removes from requests what only the guard may say (contract §3.7).
+// stripper removes from requests what only the guard may say (contract §3.7), and what asks for a way round it.
 type stripper struct {
 	names map[string]bool // lower case, with "-"
 	first [256]uint64     // by first byte, the lengths of names as bits, to pass over most headers at once
@@ -104,6 +104,7 @@ func newStripper(extra []string) *stripper {
 		}
 	}
 	add(assertionHeader)
+	add(h2cSettings)
 	for _, name := range extra {
 		add(strings.NewReplacer("_", "-", ".", "-").Replace(name))
 	}
@@ -150,6 +151,7 @@ func (s *stripper) strip(r *http.Request) {
 			delete(r.Header, name)
 		}
 	}
+	stripUpgrade(r.Header)
 	if lines, ok := r.Header["Connection"]; ok {
 		s.stripConnection(r.Header, lines)
 	}
@@ -168,14 +170,16 @@ func (s *stripper) stripTrailers(t http.Header) {
 }
 
 // stripConnection drops from Connection what the proxy may not remove: the identity headers set later on, and the headers
-// by which the upstream tells where a request came from (P05, P06). Other tokens stay: they are the client's to use.
+// by which the upstream tells where a request came from (P05, P06); and "upgrade" where nothing is left to switch to. Other
+// tokens stay: they are the client's to use.
 func (s *stripper) stripConnection(h http.Header, lines []string) {
 	kept := make([]string, 0, len(lines))
+	_, upgrades := h["Upgrade"]
 	for _, line := range lines {
 		var tokens []string
 		for token := range strings.SplitSeq(line, ",") {
 			token = textproto.TrimString(token)
-			if token != "" && !s.owns(token) && !protected(token) {
+			if token != "" && !s.owns(token) && !protected(token) && (upgrades || !strings.EqualFold(token, "upgrade")) {
 				tokens = append(tokens, token)
 			}
 		}

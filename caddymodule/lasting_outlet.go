@@ -66,17 +66,22 @@ func (o *outlet) send(p []byte) (n int, err error) {
 // Flush sends what is buffered.
 func (o *outlet) Flush() error {
 	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.shut {
-		return net.ErrClosed
+	err := net.ErrClosed
+	if !o.shut {
+		err = o.flush()
 	}
-	return o.flush()
+	o.mu.Unlock()
+	if o.why.Load() != nil {
+		o.part() // as in Write
+	}
+	return err
 }
 
 // end lets nothing more out but what is left of the frame under way, and goodbye. It never blocks; part must follow.
 func (o *outlet) end(why lasting.Reason) { o.why.Store(&why) }
 
-// part says goodbye, if this is the moment. Whoever holds the lock instead calls it in their turn.
+// part says goodbye, if this is the moment. Whoever holds the lock instead calls it in their turn. It blocks for as long as
+// the client does not read.
 func (o *outlet) part() {
 	if !o.mu.TryLock() {
 		return

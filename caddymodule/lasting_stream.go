@@ -17,12 +17,11 @@ type stream struct {
 	ctl    *http.ResponseController // of what is beneath
 	cancel context.CancelFunc       // of the request; nil where it did not say that its answer may last
 
-	gone   chan struct{} // closed when the handler has returned
 	ending sync.WaitGroup
 }
 
 func newStream(w http.ResponseWriter, cancel context.CancelFunc) *stream {
-	s := &stream{ctl: http.NewResponseController(w), cancel: cancel, gone: make(chan struct{})}
+	s := &stream{ctl: http.NewResponseController(w), cancel: cancel}
 	s.out = outlet{to: w, flush: s.ctl.Flush, over: make(chan struct{})}
 	s.End = func(why lasting.Reason) {
 		s.out.end(why)
@@ -34,18 +33,22 @@ func newStream(w http.ResponseWriter, cancel context.CancelFunc) *stream {
 // part ends the stream. Whoever handles the request learns of it by its context, by an error when they write, and by
 // deadlines that have passed: over HTTP/1 net/http cancels the request by the one for reading, over HTTP/2 by the one for
 // writing, which also frees a handler whose client does not read.
+//
+// Nothing here waits for the client: with no flow-control window, or nobody who reads the connection that streams share, a
+// Close frame blocks for as long as the client likes. A deadline frees it from the former alone: it resets the stream by a
+// frame, which has to get out as well.
 func (s *stream) part() {
-	s.out.part()
 	polite := false
-	if s.out.frames != nil {
+	if s.out.frames == nil {
+		s.out.part()
+	} else {
 		late := time.NewTimer(partingTime)
 		defer late.Stop()
+		s.ending.Go(s.out.part)
 		select {
 		case <-s.out.over:
 			polite = true
 		case <-late.C:
-		case <-s.gone:
-			return
 		}
 	}
 	if s.cancel != nil {
@@ -59,7 +62,4 @@ func (s *stream) part() {
 }
 
 // release waits until nobody uses the answer any more, for net/http takes it back when the handler returns.
-func (s *stream) release() {
-	close(s.gone)
-	s.ending.Wait()
-}
+func (s *stream) release() { s.ending.Wait() }

@@ -194,6 +194,7 @@ func (l *lastingGuard) dial(t *testing.T, request string) (net.Conn, *bufio.Read
 // TestS13_FrameThatDoesNotEnd: a service that stops in the middle of a frame does not keep the connection open.
 func TestS13_FrameThatDoesNotEnd(t *testing.T) {
 	t.Parallel()
+	begun := make(chan struct{})
 	l := newLastingGuard(t, func(w http.ResponseWriter, r *http.Request) error {
 		w.Header().Set("Upgrade", "websocket")
 		w.Header().Set("Connection", "Upgrade")
@@ -203,10 +204,12 @@ func TestS13_FrameThatDoesNotEnd(t *testing.T) {
 			return err
 		}
 		_, _ = conn.Write(frameOf(1000, false)[:500])
+		close(begun)
 		_, err = io.Copy(io.Discard, conn)
 		return errors.Join(err, r.Context().Err(), conn.Close())
 	})
 	_, r := l.dial(t, "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: WebSocket\r\n\r\n")
+	<-begun
 	l.revoke(t)
 	since := time.Now()
 	got, _ := io.ReadAll(r)
@@ -224,7 +227,7 @@ func TestS13_FrameThatDoesNotEnd(t *testing.T) {
 // TestS13_AnyProtocol: what is no WebSocket is closed without words, and what its client sent early is not lost.
 func TestS13_AnyProtocol(t *testing.T) {
 	t.Parallel()
-	early := make(chan string, 1)
+	early, switched := make(chan string, 1), make(chan struct{})
 	l := newLastingGuard(t, func(w http.ResponseWriter, _ *http.Request) error {
 		conn, brw, err := http.NewResponseController(w).Hijack()
 		if err != nil {
@@ -236,6 +239,7 @@ func TestS13_AnyProtocol(t *testing.T) {
 		early <- string(first)
 		_, _ = io.WriteString(brw, "HTTP/1.1 101 Switching Protocols\r\n\r\n")
 		_ = brw.Flush()
+		close(switched)
 		_, _ = io.Copy(io.Discard, brw)
 		return err
 	})
@@ -243,6 +247,7 @@ func TestS13_AnyProtocol(t *testing.T) {
 	if got := <-early; got != "hello" {
 		t.Errorf("the service got %q", got)
 	}
+	<-switched
 	l.revoke(t)
 	if got, _ := io.ReadAll(r); !strings.HasSuffix(string(got), "\r\n\r\n") {
 		t.Errorf("the client got %q", got)
@@ -256,17 +261,19 @@ func TestS13_AnyProtocol(t *testing.T) {
 // has passed. Nothing gets out all the same, and who writes learns of the end.
 func TestS13_EventsForAClientThatPipelines(t *testing.T) {
 	t.Parallel()
-	next, written := make(chan struct{}), make(chan error, 1)
+	begun, next, written := make(chan struct{}), make(chan struct{}), make(chan error, 1)
 	l := newLastingGuard(t, func(w http.ResponseWriter, _ *http.Request) error {
 		w.Header().Set("Content-Type", "text/event-stream")
 		_, _ = io.WriteString(w, "data: one\n\n")
 		_ = http.NewResponseController(w).Flush()
+		close(begun)
 		<-next
 		_, err := io.WriteString(w, "data: two\n\n")
 		written <- err
 		return nil
 	})
 	_, r := l.dial(t, "GET / HTTP/1.1\r\nHost: a\r\n\r\nGET")
+	<-begun
 	l.revoke(t)
 	close(next)
 	if err := <-written; !errors.Is(err, net.ErrClosed) {
@@ -292,6 +299,10 @@ func TestP16_ExtendedConnect(t *testing.T) {
 		{"websocket", 3, nil, true},
 		{"connect-udp", 3, nil, false},
 		{"HTTP/2.0", 2, http.Header{":protocol": {"websocket"}}, true},
+		{"HTTP/2.0", 2, http.Header{":protocol": {"WebSocket"}}, false}, // the proxy compares letter by letter
+		{"HTTP/2.0", 2, http.Header{":protocol": {"connect-udp"}}, false},
+		{"HTTP/2.0", 2, http.Header{":protocol": {"websocket", "connect-udp"}}, false},
+		{"HTTP/3.0", 3, http.Header{":protocol": {"websocket"}}, false},
 	} {
 		r := &http.Request{Method: http.MethodConnect, Proto: c.proto, ProtoMajor: c.major, Header: c.header, URL: httptest.NewRequest("GET", "/x", nil).URL}
 		if err := checkTarget(httptest.NewRecorder(), r); (err == nil) != c.passes {

@@ -86,7 +86,7 @@ func (p *Portal) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhtt
 func (a *App) incoming(r *http.Request) httpapi.Incoming {
 	https := a.https(r)
 	in := httpapi.Incoming{HTTPS: https, Client: authcore.Client{
-		Addr: clientAddr(r.Context()), UserAgent: history.UserAgent(authcore.Client{UserAgent: r.UserAgent()}), Issuer: a.issuerFor(r, https),
+		Addr: clientAddr(r.Context()), UserAgent: history.UserAgent(authcore.Client{UserAgent: r.UserAgent()}), Issuer: a.issuerFor(r, https), Origin: httpapi.OriginOf(r, https),
 		Lang: httpapi.Language(r),
 	}}
 	if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {

@@ -91,9 +91,14 @@ func checkTarget(w http.ResponseWriter, r *http.Request) error {
 }
 
 // extendedConnect reports whether a CONNECT opens a WebSocket: HTTP/2 names the protocol in a pseudo-header (RFC 8441), and
-// HTTP/3 (RFC 9220) in what its server gives as the request's protocol.
+// HTTP/3 (RFC 9220) in what its server gives as the request's protocol. Written in any other way, the proxy would pass it on
+// as the CONNECT it is.
 func extendedConnect(r *http.Request) bool {
-	return len(r.Header[":protocol"]) > 0 || (r.ProtoMajor == 3 && r.Proto == "websocket")
+	if r.ProtoMajor == 3 {
+		return r.Proto == "websocket"
+	}
+	protocol := r.Header[":protocol"]
+	return len(protocol) == 1 && protocol[0] == "websocket"
 }
 
 // ambiguousPath reports whether servers disagree on what a path means: empty and dot segments, backslashes, path

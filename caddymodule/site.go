@@ -37,6 +37,14 @@ func guardedOrigins(ctx caddy.Context) (origins []string) {
 	return origins
 }
 
+// guardedNames returns the host names and wildcards of the sites with a guard that are being provisioned now.
+func guardedNames(ctx caddy.Context) (names []string) {
+	eachSite(ctx, "gatehouse_guard", func(_ *caddyhttp.Server, route caddyhttp.Route) {
+		names = append(names, matchedHosts(route)...)
+	})
+	return names
+}
+
 // eachSite visits the top-level routes that hold a handler and are still to be provisioned. Routes that are provisioned
 // have been visited for the handlers in them.
 func eachSite(ctx caddy.Context, handler string, visit func(*caddyhttp.Server, caddyhttp.Route)) {

@@ -11,7 +11,7 @@ import (
 
 // grant is what the tokens of many sessions have in common. It is never changed.
 type grant struct {
-	kid, issuer          string
+	kid, issuer, host    string
 	mode                 authcore.Mode
 	audience, amr, roles []string
 	groups               string // roles, encoded
@@ -42,7 +42,7 @@ func (g *grants) of(p *authcore.Principal) (shared *grant, size int) {
 		return have, 0
 	}
 	fresh := &grant{
-		kid: strings.Clone(p.KeyID), issuer: strings.Clone(p.Issuer), mode: p.Mode,
+		kid: strings.Clone(p.KeyID), issuer: strings.Clone(p.Issuer), host: strings.Clone(p.Host), mode: p.Mode,
 		audience: cloned(p.Audience), amr: cloned(p.AMR), roles: cloned(p.Roles), groups: groups(p),
 	}
 	at.Store(fresh)
@@ -55,6 +55,7 @@ func (g *grants) hash(p *authcore.Principal) uint64 {
 	h.SetSeed(g.seed)
 	maphash.WriteComparable(&h, p.KeyID)
 	maphash.WriteComparable(&h, p.Issuer)
+	maphash.WriteComparable(&h, p.Host)
 	maphash.WriteComparable(&h, p.Mode)
 	for _, list := range [][]string{p.Audience, p.AMR, p.Roles} {
 		maphash.WriteComparable(&h, len(list))
@@ -67,13 +68,13 @@ func (g *grants) hash(p *authcore.Principal) uint64 {
 
 // fits decides alone whether a token may share the grant: kinds whose hashes have one place come by each other's.
 func (g *grant) fits(p *authcore.Principal) bool {
-	return g.kid == p.KeyID && g.issuer == p.Issuer && g.mode == p.Mode && slices.Equal(g.audience, p.Audience) &&
+	return g.kid == p.KeyID && g.issuer == p.Issuer && g.host == p.Host && g.mode == p.Mode && slices.Equal(g.audience, p.Audience) &&
 		slices.Equal(g.amr, p.AMR) && slices.Equal(g.roles, p.Roles)
 }
 
 func (g *grant) size() int {
-	const self, each = 192, 32 // the structure; a text's header and its rounding up
-	n := self + len(g.kid) + len(g.issuer) + len(g.groups)
+	const self, each = 208, 32 // the structure; a text's header and its rounding up
+	n := self + len(g.kid) + len(g.issuer) + len(g.host) + len(g.groups)
 	for _, list := range [][]string{g.audience, g.amr, g.roles} {
 		for _, text := range list {
 			n += each + len(text)

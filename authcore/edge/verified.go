@@ -96,12 +96,15 @@ func (v *Verified) encoded(i, plain int) string {
 // Mode is where such a token belongs.
 func (v *Verified) Mode() authcore.Mode { return v.grant.mode }
 
+// Host is the origin that the token is good at alone; "" where it is no branch's.
+func (v *Verified) Host() string { return v.grant.host }
+
 // Principal returns who the token speaks for.
 func (v *Verified) Principal() authcore.Principal {
 	p := authcore.Principal{
 		AccountID: v.account, SessionID: v.session, Subject: v.part(subject), Session: v.part(sessionID), Epoch: v.epoch, RolesVersion: v.roles,
 		Email: v.part(email), Username: v.part(username), Name: v.part(name), Roles: v.grant.roles, Issuer: v.grant.issuer,
-		Audience: v.grant.audience, AMR: v.grant.amr, ExpiresAt: time.Unix(v.expires, 0).UTC(), KeyID: v.grant.kid, Mode: v.grant.mode,
+		Audience: v.grant.audience, AMR: v.grant.amr, ExpiresAt: time.Unix(v.expires, 0).UTC(), KeyID: v.grant.kid, Mode: v.grant.mode, Host: v.grant.host,
 	}
 	if v.proven != 0 {
 		p.AuthTime = time.Unix(v.proven, 0).UTC()

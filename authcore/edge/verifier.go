@@ -194,7 +194,7 @@ func (v *Verifier) parse(raw, rest string, mode authcore.Mode, now time.Time) (*
 		AccountID: account, SessionID: sess, Subject: claims.Subject, Session: claims.SessionID,
 		Epoch: claims.Epoch, RolesVersion: claims.RolesVersion, Email: claims.Email, Username: claims.Username,
 		Name: claims.Name, Roles: claims.Roles, Issuer: claims.Issuer, Audience: claims.Audience, AMR: claims.AMR,
-		AuthTime: claims.AuthTime, ExpiresAt: claims.ExpiresAt, KeyID: kid, Mode: mode,
+		AuthTime: claims.AuthTime, ExpiresAt: claims.ExpiresAt, KeyID: kid, Mode: mode, Host: claims.Host,
 	}
 	return pack(&p, rest, &v.grants), nil
 }

@@ -88,8 +88,8 @@ func bound(to Asked) secret.Digest { return secret.SumString(to.Origin + " " + t
 // Shown is what a browser brings: the code from its address, the verifier from its cookie; and the origin it brings them to.
 type Shown struct{ Code, Verifier, Origin string }
 
-// Redeem opens the branch. Refusal: [authcore.InvalidCode], for every code that is not good here and now; it is not spent
-// then, unless it has been.
+// Redeem opens the branch. Refusal: [authcore.InvalidCode], for every code that is not good here and now. One that comes to
+// its own origin from another browser is spent by that; at another origin it is not.
 func (f *Flow) Redeem(ctx context.Context, shown Shown, c authcore.Client) (session.Tokens, error) {
 	id, ok := f.cfg.Key().ParseToken(prefix, shown.Code)
 	// Junk costs no query. And whoever has a code made for the challenge of no verifier at all, or of one that can be
@@ -101,7 +101,7 @@ func (f *Flow) Redeem(ctx context.Context, shown Shown, c authcore.Client) (sess
 	branch.Host = shown.Origin
 	opened, account, err := f.cfg.Store.OpenBranch(ctx, authcore.Branching{
 		ChallengeID: uuid.UUID(id), Token: secret.SumString(shown.Code),
-		Bound: bound(Asked{Origin: shown.Origin, Challenge: Challenge(shown.Verifier)}), Session: branch, Now: branch.CreatedAt,
+		Bound: bound(Asked{Origin: shown.Origin, Challenge: Challenge(shown.Verifier)}), Origin: shown.Origin, Session: branch, Now: branch.CreatedAt,
 		Opened: history.Event(authcore.EventHandedOver, uuid.Nil, c, branch.CreatedAt),
 	})
 	if errors.Is(err, authcore.ErrNotFound) {

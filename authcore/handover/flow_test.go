@@ -42,7 +42,14 @@ func (e *env) issue(from session.Tokens) (verifier, code string) {
 
 func (e *env) redeem(shown handover.Shown) (session.Tokens, error) {
 	e.Helper()
-	return e.Handover.Redeem(e.Context(), shown, testflow.Client())
+	return e.Handover.Redeem(e.Context(), shown, at(shown.Origin))
+}
+
+// at is a client that comes to an origin.
+func at(origin string) authcore.Client {
+	c := testflow.Client()
+	c.Origin = origin
+	return c
 }
 
 func (e *env) branch(from session.Tokens) session.Tokens {
@@ -76,7 +83,13 @@ func TestRedeem(t *testing.T) {
 	if further := e.branch(got); further.Session.ParentID != root.SessionID {
 		t.Errorf("a branch of a branch hangs on %s", further.Session.ParentID)
 	}
-	if got, err := e.Sessions.Refresh(t.Context(), got.Refresh, authcore.ModeCookie, testflow.Client()); err != nil || got.Session.Host != app {
+	if _, err := e.Sessions.Refresh(t.Context(), got.Refresh, authcore.ModeCookie, testflow.Client()); authcore.CodeOf(err) != authcore.InvalidRefreshToken {
+		t.Errorf("a refresh of the branch at another host: %v", err)
+	}
+	if p.Host != app || root.Host != "" {
+		t.Errorf("the branch is good at %q, the root at %q", p.Host, root.Host)
+	}
+	if got, err := e.Sessions.Refresh(t.Context(), got.Refresh, authcore.ModeCookie, at(app)); err != nil || got.Session.Host != app || got.Principal.Host != app {
 		t.Errorf("a refresh of the branch: %+v (%v)", got.Session, err)
 	}
 }
@@ -91,8 +104,6 @@ func TestRedeem_Refused(t *testing.T) {
 		"a refresh token":    func(s *handover.Shown) { s.Code = e.root.Refresh },
 		"a spoilt code":      func(s *handover.Shown) { s.Code = s.Code[:20] + strings.ToUpper(s.Code[20:]) },
 		"no verifier":        func(s *handover.Shown) { s.Verifier = "" },
-		"another verifier":   func(s *handover.Shown) { s.Verifier = handover.NewVerifier() },
-		"the challenge":      func(s *handover.Shown) { s.Verifier = handover.Challenge(verifier) },
 		"another host":       func(s *handover.Shown) { s.Origin = "https://wiki.example.net" },
 		"another scheme":     func(s *handover.Shown) { s.Origin = "http://app.example.com" },
 		"another port":       func(s *handover.Shown) { s.Origin = app + ":8443" },
@@ -110,6 +121,15 @@ func TestRedeem_Refused(t *testing.T) {
 	}
 	_, err := e.redeem(good)
 	testflow.WantCode(t, err, authcore.InvalidCode)
+
+	// Somebody has the code but not the browser: nobody gets in by it any more.
+	for _, wrong := range []func(verifier string) string{handover.Challenge, func(string) string { return handover.NewVerifier() }} {
+		verifier, code = e.issue(e.root)
+		for _, v := range []string{wrong(verifier), verifier} {
+			_, err = e.redeem(handover.Shown{Code: code, Verifier: v, Origin: app})
+			testflow.WantCode(t, err, authcore.InvalidCode)
+		}
+	}
 
 	for _, weak := range []string{"", "guessed"} {
 		code, err := e.Handover.Issue(t.Context(), &e.root.Principal, handover.Asked{Origin: app, Challenge: handover.Challenge(weak)})
@@ -195,11 +215,11 @@ func TestBranch_Ends(t *testing.T) {
 
 func (e *env) replay(of session.Tokens, mode authcore.Mode) error {
 	e.Helper()
-	if _, err := e.Sessions.Refresh(e.Context(), of.Refresh, mode, testflow.Client()); err != nil {
+	if _, err := e.Sessions.Refresh(e.Context(), of.Refresh, mode, at(of.Session.Host)); err != nil {
 		return err
 	}
 	e.Clock.Advance(session.Leeway)
-	if _, err := e.Sessions.Refresh(e.Context(), of.Refresh, mode, testflow.Client()); authcore.CodeOf(err) != authcore.RefreshTokenReused {
+	if _, err := e.Sessions.Refresh(e.Context(), of.Refresh, mode, at(of.Session.Host)); authcore.CodeOf(err) != authcore.RefreshTokenReused {
 		e.Errorf("a replay: %v", err)
 	}
 	return nil

@@ -54,10 +54,10 @@ func (d *Door) Enter(w http.ResponseWriter, r *http.Request, in Incoming) (*auth
 		}
 	}
 	if raw != "" {
-		switch p, outcome := d.verify(raw, mode, in); outcome {
-		case edge.Admitted:
+		switch p, outcome := d.verify(raw, mode, in); {
+		case outcome == edge.Admitted && CameTo(r, in.HTTPS, p.Host):
 			return d.fresh(p)
-		case edge.Revoked:
+		case outcome == edge.Revoked:
 			ClearSessionCookies(w.Header(), in.HTTPS)
 			return nil, errBadToken()
 		}

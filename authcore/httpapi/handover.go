@@ -16,6 +16,17 @@ const (
 // OriginOf returns the origin that a request came to, as browsers write it.
 func OriginOf(r *http.Request, https bool) string { return origin(schemeOf(https), r.Host) }
 
+// CameTo reports whether a request came to the one origin that the token of a branch is good at; "" is any. A service that
+// gets hold of the tokens of a branch, by whatever way, has those of its own host alone: they open no other and not the
+// portal (S04).
+func CameTo(r *http.Request, https bool, only string) bool {
+	if only == "" {
+		return true
+	}
+	scheme, host, _ := strings.Cut(only, "://")
+	return scheme == schemeOf(https) && (host == r.Host || only == OriginOf(r, https))
+}
+
 // ElsewhereOf returns the origin that back, which [ReturnURL] has accepted, leads to, if that is on another host than the
 // request came to; else "". A port makes no other host: cookies do not know ports (RFC 6265 §8.5), so a browser that is signed
 // in here is so there.

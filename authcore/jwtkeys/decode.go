@@ -49,6 +49,8 @@ func (c *Claims) set(name, value string) (ok bool) {
 		c.Username, ok = readText(value)
 	case "name":
 		c.Name, ok = readText(value)
+	case "host":
+		c.Host, ok = readText(value)
 	default:
 		ok = json.Valid([]byte(value))
 	}

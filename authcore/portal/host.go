@@ -72,10 +72,10 @@ func (v *visit) arriveHere(login string) error {
 	}
 	query := v.r.URL.Query()
 	switch {
+	case strings.HasPrefix(login, "/"):
+		return v.redirect(back) // its guard leads to the sign-in page; no code is meant for it
 	case query.Has("code"):
 		return v.redeem(query.Get("code"), back)
-	case strings.HasPrefix(login, "/"):
-		return v.redirect(back) // its guard leads to the sign-in page
 	}
 	return v.sendForCode(login, back)
 }

@@ -28,7 +28,9 @@ func (b *browser) signedIn() bool {
 	for name, value := range b.cookies {
 		r.AddCookie(&http.Cookie{Name: name, Value: value})
 	}
-	_, err := b.Sessions.Refresh(r.Context(), b.cookies[refreshOf], authcore.ModeCookie, testflow.Client())
+	client := testflow.Client()
+	client.Origin = b.origin()
+	_, err := b.Sessions.Refresh(r.Context(), b.cookies[refreshOf], authcore.ModeCookie, client)
 	return err == nil
 }
 

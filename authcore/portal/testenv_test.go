@@ -179,7 +179,7 @@ func (b *browser) send(r *http.Request, changes []change) *answer {
 		c(r)
 	}
 	in := httpapi.Incoming{HTTPS: b.https, RequestID: "request-1", Client: authcore.Client{
-		Addr: netip.MustParseAddr("192.0.2.7"), UserAgent: firefox, Issuer: origin, Portal: origin + "/auth",
+		Addr: netip.MustParseAddr("192.0.2.7"), UserAgent: firefox, Issuer: origin, Portal: origin + "/auth", Origin: httpapi.OriginOf(r, b.https),
 	}}
 	w := httptest.NewRecorder()
 	b.both.ServeHTTP(w, r.WithContext(httpapi.WithIncoming(r.Context(), in)))

@@ -172,6 +172,7 @@ func (s *Sessions) claims(a authcore.Account, sess authcore.Session, issuer stri
 		IssuedAt: now, NotBefore: now, ExpiresAt: s.accessExpiry(now, sess.ExpiresAt),
 		AuthTime: sess.AuthTime, AMR: sess.AMR, Roles: a.Roles, Epoch: a.Epoch, RolesVersion: a.RolesVersion,
 		Email: a.VerifiedEmail(), EmailVerified: a.EmailVerified(), Username: a.Username, Name: history.Cut(a.Name(), 256),
+		Host: sess.Host,
 	}
 }
 
@@ -190,7 +191,7 @@ func principalOf(c jwtkeys.Claims, sess authcore.Session) authcore.Principal {
 	return authcore.Principal{
 		AccountID: sess.AccountID, SessionID: sess.ID, Subject: c.Subject, Session: c.SessionID,
 		Epoch: c.Epoch, RolesVersion: c.RolesVersion, Email: c.Email, Username: c.Username, Name: c.Name, Roles: c.Roles,
-		Issuer: c.Issuer, Audience: c.Audience, AMR: c.AMR, AuthTime: c.AuthTime, ExpiresAt: c.ExpiresAt, Mode: sess.Mode,
+		Issuer: c.Issuer, Audience: c.Audience, AMR: c.AMR, AuthTime: c.AuthTime, ExpiresAt: c.ExpiresAt, Mode: sess.Mode, Host: c.Host,
 	}
 }
 

@@ -11,29 +11,45 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 )
 
-// Of all who delete the row at once exactly one gets it back. What it is bound to is in the condition, so a code that
-// somebody carries to another host or browser is not spent by it.
+// Of all who delete the row at once exactly one gets it back.
 const consumeHandover = `delete from challenges
-	where id = $1 and purpose = $2 and token_digest = $3 and code_digest = $4 and expires_at > $5
+	where id = $1 and purpose = $2 and token_digest = $3 and expires_at > $4
 	returning ` + challengeColumns
 
 // OpenBranch implements authcore.SessionStore.
 func (s *Store) OpenBranch(ctx context.Context, b authcore.Branching) (sess authcore.Session, a authcore.Account, err error) {
+	stranger := false
 	err = s.write(ctx, "open branch", func(ctx context.Context, q querier) error {
 		sess, a, err = s.openBranch(ctx, q, b)
+		if stranger = errors.Is(err, errStranger); stranger {
+			return nil // that the code is spent is committed
+		}
 		return err
 	})
+	if err == nil && stranger {
+		err = authcore.ErrNotFound
+	}
 	if err != nil {
 		return authcore.Session{}, authcore.Account{}, err
 	}
 	return sess, a, nil
 }
 
+// errStranger: the code came to its own origin without the verifier of the browser that asked for it. Whoever holds a copy must
+// not be able to wait for one. A code that is carried to another origin is not spent by it.
+var errStranger = errors.New("the code came from another browser")
+
 func (s *Store) openBranch(ctx context.Context, q querier, b authcore.Branching) (sess authcore.Session, a authcore.Account, err error) {
 	ch, err := one(ctx, q, scanChallenge, consumeHandover, b.ChallengeID, string(authcore.PurposeHandover),
-		b.Token.Bytes(), b.Bound.Bytes(), micros(b.Now))
+		b.Token.Bytes(), micros(b.Now))
 	if err != nil {
 		return sess, a, err
+	}
+	if !ch.CodeDigest.Equal(b.Bound) {
+		if asked := strings.Fields(ch.Subject); len(asked) > 1 && asked[1] == b.Origin {
+			return sess, a, errStranger
+		}
+		return sess, a, authcore.ErrNotFound
 	}
 	// As in CreateSession: whoever raises the epoch waits, so that their revocation covers this session too.
 	if a, err = one(ctx, q, scanAccount, selectAccount+s.sql.forShare, ch.AccountID); err != nil {

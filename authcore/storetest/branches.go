@@ -29,12 +29,12 @@ const otherHost = "https://app.example.com"
 // handover is a code for a branch of the session, and the branch to open with it.
 func handover(t testing.TB, s authcore.Store, parent authcore.Session, name string) authcore.Branching {
 	t.Helper()
-	ch := aChallenge(authcore.PurposeHandover, parent.ID.String()+" "+name, name)
+	ch := aChallenge(authcore.PurposeHandover, parent.ID.String()+" "+otherHost+" "+name, name)
 	ch.AccountID, ch.ExpiresAt = parent.AccountID, start.Add(time.Minute)
 	issued(t, s, ch)
 	sess := aSession(authcore.Account{}, "branch "+name)
 	sess.Mode, sess.Host = authcore.ModeCookie, otherHost
-	return authcore.Branching{ChallengeID: ch.ID, Token: ch.TokenDigest, Bound: ch.CodeDigest, Session: sess, Now: start,
+	return authcore.Branching{ChallengeID: ch.ID, Token: ch.TokenDigest, Bound: ch.CodeDigest, Origin: otherHost, Session: sess, Now: start,
 		Opened: anEvent(authcore.EventHandedOver, start)}
 }
 
@@ -127,6 +127,10 @@ func branchOpens(t *testing.T, s authcore.Store) {
 	}
 	// A refresh leaves a branch what it is.
 	r := rotation(got, "branch first", "next", time.Second)
+	foreign := r
+	foreign.Origin = "https://wiki.example.net"
+	_, err = s.RotateRefresh(t.Context(), foreign)
+	wants(t, err, authcore.ErrOtherHost)
 	if rotated := rotate(t, s, r, authcore.Rotated).Session; rotated.ParentID != root.ID || rotated.Host != otherHost {
 		t.Errorf("refreshed, it hangs on %s and is for %q", rotated.ParentID, rotated.Host)
 	}
@@ -145,7 +149,7 @@ func branchRefused(t *testing.T, s authcore.Store) {
 	}
 	for what, change := range map[string]func(*authcore.Branching){
 		"another token":      func(b *authcore.Branching) { b.Token = sum("other") },
-		"bound to another":   func(b *authcore.Branching) { b.Bound = sum("other") },
+		"at another host":    func(b *authcore.Branching) { b.Bound, b.Origin = sum("other"), "https://wiki.example.net" },
 		"another challenge":  func(b *authcore.Branching) { b.ChallengeID = uuid.New() },
 		"at its end":         func(b *authcore.Branching) { b.Now = start.Add(time.Minute) },
 		"of another purpose": func(b *authcore.Branching) { b.ChallengeID = otherPurpose(t, s, *b) },
@@ -159,6 +163,12 @@ func branchRefused(t *testing.T, s authcore.Store) {
 	_, _, err := s.OpenBranch(t.Context(), good)
 	must(t, err)
 	refused("used", good)
+
+	stolen := handover(t, s, root, "stolen")
+	elsewhere := stolen
+	elsewhere.Bound = sum("other")
+	refused("from another browser", elsewhere)
+	refused("after another browser has shown it", stolen)
 
 	late := handover(t, s, root, "late")
 	_, err = s.RevokeSessions(t.Context(), a.ID, []uuid.UUID{root.ID}, false, start, authcore.Effects{})

@@ -218,6 +218,41 @@ func TestS04_LogoutEndsBranches(t *testing.T) {
 	}
 }
 
+// What a service gets hold of by its host's own browser code, such as the tokens of a branch, opens that host alone: no other
+// host, not the sign-in page, and by no renewal.
+func TestS04_BranchIsOfItsHost(t *testing.T) {
+	t.Parallel()
+	g := start(t, guardedHosts("http", plan{clock: true}))
+	login, app, wiki, _ := g.newSurfer(t, "http")
+	app.arrive(t, login)
+	elsewhere := func(what string) {
+		t.Helper()
+		for path, host := range map[string]string{"/private/": wiki.host, "/x": login.host, "/auth/me": login.host} {
+			a := g.do(t, call{path: path, host: host, cookies: app.cookies})
+			if a.want(t, http.StatusUnauthorized, "invalid_token"); strings.Contains(string(a.body), "Remote-Sub") {
+				t.Errorf("%s: %s%s lets it in", what, host, path)
+			}
+		}
+	}
+	elsewhere("at first")
+	g.advance(t, 6*time.Minute)
+	elsewhere("to be renewed")
+	if !app.in(t) {
+		t.Error("the branch is not renewed at its own host any more")
+	}
+}
+
+// A site that answers to any name takes no code: a host of somebody else's, to which sign-ins may lead, could bring one there.
+func TestC13_UnnamedHost(t *testing.T) {
+	t.Parallel()
+	more := guardedHosts("http", plan{})
+	more.site = strings.Replace(more.site, "http://app.localhost:<port>, http://wiki.localhost:<port> {", "http://:<port> {", 1)
+	g := start(t, more)
+	for host, code := range map[string]string{"partner.example.org": "invalid_request", fmt.Sprintf("app.localhost:%d", g.port): "invalid_code"} {
+		g.do(t, call{path: "/.gatehouse/handover?code=ghh_x.aaaaaaaa", host: host}).want(t, http.StatusBadRequest, code)
+	}
+}
+
 // Codes that somebody else shows, shows again, late or elsewhere open nothing (RFC 9700 §4.5, §4.7).
 func TestB04_Handover(t *testing.T) {
 	t.Parallel()
@@ -290,6 +325,7 @@ func TestK04_HandoverRace(t *testing.T) {
 			switch {
 			case a.status == http.StatusSeeOther && a.header.Get("Location") == app.origin()+"/private/":
 				won++
+			case a.status == http.StatusServiceUnavailable: // a busy machine: nobody was let in
 			case a.status != http.StatusBadRequest || a.code() != "invalid_code":
 				t.Errorf("answered %d %.200s", a.status, a.body)
 			}

@@ -11,13 +11,15 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
 
 // lastingUpstream is a service of WebSockets and event streams. It knows each connection by the parameter id.
 type lastingUpstream struct {
-	addr string
+	addr    string
+	flooded atomic.Int64 // messages sent by floods
 
 	mu   sync.Mutex
 	open map[string]chan struct{} // closed when the service's side of the connection has ended
@@ -62,6 +64,7 @@ func (u *lastingUpstream) socket(w http.ResponseWriter, r *http.Request) {
 		message := strings.Repeat("x", 60_000)
 		for err == nil {
 			err = writeFrame(conn, 2, message, false)
+			u.flooded.Add(1)
 		}
 		return
 	}
