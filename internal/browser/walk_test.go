@@ -230,9 +230,15 @@ func TestKeyboard(t *testing.T) {
 	g, address := shared(t), newAddress()
 	open(t, way{}).join(g, g.origin(), address)
 	p := open(t, way{})
+	focus := func(field string) { // a browser gives it a moment after the page is there
+		t.Helper()
+		eventually(t, func() string { return "focus on " + field }, func() bool { return p.ask(`String(document.activeElement.name)`) == field })
+	}
 	p.visit(g.origin() + "/auth/login")
+	focus("login")
 	p.load("typing", chromedp.KeyEvent(address+kb.Tab+"not the password"+kb.Enter))
 	p.see("The name or the password is wrong.")
+	focus("password")
 	p.load("typing", chromedp.KeyEvent(password+kb.Enter))
 	p.at("/auth/account", "Your account")
 }
