@@ -97,7 +97,10 @@ func TestHealth_OneLineForEachChange(t *testing.T) {
 	g := nodeBeside(t, plan{postgres: true, limits: true, env: []string{"TEST_REDIS=" + redis.URL()},
 		global: "\n\t\tredis {env.TEST_REDIS}\n\t\tmax_staleness 3s\n\t\trate_limit forgot 100000/1m\n\t\trate_limit refresh 100000/1m\n"}, server.Database(t))
 	u, browser := g.newUser(t), g.newBrowser(t)
-	inTime(t, 10*time.Second, "the feed works", func() bool { return g.metric(t, "gatehouse_revocation_feed_up") == 1 })
+	inTime(t, 10*time.Second, "the feed works, and the log has told so", func() bool {
+		lines, _ := g.healthLines(t, "redis_feed")
+		return len(lines) == 1 && g.metric(t, "gatehouse_revocation_feed_up") == 1
+	})
 	_, before := g.healthLines(t, "")
 	away := func(kill, restart func(), goes, comes string, components ...string) {
 		t.Helper()
