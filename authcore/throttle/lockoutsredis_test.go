@@ -70,22 +70,7 @@ func TestL12_ParallelOwnerOverNodes(t *testing.T) {
 	at := prefixed(testredis.New(t, testredis.Options{}))
 	synctest.Test(t, func(t *testing.T) {
 		nodes := inBubble(t, at)
-		cores := make(chan struct{}, 2)
-		var all sync.WaitGroup
-		for i := range 20 {
-			all.Go(func() {
-				a, wait, err := nodes[i%2].Begin(context.Background(), "owner")
-				if a == nil {
-					t.Errorf("turned away: wait %v, %v", wait, err)
-					return
-				}
-				cores <- struct{}{}
-				time.Sleep(60 * time.Millisecond)
-				<-cores
-				a.Succeeded(context.Background())
-			})
-		}
-		all.Wait()
+		ownersAtOnce(t, nodes[0], nodes[1])
 	})
 }
 
