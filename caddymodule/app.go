@@ -251,14 +251,6 @@ func (a *App) add(to *atomic.Pointer[[]string], origins []string) {
 // issuers returns the accepted values of `iss`.
 func (a *App) issuers() []string { return *a.origins.Load() }
 
-// audiences returns the accepted values of `aud`.
-func (a *App) audiences() []string {
-	if len(a.cfg.audience) > 0 {
-		return a.cfg.audience
-	}
-	return a.issuers()
-}
-
 // appOf returns the app of the configuration that is being provisioned; without a global block that is one of defaults.
 func appOf(ctx caddy.Context) (*App, error) {
 	v, err := ctx.App("gatehouse")

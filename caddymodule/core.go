@@ -34,7 +34,7 @@ type core struct {
 	ring     *keyring.Ring
 	notifier *notify.Notifier
 	sessions *session.Sessions
-	origins  *httpapi.Origins
+	door     *httpapi.Door
 	api      *httpapi.API
 	pages    *portal.Pages
 
@@ -83,10 +83,6 @@ func (c *core) wireSessions(a *App, sealer *secret.Sealer) error {
 	c.sessions, err = session.New(session.Config{Store: rotations{n.store}, Keys: c.ring, Revoker: n.revoker, Mailer: c.notifier,
 		Audience: cfg.audience, AccessLifetime: cfg.accessLifetime, RefreshLifetime: cfg.refreshLifetime,
 		SessionLifetime: cfg.sessionLifetime, Watch: watch(refreshOutcomes.result), Now: now})
-	if err != nil {
-		return err
-	}
-	c.origins, err = httpapi.NewOrigins(cfg.trustedOrigins)
 	return err
 }
 
@@ -102,8 +98,12 @@ func (c *core) wireAPI(a *App) error {
 	if err != nil {
 		return err
 	}
-	api := httpapi.Config{Sessions: c.sessions, Verifier: n.verifier, Keys: c.ring, Issuers: a.issuers, Audience: cfg.audience, Stale: a.stale,
-		Origins: c.origins, Limiter: a.limiter(), AddressKey: throttle.AddressKey, Ready: a.health, Logger: a.logger}
+	origins, err := httpapi.NewOrigins(cfg.trustedOrigins)
+	if err != nil {
+		return err
+	}
+	api := httpapi.Config{Sessions: c.sessions, Verifier: n.verifier, Keys: c.ring, Issuers: a.issuers, Audience: cfg.audience, Stale: a.stale, Watch: span,
+		Origins: origins, Limiter: a.limiter(), AddressKey: throttle.AddressKey, Ready: a.health, Logger: a.logger}
 	api.SignIn, err = signin.New(signin.Config{Store: told{n.store, a.logger}, Hasher: n.hasher, Policy: policy, Lockouts: n.lockouts,
 		Sessions: c.sessions, Identities: cfg.identities, RequireVerified: cfg.signup != string(enrol.Open), Watch: watch(ended), Now: now})
 	if err != nil {
@@ -128,6 +128,7 @@ func (c *core) wireAPI(a *App) error {
 	if api.Profile, err = profile.New(profile.Config{Store: n.store, Identities: cfg.identities, Now: now}); err != nil {
 		return err
 	}
+	c.door = httpapi.NewDoor(api)
 	if c.api, err = httpapi.New(api); err != nil {
 		return err
 	}

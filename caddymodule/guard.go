@@ -52,7 +52,11 @@ func (g *Guard) Provision(ctx caddy.Context) (err error) {
 	if err := g.limitStaleness(); err != nil {
 		return err
 	}
-	g.app.guards.Add(1)
+	if g.app.guards.Add(1) == 1 { // all the others are still as they were written
+		if err := checkHandovers(ctx); err != nil {
+			return err
+		}
+	}
 	g.app.addGuarded(guardedOrigins(ctx), guardedNames(ctx))
 	if len(g.MatcherSetsRaw) > 0 {
 		sets, err := ctx.LoadModule(&g.GuardSettings, "MatcherSetsRaw")
@@ -96,7 +100,7 @@ func (g *Guard) Provision(ctx caddy.Context) (err error) {
 func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	several := g.app.guards.Load() > 1
 	if several {
-		if who, ok := caddyhttp.GetVar(r.Context(), admittedVar).(visitor); ok {
+		if who, ok := caddyhttp.GetVar(r.Context(), admittedVar).(httpapi.Visitor); ok {
 			return g.again(w, r, next, who)
 		}
 		if lines, ok := caddyhttp.GetVar(r.Context(), cookiesVar).([]string); ok && len(lines) > 0 {
@@ -145,7 +149,7 @@ func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp
 	if several {
 		caddyhttp.SetVar(r.Context(), admittedVar, who)
 	}
-	if who.renewed {
+	if who.Renewed {
 		guardOutcomes.count(guardRenewed)
 		w = &privateWriter{&caddyhttp.ResponseWriterWrapper{ResponseWriter: w}}
 	} else {
@@ -162,7 +166,7 @@ const admittedVar = "gatehouse.admitted"
 const cookiesVar = "gatehouse.cookies"
 
 // again is the way through a guard of a request that another one has admitted: its own rules and headers apply as well.
-func (g *Guard) again(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, who visitor) error {
+func (g *Guard) again(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, who httpapi.Visitor) error {
 	guarded, err := g.guards(r)
 	if err != nil {
 		return err

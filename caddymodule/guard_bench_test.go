@@ -18,6 +18,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge"
+	"github.com/gatehouse-auth/gatehouse/authcore/httpapi"
 	"github.com/gatehouse-auth/gatehouse/authcore/jwtkeys"
 	"github.com/gatehouse-auth/gatehouse/authcore/revocation"
 )
@@ -56,7 +57,7 @@ func newBenched(tb testing.TB, mode authcore.Mode, sessions, revocations int) *b
 	fresh.Database(time.Now())
 	app := &App{cfg: &resolved{remoteUser: "email"}, node: &node{verifier: v, freshness: fresh}, logger: nodeLogger()}
 	app.origins.Store(&[]string{"https://auth.example.com"})
-	app.core.Store(&core{})
+	app.core.Store(&core{door: httpapi.NewDoor(httpapi.Config{Verifier: v, Issuers: app.issuers})})
 	headers, err := chosenHeaders(nil, edge.EmailAsUser)
 	if err != nil {
 		tb.Fatal(err)

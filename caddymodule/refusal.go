@@ -18,7 +18,7 @@ const maxReturn = 2048
 // refuse answers a request that does not go on: a browser that navigates is led to the sign-in page or sees a page that says
 // why, everything else gets the problem body (contract §3.3).
 func (g *Guard) refuse(w http.ResponseWriter, r *http.Request, err error, https bool) error {
-	guardOutcomes.result(asToken(err))
+	guardOutcomes.result(err)
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
 	if !authcore.IsAnonymous(err) || !isNavigation(r) {
@@ -26,22 +26,13 @@ func (g *Guard) refuse(w http.ResponseWriter, r *http.Request, err error, https 
 			return nil
 		}
 		httpapi.SecureHeaders(h, https)
-		httpapi.WriteError(w, r, g.app.logger, asToken(err))
+		httpapi.WriteError(w, r, g.app.logger, err)
 		return nil
 	}
 	h.Set("Location", g.signInURL(r, https))
 	h.Add("Vary", "Accept")
 	w.WriteHeader(http.StatusFound)
 	return nil
-}
-
-// asToken names a dead refresh cookie by what the client of a guarded route sees of it: no valid token.
-func asToken(err error) error {
-	switch authcore.CodeOf(err) {
-	case authcore.InvalidRefreshToken, authcore.RefreshTokenReused:
-		return errInvalidToken
-	}
-	return err
 }
 
 // isNavigation reports whether a person looks at the answer: GET or HEAD with text/html among what is accepted.

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/gatehouse-auth/gatehouse/authcore/httpapi"
 )
 
 const (
@@ -66,6 +68,6 @@ func (a *App) stale() bool {
 // stale reports whether this node has not learned of revocations for longer than this guard bears. A process that was
 // paused finds out here, at its first request, and not when its workers have caught up.
 // Whom the database has just confirmed, by a renewal, it lets pass.
-func (g *Guard) stale(who visitor) bool {
-	return g.maxAge > 0 && !who.renewed && g.app.node.freshness.Age() > g.maxAge
+func (g *Guard) stale(who httpapi.Visitor) bool {
+	return g.maxAge > 0 && !who.Renewed && g.app.node.freshness.Age() > g.maxAge
 }

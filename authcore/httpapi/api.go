@@ -34,13 +34,12 @@ type Config struct {
 	Verifier *edge.Verifier
 	Keys     *keyring.Ring
 
-	// Issuers returns the `iss` that access tokens may name, the same as the guards accept; nil means the issuer of the
-	// request alone.
-	Issuers  func() []string
-	Audience []string // `aud` that access tokens must name; empty means one of the issuers
+	Issuers  func() []string // `iss` that access tokens may name
+	Audience []string        // `aud` that access tokens must name; empty means one of the issuers
 	// Stale reports whether this node's view of revocations is too old to believe that a session lives; nil means never.
 	Stale      func() bool
-	Origins    *Origins // nil trusts none
+	Watch      authcore.Watch // of the step renewal; nil is nobody
+	Origins    *Origins       // nil trusts none
 	Limiter    authcore.Limiter
 	AddressKey func(netip.Addr) string // under which key an address is counted
 	// Ready reports whether this node can serve, and what does not work, in words for anybody to read.
@@ -53,8 +52,8 @@ func (c Config) Check() error {
 	switch {
 	case c.Sessions == nil || c.SignIn == nil || c.Enrol == nil || c.Recovery == nil || c.Profile == nil || c.Password == nil:
 		return errors.New("httpapi: sessions, sign-in, enrolment, recovery, profile and password are required")
-	case c.Verifier == nil || c.Keys == nil:
-		return errors.New("httpapi: verifier and keys are required")
+	case c.Verifier == nil || c.Keys == nil || c.Issuers == nil:
+		return errors.New("httpapi: verifier, keys and issuers are required")
 	case c.Limiter == nil || c.AddressKey == nil || c.Ready == nil || c.Logger == nil:
 		return errors.New("httpapi: limiter, address key, readiness and logger are required")
 	}

@@ -8,96 +8,146 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/session"
 )
 
-// Door decides who makes an authenticated call. It is safe for concurrent use.
+// Door decides who makes a request, of the API and the pages as of guarded services: contract §3.1 to §3.5 in one place. It
+// is safe for concurrent use.
 type Door struct {
 	verifier *edge.Verifier
 	sessions *session.Sessions
 	origins  *Origins
-	issuers  func() []string // nil: the request's
+	issuers  func() []string
 	audience []string
 	stale    func() bool
+	watch    authcore.Watch
 }
 
-// NewDoor returns the door that the API of cfg has.
+// NewDoor returns the door of an API of cfg.
 func NewDoor(cfg Config) *Door {
-	if cfg.Origins == nil {
-		cfg.Origins = &Origins{}
+	d := &Door{verifier: cfg.Verifier, sessions: cfg.Sessions, origins: cfg.Origins, issuers: cfg.Issuers, audience: cfg.Audience,
+		stale: cfg.Stale, watch: cfg.Watch}
+	if d.origins == nil {
+		d.origins = &Origins{}
 	}
-	if cfg.Stale == nil {
-		cfg.Stale = func() bool { return false }
+	if d.stale == nil {
+		d.stale = func() bool { return false }
 	}
-	return &Door{verifier: cfg.Verifier, sessions: cfg.Sessions, origins: cfg.Origins, issuers: cfg.Issuers, audience: cfg.Audience,
-		stale: cfg.Stale}
+	if d.watch == nil {
+		d.watch = authcore.Unwatched
+	}
+	return d
 }
 
-// Enter returns the principal of a request, renewing a browser's cookies where that is needed. Refusals:
-// AuthenticationRequired, InvalidToken, CrossOrigin, InvalidRequest, and [ErrStale]. They are the guard's rules (package
-// caddymodule), also in that a cookie of which memory knows that it is revoked is not renewed.
+// Presented is what a request brings to be let in by.
+type Presented struct {
+	token string // "" where only a refresh cookie is there
+	mode  authcore.Mode
+	https bool
+}
+
+// Present looks for a credential and does not judge it. Refusals: AuthenticationRequired where there is none, and those of
+// [Credential].
+func Present(r *http.Request, https bool) (Presented, error) {
+	token, mode, err := Credential(r, https)
+	if err != nil {
+		return Presented{}, err
+	}
+	if token == "" && ReadCookie(r, RefreshCookie(https)) == "" {
+		return Presented{}, authcore.Refuse(authcore.AuthenticationRequired, "Sign in first.")
+	}
+	return Presented{token, mode, https}, nil
+}
+
+// Visitor is who a request is made by.
+type Visitor struct {
+	*edge.Verified
+	Renewed bool // the database has just said so, and the browser has new cookies
+}
+
+// Admit returns who makes the request that brings given. It decides from memory alone, unless a browser's access cookie will
+// not do and its refresh cookie may: then it renews both, and asks incoming for whom it does. Refusals: InvalidToken,
+// CrossOrigin, and [authcore.ErrUnavailable] where renewal would need a store that is away.
+func (d *Door) Admit(w http.ResponseWriter, r *http.Request, given Presented, incoming func(*http.Request) Incoming) (Visitor, error) {
+	if given.mode == authcore.ModeBearer {
+		if v, outcome := d.lookup(given.token, given.mode); outcome == edge.Admitted {
+			return Visitor{Verified: v}, nil
+		}
+		return Visitor{}, errInvalidToken
+	}
+	// From here on a cookie speaks, and a browser may send cookies on another page's behalf, which must not even cause a
+	// renewal (B04, B11).
+	if NeedsOrigin(r) {
+		if err := d.origins.Check(r, given.https); err != nil {
+			return Visitor{}, err
+		}
+	}
+	if given.token != "" {
+		switch v, outcome := d.lookup(given.token, given.mode); {
+		case outcome == edge.Admitted && CameTo(r, given.https, v.Host()):
+			return Visitor{Verified: v}, nil
+		case outcome == edge.Revoked:
+			// What is revoked is never renewed: no query needed to know.
+			ClearSessionCookies(w.Header(), given.https)
+			return Visitor{}, errInvalidToken
+		}
+	}
+	return d.renew(w, r, incoming(r))
+}
+
+func (d *Door) renew(w http.ResponseWriter, r *http.Request, in Incoming) (Visitor, error) {
+	within, done := d.watch(r.Context(), "renewal")
+	tokens, err := Renew(w, r.WithContext(within), in, d.sessions)
+	done(err)
+	switch {
+	case err == nil:
+		return Visitor{Verified: d.verifier.Admit(tokens.Principal), Renewed: true}, nil
+	case isDeadRefresh(err) || authcore.CodeOf(err) == authcore.AuthenticationRequired:
+		return Visitor{}, errInvalidToken // there was a token, and it did not do
+	}
+	return Visitor{}, err
+}
+
+// Enter is Present and Admit for an API call or a page, for which [ErrStale] is a refusal too.
 func (d *Door) Enter(w http.ResponseWriter, r *http.Request, in Incoming) (*authcore.Principal, error) {
-	raw, mode, err := Credential(r, in.HTTPS)
+	given, err := Present(r, in.HTTPS)
 	if err != nil {
 		return nil, err
 	}
-	if mode == authcore.ModeBearer {
-		if p, outcome := d.verify(raw, mode, in); outcome == edge.Admitted {
-			return d.fresh(p)
-		}
-		return nil, errBadToken()
+	v, err := d.Admit(w, r, given, func(*http.Request) Incoming { return in })
+	if err != nil {
+		return nil, err
 	}
-	if raw == "" && ReadCookie(r, RefreshCookie(in.HTTPS)) == "" {
-		return nil, authcore.Refuse(authcore.AuthenticationRequired, "Sign in first.")
+	if !v.Renewed && d.stale() {
+		return nil, ErrStale // whoever is admitted by a view of revocations that is too old
 	}
-	// Before anything is renewed: a foreign page must not even cause that.
-	if NeedsOrigin(r) {
-		if err := d.origins.Check(r, in.HTTPS); err != nil {
-			return nil, err
-		}
-	}
-	if raw != "" {
-		switch p, outcome := d.verify(raw, mode, in); {
-		case outcome == edge.Admitted && CameTo(r, in.HTTPS, p.Host):
-			return d.fresh(p)
-		case outcome == edge.Revoked:
-			ClearSessionCookies(w.Header(), in.HTTPS)
-			return nil, errBadToken()
-		}
-	}
-	tokens, err := Renew(w, r, in, d.sessions)
-	switch {
-	case err == nil:
-		return &tokens.Principal, nil
-	case isDeadRefresh(err) || authcore.CodeOf(err) == authcore.AuthenticationRequired:
-		return nil, errBadToken()
-	}
-	return nil, err
+	p := v.Principal()
+	return &p, nil
 }
 
-// fresh refuses who is admitted by a view of revocations that is too old.
-func (d *Door) fresh(p *authcore.Principal) (*authcore.Principal, error) {
-	if d.stale() {
-		return nil, ErrStale
-	}
-	return p, nil
-}
-
-// verify is the verifier's outcome, with issuer and audience demanded (T11).
-func (d *Door) verify(raw string, mode authcore.Mode, in Incoming) (*authcore.Principal, edge.Outcome) {
-	p, outcome := d.verifier.Verify(raw, mode)
-	if p == nil {
+// lookup is the verifier's outcome, with issuer and audience demanded, of cached tokens as well: configurations that share a
+// verifier differ in what they accept (T11).
+func (d *Door) lookup(raw string, mode authcore.Mode) (*edge.Verified, edge.Outcome) {
+	v, outcome := d.verifier.Lookup(raw, mode)
+	if v == nil {
 		return nil, outcome
 	}
-	issuers := []string{in.Client.Issuer}
-	if d.issuers != nil {
-		issuers = d.issuers()
-	}
+	issuers := d.issuers()
 	audience := d.audience
 	if len(audience) == 0 {
 		audience = issuers
 	}
-	if !edge.Accepts(p, issuers, audience) {
+	if !v.Accepts(issuers, audience) {
 		return nil, edge.Invalid
 	}
-	return p, outcome
+	return v, outcome
+}
+
+// verify is lookup for whoever wants the principal.
+func (d *Door) verify(raw string, mode authcore.Mode) (*authcore.Principal, edge.Outcome) {
+	v, outcome := d.lookup(raw, mode)
+	if v == nil {
+		return nil, outcome
+	}
+	p := v.Principal()
+	return &p, outcome
 }
 
 // EndCookies ends every session that the cookies of a request hold a token of, everywhere if that is asked for, and clears
@@ -106,7 +156,7 @@ func (d *Door) verify(raw string, mode authcore.Mode, in Incoming) (*authcore.Pr
 func (d *Door) EndCookies(w http.ResponseWriter, r *http.Request, in Incoming, everywhere bool) error {
 	end, endByRefresh := d.sessions.Ends(everywhere)
 	if raw := ReadCookie(r, AccessCookie(in.HTTPS)); raw != "" {
-		if p, _ := d.verify(raw, authcore.ModeCookie, in); p != nil {
+		if p, _ := d.verify(raw, authcore.ModeCookie); p != nil {
 			if err := end(r.Context(), p, in.Client); err != nil {
 				return err
 			}
@@ -125,6 +175,4 @@ func (d *Door) EndCookies(w http.ResponseWriter, r *http.Request, in Incoming, e
 var ErrStale = authcore.Refuse(authcore.Unavailable,
 	"The gateway cannot tell at the moment whether your session still lives. Try again soon.")
 
-func errBadToken() error {
-	return authcore.Refuse(authcore.InvalidToken, "The access token is not valid any more; refresh it or sign in again.")
-}
+var errInvalidToken = authcore.Refuse(authcore.InvalidToken, "The access token is not valid or no longer accepted; refresh it or sign in again.")

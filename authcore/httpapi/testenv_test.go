@@ -39,7 +39,8 @@ type house struct {
 	api     *httpapi.API
 	log     *lockedBuffer
 	ready   func(context.Context) (bool, []string)
-	stale   atomic.Bool // what the node knows of revocations is too old
+	stale   atomic.Bool              // what the node knows of revocations is too old
+	issuers atomic.Pointer[[]string] // `iss` that access tokens may name
 }
 
 // plan is what a test may want otherwise.
@@ -64,9 +65,11 @@ func open(t *testing.T, plans ...plan) *house {
 	if p.panics {
 		limiter = panicking{limiter}
 	}
+	h.issuers.Store(&[]string{issuer})
 	h.api = must(httpapi.New(httpapi.Config{
 		Sessions: h.Sessions, SignIn: h.SignIn, Enrol: h.Enrol, Recovery: h.Recovery, Profile: h.Profiles, Password: h.Env.Password,
 		Verifier: must(edge.New(edge.Config{Keys: h.Ring, Revocations: h.Revoked, Now: h.Clock.Now}))(t), Keys: h.Ring,
+		Issuers: func() []string { return *h.issuers.Load() },
 		Origins: origins(t, p.origins...), Limiter: limiter, AddressKey: throttle.AddressKey, Logger: log,
 		Stale: func() bool { return h.stale.Load() },
 		Ready: func(ctx context.Context) (bool, []string) { return h.ready(ctx) },

@@ -96,14 +96,14 @@ func (c *tokenCalls) logout(x *exchange, body logoutBody) error {
 	}
 	end, endByRefresh := c.sessions.Ends(body.Everywhere)
 	if mode == authcore.ModeBearer {
-		p, outcome := c.door.verify(raw, mode, x.in)
+		p, outcome := c.door.verify(raw, mode)
 		switch {
 		case p != nil:
 			if err := end(x.r.Context(), p, x.in.Client); err != nil {
 				return err
 			}
 		case outcome == edge.Invalid && body.RefreshToken == "":
-			return errBadToken()
+			return errInvalidToken
 		}
 	}
 	if body.RefreshToken != "" {
@@ -133,7 +133,7 @@ func (c *tokenCalls) inspect(x *exchange, body inspectBody) error {
 		case !errors.Is(err, authcore.ErrNotFound):
 			return err
 		}
-	} else if _, outcome := c.door.verify(body.Token, authcore.ModeBearer, x.in); outcome == edge.Admitted {
+	} else if _, outcome := c.door.verify(body.Token, authcore.ModeBearer); outcome == edge.Admitted {
 		if c.door.stale() {
 			return ErrStale
 		}
