@@ -15,7 +15,7 @@ const (
 	// probeEvery is how often a node that could not publish tries again.
 	probeEvery = 200 * time.Millisecond
 	// farewell bounds the sending of what is queued when the node stops.
-	farewell = 300 * time.Millisecond
+	farewell = time.Second
 	// batch is how many messages travel together.
 	batch = 64
 )
