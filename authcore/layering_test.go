@@ -64,12 +64,12 @@ var homes = []struct {
 	},
 	{
 		[]string{"github.com/redis/go-redis/v9"},
-		[]string{"authcore/redislink", "authcore/redisfeed", "authcore/throttle", "internal/testredis"}, false,
-		"only the adapters authcore/redisfeed and authcore/throttle, and authcore/redislink that connects them, speak to Redis",
+		[]string{"authcore/redislink", "internal/testredis"}, false,
+		"only authcore/redislink speaks to Redis, so that all that a user there must be allowed is in one place",
 	},
 	{
 		[]string{projectPath + "/authcore/redislink"},
-		[]string{"authcore/redisfeed", "authcore/throttle", "caddymodule"}, false,
+		[]string{"authcore/redislink", "authcore/redisfeed", "authcore/throttle", "caddymodule"}, false,
 		"connections to Redis are for its adapters; caddymodule makes them",
 	},
 	{
@@ -307,7 +307,8 @@ func TestLayers_RulesFindWhatTheyForbid(t *testing.T) {
 		{"caddymodule/migrate.go", "github.com/pressly/goose/v3", true},
 		{"authcore/jwtkeys/sign.go", "github.com/golang-jwt/jwt/v5", false},
 		{"authcore/edge/verifier.go", "github.com/golang-jwt/jwt/v5", true},
-		{"authcore/throttle/redis.go", "github.com/redis/go-redis/v9", false},
+		{"authcore/redislink/commands.go", "github.com/redis/go-redis/v9", false},
+		{"authcore/throttle/redis.go", "github.com/redis/go-redis/v9", true},
 		{"authcore/revocation/set.go", "github.com/redis/go-redis/v9", true},
 		{"authcore/redisfeed/read.go", core + "/redislink", false},
 		{"authcore/redisfeed/read.go", core + "/revocation", true},

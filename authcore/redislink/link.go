@@ -36,8 +36,9 @@ type Config struct {
 // Link is a pool of connections to one Redis. It is safe for concurrent use; who made it closes it.
 // Commands end with their ctx, whose deadline is the caller's to set: Redis is never waited for.
 type Link struct {
-	redis.UniversalClient
-	prefix string
+	client  redis.UniversalClient
+	prefix  string
+	cluster bool
 }
 
 const (
@@ -60,11 +61,29 @@ func New(cfg Config) (*Link, error) {
 	// The client's own log lines would go to the standard error output, past the log; who uses a Link
 	// tells of its health.
 	logging.Disable()
-	return &Link{UniversalClient: redis.NewUniversalClient(cfg.options()), prefix: cfg.Prefix}, nil
+	return &Link{client: cfg.client(), prefix: cfg.Prefix, cluster: cfg.Cluster}, nil
 }
+
+func (c *Config) client() redis.UniversalClient {
+	if !c.Cluster {
+		return redis.NewUniversalClient(c.options())
+	}
+	o := c.options().Cluster()
+	// Else the client asks the servers what their commands are, for up to five seconds whatever a ctx says,
+	// and again with each command where the user may not ask. Every command here names its keys.
+	o.DisableRoutingPolicies = true
+	return redis.NewClusterClient(o)
+}
+
+// Close ends the connections; commands fail from then on.
+func (l *Link) Close() error { return l.client.Close() }
 
 // Key is the full name of a key.
 func (l *Link) Key(name string) string { return l.prefix + name }
+
+// Clustered reports whether keys are spread over several servers: those with the same text in braces lie
+// on one.
+func (l *Link) Clustered() bool { return l.cluster }
 
 func (c *Config) options() *redis.UniversalOptions {
 	return &redis.UniversalOptions{

@@ -31,7 +31,7 @@ func (l *Lockouts) Begin(ctx context.Context, key string) (authcore.Attempt, tim
 		p.mu.Unlock()
 		return nil, fullWait, nil
 	}
-	t := &try{l: l, p: p, n: n, digest: digest}
+	t := &try{l: l, p: p, n: n, digest: digest, id: newTry()}
 	if wait := n.until.Sub(now); wait > 0 && !policy.shared {
 		p.mu.Unlock()
 		return nil, wait, nil
@@ -107,7 +107,8 @@ type try struct {
 	p      *lockoutPart
 	n      *name // stays in the part's map while the try runs
 	digest secret.Digest
-	id     string // by which Redis knows the try; "" when this node counts alone
+	id     int64
+	shared bool // Redis admitted it; else this node counts it alone
 	done   atomic.Bool
 }
 
@@ -122,11 +123,11 @@ func (t *try) Succeeded(ctx context.Context) {
 	if t.done.Swap(true) {
 		return
 	}
-	t.tell(ctx, "succeed")
+	told, _ := t.tell(ctx, "succeed")
 	t.p.mu.Lock()
 	t.n.clear()
 	t.leave()
-	stored := t.n.stored
+	stored := t.n.stored || told.status == locked // another node may have locked
 	t.p.mu.Unlock()
 	if stored {
 		t.persist(ctx)
@@ -147,7 +148,7 @@ func (t *try) Failed(ctx context.Context) (locked bool) {
 		locked = t.n.learn(now, told)
 	} else {
 		t.n.settle(now, policy)
-		locked = t.n.fail(now, policy)
+		locked = t.n.fail(t.id, now, policy)
 	}
 	if locked {
 		t.n.stored = true

@@ -22,6 +22,7 @@ type Policy struct {
 	Off      bool          // nothing is counted or locked
 
 	shared bool // Redis decides; this node only bounds how many ask it
+	among  int  // the nodes that each count alone; 0 is one
 }
 
 // LockoutConfig is what [Lockouts] need.

@@ -2,6 +2,7 @@ package throttle_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,9 +22,10 @@ import (
 
 // rows is a store of locks in memory that can be made to fail.
 type rows struct {
-	mu   sync.Mutex
-	rows map[string]authcore.Lockout
-	down error
+	mu    sync.Mutex
+	rows  map[string]authcore.Lockout
+	asked int // for single locks
+	down  error
 }
 
 func (r *rows) SaveLockout(ctx context.Context, l authcore.Lockout) error {
@@ -47,6 +49,17 @@ func (r *rows) ClearLockout(ctx context.Context, key string) error {
 	}
 	delete(r.rows, key)
 	return nil
+}
+
+func (r *rows) Lockout(ctx context.Context, key string) (authcore.Lockout, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.asked++
+	l, found := r.rows[key]
+	if err := errors.Join(ctx.Err(), r.down); err != nil || !found {
+		return authcore.Lockout{}, cmp.Or(err, authcore.ErrNotFound)
+	}
+	return l, nil
 }
 
 func (r *rows) Lockouts(ctx context.Context, since time.Time) (ls []authcore.Lockout, _ error) {

@@ -2,11 +2,11 @@ package throttle
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/binary"
 	"encoding/hex"
-	"slices"
+	"errors"
 	"time"
-
-	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/secret"
@@ -19,24 +19,17 @@ const (
 	runLimit = 30 * time.Second
 )
 
-// The statuses of the script.
-const (
-	admitted = iota
-	locked
-	full
-)
-
-// tally is what all nodes together know of a name.
-type tally struct {
-	status int64
-	until  time.Duration // end of the lock from now; may have passed
-	locks  int
-	ages   []time.Duration // of the failures
+// newTry numbers a try, as high as Lua can tell numbers apart.
+func newTry() int64 {
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // it never fails
+	return int64(binary.BigEndian.Uint64(b[:]) >> 11)
 }
 
 // Share makes the nodes that share r count together; nil makes this node count alone. Redis decides then: each node
 // remembers what it was told, and goes on from there with Failures divided by the number of nodes while Redis is away.
-// Locks are in the store all the same, from where Load brings those of other nodes when Redis has lost them.
+// Locks are in the store all the same: there each node looks for the one name while Redis is away, or where it no longer
+// knows a lock that the node remembers; from there Load brings those of other nodes when Redis has lost them.
 func (l *Lockouts) Share(r *Redis) { l.redis.Store(r) }
 
 // current is the policy by which this node decides at the moment.
@@ -47,7 +40,7 @@ func (l *Lockouts) current() *Policy {
 	}
 	c := *p
 	if r.Away() {
-		c.Failures = max(1, p.Failures/r.Nodes())
+		c.among = r.Nodes()
 	} else {
 		c.shared = true
 	}
@@ -60,19 +53,15 @@ func (l *Lockouts) confirm(ctx context.Context, t *try, until time.Time) (authco
 	if r == nil {
 		return t, 0, nil
 	}
-	id := uuid.NewString()
 	for {
 		asked := l.now() // before, so that what is remembered is never later than what Redis knows
-		told, err := l.ask(ctx, r, t.digest, "begin", id, t.memory()...)
+		known := t.memory()
+		told, err := l.ask(ctx, r, t.digest, "begin", t.id, known.args...)
 		if err != nil && ctx.Err() == nil {
-			return t.alone()
+			return t.alone(ctx)
 		}
-		if err == nil && told.status == admitted {
-			t.p.mu.Lock()
-			t.n.learn(asked, told)
-			t.p.mu.Unlock()
-			t.id = id
-			return t, 0, nil
+		if err == nil && known.until > told.until+time.Second && known.until > 0 {
+			t.doubt(ctx, r, asked, &told)
 		}
 		left := until.Sub(l.now())
 		if err == nil && told.status == full && left > 0 {
@@ -80,29 +69,80 @@ func (l *Lockouts) confirm(ctx context.Context, t *try, until time.Time) (authco
 				continue
 			}
 		}
-		t.p.mu.Lock()
-		defer t.p.mu.Unlock()
-		if err != nil {
-			t.leave()
-			return nil, 0, err
-		}
-		if t.n.learn(asked, told) {
-			t.n.running--
-			return nil, told.until, nil
-		}
-		t.leave()
-		return nil, fullWait, nil
+		return t.settled(ctx, asked, told, err)
 	}
 }
 
-// alone decides of a try after Redis went away.
-func (t *try) alone() (authcore.Attempt, time.Duration, error) {
+// settled does what was decided of a try at a moment.
+func (t *try) settled(ctx context.Context, asked time.Time, told tally, err error) (authcore.Attempt, time.Duration, error) {
+	t.p.mu.Lock()
+	isLocked := err == nil && t.n.learn(asked, told)
+	switch {
+	case isLocked:
+		t.n.running--
+	case err != nil || told.status == full:
+		t.leave()
+	default:
+		t.shared = true
+	}
+	t.p.mu.Unlock()
+	if isLocked && told.status == lockedNow {
+		t.persist(ctx)
+	}
+	switch {
+	case err != nil:
+		return nil, 0, err
+	case isLocked:
+		return nil, told.until, nil
+	case told.status == full:
+		return nil, fullWait, nil
+	}
+	return t, 0, nil
+}
+
+// doubt asks the store whether a lock that this node remembers, and that Redis does not know or would end sooner, was voided:
+// who can write to Redis must not open it. Where the store does not say, the lock stands.
+func (t *try) doubt(ctx context.Context, r *Redis, asked time.Time, told *tally) {
+	t.p.mu.Lock()
+	until, locks := t.n.until, t.n.locks
+	t.p.mu.Unlock()
+	row, err := t.l.store.Lockout(ctx, hex.EncodeToString(t.digest[:]))
+	switch {
+	case err == nil:
+		locks = row.Level + 1
+		t.n.correct(t.p, until, row.Until, locks)
+		until = row.Until
+	case errors.Is(err, authcore.ErrNotFound):
+		t.n.correct(t.p, until, time.Time{}, 0)
+		return
+	}
+	left := until.Sub(asked)
+	if left <= 0 || left <= told.until {
+		return
+	}
+	if told.status == admitted {
+		_, _ = t.l.ask(context.WithoutCancel(ctx), r, t.digest, "abandon", t.id)
+	}
+	told.status, told.until, told.locks = locked, left, locks
+}
+
+// alone decides of a try after Redis went away. Locks of other nodes are in the store, which is asked for the one name:
+// what each of them reads on its own comes a second later, and they would all have a share.
+func (t *try) alone(ctx context.Context) (authcore.Attempt, time.Duration, error) {
+	t.n.storing.Lock() // a reset must not be overtaken by what was read before it
+	defer t.n.storing.Unlock()
+	row, err := t.l.store.Lockout(ctx, hex.EncodeToString(t.digest[:]))
 	t.p.mu.Lock()
 	defer t.p.mu.Unlock()
+	if err == nil && row.Until.After(t.n.until) {
+		t.n.until, t.n.locks, t.n.stored = row.Until, row.Level+1, true
+	}
 	now, policy := t.l.now(), t.l.current()
 	t.n.settle(now, policy)
 	wait := t.n.until.Sub(now)
-	if wait <= 0 && len(t.n.failures)+t.n.running > policy.Failures {
+	if wait > 0 {
+		t.n.turnAway()
+	} else if t.n.spent(policy)+t.n.running > policy.share() {
 		wait = fullWait
 	}
 	if wait > 0 {
@@ -116,7 +156,7 @@ func (t *try) alone() (authcore.Attempt, time.Duration, error) {
 // it back.
 func (t *try) tell(ctx context.Context, end string) (told tally, known bool) {
 	r := t.l.redis.Load()
-	if r == nil || t.id == "" {
+	if r == nil || !t.shared {
 		return told, false
 	}
 	told, err := t.l.ask(context.WithoutCancel(ctx), r, t.digest, end, t.id)
@@ -127,55 +167,8 @@ func (t *try) tell(ctx context.Context, end string) (told tally, known bool) {
 // that know of it.
 func (l *Lockouts) forget(ctx context.Context, digest secret.Digest) {
 	if r := l.redis.Load(); r != nil {
-		_, _ = l.ask(context.WithoutCancel(ctx), r, digest, "forget", "")
+		_, _ = l.ask(context.WithoutCancel(ctx), r, digest, "forget", 0)
 	}
-}
-
-// ask calls the script for one name.
-func (l *Lockouts) ask(ctx context.Context, r *Redis, digest secret.Digest, op, id string, memory ...any) (told tally, err error) {
-	p := l.policy.Load()
-	args := append([]any{r.clock(), op, id, p.Failures, p.Window.Microseconds(), p.First.Microseconds(), p.Max.Microseconds(),
-		runLimit.Microseconds()}, memory...)
-	got, err := r.run(ctx, nameScript, []string{r.cfg.Link.Key("name:{" + hex.EncodeToString(digest[:16]) + "}")}, args...)
-	if err != nil {
-		return told, err
-	}
-	if len(got) < 3 {
-		return told, errAnswer
-	}
-	told.status, told.until, told.locks = got[0], time.Duration(got[1])*time.Microsecond, int(got[2])
-	for _, age := range got[3:] {
-		told.ages = append(told.ages, time.Duration(age)*time.Microsecond)
-	}
-	return told, nil
-}
-
-// memory is what this node remembers of the name, as the script takes it.
-func (t *try) memory() []any {
-	t.p.mu.Lock()
-	defer t.p.mu.Unlock()
-	now := t.l.now()
-	memory := []any{t.n.until.Sub(now).Microseconds(), t.n.locks}
-	for _, at := range t.n.failures {
-		memory = append(memory, max(0, now.Sub(at)).Microseconds())
-	}
-	return memory
-}
-
-// learn takes over what all nodes knew of the name at a moment, and reports whether it is locked. The part must be locked.
-func (n *name) learn(at time.Time, told tally) (isLocked bool) {
-	n.locks, n.until, n.failures = told.locks, time.Time{}, nil
-	if told.locks > 0 {
-		n.until, n.stored = at.Add(told.until), true
-	}
-	for _, age := range told.ages {
-		n.failures = append(n.failures, at.Add(-age))
-	}
-	slices.SortFunc(n.failures, time.Time.Compare)
-	if told.status == locked {
-		n.turnAway()
-	}
-	return told.status == locked
 }
 
 func pause(ctx context.Context, d time.Duration) error {

@@ -16,14 +16,20 @@ type lockoutPart struct {
 
 // name is what is known of one name. All fields but storing are guarded by the part's mu.
 type name struct {
-	failures []time.Time // within the window, oldest first
-	running  int         // tries whose result is not known
-	queue    []*waiter   // who waits for one of them, in order
-	until    time.Time   // end of the lock
-	locks    int         // locks since the last success
-	stored   bool        // the store may have a row
+	failures []failure // within the window, oldest first
+	running  int       // tries whose result is not known
+	queue    []*waiter // who waits for one of them, in order
+	until    time.Time // end of the lock
+	locks    int       // locks since the last success
+	stored   bool      // the store may have a row
 
 	storing sync.Mutex // orders writes to the store; taken before the part's mu
+}
+
+// failure is a try that failed. By its number nodes tell whether they mean the same one.
+type failure struct {
+	try int64
+	at  time.Time
 }
 
 // waiter is a call of Begin in the queue. granted is guarded by the part's mu and set
@@ -88,12 +94,12 @@ func (n *name) settle(now time.Time, policy *Policy) {
 		n.until = now.Add(policy.Max)
 	}
 	kept := n.failures[:0]
-	for _, at := range n.failures {
-		if at.After(now) {
-			at = now
+	for _, f := range n.failures {
+		if f.at.After(now) {
+			f.at = now
 		}
-		if now.Sub(at) < policy.Window {
-			kept = append(kept, at)
+		if now.Sub(f.at) < policy.Window {
+			kept = append(kept, f)
 		}
 	}
 	// After the policy became stricter the next failure locks.
@@ -108,8 +114,12 @@ func (n *name) admits(policy *Policy) bool {
 	if policy.shared {
 		return n.running < policy.Failures
 	}
-	return len(n.failures)+n.running < policy.Failures
+	return n.spent(policy)+n.running < policy.share()
 }
+
+// spent is how much of this node's share failures have used up. One try is always left: the failures of all nodes are more
+// than those of one.
+func (n *name) spent(policy *Policy) int { return min(len(n.failures), policy.share()-1) }
 
 // wake lets as many of the queue run as the budget allows.
 func (n *name) wake(policy *Policy) {
@@ -140,9 +150,9 @@ func (n *name) leave(w *waiter) {
 }
 
 // fail counts a failure and locks when it was the last one allowed.
-func (n *name) fail(now time.Time, policy *Policy) (locked bool) {
-	n.failures = append(n.failures, now)
-	if len(n.failures) < policy.Failures {
+func (n *name) fail(try int64, now time.Time, policy *Policy) (locked bool) {
+	n.failures = append(n.failures, failure{try, now})
+	if len(n.failures) < policy.share() {
 		return false
 	}
 	n.failures = nil
@@ -156,6 +166,9 @@ func (n *name) fail(now time.Time, policy *Policy) (locked bool) {
 func (n *name) clear() {
 	n.failures, n.until, n.locks = nil, time.Time{}, 0
 }
+
+// share is how many failures this node allows.
+func (p *Policy) share() int { return max(1, p.Failures/max(1, p.among)) }
 
 // length returns how long the next lock after so many is.
 func (p *Policy) length(locks int) time.Duration {

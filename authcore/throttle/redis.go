@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/redis/go-redis/v9"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/redislink"
@@ -43,16 +42,16 @@ type RedisConfig struct {
 // has lost its counters, they go on from what the nodes remember. While Redis does not answer, a node counts alone, each
 // limit divided by the number of nodes that were there last; the limits of what is sent to people's addresses then fail
 // with [authcore.ErrUnavailable], for nobody else counts those. The first question that is not answered within the limit
-// is the last one: from then on only Run asks, several times a second, whether Redis is back.
+// is the last one: from then on only Run asks, several times a second, whether Redis is back. It is back when it does
+// all of what it had failed to do, where it had failed: one server of a cluster that hangs, or one right that the user
+// lacks, makes the node count alone as a whole.
 type Redis struct {
-	cfg     RedisConfig
-	id      string
-	cluster bool
-	away    atomic.Bool
-	since   atomic.Int64  // when it went away, in Unix nanoseconds
-	nodes   atomic.Int64  // that were there last
-	look    chan struct{} // holds one token when Redis has to be looked for at once
-	turn    chan struct{} // holds one token, for who runs
+	cfg    RedisConfig
+	id     string
+	health health
+	nodes  atomic.Int64  // that were there last
+	forgot time.Time     // when Redis last did not know this node; of who runs
+	turn   chan struct{} // holds one token, for who runs
 }
 
 // NewRedis checks cfg. It does not connect.
@@ -66,8 +65,7 @@ func NewRedis(cfg RedisConfig) (*Redis, error) {
 	if cfg.Lost == nil {
 		cfg.Lost = func(context.Context) {}
 	}
-	r := &Redis{cfg: cfg, id: uuid.NewString(), look: make(chan struct{}, 1), turn: make(chan struct{}, 1)}
-	_, r.cluster = cfg.Link.UniversalClient.(*redis.ClusterClient)
+	r := &Redis{cfg: cfg, id: uuid.NewString(), health: newHealth(), turn: make(chan struct{}, 1)}
 	r.nodes.Store(1)
 	return r, nil
 }
@@ -123,7 +121,7 @@ func (r *Redis) ask(ctx context.Context, ts []taking, count bool) (time.Duration
 	for i, t := range ts {
 		args = append(args, max(1, t.rate.interval().Microseconds()), t.rate.Window.Microseconds(), ahead[i]/int64(time.Microsecond))
 	}
-	got, err := r.run(ctx, takeScript, r.keys(ts), args...)
+	got, err := r.run(ctx, r.of(ofLimits, r.digest(ts[0].key)), takeScript, r.keys(ts), args...)
 	if err != nil {
 		return 0, err
 	}
@@ -161,17 +159,17 @@ func (r *Redis) giveBack(ctx context.Context, ts []taking) error {
 }
 
 func (r *Redis) restore(ctx context.Context, ts []taking) error {
-	args := append(make([]any, 0, 1+len(ts)), r.clock())
+	args := append(make([]any, 0, 1+2*len(ts)), r.clock())
 	for _, t := range ts {
-		args = append(args, max(1, t.rate.interval().Microseconds()))
+		args = append(args, max(1, t.rate.interval().Microseconds()), t.rate.Window.Microseconds())
 	}
-	_, err := r.run(ctx, giveBackScript, r.keys(ts), args...)
+	_, err := r.run(ctx, r.of(ofLimits, r.digest(ts[0].key)), giveBackScript, r.keys(ts), args...)
 	return err
 }
 
 // group divides limits by the server that counts them.
 func (r *Redis) group(ts []taking) (groups [][]taking) {
-	if !r.cluster {
+	if !r.cfg.Link.Clustered() {
 		if len(ts) == 0 {
 			return nil
 		}

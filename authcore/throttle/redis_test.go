@@ -65,8 +65,11 @@ func newRedis(tb testing.TB, at redislink.Config, cfg throttle.RedisConfig, of t
 	}
 	tb.Cleanup(func() { _ = link.Close() })
 	p := &peer{memory: newMemory(tb, of), log: &logs{}}
-	key := sealer(tb).MACKey("limits")
-	cfg.Link, cfg.Memory, cfg.Key = link, p.memory, func() secret.MACKey { return key }
+	cfg.Link, cfg.Memory = link, p.memory
+	if cfg.Key == nil {
+		key := sealer(tb).MACKey("limits")
+		cfg.Key = func() secret.MACKey { return key }
+	}
 	cfg.Logger = slog.New(slog.NewTextHandler(p.log, nil))
 	if p.Redis, err = throttle.NewRedis(cfg); err != nil {
 		tb.Fatal(err)

@@ -304,3 +304,22 @@ func TestRedis_NodesComeAndGo(t *testing.T) {
 	s.Start()
 	eventually(t, patience, "one is left", func() bool { return !ps[0].Away() && ps[0].Nodes() == 1 })
 }
+
+// TestK05_NodesStandWhereRedisForgetsThem: after an outage that lasted longer than a silent node is remembered, the first
+// node that comes back does not take itself for the only one; the next outage may come before the others do.
+func TestK05_NodesStandWhereRedisForgetsThem(t *testing.T) {
+	t.Parallel()
+	s := testredis.New(t, testredis.Options{})
+	at := prefixed(s)
+	ps := peers(t, 2, at, rated(9, time.Hour))
+	ps[1].stop()
+	since := time.Now()
+	s.Do("DEL", at.Prefix+"nodes")
+	eventually(t, patience, "the number follows", func() bool {
+		n := ps[0].Nodes()
+		if n != 2 && time.Since(since) < 2*time.Second { // the other one would have had two chances
+			t.Fatalf("%d nodes, want 2", n)
+		}
+		return n == 1
+	})
+}

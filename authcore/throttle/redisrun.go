@@ -6,14 +6,12 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/redis/go-redis/v9"
+	"github.com/gatehouse-auth/gatehouse/authcore/redislink"
 )
 
 const (
 	// beatEvery is how often a node says that it is there.
 	beatEvery = time.Second
-	// seekEvery is how often a node looks for a Redis that is away.
-	seekEvery = 250 * time.Millisecond
 	// forgottenAfter is after how long of silence a node no longer counts as one of several.
 	forgottenAfter = 15 * time.Second
 )
@@ -24,31 +22,32 @@ var (
 )
 
 // Away reports whether this node counts alone at the moment.
-func (r *Redis) Away() bool { return r.away.Load() }
+func (r *Redis) Away() bool { return r.health.away.Load() }
 
 // Nodes is how many nodes were there when Redis was last asked, this one included: among so many a limit is divided while
 // each counts alone.
 func (r *Redis) Nodes() int { return int(max(1, r.nodes.Load())) }
 
-// run calls a script, unless Redis is away.
-func (r *Redis) run(ctx context.Context, s *redis.Script, keys []string, args ...any) ([]int64, error) {
-	if r.away.Load() {
+// run calls a script, unless Redis is away; where it does not answer, it is until it answers that question.
+func (r *Redis) run(ctx context.Context, q question, s *redislink.Script, keys []string, args ...any) ([]int64, error) {
+	if r.Away() {
 		return nil, errAway
 	}
+	asked := time.Now()
 	got, err := r.try(ctx, s, keys, args...)
 	if err != nil && ctx.Err() == nil {
-		r.lose(err)
+		r.health.lose(asked, err, q)
 	}
 	return got, err
 }
 
 // try calls a script within the limit. Where the connection was a dead one, another is tried.
-func (r *Redis) try(ctx context.Context, s *redis.Script, keys []string, args ...any) ([]int64, error) {
+func (r *Redis) try(ctx context.Context, s *redislink.Script, keys []string, args ...any) ([]int64, error) {
 	limited, cancel := context.WithTimeout(ctx, r.cfg.Limit)
 	defer cancel()
-	answer, err := s.Run(limited, r.cfg.Link, keys, args...).Result()
-	if refused := redis.Error(nil); err != nil && limited.Err() == nil && !errors.As(err, &refused) {
-		answer, err = s.Run(limited, r.cfg.Link, keys, args...).Result()
+	answer, err := r.cfg.Link.Run(limited, s, keys, args...)
+	if err != nil && limited.Err() == nil && !redislink.Answered(err) {
+		answer, err = r.cfg.Link.Run(limited, s, keys, args...)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("ask redis for counters: %w", err)
@@ -75,22 +74,9 @@ func numbers(answer any) ([]int64, error) {
 	return got, nil
 }
 
-// lose notes that Redis is away, and tells of it once.
-func (r *Redis) lose(err error) {
-	if r.away.Swap(true) {
-		return
-	}
-	r.since.Store(time.Now().UnixNano())
-	r.cfg.Logger.Warn("limits are counted by this node alone, divided by the number of nodes, and nothing is sent that has a limit: Redis does not answer",
-		"component", "redis_counters", "state", "away", "nodes", r.Nodes(), "error", err)
-	select {
-	case r.look <- struct{}{}:
-	default:
-	}
-}
-
-// Run keeps the number of nodes and looks for a Redis that is away, until ctx ends. Of several calls one runs, and the next
-// takes over where it ended.
+// Run keeps the number of nodes and looks for a Redis that is away, until ctx ends. It alone tells of changes, so that the
+// log has them in their order and no request waits for it. Of several calls one runs, and the next takes over where it
+// ended.
 func (r *Redis) Run(ctx context.Context) {
 	select {
 	case r.turn <- struct{}{}:
@@ -98,45 +84,75 @@ func (r *Redis) Run(ctx context.Context) {
 		return
 	}
 	defer func() { <-r.turn }()
-	var told time.Time
+	var recalled time.Time
+	timer := time.NewTimer(0)
+	defer timer.Stop()
 	for {
-		every := beatEvery
-		if lost := r.beat(ctx); lost && time.Since(told) >= beatEvery {
-			r.cfg.Lost(ctx)
-			told = time.Now()
-		}
-		if r.away.Load() {
-			every = seekEvery
-		}
-		timer := time.NewTimer(every)
 		select {
 		case <-ctx.Done():
-			timer.Stop()
 			return
-		case <-r.look:
-			timer.Stop()
+		case <-r.health.woke:
+			r.tell()
+			timer.Reset(r.health.next(true))
 		case <-timer.C:
+			if lost := r.look(ctx); lost && time.Since(recalled) >= beatEvery {
+				r.cfg.Lost(ctx)
+				recalled = time.Now()
+			}
+			timer.Reset(r.health.next(false))
 		}
 	}
 }
 
-// beat says that this node is there. It reports whether Redis may not know what it did, or does not answer.
-func (r *Redis) beat(ctx context.Context) (lost bool) {
-	got, err := r.try(ctx, beatScript, []string{r.cfg.Link.Key("nodes")}, "", r.id, forgottenAfter.Microseconds())
-	if ctx.Err() != nil {
+// look says that this node is there and asks what Redis did not answer. It reports whether Redis may not know what it did,
+// or does not answer.
+func (r *Redis) look(ctx context.Context) (lost bool) {
+	r.tell()
+	asked, owed := time.Now(), r.health.owed()
+	lost, err := r.beat(ctx)
+	for _, q := range owed {
+		if err == nil {
+			err = r.prove(ctx, q)
+		}
+	}
+	switch {
+	case ctx.Err() != nil:
 		return false
-	}
-	if err == nil && len(got) != 2 {
-		err = errAnswer
-	}
-	if err != nil {
-		r.lose(err)
+	case err != nil:
+		r.health.lose(asked, err)
 		return true
 	}
-	r.nodes.Store(got[1])
-	if r.away.Swap(false) {
+	if back, outage, told := r.health.find(owed); back && told {
 		r.cfg.Logger.Info("limits are counted together with the other nodes again", "component", "redis_counters", "state", "up",
-			"nodes", r.Nodes(), "outage", time.Since(time.Unix(0, r.since.Load())))
+			"nodes", r.Nodes(), "outage", outage)
 	}
-	return got[0] == 1
+	return lost
+}
+
+// tell tells once that Redis is away.
+func (r *Redis) tell() {
+	if cause := r.health.news(); cause != nil {
+		r.cfg.Logger.Warn("limits are counted by this node alone, divided by the number of nodes, and nothing is sent that has a limit: Redis does not answer",
+			"component", "redis_counters", "state", "away", "nodes", r.Nodes(), "error", cause)
+	}
+}
+
+// beat says that this node is there, and notes how many are. It reports whether Redis did not know this one.
+func (r *Redis) beat(ctx context.Context) (unknown bool, err error) {
+	got, err := r.try(ctx, beatScript, []string{r.cfg.Link.Key("nodes")}, "", r.id, forgottenAfter.Microseconds())
+	if err != nil {
+		return false, err
+	}
+	if len(got) != 2 {
+		return false, errAnswer
+	}
+	if unknown = got[0] == 1; unknown {
+		r.forgot = time.Now()
+	}
+	// Where Redis has forgotten this node it has forgotten the others too, until each has told it again: counting alone then,
+	// two nodes would both be the only one.
+	if got[1] > r.nodes.Load() || time.Since(r.forgot) > seekSeldom+beatEvery {
+		r.nodes.Store(got[1])
+	}
+	return unknown, nil
 }

@@ -3,12 +3,14 @@ package throttle
 import (
 	_ "embed" // the scripts
 
-	"github.com/redis/go-redis/v9"
+	"github.com/gatehouse-auth/gatehouse/authcore/redislink"
 )
 
 var (
 	//go:embed lua/clock.lua
 	clockText string
+	//go:embed lua/read.lua
+	readText string
 	//go:embed lua/take.lua
 	takeText string
 	//go:embed lua/giveback.lua
@@ -18,8 +20,8 @@ var (
 	//go:embed lua/name.lua
 	nameText string
 
-	takeScript     = redis.NewScript(clockText + takeText)
-	giveBackScript = redis.NewScript(clockText + giveBackText)
-	beatScript     = redis.NewScript(clockText + beatText)
-	nameScript     = redis.NewScript(clockText + nameText)
+	takeScript     = redislink.NewScript(clockText + readText + takeText)
+	giveBackScript = redislink.NewScript(clockText + readText + giveBackText)
+	beatScript     = redislink.NewScript(clockText + readText + beatText)
+	nameScript     = redislink.NewScript(clockText + readText + nameText)
 )

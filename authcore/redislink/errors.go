@@ -1,0 +1,23 @@
+package redislink
+
+import (
+	"errors"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Answered reports whether an error is Redis's own answer: the connection is well, and asking again at
+// once changes nothing.
+func Answered(err error) bool {
+	var answer redis.Error
+	return errors.As(err, &answer)
+}
+
+// Refused reports whether Redis does not let the user in, or not do what was asked.
+func Refused(err error) bool { return redis.IsAuthError(err) || redis.IsPermissionError(err) }
+
+// Spoilt reports whether a stream will never again take an entry: its last id is the highest there is,
+// or something else lies in its place.
+func Spoilt(err error) bool {
+	return redis.HasErrorPrefix(err, "The stream has exhausted") || redis.HasErrorPrefix(err, "WRONGTYPE")
+}
