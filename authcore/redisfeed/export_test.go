@@ -12,6 +12,27 @@ import (
 // Handle does what an entry of the stream says, as if it had been read.
 func (f *Feed) Handle(entry []byte) { f.handle(entry) }
 
+// Take handles an entry that was sent after a moment.
+func (f *Feed) Take(entry []byte, floor time.Time) {
+	f.floor = floor
+	f.handle(entry)
+}
+
+// Beat takes back a heartbeat of the feed's own, sent at a moment.
+func (f *Feed) Beat(at time.Time) {
+	f.number++
+	f.beats[f.number] = beat{sent: at, taken: true}
+	f.Take(message{node: f.id, number: f.number, at: at}.seal(f.cfg.Key(), f.stream), at)
+}
+
+// Peers returns how many senders are remembered, this one left out.
+func (f *Feed) Peers() int { return len(f.peers) - 1 }
+
+// Farewell writes out a node's last message.
+func Farewell(key secret.MACKey, stream string, node uuid.UUID, number uint64) []byte {
+	return message{node: node, number: number, last: true}.seal(key, stream)
+}
+
 // Seal writes out a message of a node.
 func Seal(key secret.MACKey, stream string, node uuid.UUID, number uint64, at time.Time, rs ...authcore.Revocation) []byte {
 	return message{node: node, number: number, at: at, revocations: rs}.seal(key, stream)

@@ -25,6 +25,8 @@ type View interface {
 	// Missed says that something may have been missed: the database has to be read before the next
 	// Confirm counts. It never blocks.
 	Missed()
+	// Stored returns up to when all that is in the database has been applied.
+	Stored() time.Time
 }
 
 // Outcome is what became of a message.
@@ -44,15 +46,19 @@ const (
 	Gap
 )
 
-// Config is what a Feed needs; all but Count, Lag and Now is required.
+// Config is what a Feed needs; all but Count, Lag, Ending and Now is required.
 type Config struct {
 	Link *redislink.Link
 	Key  func() secret.MACKey // the same on every node
 	View View
 	// Count is told what became of each message, Lag how long after its hand-in by another node a
 	// revocation was applied here. Both return at once.
-	Count  func(Outcome)
-	Lag    func(time.Duration)
+	Count func(Outcome)
+	Lag   func(time.Duration)
+	// Ending reports, when Run's ctx has ended, whether the process ends too, so that the other nodes need
+	// not wait to hear from this one; default: it does. After it has said so, this node must revoke nothing
+	// more that they would have to hear of.
+	Ending func() bool
 	Logger *slog.Logger
 	Now    func() time.Time // the real clock, for it is compared with other nodes'; default time.Now
 }
@@ -63,7 +69,8 @@ const Stream = "revocations"
 const (
 	// beatEvery is how often a node says that it is there.
 	beatEvery = time.Second
-	// silence is after how long without its own heartbeat a node takes the feed for broken.
+	// silence is after how long without its own heartbeat a node takes the feed for broken, and without
+	// another node's tells of it.
 	silence = 3 * beatEvery
 	// queued is how many messages wait for Redis at most.
 	queued = 1024
@@ -84,8 +91,13 @@ type Feed struct {
 	number uint64        // of the message sent last; the publisher's
 	down   bool          // the last attempt to publish failed; the publisher's
 
-	place string               // id of the entry read last, "" for none yet; the reader's
-	peers map[uuid.UUID]uint64 // number of each sender's last message; the reader's
+	place string              // id of the entry read last, "" for none yet; the reader's
+	stuck int                 // readings in a row that found the place and then took too long; the reader's
+	floor time.Time           // what is read next was sent after this; the reader's
+	own   time.Time           // when the own heartbeat was sent that came back last; the reader's
+	again time.Time           // when the one was sent that came back first after a while without; the reader's
+	peers map[uuid.UUID]*peer // the other senders, and this one; the reader's
+	mute  bool                // there is one that fell silent; the reader's
 
 	mu     sync.Mutex
 	beats  map[uint64]beat // heartbeats on their way
@@ -118,6 +130,9 @@ func New(cfg Config) (*Feed, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
+	if cfg.Ending == nil {
+		cfg.Ending = func() bool { return true }
+	}
 	if cfg.Count == nil {
 		cfg.Count = func(Outcome) {}
 	}
@@ -127,7 +142,7 @@ func New(cfg Config) (*Feed, error) {
 	return &Feed{
 		cfg: cfg, stream: cfg.Link.Key(Stream), id: uuid.New(),
 		queue: make(chan message, queued), turn: make(chan struct{}, 1),
-		peers: make(map[uuid.UUID]uint64), beats: make(map[uint64]beat),
+		peers: make(map[uuid.UUID]*peer), beats: make(map[uint64]beat),
 	}, nil
 }
 

@@ -56,6 +56,7 @@ type node struct {
 
 func (n *node) Apply(rs ...authcore.Revocation) { n.set.Apply(rs...) }
 func (n *node) Confirm(asOf time.Time)          { n.freshness.Feed(asOf) }
+func (n *node) Stored() time.Time               { return n.freshness.Stored() }
 func (n *node) Missed()                         { n.freshness.Missed(); n.follower.Look() }
 
 func (n *node) lagged(d time.Duration) {
@@ -120,20 +121,46 @@ func (n *node) peer() revoketest.Peer {
 		Fed: func() bool { _, fed := n.freshness.FeedAge(); return fed }}
 }
 
+// joiner lets nodes join over a Redis, each on a way of its own that can be cut.
+type joiner struct {
+	tb     testing.TB
+	server *testredis.Server
+	truth  *revoketest.Truth
+
+	mu   sync.Mutex
+	ways []*testproxy.Proxy
+}
+
+func (j *joiner) join() revoketest.Peer {
+	way := testproxy.New(j.tb, j.server.Addr())
+	p := join(j.tb, redislink.Config{Addrs: []string{way.Addr()}}, clusterKey, j.truth.Source).peer()
+	p.Cut, p.Mend = func() { way.Set(j.tb, testproxy.Faults{Cut: true}) }, func() { way.Set(j.tb, testproxy.Faults{}) }
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.ways = append(j.ways, way)
+	return p
+}
+
+// all makes these the faults of every node's way.
+func (j *joiner) all(f testproxy.Faults) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, way := range j.ways {
+		way.Set(j.tb, f)
+	}
+}
+
+func newJoiner(tb testing.TB, truth *revoketest.Truth) *joiner {
+	return &joiner{tb: tb, server: testredis.New(tb, testredis.Options{}), truth: truth}
+}
+
 // TestConformance cuts the way to a real Redis by a proxy.
 func TestConformance(t *testing.T) {
 	t.Parallel()
 	revoketest.RunFeed(t, func(tb testing.TB, truth *revoketest.Truth) revoketest.Feed {
-		s := testredis.New(tb, testredis.Options{})
-		p := testproxy.New(tb, s.Addr())
-		return revoketest.Feed{
-			Join: func() revoketest.Peer {
-				return join(tb, redislink.Config{Addrs: []string{p.Addr()}}, clusterKey, truth.Source).peer()
-			},
-			Cut:  func() { p.Set(tb, testproxy.Faults{Cut: true}) },
-			Mend: func() { p.Set(tb, testproxy.Faults{}) },
-			Lose: s.Flush,
-		}
+		j := newJoiner(tb, truth)
+		return revoketest.Feed{Join: j.join, Lose: j.server.Flush,
+			Cut: func() { j.all(testproxy.Faults{Cut: true}) }, Mend: func() { j.all(testproxy.Faults{}) }}
 	})
 }
 
@@ -141,13 +168,8 @@ func TestConformance(t *testing.T) {
 func TestConformance_KilledServer(t *testing.T) {
 	t.Parallel()
 	revoketest.RunFeedOutages(t, func(tb testing.TB, truth *revoketest.Truth) revoketest.Feed {
-		s := testredis.New(tb, testredis.Options{})
-		return revoketest.Feed{
-			Join: func() revoketest.Peer {
-				return join(tb, redislink.Config{Addrs: []string{s.Addr()}}, clusterKey, truth.Source).peer()
-			},
-			Cut: s.Kill, Mend: s.Start, Lose: s.Flush,
-		}
+		j := newJoiner(tb, truth)
+		return revoketest.Feed{Join: j.join, Cut: j.server.Kill, Mend: j.server.Start, Lose: j.server.Flush}
 	})
 }
 
@@ -155,13 +177,8 @@ func TestConformance_KilledServer(t *testing.T) {
 func TestConformance_FrozenServer(t *testing.T) {
 	t.Parallel()
 	revoketest.RunFeedOutages(t, func(tb testing.TB, truth *revoketest.Truth) revoketest.Feed {
-		s := testredis.New(tb, testredis.Options{})
-		return revoketest.Feed{
-			Join: func() revoketest.Peer {
-				return join(tb, redislink.Config{Addrs: []string{s.Addr()}}, clusterKey, truth.Source).peer()
-			},
-			Cut: s.Freeze, Mend: s.Thaw, Lose: s.Flush,
-		}
+		j := newJoiner(tb, truth)
+		return revoketest.Feed{Join: j.join, Cut: j.server.Freeze, Mend: j.server.Thaw, Lose: j.server.Flush}
 	})
 }
 

@@ -18,6 +18,9 @@ type message struct {
 	number      uint64    // counts the sender's messages from 1 on
 	at          time.Time // when it was handed in, by the sender's clock
 	revocations []authcore.Revocation
+	// last says that the sender stops, and that the others need not wait to hear from it. It is a heartbeat
+	// without a time, which nodes that do not know it take for a heartbeat.
+	last bool
 }
 
 const (
@@ -39,7 +42,11 @@ func (m message) seal(key secret.MACKey, stream string) []byte {
 	b = append(b, version)
 	b = append(b, m.node[:]...)
 	b = binary.BigEndian.AppendUint64(b, m.number)
-	b = binary.BigEndian.AppendUint64(b, uint64(m.at.UnixMicro()))
+	at := m.at.UnixMicro()
+	if m.last {
+		at = 0
+	}
+	b = binary.BigEndian.AppendUint64(b, uint64(at))
 	b = binary.BigEndian.AppendUint16(b, uint16(len(m.revocations)))
 	for _, r := range m.revocations {
 		b = append(b, r.SessionID[:]...)
@@ -67,7 +74,8 @@ func open(key secret.MACKey, stream string, b []byte) (m message, err error) {
 	}
 	copy(m.node[:], body[1:])
 	m.number = binary.BigEndian.Uint64(body[17:])
-	m.at = time.UnixMicro(int64(binary.BigEndian.Uint64(body[25:])))
+	at := int64(binary.BigEndian.Uint64(body[25:]))
+	m.at, m.last = time.UnixMicro(at), at == 0 && count == 0
 	for item := body[headSize:]; len(item) > 0; item = item[itemSize:] {
 		r := authcore.Revocation{
 			Epoch:        int64(binary.BigEndian.Uint64(item[32:])),

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/redis/go-redis/v9"
+	"github.com/gatehouse-auth/gatehouse/authcore/redislink"
 )
 
 const (
@@ -53,7 +53,8 @@ func (f *Feed) publish(ctx context.Context) {
 	}
 }
 
-// flush sends what is still queued, so that a node that is told to stop keeps nothing back.
+// flush sends what is still queued, so that a node that is told to stop keeps nothing back, and says that
+// it goes.
 func (f *Feed) flush() {
 	ctx, cancel := context.WithTimeout(context.Background(), farewell)
 	defer cancel()
@@ -62,6 +63,9 @@ func (f *Feed) flush() {
 		case m := <-f.queue:
 			f.send(ctx, f.take(m)...)
 		default:
+			if f.cfg.Ending() {
+				f.send(ctx, message{node: f.id, last: true})
+			}
 			return
 		}
 	}
@@ -98,7 +102,7 @@ func (f *Feed) send(ctx context.Context, ms ...message) {
 	f.expect(beats)
 	err := f.add(ctx, ms)
 	again := err != nil && !f.down
-	if spoilt(err) {
+	if redislink.Spoilt(err) {
 		if failed := f.clear(ctx, err); failed != nil {
 			again, err = false, failed
 		} else {
@@ -127,13 +131,11 @@ func (f *Feed) add(ctx context.Context, ms []message) error {
 	ctx, cancel := context.WithTimeout(ctx, sendLimit)
 	defer cancel()
 	key := f.cfg.Key()
-	_, err := f.cfg.Link.Pipelined(ctx, func(p redis.Pipeliner) error {
-		for _, m := range ms {
-			p.XAdd(ctx, &redis.XAddArgs{Stream: f.stream, MaxLen: kept, Approx: true, Values: []any{field, m.seal(key, f.stream)}})
-		}
-		return nil
-	})
-	if err != nil {
+	texts := make([][]byte, len(ms))
+	for i, m := range ms {
+		texts[i] = m.seal(key, f.stream)
+	}
+	if err := f.cfg.Link.Append(ctx, f.stream, kept, texts...); err != nil {
 		return fmt.Errorf("publish revocations: %w", err)
 	}
 	return nil

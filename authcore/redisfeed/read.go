@@ -1,18 +1,13 @@
 package redisfeed
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"time"
-
-	"github.com/google/uuid"
-	"github.com/redis/go-redis/v9"
 )
 
 const (
-	// field is the one field of an entry.
-	field = "m"
 	// blockFor is how long Redis holds a read back while there is nothing to read. It also bounds how
 	// long a reload waits for the reader.
 	blockFor = 250 * time.Millisecond
@@ -23,8 +18,8 @@ const (
 	page = 64
 	// rest is the time between attempts to reach a Redis that is away.
 	rest = 100 * time.Millisecond
-	// knownPeers bounds the senders that are remembered; each start of a node is a new one.
-	knownPeers = 1000
+	// mostStuck is how many readings may fail at one place that is found each time.
+	mostStuck = 2
 )
 
 // read applies what other nodes publish until ctx ends.
@@ -53,23 +48,26 @@ func (f *Feed) read(ctx context.Context) {
 func (f *Feed) find(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, readLimit)
 	defer cancel()
+	began := f.cfg.Now()
+	if f.stuck >= mostStuck {
+		// Redis answers, and what stands there does not get through: whoever can write to Redis may have put
+		// something very large there.
+		f.place, f.stuck = "", 0
+	}
 	if f.place != "" {
-		found, err := f.cfg.Link.XRangeN(ctx, f.stream, f.place, f.place, 1).Result()
+		found, err := f.cfg.Link.Holds(ctx, f.stream, f.place)
 		if err != nil {
 			return fmt.Errorf("find the place in the stream of revocations: %w", err)
 		}
-		if len(found) == 1 {
+		if found {
 			return nil
 		}
 	}
-	last, err := f.cfg.Link.XRevRangeN(ctx, f.stream, "+", "-", 1).Result()
+	last, err := f.cfg.Link.Last(ctx, f.stream)
 	if err != nil {
 		return fmt.Errorf("find the end of the stream of revocations: %w", err)
 	}
-	f.place = "0-0"
-	if len(last) == 1 {
-		f.place = last[0].ID
-	}
+	f.place, f.floor = cmp.Or(last, "0-0"), began
 	f.missed()
 	return nil
 }
@@ -78,18 +76,21 @@ func (f *Feed) find(ctx context.Context) error {
 func (f *Feed) receive(ctx context.Context) error {
 	limited, cancel := context.WithTimeout(ctx, blockFor+readLimit)
 	defer cancel()
-	streams, err := f.cfg.Link.XRead(limited, &redis.XReadArgs{
-		Streams: []string{f.stream, f.place}, Count: page, Block: blockFor,
-	}).Result()
-	if err != nil && !errors.Is(err, redis.Nil) {
+	began := f.cfg.Now()
+	entries, err := f.cfg.Link.Read(limited, f.stream, f.place, page, blockFor)
+	if err != nil {
+		if limited.Err() != nil {
+			f.stuck++
+		}
 		return fmt.Errorf("read the stream of revocations: %w", err)
 	}
-	for _, s := range streams {
-		for _, entry := range s.Messages {
-			text, _ := entry.Values[field].(string)
-			f.handle([]byte(text))
-			f.place = entry.ID
-		}
+	f.stuck = 0
+	for _, entry := range entries {
+		f.handle(entry.Text)
+		f.place = entry.ID
+	}
+	if len(entries) < page {
+		f.floor = began // that was the end of the stream
 	}
 	if f.overdue() {
 		// Redis takes our messages, but they do not stand behind our place: ids have gone backwards,
@@ -107,37 +108,16 @@ func (f *Feed) handle(entry []byte) {
 		f.cfg.Count(Rejected)
 		return
 	}
-	f.follow(m.node, m.number)
-	if m.node == f.id {
+	f.follow(m)
+	switch {
+	case m.node == f.id:
 		f.returned(m.number)
-		return
-	}
-	if len(m.revocations) == 0 {
-		return
-	}
-	f.cfg.View.Apply(m.revocations...)
-	f.cfg.Count(Received)
-	f.cfg.Lag(max(f.cfg.Now().Sub(m.at), 0))
-}
-
-// follow notices that messages of a sender are missing. One that comes twice or late changes
-// nothing: it was applied, or the gap it left was noticed.
-//
-// A sender that is first heard of in the middle leaves a gap too. What it said before may stand before
-// our place in the stream, and then the database has been read since; or it could not reach Redis when
-// it started, and revoked something after that reading. Nothing here tells which, and a look into the
-// database is cheap: one for each start of a node.
-func (f *Feed) follow(node uuid.UUID, number uint64) {
-	last := f.peers[node]
-	if number <= last {
-		return
-	}
-	if last == 0 && len(f.peers) >= knownPeers {
-		clear(f.peers)
-	}
-	f.peers[node] = number
-	if number != last+1 {
-		f.missed()
+	case len(m.revocations) == 0:
+		f.confirm()
+	default:
+		f.cfg.View.Apply(m.revocations...)
+		f.cfg.Count(Received)
+		f.cfg.Lag(max(f.cfg.Now().Sub(m.at), 0))
 	}
 }
 
@@ -146,8 +126,7 @@ func (f *Feed) missed() {
 	f.cfg.View.Missed()
 }
 
-// returned confirms the view as of when a heartbeat of this node was sent, for all that stood before
-// it in the stream has been read. Only one that is on its way counts: nobody can confirm anything by
+// returned takes a heartbeat of this node: all that stood before it in the stream has been read. Only one that is on its way counts: nobody can confirm anything by
 // sending an old one again.
 func (f *Feed) returned(number uint64) {
 	f.mu.Lock()
@@ -162,7 +141,12 @@ func (f *Feed) returned(number uint64) {
 	}
 	f.mu.Unlock()
 	if waiting {
-		f.cfg.View.Confirm(b.sent)
+		if b.sent.Sub(f.own) > silence {
+			f.again = b.sent
+		}
+		f.own = b.sent
+		f.mourn()
+		f.confirm()
 		f.become(Up, nil)
 	}
 }

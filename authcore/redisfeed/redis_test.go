@@ -16,6 +16,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/redislink"
 	"github.com/gatehouse-auth/gatehouse/authcore/revoketest"
 	"github.com/gatehouse-auth/gatehouse/authcore/secret"
+	"github.com/gatehouse-auth/gatehouse/internal/testproxy"
 	"github.com/gatehouse-auth/gatehouse/internal/testredis"
 )
 
@@ -176,6 +177,28 @@ func TestFeed_SpoiltStreamBeginsAnew(t *testing.T) {
 				return a.feed.Health() == redisfeed.Up && b.feed.Health() == redisfeed.Up && a.feed.Cause() == "" && b.feed.Cause() == ""
 			})
 		})
+	}
+}
+
+// TestFeed_LargeJunkIsPassedBy: what does not get through in time does not stay before the feed for good.
+func TestFeed_LargeJunkIsPassedBy(t *testing.T) {
+	t.Parallel()
+	s := testredis.New(t, testredis.Options{})
+	way := testproxy.New(t, s.Addr())
+	a, b := join(t, redislink.Config{Addrs: []string{s.Addr()}}, clusterKey, nothing), join(t, redislink.Config{Addrs: []string{way.Addr()}}, clusterKey, nothing)
+	carries(t, a, b)
+	eventually(t, "b is fed", func() bool { return b.feed.Health() == redisfeed.Up })
+	gaps := b.counts[redisfeed.Gap].Load()
+	way.Set(t, testproxy.Faults{BytesPerSecond: 1 << 20})
+	junk := strings.Repeat("x", 1<<20)
+	for range 64 {
+		forge(s, junk)
+	}
+	eventually(t, "the junk is noticed", func() bool { return b.feed.Health() == redisfeed.Down })
+	carries(t, a, b)
+	eventually(t, "all is well again", func() bool { return b.feed.Health() == redisfeed.Up && b.feed.Cause() == "" })
+	if b.counts[redisfeed.Gap].Load() == gaps {
+		t.Error("what was passed by does not count as missed")
 	}
 }
 

@@ -4,23 +4,17 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/redis/go-redis/v9"
+	"github.com/gatehouse-auth/gatehouse/authcore/redislink"
 )
 
-// spoilt reports whether Redis will never again take a message where the stream stands: its last id is
-// the highest there is, or something else lies there. Whoever can write to Redis can bring it about,
-// with one command, and it stays when they have gone.
-func spoilt(err error) bool {
-	return redis.HasErrorPrefix(err, "The stream has exhausted") || redis.HasErrorPrefix(err, "WRONGTYPE")
-}
-
-// clear deletes what lies in the stream's place; the next message begins it anew. Nothing is lost that
-// the database has not, and readers notice as they notice any loss. It returns why that failed,
-// besides cause, or nil.
+// clear deletes what lies in the place of a stream that will never again take a message; the next one
+// begins it anew. Whoever can write to Redis can bring that about, with one command, and it stays when
+// they have gone. Nothing is lost that the database has not, and readers notice as they notice any loss.
+// It returns why that failed, besides cause, or nil.
 func (f *Feed) clear(ctx context.Context, cause error) error {
 	ctx, cancel := context.WithTimeout(ctx, sendLimit)
 	defer cancel()
-	if err := f.cfg.Link.Del(ctx, f.stream).Err(); err != nil {
+	if err := f.cfg.Link.Delete(ctx, f.stream); err != nil {
 		return fmt.Errorf("%w; delete the stream of revocations: %w", cause, err)
 	}
 	f.cfg.Logger.Warn("the stream of revocations in Redis was spoilt, by whoever can write to Redis; it begins anew, and the database has what it held",
@@ -33,9 +27,9 @@ func causeOf(err error) string {
 	switch {
 	case err == nil:
 		return ""
-	case spoilt(err):
+	case redislink.Spoilt(err):
 		return "the stream of revocations in redis is spoilt"
-	case redis.IsAuthError(err), redis.IsPermissionError(err):
+	case redislink.Refused(err):
 		return "redis refuses the user"
 	default:
 		return "redis does not answer"

@@ -8,9 +8,10 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 )
 
-// Publisher hands committed revocations to the other nodes. Publish must not block: the answer to
-// whoever asked for the revocation waits behind it.
+// Publisher hands committed revocations to the other nodes.
 type Publisher interface {
+	// Publish takes rs and returns at once: the answer to whoever asked for the revocation waits behind it. It does not fail;
+	// what does not reach the others, they read from the database. It may be called concurrently, and keeps no hold of rs.
 	Publish(rs ...authcore.Revocation)
 }
 

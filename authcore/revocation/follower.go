@@ -42,12 +42,14 @@ type Follower struct {
 	look chan struct{}
 
 	mu sync.Mutex // held while reading
-	// Everything up to seen is in memory. Reading begins at settled, which is where seen was at least
-	// Late ago; next is where it was at nextAt, and becomes settled in its time.
-	seen, next, settled int64
-	nextAt              time.Time
-	readAt              time.Time // when the last read began that went through
-	failing             bool
+	// Reading begins with settled: all up to there is in memory, rows that showed late too, for it was
+	// the newest row Late or longer before a reading. next was the newest at nextAt, when the reading that
+	// got there ended, and becomes settled with the first reading that begins so much later.
+	settled, next authcore.Revocation
+	nextAt        time.Time
+	walk          walk
+	readAt        time.Time // when the last read began that went through
+	failing       bool
 }
 
 // NewFollower checks cfg.
@@ -58,7 +60,7 @@ func NewFollower(cfg FollowerConfig) (*Follower, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	return &Follower{cfg: cfg, look: make(chan struct{}, 1)}, nil
+	return &Follower{cfg: cfg, look: make(chan struct{}, 1), walk: walk{began: cfg.Now()}}, nil
 }
 
 // Look asks Run to read soon. It never blocks.
@@ -87,7 +89,11 @@ func (f *Follower) Run(ctx context.Context) {
 				continue
 			}
 		}
-		f.tell(ctx, f.Read(ctx))
+		err := f.Read(ctx)
+		if err == nil {
+			err = f.step(ctx)
+		}
+		f.tell(ctx, err)
 	}
 }
 
@@ -117,24 +123,6 @@ func (f *Follower) due() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.cfg.Now().Sub(f.readAt) > fedEvery-followEvery/2 // ticks come a little early or late
-}
-
-// Read reads what is new, and confirms the view as of the moment when it began.
-func (f *Follower) Read(ctx context.Context) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	at := f.cfg.Now()
-	seen, err := f.cfg.Set.Load(ctx, f.cfg.Source, f.settled)
-	if err != nil {
-		return err
-	}
-	f.seen = max(f.seen, seen)
-	if at.Sub(f.nextAt) >= f.cfg.Late {
-		f.settled, f.next, f.nextAt = f.next, f.seen, at
-	}
-	f.readAt = at
-	f.cfg.Freshness.Database(at)
-	return nil
 }
 
 // tell logs each change of whether reading works. A database that is away tells of itself.

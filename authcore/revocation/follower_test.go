@@ -2,9 +2,11 @@ package revocation_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -23,19 +25,26 @@ type rows struct {
 	shown []authcore.Revocation
 	reads int
 	down  error
+	slow  time.Duration // how long the next page takes
 }
 
-func (r *rows) source(_ context.Context, after int64, _ time.Time) (page []authcore.Revocation, _ error) {
+func (r *rows) source(_ context.Context, after int64, now time.Time) (page []authcore.Revocation, _ error) {
+	r.mu.Lock()
+	slow := r.slow
+	r.slow = 0
+	r.mu.Unlock()
+	time.Sleep(slow)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.down != nil {
 		return nil, r.down
 	}
 	for _, row := range r.shown {
-		if row.Seq > after {
+		if row.Seq > after && (row.Until.After(now) || row.Seq == after+1) {
 			page = append(page, row)
 		}
 	}
+	slices.SortFunc(page, func(a, b authcore.Revocation) int { return cmp.Compare(a.Seq, b.Seq) })
 	if len(page) == 0 { // the last page of each read
 		r.reads++
 	}
@@ -72,16 +81,28 @@ type followed struct {
 	logs *bytes.Buffer
 }
 
-// follow runs a follower on the clock of a synctest bubble.
-func follow(t *testing.T) *followed {
+// newFollowed makes a follower that has read nothing.
+func newFollowed(t *testing.T) *followed {
 	t.Helper()
-	x := &followed{rows: new(rows), set: revocation.NewSet(nil), age: revocation.NewFreshness(nil), logs: new(bytes.Buffer)}
+	return followOver(t, revocation.NewFreshness(nil), time.Now)
+}
+
+func followOver(t *testing.T, age *revocation.Freshness, now func() time.Time) *followed {
+	t.Helper()
+	x := &followed{rows: new(rows), set: revocation.NewSet(nil), age: age, logs: new(bytes.Buffer)}
 	var err error
-	x.f, err = revocation.NewFollower(revocation.FollowerConfig{Set: x.set, Source: x.source, Late: 10 * time.Second, Freshness: x.age,
+	x.f, err = revocation.NewFollower(revocation.FollowerConfig{Set: x.set, Source: x.source, Late: 10 * time.Second, Freshness: x.age, Now: now,
 		Logger: slog.New(slog.NewTextHandler(x.logs, nil))})
 	if err != nil {
 		t.Fatal(err)
 	}
+	return x
+}
+
+// follow runs a follower on the clock of a synctest bubble.
+func follow(t *testing.T) *followed {
+	t.Helper()
+	x := newFollowed(t)
 	if err := x.f.Read(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -136,6 +157,32 @@ func TestFollower_RowsCommittedLate(t *testing.T) {
 			if !x.heeds(late) {
 				t.Fatalf("row %d, shown nine seconds late, was never read", taken)
 			}
+		}
+	})
+}
+
+// TestFollower_RowsCommittedLateInALongReading: a million rows take a while, and numbers that are taken meanwhile may show ten
+// seconds after that.
+func TestFollower_RowsCommittedLateInALongReading(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		x := newFollowed(t)
+		x.slow = 8 * time.Second
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		go func() {
+			if err := x.f.Read(ctx); err != nil {
+				t.Error(err)
+			}
+			x.f.Run(ctx)
+		}()
+		after(7900 * time.Millisecond)
+		x.commit(100) // 99 is taken
+		after(9500 * time.Millisecond)
+		late := x.commit(99)
+		after(1200 * time.Millisecond)
+		if !x.heeds(late) {
+			t.Error("a row shown ten seconds late was never read")
 		}
 	})
 }

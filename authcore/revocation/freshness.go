@@ -1,26 +1,63 @@
 package revocation
 
 import (
+	"context"
 	"math"
 	"sync"
 	"sync/atomic"
 	"time"
 )
 
+const (
+	// pausedFor is how long nothing at all must have run for the process to count as paused. It is less than the
+	// least max_staleness, and far more than a loaded machine keeps a goroutine waiting that has nothing to do.
+	pausedFor = 2500 * time.Millisecond
+	// tickEvery is how often the process shows itself that it runs.
+	tickEvery = 250 * time.Millisecond
+)
+
 // Freshness knows how old this node's view of revocations is: since when neither of its sources, the
-// database and the feed of other nodes, has confirmed it. All methods are safe for concurrent use.
+// database and the feed of other nodes, has confirmed it; and whether this process has been paused since.
+// All methods are safe for concurrent use.
 //
 // It goes by the real clock, which nobody may set back or forward: a process that was paused, or a
 // machine that was suspended, must not answer from its view of before.
 type Freshness struct {
-	now  func() time.Time
-	asOf atomic.Pointer[time.Time] // the view is complete up to here
+	now   func() time.Time
+	state atomic.Pointer[state]
 
-	mu       sync.Mutex
-	database time.Time // confirmed by the database up to here
-	feed     time.Time // confirmed by the feed up to here; zero: not, or not any more
-	gap      time.Time // something sent before this has been missed; zero: nothing
+	mu       sync.Mutex    // held while state changes
+	database time.Time     // confirmed by the database up to here
+	feed     time.Time     // confirmed by the feed up to here; zero: not, or not any more
+	gap      time.Time     // something sent before this has been missed; zero: nothing
+	watching int           // how many run Watch
+	tick     time.Time     // when the process was last seen to run; zero while nobody watches
+	woke     time.Time     // when it was seen that the process had been paused; zero: never
+	untold   time.Duration // how long it was paused, until Watch tells
 }
+
+// state is what a request needs to know, at one moment.
+type state struct {
+	asOf   moment // the view is complete up to here
+	tick   moment
+	asleep bool // the process was paused, and nothing that began after that has confirmed the view
+}
+
+// moment is a time with its wall clock apart, which takes a while to work out.
+type moment struct {
+	time.Time
+	wall int64 // in nanoseconds
+}
+
+func momentOf(t time.Time) moment { return moment{t, t.UnixNano()} }
+
+// since returns how long ago an earlier moment was, by the clock that has moved further.
+func (m moment) since(earlier moment) time.Duration {
+	return max(m.Sub(earlier.Time), time.Duration(m.wall-earlier.wall), 0)
+}
+
+// paused reports whether the process was paused between a tick, if there was one, and m.
+func (m moment) paused(tick moment) bool { return !tick.IsZero() && m.since(tick) > pausedFor }
 
 // NewFreshness returns a Freshness of a view that nothing has confirmed. A nil now means [time.Now].
 func NewFreshness(now func() time.Time) *Freshness {
@@ -28,7 +65,7 @@ func NewFreshness(now func() time.Time) *Freshness {
 		now = time.Now
 	}
 	f := &Freshness{now: now}
-	f.asOf.Store(&time.Time{})
+	f.state.Store(new(state))
 	return f
 }
 
@@ -36,11 +73,74 @@ func NewFreshness(now func() time.Time) *Freshness {
 // has moved further than the monotonic one it counts, since the latter stands still on a suspended
 // machine; a step forward of the wall clock therefore makes the view old until the next confirmation.
 func (f *Freshness) Age() time.Duration {
-	now, asOf := f.now(), f.asOf.Load()
+	asOf := f.state.Load().asOf
 	if asOf.IsZero() {
 		return time.Duration(math.MaxInt64)
 	}
-	return max(now.Sub(*asOf), time.Duration(now.UnixNano()-asOf.UnixNano()), 0) // the latter by the wall clock
+	return momentOf(f.now()).since(asOf)
+}
+
+// Exceeds reports whether the view is older than bound, or is of before a pause of this process, however
+// short that was against bound: a request must not be answered by it then. It takes no lock. It finds out
+// by itself, for after a pause a request may run before any worker does. Pauses of less than two and a half seconds
+// go unnoticed, and all of them while Watch does not run.
+func (f *Freshness) Exceeds(bound time.Duration) bool {
+	// A pause between these two must not go unnoticed either, so the clock comes last.
+	s := f.state.Load()
+	now := momentOf(f.now())
+	return s.asleep || s.asOf.IsZero() || now.since(s.asOf) > bound || now.paused(s.tick)
+}
+
+// Watch notices pauses of this process until ctx ends, and calls woken after each one with how long it
+// was. Several may run.
+func (f *Freshness) Watch(ctx context.Context, woken func(time.Duration)) {
+	f.watched(1)
+	defer f.watched(-1)
+	tick := time.NewTicker(tickEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			f.runs()
+			f.mu.Lock()
+			pause := f.untold
+			f.untold = 0
+			f.mu.Unlock()
+			if pause > 0 {
+				woken(pause)
+			}
+		}
+	}
+}
+
+// watched counts who watches. Nothing was missed while nobody did.
+func (f *Freshness) watched(by int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.watching += by; f.watching == 0 {
+		f.tick = time.Time{}
+	} else if by > 0 && f.watching == by {
+		f.tick = f.now()
+	}
+	f.settle()
+}
+
+// runs notes that the process runs, and whether it was paused until now. What begins after it has
+// returned is after the pause.
+func (f *Freshness) runs() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.watching == 0 {
+		return
+	}
+	now, tick := momentOf(f.now()), momentOf(f.tick)
+	if now.paused(tick) {
+		f.woke, f.untold = now.Time, now.since(tick)
+	}
+	f.tick = now.Time
+	f.settle()
 }
 
 // Database says that everything committed up to asOf has been read from the database.
@@ -54,6 +154,13 @@ func (f *Freshness) Database(asOf time.Time) {
 		f.gap = time.Time{}
 	}
 	f.settle()
+}
+
+// Stored returns up to when everything committed has been read from the database, zero for never.
+func (f *Freshness) Stored() time.Time {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.database
 }
 
 // Feed says that everything that the feed was given up to asOf has been applied. It counts only
@@ -90,5 +197,5 @@ func (f *Freshness) settle() {
 	if f.feed.After(asOf) {
 		asOf = f.feed
 	}
-	f.asOf.Store(&asOf)
+	f.state.Store(&state{asOf: momentOf(asOf), tick: momentOf(f.tick), asleep: asOf.Before(f.woke)})
 }

@@ -93,13 +93,16 @@ func (s *Set) put(kind int, id uuid.UUID, value, until int64) {
 	s.part(k).put(s, kind, k, value, until)
 }
 
-// Source returns revocations with Seq greater than after that still matter at now, in
-// order of Seq; none when there are no more. [authcore.SessionStore.LiveRevocations] is
-// one.
+// Source returns a page of the revocations with Seq greater than after that still matter
+// at now, in order of Seq; none when there are no more. The one with the very next Seq it
+// returns whether it matters or not, so that a reader can tell that it is still there.
+// [authcore.SessionStore.LiveRevocations] is one.
 type Source func(ctx context.Context, after int64, now time.Time) ([]authcore.Revocation, error)
 
-// Load applies everything source has after the given sequence number, page by page, and
-// returns the highest sequence number seen. What was applied before an error stays.
+// Load applies everything source has after the given sequence number, one page after the
+// other so that no more than one is held, and returns the highest sequence number seen.
+// What was applied before an error stays. A row that shows only after the page it belongs
+// to was read is not applied: who needs it loads again from further back.
 func (s *Set) Load(ctx context.Context, source Source, after int64) (last int64, err error) {
 	for last = after; ; {
 		rs, err := source(ctx, last, s.now())

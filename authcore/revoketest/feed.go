@@ -20,6 +20,7 @@ type Peer struct {
 	Age         func() time.Duration // of its view
 	Fed         func() bool          // the feed confirms its view, without the database
 	Stop        func()               // in good order
+	Cut, Mend   func()               // this one alone reaches the feed no more, or again
 }
 
 // Feed is what peers tell each other through, freshly opened.
@@ -89,6 +90,8 @@ var (
 		{"Feed/LateComerKnowsWhatWasBefore", feedLateComer},
 		{"Feed/ConfirmsTheViewWhileItIsUp", feedConfirms},
 		{"Feed/StoppedNodeKeepsNothingBack", feedStop},
+		{"Feed/StoppedNodeIsNotWaitedFor", feedFarewell},
+		{"Feed/NodeThatFellSilentIsNotVouchedFor", feedSilent},
 	}
 	feedFails = []feedCase{
 		{"Feed/OutageIsMadeUpFor", feedOutage},
@@ -334,16 +337,4 @@ func feedGap(t *testing.T, f Feed, truth *Truth) {
 	truth.Down(false)
 	b.heeds(t, lost...)
 	b.fresh(t)
-}
-
-func feedStop(t *testing.T, f Feed, truth *Truth) {
-	a, b := f.two(t, truth)
-	rs := truth.commit(900)
-	only(truth, func() {
-		for _, r := range rs {
-			a.Revoker.Announce(t.Context(), r)
-		}
-		a.Stop()
-		b.heeds(t, rs...)
-	})
 }

@@ -80,32 +80,25 @@ func revokeThose(ctx context.Context, q querier, text string, now time.Time, arg
 	return ended, nil
 }
 
+// revocationPage bounds what is read at once: after a night of revocations a million rows must neither meet the time-out of
+// one statement nor lie in memory together.
 const revocationPage = 5000
 
 const selectRevocations = `select seq, session_id, account_id, epoch, roles_version, until
-	from revocations where seq > $1 and until > $2 order by seq limit $3`
+	from revocations where seq > $1 and (until > $2 or seq = $1 + 1) order by seq limit $3`
 
 func scanRevocation(r row) (rev authcore.Revocation, err error) {
 	return rev, r.Scan(&rev.Seq, &optional{&rev.SessionID}, &rev.AccountID, &rev.Epoch, &rev.RolesVersion, &stamp{&rev.Until})
 }
 
-// LiveRevocations implements authcore.SessionStore. It reads in pages: after a night of revocations a million rows
-// must not meet the time-out of one statement.
-func (s *Store) LiveRevocations(ctx context.Context, after int64, now time.Time) ([]authcore.Revocation, error) {
-	var list []authcore.Revocation
-	for {
-		var next []authcore.Revocation
-		err := s.read(ctx, "read revocations", func(ctx context.Context, q querier) (err error) {
-			next, err = all(ctx, q, scanRevocation, selectRevocations, after, micros(now), revocationPage)
-			return err
-		})
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, next...)
-		if len(next) < revocationPage {
-			return list, nil
-		}
-		after = next[len(next)-1].Seq
+// LiveRevocations implements authcore.SessionStore.
+func (s *Store) LiveRevocations(ctx context.Context, after int64, now time.Time) (page []authcore.Revocation, err error) {
+	err = s.read(ctx, "read revocations", func(ctx context.Context, q querier) (err error) {
+		page, err = all(ctx, q, scanRevocation, selectRevocations, after, micros(now), revocationPage)
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
+	return page, nil
 }

@@ -1,0 +1,82 @@
+package redisfeed
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// peer is a sender: a node from its start to its end.
+type peer struct {
+	number uint64    // of its last message
+	heard  time.Time // it was still speaking then
+	left   bool      // it said that it stops
+}
+
+// mourned is for how long a node that fell silent is waited for. One that was killed never speaks again; one
+// that merely does not reach Redis goes on revoking, and tells its operator that it does not reach it.
+const mourned = 15 * time.Minute
+
+// follow takes note of a message's sender, and notices that messages of it are missing. A message that
+// comes twice or late changes nothing: it was applied, or the gap it left was noticed. It is no sign of
+// life either, for anybody can send an old one again.
+//
+// A sender that is first heard of in the middle leaves a gap too. What it said before may stand before
+// our place in the stream, and then the database has been read since; or it could not reach Redis when
+// it started, and revoked something after that reading. Nothing here tells which, and a look into the
+// database is cheap: one for each start of a node.
+func (f *Feed) follow(m message) {
+	p := f.peers[m.node]
+	if p == nil {
+		p = new(peer)
+		f.peers[m.node] = p
+	}
+	if m.number <= p.number {
+		return
+	}
+	missing := m.number != p.number+1
+	p.number, p.heard, p.left = m.number, f.floor, m.last
+	if missing {
+		f.missed()
+	}
+}
+
+// confirm confirms the view up to when the own heartbeat was sent that came back, or up to when a node was
+// last heard that says nothing any more: it may be revoking without reaching Redis.
+func (f *Feed) confirm() {
+	asOf := f.own
+	for node, p := range f.peers {
+		if node != f.id && !p.left && p.heard.Before(asOf) {
+			asOf = p.heard
+		}
+	}
+	if !asOf.IsZero() {
+		f.cfg.View.Confirm(asOf)
+	}
+}
+
+// mourn forgets nodes that stopped or fell silent long ago, the latter only once the database has been read
+// so long after, and tells whether there are silent ones.
+func (f *Feed) mourn() {
+	stored := f.cfg.View.Stored()
+	var silent []uuid.UUID
+	for node, p := range f.peers {
+		switch {
+		case node == f.id:
+		case p.left && f.own.Sub(p.heard) > mourned, !p.left && stored.Sub(p.heard) > mourned:
+			delete(f.peers, node)
+		case !p.left && f.own.Sub(p.heard) > silence && f.own.Sub(f.again) > silence: // not when nobody was heard
+			silent = append(silent, node)
+		}
+	}
+	if mute := len(silent) > 0; mute != f.mute {
+		f.mute = mute
+		log := f.cfg.Logger.With("component", "redis_feed_nodes")
+		if mute {
+			log.Warn("a node has fallen silent without saying that it stops: it was killed, or does not reach Redis; the database alone "+
+				"confirms the view of revocations until it is heard again, or for a quarter of an hour", "state", "silent", "nodes", len(silent))
+		} else {
+			log.Info("no node is silent any more", "state", "complete")
+		}
+	}
+}
