@@ -138,7 +138,10 @@ type SessionStore interface {
 	RevokeSessions(ctx context.Context, account uuid.UUID, ids []uuid.UUID, all bool, now time.Time, fx Effects) ([]Revocation, error)
 	// RevokeFamily ends, as RevokeSessions does, the root that the session hangs on or is, with every branch.
 	RevokeFamily(ctx context.Context, account, session uuid.UUID, now time.Time, fx Effects) ([]Revocation, error)
-	// LiveRevocations returns the revocations whose Until is after now with Seq greater than after, in order of Seq.
+	// LiveRevocations returns the revocations whose Until is after now with Seq greater than after, in order of Seq: the
+	// first ones, up to a page of the store's choosing, and none only when there are no more. Who wants all asks again after
+	// the last one's Seq. A row may show after others with a higher Seq. The revocation with Seq after+1 is returned, while it
+	// is stored, even if its Until has passed: who knows it, and finds it, knows that no number from there on means anything else.
 	LiveRevocations(ctx context.Context, after int64, now time.Time) ([]Revocation, error)
 }
 
@@ -189,6 +192,8 @@ type LockoutStore interface {
 	SaveLockout(ctx context.Context, l Lockout) error
 	// ClearLockout forgets it.
 	ClearLockout(ctx context.Context, key string) error
+	// Lockout returns the lock of a key, ended or not. ErrNotFound.
+	Lockout(ctx context.Context, key string) (Lockout, error)
 	// Lockouts returns the locks whose Until is after since.
 	Lockouts(ctx context.Context, since time.Time) ([]Lockout, error)
 }
@@ -212,10 +217,12 @@ type Store interface {
 	// ClaimIdentifiers makes the identifiers that existing accounts hold in the given kinds claimable: called at start, since
 	// the option `identities` may have changed. It returns how many could not be claimed since another account has them.
 	ClaimIdentifiers(ctx context.Context, kinds []IdentifierKind, now time.Time) (conflicts int, err error)
-	// Sweep removes what has expired (registrations, challenges, sealed successors, dead sessions and revocations, sent mails).
+	// Sweep removes what has expired (registrations, challenges, sealed successors, dead sessions and revocations, sent mails);
+	// what a clock that is ahead would take for expired too early, an hour later.
 	Sweep(ctx context.Context, now time.Time) error
 	// Ping reports whether the store can answer.
 	Ping(ctx context.Context) error
+	// Close waits for calls that run, which their own bounds end, and releases what the store holds. Calls after it, Close itself apart, are ErrUnavailable.
 	Close() error
 }
 
@@ -233,11 +240,17 @@ const (
 
 // Revocations is this node's view of what is revoked. It answers from memory alone: no I/O, no error.
 type Revocations interface {
+	// Check returns the verdict on an access token of the session and the account, which was issued at the account's epoch and
+	// version of roles. A revocation of the session or of a later epoch is Revoked, whatever else there is. What is not known is
+	// Live: how old the view is, is another question. It may be called concurrently, and with changes of the view.
 	Check(session, account uuid.UUID, epoch, rolesVersion int64) Verdict
 }
 
 // Revoker spreads revocations that are committed: to this node's memory before it returns, to other nodes after.
 type Revoker interface {
+	// Announce takes revocations that a store has returned and committed. It does not fail, and waits for no other node: those
+	// that it does not reach read the database. A ctx that has ended keeps none back. It may be called concurrently, and keeps
+	// no hold of rs.
 	Announce(ctx context.Context, rs ...Revocation)
 }
 
@@ -281,6 +294,8 @@ type Lockouts interface {
 
 // Attempt is one running try. Exactly one method must be called, once.
 type Attempt interface {
+	// Succeeded forgets the failures of the identifier, and a lock that others caused meanwhile. It does not fail: what cannot
+	// be stored or told to other nodes is logged, and the sign-in stands.
 	Succeeded(ctx context.Context)
 	// Failed counts the failure and reports whether it locked the identifier.
 	Failed(ctx context.Context) (locked bool)

@@ -31,6 +31,8 @@ const (
 
 // Keys is where the present keys come from (keyring.Ring).
 type Keys interface {
+	// Set returns the keys of this moment, which nobody changes any more; never nil. It is asked for each token that is seen for
+	// the first time, by many goroutines at once, and answers from memory.
 	Set() *jwtkeys.KeySet
 	// Missed is told of every token that did not verify; it must be cheap and return at once.
 	Missed()
@@ -123,6 +125,26 @@ func (v *Verifier) Lookup(raw string, mode authcore.Mode) (*Verified, Outcome) {
 	return t, Admitted
 }
 
+// Issued returns who a token was issued to, also when it has expired; nil where it is none of ours. It is for giving the
+// token up: nobody is admitted by it. Whether the session lives is not looked at, nor are issuer and audience.
+func (v *Verifier) Issued(raw string, mode authcore.Mode) *authcore.Principal {
+	if v.refused.know(raw) {
+		return nil
+	}
+	claims, kid, err := v.cfg.Keys.Set().Issued(useOf(mode), raw, v.cfg.Now(), anyIssuer)
+	if err != nil {
+		if errors.Is(err, jwtkeys.ErrSignature) {
+			v.refused.remember(raw)
+		}
+		return nil
+	}
+	p, err := principalOf(claims, kid, mode)
+	if err != nil {
+		return nil
+	}
+	return p
+}
+
 // Admit prepares a token that this node has just issued, so that a renewed request needs no look-up.
 func (v *Verifier) Admit(p authcore.Principal) *Verified {
 	return pack(&p, "", &v.grants)
@@ -185,18 +207,25 @@ func (v *Verifier) parse(raw, rest string, mode authcore.Mode, now time.Time) (*
 		v.cfg.Keys.Missed() // perhaps another node has rotated the keys
 		return nil, errInvalid
 	}
+	p, err := principalOf(claims, kid, mode)
+	if err != nil {
+		return nil, err
+	}
+	return pack(p, rest, &v.grants), nil
+}
+
+func principalOf(claims jwtkeys.Claims, kid string, mode authcore.Mode) (*authcore.Principal, error) {
 	account, errAccount := uuid.Parse(claims.Subject)
 	sess, errSession := uuid.Parse(claims.SessionID)
 	if errAccount != nil || errSession != nil {
 		return nil, errInvalid
 	}
-	p := authcore.Principal{
+	return &authcore.Principal{
 		AccountID: account, SessionID: sess, Subject: claims.Subject, Session: claims.SessionID,
 		Epoch: claims.Epoch, RolesVersion: claims.RolesVersion, Email: claims.Email, Username: claims.Username,
 		Name: claims.Name, Roles: claims.Roles, Issuer: claims.Issuer, Audience: claims.Audience, AMR: claims.AMR,
 		AuthTime: claims.AuthTime, ExpiresAt: claims.ExpiresAt, KeyID: kid, Mode: mode, Host: claims.Host,
-	}
-	return pack(&p, rest, &v.grants), nil
+	}, nil
 }
 
 func useOf(m authcore.Mode) jwtkeys.Use {

@@ -2,6 +2,7 @@ package handover
 
 import (
 	"context"
+	"crypto/hmac"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -25,12 +26,22 @@ type Config struct {
 	Challenges *challenge.Desk
 	Sessions   *session.Sessions
 	Key        func() secret.MACKey // for the checksum of codes; the same on every node
+	Watch      authcore.Watch       // of StepIssue and StepRedeem; nil is nobody
 	Now        authcore.Clock
 }
 
+// The steps of a hand-over, as they are told to whoever watches.
+const (
+	StepIssue  = "issue hand-over"
+	StepRedeem = "redeem hand-over"
+)
+
 // Store is what hand-overs keep.
 type Store interface {
+	// IssueChallenge as in authcore.ChallengeStore: ch becomes the one live challenge of its purpose and subject.
 	IssueChallenge(ctx context.Context, ch authcore.Challenge, fx authcore.Effects) error
+	// OpenBranch as in authcore.SessionStore: it consumes the challenge and opens a branch, for exactly one of the callers that
+	// present it. authcore.ErrNotFound, and then nothing is consumed, where the challenge is not live or not of what b says.
 	OpenBranch(ctx context.Context, b authcore.Branching) (authcore.Session, authcore.Account, error)
 }
 
@@ -41,6 +52,9 @@ type Flow struct{ cfg Config }
 func New(cfg Config) (*Flow, error) {
 	if cfg.Store == nil || cfg.Challenges == nil || cfg.Sessions == nil || cfg.Key == nil || cfg.Now == nil {
 		return nil, errors.New("handover: store, challenges, sessions, key and clock are required")
+	}
+	if cfg.Watch == nil {
+		cfg.Watch = authcore.Unwatched
 	}
 	return &Flow{cfg: cfg}, nil
 }
@@ -64,10 +78,37 @@ func IsChallenge(text string) bool {
 // Asked is who asks for a hand-over: the origin, as browsers write origins, and the challenge of its browser.
 type Asked struct{ Origin, Challenge string }
 
-// Issue returns a code that hands the principal's session over. A code that the same browser was given before for the
-// same origin is dead then; those of its other tabs, which have challenges of their own, are not.
-func (f *Flow) Issue(ctx context.Context, p *authcore.Principal, to Asked) (code string, err error) {
-	if !IsChallenge(to.Challenge) || to.Origin == "" {
+// Ask returns the words by which the host of an origin asks the issuer for a code. Only a host that redeems codes says them:
+// they carry a MAC over who asks, under the key that all nodes share, so that whoever makes up a challenge for a host whose
+// guard could not redeem the code gets none. For how long they are good does not matter, for the verifier's life does.
+func (f *Flow) Ask(by Asked) string { return by.Challenge + "." + f.proof(by) }
+
+// Heard reads what Ask wrote for the origin. ok is false for whatever no host of this house has asked.
+func (f *Flow) Heard(origin, words string) (by Asked, ok bool) {
+	challenge, proof, _ := strings.Cut(words, ".")
+	by = Asked{Origin: origin, Challenge: challenge}
+	if origin == "" || !IsChallenge(challenge) {
+		return Asked{}, false
+	}
+	return by, hmac.Equal([]byte(proof), []byte(f.proof(by)))
+}
+
+func (f *Flow) proof(by Asked) string {
+	sum := f.cfg.Key().Derive("ask").MAC([]byte(by.Origin), []byte(by.Challenge))
+	return base64.RawURLEncoding.EncodeToString(sum[:proofBytes])
+}
+
+// proofBytes is how much of the MAC is sent: 128 bits.
+const proofBytes = 16
+
+// Issue returns a code that hands the principal's session over to the origin that has asked for it by words of [Flow.Ask]'s.
+// A code that the same browser was given before for the same origin is dead then; those of its other tabs, which have
+// challenges of their own, are not. Refusal: [authcore.InvalidRequest], for words that nobody here has said.
+func (f *Flow) Issue(ctx context.Context, p *authcore.Principal, origin, words string) (code string, err error) {
+	ctx, done := f.cfg.Watch(ctx, StepIssue)
+	defer func() { done(err) }()
+	to, ok := f.Heard(origin, words)
+	if !ok {
 		return "", authcore.Refuse(authcore.InvalidRequest, "The hand-over that was asked for is not well-formed.")
 	}
 	ch, err := f.cfg.Challenges.Blank(authcore.PurposeHandover, p.Session+" "+to.Origin+" "+to.Challenge, p.AccountID)
@@ -90,7 +131,9 @@ type Shown struct{ Code, Verifier, Origin string }
 
 // Redeem opens the branch. Refusal: [authcore.InvalidCode], for every code that is not good here and now. One that comes to
 // its own origin from another browser is spent by that; at another origin it is not.
-func (f *Flow) Redeem(ctx context.Context, shown Shown, c authcore.Client) (session.Tokens, error) {
+func (f *Flow) Redeem(ctx context.Context, shown Shown, c authcore.Client) (tokens session.Tokens, err error) {
+	ctx, done := f.cfg.Watch(ctx, StepRedeem)
+	defer func() { done(err) }()
 	id, ok := f.cfg.Key().ParseToken(prefix, shown.Code)
 	// Junk costs no query. And whoever has a code made for the challenge of no verifier at all, or of one that can be
 	// guessed, must not get a browser in that keeps none.

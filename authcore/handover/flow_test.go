@@ -29,11 +29,16 @@ func open(t *testing.T) *env {
 	return &env{t, e, e.Person(t, enrol.Registering{Email: "ada@example.com", Username: "ada"})}
 }
 
+// ask is what the host says that has given its browser the verifier.
+func (e *env) ask(verifier string) string {
+	return e.Handover.Ask(handover.Asked{Origin: app, Challenge: handover.Challenge(verifier)})
+}
+
 // issue returns a verifier and a code for it.
 func (e *env) issue(from session.Tokens) (verifier, code string) {
 	e.Helper()
 	verifier = handover.NewVerifier()
-	code, err := e.Handover.Issue(e.Context(), &from.Principal, handover.Asked{Origin: app, Challenge: handover.Challenge(verifier)})
+	code, err := e.Handover.Issue(e.Context(), &from.Principal, app, e.ask(verifier))
 	if err != nil {
 		e.Fatal(err)
 	}
@@ -132,7 +137,7 @@ func TestRedeem_Refused(t *testing.T) {
 	}
 
 	for _, weak := range []string{"", "guessed"} {
-		code, err := e.Handover.Issue(t.Context(), &e.root.Principal, handover.Asked{Origin: app, Challenge: handover.Challenge(weak)})
+		code, err := e.Handover.Issue(t.Context(), &e.root.Principal, app, e.ask(weak))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -152,8 +157,6 @@ func TestRedeem_Refused(t *testing.T) {
 	_, err = e.redeem(handover.Shown{Code: code, Verifier: verifier, Origin: app})
 	testflow.WantCode(t, err, authcore.InvalidCode)
 
-	_, err = e.Handover.Issue(t.Context(), &e.root.Principal, handover.Asked{Origin: app, Challenge: "short"})
-	testflow.WantCode(t, err, authcore.InvalidRequest)
 }
 
 // Asking again in one tab voids the code before; other tabs keep theirs.
@@ -161,7 +164,7 @@ func TestIssue_Again(t *testing.T) {
 	e := open(t)
 	verifier, first := e.issue(e.root)
 	otherVerifier, other := e.issue(e.root)
-	second, err := e.Handover.Issue(t.Context(), &e.root.Principal, handover.Asked{Origin: app, Challenge: handover.Challenge(verifier)})
+	second, err := e.Handover.Issue(t.Context(), &e.root.Principal, app, e.ask(verifier))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -223,4 +226,34 @@ func (e *env) replay(of session.Tokens, mode authcore.Mode) error {
 		e.Errorf("a replay: %v", err)
 	}
 	return nil
+}
+
+// A code is issued to nobody but a host that has asked for it itself, for itself.
+func TestIssue_Unasked(t *testing.T) {
+	e := open(t)
+	verifier := handover.NewVerifier()
+	asked, challenge := e.ask(verifier), handover.Challenge(verifier)
+	for name, c := range map[string]struct{ origin, words string }{
+		"nothing":             {app, ""},
+		"a challenge alone":   {app, challenge},
+		"no proof":            {app, challenge + "."},
+		"half a proof":        {app, asked[:len(asked)-4]},
+		"a longer proof":      {app, asked + "A"},
+		"the challenge twice": {app, challenge + "." + challenge},
+		"another challenge":   {app, handover.Challenge("other") + asked[len(challenge):]},
+		"another host":        {"https://wiki.example.net", asked},
+		"another scheme":      {"http://app.example.com", asked},
+		"another port":        {app + ":8443", asked},
+		"no host":             {"", e.Handover.Ask(handover.Asked{Challenge: challenge})},
+		"no challenge":        {app, e.Handover.Ask(handover.Asked{Origin: app})},
+		"a short challenge":   {app, e.Handover.Ask(handover.Asked{Origin: app, Challenge: "short"})},
+	} {
+		_, err := e.Handover.Issue(t.Context(), &e.root.Principal, c.origin, c.words)
+		if authcore.CodeOf(err) != authcore.InvalidRequest {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := e.Handover.Issue(t.Context(), &e.root.Principal, app, asked); err != nil {
+		t.Error(err)
+	}
 }

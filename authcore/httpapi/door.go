@@ -60,11 +60,14 @@ func Present(r *http.Request, https bool) (Presented, error) {
 type Visitor struct {
 	*edge.Verified
 	Renewed bool // the database has just said so, and the browser has new cookies
+	// Forget is true beside a refusal for which the browser's cookies are dead. Whoever passes the refusal on has the browser
+	// forget them, by [ClearSessionCookies]; where it goes on to get new ones they stay, for another tab may have them by now.
+	Forget bool
 }
 
 // Admit returns who makes the request that brings given. It decides from memory alone, unless a browser's access cookie will
-// not do and its refresh cookie may: then it renews both, and asks incoming for whom it does. Refusals: InvalidToken,
-// CrossOrigin, and [authcore.ErrUnavailable] where renewal would need a store that is away.
+// not do and its refresh cookie may: then it renews both, and asks incoming for whom it does. Refusals: InvalidToken, which
+// may come with Forget; CrossOrigin; and [authcore.ErrUnavailable] where renewal would need a store that is away.
 func (d *Door) Admit(w http.ResponseWriter, r *http.Request, given Presented, incoming func(*http.Request) Incoming) (Visitor, error) {
 	if given.mode == authcore.ModeBearer {
 		if v, outcome := d.lookup(given.token, given.mode); outcome == edge.Admitted {
@@ -85,8 +88,7 @@ func (d *Door) Admit(w http.ResponseWriter, r *http.Request, given Presented, in
 			return Visitor{Verified: v}, nil
 		case outcome == edge.Revoked:
 			// What is revoked is never renewed: no query needed to know.
-			ClearSessionCookies(w.Header(), given.https)
-			return Visitor{}, errInvalidToken
+			return Visitor{Forget: true}, errInvalidToken
 		}
 	}
 	return d.renew(w, r, incoming(r))
@@ -99,19 +101,25 @@ func (d *Door) renew(w http.ResponseWriter, r *http.Request, in Incoming) (Visit
 	switch {
 	case err == nil:
 		return Visitor{Verified: d.verifier.Admit(tokens.Principal), Renewed: true}, nil
-	case isDeadRefresh(err) || authcore.CodeOf(err) == authcore.AuthenticationRequired:
-		return Visitor{}, errInvalidToken // there was a token, and it did not do
+	case isDeadRefresh(err):
+		return Visitor{Forget: true}, errInvalidToken
+	case authcore.CodeOf(err) == authcore.AuthenticationRequired:
+		return Visitor{}, errInvalidToken // there was an access token, and it did not do
 	}
 	return Visitor{}, err
 }
 
-// Enter is Present and Admit for an API call or a page, for which [ErrStale] is a refusal too.
+// Enter is Present and Admit for an API call or a page, for which [ErrStale] is a refusal too. A browser whose cookies are dead
+// is told to forget them.
 func (d *Door) Enter(w http.ResponseWriter, r *http.Request, in Incoming) (*authcore.Principal, error) {
 	given, err := Present(r, in.HTTPS)
 	if err != nil {
 		return nil, err
 	}
 	v, err := d.Admit(w, r, given, func(*http.Request) Incoming { return in })
+	if v.Forget {
+		ClearSessionCookies(w.Header(), in.HTTPS)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -129,15 +137,19 @@ func (d *Door) lookup(raw string, mode authcore.Mode) (*edge.Verified, edge.Outc
 	if v == nil {
 		return nil, outcome
 	}
-	issuers := d.issuers()
-	audience := d.audience
-	if len(audience) == 0 {
-		audience = issuers
-	}
-	if !v.Accepts(issuers, audience) {
+	if !v.Accepts(d.accepted()) {
 		return nil, edge.Invalid
 	}
 	return v, outcome
+}
+
+// accepted are the issuers and audiences that a token may name.
+func (d *Door) accepted() (issuers, audience []string) {
+	issuers, audience = d.issuers(), d.audience
+	if len(audience) == 0 {
+		audience = issuers
+	}
+	return issuers, audience
 }
 
 // verify is lookup for whoever wants the principal.
@@ -150,13 +162,30 @@ func (d *Door) verify(raw string, mode authcore.Mode) (*authcore.Principal, edge
 	return &p, outcome
 }
 
+// givesUp returns whose session a request gives up by an access token: one that has expired is as good for that as any, for
+// its session may live on. Nil where there is none to end, because it has ended or the token is none of ours; known is
+// false for the latter.
+func (d *Door) givesUp(raw string, mode authcore.Mode) (p *authcore.Principal, known bool) {
+	p, outcome := d.verify(raw, mode)
+	if p != nil || outcome != edge.Invalid {
+		return p, true
+	}
+	if p = d.verifier.Issued(raw, mode); p == nil {
+		return nil, false
+	}
+	if issuers, audience := d.accepted(); !edge.Accepts(p, issuers, audience) {
+		return nil, false
+	}
+	return p, true
+}
+
 // EndCookies ends every session that the cookies of a request hold a token of, everywhere if that is asked for, and clears
 // both cookies. Tokens that are dead already are no error. The caller has checked where the request came from. When it
 // fails the cookies stay.
 func (d *Door) EndCookies(w http.ResponseWriter, r *http.Request, in Incoming, everywhere bool) error {
 	end, endByRefresh := d.sessions.Ends(everywhere)
 	if raw := ReadCookie(r, AccessCookie(in.HTTPS)); raw != "" {
-		if p, _ := d.verify(raw, authcore.ModeCookie); p != nil {
+		if p, _ := d.givesUp(raw, authcore.ModeCookie); p != nil {
 			if err := end(r.Context(), p, in.Client); err != nil {
 				return err
 			}

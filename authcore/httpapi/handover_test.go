@@ -35,7 +35,7 @@ func (h *house) branchOf(accessToken string) session.Tokens {
 	account, err := h.Store.AccountByIdentifier(h.Context(), authcore.Identifier{Kind: authcore.KindUsername, Value: username})
 	check(h.T, err)
 	to := handover.Asked{Origin: "https://app.example.com:8443", Challenge: handover.Challenge(verifier)}
-	code, err := h.Handover.Issue(h.Context(), &authcore.Principal{AccountID: account.ID, Session: root}, to)
+	code, err := h.Handover.Issue(h.Context(), &authcore.Principal{AccountID: account.ID, Session: root}, to.Origin, h.Handover.Ask(to))
 	check(h.T, err)
 	branch, err := h.Handover.Redeem(h.Context(), handover.Shown{Code: code, Verifier: verifier, Origin: to.Origin}, testflow.Client())
 	check(h.T, err)

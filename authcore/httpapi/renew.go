@@ -9,8 +9,8 @@ import (
 
 // Renew signs a browser in again by its refresh cookie, in the middle of another request (contract §3.4). On success
 // both cookies are set anew on w and the answer is marked as private. Without a refresh cookie it is
-// AuthenticationRequired. When the token is dead (InvalidRefreshToken, RefreshTokenReused) the browser is told to forget
-// both cookies; when a store is away they stay. Requests that arrive together with one token all succeed.
+// AuthenticationRequired. On an error the cookies stay, also where the token is dead (InvalidRefreshToken,
+// RefreshTokenReused). Requests that arrive together with one token all succeed.
 //
 // The caller has checked the origin where [NeedsOrigin] asks for it, and found no access token that is still good.
 func Renew(w http.ResponseWriter, r *http.Request, in Incoming, sessions *session.Sessions) (session.Tokens, error) {
@@ -20,9 +20,6 @@ func Renew(w http.ResponseWriter, r *http.Request, in Incoming, sessions *sessio
 	}
 	tokens, err := sessions.Refresh(r.Context(), token, authcore.ModeCookie, in.Client)
 	if err != nil {
-		if isDeadRefresh(err) {
-			ClearSessionCookies(w.Header(), in.HTTPS)
-		}
 		return session.Tokens{}, err
 	}
 	if err := SetSessionCookies(w.Header(), in.HTTPS, tokens); err != nil {

@@ -27,7 +27,8 @@ func (c *tokenCalls) routes() []route {
 	}, {
 		method: http.MethodPost, path: "/logout", tag: tagTokens, summary: "Sign out",
 		text: "Ends every session that the request holds a token of: a bearer token, a refresh token in the body, or the cookies of a " +
-			"browser. Tokens that are dead already are no error. With a session end those that it was handed over to; with `everywhere` also " +
+			"browser. Tokens that have expired do as well, and those that are dead already or are none are no error, but for a bearer " +
+			"token that is none beside cookies: these do not speak then. With a session end those that it was handed over to; with `everywhere` also " +
 			"the one that it comes from, and all that were handed over from there.",
 		does: holding(c.logout), optional: true, cookies: []scheme{bearerScheme, accessScheme, refreshScheme},
 		replies: []reply{{http.StatusNoContent, "The tokens are dead.", nil}},
@@ -78,15 +79,16 @@ type logoutBody struct {
 
 // What was given by hand speaks for itself.
 func (b logoutBody) byCookie(r *http.Request, in Incoming) bool {
-	raw, mode, err := Credential(r, in.HTTPS)
-	return err == nil && mode != authcore.ModeBearer && b.RefreshToken == "" && (raw != "" || ReadCookie(r, RefreshCookie(in.HTTPS)) != "")
+	_, mode, err := Credential(r, in.HTTPS)
+	return err == nil && mode != authcore.ModeBearer && b.RefreshToken == "" && hasCookies(r, in.HTTPS)
 }
 
-// logout ends every session that the request holds a token of. Tokens that are dead already are no error: what was
-// asked for is the case (RFC 7009 §2.2). An access token that cannot be read is one, for its session may live on.
+// logout ends every session that the request holds a token of. Tokens that are dead already or name nothing are no error:
+// what was asked for is the case (RFC 7009 §2.2). Only where cookies stand beside a bearer token that names nothing it is one:
+// they do not speak, so their session lives on, and the browser must not believe otherwise.
 func (c *tokenCalls) logout(x *exchange, body logoutBody) error {
 	raw, mode, err := Credential(x.r, x.in.HTTPS)
-	if err != nil {
+	if err != nil && authcore.CodeOf(err) != authcore.InvalidToken { // a bearer token of no length names nothing either
 		return err
 	}
 	if body.byCookie(x.r, x.in) {
@@ -96,13 +98,13 @@ func (c *tokenCalls) logout(x *exchange, body logoutBody) error {
 	}
 	end, endByRefresh := c.sessions.Ends(body.Everywhere)
 	if mode == authcore.ModeBearer {
-		p, outcome := c.door.verify(raw, mode)
+		p, known := c.door.givesUp(raw, mode)
 		switch {
 		case p != nil:
 			if err := end(x.r.Context(), p, x.in.Client); err != nil {
 				return err
 			}
-		case outcome == edge.Invalid && body.RefreshToken == "":
+		case !known && body.RefreshToken == "" && hasCookies(x.r, x.in.HTTPS):
 			return errInvalidToken
 		}
 	}
@@ -112,6 +114,11 @@ func (c *tokenCalls) logout(x *exchange, body logoutBody) error {
 		}
 	}
 	return x.done()
+}
+
+// hasCookies reports whether a browser shows a token of ours.
+func hasCookies(r *http.Request, https bool) bool {
+	return ReadCookie(r, AccessCookie(https)) != "" || ReadCookie(r, RefreshCookie(https)) != ""
 }
 
 type inspectBody struct {

@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"maps"
 	"net/http"
 	"strings"
 	"sync"
@@ -113,7 +114,78 @@ func TestLogout(t *testing.T) {
 	}
 	h.post("/logout", "").want(http.StatusNoContent)
 	h.post("/logout", `{"refresh_token":"ghr_junk"}`).want(http.StatusNoContent)
-	h.post("/logout", "", bearer("junk")).refused(401, authcore.InvalidToken)
+	// What names nothing changes nothing, and its sender has nothing left.
+	p := h.signIn(username)
+	for _, junk := range []string{"junk", "", p.RefreshToken, p.AccessToken + "x", p.AccessToken[:len(p.AccessToken)-4]} {
+		h.post("/logout", "", bearer(junk)).want(http.StatusNoContent)
+	}
+	h.call(http.MethodGet, "/me", "", bearer(p.AccessToken)).want(http.StatusOK)
+	h.post("/logout", "{", bearer("junk")).refused(400, authcore.InvalidRequest)
+	twice := func(r *http.Request) { r.Header["Authorization"] = []string{"Bearer a", "Bearer b"} }
+	h.post("/logout", "", twice).refused(400, authcore.InvalidRequest)
+}
+
+// An access token that has expired is as good as any for giving its session up, and for nothing else.
+func TestLogout_Expired(t *testing.T) {
+	h := open(t)
+	h.account(email, username)
+	late := h.signIn(username)
+	h.issuers.Store(&[]string{"https://other.example.com"})
+	h.Clock.Advance(6 * time.Minute)
+	h.post("/logout", "", bearer(late.AccessToken)).want(http.StatusNoContent)
+	h.issuers.Store(&[]string{issuer})
+	late = h.refreshed(late) // another issuer's token ended nothing
+	h.Clock.Advance(6 * time.Minute)
+	h.call(http.MethodGet, "/me", "", bearer(late.AccessToken)).refused(401, authcore.InvalidToken)
+	h.post("/logout", "", bearer(late.AccessToken[:len(late.AccessToken)-4]+"AAAA")).want(http.StatusNoContent)
+	h.post("/logout", "", header("Cookie", "__Host-gatehouse="+late.AccessToken)).want(http.StatusNoContent)
+	late = h.refreshed(late)
+	h.Clock.Advance(6 * time.Minute)
+	for range 2 {
+		h.post("/logout", "", bearer(late.AccessToken)).want(http.StatusNoContent)
+		h.post("/refresh", `{"refresh_token":"`+late.RefreshToken+`"}`).refused(401, authcore.InvalidRefreshToken)
+	}
+
+	b := h.browser()
+	b.signIn(username)
+	refresh := b.cookies["__Host-gatehouse_refresh"]
+	delete(b.cookies, "__Host-gatehouse_refresh")
+	h.Clock.Advance(6 * time.Minute)
+	b.post("/logout", "", header("Sec-Fetch-Site", "cross-site")).refused(403, authcore.CrossOrigin)
+	b.post("/logout", "").want(http.StatusNoContent)
+	h.post("/refresh", `{"refresh_token":"`+refresh+`"}`).refused(401, authcore.InvalidRefreshToken)
+}
+
+func (h *house) refreshed(p pair) pair {
+	h.Helper()
+	return h.post("/refresh", `{"refresh_token":"`+p.RefreshToken+`"}`).pair()
+}
+
+// A bearer token that names nothing does not let the cookies beside it speak, and their session is not said to be over.
+func TestLogout_JunkBesideCookies(t *testing.T) {
+	h := open(t)
+	h.account(email, username)
+	for _, only := range []string{"", "__Host-gatehouse", "__Host-gatehouse_refresh"} {
+		b := h.browser()
+		b.signIn(username)
+		for name := range b.cookies {
+			if only != "" && name != only {
+				delete(b.cookies, name)
+			}
+		}
+		kept := maps.Clone(b.cookies)
+		for _, junk := range []string{"junk", ""} {
+			b.post("/logout", "", bearer(junk)).refused(401, authcore.InvalidToken)
+		}
+		if !maps.Equal(b.cookies, kept) {
+			t.Errorf("%v became %v", kept, b.cookies)
+		}
+		b.call(http.MethodGet, "/me", "").want(http.StatusOK)
+		other := h.signIn(username)
+		b.post("/logout", `{"refresh_token":"`+other.RefreshToken+`"}`, bearer("junk")).want(http.StatusNoContent)
+		b.post("/logout", "", bearer(h.signIn(username).AccessToken)).want(http.StatusNoContent)
+		b.call(http.MethodGet, "/me", "").want(http.StatusOK)
+	}
 }
 
 func TestLogout_Cookies(t *testing.T) {

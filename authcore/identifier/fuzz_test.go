@@ -14,6 +14,7 @@ var seeds = []string{
 	"bob@example.com", "Bob@X", " bob\u200b", "b\u00fccher@b\u00fccher.example", "\ufb01@x.com", "\u0130@x.com", "ren\u0065\u0301@x.com",
 	"bob", "+43 1 2345678", "Anna \u202e Lena", "\ufdfa\ufdfa", "\u212a", "a@b.c.", "a@xn--0.com", "\u1e9e@\u1e9e.de", "\u03aa\u0301",
 	"\uff20", "a\u0345@x.com", "\u3000", "x@\u3002com", "\u2460@1.\u2461", "\u0390\u1fd3", "a@\u00df.de", "\u00aa\u00ba",
+	"+49000000",
 }
 
 // shapes is what a normalised identifier looks like, whatever was typed.

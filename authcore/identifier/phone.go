@@ -25,6 +25,19 @@ func Phone(s string) (string, error) {
 			return "", errPhone
 		}
 	}
+	number, err := e164(s)
+	if err != nil {
+		return "", err
+	}
+	// Of the zeros that some countries dial before a number at home one is left out. Where that leaves another, the number
+	// would be a different one each time that it is read: stored, it would not be found, or be found as somebody else's.
+	if again, err := e164(number); err != nil || again != number {
+		return "", errPhone
+	}
+	return number, nil
+}
+
+func e164(s string) (string, error) {
 	number, err := phonenumbers.Parse(s, "")
 	// Possible, not valid: which ranges are in use changes faster than any table.
 	if err != nil || !phonenumbers.IsPossibleNumber(number) {

@@ -76,6 +76,16 @@ func (s *KeySet) Sign(use Use, c Claims, now time.Time) (string, error) {
 //
 // The texts in the claims share memory with each other; nothing refers to raw.
 func (s *KeySet) Verify(use Use, raw string, now time.Time, issuers func(string) bool) (Claims, string, error) {
+	return s.check(use, raw, now, Claims.current, issuers)
+}
+
+// Issued is Verify for a token that may have expired: who it was issued to holds for as long as its key is known. It is for
+// giving a token up and lets nobody do anything by it.
+func (s *KeySet) Issued(use Use, raw string, now time.Time, issuers func(string) bool) (Claims, string, error) {
+	return s.check(use, raw, now, Claims.begun, issuers)
+}
+
+func (s *KeySet) check(use Use, raw string, now time.Time, holds func(Claims, time.Time) bool, issuers func(string) bool) (Claims, string, error) {
 	// Before anything is split: CVE-2025-30204 was a megabyte of dots.
 	if len(raw) > MaxLength {
 		return Claims{}, "", ErrInvalid
@@ -94,7 +104,7 @@ func (s *KeySet) Verify(use Use, raw string, now time.Time, issuers func(string)
 		return Claims{}, "", ErrInvalid
 	}
 	c, ok := decode(string(payload))
-	if !ok || !c.current(now) || issuers == nil || !issuers(c.Issuer) {
+	if !ok || !holds(c, now) || issuers == nil || !issuers(c.Issuer) {
 		return Claims{}, "", ErrInvalid
 	}
 	sig, ok := decodeSegment(raw[dot2+1:])
@@ -151,9 +161,12 @@ func (s *KeySet) keyOf(use Use, header string) *entry {
 }
 
 // current tells whether the claims hold at now.
-func (c Claims) current(now time.Time) bool {
+func (c Claims) current(now time.Time) bool { return now.Before(c.ExpiresAt) && c.begun(now) }
+
+// begun tells whether the claims hold at now but for exp.
+func (c Claims) begun(now time.Time) bool {
 	latest := now.Add(Leeway)
-	return now.Before(c.ExpiresAt) && !c.NotBefore.After(latest) && !c.IssuedAt.After(latest)
+	return !c.NotBefore.After(latest) && !c.IssuedAt.After(latest)
 }
 
 // decodeSegment refuses every spelling but the canonical one. The decoder itself skips

@@ -16,6 +16,8 @@ import (
 
 // Sessions is the part of the store that is asked whether sessions live.
 type Sessions interface {
+	// LiveSessions as in authcore.SessionStore: those of ids that something can still be done with at now, in no order. One that
+	// is left out has ended; an error tells nothing of any. It may be called concurrently.
 	LiveSessions(ctx context.Context, ids []uuid.UUID, now time.Time) ([]authcore.LiveSession, error)
 }
 

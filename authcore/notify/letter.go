@@ -37,9 +37,12 @@ type Sender interface {
 	Send(ctx context.Context, l Letter) error
 }
 
-// Rester is a [Sender] that keeps something open between letters. Rest is called when there
-// is nothing more to send; it takes a moment at most.
-type Rester interface{ Rest() }
+// Rester is a [Sender] that keeps something open between letters.
+type Rester interface {
+	// Rest closes what is kept open. It is called when there is nothing more to send, never while Send runs, and again and
+	// again: with nothing open it does nothing. It takes a moment at most, and does not fail; Send opens anew.
+	Rest()
+}
 
 var (
 	// ErrRefused is returned by a [Sender] for a letter that no further try will bring out.

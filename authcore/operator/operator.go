@@ -14,8 +14,9 @@ import (
 // Store is what the operations need of the database, in addition to what everybody needs. As with the other ports, each
 // method is one whole change, and may return an error wrapping authcore.ErrUnavailable.
 type Store interface {
-	// AccountByID and AccountByIdentifier as in authcore.AccountStore.
+	// AccountByID as in authcore.AccountStore: the account, disabled or not. ErrNotFound.
 	AccountByID(ctx context.Context, id uuid.UUID) (authcore.Account, error)
+	// AccountByIdentifier as in authcore.AccountStore: the account that uses the identifier now. ErrNotFound.
 	AccountByIdentifier(ctx context.Context, id authcore.Identifier) (authcore.Account, error)
 	// Record as in authcore.EventStore.
 	Record(ctx context.Context, fx authcore.Effects) error

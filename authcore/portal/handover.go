@@ -4,22 +4,30 @@ import (
 	"net/url"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/handover"
 	"github.com/gatehouse-auth/gatehouse/authcore/httpapi"
 )
 
 // asksForHandover reports whether a guarded host has sent the browser for a code.
-func (v *visit) asksForHandover() bool { return handover.IsChallenge(v.r.URL.Query().Get("handover")) }
+func (v *visit) asksForHandover() bool {
+	_, elsewhere := v.elsewhere()
+	_, asked := v.cfg.Handover.Heard(elsewhere, v.r.URL.Query().Get("handover"))
+	return asked
+}
+
+// elsewhere returns where the visitor wanted to go, and the origin of that if it is on another host.
+func (v *visit) elsewhere() (back, origin string) {
+	back, ok := v.returnTo(v.r.URL.Query().Get("rd"))
+	if !ok {
+		return "", ""
+	}
+	return back, httpapi.ElsewhereOf(v.r, back)
+}
 
 // handOver leads who is signed in here to where they wanted to go. On another host their cookies are not seen: it is asked
 // to begin a hand-over, and where it has done so the browser gets a code for it.
 func (v *visit) handOver(p *authcore.Principal) error {
 	query := v.r.URL.Query()
-	back, ok := v.returnTo(query.Get("rd"))
-	elsewhere := ""
-	if ok {
-		elsewhere = httpapi.ElsewhereOf(v.r, back)
-	}
+	back, elsewhere := v.elsewhere()
 	// A program's bearer token is no browser's, and a host that it is handed over to would make it cookies.
 	if elsewhere == "" || p.Mode != authcore.ModeCookie {
 		return v.onward(query.Get("rd"))
@@ -27,18 +35,19 @@ func (v *visit) handOver(p *authcore.Principal) error {
 	v.dropPending()
 	v.w.Header().Set("Referrer-Policy", "no-referrer")
 	host := elsewhere + httpapi.HandoverPath
-	if !v.asksForHandover() {
+	words := query.Get("handover")
+	asked, ok := v.cfg.Handover.Heard(elsewhere, words)
+	if !ok { // whoever made that up, no guard of the host's did, so perhaps none could redeem a code
 		return v.redirect(host + "?rd=" + url.QueryEscape(back))
 	}
 	if err := v.limits.Take(v.r.Context(), authcore.LimitRefresh, v.in.Client.Addr); err != nil {
 		return err
 	}
-	challenge := query.Get("handover")
-	code, err := v.cfg.Handover.Issue(v.r.Context(), p, handover.Asked{Origin: elsewhere, Challenge: challenge})
+	code, err := v.cfg.Handover.Issue(v.r.Context(), p, elsewhere, words)
 	if err != nil {
 		return err
 	}
-	return v.redirect(host + "?code=" + code + keptAs(challenge) + "&rd=" + url.QueryEscape(back))
+	return v.redirect(host + "?code=" + code + keptAs(asked.Challenge) + "&rd=" + url.QueryEscape(back))
 }
 
 // keptName is how much of a challenge names the cookie of its verifier: 48 bits of a digest.

@@ -77,7 +77,7 @@ func TestHandover(t *testing.T) {
 
 	sent := b.open(first.header.Get("Location"))
 	asked := must(url.Parse(sent.to()))(t)
-	if query := asked.Query(); !strings.HasPrefix(asked.String(), loginPage+"?rd=") || query.Get("rd") != wanted || len(query.Get("handover")) != 43 {
+	if query := asked.Query(); !strings.HasPrefix(asked.String(), loginPage+"?rd=") || query.Get("rd") != wanted || len(query.Get("handover")) != 43+1+22 {
 		t.Fatalf("sent to %s", asked)
 	}
 	verifier := sent.header.Get("Set-Cookie")
@@ -122,6 +122,32 @@ func TestHandover_Renews(t *testing.T) {
 	former = b.cookies[refreshOf]
 	if b.open("/.gatehouse/handover?rd=/x").leads(app + "/x"); b.cookies[refreshOf] == former {
 		t.Error("the host has renewed nothing")
+	}
+}
+
+// A browser whose cookies at the host are dead is handed over as any other, and keeps them until it has new ones: a second tab
+// may have got these meanwhile.
+func TestHandover_DeadCookiesStay(t *testing.T) {
+	h := apps(t)
+	a, b := h.browser().person(), h.app()
+	dead := "ghr_" + strings.Repeat("A", 40)
+	b.cookies[accessOf], b.cookies[refreshOf] = "dead", dead
+	sent := b.open("/.gatehouse/handover?rd=/x")
+	if lines := sent.header["Set-Cookie"]; len(lines) != 1 || !strings.HasPrefix(lines[0], "__Host-gatehouse_handover_") {
+		t.Errorf("the host that asks for a code sets %v", lines)
+	}
+	code := a.code(sent.to())
+	h.at(nil, appHost, loginPage).open(code).want(http.StatusBadRequest) // another browser
+	if b.cookies[refreshOf] != dead {
+		t.Error("the dead cookies are forgotten")
+	}
+	if b.open(code).leads(app + "/x"); b.cookies[refreshOf] == dead || b.cookies[accessOf] == "dead" {
+		t.Error("the browser has no new cookies")
+	}
+	b.cookies[refreshOf], b.cookies[accessOf] = dead, "dead"
+	own := h.at(b, appHost, "/auth/login")
+	if got := own.open("/.gatehouse/handover?rd=/x").leads(app + "/x"); len(got.header["Set-Cookie"]) != 0 {
+		t.Errorf("a host with a sign-in page of its own sets %v", got.header["Set-Cookie"])
 	}
 }
 
@@ -312,12 +338,17 @@ func TestHandover_NobodyToHandOver(t *testing.T) {
 	}
 	a := h.browser()
 	a.signIn()
-	for _, malformed := range []string{"", "x", strings.Repeat("A", 42), strings.Repeat("A", 44), strings.Repeat("!", 43), strings.Repeat("A", 42) + "B"} {
+	for _, malformed := range []string{"", "x", strings.Repeat("A", 42), strings.Repeat("A", 44), strings.Repeat("!", 43), strings.Repeat("A", 42) + "B",
+		strings.Repeat("A", 43), strings.Repeat("A", 43) + "." + strings.Repeat("A", 22)} {
 		fresh := h.browser()
 		maps.Copy(fresh.cookies, a.cookies)
 		fresh.get("/login?rd=" + url.QueryEscape(app+"/x") + "&handover=" + url.QueryEscape(malformed)).
 			leads(app + "/.gatehouse/handover?rd=" + url.QueryEscape(app+"/x"))
 	}
+	// What one host has asked for is no other's, for that one's guard may not be able to redeem a code.
+	elsewhere := must(url.Parse(h.at(nil, "wiki.example.net", loginPage).begin(otherApp + "/")))(t)
+	a.get("/login?rd=" + url.QueryEscape(app+"/x") + "&handover=" + url.QueryEscape(elsewhere.Query().Get("handover"))).
+		leads(app + "/.gatehouse/handover?rd=" + url.QueryEscape(app+"/x"))
 	// A host with a sign-in page of its own is not handed anything.
 	h.at(nil, appHost, "/auth/login").open("/.gatehouse/handover?rd=/x").leads(app + "/x")
 	if r := b.send(httptest.NewRequest(http.MethodHead, "/.gatehouse/handover?rd=/x", nil), nil); r.status != http.StatusMethodNotAllowed {

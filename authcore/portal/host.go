@@ -58,17 +58,15 @@ func (v *visit) host(login string) error {
 // arriveHere signs a browser in at this host by a code, or sends it for one.
 func (v *visit) arriveHere(login string) error {
 	back := v.landing()
-	before := v.w.Header()["Set-Cookie"]
-	_, err := v.door.Enter(v.w, v.r, v.in)
+	given, err := httpapi.Present(v.r, v.in.HTTPS)
 	if err == nil {
-		return v.redirect(back)
+		_, err = v.door.Admit(v.w, v.r, given, func(*http.Request) httpapi.Incoming { return v.in })
+	}
+	if err == nil {
+		return v.redirect(back) // to its guard, which knows how old a view of revocations it bears
 	}
 	if !authcore.IsAnonymous(err) {
 		return err
-	}
-	// What follows sets cookies, or leaves them as they are.
-	if delete(v.w.Header(), "Set-Cookie"); len(before) > 0 {
-		v.w.Header()["Set-Cookie"] = before
 	}
 	query := v.r.URL.Query()
 	switch {
@@ -111,7 +109,8 @@ func (v *visit) sendForCode(login, back string) error {
 	if err := httpapi.KeptHandover.Of(challenge[:keptName]).Set(v.w.Header(), v.in.HTTPS, verifier); err != nil {
 		return err
 	}
-	return v.redirect(withReturn(login, back) + "&handover=" + challenge)
+	asked := handover.Asked{Origin: httpapi.OriginOf(v.r, v.in.HTTPS), Challenge: challenge}
+	return v.redirect(withReturn(login, back) + "&handover=" + v.cfg.Handover.Ask(asked))
 }
 
 // withReturn adds the way back to the address of a sign-in page.

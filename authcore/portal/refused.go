@@ -40,6 +40,8 @@ func (v *visit) refused(why Refused) error {
 		if why.Wanted != "" {
 			c.Links = []link{{why.Wanted, v.t("refused.again")}}
 		}
+	case authcore.InvalidRequest: // a hand-over to a host that the configuration does not name
+		c.Intro = []string{v.t("refused.unnamed")}
 	case authcore.Internal:
 		c.Intro = append(c.Intro, v.quote(&problem)...)
 	}

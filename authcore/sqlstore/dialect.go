@@ -13,6 +13,8 @@ type dialect struct {
 	folder string // of the migrations
 	// probe touches the database's own file or process and returns one integer.
 	probe string
+	// clock asks for the server's time in microseconds; "" where there is no server.
+	clock string
 	// versions returns how many tables of the given name exist.
 	versions string
 	// These end a select that locks its rows. SQLite has one writer: there the transaction is the lock.
@@ -30,6 +32,7 @@ type dialect struct {
 var postgresDialect = dialect{
 	folder:     "migrations/postgres",
 	probe:      "select 1",
+	clock:      "select (extract(epoch from clock_timestamp()) * 1000000)::bigint",
 	versions:   "select count(*) from pg_catalog.pg_class where oid = to_regclass($1)",
 	skipLocked: " for update skip locked",
 	forUpdate:  " for update",

@@ -28,6 +28,17 @@ func (s *Store) ClearLockout(ctx context.Context, key string) error {
 	})
 }
 
+const selectLockout = "select key, until, level from lockouts where key = $1"
+
+// Lockout implements authcore.LockoutStore.
+func (s *Store) Lockout(ctx context.Context, key string) (l authcore.Lockout, err error) {
+	err = s.read(ctx, "find lockout", func(ctx context.Context, q querier) (err error) {
+		l, err = one(ctx, q, scanLockout, selectLockout, key)
+		return err
+	})
+	return l, err
+}
+
 const lockoutPage = 5000
 
 const selectLockouts = "select key, until, level from lockouts where until > $1 and key > $2 order by key limit $3"

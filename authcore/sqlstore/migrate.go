@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
 )
@@ -19,10 +21,16 @@ const (
 	versionTable = "goose_db_version"
 	lockSeconds  = 1
 	lockTries    = 300
+	// A migration that waits for a table makes everybody wait who comes after it, nodes of the release before among them. So it
+	// waits for less than those give their work, gives way to them, and tries again.
+	tableWait  = 500 * time.Millisecond
+	tableRest  = 2 * time.Second
+	tableTries = 120
 )
 
-// Migrate brings the schema up to what this program knows. Processes that start together wait for each other. A schema
-// newer than that is refused and left alone: an older program must not write to it. So is a database that Transfer has
+// Migrate brings the schema up to what this program knows. Processes that start together wait for each other, and for
+// transactions that hold a table. A schema newer than this program knows is left alone: it does if it says that it fits this
+// program, as that of the next release does while nodes of both run, and is refused if not. So is a database that Transfer has
 // filled half-way.
 func (s *Store) Migrate(ctx context.Context) error {
 	if err := s.migrate(ctx); err != nil {
@@ -41,9 +49,24 @@ func (s *Store) migrate(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if found >= known {
-		return compare(found, known)
+	if found < known {
+		if err := s.raise(ctx); err != nil {
+			return err
+		}
+		// A newer program may have been faster.
+		if found, err = s.version(ctx); err != nil {
+			return err
+		}
 	}
+	if found > known {
+		return s.fitting(ctx, found, known)
+	}
+	return nil
+}
+
+// raise carries out the migrations that have not been.
+func (s *Store) raise(ctx context.Context) (err error) {
+	const step = "migrate database"
 	db, release, err := s.engine.migrator(ctx)
 	if err != nil {
 		return settle(ctx, step, err)
@@ -68,17 +91,35 @@ func (s *Store) migrate(ctx context.Context) (err error) {
 	if err != nil {
 		return settle(ctx, step, err)
 	}
-	results, err := provider.Up(ctx)
-	for _, r := range results {
-		s.log.Info("database migrated", slog.Int64("version", r.Source.Version), slog.Duration("took", r.Duration))
+	for try := 1; ; try++ {
+		results, err := provider.Up(ctx)
+		for _, r := range results {
+			s.log.Info("database migrated", slog.Int64("version", r.Source.Version), slog.Duration("took", r.Duration))
+		}
+		if err == nil {
+			return nil
+		}
+		if !tableHeld(err) || try == tableTries {
+			return settle(ctx, step, err)
+		}
+		if try == 1 {
+			s.log.Warn("a migration waits for a transaction that holds a table", slog.Duration("for_at_most", tableTries*(tableWait+tableRest)))
+		}
+		select {
+		case <-ctx.Done():
+			return settle(ctx, step, ctx.Err())
+		case <-time.After(tableRest):
+		}
 	}
-	if err != nil {
-		return settle(ctx, step, err)
-	}
-	return nil
 }
 
-// CheckSchema returns nil if the schema is the one that this program knows, and an error that says what to do if it is
+// tableHeld reports whether Postgres has waited for tableWait in vain (lock_not_available).
+func tableHeld(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.Code == "55P03"
+}
+
+// CheckSchema returns nil if the schema is the very one that this program knows, and an error that says what to do if it is
 // older, newer or not there. It changes nothing.
 func (s *Store) CheckSchema(ctx context.Context) error {
 	known, err := s.known()

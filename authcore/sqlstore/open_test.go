@@ -38,6 +38,21 @@ func TestValidate(t *testing.T) {
 		"postgres://u:hunter2@localhost:port/db": false,
 		"postgres://u:hunter2@localhost/db?sslmode=never": false,
 		"postgres://u:hun%ter2@localhost/db":              false,
+		// What is taken for port and database is the password.
+		"postgres://u:12/hunter2@localhost/db":                                      false,
+		"postgres://u:12/hunter2@localhost":                                         false,
+		"postgres://u:12?hunter2@localhost/db":                                      false,
+		"postgres://u:12?x=1&hunter2@localhost/db":                                  false,
+		"postgres://u:12#hunter2@localhost/db":                                      false,
+		"postgres://u:12@hun/ter2@localhost/db":                                     false,
+		"postgres://u:p@localhost/db?pool_max_conns=hunter2":                        false,
+		"postgres://u:p@localhost/db?pool_max_conn_lifetime=hunter2":                false,
+		"postgres://u:p@localhost/db?connect_timeout=hunter2":                       false,
+		"postgres://u:p@localhost/db?target_session_attrs=hunter2":                  false,
+		"postgres://u:p@localhost/db?sslmode=require&min_protocol_version=hunter2":  false,
+		"postgres://u:p@localhost/db?sslmode=verify-full&sslrootcert=/none/hunter2": false,
+		"postgres://u:p%40%2F%3F@localhost/d%40b?application_name=a@b":              true,
+		"postgres://localhost/db?user=me@tenant":                                    true,
 	} {
 		err := sqlstore.Validate(url)
 		if (err == nil) != valid {
@@ -45,6 +60,13 @@ func TestValidate(t *testing.T) {
 		}
 		if err != nil && (strings.Contains(err.Error(), "hun") || strings.Contains(err.Error(), "ter2")) {
 			t.Errorf("the error tells the password: %v", err)
+		}
+	}
+	for setting, reason := range map[string]string{"pool_max_conns=many": "the setting pool_max_conns of the postgres URL is not valid",
+		"connect_timeout=long":  "the setting connect_timeout of the postgres URL is not valid",
+		"sslrootcert=" + folder: "the setting sslrootcert of the postgres URL names a file that cannot be read: no such file"} {
+		if err := sqlstore.Validate("postgres://u:p@localhost/db?application_name=x&" + setting); err == nil || !strings.Contains(err.Error(), reason) {
+			t.Errorf("%s: error is %v", setting, err)
 		}
 	}
 	if _, err := os.Stat(folder); !errors.Is(err, os.ErrNotExist) {

@@ -145,6 +145,7 @@ func (p *postgres) migrator(context.Context) (*sql.DB, func() error, error) {
 	cfg := p.pool.Config().ConnConfig
 	// Building an index over many rows takes what it takes.
 	cfg.RuntimeParams["statement_timeout"] = "0"
+	cfg.RuntimeParams["lock_timeout"] = fmt.Sprint(tableWait.Milliseconds())
 	db := stdlib.OpenDB(*cfg)
 	return db, db.Close, nil
 }

@@ -20,6 +20,10 @@ const (
 	successorKept = time.Minute
 	mailKept      = 7 * 24 * time.Hour
 	lockoutKept   = 7 * 24 * time.Hour
+	// expiredKept is how long rows outlive the time from which nothing is done with them any more. Should the clock that a
+	// sweep goes by be wrong, then what it took for expired is there when it is right again: a revocation above all, without
+	// which a node that starts would take the revoked token.
+	expiredKept = time.Hour
 )
 
 // Each removes at most a batch, so that no lock is held for long, and waits for nobody: what is locked goes next time. $1 is the time past which rows go, $2 the batch.
@@ -47,9 +51,9 @@ func (s *Store) Sweep(ctx context.Context, now time.Time) error {
 		name, text string
 		before     time.Time
 	}{
-		{"sweep registrations", sweepRegistrations, now},
-		{"sweep challenges", sweepChallenges, now},
-		{"sweep revocations", sweepRevocations, now},
+		{"sweep registrations", sweepRegistrations, now.Add(-expiredKept)},
+		{"sweep challenges", sweepChallenges, now.Add(-expiredKept)},
+		{"sweep revocations", sweepRevocations, now.Add(-expiredKept)},
 		{"sweep mails", sweepMails, now.Add(-mailKept)},
 		{"sweep lockouts", sweepLockouts, now.Add(-lockoutKept)},
 	} {
@@ -101,7 +105,7 @@ func (s *Store) sweepSessions(ctx context.Context, now time.Time) error {
 			return err
 		}
 		err = s.write(ctx, "sweep sessions", func(ctx context.Context, q querier) error {
-			if _, err := exec(ctx, q, deleteDead, from, to, micros(now)); err != nil {
+			if _, err := exec(ctx, q, deleteDead, from, to, micros(now.Add(-expiredKept))); err != nil {
 				return err
 			}
 			_, err := exec(ctx, q, eraseLeftOver, from, to, micros(now.Add(-successorKept)))

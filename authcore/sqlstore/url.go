@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"path/filepath"
 	"runtime"
@@ -63,18 +64,13 @@ func parseFile(path string) (location, error) {
 
 func parsePostgres(text string) (location, error) {
 	u, err := url.Parse(text)
-	if err != nil {
+	if err != nil || strayAt(u) {
 		return location{}, errors.New("database: the postgres URL is malformed: " +
 			"special characters in user and password must be percent-encoded")
 	}
 	cfg, err := pgxpool.ParseConfig(text)
 	if err != nil {
-		// The error's own text quotes the URL; what it wraps does not.
-		var bad *pgconn.ParseConfigError
-		if errors.As(err, &bad) && errors.Unwrap(bad) != nil {
-			return location{}, fmt.Errorf("database: read postgres URL: %w", errors.Unwrap(bad))
-		}
-		return location{}, errors.New("database: the postgres URL has a setting that is not valid")
+		return location{}, badSetting(u, err)
 	}
 	query := u.Query()
 	if !query.Has("pool_max_conns") {
@@ -101,6 +97,41 @@ func parsePostgres(text string) (location, error) {
 		return &pgconn.CancelRequestContextWatcherHandler{Conn: c, DeadlineDelay: cancelLimit}
 	}
 	return location{pool: cfg}, nil
+}
+
+// strayAt reports whether an @ stands where it ends no password: then one with special characters has been taken apart, and the
+// rest of it for the port and the name of the database, which connecting tells the log.
+func strayAt(u *url.URL) bool {
+	if strings.Contains(u.EscapedPath(), "@") || strings.Contains(u.EscapedFragment(), "@") {
+		return true
+	}
+	for setting := range strings.SplitSeq(u.RawQuery, "&") {
+		if key, _, _ := strings.Cut(setting, "="); strings.Contains(key, "@") {
+			return true
+		}
+	}
+	return false
+}
+
+// badSetting names the setting that is not valid. Neither it nor what the file system said of a file's name is quoted: an error
+// of pgx quotes the URL, and what that wraps quotes values.
+func badSetting(u *url.URL, cause error) error {
+	reason := "is not valid"
+	var file *fs.PathError
+	if errors.As(cause, &file) {
+		reason = "names a file that cannot be read: " + file.Err.Error()
+	}
+	reads := func(query url.Values) bool {
+		alone := url.URL{Scheme: "postgres", Host: "localhost", Path: "/", RawQuery: query.Encode()}
+		_, err := pgxpool.ParseConfig(alone.String())
+		return err == nil
+	}
+	for key, values := range u.Query() {
+		if reads(nil) && !reads(url.Values{key: values}) {
+			return fmt.Errorf("database: the setting %s of the postgres URL %s", key, reason)
+		}
+	}
+	return errors.New("database: the postgres URL, or a variable of the environment for Postgres, has a setting that " + reason)
 }
 
 func setDefault(m map[string]string, key, value string) {

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -26,7 +27,13 @@ func lockoutLife(t *testing.T, s authcore.Store) {
 			t.Errorf("since %v (-want +got):\n%s", since, diff)
 		}
 	}
+	if got, err := s.Lockout(t.Context(), "a"); err != nil || !cmp.Equal(a, got) {
+		t.Errorf("found %v (%v), want %v", got, err, a)
+	}
 	must(t, s.ClearLockout(t.Context(), "a"))
+	if got, err := s.Lockout(t.Context(), "a"); !errors.Is(err, authcore.ErrNotFound) {
+		t.Errorf("found %v (%v) after it was forgotten", got, err)
+	}
 	must(t, s.ClearLockout(t.Context(), "unknown"))
 	if got, err := s.Lockouts(t.Context(), start); err != nil || len(got) != 0 {
 		t.Errorf("%v (%v), want none", got, err)

@@ -108,6 +108,11 @@ func endsEveryone(t *testing.T, s Operated) {
 		idle.AccessUntil = start.Add(-time.Hour)
 		must(t, s.CreateSession(t.Context(), idle, authcore.Effects{}))
 		live[idle.ID] = start.Add(2 * time.Minute)
+		// It can no longer be renewed, and its access token goes on.
+		last := aSession(a, "last")
+		last.RefreshExpiresAt = start
+		must(t, s.CreateSession(t.Context(), last, authcore.Effects{}))
+		live[last.ID] = last.AccessUntil
 	}
 	now := start.Add(time.Minute)
 	ended, steps := endAll(t, s, now)

@@ -1,0 +1,20 @@
+package sqlstore
+
+import (
+	"context"
+	"time"
+)
+
+// ServerTime returns the time by the clock of the database's server, at some moment between the call and its return. ok is
+// false where the database has no clock of its own, which is so with SQLite.
+func (s *Store) ServerTime(ctx context.Context) (at time.Time, ok bool, err error) {
+	if s.sql.clock == "" {
+		return time.Time{}, false, nil
+	}
+	var us int64
+	err = s.read(ctx, "read the server's clock", func(ctx context.Context, q querier) error {
+		us, err = one(ctx, q, scanInt, s.sql.clock)
+		return err
+	})
+	return time.UnixMicro(us).UTC(), err == nil, err
+}

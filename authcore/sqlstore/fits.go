@@ -1,0 +1,39 @@
+package sqlstore
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strconv"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+)
+
+// fits is the row of settings in which a migration says which programs work on the schema that it makes: those that know at
+// least the schema version in the row. It is what lets a node of the release before be restarted while the first ones of the
+// next release run, and lets an upgrade be taken back. Every migration after schema version 2 writes it, in its own transaction:
+//
+//	insert into settings (name, value) values ('schema_fits', '2') on conflict (name) do update set value = excluded.value;
+//
+// A schema that says nothing fits no older program.
+const fits = "schema_fits"
+
+const selectSetting = "select value from settings where name = $1"
+
+// fitting refuses a schema that is newer than this program, unless it says that it fits.
+func (s *Store) fitting(ctx context.Context, found, known int64) error {
+	var text string
+	err := s.read(ctx, "look whether the schema fits", func(ctx context.Context, q querier) (err error) {
+		text, err = one(ctx, q, func(r row) (v string, err error) { return v, r.Scan(&v) }, selectSetting, fits)
+		return err
+	})
+	if err != nil && !errors.Is(err, authcore.ErrNotFound) {
+		return err
+	}
+	oldest, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || oldest < 1 || oldest > known {
+		return compare(found, known)
+	}
+	s.log.Info("the database is that of a newer program, and fits this one", slog.Int64("version", found), slog.Int64("known", known))
+	return nil
+}
