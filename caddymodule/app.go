@@ -38,16 +38,8 @@ type App struct {
 	feed     *redisfeed.Feed // nil without Redis
 	counters *throttle.Redis // nil without Redis
 
-	mu      sync.Mutex               // held by who adds to origins or guarded while the configuration is provisioned
-	origins atomic.Pointer[[]string] // of portals, where no issuer is configured
-	guarded atomic.Pointer[[]string] // of sites with a guard
-	hosts   atomic.Pointer[[]string] // host names and wildcards of these
-	portals portalSites
-	guards  atomic.Int32             // how many guards the configuration has
-	strip   atomic.Pointer[stripper] // what every guard removes: all families, and the `header` names of all guards
-	names   []string                 // those names
-
-	strictest atomic.Int64 // the lowest max_staleness of a guard, in nanoseconds; 0: none has its own
+	sites  sites
+	bounds bounds
 
 	core  atomic.Pointer[core]
 	ready chan struct{} // closed when core is set
@@ -72,14 +64,11 @@ func (*App) CaddyModule() caddy.ModuleInfo {
 func (a *App) Provision(ctx caddy.Context) (err error) {
 	a.logger = ctx.Slogger()
 	a.ready = make(chan struct{})
-	a.origins.Store(new([]string))
-	a.guarded.Store(new([]string))
-	a.hosts.Store(new([]string))
 	if a.cfg, err = a.resolve(); err != nil {
 		return fmt.Errorf("gatehouse: option %w", err)
 	}
 	if a.cfg.issuer != nil {
-		a.origins.Store(&[]string{a.cfg.issuer.String()})
+		a.sites.issuers.add([]string{a.cfg.issuer.String()})
 	}
 	if a.mail, err = a.loadMail(ctx); err != nil {
 		return fmt.Errorf("gatehouse: option mail: %w", err)
@@ -125,8 +114,12 @@ func (a *App) Start() error {
 	a.stop = stop
 	a.workers.Go(func() { c.ring.Run(run) })
 	a.workers.Go(func() { c.notifier.Run(run) })
+	a.workers.Go(func() { a.node.watchClock(run) })
 	a.workers.Go(func() { a.node.sweep(run, a.logger) })
 	a.workers.Go(func() { a.node.follower.Run(run) })
+	if a.cfg.sqlitePath == "" {
+		a.workers.Go(func() { a.node.freshness.Watch(run, a.node.woken) })
+	}
 	a.workers.Go(func() { a.node.lasting.Run(run) })
 	a.workers.Go(func() { a.node.settle(run) })
 	a.workers.Go(func() { a.look(run) })
@@ -217,39 +210,8 @@ func (a *App) await(ctx context.Context) (*core, error) {
 	}
 }
 
-// addOrigins makes known under which origins portals are reached, where no issuer is configured.
-func (a *App) addOrigins(origins []string) {
-	if a.cfg.issuer == nil {
-		a.add(&a.origins, origins)
-	}
-}
-
-// addGuarded makes known which origins have a guard, and the host names and wildcards of their sites.
-func (a *App) addGuarded(origins, hosts []string) {
-	a.add(&a.guarded, origins)
-	a.add(&a.hosts, hosts)
-}
-
-// addHeaderNames makes known which headers a guard sets by its `header` lines. Every guard removes those of all: of several
-// guards on a request's way only the first one removes anything.
-func (a *App) addHeaderNames(names []string) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.names = append(a.names, names...)
-	a.strip.Store(newStripper(a.names))
-}
-
-func (a *App) add(to *atomic.Pointer[[]string], origins []string) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	all := append(slices.Clone(*to.Load()), origins...)
-	slices.Sort(all)
-	all = slices.Compact(all)
-	to.Store(&all)
-}
-
 // issuers returns the accepted values of `iss`.
-func (a *App) issuers() []string { return *a.origins.Load() }
+func (a *App) issuers() []string { return a.sites.issuers.all() }
 
 // appOf returns the app of the configuration that is being provisioned; without a global block that is one of defaults.
 func appOf(ctx caddy.Context) (*App, error) {

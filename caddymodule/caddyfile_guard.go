@@ -1,7 +1,9 @@
 package caddymodule
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -48,7 +50,7 @@ var guardOptions = []option[GuardSettings]{
 	},
 	{
 		name:  "login_url",
-		parse: readText(func(g *GuardSettings) *string { return &g.LoginURL }),
+		parse: parseLoginURL,
 		check: func(g *GuardSettings) error { return checkLoginURL(g.LoginURL) },
 	},
 }
@@ -110,6 +112,16 @@ func parseRule(d *caddyfile.Dispenser, g *GuardSettings) error {
 	}
 	g.Require = append(g.Require, r)
 	return nil
+}
+
+// parseLoginURL reads `login_url <url>`. Whether a guard can send browsers to another host is known only when its site is
+// put together, so it takes its place in the file along.
+func parseLoginURL(d *caddyfile.Dispenser, g *GuardSettings) (err error) {
+	at := d.Token()
+	if g.LoginURL, err = oneValue(d); err == nil && !strings.HasPrefix(g.LoginURL, "/") {
+		g.Source = fmt.Sprintf("%s:%d", at.File, at.Line)
+	}
+	return err
 }
 
 // parseField reads `header <Name> <placeholder>`.

@@ -10,13 +10,20 @@ import (
 	"time"
 )
 
-// In a test build the clock runs ahead of the real one by the duration in the file named by GATEHOUSE_TEST_CLOCK, which is
-// read again every few milliseconds. What it has taken over it writes beside that file, under the name with .read
-// appended. A release has no such switch.
-var offset atomic.Int64
+// In a test build there are two ways to move clocks, each by the duration in a file that is read again every few milliseconds.
+// What has been taken over is written beside that file, under the name with .read appended. A release has no such switch.
+//
+// GATEHOUSE_TEST_CLOCK names the file by which time passes: for the node, and as far as it can tell for everything around it,
+// so it stands beyond what is compared with the database's clock. GATEHOUSE_TEST_MISSET names the file by which the machine's
+// clock is wrong, as if somebody had set it.
+var offset, wrongness atomic.Int64
 
 func init() {
-	file := os.Getenv("GATEHOUSE_TEST_CLOCK")
+	follow(os.Getenv("GATEHOUSE_TEST_CLOCK"), &offset)
+	follow(os.Getenv("GATEHOUSE_TEST_MISSET"), &wrongness)
+}
+
+func follow(file string, into *atomic.Int64) {
 	if file == "" {
 		return
 	}
@@ -27,9 +34,9 @@ func init() {
 			return
 		}
 		if d, err := time.ParseDuration(strings.TrimSpace(string(text))); err == nil {
-			offset.Store(int64(d))
+			into.Store(int64(d))
 		} else if n, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64); err == nil {
-			offset.Store(n)
+			into.Store(n)
 		}
 		if os.WriteFile(file+".read", text, 0o600) == nil {
 			taken = string(text)
@@ -43,8 +50,14 @@ func init() {
 	}()
 }
 
-// now is the clock of the whole process.
-func now() time.Time { return time.Now().Add(time.Duration(offset.Load())) }
+// now is the clock of the whole process, for what concerns this process alone. What other nodes see goes by nodeClock.now.
+func now() time.Time { return time.Now().Add(advanced()) }
+
+// advanced is by how much all clocks have been moved for a test.
+func advanced() time.Duration { return time.Duration(offset.Load()) }
+
+// misset is by how much the machine's clock has been put wrong for a test.
+func misset() time.Duration { return time.Duration(wrongness.Load()) }
 
 // counterTime is the time that counters in Redis go by; the zero time is Redis's own clock, one for all nodes.
 func counterTime() time.Time {

@@ -101,6 +101,11 @@ func open[T any](ctx context.Context, p *place, do func(context.Context, *desk) 
 	if err != nil {
 		return result, err
 	}
+	return openAs(ctx, cfg, do)
+}
+
+// openAs is open with settings that have been read.
+func openAs[T any](ctx context.Context, cfg *resolved, do func(context.Context, *desk) (T, error)) (result T, err error) {
 	if err := cfg.haveDatabase(); err != nil {
 		return result, err
 	}

@@ -70,19 +70,12 @@ func (p *place) reset(ctx context.Context) (operator.Discarded, error) {
 	if !errors.Is(err, errNotRunning) {
 		return operator.Discarded{}, errors.Join(errors.New("a gateway runs: stop it first, here and on every other machine"), err)
 	}
-	discard := func(ctx context.Context, d *desk) (operator.Discarded, error) {
-		return d.operator.Discard(ctx, d.sealer)
-	}
-	done, err := open(ctx, p, discard)
-	if !errors.Is(err, errSecretGone) {
-		return done, err
-	}
 	cfg, err := p.resolved()
 	if err != nil {
-		return done, err
+		return operator.Discarded{}, err
 	}
-	if err := writeSecrets(cfg.secretPath(), madeSecret()); err != nil {
-		return done, err
-	}
-	return open(ctx, p, discard)
+	cfg.replaceSecret = true
+	return openAs(ctx, cfg, func(ctx context.Context, d *desk) (operator.Discarded, error) {
+		return d.operator.Discard(ctx, d.sealer)
+	})
 }

@@ -4,10 +4,9 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
-
-	"github.com/caddyserver/caddy/v2"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/sqlstore"
@@ -19,11 +18,20 @@ import (
 type condition struct {
 	logger *slog.Logger
 	now    func() time.Time // the real clock
+	wake   chan struct{}    // there is something in unsaid
 
-	mu      sync.Mutex
+	mu      sync.Mutex // never held while the log is written
 	is      databaseState
 	since   time.Time // of that state
 	failing time.Time // since when no call has been answered; zero while calls are
+	unsaid  []change  // what the log has no line of yet, in the order it came about
+}
+
+// change is one of the database's state.
+type change struct {
+	was, is databaseState
+	lasted  time.Duration // what was
+	err     error         // of the call that made it known
 }
 
 // databaseState is one of a few, in the words of the log.
@@ -39,11 +47,14 @@ const (
 // may run out of time.
 const patience = time.Second
 
+// mostUnsaid bounds what is kept for a log that takes no lines. The oldest are left out then.
+const mostUnsaid = 64
+
 func newCondition(logger *slog.Logger, now func() time.Time) *condition {
-	return &condition{logger: logger, now: now, is: databaseUp, since: now()}
+	return &condition{logger: logger, now: now, wake: make(chan struct{}, 1), is: databaseUp, since: now()}
 }
 
-// told is given the outcome of every call.
+// told is given the outcome of every call. It waits for nothing: a log that is stuck must not hold up calls.
 func (c *condition) told(call sqlstore.Call, err error) {
 	now := c.now()
 	c.mu.Lock()
@@ -71,19 +82,49 @@ func (c *condition) told(call sqlstore.Call, err error) {
 
 // become must be called with c.mu held.
 func (c *condition) become(state databaseState, now time.Time, err error) {
-	was, lasted := c.is, now.Sub(c.since)
-	if state == was {
+	if state == c.is {
 		return
 	}
+	if len(c.unsaid) == mostUnsaid {
+		c.unsaid = slices.Delete(c.unsaid, 0, 1)
+	}
+	c.unsaid = append(c.unsaid, change{was: c.is, is: state, lasted: now.Sub(c.since), err: err})
 	c.is, c.since = state, now
-	log := c.logger.With("component", "database", "state", string(state))
-	switch state {
-	case databaseAway:
-		log.Warn("the database does not answer: nobody can sign in or refresh, and nothing is changed", "error", err)
-	case databaseReadOnly:
-		log.Warn("the database takes no changes: nobody can sign in or refresh", "error", err)
-	case databaseUp:
-		log.Info("the database works again", "was", string(was), "outage", lasted)
+	select {
+	case c.wake <- struct{}{}:
+	default: // whoever is awake finds it
+	}
+}
+
+// tell writes the log's lines until ctx ends. One call at a time.
+func (c *condition) tell(ctx context.Context) {
+	for {
+		c.say()
+		select {
+		case <-c.wake:
+		case <-ctx.Done():
+			c.say()
+			return
+		}
+	}
+}
+
+// say writes a line for each change that has none.
+func (c *condition) say() {
+	c.mu.Lock()
+	changes := c.unsaid
+	c.unsaid = nil
+	c.mu.Unlock()
+	for _, to := range changes {
+		log := c.logger.With("component", "database", "state", string(to.is))
+		switch to.is {
+		case databaseAway:
+			log.Warn("the database does not answer: nobody can sign in or refresh, and nothing is changed", "error", to.err)
+		case databaseReadOnly:
+			log.Warn("the database takes no changes: nobody can sign in or refresh", "error", to.err)
+		case databaseUp:
+			log.Info("the database works again", "was", string(to.was), "outage", to.lasted)
+		}
 	}
 }
 
@@ -92,82 +133,4 @@ func (c *condition) state() (is databaseState, doubtful bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.is, c.is == databaseAway || !c.failing.IsZero()
-}
-
-// lookEvery is how often a node looks at its own health.
-const lookEvery = 500 * time.Millisecond
-
-// look tells of changes of health that nothing else would notice, until ctx ends: without requests nobody would ask a
-// database that is away whether it is back.
-func (a *App) look(ctx context.Context) {
-	tick := time.NewTicker(lookEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		a.node.aging.look(a)
-		if _, doubtful := a.node.condition.state(); doubtful {
-			_ = a.node.store.Ping(ctx) // the condition hears of it
-		}
-		if caddy.Exiting() {
-			a.tellDraining()
-		}
-	}
-}
-
-// tellDraining says once that the process is ending.
-func (a *App) tellDraining() {
-	a.node.drained.Do(func() {
-		nodeLogger().Info("the node is draining: it is not ready, and serves until its requests have ended", "component", "node", "state", "draining")
-	})
-}
-
-// aging is whether a node's view of revocations is too old.
-type aging struct {
-	mu    sync.Mutex
-	stale bool
-	since time.Time
-}
-
-// look compares the view with what the configuration bears, and tells of a change once.
-func (g *aging) look(a *App) {
-	limit := a.stalest()
-	if limit <= 0 {
-		return
-	}
-	age := a.node.freshness.Age()
-	stale, now := age > limit, time.Now()
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if stale == g.stale {
-		return
-	}
-	lasted := now.Sub(g.since)
-	g.stale, g.since = stale, now
-	log := nodeLogger().With("component", "revocation_view")
-	switch {
-	case stale && a.cfg.onStale == onStaleServe:
-		log.Warn("neither the database nor Redis confirms the view of revocations; requests are served by it all the same",
-			"state", "stale", "age", age, "max_staleness", limit)
-	case stale:
-		log.Warn("neither the database nor Redis confirms the view of revocations; guarded requests are refused",
-			"state", "stale", "age", age, "max_staleness", limit)
-	default:
-		log.Info("the view of revocations is confirmed again", "state", "fresh", "outage", lasted)
-	}
-}
-
-// stalest is how old the view of revocations may get, by the strictest that the configuration says; 0 is any age.
-func (a *App) stalest() time.Duration {
-	if a.cfg.sqlitePath != "" {
-		return 0
-	}
-	limit := a.cfg.maxStaleness
-	if own := time.Duration(a.strictest.Load()); own > 0 {
-		limit = min(limit, own)
-	}
-	return limit
 }

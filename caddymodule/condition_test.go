@@ -5,9 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
@@ -49,6 +52,7 @@ func TestCondition_OneLineForEachChange(t *testing.T) {
 	} {
 		at = at.Add(step.after)
 		c.told(step.call, step.err)
+		c.say()
 		is, _ := c.state()
 		if lines := strings.Count(log.String(), "\n"); is != step.is || lines != step.lines {
 			t.Fatalf("after step %d the database is %s with %d lines, want %s with %d:\n%s", i, is, lines, step.is, step.lines, &log)
@@ -58,5 +62,76 @@ func TestCondition_OneLineForEachChange(t *testing.T) {
 		if !strings.Contains(log.String(), want) {
 			t.Errorf("the log has no %s:\n%s", want, &log)
 		}
+	}
+}
+
+// stuckLog is a log whose lines are taken by nobody until somebody reads them.
+type stuckLog struct {
+	slog.Handler
+	lines chan string
+}
+
+func newStuckLog() stuckLog {
+	return stuckLog{slog.NewTextHandler(io.Discard, nil), make(chan string)}
+}
+
+// line takes the next line. It waits by the clock of the bubble.
+func (l stuckLog) line(t *testing.T) string {
+	t.Helper()
+	select {
+	case line := <-l.lines:
+		return line
+	case <-time.After(time.Minute):
+		t.Fatal("there is no line")
+		return ""
+	}
+}
+
+func (l stuckLog) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return stuckLog{l.Handler.WithAttrs(attrs), l.lines}
+}
+
+func (l stuckLog) Handle(_ context.Context, r slog.Record) error {
+	l.lines <- r.Message
+	return nil
+}
+
+// TestCondition_StuckLog: calls of the database do not wait for a log that is stuck, and its lines come in their order when it
+// is not any more. Were there too many of them meanwhile, the last ones are there.
+func TestCondition_StuckLog(t *testing.T) {
+	t.Parallel()
+	for name, changes := range map[string]int{"some": 20, "too many": 3 * mostUnsaid} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				log := newStuckLog()
+				c := newCondition(slog.New(log), time.Now)
+				ctx, cancel := context.WithCancel(t.Context())
+				var telling sync.WaitGroup
+				telling.Go(func() { c.tell(ctx) })
+				write := sqlstore.Call{Step: "write", Writes: true}
+				for i := range changes {
+					if i%2 == 0 {
+						c.told(write, sqlstore.ErrReadOnly)
+					} else {
+						c.told(write, nil)
+					}
+					synctest.Wait() // whoever writes is stuck in the log by now
+				}
+				cancel()
+				last := ""
+				for i := range min(changes, mostUnsaid+1) { // one of them is being written
+					line := log.line(t)
+					if line == last && (i != 1 || name == "some") { // what is left out stands before line 1
+						t.Fatalf("line %d is the one before again: %s", i, line)
+					}
+					last = line
+				}
+				if !strings.Contains(last, "works again") {
+					t.Errorf("the last line is %q", last)
+				}
+				telling.Wait() // there are no more
+			})
+		})
 	}
 }

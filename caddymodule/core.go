@@ -9,8 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/caddyserver/caddy/v2"
-
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/challenge"
 	"github.com/gatehouse-auth/gatehouse/authcore/credential"
@@ -31,6 +29,7 @@ import (
 
 // core is the capabilities of one configuration, wired over the node that it shares with others.
 type core struct {
+	store    issuing
 	ring     *keyring.Ring
 	notifier *notify.Notifier
 	sessions *session.Sessions
@@ -48,16 +47,16 @@ func newCore(ctx context.Context, a *App) (*core, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &core{}
-	c.ring, err = keyring.New(keyring.Config{Store: n.store, Sealer: sealer, Algorithm: cfg.algorithm,
-		AccessLifetime: cfg.accessLifetime, Logger: a.logger, Now: now})
+	c := &core{store: issuing{watched{n.store, a.logger}, n.clock}}
+	c.ring, err = keyring.New(keyring.Config{Store: c.store, Sealer: sealer, Algorithm: cfg.algorithm,
+		AccessLifetime: cfg.accessLifetime, Logger: a.logger, Now: n.clock.now})
 	if err != nil {
 		return nil, err
 	}
 	if err := c.ring.Load(ctx); err != nil {
 		return nil, err
 	}
-	conflicts, err := n.store.ClaimIdentifiers(ctx, cfg.identities, now())
+	conflicts, err := c.store.ClaimIdentifiers(ctx, cfg.identities, n.clock.now())
 	if err != nil {
 		return nil, fmt.Errorf("claim identifiers: %w", err)
 	}
@@ -77,12 +76,12 @@ func (c *core) wireSessions(a *App, sealer *secret.Sealer) error {
 		return fmt.Errorf("option mail: %w", err)
 	}
 	cfg.warnings = append(cfg.warnings, delivery.Warnings...)
-	if c.notifier, err = notifierFor(cfg, delivery, n.store, sealer, a.logger); err != nil {
+	if c.notifier, err = notifierFor(cfg, delivery, c.store, sealer, n.clock.now, a.logger); err != nil {
 		return err
 	}
-	c.sessions, err = session.New(session.Config{Store: rotations{n.store}, Keys: c.ring, Revoker: n.revoker, Mailer: c.notifier,
+	c.sessions, err = session.New(session.Config{Store: c.store, Keys: c.ring, Revoker: n.revoker, Mailer: c.notifier,
 		Audience: cfg.audience, AccessLifetime: cfg.accessLifetime, RefreshLifetime: cfg.refreshLifetime,
-		SessionLifetime: cfg.sessionLifetime, Watch: watch(refreshOutcomes.result), Now: now})
+		SessionLifetime: cfg.sessionLifetime, Watch: watch(refreshOutcomes.result), Now: n.clock.now})
 	return err
 }
 
@@ -92,9 +91,9 @@ func (c *core) wireAPI(a *App) error {
 	if err != nil {
 		return err
 	}
-	desk, err := challenge.New(challenge.Config{Store: n.store, Limiter: a.limiter(), Mailer: c.notifier,
+	desk, err := challenge.New(challenge.Config{Store: c.store, Limiter: a.limiter(), Mailer: c.notifier,
 		Key:    func() secret.MACKey { return c.ring.MACKey("code") },
-		Length: cfg.otp.length, Lifetime: cfg.otp.lifetime, Attempts: cfg.otp.attempts, Now: now})
+		Length: cfg.otp.length, Lifetime: cfg.otp.lifetime, Attempts: cfg.otp.attempts, Now: n.clock.now})
 	if err != nil {
 		return err
 	}
@@ -104,40 +103,40 @@ func (c *core) wireAPI(a *App) error {
 	}
 	api := httpapi.Config{Sessions: c.sessions, Verifier: n.verifier, Keys: c.ring, Issuers: a.issuers, Audience: cfg.audience, Stale: a.stale, Watch: span,
 		Origins: origins, Limiter: a.limiter(), AddressKey: throttle.AddressKey, Ready: a.health, Logger: a.logger}
-	api.SignIn, err = signin.New(signin.Config{Store: told{n.store, a.logger}, Hasher: n.hasher, Policy: policy, Lockouts: n.lockouts,
-		Sessions: c.sessions, Identities: cfg.identities, RequireVerified: cfg.signup != string(enrol.Open), Watch: watch(ended), Now: now})
+	api.SignIn, err = signin.New(signin.Config{Store: c.store, Hasher: n.hasher, Policy: policy, Lockouts: n.lockouts,
+		Sessions: c.sessions, Identities: cfg.identities, RequireVerified: cfg.signup != string(enrol.Open), Watch: watch(ended), Now: n.clock.now})
 	if err != nil {
 		return err
 	}
-	api.Enrol, err = enrol.New(enrol.Config{Store: n.store, Hasher: n.hasher, Policy: policy, Challenges: desk,
+	api.Enrol, err = enrol.New(enrol.Config{Store: c.store, Hasher: n.hasher, Policy: policy, Challenges: desk,
 		Sessions: c.sessions, Revoker: n.revoker, Signup: enrol.Signup{Mode: enrol.Mode(cfg.signup), Identities: cfg.identities},
-		Salt: func(address string) []byte { return c.ring.MACKey("password salt").MAC([]byte(address)).Bytes()[:16] }, Now: now})
+		Salt: func(address string) []byte { return c.ring.MACKey("password salt").MAC([]byte(address)).Bytes()[:16] }, Now: n.clock.now})
 	if err != nil {
 		return err
 	}
-	api.Recovery, err = recovery.New(recovery.Config{Store: n.store, Hasher: n.hasher, Policy: policy, Challenges: desk,
-		Lockouts: n.lockouts, Revoker: n.revoker, Identities: cfg.identities, Now: now})
+	api.Recovery, err = recovery.New(recovery.Config{Store: c.store, Hasher: n.hasher, Policy: policy, Challenges: desk,
+		Lockouts: n.lockouts, Revoker: n.revoker, Identities: cfg.identities, Now: n.clock.now})
 	if err != nil {
 		return err
 	}
-	api.Password, err = credential.New(credential.Config{Store: told{n.store, a.logger}, Hasher: n.hasher, Policy: policy, Challenges: desk,
-		Lockouts: n.lockouts, Revoker: n.revoker, Now: now})
+	api.Password, err = credential.New(credential.Config{Store: c.store, Hasher: n.hasher, Policy: policy, Challenges: desk,
+		Lockouts: n.lockouts, Revoker: n.revoker, Now: n.clock.now})
 	if err != nil {
 		return err
 	}
-	if api.Profile, err = profile.New(profile.Config{Store: n.store, Identities: cfg.identities, Now: now}); err != nil {
+	if api.Profile, err = profile.New(profile.Config{Store: c.store, Identities: cfg.identities, Now: n.clock.now}); err != nil {
 		return err
 	}
 	c.door = httpapi.NewDoor(api)
 	if c.api, err = httpapi.New(api); err != nil {
 		return err
 	}
-	hands, err := handover.New(handover.Config{Store: n.store, Challenges: desk, Sessions: c.sessions,
-		Key: func() secret.MACKey { return c.ring.MACKey("hand-over") }, Now: now})
+	hands, err := handover.New(handover.Config{Store: c.store, Challenges: desk, Sessions: c.sessions,
+		Watch: watchHandovers, Key: func() secret.MACKey { return c.ring.MACKey("hand-over") }, Now: n.clock.now})
 	if err != nil {
 		return err
 	}
-	c.pages, err = portal.New(portal.Config{Config: api, API: c.api, Brand: cfg.brand, ReturnHosts: a.returnHosts, Handover: hands, Now: now})
+	c.pages, err = portal.New(portal.Config{Config: api, API: c.api, Brand: cfg.brand, ReturnHosts: a.returnHosts, Handover: hands, Now: n.clock.now})
 	return err
 }
 
@@ -167,39 +166,11 @@ func (c *core) handler(prefix string, r *http.Request) http.Handler {
 // returnHosts are the hosts that a sign-in may lead to besides the one it happens on.
 func (a *App) returnHosts(string) []string {
 	hosts := slices.Clone(a.cfg.redirectHosts)
-	for _, origin := range *a.guarded.Load() {
+	for _, origin := range a.sites.guarded.all() {
 		_, host, _ := strings.Cut(origin, "://")
 		hosts = append(hosts, host)
 	}
 	return hosts
-}
-
-// healthTimeout bounds a readiness check; a store that needs longer cannot serve a sign-in either.
-const healthTimeout = time.Second
-
-// health reports whether this node can serve, in words that tell an outsider nothing about where things are.
-func (a *App) health(ctx context.Context) (ok bool, reasons []string) {
-	if caddy.Exiting() {
-		return false, []string{"the node is shutting down"}
-	}
-	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
-	defer cancel()
-	if err := a.node.store.Ping(ctx); err != nil {
-		a.logger.Debug("not ready: the database does not answer", "error", err) // its condition has told
-		return false, []string{"the database does not answer"}
-	}
-	if c := a.core.Load(); c != nil {
-		// Mail is late, not lost, and taking nodes out of rotation would not send it.
-		if _, _, lastErr := c.notifier.Health(); lastErr != "" {
-			reasons = append(reasons, "mail does not go out")
-		}
-	}
-	if a.feed != nil {
-		if cause := a.feed.Cause(); cause != "" {
-			reasons = append(reasons, cause) // the database tells of revocations meanwhile
-		}
-	}
-	return true, reasons
 }
 
 // limits are the settings of the limiter.

@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/keyring"
@@ -26,18 +27,22 @@ func deskAt(ctx context.Context, a *App) (*desk, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newDesk(ctx, a.cfg, a.node.store, c.ring, a.node.revoker)
+	return newDesk(ctx, a.cfg, a.node.store, c.ring, a.node.revoker, a.node.clock.now)
 }
 
 // openDesk opens the database; done closes it.
 func openDesk(ctx context.Context, cfg *resolved) (d *desk, done func() error, err error) {
 	logger := nodeLogger()
-	store, err := sqlstore.Open(ctx, sqlstore.Config{URL: cfg.database.RevealString(), Logger: logger, Now: now})
+	clock := newNodeClock(logger)
+	store, err := sqlstore.Open(ctx, sqlstore.Config{URL: cfg.database.RevealString(), Logger: logger, Now: clock.now})
 	if err != nil {
 		return nil, nil, err
 	}
 	fail := func(err error) (*desk, func() error, error) { return nil, nil, errors.Join(err, store.Close()) }
 	if err := store.Lock(); err != nil {
+		return fail(err)
+	}
+	if err := clock.look(ctx, store.ServerTime); err != nil {
 		return fail(err)
 	}
 	if err := store.Migrate(ctx); err != nil {
@@ -48,17 +53,17 @@ func openDesk(ctx context.Context, cfg *resolved) (d *desk, done func() error, e
 		return fail(err)
 	}
 	ring, err := keyring.New(keyring.Config{Store: store, Sealer: sealer, Algorithm: cfg.algorithm,
-		AccessLifetime: cfg.accessLifetime, Logger: logger, Now: now})
+		AccessLifetime: cfg.accessLifetime, Logger: logger, Now: clock.now})
 	if err != nil {
 		return fail(err)
 	}
-	if d, err = newDesk(ctx, cfg, store, ring, nobody{}); err != nil {
+	if d, err = newDesk(ctx, cfg, store, ring, nobody{}, clock.now); err != nil {
 		return fail(err)
 	}
 	return d, store.Close, nil
 }
 
-func newDesk(ctx context.Context, cfg *resolved, store *sqlstore.Store, ring *keyring.Ring, revoker authcore.Revoker) (*desk, error) {
+func newDesk(ctx context.Context, cfg *resolved, store *sqlstore.Store, ring *keyring.Ring, revoker authcore.Revoker, now func() time.Time) (*desk, error) {
 	sealer, err := cfg.sealer(ctx, store)
 	if err != nil {
 		return nil, err

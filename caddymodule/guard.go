@@ -1,8 +1,10 @@
 package caddymodule
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -52,12 +54,11 @@ func (g *Guard) Provision(ctx caddy.Context) (err error) {
 	if err := g.limitStaleness(); err != nil {
 		return err
 	}
-	if g.app.guards.Add(1) == 1 { // all the others are still as they were written
+	if g.app.sites.guards.Load() == 0 { // all guards are still as they were written
 		if err := checkHandovers(ctx); err != nil {
 			return err
 		}
 	}
-	g.app.addGuarded(guardedOrigins(ctx), guardedNames(ctx))
 	if len(g.MatcherSetsRaw) > 0 {
 		sets, err := ctx.LoadModule(&g.GuardSettings, "MatcherSetsRaw")
 		if err != nil {
@@ -67,30 +68,47 @@ func (g *Guard) Provision(ctx caddy.Context) (err error) {
 			return fmt.Errorf("gatehouse_guard: load matcher: %w", err)
 		}
 	}
-	prefix, hasPortal := siteHasPortal(ctx)
-	g.alone, g.portal = !hasPortal, prefix
-	g.login = g.LoginURL
-	if g.login == "" {
-		if !hasPortal {
-			return fmt.Errorf("gatehouse_guard: login_url must be given, since this site has no `gatehouse` directive")
-		}
-		g.login = prefix + "/login"
-	}
-	if !hasPortal && standsInBlock(ctx) {
-		ctx.Slogger().Warn("gatehouse_guard stands in a block of a site that has no gatehouse directive: requests which other " +
-			"blocks answer keep the identity headers that their clients send; put the guard, with a matcher, before the blocks")
+	if err := g.settle(ctx); err != nil {
+		return fmt.Errorf("gatehouse_guard: %w", err)
 	}
 	if g.headers, err = chosenHeaders(g.GuardSettings.Headers, edge.UserField(g.app.cfg.remoteUser)); err != nil {
 		return fmt.Errorf("gatehouse_guard: %w", err)
 	}
-	var names []string
 	for _, h := range g.Header {
 		g.extra = append(g.extra, extraHeader{name: http.CanonicalHeaderKey(h.Name), template: h.Value})
-		names = append(names, h.Name)
 	}
-	g.app.addHeaderNames(names)
 	for _, r := range g.Require {
 		g.rules = append(g.rules, ruleOf(r))
+	}
+	return nil
+}
+
+// settle makes the guard one of its site's.
+func (g *Guard) settle(ctx caddy.Context) error {
+	at, err := siteOf(ctx)
+	if err != nil {
+		return err
+	}
+	var headers []string
+	for _, h := range g.Header {
+		headers = append(headers, h.Name)
+	}
+	g.app.sites.addGuard(at, headers)
+	prefix, hasPortal := at.portal()
+	g.alone, g.portal, g.login = !hasPortal, prefix, g.LoginURL
+	if g.login == "" {
+		if !hasPortal {
+			return errors.New("login_url must be given, since this site has no `gatehouse` directive outside of its blocks, which sees every request")
+		}
+		g.login = prefix + "/login"
+	}
+	if !hasPortal && at.inBlock {
+		ctx.Slogger().Warn("gatehouse_guard stands in a block of a site that has no gatehouse directive: requests which other " +
+			"blocks answer keep the identity headers that their clients send; put the guard, with a matcher, before the blocks")
+	}
+	if !strings.HasPrefix(g.login, "/") && len(at.hosts()) == 0 && !boundToLoopback(at.srv.Listen) {
+		ctx.Slogger().Warn("gatehouse_guard: login_url is another host's page, and this site answers to any host name: a sign-in is " +
+			"handed over only to hosts that the configuration names; write the site's host into its address")
 	}
 	return nil
 }
@@ -98,7 +116,7 @@ func (g *Guard) Provision(ctx caddy.Context) (err error) {
 // ServeHTTP is the path of every guarded request. Nothing on it does I/O but the renewal, which only a browser whose
 // access token is no longer good reaches.
 func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	several := g.app.guards.Load() > 1
+	several := g.app.sites.guards.Load() > 1
 	if several {
 		if who, ok := caddyhttp.GetVar(r.Context(), admittedVar).(httpapi.Visitor); ok {
 			return g.again(w, r, next, who)
@@ -107,7 +125,7 @@ func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp
 			r.Header["Cookie"] = lines
 		}
 	}
-	g.app.strip.Load().strip(r) // first: whatever follows, no identity made by a client goes on
+	g.app.sites.strip.Load().strip(r) // first: whatever follows, no identity made by a client goes on
 	https := g.app.https(r)
 	if g.alone {
 		next = lastOnLink(w, r, next)

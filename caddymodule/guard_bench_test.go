@@ -56,13 +56,13 @@ func newBenched(tb testing.TB, mode authcore.Mode, sessions, revocations int) *b
 	fresh := revocation.NewFreshness(nil)
 	fresh.Database(time.Now())
 	app := &App{cfg: &resolved{remoteUser: "email"}, node: &node{verifier: v, freshness: fresh}, logger: nodeLogger()}
-	app.origins.Store(&[]string{"https://auth.example.com"})
+	app.sites.issuers.add([]string{"https://auth.example.com"})
 	app.core.Store(&core{door: httpapi.NewDoor(httpapi.Config{Verifier: v, Issuers: app.issuers})})
 	headers, err := chosenHeaders(nil, edge.EmailAsUser)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	app.strip.Store(newStripper(nil))
+	app.sites.strip.Store(newStripper(nil))
 	b := &benched{guard: &Guard{app: app, headers: headers, maxAge: 24 * time.Hour}, mode: mode, keys: keys}
 	for range sessions {
 		b.tokens = append(b.tokens, b.token(tb))

@@ -3,7 +3,6 @@ package caddymodule
 import (
 	"net"
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -50,19 +49,5 @@ func (a *App) namesHost(host string) bool {
 	if h, _, err := net.SplitHostPort(name); err == nil {
 		name = h
 	}
-	return isLoopback(name) || slices.ContainsFunc(*a.hosts.Load(), func(pattern string) bool { return matchesHost(pattern, name) })
-}
-
-// matchesHost is Caddy's rule for the addresses of sites: an asterisk stands for one label.
-func matchesHost(pattern, name string) bool {
-	want, got := strings.Split(strings.ToLower(pattern), "."), strings.Split(name, ".")
-	if len(want) != len(got) {
-		return false
-	}
-	for i, label := range want {
-		if label != got[i] && (label != "*" || got[i] == "") {
-			return false
-		}
-	}
-	return true
+	return a.sites.names(name)
 }

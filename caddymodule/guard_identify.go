@@ -16,5 +16,9 @@ func (g *Guard) identify(w http.ResponseWriter, r *http.Request, https bool) (ht
 	if err != nil {
 		return httpapi.Visitor{}, err
 	}
-	return c.door.Admit(w, r, given, g.app.incoming)
+	who, err := c.door.Admit(w, r, given, g.app.incoming)
+	if who.Forget {
+		httpapi.ClearSessionCookies(w.Header(), https)
+	}
+	return who, err
 }

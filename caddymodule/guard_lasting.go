@@ -19,17 +19,18 @@ func (g *Guard) pass(w http.ResponseWriter, r *http.Request, who *edge.Verified,
 	a := &admitted{ResponseWriterWrapper: caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, guard: g, who: who, request: r}
 	defer a.release()
 	if mayLast(r) {
-		ctx, cancel := context.WithCancel(r.Context())
-		defer cancel()
-		a.cancel, r = cancel, r.WithContext(ctx)
+		a.ctx = newLastingContext(r.Context())
+		defer a.ctx.release()
+		r = r.WithContext(a.ctx)
 	}
 	return next.ServeHTTP(a, r)
 }
 
 // mayLast reports whether a request says itself that its connection may last. Others may get an event stream all the same;
-// to be able to cancel each would cost more than everything else the guard does.
+// to be able to cancel each would cost more than everything else the guard does. Over HTTP/3 each can be: there no deadline cancels a request (S13), and
+// QUIC costs more than that.
 func mayLast(r *http.Request) bool {
-	if len(r.Header["Upgrade"]) > 0 || r.Method == http.MethodConnect {
+	if r.ProtoMajor == 3 || len(r.Header["Upgrade"]) > 0 || r.Method == http.MethodConnect {
 		return true
 	}
 	for _, accept := range r.Header["Accept"] {
@@ -48,7 +49,7 @@ type admitted struct {
 	guard    *Guard
 	who      *edge.Verified
 	request  *http.Request
-	cancel   context.CancelFunc // nil where the request did not say that its connection may last
+	ctx      *lastingContext // nil where nothing says that the connection may last
 	begun    bool
 	switched bool    // 101 was sent
 	stream   *stream // nil: it does not last
@@ -82,7 +83,12 @@ func (a *admitted) begin(status int) {
 
 // keep registers the answer as a lasting one.
 func (a *admitted) keep(kind string) {
-	a.stream = newStream(a.ResponseWriter, a.cancel)
+	var cancel context.CancelFunc
+	if a.ctx != nil {
+		a.ctx.begun.Store(true)
+		cancel = a.ctx.cancel
+	}
+	a.stream = newStream(a.ResponseWriter, cancel)
 	if kind == kindWebSocket {
 		a.stream.out.frames = new(frames)
 	}
@@ -114,7 +120,11 @@ func (a *admitted) Write(p []byte) (int, error) {
 		a.begin(http.StatusOK)
 	}
 	if a.stream != nil {
-		return a.stream.out.Write(p)
+		n, err := a.stream.out.Write(p)
+		if err != nil && a.stream.swallows(a.ctx) {
+			return len(p), nil
+		}
+		return n, err
 	}
 	return a.ResponseWriter.Write(p)
 }
@@ -125,7 +135,7 @@ func (a *admitted) ReadFrom(r io.Reader) (int64, error) {
 		a.begin(http.StatusOK)
 	}
 	if a.stream != nil {
-		return io.Copy(&a.stream.out, r)
+		return io.Copy(struct{ io.Writer }{a}, r) // by Write
 	}
 	return a.ResponseWriterWrapper.ReadFrom(r)
 }
@@ -147,10 +157,10 @@ func (a *admitted) Flush() { _ = a.FlushError() }
 // Hijack implements http.Hijacker.
 func (a *admitted) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	conn, brw, err := http.NewResponseController(a.ResponseWriter).Hijack()
-	if err != nil || a.cancel == nil { // without an upgrade asked for it is for no other protocol
+	if err != nil || a.ctx == nil { // without an upgrade asked for it is for no other protocol
 		return conn, brw, err
 	}
-	t, kind := newTunnel(conn, a.cancel), kindUpgrade
+	t, kind := newTunnel(conn, a.ctx.cancel), kindUpgrade
 	if a.switched && onlyWebSocket(a.request.Header["Upgrade"]) {
 		// Whoever answers 101 by themselves writes more than frames; then there is nothing to put a Close frame between.
 		t.out.frames, kind = new(frames), kindWebSocket

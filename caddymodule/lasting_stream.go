@@ -17,7 +17,8 @@ type stream struct {
 	ctl    *http.ResponseController // of what is beneath
 	cancel context.CancelFunc       // of the request; nil where it did not say that its answer may last
 
-	ending sync.WaitGroup
+	ending  sync.WaitGroup
+	swallow time.Time // until when what can not be sent is dropped; zero before the first time
 }
 
 func newStream(w http.ResponseWriter, cancel context.CancelFunc) *stream {
@@ -59,6 +60,19 @@ func (s *stream) part() {
 	if !polite {
 		_ = s.ctl.SetWriteDeadline(passed)
 	}
+}
+
+// swallows reports whether an error of writing is kept from the handler, for the request has ended: it learns so by the end
+// of its context within a second. The reverse proxy takes an error for a fault worth its log (M06).
+func (s *stream) swallows(ctx *lastingContext) bool {
+	if ctx == nil || s.out.frames != nil || s.out.why.Load() == nil && ctx.client.Err() == nil {
+		return false
+	}
+	now := time.Now()
+	if s.swallow.IsZero() {
+		s.swallow = now.Add(partingTime)
+	}
+	return now.Before(s.swallow)
 }
 
 // release waits until nobody uses the answer any more, for net/http takes it back when the handler returns.

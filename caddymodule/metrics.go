@@ -160,7 +160,7 @@ func viewAgeNow() float64 {
 func processMetrics() []prometheus.Collector {
 	return []prometheus.Collector{mailOutcomes.vec, loginOutcomes.vec, refreshOutcomes.vec, guardOutcomes.vec, outboxWaiting, outboxOldest,
 		feedMessages.vec, feedUp, revocationLag, viewAge, lastingOpen.vec, lastingEnded.vec,
-		nodeReadings, revocationCount, refreshesRepeated, limitRefusals.vec, storeCalls.vec, storeSeconds, hashOutcomes.vec, hashSeconds}
+		nodeReadings, revocationCount, refreshesRepeated, handoverOutcomes.vec, limitRefusals.vec, storeCalls.vec, storeSeconds, hashOutcomes.vec, hashSeconds}
 }
 
 // registerMetrics adds the process's metrics to a configuration's registry.

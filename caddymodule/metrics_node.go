@@ -66,9 +66,8 @@ var nodeReadings = readings{
 		version, _ := caddy.Version()
 		tell(1, version, runtime.Version())
 	}, "version", "goversion"),
-	gauge("ready", "1 while the node can serve: its database answers and it is not shutting down.", func(a *App, _ *core, tell func(float64, ...string)) {
-		is, _ := a.node.condition.state()
-		tell(truth(is != databaseAway && !caddy.Exiting()))
+	gauge("ready", "1 while the node can serve: its database answers, its clock is right and it is not shutting down.", func(a *App, _ *core, tell func(float64, ...string)) {
+		tell(truth(a.unready() == ""))
 	}),
 	gauge("database_up", "1 while the database answers.", func(a *App, _ *core, tell func(float64, ...string)) {
 		is, _ := a.node.condition.state()
@@ -78,6 +77,12 @@ var nodeReadings = readings{
 		is, _ := a.node.condition.state()
 		tell(truth(is == databaseUp))
 	}),
+	gauge("clock_skew_seconds", "By how much this machine's clock is ahead of the database's; absent with SQLite.",
+		func(a *App, _ *core, tell func(float64, ...string)) {
+			if a.node.clock.compared() {
+				tell(a.node.clock.skew().Seconds())
+			}
+		}),
 	gauge("database_connections", "Connections to the database, by state.", func(a *App, _ *core, tell func(float64, ...string)) {
 		pool := a.node.store.Connections()
 		tell(float64(pool.InUse), "in_use")
@@ -134,8 +139,8 @@ var nodeReadings = readings{
 	}),
 }
 
-func keyAges(_ *App, c *core, tell func(float64, ...string)) {
-	set, at := c.ring.Set(), now()
+func keyAges(a *App, c *core, tell func(float64, ...string)) {
+	set, at := c.ring.Set(), a.node.clock.now()
 	for _, use := range []jwtkeys.Use{jwtkeys.Bearer, jwtkeys.Cookie} {
 		if key, err := set.Signer(use, at); err == nil {
 			tell(at.Sub(key.NotBefore).Seconds(), string(use))

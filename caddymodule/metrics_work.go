@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/handover"
 	"github.com/gatehouse-auth/gatehouse/authcore/revocation"
 	"github.com/gatehouse-auth/gatehouse/authcore/sqlstore"
 )
@@ -34,6 +35,9 @@ var (
 		Help: "Revocations of sessions and accounts, by whether this node made them or heard of them through Redis."}, []string{"origin"})
 	revocationsMade, revocationsReceived = revocationCount.WithLabelValues("here"), revocationCount.WithLabelValues("feed")
 
+	handoverOutcomes = newTally("handovers_total", "Hand-overs of a session to another host: codes issued and redeemed, and what was refused or went wrong, by outcome.",
+		handoverIssued, handoverRedeemed, outcomeCanceled, string(authcore.Unavailable), string(authcore.Internal), string(authcore.InvalidCode))
+
 	refreshesRepeated = prometheus.NewCounter(prometheus.CounterOpts{Namespace: "gatehouse", Name: "refreshes_repeated_total",
 		Help: "Refreshes that got the same successor again, after a lost answer or in a second tab."})
 )
@@ -41,7 +45,26 @@ var (
 const (
 	storeReadOnly = "read_only"
 	limitLockout  = "lockout"
+
+	handoverIssued   = "issued"
+	handoverRedeemed = "redeemed"
 )
+
+// watchHandovers is told of every code that is issued or redeemed.
+func watchHandovers(ctx context.Context, step string) (context.Context, func(error)) {
+	within, done := span(ctx, step)
+	return within, func(err error) {
+		switch {
+		case err != nil:
+			handoverOutcomes.result(err)
+		case step == handover.StepIssue:
+			handoverOutcomes.count(handoverIssued)
+		case step == handover.StepRedeem:
+			handoverOutcomes.count(handoverRedeemed)
+		}
+		done(err)
+	}
+}
 
 // watchCalls is told of every call of the database.
 func (n *node) watchCalls(ctx context.Context, call sqlstore.Call) (context.Context, func(error)) {
@@ -100,21 +123,6 @@ func newAnnouncer(set *revocation.Set) (*announcer, error) {
 func (a *announcer) Announce(ctx context.Context, rs ...authcore.Revocation) {
 	a.Announcer.Announce(ctx, rs...)
 	revocationsMade.Add(float64(len(rs)))
-}
-
-// rotations counts what becomes of refresh tokens that the store knows.
-type rotations struct{ *sqlstore.Store }
-
-// RotateRefresh implements authcore.SessionStore.
-func (s rotations) RotateRefresh(ctx context.Context, r authcore.Rotation) (authcore.RotationResult, error) {
-	res, err := s.Store.RotateRefresh(ctx, r)
-	if err == nil && res.Outcome == authcore.Repeated {
-		refreshesRepeated.Inc()
-	}
-	if err == nil && res.Outcome == authcore.Replayed {
-		tellReplay(ctx, nodeLogger(), r, res)
-	}
-	return res, err
 }
 
 // ended counts how sign-ins ended; those that a lock refused are among what limits refuse as well.

@@ -52,7 +52,10 @@ type node struct {
 	ring        atomic.Pointer[keyring.Ring]
 	settled     sync.Once
 	condition   *condition // of the database
+	clock       *nodeClock
+	health      health
 	aging       aging
+	looking     chan struct{} // has one in it while a configuration looks
 	drained     sync.Once
 }
 
@@ -60,7 +63,8 @@ type node struct {
 // gives it back by nodes.Delete(database).
 func acquireNode(database string) (*node, error) {
 	n, _, err := nodes.LoadOrNew(database, func() (caddy.Destructor, error) {
-		return &node{database: database, condition: newCondition(nodeLogger(), time.Now)}, nil
+		return &node{database: database, condition: newCondition(nodeLogger(), time.Now), clock: newNodeClock(nodeLogger()),
+			looking: make(chan struct{}, 1)}, nil
 	})
 	if err != nil {
 		return nil, err
@@ -75,7 +79,7 @@ func (n *node) open(ctx context.Context, cfg *resolved, logger *slog.Logger) err
 	if n.opened.Load() {
 		return nil
 	}
-	store, err := sqlstore.Open(ctx, sqlstore.Config{URL: n.database, Logger: logger, Now: now, Watch: n.watchCalls})
+	store, err := sqlstore.Open(ctx, sqlstore.Config{URL: n.database, Logger: logger, Now: n.clock.now, Watch: n.watchCalls})
 	if err != nil {
 		return err
 	}
@@ -103,11 +107,15 @@ func (n *node) fill(ctx context.Context, store *sqlstore.Store, cfg *resolved, l
 	if err = store.Lock(); err != nil {
 		return err
 	}
+	if err = n.clock.look(ctx, store.ServerTime); err != nil {
+		return fmt.Errorf("compare clocks: %w", err)
+	}
+	n.clock.tell()
 	if err = store.Migrate(ctx); err != nil {
 		return fmt.Errorf("migrate database: %w", err)
 	}
 	n.store = store
-	n.revocations = revocation.NewSet(now)
+	n.revocations = revocation.NewSet(n.clock.now)
 	if n.revoker, err = newAnnouncer(n.revocations); err != nil {
 		return err
 	}
@@ -124,7 +132,7 @@ func (n *node) fill(ctx context.Context, store *sqlstore.Store, cfg *resolved, l
 	if n.limiter, err = throttle.NewMemory(cfg.limits()); err != nil {
 		return err
 	}
-	n.lockouts, err = throttle.NewLockouts(throttle.LockoutConfig{Policy: cfg.lockPolicy(), Store: store, Logger: logger, Now: now,
+	n.lockouts, err = throttle.NewLockouts(throttle.LockoutConfig{Policy: cfg.lockPolicy(), Store: store, Logger: logger, Now: n.clock.now,
 		Key: func() secret.MACKey { return n.ring.Load().MACKey("lockout names") }})
 	if err != nil {
 		return err
@@ -136,11 +144,11 @@ func (n *node) fill(ctx context.Context, store *sqlstore.Store, cfg *resolved, l
 		return err
 	}
 	n.hasher.Watched(watchHashes)
-	if n.verifier, err = edge.New(edge.Config{Keys: n, Revocations: n.revocations, Now: now}); err != nil {
+	if n.verifier, err = edge.New(edge.Config{Keys: n, Revocations: n.revocations, Now: n.clock.now}); err != nil {
 		return err
 	}
 	n.lasting, err = lasting.New(lasting.Config{Revocations: n.revocations, Sessions: store, Age: n.freshness.Age, Ended: countLasting,
-		Logger: logger, Now: now})
+		Logger: logger, Now: n.clock.now})
 	return err
 }
 
@@ -179,8 +187,11 @@ func (n *node) sweep(ctx context.Context, logger *slog.Logger) {
 			return
 		case <-tick.C:
 		}
+		if n.clock.wrong() { // nor does anybody know what has expired
+			continue
+		}
 		n.revocations.Sweep()
-		if err := n.store.Sweep(ctx, now()); err != nil && ctx.Err() == nil && !errors.Is(err, authcore.ErrUnavailable) {
+		if err := n.store.Sweep(ctx, n.clock.now()); err != nil && ctx.Err() == nil && !errors.Is(err, authcore.ErrUnavailable) {
 			logger.Error("expired rows not removed; tried again soon", "error", err)
 		}
 	}

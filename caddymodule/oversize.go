@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
@@ -23,37 +22,15 @@ const (
 	maxCookies = 1000
 )
 
-// readBombs lets the servers of portals read a cookie bomb. A host under the same parent domain can plant more cookies on
+// readBombs lets the server of a portal read a cookie bomb. A host under the same parent domain can plant more cookies on
 // a browser than Caddy reads by default; it would get a bare 431 from every path of ours for good, and no way to sign in
 // again (D06). A limit that the operator has set to anything but the default stays, and so does that of a server with
 // sites that have nothing of ours: nobody would check there what is behind it.
-func readBombs(ctx caddy.Context) {
-	eachSite(ctx, "gatehouse", func(srv *caddyhttp.Server, _ caddyhttp.Route) {
-		foreign := func(r caddyhttp.Route) bool { return !hasOurs(r) }
-		if srv.MaxHeaderBytes == caddyHeaders && !slices.ContainsFunc(srv.Routes, foreign) {
-			srv.MaxHeaderBytes = bombHeaders
-		}
-	})
-}
-
-// hasOurs reports whether a handler of ours is in a route, provisioned or not.
-func hasOurs(route caddyhttp.Route) bool {
-	for _, raw := range route.HandlersRaw {
-		if holds(raw, "gatehouse") || holds(raw, "gatehouse_guard") {
-			return true
-		}
+func (s *site) readBombs() {
+	foreign := func(r caddyhttp.Route) bool { return !leadsTo(s.srv, r, ours) }
+	if s.srv.MaxHeaderBytes == caddyHeaders && !slices.ContainsFunc(s.srv.Routes, foreign) {
+		s.srv.MaxHeaderBytes = bombHeaders
 	}
-	for _, handler := range route.Handlers {
-		switch h := handler.(type) {
-		case *Portal, *Guard:
-			return true
-		case *caddyhttp.Subroute:
-			if slices.ContainsFunc(h.Routes, hasOurs) {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // checkHeaders refuses a request with a larger header than services behind a gateway can be expected to read. Where

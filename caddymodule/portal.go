@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
@@ -22,8 +23,8 @@ func init() { caddy.RegisterModule(new(Portal)) }
 type Portal struct {
 	PortalSettings
 
-	app   *App
-	strip *stripper // nil where the site has no guard
+	app    *App
+	strips bool // the site has a guard, or may have one
 }
 
 // CaddyModule returns the module's description.
@@ -39,18 +40,13 @@ func (p *Portal) Provision(ctx caddy.Context) (err error) {
 	if p.app, err = appOf(ctx); err != nil {
 		return err
 	}
-	p.strip = siteStripper(ctx)
-	readBombs(ctx)
-	if p.app.cfg.issuer != nil {
-		p.app.portals.note(ctx)
-		return nil
-	}
-	origins, err := portalOrigins(ctx)
+	at, err := siteOf(ctx)
 	if err != nil {
-		return err
+		return fmt.Errorf("gatehouse: %w", err)
 	}
-	p.app.addOrigins(origins)
-	return nil
+	at.readBombs()
+	p.strips = at.hasGuard()
+	return p.app.sites.addPortal(at, p.app.cfg.issuer)
 }
 
 // ServeHTTP answers requests under the prefix. The path is taken as Caddy decoded it, and never cleaned: what is not
@@ -65,9 +61,9 @@ func (p *Portal) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhtt
 		return nil
 	}
 	if !ours {
-		if p.strip != nil {
+		if strip := p.app.sites.strip.Load(); p.strips && strip != nil {
 			// A guard may stand in a block of the site that this request never enters (P01).
-			p.strip.strip(r)
+			strip.strip(r)
 		}
 		return next.ServeHTTP(w, r)
 	}

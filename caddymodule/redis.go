@@ -67,7 +67,7 @@ func (n *node) over(link *redislink.Link) (*redisfeed.Feed, *throttle.Redis, err
 		return n.feed, n.counters, nil
 	}
 	feed, err := redisfeed.New(redisfeed.Config{Link: link, Key: n.feedKey, View: fedView{n.revocations, n.freshness, n.follower},
-		Count: countFeed, Lag: observeLag, Logger: nodeLogger()})
+		Count: countFeed, Lag: observeLag, Ending: caddy.Exiting, Logger: nodeLogger()})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -125,6 +125,7 @@ func (v fedView) Apply(rs ...authcore.Revocation) {
 }
 
 func (v fedView) Confirm(asOf time.Time) { v.freshness.Feed(asOf) }
+func (v fedView) Stored() time.Time      { return v.freshness.Stored() }
 func (v fedView) Missed() {
 	v.freshness.Missed()
 	v.follower.Look()

@@ -31,7 +31,7 @@ func linkOf(t *testing.T, line string) error {
 			t.Error(err)
 		}
 	}()
-	return link.Set(t.Context(), link.Key("probe"), "1", 0).Err()
+	return link.Append(t.Context(), link.Key("probe"), 1, []byte("1"))
 }
 
 func mustReach(t *testing.T, line string) {
@@ -74,14 +74,14 @@ func TestOption_redis_prefix(t *testing.T) {
 	mustReach(t, s.URL())
 	mustReach(t, s.URL()+" {\n\t\t\tprefix shop.\n\t\t}")
 	for _, key := range []string{"gatehouse:probe", "shop.probe"} {
-		if s.Do("GET", key) == nil {
+		if s.Do("EXISTS", key) != int64(1) {
 			t.Errorf("there is no key %s", key)
 		}
 	}
 }
 
 func TestOption_redis_password(t *testing.T) {
-	s := testredis.New(t, testredis.Options{Rules: "~gatehouse:* +set"})
+	s := testredis.New(t, testredis.Options{Rules: "~gatehouse:* +xadd"})
 	t.Setenv("REDIS_PASSWORD", s.Password())
 	t.Setenv("REDIS_WRONG", "wrong")
 	at := "redis://gatehouse@" + s.Addr()
@@ -97,7 +97,7 @@ func TestOption_redis_sentinel_password(t *testing.T) {
 	t.Setenv("SENTINEL_PASSWORD", "open-sesame")
 	at := "redis://" + w.Sentinel.Addr() + "?sentinel=" + testredis.MasterName
 	mustReach(t, at+" {\n\t\t\tsentinel_password {env.SENTINEL_PASSWORD}\n\t\t}")
-	if w.Master.Do("GET", "gatehouse:probe") == nil {
+	if w.Master.Do("EXISTS", "gatehouse:probe") != int64(1) {
 		t.Error("the master has not got the key")
 	}
 	mustNotReach(t, at, "")

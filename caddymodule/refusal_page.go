@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"errors"
 	"net/http"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
@@ -28,7 +29,9 @@ func (g *Guard) showRefusal(w http.ResponseWriter, r *http.Request, err error, w
 	switch authcore.CodeOf(err) {
 	case authcore.Forbidden, authcore.Unavailable, authcore.Internal:
 	default:
-		return false
+		if !errors.Is(err, errUnnamedHost) {
+			return false
+		}
 	}
 	c := g.app.core.Load()
 	// A browser that navigates sends no token of its own accord: who does is a program, whatever it accepts.

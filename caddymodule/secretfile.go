@@ -57,13 +57,26 @@ func (r *resolved) fileSecrets(ctx context.Context, keys authcore.KeyStore) ([]s
 	if err != nil {
 		return nil, fmt.Errorf("read signing keys: %w", err)
 	}
-	if len(present) > 0 {
+	if len(present) > 0 && !r.replaceSecret {
 		return nil, fmt.Errorf("%w: %s held it, and the database has keys that only it opens: "+
 			"put the file back, or set the option secret to its content; "+
 			"if there is no copy of it, `gatehouse secret reset` gives those keys up and signs everybody out", errSecretGone, path)
 	}
+	return makeSecrets(path)
+}
+
+// makeSecrets makes the file with a new secret, unless another process does so at the same time: then it is that one's for
+// both. Of a database the lock keeps others off, of a folder that several databases share nothing does.
+func makeSecrets(path string) ([]secret.Value, error) {
 	made := madeSecret()
-	return []secret.Value{made}, writeSecrets(path, made)
+	err := placeSecrets(path, os.Link, made) // a link takes no other file's place
+	switch {
+	case errors.Is(err, fs.ErrExist):
+		return readSecrets(path)
+	case errors.Is(err, errors.ErrUnsupported) || errors.Is(err, fs.ErrPermission): // a file system without links
+		err = writeSecrets(path, made)
+	}
+	return []secret.Value{made}, err
 }
 
 // readSecrets wraps fs.ErrNotExist where there is no file.
@@ -94,6 +107,11 @@ func madeSecret() secret.Value {
 
 // writeSecrets writes the file whole or not at all, durable before anything is sealed under what it holds.
 func writeSecrets(path string, secrets ...secret.Value) error {
+	return placeSecrets(path, os.Rename, secrets...)
+}
+
+// placeSecrets writes a file of another name and lets place give it its own.
+func placeSecrets(path string, place func(from, to string) error, secrets ...secret.Value) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return fmt.Errorf("make data_dir: %w", err)
 	}
@@ -101,7 +119,7 @@ func writeSecrets(path string, secrets ...secret.Value) error {
 	if err != nil {
 		return fmt.Errorf("make secret: %w", err)
 	}
-	defer os.Remove(f.Name()) // gone already when all went well
+	defer os.Remove(f.Name()) // gone already if it was renamed
 	for s := range slices.Values(secrets) {
 		_, failed := f.WriteString(s.RevealString() + "\n")
 		err = errors.Join(err, failed)
@@ -109,7 +127,7 @@ func writeSecrets(path string, secrets ...secret.Value) error {
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return fmt.Errorf("make secret: %w", err)
 	}
-	if err := os.Rename(f.Name(), path); err != nil {
+	if err := place(f.Name(), path); err != nil {
 		return fmt.Errorf("make secret: %w", err)
 	}
 	dir, err := os.Open(filepath.Dir(path))

@@ -47,6 +47,9 @@ type GuardSettings struct {
 	// Where browsers without a session are sent: an absolute path or an http(s) URL. Default: <prefix>/login on the
 	// request's host; must be given where the site has no `gatehouse`.
 	LoginURL string `json:"login_url,omitempty"`
+
+	// Where login_url stands, as file:line, if it is a URL. It is for messages alone and need not be given.
+	Source string `json:"source,omitempty"`
 }
 
 // Rule is one condition on the signed-in user; exactly one field is given.

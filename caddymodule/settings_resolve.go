@@ -31,12 +31,14 @@ type resolved struct {
 	database   secret.Value // sqlite:<absolute path> or the Postgres URL, which may hold a password
 	sqlitePath string       // absolute; "" with Postgres
 	secrets    []secret.Value
-	held       *secret.Sealer    // of the secrets, once sealer has been called
-	redis      *redislink.Config // nil: none
-	redisKey   string            // the same for the same settings of Redis
-	issuer     *url.URL          // scheme and host in lower case, no default port; nil: the request's own origin
-	audience   []string          // empty: the issuer
-	algorithm  jwtkeys.Algorithm
+	held       *secret.Sealer // of the secrets, once sealer has been called
+	// A secret whose file is gone is replaced, although the database has keys that only it opens (`gatehouse secret reset`).
+	replaceSecret bool
+	redis         *redislink.Config // nil: none
+	redisKey      string            // the same for the same settings of Redis
+	issuer        *url.URL          // scheme and host in lower case, no default port; nil: the request's own origin
+	audience      []string          // empty: the issuer
+	algorithm     jwtkeys.Algorithm
 
 	accessLifetime, refreshLifetime, sessionLifetime time.Duration
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -51,23 +52,103 @@ func (g *Guard) limitStaleness() error {
 	}
 	if cmp.Or(g.OnStale, cfg.onStale) == onStaleDeny {
 		g.maxAge = cmp.Or(time.Duration(g.MaxStaleness), cfg.maxStaleness)
-		if known := g.app.strictest.Load(); known == 0 || int64(g.maxAge) < known {
-			g.app.strictest.Store(int64(g.maxAge)) // guards are provisioned one after the other
-		}
 	} else if g.MaxStaleness != 0 {
 		return fmt.Errorf("gatehouse_guard: max_staleness has no effect with on_stale %s", onStaleServe)
 	}
+	g.app.bounds.add(g.maxAge)
 	return nil
 }
 
-// stale reports whether this node's view of revocations is too old for the portal and the API.
+// bound is how old the view of revocations may be for the pages and the API; 0 is any age.
+func (r *resolved) bound() time.Duration {
+	if r.sqlitePath != "" || r.onStale != onStaleDeny {
+		return 0
+	}
+	return r.maxStaleness
+}
+
+// beyond reports whether a view of this age is too old for somebody with this bound.
+func beyond(age, bound time.Duration) bool { return bound > 0 && age > bound }
+
+// stale reports whether this node's view of revocations is too old for the pages and the API.
 func (a *App) stale() bool {
-	return a.cfg.sqlitePath == "" && a.cfg.onStale == onStaleDeny && a.node.freshness.Age() > a.cfg.maxStaleness
+	bound := a.cfg.bound()
+	return bound > 0 && a.node.freshness.Exceeds(bound)
+}
+
+// bounds are how old the view of revocations may be for each guard of a configuration; 0 is any age.
+type bounds struct {
+	mu     sync.Mutex
+	guards []time.Duration
+}
+
+func (b *bounds) add(guard time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.guards = append(b.guards, guard)
+}
+
+// all returns them. Nobody changes what it returns.
+func (b *bounds) all() []time.Duration {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.guards
+}
+
+// stalest is how old the view of revocations may get, by the strictest that the configuration says; 0 is any age.
+func (a *App) stalest() time.Duration {
+	if a.cfg.sqlitePath != "" {
+		return 0
+	}
+	limit := a.cfg.maxStaleness
+	for _, bound := range a.bounds.all() {
+		if bound > 0 {
+			limit = min(limit, bound)
+		}
+	}
+	return limit
+}
+
+// refusers are those of a configuration that refuse signed-in users by a view of some age.
+type refusers struct {
+	guards   int // how many there are
+	refusing int // how many of them refuse
+	pages    bool
+}
+
+// refusersAt returns who refuses by a view of this age.
+func (a *App) refusersAt(age time.Duration) refusers {
+	guards := a.bounds.all()
+	r := refusers{guards: len(guards), pages: beyond(age, a.cfg.bound())}
+	for _, bound := range guards {
+		if beyond(age, bound) {
+			r.refusing++
+		}
+	}
+	return r
+}
+
+// effect is what visitors have of it, in the words of the log.
+func (r refusers) effect() string {
+	switch {
+	case r.pages && r.refusing == r.guards:
+		return "signed-in users are refused"
+	case r.pages && r.refusing == 0:
+		return "guards serve by it all the same, pages and API refuse signed-in users"
+	case r.pages:
+		return "pages, API and some guards refuse signed-in users, the other guards serve by it all the same"
+	case r.refusing == 0:
+		return "requests are served by it all the same"
+	case r.refusing == r.guards:
+		return "guards refuse signed-in users, pages and API serve by it all the same"
+	default:
+		return "some guards refuse signed-in users, all else is served by it all the same"
+	}
 }
 
 // stale reports whether this node has not learned of revocations for longer than this guard bears. A process that was
 // paused finds out here, at its first request, and not when its workers have caught up.
 // Whom the database has just confirmed, by a renewal, it lets pass.
 func (g *Guard) stale(who httpapi.Visitor) bool {
-	return g.maxAge > 0 && !who.Renewed && g.app.node.freshness.Age() > g.maxAge
+	return g.maxAge > 0 && !who.Renewed && g.app.node.freshness.Exceeds(g.maxAge)
 }

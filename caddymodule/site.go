@@ -1,11 +1,8 @@
 package caddymodule
 
 import (
-	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"maps"
 	"net"
 	"net/netip"
 	"slices"
@@ -15,100 +12,243 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// portalOrigins returns the origins under which the portals that are being provisioned now are reached, as the
-// configuration names them. It is an error, if a portal answers to names that are not written out: then links and
-// `iss` would have to come from a Host header, which anybody can send (R01).
-func portalOrigins(ctx caddy.Context) (origins []string, err error) {
-	eachSite(ctx, "gatehouse", func(srv *caddyhttp.Server, route caddyhttp.Route) {
-		found, e := routeOrigins(srv, route)
-		origins, err = append(origins, found...), errors.Join(err, e)
-	})
-	return origins, err
+// site is the site that a handler of ours stands in: a site block of a Caddyfile, or what is like one in a configuration of
+// another make. It is the one answer to where a handler stands, and is good while that is provisioned.
+//
+// The adapter of Caddyfiles makes of a site block one route at the top of its server, which nothing follows and whose handler
+// is a subroute with the site's routes. The only site of a server, if it answers to any name, has its routes there themselves.
+type site struct {
+	srv     *caddyhttp.Server
+	routes  caddyhttp.RouteList // at the top of the server
+	flat    bool                // the site has the server for itself
+	apart   bool                // the handler stands in a named route, or one for errors: any of the server's sites may lead to it
+	inBlock bool                // not every request of the site comes by the handler
 }
 
-// guardedOrigins returns the origins of the sites with a guard that are being provisioned now, as far as the configuration
-// names them: a browser may be sent back to these after a sign-in.
-func guardedOrigins(ctx caddy.Context) (origins []string) {
-	eachSite(ctx, "gatehouse_guard", func(srv *caddyhttp.Server, route caddyhttp.Route) {
-		if found, err := routeOrigins(srv, route); err == nil {
-			origins = append(origins, found...)
-		}
-	})
-	return origins
-}
-
-// guardedNames returns the host names and wildcards of the sites with a guard that are being provisioned now.
-func guardedNames(ctx caddy.Context) (names []string) {
-	eachSite(ctx, "gatehouse_guard", func(_ *caddyhttp.Server, route caddyhttp.Route) {
-		names = append(names, matchedHosts(route)...)
-	})
-	return names
-}
-
-// eachSite visits the top-level routes that hold a handler and are still to be provisioned. Routes that are provisioned
-// have been visited for the handlers in them.
-func eachSite(ctx caddy.Context, handler string, visit func(*caddyhttp.Server, caddyhttp.Route)) {
-	app := httpApp(ctx)
-	if app == nil {
-		return
+// siteOf returns the site of the handler that is being provisioned. Caddy provisions a server's routes one after the other,
+// and what it has provisioned is not there as raw JSON any more; named routes and those for errors come last.
+func siteOf(ctx caddy.Context) (*site, error) {
+	srv, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
+	if !ok {
+		return nil, fmt.Errorf("find the site: the handler stands outside of an HTTP server")
 	}
-	for _, name := range slices.Sorted(maps.Keys(app.Servers)) {
-		srv := app.Servers[name]
-		for _, route := range srv.Routes {
-			if slices.ContainsFunc(route.HandlersRaw, func(raw json.RawMessage) bool { return holds(raw, handler) }) {
-				visit(srv, route)
+	depth := 0
+	for _, mod := range ctx.Modules() {
+		if _, ok := mod.(*caddyhttp.Subroute); ok {
+			depth++
+		}
+	}
+	at := slices.IndexFunc(srv.Routes, func(r caddyhttp.Route) bool { return r.HandlersRaw != nil })
+	switch {
+	case at < 0:
+		return &site{srv: srv, routes: srv.Routes, apart: true, inBlock: true}, nil
+	case wraps(srv.Routes[at]):
+		return &site{srv: srv, routes: srv.Routes[at : at+1], inBlock: depth > 1}, nil
+	}
+	return &site{srv: srv, routes: srv.Routes, flat: true, inBlock: depth > 0 || conditional(srv.Routes[at])}, nil
+}
+
+// wraps reports whether a route at the top of a server is all of a site.
+func wraps(r caddyhttp.Route) bool { return r.Terminal || len(matchedHosts(r)) > 0 }
+
+// ours are the handlers of Gatehouse, by their names in JSON.
+var ours = []string{"gatehouse", "gatehouse_guard"}
+
+func conditional(r caddyhttp.Route) bool { return len(r.MatcherSetsRaw)+len(r.MatcherSets) > 0 }
+
+// portal returns the prefix of the portal that sees every request of the site before its guards do. Where several sites may
+// lead to the handler, it is that of all of them.
+func (s *site) portal() (prefix string, ok bool) {
+	if s.apart {
+		for i, one := range s.all() {
+			found, has := one.portal()
+			if !has || i > 0 && found != prefix {
+				return "", false
+			}
+			prefix, ok = found, true
+		}
+		return prefix, ok
+	}
+	depth := 1
+	if s.flat {
+		depth = 0
+	}
+	for _, r := range s.routes {
+		if s.flat && conditional(r) {
+			continue
+		}
+		if prefix, ok = portalIn(r, depth); ok {
+			return prefix, true
+		}
+	}
+	return "", false
+}
+
+// all returns the sites of a server.
+func (s *site) all() (sites []*site) {
+	flat := false
+	for i, r := range s.routes {
+		if wraps(r) {
+			sites = append(sites, &site{srv: s.srv, routes: s.routes[i : i+1]})
+		} else {
+			flat = true
+		}
+	}
+	if flat {
+		sites = append(sites, &site{srv: s.srv, routes: s.routes, flat: true})
+	}
+	return sites
+}
+
+// portalIn returns the prefix of a portal among the handlers of a route, or among those of its unconditional subroutes down
+// to a depth.
+func portalIn(route caddyhttp.Route, depth int) (prefix string, ok bool) {
+	inner := func(routes caddyhttp.RouteList) bool {
+		return depth > 0 && slices.ContainsFunc(routes, func(r caddyhttp.Route) bool {
+			if conditional(r) {
+				return false
+			}
+			prefix, ok = portalIn(r, depth-1)
+			return ok
+		})
+	}
+	for _, handler := range route.Handlers {
+		switch h := handler.(type) {
+		case *Portal:
+			return h.prefix(), true
+		case *caddyhttp.Subroute:
+			if inner(h.Routes) {
+				return prefix, true
 			}
 		}
 	}
-}
-
-func httpApp(ctx caddy.Context) *caddyhttp.App {
-	for _, mod := range ctx.Modules() {
-		if app, ok := mod.(*caddyhttp.App); ok {
-			return app
+	for _, raw := range route.HandlersRaw {
+		var h struct {
+			Handler string              `json:"handler"`
+			Routes  caddyhttp.RouteList `json:"routes"`
+			PortalSettings
+		}
+		if json.Unmarshal(raw, &h) != nil {
+			continue // its own provisioning says what is wrong
+		}
+		switch h.Handler {
+		case "gatehouse":
+			return h.prefix(), true
+		case "subroute":
+			if inner(h.Routes) {
+				return prefix, true
+			}
 		}
 	}
-	return nil
+	return "", false
 }
 
-// holds reports whether a raw handler is of the given kind or has one somewhere inside.
-func holds(raw json.RawMessage, handler string) bool {
-	if !bytes.Contains(raw, []byte(`"`+handler+`"`)) {
-		return false
+// hasGuard reports whether a guard stands, or may stand, anywhere in the site: in blocks, in named routes, among those for
+// errors.
+func (s *site) hasGuard() bool {
+	routes := s.routes
+	if s.srv.Errors != nil {
+		routes = append(slices.Clone(routes), s.srv.Errors.Routes...)
 	}
-	var v any
-	return json.Unmarshal(raw, &v) == nil && contains(v, handler)
+	return s.apart || slices.ContainsFunc(routes, func(r caddyhttp.Route) bool { return leadsTo(s.srv, r, []string{"gatehouse_guard"}) })
 }
 
-func contains(v any, handler string) bool {
-	within := func(e any) bool { return contains(e, handler) }
-	switch v := v.(type) {
-	case map[string]any:
-		return v["handler"] == handler || slices.ContainsFunc(slices.Collect(maps.Values(v)), within)
-	case []any:
-		return slices.ContainsFunc(v, within)
+// leadsTo reports whether a route has a handler of one of the kinds somewhere inside, provisioned or not.
+func leadsTo(srv *caddyhttp.Server, route caddyhttp.Route, kinds []string) bool {
+	return (&search{srv: srv, kinds: kinds, seen: map[string]bool{}}).route(route)
+}
+
+// search looks for handlers of some kinds, by the names of their modules.
+type search struct {
+	srv   *caddyhttp.Server
+	kinds []string
+	seen  map[string]bool // named routes
+}
+
+func (s *search) route(r caddyhttp.Route) bool {
+	for _, raw := range r.HandlersRaw {
+		var v any
+		if json.Unmarshal(raw, &v) == nil && s.raw(v) {
+			return true
+		}
+	}
+	for _, handler := range r.Handlers {
+		if sub, ok := handler.(*caddyhttp.Subroute); ok && slices.ContainsFunc(sub.Routes, s.route) {
+			return true
+		}
+		if invoke, ok := handler.(*caddyhttp.Invoke); ok && s.named(invoke.Name) {
+			return true
+		}
+		if module, ok := handler.(caddy.Module); ok && s.wanted(caddy.GetModuleName(module)) {
+			return true
+		}
 	}
 	return false
 }
 
-func routeOrigins(srv *caddyhttp.Server, route caddyhttp.Route) ([]string, error) {
-	hosts := matchedHosts(route)
+// raw looks through a handler's JSON, whatever module it is of.
+func (s *search) raw(v any) bool {
+	switch v := v.(type) {
+	case map[string]any:
+		handler, _ := v["handler"].(string)
+		if name, _ := v["name"].(string); handler == "invoke" && s.named(name) || s.wanted(handler) {
+			return true
+		}
+		for _, inner := range v {
+			if s.raw(inner) {
+				return true
+			}
+		}
+	case []any:
+		return slices.ContainsFunc(v, s.raw)
+	}
+	return false
+}
+
+func (s *search) wanted(handler string) bool { return slices.Contains(s.kinds, handler) }
+
+// named goes on in a named route.
+func (s *search) named(name string) bool {
+	route := s.srv.NamedRoutes[name]
+	if route == nil || s.seen[name] {
+		return false
+	}
+	s.seen[name] = true
+	return s.route(*route)
+}
+
+// hosts returns the host names and wildcards that the site answers to; none where it answers to any.
+func (s *site) hosts() (names []string) {
+	for _, r := range s.routes {
+		found := matchedHosts(r)
+		if len(found) == 0 {
+			return nil
+		}
+		names = append(names, found...)
+	}
+	return names
+}
+
+// origins returns the origins under which the site is reached, as the configuration names them. It is an error if the site
+// answers to names that are not written out: then links and `iss` would have to come from a Host header, which anybody can
+// send (R01).
+func (s *site) origins() (origins []string, err error) {
+	hosts := s.hosts()
 	if len(hosts) == 0 {
-		if !boundToLoopback(srv.Listen) {
+		if !boundToLoopback(s.srv.Listen) {
 			return nil, fmt.Errorf("option issuer: it is needed, since the site of a `gatehouse` directive (listening on %s) "+
 				"answers to any host name; set `issuer https://…` in the global gatehouse block or name the site's host",
-				strings.Join(srv.Listen, ", "))
+				strings.Join(s.srv.Listen, ", "))
 		}
 		hosts = []string{"localhost"}
 	}
-	var origins []string
 	for _, host := range hosts {
 		if strings.ContainsAny(host, "*{") {
 			return nil, fmt.Errorf("option issuer: it is needed, since the site %s of a `gatehouse` directive is not one exact host; "+
 				"set `issuer https://…` in the global gatehouse block", host)
 		}
-		for _, addr := range srv.Listen {
-			origins = append(origins, originOf(host, addr, len(srv.TLSConnPolicies) > 0))
+		for _, addr := range s.srv.Listen {
+			origins = append(origins, originOf(host, addr, len(s.srv.TLSConnPolicies) > 0))
 		}
 	}
 	return origins, nil
@@ -167,121 +307,4 @@ func originOf(host, listen string, tls bool) string {
 		return scheme + "://" + host
 	}
 	return scheme + "://" + net.JoinHostPort(host, port)
-}
-
-// siteStripper returns what strips the requests of the site whose portal is being provisioned: the headers of all families
-// and those that its guards set. Nil where it has no guard.
-func siteStripper(ctx caddy.Context) *stripper {
-	var names []string
-	found := false
-	for _, route := range siteRoutes(ctx) {
-		for _, raw := range route.HandlersRaw {
-			var v any
-			if !bytes.Contains(raw, []byte(`"gatehouse_guard"`)) || json.Unmarshal(raw, &v) != nil {
-				continue
-			}
-			found = true
-			names = append(names, guardHeaders(v)...)
-		}
-	}
-	if !found {
-		return nil
-	}
-	return newStripper(names)
-}
-
-// guardHeaders returns the names of the `header` lines of all guards in a raw handler.
-func guardHeaders(v any) (names []string) {
-	switch v := v.(type) {
-	case map[string]any:
-		if v["handler"] == "gatehouse_guard" {
-			lines, _ := v["header"].([]any)
-			for _, line := range lines {
-				if field, ok := line.(map[string]any); ok {
-					if name, ok := field["name"].(string); ok && name != "" {
-						names = append(names, name)
-					}
-				}
-			}
-			return names
-		}
-		for _, e := range v {
-			names = append(names, guardHeaders(e)...)
-		}
-	case []any:
-		for _, e := range v {
-			names = append(names, guardHeaders(e)...)
-		}
-	}
-	return names
-}
-
-// siteRoutes returns the routes among which the handler that is being provisioned stands. A site without a host matcher
-// has no subroute of its own: its routes are the server's, and those of all servers are returned.
-func siteRoutes(ctx caddy.Context) caddyhttp.RouteList {
-	mods := ctx.Modules()
-	for i := len(mods) - 1; i >= 0; i-- {
-		if sub, ok := mods[i].(*caddyhttp.Subroute); ok {
-			return sub.Routes
-		}
-	}
-	var routes caddyhttp.RouteList
-	if app := httpApp(ctx); app != nil {
-		for _, name := range slices.Sorted(maps.Keys(app.Servers)) {
-			routes = append(routes, app.Servers[name].Routes...)
-		}
-	}
-	return routes
-}
-
-// standsInBlock reports whether the handler that is being provisioned stands in a block (handle, route) of its site.
-func standsInBlock(ctx caddy.Context) bool {
-	depth := 0
-	for _, mod := range ctx.Modules() {
-		if _, ok := mod.(*caddyhttp.Subroute); ok {
-			depth++
-		}
-	}
-	return depth > 1
-}
-
-// siteHasPortal reports whether the site that is being provisioned has a portal, and its prefix.
-func siteHasPortal(ctx caddy.Context) (prefix string, ok bool) {
-	mods := ctx.Modules()
-	for i := len(mods) - 1; i >= 0; i-- {
-		if sub, isSub := mods[i].(*caddyhttp.Subroute); isSub {
-			if prefix, ok = portalIn(sub.Routes); ok {
-				return prefix, true
-			}
-		}
-	}
-	// A site without a host matcher has no subroute of its own: its routes are the server's.
-	if app := httpApp(ctx); app != nil {
-		for _, name := range slices.Sorted(maps.Keys(app.Servers)) {
-			if prefix, ok = portalIn(app.Servers[name].Routes); ok {
-				return prefix, true
-			}
-		}
-	}
-	return "", false
-}
-
-func portalIn(routes caddyhttp.RouteList) (string, bool) {
-	for _, r := range routes {
-		for _, h := range r.Handlers {
-			if p, ok := h.(*Portal); ok {
-				return p.prefix(), true
-			}
-		}
-		for _, raw := range r.HandlersRaw { // still there while the route is loaded
-			var p struct {
-				Handler string `json:"handler"`
-				PortalSettings
-			}
-			if json.Unmarshal(raw, &p) == nil && p.Handler == "gatehouse" {
-				return p.prefix(), true
-			}
-		}
-	}
-	return "", false
 }

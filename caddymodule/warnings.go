@@ -3,43 +3,8 @@ package caddymodule
 import (
 	"fmt"
 	"net/url"
-	"slices"
 	"strings"
-	"sync"
-
-	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
-
-// portalSites are the addresses of the sites with a portal, where an issuer is configured. It is safe for concurrent use.
-type portalSites struct {
-	mu      sync.Mutex
-	origins []string
-	any     bool // one of them answers to any host, or to some that are not written out
-}
-
-// note adds those that are being provisioned.
-func (s *portalSites) note(ctx caddy.Context) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	eachSite(ctx, "gatehouse", func(srv *caddyhttp.Server, route caddyhttp.Route) {
-		found, err := routeOrigins(srv, route)
-		s.origins = append(s.origins, found...)
-		s.any = s.any || err != nil
-	})
-}
-
-// elsewhere returns the addresses of all portals if the issuer is none of them; else nothing.
-func (s *portalSites) elsewhere(issuer *url.URL) []string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.any || slices.ContainsFunc(s.origins, func(o string) bool { return servesAs(o, issuer) }) {
-		return nil
-	}
-	sites := slices.Clone(s.origins)
-	slices.Sort(sites)
-	return slices.Compact(sites)
-}
 
 // servesAs reports whether a site can be what browsers know as the issuer: it is that very origin, or serves plain http under
 // the name of an issuer whose https ends at a proxy. Nobody puts a proxy before loopback.
@@ -73,7 +38,7 @@ func (a *App) addressWarnings() (warnings []string) {
 	if a.cfg.issuer == nil {
 		return warnings
 	}
-	if sites := a.portals.elsewhere(a.cfg.issuer); len(sites) > 0 {
+	if sites := a.sites.elsewhere(a.cfg.issuer); len(sites) > 0 {
 		warnings = append(warnings, fmt.Sprintf("issuer %s is the address of no site with `gatehouse` (sites: %s): links in mails lead "+
 			"to %[1]s, which is right only if something in front of Gatehouse answers there", a.cfg.issuer, strings.Join(sites, ", ")))
 	}

@@ -37,15 +37,15 @@ func TestAddressWarnings(t *testing.T) {
 			t.Parallel()
 			a := &App{cfg: &resolved{}}
 			a.MailRaw = c.mail
-			a.portals.origins, a.portals.any = c.sites, c.any
-			a.origins.Store(&c.sites)
+			a.sites.portals, a.sites.anywhere = c.sites, c.any
+			a.sites.issuers.add(c.sites)
 			if c.issuer != "" {
 				u, err := url.Parse(c.issuer)
 				if err != nil {
 					t.Fatal(err)
 				}
 				a.cfg.issuer = u
-				a.origins.Store(&[]string{c.issuer})
+				a.sites.issuers.p.Store(&[]string{c.issuer})
 			}
 			got := a.addressWarnings()
 			if len(got) != len(c.want) {

@@ -1,0 +1,81 @@
+package caddymodule
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+)
+
+// lookEvery is how often a node looks at its own health.
+const lookEvery = 500 * time.Millisecond
+
+// look tells of changes of health until ctx ends, of those too that nothing else would notice: without requests nobody would
+// ask a database that is away whether it is back. While a reload has two configurations on one node, the old one looks.
+func (a *App) look(ctx context.Context) {
+	select {
+	case a.node.looking <- struct{}{}:
+	case <-ctx.Done():
+		return
+	}
+	defer func() { <-a.node.looking }()
+	var telling sync.WaitGroup
+	telling.Go(func() { a.node.condition.tell(ctx) })
+	defer telling.Wait()
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		a.node.aging.look(a, nodeLogger())
+		if _, doubtful := a.node.condition.state(); doubtful {
+			_ = a.node.store.Ping(ctx) // the condition hears of it
+		}
+		if caddy.Exiting() {
+			a.tellDraining()
+		}
+	}
+}
+
+// tellDraining says once that the process is ending.
+func (a *App) tellDraining() {
+	a.node.drained.Do(func() {
+		nodeLogger().Info("the node is draining: it is not ready, and serves until its requests have ended", "component", "node", "state", "draining")
+	})
+}
+
+// aging is whether a node's view of revocations is too old, and for whom. It belongs to who looks.
+type aging struct {
+	stale   bool
+	since   time.Time
+	refused refusers
+}
+
+// look compares the view with what the configuration bears, and tells of a change once.
+func (g *aging) look(a *App, logger *slog.Logger) {
+	limit := a.stalest()
+	if limit <= 0 {
+		return
+	}
+	age, now := a.node.freshness.Age(), time.Now()
+	stale, refused := age > limit, a.refusersAt(age)
+	if stale == g.stale && (!stale || refused == g.refused) {
+		return
+	}
+	if stale && !g.stale {
+		g.since = now
+	}
+	g.stale, g.refused = stale, refused
+	log := logger.With("component", "revocation_view")
+	if !stale {
+		log.Info("the view of revocations is confirmed again", "state", "fresh", "outage", now.Sub(g.since))
+		return
+	}
+	log.Warn("neither the database nor Redis confirms the view of revocations; "+refused.effect(), "state", "stale", "age", age,
+		"max_staleness", limit, "guards", refused.guards, "refusing_guards", refused.refusing, "pages_refuse", refused.pages)
+}

@@ -1,0 +1,42 @@
+package caddymodule
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/authcore/sqlstore"
+)
+
+// TestReady_MetricAgrees: readiness and the metric of it say the same of a database, from the first answer on that does not come.
+func TestReady_MetricAgrees(t *testing.T) {
+	t.Parallel()
+	n := &node{condition: newCondition(nodeLogger(), time.Now), clock: newNodeClock(nodeLogger())}
+	store, err := sqlstore.Open(t.Context(), sqlstore.Config{URL: "sqlite:" + filepath.Join(t.TempDir(), "x.db"), Logger: nodeLogger(), Now: time.Now,
+		Watch: n.watchCalls})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.store = store
+	a := &App{cfg: &resolved{}, logger: nodeLogger(), node: n}
+	both := func(want bool) {
+		t.Helper()
+		ok, reasons := a.health(t.Context())
+		metric := -1.0
+		for _, r := range nodeReadings {
+			if strings.Contains(r.desc.String(), `"gatehouse_ready"`) {
+				r.read(a, nil, func(value float64, _ ...string) { metric = value })
+			}
+		}
+		if ok != want || metric != truth(want) {
+			t.Errorf("ready is %t for %q, its metric %v, want %t", ok, reasons, metric, want)
+		}
+	}
+	both(true)
+	if err := store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	n.health.last.Store(nil) // the answer of before is good for a moment
+	both(false)
+}

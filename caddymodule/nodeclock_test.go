@@ -1,0 +1,124 @@
+package caddymodule
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+)
+
+// clockOf returns a node's clock on a machine whose clock the test moves, and which hears of the server's what the test says.
+func clockOf(log *bytes.Buffer) (c *nodeClock, pass func(time.Duration), look func(shown, travel time.Duration) error) {
+	begin := time.Now()
+	at := begin
+	c = newNodeClock(slog.New(slog.NewTextHandler(log, nil)))
+	c.machine = func() time.Time { return at }
+	pass = func(d time.Duration) { at = at.Add(d) }
+	look = func(shown, travel time.Duration) error {
+		return c.look(context.Background(), func(context.Context) (time.Time, bool, error) {
+			pass(travel)
+			return begin.Add(shown).Round(0), true, nil
+		})
+	}
+	return c, pass, look
+}
+
+// A look moves the time no further than the way to the server and back leaves it open.
+func TestNodeClock_Corrected(t *testing.T) {
+	t.Parallel()
+	const ms = time.Millisecond
+	for name, row := range map[string]struct{ ahead, travel, want time.Duration }{
+		"it fits":                {40 * ms, 100 * ms, 0},
+		"at once":                {0, 0, 0},
+		"just":                   {100 * ms, 100 * ms, 0},
+		"ahead":                  {6 * time.Minute, 100 * ms, 6*time.Minute - 100*ms},
+		"behind":                 {-time.Minute, 100 * ms, -time.Minute},
+		"ahead by a little":      {130 * ms, 100 * ms, 30 * ms},
+		"slow, and thus nothing": {30 * time.Second, time.Minute, 0},
+	} {
+		c, pass, look := clockOf(&bytes.Buffer{})
+		begin := c.machine()
+		if time.Until(c.now()).Abs() > time.Minute || c.skew() != 0 || c.compared() {
+			t.Errorf("%s: before the first look it is not the machine's clock", name)
+		}
+		for _, passed := range []time.Duration{0, time.Hour} { // the first look, and one an hour later
+			pass(passed)
+			if err := look(c.machine().Sub(begin)+row.ahead, row.travel); err != nil {
+				t.Fatal(err)
+			}
+			if got := c.now().Round(0).Sub(c.machine().Round(0)); got != row.want || c.skew() != -row.want {
+				t.Errorf("%s: ahead of the machine's clock by %s and by the metric by %s, want %s", name, got, -c.skew(), row.want)
+			}
+		}
+		before := c.now()
+		if err := c.look(t.Context(), func(context.Context) (time.Time, bool, error) {
+			return time.Time{}, false, errors.New("gone")
+		}); err == nil || c.now() != before {
+			t.Errorf("%s: without an answer (%v) it is %s, want %s", name, err, c.now(), before)
+		}
+	}
+}
+
+// Each change of state is told once, and a clock on a bound does not change with each look.
+func TestNodeClock_Tells(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	c, _, look := clockOf(&log)
+	for i, row := range []struct {
+		ahead time.Duration
+		state string // that is told, "" for none
+		wrong bool
+	}{
+		{0, "", false},
+		{10 * time.Second, "", false},
+		{11 * time.Second, "off", false},
+		{9500 * time.Millisecond, "", false},
+		{60 * time.Second, "", false},
+		{-61 * time.Second, "wrong", true},
+		{6 * time.Minute, "", true},
+		{55 * time.Second, "", true},
+		{53 * time.Second, "off", false},
+		{8 * time.Second, "right", false},
+		{time.Hour, "wrong", true},
+		{0, "right", false},
+	} {
+		if err := look(row.ahead, 0); err != nil {
+			t.Fatal(err)
+		}
+		for range 3 {
+			c.tell()
+		}
+		lines := strings.Count(log.String(), "component=clock")
+		if c.wrong() != row.wrong || (row.state == "") != (lines == 0) || lines > 1 || !strings.Contains(log.String(), "state="+row.state) && lines > 0 {
+			t.Errorf("%d, %s ahead: wrong %t, and the log says %q", i, row.ahead, c.wrong(), log.String())
+		}
+		log.Reset()
+	}
+}
+
+// With a wrong clock no session is opened or renewed, and the store is not asked to.
+func TestNodeClock_Issuing(t *testing.T) {
+	t.Parallel()
+	c, _, look := clockOf(&bytes.Buffer{})
+	if err := look(2*time.Minute, 0); err != nil {
+		t.Fatal(err)
+	}
+	c.tell()
+	s := issuing{clock: c} // without a store: who asks it panics
+	for name, issue := range map[string]func(context.Context) error{
+		"open":      func(ctx context.Context) error { return s.CreateSession(ctx, authcore.Session{}, authcore.Effects{}) },
+		"renew":     func(ctx context.Context) error { _, err := s.RotateRefresh(ctx, authcore.Rotation{}); return err },
+		"hand over": func(ctx context.Context) error { _, _, err := s.OpenBranch(ctx, authcore.Branching{}); return err },
+		"enrol":     func(ctx context.Context) error { _, _, _, err := s.Enrol(ctx, authcore.Enrolment{}); return err },
+	} {
+		var refusal *authcore.Error
+		if err := issue(t.Context()); !errors.As(err, &refusal) || refusal.Code != authcore.Unavailable || refusal.RetryAfter <= 0 {
+			t.Errorf("%s: error is %v", name, err)
+		}
+	}
+}

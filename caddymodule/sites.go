@@ -1,0 +1,101 @@
+package caddymodule
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+)
+
+// sites is what the sites of a configuration have in common. Portals and guards add theirs while they are provisioned, one
+// after the other; requests of a configuration that runs beside read at the same time.
+type sites struct {
+	mu       sync.Mutex // held by who adds
+	issuers  union      // the configured issuer, or else the origins of portals
+	guarded  union      // origins of sites with a guard: a browser may be sent back to these after a sign-in
+	hosts    union      // host names and wildcards of these
+	portals  []string   // origins of portals, where an issuer is configured
+	anywhere bool       // one of these answers to any host, or to some that are not written out
+
+	guards  atomic.Int32             // how many there are
+	strip   atomic.Pointer[stripper] // what every guard removes: all families, and the `header` names of all guards
+	headers []string                 // those names
+}
+
+// union is a sorted set of strings that grows. The zero value is empty.
+type union struct{ p atomic.Pointer[[]string] }
+
+func (u *union) all() []string {
+	if all := u.p.Load(); all != nil {
+		return *all
+	}
+	return nil
+}
+
+// add is for one at a time.
+func (u *union) add(more []string) {
+	all := append(slices.Clone(u.all()), more...)
+	slices.Sort(all)
+	all = slices.Compact(all)
+	u.p.Store(&all)
+}
+
+// addPortal makes known under which origins a portal is reached. Where an issuer is configured that is for warnings alone.
+func (s *sites) addPortal(of *site, issuer *url.URL) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	origins, err := of.origins()
+	if issuer == nil {
+		s.issuers.add(origins)
+		return err
+	}
+	s.portals = append(s.portals, origins...)
+	s.anywhere = s.anywhere || err != nil
+	return nil
+}
+
+// addGuard makes known a guard's site, and which headers its `header` lines set. Every guard removes those of all: of several
+// guards on a request's way only the first one removes anything.
+func (s *sites) addGuard(of *site, headers []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.guards.Add(1)
+	if origins, err := of.origins(); err == nil {
+		s.guarded.add(origins)
+	}
+	s.hosts.add(of.hosts())
+	s.headers = append(s.headers, headers...)
+	s.strip.Store(newStripper(s.headers))
+}
+
+// names reports whether a site with a guard is there for the host of a request: its address names it, or a wildcard in it does.
+func (s *sites) names(host string) bool {
+	return isLoopback(host) || slices.ContainsFunc(s.hosts.all(), func(pattern string) bool { return matchesHost(pattern, host) })
+}
+
+// elsewhere returns the addresses of all portals if the issuer is none of them; else nothing.
+func (s *sites) elsewhere(issuer *url.URL) []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.anywhere || slices.ContainsFunc(s.portals, func(o string) bool { return servesAs(o, issuer) }) {
+		return nil
+	}
+	sites := slices.Clone(s.portals)
+	slices.Sort(sites)
+	return slices.Compact(sites)
+}
+
+// matchesHost is Caddy's rule for the addresses of sites: an asterisk stands for one label.
+func matchesHost(pattern, name string) bool {
+	want, got := strings.Split(strings.ToLower(pattern), "."), strings.Split(name, ".")
+	if len(want) != len(got) {
+		return false
+	}
+	for i, label := range want {
+		if label != got[i] && (label != "*" || got[i] == "") {
+			return false
+		}
+	}
+	return true
+}
