@@ -45,6 +45,9 @@ done
 cd "$root" || exit 1
 check 'known vulnerabilities' bin/tools/vuln
 check licences bin/tools/licences
+# The rolling upgrade stands behind a tag: it needs two programs, which tools/soak.sh brings.
+check 'go vet (upgrade)' go vet -tags upgrade ./internal/e2e
+check 'staticcheck (upgrade)' bin/tools/staticcheck -tags upgrade ./internal/e2e
 # Nobody here runs on Windows, where the store locks its file by other means.
 check 'compiling for Windows' env GOOS=windows CGO_ENABLED=0 go build ./authcore/...
 

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# The catalogue at full length: every fuzz target for FUZZTIME (30s), all tests in their long forms (internal/soak), and
-# the product's packages under the race detector. One line per step; it goes on after a failure and names at
+# The catalogue at full length: every fuzz target for FUZZTIME (30s), all tests in their long forms (internal/soak), the
+# rolling upgrade from the release before, and the product's packages under the race detector. One line per step; it goes on after a failure and names at
 # the end what failed and what fuzzing found. SOAK_TIMEOUT (3h) bounds the long forms, SOAK_LOGS keeps the logs, and
-# SOAK_STEPS chooses among "fuzz long race".
+# SOAK_STEPS chooses among "fuzz long upgrade race".
 set -u
 cd "$(dirname "$0")/.." || exit 1
 FUZZTIME=${FUZZTIME:-30s}
 SOAK_TIMEOUT=${SOAK_TIMEOUT:-3h}
-SOAK_STEPS=${SOAK_STEPS:-fuzz long race}
+SOAK_STEPS=${SOAK_STEPS:-fuzz long upgrade race}
 logs=${SOAK_LOGS:-$(mktemp -d)}
 mkdir -p "$logs" || exit 1
 failed=()
@@ -37,6 +37,33 @@ targets() {
 		done
 }
 
+# The release before: the last tag, or where there is none what stood before the newest migration.
+previous() {
+	local migrations added
+	git describe --tags --abbrev=0 --match 'v*' HEAD^ 2>/dev/null && return
+	migrations=(authcore/sqlstore/migrations/postgres/*.sql)
+	added=$(git log --diff-filter=A --format=%H -- "${migrations[-1]}" | tail -n 1)
+	if [ -n "$added" ]; then added=$added^; fi
+	git rev-parse --verify "${added:-HEAD}"
+}
+
+# upgrade runs K08 with the program of the release before. Its source comes from an archive, which leaves nothing in the
+# repository as a worktree would.
+upgrade() (
+	revision=$(previous) && folder=$(mktemp -d) || exit
+	trap 'rm -rf "$folder"' EXIT
+	mkdir "$folder/source" && git archive "$revision" | tar -x -C "$folder/source" || exit
+	go build -C "$folder/source" -o "$folder/gatehouse" ./cmd/gatehouse || exit
+	# It can run on this schema if it knows it, or asks a newer one whether it fits.
+	back=0
+	here=$(cd authcore/sqlstore/migrations/postgres && echo *.sql)
+	there=$(cd "$folder/source/authcore/sqlstore/migrations/postgres" && echo *.sql)
+	if [ "$here" = "$there" ] || grep -rq schema_fits "$folder/source/authcore/sqlstore"; then back=1; fi
+	echo "the release before is $revision; it can go on with this schema: $back"
+	GATEHOUSE_SOAK=1 GATEHOUSE_PREVIOUS=$folder/gatehouse GATEHOUSE_PREVIOUS_BACK=$back \
+		go test -tags upgrade -run '^TestK08_' -v -timeout 1h -count=1 ./internal/e2e
+)
+
 findings() { find authcore caddymodule cmd internal -path '*/testdata/fuzz/*' -type f | sort; }
 
 before=$(findings)
@@ -52,6 +79,9 @@ for s in $SOAK_STEPS; do
 	long)
 		step 'tools, long' env GATEHOUSE_SOAK=1 go test -C tools -count=1 ./...
 		step 'all tests, long' env GATEHOUSE_SOAK=1 go test -timeout "$SOAK_TIMEOUT" -count=1 ./...
+		;;
+	upgrade)
+		step 'rolling upgrade' upgrade
 		;;
 	race)
 		# One package at a time, for under the detector everything takes several times as long, and the product's own time-outs

@@ -6,8 +6,11 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/soak"
 )
 
 // wantFlags demands the flags of contract §4 of every cookie that an answer sets or takes back.
@@ -189,20 +192,28 @@ func TestD08_AnonymousLoad(t *testing.T) {
 	}
 	second := fmt.Sprintf("http://127.0.0.1:%d", g.port2)
 	junk := "ghr_" + strings.Repeat("A", 60)
-	for i := range 1000 {
-		for _, c := range []call{
-			{path: "/x"}, {path: "/x", base: second}, {path: "/x", base: second, header: page}, {path: "/x", base: second, bearer: "junk"}, {path: "/x", base: second, cookies: map[string]string{"gatehouse": "junk"}},
-			{path: "/x", base: second, cookies: map[string]string{"gatehouse_refresh": junk}}, {path: "/x", base: second, bearer: u.access},
-		} {
-			a, err := g.try(c)
-			if err != nil || a.status >= 500 {
-				t.Fatalf("request %d %+v: %d %v %s", i, c, a.status, err, a.body)
+	var visitors sync.WaitGroup
+	for range 8 {
+		visitors.Go(func() {
+			for i := range soak.N(125, 18_000) { // a million, all in all
+				for _, c := range []call{
+					{path: "/x"}, {path: "/x", base: second}, {path: "/x", base: second, header: page}, {path: "/x", base: second, bearer: "junk"}, {path: "/x", base: second, cookies: map[string]string{"gatehouse": "junk"}},
+					{path: "/x", base: second, cookies: map[string]string{"gatehouse_refresh": junk}}, {path: "/x", base: second, bearer: u.access},
+				} {
+					a, err := g.try(c)
+					if err != nil || a.status >= 500 {
+						t.Errorf("request %d %+v: %d %v %s", i, c, a.status, err, a.body)
+						return
+					}
+					if len(c.cookies) == 0 && len(a.header.Values("Set-Cookie")) != 0 {
+						t.Errorf("an anonymous visitor got a cookie: %v", a.header)
+						return
+					}
+				}
 			}
-			if len(c.cookies) == 0 && len(a.header.Values("Set-Cookie")) != 0 {
-				t.Fatalf("an anonymous visitor got a cookie: %v", a.header)
-			}
-		}
+		})
 	}
+	visitors.Wait()
 	for _, name := range tables {
 		g.exec(t, "alter table away_"+name+" rename to "+name)
 	}

@@ -251,6 +251,11 @@ func TestC13_UnnamedHost(t *testing.T) {
 	for host, code := range map[string]string{"partner.example.org": "invalid_request", fmt.Sprintf("app.localhost:%d", g.port): "invalid_code"} {
 		g.do(t, call{path: "/.gatehouse/handover?code=ghh_x.aaaaaaaa", host: host}).want(t, http.StatusBadRequest, code)
 	}
+	// The person it happens to has just signed in, and is told why that was not enough.
+	got := g.do(t, call{path: "/.gatehouse/handover?code=ghh_x.aaaaaaaa", host: "partner.example.org", header: page})
+	if got.status != http.StatusBadRequest || !strings.Contains(string(got.body), "answers to any host name") {
+		t.Errorf("a browser got %d: %s", got.status, got.body)
+	}
 }
 
 // Codes that somebody else shows, shows again, late or elsewhere open nothing (RFC 9700 §4.5, §4.7).

@@ -17,13 +17,20 @@ func (g *gateway) sqlitePath() string { return filepath.Join(g.dir, "data", "gat
 // openSQLite opens the gateway's file beside it; the connection ends with the test.
 func (g *gateway) openSQLite(t testing.TB) *sql.DB {
 	t.Helper()
+	db := g.beside(t)
+	t.Cleanup(func() { _ = db.Close() })
+	return db
+}
+
+// beside is openSQLite for whoever closes it: a test may look thousands of times.
+func (g *gateway) beside(t testing.TB) *sql.DB {
+	t.Helper()
 	dsn := url.URL{Scheme: "file", Path: g.sqlitePath(), RawQuery: "_pragma=busy_timeout(5000)"}
 	db, err := sql.Open("sqlite", dsn.String())
 	if err != nil {
 		t.Fatal(err)
 	}
 	db.SetMaxOpenConns(1)
-	t.Cleanup(func() { _ = db.Close() })
 	return db
 }
 
@@ -33,7 +40,9 @@ func (g *gateway) query(t testing.TB, statement string) [][]any {
 	if g.database != "" {
 		return g.queryPostgres(t, statement)
 	}
-	rows, err := g.openSQLite(t).Query(statement)
+	db := g.beside(t)
+	defer db.Close()
+	rows, err := db.Query(statement)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,7 +113,9 @@ func (g *gateway) count(t testing.TB, statement string) int64 {
 func (g *gateway) exec(t testing.TB, statement string) {
 	t.Helper()
 	if g.database == "" {
-		if _, err := g.openSQLite(t).Exec(statement); err != nil {
+		db := g.beside(t)
+		defer db.Close()
+		if _, err := db.Exec(statement); err != nil {
 			t.Fatal(err)
 		}
 		return

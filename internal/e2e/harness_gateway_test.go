@@ -41,6 +41,7 @@ type gateway struct {
 	exitErr            error
 	clockFile          string
 	offset             time.Duration
+	undocumented       bool // its answers are not held against this tree's document
 }
 
 // start runs a gateway that ends with the test.
@@ -109,10 +110,7 @@ func stopShared() {
 }
 
 func newGateway(p plan, database string) (*gateway, error) {
-	binary, err := release()
-	if p.clock {
-		binary, err = testClock()
-	}
+	binary, err := p.program()
 	if err != nil {
 		return nil, err
 	}
@@ -120,7 +118,7 @@ func newGateway(p plan, database string) (*gateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &gateway{dir: dir, database: database, binary: binary, log: &logBuffer{}, env: p.env,
+	g := &gateway{dir: dir, database: database, binary: binary, log: &logBuffer{}, env: p.env, undocumented: p.binary != "",
 		port: freePort(), port2: freePort(), port3: freePort(), clockFile: filepath.Join(dir, "clock")}
 	if g.up, err = newUpstream(); err != nil {
 		return nil, err
@@ -161,7 +159,7 @@ func (g *gateway) launch() error {
 	cmd.Dir = g.dir
 	cmd.Env = append([]string{"HOME=" + g.dir, "XDG_DATA_HOME=" + g.dir + "/xdg", "XDG_CONFIG_HOME=" + g.dir + "/xdg",
 		"PATH=" + os.Getenv("PATH"), "TEST_DATABASE=" + g.database, "TEST_SECRET=" + testSecret,
-		"GATEHOUSE_TEST_CLOCK=" + g.clockFile}, g.env...)
+		"GATEHOUSE_TEST_CLOCK=" + g.clockFile, "GATEHOUSE_TEST_MISSET=" + g.clockFile + "-misset"}, g.env...)
 	cmd.Stdout, cmd.Stderr = g.log, g.log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := spawn(cmd); err != nil {
@@ -295,15 +293,28 @@ func (g *gateway) mustReload(t testing.TB, p plan) {
 func (g *gateway) advance(t testing.TB, by time.Duration) {
 	t.Helper()
 	g.offset += by
-	want := g.offset.String()
-	if err := os.WriteFile(g.clockFile+".new", []byte(want), 0o600); err != nil {
+	moveClock(t, g.clockFile, g.offset)
+}
+
+// misset makes the clock of the gateway's machine wrong by so much, as if somebody had set it, and returns when the gateway has
+// taken it over: it is the database's clock and those of other nodes that this one differs from then. advance is time that passes for
+// all of them.
+func (g *gateway) misset(t testing.TB, by time.Duration) {
+	t.Helper()
+	moveClock(t, g.clockFile+"-misset", by)
+}
+
+func moveClock(t testing.TB, file string, to time.Duration) {
+	t.Helper()
+	want := to.String()
+	if err := os.WriteFile(file+".new", []byte(want), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Rename(g.clockFile+".new", g.clockFile); err != nil {
+	if err := os.Rename(file+".new", file); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "the gateway's clock moves", func() bool {
-		got, err := os.ReadFile(g.clockFile + ".read")
+		got, err := os.ReadFile(file + ".read")
 		return err == nil && string(got) == want
 	})
 }

@@ -13,6 +13,7 @@ type plan struct {
 	limits   bool     // keep the default rate limits; without it those that global does not name are off
 	clock    bool     // the binary whose clock can be moved: gateway.advance
 	env      []string // more environment, NAME=value
+	binary   string   // a program of another release
 	failing  bool     // do not wait until it is ready: it is expected to refuse
 }
 
@@ -26,6 +27,17 @@ const defaultSite = `http://127.0.0.1:<port> {
 `
 
 var limitNames = []string{"login", "register", "verify", "forgot", "refresh", "token_verify", "mail"}
+
+// program is the binary that the plan asks for.
+func (p plan) program() (string, error) {
+	switch {
+	case p.binary != "":
+		return p.binary, nil
+	case p.clock:
+		return testClock()
+	}
+	return release()
+}
 
 // caddyfile writes the plan out; the placeholders are left in.
 func (p plan) caddyfile() string {

@@ -58,7 +58,7 @@ func TestMetrics_TellWhatHappened(t *testing.T) {
 		`gatehouse_signing_key_age_seconds{use="bearer"}`: {0.1, 600}, `gatehouse_signing_key_age_seconds{use="cookie"}`: {0.1, 600},
 		`gatehouse_revocation_view_max_age_seconds`: {0, 0}, `gatehouse_database_calls_total{outcome="success"}`: {20, 1e5},
 		`gatehouse_database_call_seconds_count{kind="write"}`: {10, 1e5}, `gatehouse_database_calls_total{outcome="other"}`: {0, 0},
-		`gatehouse_redis_counters_up`: {-1, -1}, `gatehouse_nodes`: {-1, -1}, // -1 is: not there
+		`gatehouse_redis_counters_up`: {-1, -1}, `gatehouse_nodes`: {-1, -1}, `gatehouse_clock_skew_seconds`: {-1, -1}, // -1 is: not there
 	} {
 		if v := g.metric(t, sample); v < within[0] || v > within[1] {
 			t.Errorf("%s is %v, want it within %v", sample, v, within)

@@ -5,9 +5,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -173,19 +176,47 @@ func TestP29_AdminOverTCP(t *testing.T) {
 	g.do(t, call{path: "/x"}).want(t, 401, "authentication_required") // the old configuration serves on
 }
 
+// adminLine is where the admin endpoint is: in a Caddyfile, there as what stands for a variable that is not set, or in the
+// environment.
+var adminLine = regexp.MustCompile(`^\s*(?:admin|NODE_ADMIN:)\s+(?:\{\$\w+:)?([^\s}]+)\}?\s*$`)
+
+// shippedCaddyfiles are all in the repository that are not made for one test.
+func shippedCaddyfiles(t testing.TB) (files []string) {
+	t.Helper()
+	err := filepath.WalkDir("../..", func(path string, entry fs.DirEntry, err error) error {
+		switch name := entry.Name(); {
+		case err != nil:
+			return err
+		case entry.IsDir() && (name == "testdata" || name != ".." && strings.HasPrefix(name, ".")):
+			return fs.SkipDir
+		case !entry.IsDir() && (name == "Caddyfile" || strings.HasSuffix(name, ".caddyfile")):
+			files = append(files, path)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
 // TestP29_SocketByDefault: what we ship and what the manual shows keeps the admin endpoint from other users of the machine.
 func TestP29_SocketByDefault(t *testing.T) {
 	t.Parallel()
-	for _, file := range []string{"Caddyfile", "README.md"} {
-		text, err := os.ReadFile("../../" + file)
+	files := shippedCaddyfiles(t)
+	if len(files) < 5 {
+		t.Fatalf("only %v were found", files)
+	}
+	for _, file := range append(files, "../../README.md", "../../examples/cluster/compose.yaml") {
+		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
 		found := 0
 		for line := range strings.Lines(string(text)) {
-			if fields := strings.Fields(line); len(fields) == 2 && fields[0] == "admin" {
+			if m := adminLine.FindStringSubmatch(line); m != nil {
 				found++
-				if !strings.HasPrefix(fields[1], "unix/") && fields[1] != "off" {
+				if !strings.HasPrefix(m[1], "unix/") && m[1] != "off" {
 					t.Errorf("%s: %s", file, line)
 				}
 			}

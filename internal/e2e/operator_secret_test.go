@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/gatehouse-auth/gatehouse/internal/soak"
 )
 
 // longSecret is a secret made of a word.
@@ -165,4 +167,44 @@ func TestSecretReset(t *testing.T) {
 	}
 	g.signedIn(t, g.signIn(t, u, false))
 	g.newUser(t)
+}
+
+// TestSecretReset_ManyAtOnce: of many resets one takes effect, the others say why they do not, and what is in the database
+// opens with what is in the file.
+func TestSecretReset_ManyAtOnce(t *testing.T) {
+	t.Parallel()
+	g := start(t, plan{})
+	u := g.newUser(t)
+	g.terminate(t)
+	g.client.CloseIdleConnections()
+	if err := os.Remove(filepath.Join(g.dir, "data", "secret")); err != nil {
+		t.Fatal(err)
+	}
+	type end struct {
+		said string
+		code int
+	}
+	ends := make(chan end)
+	many := soak.N(6, 40)
+	for range many {
+		go func() {
+			_, errs, code := g.command(t, "secret", "reset", "--sign-everyone-out", "--config", "Caddyfile")
+			ends <- end{errs, code}
+		}()
+	}
+	won := 0
+	for range many {
+		e := <-ends
+		switch {
+		case e.code == 0:
+			won++
+		case !strings.Contains(e.said, "in use by another gatehouse process") && !strings.Contains(e.said, "nothing is lost"):
+			t.Errorf("it ends with %d: %s", e.code, e.said)
+		}
+	}
+	if won != 1 {
+		t.Errorf("%d of %d resets took effect", won, many)
+	}
+	g.restart(t)
+	g.signedIn(t, g.signIn(t, u, false))
 }

@@ -279,11 +279,17 @@ func (s *scene) guarded(g *gateway) (stop func() (slowest time.Duration, n int))
 	}
 }
 
-// outages carries out one after the other, so that each begins where the one before was mended: thrice in the long form.
+// outages carries out one after the other, so that each begins where the one before was mended. In the long form they come
+// thrice, and the last time each goes on for a minute before anybody but the guard finds out.
 func (s *scene) outages(table []outage) {
-	for range soak.N(1, 3) {
+	rounds := soak.N(1, 3)
+	for round := range rounds {
+		var unnoticed time.Duration
+		if round == rounds-1 {
+			unnoticed = soak.For(0, time.Minute)
+		}
 		for _, o := range table {
-			s.outage(o)
+			s.outage(o, unnoticed)
 			if s.t.Failed() {
 				s.t.Fatalf("the outage was: %s", o.name)
 			}
@@ -291,12 +297,14 @@ func (s *scene) outages(table []outage) {
 	}
 }
 
-func (s *scene) outage(o outage) {
+func (s *scene) outage(o outage, unnoticed time.Duration) {
 	s.t.Helper()
+	s.live, s.browser = s.a.signIn(s.t, s.live, false), s.b.signIn(s.t, s.browser, true) // access tokens live for five minutes
 	e, pids := s.errand(), []int{s.a.pid(), s.b.pid()}
 	onA, onB := s.guarded(s.a), s.guarded(s.b)
 	began := time.Now()
 	o.breaks(s)
+	<-time.After(unnoticed)
 	s.during(o, e)
 	lasted := time.Since(began)
 	o.mends(s)

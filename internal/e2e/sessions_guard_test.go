@@ -6,6 +6,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/soak"
 )
 
 // dead demands that nothing of a session works any more, at the guard and at the API.
@@ -203,7 +205,7 @@ func TestT25_KeyRotation(t *testing.T) {
 		if kid == old.kid || !strings.Contains(jwks(), kid) || !strings.Contains(jwks(), old.kid) {
 			t.Errorf("after a rotation tokens are signed by %s; the JWKS has %s", kid, jwks())
 		}
-		for range 50 {
+		for range soak.N(50, 8_000) { // a hundred thousand with those of the others
 			g.do(t, call{path: "/x", bearer: u.access}).must(t, 200, "")
 		}
 	}

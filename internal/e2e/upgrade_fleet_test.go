@@ -1,0 +1,212 @@
+//go:build upgrade
+
+package e2e
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/testpg"
+	"github.com/gatehouse-auth/gatehouse/internal/testredis"
+)
+
+// fleet is two nodes on one Postgres and one Redis behind the balancer of examples/cluster, which is the gateway that it
+// holds: what visitors reach.
+type fleet struct {
+	*gateway
+	t        *testing.T
+	nodes    [2]*gateway
+	redis    *testredis.Server
+	visitors []*visitor
+	patience patience
+}
+
+// patience asks again where the answer is 503 and says when: a node has too many passwords to hash, or Redis took longer than
+// its tenth of a second, which says something about this machine. A balancer's 503 says nothing of the kind.
+type patience struct {
+	*http.Transport
+	busy *atomic.Int64
+}
+
+// RoundTrip implements http.RoundTripper.
+func (p patience) RoundTrip(req *http.Request) (*http.Response, error) {
+	for tries := 0; ; tries++ {
+		resp, err := p.Transport.RoundTrip(req)
+		if err != nil || resp.StatusCode != http.StatusServiceUnavailable || tries == 5 {
+			return resp, err
+		}
+		wait, err := strconv.Atoi(resp.Header.Get("Retry-After"))
+		if err != nil {
+			return resp, nil
+		}
+		drain(resp)
+		p.busy.Add(1)
+		<-time.After(time.Duration(wait) * time.Second)
+		if req.GetBody != nil {
+			if req.Body, err = req.GetBody(); err != nil {
+				return nil, err
+			}
+		}
+	}
+}
+
+const fleetSite = `http://auth.localhost:<port>, http://127.0.0.1:<port> {
+	header X-Served-By <name>
+	gatehouse
+	gatehouse_guard
+	reverse_proxy <upstream>
+}
+http://app.localhost:<port> {
+	header X-Served-By <name>
+	gatehouse_guard {
+		login_url http://auth.localhost:<outside>/auth/login
+	}
+	reverse_proxy <upstream>
+}
+`
+
+// fleetAccess is short, so that everybody is renewed often while the nodes change, and longer than a revocation may take.
+const fleetAccess = 20 * time.Second
+
+func startFleet(t *testing.T, binary string) *fleet {
+	t.Helper()
+	dir, err := os.MkdirTemp(work, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &fleet{t: t, redis: testredis.New(t, testredis.Options{Rules: redisRules})}
+	f.patience = patience{&http.Transport{MaxIdleConnsPerHost: 64, DisableCompression: true}, new(atomic.Int64)}
+	f.gateway = &gateway{dir: dir, port: freePort(), log: &logBuffer{}, undocumented: true}
+	f.client = &http.Client{Timeout: time.Minute, Transport: f.patience,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	database := testpg.Database(t)
+	for i := range f.nodes {
+		f.nodes[i] = nodeBeside(t, plan{postgres: true, binary: binary, env: []string{"TEST_REDIS=" + f.redis.URL()},
+			caddy: behindProxy + "\n\tshutdown_delay 3s\n\tgrace_period 30s",
+			global: fmt.Sprintf("redis {env.TEST_REDIS}\n\t\tissuer http://auth.localhost:%[1]d\n\t\tredirect_hosts app.localhost:%[1]d\n\t\tmail outbox %[2]s\n\t\taccess_lifetime %[3]s\n\t\trate_limit token_verify %[4]d/1h\n",
+				f.port, filepath.Join(dir, "data", "outbox"), fleetAccess, outageLimit),
+			site: strings.NewReplacer("<name>", fmt.Sprint("node", i+1), "<outside>", fmt.Sprint(f.port)).Replace(fleetSite)}, database)
+		f.nodes[i].client = f.client
+	}
+	f.balance()
+	return f
+}
+
+// balance runs the balancer with the program of this tree.
+func (f *fleet) balance() {
+	f.t.Helper()
+	var err error
+	if f.binary, err = release(); err != nil {
+		f.t.Fatal(err)
+	}
+	text, err := os.ReadFile(filepath.Join(exampleFolder, "balancer.caddyfile"))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(f.dir, "Caddyfile"), text, 0o600); err != nil {
+		f.t.Fatal(err)
+	}
+	f.env = []string{fmt.Sprintf("SITE=http://:%d", f.port), "NODES=" + f.nodes[0].host() + " " + f.nodes[1].host()}
+	if err := f.launch(); err != nil {
+		f.t.Fatal(err)
+	}
+	f.t.Cleanup(func() {
+		f.kill9()
+		f.client.CloseIdleConnections()
+		if f.t.Failed() {
+			f.t.Logf("the balancer's last lines:\n%s", f.log.tail(20))
+		}
+	})
+	f.bothServe()
+}
+
+// bothServe waits until the balancer sends requests to both nodes.
+func (f *fleet) bothServe() {
+	f.t.Helper()
+	eventually(f.t, "both nodes are served", func() bool {
+		seen := map[string]bool{}
+		for range 8 {
+			if a, err := f.try(call{path: "/auth/readyz"}); err == nil && a.status == 200 {
+				seen[a.header.Get("X-Served-By")] = true
+			}
+		}
+		return len(seen) == 2
+	})
+}
+
+// roll replaces a node's program, as an operator does who upgrades: SIGTERM, then the other one.
+func (f *fleet) roll(node *gateway, binary string) {
+	f.t.Helper()
+	node.terminate(f.t)
+	node.client.CloseIdleConnections()
+	node.binary = binary
+	node.restart(f.t)
+	f.bothServe()
+}
+
+// schema is the version of the database's schema.
+func (f *fleet) schema() int64 {
+	f.t.Helper()
+	return f.nodes[0].count(f.t, "select max(version_id) from goose_db_version where is_applied")
+}
+
+// visitor is somebody who does one thing again and again.
+type visitor struct {
+	name    string
+	account string // whose refreshes must never be taken for theft; "" for somebody new each time
+	rest    time.Duration
+	step    func() error
+	done    int
+}
+
+// phase is something that happens while all visitors are about. Each must have been served.
+func (f *fleet) phase(name string, happens func()) {
+	f.t.Helper()
+	began := time.Now()
+	var about sync.WaitGroup
+	over := make(chan struct{})
+	for _, v := range f.visitors {
+		v.done = 0
+		about.Go(func() {
+			tick := time.NewTicker(v.rest)
+			defer tick.Stop()
+			for {
+				if err := v.step(); err != nil {
+					f.t.Errorf("%s, after %s: %s: %v", name, time.Since(began).Round(time.Millisecond), v.name, err)
+					return
+				}
+				v.done++
+				select {
+				case <-over:
+					return
+				case <-tick.C:
+				}
+			}
+		})
+	}
+	func() {
+		defer func() { close(over); about.Wait() }()
+		happens()
+	}()
+	if f.t.Failed() {
+		f.t.FailNow()
+	}
+	told, served := make([]string, len(f.visitors)), int64(0)
+	for i, v := range f.visitors {
+		told[i] = fmt.Sprintf("%s %d", v.name, v.done)
+		served += int64(v.done)
+	}
+	busy := f.patience.busy.Swap(0)
+	f.t.Logf("%s: %s; served: %s; asked again %d times", name, time.Since(began).Round(time.Millisecond), strings.Join(told, ", "), busy)
+	if busy > served/20 { // none on a machine that does nothing else
+		f.t.Errorf("%s: %d of %d answers say to come again", name, busy, served)
+	}
+}
