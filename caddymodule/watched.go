@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/history"
 	"github.com/gatehouse-auth/gatehouse/authcore/sqlstore"
 )
 
@@ -24,6 +25,10 @@ func (s watched) Record(ctx context.Context, fx authcore.Effects) error {
 		switch e.Kind {
 		case authcore.EventSignInFailed:
 			s.logger.LogAttrs(ctx, slog.LevelInfo, "sign-in failed", about(e)...)
+		case authcore.EventPasswordChanged: // those that go through are recorded with what they change
+			if e.Result != history.Success {
+				s.logger.LogAttrs(ctx, slog.LevelInfo, "wrong password of a session", about(e)...)
+			}
 		case authcore.EventAccountLocked:
 			s.logger.LogAttrs(ctx, slog.LevelWarn, "sign-ins locked after failures", about(e)...)
 		}

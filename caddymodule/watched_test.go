@@ -30,6 +30,8 @@ func TestWatched(t *testing.T) {
 		history.Failure(authcore.EventSignInFailed, account, c, authcore.InvalidCredentials, at),
 		history.Failure(authcore.EventAccountLocked, account, c, authcore.AccountLocked, at),
 		history.Event(authcore.EventResetRequested, account, c, at),
+		history.Failure(authcore.EventPasswordChanged, account, c, authcore.InvalidCredentials, at),
+		history.Event(authcore.EventPasswordChanged, account, c, at),
 	}})
 	if err != nil {
 		t.Fatal(err)
@@ -50,6 +52,7 @@ func TestWatched(t *testing.T) {
 		{"level": "INFO", "msg": "sign-in failed", "result": "invalid_credentials", "client_ip": from},
 		{"level": "INFO", "msg": "sign-in failed", "result": "invalid_credentials", "client_ip": from, "account": id},
 		{"level": "WARN", "msg": "sign-ins locked after failures", "result": "account_locked", "client_ip": from, "account": id},
+		{"level": "INFO", "msg": "wrong password of a session", "result": "invalid_credentials", "client_ip": from, "account": id},
 		{"level": "WARN", "msg": "refresh token replayed; the session is ended", "result": "refresh_token_reused", "client_ip": from,
 			"account": id, "session": session.String()},
 	}

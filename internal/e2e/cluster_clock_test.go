@@ -12,9 +12,15 @@ import (
 // clockSays waits until the log has these states of the clock, in this order and no others.
 func (g *gateway) clockSays(t testing.TB, states ...string) {
 	t.Helper()
+	var got []string
+	defer func() {
+		if t.Failed() {
+			t.Logf("the log says of the clock: %q", got)
+		}
+	}()
 	eventually(t, "the log says of the clock: "+strings.Join(states, ", "), func() bool {
 		lines, _ := g.healthLines(t, "clock")
-		var got []string
+		got = nil
 		for _, l := range lines {
 			got = append(got, l.State)
 		}
@@ -39,6 +45,7 @@ func TestCluster_ClockOff(t *testing.T) {
 	for _, by := range []time.Duration{30 * time.Second, -30 * time.Second} {
 		c.a.misset(t, by)
 		c.a.ahead(t, by.Seconds())
+		c.a.clockSays(t, "off")
 		c.a.api(t, "GET", "/readyz", nil).must(t, 200, "")
 		earliest := time.Now().Add(c.a.offset - 2*time.Second).Unix()
 		u := c.a.newUser(t)

@@ -42,13 +42,19 @@ var (
 	portUsed = map[int]bool{}
 )
 
+// ports is how many a run has. Each is used once, three by each gateway.
+const ports = 2120
+
 // freePort picks below the range from which outgoing connections get theirs, and where other runs of these tests seldom
 // pick: a port may be taken between the choice and its use, or while a gateway is restarted.
 func freePort() int {
 	portMu.Lock()
 	defer portMu.Unlock()
 	for {
-		port := 15000 + os.Getpid()%16*1060 + rand.IntN(1060)
+		if len(portUsed) == ports {
+			panic("the tests have more gateways than ports")
+		}
+		port := 15000 + os.Getpid()%8*ports + rand.IntN(ports)
 		if portUsed[port] {
 			continue
 		}
