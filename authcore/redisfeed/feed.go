@@ -67,11 +67,12 @@ type Config struct {
 const Stream = "revocations"
 
 const (
-	// beatEvery is how often a node says that it is there.
-	beatEvery = time.Second
+	// beatEvery is how often a node says that it is there. The view is confirmed up to two beats ago at worst, and
+	// max_staleness may be three seconds.
+	beatEvery = 500 * time.Millisecond
 	// silence is after how long without its own heartbeat a node takes the feed for broken, and without
 	// another node's tells of it.
-	silence = 3 * beatEvery
+	silence = 3 * time.Second
 	// queued is how many messages wait for Redis at most.
 	queued = 1024
 	// kept is about how many messages the stream keeps for nodes that lag behind.

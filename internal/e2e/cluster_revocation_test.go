@@ -233,14 +233,14 @@ func TestF03_FlushedInTraffic(t *testing.T) {
 // to come back; one that reaches either goes on.
 func TestStale_CutOffFromBoth(t *testing.T) {
 	t.Parallel()
-	c := startCluster(t, plan{global: "\t\tmax_staleness 3s"})
+	c := startCluster(t, plan{global: "\t\tmax_staleness 4s"})
 	u := c.a.newUser(t)
 	tokens := c.sessions(t, u, 2)
 	cut := testproxy.Faults{Cut: true}
 
 	c.bData.Set(t, cut) // Redis alone confirms the view, for longer than it may get old
 	since := time.Now()
-	for time.Since(since) < 4*time.Second {
+	for time.Since(since) < 5*time.Second {
 		c.b.do(t, call{path: "/x", bearer: u.access}).must(t, 200, "")
 	}
 	var first, second string
