@@ -121,6 +121,19 @@ var nodeReadings = readings{
 	}),
 	gauge("revocation_view_max_age_seconds", "How old the node's view of revocations may get, by the strictest of its configuration; 0 with SQLite.",
 		func(a *App, _ *core, tell func(float64, ...string)) { tell(a.stalest().Seconds()) }),
+	gauge("revocation_feed_age_seconds", "For how long Redis has not confirmed the node's view of revocations; absent while it does not, and without Redis.",
+		func(a *App, _ *core, tell func(float64, ...string)) {
+			if age, fed := a.node.freshness.FeedAge(); fed && a.feed != nil {
+				tell(age.Seconds())
+			}
+		}),
+	gauge("revocation_feed_nodes", "Other nodes that have not said that they stop, by whether they are heard through Redis; absent without Redis.",
+		func(a *App, _ *core, tell func(float64, ...string)) {
+			if a.feed != nil {
+				tell(float64(a.feed.Nodes().Heard), "heard")
+				tell(float64(a.feed.Nodes().Silent), "silent")
+			}
+		}, "state"),
 	gauge("signing_key_age_seconds", "For how long the present key has signed, by use.", keyAges, "use"),
 	gauge("redis_counters_up", "1 while limits are counted with the other nodes through Redis; absent without Redis.",
 		func(a *App, _ *core, tell func(float64, ...string)) {

@@ -103,6 +103,7 @@ type Feed struct {
 	mu     sync.Mutex
 	beats  map[uint64]beat // heartbeats on their way
 	since  time.Time       // when the own heartbeat last came back
+	nodes  Nodes           // as of then
 	health Health
 	turned time.Time // when it became so
 	cause  string    // of being down, "" otherwise

@@ -1,10 +1,6 @@
 package redisfeed
 
-import (
-	"time"
-
-	"github.com/google/uuid"
-)
+import "time"
 
 // peer is a sender: a node from its start to its end.
 type peer struct {
@@ -16,6 +12,19 @@ type peer struct {
 // mourned is for how long a node that fell silent is waited for. One that was killed never speaks again; one
 // that merely does not reach Redis goes on revoking, and tells its operator that it does not reach it.
 const mourned = 15 * time.Minute
+
+// Nodes counts the other senders of a stream that have not said that they stop.
+type Nodes struct {
+	Heard  int // speaking
+	Silent int // heard nothing of for three seconds; those that may yet be revoking are waited for
+}
+
+// Nodes returns how many other nodes there are, as of when the own heartbeat last came back.
+func (f *Feed) Nodes() Nodes {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.nodes
+}
 
 // follow takes note of a message's sender, and notices that messages of it are missing. A message that
 // comes twice or late changes nothing: it was applied, or the gap it left was noticed. It is no sign of
@@ -56,25 +65,31 @@ func (f *Feed) confirm() {
 }
 
 // mourn forgets nodes that stopped or fell silent long ago, the latter only once the database has been read
-// so long after, and tells whether there are silent ones.
+// so long after, counts the others, and tells whether there are silent ones.
 func (f *Feed) mourn() {
 	stored := f.cfg.View.Stored()
-	var silent []uuid.UUID
+	var nodes Nodes
 	for node, p := range f.peers {
 		switch {
 		case node == f.id:
 		case p.left && f.own.Sub(p.heard) > mourned, !p.left && stored.Sub(p.heard) > mourned:
 			delete(f.peers, node)
-		case !p.left && f.own.Sub(p.heard) > silence && f.own.Sub(f.again) > silence: // not when nobody was heard
-			silent = append(silent, node)
+		case p.left:
+		case f.own.Sub(p.heard) > silence && f.own.Sub(f.again) > silence: // not when nobody was heard
+			nodes.Silent++
+		default:
+			nodes.Heard++
 		}
 	}
-	if mute := len(silent) > 0; mute != f.mute {
+	f.mu.Lock()
+	f.nodes = nodes
+	f.mu.Unlock()
+	if mute := nodes.Silent > 0; mute != f.mute {
 		f.mute = mute
 		log := f.cfg.Logger.With("component", "redis_feed_nodes")
 		if mute {
 			log.Warn("a node has fallen silent without saying that it stops: it was killed, or does not reach Redis; the database alone "+
-				"confirms the view of revocations until it is heard again, or for a quarter of an hour", "state", "silent", "nodes", len(silent))
+				"confirms the view of revocations until it is heard again, or for a quarter of an hour", "state", "silent", "nodes", nodes.Silent)
 		} else {
 			log.Info("no node is silent any more", "state", "complete")
 		}

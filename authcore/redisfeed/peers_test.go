@@ -66,6 +66,13 @@ func (l *listener) want(t *testing.T, when string, at float64) {
 	}
 }
 
+func (l *listener) wantNodes(t *testing.T, when string, heard, silent int) {
+	t.Helper()
+	if n := l.Nodes(); n.Heard != heard || n.Silent != silent {
+		t.Errorf("%s: %+v, want %d heard and %d silent", when, n, heard, silent)
+	}
+}
+
 // TestPeers_SilentOne: up to where it was heard, the view is confirmed, and no further.
 func TestPeers_SilentOne(t *testing.T) {
 	t.Parallel()
@@ -77,6 +84,7 @@ func TestPeers_SilentOne(t *testing.T) {
 	l.beat(b, 1, 0.4)
 	l.Beat(l.at(1))
 	l.want(t, "both were heard since", 0.3)
+	l.wantNodes(t, "both speak", 2, 0)
 	second := l.beat(a, 2, 1.3)
 	l.want(t, "the second of a", 0.4)
 	l.beat(b, 2, 1.4)
@@ -88,6 +96,7 @@ func TestPeers_SilentOne(t *testing.T) {
 		l.Take(second, l.at(2.6+float64(i)))
 	}
 	l.want(t, "a is silent", 1.3)
+	l.wantNodes(t, "a is silent", 1, 1)
 	if n := strings.Count(l.logs.String(), "component=redis_feed_nodes"); n != 1 || !strings.Contains(l.logs.String(), "state=silent") {
 		t.Errorf("of the silence there is told:\n%s", &l.logs)
 	}
@@ -111,6 +120,7 @@ func TestPeers_Farewell(t *testing.T) {
 	l.Take(last, l.at(1.5))
 	l.Beat(l.at(20))
 	l.want(t, "a has stopped", 20)
+	l.wantNodes(t, "a has stopped", 0, 0)
 	l.beat(a, 3, 21)
 	l.Take(last, l.at(22))
 	l.Beat(l.at(30))

@@ -53,7 +53,22 @@ func startClusterOn(t testing.TB, p plan, database string) *cluster {
 	p.global += "\n\t\tissuer http://" + c.a.host() + "\n\t\tmail outbox " + filepath.Join(c.a.dir, "data", "outbox") + "\n"
 	c.b, c.bRedis, c.bData = node(p)
 	c.wellAgain(t, time.Minute)
+	c.acquainted(t)
 	return c
+}
+
+// acquainted waits until Redis alone would do for each node: it has heard the other one, and has read from the database what
+// that may have said before.
+func (c *cluster) acquainted(t testing.TB) {
+	t.Helper()
+	for _, g := range []*gateway{c.a, c.b} {
+		inTime(t, time.Minute, "the nodes know each other", func() bool {
+			return g.metric(t, `gatehouse_revocation_feed_nodes{state="heard"}`) == 1
+		})
+		inTime(t, time.Minute, "Redis confirms the view", func() bool {
+			return g.metric(t, "gatehouse_revocation_feed_age_seconds") >= 0
+		})
+	}
 }
 
 // proxied puts a proxy before a database.
