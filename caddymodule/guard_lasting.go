@@ -26,9 +26,9 @@ func (g *Guard) pass(w http.ResponseWriter, r *http.Request, who *edge.Verified,
 	return next.ServeHTTP(a, r)
 }
 
-// mayLast reports whether a request says itself that its connection may last. Others may get an event stream all the same;
-// to be able to cancel each would cost more than everything else the guard does. Over HTTP/3 each can be: there no deadline cancels a request (S13), and
-// QUIC costs more than that.
+// mayLast reports whether a request says itself that its connection may last. Others may get an event stream all the
+// same; to be able to cancel each would cost more than everything else the guard does. Over HTTP/3 each can be:
+// there no deadline cancels a request (S13), and QUIC costs more than that.
 func mayLast(r *http.Request) bool {
 	if r.ProtoMajor == 3 || len(r.Header["Upgrade"]) > 0 || r.Method == http.MethodConnect {
 		return true

@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// nodeClock is the time that all nodes on one Postgres go by: that of the database's server. What nodes write for each other
-// is compared by one clock so, however their machines' clocks differ. Between two looks at the server's clock the machine's
-// monotonic one goes on from the last, which nobody sets. Until the first look, and for good with SQLite, this is the machine's own clock. It is
-// safe for concurrent use.
+// nodeClock is the time that all nodes on one Postgres go by: that of the database's server. What nodes write for
+// each other is compared by one clock so, however their machines' clocks differ. Between two looks at the server's
+// clock the machine's monotonic one goes on from the last, which nobody sets. Until the first look, and for good
+// with SQLite, this is the machine's own clock. It is safe for concurrent use.
 type nodeClock struct {
 	logger  *slog.Logger
 	machine func() time.Time // the machine's clock, with its monotonic part
@@ -69,9 +69,9 @@ func (c *nodeClock) look(ctx context.Context, server serverClock) error {
 	return nil
 }
 
-// corrected returns the next reading, when the server has shown a time at some moment between before and after. The way there
-// and back may take long, so a reading that the answer does not contradict goes on as it was, and another one is moved no further than needed:
-// an answer that comes slowly moves nothing that was known better.
+// corrected returns the next reading, when the server has shown a time at some moment between before and after. The
+// way there and back may take long, so a reading that the answer does not contradict goes on as it was, and another
+// one is moved no further than needed: an answer that comes slowly moves nothing that was known better.
 func (r *clockReading) corrected(shown, before, after time.Time) *clockReading {
 	next := r.shows(after)
 	if earliest := r.shows(before); shown.Before(earliest) {

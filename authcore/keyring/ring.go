@@ -98,8 +98,8 @@ func (r *Ring) open(k authcore.KeyRecord) ([]byte, error) {
 	return plain, nil
 }
 
-// Reload takes what other nodes have changed. Only after Load. Where nothing is new it opens nothing: it is asked often, and a node that has
-// its keys does not need the secret to keep them.
+// Reload takes what other nodes have changed. Only after Load. Where nothing is new it opens nothing: it is asked
+// often, and a node that has its keys does not need the secret to keep them.
 func (r *Ring) Reload(ctx context.Context) error {
 	records, err := r.cfg.Store.Keys(ctx)
 	if err != nil {

@@ -12,10 +12,10 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/history"
 )
 
-// Forgot sends a code and link for a new password to the account's address. It answers nil for every login, known or not,
-// and also when the address has had its share of mails; for a login that means no account it stores a decoy with an event
-// and a mail to nobody, so that the work is the same. An empty login is [authcore.InvalidFields]. An address that was never proven gets the mail too:
-// receiving it proves it.
+// Forgot sends a code and link for a new password to the account's address. It answers nil for every login, known or
+// not, and also when the address has had its share of mails; for a login that means no account it stores a decoy
+// with an event and a mail to nobody, so that the work is the same. An empty login is [authcore.InvalidFields]. An
+// address that was never proven gets the mail too: receiving it proves it.
 func (f *Flow) Forgot(ctx context.Context, login string, c authcore.Client) error {
 	if strings.TrimSpace(login) == "" {
 		return errNoLogin()

@@ -126,8 +126,8 @@ func (f *Feed) missed() {
 	f.cfg.View.Missed()
 }
 
-// returned takes a heartbeat of this node: all that stood before it in the stream has been read. Only one that is on its way counts: nobody can confirm anything by
-// sending an old one again.
+// returned takes a heartbeat of this node: all that stood before it in the stream has been read. Only one that is on
+// its way counts: nobody can confirm anything by sending an old one again.
 func (f *Feed) returned(number uint64) {
 	f.mu.Lock()
 	b, waiting := f.beats[number]

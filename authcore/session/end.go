@@ -11,7 +11,8 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/history"
 )
 
-// End signs out the session of an access token, and where it is a root its branches. Ending a session that is not live any more is no error.
+// End signs out the session of an access token, and where it is a root its branches. Ending a session that is not
+// live any more is no error.
 func (s *Sessions) End(ctx context.Context, p *authcore.Principal, c authcore.Client) error {
 	_, err := s.end(ctx, authcore.EventSignedOut, p.AccountID, []uuid.UUID{p.SessionID}, false, c)
 	return err

@@ -26,7 +26,8 @@ const (
 	expiredKept = time.Hour
 )
 
-// Each removes at most a batch, so that no lock is held for long, and waits for nobody: what is locked goes next time. $1 is the time past which rows go, $2 the batch.
+// Each removes at most a batch, so that no lock is held for long, and waits for nobody: what is locked goes next
+// time. $1 is the time past which rows go, $2 the batch.
 const (
 	sweepRegistrations = `delete from registrations where id in
 		(select id from registrations where expires_at <= $1 order by expires_at limit $2`

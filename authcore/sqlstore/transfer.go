@@ -19,9 +19,10 @@ const transferPage = 500
 // transferring is the row of settings that stands in the target while it holds some of the rows and not all.
 const transferring = "transfer"
 
-// Transfer copies every row of a SQLite file into a Postgres database, and compares them all at the end. The source has
-// the schema of this program, and nobody else uses it (Lock). The target gets that schema if it is empty; no node serves
-// it, and none starts on it before the transfer is complete. Stopped at any point, it goes on where it was the next time; done twice, it changes nothing.
+// Transfer copies every row of a SQLite file into a Postgres database, and compares them all at the end. The source
+// has the schema of this program, and nobody else uses it (Lock). The target gets that schema if it is empty; no
+// node serves it, and none starts on it before the transfer is complete. Stopped at any point, it goes on where it
+// was the next time; done twice, it changes nothing.
 //
 // A target that holds a row that the source has not, or has otherwise, is refused and left as it is. done is called
 // after every page, for whoever wants to tell how far it is; it may be nil.

@@ -89,8 +89,9 @@ func pathOf(t testing.TB, database string) string {
 	return strings.TrimPrefix(u.Path, "/")
 }
 
-// TestHealth_OneLineForEachChange: Redis and Postgres are killed, one after the other and both together, and Postgres is made
-// read-only, while requests go on. The log has one line when each goes away and one when it is back, with how long it was away, and nothing more.
+// TestHealth_OneLineForEachChange: Redis and Postgres are killed, one after the other and both together, and
+// Postgres is made read-only, while requests go on. The log has one line when each goes away and one when it is
+// back, with how long it was away, and nothing more.
 func TestHealth_OneLineForEachChange(t *testing.T) {
 	t.Parallel()
 	redis, server := testredis.New(t, testredis.Options{}), testpg.New(t, testpg.Options{})
