@@ -140,8 +140,9 @@ type SessionStore interface {
 	RevokeFamily(ctx context.Context, account, session uuid.UUID, now time.Time, fx Effects) ([]Revocation, error)
 	// LiveRevocations returns the revocations whose Until is after now with Seq greater than after, in order of Seq: the
 	// first ones, up to a page of the store's choosing, and none only when there are no more. Who wants all asks again after
-	// the last one's Seq. A row may show after others with a higher Seq. The revocation with Seq after+1 is returned, while it
-	// is stored, even if its Until has passed: who knows it, and finds it, knows that no number from there on means anything else.
+	// the last one's Seq. A row may show after others with a higher Seq. Two are returned, while they are stored, even
+	// if their Until has passed: that with Seq after+1, for who knows it, and finds it, knows that no number from there on
+	// means anything else; and the newest of all, so that who has read all goes on behind those that have ended.
 	LiveRevocations(ctx context.Context, after int64, now time.Time) ([]Revocation, error)
 }
 
@@ -222,7 +223,8 @@ type Store interface {
 	Sweep(ctx context.Context, now time.Time) error
 	// Ping reports whether the store can answer.
 	Ping(ctx context.Context) error
-	// Close waits for calls that run, which their own bounds end, and releases what the store holds. Calls after it, Close itself apart, are ErrUnavailable.
+	// Close waits for calls that run, which their own bounds end, and releases what the store holds. Calls after it, Close
+	// itself apart, are ErrUnavailable.
 	Close() error
 }
 

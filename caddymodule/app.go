@@ -14,7 +14,6 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/redisfeed"
-	"github.com/gatehouse-auth/gatehouse/authcore/redislink"
 	"github.com/gatehouse-auth/gatehouse/authcore/sqlstore"
 	"github.com/gatehouse-auth/gatehouse/authcore/throttle"
 )
@@ -33,10 +32,11 @@ type App struct {
 	mail     MailSender
 	database string // key of the node, "" until it is held
 	node     *node
-	linkKey  string          // key of the link, "" until it is held
-	link     *redislink.Link // nil without Redis
-	feed     *redisfeed.Feed // nil without Redis
-	counters *throttle.Redis // nil without Redis
+	exchange *exchange       // nil without Redis
+	feed     *redisfeed.Feed // the exchange's, once the node is open
+	counters *throttle.Redis // likewise
+
+	exchangeKey string // "" until it is held
 
 	sites  sites
 	bounds bounds
@@ -49,8 +49,10 @@ type App struct {
 }
 
 const (
-	openTimeout  = 20 * time.Second
-	reachTimeout = 5 * time.Second
+	// openTimeout bounds each step of a start but the migration, which waits for tables and builds indices.
+	openTimeout    = 20 * time.Second
+	migrateTimeout = 10 * time.Minute
+	reachTimeout   = 5 * time.Second
 	// startWait is how long a request waits for a node that is still starting.
 	startWait = 5 * time.Second
 )
@@ -93,12 +95,14 @@ func (a *App) Provision(ctx caddy.Context) (err error) {
 
 // Start opens the database if this process has not, and launches the workers of this configuration.
 func (a *App) Start() error {
-	ctx, cancel := context.WithTimeout(context.Background(), openTimeout)
-	defer cancel()
 	if a.core.Load() == nil {
+		ctx, cancel := untilExit()
+		defer cancel()
 		if err := a.node.open(ctx, a.cfg, nodeLogger()); err != nil {
 			return fmt.Errorf("gatehouse: %w", err)
 		}
+		ctx, cancelAssembly := context.WithTimeout(ctx, openTimeout)
+		defer cancelAssembly()
 		if err := a.assemble(ctx); err != nil {
 			return err
 		}
@@ -131,6 +135,24 @@ func (a *App) Start() error {
 	return nil
 }
 
+// untilExit returns a context that ends when the process is told to, for Caddy lets a start come to its end first.
+func untilExit() (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		tick := time.NewTicker(100 * time.Millisecond)
+		defer tick.Stop()
+		for !caddy.Exiting() {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+		}
+		cancel()
+	}()
+	return ctx, cancel
+}
+
 // Stop ends the workers; the node stays for a configuration that shares it. Where the process ends, Caddy stops apps in
 // any order while requests are still served: then the workers go on until Cleanup, so that revocations made by other
 // nodes hold to the last request (M04).
@@ -156,9 +178,10 @@ func (a *App) Cleanup() error {
 	if a.database == "" {
 		return nil
 	}
-	_, err := nodes.Delete(a.database)
+	err := a.dropRedis() // first: what goes over it is the node's
+	_, gone := nodes.Delete(a.database)
 	a.database = ""
-	return errors.Join(err, a.dropRedis())
+	return errors.Join(err, gone)
 }
 
 // reach checks that a Postgres server answers, so that a configuration that names none is refused before it replaces one
@@ -178,10 +201,11 @@ func (a *App) reach(ctx context.Context) error {
 
 // assemble builds the capabilities over the open node.
 func (a *App) assemble(ctx context.Context) (err error) {
-	if a.link != nil {
-		if a.feed, a.counters, err = a.node.over(a.link); err != nil {
+	if a.exchange != nil {
+		if err := a.exchange.over(a.node); err != nil {
 			return fmt.Errorf("gatehouse: %w", err)
 		}
+		a.feed, a.counters = a.exchange.feed, a.exchange.counters
 	}
 	c, err := newCore(ctx, a)
 	if err != nil {

@@ -81,7 +81,7 @@ type handoverWay struct {
 	groups map[string]bool // of which a route has taken the request for certain
 	all    []rawGuard      // every guard of the host
 	first  []rawGuard      // those that may be the first to see the request
-	portal bool            // the host has a portal
+	portal bool            // the host has a portal that its guards find when they name none
 	over   bool            // nothing that follows sees it
 }
 
@@ -134,7 +134,9 @@ func (w *handoverWay) server(routes caddyhttp.RouteList) {
 		if here == always && !onlyHosts(route) {
 			here = perhaps
 		}
-		w.portal = w.portal || slices.ContainsFunc(route.Handlers, func(h caddyhttp.MiddlewareHandler) bool { _, ok := h.(*Portal); return ok })
+		if (&site{routes: caddyhttp.RouteList{route}, flat: !wraps(route)}).hasPortal() {
+			w.portal = true
+		}
 		w.route(route.Group, here, route.Terminal, route.HandlersRaw)
 		if here == always && route.Terminal {
 			return // what follows is other sites'
@@ -178,8 +180,6 @@ func (w *handoverWay) handler(raw json.RawMessage, taken certainty) {
 		return // its own provisioning says what is wrong
 	}
 	switch h.Handler {
-	case "gatehouse":
-		w.portal = true
 	case "gatehouse_guard":
 		w.all = append(w.all, rawGuard{h.GuardSettings})
 		if taken != never && !w.over {

@@ -21,6 +21,7 @@ func TestS04_HandoverThatCannotEnd(t *testing.T) {
 		"at the top":                 {fine, "app.example.com {\ngatehouse\ngatehouse_guard " + away + "}"},
 		"at the top, no portal":      {fine, "app.example.com {\ngatehouse_guard /x/* " + away + "}"},
 		"in a block":                 {refused, "app.example.com {\ngatehouse\nhandle /x/* {\ngatehouse_guard " + away + "}\n}"},
+		"both in blocks":             {told, "app.example.com {\nhandle /auth/* {\ngatehouse\n}\nhandle /x/* {\ngatehouse_guard " + away + "}\n}"},
 		"in a block, no portal":      {told, "app.example.com {\nhandle /x/* {\ngatehouse_guard " + away + "}\n}"},
 		"in a stripped block":        {refused, "app.example.com {\ngatehouse\nhandle_path /x/* {\ngatehouse_guard " + away + "}\n}"},
 		"in a block of blocks":       {refused, "app.example.com {\ngatehouse\nroute {\nhandle /x/* {\ngatehouse_guard " + away + "}\n}\n}"},

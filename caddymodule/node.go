@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge"
@@ -19,7 +20,6 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/lasting"
 	"github.com/gatehouse-auth/gatehouse/authcore/passhash"
 	"github.com/gatehouse-auth/gatehouse/authcore/redisfeed"
-	"github.com/gatehouse-auth/gatehouse/authcore/redislink"
 	"github.com/gatehouse-auth/gatehouse/authcore/revocation"
 	"github.com/gatehouse-auth/gatehouse/authcore/secret"
 	"github.com/gatehouse-auth/gatehouse/authcore/sqlstore"
@@ -33,6 +33,8 @@ var nodes = caddy.NewUsagePool()
 // node is this process's part of what one database stands for.
 type node struct {
 	database string
+	id       uuid.UUID         // other nodes know it by this, whatever goes over which Redis
+	sender   *redisfeed.Sender // under that id
 
 	mu          sync.Mutex // held while opening
 	opened      atomic.Bool
@@ -41,9 +43,6 @@ type node struct {
 	revoker     *announcer
 	freshness   *revocation.Freshness
 	follower    *revocation.Follower
-	feed        *redisfeed.Feed // of the newest configuration with a Redis
-	counters    *throttle.Redis // of the newest configuration with a Redis
-	redis       *redislink.Link // what feed and counters go over
 	limiter     *throttle.Memory
 	lockouts    *throttle.Lockouts
 	verifier    *edge.Verifier
@@ -63,8 +62,9 @@ type node struct {
 // gives it back by nodes.Delete(database).
 func acquireNode(database string) (*node, error) {
 	n, _, err := nodes.LoadOrNew(database, func() (caddy.Destructor, error) {
-		return &node{database: database, condition: newCondition(nodeLogger(), time.Now), clock: newNodeClock(nodeLogger()),
-			looking: make(chan struct{}, 1)}, nil
+		id := uuid.New()
+		return &node{database: database, id: id, sender: redisfeed.NewSender(id), condition: newCondition(nodeLogger(), time.Now),
+			clock: newNodeClock(nodeLogger()), looking: make(chan struct{}, 1)}, nil
 	})
 	if err != nil {
 		return nil, err
@@ -79,14 +79,40 @@ func (n *node) open(ctx context.Context, cfg *resolved, logger *slog.Logger) err
 	if n.opened.Load() {
 		return nil
 	}
-	store, err := sqlstore.Open(ctx, sqlstore.Config{URL: n.database, Logger: logger, Now: n.clock.now, Watch: n.watchCalls})
+	soon, cancel := context.WithTimeout(ctx, openTimeout)
+	defer cancel()
+	store, err := sqlstore.Open(soon, sqlstore.Config{URL: n.database, Logger: logger, Now: n.clock.now, Watch: n.watchCalls})
 	if err != nil {
 		return err
 	}
-	if err := n.fill(ctx, store, cfg, logger); err != nil {
+	if err := n.prepare(ctx, store); err != nil {
+		return errors.Join(err, store.Close())
+	}
+	soon, cancelReading := context.WithTimeout(ctx, openTimeout)
+	defer cancelReading()
+	if err := n.fill(soon, store, cfg, logger); err != nil {
 		return errors.Join(err, store.Close())
 	}
 	n.opened.Store(true)
+	return nil
+}
+
+// prepare sees to it that nobody else has a SQLite file, that the clocks agree, and that the schema is the right one.
+func (n *node) prepare(ctx context.Context, store *sqlstore.Store) error {
+	if err := store.Lock(); err != nil {
+		return err
+	}
+	soon, cancel := context.WithTimeout(ctx, openTimeout)
+	defer cancel()
+	if err := n.clock.look(soon, store.ServerTime); err != nil {
+		return fmt.Errorf("compare clocks: %w", err)
+	}
+	n.clock.tell()
+	ctx, cancelMigration := context.WithTimeout(ctx, migrateTimeout)
+	defer cancelMigration()
+	if err := store.Migrate(ctx); err != nil {
+		return fmt.Errorf("migrate database: %w", err)
+	}
 	return nil
 }
 
@@ -104,16 +130,6 @@ func (n *node) settle(ctx context.Context) {
 }
 
 func (n *node) fill(ctx context.Context, store *sqlstore.Store, cfg *resolved, logger *slog.Logger) (err error) {
-	if err = store.Lock(); err != nil {
-		return err
-	}
-	if err = n.clock.look(ctx, store.ServerTime); err != nil {
-		return fmt.Errorf("compare clocks: %w", err)
-	}
-	n.clock.tell()
-	if err = store.Migrate(ctx); err != nil {
-		return fmt.Errorf("migrate database: %w", err)
-	}
 	n.store = store
 	n.revocations = revocation.NewSet(n.clock.now)
 	if n.revoker, err = newAnnouncer(n.revocations); err != nil {
@@ -187,11 +203,12 @@ func (n *node) sweep(ctx context.Context, logger *slog.Logger) {
 			return
 		case <-tick.C:
 		}
-		if n.clock.wrong() { // nor does anybody know what has expired
+		at := n.clock.now()
+		if n.clock.wrong() { // nor does anybody know what has expired; asked after at, which may be of a clock that just jumped
 			continue
 		}
-		n.revocations.Sweep()
-		if err := n.store.Sweep(ctx, n.clock.now()); err != nil && ctx.Err() == nil && !errors.Is(err, authcore.ErrUnavailable) {
+		n.revocations.Sweep(at)
+		if err := n.store.Sweep(ctx, at); err != nil && ctx.Err() == nil && !errors.Is(err, authcore.ErrUnavailable) {
 			logger.Error("expired rows not removed; tried again soon", "error", err)
 		}
 	}

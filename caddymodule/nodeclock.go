@@ -96,5 +96,8 @@ func (c *nodeClock) skew() time.Duration {
 // compared reports whether there is another clock to compare with, and it has been looked at.
 func (c *nodeClock) compared() bool { return c.last.Load() != nil }
 
-// wrong reports whether this machine's clock and the database's differ so much that one of them must be wrong.
-func (c *nodeClock) wrong() bool { return c.is.Load() == &clockWrong }
+// wrong reports whether this machine's clock and the database's differ so much that one of them must be wrong. It knows
+// so from the moment on that now goes by such a clock, before anybody is told.
+func (c *nodeClock) wrong() bool {
+	return c.is.Load() == &clockWrong || c.skew().Abs() > clockWrong.from
+}

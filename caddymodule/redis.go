@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -15,69 +16,67 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/throttle"
 )
 
-// links holds the connections to Redis, by its settings, over config reloads.
-var links = caddy.NewUsagePool()
+// exchanges holds what goes over a Redis, by database and by the Redis's settings, over config reloads.
+var exchanges = caddy.NewUsagePool()
 
-type pooledLink struct{ *redislink.Link }
+// exchange is what a node shares with the other nodes on its database through one Redis. The same settings give the same
+// one, so that a reload continues in the stream where the last configuration was.
+type exchange struct {
+	link *redislink.Link
 
-// Destruct closes the connections when the last configuration that used them is gone.
-func (l pooledLink) Destruct() error { return l.Close() }
-
-// acquireLink returns the connections to a Redis, new or shared with the running configuration. It does not connect: a
-// Redis that is away keeps no node from starting. The caller gives it back by links.Delete(key).
-func acquireLink(key string, cfg redislink.Config) (*redislink.Link, error) {
-	l, _, err := links.LoadOrNew(key, func() (caddy.Destructor, error) {
-		link, err := redislink.New(cfg)
-		return pooledLink{link}, err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return l.(pooledLink).Link, nil
+	mu       sync.Mutex      // held while these are made
+	feed     *redisfeed.Feed // of revocations; nil until the node is open
+	counters *throttle.Redis // likewise
 }
 
-// holdRedis takes hold of the configured Redis, if there is one.
-func (a *App) holdRedis() (err error) {
+// Destruct closes the connections when the last configuration that used them is gone.
+func (x *exchange) Destruct() error { return x.link.Close() }
+
+// holdRedis takes hold of the configured Redis, if there is one, new or shared with the running configuration. It does
+// not connect: a Redis that is away keeps no node from starting.
+func (a *App) holdRedis() error {
 	if a.cfg.redis == nil {
 		return nil
 	}
-	if a.link, err = acquireLink(a.cfg.redisKey, *a.cfg.redis); err != nil {
+	key := a.database + "\n" + a.cfg.redisKey
+	x, _, err := exchanges.LoadOrNew(key, func() (caddy.Destructor, error) {
+		link, err := redislink.New(*a.cfg.redis)
+		return &exchange{link: link}, err
+	})
+	if err != nil {
 		return err
 	}
-	a.linkKey = a.cfg.redisKey
+	a.exchange, a.exchangeKey = x.(*exchange), key
 	return nil
 }
 
 // dropRedis gives it back.
 func (a *App) dropRedis() error {
-	if a.linkKey == "" {
+	if a.exchangeKey == "" {
 		return nil
 	}
-	_, err := links.Delete(a.linkKey)
-	a.linkKey = ""
+	_, err := exchanges.Delete(a.exchangeKey)
+	a.exchangeKey = ""
 	return err
 }
 
-// over returns the node's feed and counters over a link. The same link gives the same ones, so that a reload continues in
-// the stream where the last configuration was. The node is open and has its keys.
-func (n *node) over(link *redislink.Link) (*redisfeed.Feed, *throttle.Redis, error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.feed != nil && n.redis == link {
-		return n.feed, n.counters, nil
+// over makes feed and counters of a node that is open and has its keys, unless they are there.
+func (x *exchange) over(n *node) (err error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.feed == nil {
+		x.feed, err = redisfeed.New(redisfeed.Config{Link: x.link, Sender: n.sender, Key: n.feedKey,
+			View:  fedView{n.revocations, n.freshness, n.follower},
+			Count: countFeed, Lag: observeLag, Ending: caddy.Exiting, Logger: nodeLogger()})
+		if err != nil {
+			return err
+		}
 	}
-	feed, err := redisfeed.New(redisfeed.Config{Link: link, Key: n.feedKey, View: fedView{n.revocations, n.freshness, n.follower},
-		Count: countFeed, Lag: observeLag, Ending: caddy.Exiting, Logger: nodeLogger()})
-	if err != nil {
-		return nil, nil, err
+	if x.counters == nil {
+		x.counters, err = throttle.NewRedis(throttle.RedisConfig{Link: x.link, ID: n.id.String(), Memory: n.limiter, Key: n.counterKey,
+			Lost: n.recallLocks, Logger: nodeLogger(), Now: counterTime})
 	}
-	counters, err := throttle.NewRedis(throttle.RedisConfig{Link: link, Memory: n.limiter, Key: n.counterKey, Lost: n.recallLocks,
-		Logger: nodeLogger(), Now: counterTime})
-	if err != nil {
-		return nil, nil, err
-	}
-	n.feed, n.counters, n.redis = feed, counters, link
-	return feed, counters, nil
+	return err
 }
 
 // limiter counts with the other nodes where there is a Redis, else for this node alone.
@@ -133,7 +132,7 @@ func (v fedView) Missed() {
 
 // Interface guards
 var (
-	_ caddy.Destructor     = pooledLink{}
+	_ caddy.Destructor     = (*exchange)(nil)
 	_ redisfeed.View       = fedView{}
 	_ revocation.Publisher = (*redisfeed.Feed)(nil)
 )

@@ -22,15 +22,16 @@ func linkOf(t *testing.T, line string) error {
 	if err != nil {
 		return err
 	}
-	link, err := acquireLink(r.redisKey, *r.redis)
-	if err != nil {
+	a := &App{cfg: r, database: "postgres://db/x"}
+	if err := a.holdRedis(); err != nil {
 		return err
 	}
 	defer func() {
-		if _, err := links.Delete(r.redisKey); err != nil {
+		if err := a.dropRedis(); err != nil {
 			t.Error(err)
 		}
 	}()
+	link := a.exchange.link
 	return link.Append(t.Context(), link.Key("probe"), 1, []byte("1"))
 }
 

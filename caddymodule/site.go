@@ -84,6 +84,12 @@ func (s *site) portal() (prefix string, ok bool) {
 	return "", false
 }
 
+// hasPortal reports whether there is one.
+func (s *site) hasPortal() bool {
+	_, ok := s.portal()
+	return ok
+}
+
 // all returns the sites of a server.
 func (s *site) all() (sites []*site) {
 	flat := false

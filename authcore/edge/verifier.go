@@ -97,16 +97,6 @@ func New(cfg Config) (*Verifier, error) {
 	return v, nil
 }
 
-// Verify is Lookup for callers that want the principal alone.
-func (v *Verifier) Verify(raw string, mode authcore.Mode) (*authcore.Principal, Outcome) {
-	t, outcome := v.Lookup(raw, mode)
-	if t == nil {
-		return nil, outcome
-	}
-	p := t.Principal()
-	return &p, outcome
-}
-
 // Lookup returns who a token speaks for. mode says where it was found: each kind is refused in the other's place (T10).
 // The result is nil unless outcome is Admitted or Outdated. Issuer and audience are for the caller to check, on every
 // request, since they differ by guard.

@@ -47,14 +47,18 @@ func person(t testing.TB, e *testflow.Env) session.Tokens {
 
 func want(t *testing.T, v *edge.Verifier, raw string, mode authcore.Mode, outcome edge.Outcome) *authcore.Principal {
 	t.Helper()
-	p, got := v.Verify(raw, mode)
+	verified, got := v.Lookup(raw, mode)
 	if got != outcome {
 		t.Errorf("outcome %d, want %d", got, outcome)
 	}
-	if (p != nil) != (outcome == edge.Admitted || outcome == edge.Outdated) {
-		t.Errorf("outcome %d with principal %v", got, p)
+	if (verified != nil) != (outcome == edge.Admitted || outcome == edge.Outdated) {
+		t.Errorf("outcome %d with %v", got, verified)
 	}
-	return p
+	if verified == nil {
+		return nil
+	}
+	p := verified.Principal()
+	return &p
 }
 
 func TestVerify_CachedTokensExpireAndAreRevoked(t *testing.T) {

@@ -1,6 +1,7 @@
 package redisfeed
 
 import (
+	"context"
 	"time"
 
 	"github.com/google/uuid"
@@ -20,9 +21,26 @@ func (f *Feed) Take(entry []byte, floor time.Time) {
 
 // Beat takes back a heartbeat of the feed's own, sent at a moment.
 func (f *Feed) Beat(at time.Time) {
-	f.number++
-	f.beats[f.number] = beat{sent: at, taken: true}
-	f.Take(message{node: f.id, number: f.number, at: at}.seal(f.cfg.Key(), f.stream), at)
+	f.sender.number++
+	f.beats[f.sender.number] = beat{sent: at, taken: true}
+	f.Take(message{node: f.sender.id, number: f.sender.number, at: at}.seal(f.cfg.Key(), f.stream), at)
+}
+
+// Expect notes a heartbeat that is sent at a moment.
+func (f *Feed) Expect(at time.Time) {
+	f.cfg.Now = func() time.Time { return at }
+	f.sender.number++
+	f.expect([]uint64{f.sender.number})
+}
+
+// InTurn is inTurn.
+func (s *Sender) InTurn(ctx context.Context, speak func(context.Context)) { s.inTurn(ctx, speak) }
+
+// Beats returns how many heartbeats are thought to be on their way.
+func (f *Feed) Beats() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.beats)
 }
 
 // Peers returns how many senders are remembered, this one left out.

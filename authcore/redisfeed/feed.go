@@ -46,11 +46,12 @@ const (
 	Gap
 )
 
-// Config is what a Feed needs; all but Count, Lag, Ending and Now is required.
+// Config is what a Feed needs; all but Sender, Count, Lag, Ending and Now is required.
 type Config struct {
-	Link *redislink.Link
-	Key  func() secret.MACKey // the same on every node
-	View View
+	Link   *redislink.Link
+	Sender *Sender              // the same for all feeds of a node; default: a new one
+	Key    func() secret.MACKey // the same on every node
+	View   View
 	// Count is told what became of each message, Lag how long after its hand-in by another node a
 	// revocation was applied here. Both return at once.
 	Count func(Outcome)
@@ -84,13 +85,12 @@ const (
 type Feed struct {
 	cfg    Config
 	stream string
-	id     uuid.UUID
+	sender *Sender
 	queue  chan message
-	turn   chan struct{} // holds one token, for who runs
 
-	lost   atomic.Uint64 // messages that found the queue full since the last one was sent
-	number uint64        // of the message sent last; the publisher's
-	down   bool          // the last attempt to publish failed; the publisher's
+	lost  atomic.Uint64 // messages that found the queue full since the last one was sent
+	begun bool          // it has spoken before; of who runs
+	down  bool          // the last attempt to publish failed; the publisher's
 
 	place string              // id of the entry read last, "" for none yet; the reader's
 	stuck int                 // readings in a row that found the place and then took too long; the reader's
@@ -98,7 +98,7 @@ type Feed struct {
 	own   time.Time           // when the own heartbeat was sent that came back last; the reader's
 	again time.Time           // when the one was sent that came back first after a while without; the reader's
 	peers map[uuid.UUID]*peer // the other senders, and this one; the reader's
-	mute  bool                // there is one that fell silent; the reader's
+	mute  time.Time           // since when there is one that fell silent, zero while there is none; the reader's
 
 	mu     sync.Mutex
 	beats  map[uint64]beat // heartbeats on their way
@@ -135,6 +135,9 @@ func New(cfg Config) (*Feed, error) {
 	if cfg.Ending == nil {
 		cfg.Ending = func() bool { return true }
 	}
+	if cfg.Sender == nil {
+		cfg.Sender = NewSender(uuid.New())
+	}
 	if cfg.Count == nil {
 		cfg.Count = func(Outcome) {}
 	}
@@ -142,8 +145,7 @@ func New(cfg Config) (*Feed, error) {
 		cfg.Lag = func(time.Duration) {}
 	}
 	return &Feed{
-		cfg: cfg, stream: cfg.Link.Key(Stream), id: uuid.New(),
-		queue: make(chan message, queued), turn: make(chan struct{}, 1),
+		cfg: cfg, stream: cfg.Link.Key(Stream), sender: cfg.Sender, queue: make(chan message, queued),
 		peers: make(map[uuid.UUID]*peer), beats: make(map[uint64]beat),
 	}, nil
 }
@@ -154,7 +156,7 @@ func (f *Feed) Publish(rs ...authcore.Revocation) {
 	at := f.cfg.Now()
 	for part := range slices.Chunk(rs, perMessage) {
 		select {
-		case f.queue <- message{node: f.id, at: at, revocations: slices.Clone(part)}:
+		case f.queue <- message{node: f.sender.id, at: at, revocations: slices.Clone(part)}:
 		default:
 			f.lost.Add(1)
 			f.cfg.Count(Unsent)
@@ -162,15 +164,15 @@ func (f *Feed) Publish(rs ...authcore.Revocation) {
 	}
 }
 
-// Run publishes and reads until ctx ends. Of several calls one runs, and the next takes over where
-// it ended.
-func (f *Feed) Run(ctx context.Context) {
-	select {
-	case f.turn <- struct{}{}:
-	case <-ctx.Done():
-		return
+// Run publishes and reads until ctx ends. Of several calls, on this feed or on others of its sender, the newest runs, and
+// when it ends the one before goes on.
+func (f *Feed) Run(ctx context.Context) { f.sender.inTurn(ctx, f.run) }
+
+func (f *Feed) run(ctx context.Context) {
+	if !f.begun && f.sender.number > 0 {
+		f.sender.number++ // what this node has revoked since its last feed ended, nobody was told
 	}
-	defer func() { <-f.turn }()
+	f.begun = true
 	f.mu.Lock()
 	f.since = f.cfg.Now() // a while to begin with
 	f.mu.Unlock()

@@ -55,7 +55,7 @@ func (f *Feed) follow(m message) {
 func (f *Feed) confirm() {
 	asOf := f.own
 	for node, p := range f.peers {
-		if node != f.id && !p.left && p.heard.Before(asOf) {
+		if node != f.sender.id && !p.left && p.heard.Before(asOf) {
 			asOf = p.heard
 		}
 	}
@@ -71,7 +71,7 @@ func (f *Feed) mourn() {
 	var nodes Nodes
 	for node, p := range f.peers {
 		switch {
-		case node == f.id:
+		case node == f.sender.id:
 		case p.left && f.own.Sub(p.heard) > mourned, !p.left && stored.Sub(p.heard) > mourned:
 			delete(f.peers, node)
 		case p.left:
@@ -84,14 +84,15 @@ func (f *Feed) mourn() {
 	f.mu.Lock()
 	f.nodes = nodes
 	f.mu.Unlock()
-	if mute := nodes.Silent > 0; mute != f.mute {
-		f.mute = mute
+	if mute := nodes.Silent > 0; mute == f.mute.IsZero() {
 		log := f.cfg.Logger.With("component", "redis_feed_nodes")
 		if mute {
+			f.mute = f.own
 			log.Warn("a node has fallen silent without saying that it stops: it was killed, or does not reach Redis; the database alone "+
 				"confirms the view of revocations until it is heard again, or for a quarter of an hour", "state", "silent", "nodes", nodes.Silent)
 		} else {
-			log.Info("no node is silent any more", "state", "complete")
+			log.Info("no node is silent any more", "state", "complete", "outage", f.own.Sub(f.mute))
+			f.mute = time.Time{}
 		}
 	}
 }

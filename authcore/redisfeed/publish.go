@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore/redislink"
@@ -37,7 +38,7 @@ func (f *Feed) publish(ctx context.Context) {
 			return
 		case m := <-f.queue:
 			if f.down {
-				f.number++ // the others see that one is missing
+				f.sender.number++ // the others see that one is missing
 				f.cfg.Count(Unsent)
 				continue
 			}
@@ -64,7 +65,7 @@ func (f *Feed) flush() {
 			f.send(ctx, f.take(m)...)
 		default:
 			if f.cfg.Ending() {
-				f.send(ctx, message{node: f.id, last: true})
+				f.send(ctx, message{node: f.sender.id, last: true})
 			}
 			return
 		}
@@ -85,18 +86,18 @@ func (f *Feed) take(m message) []message {
 	return ms
 }
 
-func (f *Feed) heartbeat() message { return message{node: f.id, at: f.cfg.Now()} }
+func (f *Feed) heartbeat() message { return message{node: f.sender.id, at: f.cfg.Now()} }
 
 // send tries twice, the second time on another connection, for the first may have been a dead one, or
 // in a stream begun anew. What cannot be sent is given up, but its numbers are used up.
 func (f *Feed) send(ctx context.Context, ms ...message) {
-	f.number += f.lost.Swap(0)
+	f.sender.number += f.lost.Swap(0)
 	var beats []uint64
 	for i := range ms {
-		f.number++
-		ms[i].number = f.number
+		f.sender.number++
+		ms[i].number = f.sender.number
 		if len(ms[i].revocations) == 0 {
-			beats = append(beats, f.number)
+			beats = append(beats, f.sender.number)
 		}
 	}
 	f.expect(beats)
@@ -145,8 +146,10 @@ func (f *Feed) add(ctx context.Context, ms []message) error {
 func (f *Feed) expect(beats []uint64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	now := f.cfg.Now()
+	maps.DeleteFunc(f.beats, func(_ uint64, b beat) bool { return now.Sub(b.sent) > 2*silence }) // who may write but not read
 	for _, n := range beats {
-		f.beats[n] = beat{sent: f.cfg.Now()}
+		f.beats[n] = beat{sent: now}
 	}
 }
 

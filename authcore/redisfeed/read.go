@@ -110,7 +110,7 @@ func (f *Feed) handle(entry []byte) {
 	}
 	f.follow(m)
 	switch {
-	case m.node == f.id:
+	case m.node == f.sender.id:
 		f.returned(m.number)
 	case len(m.revocations) == 0:
 		f.confirm()

@@ -44,7 +44,7 @@ func TestSet_IsExactWhateverComesAndGoes(t *testing.T) {
 			set.Apply(rev)
 		}
 		now = now.Add(time.Duration(r.IntN(3)) * time.Minute)
-		set.Sweep()
+		set.Sweep(now)
 		past = past[:0]
 		for id, until := range want.until {
 			if until.Before(now.Add(-sweepGrace)) {
@@ -91,7 +91,7 @@ func TestFilter_LetsFewStrangersPass(t *testing.T) {
 	}
 	set.Apply(authcore.Revocation{SessionID: uuid.New(), Until: now.Add(time.Hour)})
 	now = now.Add(10 * time.Minute)
-	set.Sweep()
+	set.Sweep(now)
 	if n := passed(); n > 150 {
 		t.Errorf("with %d entries left %d of 100000 strangers pass, want at most 150", set.Len(), n)
 	}

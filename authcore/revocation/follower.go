@@ -49,7 +49,7 @@ type Follower struct {
 	nextAt        time.Time
 	walk          walk
 	readAt        time.Time // when the last read began that went through
-	failing       bool
+	failing       time.Time // since when a database that answers gives no rows; zero while it does
 }
 
 // NewFollower checks cfg.
@@ -132,9 +132,12 @@ func (f *Follower) tell(ctx context.Context, err error) {
 	}
 	failed := err != nil && ctx.Err() == nil
 	f.mu.Lock()
-	changed := failed != f.failing
-	if ctx.Err() == nil {
-		f.failing = failed
+	changed, since := failed == f.failing.IsZero(), f.failing
+	if ctx.Err() == nil && changed {
+		f.failing = time.Time{}
+		if failed {
+			f.failing = f.cfg.Now()
+		}
 	}
 	f.mu.Unlock()
 	switch {
@@ -143,6 +146,7 @@ func (f *Follower) tell(ctx context.Context, err error) {
 		f.cfg.Logger.Error("revocations not read from the database; those made here still apply",
 			"component", "revocation_reader", "state", "failing", "error", err)
 	default:
-		f.cfg.Logger.Info("revocations are read from the database again", "component", "revocation_reader", "state", "up")
+		f.cfg.Logger.Info("revocations are read from the database again", "component", "revocation_reader", "state", "up",
+			"outage", f.cfg.Now().Sub(since))
 	}
 }

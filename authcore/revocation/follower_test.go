@@ -39,8 +39,12 @@ func (r *rows) source(_ context.Context, after int64, now time.Time) (page []aut
 	if r.down != nil {
 		return nil, r.down
 	}
+	var newest int64
 	for _, row := range r.shown {
-		if row.Seq > after && (row.Until.After(now) || row.Seq == after+1) {
+		newest = max(newest, row.Seq)
+	}
+	for _, row := range r.shown {
+		if row.Seq > after && (row.Until.After(now) || row.Seq == after+1 || row.Seq == newest) {
 			page = append(page, row)
 		}
 	}

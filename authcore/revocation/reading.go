@@ -61,8 +61,9 @@ func same(a, b authcore.Revocation) bool {
 	return until && a == b
 }
 
-// walkEvery is how often all that the database has is read again, a page with each reading of what is new:
-// whatever was missed, for a reason that nobody has thought of, is missed for little longer than that.
+// walkEvery is how often a reading of all that the database has begins, a page (some thousand rows) with each
+// reading of what is new: whatever was missed, for a reason that nobody has thought of, is missed for little longer
+// than that, or where there are a million rows for ten minutes.
 const walkEvery = time.Minute
 
 // walk is how far a walk through the rows has come.

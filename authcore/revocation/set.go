@@ -94,8 +94,9 @@ func (s *Set) put(kind int, id uuid.UUID, value, until int64) {
 }
 
 // Source returns a page of the revocations with Seq greater than after that still matter
-// at now, in order of Seq; none when there are no more. The one with the very next Seq it
-// returns whether it matters or not, so that a reader can tell that it is still there.
+// at now, in order of Seq; none when there are no more. The one with the very next Seq and
+// the newest of all it returns whether they matter or not, so that a reader can tell that
+// the former is still there, and goes on behind those that have ended.
 // [authcore.SessionStore.LiveRevocations] is one.
 type Source func(ctx context.Context, after int64, now time.Time) ([]authcore.Revocation, error)
 
@@ -124,11 +125,11 @@ func (s *Set) Load(ctx context.Context, source Source, after int64) (last int64,
 // revoked counts twice.
 func (s *Set) Len() int { return int(s.live.Load()) }
 
-// Sweep drops the entries whose Until passed more than a minute ago and returns how many
+// Sweep drops the entries whose Until passed more than a minute before at and returns how many
 // that were. It works part by part and never holds up a Check; parts in which nothing
 // can have expired are not looked at. Meant to be called about once a minute.
-func (s *Set) Sweep() (dropped int) {
-	before := s.now().Add(-sweepGrace).UnixMicro()
+func (s *Set) Sweep(at time.Time) (dropped int) {
+	before := at.Add(-sweepGrace).UnixMicro()
 	for i := range s.parts {
 		dropped += s.parts[i].sweep(s, before)
 	}

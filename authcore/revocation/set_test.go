@@ -45,7 +45,7 @@ func TestConformance(t *testing.T) {
 		}
 		return revoketest.Node{
 			Revoker: announcer, Revocations: set, Now: c.now, Advance: c.advance,
-			Sweep: func() { set.Sweep() }, Len: set.Len,
+			Sweep: func() { set.Sweep(c.now()) }, Len: set.Len,
 		}
 	})
 }
@@ -57,11 +57,11 @@ func TestSweep_KeepsAMinuteLonger(t *testing.T) {
 	session := uuid.New()
 	set.Apply(authcore.Revocation{SessionID: session, Until: c.now().Add(time.Minute)})
 	c.advance(2 * time.Minute)
-	if n := set.Sweep(); n != 0 || set.Len() != 1 {
+	if n := set.Sweep(c.now()); n != 0 || set.Len() != 1 {
 		t.Errorf("dropped %d at the end of the minute after its end", n)
 	}
 	c.advance(time.Microsecond)
-	if n := set.Sweep(); n != 1 || set.Len() != 0 {
+	if n := set.Sweep(c.now()); n != 1 || set.Len() != 0 {
 		t.Errorf("dropped %d, want 1; %d left", n, set.Len())
 	}
 }

@@ -85,7 +85,8 @@ func revokeThose(ctx context.Context, q querier, text string, now time.Time, arg
 const revocationPage = 5000
 
 const selectRevocations = `select seq, session_id, account_id, epoch, roles_version, until
-	from revocations where seq > $1 and (until > $2 or seq = $1 + 1) order by seq limit $3`
+	from revocations where seq > $1 and (until > $2 or seq = $1 + 1 or seq = (select max(seq) from revocations))
+	order by seq limit $3`
 
 func scanRevocation(r row) (rev authcore.Revocation, err error) {
 	return rev, r.Scan(&rev.Seq, &optional{&rev.SessionID}, &rev.AccountID, &rev.Epoch, &rev.RolesVersion, &stamp{&rev.Until})

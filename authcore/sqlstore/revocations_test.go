@@ -51,6 +51,17 @@ func TestRevocations_ReadInPages(t *testing.T) {
 			if set.Check(uuid.New(), uuid.New(), 0, 0) != authcore.Live {
 				t.Error("a session that nobody ended")
 			}
+
+			// A node that starts when all but one have ended, and none is swept yet, goes on behind them.
+			sqlstore.Change(t, s, "update revocations set until = $1 where seq = 6000", now.Add(3*time.Hour).UnixMicro())
+			late, pages := revocation.NewSet(func() time.Time { return now.Add(2 * time.Hour) }), 0
+			last, err = late.Load(t.Context(), func(ctx context.Context, after int64, now time.Time) ([]authcore.Revocation, error) {
+				pages++
+				return s.LiveRevocations(ctx, after, now)
+			}, 0)
+			if err != nil || last != int64(many+4) || late.Len() != 3 || pages != 2 {
+				t.Errorf("%d pages, %d rows up to %d (%v)", pages, late.Len(), last, err)
+			}
 		})
 	}
 }

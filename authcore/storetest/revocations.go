@@ -62,8 +62,8 @@ func revocationOrder(t *testing.T, s authcore.Store) {
 		{want[2].Seq, start, nil},
 		{0, want[1].Until.Add(-time.Microsecond), want},
 		{0, want[1].Until, []authcore.Revocation{want[0], want[2]}},
-		{want[0].Seq, want[1].Until, want[1:]}, // the very next one, ended or not
-		{want[1].Seq - 1, want[2].Until, want[1:2]},
+		{want[0].Seq, want[1].Until, want[1:]},     // the very next one, ended or not
+		{want[1].Seq - 1, want[2].Until, want[1:]}, // and the newest
 	} {
 		got, err := s.LiveRevocations(t.Context(), row.after, row.now)
 		must(t, err)

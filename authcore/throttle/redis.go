@@ -1,6 +1,7 @@
 package throttle
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -25,6 +26,8 @@ type RedisConfig struct {
 	Memory *Memory
 	// Key is what keys are MACed under, so that Redis holds neither addresses nor names; the same on every node.
 	Key func() secret.MACKey
+	// ID is what this node is counted by among the nodes; "" is one of this limiter's own.
+	ID string
 	// Lost is called by Run when Redis may have lost what it knew, and again and again while it is away. nil is nothing.
 	Lost   func(context.Context)
 	Logger *slog.Logger
@@ -65,7 +68,7 @@ func NewRedis(cfg RedisConfig) (*Redis, error) {
 	if cfg.Lost == nil {
 		cfg.Lost = func(context.Context) {}
 	}
-	r := &Redis{cfg: cfg, id: uuid.NewString(), health: newHealth(), turn: make(chan struct{}, 1)}
+	r := &Redis{cfg: cfg, id: cmp.Or(cfg.ID, uuid.NewString()), health: newHealth(), turn: make(chan struct{}, 1)}
 	r.nodes.Store(1)
 	return r, nil
 }

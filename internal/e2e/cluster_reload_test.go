@@ -1,0 +1,56 @@
+package e2e
+
+import (
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+)
+
+// TestReload_OtherRedisSettings: a node that comes to Redis another way after a reload, with another password for instance, is
+// the node it was. The others neither wait for one that is gone nor miss what it revokes. So it is after a reload that Caddy rejects
+// when our part of it has started.
+func TestReload_OtherRedisSettings(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t, plan{})
+	u := c.a.newUser(t)
+	config := func(redis, sites string) plan {
+		return plan{postgres: true, global: "\n\t\tissuer http://" + c.a.host() + "\n\t\tredis " + redis + "\n", caddy: "skip_install_trust", site: defaultSite + sites}
+	}
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	port := strconv.Itoa(taken.Addr().(*net.TCPAddr).Port)
+	known := func(when string) {
+		t.Helper()
+		c.bounded(t, u, c.sessions(t, u, 2), time.Second)
+		for since := time.Now(); time.Since(since) < 4*time.Second; { // longer than a silence is not told of
+			if n := c.b.metric(t, `gatehouse_revocation_feed_nodes{state="silent"}`); n != 0 {
+				t.Fatalf("%s %v nodes are silent", when, n)
+			}
+		}
+		inTime(t, 5*time.Second, when+" the other node is heard", func() bool {
+			return c.b.metric(t, `gatehouse_revocation_feed_nodes{state="heard"}`) == 1
+		})
+	}
+	direct := filepath.Join(c.a.dir, "redis") // not through the proxy
+	if err := os.WriteFile(direct, []byte(c.redis.URL()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	direct = "{file." + direct + "}"
+	c.a.mustReload(t, config(direct, ""))
+	known("after another address")
+	if complaint, err := c.a.reload(config("{env.TEST_REDIS}", "\nhttp://127.0.0.1:"+port+" {\n\tbind 127.0.0.1\n\trespond ok\n}\n")); err != nil || complaint == "" {
+		t.Fatalf("a port that is taken: %q, %v", complaint, err)
+	}
+	known("after a rejected reload")
+	c.a.mustReload(t, config(direct, ""))
+	known("after the old settings")
+	if n := c.b.metric(t, "gatehouse_nodes"); n != 2 {
+		t.Errorf("%v nodes count", n)
+	}
+}
