@@ -24,9 +24,11 @@ type Client struct {
 	Addr      netip.Addr
 	UserAgent string // cut to 512 bytes
 	Issuer    string // `iss` of tokens issued on this request, an origin such as https://auth.example.com
-	Origin    string // that the request came to, as browsers write it; branches are good at their own alone
-	Portal    string // base URL of pages and links: issuer plus prefix, without a final slash
-	Lang      string // in which language to write to them, BCP 47; "" means en
+	// Host is what the request came to, as scheme://name: branches are good at their own host alone. It is "" where the site
+	// there does not name its hosts, for then whoever sends the request says what it came to.
+	Host   string
+	Portal string // base URL of pages and links: issuer plus prefix, without a final slash
+	Lang   string // in which language to write to them, BCP 47; "" means en
 }
 
 // MaxUserAgent is the length in bytes to which user agents are cut.
@@ -66,7 +68,7 @@ type LiveSession struct {
 type Rotation struct {
 	SessionID        uuid.UUID
 	Presented        secret.Digest // of the token the client sent
-	Origin           string        // that it was sent to: a branch is renewed at its own host alone
+	Host             string        // that it was sent to: a branch is renewed at its own alone, and stays a browser's
 	Next             secret.Digest // of its successor
 	SealedSuccessor  []byte        // the successor, sealed under a key that only the presented token yields
 	Mode             Mode

@@ -34,8 +34,9 @@ type Guard struct {
 	login   string // login_url, or the portal's page on this host
 	portal  string // prefix of the portal on this site; "" for none
 	rules   []rule
-	alone   bool          // no portal on the site sees requests before
-	maxAge  time.Duration // how old the view of revocations may be; 0 for any
+	alone   bool                   // no portal on the site sees requests before
+	names   func(host string) bool // the site is there for it
+	maxAge  time.Duration          // how old the view of revocations may be; 0 for any
 }
 
 // CaddyModule returns the module's description.
@@ -95,7 +96,7 @@ func (g *Guard) settle(ctx caddy.Context) error {
 	}
 	g.app.sites.addGuard(at, headers)
 	prefix, hasPortal := at.portal()
-	g.alone, g.portal, g.login = !hasPortal, prefix, g.LoginURL
+	g.alone, g.portal, g.login, g.names = !hasPortal, prefix, g.LoginURL, at.names()
 	if g.login == "" {
 		if !hasPortal {
 			return errors.New("login_url must be given, since this site has no `gatehouse` directive outside of its blocks, which sees every request")
@@ -112,6 +113,9 @@ func (g *Guard) settle(ctx caddy.Context) error {
 	}
 	return nil
 }
+
+// incoming is what is known of a request to the guard's site.
+func (g *Guard) incoming(r *http.Request) httpapi.Incoming { return g.app.incoming(r, g.names) }
 
 // ServeHTTP is the path of every guarded request. Nothing on it does I/O but the renewal, which only a browser whose
 // access token is no longer good reaches.

@@ -1,8 +1,8 @@
 package caddymodule
 
 import (
-	"net"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -24,10 +24,10 @@ func (g *Guard) host(w http.ResponseWriter, r *http.Request, https bool) (done b
 	if !c.pages.HostHas(r.URL.Path) || rewritten(r) {
 		return false, nil
 	}
-	if r.URL.Path == httpapi.HandoverPath && !g.app.namesHost(r.Host) {
+	if r.URL.Path == httpapi.HandoverPath && !g.names(strings.ToLower((&url.URL{Host: r.Host}).Hostname())) {
 		return true, g.refuse(w, r, errUnnamedHost, https)
 	}
-	ctx := httpapi.WithIncoming(r.Context(), g.app.incoming(r))
+	ctx := httpapi.WithIncoming(r.Context(), g.incoming(r))
 	c.pages.Host(g.login).ServeHTTP(w, r.WithContext(ctx))
 	return true, nil
 }
@@ -40,14 +40,3 @@ func rewritten(r *http.Request) bool {
 
 var errUnnamedHost = authcore.Refuse(authcore.InvalidRequest,
 	"This site answers to any host name, so no sign-in is handed over to it. Its operator can name its hosts in the configuration.")
-
-// namesHost reports whether a site with a guard is there for the host of a request: its address names it, or a wildcard in it
-// does. A site that answers to any name takes no hand-over: the code for a host of somebody else's could be brought to it under
-// that host's name (C13).
-func (a *App) namesHost(host string) bool {
-	name := strings.ToLower(host)
-	if h, _, err := net.SplitHostPort(name); err == nil {
-		name = h
-	}
-	return a.sites.names(name)
-}

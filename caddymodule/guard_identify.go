@@ -8,7 +8,7 @@ import (
 
 // identify finds out who the request is made by. Whoever brings nothing is told so before the node has started.
 func (g *Guard) identify(w http.ResponseWriter, r *http.Request, https bool) (httpapi.Visitor, error) {
-	given, err := httpapi.Present(r, https)
+	given, err := httpapi.Present(r, https, g.names)
 	if err != nil {
 		return httpapi.Visitor{}, err
 	}
@@ -16,7 +16,7 @@ func (g *Guard) identify(w http.ResponseWriter, r *http.Request, https bool) (ht
 	if err != nil {
 		return httpapi.Visitor{}, err
 	}
-	who, err := c.door.Admit(w, r, given, g.app.incoming)
+	who, err := c.door.Admit(w, r, given, g.incoming)
 	if who.Forget {
 		httpapi.ClearSessionCookies(w.Header(), https)
 	}

@@ -24,7 +24,8 @@ type Portal struct {
 	PortalSettings
 
 	app    *App
-	strips bool // the site has a guard, or may have one
+	strips bool                   // the site has a guard, or may have one
+	names  func(host string) bool // the site is there for it
 }
 
 // CaddyModule returns the module's description.
@@ -45,7 +46,7 @@ func (p *Portal) Provision(ctx caddy.Context) (err error) {
 		return fmt.Errorf("gatehouse: %w", err)
 	}
 	at.readBombs()
-	p.strips = at.hasGuard()
+	p.strips, p.names = at.hasGuard(), at.names()
 	return p.app.sites.addPortal(at, p.app.cfg.issuer)
 }
 
@@ -72,19 +73,22 @@ func (p *Portal) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhtt
 		httpapi.WriteError(w, r, p.app.logger, err)
 		return nil
 	}
-	in := p.app.incoming(r)
+	in := p.app.incoming(r, p.names)
 	in.Client.Portal = in.Client.Issuer + p.prefix()
 	c.handler(p.prefix(), r).ServeHTTP(w, r.WithContext(httpapi.WithIncoming(r.Context(), in)))
 	return nil
 }
 
-// incoming gathers what is known of a request, from Caddy's own findings and the configuration only.
-func (a *App) incoming(r *http.Request) httpapi.Incoming {
+// incoming gathers what is known of a request, from Caddy's own findings and the configuration only. names is of the site.
+func (a *App) incoming(r *http.Request, names func(host string) bool) httpapi.Incoming {
 	https := a.https(r)
-	in := httpapi.Incoming{HTTPS: https, Client: authcore.Client{
-		Addr: clientAddr(r.Context()), UserAgent: history.UserAgent(authcore.Client{UserAgent: r.UserAgent()}), Issuer: a.issuerFor(r, https), Origin: httpapi.OriginOf(r, https),
+	in := httpapi.Incoming{HTTPS: https, Names: names, Client: authcore.Client{
+		Addr: clientAddr(r.Context()), UserAgent: history.UserAgent(authcore.Client{UserAgent: r.UserAgent()}), Issuer: a.issuerFor(r, https),
 		Lang: httpapi.Language(r),
 	}}
+	if names(strings.ToLower((&url.URL{Host: r.Host}).Hostname())) {
+		in.Client.Host = httpapi.HostOf(r, https)
+	}
 	if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
 		in.RequestID, _ = repl.GetString("http.request.uuid")
 	}

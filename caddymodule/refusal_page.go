@@ -38,7 +38,7 @@ func (g *Guard) showRefusal(w http.ResponseWriter, r *http.Request, err error, w
 	if c == nil || !isNavigation(r) || len(r.Header["Authorization"]) > 0 {
 		return false
 	}
-	c.pages.Refuse(w, r.WithContext(httpapi.WithIncoming(r.Context(), g.app.incoming(r))), portal.Refused{
+	c.pages.Refuse(w, r.WithContext(httpapi.WithIncoming(r.Context(), g.incoming(r))), portal.Refused{
 		Err: err, Who: who, Prefix: g.portal, Login: g.login, Wanted: wanted(r, https),
 	})
 	return true

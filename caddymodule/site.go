@@ -235,6 +235,19 @@ func (s *site) hosts() (names []string) {
 	return names
 }
 
+// names tells of a host name, in lower case, whether the site is there for it: its address names it, or a wildcard in it does. A
+// site that answers to any name is there for none, since whoever sends a request says which it is for: tokens of another host's
+// branch would be good there, and codes for one (S04, C13). On a server for this machine alone it is there for this machine's names.
+func (s *site) names() func(host string) bool {
+	hosts, local := s.hosts(), boundToLoopback(s.srv.Listen)
+	return func(host string) bool {
+		if len(hosts) == 0 {
+			return local && isLoopback(host)
+		}
+		return slices.Contains(hosts, host) || slices.ContainsFunc(hosts, func(pattern string) bool { return matchesHost(pattern, host) })
+	}
+}
+
 // origins returns the origins under which the site is reached, as the configuration names them. It is an error if the site
 // answers to names that are not written out: then links and `iss` would have to come from a Host header, which anybody can
 // send (R01).

@@ -14,7 +14,6 @@ type sites struct {
 	mu       sync.Mutex // held by who adds
 	issuers  union      // the configured issuer, or else the origins of portals
 	guarded  union      // origins of sites with a guard: a browser may be sent back to these after a sign-in
-	hosts    union      // host names and wildcards of these
 	portals  []string   // origins of portals, where an issuer is configured
 	anywhere bool       // one of these answers to any host, or to some that are not written out
 
@@ -64,14 +63,8 @@ func (s *sites) addGuard(of *site, headers []string) {
 	if origins, err := of.origins(); err == nil {
 		s.guarded.add(origins)
 	}
-	s.hosts.add(of.hosts())
 	s.headers = append(s.headers, headers...)
 	s.strip.Store(newStripper(s.headers))
-}
-
-// names reports whether a site with a guard is there for the host of a request: its address names it, or a wildcard in it does.
-func (s *sites) names(host string) bool {
-	return isLoopback(host) || slices.ContainsFunc(s.hosts.all(), func(pattern string) bool { return matchesHost(pattern, host) })
 }
 
 // elsewhere returns the addresses of all portals if the issuer is none of them; else nothing.

@@ -103,12 +103,13 @@ const proofBytes = 16
 
 // Issue returns a code that hands the principal's session over to the origin that has asked for it by words of [Flow.Ask]'s.
 // A code that the same browser was given before for the same origin is dead then; those of its other tabs, which have
-// challenges of their own, are not. Refusal: [authcore.InvalidRequest], for words that nobody here has said.
+// challenges of their own, are not. Refusal: [authcore.InvalidRequest], for words that nobody here has said, and for a
+// principal of a branch: the service at its host would get from host to host (S04).
 func (f *Flow) Issue(ctx context.Context, p *authcore.Principal, origin, words string) (code string, err error) {
 	ctx, done := f.cfg.Watch(ctx, StepIssue)
 	defer func() { done(err) }()
 	to, ok := f.Heard(origin, words)
-	if !ok {
+	if !ok || p.Host != "" {
 		return "", authcore.Refuse(authcore.InvalidRequest, "The hand-over that was asked for is not well-formed.")
 	}
 	ch, err := f.cfg.Challenges.Blank(authcore.PurposeHandover, p.Session+" "+to.Origin+" "+to.Challenge, p.AccountID)
@@ -137,11 +138,12 @@ func (f *Flow) Redeem(ctx context.Context, shown Shown, c authcore.Client) (toke
 	id, ok := f.cfg.Key().ParseToken(prefix, shown.Code)
 	// Junk costs no query. And whoever has a code made for the challenge of no verifier at all, or of one that can be
 	// guessed, must not get a browser in that keeps none.
-	if !ok || !IsChallenge(shown.Verifier) || strings.Contains(shown.Origin, " ") {
+	// A branch that is of no host would be good at every one.
+	if !ok || !IsChallenge(shown.Verifier) || strings.Contains(shown.Origin, " ") || c.Host == "" {
 		return session.Tokens{}, errInvalid()
 	}
 	branch, refresh := f.cfg.Sessions.Prepare(authcore.Account{}, session.Request{Mode: authcore.ModeCookie, Client: c})
-	branch.Host = shown.Origin
+	branch.Host = c.Host
 	opened, account, err := f.cfg.Store.OpenBranch(ctx, authcore.Branching{
 		ChallengeID: uuid.UUID(id), Token: secret.SumString(shown.Code),
 		Bound: bound(Asked{Origin: shown.Origin, Challenge: Challenge(shown.Verifier)}), Origin: shown.Origin, Session: branch, Now: branch.CreatedAt,

@@ -1,6 +1,7 @@
 package handover_test
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -53,7 +54,7 @@ func (e *env) redeem(shown handover.Shown) (session.Tokens, error) {
 // at is a client that comes to an origin.
 func at(origin string) authcore.Client {
 	c := testflow.Client()
-	c.Origin = origin
+	c.Host = origin
 	return c
 }
 
@@ -85,11 +86,17 @@ func TestRedeem(t *testing.T) {
 		!got.Session.ExpiresAt.Equal(e.root.Session.ExpiresAt) {
 		t.Errorf("the branch is %+v", got.Session)
 	}
-	if further := e.branch(got); further.Session.ParentID != root.SessionID {
-		t.Errorf("a branch of a branch hangs on %s", further.Session.ParentID)
+	if _, err := e.Handover.Issue(t.Context(), &got.Principal, app, e.ask(handover.NewVerifier())); authcore.CodeOf(err) != authcore.InvalidRequest {
+		t.Errorf("a branch is handed on: %v", err)
 	}
-	if _, err := e.Sessions.Refresh(t.Context(), got.Refresh, authcore.ModeCookie, testflow.Client()); authcore.CodeOf(err) != authcore.InvalidRefreshToken {
-		t.Errorf("a refresh of the branch at another host: %v", err)
+	for what, try := range map[string]struct {
+		mode authcore.Mode
+		at   string
+	}{"at another host": {authcore.ModeCookie, "https://wiki.example.net"}, "at any host": {authcore.ModeCookie, ""}, "by a program": {authcore.ModeBearer, app}} {
+		_, err := e.Sessions.Refresh(t.Context(), got.Refresh, try.mode, at(try.at))
+		if authcore.CodeOf(err) != authcore.InvalidRefreshToken || !errors.Is(err, session.ErrOtherHost) {
+			t.Errorf("a refresh of the branch %s: %v", what, err)
+		}
 	}
 	if p.Host != app || root.Host != "" {
 		t.Errorf("the branch is good at %q, the root at %q", p.Host, root.Host)
@@ -204,7 +211,7 @@ func TestBranch_Ends(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			e := open(t)
 			first := e.branch(e.root)
-			second := e.branch(first)
+			second := e.branch(e.root)
 			if err := c.end(e, first); err != nil {
 				t.Fatal(err)
 			}

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"errors"
 	"net/http"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
@@ -41,11 +42,12 @@ type Presented struct {
 	token string // "" where only a refresh cookie is there
 	mode  authcore.Mode
 	https bool
+	names func(host string) bool
 }
 
-// Present looks for a credential and does not judge it. Refusals: AuthenticationRequired where there is none, and those of
-// [Credential].
-func Present(r *http.Request, https bool) (Presented, error) {
+// Present looks for a credential and does not judge it. names is what [Incoming.Names] is. Refusals: AuthenticationRequired
+// where there is none, and those of [Credential].
+func Present(r *http.Request, https bool, names func(host string) bool) (Presented, error) {
 	token, mode, err := Credential(r, https)
 	if err != nil {
 		return Presented{}, err
@@ -53,7 +55,7 @@ func Present(r *http.Request, https bool) (Presented, error) {
 	if token == "" && ReadCookie(r, RefreshCookie(https)) == "" {
 		return Presented{}, authcore.Refuse(authcore.AuthenticationRequired, "Sign in first.")
 	}
-	return Presented{token, mode, https}, nil
+	return Presented{token, mode, https, names}, nil
 }
 
 // Visitor is who a request is made by.
@@ -70,7 +72,7 @@ type Visitor struct {
 // may come with Forget; CrossOrigin; and [authcore.ErrUnavailable] where renewal would need a store that is away.
 func (d *Door) Admit(w http.ResponseWriter, r *http.Request, given Presented, incoming func(*http.Request) Incoming) (Visitor, error) {
 	if given.mode == authcore.ModeBearer {
-		if v, outcome := d.lookup(given.token, given.mode); outcome == edge.Admitted {
+		if v, outcome := d.lookup(given.token, given.mode); outcome == edge.Admitted && given.cameTo(r, v.Host()) {
 			return Visitor{Verified: v}, nil
 		}
 		return Visitor{}, errInvalidToken
@@ -84,7 +86,7 @@ func (d *Door) Admit(w http.ResponseWriter, r *http.Request, given Presented, in
 	}
 	if given.token != "" {
 		switch v, outcome := d.lookup(given.token, given.mode); {
-		case outcome == edge.Admitted && CameTo(r, given.https, v.Host()):
+		case outcome == edge.Admitted && given.cameTo(r, v.Host()):
 			return Visitor{Verified: v}, nil
 		case outcome == edge.Revoked:
 			// What is revoked is never renewed: no query needed to know.
@@ -103,6 +105,8 @@ func (d *Door) renew(w http.ResponseWriter, r *http.Request, in Incoming) (Visit
 		return Visitor{Verified: d.verifier.Admit(tokens.Principal), Renewed: true}, nil
 	case isDeadRefresh(err):
 		return Visitor{Forget: true}, errInvalidToken
+	case errors.Is(err, session.ErrOtherHost): // where it came from it is good
+		return Visitor{}, errInvalidToken
 	case authcore.CodeOf(err) == authcore.AuthenticationRequired:
 		return Visitor{}, errInvalidToken // there was an access token, and it did not do
 	}
@@ -112,7 +116,7 @@ func (d *Door) renew(w http.ResponseWriter, r *http.Request, in Incoming) (Visit
 // Enter is Present and Admit for an API call or a page, for which [ErrStale] is a refusal too. A browser whose cookies are dead
 // is told to forget them.
 func (d *Door) Enter(w http.ResponseWriter, r *http.Request, in Incoming) (*authcore.Principal, error) {
-	given, err := Present(r, in.HTTPS)
+	given, err := Present(r, in.HTTPS, in.Names)
 	if err != nil {
 		return nil, err
 	}

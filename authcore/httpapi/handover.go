@@ -16,15 +16,21 @@ const (
 // OriginOf returns the origin that a request came to, as browsers write it.
 func OriginOf(r *http.Request, https bool) string { return origin(schemeOf(https), r.Host) }
 
-// CameTo reports whether a request came to the one origin that the token of a branch is good at; "" is any. A service that
-// gets hold of the tokens of a branch, by whatever way, has those of its own host alone: they open no other and not the
-// portal (S04).
-func CameTo(r *http.Request, https bool, only string) bool {
+// HostOf returns the host that a request came to, as scheme://name in lower case. A port makes no other host: cookies do not
+// know ports (RFC 6265 §8.5), so what a browser has got at one it brings to all.
+func HostOf(r *http.Request, https bool) string {
+	return schemeOf(https) + "://" + strings.ToLower((&url.URL{Host: r.Host}).Hostname())
+}
+
+// cameTo reports whether a request came to the one host that the token of a branch is good at; "" is any. A service that gets
+// hold of the tokens of a branch, by whatever way, has those of its own host alone: they open no other and not the portal
+// (S04). Who sends a request chooses its Host header, so it counts only where the site is there for that host.
+func (p Presented) cameTo(r *http.Request, only string) bool {
 	if only == "" {
 		return true
 	}
 	scheme, host, _ := strings.Cut(only, "://")
-	return scheme == schemeOf(https) && (host == r.Host || only == OriginOf(r, https))
+	return scheme == schemeOf(p.https) && strings.EqualFold(host, (&url.URL{Host: r.Host}).Hostname()) && p.names != nil && p.names(host)
 }
 
 // ElsewhereOf returns the origin that back, which [ReturnURL] has accepted, leads to, if that is on another host than the

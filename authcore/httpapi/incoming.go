@@ -15,6 +15,9 @@ type Incoming struct {
 	Client    authcore.Client
 	HTTPS     bool   // what IsHTTPS says
 	RequestID string // for the log; "" when there is none
+	// Names reports whether the site that the request came to is there for a host name, and not for just any. nil is for none:
+	// then no token of a branch is good there, since anybody can write any name into a Host header.
+	Names func(host string) bool
 }
 
 type incomingKey struct{}

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"errors"
 	"net/http"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
@@ -31,5 +32,5 @@ func Renew(w http.ResponseWriter, r *http.Request, in Incoming, sessions *sessio
 
 func isDeadRefresh(err error) bool {
 	code := authcore.CodeOf(err)
-	return code == authcore.InvalidRefreshToken || code == authcore.RefreshTokenReused
+	return !errors.Is(err, session.ErrOtherHost) && (code == authcore.InvalidRefreshToken || code == authcore.RefreshTokenReused)
 }

@@ -58,7 +58,7 @@ func (v *visit) host(login string) error {
 // arriveHere signs a browser in at this host by a code, or sends it for one.
 func (v *visit) arriveHere(login string) error {
 	back := v.landing()
-	given, err := httpapi.Present(v.r, v.in.HTTPS)
+	given, err := httpapi.Present(v.r, v.in.HTTPS, v.in.Names)
 	if err == nil {
 		_, err = v.door.Admit(v.w, v.r, given, func(*http.Request) httpapi.Incoming { return v.in })
 	}

@@ -29,7 +29,7 @@ func (b *browser) signedIn() bool {
 		r.AddCookie(&http.Cookie{Name: name, Value: value})
 	}
 	client := testflow.Client()
-	client.Origin = b.origin()
+	client.Host = b.origin()
 	_, err := b.Sessions.Refresh(r.Context(), b.cookies[refreshOf], authcore.ModeCookie, client)
 	return err == nil
 }

@@ -179,8 +179,8 @@ func (b *browser) send(r *http.Request, changes []change) *answer {
 		c(r)
 	}
 	in := httpapi.Incoming{HTTPS: b.https, RequestID: "request-1", Client: authcore.Client{
-		Addr: netip.MustParseAddr("192.0.2.7"), UserAgent: firefox, Issuer: origin, Portal: origin + "/auth", Origin: httpapi.OriginOf(r, b.https),
-	}}
+		Addr: netip.MustParseAddr("192.0.2.7"), UserAgent: firefox, Issuer: origin, Portal: origin + "/auth", Host: httpapi.HostOf(r, b.https),
+	}, Names: func(string) bool { return true }}
 	w := httptest.NewRecorder()
 	b.both.ServeHTTP(w, r.WithContext(httpapi.WithIncoming(r.Context(), in)))
 	for _, c := range w.Result().Cookies() {

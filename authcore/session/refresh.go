@@ -37,7 +37,7 @@ func (s *Sessions) refresh(ctx context.Context, token string, mode authcore.Mode
 		return Tokens{}, errInvalidRefresh()
 	}
 	// Parallel requests of one browser share one rotation. It must not die with the first of them.
-	key := string(digest[:]) + string(mode) + c.Issuer + "\x00" + c.Origin + "\x00" + c.UserAgent
+	key := string(digest[:]) + string(mode) + c.Issuer + "\x00" + c.Host + "\x00" + c.UserAgent
 	got := s.refreshes.DoChan(key, func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 		defer cancel()
@@ -56,7 +56,7 @@ func (s *Sessions) rotate(ctx context.Context, token string, id uuid.UUID, diges
 	now := s.now()
 	next := s.mac().IssueToken(Prefix, id)
 	res, err := s.cfg.Store.RotateRefresh(ctx, authcore.Rotation{
-		SessionID: id, Presented: digest, Origin: c.Origin, Next: secret.SumString(next), SealedSuccessor: secret.SealFor(token, []byte(next)),
+		SessionID: id, Presented: digest, Host: c.Host, Next: secret.SumString(next), SealedSuccessor: secret.SealFor(token, []byte(next)),
 		Mode: mode, Addr: history.Addr(c), UserAgent: history.UserAgent(c),
 		Now: now, Leeway: Leeway, RefreshExpiresAt: now.Add(s.cfg.RefreshLifetime),
 		AccessUntil: now.Add(s.cfg.AccessLifetime + Leeway + issueSlack),
@@ -64,8 +64,8 @@ func (s *Sessions) rotate(ctx context.Context, token string, id uuid.UUID, diges
 		Replay:      history.Failure(authcore.EventRefreshReplayed, uuid.Nil, c, authcore.RefreshTokenReused, now),
 	})
 	switch {
-	case errors.Is(err, authcore.ErrOtherHost): // at its own host it is as good as before
-		return Tokens{}, errInvalidRefresh()
+	case errors.Is(err, authcore.ErrOtherHost):
+		return Tokens{}, ErrOtherHost
 	case errors.Is(err, authcore.ErrNotFound):
 		s.dead.Set(digest, struct{}{})
 		return Tokens{}, errInvalidRefresh()
@@ -116,6 +116,10 @@ func (s *Sessions) InspectRefresh(ctx context.Context, token string) (authcore.S
 	}
 	return s.cfg.Store.SessionByRefresh(ctx, uuid.UUID(id), secret.SumString(token), s.now())
 }
+
+// ErrOtherHost refuses a refresh token that is good, and not here: a branch's at another host, or as a program's. To a client
+// it is as any other that is not valid; but it is not dead, and nobody is to forget it.
+var ErrOtherHost = errInvalidRefresh()
 
 func errInvalidRefresh() error {
 	return authcore.Refuse(authcore.InvalidRefreshToken, "The refresh token is not valid or has expired; sign in again.")

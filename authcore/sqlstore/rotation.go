@@ -20,7 +20,7 @@ const rotation = `update sessions set
 		access_until = case when access_until is null or $7 > access_until then $7 else access_until end,
 		mode = $8, addr = $9, user_agent = $10
 	%s sessions.id = $1 and refresh_digest = $2 and revoked_at is null and refresh_expires_at > $5 and expires_at > $5
-		and (host is null or host = $11) and %s u.id = sessions.account_id and u.disabled_at is null and u.epoch = sessions.account_epoch%s
+		and (host is null or host = $11 and mode = $8) and %s u.id = sessions.account_id and u.disabled_at is null and u.epoch = sessions.account_epoch%s
 	returning %s, %s`
 
 // rotateJoined reads the account's row once. SQLite's `returning` may only name the table that is updated: there each
@@ -43,7 +43,7 @@ func (s *Store) RotateRefresh(ctx context.Context, r authcore.Rotation) (authcor
 		var won signedIn
 		err := s.single(ctx, "rotate refresh token", func(ctx context.Context, q querier) (err error) {
 			won, err = one(ctx, q, scanSignedIn, s.sql.rotate, r.SessionID, r.Presented.Bytes(), r.Next.Bytes(), r.SealedSuccessor,
-				micros(r.Now), micros(r.RefreshExpiresAt), micros(r.AccessUntil), string(r.Mode), r.Addr, r.UserAgent, r.Origin)
+				micros(r.Now), micros(r.RefreshExpiresAt), micros(r.AccessUntil), string(r.Mode), r.Addr, r.UserAgent, r.Host)
 			return err
 		})
 		if err == nil {
@@ -89,7 +89,7 @@ func (s *Store) explainMiss(ctx context.Context, r authcore.Rotation) (result au
 		return result, false, err
 	case !m.live(r.Now):
 		return result, false, authcore.ErrNotFound
-	case m.session.RefreshDigest.Equal(r.Presented) && !m.at(r.Origin):
+	case m.session.RefreshDigest.Equal(r.Presented) && !m.at(r):
 		return result, false, authcore.ErrOtherHost
 	case m.session.RefreshDigest.Equal(r.Presented):
 		return result, true, nil
@@ -109,14 +109,17 @@ func (m missed) live(now time.Time) bool {
 		!m.account.Disabled() && m.account.Epoch == s.AccountEpoch
 }
 
-// at reports whether the session is good at an origin: a branch is so at its own alone.
-func (m missed) at(origin string) bool { return m.session.Host == "" || m.session.Host == origin }
+// at reports whether the token is good where it was sent to: a branch's at its own host alone, and as a browser's. A program's
+// bearer token would open whatever takes those (S04).
+func (m missed) at(r authcore.Rotation) bool {
+	return m.session.Host == "" || m.session.Host == r.Host && m.session.Mode == r.Mode
+}
 
 // withinLeeway: the same kind of client comes again with the token that was rotated just now, since it lost the answer
 // or has a second tab. Once the successor is used the presented token is no longer the previous one; another kind of
 // client, however early, is somebody else with a stolen token (RFC 9700 §4.14.2).
 func (m missed) withinLeeway(r authcore.Rotation) bool {
-	return m.previous.Equal(r.Presented) && len(m.successor) > 0 && m.at(r.Origin) && r.Now.Sub(m.rotatedAt) < r.Leeway &&
+	return m.previous.Equal(r.Presented) && len(m.successor) > 0 && m.at(r) && r.Now.Sub(m.rotatedAt) < r.Leeway &&
 		m.session.UserAgent == r.UserAgent && m.session.Mode == r.Mode
 }
 

@@ -127,13 +127,19 @@ func branchOpens(t *testing.T, s authcore.Store) {
 	}
 	// A refresh leaves a branch what it is.
 	r := rotation(got, "branch first", "next", time.Second)
-	foreign := r
-	foreign.Origin = "https://wiki.example.net"
+	foreign, program := r, r
+	foreign.Host = "https://wiki.example.net"
 	_, err = s.RotateRefresh(t.Context(), foreign)
+	wants(t, err, authcore.ErrOtherHost)
+	program.Mode = authcore.ModeBearer
+	_, err = s.RotateRefresh(t.Context(), program)
 	wants(t, err, authcore.ErrOtherHost)
 	if rotated := rotate(t, s, r, authcore.Rotated).Session; rotated.ParentID != root.ID || rotated.Host != otherHost {
 		t.Errorf("refreshed, it hangs on %s and is for %q", rotated.ParentID, rotated.Host)
 	}
+	// Nor does the leeway give its successor away at another host: there the token that was replaced is a stolen one.
+	rotate(t, s, r, authcore.Repeated)
+	rotate(t, s, foreign, authcore.Replayed)
 }
 
 func branchRefused(t *testing.T, s authcore.Store) {

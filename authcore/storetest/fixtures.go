@@ -78,10 +78,13 @@ func withSession(t testing.TB, s authcore.Store, a authcore.Account, refresh str
 
 // rotation presents one token and offers the next, after some time.
 func rotation(sess authcore.Session, presented, next string, after time.Duration) authcore.Rotation {
-	now := start.Add(after)
+	now, mode := start.Add(after), authcore.ModeBearer
+	if sess.Host != "" {
+		mode = sess.Mode
+	}
 	return authcore.Rotation{
-		SessionID: sess.ID, Presented: sum(presented), Origin: sess.Host, Next: sum(next), SealedSuccessor: []byte("sealed " + next),
-		Mode: authcore.ModeBearer, Addr: "192.0.2.7", UserAgent: agent, Now: now, Leeway: leeway,
+		SessionID: sess.ID, Presented: sum(presented), Host: sess.Host, Next: sum(next), SealedSuccessor: []byte("sealed " + next),
+		Mode: mode, Addr: "192.0.2.7", UserAgent: agent, Now: now, Leeway: leeway,
 		RefreshExpiresAt: now.Add(30 * 24 * time.Hour), AccessUntil: now.Add(5*time.Minute + leeway),
 		Repeat: anEvent(authcore.EventRefreshRepeated, now), Replay: anEvent(authcore.EventRefreshReplayed, now),
 	}
