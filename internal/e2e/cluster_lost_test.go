@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/soak"
 	"github.com/gatehouse-auth/gatehouse/internal/testproxy"
 )
 
@@ -43,6 +44,14 @@ func TestRevocations_NumbersGoBack(t *testing.T) {
 func TestStale_SilentPeer(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, plan{global: "\t\tmax_staleness 3s"})
+	for range soak.N(1, 3) {
+		c.acquainted(t)
+		c.silentPeer(t)
+	}
+}
+
+func (c *cluster) silentPeer(t *testing.T) {
+	t.Helper()
 	u := c.a.newUser(t)
 	v := c.a.signIn(t, u, false)
 	c.b.do(t, call{path: "/x", bearer: v.access}).must(t, 200, "")

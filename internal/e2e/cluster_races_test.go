@@ -118,7 +118,7 @@ func TestS17_StaleRole(t *testing.T) {
 	for _, g := range []*gateway{c.a, c.b} {
 		g.do(t, call{path: "/x", bearer: u.access}).must(t, 200, "")
 	}
-	// As the store does it: the account, and what the nodes follow.
+	// As a change of roles will: the account, and what the nodes follow.
 	c.a.exec(t, "update users set roles = '[]', roles_version = roles_version + 1 where id = '"+u.id+"'")
 	c.a.exec(t, `insert into revocations (session_id, account_id, epoch, roles_version, until)
 		select null, id, 0, roles_version, (extract(epoch from now()) * 1e6)::bigint + 600000000 from users where id = '`+u.id+"'")

@@ -234,6 +234,14 @@ func TestF03_FlushedInTraffic(t *testing.T) {
 func TestStale_CutOffFromBoth(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, plan{global: "\t\tmax_staleness 4s"})
+	for range soak.N(1, 3) {
+		c.acquainted(t)
+		c.cutOffFromBoth(t)
+	}
+}
+
+func (c *cluster) cutOffFromBoth(t *testing.T) {
+	t.Helper()
 	u := c.a.newUser(t)
 	tokens := c.sessions(t, u, 2)
 	cut := testproxy.Faults{Cut: true}
@@ -300,33 +308,41 @@ func TestStale_PausedProcess(t *testing.T) {
 
 func pausedProcess(t *testing.T, c *cluster, asleep time.Duration) {
 	c.b.client.Timeout += asleep
-	u := c.a.newUser(t)
-	for sid, token := range c.sessions(t, u, 1) {
-		c.b.do(t, call{path: "/x", bearer: token}).must(t, 200, "")
-		if err := syscall.Kill(c.b.pid(), syscall.SIGSTOP); err != nil {
-			t.Fatal(err)
-		}
-		c.a.endSession(t, u, sid)
-		var asking sync.WaitGroup
-		for range 20 {
-			asking.Go(func() {
-				if a, err := c.b.try(call{path: "/x", bearer: token}); err != nil || a.status == 200 {
-					t.Errorf("a paused node answered %d, %v", a.status, err)
-				}
+	for range soak.N(1, 3) {
+		u := c.a.newUser(t) // a pause uses up much of an access token's life
+		for sid, token := range c.sessions(t, u, 1) {
+			c.b.do(t, call{path: "/x", bearer: token}).must(t, 200, "")
+			c.paused(t, asleep, func() { c.a.endSession(t, u, sid) }, token)
+			inTime(t, 2*time.Second, "the node serves again", func() bool {
+				return c.b.do(t, call{path: "/x", bearer: u.access}).status == 200
 			})
+			c.b.do(t, call{path: "/x", bearer: token}).want(t, 401, "invalid_token")
 		}
-		pause := time.NewTimer(asleep)
-		defer pause.Stop()
-		<-pause.C
-		if err := syscall.Kill(c.b.pid(), syscall.SIGCONT); err != nil {
-			t.Fatal(err)
-		}
-		asking.Wait()
-		inTime(t, 2*time.Second, "the node serves again", func() bool {
-			return c.b.do(t, call{path: "/x", bearer: u.access}).status == 200
-		})
-		c.b.do(t, call{path: "/x", bearer: token}).want(t, 401, "invalid_token")
 	}
+}
+
+// paused stops the second node for a while. What ends a token meanwhile holds for those who ask the node with it.
+func (c *cluster) paused(t *testing.T, asleep time.Duration, ends func(), token string) {
+	t.Helper()
+	if err := syscall.Kill(c.b.pid(), syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	ends()
+	var asking sync.WaitGroup
+	for range 20 {
+		asking.Go(func() {
+			if a, err := c.b.try(call{path: "/x", bearer: token}); err != nil || a.status == 200 {
+				t.Errorf("a paused node answered %d, %v", a.status, err)
+			}
+		})
+	}
+	pause := time.NewTimer(asleep)
+	defer pause.Stop()
+	<-pause.C
+	if err := syscall.Kill(c.b.pid(), syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	asking.Wait()
 }
 
 // TestGuard_AsksNobody: guarded requests send nothing to Redis or Postgres, whatever their number.

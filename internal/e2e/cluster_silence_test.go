@@ -2,7 +2,11 @@ package e2e
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -46,10 +50,9 @@ func (c *cluster) serverCounts(t testing.TB, conn *pgx.Conn) map[string]int64 {
 	return counts
 }
 
-// TestGuard_AsksNobodyCounted: Redis and Postgres themselves count what a flood of guarded requests makes them do: nothing. What
-// the nodes do in the background is by the clock and not by the request.
-func TestGuard_AsksNobodyCounted(t *testing.T) {
-	t.Parallel()
+// countedCluster is a cluster whose Postgres counts statements, and a connection to look at its counts.
+func countedCluster(t *testing.T) (*cluster, *pgx.Conn) {
+	t.Helper()
 	server := testpg.New(t, testpg.Options{Settings: map[string]string{"shared_preload_libraries": "pg_stat_statements"}})
 	database := server.Database(t)
 	admin, err := url.Parse(server.AdminURL())
@@ -65,49 +68,92 @@ func TestGuard_AsksNobodyCounted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close(context.Background())
+	t.Cleanup(func() { conn.Close(context.Background()) })
 	if _, err := conn.Exec(t.Context(), "create extension pg_stat_statements"); err != nil {
 		t.Fatal(err)
 	}
-	c := startClusterOn(t, plan{}, database)
+	return startClusterOn(t, plan{}, database), conn
+}
+
+// guardedKind is a kind of guarded requests, n of them on each node.
+type guardedKind struct {
+	name   string
+	n      int
+	status int
+	call   func(i int) call
+}
+
+// TestGuard_AsksNobodyCounted: Redis and Postgres themselves count what a flood of guarded requests of each kind makes them do:
+// nothing. What the nodes do in the background is by the clock and not by the request.
+func TestGuard_AsksNobodyCounted(t *testing.T) {
+	t.Parallel()
+	c, conn := countedCluster(t)
 	u, b := c.a.newUser(t), c.a.newBrowser(t)
 	out := c.a.signIn(t, u, false)
 	c.a.api(t, "POST", "/logout", nil, call{bearer: out.access}).must(t, 204, "")
 	c.b.refusedAfter(t, out.access, time.Now())
-	calls := []call{{path: "/x", bearer: u.access}, {path: "/x", cookies: b.cookies}, {path: "/x", bearer: out.access}, {path: "/x"},
-		{path: "/x", bearer: "junk"}, {path: "/x", cookies: map[string]string{"gatehouse": "junk"}}}
-	statuses := []int{200, 200, 401, 401, 401, 401}
-	for _, token := range c.sessions(t, u, 200) { // not seen before
-		calls, statuses = append(calls, call{path: "/x", bearer: token}), append(statuses, 200)
+	fresh := slices.Collect(maps.Values(c.sessions(t, u, soak.N(300, 1000))))
+	same := func(it call) func(int) call {
+		it.path = "/x"
+		return func(int) call { return it }
 	}
+	n := soak.N(500, 8500)
+	for _, k := range []guardedKind{
+		{"a token not seen before", len(fresh), 200, func(i int) call { return call{path: "/x", bearer: fresh[i]} }},
+		{"a token", n, 200, same(call{bearer: u.access})},
+		{"a cookie", n, 200, same(call{cookies: b.cookies})},
+		{"a token of a session that has ended", n, 401, same(call{bearer: out.access})},
+		{"nothing", n, 401, same(call{})},
+		{"junk for a token", n, 401, func(i int) call { return call{path: "/x", bearer: fmt.Sprint("junk", i)} }},
+		{"junk for a cookie", n, 401, func(i int) call {
+			return call{path: "/x", cookies: map[string]string{"gatehouse": fmt.Sprint("junk", i)}}
+		}},
+		{"a token of another key", n, 401, func(i int) call { return call{path: "/x", bearer: otherKey(t, u.access, i)} }},
+	} {
+		c.counted(t, conn, k)
+	}
+}
 
-	n := soak.N(1000, 100_000)
+// otherKey is a token that says to be signed with a key that there is not.
+func otherKey(t testing.TB, token string, i int) string {
+	t.Helper()
+	header := members(t, token, 0)
+	header["kid"] = fmt.Sprint("other", i)
+	text, err := json.Marshal(header)
+	if err != nil {
+		t.Error(err)
+	}
+	return b64.EncodeToString(text) + token[strings.IndexByte(token, '.'):]
+}
+
+// counted makes requests of one kind, and demands that no kind of command or statement runs as often as they.
+func (c *cluster) counted(t *testing.T, conn *pgx.Conn, k guardedKind) {
+	t.Helper()
 	before, began := c.serverCounts(t, conn), time.Now()
 	var asking sync.WaitGroup
-	const clients = 4
-	for client := range clients {
-		g := []*gateway{c.a, c.b}[client%2]
-		asking.Go(func() {
-			for i := client / 2; i < n/clients*2; i += 2 { // each node sees every call
-				k := i % len(calls)
-				if a, err := g.try(calls[k]); err != nil || a.status != statuses[k] {
-					t.Errorf("request %d: %d %v", i, a.status, err)
-					return
+	for _, g := range []*gateway{c.a, c.b} {
+		for half := range 2 {
+			asking.Go(func() {
+				for i := half; i < k.n; i += 2 {
+					if a, err := g.try(k.call(i)); err != nil || a.status != k.status {
+						t.Errorf("%s: request %d: %d %v", k.name, i, a.status, err)
+						return
+					}
 				}
-			}
-		})
+			})
+		}
 	}
 	asking.Wait()
-	took := time.Since(began)
+	took, n := time.Since(began), int64(2*k.n)
 	// The busiest of the background's commands runs some ten times a second on each node.
 	most := int64(25 * (took.Seconds() + 2))
-	if most > int64(n)/4 {
-		t.Errorf("%d requests took %s: too long to tell them from the background", n, took)
+	if most > n*3/4 {
+		t.Errorf("%s: %d requests took %s: too long to tell them from the background", k.name, n, took)
 	}
 	for what, now := range c.serverCounts(t, conn) {
 		if ran := now - before[what]; ran > most {
-			t.Errorf("%d guarded requests, and %s ran %d times", n, what, ran)
+			t.Errorf("%s: %d guarded requests, and %s ran %d times", k.name, n, what, ran)
 		}
 	}
-	t.Logf("%d requests in %s", n, took)
+	t.Logf("%s: %d requests in %s", k.name, n, took)
 }

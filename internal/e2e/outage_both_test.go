@@ -75,21 +75,23 @@ func TestF09_BothAway(t *testing.T) {
 func TestK04_OneNodeCutOff(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, testpg.Options{}, "\t\tmax_staleness 3s")
-	e := s.errand()
-	links(t, testproxy.Faults{Cut: true}, s.bRedis, s.bData)
-	out := s.a.signIn(t, s.live, false)
-	s.a.api(t, "POST", "/logout", nil, call{bearer: out.access}).must(t, 204, "")
-	eventually(t, "the node refuses", func() bool { return s.b.do(t, call{path: "/x", bearer: s.live.access}).status != 200 })
-	s.refuses(s.b, e)
-	e.turner.take(t, s.a.api(t, "POST", "/refresh", object{"refresh_token": e.turner.refresh}).must(t, 200, ""))
-	s.a.do(t, call{path: "/x", bearer: s.live.access}).must(t, 200, "")
-	s.a.do(t, call{path: "/x", bearer: out.access}).must(t, 401, "invalid_token")
-	s.a.api(t, "POST", "/register", object{"email": freshEmail(), "password": password}).must(t, 202, "")
-	links(t, testproxy.Faults{}, s.bRedis, s.bData)
-	mended := time.Now()
-	inTime(t, 5*time.Second, "the node serves", func() bool { return s.b.do(t, call{path: "/x", bearer: s.live.access}).status == 200 })
-	s.revoked = append(s.revoked, out)
-	s.after(e, mended)
+	for range soak.N(1, 3) {
+		e := s.errand()
+		links(t, testproxy.Faults{Cut: true}, s.bRedis, s.bData)
+		out := s.a.signIn(t, s.live, false)
+		s.a.api(t, "POST", "/logout", nil, call{bearer: out.access}).must(t, 204, "")
+		eventually(t, "the node refuses", func() bool { return s.b.do(t, call{path: "/x", bearer: s.live.access}).status != 200 })
+		s.refuses(s.b, e)
+		e.turner.take(t, s.a.api(t, "POST", "/refresh", object{"refresh_token": e.turner.refresh}).must(t, 200, ""))
+		s.a.do(t, call{path: "/x", bearer: s.live.access}).must(t, 200, "")
+		s.a.do(t, call{path: "/x", bearer: out.access}).must(t, 401, "invalid_token")
+		s.a.api(t, "POST", "/register", object{"email": freshEmail(), "password": password}).must(t, 202, "")
+		links(t, testproxy.Faults{}, s.bRedis, s.bData)
+		mended := time.Now()
+		inTime(t, 5*time.Second, "the node serves", func() bool { return s.b.do(t, call{path: "/x", bearer: s.live.access}).status == 200 })
+		s.revoked = append(s.revoked, out)
+		s.after(e, mended)
+	}
 }
 
 // TestM08_EventsCannotBeWritten: an event is written with what it tells of. Where it cannot be, that does not happen, half
@@ -97,16 +99,25 @@ func TestK04_OneNodeCutOff(t *testing.T) {
 func TestM08_EventsCannotBeWritten(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, testpg.Options{}, "")
-	e := s.errand()
-	count := func() int64 {
-		return s.a.count(t, "select (select count(*) from sessions where revoked_at is null) + (select count(*) from users)")
-	}
-	before := count()
 	conn, err := pgx.Connect(t.Context(), s.a.database)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close(context.Background())
+	for range soak.N(1, 3) {
+		s.eventsLocked(conn)
+	}
+}
+
+// eventsLocked demands that nothing happens which an event tells of while none can be written.
+func (s *scene) eventsLocked(conn *pgx.Conn) {
+	t := s.t
+	t.Helper()
+	e := s.errand()
+	count := func() int64 {
+		return s.a.count(t, "select (select count(*) from sessions where revoked_at is null) + (select count(*) from users)")
+	}
+	before := count()
 	s.run(conn, "begin")
 	s.run(conn, "lock table events in exclusive mode") // may be read, and not be written
 	var asking sync.WaitGroup

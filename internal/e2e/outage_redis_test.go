@@ -27,6 +27,8 @@ var redisOutages = []outage{
 		breaks: redisLink(testproxy.Faults{Stalled: true}), mends: redisLink(testproxy.Faults{})},
 	{name: "Redis is half a second away", writes: true,
 		breaks: redisLink(testproxy.Faults{Delay: 500 * time.Millisecond}), mends: redisLink(testproxy.Faults{})},
+	{name: "Redis answers a kilobyte a second", writes: true, sends: true, unsure: true,
+		breaks: redisLink(testproxy.Faults{BytesPerSecond: 1 << 10}), mends: redisLink(testproxy.Faults{})},
 	{name: "Redis resets connections in mid-answer", writes: true,
 		breaks: func(s *scene) {
 			redisLink(testproxy.Faults{ResetAfter: 20})(s)

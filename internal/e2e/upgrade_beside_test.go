@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 )
@@ -177,11 +176,18 @@ func (f *fleet) withoutRedis(x, y *gateway) {
 	if took > 5*time.Second {
 		t.Errorf("without Redis a sign-out was heeded after %s", took)
 	}
+	f.feedIs("does not work", 0)
 	thaw.Do(f.redis.Thaw)
+	f.feedIs("works again", 1)
 	for _, g := range []*gateway{x, y} {
-		eventually(t, "the feed works again", func() bool {
-			a := g.api(t, "GET", "/readyz", nil)
-			return a.status == 200 && !strings.Contains(string(a.body), "redis")
-		})
+		g.api(t, "GET", "/readyz", nil).must(t, 200, "")
+	}
+}
+
+// feedIs waits until both nodes say of their feed whether it works.
+func (f *fleet) feedIs(what string, up float64) {
+	f.t.Helper()
+	for _, g := range f.nodes {
+		eventually(f.t, "the feed "+what, func() bool { return g.metric(f.t, "gatehouse_revocation_feed_up") == up })
 	}
 }

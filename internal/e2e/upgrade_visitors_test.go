@@ -197,7 +197,7 @@ func (f *fleet) forgetting() error {
 }
 
 // codeToReset asks a gateway for a code to reset the password by, and again if none comes: the answer is 202 also where the node
-// could not count who asks, since Redis took longer than its tenth of a second on a busy machine.
+// could not count who asks, since Redis took longer than its quarter of a second on a busy machine.
 func (f *fleet) codeToReset(g *gateway, u *user) (code string, err error) {
 	const verified = 1 // the mail with the code of the registration
 	for range 10 {
