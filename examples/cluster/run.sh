@@ -168,10 +168,11 @@ await balancer answers balancer /auth/readyz
 
 cat <<TEXT
 
-  Open      http://localhost:$port/       sign up; two nodes answer in turn (response header X-Served-By)
+  Open      http://localhost:$port/       sign up; either of two nodes answers (response header X-Served-By)
   Mail      $dir/outbox/
   Logs      $dir/log/
   Kill one  kill -9 \$(cat $dir/node1.pid)      nobody notices; it is started again
+  Commands  $gatehouse keys list --address unix/$dir/node1.sock
   Drain one kill \$(cat $dir/node2.pid)         the same, in good order
 
   Stop with Ctrl-C.

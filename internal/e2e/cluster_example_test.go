@@ -227,7 +227,36 @@ func TestCluster_Example(t *testing.T) {
 		t.Errorf("only %d requests were answered during the rolling restart", n)
 	}
 	e.do(t, call{path: "/x", bearer: u.access}).must(t, 200, "")
+	e.withoutPostgres(t, u)
 	e.leavesNothing(t)
+}
+
+// withoutPostgres stops the database: no node is ready, and through the balancer they go on for who is signed in.
+func (e *example) withoutPostgres(t testing.TB, u *user) {
+	t.Helper()
+	file := filepath.Join(e.path(), "postgres", "PG_VERSION") // without it the script cannot start it again
+	if err := os.Rename(file, file+".away"); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(e.pidOf(t, "postgres"), syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"node1", "node2"} {
+		direct := call{path: "/auth/readyz", base: "http://127.0.0.1:" + e.variable(t, name, "NODE_PORT")}
+		eventually(t, name+" is not ready", func() bool { a, err := e.try(direct); return err == nil && a.status == 503 })
+	}
+	for since := time.Now(); time.Since(since) < 4*time.Second; { // the balancer asks once a second
+		e.do(t, call{path: "/x", bearer: u.access}).must(t, 200, "")
+	}
+	a := e.do(t, call{method: "POST", path: "/auth/login", body: object{"login": u.email, "password": password}}).must(t, 503, "unavailable")
+	if a.header.Get("Retry-After") == "" {
+		t.Error("no Retry-After")
+	}
+	if err := os.Rename(file+".away", file); err != nil {
+		t.Fatal(err)
+	}
+	e.bothServe(t)
+	e.api(t, "POST", "/login", object{"login": u.email, "password": password}).must(t, 200, "")
 }
 
 // leavesNothing ends the script as Ctrl-C does, and demands that nothing of it runs on and no secret was written.
