@@ -36,6 +36,8 @@ type Config struct {
 
 	Issuers  func() []string // `iss` that access tokens may name
 	Audience []string        // `aud` that access tokens must name; empty means one of the issuers
+	// ClockWrong reports whether this node's time cannot be right, so that it cannot tell what has expired; nil means never.
+	ClockWrong func() bool
 	// Stale reports whether this node's view of revocations is too old to believe that a session lives; nil means never.
 	Stale      func() bool
 	Watch      authcore.Watch // of the step renewal; nil is nobody

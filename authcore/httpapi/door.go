@@ -3,6 +3,7 @@ package httpapi
 import (
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge"
@@ -18,18 +19,22 @@ type Door struct {
 	issuers  func() []string
 	audience []string
 	stale    func() bool
+	unsure   func() bool // of what has expired
 	watch    authcore.Watch
 }
 
 // NewDoor returns the door of an API of cfg.
 func NewDoor(cfg Config) *Door {
 	d := &Door{verifier: cfg.Verifier, sessions: cfg.Sessions, origins: cfg.Origins, issuers: cfg.Issuers, audience: cfg.Audience,
-		stale: cfg.Stale, watch: cfg.Watch}
+		stale: cfg.Stale, unsure: cfg.ClockWrong, watch: cfg.Watch}
 	if d.origins == nil {
 		d.origins = &Origins{}
 	}
 	if d.stale == nil {
 		d.stale = func() bool { return false }
+	}
+	if d.unsure == nil {
+		d.unsure = func() bool { return false }
 	}
 	if d.watch == nil {
 		d.watch = authcore.Unwatched
@@ -69,11 +74,15 @@ type Visitor struct {
 
 // Admit returns who makes the request that brings given. It decides from memory alone, unless a browser's access cookie will
 // not do and its refresh cookie may: then it renews both, and asks incoming for whom it does. Refusals: InvalidToken, which
-// may come with Forget; CrossOrigin; and [authcore.ErrUnavailable] where renewal would need a store that is away.
+// may come with Forget; CrossOrigin; and Unavailable where renewal would need a store that is away, or the clock
+// is wrong by which a bearer token seems to have expired.
 func (d *Door) Admit(w http.ResponseWriter, r *http.Request, given Presented, incoming func(*http.Request) Incoming) (Visitor, error) {
 	if given.mode == authcore.ModeBearer {
-		if v, outcome := d.lookup(given.token, given.mode); outcome == edge.Admitted && given.cameTo(r, v.Host()) {
+		switch v, outcome := d.lookup(given.token, given.mode); {
+		case outcome == edge.Admitted && given.cameTo(r, v.Host()):
 			return Visitor{Verified: v}, nil
+		case outcome == edge.Invalid && d.unsure():
+			return Visitor{}, errUnsure // told 401, programs throw away tokens that may be perfectly good
 		}
 		return Visitor{}, errInvalidToken
 	}
@@ -207,5 +216,8 @@ func (d *Door) EndCookies(w http.ResponseWriter, r *http.Request, in Incoming, e
 // ErrStale is told to a client whose session may have been ended without this node knowing.
 var ErrStale = authcore.Refuse(authcore.Unavailable,
 	"The gateway cannot tell at the moment whether your session still lives. Try again soon.")
+
+var errUnsure = authcore.RefuseFor(authcore.Unavailable,
+	"The gateway cannot tell at the moment whether your token has expired: its clock is wrong. Try again soon.", 10*time.Second)
 
 var errInvalidToken = authcore.Refuse(authcore.InvalidToken, "The access token is not valid or no longer accepted; refresh it or sign in again.")
