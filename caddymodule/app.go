@@ -64,7 +64,7 @@ func (*App) CaddyModule() caddy.ModuleInfo {
 
 // Provision resolves the settings and takes hold of the node.
 func (a *App) Provision(ctx caddy.Context) (err error) {
-	a.logger = ctx.Slogger()
+	a.logger = appLogger(ctx)
 	a.ready = make(chan struct{})
 	if a.cfg, err = a.resolve(); err != nil {
 		return fmt.Errorf("gatehouse: option %w", err)
@@ -175,6 +175,7 @@ func (a *App) halt() {
 // Cleanup gives the node back. It runs after a failed Provision as well.
 func (a *App) Cleanup() error {
 	a.halt()
+	defer pendingLines.flush(lastLines) // Caddy closes this configuration's log next
 	if a.database == "" {
 		return nil
 	}

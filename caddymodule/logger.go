@@ -6,18 +6,56 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap/exp/zapslog"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/gatehouse-auth/gatehouse/authcore/httpapi"
 )
 
 // nodeLogger returns a logger for what outlives a configuration: it finds Caddy's present log at every line, since the
 // one of the configuration that opened the node is closed with it.
 func nodeLogger() *slog.Logger { return slog.New(&presentLog{}) }
 
+// appLogger returns the logger of a configuration. Lines about a request have its uuid.
+func appLogger(ctx caddy.Context) *slog.Logger {
+	return slog.New(&requestLog{queuedHandler(ctx.Logger().Core())})
+}
+
+// queuedHandler writes to a core of Caddy's without ever waiting for it.
+func queuedHandler(core zapcore.Core) slog.Handler {
+	return zapslog.NewHandler(queuedCore{core, pendingLines}, zapslog.WithName("gatehouse"), zapslog.AddStacktraceAt(slog.Level(127)))
+}
+
+// requestLog puts the uuid of the request that a line is about before everything else that the line says, as Caddy does.
+type requestLog struct{ slog.Handler }
+
+// Handle implements slog.Handler.
+func (h *requestLog) Handle(ctx context.Context, r slog.Record) error {
+	in, err := httpapi.IncomingFrom(ctx)
+	if err != nil || in.RequestID == "" {
+		return h.Handler.Handle(ctx, r)
+	}
+	line := slog.NewRecord(r.Time, r.Level, r.Message, r.PC)
+	line.AddAttrs(slog.String("uuid", in.RequestID))
+	r.Attrs(func(a slog.Attr) bool { line.AddAttrs(a); return true })
+	return h.Handler.Handle(ctx, line)
+}
+
+// WithAttrs implements slog.Handler.
+func (h *requestLog) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return &requestLog{h.Handler.WithAttrs(attrs)}
+}
+
+// WithGroup implements slog.Handler.
+func (h *requestLog) WithGroup(name string) slog.Handler {
+	return &requestLog{h.Handler.WithGroup(name)}
+}
+
 type presentLog struct {
 	wrap []func(slog.Handler) slog.Handler
 }
 
 func (p *presentLog) handler() slog.Handler {
-	var h slog.Handler = zapslog.NewHandler(caddy.Log().Core(), zapslog.WithName("gatehouse"))
+	h := queuedHandler(caddy.Log().Core())
 	for _, w := range p.wrap {
 		h = w(h)
 	}

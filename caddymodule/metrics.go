@@ -37,7 +37,7 @@ var (
 	feedUp = prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "gatehouse", Name: "revocation_feed_up",
 		Help: "1 while revocations of other nodes arrive through Redis, else 0."}, feedUpNow)
 	revocationLag = prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "gatehouse", Name: "revocation_lag_seconds",
-		Help:    "Time from a revocation on another node to its effect on this one, through Redis; by both nodes' clocks.",
+		Help:    "Time from a revocation on another node to its effect on this one, through Redis; by the database's clock.",
 		Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}})
 	viewAge = prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "gatehouse", Name: "revocation_view_age_seconds",
 		Help: "For how long neither the database nor Redis has confirmed this node's view of revocations; 0 with SQLite."}, viewAgeNow)
@@ -160,7 +160,7 @@ func viewAgeNow() float64 {
 func processMetrics() []prometheus.Collector {
 	return []prometheus.Collector{mailOutcomes.vec, loginOutcomes.vec, refreshOutcomes.vec, guardOutcomes.vec, outboxWaiting, outboxOldest,
 		feedMessages.vec, feedUp, revocationLag, viewAge, lastingOpen.vec, lastingEnded.vec,
-		nodeReadings, revocationCount, refreshesRepeated, handoverOutcomes.vec, limitRefusals.vec, storeCalls.vec, storeSeconds, hashOutcomes.vec, hashSeconds}
+		pendingLines.total, nodeReadings, revocationCount, refreshesRepeated, handoverOutcomes.vec, limitRefusals.vec, storeCalls.vec, storeSeconds, hashOutcomes.vec, hashSeconds}
 }
 
 // registerMetrics adds the process's metrics to a configuration's registry.

@@ -107,7 +107,7 @@ func (d *Door) Admit(w http.ResponseWriter, r *http.Request, given Presented, in
 
 func (d *Door) renew(w http.ResponseWriter, r *http.Request, in Incoming) (Visitor, error) {
 	within, done := d.watch(r.Context(), "renewal")
-	tokens, err := Renew(w, r.WithContext(within), in, d.sessions)
+	tokens, err := Renew(w, r.WithContext(WithIncoming(within, in)), in, d.sessions)
 	done(err)
 	switch {
 	case err == nil:

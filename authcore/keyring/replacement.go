@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
@@ -64,8 +65,8 @@ func (r *Ring) Reseal(ctx context.Context) (resealed int, err error) {
 	return resealed, nil
 }
 
-// Discard removes the keys that no configured secret opens and makes new ones in their place, all of them where the
-// internal key is among those. Whoever holds a token of theirs is signed out. It returns how many keys are gone.
+// Discard removes the keys that cannot be read, be it that no configured secret opens them or that they are damaged, and makes new
+// ones in their place and in that of missing ones; all of them where the internal key is among those. Whoever holds a token of theirs is signed out. It returns how many keys are gone.
 func (r *Ring) Discard(ctx context.Context) (discarded int, err error) {
 	now := r.cfg.Now()
 	records, err := r.cfg.Store.ChangeKeys(ctx, now, func(present []authcore.KeyRecord) (changed []authcore.KeyRecord, err error) {
@@ -79,14 +80,11 @@ func (r *Ring) Discard(ctx context.Context) (discarded int, err error) {
 }
 
 func (r *Ring) discarded(present []authcore.KeyRecord, now time.Time) (changed []authcore.KeyRecord, discarded int, err error) {
-	anew := false
 	lost := func(k authcore.KeyRecord) bool {
-		_, err := r.open(k)
+		_, err := r.read(k)
 		return err != nil
 	}
-	for _, k := range present {
-		anew = anew || k.Use == useInternal && lost(k)
-	}
+	anew := !slices.ContainsFunc(present, func(k authcore.KeyRecord) bool { return k.Use == useInternal && !lost(k) })
 	var left []authcore.KeyRecord
 	for _, k := range present {
 		if !anew && !lost(k) {
@@ -102,8 +100,11 @@ func (r *Ring) discarded(present []authcore.KeyRecord, now time.Time) (changed [
 		born, err := r.born(nil, now)
 		return append(changed, born...), discarded, err
 	}
-	complete, err := r.completed(left, now)
-	return append(changed, complete...), discarded, err
+	made, err := r.completed(left, now)
+	if complete(left, now) != nil {
+		discarded = max(discarded, len(made)) // some were gone before
+	}
+	return append(changed, made...), discarded, err
 }
 
 // completed returns the active and next keys that are missing.

@@ -1,6 +1,7 @@
 package keyring
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -76,13 +77,13 @@ func (r *Ring) Load(ctx context.Context) error {
 // decide returns the keys to store, given those that are there.
 type decide func(present []authcore.KeyRecord, now time.Time) ([]authcore.KeyRecord, error)
 
-// change stores what do decides on. Beside keys that the secret does not open it makes none: sealed under a wrong secret
-// they would be of no use to those who have the right one.
+// change stores what do decides on. Beside keys that this node cannot read it makes none: sealed under a wrong secret they
+// would be of no use to those who have the right one, and what is damaged is to be restored, not replaced.
 func (r *Ring) change(ctx context.Context, do decide) ([]authcore.KeyRecord, error) {
 	now := r.cfg.Now()
 	return r.cfg.Store.ChangeKeys(ctx, now, func(present []authcore.KeyRecord) ([]authcore.KeyRecord, error) {
 		for _, k := range present {
-			if _, err := r.open(k); err != nil {
+			if _, err := r.read(k); err != nil {
 				return nil, err
 			}
 		}
@@ -96,6 +97,40 @@ func (r *Ring) open(k authcore.KeyRecord) ([]byte, error) {
 		return nil, fmt.Errorf("open signing key %s: %w", k.KID, err)
 	}
 	return plain, nil
+}
+
+// restore is what helps where the table of keys is not as it was.
+const restore = "restore the table signing_keys from the backup; if there is none, `gatehouse secret reset` makes new keys and signs everybody out"
+
+// read returns the key of a record: a private one, or for the internal use its bytes alone.
+func (r *Ring) read(rec authcore.KeyRecord) (k opened, err error) {
+	plain, err := r.open(rec)
+	if err != nil {
+		return k, err
+	}
+	if rec.Use == useInternal {
+		if k.internal, err = secret.NewMACKey(plain); err != nil {
+			return k, fmt.Errorf("open internal key %s: %w; %s", rec.KID, err, restore)
+		}
+		return k, nil
+	}
+	if k.signing, err = jwtkeys.ParsePrivate(rec.KID, jwtkeys.Use(rec.Use), jwtkeys.Algorithm(rec.Algorithm), plain); err != nil {
+		return k, fmt.Errorf("%w; %s", err, restore)
+	}
+	if len(rec.Public) == 0 {
+		return k, nil
+	}
+	// Others know the key by its public part: with the private one of another they would refuse what this node signs.
+	if public, err := k.signing.MarshalPublic(); err != nil || !bytes.Equal(public, rec.Public) {
+		return k, fmt.Errorf("the private and the public part of signing key %s do not belong together; %s", rec.KID, restore)
+	}
+	return k, nil
+}
+
+// opened is what a record holds.
+type opened struct {
+	internal secret.MACKey
+	signing  jwtkeys.Key
 }
 
 // Reload takes what other nodes have changed. Only after Load. Where nothing is new it opens nothing: it is asked
@@ -171,22 +206,15 @@ func (r *Ring) take(records []authcore.KeyRecord) error {
 	var keys []jwtkeys.Key
 	var internal *secret.MACKey
 	for _, rec := range records {
-		plain, err := r.open(rec)
+		read, err := r.read(rec)
 		if err != nil {
 			return err
 		}
 		if rec.Use == useInternal {
-			k, err := secret.NewMACKey(plain)
-			if err != nil {
-				return fmt.Errorf("open internal key %s: %w", rec.KID, err)
-			}
-			internal = &k
+			internal = &read.internal
 			continue
 		}
-		k, err := jwtkeys.ParsePrivate(rec.KID, jwtkeys.Use(rec.Use), jwtkeys.Algorithm(rec.Algorithm), plain)
-		if err != nil {
-			return err
-		}
+		k := read.signing
 		k.NotBefore, k.RetireAt, k.RemoveAt = rec.NotBefore, rec.RetireAt, rec.RemoveAt
 		if k.NotBefore.IsZero() {
 			k.NotBefore = unscheduled
@@ -194,7 +222,10 @@ func (r *Ring) take(records []authcore.KeyRecord) error {
 		keys = append(keys, k)
 	}
 	if internal == nil {
-		return errors.New("the database holds signing keys but no internal key: restore the table signing_keys from the backup")
+		return errors.New("the database holds no internal key; " + restore)
+	}
+	if err := complete(records, r.cfg.Now()); err != nil {
+		return err
 	}
 	set, err := jwtkeys.NewKeySet(keys)
 	if err != nil {

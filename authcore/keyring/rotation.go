@@ -102,17 +102,13 @@ func (r *Ring) born(present []authcore.KeyRecord, now time.Time) ([]authcore.Key
 		}
 		return r.pairs([]authcore.KeyRecord{internal}, now, jwtkeys.Bearer, jwtkeys.Cookie)
 	}
-	signing := false
-	for _, k := range present {
-		if k.Use != string(jwtkeys.Bearer) {
-			continue
-		}
-		if s := stateOf(k, now); s == Active && k.Algorithm == string(r.cfg.Algorithm) {
-			signing = true
-		}
+	if err := complete(present, now); err != nil {
+		return nil, err
 	}
-	if signing {
-		return nil, nil
+	if slices.ContainsFunc(present, func(k authcore.KeyRecord) bool {
+		return k.Use == string(jwtkeys.Bearer) && k.Algorithm == string(r.cfg.Algorithm) && scheduled(k, now)
+	}) {
+		return r.followed(present, now)
 	}
 	var changed []authcore.KeyRecord
 	for _, k := range present {
@@ -122,6 +118,37 @@ func (r *Ring) born(present []authcore.KeyRecord, now time.Time) ([]authcore.Key
 	}
 	r.cfg.Logger.Info("bearer tokens change their algorithm", "algorithm", string(r.cfg.Algorithm))
 	return r.pairs(changed, now, jwtkeys.Bearer)
+}
+
+// scheduled reports whether a key signs, or will by itself as soon as a clock that is a little behind is there.
+func scheduled(k authcore.KeyRecord, now time.Time) bool {
+	return !k.NotBefore.IsZero() && (k.RetireAt.IsZero() || now.Before(k.RetireAt))
+}
+
+// complete returns an error where there are keys, but none that signs: no change leaves it at that.
+func complete(present []authcore.KeyRecord, now time.Time) error {
+	for _, use := range []jwtkeys.Use{jwtkeys.Bearer, jwtkeys.Cookie} {
+		if !slices.ContainsFunc(present, func(k authcore.KeyRecord) bool { return k.Use == string(use) && scheduled(k, now) }) {
+			return fmt.Errorf("the database holds no %s key that signs; %s", use, restore)
+		}
+	}
+	return nil
+}
+
+// followed returns the next keys that are missing: without them nothing could be rotated.
+func (r *Ring) followed(present []authcore.KeyRecord, now time.Time) (missing []authcore.KeyRecord, err error) {
+	for _, use := range []jwtkeys.Use{jwtkeys.Bearer, jwtkeys.Cookie} {
+		if slices.ContainsFunc(present, func(k authcore.KeyRecord) bool { return k.Use == string(use) && k.NotBefore.IsZero() }) {
+			continue
+		}
+		k, err := r.make(use, now)
+		if err != nil {
+			return nil, err
+		}
+		r.cfg.Logger.Warn("no next signing key is published; one is made", "component", "signing_keys", "use", string(use), "kid", k.KID)
+		missing = append(missing, k)
+	}
+	return missing, nil
 }
 
 func (r *Ring) rotated(present []authcore.KeyRecord, now time.Time) ([]authcore.KeyRecord, error) {

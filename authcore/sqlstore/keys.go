@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -30,6 +31,8 @@ const (
 	// lockKeys makes every other node wait at this row until the transaction ends.
 	lockKeys = `insert into settings (name, value) values ('signing_keys', '')
 		on conflict (name) do update set value = settings.value`
+	// hadKeys yields 1 once keys have been made in this database.
+	hadKeys   = "select count(*) from settings where name = 'signing_keys'"
 	upsertKey = "insert into signing_keys (" + keyColumns + `)
 		values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 		on conflict (kid) do update set key_use = excluded.key_use, algorithm = excluded.algorithm,
@@ -38,11 +41,19 @@ const (
 	removeKeys = "delete from signing_keys where remove_at <= $1"
 )
 
+// errKeysGone: new keys would sign everybody out, and make every code that is out invalid.
+var errKeysGone = errors.New("the database has lost its signing keys: restore the table signing_keys from the backup; if there is none, " +
+	"delete the row signing_keys of the table settings, and the next start makes new keys and signs everybody out")
+
 // ChangeKeys implements authcore.KeyStore. change runs inside the transaction, for at most 30 s, and must not use the
 // store; after a conflict it runs again.
 func (s *Store) ChangeKeys(ctx context.Context, now time.Time,
 	change func(present []authcore.KeyRecord) ([]authcore.KeyRecord, error)) (keys []authcore.KeyRecord, err error) {
 	do := func(ctx context.Context, q querier) error {
+		had, err := one(ctx, q, scanInt, hadKeys)
+		if err != nil {
+			return err
+		}
 		if _, err := exec(ctx, q, lockKeys); err != nil {
 			return err
 		}
@@ -54,6 +65,9 @@ func (s *Store) ChangeKeys(ctx context.Context, now time.Time,
 		changed, err := change(present)
 		if err != nil {
 			return fmt.Errorf("decide on keys: %w", err)
+		}
+		if len(present) == 0 && len(changed) > 0 && had > 0 {
+			return errKeysGone
 		}
 		for _, k := range changed {
 			_, err := exec(ctx, q, upsertKey, k.KID, k.Use, k.Algorithm, k.Public, k.Sealed, micros(k.CreatedAt),

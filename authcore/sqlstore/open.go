@@ -24,12 +24,14 @@ type Config struct {
 // Postgres database, and exactly one process a SQLite file (Lock).
 type Store struct {
 	engine engine
+	file   string // SQLite's, "" for Postgres
 	sql    dialect
 	log    *slog.Logger
 	now    func() time.Time
 	watch  Watch
 	erase  erasures
 	sweep  sweepCursor
+	damage damage
 }
 
 // Open connects and asks the database one question, both within 5 s. It creates nothing but what connecting needs: for
@@ -45,19 +47,21 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	ctx, cancel := context.WithTimeout(ctx, connectLimit)
 	defer cancel()
 
+	step := "open database"
 	s := &Store{log: cfg.Logger, now: cfg.Now, watch: cfg.Watch}
 	if s.watch == nil {
 		s.watch = unwatched
 	}
 	if at.path != "" {
-		s.sql = sqliteDialect
+		s.sql, s.file = sqliteDialect, at.path
+		step += " file " + at.path
 		s.engine, err = openSQLite(ctx, at.path, cfg.Logger)
 	} else {
 		s.sql = postgresDialect
 		s.engine, err = openPostgres(ctx, at.pool)
 	}
 	if err != nil {
-		return nil, settle(ctx, "open database", err)
+		return nil, s.named(settle(ctx, step, err))
 	}
 	return s, nil
 }

@@ -36,7 +36,8 @@ func (s *Store) write(ctx context.Context, step string, do work) error {
 // transaction, so a repetition leaves its effects once.
 func (s *Store) attempt(ctx context.Context, c Call, run func(ctx context.Context) error) error {
 	ctx, done := s.watch(ctx, c)
-	err := s.repeat(ctx, c.Step, run)
+	err := s.named(s.repeat(ctx, c.Step, run))
+	s.tellDamage(err)
 	done(err)
 	return err
 }

@@ -1,0 +1,48 @@
+package sqlstore
+
+import (
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// damage is when a damaged file was last told of, in Unix nanoseconds; zero for never.
+type damage struct{ told atomic.Int64 }
+
+// damageEvery keeps the log's lines of a damaged file apart.
+const damageEvery = time.Minute
+
+// damaged reports whether SQLite has found something else in its file than what was written.
+func damaged(err error) bool {
+	var lite *sqlite.Error
+	if !errors.As(err, &lite) {
+		return false
+	}
+	code := lite.Code() & 0xff
+	return code == sqlite3.SQLITE_CORRUPT || code == sqlite3.SQLITE_NOTADB
+}
+
+// named adds to the error of a damaged file which one it is, and what to do.
+func (s *Store) named(err error) error {
+	if s.file == "" || !damaged(err) {
+		return err
+	}
+	return fmt.Errorf("the database file %s is damaged; nothing is made in its place: stop the gateway, keep a copy, and restore a backup: %w", s.file, err)
+}
+
+// tellDamage logs that the file is damaged, now and then. A table that can be read does not make up for one that cannot,
+// so the database does not count as away, and nobody else tells of it.
+func (s *Store) tellDamage(err error) {
+	if !damaged(err) {
+		return
+	}
+	now, last := time.Now().UnixNano(), s.damage.told.Load()
+	if last != 0 && last <= now && now-last < int64(damageEvery) || !s.damage.told.CompareAndSwap(last, now) {
+		return
+	}
+	s.log.Error("the database cannot be read in part: what needs that part is refused", "component", "database", "state", "damaged", "file", s.file, "error", err)
+}
