@@ -13,17 +13,47 @@ import (
 // Handle does what an entry of the stream says, as if it had been read.
 func (f *Feed) Handle(entry []byte) { f.handle(entry) }
 
-// Take handles an entry that was sent after a moment.
-func (f *Feed) Take(entry []byte, floor time.Time) {
-	f.floor = floor
+// Take handles an entry at a moment, when the stream has just been empty; the clock of all nodes is ahead.
+func (f *Feed) Take(entry []byte, at time.Time, ahead time.Duration) {
+	f.cfg.Now = func() time.Time { return at }
+	f.cfg.Clock = func() time.Time { return at.Add(ahead) }
+	f.floor = at
 	f.handle(entry)
+}
+
+// Receive reads once, behind a place where the stream was empty at a moment before.
+func (f *Feed) Receive(ctx context.Context, place string, floor time.Time) error {
+	if place != "" {
+		f.place, f.floor = place, floor
+	}
+	return f.receive(ctx)
+}
+
+// Find comes back to a place.
+func (f *Feed) Find(ctx context.Context, place string) error {
+	if place != "" {
+		f.place = place
+	}
+	return f.find(ctx)
+}
+
+// Clear begins a spoilt stream anew at a moment.
+func (f *Feed) Clear(ctx context.Context, at time.Time) error {
+	f.cfg.Now = func() time.Time { return at }
+	return f.clear(ctx, errSilent)
 }
 
 // Beat takes back a heartbeat of the feed's own, sent at a moment.
 func (f *Feed) Beat(at time.Time) {
 	f.sender.number++
 	f.beats[f.sender.number] = beat{sent: at, taken: true}
-	f.Take(message{node: f.sender.id, number: f.sender.number, at: at}.seal(f.cfg.Key(), f.stream), at)
+	f.Take(message{node: f.sender.id, number: f.sender.number, at: at}.seal(f.cfg.Key(), f.stream), at, 0)
+}
+
+// Confirmed confirms as if an own heartbeat had come back that was sent just now.
+func (f *Feed) Confirmed() {
+	f.own = time.Now()
+	f.confirm()
 }
 
 // Expect notes a heartbeat that is sent at a moment.
@@ -54,6 +84,15 @@ func Farewell(key secret.MACKey, stream string, node uuid.UUID, number uint64) [
 // Seal writes out a message of a node.
 func Seal(key secret.MACKey, stream string, node uuid.UUID, number uint64, at time.Time, rs ...authcore.Revocation) []byte {
 	return message{node: node, number: number, at: at, revocations: rs}.seal(key, stream)
+}
+
+// Said is when a message was handed in, by the clock of all nodes; zero for none.
+func Said(key secret.MACKey, stream string, entry []byte) time.Time {
+	m, err := open(key, stream, entry)
+	if err != nil {
+		return time.Time{}
+	}
+	return m.at
 }
 
 // Reseal opens an entry and writes out what it says.

@@ -46,7 +46,7 @@ const (
 	Gap
 )
 
-// Config is what a Feed needs; all but Sender, Count, Lag, Ending and Now is required.
+// Config is what a Feed needs; all but Sender, Count, Lag, Ending, Now and Clock is required.
 type Config struct {
 	Link   *redislink.Link
 	Sender *Sender              // the same for all feeds of a node; default: a new one
@@ -61,7 +61,9 @@ type Config struct {
 	// more that they would have to hear of.
 	Ending func() bool
 	Logger *slog.Logger
-	Now    func() time.Time // the real clock, for it is compared with other nodes'; default time.Now
+	Now    func() time.Time // the clock that View is confirmed by; default time.Now
+	// Clock is the time of all nodes, whose messages say when they were sent; default: Now.
+	Clock func() time.Time
 }
 
 // Stream is the name of the stream, behind the link's prefix.
@@ -91,9 +93,10 @@ type Feed struct {
 	lost  atomic.Uint64 // messages that found the queue full since the last one was sent
 	begun bool          // it has spoken before; of who runs
 	down  bool          // the last attempt to publish failed; the publisher's
+	wiped time.Time     // when the stream was last found spoilt; the publisher's
 
 	place string              // id of the entry read last, "" for none yet; the reader's
-	stuck int                 // readings in a row that found the place and then took too long; the reader's
+	stuck int                 // readings in a row that took too long at this place while Redis answered; the reader's
 	floor time.Time           // what is read next was sent after this; the reader's
 	own   time.Time           // when the own heartbeat was sent that came back last; the reader's
 	again time.Time           // when the one was sent that came back first after a while without; the reader's
@@ -132,6 +135,9 @@ func New(cfg Config) (*Feed, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
+	if cfg.Clock == nil {
+		cfg.Clock = cfg.Now
+	}
 	if cfg.Ending == nil {
 		cfg.Ending = func() bool { return true }
 	}
@@ -153,7 +159,7 @@ func New(cfg Config) (*Feed, error) {
 // Publish hands revocations that are committed to the other nodes. It never blocks and never fails:
 // what Redis does not take, the others read from the database.
 func (f *Feed) Publish(rs ...authcore.Revocation) {
-	at := f.cfg.Now()
+	at := f.cfg.Clock()
 	for part := range slices.Chunk(rs, perMessage) {
 		select {
 		case f.queue <- message{node: f.sender.id, at: at, revocations: slices.Clone(part)}:

@@ -41,6 +41,9 @@ func mustKey(fill string) secret.MACKey {
 	return k
 }
 
+// common is the time of all nodes, whose machines' clocks are an hour behind.
+func common() time.Time { return time.Now().Add(time.Hour) }
+
 // node is a node with everything that keeps its view.
 type node struct {
 	set       *revocation.Set
@@ -109,7 +112,7 @@ func makeNode(tb testing.TB, link *redislink.Link, key secret.MACKey, source rev
 	}
 	n.feed, err = redisfeed.New(redisfeed.Config{Link: link, Key: func() secret.MACKey { return key }, View: n,
 		Count: func(o redisfeed.Outcome) { n.counts[o].Add(1) }, Lag: n.lagged,
-		Logger: slog.New(slog.DiscardHandler)})
+		Logger: slog.New(slog.DiscardHandler), Clock: common})
 	if err != nil {
 		tb.Fatal(err)
 	}

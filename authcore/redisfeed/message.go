@@ -16,7 +16,7 @@ import (
 type message struct {
 	node        uuid.UUID // who sent it: another one after each start
 	number      uint64    // counts the sender's messages from 1 on
-	at          time.Time // when it was handed in, by the sender's clock
+	at          time.Time // when it was handed in, by the clock of all nodes
 	revocations []authcore.Revocation
 	// last says that the sender stops, and that the others need not wait to hear from it. It is a heartbeat
 	// without a time, which nodes that do not know it take for a heartbeat.

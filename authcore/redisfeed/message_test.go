@@ -100,7 +100,7 @@ func TestFollow_WhatIsMissingIsAGap(t *testing.T) {
 		n.freshness.Database(time.Now())
 		n.freshness.Feed(time.Now())
 		gaps := n.counts[redisfeed.Gap].Load()
-		n.feed.Handle(redisfeed.Seal(clusterKey, link.Key(redisfeed.Stream), step.node, step.number, time.Now()))
+		n.feed.Handle(redisfeed.Seal(clusterKey, link.Key(redisfeed.Stream), step.node, step.number, common()))
 		if got := n.counts[redisfeed.Gap].Load() - gaps; got != 0 != step.gap {
 			t.Errorf("message %d of the first %v: %d gaps", step.number, step.node == first, got)
 		}

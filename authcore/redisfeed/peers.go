@@ -5,9 +5,14 @@ import "time"
 // peer is a sender: a node from its start to its end.
 type peer struct {
 	number uint64    // of its last message
-	heard  time.Time // it was still speaking then
+	heard  time.Time // when it said that, or before
+	came   time.Time // when that came, or before
 	left   bool      // it said that it stops
 }
+
+// latest is how late a message may come and still count as having come at once: it may have waited for Redis, clocks are
+// never quite the same, and nodes of the release before go by their machine's own.
+const latest = 3 * time.Second
 
 // mourned is for how long a node that fell silent is waited for. One that was killed never speaks again; one
 // that merely does not reach Redis goes on revoking, and tells its operator that it does not reach it.
@@ -28,15 +33,24 @@ func (f *Feed) Nodes() Nodes {
 
 // follow takes note of a message's sender, and notices that messages of it are missing. A message that
 // comes twice or late changes nothing: it was applied, or the gap it left was noticed. It is no sign of
-// life either, for anybody can send an old one again.
+// life either, for anybody can send an old one again. One that was held back is a sign of life of when it
+// was sent: whoever lets our own heartbeats pass and holds back another node's would have the view look
+// confirmed while that node's revocations have yet to come.
 //
 // A sender that is first heard of in the middle leaves a gap too. What it said before may stand before
 // our place in the stream, and then the database has been read since; or it could not reach Redis when
 // it started, and revoked something after that reading. Nothing here tells which, and a look into the
 // database is cheap: one for each start of a node.
 func (f *Feed) follow(m message) {
+	late := time.Duration(0)
+	if !m.last { // which has no time, and needs none
+		late = f.cfg.Clock().Sub(m.at)
+	}
 	p := f.peers[m.node]
 	if p == nil {
+		if late > mourned {
+			return // it would have been forgotten since
+		}
 		p = new(peer)
 		f.peers[m.node] = p
 	}
@@ -44,7 +58,10 @@ func (f *Feed) follow(m message) {
 		return
 	}
 	missing := m.number != p.number+1
-	p.number, p.heard, p.left = m.number, f.floor, m.last
+	p.number, p.left, p.heard, p.came = m.number, m.last, f.floor, f.floor
+	if said := f.cfg.Now().Add(latest - max(late, 0)); said.Before(p.heard) {
+		p.heard = said
+	}
 	if missing {
 		f.missed()
 	}
@@ -72,7 +89,7 @@ func (f *Feed) mourn() {
 	for node, p := range f.peers {
 		switch {
 		case node == f.sender.id:
-		case p.left && f.own.Sub(p.heard) > mourned, !p.left && stored.Sub(p.heard) > mourned:
+		case p.left && f.own.Sub(p.came) > mourned, !p.left && stored.Sub(p.came) > mourned:
 			delete(f.peers, node)
 		case p.left:
 		case f.own.Sub(p.heard) > silence && f.own.Sub(f.again) > silence: // not when nobody was heard

@@ -86,7 +86,7 @@ func (f *Feed) take(m message) []message {
 	return ms
 }
 
-func (f *Feed) heartbeat() message { return message{node: f.sender.id, at: f.cfg.Now()} }
+func (f *Feed) heartbeat() message { return message{node: f.sender.id, at: f.cfg.Clock()} }
 
 // send tries twice, the second time on another connection, for the first may have been a dead one, or
 // in a stream begun anew. What cannot be sent is given up, but its numbers are used up.

@@ -3,8 +3,12 @@ package redisfeed
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"os"
 	"time"
+
+	"github.com/gatehouse-auth/gatehouse/authcore/redislink"
 )
 
 const (
@@ -13,12 +17,11 @@ const (
 	blockFor = 250 * time.Millisecond
 	// readLimit bounds a read beyond that.
 	readLimit = time.Second
-	// page is how many entries are read at once. Whatever whoever can write to Redis has put there comes
-	// whole, before its size can be looked at.
+	// page is how many entries are read at once. They come whole: what is too large together does not come at all.
 	page = 64
 	// rest is the time between attempts to reach a Redis that is away.
 	rest = 100 * time.Millisecond
-	// mostStuck is how many readings may fail at one place that is found each time.
+	// mostStuck is how many readings may take too long at one place while Redis answers.
 	mostStuck = 2
 )
 
@@ -46,16 +49,13 @@ func (f *Feed) read(ctx context.Context) {
 // entry that was read last is still there: trimming takes the oldest, so all that came after it is
 // there too. If it is not, reading goes on at the end of the stream and the database fills the gap.
 func (f *Feed) find(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, readLimit)
-	defer cancel()
-	began := f.cfg.Now()
 	if f.stuck >= mostStuck {
 		// Redis answers, and what stands there does not get through: whoever can write to Redis may have put
 		// something very large there.
 		f.place, f.stuck = "", 0
 	}
 	if f.place != "" {
-		found, err := f.cfg.Link.Holds(ctx, f.stream, f.place)
+		found, err := f.holds(ctx)
 		if err != nil {
 			return fmt.Errorf("find the place in the stream of revocations: %w", err)
 		}
@@ -63,13 +63,43 @@ func (f *Feed) find(ctx context.Context) error {
 			return nil
 		}
 	}
-	last, err := f.cfg.Link.Last(ctx, f.stream)
+	began := f.cfg.Now()
+	last, err := f.last(ctx)
 	if err != nil {
 		return fmt.Errorf("find the end of the stream of revocations: %w", err)
 	}
 	f.place, f.floor = cmp.Or(last, "0-0"), began
 	f.missed()
 	return nil
+}
+
+// holds reports whether the entry that was read last is still there.
+func (f *Feed) holds(ctx context.Context) (bool, error) {
+	limited, cancel := context.WithTimeout(ctx, readLimit)
+	defer cancel()
+	found, err := f.cfg.Link.Holds(limited, f.stream, f.place)
+	switch {
+	case redislink.Oversized(err):
+		f.stuck = mostStuck
+	case tookTooLong(limited, err):
+		// Where Redis answers nothing at all, the place is kept: what comes after it is read when it is back.
+		if _, silent := f.last(ctx); silent == nil {
+			f.stuck++
+		}
+	}
+	return found, err
+}
+
+// tookTooLong reports whether an error is that ctx ended; a connection's deadline is the same, and may be noticed first.
+func tookTooLong(ctx context.Context, err error) bool {
+	return err != nil && (ctx.Err() != nil || errors.Is(err, os.ErrDeadlineExceeded))
+}
+
+// last returns the id of the last entry.
+func (f *Feed) last(ctx context.Context) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, readLimit)
+	defer cancel()
+	return f.cfg.Link.Last(ctx, f.stream)
 }
 
 // receive reads once. Redis answers as soon as there is an entry.
@@ -79,7 +109,9 @@ func (f *Feed) receive(ctx context.Context) error {
 	began := f.cfg.Now()
 	entries, err := f.cfg.Link.Read(limited, f.stream, f.place, page, blockFor)
 	if err != nil {
-		if limited.Err() != nil {
+		if redislink.Oversized(err) {
+			f.stuck = mostStuck
+		} else if tookTooLong(limited, err) {
 			f.stuck++
 		}
 		return fmt.Errorf("read the stream of revocations: %w", err)
@@ -117,7 +149,7 @@ func (f *Feed) handle(entry []byte) {
 	default:
 		f.cfg.View.Apply(m.revocations...)
 		f.cfg.Count(Received)
-		f.cfg.Lag(max(f.cfg.Now().Sub(m.at), 0))
+		f.cfg.Lag(max(f.cfg.Clock().Sub(m.at), 0))
 	}
 }
 

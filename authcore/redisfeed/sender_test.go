@@ -87,7 +87,7 @@ func TestSender_OtherSettings(t *testing.T) {
 			t.Fatal(err)
 		}
 		f, err = redisfeed.New(redisfeed.Config{Link: link, Sender: sender, Key: func() secret.MACKey { return clusterKey }, View: n,
-			Ending: func() bool { return false }, Logger: slog.New(slog.DiscardHandler)})
+			Ending: func() bool { return false }, Logger: slog.New(slog.DiscardHandler), Clock: common})
 		if err != nil {
 			t.Fatal(err)
 		}

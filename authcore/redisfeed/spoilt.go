@@ -3,9 +3,13 @@ package redisfeed
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore/redislink"
 )
+
+// calm is how long a stream has to last for its being spoilt to be told of again.
+const calm = time.Minute
 
 // clear deletes what lies in the place of a stream that will never again take a message; the next one
 // begins it anew. Whoever can write to Redis can bring that about, with one command, and it stays when
@@ -16,6 +20,12 @@ func (f *Feed) clear(ctx context.Context, cause error) error {
 	defer cancel()
 	if err := f.cfg.Link.Delete(ctx, f.stream); err != nil {
 		return fmt.Errorf("%w; delete the stream of revocations: %w", cause, err)
+	}
+	now := f.cfg.Now()
+	again := !f.wiped.IsZero() && now.Sub(f.wiped) < calm
+	f.wiped = now
+	if again {
+		return nil // who spoils it with every message gets no line for each
 	}
 	f.cfg.Logger.Warn("the stream of revocations in Redis was spoilt, by whoever can write to Redis; it begins anew, and the database has what it held",
 		"key", f.stream, "error", cause)

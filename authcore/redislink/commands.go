@@ -35,13 +35,13 @@ func (l *Link) Append(ctx context.Context, stream string, most int64, texts ...[
 	return wrap("append to a stream", err)
 }
 
-// Holds reports whether a stream has the entry of an id. XRANGE.
+// Holds reports whether a stream has the entry of an id. Redis sends it as a whole. XRANGE.
 func (l *Link) Holds(ctx context.Context, stream, id string) (bool, error) {
 	found, err := l.client.XRangeN(ctx, stream, id, id, 1).Result()
 	return len(found) == 1, wrap("look for an entry of a stream", err)
 }
 
-// Last returns the id of a stream's last entry, "" for a stream without any. XREVRANGE.
+// Last returns the id of a stream's last entry, "" for a stream without any. Redis sends it as a whole. XREVRANGE.
 func (l *Link) Last(ctx context.Context, stream string) (id string, err error) {
 	last, err := l.client.XRevRangeN(ctx, stream, "+", "-", 1).Result()
 	if len(last) == 1 {
@@ -51,8 +51,8 @@ func (l *Link) Last(ctx context.Context, stream string) (id string, err error) {
 }
 
 // Read returns up to most entries of a stream that come after an id ("0-0" is before all), and waits for
-// the first one for so long; none when there is none by then. Redis sends whole entries, however large
-// they are. XREAD.
+// the first one for so long; none when there is none by then. Redis sends whole entries, and together they may
+// be too large, see [Oversized]. XREAD.
 func (l *Link) Read(ctx context.Context, stream, after string, most int64, wait time.Duration) ([]Entry, error) {
 	streams, err := l.client.XRead(ctx, &redis.XReadArgs{Streams: []string{stream, after}, Count: most, Block: wait}).Result()
 	if errors.Is(err, redis.Nil) {

@@ -13,6 +13,12 @@ func Answered(err error) bool {
 	return errors.As(err, &answer)
 }
 
+var errOversized = errors.New("answer too large or malformed")
+
+// Oversized reports whether Redis's answer was not read because it is too large, as with an entry that somebody else has put
+// into a stream. Redis is there, and asking again for the same changes nothing.
+func Oversized(err error) bool { return errors.Is(err, errOversized) }
+
 // Refused reports whether Redis does not let the user in, or not do what was asked.
 func Refused(err error) bool { return redis.IsAuthError(err) || redis.IsPermissionError(err) }
 

@@ -89,6 +89,7 @@ func (c *Config) options() *redis.UniversalOptions {
 	return &redis.UniversalOptions{
 		Addrs: c.Addrs, MasterName: c.Master, IsClusterMode: c.Cluster, DB: c.DB,
 		Username: c.User, Password: c.Password.RevealString(), SentinelPassword: c.SentinelPassword.RevealString(), TLSConfig: c.TLS,
+		Dialer: bounding(c), // of sentinels and of each server of a cluster, too
 		// Whoever calls knows best whether a command may run twice, and until when it is worth while.
 		MaxRetries: -1, DialerRetries: 1, ContextTimeoutEnabled: true,
 		DialTimeout: dialLimit, ReadTimeout: ioLimit, WriteTimeout: ioLimit,

@@ -53,4 +53,33 @@ func TestReload_OtherRedisSettings(t *testing.T) {
 	if n := c.b.metric(t, "gatehouse_nodes"); n != 2 {
 		t.Errorf("%v nodes count", n)
 	}
+	// Without Redis it revokes on, and does not reach it: the others must not take it for one that has stopped.
+	c.a.mustReload(t, plan{postgres: true, global: "\n\t\tissuer http://" + c.a.host() + "\n", caddy: "skip_install_trust"})
+	inTime(t, 20*time.Second, "a node that goes on without Redis counts as silent", func() bool {
+		return c.b.metric(t, `gatehouse_revocation_feed_nodes{state="silent"}`) == 1 && c.b.metric(t, `gatehouse_revocation_feed_nodes{state="heard"}`) == 0
+	})
+	c.a.mustReload(t, config(direct, ""))
+	inTime(t, 20*time.Second, "it is heard again", func() bool {
+		return c.b.metric(t, `gatehouse_revocation_feed_nodes{state="silent"}`) == 0 && c.b.metric(t, `gatehouse_revocation_feed_nodes{state="heard"}`) == 1
+	})
+}
+
+// TestFeed_LateWords: a node whose words come late by the clock of all nodes does not confirm the view of the others. Here it is
+// the others' clock that is ahead.
+func TestFeed_LateWords(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t, plan{clock: true})
+	silent := func(g *gateway, want float64) func() bool {
+		return func() bool { return g.metric(t, `gatehouse_revocation_feed_nodes{state="silent"}`) == want }
+	}
+	inTime(t, 20*time.Second, "the nodes hear each other", func() bool {
+		return c.a.metric(t, `gatehouse_revocation_feed_nodes{state="heard"}`) == 1 && c.b.metric(t, `gatehouse_revocation_feed_nodes{state="heard"}`) == 1
+	})
+	c.a.advance(t, time.Minute)
+	inTime(t, 20*time.Second, "b is late for a", silent(c.a, 1))
+	if !silent(c.b, 0)() {
+		t.Error("a is late for b, whose clock is behind")
+	}
+	c.b.advance(t, time.Minute)
+	inTime(t, 20*time.Second, "b is in time again", silent(c.a, 0))
 }

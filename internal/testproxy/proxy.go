@@ -47,14 +47,17 @@ type Proxy struct {
 // New starts a proxy to the target, host and port, that ends with the test.
 func New(t testing.TB, target string) *Proxy {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, port, err := listen()
 	if err != nil {
 		t.Fatalf("testproxy: %v", err)
 	}
 	p := &Proxy{target: target, addr: l.Addr().String(), listener: l,
 		changed: make(chan struct{}), conns: make(map[net.Conn]struct{})}
 	p.done.Go(func() { p.accept(l) })
-	t.Cleanup(p.close)
+	t.Cleanup(func() {
+		p.close()
+		free(port)
+	})
 	return p
 }
 

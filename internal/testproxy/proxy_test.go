@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"io"
 	"net"
+	"strconv"
 	"testing"
 	"time"
 
@@ -88,6 +89,24 @@ func TestProxy_CutRefusesAndComesBack(t *testing.T) {
 	p.Set(t, testproxy.Faults{})
 	if _, err := ask(dial(t, p.Addr()), 5*time.Second); err != nil {
 		t.Errorf("afterwards %v", err)
+	}
+}
+
+// TestProxy_KeepsItsPort: while it is cut, no outgoing connection gets its port, nor another proxy.
+func TestProxy_KeepsItsPort(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for range 300 {
+		p := testproxy.New(t, "127.0.0.1:1")
+		p.Set(t, testproxy.Faults{Cut: true})
+		_, text, err := net.SplitHostPort(p.Addr())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if port, err := strconv.Atoi(text); err != nil || port < 10000 || port >= 15000 || seen[text] {
+			t.Errorf("port %s", text)
+		}
+		seen[text] = true
 	}
 }
 

@@ -1,0 +1,4 @@
+package redislink
+
+// Bound makes a connection bounded.
+var Bound = bound
