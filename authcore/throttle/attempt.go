@@ -23,6 +23,7 @@ func (l *Lockouts) Begin(ctx context.Context, key string) (authcore.Attempt, tim
 	if policy.Off {
 		return uncounted{}, 0, nil
 	}
+	deadline := time.Now().Add(l.queueWait) // l.now may be set back
 	now, digest := l.now(), l.digest(key)
 	p := l.part(digest)
 	p.mu.Lock()
@@ -46,7 +47,7 @@ func (l *Lockouts) Begin(ctx context.Context, key string) (authcore.Attempt, tim
 			return nil, wait, err
 		}
 	}
-	return l.confirm(ctx, t, now.Add(l.queueWait))
+	return l.confirm(ctx, t, deadline)
 }
 
 // await waits in the queue of t's name. It returns neither a wait nor an error when the place was given.
@@ -90,10 +91,11 @@ func (l *Lockouts) Reset(ctx context.Context, key string) error {
 	if err := l.store.ClearLockout(ctx, hex.EncodeToString(digest[:])); err != nil {
 		return fmt.Errorf("clearing a lockout: %w", err)
 	}
-	l.forget(ctx, digest)
+	at := l.now()
+	l.forget(ctx, digest, at)
 	if n != nil {
 		p.mu.Lock()
-		n.clear()
+		n.clear(at)
 		n.stored = false
 		n.wake(l.current())
 		p.mu.Unlock()
@@ -123,9 +125,10 @@ func (t *try) Succeeded(ctx context.Context) {
 	if t.done.Swap(true) {
 		return
 	}
-	told, _ := t.tell(ctx, "succeed")
+	at := t.l.now()
+	told, _ := t.tell(ctx, "succeed", words(t.l.pardon(t.digest, at))...)
 	t.p.mu.Lock()
-	t.n.clear()
+	t.n.clear(at)
 	t.leave()
 	stored := t.n.stored || told.status == locked // another node may have locked
 	t.p.mu.Unlock()
@@ -140,24 +143,37 @@ func (t *try) Failed(ctx context.Context) (locked bool) {
 		return false
 	}
 	now := t.l.now()
-	told, known := t.tell(ctx, "fail")
+	told, known := t.tell(ctx, "fail", t.memory().args...)
 	policy := t.l.current()
 	t.p.mu.Lock()
-	t.n.running--
+	n := t.n
+	n.settle(now, policy)
 	if known {
-		locked = t.n.learn(now, told)
+		locked = n.learn(now, told, policy)
 	} else {
-		t.n.settle(now, policy)
-		locked = t.n.fail(t.id, now, policy)
+		locked = n.fail(t.id, now, policy)
 	}
+	insist := n.own.add(now, policy) && !locked
 	if locked {
-		t.n.stored = true
+		if insist = n.falls(now, policy); !insist {
+			n.own.lock(n.until, n.locks)
+		}
+	}
+	if insist && (policy.shared || policy.among > 0) {
+		t.p.mu.Unlock()
+		locked = t.insist(ctx, now, locked)
+		t.p.mu.Lock()
+	}
+	n.running--
+	if locked {
+		n.stored = true
+		n.unsaved++
 	} else {
-		t.n.wake(policy)
+		n.wake(policy)
 	}
 	t.p.mu.Unlock()
 	if locked {
-		t.persist(ctx)
+		t.save(ctx)
 	}
 	return locked
 }
@@ -167,9 +183,17 @@ func (t *try) Abandoned() {
 	if t.done.Swap(true) {
 		return
 	}
-	t.tell(context.Background(), "abandon")
+	_, _ = t.tell(context.Background(), "abandon")
 	t.p.mu.Lock()
 	t.leave()
+	t.p.mu.Unlock()
+}
+
+// save writes a lock that was counted as unsaved.
+func (t *try) save(ctx context.Context) {
+	t.persist(ctx)
+	t.p.mu.Lock()
+	t.n.unsaved--
 	t.p.mu.Unlock()
 }
 
@@ -177,7 +201,7 @@ func (t *try) Abandoned() {
 // leaves the newest state behind.
 func (t *try) persist(ctx context.Context) {
 	// Who hangs up before the answer must not be able to keep the lock out of the store.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeLimit)
 	defer cancel()
 	t.n.storing.Lock()
 	defer t.n.storing.Unlock()

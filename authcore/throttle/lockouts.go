@@ -71,6 +71,9 @@ type Lockouts struct {
 // fullWait is what a caller is told to wait who found no place in time.
 const fullWait = time.Second
 
+// storeLimit is how long the store may take over a lock.
+const storeLimit = 2 * time.Second
+
 // NewLockouts returns lockouts without any failures. Call Load before use.
 func NewLockouts(cfg LockoutConfig) (*Lockouts, error) {
 	if cfg.Store == nil {
@@ -147,7 +150,7 @@ func (l *Lockouts) Load(ctx context.Context) error {
 		p := l.part(digest)
 		p.mu.Lock()
 		if n := p.get(digest, now, l.policy.Load()); n != nil && n.until.Before(lock.Until) {
-			n.until, n.locks, n.stored = lock.Until, lock.Level+1, true
+			n.read(lock)
 		}
 		p.mu.Unlock()
 	}

@@ -108,7 +108,8 @@ func TestL06_NoLateFailureOpensALock(t *testing.T) {
 	p := newPair(t, throttle.Policy{First: 10 * time.Minute})
 	late := begin(t, p.nodes[0], "victim")
 	p.redis.Do("DEL", p.key("name:"))
-	lock(t, p.nodes[0], "victim")
+	lock(t, p.nodes[1], "victim")
+	wait(t, p.nodes[0], "victim") // now it knows
 	key := p.key("name:")
 	p.redis.Do("DEL", key)
 	p.redis.Do("HSET", key, "void", "9e18")

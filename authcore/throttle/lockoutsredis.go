@@ -47,7 +47,8 @@ func (l *Lockouts) current() *Policy {
 	return &c
 }
 
-// confirm asks the other nodes for a try that has a place on this one, until then at most while all places are taken there.
+// confirm asks the other nodes for a try that has a place on this one, until then at most while all places are taken there:
+// by the monotonic clock, for the database's may step back.
 func (l *Lockouts) confirm(ctx context.Context, t *try, until time.Time) (authcore.Attempt, time.Duration, error) {
 	r := l.redis.Load()
 	if r == nil {
@@ -63,7 +64,7 @@ func (l *Lockouts) confirm(ctx context.Context, t *try, until time.Time) (authco
 		if err == nil && known.until > told.until+time.Second && known.until > 0 {
 			t.doubt(ctx, r, asked, &told)
 		}
-		left := until.Sub(l.now())
+		left := time.Until(until)
 		if err == nil && told.status == full && left > 0 {
 			if err = pause(ctx, min(pollEvery, left)); err == nil {
 				continue
@@ -75,8 +76,14 @@ func (l *Lockouts) confirm(ctx context.Context, t *try, until time.Time) (authco
 
 // settled does what was decided of a try at a moment.
 func (t *try) settled(ctx context.Context, asked time.Time, told tally, err error) (authcore.Attempt, time.Duration, error) {
+	policy := t.l.current()
 	t.p.mu.Lock()
-	isLocked := err == nil && t.n.learn(asked, told)
+	isLocked := err == nil && t.n.learn(asked, told, policy)
+	made := isLocked && told.status == lockedNow
+	if made {
+		t.n.own.until, t.n.own.locks = t.n.until, max(t.n.own.locks, t.n.locks)
+		t.n.unsaved++
+	}
 	switch {
 	case isLocked:
 		t.n.running--
@@ -84,10 +91,11 @@ func (t *try) settled(ctx context.Context, asked time.Time, told tally, err erro
 		t.leave()
 	default:
 		t.shared = true
+		t.n.wake(policy) // others on another node may have pardoned
 	}
 	t.p.mu.Unlock()
-	if isLocked && told.status == lockedNow {
-		t.persist(ctx)
+	if made {
+		t.save(ctx)
 	}
 	switch {
 	case err != nil:
@@ -104,7 +112,7 @@ func (t *try) settled(ctx context.Context, asked time.Time, told tally, err erro
 // who can write to Redis must not open it. Where the store does not say, the lock stands.
 func (t *try) doubt(ctx context.Context, r *Redis, asked time.Time, told *tally) {
 	t.p.mu.Lock()
-	until, locks := t.n.until, t.n.locks
+	until, locks, unsaved := t.n.until, t.n.locks, t.n.unsaved > 0
 	t.p.mu.Unlock()
 	row, err := t.l.store.Lockout(ctx, hex.EncodeToString(t.digest[:]))
 	switch {
@@ -112,7 +120,7 @@ func (t *try) doubt(ctx context.Context, r *Redis, asked time.Time, told *tally)
 		locks = row.Level + 1
 		t.n.correct(t.p, until, row.Until, locks)
 		until = row.Until
-	case errors.Is(err, authcore.ErrNotFound):
+	case errors.Is(err, authcore.ErrNotFound) && !unsaved:
 		t.n.correct(t.p, until, time.Time{}, 0)
 		return
 	}
@@ -135,7 +143,7 @@ func (t *try) alone(ctx context.Context) (authcore.Attempt, time.Duration, error
 	t.p.mu.Lock()
 	defer t.p.mu.Unlock()
 	if err == nil && row.Until.After(t.n.until) {
-		t.n.until, t.n.locks, t.n.stored = row.Until, row.Level+1, true
+		t.n.read(row)
 	}
 	now, policy := t.l.now(), t.l.current()
 	t.n.settle(now, policy)
@@ -154,20 +162,20 @@ func (t *try) alone(ctx context.Context) (authcore.Attempt, time.Duration, error
 
 // tell tells Redis how a try ended; known is whether it did, and what told is then. Who hangs up must not be able to keep
 // it back.
-func (t *try) tell(ctx context.Context, end string) (told tally, known bool) {
+func (t *try) tell(ctx context.Context, end string, more ...any) (told tally, known bool) {
 	r := t.l.redis.Load()
 	if r == nil || !t.shared {
 		return told, false
 	}
-	told, err := t.l.ask(context.WithoutCancel(ctx), r, t.digest, end, t.id)
+	told, err := t.l.ask(context.WithoutCancel(ctx), r, t.digest, end, t.id, more...)
 	return told, err == nil
 }
 
 // forget makes Redis forget failures and lock of a name. If it is away then, the lock stands until its end on the nodes
 // that know of it.
-func (l *Lockouts) forget(ctx context.Context, digest secret.Digest) {
+func (l *Lockouts) forget(ctx context.Context, digest secret.Digest, at time.Time) {
 	if r := l.redis.Load(); r != nil {
-		_, _ = l.ask(context.WithoutCancel(ctx), r, digest, "forget", 0)
+		_, _ = l.ask(context.WithoutCancel(ctx), r, digest, "forget", 0, words(l.pardon(digest, at))...)
 	}
 }
 

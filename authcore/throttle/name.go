@@ -4,6 +4,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/secret"
 )
 
@@ -22,6 +23,8 @@ type name struct {
 	until    time.Time // end of the lock
 	locks    int       // locks since the last success
 	stored   bool      // the store may have a row
+	unsaved  int       // writes of a lock to the store that have not ended
+	own      ledger    // what this node need not be told
 
 	storing sync.Mutex // orders writes to the store; taken before the part's mu
 }
@@ -65,10 +68,10 @@ func (p *lockoutPart) makeRoom(now time.Time, policy *Policy) bool {
 	for d, n := range p.names { // Go starts at a random place
 		n.settle(now, policy)
 		if n.idle() && !n.until.After(now) {
-			if len(n.failures) == 0 && n.locks == 0 {
+			if n.known() == 0 && n.locks == 0 && n.own.locks == 0 {
 				delete(p.names, d)
-			} else if fewest < 0 || len(n.failures) < fewest {
-				victim, fewest = d, len(n.failures)
+			} else if fewest < 0 || n.known() < fewest {
+				victim, fewest = d, n.known()
 			}
 		}
 		if sample--; sample == 0 {
@@ -107,19 +110,23 @@ func (n *name) settle(now time.Time, policy *Policy) {
 	if len(kept) == 0 && n.idle() && now.Sub(n.until) >= policy.Window {
 		n.locks = 0
 	}
+	n.own.settle(now, policy, n.idle())
 }
 
 // admits reports whether one more try may run, as far as this node decides it.
 func (n *name) admits(policy *Policy) bool {
-	if policy.shared {
-		return n.running < policy.Failures
+	if policy.shared { // Redis may have been made to forget what this node has counted
+		return min(len(n.own.failures), policy.Failures-1)+n.running < policy.Failures
 	}
 	return n.spent(policy)+n.running < policy.share()
 }
 
 // spent is how much of this node's share failures have used up. One try is always left: the failures of all nodes are more
 // than those of one.
-func (n *name) spent(policy *Policy) int { return min(len(n.failures), policy.share()-1) }
+func (n *name) spent(policy *Policy) int { return min(n.known(), policy.share()-1) }
+
+// known is how many failures this node knows of.
+func (n *name) known() int { return max(len(n.failures), len(n.own.failures)) }
 
 // wake lets as many of the queue run as the budget allows.
 func (n *name) wake(policy *Policy) {
@@ -162,9 +169,16 @@ func (n *name) fail(try int64, now time.Time, policy *Policy) (locked bool) {
 	return true
 }
 
-// clear forgets failures, lock and doubling.
-func (n *name) clear() {
+// read takes over a row of the store.
+func (n *name) read(row authcore.Lockout) {
+	n.until, n.locks, n.stored = row.Until, row.Level+1, true
+	n.own.until, n.own.locks = n.until, n.locks
+}
+
+// clear forgets failures, lock and doubling, at a moment.
+func (n *name) clear(at time.Time) {
 	n.failures, n.until, n.locks = nil, time.Time{}, 0
+	n.own.clear(at)
 }
 
 // share is how many failures this node allows.

@@ -23,6 +23,7 @@ type tally struct {
 	until  time.Duration // end of the lock from now; may have passed
 	locks  int
 	failed []failed
+	pardon time.Time // the newest that Redis has of a node
 }
 
 // failed is a failure as scripts tell of it.
@@ -31,21 +32,23 @@ type failed struct {
 	age time.Duration
 }
 
-// ask calls the script for one name.
-func (l *Lockouts) ask(ctx context.Context, r *Redis, digest secret.Digest, op string, try int64, memory ...any) (told tally, err error) {
+// ask calls the script for one name. more is what the node remembers, or a pardon.
+func (l *Lockouts) ask(ctx context.Context, r *Redis, digest secret.Digest, op string, try int64, more ...any) (told tally, err error) {
 	p := l.policy.Load()
 	args := append([]any{r.clock(), op, try, p.Failures, p.Window.Microseconds(), p.First.Microseconds(), p.Max.Microseconds(),
-		runLimit.Microseconds()}, memory...)
+		runLimit.Microseconds()}, more...)
 	tag := hex.EncodeToString(digest[:16])
 	got, err := r.run(ctx, r.of(ofNames, tag), nameScript, []string{r.cfg.Link.Key("name:{" + tag + "}")}, args...)
 	if err != nil {
 		return told, err
 	}
-	if len(got) < 3 || len(got)%2 == 0 {
+	const head = 3 + pardonWords
+	if len(got) < head || (len(got)-head)%2 != 0 {
 		return told, errAnswer
 	}
 	told.status, told.until, told.locks = got[0], time.Duration(got[1])*time.Microsecond, int(got[2])
-	for i := 3; i < len(got); i += 2 {
+	told.pardon = l.pardoned(digest, [pardonWords]int64(got[3:head]))
+	for i := head; i < len(got); i += 2 {
 		told.failed = append(told.failed, failed{got[i], time.Duration(got[i+1]) * time.Microsecond})
 	}
 	return told, nil
@@ -70,8 +73,10 @@ func (t *try) memory() memory {
 }
 
 // learn takes over what all nodes knew of the name at a moment, and reports whether it is locked. A lock that this node
-// remembers ends no sooner by that. The part must be locked.
-func (n *name) learn(at time.Time, told tally) (isLocked bool) {
+// remembers ends no sooner by that, and what it has counted itself stands unless a node has pardoned it. The part must be
+// locked.
+func (n *name) learn(at time.Time, told tally, policy *Policy) (isLocked bool) {
+	n.own.heed(told.pardon, at, policy)
 	var until time.Time
 	if told.locks > 0 {
 		until, n.stored = at.Add(told.until), true
@@ -105,5 +110,6 @@ func (n *name) correct(p *lockoutPart, from, to time.Time, locks int) {
 	defer p.mu.Unlock()
 	if n.until.Equal(from) {
 		n.until, n.locks = to, locks
+		n.own.until, n.own.locks = to, locks
 	}
 }

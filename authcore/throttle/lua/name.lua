@@ -1,13 +1,15 @@
 -- What all nodes know of one name: failures (f:<try> = when), running tries (r:<try> = until when they count), the end of
--- its lock, how many locks there were, up to which end locks are void, and when failures were forgotten last.
+-- its lock, how many locks there were, up to which end locks are void, when failures were forgotten last, and the pardon
+-- of the last success or reset: nodes alone can make and check one.
 -- ARGV: time, operation, try, and in microseconds but for the number: failures, window, first, max, the longest a try
--- runs; then what the caller remembers: end of the lock from now, locks, and try and age of each failure.
+-- runs; then for 'begin' and 'fail' what the caller remembers: end of the lock from now, locks, and try and age of each
+-- failure; for 'succeed' and 'forget' the four numbers of a pardon.
 -- Returns a status (0 admitted, 1 locked, 2 full, 3 locked by this very call; 'succeed' 1 where it voided a lock), end of
--- the lock from now, locks, and try and age of each failure.
+-- the lock from now, locks, the four numbers of a pardon, and try and age of each failure.
 local op, try = ARGV[2], ARGV[3]
 local limit, window, first, longest, hold = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
 local flat = read('HGETALL', KEYS[1]) or {}
-local till, locks, void, forgot = 0, 0, 0, 0
+local till, locks, void, forgot, pardon = 0, 0, 0, 0, {0, 0, 0, 0}
 local failures, failed, running, runs = {}, {}, {}, 0
 local function add(id, at)
 	if not failed[id] then
@@ -29,7 +31,8 @@ for i = 1, #flat, 2 do
 	elseif flat[i] == 'until' then till = number(text, 0, now + longest)
 	elseif flat[i] == 'locks' then locks = math.floor(number(text, 0, 64))
 	elseif flat[i] == 'void' then void = number(text, 0, now + longest)
-	elseif flat[i] == 'forgot' then forgot = number(text, 0, now) end
+	elseif flat[i] == 'forgot' then forgot = number(text, 0, now)
+	elseif string.find(flat[i], '^p[1-4]$') then pardon[tonumber(string.sub(flat[i], 2))] = math.floor(number(text, 0, 2 ^ 53)) end
 end
 local recorded = #failures
 
@@ -46,6 +49,8 @@ if op == 'begin' then
 	if lockedBefore > 0 and remembered > till + 500000 and remembered > void + 60000000 then
 		till, locks = math.min(remembered, now + longest), math.max(locks, lockedBefore)
 	end
+end
+if op == 'begin' or op == 'fail' then
 	-- It may have lost failures, or never have heard of those that a node counted alone.
 	for i = 11, #ARGV, 2 do
 		local id, at = ARGV[i], now - tonumber(ARGV[i + 1])
@@ -61,7 +66,7 @@ table.sort(failures, function(a, b) return a[2] < b[2] end)
 while #failures > 0 and now - failures[1][2] >= window do table.remove(failures, 1) end
 if #failures == 0 and runs == 0 and now - till >= window then locks = 0 end
 local status = 0
-if till <= now and #failures >= limit and #failures > recorded then
+if op ~= 'fail' and till <= now and #failures >= limit and #failures > recorded then
 	-- Put together they are as many as lock.
 	lock(failures[#failures][2])
 	status = 3
@@ -85,12 +90,15 @@ if op == 'fail' then
 elseif op == 'succeed' or op == 'forget' then
 	if till > now then status = 1 end
 	-- Other nodes remember what is forgotten here: their memory must not bring it back.
-	if #failures > 0 or locks > 0 or op == 'forget' then forgot, void = now, math.max(void, till) end
+	if #failures > 0 or locks > 0 or op == 'forget' then
+		forgot, void = now, math.max(void, till)
+		for i = 1, 4 do pardon[i] = tonumber(ARGV[8 + i]) end
+	end
 	failures, till, locks = {}, 0, 0
 end
 
 redis.call('DEL', KEYS[1])
-local fields, answer, keep = {}, {status, till - now, locks}, false
+local fields, answer, keep = {}, {status, till - now, locks, unpack(pardon)}, false
 local function put(field, value) fields[#fields + 1] = field; fields[#fields + 1] = whole(value) end
 for _, f in ipairs(failures) do
 	put('f:' .. f[1], f[2])
@@ -101,6 +109,10 @@ end
 if locks > 0 then put('until', till); put('locks', locks); keep = true end
 if void > 0 then put('void', void); keep = true end
 if forgot > 0 then put('forgot', forgot); keep = true end
+if pardon[1] > 0 then
+	for i = 1, 4 do put('p' .. i, pardon[i]) end
+	keep = true
+end
 for id, at in pairs(running) do put('r:' .. id, at) end
 if #fields > 0 then
 	redis.call('HSET', KEYS[1], unpack(fields))
