@@ -17,11 +17,19 @@ local function add(id, at)
 		failures[#failures + 1] = {id, at}
 	end
 end
--- Whoever else can write to Redis may have put anything here: what is no number of a try is nothing, and no time is beyond
--- what nodes write.
+-- Whoever else can write to Redis may have put anything here: what is no try is nothing, and no time is beyond what nodes
+-- write. Nodes of the release before call their tries by UUIDs: those that run keep their names, for their nodes end them
+-- by these, and those that failed get numbers.
+local function named(kind, rest)
+	if string.find(rest, '^%d+$') and #rest <= 16 then return rest end
+	if not string.find(rest, '^%x%x%x%x%x%x%x%x%-%x%x%x%x%-%x%x%x%x%-%x%x%x%x%-%x+$') or #rest > 40 then return nil end
+	if kind == 'r:' then return rest end
+	return string.format('%d', tonumber(string.sub(rest, 1, 8), 16))
+end
 for i = 1, #flat, 2 do
-	local kind, rest, text = string.sub(flat[i], 1, 2), string.sub(flat[i], 3), flat[i + 1]
-	if string.find(rest, '^%d+$') and #rest <= 16 then
+	local kind, text = string.sub(flat[i], 1, 2), flat[i + 1]
+	local rest = named(kind, string.sub(flat[i], 3))
+	if rest then
 		if kind == 'f:' then
 			if #failures < 100 then add(rest, number(text, 0, now)) end -- nodes never leave more, nor could many be sorted fast
 		elseif kind == 'r:' then
