@@ -67,7 +67,7 @@ func (x *exchange) over(n *node) (err error) {
 	if x.feed == nil {
 		x.feed, err = redisfeed.New(redisfeed.Config{Link: x.link, Sender: n.sender, Key: n.feedKey,
 			View:  fedView{n.revocations, n.freshness, n.follower},
-			Count: countFeed, Lag: observeLag, Ending: caddy.Exiting, Logger: nodeLogger(), Clock: n.clock.now})
+			Count: countFeed, Lag: observeLag, Ending: n.leaving, Logger: nodeLogger(), Clock: n.clock.now})
 		if err != nil {
 			return err
 		}

@@ -3,6 +3,8 @@ package caddymodule
 import (
 	"slices"
 	"sync"
+
+	"github.com/caddyserver/caddy/v2"
 )
 
 // started are the apps that have started and not stopped, in the order of their start: one, and two for the moment of a
@@ -45,6 +47,23 @@ func running() *App {
 		return started.apps[n-1]
 	}
 	return nil
+}
+
+// leaving reports whether nothing is left that could revoke anything on this node, when the last app on it stops: the process
+// ends, its start has failed, or the configuration has another database or none. An app that is about to stop still counts.
+func (n *node) leaving() bool {
+	if caddy.Exiting() {
+		return true
+	}
+	started.mu.Lock()
+	defer started.mu.Unlock()
+	left := 0
+	for _, a := range started.apps {
+		if a.node == n {
+			left++
+		}
+	}
+	return left <= 1
 }
 
 // apply gives the node the app's settings.

@@ -7,7 +7,40 @@ import (
 	"strconv"
 	"testing"
 	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/soak"
 )
+
+// takenPort is a port that somebody else listens at.
+func takenPort(t testing.TB) string {
+	t.Helper()
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = taken.Close() })
+	return strconv.Itoa(taken.Addr().(*net.TCPAddr).Port)
+}
+
+// TestStart_PortTaken: a node that cannot start because of its port may have been a node for a moment. The others are not left
+// waiting for it.
+func TestStart_PortTaken(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t, plan{})
+	for range soak.N(3, 20) {
+		third := nodeBeside(t, plan{postgres: true, failing: true, env: []string{"TEST_REDIS=" + c.redis.URL()},
+			global: "\n\t\tissuer http://" + c.a.host() + "\n\t\tredis {env.TEST_REDIS}\n",
+			site:   "http://127.0.0.1:" + takenPort(t) + " {\n\tbind 127.0.0.1\n\tgatehouse\n\tgatehouse_guard\n\treverse_proxy <upstream>\n}\n"}, c.a.database)
+		if err := third.waitExit(t); err == nil {
+			t.Fatal("it has started")
+		}
+	}
+	for since := time.Now(); time.Since(since) < 4*time.Second; { // longer than a silence is not told of
+		if n := c.b.metric(t, `gatehouse_revocation_feed_nodes{state="silent"}`); n != 0 {
+			t.Fatalf("%v nodes are waited for", n)
+		}
+	}
+}
 
 // TestReload_OtherRedisSettings: a node that comes to Redis another way after a reload, with another password for instance, is
 // the node it was. The others neither wait for one that is gone nor miss what it revokes. So it is after a reload that Caddy rejects
@@ -19,12 +52,7 @@ func TestReload_OtherRedisSettings(t *testing.T) {
 	config := func(redis, sites string) plan {
 		return plan{postgres: true, global: "\n\t\tissuer http://" + c.a.host() + "\n\t\tredis " + redis + "\n", caddy: "skip_install_trust", site: defaultSite + sites}
 	}
-	taken, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer taken.Close()
-	port := strconv.Itoa(taken.Addr().(*net.TCPAddr).Port)
+	port := takenPort(t)
 	known := func(when string) {
 		t.Helper()
 		c.bounded(t, u, c.sessions(t, u, 2), time.Second)
