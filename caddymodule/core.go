@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -163,14 +162,9 @@ func (c *core) handler(prefix string, r *http.Request) http.Handler {
 	return m.api
 }
 
-// returnHosts are the hosts that a sign-in may lead to besides the one it happens on.
+// returnHosts are the hosts that a sign-in may lead to besides the one it happens on, for [httpapi.IsAmong].
 func (a *App) returnHosts(string) []string {
-	hosts := slices.Clone(a.cfg.redirectHosts)
-	for _, origin := range a.sites.guarded.all() {
-		_, host, _ := strings.Cut(origin, "://")
-		hosts = append(hosts, host)
-	}
-	return hosts
+	return slices.Concat(a.cfg.redirectHosts, a.sites.guarded.all())
 }
 
 // limits are the settings of the limiter.

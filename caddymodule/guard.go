@@ -107,9 +107,20 @@ func (g *Guard) settle(ctx caddy.Context) error {
 		ctx.Slogger().Warn("gatehouse_guard stands in a block of a site that has no gatehouse directive: requests which other " +
 			"blocks answer keep the identity headers that their clients send; put the guard, with a matcher, before the blocks")
 	}
-	if !strings.HasPrefix(g.login, "/") && len(at.hosts()) == 0 && !boundToLoopback(at.srv.Listen) {
+	if strings.HasPrefix(g.login, "/") {
+		return nil
+	}
+	hosts := at.hosts()
+	if len(hosts) == 0 && !boundToLoopback(at.srv.Listen) {
 		ctx.Slogger().Warn("gatehouse_guard: login_url is another host's page, and this site answers to any host name: a sign-in is " +
 			"handed over only to hosts that the configuration names; write the site's host into its address")
+	}
+	for _, host := range hosts {
+		if unreturnable(host) {
+			ctx.Slogger().Warn("gatehouse_guard: login_url is another host's page, and no sign-in leads back to this site's host " +
+				host + ", whose names are not known at start; write it out ({$NAME} is replaced while the file is read), or with " +
+				"asterisks for labels before its domain")
+		}
 	}
 	return nil
 }

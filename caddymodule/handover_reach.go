@@ -91,7 +91,7 @@ type rawGuard struct{ GuardSettings }
 // leadsAway reports whether the guard sends browsers to a host that the site is not there for.
 func (g *rawGuard) leadsAway(host string) bool {
 	u, err := url.Parse(g.LoginURL)
-	return err == nil && u.Host != "" && !matchesHost(host, strings.ToLower(u.Hostname()))
+	return err == nil && u.Host != "" && !httpapi.MatchesHost(host, strings.ToLower(u.Hostname()))
 }
 
 // stuck returns a guard to which nobody can be handed over; nil if there is none.
@@ -298,7 +298,7 @@ func hostCertainty(patterns []string, host string) certainty {
 	most := never
 	for _, p := range patterns {
 		switch {
-		case matchesHost(p, strings.ToLower(host)):
+		case httpapi.MatchesHost(p, strings.ToLower(host)):
 			return always
 		case strings.ContainsAny(p+host, "*{"):
 			most = perhaps

@@ -10,6 +10,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/gatehouse-auth/gatehouse/authcore/httpapi"
 )
 
 // site is the site that a handler of ours stands in: a site block of a Caddyfile, or what is like one in a configuration of
@@ -244,13 +246,13 @@ func (s *site) names() func(host string) bool {
 		if len(hosts) == 0 {
 			return local && isLoopback(host)
 		}
-		return slices.Contains(hosts, host) || slices.ContainsFunc(hosts, func(pattern string) bool { return matchesHost(pattern, host) })
+		return slices.Contains(hosts, host) || slices.ContainsFunc(hosts, func(pattern string) bool { return httpapi.MatchesHost(pattern, host) })
 	}
 }
 
 // origins returns the origins under which the site is reached, as the configuration names them. It is an error if the site
 // answers to names that are not written out: then links and `iss` would have to come from a Host header, which anybody can
-// send (R01).
+// send (R01). Those that are written out are returned all the same.
 func (s *site) origins() (origins []string, err error) {
 	hosts := s.hosts()
 	if len(hosts) == 0 {
@@ -263,14 +265,46 @@ func (s *site) origins() (origins []string, err error) {
 	}
 	for _, host := range hosts {
 		if strings.ContainsAny(host, "*{") {
-			return nil, fmt.Errorf("option issuer: it is needed, since the site %s of a `gatehouse` directive is not one exact host; "+
+			err = fmt.Errorf("option issuer: it is needed, since the site %s of a `gatehouse` directive is not one exact host; "+
 				"set `issuer https://…` in the global gatehouse block", host)
+			continue
 		}
-		for _, addr := range s.srv.Listen {
-			origins = append(origins, originOf(host, addr, len(s.srv.TLSConnPolicies) > 0))
+		origins = append(origins, s.under(host)...)
+	}
+	return origins, err
+}
+
+// under returns the origins of the site for one of its hosts.
+func (s *site) under(host string) (origins []string) {
+	for _, addr := range s.srv.Listen {
+		origins = append(origins, originOf(host, addr, len(s.srv.TLSConnPolicies) > 0))
+	}
+	return origins
+}
+
+// returns is where a sign-in may lead back to at the site, for [httpapi.IsAmong]. Of a wildcard's names anybody may ask for
+// one, so those of a site with TLS are for https alone; a site without may have a proxy in front that ends it.
+func (s *site) returns() (hosts []string) {
+	origins, _ := s.origins()
+	for _, pattern := range s.hosts() {
+		if strings.Contains(pattern, "*") && !unreturnable(pattern) {
+			origins = append(origins, s.under(pattern)...)
 		}
 	}
-	return origins, nil
+	for _, origin := range origins {
+		scheme, host, _ := strings.Cut(origin, "://")
+		if strings.Contains(host, "*") && scheme == "https" {
+			host = origin
+		}
+		hosts = append(hosts, host)
+	}
+	return hosts
+}
+
+// unreturnable reports whether no sign-in leads back to a host that a site names. A placeholder Caddy reads anew at each
+// request, so nobody can say before what it stands for; and a wildcard for the last label is any domain.
+func unreturnable(host string) bool {
+	return strings.Contains(host, "{") || host == "*" || strings.HasSuffix(host, ".*")
 }
 
 func matchedHosts(route caddyhttp.Route) []string {

@@ -47,6 +47,10 @@ func TestSite(t *testing.T) {
 		"a page elsewhere":              {"app.test {\ngatehouse_guard {\nlogin_url https://id.test/in\n}\n}", "guard https://id.test/in alone"},
 		"a page elsewhere, any name":    {":80 {\ngatehouse_guard {\nlogin_url https://id.test/in\n}\n}", "guard https://id.test/in alone; unnamed"},
 		"a page elsewhere, loopback":    {":80 {\nbind 127.0.0.1\ngatehouse_guard {\nlogin_url https://id.test/in\n}\n}", "guard https://id.test/in alone"},
+		"a page elsewhere, a wildcard":  {"*.app.test {\ngatehouse_guard {\nlogin_url https://id.test/in\n}\n}", "guard https://id.test/in alone"},
+		"a page elsewhere, env":         {"http://{env.APP} {\ngatehouse_guard {\nlogin_url https://id.test/in\n}\n}", "guard https://id.test/in alone; unknown"},
+		"a page elsewhere, all domains": {"http://*.*, http://app.test {\ngatehouse_guard {\nlogin_url https://id.test/in\n}\n}", "guard https://id.test/in alone; unknown"},
+		"a page here, env":              {"http://{env.APP} {\ngatehouse\ngatehouse_guard\n}", "portal strips; guard /auth/login"},
 		"a named route":                 {"&(in) {\ngatehouse_guard\n}\napp.test {\ngatehouse\nhandle /x/* {\ninvoke in\n}\n}", "portal strips; guard /auth/login"},
 		"a named route, any name":       {"&(in) {\ngatehouse_guard\n}\n:80 {\ngatehouse\nhandle /x/* {\ninvoke in\n}\n}", "portal strips; guard /auth/login"},
 		"a named route by another":      {"&(in) {\ngatehouse_guard\n}\n&(out) {\ninvoke in\n}\n:80 {\ngatehouse\nhandle /x/* {\ninvoke out\n}\n}", "portal strips; guard /auth/login"},
@@ -67,21 +71,56 @@ func TestSite(t *testing.T) {
 	}
 }
 
-// provisioned tells what became of the portals and guards of a Caddyfile, in the order of servers and routes, or why it is
-// refused.
-func provisioned(t *testing.T, sites string) string {
+// TestC13_WhereSignInLeads: a site's wildcards take nothing from the exact names beside them, and are for its scheme and port.
+func TestC13_WhereSignInLeads(t *testing.T) {
+	for addresses, want := range map[string]string{
+		"app.test": "app.test",
+		"http://app.test:81, http://*.app.test:81":  "*.app.test:81 app.test:81",
+		"*.app.test, app.test":                      "app.test https://*.app.test",
+		"https://*.app.test:8443":                   "https://*.app.test:8443",
+		"http://*.App.test":                         "*.app.test",
+		"http://*.app.test, http://{env.APP}":       "*.app.test",
+		"http://{env.APP}, http://a.test":           "a.test",
+		"http://*, http://*.*, http://a.*":          "",
+		"http://*.*.app.test, http://*.a.test:8080": "*.*.app.test *.a.test:8080",
+		":81": "",
+	} {
+		cfg := adapted(t, t.TempDir(), addresses+" {\ngatehouse_guard {\nlogin_url https://id.test/in\n}\n}")
+		ctx, err := caddy.ProvisionContext(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		app, err := ctx.App("gatehouse")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(app.(*App).returnHosts(""), " "); got != want {
+			t.Errorf("%s: got %q, want %q", addresses, got, want)
+		}
+	}
+}
+
+// adapted reads the sites of a Caddyfile into a configuration whose log is in a directory.
+func adapted(t *testing.T, dir, sites string) *caddy.Config {
 	t.Helper()
-	log := filepath.Join(t.TempDir(), "log")
-	text := "{\nadmin off\nauto_https off\nlog {\noutput file " + log + "\n}\ngatehouse {\nissuer http://app.test\ndata_dir " + t.TempDir() + "\n}\n}\n"
+	text := "{\nadmin off\nauto_https off\nlog {\noutput file " + filepath.Join(dir, "log") + "\n}\ngatehouse {\nissuer http://app.test\ndata_dir " + dir + "\n}\n}\n"
 	config, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(text+sites+"\n"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var cfg caddy.Config
-	if err := caddy.StrictUnmarshalJSON(config, &cfg); err != nil {
+	cfg := new(caddy.Config)
+	if err := caddy.StrictUnmarshalJSON(config, cfg); err != nil {
 		t.Fatal(err)
 	}
-	ctx, err := caddy.ProvisionContext(&cfg)
+	return cfg
+}
+
+// provisioned tells what became of the portals and guards of a Caddyfile, in the order of servers and routes, or why it is
+// refused.
+func provisioned(t *testing.T, sites string) string {
+	t.Helper()
+	dir := t.TempDir()
+	ctx, err := caddy.ProvisionContext(adapted(t, dir, sites))
 	if err != nil {
 		return err.Error()
 	}
@@ -100,11 +139,11 @@ func provisioned(t *testing.T, sites string) string {
 			found = append(found, ofOurs(caddyhttp.RouteList{*route})...)
 		}
 	}
-	written, err := os.ReadFile(log)
+	written, err := os.ReadFile(filepath.Join(dir, "log"))
 	if err != nil && !os.IsNotExist(err) {
 		t.Fatal(err)
 	}
-	for warning, name := range map[string]string{"stands in a block": "warned", "answers to any host name": "unnamed"} {
+	for warning, name := range map[string]string{"stands in a block": "warned", "answers to any host name": "unnamed", "no sign-in leads back to this site's host": "unknown"} {
 		if strings.Contains(string(written), warning) {
 			found = append(found, name)
 		}

@@ -3,7 +3,6 @@ package caddymodule
 import (
 	"net/url"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 )
@@ -13,7 +12,7 @@ import (
 type sites struct {
 	mu       sync.Mutex // held by who adds
 	issuers  union      // the configured issuer, or else the origins of portals
-	guarded  union      // origins of sites with a guard: a browser may be sent back to these after a sign-in
+	guarded  union      // hosts and wildcards of sites with a guard: a browser may be sent back to these after a sign-in
 	portals  []string   // origins of portals, where an issuer is configured
 	anywhere bool       // one of these answers to any host, or to some that are not written out
 
@@ -60,9 +59,7 @@ func (s *sites) addGuard(of *site, headers []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.guards.Add(1)
-	if origins, err := of.origins(); err == nil {
-		s.guarded.add(origins)
-	}
+	s.guarded.add(of.returns())
 	s.headers = append(s.headers, headers...)
 	s.strip.Store(newStripper(s.headers))
 }
@@ -77,18 +74,4 @@ func (s *sites) elsewhere(issuer *url.URL) []string {
 	sites := slices.Clone(s.portals)
 	slices.Sort(sites)
 	return slices.Compact(sites)
-}
-
-// matchesHost is Caddy's rule for the addresses of sites: an asterisk stands for one label.
-func matchesHost(pattern, name string) bool {
-	want, got := strings.Split(strings.ToLower(pattern), "."), strings.Split(name, ".")
-	if len(want) != len(got) {
-		return false
-	}
-	for i, label := range want {
-		if label != got[i] && (label != "*" || got[i] == "") {
-			return false
-		}
-	}
-	return true
 }

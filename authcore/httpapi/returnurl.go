@@ -13,12 +13,12 @@ const maxReturnURL = 2048
 type ReturnRules struct {
 	Host   string   // host[:port] the request came to; it is always allowed
 	HTTPS  bool     // how the request came in
-	Hosts  []string // other hosts (`redirect_hosts` and guarded ones), each host[:port]; no port means the scheme's own
+	Hosts  []string // other hosts (`redirect_hosts` and guarded ones), as [IsAmong] reads them
 	Prefix string   // Gatehouse's own path prefix: sending a browser back into it could sign it out, or in circles
 }
 
 // ReturnURL is the one check of every "return to" parameter (C13). It accepts a path of this host that begins with one
-// slash, and absolute URLs whose host and port are listed exactly: https, or http on a loopback host, or http on this
+// slash, and absolute URLs whose host and port are listed: https, or http on a loopback host, or http on this
 // very host when the request itself came over http. What it returns is written anew from the parsed parts, so the
 // browser reads what was checked and no other spelling of it. ok is false for everything else; then the caller goes to
 // a place of its own.
@@ -126,12 +126,51 @@ func allowedHost(u *url.URL, raw string, rules ReturnRules) bool {
 	if rules.Host != "" && want == origin(u.Scheme, rules.Host) {
 		return true
 	}
-	for _, host := range rules.Hosts {
-		if host != "" && want == origin(u.Scheme, host) {
+	return IsAmong(u.Scheme, u.Host, rules.Hosts)
+}
+
+// IsAmong reports whether a host[:port], asked for by a scheme, is one of a list. An entry is host[:port], where no port means
+// the scheme's own, and may begin with https:// to be for that scheme alone. An asterisk in it stands for one label of
+// letters, digits, hyphens and underscores.
+func IsAmong(scheme, host string, list []string) bool {
+	for _, entry := range list {
+		listed, secure := strings.CutPrefix(entry, "https://")
+		if listed == "" || secure && scheme != "https" {
+			continue
+		}
+		want, got := origin(scheme, listed), origin(scheme, host)
+		if strings.Contains(listed, "*") && fills(want, got) || want == got && !strings.Contains(got, "*") {
 			return true
 		}
 	}
 	return false
+}
+
+// fills reports whether an origin is one that another with wildcards stands for. What a wildcard leaves open anybody fills in,
+// so it is made of what names of hosts are, and no parser sees another host in it.
+func fills(pattern, got string) bool {
+	wantScheme, wantHost, _ := strings.Cut(pattern, "://")
+	gotScheme, gotHost, _ := strings.Cut(got, "://")
+	wantName, wantPort, wantColon := strings.Cut(wantHost, ":")
+	gotName, gotPort, gotColon := strings.Cut(gotHost, ":")
+	odd := strings.ContainsFunc(gotName, func(c rune) bool {
+		return (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' && c != '_' && c != '.'
+	})
+	return !odd && wantScheme == gotScheme && wantColon == gotColon && wantPort == gotPort && MatchesHost(wantName, gotName)
+}
+
+// MatchesHost is Caddy's rule for the addresses of sites: an asterisk stands for one label. name is in lower case.
+func MatchesHost(pattern, name string) bool {
+	want, got := strings.Split(strings.ToLower(pattern), "."), strings.Split(name, ".")
+	if len(want) != len(got) {
+		return false
+	}
+	for i, label := range want {
+		if label != got[i] && (label != "*" || got[i] == "") {
+			return false
+		}
+	}
+	return true
 }
 
 func isLoopback(name string) bool {

@@ -115,3 +115,45 @@ func TestC13_PlainHTTP(t *testing.T) {
 		t.Error("an https request was led back to http")
 	}
 }
+
+// An asterisk stands for one label, at the port of its entry and for no scheme but the entry's, and no spelling makes another
+// host of what it leaves open.
+func TestC13_WildcardReturns(t *testing.T) {
+	t.Parallel()
+	rules := httpapi.ReturnRules{Host: "auth.example.com", HTTPS: true, Prefix: "/auth",
+		Hosts: []string{"https://*.example.com", "*.wild.localhost:9500", "*.*.example.org", "https://*.example.net:8443", "*:7000", "https://*.tls.localhost:9443"}}
+	for _, raw := range []string{
+		"https://x.example.com/", "https://X.Example.com/y?z", "https://x.example.com:443/", "https://x_1-a.example.com",
+		"http://x.wild.localhost:9500/", "https://x.wild.localhost:9500/", "https://a.b.example.org/", "https://x.example.net:8443/",
+		"http://localhost:7000/", "https://x.tls.localhost:9443/",
+	} {
+		if got, ok := httpapi.ReturnURL(raw, rules); !ok {
+			t.Errorf("%q: got %q, refused", raw, got)
+		}
+	}
+	for _, raw := range []string{
+		"https://example.com/", "https://.example.com/", "https://evil-example.com/", "https://evilexample.com/", "https://a.b.example.com/",
+		"https://x.example.com./", "https://x.example.com.evil.test/", "https://x.example.com:8443/", "https://x.example.com:/",
+		"https://x.example.com:80/", "http://x.example.com/", "http://x.example.com:443/", "ftp://x.example.com/", "javascript://x.example.com/",
+		"https://x@y.example.com/", "https://evil.test@x.example.com/", "https://x.example.com@evil.test/", "https://x.example.com:pw@evil.test/",
+		"https://evil.test:x.example.com/", "https://evil.test#.example.com/", "https://evil.test?.example.com/", "https://evil.test/.example.com/",
+		`https://evil.test\\.example.com/`, "https://evil%2etest.example.com/", "https://evil%2ftest.example.com/", "https://a,b.example.com/",
+		"https://a;b.example.com/", "https://'.example.com/", `https://".example.com/`, "https://<.example.com/", "https://*.example.com/",
+		"https://[.example.com/", "https://[x].example.com/", "https://ünder.example.com/", "//x.example.com/", "https:x.example.com",
+		"http://x.wild.localhost/", "http://x.wild.localhost:9501/", "http://wild.localhost:9500/", "https://a.example.org/",
+		"https://a..example.org/", "https://.a.example.org/", "https://x.example.net/", "http://x.example.net:8443/",
+		"https://x.example.com/auth/logout", "http://x.tls.localhost:9443/", "https://[::1]:7000/", "http://localhost:7001/", "https://:7000/",
+	} {
+		if got, ok := httpapi.ReturnURL(raw, rules); ok {
+			t.Errorf("%q was accepted as %q", raw, got)
+		}
+	}
+	// What fools a check for a name fools none for the names of a wildcard.
+	rules.Hosts = []string{"https://*.wild.test", "*.wild.test:8443"}
+	for _, raw := range corpus(t, "testdata/return_urls_refused.txt") {
+		raw = strings.ReplaceAll(raw, "app.example.com", "x.wild.test")
+		if got, ok := httpapi.ReturnURL(raw, rules); ok && got != "https://evilx.wild.test/" && got != "https://evil-x.wild.test/" {
+			t.Errorf("%q was accepted as %q", raw, got)
+		}
+	}
+}

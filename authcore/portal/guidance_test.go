@@ -43,7 +43,7 @@ func TestAccount_IsNoDeadEnd(t *testing.T) {
 	for name, c := range map[string]struct {
 		returns []string
 		link    bool
-	}{"service": {[]string{"app.example.org", "Auth.example.com"}, true}, "elsewhere": {[]string{"app.example.org"}, false}, "none": {nil, false}} {
+	}{"service": {[]string{"app.example.org", "Auth.example.com"}, true}, "wildcard": {[]string{"https://*.example.com"}, true}, "elsewhere": {[]string{"app.example.org"}, false}, "none": {nil, false}} {
 		t.Run(name, func(t *testing.T) {
 			h := open(t, plan{returns: c.returns})
 			b := h.browser()

@@ -19,7 +19,7 @@ type Config struct {
 	API            *httpapi.API // what the API knows is no unknown path
 	Brand          string       // the name on every page; default "Gatehouse"
 	// ReturnHosts returns the hosts that a sign-in at the given one (as in a Host header) may lead to: guarded ones, the given
-	// one among them if it is guarded, and `redirect_hosts`, each host[:port]. Nil: none.
+	// one among them if it is guarded, and `redirect_hosts`, as [httpapi.IsAmong] reads them. Nil: none.
 	ReturnHosts func(host string) []string
 	Handover    *handover.Flow
 	Now         func() time.Time

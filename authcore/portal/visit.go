@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
@@ -162,5 +161,6 @@ func (v *visit) toLogin() error { return v.redirect(v.here("/login")) }
 
 // guarded reports whether a service stands behind a guard on this host.
 func (v *visit) guarded() bool {
-	return slices.ContainsFunc(v.cfg.ReturnHosts(v.r.Host), func(host string) bool { return strings.EqualFold(host, v.r.Host) })
+	scheme, host, _ := strings.Cut(httpapi.OriginOf(v.r, v.in.HTTPS), "://")
+	return httpapi.IsAmong(scheme, host, v.cfg.ReturnHosts(v.r.Host))
 }

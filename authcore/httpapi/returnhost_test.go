@@ -1,6 +1,10 @@
-package caddymodule
+package httpapi_test
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/gatehouse-auth/gatehouse/authcore/httpapi"
+)
 
 func TestMatchesHost(t *testing.T) {
 	t.Parallel()
@@ -19,7 +23,7 @@ func TestMatchesHost(t *testing.T) {
 		{"app.example.com", "evil.example.com", false},
 		{"", "app.example.com", false},
 	} {
-		if got := matchesHost(c.pattern, c.name); got != c.want {
+		if got := httpapi.MatchesHost(c.pattern, c.name); got != c.want {
 			t.Errorf("%q for %q: %v", c.pattern, c.name, got)
 		}
 	}
