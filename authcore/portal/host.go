@@ -3,6 +3,7 @@ package portal
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
@@ -166,9 +167,21 @@ func (v *visit) signOutHere(login string) error {
 	if v.r.URL.Query().Has("rd") { // to sign in as somebody else, and come back
 		return v.redirect(withReturn(login, v.landing()))
 	}
+	return v.redirect(v.farewell(login))
+}
+
+// farewell is where who has signed out of this host is told so: the page of the portal's that is beside its sign-in page. A
+// login that is no portal's, as far as can be told, is the place itself. Services name the origin of login in form-action of
+// their pages and no other (CSP3 §6.4.1.1).
+func (v *visit) farewell(login string) string {
 	to, err := url.Parse(login)
 	if err != nil || to.Host == "" {
-		return v.redirect("/")
+		return "/"
 	}
-	return v.redirect(to.Scheme + "://" + to.Host + "/")
+	prefix, isLogin := strings.CutSuffix(to.Path, "/login")
+	if !isLogin || !slices.Contains(v.cfg.Issuers(), httpapi.OriginOf(&http.Request{Host: to.Host}, to.Scheme == "https")) {
+		return login
+	}
+	back := url.QueryEscape(httpapi.OriginOf(v.r, v.in.HTTPS) + "/")
+	return (&url.URL{Scheme: to.Scheme, Host: to.Host, Path: prefix + "/signed-out", RawQuery: "rd=" + back}).String()
 }

@@ -115,9 +115,20 @@ func (v *visit) logout() error {
 	return v.redirect(v.withBack("/signed-out"))
 }
 
+// showSignedOut tells who has signed out what that is worth: of one host alone it is no end of the session here.
 func (v *visit) showSignedOut() error {
+	again := link{v.withBack("/login"), v.t("signed_out.again")}
+	if _, elsewhere := v.elsewhere(); elsewhere != "" {
+		if p, err := v.person(); p != nil || err != nil {
+			_, host, _ := strings.Cut(elsewhere, "://")
+			return v.show(card{
+				Title: v.t("signed_out.host", "Host", host), Intro: []string{v.t("signed_out.host.intro", "Brand", v.cfg.Brand)},
+				Links: []link{again, {v.here("/logout"), v.t("signed_out.everywhere")}},
+			})
+		}
+	}
 	return v.show(card{
 		Title: v.t("signed_out.title"), Intro: []string{v.t("signed_out.intro")},
-		Links: []link{{v.withBack("/login"), v.t("signed_out.again")}},
+		Links: []link{again},
 	})
 }

@@ -47,6 +47,40 @@ func (b *browser) signOut(body, kind string, changes ...change) *answer {
 
 const formType = "application/x-www-form-urlencoded"
 
+// signedOut is where the portal tells who has signed out of the app.
+const signedOut = origin + "/auth/signed-out?rd=https%3A%2F%2Fapp.example.com%2F"
+
+// Who has signed out is told so, where the sign-in page is: of one host alone, or of all. What is no portal's has no such page.
+func TestSignOut_LeadsToWord(t *testing.T) {
+	h := apps(t)
+	h.Person(t, enrol.Registering{Email: email})
+	a, b, _ := h.handed()
+	b.signOut("", formType).leads(signedOut)
+	told := a.open(signedOut).want(http.StatusOK).says("You are signed out of app.example.com", "you may still be signed in")
+	links := map[string]string{}
+	for _, l := range told.all("a") {
+		links[text(l)] = attr(l, "href")
+	}
+	if links["Sign in again"] != "/auth/login?rd=https%3A%2F%2Fapp.example.com%2F" || links["Sign out everywhere"] != "/auth/logout" {
+		t.Errorf("links %v", links)
+	}
+	a.open(signedOut, header("Accept-Language", "de")).says("Sie sind bei app.example.com abgemeldet")
+	b.open(a.code(b.begin(app + "/"))).leads(app + "/")
+	b.signOut("everywhere=1", formType).leads(signedOut)
+	a.open(signedOut).want(http.StatusOK).says("You are signed out", "Nobody can use your account").silent("app.example.com</h1>")
+
+	for login, want := range map[string]string{
+		"https://sso.example.net/login":                                    "https://sso.example.net/login",
+		"https://sso.example.net/in?tenant=a":                              "https://sso.example.net/in?tenant=a",
+		origin + "/sign-in":                                                origin + "/sign-in",
+		"https://Auth.Example.com:443/id/login?x=1":                        "https://Auth.Example.com:443/id/signed-out?rd=https%3A%2F%2Fapp.example.com%2F",
+		"http://" + strings.TrimPrefix(origin, "https://") + "/auth/login": "http://" + strings.TrimPrefix(origin, "https://") + "/auth/login",
+		"/auth/login": "/",
+	} {
+		h.at(nil, appHost, login).signOut("", formType).leads(want)
+	}
+}
+
 func TestSignOut_OfAHost(t *testing.T) {
 	h := apps(t)
 	h.Person(t, enrol.Registering{Email: email, Username: "ada"})
@@ -54,10 +88,10 @@ func TestSignOut_OfAHost(t *testing.T) {
 		end             func(a, b, wiki *browser)
 		a, b, elsewhere bool // who is signed in afterwards
 	}{
-		"here, by a form":       {func(_, b, _ *browser) { b.signOut("", formType).leads(origin + "/") }, true, false, true},
+		"here, by a form":       {func(_, b, _ *browser) { b.signOut("", formType).leads(signedOut) }, true, false, true},
 		"here, by JSON":         {func(_, b, _ *browser) { b.signOut("{}", "application/json").want(http.StatusNoContent) }, true, false, true},
 		"here, by nothing":      {func(_, b, _ *browser) { b.signOut("", "").want(http.StatusNoContent) }, true, false, true},
-		"everywhere, by a form": {func(_, b, _ *browser) { b.signOut("everywhere=true", formType).leads(origin + "/") }, false, false, false},
+		"everywhere, by a form": {func(_, b, _ *browser) { b.signOut("everywhere=true", formType).leads(signedOut) }, false, false, false},
 		"everywhere, by JSON": {func(_, b, _ *browser) {
 			b.signOut(`{"everywhere":true}`, "application/json").want(http.StatusNoContent)
 		}, false, false, false},

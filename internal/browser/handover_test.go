@@ -30,6 +30,7 @@ const threeHosts = `{
 		login_url <scheme>://auth.localhost:<port>/auth/login
 	}
 	header Content-Type "text/html; charset=utf-8"
+	header Content-Security-Policy "form-action 'self' <scheme>://auth.localhost:<port>"
 	respond "<!doctype html><html lang=en><title>Service</title><h1>Hello, {http.request.header.Remote-Email}</h1><form id=out method=post action=/.gatehouse/sign-out><button name=everywhere value=true>Sign out</button></form>"
 }
 
@@ -108,9 +109,10 @@ func TestHandover(t *testing.T) {
 			}
 
 			p.visit(at("auth") + "/auth/account")
-			p.see(fmt.Sprintf("At app.localhost:%d", g.port), fmt.Sprintf("At wiki.localhost:%d", g.port))
+			p.see("At app.localhost", "At wiki.localhost")
 			p.visit(at("app") + "/")
 			p.click("#out button")
+			p.at("/auth/signed-out", "You are signed out")
 			p.visit(at("wiki") + "/over")
 			p.at("/auth/login", "Sign in")
 			p.visit(at("auth") + "/auth/account")
