@@ -3,7 +3,6 @@ package caddymodule
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -114,11 +113,11 @@ func parseRule(d *caddyfile.Dispenser, g *GuardSettings) error {
 	return nil
 }
 
-// parseLoginURL reads `login_url <url>`. Whether a guard can send browsers to another host is known only when its site is
-// put together, so it takes its place in the file along.
+// parseLoginURL reads `login_url <url>`. Whether a guard can send browsers there is known only when its site is put together,
+// so it takes its place in the file along.
 func parseLoginURL(d *caddyfile.Dispenser, g *GuardSettings) (err error) {
 	at := d.Token()
-	if g.LoginURL, err = oneValue(d); err == nil && !strings.HasPrefix(g.LoginURL, "/") {
+	if g.LoginURL, err = oneValue(d); err == nil {
 		g.Source = fmt.Sprintf("%s:%d", at.File, at.Line)
 	}
 	return err

@@ -60,6 +60,9 @@ func (g *Guard) Provision(ctx caddy.Context) (err error) {
 			return err
 		}
 	}
+	if err := g.checkLogin(ctx); err != nil {
+		return err
+	}
 	if len(g.MatcherSetsRaw) > 0 {
 		sets, err := ctx.LoadModule(&g.GuardSettings, "MatcherSetsRaw")
 		if err != nil {

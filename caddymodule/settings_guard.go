@@ -48,7 +48,7 @@ type GuardSettings struct {
 	// request's host; must be given where the site has no `gatehouse`.
 	LoginURL string `json:"login_url,omitempty"`
 
-	// Where login_url stands, as file:line, if it is a URL. It is for messages alone and need not be given.
+	// Where login_url stands, as file:line. It is for messages alone and need not be given.
 	Source string `json:"source,omitempty"`
 }
 

@@ -155,14 +155,18 @@ func TestOption_guard_forward_token(t *testing.T) {
 
 func TestOption_guard_login_url(t *testing.T) {
 	t.Parallel()
-	g := start(t, plan{guard: "login_url /sign-in"})
-	for guard, want := range map[string]string{"login_url /sign-in": "/sign-in?rd=", "login_url https://auth.example.com/auth/login": "https://auth.example.com/auth/login?rd=",
+	g := start(t, plan{guard: "login_url /auth/enter"})
+	for guard, want := range map[string]string{"login_url /auth/enter": "/auth/enter?rd=", "login_url https://auth.example.com/auth/login": "https://auth.example.com/auth/login?rd=",
 		"login_url https://auth.example.com/?a=b": "https://auth.example.com/?a=b&rd=", "": "/auth/login?rd="} {
 		g.mustReload(t, plan{guard: guard})
 		a := g.do(t, call{path: "/x", header: page})
 		if got := a.header.Get("Location"); a.status != 302 || !strings.HasPrefix(got, want+"http%3A%2F%2F127.0.0.1") {
 			t.Errorf("%q: %d to %s", guard, a.status, got)
 		}
+	}
+	// No page that the guard itself guards will do.
+	if complaint, err := g.reload(plan{guard: "login_url /wrong/login"}); err != nil || !strings.Contains(complaint, "guarded by this guard itself") {
+		t.Errorf("a page that is guarded: %v %q", err, complaint)
 	}
 	// It must be given where the site has no portal.
 	complaint, err := g.reload(plan{site: "http://127.0.0.1:<port> {\n\tgatehouse_guard\n\treverse_proxy <upstream>\n}\n"})
