@@ -1,6 +1,8 @@
 package caddymodule
 
 import (
+	"cmp"
+	"encoding/json"
 	"fmt"
 	"slices"
 
@@ -54,6 +56,21 @@ var guardOptions = []option[GuardSettings]{
 	},
 }
 
+// guardOptionsUnder are guardOptions with what a guard may only say under some global options, which stand before all sites.
+func guardOptionsUnder(global any) []option[GuardSettings] {
+	var s Settings
+	if app, ok := global.(httpcaddyfile.App); ok && json.Unmarshal(app.Value, &s) != nil {
+		return guardOptions
+	}
+	options := slices.Clone(guardOptions)
+	for i, o := range options {
+		if o.name == "max_staleness" || o.name == "on_stale" {
+			options[i].check = func(g *GuardSettings) error { return cmp.Or(o.check(g), needsPostgres(&s)) }
+		}
+	}
+	return options
+}
+
 // parseGuard reads the site directive
 //
 //	gatehouse_guard [<matcher>] {
@@ -77,7 +94,7 @@ func parseGuard(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
 	if matchers != nil {
 		g.MatcherSetsRaw = caddyhttp.RawMatcherSets{caddy.ModuleMap(matchers)}
 	}
-	if err := parseBlock(h.Dispenser, guardOptions, &g); err != nil {
+	if err := parseBlock(h.Dispenser, guardOptionsUnder(h.Option("gatehouse")), &g); err != nil {
 		return nil, err
 	}
 	return h.NewRoute(nil, &Guard{GuardSettings: g}), nil

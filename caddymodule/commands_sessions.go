@@ -24,7 +24,7 @@ func sessionsCommand() *cobra.Command {
 	revoke := &cobra.Command{
 		Use: "revoke {--user <id|email|username> | --all}", Short: "Ends every session of an account, or of everybody", Args: cobra.NoArgs,
 		Long: "Ends every session of an account, or of everybody. On the gateway that is asked tokens are refused before the command " +
-			"returns, on other nodes within five seconds.\n\n" +
+			"returns, on other nodes within a second where Redis is up and within five without.\n\n" +
 			"With --all the keys of access tokens are replaced too, so that it reaches tokens of sessions that the database does not " +
 			"know (after a backup was restored), and every code and link that is out becomes invalid. Services that check " +
 			"tokens themselves must fetch the key set again. Stopped half-way, do it again.",

@@ -101,7 +101,7 @@ const clockRetry = 10 * time.Second
 func (s issuing) check() error {
 	if s.clock.wrong() {
 		return authcore.RefuseFor(authcore.Unavailable, "This cannot be answered right now: the clock of this node is wrong. "+
-			"Try again in a moment. You are still signed in.", clockRetry)
+			"Try again in a moment. Nobody is signed out by it.", clockRetry)
 	}
 	return nil
 }

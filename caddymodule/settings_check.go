@@ -46,17 +46,30 @@ func checkDatabase(v string, secretGiven bool) error {
 	if err := checkPlaceholders(v); err != nil {
 		return errors.New("its placeholders must be {env.NAME} or {file./path}")
 	}
+	if isPostgres(v) {
+		return checkPostgres(v, secretGiven)
+	}
 	if hasPlaceholder(v) {
 		return nil
 	}
 	if path, ok := strings.CutPrefix(v, "sqlite:"); ok {
 		return checkSQLitePath(path)
 	}
-	if !isPostgres(v) {
-		return errors.New("it is neither sqlite:<path> nor postgres://<user>@<host>/<database>")
-	}
-	if _, err := url.Parse(v); err != nil { // the error repeats the URL
+	return errors.New("it is neither sqlite:<path> nor postgres://<user>@<host>/<database>")
+}
+
+// sslModes are the values of sslmode, by which a connection to Postgres is encrypted.
+var sslModes = []string{"disable", "allow", "prefer", "require", "verify-ca", "verify-full"}
+
+// checkPostgres judges what of a URL is written out: often its password alone is a placeholder.
+func checkPostgres(v string, secretGiven bool) error {
+	if _, err := url.Parse(v); err != nil && !hasPlaceholder(v) { // the error repeats the URL
 		return errors.New("the postgres:// URL is malformed; special characters in user and password are percent-encoded")
+	}
+	_, query, _ := strings.Cut(v, "?")
+	params, _ := url.ParseQuery(query)
+	if mode := params.Get("sslmode"); !hasPlaceholder(mode) && oneOf(mode, sslModes...) != nil {
+		return fmt.Errorf("sslmode is none of: %s", strings.Join(sslModes, ", "))
 	}
 	if !secretGiven {
 		return errors.New("with Postgres the option secret is required, the same on every node; write secret {env.GATEHOUSE_SECRET} and set it to at least 32 random bytes, such as the output of: openssl rand -base64 32")

@@ -100,7 +100,7 @@ func Explain(h http.Header, r *http.Request, log *slog.Logger, err error) Proble
 			log.DebugContext(r.Context(), "request refused: a store cannot answer", "request_id", requestID(r), "error", err)
 		}
 		if p.Detail == "" {
-			p.Detail = "This cannot be answered right now; try again in a moment. You are still signed in."
+			p.Detail = "This cannot be answered right now; try again in a moment. Nobody is signed out by it."
 		}
 		if h.Get("Retry-After") == "" {
 			retryAfter(h, unavailableRetry)

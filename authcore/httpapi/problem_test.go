@@ -57,6 +57,15 @@ func TestWriteError_CauseStaysInTheLog(t *testing.T) {
 	}
 }
 
+// An outage meets people who are not signed in as well: what it says is true for both.
+func TestWriteError_OutageIsNoSignIn(t *testing.T) {
+	t.Parallel()
+	w, _ := write(t.Context(), authcore.ErrUnavailable)
+	if body := w.Body.String(); strings.Contains(body, "You are") || !strings.Contains(body, "Nobody is signed out by it.") {
+		t.Error(body)
+	}
+}
+
 func TestWriteError_NobodyListens(t *testing.T) {
 	t.Parallel()
 	gone, cancel := context.WithCancel(t.Context())
