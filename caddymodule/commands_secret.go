@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gatehouse-auth/gatehouse/authcore/operator"
+	"github.com/gatehouse-auth/gatehouse/authcore/sqlstore"
 )
 
 func secretCommand() *cobra.Command {
@@ -43,7 +44,7 @@ func resetCommand(p *place) *cobra.Command {
 		Use: "reset --sign-everyone-out", Short: "Gives up what a lost secret has sealed, and signs everybody out", Args: cobra.NoArgs,
 		Long: "For a secret that is lost: removes the keys and mails in the database that the present secret does not open, makes new " +
 			"keys, and signs everybody out. Accounts and passwords stay. Where the option `secret` is not set and its file is gone, a " +
-			"new one is made.\n\nEvery gateway on the database must be stopped.",
+			"new one is made.\n\nEvery gateway on the database must be stopped: while one is connected to Postgres, or has the SQLite file, nothing is done.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cmd.SilenceUsage = true
 			ctx, cancel := context.WithTimeout(cmd.Context(), longLimit)
@@ -72,6 +73,10 @@ func (p *place) reset(ctx context.Context) (operator.Discarded, error) {
 	}
 	cfg, err := p.resolved()
 	if err != nil {
+		return operator.Discarded{}, err
+	}
+	// A node that goes on would have no key that it can open, and sign nobody in.
+	if err := sqlstore.RefuseOthers(ctx, cfg.database.RevealString()); err != nil {
 		return operator.Discarded{}, err
 	}
 	cfg.replaceSecret = true

@@ -28,7 +28,7 @@ func migrateStoreCommand() *cobra.Command {
 		Long: "Copies every row of a SQLite file into an empty Postgres database and compares them all at the end. The source is not " +
 			"changed; nobody is signed out by the move.\n\n" +
 			"The gateway must be stopped. Stopped half-way, do it again: it goes on where it was, and until it is done no gateway " +
-			"starts on the target. A target that holds anything else is refused.\n\n" +
+			"starts on the target. A target that holds anything else, or that a gateway is connected to, is refused.\n\n" +
 			"URLs may hold {env.NAME} and {file./path}, which is how one with a password is given.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cmd.SilenceUsage = true
@@ -86,6 +86,9 @@ func (m move) open(ctx context.Context, flag, given, scheme string) (*sqlstore.S
 		if _, err := os.Stat(strings.TrimPrefix(path, "//")); err != nil {
 			return nil, fmt.Errorf("%s: %w", flag, err)
 		}
+	}
+	if err := sqlstore.RefuseOthers(ctx, url); err != nil {
+		return nil, fmt.Errorf("%s: %w", flag, err)
 	}
 	store, err := sqlstore.Open(ctx, sqlstore.Config{URL: url, Logger: nodeLogger(), Now: now})
 	if err != nil {

@@ -85,7 +85,7 @@ func parsePostgres(text string) (location, error) {
 	if !query.Has("connect_timeout") {
 		conn.ConnectTimeout = dialLimit
 	}
-	setDefault(conn.RuntimeParams, "application_name", "gatehouse")
+	conn.RuntimeParams["application_name"] = marked(conn.RuntimeParams["application_name"])
 	setDefault(conn.RuntimeParams, "statement_timeout", fmt.Sprint(statementLimit.Milliseconds()))
 	// Single statements rely on it as transactions do, whatever the database's own default is.
 	setDefault(conn.RuntimeParams, "default_transaction_isolation", "read committed")

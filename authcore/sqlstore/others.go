@@ -1,0 +1,89 @@
+package sqlstore
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+const (
+	// marker begins the application_name of every connection of a Store, by which RefuseOthers knows them.
+	marker = "gatehouse"
+	// looker is the application_name of the connection that looks for others, so that two who look do not see each other.
+	looker = "looks for " + marker
+	// othersWait is for how long connections may still be seen whose gateway has just been stopped: one that was killed leaves a
+	// statement behind, which ends by statementLimit.
+	othersWait = 3 * time.Second
+	othersRest = 100 * time.Millisecond
+
+	// Every role may read these columns of every other role's connections, but client_addr.
+	ofOthers    = "from pg_stat_activity where datname = current_database() and application_name like '" + marker + "%'"
+	countOthers = "select count(*), coalesce(string_agg(distinct host(client_addr), ', '), '') " + ofOthers
+)
+
+// marked is the application_name of a Store whose URL sets the given one. Postgres cuts what is too long at its end.
+func marked(given string) string {
+	if strings.HasPrefix(given, marker) {
+		return given
+	}
+	return strings.TrimSpace(marker + " " + given)
+}
+
+// RefuseOthers returns an error while a gateway, or a command of one, is connected to a Postgres database. Whoever calls it has no Store
+// open on it. It sees who is connected now: neither a node that is cut off from the database, nor one that starts a moment later. Of a
+// SQLite file Lock says whether it is in use; here nothing is looked at.
+func RefuseOthers(ctx context.Context, url string) error {
+	at, err := parse(url)
+	if err != nil || at.pool == nil {
+		return err
+	}
+	const step = "look for gateways on the database"
+	for begin := time.Now(); ; {
+		count, from, err := others(ctx, at.pool)
+		switch {
+		case err != nil:
+			return settle(ctx, step, err)
+		case count == 0:
+			return nil
+		case time.Since(begin) >= othersWait:
+			return inUse(count, from)
+		}
+		select {
+		case <-ctx.Done():
+			return settle(ctx, step, ctx.Err())
+		case <-time.After(othersRest):
+		}
+	}
+}
+
+// others looks once, on a connection of its own.
+func others(ctx context.Context, pool *pgxpool.Config) (count int, from string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, connectLimit)
+	defer cancel()
+	cfg := pool.Copy().ConnConfig
+	cfg.RuntimeParams["application_name"] = looker
+	conn, err := pgx.ConnectConfig(ctx, cfg)
+	if err != nil {
+		return 0, "", err
+	}
+	defer conn.Close(ctx)
+	err = conn.QueryRow(ctx, countOthers).Scan(&count, &from)
+	return count, from, err
+}
+
+func inUse(count int, from string) error {
+	what := fmt.Sprintf("%d connections of gateways are", count)
+	if count == 1 {
+		what = "1 connection of a gateway is"
+	}
+	if from != "" {
+		from = ", from " + from
+	}
+	return fmt.Errorf("the database is in use: %s open to it%s: stop every gateway on it, on every machine, and run this again. "+
+		"Connections of a machine that is gone end when the server's TCP keepalive finds out, or at once by: select pg_terminate_backend(pid) %s",
+		what, from, ofOthers)
+}
