@@ -46,7 +46,8 @@ func newCore(ctx context.Context, a *App) (*core, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &core{store: issuing{watched{n.store, a.logger}, n.clock}}
+	c := &core{}
+	c.store = issuing{watched{n.store, a.logger}, n.clock, func() bool { return c.ring.Signs() }}
 	c.ring, err = keyring.New(keyring.Config{Store: c.store, Sealer: sealer, Algorithm: cfg.algorithm,
 		AccessLifetime: cfg.accessLifetime, Logger: a.logger, Now: n.clock.now})
 	if err != nil {

@@ -62,6 +62,9 @@ func (a *App) obstacle() string {
 	case a.node.clock.wrong():
 		return "the clock of this node is wrong"
 	}
+	if c := a.core.Load(); c != nil && !c.ring.Signs() {
+		return "this node has no keys to sign with"
+	}
 	return ""
 }
 

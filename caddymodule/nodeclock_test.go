@@ -8,8 +8,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/gatehouse-auth/gatehouse/authcore"
 )
 
 // clockOf returns a node's clock on a machine whose clock the test moves, and which hears of the server's what the test says.
@@ -98,27 +96,5 @@ func TestNodeClock_Tells(t *testing.T) {
 			t.Errorf("%d, %s ahead: wrong %t, and the log says %q", i, row.ahead, c.wrong(), log.String())
 		}
 		log.Reset()
-	}
-}
-
-// With a wrong clock no session is opened or renewed, and the store is not asked to.
-func TestNodeClock_Issuing(t *testing.T) {
-	t.Parallel()
-	c, _, look := clockOf(&bytes.Buffer{})
-	if err := look(2*time.Minute, 0); err != nil {
-		t.Fatal(err)
-	}
-	c.tell()
-	s := issuing{clock: c} // without a store: who asks it panics
-	for name, issue := range map[string]func(context.Context) error{
-		"open":      func(ctx context.Context) error { return s.CreateSession(ctx, authcore.Session{}, authcore.Effects{}) },
-		"renew":     func(ctx context.Context) error { _, err := s.RotateRefresh(ctx, authcore.Rotation{}); return err },
-		"hand over": func(ctx context.Context) error { _, _, err := s.OpenBranch(ctx, authcore.Branching{}); return err },
-		"enrol":     func(ctx context.Context) error { _, _, _, err := s.Enrol(ctx, authcore.Enrolment{}); return err },
-	} {
-		var refusal *authcore.Error
-		if err := issue(t.Context()); !errors.As(err, &refusal) || refusal.Code != authcore.Unavailable || refusal.RetryAfter <= 0 {
-			t.Errorf("%s: error is %v", name, err)
-		}
 	}
 }

@@ -3,8 +3,6 @@ package caddymodule
 import (
 	"context"
 	"time"
-
-	"github.com/gatehouse-auth/gatehouse/authcore"
 )
 
 const (
@@ -86,57 +84,3 @@ func (n *node) watchClock(ctx context.Context) {
 		n.clock.tell()
 	}
 }
-
-// issuing is the store that every capability works with, while the node's clock is right. With a wrong one it opens no session
-// and renews none: what would be written and signed holds by that clock. It changes nothing then, so that whoever comes
-// back later, or to another node, is served.
-type issuing struct {
-	watched
-	clock *nodeClock
-}
-
-// clockRetry is what a client is told to wait: setting a clock takes a person, but another node may answer.
-const clockRetry = 10 * time.Second
-
-func (s issuing) check() error {
-	if s.clock.wrong() {
-		return authcore.RefuseFor(authcore.Unavailable, "This cannot be answered right now: the clock of this node is wrong. "+
-			"Try again in a moment. Nobody is signed out by it.", clockRetry)
-	}
-	return nil
-}
-
-// CreateSession implements authcore.SessionStore.
-func (s issuing) CreateSession(ctx context.Context, sess authcore.Session, fx authcore.Effects) error {
-	if err := s.check(); err != nil {
-		return err
-	}
-	return s.watched.CreateSession(ctx, sess, fx)
-}
-
-// RotateRefresh implements authcore.SessionStore.
-func (s issuing) RotateRefresh(ctx context.Context, r authcore.Rotation) (authcore.RotationResult, error) {
-	if err := s.check(); err != nil {
-		return authcore.RotationResult{}, err
-	}
-	return s.watched.RotateRefresh(ctx, r)
-}
-
-// OpenBranch implements authcore.SessionStore.
-func (s issuing) OpenBranch(ctx context.Context, b authcore.Branching) (authcore.Session, authcore.Account, error) {
-	if err := s.check(); err != nil {
-		return authcore.Session{}, authcore.Account{}, err
-	}
-	return s.watched.OpenBranch(ctx, b)
-}
-
-// Enrol implements authcore.ChallengeStore.
-func (s issuing) Enrol(ctx context.Context, e authcore.Enrolment) (authcore.Account, authcore.Session, authcore.Revocation, error) {
-	if err := s.check(); err != nil {
-		return authcore.Account{}, authcore.Session{}, authcore.Revocation{}, err
-	}
-	return s.watched.Enrol(ctx, e)
-}
-
-// Interface guard
-var _ authcore.Store = issuing{}

@@ -172,7 +172,7 @@ func (r *Ring) Run(ctx context.Context) {
 		case errors.Is(err, authcore.ErrUnavailable):
 			continue // a database that is away tells of itself
 		case err != nil && !failing:
-			r.cfg.Logger.Warn("signing keys not reloaded; the present ones stay in use", "component", "signing_keys", "state", "failing", "error", err)
+			r.cfg.Logger.Warn("signing keys not reloaded; those that are still in the database stay in use", "component", "signing_keys", "state", "failing", "error", err)
 		case err == nil && failing:
 			r.cfg.Logger.Info("signing keys are reloaded again", "component", "signing_keys", "state", "up")
 		}

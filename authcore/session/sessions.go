@@ -144,13 +144,13 @@ func (s *Sessions) Grant(account authcore.Account, sess authcore.Session, refres
 	claims := s.claims(account, sess, c.Issuer, now)
 	access, err := s.cfg.Keys.Set().Sign(use, claims, now)
 	if err != nil {
-		return Tokens{}, fmt.Errorf("sign access token: %w", err)
+		return Tokens{}, unsigned(err)
 	}
 	if use == jwtkeys.Cookie && len(access) > maxCookie {
 		// Browsers drop larger cookies, which would send their owner in circles. Of all claims only the name is decoration.
 		claims.Name = ""
 		if access, err = s.cfg.Keys.Set().Sign(use, claims, now); err != nil {
-			return Tokens{}, fmt.Errorf("sign access token: %w", err)
+			return Tokens{}, unsigned(err)
 		}
 	}
 	return Tokens{
@@ -159,6 +159,15 @@ func (s *Sessions) Grant(account authcore.Account, sess authcore.Session, refres
 		RefreshExpiresIn: sess.RefreshExpiresAt.Sub(now).Round(time.Second),
 		Principal:        principalOf(claims, sess),
 	}, nil
+}
+
+// unsigned is why an access token was not signed. Keys that another node has just removed are a part that cannot answer, no fault: their
+// ring tells of them.
+func unsigned(err error) error {
+	if errors.Is(err, jwtkeys.ErrNoSigningKey) {
+		err = fmt.Errorf("%w: %w", authcore.ErrUnavailable, err)
+	}
+	return fmt.Errorf("sign access token: %w", err)
 }
 
 func (s *Sessions) claims(a authcore.Account, sess authcore.Session, issuer string, now time.Time) jwtkeys.Claims {
