@@ -157,7 +157,7 @@ func (r *Ring) Reload(ctx context.Context) error {
 func (r *Ring) Run(ctx context.Context) {
 	tick := time.NewTicker(reloadEvery)
 	defer tick.Stop()
-	failing := false
+	var failing time.Time // since when; zero while they are reloaded
 	for {
 		select {
 		case <-ctx.Done():
@@ -171,12 +171,13 @@ func (r *Ring) Run(ctx context.Context) {
 			return
 		case errors.Is(err, authcore.ErrUnavailable):
 			continue // a database that is away tells of itself
-		case err != nil && !failing:
+		case err != nil && failing.IsZero():
+			failing = time.Now()
 			r.cfg.Logger.Warn("signing keys not reloaded; those that are still in the database stay in use", "component", "signing_keys", "state", "failing", "error", err)
-		case err == nil && failing:
-			r.cfg.Logger.Info("signing keys are reloaded again", "component", "signing_keys", "state", "up")
+		case err == nil && !failing.IsZero():
+			r.cfg.Logger.Info("signing keys are reloaded again", "component", "signing_keys", "state", "up", "outage", time.Since(failing))
+			failing = time.Time{}
 		}
-		failing = err != nil
 	}
 }
 
