@@ -66,7 +66,8 @@ func (r *Ring) Reseal(ctx context.Context) (resealed int, err error) {
 }
 
 // Discard removes the keys that cannot be read, be it that no configured secret opens them or that they are damaged, and makes new
-// ones in their place and in that of missing ones; all of them where the internal key is among those. Whoever holds a token of theirs is signed out. It returns how many keys are gone.
+// ones in their place and in that of missing ones; all of them where the internal key is among those. Whoever holds a token of
+// theirs is signed out. It returns how many keys are gone.
 func (r *Ring) Discard(ctx context.Context) (discarded int, err error) {
 	now := r.cfg.Now()
 	records, err := r.cfg.Store.ChangeKeys(ctx, now, func(present []authcore.KeyRecord) (changed []authcore.KeyRecord, err error) {

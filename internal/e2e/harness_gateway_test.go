@@ -256,6 +256,13 @@ func (g *gateway) terminate(t testing.TB) {
 	g.waitExit(t)
 }
 
+// stopped is terminate where the files are to be changed: no connection of the client's is one to the process that is gone.
+func (g *gateway) stopped(t testing.TB) {
+	t.Helper()
+	g.terminate(t)
+	g.client.CloseIdleConnections()
+}
+
 // restart runs the gateway again, over the same files and ports.
 func (g *gateway) restart(t testing.TB) {
 	t.Helper()

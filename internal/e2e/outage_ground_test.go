@@ -277,8 +277,7 @@ func TestSQLite_DamagedAtStart(t *testing.T) {
 	g := start(t, plan{})
 	u, b := g.newUser(t), g.newBrowser(t)
 	roots := g.roots(t)
-	g.terminate(t)
-	g.client.CloseIdleConnections()
+	g.stopped(t)
 	whole := fileOf(t, g.sqlitePath())
 	for range soak.N(1, 3) {
 		for what, bad := range map[string][]byte{
@@ -314,8 +313,7 @@ func TestSQLite_NoFile(t *testing.T) {
 	t.Parallel()
 	g := start(t, plan{})
 	u := g.newUser(t)
-	g.terminate(t)
-	g.client.CloseIdleConnections()
+	g.stopped(t)
 	path, aside := g.sqlitePath(), g.sqlitePath()+".aside"
 	must := func(err error) {
 		t.Helper()

@@ -94,8 +94,7 @@ func TestKeys_OddAtStart(t *testing.T) {
 		u, b := g.newUser(t), g.newBrowser(t)
 		g.keepKeys(t)
 		for range soak.N(1, 3) {
-			g.terminate(t)
-			g.client.CloseIdleConnections()
+			g.stopped(t)
 			for _, odd := range oddKeys {
 				g.exec(t, odd.statement)
 				before := g.keyRows(t)
@@ -122,8 +121,7 @@ func TestKeys_OddWithoutBackup(t *testing.T) {
 			if !odd.reset {
 				continue
 			}
-			g.terminate(t)
-			g.client.CloseIdleConnections()
+			g.stopped(t)
 			g.exec(t, odd.statement)
 			if said := g.operatorJSON(t, "secret", "reset", "--sign-everyone-out"); said["keys"] == 0.0 {
 				t.Errorf("%s: the command says %v", odd.what, said)
@@ -145,8 +143,7 @@ func TestKeys_SpareAtStart(t *testing.T) {
 	onBoth(t, plan{}, func(t *testing.T, g *gateway) {
 		u, b := g.newUser(t), g.newBrowser(t)
 		g.keepKeys(t)
-		g.terminate(t)
-		g.client.CloseIdleConnections()
+		g.stopped(t)
 		g.exec(t, "update signing_keys set not_before = created_at where "+nextKey)
 		before := g.count(t, "select count(*) from signing_keys where "+activeKey)
 		g.restart(t)
