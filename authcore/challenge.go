@@ -5,7 +5,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/gatehouse-auth/gatehouse/authcore/secret"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 )
 
 // Purpose is what a challenge proves or allows. A code of one purpose is worth nothing for another.

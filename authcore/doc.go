@@ -6,8 +6,16 @@
 // a [Registration] is a sign-up that waits for its address to be proven; a [Principal] is who a request is made by;
 // a [Revocation] tells every node what is no longer accepted; an [Event] is a line of the security history.
 //
-// The capabilities in the folders below hold the flows: session, handover, signin, enrol, recovery, credential, profile, keyring,
-// edge, operator; identifier, challenge, attempt, newpassword and history hold what several of them do alike. The adapters
-// (sqlstore, revocation, redisfeed with redislink, throttle, notify) implement the ports of ports.go and never import each
-// other. The leaves (secret, passhash, passpolicy, jwtkeys) know nobody. Above them all httpapi and portal speak HTTP.
+// The folders below are its wings, and arrows between them point down (layering_test.go):
+//
+//   - web: the transports. httpapi is the JSON API, portal the pages.
+//   - account: what people do with an account, a package for each: enrol, signin, credential, recovery, profile, session, handover;
+//     identifier, challenge, attempt, newpassword and audit hold what several of them share.
+//   - edge: what is decided about each request: accesstoken verifies tokens, revocation knows what is not accepted any more,
+//     liveconn ends connections that outlive their session.
+//   - platform: what implements the ports of ports.go (sqlstore, redisfeed with redislink, throttle, notify), the keys (keyring) and
+//     the tasks of whoever runs the gateway (operator).
+//   - crypto: secret, passhash, passpolicy, jwtkeys. They know nobody.
+//
+// Folders that end in "test" are suites that hold every implementation of a port to account.
 package authcore

@@ -27,14 +27,24 @@ type importLine struct {
 
 // layer rules: what a file's import must not be, and why. An empty answer lets it pass.
 var layerRules = []func(importLine) string{
-	foreignImports, testSupport, caddymoduleIsTheTop, adaptersStandAlone, transportsNameNoAdapter,
-	capabilitiesLookDown, leavesKnowNobody, rootKnowsLeaves,
+	foreignImports, testSupport, caddymoduleIsTheTop, wingsLookDown, adaptersStandAlone, leavesKnowNobody, rootKnowsLeaves,
 }
 
 var (
-	layerLeaves     = []string{"secret", "passhash", "passpolicy", "jwtkeys"}
-	layerAdapters   = []string{"sqlstore", "revocation", "redisfeed", "throttle", "notify", "federated"}
-	layerTransports = []string{"httpapi", "portal"}
+	// wings are the folders of authcore, and for each the wings its packages may import besides the root.
+	wings = map[string][]string{
+		"crypto":   {"crypto"},
+		"account":  {"crypto", "account"},
+		"edge":     {"crypto", "edge"},
+		"platform": {"crypto", "account", "platform"},
+		"web":      {"crypto", "account", "edge", "web"},
+	}
+	// shared are the packages of platform that are no adapters: other wings may name them.
+	shared = []string{"authcore/platform/keyring"}
+	// adapters never import each other, but for the connection to Redis that two of them have in common.
+	adapters = []string{
+		"authcore/platform/sqlstore", "authcore/platform/redisfeed", "authcore/platform/throttle", "authcore/platform/notify",
+	}
 
 	topLevelFolders = []string{"cmd", "caddymodule", "authcore", "internal", "bench", "tools", "examples", "docs", ".ci"}
 	// productFolders are not part of the source: what make, git and the gateway itself write.
@@ -55,26 +65,26 @@ var homes = []struct {
 	},
 	{
 		[]string{"database/sql", "github.com/jackc/pgx/v5", "modernc.org/sqlite", "github.com/pressly/goose/v3"},
-		[]string{"authcore/sqlstore", "internal/testpg"}, false,
-		"only authcore/sqlstore writes SQL",
+		[]string{"authcore/platform/sqlstore", "internal/testpg"}, false,
+		"only authcore/platform/sqlstore writes SQL",
 	},
 	{
-		[]string{"github.com/golang-jwt/jwt/v5"}, []string{"authcore/jwtkeys"}, false,
-		"only authcore/jwtkeys signs and parses tokens",
+		[]string{"github.com/golang-jwt/jwt/v5"}, []string{"authcore/crypto/jwtkeys"}, false,
+		"only authcore/crypto/jwtkeys signs and parses tokens",
 	},
 	{
 		[]string{"github.com/redis/go-redis/v9"},
-		[]string{"authcore/redislink", "internal/testredis"}, false,
-		"only authcore/redislink speaks to Redis, so that all that a user there must be allowed is in one place",
+		[]string{"authcore/platform/redislink", "internal/testredis"}, false,
+		"only authcore/platform/redislink speaks to Redis, so that all that a user there must be allowed is in one place",
 	},
 	{
-		[]string{projectPath + "/authcore/redislink"},
-		[]string{"authcore/redislink", "authcore/redisfeed", "authcore/throttle", "caddymodule"}, false,
+		[]string{projectPath + "/authcore/platform/redislink"},
+		[]string{"authcore/platform/redislink", "authcore/platform/redisfeed", "authcore/platform/throttle", "caddymodule"}, false,
 		"connections to Redis are for its adapters; caddymodule makes them",
 	},
 	{
 		[]string{"net/http"},
-		[]string{"authcore/httpapi", "authcore/portal", "authcore/federated", "authcore/notify", "caddymodule", "cmd", "internal"},
+		[]string{"authcore/web/httpapi", "authcore/web/portal", "authcore/account/federated", "authcore/platform/notify", "caddymodule", "cmd", "internal"},
 		true,
 		"the domain takes values, not requests: only httpapi, portal, federated, notify and caddymodule know HTTP",
 	},
@@ -116,52 +126,38 @@ func caddymoduleIsTheTop(i importLine) string {
 	return "arrows point down: nothing but cmd imports caddymodule"
 }
 
+// wingsLookDown is for what is in the wings. Tests run on real adapters.
+func wingsLookDown(i importLine) string {
+	own, imported := wing(i.folder), importedWing(i)
+	below, known := wings[own]
+	folder, _ := projectFolder(i.path)
+	if i.test || !known || imported == "" || slices.Contains(below, imported) || slices.Contains(shared, folder) {
+		return ""
+	}
+	return fmt.Sprintf("arrows point down: authcore/%s imports no package of authcore/%s", own, imported)
+}
+
 func adaptersStandAlone(i importLine) string {
-	own, imported := coreFolder(i.folder), importedCore(i)
-	if i.test || !slices.Contains(layerAdapters, own) {
+	imported, ours := projectFolder(i.path)
+	if i.test || !ours || imported == i.folder || !slices.Contains(adapters, imported) {
 		return ""
 	}
-	if imported != own && slices.Contains(layerAdapters, imported) {
+	switch {
+	case slices.Contains(adapters, i.folder):
 		return "adapters never import each other"
-	}
-	if slices.Contains(layerTransports, imported) {
-		return "adapters implement ports of authcore and know no transport"
-	}
-	return ""
-}
-
-func transportsNameNoAdapter(i importLine) string {
-	if !i.test && slices.Contains(layerTransports, coreFolder(i.folder)) && slices.Contains(layerAdapters, importedCore(i)) {
-		return "only caddymodule names concrete adapters"
-	}
-	return ""
-}
-
-// capabilitiesLookDown is for every package below authcore that is nothing else. Their tests run on
-// real adapters.
-func capabilitiesLookDown(i importLine) string {
-	own, imported := coreFolder(i.folder), importedCore(i)
-	if own == "" || i.test || slices.Contains(layerLeaves, own) || slices.Contains(layerAdapters, own) ||
-		slices.Contains(layerTransports, own) {
-		return ""
-	}
-	if slices.Contains(layerAdapters, imported) {
-		return "capabilities see adapters through the ports of authcore only"
-	}
-	if slices.Contains(layerTransports, imported) {
-		return "arrows point down: capabilities know no transport"
+	case isSuite(i.folder):
+		return "a suite holds any adapter to account, and names none"
 	}
 	return ""
 }
 
 func leavesKnowNobody(i importLine) string {
-	own := coreFolder(i.folder)
 	imported, ours := projectFolder(i.path)
-	if !slices.Contains(layerLeaves, own) || !ours || within(imported, i.folder) || imported == "authcore/secret" ||
+	if wing(i.folder) != "crypto" || !ours || within(imported, i.folder) || imported == "authcore/crypto/secret" ||
 		i.test && within(imported, "internal") {
 		return ""
 	}
-	return "leaves import nothing of the project but secret"
+	return "the packages of authcore/crypto import nothing of the project but secret"
 }
 
 func rootKnowsLeaves(i importLine) string {
@@ -171,7 +167,7 @@ func rootKnowsLeaves(i importLine) string {
 	first, _, _ := strings.Cut(i.path, "/")
 	standard := !strings.Contains(first, ".")
 	allowed := func(p string) bool { return within(i.path, p) }
-	if standard || slices.Contains(layerLeaves, importedCore(i)) ||
+	if standard || importedWing(i) == "crypto" ||
 		slices.ContainsFunc([]string{"github.com/google/uuid", "golang.org/x/text", "golang.org/x/net"}, allowed) {
 		return ""
 	}
@@ -187,8 +183,8 @@ func projectFolder(importPath string) (folder string, ours bool) {
 	return strings.CutPrefix(importPath, projectPath+"/")
 }
 
-// coreFolder is the first folder below authcore, empty elsewhere.
-func coreFolder(folder string) string {
+// wing is the first folder below authcore, empty elsewhere.
+func wing(folder string) string {
 	below, found := strings.CutPrefix(folder, "authcore/")
 	if !found {
 		return ""
@@ -197,16 +193,16 @@ func coreFolder(folder string) string {
 	return first
 }
 
-func importedCore(i importLine) string {
+func importedWing(i importLine) string {
 	folder, ours := projectFolder(i.path)
 	if !ours {
 		return ""
 	}
-	return coreFolder(folder)
+	return wing(folder)
 }
 
 func isSuite(folder string) bool {
-	return within(folder, "authcore") && strings.HasSuffix(coreFolder(folder), "test")
+	return within(folder, "authcore") && strings.HasSuffix(folder, "test")
 }
 
 func layerViolations(lines []importLine) []string {
@@ -287,6 +283,19 @@ func TestLayers_TopLevelFoldersAreTheKnownOnes(t *testing.T) {
 	}
 }
 
+func TestLayers_CoreHasNothingButItsWings(t *testing.T) {
+	t.Parallel()
+	entries, err := os.ReadDir(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if _, known := wings[e.Name()]; e.IsDir() && !known {
+			t.Errorf("authcore/%s is no wing: a package stands in one", e.Name())
+		}
+	}
+}
+
 func TestLayers_RulesFindWhatTheyForbid(t *testing.T) {
 	t.Parallel()
 	core := projectPath + "/authcore"
@@ -297,55 +306,55 @@ func TestLayers_RulesFindWhatTheyForbid(t *testing.T) {
 		{"caddymodule/guard.go", "github.com/caddyserver/caddy/v2", false},
 		{"cmd/gatehouse/main.go", "github.com/caddyserver/caddy/v2/cmd", false},
 		{"internal/e2e/guard_test.go", "github.com/caddyserver/caddy/v2/caddytest", false},
-		{"authcore/httpapi/login.go", "github.com/caddyserver/caddy/v2/modules/caddyhttp", true},
-		{"authcore/session/session_test.go", "github.com/caddyserver/caddy/v2", true},
-		{"authcore/sqlstore/users.go", "github.com/jackc/pgx/v5/pgxpool", false},
+		{"authcore/web/httpapi/login.go", "github.com/caddyserver/caddy/v2/modules/caddyhttp", true},
+		{"authcore/account/session/session_test.go", "github.com/caddyserver/caddy/v2", true},
+		{"authcore/platform/sqlstore/users.go", "github.com/jackc/pgx/v5/pgxpool", false},
 		{"internal/testpg/database.go", "github.com/jackc/pgx/v5", false},
 		{"caddymodule/app.go", "github.com/jackc/pgx/v5/pgxpool", true},
-		{"authcore/session/session.go", "database/sql", true},
-		{"authcore/revocation/database.go", "modernc.org/sqlite", true},
+		{"authcore/account/session/session.go", "database/sql", true},
+		{"authcore/edge/revocation/database.go", "modernc.org/sqlite", true},
 		{"caddymodule/migrate.go", "github.com/pressly/goose/v3", true},
-		{"authcore/jwtkeys/sign.go", "github.com/golang-jwt/jwt/v5", false},
-		{"authcore/edge/verifier.go", "github.com/golang-jwt/jwt/v5", true},
-		{"authcore/redislink/commands.go", "github.com/redis/go-redis/v9", false},
-		{"authcore/throttle/redis.go", "github.com/redis/go-redis/v9", true},
-		{"authcore/revocation/set.go", "github.com/redis/go-redis/v9", true},
-		{"authcore/redisfeed/read.go", core + "/redislink", false},
-		{"authcore/redisfeed/read.go", core + "/revocation", true},
-		{"authcore/session/end.go", core + "/redislink", true},
+		{"authcore/crypto/jwtkeys/sign.go", "github.com/golang-jwt/jwt/v5", false},
+		{"authcore/edge/accesstoken/verifier.go", "github.com/golang-jwt/jwt/v5", true},
+		{"authcore/platform/redislink/commands.go", "github.com/redis/go-redis/v9", false},
+		{"authcore/platform/throttle/redis.go", "github.com/redis/go-redis/v9", true},
+		{"authcore/edge/revocation/set.go", "github.com/redis/go-redis/v9", true},
+		{"authcore/platform/redisfeed/read.go", core + "/platform/redislink", false},
+		{"authcore/platform/redisfeed/read.go", core + "/edge/revocation", true},
+		{"authcore/account/session/end.go", core + "/platform/redislink", true},
 		{"caddymodule/app.go", "github.com/redis/go-redis/v9", true},
-		{"authcore/httpapi/login.go", "net/http", false},
-		{"authcore/jwtkeys/attack_test.go", "net/http/httptest", false},
-		{"authcore/edge/credential.go", "net/http", true},
+		{"authcore/web/httpapi/login.go", "net/http", false},
+		{"authcore/crypto/jwtkeys/attack_test.go", "net/http/httptest", false},
+		{"authcore/edge/accesstoken/credential.go", "net/http", true},
 		{"authcore/account.go", "net/http", true},
-		{"authcore/storetest/suite.go", "testing", false},
-		{"authcore/session/session.go", "testing", true},
-		{"authcore/session/session.go", core + "/storetest", true},
-		{"authcore/sqlstore/open.go", projectPath + "/internal/testpg", true},
-		{"authcore/sqlstore/open_test.go", projectPath + "/internal/testpg", false},
+		{"authcore/platform/storetest/suite.go", "testing", false},
+		{"authcore/account/session/session.go", "testing", true},
+		{"authcore/account/session/session.go", core + "/platform/storetest", true},
+		{"authcore/platform/sqlstore/open.go", projectPath + "/internal/testpg", true},
+		{"authcore/platform/sqlstore/open_test.go", projectPath + "/internal/testpg", false},
 		{"cmd/gatehouse/main.go", projectPath + "/caddymodule", false},
-		{"authcore/portal/pages.go", projectPath + "/caddymodule", true},
-		{"authcore/notify/worker.go", core + "/sqlstore", true},
-		{"authcore/notify/worker_test.go", core + "/sqlstore", false},
-		{"authcore/federated/callback.go", core + "/httpapi", true},
-		{"authcore/sqlstore/users.go", core, false},
-		{"authcore/portal/pages.go", core + "/sqlstore", true},
-		{"authcore/portal/pages.go", core + "/session", false},
-		{"caddymodule/app.go", core + "/sqlstore", false},
-		{"authcore/signin/login.go", core + "/throttle", true},
-		{"authcore/signin/login.go", core + "/httpapi", true},
-		{"authcore/signin/login.go", core + "/session", false},
-		{"authcore/signin/login_test.go", core + "/sqlstore", false},
-		{"authcore/storetest/suite.go", core + "/sqlstore", true},
-		{"authcore/jwtkeys/keys.go", core + "/secret", false},
-		{"authcore/jwtkeys/keys.go", core, true},
-		{"authcore/secret/seal_test.go", core, true},
-		{"authcore/passhash/hasher_test.go", core + "/passhash", false},
-		{"authcore/passhash/hasher.go", core + "/passpolicy", true},
+		{"authcore/web/portal/pages.go", projectPath + "/caddymodule", true},
+		{"authcore/platform/notify/worker.go", core + "/platform/sqlstore", true},
+		{"authcore/platform/notify/worker_test.go", core + "/platform/sqlstore", false},
+		{"authcore/account/federated/callback.go", core + "/web/httpapi", true},
+		{"authcore/platform/sqlstore/users.go", core, false},
+		{"authcore/web/portal/pages.go", core + "/platform/sqlstore", true},
+		{"authcore/web/portal/pages.go", core + "/account/session", false},
+		{"caddymodule/app.go", core + "/platform/sqlstore", false},
+		{"authcore/account/signin/login.go", core + "/platform/throttle", true},
+		{"authcore/account/signin/login.go", core + "/web/httpapi", true},
+		{"authcore/account/signin/login.go", core + "/account/session", false},
+		{"authcore/account/signin/login_test.go", core + "/platform/sqlstore", false},
+		{"authcore/platform/storetest/suite.go", core + "/platform/sqlstore", true},
+		{"authcore/crypto/jwtkeys/keys.go", core + "/crypto/secret", false},
+		{"authcore/crypto/jwtkeys/keys.go", core, true},
+		{"authcore/crypto/secret/seal_test.go", core, true},
+		{"authcore/crypto/passhash/hasher_test.go", core + "/crypto/passhash", false},
+		{"authcore/crypto/passhash/hasher.go", core + "/crypto/passpolicy", true},
 		{"authcore/account.go", "github.com/google/uuid", false},
 		{"authcore/account.go", "golang.org/x/text/unicode/norm", false},
-		{"authcore/account.go", core + "/secret", false},
-		{"authcore/account.go", core + "/session", true},
+		{"authcore/account.go", core + "/crypto/secret", false},
+		{"authcore/account.go", core + "/account/session", true},
 		{"authcore/account.go", "go.uber.org/zap", true},
 	} {
 		i := importLine{folder: path.Dir(c.file), file: c.file, line: 3, test: strings.HasSuffix(c.file, "_test.go"), path: c.imports}

@@ -24,9 +24,9 @@ func (b *bench) suites() []suite {
 	rounds := fmt.Sprintf("-test.benchtime=%dx", b.rounds)
 	return []suite{
 		{"caddymodule", "^BenchmarkGuard", []string{"-test.cpu=1,2", "-test.benchmem", fmt.Sprintf("-test.count=%d", b.count)}},
-		{"authcore/revocation", "^BenchmarkCheck", []string{"-test.cpu=1", "-test.benchmem", fmt.Sprintf("-test.count=%d", b.count)}},
-		{"authcore/session", "^BenchmarkRefresh", []string{rounds}},
-		{"authcore/signin", "^BenchmarkLogin", []string{rounds}},
+		{"authcore/edge/revocation", "^BenchmarkCheck", []string{"-test.cpu=1", "-test.benchmem", fmt.Sprintf("-test.count=%d", b.count)}},
+		{"authcore/account/session", "^BenchmarkRefresh", []string{rounds}},
+		{"authcore/account/signin", "^BenchmarkLogin", []string{rounds}},
 	}
 }
 

@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/authcore/jwtkeys"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/jwtkeys"
 	"github.com/gatehouse-auth/gatehouse/bench/internal/load"
 	"github.com/gatehouse-auth/gatehouse/bench/internal/rig"
 )

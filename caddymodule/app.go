@@ -13,9 +13,9 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/redisfeed"
-	"github.com/gatehouse-auth/gatehouse/authcore/sqlstore"
-	"github.com/gatehouse-auth/gatehouse/authcore/throttle"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/redisfeed"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqlstore"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/throttle"
 )
 
 func init() { caddy.RegisterModule(new(App)) }

@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/gatehouse-auth/gatehouse/authcore/keyring"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/keyring"
 )
 
 func keysCommand() *cobra.Command {

@@ -9,8 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/gatehouse-auth/gatehouse/authcore/operator"
-	"github.com/gatehouse-auth/gatehouse/authcore/sqlstore"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/operator"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqlstore"
 )
 
 func secretCommand() *cobra.Command {

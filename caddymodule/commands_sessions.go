@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/gatehouse-auth/gatehouse/authcore/operator"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/operator"
 )
 
 // whose says whose sessions end: exactly one of the two.

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/sqlstore"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqlstore"
 )
 
 // condition is how the database is, as this process's calls find it. The log has one line for each change of it, however

@@ -13,9 +13,9 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
-	"github.com/gatehouse-auth/gatehouse/authcore/httpapi"
-	"github.com/gatehouse-auth/gatehouse/authcore/revocation"
-	"github.com/gatehouse-auth/gatehouse/authcore/sqlstore"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/revocation"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqlstore"
+	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
 )
 
 // viewed is a configuration on Postgres with guards, whose view of revocations gets older.

@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/gatehouse-auth/gatehouse/authcore/operator"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/operator"
 )
 
 // rotated is the answer of `gatehouse secret rotate`.

@@ -14,10 +14,10 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/keyring"
-	"github.com/gatehouse-auth/gatehouse/authcore/notify"
-	"github.com/gatehouse-auth/gatehouse/authcore/secret"
-	"github.com/gatehouse-auth/gatehouse/authcore/sqlstore"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/keyring"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/notify"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqlstore"
 )
 
 // onSecretFile is a database whose secret is in the data folder.

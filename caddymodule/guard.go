@@ -11,8 +11,8 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/edge"
-	"github.com/gatehouse-auth/gatehouse/authcore/httpapi"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/accesstoken"
+	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
 )
 
 func init() { caddy.RegisterModule(new(Guard)) }
@@ -75,7 +75,7 @@ func (g *Guard) Provision(ctx caddy.Context) (err error) {
 	if err := g.settle(ctx); err != nil {
 		return fmt.Errorf("gatehouse_guard: %w", err)
 	}
-	if g.headers, err = chosenHeaders(g.GuardSettings.Headers, edge.UserField(g.app.cfg.remoteUser)); err != nil {
+	if g.headers, err = chosenHeaders(g.GuardSettings.Headers, accesstoken.UserField(g.app.cfg.remoteUser)); err != nil {
 		return fmt.Errorf("gatehouse_guard: %w", err)
 	}
 	for _, h := range g.Header {

@@ -17,10 +17,10 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/edge"
-	"github.com/gatehouse-auth/gatehouse/authcore/httpapi"
-	"github.com/gatehouse-auth/gatehouse/authcore/jwtkeys"
-	"github.com/gatehouse-auth/gatehouse/authcore/revocation"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/jwtkeys"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/accesstoken"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/revocation"
+	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
 )
 
 // oneRing is a set of keys that stays.
@@ -49,7 +49,7 @@ func newBenched(tb testing.TB, mode authcore.Mode, sessions, revocations int) *b
 		revoked.Apply(authcore.Revocation{AccountID: uuid.New(), Epoch: 1, RolesVersion: 1, Until: until})
 	}
 	keys := bothKeys(tb)
-	v, err := edge.New(edge.Config{Keys: oneRing{keys}, Revocations: revoked, CacheBytes: 256 << 20, Now: time.Now})
+	v, err := accesstoken.New(accesstoken.Config{Keys: oneRing{keys}, Revocations: revoked, CacheBytes: 256 << 20, Now: time.Now})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -58,7 +58,7 @@ func newBenched(tb testing.TB, mode authcore.Mode, sessions, revocations int) *b
 	app := &App{cfg: &resolved{remoteUser: "email"}, node: &node{verifier: v, freshness: fresh}, logger: nodeLogger()}
 	app.sites.issuers.add([]string{"https://auth.example.com"})
 	app.core.Store(&core{door: httpapi.NewDoor(httpapi.Config{Verifier: v, Issuers: app.issuers})})
-	headers, err := chosenHeaders(nil, edge.EmailAsUser)
+	headers, err := chosenHeaders(nil, accesstoken.EmailAsUser)
 	if err != nil {
 		tb.Fatal(err)
 	}

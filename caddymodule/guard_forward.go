@@ -7,12 +7,12 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/edge"
-	"github.com/gatehouse-auth/gatehouse/authcore/httpapi"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/accesstoken"
+	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
 )
 
 // forward prepares an admitted request for the upstream.
-func (g *Guard) forward(r *http.Request, v *edge.Verified) {
+func (g *Guard) forward(r *http.Request, v *accesstoken.Verified) {
 	httpapi.StripOwnCookies(r.Header)
 	if v.Mode() == authcore.ModeBearer && !g.ForwardToken {
 		delete(r.Header, "Authorization")
@@ -25,7 +25,7 @@ func (g *Guard) forward(r *http.Request, v *edge.Verified) {
 	repl.Map(placeholders(v))
 	for _, h := range g.extra {
 		// The template is the operator's; what it yields is encoded and never read as a template again.
-		if value := edge.Encode(repl.ReplaceAll(h.template, "")); value != "" {
+		if value := accesstoken.Encode(repl.ReplaceAll(h.template, "")); value != "" {
 			r.Header[h.name] = []string{value}
 		}
 	}
@@ -35,7 +35,7 @@ func (g *Guard) forward(r *http.Request, v *edge.Verified) {
 type extraHeader struct{ name, template string }
 
 // placeholders yields {http.auth.user.*}.
-func placeholders(v *edge.Verified) caddy.ReplacerFunc {
+func placeholders(v *accesstoken.Verified) caddy.ReplacerFunc {
 	return func(key string) (any, bool) {
 		field, ok := strings.CutPrefix(key, "http.auth.user.")
 		if !ok {

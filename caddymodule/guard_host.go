@@ -8,7 +8,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/httpapi"
+	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
 )
 
 // host answers what Gatehouse serves on every guarded host, whatever the guard's matcher says: the end of a hand-over and

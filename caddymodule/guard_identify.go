@@ -3,7 +3,7 @@ package caddymodule
 import (
 	"net/http"
 
-	"github.com/gatehouse-auth/gatehouse/authcore/httpapi"
+	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
 )
 
 // identify finds out who the request is made by. Whoever brings nothing is told so before the node has started.

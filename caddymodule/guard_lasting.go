@@ -10,12 +10,12 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/gatehouse-auth/gatehouse/authcore/edge"
-	"github.com/gatehouse-auth/gatehouse/authcore/lasting"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/accesstoken"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/liveconn"
 )
 
 // pass hands an admitted request on, and keeps hold of its connection where that lasts: it is closed when the session ends.
-func (g *Guard) pass(w http.ResponseWriter, r *http.Request, who *edge.Verified, next caddyhttp.Handler) error {
+func (g *Guard) pass(w http.ResponseWriter, r *http.Request, who *accesstoken.Verified, next caddyhttp.Handler) error {
 	a := &admitted{ResponseWriterWrapper: caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, guard: g, who: who, request: r}
 	defer a.release()
 	if mayLast(r) {
@@ -47,7 +47,7 @@ const eventStreamType = "text/event-stream"
 type admitted struct {
 	caddyhttp.ResponseWriterWrapper
 	guard    *Guard
-	who      *edge.Verified
+	who      *accesstoken.Verified
 	request  *http.Request
 	ctx      *lastingContext // nil where nothing says that the connection may last
 	begun    bool
@@ -99,7 +99,7 @@ func (a *admitted) keep(kind string) {
 }
 
 // describe says what is known of who the connection is of.
-func (a *admitted) describe(c *lasting.Connection) {
+func (a *admitted) describe(c *liveconn.Connection) {
 	p := a.who.Principal()
 	c.Session, c.Account, c.Epoch, c.RolesVersion = p.SessionID, p.AccountID, p.Epoch, p.RolesVersion
 	c.MaxAge = a.guard.maxAge

@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/edge"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/accesstoken"
 )
 
 // rule is one `require` line in the form requests are checked against: any of its words is enough.
@@ -26,7 +26,7 @@ func ruleOf(r Rule) rule {
 var errForbidden = authcore.Refuse(authcore.Forbidden, "Your account may not use this.")
 
 // allows reports whether every rule holds.
-func (g *Guard) allows(v *edge.Verified) bool {
+func (g *Guard) allows(v *accesstoken.Verified) bool {
 	if len(g.rules) == 0 {
 		return true
 	}

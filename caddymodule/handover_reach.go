@@ -14,7 +14,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/gatehouse-auth/gatehouse/authcore/httpapi"
+	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
 )
 
 // checkHandovers looks, before any guard is provisioned, for guards that send browsers to sign in at another host although

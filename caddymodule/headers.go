@@ -7,7 +7,7 @@ import (
 	"net/textproto"
 	"strings"
 
-	"github.com/gatehouse-auth/gatehouse/authcore/edge"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/accesstoken"
 )
 
 // families are the identity headers by family (contract §3.6): the header and the part of the identity it carries.
@@ -33,7 +33,7 @@ const assertionHeader = "Gatehouse-Assertion"
 // identityHeader is a header and what it carries; a nil value is the user as `remote_user` says.
 type identityHeader struct {
 	name  string
-	value func(edge.Identity) string
+	value func(accesstoken.Identity) string
 }
 
 func forwarded(prefix string) []identityHeader {
@@ -42,15 +42,15 @@ func forwarded(prefix string) []identityHeader {
 	}
 }
 
-func subOf(id edge.Identity) string      { return id.Sub }
-func emailOf(id edge.Identity) string    { return id.Email }
-func nameOf(id edge.Identity) string     { return id.Name }
-func groupsOf(id edge.Identity) string   { return id.Groups }
-func usernameOf(id edge.Identity) string { return id.Username }
-func sessionOf(id edge.Identity) string  { return id.Session }
+func subOf(id accesstoken.Identity) string      { return id.Sub }
+func emailOf(id accesstoken.Identity) string    { return id.Email }
+func nameOf(id accesstoken.Identity) string     { return id.Name }
+func groupsOf(id accesstoken.Identity) string   { return id.Groups }
+func usernameOf(id accesstoken.Identity) string { return id.Username }
+func sessionOf(id accesstoken.Identity) string  { return id.Session }
 
 // chosenHeaders returns the headers of the configured families, each once.
-func chosenHeaders(names []string, user edge.UserField) ([]identityHeader, error) {
+func chosenHeaders(names []string, user accesstoken.UserField) ([]identityHeader, error) {
 	if len(names) == 0 {
 		names = []string{"remote"}
 	}
@@ -62,7 +62,7 @@ func chosenHeaders(names []string, user edge.UserField) ([]identityHeader, error
 		}
 		for _, h := range family {
 			if h.value == nil {
-				h.value = func(id edge.Identity) string { return id.User(user) }
+				h.value = func(id accesstoken.Identity) string { return id.User(user) }
 			}
 			out = append(out, h)
 		}
@@ -72,7 +72,7 @@ func chosenHeaders(names []string, user edge.UserField) ([]identityHeader, error
 
 // setIdentity writes the identity headers of an admitted request. Every value has a slice of its own, for later handlers
 // edit them in place; all slices share one allocation. What is empty is not sent: the request's own was stripped before.
-func setIdentity(h http.Header, headers []identityHeader, id edge.Identity) {
+func setIdentity(h http.Header, headers []identityHeader, id accesstoken.Identity) {
 	values := make([]string, len(headers))
 	for i, want := range headers {
 		if values[i] = want.value(id); values[i] != "" {

@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/sqlstore"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqlstore"
 )
 
 const (

@@ -7,7 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/authcore/lasting"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/liveconn"
 )
 
 // partingTime is how long a connection that has to end may take for the frame under way and for goodbye.
@@ -20,8 +20,8 @@ type outlet struct {
 	flush  func() error // nil: what is written is sent at once
 	frames *frames      // nil: no WebSocket's
 
-	why  atomic.Pointer[lasting.Reason] // nil while it lives on
-	over chan struct{}                  // closed when nothing more will be sent
+	why  atomic.Pointer[liveconn.Reason] // nil while it lives on
+	over chan struct{}                   // closed when nothing more will be sent
 
 	mu   sync.Mutex // held while sending
 	shut bool       // over is closed
@@ -78,7 +78,7 @@ func (o *outlet) Flush() error {
 }
 
 // end lets nothing more out but what is left of the frame under way, and goodbye. It never blocks; part must follow.
-func (o *outlet) end(why lasting.Reason) { o.why.Store(&why) }
+func (o *outlet) end(why liveconn.Reason) { o.why.Store(&why) }
 
 // part says goodbye, if this is the moment. Whoever holds the lock instead calls it in their turn. It blocks for as long as
 // the client does not read.
@@ -102,18 +102,18 @@ func (o *outlet) part() {
 }
 
 // goodbye is the Close frame of a reason (RFC 6455 §7.4; 1012 and 1013 are IANA's).
-func goodbye(why lasting.Reason) []byte {
+func goodbye(why liveconn.Reason) []byte {
 	const (
 		policyViolation = 1008
 		serviceRestart  = 1012
 		tryAgainLater   = 1013
 	)
 	switch why {
-	case lasting.Outdated:
+	case liveconn.Outdated:
 		return closeFrame(policyViolation, "the roles have changed")
-	case lasting.Stale:
+	case liveconn.Stale:
 		return closeFrame(tryAgainLater, "the session cannot be confirmed now")
-	case lasting.Unheard:
+	case liveconn.Unheard:
 		return closeFrame(serviceRestart, "the configuration has changed")
 	}
 	return closeFrame(policyViolation, "the session has ended")

@@ -9,7 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/authcore/lasting"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/liveconn"
 )
 
 // slowWriter is an answer over HTTP/2 or HTTP/3 to a client that takes nothing: what is flushed stays.
@@ -51,7 +51,7 @@ func TestS13_CloseFrameThatBlocks(t *testing.T) {
 				s := newStream(w, cancel)
 				s.out.frames = new(frames)
 				since := time.Now()
-				s.End(lasting.Revoked)
+				s.End(liveconn.Revoked)
 				select {
 				case <-ctx.Done():
 				case <-time.After(time.Hour):
@@ -86,11 +86,11 @@ func TestS13_CloseFrameAfterFlush(t *testing.T) {
 		since := time.Now()
 		go func() { _ = s.out.Flush() }()
 		synctest.Wait()
-		s.End(lasting.Revoked)
+		s.End(liveconn.Revoked)
 		synctest.Wait()
 		w.release()
 		<-ctx.Done()
-		if took := time.Since(since); took != 0 || !bytes.Equal(w.sent.Bytes(), goodbye(lasting.Revoked)) {
+		if took := time.Since(since); took != 0 || !bytes.Equal(w.sent.Bytes(), goodbye(liveconn.Revoked)) {
 			t.Errorf("after %s: sent %x", took, w.sent.Bytes())
 		}
 		s.release()

@@ -6,12 +6,12 @@ import (
 	"sync"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/authcore/lasting"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/liveconn"
 )
 
 // stream is a lasting answer: an event stream, or a WebSocket over HTTP/2 or HTTP/3 (RFC 8441, RFC 9220).
 type stream struct {
-	lasting.Connection
+	liveconn.Connection
 	kind   string
 	out    outlet
 	ctl    *http.ResponseController // of what is beneath
@@ -24,7 +24,7 @@ type stream struct {
 func newStream(w http.ResponseWriter, cancel context.CancelFunc) *stream {
 	s := &stream{ctl: http.NewResponseController(w), cancel: cancel}
 	s.out = outlet{to: w, flush: s.ctl.Flush, over: make(chan struct{})}
-	s.End = func(why lasting.Reason) {
+	s.End = func(why liveconn.Reason) {
 		s.out.end(why)
 		s.ending.Go(s.part)
 	}

@@ -19,9 +19,9 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/edge"
-	"github.com/gatehouse-auth/gatehouse/authcore/lasting"
-	"github.com/gatehouse-auth/gatehouse/authcore/revocation"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/accesstoken"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/liveconn"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/revocation"
 	"github.com/gatehouse-auth/gatehouse/internal/soak"
 )
 
@@ -86,14 +86,14 @@ func (c *fakeConn) Write(p []byte) (int, error) { return c.sent.Write(p) }
 // TestS13_CloseFrameBetweenFrames: what has begun is finished, then comes the Close frame, then nothing.
 func TestS13_CloseFrameBetweenFrames(t *testing.T) {
 	t.Parallel()
-	whole, goodbyes := frameOf(10, false), goodbye(lasting.Revoked)
+	whole, goodbyes := frameOf(10, false), goodbye(liveconn.Revoked)
 	for begun := range len(whole) {
 		conn := &fakeConn{}
 		o := &outlet{to: conn, frames: new(frames), over: make(chan struct{})}
 		if _, err := o.Write(whole[:begun]); err != nil {
 			t.Fatal(err)
 		}
-		o.end(lasting.Revoked)
+		o.end(liveconn.Revoked)
 		o.part()
 		want := append(bytes.Clone(whole), goodbyes...)
 		n, err := o.Write(append(bytes.Clone(whole[begun:]), whole...))
@@ -113,7 +113,7 @@ func TestS13_CloseFrameBetweenFrames(t *testing.T) {
 	conn := &fakeConn{}
 	o := &outlet{to: conn, frames: new(frames), over: make(chan struct{})}
 	_, _ = o.Write(closeFrame(1000, ""))
-	o.end(lasting.Revoked)
+	o.end(liveconn.Revoked)
 	o.part()
 	if got := conn.sent.Bytes(); !bytes.Equal(got, closeFrame(1000, "")) {
 		t.Errorf("sent %x", got)
@@ -143,12 +143,12 @@ func newLastingGuard(t *testing.T, handler func(http.ResponseWriter, *http.Reque
 	t.Helper()
 	l := &lastingGuard{node: &node{revocations: revocation.NewSet(nil)}, account: uuid.New(), session: uuid.New(), done: make(chan error, 1)}
 	var err error
-	l.node.lasting, err = lasting.New(lasting.Config{Revocations: l.node.revocations, Sessions: databaseOfAll{}, Logger: slog.New(slog.DiscardHandler),
+	l.node.lasting, err = liveconn.New(liveconn.Config{Revocations: l.node.revocations, Sessions: databaseOfAll{}, Logger: slog.New(slog.DiscardHandler),
 		Age: func() time.Duration { return 0 }, Ended: countLasting})
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.node.verifier, err = edge.New(edge.Config{Keys: oneRing{bothKeys(t)}, Revocations: l.node.revocations, Now: time.Now})
+	l.node.verifier, err = accesstoken.New(accesstoken.Config{Keys: oneRing{bothKeys(t)}, Revocations: l.node.revocations, Now: time.Now})
 	if err != nil {
 		t.Fatal(err)
 	}

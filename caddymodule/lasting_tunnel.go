@@ -11,13 +11,13 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/authcore/lasting"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/liveconn"
 )
 
 // tunnel is a connection that has switched protocols: a WebSocket over HTTP/1, or whatever else.
 type tunnel struct {
 	net.Conn
-	lasting.Connection
+	liveconn.Connection
 	out    outlet
 	cancel context.CancelFunc // of the request: closes the upstream's side
 	remove func()             // called once, when it is closed
@@ -29,7 +29,7 @@ type tunnel struct {
 
 func newTunnel(conn net.Conn, cancel context.CancelFunc) *tunnel {
 	t := &tunnel{Conn: conn, cancel: cancel, out: outlet{to: conn, over: make(chan struct{})}}
-	t.End = func(why lasting.Reason) {
+	t.End = func(why liveconn.Reason) {
 		t.out.end(why)
 		go t.part() // for at most twice partingTime
 	}

@@ -8,7 +8,7 @@ import (
 	"go.uber.org/zap/exp/zapslog"
 	"go.uber.org/zap/zapcore"
 
-	"github.com/gatehouse-auth/gatehouse/authcore/httpapi"
+	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
 )
 
 // nodeLogger returns a logger for what outlives a configuration: it finds Caddy's present log at every line, since the

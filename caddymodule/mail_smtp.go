@@ -13,8 +13,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
-	"github.com/gatehouse-auth/gatehouse/authcore/notify"
-	"github.com/gatehouse-auth/gatehouse/authcore/secret"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/notify"
 )
 
 func init() { caddy.RegisterModule(SMTP{}) }

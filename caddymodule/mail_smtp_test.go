@@ -12,8 +12,8 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/notify"
-	"github.com/gatehouse-auth/gatehouse/authcore/secret"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/notify"
 	"github.com/gatehouse-auth/gatehouse/internal/testflow"
 	"github.com/gatehouse-auth/gatehouse/internal/testsmtp"
 )

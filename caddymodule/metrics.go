@@ -8,8 +8,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/notify"
-	"github.com/gatehouse-auth/gatehouse/authcore/redisfeed"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/notify"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/redisfeed"
 )
 
 // The metrics are the process's and not a configuration's: Caddy makes a new registry for each configuration, and counters

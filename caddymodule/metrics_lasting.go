@@ -3,7 +3,7 @@ package caddymodule
 import (
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/gatehouse-auth/gatehouse/authcore/lasting"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/liveconn"
 )
 
 // The kinds of lasting connections.
@@ -37,10 +37,10 @@ var (
 )
 
 func lastingReasons() (names []string) {
-	for _, why := range lasting.Reasons() {
+	for _, why := range liveconn.Reasons() {
 		names = append(names, string(why))
 	}
 	return names
 }
 
-func countLasting(why lasting.Reason) { lastingEnded.count(string(why)) }
+func countLasting(why liveconn.Reason) { lastingEnded.count(string(why)) }

@@ -6,7 +6,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/gatehouse-auth/gatehouse/authcore/jwtkeys"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/jwtkeys"
 )
 
 // reading is one metric that is read from the running node when somebody asks for it.

@@ -15,7 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/notify"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/notify"
 )
 
 // runUntil runs a notifier's worker until ready, for at most 20 s.

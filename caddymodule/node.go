@@ -14,16 +14,16 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/edge"
-	"github.com/gatehouse-auth/gatehouse/authcore/jwtkeys"
-	"github.com/gatehouse-auth/gatehouse/authcore/keyring"
-	"github.com/gatehouse-auth/gatehouse/authcore/lasting"
-	"github.com/gatehouse-auth/gatehouse/authcore/passhash"
-	"github.com/gatehouse-auth/gatehouse/authcore/redisfeed"
-	"github.com/gatehouse-auth/gatehouse/authcore/revocation"
-	"github.com/gatehouse-auth/gatehouse/authcore/secret"
-	"github.com/gatehouse-auth/gatehouse/authcore/sqlstore"
-	"github.com/gatehouse-auth/gatehouse/authcore/throttle"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/jwtkeys"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passhash"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/accesstoken"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/liveconn"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/revocation"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/keyring"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/redisfeed"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqlstore"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/throttle"
 )
 
 // nodes holds what outlives a config reload, by database: pools, the view of revocations, counters, locks, the cache of
@@ -45,8 +45,8 @@ type node struct {
 	follower    *revocation.Follower
 	limiter     *throttle.Memory
 	lockouts    *throttle.Lockouts
-	verifier    *edge.Verifier
-	lasting     *lasting.Registry
+	verifier    *accesstoken.Verifier
+	lasting     *liveconn.Registry
 	hasher      *passhash.Hasher
 	ring        atomic.Pointer[keyring.Ring]
 	settled     sync.Once
@@ -160,10 +160,10 @@ func (n *node) fill(ctx context.Context, store *sqlstore.Store, cfg *resolved, l
 		return err
 	}
 	n.hasher.Watched(watchHashes)
-	if n.verifier, err = edge.New(edge.Config{Keys: n, Revocations: n.revocations, Now: n.clock.now}); err != nil {
+	if n.verifier, err = accesstoken.New(accesstoken.Config{Keys: n, Revocations: n.revocations, Now: n.clock.now}); err != nil {
 		return err
 	}
-	n.lasting, err = lasting.New(lasting.Config{Revocations: n.revocations, Sessions: store, Age: n.freshness.Age, Ended: countLasting,
+	n.lasting, err = liveconn.New(liveconn.Config{Revocations: n.revocations, Sessions: store, Age: n.freshness.Age, Ended: countLasting,
 		Logger: logger, Now: n.clock.now})
 	return err
 }
@@ -176,10 +176,10 @@ func (n *node) reconfigure(cfg *resolved) error {
 	return n.lockouts.Reconfigure(throttle.LockoutConfig{Policy: cfg.lockPolicy()})
 }
 
-// Set implements edge.Keys with the ring of the newest configuration: all rings of one database hold the same keys.
+// Set implements accesstoken.Keys with the ring of the newest configuration: all rings of one database hold the same keys.
 func (n *node) Set() *jwtkeys.KeySet { return n.ring.Load().Set() }
 
-// Missed implements edge.Keys.
+// Missed implements accesstoken.Keys.
 func (n *node) Missed() { n.ring.Load().Missed() }
 
 // Destruct closes the store when the last configuration that used it is gone.
@@ -220,5 +220,5 @@ const sweepEvery = 10 * time.Second
 // Interface guards
 var (
 	_ caddy.Destructor = (*node)(nil)
-	_ edge.Keys        = (*node)(nil)
+	_ accesstoken.Keys = (*node)(nil)
 )

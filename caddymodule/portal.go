@@ -13,8 +13,8 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/history"
-	"github.com/gatehouse-auth/gatehouse/authcore/httpapi"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
+	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
 )
 
 func init() { caddy.RegisterModule(new(Portal)) }
@@ -83,7 +83,7 @@ func (p *Portal) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhtt
 func (a *App) incoming(r *http.Request, names func(host string) bool) httpapi.Incoming {
 	https := a.https(r)
 	in := httpapi.Incoming{HTTPS: https, Names: names, Client: authcore.Client{
-		Addr: clientAddr(r.Context()), UserAgent: history.UserAgent(authcore.Client{UserAgent: r.UserAgent()}), Issuer: a.issuerFor(r, https),
+		Addr: clientAddr(r.Context()), UserAgent: audit.UserAgent(authcore.Client{UserAgent: r.UserAgent()}), Issuer: a.issuerFor(r, https),
 		Lang: httpapi.Language(r),
 	}}
 	if names(strings.ToLower((&url.URL{Host: r.Host}).Hostname())) {

@@ -9,11 +9,11 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/redisfeed"
-	"github.com/gatehouse-auth/gatehouse/authcore/redislink"
-	"github.com/gatehouse-auth/gatehouse/authcore/revocation"
-	"github.com/gatehouse-auth/gatehouse/authcore/secret"
-	"github.com/gatehouse-auth/gatehouse/authcore/throttle"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/revocation"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/redisfeed"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/redislink"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/throttle"
 )
 
 // exchanges holds what goes over a Redis, by database and by the Redis's settings, over config reloads.

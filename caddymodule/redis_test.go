@@ -10,7 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/revocation"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/revocation"
 	"github.com/gatehouse-auth/gatehouse/internal/testredis"
 )
 

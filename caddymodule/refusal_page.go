@@ -5,13 +5,13 @@ import (
 	"net/http"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/edge"
-	"github.com/gatehouse-auth/gatehouse/authcore/httpapi"
-	"github.com/gatehouse-auth/gatehouse/authcore/portal"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/accesstoken"
+	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
+	"github.com/gatehouse-auth/gatehouse/authcore/web/portal"
 )
 
 // forbid refuses who is signed in but not among those whom the rules let in.
-func (g *Guard) forbid(w http.ResponseWriter, r *http.Request, who *edge.Verified, https bool) error {
+func (g *Guard) forbid(w http.ResponseWriter, r *http.Request, who *accesstoken.Verified, https bool) error {
 	if !isNavigation(r) {
 		return g.refuse(w, r, errForbidden, https)
 	}

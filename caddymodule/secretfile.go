@@ -12,7 +12,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/secret"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 )
 
 // secretFile is where a node on SQLite keeps the secret it made for itself: one to a line, of which the first seals and

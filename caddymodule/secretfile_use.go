@@ -10,7 +10,7 @@ import (
 	"weak"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/secret"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 )
 
 // secretUses holds what this process makes of each secret file, by path. Two configurations have the same file for the

@@ -11,8 +11,8 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/jwtkeys"
-	"github.com/gatehouse-auth/gatehouse/authcore/throttle"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/jwtkeys"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/throttle"
 )
 
 // Defaults and bounds of durations. No cookie outlives 400 days in a browser (RFC 6265bis §5.5), so no session does.

@@ -12,7 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/google/uuid"
 
-	"github.com/gatehouse-auth/gatehouse/authcore/identifier"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
 )
 
 // GuardSettings is the configuration of the handler `gatehouse_guard`. The zero value admits every signed-in user and

@@ -15,9 +15,9 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/jwtkeys"
-	"github.com/gatehouse-auth/gatehouse/authcore/notify"
-	"github.com/gatehouse-auth/gatehouse/authcore/throttle"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/jwtkeys"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/notify"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/throttle"
 )
 
 // settingsOf reads the JSON form of the app.

@@ -11,7 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/gatehouse-auth/gatehouse/authcore/httpapi"
+	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
 )
 
 // site is the site that a handler of ours stands in: a site block of a Caddyfile, or what is like one in a configuration of

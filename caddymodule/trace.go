@@ -9,7 +9,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/passhash"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passhash"
 )
 
 // tracer is the name under which spans of ours are found (OpenTelemetry: the instrumentation scope).

@@ -13,7 +13,7 @@ import (
 	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/passhash"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passhash"
 )
 
 // TestSpan_CostsNothingUntraced: without a span of Caddy's in the request none of ours is made. It is not parallel: it

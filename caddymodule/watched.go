@@ -7,8 +7,8 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/history"
-	"github.com/gatehouse-auth/gatehouse/authcore/sqlstore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqlstore"
 )
 
 // watched is the store that every capability works with. It tells the log what may be an attack, for who watches that (fail2ban
@@ -26,7 +26,7 @@ func (s watched) Record(ctx context.Context, fx authcore.Effects) error {
 		case authcore.EventSignInFailed:
 			s.logger.LogAttrs(ctx, slog.LevelInfo, "sign-in failed", about(e)...)
 		case authcore.EventPasswordChanged: // those that go through are recorded with what they change
-			if e.Result != history.Success {
+			if e.Result != audit.Success {
 				s.logger.LogAttrs(ctx, slog.LevelInfo, "wrong password of a session", about(e)...)
 			}
 		case authcore.EventAccountLocked:

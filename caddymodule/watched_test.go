@@ -12,8 +12,8 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/history"
-	"github.com/gatehouse-auth/gatehouse/authcore/secret"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 )
 
 // TestWatched: failures, locks and replays have one line each, with these fields and no others; what is no attack has none, and
@@ -26,12 +26,12 @@ func TestWatched(t *testing.T) {
 	account, at := uuid.New(), time.Now()
 	c := authcore.Client{Addr: netip.MustParseAddr("2001:db8::7"), UserAgent: `"msg":"sign-in failed"`}
 	err := s.Record(t.Context(), authcore.Effects{Events: []authcore.Event{
-		history.Failure(authcore.EventSignInFailed, uuid.Nil, c, authcore.InvalidCredentials, at),
-		history.Failure(authcore.EventSignInFailed, account, c, authcore.InvalidCredentials, at),
-		history.Failure(authcore.EventAccountLocked, account, c, authcore.AccountLocked, at),
-		history.Event(authcore.EventResetRequested, account, c, at),
-		history.Failure(authcore.EventPasswordChanged, account, c, authcore.InvalidCredentials, at),
-		history.Event(authcore.EventPasswordChanged, account, c, at),
+		audit.Failure(authcore.EventSignInFailed, uuid.Nil, c, authcore.InvalidCredentials, at),
+		audit.Failure(authcore.EventSignInFailed, account, c, authcore.InvalidCredentials, at),
+		audit.Failure(authcore.EventAccountLocked, account, c, authcore.AccountLocked, at),
+		audit.Event(authcore.EventResetRequested, account, c, at),
+		audit.Failure(authcore.EventPasswordChanged, account, c, authcore.InvalidCredentials, at),
+		audit.Event(authcore.EventPasswordChanged, account, c, at),
 	}})
 	if err != nil {
 		t.Fatal(err)
@@ -71,7 +71,7 @@ func rotateThrice(t *testing.T, s watched, account uuid.UUID, c authcore.Client)
 	}
 	live := authcore.Session{ID: uuid.Must(uuid.NewV7()), AccountID: account, AccountEpoch: 1, Mode: authcore.ModeBearer, AMR: []string{"pwd"},
 		AuthTime: at, CreatedAt: at, LastSeenAt: at, RefreshDigest: secret.SumString("first"), RefreshExpiresAt: at.Add(time.Hour),
-		ExpiresAt: at.Add(time.Hour), AccessUntil: at.Add(time.Hour), Addr: history.Addr(c), UserAgent: history.UserAgent(c)}
+		ExpiresAt: at.Add(time.Hour), AccessUntil: at.Add(time.Hour), Addr: audit.Addr(c), UserAgent: audit.UserAgent(c)}
 	if err := s.CreateSession(ctx, live, authcore.Effects{}); err != nil {
 		t.Fatal(err)
 	}
@@ -83,8 +83,8 @@ func rotateThrice(t *testing.T, s watched, account uuid.UUID, c authcore.Client)
 		res, err := s.RotateRefresh(ctx, authcore.Rotation{SessionID: live.ID, Presented: live.RefreshDigest, Next: secret.SumString("second"),
 			SealedSuccessor: []byte("sealed"), Mode: live.Mode, Addr: live.Addr, UserAgent: live.UserAgent, Now: now, Leeway: 10 * time.Second,
 			RefreshExpiresAt: at.Add(time.Hour), AccessUntil: at.Add(time.Hour),
-			Repeat: history.Event(authcore.EventRefreshRepeated, uuid.Nil, c, now),
-			Replay: history.Failure(authcore.EventRefreshReplayed, uuid.Nil, c, authcore.RefreshTokenReused, now)})
+			Repeat: audit.Event(authcore.EventRefreshRepeated, uuid.Nil, c, now),
+			Replay: audit.Failure(authcore.EventRefreshReplayed, uuid.Nil, c, authcore.RefreshTokenReused, now)})
 		if err != nil || res.Outcome != turn.want {
 			t.Fatalf("after %s: outcome %d and %v, want %d", turn.after, res.Outcome, err, turn.want)
 		}

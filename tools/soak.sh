@@ -41,7 +41,7 @@ targets() {
 previous() {
 	local migrations added
 	git describe --tags --abbrev=0 --match 'v*' HEAD^ 2>/dev/null && return
-	migrations=(authcore/sqlstore/migrations/postgres/*.sql)
+	migrations=(authcore/platform/sqlstore/migrations/postgres/*.sql)
 	added=$(git log --diff-filter=A --format=%H -- "${migrations[-1]}" | tail -n 1)
 	if [ -n "$added" ]; then added=$added^; fi
 	git rev-parse --verify "${added:-HEAD}"
@@ -56,9 +56,9 @@ upgrade() (
 	go build -C "$folder/source" -o "$folder/gatehouse" ./cmd/gatehouse || exit
 	# It can run on this schema if it knows it, or asks a newer one whether it fits.
 	back=0
-	here=$(cd authcore/sqlstore/migrations/postgres && echo *.sql)
-	there=$(cd "$folder/source/authcore/sqlstore/migrations/postgres" && echo *.sql)
-	if [ "$here" = "$there" ] || grep -rq schema_fits "$folder/source/authcore/sqlstore"; then back=1; fi
+	here=$(cd authcore/platform/sqlstore/migrations/postgres && echo *.sql)
+	there=$(cd "$folder/source/authcore/platform/sqlstore/migrations/postgres" && echo *.sql)
+	if [ "$here" = "$there" ] || grep -rq schema_fits "$folder/source/authcore/platform/sqlstore"; then back=1; fi
 	echo "the release before is $revision; it can go on with this schema: $back"
 	GATEHOUSE_SOAK=1 GATEHOUSE_PREVIOUS=$folder/gatehouse GATEHOUSE_PREVIOUS_BACK=$back \
 		go test -tags upgrade -run '^TestK08_' -v -timeout 1h -count=1 ./internal/e2e

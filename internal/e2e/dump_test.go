@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/gatehouse-auth/gatehouse/authcore/secret"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 )
 
 // TestO14_DumpHoldsNoCode: with every row of the database in hand, and on SQLite every byte of its file, nobody can tell

@@ -18,7 +18,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/gatehouse-auth/gatehouse/authcore/secret"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 )
 
 // signingKey is a key of a gateway, taken out of its database: what nobody outside has, so that a token can be wrong in

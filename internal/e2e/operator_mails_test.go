@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/notify"
-	"github.com/gatehouse-auth/gatehouse/authcore/secret"
-	"github.com/gatehouse-auth/gatehouse/authcore/sqlstore"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/notify"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqlstore"
 	"github.com/gatehouse-auth/gatehouse/internal/soak"
 	"github.com/gatehouse-auth/gatehouse/internal/testsmtp"
 )

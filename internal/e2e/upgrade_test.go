@@ -60,7 +60,7 @@ insert into settings (name, value) values ('schema_fits', '%d') on conflict (nam
 // nextRelease builds this tree with one more migration.
 func nextRelease(t testing.TB) string {
 	t.Helper()
-	folder, err := filepath.Abs("../../authcore/sqlstore/migrations/postgres")
+	folder, err := filepath.Abs("../../authcore/platform/sqlstore/migrations/postgres")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,9 +5,9 @@ import (
 	"testing"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/enrol"
-	"github.com/gatehouse-auth/gatehouse/authcore/session"
-	"github.com/gatehouse-auth/gatehouse/authcore/signin"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/signin"
 )
 
 // Password is one that the policy takes.

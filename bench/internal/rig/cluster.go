@@ -6,7 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/gatehouse-auth/gatehouse/authcore/secret"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 	"github.com/gatehouse-auth/gatehouse/internal/testpg"
 	"github.com/gatehouse-auth/gatehouse/internal/testredis"
 )

@@ -15,10 +15,10 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/gatehouse-auth/gatehouse/authcore/jwtkeys"
-	"github.com/gatehouse-auth/gatehouse/authcore/keyring"
-	"github.com/gatehouse-auth/gatehouse/authcore/secret"
-	"github.com/gatehouse-auth/gatehouse/authcore/sqlstore"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/jwtkeys"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/keyring"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqlstore"
 )
 
 // Mint is the keys of a gateway's data folder.

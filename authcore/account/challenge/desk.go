@@ -1,0 +1,162 @@
+package challenge
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
+)
+
+// Config is what a Desk needs. Zero numbers and durations mean the defaults: 6 digits, 10 minutes, 5 attempts.
+type Config struct {
+	Store   authcore.ChallengeStore
+	Limiter authcore.Limiter
+	Mailer  authcore.Mailer
+	// Key is the key of the digests of codes, the same on every node and after a restart. It is asked for at each use,
+	// since keys may be loaded after New.
+	Key      func() secret.MACKey
+	Length   int           // digits of a code, 6 to 12
+	Lifetime time.Duration // of codes and links, at most 10 minutes for codes by ASVS 6.5.5
+	Attempts int           // wrong codes per purpose and subject in an hour
+	Now      authcore.Clock
+}
+
+// budgetWindow is how long spent attempts stay spent. It is far longer than a code lives, so that asking for new codes
+// does not buy new guesses.
+const budgetWindow = time.Hour
+
+// Desk makes, limits and proves challenges. It is safe for concurrent use.
+type Desk struct{ cfg Config }
+
+// New checks cfg.
+func New(cfg Config) (*Desk, error) {
+	if cfg.Store == nil || cfg.Limiter == nil || cfg.Mailer == nil || cfg.Key == nil || cfg.Now == nil {
+		return nil, errors.New("challenge: store, limiter, mailer, key and clock are required")
+	}
+	cfg.Length = orDefault(cfg.Length, 6)
+	cfg.Attempts = orDefault(cfg.Attempts, 5)
+	cfg.Lifetime = orDefault(cfg.Lifetime, 10*time.Minute)
+	if cfg.Length < 6 || cfg.Length > 12 {
+		return nil, errors.New("challenge: a code must have 6 to 12 digits") // 20 bits at least, ASVS 6.5.4
+	}
+	if cfg.Attempts < 1 || cfg.Lifetime < time.Second {
+		return nil, errors.New("challenge: attempts must be at least 1 and the lifetime at least 1s")
+	}
+	return &Desk{cfg: cfg}, nil
+}
+
+func orDefault[T int | time.Duration](v, def T) T {
+	if v == 0 {
+		return def
+	}
+	return v
+}
+
+// Lifetime returns how long codes and links live.
+func (d *Desk) Lifetime() time.Duration { return d.cfg.Lifetime }
+
+// Recipient is whom a challenge's mail goes to.
+type Recipient struct {
+	Address string // normalised
+	// Name greets; it must be "" unless the owner of the address chose it. Else a stranger who signs somebody else up
+	// could put words into our mail.
+	Name string
+}
+
+// Issue makes a challenge and the mail that carries its code and link. Nothing is stored: the caller does that in the
+// transaction of its change. account is uuid.Nil where there is none.
+func (d *Desk) Issue(p authcore.Purpose, subject string, account uuid.UUID, to Recipient, c authcore.Client) (authcore.Challenge, authcore.Mail, error) {
+	row, err := lookup(p)
+	if err != nil {
+		return authcore.Challenge{}, authcore.Mail{}, err
+	}
+	if row.Mail == "" {
+		return authcore.Challenge{}, authcore.Mail{}, fmt.Errorf("challenge purpose %q has no mail", p)
+	}
+	if c.Portal == "" {
+		// A link under a guessed host would hand its token to whoever sent the Host header.
+		return authcore.Challenge{}, authcore.Mail{}, errors.New("compose link: the portal's address is not known")
+	}
+	code, token := secret.Code(d.cfg.Length), secret.Token()
+	ch := d.blank(p, subject, account)
+	ch.CodeDigest, ch.TokenDigest = d.digest(p, subject, code), secret.SumString(token)
+	mail, err := d.cfg.Mailer.Compose(authcore.Message{
+		Kind: row.Mail, To: to.Address, Name: to.Name, Code: code,
+		Link:   strings.TrimSuffix(c.Portal, "/") + row.Path + "?token=" + token,
+		Expiry: d.cfg.Lifetime, Addr: audit.Addr(c), Device: Device(c), At: ch.CreatedAt, Lang: c.Lang,
+	})
+	if err != nil {
+		return authcore.Challenge{}, authcore.Mail{}, fmt.Errorf("compose %s mail: %w", row.Mail, err)
+	}
+	return ch, mail, nil
+}
+
+// nobody stands for the recipient of a mail that is not sent. The name cannot exist (RFC 2606).
+const nobody = "nobody@mail.invalid"
+
+// Decoy does the work of Issue for subjects that must not get a code, so that its time and the answers to later guesses are
+// those of a real one: the challenge is a Blind one, and the mail is to nobody and never sent.
+func (d *Desk) Decoy(p authcore.Purpose, subject string, c authcore.Client) (authcore.Challenge, authcore.Mail, error) {
+	_, mail, err := d.Issue(p, subject, uuid.Nil, Recipient{Address: nobody}, c)
+	mail.Decoy = true
+	return d.Blind(p, subject), mail, err
+}
+
+// Blind returns a challenge that nobody can prove: its digests are random.
+func (d *Desk) Blind(p authcore.Purpose, subject string) authcore.Challenge {
+	ch := d.blank(p, subject, uuid.Nil)
+	ch.CodeDigest, ch.TokenDigest = secret.Digest(secret.Random(32)), secret.Digest(secret.Random(32))
+	return ch
+}
+
+// Notice composes a mail of the given kind that carries no code.
+func (d *Desk) Notice(kind authcore.MailKind, to Recipient, c authcore.Client) (authcore.Mail, error) {
+	mail, err := d.cfg.Mailer.Compose(authcore.Message{
+		Kind: kind, To: to.Address, Name: to.Name, Link: strings.TrimSuffix(c.Portal, "/"),
+		Addr: audit.Addr(c), Device: Device(c), At: d.now(), Lang: c.Lang,
+	})
+	if err != nil {
+		return authcore.Mail{}, fmt.Errorf("compose %s mail: %w", kind, err)
+	}
+	return mail, nil
+}
+
+// Blank returns a challenge of a purpose that no mail carries. The caller, who hands its token out otherwise, sets both
+// digests. It has no attempts: there is no code to guess.
+func (d *Desk) Blank(p authcore.Purpose, subject string, account uuid.UUID) (authcore.Challenge, error) {
+	row, err := lookup(p)
+	if err != nil {
+		return authcore.Challenge{}, err
+	}
+	ch := d.blank(p, subject, account)
+	ch.AttemptsLeft, ch.AttemptsResetAt = 0, time.Time{}
+	if row.Life > 0 {
+		ch.ExpiresAt = ch.CreatedAt.Add(row.Life)
+	}
+	return ch, nil
+}
+
+// Sent tells the mail worker that mails have been committed. It never blocks.
+func (d *Desk) Sent() { d.cfg.Mailer.Nudge() }
+
+func (d *Desk) blank(p authcore.Purpose, subject string, account uuid.UUID) authcore.Challenge {
+	now := d.now()
+	return authcore.Challenge{
+		ID: uuid.Must(uuid.NewV7()), Purpose: p, Subject: subject, AccountID: account,
+		AttemptsLeft: d.cfg.Attempts, AttemptsResetAt: now.Add(budgetWindow),
+		CreatedAt: now, ExpiresAt: now.Add(d.cfg.Lifetime),
+	}
+}
+
+// digest binds a code to its purpose and subject: a code is worth nothing elsewhere, even if somebody moves its row.
+func (d *Desk) digest(p authcore.Purpose, subject, code string) secret.Digest {
+	return d.cfg.Key().Derive("code").MAC([]byte(p), []byte(subject), []byte(code))
+}
+
+func (d *Desk) now() time.Time { return d.cfg.Now.Now() }

@@ -1,0 +1,117 @@
+package challenge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
+)
+
+// Presented is what somebody shows: the token of a link, or a code for a subject.
+type Presented struct {
+	Token   string
+	Subject string
+	Code    string
+}
+
+// maxPresented is the longest token or code looked at, in bytes.
+const maxPresented = 128
+
+// Prove returns the live challenge that p proves. It consumes nothing: what a proven challenge allows is done by the store
+// method that also consumes it, so that of several presenters exactly one wins. Refusals: [authcore.InvalidCode], also for
+// one that has expired, was used or is of another purpose; of codes [authcore.TooManyAttempts]. A wrong code costs an attempt,
+// and is counted likewise where nothing was ever sent, so that guessing does not tell whether something was. The link
+// outlives the attempts: anybody can spend them.
+func (d *Desk) Prove(ctx context.Context, p authcore.Purpose, shown Presented) (authcore.Challenge, error) {
+	if shown.Token != "" {
+		return d.proveToken(ctx, p, shown.Token)
+	}
+	code := strings.Map(func(r rune) rune { // as people copy codes: "123 456", "123-456"
+		if r == ' ' || r == '-' || r == '\u00a0' || r == '\t' {
+			return -1
+		}
+		return r
+	}, shown.Code[:min(len(shown.Code), maxPresented)])
+	ch, err := d.cfg.Store.ProveCode(ctx, p, shown.Subject, d.digest(p, shown.Subject, code), d.now())
+	if errors.Is(err, authcore.ErrNotFound) {
+		return authcore.Challenge{}, d.countMiss(ctx, p, shown.Subject)
+	}
+	return ch, refusal(err)
+}
+
+func (d *Desk) proveToken(ctx context.Context, p authcore.Purpose, token string) (authcore.Challenge, error) {
+	if len(token) > maxPresented {
+		return authcore.Challenge{}, errInvalid()
+	}
+	ch, err := d.cfg.Store.ProveToken(ctx, p, secret.SumString(token), d.now())
+	return ch, refusal(err)
+}
+
+func (d *Desk) countMiss(ctx context.Context, p authcore.Purpose, subject string) error {
+	wait, err := d.cfg.Limiter.Take(ctx, authcore.Limit{Name: authcore.LimitCode, Key: string(p) + " " + subject})
+	switch {
+	case err != nil:
+		return fmt.Errorf("count code attempt: %w", err)
+	case wait > 0:
+		return errExhausted()
+	}
+	return errInvalid()
+}
+
+// refusal turns the store's outcomes into what a client may see.
+func refusal(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, authcore.ErrNotFound), errors.Is(err, authcore.ErrWrongCode):
+		return errInvalid()
+	case errors.Is(err, authcore.ErrNoAttempts):
+		return errExhausted()
+	}
+	return fmt.Errorf("prove challenge: %w", err)
+}
+
+// Refuse returns the refusal of a code or link that proves nothing, for callers that learn it after Prove.
+func Refuse() error { return errInvalid() }
+
+func errInvalid() error {
+	return authcore.Refuse(authcore.InvalidCode, "The code or link is wrong, has expired or was used already. Ask for a new one.")
+}
+
+// errExhausted names the whole window in every case: the true rest differs between a subject with a challenge and one
+// without, which would tell them apart.
+func errExhausted() error {
+	return authcore.RefuseFor(authcore.TooManyAttempts, "Too many wrong codes. Use the link in the mail, or try again later with a new code.", budgetWindow)
+}
+
+// Allow takes one mail to address from the limits: one per purpose and recipient in a while, and the hourly number for the
+// address. It is to be called alike for addresses that get a mail and those that get none. wait is zero when it may be
+// sent; mails tells whether the hourly number is what refuses. A mail that then is not committed is given back by
+// [Desk.Unsent].
+func (d *Desk) Allow(ctx context.Context, p authcore.Purpose, recipient string) (wait time.Duration, mails bool, err error) {
+	wait, err = d.cfg.Limiter.Take(ctx, authcore.Limit{Name: authcore.LimitResend, Key: string(p) + " " + recipient})
+	if err != nil || wait > 0 {
+		return wait, false, wrapLimit(err)
+	}
+	wait, err = d.cfg.Limiter.Take(ctx, authcore.Limit{Name: authcore.LimitMail, Key: recipient})
+	return wait, wait > 0, wrapLimit(err)
+}
+
+// Unsent gives back what Allow took for a mail that was not committed: who is told to try again must not be answered then
+// as if a mail had gone out. What fails here only makes them wait, as if one had.
+func (d *Desk) Unsent(ctx context.Context, p authcore.Purpose, recipient string) {
+	_ = d.cfg.Limiter.Return(context.WithoutCancel(ctx),
+		authcore.Limit{Name: authcore.LimitResend, Key: string(p) + " " + recipient},
+		authcore.Limit{Name: authcore.LimitMail, Key: recipient})
+}
+
+func wrapLimit(err error) error {
+	if err != nil {
+		return fmt.Errorf("take from mail limit: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,153 @@
+package credential
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/attempt"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/newpassword"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passhash"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passpolicy"
+)
+
+// Store is what changing a password reads and writes.
+type Store interface {
+	authcore.AccountStore
+	authcore.EventStore
+}
+
+// Config is what a Flow needs.
+type Config struct {
+	Store      Store
+	Hasher     *passhash.Hasher
+	Policy     *passpolicy.Policy
+	Challenges *challenge.Desk // words the notice
+	Lockouts   authcore.Lockouts
+	Revoker    authcore.Revoker
+	Now        authcore.Clock
+}
+
+// Flow changes passwords. It is safe for concurrent use.
+type Flow struct {
+	cfg   Config
+	tries attempt.Desk
+}
+
+// New checks cfg.
+func New(cfg Config) (*Flow, error) {
+	if cfg.Store == nil || cfg.Hasher == nil || cfg.Policy == nil || cfg.Challenges == nil || cfg.Lockouts == nil ||
+		cfg.Revoker == nil || cfg.Now == nil {
+		return nil, errors.New("credential: store, hasher, policy, challenges, lockouts, revoker and clock are required")
+	}
+	return &Flow{cfg: cfg, tries: attempt.Desk{Lockouts: cfg.Lockouts, Store: cfg.Store}}, nil
+}
+
+// Changing is a wish for another password, as it was typed.
+type Changing struct {
+	AccountID uuid.UUID
+	Current   string
+	New       string
+	Client    authcore.Client
+}
+
+// Change sets a new password and ends every session of the account. The new one is checked first, so that a password
+// which breaks a rule costs no try. Refusals: [authcore.InvalidFields]; [authcore.InvalidCredentials] when Current is
+// wrong, also where the account has no password; [authcore.AccountLocked] with RetryAfter; [authcore.InvalidToken] when
+// the account is gone or disabled; [authcore.Unavailable].
+func (f *Flow) Change(ctx context.Context, in Changing) error {
+	account, err := f.cfg.Store.AccountByID(ctx, in.AccountID)
+	if errors.Is(err, authcore.ErrNotFound) || err == nil && account.Disabled() {
+		return authcore.Refuse(authcore.InvalidToken, "This account does not exist any more.")
+	}
+	if err != nil {
+		return fmt.Errorf("find account: %w", err)
+	}
+	normal, rules := newpassword.Check(f.cfg.Policy, in.New, newpassword.Words(account)...)
+	broken := map[string][]string{}
+	if len(rules) > 0 {
+		broken["new_password"] = rules
+	}
+	if in.Current == "" {
+		broken["current_password"] = []string{"Enter your present password."}
+	}
+	if err := authcore.RefuseFields(broken); err != nil {
+		return err
+	}
+	if err := f.prove(ctx, account, in); err != nil {
+		return err
+	}
+	hash, err := newpassword.Hash(ctx, f.cfg.Hasher, normal, account.PasswordHash, nil)
+	if err != nil {
+		return fmt.Errorf("set new password: %w", err)
+	}
+	return f.replace(ctx, account, hash, in.Client)
+}
+
+// prove tries the present password. It costs one hash in every case, and a wrong one counts as a failed sign-in.
+func (f *Flow) prove(ctx context.Context, account authcore.Account, in Changing) error {
+	try, err := f.tries.Begin(ctx, identifier.AccountKey(account.ID))
+	if err != nil {
+		return err
+	}
+	right, err := f.verify(ctx, account.PasswordHash, in.Current)
+	if err != nil {
+		try.Abandoned()
+		return fmt.Errorf("verify present password: %w", newpassword.Busy(err))
+	}
+	if right {
+		try.Succeeded(context.WithoutCancel(ctx)) // counted, also when the client has hung up meanwhile
+		return nil
+	}
+	failure := audit.Failure(authcore.EventPasswordChanged, account.ID, in.Client, authcore.InvalidCredentials, f.now())
+	if err := f.tries.Failed(ctx, try, failure, in.Client); err != nil {
+		return err
+	}
+	return errCurrent()
+}
+
+func (f *Flow) verify(ctx context.Context, hash, password string) (bool, error) {
+	normal, err := f.cfg.Policy.Normalize(password)
+	if err != nil || hash == "" {
+		return false, f.cfg.Hasher.VerifyDummy(ctx, normal)
+	}
+	return f.cfg.Hasher.Verify(ctx, hash, normal)
+}
+
+func (f *Flow) replace(ctx context.Context, account authcore.Account, hash string, c authcore.Client) error {
+	fx := authcore.Effects{Events: []authcore.Event{audit.Event(authcore.EventPasswordChanged, account.ID, c, f.now())}}
+	if to := account.VerifiedEmail(); to != "" {
+		mail, err := f.cfg.Challenges.Notice(authcore.MailPasswordReset, challenge.Recipient{Address: to, Name: account.Name()}, c)
+		if err != nil {
+			return err
+		}
+		fx.Mails = []authcore.Mail{mail}
+	}
+	_, ended, err := f.cfg.Store.ChangePassword(ctx, authcore.PasswordChange{
+		AccountID: account.ID, Old: account.PasswordHash, PasswordHash: hash, Now: f.now(), Effects: fx,
+	})
+	if errors.Is(err, authcore.ErrNotFound) { // changed or disabled since it was read: what was proven is no longer so
+		return errCurrent()
+	}
+	if err != nil {
+		return fmt.Errorf("change password: %w", err)
+	}
+	f.cfg.Revoker.Announce(ctx, ended)
+	if len(fx.Mails) > 0 {
+		f.cfg.Challenges.Sent()
+	}
+	return nil
+}
+
+func (f *Flow) now() time.Time { return f.cfg.Now.Now() }
+
+func errCurrent() error {
+	return authcore.Refuse(authcore.InvalidCredentials, "The present password is wrong.")
+}

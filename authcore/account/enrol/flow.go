@@ -1,0 +1,104 @@
+package enrol
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passhash"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passpolicy"
+)
+
+// Mode says who may sign up.
+type Mode string
+
+// The modes.
+const (
+	Verified Mode = "verified" // an account is made once its address is proven
+	Open     Mode = "open"     // an account is made at once
+	Closed   Mode = "closed"   // nobody; what waits already can still be verified
+)
+
+// RegistrationLifetime is how long a sign-up waits for the proof of its address. It outlives its codes: a new one can be
+// asked for.
+const RegistrationLifetime = 24 * time.Hour
+
+// keepRegistrations is how many sign-ups wait for one address at most, so that a flood for one address stays small and
+// verifying costs a bounded number of hashes.
+const keepRegistrations = 10
+
+// Store is what enrolling reads and writes.
+type Store interface {
+	authcore.AccountStore
+	authcore.RegistrationStore
+	authcore.ChallengeStore
+}
+
+// Config is what a Flow needs.
+type Config struct {
+	Store      Store
+	Hasher     *passhash.Hasher
+	Policy     *passpolicy.Policy
+	Challenges *challenge.Desk
+	Sessions   *session.Sessions
+	Revoker    authcore.Revoker
+	Signup     Signup
+	// Salt returns the 16 bytes under which the first password of a normalised address is hashed: a MAC of it, the same on
+	// every node and after a restart.
+	Salt func(address string) []byte
+	Now  authcore.Clock
+}
+
+// Signup is the operator's choice.
+type Signup struct {
+	Mode Mode
+	// Identities are the kinds of identifier that sign in, and thus must be unique.
+	Identities []authcore.IdentifierKind
+}
+
+// Flow enrols people. It is safe for concurrent use.
+type Flow struct{ cfg Config }
+
+// New checks cfg.
+func New(cfg Config) (*Flow, error) {
+	if cfg.Store == nil || cfg.Hasher == nil || cfg.Policy == nil || cfg.Challenges == nil || cfg.Sessions == nil ||
+		cfg.Revoker == nil || cfg.Salt == nil || cfg.Now == nil {
+		return nil, errors.New("enrol: store, hasher, policy, challenges, sessions, revoker, salt and clock are required")
+	}
+	if m := cfg.Signup.Mode; m != Verified && m != Open && m != Closed {
+		return nil, fmt.Errorf("enrol: signup mode %q is unknown; it is verified, open or closed", m)
+	}
+	if len(cfg.Signup.Identities) == 0 {
+		return nil, errors.New("enrol: at least one kind of identifier must sign in")
+	}
+	cfg.Signup.Identities = slices.Clone(cfg.Signup.Identities)
+	return &Flow{cfg: cfg}, nil
+}
+
+func (f *Flow) now() time.Time { return f.cfg.Now.Now() }
+
+func (f *Flow) unique(k authcore.IdentifierKind) bool {
+	return slices.Contains(f.cfg.Signup.Identities, k)
+}
+
+// identifiers returns what an account claims: the fields that sign in, and of them those it has.
+func (f *Flow) identifiers(a authcore.Account) []authcore.Identifier {
+	var ids []authcore.Identifier
+	if a.Email != "" && f.unique(authcore.KindEmail) {
+		ids = append(ids, authcore.Identifier{Kind: authcore.KindEmail, Value: a.Email})
+	}
+	if a.Username != "" && f.unique(authcore.KindUsername) {
+		ids = append(ids, authcore.Identifier{Kind: authcore.KindUsername, Value: a.Username})
+	}
+	return ids
+}
+
+// Mode returns who may sign up.
+func (f *Flow) Mode() Mode { return f.cfg.Signup.Mode }
+
+// MinPassword returns the least number of characters of a new password.
+func (f *Flow) MinPassword() int { return f.cfg.Policy.MinLength() }

@@ -1,0 +1,143 @@
+package enrol
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/newpassword"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
+)
+
+// Verifying is the proof of an address, as it came: the token of the link, or address and code; and what shows that the
+// prover is who registered.
+type Verifying struct {
+	Token      string
+	Email, OTP string
+
+	Proof       string // the registration secret
+	Password    string // the one chosen at registration
+	NewPassword string // instead of all that was given at registration
+
+	Request session.Request // AMR is set here
+}
+
+// Verify makes the account of a proven address, or marks the address of an existing one as proven, and signs in. Nothing
+// is spent unless it succeeds, except an attempt for a wrong code. Of several callers with one code exactly one succeeds.
+//
+// NewPassword, where given, wins over the other proofs: the account gets the address and that password and nothing else,
+// so that a registration secret somebody slipped into a browser cannot keep their password or names alive. A username that
+// was taken while the registration waited is left out.
+//
+// The session's amr (RFC 8176) is otp; with the password given in the same request, pwd and otp.
+//
+// Refusals: [authcore.InvalidRequest], [authcore.InvalidFields], [authcore.InvalidCode], [authcore.TooManyAttempts],
+// [authcore.RegistrationProofRequired], [authcore.Unavailable].
+func (f *Flow) Verify(ctx context.Context, in Verifying) (session.Tokens, error) {
+	shown, err := f.readVerifying(&in)
+	if err != nil {
+		return session.Tokens{}, err
+	}
+	ch, err := f.cfg.Challenges.Prove(ctx, authcore.PurposeVerifyEmail, shown)
+	if err != nil {
+		return session.Tokens{}, err
+	}
+	claimed, err := f.claim(ctx, ch.Subject, in)
+	if err != nil {
+		return session.Tokens{}, err
+	}
+	in.Request.AMR = claimed.amr
+	return f.enrol(ctx, ch, claimed, in.Request)
+}
+
+// readVerifying checks everything that needs no look-up, before an attempt is spent.
+func (f *Flow) readVerifying(in *Verifying) (challenge.Presented, error) {
+	broken := map[string][]string{}
+	shown := challenge.Presented{Token: in.Token}
+	switch {
+	case in.Token != "" && in.OTP != "":
+		return shown, authcore.Refuse(authcore.InvalidRequest, "Send either the token of the link, or email and otp.")
+	case in.Token == "" && in.OTP == "" && in.Email == "":
+		return shown, authcore.Refuse(authcore.InvalidRequest, "Send the token of the link, or email and otp.")
+	case in.Token == "":
+		address, err := identifier.Email(in.Email)
+		if err != nil {
+			broken["email"] = []string{err.Error()}
+		}
+		if in.OTP == "" {
+			broken["otp"] = []string{"Enter the code from the mail."}
+		}
+		shown.Subject, shown.Code = address, in.OTP
+	}
+	if in.NewPassword != "" {
+		if _, rules := newpassword.Check(f.cfg.Policy, in.NewPassword, shown.Subject); len(rules) > 0 {
+			broken["new_password"] = rules
+		}
+	}
+	device, err := identifier.DeviceName(in.Request.DeviceName)
+	if err != nil {
+		broken["device_name"] = []string{err.Error()}
+	}
+	in.Request.DeviceName = device
+	return shown, authcore.RefuseFields(broken)
+}
+
+// enrol consumes the challenge together with everything it brings about.
+func (f *Flow) enrol(ctx context.Context, ch authcore.Challenge, c claim, r session.Request) (session.Tokens, error) {
+	now := f.now()
+	account := c.account
+	account.EmailVerifiedAt = now
+	sess, refresh := f.cfg.Sessions.Prepare(account, r)
+	e := authcore.Enrolment{
+		ChallengeID: ch.ID, Account: account, Create: c.create, Replace: c.replace, Session: sess, Now: now,
+		Effects: authcore.Effects{Events: f.events(sess, c, r.Client)},
+	}
+	if c.create {
+		e.Identifiers = f.identifiers(account)
+	}
+	stored, opened, ended, err := f.cfg.Store.Enrol(ctx, e)
+	var taken *authcore.TakenError
+	if errors.As(err, &taken) && taken.Field == authcore.KindUsername && e.Account.Username != "" {
+		// Who proves the address must not lose the sign-up to whoever took the name meanwhile.
+		e.Account.Username = ""
+		e.Identifiers = f.identifiers(e.Account)
+		stored, opened, ended, err = f.cfg.Store.Enrol(ctx, e)
+	}
+	switch {
+	case errors.As(err, &taken):
+		return session.Tokens{}, conflict(taken.Field)
+	case errors.Is(err, authcore.ErrNotFound): // another request was faster
+		return session.Tokens{}, challenge.Refuse()
+	case err != nil:
+		return session.Tokens{}, fmt.Errorf("enrol: %w", err)
+	}
+	if ended.AccountID != uuid.Nil {
+		f.cfg.Revoker.Announce(ctx, ended)
+	}
+	tokens, err := f.cfg.Sessions.Grant(stored, opened, refresh, r.Client)
+	if err != nil {
+		return session.Tokens{}, fmt.Errorf("sign in after enrolment: %w", err)
+	}
+	return tokens, nil
+}
+
+func (f *Flow) events(sess authcore.Session, c claim, client authcore.Client) []authcore.Event {
+	account := c.account.ID
+	var events []authcore.Event
+	if c.create {
+		events = append(events, audit.Event(authcore.EventRegistered, account, client, f.now()))
+	}
+	events = append(events, audit.Event(authcore.EventVerified, account, client, f.now()))
+	in := audit.Event(authcore.EventSignedIn, account, client, f.now())
+	in.SessionID, in.Method = sess.ID, "code"
+	if len(c.amr) > 1 {
+		in.Method = "multiple"
+	}
+	return append(events, in)
+}

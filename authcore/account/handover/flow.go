@@ -1,0 +1,164 @@
+package handover
+
+import (
+	"context"
+	"crypto/hmac"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
+)
+
+// prefix marks codes, so that scanners of leaked secrets can know them.
+const prefix = "ghh_"
+
+// Config is what a Flow needs.
+type Config struct {
+	Store      Store
+	Challenges *challenge.Desk
+	Sessions   *session.Sessions
+	Key        func() secret.MACKey // for the checksum of codes; the same on every node
+	Watch      authcore.Watch       // of StepIssue and StepRedeem; nil is nobody
+	Now        authcore.Clock
+}
+
+// The steps of a hand-over, as they are told to whoever watches.
+const (
+	StepIssue  = "issue hand-over"
+	StepRedeem = "redeem hand-over"
+)
+
+// Store is what hand-overs keep.
+type Store interface {
+	// IssueChallenge as in authcore.ChallengeStore: ch becomes the one live challenge of its purpose and subject.
+	IssueChallenge(ctx context.Context, ch authcore.Challenge, fx authcore.Effects) error
+	// OpenBranch as in authcore.SessionStore: it consumes the challenge and opens a branch, for exactly one of the callers that
+	// present it. authcore.ErrNotFound, and then nothing is consumed, where the challenge is not live or not of what b says.
+	OpenBranch(ctx context.Context, b authcore.Branching) (authcore.Session, authcore.Account, error)
+}
+
+// Flow hands browsers over. It is safe for concurrent use.
+type Flow struct{ cfg Config }
+
+// New checks cfg.
+func New(cfg Config) (*Flow, error) {
+	if cfg.Store == nil || cfg.Challenges == nil || cfg.Sessions == nil || cfg.Key == nil || cfg.Now == nil {
+		return nil, errors.New("handover: store, challenges, sessions, key and clock are required")
+	}
+	if cfg.Watch == nil {
+		cfg.Watch = authcore.Unwatched
+	}
+	return &Flow{cfg: cfg}, nil
+}
+
+// NewVerifier returns what the asking host gives its browser to keep: 43 characters, of the form of a challenge.
+func NewVerifier() string { return secret.Token() }
+
+// Challenge is what the issuer of a code sees of a verifier: RFC 7636 §4.2, S256.
+func Challenge(verifier string) string {
+	sum := secret.SumString(verifier)
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+// IsChallenge reports whether text can be a challenge.
+func IsChallenge(text string) bool {
+	sum, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	// The decoder skips line breaks.
+	return err == nil && len(sum) == len(secret.Digest{}) && len(text) == base64.RawURLEncoding.EncodedLen(len(sum))
+}
+
+// Asked is who asks for a hand-over: the origin, as browsers write origins, and the challenge of its browser.
+type Asked struct{ Origin, Challenge string }
+
+// Ask returns the words by which the host of an origin asks the issuer for a code. Only a host that redeems codes says them:
+// they carry a MAC over who asks, under the key that all nodes share, so that whoever makes up a challenge for a host whose
+// guard could not redeem the code gets none. For how long they are good does not matter, for the verifier's life does.
+func (f *Flow) Ask(by Asked) string { return by.Challenge + "." + f.proof(by) }
+
+// Heard reads what Ask wrote for the origin. ok is false for whatever no host of this house has asked.
+func (f *Flow) Heard(origin, words string) (by Asked, ok bool) {
+	challenge, proof, _ := strings.Cut(words, ".")
+	by = Asked{Origin: origin, Challenge: challenge}
+	if origin == "" || !IsChallenge(challenge) {
+		return Asked{}, false
+	}
+	return by, hmac.Equal([]byte(proof), []byte(f.proof(by)))
+}
+
+func (f *Flow) proof(by Asked) string {
+	sum := f.cfg.Key().Derive("ask").MAC([]byte(by.Origin), []byte(by.Challenge))
+	return base64.RawURLEncoding.EncodeToString(sum[:proofBytes])
+}
+
+// proofBytes is how much of the MAC is sent: 128 bits.
+const proofBytes = 16
+
+// Issue returns a code that hands the principal's session over to the origin that has asked for it by words of [Flow.Ask]'s.
+// A code that the same browser was given before for the same origin is dead then; those of its other tabs, which have
+// challenges of their own, are not. Refusal: [authcore.InvalidRequest], for words that nobody here has said, and for a
+// principal of a branch: the service at its host would get from host to host (S04).
+func (f *Flow) Issue(ctx context.Context, p *authcore.Principal, origin, words string) (code string, err error) {
+	ctx, done := f.cfg.Watch(ctx, StepIssue)
+	defer func() { done(err) }()
+	to, ok := f.Heard(origin, words)
+	if !ok || p.Host != "" {
+		return "", authcore.Refuse(authcore.InvalidRequest, "The hand-over that was asked for is not well-formed.")
+	}
+	ch, err := f.cfg.Challenges.Blank(authcore.PurposeHandover, p.Session+" "+to.Origin+" "+to.Challenge, p.AccountID)
+	if err != nil {
+		return "", fmt.Errorf("issue hand-over: %w", err)
+	}
+	code = f.cfg.Key().IssueToken(prefix, ch.ID)
+	ch.TokenDigest, ch.CodeDigest = secret.SumString(code), bound(to)
+	if err := f.cfg.Store.IssueChallenge(ctx, ch, authcore.Effects{}); err != nil {
+		return "", fmt.Errorf("issue hand-over: %w", err)
+	}
+	return code, nil
+}
+
+// bound is the digest of what a code is good for. An origin holds no blank.
+func bound(to Asked) secret.Digest { return secret.SumString(to.Origin + " " + to.Challenge) }
+
+// Shown is what a browser brings: the code from its address, the verifier from its cookie; and the origin it brings them to.
+type Shown struct{ Code, Verifier, Origin string }
+
+// Redeem opens the branch. Refusal: [authcore.InvalidCode], for every code that is not good here and now. One that comes to
+// its own origin from another browser is spent by that; at another origin it is not.
+func (f *Flow) Redeem(ctx context.Context, shown Shown, c authcore.Client) (tokens session.Tokens, err error) {
+	ctx, done := f.cfg.Watch(ctx, StepRedeem)
+	defer func() { done(err) }()
+	id, ok := f.cfg.Key().ParseToken(prefix, shown.Code)
+	// Junk costs no query. And whoever has a code made for the challenge of no verifier at all, or of one that can be
+	// guessed, must not get a browser in that keeps none.
+	// A branch that is of no host would be good at every one.
+	if !ok || !IsChallenge(shown.Verifier) || strings.Contains(shown.Origin, " ") || c.Host == "" {
+		return session.Tokens{}, errInvalid()
+	}
+	branch, refresh := f.cfg.Sessions.Prepare(authcore.Account{}, session.Request{Mode: authcore.ModeCookie, Client: c})
+	branch.Host = c.Host
+	opened, account, err := f.cfg.Store.OpenBranch(ctx, authcore.Branching{
+		ChallengeID: uuid.UUID(id), Token: secret.SumString(shown.Code),
+		Bound: bound(Asked{Origin: shown.Origin, Challenge: Challenge(shown.Verifier)}), Origin: shown.Origin, Session: branch, Now: branch.CreatedAt,
+		Opened: audit.Event(authcore.EventHandedOver, uuid.Nil, c, branch.CreatedAt),
+	})
+	if errors.Is(err, authcore.ErrNotFound) {
+		return session.Tokens{}, errInvalid()
+	}
+	if err != nil {
+		return session.Tokens{}, fmt.Errorf("redeem hand-over: %w", err)
+	}
+	return f.cfg.Sessions.Grant(account, opened, refresh, c)
+}
+
+func errInvalid() error {
+	return authcore.Refuse(authcore.InvalidCode,
+		"This sign-in was not begun in this browser, was used already, or took too long. Open the page that you wanted again.")
+}

@@ -1,0 +1,108 @@
+package profile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
+)
+
+// Config is what Profiles need.
+type Config struct {
+	Store authcore.AccountStore
+	// Identities are the kinds of identifier that sign in, and thus must be unique.
+	Identities []authcore.IdentifierKind
+	Now        func() time.Time
+}
+
+// Profiles reads and changes profiles. It is safe for concurrent use.
+type Profiles struct {
+	store           authcore.AccountStore
+	uniqueUsernames bool
+	clock           authcore.Clock
+}
+
+// New checks cfg.
+func New(cfg Config) (*Profiles, error) {
+	if cfg.Store == nil || cfg.Now == nil {
+		return nil, errors.New("profile: store and clock are required")
+	}
+	return &Profiles{
+		store: cfg.Store, clock: cfg.Now,
+		uniqueUsernames: slices.Contains(cfg.Identities, authcore.KindUsername),
+	}, nil
+}
+
+// Patch lists the fields to change; nil leaves one as it is, "" empties it.
+type Patch struct {
+	Username  *string
+	FirstName *string
+	LastName  *string
+	Phone     *string
+}
+
+// Get returns the account. [authcore.InvalidToken] when it is gone: then no token of it is good any more.
+func (p *Profiles) Get(ctx context.Context, id uuid.UUID) (authcore.Account, error) {
+	a, err := p.store.AccountByID(ctx, id)
+	return a, gone(err, "read profile")
+}
+
+// Change changes the given fields and returns the account as it is then. Refusals: [authcore.InvalidFields] with every
+// broken rule, also for a username that is taken; [authcore.InvalidToken] as for Get.
+func (p *Profiles) Change(ctx context.Context, id uuid.UUID, patch Patch, c authcore.Client) (authcore.Account, error) {
+	change, err := patch.normalise()
+	if err != nil {
+		return authcore.Account{}, err
+	}
+	if change == (authcore.ProfileChange{}) {
+		return p.Get(ctx, id)
+	}
+	now := p.clock.Now()
+	fx := authcore.Effects{Events: []authcore.Event{audit.Event(authcore.EventProfileChanged, id, c, now)}}
+	a, err := p.store.UpdateProfile(ctx, id, change, p.uniqueUsernames, now, fx)
+	var taken *authcore.TakenError
+	if errors.As(err, &taken) {
+		return authcore.Account{}, authcore.RefuseFields(map[string][]string{
+			string(taken.Field): {"This " + string(taken.Field) + " is taken. Choose another one."},
+		})
+	}
+	return a, gone(err, "change profile")
+}
+
+func (p Patch) normalise() (authcore.ProfileChange, error) {
+	broken := map[string][]string{}
+	field := func(name string, rule func(string) (string, error), value *string) *string {
+		if value == nil || *value == "" {
+			return value
+		}
+		normal, err := rule(*value)
+		if err != nil {
+			broken[name] = []string{err.Error()}
+		}
+		return &normal
+	}
+	change := authcore.ProfileChange{
+		Username:  field("username", identifier.Username, p.Username),
+		FirstName: field("first_name", identifier.PersonName, p.FirstName),
+		LastName:  field("last_name", identifier.PersonName, p.LastName),
+		Phone:     field("phone", identifier.Phone, p.Phone),
+	}
+	return change, authcore.RefuseFields(broken)
+}
+
+func gone(err error, step string) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, authcore.ErrNotFound):
+		return authcore.Refuse(authcore.InvalidToken, "This account does not exist any more.")
+	}
+	return fmt.Errorf("%s: %w", step, err)
+}

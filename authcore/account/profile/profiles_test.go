@@ -1,0 +1,113 @@
+package profile_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/profile"
+	"github.com/gatehouse-auth/gatehouse/internal/testflow"
+)
+
+const bob = "bob@example.com"
+
+func TestChange_SetsWhatIsGivenAndLeavesTheRest(t *testing.T) {
+	t.Parallel()
+	e := testflow.New(t, testflow.Options{})
+	before := e.Person(t, enrol.Registering{Email: bob, Username: "bobby", FirstName: "Bob", LastName: "Ross"}).Account
+	a, err := e.Profiles.Change(t.Context(), before.ID, profile.Patch{
+		Username: new(" Robert "), LastName: new(""), Phone: new("+43 1 2345678"),
+	}, testflow.Client())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a.Username != "robert" || a.FirstName != "Bob" || a.LastName != "" || a.Phone != "+4312345678" {
+		t.Errorf("%+v", a)
+	}
+	got, err := e.Profiles.Get(t.Context(), before.ID)
+	if err != nil || got.Username != "robert" || got.Email != bob {
+		t.Errorf("%v, %+v", err, got)
+	}
+	if _, err := e.TrySignIn(t, "robert", testflow.Password); err != nil {
+		t.Errorf("the new username: %v", err)
+	}
+	_, err = e.TrySignIn(t, "bobby", testflow.Password)
+	testflow.WantCode(t, err, authcore.InvalidCredentials)
+}
+
+// A profile change has no field for anything that gives rights or was proven; what it does touch stays inside these.
+func TestL21_NothingElseChanges(t *testing.T) {
+	t.Parallel()
+	e := testflow.New(t, testflow.Options{})
+	before := e.Person(t, enrol.Registering{Email: bob}).Account
+	after, err := e.Profiles.Change(t.Context(), before.ID, profile.Patch{FirstName: new("{env.HOME}")}, testflow.Client())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if after.FirstName != "{env.HOME}" || after.ID != before.ID || after.Email != before.Email ||
+		!after.EmailVerifiedAt.Equal(before.EmailVerifiedAt) || !slices.Equal(after.Roles, before.Roles) ||
+		after.Epoch != before.Epoch || after.PasswordHash != before.PasswordHash || after.Disabled() {
+		t.Errorf("before %+v\nafter  %+v", before, after)
+	}
+}
+
+func TestI04_TakenAndReservedUsernames(t *testing.T) {
+	t.Parallel()
+	e := testflow.New(t, testflow.Options{})
+	own := e.Person(t, enrol.Registering{Email: bob, Username: "bobby"}).Account
+	e.Person(t, enrol.Registering{Email: "eve@example.com", Username: "eve.adams"})
+	for _, name := range []string{"Eve.Adams", "admin", "b\u200bob", "\u202eybbob", "bob@example.com", "a", strings.Repeat("a", 1<<20)} {
+		_, err := e.Profiles.Change(t.Context(), own.ID, profile.Patch{Username: &name}, testflow.Client())
+		if got := testflow.WantCode(t, err, authcore.InvalidFields); len(got.Fields["username"]) != 1 {
+			t.Errorf("fields %v", got.Fields)
+		}
+	}
+	if _, err := e.Profiles.Change(t.Context(), own.ID, profile.Patch{Username: new("")}, testflow.Client()); err != nil {
+		t.Fatal(err)
+	}
+	_, err := e.Enrol.Register(t.Context(), enrol.Registering{
+		Email: "late@example.com", Password: testflow.Password, Username: "bobby", Client: testflow.Client(),
+	})
+	testflow.WantCode(t, err, authcore.InvalidFields) // a name once used is nobody else's, ever
+	if _, err := e.Profiles.Change(t.Context(), own.ID, profile.Patch{Username: new("bobby")}, testflow.Client()); err != nil {
+		t.Errorf("its owner takes it back: %v", err)
+	}
+}
+
+func TestI05_EveryBrokenFieldIsNamed(t *testing.T) {
+	t.Parallel()
+	e := testflow.New(t, testflow.Options{})
+	own := e.Person(t, enrol.Registering{Email: bob, FirstName: "Bob"}).Account
+	_, err := e.Profiles.Change(t.Context(), own.ID, profile.Patch{
+		FirstName: new("a\x00"), LastName: new("\xed\xa0\x80"), Phone: new("\ufeff+431"), Username: new("bob\n"),
+	}, testflow.Client())
+	if got := testflow.WantCode(t, err, authcore.InvalidFields); len(got.Fields) != 4 {
+		t.Errorf("fields %v", got.Fields)
+	}
+	if a, _ := e.Profiles.Get(t.Context(), own.ID); a.FirstName != "Bob" {
+		t.Errorf("a refused change left the first name %q", a.FirstName)
+	}
+}
+
+func TestGet_OfNobody(t *testing.T) {
+	t.Parallel()
+	e := testflow.New(t, testflow.Options{})
+	_, err := e.Profiles.Get(t.Context(), uuid.New())
+	testflow.WantCode(t, err, authcore.InvalidToken)
+	_, err = e.Profiles.Change(t.Context(), uuid.New(), profile.Patch{FirstName: new("X")}, testflow.Client())
+	testflow.WantCode(t, err, authcore.InvalidToken)
+}
+
+func TestChange_UsernameNeedNotBeUniqueWhereItDoesNotSignIn(t *testing.T) {
+	t.Parallel()
+	e := testflow.New(t, testflow.Options{Identities: []authcore.IdentifierKind{authcore.KindEmail}})
+	e.Person(t, enrol.Registering{Email: bob, Username: "bobby"})
+	other := e.Person(t, enrol.Registering{Email: "eve@example.com", Username: "bobby"}).Account
+	if other.Username != "bobby" {
+		t.Errorf("username %q", other.Username)
+	}
+}

@@ -1,0 +1,110 @@
+package recovery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/newpassword"
+)
+
+// Resetting is a new password with the proof that allows it: the token of the link, or login and code.
+type Resetting struct {
+	Token       string
+	Login, OTP  string
+	NewPassword string
+	Client      authcore.Client
+}
+
+// Reset sets a new password. The password is checked before anything is spent. It ends every session and every other code
+// of the account, lifts its lock, and tells its owner. It signs nobody in. Refusals: [authcore.InvalidRequest],
+// [authcore.InvalidFields], [authcore.InvalidCode], [authcore.TooManyAttempts], [authcore.Unavailable].
+func (f *Flow) Reset(ctx context.Context, in Resetting) error {
+	if err := f.readResetting(in); err != nil {
+		return err
+	}
+	shown, err := f.presented(ctx, in)
+	if err != nil {
+		return err
+	}
+	ch, err := f.cfg.Challenges.Prove(ctx, authcore.PurposeResetPassword, shown)
+	if err != nil {
+		return err
+	}
+	account, err := f.cfg.Store.AccountByID(ctx, ch.AccountID)
+	if errors.Is(err, authcore.ErrNotFound) || err == nil && account.Disabled() {
+		return challenge.Refuse()
+	}
+	if err != nil {
+		return fmt.Errorf("find account: %w", err)
+	}
+	normal, rules := newpassword.Check(f.cfg.Policy, in.NewPassword, newpassword.Words(account)...)
+	if len(rules) > 0 {
+		return authcore.RefuseFields(map[string][]string{"new_password": rules})
+	}
+	hash, err := newpassword.Hash(ctx, f.cfg.Hasher, normal, account.PasswordHash, nil)
+	if err != nil {
+		return fmt.Errorf("set new password: %w", err)
+	}
+	return f.replace(ctx, ch, account, hash, in.Client)
+}
+
+// readResetting checks everything that needs no look-up.
+func (f *Flow) readResetting(in Resetting) error {
+	broken := map[string][]string{}
+	switch {
+	case in.Token != "" && in.OTP != "":
+		return authcore.Refuse(authcore.InvalidRequest, "Send either the token of the link, or login and otp.")
+	case in.Token == "" && in.OTP == "" && in.Login == "":
+		return authcore.Refuse(authcore.InvalidRequest, "Send the token of the link, or login and otp.")
+	case in.Token == "":
+		if strings.TrimSpace(in.Login) == "" {
+			return errNoLogin()
+		}
+		if in.OTP == "" {
+			broken["otp"] = []string{"Enter the code from the mail."}
+		}
+	}
+	if _, rules := newpassword.Check(f.cfg.Policy, in.NewPassword, in.Login); len(rules) > 0 {
+		broken["new_password"] = rules
+	}
+	return authcore.RefuseFields(broken)
+}
+
+func (f *Flow) presented(ctx context.Context, in Resetting) (challenge.Presented, error) {
+	if in.Token != "" {
+		return challenge.Presented{Token: in.Token}, nil
+	}
+	who, err := f.find(ctx, in.Login)
+	return challenge.Presented{Subject: who.name, Code: in.OTP}, err
+}
+
+func (f *Flow) replace(ctx context.Context, ch authcore.Challenge, account authcore.Account, hash string, c authcore.Client) error {
+	mail, err := f.cfg.Challenges.Notice(authcore.MailPasswordReset, recipient(account), c)
+	if err != nil {
+		return err
+	}
+	_, ended, err := f.cfg.Store.ResetPassword(ctx, authcore.Reset{
+		ChallengeID: ch.ID, AccountID: account.ID, PasswordHash: hash, Now: f.now(),
+		Effects: authcore.Effects{
+			Events: []authcore.Event{audit.Event(authcore.EventPasswordReset, account.ID, c, f.now())},
+			Mails:  []authcore.Mail{mail},
+		},
+	})
+	if errors.Is(err, authcore.ErrNotFound) { // another request was faster
+		return challenge.Refuse()
+	}
+	if err != nil {
+		return fmt.Errorf("reset password: %w", err)
+	}
+	f.cfg.Revoker.Announce(ctx, ended)
+	f.cfg.Challenges.Sent()
+	// The change is committed: the answer is success, whatever becomes of the lock, which ends by itself.
+	_ = f.cfg.Lockouts.Reset(context.WithoutCancel(ctx), identifier.AccountKey(account.ID))
+	return nil
+}

@@ -1,0 +1,112 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
+)
+
+// End signs out the session of an access token, and where it is a root its branches. Ending a session that is not
+// live any more is no error.
+func (s *Sessions) End(ctx context.Context, p *authcore.Principal, c authcore.Client) error {
+	_, err := s.end(ctx, authcore.EventSignedOut, p.AccountID, []uuid.UUID{p.SessionID}, false, c)
+	return err
+}
+
+// EndEverywhere signs out the session of an access token on every host that it was handed over to, and where it comes from.
+func (s *Sessions) EndEverywhere(ctx context.Context, p *authcore.Principal, c authcore.Client) error {
+	return s.endFamily(ctx, p.AccountID, p.SessionID, c)
+}
+
+// EndEverywhereByRefresh is EndEverywhere for a refresh token, with EndByRefresh's view of tokens that are dead.
+func (s *Sessions) EndEverywhereByRefresh(ctx context.Context, token string, c authcore.Client) error {
+	id, account, ok, err := s.issuedFor(ctx, token)
+	if err != nil || !ok {
+		return err
+	}
+	return s.endFamily(ctx, account, id, c)
+}
+
+func (s *Sessions) endFamily(ctx context.Context, account, id uuid.UUID, c authcore.Client) error {
+	ev := audit.Event(authcore.EventSignedOut, account, c, s.now())
+	ev.SessionID = id
+	gone, err := s.cfg.Store.RevokeFamily(ctx, account, id, s.now(), authcore.Effects{Events: []authcore.Event{ev}})
+	if err != nil {
+		return fmt.Errorf("revoke sessions of family: %w", err)
+	}
+	s.cfg.Revoker.Announce(ctx, gone...)
+	return nil
+}
+
+// Ends returns how a session is signed out: End and EndByRefresh, or everywhere.
+func (s *Sessions) Ends(everywhere bool) (byAccess func(context.Context, *authcore.Principal, authcore.Client) error,
+	byRefresh func(context.Context, string, authcore.Client) error) {
+	if everywhere {
+		return s.EndEverywhere, s.EndEverywhereByRefresh
+	}
+	return s.End, s.EndByRefresh
+}
+
+// EndByRefresh signs out the session that a refresh token was issued for. A token that has been replaced meanwhile counts
+// too: the client that sends it may have lost the answer with its successor, and believes that this ends its session. A
+// token that was never issued, or whose session is over, is no error: what its sender wants is the case (RFC 7009 §2.2).
+func (s *Sessions) EndByRefresh(ctx context.Context, token string, c authcore.Client) error {
+	id, account, ok, err := s.issuedFor(ctx, token)
+	if err != nil || !ok {
+		return err
+	}
+	_, err = s.end(ctx, authcore.EventSignedOut, account, []uuid.UUID{id}, false, c)
+	return err
+}
+
+// issuedFor returns the session that a refresh token was issued for; ok is false where there is none (any more).
+func (s *Sessions) issuedFor(ctx context.Context, token string) (id, account uuid.UUID, ok bool, err error) {
+	raw, ok := s.mac().ParseToken(Prefix, token)
+	if !ok {
+		return id, account, false, nil
+	}
+	id = raw
+	account, err = s.cfg.Store.SessionOwner(ctx, id)
+	if errors.Is(err, authcore.ErrNotFound) {
+		return id, account, false, nil
+	}
+	if err != nil {
+		return id, account, false, fmt.Errorf("find session to end: %w", err)
+	}
+	return id, account, true, nil
+}
+
+// List returns the live sessions of an account, last seen first.
+func (s *Sessions) List(ctx context.Context, account uuid.UUID) ([]authcore.Session, error) {
+	list, err := s.cfg.Store.Sessions(ctx, account, s.now())
+	if err != nil {
+		return nil, fmt.Errorf("list sessions: %w", err)
+	}
+	return list, nil
+}
+
+// Revoke ends those sessions of the account that are in ids, with their branches; with all, every one but those in ids and
+// the roots that these hang on. It returns how many were live. Sessions of other accounts are never touched (S06).
+func (s *Sessions) Revoke(ctx context.Context, account uuid.UUID, ids []uuid.UUID, all bool, c authcore.Client) (int, error) {
+	return s.end(ctx, authcore.EventSessionsRevoked, account, ids, all, c)
+}
+
+// end commits first, then applies to this node's memory before the answer leaves (design §1.1): a client that has its
+// answer can rely on it.
+func (s *Sessions) end(ctx context.Context, kind authcore.EventKind, account uuid.UUID, ids []uuid.UUID, all bool, c authcore.Client) (int, error) {
+	ev := audit.Event(kind, account, c, s.now())
+	if len(ids) == 1 && !all {
+		ev.SessionID = ids[0]
+	}
+	gone, err := s.cfg.Store.RevokeSessions(ctx, account, ids, all, s.now(), authcore.Effects{Events: []authcore.Event{ev}})
+	if err != nil {
+		return 0, fmt.Errorf("revoke sessions: %w", err)
+	}
+	s.cfg.Revoker.Announce(ctx, gone...)
+	return len(gone), nil
+}

@@ -1,0 +1,126 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
+)
+
+// storeTimeout bounds a rotation that no longer hangs on one caller's request.
+const storeTimeout = 3 * time.Second
+
+// Refresh replaces a refresh token and issues a new access token. Callers that present one token at the same moment all
+// get the same successor. Refusals: [authcore.InvalidRefreshToken]; [authcore.RefreshTokenReused], when a dead token came
+// back and the session has been revoked for it.
+func (s *Sessions) Refresh(ctx context.Context, token string, mode authcore.Mode, c authcore.Client) (Tokens, error) {
+	ctx, done := s.cfg.Watch(ctx, "refresh")
+	tokens, err := s.refresh(ctx, token, mode, c)
+	done(err)
+	return tokens, err
+}
+
+func (s *Sessions) refresh(ctx context.Context, token string, mode authcore.Mode, c authcore.Client) (Tokens, error) {
+	id, ok := s.mac().ParseToken(Prefix, token)
+	if !ok {
+		return Tokens{}, errInvalidRefresh() // junk and forgeries cost no query
+	}
+	digest := secret.SumString(token)
+	if _, dead := s.dead.GetIfPresent(digest); dead {
+		return Tokens{}, errInvalidRefresh()
+	}
+	// Parallel requests of one browser share one rotation. It must not die with the first of them.
+	key := string(digest[:]) + string(mode) + c.Issuer + "\x00" + c.Host + "\x00" + c.UserAgent
+	got := s.refreshes.DoChan(key, func() (any, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
+		defer cancel()
+		return s.rotate(ctx, token, uuid.UUID(id), digest, mode, c)
+	})
+	select {
+	case <-ctx.Done():
+		return Tokens{}, ctx.Err()
+	case r := <-got:
+		t, _ := r.Val.(Tokens)
+		return t, r.Err
+	}
+}
+
+func (s *Sessions) rotate(ctx context.Context, token string, id uuid.UUID, digest secret.Digest, mode authcore.Mode, c authcore.Client) (Tokens, error) {
+	now := s.now()
+	next := s.mac().IssueToken(Prefix, id)
+	res, err := s.cfg.Store.RotateRefresh(ctx, authcore.Rotation{
+		SessionID: id, Presented: digest, Host: c.Host, Next: secret.SumString(next), SealedSuccessor: secret.SealFor(token, []byte(next)),
+		Mode: mode, Addr: audit.Addr(c), UserAgent: audit.UserAgent(c),
+		Now: now, Leeway: Leeway, RefreshExpiresAt: now.Add(s.cfg.RefreshLifetime),
+		AccessUntil: now.Add(s.cfg.AccessLifetime + Leeway + issueSlack),
+		Repeat:      audit.Event(authcore.EventRefreshRepeated, uuid.Nil, c, now),
+		Replay:      audit.Failure(authcore.EventRefreshReplayed, uuid.Nil, c, authcore.RefreshTokenReused, now),
+	})
+	switch {
+	case errors.Is(err, authcore.ErrOtherHost):
+		return Tokens{}, ErrOtherHost
+	case errors.Is(err, authcore.ErrNotFound):
+		s.dead.Set(digest, struct{}{})
+		return Tokens{}, errInvalidRefresh()
+	case err != nil:
+		return Tokens{}, fmt.Errorf("rotate refresh token: %w", err)
+	}
+	switch res.Outcome {
+	case authcore.Rotated:
+		return s.Grant(res.Account, res.Session, next, c)
+	case authcore.Repeated:
+		plain, ok := secret.OpenWith(token, res.SealedSuccessor)
+		if !ok {
+			return Tokens{}, errors.New("open sealed successor: it was not sealed for the presented token")
+		}
+		return s.Grant(res.Account, res.Session, string(plain), c)
+	}
+	s.cfg.Revoker.Announce(ctx, res.Revocations...)
+	s.warn(ctx, res, c)
+	return Tokens{}, authcore.Refuse(authcore.RefreshTokenReused,
+		"This refresh token had been used before. The session has been ended; sign in again.")
+}
+
+// warn tells the owner that somebody held a copy of their refresh token. The session is revoked already; what fails here
+// is only the telling.
+func (s *Sessions) warn(ctx context.Context, res authcore.RotationResult, c authcore.Client) {
+	to := res.Account.VerifiedEmail()
+	if to == "" {
+		return
+	}
+	mail, err := s.cfg.Mailer.Compose(authcore.Message{
+		Kind: authcore.MailSessionRevoked, To: to, Name: res.Account.Name(), Addr: audit.Addr(c),
+		Device: challenge.Device(c), At: s.now(), Lang: c.Lang,
+	})
+	if err != nil {
+		return
+	}
+	if s.cfg.Store.Record(ctx, authcore.Effects{Mails: []authcore.Mail{mail}}) == nil {
+		s.cfg.Mailer.Nudge()
+	}
+}
+
+// InspectRefresh returns the session and account of a live refresh token and changes nothing. [authcore.ErrNotFound]
+// for every other token.
+func (s *Sessions) InspectRefresh(ctx context.Context, token string) (authcore.Session, authcore.Account, error) {
+	id, ok := s.mac().ParseToken(Prefix, token)
+	if !ok {
+		return authcore.Session{}, authcore.Account{}, authcore.ErrNotFound
+	}
+	return s.cfg.Store.SessionByRefresh(ctx, uuid.UUID(id), secret.SumString(token), s.now())
+}
+
+// ErrOtherHost refuses a refresh token that is good, and not here: a branch's at another host, or as a program's. To a client
+// it is as any other that is not valid; but it is not dead, and nobody is to forget it.
+var ErrOtherHost = errInvalidRefresh()
+
+func errInvalidRefresh() error {
+	return authcore.Refuse(authcore.InvalidRefreshToken, "The refresh token is not valid or has expired; sign in again.")
+}

@@ -1,0 +1,227 @@
+package session
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/maypok86/otter/v2"
+	"golang.org/x/sync/singleflight"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/jwtkeys"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/keyring"
+)
+
+// Prefix marks refresh tokens, so that scanners of leaked secrets can know them.
+const Prefix = "ghr_"
+
+// Leeway is how long a just-used refresh token may be presented again by the same kind of client (contract §4).
+const Leeway = 10 * time.Second
+
+// issueSlack is how much later than a session is written its access token may be signed, at the most, and a second for
+// rounding: a token must not outlive what is recorded of it, or its revocation could be forgotten before it expires.
+const issueSlack = 15 * time.Second
+
+// maxCookie is the size a browser must keep of a cookie, RFC 6265 §6.1, less what its name and attributes take.
+const maxCookie = 4096 - 112
+
+// Config is what Sessions need.
+type Config struct {
+	Store           Store
+	Keys            *keyring.Ring
+	Revoker         authcore.Revoker
+	Mailer          authcore.Mailer
+	Audience        []string // `aud` of tokens; empty means the issuer of each
+	AccessLifetime  time.Duration
+	RefreshLifetime time.Duration
+	SessionLifetime time.Duration
+	// Watch is told of every refresh; it may be nil.
+	Watch authcore.Watch
+	Now   authcore.Clock
+}
+
+// Store is what Sessions keep.
+type Store interface {
+	authcore.SessionStore
+	authcore.EventStore
+}
+
+// Sessions opens, renews and ends sessions. It is safe for concurrent use.
+type Sessions struct {
+	cfg       Config
+	refreshes singleflight.Group
+	// dead remembers for a while which tokens were refused, so that a client that goes on sending one costs no query.
+	dead *otter.Cache[secret.Digest, struct{}]
+}
+
+const (
+	deadTokens = 10_000
+	deadFor    = 30 * time.Second // a disabled account that is enabled again waits no longer
+)
+
+// New checks cfg.
+func New(cfg Config) (*Sessions, error) {
+	if cfg.Store == nil || cfg.Keys == nil || cfg.Revoker == nil || cfg.Mailer == nil || cfg.Now == nil {
+		return nil, errors.New("session: store, keys, revoker, mailer and clock are required")
+	}
+	if cfg.AccessLifetime < time.Second || cfg.RefreshLifetime <= cfg.AccessLifetime || cfg.SessionLifetime < cfg.RefreshLifetime {
+		return nil, errors.New("session: lifetimes must rise: access (at least 1s) < refresh <= session")
+	}
+	if cfg.Watch == nil {
+		cfg.Watch = authcore.Unwatched
+	}
+	dead, err := otter.New(&otter.Options[secret.Digest, struct{}]{
+		MaximumSize: deadTokens, ExpiryCalculator: otter.ExpiryCreating[secret.Digest, struct{}](deadFor),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("session: %w", err)
+	}
+	return &Sessions{cfg: cfg, dead: dead}, nil
+}
+
+// Tokens is what a sign-in or a refresh yields.
+type Tokens struct {
+	Access, Refresh             string
+	ExpiresIn, RefreshExpiresIn time.Duration
+	Mode                        authcore.Mode
+	Session                     authcore.Session
+	Account                     authcore.Account
+	Principal                   authcore.Principal // as the access token says it
+}
+
+// Request is how somebody wants to be signed in.
+type Request struct {
+	Mode       authcore.Mode
+	DeviceName string
+	AMR        []string // how they proved who they are, RFC 8176
+	Client     authcore.Client
+}
+
+// Prepare makes a session and its first refresh token without storing them, for stores that open it in a transaction of
+// their own. The session's id is new in every case: nothing a client sent before can become a session (S01).
+func (s *Sessions) Prepare(account authcore.Account, r Request) (authcore.Session, string) {
+	now := s.now()
+	id := uuid.Must(uuid.NewV7())
+	refresh := s.mac().IssueToken(Prefix, id)
+	// A whole second, as tokens have them: so none of them needs to outlive the session.
+	end := now.Add(s.cfg.SessionLifetime).Truncate(time.Second)
+	return authcore.Session{
+		ID: id, AccountID: account.ID, AccountEpoch: account.Epoch,
+		Mode: r.Mode, AMR: r.AMR, AuthTime: now, CreatedAt: now, LastSeenAt: now,
+		RefreshDigest: secret.SumString(refresh), RefreshExpiresAt: earlier(now.Add(s.cfg.RefreshLifetime), end), ExpiresAt: end,
+		AccessUntil: now.Add(s.cfg.AccessLifetime + issueSlack),
+		Addr:        audit.Addr(r.Client), UserAgent: audit.UserAgent(r.Client), DeviceName: r.DeviceName,
+	}, refresh
+}
+
+// Start opens a session for an account that has proven itself, with its event in the same transaction.
+func (s *Sessions) Start(ctx context.Context, account authcore.Account, r Request) (Tokens, error) {
+	sess, refresh := s.Prepare(account, r)
+	ev := audit.Event(authcore.EventSignedIn, sess.AccountID, r.Client, s.now())
+	ev.SessionID = sess.ID
+	if len(r.AMR) > 0 {
+		ev.Method = methodOf(r.AMR)
+	}
+	if err := s.cfg.Store.CreateSession(ctx, sess, authcore.Effects{Events: []authcore.Event{ev}}); err != nil {
+		return Tokens{}, fmt.Errorf("open session: %w", err)
+	}
+	return s.Grant(account, sess, refresh, r.Client)
+}
+
+// Grant signs an access token for a stored session.
+func (s *Sessions) Grant(account authcore.Account, sess authcore.Session, refresh string, c authcore.Client) (Tokens, error) {
+	now := s.now()
+	use := jwtkeys.Bearer
+	if sess.Mode == authcore.ModeCookie {
+		use = jwtkeys.Cookie
+	}
+	claims := s.claims(account, sess, c.Issuer, now)
+	access, err := s.cfg.Keys.Set().Sign(use, claims, now)
+	if err != nil {
+		return Tokens{}, unsigned(err)
+	}
+	if use == jwtkeys.Cookie && len(access) > maxCookie {
+		// Browsers drop larger cookies, which would send their owner in circles. Of all claims only the name is decoration.
+		claims.Name = ""
+		if access, err = s.cfg.Keys.Set().Sign(use, claims, now); err != nil {
+			return Tokens{}, unsigned(err)
+		}
+	}
+	return Tokens{
+		Access: access, Refresh: refresh, Mode: sess.Mode, Session: sess, Account: account,
+		ExpiresIn:        min(s.cfg.AccessLifetime, claims.ExpiresAt.Sub(now)),
+		RefreshExpiresIn: sess.RefreshExpiresAt.Sub(now).Round(time.Second),
+		Principal:        principalOf(claims, sess),
+	}, nil
+}
+
+// unsigned is why an access token was not signed. Keys that another node has just removed are a part that cannot answer, no fault: their
+// ring tells of them.
+func unsigned(err error) error {
+	if errors.Is(err, jwtkeys.ErrNoSigningKey) {
+		err = fmt.Errorf("%w: %w", authcore.ErrUnavailable, err)
+	}
+	return fmt.Errorf("sign access token: %w", err)
+}
+
+func (s *Sessions) claims(a authcore.Account, sess authcore.Session, issuer string, now time.Time) jwtkeys.Claims {
+	audience := s.cfg.Audience
+	if len(audience) == 0 {
+		audience = []string{issuer}
+	}
+	return jwtkeys.Claims{
+		Issuer: issuer, Audience: audience, Subject: a.ID.String(), SessionID: sess.ID.String(),
+		ID:       base64.RawURLEncoding.EncodeToString(secret.Random(16)),
+		IssuedAt: now, NotBefore: now, ExpiresAt: s.accessExpiry(now, sess.ExpiresAt),
+		AuthTime: sess.AuthTime, AMR: sess.AMR, Roles: a.Roles, Epoch: a.Epoch, RolesVersion: a.RolesVersion,
+		Email: a.VerifiedEmail(), EmailVerified: a.EmailVerified(), Username: a.Username, Name: audit.Cut(a.Name(), 256),
+		Host: sess.Host,
+	}
+}
+
+// accessExpiry returns the end of an access token issued now, in whole seconds as tokens have them: at least one second
+// away, never past the session's absolute end otherwise.
+func (s *Sessions) accessExpiry(now, end time.Time) time.Time {
+	exp := now.Add(s.cfg.AccessLifetime + time.Second - time.Microsecond).Truncate(time.Second)
+	first := now.Truncate(time.Second).Add(time.Second)
+	if exp = earlier(exp, end.Truncate(time.Second)); exp.Before(first) {
+		return first
+	}
+	return exp
+}
+
+func principalOf(c jwtkeys.Claims, sess authcore.Session) authcore.Principal {
+	return authcore.Principal{
+		AccountID: sess.AccountID, SessionID: sess.ID, Subject: c.Subject, Session: c.SessionID,
+		Epoch: c.Epoch, RolesVersion: c.RolesVersion, Email: c.Email, Username: c.Username, Name: c.Name, Roles: c.Roles,
+		Issuer: c.Issuer, Audience: c.Audience, AMR: c.AMR, AuthTime: c.AuthTime, ExpiresAt: c.ExpiresAt, Mode: sess.Mode, Host: c.Host,
+	}
+}
+
+// Every time of the domain is in whole microseconds UTC, as the store keeps it.
+func (s *Sessions) now() time.Time { return s.cfg.Now.Now() }
+
+func (s *Sessions) mac() secret.MACKey { return s.cfg.Keys.MACKey("refresh token") }
+
+func methodOf(amr []string) string {
+	switch {
+	case len(amr) == 1 && amr[0] == "pwd":
+		return "password"
+	case len(amr) == 1 && amr[0] == "otp":
+		return "code"
+	}
+	return "multiple"
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}

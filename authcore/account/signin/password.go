@@ -1,0 +1,209 @@
+package signin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/newpassword"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
+)
+
+// In is a try to sign in, as it was typed.
+type In struct {
+	Login    string
+	Password string
+	Request  session.Request // AMR is set here
+}
+
+// Password signs in. Refusals: [authcore.InvalidCredentials] for an unknown login, a wrong password and a disabled account
+// alike; [authcore.AccountNotVerified], only with the right password; [authcore.AccountLocked] with RetryAfter;
+// [authcore.InvalidFields]; [authcore.Unavailable] with RetryAfter when the hasher is at capacity.
+func (f *Flow) Password(ctx context.Context, in In) (session.Tokens, error) {
+	ctx, done := f.cfg.Watch(ctx, "sign in")
+	tokens, err := f.password(ctx, in)
+	done(err)
+	return tokens, err
+}
+
+func (f *Flow) password(ctx context.Context, in In) (session.Tokens, error) {
+	device, err := identifier.DeviceName(in.Request.DeviceName)
+	if err != nil {
+		return session.Tokens{}, authcore.RefuseFields(map[string][]string{"device_name": {err.Error()}})
+	}
+	in.Request.DeviceName, in.Request.AMR = device, []string{"pwd"}
+
+	who, err := f.find(ctx, in.Login)
+	if err != nil {
+		return session.Tokens{}, err
+	}
+	try, err := f.tries.Begin(ctx, who.lockKey)
+	if err != nil {
+		return session.Tokens{}, err
+	}
+	which, err := f.verify(ctx, who, in.Password)
+	if err != nil {
+		try.Abandoned()
+		return session.Tokens{}, err
+	}
+	switch which {
+	case ofNobody:
+		return session.Tokens{}, f.failed(ctx, who, try, in.Request.Client)
+	case ofRegistration:
+		// Neither a failure nor a proof of owning the account that may have the address.
+		try.Abandoned()
+		return session.Tokens{}, errNotVerified()
+	}
+	if who.account.Disabled() {
+		return session.Tokens{}, f.failed(ctx, who, try, in.Request.Client)
+	}
+	try.Succeeded(context.WithoutCancel(ctx)) // counted, also when the client has hung up meanwhile
+	if f.cfg.RequireVerified && who.account.Email != "" && !who.account.EmailVerified() {
+		return session.Tokens{}, errNotVerified()
+	}
+	f.rehash(ctx, who.account, in.Password)
+	tokens, err := f.cfg.Sessions.Start(ctx, *who.account, in.Request)
+	if errors.Is(err, authcore.ErrNotFound) { // disabled, deleted or reset since it was read
+		return session.Tokens{}, errCredentials()
+	}
+	if err != nil {
+		return session.Tokens{}, fmt.Errorf("sign in: %w", err)
+	}
+	return tokens, nil
+}
+
+// subject is whom a login means.
+type subject struct {
+	account *authcore.Account // nil: none
+	// pending are the hashes of registrations that wait under the same address, for an address with an account as well:
+	// whoever registers an address and then signs in must get one answer, whether it had an account before or not (L01).
+	pending []string
+	lockKey string
+}
+
+// owner is whose password somebody gave.
+type owner int
+
+const (
+	ofNobody owner = iota
+	ofAccount
+	ofRegistration
+)
+
+// find makes the same look-ups for every login of a kind, so that their time tells nothing (L02).
+func (f *Flow) find(ctx context.Context, login string) (subject, error) {
+	id, ok := identifier.Login(login)
+	if !ok {
+		// What can be no name is one name: its tries are counted together.
+		return subject{lockKey: "none:"}, nil
+	}
+	s := subject{lockKey: identifier.Key(id)}
+	if !f.signsIn(id.Kind) {
+		return s, nil
+	}
+	account, accountErr := f.cfg.Store.AccountByIdentifier(ctx, id)
+	if accountErr != nil && !errors.Is(accountErr, authcore.ErrNotFound) {
+		return subject{}, fmt.Errorf("find account: %w", accountErr)
+	}
+	pending, err := f.pending(ctx, id)
+	if err != nil {
+		return subject{}, fmt.Errorf("find registrations: %w", err)
+	}
+	for _, r := range pending {
+		s.pending = append(s.pending, r.PasswordHash)
+	}
+	switch {
+	case accountErr == nil:
+		// One counter for all identifiers of an account (L07).
+		s.account, s.lockKey = &account, identifier.AccountKey(account.ID)
+	case len(pending) > 0:
+		s.lockKey = identifier.Key(authcore.Identifier{Kind: authcore.KindEmail, Value: pending[0].Address})
+	}
+	return s, nil
+}
+
+// pending returns the registrations that wait under the identifier, newest first.
+func (f *Flow) pending(ctx context.Context, id authcore.Identifier) ([]authcore.Registration, error) {
+	if id.Kind != authcore.KindUsername {
+		return f.cfg.Store.Registrations(ctx, id.Value, f.now())
+	}
+	r, err := f.cfg.Store.RegistrationByUsername(ctx, id.Value, f.now())
+	if errors.Is(err, authcore.ErrNotFound) {
+		return nil, nil
+	}
+	return []authcore.Registration{r}, err
+}
+
+// verify does one Argon2id computation in every case: what has no hash, and a password that can be nobody's, are measured
+// against a dummy of the same cost, and all hashes of one address share their salt (passhash.HashLike).
+func (f *Flow) verify(ctx context.Context, who subject, password string) (owner, error) {
+	hashes := who.pending
+	own := who.account != nil && who.account.PasswordHash != ""
+	if own {
+		hashes = append([]string{who.account.PasswordHash}, hashes...)
+	}
+	normal, err := f.cfg.Policy.Normalize(password)
+	if err != nil || len(hashes) == 0 {
+		// A giant password must not be hashed: only its rejection is to take the usual time (D03).
+		if err := f.cfg.Hasher.VerifyDummy(ctx, normal); err != nil {
+			return ofNobody, fmt.Errorf("verify password: %w", newpassword.Busy(err))
+		}
+		return ofNobody, nil
+	}
+	i, err := f.cfg.Hasher.VerifyAny(ctx, normal, hashes...)
+	switch {
+	case err != nil:
+		return ofNobody, fmt.Errorf("verify password: %w", newpassword.Busy(err))
+	case i < 0:
+		return ofNobody, nil
+	case own && i == 0:
+		return ofAccount, nil
+	}
+	return ofRegistration, nil
+}
+
+func (f *Flow) failed(ctx context.Context, who subject, try authcore.Attempt, c authcore.Client) error {
+	account := uuid.Nil
+	if who.account != nil {
+		account = who.account.ID
+	}
+	failure := audit.Failure(authcore.EventSignInFailed, account, c, authcore.InvalidCredentials, f.now())
+	failure.Method = "password"
+	if err := f.tries.Failed(ctx, try, failure, c); err != nil {
+		return err
+	}
+	return errCredentials()
+}
+
+// rehash brings the hash to the configured cost while the password is at hand. What fails here is tried again at the next
+// sign-in and must not spoil this one.
+func (f *Flow) rehash(ctx context.Context, a *authcore.Account, password string) {
+	if !f.cfg.Hasher.NeedsRehash(a.PasswordHash) {
+		return
+	}
+	normal, err := f.cfg.Policy.Normalize(password)
+	if err != nil {
+		return
+	}
+	hash, err := f.cfg.Hasher.Hash(ctx, normal)
+	if err != nil {
+		return
+	}
+	if f.cfg.Store.ReplacePasswordHash(ctx, a.ID, a.PasswordHash, hash) == nil {
+		a.PasswordHash = hash
+	}
+}
+
+func errNotVerified() error {
+	return authcore.Refuse(authcore.AccountNotVerified,
+		"The e-mail address is not verified yet. Use the code or link that was sent to it, or ask for a new one.")
+}
+
+func errCredentials() error {
+	return authcore.Refuse(authcore.InvalidCredentials, "The login or the password is wrong.")
+}

@@ -1,0 +1,80 @@
+package accesstoken
+
+import (
+	"strings"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+)
+
+// Identity is a principal as identity headers carry it: every value encoded, empty where there is nothing to say. It is
+// made once per token.
+type Identity struct {
+	Sub      string // the account's id
+	Email    string // only a verified address
+	Username string
+	Name     string
+	Groups   string // roles, comma-separated
+	Session  string // the session's id
+}
+
+// UserField says what a user header holds (option `remote_user`).
+type UserField string
+
+// The fields.
+const (
+	EmailAsUser    UserField = "email"
+	UsernameAsUser UserField = "username"
+	SubAsUser      UserField = "sub"
+)
+
+// User returns the chosen field; where it is empty the account's id, so that nobody arrives at an upstream without a name.
+func (id *Identity) User(f UserField) string {
+	user := ""
+	switch f {
+	case UsernameAsUser:
+		user = id.Username
+	case EmailAsUser:
+		user = id.Email
+	}
+	if user == "" {
+		return id.Sub
+	}
+	return user
+}
+
+// groups lists the roles by commas. A comma inside a role, which no role may have, is encoded all the same: whatever wrote
+// the database, one role is never two for an upstream (P20).
+func groups(p *authcore.Principal) string {
+	encoded := make([]string, len(p.Roles))
+	for i, role := range p.Roles {
+		encoded[i] = strings.ReplaceAll(Encode(role), ",", "%2C")
+	}
+	return strings.Join(encoded, ",")
+}
+
+const hexDigits = "0123456789ABCDEF"
+
+// Encode percent-encodes the UTF-8 of everything that is not printable ASCII, and `%` itself (contract §3.6): a value can
+// neither end its header line nor be mistaken for another encoding of itself (P19).
+func Encode(s string) string {
+	bad := 0
+	for i := range len(s) {
+		if !plain(s[i]) {
+			bad++
+		}
+	}
+	if bad == 0 {
+		return s
+	}
+	b := make([]byte, 0, len(s)+2*bad)
+	for i := range len(s) {
+		if c := s[i]; plain(c) {
+			b = append(b, c)
+		} else {
+			b = append(b, '%', hexDigits[c>>4], hexDigits[c&15])
+		}
+	}
+	return string(b)
+}
+
+func plain(c byte) bool { return c >= 0x20 && c < 0x7f && c != '%' }

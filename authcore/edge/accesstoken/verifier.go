@@ -1,0 +1,229 @@
+package accesstoken
+
+import (
+	"errors"
+	"hash/maphash"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/maypok86/otter/v2"
+	"golang.org/x/sync/singleflight"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/jwtkeys"
+)
+
+// Outcome is what a token is worth now.
+type Outcome int
+
+// The outcomes.
+const (
+	// Invalid: not one of ours, malformed, expired, or of the other kind. Which of these is never told (T12).
+	Invalid Outcome = iota
+	// Admitted: the principal may act.
+	Admitted
+	// Revoked: the session has been ended, or the account's epoch has passed.
+	Revoked
+	// Outdated: roles have changed; a refresh yields a token that is accepted.
+	Outdated
+)
+
+// Keys is where the present keys come from (keyring.Ring).
+type Keys interface {
+	// Set returns the keys of this moment, which nobody changes any more; never nil. It is asked for each token that is seen for
+	// the first time, by many goroutines at once, and answers from memory.
+	Set() *jwtkeys.KeySet
+	// Missed is told of every token that did not verify; it must be cheap and return at once.
+	Missed()
+}
+
+// Config is what a Verifier needs.
+type Config struct {
+	Keys        Keys
+	Revocations authcore.Revocations
+	// CacheBytes caps the memory of verified tokens; 0 means 32 MiB.
+	CacheBytes uint64
+	Now        func() time.Time
+}
+
+// Verifier decides about access tokens. It is safe for concurrent use and meant to live across config reloads, so that
+// a reload does not send every client's token through a signature check again.
+type Verifier struct {
+	cfg     Config
+	clock   clock
+	cache   *otter.Cache[string, *Verified] // by the token without its header, which the key set tells
+	grants  grants
+	refused refusals
+	evicted atomic.Int64
+	first   singleflight.Group // by the whole token
+}
+
+const (
+	defaultCacheBytes = 32 << 20
+	// entryBytes is what an entry takes besides its text: the structures, the rounding up, its share of the cache's table.
+	entryBytes = 352
+)
+
+var errInvalid = errors.New("invalid token")
+
+// New checks cfg.
+func New(cfg Config) (*Verifier, error) {
+	if cfg.Keys == nil || cfg.Revocations == nil || cfg.Now == nil {
+		return nil, errors.New("edge: keys, revocations and clock are required")
+	}
+	if cfg.CacheBytes == 0 {
+		cfg.CacheBytes = defaultCacheBytes
+	}
+	v := &Verifier{cfg: cfg, grants: newGrants(), refused: refusals{seed: maphash.MakeSeed()}}
+	v.clock.see(cfg.Now())
+	var err error
+	v.cache, err = otter.New(&otter.Options[string, *Verified]{
+		MaximumWeight: cfg.CacheBytes,
+		Weigher:       func(_ string, t *Verified) uint32 { return t.weight() },
+		Clock:         &v.clock,
+		OnAtomicDeletion: func(e otter.DeletionEvent[string, *Verified]) {
+			if e.Cause == otter.CauseOverflow {
+				v.evicted.Add(1)
+			}
+		},
+		ExpiryCalculator: otter.ExpiryCreatingFunc(func(e otter.Entry[string, *Verified]) time.Duration {
+			return max(time.Duration(e.Value.expires*int64(time.Second)-v.clock.NowNano()), time.Millisecond)
+		}),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return v, nil
+}
+
+// Lookup returns who a token speaks for. mode says where it was found: each kind is refused in the other's place (T10).
+// The result is nil unless outcome is Admitted or Outdated. Issuer and audience are for the caller to check, on every
+// request, since they differ by guard.
+func (v *Verifier) Lookup(raw string, mode authcore.Mode) (*Verified, Outcome) {
+	now := v.cfg.Now()
+	t := v.verified(raw, mode, now)
+	if t == nil || now.Unix() >= t.expires { // the cache may keep it for a little longer: its clock is behind
+		return nil, Invalid
+	}
+	switch v.cfg.Revocations.Check(t.session, t.account, t.epoch, t.roles) {
+	case authcore.Revoked:
+		return nil, Revoked
+	case authcore.Outdated:
+		return t, Outdated
+	}
+	return t, Admitted
+}
+
+// Issued returns who a token was issued to, also when it has expired; nil where it is none of ours. It is for giving the
+// token up: nobody is admitted by it. Whether the session lives is not looked at, nor are issuer and audience.
+func (v *Verifier) Issued(raw string, mode authcore.Mode) *authcore.Principal {
+	if v.refused.know(raw) {
+		return nil
+	}
+	claims, kid, err := v.cfg.Keys.Set().Issued(useOf(mode), raw, v.cfg.Now(), anyIssuer)
+	if err != nil {
+		if errors.Is(err, jwtkeys.ErrSignature) {
+			v.refused.remember(raw)
+		}
+		return nil
+	}
+	p, err := principalOf(claims, kid, mode)
+	if err != nil {
+		return nil
+	}
+	return p
+}
+
+// Admit prepares a token that this node has just issued, so that a renewed request needs no look-up.
+func (v *Verifier) Admit(p authcore.Principal) *Verified {
+	return pack(&p, "", &v.grants)
+}
+
+// verified returns a token that is good but perhaps expired or revoked, or nil. The key is looked for each time: it may be
+// gone since the token was cached, by the passing of time as well, with no new set to tell of it (T25).
+func (v *Verifier) verified(raw string, mode authcore.Mode, now time.Time) *Verified {
+	kid, rest, ok := v.cfg.Keys.Set().Named(useOf(mode), raw, now)
+	if !ok {
+		// No key has written this header; perhaps another release has. Too rare to be cached.
+		if v.refused.know(raw) {
+			return nil
+		}
+		t, err := v.parse(raw, "", mode, now)
+		if err != nil {
+			return nil
+		}
+		return t
+	}
+	v.clock.see(now)
+	t, ok := v.cache.GetIfPresent(rest)
+	if !ok {
+		t = v.firstSight(raw, rest, mode, now)
+	}
+	if t == nil || t.grant.kid != kid { // the signature is over the header too
+		return nil
+	}
+	return t
+}
+
+// firstSight checks a token that is not cached. Only good tokens enter the cache, so that junk can neither fill it nor
+// push good ones out; concurrent first sights of one token verify once.
+func (v *Verifier) firstSight(raw, rest string, mode authcore.Mode, now time.Time) *Verified {
+	if v.refused.know(raw) {
+		return nil
+	}
+	t, err, _ := v.first.Do(raw, func() (any, error) {
+		if t, ok := v.cache.GetIfPresent(rest); ok { // somebody was quicker
+			return t, nil
+		}
+		t, err := v.parse(raw, rest, mode, now)
+		if err == nil {
+			v.cache.Set(t.part(token), t)
+		}
+		return t, err
+	})
+	if err != nil {
+		return nil
+	}
+	return t.(*Verified)
+}
+
+func (v *Verifier) parse(raw, rest string, mode authcore.Mode, now time.Time) (*Verified, error) {
+	claims, kid, err := v.cfg.Keys.Set().Verify(useOf(mode), raw, now, anyIssuer)
+	if err != nil {
+		if errors.Is(err, jwtkeys.ErrSignature) {
+			v.refused.remember(raw)
+		}
+		v.cfg.Keys.Missed() // perhaps another node has rotated the keys
+		return nil, errInvalid
+	}
+	p, err := principalOf(claims, kid, mode)
+	if err != nil {
+		return nil, err
+	}
+	return pack(p, rest, &v.grants), nil
+}
+
+func principalOf(claims jwtkeys.Claims, kid string, mode authcore.Mode) (*authcore.Principal, error) {
+	account, errAccount := uuid.Parse(claims.Subject)
+	sess, errSession := uuid.Parse(claims.SessionID)
+	if errAccount != nil || errSession != nil {
+		return nil, errInvalid
+	}
+	return &authcore.Principal{
+		AccountID: account, SessionID: sess, Subject: claims.Subject, Session: claims.SessionID,
+		Epoch: claims.Epoch, RolesVersion: claims.RolesVersion, Email: claims.Email, Username: claims.Username,
+		Name: claims.Name, Roles: claims.Roles, Issuer: claims.Issuer, Audience: claims.Audience, AMR: claims.AMR,
+		AuthTime: claims.AuthTime, ExpiresAt: claims.ExpiresAt, KeyID: kid, Mode: mode, Host: claims.Host,
+	}, nil
+}
+
+func useOf(m authcore.Mode) jwtkeys.Use {
+	if m == authcore.ModeCookie {
+		return jwtkeys.Cookie
+	}
+	return jwtkeys.Bearer
+}
+
+// anyIssuer leaves the issuer to the guards, which check it on every request: one node may serve several.
+func anyIssuer(string) bool { return true }

@@ -1,0 +1,191 @@
+package notify
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
+)
+
+// Config is what a [Notifier] needs.
+type Config struct {
+	Store  authcore.OutboxStore // required
+	Sealer *secret.Sealer       // required
+	Sender Sender               // required
+	Head   Letterhead
+	// Timeout is how long sending one letter may take; zero means 20 s. A letter in the hands of a node that dies is
+	// taken over by another ten seconds after that.
+	Timeout time.Duration
+	Count   func(Outcome)    // told of every end of a try, from the worker; may be nil
+	Logger  *slog.Logger     // nil means slog.Default
+	Now     func() time.Time // nil means time.Now
+}
+
+// Letterhead is what all letters have in common.
+type Letterhead struct {
+	From     string // address mails come from; default no-reply@localhost
+	FromName string // name shown beside it; default the brand
+	Brand    string // what mails call the site; default Gatehouse
+}
+
+// Outcome is how trying to send a mail ended.
+type Outcome int
+
+// The outcomes.
+const (
+	Sent    Outcome = iota
+	Failed          // it will be tried again
+	Dropped         // it was refused for good, or what it says has expired
+)
+
+// Notifier seals messages for the outbox and sends what is in it. It is safe for
+// concurrent use; several may work on one store, each mail goes out once.
+type Notifier struct {
+	store   authcore.OutboxStore
+	sealer  *secret.Sealer
+	sender  Sender
+	head    Letterhead
+	timeout time.Duration
+	count   func(Outcome)
+	logger  *slog.Logger
+	now     func() time.Time
+	nudges  chan struct{}
+
+	mu     sync.Mutex // guards health
+	health health
+}
+
+type health struct {
+	waiting int
+	oldest  time.Time
+	lastErr string    // "" while all is well
+	told    time.Time // when the log was told that it is not; zero: it was not
+}
+
+const (
+	// SealPurpose is what mails in the outbox are sealed for.
+	SealPurpose    = "mail"
+	maxName        = 64
+	defaultTimeout = 20 * time.Second
+)
+
+// New returns a notifier; its worker starts with [Notifier.Run].
+func New(cfg Config) (*Notifier, error) {
+	if cfg.Store == nil || cfg.Sealer == nil || cfg.Sender == nil {
+		return nil, errors.New("a notifier needs a store, a sealer and a sender")
+	}
+	n := &Notifier{
+		store: cfg.Store, sealer: cfg.Sealer, sender: cfg.Sender, head: cfg.Head, timeout: cfg.Timeout, count: cfg.Count,
+		logger: cfg.Logger, now: cfg.Now, nudges: make(chan struct{}, 1),
+	}
+	n.head.From = cmp.Or(n.head.From, "no-reply@localhost")
+	n.head.Brand = cmp.Or(n.head.Brand, "Gatehouse")
+	n.head.FromName = cmp.Or(n.head.FromName, n.head.Brand)
+	n.timeout = cmp.Or(n.timeout, defaultTimeout)
+	if n.count == nil {
+		n.count = func(Outcome) {}
+	}
+	if n.logger == nil {
+		n.logger = slog.Default()
+	}
+	if n.now == nil {
+		n.now = time.Now
+	}
+	return n, n.head.check()
+}
+
+func (h Letterhead) check() error {
+	if err := CheckAddress(h.From); err != nil {
+		return fmt.Errorf("sender address of mails: %w", err)
+	}
+	if !printable(h.Brand, maxName) || !printable(h.FromName, maxName) {
+		return fmt.Errorf("brand and sender name of mails must be one line of at most %d bytes", maxName)
+	}
+	return nil
+}
+
+// content is what is sealed. The id is in it so that the content of one row of the
+// outbox is worth nothing in another.
+type content struct {
+	ID      uuid.UUID
+	Message authcore.Message
+}
+
+// Compose implements [authcore.Mailer]. It refuses an unknown kind, a recipient that is
+// not exactly one plain address, a code that is not one word and a link that is not an
+// absolute http(s) URL; no error quotes any of them.
+func (n *Notifier) Compose(m authcore.Message) (authcore.Mail, error) {
+	if err := check(m); err != nil {
+		return authcore.Mail{}, fmt.Errorf("composing a %s mail: %w", m.Kind, err)
+	}
+	id, err := uuid.NewV7()
+	if err != nil {
+		return authcore.Mail{}, fmt.Errorf("composing a %s mail: %w", m.Kind, err)
+	}
+	plain, err := json.Marshal(content{ID: id, Message: m})
+	if err != nil {
+		return authcore.Mail{}, fmt.Errorf("composing a %s mail: %w", m.Kind, err)
+	}
+	sealed, err := n.sealer.Seal(SealPurpose, plain)
+	if err != nil {
+		return authcore.Mail{}, fmt.Errorf("composing a %s mail: %w", m.Kind, err)
+	}
+	return authcore.Mail{ID: id, Kind: m.Kind, Sealed: sealed, CreatedAt: n.now()}, nil
+}
+
+func check(m authcore.Message) error {
+	if _, known := kinds[m.Kind]; !known {
+		return errors.New("there is no such kind of mail")
+	}
+	if err := CheckAddress(m.To); err != nil {
+		return fmt.Errorf("recipient: %w", err)
+	}
+	if !printable(m.Lang, maxLang) {
+		return errors.New("the language is no tag")
+	}
+	// Alone on a line: a break or blank in it would make another line or word of it.
+	if m.Code != "" && (!printable(m.Code, 64) || strings.ContainsAny(m.Code, " ")) {
+		return errors.New("the code is not one word")
+	}
+	if m.Link != "" {
+		u, err := url.Parse(m.Link)
+		if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" ||
+			!printable(m.Link, 900) || strings.ContainsAny(m.Link, " <>\"") {
+			return errors.New("the link is not an absolute URL")
+		}
+	}
+	return nil
+}
+
+// Nudge implements [authcore.Mailer].
+func (n *Notifier) Nudge() {
+	select {
+	case n.nudges <- struct{}{}:
+	default: // a nudge is waiting already; the worker will see these mails too
+	}
+}
+
+// Health returns what the worker saw at its last look: how many mails wait, for how long
+// the oldest has, and the last error ("" while mails go out); the error names no
+// recipient.
+func (n *Notifier) Health() (waiting int, oldest time.Duration, lastErr string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if !n.health.oldest.IsZero() {
+		oldest = max(0, n.now().Sub(n.health.oldest))
+	}
+	return n.health.waiting, oldest, n.health.lastErr
+}
+
+// Interface guards
+var _ authcore.Mailer = (*Notifier)(nil)

@@ -1,0 +1,59 @@
+package operator
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/keyring"
+)
+
+// Store is what the operations need of the database, in addition to what everybody needs. As with the other ports, each
+// method is one whole change, and may return an error wrapping authcore.ErrUnavailable.
+type Store interface {
+	// AccountByID as in authcore.AccountStore: the account, disabled or not. ErrNotFound.
+	AccountByID(ctx context.Context, id uuid.UUID) (authcore.Account, error)
+	// AccountByIdentifier as in authcore.AccountStore: the account that uses the identifier now. ErrNotFound.
+	AccountByIdentifier(ctx context.Context, id authcore.Identifier) (authcore.Account, error)
+	// Record as in authcore.EventStore.
+	Record(ctx context.Context, fx authcore.Effects) error
+	// EndAccount raises the account's epoch and ends all its sessions. It returns the revocation to announce, and how many
+	// sessions were live. ErrNotFound.
+	EndAccount(ctx context.Context, account uuid.UUID, now time.Time, fx authcore.Effects) (authcore.Revocation, int, error)
+	// EndNext ends the live sessions among the next few hundred after the given id, and returns a revocation to announce
+	// for each, and where to go on: uuid.Max after the last one.
+	EndNext(ctx context.Context, after uuid.UUID, now time.Time) ([]authcore.Revocation, uuid.UUID, error)
+	// VoidChallenges makes every code and link that is out invalid, and returns how many there were. Spent attempts stay spent.
+	VoidChallenges(ctx context.Context, now time.Time) (int, error)
+	// SealedMails returns up to limit mails that wait, in order of their ids after the given one.
+	SealedMails(ctx context.Context, after uuid.UUID, limit int) ([]authcore.Mail, error)
+	// ResealMail replaces the content of a mail if it is still old. No error when it is not.
+	ResealMail(ctx context.Context, id uuid.UUID, old, sealed []byte) error
+	// DropMail removes the content of a mail that waits; it is never sent.
+	DropMail(ctx context.Context, id uuid.UUID, now time.Time) error
+}
+
+// Config is what an Operator needs; all of it is required.
+type Config struct {
+	Store Store
+	Keys  *keyring.Ring
+	// Revoker spreads what is ended to this node's memory and to the other nodes. Where no gateway runs, nobody listens.
+	Revoker authcore.Revoker
+	// MailPurpose is what mails in the outbox are sealed for.
+	MailPurpose string
+	Now         func() time.Time
+}
+
+// Operator does the operations. It is safe for concurrent use.
+type Operator struct{ cfg Config }
+
+// New checks cfg.
+func New(cfg Config) (*Operator, error) {
+	if cfg.Store == nil || cfg.Keys == nil || cfg.Revoker == nil || cfg.MailPurpose == "" || cfg.Now == nil {
+		return nil, errors.New("operator: store, keys, revoker, purpose of mails and clock are required")
+	}
+	return &Operator{cfg: cfg}, nil
+}

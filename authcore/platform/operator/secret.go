@@ -1,0 +1,98 @@
+package operator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
+)
+
+// Resealed tells how many values were sealed anew.
+type Resealed struct {
+	Keys  int `json:"keys"`
+	Mails int `json:"mails"`
+}
+
+// mailPage is how many mails are read at once.
+const mailPage = 200
+
+// Reseal seals everything in the database that lies under another secret than the first under that. Then the first
+// secret alone opens all of it. Nobody is signed out: what tokens and codes are checked with does not change. Every node
+// must know the first secret already.
+func (o *Operator) Reseal(ctx context.Context, sealer *secret.Sealer) (Resealed, error) {
+	var done Resealed
+	var err error
+	if done.Keys, err = o.cfg.Keys.Reseal(ctx); err != nil {
+		return done, err
+	}
+	err = o.eachMail(ctx, func(m authcore.Mail) error {
+		if sealer.SealedByFirst(m.Sealed) {
+			return nil
+		}
+		sealed, err := sealer.Reseal(o.cfg.MailPurpose, m.Sealed)
+		if err != nil {
+			return fmt.Errorf("mail %s: %w", m.ID, err)
+		}
+		done.Mails++
+		return o.cfg.Store.ResealMail(ctx, m.ID, m.Sealed, sealed)
+	})
+	return done, err
+}
+
+// Discarded tells what was given up.
+type Discarded struct {
+	Ended
+	Mails int `json:"mails"`
+}
+
+// Discard gives up everything that no secret of the sealer opens: keys, for which new ones are made, and mails, which are
+// never sent. Everybody is signed out. An [authcore.Error] says that there is nothing to give up.
+func (o *Operator) Discard(ctx context.Context, sealer *secret.Sealer) (Discarded, error) {
+	var done Discarded
+	keys, err := o.cfg.Keys.Discard(ctx)
+	if err != nil {
+		return done, err
+	}
+	err = o.eachMail(ctx, func(m authcore.Mail) error {
+		if _, err := sealer.Open(o.cfg.MailPurpose, m.Sealed); !errors.Is(err, secret.ErrUnsealable) {
+			return err
+		}
+		done.Mails++
+		return o.cfg.Store.DropMail(ctx, m.ID, o.cfg.Now())
+	})
+	if err != nil {
+		return done, err
+	}
+	if keys == 0 && done.Mails == 0 {
+		return done, authcore.Refuse(authcore.InvalidRequest, "The secret opens everything in the database: nothing is lost. To sign everybody out, revoke their sessions.")
+	}
+	// Their tokens are dead with the keys. What still stands in the rows would be shown as live sessions, and codes that
+	// nobody can prove would use up attempts.
+	if done.Ended, err = o.RevokeAll(ctx); err != nil {
+		return done, err
+	}
+	done.Keys = keys
+	return done, nil
+}
+
+func (o *Operator) eachMail(ctx context.Context, do func(authcore.Mail) error) error {
+	for at := uuid.Nil; ; {
+		mails, err := o.cfg.Store.SealedMails(ctx, at, mailPage)
+		if err != nil {
+			return err
+		}
+		for _, m := range mails {
+			if err := do(m); err != nil {
+				return err
+			}
+			at = m.ID
+		}
+		if len(mails) < mailPage {
+			return nil
+		}
+	}
+}

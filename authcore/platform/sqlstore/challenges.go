@@ -1,0 +1,118 @@
+package sqlstore
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
+)
+
+const challengeColumns = "id, purpose, subject, account_id, code_digest, token_digest, attempts_left, " +
+	"attempts_reset_at, created_at, expires_at"
+
+func scanChallenge(r row) (c authcore.Challenge, err error) {
+	return c, r.Scan(&c.ID, &c.Purpose, &c.Subject, &optional{&c.AccountID}, &digest{&c.CodeDigest}, &digest{&c.TokenDigest},
+		&c.AttemptsLeft, &stamp{&c.AttemptsResetAt}, &stamp{&c.CreatedAt}, &stamp{&c.ExpiresAt})
+}
+
+// A new challenge takes over the attempts that were spent on the one before, until that one's window ends: otherwise
+// every resend would buy new guesses (ASVS 6.6.3).
+const upsertChallenge = "insert into challenges (" + challengeColumns + `)
+	values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+	on conflict (purpose, subject) do update set
+		id = excluded.id, account_id = excluded.account_id,
+		code_digest = excluded.code_digest, token_digest = excluded.token_digest,
+		attempts_left = case when challenges.attempts_reset_at > excluded.created_at
+				and challenges.attempts_left < excluded.attempts_left
+			then challenges.attempts_left else excluded.attempts_left end,
+		attempts_reset_at = case when challenges.attempts_reset_at > excluded.created_at
+				and challenges.attempts_left < excluded.attempts_left
+			then challenges.attempts_reset_at else excluded.attempts_reset_at end,
+		created_at = excluded.created_at, expires_at = excluded.expires_at`
+
+// IssueChallenge implements authcore.ChallengeStore.
+func (s *Store) IssueChallenge(ctx context.Context, ch authcore.Challenge, fx authcore.Effects) error {
+	return s.write(ctx, "issue challenge", func(ctx context.Context, q querier) error {
+		if err := issue(ctx, q, ch); err != nil {
+			return err
+		}
+		return record(ctx, q, fx)
+	})
+}
+
+func issue(ctx context.Context, q querier, ch authcore.Challenge) error {
+	_, err := exec(ctx, q, upsertChallenge, ch.ID, string(ch.Purpose), ch.Subject, orNull(ch.AccountID),
+		ch.CodeDigest.Bytes(), ch.TokenDigest.Bytes(), ch.AttemptsLeft, micros(ch.AttemptsResetAt), micros(ch.CreatedAt),
+		micros(ch.ExpiresAt))
+	return err
+}
+
+// One statement that counts and tells: between a question and a subtraction a hundred parallel guesses would fit.
+const proveCode = `update challenges
+	set attempts_left = case when code_digest = $3 then attempts_left else attempts_left - 1 end
+	where purpose = $1 and subject = $2 and expires_at > $4 and attempts_left > 0
+	returning ` + challengeColumns
+
+const countLive = "select count(*) from challenges where purpose = $1 and subject = $2 and expires_at > $3"
+
+// ProveCode implements authcore.ChallengeStore. An expired challenge is not live, whatever its attempts.
+func (s *Store) ProveCode(ctx context.Context, purpose authcore.Purpose, subject string, code secret.Digest,
+	now time.Time) (ch authcore.Challenge, err error) {
+	err = s.single(ctx, "prove code", func(ctx context.Context, q querier) error {
+		ch, err = one(ctx, q, scanChallenge, proveCode, string(purpose), subject, code.Bytes(), micros(now))
+		return err
+	})
+	if errors.Is(err, authcore.ErrNotFound) {
+		return authcore.Challenge{}, s.whyNone(ctx, purpose, subject, now)
+	}
+	if err != nil {
+		return authcore.Challenge{}, err
+	}
+	if !ch.CodeDigest.Equal(code) {
+		return authcore.Challenge{}, authcore.ErrWrongCode
+	}
+	return ch, nil
+}
+
+func (s *Store) whyNone(ctx context.Context, purpose authcore.Purpose, subject string, now time.Time) error {
+	return s.read(ctx, "find challenge", func(ctx context.Context, q querier) error {
+		n, err := one(ctx, q, scanInt, countLive, string(purpose), subject, micros(now))
+		switch {
+		case err != nil:
+			return err
+		case n > 0:
+			return authcore.ErrNoAttempts
+		}
+		return authcore.ErrNotFound
+	})
+}
+
+const selectChallengeByToken = "select " + challengeColumns + ` from challenges
+	where token_digest = $2 and purpose = $1 and expires_at > $3`
+
+// ProveToken implements authcore.ChallengeStore. It does not look at the attempts, which anybody can spend.
+func (s *Store) ProveToken(ctx context.Context, purpose authcore.Purpose, token secret.Digest, now time.Time) (ch authcore.Challenge, err error) {
+	err = s.read(ctx, "prove link", func(ctx context.Context, q querier) error {
+		ch, err = one(ctx, q, scanChallenge, selectChallengeByToken, string(purpose), token.Bytes(), micros(now))
+		return err
+	})
+	if err != nil {
+		return authcore.Challenge{}, err
+	}
+	return ch, nil
+}
+
+// Of all who delete the row at once exactly one gets it back, under READ COMMITTED too. Whether attempts are left was
+// asked when a code was proven; a link needs none.
+const consumeChallenge = `delete from challenges
+	where id = $1 and purpose = $2 and expires_at > $3
+	returning ` + challengeColumns
+
+// consume spends the challenge; authcore.ErrNotFound when it is gone. A code of another purpose spends nothing.
+func consume(ctx context.Context, q querier, id uuid.UUID, purpose authcore.Purpose, now time.Time) (authcore.Challenge, error) {
+	return one(ctx, q, scanChallenge, consumeChallenge, id, string(purpose), micros(now))
+}

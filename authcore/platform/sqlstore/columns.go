@@ -1,0 +1,151 @@
+package sqlstore
+
+import (
+	"database/sql"
+	"database/sql/driver"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
+)
+
+// micros is a time as it is stored: microseconds in UTC, null for the zero time.
+func micros(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return t.UnixMicro()
+}
+
+// orNull is an id as it is stored where it may be missing.
+func orNull(id uuid.UUID) any {
+	if id == uuid.Nil {
+		return nil
+	}
+	return id
+}
+
+// textOrNull is a text as it is stored in a column that older programs do not know.
+func textOrNull(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
+}
+
+// stamp scans what micros stored.
+type stamp struct{ into *time.Time }
+
+// Scan implements sql.Scanner.
+func (s *stamp) Scan(src any) error {
+	switch v := src.(type) {
+	case nil:
+		*s.into = time.Time{}
+	case int64:
+		*s.into = time.UnixMicro(v).UTC()
+	default:
+		return fmt.Errorf("a time is stored as %T", src)
+	}
+	return nil
+}
+
+// digest scans exactly 32 bytes.
+type digest struct{ into *secret.Digest }
+
+// Scan implements sql.Scanner.
+func (d *digest) Scan(src any) error {
+	switch v := src.(type) {
+	case nil:
+		*d.into = secret.Digest{}
+	case []byte:
+		sum, ok := secret.DigestFrom(v)
+		if !ok {
+			return fmt.Errorf("a digest of %d bytes", len(v))
+		}
+		*d.into = sum
+	default:
+		return fmt.Errorf("a digest is stored as %T", src)
+	}
+	return nil
+}
+
+// optional scans an id that may be null.
+type optional struct{ into *uuid.UUID }
+
+// Scan implements sql.Scanner.
+func (o *optional) Scan(src any) error {
+	if src == nil {
+		*o.into = uuid.Nil
+		return nil
+	}
+	return o.into.Scan(src)
+}
+
+// maybeText scans what textOrNull stored.
+type maybeText struct{ into *string }
+
+// Scan implements sql.Scanner.
+func (m *maybeText) Scan(src any) error {
+	switch v := src.(type) {
+	case nil:
+		*m.into = ""
+	case string:
+		*m.into = v
+	default:
+		return fmt.Errorf("a text is stored as %T", src)
+	}
+	return nil
+}
+
+// jsonList scans and stores a list as JSON text; an empty one is read as nil.
+type jsonList[T any] struct{ into *[]T }
+
+// Scan implements sql.Scanner.
+func (l *jsonList[T]) Scan(src any) error {
+	text, ok := src.(string)
+	if !ok {
+		return fmt.Errorf("a list is stored as %T", src)
+	}
+	*l.into = nil
+	if text == "[]" {
+		return nil
+	}
+	return json.Unmarshal([]byte(text), l.into)
+}
+
+// Value implements driver.Valuer.
+func (l *jsonList[T]) Value() (driver.Value, error) {
+	if len(*l.into) == 0 {
+		return "[]", nil
+	}
+	text, err := json.Marshal(*l.into)
+	return string(text), err
+}
+
+// each rewrites the columns of a list.
+func each(columns string, rewrite func(column string) string) string {
+	names := strings.Split(columns, ", ")
+	for i, name := range names {
+		names[i] = rewrite(name)
+	}
+	return strings.Join(names, ", ")
+}
+
+// of prefixes each column with a table's name.
+func of(table, columns string) string {
+	return each(columns, func(column string) string { return table + "." + column })
+}
+
+// Interface guards
+var (
+	_ sql.Scanner   = (*stamp)(nil)
+	_ sql.Scanner   = (*digest)(nil)
+	_ sql.Scanner   = (*optional)(nil)
+	_ sql.Scanner   = (*maybeText)(nil)
+	_ sql.Scanner   = (*jsonList[string])(nil)
+	_ driver.Valuer = (*jsonList[string])(nil)
+)

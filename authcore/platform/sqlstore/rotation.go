@@ -1,0 +1,162 @@
+package sqlstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
+)
+
+// rotation is a refresh: one conditional update of one row, found by its primary key, that also brings the account.
+// Everything that makes a session live is in its condition.
+const rotation = `update sessions set
+		previous_digest = refresh_digest, refresh_digest = $3, successor = $4, rotated_at = $5, last_seen_at = $5,
+		refresh_expires_at = case when $6 < expires_at then $6 else expires_at end,
+		access_until = case when access_until is null or $7 > access_until then $7 else access_until end,
+		mode = $8, addr = $9, user_agent = $10
+	%s sessions.id = $1 and refresh_digest = $2 and revoked_at is null and refresh_expires_at > $5 and expires_at > $5
+		and (host is null or host = $11 and mode = $8) and %s u.id = sessions.account_id and u.disabled_at is null and u.epoch = sessions.account_epoch%s
+	returning %s, %s`
+
+// rotateJoined reads the account's row once. SQLite's `returning` may only name the table that is updated: there each
+// column of the account is a select of its own, which costs less than a second statement.
+var (
+	rotateJoined = fmt.Sprintf(rotation, "from users u where", "", "", of("sessions", sessionColumns), of("u", accountColumns))
+	rotateNested = fmt.Sprintf(rotation, "where", "exists (select 1 from users u where", ")", sessionColumns,
+		each(accountColumns, func(column string) string {
+			return "(select u." + column + " from users u where u.id = sessions.account_id)"
+		}))
+)
+
+// missTries: a miss is looked at after the update, and what it sees may already be a newer state.
+const missTries = 3
+
+// RotateRefresh implements authcore.SessionStore. Of many that replay a dead token at once, one gets Replayed; for the
+// others the session is revoked already, so ErrNotFound.
+func (s *Store) RotateRefresh(ctx context.Context, r authcore.Rotation) (authcore.RotationResult, error) {
+	for range missTries {
+		var won signedIn
+		err := s.single(ctx, "rotate refresh token", func(ctx context.Context, q querier) (err error) {
+			won, err = one(ctx, q, scanSignedIn, s.sql.rotate, r.SessionID, r.Presented.Bytes(), r.Next.Bytes(), r.SealedSuccessor,
+				micros(r.Now), micros(r.RefreshExpiresAt), micros(r.AccessUntil), string(r.Mode), r.Addr, r.UserAgent, r.Host)
+			return err
+		})
+		if err == nil {
+			s.erase.later(r.SessionID, r.Now, r.Leeway)
+			return authcore.RotationResult{Outcome: authcore.Rotated, Session: won.session, Account: won.account}, nil
+		}
+		if !errors.Is(err, authcore.ErrNotFound) {
+			return authcore.RotationResult{}, err
+		}
+		result, again, err := s.explainMiss(ctx, r)
+		if err != nil || !again {
+			return result, err
+		}
+	}
+	return authcore.RotationResult{}, fmt.Errorf("rotate refresh token: %w: the session keeps changing", authcore.ErrUnavailable)
+}
+
+type missed struct {
+	signedIn
+	previous  secret.Digest
+	successor []byte
+	rotatedAt time.Time
+}
+
+func scanMissed(r row) (m missed, err error) {
+	into := append(sessionInto(&m.session), accountInto(&m.account)...)
+	return m, r.Scan(append(into, &digest{&m.previous}, &m.successor, &stamp{&m.rotatedAt})...)
+}
+
+var selectMissed = "select " + of("s", sessionColumns) + ", " + of("u", accountColumns) + `,
+		s.previous_digest, s.successor, s.rotated_at
+	from sessions s join users u on u.id = s.account_id where s.id = $1`
+
+// explainMiss says what a token is that is not the live one. again: it has become the live one.
+func (s *Store) explainMiss(ctx context.Context, r authcore.Rotation) (result authcore.RotationResult, again bool, err error) {
+	var m missed
+	err = s.read(ctx, "find session of refresh token", func(ctx context.Context, q querier) error {
+		m, err = one(ctx, q, scanMissed, selectMissed, r.SessionID)
+		return err
+	})
+	switch {
+	case err != nil:
+		return result, false, err
+	case !m.live(r.Now):
+		return result, false, authcore.ErrNotFound
+	case m.session.RefreshDigest.Equal(r.Presented) && !m.at(r):
+		return result, false, authcore.ErrOtherHost
+	case m.session.RefreshDigest.Equal(r.Presented):
+		return result, true, nil
+	case m.withinLeeway(r):
+		result = authcore.RotationResult{Outcome: authcore.Repeated, Session: m.session, Account: m.account,
+			SealedSuccessor: m.successor}
+		return result, false, s.Record(ctx, authcore.Effects{Events: []authcore.Event{
+			ofSession(r.Repeat, m.session)}})
+	}
+	result, err = s.replayed(ctx, r, m)
+	return result, false, err
+}
+
+func (m missed) live(now time.Time) bool {
+	s := m.session
+	return s.RevokedAt.IsZero() && s.RefreshExpiresAt.After(now) && s.ExpiresAt.After(now) &&
+		!m.account.Disabled() && m.account.Epoch == s.AccountEpoch
+}
+
+// at reports whether the token is good where it was sent to: a branch's at its own host alone, and as a browser's. A program's
+// bearer token would open whatever takes those (S04).
+func (m missed) at(r authcore.Rotation) bool {
+	return m.session.Host == "" || m.session.Host == r.Host && m.session.Mode == r.Mode
+}
+
+// withinLeeway: the same kind of client comes again with the token that was rotated just now, since it lost the answer
+// or has a second tab. Once the successor is used the presented token is no longer the previous one; another kind of
+// client, however early, is somebody else with a stolen token (RFC 9700 §4.14.2).
+func (m missed) withinLeeway(r authcore.Rotation) bool {
+	return m.previous.Equal(r.Presented) && len(m.successor) > 0 && m.at(r) && r.Now.Sub(m.rotatedAt) < r.Leeway &&
+		m.session.UserAgent == r.UserAgent && m.session.Mode == r.Mode
+}
+
+// Of many replays at once the first revokes; the condition keeps the others from doing it again.
+const revokeReplayed = `update sessions set revoked_at = $2, successor = null
+	where id = $1 and revoked_at is null and refresh_digest <> $3` + whatEnded
+
+// replayed ends the session of a stolen token. It is committed, although the caller is refused.
+func (s *Store) replayed(ctx context.Context, r authcore.Rotation, m missed) (authcore.RotationResult, error) {
+	result := authcore.RotationResult{Outcome: authcore.Replayed, Session: m.session, Account: m.account}
+	err := s.write(ctx, "revoke session of replayed token", func(ctx context.Context, q querier) error {
+		ended, err := revokeThose(ctx, q, revokeReplayed, r.Now, r.SessionID, micros(r.Now), r.Presented.Bytes())
+		if err != nil {
+			return err
+		}
+		if len(ended) == 0 {
+			return authcore.ErrNotFound
+		}
+		branches, err := s.endBranches(ctx, q, m.account.ID, []uuid.UUID{r.SessionID}, r.Now)
+		if err != nil {
+			return err
+		}
+		result.Revocations = append(ended, branches...)
+		return record(ctx, q, authcore.Effects{Events: []authcore.Event{
+			ofSession(r.Replay, m.session)}})
+	})
+	if err != nil {
+		return authcore.RotationResult{}, err
+	}
+	result.Session.RevokedAt = r.Now
+	return result, nil
+}
+
+func ofSession(e authcore.Event, s authcore.Session) authcore.Event {
+	e.AccountID, e.SessionID = s.AccountID, s.ID
+	return e
+}
+
+// newID returns an id that sorts by time; never the zero one.
+func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }

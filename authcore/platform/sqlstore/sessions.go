@@ -1,0 +1,121 @@
+package sqlstore
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
+)
+
+const sessionColumns = "id, account_id, account_epoch, mode, amr, auth_time, created_at, last_seen_at, refresh_digest, " +
+	"refresh_expires_at, expires_at, access_until, addr, user_agent, device_name, revoked_at, parent_id, host"
+
+func sessionInto(s *authcore.Session) []any {
+	return []any{&s.ID, &s.AccountID, &s.AccountEpoch, &s.Mode, &jsonList[string]{&s.AMR}, &stamp{&s.AuthTime},
+		&stamp{&s.CreatedAt}, &stamp{&s.LastSeenAt}, &digest{&s.RefreshDigest}, &stamp{&s.RefreshExpiresAt},
+		&stamp{&s.ExpiresAt}, &stamp{&s.AccessUntil}, &s.Addr, &s.UserAgent, &s.DeviceName, &stamp{&s.RevokedAt},
+		&optional{&s.ParentID}, &maybeText{&s.Host}}
+}
+
+func scanSession(r row) (s authcore.Session, err error) { return s, r.Scan(sessionInto(&s)...) }
+
+type signedIn struct {
+	session authcore.Session
+	account authcore.Account
+}
+
+func scanSignedIn(r row) (s signedIn, err error) {
+	return s, r.Scan(append(sessionInto(&s.session), accountInto(&s.account)...)...)
+}
+
+const countEnabled = "select count(*) from (select id from users where id = $1 and epoch = $2 and disabled_at is null"
+
+// CreateSession implements authcore.SessionStore.
+func (s *Store) CreateSession(ctx context.Context, sess authcore.Session, fx authcore.Effects) error {
+	return s.write(ctx, "create session", func(ctx context.Context, q querier) error {
+		// The lock makes whoever raises the epoch wait, so that their revocation covers this session's tokens too.
+		n, err := one(ctx, q, scanInt, countEnabled+s.sql.forShare+") as enabled", sess.AccountID, sess.AccountEpoch)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return authcore.ErrNotFound
+		}
+		if err := insertSession(ctx, q, sess); err != nil {
+			return err
+		}
+		return record(ctx, q, fx)
+	})
+}
+
+const insertIntoSessions = "insert into sessions (" + sessionColumns + `)
+	values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)`
+
+func insertSession(ctx context.Context, q querier, s authcore.Session) error {
+	_, err := exec(ctx, q, insertIntoSessions, s.ID, s.AccountID, s.AccountEpoch, string(s.Mode), &jsonList[string]{&s.AMR},
+		micros(s.AuthTime), micros(s.CreatedAt), micros(s.LastSeenAt), s.RefreshDigest.Bytes(), micros(s.RefreshExpiresAt),
+		micros(s.ExpiresAt), micros(s.AccessUntil), s.Addr, s.UserAgent, s.DeviceName, micros(s.RevokedAt),
+		orNull(s.ParentID), textOrNull(s.Host))
+	return err
+}
+
+var selectByRefresh = "select " + of("s", sessionColumns) + ", " + of("u", accountColumns) + `
+	from sessions s join users u on u.id = s.account_id
+	where s.id = $1 and s.refresh_digest = $2 and s.revoked_at is null and s.refresh_expires_at > $3
+		and s.expires_at > $3 and u.disabled_at is null and u.epoch = s.account_epoch`
+
+// SessionByRefresh implements authcore.SessionStore.
+func (s *Store) SessionByRefresh(ctx context.Context, id uuid.UUID, refresh secret.Digest, now time.Time) (authcore.Session, authcore.Account, error) {
+	var found signedIn
+	err := s.read(ctx, "find session", func(ctx context.Context, q querier) (err error) {
+		found, err = one(ctx, q, scanSignedIn, selectByRefresh, id, refresh.Bytes(), micros(now))
+		return err
+	})
+	return found.session, found.account, err
+}
+
+const selectSessionOwner = `select account_id from sessions where id = $1`
+
+// SessionOwner implements authcore.SessionStore.
+func (s *Store) SessionOwner(ctx context.Context, id uuid.UUID) (owner uuid.UUID, err error) {
+	err = s.read(ctx, "find session owner", func(ctx context.Context, q querier) (err error) {
+		owner, err = one(ctx, q, func(r row) (id uuid.UUID, err error) { return id, r.Scan(&id) }, selectSessionOwner, id)
+		return err
+	})
+	return owner, err
+}
+
+var selectSessions = "select " + of("s", sessionColumns) + `
+	from sessions s join users u on u.id = s.account_id
+	where s.account_id = $1 and s.revoked_at is null and s.refresh_expires_at > $2 and s.expires_at > $2
+		and u.epoch = s.account_epoch
+	order by s.last_seen_at desc, s.id desc`
+
+// Sessions implements authcore.SessionStore.
+func (s *Store) Sessions(ctx context.Context, account uuid.UUID, now time.Time) (list []authcore.Session, err error) {
+	err = s.read(ctx, "list sessions", func(ctx context.Context, q querier) error {
+		list, err = all(ctx, q, scanSession, selectSessions, account, micros(now))
+		return err
+	})
+	return list, err
+}
+
+const selectLiveSessions = `select s.id, u.roles_version from sessions s join users u on u.id = s.account_id
+	where s.revoked_at is null and (s.refresh_expires_at > $1 or s.access_until > $1)
+		and u.disabled_at is null and u.epoch = s.account_epoch and s.id `
+
+func scanLiveSession(r row) (l authcore.LiveSession, err error) {
+	return l, r.Scan(&l.ID, &l.RolesVersion)
+}
+
+// LiveSessions implements authcore.SessionStore.
+func (s *Store) LiveSessions(ctx context.Context, ids []uuid.UUID, now time.Time) (live []authcore.LiveSession, err error) {
+	err = s.read(ctx, "find live sessions", func(ctx context.Context, q querier) error {
+		live, err = all(ctx, q, scanLiveSession, selectLiveSessions+s.sql.anyOf("$2"), micros(now), s.sql.list(ids))
+		return err
+	})
+	return live, err
+}

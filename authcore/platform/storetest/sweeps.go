@@ -1,0 +1,94 @@
+package storetest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
+)
+
+var sweeps = []promise{
+	{"live rows stay", sweepKeeps},
+	{"a store that has swept forgets nothing that can still act", sweepBoundary},
+	{"a sweep by a clock that is ahead takes nothing that lives", sweepAhead},
+}
+
+// spare is how long what has expired must stay.
+const spare = time.Hour
+
+func sweepKeeps(t *testing.T, s authcore.Store) {
+	a, sess := signedIn(t, s)
+	ch := issued(t, s, aChallenge(authcore.PurposeVerifyEmail, subject, "1"))
+	must(t, s.SaveRegistration(t.Context(), aRegistration("new@example.com", "new", 0), 10, nil, mails(1)))
+	must(t, s.SaveLockout(t.Context(), authcore.Lockout{Key: "a", Until: start.Add(time.Minute), Level: 1}))
+	rev := revokeNew(t, s, a, start.Add(5*time.Minute))
+	_, err := s.ChangeKeys(t.Context(), start, Birth("a"))
+	must(t, err)
+
+	must(t, s.Sweep(t.Context(), start))
+	_, _, err = s.SessionByRefresh(t.Context(), sess.ID, sess.RefreshDigest, start)
+	must(t, err)
+	keeps(t, s, ch, rev)
+	if list, err := s.Lockouts(t.Context(), start); err != nil || len(list) != 1 {
+		t.Errorf("%d lockouts (%v)", len(list), err)
+	}
+	if n, _, err := s.OutboxDepth(t.Context()); err != nil || n != 1 {
+		t.Errorf("%d mails (%v)", n, err)
+	}
+	if list, err := s.Keys(t.Context()); err != nil || len(list) != 3 {
+		t.Errorf("%d keys (%v)", len(list), err)
+	}
+	_, err = s.AccountByIdentifier(t.Context(), username(a.Username))
+	must(t, err)
+}
+
+func sweepBoundary(t *testing.T, s authcore.Store) {
+	a, sess := signedIn(t, s)
+	must(t, s.Sweep(t.Context(), sess.RefreshExpiresAt.Add(spare-time.Microsecond)))
+	_, _, err := s.SessionByRefresh(t.Context(), sess.ID, sess.RefreshDigest, start)
+	must(t, err)
+	must(t, s.Sweep(t.Context(), sess.RefreshExpiresAt.Add(spare)))
+	_, _, err = s.SessionByRefresh(t.Context(), sess.ID, sess.RefreshDigest, start)
+	wants(t, err, authcore.ErrNotFound)
+
+	// A revoked session is kept while an access token of it is out.
+	rev := revokeNew(t, s, a, start.Add(5*time.Minute))
+	must(t, s.Sweep(t.Context(), rev.Until.Add(spare-time.Microsecond)))
+	if list, err := s.LiveRevocations(t.Context(), 0, start); err != nil || len(list) != 1 {
+		t.Errorf("%d revocations (%v), want 1", len(list), err)
+	}
+	must(t, s.Sweep(t.Context(), rev.Until.Add(spare)))
+	if list, err := s.LiveRevocations(t.Context(), 0, start); err != nil || len(list) != 0 {
+		t.Errorf("%d revocations (%v), want none", len(list), err)
+	}
+}
+
+// What expires within the hour lives by every clock that is not ahead by more.
+func sweepAhead(t *testing.T, s authcore.Store) {
+	a, sess := signedIn(t, s)
+	next := rotation(sess, "1", "2", 0)
+	next.RefreshExpiresAt = start.Add(time.Minute)
+	rotate(t, s, next, authcore.Rotated)
+	ch := issued(t, s, aChallenge(authcore.PurposeVerifyEmail, subject, "1"))
+	must(t, s.SaveRegistration(t.Context(), aRegistration("new@example.com", "new", 0), 10, nil, mails(1)))
+	rev := revokeNew(t, s, a, start.Add(5*time.Minute))
+
+	must(t, s.Sweep(t.Context(), start.Add(spare)))
+	_, _, err := s.SessionByRefresh(t.Context(), sess.ID, secret.SumString("2"), start)
+	must(t, err)
+	keeps(t, s, ch, rev)
+}
+
+// keeps fails unless a sweep has left the challenge, the one registration and the one revocation.
+func keeps(t *testing.T, s authcore.Store, ch authcore.Challenge, rev authcore.Revocation) {
+	t.Helper()
+	_, err := s.ProveToken(t.Context(), ch.Purpose, ch.TokenDigest, start)
+	must(t, err)
+	if list, err := s.Registrations(t.Context(), "new@example.com", start); err != nil || len(list) != 1 {
+		t.Errorf("%d registrations (%v)", len(list), err)
+	}
+	if list, err := s.LiveRevocations(t.Context(), 0, start); err != nil || len(list) != 1 || list[0] != rev {
+		t.Errorf("revocations %v (%v)", list, err)
+	}
+}

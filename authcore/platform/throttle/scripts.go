@@ -1,0 +1,27 @@
+package throttle
+
+import (
+	_ "embed" // the scripts
+
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/redislink"
+)
+
+var (
+	//go:embed lua/clock.lua
+	clockText string
+	//go:embed lua/read.lua
+	readText string
+	//go:embed lua/take.lua
+	takeText string
+	//go:embed lua/giveback.lua
+	giveBackText string
+	//go:embed lua/beat.lua
+	beatText string
+	//go:embed lua/name.lua
+	nameText string
+
+	takeScript     = redislink.NewScript(clockText + readText + takeText)
+	giveBackScript = redislink.NewScript(clockText + readText + giveBackText)
+	beatScript     = redislink.NewScript(clockText + readText + beatText)
+	nameScript     = redislink.NewScript(clockText + readText + nameText)
+)

@@ -1,0 +1,183 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"runtime/debug"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/credential"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/profile"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/recovery"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/signin"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/accesstoken"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/keyring"
+)
+
+// Config is what an API needs: the capabilities it speaks for, and how it meets the outside.
+type Config struct {
+	Sessions *session.Sessions
+	SignIn   *signin.Flow
+	Enrol    *enrol.Flow
+	Recovery *recovery.Flow
+	Profile  *profile.Profiles
+	Password *credential.Flow
+	Verifier *accesstoken.Verifier
+	Keys     *keyring.Ring
+
+	Issuers  func() []string // `iss` that access tokens may name
+	Audience []string        // `aud` that access tokens must name; empty means one of the issuers
+	// ClockWrong reports whether this node's time cannot be right, so that it cannot tell what has expired; nil means never.
+	ClockWrong func() bool
+	// Stale reports whether this node's view of revocations is too old to believe that a session lives; nil means never.
+	Stale      func() bool
+	Watch      authcore.Watch // of the step renewal; nil is nobody
+	Origins    *Origins       // nil trusts none
+	Limiter    authcore.Limiter
+	AddressKey func(netip.Addr) string // under which key an address is counted
+	// Ready reports whether this node can serve, and what does not work, in words for anybody to read.
+	Ready  func(context.Context) (ok bool, reasons []string)
+	Logger *slog.Logger
+}
+
+// Check returns an error that names what is missing.
+func (c Config) Check() error {
+	switch {
+	case c.Sessions == nil || c.SignIn == nil || c.Enrol == nil || c.Recovery == nil || c.Profile == nil || c.Password == nil:
+		return errors.New("httpapi: sessions, sign-in, enrolment, recovery, profile and password are required")
+	case c.Verifier == nil || c.Keys == nil || c.Issuers == nil:
+		return errors.New("httpapi: verifier, keys and issuers are required")
+	case c.Limiter == nil || c.AddressKey == nil || c.Ready == nil || c.Logger == nil:
+		return errors.New("httpapi: limiter, address key, readiness and logger are required")
+	}
+	return nil
+}
+
+// API answers the calls of contract §4. It is safe for concurrent use.
+type API struct {
+	routes  routes
+	spec    *huma.OpenAPI
+	door    *Door
+	origins *Origins
+	limits  *Limits
+	log     *slog.Logger
+}
+
+// New checks cfg, mounts every call and describes them.
+func New(cfg Config) (*API, error) {
+	if err := cfg.Check(); err != nil {
+		return nil, err
+	}
+	if cfg.Origins == nil {
+		cfg.Origins = &Origins{}
+	}
+	door := NewDoor(cfg)
+	all, err := mountAll(cfg, door)
+	if err != nil {
+		return nil, fmt.Errorf("httpapi: %w", err)
+	}
+	spec, err := describe(all)
+	if err != nil {
+		return nil, fmt.Errorf("httpapi: %w", err)
+	}
+	return &API{routes: all, spec: spec, door: door, origins: cfg.Origins, limits: NewLimits(cfg), log: cfg.Logger}, nil
+}
+
+// mountAll is the one list of what there is to call.
+func mountAll(cfg Config, door *Door) (routes, error) {
+	return newRoutes(
+		(&enrolmentCalls{enrol: cfg.Enrol}).routes(),
+		(&signInCalls{signIn: cfg.SignIn, sessions: cfg.Sessions, log: cfg.Logger}).routes(),
+		(&tokenCalls{sessions: cfg.Sessions, door: door}).routes(),
+		(&passwordCalls{recovery: cfg.Recovery}).routes(),
+		(&credentialCalls{credential: cfg.Password}).routes(),
+		(&profileCalls{profile: cfg.Profile}).routes(),
+		(&sessionCalls{sessions: cfg.Sessions}).routes(),
+		(&publicCalls{keys: cfg.Keys, ready: cfg.Ready}).routes(),
+	)
+}
+
+// Under reports whether a path belongs to Gatehouse when it is mounted at prefix. Everything under the prefix does,
+// known or not. The path is compared as it came, decoded once and not cleaned: /auth/healthz/../admin is neither
+// healthz nor admin (P11, P17).
+func Under(prefix, path string) bool {
+	rest, ok := strings.CutPrefix(path, prefix)
+	return ok && (rest == "" || rest[0] == '/')
+}
+
+// Has reports whether the API has a call at the path of r, whatever its method.
+func (a *API) Has(prefix string, r *http.Request) bool {
+	path, _ := a.Knows(prefix, r)
+	return path
+}
+
+// Knows reports whether the API has a call at the path of r, and whether it has one with the method of r.
+func (a *API) Knows(prefix string, r *http.Request) (path, method bool) {
+	rest, ok := strings.CutPrefix(r.URL.Path, prefix)
+	if !ok {
+		return false, false
+	}
+	methods, _, ok := a.routes.find(rest)
+	if !ok {
+		return false, false
+	}
+	name := r.Method
+	if name == http.MethodHead {
+		name = http.MethodGet
+	}
+	_, method = methods[name]
+	return true, method || name == http.MethodOptions
+}
+
+// mount is an API under one prefix.
+type mount struct {
+	prefix   string
+	document document
+}
+
+// Handler serves the API under prefix ("/auth"; no final slash) and answers every other path with not_found. The
+// context of each request must carry what [WithIncoming] puts there.
+func (a *API) Handler(prefix string) http.Handler {
+	m := &mount{prefix: prefix, document: newDocument(a.spec, prefix)}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		a.answer(w, r, func(x *exchange) error {
+			x.mount = m
+			return a.serve(x)
+		})
+	})
+}
+
+// answer does what every request needs around serve.
+func (a *API) answer(w http.ResponseWriter, r *http.Request, serve func(*exchange) error) {
+	defer a.recoverPanic(w, r)
+	in, err := IncomingFrom(r.Context())
+	SecureHeaders(w.Header(), in.HTTPS)
+	w.Header().Set("Cache-Control", "no-store")
+	if err == nil {
+		err = serve(&exchange{w: w, r: r, in: in})
+	}
+	if err != nil {
+		WriteError(w, r, a.log, err)
+	}
+}
+
+// recoverPanic turns a panic into a generic answer; the process lives on (M10). http.ErrAbortHandler is net/http's own
+// way to drop a connection and goes on its way.
+func (a *API) recoverPanic(w http.ResponseWriter, r *http.Request) {
+	switch p := recover(); p {
+	case nil:
+	case http.ErrAbortHandler:
+		panic(p)
+	default:
+		WriteError(w, r, a.log, fmt.Errorf("panic: %v\n%s", p, debug.Stack()))
+	}
+}

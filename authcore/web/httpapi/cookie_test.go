@@ -1,0 +1,127 @@
+package httpapi_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
+	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
+)
+
+func TestB01_CookieFlags(t *testing.T) {
+	t.Parallel()
+	tokens := session.Tokens{Access: "a.b.c", Refresh: "ghr_x", ExpiresIn: 5 * time.Minute, RefreshExpiresIn: 720 * time.Hour}
+	for https, want := range map[bool][]string{
+		true: {
+			"__Host-gatehouse=a.b.c; Path=/; Max-Age=300; HttpOnly; Secure; SameSite=Lax",
+			"__Host-gatehouse_refresh=ghr_x; Path=/; Max-Age=2592000; HttpOnly; Secure; SameSite=Lax",
+			"__Host-gatehouse=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Lax",
+			"__Host-gatehouse_refresh=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Lax",
+		},
+		false: {
+			"gatehouse=a.b.c; Path=/; Max-Age=300; HttpOnly; SameSite=Lax",
+			"gatehouse_refresh=ghr_x; Path=/; Max-Age=2592000; HttpOnly; SameSite=Lax",
+			"gatehouse=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax",
+			"gatehouse_refresh=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax",
+		},
+	} {
+		set, cleared := http.Header{}, http.Header{}
+		if err := httpapi.SetSessionCookies(set, https, tokens); err != nil {
+			t.Fatal(err)
+		}
+		httpapi.ClearSessionCookies(cleared, https)
+		if got := append(set["Set-Cookie"], cleared["Set-Cookie"]...); !slices.Equal(got, want) {
+			t.Errorf("https %v:\n got %q\nwant %q", https, got, want)
+		}
+	}
+}
+
+func TestB01_SetTwiceIsSentOnce(t *testing.T) {
+	t.Parallel()
+	h := http.Header{"Set-Cookie": {"other=1; Path=/"}}
+	httpapi.ClearSessionCookies(h, true)
+	if err := httpapi.SetSessionCookies(h, true, session.Tokens{Access: "a", Refresh: "b"}); err != nil {
+		t.Fatal(err)
+	}
+	if got := h["Set-Cookie"]; len(got) != 3 || got[0] != "other=1; Path=/" || !strings.HasPrefix(got[1], "__Host-gatehouse=a;") {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestB01_TooLargeForABrowser(t *testing.T) {
+	t.Parallel()
+	err := httpapi.SetSessionCookies(http.Header{}, true, session.Tokens{Access: strings.Repeat("value.", 682)})
+	if err == nil || strings.Contains(err.Error(), "value.") {
+		t.Errorf("got %v, want an error without the value", err)
+	}
+}
+
+func withCookies(lines ...string) *http.Request {
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r.Header["Cookie"] = lines
+	return r
+}
+
+func TestB02_Tossing(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		lines []string
+		want  string
+	}{
+		{nil, ""},
+		{[]string{"__Host-gatehouse=a"}, "a"},
+		{[]string{"x=1; __Host-gatehouse=a; y=2"}, "a"},
+		{[]string{"x=1", " __Host-gatehouse = a ", "y"}, "a"},
+		{[]string{"__Host-gatehouse=a=b=="}, "a=b=="},
+		{[]string{"__Host-gatehouse=a; __Host-gatehouse=b"}, ""},
+		{[]string{"__Host-gatehouse=a; __Host-gatehouse=a"}, ""},
+		{[]string{"__Host-gatehouse=a", "__Host-gatehouse=b"}, ""},
+		{[]string{"__Host-gatehouse=; __Host-gatehouse=b"}, ""},
+		{[]string{"__Host-gatehouse=b; __Host-gatehouse"}, ""},
+		{[]string{"gatehouse=a"}, ""},
+		{[]string{"__host-gatehouse=a"}, ""},
+		{[]string{"gatehouse=planted; __Host-gatehouse=a"}, "a"},
+		{[]string{"__Host-gatehouse_refresh=a"}, ""},
+		{[]string{`x="; __Host-gatehouse=a`}, "a"},
+	} {
+		if got := httpapi.ReadCookie(withCookies(c.lines...), httpapi.AccessCookie(true)); got != c.want {
+			t.Errorf("%q: got %q, want %q", c.lines, got, c.want)
+		}
+	}
+	if got := httpapi.ReadCookie(withCookies("__Host-gatehouse=a"), httpapi.AccessCookie(false)); got != "" {
+		t.Errorf("http read the https cookie: %q", got)
+	}
+}
+
+func TestStripOwnCookies(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ in, want []string }{
+		{nil, nil},
+		{[]string{"a=1; b=2"}, []string{"a=1; b=2"}},
+		{[]string{"gatehousekeeper=1"}, []string{"gatehousekeeper=1"}},
+		{[]string{"gatehouse=1"}, nil},
+		{[]string{"gatehouse=1; a=2"}, []string{"a=2"}},
+		{[]string{"a=1; __Host-gatehouse=x; b=2"}, []string{"a=1; b=2"}},
+		{[]string{"a=1;  b = \"2\" ;__Host-gatehouse_refresh=x;c"}, []string{"a=1;  b = \"2\" ;c"}},
+		{[]string{"gatehouse=1; gatehouse=2; gatehouse_refresh=3; gatehouse_registration=4; __Host-gatehouse_registration=5"}, nil},
+		{[]string{"a=1", "gatehouse=2", "b=3; gatehouse_refresh"}, []string{"a=1", "b=3"}},
+		{[]string{"gatehouse =1;\tgatehouse=2; a=gatehouse=3"}, []string{"a=gatehouse=3"}},
+	} {
+		h := http.Header{"X": {"y"}}
+		if c.in != nil {
+			h["Cookie"] = slices.Clone(c.in)
+		}
+		before := h["Cookie"]
+		httpapi.StripOwnCookies(h)
+		if !slices.Equal(h["Cookie"], c.want) {
+			t.Errorf("%q: got %q, want %q", c.in, h["Cookie"], c.want)
+		}
+		if !slices.Equal(before, c.in) {
+			t.Errorf("%q: the former slice was written into: %q", c.in, before)
+		}
+	}
+}

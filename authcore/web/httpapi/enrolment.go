@@ -1,0 +1,137 @@
+package httpapi
+
+import (
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
+)
+
+// enrolmentCalls lead from no account to a proven one.
+type enrolmentCalls struct{ enrol *enrol.Flow }
+
+func (c *enrolmentCalls) routes() []route {
+	return []route{{
+		method: http.MethodPost, path: "/register", tag: tagSignUp, summary: "Sign up",
+		text: "With `signup verified` (the default) the account waits until its address is proven, and the answer is the same for an address " +
+			"that has an account already, whose owner gets a mail that says so. With `signup open` the account is made at once.",
+		limit: authcore.LimitRegister, does: holding(c.register),
+		replies: []reply{
+			{http.StatusAccepted, "A mail with a code and a link is on its way.", registered{}},
+			{http.StatusCreated, "The account is made (`signup open` only).", registeredOpen{}},
+		},
+		refuses: []authcore.Code{authcore.InvalidFields, authcore.SignupClosed, authcore.Conflict},
+	}, {
+		method: http.MethodPost, path: "/verify", tag: tagSignUp, summary: "Prove an address and sign in",
+		text: "Takes the token of the link, or address and code; and what shows that the prover is who registered: `registration` (or its " +
+			"cookie) or the `password` chosen then. Or else `new_password`, which takes the place of all that was given at registration.",
+		limit: authcore.LimitVerify, does: holding(c.verify), cookies: []scheme{registrationScheme},
+		replies: []reply{{http.StatusOK, pairText, tokenPair{}}},
+		refuses: []authcore.Code{
+			authcore.InvalidFields, authcore.InvalidCode, authcore.TooManyAttempts, authcore.RegistrationProofRequired, authcore.Conflict,
+		},
+	}, {
+		method: http.MethodPost, path: "/verify/resend", tag: tagSignUp, summary: "Send the code once more",
+		text:  "The answer is the same whether or not somebody registered the address.",
+		limit: authcore.LimitVerify, does: publicWith(c.resend),
+		replies: []reply{{http.StatusAccepted, "If somebody registered the address, a mail is on its way.", status{}}},
+		refuses: []authcore.Code{authcore.InvalidFields, authcore.RateLimited},
+	}}
+}
+
+type registerBody struct {
+	Email     string `json:"email" format:"email" maxLength:"254" example:"ada@example.com"`
+	Password  string `json:"password" minLength:"1" doc:"By the operator's policy; by default 12 to 256 characters, none of the common ones." example:"winter granite lantern 7"`
+	Username  string `json:"username,omitempty" pattern:"^([A-Za-z0-9._-]{3,32})?$" doc:"Stored in lower case; some words are reserved."`
+	FirstName string `json:"first_name,omitempty" maxLength:"100"`
+	LastName  string `json:"last_name,omitempty" maxLength:"100"`
+	Phone     string `json:"phone,omitempty" maxLength:"32" pattern:"^(\\+[0-9 ().\\-/]+)?$" doc:"In international form."`
+	Cookies   bool   `json:"cookies,omitempty" doc:"Keep the registration secret in a cookie instead of the answer."`
+}
+
+func (b registerBody) byCookie(*http.Request, Incoming) bool { return b.Cookies }
+
+type registered struct {
+	Status       string `json:"status" enum:"verification_sent"`
+	ExpiresIn    int64  `json:"expires_in" doc:"Seconds until code and link expire."`
+	Registration string `json:"registration,omitempty" doc:"Shows at verification that it is the same person. Left out where cookies were asked for."`
+}
+
+type registeredOpen struct {
+	User user `json:"user"`
+}
+
+func (c *enrolmentCalls) register(x *exchange, body registerBody) error {
+	made, err := c.enrol.Register(x.r.Context(), enrol.Registering{
+		Email: body.Email, Password: body.Password, Username: body.Username,
+		FirstName: body.FirstName, LastName: body.LastName, Phone: body.Phone, Client: x.in.Client,
+	})
+	if err != nil {
+		return err
+	}
+	if made.Account != nil {
+		return x.answer(http.StatusCreated, registeredOpen{userOf(*made.Account)})
+	}
+	answer := registered{Status: "verification_sent", ExpiresIn: seconds(made.ExpiresIn)}
+	if body.Cookies {
+		if err := setCookie(x.w.Header(), registrationCookie, made.Proof, enrol.RegistrationLifetime, x.in.HTTPS); err != nil {
+			return err
+		}
+	} else {
+		answer.Registration = made.Proof
+	}
+	return x.answer(http.StatusAccepted, answer)
+}
+
+type verifyBody struct {
+	Token        string `json:"token,omitempty" doc:"From the link in the mail."`
+	Email        string `json:"email,omitempty" format:"email" maxLength:"254"`
+	OTP          string `json:"otp,omitempty" doc:"The code in the mail." example:"123456"`
+	Registration string `json:"registration,omitempty" doc:"From the answer to the sign-up."`
+	Password     string `json:"password,omitempty" doc:"The one chosen at sign-up."`
+	NewPassword  string `json:"new_password,omitempty"`
+	DeviceName   string `json:"device_name,omitempty" maxLength:"100" doc:"What the session is called in the list of sessions."`
+	Cookies      bool   `json:"cookies,omitempty" doc:"Sign in with cookies."`
+}
+
+// TransformSchema implements [huma.SchemaTransformer].
+func (verifyBody) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
+	return eitherOf(s, []string{"token"}, []string{"email", "otp"})
+}
+
+func (b verifyBody) byCookie(r *http.Request, in Incoming) bool {
+	return b.Cookies || b.Registration == "" && ReadCookie(r, RegistrationCookie(in.HTTPS)) != ""
+}
+
+func (c *enrolmentCalls) verify(x *exchange, body verifyBody) error {
+	kept := ReadCookie(x.r, RegistrationCookie(x.in.HTTPS))
+	tokens, err := c.enrol.Verify(x.r.Context(), enrol.Verifying{
+		Token: body.Token, Email: body.Email, OTP: body.OTP,
+		Proof: firstOf(body.Registration, kept), Password: body.Password, NewPassword: body.NewPassword,
+		Request: session.Request{Mode: modeOf(body.Cookies), DeviceName: body.DeviceName, Client: x.in.Client},
+	})
+	if err != nil {
+		return err
+	}
+	if kept != "" {
+		clearCookie(x.w.Header(), registrationCookie, x.in.HTTPS)
+	}
+	return x.answerTokens(tokens)
+}
+
+type resendBody struct {
+	Email string `json:"email" format:"email" minLength:"1" maxLength:"254" example:"ada@example.com"`
+}
+
+func (c *enrolmentCalls) resend(x *exchange, body resendBody) error {
+	if err := required("email", body.Email); err != nil {
+		return err
+	}
+	if err := c.enrol.Resend(x.r.Context(), body.Email, x.in.Client); err != nil {
+		return err
+	}
+	return x.answer(http.StatusAccepted, status{"verification_sent"})
+}

@@ -1,0 +1,107 @@
+package httpapi_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/handover"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
+	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
+	"github.com/gatehouse-auth/gatehouse/internal/testflow"
+)
+
+// branchOf hands a session over to another host.
+func (h *house) branchOf(accessToken string) session.Tokens {
+	h.Helper()
+	me := h.call(http.MethodGet, "/sessions", "", bearer(accessToken)).want(http.StatusOK)
+	var list struct {
+		Sessions []struct {
+			ID      string
+			Current bool
+		}
+	}
+	check(h.T, json.Unmarshal(me.body, &list))
+	root := ""
+	for _, s := range list.Sessions {
+		if s.Current {
+			root = s.ID
+		}
+	}
+	verifier := handover.NewVerifier()
+	account, err := h.Store.AccountByIdentifier(h.Context(), authcore.Identifier{Kind: authcore.KindUsername, Value: username})
+	check(h.T, err)
+	to := handover.Asked{Origin: "https://app.example.com:8443", Challenge: handover.Challenge(verifier)}
+	code, err := h.Handover.Issue(h.Context(), &authcore.Principal{AccountID: account.ID, Session: root}, to.Origin, h.Handover.Ask(to))
+	check(h.T, err)
+	client := testflow.Client()
+	client.Host = "https://app.example.com"
+	branch, err := h.Handover.Redeem(h.Context(), handover.Shown{Code: code, Verifier: verifier, Origin: to.Origin}, client)
+	check(h.T, err)
+	return branch
+}
+
+func TestSessions_Branches(t *testing.T) {
+	h := open(t)
+	h.account(email, username)
+	p := h.signIn(username)
+	branch := h.branchOf(p.AccessToken)
+	body := string(h.call(http.MethodGet, "/sessions", "", bearer(p.AccessToken)).want(http.StatusOK).body)
+	for _, part := range []string{`"host":"app.example.com","parent":"` + branch.Session.ParentID.String() + `"`, `"host":"","parent":null`} {
+		if !strings.Contains(body, part) {
+			t.Errorf("the list has no %s: %s", part, body)
+		}
+	}
+	h.call(http.MethodDelete, "/sessions/"+branch.Session.ParentID.String(), "", bearer(p.AccessToken)).want(http.StatusNoContent)
+	if _, err := h.Sessions.Refresh(t.Context(), branch.Refresh, authcore.ModeCookie, testflow.Client()); authcore.CodeOf(err) != authcore.InvalidRefreshToken {
+		t.Errorf("the branch of an ended session: %v", err)
+	}
+}
+
+func TestLogout_Everywhere(t *testing.T) {
+	h := open(t)
+	h.account(email, username)
+	for everywhere, body := range map[bool]string{true: `{"everywhere":true}`, false: `{"everywhere":false}`} {
+		p := h.signIn(username)
+		branch := h.branchOf(p.AccessToken)
+		h.post("/logout", body, header("Cookie", "__Host-gatehouse="+branch.Access)).want(http.StatusNoContent)
+		root := h.call(http.MethodGet, "/me", "", bearer(p.AccessToken))
+		if everywhere {
+			root.refused(401, authcore.InvalidToken)
+		} else {
+			root.want(http.StatusOK)
+		}
+	}
+	p := h.signIn(username)
+	branch := h.branchOf(p.AccessToken)
+	h.post("/logout", `{"everywhere":true,"refresh_token":"`+branch.Refresh+`"}`).want(http.StatusNoContent)
+	h.call(http.MethodGet, "/me", "", bearer(p.AccessToken)).refused(401, authcore.InvalidToken)
+}
+
+func TestElsewhereOf(t *testing.T) {
+	t.Parallel()
+	for back, want := range map[string]string{
+		"/x": "", "https://auth.example.com/x": "", "https://AUTH.example.com:8443/x": "", "https://app.example.com/x": "https://app.example.com",
+		"https://App.example.com:443/": "https://app.example.com", "http://app.localhost:8080/": "http://app.localhost:8080",
+		"https://[2001:db8::1]/": "https://[2001:db8::1]",
+	} {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.Host = "auth.example.com:8443"
+		if got := httpapi.ElsewhereOf(r, back); got != want {
+			t.Errorf("%s: %q, want %q", back, got, want)
+		}
+	}
+}
+
+// The verifiers of hand-overs are ours, whatever they are called in full: no service behind the guard sees them.
+func TestStripOwnCookies_Verifiers(t *testing.T) {
+	t.Parallel()
+	h := http.Header{"Cookie": {"a=b; __Host-gatehouse_handover_AbCd-_12=secret; gatehouse_handover_x=secret; gatehouse_handover=secret; gatehouse_other=c"}}
+	httpapi.StripOwnCookies(h)
+	if got := h.Get("Cookie"); got != "a=b; gatehouse_other=c" {
+		t.Errorf("forwarded: %s", got)
+	}
+}

@@ -1,0 +1,81 @@
+package httpapi
+
+import (
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/recovery"
+)
+
+// passwordCalls give a new password to whoever owns the address.
+type passwordCalls struct{ recovery *recovery.Flow }
+
+func (c *passwordCalls) routes() []route {
+	return []route{{
+		method: http.MethodPost, path: "/password/forgot", tag: tagPassword, summary: "Ask for a new password",
+		text:  "The answer is the same whether or not there is such an account.",
+		limit: authcore.LimitForgot, does: publicWith(c.forgot),
+		replies: []reply{{http.StatusAccepted, "If there is such an account, a mail is on its way.", status{}}},
+		refuses: []authcore.Code{authcore.InvalidFields},
+	}, {
+		method: http.MethodPost, path: "/password/reset", tag: tagPassword, summary: "Set a new password",
+		text:  "Takes the token of the link, or login and code. Every session of the account ends; nobody is signed in by it.",
+		limit: authcore.LimitForgot, does: publicWith(c.reset),
+		replies: []reply{{http.StatusNoContent, "The new password is set.", nil}},
+		refuses: []authcore.Code{authcore.InvalidFields, authcore.InvalidCode, authcore.TooManyAttempts},
+	}}
+}
+
+type forgotBody struct {
+	Login string `json:"login,omitempty" doc:"What the account signs in with." example:"ada@example.com"`
+	Email string `json:"email,omitempty" doc:"Another name of login."`
+}
+
+// TransformSchema implements [huma.SchemaTransformer].
+func (forgotBody) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
+	return eitherOf(s, []string{"login"}, []string{"email"})
+}
+
+func (c *passwordCalls) forgot(x *exchange, body forgotBody) error {
+	login := firstOf(body.Login, body.Email)
+	if err := required("login", login); err != nil {
+		return err
+	}
+	if err := c.recovery.Forgot(x.r.Context(), login, x.in.Client); err != nil {
+		return err
+	}
+	return x.answer(http.StatusAccepted, status{"reset_sent"})
+}
+
+type resetBody struct {
+	Token       string `json:"token,omitempty" doc:"From the link in the mail."`
+	Login       string `json:"login,omitempty" doc:"What the account signs in with."`
+	Email       string `json:"email,omitempty" doc:"Another name of login."`
+	OTP         string `json:"otp,omitempty" doc:"The code in the mail." example:"123456"`
+	NewPassword string `json:"new_password" minLength:"1" doc:"By the operator's policy; by default 12 to 256 characters, none of the common ones."`
+}
+
+// TransformSchema implements [huma.SchemaTransformer].
+func (resetBody) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
+	return eitherOf(s, []string{"token"}, []string{"login", "otp"}, []string{"email", "otp"})
+}
+
+func (c *passwordCalls) reset(x *exchange, body resetBody) error {
+	err := c.recovery.Reset(x.r.Context(), recovery.Resetting{
+		Token: body.Token, Login: firstOf(body.Login, body.Email), OTP: body.OTP,
+		NewPassword: body.NewPassword, Client: x.in.Client,
+	})
+	if err != nil {
+		return err
+	}
+	return x.done()
+}
+
+func firstOf(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}

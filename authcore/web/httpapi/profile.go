@@ -1,0 +1,90 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/profile"
+)
+
+// profileCalls show and change the account that makes the request.
+type profileCalls struct{ profile *profile.Profiles }
+
+func (c *profileCalls) routes() []route {
+	changed := []reply{{http.StatusOK, "The account as it is now.", user{}}}
+	broken := []authcore.Code{authcore.InvalidFields}
+	return []route{{
+		method: http.MethodGet, path: "/me", tag: tagAccount, summary: "Show one's account",
+		text:    "The account whose token or cookies came with the request.",
+		does:    personal(c.get),
+		replies: []reply{{http.StatusOK, "The account.", user{}}},
+	}, {
+		method: http.MethodPatch, path: "/me", tag: tagAccount, summary: "Change parts of one's profile",
+		text: "Changes the fields that the body holds; null or an empty text empties one. Other members are ignored, so a user as it was read " +
+			"can be sent back. Services behind the gateway are told the old name until the access token is renewed.",
+		does: personalWith(c.patch), replies: changed, refuses: broken,
+	}, {
+		method: http.MethodPut, path: "/me", tag: tagAccount, summary: "Replace one's profile",
+		text: "A field that the body leaves out becomes empty. Other members are ignored, so a user as it was read can be sent back.",
+		does: personalWith(c.put), replies: changed, refuses: broken,
+	}}
+}
+
+// profileBody holds all that an owner can change here, whatever the request says besides (L21).
+type profileBody struct {
+	Username  given `json:"username,omitempty" pattern:"^([A-Za-z0-9._-]{3,32})?$" doc:"Stored in lower case; some words are reserved."`
+	FirstName given `json:"first_name,omitempty" maxLength:"100"`
+	LastName  given `json:"last_name,omitempty" maxLength:"100"`
+	Phone     given `json:"phone,omitempty" maxLength:"32" pattern:"^(\\+[0-9 ().\\-/]+)?$" doc:"In international form."`
+}
+
+// given is a text that a body may hold. null empties it, so a user as it was read can be sent back (RFC 7396).
+type given struct {
+	text    string
+	present bool
+}
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (g *given) UnmarshalJSON(raw []byte) error {
+	g.present, g.text = true, ""
+	return json.Unmarshal(raw, &g.text)
+}
+
+// Schema implements [huma.SchemaProvider].
+func (given) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{Type: huma.TypeString, Nullable: true}
+}
+
+func (g given) pointer(always bool) *string {
+	if !g.present && !always {
+		return nil
+	}
+	return &g.text
+}
+
+func (c *profileCalls) get(x *exchange) error {
+	account, err := c.profile.Get(x.r.Context(), x.who.AccountID)
+	if err != nil {
+		return err
+	}
+	return x.answer(http.StatusOK, userOf(account))
+}
+
+func (c *profileCalls) patch(x *exchange, body profileBody) error { return c.change(x, body, false) }
+
+// put empties what the body leaves out (RFC 9110 §9.3.4).
+func (c *profileCalls) put(x *exchange, body profileBody) error { return c.change(x, body, true) }
+
+func (c *profileCalls) change(x *exchange, body profileBody, replace bool) error {
+	account, err := c.profile.Change(x.r.Context(), x.who.AccountID, profile.Patch{
+		Username: body.Username.pointer(replace), FirstName: body.FirstName.pointer(replace),
+		LastName: body.LastName.pointer(replace), Phone: body.Phone.pointer(replace),
+	}, x.in.Client)
+	if err != nil {
+		return err
+	}
+	return x.answer(http.StatusOK, userOf(account))
+}

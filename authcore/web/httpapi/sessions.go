@@ -1,0 +1,188 @@
+package httpapi
+
+import (
+	"net/http"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/google/uuid"
+	"github.com/mileusna/useragent"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
+)
+
+// sessionCalls show and end the sessions of the account that makes the request.
+type sessionCalls struct{ sessions *session.Sessions }
+
+func (c *sessionCalls) routes() []route {
+	return []route{{
+		method: http.MethodGet, path: "/sessions", tag: tagSessions, summary: "List one's sessions",
+		text: "Every place where the account is signed in, the latest first. A browser that was handed over to another host has a session " +
+			"of its own there, which ends with the one that it comes from, its `parent`.",
+		does:    personal(c.list),
+		replies: []reply{{http.StatusOK, "The live sessions.", sessionList{}}},
+	}, {
+		method: http.MethodDelete, path: sessionPath, tag: tagSessions, summary: "End a session",
+		text:    "Its tokens are dead at once, and so are those of the hosts that it was handed over to. A session of somebody else and none at all look alike.",
+		does:    personal(c.end),
+		params:  []param{{in: "path", name: "id", text: "The session's id.", kind: reflect.TypeFor[string](), format: "uuid"}},
+		replies: []reply{{http.StatusNoContent, "The session is ended.", nil}},
+		refuses: []authcore.Code{authcore.NotFound},
+	}, {
+		method: http.MethodPost, path: "/sessions/revoke", tag: tagSessions, summary: "End several sessions",
+		text:    "Exactly one of `ids`, `all` and `others` says which.",
+		does:    personalWith(c.revoke),
+		replies: []reply{{http.StatusOK, "How many sessions were ended.", revoked{}}},
+		refuses: []authcore.Code{authcore.InvalidFields},
+	}}
+}
+
+type sessionList struct {
+	Sessions []sessionEntry `json:"sessions"`
+}
+
+type sessionEntry struct {
+	ID         uuid.UUID `json:"id" format:"uuid"`
+	Current    bool      `json:"current" doc:"Whether it is the one that asks."`
+	CreatedAt  time.Time `json:"created_at"`
+	LastSeenAt time.Time `json:"last_seen_at"`
+	IP         string    `json:"ip" doc:"The address it was last seen from."`
+	Browser    string    `json:"browser"`
+	OS         string    `json:"os"`
+	Device     string    `json:"device"`
+	UserAgent  string    `json:"user_agent" doc:"What browser, os and device were read from."`
+	Name       string    `json:"name" doc:"The device_name given at sign-in."`
+	Host       string    `json:"host" doc:"The host that the session was handed over to, with its port where that is not the usual one; empty for the session of a sign-in." example:"app.example.com"`
+	Parent     *string   `json:"parent" format:"uuid" doc:"The session that it ends with; null for the session of a sign-in."`
+}
+
+func (c *sessionCalls) list(x *exchange) error {
+	live, err := c.sessions.List(x.r.Context(), x.who.AccountID)
+	if err != nil {
+		return err
+	}
+	entries := make([]sessionEntry, 0, len(live))
+	for _, s := range live {
+		entries = append(entries, entryOf(s, x.who.SessionID))
+	}
+	return x.answer(http.StatusOK, sessionList{entries})
+}
+
+func entryOf(s authcore.Session, current uuid.UUID) sessionEntry {
+	browser, system, device, agent := Agent(s.UserAgent)
+	_, host, _ := strings.Cut(s.Host, "://")
+	entry := sessionEntry{
+		ID: s.ID, Current: s.ID == current, CreatedAt: s.CreatedAt.UTC(), LastSeenAt: s.LastSeenAt.UTC(),
+		IP: s.Addr, Browser: browser, OS: system, Device: device, UserAgent: agent, Name: s.DeviceName,
+		Host: host,
+	}
+	if s.ParentID != uuid.Nil {
+		parent := s.ParentID.String()
+		entry.Parent = &parent
+	}
+	return entry
+}
+
+// Agent reads a user agent, of which it looks at the first [authcore.MaxUserAgent] bytes. Each part is "" when it is not
+// known, and whatever the sender liked otherwise.
+func Agent(text string) (browser, system, device, agent string) {
+	if agent = text; len(agent) > authcore.MaxUserAgent { // the parser's time grows with the text
+		agent = strings.ToValidUTF8(agent[:authcore.MaxUserAgent], "")
+	}
+	ua := useragent.Parse(agent)
+	return ua.Name, ua.OS, deviceOf(ua), agent
+}
+
+func deviceOf(ua useragent.UserAgent) string {
+	switch {
+	case ua.Device != "":
+		return ua.Device
+	case ua.Bot:
+		return "bot"
+	case ua.Tablet:
+		return "tablet"
+	case ua.Mobile:
+		return "mobile"
+	case ua.Desktop:
+		return "desktop"
+	}
+	return ""
+}
+
+func (c *sessionCalls) end(x *exchange) error {
+	// A foreign session and none at all look alike (S06).
+	missing := authcore.Refuse(authcore.NotFound, "You have no live session with this id.")
+	id, err := uuid.Parse(x.r.PathValue("id"))
+	if err != nil || id.String() != x.r.PathValue("id") {
+		return missing
+	}
+	n, err := c.sessions.Revoke(x.r.Context(), x.who.AccountID, []uuid.UUID{id}, false, x.in.Client)
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return missing
+	}
+	if id == x.who.SessionID {
+		x.forgetCookies()
+	}
+	return x.done()
+}
+
+type revokeBody struct {
+	IDs    []string `json:"ids,omitempty" format:"uuid"`
+	All    bool     `json:"all,omitempty" doc:"Every session, the one that asks included."`
+	Others bool     `json:"others,omitempty" doc:"Every session but the one that asks."`
+}
+
+// TransformSchema implements [huma.SchemaTransformer].
+func (revokeBody) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
+	return eitherOf(s, []string{"ids"}, []string{"all"}, []string{"others"})
+}
+
+type revoked struct {
+	Revoked int `json:"revoked"`
+}
+
+func (c *sessionCalls) revoke(x *exchange, body revokeBody) error {
+	ids, err := parseIDs(body.IDs)
+	if err != nil {
+		return err
+	}
+	asked := 0
+	for _, one := range []bool{body.IDs != nil, body.All, body.Others} {
+		if one {
+			asked++
+		}
+	}
+	if asked != 1 {
+		return authcore.RefuseFields(map[string][]string{"ids": {"send exactly one of ids, all and others"}})
+	}
+	if body.Others {
+		ids = []uuid.UUID{x.who.SessionID}
+	}
+	n, err := c.sessions.Revoke(x.r.Context(), x.who.AccountID, ids, body.All || body.Others, x.in.Client)
+	if err != nil {
+		return err
+	}
+	if body.All || !body.Others && slices.Contains(ids, x.who.SessionID) {
+		x.forgetCookies()
+	}
+	return x.answer(http.StatusOK, revoked{n})
+}
+
+func parseIDs(texts []string) ([]uuid.UUID, error) {
+	ids := make([]uuid.UUID, 0, len(texts))
+	for _, text := range texts {
+		id, err := uuid.Parse(text)
+		if err != nil {
+			return nil, authcore.RefuseFields(map[string][]string{"ids": {"must be ids of sessions"}})
+		}
+		ids = append(ids, id)
+	}
+	return ids, nil
+}

@@ -1,0 +1,68 @@
+package httpapi
+
+import (
+	"log/slog"
+	"net/http"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/signin"
+)
+
+// signInCalls are the ways into a session.
+type signInCalls struct {
+	signIn   *signin.Flow
+	sessions *session.Sessions
+	log      *slog.Logger
+}
+
+func (c *signInCalls) routes() []route {
+	return []route{{
+		method: http.MethodPost, path: "/login", tag: tagSignIn, summary: "Sign in with a password",
+		text: "An unknown login, a wrong password and a disabled account get the same answer. Failures are counted on the login, whether or " +
+			"not it exists; after too many of them it is locked for a while.",
+		limit: authcore.LimitLogin, does: holding(c.login),
+		replies: []reply{{http.StatusOK, pairText, tokenPair{}}},
+		refuses: []authcore.Code{authcore.InvalidFields, authcore.InvalidCredentials, authcore.AccountNotVerified, authcore.AccountLocked},
+	}}
+}
+
+type loginBody struct {
+	Login      string `json:"login" minLength:"1" doc:"E-mail address, username or phone number, as the operator allows." example:"ada@example.com"`
+	Password   string `json:"password" minLength:"1"`
+	DeviceName string `json:"device_name,omitempty" maxLength:"100" doc:"What the session is called in the list of sessions."`
+	Cookies    bool   `json:"cookies,omitempty" doc:"Sign in with cookies."`
+}
+
+// A foreign page must not swap the account a browser is signed in with.
+func (b loginBody) byCookie(*http.Request, Incoming) bool { return b.Cookies }
+
+func (c *signInCalls) login(x *exchange, body loginBody) error {
+	if err := required("login", body.Login, "password", body.Password); err != nil {
+		return err
+	}
+	tokens, err := c.signIn.Password(x.r.Context(), signin.In{
+		Login: body.Login, Password: body.Password,
+		Request: session.Request{Mode: modeOf(body.Cookies), DeviceName: body.DeviceName, Client: x.in.Client},
+	})
+	if err != nil {
+		return err
+	}
+	if body.Cookies {
+		EndFormer(x.r, x.in, c.sessions, c.log)
+	}
+	return x.answerTokens(tokens)
+}
+
+// EndFormer ends the session whose cookies a sign-in replaces in the browser: nobody could end it from there any more,
+// and if somebody planted it, it must not live on beside the new one (S01, ASVS 7.2.4). The sign-in stands even when that
+// cannot be done now.
+func EndFormer(r *http.Request, in Incoming, sessions *session.Sessions, log *slog.Logger) {
+	former := ReadCookie(r, RefreshCookie(in.HTTPS))
+	if former == "" {
+		return
+	}
+	if err := sessions.EndByRefresh(r.Context(), former, in.Client); err != nil {
+		log.WarnContext(r.Context(), "the session that a sign-in replaced could not be ended", "request_id", in.RequestID, "error", err)
+	}
+}

@@ -1,0 +1,136 @@
+package httpapi_test
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/accesstoken"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/throttle"
+	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
+	"github.com/gatehouse-auth/gatehouse/internal/testflow"
+)
+
+const (
+	email     = "ada@example.com"
+	username  = "ada"
+	password  = "winter granite lantern 7"
+	password2 = "summer pebble beacon 9"
+	issuer    = "https://auth.example.com"
+	host      = "auth.example.com"
+	firefox   = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+	iphone    = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.1 Mobile/15E148 Safari/604.1"
+)
+
+// house is the API on the real domain, with a clock that stands until it is moved.
+type house struct {
+	*testing.T
+	*testflow.Env
+	handler http.Handler
+	api     *httpapi.API
+	log     *lockedBuffer
+	ready   func(context.Context) (bool, []string)
+	stale   atomic.Bool              // what the node knows of revocations is too old
+	issuers atomic.Pointer[[]string] // `iss` that access tokens may name
+}
+
+// plan is what a test may want otherwise.
+type plan struct {
+	signup  enrol.Mode
+	rates   map[string]throttle.Rate
+	origins []string
+	panics  bool // every limited call panics
+}
+
+func open(t *testing.T, plans ...plan) *house {
+	t.Helper()
+	t.Parallel()
+	p := plan{}
+	if len(plans) > 0 {
+		p = plans[0]
+	}
+	h := &house{T: t, log: &lockedBuffer{}, ready: func(context.Context) (bool, []string) { return true, nil }}
+	log := slog.New(slog.NewTextHandler(h.log, nil))
+	h.Env = testflow.New(t, testflow.Options{Mode: p.signup, Rates: p.rates, Logger: log})
+	limiter := authcore.Limiter(h.Limiter)
+	if p.panics {
+		limiter = panicking{limiter}
+	}
+	h.issuers.Store(&[]string{issuer})
+	h.api = must(httpapi.New(httpapi.Config{
+		Sessions: h.Sessions, SignIn: h.SignIn, Enrol: h.Enrol, Recovery: h.Recovery, Profile: h.Profiles, Password: h.Env.Password,
+		Verifier: must(accesstoken.New(accesstoken.Config{Keys: h.Ring, Revocations: h.Revoked, Now: h.Clock.Now}))(t), Keys: h.Ring,
+		Issuers: func() []string { return *h.issuers.Load() },
+		Origins: origins(t, p.origins...), Limiter: limiter, AddressKey: throttle.AddressKey, Logger: log,
+		Stale: func() bool { return h.stale.Load() },
+		Ready: func(ctx context.Context) (bool, []string) { return h.ready(ctx) },
+	}))(t)
+	h.handler = h.api.Handler("/auth")
+	return h
+}
+
+func must[T any](v T, err error) func(testing.TB) T {
+	return func(tb testing.TB) T {
+		tb.Helper()
+		check(tb, err)
+		return v
+	}
+}
+
+func check(tb testing.TB, err error) {
+	tb.Helper()
+	if err != nil {
+		tb.Fatal(err)
+	}
+}
+
+type panicking struct{ authcore.Limiter }
+
+func (panicking) Take(context.Context, ...authcore.Limit) (time.Duration, error) {
+	panic("the limiter broke")
+}
+
+type lockedBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
+
+// account stores a proven account with the password.
+func (h *house) account(email, username string, change ...func(*authcore.Account)) authcore.Account {
+	h.Helper()
+	now := h.Clock.Now()
+	a := authcore.Account{
+		ID: uuid.New(), Email: email, EmailVerifiedAt: now, Username: username, FirstName: "Ada", LastName: "Lovelace",
+		PasswordHash: must(h.Hasher.Hash(h.Context(), password))(h), CreatedAt: now, UpdatedAt: now,
+	}
+	for _, c := range change {
+		c(&a)
+	}
+	ids := []authcore.Identifier{{Kind: authcore.KindEmail, Value: email}}
+	if username != "" {
+		ids = append(ids, authcore.Identifier{Kind: authcore.KindUsername, Value: username})
+	}
+	check(h, h.Store.CreateAccount(h.Context(), a, ids, authcore.Effects{}))
+	return a
+}

@@ -1,0 +1,154 @@
+package httpapi
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/accesstoken"
+)
+
+// tokenCalls renew, end and explain tokens.
+type tokenCalls struct {
+	sessions *session.Sessions
+	door     *Door
+}
+
+func (c *tokenCalls) routes() []route {
+	return []route{{
+		method: http.MethodPost, path: "/refresh", tag: tagTokens, summary: "Renew a token pair",
+		text: "The refresh token is dead afterwards. Presented again within ten seconds by the same client it gets the same answer; later, " +
+			"that is theft and ends the session. A token from a cookie is always answered in cookies.",
+		limit: authcore.LimitRefresh, does: holding(c.refresh), optional: true, cookies: []scheme{refreshScheme},
+		replies: []reply{{http.StatusOK, pairText, tokenPair{}}},
+		refuses: []authcore.Code{authcore.InvalidRefreshToken, authcore.RefreshTokenReused},
+	}, {
+		method: http.MethodPost, path: "/logout", tag: tagTokens, summary: "Sign out",
+		text: "Ends every session that the request holds a token of: a bearer token, a refresh token in the body, or the cookies of a " +
+			"browser. Tokens that have expired do as well, and those that are dead already or are none are no error, but for a bearer " +
+			"token that is none beside cookies: these do not speak then. With a session end those that it was handed over to; with `everywhere` also " +
+			"the one that it comes from, and all that were handed over from there.",
+		does: holding(c.logout), optional: true, cookies: []scheme{bearerScheme, accessScheme, refreshScheme},
+		replies: []reply{{http.StatusNoContent, "The tokens are dead.", nil}},
+		refuses: []authcore.Code{authcore.InvalidToken},
+	}, {
+		method: http.MethodPost, path: "/token/verify", tag: tagTokens, summary: "Ask whether a token is good",
+		text:  "Takes an access or a refresh token, changes nothing, and tells nothing of a token that is not good (RFC 7662).",
+		limit: authcore.LimitTokenVerify, does: publicWith(c.inspect),
+		replies: []reply{{http.StatusOK, "Whether the token is good now, and what it says if it is.", tokenState{}}},
+		refuses: []authcore.Code{authcore.InvalidFields},
+	}}
+}
+
+type refreshBody struct {
+	RefreshToken string `json:"refresh_token,omitempty" doc:"Where it is left out, that of the cookie."`
+	Cookies      bool   `json:"cookies,omitempty" doc:"Answer in cookies."`
+}
+
+func (b refreshBody) byCookie(r *http.Request, in Incoming) bool {
+	return b.Cookies || b.RefreshToken == "" && ReadCookie(r, RefreshCookie(in.HTTPS)) != ""
+}
+
+// refresh answers a token from a cookie in cookies, whatever the body asks for: a script could otherwise trade the
+// HttpOnly cookie for tokens it can read.
+func (c *tokenCalls) refresh(x *exchange, body refreshBody) error {
+	token, mode := body.RefreshToken, modeOf(body.Cookies)
+	fromCookie := token == ""
+	if fromCookie {
+		token, mode = ReadCookie(x.r, RefreshCookie(x.in.HTTPS)), authcore.ModeCookie
+	}
+	if token == "" {
+		return authcore.Refuse(authcore.InvalidRefreshToken, "The request holds no refresh token.")
+	}
+	tokens, err := c.sessions.Refresh(x.r.Context(), token, mode, x.in.Client)
+	if err != nil {
+		if fromCookie && isDeadRefresh(err) {
+			ClearSessionCookies(x.w.Header(), x.in.HTTPS)
+		}
+		return err
+	}
+	return x.answerTokens(tokens)
+}
+
+type logoutBody struct {
+	RefreshToken string `json:"refresh_token,omitempty"`
+	Everywhere   bool   `json:"everywhere,omitempty" doc:"On every host that this sign-in was handed over to, whichever asks."`
+}
+
+// What was given by hand speaks for itself.
+func (b logoutBody) byCookie(r *http.Request, in Incoming) bool {
+	_, mode, err := Credential(r, in.HTTPS)
+	return err == nil && mode != authcore.ModeBearer && b.RefreshToken == "" && hasCookies(r, in.HTTPS)
+}
+
+// logout ends every session that the request holds a token of. Tokens that are dead already or name nothing are no error:
+// what was asked for is the case (RFC 7009 §2.2). Only where cookies stand beside a bearer token that names nothing it is one:
+// they do not speak, so their session lives on, and the browser must not believe otherwise.
+func (c *tokenCalls) logout(x *exchange, body logoutBody) error {
+	raw, mode, err := Credential(x.r, x.in.HTTPS)
+	if err != nil && authcore.CodeOf(err) != authcore.InvalidToken { // a bearer token of no length names nothing either
+		return err
+	}
+	if body.byCookie(x.r, x.in) {
+		if err := c.door.EndCookies(x.w, x.r, x.in, body.Everywhere); err != nil {
+			return err
+		}
+	}
+	end, endByRefresh := c.sessions.Ends(body.Everywhere)
+	if mode == authcore.ModeBearer {
+		p, known := c.door.givesUp(raw, mode)
+		switch {
+		case p != nil:
+			if err := end(x.r.Context(), p, x.in.Client); err != nil {
+				return err
+			}
+		case !known && body.RefreshToken == "" && hasCookies(x.r, x.in.HTTPS):
+			return errInvalidToken
+		}
+	}
+	if body.RefreshToken != "" {
+		if err := endByRefresh(x.r.Context(), body.RefreshToken, x.in.Client); err != nil {
+			return err
+		}
+	}
+	return x.done()
+}
+
+// hasCookies reports whether a browser shows a token of ours.
+func hasCookies(r *http.Request, https bool) bool {
+	return ReadCookie(r, AccessCookie(https)) != "" || ReadCookie(r, RefreshCookie(https)) != ""
+}
+
+type inspectBody struct {
+	Token string `json:"token" minLength:"1"`
+}
+
+// inspect tells whether a token is good now, and what it says. Of a token that is not, nothing is told (RFC 7662 §2.2).
+// An access token from a cookie is none of the kinds it knows.
+func (c *tokenCalls) inspect(x *exchange, body inspectBody) error {
+	if err := required("token", body.Token); err != nil {
+		return err
+	}
+	answer := any(inactive{})
+	if strings.HasPrefix(body.Token, session.Prefix) {
+		sess, account, err := c.sessions.InspectRefresh(x.r.Context(), body.Token)
+		switch {
+		case err == nil:
+			answer = refreshClaims{true, "refresh_token", account.ID, sess.ID, sess.RefreshExpiresAt.Unix()}
+		case !errors.Is(err, authcore.ErrNotFound):
+			return err
+		}
+	} else if _, outcome := c.door.verify(body.Token, authcore.ModeBearer); outcome == accesstoken.Admitted {
+		if c.door.stale() {
+			return ErrStale
+		}
+		claims, err := claimsOf(body.Token)
+		if err != nil {
+			return err
+		}
+		answer = claims
+	}
+	return x.answer(http.StatusOK, answer)
+}

@@ -1,0 +1,82 @@
+package httpapi
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
+)
+
+// user is an account as its owner sees it (contract §4).
+type user struct {
+	ID            uuid.UUID `json:"id" format:"uuid" doc:"Never changes, and tells nothing."`
+	Email         string    `json:"email" example:"ada@example.com"`
+	EmailVerified bool      `json:"email_verified"`
+	Username      *string   `json:"username" example:"ada" doc:"Null where the account has none."`
+	Phone         string    `json:"phone" example:"+442079460018" doc:"In E.164; empty where there is none."`
+	FirstName     string    `json:"first_name" example:"Ada"`
+	LastName      string    `json:"last_name" example:"Lovelace"`
+	AvatarURL     string    `json:"avatar_url" doc:"Empty where there is none."`
+	Roles         []string  `json:"roles" maxItems:"32"`
+	CreatedAt     time.Time `json:"created_at"`
+}
+
+func userOf(a authcore.Account) user {
+	u := user{
+		ID: a.ID, Email: a.Email, EmailVerified: a.EmailVerified(), Phone: a.Phone,
+		FirstName: a.FirstName, LastName: a.LastName, AvatarURL: a.AvatarURL,
+		Roles: append([]string{}, a.Roles...), CreatedAt: a.CreatedAt.UTC(),
+	}
+	if a.Username != "" {
+		u.Username = &a.Username
+	}
+	return u
+}
+
+// tokenPair is the answer to every sign-in and refresh. In cookie mode the tokens are left out: a script that could
+// read them here would make HttpOnly worthless.
+type tokenPair struct {
+	AccessToken      string    `json:"access_token,omitempty" doc:"A JWT for the Authorization header. Left out where cookies were asked for."`
+	TokenType        string    `json:"token_type" enum:"Bearer"`
+	ExpiresIn        int64     `json:"expires_in" doc:"Seconds until the access token expires."`
+	RefreshToken     string    `json:"refresh_token,omitempty" doc:"Good for one refresh. Left out where cookies were asked for."`
+	RefreshExpiresIn int64     `json:"refresh_expires_in" doc:"Seconds until the refresh token expires."`
+	SessionID        uuid.UUID `json:"session_id" format:"uuid"`
+	User             user      `json:"user"`
+}
+
+// status is an answer that only says what has been done.
+type status struct {
+	Status string `json:"status"`
+}
+
+const pairText = "Signed in. Where cookies were asked for, or the refresh token came in one, the tokens are in `Set-Cookie` and not in the body."
+
+// answerTokens answers with a token pair, in the body or in cookies as the session's mode says.
+func (x *exchange) answerTokens(t session.Tokens) error {
+	pair := tokenPair{
+		TokenType: "Bearer", ExpiresIn: seconds(t.ExpiresIn), RefreshExpiresIn: seconds(t.RefreshExpiresIn),
+		SessionID: t.Session.ID, User: userOf(t.Account),
+	}
+	if t.Mode == authcore.ModeCookie {
+		if err := SetSessionCookies(x.w.Header(), x.in.HTTPS, t); err != nil {
+			return err
+		}
+	} else {
+		pair.AccessToken, pair.RefreshToken = t.Access, t.Refresh
+	}
+	return x.answer(http.StatusOK, pair)
+}
+
+func seconds(d time.Duration) int64 { return int64(d / time.Second) }
+
+// modeOf says how tokens travel: `"cookies": true` asks for cookies.
+func modeOf(cookies bool) authcore.Mode {
+	if cookies {
+		return authcore.ModeCookie
+	}
+	return authcore.ModeBearer
+}

@@ -1,0 +1,187 @@
+package portal
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/handover"
+	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
+)
+
+// HostHas reports whether a path is one that [Pages.Host] answers on every guarded host.
+func (p *Pages) HostHas(path string) bool {
+	if path == httpapi.HandoverPath || path == httpapi.SignOutPath {
+		return true
+	}
+	below, ok := strings.CutPrefix(path, httpapi.HostPrefix)
+	return ok && p.look.has(below)
+}
+
+// Host serves what a guarded host has of us: the end of a hand-over, and signing out. login is where its guard sends
+// browsers to sign in; where that is a path, the host has a sign-in page of its own and nothing is handed over to it. The
+// context of each request must carry what [httpapi.WithIncoming] puts there.
+func (p *Pages) Host(login string) http.Handler {
+	pages := p.answering(httpapi.HostPrefix, func(v *visit) error { return v.host(login) })
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == httpapi.SignOutPath && r.Method == http.MethodPost && !isForm(r) {
+			p.cfg.API.SignOut(w, r)
+			return
+		}
+		pages.ServeHTTP(w, r)
+	})
+}
+
+func (v *visit) host(login string) error {
+	get, post := v.r.Method == http.MethodGet, v.r.Method == http.MethodPost
+	switch path := v.r.URL.Path; {
+	case path == httpapi.HandoverPath && get:
+		v.w.Header().Set("Referrer-Policy", "no-referrer") // the address may hold a code
+		return v.arriveHere(login)
+	case path == httpapi.HandoverPath:
+		// No HEAD: what asks without wanting the answer must not spend a code.
+		v.w.Header().Set("Allow", http.MethodGet)
+	case path == httpapi.SignOutPath && post:
+		return v.signOutHere(login)
+	case path == httpapi.SignOutPath:
+		v.w.Header().Set("Allow", http.MethodPost)
+	case get || v.r.Method == http.MethodHead:
+		v.look.serve(v.w, v.r, strings.TrimPrefix(path, httpapi.HostPrefix))
+		return nil
+	default:
+		v.w.Header().Set("Allow", "GET, HEAD")
+	}
+	return authcore.Refuse(authcore.MethodNotAllowed, "This page does not know the method.")
+}
+
+// arriveHere signs a browser in at this host by a code, or sends it for one.
+func (v *visit) arriveHere(login string) error {
+	back := v.landing()
+	given, err := httpapi.Present(v.r, v.in.HTTPS, v.in.Names)
+	if err == nil {
+		_, err = v.door.Admit(v.w, v.r, given, func(*http.Request) httpapi.Incoming { return v.in })
+	}
+	if err == nil {
+		return v.redirect(back) // to its guard, which knows how old a view of revocations it bears
+	}
+	if !authcore.IsAnonymous(err) {
+		return err
+	}
+	query := v.r.URL.Query()
+	switch {
+	case strings.HasPrefix(login, "/"):
+		return v.redirect(back) // its guard leads to the sign-in page; no code is meant for it
+	case query.Has("code"):
+		return v.redeem(query.Get("code"), back)
+	}
+	return v.sendForCode(login, back)
+}
+
+// landing is where a browser goes when it is signed in: to what it wanted on this very origin, else to its root.
+func (v *visit) landing() string {
+	back, ok := httpapi.ReturnURL(v.r.URL.Query().Get("rd"), httpapi.ReturnRules{
+		Host: v.r.Host, HTTPS: v.in.HTTPS, Prefix: httpapi.HostPrefix,
+	})
+	here := httpapi.OriginOf(v.r, v.in.HTTPS)
+	if ok && strings.HasPrefix(back, "/") {
+		return here + back
+	}
+	if to, err := url.Parse(back); ok && err == nil && httpapi.OriginOf(&http.Request{Host: to.Host}, to.Scheme == "https") == here {
+		return back
+	}
+	return here + "/"
+}
+
+// mostVerifiers is how many a browser is given to keep at once. One that is sent round more often, by a page that means to fill
+// its cookies up, uses one of them again.
+const mostVerifiers = 8
+
+func (v *visit) sendForCode(login, back string) error {
+	verifier := ""
+	if kept := httpapi.KeptHandover.Names(v.r, v.in.HTTPS); len(kept) >= mostVerifiers {
+		verifier = httpapi.KeptHandover.Of(kept[0]).Read(v.r, v.in.HTTPS)
+	}
+	if !handover.IsChallenge(verifier) { // a verifier has the form of a challenge
+		verifier = handover.NewVerifier()
+	}
+	challenge := handover.Challenge(verifier)
+	if err := httpapi.KeptHandover.Of(challenge[:keptName]).Set(v.w.Header(), v.in.HTTPS, verifier); err != nil {
+		return err
+	}
+	asked := handover.Asked{Origin: httpapi.OriginOf(v.r, v.in.HTTPS), Challenge: challenge}
+	return v.redirect(withReturn(login, back) + "&handover=" + v.cfg.Handover.Ask(asked))
+}
+
+// withReturn adds the way back to the address of a sign-in page.
+func withReturn(login, back string) string {
+	sep := "?"
+	if strings.Contains(login, "?") {
+		sep = "&"
+	}
+	return login + sep + "rd=" + url.QueryEscape(back)
+}
+
+// redeem trades a code for cookies of this host. What is wrong with one that is not good here is not told, and nothing leads
+// on by itself: a browser that was sent here with somebody else's code must not end up signed in.
+func (v *visit) redeem(shown, back string) error {
+	code, name, _ := strings.Cut(shown, ".")
+	kept := httpapi.KeptHandover.Of(name)
+	verifier := ""
+	if len(name) == keptName && strings.Trim(name, linkAlphabet) == "" {
+		verifier = kept.Read(v.r, v.in.HTTPS)
+	}
+	tokens, err := v.cfg.Handover.Redeem(v.r.Context(), handover.Shown{
+		Code: code, Verifier: verifier, Origin: httpapi.OriginOf(v.r, v.in.HTTPS),
+	}, v.in.Client)
+	if authcore.CodeOf(err) == authcore.InvalidCode && httpapi.WantsHTML(v.r) {
+		problem := httpapi.Explain(v.w.Header(), v.r, v.cfg.Logger, err)
+		v.problem = &problem
+		return v.draw("card", &card{
+			Title: v.t("handover.title"), Intro: []string{v.t("handover.text")}, Links: []link{{back, v.t("handover.again")}},
+		})
+	}
+	if err != nil {
+		return err
+	}
+	if err := httpapi.SetSessionCookies(v.w.Header(), v.in.HTTPS, tokens); err != nil {
+		return err
+	}
+	kept.Clear(v.w.Header(), v.in.HTTPS)
+	return v.redirect(back)
+}
+
+// signOutHere ends the session of this host, or with the field `everywhere` that of every host that it was handed over to.
+func (v *visit) signOutHere(login string) error {
+	if err := v.cfg.Origins.CheckForm(v.r, v.in.HTTPS); err != nil {
+		return err
+	}
+	form, err := readForm(v.w, v.r)
+	if err != nil {
+		return err
+	}
+	if err := v.door.EndCookies(v.w, v.r, v.in, form.Get("everywhere") != ""); err != nil {
+		return err
+	}
+	if v.r.URL.Query().Has("rd") { // to sign in as somebody else, and come back
+		return v.redirect(withReturn(login, v.landing()))
+	}
+	return v.redirect(v.farewell(login))
+}
+
+// farewell is where who has signed out of this host is told so: the page of the portal's that is beside its sign-in page. A
+// login that is no portal's, as far as can be told, is the place itself. Services name the origin of login in form-action of
+// their pages and no other (CSP3 §6.4.1.1).
+func (v *visit) farewell(login string) string {
+	to, err := url.Parse(login)
+	if err != nil || to.Host == "" {
+		return "/"
+	}
+	prefix, isLogin := strings.CutSuffix(to.Path, "/login")
+	if !isLogin || !slices.Contains(v.cfg.Issuers(), httpapi.OriginOf(&http.Request{Host: to.Host}, to.Scheme == "https")) {
+		return login
+	}
+	back := url.QueryEscape(httpapi.OriginOf(v.r, v.in.HTTPS) + "/")
+	return (&url.URL{Scheme: to.Scheme, Host: to.Host, Path: prefix + "/signed-out", RawQuery: "rd=" + back}).String()
+}

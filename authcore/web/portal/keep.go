@@ -1,0 +1,153 @@
+package portal
+
+import (
+	"net/netip"
+	"net/url"
+	"strings"
+
+	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
+)
+
+// What a link is for. The cookie that keeps its token says so: a token of one kind is never shown for another.
+const (
+	verifyLink = "verify"
+	resetLink  = "reset"
+)
+
+// maxLinkToken is the longest token of a link that is kept.
+const maxLinkToken = 128
+
+// takeLink moves the token of a link out of the address into a cookie and shows the same page without it, so that it
+// stands in no history, referrer or screenshot (ASVS 14.2.1). The token is not looked at: what opens links before their
+// owner does (mail scanners) changes nothing by it (R07).
+func (v *visit) takeLink(kind string) bool {
+	query := v.r.URL.Query()
+	if !query.Has("token") {
+		return false
+	}
+	v.w.Header().Set("Referrer-Policy", "no-referrer")
+	token := query.Get("token")
+	if len(token) > maxLinkToken || strings.Trim(token, linkAlphabet) != "" ||
+		httpapi.KeptLink.Set(v.w.Header(), v.in.HTTPS, kind+"."+token) != nil {
+		httpapi.KeptLink.Clear(v.w.Header(), v.in.HTTPS)
+	}
+	_ = v.redirect(v.here(v.path))
+	return true
+}
+
+const linkAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+
+// link returns the token that the browser keeps of a link of this kind; "" for none.
+func (v *visit) link(kind string) string {
+	token, ok := strings.CutPrefix(httpapi.KeptLink.Read(v.r, v.in.HTTPS), kind+".")
+	if !ok {
+		return ""
+	}
+	return token
+}
+
+func (v *visit) dropLink() {
+	if httpapi.KeptLink.Read(v.r, v.in.HTTPS) != "" {
+		httpapi.KeptLink.Clear(v.w.Header(), v.in.HTTPS)
+	}
+}
+
+// pending is what is kept while somebody looks into their mail. It is theirs, so it needs no seal; the way back is
+// checked when it is used.
+type pending struct{ back, login string }
+
+func (v *visit) pending() pending {
+	kept, err := url.ParseQuery(httpapi.KeptPending.Read(v.r, v.in.HTTPS))
+	if err != nil {
+		return pending{}
+	}
+	return pending{back: kept.Get("rd"), login: kept.Get("login")}
+}
+
+// keep keeps p; the way back is dropped where both are too long for a cookie.
+func (v *visit) keep(p pending) {
+	all := url.Values{}
+	if p.login != "" && len(p.login) <= 320 {
+		all.Set("login", p.login)
+	}
+	short := all.Encode()
+	if back, ok := v.returnTo(p.back); ok {
+		all.Set("rd", back)
+	}
+	if len(all) == 0 {
+		return
+	}
+	if httpapi.KeptPending.Set(v.w.Header(), v.in.HTTPS, all.Encode()) != nil && short != "" {
+		_ = httpapi.KeptPending.Set(v.w.Header(), v.in.HTTPS, short)
+	}
+}
+
+func (v *visit) dropPending() {
+	if httpapi.KeptPending.Read(v.r, v.in.HTTPS) != "" {
+		httpapi.KeptPending.Clear(v.w.Header(), v.in.HTTPS)
+	}
+}
+
+// returnTo checks where somebody wants to go.
+func (v *visit) returnTo(raw string) (string, bool) {
+	return httpapi.ReturnURL(raw, httpapi.ReturnRules{
+		Host: v.r.Host, HTTPS: v.in.HTTPS, Hosts: v.cfg.ReturnHosts(v.r.Host), Prefix: v.prefix,
+	})
+}
+
+// back returns where the visitor wants to go after signing in; "" for nowhere in particular.
+func (v *visit) back() string {
+	raw := v.r.URL.Query().Get("rd")
+	if v.form != nil {
+		raw = v.form.Get("rd")
+	}
+	back, _ := v.returnTo(raw)
+	return back
+}
+
+// onward leads who is signed in to where they wanted to go.
+//
+// A browser goes there from a page of its own: Chromium holds every redirect that follows a form post, the service's own
+// included, against form-action of the page with the form, and would stay there without a word (CSP3 §6.4.1.1).
+func (v *visit) onward(raw string) error {
+	v.dropPending()
+	back, ok := v.returnTo(raw)
+	switch {
+	case !ok:
+		return v.redirect(v.here("/account"))
+	case v.form != nil && v.r.Header.Get("Sec-Fetch-Mode") == "navigate":
+		return v.redirect(v.here("/onward") + "?rd=" + url.QueryEscape(back))
+	}
+	return v.redirect(back)
+}
+
+// showOnward sends the browser on without a redirect.
+func (v *visit) showOnward() error {
+	back := v.back()
+	if back == "" {
+		return v.redirect(v.here("/account"))
+	}
+	v.w.Header().Set("Refresh", "0; url="+back) // of plain ASCII without blanks, says ReturnURL
+	return v.show(card{Title: v.t("onward.title"), Links: []link{{back, v.t("onward.link")}}})
+}
+
+// withBack adds the way back to the address of a page of ours.
+func (v *visit) withBack(path string) string {
+	if back := v.back(); back != "" {
+		return v.here(path) + "?rd=" + url.QueryEscape(back)
+	}
+	return v.here(path)
+}
+
+func isLoopback(host string) bool {
+	u, err := url.Parse("http://" + host)
+	if err != nil {
+		return false
+	}
+	name := strings.ToLower(u.Hostname())
+	if name == "localhost" || strings.HasSuffix(name, ".localhost") {
+		return true
+	}
+	addr, err := netip.ParseAddr(name)
+	return err == nil && addr.IsLoopback()
+}

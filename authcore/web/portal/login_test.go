@@ -1,0 +1,243 @@
+package portal_test
+
+import (
+	"maps"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/throttle"
+	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
+	"github.com/gatehouse-auth/gatehouse/internal/testflow"
+)
+
+func TestLogin(t *testing.T) {
+	h := open(t, plan{returns: []string{"app.example.org"}})
+	h.Person(t, enrol.Registering{Email: email, Username: "ada"})
+	for rd, want := range map[string]string{
+		"": "/auth/account", "/wanted?x=1&y=%2F": "/wanted?x=1&y=%2F", "https://app.example.org/a": "https://app.example.org/a",
+		"https://" + host + "/b": "https://" + host + "/b",
+		// C13: nowhere else, and not back in here.
+		"https://evil.test/": "/auth/account", "//evil.test": "/auth/account", "/\\evil.test": "/auth/account",
+		"javascript:alert(1)": "/auth/account", "/auth/logout": "/auth/account", "https://" + host + ".evil.test/": "/auth/account",
+	} {
+		b := h.browser()
+		page := b.get("/login?rd=" + url.QueryEscape(rd)).want(http.StatusOK)
+		fields := []string{"login", "ADA", "password", testflow.Password}
+		if want != "/auth/account" {
+			fields = append(fields, "rd", page.field("rd"))
+		} else {
+			page.noField("rd")
+			fields = append(fields, "rd", rd)
+		}
+		b.post("/login", fields).leads(want)
+		if b.cookies["__Host-gatehouse"] == "" || b.cookies["__Host-gatehouse_refresh"] == "" {
+			t.Fatalf("no session cookies: %v", b.cookies)
+		}
+		b.get("/account").want(http.StatusOK).says(email)
+		b.get("/login").leads("/auth/account")
+		b.get("/").leads("/auth/account")
+	}
+}
+
+// A browser leaves from a page of its own, so that no redirect of the service counts as one of our form.
+func TestLogin_BrowsersGoOnFromAPage(t *testing.T) {
+	h := open(t)
+	h.Person(t, enrol.Registering{Email: email})
+	b := h.browser()
+	b.post("/login", []string{"login", email, "password", testflow.Password, "rd", "/a;b?c=d,e"}, header("Sec-Fetch-Mode", "navigate")).
+		leads("/auth/onward?rd=%2Fa%3Bb%3Fc%3Dd%2Ce")
+	got := b.get("/onward?rd=%2Fa%3Bb%3Fc%3Dd%2Ce").want(http.StatusOK)
+	if got.header.Get("Refresh") != "0; url=/a;b?c=d,e" || attr(got.all("a")[1], "href") != "/a;b?c=d,e" {
+		t.Errorf("got %v\n%s", got.header, got.body)
+	}
+	for _, rd := range []string{"https://evil.test/", "", "javascript:alert(1)", "/x%0d%0aSet-Cookie:%20a=b", "/auth/logout"} {
+		if got := b.get("/onward?rd=" + url.QueryEscape(rd)).leads("/auth/account"); got.header.Get("Refresh") != "" {
+			t.Errorf("%q: Refresh %q", rd, got.header.Get("Refresh"))
+		}
+	}
+}
+
+func TestLogin_RefusalsKeepTheName(t *testing.T) {
+	h := open(t, plan{lockout: throttle.Policy{Failures: 2}})
+	h.Person(t, enrol.Registering{Email: email})
+	b := h.browser()
+	fields := []string{"login", email, "password", "wrong password", "rd", "/wanted"}
+	for range 2 {
+		got := b.post("/login", fields).want(http.StatusUnauthorized).says("The name or the password is wrong.").silent("wrong password")
+		if got.field("login") != email || got.field("password") != "" || got.field("rd") != "/wanted" {
+			t.Errorf("the form came back without what was typed:\n%s", got.body)
+		}
+		if !has(got.all("input")[2], "autofocus") {
+			t.Error("the password is not in focus")
+		}
+	}
+	locked := b.post("/login", fields).want(http.StatusTooManyRequests).says("Too many failed sign-ins.", "in 60 seconds")
+	if locked.header.Get("Retry-After") != "60" || locked.field("login") != email {
+		t.Errorf("got %v\n%s", locked.header, locked.body)
+	}
+	empty := b.post("/login", nil).want(http.StatusUnprocessableEntity).says("Enter your e-mail address or username.", "Please fill this in.")
+	if attr(empty.all("input")[0], "aria-describedby") != "login-error" || attr(empty.all("input")[0], "aria-invalid") != "true" {
+		t.Errorf("the error is not at its field:\n%s", empty.body)
+	}
+	if len(b.cookies) != 0 {
+		t.Errorf("cookies %v", b.cookies)
+	}
+}
+
+func TestLogin_CountsWithTheAPI(t *testing.T) {
+	rates := throttle.Defaults()
+	rates[authcore.LimitLogin] = throttle.Rate{Count: 1, Window: time.Minute}
+	h := open(t, plan{rates: rates})
+	b := h.browser()
+	b.post("/login", []string{"login", email, "password", "x"}).want(http.StatusUnauthorized)
+	got := b.post("/login", []string{"login", email, "password", "x"}).want(http.StatusTooManyRequests).says("Too many requests from your network.")
+	if got.field("login") != email || got.header.Get("Retry-After") == "" {
+		t.Errorf("got %v\n%s", got.header, got.body)
+	}
+}
+
+func TestLogin_UnverifiedIsLedToTheCode(t *testing.T) {
+	h := open(t)
+	h.Register(t, enrol.Registering{Email: email})
+	b := h.browser()
+	got := b.post("/login", []string{"login", email, "password", testflow.Password, "rd", "/wanted"}).want(http.StatusForbidden).says("is not confirmed yet")
+	if to := attr(got.all("a")[1], "href"); to != "/auth/verify" {
+		t.Errorf("leads to %s", to)
+	}
+	code := h.Mail(t, email, authcore.MailVerify).Code
+	if got := b.get("/verify").want(http.StatusOK); got.field("email") != email {
+		t.Errorf("the address is forgotten:\n%s", got.body)
+	}
+	b.post("/verify", []string{"email", email, "otp", code, "password", testflow.Password}).leads("/wanted")
+}
+
+func TestS01_LoginEndsTheSessionItReplaces(t *testing.T) {
+	h := open(t)
+	b := h.browser().person()
+	former := b.cookies["__Host-gatehouse"]
+	b.signIn()
+	if former == b.cookies["__Host-gatehouse"] {
+		t.Fatal("the session stayed")
+	}
+	old := h.browser()
+	old.cookies["__Host-gatehouse"] = former
+	old.get("/account").leads("/auth/login")
+}
+
+func TestB10_NothingIsLeftAfterLogout(t *testing.T) {
+	h := open(t)
+	b := h.browser().person()
+	before := map[string]string{"__Host-gatehouse": b.cookies["__Host-gatehouse"], "__Host-gatehouse_refresh": b.cookies["__Host-gatehouse_refresh"]}
+	b.get("/logout").want(http.StatusOK)
+	b.get("/account").want(http.StatusOK)
+	got := b.post("/logout", nil).leads("/auth/signed-out")
+	if got.header.Get("Clear-Site-Data") != `"cache"` || len(b.cookies) != 0 {
+		t.Errorf("got %v, cookies %v", got.header, b.cookies)
+	}
+	b.get("/signed-out").want(http.StatusOK).says("You are signed out")
+	b.get("/account").leads("/auth/login")
+	// An old cookie is worth nothing, and the sign-in page has it forgotten.
+	b.cookies = maps.Clone(before)
+	b.get("/login").want(http.StatusOK)
+	if len(b.cookies) != 0 {
+		t.Errorf("cookies stay: %v", b.cookies)
+	}
+	b.cookies = map[string]string{"__Host-gatehouse": before["__Host-gatehouse"]}
+	b.get("/login").want(http.StatusOK)
+	if len(b.cookies) != 0 {
+		t.Errorf("an access cookie alone stays: %v", b.cookies)
+	}
+	b.post("/logout", nil).leads("/auth/signed-out") // again is no error
+}
+
+func TestLogin_RenewsInPlace(t *testing.T) {
+	h := open(t)
+	b := h.browser().person()
+	access := b.cookies["__Host-gatehouse"]
+	h.Clock.Advance(10 * time.Minute)
+	b.get("/account").want(http.StatusOK).says(email)
+	if b.cookies["__Host-gatehouse"] == access {
+		t.Error("the cookie was not renewed")
+	}
+}
+
+func TestCircle(t *testing.T) {
+	h := open(t)
+	b := h.browser()
+	to := "/login?rd=" + url.QueryEscape("https://"+host+"/wanted?n=1")
+	b.get(to).want(http.StatusOK)
+	b.get(to + "2").want(http.StatusOK)
+	if got := b.get(to+"3").want(http.StatusOK).says("You keep being sent back here", "Cookies are not kept"); got.field("rd") == "" {
+		t.Error("there is no way on")
+	}
+	h.Clock.Advance(21 * time.Second)
+	b.get(to).want(http.StatusOK).silent("You keep being sent back here")
+	// Other pages are other ways, and plain visits are none.
+	for range 5 {
+		b.get("/login").want(http.StatusOK).silent("You keep being")
+	}
+	for _, other := range []string{"/a", "/b", "/c", "/d"} {
+		b.get("/login?rd=" + other).want(http.StatusOK).silent("You keep being")
+	}
+}
+
+func TestCircle_SignedInStopsTheRedirects(t *testing.T) {
+	h := open(t)
+	b := h.browser().person()
+	b.get("/login?rd=/wanted").leads("/wanted")
+	b.get("/login?rd=/wanted").leads("/wanted")
+	b.get("/login?rd=/wanted").want(http.StatusOK).says("You keep being sent back here", "let you in").noField("password")
+}
+
+func TestCircle_NamesTheLikelyCause(t *testing.T) {
+	h := open(t)
+	for want, c := range map[string]struct{ rd, referer string }{
+		"The page was opened over http":                {"http://" + host + "/x", "https://" + host + "/auth/onward?rd=x"},
+		"You signed in at another host name":           {"https://www.example.com/x", "https://" + host + "/auth/onward"},
+		"The sign-in page stands behind its own guard": {"https://" + host + "/auth/login", "https://" + host + "/auth/onward"},
+		"Cookies are not kept":                         {"https://" + host + "/x", "https://" + host + "/auth/onward"},
+	} {
+		got := h.browser().get("/login?rd="+url.QueryEscape(c.rd), header("Referer", c.referer)).want(http.StatusOK)
+		causes := got.all("dt")
+		if len(causes) == 0 || text(causes[0]) != want {
+			t.Errorf("%+v: want %q first:\n%s", c, want, got.body)
+		}
+	}
+	// Only our own page speaks of a sign-in that has just succeeded.
+	for _, referer := range []string{"https://evil.test/auth/onward", "https://" + host + "/auth/login", "https://" + host + "/x", "%"} {
+		h.browser().get("/login?rd=/x", header("Referer", referer)).silent("You keep being")
+	}
+}
+
+// Such a browser drops the cookies, and only its Origin tells.
+func TestCircle_FormsOverHTTPAreToldWhy(t *testing.T) {
+	h := open(t)
+	b := h.browser()
+	b.post("/login", []string{"login", email, "password", testflow.Password}, header("Origin", "http://"+host), header("Sec-Fetch-Site")).
+		want(http.StatusForbidden).says("The page was opened over http", "Open the page with https:// in front.")
+}
+
+func TestCircle_CountsInABoundedCookie(t *testing.T) {
+	h := open(t)
+	for _, planted := range []string{"x", "9999999999999999999.1.a", "2.99999999999.abc", "-5.1.1", "..", strings.Repeat("9", 3000)} {
+		b := h.browser()
+		b.cookies["__Host-gatehouse_sent"] = planted
+		b.get("/login?rd=/x").want(http.StatusOK).silent("You keep being")
+		if len(b.cookies["__Host-gatehouse_sent"]) > 64 {
+			t.Errorf("%q: kept %q", planted, b.cookies["__Host-gatehouse_sent"])
+		}
+	}
+	if got := h.browser().get("/login"); len(got.header["Set-Cookie"]) != 0 { // D08
+		t.Errorf("a plain visit got %v", got.header["Set-Cookie"])
+	}
+	r := must(http.NewRequest(http.MethodGet, "/", nil))(t)
+	r.Header.Set("Cookie", "__Host-gatehouse_sent=1; gatehouse_pending=x; __Host-gatehouse_link=y; a=b")
+	if httpapi.StripOwnCookies(r.Header); r.Header.Get("Cookie") != "a=b" {
+		t.Errorf("an upstream sees %q", r.Header.Get("Cookie"))
+	}
+}

@@ -1,0 +1,131 @@
+package portal
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/authcore/account/handover"
+	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
+	"github.com/gatehouse-auth/gatehouse/authcore/web/portal/apidocs"
+)
+
+// Config is what the pages need.
+type Config struct {
+	httpapi.Config              // the capabilities and rules, the same that the API has
+	API            *httpapi.API // what the API knows is no unknown path
+	Brand          string       // the name on every page; default "Gatehouse"
+	// ReturnHosts returns the hosts that a sign-in at the given one (as in a Host header) may lead to: guarded ones, the given
+	// one among them if it is guarded, and `redirect_hosts`, as [httpapi.IsAmong] reads them. Nil: none.
+	ReturnHosts func(host string) []string
+	Handover    *handover.Flow
+	Now         func() time.Time
+}
+
+// Pages serves the pages. It is safe for concurrent use.
+type Pages struct {
+	cfg    Config
+	door   *httpapi.Door
+	limits *httpapi.Limits
+	speech *speech
+	look   *look
+	docs   *apidocs.Page
+	routes map[string]page
+}
+
+// New checks cfg and reads every template and text.
+func New(cfg Config) (*Pages, error) {
+	if err := cfg.Check(); err != nil {
+		return nil, fmt.Errorf("portal: %w", err)
+	}
+	if cfg.API == nil || cfg.Handover == nil || cfg.Now == nil {
+		return nil, errors.New("portal: the API, hand-overs and a clock are required")
+	}
+	if cfg.Origins == nil {
+		cfg.Origins = &httpapi.Origins{}
+	}
+	if cfg.Brand == "" {
+		cfg.Brand = "Gatehouse"
+	}
+	if cfg.ReturnHosts == nil {
+		cfg.ReturnHosts = func(string) []string { return nil }
+	}
+	p := &Pages{cfg: cfg, door: httpapi.NewDoor(cfg.Config), limits: httpapi.NewLimits(cfg.Config)}
+	var err error
+	if p.speech, err = newSpeech(); err != nil {
+		return nil, err
+	}
+	if p.look, err = newLook(); err != nil {
+		return nil, err
+	}
+	if p.docs, err = apidocs.New(); err != nil {
+		return nil, err
+	}
+	p.routes = p.mount()
+	return p, nil
+}
+
+// Has reports whether a request below the prefix is for Handler and not for the API: every GET and HEAD of a page or a
+// file of the look, form posts to a page, and browsers that navigate to where neither has anything.
+func (p *Pages) Has(prefix string, r *http.Request) bool {
+	path, ok := strings.CutPrefix(r.URL.Path, prefix)
+	if !ok {
+		return false
+	}
+	_, isPage := p.routes[path]
+	switch r.Method {
+	case http.MethodGet, http.MethodHead:
+		if isPage || p.look.has(path) || p.docs.Has(path) {
+			return true
+		}
+		_, method := p.cfg.API.Knows(prefix, r)
+		return !method && httpapi.WantsHTML(r)
+	case http.MethodPost:
+		if !isForm(r) {
+			return false
+		}
+		known, _ := p.cfg.API.Knows(prefix, r)
+		return isPage || !known && httpapi.WantsHTML(r)
+	}
+	return false
+}
+
+// Handler serves the pages under prefix ("/auth"; no final slash). The context of each request must carry what
+// [httpapi.WithIncoming] puts there.
+func (p *Pages) Handler(prefix string) http.Handler {
+	return p.answering(prefix, (*visit).serve)
+}
+
+// answering does what every visit needs around serve.
+func (p *Pages) answering(prefix string, serve func(*visit) error) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		in, err := httpapi.IncomingFrom(r.Context())
+		v := &visit{Pages: p, w: w, r: r, in: in, prefix: prefix, words: p.speech.to(httpapi.Language(r))}
+		defer v.recoverPanic()
+		v.setHeaders()
+		if err == nil {
+			err = serve(v)
+		}
+		switch {
+		case err == nil:
+		case !httpapi.WantsHTML(r): // a program that sent a form, most often for want of a JSON content type
+			httpapi.WriteError(w, r, p.cfg.Logger, err)
+		default:
+			v.fail(err)
+		}
+	})
+}
+
+// recoverPanic turns a panic into a generic page; the process lives on (M10).
+func (v *visit) recoverPanic() {
+	switch c := recover(); c {
+	case nil:
+	case http.ErrAbortHandler:
+		panic(c)
+	default:
+		v.fail(fmt.Errorf("panic: %v\n%s", c, debug.Stack()))
+	}
+}

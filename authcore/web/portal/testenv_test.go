@@ -1,0 +1,256 @@
+package portal_test
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+
+	"golang.org/x/net/html"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/accesstoken"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/throttle"
+	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
+	"github.com/gatehouse-auth/gatehouse/authcore/web/portal"
+	"github.com/gatehouse-auth/gatehouse/internal/testflow"
+)
+
+const (
+	email   = "ada@example.com"
+	host    = "auth.example.com"
+	origin  = "https://" + host
+	firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+)
+
+// house is the pages and the API in front of the whole domain, as the server in front puts them together.
+type house struct {
+	*testing.T
+	*testflow.Env
+	pages *portal.Pages
+	both  http.Handler
+	log   *lockedBuffer
+}
+
+type plan struct {
+	signup  enrol.Mode
+	rates   map[string]throttle.Rate
+	lockout throttle.Policy
+	returns []string
+}
+
+func open(t *testing.T, plans ...plan) *house {
+	t.Helper()
+	t.Parallel()
+	return build(t, plans...)
+}
+
+func build(t *testing.T, plans ...plan) *house {
+	t.Helper()
+	p := plan{}
+	if len(plans) > 0 {
+		p = plans[0]
+	}
+	h := &house{T: t, log: &lockedBuffer{}, Env: testflow.New(t, testflow.Options{Mode: p.signup, Rates: p.rates, Lockout: p.lockout})}
+	h.pages, h.both = wire(t, h.Env, h.log, p)
+	return h
+}
+
+// wire puts pages and API before the capabilities of e.
+func wire(t testing.TB, e *testflow.Env, log *lockedBuffer, p plan) (*portal.Pages, http.Handler) {
+	t.Helper()
+	verifier := must(accesstoken.New(accesstoken.Config{Keys: e.Ring, Revocations: e.Revoked, Now: e.Clock.Now}))(t)
+	cfg := httpapi.Config{
+		Sessions: e.Sessions, SignIn: e.SignIn, Enrol: e.Enrol, Recovery: e.Recovery, Profile: e.Profiles, Password: e.Password,
+		Verifier: verifier, Keys: e.Ring, Issuers: func() []string { return []string{origin} }, Limiter: e.Limiter, AddressKey: throttle.AddressKey,
+		Origins: must(httpapi.NewOrigins([]string{"https://spa.example.com"}))(t),
+		Ready:   nobodyAsks, Logger: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	}
+	api := must(httpapi.New(cfg))(t)
+	pages := must(portal.New(portal.Config{
+		Config: cfg, API: api, Brand: "Acme", ReturnHosts: func(string) []string { return p.returns }, Handover: e.Handover, Now: e.Clock.Now,
+	}))(t)
+	forms, calls := pages.Handler("/auth"), api.Handler("/auth")
+	return pages, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if pages.Has("/auth", r) {
+			forms.ServeHTTP(w, r)
+			return
+		}
+		calls.ServeHTTP(w, r)
+	})
+}
+
+func must[T any](v T, err error) func(testing.TB) T {
+	return func(tb testing.TB) T {
+		tb.Helper()
+		if err != nil {
+			tb.Fatal(err)
+		}
+		return v
+	}
+}
+
+type lockedBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
+
+// browser keeps cookies between requests and says what browsers say.
+type browser struct {
+	*house
+	cookies map[string]string
+	https   bool
+	host    string
+}
+
+func (h *house) browser() *browser {
+	return &browser{house: h, cookies: map[string]string{}, https: true, host: host}
+}
+
+type change func(*http.Request)
+
+func header(name string, values ...string) change {
+	return func(r *http.Request) {
+		if len(values) == 0 {
+			r.Header.Del(name)
+			return
+		}
+		r.Header[http.CanonicalHeaderKey(name)] = values
+	}
+}
+
+func (b *browser) get(path string, changes ...change) *answer {
+	b.Helper()
+	return b.send(httptest.NewRequest(http.MethodGet, "/auth"+path, nil), changes)
+}
+
+// post submits a form; fields are name and value in turn.
+func (b *browser) post(path string, fields []string, changes ...change) *answer {
+	b.Helper()
+	form := url.Values{}
+	for i := 0; i+1 < len(fields); i += 2 {
+		form.Add(fields[i], fields[i+1])
+	}
+	r := httptest.NewRequest(http.MethodPost, "/auth"+path, strings.NewReader(form.Encode()))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.Header.Set("Origin", b.origin())
+	r.Header.Set("Sec-Fetch-Site", "same-origin")
+	return b.send(r, changes)
+}
+
+func (b *browser) origin() string {
+	if b.https {
+		return "https://" + b.host
+	}
+	return "http://" + b.host
+}
+
+func (b *browser) send(r *http.Request, changes []change) *answer {
+	b.Helper()
+	r.Host = b.host
+	r.Header.Set("Accept", "text/html,application/xhtml+xml,*/*;q=0.8")
+	var line []string
+	for name, value := range b.cookies {
+		line = append(line, name+"="+value)
+	}
+	if len(line) > 0 {
+		r.Header.Set("Cookie", strings.Join(line, "; "))
+	}
+	for _, c := range changes {
+		c(r)
+	}
+	in := httpapi.Incoming{HTTPS: b.https, RequestID: "request-1", Client: authcore.Client{
+		Addr: netip.MustParseAddr("192.0.2.7"), UserAgent: firefox, Issuer: origin, Portal: origin + "/auth", Host: httpapi.HostOf(r, b.https),
+	}, Names: func(string) bool { return true }}
+	w := httptest.NewRecorder()
+	b.both.ServeHTTP(w, r.WithContext(httpapi.WithIncoming(r.Context(), in)))
+	for _, c := range w.Result().Cookies() {
+		if c.MaxAge < 0 {
+			delete(b.cookies, c.Name)
+		} else {
+			b.cookies[c.Name] = c.Value
+		}
+	}
+	return &answer{T: b.T, status: w.Code, header: w.Header(), body: w.Body.String()}
+}
+
+// nobodyAsks stands for readiness, which pages have no use for.
+func nobodyAsks(context.Context) (bool, []string) { return true, nil }
+
+// person has an account and is signed in with this browser.
+func (b *browser) person() *browser {
+	b.Helper()
+	b.Person(b.T, enrol.Registering{Email: email, Username: "ada", FirstName: "Ada", LastName: "Lovelace"})
+	b.signIn()
+	return b
+}
+
+func (b *browser) signIn() {
+	b.Helper()
+	b.post("/login", []string{"login", email, "password", testflow.Password}).leads("/auth/account")
+}
+
+type answer struct {
+	*testing.T
+	status int
+	header http.Header
+	body   string
+	tree   *html.Node
+}
+
+func (a *answer) want(status int) *answer {
+	a.Helper()
+	if a.status != status {
+		a.Fatalf("status %d, want %d: %s%s", a.status, status, a.header.Get("Location"), a.body)
+	}
+	return a
+}
+
+// leads ends the test unless the answer is a 303 to the place.
+func (a *answer) leads(to string) *answer {
+	a.Helper()
+	a.want(http.StatusSeeOther)
+	if got := a.header.Get("Location"); got != to {
+		a.Fatalf("leads to %s, want %s", got, to)
+	}
+	return a
+}
+
+func (a *answer) says(texts ...string) *answer {
+	a.Helper()
+	for _, text := range texts {
+		if !strings.Contains(a.body, html.EscapeString(text)) {
+			a.Fatalf("does not say %q:\n%s", text, a.body)
+		}
+	}
+	return a
+}
+
+func (a *answer) silent(texts ...string) *answer {
+	a.Helper()
+	for _, text := range texts {
+		if strings.Contains(a.body, text) {
+			a.Fatalf("says %q:\n%s", text, a.body)
+		}
+	}
+	return a
+}
