@@ -45,7 +45,7 @@ func inspect(tree fs.FS) ([]string, error) {
 			return err
 		case entry.IsDir() && unvisited[entry.Name()]:
 			return fs.SkipDir
-		case !entry.Type().IsRegular():
+		case !entry.Type().IsRegular(), path == ".git": // a file in a linked worktree
 			return nil
 		}
 		content, err := fs.ReadFile(tree, path)
