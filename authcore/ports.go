@@ -108,7 +108,8 @@ type ChallengeStore interface {
 	// *TakenError. With Replace the revocation that ends the earlier sessions is returned, else a zero one.
 	Enrol(ctx context.Context, e Enrolment) (Account, Session, Revocation, error)
 	// ResetPassword consumes the challenge as Enrol does, sets the hash, proves the address the mail went to if it was not, raises the
-	// epoch so that every session ends, and drops every other challenge of the account. ErrNotFound as for Enrol.
+	// epoch so that every session ends, and drops every other challenge of the account. ErrNotFound as for Enrol, and for a disabled
+	// account.
 	ResetPassword(ctx context.Context, r Reset) (Account, Revocation, error)
 }
 

@@ -83,14 +83,14 @@ func (s *Store) takeOver(ctx context.Context, q querier, e authcore.Enrolment) (
 }
 
 // A mail that arrived proves the address. What stood in the account before may be a stranger's, as in takeOver. The
-// right-hand sides see the row as it was.
+// right-hand sides see the row as it was. A link from before an account was disabled changes nothing of it.
 const resetPassword = `update users set password_hash = $2, epoch = epoch + 1, updated_at = $3,
 		username = case when email <> '' and email_verified_at is null then '' else username end,
 		first_name = case when email <> '' and email_verified_at is null then '' else first_name end,
 		last_name = case when email <> '' and email_verified_at is null then '' else last_name end,
 		phone = case when email <> '' and email_verified_at is null then '' else phone end,
 		email_verified_at = case when email <> '' and email_verified_at is null then $3 else email_verified_at end
-	where id = $1
+	where id = $1 and disabled_at is null
 	returning ` + accountColumns
 
 const dropChallenges = `delete from challenges where account_id = $1

@@ -13,7 +13,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqlstore"
 	"github.com/gatehouse-auth/gatehouse/internal/testpg"
 )
@@ -303,38 +302,6 @@ func TestClaimsInOneOrder(t *testing.T) {
 	var taken *authcore.TakenError
 	if err := <-made; !errors.As(err, &taken) || taken.Field != authcore.KindUsername {
 		t.Errorf("error is %v, want the first of the list to be taken", err)
-	}
-}
-
-// Whatever the sessions' own rows say: the account decides.
-func TestT24_AccountChanged(t *testing.T) {
-	t.Parallel()
-	for name, url := range map[string]string{"sqlite": sqliteURL(t), "postgres": testpg.Database(t)} {
-		for _, change := range []string{"disabled_at = 1", "epoch = epoch + 1"} {
-			t.Run(name+" "+change, func(t *testing.T) {
-				s := migrated(t, url)
-				a := withAccount(t, s)
-				sess := authcore.Session{ID: uuid.Must(uuid.NewV7()), AccountID: a.ID, Mode: authcore.ModeBearer, CreatedAt: time.Now(),
-					RefreshDigest: secret.SumString("1"), RefreshExpiresAt: time.Now().Add(time.Hour), ExpiresAt: time.Now().Add(time.Hour)}
-				if err := s.CreateSession(t.Context(), sess, authcore.Effects{}); err != nil {
-					t.Fatal(err)
-				}
-				sqlstore.Change(t, s, "update users set "+change+" where id = $1", a.ID)
-				for _, presented := range []string{"1", "an older one"} {
-					_, err := s.RotateRefresh(t.Context(), authcore.Rotation{SessionID: sess.ID, Presented: secret.SumString(presented),
-						Next: secret.SumString("2"), Mode: authcore.ModeBearer, Now: time.Now(), RefreshExpiresAt: time.Now().Add(time.Hour)})
-					if !errors.Is(err, authcore.ErrNotFound) {
-						t.Errorf("rotation with %s: %v, want not found", presented, err)
-					}
-				}
-				if _, _, err := s.SessionByRefresh(t.Context(), sess.ID, sess.RefreshDigest, time.Now()); !errors.Is(err, authcore.ErrNotFound) {
-					t.Errorf("by refresh token: %v, want not found", err)
-				}
-				if list, err := s.LiveRevocations(t.Context(), 0, time.Now()); err != nil || len(list) != 0 {
-					t.Errorf("%d revocations (%v): it was taken for a replay", len(list), err)
-				}
-			})
-		}
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 var resets = []promise{
 	{"a reset ends every session and every other challenge", resetEnds},
 	{"a reset proves the address and drops what was planted", resetProves},
+	{"a disabled account is not found and stays as it is", resetRefused},
 	{"O04 100 use one reset: one wins", resetRace},
 	{"a session that is opened during a reset is covered by its revocation", resetCovers},
 }
@@ -84,6 +85,27 @@ func resetProves(t *testing.T, s authcore.Store) {
 	wants(t, err, authcore.ErrNotFound)
 	if found, err := s.AccountByIdentifier(t.Context(), email(want.Email)); err != nil || found.ID != want.ID {
 		t.Errorf("the address finds %v (%v)", found.ID, err)
+	}
+}
+
+func resetRefused(t *testing.T, s authcore.Store) {
+	for _, proven := range []time.Time{{}, start} {
+		a := anAccount("disabled" + uuid.NewString())
+		a.DisabledAt, a.EmailVerifiedAt = start, proven
+		must(t, s.CreateAccount(t.Context(), a, idsOf(a), authcore.Effects{}))
+		ch := resetChallenge(t, s, a)
+		r := aReset(ch, a)
+		r.Effects = mails(1)
+		_, _, err := s.ResetPassword(t.Context(), r)
+		wants(t, err, authcore.ErrNotFound)
+		got, err := s.AccountByID(t.Context(), a.ID)
+		must(t, err)
+		if diff := cmp.Diff(a, got); diff != "" {
+			t.Errorf("changed (-want +got):\n%s", diff)
+		}
+	}
+	if n, _, err := s.OutboxDepth(t.Context()); err != nil || n != 0 {
+		t.Errorf("%d mails of refused resets (%v)", n, err)
 	}
 }
 
