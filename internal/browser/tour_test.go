@@ -122,7 +122,7 @@ func TestPages(t *testing.T) {
 				if n := p.net.weigh() + icon; n > 60<<10 || n < 2<<10 {
 					t.Errorf("%s weighs %d bytes", name, n)
 				}
-				if got := p.ask(`String(document.documentElement.scrollWidth - innerWidth)`); got != "0" {
+				if got := p.ask(`String(document.documentElement.scrollWidth - document.documentElement.clientWidth)`); got != "0" {
 					t.Errorf("%s is %s px too wide", name, got)
 				}
 				for _, f := range p.axe(everyRule) {

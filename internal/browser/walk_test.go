@@ -250,6 +250,12 @@ func TestNarrow(t *testing.T) {
 	p := open(t, way{phone: true})
 	p.join(g, g.origin(), address)
 	p.press("profile-form", "first_name", strings.Repeat("Wolfeschlegel", 7), "last_name", "")
+	p.visit(g.origin() + "/auth/logout")
+	p.press("logout-form")
+	p.visit(g.origin() + "/auth/login")
+	p.signIn(address, password) // services hear of the new name from now on
+	p.visit(g.origin() + "/")
+	p.see("Hello, WolfeschlegelWolfeschlegel")
 	for _, width := range []int64{360, 320} {
 		p.do("resizing", chromedp.EmulateViewport(width, 640, chromedp.EmulateMobile))
 		for _, path := range []string{"/auth/account", "/auth/login", "/auth/register", "/auth/nothing", "/"} {
