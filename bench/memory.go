@@ -28,7 +28,7 @@ func (b *bench) memory(ctx context.Context) error {
 		from, to int
 		grown    *uint64
 	}{{0, b.few, &m.FewBytes}, {b.few, b.many, &m.ManyBytes}} {
-		if err := b.once(ctx, t.proxy, b.stock.bearers[step.from:step.to]); err != nil {
+		if err := b.twice(ctx, t.proxy, b.stock.bearers[step.from:step.to]); err != nil {
 			return err
 		}
 		heap, err := b.rig.LiveHeap(ctx, t.proxy)

@@ -27,6 +27,25 @@ type KeySet struct {
 type entry struct {
 	Key
 	header string // base64url
+	macs   *macs  // of an HS256 key
+}
+
+// sign returns the signature of signed as it stands in a token.
+func (e *entry) sign(signed string) (string, error) {
+	if e.macs != nil {
+		return e.macs.of(signed), nil
+	}
+	sig, err := e.method().Sign(signed, e.private)
+	return base64.RawURLEncoding.EncodeToString(sig), err
+}
+
+// signed reports whether segment is a signature of text, spelled as sign spells it.
+func (e *entry) signed(text, segment string) bool {
+	if e.macs != nil {
+		return e.macs.matches(text, segment)
+	}
+	sig, ok := decodeSegment(segment)
+	return ok && e.method().Verify(text, sig, e.public) == nil
 }
 
 // NewKeySet returns a set of the keys, of both uses and any state. Two keys with one
@@ -41,6 +60,9 @@ func NewKeySet(keys []Key) (*KeySet, error) {
 			return nil, fmt.Errorf("key %q occurs twice", k.KID)
 		}
 		e := &entry{Key: k, header: encodeHeader(k)}
+		if k.Algorithm == HS256 {
+			e.macs = newMACs(k.private.([]byte))
+		}
 		s.byKID[k.KID] = e
 		s.byHeader[e.header] = e
 		s.ordered = append(s.ordered, e)

@@ -92,6 +92,16 @@ func (m *mint) checks(lookups int, do func()) int {
 	return int(m.keys.asked.Load()-before) - lookups
 }
 
+// hold looks a good token up twice, so that it is cached.
+func (m *mint) hold(tb testing.TB, raw string, mode authcore.Mode) {
+	tb.Helper()
+	for range 2 {
+		if _, outcome := m.Lookup(raw, mode); outcome != accesstoken.Admitted {
+			tb.Fatalf("outcome %d", outcome)
+		}
+	}
+}
+
 // seen reports whether a token is known, so that its signature is not checked again.
 func (m *mint) seen(raw string, mode authcore.Mode) bool {
 	return m.checks(1, func() { m.Lookup(raw, mode) }) == 0
@@ -112,9 +122,7 @@ func TestCache_HeapStaysWithinTheCap(t *testing.T) {
 	m := newMint(t, capacity)
 	before := liveHeap()
 	for range soak.N(60_000, 1_000_000) {
-		if _, outcome := m.Lookup(m.token(t, jwtkeys.Cookie), authcore.ModeCookie); outcome != accesstoken.Admitted {
-			t.Fatalf("outcome %d", outcome)
-		}
+		m.hold(t, m.token(t, jwtkeys.Cookie), authcore.ModeCookie)
 	}
 	used := liveHeap() - before
 	t.Logf("%.2f MiB of %d MiB", float64(used)/(1<<20), capacity>>20)
@@ -131,12 +139,12 @@ func TestCache_HeapStaysWithinTheCap(t *testing.T) {
 func TestCache_ASessionTakesAKibibyte(t *testing.T) {
 	const sessions = 10_000
 	m := newMint(t, 1<<30)
-	m.Lookup(m.token(t, jwtkeys.Cookie), authcore.ModeCookie) // what is there once
+	m.hold(t, m.token(t, jwtkeys.Cookie), authcore.ModeCookie) // what is there once
 	before, length := liveHeap(), 0
 	for range sessions {
 		raw := m.token(t, jwtkeys.Cookie)
 		length += len(raw)
-		m.Lookup(raw, authcore.ModeCookie)
+		m.hold(t, raw, authcore.ModeCookie)
 	}
 	each := (liveHeap() - before) / sessions
 	t.Logf("%d bytes for tokens of %d", each, length/sessions)
@@ -146,19 +154,20 @@ func TestCache_ASessionTakesAKibibyte(t *testing.T) {
 	runtime.KeepAlive(m)
 }
 
-// TestFlood_HotTokensStay: tokens in use are still known after a flood of others, ten times what the cache holds.
+// TestFlood_HotTokensStay: tokens in use are still known after a flood of others that are in use too, ten times what the
+// cache holds.
 func TestFlood_HotTokensStay(t *testing.T) {
 	t.Parallel()
 	m := newMint(t, 1<<20)
 	hot := make([]string, 100)
 	for i := range hot {
 		hot[i] = m.token(t, jwtkeys.Cookie)
-		m.Lookup(hot[i], authcore.ModeCookie)
+		m.hold(t, hot[i], authcore.ModeCookie)
 	}
 	flood := soak.N(10_000, 200_000)
 	checked := 0
 	for i := range flood {
-		m.Lookup(m.token(t, jwtkeys.Cookie), authcore.ModeCookie)
+		m.hold(t, m.token(t, jwtkeys.Cookie), authcore.ModeCookie)
 		if !m.seen(hot[i%len(hot)], authcore.ModeCookie) {
 			checked++
 		}
@@ -176,7 +185,7 @@ func TestFlood_InvalidTokensNeitherEnterNorEvict(t *testing.T) {
 	good := make([]string, 200)
 	for i := range good {
 		good[i] = m.token(t, jwtkeys.Cookie)
-		m.Lookup(good[i], authcore.ModeCookie)
+		m.hold(t, good[i], authcore.ModeCookie)
 	}
 	bearer := m.token(t, jwtkeys.Bearer)
 	for i := range soak.N(20_000, 1_000_000) {
@@ -249,8 +258,8 @@ func TestCache_KeyRemovalForgetsOnlyItsTokens(t *testing.T) {
 	t.Parallel()
 	m := newMint(t, 0)
 	bearer, cookie := m.token(t, jwtkeys.Bearer), m.token(t, jwtkeys.Cookie)
-	want(t, m.Verifier, bearer, authcore.ModeBearer, accesstoken.Admitted)
-	want(t, m.Verifier, cookie, authcore.ModeCookie, accesstoken.Admitted)
+	m.hold(t, bearer, authcore.ModeBearer)
+	m.hold(t, cookie, authcore.ModeCookie)
 	all := m.keys.Set().Keys(m.now())
 	for i := range all {
 		if all[i].Use == jwtkeys.Bearer {
@@ -268,7 +277,7 @@ func TestCache_KeyRemovalForgetsOnlyItsTokens(t *testing.T) {
 	}
 }
 
-// However many requests bring a token that was never seen, it is checked once.
+// However many requests bring a token that was never seen, it is checked at its first sight and at its second, once each.
 func TestCache_ConcurrentFirstSightsCheckOnce(t *testing.T) {
 	t.Parallel()
 	m := newMint(t, 0)
@@ -282,7 +291,7 @@ func TestCache_ConcurrentFirstSightsCheckOnce(t *testing.T) {
 			}
 			wg.Wait()
 		})
-		if n != 1 {
+		if n > 2 {
 			t.Fatalf("%d checks of one token", n)
 		}
 	}
@@ -295,7 +304,7 @@ func TestCache_KeepsNothingOfTheRequest(t *testing.T) {
 	for range 64 {
 		raw := m.token(t, jwtkeys.Cookie)
 		line := strings.Repeat("x", 1<<20) + raw
-		want(t, m.Verifier, line[1<<20:], authcore.ModeCookie, accesstoken.Admitted)
+		m.hold(t, line[1<<20:], authcore.ModeCookie)
 	}
 	if used := liveHeap() - before; used > 4<<20 {
 		t.Errorf("64 tokens keep %d MiB", used>>20)
@@ -314,7 +323,7 @@ func TestT03_CachedTokenUnderAnotherHeader(t *testing.T) {
 	raw := m.token(t, jwtkeys.Bearer)
 	other.NotBefore = m.now().Add(time.Second)
 	m.put(t, append(m.keys.Set().Keys(m.now()), other))
-	want(t, m.Verifier, raw, authcore.ModeBearer, accesstoken.Admitted)
+	m.hold(t, raw, authcore.ModeBearer)
 	m.at.Add(1)
 	head, _, _ := strings.Cut(m.token(t, jwtkeys.Bearer), ".")
 	_, rest, _ := strings.Cut(raw, ".")

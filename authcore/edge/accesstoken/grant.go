@@ -9,8 +9,9 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 )
 
-// grant is what the tokens of many sessions have in common. It is never changed.
+// grant is what the tokens of many sessions have in common. It is never changed but for who is charged for its memory.
 type grant struct {
+	charged              atomic.Bool
 	kid, issuer, host    string
 	mode                 authcore.Mode
 	audience, amr, roles []string
@@ -20,7 +21,7 @@ type grant struct {
 // grants finds the grant that a new token shares with those before it. It forgets rather than grows: where more kinds of
 // grants are in use than it has places, some tokens hold one of their own, which is counted as theirs.
 //
-// A shared one is counted as the first token's alone. Once that is evicted the others hold it uncounted: one for each kind
+// A shared one is counted as that of the first cached token alone. Once that is evicted the others hold it uncounted: one for each kind
 // of grant in use, and never more than seven times their own text, which is counted and says the same. The places hold one
 // each, of some hundred bytes. The kinds are made by keys and by the roles that administrators give, and not by clients.
 type grants struct {
@@ -35,18 +36,26 @@ func newGrants() grants {
 	return grants{seed: maphash.MakeSeed(), recent: make([]atomic.Pointer[grant], places)}
 }
 
-// of returns the grant of a token, and how many bytes it is when it is a new one.
-func (g *grants) of(p *authcore.Principal) (shared *grant, size int) {
+// of returns the grant of a token.
+func (g *grants) of(p *authcore.Principal) *grant {
 	at := &g.recent[g.hash(p)%uint64(len(g.recent))]
 	if have := at.Load(); have != nil && have.fits(p) {
-		return have, 0
+		return have
 	}
 	fresh := &grant{
 		kid: strings.Clone(p.KeyID), issuer: strings.Clone(p.Issuer), host: strings.Clone(p.Host), mode: p.Mode,
 		audience: cloned(p.Audience), amr: cloned(p.AMR), roles: cloned(p.Roles), groups: groups(p),
 	}
 	at.Store(fresh)
-	return fresh, fresh.size()
+	return fresh
+}
+
+// charge returns how many bytes the grant is to the first cached token that has it, and 0 to the others.
+func (g *grant) charge() int {
+	if g.charged.Swap(true) {
+		return 0
+	}
+	return g.size()
 }
 
 // hash tells kinds apart by where texts and lists end as well, so that neighbours do not take each other's place for ever.

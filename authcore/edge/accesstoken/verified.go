@@ -20,7 +20,7 @@ type Verified struct {
 	grant            *grant
 	text             string // the token without its header, then the parts
 	ends             [parts]uint16
-	own              uint16 // bytes of the grant, if it was made for this one
+	own              uint16 // bytes of the grant, if it is the first one cached with it
 	account, session uuid.UUID
 	epoch, roles     int64
 	expires          int64 // Unix seconds
@@ -47,7 +47,10 @@ const _ = uint16(5 * jwtkeys.MaxLength)
 // pack keeps a copy of everything: claims are cut out of a payload and tokens out of a header, which would stay in memory
 // whole. rest is the token without its header, or empty for one that is not cached.
 func pack(p *authcore.Principal, rest string, g *grants) *Verified {
-	shared, own := g.of(p)
+	shared, own := g.of(p), 0
+	if rest != "" {
+		own = shared.charge()
+	}
 	texts := [parts]string{
 		token: rest, subject: p.Subject, sessionID: p.Session, email: p.Email, username: p.Username, name: p.Name,
 		encodedEmail: encodedUnlessPlain(p.Email), encodedUsername: encodedUnlessPlain(p.Username), encodedName: encodedUnlessPlain(p.Name),

@@ -55,6 +55,7 @@ type Verifier struct {
 	cache   *otter.Cache[string, *Verified] // by the token without its header, which the key set tells
 	grants  grants
 	refused refusals
+	door    doorkeeper
 	evicted atomic.Int64
 	first   singleflight.Group // by the whole token
 }
@@ -75,7 +76,7 @@ func New(cfg Config) (*Verifier, error) {
 	if cfg.CacheBytes == 0 {
 		cfg.CacheBytes = defaultCacheBytes
 	}
-	v := &Verifier{cfg: cfg, grants: newGrants(), refused: refusals{seed: maphash.MakeSeed()}}
+	v := &Verifier{cfg: cfg, grants: newGrants(), refused: refusals{seed: maphash.MakeSeed()}, door: newDoorkeeper()}
 	v.clock.see(cfg.Now())
 	var err error
 	v.cache, err = otter.New(&otter.Options[string, *Verified]{
@@ -135,7 +136,7 @@ func (v *Verifier) Issued(raw string, mode authcore.Mode) *authcore.Principal {
 	return p
 }
 
-// Admit prepares a token that this node has just issued, so that a renewed request needs no look-up.
+// Admit prepares a token that is good and not cached, as one is that this node has just issued.
 func (v *Verifier) Admit(p authcore.Principal) *Verified {
 	return pack(&p, "", &v.grants)
 }
@@ -149,16 +150,16 @@ func (v *Verifier) verified(raw string, mode authcore.Mode, now time.Time) *Veri
 		if v.refused.know(raw) {
 			return nil
 		}
-		t, err := v.parse(raw, "", mode, now)
+		p, err := v.parse(raw, mode, now)
 		if err != nil {
 			return nil
 		}
-		return t
+		return v.Admit(*p)
 	}
 	v.clock.see(now)
 	t, ok := v.cache.GetIfPresent(rest)
 	if !ok {
-		t = v.firstSight(raw, rest, mode, now)
+		t = v.uncached(raw, rest, mode, now)
 	}
 	if t == nil || t.grant.kid != kid { // the signature is over the header too
 		return nil
@@ -166,9 +167,9 @@ func (v *Verifier) verified(raw string, mode authcore.Mode, now time.Time) *Veri
 	return t
 }
 
-// firstSight checks a token that is not cached. Only good tokens enter the cache, so that junk can neither fill it nor
-// push good ones out; concurrent first sights of one token verify once.
-func (v *Verifier) firstSight(raw, rest string, mode authcore.Mode, now time.Time) *Verified {
+// uncached checks a token that is not cached. Only good tokens enter the cache, at their second sight, so that neither junk
+// nor tokens that come once can fill it or push out those in use; of concurrent requests with one token one checks it.
+func (v *Verifier) uncached(raw, rest string, mode authcore.Mode, now time.Time) *Verified {
 	if v.refused.know(raw) {
 		return nil
 	}
@@ -176,11 +177,16 @@ func (v *Verifier) firstSight(raw, rest string, mode authcore.Mode, now time.Tim
 		if t, ok := v.cache.GetIfPresent(rest); ok { // somebody was quicker
 			return t, nil
 		}
-		t, err := v.parse(raw, rest, mode, now)
-		if err == nil {
-			v.cache.Set(t.part(token), t)
+		p, err := v.parse(raw, mode, now)
+		if err != nil {
+			return nil, err
 		}
-		return t, err
+		if !v.door.again(raw) {
+			return v.Admit(*p), nil
+		}
+		t := pack(p, rest, &v.grants)
+		v.cache.Set(t.part(token), t)
+		return t, nil
 	})
 	if err != nil {
 		return nil
@@ -188,7 +194,7 @@ func (v *Verifier) firstSight(raw, rest string, mode authcore.Mode, now time.Tim
 	return t.(*Verified)
 }
 
-func (v *Verifier) parse(raw, rest string, mode authcore.Mode, now time.Time) (*Verified, error) {
+func (v *Verifier) parse(raw string, mode authcore.Mode, now time.Time) (*authcore.Principal, error) {
 	claims, kid, err := v.cfg.Keys.Set().Verify(useOf(mode), raw, now, anyIssuer)
 	if err != nil {
 		if errors.Is(err, jwtkeys.ErrSignature) {
@@ -197,11 +203,7 @@ func (v *Verifier) parse(raw, rest string, mode authcore.Mode, now time.Time) (*
 		v.cfg.Keys.Missed() // perhaps another node has rotated the keys
 		return nil, errInvalid
 	}
-	p, err := principalOf(claims, kid, mode)
-	if err != nil {
-		return nil, err
-	}
-	return pack(p, rest, &v.grants), nil
+	return principalOf(claims, kid, mode)
 }
 
 func principalOf(claims jwtkeys.Claims, kid string, mode authcore.Mode) (*authcore.Principal, error) {
