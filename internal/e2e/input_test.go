@@ -16,7 +16,8 @@ func TestI01_MailHeaderInjection(t *testing.T) {
 	for _, email := range []string{"a@example.com\r\nBcc: v@example.net", "a@example.com\nBcc: v@example.net", "a@example.com\r", "a\r\n@example.com",
 		"a@example.com,v@example.net", "a@example.com;v@example.net", "a@example.com v@example.net", "<a@example.com>", "A <a@example.com>",
 		"a@example.com>", `"a\r\nb"@example.com`, `"a b"@example.com`, "a@example.com(comment)", "a@[127.0.0.1]", "a@b@example.com",
-		"a@example.com\u2028Bcc: v@example.net", "a@example.com%0d%0aBcc:v@example.net", "a@exam\u0000ple.com"} {
+		"a@example.com\u2028Bcc: v@example.net", "a@example.com%0d%0aBcc:v@example.net", "a@exam\u0000ple.com",
+		"=?utf-8?q?x?=@y.example", "x%y@z.example", "x!y@z.example", "-x@z.example", "|x@z.example", "/x@z.example", "x@127.0.0.0x1"} {
 		for _, path := range []string{"/register", "/verify/resend"} {
 			a := g.api(t, "POST", path, object{"email": email, "password": password})
 			if a.status != 400 && a.status != 422 {

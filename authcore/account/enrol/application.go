@@ -26,7 +26,7 @@ func (f *Flow) check(in Registering) (application, map[string][]string) {
 		return normal
 	}
 	a := application{
-		email:     field("email", identifier.Email, in.Email, true),
+		email:     field("email", identifier.NewEmail, in.Email, true),
 		username:  field("username", identifier.Username, in.Username, false),
 		firstName: field("first_name", identifier.PersonName, in.FirstName, false),
 		lastName:  field("last_name", identifier.PersonName, in.LastName, false),

@@ -12,7 +12,7 @@ import (
 // same work, with a mail to nobody, and answers alike. Asked again too soon it does nothing. Refusals: [authcore.InvalidFields];
 // [authcore.RateLimited] when the address has had its share of mails, or would have had them.
 func (f *Flow) Resend(ctx context.Context, email string, c authcore.Client) error {
-	address, err := identifier.Email(email)
+	address, err := identifier.NewEmail(email)
 	if err != nil {
 		return authcore.RefuseFields(map[string][]string{"email": {err.Error()}})
 	}

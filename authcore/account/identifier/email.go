@@ -3,6 +3,8 @@ package identifier
 import (
 	"net/mail"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/net/idna"
 	"golang.org/x/text/unicode/norm"
@@ -25,6 +27,43 @@ var addressDomain = idna.New(
 	idna.VerifyDNSLength(true),
 	idna.BidiRule(),
 )
+
+// NewEmail is Email for an address that is to become somebody's: there it also has to mean the same to everything that mail
+// passes through. So the part before the @ is letters, marks and digits of any script and the signs of [localSigns], does not
+// begin with '-', and the last label of the domain begins with a letter.
+//
+// Whoever has an address that was taken before this rule goes on signing in and recovering with it: these ask [Login], and
+// codes are redeemed by Email.
+func NewEmail(s string) (string, error) {
+	address, err := Email(s)
+	if err != nil {
+		return "", err
+	}
+	at := strings.LastIndexByte(address, '@')
+	local, top := address[:at], address[strings.LastIndexAny(address, ".@")+1:]
+	// A server that hands mail to a program on its command line takes "-x@…" for an option.
+	if local[0] == '-' || strings.IndexFunc(local, ambiguous) >= 0 {
+		return "", Broken("This address has a character before the @ that mail servers do not read alike. Use another address.")
+	}
+	if top[0] < 'a' || top[0] > 'z' { // 10.0.0.0x1 is an address of a machine to some resolvers
+		return "", errEmail
+	}
+	return address, nil
+}
+
+// localSigns are the signs that stand for themselves wherever mail goes. Left out of those that RFC 5322 §3.2.3 allows are
+//   - % and !, by which old routing names a further host: x%y@z goes to x@y, and y!x@z to x at y;
+//   - / which begins X.400 attributes, and names of files to deliver to;
+//   - | which names a program to deliver to, and $ and the backquote, which are expanded on the way there (CVE-2019-10149);
+//   - ? which makes encoded words (=?utf-8?q?x?=, RFC 2047) and the headers of a mailto link.
+const localSigns = ".+-_'&=#*^{}~"
+
+func ambiguous(r rune) bool {
+	if r < utf8.RuneSelf {
+		return (r < 'a' || r > 'z') && (r < '0' || r > '9') && !strings.ContainsRune(localSigns, r)
+	}
+	return !unicode.In(r, unicode.L, unicode.M, unicode.N)
+}
 
 // Email returns the address in lower case and NFC with its domain in ASCII. It takes a plain address alone: no display
 // name, comment, quoted local part or address literal, for each of them lets one mailbox have endless spellings or lets

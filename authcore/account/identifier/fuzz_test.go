@@ -19,6 +19,7 @@ var seeds = []string{
 
 // shapes is what a normalised identifier looks like, whatever was typed.
 var shapes = map[string]*regexp.Regexp{
+	"NewEmail": regexp.MustCompile(`^[^-@\s%!/|?` + "`" + `$][^@\s%!/|?` + "`" + `$]{0,63}@([a-z0-9-]+\.)*[a-z][a-z0-9-]*$`),
 	"Email":    regexp.MustCompile(`^[^@\s]{1,64}@[a-z0-9-]+(\.[a-z0-9-]+)*$`),
 	"Username": regexp.MustCompile(`^[a-z0-9._-]{3,32}$`),
 	"Phone":    regexp.MustCompile(`^\+[1-9][0-9]{1,17}$`),
@@ -46,7 +47,7 @@ func FuzzIdempotent(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		for name, normalise := range map[string]func(string) (string, error){
-			"Email": identifier.Email, "Username": identifier.Username, "Phone": identifier.Phone,
+			"Email": identifier.Email, "NewEmail": identifier.NewEmail, "Username": identifier.Username, "Phone": identifier.Phone,
 			"PersonName": identifier.PersonName, "DeviceName": identifier.DeviceName,
 		} {
 			once, err := normalise(s)

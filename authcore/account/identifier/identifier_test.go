@@ -53,6 +53,49 @@ func TestI01_EmailRefusesWhatIsNoPlainAddress(t *testing.T) {
 	}
 }
 
+// What mail servers, MIME or old routing read otherwise is no new address; who has one signs in and recovers with it.
+func TestI01_NewEmailMeansOneMailboxToAll(t *testing.T) {
+	t.Parallel()
+	for _, in := range []string{
+		"=?utf-8?q?x?=@y.org", "=?utf-8?b?eA==?=@y.org", "x=?a@y.org", "x?cc=v@y.org", "x%y@z.org", "x%y%w@z.org", "%@z.org", "x!y@z.org",
+		"a!b!c@z.org", "!x@z.org", "/etc/passwd@z.org", "/g=a/s=b@z.org", "x/y@z.org", "|cmd@z.org", "x|y@z.org", "`id`@z.org", "${run{x}}@z.org",
+		"$x@z.org", "-oq@z.org", "-@z.org", "--x@z.org", "x@127.0.0.0x1", "x@1.2.3.0xff", "x@0x7f.0x1", "x\u2605@z.org", "x\u066ay@z.org", "x\u3002y@z.org",
+		"x\u00b7\u2019y@z.org", "\U0001f600@z.org",
+	} {
+		if got, err := identifier.NewEmail(in); err == nil {
+			t.Errorf("NewEmail(%q) = %q, want a refusal", in, got)
+		}
+		if want, err := identifier.Email(in); err == nil {
+			if got, ok := identifier.Login(in); !ok || got.Value != want {
+				t.Errorf("Login(%q) = %v, %v; want %q", in, got, ok, want)
+			}
+		} else if !strings.Contains(in, "0x7f.0x1") {
+			t.Errorf("Email(%q): %v; whoever has it could not verify", in, err)
+		}
+	}
+	for _, in := range []string{
+		"@a.org,@b.org:x@z.org", "<@a.org:x@z.org>", "@a.org:x@z.org", `"x y"@z.org`, `"x"@z.org`, `x\@y@z.org`, "(c)x@z.org", "x(c)@z.org", "x@(c)z.org",
+		"x@[192.0.2.1]", "x@[IPv6:2001:db8::1]", "x@192.0.2.1", "x@3221225985", "x@z", "x@z.org:25", "mailto:x@z.org", ".x@z.org", "x.@z.org", "x..y@z.org",
+		"x\ty@z.org", "x y@z.org", "x\x7fy@z.org", "x@z..org", "x@.z.org", "x@-z.org", "x@z-.org", "x@xn--0.org", "x@z_y.org", "x@z.org\x00", "x@y@z.org",
+		"x\uff05y@z.org", "x\ufe57y@z.org", "x\uff20y@z.org", "x@z\u200d.org", "x@\u202ez.org", "x@z%2eorg", "x;y@z.org", "x,y@z.org",
+	} {
+		if got, err := identifier.NewEmail(in); err == nil {
+			t.Errorf("NewEmail(%q) = %q, want a refusal", in, got)
+		}
+	}
+	for in, want := range map[string]string{
+		"Bob.O'Neil+tag_1-x@Example.com": "bob.o'neil+tag_1-x@example.com", "r&d@example.com": "r&d@example.com", "prvs=0a1=x@z.org": "prvs=0a1=x@z.org",
+		"x#1*^{y}~@z.org": "x#1*^{y}~@z.org", "+4366412345@sms.example": "+4366412345@sms.example", "_x@z.org": "_x@z.org", "x-@z.org": "x-@z.org",
+		"1@z.org": "1@z.org", "root@localhost": "root@localhost", "x@b\u00fccher.example": "x@xn--bcher-kva.example", "x@3com.com": "x@3com.com", "x@z\u2024org": "x@z.org",
+		"\u0412\u0430\u0441\u044f@x.ru": "\u0432\u0430\u0441\u044f@x.ru", "\u7528\u62371@\u4f8b\u3048.jp": "\u7528\u62371@xn--r8jz45g.jp",
+		"x@\u0440\u0444.\u0440\u0444": "x@xn--p1ai.xn--p1ai",
+	} {
+		if got, err := identifier.NewEmail(in); err != nil || got != want {
+			t.Errorf("NewEmail(%q) = %q, %v; want %q", in, got, err, want)
+		}
+	}
+}
+
 func TestI04_UsernameHasNoTwins(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{
