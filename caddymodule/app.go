@@ -107,11 +107,11 @@ func (a *App) Start() error {
 			return err
 		}
 	}
-	c := a.core.Load()
+	c, before := a.core.Load(), running()
 	if err := takeOver(a); err != nil {
 		return fmt.Errorf("gatehouse: %w", err)
 	}
-	for _, w := range append(slices.Clone(a.cfg.warnings), a.addressWarnings()...) {
+	for _, w := range slices.Concat(a.cfg.warnings, a.addressWarnings(), a.leavingWarnings(before)) {
 		a.logger.Warn(w)
 	}
 	run, stop := context.WithCancel(context.Background())

@@ -114,7 +114,7 @@ func openAs[T any](ctx context.Context, cfg *resolved, do func(context.Context, 
 		return result, err
 	}
 	result, err = do(ctx, d)
-	return result, errors.Join(err, done())
+	return result, errors.Join(cfg.foreign(err), done())
 }
 
 // resolved reads the settings of the configuration.

@@ -54,7 +54,7 @@ func newCore(ctx context.Context, a *App) (*core, error) {
 		return nil, err
 	}
 	if err := c.ring.Load(ctx); err != nil {
-		return nil, err
+		return nil, cfg.foreign(err)
 	}
 	conflicts, err := c.store.ClaimIdentifiers(ctx, cfg.identities, n.clock.now())
 	if err != nil {

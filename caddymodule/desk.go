@@ -34,7 +34,8 @@ func deskAt(ctx context.Context, a *App) (*desk, error) {
 func openDesk(ctx context.Context, cfg *resolved) (d *desk, done func() error, err error) {
 	logger := nodeLogger()
 	clock := newNodeClock(logger)
-	store, err := sqlstore.Open(ctx, sqlstore.Config{URL: cfg.database.RevealString(), Logger: logger, Now: clock.now})
+	store, err := sqlstore.Open(ctx, sqlstore.Config{URL: cfg.database.RevealString(), Logger: logger, Now: clock.now,
+		Mark: cfg.databaseMark()})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -81,7 +81,8 @@ func (n *node) open(ctx context.Context, cfg *resolved, logger *slog.Logger) err
 	}
 	soon, cancel := context.WithTimeout(ctx, openTimeout)
 	defer cancel()
-	store, err := sqlstore.Open(soon, sqlstore.Config{URL: n.database, Logger: logger, Now: n.clock.now, Watch: n.watchCalls})
+	store, err := sqlstore.Open(soon, sqlstore.Config{URL: n.database, Logger: logger, Now: n.clock.now,
+		Watch: n.watchCalls, Mark: cfg.databaseMark()})
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -42,7 +43,44 @@ func (r *resolved) newSealer(ctx context.Context, keys authcore.KeyStore) (*secr
 	if len(r.secrets) > 0 {
 		return secret.NewSealer(r.secrets...)
 	}
-	return secretUseOf(r.secretPath()).sealer(ctx, r, keys)
+	held, err := secretUseOf(r.secretPath()).sealer(ctx, r, keys)
+	r.warnings = append(r.warnings, openToOthers(r.secretPath())...)
+	return held, err
+}
+
+// databaseMark is the file that shows that the SQLite database has been there (sqlstore.Config.Mark): a secret is made only after
+// the tables are, so a first start that is killed at any moment leaves none beside a database without them. With the option
+// `secret` there need be no such file.
+func (r *resolved) databaseMark() string {
+	if _, err := os.Stat(r.secretPath()); len(r.secrets) > 0 && err != nil {
+		return ""
+	}
+	return r.secretPath()
+}
+
+// foreign adds to the error of a secret that does not open the keys where it lies, what it does not open, and what to do.
+func (r *resolved) foreign(err error) error {
+	if !errors.Is(err, secret.ErrUnsealable) {
+		return err
+	}
+	where, database := r.secretPath(), "the database"
+	if len(r.secrets) > 0 {
+		where = "the option secret"
+	}
+	if r.sqlitePath != "" {
+		database += " file " + r.sqlitePath
+	}
+	return fmt.Errorf("what %s holds does not open the keys in %s: put the secret back that belongs to it, or the database back that belongs to "+
+		"the secret; if there is no copy, `gatehouse secret reset` gives those keys up and signs everybody out: %w", where, database, err)
+}
+
+// openToOthers returns a warning where others on this machine may read the secret.
+func openToOthers(path string) (warnings []string) {
+	info, err := os.Stat(path)
+	if err != nil || info.Mode().Perm()&0o077 == 0 || runtime.GOOS == "windows" {
+		return nil
+	}
+	return []string{fmt.Sprintf("others on this machine may read the secret in %s (mode %04o): chmod 600 %[1]s", path, info.Mode().Perm())}
 }
 
 func (r *resolved) secretPath() string { return filepath.Join(r.dataDir, secretFile) }

@@ -1,9 +1,12 @@
 package caddymodule
 
 import (
+	"bytes"
 	"fmt"
 	"net/url"
 	"strings"
+
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqlstore"
 )
 
 // servesAs reports whether a site can be what browsers know as the issuer: it is that very origin, or serves plain http under
@@ -14,6 +17,28 @@ func servesAs(site string, issuer *url.URL) bool {
 	}
 	u, err := url.Parse(site)
 	return err == nil && u.Scheme == "http" && issuer.Scheme == "https" && u.Hostname() == issuer.Hostname() && !isLoopback(u.Hostname())
+}
+
+// leavingWarnings tells that a reload leads away from the database that the present configuration has. One that was moved, or is reached
+// by another address, has the same keys, and nobody is signed out.
+func (a *App) leavingWarnings(before *App) []string {
+	if before == nil || before.node == a.node {
+		return nil
+	}
+	told := func(of *App) []byte { return of.core.Load().ring.MACKey("which database").MAC(nil).Bytes() }
+	if bytes.Equal(told(before), told(a)) {
+		return nil
+	}
+	return []string{fmt.Sprintf("this configuration has another database than the one before: everybody who was signed in is signed out, "+
+		"and the accounts of %s are not those of %s; if that was not meant, put data_dir and database back and reload", before.place(), a.place())}
+}
+
+// place names the database without a password.
+func (a *App) place() string {
+	if a.cfg.sqlitePath != "" {
+		return a.cfg.sqlitePath
+	}
+	return sqlstore.Name(a.database)
 }
 
 // addressWarnings tells what is questionable about the addresses under which people sign in, whether `issuer` names them or

@@ -1,6 +1,9 @@
 package e2e
 
-import "strings"
+import (
+	"cmp"
+	"strings"
+)
 
 // plan is what a test wants otherwise than the default Caddyfile. In every text <port>, <port2>, <port3> are free ports,
 // <upstream> is host:port of the upstream, <dir> the gateway's folder.
@@ -9,6 +12,7 @@ type plan struct {
 	global   string   // lines of the gatehouse block
 	guard    string   // lines of the gatehouse_guard block
 	site     string   // in place of the default site; the sites as a whole
+	dataDir  string   // in place of <dir>/data
 	postgres bool     // a fresh Postgres database in place of SQLite
 	limits   bool     // keep the default rate limits; without it those that global does not name are off
 	clock    bool     // the binary whose clock can be moved: gateway.advance
@@ -46,7 +50,7 @@ func (p plan) caddyfile() string {
 	if !strings.Contains(p.caddy, "grace_period") {
 		b.WriteString("\tgrace_period 10s\n")
 	}
-	b.WriteString(p.caddy + "\n\tgatehouse {\n\t\tdata_dir <dir>/data\n")
+	b.WriteString(p.caddy + "\n\tgatehouse {\n\t\tdata_dir " + cmp.Or(p.dataDir, "<dir>/data") + "\n")
 	if p.postgres {
 		b.WriteString("\t\tdatabase {env.TEST_DATABASE}\n\t\tsecret {env.TEST_SECRET}\n")
 	}

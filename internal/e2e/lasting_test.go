@@ -174,7 +174,7 @@ func TestS13_AcrossReloads(t *testing.T) {
 	wantOpen(t, "after the end of another", stays...)
 
 	elsewhere := p
-	elsewhere.global = "database sqlite:<dir>/elsewhere.db"
+	elsewhere.dataDir = "<dir>/elsewhere"
 	since := time.Now()
 	g.mustReload(t, elsewhere)
 	up.wantClosed(t, since, 1012, stays[0])

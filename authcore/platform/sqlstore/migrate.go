@@ -49,6 +49,9 @@ func (s *Store) migrate(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	if found == 0 && s.mark != "" {
+		return lost(s.file, "has none of the gateway's tables", s.mark)
+	}
 	if found < known {
 		if err := s.raise(ctx); err != nil {
 			return err

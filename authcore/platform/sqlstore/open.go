@@ -18,6 +18,9 @@ type Config struct {
 	Logger *slog.Logger
 	Now    func() time.Time
 	Watch  Watch // nil is nobody
+	// Mark is a file that is made only once a SQLite file has its tables. Where it exists, one that is missing, empty or without
+	// tables has been lost. "": there is none; then the lock beside the file shows that one has been there.
+	Mark string
 }
 
 // Store is the database. Its methods may be called concurrently; several Stores, in one or many processes, may share a
@@ -32,6 +35,7 @@ type Store struct {
 	erase  erasures
 	sweep  sweepCursor
 	damage damage
+	mark   string // Config.Mark, where it exists
 }
 
 // Open connects and asks the database one question, both within 5 s. It creates nothing but what connecting needs: for
@@ -55,6 +59,9 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if at.path != "" {
 		s.sql, s.file = sqliteDialect, at.path
 		step += " file " + at.path
+		if s.mark, err = refuseLost(at.path, cfg.Mark); err != nil {
+			return nil, err
+		}
 		s.engine, err = openSQLite(ctx, at.path, cfg.Logger)
 	} else {
 		s.sql = postgresDialect
@@ -70,6 +77,19 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 func Validate(url string) error {
 	_, err := parse(url)
 	return err
+}
+
+// Name returns host and name of the database of a valid URL, without who signs in there and how.
+func Name(text string) string {
+	at, err := parse(text)
+	if err != nil {
+		return "none"
+	}
+	if at.path != "" {
+		return at.path
+	}
+	c := at.pool.ConnConfig
+	return fmt.Sprintf("%s on %s", c.Database, c.Host)
 }
 
 // Lock claims a SQLite file for this process until Close; a second process is refused with an error that names the

@@ -9,7 +9,10 @@ import (
 
 const lockRetry = 20 * time.Millisecond
 
-func (l *lite) lockPath() string { return l.path + ".lock" }
+// lockSuffix ends the name of a file that is never removed, and made once the database file has a content.
+const lockSuffix = ".lock"
+
+func (l *lite) lockPath() string { return l.path + lockSuffix }
 
 func (l *lite) lock() error {
 	l.lockMu.Lock()
