@@ -12,10 +12,11 @@ import (
 )
 
 // host answers what Gatehouse serves on every guarded host, whatever the guard's matcher says: the end of a hand-over and
-// signing out. It reports whether the request was one for it; no service behind the guard sees those.
+// signing out; and preflights, where the guard takes what they ask for. It reports whether the request was one for it; no
+// service behind the guard sees those.
 func (g *Guard) host(w http.ResponseWriter, r *http.Request, https bool) (done bool, err error) {
 	if !strings.HasPrefix(r.URL.Path, httpapi.HostPrefix) {
-		return false, nil
+		return g.preflight(w, r, https)
 	}
 	c, err := g.app.await(r.Context())
 	if err != nil {

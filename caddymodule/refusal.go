@@ -21,26 +21,39 @@ func (g *Guard) refuse(w http.ResponseWriter, r *http.Request, err error, https 
 	guardOutcomes.result(err)
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
-	if !authcore.IsAnonymous(err) || !isNavigation(r) {
+	if !authcore.IsAnonymous(err) || !httpapi.Navigates(r) {
 		if g.showRefusal(w, r, err, nil, https) {
 			return nil
 		}
 		httpapi.SecureHeaders(h, https)
+		g.app.cfg.origins.Expose(w, r)
 		httpapi.WriteError(w, r, g.app.logger, err)
 		return nil
 	}
 	h.Set("Location", g.signInURL(r, https))
-	h.Add("Vary", "Accept")
+	h.Add("Vary", httpapi.NavigationVary)
 	w.WriteHeader(http.StatusFound)
 	return nil
 }
 
-// isNavigation reports whether a person looks at the answer: GET or HEAD with text/html among what is accepted.
-func isNavigation(r *http.Request) bool {
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		return false
+// preflight answers a browser that asks whether a page of a trusted origin may make a request that this guard takes (contract
+// §3.5). A matcher may name methods: what counts is the request that is announced, as well as the question itself.
+func (g *Guard) preflight(w http.ResponseWriter, r *http.Request, https bool) (done bool, err error) {
+	if !g.app.cfg.origins.Asks(r) {
+		return false, nil
 	}
-	return httpapi.WantsHTML(r)
+	guarded, err := g.guards(r)
+	if err == nil && !guarded {
+		announced := *r
+		announced.Method = r.Header["Access-Control-Request-Method"][0]
+		guarded, err = g.guards(&announced)
+	}
+	if err != nil || !guarded {
+		return err != nil, err
+	}
+	httpapi.SecureHeaders(w.Header(), https)
+	g.app.cfg.origins.Permit(w, r)
+	return true, nil
 }
 
 // signInURL returns the sign-in page with the address to come back to.

@@ -12,7 +12,7 @@ import (
 
 // forbid refuses who is signed in but not among those whom the rules let in.
 func (g *Guard) forbid(w http.ResponseWriter, r *http.Request, who *accesstoken.Verified, https bool) error {
-	if !isNavigation(r) {
+	if !httpapi.Navigates(r) && !httpapi.SubmitsForm(r) {
 		return g.refuse(w, r, errForbidden, https)
 	}
 	p := who.Principal()
@@ -23,23 +23,28 @@ func (g *Guard) forbid(w http.ResponseWriter, r *http.Request, who *accesstoken.
 	return nil
 }
 
-// showRefusal answers a browser that navigates with a page about what it can do nothing about: a rule, an outage, a fault. It
-// reports false, with nothing written, for every other request and error, and while there are no pages yet.
+// showRefusal answers a browser that navigates with a page about what it can do nothing about: a rule, an outage, a fault. One
+// that sends a form sees why that was not passed on, for a redirect to the sign-in page would lose it. It reports false, with
+// nothing written, for every other request and error, and while there are no pages yet.
 func (g *Guard) showRefusal(w http.ResponseWriter, r *http.Request, err error, who *authcore.Principal, https bool) bool {
-	switch authcore.CodeOf(err) {
-	case authcore.Forbidden, authcore.Unavailable, authcore.Internal:
+	form, back := httpapi.SubmitsForm(r), ""
+	if !form { // what a form is sent to is no page to come back to
+		back = wanted(r, https)
+	}
+	switch code := authcore.CodeOf(err); {
+	case code == authcore.Forbidden || code == authcore.Unavailable || code == authcore.Internal || code == authcore.CrossOrigin:
+	case authcore.IsAnonymous(err) && form:
+	case errors.Is(err, errUnnamedHost):
 	default:
-		if !errors.Is(err, errUnnamedHost) {
-			return false
-		}
+		return false
 	}
 	c := g.app.core.Load()
 	// A browser that navigates sends no token of its own accord: who does is a program, whatever it accepts.
-	if c == nil || !isNavigation(r) || len(r.Header["Authorization"]) > 0 {
+	if c == nil || !form && !httpapi.Navigates(r) || len(r.Header["Authorization"]) > 0 {
 		return false
 	}
 	c.pages.Refuse(w, r.WithContext(httpapi.WithIncoming(r.Context(), g.incoming(r))), portal.Refused{
-		Err: err, Who: who, Prefix: g.portal, Login: g.login, Wanted: wanted(r, https),
+		Err: err, Who: who, Prefix: g.portal, Login: g.login, Wanted: back, Form: form,
 	})
 	return true
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/redislink"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/throttle"
+	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
 )
 
 // Defaults of blocks.
@@ -47,6 +48,7 @@ type resolved struct {
 
 	redirectHosts  []string // lower case
 	trustedOrigins []string // as a browser writes them in Origin
+	origins        *httpapi.Origins
 	remoteUser     string
 	signup         string
 	brand          string
@@ -201,6 +203,10 @@ func resolveOrigins(s *Settings, r *resolved) error {
 			return fmt.Errorf("trusted_origins: %w", err)
 		}
 		r.trustedOrigins = append(r.trustedOrigins, canonicalOrigin(u).String())
+	}
+	var err error
+	if r.origins, err = httpapi.NewOrigins(r.trustedOrigins); err != nil {
+		return fmt.Errorf("trusted_origins: %w", err)
 	}
 	for _, h := range s.RedirectHosts {
 		r.redirectHosts = append(r.redirectHosts, strings.ToLower(h))

@@ -1,6 +1,9 @@
 package httpapi
 
-import "net/http"
+import (
+	"net/http"
+	"strings"
+)
 
 // cors lets pages of listed origins read our answers with credentials. Others get no CORS header at all, so their
 // browsers keep the answer from them; `*` never appears (B09).
@@ -19,6 +22,44 @@ func (o *Origins) cors(w http.ResponseWriter, r *http.Request) (listed bool) {
 	h.Set("Access-Control-Expose-Headers", "Retry-After, WWW-Authenticate")
 	h.Set("Cross-Origin-Resource-Policy", "cross-origin")
 	return true
+}
+
+// Expose is cors for the refusals of a guard (contract §3.5).
+func (o *Origins) Expose(w http.ResponseWriter, r *http.Request) { o.cors(w, r) }
+
+// Asks reports whether a request is a preflight of a listed origin. Browsers send no credential with those, so a guard that
+// refused them would let no listed origin in.
+func (o *Origins) Asks(r *http.Request) bool {
+	if r.Method != http.MethodOptions {
+		return false
+	}
+	from, method := r.Header["Origin"], r.Header["Access-Control-Request-Method"]
+	return len(from) == 1 && len(method) == 1 && isList(method[0]) && o.Trusted(from[0])
+}
+
+// Permit answers a request for which Asks is true: the origin may make the call that it announces, as far as this gateway is
+// concerned. What the call's own answer lets the origin read, the service says.
+func (o *Origins) Permit(w http.ResponseWriter, r *http.Request) {
+	o.cors(w, r)
+	h := w.Header()
+	h.Add("Vary", "Access-Control-Request-Method, Access-Control-Request-Headers, Access-Control-Request-Private-Network")
+	h.Set("Access-Control-Allow-Methods", r.Header["Access-Control-Request-Method"][0])
+	if wanted := strings.Join(r.Header["Access-Control-Request-Headers"], ", "); isList(wanted) {
+		h.Set("Access-Control-Allow-Headers", wanted)
+	}
+	// The operator has listed the origin: a page of the public internet may reach into the network that this gateway is in.
+	if r.Header.Get("Access-Control-Request-Private-Network") == "true" {
+		h.Set("Access-Control-Allow-Private-Network", "true")
+	}
+	h.Set("Access-Control-Max-Age", "600")
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// isList reports whether text is a list of tokens (RFC 9110 §5.6.2), all that is ever echoed.
+func isList(text string) bool {
+	return text != "" && !strings.ContainsFunc(text, func(c rune) bool {
+		return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && !strings.ContainsRune("!#$%&'*+-.^_`|~, ", c)
+	})
 }
 
 // preflight answers the question a browser asks before it lets a listed origin make a call.

@@ -9,6 +9,7 @@ type card struct {
 	Notice string
 	Intro  []string
 	Points []point
+	Apart  *link // opens in a new tab
 	Forms  []form
 	Links  []link
 }
