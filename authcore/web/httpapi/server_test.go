@@ -23,7 +23,7 @@ import (
 // Every code that exists has a status of its own choosing.
 func TestStatusTable(t *testing.T) {
 	t.Parallel()
-	file, err := parser.ParseFile(token.NewFileSet(), "../errors.go", nil, 0)
+	file, err := parser.ParseFile(token.NewFileSet(), "../../errors.go", nil, 0)
 	check(t, err)
 	codes := 0
 	ast.Inspect(file, func(n ast.Node) bool {

@@ -143,7 +143,7 @@ func TestTexts_AreThoseThatAreUsed(t *testing.T) {
 // codes returns every code of an error.
 func codes(t *testing.T) []authcore.Code {
 	t.Helper()
-	tree, err := parser.ParseFile(token.NewFileSet(), "../errors.go", nil, 0)
+	tree, err := parser.ParseFile(token.NewFileSet(), "../../errors.go", nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -183,7 +183,7 @@ func TestTexts_EveryRuleIsTranslated(t *testing.T) {
 		if got := german.rule(text); got == text {
 			t.Errorf("%s: %q has no translation", file, text)
 		}
-	}, "../identifier", "../newpassword", "../passpolicy", "../enrol", "../recovery", "../credential", "../profile", "../signin")
+	}, "../../account/identifier", "../../account/newpassword", "../../crypto/passpolicy", "../../account/enrol", "../../account/recovery", "../../account/credential", "../../account/profile", "../../account/signin")
 	if found < 20 {
 		t.Errorf("only %d sentences were found", found)
 	}
