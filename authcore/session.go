@@ -117,6 +117,12 @@ type Revocation struct {
 	Until        time.Time
 }
 
+// Holder is whose a request or a connection is, as far as revocations are concerned: what its token said. Nobody may change it.
+type Holder struct {
+	SessionID, AccountID uuid.UUID
+	Epoch, RolesVersion  int64
+}
+
 // Principal is who a request is made by: what a verified access token says. It holds no secret and is shared between
 // requests: nobody may change it.
 type Principal struct {

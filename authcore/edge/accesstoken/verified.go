@@ -6,8 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/jwtkeys"
 )
@@ -17,14 +15,13 @@ import (
 // It is packed, for there is one in memory for every session that is in use: what belongs to the session alone lies in one
 // block of text behind the token itself, and what sessions have in common is held once.
 type Verified struct {
-	grant            *grant
-	text             string // the token without its header, then the parts
-	ends             [parts]uint16
-	own              uint16 // bytes of the grant, if it is the first one cached with it
-	account, session uuid.UUID
-	epoch, roles     int64
-	expires          int64 // Unix seconds
-	proven           int64 // auth_time, Unix seconds; 0: not known
+	grant   *grant
+	text    string // the token without its header, then the parts
+	ends    [parts]uint16
+	own     uint16 // bytes of the grant, if it is the first one cached with it
+	holder  authcore.Holder
+	expires int64 // Unix seconds
+	proven  int64 // auth_time, Unix seconds; 0: not known
 }
 
 // The parts of a Verified's text. The last three are empty where the plain form needs no encoding.
@@ -56,7 +53,8 @@ func pack(p *authcore.Principal, rest string, g *grants) *Verified {
 		encodedEmail: encodedUnlessPlain(p.Email), encodedUsername: encodedUnlessPlain(p.Username), encodedName: encodedUnlessPlain(p.Name),
 	}
 	v := &Verified{
-		grant: shared, own: uint16(min(own, math.MaxUint16)), account: p.AccountID, session: p.SessionID, epoch: p.Epoch, roles: p.RolesVersion, expires: p.ExpiresAt.Unix(),
+		grant: shared, own: uint16(min(own, math.MaxUint16)), expires: p.ExpiresAt.Unix(),
+		holder: authcore.Holder{SessionID: p.SessionID, AccountID: p.AccountID, Epoch: p.Epoch, RolesVersion: p.RolesVersion},
 	}
 	if !p.AuthTime.IsZero() {
 		v.proven = p.AuthTime.Unix()
@@ -102,10 +100,13 @@ func (v *Verified) Mode() authcore.Mode { return v.grant.mode }
 // Host is the origin that the token is good at alone; "" where it is no branch's.
 func (v *Verified) Host() string { return v.grant.host }
 
+// Holder returns whose the token is.
+func (v *Verified) Holder() *authcore.Holder { return &v.holder }
+
 // Principal returns who the token speaks for.
 func (v *Verified) Principal() authcore.Principal {
 	p := authcore.Principal{
-		AccountID: v.account, SessionID: v.session, Subject: v.part(subject), Session: v.part(sessionID), Epoch: v.epoch, RolesVersion: v.roles,
+		AccountID: v.holder.AccountID, SessionID: v.holder.SessionID, Subject: v.part(subject), Session: v.part(sessionID), Epoch: v.holder.Epoch, RolesVersion: v.holder.RolesVersion,
 		Email: v.part(email), Username: v.part(username), Name: v.part(name), Roles: v.grant.roles, Issuer: v.grant.issuer,
 		Audience: v.grant.audience, AMR: v.grant.amr, ExpiresAt: time.Unix(v.expires, 0).UTC(), KeyID: v.grant.kid, Mode: v.grant.mode, Host: v.grant.host,
 	}

@@ -107,7 +107,7 @@ func (v *Verifier) Lookup(raw string, mode authcore.Mode) (*Verified, Outcome) {
 	if t == nil || now.Unix() >= t.expires { // the cache may keep it for a little longer: its clock is behind
 		return nil, Invalid
 	}
-	switch v.cfg.Revocations.Check(t.session, t.account, t.epoch, t.roles) {
+	switch v.cfg.Revocations.Check(t.holder.SessionID, t.holder.AccountID, t.holder.Epoch, t.holder.RolesVersion) {
 	case authcore.Revoked:
 		return nil, Revoked
 	case authcore.Outdated:

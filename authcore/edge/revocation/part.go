@@ -35,11 +35,12 @@ func (p *part) excludes(k key) bool {
 	return f == nil || f.excludes(k.h)
 }
 
-// put enters a revocation.
-func (p *part) put(of *Set, kind int, k key, value, until int64) {
+// put enters a revocation, and reports whether it says more than is known.
+func (p *part) put(of *Set, kind int, k key, value, until int64) (news bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.tables[kind].put(&of.seed, k, value, until) {
+	added, news := p.tables[kind].put(&of.seed, k, value, until)
+	if added {
 		p.marks++
 		of.live.Add(1)
 	}
@@ -48,6 +49,7 @@ func (p *part) put(of *Set, kind int, k key, value, until int64) {
 	} else {
 		f.mark(k.h)
 	}
+	return news
 }
 
 // sweep drops what ended before the given time.

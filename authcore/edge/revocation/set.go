@@ -23,6 +23,8 @@ type Set struct {
 	seed  [2]uint64
 	live  atomic.Int64 // entries in all parts, changed under each one's lock; zero lets Check return at once
 	parts [parts]part
+
+	watcher atomic.Pointer[func([]authcore.Revocation)]
 }
 
 // sweepGrace is how long after its Until a revocation is still kept, for the case that
@@ -67,30 +69,46 @@ func (s *Set) Check(session, account uuid.UUID, epoch, rolesVersion int64) authc
 
 func (s *Set) part(k key) *part { return &s.parts[k.h>>(64-partBits)] }
 
+// Watch has news called with whatever says more than the set knew, once the set heeds it. news must not block, and keeps no
+// hold of what it gets. There is one watcher.
+func (s *Set) Watch(news func([]authcore.Revocation)) { s.watcher.Store(&news) }
+
 // Apply takes revocations in. When it returns, every later Check heeds them. Applying
 // one twice, or several in any order, gives the same set: the latest Until and the
 // highest epoch and roles version win. A revocation that names neither a session nor an
 // account is ignored.
 func (s *Set) Apply(rs ...authcore.Revocation) {
+	watcher := s.watcher.Load()
+	var news []authcore.Revocation
 	for _, r := range rs {
-		until := r.Until.UnixMicro()
-		switch {
-		case r.SessionID != uuid.Nil:
-			s.put(ofSession, r.SessionID, 0, until)
-		case r.AccountID != uuid.Nil:
-			if r.Epoch > 0 {
-				s.put(ofEpoch, r.AccountID, r.Epoch, until)
-			}
-			if r.RolesVersion > 0 {
-				s.put(ofRoles, r.AccountID, r.RolesVersion, until)
-			}
+		if s.apply(r) && watcher != nil {
+			news = append(news, r)
 		}
+	}
+	if len(news) > 0 {
+		(*watcher)(news)
 	}
 }
 
-func (s *Set) put(kind int, id uuid.UUID, value, until int64) {
+func (s *Set) apply(r authcore.Revocation) (news bool) {
+	until := r.Until.UnixMicro()
+	switch {
+	case r.SessionID != uuid.Nil:
+		return s.put(ofSession, r.SessionID, 0, until)
+	case r.AccountID != uuid.Nil:
+		if r.Epoch > 0 {
+			news = s.put(ofEpoch, r.AccountID, r.Epoch, until)
+		}
+		if r.RolesVersion > 0 {
+			news = s.put(ofRoles, r.AccountID, r.RolesVersion, until) || news
+		}
+	}
+	return news
+}
+
+func (s *Set) put(kind int, id uuid.UUID, value, until int64) (news bool) {
 	k := keyed(&s.seed, id)
-	s.part(k).put(s, kind, k, value, until)
+	return s.part(k).put(s, kind, k, value, until)
 }
 
 // Source returns a page of the revocations with Seq greater than after that still matter

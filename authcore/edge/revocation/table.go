@@ -62,8 +62,9 @@ func (t *table) get(k key) (value int64, found bool) {
 	return s.value.Load(), true
 }
 
-// put stores the greater of the present and the given value and end, and reports whether the id is a new one.
-func (t *table) put(seed *[2]uint64, k key, value, until int64) (added bool) {
+// put stores the greater of the present and the given value and end, and reports whether the id is a new one, and
+// whether the value is.
+func (t *table) put(seed *[2]uint64, k key, value, until int64) (added, news bool) {
 	until = max(until, 1) // 0 and below have a meaning of their own
 	if t.slots.Load() == nil || (t.used+1)*4 > len(*t.slots.Load())*3 {
 		t.resize(seed)
@@ -82,11 +83,12 @@ func (t *table) put(seed *[2]uint64, k key, value, until int64) (added bool) {
 			t.oldest = until
 		}
 		t.live++
-		return true
+		return true, true
 	default:
-		s.value.Store(max(s.value.Load(), value))
+		before := s.value.Load()
+		s.value.Store(max(before, value))
 		s.until.Store(max(old, until))
-		return false
+		return false, value > before
 	}
 }
 
