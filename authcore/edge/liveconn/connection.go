@@ -4,7 +4,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/google/uuid"
+	"github.com/gatehouse-auth/gatehouse/authcore"
 )
 
 // Reason says why a connection is ended.
@@ -22,31 +22,53 @@ const (
 // Reasons are all of them.
 func Reasons() []Reason { return []Reason{Revoked, Outdated, Expired, Stale, Unheard} }
 
-// Connection is one open connection: what was known when it was admitted, and how to end it. The exported fields are set
-// before it is given to a [Registry] and not changed after. It takes about 120 bytes of memory, besides what End holds.
-type Connection struct {
-	Session, Account    uuid.UUID
-	Epoch, RolesVersion int64
-	// MaxAge is how old the view of revocations may get while the connection lives; 0 is any age.
-	MaxAge time.Duration
+// Ending tells a connection that it has to end.
+type Ending struct {
+	Reason Reason
+	Since  time.Time // when this node learned of the reason; zero where that is not known
+}
+
+// Ender is how a connection ends.
+type Ender interface {
 	// End closes the connection. It is called at most once, never after [Registry.Remove] has returned, and must neither
 	// block nor remove its own connection.
-	End func(Reason)
+	End(Ending)
+}
 
-	place int // in its shard; guarded by the shard's lock
+// EndFunc is a function as an Ender.
+type EndFunc func(Ending)
+
+// End implements Ender.
+func (f EndFunc) End(e Ending) { f(e) }
+
+// Connection is one open connection: what was known when it was admitted, and how to end it. The exported fields are set
+// before it is given to a [Registry] and not changed after.
+type Connection struct {
+	Of *authcore.Holder
+	// MaxAge is how old the view of revocations may get while the connection lives; 0 is any age.
+	MaxAge time.Duration
+	// Exchange is a request that will be answered by itself, as far as anybody knows: it is not ended before it has lasted
+	// for a while. So short requests of the session are answered, the one among them that has ended it.
+	Exchange bool
+	Ender    Ender
+
+	// Guarded by the bucket's lock.
+	next, prev *Connection
+	began      uint32 // by the registry's ticks
+	listed     bool   // somebody may still end it who has found it before
 
 	mu   sync.Mutex // held while End runs
 	over bool
 }
 
 // end calls End unless the connection is over, and reports whether it did.
-func (c *Connection) end(why Reason) bool {
+func (c *Connection) end(e Ending) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.over {
 		return false
 	}
 	c.over = true
-	c.End(why)
+	c.Ender.End(e)
 	return true
 }

@@ -1,9 +1,10 @@
-// Package liveconn owns the connections that stay open after their request was admitted, and ends those whose session does
-// not live any more.
+// Package liveconn knows the requests that were admitted and are not answered yet, and ends those whose session does not live
+// any more.
 //
-// A request is checked once, when it comes. A WebSocket or an event stream goes on for hours after that; so each is kept
-// here with what its token said, and looked at again twice a second against this node's view of revocations, and every
-// half minute against the database.
+// A request is checked once, when it comes. A WebSocket, an event stream or a download goes on for hours after that; so each
+// admitted request is kept here with what its token said. A revocation ends those that it concerns at once (see
+// [Registry.Revoked]). Besides, all are compared with this node's view of revocations once a second, and with the database
+// every half minute.
 //
 // It does not know what a connection is made of or how one is closed: whoever opens one brings the function that ends it.
 // Only caddymodule and tests import it.

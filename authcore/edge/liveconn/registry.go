@@ -2,9 +2,9 @@ package liveconn
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"log/slog"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -34,20 +34,26 @@ type Config struct {
 
 // Registry holds the open connections of a node. It is safe for concurrent use.
 type Registry struct {
-	cfg    Config
-	shards [shards]shard
-	closed atomic.Bool
+	cfg     Config
+	buckets [buckets]bucket
+	closed  atomic.Bool
+	began   time.Time
+	ticks   atomic.Uint32 // since then
+	news    news
 
 	confirming  sync.Mutex
 	confirmedAt time.Time // when the database last confirmed every connection; guarded by confirming
 }
 
-const shards = 64
+// buckets are so many that the connections of an account are found without looking at many others, and that requests on
+// different processors hardly ever meet in one.
+const buckets = 1024
 
-// shard is a part of the connections: opening and closing one waits only for the look at a part of them.
-type shard struct {
-	mu   sync.Mutex
-	open []*Connection
+// bucket holds the connections of some accounts, as a list that runs through them: each request comes and goes here, and
+// must not pay more than it takes to lock the bucket.
+type bucket struct {
+	mu    sync.Mutex
+	first *Connection
 }
 
 // New checks cfg.
@@ -58,66 +64,108 @@ func New(cfg Config) (*Registry, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	return &Registry{cfg: cfg, confirmedAt: time.Now()}, nil
+	r := &Registry{cfg: cfg, began: time.Now(), confirmedAt: time.Now()}
+	r.news.wake = make(chan struct{}, 1)
+	return r, nil
 }
 
-// shard returns where the connections of a session are. Ids are random in their last bytes.
-func (r *Registry) shard(c *Connection) *shard { return &r.shards[c.Session[15]%shards] }
+// bucket returns where the connections of an account are. Ids are random in their last bytes.
+func (r *Registry) bucket(account uuid.UUID) *bucket {
+	return &r.buckets[binary.BigEndian.Uint16(account[14:])%buckets]
+}
 
-// Add keeps c until it is removed. A registry that is closed ends it at once.
+// Add keeps c until it is removed. A registry that is closed ends it at once, and so does a revocation that has come between
+// the check of its token and this.
 func (r *Registry) Add(c *Connection) {
-	s := r.shard(c)
-	s.mu.Lock()
-	c.place = len(s.open)
-	s.open = append(s.open, c)
-	s.mu.Unlock()
-	if r.closed.Load() {
-		r.end(c, Unheard)
+	b := r.bucket(c.Of.AccountID)
+	b.mu.Lock()
+	c.began = r.ticks.Load()
+	if c.next = b.first; c.next != nil {
+		c.next.prev = c
+	}
+	b.first = c
+	b.mu.Unlock()
+	switch {
+	case c.Exchange: // what is missed here is found by the next look, before it has lasted long
+	case r.closed.Load():
+		r.end(c, Ending{Reason: Unheard})
+	default:
+		if why := r.judge(c, 0); why != "" {
+			r.end(c, Ending{Reason: why})
+		}
 	}
 }
 
 // Remove forgets c, which was added. When it returns, End neither runs nor will be called. It must be called once.
 func (r *Registry) Remove(c *Connection) {
-	s := r.shard(c)
-	s.mu.Lock()
-	last := s.open[len(s.open)-1]
-	s.open[c.place], last.place = last, c.place
-	s.open[len(s.open)-1] = nil
-	s.open = s.open[:len(s.open)-1]
-	s.mu.Unlock()
-	c.mu.Lock()
-	c.over = true
-	c.mu.Unlock()
+	b := r.bucket(c.Of.AccountID)
+	b.mu.Lock()
+	if c.prev == nil {
+		b.first = c.next
+	} else {
+		c.prev.next = c.next
+	}
+	if c.next != nil {
+		c.next.prev = c.prev
+	}
+	listed := c.listed
+	b.mu.Unlock()
+	if listed { // or else nobody can find it any more
+		c.mu.Lock()
+		c.over = true
+		c.mu.Unlock()
+	}
 }
 
 // Len returns the number of connections.
 func (r *Registry) Len() (n int) {
-	for i := range r.shards {
-		r.shards[i].mu.Lock()
-		n += len(r.shards[i].open)
-		r.shards[i].mu.Unlock()
+	for i := range r.buckets {
+		b := &r.buckets[i]
+		b.mu.Lock()
+		for c := b.first; c != nil; c = c.next {
+			n++
+		}
+		b.mu.Unlock()
 	}
 	return n
 }
 
-// Close ends every connection, and those that are still to come: this node learns of no more revocations.
+// Close ends every connection, and those that are still to come: this node learns of no more revocations. Exchanges that have
+// only begun have a while to end by themselves.
 func (r *Registry) Close() {
 	r.closed.Store(true)
-	for i := range r.shards {
-		for _, c := range r.shards[i].list() {
-			r.end(c, Unheard)
+	for _, c := range r.list(r.lasts) {
+		r.end(c, Ending{Reason: Unheard})
+	}
+	time.AfterFunc(longAfter*tickEvery, func() {
+		for _, c := range r.list(func(*Connection) bool { return true }) {
+			r.end(c, Ending{Reason: Unheard})
+		}
+	})
+}
+
+// list returns the connections of which want says so, in no order. Each has to be passed to end or left alone.
+func (r *Registry) list(want func(*Connection) bool) (found []*Connection) {
+	for i := range r.buckets {
+		found = r.buckets[i].list(found, want)
+	}
+	return found
+}
+
+func (b *bucket) list(found []*Connection, want func(*Connection) bool) []*Connection {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for c := b.first; c != nil; c = c.next {
+		if want(c) {
+			c.listed = true
+			found = append(found, c)
 		}
 	}
+	return found
 }
 
-func (s *shard) list() []*Connection {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Clone(s.open)
-}
-
-func (r *Registry) end(c *Connection, why Reason) {
-	if c.end(why) {
-		r.cfg.Ended(why)
+func (r *Registry) end(c *Connection, e Ending) {
+	if c.end(e) {
+		r.cfg.Ended(e.Reason)
 	}
 }

@@ -13,8 +13,13 @@ import (
 )
 
 const (
-	// lookEvery is how long a connection outlives the moment in which its node learns of the revocation, at most.
-	lookEvery = 500 * time.Millisecond
+	// tickEvery is the unit in which the age of an exchange is counted: a clock for each request would cost more.
+	tickEvery = 250 * time.Millisecond
+	// longAfter is after how many ticks an exchange has lasted long: between a quarter and half a second.
+	longAfter = 2
+	// lookEvery is how often every connection is compared with the view: for views that are too old, and for what a
+	// revocation did not find because it came in the very moment when the request was admitted.
+	lookEvery = time.Second
 	// confirmEvery is how long one outlives a session that ended without a revocation. It must be less than the minute for
 	// which a revocation can be read: a node that was cut off for longer would otherwise never hear of it.
 	confirmEvery = 30 * time.Second
@@ -24,18 +29,32 @@ const (
 	confirmPage = 1000
 )
 
-// Run looks at the connections until ctx ends. Where several run they take turns, or do a little more than needed.
+// Run ends connections until ctx ends. Where several run they share the work, or do a little more than needed.
 func (r *Registry) Run(ctx context.Context) {
-	var confirming sync.WaitGroup
-	confirming.Go(func() { // apart, since it waits for the database
+	var apart sync.WaitGroup
+	apart.Go(func() { // since it waits for the database
 		every(ctx, confirmAgain, func() {
 			if err := r.confirmDue(ctx); err != nil && ctx.Err() == nil && !errors.Is(err, authcore.ErrUnavailable) {
 				r.cfg.Logger.Error("open connections not confirmed by the database; tried again soon", "error", err)
 			}
 		})
 	})
-	every(ctx, lookEvery, r.Look)
-	confirming.Wait()
+	apart.Go(func() { every(ctx, lookEvery, r.Look) })
+	apart.Go(func() {
+		every(ctx, tickEvery, func() {
+			r.ticks.Store(uint32(time.Since(r.began) / tickEvery))
+			r.again()
+		})
+	})
+	for {
+		select {
+		case <-ctx.Done():
+			apart.Wait()
+			return
+		case <-r.news.wake:
+			r.heed()
+		}
+	}
 }
 
 func every(ctx context.Context, d time.Duration, do func()) {
@@ -51,29 +70,35 @@ func every(ctx context.Context, d time.Duration, do func()) {
 	}
 }
 
+// lasts reports whether a connection is one that lasts, or an exchange that has lasted long.
+func (r *Registry) lasts(c *Connection) bool {
+	return !c.Exchange || r.ticks.Load()-c.began >= longAfter
+}
+
 // Look ends every connection that this node knows must not live on. It does no I/O. Of 100 000 connections it takes 15 to
-// 20 ms of one processor (BenchmarkRegistry_Look), and holds up whoever opens or closes one for a 64th of that.
-func (r *Registry) Look() {
+// 20 ms of one processor (BenchmarkRegistry_Look), and holds up whoever opens or closes one for a 1024th of that.
+func (r *Registry) Look() { r.look(time.Time{}) }
+
+func (r *Registry) look(since time.Time) {
 	age := r.cfg.Age()
-	var ending []*Connection
 	var reasons []Reason
-	for i := range r.shards {
-		s := &r.shards[i]
-		s.mu.Lock()
-		for _, c := range s.open {
-			if why := r.judge(c, age); why != "" {
-				ending, reasons = append(ending, c), append(reasons, why)
-			}
+	found := r.list(func(c *Connection) bool {
+		if !r.lasts(c) {
+			return false
 		}
-		s.mu.Unlock()
-	}
-	for i, c := range ending {
-		r.end(c, reasons[i])
+		why := r.judge(c, age)
+		if why != "" {
+			reasons = append(reasons, why)
+		}
+		return why != ""
+	})
+	for i, c := range found {
+		r.end(c, Ending{Reason: reasons[i], Since: since})
 	}
 }
 
 func (r *Registry) judge(c *Connection, age time.Duration) Reason {
-	switch r.cfg.Revocations.Check(c.Session, c.Account, c.Epoch, c.RolesVersion) {
+	switch r.cfg.Revocations.Check(c.Of.SessionID, c.Of.AccountID, c.Of.Epoch, c.Of.RolesVersion) {
 	case authcore.Revoked:
 		return Revoked
 	case authcore.Outdated:
@@ -104,11 +129,8 @@ func (r *Registry) confirmDue(ctx context.Context) error {
 // or whose account's roles have changed. A database that does not answer ends none: connections that were confirmed
 // before the error stay so, and those that come after it are asked for by the next call.
 func (r *Registry) Confirm(ctx context.Context) error {
-	var open []*Connection
-	for i := range r.shards {
-		open = append(open, r.shards[i].list()...)
-	}
-	slices.SortFunc(open, func(a, b *Connection) int { return slices.Compare(a.Session[:], b.Session[:]) })
+	open := r.list(r.lasts)
+	slices.SortFunc(open, func(a, b *Connection) int { return slices.Compare(a.Of.SessionID[:], b.Of.SessionID[:]) })
 	for len(open) > 0 {
 		page, ids := nextPage(open)
 		live, err := r.cfg.Sessions.LiveSessions(ctx, ids, r.cfg.Now())
@@ -124,13 +146,13 @@ func (r *Registry) Confirm(ctx context.Context) error {
 // nextPage cuts the connections of the first sessions off a sorted list.
 func nextPage(open []*Connection) (page []*Connection, ids []uuid.UUID) {
 	for i, c := range open {
-		if i > 0 && c.Session == open[i-1].Session {
+		if i > 0 && c.Of.SessionID == open[i-1].Of.SessionID {
 			continue
 		}
 		if len(ids) == confirmPage {
 			return open[:i], ids
 		}
-		ids = append(ids, c.Session)
+		ids = append(ids, c.Of.SessionID)
 	}
 	return open, ids
 }
@@ -141,11 +163,11 @@ func (r *Registry) compare(page []*Connection, live []authcore.LiveSession) {
 		roles[l.ID] = l.RolesVersion
 	}
 	for _, c := range page {
-		switch version, lives := roles[c.Session]; {
+		switch version, lives := roles[c.Of.SessionID]; {
 		case !lives:
-			r.end(c, Expired)
-		case c.RolesVersion < version:
-			r.end(c, Outdated)
+			r.end(c, Ending{Reason: Expired})
+		case c.Of.RolesVersion < version:
+			r.end(c, Ending{Reason: Outdated})
 		}
 	}
 }
