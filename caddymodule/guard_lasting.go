@@ -100,9 +100,7 @@ func (a *admitted) keep(kind string) {
 
 // describe says what is known of who the connection is of.
 func (a *admitted) describe(c *liveconn.Connection) {
-	p := a.who.Principal()
-	c.Session, c.Account, c.Epoch, c.RolesVersion = p.SessionID, p.AccountID, p.Epoch, p.RolesVersion
-	c.MaxAge = a.guard.maxAge
+	c.Of, c.MaxAge = a.who.Holder(), a.guard.maxAge
 }
 
 // release forgets the answer, which must not be used after the request.

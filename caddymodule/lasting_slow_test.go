@@ -51,7 +51,7 @@ func TestS13_CloseFrameThatBlocks(t *testing.T) {
 				s := newStream(w, cancel)
 				s.out.frames = new(frames)
 				since := time.Now()
-				s.End(liveconn.Revoked)
+				s.End(liveconn.Ending{Reason: liveconn.Revoked})
 				select {
 				case <-ctx.Done():
 				case <-time.After(time.Hour):
@@ -86,7 +86,7 @@ func TestS13_CloseFrameAfterFlush(t *testing.T) {
 		since := time.Now()
 		go func() { _ = s.out.Flush() }()
 		synctest.Wait()
-		s.End(liveconn.Revoked)
+		s.End(liveconn.Ending{Reason: liveconn.Revoked})
 		synctest.Wait()
 		w.release()
 		<-ctx.Done()

@@ -24,11 +24,14 @@ type stream struct {
 func newStream(w http.ResponseWriter, cancel context.CancelFunc) *stream {
 	s := &stream{ctl: http.NewResponseController(w), cancel: cancel}
 	s.out = outlet{to: w, flush: s.ctl.Flush, over: make(chan struct{})}
-	s.End = func(why liveconn.Reason) {
-		s.out.end(why)
-		s.ending.Go(s.part)
-	}
+	s.Ender = s
 	return s
+}
+
+// End implements liveconn.Ender.
+func (s *stream) End(e liveconn.Ending) {
+	s.out.end(e.Reason)
+	s.ending.Go(func() { s.part(e) })
 }
 
 // part ends the stream. Whoever handles the request learns of it by its context, by an error when they write, and by
@@ -38,7 +41,7 @@ func newStream(w http.ResponseWriter, cancel context.CancelFunc) *stream {
 // Nothing here waits for the client: with no flow-control window, or nobody who reads the connection that streams share, a
 // Close frame blocks for as long as the client likes. A deadline frees it from the former alone: it resets the stream by a
 // frame, which has to get out as well.
-func (s *stream) part() {
+func (s *stream) part(e liveconn.Ending) {
 	polite := false
 	if s.out.frames == nil {
 		s.out.part()
@@ -52,6 +55,7 @@ func (s *stream) part() {
 		case <-late.C:
 		}
 	}
+	observeCut(e)
 	if s.cancel != nil {
 		s.cancel()
 	}

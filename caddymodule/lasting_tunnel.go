@@ -29,11 +29,14 @@ type tunnel struct {
 
 func newTunnel(conn net.Conn, cancel context.CancelFunc) *tunnel {
 	t := &tunnel{Conn: conn, cancel: cancel, out: outlet{to: conn, over: make(chan struct{})}}
-	t.End = func(why liveconn.Reason) {
-		t.out.end(why)
-		go t.part() // for at most twice partingTime
-	}
+	t.Ender = t
 	return t
+}
+
+// End implements liveconn.Ender.
+func (t *tunnel) End(e liveconn.Ending) {
+	t.out.end(e.Reason)
+	go t.part(e) // for at most twice partingTime
 }
 
 // buffer puts the tunnel under what Hijack returned. Bytes that the client sent early stay readable.
@@ -84,7 +87,7 @@ func (t *tunnel) Close() error {
 }
 
 // part ends the tunnel.
-func (t *tunnel) part() {
+func (t *tunnel) part(e liveconn.Ending) {
 	_ = t.SetWriteDeadline(time.Now().Add(partingTime)) // for a client that does not read
 	t.out.part()
 	polite := false
@@ -98,6 +101,7 @@ func (t *tunnel) part() {
 		}
 	}
 	t.parted.Store(true)
+	observeCut(e)
 	t.cancel()
 	if polite {
 		t.linger()

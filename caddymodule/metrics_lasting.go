@@ -1,6 +1,8 @@
 package caddymodule
 
 import (
+	"time"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/liveconn"
@@ -34,6 +36,9 @@ func newLastingGauge() lastingGauge {
 var (
 	lastingOpen  = newLastingGauge()
 	lastingEnded = newTally("open_connections_ended_total", "Connections that were closed since their session does not live on, by reason.", lastingReasons()...)
+	cutSeconds   = prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "gatehouse", Name: "connections_cut_seconds",
+		Help:    "Time from when this node heeds a revocation to when a connection of the session is cut.",
+		Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5}})
 )
 
 func lastingReasons() (names []string) {
@@ -44,3 +49,10 @@ func lastingReasons() (names []string) {
 }
 
 func countLasting(why liveconn.Reason) { lastingEnded.count(string(why)) }
+
+// observeCut is told when a connection is cut, so that nothing gets through any more.
+func observeCut(e liveconn.Ending) {
+	if !e.Since.IsZero() {
+		cutSeconds.Observe(time.Since(e.Since).Seconds())
+	}
+}

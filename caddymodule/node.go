@@ -166,7 +166,11 @@ func (n *node) fill(ctx context.Context, store *sqlstore.Store, cfg *resolved, l
 	}
 	n.lasting, err = liveconn.New(liveconn.Config{Revocations: n.revocations, Sessions: store, Age: n.freshness.Age, Ended: countLasting,
 		Logger: logger, Now: n.clock.now})
-	return err
+	if err != nil {
+		return err
+	}
+	n.revocations.Watch(n.lasting.Revoked)
+	return nil
 }
 
 // reconfigure gives changed settings to the counters without emptying them.
