@@ -7,7 +7,7 @@ import (
 )
 
 // cacheCap is the default cap of the cache of verified tokens.
-const cacheCap = 32 << 20
+const cacheCap = 128 << 20
 
 // memory measures by how much the live heap of a fresh gateway grows for as many tokens as fit into its cache, and for far more.
 func (b *bench) memory(ctx context.Context) error {

@@ -116,6 +116,12 @@ var nodeReadings = readings{
 	}),
 	gauge("token_cache_evictions_total", "Verified access tokens that were dropped before they expired, since others needed the memory.",
 		func(a *App, _ *core, tell func(float64, ...string)) { tell(float64(a.node.verifier.Cache().Evictions)) }).asCounter(),
+	gauge("token_cache_lookups_total", "Good access tokens that were in memory (hit), and such whose signature had to be checked (miss).",
+		func(a *App, _ *core, tell func(float64, ...string)) {
+			cache := a.node.verifier.Cache()
+			tell(float64(cache.Hits), "hit")
+			tell(float64(cache.Misses), "miss")
+		}, "outcome").asCounter(),
 	gauge("revocations_held", "Revocations in memory that may still matter.", func(a *App, _ *core, tell func(float64, ...string)) {
 		tell(float64(a.node.revocations.Len()))
 	}),

@@ -161,7 +161,7 @@ func (n *node) fill(ctx context.Context, store *sqlstore.Store, cfg *resolved, l
 		return err
 	}
 	n.hasher.Watched(watchHashes)
-	if n.verifier, err = accesstoken.New(accesstoken.Config{Keys: n, Revocations: n.revocations, Now: n.clock.now}); err != nil {
+	if n.verifier, err = accesstoken.New(accesstoken.Config{Keys: n, Revocations: n.revocations, CacheBytes: cfg.tokenCache, Now: n.clock.now}); err != nil {
 		return err
 	}
 	n.lasting, err = liveconn.New(liveconn.Config{Revocations: n.revocations, Sessions: store, Age: n.freshness.Age, Ended: countLasting,
@@ -175,6 +175,7 @@ func (n *node) fill(ctx context.Context, store *sqlstore.Store, cfg *resolved, l
 
 // reconfigure gives changed settings to the counters without emptying them.
 func (n *node) reconfigure(cfg *resolved) error {
+	n.verifier.Resize(cfg.tokenCache)
 	if err := n.limiter.Reconfigure(cfg.limits()); err != nil {
 		return err
 	}

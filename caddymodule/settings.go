@@ -87,6 +87,9 @@ type Settings struct {
 	// verify 30/1m, forgot 20/1h, refresh 120/1m, token_verify 120/1m. Per recipient: mail 5/1h.
 	RateLimit map[string]string `json:"rate_limit,omitempty"`
 
+	// How much memory verified access tokens may take: 1MiB to 64GiB. Default: 128MiB.
+	TokenCache string `json:"token_cache,omitempty"`
+
 	// What mails and pages call the site, at most 64 bytes. Default: Gatehouse.
 	Brand string `json:"brand,omitempty"`
 

@@ -13,6 +13,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/accesstoken"
 )
 
 var (
@@ -259,3 +261,20 @@ func each(vs []string, check func(string) error) error {
 }
 
 func sortedKeys(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }
+
+// tokenCacheBytes reads the size of the cache of verified tokens; an empty one is the default.
+func tokenCacheBytes(size string) (uint64, error) {
+	if size == "" {
+		return accesstoken.DefaultCache, nil
+	}
+	for unit, bits := range map[string]int{"MiB": 20, "GiB": 30} {
+		number, ok := strings.CutSuffix(size, unit)
+		if n, err := strconv.ParseUint(number, 10, 32); ok && err == nil {
+			if bytes := n << bits; bytes >= 1<<20 && bytes <= 64<<30 {
+				return bytes, nil
+			}
+			return 0, fmt.Errorf("%s is out of range; it is 1MiB to 64GiB", size)
+		}
+	}
+	return 0, fmt.Errorf("%q is not a size; write a whole number of MiB or GiB, such as 128MiB or 1GiB", size)
+}

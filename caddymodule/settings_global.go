@@ -162,6 +162,14 @@ var globalOptions = []option[Settings]{
 		check:  checkRateLimits,
 	},
 	{
+		name:  "token_cache",
+		parse: readText(func(s *Settings) *string { return &s.TokenCache }),
+		check: func(s *Settings) error {
+			_, err := tokenCacheBytes(s.TokenCache)
+			return err
+		},
+	},
+	{
 		name:  "brand",
 		parse: readText(func(s *Settings) *string { return &s.Brand }),
 		check: func(s *Settings) error { return checkBrand(s.Brand) },

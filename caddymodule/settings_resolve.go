@@ -57,6 +57,7 @@ type resolved struct {
 	password       passwordRules
 	lockout        lockoutRules
 	rates          map[string]throttle.Rate // every limit of limitNames
+	tokenCache     uint64                   // bytes
 	warnings       []string                 // what is allowed but should be told at start
 }
 
@@ -94,6 +95,9 @@ func (s *Settings) resolve() (*resolved, error) {
 		lockout:    read.lockoutRules(),
 	}
 	r.accessLifetime, r.refreshLifetime, r.sessionLifetime = read.lifetimes()
+	if r.tokenCache, err = tokenCacheBytes(read.TokenCache); err != nil {
+		return nil, err
+	}
 	if read.IdleTimeout > 0 {
 		r.refreshLifetime = time.Duration(read.IdleTimeout)
 	}

@@ -58,7 +58,7 @@ func TestMetrics_TellWhatHappened(t *testing.T) {
 		`gatehouse_ready`: {1, 1}, `gatehouse_database_up`: {1, 1}, `gatehouse_database_writable`: {1, 1}, `gatehouse_mail_up`: {1, 1},
 		`gatehouse_database_connections_max`: {4, 1000}, `gatehouse_database_waiting`: {0, 10}, `gatehouse_password_hashes_queue_max`: {64, 1e6},
 		`gatehouse_password_hashes_running`: {0, 0}, `gatehouse_password_hashes_queued`: {0, 0}, `gatehouse_token_cache_bytes`: {300, 1e5},
-		`gatehouse_token_cache_max_bytes`: {32 << 20, 32 << 20}, `gatehouse_token_cache_evictions_total`: {0, 0},
+		`gatehouse_token_cache_max_bytes`: {128 << 20, 128 << 20}, `gatehouse_token_cache_evictions_total`: {0, 0},
 		`gatehouse_signing_key_age_seconds{use="bearer"}`: {0.1, 600}, `gatehouse_signing_key_age_seconds{use="cookie"}`: {0.1, 600},
 		`gatehouse_revocation_view_max_age_seconds`: {0, 0}, `gatehouse_database_calls_total{outcome="success"}`: {20, 1e5},
 		`gatehouse_database_call_seconds_count{kind="write"}`: {10, 1e5}, `gatehouse_database_calls_total{outcome="other"}`: {0, 0},

@@ -252,3 +252,34 @@ func (g *gateway) newOpenUser(t testing.TB, username string) *user {
 	u.take(t, g.api(t, "POST", "/login", object{"login": u.email, "password": password}).must(t, 200, ""))
 	return u
 }
+
+func TestOption_token_cache(t *testing.T) {
+	t.Parallel()
+	const (
+		most, entries = `gatehouse_token_cache_max_bytes`, `gatehouse_token_cache_entries`
+		hits, misses  = `gatehouse_token_cache_lookups_total{outcome="hit"}`, `gatehouse_token_cache_lookups_total{outcome="miss"}`
+	)
+	g := start(t, plan{global: "\t\ttoken_cache 1MiB"})
+	u := g.newUser(t)
+	for range 3 {
+		g.do(t, call{path: "/app", bearer: u.access}).want(t, 200, "")
+	}
+	if got := g.metric(t, most); got != 1<<20 {
+		t.Errorf("the cache may take %v bytes", got)
+	}
+	for _, size := range []string{"2GiB", "1MiB", ""} {
+		p := plan{}
+		if size != "" {
+			p.global = "\t\ttoken_cache " + size
+		}
+		known, checked := g.metric(t, hits), g.metric(t, misses)
+		g.mustReload(t, p)
+		inTime(t, 10*time.Second, "the size is "+size, func() bool {
+			return g.metric(t, most) == map[string]float64{"2GiB": 2 << 30, "1MiB": 1 << 20, "": 128 << 20}[size]
+		})
+		g.do(t, call{path: "/app", bearer: u.access}).want(t, 200, "")
+		if n := g.metric(t, entries); n != 1 || g.metric(t, hits) != known+1 || g.metric(t, misses) != checked {
+			t.Errorf("a reload to %q has made the cache forget: %v tokens", size, n)
+		}
+	}
+}

@@ -7,7 +7,7 @@ import (
 
 // doorkeeper remembers which good tokens have come once, so that one is cached when it comes again: a client that brings
 // another token with every request neither fills the cache nor pushes out those that are in use, and does not pay for its
-// copies. It has one size, and the newest takes the place of an older one, which then is cached at its third sight.
+// copies. It does not grow, and the newest takes the place of an older one, which then is cached at its third sight.
 //
 // It decides about memory and never about a token: two with one hash mean that one of them is cached at once.
 type doorkeeper struct {
@@ -15,11 +15,9 @@ type doorkeeper struct {
 	recent []atomic.Uint32
 }
 
-// tokensOnce is how many tokens that came once are remembered at a time, in 512 KiB: as many as the cache holds.
-const tokensOnce = 1 << 17
-
-func newDoorkeeper() doorkeeper {
-	return doorkeeper{seed: maphash.MakeSeed(), recent: make([]atomic.Uint32, tokensOnce)}
+// newDoorkeeper remembers about as many as a cache of so many bytes holds; 512 KiB for the default one, and for a smaller.
+func newDoorkeeper(cache uint64) *doorkeeper {
+	return &doorkeeper{seed: maphash.MakeSeed(), recent: make([]atomic.Uint32, max(1<<17, cache>>10))}
 }
 
 // again reports whether the token has come before, and remembers it.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/maypok86/otter/v2"
+	"github.com/maypok86/otter/v2/stats"
 	"golang.org/x/sync/singleflight"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
@@ -42,7 +43,7 @@ type Keys interface {
 type Config struct {
 	Keys        Keys
 	Revocations authcore.Revocations
-	// CacheBytes caps the memory of verified tokens; 0 means 32 MiB.
+	// CacheBytes caps the memory of verified tokens; 0 means DefaultCache.
 	CacheBytes uint64
 	Now        func() time.Time
 }
@@ -55,16 +56,16 @@ type Verifier struct {
 	cache   *otter.Cache[string, *Verified] // by the token without its header, which the key set tells
 	grants  grants
 	refused refusals
-	door    doorkeeper
-	evicted atomic.Int64
+	door    atomic.Pointer[doorkeeper]
+	tally   tally
 	first   singleflight.Group // by the whole token
 }
 
-const (
-	defaultCacheBytes = 32 << 20
-	// entryBytes is what an entry takes besides its text: the structures, the rounding up, its share of the cache's table.
-	entryBytes = 352
-)
+// DefaultCache is how much memory verified tokens may take where nothing else is said: those of some 140 000 sessions.
+const DefaultCache = 128 << 20
+
+// entryBytes is what an entry takes besides its text: the structures, the rounding up, its share of the cache's table.
+const entryBytes = 352
 
 var errInvalid = errors.New("invalid token")
 
@@ -74,18 +75,21 @@ func New(cfg Config) (*Verifier, error) {
 		return nil, errors.New("edge: keys, revocations and clock are required")
 	}
 	if cfg.CacheBytes == 0 {
-		cfg.CacheBytes = defaultCacheBytes
+		cfg.CacheBytes = DefaultCache
 	}
-	v := &Verifier{cfg: cfg, grants: newGrants(), refused: refusals{seed: maphash.MakeSeed()}, door: newDoorkeeper()}
+	v := &Verifier{cfg: cfg, grants: newGrants(), refused: refusals{seed: maphash.MakeSeed()}}
+	v.tally.Counter = stats.NewCounter()
+	v.door.Store(newDoorkeeper(cfg.CacheBytes))
 	v.clock.see(cfg.Now())
 	var err error
 	v.cache, err = otter.New(&otter.Options[string, *Verified]{
 		MaximumWeight: cfg.CacheBytes,
 		Weigher:       func(_ string, t *Verified) uint32 { return t.weight() },
 		Clock:         &v.clock,
+		StatsRecorder: &v.tally,
 		OnAtomicDeletion: func(e otter.DeletionEvent[string, *Verified]) {
 			if e.Cause == otter.CauseOverflow {
-				v.evicted.Add(1)
+				v.tally.evicted.Add(1)
 			}
 		},
 		ExpiryCalculator: otter.ExpiryCreatingFunc(func(e otter.Entry[string, *Verified]) time.Duration {
@@ -181,7 +185,8 @@ func (v *Verifier) uncached(raw, rest string, mode authcore.Mode, now time.Time)
 		if err != nil {
 			return nil, err
 		}
-		if !v.door.again(raw) {
+		v.tally.checked.Add(1)
+		if !v.door.Load().again(raw) {
 			return v.Admit(*p), nil
 		}
 		t := pack(p, rest, &v.grants)
