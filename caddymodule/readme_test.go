@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"os"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/caddyserver/caddy/v2"
@@ -39,5 +40,32 @@ func TestReadme_CaddyfilesAreValid(t *testing.T) {
 		if err := caddy.Validate(&cfg); err != nil {
 			t.Errorf("%v in\n%s", err, text[1])
 		}
+	}
+}
+
+// What the README shows of Django is what the example has, which is tested with Django itself.
+func TestReadme_DjangoIsTheExample(t *testing.T) {
+	text := func(file string) string {
+		t.Helper()
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	readme, settings := text("../README.md"), text("../examples/django/shop/settings.py")
+	block := regexp.MustCompile("(?s)```python\n(.*?)```").FindStringSubmatch(readme)
+	if block == nil {
+		t.Fatal("the README shows no settings of Django")
+	}
+	_, block[1], _ = strings.Cut(block[1], "\n") // ALLOWED_HOSTS, which the example takes from the environment
+	for _, statement := range regexp.MustCompile(`(?m)^[A-Z_]+ = (\[\n(?s:.*?)^\]|.*)$`).FindAllString(block[1], -1) {
+		if !strings.Contains(settings, "\n"+statement+"\n") {
+			t.Errorf("the example has other settings than %s", statement)
+		}
+	}
+	command := regexp.MustCompile(`(?s)python3 manage\.py shell.*?"\n.*?"\n`).FindString(readme)
+	if command == "" || !strings.Contains(text("../examples/django/README.md"), command) {
+		t.Errorf("the example makes the first member of staff in another way than %s", command)
 	}
 }

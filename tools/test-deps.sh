@@ -15,6 +15,9 @@ nginx           nginx
 prometheus      prometheus
 promtool        prometheus
 wrk             wrk
+gunicorn        gunicorn
+django          python3-django
+systemd-analyze systemd
 ' ;;
 bench) wanted='
 postgres        postgresql
@@ -28,9 +31,13 @@ nginx           nginx
 	;;
 esac
 
-# Debian keeps the server programs of Postgres out of PATH; internal/testpg looks there too.
+# Debian keeps the server programs of Postgres out of PATH; internal/testpg looks there too. Django is a module of Debian's
+# Python, and the python3 in PATH may be another.
 have() {
-	command -v "$1" >/dev/null && return
+	case $1 in
+	django) /usr/bin/python3 -c 'import django' 2>/dev/null && return ;;
+	*) command -v "$1" >/dev/null && return ;;
+	esac
 	[ "$1" = postgres ] && ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1
 }
 

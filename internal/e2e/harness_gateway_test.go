@@ -128,11 +128,7 @@ func newGateway(p plan, database string) (*gateway, error) {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport:     &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 64},
 	}
-	g.admin = &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, "unix", filepath.Join(dir, "admin.sock"))
-		},
-	}}
+	g.admin = unixClient(filepath.Join(dir, "admin.sock"))
 	if p.clock {
 		if err := os.WriteFile(g.clockFile, []byte("0s"), 0o600); err != nil {
 			return g, err
@@ -145,6 +141,15 @@ func newGateway(p plan, database string) (*gateway, error) {
 		return g, g.launch()
 	}
 	return g, g.run()
+}
+
+// unixClient speaks to what listens on a Unix socket.
+func unixClient(socket string) *http.Client {
+	return &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", socket)
+		},
+	}}
 }
 
 // fill puts ports and folders into a Caddyfile.
