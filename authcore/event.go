@@ -66,16 +66,17 @@ const (
 
 // Message is what a mail has to say, before it is sealed.
 type Message struct {
-	Kind   MailKind
-	To     string // one normalised address
-	Name   string // how to greet; may be empty
-	Code   string
-	Link   string // in full
-	Expiry time.Duration
-	Addr   string // where the cause came from
-	Device string // user agent in words
-	At     time.Time
-	Lang   string // BCP 47; "" means en
+	Kind       MailKind
+	To         string // one normalised address
+	Name       string // how to greet; may be empty
+	Code       string
+	Link       string // in full
+	Expiry     time.Duration
+	LinkExpiry time.Duration // of the link; 0: as Expiry
+	Addr       string        // where the cause came from
+	Device     string        // user agent in words
+	At         time.Time
+	Lang       string // BCP 47; "" means en
 }
 
 // Effects are the events and mails that belong to a change; the store writes them in the change's own transaction.

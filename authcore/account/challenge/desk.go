@@ -22,7 +22,7 @@ type Config struct {
 	// since keys may be loaded after New.
 	Key      func() secret.MACKey
 	Length   int           // digits of a code, 6 to 12
-	Lifetime time.Duration // of codes and links, at most 10 minutes for codes by ASVS 6.5.5
+	Lifetime time.Duration // of codes, at most 10 minutes by ASVS 6.5.5, and of those links that do not live longer
 	Attempts int           // wrong codes per purpose and subject in an hour
 	Now      authcore.Clock
 }
@@ -58,8 +58,13 @@ func orDefault[T int | time.Duration](v, def T) T {
 	return v
 }
 
-// Lifetime returns how long codes and links live.
+// Lifetime returns how long codes live.
 func (d *Desk) Lifetime() time.Duration { return d.cfg.Lifetime }
+
+// linkLifetime returns how long a link lives, which is never less than its code.
+func (d *Desk) linkLifetime(p authcore.Purpose) time.Duration {
+	return max(purposes[p].Link, d.cfg.Lifetime)
+}
 
 // Recipient is whom a challenge's mail goes to.
 type Recipient struct {
@@ -89,7 +94,7 @@ func (d *Desk) Issue(p authcore.Purpose, subject string, account uuid.UUID, to R
 	mail, err := d.cfg.Mailer.Compose(authcore.Message{
 		Kind: row.Mail, To: to.Address, Name: to.Name, Code: code,
 		Link:   strings.TrimSuffix(c.Portal, "/") + row.Path + "?token=" + token,
-		Expiry: d.cfg.Lifetime, Addr: audit.Addr(c), Device: Device(c), At: ch.CreatedAt, Lang: c.Lang,
+		Expiry: d.cfg.Lifetime, LinkExpiry: d.linkLifetime(p), Addr: audit.Addr(c), Device: Device(c), At: ch.CreatedAt, Lang: c.Lang,
 	})
 	if err != nil {
 		return authcore.Challenge{}, authcore.Mail{}, fmt.Errorf("compose %s mail: %w", row.Mail, err)
@@ -150,7 +155,7 @@ func (d *Desk) blank(p authcore.Purpose, subject string, account uuid.UUID) auth
 	return authcore.Challenge{
 		ID: uuid.Must(uuid.NewV7()), Purpose: p, Subject: subject, AccountID: account,
 		AttemptsLeft: d.cfg.Attempts, AttemptsResetAt: now.Add(budgetWindow),
-		CreatedAt: now, ExpiresAt: now.Add(d.cfg.Lifetime),
+		CreatedAt: now, ExpiresAt: now.Add(d.linkLifetime(p)),
 	}
 }
 

@@ -40,6 +40,9 @@ func (d *Desk) Prove(ctx context.Context, p authcore.Purpose, shown Presented) (
 	if errors.Is(err, authcore.ErrNotFound) {
 		return authcore.Challenge{}, d.countMiss(ctx, p, shown.Subject)
 	}
+	if err == nil && d.linkLifetime(p) > d.cfg.Lifetime && !ch.CreatedAt.Add(d.cfg.Lifetime).After(d.now()) {
+		return authcore.Challenge{}, errInvalid() // the link lives on
+	}
 	return ch, refusal(err)
 }
 

@@ -13,11 +13,14 @@ type purpose struct {
 	Mail authcore.MailKind // that carries code and link
 	AMR  []string          // what having proven it alone is worth for a session (RFC 8176); nil: it opens none
 	Life time.Duration     // 0: as the operator has set it
+	Link time.Duration     // how long a link lives at the least, where that is longer than what the operator has set for codes
 }
 
 var purposes = map[authcore.Purpose]purpose{
-	authcore.PurposeVerifyEmail:   {Path: "/verify", Mail: authcore.MailVerify, AMR: []string{"otp"}},
-	authcore.PurposeResetPassword: {Path: "/reset", Mail: authcore.MailReset}, // no session: a second factor must not be skipped
+	authcore.PurposeVerifyEmail: {Path: "/verify", Mail: authcore.MailVerify, AMR: []string{"otp"}},
+	// No session: a second factor must not be skipped. The link outlives the limit on mails: whoever asks for somebody else's
+	// mails until no more are sent leaves the owner with a newest one that works.
+	authcore.PurposeResetPassword: {Path: "/reset", Mail: authcore.MailReset, Link: time.Hour},
 	// It goes through the browser's address bar and no mail. The branch has the methods of the session that is handed over.
 	authcore.PurposeHandover: {Life: time.Minute},
 }

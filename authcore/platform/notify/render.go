@@ -83,6 +83,10 @@ func lay(m authcore.Message, brand string) (page, error) {
 	if m.Expiry > 0 {
 		v.facts.Expiry = v.duration(m.Expiry)
 		p.Expiry = v.say("mail.expiry")
+		if m.LinkExpiry > m.Expiry {
+			v.facts.LinkExpiry = v.duration(m.LinkExpiry)
+			p.Expiry = v.say("mail.expiry_apart")
+		}
 	}
 	if kind.cause {
 		p.Cause = causes(m, v)

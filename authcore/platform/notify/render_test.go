@@ -249,6 +249,10 @@ func TestRender_Durations(t *testing.T) {
 			if l := rendered(t, m); !strings.Contains(l.Text, want[i]) {
 				t.Errorf("%v in %s: no %q in\n%s", d, lang, want[i], l.Text)
 			}
+			m.Expiry, m.LinkExpiry = time.Minute, d
+			if l := rendered(t, m); d > time.Minute && (!strings.Contains(l.Text, strings.TrimSuffix(want[i], " lang")) || !strings.Contains(l.Text, "1 "+[]string{"minute", "Minute"}[i])) {
+				t.Errorf("code and link in %s: no %q in\n%s", lang, want[i], l.Text)
+			}
 		}
 	}
 }

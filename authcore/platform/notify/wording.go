@@ -39,6 +39,8 @@ type facts struct {
 	Brand  string
 	Name   string
 	Expiry string
+	// LinkExpiry is of the link, where the code has another.
+	LinkExpiry string
 }
 
 // library holds the languages. The first is that of everybody else.

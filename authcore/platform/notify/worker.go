@@ -148,7 +148,7 @@ func (n *Notifier) send(ctx context.Context, m authcore.Mail) (deadline time.Tim
 	if err := json.Unmarshal(plain, &c); err != nil || c.ID != m.ID {
 		return deadline, fmt.Errorf("opening a mail: not the content of this mail: %w", ErrRefused)
 	}
-	if expiry := c.Message.Expiry; expiry > 0 {
+	if expiry := max(c.Message.Expiry, c.Message.LinkExpiry); expiry > 0 {
 		if end := m.CreatedAt.Add(expiry); end.Before(deadline) {
 			deadline = end
 		}

@@ -145,11 +145,13 @@ func TestRun_GivesUp(t *testing.T) {
 	for name, c := range map[string]struct {
 		err    error
 		expiry time.Duration
+		link   time.Duration
 		after  time.Duration
 	}{
-		"after a day":               {errors.New("down"), 0, 24 * time.Hour},
-		"when the code has expired": {errors.New("down"), 10 * time.Minute, 10 * time.Minute},
-		"at once when refused":      {fmt.Errorf("550 no such user: %w", notify.ErrRefused), 0, 0},
+		"after a day":               {errors.New("down"), 0, 0, 24 * time.Hour},
+		"when the code has expired": {errors.New("down"), 10 * time.Minute, 0, 10 * time.Minute},
+		"at once when refused":      {fmt.Errorf("550 no such user: %w", notify.ErrRefused), 0, 0, 0},
+		"when its link has expired": {errors.New("down"), 10 * time.Minute, time.Hour, time.Hour},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -157,7 +159,7 @@ func TestRun_GivesUp(t *testing.T) {
 				h := newHouse(t)
 				h.sender.fail(c.err)
 				m := verify()
-				m.Expiry = c.expiry
+				m.Expiry, m.LinkExpiry = c.expiry, c.link
 				mail := h.post(t, m)
 				stop := h.run(t)
 				synctest.Wait()
