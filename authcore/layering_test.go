@@ -43,7 +43,8 @@ var (
 	shared = []string{"authcore/platform/keyring"}
 	// adapters never import each other, but for the connection to Redis that two of them have in common.
 	adapters = []string{
-		"authcore/platform/sqlstore", "authcore/platform/redisfeed", "authcore/platform/throttle", "authcore/platform/notify",
+		"authcore/platform/sqlstore", "authcore/platform/redisfeed", "authcore/platform/ratelimit", "authcore/platform/lockout",
+		"authcore/platform/notify",
 	}
 
 	topLevelFolders = []string{"cmd", "caddymodule", "authcore", "internal", "bench", "tools", "examples", "docs", ".ci"}
@@ -79,7 +80,7 @@ var homes = []struct {
 	},
 	{
 		[]string{projectPath + "/authcore/platform/redislink"},
-		[]string{"authcore/platform/redislink", "authcore/platform/redisfeed", "authcore/platform/throttle", "caddymodule"}, false,
+		[]string{"authcore/platform/redislink", "authcore/platform/redisfeed", "authcore/platform/ratelimit", "caddymodule"}, false,
 		"connections to Redis are for its adapters; caddymodule makes them",
 	},
 	{
@@ -317,7 +318,7 @@ func TestLayers_RulesFindWhatTheyForbid(t *testing.T) {
 		{"authcore/crypto/jwtkeys/sign.go", "github.com/golang-jwt/jwt/v5", false},
 		{"authcore/edge/accesstoken/verifier.go", "github.com/golang-jwt/jwt/v5", true},
 		{"authcore/platform/redislink/commands.go", "github.com/redis/go-redis/v9", false},
-		{"authcore/platform/throttle/redis.go", "github.com/redis/go-redis/v9", true},
+		{"authcore/platform/ratelimit/redis.go", "github.com/redis/go-redis/v9", true},
 		{"authcore/edge/revocation/set.go", "github.com/redis/go-redis/v9", true},
 		{"authcore/platform/redisfeed/read.go", core + "/platform/redislink", false},
 		{"authcore/platform/redisfeed/read.go", core + "/edge/revocation", true},
@@ -341,7 +342,7 @@ func TestLayers_RulesFindWhatTheyForbid(t *testing.T) {
 		{"authcore/web/portal/pages.go", core + "/platform/sqlstore", true},
 		{"authcore/web/portal/pages.go", core + "/account/session", false},
 		{"caddymodule/app.go", core + "/platform/sqlstore", false},
-		{"authcore/account/signin/login.go", core + "/platform/throttle", true},
+		{"authcore/account/signin/login.go", core + "/platform/ratelimit", true},
 		{"authcore/account/signin/login.go", core + "/web/httpapi", true},
 		{"authcore/account/signin/login.go", core + "/account/session", false},
 		{"authcore/account/signin/login_test.go", core + "/platform/sqlstore", false},

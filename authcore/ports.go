@@ -181,23 +181,24 @@ type OutboxStore interface {
 	OutboxDepth(ctx context.Context) (int, time.Time, error)
 }
 
-// Lockout is the persistent part of an account lock.
+// Lockout is what is known of a name's failed sign-ins.
 type Lockout struct {
-	Key   string // digest of the normalised identifier or account
-	Until time.Time
-	Level int // how often it has doubled
+	Key    string    // MAC of the normalised identifier or account
+	Until  time.Time // where Level is 0 or more: the end of the last lock, or a later try
+	Level  int       // how often it has doubled; -1: there was no lock
+	Tries  string    // that run or failed, as package lockout writes them
+	VoidAt time.Time // from when on nothing of it counts any more
 }
 
-// LockoutStore keeps locks over restarts.
+// LockoutStore keeps failed sign-ins.
 type LockoutStore interface {
-	// SaveLockout inserts or replaces the lock of its key.
-	SaveLockout(ctx context.Context, l Lockout) error
-	// ClearLockout forgets it.
-	ClearLockout(ctx context.Context, key string) error
-	// Lockout returns the lock of a key, ended or not. ErrNotFound.
+	// Lockout returns what is stored under a key. ErrNotFound.
 	Lockout(ctx context.Context, key string) (Lockout, error)
-	// Lockouts returns the locks whose Until is after since.
-	Lockouts(ctx context.Context, since time.Time) ([]Lockout, error)
+	// ChangeLockout puts next (zero: nothing) in the place of what is stored under a key, if that still is old (zero: nothing).
+	// It reports whether it was: of several callers that know the same exactly one changes it.
+	ChangeLockout(ctx context.Context, key string, old, next Lockout) (changed bool, err error)
+	// ClearLockout removes what is stored under a key, whatever it is.
+	ClearLockout(ctx context.Context, key string) error
 }
 
 // EventStore appends to the history.

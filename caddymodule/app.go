@@ -13,9 +13,9 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/ratelimit"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/redisfeed"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqlstore"
-	"github.com/gatehouse-auth/gatehouse/authcore/platform/throttle"
 )
 
 func init() { caddy.RegisterModule(new(App)) }
@@ -32,9 +32,9 @@ type App struct {
 	mail     MailSender
 	database string // key of the node, "" until it is held
 	node     *node
-	exchange *exchange       // nil without Redis
-	feed     *redisfeed.Feed // the exchange's, once the node is open
-	counters *throttle.Redis // likewise
+	exchange *exchange        // nil without Redis
+	feed     *redisfeed.Feed  // the exchange's, once the node is open
+	counters *ratelimit.Redis // likewise
 
 	exchangeKey string // "" until it is held
 

@@ -20,8 +20,9 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passpolicy"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/keyring"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/lockout"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/notify"
-	"github.com/gatehouse-auth/gatehouse/authcore/platform/throttle"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/ratelimit"
 	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
 	"github.com/gatehouse-auth/gatehouse/authcore/web/portal"
 )
@@ -98,7 +99,7 @@ func (c *core) wireAPI(a *App) error {
 		return err
 	}
 	api := httpapi.Config{Sessions: c.sessions, Verifier: n.verifier, Keys: c.ring, Issuers: a.issuers, Audience: cfg.audience, Stale: a.stale, ClockWrong: n.clock.wrong, Watch: span,
-		Origins: cfg.origins, Limiter: a.limiter(), AddressKey: throttle.AddressKey, Ready: a.health, Logger: a.logger}
+		Origins: cfg.origins, Limiter: a.limiter(), AddressKey: ratelimit.AddressKey, Ready: a.health, Logger: a.logger}
 	api.SignIn, err = signin.New(signin.Config{Store: c.store, Hasher: n.hasher, Policy: policy, Lockouts: n.lockouts,
 		Sessions: c.sessions, Identities: cfg.identities, RequireVerified: cfg.signup != string(enrol.Open), Watch: watch(ended), Now: n.clock.now})
 	if err != nil {
@@ -165,20 +166,20 @@ func (a *App) returnHosts(string) []string {
 }
 
 // limits are the settings of the limiter.
-func (r *resolved) limits() throttle.Config {
-	rates := make(map[string]throttle.Rate, len(r.rates)+2)
+func (r *resolved) limits() ratelimit.Config {
+	rates := make(map[string]ratelimit.Rate, len(r.rates)+2)
 	for name, rate := range r.rates {
 		rates[name] = rate
 	}
-	rates[authcore.LimitResend] = throttle.Rate{Count: 1, Window: r.otp.resendAfter}
-	rates[authcore.LimitCode] = throttle.Rate{Count: r.otp.attempts, Window: time.Hour}
-	return throttle.Config{Rates: rates, Now: now}
+	rates[authcore.LimitResend] = ratelimit.Rate{Count: 1, Window: r.otp.resendAfter}
+	rates[authcore.LimitCode] = ratelimit.Rate{Count: r.otp.attempts, Window: time.Hour}
+	return ratelimit.Config{Rates: rates, Now: now}
 }
 
 // lockPolicy is when an identifier is locked.
-func (r *resolved) lockPolicy() throttle.Policy {
+func (r *resolved) lockPolicy() lockout.Policy {
 	l := r.lockout
-	return throttle.Policy{Failures: l.failures, Window: l.window, First: l.first, Max: l.max, Off: l.off}
+	return lockout.Policy{Failures: l.failures, Window: l.window, First: l.first, Max: l.max, Off: l.off}
 }
 
 // databaseKind names the engine, for the log: the URL may hold a password.

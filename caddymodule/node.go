@@ -21,9 +21,10 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/liveconn"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/revocation"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/keyring"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/lockout"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/ratelimit"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/redisfeed"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqlstore"
-	"github.com/gatehouse-auth/gatehouse/authcore/platform/throttle"
 )
 
 // nodes holds what outlives a config reload, by database: pools, the view of revocations, counters, locks, the cache of
@@ -43,8 +44,8 @@ type node struct {
 	revoker     *announcer
 	freshness   *revocation.Freshness
 	follower    *revocation.Follower
-	limiter     *throttle.Memory
-	lockouts    *throttle.Lockouts
+	limiter     *ratelimit.Memory
+	lockouts    *lockout.Lockouts
 	verifier    *accesstoken.Verifier
 	lasting     *liveconn.Registry
 	hasher      *passhash.Hasher
@@ -146,16 +147,13 @@ func (n *node) fill(ctx context.Context, store *sqlstore.Store, cfg *resolved, l
 	if err = n.follower.Read(ctx); err != nil {
 		return fmt.Errorf("read revocations: %w", err)
 	}
-	if n.limiter, err = throttle.NewMemory(cfg.limits()); err != nil {
+	if n.limiter, err = ratelimit.NewMemory(cfg.limits()); err != nil {
 		return err
 	}
-	n.lockouts, err = throttle.NewLockouts(throttle.LockoutConfig{Policy: cfg.lockPolicy(), Store: store, Logger: logger, Now: n.clock.now,
+	n.lockouts, err = lockout.New(lockout.Config{Policy: cfg.lockPolicy(), Store: store, Logger: logger, Now: n.clock.now,
 		Key: func() secret.MACKey { return n.ring.Load().MACKey("lockout names") }})
 	if err != nil {
 		return err
-	}
-	if err = n.lockouts.Load(ctx); err != nil {
-		return fmt.Errorf("read locks: %w", err)
 	}
 	if n.hasher, err = passhash.New(passhash.Config{}); err != nil {
 		return err
@@ -179,7 +177,7 @@ func (n *node) reconfigure(cfg *resolved) error {
 	if err := n.limiter.Reconfigure(cfg.limits()); err != nil {
 		return err
 	}
-	return n.lockouts.Reconfigure(throttle.LockoutConfig{Policy: cfg.lockPolicy()})
+	return n.lockouts.Reconfigure(cfg.lockPolicy())
 }
 
 // Set implements accesstoken.Keys with the ring of the newest configuration: all rings of one database hold the same keys.

@@ -1,8 +1,6 @@
 package caddymodule
 
 import (
-	"context"
-	"errors"
 	"sync"
 	"time"
 
@@ -11,9 +9,9 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/revocation"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/ratelimit"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/redisfeed"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/redislink"
-	"github.com/gatehouse-auth/gatehouse/authcore/platform/throttle"
 )
 
 // exchanges holds what goes over a Redis, by database and by the Redis's settings, over config reloads.
@@ -24,9 +22,9 @@ var exchanges = caddy.NewUsagePool()
 type exchange struct {
 	link *redislink.Link
 
-	mu       sync.Mutex      // held while these are made
-	feed     *redisfeed.Feed // of revocations; nil until the node is open
-	counters *throttle.Redis // likewise
+	mu       sync.Mutex       // held while these are made
+	feed     *redisfeed.Feed  // of revocations; nil until the node is open
+	counters *ratelimit.Redis // likewise
 }
 
 // Destruct closes the connections when the last configuration that used them is gone.
@@ -73,8 +71,8 @@ func (x *exchange) over(n *node) (err error) {
 		}
 	}
 	if x.counters == nil {
-		x.counters, err = throttle.NewRedis(throttle.RedisConfig{Link: x.link, ID: n.id.String(), Memory: n.limiter, Key: n.counterKey,
-			Lost: n.recallLocks, Logger: nodeLogger(), Now: counterTime})
+		x.counters, err = ratelimit.NewRedis(ratelimit.RedisConfig{Link: x.link, ID: n.id.String(), Memory: n.limiter, Key: n.counterKey,
+			Logger: nodeLogger(), Now: counterTime})
 	}
 	return err
 }
@@ -89,15 +87,6 @@ func (a *App) limiter() authcore.Limiter {
 
 // counterKey hides in Redis whom a counter is of.
 func (n *node) counterKey() secret.MACKey { return n.ring.Load().MACKey("shared counters") }
-
-// recallLocks reads the locks of all nodes from the database while Redis cannot tell of them.
-func (n *node) recallLocks(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, time.Second)
-	defer cancel()
-	if err := n.lockouts.Load(ctx); err != nil && ctx.Err() == nil && !errors.Is(err, authcore.ErrUnavailable) {
-		nodeLogger().Warn("locks of other nodes not read; tried again soon", "error", err)
-	}
-}
 
 // publisher is how this configuration tells other nodes of revocations; nil is not at all.
 func (a *App) publisher() revocation.Publisher {

@@ -73,6 +73,5 @@ func (a *App) apply() error {
 	}
 	a.node.ring.Store(a.core.Load().ring)
 	a.node.revoker.PublishTo(a.publisher())
-	a.node.lockouts.Share(a.counters)
 	return nil
 }

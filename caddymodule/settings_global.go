@@ -12,7 +12,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/jwtkeys"
-	"github.com/gatehouse-auth/gatehouse/authcore/platform/throttle"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/ratelimit"
 )
 
 // Defaults and bounds of durations. No cookie outlives 400 days in a browser (RFC 6265bis §5.5), so no session does.
@@ -322,7 +322,7 @@ func checkRateLimit(name, rate string) error {
 	if !slices.Contains(limitNames, name) {
 		return errors.New(unknownWord("a limit", name, limitNames))
 	}
-	if _, err := throttle.ParseRate(rate); err != nil {
+	if _, err := ratelimit.ParseRate(rate); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	return nil

@@ -13,8 +13,8 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/jwtkeys"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/ratelimit"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/redislink"
-	"github.com/gatehouse-auth/gatehouse/authcore/platform/throttle"
 	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
 )
 
@@ -56,9 +56,9 @@ type resolved struct {
 	otp            otpRules
 	password       passwordRules
 	lockout        lockoutRules
-	rates          map[string]throttle.Rate // every limit of limitNames
-	tokenCache     uint64                   // bytes
-	warnings       []string                 // what is allowed but should be told at start
+	rates          map[string]ratelimit.Rate // every limit of limitNames
+	tokenCache     uint64                    // bytes
+	warnings       []string                  // what is allowed but should be told at start
 }
 
 type otpRules struct {
@@ -233,15 +233,15 @@ func canonicalOrigin(u *url.URL) *url.URL {
 }
 
 func resolveRates(s *Settings, r *resolved) error {
-	r.rates = make(map[string]throttle.Rate, len(limitNames))
-	defaults := throttle.Defaults()
+	r.rates = make(map[string]ratelimit.Rate, len(limitNames))
+	defaults := ratelimit.Defaults()
 	for _, name := range limitNames {
 		r.rates[name] = defaults[name]
 		given, ok := s.RateLimit[name]
 		if !ok {
 			continue
 		}
-		rate, err := throttle.ParseRate(given)
+		rate, err := ratelimit.ParseRate(given)
 		if err != nil {
 			return fmt.Errorf("rate_limit: %s: %w", name, err)
 		}

@@ -17,7 +17,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/jwtkeys"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/notify"
-	"github.com/gatehouse-auth/gatehouse/authcore/platform/throttle"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/ratelimit"
 )
 
 // settingsOf reads the JSON form of the app.
@@ -115,7 +115,7 @@ func TestResolvedForms(t *testing.T) {
 	if r.accessLifetime != time.Second || r.refreshLifetime != 2*time.Second || r.algorithm != jwtkeys.RS256 {
 		t.Errorf("lifetimes %v %v, algorithm %v", r.accessLifetime, r.refreshLifetime, r.algorithm)
 	}
-	if r.rates["login"] != (throttle.Rate{Count: 3, Window: time.Second}) || !r.rates["mail"].Off() {
+	if r.rates["login"] != (ratelimit.Rate{Count: 3, Window: time.Second}) || !r.rates["mail"].Off() {
 		t.Errorf("rates %v", r.rates)
 	}
 	if !slices.Equal(r.identities, []authcore.IdentifierKind{authcore.KindUsername}) {

@@ -28,7 +28,7 @@ type cluster struct {
 
 // redisRules are those of docs/configuration.md.
 const redisRules = "~gatehouse:* +xadd +xread +xrange +xrevrange +eval +evalsha +time +get +set +del +pexpire " +
-	"+hgetall +hset +zadd +zcard +zremrangebyscore"
+	"+zadd +zcard +zremrangebyscore"
 
 func startCluster(t testing.TB, p plan) *cluster {
 	t.Helper()

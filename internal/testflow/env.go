@@ -22,8 +22,9 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/revocation"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/keyring"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/lockout"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/ratelimit"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqlstore"
-	"github.com/gatehouse-auth/gatehouse/authcore/platform/throttle"
 )
 
 // Options differ from the defaults of the contract only where a test is about them; the zero value has signup verified,
@@ -32,8 +33,8 @@ type Options struct {
 	Mode       enrol.Mode
 	Identities []authcore.IdentifierKind
 	Hash       passhash.Config
-	Rates      map[string]throttle.Rate
-	Lockout    throttle.Policy
+	Rates      map[string]ratelimit.Rate
+	Lockout    lockout.Policy
 	Logger     *slog.Logger // nil discards
 }
 
@@ -47,8 +48,8 @@ type Env struct {
 	Sealer   *secret.Sealer
 	Hasher   *passhash.Hasher
 	Policy   *passpolicy.Policy
-	Lockouts *throttle.Lockouts
-	Limiter  *throttle.Memory
+	Lockouts *lockout.Lockouts
+	Limiter  *ratelimit.Memory
 	Revoked  *revocation.Set
 	Ring     *keyring.Ring
 	Sessions *session.Sessions
@@ -103,8 +104,8 @@ func (e *Env) guard(t testing.TB, o Options) {
 	e.Sealer = must(secret.NewSealer(secret.New(secret.Random(32))))(t)
 	e.Hasher = must(passhash.New(o.Hash))(t)
 	e.Policy = must(passpolicy.New(passpolicy.Config{}))(t)
-	e.Limiter = must(throttle.NewMemory(throttle.Config{Rates: o.Rates, Now: e.Clock.Now}))(t)
-	e.Lockouts = must(throttle.NewLockouts(throttle.LockoutConfig{
+	e.Limiter = must(ratelimit.NewMemory(ratelimit.Config{Rates: o.Rates, Now: e.Clock.Now}))(t)
+	e.Lockouts = must(lockout.New(lockout.Config{
 		Policy: o.Lockout, Store: e.Store, Logger: o.Logger, Now: e.Clock.Now,
 		Key: func() secret.MACKey { return e.Ring.MACKey("lockout names") },
 	}))(t)

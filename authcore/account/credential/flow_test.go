@@ -12,7 +12,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/credential"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
-	"github.com/gatehouse-auth/gatehouse/authcore/platform/throttle"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/lockout"
 	"github.com/gatehouse-auth/gatehouse/internal/testflow"
 )
 
@@ -86,7 +86,7 @@ func TestChange_Refusals(t *testing.T) {
 // A stolen session must not be a way to guess the password: tries count with the sign-ins of the account.
 func TestL08_TriesToChangeAreCountedAsSignIns(t *testing.T) {
 	t.Parallel()
-	e := testflow.New(t, testflow.Options{Lockout: throttle.Policy{Failures: 3}})
+	e := testflow.New(t, testflow.Options{Lockout: lockout.Policy{Failures: 3}})
 	id := e.Person(t, enrol.Registering{Email: address}).Account.ID
 	for range 2 {
 		testflow.WantCode(t, change(e, t, id, "wrong", testflow.OtherPassword), authcore.InvalidCredentials)
@@ -107,7 +107,7 @@ func TestL08_TriesToChangeAreCountedAsSignIns(t *testing.T) {
 
 func TestChange_OneOfManyWins(t *testing.T) {
 	t.Parallel()
-	e := testflow.New(t, testflow.Options{Lockout: throttle.Policy{Off: true}})
+	e := testflow.New(t, testflow.Options{Lockout: lockout.Policy{Off: true}})
 	id := e.Person(t, enrol.Registering{Email: address}).Account.ID
 	results := make(chan error)
 	for range 8 {

@@ -11,7 +11,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passhash"
-	"github.com/gatehouse-auth/gatehouse/authcore/platform/throttle"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/ratelimit"
 	"github.com/gatehouse-auth/gatehouse/internal/testflow"
 )
 
@@ -203,7 +203,7 @@ func TestRegister_MailsAreLimitedAndTheLiveCodeStays(t *testing.T) {
 
 func TestRegister_AtMostFiveMailsAnHour(t *testing.T) {
 	t.Parallel()
-	e := testflow.New(t, testflow.Options{Rates: map[string]throttle.Rate{authcore.LimitMail: {Count: 5, Window: time.Hour}}})
+	e := testflow.New(t, testflow.Options{Rates: map[string]ratelimit.Rate{authcore.LimitMail: {Count: 5, Window: time.Hour}}})
 	for range 9 {
 		e.Register(t, enrol.Registering{Email: bob})
 		e.Clock.Advance(61 * time.Second)
@@ -217,7 +217,7 @@ func TestRegister_AtMostFiveMailsAnHour(t *testing.T) {
 func TestRegister_FailedWriteCostsNoMail(t *testing.T) {
 	t.Parallel()
 	for mode, address := range map[enrol.Mode]string{enrol.Verified: bob, enrol.Open: "open@example.com"} {
-		e := testflow.New(t, testflow.Options{Mode: mode, Rates: map[string]throttle.Rate{authcore.LimitMail: {Count: 1, Window: time.Hour}}})
+		e := testflow.New(t, testflow.Options{Mode: mode, Rates: map[string]ratelimit.Rate{authcore.LimitMail: {Count: 1, Window: time.Hour}}})
 		if mode == enrol.Open {
 			e.Register(t, enrol.Registering{Email: address})
 			e.Clock.Advance(2 * time.Hour)

@@ -15,7 +15,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/recovery"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/notify"
-	"github.com/gatehouse-auth/gatehouse/authcore/platform/throttle"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/ratelimit"
 	"github.com/gatehouse-auth/gatehouse/internal/soak"
 	"github.com/gatehouse-auth/gatehouse/internal/testflow"
 )
@@ -25,7 +25,7 @@ import (
 // pairs by the clock, for which the machine must be quiet. Chance can spoil a round, a leak spoils each. It does not run
 // beside the other tests of the package.
 func TestL02_ForgotTakesEqualTime(t *testing.T) {
-	e, _ := person(t, testflow.Options{Rates: map[string]throttle.Rate{authcore.LimitResend: {}, authcore.LimitMail: {}}})
+	e, _ := person(t, testflow.Options{Rates: map[string]ratelimit.Rate{authcore.LimitResend: {}, authcore.LimitMail: {}}})
 	e.Person(t, enrol.Registering{Email: "amy@example.com", Username: "amy01"})
 	f := flow(t, e, e.Store)
 	var leak string

@@ -8,14 +8,14 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/recovery"
-	"github.com/gatehouse-auth/gatehouse/authcore/platform/throttle"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/ratelimit"
 	"github.com/gatehouse-auth/gatehouse/internal/testflow"
 )
 
 // Who is told to try again gets a mail then: what could not be written has cost nothing of the budget of mails.
 func TestForgot_FailedWriteCostsNoMail(t *testing.T) {
 	t.Parallel()
-	e, _ := person(t, testflow.Options{Rates: map[string]throttle.Rate{authcore.LimitMail: {Count: 1, Window: time.Hour}}})
+	e, _ := person(t, testflow.Options{Rates: map[string]ratelimit.Rate{authcore.LimitMail: {Count: 1, Window: time.Hour}}})
 	e.Clock.Advance(2 * time.Hour)
 	before := len(e.Mails(t, bob))
 	store := &failing{Store: e.Store, down: true}

@@ -7,7 +7,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passhash"
-	"github.com/gatehouse-auth/gatehouse/authcore/platform/throttle"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/lockout"
 	"github.com/gatehouse-auth/gatehouse/internal/testflow"
 )
 
@@ -18,7 +18,7 @@ const loginPairs = 8
 // hash in it, at the default cost. Sign-ins and hashes take turns; `ratio` is the median of a sign-in's time to the mean of the
 // hashes' before and after.
 func BenchmarkLogin(b *testing.B) {
-	e := testflow.New(b, testflow.Options{Hash: passhash.Config{Params: passhash.DefaultParams}, Lockout: throttle.Policy{Off: true}})
+	e := testflow.New(b, testflow.Options{Hash: passhash.Config{Params: passhash.DefaultParams}, Lockout: lockout.Policy{Off: true}})
 	account := e.Person(b, enrol.Registering{Email: bob}).Account
 	hash := func() float64 {
 		begin := time.Now()

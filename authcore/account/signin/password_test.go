@@ -12,7 +12,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signin"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passhash"
-	"github.com/gatehouse-auth/gatehouse/authcore/platform/throttle"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/lockout"
 	"github.com/gatehouse-auth/gatehouse/internal/testflow"
 )
 
@@ -176,7 +176,7 @@ func TestL12_ParallelRightSignInsAllPass(t *testing.T) {
 
 func TestL17_PasswordsAreNotCut(t *testing.T) {
 	t.Parallel()
-	e := testflow.New(t, testflow.Options{Lockout: throttle.Policy{Off: true}})
+	e := testflow.New(t, testflow.Options{Lockout: lockout.Policy{Off: true}})
 	long := strings.Repeat("quartz-ledger-", 6)[:72]
 	for address, password := range map[string]string{"a@example.com": long + "x", "b@example.com": "tundra-Ledger\x00-51-quartz"} {
 		e.Person(t, enrol.Registering{Email: address, Password: password})

@@ -8,7 +8,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passhash"
-	"github.com/gatehouse-auth/gatehouse/authcore/platform/throttle"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/lockout"
 	"github.com/gatehouse-auth/gatehouse/internal/soak"
 	"github.com/gatehouse-auth/gatehouse/internal/testflow"
 )
@@ -20,7 +20,7 @@ import (
 func TestL02_EqualTime(t *testing.T) {
 	e := testflow.New(t, testflow.Options{
 		Hash:    passhash.Config{Params: passhash.Params{MemoryKiB: 12 << 10, Time: 1, Threads: 1}},
-		Lockout: throttle.Policy{Off: true},
+		Lockout: lockout.Policy{Off: true},
 	})
 	create(t, e, withPassword(t, e, bob))
 	disabled := withPassword(t, e, "disabled@example.com")

@@ -16,9 +16,9 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/ratelimit"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/redisfeed"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/redislink"
-	"github.com/gatehouse-auth/gatehouse/authcore/platform/throttle"
 	"github.com/gatehouse-auth/gatehouse/internal/testproc"
 	"github.com/gatehouse-auth/gatehouse/internal/testredis"
 )
@@ -29,7 +29,7 @@ const patience = 20 * time.Second
 // than 0 and a cluster need besides.
 func manual(t *testing.T) (always, database, cluster string) {
 	t.Helper()
-	text, err := os.ReadFile("../../docs/configuration.md")
+	text, err := os.ReadFile("../../../docs/configuration.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,15 +63,8 @@ func (v *view) heard() (applied, missed int) {
 type node struct {
 	view     *view
 	feed     *redisfeed.Feed
-	counters *throttle.Redis
-	lockouts *throttle.Lockouts
+	counters *ratelimit.Redis
 }
-
-// nowhere keeps no locks.
-type nowhere struct{ authcore.LockoutStore }
-
-func (nowhere) SaveLockout(context.Context, authcore.Lockout) error { return nil }
-func (nowhere) ClearLockout(context.Context, string) error          { return nil }
 
 func newNode(t *testing.T, cfg redislink.Config) *node {
 	t.Helper()
@@ -90,13 +83,10 @@ func newNode(t *testing.T, cfg redislink.Config) *node {
 	n := &node{view: new(view)}
 	n.feed, err = redisfeed.New(redisfeed.Config{Link: link, Key: key, View: n.view, Logger: logger})
 	must(err)
-	memory, err := throttle.NewMemory(throttle.Config{})
+	memory, err := ratelimit.NewMemory(ratelimit.Config{})
 	must(err)
-	n.counters, err = throttle.NewRedis(throttle.RedisConfig{Link: link, Memory: memory, Key: key, Logger: logger})
+	n.counters, err = ratelimit.NewRedis(ratelimit.RedisConfig{Link: link, Memory: memory, Key: key, Logger: logger})
 	must(err)
-	n.lockouts, err = throttle.NewLockouts(throttle.LockoutConfig{Store: nowhere{}, Key: key, Logger: logger})
-	must(err)
-	n.lockouts.Share(n.counters)
 	return n
 }
 
@@ -109,7 +99,7 @@ func (n *node) run() (stop func()) {
 	return sync.OnceFunc(func() { cancel(); both.Wait() })
 }
 
-// live does what nodes do in their life: it hears of revocations, counts, locks and unlocks, comes back to its place in the
+// live does what nodes do in their life: it hears of revocations, counts, comes back to its place in the
 // stream, and begins a spoilt one anew.
 func live(t *testing.T, cfg redislink.Config, spoil func(stream string)) {
 	t.Helper()
@@ -140,16 +130,6 @@ func live(t *testing.T, cfg redislink.Config, spoil func(stream string)) {
 			t.Error(err)
 		}
 		if err := a.counters.Return(t.Context(), limits...); err != nil {
-			t.Error(err)
-		}
-		for range 2 {
-			try, wait, err := a.lockouts.Begin(t.Context(), key)
-			if err != nil || wait > 0 {
-				t.Fatal(err, wait)
-			}
-			try.Failed(t.Context())
-		}
-		if err := a.lockouts.Reset(t.Context(), key); err != nil {
 			t.Error(err)
 		}
 	}

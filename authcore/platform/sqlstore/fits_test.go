@@ -153,6 +153,7 @@ func TestMigrationGivesWay(t *testing.T) {
 		t.Fatal(err)
 	}
 	Change(t, s, "alter table sessions drop column parent_id, drop column host")
+	Change(t, s, "alter table lockouts drop column tries, drop column void_at")
 	Change(t, s, "delete from "+versionTable+" where version_id > 1")
 	holder, err := pgx.Connect(t.Context(), url)
 	if err != nil {

@@ -2,33 +2,15 @@ package sqlstore
 
 import (
 	"context"
-	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 )
 
-const upsertLockout = `insert into lockouts (key, until, level) values ($1, $2, $3)
-	on conflict (key) do update set until = excluded.until, level = excluded.level`
+const selectLockout = "select key, until, level, tries, void_at from lockouts where key = $1"
 
-// SaveLockout implements authcore.LockoutStore.
-func (s *Store) SaveLockout(ctx context.Context, l authcore.Lockout) error {
-	return s.single(ctx, "save lockout", func(ctx context.Context, q querier) error {
-		_, err := exec(ctx, q, upsertLockout, l.Key, micros(l.Until), l.Level)
-		return err
-	})
+func scanLockout(r row) (l authcore.Lockout, err error) {
+	return l, r.Scan(&l.Key, &stamp{&l.Until}, &l.Level, &l.Tries, &stamp{&l.VoidAt})
 }
-
-const deleteLockout = "delete from lockouts where key = $1"
-
-// ClearLockout implements authcore.LockoutStore.
-func (s *Store) ClearLockout(ctx context.Context, key string) error {
-	return s.single(ctx, "clear lockout", func(ctx context.Context, q querier) error {
-		_, err := exec(ctx, q, deleteLockout, key)
-		return err
-	})
-}
-
-const selectLockout = "select key, until, level from lockouts where key = $1"
 
 // Lockout implements authcore.LockoutStore.
 func (s *Store) Lockout(ctx context.Context, key string) (l authcore.Lockout, err error) {
@@ -39,30 +21,38 @@ func (s *Store) Lockout(ctx context.Context, key string) (l authcore.Lockout, er
 	return l, err
 }
 
-const lockoutPage = 5000
+const (
+	insertLockout = "insert into lockouts (key, until, level, tries, void_at) values ($1, $2, $3, $4, $5) on conflict (key) do nothing"
+	// Nodes of the release before write until and level alone, so these are compared too.
+	updateLockout = `update lockouts set until = $5, level = $6, tries = $7, void_at = $8
+		where key = $1 and until = $2 and level = $3 and tries = $4`
+	deleteLockout = "delete from lockouts where key = $1 and until = $2 and level = $3 and tries = $4"
+	clearLockout  = "delete from lockouts where key = $1"
+)
 
-const selectLockouts = "select key, until, level from lockouts where until > $1 and key > $2 order by key limit $3"
-
-func scanLockout(r row) (l authcore.Lockout, err error) {
-	return l, r.Scan(&l.Key, &stamp{&l.Until}, &l.Level)
+// ChangeLockout implements authcore.LockoutStore.
+func (s *Store) ChangeLockout(ctx context.Context, key string, old, next authcore.Lockout) (changed bool, err error) {
+	before := []any{micros(old.Until), old.Level, old.Tries}
+	after := []any{micros(next.Until), next.Level, next.Tries, micros(next.VoidAt)}
+	text, args := updateLockout, append(before, after...)
+	switch {
+	case old.Key == "":
+		text, args = insertLockout, after
+	case next.Key == "":
+		text, args = deleteLockout, before
+	}
+	err = s.single(ctx, "change lockout", func(ctx context.Context, q querier) error {
+		n, err := exec(ctx, q, text, append([]any{key}, args...)...)
+		changed = n > 0
+		return err
+	})
+	return changed, err
 }
 
-// Lockouts implements authcore.LockoutStore.
-func (s *Store) Lockouts(ctx context.Context, since time.Time) (list []authcore.Lockout, err error) {
-	last := ""
-	for {
-		var next []authcore.Lockout
-		err := s.read(ctx, "list lockouts", func(ctx context.Context, q querier) (err error) {
-			next, err = all(ctx, q, scanLockout, selectLockouts, micros(since), last, lockoutPage)
-			return err
-		})
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, next...)
-		if len(next) < lockoutPage {
-			return list, nil
-		}
-		last = next[len(next)-1].Key
-	}
+// ClearLockout implements authcore.LockoutStore.
+func (s *Store) ClearLockout(ctx context.Context, key string) error {
+	return s.single(ctx, "clear lockout", func(ctx context.Context, q querier) error {
+		_, err := exec(ctx, q, clearLockout, key)
+		return err
+	})
 }

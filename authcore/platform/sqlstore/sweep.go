@@ -19,7 +19,6 @@ const (
 	// successorKept is longer than any leeway.
 	successorKept = time.Minute
 	mailKept      = 7 * 24 * time.Hour
-	lockoutKept   = 7 * 24 * time.Hour
 	// expiredKept is how long rows outlive the time from which nothing is done with them any more. Should the clock that a
 	// sweep goes by be wrong, then what it took for expired is there when it is right again: a revocation above all, without
 	// which a node that starts would take the revoked token.
@@ -39,8 +38,9 @@ const (
 		(select seq from revocations where until <= $1 order by until limit $2`
 	sweepMails = `delete from outbox where id in
 		(select id from outbox where done_at is not null and done_at <= $1 order by done_at limit $2`
-	sweepLockouts = `delete from lockouts where until <= $1 and key in
-		(select key from lockouts where until <= $1 order by until limit $2`
+	// A row of a node of the release before says nothing of when it is void; its doubling is forgotten then.
+	sweepLockouts = `delete from lockouts where until <= $1 and void_at <= $1 and key in
+		(select key from lockouts where until <= $1 and void_at <= $1 order by until limit $2`
 )
 
 // Sweep implements authcore.Store. It works in small steps; stopped half-way, it has removed some.
@@ -56,7 +56,7 @@ func (s *Store) Sweep(ctx context.Context, now time.Time) error {
 		{"sweep challenges", sweepChallenges, now.Add(-expiredKept)},
 		{"sweep revocations", sweepRevocations, now.Add(-expiredKept)},
 		{"sweep mails", sweepMails, now.Add(-mailKept)},
-		{"sweep lockouts", sweepLockouts, now.Add(-lockoutKept)},
+		{"sweep lockouts", sweepLockouts, now.Add(-expiredKept)},
 	} {
 		for more := true; more; {
 			err := s.single(ctx, step.name, func(ctx context.Context, q querier) error {

@@ -108,15 +108,16 @@ func TestSweepEmpties(t *testing.T) {
 	mail := authcore.Mail{ID: newID(), Kind: authcore.MailVerify, Sealed: []byte("address and code"), CreatedAt: sweepStart}
 	must(s.SaveRegistration(t.Context(), authcore.Registration{ID: newID(), Address: "a@example.com", ProofDigest: []byte{1},
 		CreatedAt: sweepStart, ExpiresAt: sweepStart}, 9, nil, authcore.Effects{Mails: []authcore.Mail{mail}}))
-	must(s.SaveLockout(t.Context(), authcore.Lockout{Key: "a", Until: sweepStart}))
-	_, err := s.RevokeSessions(t.Context(), a.ID, []uuid.UUID{}, true, sweepStart, authcore.Effects{})
+	_, err := s.ChangeLockout(t.Context(), "a", authcore.Lockout{}, authcore.Lockout{Key: "a", Until: sweepStart, VoidAt: sweepStart})
+	must(err)
+	_, err = s.RevokeSessions(t.Context(), a.ID, []uuid.UUID{}, true, sweepStart, authcore.Effects{})
 	must(err)
 	must(s.MailSent(t.Context(), mail.ID, sweepStart))
 	if n := count(t, s, "outbox where sealed is not null"); n != 0 {
 		t.Error("a sent mail keeps its content")
 	}
 
-	must(s.Sweep(t.Context(), sweepStart.Add(lockoutKept)))
+	must(s.Sweep(t.Context(), sweepStart.Add(mailKept)))
 	for _, table := range []string{"sessions", "challenges", "registrations", "revocations", "outbox", "lockouts"} {
 		if n := count(t, s, table); n != 0 {
 			t.Errorf("%d rows of %s are left", n, table)

@@ -41,6 +41,9 @@ func Transfer(ctx context.Context, from, to *Store, done func(table string, rows
 	if err := to.migrate(ctx); err != nil {
 		return nil, fmt.Errorf("the target: %w", err)
 	}
+	if err := to.CheckSchema(ctx); err != nil { // a newer one may fit this program, and want more of a row than it has
+		return nil, fmt.Errorf("the target: %w", err)
+	}
 	t := &transfer{from: from, to: to, done: done}
 	var err error
 	if t.tables, err = t.schema(ctx); err != nil {

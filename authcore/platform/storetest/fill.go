@@ -50,7 +50,8 @@ func Fill(t testing.TB, s authcore.Store, n int) {
 	issued(t, s, open)
 	must(t, s.SaveRegistration(ctx, authcore.Registration{ID: uuid.New(), Address: "new@example.com", ProofDigest: sum("proof").Bytes(),
 		PasswordHash: "$argon2id$", CreatedAt: start, ExpiresAt: start.Add(24 * time.Hour)}, 10, nil, authcore.Effects{}))
-	must(t, s.SaveLockout(ctx, authcore.Lockout{Key: "0\u00e4", Until: start.Add(time.Hour), Level: 2}))
+	_, err = s.ChangeLockout(ctx, "0\u00e4", authcore.Lockout{}, aLockout("0\u00e4", 2, "1@2"))
+	must(t, err)
 	_, err = s.ChangeKeys(ctx, start, Birth("fill "))
 	must(t, err)
 	gone := withSession(t, s, ada, "gone")

@@ -2,6 +2,8 @@ package storetest
 
 import (
 	"errors"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -10,32 +12,86 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 )
 
-var lockouts = []promise{{"saved, replaced, listed, forgotten", lockoutLife}}
+var lockouts = []promise{
+	{"changed by who knows them, cleared by anybody", lockoutLife},
+	{"of many that know the same one changes it", lockoutRace},
+}
+
+func aLockout(key string, level int, tries string) authcore.Lockout {
+	return authcore.Lockout{Key: key, Until: start.Add(time.Minute), Level: level, Tries: tries, VoidAt: start.Add(time.Hour)}
+}
 
 func lockoutLife(t *testing.T, s authcore.Store) {
-	a, b := authcore.Lockout{Key: "a", Until: start.Add(time.Minute), Level: 1}, authcore.Lockout{Key: "b", Until: start, Level: 3}
-	must(t, s.SaveLockout(t.Context(), a))
-	must(t, s.SaveLockout(t.Context(), b))
-	a.Until, a.Level = start.Add(2*time.Minute), 2
-	must(t, s.SaveLockout(t.Context(), a))
-	for since, want := range map[time.Time][]authcore.Lockout{
-		start.Add(-time.Microsecond): {a, b}, start: {a}, a.Until: nil,
+	a, b, none := aLockout("a", -1, "1@2"), aLockout("a", 0, ""), authcore.Lockout{}
+	later := a
+	later.Until = later.Until.Add(time.Second)
+	for i, step := range []struct {
+		old, next authcore.Lockout
+		changed   bool
+		left      authcore.Lockout
+	}{
+		{a, b, false, none}, // there is none
+		{none, a, true, a},
+		{none, b, false, a}, // there is one
+		{b, none, false, a}, // another one
+		{later, b, false, a},
+		{a, a, true, a},
+		{a, b, true, b},
+		{a, none, false, b},
+		{b, none, true, none},
+		{none, aLockout("a", 3, "1@2 3@4!"), true, aLockout("a", 3, "1@2 3@4!")},
 	} {
-		got, err := s.Lockouts(t.Context(), since)
+		changed, err := s.ChangeLockout(t.Context(), "a", step.old, step.next)
 		must(t, err)
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("since %v (-want +got):\n%s", since, diff)
+		if changed != step.changed {
+			t.Errorf("step %d: changed %t, want %t", i, changed, step.changed)
 		}
-	}
-	if got, err := s.Lockout(t.Context(), "a"); err != nil || !cmp.Equal(a, got) {
-		t.Errorf("found %v (%v), want %v", got, err, a)
+		lockoutIs(t, s, "a", step.left)
 	}
 	must(t, s.ClearLockout(t.Context(), "a"))
-	if got, err := s.Lockout(t.Context(), "a"); !errors.Is(err, authcore.ErrNotFound) {
-		t.Errorf("found %v (%v) after it was forgotten", got, err)
-	}
+	lockoutIs(t, s, "a", none)
 	must(t, s.ClearLockout(t.Context(), "unknown"))
-	if got, err := s.Lockouts(t.Context(), start); err != nil || len(got) != 0 {
-		t.Errorf("%v (%v), want none", got, err)
+}
+
+// lockoutIs compares what is stored under a key; a zero want is nothing.
+func lockoutIs(t *testing.T, s authcore.Store, key string, want authcore.Lockout) {
+	t.Helper()
+	got, err := s.Lockout(t.Context(), key)
+	if want.Key == "" {
+		if !errors.Is(err, authcore.ErrNotFound) {
+			t.Errorf("found %v (%v), want none", got, err)
+		}
+		return
+	}
+	must(t, err)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func lockoutRace(t *testing.T, s authcore.Store) {
+	for _, old := range []authcore.Lockout{{}, aLockout("a", 100, "")} {
+		if old.Key != "" {
+			must(t, s.ClearLockout(t.Context(), "a"))
+			_, err := s.ChangeLockout(t.Context(), "a", authcore.Lockout{}, old)
+			must(t, err)
+		}
+		var won atomic.Int64
+		var all sync.WaitGroup
+		for i := range 50 {
+			all.Go(func() {
+				changed, err := s.ChangeLockout(t.Context(), "a", old, aLockout("a", i, ""))
+				if err != nil {
+					t.Error(err)
+				}
+				if changed {
+					won.Add(1)
+				}
+			})
+		}
+		all.Wait()
+		if won.Load() != 1 {
+			t.Errorf("%d of 50 have changed it", won.Load())
+		}
 	}
 }

@@ -21,18 +21,18 @@ func sweepKeeps(t *testing.T, s authcore.Store) {
 	a, sess := signedIn(t, s)
 	ch := issued(t, s, aChallenge(authcore.PurposeVerifyEmail, subject, "1"))
 	must(t, s.SaveRegistration(t.Context(), aRegistration("new@example.com", "new", 0), 10, nil, mails(1)))
-	must(t, s.SaveLockout(t.Context(), authcore.Lockout{Key: "a", Until: start.Add(time.Minute), Level: 1}))
+	locked := aLockout("a", 1, "")
+	_, err := s.ChangeLockout(t.Context(), "a", authcore.Lockout{}, locked)
+	must(t, err)
 	rev := revokeNew(t, s, a, start.Add(5*time.Minute))
-	_, err := s.ChangeKeys(t.Context(), start, Birth("a"))
+	_, err = s.ChangeKeys(t.Context(), start, Birth("a"))
 	must(t, err)
 
 	must(t, s.Sweep(t.Context(), start))
 	_, _, err = s.SessionByRefresh(t.Context(), sess.ID, sess.RefreshDigest, start)
 	must(t, err)
 	keeps(t, s, ch, rev)
-	if list, err := s.Lockouts(t.Context(), start); err != nil || len(list) != 1 {
-		t.Errorf("%d lockouts (%v)", len(list), err)
-	}
+	lockoutIs(t, s, "a", locked)
 	if n, _, err := s.OutboxDepth(t.Context()); err != nil || n != 1 {
 		t.Errorf("%d mails (%v)", n, err)
 	}

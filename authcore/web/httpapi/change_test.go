@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/platform/throttle"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/ratelimit"
 	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
 )
 
@@ -49,7 +49,7 @@ func TestChangePassword_Browser(t *testing.T) {
 
 func TestChangePassword_IsLimited(t *testing.T) {
 	rates := unlimited()
-	rates[authcore.LimitLogin] = throttle.Rate{Count: 2, Window: time.Minute}
+	rates[authcore.LimitLogin] = ratelimit.Rate{Count: 2, Window: time.Minute}
 	h := open(t, plan{rates: rates})
 	h.account(email, username)
 	token := bearer(h.signIn(email).AccessToken)

@@ -16,7 +16,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/platform/throttle"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/ratelimit"
 	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
 )
 
@@ -161,10 +161,10 @@ func TestB09_NothingTrusted(t *testing.T) {
 }
 
 // unlimited turns every limit off.
-func unlimited() map[string]throttle.Rate {
-	off := throttle.Defaults()
+func unlimited() map[string]ratelimit.Rate {
+	off := ratelimit.Defaults()
 	for name := range off {
-		off[name] = throttle.Rate{}
+		off[name] = ratelimit.Rate{}
 	}
 	return off
 }

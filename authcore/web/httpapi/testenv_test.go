@@ -15,7 +15,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/accesstoken"
-	"github.com/gatehouse-auth/gatehouse/authcore/platform/throttle"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/ratelimit"
 	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
 	"github.com/gatehouse-auth/gatehouse/internal/testflow"
 )
@@ -46,7 +46,7 @@ type house struct {
 // plan is what a test may want otherwise.
 type plan struct {
 	signup  enrol.Mode
-	rates   map[string]throttle.Rate
+	rates   map[string]ratelimit.Rate
 	origins []string
 	panics  bool // every limited call panics
 }
@@ -70,7 +70,7 @@ func open(t *testing.T, plans ...plan) *house {
 		Sessions: h.Sessions, SignIn: h.SignIn, Enrol: h.Enrol, Recovery: h.Recovery, Profile: h.Profiles, Password: h.Env.Password,
 		Verifier: must(accesstoken.New(accesstoken.Config{Keys: h.Ring, Revocations: h.Revoked, Now: h.Clock.Now}))(t), Keys: h.Ring,
 		Issuers: func() []string { return *h.issuers.Load() },
-		Origins: origins(t, p.origins...), Limiter: limiter, AddressKey: throttle.AddressKey, Logger: log,
+		Origins: origins(t, p.origins...), Limiter: limiter, AddressKey: ratelimit.AddressKey, Logger: log,
 		Stale: func() bool { return h.stale.Load() },
 		Ready: func(ctx context.Context) (bool, []string) { return h.ready(ctx) },
 	}))(t)

@@ -10,7 +10,8 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
-	"github.com/gatehouse-auth/gatehouse/authcore/platform/throttle"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/lockout"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/ratelimit"
 	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
 	"github.com/gatehouse-auth/gatehouse/internal/testflow"
 )
@@ -63,7 +64,7 @@ func TestLogin_BrowsersGoOnFromAPage(t *testing.T) {
 }
 
 func TestLogin_RefusalsKeepTheName(t *testing.T) {
-	h := open(t, plan{lockout: throttle.Policy{Failures: 2}})
+	h := open(t, plan{lockout: lockout.Policy{Failures: 2}})
 	h.Person(t, enrol.Registering{Email: email})
 	b := h.browser()
 	fields := []string{"login", email, "password", "wrong password", "rd", "/wanted"}
@@ -90,8 +91,8 @@ func TestLogin_RefusalsKeepTheName(t *testing.T) {
 }
 
 func TestLogin_CountsWithTheAPI(t *testing.T) {
-	rates := throttle.Defaults()
-	rates[authcore.LimitLogin] = throttle.Rate{Count: 1, Window: time.Minute}
+	rates := ratelimit.Defaults()
+	rates[authcore.LimitLogin] = ratelimit.Rate{Count: 1, Window: time.Minute}
 	h := open(t, plan{rates: rates})
 	b := h.browser()
 	b.post("/login", []string{"login", email, "password", "x"}).want(http.StatusUnauthorized)

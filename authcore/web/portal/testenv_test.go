@@ -17,7 +17,8 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/accesstoken"
-	"github.com/gatehouse-auth/gatehouse/authcore/platform/throttle"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/lockout"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/ratelimit"
 	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
 	"github.com/gatehouse-auth/gatehouse/authcore/web/portal"
 	"github.com/gatehouse-auth/gatehouse/internal/testflow"
@@ -41,8 +42,8 @@ type house struct {
 
 type plan struct {
 	signup  enrol.Mode
-	rates   map[string]throttle.Rate
-	lockout throttle.Policy
+	rates   map[string]ratelimit.Rate
+	lockout lockout.Policy
 	returns []string
 }
 
@@ -69,7 +70,7 @@ func wire(t testing.TB, e *testflow.Env, log *lockedBuffer, p plan) (*portal.Pag
 	verifier := must(accesstoken.New(accesstoken.Config{Keys: e.Ring, Revocations: e.Revoked, Now: e.Clock.Now}))(t)
 	cfg := httpapi.Config{
 		Sessions: e.Sessions, SignIn: e.SignIn, Enrol: e.Enrol, Recovery: e.Recovery, Profile: e.Profiles, Password: e.Password,
-		Verifier: verifier, Keys: e.Ring, Issuers: func() []string { return []string{origin} }, Limiter: e.Limiter, AddressKey: throttle.AddressKey,
+		Verifier: verifier, Keys: e.Ring, Issuers: func() []string { return []string{origin} }, Limiter: e.Limiter, AddressKey: ratelimit.AddressKey,
 		Origins: must(httpapi.NewOrigins([]string{"https://spa.example.com"}))(t),
 		Ready:   nobodyAsks, Logger: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}

@@ -1,0 +1,203 @@
+package lockout
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
+)
+
+const (
+	// pollEvery is how often it is looked whether a try has ended on another node.
+	pollEvery = 20 * time.Millisecond
+	// fullWait is what a caller is told to wait who found no place in time.
+	fullWait = time.Second
+	// storeLimit is how long the store may take over one change.
+	storeLimit = 2 * time.Second
+	// changes is how often a change is tried that other nodes get ahead of.
+	changes = 100
+)
+
+// Config is what [Lockouts] need.
+type Config struct {
+	Policy
+	Store     authcore.LockoutStore // required
+	Key       func() secret.MACKey  // required: names are MACed under it before they are stored; always the same
+	Logger    *slog.Logger          // nil means slog.Default
+	Now       func() time.Time      // nil means time.Now
+	QueueWait time.Duration         // how long Begin waits for other tries; default 2s
+}
+
+// Lockouts count failed sign-ins per name, whether an account of that name exists or not. They are safe for concurrent
+// use, and nodes on one store count together.
+//
+// Running tries count as failures until their result is known, so that of any number of parallel wrong passwords no more
+// than Failures are tried, while right ones only queue for each other. The Failures-th failure within Window locks the name
+// for First; each further lock is twice as long, up to Max. After a lock the budget is full again. A success forgets
+// failures and doubling; the doubling is also forgotten when Window has passed after the end of a lock without another try.
+//
+// The store holds names only as MACs under a key that is not in the store in clear. A store that fails lets nobody try, and
+// a failure that could not be written counts once its try has run for half a minute.
+type Lockouts struct {
+	store     authcore.LockoutStore
+	key       func() secret.MACKey
+	logger    *slog.Logger
+	now       func() time.Time
+	queueWait time.Duration
+	policy    atomic.Pointer[Policy]
+
+	mu     sync.Mutex
+	queues map[string]*queue // by key: whoever asks for a name at the moment; guarded by mu
+}
+
+// queue lets one caller after the other ask for a place, so that of a thousand who wait one looks.
+type queue struct {
+	turn    chan struct{} // holds one token while somebody asks
+	changed chan struct{} // holds one token after a try has ended on this node
+	callers int           // guarded by Lockouts.mu
+}
+
+// New returns lockouts that count in cfg.Store.
+func New(cfg Config) (*Lockouts, error) {
+	if cfg.Store == nil || cfg.Key == nil {
+		return nil, errors.New("lockouts need a store and a key")
+	}
+	l := &Lockouts{store: cfg.Store, key: cfg.Key, logger: cfg.Logger, now: cfg.Now, queueWait: cfg.QueueWait, queues: map[string]*queue{}}
+	if l.logger == nil {
+		l.logger = slog.Default()
+	}
+	if l.now == nil {
+		l.now = time.Now
+	}
+	if l.queueWait == 0 {
+		l.queueWait = 2 * time.Second
+	}
+	return l, l.Reconfigure(cfg.Policy)
+}
+
+// Reconfigure changes the policy and keeps all failures, running tries and locks. On an error nothing has changed.
+func (l *Lockouts) Reconfigure(p Policy) error {
+	whole, err := p.complete()
+	if err != nil {
+		return err
+	}
+	l.policy.Store(whole)
+	return nil
+}
+
+// Begin implements [authcore.Lockouts]. A caller who finds no place within QueueWait, since all tries that are allowed at
+// once still run, is told to wait a second.
+func (l *Lockouts) Begin(ctx context.Context, name string) (authcore.Attempt, time.Duration, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, 0, err
+	}
+	if l.policy.Load().Off {
+		return uncounted{}, 0, nil
+	}
+	a := &attempt{l: l, key: l.stored(name), id: binary.BigEndian.Uint64(secret.Random(8))}
+	q := l.join(a.key)
+	defer l.leave(a.key, q)
+	timeout := time.NewTimer(l.queueWait)
+	defer timeout.Stop()
+	select {
+	case q.turn <- struct{}{}:
+		defer func() { <-q.turn }()
+	case <-timeout.C:
+		return nil, fullWait, nil
+	case <-ctx.Done():
+		return nil, 0, ctx.Err()
+	}
+	return a.ask(ctx, q, timeout.C)
+}
+
+// Reset implements [authcore.Lockouts]. When the store fails the lock stands.
+func (l *Lockouts) Reset(ctx context.Context, name string) error {
+	key := l.stored(name)
+	if err := l.store.ClearLockout(ctx, key); err != nil {
+		return fmt.Errorf("clear lockout: %w", err)
+	}
+	l.wake(key)
+	return nil
+}
+
+func (l *Lockouts) stored(name string) string {
+	digest := l.key().MAC([]byte(name))
+	return hex.EncodeToString(digest[:])
+}
+
+func (l *Lockouts) join(key string) *queue {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	q := l.queues[key]
+	if q == nil {
+		q = &queue{turn: make(chan struct{}, 1), changed: make(chan struct{}, 1)}
+		l.queues[key] = q
+	}
+	q.callers++
+	return q
+}
+
+func (l *Lockouts) leave(key string, q *queue) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if q.callers--; q.callers == 0 {
+		delete(l.queues, key)
+	}
+}
+
+// wake has whoever waits for a place of the name look again.
+func (l *Lockouts) wake(key string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if q := l.queues[key]; q != nil {
+		select {
+		case q.changed <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// change applies do to what the store knows of a key, and stores the result unless somebody else has changed it meanwhile:
+// then do is applied to that. known is what the caller knows to be stored; nil is nothing. Who hangs up undoes no change:
+// a guesser could keep failures out of the store like that.
+func (l *Lockouts) change(ctx context.Context, key string, known *authcore.Lockout, do func(s *state, now time.Time, p *Policy)) (authcore.Lockout, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeLimit)
+	defer cancel()
+	for range changes {
+		if known == nil {
+			found, err := l.store.Lockout(ctx, key)
+			if err != nil && !errors.Is(err, authcore.ErrNotFound) {
+				return authcore.Lockout{}, err
+			}
+			known = &found
+		}
+		now, policy := l.now(), l.policy.Load()
+		s := read(*known)
+		s.settle(now, policy)
+		do(s, now, policy)
+		next := s.row(key, policy)
+		if same(next, *known) {
+			return next, nil
+		}
+		changed, err := l.store.ChangeLockout(ctx, key, *known, next)
+		if err != nil {
+			return authcore.Lockout{}, err
+		}
+		if changed {
+			return next, nil
+		}
+		known = nil
+	}
+	return authcore.Lockout{}, fmt.Errorf("change a lockout that others keep changing: %w", authcore.ErrUnavailable)
+}
+
+// Interface guards
+var _ authcore.Lockouts = (*Lockouts)(nil)

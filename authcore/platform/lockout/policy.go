@@ -1,0 +1,49 @@
+package lockout
+
+import (
+	"errors"
+	"time"
+)
+
+// Policy says when a name is locked. A zero field means its default.
+type Policy struct {
+	Failures int           // failures within Window that lock; default 5
+	Window   time.Duration // default 15m
+	First    time.Duration // length of the first lock; default 1m
+	Max      time.Duration // the longest a lock gets by doubling; default 1h
+	Off      bool          // nothing is counted or locked
+}
+
+// complete fills in the defaults and checks the result.
+func (p Policy) complete() (*Policy, error) {
+	if p.Failures == 0 {
+		p.Failures = 5
+	}
+	if p.Window == 0 {
+		p.Window = 15 * time.Minute
+	}
+	if p.First == 0 {
+		p.First = time.Minute
+	}
+	if p.Max == 0 {
+		p.Max = max(time.Hour, p.First)
+	}
+	switch {
+	case p.Failures < 1 || p.Failures > 100:
+		return nil, errors.New("lockout failures must be from 1 to 100")
+	case p.Window < time.Second || p.First < time.Second:
+		return nil, errors.New("lockout window and first must be at least 1s")
+	case p.Max < p.First || p.Max > 24*time.Hour:
+		return nil, errors.New("lockout max must be from first to 24h")
+	}
+	return &p, nil
+}
+
+// length returns how long the next lock after so many is.
+func (p *Policy) length(locks int) time.Duration {
+	d := p.First
+	for ; locks > 0 && d < p.Max; locks-- {
+		d *= 2
+	}
+	return min(d, p.Max)
+}

@@ -1,0 +1,218 @@
+package ratelimit
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+)
+
+// Config is what a [Memory] counts.
+type Config struct {
+	// Rates replaces defaults by name; a zero Rate turns a limit off. A name that is not
+	// in [Defaults] is an error.
+	Rates map[string]Rate
+	// MaxKeys bounds the keys remembered per limit; 0 means 131 072, about 4 MiB each.
+	MaxKeys int
+	// Now is the clock; nil means [time.Now].
+	Now func() time.Time
+}
+
+// Memory is a limiter in the memory of one node: the generic cell rate algorithm with
+// one time per key, the moment at which the key's budget will be full again. It is safe
+// for concurrent use.
+//
+// Memory is bounded. When a limit has no room for another key, the key among a sample of
+// sixteen that is nearest to a full budget makes way, but never one that is at its
+// limit: who floods with distinct keys cannot wash out the state that holds somebody
+// back. Where the whole sample is at its limit the new key counts on a bucket that it
+// shares with others: it may be held back with them, never let through more often.
+type Memory struct {
+	now    func() time.Time
+	origin time.Time
+	seed   maphash.Seed
+	limits map[string]*counter // fixed at construction
+}
+
+// counter is one limit with its keys.
+type counter struct {
+	order int // in which limits are locked
+	name  string
+	rate  atomic.Pointer[Rate]
+	parts [shards]part
+}
+
+const (
+	shards         = 64
+	defaultMaxKeys = 1 << 17
+)
+
+// NewMemory returns a limiter without any counts.
+func NewMemory(cfg Config) (*Memory, error) {
+	if cfg.MaxKeys == 0 {
+		cfg.MaxKeys = defaultMaxKeys
+	}
+	if cfg.MaxKeys < shards {
+		return nil, fmt.Errorf("a limiter needs room for at least %d keys", shards)
+	}
+	m := &Memory{now: cfg.Now, seed: maphash.MakeSeed(), limits: map[string]*counter{}}
+	if m.now == nil {
+		m.now = time.Now
+	}
+	m.origin = m.now().Add(-10 * 365 * 24 * time.Hour) // so that times stay positive when the clock goes back
+	for name := range Defaults() {
+		c := &counter{order: len(m.limits), name: name}
+		for i := range c.parts {
+			c.parts[i].room = cfg.MaxKeys / shards
+		}
+		m.limits[name] = c
+	}
+	if err := m.Reconfigure(cfg); err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// Reconfigure changes the rates (a name that cfg.Rates leaves out gets its default) and
+// keeps all counts. MaxKeys and Now stay as they were at construction. On an error
+// nothing has changed.
+func (m *Memory) Reconfigure(cfg Config) error {
+	rates := Defaults()
+	for name, r := range cfg.Rates {
+		if _, known := rates[name]; !known {
+			return unknownName(name, rates)
+		}
+		if err := r.check(); err != nil {
+			return fmt.Errorf("rate limit %s: %w", name, err)
+		}
+		rates[name] = r
+	}
+	for name, c := range m.limits {
+		r := rates[name]
+		c.rate.Store(&r)
+	}
+	return nil
+}
+
+// taking is one limit of a Take, found.
+type taking struct {
+	c    *counter
+	p    *part
+	hash uint64
+	key  string
+	rate Rate
+	cell *int64 // shared bucket; nil where the key has a place of its own
+	tat  int64  // before
+	next int64  // after
+}
+
+// Take implements [authcore.Limiter]. The same limit and key given twice count once.
+func (m *Memory) Take(ctx context.Context, limits ...authcore.Limit) (time.Duration, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	var room [4]taking // spares an allocation for the usual numbers
+	ts, err := m.locate(room[:0], limits)
+	if err != nil {
+		return 0, err
+	}
+	lock(ts)
+	defer unlock(ts)
+	return take(ts, m.elapsed()), nil
+}
+
+// Return implements [authcore.Limiter]. It needs no I/O, so ctx may have ended.
+func (m *Memory) Return(_ context.Context, limits ...authcore.Limit) error {
+	ts, err := m.locate(nil, limits)
+	if err != nil {
+		return err
+	}
+	m.giveBack(ts)
+	return nil
+}
+
+// elapsed is the time since construction: with a clock that has a monotonic reading, such as time.Now, a change of the
+// wall clock changes nothing.
+func (m *Memory) elapsed() int64 { return int64(m.now().Sub(m.origin)) }
+
+// locate appends the limits that are not off to ts, each once and in one order for all callers: two that take the same
+// limits never wait for each other.
+func (m *Memory) locate(ts []taking, limits []authcore.Limit) ([]taking, error) {
+	for _, l := range limits {
+		c := m.limits[l.Name]
+		if c == nil {
+			return nil, errors.New("taking from an unknown rate limit: " + l.Name)
+		}
+		if rate := *c.rate.Load(); !rate.Off() {
+			h := maphash.String(m.seed, l.Key)
+			ts = append(ts, taking{c: c, p: &c.parts[h%shards], hash: h, key: l.Key, rate: rate})
+		}
+	}
+	slices.SortFunc(ts, func(a, b taking) int {
+		return cmp.Or(cmp.Compare(a.c.order, b.c.order), cmp.Compare(a.hash%shards, b.hash%shards), cmp.Compare(a.hash, b.hash))
+	})
+	return slices.CompactFunc(ts, func(a, b taking) bool { return a.c == b.c && a.hash == b.hash }), nil
+}
+
+// take decides and, if all allow it, counts. The parts must be locked.
+func take(ts []taking, now int64) (wait time.Duration) {
+	for i := range ts {
+		t := &ts[i]
+		t.find(now)
+		window := int64(t.rate.Window)
+		// More than a full window ahead is only possible after the clock went back or the
+		// rate became stricter; neither may hold a key back for longer than a window.
+		if t.tat > now+window {
+			t.tat = now + window
+			t.store(t.tat)
+		}
+		t.tat = max(t.tat, now)
+		t.next = t.tat + int64(t.rate.interval())
+		wait = max(wait, time.Duration(t.next-now-window))
+	}
+	if wait > 0 {
+		return wait
+	}
+	for i := range ts {
+		ts[i].store(ts[i].next)
+	}
+	return 0
+}
+
+func lock(ts []taking) {
+	for i, t := range ts {
+		if i == 0 || ts[i-1].p != t.p {
+			t.p.mu.Lock()
+		}
+	}
+}
+
+func unlock(ts []taking) {
+	for i, t := range ts {
+		if i == 0 || ts[i-1].p != t.p {
+			t.p.mu.Unlock()
+		}
+	}
+}
+
+// Len returns how many keys are remembered, over all limits.
+func (m *Memory) Len() (n int) {
+	for _, c := range m.limits {
+		for i := range c.parts {
+			p := &c.parts[i]
+			p.mu.Lock()
+			n += len(p.keys)
+			p.mu.Unlock()
+		}
+	}
+	return n
+}
+
+// Interface guards
+var _ authcore.Limiter = (*Memory)(nil)

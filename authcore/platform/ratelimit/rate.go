@@ -1,0 +1,126 @@
+package ratelimit
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+)
+
+// Rate allows Count events at once and then one every Window/Count. The zero Rate is
+// off: it allows everything.
+type Rate struct {
+	Count  int
+	Window time.Duration
+}
+
+// The bounds of a configured rate.
+const (
+	maxCount  = 1_000_000
+	maxWindow = 30 * 24 * time.Hour
+)
+
+// ParseRate reads "<count>/<window>", such as 30/1m, 20/1h or 100/1d, or "off".
+func ParseRate(s string) (Rate, error) {
+	if s == "off" {
+		return Rate{}, nil
+	}
+	count, window, found := strings.Cut(s, "/")
+	if !found {
+		return Rate{}, fmt.Errorf("rate %q is neither <count>/<window>, such as 30/1m, nor off", s)
+	}
+	n, err := strconv.Atoi(count)
+	if err != nil || strconv.Itoa(n) != count {
+		return Rate{}, fmt.Errorf("rate %q: the count must be a whole number, such as 30 in 30/1m", s)
+	}
+	d, err := parseWindow(window)
+	if err != nil {
+		return Rate{}, fmt.Errorf("rate %q: the window must be a duration, such as 1m in 30/1m", s)
+	}
+	r := Rate{Count: n, Window: d}
+	if r.Off() { // "0/0" must not be a second word for it
+		return Rate{}, fmt.Errorf("rate %q: the count must be from 1 to %d; no limit at all is off", s, maxCount)
+	}
+	if err := r.check(); err != nil {
+		return Rate{}, fmt.Errorf("rate %q: %w", s, err)
+	}
+	return r, nil
+}
+
+// parseWindow is time.ParseDuration that also knows whole days.
+func parseWindow(s string) (time.Duration, error) {
+	if days, found := strings.CutSuffix(s, "d"); found {
+		n, err := strconv.ParseUint(days, 10, 16)
+		return time.Duration(n) * 24 * time.Hour, err
+	}
+	return time.ParseDuration(s)
+}
+
+// Off reports whether the rate allows everything.
+func (r Rate) Off() bool { return r == Rate{} }
+
+// String returns the rate as ParseRate reads it.
+func (r Rate) String() string {
+	if r.Off() {
+		return "off"
+	}
+	w := r.Window.String() // 1h0m0s for an hour
+	if short, zero := strings.CutSuffix(w, "m0s"); zero {
+		w = short + "m"
+	}
+	if short, zero := strings.CutSuffix(w, "h0m"); zero {
+		w = short + "h"
+	}
+	return strconv.Itoa(r.Count) + "/" + w
+}
+
+func (r Rate) check() error {
+	switch {
+	case r.Off():
+		return nil
+	case r.Count < 1 || r.Count > maxCount:
+		return fmt.Errorf("the count must be from 1 to %d", maxCount)
+	case r.Window < time.Second || r.Window > maxWindow:
+		return fmt.Errorf("the window must be from 1s to 30d")
+	}
+	return nil
+}
+
+// interval is the time after which one more event is allowed.
+func (r Rate) interval() time.Duration { return r.Window / time.Duration(r.Count) }
+
+// Defaults returns the rate of every limit, by name. The caller owns the map.
+func Defaults() map[string]Rate {
+	return map[string]Rate{
+		authcore.LimitLogin:       {30, time.Minute},
+		authcore.LimitRegister:    {20, time.Hour},
+		authcore.LimitVerify:      {30, time.Minute},
+		authcore.LimitForgot:      {20, time.Hour},
+		authcore.LimitRefresh:     {120, time.Minute},
+		authcore.LimitTokenVerify: {120, time.Minute},
+		authcore.LimitMail:        {5, time.Hour},
+		authcore.LimitResend:      {1, time.Minute}, // otp.resend_after
+		authcore.LimitCode:        {5, time.Hour},   // otp.attempts
+	}
+}
+
+// CheckName returns an error that lists the names of the limits an operator can set by
+// `rate_limit`, unless name is one of them.
+func CheckName(name string) error {
+	names := Defaults()
+	delete(names, authcore.LimitResend) // set by otp
+	delete(names, authcore.LimitCode)
+	if _, known := names[name]; known {
+		return nil
+	}
+	return unknownName(name, names)
+}
+
+func unknownName(name string, names map[string]Rate) error {
+	return fmt.Errorf("there is no rate limit %q; there are %s", name,
+		strings.Join(slices.Sorted(maps.Keys(names)), ", "))
+}
