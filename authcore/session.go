@@ -97,7 +97,9 @@ const (
 	Replayed
 )
 
-// RotationResult is what the store found.
+// RotationResult is what the store found. Where it is Rotated, Session and Account hold what tokens are made from and what their
+// owner is told, and no more: CreatedAt, AccessUntil, DeviceName, RevokedAt and ParentID of the session are zero, and so are
+// PasswordHash, DisabledAt and UpdatedAt of the account.
 type RotationResult struct {
 	Outcome         RotationOutcome
 	Session         Session

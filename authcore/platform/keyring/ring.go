@@ -44,7 +44,7 @@ type Config struct {
 type Ring struct {
 	cfg      Config
 	set      atomic.Pointer[jwtkeys.KeySet]
-	internal atomic.Pointer[secret.MACKey]
+	internal atomic.Pointer[derived]
 	missed   chan struct{}
 
 	lastMiss atomic.Int64 // Unix nanoseconds
@@ -201,7 +201,22 @@ func (r *Ring) Set() *jwtkeys.KeySet { return r.set.Load() }
 func (r *Ring) JWKS() []byte { return r.Set().JWKS(r.cfg.Now()) }
 
 // MACKey returns the key for one internal purpose, the same on every node and after every rotation. Only after Load.
-func (r *Ring) MACKey(purpose string) secret.MACKey { return r.internal.Load().Derive(purpose) }
+// The purpose is a constant of the caller.
+func (r *Ring) MACKey(purpose string) secret.MACKey { return r.internal.Load().key(purpose) }
+
+// derived is the internal key with those that were derived from it, each once.
+type derived struct {
+	root secret.MACKey
+	keys sync.Map // of secret.MACKey, by purpose
+}
+
+func (d *derived) key(purpose string) secret.MACKey {
+	if k, ok := d.keys.Load(purpose); ok {
+		return k.(secret.MACKey)
+	}
+	k, _ := d.keys.LoadOrStore(purpose, d.root.Derive(purpose))
+	return k.(secret.MACKey)
+}
 
 func (r *Ring) take(records []authcore.KeyRecord) error {
 	var keys []jwtkeys.Key
@@ -234,7 +249,7 @@ func (r *Ring) take(records []authcore.KeyRecord) error {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.internal.Store(internal)
+	r.internal.Store(&derived{root: *internal})
 	// An unchanged set keeps its pointer, so that cached tokens need not look their key up again.
 	if f := fingerprint(records); f != r.taken {
 		r.taken = f

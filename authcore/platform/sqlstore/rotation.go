@@ -26,12 +26,35 @@ const rotation = `update sessions set
 // rotateJoined reads the account's row once. SQLite's `returning` may only name the table that is updated: there each
 // column of the account is a select of its own, which costs less than a second statement.
 var (
-	rotateJoined = fmt.Sprintf(rotation, "from users u where", "", "", of("sessions", sessionColumns), of("u", accountColumns))
-	rotateNested = fmt.Sprintf(rotation, "where", "exists (select 1 from users u where", ")", sessionColumns,
-		each(accountColumns, func(column string) string {
+	rotateJoined = fmt.Sprintf(rotation, "from users u where", "", "", of("sessions", rotatedSession), of("u", rotatedAccount))
+	rotateNested = fmt.Sprintf(rotation, "where", "exists (select 1 from users u where", ")", rotatedSession,
+		each(rotatedAccount, func(column string) string {
 			return "(select u." + column + " from users u where u.id = sessions.account_id)"
 		}))
 )
+
+// What a rotation returns: what is neither in the request nor in the statement's condition, and is needed (authcore.RotationResult).
+const (
+	rotatedSession = "account_id, account_epoch, amr, auth_time, expires_at, host"
+	rotatedAccount = "email, email_verified_at, username, phone, first_name, last_name, avatar_url, roles, roles_version, created_at"
+)
+
+func scanRotated(row row) (r signedIn, err error) {
+	s, a := &r.session, &r.account
+	return r, row.Scan(&s.AccountID, &s.AccountEpoch, &jsonList[string]{&s.AMR}, &stamp{&s.AuthTime}, &stamp{&s.ExpiresAt}, &maybeText{&s.Host},
+		&a.Email, &stamp{&a.EmailVerifiedAt}, &a.Username, &a.Phone, &a.FirstName, &a.LastName, &a.AvatarURL, &jsonList[string]{&a.Roles},
+		&a.RolesVersion, &stamp{&a.CreatedAt})
+}
+
+// complete adds what the rotation itself has set or made sure of.
+func (s *signedIn) complete(r authcore.Rotation) {
+	s.account.ID, s.account.Epoch = s.session.AccountID, s.session.AccountEpoch
+	s.session.ID, s.session.Mode, s.session.Addr, s.session.UserAgent = r.SessionID, r.Mode, r.Addr, r.UserAgent
+	s.session.LastSeenAt, s.session.RefreshDigest, s.session.RefreshExpiresAt = r.Now, r.Next, r.RefreshExpiresAt
+	if s.session.ExpiresAt.Before(r.RefreshExpiresAt) {
+		s.session.RefreshExpiresAt = s.session.ExpiresAt
+	}
+}
 
 // missTries: a miss is looked at after the update, and what it sees may already be a newer state.
 const missTries = 3
@@ -42,11 +65,12 @@ func (s *Store) RotateRefresh(ctx context.Context, r authcore.Rotation) (authcor
 	for range missTries {
 		var won signedIn
 		err := s.single(ctx, "rotate refresh token", func(ctx context.Context, q querier) (err error) {
-			won, err = one(ctx, q, scanSignedIn, s.sql.rotate, r.SessionID, r.Presented.Bytes(), r.Next.Bytes(), r.SealedSuccessor,
+			won, err = one(ctx, q, scanRotated, s.sql.rotate, r.SessionID, r.Presented.Bytes(), r.Next.Bytes(), r.SealedSuccessor,
 				micros(r.Now), micros(r.RefreshExpiresAt), micros(r.AccessUntil), string(r.Mode), r.Addr, r.UserAgent, r.Host)
 			return err
 		})
 		if err == nil {
+			won.complete(r)
 			s.erase.later(r.SessionID, r.Now, r.Leeway)
 			return authcore.RotationResult{Outcome: authcore.Rotated, Session: won.session, Account: won.account}, nil
 		}

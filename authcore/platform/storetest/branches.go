@@ -134,8 +134,10 @@ func branchOpens(t *testing.T, s authcore.Store) {
 	program.Mode = authcore.ModeBearer
 	_, err = s.RotateRefresh(t.Context(), program)
 	wants(t, err, authcore.ErrOtherHost)
-	if rotated := rotate(t, s, r, authcore.Rotated).Session; rotated.ParentID != root.ID || rotated.Host != otherHost {
-		t.Errorf("refreshed, it hangs on %s and is for %q", rotated.ParentID, rotated.Host)
+	rotated := rotate(t, s, r, authcore.Rotated).Session
+	after, _, err := s.SessionByRefresh(t.Context(), rotated.ID, r.Next, r.Now)
+	if must(t, err); after.ParentID != root.ID || after.Host != otherHost || rotated.Host != otherHost {
+		t.Errorf("refreshed, it hangs on %s and is for %q, and is said to be for %q", after.ParentID, after.Host, rotated.Host)
 	}
 	// Nor does the leeway give its successor away at another host: there the token that was replaced is a stolen one.
 	rotate(t, s, r, authcore.Repeated)
