@@ -97,7 +97,7 @@ func (g *Guard) settle(ctx caddy.Context) error {
 	for _, h := range g.Header {
 		headers = append(headers, h.Name)
 	}
-	g.app.sites.addGuard(at, headers)
+	g.app.sites.addGuard(at, g.app.cfg.issuer, headers)
 	prefix, hasPortal := at.portal()
 	g.alone, g.portal, g.login, g.names = !hasPortal, prefix, g.LoginURL, at.names()
 	if g.login == "" {

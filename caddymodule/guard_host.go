@@ -29,7 +29,7 @@ func (g *Guard) host(w http.ResponseWriter, r *http.Request, https bool) (done b
 		return true, g.refuse(w, r, errUnnamedHost, https)
 	}
 	ctx := httpapi.WithIncoming(r.Context(), g.incoming(r))
-	c.pages.Host(g.login).ServeHTTP(w, r.WithContext(ctx))
+	c.pages.Host(g.login).ServeHTTP(w, g.app.seen(r, https).WithContext(ctx))
 	return true, nil
 }
 

@@ -16,6 +16,9 @@ func (g *Guard) identify(w http.ResponseWriter, r *http.Request, https bool) (ht
 	if err != nil {
 		return httpapi.Visitor{}, err
 	}
+	if len(r.Header["Origin"]) > 0 { // it is held against the host that the browser knows
+		r = g.app.seen(r, https)
+	}
 	who, err := c.door.Admit(w, r, given, g.incoming)
 	if who.Forget {
 		httpapi.ClearSessionCookies(w.Header(), https)

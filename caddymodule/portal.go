@@ -75,6 +75,7 @@ func (p *Portal) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhtt
 	}
 	in := p.app.incoming(r, p.names)
 	in.Client.Portal = in.Client.Issuer + p.prefix()
+	r = p.app.seen(r, in.HTTPS)
 	c.handler(p.prefix(), r).ServeHTTP(w, r.WithContext(httpapi.WithIncoming(r.Context(), in)))
 	return nil
 }

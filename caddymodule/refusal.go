@@ -58,24 +58,24 @@ func (g *Guard) preflight(w http.ResponseWriter, r *http.Request, https bool) (d
 
 // signInURL returns the sign-in page with the address to come back to.
 func (g *Guard) signInURL(r *http.Request, https bool) string {
-	back := wanted(r, https)
-	if back == "" {
-		return g.login
-	}
 	sep := "?"
 	if strings.Contains(g.login, "?") {
 		sep = "&"
+	}
+	back := g.wanted(r, https)
+	if back == "" {
+		return g.login + sep + "lost=" + string(httpapi.LongReturn)
 	}
 	return g.login + sep + "rd=" + url.QueryEscape(back)
 }
 
 // wanted returns the URL as the client sent it, before any rewrite; "" for one that is too long to come back to.
-func wanted(r *http.Request, https bool) string {
+func (g *Guard) wanted(r *http.Request, https bool) string {
 	u := r.URL
 	if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok && original.URL != nil {
 		u = original.URL
 	}
-	back := httpapi.OriginOf(r, https) + u.RequestURI()
+	back := httpapi.OriginOf(g.app.seen(r, https), https) + u.RequestURI()
 	if len(back) > maxReturn {
 		return ""
 	}

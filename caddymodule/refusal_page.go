@@ -29,7 +29,7 @@ func (g *Guard) forbid(w http.ResponseWriter, r *http.Request, who *accesstoken.
 func (g *Guard) showRefusal(w http.ResponseWriter, r *http.Request, err error, who *authcore.Principal, https bool) bool {
 	form, back := httpapi.SubmitsForm(r), ""
 	if !form { // what a form is sent to is no page to come back to
-		back = wanted(r, https)
+		back = g.wanted(r, https)
 	}
 	switch code := authcore.CodeOf(err); {
 	case code == authcore.Forbidden || code == authcore.Unavailable || code == authcore.Internal || code == authcore.CrossOrigin:
@@ -43,7 +43,7 @@ func (g *Guard) showRefusal(w http.ResponseWriter, r *http.Request, err error, w
 	if c == nil || !form && !httpapi.Navigates(r) || len(r.Header["Authorization"]) > 0 {
 		return false
 	}
-	c.pages.Refuse(w, r.WithContext(httpapi.WithIncoming(r.Context(), g.incoming(r))), portal.Refused{
+	c.pages.Refuse(w, g.app.seen(r, https).WithContext(httpapi.WithIncoming(r.Context(), g.incoming(r))), portal.Refused{
 		Err: err, Who: who, Prefix: g.portal, Login: g.login, Wanted: back, Form: form,
 	})
 	return true

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -283,8 +284,9 @@ func (s *site) under(host string) (origins []string) {
 }
 
 // returns is where a sign-in may lead back to at the site, for [httpapi.IsAmong]. Of a wildcard's names anybody may ask for
-// one, so those of a site with TLS are for https alone; a site without may have a proxy in front that ends it.
-func (s *site) returns() (hosts []string) {
+// one, so those of a site with TLS are for https alone; a site without may have a proxy in front that ends it. Where browsers
+// reach the issuer they reach the site too: ports that a container or a proxy in front maps are in no site's address.
+func (s *site) returns(issuer *url.URL) (hosts []string) {
 	origins, _ := s.origins()
 	for _, pattern := range s.hosts() {
 		if strings.Contains(pattern, "*") && !unreturnable(pattern) {
@@ -298,7 +300,29 @@ func (s *site) returns() (hosts []string) {
 		}
 		hosts = append(hosts, host)
 	}
+	for _, name := range s.hosts() {
+		if entry := inFront(name, issuer); entry != "" && !slices.Contains(hosts, strings.TrimPrefix(entry, "https://")) {
+			hosts = append(hosts, entry)
+		}
+	}
 	return hosts
+}
+
+// inFront is where browsers find one of the site's hosts if something in front has other ports than the site; "" for nowhere.
+func inFront(name string, issuer *url.URL) string {
+	if unreturnable(name) {
+		return ""
+	}
+	name = strings.Trim(strings.ToLower(name), "[]")
+	switch {
+	case issuer != nil && issuer.Scheme == "https":
+		return "https://" + withPort(name, issuer.Port())
+	case issuer != nil && isLoopback(name):
+		return withPort(name, issuer.Port())
+	case issuer == nil && !isLoopback(name):
+		return "https://" + withPort(name, "")
+	}
+	return ""
 }
 
 // unreturnable reports whether no sign-in leads back to a host that a site names. A placeholder Caddy reads anew at each

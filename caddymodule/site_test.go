@@ -83,9 +83,22 @@ func TestC13_WhereSignInLeads(t *testing.T) {
 		"http://{env.APP}, http://a.test":           "a.test",
 		"http://*, http://*.*, http://a.*":          "",
 		"http://*.*.app.test, http://*.a.test:8080": "*.*.app.test *.a.test:8080",
-		":81": "",
+		":81":                                   "",
+		"https://id.test; app.test":             "app.test",
+		"https://id.test; http://app.test:8080": "app.test:8080 https://app.test",
+		"https://id.test; http://*.app.test:8080, http://app.test:8080":   "*.app.test:8080 app.test:8080 https://*.app.test https://app.test",
+		"https://id.test; https://*.app.test:8443, https://app.test:8443": "app.test:8443 https://*.app.test https://*.app.test:8443 https://app.test",
+		"https://id.test:9443; http://app.test:8080":                      "app.test:8080 https://app.test:9443",
+		"https://id.test; http://{env.APP}:8080, http://*.*:8080":         "",
+		"https://id.test; :8080":                                          "",
+		"http://id.localhost; http://app.localhost:8080":                  "app.localhost app.localhost:8080",
+		"http://id.localhost; http://app.test:8080":                       "app.test:8080",
 	} {
-		cfg := adapted(t, t.TempDir(), addresses+" {\ngatehouse_guard {\nlogin_url https://id.test/in\n}\n}")
+		issuer, sites, ok := strings.Cut(addresses, "; ")
+		if !ok {
+			issuer, sites = "http://app.test", addresses
+		}
+		cfg := adaptedFor(t, issuer, t.TempDir(), sites+" {\ngatehouse_guard {\nlogin_url https://id.test/in\n}\n}")
 		ctx, err := caddy.ProvisionContext(cfg)
 		if err != nil {
 			t.Fatal(err)
@@ -103,7 +116,12 @@ func TestC13_WhereSignInLeads(t *testing.T) {
 // adapted reads the sites of a Caddyfile into a configuration whose log is in a directory.
 func adapted(t *testing.T, dir, sites string) *caddy.Config {
 	t.Helper()
-	text := "{\nadmin off\nauto_https off\nlog {\noutput file " + filepath.Join(dir, "log") + "\n}\ngatehouse {\nissuer http://app.test\ndata_dir " + dir + "\n}\n}\n"
+	return adaptedFor(t, "http://app.test", dir, sites)
+}
+
+func adaptedFor(t *testing.T, issuer, dir, sites string) *caddy.Config {
+	t.Helper()
+	text := "{\nadmin off\nauto_https off\nlog {\noutput file " + filepath.Join(dir, "log") + "\n}\ngatehouse {\nissuer " + issuer + "\ndata_dir " + dir + "\n}\n}\n"
 	config, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(text+sites+"\n"), nil)
 	if err != nil {
 		t.Fatal(err)

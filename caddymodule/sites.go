@@ -55,11 +55,11 @@ func (s *sites) addPortal(of *site, issuer *url.URL) error {
 
 // addGuard makes known a guard's site, and which headers its `header` lines set. Every guard removes those of all: of several
 // guards on a request's way only the first one removes anything.
-func (s *sites) addGuard(of *site, headers []string) {
+func (s *sites) addGuard(of *site, issuer *url.URL, headers []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.guards.Add(1)
-	s.guarded.add(of.returns())
+	s.guarded.add(of.returns(issuer))
 	s.headers = append(s.headers, headers...)
 	s.strip.Store(newStripper(s.headers))
 }

@@ -17,33 +17,57 @@ type ReturnRules struct {
 	Prefix string   // Gatehouse's own path prefix: sending a browser back into it could sign it out, or in circles
 }
 
-// ReturnURL is the one check of every "return to" parameter (C13). It accepts a path of this host that begins with one
+// Dropped says why nobody is led to where they wanted to go after a sign-in.
+type Dropped string
+
+// The reasons; "" is none.
+const (
+	NoReturn      Dropped = "none"   // they wanted nothing in particular
+	LongReturn    Dropped = "long"   // longer than is looked at
+	BrokenReturn  Dropped = "broken" // not one address to everybody who reads it
+	OwnReturn     Dropped = "own"    // a page of the sign-in itself
+	ForeignReturn Dropped = "host"   // on a host that the configuration does not name
+	PlainReturn   Dropped = "http"   // over http, where that is neither loopback nor how they came
+)
+
+// ReturnURL is CheckReturn for who has no use for the reason.
+func ReturnURL(raw string, rules ReturnRules) (string, bool) {
+	back, why := CheckReturn(raw, rules)
+	return back, why == ""
+}
+
+// CheckReturn is the one check of every "return to" parameter (C13). It accepts a path of this host that begins with one
 // slash, and absolute URLs whose host and port are listed: https, or http on a loopback host, or http on this
 // very host when the request itself came over http. What it returns is written anew from the parsed parts, so the
-// browser reads what was checked and no other spelling of it. ok is false for everything else; then the caller goes to
-// a place of its own.
-func ReturnURL(raw string, rules ReturnRules) (string, bool) {
-	if raw == "" || len(raw) > maxReturnURL || !plainASCII(raw) {
-		return "", false
+// browser reads what was checked and no other spelling of it. Everything else is dropped; then the caller goes to a place of
+// its own.
+func CheckReturn(raw string, rules ReturnRules) (back string, why Dropped) {
+	switch {
+	case raw == "":
+		return "", NoReturn
+	case len(raw) > maxReturnURL:
+		return "", LongReturn
+	case !plainASCII(raw):
+		return "", BrokenReturn
 	}
 	u, err := url.Parse(raw)
-	if err != nil || u.Opaque != "" {
-		return "", false
-	}
-	if !safePath(u.EscapedPath(), rules.Prefix) {
-		return "", false
+	if err != nil || u.Opaque != "" || !safePath(u.EscapedPath(), "") {
+		return "", BrokenReturn
 	}
 	if u.Scheme == "" {
 		if u.Host != "" || raw[0] != '/' || strings.HasPrefix(raw, "//") {
-			return "", false
+			return "", BrokenReturn
 		}
-		return u.String(), true
+	} else {
+		u.Host = strings.ToLower(u.Host)
+		if why := dropHost(u, raw, rules); why != "" {
+			return "", why
+		}
 	}
-	u.Host = strings.ToLower(u.Host)
-	if !allowedHost(u, raw, rules) {
-		return "", false
+	if !safePath(u.EscapedPath(), rules.Prefix) {
+		return "", OwnReturn
 	}
-	return u.String(), true
+	return u.String(), ""
 }
 
 // plainASCII refuses what parsers read differently: blanks and control characters (dropped by browsers), backslashes
@@ -103,14 +127,14 @@ func underFold(prefix, path string) bool {
 	return Under(strings.ToLower(prefix), clean.String())
 }
 
-func allowedHost(u *url.URL, raw string, rules ReturnRules) bool {
+func dropHost(u *url.URL, raw string, rules ReturnRules) Dropped {
 	// The authority must be spelled as it is read: nothing before an @, no escapes.
 	_, rest, _ := strings.Cut(raw, "://")
 	if end := strings.IndexAny(rest, "/?#"); end >= 0 {
 		rest = rest[:end]
 	}
 	if u.Host == "" || strings.ToLower(rest) != u.Host {
-		return false
+		return BrokenReturn
 	}
 	want := origin(u.Scheme, u.Host)
 	switch u.Scheme {
@@ -118,15 +142,15 @@ func allowedHost(u *url.URL, raw string, rules ReturnRules) bool {
 	case "http":
 		own := !rules.HTTPS && rules.Host != "" && want == origin("http", rules.Host)
 		if !own && !isLoopback(u.Hostname()) {
-			return false
+			return PlainReturn
 		}
 	default:
-		return false
+		return BrokenReturn
 	}
-	if rules.Host != "" && want == origin(u.Scheme, rules.Host) {
-		return true
+	if rules.Host != "" && want == origin(u.Scheme, rules.Host) || IsAmong(u.Scheme, u.Host, rules.Hosts) {
+		return ""
 	}
-	return IsAmong(u.Scheme, u.Host, rules.Hosts)
+	return ForeignReturn
 }
 
 // IsAmong reports whether a host[:port], asked for by a scheme, is one of a list. An entry is host[:port], where no port means

@@ -7,6 +7,7 @@ type card struct {
 	Title  string
 	Alert  *alert
 	Notice string
+	Lost   string // why nobody is led back
 	Intro  []string
 	Points []point
 	Apart  *link // opens in a new tab

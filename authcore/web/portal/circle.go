@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
@@ -48,7 +49,7 @@ func place(raw string) string {
 // sentBack reports whether the browser was on its way from a sign-in that has just succeeded.
 func (v *visit) sentBack() bool {
 	from, err := url.Parse(v.r.Header.Get("Referer"))
-	return err == nil && from.Host == v.r.Host && from.Path == v.here("/onward")
+	return err == nil && httpapi.OriginOf(&http.Request{Host: from.Host}, from.Scheme == "https") == httpapi.OriginOf(v.r, v.in.HTTPS) && from.Path == v.here("/onward")
 }
 
 // showCircle tells of the circle in place of another turn, and names what most often causes it.

@@ -16,8 +16,8 @@ func (v *visit) asksForHandover() bool {
 
 // elsewhere returns where the visitor wanted to go, and the origin of that if it is on another host.
 func (v *visit) elsewhere() (back, origin string) {
-	back, ok := v.returnTo(v.r.URL.Query().Get("rd"))
-	if !ok {
+	back, why := v.returnTo(v.r.URL.Query().Get("rd"))
+	if why != "" {
 		return "", ""
 	}
 	return back, httpapi.ElsewhereOf(v.r, back)

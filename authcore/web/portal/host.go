@@ -1,6 +1,7 @@
 package portal
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"slices"
@@ -58,12 +59,15 @@ func (v *visit) host(login string) error {
 
 // arriveHere signs a browser in at this host by a code, or sends it for one.
 func (v *visit) arriveHere(login string) error {
-	back := v.landing()
+	back, why := v.landing()
 	given, err := httpapi.Present(v.r, v.in.HTTPS, v.in.Names)
 	if err == nil {
 		_, err = v.door.Admit(v.w, v.r, given, func(*http.Request) httpapi.Incoming { return v.in })
 	}
 	if err == nil {
+		if why != "" && why != httpapi.NoReturn {
+			v.tellLost(v.r.URL.Query().Get("rd"), why)
+		}
 		return v.redirect(back) // to its guard, which knows how old a view of revocations it bears
 	}
 	if !authcore.IsAnonymous(err) {
@@ -80,18 +84,18 @@ func (v *visit) arriveHere(login string) error {
 }
 
 // landing is where a browser goes when it is signed in: to what it wanted on this very origin, else to its root.
-func (v *visit) landing() string {
-	back, ok := httpapi.ReturnURL(v.r.URL.Query().Get("rd"), httpapi.ReturnRules{
+func (v *visit) landing() (back string, why httpapi.Dropped) {
+	back, why = httpapi.CheckReturn(v.r.URL.Query().Get("rd"), httpapi.ReturnRules{
 		Host: v.r.Host, HTTPS: v.in.HTTPS, Prefix: httpapi.HostPrefix,
 	})
 	here := httpapi.OriginOf(v.r, v.in.HTTPS)
-	if ok && strings.HasPrefix(back, "/") {
-		return here + back
+	if why == "" && strings.HasPrefix(back, "/") {
+		return here + back, ""
 	}
-	if to, err := url.Parse(back); ok && err == nil && httpapi.OriginOf(&http.Request{Host: to.Host}, to.Scheme == "https") == here {
-		return back
+	if to, err := url.Parse(back); why == "" && err == nil && httpapi.OriginOf(&http.Request{Host: to.Host}, to.Scheme == "https") == here {
+		return back, ""
 	}
-	return here + "/"
+	return here + "/", cmp.Or(why, httpapi.ForeignReturn)
 }
 
 // mostVerifiers is how many a browser is given to keep at once. One that is sent round more often, by a page that means to fill
@@ -165,7 +169,8 @@ func (v *visit) signOutHere(login string) error {
 		return err
 	}
 	if v.r.URL.Query().Has("rd") { // to sign in as somebody else, and come back
-		return v.redirect(withReturn(login, v.landing()))
+		back, _ := v.landing()
+		return v.redirect(withReturn(login, back))
 	}
 	return v.redirect(v.farewell(login))
 }

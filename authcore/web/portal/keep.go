@@ -1,6 +1,7 @@
 package portal
 
 import (
+	"cmp"
 	"net/netip"
 	"net/url"
 	"strings"
@@ -54,14 +55,17 @@ func (v *visit) dropLink() {
 
 // pending is what is kept while somebody looks into their mail. It is theirs, so it needs no seal; the way back is
 // checked when it is used.
-type pending struct{ back, login string }
+type pending struct {
+	back, login string
+	lost        httpapi.Dropped // why somebody who has just arrived was not led back
+}
 
 func (v *visit) pending() pending {
 	kept, err := url.ParseQuery(httpapi.KeptPending.Read(v.r, v.in.HTTPS))
 	if err != nil {
 		return pending{}
 	}
-	return pending{back: kept.Get("rd"), login: kept.Get("login")}
+	return pending{back: kept.Get("rd"), login: kept.Get("login"), lost: httpapi.Dropped(kept.Get("lost"))}
 }
 
 // keep keeps p; the way back is dropped where both are too long for a cookie.
@@ -70,8 +74,11 @@ func (v *visit) keep(p pending) {
 	if p.login != "" && len(p.login) <= 320 {
 		all.Set("login", p.login)
 	}
+	if p.lost != "" {
+		all.Set("lost", string(p.lost))
+	}
 	short := all.Encode()
-	if back, ok := v.returnTo(p.back); ok {
+	if back, why := v.returnTo(p.back); why == "" {
 		all.Set("rd", back)
 	}
 	if len(all) == 0 {
@@ -89,19 +96,18 @@ func (v *visit) dropPending() {
 }
 
 // returnTo checks where somebody wants to go.
-func (v *visit) returnTo(raw string) (string, bool) {
-	return httpapi.ReturnURL(raw, httpapi.ReturnRules{
+func (v *visit) returnTo(raw string) (string, httpapi.Dropped) {
+	return httpapi.CheckReturn(raw, httpapi.ReturnRules{
 		Host: v.r.Host, HTTPS: v.in.HTTPS, Hosts: v.cfg.ReturnHosts(v.r.Host), Prefix: v.prefix,
 	})
 }
 
+// wanted is where the visitor wants to go after signing in, as it was given: in the form, or in the address that that was sent to.
+func (v *visit) wanted() string { return cmp.Or(v.form.Get("rd"), v.r.URL.Query().Get("rd")) }
+
 // back returns where the visitor wants to go after signing in; "" for nowhere in particular.
 func (v *visit) back() string {
-	raw := v.r.URL.Query().Get("rd")
-	if v.form != nil {
-		raw = v.form.Get("rd")
-	}
-	back, _ := v.returnTo(raw)
+	back, _ := v.returnTo(v.wanted())
 	return back
 }
 
@@ -111,9 +117,13 @@ func (v *visit) back() string {
 // included, against form-action of the page with the form, and would stay there without a word (CSP3 §6.4.1.1).
 func (v *visit) onward(raw string) error {
 	v.dropPending()
-	back, ok := v.returnTo(raw)
+	back, why := v.returnTo(raw)
 	switch {
-	case !ok:
+	case why != "":
+		if why = v.lost(raw); why != httpapi.NoReturn {
+			v.tellLost(raw, why)
+			v.keep(pending{lost: why})
+		}
 		return v.redirect(v.here("/account"))
 	case v.form != nil && v.r.Header.Get("Sec-Fetch-Mode") == "navigate":
 		return v.redirect(v.here("/onward") + "?rd=" + url.QueryEscape(back))
@@ -125,7 +135,7 @@ func (v *visit) onward(raw string) error {
 func (v *visit) showOnward() error {
 	back := v.back()
 	if back == "" {
-		return v.redirect(v.here("/account"))
+		return v.onward(v.wanted())
 	}
 	v.w.Header().Set("Refresh", "0; url="+back) // of plain ASCII without blanks, says ReturnURL
 	return v.show(card{Title: v.t("onward.title"), Links: []link{{back, v.t("onward.link")}}})

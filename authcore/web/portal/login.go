@@ -70,12 +70,12 @@ func (v *visit) login() error {
 		Login: login, Password: v.form.Get("password"), Request: session.Request{Mode: authcore.ModeCookie, Client: v.in.Client},
 	})
 	if authcore.CodeOf(err) == authcore.AccountNotVerified {
-		v.keep(pending{back: cmp.Or(v.form.Get("rd"), v.pending().back), login: login})
+		v.keep(pending{back: cmp.Or(v.wanted(), v.pending().back), login: login})
 	}
 	if err != nil {
 		return err
 	}
-	return v.arrive(tokens, v.form.Get("rd"))
+	return v.arrive(tokens, v.wanted())
 }
 
 // arrive gives the browser the cookies of a new session in place of any other, and leads on.

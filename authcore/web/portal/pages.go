@@ -34,6 +34,7 @@ type Pages struct {
 	look   *look
 	docs   *apidocs.Page
 	routes map[string]page
+	strays strays
 }
 
 // New checks cfg and reads every template and text.

@@ -25,7 +25,7 @@ func (v *visit) forgot() error {
 	if err := v.cfg.Recovery.Forgot(v.r.Context(), v.form.Get("login"), v.in.Client); err != nil {
 		return err
 	}
-	v.keep(pending{back: v.form.Get("rd"), login: v.form.Get("login")})
+	v.keep(pending{back: v.wanted(), login: v.form.Get("login")})
 	v.dropLink() // it died with the new one
 	return v.done("/password/reset", "reset_sent")
 }
@@ -76,7 +76,7 @@ func (v *visit) reset() error {
 
 // backToLogin asks for a sign-in with the new password, on the way to where somebody wanted to go.
 func (v *visit) backToLogin(what string) error {
-	if back, ok := v.returnTo(v.pending().back); ok {
+	if back, why := v.returnTo(v.pending().back); why == "" {
 		return v.redirect(v.here("/login") + "?done=" + what + "&rd=" + url.QueryEscape(back))
 	}
 	return v.done("/login", what)

@@ -90,6 +90,7 @@ func (v *visit) announce(c *card) {
 	if id := "done." + v.r.URL.Query().Get("done"); v.r.URL.Query().Has("done") && v.has(id) {
 		c.Notice = v.t(id)
 	}
+	c.Lost = v.lostNotice()
 }
 
 // show answers with a card, and with the problem of the visit if there is one.

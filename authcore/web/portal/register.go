@@ -48,7 +48,7 @@ func (v *visit) register() error {
 	if err != nil {
 		return err
 	}
-	v.keep(pending{back: v.form.Get("rd"), login: v.form.Get("email")})
+	v.keep(pending{back: v.wanted(), login: v.form.Get("email")})
 	v.dropLink() // of another address, perhaps
 	if made.Account != nil {
 		return v.done("/login", "registered")

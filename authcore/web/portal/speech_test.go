@@ -117,6 +117,9 @@ func TestTexts_AreThoseThatAreUsed(t *testing.T) {
 	for _, done := range []string{"sent", "reset_sent", "reset", "password", "registered", "profile", "sessions"} {
 		mark("done." + done)
 	}
+	for _, why := range []string{"long", "broken", "own", "host", "http"} {
+		mark("lost." + why)
+	}
 	for _, name := range []string{"first_name", "last_name", "username", "phone"} {
 		mark("field." + name)
 	}

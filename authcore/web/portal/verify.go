@@ -58,7 +58,7 @@ func (v *visit) resendLink() link { return link{v.here("/verify/resend"), v.t("v
 
 func (v *visit) loginLink() link {
 	to := v.withBack("/login")
-	if back, ok := v.returnTo(v.pending().back); ok {
+	if back, why := v.returnTo(v.pending().back); why == "" {
 		to = v.here("/login") + "?rd=" + url.QueryEscape(back)
 	}
 	return link{to, v.t("verify.login")}

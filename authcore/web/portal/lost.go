@@ -1,0 +1,82 @@
+package portal
+
+import (
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
+)
+
+// lost tells why nobody is led back to raw. The word comes with the address where a guard has left out what is too long; it only
+// chooses among texts.
+func (v *visit) lost(raw string) httpapi.Dropped {
+	_, why := v.returnTo(raw)
+	if why == httpapi.NoReturn && v.r.URL.Query().Get("lost") == string(httpapi.LongReturn) {
+		return httpapi.LongReturn
+	}
+	return why
+}
+
+// lostNotice is what a page says of it; "" for nothing: to who is about to sign in, and to who has arrived elsewhere.
+func (v *visit) lostNotice() string {
+	why := v.pending().lost
+	if why != "" {
+		v.dropPending()
+	} else if why = v.lost(v.wanted()); why == "" {
+		return ""
+	}
+	if id := "lost." + string(why); v.has(id) {
+		return v.t(id)
+	}
+	return ""
+}
+
+// tellLost tells the operator where a sign-in could not lead, and what to configure if it should.
+func (v *visit) tellLost(raw string, why httpapi.Dropped) {
+	to, err := url.Parse(raw)
+	if err != nil || len(to.Host) > 255 {
+		to = &url.URL{}
+	}
+	remedy := "nothing: the address is not one that is led back to"
+	switch why {
+	case httpapi.ForeignReturn:
+		remedy = "if it is yours: name it with its port in redirect_hosts, or in the address of its site with gatehouse_guard; where a proxy in " +
+			"front ends TLS or has other ports, set issuer to the address that browsers use and list the proxy in trusted_proxies"
+	case httpapi.PlainReturn:
+		remedy = "serve it over https; where a proxy in front ends TLS, list the proxy in trusted_proxies"
+	}
+	if v.strays.news(string(why)+" "+to.Host, v.now()) {
+		v.cfg.Logger.WarnContext(v.r.Context(), "after a sign-in somebody could not be led back to where they wanted to go",
+			"reason", string(why), "host", to.Host, "remedy", remedy)
+	}
+}
+
+const (
+	strayRest = time.Hour
+	mostStray = 32
+)
+
+// strays are the hosts of which the log was told. Anybody can ask to be led anywhere: each is told once an hour, and so many at most.
+type strays struct {
+	mu   sync.Mutex
+	told map[string]time.Time
+}
+
+func (s *strays) news(host string, now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for h, at := range s.told {
+		if now.Sub(at) >= strayRest {
+			delete(s.told, h)
+		}
+	}
+	if _, known := s.told[host]; known || len(s.told) >= mostStray {
+		return false
+	}
+	if s.told == nil {
+		s.told = map[string]time.Time{}
+	}
+	s.told[host] = now
+	return true
+}

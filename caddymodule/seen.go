@@ -1,0 +1,105 @@
+package caddymodule
+
+import (
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+// seen returns the request with the host that the browser knows in place of the one that arrived, whose port may be that of this
+// process alone: what ends TLS in front may pass on where it connects to, or no port.
+func (a *App) seen(r *http.Request, https bool) *http.Request {
+	trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool)
+	if !trusted && (r.TLS != nil || !https) {
+		return r // nobody stands between
+	}
+	front := ""
+	if a.cfg.issuer != nil && a.cfg.issuer.Scheme == "https" {
+		front = a.cfg.issuer.Host
+	}
+	host := seenHost(r, https, trusted, front)
+	if host == r.Host {
+		return r
+	}
+	known := *r
+	known.Host = host
+	return &known
+}
+
+// seenHost returns host[:port] as the browser knows it; front is the issuer's. The name is always that of the Host header: which
+// names there are the configuration says (R01), and nobody is led to one that only a header names (C13). Only the port is in
+// question, and what a proxy says of it counts only where Caddy trusts that proxy (P09).
+func seenHost(r *http.Request, https, trusted bool, front string) string {
+	at := url.URL{Host: r.Host}
+	name, host := at.Hostname(), r.Host
+	if said := r.Header["X-Forwarded-Host"]; trusted && len(said) == 1 {
+		if to := (&url.URL{Host: said[0]}); strings.EqualFold(to.Hostname(), name) && validPort(to.Port()) == to.Port() && !strings.ContainsAny(said[0], ", ") {
+			if to.Port() != "" {
+				return said[0]
+			}
+			host = said[0]
+		}
+	}
+	if port := (&url.URL{Host: host}).Port(); port != "" && port != localPort(r) {
+		return host
+	}
+	if said := r.Header["X-Forwarded-Port"]; trusted && len(said) == 1 && validPort(said[0]) != "" && said[0] != foreignPort(https) {
+		if said[0] == foreignPort(!https) { // browsers leave out the scheme's own
+			return withPort(name, "")
+		}
+		return withPort(name, said[0])
+	}
+	issuer := &url.URL{Host: front}
+	switch own := strings.EqualFold(issuer.Hostname(), name); {
+	case r.TLS != nil || !https:
+		return host
+	case own:
+		return withPort(name, issuer.Port())
+	case host == r.Host && at.Port() != "": // no browser speaks https to where plain http is listened for
+		return withPort(name, issuer.Port())
+	}
+	return host
+}
+
+// validPort returns a port that is one; else "".
+func validPort(port string) string {
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 || strconv.FormatUint(n, 10) != port {
+		return ""
+	}
+	return port
+}
+
+// foreignPort is the other scheme's own: a proxy that says it speaks of another hop than the browser's.
+func foreignPort(https bool) string {
+	if https {
+		return "80"
+	}
+	return "443"
+}
+
+func withPort(name, port string) string {
+	if strings.Contains(name, ":") {
+		name = "[" + name + "]"
+	}
+	if port == "" {
+		return name
+	}
+	return name + ":" + port
+}
+
+// localPort is the one on which the request arrived; "" where it came over no network.
+func localPort(r *http.Request) string {
+	addr, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
+	if !ok {
+		return ""
+	}
+	_, port, err := net.SplitHostPort(addr.String())
+	if err != nil {
+		return ""
+	}
+	return port
+}
