@@ -11,7 +11,7 @@ import (
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
 )
 
-// Every Caddyfile that the README shows is a valid configuration, and so is the one of `make run`.
+// Every Caddyfile that the README shows is a valid configuration, and so are the one of `make run` and those of the examples.
 func TestReadme_CaddyfilesAreValid(t *testing.T) {
 	t.Setenv("XDG_DATA_HOME", t.TempDir())
 	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
@@ -19,18 +19,30 @@ func TestReadme_CaddyfilesAreValid(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	shipped, err := os.ReadFile("../Caddyfile")
-	if err != nil {
+	var texts [][]byte
+	for _, name := range []string{"../Caddyfile", "../examples/django/Caddyfile", "../examples/systemd/Caddyfile"} {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts = append(texts, text)
+	}
+	credentials := t.TempDir()
+	t.Setenv("CREDENTIALS_DIRECTORY", credentials)
+	if err := os.WriteFile(credentials+"/smtp-password", []byte("a password"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	blocks := regexp.MustCompile("(?s)```caddyfile\n(.*?)```").FindAllSubmatch(readme, -1)
 	if len(blocks) < 3 {
 		t.Fatalf("the README shows %d Caddyfiles, want a proxied, a PHP and a Django application", len(blocks))
 	}
-	for _, text := range append([][][]byte{{nil, shipped}}, blocks...) {
-		config, _, err := caddyconfig.GetAdapter("caddyfile").Adapt(text[1], map[string]any{"filename": "Caddyfile"})
+	for _, block := range blocks {
+		texts = append(texts, block[1])
+	}
+	for _, text := range texts {
+		config, _, err := caddyconfig.GetAdapter("caddyfile").Adapt(text, map[string]any{"filename": "Caddyfile"})
 		if err != nil {
-			t.Errorf("%v in\n%s", err, text[1])
+			t.Errorf("%v in\n%s", err, text)
 			continue
 		}
 		var cfg caddy.Config
@@ -38,7 +50,7 @@ func TestReadme_CaddyfilesAreValid(t *testing.T) {
 			t.Fatal(err)
 		}
 		if err := caddy.Validate(&cfg); err != nil {
-			t.Errorf("%v in\n%s", err, text[1])
+			t.Errorf("%v in\n%s", err, text)
 		}
 	}
 }
