@@ -27,6 +27,7 @@ func init() { caddy.RegisterModule(new(App)) }
 type App struct {
 	Settings
 
+	ctx      caddy.Context
 	cfg      *resolved
 	logger   *slog.Logger
 	mail     MailSender
@@ -64,7 +65,7 @@ func (*App) CaddyModule() caddy.ModuleInfo {
 
 // Provision resolves the settings and takes hold of the node.
 func (a *App) Provision(ctx caddy.Context) (err error) {
-	a.logger = appLogger(ctx)
+	a.ctx, a.logger = ctx, appLogger(ctx)
 	a.ready = make(chan struct{})
 	if a.cfg, err = a.resolve(); err != nil {
 		return fmt.Errorf("gatehouse: option %w", err)
@@ -95,9 +96,13 @@ func (a *App) Provision(ctx caddy.Context) (err error) {
 
 // Start opens the database if this process has not, and launches the workers of this configuration.
 func (a *App) Start() error {
+	ctx, cancel := untilExit()
+	defer cancel()
+	before := running()
+	if err := a.refuseOccupied(ctx, before); err != nil {
+		return fmt.Errorf("gatehouse: %w", err)
+	}
 	if a.core.Load() == nil {
-		ctx, cancel := untilExit()
-		defer cancel()
 		if err := a.node.open(ctx, a.cfg, nodeLogger()); err != nil {
 			return fmt.Errorf("gatehouse: %w", err)
 		}
@@ -107,7 +112,7 @@ func (a *App) Start() error {
 			return err
 		}
 	}
-	c, before := a.core.Load(), running()
+	c := a.core.Load()
 	if err := takeOver(a); err != nil {
 		return fmt.Errorf("gatehouse: %w", err)
 	}
@@ -127,6 +132,7 @@ func (a *App) Start() error {
 	a.workers.Go(func() { a.node.lasting.Run(run) })
 	a.workers.Go(func() { a.node.settle(run) })
 	a.workers.Go(func() { a.look(run) })
+	a.workers.Go(func() { a.tellOccupied(run) })
 	if a.feed != nil {
 		a.workers.Go(func() { a.feed.Run(run) })
 		a.workers.Go(func() { a.counters.Run(run) })

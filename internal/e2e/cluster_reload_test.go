@@ -1,36 +1,26 @@
 package e2e
 
 import (
-	"net"
 	"os"
 	"path/filepath"
-	"strconv"
 	"testing"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/soak"
 )
 
-// takenPort is a port that somebody else listens at.
-func takenPort(t testing.TB) string {
-	t.Helper()
-	taken, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = taken.Close() })
-	return strconv.Itoa(taken.Addr().(*net.TCPAddr).Port)
-}
+// noAddress is none of this machine's (RFC 5737): listening on it fails when Caddy tries, and not before.
+const noAddress = "192.0.2.1"
 
-// TestStart_PortTaken: a node that cannot start because of its port may have been a node for a moment. The others are not left
+// TestStart_NoAddress: a node that cannot start because of its address may have been a node for a moment. The others are not left
 // waiting for it.
-func TestStart_PortTaken(t *testing.T) {
+func TestStart_NoAddress(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, plan{})
 	for range soak.N(3, 20) {
 		third := nodeBeside(t, plan{postgres: true, failing: true, env: []string{"TEST_REDIS=" + c.redis.URL()},
 			global: "\n\t\tissuer http://" + c.a.host() + "\n\t\tredis {env.TEST_REDIS}\n",
-			site:   "http://127.0.0.1:" + takenPort(t) + " {\n\tbind 127.0.0.1\n\tgatehouse\n\tgatehouse_guard\n\treverse_proxy <upstream>\n}\n"}, c.a.database)
+			site:   "http://127.0.0.1:<port> {\n\tbind " + noAddress + "\n\tgatehouse\n\tgatehouse_guard\n\treverse_proxy <upstream>\n}\n"}, c.a.database)
 		if err := third.waitExit(t); err == nil {
 			t.Fatal("it has started")
 		}
@@ -52,7 +42,6 @@ func TestReload_OtherRedisSettings(t *testing.T) {
 	config := func(redis, sites string) plan {
 		return plan{postgres: true, global: "\n\t\tissuer http://" + c.a.host() + "\n\t\tredis " + redis + "\n", caddy: "skip_install_trust", site: defaultSite + sites}
 	}
-	port := takenPort(t)
 	known := func(when string) {
 		t.Helper()
 		c.bounded(t, u, c.sessions(t, u, 2), time.Second)
@@ -72,8 +61,8 @@ func TestReload_OtherRedisSettings(t *testing.T) {
 	direct = "{file." + direct + "}"
 	c.a.mustReload(t, config(direct, ""))
 	known("after another address")
-	if complaint, err := c.a.reload(config("{env.TEST_REDIS}", "\nhttp://127.0.0.1:"+port+" {\n\tbind 127.0.0.1\n\trespond ok\n}\n")); err != nil || complaint == "" {
-		t.Fatalf("a port that is taken: %q, %v", complaint, err)
+	if complaint, err := c.a.reload(config("{env.TEST_REDIS}", "\nhttp://127.0.0.1:<port2> {\n\tbind "+noAddress+"\n\trespond ok\n}\n")); err != nil || complaint == "" {
+		t.Fatalf("an address that is none: %q, %v", complaint, err)
 	}
 	known("after a rejected reload")
 	c.a.mustReload(t, config(direct, ""))

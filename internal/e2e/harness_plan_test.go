@@ -12,6 +12,7 @@ type plan struct {
 	global   string   // lines of the gatehouse block
 	guard    string   // lines of the gatehouse_guard block
 	site     string   // in place of the default site; the sites as a whole
+	admin    string   // address of the admin endpoint, in place of a Unix socket
 	dataDir  string   // in place of <dir>/data
 	postgres bool     // a fresh Postgres database in place of SQLite
 	limits   bool     // keep the default rate limits; without it those that global does not name are off
@@ -46,7 +47,7 @@ func (p plan) program() (string, error) {
 // caddyfile writes the plan out; the placeholders are left in.
 func (p plan) caddyfile() string {
 	var b strings.Builder
-	b.WriteString("{\n\tadmin unix/<dir>/admin.sock|0600\n\tpersist_config off\n\tauto_https disable_redirects\n")
+	b.WriteString("{\n\tadmin " + cmp.Or(p.admin, "unix/<dir>/admin.sock|0600") + "\n\tpersist_config off\n\tauto_https disable_redirects\n")
 	if !strings.Contains(p.caddy, "grace_period") {
 		b.WriteString("\tgrace_period 10s\n")
 	}
