@@ -25,51 +25,65 @@ const (
 	expiredKept = time.Hour
 )
 
-// Each removes at most a batch, so that no lock is held for long, and waits for nobody: what is locked goes next
-// time. $1 is the time past which rows go, $2 the batch.
-const (
-	sweepRegistrations = `delete from registrations where id in
-		(select id from registrations where expires_at <= $1 order by expires_at limit $2`
+// expired is what goes from a table by an index alone. $1 is the time past which rows go.
+type expired struct {
+	table, key string
+	dead       string
+	since      string // the indexed column
+	kept       time.Duration
+}
+
+var expiries = []expired{
+	{"registrations", "id", "expires_at <= $1", "expires_at", expiredKept},
 	// An expired challenge stays while its spent attempts count.
-	sweepChallenges = `delete from challenges where expires_at <= $1 and id in
-		(select id from challenges where expires_at <= $1 and (attempts_reset_at is null or attempts_reset_at <= $1)
-			order by expires_at limit $2`
-	sweepRevocations = `delete from revocations where seq in
-		(select seq from revocations where until <= $1 order by until limit $2`
-	sweepMails = `delete from outbox where id in
-		(select id from outbox where done_at is not null and done_at <= $1 order by done_at limit $2`
+	{"challenges", "id", "expires_at <= $1 and (attempts_reset_at is null or attempts_reset_at <= $1)", "expires_at", expiredKept},
+	{"revocations", "seq", "until <= $1", "until", expiredKept},
+	{"outbox", "id", "done_at is not null and done_at <= $1", "done_at", mailKept},
 	// A row of a node of the release before says nothing of when it is void; its doubling is forgotten then.
-	sweepLockouts = `delete from lockouts where until <= $1 and void_at <= $1 and key in
-		(select key from lockouts where until <= $1 and void_at <= $1 order by until limit $2`
-)
+	{"lockouts", "key", "until <= $1 and void_at <= $1", "until", expiredKept},
+}
+
+// some is a query that counts to one: whether there is anything to do is looked at before, for to write, be it nothing, takes SQLite's
+// one writer and costs Postgres a transaction.
+func some(from string) string {
+	return "select count(*) from (select 1 from " + from + " limit 1) as dead"
+}
+
+func (e expired) look() string { return some(e.table + " where " + e.dead + " order by " + e.since) }
+
+// remove removes at most a batch, so that no lock is held for long, and waits for nobody: what is locked goes next time.
+func (e expired) remove(skipLocked string) string {
+	return "delete from " + e.table + " where " + e.dead + " and " + e.key + " in (select " + e.key + " from " + e.table +
+		" where " + e.dead + " order by " + e.since + " limit $2" + skipLocked + ")"
+}
 
 // Sweep implements authcore.Store. It works in small steps; stopped half-way, it has removed some.
 func (s *Store) Sweep(ctx context.Context, now time.Time) error {
 	if err := s.eraseSuccessors(ctx, now); err != nil {
 		return err
 	}
-	for _, step := range []struct {
-		name, text string
-		before     time.Time
-	}{
-		{"sweep registrations", sweepRegistrations, now.Add(-expiredKept)},
-		{"sweep challenges", sweepChallenges, now.Add(-expiredKept)},
-		{"sweep revocations", sweepRevocations, now.Add(-expiredKept)},
-		{"sweep mails", sweepMails, now.Add(-mailKept)},
-		{"sweep lockouts", sweepLockouts, now.Add(-expiredKept)},
-	} {
-		for more := true; more; {
-			err := s.single(ctx, step.name, func(ctx context.Context, q querier) error {
-				n, err := exec(ctx, q, step.text+s.sql.skipLocked+")", micros(step.before), sweepBatch)
-				more = n == sweepBatch
-				return err
-			})
-			if err != nil {
-				return err
-			}
+	for _, e := range expiries {
+		if err := s.sweepExpired(ctx, e, now.Add(-e.kept)); err != nil {
+			return err
 		}
 	}
 	return s.sweepSessions(ctx, now)
+}
+
+func (s *Store) sweepExpired(ctx context.Context, e expired, before time.Time) error {
+	var found int64
+	err := s.read(ctx, "look for expired "+e.table, func(ctx context.Context, q querier) (err error) {
+		found, err = one(ctx, q, scanInt, e.look(), micros(before))
+		return err
+	})
+	for more := found > 0; more && err == nil; {
+		err = s.single(ctx, "sweep "+e.table, func(ctx context.Context, q querier) error {
+			n, err := exec(ctx, q, e.remove(s.sql.skipLocked), micros(before), sweepBatch)
+			more = n == sweepBatch
+			return err
+		})
+	}
+	return err
 }
 
 // sweepCursor is how far the walk through the sessions has come.
@@ -80,12 +94,16 @@ type sweepCursor struct {
 
 // No column of a refresh is indexed, so dead sessions are found by walking the primary key.
 const (
-	endOfPage  = "select id from sessions where id > $1 order by id limit 1 offset $2"
-	deleteDead = `delete from sessions where id > $1 and id <= $2 and (access_until is null or access_until <= $3)
-		and (revoked_at is not null or refresh_expires_at <= $3 or expires_at <= $3)`
-	eraseLeftOver = `update sessions set successor = null
-		where id > $1 and id <= $2 and successor is not null and rotated_at <= $3`
+	endOfPage = "select id from sessions where id > $1 order by id limit 1 offset $2"
+	ofPage    = "sessions where id > $1 and id <= $2 and "
+	dead      = "(access_until is null or access_until <= $3) and (revoked_at is not null or refresh_expires_at <= $3 or expires_at <= $3)"
+	leftOver  = "successor is not null and rotated_at <= "
+
+	deleteDead    = "delete from " + ofPage + dead
+	eraseLeftOver = "update sessions set successor = null where id > $1 and id <= $2 and " + leftOver + "$3"
 )
+
+var lookAtPage = some(ofPage + "(" + dead + " or " + leftOver + "$4)")
 
 func scanID(r row) (id uuid.UUID, err error) { return id, r.Scan(&id) }
 
@@ -93,25 +111,28 @@ func (s *Store) sweepSessions(ctx context.Context, now time.Time) error {
 	s.sweep.mu.Lock()
 	defer s.sweep.mu.Unlock()
 	for range sessionPages {
-		from, to, last := s.sweep.last, uuid.Max, false
+		from, to, last, found := s.sweep.last, uuid.Max, false, int64(0)
+		ended, rotated := micros(now.Add(-expiredKept)), micros(now.Add(-successorKept))
 		err := s.read(ctx, "walk sessions", func(ctx context.Context, q querier) error {
 			end, err := one(ctx, q, scanID, endOfPage, from, sessionPage-1)
-			if last = errors.Is(err, authcore.ErrNotFound); last {
-				return nil
+			if last = errors.Is(err, authcore.ErrNotFound); !last {
+				if err != nil {
+					return err
+				}
+				to = end
 			}
-			to = end
+			found, err = one(ctx, q, scanInt, lookAtPage, from, to, ended, rotated)
 			return err
 		})
-		if err != nil {
-			return err
-		}
-		err = s.write(ctx, "sweep sessions", func(ctx context.Context, q querier) error {
-			if _, err := exec(ctx, q, deleteDead, from, to, micros(now.Add(-expiredKept))); err != nil {
+		if err == nil && found > 0 {
+			err = s.write(ctx, "sweep sessions", func(ctx context.Context, q querier) error {
+				if _, err := exec(ctx, q, deleteDead, from, to, ended); err != nil {
+					return err
+				}
+				_, err := exec(ctx, q, eraseLeftOver, from, to, rotated)
 				return err
-			}
-			_, err := exec(ctx, q, eraseLeftOver, from, to, micros(now.Add(-successorKept)))
-			return err
-		})
+			})
+		}
 		if err != nil {
 			return err
 		}
