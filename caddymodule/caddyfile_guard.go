@@ -36,6 +36,16 @@ var guardOptions = []option[GuardSettings]{
 		check:  func(g *GuardSettings) error { return checkFields(g.Header) },
 	},
 	{
+		name:  "keep",
+		parse: readWords(func(g *GuardSettings) *[]string { return &g.Keep }),
+		check: checkKept,
+	},
+	{
+		name:  "header_encoding",
+		parse: readText(func(g *GuardSettings) *string { return &g.HeaderEncoding }),
+		check: func(g *GuardSettings) error { return checkHeaderEncoding(g.HeaderEncoding) },
+	},
+	{
 		name:  "forward_token",
 		parse: readFlag(func(g *GuardSettings) *bool { return &g.ForwardToken }),
 	},
@@ -57,15 +67,18 @@ var guardOptions = []option[GuardSettings]{
 }
 
 // guardOptionsUnder are guardOptions with what a guard may only say under some global options, which stand before all sites.
-func guardOptionsUnder(global any) []option[GuardSettings] {
+func guardOptionsUnder(global, servers any) []option[GuardSettings] {
 	var s Settings
 	if app, ok := global.(httpcaddyfile.App); ok && json.Unmarshal(app.Value, &s) != nil {
 		return guardOptions
 	}
 	options := slices.Clone(guardOptions)
 	for i, o := range options {
-		if o.name == "max_staleness" || o.name == "on_stale" {
+		switch o.name {
+		case "max_staleness", "on_stale":
 			options[i].check = func(g *GuardSettings) error { return cmp.Or(o.check(g), needsPostgres(&s)) }
+		case "keep":
+			options[i].check = func(g *GuardSettings) error { return cmp.Or(o.check(g), needsTrusted(trustsIn(servers))) }
 		}
 	}
 	return options
@@ -94,7 +107,7 @@ func parseGuard(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
 	if matchers != nil {
 		g.MatcherSetsRaw = caddyhttp.RawMatcherSets{caddy.ModuleMap(matchers)}
 	}
-	if err := parseBlock(h.Dispenser, guardOptionsUnder(h.Option("gatehouse")), &g); err != nil {
+	if err := parseBlock(h.Dispenser, guardOptionsUnder(h.Option("gatehouse"), h.Option("servers")), &g); err != nil {
 		return nil, err
 	}
 	return h.NewRoute(nil, &Guard{GuardSettings: g}), nil

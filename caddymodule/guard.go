@@ -34,6 +34,10 @@ type Guard struct {
 	login   string // login_url, or the portal's page on this host
 	portal  string // prefix of the portal on this site; "" for none
 	rules   []rule
+	keep    []string               // as Go writes them
+	utf8    bool                   // identity headers are not percent-encoded
+	user    accesstoken.UserField         // what a user header holds
+	fastCGI bool                   // a FastCGI service behind is told the user
 	alone   bool                   // no portal on the site sees requests before
 	names   func(host string) bool // the site is there for it
 	maxAge  time.Duration          // how old the view of revocations may be; 0 for any
@@ -55,6 +59,11 @@ func (g *Guard) Provision(ctx caddy.Context) (err error) {
 	if err := g.limitStaleness(); err != nil {
 		return err
 	}
+	if srv, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server); ok && len(g.Keep) > 0 {
+		if err := needsTrusted(trusts(srv)); err != nil {
+			return fmt.Errorf("gatehouse_guard: keep: %w", err)
+		}
+	}
 	if g.app.sites.guards.Load() == 0 { // all guards are still as they were written
 		if err := checkHandovers(ctx); err != nil {
 			return err
@@ -72,14 +81,19 @@ func (g *Guard) Provision(ctx caddy.Context) (err error) {
 			return fmt.Errorf("gatehouse_guard: load matcher: %w", err)
 		}
 	}
+	g.fastCGI = tellFastCGI(ctx)
 	if err := g.settle(ctx); err != nil {
 		return fmt.Errorf("gatehouse_guard: %w", err)
 	}
-	if g.headers, err = chosenHeaders(g.GuardSettings.Headers, accesstoken.UserField(g.app.cfg.remoteUser)); err != nil {
+	g.utf8, g.user = g.HeaderEncoding == "utf8", accesstoken.UserField(g.app.cfg.remoteUser)
+	if g.headers, err = chosenHeaders(g.GuardSettings.Headers, g.user); err != nil {
 		return fmt.Errorf("gatehouse_guard: %w", err)
 	}
 	for _, h := range g.Header {
 		g.extra = append(g.extra, extraHeader{name: http.CanonicalHeaderKey(h.Name), template: h.Value})
+	}
+	for _, name := range g.Keep {
+		g.keep = append(g.keep, http.CanonicalHeaderKey(name))
 	}
 	for _, r := range g.Require {
 		g.rules = append(g.rules, ruleOf(r))
@@ -97,7 +111,7 @@ func (g *Guard) settle(ctx caddy.Context) error {
 	for _, h := range g.Header {
 		headers = append(headers, h.Name)
 	}
-	g.app.sites.addGuard(at, g.app.cfg.issuer, headers)
+	g.app.sites.addGuard(at, g.app.cfg.issuer, headers, g.Keep)
 	prefix, hasPortal := at.portal()
 	g.alone, g.portal, g.login, g.names = !hasPortal, prefix, g.LoginURL, at.names()
 	if g.login == "" {
@@ -134,6 +148,9 @@ func (g *Guard) incoming(r *http.Request) httpapi.Incoming { return g.app.incomi
 // ServeHTTP is the path of every guarded request. Nothing on it does I/O but the renewal, which only a browser whose
 // access token is no longer good reaches.
 func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	if g.fastCGI {
+		tellUser(r)
+	}
 	several := g.app.sites.guards.Load() > 1
 	if several {
 		if who, ok := caddyhttp.GetVar(r.Context(), admittedVar).(httpapi.Visitor); ok {
@@ -166,6 +183,7 @@ func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp
 		httpapi.StripOwnCookies(r.Header) // nobody behind us has a use for them, here neither
 		return next.ServeHTTP(w, r)
 	}
+	g.putBack(r)
 	who, err := g.identify(w, r, https)
 	switch {
 	case err == nil && g.stale(who):
@@ -214,16 +232,22 @@ func (g *Guard) again(w http.ResponseWriter, r *http.Request, next caddyhttp.Han
 		if !g.allows(who.Verified) {
 			return g.forbid(w, r, who.Verified, g.app.https(r))
 		}
+		g.putBack(r)
 		g.forward(r, who.Verified)
 	}
 	return next.ServeHTTP(w, r)
 }
 
-// guards reports whether the request is one of those that need a user. Where a matcher decides it, a path with more than
-// one reading is guarded whatever the matcher says, for the upstream may read it otherwise (P11).
+// guards reports whether the request is one of those that need a user. Where a matcher decides it, what has
+// more than one reading is guarded whatever the matcher says.
 func (g *Guard) guards(r *http.Request) (bool, error) {
-	if len(g.match) == 0 || ambiguousPath(r) {
+	if len(g.match) == 0 || ambiguous(r) {
 		return true, nil
+	}
+	if lower := strings.ToLower(r.Host); lower != r.Host { // only the matcher `host` itself does not see case
+		given := r.Host
+		r.Host = lower
+		defer func() { r.Host = given }()
 	}
 	return g.match.AnyMatchWithError(r)
 }

@@ -62,7 +62,7 @@ func newBenched(tb testing.TB, mode authcore.Mode, sessions, revocations int) *b
 	if err != nil {
 		tb.Fatal(err)
 	}
-	app.sites.strip.Store(newStripper(nil))
+	app.sites.strip.Store(newStripper(nil, nil))
 	b := &benched{guard: &Guard{app: app, headers: headers, maxAge: 24 * time.Hour}, mode: mode, keys: keys}
 	for range sessions {
 		b.tokens = append(b.tokens, b.token(tb))

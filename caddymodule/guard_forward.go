@@ -17,27 +17,45 @@ func (g *Guard) forward(r *http.Request, v *accesstoken.Verified) {
 	if v.Mode() == authcore.ModeBearer && !g.ForwardToken {
 		delete(r.Header, "Authorization")
 	}
-	setIdentity(r.Header, g.headers, v.Identity())
+	setIdentity(r.Header, g.headers, g.identity(v))
 	repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	if !ok {
 		return
 	}
-	repl.Map(placeholders(v))
+	repl.Map(g.placeholders(v))
+	encode := accesstoken.Encode
+	if g.utf8 {
+		encode = accesstoken.Text
+	}
 	for _, h := range g.extra {
 		// The template is the operator's; what it yields is encoded and never read as a template again.
-		if value := accesstoken.Encode(repl.ReplaceAll(h.template, "")); value != "" {
+		if value := encode(repl.ReplaceAll(h.template, "")); value != "" {
 			r.Header[h.name] = []string{value}
+		} else {
+			delete(r.Header, h.name) // another guard on the way may have kept it
 		}
 	}
+}
+
+// identity returns who the token speaks for as `header_encoding` says.
+func (g *Guard) identity(v *accesstoken.Verified) accesstoken.Identity {
+	if g.utf8 {
+		return v.Text()
+	}
+	return v.Identity()
 }
 
 // extraHeader is one `header` line.
 type extraHeader struct{ name, template string }
 
-// placeholders yields {http.auth.user.*}.
-func placeholders(v *accesstoken.Verified) caddy.ReplacerFunc {
+// placeholders yields {http.auth.user.*}, and the user as `remote_user` says.
+func (g *Guard) placeholders(v *accesstoken.Verified) caddy.ReplacerFunc {
 	return func(key string) (any, bool) {
 		field, ok := strings.CutPrefix(key, "http.auth.user.")
+		if !ok && key == admittedUser {
+			id := g.identity(v)
+			return id.User(g.user), true
+		}
 		if !ok {
 			return nil, false
 		}
@@ -52,7 +70,7 @@ func placeholders(v *accesstoken.Verified) caddy.ReplacerFunc {
 		case "name":
 			return p.Name, true
 		case "roles":
-			return strings.Join(p.Roles, ","), true
+			return accesstoken.List(p.Roles), true
 		case "session_id":
 			return p.Session, true
 		}

@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
@@ -80,60 +79,6 @@ func (g *Guard) wanted(r *http.Request, https bool) string {
 		return ""
 	}
 	return back
-}
-
-// checkTarget refuses what no upstream should be asked: TRACE and plain CONNECT (P16), and a path with a NUL (P11).
-func checkTarget(w http.ResponseWriter, r *http.Request) error {
-	if r.Method == http.MethodTrace || (r.Method == http.MethodConnect && !extendedConnect(r)) {
-		w.Header().Set("Allow", "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT")
-		return authcore.Refuse(authcore.MethodNotAllowed, "This method is not passed on.")
-	}
-	if strings.IndexByte(r.URL.Path, 0) >= 0 {
-		return authcore.Refuse(authcore.InvalidRequest, "The path holds a NUL.")
-	}
-	return nil
-}
-
-// extendedConnect reports whether a CONNECT opens a WebSocket: HTTP/2 names the protocol in a pseudo-header (RFC 8441), and
-// HTTP/3 (RFC 9220) in what its server gives as the request's protocol. Written in any other way, the proxy would pass it on
-// as the CONNECT it is.
-func extendedConnect(r *http.Request) bool {
-	if r.ProtoMajor == 3 {
-		return r.Proto == "websocket"
-	}
-	protocol := r.Header[":protocol"]
-	return len(protocol) == 1 && protocol[0] == "websocket"
-}
-
-// ambiguousPath reports whether servers disagree on what a path means: empty and dot segments, backslashes, path
-// parameters, control characters, broken UTF-8, and delimiters or dots that are encoded, once or twice.
-func ambiguousPath(r *http.Request) bool {
-	path := r.URL.Path
-	if !utf8.ValidString(path) { // overlong forms of "/" and "." among it
-		return true
-	}
-	for i := range len(path) {
-		switch c := path[i]; {
-		case c == '\\' || c == ';' || c == '#' || c == '?' || c < 0x20 || c == 0x7f || c == '%': // a "%" that is left was encoded twice
-			return true
-		case c == '/' && i+1 < len(path) && path[i+1] == '/':
-			return true
-		case c == '.' && i > 0 && path[i-1] == '/' && dotSegment(path[i:]):
-			return true
-		}
-	}
-	raw := r.URL.RawPath // "" when the path has its default encoding
-	for i := 0; i+2 < len(raw); i++ {
-		if raw[i] == '%' && (raw[i+1] == '2' && (raw[i+2]|0x20 == 'f' || raw[i+2]|0x20 == 'e') || raw[i+1] == '5' && raw[i+2]|0x20 == 'c') {
-			return true
-		}
-	}
-	return false
-}
-
-func dotSegment(rest string) bool {
-	segment, _, _ := strings.Cut(rest, "/")
-	return segment == "." || segment == ".."
 }
 
 // privateWriter marks the answer to a renewed request as private whatever the upstream says: it carries cookies.

@@ -36,6 +36,13 @@ type GuardSettings struct {
 	// always removed.
 	Header []HeaderField `json:"header,omitempty"`
 
+	// Identity headers of another gateway in front, such as X-Remote-User, that pass on requests which this guard takes. They
+	// do so only from a peer that Caddy's trusted_proxies name.
+	Keep []string `json:"keep,omitempty"`
+
+	// How text that is not ASCII stands in identity headers: percent (default) or utf8.
+	HeaderEncoding string `json:"header_encoding,omitempty"`
+
 	// Leaves the accepted Authorization header on the request.
 	ForwardToken bool `json:"forward_token,omitempty"`
 
@@ -80,6 +87,7 @@ const defaultPrefix = "/auth"
 var (
 	headerFamilies = []string{"remote", "x_auth", "x_auth_request", "x_forwarded", "webauth", "none"}
 	ruleKinds      = []string{"role", "verified", "user"}
+	encodings      = []string{"percent", "utf8"}
 	userFields     = []string{"id", "email", "username", "name", "roles", "session_id"}
 
 	roleName    = regexp.MustCompile(`^[a-z0-9._:-]{1,64}$`)
@@ -219,10 +227,30 @@ func checkField(f HeaderField) error {
 	return nil
 }
 
-// foldHeader makes names equal that upstreams cannot tell apart: CGI and WSGI turn both - and . into _ (CVE-2024-56327).
-func foldHeader(name string) string {
-	return strings.ToLower(strings.NewReplacer("_", "-", ".", "-").Replace(name))
+// checkKept takes names that are another gateway's and that nothing here sets: of a header that has the guard's word for it, no
+// part may be somebody else's.
+func checkKept(g *GuardSettings) error {
+	for i, name := range g.Keep {
+		folded := foldHeader(name)
+		same := func(other string) bool { return foldHeader(other) == folded }
+		switch {
+		case !fieldName.MatchString(name):
+			return fmt.Errorf("%q is no header name; it is letters, digits and - _ . and begins with a letter or digit", name)
+		case slices.ContainsFunc(g.Header, func(f HeaderField) bool { return same(f.Name) }):
+			return fmt.Errorf("%s is set by this guard's own `header` line; remove one of the two", name)
+		case newHeaderNames(ownNames()...).has(name):
+			return fmt.Errorf("%s is one of Gatehouse's own headers, which nobody in front may set; it takes those of other gateways, "+
+				"such as X-Remote-User or X-Authentik-Username", name)
+		case !newHeaderNames(foreign...).has(name):
+			return fmt.Errorf("%s is no identity header of another gateway, so it is not removed and need not be kept", name)
+		case slices.ContainsFunc(g.Keep[:i], same):
+			return fmt.Errorf("%s is given twice", name)
+		}
+	}
+	return nil
 }
+
+func checkHeaderEncoding(v string) error { return oneOf(v, encodings...) }
 
 // checkLoginURL takes an absolute path on the request's host or an http(s) URL.
 func checkLoginURL(v string) error {

@@ -19,6 +19,7 @@ type sites struct {
 	guards  atomic.Int32             // how many there are
 	strip   atomic.Pointer[stripper] // what every guard removes: all families, and the `header` names of all guards
 	headers []string                 // those names
+	keep    []string                 // the `keep` names of all guards
 }
 
 // union is a sorted set of strings that grows. The zero value is empty.
@@ -55,13 +56,14 @@ func (s *sites) addPortal(of *site, issuer *url.URL) error {
 
 // addGuard makes known a guard's site, and which headers its `header` lines set. Every guard removes those of all: of several
 // guards on a request's way only the first one removes anything.
-func (s *sites) addGuard(of *site, issuer *url.URL, headers []string) {
+func (s *sites) addGuard(of *site, issuer *url.URL, headers, keep []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.guards.Add(1)
 	s.guarded.add(of.returns(issuer))
 	s.headers = append(s.headers, headers...)
-	s.strip.Store(newStripper(s.headers))
+	s.keep = append(s.keep, keep...)
+	s.strip.Store(newStripper(s.headers, s.keep))
 }
 
 // elsewhere returns the addresses of all portals if the issuer is none of them; else nothing.

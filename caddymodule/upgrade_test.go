@@ -9,7 +9,7 @@ import (
 // TestP18_StripUpgrade: what goes on asks for a WebSocket, or for no other protocol at all.
 func TestP18_StripUpgrade(t *testing.T) {
 	t.Parallel()
-	s := newStripper(nil)
+	s := newStripper(nil, nil)
 	for _, c := range []struct {
 		upgrade, connection, left []string
 	}{
@@ -42,7 +42,7 @@ func TestP18_StripUpgrade(t *testing.T) {
 
 // An ordinary request pays nothing for the look at Upgrade.
 func TestStripper_Allocations(t *testing.T) {
-	s := newStripper(nil)
+	s := newStripper(nil, nil)
 	r := &http.Request{Header: http.Header{"Accept": {"*/*"}, "User-Agent": {"x"}, "Cookie": {"a=b"}}}
 	if n := testing.AllocsPerRun(100, func() { s.strip(r) }); n != 0 {
 		t.Errorf("%v allocations", n)

@@ -1,7 +1,10 @@
 package accesstoken
 
 import (
+	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 )
@@ -75,6 +78,32 @@ func Encode(s string) string {
 		}
 	}
 	return string(b)
+}
+
+// Text is the other form of a value (`header_encoding utf8`): UTF-8 as it is, without control characters, those beyond ASCII
+// (U+0085 ends lines for some) among them. What is no UTF-8 becomes U+FFFD, so that nothing can be read as another encoding's (P19).
+func Text(s string) string {
+	if !utf8.ValidString(s) || strings.IndexFunc(s, unicode.IsControl) >= 0 {
+		return strings.Map(func(r rune) rune {
+			if unicode.IsControl(r) {
+				return -1
+			}
+			return r
+		}, s)
+	}
+	return s
+}
+
+// List joins roles by commas, none of which is inside of a role.
+func List(roles []string) string {
+	if !slices.ContainsFunc(roles, func(role string) bool { return strings.Contains(role, ",") }) {
+		return strings.Join(roles, ",")
+	}
+	parts := make([]string, len(roles))
+	for i, role := range roles {
+		parts[i] = strings.ReplaceAll(role, ",", "%2C")
+	}
+	return strings.Join(parts, ",")
 }
 
 func plain(c byte) bool { return c >= 0x20 && c < 0x7f && c != '%' }

@@ -124,6 +124,16 @@ func (v *Verified) Identity() Identity {
 	}
 }
 
+// Text returns the principal as identity headers carry it where they are not percent-encoded.
+func (v *Verified) Text() Identity {
+	id := v.Identity()
+	id.Email, id.Username, id.Name = Text(v.part(email)), Text(v.part(username)), Text(v.part(name))
+	if strings.Contains(id.Groups, "%") {
+		id.Groups = Text(List(v.grant.roles))
+	}
+	return id
+}
+
 // Accepts is the function of that name for this token.
 func (v *Verified) Accepts(issuers, audiences []string) bool {
 	return accepts(v.grant.issuer, v.grant.audience, issuers, audiences)
