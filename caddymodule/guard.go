@@ -36,7 +36,7 @@ type Guard struct {
 	rules   []rule
 	keep    []string               // as Go writes them
 	utf8    bool                   // identity headers are not percent-encoded
-	user    accesstoken.UserField         // what a user header holds
+	user    accesstoken.UserField  // what a user header holds
 	fastCGI bool                   // a FastCGI service behind is told the user
 	alone   bool                   // no portal on the site sees requests before
 	names   func(host string) bool // the site is there for it
