@@ -148,9 +148,6 @@ func (g *Guard) incoming(r *http.Request) httpapi.Incoming { return g.app.incomi
 // ServeHTTP is the path of every guarded request. Nothing on it does I/O but the renewal, which only a browser whose
 // access token is no longer good reaches.
 func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	if g.fastCGI {
-		tellUser(r)
-	}
 	several := g.app.sites.guards.Load() > 1
 	if several {
 		if who, ok := caddyhttp.GetVar(r.Context(), admittedVar).(httpapi.Visitor); ok {
@@ -174,7 +171,7 @@ func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp
 	if done, err := g.host(w, r, https); done {
 		return err
 	}
-	if guarded, err := g.guards(r); err != nil {
+	if guarded, err := g.takes(r); err != nil {
 		return err
 	} else if !guarded {
 		if several {
@@ -183,7 +180,6 @@ func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp
 		httpapi.StripOwnCookies(r.Header) // nobody behind us has a use for them, here neither
 		return next.ServeHTTP(w, r)
 	}
-	g.putBack(r)
 	who, err := g.identify(w, r, https)
 	switch {
 	case err == nil && g.stale(who):
@@ -221,7 +217,7 @@ const cookiesVar = "gatehouse.cookies"
 
 // again is the way through a guard of a request that another one has admitted: its own rules and headers apply as well.
 func (g *Guard) again(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, who httpapi.Visitor) error {
-	guarded, err := g.guards(r)
+	guarded, err := g.takes(r)
 	if err != nil {
 		return err
 	}
@@ -232,14 +228,25 @@ func (g *Guard) again(w http.ResponseWriter, r *http.Request, next caddyhttp.Han
 		if !g.allows(who.Verified) {
 			return g.forbid(w, r, who.Verified, g.app.https(r))
 		}
-		g.putBack(r)
 		g.forward(r, who.Verified)
 	}
 	return next.ServeHTTP(w, r)
 }
 
-// guards reports whether the request is one of those that need a user. Where a matcher decides it, what has
-// more than one reading is guarded whatever the matcher says.
+// takes prepares a request for what stands behind, and reports whether the guard takes it.
+func (g *Guard) takes(r *http.Request) (bool, error) {
+	if g.fastCGI {
+		tellUser(r)
+	}
+	guarded, err := g.guards(r)
+	if guarded {
+		g.putBack(r)
+	}
+	return guarded, err
+}
+
+// guards reports whether the request is one of those that need a user. Where a matcher decides it, what has more
+// than one reading is guarded whatever the matcher says.
 func (g *Guard) guards(r *http.Request) (bool, error) {
 	if len(g.match) == 0 || ambiguous(r) {
 		return true, nil
