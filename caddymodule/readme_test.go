@@ -27,6 +27,7 @@ func TestReadme_CaddyfilesAreValid(t *testing.T) {
 		}
 		texts = append(texts, text)
 	}
+	t.Setenv("SMTP_PASSWORD", "a password")
 	credentials := t.TempDir()
 	t.Setenv("CREDENTIALS_DIRECTORY", credentials)
 	if err := os.WriteFile(credentials+"/smtp-password", []byte("a password"), 0o600); err != nil {

@@ -183,8 +183,10 @@ func TestSystemd_Example(t *testing.T) {
 	u.told(t, "READY=1")
 	u.do(t, call{path: "/auth/readyz"}).must(t, 200, "")
 	u.private(t)
-	if a := u.do(t, call{path: "/"}); a.status != 401 || len(a.header.Values("Strict-Transport-Security")) != 1 {
-		t.Errorf("the service answers %d %v", a.status, a.header)
+	for path, status := range map[string]int{"/": 401, "/auth/login": 200} {
+		if a := u.do(t, call{path: path}); a.status != status || len(a.header.Values("Strict-Transport-Security")) != 1 {
+			t.Errorf("%s answers %d %v", path, a.status, a.header)
+		}
 	}
 	if err := u.command(u.lines["ExecReload"]).Run(); err != nil {
 		t.Errorf("reload: %v\n%s", err, u.log.tail(10))
