@@ -16,6 +16,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/ratelimit"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/redisfeed"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqlstore"
+	"github.com/gatehouse-auth/gatehouse/caddymodule/logsink"
 )
 
 func init() { caddy.RegisterModule(new(App)) }
@@ -65,7 +66,7 @@ func (*App) CaddyModule() caddy.ModuleInfo {
 
 // Provision resolves the settings and takes hold of the node.
 func (a *App) Provision(ctx caddy.Context) (err error) {
-	a.ctx, a.logger = ctx, appLogger(ctx)
+	a.ctx, a.logger = ctx, logsink.Of(ctx)
 	a.ready = make(chan struct{})
 	if a.cfg, err = a.resolve(); err != nil {
 		return fmt.Errorf("gatehouse: option %w", err)
@@ -103,7 +104,7 @@ func (a *App) Start() error {
 		return fmt.Errorf("gatehouse: %w", err)
 	}
 	if a.core.Load() == nil {
-		if err := a.node.open(ctx, a.cfg, nodeLogger()); err != nil {
+		if err := a.node.open(ctx, a.cfg, logsink.Present()); err != nil {
 			return fmt.Errorf("gatehouse: %w", err)
 		}
 		ctx, cancelAssembly := context.WithTimeout(ctx, openTimeout)
@@ -181,7 +182,7 @@ func (a *App) halt() {
 // Cleanup gives the node back. It runs after a failed Provision as well.
 func (a *App) Cleanup() error {
 	a.halt()
-	defer pendingLines.flush(lastLines) // Caddy closes this configuration's log next
+	defer logsink.Flush() // Caddy closes this configuration's log next
 	if a.database == "" {
 		return nil
 	}

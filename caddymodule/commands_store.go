@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqlstore"
+	"github.com/gatehouse-auth/gatehouse/caddymodule/logsink"
 )
 
 // move is a transfer from one database to another.
@@ -90,7 +91,7 @@ func (m move) open(ctx context.Context, flag, given, scheme string) (*sqlstore.S
 	if err := sqlstore.RefuseOthers(ctx, url); err != nil {
 		return nil, fmt.Errorf("%s: %w", flag, err)
 	}
-	store, err := sqlstore.Open(ctx, sqlstore.Config{URL: url, Logger: nodeLogger(), Now: now})
+	store, err := sqlstore.Open(ctx, sqlstore.Config{URL: url, Logger: logsink.Present(), Now: now})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", flag, err)
 	}

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/gatehouse-auth/gatehouse/caddymodule/logsink"
 )
 
 // lookEvery is how often a node looks at its own health.
@@ -32,7 +34,7 @@ func (a *App) look(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		a.node.aging.look(a, nodeLogger())
+		a.node.aging.look(a, logsink.Present())
 		if _, doubtful := a.node.condition.state(); doubtful {
 			_ = a.node.store.Ping(ctx) // the condition hears of it
 		}
@@ -45,7 +47,7 @@ func (a *App) look(ctx context.Context) {
 // tellDraining says once that the process is ending.
 func (a *App) tellDraining() {
 	a.node.drained.Do(func() {
-		nodeLogger().Info("the node is draining: it is not ready, and serves until its requests have ended", "component", "node", "state", "draining")
+		logsink.Present().Info("the node is draining: it is not ready, and serves until its requests have ended", "component", "node", "state", "draining")
 	})
 }
 

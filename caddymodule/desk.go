@@ -11,6 +11,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/notify"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/operator"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqlstore"
+	"github.com/gatehouse-auth/gatehouse/caddymodule/logsink"
 )
 
 // desk is where the commands are done: at the running gateway, or at a database that no gateway of this machine serves.
@@ -32,7 +33,7 @@ func deskAt(ctx context.Context, a *App) (*desk, error) {
 
 // openDesk opens the database; done closes it.
 func openDesk(ctx context.Context, cfg *resolved) (d *desk, done func() error, err error) {
-	logger := nodeLogger()
+	logger := logsink.Present()
 	clock := newNodeClock(logger)
 	store, err := sqlstore.Open(ctx, sqlstore.Config{URL: cfg.database.RevealString(), Logger: logger, Now: clock.now,
 		Mark: cfg.databaseMark()})

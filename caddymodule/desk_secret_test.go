@@ -18,6 +18,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/keyring"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/notify"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqlstore"
+	"github.com/gatehouse-auth/gatehouse/caddymodule/logsink"
 )
 
 // onSecretFile is a database whose secret is in the data folder.
@@ -29,7 +30,7 @@ type onSecretFile struct {
 func newOnSecretFile(t *testing.T) *onSecretFile {
 	t.Helper()
 	f := &onSecretFile{settings: `{"data_dir": ` + strconv.Quote(t.TempDir()) + `}`}
-	store, err := sqlstore.Open(t.Context(), sqlstore.Config{URL: resolvedOf(t, f.settings).database.RevealString(), Logger: nodeLogger(), Now: now})
+	store, err := sqlstore.Open(t.Context(), sqlstore.Config{URL: resolvedOf(t, f.settings).database.RevealString(), Logger: logsink.Present(), Now: now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +55,7 @@ func (f *onSecretFile) desk(t *testing.T) *desk {
 		t.Fatal(err)
 	}
 	ring, err := keyring.New(keyring.Config{Store: f.store, Sealer: sealer, Algorithm: cfg.algorithm,
-		AccessLifetime: cfg.accessLifetime, Logger: nodeLogger(), Now: now})
+		AccessLifetime: cfg.accessLifetime, Logger: logsink.Present(), Now: now})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/accesstoken"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/revocation"
 	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
+	"github.com/gatehouse-auth/gatehouse/caddymodule/logsink"
 )
 
 // oneRing is a set of keys that stays.
@@ -55,7 +56,7 @@ func newBenched(tb testing.TB, mode authcore.Mode, sessions, revocations int) *b
 	}
 	fresh := revocation.NewFreshness(nil)
 	fresh.Database(time.Now())
-	app := &App{cfg: &resolved{remoteUser: "email"}, node: &node{verifier: v, freshness: fresh}, logger: nodeLogger()}
+	app := &App{cfg: &resolved{remoteUser: "email"}, node: &node{verifier: v, freshness: fresh}, logger: logsink.Present()}
 	app.sites.issuers.add([]string{"https://auth.example.com"})
 	app.core.Store(&core{door: httpapi.NewDoor(httpapi.Config{Verifier: v, Issuers: app.issuers})})
 	headers, err := chosenHeaders(nil, accesstoken.EmailAsUser)

@@ -7,19 +7,20 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqlstore"
+	"github.com/gatehouse-auth/gatehouse/caddymodule/logsink"
 )
 
 // TestReady_MetricAgrees: readiness and the metric of it say the same of a database, from the first answer on that does not come.
 func TestReady_MetricAgrees(t *testing.T) {
 	t.Parallel()
-	n := &node{condition: newCondition(nodeLogger(), time.Now), clock: newNodeClock(nodeLogger())}
-	store, err := sqlstore.Open(t.Context(), sqlstore.Config{URL: "sqlite:" + filepath.Join(t.TempDir(), "x.db"), Logger: nodeLogger(), Now: time.Now,
+	n := &node{condition: newCondition(logsink.Present(), time.Now), clock: newNodeClock(logsink.Present())}
+	store, err := sqlstore.Open(t.Context(), sqlstore.Config{URL: "sqlite:" + filepath.Join(t.TempDir(), "x.db"), Logger: logsink.Present(), Now: time.Now,
 		Watch: n.watchCalls})
 	if err != nil {
 		t.Fatal(err)
 	}
 	n.store = store
-	a := &App{cfg: &resolved{}, logger: nodeLogger(), node: n}
+	a := &App{cfg: &resolved{}, logger: logsink.Present(), node: n}
 	both := func(want bool) {
 		t.Helper()
 		ok, reasons := a.health(t.Context())

@@ -10,6 +10,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/notify"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/redisfeed"
+	"github.com/gatehouse-auth/gatehouse/caddymodule/logsink"
 )
 
 // The metrics are the process's and not a configuration's: Caddy makes a new registry for each configuration, and counters
@@ -160,7 +161,7 @@ func viewAgeNow() float64 {
 func processMetrics() []prometheus.Collector {
 	return []prometheus.Collector{mailOutcomes.vec, loginOutcomes.vec, refreshOutcomes.vec, guardOutcomes.vec, outboxWaiting, outboxOldest,
 		feedMessages.vec, feedUp, revocationLag, viewAge, lastingOpen.vec, lastingEnded.vec, cutSeconds,
-		pendingLines.total, nodeReadings, revocationCount, refreshesRepeated, handoverOutcomes.vec, limitRefusals.vec, storeCalls.vec, storeSeconds, hashOutcomes.vec, hashSeconds}
+		logsink.Lost(), nodeReadings, revocationCount, refreshesRepeated, handoverOutcomes.vec, limitRefusals.vec, storeCalls.vec, storeSeconds, hashOutcomes.vec, hashSeconds}
 }
 
 // registerMetrics adds the process's metrics to a configuration's registry.

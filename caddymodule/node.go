@@ -25,6 +25,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/ratelimit"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/redisfeed"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqlstore"
+	"github.com/gatehouse-auth/gatehouse/caddymodule/logsink"
 )
 
 // nodes holds what outlives a config reload, by database: pools, the view of revocations, counters, locks, the cache of
@@ -64,8 +65,8 @@ type node struct {
 func acquireNode(database string) (*node, error) {
 	n, _, err := nodes.LoadOrNew(database, func() (caddy.Destructor, error) {
 		id := uuid.New()
-		return &node{database: database, id: id, sender: redisfeed.NewSender(id), condition: newCondition(nodeLogger(), time.Now),
-			clock: newNodeClock(nodeLogger()), looking: make(chan struct{}, 1)}, nil
+		return &node{database: database, id: id, sender: redisfeed.NewSender(id), condition: newCondition(logsink.Present(), time.Now),
+			clock: newNodeClock(logsink.Present()), looking: make(chan struct{}, 1)}, nil
 	})
 	if err != nil {
 		return nil, err

@@ -1,11 +1,15 @@
 package caddymodule
 
-import "time"
+import (
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/caddymodule/logsink"
+)
 
 // woken is told that this process was paused for a while: stopped by a signal, suspended with its machine, or without a
 // processor. What others revoked meanwhile is in the database.
 func (n *node) woken(pause time.Duration) {
 	n.follower.Look()
-	nodeLogger().Warn("the node was paused; its view of revocations does not count until it is confirmed again", "component", "node",
+	logsink.Present().Warn("the process was suspended; tokens are refused until the list of revocations is confirmed again", "component", "node",
 		"state", "resumed", "pause", pause)
 }

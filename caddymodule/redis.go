@@ -12,6 +12,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/ratelimit"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/redisfeed"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/redislink"
+	"github.com/gatehouse-auth/gatehouse/caddymodule/logsink"
 )
 
 // exchanges holds what goes over a Redis, by database and by the Redis's settings, over config reloads.
@@ -65,14 +66,14 @@ func (x *exchange) over(n *node) (err error) {
 	if x.feed == nil {
 		x.feed, err = redisfeed.New(redisfeed.Config{Link: x.link, Sender: n.sender, Key: n.feedKey,
 			View:  fedView{n.revocations, n.freshness, n.follower},
-			Count: countFeed, Lag: observeLag, Ending: n.leaving, Logger: nodeLogger(), Clock: n.clock.now})
+			Count: countFeed, Lag: observeLag, Ending: n.leaving, Logger: logsink.Present(), Clock: n.clock.now})
 		if err != nil {
 			return err
 		}
 	}
 	if x.counters == nil {
 		x.counters, err = ratelimit.NewRedis(ratelimit.RedisConfig{Link: x.link, ID: n.id.String(), Memory: n.limiter, Key: n.counterKey,
-			Logger: nodeLogger(), Now: counterTime})
+			Logger: logsink.Present(), Now: counterTime})
 	}
 	return err
 }

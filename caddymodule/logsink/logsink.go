@@ -1,22 +1,30 @@
-package caddymodule
+// Package logsink writes the lines of Gatehouse to Caddy's log, without ever waiting for it.
+package logsink
 
 import (
 	"context"
 	"log/slog"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap/exp/zapslog"
 	"go.uber.org/zap/zapcore"
 
 	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
 )
 
-// nodeLogger returns a logger for what outlives a configuration: it finds Caddy's present log at every line, since the
-// one of the configuration that opened the node is closed with it.
-func nodeLogger() *slog.Logger { return slog.New(&presentLog{}) }
+// Flush waits until the lines written so far are in the log, for a second at most.
+func Flush() { pendingLines.flush(lastLines) }
 
-// appLogger returns the logger of a configuration. Lines about a request have its uuid.
-func appLogger(ctx caddy.Context) *slog.Logger {
+// Lost counts the lines that were not written since the log took none for too long.
+func Lost() prometheus.Counter { return pendingLines.total }
+
+// Present returns a logger for what outlives a configuration: it finds Caddy's present log at every line, since the
+// one of the configuration that opened the node is closed with it.
+func Present() *slog.Logger { return slog.New(&presentLog{}) }
+
+// Of returns the logger of a configuration. Lines about a request have its uuid.
+func Of(ctx caddy.Context) *slog.Logger {
 	return slog.New(&requestLog{queuedHandler(ctx.Logger().Core())})
 }
 

@@ -1,4 +1,4 @@
-package caddymodule
+package logsink
 
 import (
 	"context"
@@ -63,7 +63,7 @@ func (q *lineQueue) write() {
 			put(l.core, l.entry, l.fields...)
 		}
 		if len(q.lines) == 0 && last.core != nil { // what is lost came after those that were waiting
-			q.confess(last)
+			q.reportDropped(last)
 		}
 		if l.done != nil {
 			close(l.done)
@@ -77,8 +77,8 @@ func put(core zapcore.Core, e zapcore.Entry, fields ...zapcore.Field) {
 	}
 }
 
-// confess says in the log of the last line how many were lost after it.
-func (q *lineQueue) confess(last pendingLine) {
+// reportDropped says in the log of the last line how many were lost after it.
+func (q *lineQueue) reportDropped(last pendingLine) {
 	if n := q.lost.Swap(0); n > 0 {
 		put(last.core, zapcore.Entry{Level: zapcore.WarnLevel, Time: time.Now(), LoggerName: last.entry.LoggerName,
 			Message: "the log took no lines for a while; some are lost"}, zap.Int64("lines", n))
