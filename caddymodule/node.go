@@ -122,7 +122,7 @@ func (n *node) prepare(ctx context.Context, store *sqlstore.Store) error {
 // settleAfter is when a process that has started has surely done so, and serves.
 const settleAfter = 2 * time.Second
 
-// settle gives back to the system, once, what the start took: dictionaries, telephone metadata and schemas are many MiB
+// settle gives back to the system, once, what the start took: telephone metadata and schemas are many MiB
 // while they are unpacked, and without traffic the next collection would be long in coming.
 func (n *node) settle(ctx context.Context) {
 	select {

@@ -7,8 +7,6 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/ccojocar/zxcvbn-go"
-	"github.com/ccojocar/zxcvbn-go/matching"
 	"golang.org/x/text/unicode/norm"
 )
 
@@ -88,12 +86,6 @@ func guessable(password string, words []string) int {
 		score = min(score, estimate(plain, plainWords))
 	}
 	return score
-}
-
-func estimate(text string, words []string) int {
-	// Without its own search for substitutions, which takes seconds for 22 chosen
-	// characters: each pair of readings doubles its work.
-	return zxcvbn.PasswordStrength(text, words, matching.FilterL33tMatcher).Score
 }
 
 // unleet undoes the most usual substitutions, each in one way only.
