@@ -76,6 +76,7 @@ type Rotation struct {
 	UserAgent        string
 	Now              time.Time
 	Leeway           time.Duration // within it the same kind of client gets the same successor again
+	Keep             time.Duration // how long the sealed successor is kept for others; at least Leeway
 	RefreshExpiresAt time.Time     // wanted; the store caps it at the session's absolute end
 	AccessUntil      time.Time     // latest expiry of the access tokens this rotation or its leeway can yield
 	// Repeat and Replay are the events that tell of the outcomes Repeated and Replayed: of who presented the token, not of

@@ -82,7 +82,7 @@ func (c *core) wireSessions(a *App, sealer *secret.Sealer) error {
 	}
 	c.sessions, err = session.New(session.Config{Store: c.store, Keys: c.ring, Revoker: n.revoker, Mailer: c.notifier,
 		Audience: cfg.audience, AccessLifetime: cfg.accessLifetime, RefreshLifetime: cfg.refreshLifetime,
-		SessionLifetime: cfg.sessionLifetime, Watch: watch(refreshOutcomes.result), Now: n.clock.now})
+		SessionLifetime: cfg.sessionLifetime, RefreshLeeway: cfg.refreshLeeway, Watch: watch(refreshOutcomes.result), Now: n.clock.now})
 	return err
 }
 

@@ -51,6 +51,9 @@ type Settings struct {
 	// How long a session lives without being used; every refresh renews it. At most session_lifetime. Default: 30d.
 	RefreshLifetime caddy.Duration `json:"refresh_lifetime,omitempty"`
 
+	// How long a just-used refresh token yields its successor again: 1s to 60s. Default: 10s.
+	RefreshLeeway caddy.Duration `json:"refresh_leeway,omitempty"`
+
 	// How long after the sign-in a session ends in any case; at most 400d. Default: 90d.
 	SessionLifetime caddy.Duration `json:"session_lifetime,omitempty"`
 

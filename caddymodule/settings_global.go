@@ -11,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/jwtkeys"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/ratelimit"
 )
@@ -96,6 +97,11 @@ var globalOptions = []option[Settings]{
 		check: func(s *Settings) error {
 			return cmp.Or(within(s.RefreshLifetime, shortest, longestLife), checkLifetimes(s))
 		},
+	},
+	{
+		name:  "refresh_leeway",
+		parse: readDuration(func(s *Settings) *caddy.Duration { return &s.RefreshLeeway }),
+		check: func(s *Settings) error { return within(s.RefreshLeeway, shortest, session.MaxLeeway) },
 	},
 	{
 		name:  "session_lifetime",

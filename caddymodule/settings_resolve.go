@@ -11,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/jwtkeys"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/ratelimit"
@@ -42,6 +43,7 @@ type resolved struct {
 	algorithm     jwtkeys.Algorithm
 
 	accessLifetime, refreshLifetime, sessionLifetime time.Duration
+	refreshLeeway                                    time.Duration
 
 	maxStaleness time.Duration // of the view of revocations
 	onStale      string        // onStaleDeny or onStaleServe
@@ -95,6 +97,7 @@ func (s *Settings) resolve() (*resolved, error) {
 		lockout:    read.lockoutRules(),
 	}
 	r.accessLifetime, r.refreshLifetime, r.sessionLifetime = read.lifetimes()
+	r.refreshLeeway = orDefault(read.RefreshLeeway, session.Leeway)
 	if r.tokenCache, err = tokenCacheBytes(read.TokenCache); err != nil {
 		return nil, err
 	}

@@ -126,6 +126,45 @@ func TestOption_refresh_lifetime(t *testing.T) {
 	}
 }
 
+// TestOption_refresh_leeway: a used refresh token yields its successor for as long as the configuration says, on every node, and
+// a reload changes that.
+func TestOption_refresh_leeway(t *testing.T) {
+	t.Parallel()
+	lost := func(t *testing.T, at, again *gateway, after time.Duration, stolen bool, clocks ...*gateway) {
+		t.Helper()
+		u := clocks[0].newUser(t)
+		next := at.do(t, refreshing(u.refresh, firefox)).must(t, 200, "").text("refresh_token")
+		for _, g := range clocks {
+			g.advance(t, after)
+		}
+		a := again.do(t, refreshing(u.refresh, firefox))
+		if stolen {
+			a.want(t, 401, "refresh_token_reused")
+		} else if a.must(t, 200, ""); a.text("refresh_token") != next {
+			t.Error("another successor")
+		}
+	}
+	minute, second := plan{clock: true, global: "\t\trefresh_leeway 60s"}, plan{clock: true, global: "\t\trefresh_leeway 1s"}
+	t.Run("sqlite", func(t *testing.T) {
+		t.Parallel()
+		g := start(t, minute)
+		lost(t, g, g, 50*time.Second, false, g)
+		lost(t, g, g, 61*time.Second, true, g)
+		g.mustReload(t, second)
+		g.client.CloseIdleConnections()
+		lost(t, g, g, 3*time.Second, true, g)
+		g.mustReload(t, minute)
+		g.client.CloseIdleConnections()
+		lost(t, g, g, 50*time.Second, false, g)
+	})
+	t.Run("two nodes", func(t *testing.T) {
+		t.Parallel()
+		c := startCluster(t, minute)
+		lost(t, c.a, c.b, 50*time.Second, false, c.a, c.b)
+		lost(t, c.b, c.a, 61*time.Second, true, c.a, c.b)
+	})
+}
+
 // TestOption_idle_timeout: a session that is used goes on for as long as it may; one that is not ends to the second, and
 // its access token was dead before (S10).
 func TestOption_idle_timeout(t *testing.T) {

@@ -35,7 +35,8 @@ type Options struct {
 	Hash       passhash.Config
 	Rates      map[string]ratelimit.Rate
 	Lockout    lockout.Policy
-	Logger     *slog.Logger // nil discards
+	Logger     *slog.Logger  // nil discards
+	Leeway     time.Duration // of refresh tokens
 }
 
 // CheapHash is for tests that are not about the hash.
@@ -126,7 +127,8 @@ func (e *Env) flows(t testing.TB, o Options) {
 	now := e.Clock.Now
 	e.Sessions = must(session.New(session.Config{
 		Store: e.Store, Keys: e.Ring, Revoker: revoker, Mailer: mailer,
-		AccessLifetime: 5 * time.Minute, RefreshLifetime: 30 * 24 * time.Hour, SessionLifetime: 90 * 24 * time.Hour, Now: now,
+		AccessLifetime: 5 * time.Minute, RefreshLifetime: 30 * 24 * time.Hour, SessionLifetime: 90 * 24 * time.Hour,
+		RefreshLeeway: o.Leeway, Now: now,
 	}))(t)
 	e.Desk = must(challenge.New(challenge.Config{
 		Store: e.Store, Limiter: e.Limiter, Mailer: mailer, Now: now,

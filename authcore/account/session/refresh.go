@@ -21,13 +21,22 @@ const storeTimeout = 3 * time.Second
 // get the same successor. Refusals: [authcore.InvalidRefreshToken]; [authcore.RefreshTokenReused], when a dead token came
 // back and the session has been revoked for it.
 func (s *Sessions) Refresh(ctx context.Context, token string, mode authcore.Mode, c authcore.Client) (Tokens, error) {
+	return s.watched(ctx, token, mode, s.cfg.RefreshLeeway, c)
+}
+
+// Renew is Refresh for a browser in the middle of another request, which did not ask for it and cannot be told to wait.
+func (s *Sessions) Renew(ctx context.Context, token string, c authcore.Client) (Tokens, error) {
+	return s.watched(ctx, token, authcore.ModeCookie, max(s.cfg.RefreshLeeway, Leeway), c)
+}
+
+func (s *Sessions) watched(ctx context.Context, token string, mode authcore.Mode, leeway time.Duration, c authcore.Client) (Tokens, error) {
 	ctx, done := s.cfg.Watch(ctx, "refresh")
-	tokens, err := s.refresh(ctx, token, mode, c)
+	tokens, err := s.refresh(ctx, token, mode, leeway, c)
 	done(err)
 	return tokens, err
 }
 
-func (s *Sessions) refresh(ctx context.Context, token string, mode authcore.Mode, c authcore.Client) (Tokens, error) {
+func (s *Sessions) refresh(ctx context.Context, token string, mode authcore.Mode, leeway time.Duration, c authcore.Client) (Tokens, error) {
 	id, ok := s.mac().ParseToken(Prefix, token)
 	if !ok {
 		return Tokens{}, errInvalidRefresh() // junk and forgeries cost no query
@@ -37,11 +46,11 @@ func (s *Sessions) refresh(ctx context.Context, token string, mode authcore.Mode
 		return Tokens{}, errInvalidRefresh()
 	}
 	// Parallel requests of one browser share one rotation. It must not die with the first of them.
-	key := string(digest[:]) + string(mode) + c.Issuer + "\x00" + c.Host + "\x00" + c.UserAgent
+	key := string(digest[:]) + string(mode) + leeway.String() + "\x00" + c.Issuer + "\x00" + c.Host + "\x00" + c.UserAgent
 	got := s.refreshes.DoChan(key, func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 		defer cancel()
-		return s.rotate(ctx, token, uuid.UUID(id), digest, mode, c)
+		return s.rotate(ctx, token, uuid.UUID(id), leeway, mode, c)
 	})
 	select {
 	case <-ctx.Done():
@@ -52,14 +61,15 @@ func (s *Sessions) refresh(ctx context.Context, token string, mode authcore.Mode
 	}
 }
 
-func (s *Sessions) rotate(ctx context.Context, token string, id uuid.UUID, digest secret.Digest, mode authcore.Mode, c authcore.Client) (Tokens, error) {
-	now := s.now()
+func (s *Sessions) rotate(ctx context.Context, token string, id uuid.UUID, leeway time.Duration, mode authcore.Mode, c authcore.Client) (Tokens, error) {
+	now, digest := s.now(), secret.SumString(token)
 	next := s.mac().IssueToken(Prefix, id)
 	res, err := s.cfg.Store.RotateRefresh(ctx, authcore.Rotation{
 		SessionID: id, Presented: digest, Host: c.Host, Next: secret.SumString(next), SealedSuccessor: secret.SealFor(token, []byte(next)),
 		Mode: mode, Addr: audit.Addr(c), UserAgent: audit.UserAgent(c),
-		Now: now, Leeway: Leeway, RefreshExpiresAt: now.Add(s.cfg.RefreshLifetime),
-		AccessUntil: now.Add(s.cfg.AccessLifetime + Leeway + issueSlack),
+		Now: now, Leeway: leeway, Keep: max(s.cfg.RefreshLeeway, Leeway), RefreshExpiresAt: now.Add(s.cfg.RefreshLifetime),
+		// The most, not this node's: another one, or this one after a reload, may repeat the answer as late.
+		AccessUntil: now.Add(s.cfg.AccessLifetime + MaxLeeway + issueSlack),
 		Repeat:      audit.Event(authcore.EventRefreshRepeated, uuid.Nil, c, now),
 		Replay:      audit.Failure(authcore.EventRefreshReplayed, uuid.Nil, c, authcore.RefreshTokenReused, now),
 	})

@@ -11,6 +11,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/signin"
 	"github.com/gatehouse-auth/gatehouse/internal/testflow"
 )
 
@@ -244,5 +245,57 @@ func TestB01_CookieFitsTheLargestAccount(t *testing.T) {
 	}
 	if len("__Host-gatehouse=")+len(got.Access) > 4096 {
 		t.Errorf("the access cookie has %d bytes", len(got.Access))
+	}
+}
+
+// The leeway is the operator's, to the millisecond, while the sealed successor is there; a browser that is renewed in the
+// middle of a request has ten seconds at the least.
+func TestRefresh_LeewayOfTheOperator(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		set, refresh, renew time.Duration
+	}{
+		{0, 10 * time.Second, 10 * time.Second},
+		{time.Second, time.Second, 10 * time.Second},
+		{session.MaxLeeway, session.MaxLeeway, session.MaxLeeway},
+	} {
+		for _, renews := range []bool{false, true} {
+			for _, late := range []bool{false, true} {
+				e := testflow.New(t, testflow.Options{Leeway: c.set})
+				e.Person(t, enrol.Registering{Email: ada})
+				first, err := e.SignIn.Password(t.Context(), signin.In{Login: ada, Password: testflow.Password,
+					Request: session.Request{Mode: authcore.ModeCookie, Client: testflow.Client()}})
+				if err != nil {
+					t.Fatal(err)
+				}
+				second, err := refresh(t, e, first.Refresh, authcore.ModeCookie, "")
+				if err != nil {
+					t.Fatal(err)
+				}
+				life, again := c.refresh, func() (session.Tokens, error) { return refresh(t, e, first.Refresh, authcore.ModeCookie, "") }
+				if renews {
+					life, again = c.renew, func() (session.Tokens, error) {
+						return e.Sessions.Renew(t.Context(), first.Refresh, testflow.Client())
+					}
+				}
+				e.Clock.Advance(life - time.Millisecond)
+				if late {
+					e.Clock.Advance(time.Millisecond)
+				}
+				if err := e.Store.Sweep(t.Context(), e.Clock.Now()); err != nil {
+					t.Fatal(err)
+				}
+				got, err := again()
+				if late {
+					testflow.WantCode(t, err, authcore.RefreshTokenReused)
+				} else if err != nil || got.Refresh != second.Refresh {
+					t.Errorf("leeway %s, in place %t: another successor or %v", c.set, renews, err)
+				}
+				// What is written of the session covers every token that it can yield.
+				if latest := got.Principal.ExpiresAt; !late && second.Session.AccessUntil.Before(latest) {
+					t.Errorf("a token lives until %s, of which %s is recorded", latest, second.Session.AccessUntil)
+				}
+			}
+		}
 	}
 }

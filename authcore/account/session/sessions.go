@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -21,8 +22,12 @@ import (
 // Prefix marks refresh tokens, so that scanners of leaked secrets can know them.
 const Prefix = "ghr_"
 
-// Leeway is how long a just-used refresh token may be presented again by the same kind of client (contract §4).
-const Leeway = 10 * time.Second
+// How long a just-used refresh token may be presented again by the same kind of client (contract §4): Leeway is the default,
+// and the least for Renew, since the requests of one page come in over seconds; MaxLeeway is the most.
+const (
+	Leeway    = 10 * time.Second
+	MaxLeeway = time.Minute
+)
 
 // issueSlack is how much later than a session is written its access token may be signed, at the most, and a second for
 // rounding: a token must not outlive what is recorded of it, or its revocation could be forgotten before it expires.
@@ -41,6 +46,7 @@ type Config struct {
 	AccessLifetime  time.Duration
 	RefreshLifetime time.Duration
 	SessionLifetime time.Duration
+	RefreshLeeway   time.Duration // 1s to MaxLeeway; 0 means Leeway
 	// Watch is told of every refresh; it may be nil.
 	Watch authcore.Watch
 	Now   authcore.Clock
@@ -72,6 +78,10 @@ func New(cfg Config) (*Sessions, error) {
 	}
 	if cfg.AccessLifetime < time.Second || cfg.RefreshLifetime <= cfg.AccessLifetime || cfg.SessionLifetime < cfg.RefreshLifetime {
 		return nil, errors.New("session: lifetimes must rise: access (at least 1s) < refresh <= session")
+	}
+	cfg.RefreshLeeway = cmp.Or(cfg.RefreshLeeway, Leeway)
+	if cfg.RefreshLeeway < time.Second || cfg.RefreshLeeway > MaxLeeway {
+		return nil, errors.New("session: the leeway of refresh tokens is 1s to 60s")
 	}
 	if cfg.Watch == nil {
 		cfg.Watch = authcore.Unwatched

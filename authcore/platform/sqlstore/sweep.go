@@ -17,7 +17,7 @@ const (
 	sessionPage  = 1000
 	sessionPages = 100
 	// successorKept is longer than any leeway.
-	successorKept = time.Minute
+	successorKept = 2 * time.Minute
 	mailKept      = 7 * 24 * time.Hour
 	// expiredKept is how long rows outlive the time from which nothing is done with them any more. Should the clock that a
 	// sweep goes by be wrong, then what it took for expired is there when it is right again: a revocation above all, without

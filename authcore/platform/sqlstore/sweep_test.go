@@ -70,13 +70,25 @@ func TestSweepErasesSuccessors(t *testing.T) {
 	if sealed() != 0 {
 		t.Error("a sealed successor is left after its leeway")
 	}
+	// Others may have a longer leeway than who rotated.
+	kept := rotationOf(first, "3", "3b", sweepStart.Add(19*time.Second))
+	kept.Leeway, kept.Keep = time.Second, 10*time.Second
+	rotated(t, other, kept)
+	sweep(other, 29*time.Second-time.Microsecond)
+	if sealed() != 1 {
+		t.Error("erased while others may still ask for it")
+	}
+	sweep(other, 29*time.Second)
+	if sealed() != 0 {
+		t.Error("a sealed successor is left after the longest leeway")
+	}
 	// One of a process that died is found by walking.
-	rotated(t, other, rotationOf(first, "3", "4", sweepStart.Add(20*time.Second)))
-	sweep(s, 20*time.Second+successorKept-time.Microsecond)
+	rotated(t, other, rotationOf(first, "3b", "4", sweepStart.Add(30*time.Second)))
+	sweep(s, 30*time.Second+successorKept-time.Microsecond)
 	if sealed() != 1 {
 		t.Error("a foreign successor was erased too early")
 	}
-	sweep(s, 20*time.Second+successorKept)
+	sweep(s, 30*time.Second+successorKept)
 	if sealed() != 0 {
 		t.Error("the successor of a dead process is left")
 	}

@@ -19,7 +19,7 @@ func Renew(w http.ResponseWriter, r *http.Request, in Incoming, sessions *sessio
 	if token == "" {
 		return session.Tokens{}, authcore.Refuse(authcore.AuthenticationRequired, "Sign in first.")
 	}
-	tokens, err := sessions.Refresh(r.Context(), token, authcore.ModeCookie, in.Client)
+	tokens, err := sessions.Renew(r.Context(), token, in.Client)
 	if err != nil {
 		return session.Tokens{}, err
 	}
