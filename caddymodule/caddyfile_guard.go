@@ -110,6 +110,9 @@ func parseGuard(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
 	if err := parseBlock(h.Dispenser, guardOptionsUnder(h.Option("gatehouse"), h.Option("servers")), &g); err != nil {
 		return nil, err
 	}
+	if g.readsPath() {
+		g.Rewrites = rewritesIn(h, at)
+	}
 	return h.NewRoute(nil, &Guard{GuardSettings: g}), nil
 }
 

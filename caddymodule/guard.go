@@ -59,10 +59,8 @@ func (g *Guard) Provision(ctx caddy.Context) (err error) {
 	if err := g.limitStaleness(); err != nil {
 		return err
 	}
-	if srv, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server); ok && len(g.Keep) > 0 {
-		if err := needsTrusted(trusts(srv)); err != nil {
-			return fmt.Errorf("gatehouse_guard: keep: %w", err)
-		}
+	if err := g.checkPeers(ctx); err != nil {
+		return err
 	}
 	if g.app.sites.guards.Load() == 0 { // all guards are still as they were written
 		if err := checkHandovers(ctx); err != nil {
@@ -72,14 +70,8 @@ func (g *Guard) Provision(ctx caddy.Context) (err error) {
 	if err := g.checkLogin(ctx); err != nil {
 		return err
 	}
-	if len(g.MatcherSetsRaw) > 0 {
-		sets, err := ctx.LoadModule(&g.GuardSettings, "MatcherSetsRaw")
-		if err != nil {
-			return fmt.Errorf("gatehouse_guard: load matcher: %w", err)
-		}
-		if err := g.match.FromInterface(sets); err != nil {
-			return fmt.Errorf("gatehouse_guard: load matcher: %w", err)
-		}
+	if err := g.loadMatcher(ctx); err != nil {
+		return fmt.Errorf("gatehouse_guard: load matcher: %w", err)
 	}
 	g.fastCGI = tellFastCGI(ctx)
 	if err := g.settle(ctx); err != nil {
@@ -97,6 +89,25 @@ func (g *Guard) Provision(ctx caddy.Context) (err error) {
 	}
 	for _, r := range g.Require {
 		g.rules = append(g.rules, ruleOf(r))
+	}
+	return nil
+}
+
+// loadMatcher loads the guard's own matcher, and warns where it sees another path than services do.
+func (g *Guard) loadMatcher(ctx caddy.Context) error {
+	if len(g.MatcherSetsRaw) == 0 {
+		return nil
+	}
+	readsPath, behind := g.readsPath(), g.handlersBehind(ctx) // while the matcher is as it was written
+	sets, err := ctx.LoadModule(&g.GuardSettings, "MatcherSetsRaw")
+	if err != nil {
+		return err
+	}
+	if err := g.match.FromInterface(sets); err != nil {
+		return err
+	}
+	if readsPath {
+		g.warnOfRewrites(ctx, behind, nil)
 	}
 	return nil
 }

@@ -2,9 +2,11 @@ package caddymodule
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"reflect"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
@@ -60,6 +62,16 @@ func needsTrusted(trusted bool) error {
 	}
 	return errors.New("it needs trusted_proxies, which say who is in front, in the global block: " +
 		"servers { trusted_proxies static 192.0.2.10 }")
+}
+
+// checkPeers refuses a `keep` on a server that trusts nobody.
+func (g *Guard) checkPeers(ctx caddy.Context) error {
+	if srv, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server); ok && len(g.Keep) > 0 {
+		if err := needsTrusted(trusts(srv)); err != nil {
+			return fmt.Errorf("gatehouse_guard: keep: %w", err)
+		}
+	}
+	return nil
 }
 
 // trusts reports whether a server has trusted_proxies; Caddy has loaded them before its handlers, and keeps them to itself.

@@ -55,6 +55,9 @@ type GuardSettings struct {
 	// request's host; must be given where the site has no `gatehouse`.
 	LoginURL string `json:"login_url,omitempty"`
 
+	// Where this guard and what rewrites paths in its site stand. It is for messages alone and need not be given.
+	Rewrites *Rewrites `json:"rewrites,omitempty"`
+
 	// Where login_url stands, as file:line. It is for messages alone and need not be given.
 	Source string `json:"source,omitempty"`
 }
