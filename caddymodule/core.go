@@ -98,7 +98,7 @@ func (c *core) wireAPI(a *App) error {
 	if err != nil {
 		return err
 	}
-	api := httpapi.Config{Sessions: c.sessions, Verifier: n.verifier, Keys: c.ring, Issuers: a.issuers, Audience: cfg.audience, Stale: a.stale, ClockWrong: n.clock.wrong, Watch: span,
+	api := httpapi.Config{CookiePrefix: a.CookiePrefix, Sessions: c.sessions, Verifier: n.verifier, Keys: c.ring, Issuers: a.issuers, Audience: cfg.audience, Stale: a.stale, ClockWrong: n.clock.wrong, Watch: span,
 		Origins: cfg.origins, Limiter: a.limiter(), AddressKey: ratelimit.AddressKey, Ready: a.health, Logger: a.logger}
 	api.SignIn, err = signin.New(signin.Config{Store: c.store, Hasher: n.hasher, Policy: policy, Lockouts: n.lockouts,
 		Sessions: c.sessions, Identities: cfg.identities, RequireVerified: cfg.signup != string(enrol.Open), Watch: watch(ended), Now: n.clock.now})

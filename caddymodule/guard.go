@@ -39,6 +39,7 @@ type Guard struct {
 	user    accesstoken.UserField  // what a user header holds
 	fastCGI bool                   // a FastCGI service behind is told the user
 	alone   bool                   // no portal on the site sees requests before
+	first   bool                   // nor anything else of ours
 	names   func(host string) bool // the site is there for it
 	maxAge  time.Duration          // how old the view of revocations may be; 0 for any
 }
@@ -125,15 +126,17 @@ func (g *Guard) settle(ctx caddy.Context) error {
 	g.app.sites.addGuard(at, g.app.cfg.issuer, headers, g.Keep)
 	prefix, hasPortal := at.portal()
 	g.alone, g.portal, g.login, g.names = !hasPortal, prefix, g.LoginURL, at.names()
+	g.first = !hasPortal && !at.inBlock
 	if g.login == "" {
 		if !hasPortal {
 			return errors.New("login_url must be given, since this site has no `gatehouse` directive outside of its blocks, which sees every request")
 		}
 		g.login = prefix + "/login"
 	}
-	if !hasPortal && at.inBlock {
-		ctx.Slogger().Warn("gatehouse_guard stands in a block of a site that has no gatehouse directive: requests which other " +
-			"blocks answer keep the identity headers that their clients send; put the guard, with a matcher, before the blocks")
+	if !at.putFronts(ctx, g.app, hasPortal || !at.inBlock) {
+		ctx.Slogger().Warn("gatehouse_guard stands in a named route, of a site that has neither an address nor a gatehouse directive: " +
+			"requests which its other blocks answer keep the identity headers that their clients send, and Gatehouse's cookies; put " +
+			"the guard, with a matcher, before the blocks")
 	}
 	if strings.HasPrefix(g.login, "/") {
 		return nil
@@ -159,17 +162,14 @@ func (g *Guard) incoming(r *http.Request) httpapi.Incoming { return g.app.incomi
 // ServeHTTP is the path of every guarded request. Nothing on it does I/O but the renewal, which only a browser whose
 // access token is no longer good reaches.
 func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	several := g.app.sites.guards.Load() > 1
-	if several {
-		if who, ok := caddyhttp.GetVar(r.Context(), admittedVar).(httpapi.Visitor); ok {
-			return g.again(w, r, next, who)
-		}
-		if lines, ok := caddyhttp.GetVar(r.Context(), cookiesVar).([]string); ok && len(lines) > 0 {
-			r.Header["Cookie"] = lines
+	https := g.app.https(r)
+	p := g.passage(r)
+	if p != nil {
+		if p.enter(r); p.admitted.Verified != nil {
+			return g.again(p, w, r, next, https)
 		}
 	}
 	g.app.sites.strip.Load().strip(r) // first: whatever follows, no identity made by a client goes on
-	https := g.app.https(r)
 	if g.alone {
 		next = lastOnLink(w, r, next)
 		if err := checkForm(w, r, false); err != nil {
@@ -182,14 +182,9 @@ func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp
 	if done, err := g.host(w, r, https); done {
 		return err
 	}
-	if guarded, err := g.takes(r); err != nil {
-		return err
-	} else if !guarded {
-		if several {
-			caddyhttp.SetVar(r.Context(), cookiesVar, r.Header["Cookie"])
-		}
-		httpapi.StripOwnCookies(r.Header) // nobody behind us has a use for them, here neither
-		return next.ServeHTTP(w, r)
+	guarded, err := g.takes(r)
+	if err != nil || !guarded {
+		return g.onward(p, w, r, next, httpapi.Visitor{}, err)
 	}
 	who, err := g.identify(w, r, https)
 	switch {
@@ -198,48 +193,79 @@ func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp
 	case err == nil:
 	case g.Optional && authcore.IsAnonymous(err):
 		guardOutcomes.count(guardAnonymous)
-		httpapi.StripOwnCookies(r.Header)
-		return next.ServeHTTP(w, r)
+		return g.onward(p, w, r, next, httpapi.Visitor{}, nil)
 	default:
 		return g.refuse(w, r, err, https)
 	}
 	if !g.allows(who.Verified) {
 		return g.forbid(w, r, who.Verified, https)
 	}
-	g.forward(r, who.Verified)
-	if several {
-		caddyhttp.SetVar(r.Context(), admittedVar, who)
-	}
 	if who.Renewed {
 		guardOutcomes.count(guardRenewed)
-		w = &privateWriter{&caddyhttp.ResponseWriterWrapper{ResponseWriter: w}}
 	} else {
 		guardAdmittedCount.Inc()
 	}
-	return g.pass(w, r, who.Verified, next)
+	return g.onward(p, w, r, next, who, nil)
 }
 
-// admittedVar is where a guard leaves whom it has admitted for another guard on the request's way, which finds neither the
-// credential nor identity headers of the client's any more.
-const admittedVar = "gatehouse.admitted"
+// passage returns the passage that the request is on; nil where no other handler of ours has begun one.
+func (g *Guard) passage(r *http.Request) *passage {
+	if g.first && !g.several() {
+		return nil
+	}
+	return passageOf(r)
+}
 
-// cookiesVar is where a guard that leaves a request out keeps the cookies it strips, for a guard that does not.
-const cookiesVar = "gatehouse.cookies"
+// several reports whether a request may come by another guard.
+func (g *Guard) several() bool { return g.app.sites.guards.Load() > 1 }
+
+// onward hands a request on to handlers that are not ours, unless an error keeps it from them. p is nil where no passage has
+// begun; who is whom the guard lets in.
+func (g *Guard) onward(p *passage, w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, who httpapi.Visitor, err error) error {
+	on := w
+	if p == nil {
+		p = g.app.newPassage(w, r)
+		g.app.keepBack(p, r, who.Verified != nil && who.Mode() == authcore.ModeBearer)
+		if on = p; g.several() {
+			caddyhttp.SetVar(r.Context(), passageVar, p)
+		}
+	} else {
+		p.leave(r)
+	}
+	p.admitted, p.renewed = who, who.Renewed
+	if h := w.Header(); len(h["Set-Cookie"]) > 0 { // what we have set by now
+		p.own = p.jar.Own(h)
+	}
+	if err != nil {
+		return p.finish(err)
+	}
+	if who.Verified != nil {
+		g.forward(p, r, who.Verified)
+	}
+	if begun, ok := on.(*passage); !ok || begun != p { // a handler between two of ours has wrapped the answer
+		p = &passage{ResponseWriterWrapper: caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, jar: p.jar, own: p.own, renewed: p.renewed}
+	}
+	if who.Verified == nil {
+		return p.finish(next.ServeHTTP(p, r))
+	}
+	return p.finish(g.pass(p, r, who.Verified, next))
+}
 
 // again is the way through a guard of a request that another one has admitted: its own rules and headers apply as well.
-func (g *Guard) again(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, who httpapi.Visitor) error {
+func (g *Guard) again(p *passage, w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, https bool) error {
 	guarded, err := g.takes(r)
+	if guarded && err == nil {
+		if g.stale(p.admitted) {
+			return g.refuse(w, r, httpapi.ErrStale, https)
+		}
+		if !g.allows(p.admitted.Verified) {
+			return g.forbid(w, r, p.admitted.Verified, https)
+		}
+		g.forward(p, r, p.admitted.Verified)
+	}
+	p.leave(r)
 	if err != nil {
 		return err
-	}
-	if guarded {
-		if g.stale(who) {
-			return g.refuse(w, r, httpapi.ErrStale, g.app.https(r))
-		}
-		if !g.allows(who.Verified) {
-			return g.forbid(w, r, who.Verified, g.app.https(r))
-		}
-		g.forward(r, who.Verified)
 	}
 	return next.ServeHTTP(w, r)
 }

@@ -8,14 +8,14 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/accesstoken"
-	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
 )
 
 // forward prepares an admitted request for the upstream.
-func (g *Guard) forward(r *http.Request, v *accesstoken.Verified) {
-	httpapi.StripOwnCookies(r.Header)
-	if v.Mode() == authcore.ModeBearer && !g.ForwardToken {
-		delete(r.Header, "Authorization")
+func (g *Guard) forward(p *passage, r *http.Request, v *accesstoken.Verified) {
+	if v.Mode() == authcore.ModeBearer {
+		if delete(r.Header, "Authorization"); g.ForwardToken {
+			r.Header["Authorization"] = p.authorization
+		}
 	}
 	setIdentity(r.Header, g.headers, g.identity(v))
 	repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)

@@ -8,7 +8,7 @@ import (
 
 // identify finds out who the request is made by. Whoever brings nothing is told so before the node has started.
 func (g *Guard) identify(w http.ResponseWriter, r *http.Request, https bool) (httpapi.Visitor, error) {
-	given, err := httpapi.Present(r, https, g.names)
+	given, err := httpapi.Present(r, g.app.jar(https), g.names)
 	if err != nil {
 		return httpapi.Visitor{}, err
 	}
@@ -21,7 +21,7 @@ func (g *Guard) identify(w http.ResponseWriter, r *http.Request, https bool) (ht
 	}
 	who, err := c.door.Admit(w, r, given, g.incoming)
 	if who.Forget {
-		httpapi.ClearSessionCookies(w.Header(), https)
+		c.door.Forget(w.Header(), r, g.app.jar(https))
 	}
 	return who, err
 }

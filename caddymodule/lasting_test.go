@@ -22,6 +22,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/accesstoken"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/liveconn"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/revocation"
+	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
 	"github.com/gatehouse-auth/gatehouse/internal/soak"
 )
 
@@ -120,6 +121,11 @@ func TestS13_CloseFrameBetweenFrames(t *testing.T) {
 	}
 }
 
+// passageTo is the passage of a request that brought nothing of ours.
+func passageTo(w http.ResponseWriter) *passage {
+	return &passage{ResponseWriterWrapper: caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, jar: httpapi.NewJar("", true)}
+}
+
 // lastingGuard is a guard before a handler, on a real server, with a registry that the test runs itself.
 type lastingGuard struct {
 	*httptest.Server
@@ -156,7 +162,7 @@ func newLastingGuard(t *testing.T, handler func(http.ResponseWriter, *http.Reque
 		ExpiresAt: time.Now().Add(time.Hour)})
 	g := &Guard{app: &App{node: l.node}}
 	l.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		l.done <- g.pass(w, r, who, caddyhttp.HandlerFunc(handler))
+		l.done <- g.pass(passageTo(w), r, who, caddyhttp.HandlerFunc(handler))
 	}))
 	t.Cleanup(l.Close)
 	return l
@@ -324,7 +330,7 @@ func BenchmarkGuard_Watch(b *testing.B) {
 		return err
 	})
 	for what, serve := range map[string]func() error{
-		"bare": func() error { return answer(w, r) }, "watched": func() error { return g.pass(w, r, nil, answer) },
+		"bare": func() error { return answer(w, r) }, "watched": func() error { return g.pass(passageTo(w), r, nil, answer) },
 	} {
 		b.Run(what, func(b *testing.B) {
 			b.ReportAllocs()

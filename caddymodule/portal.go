@@ -14,6 +14,8 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/jwtkeys"
 	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
 )
 
@@ -46,7 +48,9 @@ func (p *Portal) Provision(ctx caddy.Context) (err error) {
 		return fmt.Errorf("gatehouse: %w", err)
 	}
 	at.readBombs()
-	p.strips, p.names = at.hasGuard(), at.names()
+	if p.strips, p.names = at.hasGuard(), at.names(); p.strips {
+		at.putFronts(ctx, p.app, true)
+	}
 	return p.app.sites.addPortal(at, p.app.cfg.issuer)
 }
 
@@ -54,7 +58,10 @@ func (p *Portal) Provision(ctx caddy.Context) (err error) {
 // exactly one of our paths is not ours to guess (P17).
 func (p *Portal) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	next = lastOnLink(w, r, next)
-	ours := httpapi.Under(p.prefix(), r.URL.Path)
+	ours, way := httpapi.Under(p.prefix(), r.URL.Path), passageOf(r)
+	if ours && way != nil { // the site has another handler of ours before
+		way.enter(r)
+	}
 	if err := checkForm(w, r, ours); err != nil {
 		httpapi.SecureHeaders(w.Header(), p.app.https(r))
 		w.Header().Set("Cache-Control", "no-store")
@@ -62,11 +69,16 @@ func (p *Portal) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhtt
 		return nil
 	}
 	if !ours {
-		if strip := p.app.sites.strip.Load(); p.strips && strip != nil {
-			// A guard may stand in a block of the site that this request never enters (P01).
-			strip.strip(r)
+		strip := p.app.sites.strip.Load()
+		if !p.strips || strip == nil || way != nil {
+			return next.ServeHTTP(w, r)
 		}
-		return next.ServeHTTP(w, r)
+		// A guard may stand in a block of the site that this request never enters (P01).
+		strip.strip(r)
+		way = p.app.newPassage(w, r)
+		p.app.keepBack(way, r, false)
+		caddyhttp.SetVar(r.Context(), passageVar, way)
+		return way.finish(next.ServeHTTP(way, r))
 	}
 	c, err := p.app.await(r.Context())
 	if err != nil {
@@ -83,7 +95,7 @@ func (p *Portal) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhtt
 // incoming gathers what is known of a request, from Caddy's own findings and the configuration only. names is of the site.
 func (a *App) incoming(r *http.Request, names func(host string) bool) httpapi.Incoming {
 	https := a.https(r)
-	in := httpapi.Incoming{HTTPS: https, Names: names, Client: authcore.Client{
+	in := httpapi.Incoming{HTTPS: https, Names: names, Jar: a.jar(https), Client: authcore.Client{
 		Addr: clientAddr(r.Context()), UserAgent: audit.UserAgent(authcore.Client{UserAgent: r.UserAgent()}), Issuer: a.issuerFor(r, https),
 		Lang: httpapi.Language(r),
 	}}
@@ -104,6 +116,22 @@ func (a *App) https(r *http.Request) bool {
 		issuer = a.issuers()[0] // the configured one, as text
 	}
 	return httpapi.IsHTTPS(r, trusted, issuer)
+}
+
+// jar is where our cookies are.
+func (a *App) jar(https bool) *httpapi.Jar {
+	if https {
+		return a.cfg.jars[1]
+	}
+	return a.cfg.jars[0]
+}
+
+// owns reports whether a token is ours, see [httpapi.Door.Owns]. Before the node has started no key is known.
+func (a *App) owns(token string) bool {
+	if c := a.core.Load(); c != nil {
+		return c.door.Owns(token)
+	}
+	return strings.HasPrefix(token, session.Prefix) || (*jwtkeys.KeySet)(nil).Names(token, a.issuers())
 }
 
 // clientAddr is the client's address as Caddy's trusted_proxies decide it: never a header that anybody can send (L15).

@@ -80,20 +80,3 @@ func (g *Guard) wanted(r *http.Request, https bool) string {
 	}
 	return back
 }
-
-// privateWriter marks the answer to a renewed request as private whatever the upstream says: it carries cookies.
-type privateWriter struct {
-	*caddyhttp.ResponseWriterWrapper
-}
-
-func (p *privateWriter) WriteHeader(status int) {
-	if status >= 200 || status == http.StatusSwitchingProtocols {
-		p.Header().Set("Cache-Control", "private, no-store")
-	}
-	p.ResponseWriterWrapper.WriteHeader(status)
-}
-
-func (p *privateWriter) Write(b []byte) (int, error) {
-	p.Header().Set("Cache-Control", "private, no-store")
-	return p.ResponseWriterWrapper.Write(b)
-}

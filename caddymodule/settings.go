@@ -60,6 +60,10 @@ type Settings struct {
 	// After how much inactivity a session ends: longer than access_lifetime, not longer than refresh_lifetime. Off by default.
 	IdleTimeout caddy.Duration `json:"idle_timeout,omitempty"`
 
+	// What the names of the gateway's cookies begin with. A second gateway on the same host name needs another one, for
+	// cookies do not know ports. Default: gatehouse.
+	CookiePrefix string `json:"cookie_prefix,omitempty"`
+
 	// Hosts (`host` or `host:port`) to which sign-in may lead besides those guarded by this configuration.
 	RedirectHosts []string `json:"redirect_hosts,omitempty"`
 

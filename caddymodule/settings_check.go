@@ -15,12 +15,14 @@ import (
 	"unicode/utf8"
 
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/accesstoken"
+	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
 )
 
 var (
 	placeholder     = regexp.MustCompile(`\{[^{}]*\}`)
 	wholeSecret     = regexp.MustCompile(`^\{(env|file)\.[^{}\s]+\}$`)
 	readPlaceholder = regexp.MustCompile(`^\{(env|file)\.[^{}]+\}$`)
+	cookiePrefix    = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]{0,31}$`)
 	hostName        = regexp.MustCompile(`^[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?(\.[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)*$`)
 )
 
@@ -207,6 +209,20 @@ func checkBrand(v string) error {
 }
 
 const maxBrand = 64
+
+// checkCookiePrefix takes what can begin the name of a cookie, and not be taken for another gateway's whole name.
+func checkCookiePrefix(v string) error {
+	if v == "" {
+		return nil
+	}
+	if !cookiePrefix.MatchString(v) {
+		return fmt.Errorf("%q cannot begin the names of cookies; write a letter and up to 31 more letters, digits, - and _, such as gatehouse2", v)
+	}
+	if ending := httpapi.CookieEnding(v); ending != "" {
+		return fmt.Errorf("%q ends like a cookie of the gateway with the prefix %q; write it without %s", v, strings.TrimSuffix(v, ending), ending)
+	}
+	return nil
+}
 
 // checkLifetimes compares the three lifetimes, defaults included.
 func checkLifetimes(s *Settings) error {

@@ -118,6 +118,11 @@ var globalOptions = []option[Settings]{
 		},
 	},
 	{
+		name:  "cookie_prefix",
+		parse: readText(func(s *Settings) *string { return &s.CookiePrefix }),
+		check: func(s *Settings) error { return checkCookiePrefix(s.CookiePrefix) },
+	},
+	{
 		name:  "redirect_hosts",
 		parse: readWords(func(s *Settings) *[]string { return &s.RedirectHosts }),
 		check: func(s *Settings) error { return each(s.RedirectHosts, checkHost) },

@@ -45,6 +45,8 @@ type resolved struct {
 	accessLifetime, refreshLifetime, sessionLifetime time.Duration
 	refreshLeeway                                    time.Duration
 
+	jars [2]*httpapi.Jar // our cookies over http and over https
+
 	maxStaleness time.Duration // of the view of revocations
 	onStale      string        // onStaleDeny or onStaleServe
 
@@ -96,6 +98,7 @@ func (s *Settings) resolve() (*resolved, error) {
 		password:   read.passwordRules(),
 		lockout:    read.lockoutRules(),
 	}
+	r.jars = [2]*httpapi.Jar{httpapi.NewJar(read.CookiePrefix, false), httpapi.NewJar(read.CookiePrefix, true)}
 	r.accessLifetime, r.refreshLifetime, r.sessionLifetime = read.lifetimes()
 	r.refreshLeeway = orDefault(read.RefreshLeeway, session.Leeway)
 	if r.tokenCache, err = tokenCacheBytes(read.TokenCache); err != nil {

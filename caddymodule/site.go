@@ -41,15 +41,19 @@ func siteOf(ctx caddy.Context) (*site, error) {
 			depth++
 		}
 	}
-	at := slices.IndexFunc(srv.Routes, func(r caddyhttp.Route) bool { return r.HandlersRaw != nil })
+	routes := behindFront(srv.Routes)
+	at := slices.IndexFunc(routes, isRaw)
 	switch {
 	case at < 0:
-		return &site{srv: srv, routes: srv.Routes, apart: true, inBlock: true}, nil
-	case wraps(srv.Routes[at]):
-		return &site{srv: srv, routes: srv.Routes[at : at+1], inBlock: depth > 1}, nil
+		return &site{srv: srv, routes: routes, apart: true, inBlock: true}, nil
+	case wraps(routes[at]):
+		return &site{srv: srv, routes: routes[at : at+1], inBlock: depth > 1}, nil
 	}
-	return &site{srv: srv, routes: srv.Routes, flat: true, inBlock: depth > 0 || conditional(srv.Routes[at])}, nil
+	return &site{srv: srv, routes: routes, flat: true, inBlock: depth > 0 || conditional(routes[at])}, nil
 }
+
+// isRaw reports whether the handlers of a route are not all provisioned yet.
+func isRaw(r caddyhttp.Route) bool { return r.HandlersRaw != nil }
 
 // wraps reports whether a route at the top of a server is all of a site.
 func wraps(r caddyhttp.Route) bool { return r.Terminal || len(matchedHosts(r)) > 0 }

@@ -32,12 +32,12 @@ func TestSite(t *testing.T) {
 		"a block":                       {"app.test {\ngatehouse\nhandle /x/* {\ngatehouse_guard\n}\n}", "portal strips; guard /auth/login"},
 		"a block, any name":             {":80 {\ngatehouse\nhandle /x/* {\ngatehouse_guard\n}\n}", "portal strips; guard /auth/login"},
 		"a block of blocks":             {":80 {\ngatehouse\nroute {\nhandle /x/* {\ngatehouse_guard\n}\n}\n}", "portal strips; guard /auth/login"},
-		"a block, no portal":            {"app.test {\nhandle /x/* {\ngatehouse_guard " + login + "}\n}", "guard /in alone; warned"},
-		"a block, no portal, any name":  {":80 {\nhandle /x/* {\ngatehouse_guard " + login + "}\n}", "guard /in alone; warned"},
+		"a block, no portal":            {"app.test {\nhandle /x/* {\ngatehouse_guard " + login + "}\n}", "front; guard /in alone"},
+		"a block, no portal, any name":  {":80 {\nhandle /x/* {\ngatehouse_guard " + login + "}\n}", "front; guard /in alone"},
 		"the portal in a block":         {"app.test {\nhandle /auth/* {\ngatehouse\n}\nhandle {\ngatehouse_guard\n}\n}", none},
 		"the portal in a block, any":    {":80 {\nhandle /auth/* {\ngatehouse\n}\nhandle {\ngatehouse_guard\n}\n}", none},
-		"a portal in a block, by hand":  {":80 {\nhandle /auth/* {\ngatehouse\n}\nhandle {\ngatehouse_guard " + login + "}\n}", "portal strips; guard /in alone; warned"},
-		"both in one block":             {"app.test {\nroute {\ngatehouse\ngatehouse_guard " + login + "}\n}", "portal strips; guard /in alone; warned"},
+		"a portal in a block, by hand":  {":80 {\nhandle /auth/* {\ngatehouse\n}\nhandle {\ngatehouse_guard " + login + "}\n}", "front; portal strips; guard /in alone"},
+		"both in one block":             {"app.test {\nroute {\ngatehouse\ngatehouse_guard " + login + "}\n}", "front; portal strips; guard /in alone"},
 		"another server's portal":       {":81 {\ngatehouse\n}\napp.test:80 {\ngatehouse_guard\n}", none},
 		"another server's, any name":    {":81 {\ngatehouse\n}\n:80 {\ngatehouse_guard\n}", none},
 		"another server's, by hand":     {":81 {\ngatehouse\n}\n:80 {\ngatehouse_guard " + login + "}", "guard /in alone; portal"},
@@ -59,7 +59,12 @@ func TestSite(t *testing.T) {
 		"a named route, like sites":     {"&(in) {\ngatehouse_guard\n}\na.test {\ngatehouse\ninvoke in\n}\nb.test {\ngatehouse\ninvoke in\n}", "portal strips; portal strips; guard /auth/login"},
 		"a named route, unlike sites":   {"&(in) {\ngatehouse_guard\n}\na.test {\ngatehouse\ninvoke in\n}\nb.test {\ngatehouse /id\ninvoke in\n}", none},
 		"a named route, no portal":      {"&(in) {\ngatehouse_guard " + login + "}\n:80 {\ninvoke in\n}", "guard /in alone; warned"},
-		"a guard for errors":            {"app.test {\ngatehouse\nhandle_errors {\ngatehouse_guard\n}\n}", "portal strips; guard /auth/login"},
+		"a guard for errors":            {"app.test {\ngatehouse\nhandle_errors {\ngatehouse_guard\n}\n}", "portal strips; front for errors; guard /auth/login"},
+		"errors of a guard's site":      {"app.test {\ngatehouse_guard " + login + "handle_errors {\nrespond x\n}\n}", "guard /in alone; front for errors"},
+		"errors alone":                  {"app.test {\ngatehouse\nhandle_errors {\nrespond x\n}\n}", "portal"},
+		"two blocks, no portal":         {":80 {\nhandle /x/* {\ngatehouse_guard " + login + "}\nhandle /y/* {\ngatehouse_guard " + login + "}\n}", "front; guard /in alone; guard /in alone"},
+		"two sites with blocks":         {"a.test {\nhandle /x/* {\ngatehouse_guard " + login + "}\n}\nb.test {\nhandle /x/* {\ngatehouse_guard " + login + "}\n}", "front; guard /in alone; front; guard /in alone"},
+		"a named route, a host":         {"&(in) {\ngatehouse_guard " + login + "}\napp.test {\ninvoke in\n}\nother.test {\nrespond x\n}", "front; guard /in alone"},
 		"a portal in a named route":     {"&(in) {\ngatehouse\n}\n:80 {\ninvoke in\ngatehouse_guard " + login + "}", "guard /in alone; portal strips"},
 		"a header of a guard elsewhere": {"app.test {\ngatehouse\nhandle /x/* {\ngatehouse_guard {\nheader X-Team {http.auth.user.roles}\n}\n}\n}", "portal strips; guard /auth/login"},
 	} {
@@ -161,7 +166,7 @@ func provisioned(t *testing.T, sites string) string {
 	if err != nil && !os.IsNotExist(err) {
 		t.Fatal(err)
 	}
-	for warning, name := range map[string]string{"stands in a block": "warned", "answers to any host name": "unnamed", "no sign-in leads back to this site's host": "unknown"} {
+	for warning, name := range map[string]string{"stands in a named route": "warned", "answers to any host name": "unnamed", "no sign-in leads back to this site's host": "unknown"} {
 		if strings.Contains(string(written), warning) {
 			found = append(found, name)
 		}
@@ -178,6 +183,12 @@ func ofOurs(routes caddyhttp.RouteList) (found []string) {
 				if h.Errors != nil {
 					found = append(found, ofOurs(h.Errors.Routes)...)
 				}
+			case *front:
+				what := "front"
+				if h.errors {
+					what += " for errors"
+				}
+				found = append(found, what)
 			case *Portal:
 				what := "portal"
 				if h.strips {

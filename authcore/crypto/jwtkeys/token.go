@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -126,6 +127,41 @@ func (s *KeySet) Named(use Use, raw string, now time.Time) (kid, rest string, ok
 		return "", "", false
 	}
 	return e.KID, raw[dot+1:], true
+}
+
+// Names reports whether raw looks like a token that was issued here, whatever it is worth: its header names a key of the set,
+// in whichever state, or the kind that is for cookies alone, or its claims one of the issuers. So it knows tokens whose key is
+// gone as well. A nil set has no keys. It is for keeping tokens away from others.
+func (s *KeySet) Names(raw string, issuers []string) bool {
+	header, rest, ok := strings.Cut(raw, ".")
+	if !ok || len(raw) > 2*MaxLength {
+		return false
+	}
+	if s != nil && s.byHeader[header] != nil {
+		return true
+	}
+	ours := false
+	read := func(segment string, each func(name, text string)) {
+		text, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(segment, "="))
+		if err != nil {
+			return
+		}
+		members(string(text), func(name, value string) bool {
+			if text, ok := readText(value); ok {
+				each(name, text)
+			}
+			return true
+		})
+	}
+	read(header, func(name, text string) {
+		ours = ours || name == "typ" && text == Cookie.typ() || name == "kid" && s != nil && s.byKID[text] != nil
+	})
+	if ours {
+		return true
+	}
+	payload, _, _ := strings.Cut(rest, ".")
+	read(payload, func(name, text string) { ours = ours || name == "iss" && slices.Contains(issuers, text) })
+	return ours
 }
 
 // keyOf returns the key that the header names, or nil. The key says which algorithm and

@@ -140,6 +140,11 @@ func (v *Verifier) Issued(raw string, mode authcore.Mode) *authcore.Principal {
 	return p
 }
 
+// Names reports whether a token passes itself off as one of ours, see [jwtkeys.KeySet.Names].
+func (v *Verifier) Names(raw string, issuers []string) bool {
+	return v.cfg.Keys.Set().Names(raw, issuers)
+}
+
 // Admit prepares a token that is good and not cached, as one is that this node has just issued.
 func (v *Verifier) Admit(p authcore.Principal) *Verified {
 	return pack(&p, "", &v.grants)

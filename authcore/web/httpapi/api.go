@@ -34,8 +34,10 @@ type Config struct {
 	Verifier *accesstoken.Verifier
 	Keys     *keyring.Ring
 
-	Issuers  func() []string // `iss` that access tokens may name
-	Audience []string        // `aud` that access tokens must name; empty means one of the issuers
+	Issuers func() []string // `iss` that access tokens may name
+	// CookiePrefix begins the names of the cookies, for the description of the calls; "" is the default.
+	CookiePrefix string
+	Audience     []string // `aud` that access tokens must name; empty means one of the issuers
 	// ClockWrong reports whether this node's time cannot be right, so that it cannot tell what has expired; nil means never.
 	ClockWrong func() bool
 	// Stale reports whether this node's view of revocations is too old to believe that a session lives; nil means never.
@@ -85,7 +87,7 @@ func New(cfg Config) (*API, error) {
 	if err != nil {
 		return nil, fmt.Errorf("httpapi: %w", err)
 	}
-	spec, err := describe(all)
+	spec, err := describe(all, cfg.CookiePrefix)
 	if err != nil {
 		return nil, fmt.Errorf("httpapi: %w", err)
 	}

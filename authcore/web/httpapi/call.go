@@ -121,6 +121,6 @@ func (x *exchange) done() error {
 // forgetCookies clears the cookies of a browser that has ended its own session.
 func (x *exchange) forgetCookies() {
 	if x.who.Mode == authcore.ModeCookie {
-		ClearSessionCookies(x.w.Header(), x.in.HTTPS)
+		x.in.Cookies().ClearSession(x.w.Header())
 	}
 }

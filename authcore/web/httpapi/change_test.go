@@ -86,25 +86,25 @@ func TestB04_FormsSayWhereTheyComeFrom(t *testing.T) {
 func TestKeepsakes(t *testing.T) {
 	t.Parallel()
 	for _, k := range []httpapi.Keepsake{httpapi.KeptRegistration, httpapi.KeptLink, httpapi.KeptPending, httpapi.KeptSent} {
-		h := http.Header{}
-		check(t, k.Set(h, true, "value"))
+		h, jar := http.Header{}, httpapi.NewJar("", true)
+		check(t, k.Set(h, jar, "value"))
 		c := (&http.Response{Header: h}).Cookies()[0]
 		if !c.HttpOnly || !c.Secure || c.SameSite != http.SameSiteLaxMode || c.Path != "/" || c.Domain != "" || c.Name[:16] != "__Host-gatehouse" || c.MaxAge < 1 {
 			t.Errorf("got %v", c)
 		}
 		r := httptest.NewRequest(http.MethodGet, "/", nil)
 		r.Header.Set("Cookie", c.Name+"=value; other=x")
-		if k.Read(r, true) != "value" || k.Read(r, false) != "" {
-			t.Errorf("%s is read as %q and %q", c.Name, k.Read(r, true), k.Read(r, false))
+		if k.Read(r, jar) != "value" || k.Read(r, httpapi.NewJar("", false)) != "" {
+			t.Errorf("%s is read as %q and %q", c.Name, k.Read(r, jar), k.Read(r, httpapi.NewJar("", false)))
 		}
-		if httpapi.StripOwnCookies(r.Header); r.Header.Get("Cookie") != "other=x" {
+		if jar.Strip(r.Header, noToken); r.Header.Get("Cookie") != "other=x" {
 			t.Errorf("an upstream sees %q", r.Header.Get("Cookie"))
 		}
-		k.Clear(h, true)
+		k.Clear(h, jar)
 		if got := (&http.Response{Header: h}).Cookies(); len(got) != 1 || got[0].MaxAge >= 0 {
 			t.Errorf("got %v", got)
 		}
-		if k.Set(h, true, string(make([]byte, 5000))) == nil {
+		if k.Set(h, jar, string(make([]byte, 5000))) == nil {
 			t.Error("a cookie that no browser keeps is set")
 		}
 	}

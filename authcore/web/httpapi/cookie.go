@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"strings"
@@ -10,55 +11,84 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 )
 
-// The names of our cookies without the prefix that https adds. A guard that meets any of them, in either variant, keeps
-// it from the upstream.
+// What the names of our cookies end in. They begin with the prefix of the gateway, and over https with "__Host-" before it.
 const (
-	accessCookie       = "gatehouse"
-	refreshCookie      = "gatehouse_refresh"
-	registrationCookie = "gatehouse_registration"
-	linkCookie         = "gatehouse_link"
-	pendingCookie      = "gatehouse_pending"
-	sentCookie         = "gatehouse_sent"
-	handoverCookie     = "gatehouse_handover" // and an ending, see [KeptHandover]
+	accessCookie       = ""
+	refreshCookie      = "_refresh"
+	registrationCookie = "_registration"
+	linkCookie         = "_link"
+	pendingCookie      = "_pending"
+	sentCookie         = "_sent"
+	handoverCookie     = "_handover" // and an ending, see [KeptHandover]
 	hostPrefix         = "__Host-"
 	maxCookieSize      = 4096 // name and value; browsers drop larger ones without a word (RFC 6265 §6.1)
 )
 
-// AccessCookie returns the name of the cookie with the access token. Over https the plain name is never read and over
-// http the prefixed one never: a sibling host or a network attacker can plant a plain name, but not `__Host-` (B02).
-func AccessCookie(https bool) string { return cookieName(accessCookie, https) }
+var endings = [...]string{accessCookie, refreshCookie, registrationCookie, linkCookie, pendingCookie, sentCookie, handoverCookie}
 
-// RefreshCookie returns the name of the cookie with the refresh token.
-func RefreshCookie(https bool) string { return cookieName(refreshCookie, https) }
+// DefaultCookiePrefix begins the names of the cookies of a gateway that is given no other prefix.
+const DefaultCookiePrefix = "gatehouse"
 
-// RegistrationCookie returns the name of the cookie that proves who registered.
-func RegistrationCookie(https bool) string { return cookieName(registrationCookie, https) }
-
-func cookieName(base string, https bool) string {
-	if https {
-		return hostPrefix + base
+// CookieEnding returns with which ending of our cookies' names a prefix ends, so that it would be such a name of another
+// gateway; "" for none.
+func CookieEnding(prefix string) string {
+	if at := strings.Index(strings.ToLower(prefix), handoverCookie); at > 0 {
+		return prefix[at:]
 	}
-	return base
+	for _, ending := range endings[1:] {
+		if cut := len(prefix) - len(ending); cut > 0 && strings.EqualFold(prefix[cut:], ending) {
+			return prefix[cut:]
+		}
+	}
+	return ""
 }
 
-// SetSessionCookies puts both tokens into cookies that live as long as the tokens.
-func SetSessionCookies(h http.Header, https bool, t session.Tokens) error {
-	if err := setCookie(h, accessCookie, t.Access, t.ExpiresIn, https); err != nil {
+// Jar is the cookies of one gateway as one scheme has them. Over https the plain names are never read and over http the
+// prefixed ones never: a sibling host or a network attacker can plant a plain name, but not `__Host-` (B02).
+type Jar struct {
+	prefix          string // the gateway's
+	https           bool
+	access, refresh string // names
+}
+
+// NewJar returns the jar of the gateway with a prefix; "" is the default.
+func NewJar(prefix string, https bool) *Jar {
+	j := &Jar{prefix: cmp.Or(prefix, DefaultCookiePrefix), https: https}
+	j.access, j.refresh = j.name(accessCookie), j.name(refreshCookie)
+	return j
+}
+
+// Access returns the name of the cookie with the access token.
+func (j *Jar) Access() string { return j.access }
+
+// Refresh returns the name of the cookie with the refresh token.
+func (j *Jar) Refresh() string { return j.refresh }
+
+func (j *Jar) name(ending string) string {
+	if j.https {
+		return hostPrefix + j.prefix + ending
+	}
+	return j.prefix + ending
+}
+
+// SetSession puts both tokens into cookies that live as long as the tokens.
+func (j *Jar) SetSession(h http.Header, t session.Tokens) error {
+	if err := j.set(h, accessCookie, t.Access, t.ExpiresIn); err != nil {
 		return err
 	}
-	return setCookie(h, refreshCookie, t.Refresh, t.RefreshExpiresIn, https)
+	return j.set(h, refreshCookie, t.Refresh, t.RefreshExpiresIn)
 }
 
-// ClearSessionCookies tells the browser to forget both tokens.
-func ClearSessionCookies(h http.Header, https bool) {
-	clearCookie(h, accessCookie, https)
-	clearCookie(h, refreshCookie, https)
+// ClearSession tells the browser to forget both tokens.
+func (j *Jar) ClearSession(h http.Header) {
+	j.clear(h, accessCookie)
+	j.clear(h, refreshCookie)
 }
 
 // SignedOut tells a browser to forget both tokens and what it kept of private pages, so that whoever uses it next finds
 // neither (B10). Cookies and storage are left out of Clear-Site-Data: they belong to the services behind the gateway too.
-func SignedOut(h http.Header, https bool) {
-	ClearSessionCookies(h, https)
+func (j *Jar) SignedOut(h http.Header) {
+	j.ClearSession(h)
 	h.Set("Clear-Site-Data", `"cache"`)
 }
 
@@ -84,24 +114,22 @@ var (
 )
 
 // Read returns what the browser keeps; "" for nothing.
-func (k Keepsake) Read(r *http.Request, https bool) string {
-	return ReadCookie(r, cookieName(k.base, https))
-}
+func (k Keepsake) Read(r *http.Request, j *Jar) string { return ReadCookie(r, j.name(k.base)) }
 
 // Set gives the browser value to keep. An error means that it is too long for a cookie.
-func (k Keepsake) Set(h http.Header, https bool, value string) error {
-	return setCookie(h, k.base, value, k.life, https)
+func (k Keepsake) Set(h http.Header, j *Jar, value string) error {
+	return j.set(h, k.base, value, k.life)
 }
 
 // Clear tells the browser to forget it.
-func (k Keepsake) Clear(h http.Header, https bool) { clearCookie(h, k.base, https) }
+func (k Keepsake) Clear(h http.Header, j *Jar) { j.clear(h, k.base) }
 
 // Of returns the keepsake of one of several things of its kind; name is of letters, digits, - and _.
 func (k Keepsake) Of(name string) Keepsake { return Keepsake{k.base + "_" + name, k.life} }
 
 // Names returns what [Keepsake.Of] was given for those that the browser keeps.
-func (k Keepsake) Names(r *http.Request, https bool) (names []string) {
-	prefix := cookieName(k.base, https) + "_"
+func (k Keepsake) Names(r *http.Request, j *Jar) (names []string) {
+	prefix := j.name(k.base) + "_"
 	for pair := range cookiePairs(r.Header) {
 		full, _, _ := strings.Cut(strings.Trim(pair, " \t"), "=")
 		if name, ok := strings.CutPrefix(full, prefix); ok {
@@ -111,8 +139,8 @@ func (k Keepsake) Names(r *http.Request, https bool) (names []string) {
 	return names
 }
 
-func setCookie(h http.Header, base, value string, lifetime time.Duration, https bool) error {
-	c := newCookie(base, https)
+func (j *Jar) set(h http.Header, ending, value string, lifetime time.Duration) error {
+	c := j.cookie(ending)
 	if len(c.Name)+1+len(value) > maxCookieSize {
 		return fmt.Errorf("set cookie %s: it would be %d bytes long and no browser would keep it", c.Name, len(value))
 	}
@@ -122,16 +150,16 @@ func setCookie(h http.Header, base, value string, lifetime time.Duration, https 
 	return nil
 }
 
-func clearCookie(h http.Header, base string, https bool) {
-	c := newCookie(base, https)
+func (j *Jar) clear(h http.Header, ending string) {
+	c := j.cookie(ending)
 	c.MaxAge = -1 // written as Max-Age=0
 	putCookie(h, c)
 }
 
-// newCookie is the one place of cookie flags (B01). Lax, because the way back from a link in a mail or from an identity
+// cookie is the one place of cookie flags (B01). Lax, because the way back from a link in a mail or from an identity
 // provider is a cross-site navigation that has to arrive signed in; unsafe methods are covered by [Origins] besides.
-func newCookie(base string, https bool) *http.Cookie {
-	return &http.Cookie{Name: cookieName(base, https), Path: "/", HttpOnly: true, Secure: https, SameSite: http.SameSiteLaxMode}
+func (j *Jar) cookie(ending string) *http.Cookie {
+	return &http.Cookie{Name: j.name(ending), Path: "/", HttpOnly: true, Secure: j.https, SameSite: http.SameSiteLaxMode}
 }
 
 // putCookie replaces what was set under the name before: two Set-Cookie lines of one name have no defined winner
@@ -162,67 +190,6 @@ func ReadCookie(r *http.Request, name string) string {
 		seen, found = true, strings.Trim(value, " \t")
 	}
 	return found
-}
-
-// StripOwnCookies removes our cookies in both variants from the Cookie lines of h and leaves every other byte as it is.
-// It replaces the slice of values, never writes into it.
-func StripOwnCookies(h http.Header) {
-	lines := h["Cookie"]
-	if !anyOwn(lines) {
-		return
-	}
-	kept := make([]string, 0, len(lines))
-	for _, line := range lines {
-		if line = stripLine(line); strings.Trim(line, "; \t") != "" {
-			kept = append(kept, line)
-		}
-	}
-	if len(kept) == 0 {
-		h.Del("Cookie")
-		return
-	}
-	h["Cookie"] = kept
-}
-
-// anyOwn spares requests without our cookies every allocation.
-func anyOwn(lines []string) bool {
-	for _, line := range lines {
-		if strings.Contains(line, accessCookie) {
-			return true
-		}
-	}
-	return false
-}
-
-func stripLine(line string) string {
-	size := 0
-	for part := range strings.SplitSeq(line, ";") {
-		if !isOwn(part) {
-			size += len(part) + 1
-		}
-	}
-	if size == len(line)+1 {
-		return line
-	}
-	var kept strings.Builder
-	kept.Grow(size) // what is left, which is far less than the tokens that go
-	for part := range strings.SplitSeq(line, ";") {
-		if !isOwn(part) {
-			kept.WriteString(part)
-			kept.WriteByte(';')
-		}
-	}
-	return strings.TrimLeft(strings.TrimSuffix(kept.String(), ";"), " \t")
-}
-
-func isOwn(pair string) bool {
-	name, _, _ := strings.Cut(pair, "=")
-	base := strings.TrimPrefix(strings.Trim(name, " \t"), hostPrefix)
-	switch base {
-	case accessCookie, refreshCookie, registrationCookie, linkCookie, pendingCookie, sentCookie:
-		return true
-	}
-	return strings.HasPrefix(base, handoverCookie)
 }
 
 // cookiePairs yields the pairs of every Cookie line; HTTP/2 clients may send several lines (RFC 9113 §8.2.3).

@@ -29,11 +29,11 @@ func TestB01_CookieFlags(t *testing.T) {
 			"gatehouse_refresh=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax",
 		},
 	} {
-		set, cleared := http.Header{}, http.Header{}
-		if err := httpapi.SetSessionCookies(set, https, tokens); err != nil {
+		set, cleared, jar := http.Header{}, http.Header{}, httpapi.NewJar("", https)
+		if err := jar.SetSession(set, tokens); err != nil {
 			t.Fatal(err)
 		}
-		httpapi.ClearSessionCookies(cleared, https)
+		jar.ClearSession(cleared)
 		if got := append(set["Set-Cookie"], cleared["Set-Cookie"]...); !slices.Equal(got, want) {
 			t.Errorf("https %v:\n got %q\nwant %q", https, got, want)
 		}
@@ -43,8 +43,9 @@ func TestB01_CookieFlags(t *testing.T) {
 func TestB01_SetTwiceIsSentOnce(t *testing.T) {
 	t.Parallel()
 	h := http.Header{"Set-Cookie": {"other=1; Path=/"}}
-	httpapi.ClearSessionCookies(h, true)
-	if err := httpapi.SetSessionCookies(h, true, session.Tokens{Access: "a", Refresh: "b"}); err != nil {
+	jar := httpapi.NewJar("", true)
+	jar.ClearSession(h)
+	if err := jar.SetSession(h, session.Tokens{Access: "a", Refresh: "b"}); err != nil {
 		t.Fatal(err)
 	}
 	if got := h["Set-Cookie"]; len(got) != 3 || got[0] != "other=1; Path=/" || !strings.HasPrefix(got[1], "__Host-gatehouse=a;") {
@@ -54,11 +55,13 @@ func TestB01_SetTwiceIsSentOnce(t *testing.T) {
 
 func TestB01_TooLargeForABrowser(t *testing.T) {
 	t.Parallel()
-	err := httpapi.SetSessionCookies(http.Header{}, true, session.Tokens{Access: strings.Repeat("value.", 682)})
+	err := httpapi.NewJar("", true).SetSession(http.Header{}, session.Tokens{Access: strings.Repeat("value.", 682)})
 	if err == nil || strings.Contains(err.Error(), "value.") {
 		t.Errorf("got %v, want an error without the value", err)
 	}
 }
+
+func noToken(string) bool { return false }
 
 func withCookies(lines ...string) *http.Request {
 	r := httptest.NewRequest(http.MethodGet, "/", nil)
@@ -88,16 +91,16 @@ func TestB02_Tossing(t *testing.T) {
 		{[]string{"__Host-gatehouse_refresh=a"}, ""},
 		{[]string{`x="; __Host-gatehouse=a`}, "a"},
 	} {
-		if got := httpapi.ReadCookie(withCookies(c.lines...), httpapi.AccessCookie(true)); got != c.want {
+		if got := httpapi.ReadCookie(withCookies(c.lines...), "__Host-gatehouse"); got != c.want {
 			t.Errorf("%q: got %q, want %q", c.lines, got, c.want)
 		}
 	}
-	if got := httpapi.ReadCookie(withCookies("__Host-gatehouse=a"), httpapi.AccessCookie(false)); got != "" {
+	if got := httpapi.ReadCookie(withCookies("__Host-gatehouse=a"), "gatehouse"); got != "" {
 		t.Errorf("http read the https cookie: %q", got)
 	}
 }
 
-func TestStripOwnCookies(t *testing.T) {
+func TestJar_Strip(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ in, want []string }{
 		{nil, nil},
@@ -116,7 +119,7 @@ func TestStripOwnCookies(t *testing.T) {
 			h["Cookie"] = slices.Clone(c.in)
 		}
 		before := h["Cookie"]
-		httpapi.StripOwnCookies(h)
+		httpapi.NewJar("", true).Strip(h, noToken)
 		if !slices.Equal(h["Cookie"], c.want) {
 			t.Errorf("%q: got %q, want %q", c.in, h["Cookie"], c.want)
 		}

@@ -14,7 +14,7 @@ import (
 //
 // Two Authorization lines are InvalidRequest: we and the upstream could each believe another one. A Bearer header
 // without a token is InvalidToken.
-func Credential(r *http.Request, https bool) (raw string, mode authcore.Mode, err error) {
+func Credential(r *http.Request, jar *Jar) (raw string, mode authcore.Mode, err error) {
 	switch lines := r.Header["Authorization"]; len(lines) {
 	case 0:
 	case 1:
@@ -29,7 +29,7 @@ func Credential(r *http.Request, https bool) (raw string, mode authcore.Mode, er
 	default:
 		return "", "", authcore.Refuse(authcore.InvalidRequest, "Send one Authorization header only.")
 	}
-	if raw = ReadCookie(r, AccessCookie(https)); raw != "" {
+	if raw = ReadCookie(r, jar.access); raw != "" {
 		return raw, authcore.ModeCookie, nil
 	}
 	return "", "", nil

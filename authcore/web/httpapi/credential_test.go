@@ -43,7 +43,7 @@ func TestCredential(t *testing.T) {
 		if c.cookie != "" {
 			r.Header.Set("Cookie", c.cookie)
 		}
-		raw, mode, err := httpapi.Credential(r, true)
+		raw, mode, err := httpapi.Credential(r, httpapi.NewJar("", true))
 		var code authcore.Code
 		if err != nil {
 			code = authcore.CodeOf(err)

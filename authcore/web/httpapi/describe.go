@@ -36,8 +36,8 @@ const introduction = "JSON in and out. Unknown members of a request are ignored;
 	"A call takes a bearer token, or the cookies of a browser, which the browser sends by itself. A bearer token wins, and a bad one is 401 even " +
 	"beside good cookies. Where cookies speak with an unsafe method, the request must come from a page of this origin or a trusted one."
 
-// describe makes the document of every call. An error means that a description cannot be written.
-func describe(all routes) (spec *huma.OpenAPI, err error) {
+// describe makes the document of every call, with the names of the cookies. An error means that a description cannot be written.
+func describe(all routes, cookiePrefix string) (spec *huma.OpenAPI, err error) {
 	defer func() {
 		if p := recover(); p != nil { // huma panics on a struct tag that it cannot read
 			err = fmt.Errorf("describe the calls: %v", p)
@@ -48,7 +48,7 @@ func describe(all routes) (spec *huma.OpenAPI, err error) {
 		OpenAPI:    "3.1.0",
 		Info:       &huma.Info{Title: "Gatehouse", Version: "1", Description: introduction},
 		Paths:      map[string]*huma.PathItem{},
-		Components: &huma.Components{Schemas: schemas, SecuritySchemes: securitySchemes()},
+		Components: &huma.Components{Schemas: schemas, SecuritySchemes: securitySchemes(cookiePrefix)},
 	}
 	for _, t := range []tag{tagSignIn, tagSignUp, tagTokens, tagAccount, tagSessions, tagPassword, tagMachines} {
 		spec.Tags = append(spec.Tags, &huma.Tag{Name: string(t)})

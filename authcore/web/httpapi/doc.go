@@ -3,7 +3,7 @@
 //
 // It owns the wire shapes, the strict reading of bodies, the one status table and the one writer of errors, and the
 // rules about requests that the guard and the pages share, one place each: which credential speaks ([Credential]),
-// cookie names and flags ([SetSessionCookies], [ReadCookie], [StripOwnCookies]), where a browser's request comes from
+// cookie names and flags ([Jar], [ReadCookie]), where a browser's request comes from
 // ([Origins]), whether a request is https ([IsHTTPS]), where a browser may be sent ([ReturnURL]), renewal by the refresh
 // cookie ([Renew]), and the headers of every answer ([SecureHeaders]).
 //

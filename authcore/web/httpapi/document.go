@@ -20,13 +20,13 @@ type document struct {
 }
 
 // Document returns the OpenAPI 3.1 document of the API under prefix ("/auth"; no final slash), as JSON. It is the same for
-// every configuration.
+// every configuration, but for the names of the cookies, which are here as by default.
 func Document(prefix string) ([]byte, error) {
 	all, err := mountAll(Config{}, nil)
 	if err != nil {
 		return nil, fmt.Errorf("httpapi: %w", err)
 	}
-	spec, err := describe(all)
+	spec, err := describe(all, DefaultCookiePrefix)
 	if err != nil {
 		return nil, fmt.Errorf("httpapi: %w", err)
 	}

@@ -46,21 +46,21 @@ func NewDoor(cfg Config) *Door {
 type Presented struct {
 	token string // "" where only a refresh cookie is there
 	mode  authcore.Mode
-	https bool
+	jar   *Jar
 	names func(host string) bool
 }
 
 // Present looks for a credential and does not judge it. names is what [Incoming.Names] is. Refusals: AuthenticationRequired
 // where there is none, and those of [Credential].
-func Present(r *http.Request, https bool, names func(host string) bool) (Presented, error) {
-	token, mode, err := Credential(r, https)
+func Present(r *http.Request, jar *Jar, names func(host string) bool) (Presented, error) {
+	token, mode, err := Credential(r, jar)
 	if err != nil {
 		return Presented{}, err
 	}
-	if token == "" && ReadCookie(r, RefreshCookie(https)) == "" {
+	if token == "" && ReadCookie(r, jar.refresh) == "" {
 		return Presented{}, authcore.Refuse(authcore.AuthenticationRequired, "Sign in first.")
 	}
-	return Presented{token, mode, https, names}, nil
+	return Presented{token, mode, jar, names}, nil
 }
 
 // Visitor is who a request is made by.
@@ -68,7 +68,7 @@ type Visitor struct {
 	*accesstoken.Verified
 	Renewed bool // the database has just said so, and the browser has new cookies
 	// Forget is true beside a refusal for which the browser's cookies are dead. Whoever passes the refusal on has the browser
-	// forget them, by [ClearSessionCookies]; where it goes on to get new ones they stay, for another tab may have them by now.
+	// forget them, by [Door.Forget]; where it goes on to get new ones they stay, for another tab may have them by now.
 	Forget bool
 }
 
@@ -89,7 +89,7 @@ func (d *Door) Admit(w http.ResponseWriter, r *http.Request, given Presented, in
 	// From here on a cookie speaks, and a browser may send cookies on another page's behalf, which must not even cause a
 	// renewal (B04, B11).
 	if NeedsOrigin(r) {
-		if err := d.origins.Check(r, given.https); err != nil {
+		if err := d.origins.Check(r, given.jar.https); err != nil {
 			return Visitor{}, err
 		}
 	}
@@ -125,13 +125,13 @@ func (d *Door) renew(w http.ResponseWriter, r *http.Request, in Incoming) (Visit
 // Enter is Present and Admit for an API call or a page, for which [ErrStale] is a refusal too. A browser whose cookies are dead
 // is told to forget them.
 func (d *Door) Enter(w http.ResponseWriter, r *http.Request, in Incoming) (*authcore.Principal, error) {
-	given, err := Present(r, in.HTTPS, in.Names)
+	given, err := Present(r, in.Cookies(), in.Names)
 	if err != nil {
 		return nil, err
 	}
 	v, err := d.Admit(w, r, given, func(*http.Request) Incoming { return in })
 	if v.Forget {
-		ClearSessionCookies(w.Header(), in.HTTPS)
+		d.Forget(w.Header(), r, in.Cookies())
 	}
 	if err != nil {
 		return nil, err
@@ -197,19 +197,19 @@ func (d *Door) givesUp(raw string, mode authcore.Mode) (p *authcore.Principal, k
 // fails the cookies stay.
 func (d *Door) EndCookies(w http.ResponseWriter, r *http.Request, in Incoming, everywhere bool) error {
 	end, endByRefresh := d.sessions.Ends(everywhere)
-	if raw := ReadCookie(r, AccessCookie(in.HTTPS)); raw != "" {
+	if raw := ReadCookie(r, in.Cookies().access); raw != "" {
 		if p, _ := d.givesUp(raw, authcore.ModeCookie); p != nil {
 			if err := end(r.Context(), p, in.Client); err != nil {
 				return err
 			}
 		}
 	}
-	if token := ReadCookie(r, RefreshCookie(in.HTTPS)); token != "" {
+	if token := ReadCookie(r, in.Cookies().refresh); token != "" {
 		if err := endByRefresh(r.Context(), token, in.Client); err != nil {
 			return err
 		}
 	}
-	SignedOut(w.Header(), in.HTTPS)
+	in.Cookies().SignedOut(w.Header())
 	return nil
 }
 

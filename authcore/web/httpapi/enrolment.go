@@ -77,7 +77,7 @@ func (c *enrolmentCalls) register(x *exchange, body registerBody) error {
 	}
 	answer := registered{Status: "verification_sent", ExpiresIn: seconds(made.ExpiresIn)}
 	if body.Cookies {
-		if err := setCookie(x.w.Header(), registrationCookie, made.Proof, enrol.RegistrationLifetime, x.in.HTTPS); err != nil {
+		if err := x.in.Cookies().set(x.w.Header(), registrationCookie, made.Proof, enrol.RegistrationLifetime); err != nil {
 			return err
 		}
 	} else {
@@ -103,11 +103,11 @@ func (verifyBody) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema 
 }
 
 func (b verifyBody) byCookie(r *http.Request, in Incoming) bool {
-	return b.Cookies || b.Registration == "" && ReadCookie(r, RegistrationCookie(in.HTTPS)) != ""
+	return b.Cookies || b.Registration == "" && ReadCookie(r, in.Cookies().name(registrationCookie)) != ""
 }
 
 func (c *enrolmentCalls) verify(x *exchange, body verifyBody) error {
-	kept := ReadCookie(x.r, RegistrationCookie(x.in.HTTPS))
+	kept := ReadCookie(x.r, x.in.Cookies().name(registrationCookie))
 	tokens, err := c.enrol.Verify(x.r.Context(), enrol.Verifying{
 		Token: body.Token, Email: body.Email, OTP: body.OTP,
 		Proof: firstOf(body.Registration, kept), Password: body.Password, NewPassword: body.NewPassword,
@@ -117,7 +117,7 @@ func (c *enrolmentCalls) verify(x *exchange, body verifyBody) error {
 		return err
 	}
 	if kept != "" {
-		clearCookie(x.w.Header(), registrationCookie, x.in.HTTPS)
+		x.in.Cookies().clear(x.w.Header(), registrationCookie)
 	}
 	return x.answerTokens(tokens)
 }

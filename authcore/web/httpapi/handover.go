@@ -30,7 +30,7 @@ func (p Presented) cameTo(r *http.Request, only string) bool {
 		return true
 	}
 	scheme, host, _ := strings.Cut(only, "://")
-	return scheme == schemeOf(p.https) && strings.EqualFold(host, (&url.URL{Host: r.Host}).Hostname()) && p.names != nil && p.names(host)
+	return scheme == schemeOf(p.jar.https) && strings.EqualFold(host, (&url.URL{Host: r.Host}).Hostname()) && p.names != nil && p.names(host)
 }
 
 // ElsewhereOf returns the origin that back, which [ReturnURL] has accepted, leads to, if that is on another host than the

@@ -97,10 +97,10 @@ func TestElsewhereOf(t *testing.T) {
 }
 
 // The verifiers of hand-overs are ours, whatever they are called in full: no service behind the guard sees them.
-func TestStripOwnCookies_Verifiers(t *testing.T) {
+func TestJar_StripVerifiers(t *testing.T) {
 	t.Parallel()
 	h := http.Header{"Cookie": {"a=b; __Host-gatehouse_handover_AbCd-_12=secret; gatehouse_handover_x=secret; gatehouse_handover=secret; gatehouse_other=c"}}
-	httpapi.StripOwnCookies(h)
+	httpapi.NewJar("", true).Strip(h, noToken)
 	if got := h.Get("Cookie"); got != "a=b; gatehouse_other=c" {
 		t.Errorf("forwarded: %s", got)
 	}

@@ -18,6 +18,16 @@ type Incoming struct {
 	// Names reports whether the site that the request came to is there for a host name, and not for just any. nil is for none:
 	// then no token of a branch is good there, since anybody can write any name into a Host header.
 	Names func(host string) bool
+	// Jar is where the gateway's cookies are; nil is that of the default prefix.
+	Jar *Jar
+}
+
+// Cookies returns where the cookies of the request's gateway are.
+func (in Incoming) Cookies() *Jar {
+	if in.Jar != nil {
+		return in.Jar
+	}
+	return NewJar(DefaultCookiePrefix, in.HTTPS)
 }
 
 type incomingKey struct{}

@@ -15,7 +15,7 @@ import (
 //
 // The caller has checked the origin where [NeedsOrigin] asks for it, and found no access token that is still good.
 func Renew(w http.ResponseWriter, r *http.Request, in Incoming, sessions *session.Sessions) (session.Tokens, error) {
-	token := ReadCookie(r, RefreshCookie(in.HTTPS))
+	token := ReadCookie(r, in.Cookies().refresh)
 	if token == "" {
 		return session.Tokens{}, authcore.Refuse(authcore.AuthenticationRequired, "Sign in first.")
 	}
@@ -23,7 +23,7 @@ func Renew(w http.ResponseWriter, r *http.Request, in Incoming, sessions *sessio
 	if err != nil {
 		return session.Tokens{}, err
 	}
-	if err := SetSessionCookies(w.Header(), in.HTTPS, tokens); err != nil {
+	if err := in.Cookies().SetSession(w.Header(), tokens); err != nil {
 		return session.Tokens{}, err
 	}
 	w.Header().Set("Cache-Control", "private, no-store")

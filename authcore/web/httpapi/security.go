@@ -13,7 +13,7 @@ const (
 	overHTTP                  = "_http" // ends the name of the variant for plain http
 )
 
-func securitySchemes() map[string]*huma.SecurityScheme {
+func securitySchemes(prefix string) map[string]*huma.SecurityScheme {
 	all := map[string]*huma.SecurityScheme{string(bearerScheme): {
 		Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "The `access_token` of a token pair.",
 	}}
@@ -22,7 +22,7 @@ func securitySchemes() map[string]*huma.SecurityScheme {
 	} {
 		for _, https := range []bool{true, false} {
 			all[s.name(https)] = &huma.SecurityScheme{
-				Type: "apiKey", In: "cookie", Name: cookieName(base, https), Description: "Over " + schemeOf(https) +
+				Type: "apiKey", In: "cookie", Name: NewJar(prefix, https).name(base), Description: "Over " + schemeOf(https) +
 					". Set by the pages, and by a call with `\"cookies\": true`; the browser sends it by itself.",
 			}
 		}

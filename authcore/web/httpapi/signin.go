@@ -58,7 +58,7 @@ func (c *signInCalls) login(x *exchange, body loginBody) error {
 // and if somebody planted it, it must not live on beside the new one (S01, ASVS 7.2.4). The sign-in stands even when that
 // cannot be done now.
 func EndFormer(r *http.Request, in Incoming, sessions *session.Sessions, log *slog.Logger) {
-	former := ReadCookie(r, RefreshCookie(in.HTTPS))
+	former := ReadCookie(r, in.Cookies().refresh)
 	if former == "" {
 		return
 	}

@@ -48,7 +48,7 @@ type refreshBody struct {
 }
 
 func (b refreshBody) byCookie(r *http.Request, in Incoming) bool {
-	return b.Cookies || b.RefreshToken == "" && ReadCookie(r, RefreshCookie(in.HTTPS)) != ""
+	return b.Cookies || b.RefreshToken == "" && ReadCookie(r, in.Cookies().refresh) != ""
 }
 
 // refresh answers a token from a cookie in cookies, whatever the body asks for: a script could otherwise trade the
@@ -57,7 +57,7 @@ func (c *tokenCalls) refresh(x *exchange, body refreshBody) error {
 	token, mode := body.RefreshToken, modeOf(body.Cookies)
 	fromCookie := token == ""
 	if fromCookie {
-		token, mode = ReadCookie(x.r, RefreshCookie(x.in.HTTPS)), authcore.ModeCookie
+		token, mode = ReadCookie(x.r, x.in.Cookies().refresh), authcore.ModeCookie
 	}
 	if token == "" {
 		return authcore.Refuse(authcore.InvalidRefreshToken, "The request holds no refresh token.")
@@ -65,7 +65,7 @@ func (c *tokenCalls) refresh(x *exchange, body refreshBody) error {
 	tokens, err := c.sessions.Refresh(x.r.Context(), token, mode, x.in.Client)
 	if err != nil {
 		if fromCookie && isDeadRefresh(err) {
-			ClearSessionCookies(x.w.Header(), x.in.HTTPS)
+			c.door.Forget(x.w.Header(), x.r, x.in.Cookies())
 		}
 		return err
 	}
@@ -79,15 +79,15 @@ type logoutBody struct {
 
 // What was given by hand speaks for itself.
 func (b logoutBody) byCookie(r *http.Request, in Incoming) bool {
-	_, mode, err := Credential(r, in.HTTPS)
-	return err == nil && mode != authcore.ModeBearer && b.RefreshToken == "" && hasCookies(r, in.HTTPS)
+	_, mode, err := Credential(r, in.Cookies())
+	return err == nil && mode != authcore.ModeBearer && b.RefreshToken == "" && hasCookies(r, in.Cookies())
 }
 
 // logout ends every session that the request holds a token of. Tokens that are dead already or name nothing are no error:
 // what was asked for is the case (RFC 7009 §2.2). Only where cookies stand beside a bearer token that names nothing it is one:
 // they do not speak, so their session lives on, and the browser must not believe otherwise.
 func (c *tokenCalls) logout(x *exchange, body logoutBody) error {
-	raw, mode, err := Credential(x.r, x.in.HTTPS)
+	raw, mode, err := Credential(x.r, x.in.Cookies())
 	if err != nil && authcore.CodeOf(err) != authcore.InvalidToken { // a bearer token of no length names nothing either
 		return err
 	}
@@ -104,7 +104,7 @@ func (c *tokenCalls) logout(x *exchange, body logoutBody) error {
 			if err := end(x.r.Context(), p, x.in.Client); err != nil {
 				return err
 			}
-		case !known && body.RefreshToken == "" && hasCookies(x.r, x.in.HTTPS):
+		case !known && body.RefreshToken == "" && hasCookies(x.r, x.in.Cookies()):
 			return errInvalidToken
 		}
 	}
@@ -117,8 +117,8 @@ func (c *tokenCalls) logout(x *exchange, body logoutBody) error {
 }
 
 // hasCookies reports whether a browser shows a token of ours.
-func hasCookies(r *http.Request, https bool) bool {
-	return ReadCookie(r, AccessCookie(https)) != "" || ReadCookie(r, RefreshCookie(https)) != ""
+func hasCookies(r *http.Request, jar *Jar) bool {
+	return ReadCookie(r, jar.access) != "" || ReadCookie(r, jar.refresh) != ""
 }
 
 type inspectBody struct {

@@ -296,10 +296,22 @@ func TestRenew(t *testing.T) {
 	b.call(http.MethodGet, "/me", "").want(200)
 
 	dead := h.browser()
-	dead.cookies["__Host-gatehouse_refresh"] = "ghr_junk"
+	dead.signIn(username)
+	kept := maps.Clone(dead.cookies)
+	dead.call(http.MethodPost, "/logout", "").want(204)
+	dead.cookies = maps.Clone(kept)
 	dead.call(http.MethodGet, "/me", "").refused(401, authcore.InvalidToken)
 	if len(dead.cookies) != 0 {
 		t.Errorf("dead cookies were kept: %v", dead.cookies)
+	}
+	// What is not from here is another gateway's on the host, and not known to be dead.
+	for path, status := range map[string]int{"/me": 401, "/refresh": 401} {
+		dead.cookies = map[string]string{"__Host-gatehouse": "junk", "__Host-gatehouse_refresh": "ghr_" + strings.Repeat("A", 86)}
+		method := map[string]string{"/me": http.MethodGet, "/refresh": http.MethodPost}[path]
+		dead.call(method, path, "").want(status)
+		if len(dead.cookies) != 2 {
+			t.Errorf("%s: a stranger's cookies were cleared: %v", path, dead.cookies)
+		}
 	}
 	// A bad bearer token is never made good by a cookie.
 	b.call(http.MethodGet, "/me", "", bearer("junk")).refused(401, authcore.InvalidToken)

@@ -62,7 +62,7 @@ func (x *exchange) answerTokens(t session.Tokens) error {
 		SessionID: t.Session.ID, User: userOf(t.Account),
 	}
 	if t.Mode == authcore.ModeCookie {
-		if err := SetSessionCookies(x.w.Header(), x.in.HTTPS, t); err != nil {
+		if err := x.in.Cookies().SetSession(x.w.Header(), t); err != nil {
 			return err
 		}
 	} else {

@@ -44,7 +44,7 @@ func (v *visit) showAccount() error {
 	}
 	owner, err := v.cfg.Profile.Get(v.r.Context(), p.AccountID)
 	if authcore.IsAnonymous(err) {
-		httpapi.ClearSessionCookies(v.w.Header(), v.in.HTTPS)
+		v.in.Cookies().ClearSession(v.w.Header())
 		return v.toLogin()
 	}
 	if err != nil {
@@ -186,7 +186,7 @@ func (v *visit) changePassword() error {
 	if err != nil {
 		return err
 	}
-	httpapi.ClearSessionCookies(v.w.Header(), v.in.HTTPS)
+	v.in.Cookies().ClearSession(v.w.Header())
 	return v.done("/login", "password")
 }
 
@@ -212,7 +212,7 @@ func (v *visit) endSessions() error {
 		return err
 	}
 	if what == "all" || !rest && ids[0] == p.SessionID {
-		httpapi.SignedOut(v.w.Header(), v.in.HTTPS)
+		v.in.Cookies().SignedOut(v.w.Header())
 		return v.redirect(v.here("/signed-out"))
 	}
 	return v.done("/account", "sessions")

@@ -23,7 +23,7 @@ const (
 // known without any cookie, for a browser that keeps none is one of the causes.
 func (v *visit) circles(raw string) bool {
 	turns, since, now := 1, v.now(), v.now()
-	former := strings.Split(httpapi.KeptSent.Read(v.r, v.in.HTTPS), ".")
+	former := strings.Split(httpapi.KeptSent.Read(v.r, v.in.Cookies()), ".")
 	if len(former) == 3 && former[2] == place(raw) {
 		n, errN := strconv.Atoi(former[0])
 		at, errAt := strconv.ParseInt(former[1], 10, 64)
@@ -33,7 +33,7 @@ func (v *visit) circles(raw string) bool {
 		}
 	}
 	value := fmt.Sprintf("%d.%d.%s", turns, since.Unix(), place(raw))
-	_ = httpapi.KeptSent.Set(v.w.Header(), v.in.HTTPS, value) // it is short
+	_ = httpapi.KeptSent.Set(v.w.Header(), v.in.Cookies(), value) // it is short
 	return turns >= circleTurns || v.sentBack()
 }
 

@@ -60,7 +60,7 @@ func (v *visit) host(login string) error {
 // arriveHere signs a browser in at this host by a code, or sends it for one.
 func (v *visit) arriveHere(login string) error {
 	back, why := v.landing()
-	given, err := httpapi.Present(v.r, v.in.HTTPS, v.in.Names)
+	given, err := httpapi.Present(v.r, v.in.Cookies(), v.in.Names)
 	if err == nil {
 		_, err = v.door.Admit(v.w, v.r, given, func(*http.Request) httpapi.Incoming { return v.in })
 	}
@@ -104,14 +104,14 @@ const mostVerifiers = 8
 
 func (v *visit) sendForCode(login, back string) error {
 	verifier := ""
-	if kept := httpapi.KeptHandover.Names(v.r, v.in.HTTPS); len(kept) >= mostVerifiers {
-		verifier = httpapi.KeptHandover.Of(kept[0]).Read(v.r, v.in.HTTPS)
+	if kept := httpapi.KeptHandover.Names(v.r, v.in.Cookies()); len(kept) >= mostVerifiers {
+		verifier = httpapi.KeptHandover.Of(kept[0]).Read(v.r, v.in.Cookies())
 	}
 	if !handover.IsChallenge(verifier) { // a verifier has the form of a challenge
 		verifier = handover.NewVerifier()
 	}
 	challenge := handover.Challenge(verifier)
-	if err := httpapi.KeptHandover.Of(challenge[:keptName]).Set(v.w.Header(), v.in.HTTPS, verifier); err != nil {
+	if err := httpapi.KeptHandover.Of(challenge[:keptName]).Set(v.w.Header(), v.in.Cookies(), verifier); err != nil {
 		return err
 	}
 	asked := handover.Asked{Origin: httpapi.OriginOf(v.r, v.in.HTTPS), Challenge: challenge}
@@ -134,7 +134,7 @@ func (v *visit) redeem(shown, back string) error {
 	kept := httpapi.KeptHandover.Of(name)
 	verifier := ""
 	if len(name) == keptName && strings.Trim(name, linkAlphabet) == "" {
-		verifier = kept.Read(v.r, v.in.HTTPS)
+		verifier = kept.Read(v.r, v.in.Cookies())
 	}
 	tokens, err := v.cfg.Handover.Redeem(v.r.Context(), handover.Shown{
 		Code: code, Verifier: verifier, Origin: httpapi.OriginOf(v.r, v.in.HTTPS),
@@ -149,10 +149,10 @@ func (v *visit) redeem(shown, back string) error {
 	if err != nil {
 		return err
 	}
-	if err := httpapi.SetSessionCookies(v.w.Header(), v.in.HTTPS, tokens); err != nil {
+	if err := v.in.Cookies().SetSession(v.w.Header(), tokens); err != nil {
 		return err
 	}
-	kept.Clear(v.w.Header(), v.in.HTTPS)
+	kept.Clear(v.w.Header(), v.in.Cookies())
 	return v.redirect(back)
 }
 

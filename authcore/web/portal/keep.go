@@ -29,8 +29,8 @@ func (v *visit) takeLink(kind string) bool {
 	v.w.Header().Set("Referrer-Policy", "no-referrer")
 	token := query.Get("token")
 	if len(token) > maxLinkToken || strings.Trim(token, linkAlphabet) != "" ||
-		httpapi.KeptLink.Set(v.w.Header(), v.in.HTTPS, kind+"."+token) != nil {
-		httpapi.KeptLink.Clear(v.w.Header(), v.in.HTTPS)
+		httpapi.KeptLink.Set(v.w.Header(), v.in.Cookies(), kind+"."+token) != nil {
+		httpapi.KeptLink.Clear(v.w.Header(), v.in.Cookies())
 	}
 	_ = v.redirect(v.here(v.path))
 	return true
@@ -40,7 +40,7 @@ const linkAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012345
 
 // link returns the token that the browser keeps of a link of this kind; "" for none.
 func (v *visit) link(kind string) string {
-	token, ok := strings.CutPrefix(httpapi.KeptLink.Read(v.r, v.in.HTTPS), kind+".")
+	token, ok := strings.CutPrefix(httpapi.KeptLink.Read(v.r, v.in.Cookies()), kind+".")
 	if !ok {
 		return ""
 	}
@@ -48,8 +48,8 @@ func (v *visit) link(kind string) string {
 }
 
 func (v *visit) dropLink() {
-	if httpapi.KeptLink.Read(v.r, v.in.HTTPS) != "" {
-		httpapi.KeptLink.Clear(v.w.Header(), v.in.HTTPS)
+	if httpapi.KeptLink.Read(v.r, v.in.Cookies()) != "" {
+		httpapi.KeptLink.Clear(v.w.Header(), v.in.Cookies())
 	}
 }
 
@@ -61,7 +61,7 @@ type pending struct {
 }
 
 func (v *visit) pending() pending {
-	kept, err := url.ParseQuery(httpapi.KeptPending.Read(v.r, v.in.HTTPS))
+	kept, err := url.ParseQuery(httpapi.KeptPending.Read(v.r, v.in.Cookies()))
 	if err != nil {
 		return pending{}
 	}
@@ -84,14 +84,14 @@ func (v *visit) keep(p pending) {
 	if len(all) == 0 {
 		return
 	}
-	if httpapi.KeptPending.Set(v.w.Header(), v.in.HTTPS, all.Encode()) != nil && short != "" {
-		_ = httpapi.KeptPending.Set(v.w.Header(), v.in.HTTPS, short)
+	if httpapi.KeptPending.Set(v.w.Header(), v.in.Cookies(), all.Encode()) != nil && short != "" {
+		_ = httpapi.KeptPending.Set(v.w.Header(), v.in.Cookies(), short)
 	}
 }
 
 func (v *visit) dropPending() {
-	if httpapi.KeptPending.Read(v.r, v.in.HTTPS) != "" {
-		httpapi.KeptPending.Clear(v.w.Header(), v.in.HTTPS)
+	if httpapi.KeptPending.Read(v.r, v.in.Cookies()) != "" {
+		httpapi.KeptPending.Clear(v.w.Header(), v.in.Cookies())
 	}
 }
 

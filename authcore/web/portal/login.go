@@ -81,7 +81,7 @@ func (v *visit) login() error {
 // arrive gives the browser the cookies of a new session in place of any other, and leads on.
 func (v *visit) arrive(tokens session.Tokens, back string) error {
 	httpapi.EndFormer(v.r, v.in, v.cfg.Sessions, v.cfg.Logger)
-	if err := httpapi.SetSessionCookies(v.w.Header(), v.in.HTTPS, tokens); err != nil {
+	if err := v.in.Cookies().SetSession(v.w.Header(), tokens); err != nil {
 		return err
 	}
 	return v.onward(back)

@@ -5,7 +5,6 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/recovery"
-	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
 )
 
 func (v *visit) showForgot() error {
@@ -70,7 +69,7 @@ func (v *visit) reset() error {
 		return err
 	}
 	v.dropLink()
-	httpapi.ClearSessionCookies(v.w.Header(), v.in.HTTPS)
+	v.in.Cookies().ClearSession(v.w.Header())
 	return v.backToLogin("reset")
 }
 

@@ -53,7 +53,7 @@ func (v *visit) register() error {
 	if made.Account != nil {
 		return v.done("/login", "registered")
 	}
-	if err := httpapi.KeptRegistration.Set(v.w.Header(), v.in.HTTPS, made.Proof); err != nil {
+	if err := httpapi.KeptRegistration.Set(v.w.Header(), v.in.Cookies(), made.Proof); err != nil {
 		return err
 	}
 	return v.done("/verify", "sent")

@@ -11,7 +11,7 @@ import (
 // showVerify is where an address is proven: by the link that was opened, or else by the code. In the browser that
 // registered that is all; elsewhere the password chosen there is asked for, or a new one is set.
 func (v *visit) showVerify() error {
-	opened, here := v.link(verifyLink) != "", httpapi.KeptRegistration.Read(v.r, v.in.HTTPS) != ""
+	opened, here := v.link(verifyLink) != "", httpapi.KeptRegistration.Read(v.r, v.in.Cookies()) != ""
 	if v.is(authcore.InvalidCode) && opened {
 		v.dropLink() // it will not become right
 		opened = false
@@ -67,7 +67,7 @@ func (v *visit) loginLink() link {
 // verify proves an address and signs in.
 func (v *visit) verify() error {
 	in := enrol.Verifying{
-		Token: v.link(verifyLink), Proof: httpapi.KeptRegistration.Read(v.r, v.in.HTTPS),
+		Token: v.link(verifyLink), Proof: httpapi.KeptRegistration.Read(v.r, v.in.Cookies()),
 		Password: v.form.Get("password"), NewPassword: v.form.Get("new_password"),
 		Request: session.Request{Mode: authcore.ModeCookie, Client: v.in.Client},
 	}
@@ -89,7 +89,7 @@ func (v *visit) verify() error {
 		return err
 	}
 	if in.Proof != "" {
-		httpapi.KeptRegistration.Clear(v.w.Header(), v.in.HTTPS)
+		httpapi.KeptRegistration.Clear(v.w.Header(), v.in.Cookies())
 	}
 	v.dropLink()
 	return v.arrive(tokens, v.pending().back)

@@ -140,7 +140,7 @@ func (v *visit) person() (*authcore.Principal, error) {
 	}
 	var refusal *authcore.Error
 	if errors.As(err, &refusal) && refusal.Code != authcore.AuthenticationRequired {
-		httpapi.ClearSessionCookies(v.w.Header(), v.in.HTTPS)
+		v.door.Forget(v.w.Header(), v.r, v.in.Cookies())
 	}
 	return nil, nil
 }

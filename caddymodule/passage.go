@@ -1,0 +1,222 @@
+package caddymodule
+
+import (
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/accesstoken"
+	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
+)
+
+// passage is the way of a request through a site with a guard, past handlers that are not ours, and the answer to it. What the
+// request brings of ours is kept back from them and lent to handlers of ours (contract §3.8): a refresh token is as good as a
+// sign-in for whoever reads it. Of the answer, what sets one of our cookies is dropped: whoever can set them says who a
+// browser is to every service behind the gateway.
+//
+// The answer to an admitted request also finds out by its head whether it lasts, see guard_lasting.go.
+type passage struct {
+	caddyhttp.ResponseWriterWrapper
+	jar *httpapi.Jar
+
+	cookies       []string // as they came; nil where they held nothing of ours
+	left          []string // the cookies without, while they are lent
+	authorization []string // as it came; nil where it is none of ours
+	lent          bool     // authorization is
+
+	ours    bool     // whoever answers now is
+	own     []string // what we have set in Set-Cookie
+	renewed bool     // the answer has new cookies, which no cache may keep
+	begun   bool     // its head is sent
+
+	admitted httpapi.Visitor // whom a guard has let in; its zero value is nobody
+
+	// Of an admitted request, while it is handed on.
+	guard    *Guard
+	who      *accesstoken.Verified
+	request  *http.Request
+	ctx      *lastingContext // nil where nothing says that the connection may last
+	switched bool            // 101 was sent
+	stream   *stream         // nil: it does not last
+}
+
+// passageVar is where the first of our handlers on a request's way leaves its passage for those that come later.
+const passageVar = "gatehouse.passage"
+
+// passageOf returns the passage that a request is on; nil for none.
+func passageOf(r *http.Request) *passage {
+	p, _ := caddyhttp.GetVar(r.Context(), passageVar).(*passage)
+	return p
+}
+
+// String is empty, so that no placeholder shows what is kept back.
+func (*passage) String() string { return "" }
+
+func (a *App) newPassage(w http.ResponseWriter, r *http.Request) *passage {
+	return &passage{ResponseWriterWrapper: caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, jar: a.jar(a.https(r))}
+}
+
+// keepBack takes from a request what it brings of ours. bearer says that it is known to be one of ours.
+func (a *App) keepBack(p *passage, r *http.Request, bearer bool) {
+	if lines := r.Header["Cookie"]; len(lines) > 0 && p.jar.Strip(r.Header, a.owns) {
+		p.cookies = lines
+	}
+	lines := r.Header["Authorization"]
+	if len(lines) > 0 && (bearer || slices.ContainsFunc(lines, func(line string) bool { return httpapi.OwnsAny(line, a.owns) })) {
+		p.authorization = lines
+		delete(r.Header, "Authorization")
+	}
+}
+
+// enter lends one of our handlers what the request brought, and lets it answer as it likes.
+func (p *passage) enter(r *http.Request) {
+	p.ours = true
+	if p.cookies != nil {
+		p.left = r.Header["Cookie"]
+		r.Header["Cookie"] = p.cookies
+	}
+	if _, other := r.Header["Authorization"]; p.authorization != nil && !other {
+		p.lent = true
+		r.Header["Authorization"] = p.authorization
+	}
+}
+
+// leave takes it back, before a handler that is not ours.
+func (p *passage) leave(r *http.Request) {
+	p.ours = false
+	if p.cookies != nil {
+		delete(r.Header, "Cookie")
+		if len(p.left) > 0 {
+			r.Header["Cookie"] = p.left
+		}
+	}
+	if p.lent {
+		p.lent = false
+		delete(r.Header, "Authorization")
+	}
+}
+
+// finish is called when the handlers beyond have returned: with an error, which somebody else answers, or perhaps without
+// having written anything.
+func (p *passage) finish(err error) error {
+	if p.ours {
+		return err
+	}
+	if !p.begun {
+		p.head(http.StatusOK)
+	}
+	delete(p.Header(), http.TrailerPrefix+"Set-Cookie")
+	return err
+}
+
+// head cleans the head of an answer before it is sent.
+func (p *passage) head(status int) {
+	if p.ours || p.begun {
+		return
+	}
+	h := p.Header()
+	if trailers := h["Trailer"]; len(trailers) > 0 {
+		stripAnnounced(h, trailers)
+	}
+	if status < http.StatusOK && status != http.StatusSwitchingProtocols { // interim; our cookies are for the answer that follows
+		p.jar.Keep(h, nil)
+		return
+	}
+	if len(p.own) > 0 || len(h["Set-Cookie"]) > 0 {
+		p.jar.Keep(h, p.own)
+	}
+	if p.renewed {
+		makePrivate(h)
+	}
+}
+
+// stripAnnounced takes Set-Cookie from the trailers that an answer announces: what is set after its head nobody could filter.
+func stripAnnounced(h http.Header, lines []string) {
+	var kept []string
+	for _, line := range lines {
+		for name := range strings.SplitSeq(line, ",") {
+			if name = strings.TrimSpace(name); name != "" && !strings.EqualFold(name, "Set-Cookie") {
+				kept = append(kept, name)
+			}
+		}
+	}
+	delete(h, "Trailer")
+	if len(kept) > 0 {
+		h["Trailer"] = []string{strings.Join(kept, ", ")}
+	}
+}
+
+// makePrivate keeps an answer with cookies of a session out of every cache, whatever the service says, also to those of a
+// content delivery network, which have headers of their own that go before Cache-Control (RFC 9213).
+func makePrivate(h http.Header) {
+	for name := range h {
+		if strings.HasSuffix(name, "-Cache-Control") || name == "Surrogate-Control" || name == "Edge-Control" || name == "X-Accel-Expires" {
+			delete(h, name)
+		}
+	}
+	h.Set("Cache-Control", "private, no-store")
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (p *passage) WriteHeader(status int) {
+	p.head(status)
+	p.ResponseWriter.WriteHeader(status) // before begin: once it is registered a stream may be written to by who ends it
+	switch {
+	case status == http.StatusSwitchingProtocols:
+		p.switched = true
+	case status >= 200 && !p.begun:
+		p.begin(status)
+	}
+}
+
+// start is for an answer that begins without WriteHeader.
+func (p *passage) start() {
+	if !p.begun {
+		p.head(http.StatusOK)
+		p.begin(http.StatusOK)
+	}
+}
+
+// Write implements http.ResponseWriter.
+func (p *passage) Write(b []byte) (int, error) {
+	p.start()
+	if p.stream != nil {
+		n, err := p.stream.out.Write(b)
+		if err != nil && p.stream.swallows(p.ctx) {
+			return len(b), nil
+		}
+		return n, err
+	}
+	return p.ResponseWriter.Write(b)
+}
+
+// ReadFrom implements io.ReaderFrom.
+func (p *passage) ReadFrom(r io.Reader) (int64, error) {
+	p.start()
+	if p.stream != nil {
+		return io.Copy(struct{ io.Writer }{p}, r) // by Write
+	}
+	return p.ResponseWriterWrapper.ReadFrom(r)
+}
+
+// FlushError implements what http.ResponseController looks for.
+func (p *passage) FlushError() error {
+	p.start()
+	if p.stream != nil {
+		return p.stream.out.Flush()
+	}
+	return http.NewResponseController(p.ResponseWriter).Flush()
+}
+
+// Flush implements http.Flusher.
+func (p *passage) Flush() { _ = p.FlushError() }
+
+// Interface guards
+var (
+	_ http.Hijacker = (*passage)(nil)
+	_ http.Flusher  = (*passage)(nil)
+	_ io.ReaderFrom = (*passage)(nil)
+)
