@@ -22,12 +22,12 @@ func init() {
 		Name:  "gatehouse",
 		Short: "Manages Gatehouse: sessions, signing keys, the secret, the database",
 		Long: "Manages Gatehouse. The commands speak to the running gateway through Caddy's admin endpoint; where none runs, " +
-			"they open the database of the configuration themselves.\n\nExit codes: 0 when it is done, 1 otherwise.",
+			"they open the database of the configuration themselves.\n\nExit codes: 0 when it is done, 2 when there is no such command, 1 otherwise.",
 		CobraFunc: func(cmd *cobra.Command) {
 			for _, sub := range subcommands {
 				cmd.AddCommand(sub.make())
 			}
-			cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+			family(cmd)
 		},
 	})
 }
@@ -38,6 +38,29 @@ var subcommands = []struct {
 }{
 	{"keys", keysCommand}, {"sessions", sessionsCommand}, {"secret", secretCommand}, {"migrate-store", migrateStoreCommand},
 }
+
+// family makes a command that only has others below it: alone it shows its help, and with a word that is none of them it ends
+// with 2. Cobra would show the help and end with 0, which a script takes for success.
+func family(cmd *cobra.Command) {
+	cmd.Args = cobra.ArbitraryArgs
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return cmd.Help()
+		}
+		var names []string
+		for _, sub := range cmd.Commands() {
+			names = append(names, sub.Name())
+		}
+		return caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (int, error) {
+			err := errors.New(unknownWord("a command of "+cmd.CommandPath(), args[0], names))
+			fmt.Fprintln(cmd.ErrOrStderr(), "Error:", err) // Caddy prints none with this exit code
+			return exitUsage, err
+		})(cmd, nil)
+	}
+}
+
+// exitUsage is the exit code of a command line that means nothing.
+const exitUsage = 2
 
 // Subcommands are the names below `gatehouse` that the binary of this project has at its top level as well.
 func Subcommands() (names []string) {

@@ -16,6 +16,7 @@ func keysCommand() *cobra.Command {
 	p := &place{}
 	keys := &cobra.Command{Use: "keys", Short: "Lists and rotates signing keys"}
 	p.flags(keys)
+	family(keys)
 	keys.AddCommand(&cobra.Command{
 		Use: "list", Short: "Lists the signing keys and their states", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -17,6 +17,7 @@ func secretCommand() *cobra.Command {
 	p := &place{}
 	s := &cobra.Command{Use: "secret", Short: "Changes the secret that encrypts keys and waiting mails in the database"}
 	p.flags(s)
+	family(s)
 	s.AddCommand(&cobra.Command{
 		Use: "rotate", Short: "Lets a new secret alone open the database", Args: cobra.NoArgs,
 		Long: "Seals everything in the database that lies under an old secret under the new one. Nobody is signed out.\n\n" +

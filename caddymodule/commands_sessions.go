@@ -21,6 +21,7 @@ func sessionsCommand() *cobra.Command {
 	p, w := &place{}, whose{}
 	sessions := &cobra.Command{Use: "sessions", Short: "Ends sessions"}
 	p.flags(sessions)
+	family(sessions)
 	revoke := &cobra.Command{
 		Use: "revoke {--user <id|email|username> | --all}", Short: "Ends every session of an account, or of everybody", Args: cobra.NoArgs,
 		Long: "Ends every session of an account, or of everybody. On the gateway that is asked tokens are refused before the command " +

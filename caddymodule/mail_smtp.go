@@ -194,6 +194,9 @@ func parseMailURL(v string) (s mailServer, err error) {
 	if hasPlaceholder(v) {
 		return s, nil
 	}
+	if checkHost(v) == nil {
+		return s, fmt.Errorf("the server is a URL: write smtp://%s", v)
+	}
 	u, err := url.Parse(v)
 	if err != nil || u.Host == "" || u.Path != "" || u.Fragment != "" || (u.Scheme != "smtp" && u.Scheme != "smtps") {
 		return s, errors.New("the server is no URL of the form smtp://[user@]host[:port] or smtps://[user@]host[:port]; special characters in the user are percent-encoded")

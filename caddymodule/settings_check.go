@@ -59,6 +59,9 @@ func checkDatabase(v string, secretGiven bool) error {
 	if path, ok := strings.CutPrefix(v, "sqlite:"); ok {
 		return checkSQLitePath(path)
 	}
+	if strings.Contains(v, "/") && !strings.ContainsAny(v, ":@?") || strings.HasSuffix(v, ".db") && !strings.ContainsAny(v, ":@?") {
+		return fmt.Errorf("a file is written with sqlite: before it: sqlite:%s", v)
+	}
 	return errors.New("it is neither sqlite:<path> nor postgres://<user>@<host>/<database>")
 }
 
@@ -133,7 +136,11 @@ func checkTrustedOrigin(v string) error {
 func parseOrigin(v string) (*url.URL, error) {
 	u, err := url.Parse(v)
 	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" {
-		return nil, fmt.Errorf("%s is no origin; write scheme and host, such as https://auth.example.com", shown(v))
+		example := "such as https://auth.example.com"
+		if host, _, _ := splitHostPort(v); checkHost(v) == nil && (strings.Contains(host, ".") || isLoopback(host)) {
+			example = "https://" + v
+		}
+		return nil, fmt.Errorf("%s is no origin; write scheme and host, %s", shown(v), example)
 	}
 	if u.User != nil || u.Path != "" || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.Contains(v, "#") {
 		return nil, fmt.Errorf("%s has more than an origin; write %s://%s", shown(v), u.Scheme, u.Host)

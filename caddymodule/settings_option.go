@@ -33,6 +33,14 @@ func optionNames[T any](options []option[T]) []string {
 	return names
 }
 
+// quoteIt is added where a line has several values for an option of one, which most often is one value with blanks in it.
+func quoteIt(name string, args []string) string {
+	if len(args) < 2 || strings.Contains(args[0], "://") {
+		return ""
+	}
+	return fmt.Sprintf("; where it has blanks, quote it: %s \"…\"", name)
+}
+
 // parseBlock reads the block that opens after d's current token. Values are checked after the whole block is read, since
 // some are right only together, each at its own line.
 func parseBlock[T any](d *caddyfile.Dispenser, options []option[T], into *T) error {
@@ -96,7 +104,7 @@ func oneValue(d *caddyfile.Dispenser) (string, error) {
 	name := d.Val()
 	args := d.RemainingArgs()
 	if len(args) != 1 || args[0] == "" {
-		return "", d.Errf("%s takes exactly one value", name)
+		return "", d.Errf("%s takes exactly one value%s", name, quoteIt(name, args))
 	}
 	return args[0], nil
 }
@@ -157,11 +165,19 @@ func readDuration[T any](field func(*T) *caddy.Duration) func(*caddyfile.Dispens
 		}
 		n, err := caddy.ParseDuration(v)
 		if err != nil || n <= 0 { // zero would silently mean the default
-			return d.Errf("%s: %q is not a positive duration; write a number and a unit, such as 90s, 5m, 12h or 30d", name, v)
+			return d.Errf("%s: %q is not a positive duration; %s", name, v, durationHint(v))
 		}
 		*field(into) = caddy.Duration(n)
 		return nil
 	}
+}
+
+// durationHint says what would be a duration, by the number that was given where there is one.
+func durationHint(v string) string {
+	if n, err := strconv.ParseUint(v, 10, 31); err == nil && n > 0 {
+		return fmt.Sprintf("write the unit too: %ds, %[1]dm, %[1]dh or %[1]dd", n)
+	}
+	return "write a number and a unit, such as 90s, 5m, 12h or 30d"
 }
 
 // within checks a duration; zero is the default and right.

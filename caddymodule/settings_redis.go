@@ -147,6 +147,9 @@ type redisAddress struct {
 // address reads the URLs, which may differ in host and port only.
 func (r *RedisSettings) address() (a redisAddress, err error) {
 	for i, v := range r.URL {
+		if checkHost(v) == nil {
+			return a, fmt.Errorf("a server is a URL: write redis://%s, or rediss:// for TLS", v)
+		}
 		u, err := url.Parse(v)
 		if err != nil || (u.Scheme != "redis" && u.Scheme != "rediss") || u.Host == "" || u.Opaque != "" || u.Fragment != "" {
 			return a, errors.New("it is no URL of a Redis; write redis://<user>@<host>:<port>, or rediss:// for TLS, special characters in user and password percent-encoded")

@@ -39,7 +39,11 @@ func ParseRate(s string) (Rate, error) {
 	}
 	d, err := parseWindow(window)
 	if err != nil {
-		return Rate{}, fmt.Errorf("rate %q: the window must be a duration, such as 1m in 30/1m", s)
+		hint := "such as 1m in 30/1m"
+		if _, err := parseWindow("1" + window); err == nil { // 30/m
+			hint = "such as 1" + window + " in " + count + "/1" + window
+		}
+		return Rate{}, fmt.Errorf("rate %q: the window must be a duration, %s", s, hint)
 	}
 	r := Rate{Count: n, Window: d}
 	if r.Off() { // "0/0" must not be a second word for it
