@@ -61,7 +61,7 @@ func TestSetGoals(t *testing.T) {
 	t.Parallel()
 	r := &report.Report{
 		Isolation: &report.Isolation{Rate: figures.Of([]float64{0.5}), P99: figures.Of([]float64{4})},
-		Benchmarks: []report.Benchmark{{Name: "Refresh/sqlite", Metrics: map[string]figures.Spread{"ratio": figures.Of([]float64{0.59})}},
+		Benchmarks: []report.Benchmark{{Name: "Refresh/sqlite", Metrics: map[string]figures.Spread{"ratio": figures.Of([]float64{3.01})}},
 			{Name: "Guard_Hot", Metrics: map[string]figures.Spread{"ns/op": figures.Of([]float64{1})}}},
 	}
 	setGoals(r)

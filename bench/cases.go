@@ -19,6 +19,7 @@ type kind struct {
 	fresh       bool   // each slice, the bare ones too, has a process of its own, so that no token was ever seen by it
 	shares      string // cases with the same name here share a process; "" for one of its own
 	peer        bool   // it is not ours
+	secure      bool   // over TLS and HTTP/2, bare Caddy too
 }
 
 // target is what answers.
@@ -32,6 +33,7 @@ const (
 	bearerSeen   = "bearer-seen"
 	bearerUnseen = "bearer-unseen"
 	cookieSeen   = "cookie-seen"
+	bearerTLS    = "bearer-seen-tls"
 	cookieUnseen = "cookie-unseen"
 	afterFlood   = "bearer-seen-after-flood"
 	junkForged   = "junk-signature"
@@ -44,6 +46,12 @@ const (
 var kinds = []kind{
 	{name: bearerSeen, title: "bearer seen before", send: fixed("Authorization", seenBearer), start: ours, shares: "gateway"},
 	{name: cookieSeen, title: "cookie seen before", send: fixed("Cookie", seenCookie), start: ours, shares: "gateway"},
+	{name: bearerTLS, title: "bearer seen, over TLS and HTTP/2", send: fixed("Authorization", seenBearer), secure: true,
+		start: func(_ context.Context, b *bench) (t target, err error) {
+			t.seen = b.stock.bearer
+			t.proxy, err = b.rig.GatewayTLS(b.stock.data)
+			return t, err
+		}},
 	{name: afterFlood, title: "bearer seen, after the flood", send: fixed("Authorization", seenBearer), start: flooded},
 	{name: nodeBearer, title: "bearer seen, with Postgres and Redis", start: node, shares: "node",
 		send: fixed("Authorization", func(s *stock) string { return "Bearer " + s.nodeBearer })},
@@ -160,7 +168,7 @@ func (b *bench) cases(ctx context.Context) error {
 
 // ready starts what the wanted cases need. Cases with the same way to start share a process, and so do all bare ones.
 func (b *bench) ready(ctx context.Context) (all []*running, err error) {
-	var bare, fresh target
+	var bare, fresh, encrypted target
 	shared := map[string]*target{}
 	share := func(t *target, start func(context.Context, *bench) (target, error)) error {
 		if t.proxy != nil {
@@ -174,14 +182,23 @@ func (b *bench) ready(ctx context.Context) (all []*running, err error) {
 		t.proxy, err = b.rig.Bare()
 		return t, err
 	}
+	plainTLS := func(context.Context, *bench) (t target, err error) {
+		t.seen = b.stock.bearer
+		t.proxy, err = b.rig.BareTLS()
+		return t, err
+	}
 	for _, k := range kinds {
 		if !b.wants(k.name) {
 			continue
 		}
 		c := &running{kind: k, result: &report.Case{Name: k.name, Title: k.title}}
 		base, own := &bare, &c.target
-		if k.fresh {
+		baseline := plain
+		switch {
+		case k.fresh:
 			base = &fresh
+		case k.secure:
+			base, baseline = &encrypted, plainTLS
 		}
 		if k.shares != "" {
 			if shared[k.shares] == nil {
@@ -189,7 +206,7 @@ func (b *bench) ready(ctx context.Context) (all []*running, err error) {
 			}
 			own = shared[k.shares]
 		}
-		if err := share(base, plain); err != nil {
+		if err := share(base, baseline); err != nil {
 			return nil, err
 		}
 		if err := share(own, k.start); err != nil {

@@ -47,11 +47,18 @@ func (b *bench) renew(t target) error {
 // warm lets a target answer for a while, with a token that it then has seen: connections, heap and caches are as later on.
 func (b *bench) warm(ctx context.Context, t target) error {
 	l := load.Load{Host: t.proxy.Addr, Header: "Authorization", Value: "Bearer " + t.seen, For: warmUp}
-	got, err := b.wrk.Run(ctx, l)
+	got, err := b.send(ctx, t, l)
 	if err == nil && got.Refused+got.Broken > 0 {
 		err = fmt.Errorf("warm %s up: %d answers were not as expected", t.proxy.Name, got.Refused+got.Broken)
 	}
 	return err
+}
+
+func (b *bench) send(ctx context.Context, t target, l load.Load) (load.Result, error) {
+	if t.proxy.TLS {
+		return load.H2(ctx, l)
+	}
+	return b.wrk.Run(ctx, l)
 }
 
 var errUsedUp = errors.New("the pool of tokens was used up within a slice, so some had been seen: use shorter slices")
@@ -82,7 +89,7 @@ func (b *bench) measured(ctx context.Context, t target, l load.Load, refused, on
 	if err != nil {
 		return report.Slice{}, err
 	}
-	got, err := b.wrk.Run(ctx, l)
+	got, err := b.send(ctx, t, l)
 	if err != nil {
 		return report.Slice{}, err
 	}

@@ -7,6 +7,7 @@ import (
 
 // Spread is what is told of many measurements of one thing.
 type Spread struct {
+	Min    float64 `json:"min"`
 	Q1     float64 `json:"q1"`
 	Median float64 `json:"median"`
 	Q3     float64 `json:"q3"`
@@ -21,7 +22,7 @@ func Of(values []float64) Spread {
 		return Spread{}
 	}
 	slices.Sort(sorted)
-	return Spread{Q1: quantile(sorted, 0.25), Median: quantile(sorted, 0.5), Q3: quantile(sorted, 0.75), N: len(sorted)}
+	return Spread{Min: sorted[0], Q1: quantile(sorted, 0.25), Median: quantile(sorted, 0.5), Q3: quantile(sorted, 0.75), N: len(sorted)}
 }
 
 // Top returns the 99th percentile and the largest of values; zeros for none.

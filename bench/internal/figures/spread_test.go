@@ -14,10 +14,10 @@ func TestOf(t *testing.T) {
 		want   figures.Spread
 	}{
 		"none":          {nil, figures.Spread{}},
-		"one":           {[]float64{3}, figures.Spread{Q1: 3, Median: 3, Q3: 3, N: 1}},
-		"odd, unsorted": {[]float64{5, 1, 4, 2, 3}, figures.Spread{Q1: 2, Median: 3, Q3: 4, N: 5}},
-		"even":          {[]float64{1, 2, 3, 4}, figures.Spread{Q1: 1.75, Median: 2.5, Q3: 3.25, N: 4}},
-		"no numbers":    {[]float64{math.NaN(), 2, math.Inf(1)}, figures.Spread{Q1: 2, Median: 2, Q3: 2, N: 1}},
+		"one":           {[]float64{3}, figures.Spread{Min: 3, Q1: 3, Median: 3, Q3: 3, N: 1}},
+		"odd, unsorted": {[]float64{5, 1, 4, 2, 3}, figures.Spread{Min: 1, Q1: 2, Median: 3, Q3: 4, N: 5}},
+		"even":          {[]float64{1, 2, 3, 4}, figures.Spread{Min: 1, Q1: 1.75, Median: 2.5, Q3: 3.25, N: 4}},
+		"no numbers":    {[]float64{math.NaN(), 2, math.Inf(1)}, figures.Spread{Min: 2, Q1: 2, Median: 2, Q3: 2, N: 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

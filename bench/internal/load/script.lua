@@ -1,16 +1,24 @@
 local header, value, pool = %[1]q, %[2]q, %[3]q
+local browser = %[4]s
 local thread
 
 wrapped = 0 -- global: read from outside by thread:get
 
 if pool == "" then
+	for name, text in pairs(browser) do
+		wrk.headers[name] = text
+	end
 	wrk.headers[header] = value -- wrk builds the request once: no Lua runs while it is measured
 else
 	local requests, at
 
 	function init(args)
 		requests, at = {}, 0
-		local before = "GET / HTTP/1.1\r\nHost: " .. wrk.host .. ":" .. wrk.port .. "\r\n" .. header .. ": " .. value
+		local before = "GET / HTTP/1.1\r\nHost: " .. wrk.host .. ":" .. wrk.port .. "\r\n"
+		for name, text in pairs(browser) do
+			before = before .. name .. ": " .. text .. "\r\n"
+		end
+		before = before .. header .. ": " .. value
 		for line in io.lines(pool) do
 			requests[#requests + 1] = before .. line .. "\r\n\r\n"
 		end

@@ -6,10 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -17,8 +19,8 @@ import (
 // Connections is how many keep-alive connections one thread of wrk holds.
 const Connections = 32
 
-// script makes wrk send one header with each request, and print what it counted as one line of JSON. %[1]q is the header's
-// name, %[2]q its value or, with a pool, what stands before each, %[3]q the file of the pool.
+// script makes wrk send one header with each request beside a browser's, and print what it counted as one line of JSON. %[1]q is
+// the header's name, %[2]q its value or, with a pool, what stands before each, %[3]q the file of the pool, %[4]s the browser's.
 //
 //go:embed script.lua
 var script string
@@ -81,7 +83,7 @@ func (w *Wrk) Run(ctx context.Context, l Load) (Result, error) {
 		return Result{}, errors.New("run wrk: a slice has to be of whole seconds")
 	}
 	file := filepath.Join(w.folder, "load.lua")
-	if err := os.WriteFile(file, fmt.Appendf(nil, script, l.Header, l.Value, l.Pool), 0o600); err != nil {
+	if err := os.WriteFile(file, fmt.Appendf(nil, script, l.Header, l.Value, l.Pool, lua(browser)), 0o600); err != nil {
 		return Result{}, fmt.Errorf("run wrk: %w", err)
 	}
 	cmd := exec.CommandContext(ctx, w.program, "-t1", fmt.Sprintf("-c%d", Connections), fmt.Sprintf("-d%ds", l.For/time.Second),
@@ -95,6 +97,26 @@ func (w *Wrk) Run(ctx context.Context, l Load) (Result, error) {
 		return Result{}, fmt.Errorf("run wrk: %w: %s", err, out)
 	}
 	return parse(string(out))
+}
+
+// browser is what a browser sends with a call of a page's script. All of it is passed on: with two headers a request bare Caddy
+// looks cheaper than it is.
+var browser = map[string]string{
+	"User-Agent": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36",
+	"Accept":     "application/json, text/plain, */*", "Accept-Language": "en-GB,en;q=0.9,de;q=0.8", "Accept-Encoding": "gzip, deflate, br, zstd",
+	"Referer": "https://app.example.com/items?page=2", "Cache-Control": "no-cache", "Priority": "u=1, i",
+	"Sec-Ch-Ua": `"Chromium";v="142", "Not_A Brand";v="99"`, "Sec-Ch-Ua-Mobile": "?0", "Sec-Ch-Ua-Platform": `"Linux"`,
+	"Sec-Fetch-Dest": "empty", "Sec-Fetch-Mode": "cors", "Sec-Fetch-Site": "same-origin",
+}
+
+// lua writes a table.
+func lua(headers map[string]string) string {
+	var b strings.Builder
+	b.WriteString("{")
+	for _, name := range slices.Sorted(maps.Keys(headers)) {
+		fmt.Fprintf(&b, "[%q] = %q, ", name, headers[name])
+	}
+	return b.String() + "}"
 }
 
 // mark begins the line that the script prints.

@@ -103,7 +103,11 @@ type Starts struct {
 	FirstMillis figures.Spread `json:"first_ms"` // without a database: it makes one, and keys
 	AgainMillis figures.Spread `json:"again_ms"` // over one with accounts
 	Memory      []proc.Memory  `json:"memory"`   // right after each first start
+	Bare        []proc.Memory  `json:"bare"`     // of bare Caddy, right after its start just before
 	ResidentMiB figures.Spread `json:"resident_mib"`
+	// By how much it holds more than bare Caddy: of all pages, and of those that are no file's.
+	AddedMiB          figures.Spread `json:"added_mib"`
+	AddedAnonymousMiB figures.Spread `json:"added_anonymous_mib"`
 }
 
 // Memory is what verified tokens take in the live heap, which is what is left after a garbage collection.

@@ -39,7 +39,7 @@ func sample() *report.Report {
 func TestCase_Summarise(t *testing.T) {
 	t.Parallel()
 	c := sample().Cases[0]
-	if want := (figures.Spread{Q1: 1.5, Median: 2, Q3: 2.5, N: 3}); c.Ratios.ProxyCPU != want {
+	if want := (figures.Spread{Min: 1, Q1: 1.5, Median: 2, Q3: 2.5, N: 3}); c.Ratios.ProxyCPU != want {
 		t.Errorf("proxy %+v, want %+v", c.Ratios.ProxyCPU, want)
 	}
 	if got := c.Ratios.AllCPU.Median; math.Abs(got-400.0/150) > 1e-9 {

@@ -95,6 +95,7 @@ func (r *Report) others() Table {
 		add("from start to readyz, the first time", quartiles(s.FirstMillis)+" ms")
 		add("from start to readyz, over a database", quartiles(s.AgainMillis)+" ms")
 		add("resident before the first sign-in", quartiles(s.ResidentMiB)+" MiB")
+		add("of it more than bare Caddy · anonymous", quartiles(s.AddedMiB)+" · "+quartiles(s.AddedAnonymousMiB)+" MiB")
 	}
 	if m := r.Memory; m != nil {
 		add(fmt.Sprintf("live heap per cached session, at %d", m.FewTokens), fmt.Sprintf("%.0f bytes", m.PerSession))

@@ -26,12 +26,24 @@ func (r *Rig) Gateway(data string) (*Server, error) {
 	return s, r.Again(s)
 }
 
+// GatewayTLS is Gateway with TLS and HTTP/2.
+func (r *Rig) GatewayTLS(data string) (*Server, error) {
+	s, err := r.prepared(data, "", true)
+	if err != nil {
+		return nil, err
+	}
+	return s, r.Again(s)
+}
+
 // Prepared is Gateway without starting it: Again does.
-func (r *Rig) Prepared(data string) (*Server, error) { return r.prepared(data, "") }
+func (r *Rig) Prepared(data string) (*Server, error) { return r.prepared(data, "", false) }
 
 // prepared takes further lines of the gatehouse option as well.
-func (r *Rig) prepared(data, more string) (*Server, error) {
+func (r *Rig) prepared(data, more string, secure bool) (*Server, error) {
 	s, err := r.place("gatehouse")
+	if err == nil && secure {
+		err = s.secure()
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -53,13 +65,11 @@ func (r *Rig) prepared(data, more string) (*Server, error) {
 		rate_limit verify off
 %[7]s	}
 }
-http://%[5]s {
-	bind 127.0.0.1
-	gatehouse
+%[5]s	gatehouse
 	gatehouse_guard
 	reverse_proxy %[6]s
 }
-`, s.Dir, caddyOptions, r.issuer, accessLifetime, s.Addr, r.upstream, more)
+`, s.Dir, caddyOptions, r.issuer, accessLifetime, s.opening(), r.upstream, more)
 	return s, os.WriteFile(filepath.Join(s.Dir, "Caddyfile"), []byte(text), 0o600)
 }
 

@@ -19,7 +19,12 @@ const caddyOptions = `	auto_https off
 
 // Bare starts Caddy as it is, in front of the upstream: the baseline of everything.
 func (r *Rig) Bare() (*Server, error) {
-	return r.caddy("bare", "reverse_proxy "+r.upstream)
+	return r.caddy("bare", "reverse_proxy "+r.upstream, false)
+}
+
+// BareTLS is Bare with TLS and HTTP/2.
+func (r *Rig) BareTLS() (*Server, error) {
+	return r.caddy("bare", "reverse_proxy "+r.upstream, true)
 }
 
 // ForwardAuth starts Caddy with forward_auth to a server that only says 200. Both count.
@@ -28,16 +33,19 @@ func (r *Rig) ForwardAuth() (proxy, auth *Server, err error) {
 		return nil, nil, err
 	}
 	proxy, err = r.caddy("forward_auth", fmt.Sprintf("forward_auth %s {\n\turi /\n\tcopy_headers %s\n}\nreverse_proxy %s",
-		auth.Addr, strings.Join(names(), " "), r.upstream))
+		auth.Addr, strings.Join(names(), " "), r.upstream), false)
 	return proxy, auth, err
 }
 
-func (r *Rig) caddy(name, site string) (*Server, error) {
+func (r *Rig) caddy(name, site string, secure bool) (*Server, error) {
 	s, err := r.place(name)
+	if err == nil && secure {
+		err = s.secure()
+	}
 	if err != nil {
 		return nil, err
 	}
-	text := fmt.Sprintf("{\n\tadmin off\n%s}\nhttp://%s {\nbind 127.0.0.1\n%s\n}\n", caddyOptions, s.Addr, site)
+	text := fmt.Sprintf("{\n\tadmin off\n%s}\n%s%s\n}\n", caddyOptions, s.opening(), site)
 	return s, r.runCaddy(s, text, s.answers("/", http.StatusOK, r.client))
 }
 
