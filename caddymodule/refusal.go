@@ -29,6 +29,7 @@ func (g *Guard) refuse(w http.ResponseWriter, r *http.Request, err error, https 
 		httpapi.WriteError(w, r, g.app.logger, err)
 		return nil
 	}
+	httpapi.SentBack(h, r, g.app.jar(https), g.app.node.clock.now(), g.wanted(r, https))
 	h.Set("Location", g.signInURL(r, https))
 	h.Add("Vary", httpapi.NavigationVary)
 	w.WriteHeader(http.StatusFound)

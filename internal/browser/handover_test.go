@@ -72,15 +72,16 @@ func TestHandover(t *testing.T) {
 			p.press("logout-form")
 			p.at("/auth/signed-out", "You are signed out")
 
-			p.visit(at("app") + "/reports?month=7")
+			p.visit(at("app") + "/reports?month=7#/deep/route")
 			p.at("/auth/login", "Sign in")
 			p.signIn(address, password)
 			p.at("/reports", "Hello, "+address)
-			if got := p.address(); got != at("app")+"/reports?month=7" {
+			if got := p.address(); got != at("app")+"/reports?month=7#/deep/route" {
 				t.Errorf("landed at %s", got)
 			}
-			p.visit(at("wiki") + "/start") // nothing to type any more
+			p.visit(at("wiki") + "/start#part") // nothing to type any more
 			p.at("/start", "Hello, "+address)
+			landed(t, p, at("wiki")+"/start#part")
 			for _, entry := range p.history() {
 				if strings.Contains(entry, "code=") {
 					t.Errorf("a code stands in the history: %s", entry)

@@ -148,6 +148,15 @@ func (p *tab) forget(address string, names ...string) {
 	}
 }
 
+// plant sets a cookie.
+func (p *tab) plant(address, name, value string) {
+	p.t.Helper()
+	p.do("setting a cookie", chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
+		_, err := chromedp.Call(ctx, network.SetCookie, network.SetCookieParams{Name: name, Value: value, URL: address})
+		return err
+	}))
+}
+
 // cookies returns those the browser would send to an address.
 func (p *tab) cookies(address string) map[string]*network.Cookie {
 	p.t.Helper()

@@ -92,6 +92,9 @@ func (j *Jar) SignedOut(h http.Header) {
 	h.Set("Clear-Site-Data", `"cache"`)
 }
 
+// KeptSentLife is how long [KeptSent] lives: somebody may type a password at each turn.
+const KeptSentLife = 2 * time.Minute
+
 // Keepsake is a cookie in which the pages keep something small for a browser between two requests.
 type Keepsake struct {
 	base string
@@ -106,8 +109,8 @@ var (
 	KeptLink = Keepsake{linkCookie, 10 * time.Minute}
 	// KeptPending is where somebody wanted to go and whose address they gave, while they look into their mail.
 	KeptPending = Keepsake{pendingCookie, enrol.RegistrationLifetime}
-	// KeptSent counts how often a browser was sent to sign in.
-	KeptSent = Keepsake{sentCookie, 20 * time.Second}
+	// KeptSent counts how often a browser was sent to a page in vain.
+	KeptSent = Keepsake{sentCookie, KeptSentLife}
 	// KeptHandover is the verifier of a browser that asks to be handed over: one for each time that it asks, for tabs that
 	// are opened together ask at the same moment. It outlives the code, which goes out at once.
 	KeptHandover = Keepsake{handoverCookie, 2 * time.Minute}

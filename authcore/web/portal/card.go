@@ -1,6 +1,10 @@
 package portal
 
-import "github.com/gatehouse-auth/gatehouse/authcore"
+import (
+	"html/template"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+)
 
 // card is a page of one column: what most pages are. Every text in it is for reading as it is; the template escapes it.
 type card struct {
@@ -13,6 +17,8 @@ type card struct {
 	Apart  *link // opens in a new tab
 	Forms  []form
 	Links  []link
+	Onward string        // where browsers that run no scripts go at once
+	Script template.HTML // ours
 }
 
 func (c *card) title() string { return c.Title }
@@ -33,7 +39,7 @@ type link struct{ To, Text string }
 // form is one form.
 type form struct {
 	ID     string
-	Action string
+	Action string // "" for the page's own address: then the fragment of that outlives the redirect that follows
 	Title  string // heading, where a page has several
 	Intro  string
 	Hidden []hidden

@@ -1,49 +1,34 @@
 package portal
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"fmt"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
 )
 
-const (
-	circleWindow = 20 * time.Second
-	circleTurns  = 3 // arrivals within the window that make a circle
-)
-
-// circles counts how often a browser is sent to sign in for one address, in a cookie of its own, and reports whether it
-// goes in circles: three times in 20 seconds, or straight back from a sign-in that has just succeeded. The second is
-// known without any cookie, for a browser that keeps none is one of the causes.
+// circles reports whether a browser goes in circles: sent on and refused twice, or straight back from a sign-in that has just
+// succeeded. The second is known without any cookie, for a browser that keeps none is one of the causes.
 func (v *visit) circles(raw string) bool {
-	turns, since, now := 1, v.now(), v.now()
-	former := strings.Split(httpapi.KeptSent.Read(v.r, v.in.Cookies()), ".")
-	if len(former) == 3 && former[2] == place(raw) {
-		n, errN := strconv.Atoi(former[0])
-		at, errAt := strconv.ParseInt(former[1], 10, 64)
-		begun := time.Unix(at, 0)
-		if errN == nil && errAt == nil && n > 0 && n < 1000 && !begun.After(now) && now.Sub(begun) <= circleWindow {
-			turns, since = n+1, begun
-		}
-	}
-	value := fmt.Sprintf("%d.%d.%s", turns, since.Unix(), place(raw))
-	_ = httpapi.KeptSent.Set(v.w.Header(), v.in.Cookies(), value) // it is short
-	return turns >= circleTurns || v.sentBack()
+	return httpapi.GoesInCircles(v.r, v.in.Cookies(), v.now(), raw) || v.sentBack()
 }
 
 func (v *visit) now() time.Time { return v.cfg.Now() }
 
-// place names an address without its query, which some services change at each turn.
-func place(raw string) string {
-	where, _, _ := strings.Cut(raw, "?")
-	sum := sha256.Sum256([]byte(where))
-	return hex.EncodeToString(sum[:6])
+// sendOnward notes that the browser goes to a page of this host's. Another host notes it for itself.
+func (v *visit) sendOnward(to string) {
+	if httpapi.ElsewhereOf(v.r, to) != "" {
+		return
+	}
+	httpapi.SentOnward(v.w.Header(), v.r, v.in.Cookies(), v.now(), to)
+}
+
+func (v *visit) dropSent() {
+	if httpapi.KeptSent.Read(v.r, v.in.Cookies()) != "" {
+		httpapi.KeptSent.Clear(v.w.Header(), v.in.Cookies())
+	}
 }
 
 // sentBack reports whether the browser was on its way from a sign-in that has just succeeded.
@@ -62,12 +47,14 @@ func (v *visit) showCircle(raw string, signedIn bool) error {
 	for _, cause := range v.causes(raw, signedIn) {
 		c.Points = append(c.Points, point{v.t("circle." + cause), v.t("circle." + cause + ".text")})
 	}
-	if signedIn {
-		if back := v.back(); back != "" {
-			c.Links = append(c.Links, link{back, v.t("circle.again")})
-		}
+	if back := v.back(); signedIn && back != "" {
+		c.Links = append(c.Links, link{back, v.t("circle.again")})
+	}
+	switch {
+	case v.prefix == httpapi.HostPrefix: // the pages are on another host
+	case signedIn:
 		c.Links = append(c.Links, link{v.here("/account"), v.t("circle.account")})
-	} else {
+	default:
 		l := v.loginCard()
 		c.Forms, c.Links = l.Forms, l.Links
 		c.Forms[0].Fields[0].Focus, c.Forms[0].Fields[1].Focus = false, false

@@ -98,7 +98,7 @@ func TestHandover(t *testing.T) {
 			t.Errorf("headers %v", from.header)
 		}
 	}
-	if names := slices.Sorted(maps.Keys(b.cookies)); !slices.Equal(names, []string{accessOf, refreshOf}) {
+	if names := slices.Sorted(maps.Keys(b.cookies)); !slices.Equal(names, []string{accessOf, refreshOf, "__Host-gatehouse_sent"}) {
 		t.Errorf("the browser keeps %v, want tokens and no verifier", names)
 	}
 	if b.cookies[refreshOf] == a.cookies[refreshOf] {
@@ -356,5 +356,24 @@ func TestHandover_NobodyToHandOver(t *testing.T) {
 	}
 	if r := b.send(httptest.NewRequest(http.MethodGet, "/.gatehouse/sign-out", nil), nil); r.status != http.StatusMethodNotAllowed {
 		t.Errorf("GET of sign-out: %d", r.status)
+	}
+}
+
+// A host that keeps the cookies of a hand-over and whose guard refuses them all the same says so, instead of asking for another.
+func TestCircle_AtAHostThatIsHandedOver(t *testing.T) {
+	h := apps(t)
+	const wanted = app + "/x"
+	a, b := h.browser().person(), h.app()
+	b.open(a.code(b.begin(wanted))).leads(wanted)
+	ask := app + "/.gatehouse/handover?rd=" + url.QueryEscape(wanted)
+	b.sentBack(wanted)
+	b.open(ask).leads(wanted)
+	for range 5 { // other tabs are led on
+		b.open(ask).leads(wanted)
+	}
+	b.sentBack(wanted)
+	got := b.open(ask).want(http.StatusOK).says("You keep being sent back here", "let you in").silent("/account")
+	if links := got.all("a"); attr(links[len(links)-1], "href") != wanted {
+		t.Errorf("leads on to %s", attr(links[len(links)-1], "href"))
 	}
 }

@@ -64,7 +64,13 @@ func (v *visit) arriveHere(login string) error {
 	if err == nil {
 		_, err = v.door.Admit(v.w, v.r, given, func(*http.Request) httpapi.Incoming { return v.in })
 	}
+	if err == nil || authcore.IsAnonymous(err) {
+		if httpapi.GoesInCircles(v.r, v.in.Cookies(), v.now(), back) {
+			return v.showCircle(back, true)
+		}
+	}
 	if err == nil {
+		v.sendOnward(back)
 		if why != "" && why != httpapi.NoReturn {
 			v.tellLost(v.r.URL.Query().Get("rd"), why)
 		}
@@ -153,6 +159,7 @@ func (v *visit) redeem(shown, back string) error {
 		return err
 	}
 	kept.Clear(v.w.Header(), v.in.Cookies())
+	v.sendOnward(back)
 	return v.redirect(back)
 }
 
@@ -168,6 +175,7 @@ func (v *visit) signOutHere(login string) error {
 	if err := v.door.EndCookies(v.w, v.r, v.in, form.Get("everywhere") != ""); err != nil {
 		return err
 	}
+	v.dropSent()
 	if v.r.URL.Query().Has("rd") { // to sign in as somebody else, and come back
 		back, _ := v.landing()
 		return v.redirect(withReturn(login, back))

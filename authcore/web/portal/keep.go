@@ -2,6 +2,9 @@ package portal
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/base64"
+	"html/template"
 	"net/netip"
 	"net/url"
 	"strings"
@@ -126,9 +129,25 @@ func (v *visit) onward(raw string) error {
 		}
 		return v.redirect(v.here("/account"))
 	case v.form != nil && v.r.Header.Get("Sec-Fetch-Mode") == "navigate":
+		v.sendOnward(back)
 		return v.redirect(v.here("/onward") + "?rd=" + url.QueryEscape(back))
 	}
+	v.sendOnward(back)
 	return v.redirect(back)
+}
+
+// onwardScript leads on with the fragment of the address (`/app#/deep/route`), which no server sees and which browsers have carried
+// here: no Refresh keeps it.
+const onwardScript = `let a=document.querySelector(".links a");if(!a.hash)a.hash=location.hash;location.replace(a.href)`
+
+var (
+	onwardElement = template.HTML("<script>" + onwardScript + "</script>")
+	onwardPolicy  = strings.Replace(policy, "; ", "; script-src 'sha256-"+digestOf(onwardScript)+"'; ", 1)
+)
+
+func digestOf(script string) string {
+	sum := sha256.Sum256([]byte(script))
+	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
 // showOnward sends the browser on without a redirect.
@@ -137,8 +156,8 @@ func (v *visit) showOnward() error {
 	if back == "" {
 		return v.onward(v.wanted())
 	}
-	v.w.Header().Set("Refresh", "0; url="+back) // of plain ASCII without blanks, says ReturnURL
-	return v.show(card{Title: v.t("onward.title"), Links: []link{{back, v.t("onward.link")}}})
+	v.w.Header().Set("Content-Security-Policy", onwardPolicy)
+	return v.show(card{Title: v.t("onward.title"), Onward: back, Script: onwardElement, Links: []link{{back, v.t("onward.link")}}})
 }
 
 // withBack adds the way back to the address of a page of ours.

@@ -40,7 +40,7 @@ func (v *visit) loginCard() card {
 	c := card{
 		Title: v.t("login.title"),
 		Forms: []form{{
-			ID: "login-form", Action: v.here("/login"), Hidden: v.backField(), Fields: []field{login, password}, Button: v.t("login.button"),
+			ID: "login-form", Hidden: v.backField(), Fields: []field{login, password}, Button: v.t("login.button"),
 		}},
 		Links: []link{{v.withBack("/password/forgot"), v.t("login.forgot")}},
 	}
@@ -99,7 +99,7 @@ func (v *visit) showLogout() error {
 	}
 	return v.show(card{
 		Title: v.t("logout.title"), Intro: []string{v.t("logout.intro")},
-		Forms: []form{{ID: "logout-form", Action: v.here("/logout"), Hidden: v.backField(), Button: v.t("logout.button")}},
+		Forms: []form{{ID: "logout-form", Hidden: v.backField(), Button: v.t("logout.button")}},
 		Links: []link{{v.here("/account"), v.t("logout.back")}},
 	})
 }
@@ -112,6 +112,7 @@ func (v *visit) logout() error {
 	}
 	v.dropPending()
 	v.dropLink()
+	v.dropSent()
 	return v.redirect(v.withBack("/signed-out"))
 }
 

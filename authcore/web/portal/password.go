@@ -13,7 +13,7 @@ func (v *visit) showForgot() error {
 	return v.show(card{
 		Title: v.t("forgot.title"), Intro: []string{v.t("forgot.intro")},
 		Forms: []form{{
-			ID: "forgot-form", Action: v.here("/password/forgot"), Hidden: v.backField(), Fields: []field{login}, Button: v.t("forgot.button"),
+			ID: "forgot-form", Hidden: v.backField(), Fields: []field{login}, Button: v.t("forgot.button"),
 		}},
 		Links: []link{{v.withBack("/login"), v.t("forgot.login")}},
 	})
@@ -37,7 +37,7 @@ func (v *visit) showReset() error {
 		opened = false
 	}
 	password := v.newPasswordField()
-	f := form{ID: "reset-form", Action: v.here("/password/reset"), Fields: []field{password}, Button: v.t("reset.button")}
+	f := form{ID: "reset-form", Fields: []field{password}, Button: v.t("reset.button")}
 	intro := v.t("reset.intro.link")
 	if opened {
 		f.Fields[0].Focus = true

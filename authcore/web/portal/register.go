@@ -23,7 +23,7 @@ func (v *visit) showRegister() error {
 		Title: v.t("register.title"),
 		Intro: []string{v.t("register.intro", "Brand", v.cfg.Brand)},
 		Forms: []form{{
-			ID: "register-form", Action: v.here("/register"), Hidden: v.backField(), Button: v.t("register.button"),
+			ID: "register-form", Hidden: v.backField(), Button: v.t("register.button"),
 			Fields: []field{
 				email, password,
 				v.textField("first_name", "given-name", "", 100), v.textField("last_name", "family-name", "", 100), v.usernameField(""),
@@ -64,7 +64,7 @@ func (v *visit) showResend() error {
 	email.Focus = true
 	return v.show(card{
 		Title: v.t("resend.title"), Intro: []string{v.t("resend.intro")},
-		Forms: []form{{ID: "resend-form", Action: v.here("/verify/resend"), Fields: []field{email}, Button: v.t("resend.button")}},
+		Forms: []form{{ID: "resend-form", Fields: []field{email}, Button: v.t("resend.button")}},
 		Links: []link{{v.here("/verify"), v.t("resend.have_code")}, {v.here("/login"), v.t("resend.login")}},
 	})
 }

@@ -20,7 +20,7 @@ func (v *visit) showVerify() error {
 		here = false
 	}
 	c := card{Title: v.t("verify.title"), Intro: []string{v.t("verify.intro.code")}}
-	f := form{ID: "verify-form", Action: v.here("/verify"), Button: v.t("verify.button")}
+	f := form{ID: "verify-form", Button: v.t("verify.button")}
 	if opened {
 		c.Intro = []string{v.t("verify.intro.link")}
 	} else {
