@@ -128,3 +128,27 @@ func TestJar_Strip(t *testing.T) {
 		}
 	}
 }
+
+// A browser, or whoever reads Set-Cookie its own way, takes each of the first for one of ours, and none of the others.
+func TestB02_SetCookieSpellings(t *testing.T) {
+	t.Parallel()
+	jar := httpapi.NewJar("", true)
+	for _, line := range []string{
+		"gatehouse=x", "__Host-gatehouse=x; Path=/; Secure", "__Host-gatehouse_refresh=x", " gatehouse=x", "\tgatehouse =x", "gatehouse\t= x",
+		"__host-gatehouse=x", "__HOST-Gatehouse_Refresh=x", "=gatehouse=x", " = __Host-gatehouse=x", "==gatehouse=x", "gatehouse", "gatehouse;a=b", "gatehouse\x00=x",
+		"\x01gatehouse=x", "a=b, gatehouse=x", "a=b; Expires=Thu, 01 Jan 2099 00:00:00 GMT, __Host-gatehouse=x", "gatehouse_handover_abc=x",
+		"gatehouse_sent=", "gatehouse_pending=x", "gatehouse_link=x", "gatehouse_registration=x", "gatehouse=; Max-Age=0",
+	} {
+		if !jar.Sets(line) {
+			t.Errorf("%q passes", line)
+		}
+	}
+	for _, line := range []string{"", "app=gatehouse=x", "gatehousekeeper=x", "xgatehouse=1", "app=1; Path=/gatehouse", "__Secure-app=gatehouse", "second=x"} {
+		if jar.Sets(line) {
+			t.Errorf("%q is dropped", line)
+		}
+	}
+	if second := httpapi.NewJar("second", false); !second.Sets("__Host-second_refresh=x") || second.Sets("gatehouse=x") {
+		t.Error("another prefix has other names")
+	}
+}
