@@ -16,6 +16,8 @@ type sites struct {
 	portals  []string   // origins of portals, where an issuer is configured
 	anywhere bool       // one of these answers to any host, or to some that are not written out
 
+	everybody atomic.Bool // it has been told that a guard lets everybody in who signs up
+
 	guards  atomic.Int32             // how many there are
 	strip   atomic.Pointer[stripper] // what every guard removes: all families, and the `header` names of all guards
 	headers []string                 // those names

@@ -2,6 +2,8 @@ package recovery_test
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -184,6 +186,29 @@ func TestReset_PasswordIsCheckedBeforeAnythingIsSpent(t *testing.T) {
 	}
 	if err := reset(t, e, recovery.Resetting{Login: bob, OTP: mail.Code}); err != nil {
 		t.Errorf("the code after all that: %v", err)
+	}
+}
+
+// By the link one hears of every rule at once, as at sign-up, and not of the address only when the rest is right.
+func TestL16_LinkNamesEveryRule(t *testing.T) {
+	t.Parallel()
+	e, _ := person(t, testflow.Options{})
+	forgot(t, e, bob)
+	token := testflow.Token(t, e.Mail(t, bob, authcore.MailReset))
+	for _, bad := range []string{"bob", "bobby", "bob@example", bob} {
+		_, err := e.Enrol.Register(t.Context(), enrol.Registering{Email: bob, Username: "bobby", FirstName: "Bob", Password: bad, Client: testflow.Client()})
+		want := testflow.WantCode(t, err, authcore.InvalidFields).Fields["password"]
+		got := testflow.WantCode(t, reset(t, e, recovery.Resetting{Token: token, NewPassword: bad}), authcore.InvalidFields).Fields["new_password"]
+		if !slices.Equal(got, want) {
+			t.Errorf("%q: the link names %q, signing up %q", bad, got, want)
+		}
+	}
+	got := testflow.WantCode(t, reset(t, e, recovery.Resetting{Token: "no link", NewPassword: "bob"}), authcore.InvalidFields)
+	if slices.ContainsFunc(got.Fields["new_password"], func(rule string) bool { return strings.Contains(rule, "your address") }) {
+		t.Errorf("a link that is none names %q", got.Fields)
+	}
+	if err := reset(t, e, recovery.Resetting{Token: token}); err != nil {
+		t.Errorf("the link after all that: %v", err)
 	}
 }
 

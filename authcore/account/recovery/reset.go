@@ -26,7 +26,7 @@ type Resetting struct {
 // [authcore.InvalidFields], [authcore.InvalidCode], [authcore.TooManyAttempts], [authcore.Unavailable].
 func (f *Flow) Reset(ctx context.Context, in Resetting) error {
 	if err := f.readResetting(in); err != nil {
-		return err
+		return f.withEveryRule(ctx, in, err)
 	}
 	shown, err := f.presented(ctx, in)
 	if err != nil {
@@ -74,6 +74,24 @@ func (f *Flow) readResetting(in Resetting) error {
 		broken["new_password"] = rules
 	}
 	return authcore.RefuseFields(broken)
+}
+
+// withEveryRule returns the refusal of a password with the rules that only the account's data show, as signing up names them: of a
+// link that is good the account is known, and looking at one costs nothing.
+func (f *Flow) withEveryRule(ctx context.Context, in Resetting, refused error) error {
+	if in.Token == "" || in.OTP != "" {
+		return refused
+	}
+	ch, err := f.cfg.Challenges.Prove(ctx, authcore.PurposeResetPassword, challenge.Presented{Token: in.Token})
+	if err != nil {
+		return refused
+	}
+	account, err := f.cfg.Store.AccountByID(ctx, ch.AccountID)
+	if err != nil || account.Disabled() {
+		return refused
+	}
+	_, rules := newpassword.Check(f.cfg.Policy, in.NewPassword, newpassword.Words(account)...)
+	return authcore.RefuseFields(map[string][]string{"new_password": rules})
 }
 
 func (f *Flow) presented(ctx context.Context, in Resetting) (challenge.Presented, error) {

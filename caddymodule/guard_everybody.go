@@ -1,0 +1,30 @@
+package caddymodule
+
+import (
+	"slices"
+
+	"github.com/caddyserver/caddy/v2"
+)
+
+// warnOfEverybody tells, once for a configuration, that a guard keeps nobody out for long: who is not let in signs up. Where all
+// hosts are this machine's own names there is nobody else.
+func (g *Guard) warnOfEverybody(ctx caddy.Context, at *site) {
+	if g.Optional || len(g.Require) > 0 || g.app.cfg.signup == "closed" {
+		return
+	}
+	where := "a site that answers to any host name"
+	if hosts := at.hosts(); len(hosts) > 0 {
+		public := slices.DeleteFunc(slices.Clone(hosts), isLoopback)
+		if len(public) == 0 {
+			return
+		}
+		where = public[0]
+	} else if boundToLoopback(at.srv.Listen) {
+		return
+	}
+	if !g.app.sites.everybody.CompareAndSwap(false, true) {
+		return
+	}
+	ctx.Slogger().Warn("gatehouse_guard at " + where + " has no `require`, and sign-up is open to everybody: whoever receives mail at any address " +
+		"passes it; write `require user <e-mail…>` or `require role <role…>` into the guard, or set the option signup to closed")
+}

@@ -1,0 +1,40 @@
+package caddymodule
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestEverybody: one line at validate tells of a guard that lets in whoever signs up, and none where somebody is kept out.
+func TestEverybody(t *testing.T) {
+	const tells = "sign-up is open to everybody"
+	for name, c := range map[string]struct {
+		option, site, block string
+		lines               int
+	}{
+		"no rule":        {"", "app.example.com", "gatehouse_guard", 1},
+		"open":           {"signup open", "app.example.com", "gatehouse_guard", 1},
+		"two guards":     {"", "app.example.com", "gatehouse_guard /a\ngatehouse_guard /b", 1},
+		"any host":       {"", ":8443", "gatehouse_guard", 1},
+		"a rule":         {"", "app.example.com", "gatehouse_guard {\nrequire verified\n}", 0},
+		"closed":         {"signup closed", "app.example.com", "gatehouse_guard", 0},
+		"optional":       {"", "app.example.com", "gatehouse_guard {\noptional\n}", 0},
+		"this machine":   {"", "http://localhost:8080", "gatehouse_guard", 0},
+		"one of several": {"", "app.example.com", "gatehouse_guard /a {\nrequire role staff\n}\ngatehouse_guard /b", 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			log := filepath.Join(t.TempDir(), "log")
+			validated(t, "{\n\tadmin off\n\tauto_https off\n\tlog {\n\t\toutput file "+log+"\n\t}\n\tgatehouse {\n\t\tissuer https://auth.example.net\n\t\tdata_dir "+
+				t.TempDir()+"\n\t\t"+c.option+"\n\t}\n}\n"+c.site+" {\n\tgatehouse\n"+c.block+"\nrespond ok\n}\n")
+			said, err := os.ReadFile(log)
+			if err != nil && !os.IsNotExist(err) {
+				t.Fatal(err)
+			}
+			if n := strings.Count(string(said), tells); n != c.lines || n > 0 && c.site[0] == 'a' && !strings.Contains(string(said), "gatehouse_guard at app.example.com") {
+				t.Errorf("%d lines, want %d: %s", n, c.lines, said)
+			}
+		})
+	}
+}
