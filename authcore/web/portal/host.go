@@ -159,7 +159,6 @@ func (v *visit) redeem(shown, back string) error {
 		return err
 	}
 	kept.Clear(v.w.Header(), v.in.Cookies())
-	v.sendOnward(back)
 	return v.redirect(back)
 }
 
