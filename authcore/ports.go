@@ -37,7 +37,7 @@ type AccountStore interface {
 // PasswordChange sets another password for who has proven the present one.
 type PasswordChange struct {
 	AccountID    uuid.UUID
-	Old          string // the hash that the present password was proven against
+	Old          string // the hash that the current password was proven against
 	PasswordHash string
 	Now          time.Time
 	Effects      Effects

@@ -10,11 +10,10 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/credential"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/handover"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/profile"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/recovery"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signin"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passpolicy"
@@ -111,13 +110,8 @@ func (c *core) wireAPI(a *App) error {
 	if err != nil {
 		return err
 	}
-	api.Recovery, err = recovery.New(recovery.Config{Store: c.store, Hasher: n.hasher, Policy: policy, Challenges: desk,
+	api.Password, err = password.New(password.Config{Store: c.store, Hasher: n.hasher, Policy: policy, Challenges: desk,
 		Lockouts: n.lockouts, Revoker: n.revoker, Identities: cfg.identities, Now: n.clock.now})
-	if err != nil {
-		return err
-	}
-	api.Password, err = credential.New(credential.Config{Store: c.store, Hasher: n.hasher, Policy: policy, Challenges: desk,
-		Lockouts: n.lockouts, Revoker: n.revoker, Now: n.clock.now})
 	if err != nil {
 		return err
 	}

@@ -133,7 +133,7 @@ func changePassword(t *testing.T, g *gateway, w way, p *tab, address, wanted str
 	q.at("/auth/account", "Your account")
 	p.visit(g.origin() + "/auth/account")
 	p.press("password-form", "current_password", "wrong "+password, "new_password", otherPassword)
-	p.see("The present password is wrong.")
+	p.see("The current password is wrong.")
 	p.press("password-form", "current_password", password, "new_password", otherPassword)
 	p.at("/auth/login", "Sign in")
 	p.see("you are signed out everywhere")

@@ -169,7 +169,7 @@ func TestContract_PasswordChange(t *testing.T) {
 	}
 }
 
-// TestContract_PasswordChangeIsGuarded: guesses of the present password count with the sign-ins of the account.
+// TestContract_PasswordChangeIsGuarded: guesses of the current password count with the sign-ins of the account.
 func TestContract_PasswordChangeIsGuarded(t *testing.T) {
 	t.Parallel()
 	g := shared(t)

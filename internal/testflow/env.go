@@ -9,11 +9,10 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/credential"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/handover"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/profile"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/recovery"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signin"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/jwtkeys"
@@ -57,9 +56,8 @@ type Env struct {
 	Desk     *challenge.Desk
 	SignIn   *signin.Flow
 	Enrol    *enrol.Flow
-	Recovery *recovery.Flow
 	Profiles *profile.Profiles
-	Password *credential.Flow
+	Password *password.Flow
 	Handover *handover.Flow
 
 	mails []authcore.Message
@@ -143,12 +141,9 @@ func (e *Env) flows(t testing.TB, o Options) {
 		Signup: enrol.Signup{Mode: o.Mode, Identities: o.Identities}, Now: now,
 		Salt: func(address string) []byte { return e.Ring.MACKey("password salt").MAC([]byte(address)).Bytes()[:16] },
 	}))(t)
-	e.Recovery = must(recovery.New(recovery.Config{
+	e.Password = must(password.New(password.Config{
 		Store: e.Store, Hasher: e.Hasher, Policy: e.Policy, Challenges: e.Desk, Lockouts: e.Lockouts, Revoker: revoker,
 		Identities: o.Identities, Now: now,
-	}))(t)
-	e.Password = must(credential.New(credential.Config{
-		Store: e.Store, Hasher: e.Hasher, Policy: e.Policy, Challenges: e.Desk, Lockouts: e.Lockouts, Revoker: revoker, Now: now,
 	}))(t)
 	e.Handover = must(handover.New(handover.Config{
 		Store: e.Store, Challenges: e.Desk, Sessions: e.Sessions, Now: now, Key: func() secret.MACKey { return e.Ring.MACKey("hand-over") },

@@ -3,7 +3,7 @@ package enrol
 import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/newpassword"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
 )
 
 // application is a registration's data in normalised form.
@@ -33,7 +33,7 @@ func (f *Flow) check(in Registering) (application, map[string][]string) {
 		phone:     field("phone", identifier.Phone, in.Phone, false),
 	}
 	var rules []string
-	if a.password, rules = newpassword.Check(f.cfg.Policy, in.Password, newpassword.Words(a.account())...); len(rules) > 0 {
+	if a.password, rules = password.Check(f.cfg.Policy, in.Password, password.Words(a.account())...); len(rules) > 0 {
 		broken["password"] = rules
 	}
 	return a, broken

@@ -8,7 +8,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/newpassword"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
 	"github.com/gatehouse-auth/gatehouse/internal/testflow"
 )
 
@@ -25,7 +25,7 @@ func TestVerify_OnlyAnAddressThatAwaitsProof(t *testing.T) {
 			e := testflow.New(t, testflow.Options{})
 			proof := e.Register(t, enrol.Registering{Email: bob}).Proof
 			mail := e.Mail(t, bob, authcore.MailVerify)
-			hash, err := newpassword.Hash(t.Context(), e.Hasher, testflow.OtherPassword, "", nil)
+			hash, err := password.Hash(t.Context(), e.Hasher, testflow.OtherPassword, "", nil)
 			if err != nil {
 				t.Fatal(err)
 			}

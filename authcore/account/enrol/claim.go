@@ -8,7 +8,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/newpassword"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 )
 
@@ -53,9 +53,9 @@ func (f *Flow) claim(ctx context.Context, address string, in Verifying) (claim, 
 }
 
 // claimFresh takes the address and a new password alone.
-func (f *Flow) claimFresh(ctx context.Context, address string, existing *authcore.Account, password string) (claim, error) {
+func (f *Flow) claimFresh(ctx context.Context, address string, existing *authcore.Account, typed string) (claim, error) {
 	// Of a link the address is known only now.
-	normal, rules := newpassword.Check(f.cfg.Policy, password, address)
+	normal, rules := password.Check(f.cfg.Policy, typed, address)
 	if len(rules) > 0 {
 		return claim{}, authcore.RefuseFields(map[string][]string{"new_password": rules})
 	}
@@ -88,15 +88,15 @@ func (f *Flow) claimRegistered(r authcore.Registration, existing *authcore.Accou
 }
 
 // withPassword looks for the registration, newest first, or else the account that the password belongs to.
-func (f *Flow) withPassword(ctx context.Context, waiting []authcore.Registration, existing *authcore.Account, password string) (claim, bool, error) {
-	normal, err := f.cfg.Policy.Normalize(password)
+func (f *Flow) withPassword(ctx context.Context, waiting []authcore.Registration, existing *authcore.Account, typed string) (claim, bool, error) {
+	normal, err := f.cfg.Policy.Normalize(typed)
 	if err != nil {
 		return claim{}, false, nil // it can be nobody's
 	}
 	for _, r := range waiting {
 		right, err := f.cfg.Hasher.Verify(ctx, r.PasswordHash, normal)
 		if err != nil {
-			return claim{}, false, fmt.Errorf("verify password of registration: %w", newpassword.Busy(err))
+			return claim{}, false, fmt.Errorf("verify password of registration: %w", password.Busy(err))
 		}
 		if right {
 			return f.claimRegistered(r, existing, true), true, nil
@@ -107,7 +107,7 @@ func (f *Flow) withPassword(ctx context.Context, waiting []authcore.Registration
 	}
 	right, err := f.cfg.Hasher.Verify(ctx, existing.PasswordHash, normal)
 	if err != nil {
-		return claim{}, false, fmt.Errorf("verify password of account: %w", newpassword.Busy(err))
+		return claim{}, false, fmt.Errorf("verify password of account: %w", password.Busy(err))
 	}
 	amr := append([]string{"pwd"}, challenge.AMR(authcore.PurposeVerifyEmail)...)
 	return claim{account: *existing, amr: amr}, right, nil

@@ -11,7 +11,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/newpassword"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 )
 
@@ -73,7 +73,7 @@ func (f *Flow) hash(ctx context.Context, address, normal string) (string, error)
 	if err != nil {
 		return "", err
 	}
-	return newpassword.Hash(ctx, f.cfg.Hasher, normal, like, f.cfg.Salt(address))
+	return password.Hash(ctx, f.cfg.Hasher, normal, like, f.cfg.Salt(address))
 }
 
 // hashAt returns a hash that a sign-in with the address would be checked against; "" for none.

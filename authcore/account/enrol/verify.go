@@ -11,7 +11,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/newpassword"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 )
 
@@ -76,7 +76,7 @@ func (f *Flow) readVerifying(in *Verifying) (challenge.Presented, error) {
 		shown.Subject, shown.Code = address, in.OTP
 	}
 	if in.NewPassword != "" {
-		if _, rules := newpassword.Check(f.cfg.Policy, in.NewPassword, shown.Subject); len(rules) > 0 {
+		if _, rules := password.Check(f.cfg.Policy, in.NewPassword, shown.Subject); len(rules) > 0 {
 			broken["new_password"] = rules
 		}
 	}

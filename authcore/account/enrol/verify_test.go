@@ -313,7 +313,7 @@ func TestO12_LinkOfAResetVerifiesNothing(t *testing.T) {
 	e := testflow.New(t, testflow.Options{Mode: enrol.Open})
 	e.Register(t, enrol.Registering{Email: bob})
 	e.Clock.Advance(2 * time.Minute)
-	if err := e.Recovery.Forgot(t.Context(), bob, testflow.Client()); err != nil {
+	if err := e.Password.Forgot(t.Context(), bob, testflow.Client()); err != nil {
 		t.Fatal(err)
 	}
 	mail := e.Mail(t, bob, authcore.MailReset)

@@ -10,7 +10,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/newpassword"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 )
 
@@ -141,24 +141,24 @@ func (f *Flow) pending(ctx context.Context, id authcore.Identifier) ([]authcore.
 
 // verify does one Argon2id computation in every case: what has no hash, and a password that can be nobody's, are measured
 // against a dummy of the same cost, and all hashes of one address share their salt (passhash.HashLike).
-func (f *Flow) verify(ctx context.Context, who subject, password string) (owner, error) {
+func (f *Flow) verify(ctx context.Context, who subject, typed string) (owner, error) {
 	hashes := who.pending
 	own := who.account != nil && who.account.PasswordHash != ""
 	if own {
 		hashes = append([]string{who.account.PasswordHash}, hashes...)
 	}
-	normal, err := f.cfg.Policy.Normalize(password)
+	normal, err := f.cfg.Policy.Normalize(typed)
 	if err != nil || len(hashes) == 0 {
 		// A giant password must not be hashed: only its rejection is to take the usual time (D03).
 		if err := f.cfg.Hasher.VerifyDummy(ctx, normal); err != nil {
-			return ofNobody, fmt.Errorf("verify password: %w", newpassword.Busy(err))
+			return ofNobody, fmt.Errorf("verify password: %w", password.Busy(err))
 		}
 		return ofNobody, nil
 	}
 	i, err := f.cfg.Hasher.VerifyAny(ctx, normal, hashes...)
 	switch {
 	case err != nil:
-		return ofNobody, fmt.Errorf("verify password: %w", newpassword.Busy(err))
+		return ofNobody, fmt.Errorf("verify password: %w", password.Busy(err))
 	case i < 0:
 		return ofNobody, nil
 	case own && i == 0:
@@ -182,11 +182,11 @@ func (f *Flow) failed(ctx context.Context, who subject, try authcore.Attempt, c 
 
 // rehash brings the hash to the configured cost while the password is at hand. What fails here is tried again at the next
 // sign-in and must not spoil this one.
-func (f *Flow) rehash(ctx context.Context, a *authcore.Account, password string) {
+func (f *Flow) rehash(ctx context.Context, a *authcore.Account, typed string) {
 	if !f.cfg.Hasher.NeedsRehash(a.PasswordHash) {
 		return
 	}
-	normal, err := f.cfg.Policy.Normalize(password)
+	normal, err := f.cfg.Policy.Normalize(typed)
 	if err != nil {
 		return
 	}

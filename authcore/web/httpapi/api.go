@@ -13,10 +13,9 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/credential"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/profile"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/recovery"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signin"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/accesstoken"
@@ -28,9 +27,8 @@ type Config struct {
 	Sessions *session.Sessions
 	SignIn   *signin.Flow
 	Enrol    *enrol.Flow
-	Recovery *recovery.Flow
 	Profile  *profile.Profiles
-	Password *credential.Flow
+	Password *password.Flow
 	Verifier *accesstoken.Verifier
 	Keys     *keyring.Ring
 
@@ -54,7 +52,7 @@ type Config struct {
 // Check returns an error that names what is missing.
 func (c Config) Check() error {
 	switch {
-	case c.Sessions == nil || c.SignIn == nil || c.Enrol == nil || c.Recovery == nil || c.Profile == nil || c.Password == nil:
+	case c.Sessions == nil || c.SignIn == nil || c.Enrol == nil || c.Profile == nil || c.Password == nil:
 		return errors.New("httpapi: sessions, sign-in, enrolment, recovery, profile and password are required")
 	case c.Verifier == nil || c.Keys == nil || c.Issuers == nil:
 		return errors.New("httpapi: verifier, keys and issuers are required")
@@ -100,8 +98,7 @@ func mountAll(cfg Config, door *Door) (routes, error) {
 		(&enrolmentCalls{enrol: cfg.Enrol}).routes(),
 		(&signInCalls{signIn: cfg.SignIn, sessions: cfg.Sessions, log: cfg.Logger}).routes(),
 		(&tokenCalls{sessions: cfg.Sessions, door: door}).routes(),
-		(&passwordCalls{recovery: cfg.Recovery}).routes(),
-		(&credentialCalls{credential: cfg.Password}).routes(),
+		(&passwordCalls{passwords: cfg.Password}).routes(),
 		(&profileCalls{profile: cfg.Profile}).routes(),
 		(&sessionCalls{sessions: cfg.Sessions}).routes(),
 		(&publicCalls{keys: cfg.Keys, ready: cfg.Ready}).routes(),

@@ -6,14 +6,20 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/recovery"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
 )
 
-// passwordCalls give a new password to whoever owns the address.
-type passwordCalls struct{ recovery *recovery.Flow }
+// passwordCalls change the password of who is signed in, and give a new one to whoever owns the address.
+type passwordCalls struct{ passwords *password.Flow }
 
 func (c *passwordCalls) routes() []route {
 	return []route{{
+		method: http.MethodPost, path: "/me/password", tag: tagPassword, summary: "Change one's password",
+		text:  "Every session of the account ends, the one that asks included; a browser is told to forget its cookies.",
+		limit: authcore.LimitLogin, does: personalWith(c.change),
+		replies: []reply{{http.StatusNoContent, "The new password is set.", nil}},
+		refuses: []authcore.Code{authcore.InvalidFields, authcore.InvalidCredentials, authcore.AccountLocked},
+	}, {
 		method: http.MethodPost, path: "/password/forgot", tag: tagPassword, summary: "Ask for a new password",
 		text:  "The answer is the same whether or not there is such an account.",
 		limit: authcore.LimitForgot, does: publicWith(c.forgot),
@@ -26,6 +32,22 @@ func (c *passwordCalls) routes() []route {
 		replies: []reply{{http.StatusNoContent, "The new password is set.", nil}},
 		refuses: []authcore.Code{authcore.InvalidFields, authcore.InvalidCode, authcore.TooManyAttempts},
 	}}
+}
+
+type changeBody struct {
+	Current string `json:"current_password" minLength:"1"`
+	New     string `json:"new_password" minLength:"1" doc:"By the operator's policy; by default 12 to 256 characters, none of the common ones."`
+}
+
+func (c *passwordCalls) change(x *exchange, body changeBody) error {
+	err := c.passwords.Change(x.r.Context(), password.Changing{
+		AccountID: x.who.AccountID, Current: body.Current, New: body.New, Client: x.in.Client,
+	})
+	if err != nil {
+		return err
+	}
+	x.forgetCookies()
+	return x.done()
 }
 
 type forgotBody struct {
@@ -43,7 +65,7 @@ func (c *passwordCalls) forgot(x *exchange, body forgotBody) error {
 	if err := required("login", login); err != nil {
 		return err
 	}
-	if err := c.recovery.Forgot(x.r.Context(), login, x.in.Client); err != nil {
+	if err := c.passwords.Forgot(x.r.Context(), login, x.in.Client); err != nil {
 		return err
 	}
 	return x.answer(http.StatusAccepted, status{"reset_sent"})
@@ -63,7 +85,7 @@ func (resetBody) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
 }
 
 func (c *passwordCalls) reset(x *exchange, body resetBody) error {
-	err := c.recovery.Reset(x.r.Context(), recovery.Resetting{
+	err := c.passwords.Reset(x.r.Context(), password.Resetting{
 		Token: body.Token, Login: firstOf(body.Login, body.Email), OTP: body.OTP,
 		NewPassword: body.NewPassword, Client: x.in.Client,
 	})

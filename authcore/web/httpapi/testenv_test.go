@@ -67,7 +67,7 @@ func open(t *testing.T, plans ...plan) *house {
 	}
 	h.issuers.Store(&[]string{issuer})
 	h.api = must(httpapi.New(httpapi.Config{
-		Sessions: h.Sessions, SignIn: h.SignIn, Enrol: h.Enrol, Recovery: h.Recovery, Profile: h.Profiles, Password: h.Env.Password,
+		Sessions: h.Sessions, SignIn: h.SignIn, Enrol: h.Enrol, Profile: h.Profiles, Password: h.Env.Password,
 		Verifier: must(accesstoken.New(accesstoken.Config{Keys: h.Ring, Revocations: h.Revoked, Now: h.Clock.Now}))(t), Keys: h.Ring,
 		Issuers: func() []string { return *h.issuers.Load() },
 		Origins: origins(t, p.origins...), Limiter: limiter, AddressKey: ratelimit.AddressKey, Logger: log,

@@ -8,7 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/credential"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/profile"
 	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
 )
@@ -174,7 +174,7 @@ func (v *visit) changePassword() error {
 	if err != nil {
 		return err
 	}
-	err = v.cfg.Password.Change(v.r.Context(), credential.Changing{
+	err = v.cfg.Password.Change(v.r.Context(), password.Changing{
 		AccountID: p.AccountID, Current: v.form.Get("current_password"), New: v.form.Get("new_password"), Client: v.in.Client,
 	})
 	var refusal *authcore.Error

@@ -4,7 +4,7 @@ import (
 	"net/url"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/recovery"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
 )
 
 func (v *visit) showForgot() error {
@@ -21,7 +21,7 @@ func (v *visit) showForgot() error {
 
 // forgot sends a link and code. The answer is the same for every login.
 func (v *visit) forgot() error {
-	if err := v.cfg.Recovery.Forgot(v.r.Context(), v.form.Get("login"), v.in.Client); err != nil {
+	if err := v.cfg.Password.Forgot(v.r.Context(), v.form.Get("login"), v.in.Client); err != nil {
 		return err
 	}
 	v.keep(pending{back: v.wanted(), login: v.form.Get("login")})
@@ -55,7 +55,7 @@ func (v *visit) showReset() error {
 
 // reset sets a new password. It signs nobody in, and every session has ended.
 func (v *visit) reset() error {
-	in := recovery.Resetting{Token: v.link(resetLink), NewPassword: v.form.Get("new_password"), Client: v.in.Client}
+	in := password.Resetting{Token: v.link(resetLink), NewPassword: v.form.Get("new_password"), Client: v.in.Client}
 	if v.form.Has("otp") {
 		in.Token, in.Login, in.OTP = "", v.form.Get("login"), v.form.Get("otp")
 	}
@@ -65,7 +65,7 @@ func (v *visit) reset() error {
 	if in.Token == "" && in.Login == "" && in.OTP == "" {
 		return authcore.RefuseFields(map[string][]string{"login": {"Enter your e-mail address or username."}, "otp": {"Enter the code from the mail."}})
 	}
-	if err := v.cfg.Recovery.Reset(v.r.Context(), in); err != nil {
+	if err := v.cfg.Password.Reset(v.r.Context(), in); err != nil {
 		return err
 	}
 	v.dropLink()

@@ -68,11 +68,11 @@ func TestAccount_Password(t *testing.T) {
 	b, other := h.browser().person(), h.browser()
 	other.signIn()
 	wrong := b.post("/account/password", []string{"current_password", "wrong", "new_password", testflow.OtherPassword}).
-		want(http.StatusUnauthorized).says("The present password is wrong.").silent(testflow.OtherPassword)
+		want(http.StatusUnauthorized).says("The current password is wrong.").silent(testflow.OtherPassword)
 	if wrong.field("first_name") != "Ada" || wrong.field("current_password") != "" {
 		t.Errorf("got\n%s", wrong.body)
 	}
-	b.post("/account/password", nil).want(http.StatusUnprocessableEntity).says("Enter your present password.", "Choose a password.")
+	b.post("/account/password", nil).want(http.StatusUnprocessableEntity).says("Enter your current password.", "Choose a password.")
 	b.post("/account/password", []string{"current_password", testflow.Password, "new_password", "lovelace ada"}).want(http.StatusUnprocessableEntity).
 		says("Do not use your name")
 	b.post("/account/password", []string{"current_password", testflow.Password, "new_password", testflow.OtherPassword}).leads("/auth/login?done=password")

@@ -34,8 +34,8 @@ var rules = map[string]string{
 	"This password is easy to guess. Use several unrelated words.":                                        "password_guessable",
 	"Enter the code from the mail.":                                                                       "otp_missing",
 	"Enter your e-mail address or username.":                                                              "login_missing",
-	"The present password is wrong.":                                                                      "password_wrong",
-	"Enter your present password.":                                                                        "current_password_missing",
+	"The current password is wrong.":                                                                      "password_wrong",
+	"Enter your current password.":                                                                        "current_password_missing",
 }
 
 // countedRules are those that name a number.

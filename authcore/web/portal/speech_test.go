@@ -186,7 +186,7 @@ func TestTexts_EveryRuleIsTranslated(t *testing.T) {
 		if got := german.rule(text); got == text {
 			t.Errorf("%s: %q has no translation", file, text)
 		}
-	}, "../../account/identifier", "../../account/newpassword", "../../crypto/passpolicy", "../../account/enrol", "../../account/recovery", "../../account/credential", "../../account/profile", "../../account/signin")
+	}, "../../account/identifier", "../../crypto/passpolicy", "../../account/enrol", "../../account/password", "../../account/profile", "../../account/signin")
 	if found < 20 {
 		t.Errorf("only %d sentences were found", found)
 	}

@@ -69,7 +69,7 @@ func wire(t testing.TB, e *testflow.Env, log *lockedBuffer, p plan) (*portal.Pag
 	t.Helper()
 	verifier := must(accesstoken.New(accesstoken.Config{Keys: e.Ring, Revocations: e.Revoked, Now: e.Clock.Now}))(t)
 	cfg := httpapi.Config{
-		Sessions: e.Sessions, SignIn: e.SignIn, Enrol: e.Enrol, Recovery: e.Recovery, Profile: e.Profiles, Password: e.Password,
+		Sessions: e.Sessions, SignIn: e.SignIn, Enrol: e.Enrol, Profile: e.Profiles, Password: e.Password,
 		Verifier: verifier, Keys: e.Ring, Issuers: func() []string { return []string{origin} }, Limiter: e.Limiter, AddressKey: ratelimit.AddressKey,
 		Origins: must(httpapi.NewOrigins([]string{"https://spa.example.com"}))(t),
 		Ready:   nobodyAsks, Logger: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),

@@ -1,4 +1,4 @@
-package credential_test
+package password_test
 
 import (
 	"context"
@@ -10,8 +10,8 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/credential"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/lockout"
 	"github.com/gatehouse-auth/gatehouse/internal/testflow"
 )
@@ -20,7 +20,7 @@ const address = "ada@example.com"
 
 func change(e *testflow.Env, t *testing.T, id uuid.UUID, current, next string) error {
 	t.Helper()
-	return e.Password.Change(t.Context(), credential.Changing{AccountID: id, Current: current, New: next, Client: testflow.Client()})
+	return e.Password.Change(t.Context(), password.Changing{AccountID: id, Current: current, New: next, Client: testflow.Client()})
 }
 
 func TestChange_EndsEverySession(t *testing.T) {
@@ -31,7 +31,7 @@ func TestChange_EndsEverySession(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := e.Recovery.Forgot(t.Context(), address, testflow.Client()); err != nil {
+	if err := e.Password.Forgot(t.Context(), address, testflow.Client()); err != nil {
 		t.Fatal(err)
 	}
 	if err := change(e, t, mine.Account.ID, testflow.Password, testflow.OtherPassword); err != nil {
@@ -78,7 +78,7 @@ func TestChange_Refusals(t *testing.T) {
 	if _, err := e.TrySignIn(t, address, testflow.Password); err != nil {
 		t.Errorf("a refused change changed something: %v", err)
 	}
-	if _, err := credential.New(credential.Config{}); err == nil {
+	if _, err := password.New(password.Config{}); err == nil {
 		t.Error("a flow without anything is made")
 	}
 }
@@ -132,7 +132,7 @@ func TestChange_StoreAway(t *testing.T) {
 	id := e.Person(t, enrol.Registering{Email: address}).Account.ID
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	err := e.Password.Change(ctx, credential.Changing{AccountID: id, Current: testflow.Password, New: testflow.OtherPassword})
+	err := e.Password.Change(ctx, password.Changing{AccountID: id, Current: testflow.Password, New: testflow.OtherPassword})
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}

@@ -1,4 +1,4 @@
-package recovery
+package password
 
 import (
 	"context"
@@ -10,7 +10,6 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/newpassword"
 )
 
 // Resetting is a new password with the proof that allows it: the token of the link, or login and code.
@@ -43,11 +42,11 @@ func (f *Flow) Reset(ctx context.Context, in Resetting) error {
 	if err != nil {
 		return fmt.Errorf("find account: %w", err)
 	}
-	normal, rules := newpassword.Check(f.cfg.Policy, in.NewPassword, newpassword.Words(account)...)
+	normal, rules := Check(f.cfg.Policy, in.NewPassword, Words(account)...)
 	if len(rules) > 0 {
 		return authcore.RefuseFields(map[string][]string{"new_password": rules})
 	}
-	hash, err := newpassword.Hash(ctx, f.cfg.Hasher, normal, account.PasswordHash, nil)
+	hash, err := Hash(ctx, f.cfg.Hasher, normal, account.PasswordHash, nil)
 	if err != nil {
 		return fmt.Errorf("set new password: %w", err)
 	}
@@ -70,7 +69,7 @@ func (f *Flow) readResetting(in Resetting) error {
 			broken["otp"] = []string{"Enter the code from the mail."}
 		}
 	}
-	if _, rules := newpassword.Check(f.cfg.Policy, in.NewPassword, in.Login); len(rules) > 0 {
+	if _, rules := Check(f.cfg.Policy, in.NewPassword, in.Login); len(rules) > 0 {
 		broken["new_password"] = rules
 	}
 	return authcore.RefuseFields(broken)

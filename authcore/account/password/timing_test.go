@@ -1,4 +1,4 @@
-package recovery_test
+package password_test
 
 import (
 	"context"
@@ -12,7 +12,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/recovery"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/notify"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/ratelimit"
@@ -61,7 +61,7 @@ func TestL02_ForgotTakesEqualTime(t *testing.T) {
 }
 
 // flow is one on the store, with the mailer of the product, whose work is what could be told.
-func flow(t *testing.T, e *testflow.Env, store recovery.Store) *recovery.Flow {
+func flow(t *testing.T, e *testflow.Env, store password.Store) *password.Flow {
 	t.Helper()
 	mailer, err := notify.New(notify.Config{Store: e.Store, Sealer: e.Sealer, Sender: unsent{}, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
@@ -73,7 +73,7 @@ func flow(t *testing.T, e *testflow.Env, store recovery.Store) *recovery.Flow {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f, err := recovery.New(recovery.Config{
+	f, err := password.New(password.Config{
 		Store: store, Hasher: e.Hasher, Policy: e.Policy, Challenges: desk, Lockouts: e.Lockouts, Revoker: nobodyHears{},
 		Identities: []authcore.IdentifierKind{authcore.KindEmail, authcore.KindUsername}, Now: e.Clock.Now,
 	})

@@ -1,4 +1,4 @@
-package recovery_test
+package password_test
 
 import (
 	"context"
@@ -12,7 +12,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/recovery"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 	"github.com/gatehouse-auth/gatehouse/internal/soak"
 	"github.com/gatehouse-auth/gatehouse/internal/testflow"
@@ -28,40 +28,40 @@ func person(t *testing.T, o testflow.Options) (*testflow.Env, session.Tokens) {
 
 func forgot(t *testing.T, e *testflow.Env, login string) {
 	t.Helper()
-	if err := e.Recovery.Forgot(t.Context(), login, testflow.Client()); err != nil {
+	if err := e.Password.Forgot(t.Context(), login, testflow.Client()); err != nil {
 		t.Fatalf("forgot: %v", err)
 	}
 }
 
-func reset(t *testing.T, e *testflow.Env, in recovery.Resetting) error {
+func reset(t *testing.T, e *testflow.Env, in password.Resetting) error {
 	t.Helper()
 	if in.NewPassword == "" {
 		in.NewPassword = testflow.OtherPassword
 	}
 	in.Client = testflow.Client()
-	return e.Recovery.Reset(t.Context(), in)
+	return e.Password.Reset(t.Context(), in)
 }
 
 func TestReset_ByLinkAndByCode(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		login string
-		in    func(t *testing.T, m authcore.Message) recovery.Resetting
+		in    func(t *testing.T, m authcore.Message) password.Resetting
 	}{
-		"link": {bob, func(t *testing.T, m authcore.Message) recovery.Resetting {
-			return recovery.Resetting{Token: testflow.Token(t, m)}
+		"link": {bob, func(t *testing.T, m authcore.Message) password.Resetting {
+			return password.Resetting{Token: testflow.Token(t, m)}
 		}},
-		"code": {" BOB@example.com", func(_ *testing.T, m authcore.Message) recovery.Resetting {
-			return recovery.Resetting{Login: "Bob@example.com", OTP: m.Code}
+		"code": {" BOB@example.com", func(_ *testing.T, m authcore.Message) password.Resetting {
+			return password.Resetting{Login: "Bob@example.com", OTP: m.Code}
 		}},
-		"username": {"bobby", func(_ *testing.T, m authcore.Message) recovery.Resetting {
-			return recovery.Resetting{Login: "Bobby", OTP: m.Code}
+		"username": {"bobby", func(_ *testing.T, m authcore.Message) password.Resetting {
+			return password.Resetting{Login: "Bobby", OTP: m.Code}
 		}},
-		"either login": {"bobby", func(_ *testing.T, m authcore.Message) recovery.Resetting {
-			return recovery.Resetting{Login: bob, OTP: m.Code}
+		"either login": {"bobby", func(_ *testing.T, m authcore.Message) password.Resetting {
+			return password.Resetting{Login: bob, OTP: m.Code}
 		}},
-		"spaced digits": {bob, func(_ *testing.T, m authcore.Message) recovery.Resetting {
-			return recovery.Resetting{Login: bob, OTP: m.Code[:3] + "-" + m.Code[3:]}
+		"spaced digits": {bob, func(_ *testing.T, m authcore.Message) password.Resetting {
+			return password.Resetting{Login: bob, OTP: m.Code[:3] + "-" + m.Code[3:]}
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -92,7 +92,7 @@ func TestR04_ResetSignsNobodyIn(t *testing.T) {
 	t.Parallel()
 	e, tokens := person(t, testflow.Options{})
 	forgot(t, e, bob)
-	if err := reset(t, e, recovery.Resetting{Token: testflow.Token(t, e.Mail(t, bob, authcore.MailReset))}); err != nil {
+	if err := reset(t, e, password.Resetting{Token: testflow.Token(t, e.Mail(t, bob, authcore.MailReset))}); err != nil {
 		t.Fatal(err)
 	}
 	live, err := e.Sessions.List(t.Context(), tokens.Account.ID)
@@ -126,8 +126,8 @@ func TestR05_ResetEndsEverything(t *testing.T) {
 	e.Clock.Advance(61 * time.Second)
 	forgot(t, e, bob)
 	used := e.Mail(t, bob, authcore.MailReset)
-	testflow.WantCode(t, reset(t, e, recovery.Resetting{Token: testflow.Token(t, stale)}), authcore.InvalidCode)
-	if err := reset(t, e, recovery.Resetting{Token: testflow.Token(t, used)}); err != nil {
+	testflow.WantCode(t, reset(t, e, password.Resetting{Token: testflow.Token(t, stale)}), authcore.InvalidCode)
+	if err := reset(t, e, password.Resetting{Token: testflow.Token(t, used)}); err != nil {
 		t.Fatal(err)
 	}
 	for _, tokens := range []session.Tokens{first, second} {
@@ -138,7 +138,7 @@ func TestR05_ResetEndsEverything(t *testing.T) {
 		_, err := e.Sessions.Refresh(t.Context(), tokens.Refresh, authcore.ModeBearer, testflow.Client())
 		testflow.WantCode(t, err, authcore.InvalidRefreshToken)
 	}
-	for _, in := range []recovery.Resetting{
+	for _, in := range []password.Resetting{
 		{Token: testflow.Token(t, stale)}, {Token: testflow.Token(t, used)}, {Login: bob, OTP: used.Code},
 	} {
 		testflow.WantCode(t, reset(t, e, in), authcore.InvalidCode)
@@ -155,7 +155,7 @@ func TestReset_LiftsTheLock(t *testing.T) {
 	_, err := e.TrySignIn(t, bob, testflow.Password)
 	testflow.WantCode(t, err, authcore.AccountLocked)
 	forgot(t, e, bob)
-	if err := reset(t, e, recovery.Resetting{Token: testflow.Token(t, e.Mail(t, bob, authcore.MailReset))}); err != nil {
+	if err := reset(t, e, password.Resetting{Token: testflow.Token(t, e.Mail(t, bob, authcore.MailReset))}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := e.TrySignIn(t, bob, testflow.OtherPassword); err != nil {
@@ -169,7 +169,7 @@ func TestReset_PasswordIsCheckedBeforeAnythingIsSpent(t *testing.T) {
 	forgot(t, e, bob)
 	mail := e.Mail(t, bob, authcore.MailReset)
 	for range 7 {
-		for _, in := range []recovery.Resetting{
+		for _, in := range []password.Resetting{
 			{Login: bob, OTP: "no code", NewPassword: "short"},
 			{Token: testflow.Token(t, mail), NewPassword: "password1234"},
 			{Token: testflow.Token(t, mail), NewPassword: bob}, // known to be the address only once the link is proven
@@ -179,12 +179,12 @@ func TestReset_PasswordIsCheckedBeforeAnythingIsSpent(t *testing.T) {
 				t.Errorf("fields %v", got.Fields)
 			}
 		}
-		testflow.WantCode(t, reset(t, e, recovery.Resetting{}), authcore.InvalidRequest)
-		testflow.WantCode(t, reset(t, e, recovery.Resetting{Token: "x", Login: bob, OTP: "1"}), authcore.InvalidRequest)
-		testflow.WantCode(t, reset(t, e, recovery.Resetting{OTP: mail.Code}), authcore.InvalidFields)
-		testflow.WantCode(t, reset(t, e, recovery.Resetting{Login: bob}), authcore.InvalidFields)
+		testflow.WantCode(t, reset(t, e, password.Resetting{}), authcore.InvalidRequest)
+		testflow.WantCode(t, reset(t, e, password.Resetting{Token: "x", Login: bob, OTP: "1"}), authcore.InvalidRequest)
+		testflow.WantCode(t, reset(t, e, password.Resetting{OTP: mail.Code}), authcore.InvalidFields)
+		testflow.WantCode(t, reset(t, e, password.Resetting{Login: bob}), authcore.InvalidFields)
 	}
-	if err := reset(t, e, recovery.Resetting{Login: bob, OTP: mail.Code}); err != nil {
+	if err := reset(t, e, password.Resetting{Login: bob, OTP: mail.Code}); err != nil {
 		t.Errorf("the code after all that: %v", err)
 	}
 }
@@ -233,7 +233,7 @@ func TestForgot_AnswersAlikeForEveryLogin(t *testing.T) {
 	if n := len(e.Mails(t, "nobody@example.com")); n != 0 {
 		t.Errorf("%d mails to an address without account", n)
 	}
-	testflow.WantCode(t, e.Recovery.Forgot(t.Context(), "  ", testflow.Client()), authcore.InvalidFields)
+	testflow.WantCode(t, e.Password.Forgot(t.Context(), "  ", testflow.Client()), authcore.InvalidFields)
 }
 
 func TestO01_WrongResetCodesEndForKnownAndUnknownAlike(t *testing.T) {
@@ -248,20 +248,20 @@ func TestO01_WrongResetCodesEndForKnownAndUnknownAlike(t *testing.T) {
 	}
 	for _, login := range []string{bob, "nobody@example.com", "never-asked@example.com"} {
 		for range 5 {
-			testflow.WantCode(t, reset(t, e, recovery.Resetting{Login: login, OTP: wrong}), authcore.InvalidCode)
+			testflow.WantCode(t, reset(t, e, password.Resetting{Login: login, OTP: wrong}), authcore.InvalidCode)
 		}
-		got := testflow.WantCode(t, reset(t, e, recovery.Resetting{Login: login, OTP: wrong}), authcore.TooManyAttempts)
+		got := testflow.WantCode(t, reset(t, e, password.Resetting{Login: login, OTP: wrong}), authcore.TooManyAttempts)
 		if got.RetryAfter != time.Hour {
 			t.Errorf("%s: Retry-After %s", login, got.RetryAfter)
 		}
 	}
-	testflow.WantCode(t, reset(t, e, recovery.Resetting{Login: "bobby", OTP: mail.Code}), authcore.TooManyAttempts)
+	testflow.WantCode(t, reset(t, e, password.Resetting{Login: "bobby", OTP: mail.Code}), authcore.TooManyAttempts)
 	// Anybody can send wrong codes. That takes the link from nobody, neither this one nor the next.
 	e.Clock.Advance(61 * time.Second)
 	forgot(t, e, bob)
 	next := e.Mail(t, bob, authcore.MailReset)
-	testflow.WantCode(t, reset(t, e, recovery.Resetting{Login: bob, OTP: next.Code}), authcore.TooManyAttempts)
-	if err := reset(t, e, recovery.Resetting{Token: testflow.Token(t, next)}); err != nil {
+	testflow.WantCode(t, reset(t, e, password.Resetting{Login: bob, OTP: next.Code}), authcore.TooManyAttempts)
+	if err := reset(t, e, password.Resetting{Token: testflow.Token(t, next)}); err != nil {
 		t.Errorf("the link mailed after the wrong codes: %v", err)
 	}
 }
@@ -276,10 +276,10 @@ func TestO01_LinkOutlivesWrongCodes(t *testing.T) {
 		if mail.Code == code {
 			code = "000001"
 		}
-		err := reset(t, e, recovery.Resetting{Login: bob, OTP: code})
+		err := reset(t, e, password.Resetting{Login: bob, OTP: code})
 		testflow.WantCode(t, err, []authcore.Code{authcore.InvalidCode, authcore.TooManyAttempts}[i/5])
 	}
-	if err := reset(t, e, recovery.Resetting{Token: testflow.Token(t, mail)}); err != nil {
+	if err := reset(t, e, password.Resetting{Token: testflow.Token(t, mail)}); err != nil {
 		t.Errorf("the link after the wrong codes: %v", err)
 	}
 }
@@ -289,8 +289,8 @@ func TestO12_CodesOfVerificationResetNothing(t *testing.T) {
 	e := testflow.New(t, testflow.Options{Mode: enrol.Open})
 	e.Register(t, enrol.Registering{Email: bob})
 	verification := e.Mail(t, bob, authcore.MailVerify)
-	testflow.WantCode(t, reset(t, e, recovery.Resetting{Token: testflow.Token(t, verification)}), authcore.InvalidCode)
-	testflow.WantCode(t, reset(t, e, recovery.Resetting{Login: bob, OTP: verification.Code}), authcore.InvalidCode)
+	testflow.WantCode(t, reset(t, e, password.Resetting{Token: testflow.Token(t, verification)}), authcore.InvalidCode)
+	testflow.WantCode(t, reset(t, e, password.Resetting{Login: bob, OTP: verification.Code}), authcore.InvalidCode)
 }
 
 func TestO13_CodeOfOneAccountResetsNoOther(t *testing.T) {
@@ -304,7 +304,7 @@ func TestO13_CodeOfOneAccountResetsNoOther(t *testing.T) {
 		e.Clock.Advance(61 * time.Second)
 		forgot(t, e, bob)
 	}
-	testflow.WantCode(t, reset(t, e, recovery.Resetting{Login: bob, OTP: code}), authcore.InvalidCode)
+	testflow.WantCode(t, reset(t, e, password.Resetting{Login: bob, OTP: code}), authcore.InvalidCode)
 }
 
 func TestO04_OneCodeResetsOnce(t *testing.T) {
@@ -318,9 +318,9 @@ func TestO04_OneCodeResetsOnce(t *testing.T) {
 	parallel := soak.N(100, 1000)
 	for range parallel {
 		wg.Go(func() {
-			err := reset(t, e, recovery.Resetting{Token: token})
+			err := reset(t, e, password.Resetting{Token: token})
 			for authcore.CodeOf(err) == authcore.Unavailable && t.Context().Err() == nil {
-				err = reset(t, e, recovery.Resetting{Token: token}) // a busy store changed nothing: clients are told to repeat
+				err = reset(t, e, password.Resetting{Token: token}) // a busy store changed nothing: clients are told to repeat
 			}
 			mu.Lock()
 			defer mu.Unlock()
@@ -350,7 +350,7 @@ func TestReset_ProvesAnOpenAccountsAddressAndDropsWhatWasPlanted(t *testing.T) {
 	if mail.Name != "" {
 		t.Errorf("the mail greets with %q, which a stranger chose", mail.Name)
 	}
-	if err := reset(t, e, recovery.Resetting{Token: testflow.Token(t, mail)}); err != nil {
+	if err := reset(t, e, password.Resetting{Token: testflow.Token(t, mail)}); err != nil {
 		t.Fatal(err)
 	}
 	tokens, err := e.TrySignIn(t, bob, testflow.OtherPassword)
@@ -393,7 +393,7 @@ func TestL02_ForgotLeavesAsMuchBehindForEveryLogin(t *testing.T) {
 
 // effects is a store that remembers what was last committed with a challenge.
 type effects struct {
-	recovery.Store
+	password.Store
 	last authcore.Effects
 }
 

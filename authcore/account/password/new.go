@@ -1,4 +1,4 @@
-package newpassword
+package password
 
 import (
 	"context"

@@ -1,54 +1,17 @@
-package credential
+package password
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/attempt"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/newpassword"
-	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passhash"
-	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passpolicy"
 )
-
-// Store is what changing a password reads and writes.
-type Store interface {
-	authcore.AccountStore
-	authcore.EventStore
-}
-
-// Config is what a Flow needs.
-type Config struct {
-	Store      Store
-	Hasher     *passhash.Hasher
-	Policy     *passpolicy.Policy
-	Challenges *challenge.Desk // words the notice
-	Lockouts   authcore.Lockouts
-	Revoker    authcore.Revoker
-	Now        authcore.Clock
-}
-
-// Flow changes passwords. It is safe for concurrent use.
-type Flow struct {
-	cfg   Config
-	tries attempt.Desk
-}
-
-// New checks cfg.
-func New(cfg Config) (*Flow, error) {
-	if cfg.Store == nil || cfg.Hasher == nil || cfg.Policy == nil || cfg.Challenges == nil || cfg.Lockouts == nil ||
-		cfg.Revoker == nil || cfg.Now == nil {
-		return nil, errors.New("credential: store, hasher, policy, challenges, lockouts, revoker and clock are required")
-	}
-	return &Flow{cfg: cfg, tries: attempt.Desk{Lockouts: cfg.Lockouts, Store: cfg.Store}}, nil
-}
 
 // Changing is a wish for another password, as it was typed.
 type Changing struct {
@@ -70,13 +33,13 @@ func (f *Flow) Change(ctx context.Context, in Changing) error {
 	if err != nil {
 		return fmt.Errorf("find account: %w", err)
 	}
-	normal, rules := newpassword.Check(f.cfg.Policy, in.New, newpassword.Words(account)...)
+	normal, rules := Check(f.cfg.Policy, in.New, Words(account)...)
 	broken := map[string][]string{}
 	if len(rules) > 0 {
 		broken["new_password"] = rules
 	}
 	if in.Current == "" {
-		broken["current_password"] = []string{"Enter your present password."}
+		broken["current_password"] = []string{"Enter your current password."}
 	}
 	if err := authcore.RefuseFields(broken); err != nil {
 		return err
@@ -84,14 +47,14 @@ func (f *Flow) Change(ctx context.Context, in Changing) error {
 	if err := f.prove(ctx, account, in); err != nil {
 		return err
 	}
-	hash, err := newpassword.Hash(ctx, f.cfg.Hasher, normal, account.PasswordHash, nil)
+	hash, err := Hash(ctx, f.cfg.Hasher, normal, account.PasswordHash, nil)
 	if err != nil {
 		return fmt.Errorf("set new password: %w", err)
 	}
-	return f.replace(ctx, account, hash, in.Client)
+	return f.replaceCurrent(ctx, account, hash, in.Client)
 }
 
-// prove tries the present password. It costs one hash in every case, and a wrong one counts as a failed sign-in.
+// prove tries the current password. It costs one hash in every case, and a wrong one counts as a failed sign-in.
 func (f *Flow) prove(ctx context.Context, account authcore.Account, in Changing) error {
 	try, err := f.tries.Begin(ctx, identifier.AccountKey(account.ID))
 	if err != nil {
@@ -100,7 +63,7 @@ func (f *Flow) prove(ctx context.Context, account authcore.Account, in Changing)
 	right, err := f.verify(ctx, account.PasswordHash, in.Current)
 	if err != nil {
 		try.Abandoned()
-		return fmt.Errorf("verify present password: %w", newpassword.Busy(err))
+		return fmt.Errorf("verify current password: %w", Busy(err))
 	}
 	if right {
 		try.Succeeded(context.WithoutCancel(ctx)) // counted, also when the client has hung up meanwhile
@@ -121,7 +84,7 @@ func (f *Flow) verify(ctx context.Context, hash, password string) (bool, error) 
 	return f.cfg.Hasher.Verify(ctx, hash, normal)
 }
 
-func (f *Flow) replace(ctx context.Context, account authcore.Account, hash string, c authcore.Client) error {
+func (f *Flow) replaceCurrent(ctx context.Context, account authcore.Account, hash string, c authcore.Client) error {
 	fx := authcore.Effects{Events: []authcore.Event{audit.Event(authcore.EventPasswordChanged, account.ID, c, f.now())}}
 	if to := account.VerifiedEmail(); to != "" {
 		mail, err := f.cfg.Challenges.Notice(authcore.MailPasswordReset, challenge.Recipient{Address: to, Name: account.Name()}, c)
@@ -146,8 +109,6 @@ func (f *Flow) replace(ctx context.Context, account authcore.Account, hash strin
 	return nil
 }
 
-func (f *Flow) now() time.Time { return f.cfg.Now.Now() }
-
 func errCurrent() error {
-	return authcore.Refuse(authcore.InvalidCredentials, "The present password is wrong.")
+	return authcore.Refuse(authcore.InvalidCredentials, "The current password is wrong.")
 }

@@ -1,4 +1,4 @@
-package recovery_test
+package password_test
 
 import (
 	"context"
@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/recovery"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/ratelimit"
 	"github.com/gatehouse-auth/gatehouse/internal/testflow"
 )
@@ -19,7 +19,7 @@ func TestForgot_FailedWriteCostsNoMail(t *testing.T) {
 	e.Clock.Advance(2 * time.Hour)
 	before := len(e.Mails(t, bob))
 	store := &failing{Store: e.Store, down: true}
-	f, err := recovery.New(recovery.Config{
+	f, err := password.New(password.Config{
 		Store: store, Hasher: e.Hasher, Policy: e.Policy, Challenges: e.Desk, Lockouts: e.Lockouts, Revoker: nobodyHears{},
 		Identities: []authcore.IdentifierKind{authcore.KindEmail}, Now: e.Clock.Now,
 	})
@@ -44,7 +44,7 @@ func TestForgot_FailedWriteCostsNoMail(t *testing.T) {
 
 // failing is a store that cannot write while it is down.
 type failing struct {
-	recovery.Store
+	password.Store
 	down bool
 }
 

@@ -1,4 +1,4 @@
-package recovery
+package password
 
 import (
 	"context"
@@ -8,16 +8,18 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/attempt"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passhash"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passpolicy"
 )
 
-// Store is what recovering reads and writes.
+// Store is what the flows read and write.
 type Store interface {
 	authcore.AccountStore
 	authcore.ChallengeStore
+	authcore.EventStore
 }
 
 // Config is what a Flow needs.
@@ -33,20 +35,23 @@ type Config struct {
 	Now        authcore.Clock
 }
 
-// Flow recovers accounts. It is safe for concurrent use.
-type Flow struct{ cfg Config }
+// Flow changes and resets passwords. It is safe for concurrent use.
+type Flow struct {
+	cfg   Config
+	tries attempt.Desk
+}
 
 // New checks cfg.
 func New(cfg Config) (*Flow, error) {
 	if cfg.Store == nil || cfg.Hasher == nil || cfg.Policy == nil || cfg.Challenges == nil || cfg.Lockouts == nil ||
 		cfg.Revoker == nil || cfg.Now == nil {
-		return nil, errors.New("recovery: store, hasher, policy, challenges, lockouts, revoker and clock are required")
+		return nil, errors.New("password: store, hasher, policy, challenges, lockouts, revoker and clock are required")
 	}
 	if len(cfg.Identities) == 0 {
-		return nil, errors.New("recovery: at least one kind of identifier must recover")
+		return nil, errors.New("password: at least one kind of identifier must recover")
 	}
 	cfg.Identities = slices.Clone(cfg.Identities)
-	return &Flow{cfg: cfg}, nil
+	return &Flow{cfg: cfg, tries: attempt.Desk{Lockouts: cfg.Lockouts, Store: cfg.Store}}, nil
 }
 
 func (f *Flow) now() time.Time { return f.cfg.Now.Now() }

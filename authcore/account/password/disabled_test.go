@@ -1,4 +1,4 @@
-package recovery_test
+package password_test
 
 import (
 	"testing"
@@ -10,7 +10,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/recovery"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
 	"github.com/gatehouse-auth/gatehouse/internal/testflow"
 )
 
@@ -32,7 +32,7 @@ func TestR02_DisabledAccountIsNotReset(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := e.Mail(t, bob, authcore.MailReset)
-	for _, in := range []recovery.Resetting{
+	for _, in := range []password.Resetting{
 		{Token: testflow.Token(t, before)},
 		{Login: bob, OTP: before.Code},
 		{Token: testflow.Token(t, before), NewPassword: bob + bob}, // not even that it breaks a rule
