@@ -56,7 +56,7 @@ func newBenched(tb testing.TB, mode authcore.Mode, sessions, revocations int) *b
 	}
 	fresh := revocation.NewFreshness(nil)
 	fresh.Database(time.Now())
-	app := &App{cfg: &resolved{remoteUser: "email", jars: [2]*httpapi.Jar{httpapi.NewJar("", false), httpapi.NewJar("", true)}}, node: &node{verifier: v, freshness: fresh}, logger: logsink.Present()}
+	app := &App{cfg: &resolved{remoteUser: "email", jars: [2]*httpapi.Jar{httpapi.NewJar("", false), httpapi.NewJar("", true)}}, node: &node{verifier: v, freshness: fresh, lasting: registryOver(tb, revoked)}, logger: logsink.Present()}
 	app.sites.issuers.add([]string{"https://auth.example.com"})
 	app.core.Store(&core{door: httpapi.NewDoor(httpapi.Config{Verifier: v, Issuers: app.issuers})})
 	headers, err := chosenHeaders(nil, accesstoken.EmailAsUser)

@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"bufio"
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"strings"
@@ -13,23 +14,27 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/liveconn"
 )
 
-// pass hands an admitted request on, and keeps hold of its connection where that lasts: it is closed when the session ends.
+// pass hands an admitted request on, and keeps hold of it: it is cut when the session ends.
 func (g *Guard) pass(p *passage, r *http.Request, who *accesstoken.Verified, next caddyhttp.Handler) error {
-	p.guard, p.who, p.request = g, who, r
-	defer p.release()
+	p.guard, p.request = g, r
 	if mayLast(r) {
 		p.ctx = newLastingContext(r.Context())
-		defer p.ctx.release()
 		r = r.WithContext(p.ctx)
 	}
-	return next.ServeHTTP(p, r)
+	p.Of, p.MaxAge, p.Exchange, p.Ender = who.Holder(), g.maxAge, true, p
+	g.app.node.lasting.Add(&p.Connection)
+	defer p.release()
+	return p.conclude(next.ServeHTTP(p, r))
 }
 
-// mayLast reports whether a request says itself that its connection may last. Others may get an event stream all the
-// same; to be able to cancel each would cost more than everything else the guard does. Over HTTP/3 each can be:
-// there no deadline cancels a request (S13), and QUIC costs more than that.
+// mayLast reports whether a request says itself that its connection may last, or that it may take long. Others may get an event
+// stream or a download all the same; to be able to cancel each would cost more than everything else the guard does. Over HTTP/3
+// each can be: there no deadline cancels a request (S13), and QUIC costs more than that.
 func mayLast(r *http.Request) bool {
 	if r.ProtoMajor == 3 || len(r.Header["Upgrade"]) > 0 || r.Method == http.MethodConnect {
+		return true
+	}
+	if r.ContentLength < 0 || r.ContentLength > longBody || len(r.Header["Expect"]) > 0 { // gRPC among it
 		return true
 	}
 	for _, accept := range r.Header["Accept"] {
@@ -40,11 +45,13 @@ func mayLast(r *http.Request) bool {
 	return false
 }
 
+// longBody is how long a body is that may take long to arrive.
+const longBody = 64 << 10
+
 const eventStreamType = "text/event-stream"
 
 // begin looks at the head of the answer.
 func (p *passage) begin(status int) {
-	p.begun = true
 	if p.guard == nil { // nobody's session that could end
 		return
 	}
@@ -62,6 +69,9 @@ func (p *passage) begin(status int) {
 
 // keep registers the answer as a lasting one.
 func (p *passage) keep(kind string) {
+	if !p.unregister() {
+		return
+	}
 	var cancel context.CancelFunc
 	if p.ctx != nil {
 		p.ctx.begun.Store(true)
@@ -79,11 +89,17 @@ func (p *passage) keep(kind string) {
 
 // describe says what is known of who the connection is of.
 func (p *passage) describe(c *liveconn.Connection) {
-	c.Of, c.MaxAge = p.who.Holder(), p.guard.maxAge
+	c.Of, c.MaxAge = p.Of, p.MaxAge
 }
 
 // release forgets the answer, which must not be used after the request.
 func (p *passage) release() {
+	if !p.unregister() {
+		p.cut.Load().wait()
+	}
+	if p.ctx != nil {
+		p.ctx.release()
+	}
 	if s := p.stream; s != nil {
 		p.guard.app.node.lasting.Remove(&s.Connection)
 		s.release()
@@ -94,9 +110,15 @@ func (p *passage) release() {
 
 // Hijack implements http.Hijacker.
 func (p *passage) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	if p.cut.Load() != nil {
+		return nil, nil, net.ErrClosed
+	}
 	conn, brw, err := http.NewResponseController(p.ResponseWriter).Hijack()
 	if err != nil || p.ctx == nil { // without an upgrade asked for it is for no other protocol
 		return conn, brw, err
+	}
+	if !p.unregister() {
+		return nil, nil, errors.Join(net.ErrClosed, conn.Close())
 	}
 	t, kind := newTunnel(conn, p.ctx.cancel), kindUpgrade
 	if p.switched && onlyWebSocket(p.request.Header["Upgrade"]) {

@@ -145,22 +145,29 @@ func (databaseOfAll) LiveSessions(_ context.Context, ids []uuid.UUID, _ time.Tim
 	return live, nil
 }
 
+// registryOver is a registry whose view is never old.
+func registryOver(tb testing.TB, over authcore.Revocations) *liveconn.Registry {
+	tb.Helper()
+	r, err := liveconn.New(liveconn.Config{Revocations: over, Sessions: databaseOfAll{}, Logger: slog.New(slog.DiscardHandler),
+		Age: func() time.Duration { return 0 }, Ended: countLasting})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return r
+}
+
 func newLastingGuard(t *testing.T, handler func(http.ResponseWriter, *http.Request) error) *lastingGuard {
 	t.Helper()
 	l := &lastingGuard{node: &node{revocations: revocation.NewSet(nil)}, account: uuid.New(), session: uuid.New(), done: make(chan error, 1)}
+	l.node.lasting = registryOver(t, l.node.revocations)
 	var err error
-	l.node.lasting, err = liveconn.New(liveconn.Config{Revocations: l.node.revocations, Sessions: databaseOfAll{}, Logger: slog.New(slog.DiscardHandler),
-		Age: func() time.Duration { return 0 }, Ended: countLasting})
-	if err != nil {
-		t.Fatal(err)
-	}
 	l.node.verifier, err = accesstoken.New(accesstoken.Config{Keys: oneRing{bothKeys(t)}, Revocations: l.node.revocations, Now: time.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
 	who := l.node.verifier.Admit(authcore.Principal{AccountID: l.account, SessionID: l.session, Subject: l.account.String(), Session: l.session.String(),
 		ExpiresAt: time.Now().Add(time.Hour)})
-	g := &Guard{app: &App{node: l.node}}
+	g := &Guard{app: &App{node: l.node, cfg: new(resolved), logger: slog.New(slog.DiscardHandler)}}
 	l.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		l.done <- g.pass(passageTo(w), r, who, caddyhttp.HandlerFunc(handler))
 	}))
@@ -319,7 +326,8 @@ func TestP16_ExtendedConnect(t *testing.T) {
 
 // BenchmarkGuard_Watch is what it costs a request whose answer does not last that the guard looks whether it does.
 func BenchmarkGuard_Watch(b *testing.B) {
-	g, r := &Guard{}, httptest.NewRequest(http.MethodGet, "/x", nil)
+	g := &Guard{app: &App{node: &node{lasting: registryOver(b, revocation.NewSet(nil))}}}
+	who, r := new(accesstoken.Verified), httptest.NewRequest(http.MethodGet, "/x", nil)
 	r.Header.Set("Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8")
 	w := httptest.NewRecorder()
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
@@ -330,7 +338,7 @@ func BenchmarkGuard_Watch(b *testing.B) {
 		return err
 	})
 	for what, serve := range map[string]func() error{
-		"bare": func() error { return answer(w, r) }, "watched": func() error { return g.pass(passageTo(w), r, nil, answer) },
+		"bare": func() error { return answer(w, r) }, "watched": func() error { return g.pass(passageTo(w), r, who, answer) },
 	} {
 		b.Run(what, func(b *testing.B) {
 			b.ReportAllocs()

@@ -2,13 +2,13 @@ package caddymodule
 
 import (
 	"io"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/gatehouse-auth/gatehouse/authcore/edge/accesstoken"
 	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
 )
 
@@ -30,17 +30,15 @@ type passage struct {
 	ours    bool     // whoever answers now is
 	own     []string // what we have set in Set-Cookie
 	renewed bool     // the answer has new cookies, which no cache may keep
-	begun   bool     // its head is sent
 
 	admitted httpapi.Visitor // whom a guard has let in; its zero value is nobody
 
 	// Of an admitted request, while it is handed on.
-	guard    *Guard
-	who      *accesstoken.Verified
-	request  *http.Request
-	ctx      *lastingContext // nil where nothing says that the connection may last
-	switched bool            // 101 was sent
-	stream   *stream         // nil: it does not last
+	inFlight
+	guard   *Guard
+	request *http.Request
+	ctx     *lastingContext // nil where nothing says that the connection may last
+	stream  *stream         // nil: it does not last
 }
 
 // passageVar is where the first of our handlers on a request's way leaves its passage for those that come later.
@@ -105,7 +103,7 @@ func (p *passage) finish(err error) error {
 	if p.ours {
 		return err
 	}
-	if !p.begun {
+	if !p.begun.Load() {
 		p.head(http.StatusOK)
 	}
 	delete(p.Header(), http.TrailerPrefix+"Set-Cookie")
@@ -114,7 +112,7 @@ func (p *passage) finish(err error) error {
 
 // head cleans the head of an answer before it is sent.
 func (p *passage) head(status int) {
-	if p.ours || p.begun {
+	if p.ours || p.begun.Load() {
 		return
 	}
 	h := p.Header()
@@ -163,19 +161,30 @@ func makePrivate(h http.Header) {
 // WriteHeader implements http.ResponseWriter.
 func (p *passage) WriteHeader(status int) {
 	p.head(status)
+	first := status >= 200 && !p.begun.Load()
+	if first {
+		p.begun.Store(true)
+	}
+	if p.cut.Load() != nil {
+		if first {
+			p.dropped = int16(status)
+		}
+		return
+	}
 	p.ResponseWriter.WriteHeader(status) // before begin: once it is registered a stream may be written to by who ends it
 	switch {
 	case status == http.StatusSwitchingProtocols:
 		p.switched = true
-	case status >= 200 && !p.begun:
+	case first:
 		p.begin(status)
 	}
 }
 
 // start is for an answer that begins without WriteHeader.
 func (p *passage) start() {
-	if !p.begun {
+	if !p.begun.Load() {
 		p.head(http.StatusOK)
+		p.begun.Store(true)
 		p.begin(http.StatusOK)
 	}
 }
@@ -190,6 +199,9 @@ func (p *passage) Write(b []byte) (int, error) {
 		}
 		return n, err
 	}
+	if c := p.cut.Load(); c != nil {
+		return c.drop(len(b), p.ctx)
+	}
 	return p.ResponseWriter.Write(b)
 }
 
@@ -199,6 +211,9 @@ func (p *passage) ReadFrom(r io.Reader) (int64, error) {
 	if p.stream != nil {
 		return io.Copy(struct{ io.Writer }{p}, r) // by Write
 	}
+	if p.cut.Load() != nil {
+		return 0, net.ErrClosed
+	}
 	return p.ResponseWriterWrapper.ReadFrom(r)
 }
 
@@ -207,6 +222,9 @@ func (p *passage) FlushError() error {
 	p.start()
 	if p.stream != nil {
 		return p.stream.out.Flush()
+	}
+	if p.cut.Load() != nil {
+		return net.ErrClosed
 	}
 	return http.NewResponseController(p.ResponseWriter).Flush()
 }

@@ -42,7 +42,7 @@ type EndFunc func(Ending)
 func (f EndFunc) End(e Ending) { f(e) }
 
 // Connection is one open connection: what was known when it was admitted, and how to end it. The exported fields are set
-// before it is given to a [Registry] and not changed after.
+// before it is given to a [Registry] and not changed after. Each request has one, so it is packed.
 type Connection struct {
 	Of *authcore.Holder
 	// MaxAge is how old the view of revocations may get while the connection lives; 0 is any age.
@@ -50,15 +50,15 @@ type Connection struct {
 	// Exchange is a request that will be answered by itself, as far as anybody knows: it is not ended before it has lasted
 	// for a while. So short requests of the session are answered, the one among them that has ended it.
 	Exchange bool
-	Ender    Ender
 
-	// Guarded by the bucket's lock.
+	listed bool   // somebody may still end it who has found it before; guarded by the bucket's lock, as the next are
+	over   bool   // guarded by mu
+	began  uint32 // by the registry's ticks
+
+	Ender      Ender
 	next, prev *Connection
-	began      uint32 // by the registry's ticks
-	listed     bool   // somebody may still end it who has found it before
 
-	mu   sync.Mutex // held while End runs
-	over bool
+	mu sync.Mutex // held while End runs
 }
 
 // end calls End unless the connection is over, and reports whether it did.
