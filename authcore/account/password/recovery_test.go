@@ -198,16 +198,16 @@ func TestL16_LinkNamesEveryRule(t *testing.T) {
 	for _, bad := range []string{"bob", "bobby", "bob@example", bob} {
 		_, err := e.Enrol.Register(t.Context(), enrol.Registering{Email: bob, Username: "bobby", FirstName: "Bob", Password: bad, Client: testflow.Client()})
 		want := testflow.WantCode(t, err, authcore.InvalidFields).Fields["password"]
-		got := testflow.WantCode(t, reset(t, e, recovery.Resetting{Token: token, NewPassword: bad}), authcore.InvalidFields).Fields["new_password"]
+		got := testflow.WantCode(t, reset(t, e, password.Resetting{Token: token, NewPassword: bad}), authcore.InvalidFields).Fields["new_password"]
 		if !slices.Equal(got, want) {
 			t.Errorf("%q: the link names %q, signing up %q", bad, got, want)
 		}
 	}
-	got := testflow.WantCode(t, reset(t, e, recovery.Resetting{Token: "no link", NewPassword: "bob"}), authcore.InvalidFields)
+	got := testflow.WantCode(t, reset(t, e, password.Resetting{Token: "no link", NewPassword: "bob"}), authcore.InvalidFields)
 	if slices.ContainsFunc(got.Fields["new_password"], func(rule string) bool { return strings.Contains(rule, "your address") }) {
 		t.Errorf("a link that is none names %q", got.Fields)
 	}
-	if err := reset(t, e, recovery.Resetting{Token: token}); err != nil {
+	if err := reset(t, e, password.Resetting{Token: token}); err != nil {
 		t.Errorf("the link after all that: %v", err)
 	}
 }

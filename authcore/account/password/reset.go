@@ -89,7 +89,7 @@ func (f *Flow) withEveryRule(ctx context.Context, in Resetting, refused error) e
 	if err != nil || account.Disabled() {
 		return refused
 	}
-	_, rules := newpassword.Check(f.cfg.Policy, in.NewPassword, newpassword.Words(account)...)
+	_, rules := Check(f.cfg.Policy, in.NewPassword, Words(account)...)
 	return authcore.RefuseFields(map[string][]string{"new_password": rules})
 }
 
