@@ -23,6 +23,7 @@ type condition struct {
 	mu      sync.Mutex // never held while the log is written
 	is      databaseState
 	since   time.Time // of that state
+	full    bool      // it takes no changes since its disk is full
 	failing time.Time // since when no call has been answered; zero while calls are
 	unsaid  []change  // what the log has no line of yet, in the order it came about
 }
@@ -61,7 +62,7 @@ func (c *condition) told(call sqlstore.Call, err error) {
 	defer c.mu.Unlock()
 	switch {
 	case errors.Is(err, sqlstore.ErrReadOnly):
-		c.failing = time.Time{}
+		c.failing, c.full = time.Time{}, errors.Is(err, sqlstore.ErrFull)
 		c.become(databaseReadOnly, now, err)
 	case errors.Is(err, authcore.ErrUnavailable):
 		if c.failing.IsZero() {
@@ -74,7 +75,8 @@ func (c *condition) told(call sqlstore.Call, err error) {
 		// Whoever asked has gone: that tells nothing of the database.
 	default: // an answer, if only a fault of ours
 		c.failing = time.Time{}
-		if c.is == databaseAway || c.is == databaseReadOnly && call.Writes && err == nil {
+		writable := err == nil && (call.Writes || call.Probe && !c.full)
+		if c.is == databaseAway || c.is == databaseReadOnly && writable {
 			c.become(databaseUp, now, nil)
 		}
 	}

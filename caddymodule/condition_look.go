@@ -35,13 +35,43 @@ func (a *App) look(ctx context.Context) {
 		case <-tick.C:
 		}
 		a.node.aging.look(a, logsink.Present())
-		if _, doubtful := a.node.condition.state(); doubtful {
+		a.node.unread.look(a.node, logsink.Present())
+		if is, doubtful := a.node.condition.state(); doubtful || is == databaseReadOnly {
 			_ = a.node.store.Ping(ctx) // the condition hears of it
 		}
 		if caddy.Exiting() {
 			a.tellDraining()
 		}
 	}
+}
+
+// unread is whether revocations cannot be read from the database, as of the last look. It belongs to who looks.
+type unread struct {
+	is    bool
+	since time.Time
+}
+
+// unreadLimit is for how long the revocations may not have been read from the database: several times of what lies between two readings.
+const unreadLimit = 10 * time.Second
+
+// blind reports whether the database's revocations cannot be read, for whatever cause, while other questions may be answered.
+func (n *node) blind() bool {
+	return n.follower != nil && (n.follower.Failing() || time.Since(n.freshness.Stored()) > unreadLimit)
+}
+
+// look tells of a change once. Where the database says why, the reader of revocations has told.
+func (u *unread) look(n *node, logger *slog.Logger) {
+	blind := n.blind()
+	if blind == u.is {
+		return
+	}
+	log := logger.With("component", "revocations")
+	if u.is = blind; blind {
+		u.since = time.Now()
+		log.Warn("revocations cannot be read from the database: the node is not ready", "state", "unread")
+		return
+	}
+	log.Info("revocations are read again", "state", "read", "outage", time.Since(u.since))
 }
 
 // tellDraining says once that the process is ending.

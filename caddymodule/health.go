@@ -68,18 +68,33 @@ func (a *App) obstacle() string {
 	return ""
 }
 
-// noAnswer is the obstacle of a node without its database.
-const noAnswer = "the database does not answer"
+// What a node lacks whose database is not as it should be.
+const (
+	noAnswer      = "the database does not answer"
+	noChanges     = "the database takes no changes"
+	noRevocations = "revocations cannot be read from the database"
+)
+
+// unstored is the obstacle that the database's last answers are, asking nobody; "" for none.
+func (n *node) unstored() string {
+	is, doubtful := n.condition.state()
+	switch {
+	case is == databaseReadOnly:
+		return noChanges
+	case doubtful:
+		return noAnswer
+	case n.blind():
+		return noRevocations
+	}
+	return ""
+}
 
 // unready is obstacle with the database's last answers counted in, for the metric: reading it asks nobody.
 func (a *App) unready() string {
 	if obstacle := a.obstacle(); obstacle != "" {
 		return obstacle
 	}
-	if _, doubtful := a.node.condition.state(); doubtful {
-		return noAnswer
-	}
-	return ""
+	return a.node.unstored()
 }
 
 // ping asks the database, and its condition hears of it.
@@ -98,8 +113,17 @@ func (a *App) health(ctx context.Context) (ok bool, reasons []string) {
 		return false, []string{obstacle}
 	}
 	if err := a.node.health.ask(ctx, a.ping); err != nil {
-		a.logger.Debug("not ready: the database does not answer", "error", err) // its condition has told
+		a.logger.Debug("not ready: the database does not answer as it should", "error", err) // its condition has told
+		if errors.Is(err, sqlstore.ErrReadOnly) {
+			return false, []string{noChanges}
+		}
 		return false, []string{noAnswer}
+	}
+	if is, _ := a.node.condition.state(); is == databaseReadOnly {
+		return false, []string{noChanges}
+	}
+	if a.node.blind() {
+		return false, []string{noRevocations}
 	}
 	if c := a.core.Load(); c != nil {
 		// Mail is late, not lost, and taking nodes out of rotation would not send it.

@@ -56,6 +56,7 @@ type node struct {
 	clock       *nodeClock
 	health      health
 	aging       aging
+	unread      unread
 	looking     chan struct{} // has one in it while a configuration looks
 	drained     sync.Once
 }

@@ -9,6 +9,7 @@ purpose=${1:-test}
 case $purpose in
 test) wanted='
 postgres        postgresql
+pgbouncer       pgbouncer
 redis-server    redis-server
 chromium        chromium
 nginx           nginx
@@ -38,6 +39,7 @@ have() {
 	django) /usr/bin/python3 -c 'import django' 2>/dev/null && return ;;
 	*) command -v "$1" >/dev/null && return ;;
 	esac
+	[ -x "/usr/sbin/$1" ] && return
 	[ "$1" = postgres ] && ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1
 }
 

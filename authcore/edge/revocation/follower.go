@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
@@ -40,6 +41,8 @@ type FollowerConfig struct {
 type Follower struct {
 	cfg  FollowerConfig
 	look chan struct{}
+
+	failed atomic.Bool // failing is not zero
 
 	mu sync.Mutex // held while reading
 	// Reading begins with settled: all up to there is in memory, rows that showed late too, for it was
@@ -125,6 +128,11 @@ func (f *Follower) due() bool {
 	return f.cfg.Now().Sub(f.readAt) > fedEvery-followEvery/2 // ticks come a little early or late
 }
 
+// Failing reports whether a database that answers gives no revocations. It waits for no reading.
+func (f *Follower) Failing() bool {
+	return f.failed.Load()
+}
+
 // tell logs each change of whether reading works. A database that is away tells of itself.
 func (f *Follower) tell(ctx context.Context, err error) {
 	if errors.Is(err, authcore.ErrUnavailable) {
@@ -135,6 +143,7 @@ func (f *Follower) tell(ctx context.Context, err error) {
 	changed, since := failed == f.failing.IsZero(), f.failing
 	if ctx.Err() == nil && changed {
 		f.failing = time.Time{}
+		f.failed.Store(failed)
 		if failed {
 			f.failing = f.cfg.Now()
 		}

@@ -11,7 +11,7 @@ import (
 // dialect is everything that one text cannot say to both engines, the DDL apart.
 type dialect struct {
 	folder string // of the migrations
-	// probe touches the database's own file or process and returns one integer.
+	// probe touches the database's own file or process and returns one integer; for Postgres 1 where it takes no changes.
 	probe string
 	// clock asks for the server's time in microseconds; "" where there is no server.
 	clock string
@@ -31,7 +31,7 @@ type dialect struct {
 
 var postgresDialect = dialect{
 	folder:     "migrations/postgres",
-	probe:      "select 1",
+	probe:      "select (current_setting('transaction_read_only') = 'on')::int::bigint",
 	clock:      "select (extract(epoch from clock_timestamp()) * 1000000)::bigint",
 	versions:   "select count(*) from pg_catalog.pg_class where oid = to_regclass($1)",
 	skipLocked: " for update skip locked",

@@ -27,8 +27,8 @@ func settle(ctx context.Context, step string, err error) error {
 		return err
 	case ctx.Err() != nil:
 		return fmt.Errorf("%s: %w", step, ctx.Err())
-	case readOnly(err):
-		return fmt.Errorf("%s: %w: %w", step, ErrReadOnly, err)
+	case readOnly(err) != nil:
+		return fmt.Errorf("%s: %w: %w", step, readOnly(err), err)
 	case away(err):
 		return fmt.Errorf("%s: %w: %w", step, authcore.ErrUnavailable, err)
 	}

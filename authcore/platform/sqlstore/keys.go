@@ -82,7 +82,7 @@ func (s *Store) ChangeKeys(ctx context.Context, now time.Time,
 		keys, err = all(ctx, q, scanKey, selectKeys)
 		return err
 	}
-	err = s.attempt(ctx, Call{"change keys", true}, func(ctx context.Context) error { return s.engine.transact(ctx, longLimit, do) })
+	err = s.attempt(ctx, Call{Step: "change keys", Writes: true}, func(ctx context.Context) error { return s.engine.transact(ctx, longLimit, do) })
 	if err != nil {
 		return nil, err
 	}

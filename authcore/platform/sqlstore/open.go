@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
+
 	"github.com/gatehouse-auth/gatehouse/authcore"
 )
 
@@ -65,7 +67,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		s.engine, err = openSQLite(ctx, at.path, cfg.Logger)
 	} else {
 		s.sql = postgresDialect
-		s.engine, err = openPostgres(ctx, at.pool)
+		s.engine, err = openPostgres(ctx, at)
 	}
 	if err != nil {
 		return nil, s.named(settle(ctx, step, err))
@@ -96,12 +98,17 @@ func Name(text string) string {
 // file. Postgres is made for many processes: there it does nothing.
 func (s *Store) Lock() error { return s.engine.lock() }
 
-// Ping reports whether the database answers.
+// Ping reports whether the database answers, and with Postgres whether it takes changes: a standby, or one that was made read-only,
+// is an ErrReadOnly. It changes nothing.
 func (s *Store) Ping(ctx context.Context) error {
-	return s.read(ctx, "ping database", func(ctx context.Context, q querier) error {
-		_, err := one(ctx, q, scanInt, s.sql.probe)
+	do := func(ctx context.Context, q querier) error {
+		n, err := one(ctx, q, scanInt, s.sql.probe)
+		if err == nil && n > 0 && s.file == "" {
+			return &pgconn.PgError{Severity: "ERROR", Code: readOnlyState, Message: "transaction_read_only is on"}
+		}
 		return err
-	})
+	}
+	return s.attempt(ctx, Call{Step: "ping database", Probe: s.file == ""}, func(ctx context.Context) error { return s.engine.read(ctx, do) })
 }
 
 // Close waits for running statements, disconnects and gives the lock of a SQLite file back.

@@ -5,11 +5,13 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 )
@@ -24,14 +26,26 @@ const (
 
 type postgres struct {
 	pool   *pgxpool.Pool
+	at     location
 	closed atomic.Bool
 	moved  atomic.Int64 // when a connection last came back, in nanoseconds
 
 	waiting atomic.Int64 // who waits for a connection
 }
 
-func openPostgres(ctx context.Context, cfg *pgxpool.Config) (*postgres, error) {
-	pool, err := pgxpool.NewWithConfig(ctx, cfg)
+func openPostgres(ctx context.Context, at location) (*postgres, error) {
+	pooled, err := refuseShared(ctx, at.pool.ConnConfig)
+	if err != nil {
+		return nil, err
+	}
+	if pooled {
+		// PgBouncer 1.18, which Debian 12 has, ends when it gets a request to cancel a statement that is just over. A connection that is
+		// closed instead is soon there again, from the pooler.
+		at.pool.ConnConfig.BuildContextWatcherHandler = func(c *pgconn.PgConn) ctxwatch.Handler {
+			return &pgconn.DeadlineContextWatcherHandler{Conn: c.Conn()}
+		}
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, at.pool)
 	if err != nil {
 		return nil, err
 	}
@@ -39,7 +53,7 @@ func openPostgres(ctx context.Context, cfg *pgxpool.Config) (*postgres, error) {
 		pool.Close()
 		return nil, err
 	}
-	return &postgres{pool: pool}, nil
+	return &postgres{pool: pool, at: at}, nil
 }
 
 func (p *postgres) acquire(ctx context.Context) (*pgxpool.Conn, error) {
@@ -144,8 +158,9 @@ func (p *postgres) watch(err error) error {
 func (p *postgres) migrator(context.Context) (*sql.DB, func() error, error) {
 	cfg := p.pool.Config().ConnConfig
 	// Building an index over many rows takes what it takes.
-	cfg.RuntimeParams["statement_timeout"] = "0"
-	cfg.RuntimeParams["lock_timeout"] = fmt.Sprint(tableWait.Milliseconds())
+	settings := maps.Clone(p.at.settings)
+	settings["statement_timeout"], settings["lock_timeout"] = "0", fmt.Sprint(tableWait.Milliseconds())
+	cfg.AfterConnect = setting(settings)
 	db := stdlib.OpenDB(*cfg)
 	return db, db.Close, nil
 }

@@ -24,12 +24,12 @@ func (s *Store) read(ctx context.Context, step string, do work) error {
 
 // single runs one statement that is a transaction of its own.
 func (s *Store) single(ctx context.Context, step string, do work) error {
-	return s.attempt(ctx, Call{step, true}, func(ctx context.Context) error { return s.engine.single(ctx, do) })
+	return s.attempt(ctx, Call{Step: step, Writes: true}, func(ctx context.Context) error { return s.engine.single(ctx, do) })
 }
 
 // write runs a transaction.
 func (s *Store) write(ctx context.Context, step string, do work) error {
-	return s.attempt(ctx, Call{step, true}, func(ctx context.Context) error { return s.engine.transact(ctx, workLimit, do) })
+	return s.attempt(ctx, Call{Step: step, Writes: true}, func(ctx context.Context) error { return s.engine.transact(ctx, workLimit, do) })
 }
 
 // attempt repeats what lost a race for a lock or a snapshot. Everything that a piece of work does is in its

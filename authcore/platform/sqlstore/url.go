@@ -33,6 +33,8 @@ const (
 type location struct {
 	path string // of a SQLite file, absolute
 	pool *pgxpool.Config
+	// settings are what each connection of the pool sets for itself.
+	settings map[string]string
 }
 
 // parse never puts the URL into an error: it holds a password.
@@ -72,6 +74,9 @@ func parsePostgres(text string) (location, error) {
 	if err != nil {
 		return location{}, badSetting(u, err)
 	}
+	if err := refuseMode(u, cfg); err != nil {
+		return location{}, err
+	}
 	query := u.Query()
 	if !query.Has("pool_max_conns") {
 		cfg.MaxConns = int32(max(16, 4*runtime.GOMAXPROCS(0)))
@@ -96,7 +101,9 @@ func parsePostgres(text string) (location, error) {
 	conn.BuildContextWatcherHandler = func(c *pgconn.PgConn) ctxwatch.Handler {
 		return &pgconn.CancelRequestContextWatcherHandler{Conn: c, DeadlineDelay: cancelLimit}
 	}
-	return location{pool: cfg}, nil
+	settings := sessionSettings(conn)
+	conn.AfterConnect = setting(settings)
+	return location{pool: cfg, settings: settings}, nil
 }
 
 // strayAt reports whether an @ stands where it ends no password: then one with special characters has been taken apart, and the

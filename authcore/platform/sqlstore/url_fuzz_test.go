@@ -24,7 +24,7 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		at, err := parse(text)
 		if err != nil {
-			if at != (location{}) || strings.HasPrefix(text, "postgres") && strings.Contains(text, ":"+password+"@") && strings.Contains(err.Error(), password) {
+			if at.path != "" || at.pool != nil || strings.HasPrefix(text, "postgres") && strings.Contains(text, ":"+password+"@") && strings.Contains(err.Error(), password) {
 				t.Fatalf("%q: %+v, %v", text, at, err)
 			}
 			return
@@ -38,7 +38,7 @@ func FuzzParse(f *testing.F) {
 			}
 			return
 		}
-		settings := at.pool.ConnConfig.RuntimeParams
+		settings := at.settings
 		if settings["statement_timeout"] == "" || settings["default_transaction_isolation"] == "" || at.pool.MaxConns < 1 {
 			t.Fatalf("%q has no limits: %v", text, settings)
 		}

@@ -16,6 +16,8 @@ import (
 type Call struct {
 	Step   string // from a closed set of texts
 	Writes bool
+	// Probe is a question that succeeds only where the database would take a change, as far as settings go.
+	Probe bool
 }
 
 // Watch is told when a call begins, and by done how it ended; for both see [authcore.Watch].
@@ -29,18 +31,33 @@ func unwatched(ctx context.Context, _ Call) (context.Context, func(error)) {
 // read-only, or its disk is full.
 var ErrReadOnly = fmt.Errorf("it takes no changes: %w", authcore.ErrUnavailable)
 
-func readOnly(err error) bool {
+// ErrFull is an [ErrReadOnly] whose end no question tells, only a change that succeeds.
+var ErrFull = fmt.Errorf("its disk is full: %w", ErrReadOnly)
+
+// readOnly returns ErrReadOnly or ErrFull where err is one of them; else nil.
+func readOnly(err error) error {
 	var pg *pgconn.PgError
-	if errors.As(err, &pg) {
-		return pg.Code == "25006" || pg.Code == "53100" // read_only_sql_transaction, disk_full
-	}
 	var lite *sqlite.Error
-	if errors.As(err, &lite) {
-		code := lite.Code() & 0xff
-		return code == sqlite3.SQLITE_READONLY || code == sqlite3.SQLITE_FULL
+	switch {
+	case errors.As(err, &pg):
+		switch pg.Code {
+		case readOnlyState:
+			return ErrReadOnly
+		case "53100": // disk_full
+			return ErrFull
+		}
+	case errors.As(err, &lite):
+		switch lite.Code() & 0xff {
+		case sqlite3.SQLITE_READONLY:
+			return ErrReadOnly
+		case sqlite3.SQLITE_FULL:
+			return ErrFull
+		}
 	}
-	return false
+	return nil
 }
+
+const readOnlyState = "25006" // read_only_sql_transaction
 
 // Connections is what a Store's pool looks like at a moment.
 type Connections struct {
