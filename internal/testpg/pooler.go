@@ -73,19 +73,32 @@ func pooled(t testing.TB, database, poolMode string, poolSize int) (string, erro
 			return "", err
 		}
 	}
-	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err := runPooler(t, program, folder, runs, watchdog, net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err != nil {
+		return "", err
+	}
+	u, err := url.Parse(database)
 	if err != nil {
 		return "", err
+	}
+	u.Host = net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+	return u.String(), nil
+}
+
+// runPooler returns once the pooler listens.
+func runPooler(t testing.TB, program, folder string, runs account, watchdog *testproc.Watchdog, addr string) error {
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		return err
 	}
 	defer null.Close()
 	process, err := os.StartProcess(program, []string{program, "-q", filepath.Join(folder, "ini")}, &os.ProcAttr{Dir: folder, Env: environment,
 		Files: []*os.File{null, null, null}, Sys: &syscall.SysProcAttr{Credential: runs.credential, Setpgid: true}})
 	if err != nil {
-		return "", fmt.Errorf("starting pgbouncer: %w", err)
+		return fmt.Errorf("starting pgbouncer: %w", err)
 	}
 	pid := process.Pid
 	if err := errors.Join(process.Release(), watchdog.Watch(pid)); err != nil {
-		return "", fmt.Errorf("watching pgbouncer: %w", err)
+		return fmt.Errorf("watching pgbouncer: %w", err)
 	}
 	t.Cleanup(func() {
 		_ = syscall.Kill(pid, syscall.SIGKILL)
@@ -95,7 +108,6 @@ func pooled(t testing.TB, database, poolMode string, poolSize int) (string, erro
 			t.Logf("pgbouncer says: %s", said[max(0, len(said)-2000):])
 		}
 	})
-	addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 	if !testproc.Until(startLimit, func() bool {
 		conn, err := net.DialTimeout("tcp", addr, time.Second)
 		if err == nil {
@@ -104,12 +116,7 @@ func pooled(t testing.TB, database, poolMode string, poolSize int) (string, erro
 		return err == nil
 	}) {
 		said, _ := os.ReadFile(filepath.Join(folder, "log"))
-		return "", fmt.Errorf("pgbouncer does not listen: %s", lastLine(string(said)))
+		return fmt.Errorf("pgbouncer does not listen: %s", lastLine(string(said)))
 	}
-	u, err := url.Parse(database)
-	if err != nil {
-		return "", err
-	}
-	u.Host = addr
-	return u.String(), nil
+	return nil
 }
