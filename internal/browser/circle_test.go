@@ -23,7 +23,7 @@ func TestCircle_SessionLost(t *testing.T) {
 		}
 	}
 	p.at("/auth/login", "You keep being sent back here")
-	p.see("Cookies are not kept")
+	p.see("Cookies are blocked")
 	p.signIn(address, password)
 	p.see("Hello, Ada Lovelace")
 	if got := p.address(); got != g.origin()+"/lost" {
@@ -67,7 +67,7 @@ func TestFragment(t *testing.T) {
 			p.visit(wanted)
 			p.at("/auth/login", "Sign in")
 			p.signIn(address, "not the password") // the form comes again at the same address
-			p.see("The name or the password is wrong.")
+			p.see("The username or password is wrong.")
 			p.press("login-form", "password", password)
 			p.at("/app", "Hello, Ada Lovelace")
 			landed(t, p, w.fragment(wanted))
@@ -106,7 +106,7 @@ func TestCircle_NoCookies(t *testing.T) {
 	p.at("/auth/login", "Sign in")
 	p.signIn(address, password)
 	p.at("/auth/login", "You keep being sent back here")
-	p.see("Cookies are not kept")
+	p.see("Cookies are blocked")
 	if n := countLogins(p, origin); n != 3 { // sent there, the form, sent back there
 		t.Errorf("sign-in was opened %d times: %q", n, p.net.addresses())
 	}

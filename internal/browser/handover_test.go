@@ -155,7 +155,7 @@ func TestHandover_NoCookies(t *testing.T) {
 	wanted := fmt.Sprintf("http://app.localhost:%d/x", g.port2)
 	before := countLogins(p, fmt.Sprintf("http://auth.localhost:%d", g.port))
 	p.visit(wanted)
-	p.at("/.gatehouse/handover", "You could not be signed in here")
+	p.at("/.gatehouse/handover", "We could not sign you in here")
 	if n := countLogins(p, fmt.Sprintf("http://auth.localhost:%d", g.port)) - before; n != 2 {
 		t.Errorf("the sign-in page was opened %d times: %q", n, p.net.addresses())
 	}

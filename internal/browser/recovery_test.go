@@ -21,7 +21,7 @@ func TestRecovery(t *testing.T) {
 			p.follow("Forgot your password?")
 			p.press("forgot-form", "login", address)
 			p.at("/auth/password/reset", "Choose a new password")
-			p.see("If there is such an account")
+			p.see("If there is an account with this address or name")
 			m := g.mail(t, address, 2)
 			if i == 0 {
 				for range 2 { // R07: a scanner opens the link first, with script and all
@@ -30,7 +30,7 @@ func TestRecovery(t *testing.T) {
 					s.see("Choose a new password")
 				}
 				p.visit(m.link)
-				p.see("Afterwards you are signed out everywhere and sign in with the new password.")
+				p.see("You will then be signed out everywhere. Sign in again with the new password.")
 				checkNoTrace(t, p, m.token)
 				p.press("reset-form", "new_password", otherPassword)
 			} else {
@@ -38,7 +38,7 @@ func TestRecovery(t *testing.T) {
 				p.see("The code or link is wrong")
 				p.press("reset-form", "otp", m.code, "new_password", otherPassword)
 			}
-			p.see("Your password is changed. Sign in with the new one.")
+			p.see("Your password has been changed. Sign in with the new one.")
 			q.isOut(g.origin())
 			p.signIn(address, otherPassword)
 			p.see("Hello, Ada Lovelace")
@@ -73,7 +73,7 @@ func TestElsewhere(t *testing.T) {
 		p := open(t, way{phone: true})
 		p.visit(g.mail(t, address, 1).link)
 		p.at("/auth/verify", "Confirm your e-mail address")
-		p.see("You did not sign up in this browser.")
+		p.see("You signed up in another browser.")
 		p.press("verify-form", "password", "not "+password)
 		p.at("/auth/verify", "Confirm your e-mail address")
 		p.press("verify-form", "password", password)
@@ -86,9 +86,9 @@ func TestElsewhere(t *testing.T) {
 		open(t, way{}).begin(g, address)
 		p := open(t, way{noScript: true})
 		p.visit(g.mail(t, address, 1).link)
-		p.see("You did not sign up in this browser.")
+		p.see("You signed up in another browser.")
 		p.follow("Choose a new password instead")
-		p.see("is dropped")
+		p.see("will be discarded")
 		p.press("verify-form", "new_password", otherPassword)
 		p.at("/auth/account", "Your account")
 		p.see(address)
@@ -99,7 +99,7 @@ func TestElsewhere(t *testing.T) {
 		p.press("logout-form")
 		p.isOut(g.origin())
 		p.signIn(address, password)
-		p.see("The name or the password is wrong.")
+		p.see("The username or password is wrong.")
 		p.press("login-form", "password", otherPassword)
 		p.see("Hello, "+address, "Remote-Email")
 	})

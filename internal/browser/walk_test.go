@@ -67,11 +67,11 @@ func TestWalk(t *testing.T) {
 			}
 			p.follow("Create an account")
 			m := p.register(g, address)
-			p.see("We have sent a mail.")
+			p.see("We have sent you a mail.")
 			if i%2 == 0 {
 				p.visit(m.link)
 				p.at("/auth/verify", "Confirm your e-mail address")
-				p.see("One step is left.")
+				p.see("One more step.")
 				if strings.Contains(p.address(), m.token) {
 					t.Error("the token stands in the address bar")
 				}
@@ -86,7 +86,7 @@ func TestWalk(t *testing.T) {
 			p.follow("Your account")
 			p.at("/auth/account", "Your account")
 			p.press("profile-form", "last_name", "King")
-			p.see("Your profile is saved.", "Ada King")
+			p.see("Your profile has been saved.", "Ada King")
 			endSessions(t, g, w, p, address)
 			changePassword(t, g, w, p, address, wanted)
 			if n := len(foreign(p.net.addresses(), g.origin())); n != 0 {
@@ -109,7 +109,7 @@ func endSessions(t *testing.T, g *gateway, w way, p *tab, address string) {
 		t.Fatalf("%s sessions are listed", got)
 	}
 	p.click(".sessions li:not(:has(.badge)) button")
-	p.see("The device is signed out.")
+	p.see("The device has been signed out.")
 	if got := p.ask(`String(document.querySelectorAll(".sessions li").length)`); got != "1" {
 		t.Errorf("%s sessions are listed", got)
 	}
@@ -118,7 +118,7 @@ func endSessions(t *testing.T, g *gateway, w way, p *tab, address string) {
 	q.see("Hello, Ada King")
 	p.visit(g.origin() + "/auth/account")
 	p.press("end-others")
-	p.see("The device is signed out.")
+	p.see("The device has been signed out.")
 	q.isOut(g.origin())
 	p.visit(g.origin() + "/")
 	p.see("Hello, Ada") // by the new name once this session is renewed
@@ -141,7 +141,7 @@ func changePassword(t *testing.T, g *gateway, w way, p *tab, address, wanted str
 	p.visit(wanted)
 	p.at("/auth/login", "Sign in")
 	p.signIn(address, password)
-	p.see("The name or the password is wrong.")
+	p.see("The username or password is wrong.")
 	p.press("login-form", "password", otherPassword) // the name has been kept
 	p.see("Hello, Ada King")
 	if got := p.address(); got != wanted {
@@ -237,7 +237,7 @@ func TestKeyboard(t *testing.T) {
 	p.visit(g.origin() + "/auth/login")
 	focus("login")
 	p.load("typing", chromedp.KeyEvent(address+kb.Tab+"not the password"+kb.Enter))
-	p.see("The name or the password is wrong.")
+	p.see("The username or password is wrong.")
 	focus("password")
 	p.load("typing", chromedp.KeyEvent(password+kb.Enter))
 	p.at("/auth/account", "Your account")

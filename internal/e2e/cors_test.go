@@ -132,14 +132,14 @@ func TestFormsAndFragmentsRefused(t *testing.T) {
 		}
 	}
 	a := g.do(t, call{method: "POST", path: "/send", body: "a=b", header: form()})
-	pages("a form", a, 401, "Your form was not passed on", "reload it", `target="_blank"`, "/auth/login?rd=http%3A%2F%2F127.0.0.1")
+	pages("a form", a, 401, "Your form was not sent on", "reload this page", `target="_blank"`, "/auth/login?rd=http%3A%2F%2F127.0.0.1")
 	if a.header.Get("WWW-Authenticate") != "Bearer" || a.header.Get("Location") != "" {
 		t.Errorf("a form: %v", a.header)
 	}
-	pages("a form in German", g.do(t, call{method: "POST", path: "/send", body: "a=b", header: form("Accept-Language", "de")}), 401, "Ihr Formular wurde nicht weitergegeben")
+	pages("a form in German", g.do(t, call{method: "POST", path: "/send", body: "a=b", header: form("Accept-Language", "de")}), 401, "Ihr Formular wurde nicht weitergeleitet")
 	pages("a form after the end", g.do(t, call{method: "POST", path: "/send", body: "a=b", header: form(), cookies: map[string]string{"gatehouse": "x"}}), 401, "in a new tab")
-	pages("a form that a rule refuses", g.do(t, call{method: "POST", path: "/admin", body: "a=b", header: form(), cookies: b.cookies}), 403, "You may not use this page", "Your form was not passed on")
-	pages("a form of a foreign page", g.do(t, call{method: "POST", path: "/send", body: "a=b", header: form("Sec-Fetch-Site", "cross-site"), cookies: b.cookies}), 403, "This form was not sent from a page of ours")
+	pages("a form that a rule refuses", g.do(t, call{method: "POST", path: "/admin", body: "a=b", header: form(), cookies: b.cookies}), 403, "You don&#39;t have access to this page", "Your form was not sent on")
+	pages("a form of a foreign page", g.do(t, call{method: "POST", path: "/send", body: "a=b", header: form("Sec-Fetch-Site", "cross-site"), cookies: b.cookies}), 403, "This form was not sent from one of our pages")
 	g.do(t, call{method: "POST", path: "/send", body: "a=b", header: form(), cookies: b.cookies}).must(t, 200, "").echo(t)
 	for what, h := range map[string]map[string]string{
 		"by script":          {"Sec-Fetch-Mode": "cors"},

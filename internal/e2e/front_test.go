@@ -70,7 +70,7 @@ http://stuff.example.com:<port>, http://*.wild.example.com:<port> {
 		}
 	}
 	a := g.do(t, call{path: "/auth/login?rd=" + url.QueryEscape("https://stuff.example.com:444/"), host: "auth.example.com", header: page})
-	if !strings.Contains(string(a.body), "not be led back") {
+	if !strings.Contains(string(a.body), "cannot take you back") {
 		t.Errorf("nobody is told:\n%s", a.body)
 	}
 }

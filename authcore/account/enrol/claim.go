@@ -46,7 +46,7 @@ func (f *Flow) claim(ctx context.Context, address string, in Verifying) (claim, 
 			return c, err
 		}
 		return claim{}, authcore.Refuse(authcore.RegistrationProofRequired,
-			"That is not the password chosen at sign-up. Try again, or choose a new one.")
+			"That is not the password you chose at sign-up. Try again, or choose a new one.")
 	}
 	return claim{}, authcore.Refuse(authcore.RegistrationProofRequired,
 		"Show that you are who registered: continue where you did, give the password you chose, or choose a new one.")

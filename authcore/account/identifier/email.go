@@ -15,7 +15,7 @@ const MaxEmail = 254
 
 const (
 	maxLocalPart = 64 // RFC 5321 §4.5.3.1.1
-	errEmail     = Broken("Enter a valid e-mail address, like name@example.com.")
+	errEmail     = Broken("Enter a valid e-mail address, such as name@example.com.")
 )
 
 // addressDomain turns an international domain into its ASCII form by UTS 46, the way mail servers and browsers look it up.
@@ -43,7 +43,7 @@ func NewEmail(s string) (string, error) {
 	local, top := address[:at], address[strings.LastIndexAny(address, ".@")+1:]
 	// A server that hands mail to a program on its command line takes "-x@…" for an option.
 	if local[0] == '-' || strings.IndexFunc(local, ambiguous) >= 0 {
-		return "", Broken("This address has a character before the @ that mail servers do not read alike. Use another address.")
+		return "", Broken("This address has a character before the @ that not all mail servers understand. Use another address.")
 	}
 	if top[0] < 'a' || top[0] > 'z' { // 10.0.0.0x1 is an address of a machine to some resolvers
 		return "", errEmail

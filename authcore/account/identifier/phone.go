@@ -9,7 +9,7 @@ import (
 // MaxPhone is the longest phone number taken, in bytes, punctuation included.
 const MaxPhone = 32
 
-const errPhone = Broken("Enter a phone number in international form, like +43 1 2345678.")
+const errPhone = Broken("Enter a phone number in international format, such as +43 1 2345678.")
 
 // Phone returns the number in E.164. It must begin with '+' and a country code: a national number means another person in
 // each country. Only ASCII digits and the usual punctuation pass, so one number has no spelling in another script.

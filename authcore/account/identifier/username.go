@@ -39,7 +39,7 @@ func Username(s string) (string, error) {
 	}
 	for i := range len(s) {
 		if !usernameByte(s[i]) {
-			return "", Broken("A username has only the letters a to z, digits, dots, underscores and hyphens.")
+			return "", Broken("A username may contain only the letters a to z, digits, dots, underscores and hyphens.")
 		}
 	}
 	// Only after the alphabet is checked: Unicode lowers some other letters to ASCII ones (the Kelvin sign to k).

@@ -85,7 +85,7 @@ func TestL16_Weak(t *testing.T) {
 		t.Errorf("short context words count: %q", wrong)
 	}
 	// Who used a name is told so.
-	const name = "Do not use your name, your address or the name of this service as the password."
+	const name = "Do not use your name, your address or the name of this service as your password."
 	for _, password := range []string{"gatehouse2026!", "Ada.Lovelace.2026", "ACME intranet 1"} {
 		if wrong := p.Check(password, account...); !slices.Contains(wrong, name) {
 			t.Errorf("%q: %q", password, wrong)

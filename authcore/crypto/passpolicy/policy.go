@@ -100,7 +100,7 @@ func (p *Policy) Check(password string, context ...string) []string {
 	case isCommon(folded):
 		wrong = append(wrong, "This is one of the most common passwords. Choose another one.")
 	case p.mostlyContext(folded, words):
-		wrong = append(wrong, "Do not use your name, your address or the name of this service as the password.")
+		wrong = append(wrong, "Do not use your name, your address or the name of this service as your password.")
 	case p.repeats(folded):
 		wrong = append(wrong, "Do not repeat the same characters. Add more, different words.")
 	case guessable(password, words) < p.score:

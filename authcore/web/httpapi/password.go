@@ -23,7 +23,7 @@ func (c *passwordCalls) routes() []route {
 		method: http.MethodPost, path: "/password/forgot", tag: tagPassword, summary: "Ask for a new password",
 		text:  "The answer is the same whether or not there is such an account.",
 		limit: authcore.LimitForgot, does: publicWith(c.forgot),
-		replies: []reply{{http.StatusAccepted, "If there is such an account, a mail is on its way.", status{}}},
+		replies: []reply{{http.StatusAccepted, "If there is an account with this address or name, a mail is on its way.", status{}}},
 		refuses: []authcore.Code{authcore.InvalidFields},
 	}, {
 		method: http.MethodPost, path: "/password/reset", tag: tagPassword, summary: "Set a new password",

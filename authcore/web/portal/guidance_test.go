@@ -30,11 +30,11 @@ func TestVerify_AWrongPasswordIsCalledWrong(t *testing.T) {
 	h.Register(t, enrol.Registering{Email: email})
 	b := h.browser()
 	b.get(linkPath(t, h.Mail(t, email, authcore.MailVerify))).leads("/auth/verify")
-	const missing, wrong = "Now enter the password you chose at sign-up", "That is not the password chosen at sign-up."
+	const missing, wrong = "Now enter the password you chose at sign-up", "That is not the password you chose at sign-up."
 	b.post("/verify", []string{"password", ""}).want(http.StatusForbidden).says(missing).silent(wrong)
 	b.post("/verify", []string{"password", testflow.OtherPassword}).want(http.StatusForbidden).says(wrong).silent(missing)
 	b.post("/verify", []string{"password", testflow.OtherPassword}, header("Accept-Language", "de")).
-		says("Das ist nicht das bei der Registrierung gewählte Passwort.")
+		says("Das ist nicht das Passwort, das Sie bei der Registrierung gewählt haben.")
 	b.post("/verify", []string{"password", testflow.Password}).leads("/auth/account")
 }
 

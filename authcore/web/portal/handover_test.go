@@ -187,7 +187,7 @@ func (b *browser) onlyVerifier() string {
 // changes.
 func (b *browser) refused(address string) {
 	b.Helper()
-	page := b.open(address).want(http.StatusBadRequest).says("You could not be signed in here", "Try again")
+	page := b.open(address).want(http.StatusBadRequest).says("We could not sign you in here", "Try again")
 	program := b.open(address, header("Accept", "*/*")).want(http.StatusBadRequest)
 	if !strings.Contains(program.body, `"code":"invalid_code"`) {
 		b.Errorf("a program is told %s", program.body)
@@ -374,7 +374,7 @@ func TestCircle_AtAHostThatIsHandedOver(t *testing.T) {
 		b.open(ask).leads(wanted)
 	}
 	b.sentBack(wanted)
-	got := b.open(ask).want(http.StatusOK).says("You keep being sent back here", "let you in").silent("/account")
+	got := b.open(ask).want(http.StatusOK).says("You keep being sent back here", "signed you in").silent("/account")
 	if links := got.all("a"); attr(links[len(links)-1], "href") != wanted {
 		t.Errorf("leads on to %s", attr(links[len(links)-1], "href"))
 	}

@@ -80,7 +80,7 @@ func TestLogin_RefusalsKeepTheName(t *testing.T) {
 	b := h.browser()
 	fields := []string{"login", email, "password", "wrong password", "rd", "/wanted"}
 	for range 2 {
-		got := b.post("/login", fields).want(http.StatusUnauthorized).says("The name or the password is wrong.").silent("wrong password")
+		got := b.post("/login", fields).want(http.StatusUnauthorized).says("The username or password is wrong.").silent("wrong password")
 		if got.field("login") != email || got.field("password") != "" || got.field("rd") != "/wanted" {
 			t.Errorf("the form came back without what was typed:\n%s", got.body)
 		}
@@ -237,7 +237,7 @@ func TestCircle(t *testing.T) {
 		b.loseSession()
 		b.sentBack(wanted + "2") // some services change the query at each turn
 	}
-	if got := b.get(to).want(http.StatusOK).says("You keep being sent back here", "Cookies are not kept"); got.field("rd") == "" {
+	if got := b.get(to).want(http.StatusOK).says("You keep being sent back here", "Cookies are blocked"); got.field("rd") == "" {
 		t.Error("there is no way on")
 	}
 	for _, other := range []string{"", "?rd=/a", "?rd=/wanted/more"} { // other pages are other ways
@@ -254,16 +254,16 @@ func TestCircle_SignedInStopsTheRedirects(t *testing.T) {
 		b.get("/login?rd=/wanted").leads("/wanted")
 		b.sentBack(origin + "/wanted")
 	}
-	b.get("/login?rd=/wanted").want(http.StatusOK).says("You keep being sent back here", "let you in").noField("password")
+	b.get("/login?rd=/wanted").want(http.StatusOK).says("You keep being sent back here", "signed you in").noField("password")
 }
 
 func TestCircle_NamesTheLikelyCause(t *testing.T) {
 	h := open(t)
 	for want, c := range map[string]struct{ rd, referer string }{
-		"The page was opened over http":                {"http://" + host + "/x", "https://" + host + "/auth/onward?rd=x"},
-		"You signed in at another host name":           {"https://www.example.com/x", "https://" + host + "/auth/onward"},
-		"The sign-in page stands behind its own guard": {"https://" + host + "/auth/login", "https://" + host + "/auth/onward"},
-		"Cookies are not kept":                         {"https://" + host + "/x", "https://" + host + "/auth/onward"},
+		"The page was opened over http":         {"http://" + host + "/x", "https://" + host + "/auth/onward?rd=x"},
+		"You signed in under another host name": {"https://www.example.com/x", "https://" + host + "/auth/onward"},
+		"The sign-in page is guarded itself":    {"https://" + host + "/auth/login", "https://" + host + "/auth/onward"},
+		"Cookies are blocked":                   {"https://" + host + "/x", "https://" + host + "/auth/onward"},
 	} {
 		got := h.browser().get("/login?rd="+url.QueryEscape(c.rd), header("Referer", c.referer)).want(http.StatusOK)
 		causes := got.all("dt")

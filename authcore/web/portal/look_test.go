@@ -42,7 +42,7 @@ func everyPage(h *house) map[string]*answer {
 	pages["circle in"] = b.get("/login?rd=/x").says("You keep being")
 	c.cookies["__Host-gatehouse_sent"] = b.cookies["__Host-gatehouse_sent"]
 	pages["circle out"] = c.get("/login?rd=/x").says("You keep being")
-	pages["lost"] = c.get("/login?rd=https://evil.test/").says("not be led back")
+	pages["lost"] = c.get("/login?rd=https://evil.test/").says("cannot take you back")
 	for _, path := range []string{"/login", "/register", "/verify", "/verify/resend", "/password/forgot", "/password/reset", "/signed-out"} {
 		pages[path] = h.browser().get(path)
 	}

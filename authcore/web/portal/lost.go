@@ -38,16 +38,16 @@ func (v *visit) tellLost(raw string, why httpapi.Dropped) {
 	if err != nil || len(to.Host) > 255 {
 		to = &url.URL{}
 	}
-	remedy := "nothing: the address is not one that is led back to"
+	remedy := "none: the address is not a valid return address"
 	switch why {
 	case httpapi.ForeignReturn:
-		remedy = "if it is yours: name it with its port in redirect_hosts, or in the address of its site with gatehouse_guard; where a proxy in " +
-			"front ends TLS or has other ports, set issuer to the address that browsers use and list the proxy in trusted_proxies"
+		remedy = "if the host is yours, list it with its port in redirect_hosts, or in the address of its site with gatehouse_guard; if a proxy in " +
+			"front ends TLS or uses other ports, set issuer to the address that browsers use and list the proxy in trusted_proxies"
 	case httpapi.PlainReturn:
-		remedy = "serve it over https; where a proxy in front ends TLS, list the proxy in trusted_proxies"
+		remedy = "serve the page over https; if a proxy in front ends TLS, list the proxy in trusted_proxies"
 	}
 	if v.strays.news(string(why)+" "+to.Host, v.now()) {
-		v.cfg.Logger.WarnContext(v.r.Context(), "after a sign-in somebody could not be led back to where they wanted to go",
+		v.cfg.Logger.WarnContext(v.r.Context(), "could not lead a user back after sign-in",
 			"reason", string(why), "host", to.Host, "remedy", remedy)
 	}
 }

@@ -17,14 +17,14 @@ func TestC13_LostWaysBackAreTold(t *testing.T) {
 	h := open(t, plan{returns: []string{"stuff.example.com:8080"}})
 	h.Person(t, enrol.Registering{Email: email})
 	for rd, says := range map[string]string{
-		"https://stuff.example.com/x":                "its host is not one of those known here",
-		"https://evil.test/":                         "its host is not one of those known here",
+		"https://stuff.example.com/x":                "its host is not known here",
+		"https://evil.test/":                         "its host is not known here",
 		"http://stuff.example.com:8080/":             "it was opened over http",
 		"/x?" + strings.Repeat("y", 2048):            "its address is too long",
-		"javascript:alert(1)":                        "its address cannot be read for certain",
-		"//evil.test":                                "its address cannot be read for certain",
-		"/auth/logout":                               "a page of the sign-in itself",
-		"https://stuff.example.com:8080/auth/logout": "a page of the sign-in itself",
+		"javascript:alert(1)":                        "its address is malformed",
+		"//evil.test":                                "its address is malformed",
+		"/auth/logout":                               "part of the sign-in itself",
+		"https://stuff.example.com:8080/auth/logout": "part of the sign-in itself",
 	} {
 		b, to := h.browser(), "/login?rd="+url.QueryEscape(rd)
 		b.get(to).says(says).noField("rd")
@@ -37,13 +37,13 @@ func TestC13_LostWaysBackAreTold(t *testing.T) {
 		b.get("/account").says(says).silent("evil.test")
 		b = h.browser()
 		b.post("/login", append(in, "rd", rd)).leads("/auth/account")
-		b.get("/account", header("Accept-Language", "de")).says("Anmeldung")
+		b.get("/account", header("Accept-Language", "de")).says("Wir können Sie nicht")
 	}
 	b := h.browser()
 	b.post("/login?lost=long", []string{"login", email, "password", testflow.Password}).leads("/auth/account")
 	b.get("/account").says("its address is too long")
 	b.get("/login?lost=%3Cb%3E").leads("/auth/account")
-	b.get("/account").silent("You will not be led back")
+	b.get("/account").silent("We cannot take you back")
 	for _, want := range []string{"host=stuff.example.com ", "redirect_hosts", "trusted_proxies", "host=evil.test", "reason=http host=stuff.example.com:8080"} {
 		if !strings.Contains(h.log.String(), want) {
 			t.Errorf("the log does not say %q:\n%s", want, h.log)
@@ -55,7 +55,7 @@ func TestC13_LostWaysBackAreTold(t *testing.T) {
 func TestC13_LostWaysBackFloodNoLog(t *testing.T) {
 	h := open(t)
 	b := h.browser().person()
-	told := func() int { return strings.Count(h.log.String(), "could not be led back") }
+	told := func() int { return strings.Count(h.log.String(), "could cannot take you back") }
 	for i := range 5 {
 		b.get(fmt.Sprintf("/login?rd=https://evil.test/%d", i)).leads("/auth/account")
 	}

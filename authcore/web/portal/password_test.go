@@ -26,7 +26,7 @@ func TestReset_ByLink(t *testing.T) {
 	}
 	other.post("/password/reset", []string{"new_password", "short"}).want(http.StatusUnprocessableEntity).says("Use at least 12 characters.").noField("otp")
 	other.post("/password/reset", []string{"new_password", testflow.OtherPassword}).leads("/auth/login?done=reset&rd=%2Fwanted")
-	login := other.get("/login?done=reset&rd=%2Fwanted").want(http.StatusOK).says("Your password is changed.")
+	login := other.get("/login?done=reset&rd=%2Fwanted").want(http.StatusOK).says("Your password has been changed.")
 	if login.field("login") != email || login.field("rd") != "/wanted" {
 		t.Errorf("got\n%s", login.body)
 	}
@@ -39,7 +39,7 @@ func TestReset_ByCode(t *testing.T) {
 	h.Person(t, enrol.Registering{Email: email, Username: "ada"})
 	b := h.browser()
 	b.post("/password/forgot", []string{"login", "ada"}).leads("/auth/password/reset?done=reset_sent")
-	page := b.get("/password/reset?done=reset_sent").want(http.StatusOK).says("If there is such an account")
+	page := b.get("/password/reset?done=reset_sent").want(http.StatusOK).says("If there is an account with this address or name")
 	if page.field("login") != "ada" {
 		t.Errorf("got\n%s", page.body)
 	}
@@ -90,7 +90,7 @@ func TestAccount_Profile(t *testing.T) {
 	h := open(t)
 	b := h.browser().person()
 	got := b.post("/account", []string{"first_name", "Augusta", "last_name", "King", "username", "a b", "phone", "123"}).
-		want(http.StatusUnprocessableEntity).says("A username has only the letters", "Enter a phone number in international form")
+		want(http.StatusUnprocessableEntity).says("A username may contain only the letters", "Enter a phone number in international form")
 	for name, want := range map[string]string{"first_name": "Augusta", "username": "a b", "phone": "123"} {
 		if got.field(name) != want {
 			t.Errorf("%s is %q, want %q", name, got.field(name), want)
@@ -99,7 +99,7 @@ func TestAccount_Profile(t *testing.T) {
 	b.get("/account").says("Ada Lovelace")
 	b.post("/account", []string{"first_name", "Augusta", "last_name", "King", "username", "", "phone", "+43 1 2345678", "email", "evil@example.com", "roles", "admin"}).
 		leads("/auth/account?done=profile")
-	page := b.get("/account?done=profile").want(http.StatusOK).says("Augusta King", email, "Your profile is saved.").silent("evil@example.com")
+	page := b.get("/account?done=profile").want(http.StatusOK).says("Augusta King", email, "Your profile has been saved.").silent("evil@example.com")
 	if page.field("phone") != "+4312345678" || page.field("username") != "" {
 		t.Errorf("got\n%s", page.body)
 	}

@@ -75,7 +75,7 @@ func (v *visit) signInBeside(login string) string {
 
 // refusePerson says who is signed in, and how to be somebody else.
 func (v *visit) refusePerson(c *card, why Refused) {
-	c.Title, c.Intro = v.t("refused.forbidden.title"), []string{v.t("refused.forbidden")}
+	c.Title, c.Intro = v.t("refused.forbidden.title"), []string{v.t("refused.forbidden", "Brand", v.cfg.Brand)}
 	if why.Form {
 		c.Intro = append(c.Intro, v.t("refused.form"))
 	}

@@ -32,7 +32,7 @@ func TestRefuse_APersonOnAHostWithPages(t *testing.T) {
 	const wanted = origin + "/verify?x=1"
 	ada := &authcore.Principal{Subject: "id", Username: "ada", Email: email, Name: `Ada <Lovelace>`}
 	why := portal.Refused{Err: errNotAllowed, Who: ada, Prefix: "/auth", Login: "/auth/login", Wanted: wanted}
-	got := h.refuses(host, why).want(http.StatusForbidden).says("You may not use this page", "You are signed in as Ada <Lovelace>.")
+	got := h.refuses(host, why).want(http.StatusForbidden).says("You don't have access to this page", "Ask whoever runs Acme.", "You are signed in as Ada <Lovelace>.")
 	for _, problem := range accessibility(got) {
 		t.Error(problem)
 	}
@@ -48,7 +48,7 @@ func TestRefuse_APersonOnAHostWithPages(t *testing.T) {
 	if out != "/auth/logout?rd="+url.QueryEscape(wanted) || account != "/auth/account" {
 		t.Fatalf("leads to %s and %s", out, account)
 	}
-	h.refuses(host, why, header("Accept-Language", "de")).says("Sie dürfen diese Seite nicht benutzen", "Sie sind angemeldet als Ada <Lovelace>.")
+	h.refuses(host, why, header("Accept-Language", "de")).says("Sie haben keinen Zugriff auf diese Seite", "Sie sind angemeldet als Ada <Lovelace>.")
 
 	b := h.browser().person()
 	rd := b.get(strings.TrimPrefix(out, "/auth")).want(http.StatusOK).field("rd")
@@ -98,18 +98,18 @@ func TestC13_RefusedPersonIsLedBackHereOnly(t *testing.T) {
 func TestRefuse_Outages(t *testing.T) {
 	h := open(t)
 	away := portal.Refused{Err: fmt.Errorf("rotate: %w", authcore.ErrUnavailable), Login: "/auth/login", Prefix: "/auth", Wanted: origin + "/a?b"}
-	got := h.refuses(host, away).want(http.StatusServiceUnavailable).says("Sign-ins cannot be checked right now.", "Try again", "nobody is signed out by it").silent("you are still")
+	got := h.refuses(host, away).want(http.StatusServiceUnavailable).says("We cannot check sign-ins right now.", "Try again", "you will stay signed in").silent("you are still")
 	if got.header.Get("Retry-After") == "" || attr(got.all("a")[1], "href") != origin+"/a?b" {
 		t.Errorf("%v\n%s", got.header, got.body)
 	}
 	for _, problem := range accessibility(got) {
 		t.Error(problem)
 	}
-	h.refuses(host, away, header("Accept-Language", "de")).says("Anmeldungen lassen sich gerade nicht prüfen.")
+	h.refuses(host, away, header("Accept-Language", "de")).says("Wir können Anmeldungen gerade nicht prüfen.")
 	away.Wanted = ""
 	if n := len(h.refuses(host, away).all("a")); n != 1 {
 		t.Errorf("%d links of an address that is too long", n)
 	}
 	broken := h.refuses(host, portal.Refused{Err: errors.New("secret cause"), Login: "/auth/login"}).want(http.StatusInternalServerError)
-	broken.says("Something went wrong", "Please quote").silent("secret cause")
+	broken.says("Something went wrong", "please include").silent("secret cause")
 }

@@ -26,7 +26,7 @@ func TestRegister_ToTheWantedPage(t *testing.T) {
 	b.post("/register", []string{
 		"email", email, "password", testflow.Password, "username", "ada", "first_name", "Ada", "last_name", "Lovelace", "rd", form.field("rd"),
 	}).leads("/auth/verify?done=sent")
-	verify := b.get("/verify?done=sent").want(http.StatusOK).says("We have sent a mail.").noField("password")
+	verify := b.get("/verify?done=sent").want(http.StatusOK).says("We have sent you a mail.").noField("password")
 	if verify.field("email") != email || attr(verify.all("input")[1], "autocomplete") != "one-time-code" || attr(verify.all("input")[1], "inputmode") != "numeric" {
 		t.Errorf("got\n%s", verify.body)
 	}
@@ -66,7 +66,7 @@ func TestRegister_RefusalsKeepWhatWasTyped(t *testing.T) {
 	b := h.browser()
 	got := b.post("/register", []string{"email", "ada@", "password", "zq secret", "username", "a b c", "first_name", "Ada", "rd", "/wanted"}).
 		want(http.StatusUnprocessableEntity).
-		says("Please correct this:", "Enter a valid e-mail address", "A username has only the letters", "Use at least 12 characters.").silent("zq secret")
+		says("Please correct this:", "Enter a valid e-mail address", "A username may contain only the letters", "Use at least 12 characters.").silent("zq secret")
 	for name, want := range map[string]string{"email": "ada@", "username": "a b c", "first_name": "Ada", "password": "", "rd": "/wanted"} {
 		if got.field(name) != want {
 			t.Errorf("%s is %q, want %q", name, got.field(name), want)
@@ -115,8 +115,8 @@ func TestRegister_Closed(t *testing.T) {
 	h := open(t, plan{signup: enrol.Closed})
 	b := h.browser()
 	b.get("/login").want(http.StatusOK).silent("/auth/register")
-	b.get("/register").want(http.StatusForbidden).says("Nobody can sign up here").noField("password")
-	b.post("/register", []string{"email", email, "password", testflow.Password}).want(http.StatusForbidden).says("Nobody can sign up here")
+	b.get("/register").want(http.StatusForbidden).says("Sign-up is closed").noField("password")
+	b.post("/register", []string{"email", email, "password", testflow.Password}).want(http.StatusForbidden).says("Sign-up is closed")
 }
 
 func TestRegister_Open(t *testing.T) {
@@ -128,7 +128,7 @@ func TestRegister_Open(t *testing.T) {
 		t.Errorf("got\n%s", got.body)
 	}
 	b.signIn()
-	h.browser().post("/register", fields).want(http.StatusConflict).says("There is an account with this address already.")
+	h.browser().post("/register", fields).want(http.StatusConflict).says("There is already an account with this address.")
 }
 
 func TestResend(t *testing.T) {

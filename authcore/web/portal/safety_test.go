@@ -51,7 +51,7 @@ func TestB04_ForeignForms(t *testing.T) {
 			"prefix of the origin": {header("Origin", origin+".evil.test"), header("Sec-Fetch-Site")},
 		} {
 			got := b.post(path, fields, c...)
-			if got.status != http.StatusForbidden || got.heading() != "This came from somewhere else" && name != "http of the same" || got.header.Get("Set-Cookie") != "" {
+			if got.status != http.StatusForbidden || got.heading() != "This request came from another site" && name != "http of the same" || got.header.Get("Set-Cookie") != "" {
 				t.Fatalf("%s, %s: %d %v", path, name, got.status, got.header)
 			}
 		}
@@ -315,7 +315,7 @@ func TestErrors_SayWhatToDo(t *testing.T) {
 	}
 	h.Clock.Advance(time.Hour)
 	_ = h.Store.Close()
-	b.get("/account").want(http.StatusServiceUnavailable).says("Not possible right now")
+	b.get("/account").want(http.StatusServiceUnavailable).says("Not available right now")
 	if b.cookies["__Host-gatehouse_refresh"] == "" {
 		t.Error("an outage signed somebody out")
 	}
@@ -324,7 +324,7 @@ func TestErrors_SayWhatToDo(t *testing.T) {
 	w := httptest.NewRecorder()
 	h.pages.Handler("/auth").ServeHTTP(w, r) // nobody says who sent it
 	a := answer{T: t, status: w.Code, header: w.Header(), body: w.Body.String()}
-	a.want(http.StatusInternalServerError).says("Something went wrong on our side.", "Please quote ")
+	a.want(http.StatusInternalServerError).says("Something went wrong on our side.", "please include ")
 	if !strings.Contains(h.log.String(), "error_id") {
 		t.Errorf("got %s", h.log.String())
 	}

@@ -56,7 +56,7 @@ func TestSignOut_LeadsToWord(t *testing.T) {
 	h.Person(t, enrol.Registering{Email: email})
 	a, b, _ := h.handed()
 	b.signOut("", formType).leads(signedOut)
-	told := a.open(signedOut).want(http.StatusOK).says("You are signed out of app.example.com", "you may still be signed in")
+	told := a.open(signedOut).want(http.StatusOK).says("You are signed out of app.example.com", "You may still be signed in")
 	links := map[string]string{}
 	for _, l := range told.all("a") {
 		links[text(l)] = attr(l, "href")
@@ -67,7 +67,7 @@ func TestSignOut_LeadsToWord(t *testing.T) {
 	a.open(signedOut, header("Accept-Language", "de")).says("Sie sind bei app.example.com abgemeldet")
 	b.open(a.code(b.begin(app + "/"))).leads(app + "/")
 	b.signOut("everywhere=1", formType).leads(signedOut)
-	a.open(signedOut).want(http.StatusOK).says("You are signed out", "Nobody can use your account").silent("app.example.com</h1>")
+	a.open(signedOut).want(http.StatusOK).says("You are signed out", "This browser can no longer use your account").silent("app.example.com</h1>")
 
 	for login, want := range map[string]string{
 		"https://sso.example.net/login":                                    "https://sso.example.net/login",

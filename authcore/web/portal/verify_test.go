@@ -39,12 +39,12 @@ func TestVerify_LinkOpenedElsewhere(t *testing.T) {
 	h.Register(t, enrol.Registering{Email: email, FirstName: "Mallory"})
 	b := h.browser()
 	b.get(linkPath(t, h.Mail(t, email, authcore.MailVerify))).leads("/auth/verify")
-	page := b.get("/verify").want(http.StatusOK).says("You did not sign up in this browser.").noField("new_password")
+	page := b.get("/verify").want(http.StatusOK).says("You signed up in another browser.").noField("new_password")
 	if page.field("password") != "" || attr(page.all("input")[0], "autocomplete") != "current-password" {
 		t.Errorf("got\n%s", page.body)
 	}
 	b.post("/verify", []string{"password", "not the one"}).want(http.StatusForbidden).says("That is not the password")
-	b.post("/verify", nil).want(http.StatusForbidden).says("The code or link is right.")
+	b.post("/verify", nil).want(http.StatusForbidden).says("The code or link is correct.")
 	b.post("/verify", []string{"password", testflow.Password}).leads("/auth/account")
 	b.get("/account").says("Mallory")
 }
@@ -70,7 +70,7 @@ func TestVerify_CodeElsewhere(t *testing.T) {
 	h := open(t)
 	h.Register(t, enrol.Registering{Email: email})
 	b := h.browser()
-	b.get("/verify").want(http.StatusOK).says("You did not sign up in this browser.")
+	b.get("/verify").want(http.StatusOK).says("You signed up in another browser.")
 	code := h.Mail(t, email, authcore.MailVerify).Code
 	got := b.post("/verify", []string{"email", email, "otp", code, "password", "wrong"}).want(http.StatusForbidden)
 	if got.field("otp") != code || got.field("email") != email || got.field("password") != "" {
