@@ -85,9 +85,12 @@ var homes = []struct {
 	},
 	{
 		[]string{"net/http"},
-		[]string{"authcore/web/httpapi", "authcore/web/portal", "authcore/account/federated", "authcore/platform/notify", "caddymodule", "cmd", "internal"},
+		[]string{
+			"authcore/edge/sanitize", "authcore/edge/liveconn", "authcore/edge/access", "authcore/web/httpapi", "authcore/web/portal",
+			"authcore/account/federated", "authcore/platform/notify", "caddymodule", "cmd", "internal",
+		},
 		true,
-		"the domain takes values, not requests: only httpapi, portal, federated, notify and caddymodule know HTTP",
+		"the domain takes values, not requests: only what judges whole requests and answers (edge), httpapi, portal, federated, notify and caddymodule know HTTP",
 	},
 }
 
@@ -327,6 +330,8 @@ func TestLayers_RulesFindWhatTheyForbid(t *testing.T) {
 		{"authcore/web/httpapi/login.go", "net/http", false},
 		{"authcore/crypto/jwtkeys/attack_test.go", "net/http/httptest", false},
 		{"authcore/edge/accesstoken/credential.go", "net/http", true},
+		{"authcore/edge/sanitize/strip.go", "net/http", false},
+		{"authcore/edge/sanitize/strip.go", "github.com/caddyserver/caddy/v2/modules/caddyhttp", true},
 		{"authcore/account.go", "net/http", true},
 		{"authcore/platform/storetest/suite.go", "testing", false},
 		{"authcore/account/session/session.go", "testing", true},

@@ -35,7 +35,7 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp
 		}
 		p.cookies, p.authorization = former.cookies, former.authorization
 	} else if strip := f.app.sites.strip.Load(); strip != nil && !f.errors {
-		strip.strip(r)
+		strip.Strip(r)
 	}
 	if p.own = p.jar.Own(w.Header()); len(p.own) > 0 {
 		p.renewed = true

@@ -12,6 +12,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/accesstoken"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/sanitize"
 	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
 )
 
@@ -29,7 +30,7 @@ type Guard struct {
 
 	app     *App
 	match   caddyhttp.MatcherSets
-	headers []identityHeader
+	headers []sanitize.IdentityHeader
 	extra   []extraHeader
 	login   string // login_url, or the portal's page on this host
 	portal  string // prefix of the portal on this site; "" for none
@@ -79,7 +80,7 @@ func (g *Guard) Provision(ctx caddy.Context) (err error) {
 		return fmt.Errorf("gatehouse_guard: %w", err)
 	}
 	g.utf8, g.user = g.HeaderEncoding == "utf8", accesstoken.UserField(g.app.cfg.remoteUser)
-	if g.headers, err = chosenHeaders(g.GuardSettings.Headers, g.user); err != nil {
+	if g.headers, err = sanitize.IdentityHeaders(g.GuardSettings.Headers, g.user); err != nil {
 		return fmt.Errorf("gatehouse_guard: %w", err)
 	}
 	for _, h := range g.Header {
@@ -170,14 +171,14 @@ func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp
 			return g.again(p, w, r, next, https)
 		}
 	}
-	g.app.sites.strip.Load().strip(r) // first: whatever follows, no identity made by a client goes on
+	g.app.sites.strip.Load().Strip(r) // first: whatever follows, no identity made by a client goes on
 	if g.alone {
-		next = lastOnLink(w, r, next)
-		if err := checkForm(w, r, false); err != nil {
+		next = closeAfterResponse(w, r, next)
+		if err := sanitize.CheckForm(w, r, false); err != nil {
 			return g.refuse(w, r, err, https)
 		}
 	}
-	if err := checkTarget(w, r); err != nil {
+	if err := sanitize.CheckTarget(w, r); err != nil {
 		return g.refuse(w, r, err, https)
 	}
 	if done, err := g.host(w, r, https); done {
@@ -286,7 +287,7 @@ func (g *Guard) takes(r *http.Request) (bool, error) {
 // guards reports whether the request is one of those that need a user. Where a matcher decides it, what has more
 // than one reading is guarded whatever the matcher says.
 func (g *Guard) guards(r *http.Request) (bool, error) {
-	if len(g.match) == 0 || ambiguous(r) {
+	if len(g.match) == 0 || sanitize.Ambiguous(r) {
 		return true, nil
 	}
 	if lower := strings.ToLower(r.Host); lower != r.Host { // only the matcher `host` itself does not see case

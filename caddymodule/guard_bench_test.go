@@ -20,6 +20,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/jwtkeys"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/accesstoken"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/revocation"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/sanitize"
 	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
 	"github.com/gatehouse-auth/gatehouse/caddymodule/logsink"
 )
@@ -59,11 +60,11 @@ func newBenched(tb testing.TB, mode authcore.Mode, sessions, revocations int) *b
 	app := &App{cfg: &resolved{remoteUser: "email", jars: [2]*httpapi.Jar{httpapi.NewJar("", false), httpapi.NewJar("", true)}}, node: &node{verifier: v, freshness: fresh, lasting: registryOver(tb, revoked)}, logger: logsink.Present()}
 	app.sites.issuers.add([]string{"https://auth.example.com"})
 	app.core.Store(&core{door: httpapi.NewDoor(httpapi.Config{Verifier: v, Issuers: app.issuers})})
-	headers, err := chosenHeaders(nil, accesstoken.EmailAsUser)
+	headers, err := sanitize.IdentityHeaders(nil, accesstoken.EmailAsUser)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	app.sites.strip.Store(newStripper(nil, nil))
+	app.sites.strip.Store(sanitize.NewStripper(nil, nil, setAside))
 	b := &benched{guard: &Guard{app: app, first: true, headers: headers, maxAge: 24 * time.Hour}, mode: mode, keys: keys}
 	for range sessions {
 		b.tokens = append(b.tokens, b.token(tb))

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/accesstoken"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/sanitize"
 )
 
 // forward prepares an admitted request for the upstream.
@@ -17,7 +18,7 @@ func (g *Guard) forward(p *passage, r *http.Request, v *accesstoken.Verified) {
 			r.Header["Authorization"] = p.authorization
 		}
 	}
-	setIdentity(r.Header, g.headers, g.identity(v))
+	sanitize.SetIdentity(r.Header, g.headers, g.identity(v))
 	repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	if !ok {
 		return

@@ -12,6 +12,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/accesstoken"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/liveconn"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/sanitize"
 )
 
 // pass hands an admitted request on, and keeps hold of it: it is cut when the session ends.
@@ -121,7 +122,7 @@ func (p *passage) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		return nil, nil, errors.Join(net.ErrClosed, conn.Close())
 	}
 	t, kind := newTunnel(conn, p.ctx.cancel), kindUpgrade
-	if p.switched && onlyWebSocket(p.request.Header["Upgrade"]) {
+	if p.switched && sanitize.OnlyWebSocket(p.request.Header["Upgrade"]) {
 		// Whoever answers 101 by themselves writes more than frames; then there is nothing to put a Close frame between.
 		t.out.frames, kind = new(frames), kindWebSocket
 	}

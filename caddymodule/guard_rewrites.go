@@ -14,6 +14,8 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/sanitize"
 )
 
 // Rewrites says where in its file a guard stands and what changes paths in its site. It is for messages alone.
@@ -156,7 +158,7 @@ func (g *Guard) mayEvade(h rawRewrite, files, within []string) bool {
 		rest, same := strings.CutPrefix(to, "{http.request.uri.path}") // {path}/index.html is where {path} is
 		switch {
 		case to == "" || to == "{http.request.uri}" || same && !strings.Contains(rest, "{"):
-		case strings.Contains(to, "{") || !isScript(to) && g.takesPath("/"+strings.TrimPrefix(to, "/")):
+		case strings.Contains(to, "{") || !sanitize.IsScript(to) && g.takesPath("/"+strings.TrimPrefix(to, "/")):
 			return true
 		}
 	}

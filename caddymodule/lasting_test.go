@@ -297,33 +297,6 @@ func TestS13_EventsForAClientThatPipelines(t *testing.T) {
 	}
 }
 
-// TestP16_ExtendedConnect: of the tunnels only those for WebSockets are passed on.
-func TestP16_ExtendedConnect(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		proto  string
-		major  int
-		header http.Header
-		passes bool
-	}{
-		{"HTTP/1.1", 1, nil, false},
-		{"HTTP/2.0", 2, nil, false},
-		{"HTTP/3.0", 3, nil, false},
-		{"websocket", 3, nil, true},
-		{"connect-udp", 3, nil, false},
-		{"HTTP/2.0", 2, http.Header{":protocol": {"websocket"}}, true},
-		{"HTTP/2.0", 2, http.Header{":protocol": {"WebSocket"}}, false}, // the proxy compares letter by letter
-		{"HTTP/2.0", 2, http.Header{":protocol": {"connect-udp"}}, false},
-		{"HTTP/2.0", 2, http.Header{":protocol": {"websocket", "connect-udp"}}, false},
-		{"HTTP/3.0", 3, http.Header{":protocol": {"websocket"}}, false},
-	} {
-		r := &http.Request{Method: http.MethodConnect, Proto: c.proto, ProtoMajor: c.major, Header: c.header, URL: httptest.NewRequest("GET", "/x", nil).URL}
-		if err := checkTarget(httptest.NewRecorder(), r); (err == nil) != c.passes {
-			t.Errorf("%s %v: %v", c.proto, c.header, err)
-		}
-	}
-}
-
 // BenchmarkGuard_Watch is what it costs a request whose answer does not last that the guard looks whether it does.
 func BenchmarkGuard_Watch(b *testing.B) {
 	g := &Guard{app: &App{node: &node{lasting: registryOver(b, revocation.NewSet(nil))}}}

@@ -5,10 +5,10 @@ import (
 	"net"
 	"net/http"
 	"slices"
-	"strings"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/sanitize"
 	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
 )
 
@@ -117,7 +117,7 @@ func (p *passage) head(status int) {
 	}
 	h := p.Header()
 	if trailers := h["Trailer"]; len(trailers) > 0 {
-		stripAnnounced(h, trailers)
+		sanitize.StripAnnounced(h, trailers)
 	}
 	if status < http.StatusOK && status != http.StatusSwitchingProtocols { // interim; our cookies are for the answer that follows
 		p.jar.Keep(h, nil)
@@ -127,35 +127,8 @@ func (p *passage) head(status int) {
 		p.jar.Keep(h, p.own)
 	}
 	if p.renewed {
-		makePrivate(h)
+		sanitize.MakePrivate(h)
 	}
-}
-
-// stripAnnounced takes Set-Cookie from the trailers that an answer announces: what is set after its head nobody could filter.
-func stripAnnounced(h http.Header, lines []string) {
-	var kept []string
-	for _, line := range lines {
-		for name := range strings.SplitSeq(line, ",") {
-			if name = strings.TrimSpace(name); name != "" && !strings.EqualFold(name, "Set-Cookie") {
-				kept = append(kept, name)
-			}
-		}
-	}
-	delete(h, "Trailer")
-	if len(kept) > 0 {
-		h["Trailer"] = []string{strings.Join(kept, ", ")}
-	}
-}
-
-// makePrivate keeps an answer with cookies of a session out of every cache, whatever the service says, also to those of a
-// content delivery network, which have headers of their own that go before Cache-Control (RFC 9213).
-func makePrivate(h http.Header) {
-	for name := range h {
-		if strings.HasSuffix(name, "-Cache-Control") || name == "Surrogate-Control" || name == "Edge-Control" || name == "X-Accel-Expires" {
-			delete(h, name)
-		}
-	}
-	h.Set("Cache-Control", "private, no-store")
 }
 
 // WriteHeader implements http.ResponseWriter.

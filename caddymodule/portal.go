@@ -16,6 +16,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/jwtkeys"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/sanitize"
 	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
 )
 
@@ -47,7 +48,7 @@ func (p *Portal) Provision(ctx caddy.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("gatehouse: %w", err)
 	}
-	at.readBombs()
+	at.raiseHeaderLimit()
 	if p.strips, p.names = at.hasGuard(), at.names(); p.strips {
 		at.putFronts(ctx, p.app, true)
 	}
@@ -57,12 +58,12 @@ func (p *Portal) Provision(ctx caddy.Context) (err error) {
 // ServeHTTP answers requests under the prefix. The path is taken as Caddy decoded it, and never cleaned: what is not
 // exactly one of our paths is not ours to guess (P17).
 func (p *Portal) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	next = lastOnLink(w, r, next)
+	next = closeAfterResponse(w, r, next)
 	ours, way := httpapi.Under(p.prefix(), r.URL.Path), passageOf(r)
 	if ours && way != nil { // the site has another handler of ours before
 		way.enter(r)
 	}
-	if err := checkForm(w, r, ours); err != nil {
+	if err := sanitize.CheckForm(w, r, ours); err != nil {
 		httpapi.SecureHeaders(w.Header(), p.app.https(r))
 		w.Header().Set("Cache-Control", "no-store")
 		httpapi.WriteError(w, r, p.app.logger, err)
@@ -74,7 +75,7 @@ func (p *Portal) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhtt
 			return next.ServeHTTP(w, r)
 		}
 		// A guard may stand in a block of the site that this request never enters (P01).
-		strip.strip(r)
+		strip.Strip(r)
 		way = p.app.newPassage(w, r)
 		p.app.keepBack(way, r, false)
 		caddyhttp.SetVar(r.Context(), passageVar, way)

@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/sanitize"
 )
 
 // GuardSettings is the configuration of the handler `gatehouse_guard`. The zero value admits every signed-in user and
@@ -206,7 +207,7 @@ func checkFields(fields []HeaderField) error {
 		if err := checkField(f); err != nil {
 			return err
 		}
-		same := func(o HeaderField) bool { return foldHeader(o.Name) == foldHeader(f.Name) }
+		same := func(o HeaderField) bool { return sanitize.Fold(o.Name) == sanitize.Fold(f.Name) }
 		if slices.ContainsFunc(fields[:i], same) {
 			return fmt.Errorf("%s is given twice", f.Name)
 		}
@@ -218,7 +219,7 @@ func checkField(f HeaderField) error {
 	if !fieldName.MatchString(f.Name) {
 		return fmt.Errorf("%q is no header name; it is letters, digits and - _ . and begins with a letter or digit", f.Name)
 	}
-	if folded := foldHeader(f.Name); slices.Contains(reservedHeaders, folded) || strings.HasPrefix(folded, "sec-") {
+	if folded := sanitize.Fold(f.Name); slices.Contains(reservedHeaders, folded) || strings.HasPrefix(folded, "sec-") {
 		return fmt.Errorf("%s may not be set: it belongs to the connection or to the guard's own decisions; choose a name of your own, such as X-User-Id", f.Name)
 	}
 	if !oneField.MatchString(f.Value) {
@@ -234,17 +235,17 @@ func checkField(f HeaderField) error {
 // part may be somebody else's.
 func checkKept(g *GuardSettings) error {
 	for i, name := range g.Keep {
-		folded := foldHeader(name)
-		same := func(other string) bool { return foldHeader(other) == folded }
+		folded := sanitize.Fold(name)
+		same := func(other string) bool { return sanitize.Fold(other) == folded }
 		switch {
 		case !fieldName.MatchString(name):
 			return fmt.Errorf("%q is no header name; it is letters, digits and - _ . and begins with a letter or digit", name)
 		case slices.ContainsFunc(g.Header, func(f HeaderField) bool { return same(f.Name) }):
 			return fmt.Errorf("%s is set by this guard's own `header` line; remove one of the two", name)
-		case newHeaderNames(ownNames()...).has(name):
+		case sanitize.IsOwn(name):
 			return fmt.Errorf("%s is one of Gatehouse's own headers, which nobody in front may set; it takes those of other gateways, "+
 				"such as X-Remote-User or X-Authentik-Username", name)
-		case !newHeaderNames(foreign...).has(name):
+		case !sanitize.IsForeign(name):
 			return fmt.Errorf("%s is no identity header of another gateway, so it is not removed and need not be kept", name)
 		case slices.ContainsFunc(g.Keep[:i], same):
 			return fmt.Errorf("%s is given twice", name)

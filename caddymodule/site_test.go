@@ -166,7 +166,7 @@ func provisioned(t *testing.T, sites string) string {
 	if err != nil && !os.IsNotExist(err) {
 		t.Fatal(err)
 	}
-	for warning, name := range map[string]string{"stands in a named route": "warned", "answers to any host name": "unnamed", "no sign-in leads back to this site's host": "unknown"} {
+	for warning, name := range map[string]string{"stands in a named route": "warned", "and this site answers to any host name": "unnamed", "no sign-in leads back to this site's host": "unknown"} {
 		if strings.Contains(string(written), warning) {
 			found = append(found, name)
 		}

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/sanitize"
 )
 
 // sites is what the sites of a configuration have in common. Portals and guards add theirs while they are provisioned, one
@@ -18,10 +20,10 @@ type sites struct {
 
 	everybody atomic.Bool // it has been told that a guard lets everybody in who signs up
 
-	guards  atomic.Int32             // how many there are
-	strip   atomic.Pointer[stripper] // what every guard removes: all families, and the `header` names of all guards
-	headers []string                 // those names
-	keep    []string                 // the `keep` names of all guards
+	guards  atomic.Int32                      // how many there are
+	strip   atomic.Pointer[sanitize.Stripper] // what every guard removes: all families, and the `header` names of all guards
+	headers []string                          // those names
+	keep    []string                          // the `keep` names of all guards
 }
 
 // union is a sorted set of strings that grows. The zero value is empty.
@@ -65,7 +67,7 @@ func (s *sites) addGuard(of *site, issuer *url.URL, headers, keep []string) {
 	s.guarded.add(of.returns(issuer))
 	s.headers = append(s.headers, headers...)
 	s.keep = append(s.keep, keep...)
-	s.strip.Store(newStripper(s.headers, s.keep))
+	s.strip.Store(sanitize.NewStripper(s.headers, s.keep, setAside))
 }
 
 // elsewhere returns the addresses of all portals if the issuer is none of them; else nothing.

@@ -1,4 +1,4 @@
-package caddymodule
+package sanitize
 
 import (
 	"io"
@@ -23,7 +23,7 @@ var foreign = []string{
 // heldByTrailers are names that a trailer must not have (RFC 9110 §6.5.1): those that frame or route a message, say who sends
 // it and from where, what its content is, and under which conditions it is meant. A service that merges trailers into headers
 // would act on what nobody before it has looked at.
-var heldByTrailers = newHeaderNames(
+var heldByTrailers = NewNames(
 	"Transfer-Encoding", "Content-Length", "Content-Type", "Content-Encoding", "Content-Range", "Content-Location",
 	"Content-Language", "Content-Disposition", "Trailer", "TE", "Host", "Connection", "Keep-Alive", "Upgrade", "Expect",
 	"Proxy*", "Authorization", "Authentication-*", "WWW-Authenticate", "Cookie*", "Set-Cookie*", "Cache-Control", "Pragma",
@@ -34,16 +34,20 @@ var heldByTrailers = newHeaderNames(
 	"Script-Name", "Path-Info", "X-Script-Name", "Traceparent", "Tracestate",
 )
 
-// stripper removes from requests what only the guard may say (contract §3.7), and what asks for a way round it.
-type stripper struct {
-	names *headerNames
+// Stripper removes from requests what only the guard may say (contract §3.7), and what asks for a way round it.
+type Stripper struct {
+	names *Names
 	kept  map[string]bool // of these, those that some guard keeps, as Go writes them
+	aside SetAside
 }
 
-// newStripper knows the headers of all families, configured or not, those of other gateways, and those of the options
-// `header` and `keep`.
-func newStripper(extra, keep []string) *stripper {
-	s := &stripper{names: newHeaderNames(foreign...), kept: map[string]bool{}}
+// SetAside remembers a header that some guard keeps, and reports whether it stays on the request.
+type SetAside func(r *http.Request, name string, lines []string) (stays bool)
+
+// NewStripper knows the headers of all families, configured or not, those of other gateways, and those of the options
+// `header` and `keep`; aside is asked for the headers of the latter.
+func NewStripper(extra, keep []string, aside SetAside) *Stripper {
+	s := &Stripper{names: NewNames(foreign...), kept: map[string]bool{}, aside: aside}
 	for _, name := range append(append(ownNames(), h2cSettings), extra...) {
 		s.names.add(name)
 	}
@@ -53,25 +57,31 @@ func newStripper(extra, keep []string) *stripper {
 	return s
 }
 
+// IsOwn reports whether a name is one of Gatehouse's own headers, in any spelling.
+func IsOwn(name string) bool { return NewNames(ownNames()...).Has(name) }
+
+// IsForeign reports whether a name is an identity header of another gateway.
+func IsForeign(name string) bool { return NewNames(foreign...).Has(name) }
+
 // ownNames are the headers of all families, and the assertion.
 func ownNames() []string {
 	names := []string{assertionHeader}
 	for _, family := range families {
 		for _, h := range family {
-			names = append(names, h.name)
+			names = append(names, h.Name)
 		}
 	}
 	return names
 }
 
-// owns reports whether a name is one that only the guard may set.
-func (s *stripper) owns(name string) bool { return s.names.has(name) }
+// Owns reports whether a name is one that only the guard may set.
+func (s *Stripper) Owns(name string) bool { return s.names.Has(name) }
 
-// strip cleans a request before anything else sees it: headers, announced trailers and, for bodies whose trailers come
+// Strip cleans a request before anything else sees it: headers, announced trailers and, for bodies whose trailers come
 // later, the trailers at the body's end; and what a Connection header would make the proxy take away again.
-func (s *stripper) strip(r *http.Request) {
+func (s *Stripper) Strip(r *http.Request) {
 	for name, lines := range r.Header {
-		if s.owns(name) && !(s.kept[name] && setAside(r, name, lines)) {
+		if s.Owns(name) && !(s.kept[name] && s.aside(r, name, lines)) {
 			delete(r.Header, name)
 		}
 	}
@@ -85,9 +95,9 @@ func (s *stripper) strip(r *http.Request) {
 	}
 }
 
-func (s *stripper) stripTrailers(t http.Header) {
+func (s *Stripper) stripTrailers(t http.Header) {
 	for name := range t {
-		if s.owns(name) || heldByTrailers.has(name) {
+		if s.Owns(name) || heldByTrailers.Has(name) {
 			delete(t, name)
 		}
 	}
@@ -96,14 +106,14 @@ func (s *stripper) stripTrailers(t http.Header) {
 // stripConnection drops from Connection what the proxy may not remove: the identity headers set later on, and the headers
 // by which the upstream tells where a request came from (P05, P06); and "upgrade" where nothing is left to switch to. Other
 // tokens stay: they are the client's to use.
-func (s *stripper) stripConnection(h http.Header, lines []string) {
+func (s *Stripper) stripConnection(h http.Header, lines []string) {
 	kept := make([]string, 0, len(lines))
 	_, upgrades := h["Upgrade"]
 	for _, line := range lines {
 		var tokens []string
 		for token := range strings.SplitSeq(line, ",") {
 			token = textproto.TrimString(token)
-			if token != "" && !s.owns(token) && !protected(token) && (upgrades || !strings.EqualFold(token, "upgrade")) {
+			if token != "" && !s.Owns(token) && !protected(token) && (upgrades || !strings.EqualFold(token, "upgrade")) {
 				tokens = append(tokens, token)
 			}
 		}
@@ -131,7 +141,7 @@ func protected(token string) bool {
 type trailerStripper struct {
 	io.ReadCloser
 	request *http.Request
-	names   *stripper
+	names   *Stripper
 }
 
 func (t *trailerStripper) Read(p []byte) (int, error) {

@@ -1,4 +1,4 @@
-package caddymodule
+package sanitize
 
 import (
 	"errors"
@@ -7,13 +7,11 @@ import (
 	"net/http"
 	"sync/atomic"
 
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-
 	"github.com/gatehouse-auth/gatehouse/authcore"
 )
 
-// checkForm refuses a request whose form alone shows that it must not go on. ours says that it is for the portal itself.
-func checkForm(w http.ResponseWriter, r *http.Request, ours bool) error {
+// CheckForm refuses a request whose form alone shows that it must not go on. ours says that it is for the portal itself.
+func CheckForm(w http.ResponseWriter, r *http.Request, ours bool) error {
 	if err := checkLength(r); err != nil {
 		return err
 	}
@@ -45,36 +43,39 @@ func checkLength(r *http.Request) error {
 	return nil
 }
 
-// lastOnLink makes a chunked HTTP/1 request the last one on its connection, and answers one with a broken body by 400
-// (P18). What follows a chunked body is a request only if both ends agree where the body ends. net/http removes a
-// Content-Length beside a Transfer-Encoding before any handler can see it, where RFC 9112 §6.1 demands that the
-// connection be closed after the answer; and when the proxy has closed a body that was malformed behind a wrapper of
-// Caddy's, net/http takes what is left of it for the next request.
-func lastOnLink(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) caddyhttp.Handler {
+// CloseAfterResponse makes a chunked HTTP/1 request the last one on its connection, and returns the body in which the caller
+// sees whether it was broken, to answer 400 (P18); nil where the length is known. What follows a chunked body is a request
+// only if both ends agree where the body ends. net/http removes a Content-Length beside a Transfer-Encoding before any handler
+// can see it, where RFC 9112 §6.1 demands that the connection be closed after the answer; and when the proxy has closed a body
+// that was malformed behind a wrapper of Caddy's, net/http takes what is left of it for the next request.
+func CloseAfterResponse(w http.ResponseWriter, r *http.Request) *Body {
 	if r.Body == nil || r.Body == http.NoBody || (r.ProtoMajor == 1 && r.ContentLength >= 0) {
-		return next
+		return nil
 	}
 	if r.ProtoMajor == 1 {
 		w.Header().Set("Connection", "close")
 	}
-	body := &watchedBody{ReadCloser: r.Body}
+	body := &Body{ReadCloser: r.Body}
 	r.Body = body
-	return caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
-		err := next.ServeHTTP(w, r)
-		if broken := body.broken.Load(); err != nil && broken != nil {
-			return caddyhttp.Error(http.StatusBadRequest, *broken)
-		}
-		return err
-	})
+	return body
 }
 
-// watchedBody remembers how its bytes broke a rule of the protocol.
-type watchedBody struct {
+// Body remembers how its bytes broke a rule of the protocol.
+type Body struct {
 	io.ReadCloser
 	broken atomic.Pointer[error] // the proxy's transport reads in another goroutine
 }
 
-func (b *watchedBody) Read(p []byte) (int, error) {
+// Broken returns how; nil while nothing is wrong.
+func (b *Body) Broken() error {
+	if err := b.broken.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+// Read implements io.Reader.
+func (b *Body) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	if err != nil && !errors.Is(err, io.EOF) {
 		var timeout net.Error

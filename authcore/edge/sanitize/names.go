@@ -1,11 +1,11 @@
-package caddymodule
+package sanitize
 
 import "strings"
 
-// headerNames is a set of names of headers, whole or by their beginning, that are equal for somebody behind us: in any case, and
+// Names is a set of names of headers, whole or by their beginning, that are equal for somebody behind us: in any case, and
 // with any mark for "-". CGI and WSGI servers make one variable of all of these, PHP and others turn some of them back (P02).
 // Asking it makes nothing, and most names are passed over at once.
-type headerNames struct {
+type Names struct {
 	whole map[string]bool // folded
 	begin []string        // folded
 	first [256]uint64     // by the first byte, the lengths of names as bits
@@ -15,18 +15,18 @@ type headerNames struct {
 // marks are what a name may have besides letters and digits (RFC 9110 §5.6.2).
 const marks = "-_.!~#$%&'*+^|`"
 
-// newHeaderNames returns the set of names; one that ends in an asterisk stands for all that begin so.
-func newHeaderNames(names ...string) *headerNames {
-	n := &headerNames{whole: map[string]bool{}}
+// NewNames returns the set of names; one that ends in an asterisk stands for all that begin so.
+func NewNames(names ...string) *Names {
+	n := &Names{whole: map[string]bool{}}
 	for _, name := range names {
 		n.add(name)
 	}
 	return n
 }
 
-func (n *headerNames) add(name string) {
+func (n *Names) add(name string) {
 	begin, open := strings.CutSuffix(name, "*")
-	folded := foldHeader(begin)
+	folded := Fold(begin)
 	lengths := lengthBit(folded)
 	if open {
 		n.begin = append(n.begin, folded)
@@ -50,8 +50,8 @@ func (n *headerNames) add(name string) {
 	mark(&n.third, 2)
 }
 
-// has reports whether a name is one of the set.
-func (n *headerNames) has(name string) bool {
+// Has reports whether a name is one of the set.
+func (n *Names) Has(name string) bool {
 	if name == "" {
 		return false
 	}
@@ -78,8 +78,8 @@ func (n *headerNames) has(name string) bool {
 // lengthBit stands for the length of a name; all of 63 and more have one.
 func lengthBit(name string) uint64 { return 1 << min(len(name), 63) }
 
-// foldHeader makes names equal that upstreams cannot tell apart (CVE-2024-56327).
-func foldHeader(name string) string { return string(foldInto(make([]byte, len(name)), name)) }
+// Fold makes names equal that upstreams cannot tell apart (CVE-2024-56327).
+func Fold(name string) string { return string(foldInto(make([]byte, len(name)), name)) }
 
 // foldInto fills buf with as much of the folded name as it takes.
 func foldInto(buf []byte, name string) []byte {

@@ -1,4 +1,4 @@
-package caddymodule
+package sanitize
 
 import (
 	"fmt"
@@ -8,7 +8,7 @@ import (
 )
 
 // families are the identity headers by family (contract §3.6): the header and the part of the identity it carries.
-var families = map[string][]identityHeader{
+var families = map[string][]IdentityHeader{
 	"remote": {
 		{"Remote-User", nil}, {"Remote-Sub", subOf}, {"Remote-Email", emailOf}, {"Remote-Name", nameOf}, {"Remote-Groups", groupsOf},
 	},
@@ -27,14 +27,14 @@ var families = map[string][]identityHeader{
 // assertionHeader is ours as well, whoever sends it.
 const assertionHeader = "Gatehouse-Assertion"
 
-// identityHeader is a header and what it carries; a nil value is the user as `remote_user` says.
-type identityHeader struct {
-	name  string
-	value func(accesstoken.Identity) string
+// IdentityHeader is a header and what it carries; a nil value is the user as `remote_user` says.
+type IdentityHeader struct {
+	Name  string
+	Value func(accesstoken.Identity) string
 }
 
-func forwarded(prefix string) []identityHeader {
-	return []identityHeader{
+func forwarded(prefix string) []IdentityHeader {
+	return []IdentityHeader{
 		{prefix + "User", nil}, {prefix + "Email", emailOf}, {prefix + "Preferred-Username", usernameOf}, {prefix + "Groups", groupsOf},
 	}
 }
@@ -46,20 +46,20 @@ func groupsOf(id accesstoken.Identity) string   { return id.Groups }
 func usernameOf(id accesstoken.Identity) string { return id.Username }
 func sessionOf(id accesstoken.Identity) string  { return id.Session }
 
-// chosenHeaders returns the headers of the configured families, each once.
-func chosenHeaders(names []string, user accesstoken.UserField) ([]identityHeader, error) {
+// IdentityHeaders returns the headers of the configured families, each once.
+func IdentityHeaders(names []string, user accesstoken.UserField) ([]IdentityHeader, error) {
 	if len(names) == 0 {
 		names = []string{"remote"}
 	}
-	var out []identityHeader
+	var out []IdentityHeader
 	for _, name := range names {
 		family, ok := families[name]
 		if !ok {
 			return nil, fmt.Errorf("headers: unknown family %q", name)
 		}
 		for _, h := range family {
-			if h.value == nil {
-				h.value = func(id accesstoken.Identity) string { return id.User(user) }
+			if h.Value == nil {
+				h.Value = func(id accesstoken.Identity) string { return id.User(user) }
 			}
 			out = append(out, h)
 		}
@@ -67,13 +67,13 @@ func chosenHeaders(names []string, user accesstoken.UserField) ([]identityHeader
 	return out, nil
 }
 
-// setIdentity writes the identity headers of an admitted request. Every value has a slice of its own, for later handlers
+// SetIdentity writes the identity headers of an admitted request. Every value has a slice of its own, for later handlers
 // edit them in place; all slices share one allocation. What is empty is not sent: the request's own was stripped before.
-func setIdentity(h http.Header, headers []identityHeader, id accesstoken.Identity) {
+func SetIdentity(h http.Header, headers []IdentityHeader, id accesstoken.Identity) {
 	values := make([]string, len(headers))
 	for i, want := range headers {
-		if values[i] = want.value(id); values[i] != "" {
-			h[want.name] = values[i : i+1 : i+1]
+		if values[i] = want.Value(id); values[i] != "" {
+			h[want.Name] = values[i : i+1 : i+1]
 		}
 	}
 }

@@ -1,37 +1,20 @@
-package caddymodule
+package sanitize
 
 import (
 	"net/http"
-	"slices"
 	"strings"
-
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 )
 
 const (
-	// caddyHeaders is what Caddy lets a server read of a request's header by default, in bytes.
-	caddyHeaders = 16 << 10
-	// bombHeaders is room for 60 cookies of 4 KiB. What strangers may fill is kept small all the same: a browser that was
-	// made to keep more gets the bare 431.
-	bombHeaders = 256 << 10
+	// CaddyHeaders is what Caddy lets a server read of a request's header by default, in bytes.
+	CaddyHeaders = 16 << 10
 	// maxHeaders is what a request may have where it goes on to a service: Caddy's default with net/http's margin.
-	maxHeaders = caddyHeaders + 4<<10
+	maxHeaders = CaddyHeaders + 4<<10
 	// maxCookies is more than browsers keep for a domain; who sends more is none.
 	maxCookies = 1000
 )
-
-// readBombs lets the server of a portal read a cookie bomb. A host under the same parent domain can plant more cookies on
-// a browser than Caddy reads by default; it would get a bare 431 from every path of ours for good, and no way to sign in
-// again (D06). A limit that the operator has set to anything but the default stays, and so does that of a server with
-// sites that have nothing of ours: nobody would check there what is behind it.
-func (s *site) readBombs() {
-	foreign := func(r caddyhttp.Route) bool { return !leadsTo(s.srv, r, ours) }
-	if s.srv.MaxHeaderBytes == caddyHeaders && !slices.ContainsFunc(s.srv.Routes, foreign) {
-		s.srv.MaxHeaderBytes = bombHeaders
-	}
-}
 
 // checkHeaders refuses a request with a larger header than services behind a gateway can be expected to read. Where
 // cookies are what is too large, the browser is told to forget them; and a request to the portal's own paths is served in

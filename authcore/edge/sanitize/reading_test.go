@@ -1,7 +1,8 @@
-package caddymodule
+package sanitize
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"path"
 	"strings"
@@ -38,24 +39,51 @@ func TestP14_HostReadings(t *testing.T) {
 // TestP16_MethodReadings: what FastCGI programs and frameworks take for another method is guarded.
 func TestP16_MethodReadings(t *testing.T) {
 	for _, plain := range []string{"GET", "POST", "PROPFIND", "M-SEARCH", "VERSION-CONTROL"} {
-		if ambiguous(&http.Request{Method: plain, Host: "a.test", URL: &url.URL{Path: "/"}}) {
+		if Ambiguous(&http.Request{Method: plain, Host: "a.test", URL: &url.URL{Path: "/"}}) {
 			t.Errorf("%s has one reading", plain)
 		}
 	}
 	for _, odd := range []string{"post", "pOST", "Delete", "POSt", "m-search"} {
-		if !ambiguous(&http.Request{Method: odd, Host: "a.test", URL: &url.URL{Path: "/"}}) {
+		if !Ambiguous(&http.Request{Method: odd, Host: "a.test", URL: &url.URL{Path: "/"}}) {
 			t.Errorf("%s is taken for a method of its own", odd)
 		}
 	}
 	for name, value := range map[string]string{"X-Http-Method-Override": "DELETE", "X_http_method_override": "DELETE", "X-Http-Method": "PUT", "X-Method-Override": "get, post",
 		"X-Original-Url": "/admin", "X_rewrite_url": "/admin", "Script_name": "/public", "Path_info": "/admin", "X-Script-Name": "/x", "Destination": "http://a.test/admin/x"} {
-		if !ambiguous(&http.Request{Method: "GET", Host: "a.test", URL: &url.URL{Path: "/x"}, Header: http.Header{name: {value}}}) {
+		if !Ambiguous(&http.Request{Method: "GET", Host: "a.test", URL: &url.URL{Path: "/x"}, Header: http.Header{name: {value}}}) {
 			t.Errorf("%s: %s is another reading", name, value)
 		}
 	}
 	same := http.Header{"X-Http-Method-Override": {"get"}, "X-Original-Url": {"/x?a=1"}}
-	if ambiguous(&http.Request{Method: "GET", Host: "a.test", URL: &url.URL{Path: "/x", RawQuery: "a=1"}, Header: same}) {
+	if Ambiguous(&http.Request{Method: "GET", Host: "a.test", URL: &url.URL{Path: "/x", RawQuery: "a=1"}, Header: same}) {
 		t.Error("headers that say the same are no other reading")
+	}
+}
+
+// TestP16_ExtendedConnect: of the tunnels only those for WebSockets are passed on.
+func TestP16_ExtendedConnect(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		proto  string
+		major  int
+		header http.Header
+		passes bool
+	}{
+		{"HTTP/1.1", 1, nil, false},
+		{"HTTP/2.0", 2, nil, false},
+		{"HTTP/3.0", 3, nil, false},
+		{"websocket", 3, nil, true},
+		{"connect-udp", 3, nil, false},
+		{"HTTP/2.0", 2, http.Header{":protocol": {"websocket"}}, true},
+		{"HTTP/2.0", 2, http.Header{":protocol": {"WebSocket"}}, false}, // the proxy compares letter by letter
+		{"HTTP/2.0", 2, http.Header{":protocol": {"connect-udp"}}, false},
+		{"HTTP/2.0", 2, http.Header{":protocol": {"websocket", "connect-udp"}}, false},
+		{"HTTP/3.0", 3, http.Header{":protocol": {"websocket"}}, false},
+	} {
+		r := &http.Request{Method: http.MethodConnect, Proto: c.proto, ProtoMajor: c.major, Header: c.header, URL: httptest.NewRequest("GET", "/x", nil).URL}
+		if err := CheckTarget(httptest.NewRecorder(), r); (err == nil) != c.passes {
+			t.Errorf("%s %v: %v", c.proto, c.header, err)
+		}
 	}
 }
 

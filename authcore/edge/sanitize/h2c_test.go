@@ -1,4 +1,4 @@
-package caddymodule
+package sanitize
 
 import (
 	"net/http"
@@ -9,7 +9,7 @@ import (
 // TestP18_StripUpgrade: what goes on asks for a WebSocket, or for no other protocol at all.
 func TestP18_StripUpgrade(t *testing.T) {
 	t.Parallel()
-	s := newStripper(nil, nil)
+	s := NewStripper(nil, nil, nil)
 	for _, c := range []struct {
 		upgrade, connection, left []string
 	}{
@@ -26,7 +26,7 @@ func TestP18_StripUpgrade(t *testing.T) {
 		if c.upgrade != nil {
 			h["Upgrade"] = c.upgrade
 		}
-		s.strip(&http.Request{Header: h})
+		s.Strip(&http.Request{Header: h})
 		passes := slices.Contains(c.left, "Upgrade") || slices.Contains(c.left, "keep-alive, upgrade")
 		if got := h["Upgrade"]; (len(got) > 0) != passes || (passes && !slices.Equal(got, c.upgrade)) {
 			t.Errorf("Upgrade %q goes on as %q", c.upgrade, got)
@@ -42,9 +42,9 @@ func TestP18_StripUpgrade(t *testing.T) {
 
 // An ordinary request pays nothing for the look at Upgrade.
 func TestStripper_Allocations(t *testing.T) {
-	s := newStripper(nil, nil)
+	s := NewStripper(nil, nil, nil)
 	r := &http.Request{Header: http.Header{"Accept": {"*/*"}, "User-Agent": {"x"}, "Cookie": {"a=b"}}}
-	if n := testing.AllocsPerRun(100, func() { s.strip(r) }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { s.Strip(r) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 }

@@ -1,4 +1,4 @@
-package caddymodule
+package sanitize
 
 import (
 	"net"
@@ -14,9 +14,9 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 )
 
-// checkTarget refuses what no upstream should be asked: TRACE and plain CONNECT (P16), a path with a NUL, and a
+// CheckTarget refuses what no upstream should be asked: TRACE and plain CONNECT (P16), a path with a NUL, and a
 // target without a path (P11).
-func checkTarget(w http.ResponseWriter, r *http.Request) error {
+func CheckTarget(w http.ResponseWriter, r *http.Request) error {
 	if r.Method == http.MethodTrace || (r.Method == http.MethodConnect && !extendedConnect(r)) {
 		w.Header().Set("Allow", "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT")
 		return authcore.Refuse(authcore.MethodNotAllowed, "This method is not passed on.")
@@ -41,9 +41,9 @@ func extendedConnect(r *http.Request) bool {
 	return len(protocol) == 1 && protocol[0] == "websocket"
 }
 
-// ambiguous reports whether a service may read a request's method, host or path otherwise than Caddy's matchers do. Such a
+// Ambiguous reports whether a service may read a request's method, host or path otherwise than Caddy's matchers do. Such a
 // request is guarded whatever a matcher says: it may be the very one that the matcher is there for (P11, P14, P16).
-func ambiguous(r *http.Request) bool {
+func Ambiguous(r *http.Request) bool {
 	return ambiguousMethod(r.Method) || ambiguousHost(r) || ambiguousPath(r) || speaksOfAnother(r)
 }
 
@@ -145,7 +145,7 @@ func ambiguousPath(r *http.Request) bool {
 			return true
 		case c == ':' && next == '$', c == '~' && path[i-1] != '/' && next >= '0' && next <= '9':
 			return true
-		case c == '/' && i > 0 && isScript(path[:i]):
+		case c == '/' && i > 0 && IsScript(path[:i]):
 			return true
 		}
 	}
@@ -180,8 +180,8 @@ var scripts = []string{
 	".aspx", ".ashx", ".asmx", ".axd", ".svc", ".jsp", ".jspx", ".cfm", ".cfc", ".lua", ".exe", ".dll",
 }
 
-// isScript reports whether a path ends in the name of a script.
-func isScript(path string) bool {
+// IsScript reports whether a path ends in the name of a script.
+func IsScript(path string) bool {
 	for i := len(path) - 1; i >= max(0, len(path)-6) && path[i] != '/'; i-- {
 		if path[i] == '.' {
 			for _, ending := range scripts {
@@ -235,22 +235,22 @@ func foldsToASCII(text string) bool {
 // ones (WordPress even of a GET), IIS and some frameworks the path from the next, WSGI servers and programs cut it by the
 // others, and WebDAV's COPY and MOVE write to the last.
 var (
-	secondMethod = newHeaderNames("X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override")
-	secondPath   = newHeaderNames("X-Original-URL", "X-Rewrite-URL")
-	otherPath    = newHeaderNames("Script-Name", "Path-Info", "X-Script-Name", "Destination")
+	secondMethod = NewNames("X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override")
+	secondPath   = NewNames("X-Original-URL", "X-Rewrite-URL")
+	otherPath    = NewNames("Script-Name", "Path-Info", "X-Script-Name", "Destination")
 )
 
 // speaksOfAnother reports whether a header names another method or path than the request's own line.
 func speaksOfAnother(r *http.Request) bool {
 	for name, lines := range r.Header {
 		switch {
-		case otherPath.has(name):
+		case otherPath.Has(name):
 			return true
-		case secondMethod.has(name):
+		case secondMethod.Has(name):
 			if len(lines) != 1 || !strings.EqualFold(lines[0], r.Method) {
 				return true
 			}
-		case secondPath.has(name):
+		case secondPath.Has(name):
 			if len(lines) != 1 || lines[0] != r.URL.RequestURI() {
 				return true
 			}

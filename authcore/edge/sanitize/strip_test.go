@@ -1,4 +1,4 @@
-package caddymodule
+package sanitize
 
 import (
 	"io"
@@ -46,7 +46,7 @@ func isIdentityName(name string) bool {
 
 // TestP02_NamesOfOtherGateways is contract §3.7: every name of every gateway, in any spelling that a server takes for it.
 func TestP02_NamesOfOtherGateways(t *testing.T) {
-	s := newStripper([]string{"X-My_Team"}, nil)
+	s := NewStripper([]string{"X-My_Team"}, nil, nil)
 	names := slices.Clone(identityNames)
 	for _, begin := range identityBeginnings {
 		names = append(names, begin, begin+"x", begin+"email", begin+strings.Repeat("long-", 40))
@@ -57,19 +57,19 @@ func TestP02_NamesOfOtherGateways(t *testing.T) {
 			spelt = append(spelt, strings.ReplaceAll(name, "-", string(mark)), strings.Replace(strings.ToUpper(name), "-", string(mark), 1))
 		}
 		for _, spelling := range spelt {
-			if !s.owns(spelling) {
+			if !s.Owns(spelling) {
 				t.Errorf("%q passes as %q", name, spelling)
 			}
 		}
 	}
 	for _, theirs := range []string{"X-Remote", "X-Remote-Users", "X-Authentik", "X-Token", "X-Goog-Api-Key", "X-Ms-Client-Request-Id", "Cf-Ray",
 		"X-Auth-Token", "X-Request-Id", "X-Amzn-Trace-Id", "X-Forwarded-Access", "Tailscale-Users", "X", "", "X-", "-Remote-User", "XRemote-User"} {
-		if s.owns(theirs) {
+		if s.Owns(theirs) {
 			t.Errorf("%q is nobody's identity and does not pass", theirs)
 		}
 	}
 	r := &http.Request{Header: http.Header{"X-Request-Id": {"1"}, "Remote!user": {"x"}, "Accept": {"*/*"}, "X-Amzn-Oidc-Data": {"x"}}}
-	if made := testing.AllocsPerRun(100, func() { s.strip(r) }); made != 0 {
+	if made := testing.AllocsPerRun(100, func() { s.Strip(r) }); made != 0 {
 		t.Errorf("stripping makes %v allocations", made)
 	}
 }
@@ -77,7 +77,7 @@ func TestP02_NamesOfOtherGateways(t *testing.T) {
 // TestP04_ForbiddenTrailers is RFC 9110 §6.5.1: what frames, routes, authenticates or changes a message is no trailer, announced
 // or not, in any spelling.
 func TestP04_ForbiddenTrailers(t *testing.T) {
-	s := newStripper(nil, nil)
+	s := NewStripper(nil, nil, nil)
 	forbidden := strings.Fields(`Authorization Cookie Host Content-Length Transfer-Encoding Set-Cookie Proxy-Authorization TE Trailer
 		Content-Type Content-Encoding Content-Range Cache-Control Expect Max-Forwards Pragma Range If-Match If-None-Match If-Range
 		Connection Upgrade Keep-Alive Proxy-Connection Forwarded X-Forwarded-For X-Forwarded-Host X-Real-Ip Via Origin Sec-Fetch-Site
@@ -92,7 +92,7 @@ func TestP04_ForbiddenTrailers(t *testing.T) {
 				if announced {
 					r.Trailer[spelling] = nil
 				}
-				s.strip(r)
+				s.Strip(r)
 				if _, left := r.Trailer[spelling]; left {
 					t.Errorf("the trailer %s is announced to the service", spelling)
 				}
@@ -106,7 +106,7 @@ func TestP04_ForbiddenTrailers(t *testing.T) {
 		}
 	}
 	for _, theirs := range []string{"Content-Digest", "Content-MD5", "Digest", "Server-Timing", "X-Checksum-Sha256", "Grpc-Status"} {
-		if s.names.has(theirs) || heldByTrailers.has(theirs) {
+		if s.names.Has(theirs) || heldByTrailers.Has(theirs) {
 			t.Errorf("the trailer %s does not pass", theirs)
 		}
 	}
@@ -120,13 +120,13 @@ func (e ends) Read([]byte) (int, error) { e(); return 0, io.EOF }
 // FuzzStrip: after strip no header and no trailer reads as an identity header in any server, Connection names none of
 // them, and what is nobody's business stays as it was.
 func FuzzStrip(f *testing.F) {
-	s := newStripper([]string{"X-My_Team"}, nil)
+	s := NewStripper([]string{"X-My_Team"}, nil, nil)
 	for name, ours := range map[string]bool{
 		"Remote!User": true, "x~ms|client^principal~name": true, "Remote-User": true, "REMOTE_USER": true, "remote.user": true, "X_Auth.User-ID": true, "Gatehouse_Assertion": true,
 		"X.My.Team": true, "X-WEBAUTH-GROUPS": true, "X-Forwarded-Groups": true, "X-Auth-Request.Preferred_Username": true,
 		"Remote-Users": false, "Remote": false, "X-Forwarded-For": false, "RemoteUser": false, "Remote--User": false, "": false,
 	} {
-		if s.owns(name) != ours {
+		if s.Owns(name) != ours {
 			f.Fatalf("%q: ours is %v", name, !ours)
 		}
 		f.Add(name, "close, "+name, name)
@@ -138,7 +138,7 @@ func FuzzStrip(f *testing.F) {
 			Header:  http.Header{name: {"v"}, "Accept": {"*/*"}, "Connection": {connection}},
 			Trailer: http.Header{trailer: nil}, ContentLength: 1,
 		}
-		s.strip(r)
+		s.Strip(r)
 		for _, h := range []http.Header{r.Header, r.Trailer} {
 			for left := range h {
 				if isIdentityName(left) {

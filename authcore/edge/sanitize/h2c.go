@@ -1,4 +1,4 @@
-package caddymodule
+package sanitize
 
 import (
 	"net/http"
@@ -13,13 +13,13 @@ const h2cSettings = "HTTP2-Settings"
 // own, and for paths that matchers and rules keep closed, for none of them passes a guard (P18, h2c smuggling). What a
 // WebSocket carries is no requests. A server may ignore Upgrade (RFC 9110 §7.8), so the request goes on without it.
 func stripUpgrade(h http.Header) {
-	if asked, ok := h["Upgrade"]; ok && !onlyWebSocket(asked) {
+	if asked, ok := h["Upgrade"]; ok && !OnlyWebSocket(asked) {
 		delete(h, "Upgrade")
 	}
 }
 
-// onlyWebSocket reports whether a WebSocket is the one protocol asked for. In a list the service would choose.
-func onlyWebSocket(upgrade []string) bool {
+// OnlyWebSocket reports whether a WebSocket is the one protocol asked for. In a list the service would choose.
+func OnlyWebSocket(upgrade []string) bool {
 	const protocol = "websocket"
 	// The length leaves out letters beyond ASCII that fold to these.
 	return len(upgrade) == 1 && len(upgrade[0]) == len(protocol) && strings.EqualFold(upgrade[0], protocol)
