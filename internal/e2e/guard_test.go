@@ -375,9 +375,9 @@ http://127.0.0.1:<port2> {
 			}
 		}
 	}
-	// An address that no sign-in page takes is left out.
+	// An address that no sign-in page takes is left out, and the page is told why.
 	a := g.do(t, call{path: "/?" + strings.Repeat("x", 3000), header: page})
-	if a.status != 302 || a.header.Get("Location") != "/auth/login" {
+	if a.status != 302 || a.header.Get("Location") != "/auth/login?lost=long" {
 		t.Errorf("a very long address: %d %.100s", a.status, a.header.Get("Location"))
 	}
 	// The address is the client's own, before any rewrite, and never from a header.

@@ -55,7 +55,7 @@ func TestC13_LostWaysBackAreTold(t *testing.T) {
 func TestC13_LostWaysBackFloodNoLog(t *testing.T) {
 	h := open(t)
 	b := h.browser().person()
-	told := func() int { return strings.Count(h.log.String(), "could cannot take you back") }
+	told := func() int { return strings.Count(h.log.String(), "could not lead a user back") }
 	for i := range 5 {
 		b.get(fmt.Sprintf("/login?rd=https://evil.test/%d", i)).leads("/auth/account")
 	}
