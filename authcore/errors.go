@@ -62,7 +62,7 @@ func RefuseFields(fields map[string][]string) error {
 	if len(fields) == 0 {
 		return nil
 	}
-	return &Error{Code: InvalidFields, Detail: "Some fields break a rule.", Fields: fields}
+	return &Error{Code: InvalidFields, Detail: "Some fields are invalid.", Fields: fields}
 }
 
 // Because returns a copy of e that carries cause for the log; the client never sees it.

@@ -23,7 +23,7 @@ func (s issuing) check() error {
 	switch {
 	case s.clock.wrong():
 		return authcore.RefuseFor(authcore.Unavailable, "This cannot be answered right now: the clock of this node is wrong. "+
-			"Try again in a moment. Nobody is signed out by it.", issueRetry)
+			"Try again in a moment. Nobody has been signed out.", issueRetry)
 	case !s.signs():
 		return authcore.RefuseFor(authcore.Unavailable, "This cannot be answered right now: this node has no keys to sign with. "+
 			"Try again in a moment.", issueRetry)

@@ -33,7 +33,7 @@ func TestDocs(t *testing.T) {
 		return err
 	}))
 	p.visit(g.origin() + "/auth/docs")
-	p.see("Gatehouse", "/auth/openapi.json", "Sign in with a password", "/sessions/{id}", "For machines")
+	p.see("Gatehouse", "/auth/openapi.json", "Sign in with a password", "/sessions/{id}", "Service endpoints")
 	p.snap("docs")
 
 	p.expand("get-me")

@@ -82,7 +82,7 @@ func refusal(err error) error {
 func Refuse() error { return errInvalid() }
 
 func errInvalid() error {
-	return authcore.Refuse(authcore.InvalidCode, "The code or link is wrong, has expired or was used already. Ask for a new one.")
+	return authcore.Refuse(authcore.InvalidCode, "The code or link is wrong, has expired, or has been used already. Ask for a new one.")
 }
 
 // errExhausted names the whole window in every case: the true rest differs between a subject with a challenge and one

@@ -49,7 +49,7 @@ func (f *Flow) claim(ctx context.Context, address string, in Verifying) (claim, 
 			"That is not the password you chose at sign-up. Try again, or choose a new one.")
 	}
 	return claim{}, authcore.Refuse(authcore.RegistrationProofRequired,
-		"Show that you are who registered: continue where you did, give the password you chose, or choose a new one.")
+		"Show that you are the person who registered: continue in the same browser, enter the password you chose, or choose a new one.")
 }
 
 // claimFresh takes the address and a new password alone.

@@ -39,7 +39,7 @@ type Registered struct {
 // [authcore.Conflict], whose Fields name what is taken; [authcore.Unavailable].
 func (f *Flow) Register(ctx context.Context, in Registering) (Registered, error) {
 	if f.cfg.Signup.Mode == Closed {
-		return Registered{}, authcore.Refuse(authcore.SignupClosed, "Signing up is closed.")
+		return Registered{}, authcore.Refuse(authcore.SignupClosed, "Sign-up is closed.")
 	}
 	a, broken := f.check(in)
 	if f.cfg.Signup.Mode == Verified && a.username != "" && f.unique(authcore.KindUsername) {
@@ -214,7 +214,7 @@ func (f *Flow) owner(ctx context.Context, address string) (*authcore.Account, er
 }
 
 func conflict(field authcore.IdentifierKind) error {
-	e := authcore.Refuse(authcore.Conflict, "An account with this "+string(field)+" exists already.")
+	e := authcore.Refuse(authcore.Conflict, "An account with this "+string(field)+" already exists.")
 	e.Fields = map[string][]string{string(field): {"This " + string(field) + " is taken."}}
 	return e
 }

@@ -29,7 +29,7 @@ func (f *Flow) Resend(ctx context.Context, email string, c authcore.Client) erro
 	case err != nil:
 		return err
 	case mails:
-		return authcore.RefuseFor(authcore.RateLimited, "Too many mails were asked for this address. Try again later.", wait)
+		return authcore.RefuseFor(authcore.RateLimited, "Too many mails were requested for this address. Try again later.", wait)
 	case wait > 0:
 		return nil
 	}

@@ -110,7 +110,7 @@ func (f *Flow) Issue(ctx context.Context, p *authcore.Principal, origin, words s
 	defer func() { done(err) }()
 	to, ok := f.Heard(origin, words)
 	if !ok || p.Host != "" {
-		return "", authcore.Refuse(authcore.InvalidRequest, "The hand-over that was asked for is not well-formed.")
+		return "", authcore.Refuse(authcore.InvalidRequest, "The hand-over request is malformed.")
 	}
 	ch, err := f.cfg.Challenges.Blank(authcore.PurposeHandover, p.Session+" "+to.Origin+" "+to.Challenge, p.AccountID)
 	if err != nil {
@@ -160,5 +160,5 @@ func (f *Flow) Redeem(ctx context.Context, shown Shown, c authcore.Client) (toke
 
 func errInvalid() error {
 	return authcore.Refuse(authcore.InvalidCode,
-		"This sign-in was not begun in this browser, was used already, or took too long. Open the page that you wanted again.")
+		"This sign-in was started in another browser, has been used already, or took too long. Open the page you wanted again.")
 }

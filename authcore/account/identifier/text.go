@@ -31,12 +31,12 @@ func freeText(s string, limit int, tooLong Broken) (string, error) {
 		return "", tooLong
 	}
 	if !utf8.ValidString(s) {
-		return "", Broken("This text is not valid UTF-8.")
+		return "", Broken("This is not valid UTF-8.")
 	}
 	s = strings.TrimSpace(norm.NFC.String(s))
 	for _, r := range s {
 		if !lineRune(r) {
-			return "", Broken("This text has a character that is not allowed here.")
+			return "", Broken("This contains a character that is not allowed here.")
 		}
 	}
 	if utf8.RuneCountInString(s) > limit {

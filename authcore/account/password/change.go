@@ -28,7 +28,7 @@ type Changing struct {
 func (f *Flow) Change(ctx context.Context, in Changing) error {
 	account, err := f.cfg.Store.AccountByID(ctx, in.AccountID)
 	if errors.Is(err, authcore.ErrNotFound) || err == nil && account.Disabled() {
-		return authcore.Refuse(authcore.InvalidToken, "This account does not exist any more.")
+		return authcore.Refuse(authcore.InvalidToken, "This account no longer exists.")
 	}
 	if err != nil {
 		return fmt.Errorf("find account: %w", err)

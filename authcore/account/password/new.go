@@ -57,7 +57,7 @@ func Hash(ctx context.Context, h *passhash.Hasher, normal, like string, salt []b
 // capacity; anything else is internal.
 func Busy(err error) error {
 	if errors.Is(err, passhash.ErrBusy) {
-		return authcore.RefuseFor(authcore.Unavailable, "Too many requests at this moment. Try again shortly.", 2*time.Second).
+		return authcore.RefuseFor(authcore.Unavailable, "Too many requests right now. Try again shortly.", 2*time.Second).
 			Because(fmt.Errorf("%w: %w", authcore.ErrUnavailable, err))
 	}
 	return err

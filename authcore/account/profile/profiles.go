@@ -102,7 +102,7 @@ func gone(err error, step string) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, authcore.ErrNotFound):
-		return authcore.Refuse(authcore.InvalidToken, "This account does not exist any more.")
+		return authcore.Refuse(authcore.InvalidToken, "This account no longer exists.")
 	}
 	return fmt.Errorf("%s: %w", step, err)
 }

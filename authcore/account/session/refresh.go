@@ -95,7 +95,7 @@ func (s *Sessions) rotate(ctx context.Context, token string, id uuid.UUID, leewa
 	s.cfg.Revoker.Announce(ctx, res.Revocations...)
 	s.warn(ctx, res, c)
 	return Tokens{}, authcore.Refuse(authcore.RefreshTokenReused,
-		"This refresh token had been used before. The session has been ended; sign in again.")
+		"This refresh token has been used before, so the session has been ended. Sign in again.")
 }
 
 // warn tells the owner that somebody held a copy of their refresh token. The session is revoked already; what fails here
@@ -132,5 +132,5 @@ func (s *Sessions) InspectRefresh(ctx context.Context, token string) (authcore.S
 var ErrOtherHost = errInvalidRefresh()
 
 func errInvalidRefresh() error {
-	return authcore.Refuse(authcore.InvalidRefreshToken, "The refresh token is not valid or has expired; sign in again.")
+	return authcore.Refuse(authcore.InvalidRefreshToken, "The refresh token is invalid or has expired. Sign in again.")
 }

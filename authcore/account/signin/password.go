@@ -201,9 +201,9 @@ func (f *Flow) rehash(ctx context.Context, a *authcore.Account, typed string) {
 
 func errNotVerified() error {
 	return authcore.Refuse(authcore.AccountNotVerified,
-		"The e-mail address is not verified yet. Use the code or link that was sent to it, or ask for a new one.")
+		"The e-mail address is not verified yet. Use the code or link we sent to it, or ask for a new one.")
 }
 
 func errCredentials() error {
-	return authcore.Refuse(authcore.InvalidCredentials, "The login or the password is wrong.")
+	return authcore.Refuse(authcore.InvalidCredentials, "The username or password is wrong.")
 }

@@ -30,7 +30,7 @@ type Ended struct {
 func (o *Operator) RevokeUser(ctx context.Context, who string) (Ended, error) {
 	account, err := o.find(ctx, who)
 	if errors.Is(err, authcore.ErrNotFound) {
-		return Ended{}, authcore.Refuse(authcore.NotFound, "No account has this id, address or username.")
+		return Ended{}, authcore.Refuse(authcore.NotFound, "No account has this id, e-mail address or username.")
 	}
 	if err != nil {
 		return Ended{}, err

@@ -66,7 +66,7 @@ func readAll(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 		w.Header().Set("Connection", "close")
 		return nil, errTooLarge()
 	case err != nil:
-		return nil, authcore.Refuse(authcore.InvalidRequest, "The body did not arrive in full.").Because(err)
+		return nil, authcore.Refuse(authcore.InvalidRequest, "The body is incomplete.").Because(err)
 	}
 	return text, nil
 }
@@ -87,7 +87,7 @@ func isJSON(types []string) bool {
 func bind(text []byte, into any) error {
 	given, err := members(text)
 	if err != nil {
-		return authcore.Refuse(authcore.InvalidRequest, "The body must be one JSON object, with no member twice and nothing after it.").Because(err)
+		return authcore.Refuse(authcore.InvalidRequest, "The body must be a single JSON object without duplicate members.").Because(err)
 	}
 	target := reflect.ValueOf(into).Elem()
 	for i := range target.NumField() {

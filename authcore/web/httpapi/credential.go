@@ -23,11 +23,11 @@ func Credential(r *http.Request, jar *Jar) (raw string, mode authcore.Mode, err 
 			break
 		}
 		if token == "" {
-			return "", authcore.ModeBearer, authcore.Refuse(authcore.InvalidToken, "The Authorization header holds no token.")
+			return "", authcore.ModeBearer, authcore.Refuse(authcore.InvalidToken, "The Authorization header contains no token.")
 		}
 		return token, authcore.ModeBearer, nil
 	default:
-		return "", "", authcore.Refuse(authcore.InvalidRequest, "Send one Authorization header only.")
+		return "", "", authcore.Refuse(authcore.InvalidRequest, "Send only one Authorization header.")
 	}
 	if raw = ReadCookie(r, jar.access); raw != "" {
 		return raw, authcore.ModeCookie, nil

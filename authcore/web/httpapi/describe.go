@@ -26,15 +26,15 @@ const (
 	tagPassword tag = "Passwords"
 	tagAccount  tag = "Account"
 	tagSessions tag = "Sessions"
-	tagMachines tag = "For machines"
+	tagMachines tag = "Service endpoints"
 )
 
-const introduction = "JSON in and out. Unknown members of a request are ignored; malformed JSON, a member twice, anything after the object or a wrong " +
-	"type is 400 `invalid_request`, a broken rule 422 `invalid_fields`, a body over 1 MiB 413, another content type 415.\n\n" +
-	"Errors are `application/problem+json` (RFC 9457); `code` is stable. Paths that are not here are 404 `not_found`, methods that are not here 405 " +
-	"`method_not_allowed` with `Allow`. Every path answers `OPTIONS`, and `HEAD` where it answers `GET`. Times are RFC 3339 in UTC, ids are UUIDs.\n\n" +
-	"A call takes a bearer token, or the cookies of a browser, which the browser sends by itself. A bearer token wins, and a bad one is 401 even " +
-	"beside good cookies. Where cookies speak with an unsafe method, the request must come from a page of this origin or a trusted one."
+const introduction = "Requests and answers are JSON. Unknown members of a request are ignored. Malformed JSON, a duplicate member, anything after the object or a wrong " +
+	"type gets 400 `invalid_request`, an invalid field 422 `invalid_fields`, a body over 1 MiB 413, another content type 415.\n\n" +
+	"Errors are `application/problem+json` (RFC 9457); `code` is stable. Unknown paths get 404 `not_found`, other methods 405 " +
+	"`method_not_allowed` with `Allow`. Every path answers `OPTIONS`, and `HEAD` if it answers `GET`. Times are RFC 3339 in UTC, ids are UUIDs.\n\n" +
+	"Send a bearer token, or let a browser send its cookies. A bearer token wins over cookies, and an invalid one gets 401 even " +
+	"if the cookies are valid. A request with cookies that changes something must come from a page of this origin or of a trusted one."
 
 // describe makes the document of every call, with the names of the cookies. An error means that a description cannot be written.
 func describe(all routes, cookiePrefix string) (spec *huma.OpenAPI, err error) {
@@ -190,9 +190,9 @@ func problemResponse(schemas huma.Registry, status int, codes []authcore.Code) *
 	}
 	switch status {
 	case http.StatusUnauthorized:
-		res.Headers = header("WWW-Authenticate", "Always `Bearer`, with `error` where a token was given.", huma.TypeString)
+		res.Headers = header("WWW-Authenticate", "Always `Bearer`, with `error` if a token was sent.", huma.TypeString)
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
-		res.Headers = header("Retry-After", "Seconds until trying again makes sense.", huma.TypeInteger)
+		res.Headers = header("Retry-After", "Seconds to wait before trying again.", huma.TypeInteger)
 	}
 	return res
 }

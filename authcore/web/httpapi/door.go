@@ -215,9 +215,9 @@ func (d *Door) EndCookies(w http.ResponseWriter, r *http.Request, in Incoming, e
 
 // ErrStale is told to a client whose session may have been ended without this node knowing.
 var ErrStale = authcore.Refuse(authcore.Unavailable,
-	"The gateway cannot tell at the moment whether your session still lives. Try again soon.")
+	"The gateway cannot check right now whether your session is still valid. Try again soon.")
 
 var errUnsure = authcore.RefuseFor(authcore.Unavailable,
-	"The gateway cannot tell at the moment whether your token has expired: its clock is wrong. Try again soon.", 10*time.Second)
+	"The gateway cannot check right now whether your token has expired, because its clock is wrong. Try again soon.", 10*time.Second)
 
-var errInvalidToken = authcore.Refuse(authcore.InvalidToken, "The access token is not valid or no longer accepted; refresh it or sign in again.")
+var errInvalidToken = authcore.Refuse(authcore.InvalidToken, "The access token is invalid or no longer accepted. Refresh it or sign in again.")

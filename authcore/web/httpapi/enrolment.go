@@ -16,39 +16,39 @@ type enrolmentCalls struct{ enrol *enrol.Flow }
 func (c *enrolmentCalls) routes() []route {
 	return []route{{
 		method: http.MethodPost, path: "/register", tag: tagSignUp, summary: "Sign up",
-		text: "With `signup verified` (the default) the account waits until its address is proven, and the answer is the same for an address " +
-			"that has an account already, whose owner gets a mail that says so. With `signup open` the account is made at once.",
+		text: "With `signup verified` (the default) the account exists only once its address is verified. An address that already has an account gets " +
+			"the same answer, and its owner gets a mail that says so. With `signup open` the account exists at once.",
 		limit: authcore.LimitRegister, does: holding(c.register),
 		replies: []reply{
 			{http.StatusAccepted, "A mail with a code and a link is on its way.", registered{}},
-			{http.StatusCreated, "The account is made (`signup open` only).", registeredOpen{}},
+			{http.StatusCreated, "The account has been created (`signup open` only).", registeredOpen{}},
 		},
 		refuses: []authcore.Code{authcore.InvalidFields, authcore.SignupClosed, authcore.Conflict},
 	}, {
-		method: http.MethodPost, path: "/verify", tag: tagSignUp, summary: "Prove an address and sign in",
-		text: "Takes the token of the link, or address and code; and what shows that the prover is who registered: `registration` (or its " +
-			"cookie) or the `password` chosen then. Or else `new_password`, which takes the place of all that was given at registration.",
+		method: http.MethodPost, path: "/verify", tag: tagSignUp, summary: "Verify an address and sign in",
+		text: "Takes the token of the link, or address and code. Also send what shows that you are the person who registered: `registration` (or its " +
+			"cookie) or the `password` you chose. Or send `new_password`, which replaces everything that was entered at sign-up.",
 		limit: authcore.LimitVerify, does: holding(c.verify), cookies: []scheme{registrationScheme},
 		replies: []reply{{http.StatusOK, pairText, tokenPair{}}},
 		refuses: []authcore.Code{
 			authcore.InvalidFields, authcore.InvalidCode, authcore.TooManyAttempts, authcore.RegistrationProofRequired, authcore.Conflict,
 		},
 	}, {
-		method: http.MethodPost, path: "/verify/resend", tag: tagSignUp, summary: "Send the code once more",
-		text:  "The answer is the same whether or not somebody registered the address.",
+		method: http.MethodPost, path: "/verify/resend", tag: tagSignUp, summary: "Send another code",
+		text:  "The answer does not reveal whether the address was registered.",
 		limit: authcore.LimitVerify, does: publicWith(c.resend),
-		replies: []reply{{http.StatusAccepted, "If somebody registered the address, a mail is on its way.", status{}}},
+		replies: []reply{{http.StatusAccepted, "If the address was registered, a mail is on its way.", status{}}},
 		refuses: []authcore.Code{authcore.InvalidFields, authcore.RateLimited},
 	}}
 }
 
 type registerBody struct {
 	Email     string `json:"email" format:"email" maxLength:"254" example:"ada@example.com"`
-	Password  string `json:"password" minLength:"1" doc:"By the operator's policy; by default 12 to 256 characters, none of the common ones." example:"winter granite lantern 7"`
+	Password  string `json:"password" minLength:"1" doc:"Must follow the operator's rules: by default 12 to 256 characters, and not a common password." example:"winter granite lantern 7"`
 	Username  string `json:"username,omitempty" pattern:"^([A-Za-z0-9._-]{3,32})?$" doc:"Stored in lower case; some words are reserved."`
 	FirstName string `json:"first_name,omitempty" maxLength:"100"`
 	LastName  string `json:"last_name,omitempty" maxLength:"100"`
-	Phone     string `json:"phone,omitempty" maxLength:"32" pattern:"^(\\+[0-9 ().\\-/]+)?$" doc:"In international form."`
+	Phone     string `json:"phone,omitempty" maxLength:"32" pattern:"^(\\+[0-9 ().\\-/]+)?$" doc:"In international format."`
 	Cookies   bool   `json:"cookies,omitempty" doc:"Keep the registration secret in a cookie instead of the answer."`
 }
 
@@ -57,7 +57,7 @@ func (b registerBody) byCookie(*http.Request, Incoming) bool { return b.Cookies 
 type registered struct {
 	Status       string `json:"status" enum:"verification_sent"`
 	ExpiresIn    int64  `json:"expires_in" doc:"Seconds until code and link expire."`
-	Registration string `json:"registration,omitempty" doc:"Shows at verification that it is the same person. Left out where cookies were asked for."`
+	Registration string `json:"registration,omitempty" doc:"Send it when you verify the address; it shows that you are the same person. Omitted if you asked for cookies."`
 }
 
 type registeredOpen struct {
@@ -87,14 +87,14 @@ func (c *enrolmentCalls) register(x *exchange, body registerBody) error {
 }
 
 type verifyBody struct {
-	Token        string `json:"token,omitempty" doc:"From the link in the mail."`
+	Token        string `json:"token,omitempty" doc:"The token in the link of the mail."`
 	Email        string `json:"email,omitempty" format:"email" maxLength:"254"`
 	OTP          string `json:"otp,omitempty" doc:"The code in the mail." example:"123456"`
-	Registration string `json:"registration,omitempty" doc:"From the answer to the sign-up."`
-	Password     string `json:"password,omitempty" doc:"The one chosen at sign-up."`
+	Registration string `json:"registration,omitempty" doc:"The registration from the answer to the sign-up."`
+	Password     string `json:"password,omitempty" doc:"The password chosen at sign-up."`
 	NewPassword  string `json:"new_password,omitempty"`
-	DeviceName   string `json:"device_name,omitempty" maxLength:"100" doc:"What the session is called in the list of sessions."`
-	Cookies      bool   `json:"cookies,omitempty" doc:"Sign in with cookies."`
+	DeviceName   string `json:"device_name,omitempty" maxLength:"100" doc:"Name of the session in the list of sessions."`
+	Cookies      bool   `json:"cookies,omitempty" doc:"Set cookies instead of returning tokens."`
 }
 
 // TransformSchema implements [huma.SchemaTransformer].

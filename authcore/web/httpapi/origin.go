@@ -84,7 +84,7 @@ func (o *Origins) Check(r *http.Request, https bool) error {
 func (o *Origins) CheckForm(r *http.Request, https bool) error {
 	if len(r.Header["Origin"]) == 0 && len(r.Header["Sec-Fetch-Site"]) == 0 {
 		return authcore.Refuse(authcore.CrossOrigin,
-			"A form must come from a browser that says from where (Origin or Sec-Fetch-Site). Programs send JSON, with Content-Type: application/json.")
+			"A form must come from a browser that sends Origin or Sec-Fetch-Site. Programs must send JSON with Content-Type: application/json.")
 	}
 	if err := o.Check(r, https); err != nil {
 		return err
@@ -96,7 +96,7 @@ func (o *Origins) CheckForm(r *http.Request, https bool) error {
 }
 
 func errCrossOrigin() error {
-	return authcore.Refuse(authcore.CrossOrigin, "This call came from a page of another origin and was refused.")
+	return authcore.Refuse(authcore.CrossOrigin, "The request came from a page of another origin and was refused.")
 }
 
 func schemeOf(https bool) string {

@@ -14,29 +14,29 @@ type passwordCalls struct{ passwords *password.Flow }
 
 func (c *passwordCalls) routes() []route {
 	return []route{{
-		method: http.MethodPost, path: "/me/password", tag: tagPassword, summary: "Change one's password",
-		text:  "Every session of the account ends, the one that asks included; a browser is told to forget its cookies.",
+		method: http.MethodPost, path: "/me/password", tag: tagPassword, summary: "Change your password",
+		text:  "Ends every session of the account, including the one that sends this request, and clears a browser's cookies.",
 		limit: authcore.LimitLogin, does: personalWith(c.change),
-		replies: []reply{{http.StatusNoContent, "The new password is set.", nil}},
+		replies: []reply{{http.StatusNoContent, "The password has been changed.", nil}},
 		refuses: []authcore.Code{authcore.InvalidFields, authcore.InvalidCredentials, authcore.AccountLocked},
 	}, {
-		method: http.MethodPost, path: "/password/forgot", tag: tagPassword, summary: "Ask for a new password",
-		text:  "The answer is the same whether or not there is such an account.",
+		method: http.MethodPost, path: "/password/forgot", tag: tagPassword, summary: "Request a password reset",
+		text:  "The answer does not reveal whether there is such an account.",
 		limit: authcore.LimitForgot, does: publicWith(c.forgot),
 		replies: []reply{{http.StatusAccepted, "If there is an account with this address or name, a mail is on its way.", status{}}},
 		refuses: []authcore.Code{authcore.InvalidFields},
 	}, {
 		method: http.MethodPost, path: "/password/reset", tag: tagPassword, summary: "Set a new password",
-		text:  "Takes the token of the link, or login and code. Every session of the account ends; nobody is signed in by it.",
+		text:  "Takes the token of the link, or login and code. Ends every session of the account; it does not sign in.",
 		limit: authcore.LimitForgot, does: publicWith(c.reset),
-		replies: []reply{{http.StatusNoContent, "The new password is set.", nil}},
+		replies: []reply{{http.StatusNoContent, "The password has been changed.", nil}},
 		refuses: []authcore.Code{authcore.InvalidFields, authcore.InvalidCode, authcore.TooManyAttempts},
 	}}
 }
 
 type changeBody struct {
 	Current string `json:"current_password" minLength:"1"`
-	New     string `json:"new_password" minLength:"1" doc:"By the operator's policy; by default 12 to 256 characters, none of the common ones."`
+	New     string `json:"new_password" minLength:"1" doc:"Must follow the operator's rules: by default 12 to 256 characters, and not a common password."`
 }
 
 func (c *passwordCalls) change(x *exchange, body changeBody) error {
@@ -51,8 +51,8 @@ func (c *passwordCalls) change(x *exchange, body changeBody) error {
 }
 
 type forgotBody struct {
-	Login string `json:"login,omitempty" doc:"What the account signs in with." example:"ada@example.com"`
-	Email string `json:"email,omitempty" doc:"Another name of login."`
+	Login string `json:"login,omitempty" doc:"The e-mail address or username of the account." example:"ada@example.com"`
+	Email string `json:"email,omitempty" doc:"Same as login."`
 }
 
 // TransformSchema implements [huma.SchemaTransformer].
@@ -72,11 +72,11 @@ func (c *passwordCalls) forgot(x *exchange, body forgotBody) error {
 }
 
 type resetBody struct {
-	Token       string `json:"token,omitempty" doc:"From the link in the mail."`
-	Login       string `json:"login,omitempty" doc:"What the account signs in with."`
-	Email       string `json:"email,omitempty" doc:"Another name of login."`
+	Token       string `json:"token,omitempty" doc:"The token in the link of the mail."`
+	Login       string `json:"login,omitempty" doc:"The e-mail address or username of the account."`
+	Email       string `json:"email,omitempty" doc:"Same as login."`
 	OTP         string `json:"otp,omitempty" doc:"The code in the mail." example:"123456"`
-	NewPassword string `json:"new_password" minLength:"1" doc:"By the operator's policy; by default 12 to 256 characters, none of the common ones."`
+	NewPassword string `json:"new_password" minLength:"1" doc:"Must follow the operator's rules: by default 12 to 256 characters, and not a common password."`
 }
 
 // TransformSchema implements [huma.SchemaTransformer].

@@ -91,7 +91,7 @@ func Explain(h http.Header, r *http.Request, log *slog.Logger, err error) Proble
 		p.Code = authcore.Internal
 		id := uuid.NewString()
 		p.Instance = "urn:uuid:" + id
-		p.Detail = "Something went wrong on our side. Quote " + id + " when you report it."
+		p.Detail = "Something went wrong on our side. If you report this, please include " + id + "."
 		log.ErrorContext(r.Context(), "request failed", "error_id", id, "request_id", requestID(r), "method", r.Method, "error", err)
 	case http.StatusServiceUnavailable:
 		// A refusal without a cause was said on purpose and is not news. What is away tells of itself, once: a warning here
@@ -100,7 +100,7 @@ func Explain(h http.Header, r *http.Request, log *slog.Logger, err error) Proble
 			log.DebugContext(r.Context(), "request refused: a store cannot answer", "request_id", requestID(r), "error", err)
 		}
 		if p.Detail == "" {
-			p.Detail = "This cannot be answered right now; try again in a moment. Nobody is signed out by it."
+			p.Detail = "This cannot be answered right now. Try again in a moment. Nobody has been signed out."
 		}
 		if h.Get("Retry-After") == "" {
 			retryAfter(h, unavailableRetry)

@@ -61,7 +61,7 @@ func TestWriteError_CauseStaysInTheLog(t *testing.T) {
 func TestWriteError_OutageIsNoSignIn(t *testing.T) {
 	t.Parallel()
 	w, _ := write(t.Context(), authcore.ErrUnavailable)
-	if body := w.Body.String(); strings.Contains(body, "You are") || !strings.Contains(body, "Nobody is signed out by it.") {
+	if body := w.Body.String(); strings.Contains(body, "You are") || !strings.Contains(body, "Nobody has been signed out.") {
 		t.Error(body)
 	}
 }

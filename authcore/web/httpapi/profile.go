@@ -17,18 +17,18 @@ func (c *profileCalls) routes() []route {
 	changed := []reply{{http.StatusOK, "The account as it is now.", user{}}}
 	broken := []authcore.Code{authcore.InvalidFields}
 	return []route{{
-		method: http.MethodGet, path: "/me", tag: tagAccount, summary: "Show one's account",
-		text:    "The account whose token or cookies came with the request.",
+		method: http.MethodGet, path: "/me", tag: tagAccount, summary: "Show your account",
+		text:    "Returns the account that the token or cookies belong to.",
 		does:    personal(c.get),
 		replies: []reply{{http.StatusOK, "The account.", user{}}},
 	}, {
-		method: http.MethodPatch, path: "/me", tag: tagAccount, summary: "Change parts of one's profile",
-		text: "Changes the fields that the body holds; null or an empty text empties one. Other members are ignored, so a user as it was read " +
-			"can be sent back. Services behind the gateway are told the old name until the access token is renewed.",
+		method: http.MethodPatch, path: "/me", tag: tagAccount, summary: "Change parts of your profile",
+		text: "Changes the fields in the body. null or an empty text clears a field. Other members are ignored, so you can send back a user as you " +
+			"read it. Services behind the gateway get the old name until the access token is renewed.",
 		does: personalWith(c.patch), replies: changed, refuses: broken,
 	}, {
-		method: http.MethodPut, path: "/me", tag: tagAccount, summary: "Replace one's profile",
-		text: "A field that the body leaves out becomes empty. Other members are ignored, so a user as it was read can be sent back.",
+		method: http.MethodPut, path: "/me", tag: tagAccount, summary: "Replace your profile",
+		text: "Clears the fields that the body omits. Other members are ignored, so you can send back a user as you read it.",
 		does: personalWith(c.put), replies: changed, refuses: broken,
 	}}
 }
@@ -38,7 +38,7 @@ type profileBody struct {
 	Username  given `json:"username,omitempty" pattern:"^([A-Za-z0-9._-]{3,32})?$" doc:"Stored in lower case; some words are reserved."`
 	FirstName given `json:"first_name,omitempty" maxLength:"100"`
 	LastName  given `json:"last_name,omitempty" maxLength:"100"`
-	Phone     given `json:"phone,omitempty" maxLength:"32" pattern:"^(\\+[0-9 ().\\-/]+)?$" doc:"In international form."`
+	Phone     given `json:"phone,omitempty" maxLength:"32" pattern:"^(\\+[0-9 ().\\-/]+)?$" doc:"In international format."`
 }
 
 // given is a text that a body may hold. null empties it, so a user as it was read can be sent back (RFC 7396).

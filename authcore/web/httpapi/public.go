@@ -19,27 +19,27 @@ type publicCalls struct {
 func (c *publicCalls) routes() []route {
 	return []route{{
 		method: http.MethodGet, path: "/.well-known/jwks.json", tag: tagMachines, summary: "Get the public keys",
-		text: "The keys that access tokens are checked with (RFC 7517). The next one is announced before it signs. Keys of the cookies, and " +
-			"of HS256, are never here.",
+		text: "The keys that verify access tokens (RFC 7517). The next key is published before it signs. The keys of the cookies and " +
+			"of HS256 are never listed.",
 		does:    public(c.jwks),
 		replies: []reply{{http.StatusOK, "The keys.", keySet{}}},
 	}, {
-		method: http.MethodGet, path: "/healthz", tag: tagMachines, summary: "Ask whether the process lives",
-		text:    "Looks at nothing else.",
+		method: http.MethodGet, path: "/healthz", tag: tagMachines, summary: "Check liveness",
+		text:    "Answers while the process serves at all; checks nothing else.",
 		does:    public(c.alive),
-		replies: []reply{{http.StatusOK, "It does.", health{}}},
+		replies: []reply{{http.StatusOK, "The process serves.", health{}}},
 	}, {
-		method: http.MethodGet, path: "/readyz", tag: tagMachines, summary: "Ask whether this node can serve",
-		text:    "503 says what does not work.",
+		method: http.MethodGet, path: "/readyz", tag: tagMachines, summary: "Check readiness",
+		text:    "Answers 503 with the reason if this node cannot serve.",
 		does:    public(c.canServe),
-		replies: []reply{{http.StatusOK, "It can.", readiness{}}},
+		replies: []reply{{http.StatusOK, "The node can serve.", readiness{}}},
 	}, {
 		method: http.MethodGet, path: documentPath, tag: tagMachines, summary: "Get this document",
-		text: "OpenAPI 3.1, made from the code that serves it. The address of the calls in it is relative to where it was fetched.",
+		text: "OpenAPI 3.1, generated from the code that serves the calls. Its server address matches the address it was fetched from.",
 		does: public(c.describe),
 		replies: []reply{
 			{http.StatusOK, "The document.", map[string]any{}},
-			{http.StatusNotModified, "It is the one that `If-None-Match` names.", nil},
+			{http.StatusNotModified, "The document has not changed since the version in `If-None-Match`.", nil},
 		},
 	}}
 }
@@ -76,7 +76,7 @@ func (c *publicCalls) alive(x *exchange) error { return x.answer(http.StatusOK, 
 
 type readiness struct {
 	Status   string   `json:"status" enum:"ready"`
-	Degraded []string `json:"degraded,omitempty" doc:"What beside serving does not work."`
+	Degraded []string `json:"degraded,omitempty" doc:"Other things that do not work, although the node can serve."`
 }
 
 func (c *publicCalls) canServe(x *exchange) error {

@@ -155,14 +155,14 @@ func (a *API) serve(x *exchange) error {
 	to, ok := methods[method]
 	if !ok {
 		w.Header().Set("Allow", allowed(methods))
-		return authcore.Refuse(authcore.MethodNotAllowed, "This path does not know the method. The Allow header says which it knows.")
+		return authcore.Refuse(authcore.MethodNotAllowed, "Method not allowed; see the Allow header.")
 	}
 	r.SetPathValue("id", id)
 	return a.perform(x, to)
 }
 
 func errNoSuchPath() error {
-	return authcore.Refuse(authcore.NotFound, "There is nothing at this path.")
+	return authcore.Refuse(authcore.NotFound, "There is nothing at this address.")
 }
 
 // allowed lists the methods of a path for the Allow header.

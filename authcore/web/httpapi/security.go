@@ -23,7 +23,7 @@ func securitySchemes(prefix string) map[string]*huma.SecurityScheme {
 		for _, https := range []bool{true, false} {
 			all[s.name(https)] = &huma.SecurityScheme{
 				Type: "apiKey", In: "cookie", Name: NewJar(prefix, https).name(base), Description: "Over " + schemeOf(https) +
-					". Set by the pages, and by a call with `\"cookies\": true`; the browser sends it by itself.",
+					". Set by the pages, and by a call with `\"cookies\": true`; browsers send it automatically.",
 			}
 		}
 	}

@@ -20,23 +20,23 @@ type sessionCalls struct{ sessions *session.Sessions }
 
 func (c *sessionCalls) routes() []route {
 	return []route{{
-		method: http.MethodGet, path: "/sessions", tag: tagSessions, summary: "List one's sessions",
-		text: "Every place where the account is signed in, the latest first. A browser that was handed over to another host has a session " +
-			"of its own there, which ends with the one that it comes from, its `parent`.",
+		method: http.MethodGet, path: "/sessions", tag: tagSessions, summary: "List your sessions",
+		text: "Lists every place where the account is signed in, the latest first. A browser that was handed over to another host has its own " +
+			"session there. It ends together with the session it came from, its `parent`.",
 		does:    personal(c.list),
-		replies: []reply{{http.StatusOK, "The live sessions.", sessionList{}}},
+		replies: []reply{{http.StatusOK, "The sessions.", sessionList{}}},
 	}, {
 		method: http.MethodDelete, path: sessionPath, tag: tagSessions, summary: "End a session",
-		text:    "Its tokens are dead at once, and so are those of the hosts that it was handed over to. A session of somebody else and none at all look alike.",
+		text:    "Its tokens become invalid at once, and so do those of the hosts it was handed over to. Someone else's session gets the same answer as an unknown one.",
 		does:    personal(c.end),
 		params:  []param{{in: "path", name: "id", text: "The session's id.", kind: reflect.TypeFor[string](), format: "uuid"}},
-		replies: []reply{{http.StatusNoContent, "The session is ended.", nil}},
+		replies: []reply{{http.StatusNoContent, "The session has ended.", nil}},
 		refuses: []authcore.Code{authcore.NotFound},
 	}, {
 		method: http.MethodPost, path: "/sessions/revoke", tag: tagSessions, summary: "End several sessions",
-		text:    "Exactly one of `ids`, `all` and `others` says which.",
+		text:    "Send exactly one of `ids`, `all` and `others`.",
 		does:    personalWith(c.revoke),
-		replies: []reply{{http.StatusOK, "How many sessions were ended.", revoked{}}},
+		replies: []reply{{http.StatusOK, "The number of sessions that ended.", revoked{}}},
 		refuses: []authcore.Code{authcore.InvalidFields},
 	}}
 }
@@ -47,17 +47,17 @@ type sessionList struct {
 
 type sessionEntry struct {
 	ID         uuid.UUID `json:"id" format:"uuid"`
-	Current    bool      `json:"current" doc:"Whether it is the one that asks."`
+	Current    bool      `json:"current" doc:"Whether this request belongs to this session."`
 	CreatedAt  time.Time `json:"created_at"`
 	LastSeenAt time.Time `json:"last_seen_at"`
-	IP         string    `json:"ip" doc:"The address it was last seen from."`
+	IP         string    `json:"ip" doc:"The IP address it was last seen from."`
 	Browser    string    `json:"browser"`
 	OS         string    `json:"os"`
 	Device     string    `json:"device"`
-	UserAgent  string    `json:"user_agent" doc:"What browser, os and device were read from."`
+	UserAgent  string    `json:"user_agent" doc:"The User-Agent header; browser, os and device are read from it."`
 	Name       string    `json:"name" doc:"The device_name given at sign-in."`
-	Host       string    `json:"host" doc:"The host that the session was handed over to, with its port where that is not the usual one; empty for the session of a sign-in." example:"app.example.com"`
-	Parent     *string   `json:"parent" format:"uuid" doc:"The session that it ends with; null for the session of a sign-in."`
+	Host       string    `json:"host" doc:"The host that the session was handed over to, with its port unless that is the default; empty for the session of a sign-in." example:"app.example.com"`
+	Parent     *string   `json:"parent" format:"uuid" doc:"The session that this one came from and ends with; null for the session of a sign-in."`
 }
 
 func (c *sessionCalls) list(x *exchange) error {
@@ -115,7 +115,7 @@ func deviceOf(ua useragent.UserAgent) string {
 
 func (c *sessionCalls) end(x *exchange) error {
 	// A foreign session and none at all look alike (S06).
-	missing := authcore.Refuse(authcore.NotFound, "You have no live session with this id.")
+	missing := authcore.Refuse(authcore.NotFound, "You have no session with this id.")
 	id, err := uuid.Parse(x.r.PathValue("id"))
 	if err != nil || id.String() != x.r.PathValue("id") {
 		return missing
@@ -135,8 +135,8 @@ func (c *sessionCalls) end(x *exchange) error {
 
 type revokeBody struct {
 	IDs    []string `json:"ids,omitempty" format:"uuid"`
-	All    bool     `json:"all,omitempty" doc:"Every session, the one that asks included."`
-	Others bool     `json:"others,omitempty" doc:"Every session but the one that asks."`
+	All    bool     `json:"all,omitempty" doc:"All sessions, including the one that sends this request."`
+	Others bool     `json:"others,omitempty" doc:"All sessions except the one that sends this request."`
 }
 
 // TransformSchema implements [huma.SchemaTransformer].
@@ -160,7 +160,7 @@ func (c *sessionCalls) revoke(x *exchange, body revokeBody) error {
 		}
 	}
 	if asked != 1 {
-		return authcore.RefuseFields(map[string][]string{"ids": {"send exactly one of ids, all and others"}})
+		return authcore.RefuseFields(map[string][]string{"ids": {"Send exactly one of ids, all and others."}})
 	}
 	if body.Others {
 		ids = []uuid.UUID{x.who.SessionID}
@@ -180,7 +180,7 @@ func parseIDs(texts []string) ([]uuid.UUID, error) {
 	for _, text := range texts {
 		id, err := uuid.Parse(text)
 		if err != nil {
-			return nil, authcore.RefuseFields(map[string][]string{"ids": {"must be ids of sessions"}})
+			return nil, authcore.RefuseFields(map[string][]string{"ids": {"Send ids of sessions."}})
 		}
 		ids = append(ids, id)
 	}

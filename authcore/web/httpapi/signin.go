@@ -19,8 +19,8 @@ type signInCalls struct {
 func (c *signInCalls) routes() []route {
 	return []route{{
 		method: http.MethodPost, path: "/login", tag: tagSignIn, summary: "Sign in with a password",
-		text: "An unknown login, a wrong password and a disabled account get the same answer. Failures are counted on the login, whether or " +
-			"not it exists; after too many of them it is locked for a while.",
+		text: "An unknown name, a wrong password and a disabled account get the same answer. Failures are counted per name, whether or " +
+			"not it exists; after too many, the name is locked for a while.",
 		limit: authcore.LimitLogin, does: holding(c.login),
 		replies: []reply{{http.StatusOK, pairText, tokenPair{}}},
 		refuses: []authcore.Code{authcore.InvalidFields, authcore.InvalidCredentials, authcore.AccountNotVerified, authcore.AccountLocked},
@@ -28,10 +28,10 @@ func (c *signInCalls) routes() []route {
 }
 
 type loginBody struct {
-	Login      string `json:"login" minLength:"1" doc:"E-mail address, username or phone number, as the operator allows." example:"ada@example.com"`
+	Login      string `json:"login" minLength:"1" doc:"E-mail address or username, whichever the operator allows." example:"ada@example.com"`
 	Password   string `json:"password" minLength:"1"`
-	DeviceName string `json:"device_name,omitempty" maxLength:"100" doc:"What the session is called in the list of sessions."`
-	Cookies    bool   `json:"cookies,omitempty" doc:"Sign in with cookies."`
+	DeviceName string `json:"device_name,omitempty" maxLength:"100" doc:"Name of the session in the list of sessions."`
+	Cookies    bool   `json:"cookies,omitempty" doc:"Set cookies instead of returning tokens."`
 }
 
 // A foreign page must not swap the account a browser is signed in with.

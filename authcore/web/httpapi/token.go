@@ -19,32 +19,32 @@ type tokenCalls struct {
 func (c *tokenCalls) routes() []route {
 	return []route{{
 		method: http.MethodPost, path: "/refresh", tag: tagTokens, summary: "Renew a token pair",
-		text: "The refresh token is dead afterwards. Presented again within ten seconds by the same client it gets the same answer; later, " +
-			"that is theft and ends the session. A token from a cookie is always answered in cookies.",
+		text: "A refresh token works once. If the same client sends it again within ten seconds, it gets the same answer. If it comes later, it " +
+			"counts as stolen and the session ends. A token from a cookie is always answered with cookies.",
 		limit: authcore.LimitRefresh, does: holding(c.refresh), optional: true, cookies: []scheme{refreshScheme},
 		replies: []reply{{http.StatusOK, pairText, tokenPair{}}},
 		refuses: []authcore.Code{authcore.InvalidRefreshToken, authcore.RefreshTokenReused},
 	}, {
 		method: http.MethodPost, path: "/logout", tag: tagTokens, summary: "Sign out",
-		text: "Ends every session that the request holds a token of: a bearer token, a refresh token in the body, or the cookies of a " +
-			"browser. Tokens that have expired do as well, and those that are dead already or are none are no error, but for a bearer " +
-			"token that is none beside cookies: these do not speak then. With a session end those that it was handed over to; with `everywhere` also " +
-			"the one that it comes from, and all that were handed over from there.",
+		text: "Ends every session that the request has a token of: a bearer token, a refresh token in the body, or a browser's cookies. " +
+			"Expired tokens work too, and tokens that are unknown or already invalid are no error. One exception: an invalid bearer token " +
+			"together with cookies is refused, because the bearer token wins. Sessions on other hosts that came from this one end too. With `everywhere`, " +
+			"the session that this one came from ends as well, with all that came from it.",
 		does: holding(c.logout), optional: true, cookies: []scheme{bearerScheme, accessScheme, refreshScheme},
-		replies: []reply{{http.StatusNoContent, "The tokens are dead.", nil}},
+		replies: []reply{{http.StatusNoContent, "Signed out. The tokens are no longer valid.", nil}},
 		refuses: []authcore.Code{authcore.InvalidToken},
 	}, {
-		method: http.MethodPost, path: "/token/verify", tag: tagTokens, summary: "Ask whether a token is good",
-		text:  "Takes an access or a refresh token, changes nothing, and tells nothing of a token that is not good (RFC 7662).",
+		method: http.MethodPost, path: "/token/verify", tag: tagTokens, summary: "Check a token",
+		text:  "Takes an access token or a refresh token. It changes nothing, and says nothing about an invalid token (RFC 7662).",
 		limit: authcore.LimitTokenVerify, does: publicWith(c.inspect),
-		replies: []reply{{http.StatusOK, "Whether the token is good now, and what it says if it is.", tokenState{}}},
+		replies: []reply{{http.StatusOK, "Whether the token is valid, and its claims if it is.", tokenState{}}},
 		refuses: []authcore.Code{authcore.InvalidFields},
 	}}
 }
 
 type refreshBody struct {
-	RefreshToken string `json:"refresh_token,omitempty" doc:"Where it is left out, that of the cookie."`
-	Cookies      bool   `json:"cookies,omitempty" doc:"Answer in cookies."`
+	RefreshToken string `json:"refresh_token,omitempty" doc:"If omitted, the one in the cookie."`
+	Cookies      bool   `json:"cookies,omitempty" doc:"Set cookies instead of returning tokens."`
 }
 
 func (b refreshBody) byCookie(r *http.Request, in Incoming) bool {
@@ -60,7 +60,7 @@ func (c *tokenCalls) refresh(x *exchange, body refreshBody) error {
 		token, mode = ReadCookie(x.r, x.in.Cookies().refresh), authcore.ModeCookie
 	}
 	if token == "" {
-		return authcore.Refuse(authcore.InvalidRefreshToken, "The request holds no refresh token.")
+		return authcore.Refuse(authcore.InvalidRefreshToken, "The request contains no refresh token.")
 	}
 	tokens, err := c.sessions.Refresh(x.r.Context(), token, mode, x.in.Client)
 	if err != nil {
@@ -74,7 +74,7 @@ func (c *tokenCalls) refresh(x *exchange, body refreshBody) error {
 
 type logoutBody struct {
 	RefreshToken string `json:"refresh_token,omitempty"`
-	Everywhere   bool   `json:"everywhere,omitempty" doc:"On every host that this sign-in was handed over to, whichever asks."`
+	Everywhere   bool   `json:"everywhere,omitempty" doc:"Sign out of every host that this sign-in was handed over to."`
 }
 
 // What was given by hand speaks for itself.

@@ -12,14 +12,14 @@ import (
 
 // user is an account as its owner sees it (contract §4).
 type user struct {
-	ID            uuid.UUID `json:"id" format:"uuid" doc:"Never changes, and tells nothing."`
+	ID            uuid.UUID `json:"id" format:"uuid" doc:"Random, and never changes."`
 	Email         string    `json:"email" example:"ada@example.com"`
 	EmailVerified bool      `json:"email_verified"`
-	Username      *string   `json:"username" example:"ada" doc:"Null where the account has none."`
-	Phone         string    `json:"phone" example:"+442079460018" doc:"In E.164; empty where there is none."`
+	Username      *string   `json:"username" example:"ada" doc:"Null if the account has none."`
+	Phone         string    `json:"phone" example:"+442079460018" doc:"In E.164 format; empty if there is none."`
 	FirstName     string    `json:"first_name" example:"Ada"`
 	LastName      string    `json:"last_name" example:"Lovelace"`
-	AvatarURL     string    `json:"avatar_url" doc:"Empty where there is none."`
+	AvatarURL     string    `json:"avatar_url" doc:"Empty if there is none."`
 	Roles         []string  `json:"roles" maxItems:"32"`
 	CreatedAt     time.Time `json:"created_at"`
 }
@@ -39,10 +39,10 @@ func userOf(a authcore.Account) user {
 // tokenPair is the answer to every sign-in and refresh. In cookie mode the tokens are left out: a script that could
 // read them here would make HttpOnly worthless.
 type tokenPair struct {
-	AccessToken      string    `json:"access_token,omitempty" doc:"A JWT for the Authorization header. Left out where cookies were asked for."`
+	AccessToken      string    `json:"access_token,omitempty" doc:"A JWT for the Authorization header. Omitted if you asked for cookies."`
 	TokenType        string    `json:"token_type" enum:"Bearer"`
 	ExpiresIn        int64     `json:"expires_in" doc:"Seconds until the access token expires."`
-	RefreshToken     string    `json:"refresh_token,omitempty" doc:"Good for one refresh. Left out where cookies were asked for."`
+	RefreshToken     string    `json:"refresh_token,omitempty" doc:"Works for one refresh. Omitted if you asked for cookies."`
 	RefreshExpiresIn int64     `json:"refresh_expires_in" doc:"Seconds until the refresh token expires."`
 	SessionID        uuid.UUID `json:"session_id" format:"uuid"`
 	User             user      `json:"user"`

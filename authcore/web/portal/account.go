@@ -204,7 +204,7 @@ func (v *visit) endSessions() error {
 	if !rest {
 		id, err := uuid.Parse(what)
 		if err != nil {
-			return authcore.Refuse(authcore.InvalidRequest, "The form names no session.")
+			return authcore.Refuse(authcore.InvalidRequest, "The form does not say which session.")
 		}
 		ids = []uuid.UUID{id}
 	}

@@ -52,7 +52,7 @@ func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 		w.Header().Set("Connection", "close")
 		return nil, authcore.Refuse(authcore.RequestTooLarge, "The form is larger than 64 KiB.")
 	case err != nil:
-		return nil, authcore.Refuse(authcore.InvalidRequest, "The form did not arrive in full.").Because(err)
+		return nil, authcore.Refuse(authcore.InvalidRequest, "The form is incomplete.").Because(err)
 	}
 	form, err := url.ParseQuery(string(text))
 	if err != nil {
@@ -61,7 +61,7 @@ func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 	for _, values := range form {
 		// Of two values of a field one part of us might check the first and another use the second.
 		if len(values) != 1 || !utf8.ValidString(values[0]) {
-			return nil, authcore.Refuse(authcore.InvalidRequest, "The form holds a field twice, or what is no text.")
+			return nil, authcore.Refuse(authcore.InvalidRequest, "The form has a field twice, or a value that is not text.")
 		}
 	}
 	return form, nil

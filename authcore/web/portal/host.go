@@ -54,7 +54,7 @@ func (v *visit) host(login string) error {
 	default:
 		v.w.Header().Set("Allow", "GET, HEAD")
 	}
-	return authcore.Refuse(authcore.MethodNotAllowed, "This page does not know the method.")
+	return authcore.Refuse(authcore.MethodNotAllowed, "Method not allowed; see the Allow header.")
 }
 
 // arriveHere signs a browser in at this host by a code, or sends it for one.

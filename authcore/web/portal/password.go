@@ -60,7 +60,7 @@ func (v *visit) reset() error {
 		in.Token, in.Login, in.OTP = "", v.form.Get("login"), v.form.Get("otp")
 	}
 	if in.Token == "" && !v.form.Has("otp") {
-		return authcore.Refuse(authcore.InvalidCode, "The link is not known any more.")
+		return authcore.Refuse(authcore.InvalidCode, "The link is no longer valid.")
 	}
 	if in.Token == "" && in.Login == "" && in.OTP == "" {
 		return authcore.RefuseFields(map[string][]string{"login": {"Enter your e-mail address or username."}, "otp": {"Enter the code from the mail."}})

@@ -98,7 +98,7 @@ func TestC13_RefusedPersonIsLedBackHereOnly(t *testing.T) {
 func TestRefuse_Outages(t *testing.T) {
 	h := open(t)
 	away := portal.Refused{Err: fmt.Errorf("rotate: %w", authcore.ErrUnavailable), Login: "/auth/login", Prefix: "/auth", Wanted: origin + "/a?b"}
-	got := h.refuses(host, away).want(http.StatusServiceUnavailable).says("We cannot check sign-ins right now.", "Try again", "you will stay signed in").silent("you are still")
+	got := h.refuses(host, away).want(http.StatusServiceUnavailable).says("We cannot check sign-ins right now.", "Try again", "Nobody has been signed out.").silent("you are still")
 	if got.header.Get("Retry-After") == "" || attr(got.all("a")[1], "href") != origin+"/a?b" {
 		t.Errorf("%v\n%s", got.header, got.body)
 	}

@@ -9,7 +9,7 @@ import (
 func (v *visit) showRegister() error {
 	if v.cfg.Enrol.Mode() == enrol.Closed {
 		if v.problem == nil {
-			problem := httpapi.Explain(v.w.Header(), v.r, v.cfg.Logger, authcore.Refuse(authcore.SignupClosed, "Signing up is closed."))
+			problem := httpapi.Explain(v.w.Header(), v.r, v.cfg.Logger, authcore.Refuse(authcore.SignupClosed, "Sign-up is closed."))
 			v.problem = &problem
 		}
 		return v.show(card{Title: v.t("register.title"), Links: []link{{v.withBack("/login"), v.t("register.login")}}})

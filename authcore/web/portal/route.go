@@ -75,7 +75,7 @@ func (v *visit) serve() error {
 	if to.submit != nil {
 		v.w.Header().Set("Allow", "GET, HEAD, POST")
 	}
-	return authcore.Refuse(authcore.MethodNotAllowed, "This page does not know the method.")
+	return authcore.Refuse(authcore.MethodNotAllowed, "Method not allowed; see the Allow header.")
 }
 
 // post reads a form and does what it asks. What is refused is shown in the form, with what was typed.
@@ -107,7 +107,9 @@ func (v *visit) noPage() error {
 		return errNoPage()
 	}
 	v.w.Header().Set("Allow", "OPTIONS, POST") // every call that knows GET is the API's to answer
-	return authcore.Refuse(authcore.MethodNotAllowed, "This path is a call of the API, not a page.")
+	return authcore.Refuse(authcore.MethodNotAllowed, "This address belongs to the API, not to a page.")
 }
 
-func errNoPage() error { return authcore.Refuse(authcore.NotFound, "There is nothing at this path.") }
+func errNoPage() error {
+	return authcore.Refuse(authcore.NotFound, "There is nothing at this address.")
+}

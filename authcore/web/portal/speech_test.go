@@ -175,7 +175,7 @@ func TestTexts_EveryRuleIsTranslated(t *testing.T) {
 	}
 	german, found := speech.to("de"), 0
 	// Sentences about a request as a whole have a code; these are shown by it.
-	whole := regexp.MustCompile(`^(The code or link|Too many|Signing up|Show that|That is not the password|The e-mail address is not|The login or|Send |Some fields|An account with|The refresh|This refresh|This account|The body|The member)`)
+	whole := regexp.MustCompile(`^(The code or link|Too many|Sign-up is|Show that|That is not the password|The e-mail address is not|The username or password|Send |Some fields|An account with|The refresh|This refresh|This account|The body|The member)`)
 	sentence := regexp.MustCompile(`^[A-Z][^\n]*[a-z)8][.]$`)
 	sources(t, func(file, text string) {
 		if !sentence.MatchString(text) || whole.MatchString(text) {

@@ -76,7 +76,7 @@ func (v *visit) verify() error {
 		in.Token, in.Email, in.OTP = "", v.form.Get("email"), v.form.Get("otp")
 	}
 	if in.Token == "" && !v.form.Has("otp") { // the cookie has gone; the page asks for the code now
-		return authcore.Refuse(authcore.InvalidCode, "The link is not known any more.")
+		return authcore.Refuse(authcore.InvalidCode, "The link is no longer valid.")
 	}
 	if in.Token == "" && in.Email == "" && in.OTP == "" {
 		return authcore.RefuseFields(map[string][]string{"email": {"Enter an e-mail address."}, "otp": {"Enter the code from the mail."}})
