@@ -23,6 +23,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/sanitize"
 	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
 	"github.com/gatehouse-auth/gatehouse/caddymodule/logsink"
+	"github.com/gatehouse-auth/gatehouse/internal/cputime"
 )
 
 // oneRing is a set of keys that stays.
@@ -193,7 +194,7 @@ func (b *benched) rounds(tb testing.TB, pb *testing.PB) (with, without time.Dura
 	in, at, more := b.incoming(), time.Now().Nanosecond(), true
 	w := httptest.NewRecorder()
 	for more {
-		n, start := 0, cpuTime()
+		n, start := 0, cputime.Thread()
 		for ; n < round; n++ {
 			if more = pb.Next(); !more {
 				break
@@ -204,13 +205,13 @@ func (b *benched) rounds(tb testing.TB, pb *testing.PB) (with, without time.Dura
 				return 0, 0
 			}
 		}
-		half := cpuTime()
+		half := cputime.Thread()
 		for i := range n {
 			in.arrive(b.tokens[(at+i)*7919%len(b.tokens)])
 			_ = nothing.ServeHTTP(w, in.Request)
 		}
 		with += half - start
-		without += cpuTime() - half
+		without += cputime.Thread() - half
 		at += n
 	}
 	return with, without

@@ -66,7 +66,7 @@ func TestD01_PasswordFlood(t *testing.T) {
 	before := g.paced(t, u.access, idle)
 	base, peak := g.resident(t), 0
 
-	done := make(chan struct{})
+	done, began := make(chan struct{}), time.Now()
 	time.AfterFunc(soak.For(3*time.Second, time.Minute), func() { close(done) })
 	var flood sync.WaitGroup
 	var mu sync.Mutex
@@ -115,11 +115,13 @@ func TestD01_PasswordFlood(t *testing.T) {
 	if got["401 invalid_credentials"] == 0 || got["503 unavailable"] == 0 || len(got) != 2 {
 		t.Errorf("answers %v, want some 401 and for the rest 503", got)
 	}
-	if slowest > 6*time.Second { // two in the queue, and what a machine with two processors and five hundred clients adds
-		t.Errorf("an answer took %s", slowest)
+	// How fast the machine is at this moment, hashes tell: with both processors busy elsewhere one takes several times as long.
+	each := time.Since(began) / time.Duration(max(1, got["401 invalid_credentials"]))
+	if most := 3*time.Second + 40*each; slowest > most { // two in the queue
+		t.Errorf("an answer took %s, want at most %s where a hash takes %s", slowest, most, each)
 	}
-	if during > max(2*before, 500*time.Millisecond) {
-		t.Errorf("one in a hundred guarded requests takes %s, %s without the flood", during, before)
+	if most := 2*before + 5*each; during > most { // it waits behind what runs, not behind who waits
+		t.Errorf("one in a hundred guarded requests takes %s, %s without the flood, want at most %s where a hash takes %s", during, before, most, each)
 	}
 	if peak > base+400 { // 23 GiB, if all were hashed at once
 		t.Errorf("%d MiB, %d before", peak, base)

@@ -42,7 +42,7 @@ type Verifying struct {
 func (f *Flow) Verify(ctx context.Context, in Verifying) (session.Tokens, error) {
 	shown, err := f.readVerifying(&in)
 	if err != nil {
-		return session.Tokens{}, err
+		return session.Tokens{}, f.withEveryRule(ctx, shown, in.NewPassword, err)
 	}
 	ch, err := f.cfg.Challenges.Prove(ctx, authcore.PurposeVerifyEmail, shown)
 	if err != nil {
@@ -86,6 +86,21 @@ func (f *Flow) readVerifying(in *Verifying) (challenge.Presented, error) {
 	}
 	in.Request.DeviceName = device
 	return shown, authcore.RefuseFields(broken)
+}
+
+// withEveryRule returns the refusal of a new password with the rules that only the address shows, which a good link knows. To look
+// at a link costs nothing.
+func (f *Flow) withEveryRule(ctx context.Context, shown challenge.Presented, typed string, refused error) error {
+	var e *authcore.Error
+	if shown.Token == "" || !errors.As(refused, &e) || e.Fields["new_password"] == nil {
+		return refused
+	}
+	ch, err := f.cfg.Challenges.Prove(ctx, authcore.PurposeVerifyEmail, shown)
+	if err != nil {
+		return refused
+	}
+	_, e.Fields["new_password"] = password.Check(f.cfg.Policy, typed, ch.Subject)
+	return refused
 }
 
 // enrol consumes the challenge together with everything it brings about.

@@ -170,7 +170,7 @@ func TestReset_PasswordIsCheckedBeforeAnythingIsSpent(t *testing.T) {
 	mail := e.Mail(t, bob, authcore.MailReset)
 	for range 7 {
 		for _, in := range []password.Resetting{
-			{Login: bob, OTP: "no code", NewPassword: "short"},
+			{Login: bob, OTP: mail.Code, NewPassword: "short"},
 			{Token: testflow.Token(t, mail), NewPassword: "password1234"},
 			{Token: testflow.Token(t, mail), NewPassword: bob}, // known to be the address only once the link is proven
 		} {
@@ -189,26 +189,48 @@ func TestReset_PasswordIsCheckedBeforeAnythingIsSpent(t *testing.T) {
 	}
 }
 
-// By the link one hears of every rule at once, as at sign-up, and not of the address only when the rest is right.
-func TestL16_LinkNamesEveryRule(t *testing.T) {
+// By link and code one hears of every rule at once, as at sign-up, and not of the address only when the rest is right.
+func TestL16_ProofNamesEveryRule(t *testing.T) {
 	t.Parallel()
 	e, _ := person(t, testflow.Options{})
 	forgot(t, e, bob)
-	token := testflow.Token(t, e.Mail(t, bob, authcore.MailReset))
+	mail := e.Mail(t, bob, authcore.MailReset)
+	token := testflow.Token(t, mail)
 	for _, bad := range []string{"bob", "bobby", "bob@example", bob} {
 		_, err := e.Enrol.Register(t.Context(), enrol.Registering{Email: bob, Username: "bobby", FirstName: "Bob", Password: bad, Client: testflow.Client()})
 		want := testflow.WantCode(t, err, authcore.InvalidFields).Fields["password"]
-		got := testflow.WantCode(t, reset(t, e, password.Resetting{Token: token, NewPassword: bad}), authcore.InvalidFields).Fields["new_password"]
-		if !slices.Equal(got, want) {
-			t.Errorf("%q: the link names %q, signing up %q", bad, got, want)
+		for what, in := range map[string]password.Resetting{
+			"the link": {Token: token, NewPassword: bad}, "the code": {Login: bob, OTP: mail.Code, NewPassword: bad}, "the code of a username": {Login: "bobby", OTP: mail.Code, NewPassword: bad},
+		} {
+			got := testflow.WantCode(t, reset(t, e, in), authcore.InvalidFields).Fields["new_password"]
+			if !slices.Equal(got, want) {
+				t.Errorf("%q: %s names %q, signing up %q", bad, what, got, want)
+			}
 		}
 	}
-	got := testflow.WantCode(t, reset(t, e, password.Resetting{Token: "no link", NewPassword: "bob"}), authcore.InvalidFields)
-	if slices.ContainsFunc(got.Fields["new_password"], func(rule string) bool { return strings.Contains(rule, "your address") }) {
-		t.Errorf("a link that is none names %q", got.Fields)
+	for what, in := range map[string]password.Resetting{
+		"a link that is none": {Token: "no link", NewPassword: "bob"}, "a wrong code": {Login: "bobby", OTP: "no code", NewPassword: "bob"},
+	} {
+		got := testflow.WantCode(t, reset(t, e, in), authcore.InvalidFields)
+		if slices.ContainsFunc(got.Fields["new_password"], func(rule string) bool { return strings.Contains(rule, "your address") }) {
+			t.Errorf("%s names %q", what, got.Fields)
+		}
 	}
 	if err := reset(t, e, password.Resetting{Token: token}); err != nil {
 		t.Errorf("the link after all that: %v", err)
+	}
+}
+
+// Else a bad password would let anybody try codes without end, and see by the rules that are named which is right.
+func TestO01_WrongCodesBesideABadPasswordCount(t *testing.T) {
+	t.Parallel()
+	e, _ := person(t, testflow.Options{})
+	for _, login := range []string{bob, "nobody@example.com"} {
+		forgot(t, e, login)
+		for range 5 {
+			testflow.WantCode(t, reset(t, e, password.Resetting{Login: login, OTP: "no code", NewPassword: "bob"}), authcore.InvalidFields)
+		}
+		testflow.WantCode(t, reset(t, e, password.Resetting{Login: login, OTP: "no code"}), authcore.TooManyAttempts)
 	}
 }
 

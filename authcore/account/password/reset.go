@@ -20,27 +20,16 @@ type Resetting struct {
 	Client      authcore.Client
 }
 
-// Reset sets a new password. The password is checked before anything is spent. It ends every session and every other code
+// Reset sets a new password. A password that breaks a rule spends neither link nor code. It ends every session and every other code
 // of the account, lifts its lock, and tells its owner. It signs nobody in. Refusals: [authcore.InvalidRequest],
 // [authcore.InvalidFields], [authcore.InvalidCode], [authcore.TooManyAttempts], [authcore.Unavailable].
 func (f *Flow) Reset(ctx context.Context, in Resetting) error {
 	if err := f.readResetting(in); err != nil {
 		return f.withEveryRule(ctx, in, err)
 	}
-	shown, err := f.presented(ctx, in)
+	ch, account, err := f.proven(ctx, in)
 	if err != nil {
 		return err
-	}
-	ch, err := f.cfg.Challenges.Prove(ctx, authcore.PurposeResetPassword, shown)
-	if err != nil {
-		return err
-	}
-	account, err := f.cfg.Store.AccountByID(ctx, ch.AccountID)
-	if errors.Is(err, authcore.ErrNotFound) || err == nil && account.Disabled() {
-		return challenge.Refuse()
-	}
-	if err != nil {
-		return fmt.Errorf("find account: %w", err)
 	}
 	normal, rules := Check(f.cfg.Policy, in.NewPassword, Words(account)...)
 	if len(rules) > 0 {
@@ -75,22 +64,39 @@ func (f *Flow) readResetting(in Resetting) error {
 	return authcore.RefuseFields(broken)
 }
 
-// withEveryRule returns the refusal of a password with the rules that only the account's data show, as signing up names them: of a
-// link that is good the account is known, and looking at one costs nothing.
+// withEveryRule returns the refusal of a password with the rules that only the account's data show, as signing up names them. Whose
+// account it is says the proof, and looking at a good one costs nothing. A wrong code costs an attempt as ever: else the rules
+// of a bad password would tell good codes from wrong ones without end (L08).
 func (f *Flow) withEveryRule(ctx context.Context, in Resetting, refused error) error {
-	if in.Token == "" || in.OTP != "" {
+	var e *authcore.Error
+	if !errors.As(refused, &e) || len(e.Fields) != 1 || e.Fields["new_password"] == nil {
 		return refused
 	}
-	ch, err := f.cfg.Challenges.Prove(ctx, authcore.PurposeResetPassword, challenge.Presented{Token: in.Token})
+	_, account, err := f.proven(ctx, in)
 	if err != nil {
-		return refused
-	}
-	account, err := f.cfg.Store.AccountByID(ctx, ch.AccountID)
-	if err != nil || account.Disabled() {
 		return refused
 	}
 	_, rules := Check(f.cfg.Policy, in.NewPassword, Words(account)...)
 	return authcore.RefuseFields(map[string][]string{"new_password": rules})
+}
+
+// proven returns whose password the proof replaces.
+func (f *Flow) proven(ctx context.Context, in Resetting) (ch authcore.Challenge, account authcore.Account, err error) {
+	shown, err := f.presented(ctx, in)
+	if err != nil {
+		return ch, account, err
+	}
+	if ch, err = f.cfg.Challenges.Prove(ctx, authcore.PurposeResetPassword, shown); err != nil {
+		return ch, account, err
+	}
+	account, err = f.cfg.Store.AccountByID(ctx, ch.AccountID)
+	if errors.Is(err, authcore.ErrNotFound) || err == nil && account.Disabled() {
+		return ch, account, challenge.Refuse()
+	}
+	if err != nil {
+		return ch, account, fmt.Errorf("find account: %w", err)
+	}
+	return ch, account, nil
 }
 
 func (f *Flow) presented(ctx context.Context, in Resetting) (challenge.Presented, error) {

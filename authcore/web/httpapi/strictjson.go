@@ -61,14 +61,18 @@ func withinLimits(text []byte) bool {
 			_, err := d.ReadToken()
 			return errors.Is(err, io.EOF)
 		}
+		kind, length := d.StackIndex(d.StackDepth())
+		isName := kind == '{' && length%2 == 0
+		if isName && overlong(text[d.InputOffset():]) {
+			return false
+		}
 		token, err := d.ReadToken()
 		if err != nil || values > 2*maxValues || d.StackDepth() > maxDepth {
 			return false
 		}
 		switch token.Kind() {
 		case '"':
-			kind, length := d.StackIndex(d.StackDepth())
-			if isName := kind == '{' && length%2 == 1; strings.ContainsRune(token.String(), 0) || isName && len(token.String()) > maxName {
+			if plain := token.String(); strings.ContainsRune(plain, 0) || isName && len(plain) > maxName {
 				return false
 			}
 		case '0':
@@ -77,6 +81,25 @@ func withinLimits(text []byte) bool {
 			}
 		}
 	}
+}
+
+// overlong reports whether the name that comes next is longer than one of maxName bytes can be written. The decoder would
+// unescape it twice before it is counted, once to look for duplicates (I06).
+func overlong(text []byte) bool {
+	text = bytes.TrimLeft(text, " \t\r\n,")
+	if len(text) == 0 || text[0] != '"' {
+		return false // no name, or a mistake that the decoder finds
+	}
+	const longest = maxName * len(`\u0061`)
+	for i := 1; i < len(text) && text[i] != '"'; i++ {
+		if i > longest {
+			return true
+		}
+		if text[i] == '\\' {
+			i++
+		}
+	}
+	return false
 }
 
 func finite(number string) bool {
