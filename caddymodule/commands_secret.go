@@ -70,7 +70,7 @@ func resetCommand(p *place) *cobra.Command {
 func (p *place) reset(ctx context.Context) (operator.Discarded, error) {
 	err := p.ask(ctx, http.MethodGet, adminKeys, nil, new(any))
 	if !errors.Is(err, errNotRunning) {
-		return operator.Discarded{}, errors.Join(errors.New("a gateway runs: stop it first, here and on every other machine"), err)
+		return operator.Discarded{}, errors.Join(errors.New("a gateway is still running: stop every gateway on this database first"), err)
 	}
 	cfg, err := p.resolved()
 	if err != nil {

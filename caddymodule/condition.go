@@ -121,9 +121,9 @@ func (c *condition) say() {
 		log := c.logger.With("component", "database", "state", string(to.is))
 		switch to.is {
 		case databaseAway:
-			log.Warn("the database does not answer: nobody can sign in or refresh, and nothing is changed", "error", to.err)
+			log.Warn("the database does not answer: sign-ins, refreshes and changes fail", "error", to.err)
 		case databaseReadOnly:
-			log.Warn("the database takes no changes: nobody can sign in or refresh", "error", to.err)
+			log.Warn("the database accepts no changes: sign-ins and refreshes fail", "error", to.err)
 		case databaseUp:
 			log.Info("the database works again", "was", string(to.was), "outage", to.lasted)
 		}

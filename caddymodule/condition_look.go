@@ -68,16 +68,16 @@ func (u *unread) look(n *node, logger *slog.Logger) {
 	log := logger.With("component", "revocations")
 	if u.is = blind; blind {
 		u.since = time.Now()
-		log.Warn("revocations cannot be read from the database: the node is not ready", "state", "unread")
+		log.Warn("revocations cannot be read from the database; the node is not ready", "state", "unread")
 		return
 	}
-	log.Info("revocations are read again", "state", "read", "outage", time.Since(u.since))
+	log.Info("revocations can be read again", "state", "read", "outage", time.Since(u.since))
 }
 
 // tellDraining says once that the process is ending.
 func (a *App) tellDraining() {
 	a.node.drained.Do(func() {
-		logsink.Present().Info("the node is draining: it is not ready, and serves until its requests have ended", "component", "node", "state", "draining")
+		logsink.Present().Info("the node is shutting down: it is not ready, and completes open requests", "component", "node", "state", "draining")
 	})
 }
 
@@ -105,9 +105,9 @@ func (g *aging) look(a *App, logger *slog.Logger) {
 	g.stale, g.refused = stale, refused
 	log := logger.With("component", "revocation_view")
 	if !stale {
-		log.Info("the view of revocations is confirmed again", "state", "fresh", "outage", now.Sub(g.since))
+		log.Info("the revocation list is confirmed again", "state", "fresh", "outage", now.Sub(g.since))
 		return
 	}
-	log.Warn("neither the database nor Redis confirms the view of revocations; "+refused.effect(), "state", "stale", "age", age,
+	log.Warn("the revocation list is too old, because neither the database nor Redis confirms it; "+refused.effect(), "state", "stale", "age", age,
 		"max_staleness", limit, "guards", refused.guards, "refusing_guards", refused.refusing, "pages_refuse", refused.pages)
 }

@@ -82,8 +82,8 @@ func TestAging_SaysWhatIsDone(t *testing.T) {
 		says string // "" for no line
 	}
 	const (
-		served  = "revocations; requests are served by it all the same"
-		refused = "revocations; signed-in users are refused"
+		served  = "confirms it; requests are still served"
+		refused = "confirms it; signed-in users are refused"
 		fresh   = "confirmed again"
 	)
 	for name, c := range map[string]struct {
@@ -96,8 +96,8 @@ func TestAging_SaysWhatIsDone(t *testing.T) {
 		"no guards, deny":   {deny, nil, []line{{31 * sec, refused}, {0, fresh}}},
 		"no guards, serve":  {serve, nil, []line{{31 * sec, served}, {0, fresh}}},
 		"one guard denies":  {serve, []GuardSettings{strict, {}}, []line{{4 * sec, ""}, {10 * sec, "; some guards refuse"}, {40 * sec, ""}, {0, fresh}}},
-		"every guard does":  {serve, []GuardSettings{strict}, []line{{10 * sec, "; guards refuse signed-in users, pages and API serve"}, {0, fresh}}},
-		"the guards serve":  {deny, []GuardSettings{lenient, lenient}, []line{{10 * sec, ""}, {31 * sec, "; guards serve by it all the same, pages and API refuse"}}},
+		"every guard does":  {serve, []GuardSettings{strict}, []line{{10 * sec, "; guards refuse signed-in users, pages and API still serve"}, {0, fresh}}},
+		"the guards serve":  {deny, []GuardSettings{lenient, lenient}, []line{{10 * sec, ""}, {31 * sec, "; guards still serve, pages and API refuse"}}},
 		"one guard serves":  {deny, []GuardSettings{lenient, {}}, []line{{31 * sec, "; pages, API and some guards refuse"}, {0, fresh}}},
 		"one after another": {deny, []GuardSettings{lax, strict}, []line{{10 * sec, "; some guards refuse"}, {31 * sec, "; pages, API and some"}, {61 * sec, refused}, {0, fresh}}},
 		"later than global": {serve, []GuardSettings{lax}, []line{{31 * sec, served}, {61 * sec, "; guards refuse"}, {0, fresh}}},

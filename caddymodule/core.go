@@ -61,7 +61,7 @@ func newCore(ctx context.Context, a *App) (*core, error) {
 		return nil, fmt.Errorf("claim identifiers: %w", err)
 	}
 	if conflicts > 0 {
-		a.logger.Warn("some accounts share a value of a field that signs in; only the oldest of each can use it", "accounts", conflicts)
+		a.logger.Warn("some accounts share an identifier; only the oldest account can sign in with it", "accounts", conflicts)
 	}
 	if err := c.wireSessions(a, sealer); err != nil {
 		return nil, err

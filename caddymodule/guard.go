@@ -131,13 +131,13 @@ func (g *Guard) settle(ctx caddy.Context) error {
 	g.first = !hasPortal && !at.inBlock
 	if g.login == "" {
 		if !hasPortal {
-			return errors.New("login_url must be given, since this site has no `gatehouse` directive outside of its blocks, which sees every request")
+			return errors.New("login_url is required: this site has no `gatehouse` directive outside its blocks that sees every request")
 		}
 		g.login = prefix + "/login"
 	}
 	if !at.putFronts(ctx, g.app, hasPortal || !at.inBlock) {
-		ctx.Slogger().Warn("gatehouse_guard stands in a named route, of a site that has neither an address nor a gatehouse directive: " +
-			"requests which its other blocks answer keep the identity headers that their clients send, and Gatehouse's cookies; put " +
+		ctx.Slogger().Warn("gatehouse_guard is in a named route of a site without an address and without a gatehouse directive: " +
+			"requests that its other blocks answer keep the identity headers that clients send, and Gatehouse's cookies; put " +
 			"the guard, with a matcher, before the blocks")
 	}
 	if strings.HasPrefix(g.login, "/") {
@@ -145,13 +145,13 @@ func (g *Guard) settle(ctx caddy.Context) error {
 	}
 	hosts := at.hosts()
 	if len(hosts) == 0 && !boundToLoopback(at.srv.Listen) {
-		ctx.Slogger().Warn("gatehouse_guard: login_url is another host's page, and this site answers to any host name: a sign-in is " +
-			"handed over only to hosts that the configuration names; write the site's host into its address")
+		ctx.Slogger().Warn("gatehouse_guard: login_url is on another host, and this site answers to any host name: sign-ins are " +
+			"handed over only to hosts that the configuration names; add the host to the site's address")
 	}
 	for _, host := range hosts {
 		if unreturnable(host) {
-			ctx.Slogger().Warn("gatehouse_guard: login_url is another host's page, and no sign-in leads back to this site's host " +
-				host + ", whose names are not known at start; write it out ({$NAME} is replaced while the file is read), or with " +
+			ctx.Slogger().Warn("gatehouse_guard: login_url is on another host, and sign-in cannot lead back to this site's host " +
+				host + ", whose names are unknown at start; write the name itself ({$NAME} works, because it is replaced while the file is read), or use " +
 				"asterisks for labels before its domain")
 		}
 	}

@@ -12,7 +12,7 @@ func (g *Guard) warnOfEverybody(ctx caddy.Context, at *site) {
 	if g.Optional || len(g.Require) > 0 || g.app.cfg.signup == "closed" {
 		return
 	}
-	where := "a site that answers to any host name"
+	where := "a site for all host names"
 	if hosts := at.hosts(); len(hosts) > 0 {
 		public := slices.DeleteFunc(slices.Clone(hosts), isLoopback)
 		if len(public) == 0 {
@@ -25,6 +25,6 @@ func (g *Guard) warnOfEverybody(ctx caddy.Context, at *site) {
 	if !g.app.sites.everybody.CompareAndSwap(false, true) {
 		return
 	}
-	ctx.Slogger().Warn("gatehouse_guard at " + where + " has no `require`, and sign-up is open to everybody: whoever receives mail at any address " +
-		"passes it; write `require user <e-mail…>` or `require role <role…>` into the guard, or set the option signup to closed")
+	ctx.Slogger().Warn("gatehouse_guard at " + where + " has no `require`, and anyone can sign up: everyone who can receive mail at any address " +
+		"gets in; write `require user <e-mail…>` or `require role <role…>` into the guard, or set signup closed")
 }

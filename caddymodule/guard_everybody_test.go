@@ -9,7 +9,7 @@ import (
 
 // TestEverybody: one line at validate tells of a guard that lets in whoever signs up, and none where somebody is kept out.
 func TestEverybody(t *testing.T) {
-	const tells = "sign-up is open to everybody"
+	const tells = "anyone can sign up"
 	for name, c := range map[string]struct {
 		option, site, block string
 		lines               int

@@ -208,6 +208,6 @@ func (g *Guard) warnOf(ctx caddy.Context, h rawRewrite) {
 			}
 		}
 	}
-	ctx.Slogger().Warn(guard + " decides by the path before " + what + " changes it: a request may pass the guard under one path and come to a " +
-		"service under another one that it guards; match what clients ask for, or put both into a route block, the rewrite first")
+	ctx.Slogger().Warn(guard + " matches by path before " + what + " changes the path: a request may pass the guard under one path and reach a " +
+		"service under another path that it guards; match the paths that clients request, or put both into a route block, the rewrite first")
 }

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestP11_GuardBeforeARewrite: a guard that decides by the path, and what changes that path behind it, are named with their lines at
+// TestP11_GuardBeforeARewrite: a guard that matches by path, and what changes that path behind it, are named with their lines at
 // validate; nothing is said where the service cannot get a path that the guard takes and has not seen.
 func TestP11_GuardBeforeARewrite(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -44,7 +44,7 @@ func TestP11_GuardBeforeARewrite(t *testing.T) {
 			if err != nil && !os.IsNotExist(err) {
 				t.Fatal(err)
 			}
-			warned := strings.Contains(string(said), "decides by the path")
+			warned := strings.Contains(string(said), "matches by path")
 			if warned != (c.want != "") || !strings.Contains(string(said), c.want) || warned && !strings.Contains(string(said), "Caddyfile:1") {
 				t.Errorf("wanted %q, got %s", c.want, said)
 			}

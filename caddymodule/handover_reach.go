@@ -35,10 +35,10 @@ func checkHandovers(ctx caddy.Context) error {
 				continue
 			}
 			if w.portal {
-				return fmt.Errorf("%s; leave login_url out, since this site has a sign-in page of its own, or put the guard, "+
+				return fmt.Errorf("%s; remove login_url, because this site has its own sign-in page, or put the guard, "+
 					"with a matcher, before the blocks of the site", stuck.text(host))
 			}
-			ctx.Slogger().Warn(stuck.text(host) + "; if people sign in for it, put the guard, with a matcher, before the blocks of the site")
+			ctx.Slogger().Warn(stuck.text(host) + "; if people sign in there, put the guard, with a matcher, before the blocks of the site")
 		}
 	}
 	return nil
@@ -50,8 +50,8 @@ func (g *rawGuard) text(host string) string {
 	if g.Source != "" {
 		at = g.Source + ": "
 	}
-	return fmt.Sprintf("%sgatehouse_guard: login_url: %s is on another host than the site %s, and %s, with which a hand-over from there "+
-		"ends, does not come to this guard, which stands in a block or behind another guard", at, shown(g.LoginURL), host, httpapi.HandoverPath)
+	return fmt.Sprintf("%sgatehouse_guard: login_url: %s is on another host than the site %s, but %s, which completes a hand-over from there, "+
+		"does not reach this guard, because the guard is in a block or behind another guard", at, shown(g.LoginURL), host, httpapi.HandoverPath)
 }
 
 // serversOf returns the servers that are being provisioned.

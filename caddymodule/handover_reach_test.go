@@ -71,7 +71,7 @@ func TestS04_HandoverThatCannotEnd(t *testing.T) {
 			switch {
 			case complaint != "":
 				want := "Caddyfile:" + strconv.Itoa(line) + ": gatehouse_guard: login_url: \"https://auth.example.net/auth/login\" is on another host than the site "
-				if strings.Contains(complaint, want) && strings.Contains(complaint, "leave login_url out") {
+				if strings.Contains(complaint, want) && strings.Contains(complaint, "remove login_url") {
 					got = refused
 				}
 			case warned:

@@ -71,7 +71,7 @@ func (a *App) obstacle() string {
 // What a node lacks whose database is not as it should be.
 const (
 	noAnswer      = "the database does not answer"
-	noChanges     = "the database takes no changes"
+	noChanges     = "the database accepts no changes"
 	noRevocations = "revocations cannot be read from the database"
 )
 
@@ -128,11 +128,11 @@ func (a *App) health(ctx context.Context) (ok bool, reasons []string) {
 	if c := a.core.Load(); c != nil {
 		// Mail is late, not lost, and taking nodes out of rotation would not send it.
 		if _, _, lastErr := c.notifier.Health(); lastErr != "" {
-			reasons = append(reasons, "mail does not go out")
+			reasons = append(reasons, "mail is delayed")
 		}
 	}
 	if a.feed != nil && a.feed.Cause() != "" {
-		reasons = append(reasons, "revocations of other nodes arrive late") // the database tells of them meanwhile
+		reasons = append(reasons, "revocations from other nodes arrive late") // the database tells of them meanwhile
 	}
 	return true, reasons
 }

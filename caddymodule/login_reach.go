@@ -32,9 +32,9 @@ func (g *Guard) checkLogin(ctx caddy.Context) error {
 	if g.Source != "" {
 		source = g.Source + ": "
 	}
-	return fmt.Errorf("%sgatehouse_guard: login_url: %s is guarded by this guard itself, so that browsers would be sent there from there "+
-		"again and again; leave login_url out, since this site has a sign-in page of its own, %s/login, or give the guard a matcher that "+
-		"leaves that page out", source, shown(g.LoginURL), prefix)
+	return fmt.Errorf("%sgatehouse_guard: login_url: %s is covered by this guard itself, so browsers would be redirected there "+
+		"again and again; remove login_url, because this site has its own sign-in page, %s/login, or give the guard a matcher that "+
+		"excludes that page", source, shown(g.LoginURL), prefix)
 }
 
 // passing are handlers that pass every request on, under the path it has.

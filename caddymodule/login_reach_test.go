@@ -44,7 +44,7 @@ func TestSite_LoginThatIsGuarded(t *testing.T) {
 			at, _, _ := strings.Cut(text, "login_url")
 			complaint := validated(t, text)
 			want := "Caddyfile:" + strconv.Itoa(strings.Count(at, "\n")+1) + ": gatehouse_guard: login_url: "
-			if refused := strings.Contains(complaint, want) && strings.Contains(complaint, "guarded by this guard itself"); refused != c.refused || !refused && complaint != "" {
+			if refused := strings.Contains(complaint, want) && strings.Contains(complaint, "covered by this guard itself"); refused != c.refused || !refused && complaint != "" {
 				t.Errorf("got %q, want refused: %v", complaint, c.refused)
 			}
 		})

@@ -158,7 +158,7 @@ func TestMailSMTP_JSON(t *testing.T) {
 		`{"url": "{env.GATEHOUSE_TEST_URL}", ` + from + `}`:  "does not belong into the URL",
 		`{"url": "{env.GATEHOUSE_TEST_USER}", ` + from + `}`: "password: the URL names a user",
 		`{"url": "smtp://mail.example.com", ` + from + `, "password": "{env.GATEHOUSE_TEST_PASSWORD}"}`:             "no user",
-		`{"url": "smtp://relay@mail.example.com", ` + from + `, "password": "` + hidden + `"}`:                      "password: a secret is given as",
+		`{"url": "smtp://relay@mail.example.com", ` + from + `, "password": "` + hidden + `"}`:                      "password: give each secret as",
 		`{"url": "smtp://relay@mail.example.com", ` + from + `, "password": "{env.GATEHOUSE_TEST_UNSET}"}`:          "password: {env.GATEHOUSE_TEST_UNSET}",
 		`{"url": "smtp://mail.example.com", "from": "{env.GATEHOUSE_TEST_LIST}"}`:                                   "from: ",
 		`{"url": "smtp://mail.example.com", ` + from + `, "timeout": "6m"}`:                                         "timeout: ",

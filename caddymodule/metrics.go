@@ -26,9 +26,9 @@ var (
 	guardAdmittedCount = guardOutcomes.each[outcomeSuccess] // found once: the guard has no time to look it up
 
 	outboxWaiting = prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "gatehouse", Name: "outbox_waiting",
-		Help: "Mails that wait to be sent."}, func() float64 { waiting, _ := outboxNow(); return waiting })
+		Help: "Mails waiting to be sent."}, func() float64 { waiting, _ := outboxNow(); return waiting })
 	outboxOldest = prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "gatehouse", Name: "outbox_oldest_seconds",
-		Help: "For how long the oldest waiting mail has waited; 0 where none waits."}, func() float64 { _, oldest := outboxNow(); return oldest })
+		Help: "How long the oldest waiting mail has waited; 0 if none waits."}, func() float64 { _, oldest := outboxNow(); return oldest })
 )
 
 // The metrics of how revocations travel between nodes.
@@ -36,12 +36,12 @@ var (
 	feedMessages = newTally("revocation_feed_messages_total", "Messages of the feed of revocations through Redis, by outcome.",
 		"sent", "unsent", "received", "rejected", "gap")
 	feedUp = prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "gatehouse", Name: "revocation_feed_up",
-		Help: "1 while revocations of other nodes arrive through Redis, else 0."}, feedUpNow)
+		Help: "1 while revocations from other nodes arrive through Redis, else 0."}, feedUpNow)
 	revocationLag = prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "gatehouse", Name: "revocation_lag_seconds",
-		Help:    "Time from a revocation on another node to its effect on this one, through Redis; by the database's clock.",
+		Help:    "Time from a revocation on another node until it takes effect here, through Redis; by the database's clock.",
 		Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}})
 	viewAge = prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "gatehouse", Name: "revocation_view_age_seconds",
-		Help: "For how long neither the database nor Redis has confirmed this node's view of revocations; 0 with SQLite."}, viewAgeNow)
+		Help: "Time since the database or Redis last confirmed this node's revocation list; 0 with SQLite."}, viewAgeNow)
 )
 
 // Outcomes that are no code of an error.

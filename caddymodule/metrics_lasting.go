@@ -25,7 +25,7 @@ func (l lastingGauge) of(kind string) prometheus.Gauge { return l.each[kind] }
 
 func newLastingGauge() lastingGauge {
 	l := lastingGauge{each: make(map[string]prometheus.Gauge), vec: prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "gatehouse",
-		Name: "open_connections", Help: "Connections of signed-in users that stay open, by kind."}, []string{"kind"})}
+		Name: "open_connections", Help: "Open connections of signed-in users, by kind."}, []string{"kind"})}
 	for _, kind := range []string{kindWebSocket, kindEventStream, kindUpgrade} {
 		l.each[kind] = l.vec.WithLabelValues(kind)
 	}
@@ -37,7 +37,7 @@ var (
 	lastingOpen  = newLastingGauge()
 	lastingEnded = newTally("open_connections_ended_total", "Connections that were closed since their session does not live on, by reason.", lastingReasons()...)
 	cutSeconds   = prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "gatehouse", Name: "connections_cut_seconds",
-		Help:    "Time from when this node heeds a revocation to when a connection of the session is cut.",
+		Help:    "Time from when this node applies a revocation until it cuts a connection of the session.",
 		Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5}})
 )
 

@@ -62,7 +62,7 @@ func truth(is bool) float64 {
 }
 
 var nodeReadings = readings{
-	gauge("build_info", "1, under the labels version and goversion.", func(_ *App, _ *core, tell func(float64, ...string)) {
+	gauge("build_info", "Always 1; the labels give version and goversion.", func(_ *App, _ *core, tell func(float64, ...string)) {
 		version, _ := caddy.Version()
 		tell(1, version, runtime.Version())
 	}, "version", "goversion"),
@@ -73,11 +73,11 @@ var nodeReadings = readings{
 		is, _ := a.node.condition.state()
 		tell(truth(is != databaseAway))
 	}),
-	gauge("database_writable", "1 while the database answers and takes changes.", func(a *App, _ *core, tell func(float64, ...string)) {
+	gauge("database_writable", "1 while the database answers and accepts changes.", func(a *App, _ *core, tell func(float64, ...string)) {
 		is, _ := a.node.condition.state()
 		tell(truth(is == databaseUp))
 	}),
-	gauge("clock_skew_seconds", "By how much this machine's clock is ahead of the database's; absent with SQLite.",
+	gauge("clock_skew_seconds", "How far this machine's clock is ahead of the database's; negative if it is behind; absent with SQLite.",
 		func(a *App, _ *core, tell func(float64, ...string)) {
 			if a.node.clock.compared() {
 				tell(a.node.clock.skew().Seconds())
@@ -88,66 +88,66 @@ var nodeReadings = readings{
 		tell(float64(pool.InUse), "in_use")
 		tell(float64(pool.Idle), "idle")
 	}, "state"),
-	gauge("database_connections_max", "How many connections to the database there may be.", func(a *App, _ *core, tell func(float64, ...string)) {
+	gauge("database_connections_max", "The most connections to the database allowed.", func(a *App, _ *core, tell func(float64, ...string)) {
 		tell(float64(a.node.store.Connections().Max))
 	}),
-	gauge("database_waiting", "Calls that wait for a connection to the database, or for their turn to write with SQLite.",
+	gauge("database_waiting", "Calls waiting for a connection to the database; with SQLite, for their turn to write.",
 		func(a *App, _ *core, tell func(float64, ...string)) {
 			tell(float64(a.node.store.Connections().Waiting))
 		}),
-	gauge("password_hashes_running", "Password hashes that are computed now.", func(a *App, _ *core, tell func(float64, ...string)) {
+	gauge("password_hashes_running", "Password hashes being computed now.", func(a *App, _ *core, tell func(float64, ...string)) {
 		tell(float64(a.node.hasher.InFlight()))
 	}),
-	gauge("password_hashes_queued", "Sign-ins and the like that wait for a password hash now.", func(a *App, _ *core, tell func(float64, ...string)) {
+	gauge("password_hashes_queued", "Requests waiting for a password hash now.", func(a *App, _ *core, tell func(float64, ...string)) {
 		tell(float64(a.node.hasher.Queued()))
 	}),
-	gauge("password_hashes_queue_max", "How many may wait for a password hash; more are refused at once.", func(a *App, _ *core, tell func(float64, ...string)) {
+	gauge("password_hashes_queue_max", "The most requests that may wait for a password hash; more are refused at once.", func(a *App, _ *core, tell func(float64, ...string)) {
 		_, queue := a.node.hasher.Room()
 		tell(float64(queue))
 	}),
 	gauge("token_cache_entries", "Verified access tokens in memory.", func(a *App, _ *core, tell func(float64, ...string)) {
 		tell(float64(a.node.verifier.Cache().Entries))
 	}),
-	gauge("token_cache_bytes", "Memory that verified access tokens take.", func(a *App, _ *core, tell func(float64, ...string)) {
+	gauge("token_cache_bytes", "Memory used by verified access tokens.", func(a *App, _ *core, tell func(float64, ...string)) {
 		tell(float64(a.node.verifier.Cache().Bytes))
 	}),
-	gauge("token_cache_max_bytes", "Memory that verified access tokens may take.", func(a *App, _ *core, tell func(float64, ...string)) {
+	gauge("token_cache_max_bytes", "The most memory that verified access tokens may use.", func(a *App, _ *core, tell func(float64, ...string)) {
 		tell(float64(a.node.verifier.Cache().Max))
 	}),
-	gauge("token_cache_evictions_total", "Verified access tokens that were dropped before they expired, since others needed the memory.",
+	gauge("token_cache_evictions_total", "Verified access tokens dropped before they expired, to make room for others.",
 		func(a *App, _ *core, tell func(float64, ...string)) { tell(float64(a.node.verifier.Cache().Evictions)) }).asCounter(),
-	gauge("token_cache_lookups_total", "Good access tokens that were in memory (hit), and such whose signature had to be checked (miss).",
+	gauge("token_cache_lookups_total", "Valid access tokens received: in memory (hit), or with a signature that had to be checked (miss).",
 		func(a *App, _ *core, tell func(float64, ...string)) {
 			cache := a.node.verifier.Cache()
 			tell(float64(cache.Hits), "hit")
 			tell(float64(cache.Misses), "miss")
 		}, "outcome").asCounter(),
-	gauge("revocations_held", "Revocations in memory that may still matter.", func(a *App, _ *core, tell func(float64, ...string)) {
+	gauge("revocations_held", "Revocations in memory whose tokens may still be in use.", func(a *App, _ *core, tell func(float64, ...string)) {
 		tell(float64(a.node.revocations.Len()))
 	}),
-	gauge("revocation_view_max_age_seconds", "How old the node's view of revocations may get, by the strictest of its configuration; 0 with SQLite.",
+	gauge("revocation_view_max_age_seconds", "How old the node's revocation list may get: the lowest max_staleness; 0 with SQLite.",
 		func(a *App, _ *core, tell func(float64, ...string)) { tell(a.stalest().Seconds()) }),
-	gauge("revocation_feed_age_seconds", "For how long Redis has not confirmed the node's view of revocations; absent while it does not, and without Redis.",
+	gauge("revocation_feed_age_seconds", "Time since Redis last confirmed the node's revocation list; absent while Redis cannot confirm it, and without Redis.",
 		func(a *App, _ *core, tell func(float64, ...string)) {
 			if age, fed := a.node.freshness.FeedAge(); fed && a.feed != nil {
 				tell(age.Seconds())
 			}
 		}),
-	gauge("revocation_feed_nodes", "Other nodes that have not said that they stop, by whether they are heard through Redis; absent without Redis.",
+	gauge("revocation_feed_nodes", "Other nodes that have not announced a stop, by whether they are heard through Redis; absent without Redis.",
 		func(a *App, _ *core, tell func(float64, ...string)) {
 			if a.feed != nil {
 				tell(float64(a.feed.Nodes().Heard), "heard")
 				tell(float64(a.feed.Nodes().Silent), "silent")
 			}
 		}, "state"),
-	gauge("signing_key_age_seconds", "For how long the present key has signed, by use.", keyAges, "use"),
-	gauge("redis_counters_up", "1 while limits are counted with the other nodes through Redis; absent without Redis.",
+	gauge("signing_key_age_seconds", "How long the current key has been signing, by use.", keyAges, "use"),
+	gauge("redis_counters_up", "1 while limits are counted together with the other nodes through Redis; absent without Redis.",
 		func(a *App, _ *core, tell func(float64, ...string)) {
 			if a.counters != nil {
 				tell(truth(!a.counters.Away()))
 			}
 		}),
-	gauge("nodes", "Nodes that count limits together, as far as this one knows; absent without Redis.", func(a *App, _ *core, tell func(float64, ...string)) {
+	gauge("nodes", "Nodes that count limits together, as far as this node knows; absent without Redis.", func(a *App, _ *core, tell func(float64, ...string)) {
 		if a.counters != nil {
 			tell(float64(a.counters.Nodes()))
 		}

@@ -18,28 +18,28 @@ var (
 	storeCalls = newTally("database_calls_total", "Calls of the database, by outcome.", outcomeSuccess, outcomeNotFound, outcomeConflict,
 		outcomeWrongCode, outcomeCanceled, storeReadOnly, string(authcore.Unavailable), string(authcore.Internal))
 	storeSeconds = prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: "gatehouse", Name: "database_call_seconds",
-		Help:    "How long calls of the database take, with waiting for a connection and all repetitions, by kind.",
+		Help:    "Duration of database calls, including waiting for a connection and all retries, by kind.",
 		Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5}}, []string{"kind"})
 	storeReads, storeWrites = storeSeconds.WithLabelValues("read"), storeSeconds.WithLabelValues("write")
 
 	hashOutcomes = newTally("password_hashes_total", "Callers that wanted a password hash, by outcome: unavailable were those that waited too long or found the queue full.",
 		outcomeSuccess, string(authcore.Unavailable), outcomeCanceled)
 	hashSeconds = prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "gatehouse", Name: "password_hash_wait_seconds",
-		Help: "How long callers wait until a password hash begins.", Buckets: []float64{.001, .01, .05, .1, .25, .5, 1, 2, 4}})
+		Help: "How long requests for a password hash wait for a worker.", Buckets: []float64{.001, .01, .05, .1, .25, .5, 1, 2, 4}})
 
 	limitRefusals = newTally("limit_refusals_total", "What was refused by a limit or a lock, by its name; of several limits asked at once, each is counted.",
 		authcore.LimitLogin, authcore.LimitRegister, authcore.LimitVerify, authcore.LimitForgot, authcore.LimitRefresh,
 		authcore.LimitTokenVerify, authcore.LimitMail, authcore.LimitResend, authcore.LimitCode, limitLockout)
 
 	revocationCount = prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "gatehouse", Name: "revocations_total",
-		Help: "Revocations of sessions and accounts, by whether this node made them or heard of them through Redis."}, []string{"origin"})
+		Help: "Revocations of sessions and accounts, by whether this node made them or received them through Redis."}, []string{"origin"})
 	revocationsMade, revocationsReceived = revocationCount.WithLabelValues("here"), revocationCount.WithLabelValues("feed")
 
 	handoverOutcomes = newTally("handovers_total", "Hand-overs of a session to another host: codes issued and redeemed, and what was refused or went wrong, by outcome.",
 		handoverIssued, handoverRedeemed, outcomeCanceled, string(authcore.Unavailable), string(authcore.Internal), string(authcore.InvalidCode))
 
 	refreshesRepeated = prometheus.NewCounter(prometheus.CounterOpts{Namespace: "gatehouse", Name: "refreshes_repeated_total",
-		Help: "Refreshes that got the same successor again, after a lost answer or in a second tab."})
+		Help: "Refreshes that got the same new token again, after a lost answer or in a second tab."})
 )
 
 const (

@@ -215,7 +215,7 @@ func (n *node) sweep(ctx context.Context, logger *slog.Logger) {
 		}
 		n.revocations.Sweep(at)
 		if err := n.store.Sweep(ctx, at); err != nil && ctx.Err() == nil && !errors.Is(err, authcore.ErrUnavailable) {
-			logger.Error("expired rows not removed; tried again soon", "error", err)
+			logger.Error("could not remove expired rows; will retry", "error", err)
 		}
 	}
 }

@@ -57,11 +57,11 @@ func (c *nodeClock) tell() {
 	log := c.logger.With("component", "clock", "state", is.name, "skew", skew)
 	switch is {
 	case &clockWrong:
-		log.Error("the clocks of this machine and of the database differ by more than a minute: this node issues no tokens and is not ready")
+		log.Error("the clocks of this machine and the database differ by more than a minute: this node issues no tokens and is not ready")
 	case &clockOff:
-		log.Warn("the clocks of this machine and of the database differ: the node goes by the database's")
+		log.Warn("the clocks of this machine and the database differ; the node uses the database's")
 	default:
-		log.Info("the clocks of this machine and of the database agree again", "was", was.name, "outage", lasted)
+		log.Info("the clocks of this machine and the database agree again", "was", was.name, "outage", lasted)
 	}
 }
 

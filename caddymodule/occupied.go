@@ -49,7 +49,7 @@ func (a *App) refuseOccupied(ctx context.Context, before *App) error {
 			return err
 		}
 		if time.Since(begin) < vacateEvery {
-			a.logger.Warn("waiting for the process that has the address", "error", err, "at_most", wait)
+			a.logger.Warn("waiting for the process that uses the address", "error", err, "at_most", wait)
 		}
 		select {
 		case <-ctx.Done():
@@ -67,7 +67,7 @@ func (a *App) tellOccupied(ctx context.Context) {
 		return
 	}
 	if err := occupied(listening(), ownSockets(), a.addresses(), false); err != nil {
-		a.logger.Error("connections are divided between two processes", "error", err)
+		a.logger.Error("another process uses the same address; each gets part of the connections", "error", err)
 	}
 }
 

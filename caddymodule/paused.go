@@ -10,6 +10,6 @@ import (
 // processor. What others revoked meanwhile is in the database.
 func (n *node) woken(pause time.Duration) {
 	n.follower.Look()
-	logsink.Present().Warn("the process was suspended; tokens are refused until the list of revocations is confirmed again", "component", "node",
+	logsink.Present().Warn("the process was suspended; refusing tokens until the revocation list is confirmed", "component", "node",
 		"state", "resumed", "pause", pause)
 }

@@ -110,7 +110,7 @@ func TestOption_redis_ca(t *testing.T) {
 	mustNotReach(t, s.URL(), "certificate")
 	other := testredis.New(t, testredis.Options{TLS: true})
 	mustNotReach(t, s.URL()+" {\n\t\t\tca "+other.CA()+"\n\t\t}", "certificate")
-	mustNotReach(t, s.URL()+" {\n\t\t\tca /dev/null\n\t\t}", "no certificate")
+	mustNotReach(t, s.URL()+" {\n\t\t\tca /dev/null\n\t\t}", "no PEM certificate")
 }
 
 // staleOver is a guard whose view of revocations has not been confirmed for a while, by what the lines of the global block

@@ -33,7 +33,7 @@ func hasPlaceholder(v string) bool { return strings.ContainsAny(v, "{}") }
 func checkPlaceholders(v string) error {
 	for _, p := range placeholder.FindAllString(v, -1) {
 		if !readPlaceholder.MatchString(p) {
-			return fmt.Errorf("%s cannot be read at start; write {env.NAME} or {file./path}", p)
+			return fmt.Errorf("%s has no value at start; write {env.NAME} or {file./path}", p)
 		}
 	}
 	if strings.ContainsAny(placeholder.ReplaceAllString(v, ""), "{}\x00\n\r") {
@@ -60,9 +60,9 @@ func checkDatabase(v string, secretGiven bool) error {
 		return checkSQLitePath(path)
 	}
 	if strings.Contains(v, "/") && !strings.ContainsAny(v, ":@?") || strings.HasSuffix(v, ".db") && !strings.ContainsAny(v, ":@?") {
-		return fmt.Errorf("a file is written with sqlite: before it: sqlite:%s", v)
+		return fmt.Errorf("to use a file, write sqlite: before it: sqlite:%s", v)
 	}
-	return errors.New("it is neither sqlite:<path> nor postgres://<user>@<host>/<database>")
+	return errors.New("it must be sqlite:<path> or postgres://<user>@<host>/<database>")
 }
 
 // sslModes are the values of sslmode, by which a connection to Postgres is encrypted.
@@ -71,15 +71,15 @@ var sslModes = []string{"disable", "allow", "prefer", "require", "verify-ca", "v
 // checkPostgres judges what of a URL is written out: often its password alone is a placeholder.
 func checkPostgres(v string, secretGiven bool) error {
 	if _, err := url.Parse(v); err != nil && !hasPlaceholder(v) { // the error repeats the URL
-		return errors.New("the postgres:// URL is malformed; special characters in user and password are percent-encoded")
+		return errors.New("the postgres:// URL is malformed; percent-encode special characters in user and password")
 	}
 	_, query, _ := strings.Cut(v, "?")
 	params, _ := url.ParseQuery(query)
 	if mode := params.Get("sslmode"); !hasPlaceholder(mode) && oneOf(mode, sslModes...) != nil {
-		return fmt.Errorf("sslmode is none of: %s", strings.Join(sslModes, ", "))
+		return fmt.Errorf("sslmode must be one of: %s", strings.Join(sslModes, ", "))
 	}
 	if !secretGiven {
-		return errors.New("with Postgres the option secret is required, the same on every node; write secret {env.GATEHOUSE_SECRET} and set it to at least 32 random bytes, such as the output of: openssl rand -base64 32")
+		return errors.New("Postgres needs the option secret, the same on every node; write secret {env.GATEHOUSE_SECRET} and set it to at least 32 random bytes, for example from: openssl rand -base64 32")
 	}
 	return nil
 }
@@ -93,9 +93,9 @@ func checkSQLitePath(path string) error {
 	case path == "":
 		return errors.New("sqlite: needs a path, such as sqlite:/var/lib/gatehouse/gatehouse.db")
 	case strings.HasPrefix(path, "//"), strings.HasPrefix(path, "file:"), strings.ContainsAny(path, "?#"):
-		return errors.New("what follows sqlite: is a plain file path, such as sqlite:/var/lib/gatehouse/gatehouse.db")
+		return errors.New("what follows sqlite: must be a plain file path, such as sqlite:/var/lib/gatehouse/gatehouse.db")
 	case strings.HasPrefix(path, ":"):
-		return errors.New("accounts need a file; a database in memory would forget them")
+		return errors.New("accounts must be stored in a file; a database in memory would lose them")
 	}
 	return nil
 }
@@ -104,7 +104,7 @@ func checkSQLitePath(path string) error {
 // API. The error never shows the value.
 func checkSecret(v string) error {
 	if !wholeSecret.MatchString(v) {
-		return errors.New("a secret is given as one {env.NAME} or {file./path}, not written out: the configuration is saved and shown in clear ({$NAME} is replaced while it is read, so it counts as written out)")
+		return errors.New("give each secret as one {env.NAME} or {file./path}, not as plain text: Caddy saves and shows the configuration unencrypted ({$NAME} counts as plain text, because it is replaced while the file is read)")
 	}
 	return nil
 }
@@ -127,7 +127,7 @@ func checkTrustedOrigin(v string) error {
 		return err
 	}
 	if u.Scheme == "http" && !isLoopback(u.Hostname()) {
-		return fmt.Errorf("%q must be https; plain http is trusted on loopback only", v)
+		return fmt.Errorf("%q must be https; plain http is allowed on loopback only", v)
 	}
 	return nil
 }
@@ -140,10 +140,10 @@ func parseOrigin(v string) (*url.URL, error) {
 		if host, _, _ := splitHostPort(v); checkHost(v) == nil && (strings.Contains(host, ".") || isLoopback(host)) {
 			example = "https://" + v
 		}
-		return nil, fmt.Errorf("%s is no origin; write scheme and host, %s", shown(v), example)
+		return nil, fmt.Errorf("%s is not an origin; write scheme and host, %s", shown(v), example)
 	}
 	if u.User != nil || u.Path != "" || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.Contains(v, "#") {
-		return nil, fmt.Errorf("%s has more than an origin; write %s://%s", shown(v), u.Scheme, u.Host)
+		return nil, fmt.Errorf("%s is more than an origin; write only %s://%s", shown(v), u.Scheme, u.Host)
 	}
 	if err := checkHost(u.Host); err != nil {
 		return nil, err
@@ -161,18 +161,18 @@ func shown(v string) string {
 
 // checkHost takes host[:port]: a name in ASCII, an IPv4 address or an IPv6 address in brackets.
 func checkHost(v string) error {
-	wrong := func(hint string) error { return fmt.Errorf("%s is no host; %s", shown(v), hint) }
+	wrong := func(hint string) error { return fmt.Errorf("%s is not a valid host; %s", shown(v), hint) }
 	switch {
 	case strings.Contains(v, "://"):
 		return wrong("write it without the scheme, such as app.example.com")
 	case strings.ContainsAny(v, "/?#"):
 		return wrong("write it without a path, such as app.example.com")
 	case strings.Contains(v, "*"):
-		return wrong("wildcards are not allowed: whoever gets one of its names would get sign-ins; name each host")
+		return wrong("wildcards are not allowed, because anyone who gets one of the names would receive sign-ins; list each host")
 	}
 	host, port, bracketed := splitHostPort(v)
 	if n, err := strconv.Atoi(port); port != "" && (err != nil || n < 1 || n > 65535 || strconv.Itoa(n) != port) {
-		return wrong("the port is a number from 1 to 65535")
+		return wrong("the port must be a number from 1 to 65535")
 	}
 	if addr, err := netip.ParseAddr(host); err == nil && addr.Zone() == "" && addr.Is6() == bracketed {
 		return nil
@@ -199,10 +199,10 @@ func splitHostPort(v string) (host, port string, bracketed bool) {
 func checkAudience(v string) error {
 	bad := strings.IndexFunc(v, func(r rune) bool { return r <= ' ' || r > '~' || r == '{' || r == '}' }) >= 0
 	if v == "" || len(v) > 256 || bad {
-		return fmt.Errorf("%q is no audience; write a name or URL of printable ASCII without spaces", v)
+		return fmt.Errorf("%q is not a valid audience; write a name or URL of printable ASCII without spaces", v)
 	}
 	if u, err := url.Parse(v); strings.Contains(v, ":") && (err != nil || u.Scheme == "") {
-		return fmt.Errorf("%q is no audience; with a colon it must be a URI", v)
+		return fmt.Errorf("%q is not a valid audience; with a colon it must be a URI", v)
 	}
 	return nil
 }
@@ -210,7 +210,7 @@ func checkAudience(v string) error {
 // checkBrand takes one line of text: it stands in headers of mails.
 func checkBrand(v string) error {
 	if len(v) > maxBrand || !utf8.ValidString(v) || strings.ContainsFunc(v, func(r rune) bool { return !unicode.IsPrint(r) }) {
-		return fmt.Errorf("a name is one line of at most %d bytes", maxBrand)
+		return fmt.Errorf("it must be one line of at most %d bytes", maxBrand)
 	}
 	return nil
 }
@@ -223,10 +223,10 @@ func checkCookiePrefix(v string) error {
 		return nil
 	}
 	if !cookiePrefix.MatchString(v) {
-		return fmt.Errorf("%q cannot begin the names of cookies; write a letter and up to 31 more letters, digits, - and _, such as gatehouse2", v)
+		return fmt.Errorf("%q cannot be a prefix of cookie names; write a letter and up to 31 more letters, digits, - and _, such as gatehouse2", v)
 	}
 	if ending := httpapi.CookieEnding(v); ending != "" {
-		return fmt.Errorf("%q ends like a cookie of the gateway with the prefix %q; write it without %s", v, strings.TrimSuffix(v, ending), ending)
+		return fmt.Errorf("%q collides with a cookie of a gateway with the prefix %q; write it without %s", v, strings.TrimSuffix(v, ending), ending)
 	}
 	return nil
 }
@@ -296,7 +296,7 @@ func tokenCacheBytes(size string) (uint64, error) {
 			if bytes := n << bits; bytes >= 1<<20 && bytes <= 64<<30 {
 				return bytes, nil
 			}
-			return 0, fmt.Errorf("%s is out of range; it is 1MiB to 64GiB", size)
+			return 0, fmt.Errorf("%s is out of range; it must be 1MiB to 64GiB", size)
 		}
 	}
 	return 0, fmt.Errorf("%q is not a size; write a whole number of MiB or GiB, such as 128MiB or 1GiB", size)

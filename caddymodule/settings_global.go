@@ -291,12 +291,12 @@ func parseLockout(d *caddyfile.Dispenser, s *Settings) error {
 		s.Lockout.Off = true
 		return nil
 	}
-	return d.Err("lockout takes either the word off or a block")
+	return d.Err("lockout takes either off or a block")
 }
 
 func checkLockoutOff(l *LockoutSettings) error {
 	if l != nil && l.Off && *l != (LockoutSettings{Off: true}) {
-		return errors.New("off stands alone")
+		return errors.New("off cannot be combined with other options")
 	}
 	return nil
 }

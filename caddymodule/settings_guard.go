@@ -117,13 +117,13 @@ func (p *PortalSettings) check() error {
 	case p.Prefix == "":
 		return nil
 	case !strings.HasPrefix(p.Prefix, "/"):
-		return fmt.Errorf("prefix %q must begin with a slash, such as %s", p.Prefix, defaultPrefix)
+		return fmt.Errorf("prefix %q must begin with a slash; write for example %s", p.Prefix, defaultPrefix)
 	case strings.Contains(p.Prefix, "*"):
-		return fmt.Errorf("prefix %q is a path and no matcher; write it without the asterisk", p.Prefix)
+		return fmt.Errorf("prefix %q is a path, not a matcher; remove the asterisk", p.Prefix)
 	case strings.HasSuffix(p.Prefix, "/"):
-		return fmt.Errorf("prefix %q must not end with a slash and not be the root, such as %s", p.Prefix, defaultPrefix)
+		return fmt.Errorf("prefix %q must not end with a slash or be the root; write for example %s", p.Prefix, defaultPrefix)
 	case len(p.Prefix) > 128 || !prefixShape.MatchString(p.Prefix):
-		return fmt.Errorf("prefix %q must be a plain path: segments of letters, digits and . _ ~ - that do not begin with a dot", p.Prefix)
+		return fmt.Errorf("prefix %q must be a plain path: segments of letters, digits and . _ ~ -, none beginning with a dot", p.Prefix)
 	}
 	return nil
 }
@@ -156,7 +156,7 @@ func (r Rule) check() error {
 		}
 	}
 	if given != 1 {
-		return fmt.Errorf("each rule has exactly one of: %s", strings.Join(ruleKinds, ", "))
+		return fmt.Errorf("each rule must have exactly one of: %s", strings.Join(ruleKinds, ", "))
 	}
 	if err := each(r.Role, checkRole); err != nil {
 		return fmt.Errorf("role: %w", err)
@@ -169,7 +169,7 @@ func (r Rule) check() error {
 
 func checkRole(v string) error {
 	if !roleName.MatchString(v) {
-		return fmt.Errorf("%q is no role; a role is 1 to 64 of a-z 0-9 . _ : -", v)
+		return fmt.Errorf("%q is not a valid role; use 1 to 64 of a-z 0-9 . _ : -", v)
 	}
 	return nil
 }
@@ -178,16 +178,16 @@ func checkRole(v string) error {
 func checkUser(v string) error {
 	if id, err := uuid.Parse(v); err == nil {
 		if id.String() != v {
-			return fmt.Errorf("%q is not how ids are written; write %s", v, id)
+			return fmt.Errorf("%q is not the normal form of an id; write %s", v, id)
 		}
 		return nil
 	}
 	normal, err := identifier.Email(v)
 	if err != nil {
-		return fmt.Errorf("%q is neither an account's id nor an e-mail address", v)
+		return fmt.Errorf("%q must be an account's id or an e-mail address", v)
 	}
 	if normal != v {
-		return fmt.Errorf("%q is compared in its normal form; write %s", v, normal)
+		return fmt.Errorf("%q is not in normal form; write %s", v, normal)
 	}
 	return nil
 }
@@ -197,7 +197,7 @@ func checkFamilies(families []string) error {
 		return err
 	}
 	if len(families) > 1 && slices.Contains(families, "none") {
-		return errors.New("none stands alone")
+		return errors.New("none cannot be combined with other families")
 	}
 	return nil
 }
@@ -217,13 +217,13 @@ func checkFields(fields []HeaderField) error {
 
 func checkField(f HeaderField) error {
 	if !fieldName.MatchString(f.Name) {
-		return fmt.Errorf("%q is no header name; it is letters, digits and - _ . and begins with a letter or digit", f.Name)
+		return fmt.Errorf("%q is not a valid header name; use letters, digits and - _ ., beginning with a letter or digit", f.Name)
 	}
 	if folded := sanitize.Fold(f.Name); slices.Contains(reservedHeaders, folded) || strings.HasPrefix(folded, "sec-") {
-		return fmt.Errorf("%s may not be set: it belongs to the connection or to the guard's own decisions; choose a name of your own, such as X-User-Id", f.Name)
+		return fmt.Errorf("%s cannot be set, because it belongs to the connection or to the guard's own decisions; choose another name, such as X-User-Id", f.Name)
 	}
 	if !oneField.MatchString(f.Value) {
-		return fmt.Errorf("the value of %s is exactly one placeholder, such as {http.auth.user.id}", f.Name)
+		return fmt.Errorf("the value of %s must be exactly one placeholder, such as {http.auth.user.id}", f.Name)
 	}
 	if field, ok := strings.CutPrefix(strings.Trim(f.Value, "{}"), "http.auth.user."); ok && !slices.Contains(userFields, field) {
 		return fmt.Errorf("the value of %s: %s", f.Name, unknownWord("a field of http.auth.user", field, userFields))
@@ -239,14 +239,14 @@ func checkKept(g *GuardSettings) error {
 		same := func(other string) bool { return sanitize.Fold(other) == folded }
 		switch {
 		case !fieldName.MatchString(name):
-			return fmt.Errorf("%q is no header name; it is letters, digits and - _ . and begins with a letter or digit", name)
+			return fmt.Errorf("%q is not a valid header name; use letters, digits and - _ ., beginning with a letter or digit", name)
 		case slices.ContainsFunc(g.Header, func(f HeaderField) bool { return same(f.Name) }):
-			return fmt.Errorf("%s is set by this guard's own `header` line; remove one of the two", name)
+			return fmt.Errorf("%s is also set by this guard's `header` line; remove one of the two", name)
 		case sanitize.IsOwn(name):
-			return fmt.Errorf("%s is one of Gatehouse's own headers, which nobody in front may set; it takes those of other gateways, "+
+			return fmt.Errorf("%s is one of Gatehouse's own headers, which no gateway in front may set; keep takes headers of other gateways, "+
 				"such as X-Remote-User or X-Authentik-Username", name)
 		case !sanitize.IsForeign(name):
-			return fmt.Errorf("%s is no identity header of another gateway, so it is not removed and need not be kept", name)
+			return fmt.Errorf("%s is not an identity header of another gateway; it is never removed, so you need not keep it", name)
 		case slices.ContainsFunc(g.Keep[:i], same):
 			return fmt.Errorf("%s is given twice", name)
 		}
@@ -261,14 +261,14 @@ func checkLoginURL(v string) error {
 	if v == "" {
 		return nil
 	}
-	wrong := fmt.Errorf("%s is neither an absolute path nor an http(s) URL, such as /auth/login or https://auth.example.com/auth/login", shown(v))
+	wrong := fmt.Errorf("%s must be an absolute path or an http(s) URL, such as /auth/login or https://auth.example.com/auth/login", shown(v))
 	u, err := url.Parse(v)
 	odd := strings.IndexFunc(v, func(r rune) bool { return r <= ' ' || r == 0x7f || r == '\\' || r == '{' || r == '}' }) >= 0
 	if err != nil || odd || strings.HasPrefix(v, "//") {
 		return wrong
 	}
 	if strings.Contains(v, "#") || u.Query().Has("rd") {
-		return fmt.Errorf("%s must have neither a fragment nor a parameter rd: the guard adds rd, the address to come back to", shown(v))
+		return fmt.Errorf("%s must not have a fragment or a parameter rd: the guard adds rd itself, the address to return to", shown(v))
 	}
 	if u.Scheme == "" && u.Host == "" && strings.HasPrefix(u.Path, "/") {
 		return nil

@@ -49,7 +49,7 @@ func (s *Settings) loadMail(ctx caddy.Context) (MailSender, error) {
 	}
 	sender, ok := mod.(MailSender)
 	if !ok {
-		return nil, fmt.Errorf("%T is no mail sender", mod)
+		return nil, fmt.Errorf("%T is not a mail sender", mod)
 	}
 	return sender, nil
 }
@@ -68,7 +68,7 @@ func parseMail(d *caddyfile.Dispenser, s *Settings) error {
 		return err
 	}
 	if _, ok := mod.(MailSender); !ok {
-		return d.Errf("mail: %T is no mail sender", mod)
+		return d.Errf("mail: %T is not a mail sender", mod)
 	}
 	s.MailRaw = caddyconfig.JSONModuleObject(mod, "sender", name, nil)
 	return nil

@@ -38,7 +38,7 @@ func quoteIt(name string, args []string) string {
 	if len(args) < 2 || strings.Contains(args[0], "://") {
 		return ""
 	}
-	return fmt.Sprintf("; where it has blanks, quote it: %s \"…\"", name)
+	return fmt.Sprintf("; if it contains spaces, quote it: %s \"…\"", name)
 }
 
 // parseBlock reads the block that opens after d's current token. Values are checked after the whole block is read, since
@@ -183,7 +183,7 @@ func durationHint(v string) string {
 // within checks a duration; zero is the default and right.
 func within(v caddy.Duration, lo, hi time.Duration) error {
 	if d := time.Duration(v); d != 0 && (d < lo || d > hi) {
-		return fmt.Errorf("%s is out of range; it is %s to %s", durationText(d), durationText(lo), durationText(hi))
+		return fmt.Errorf("%s is out of range; it must be %s to %s", durationText(d), durationText(lo), durationText(hi))
 	}
 	return nil
 }
@@ -191,7 +191,7 @@ func within(v caddy.Duration, lo, hi time.Duration) error {
 // between checks a number; zero is the default and right.
 func between(v, lo, hi int) error {
 	if v != 0 && (v < lo || v > hi) {
-		return fmt.Errorf("%d is out of range; it is %d to %d", v, lo, hi)
+		return fmt.Errorf("%d is out of range; it must be %d to %d", v, lo, hi)
 	}
 	return nil
 }

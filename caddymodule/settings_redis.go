@@ -50,7 +50,7 @@ var redisOptions = []option[RedisSettings]{
 		parse: readText(func(r *RedisSettings) *string { return &r.Prefix }),
 		check: func(r *RedisSettings) error {
 			if r.Prefix != "" && !redisPrefix.MatchString(r.Prefix) {
-				return errors.New("it is 1 to 64 letters, digits and . _ : -, such as gatehouse: with its colon")
+				return errors.New("it must be 1 to 64 letters, digits and . _ : -, such as gatehouse: including the colon")
 			}
 			return nil
 		},
@@ -125,7 +125,7 @@ func needsPostgres(s *Settings) error {
 	if hasPlaceholder(s.Database) || isPostgres(s.Database) {
 		return nil
 	}
-	return errors.New("it needs Postgres (option database): with SQLite there is one process, which knows its own revocations")
+	return errors.New("it works only with Postgres (option database); with SQLite there is only one process")
 }
 
 func checkRedisPassword(r *RedisSettings, v string) error {
@@ -148,11 +148,11 @@ type redisAddress struct {
 func (r *RedisSettings) address() (a redisAddress, err error) {
 	for i, v := range r.URL {
 		if checkHost(v) == nil {
-			return a, fmt.Errorf("a server is a URL: write redis://%s, or rediss:// for TLS", v)
+			return a, fmt.Errorf("a server must be a URL: write redis://%s, or rediss:// for TLS", v)
 		}
 		u, err := url.Parse(v)
 		if err != nil || (u.Scheme != "redis" && u.Scheme != "rediss") || u.Host == "" || u.Opaque != "" || u.Fragment != "" {
-			return a, errors.New("it is no URL of a Redis; write redis://<user>@<host>:<port>, or rediss:// for TLS, special characters in user and password percent-encoded")
+			return a, errors.New("it is not a Redis URL; write redis://<user>@<host>:<port>, or rediss:// for TLS, and percent-encode special characters in user and password")
 		}
 		one, err := r.readURL(u)
 		if err != nil {
@@ -161,7 +161,7 @@ func (r *RedisSettings) address() (a redisAddress, err error) {
 		host := one.hosts[0]
 		one.hosts = a.hosts
 		if i > 0 && !one.like(a) {
-			return a, errors.New("its URLs differ in more than host and port: they are nodes of one cluster, or sentinels of one master")
+			return a, errors.New("its URLs may differ only in host and port, because they name nodes of one cluster or sentinels of one master")
 		}
 		if slices.Contains(a.hosts, host) {
 			return a, fmt.Errorf("%s is given twice", host)
@@ -172,9 +172,9 @@ func (r *RedisSettings) address() (a redisAddress, err error) {
 	a.cluster = a.cluster || (len(a.hosts) > 1 && a.master == "")
 	switch {
 	case a.cluster && a.master != "":
-		return a, errors.New("cluster and sentinel exclude each other")
+		return a, errors.New("use either cluster or sentinel, not both")
 	case a.cluster && a.db != 0:
-		return a, errors.New("a cluster has only the database 0")
+		return a, errors.New("a cluster has only database 0")
 	case r.SentinelPassword != "" && a.master == "":
 		return a, errors.New("sentinel_password is for sentinels: add ?sentinel=<master> to the URLs")
 	case r.CA != "" && !a.tls:
@@ -194,13 +194,13 @@ func (r *RedisSettings) readURL(u *url.URL) (a redisAddress, err error) {
 	a.password, _ = u.User.Password()
 	switch {
 	case a.password != "" && !r.read:
-		return a, errors.New("a password is given by the option password, or by {env.NAME} or {file./path} in the URL, not written out: the configuration is saved and shown in clear")
+		return a, errors.New("give the password with the option password, or as {env.NAME} or {file./path} in the URL, not as plain text: Caddy saves and shows the configuration unencrypted")
 	case a.password != "" && r.Password != "":
-		return a, errors.New("the password stands both in the URL and in the option password")
+		return a, errors.New("the password is given both in the URL and in the option password; remove one")
 	}
 	if path := strings.TrimPrefix(u.Path, "/"); path != "" {
 		if a.db, err = strconv.Atoi(path); err != nil || a.db < 0 || strconv.Itoa(a.db) != path {
-			return a, errors.New("what follows the host is the number of a database, such as /0")
+			return a, errors.New("what follows the host must be the number of a database, such as /0")
 		}
 	}
 	port := defaultRedisPort
@@ -215,7 +215,7 @@ func (r *RedisSettings) readURL(u *url.URL) (a redisAddress, err error) {
 		case name == "cluster" && len(values) == 1 && values[0] == "true":
 			a.cluster = true
 		default:
-			return a, errors.New("an option of its URL is neither sentinel=<master> nor cluster=true")
+			return a, errors.New("its URL may have only the options sentinel=<master> and cluster=true")
 		}
 	}
 	if err := checkHost(u.Host); err != nil {
@@ -278,7 +278,7 @@ func resolveRedis(s *Settings, r *resolved) error {
 		}
 		cfg.TLS.RootCAs = x509.NewCertPool()
 		if !cfg.TLS.RootCAs.AppendCertsFromPEM(pem) {
-			return errors.New("redis: ca: the file holds no certificate in PEM")
+			return errors.New("redis: ca: the file contains no PEM certificate")
 		}
 	}
 	r.redis, r.redisKey = cfg, redisKey(cfg, pem)

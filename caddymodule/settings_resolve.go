@@ -192,7 +192,7 @@ func resolveSecrets(s *Settings, r *resolved) error {
 			return fmt.Errorf("secret: %w", err)
 		}
 		if len(v) < minSecretBytes {
-			return fmt.Errorf("secret: %s holds %d bytes, it needs at least %d; openssl rand -base64 32 makes one", given, len(v), minSecretBytes)
+			return fmt.Errorf("secret: %s has %d bytes but needs at least %d; make one with openssl rand -base64 32", given, len(v), minSecretBytes)
 		}
 		r.secrets = append(r.secrets, secret.FromString(v))
 	}
@@ -222,7 +222,7 @@ func resolveOrigins(s *Settings, r *resolved) error {
 		r.redirectHosts = append(r.redirectHosts, strings.ToLower(h))
 	}
 	if r.lockout.off {
-		r.warnings = append(r.warnings, "lockout is off: guessing one account's password from many addresses is not slowed down")
+		r.warnings = append(r.warnings, "lockout is off: nothing slows down guessing one account's password from many addresses")
 	}
 	return nil
 }

@@ -53,7 +53,7 @@ func (g *Guard) limitStaleness() error {
 	if cmp.Or(g.OnStale, cfg.onStale) == onStaleDeny {
 		g.maxAge = cmp.Or(time.Duration(g.MaxStaleness), cfg.maxStaleness)
 	} else if g.MaxStaleness != 0 {
-		return fmt.Errorf("gatehouse_guard: max_staleness has no effect with on_stale %s", onStaleServe)
+		return fmt.Errorf("gatehouse_guard: max_staleness has no effect together with on_stale %s", onStaleServe)
 	}
 	g.app.bounds.add(g.maxAge)
 	return nil
@@ -134,15 +134,15 @@ func (r refusers) effect() string {
 	case r.pages && r.refusing == r.guards:
 		return "signed-in users are refused"
 	case r.pages && r.refusing == 0:
-		return "guards serve by it all the same, pages and API refuse signed-in users"
+		return "guards still serve, pages and API refuse signed-in users"
 	case r.pages:
-		return "pages, API and some guards refuse signed-in users, the other guards serve by it all the same"
+		return "pages, API and some guards refuse signed-in users, the other guards still serve"
 	case r.refusing == 0:
-		return "requests are served by it all the same"
+		return "requests are still served"
 	case r.refusing == r.guards:
-		return "guards refuse signed-in users, pages and API serve by it all the same"
+		return "guards refuse signed-in users, pages and API still serve"
 	default:
-		return "some guards refuse signed-in users, all else is served by it all the same"
+		return "some guards refuse signed-in users, everything else is still served"
 	}
 }
 

@@ -17,7 +17,7 @@ import (
 // removes identity headers for it (P01). Configurations are provisioned one at a time, since Caddy's default log is the
 // process's.
 func TestSite(t *testing.T) {
-	const none = "login_url must be given"
+	const none = "login_url is required"
 	const login = "{\nlogin_url /in\n}\n"
 	for name, c := range map[string]struct{ sites, want string }{
 		"a host":                        {"app.test {\ngatehouse\ngatehouse_guard\n}", "portal strips; guard /auth/login"},
@@ -166,7 +166,7 @@ func provisioned(t *testing.T, sites string) string {
 	if err != nil && !os.IsNotExist(err) {
 		t.Fatal(err)
 	}
-	for warning, name := range map[string]string{"stands in a named route": "warned", "and this site answers to any host name": "unnamed", "no sign-in leads back to this site's host": "unknown"} {
+	for warning, name := range map[string]string{"is in a named route": "warned", "and this site answers to any host name": "unnamed", "sign-in cannot lead back to this site's host": "unknown"} {
 		if strings.Contains(string(written), warning) {
 			found = append(found, name)
 		}

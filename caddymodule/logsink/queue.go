@@ -41,7 +41,7 @@ type pendingLine struct {
 
 func newLineQueue(most int) *lineQueue {
 	return &lineQueue{lines: make(chan pendingLine, most), total: prometheus.NewCounter(prometheus.CounterOpts{
-		Namespace: "gatehouse", Name: "log_lines_lost_total", Help: "Lines that were not written since the log took none for too long.",
+		Namespace: "gatehouse", Name: "log_lines_lost_total", Help: "Log lines that were dropped because the log blocked for too long.",
 	})}
 }
 

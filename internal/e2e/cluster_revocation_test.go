@@ -149,7 +149,7 @@ func whileRedisIs(t *testing.T, breaks, mends func(c *cluster)) {
 	c.bounded(t, u, c.sessions(t, u, 2), 5*time.Second)
 	inTime(t, 5*time.Second, "readyz tells", func() bool {
 		ready := c.b.api(t, "GET", "/readyz", nil).must(t, 200, "") // and the node stays in rotation
-		return strings.Contains(string(ready.body), "revocations of other nodes arrive late")
+		return strings.Contains(string(ready.body), "revocations from other nodes arrive late")
 	})
 	old := c.sessions(t, u, 1)
 	for sid := range old {

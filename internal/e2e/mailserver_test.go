@@ -69,7 +69,7 @@ func (g *gateway) mailOutage(t *testing.T, server *testsmtp.Server, to []string)
 			g.metric(t, `gatehouse_mails_total{outcome="failed"}`) > 0
 	})
 	eventually(t, "readyz to tell", func() bool {
-		return strings.Contains(string(g.do(t, call{path: "/auth/readyz"}).must(t, 200, "").body), "mail does not go out")
+		return strings.Contains(string(g.do(t, call{path: "/auth/readyz"}).must(t, 200, "").body), "mail is delayed")
 	})
 	if n := strings.Count(g.logs(), "mail is delayed") - told; n != 1 {
 		t.Errorf("%d lines of log about the outage", n)

@@ -138,7 +138,7 @@ func TestSecretReset(t *testing.T) {
 	u, browser := g.newUser(t), g.newBrowser(t)
 	path := filepath.Join(g.dir, "data", "secret")
 	reset := []string{"secret", "reset", "--sign-everyone-out"}
-	if _, errs, code := g.command(t, append(reset, "--config", "Caddyfile")...); code != 1 || !strings.Contains(errs, "stop it first") {
+	if _, errs, code := g.command(t, append(reset, "--config", "Caddyfile")...); code != 1 || !strings.Contains(errs, "stop every gateway") {
 		t.Errorf("beside a gateway that runs it ends with %d: %s", code, errs)
 	}
 	g.terminate(t)

@@ -101,7 +101,7 @@ func TestSessionsRevoke_CommandLine(t *testing.T) {
 		}
 	}
 	_, errs, _ := g.command(t, "sessions", "revoke", "--config", "Caddyfile", "--user", "nobody-of-this-name")
-	if !strings.Contains(errs, "No account has this id, address or username") || strings.Contains(errs, "in use by another") {
+	if !strings.Contains(errs, "No account has this id, e-mail address or username") || strings.Contains(errs, "in use by another") {
 		t.Errorf("an unknown account: %q", errs)
 	}
 	out, _, code := g.command(t, "sessions", "revoke", "--config", "Caddyfile", "--all")

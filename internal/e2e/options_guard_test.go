@@ -165,7 +165,7 @@ func TestOption_guard_login_url(t *testing.T) {
 		}
 	}
 	// No page that the guard itself guards will do.
-	if complaint, err := g.reload(plan{guard: "login_url /wrong/login"}); err != nil || !strings.Contains(complaint, "guarded by this guard itself") {
+	if complaint, err := g.reload(plan{guard: "login_url /wrong/login"}); err != nil || !strings.Contains(complaint, "covered by this guard itself") {
 		t.Errorf("a page that is guarded: %v %q", err, complaint)
 	}
 	// It must be given where the site has no portal.

@@ -153,7 +153,7 @@ func TestKeys_SpareAtStart(t *testing.T) {
 		if n := g.count(t, "select count(*) from signing_keys where "+activeKey); n != before || before != 5 {
 			t.Errorf("%d keys sign, %d did", n, before)
 		}
-		if n := strings.Count(g.logs(), "no next signing key is published; one is made"); n != 2 {
+		if n := strings.Count(g.logs(), "no next signing key is published; making one"); n != 2 {
 			t.Errorf("%d lines tell of a new next key, want one for each use", n)
 		}
 		g.keysCommand(t, "rotate")
@@ -206,7 +206,7 @@ func TestKeys_GoneWhileRunning(t *testing.T) {
 
 func (g *gateway) withoutKeys(t *testing.T, u, b *user, statement string) {
 	t.Helper()
-	const complaint = "signing keys not reloaded"
+	const complaint = "could not reload the signing keys"
 	told := strings.Count(g.logs(), complaint)
 	g.exec(t, statement)
 	inTime(t, 10*time.Second, "the log tells of it", func() bool { return strings.Count(g.logs(), complaint) > told })

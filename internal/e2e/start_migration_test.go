@@ -28,7 +28,9 @@ func TestStart_MigrationWaits(t *testing.T) {
 	if _, err := backup.Exec(t.Context(), "begin; select count(*) from sessions"); err != nil {
 		t.Fatal(err)
 	}
-	waits := func() bool { return strings.Contains(old.log.tail(50), "waits for a transaction that holds a table") }
+	waits := func() bool {
+		return strings.Contains(old.log.tail(50), "is waiting for a transaction that holds a table")
+	}
 
 	if err := old.launch(); err != nil {
 		t.Fatal(err)

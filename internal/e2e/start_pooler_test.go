@@ -40,7 +40,7 @@ func TestPooler(t *testing.T) {
 	name := at.Path[1:]
 	const cut = "select pg_terminate_backend(pid) from pg_stat_activity where usename = current_user and pid <> pg_backend_pid()"
 	for why, s := range map[string]struct{ breaks, mends string }{
-		"the database takes no changes": {"alter database " + name + " set default_transaction_read_only = on",
+		"the database accepts no changes": {"alter database " + name + " set default_transaction_read_only = on",
 			"begin read write; alter database " + name + " reset default_transaction_read_only; commit"},
 		"revocations cannot be read from the database": {"alter table revocations rename to hidden", "alter table hidden rename to revocations"},
 	} {

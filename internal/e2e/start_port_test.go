@@ -67,7 +67,7 @@ func TestStart_PortAfterAnother(t *testing.T) {
 	t.Parallel()
 	g := start(t, plan{caddy: graceful})
 	next := start(t, plan{caddy: graceful, failing: true, site: siteOn(g.port, "")})
-	eventually(t, "the next one waits", func() bool { return strings.Contains(next.logs(), "waiting for the process that has the address") })
+	eventually(t, "the next one waits", func() bool { return strings.Contains(next.logs(), "waiting for the process that uses the address") })
 	g.signal(t, syscall.SIGTERM)
 	next.port = g.port
 	g.waitExit(t)

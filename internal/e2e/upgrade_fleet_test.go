@@ -81,7 +81,7 @@ func excuse(resp *http.Response) (bool, error) {
 	text, err := io.ReadAll(resp.Body)
 	_ = resp.Body.Close()
 	resp.Body = io.NopCloser(bytes.NewReader(text))
-	fullQueue := bytes.Contains(text, []byte("Too many requests at this moment"))
+	fullQueue := bytes.Contains(text, []byte("Too many requests right now"))
 	return fullQueue || path == "/auth/register" && bytes.Contains(text, []byte("This cannot be answered right now")), err
 }
 

@@ -35,7 +35,7 @@ func (r *Registry) Run(ctx context.Context) {
 	apart.Go(func() { // since it waits for the database
 		every(ctx, confirmAgain, func() {
 			if err := r.confirmDue(ctx); err != nil && ctx.Err() == nil && !errors.Is(err, authcore.ErrUnavailable) {
-				r.cfg.Logger.Error("open connections not confirmed by the database; tried again soon", "error", err)
+				r.cfg.Logger.Error("could not check the sessions of open connections in the database; will retry", "error", err)
 			}
 		})
 	})

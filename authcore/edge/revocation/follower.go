@@ -152,7 +152,7 @@ func (f *Follower) tell(ctx context.Context, err error) {
 	switch {
 	case !changed || ctx.Err() != nil:
 	case failed:
-		f.cfg.Logger.Error("revocations not read from the database; those made here still apply",
+		f.cfg.Logger.Error("could not read revocations from the database; those made on this node still apply",
 			"component", "revocation_reader", "state", "failing", "error", err)
 	default:
 		f.cfg.Logger.Info("revocations are read from the database again", "component", "revocation_reader", "state", "up",

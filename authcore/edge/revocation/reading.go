@@ -21,8 +21,8 @@ func (f *Follower) Read(ctx context.Context) error {
 	newest, there, err := f.since(ctx, f.settled)
 	if err == nil && !there {
 		if f.settled.Until.After(f.cfg.Set.now()) {
-			f.cfg.Logger.Warn("the database has not the revocations that were read from it: a standby took over without them, or a backup was "+
-				"restored; those it has are read again", "component", "revocation_reader", "state", "lost")
+			f.cfg.Logger.Warn("revocations read earlier are missing from the database: a standby took over without them, or a backup was "+
+				"restored; reading all of them again", "component", "revocation_reader", "state", "lost")
 		}
 		f.settled, f.next, f.nextAt = authcore.Revocation{}, authcore.Revocation{}, time.Time{}
 		newest, _, err = f.since(ctx, f.settled)

@@ -173,9 +173,9 @@ func (r *Ring) Run(ctx context.Context) {
 			continue // a database that is away tells of itself
 		case err != nil && failing.IsZero():
 			failing = time.Now()
-			r.cfg.Logger.Warn("signing keys not reloaded; those that are still in the database stay in use", "component", "signing_keys", "state", "failing", "error", err)
+			r.cfg.Logger.Warn("could not reload the signing keys; those still in the database stay in use", "component", "signing_keys", "state", "failing", "error", err)
 		case err == nil && !failing.IsZero():
-			r.cfg.Logger.Info("signing keys are reloaded again", "component", "signing_keys", "state", "up", "outage", time.Since(failing))
+			r.cfg.Logger.Info("signing keys can be reloaded again", "component", "signing_keys", "state", "up", "outage", time.Since(failing))
 			failing = time.Time{}
 		}
 	}

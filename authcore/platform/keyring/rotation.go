@@ -116,7 +116,7 @@ func (r *Ring) born(present []authcore.KeyRecord, now time.Time) ([]authcore.Key
 			changed = append(changed, r.retired(k, now))
 		}
 	}
-	r.cfg.Logger.Info("bearer tokens change their algorithm", "algorithm", string(r.cfg.Algorithm))
+	r.cfg.Logger.Info("the algorithm of bearer tokens changes", "algorithm", string(r.cfg.Algorithm))
 	return r.pairs(changed, now, jwtkeys.Bearer)
 }
 
@@ -145,7 +145,7 @@ func (r *Ring) followed(present []authcore.KeyRecord, now time.Time) (missing []
 		if err != nil {
 			return nil, err
 		}
-		r.cfg.Logger.Warn("no next signing key is published; one is made", "component", "signing_keys", "use", string(use), "kid", k.KID)
+		r.cfg.Logger.Warn("no next signing key is published; making one", "component", "signing_keys", "use", string(use), "kid", k.KID)
 		missing = append(missing, k)
 	}
 	return missing, nil

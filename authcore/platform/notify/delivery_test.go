@@ -116,7 +116,7 @@ func TestDelivery_RefusedAndBusy(t *testing.T) {
 		t.Errorf("%d connections", n)
 	}
 	log := o.log.String()
-	if strings.Contains(log, "@") || strings.Count(log, "mail given up") != 1 || !strings.Contains(log, "5.1.1") {
+	if strings.Contains(log, "@") || strings.Count(log, "gave up on a mail") != 1 || !strings.Contains(log, "5.1.1") {
 		t.Errorf("the log is\n%s", log)
 	}
 }

@@ -119,7 +119,7 @@ func (n *Notifier) deliver(ctx context.Context, m authcore.Mail) (retry time.Dur
 	drop := refused || !now.Add(retry).Before(deadline)
 	if drop {
 		n.count(Dropped)
-		n.logger.ErrorContext(ctx, "mail given up", "mail", m.ID, "kind", m.Kind, "error", scrub(failure))
+		n.logger.ErrorContext(ctx, "gave up on a mail", "mail", m.ID, "kind", m.Kind, "error", scrub(failure))
 		retry = 0
 	} else {
 		n.count(Failed)

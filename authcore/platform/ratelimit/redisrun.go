@@ -126,7 +126,7 @@ func (r *Redis) look(ctx context.Context) {
 // tell tells once that Redis is away.
 func (r *Redis) tell() {
 	if cause := r.health.news(); cause != nil {
-		r.cfg.Logger.Warn("limits are counted by this node alone, divided by the number of nodes, and nothing is sent that has a limit: Redis does not answer",
+		r.cfg.Logger.Warn("Redis does not answer: limits are counted by this node alone, each divided by the number of nodes, and mails that have a limit are refused",
 			"component", "redis_counters", "state", "away", "nodes", r.Nodes(), "error", cause)
 	}
 }

@@ -216,11 +216,11 @@ func (f *Feed) become(h Health, err error) {
 	switch {
 	case !changed:
 	case h == Up && was == Down:
-		f.cfg.Logger.Info("revocations of other nodes arrive through Redis", "component", "redis_feed", "state", "up", "outage", now.Sub(since))
+		f.cfg.Logger.Info("revocations from other nodes arrive through Redis", "component", "redis_feed", "state", "up", "outage", now.Sub(since))
 	case h == Up:
-		f.cfg.Logger.Info("revocations of other nodes arrive through Redis", "component", "redis_feed", "state", "up")
+		f.cfg.Logger.Info("revocations from other nodes arrive through Redis", "component", "redis_feed", "state", "up")
 	default:
-		f.cfg.Logger.Warn("revocations of other nodes do not arrive through Redis; they are read from the database every second",
+		f.cfg.Logger.Warn("revocations from other nodes do not arrive through Redis; reading them from the database every second",
 			"component", "redis_feed", "state", "away", "error", err)
 	}
 }

@@ -105,7 +105,7 @@ func (f *Feed) mourn() {
 		log := f.cfg.Logger.With("component", "redis_feed_nodes")
 		if mute {
 			f.mute = f.own
-			log.Warn("a node has fallen silent without saying that it stops: it was killed, or does not reach Redis; the database alone "+
+			log.Warn("a node has fallen silent without announcing a stop: it was killed, or has lost Redis; only the database "+
 				"confirms the view of revocations until it is heard again, or for a quarter of an hour", "state", "silent", "nodes", nodes.Silent)
 		} else {
 			log.Info("no node is silent any more", "state", "complete", "outage", f.own.Sub(f.mute))

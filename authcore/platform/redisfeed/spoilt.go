@@ -27,7 +27,7 @@ func (f *Feed) clear(ctx context.Context, cause error) error {
 	if again {
 		return nil // who spoils it with every message gets no line for each
 	}
-	f.cfg.Logger.Warn("the stream of revocations in Redis was spoilt, by whoever can write to Redis; it begins anew, and the database has what it held",
+	f.cfg.Logger.Warn("the revocation stream in Redis was corrupted by someone who can write to Redis; starting a new one (the database has its content)",
 		"key", f.stream, "error", cause)
 	return nil
 }

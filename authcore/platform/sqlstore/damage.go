@@ -44,5 +44,5 @@ func (s *Store) tellDamage(err error) {
 	if last != 0 && last <= now && now-last < int64(damageEvery) || !s.damage.told.CompareAndSwap(last, now) {
 		return
 	}
-	s.log.Error("the database cannot be read in part: what needs that part is refused", "component", "database", "state", "damaged", "file", s.file, "error", err)
+	s.log.Error("part of the database cannot be read; requests that need it are refused", "component", "database", "state", "damaged", "file", s.file, "error", err)
 }

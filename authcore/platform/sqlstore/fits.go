@@ -34,6 +34,6 @@ func (s *Store) fitting(ctx context.Context, found, known int64) error {
 	if err != nil || oldest < 1 || oldest > known {
 		return compare(found, known)
 	}
-	s.log.Info("the database is that of a newer program, and fits this one", slog.Int64("version", found), slog.Int64("known", known))
+	s.log.Info("database schema is newer than this binary, but compatible", slog.Int64("version", found), slog.Int64("known", known))
 	return nil
 }

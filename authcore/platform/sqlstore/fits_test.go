@@ -167,7 +167,7 @@ func TestMigrationGivesWay(t *testing.T) {
 	go func() { migrated <- s.Migrate(context.WithoutCancel(t.Context())) }()
 	deadline := time.Now().Add(time.Minute)
 	waiting := "select count(*)::text from pg_locks where not granted and relation = 'sessions'::regclass"
-	for held := 0; !log.contain("waits for a transaction"); {
+	for held := 0; !log.contain("is waiting for a transaction"); {
 		if time.Now().After(deadline) {
 			t.Fatal("the migration does not give way")
 		}

@@ -106,7 +106,7 @@ func (s *Store) raise(ctx context.Context) (err error) {
 			return settle(ctx, step, err)
 		}
 		if try == 1 {
-			s.log.Warn("a migration waits for a transaction that holds a table", slog.Duration("for_at_most", tableTries*(tableWait+tableRest)))
+			s.log.Warn("the migration is waiting for a transaction that holds a table", slog.Duration("for_at_most", tableTries*(tableWait+tableRest)))
 		}
 		select {
 		case <-ctx.Done():

@@ -85,7 +85,7 @@ func prepareFile(path string, log *slog.Logger) error {
 		return fmt.Errorf("look at the database's file: %w", err)
 	}
 	if info.Mode().Perm()&0o077 != 0 && runtime.GOOS != "windows" {
-		log.Warn("others on this machine may read the database file", "file", path, "mode", info.Mode().Perm().String())
+		log.Warn("other users of this machine can read the database file", "file", path, "mode", info.Mode().Perm().String())
 	}
 	return nil
 }

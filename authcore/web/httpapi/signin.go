@@ -63,6 +63,6 @@ func EndFormer(r *http.Request, in Incoming, sessions *session.Sessions, log *sl
 		return
 	}
 	if err := sessions.EndByRefresh(r.Context(), former, in.Client); err != nil {
-		log.WarnContext(r.Context(), "the session that a sign-in replaced could not be ended", "request_id", in.RequestID, "error", err)
+		log.WarnContext(r.Context(), "could not end the session that a sign-in replaced", "request_id", in.RequestID, "error", err)
 	}
 }

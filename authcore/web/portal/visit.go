@@ -104,7 +104,7 @@ func (v *visit) fail(err error) {
 	}
 	c.Intro = append(c.Intro, v.quote(&problem)...)
 	if err := v.draw("card", &c); err != nil {
-		v.cfg.Logger.ErrorContext(v.r.Context(), "error page could not be drawn", "error", err)
+		v.cfg.Logger.ErrorContext(v.r.Context(), "could not render the error page", "error", err)
 		http.Error(v.w, http.StatusText(problem.Status), problem.Status)
 	}
 }
