@@ -21,8 +21,8 @@ func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
 		Name:  "gatehouse",
 		Short: "Manages Gatehouse: sessions, signing keys, the secret, the database",
-		Long: "Manages Gatehouse. The commands speak to the running gateway through Caddy's admin endpoint; where none runs, " +
-			"they open the database of the configuration themselves.\n\nExit codes: 0 when it is done, 2 when there is no such command, 1 otherwise.",
+		Long: "Manages Gatehouse. The commands talk to the running gateway through Caddy's admin endpoint. If no gateway runs, " +
+			"they open the configured database themselves.\n\nExit codes: 0 when it is done, 2 when there is no such command, 1 for any other error.",
 		CobraFunc: func(cmd *cobra.Command) {
 			for _, sub := range subcommands {
 				cmd.AddCommand(sub.make())
@@ -79,8 +79,8 @@ type place struct {
 func (p *place) flags(cmd *cobra.Command) {
 	f := cmd.PersistentFlags()
 	f.StringVarP(&p.config, "config", "c", "", "configuration file (default: Caddyfile in this folder, if there is one)")
-	f.StringVarP(&p.adapter, "adapter", "a", "", "configuration adapter, when the file is no Caddyfile and no JSON")
-	f.StringVar(&p.address, "address", "", "address of the admin endpoint, if not the configuration's")
+	f.StringVarP(&p.adapter, "adapter", "a", "", "configuration adapter, if the file is neither a Caddyfile nor JSON")
+	f.StringVar(&p.address, "address", "", "address of the admin endpoint (default: the one in the configuration)")
 	p.formatFlag(cmd)
 }
 
@@ -172,7 +172,7 @@ func (r *resolved) haveDatabase() error {
 		return nil
 	}
 	if _, err := os.Stat(r.sqlitePath); err != nil {
-		return fmt.Errorf("find the database of the configuration: %w: no gateway has made it yet, or the configuration is another one's", err)
+		return fmt.Errorf("find the configured database: %w: no gateway has made it yet, or this is the wrong configuration", err)
 	}
 	return nil
 }

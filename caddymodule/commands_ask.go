@@ -51,7 +51,7 @@ func (p *place) ask(ctx context.Context, method, path string, body, result any) 
 func send(ctx context.Context, address, method, path string, body any) (*http.Response, error) {
 	at, err := caddy.ParseNetworkAddress(address)
 	if err != nil || at.PortRangeSize() > 1 {
-		return nil, fmt.Errorf("find the admin endpoint: %s is no address of one", address)
+		return nil, fmt.Errorf("find the admin endpoint: %s is not a valid address", address)
 	}
 	origin := "http://" + at.JoinHostPort(0)
 	if at.IsUnixNetwork() {

@@ -23,9 +23,9 @@ func keysCommand() *cobra.Command {
 			return run(p, cmd, request[[]keyring.Info]{method: http.MethodGet, path: adminKeys, limit: shortLimit, do: listKeys}, printKeys)
 		},
 	}, &cobra.Command{
-		Use: "rotate", Short: "Lets the published next keys sign, retires the active ones, publishes new next ones", Args: cobra.NoArgs,
-		Long: "Lets the published next keys sign from now on. What the retired keys signed stays valid until it expires. " +
-			"Upstreams that check tokens themselves should not cache the JWKS for longer than its max-age of five minutes.",
+		Use: "rotate", Short: "Signs with the published next keys, retires the active ones, publishes new next ones", Args: cobra.NoArgs,
+		Long: "Signs with the published next keys from now on. Tokens signed with the retired keys stay valid until they expire. " +
+			"Services that check tokens themselves should not cache the JWKS for longer than its max-age of five minutes.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return run(p, cmd, request[[]keyring.Info]{method: http.MethodPost, path: adminRotate, limit: shortLimit, do: rotateKeys}, printKeys)
 		},

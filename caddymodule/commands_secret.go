@@ -19,10 +19,10 @@ func secretCommand() *cobra.Command {
 	p.flags(s)
 	family(s)
 	s.AddCommand(&cobra.Command{
-		Use: "rotate", Short: "Lets a new secret alone open the database", Args: cobra.NoArgs,
-		Long: "Seals everything in the database that lies under an old secret under the new one. Nobody is signed out.\n\n" +
-			"Where the option `secret` is set, its first one is the new one. Every node must have been loaded with it already; " +
-			"afterwards the others can be removed. Where it is not, a new one is made in the data folder, and the old one is gone at the end.",
+		Use: "rotate", Short: "Re-encrypts the database with the new secret alone", Args: cobra.NoArgs,
+		Long: "Re-encrypts everything in the database that is still under an old secret. Nobody is signed out.\n\n" +
+			"If the option `secret` is set, its first value is the new secret. Every node must have loaded it already; " +
+			"afterwards you can remove the others. If it is not set, a new secret is written to data_dir, and the old one is removed.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return run(p, cmd, request[rotated]{method: http.MethodPost, path: adminSecret, limit: longLimit, do: rotateSecret}, printRotated)
 		},
@@ -36,22 +36,22 @@ func printRotated(w io.Writer, r rotated) {
 	if r.File != "" {
 		fmt.Fprintf(w, "new secret in\t%s\n", r.File)
 	}
-	fmt.Fprintf(w, "keys sealed anew\t%d\nmails sealed anew\t%d\n", r.Keys, r.Mails)
+	fmt.Fprintf(w, "keys re-encrypted\t%d\nmails re-encrypted\t%d\n", r.Keys, r.Mails)
 }
 
 func resetCommand(p *place) *cobra.Command {
 	sure := false
 	reset := &cobra.Command{
-		Use: "reset --sign-everyone-out", Short: "Gives up what a lost secret has sealed, and signs everybody out", Args: cobra.NoArgs,
-		Long: "For a secret that is lost: removes the keys and mails in the database that the present secret does not open, makes new " +
-			"keys, and signs everybody out. Accounts and passwords stay. Where the option `secret` is not set and its file is gone, a " +
-			"new one is made.\n\nEvery gateway on the database must be stopped: while one is connected to Postgres, or has the SQLite file, nothing is done.",
+		Use: "reset --sign-everyone-out", Short: "Discards what only a lost secret can decrypt, and signs everyone out", Args: cobra.NoArgs,
+		Long: "Use this if the secret is lost. It removes the keys and mails in the database that the current secret cannot decrypt, makes new " +
+			"keys, and signs everyone out. Accounts and passwords stay. If the option `secret` is not set and its file is gone, a " +
+			"new secret is made.\n\nStop every gateway on the database first: the command refuses to run while one is connected to Postgres or uses the SQLite file.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cmd.SilenceUsage = true
 			ctx, cancel := context.WithTimeout(cmd.Context(), longLimit)
 			defer cancel()
 			if !sure {
-				return errors.New("this signs everybody out and drops waiting mails: say so with --sign-everyone-out")
+				return errors.New("this signs everyone out and drops waiting mails: confirm with --sign-everyone-out")
 			}
 			done, err := p.reset(ctx)
 			if err != nil {
@@ -63,7 +63,7 @@ func resetCommand(p *place) *cobra.Command {
 			})
 		},
 	}
-	reset.Flags().BoolVar(&sure, "sign-everyone-out", false, "that this is what you want")
+	reset.Flags().BoolVar(&sure, "sign-everyone-out", false, "confirm that everyone will be signed out")
 	return reset
 }
 

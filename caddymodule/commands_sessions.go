@@ -23,18 +23,18 @@ func sessionsCommand() *cobra.Command {
 	p.flags(sessions)
 	family(sessions)
 	revoke := &cobra.Command{
-		Use: "revoke {--user <id|email|username> | --all}", Short: "Ends every session of an account, or of everybody", Args: cobra.NoArgs,
-		Long: "Ends every session of an account, or of everybody. On the gateway that is asked tokens are refused before the command " +
-			"returns, on other nodes within a second where Redis is up and within five without.\n\n" +
-			"With --all the keys of access tokens are replaced too, so that it reaches tokens of sessions that the database does not " +
-			"know (after a backup was restored), and every code and link that is out becomes invalid. Services that check " +
-			"tokens themselves must fetch the key set again. Stopped half-way, do it again.",
+		Use: "revoke {--user <id|email|username> | --all}", Short: "Ends every session of an account, or of everyone", Args: cobra.NoArgs,
+		Long: "Ends every session of an account, or of everyone. The gateway that runs the command refuses the tokens before the command " +
+			"returns; other nodes follow within a second if Redis is up, and within five without it.\n\n" +
+			"With --all the keys of access tokens are replaced too. So it also reaches tokens of sessions that the database does not " +
+			"know (after restoring a backup), and invalidates every code and link that has been sent. Services that check " +
+			"tokens themselves must fetch the key set again. If the command is interrupted, run it again.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return run(p, cmd, request[operator.Ended]{method: http.MethodPost, path: adminRevoke, body: w, limit: longLimit, do: w.revoke}, printEnded)
 		},
 	}
 	revoke.Flags().StringVar(&w.User, "user", "", "the account's id, e-mail address or username")
-	revoke.Flags().BoolVar(&w.All, "all", false, "everybody")
+	revoke.Flags().BoolVar(&w.All, "all", false, "everyone")
 	revoke.MarkFlagsOneRequired("user", "all")
 	revoke.MarkFlagsMutuallyExclusive("user", "all")
 	sessions.AddCommand(revoke)
@@ -54,6 +54,6 @@ func printEnded(w io.Writer, e operator.Ended) {
 	}
 	fmt.Fprintf(w, "sessions ended\t%d\n", e.Sessions)
 	if e.Account == nil {
-		fmt.Fprintf(w, "keys replaced\t%d\ncodes and links voided\t%d\n", e.Keys, e.Codes)
+		fmt.Fprintf(w, "keys replaced\t%d\ncodes and links invalidated\t%d\n", e.Keys, e.Codes)
 	}
 }

@@ -26,11 +26,11 @@ func migrateStoreCommand() *cobra.Command {
 	p, m := &place{}, move{}
 	cmd := &cobra.Command{
 		Use: "migrate-store --from sqlite:<path> --to postgres://…", Short: "Copies a SQLite file into an empty Postgres database", Args: cobra.NoArgs,
-		Long: "Copies every row of a SQLite file into an empty Postgres database and compares them all at the end. The source is not " +
+		Long: "Copies every row of a SQLite file into an empty Postgres database, and finally compares every row. The source is not " +
 			"changed; nobody is signed out by the move.\n\n" +
-			"The gateway must be stopped. Stopped half-way, do it again: it goes on where it was, and until it is done no gateway " +
+			"Stop the gateway first. If the command is interrupted, run it again and it continues. Until it is done, no gateway " +
 			"starts on the target. A target that holds anything else, or that a gateway is connected to, is refused.\n\n" +
-			"URLs may hold {env.NAME} and {file./path}, which is how one with a password is given.",
+			"URLs may contain {env.NAME} and {file./path}; use these for a URL with a password.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cmd.SilenceUsage = true
 			progress := func(table string, rows int) {
@@ -80,7 +80,7 @@ func (m move) open(ctx context.Context, flag, given, scheme string) (*sqlstore.S
 		return nil, fmt.Errorf("%s: %w", flag, err)
 	}
 	if !strings.HasPrefix(url, scheme) {
-		return nil, fmt.Errorf("%s: the move goes from sqlite:<path> to postgres://…", flag)
+		return nil, fmt.Errorf("%s: only a move from sqlite:<path> to postgres://… is possible", flag)
 	}
 	if path, isFile := strings.CutPrefix(url, "sqlite:"); isFile {
 		// Opening would make it.
@@ -103,6 +103,6 @@ func printMoved(w io.Writer, done moved) {
 	for _, t := range done.Tables {
 		fmt.Fprintf(w, "%s\t%d\t%d\n", t.Name, t.Rows, t.Copied)
 	}
-	fmt.Fprintln(w, "\nEvery row has been compared. Set the options database and secret on every node: the secret is the one the "+
-		"old gateway had, which is the content of the file secret in its data_dir unless the option was set.")
+	fmt.Fprintln(w, "\nEvery row has been compared. Set the options database and secret on every node. Use the secret of the "+
+		"old gateway: the content of the file secret in its data_dir, unless the option was set.")
 }

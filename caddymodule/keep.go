@@ -60,7 +60,7 @@ func needsTrusted(trusted bool) error {
 	if trusted {
 		return nil
 	}
-	return errors.New("it needs trusted_proxies, which say who is in front, in the global block: " +
+	return errors.New("it needs trusted_proxies, which names the gateway in front, in the global block: " +
 		"servers { trusted_proxies static 192.0.2.10 }")
 }
 

@@ -146,7 +146,7 @@ func (s *SMTP) settle(read *SMTP) (err error) {
 	}
 	from, err := mail.ParseAddress(read.From)
 	if err != nil {
-		return errors.New("from: it is no address")
+		return errors.New("from: it is not an e-mail address")
 	}
 	s.from = *from
 	s.ready = notify.SMTPConfig{Host: server.host, Port: server.port, Security: server.security, User: server.user}
@@ -163,7 +163,7 @@ func (s *SMTP) settle(read *SMTP) (err error) {
 		}
 	}
 	if server.security == notify.Plaintext && !isLoopback(server.host) {
-		s.warnings = []string{"mail smtp sends without encryption (starttls=off) to a host that is not loopback: whoever is on the way can read codes and links"}
+		s.warnings = []string{"mail smtp sends without encryption (starttls=off) to a host that is not loopback: anyone on the way can read codes and links"}
 	}
 	return nil
 }
@@ -195,14 +195,14 @@ func parseMailURL(v string) (s mailServer, err error) {
 		return s, nil
 	}
 	if checkHost(v) == nil {
-		return s, fmt.Errorf("the server is a URL: write smtp://%s", v)
+		return s, fmt.Errorf("the server must be a URL: write smtp://%s", v)
 	}
 	u, err := url.Parse(v)
 	if err != nil || u.Host == "" || u.Path != "" || u.Fragment != "" || (u.Scheme != "smtp" && u.Scheme != "smtps") {
-		return s, errors.New("the server is no URL of the form smtp://[user@]host[:port] or smtps://[user@]host[:port]; special characters in the user are percent-encoded")
+		return s, errors.New("the server must be a URL, smtp://[user@]host[:port] or smtps://[user@]host[:port]; percent-encode special characters in the user")
 	}
 	if _, given := u.User.Password(); given {
-		return s, errors.New("a password does not belong into the URL, which is saved and shown in clear; write password {env.NAME} into the block")
+		return s, errors.New("a password does not belong in the URL, because Caddy saves and shows it unencrypted; write password {env.NAME} in the block")
 	}
 	if err := checkHost(u.Host); err != nil {
 		return s, err
@@ -217,7 +217,7 @@ func parseMailURL(v string) (s mailServer, err error) {
 		return s, errors.New("the URL takes one option, with smtp:// only: starttls=off")
 	}
 	if s.user != "" && s.security == notify.Plaintext {
-		return s, errors.New("a password is sent over TLS only: leave out the user or starttls=off")
+		return s, errors.New("a password is sent only over TLS: remove the user or starttls=off")
 	}
 	if u.Port() != "" {
 		s.port, err = strconv.Atoi(u.Port())
@@ -239,7 +239,7 @@ func checkMailPassword(s *SMTP) error {
 	case server.user != "" && s.Password == "":
 		return errors.New("the URL names a user, so a password is required: password {env.NAME}")
 	case server.user == "" && s.Password != "":
-		return errors.New("there is a password but no user; the user stands in the URL: smtp://user@host")
+		return errors.New("there is a password but no user; add the user to the URL: smtp://user@host")
 	}
 	return nil
 }
@@ -266,7 +266,7 @@ func readCertificates(file string) (*x509.CertPool, error) {
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(text) {
-		return nil, fmt.Errorf("%s has no certificate in PEM", file)
+		return nil, fmt.Errorf("%s contains no PEM certificate", file)
 	}
 	return pool, nil
 }

@@ -155,7 +155,7 @@ func TestMailSMTP_JSON(t *testing.T) {
 	for text, want := range map[string]string{
 		`{` + from + `}`:                                     "URL",
 		`{"url": "smtp://mail.example.com"}`:                 "from is required",
-		`{"url": "{env.GATEHOUSE_TEST_URL}", ` + from + `}`:  "does not belong into the URL",
+		`{"url": "{env.GATEHOUSE_TEST_URL}", ` + from + `}`:  "does not belong in the URL",
 		`{"url": "{env.GATEHOUSE_TEST_USER}", ` + from + `}`: "password: the URL names a user",
 		`{"url": "smtp://mail.example.com", ` + from + `, "password": "{env.GATEHOUSE_TEST_PASSWORD}"}`:             "no user",
 		`{"url": "smtp://relay@mail.example.com", ` + from + `, "password": "` + hidden + `"}`:                      "password: give each secret as",
@@ -163,7 +163,7 @@ func TestMailSMTP_JSON(t *testing.T) {
 		`{"url": "smtp://mail.example.com", "from": "{env.GATEHOUSE_TEST_LIST}"}`:                                   "from: ",
 		`{"url": "smtp://mail.example.com", ` + from + `, "timeout": "6m"}`:                                         "timeout: ",
 		`{"url": "smtp://mail.example.com", ` + from + `, "ca": "/nowhere/ca.pem"}`:                                 "ca: ",
-		`{"url": "smtp://relay@localhost?starttls=off", ` + from + `, "password": "{env.GATEHOUSE_TEST_PASSWORD}"}`: "over TLS only",
+		`{"url": "smtp://relay@localhost?starttls=off", ` + from + `, "password": "{env.GATEHOUSE_TEST_PASSWORD}"}`: "only over TLS",
 		`{"url": "{env.GATEHOUSE_TEST_USER}", ` + from + `, "password": "{env.GATEHOUSE_TEST_PASSWORD}"}`:           "",
 		`{"url": "smtps://relay@mail.example.com:2465", ` + from + `, "password": "{env.GATEHOUSE_TEST_PASSWORD}"}`: "",
 		`{"url": "smtp://[::1]?starttls=off", "from": "Zo\u00eb <a@example.com>"}`:                                  "",

@@ -30,8 +30,8 @@ func CheckSecondStart(args []string) error {
 		return nil // nobody is there; what else is wrong is for Caddy to say
 	}
 	_ = conn.Close()
-	return fmt.Errorf("a gateway that runs already answers at the admin socket %s: stop it first (gatehouse stop --config %s), "+
-		"or give this one a folder and an admin address of its own", socket, file)
+	return fmt.Errorf("a running gateway already answers at the admin socket %s: stop it first (gatehouse stop --config %s), "+
+		"or give this one its own folder and admin address", socket, file)
 }
 
 // configOf returns the configuration file that Caddy would read.

@@ -70,8 +70,8 @@ func (r *resolved) foreign(err error) error {
 	if r.sqlitePath != "" {
 		database += " file " + r.sqlitePath
 	}
-	return fmt.Errorf("what %s holds does not open the keys in %s: put the secret back that belongs to it, or the database back that belongs to "+
-		"the secret; if there is no copy, `gatehouse secret reset` gives those keys up and signs everybody out: %w", where, database, err)
+	return fmt.Errorf("%s cannot decrypt the keys in %s: restore the secret that belongs to this database, or the database that belongs to "+
+		"the secret; if there is no copy, `gatehouse secret reset` discards the keys and signs everyone out: %w", where, database, err)
 }
 
 // openToOthers returns a warning where others on this machine may read the secret.
@@ -80,7 +80,7 @@ func openToOthers(path string) (warnings []string) {
 	if err != nil || info.Mode().Perm()&0o077 == 0 || runtime.GOOS == "windows" {
 		return nil
 	}
-	return []string{fmt.Sprintf("others on this machine may read the secret in %s (mode %04o): chmod 600 %[1]s", path, info.Mode().Perm())}
+	return []string{fmt.Sprintf("other users of this machine can read the secret in %s (mode %04o): chmod 600 %[1]s", path, info.Mode().Perm())}
 }
 
 func (r *resolved) secretPath() string { return filepath.Join(r.dataDir, secretFile) }
@@ -96,9 +96,9 @@ func (r *resolved) fileSecrets(ctx context.Context, keys authcore.KeyStore) ([]s
 		return nil, fmt.Errorf("read signing keys: %w", err)
 	}
 	if len(present) > 0 && !r.replaceSecret {
-		return nil, fmt.Errorf("%w: %s held it, and the database has keys that only it opens: "+
-			"put the file back, or set the option secret to its content; "+
-			"if there is no copy of it, `gatehouse secret reset` gives those keys up and signs everybody out", errSecretGone, path)
+		return nil, fmt.Errorf("%w: it was in %s, and only it can decrypt the keys in the database: "+
+			"restore the file, or set the option secret to its content; "+
+			"if there is no copy, `gatehouse secret reset` discards the keys and signs everyone out", errSecretGone, path)
 	}
 	return makeSecrets(path)
 }
@@ -129,12 +129,12 @@ func readSecrets(path string) (secrets []secret.Value, err error) {
 			continue
 		}
 		if len(line) < minSecretBytes {
-			return nil, fmt.Errorf("the secret in %s is shorter than %d bytes: put the right file back", path, minSecretBytes)
+			return nil, fmt.Errorf("the secret in %s is shorter than %d bytes: restore the right file", path, minSecretBytes)
 		}
 		secrets = append(secrets, secret.FromString(line))
 	}
 	if len(secrets) == 0 {
-		return nil, fmt.Errorf("%s holds no secret: put the right file back", path)
+		return nil, fmt.Errorf("%s contains no secret: restore the right file", path)
 	}
 	return secrets, nil
 }

@@ -29,8 +29,8 @@ func (a *App) leavingWarnings(before *App) []string {
 	if bytes.Equal(told(before), told(a)) {
 		return nil
 	}
-	return []string{fmt.Sprintf("this configuration has another database than the one before: everybody who was signed in is signed out, "+
-		"and the accounts of %s are not those of %s; if that was not meant, put data_dir and database back and reload", before.place(), a.place())}
+	return []string{fmt.Sprintf("this configuration has a different database from the previous one: everyone who was signed in is signed out, "+
+		"and the accounts of %s are not those of %s; if you did not mean that, restore data_dir and database and reload", before.place(), a.place())}
 }
 
 // place names the database without a password.
@@ -52,20 +52,20 @@ func (a *App) addressWarnings() (warnings []string) {
 		}
 		public++
 		if u.Scheme == "http" {
-			warnings = append(warnings, issuer+" is plain http on a host that is not loopback: tokens and passwords travel in clear "+
+			warnings = append(warnings, issuer+" is plain http on a host that is not loopback: tokens and passwords are sent unencrypted "+
 				"and cookies are not Secure")
 		}
 	}
 	if len(a.MailRaw) == 0 && public > 0 {
-		warnings = append(warnings, "option mail is not set: codes and links are written to files below data_dir and reach nobody; "+
+		warnings = append(warnings, "option mail is not set: codes and links are written to files in data_dir and reach nobody; "+
 			"set mail smtp …")
 	}
 	if a.cfg.issuer == nil {
 		return warnings
 	}
 	if sites := a.sites.elsewhere(a.cfg.issuer); len(sites) > 0 {
-		warnings = append(warnings, fmt.Sprintf("issuer %s is the address of no site with `gatehouse` (sites: %s): links in mails lead "+
-			"to %[1]s, which is right only if something in front of Gatehouse answers there", a.cfg.issuer, strings.Join(sites, ", ")))
+		warnings = append(warnings, fmt.Sprintf("issuer %s is not the address of a site with `gatehouse` (sites: %s): links in mails lead "+
+			"to %[1]s, which works only if something in front of Gatehouse answers there", a.cfg.issuer, strings.Join(sites, ", ")))
 	}
 	return warnings
 }

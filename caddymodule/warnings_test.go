@@ -10,7 +10,7 @@ import (
 // TestAddressWarnings: an address is judged the same whether the option names it or a site does.
 func TestAddressWarnings(t *testing.T) {
 	t.Parallel()
-	const mail, plain, nowhere = "option mail is not set", "is plain http", "is the address of no site"
+	const mail, plain, nowhere = "option mail is not set", "is plain http", "is not the address of a site"
 	outbox := json.RawMessage(`{"sender": "outbox"}`)
 	for name, c := range map[string]struct {
 		issuer string // the option

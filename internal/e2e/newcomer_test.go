@@ -89,7 +89,7 @@ func TestLog_FailedSignIns(t *testing.T) {
 	if strings.Contains(log, typed) || strings.Contains(log, u.email) {
 		t.Error("what was typed is in the log")
 	}
-	if !strings.Contains(log, "is the address of no site with `gatehouse` (sites: http://127.0.0.1:") {
+	if !strings.Contains(log, "is not the address of a site with `gatehouse` (sites: http://127.0.0.1:") {
 		t.Error("an issuer that is no site is not told")
 	}
 }

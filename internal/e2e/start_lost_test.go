@@ -161,7 +161,7 @@ func TestM02_AnotherDatabase(t *testing.T) {
 	t.Parallel()
 	g := start(t, plan{})
 	u := g.newUser(t)
-	const told = "everybody who was signed in is signed out"
+	const told = "everyone who was signed in is signed out"
 	g.mustReload(t, plan{global: "\t\tsignup closed\n"})
 	if strings.Contains(g.logs(), told) {
 		t.Error("a reload on the same database warns")

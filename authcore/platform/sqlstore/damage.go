@@ -31,7 +31,7 @@ func (s *Store) named(err error) error {
 	if s.file == "" || !damaged(err) {
 		return err
 	}
-	return fmt.Errorf("the database file %s is damaged; nothing is made in its place: stop the gateway, keep a copy, and restore a backup: %w", s.file, err)
+	return fmt.Errorf("the database file %s is damaged and is not replaced: stop the gateway, keep a copy of the file, and restore a backup: %w", s.file, err)
 }
 
 // tellDamage logs that the file is damaged, now and then. A table that can be read does not make up for one that cannot,

@@ -43,7 +43,7 @@ const (
 
 // errKeysGone: new keys would sign everybody out, and make every code that is out invalid.
 var errKeysGone = errors.New("the database has lost its signing keys: restore the table signing_keys from the backup; if there is none, " +
-	"delete the row signing_keys of the table settings, and the next start makes new keys and signs everybody out")
+	"delete the row signing_keys from the table settings; the next start then makes new keys and signs everyone out")
 
 // ChangeKeys implements authcore.KeyStore. change runs inside the transaction, for at most 30 s, and must not use the
 // store; after a conflict it runs again.

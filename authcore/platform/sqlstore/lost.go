@@ -32,7 +32,7 @@ func refuseLost(path, mark string) (string, error) {
 }
 
 func lost(path, what, trace string) error {
-	return fmt.Errorf("the database file %s %s, but %s shows that an installation had one: no empty one is begun in its place. "+
-		"Restore the file from a backup (or name the right one in the option database); to begin anew without any account, move the other file away: mv %[3]s %[3]s.old",
+	return fmt.Errorf("the database file %s %s, but %s shows that there was an installation, so no empty database is created. "+
+		"Restore the file from a backup, or correct the option database. To start over without any account, move the other file away: mv %[3]s %[3]s.old",
 		path, what, trace)
 }

@@ -84,6 +84,6 @@ func inUse(count int, from string) error {
 		from = ", from " + from
 	}
 	return fmt.Errorf("the database is in use: %s open to it%s: stop every gateway on it, on every machine, and run this again. "+
-		"Connections of a machine that is gone end when the server's TCP keepalive finds out, or at once by: select pg_terminate_backend(pid) %s",
+		"Connections of a machine that is gone end when the server's TCP keepalive notices. To end them at once: select pg_terminate_backend(pid) %s",
 		what, from, ofOthers)
 }
