@@ -34,7 +34,7 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp
 			former.leave(r)
 		}
 		p.cookies, p.authorization = former.cookies, former.authorization
-	} else if strip := f.app.sites.strip.Load(); strip != nil && !f.errors {
+	} else if strip := f.app.sites.strip.Load(); strip != nil { // also where an error arose before any handler of ours (P01)
 		strip.Strip(r)
 	}
 	if p.own = p.jar.Own(w.Header()); len(p.own) > 0 {

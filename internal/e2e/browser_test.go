@@ -86,13 +86,14 @@ https://localhost:<port2> {
 		}
 		g.do(t, c).want(t, 401, "authentication_required")
 
-		c.cookies = map[string]string{prefix + "gatehouse_refresh": "ghr_dead"}
-		gone := g.do(t, c).want(t, 401, "invalid_token")
-		wantFlags(t, what+": a dead refresh cookie", gone, way.https, "gatehouse", "gatehouse_refresh")
-
 		c.path, c.cookies = "", s.cookies
 		out := g.api(t, "POST", "/logout", nil, c).must(t, 204, "")
 		wantFlags(t, what+": signed out", out, way.https, "gatehouse", "gatehouse_refresh")
+
+		dead := c
+		dead.path, dead.cookies = "/x", map[string]string{prefix + "gatehouse_refresh": s.cookies[prefix+"gatehouse_refresh"]}
+		gone := g.do(t, dead).want(t, 401, "invalid_token")
+		wantFlags(t, what+": a dead refresh cookie", gone, way.https, "gatehouse", "gatehouse_refresh")
 		hsts := out.header.Get("Strict-Transport-Security")
 		if (hsts != "") != way.https {
 			t.Errorf("%s: Strict-Transport-Security %q", what, hsts)

@@ -264,7 +264,7 @@ func (c *cluster) goOn(t *testing.T, u, browser, out *user) {
 		g.do(t, call{path: "/x", bearer: out.access}).want(t, 401, "invalid_token")
 		g.api(t, "POST", "/refresh", object{"refresh_token": out.refresh}).want(t, 401, "invalid_refresh_token")
 	}
-	for _, g := range []*gateway{c.a, c.b} { // each has seen the tokens
+	for _, g := range []*gateway{c.a, c.b, c.a, c.b} { // each remembers the tokens: they are kept at the second sight
 		g.do(t, call{path: "/x", bearer: u.access}).must(t, 200, "")
 		g.do(t, call{path: "/x", cookies: browser.cookies}).must(t, 200, "")
 	}

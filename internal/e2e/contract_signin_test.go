@@ -114,7 +114,13 @@ func TestContract_RefreshByCookie(t *testing.T) {
 	}
 	evil := call{cookies: b.cookies, header: map[string]string{"Origin": "https://evil.example"}}
 	g.api(t, "POST", "/refresh", nil, evil).problem(t, 403, "cross_origin")
-	a := g.api(t, "POST", "/refresh", nil, call{cookies: map[string]string{"gatehouse_refresh": "ghr_junk"}})
+	junk := g.api(t, "POST", "/refresh", nil, call{cookies: map[string]string{"gatehouse_refresh": "ghr_junk"}})
+	junk.problem(t, 401, "invalid_refresh_token")
+	if len(junk.setCookies(t)) != 0 { // it may be another gateway's
+		t.Errorf("a cookie that this gateway did not issue is cleared: %v", junk.setCookies(t))
+	}
+	g.api(t, "POST", "/logout", nil, call{cookies: b.cookies}).must(t, 204, "")
+	a := g.api(t, "POST", "/refresh", nil, call{cookies: map[string]string{"gatehouse_refresh": b.cookies["gatehouse_refresh"]}})
 	a.problem(t, 401, "invalid_refresh_token")
 	for name, c := range a.setCookies(t) {
 		if c.MaxAge >= 0 || c.Value != "" {

@@ -37,12 +37,17 @@ func TestGuard_credential(t *testing.T) {
 	if got := sub(g.do(t, call{path: "/", cookies: b.cookies, header: map[string]string{"Authorization": "Bearer\t" + u.access}})); got != u.id {
 		t.Errorf("a bearer token after a tab speaks for %s", got)
 	}
-	for _, other := range []string{"Basic YTpi", "Digest x=y", "Bearerx y", "Negotiate abc", u.access} {
+	for _, other := range []string{"Basic YTpi", "Digest x=y", "Bearerx y", "Negotiate abc"} {
 		e := g.do(t, call{path: "/", cookies: b.cookies, header: map[string]string{"Authorization": other}}).must(t, 200, "").echo(t)
 		if e.get(t, "Remote-Sub") != b.id || e.get(t, "Authorization") != other {
 			t.Errorf("scheme of %.12q: forwarded as %q for %s", other, e.get(t, "Authorization"), e.get(t, "Remote-Sub"))
 		}
 		g.do(t, call{path: "/", header: map[string]string{"Authorization": other}}).want(t, 401, "authentication_required")
+	}
+	// A token of ours without a scheme speaks for nobody, and no service sees it (contract §3.8).
+	bare := g.do(t, call{path: "/", cookies: b.cookies, header: map[string]string{"Authorization": u.access}}).must(t, 200, "").echo(t)
+	if bare.get(t, "Remote-Sub") != b.id || bare.get(t, "Authorization") != "" {
+		t.Errorf("a token without a scheme: forwarded as %q for %s", bare.get(t, "Authorization"), bare.get(t, "Remote-Sub"))
 	}
 	for _, second := range []string{"Bearer " + u.access, "Basic YTpi", ""} {
 		a := g.raw(t, "GET / HTTP/1.1\r\nHost: "+g.host()+"\r\nConnection: close\r\nAuthorization: Bearer "+u.access+"\r\nauthorization: "+second+"\r\n\r\n")
@@ -80,7 +85,10 @@ func TestGuard_refusal(t *testing.T) {
 			t.Errorf("WWW-Authenticate %q without any credential", a.header.Get("WWW-Authenticate"))
 		}
 	}
-	for _, method := range []string{"POST", "PUT", "DELETE", "PATCH", "OPTIONS", "PROPFIND"} {
+	if a := g.do(t, call{method: "POST", path: "/", header: page}); a.status != 401 || !strings.HasPrefix(a.header.Get("Content-Type"), "text/html") {
+		t.Errorf("a form gets %d %s", a.status, a.header.Get("Content-Type"))
+	}
+	for _, method := range []string{"PUT", "DELETE", "PATCH", "OPTIONS", "PROPFIND"} {
 		g.do(t, call{method: method, path: "/", header: page}).want(t, 401, "authentication_required")
 	}
 	a := g.do(t, call{path: "/", bearer: "x"}).want(t, 401, "invalid_token")

@@ -28,7 +28,12 @@ func TestGuard_RefusalPage(t *testing.T) {
 	if kind := a.header.Get("Content-Type"); kind != "text/html; charset=utf-8" || a.header.Get("Cache-Control") != "no-store" {
 		t.Errorf("headers %v", a.header)
 	}
-	for _, c := range []call{{path: "/staff"}, {path: "/staff", method: "POST", header: map[string]string{"Accept": "text/html", "Sec-Fetch-Site": "same-origin"}},
+	form := g.do(t, call{path: "/staff", method: "POST", host: login.host, cookies: login.cookies,
+		header: map[string]string{"Accept": "text/html", "Sec-Fetch-Site": "same-origin"}})
+	if form.status != 403 || form.header.Get("Content-Type") != "text/html; charset=utf-8" {
+		t.Errorf("a form gets %d %v", form.status, form.header)
+	}
+	for _, c := range []call{{path: "/staff"}, {path: "/staff", method: "POST", header: map[string]string{"Sec-Fetch-Site": "same-origin"}},
 		{path: "/staff", header: map[string]string{"Accept": "text/html;q=0"}}} {
 		c.host, c.cookies = login.host, login.cookies
 		g.do(t, c).want(t, 403, "forbidden")

@@ -19,6 +19,7 @@ func TestStart_MigrationWaits(t *testing.T) {
 	u := old.newUser(t)
 	old.terminate(t)
 	old.exec(t, "alter table sessions drop column parent_id, drop column host")
+	old.exec(t, "alter table lockouts drop column tries, drop column void_at")
 	old.exec(t, "delete from goose_db_version where version_id > 1")
 	backup, err := pgx.Connect(t.Context(), database)
 	if err != nil {

@@ -208,6 +208,11 @@ func TestL16_ProofNamesEveryRule(t *testing.T) {
 			}
 		}
 	}
+	// What breaks a rule by the login beside the link alone is told, too.
+	odd := password.Resetting{Token: token, Login: "zebra stripes mount", NewPassword: "zebra stripes mount"}
+	if got := testflow.WantCode(t, reset(t, e, odd), authcore.InvalidFields).Fields["new_password"]; len(got) == 0 {
+		t.Error("refused without a reason")
+	}
 	for what, in := range map[string]password.Resetting{
 		"a link that is none": {Token: "no link", NewPassword: "bob"}, "a wrong code": {Login: "bobby", OTP: "no code", NewPassword: "bob"},
 	} {

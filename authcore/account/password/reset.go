@@ -77,6 +77,9 @@ func (f *Flow) withEveryRule(ctx context.Context, in Resetting, refused error) e
 		return refused
 	}
 	_, rules := Check(f.cfg.Policy, in.NewPassword, Words(account)...)
+	if len(rules) == 0 { // it breaks one by the login that was sent alone
+		return refused
+	}
 	return authcore.RefuseFields(map[string][]string{"new_password": rules})
 }
 

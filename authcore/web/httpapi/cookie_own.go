@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
@@ -66,8 +67,34 @@ func (j *Jar) holdsOwn(pair string, owns func(token string) bool) bool {
 		return true
 	}
 	// Our tokens begin with the prefix of one or with a JSON object in base64.
-	value = strings.Trim(value, " \t\"")
-	return len(value) > shortest && (value[0] == session.Prefix[0] || value[0] == 'e') && owns(value)
+	if len(value) <= shortest || !strings.Contains(value, session.Prefix) && !strings.Contains(value, "ey") {
+		return false
+	}
+	if ownsWord(value, owns) {
+		return true
+	}
+	decoded, err := url.PathUnescape(value) // as frameworks do before they look
+	return err == nil && decoded != value && ownsWord(decoded, owns)
+}
+
+// ownsWord reports whether any word of a text is a token of ours, whatever stands around it: quotes, brackets, a scheme, a comma
+// by which a proxy has joined lines.
+func ownsWord(text string, owns func(token string) bool) bool {
+	for text != "" {
+		end := strings.IndexFunc(text, func(c rune) bool { return !inToken(c) })
+		if end < 0 {
+			end = len(text)
+		}
+		if end > shortest && owns(text[:end]) {
+			return true
+		}
+		text = text[min(end+1, len(text)):]
+	}
+	return false
+}
+
+func inToken(c rune) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '.' || c == '_' || c == '-'
 }
 
 // owns reports whether a cookie's name is one of ours, in either variant and any case: browsers and frameworks differ in which
@@ -163,17 +190,7 @@ func OwnsAny(line string, owns func(token string) bool) bool {
 	if token, ok := bearer(strings.Trim(line, " \t")); ok && len(token) > shortest && owns(token) {
 		return true // nearly always, where it is ours
 	}
-	for line != "" {
-		end := strings.IndexAny(line, " \t,;=\"")
-		if end < 0 {
-			end = len(line)
-		}
-		if end > shortest && owns(line[:end]) {
-			return true
-		}
-		line = line[min(end+1, len(line)):]
-	}
-	return false
+	return ownsWord(line, owns)
 }
 
 // Forget tells a browser to forget those of the session's cookies that this gateway has issued. Another gateway's on the same host

@@ -129,6 +129,28 @@ func TestJar_Strip(t *testing.T) {
 	}
 }
 
+// TestP22_TokensUnderOtherNames: a cookie whose value holds a token of ours is never forwarded, whatever stands around it.
+func TestP22_TokensUnderOtherNames(t *testing.T) {
+	t.Parallel()
+	const token, jwt = "ghr_0123456789abcdefghijkl", "eyJhbGciOiJF.payload.signature"
+	owns := func(text string) bool { return text == token || text == jwt }
+	for _, value := range []string{token, `"` + token + `"`, "'" + jwt + "'", "[" + jwt + "]", "Bearer " + jwt, "1, gatehouse=" + jwt,
+		"s%3A" + token, "%22" + token + "%22", strings.ReplaceAll(jwt, ".", "%2E"), "a:" + token + ":b"} {
+		h := http.Header{"Cookie": {"a=1; foo=" + value + "; b=2"}}
+		httpapi.NewJar("", true).Strip(h, owns)
+		if got := h.Get("Cookie"); got != "a=1; b=2" {
+			t.Errorf("%s: forwarded %q", value, got)
+		}
+	}
+	for _, value := range []string{"x" + token, token + "x", "ey%zz0123456789abcdefghij", strings.Repeat("hey", 20), "%67%68%72"} {
+		h := http.Header{"Cookie": {"foo=" + value}}
+		httpapi.NewJar("", true).Strip(h, owns)
+		if got := h.Get("Cookie"); got != "foo="+value {
+			t.Errorf("%s: forwarded %q", value, got)
+		}
+	}
+}
+
 // A browser, or whoever reads Set-Cookie its own way, takes each of the first for one of ours, and none of the others.
 func TestB02_SetCookieSpellings(t *testing.T) {
 	t.Parallel()
