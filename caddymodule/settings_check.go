@@ -79,7 +79,7 @@ func checkPostgres(v string, secretGiven bool) error {
 		return fmt.Errorf("sslmode must be one of: %s", strings.Join(sslModes, ", "))
 	}
 	if !secretGiven {
-		return errors.New("Postgres needs the option secret, the same on every node; write secret {env.GATEHOUSE_SECRET} and set it to at least 32 random bytes, for example from: openssl rand -base64 32")
+		return errors.New("the option secret is needed with Postgres, the same on every node; write secret {env.GATEHOUSE_SECRET} and set it to at least 32 random bytes, for example from: openssl rand -base64 32")
 	}
 	return nil
 }

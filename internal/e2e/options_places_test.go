@@ -119,7 +119,7 @@ func TestOption_secret(t *testing.T) {
 	g.edit(t, "secret {env.OLD}", "secret {env.NEW}")
 	g.refusesToStart(t, "open signing key")
 	g.edit(t, "secret {env.NEW}", "secret {env.SHORT}")
-	g.refusesToStart(t, "{env.SHORT} holds 31 bytes")
+	g.refusesToStart(t, "{env.SHORT} has 31 bytes")
 	g.edit(t, "secret {env.SHORT}", "secret {env.UNSET}")
 	g.refusesToStart(t, "{env.UNSET} is not set")
 	// The new one in front, the old one behind: nobody notices.

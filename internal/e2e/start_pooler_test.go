@@ -38,7 +38,7 @@ func TestPooler(t *testing.T) {
 		t.Fatal(err)
 	}
 	name := at.Path[1:]
-	const cut = "select pg_terminate_backend(pid) from pg_stat_activity where usename = current_user and pid <> pg_backend_pid()"
+	const cut = "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
 	for why, s := range map[string]struct{ breaks, mends string }{
 		"the database accepts no changes": {"alter database " + name + " set default_transaction_read_only = on",
 			"begin read write; alter database " + name + " reset default_transaction_read_only; commit"},

@@ -27,12 +27,12 @@ func TestStart_PortShared(t *testing.T) {
 		p     plan
 		names string
 	}{
-		"as it is":          {plan{site: siteOn(g.port, "")}, fmt.Sprintf("address :%d is in use", g.port)},
+		"as it is":          {plan{site: siteOn(g.port, "")}, fmt.Sprintf(":%d is in use", g.port)},
 		"loopback of all":   {plan{site: siteOn(g.port, "bind 127.0.0.1")}, fmt.Sprintf("address 127.0.0.1:%d is in use", g.port)},
 		"IPv6":              {plan{site: siteOn(g.port, "bind ::1")}, fmt.Sprintf("address [::1]:%d is in use", g.port)},
 		"all of loopback":   {plan{site: siteOn(loopback, "")}, fmt.Sprintf("on 127.0.0.1:%d", loopback)},
 		"IPv4":              {plan{site: siteOn(loopback, "bind tcp4/0.0.0.0")}, fmt.Sprintf("on 127.0.0.1:%d", loopback)},
-		"a second site":     {plan{site: defaultSite + siteOn(g.port, "")}, fmt.Sprintf("address :%d is in use", g.port)},
+		"a second site":     {plan{site: defaultSite + siteOn(g.port, "")}, fmt.Sprintf(":%d is in use", g.port)},
 		"the admin address": {plan{admin: fmt.Sprintf("127.0.0.1:%d", g.port)}, fmt.Sprintf("127.0.0.1:%d is in use", g.port)},
 	} {
 		t.Run(what, func(t *testing.T) {

@@ -62,6 +62,7 @@ func frozenMaster(t *testing.T, frozen *testredis.Server, servers []*testredis.S
 	if waited == 0 || waited > asked/10 {
 		t.Errorf("%d of %d questions wait while a master is frozen", waited, asked)
 	}
+	eventually(t, patience, "the log tells", func() bool { return p.log.count(sayAway) > before })
 	if down, up := p.log.count(sayAway)-before, p.log.count(sayUp)-before; down != 1 || up != 0 || !p.Away() {
 		t.Errorf("the log tells %d times of the outage and %d times of its end; away: %t", down, up, p.Away())
 	}
