@@ -7,6 +7,7 @@ import (
 	"net/http/fcgi"
 	"strings"
 	"testing"
+	"time"
 )
 
 // readingsGateway guards by method on its first port, by host on its second, by path on its third; the sites answer to any name.
@@ -94,7 +95,12 @@ func TestOption_guard_keep(t *testing.T) {
 	u := g.newUser(t)
 	lines := "X-Authentik-Username: ada\r\nX-Authentik!Username: eve\r\nX-Pomerium-Claim-Email: a@x.test\r\nX-Pomerium-Claim-Groups: g\r\nX-Remote-User: root\r\nRemote-User: root\r\n"
 	ask := func(path, more string) *echo {
-		return g.raw(t, "GET "+path+" HTTP/1.1\r\nHost: "+g.host()+"\r\n"+closing+lines+more+"\r\n").must(t, 200, "").echo(t)
+		var a answer
+		inTime(t, 5*time.Second, "an answer", func() bool { // a connection that the listener of before a reload had not taken is closed
+			a = g.raw(t, "GET "+path+" HTTP/1.1\r\nHost: "+g.host()+"\r\n"+closing+lines+more+"\r\n")
+			return a.status != 0
+		})
+		return a.must(t, 200, "").echo(t)
 	}
 	for _, more := range []string{"", "Authorization: Bearer " + u.access + "\r\n"} {
 		e := ask("/app/x", more)
@@ -167,7 +173,8 @@ func TestOption_remote_user_fastcgi(t *testing.T) {
 		"\thandle /basic/* {\n\t\tgatehouse_guard /never/*\n\t\t" + basic + "\n\t\tphp_fastcgi " + l.Addr().String() + "\n\t}\n}\n"
 	g := start(t, plan{site: site})
 	u := g.newUser(t)
-	for global, want := range map[string]string{"": u.email, "remote_user username": u.username, "remote_user sub": u.id} {
+	for _, c := range [][2]string{{"", u.email}, {"remote_user username", u.username}, {"remote_user sub", u.id}} {
+		global, want := c[0], c[1]
 		g.mustReload(t, plan{site: site, global: global})
 		if got := string(g.do(t, call{path: "/app/own/x.php", bearer: u.access}).must(t, 200, "").body); got != want+"|"+want+"|"+u.id {
 			t.Errorf("%q: the program got %q", global, got)
