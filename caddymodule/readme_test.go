@@ -77,6 +77,14 @@ func TestReadme_DjangoIsTheExample(t *testing.T) {
 			t.Errorf("the example has other settings than %s", statement)
 		}
 	}
+	urls := text("../examples/django/shop/urls.py")
+	for _, block := range regexp.MustCompile("(?s)```python\n(.*?)```").FindAllStringSubmatch(readme, -1)[1:] {
+		for line := range strings.SplitSeq(block[1], "\n") {
+			if !strings.Contains(urls, line) {
+				t.Errorf("the example has no line %q", line)
+			}
+		}
+	}
 	command := regexp.MustCompile(`(?s)python3 manage\.py shell.*?"\n.*?"\n`).FindString(readme)
 	if command == "" || !strings.Contains(text("../examples/django/README.md"), command) {
 		t.Errorf("the example makes the first member of staff in another way than %s", command)
