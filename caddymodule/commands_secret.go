@@ -77,7 +77,7 @@ func (p *place) reset(ctx context.Context) (operator.Discarded, error) {
 		return operator.Discarded{}, err
 	}
 	// A node that goes on would have no key that it can open, and sign nobody in.
-	if err := sqlstore.RefuseOthers(ctx, cfg.database.RevealString()); err != nil {
+	if err := sqlstore.RefuseConnected(ctx, cfg.database.RevealString()); err != nil {
 		return operator.Discarded{}, err
 	}
 	cfg.replaceSecret = true

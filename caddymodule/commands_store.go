@@ -88,7 +88,7 @@ func (m move) open(ctx context.Context, flag, given, scheme string) (*sqlstore.S
 			return nil, fmt.Errorf("%s: %w", flag, err)
 		}
 	}
-	if err := sqlstore.RefuseOthers(ctx, url); err != nil {
+	if err := sqlstore.RefuseConnected(ctx, url); err != nil {
 		return nil, fmt.Errorf("%s: %w", flag, err)
 	}
 	store, err := sqlstore.Open(ctx, sqlstore.Config{URL: url, Logger: logsink.Present(), Now: now})

@@ -81,7 +81,7 @@ func (c *core) wireSessions(a *App, sealer *secret.Sealer) error {
 	}
 	c.sessions, err = session.New(session.Config{Store: c.store, Keys: c.ring, Revoker: n.revoker, Mailer: c.notifier,
 		Audience: cfg.audience, AccessLifetime: cfg.accessLifetime, RefreshLifetime: cfg.refreshLifetime,
-		SessionLifetime: cfg.sessionLifetime, RefreshLeeway: cfg.refreshLeeway, Watch: watch(refreshOutcomes.result), Now: n.clock.now})
+		SessionLifetime: cfg.sessionLifetime, RefreshLeeway: cfg.refreshLeeway, Trace: traceOf(refreshOutcomes.result), Now: n.clock.now})
 	return err
 }
 
@@ -97,10 +97,10 @@ func (c *core) wireAPI(a *App) error {
 	if err != nil {
 		return err
 	}
-	api := httpapi.Config{CookiePrefix: a.CookiePrefix, Sessions: c.sessions, Verifier: n.verifier, Keys: c.ring, Issuers: a.issuers, Audience: cfg.audience, Stale: a.stale, ClockWrong: n.clock.wrong, Watch: span,
+	api := httpapi.Config{CookiePrefix: a.CookiePrefix, Sessions: c.sessions, Verifier: n.verifier, Keys: c.ring, Issuers: a.issuers, Audience: cfg.audience, Stale: a.stale, ClockWrong: n.clock.wrong, Trace: span,
 		Origins: cfg.origins, Limiter: a.limiter(), AddressKey: ratelimit.AddressKey, Ready: a.health, Logger: a.logger}
 	api.SignIn, err = signin.New(signin.Config{Store: c.store, Hasher: n.hasher, Policy: policy, Lockouts: n.lockouts,
-		Sessions: c.sessions, Identities: cfg.identities, RequireVerified: cfg.signup != string(enrol.Open), Watch: watch(ended), Now: n.clock.now})
+		Sessions: c.sessions, Identities: cfg.identities, RequireVerified: cfg.signup != string(enrol.Open), Trace: traceOf(ended), Now: n.clock.now})
 	if err != nil {
 		return err
 	}
@@ -123,7 +123,7 @@ func (c *core) wireAPI(a *App) error {
 		return err
 	}
 	hands, err := handover.New(handover.Config{Store: c.store, Challenges: desk, Sessions: c.sessions,
-		Watch: watchHandovers, Key: func() secret.MACKey { return c.ring.MACKey("hand-over") }, Now: n.clock.now})
+		Trace: traceHandovers, Key: func() secret.MACKey { return c.ring.MACKey("hand-over") }, Now: n.clock.now})
 	if err != nil {
 		return err
 	}

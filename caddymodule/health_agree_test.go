@@ -15,7 +15,7 @@ func TestReady_MetricAgrees(t *testing.T) {
 	t.Parallel()
 	n := &node{condition: newCondition(logsink.Present(), time.Now), clock: newNodeClock(logsink.Present())}
 	store, err := sqlstore.Open(t.Context(), sqlstore.Config{URL: "sqlite:" + filepath.Join(t.TempDir(), "x.db"), Logger: logsink.Present(), Now: time.Now,
-		Watch: n.watchCalls})
+		Trace: n.traceCalls})
 	if err != nil {
 		t.Fatal(err)
 	}

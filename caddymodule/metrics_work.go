@@ -50,8 +50,8 @@ const (
 	handoverRedeemed = "redeemed"
 )
 
-// watchHandovers is told of every code that is issued or redeemed.
-func watchHandovers(ctx context.Context, step string) (context.Context, func(error)) {
+// traceHandovers is told of every code that is issued or redeemed.
+func traceHandovers(ctx context.Context, step string) (context.Context, func(error)) {
 	within, done := span(ctx, step)
 	return within, func(err error) {
 		switch {
@@ -66,8 +66,8 @@ func watchHandovers(ctx context.Context, step string) (context.Context, func(err
 	}
 }
 
-// watchCalls is told of every call of the database.
-func (n *node) watchCalls(ctx context.Context, call sqlstore.Call) (context.Context, func(error)) {
+// traceCalls is told of every call of the database.
+func (n *node) traceCalls(ctx context.Context, call sqlstore.Call) (context.Context, func(error)) {
 	within, done := span(ctx, call.Step)
 	began := time.Now()
 	return within, func(err error) {
@@ -86,8 +86,8 @@ func (n *node) watchCalls(ctx context.Context, call sqlstore.Call) (context.Cont
 	}
 }
 
-// watchHashes is told of every wait for a password hash.
-func watchHashes(ctx context.Context, step string) (context.Context, func(error)) {
+// traceHashes is told of every wait for a password hash.
+func traceHashes(ctx context.Context, step string) (context.Context, func(error)) {
 	within, done := span(ctx, step)
 	began := time.Now()
 	return within, func(err error) {

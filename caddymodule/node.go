@@ -85,7 +85,7 @@ func (n *node) open(ctx context.Context, cfg *resolved, logger *slog.Logger) err
 	soon, cancel := context.WithTimeout(ctx, openTimeout)
 	defer cancel()
 	store, err := sqlstore.Open(soon, sqlstore.Config{URL: n.database, Logger: logger, Now: n.clock.now,
-		Watch: n.watchCalls, Mark: cfg.databaseMark()})
+		Trace: n.traceCalls, Mark: cfg.databaseMark()})
 	if err != nil {
 		return err
 	}
@@ -160,7 +160,7 @@ func (n *node) fill(ctx context.Context, store *sqlstore.Store, cfg *resolved, l
 	if n.hasher, err = passhash.New(passhash.Config{}); err != nil {
 		return err
 	}
-	n.hasher.Watched(watchHashes)
+	n.hasher.SetTrace(traceHashes)
 	if n.verifier, err = accesstoken.New(accesstoken.Config{Keys: n, Revocations: n.revocations, CacheBytes: cfg.tokenCache, Now: n.clock.now}); err != nil {
 		return err
 	}

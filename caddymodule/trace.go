@@ -23,7 +23,7 @@ const spanOutcome = attribute.Key("gatehouse.outcome")
 func span(ctx context.Context, step string) (within context.Context, done func(error)) {
 	parent := trace.SpanFromContext(ctx)
 	if !parent.IsRecording() {
-		return authcore.Unwatched(ctx, step)
+		return authcore.NoTrace(ctx, step)
 	}
 	within, s := parent.TracerProvider().Tracer(tracer).Start(ctx, step)
 	return within, func(err error) {
@@ -36,8 +36,8 @@ func span(ctx context.Context, step string) (within context.Context, done func(e
 	}
 }
 
-// watch makes a span of each step and tells count how it ended.
-func watch(count func(error)) authcore.Watch {
+// traceOf makes a span of each step and tells count how it ended.
+func traceOf(count func(error)) authcore.Trace {
 	return func(ctx context.Context, step string) (context.Context, func(error)) {
 		within, done := span(ctx, step)
 		return within, func(err error) {

@@ -26,7 +26,7 @@ type Config struct {
 	Challenges *challenge.Desk
 	Sessions   *session.Sessions
 	Key        func() secret.MACKey // for the checksum of codes; the same on every node
-	Watch      authcore.Watch       // of StepIssue and StepRedeem; nil is nobody
+	Trace      authcore.Trace       // of StepIssue and StepRedeem; nil is nobody
 	Now        authcore.Clock
 }
 
@@ -53,8 +53,8 @@ func New(cfg Config) (*Flow, error) {
 	if cfg.Store == nil || cfg.Challenges == nil || cfg.Sessions == nil || cfg.Key == nil || cfg.Now == nil {
 		return nil, errors.New("handover: store, challenges, sessions, key and clock are required")
 	}
-	if cfg.Watch == nil {
-		cfg.Watch = authcore.Unwatched
+	if cfg.Trace == nil {
+		cfg.Trace = authcore.NoTrace
 	}
 	return &Flow{cfg: cfg}, nil
 }
@@ -106,7 +106,7 @@ const proofBytes = 16
 // challenges of their own, are not. Refusal: [authcore.InvalidRequest], for words that nobody here has said, and for a
 // principal of a branch: the service at its host would get from host to host (S04).
 func (f *Flow) Issue(ctx context.Context, p *authcore.Principal, origin, words string) (code string, err error) {
-	ctx, done := f.cfg.Watch(ctx, StepIssue)
+	ctx, done := f.cfg.Trace(ctx, StepIssue)
 	defer func() { done(err) }()
 	to, ok := f.Heard(origin, words)
 	if !ok || p.Host != "" {
@@ -133,7 +133,7 @@ type Shown struct{ Code, Verifier, Origin string }
 // Redeem opens the branch. Refusal: [authcore.InvalidCode], for every code that is not good here and now. One that comes to
 // its own origin from another browser is spent by that; at another origin it is not.
 func (f *Flow) Redeem(ctx context.Context, shown Shown, c authcore.Client) (tokens session.Tokens, err error) {
-	ctx, done := f.cfg.Watch(ctx, StepRedeem)
+	ctx, done := f.cfg.Trace(ctx, StepRedeem)
 	defer func() { done(err) }()
 	id, ok := f.cfg.Key().ParseToken(prefix, shown.Code)
 	// Junk costs no query. And whoever has a code made for the challenge of no verifier at all, or of one that can be

@@ -21,16 +21,16 @@ const storeTimeout = 3 * time.Second
 // get the same successor. Refusals: [authcore.InvalidRefreshToken]; [authcore.RefreshTokenReused], when a dead token came
 // back and the session has been revoked for it.
 func (s *Sessions) Refresh(ctx context.Context, token string, mode authcore.Mode, c authcore.Client) (Tokens, error) {
-	return s.watched(ctx, token, mode, s.cfg.RefreshLeeway, c)
+	return s.traced(ctx, token, mode, s.cfg.RefreshLeeway, c)
 }
 
 // Renew is Refresh for a browser in the middle of another request, which did not ask for it and cannot be told to wait.
 func (s *Sessions) Renew(ctx context.Context, token string, c authcore.Client) (Tokens, error) {
-	return s.watched(ctx, token, authcore.ModeCookie, max(s.cfg.RefreshLeeway, Leeway), c)
+	return s.traced(ctx, token, authcore.ModeCookie, max(s.cfg.RefreshLeeway, Leeway), c)
 }
 
-func (s *Sessions) watched(ctx context.Context, token string, mode authcore.Mode, leeway time.Duration, c authcore.Client) (Tokens, error) {
-	ctx, done := s.cfg.Watch(ctx, "refresh")
+func (s *Sessions) traced(ctx context.Context, token string, mode authcore.Mode, leeway time.Duration, c authcore.Client) (Tokens, error) {
+	ctx, done := s.cfg.Trace(ctx, "refresh")
 	tokens, err := s.refresh(ctx, token, mode, leeway, c)
 	done(err)
 	return tokens, err

@@ -47,8 +47,8 @@ type Config struct {
 	RefreshLifetime time.Duration
 	SessionLifetime time.Duration
 	RefreshLeeway   time.Duration // 1s to MaxLeeway; 0 means Leeway
-	// Watch is told of every refresh; it may be nil.
-	Watch authcore.Watch
+	// Trace is told of every refresh; it may be nil.
+	Trace authcore.Trace
 	Now   authcore.Clock
 }
 
@@ -83,8 +83,8 @@ func New(cfg Config) (*Sessions, error) {
 	if cfg.RefreshLeeway < time.Second || cfg.RefreshLeeway > MaxLeeway {
 		return nil, errors.New("session: the leeway of refresh tokens is 1s to 60s")
 	}
-	if cfg.Watch == nil {
-		cfg.Watch = authcore.Unwatched
+	if cfg.Trace == nil {
+		cfg.Trace = authcore.NoTrace
 	}
 	dead, err := otter.New(&otter.Options[secret.Digest, struct{}]{
 		MaximumSize: deadTokens, ExpiryCalculator: otter.ExpiryCreating[secret.Digest, struct{}](deadFor),

@@ -30,8 +30,8 @@ type Config struct {
 	Identities []authcore.IdentifierKind
 	// RequireVerified refuses accounts whose address is not proven (signup mode verified).
 	RequireVerified bool
-	// Watch is told of every sign-in; it may be nil.
-	Watch authcore.Watch
+	// Trace is told of every sign-in; it may be nil.
+	Trace authcore.Trace
 	Now   authcore.Clock
 }
 
@@ -49,8 +49,8 @@ func New(cfg Config) (*Flow, error) {
 	if len(cfg.Identities) == 0 {
 		return nil, errors.New("signin: at least one kind of identifier must sign in")
 	}
-	if cfg.Watch == nil {
-		cfg.Watch = authcore.Unwatched
+	if cfg.Trace == nil {
+		cfg.Trace = authcore.NoTrace
 	}
 	cfg.Identities = slices.Clone(cfg.Identities)
 	return &Flow{cfg: cfg, tries: attempt.Desk{Lockouts: cfg.Lockouts, Store: cfg.Store}}, nil

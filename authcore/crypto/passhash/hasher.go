@@ -38,14 +38,14 @@ type Hasher struct {
 	slots  chan struct{} // holds one for each hash that runs
 	queue  chan struct{} // holds one for each caller that waits
 	dummy  phc
-	watch  Watch
+	trace  Trace
 }
 
-// Watch is told when a caller asks for a worker, and by done whether one came free; see [Hasher.Watched].
-type Watch func(ctx context.Context, step string) (within context.Context, done func(error))
+// Trace is told when a caller asks for a worker, and by done whether one came free; see [Hasher.SetTrace].
+type Trace func(ctx context.Context, step string) (within context.Context, done func(error))
 
-// Watched lets w be told of every wait for a worker, also of those that take no time. It is called before the first hash.
-func (h *Hasher) Watched(w Watch) { h.watch = w }
+// SetTrace lets t be told of every wait for a worker, also of those that take no time. It is called before the first hash.
+func (h *Hasher) SetTrace(t Trace) { h.trace = t }
 
 // New returns a Hasher. Negative bounds and a cost outside the caps are errors.
 func New(cfg Config) (*Hasher, error) {
@@ -142,10 +142,10 @@ func (h *Hasher) InFlight() int { return len(h.slots) }
 func (h *Hasher) Queued() int { return len(h.queue) }
 
 func (h *Hasher) acquire(ctx context.Context) error {
-	if h.watch == nil {
+	if h.trace == nil {
 		return h.await(ctx)
 	}
-	ctx, done := h.watch(ctx, "wait for a password hash")
+	ctx, done := h.trace(ctx, "wait for a password hash")
 	err := h.await(ctx)
 	done(err)
 	return err

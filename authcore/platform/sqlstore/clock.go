@@ -12,8 +12,8 @@ func (s *Store) ServerTime(ctx context.Context) (at time.Time, ok bool, err erro
 		return time.Time{}, false, nil
 	}
 	var us int64
-	err = s.read(ctx, "read the server's clock", func(ctx context.Context, q querier) error {
-		us, err = one(ctx, q, scanInt, s.sql.clock)
+	err = s.Read(ctx, "read the server's clock", func(ctx context.Context, q Querier) error {
+		us, err = One(ctx, q, ScanInt, s.sql.clock)
 		return err
 	})
 	return time.UnixMicro(us).UTC(), err == nil, err

@@ -19,23 +19,23 @@ const (
 	longLimit = 30 * time.Second
 )
 
-// querier runs statements. A pgxpool connection, a pgx transaction and liteQuerier are queriers.
-type querier interface {
+// Querier runs statements. A pgxpool connection, a pgx transaction and liteQuerier are queriers.
+type Querier interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
 }
 
-// work is what runs on a connection. It uses the ctx it is given, and may run again after a conflict.
-type work func(ctx context.Context, q querier) error
+// Work is what runs on a connection. It uses the ctx it is given, and may run again after a conflict.
+type Work func(ctx context.Context, q Querier) error
 
 // engine is one of the two databases.
 type engine interface {
 	// read lends a connection for statements that change nothing.
-	read(ctx context.Context, do work) error
+	read(ctx context.Context, do Work) error
 	// single lends a connection for one statement that is a transaction of its own.
-	single(ctx context.Context, do work) error
+	single(ctx context.Context, do Work) error
 	// transact runs do in a transaction, which is committed when do returns nil. limit bounds it all.
-	transact(ctx context.Context, limit time.Duration, do work) error
+	transact(ctx context.Context, limit time.Duration, do Work) error
 	// migrator opens a separate handle without time-outs; release closes it.
 	migrator(ctx context.Context) (db *sql.DB, release func() error, err error)
 	connections() Connections
@@ -43,11 +43,11 @@ type engine interface {
 	close() error
 }
 
-// row is what a scan function reads from.
-type row interface{ Scan(dest ...any) error }
+// Row is what a scan function reads from.
+type Row interface{ Scan(dest ...any) error }
 
-// all returns every row.
-func all[T any](ctx context.Context, q querier, scan func(row) (T, error), text string, args ...any) ([]T, error) {
+// All returns every row.
+func All[T any](ctx context.Context, q Querier, scan func(Row) (T, error), text string, args ...any) ([]T, error) {
 	rows, err := q.Query(ctx, text, args...)
 	if err != nil {
 		return nil, err
@@ -66,10 +66,10 @@ func all[T any](ctx context.Context, q querier, scan func(row) (T, error), text 
 	return list, rows.Err()
 }
 
-// one returns the only row; authcore.ErrNotFound when there is none.
-func one[T any](ctx context.Context, q querier, scan func(row) (T, error), text string, args ...any) (T, error) {
+// One returns the only row; authcore.ErrNotFound when there is none.
+func One[T any](ctx context.Context, q Querier, scan func(Row) (T, error), text string, args ...any) (T, error) {
 	var none T
-	list, err := all(ctx, q, scan, text, args...)
+	list, err := All(ctx, q, scan, text, args...)
 	switch {
 	case err != nil:
 		return none, err
@@ -81,8 +81,8 @@ func one[T any](ctx context.Context, q querier, scan func(row) (T, error), text 
 	return list[0], nil
 }
 
-// exec returns how many rows were changed.
-func exec(ctx context.Context, q querier, text string, args ...any) (int64, error) {
+// Exec returns how many rows were changed.
+func Exec(ctx context.Context, q Querier, text string, args ...any) (int64, error) {
 	tag, err := q.Exec(ctx, text, args...)
 	return tag.RowsAffected(), err
 }

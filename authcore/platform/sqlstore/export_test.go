@@ -8,14 +8,14 @@ import (
 // RaiseVersion makes the schema look like that of a newer program.
 func RaiseVersion(t testing.TB, s *Store, version int64) {
 	t.Helper()
-	Change(t, s, "insert into "+versionTable+" (version_id, is_applied) values ($1, true)", version)
+	Change(t, s, "insert into "+VersionTable+" (version_id, is_applied) values ($1, true)", version)
 }
 
 // Change runs one statement that no method of the store offers.
 func Change(t testing.TB, s *Store, text string, args ...any) {
 	t.Helper()
-	err := s.engine.single(t.Context(), func(ctx context.Context, q querier) error {
-		_, err := exec(ctx, q, text, args...)
+	err := s.engine.single(t.Context(), func(ctx context.Context, q Querier) error {
+		_, err := Exec(ctx, q, text, args...)
 		return err
 	})
 	if err != nil {
@@ -26,8 +26,8 @@ func Change(t testing.TB, s *Store, text string, args ...any) {
 // Ask returns the text that a statement outside a transaction answers with.
 func Ask(t testing.TB, s *Store, text string) (answer string) {
 	t.Helper()
-	err := s.engine.single(t.Context(), func(ctx context.Context, q querier) (err error) {
-		answer, err = one(ctx, q, func(r row) (v string, err error) { return v, r.Scan(&v) }, text)
+	err := s.engine.single(t.Context(), func(ctx context.Context, q Querier) (err error) {
+		answer, err = One(ctx, q, func(r Row) (v string, err error) { return v, r.Scan(&v) }, text)
 		return err
 	})
 	if err != nil {

@@ -8,14 +8,14 @@ import (
 
 const selectLockout = "select key, until, level, tries, void_at from lockouts where key = $1"
 
-func scanLockout(r row) (l authcore.Lockout, err error) {
+func scanLockout(r Row) (l authcore.Lockout, err error) {
 	return l, r.Scan(&l.Key, &stamp{&l.Until}, &l.Level, &l.Tries, &stamp{&l.VoidAt})
 }
 
 // Lockout implements authcore.LockoutStore.
 func (s *Store) Lockout(ctx context.Context, key string) (l authcore.Lockout, err error) {
-	err = s.read(ctx, "find lockout", func(ctx context.Context, q querier) (err error) {
-		l, err = one(ctx, q, scanLockout, selectLockout, key)
+	err = s.Read(ctx, "find lockout", func(ctx context.Context, q Querier) (err error) {
+		l, err = One(ctx, q, scanLockout, selectLockout, key)
 		return err
 	})
 	return l, err
@@ -41,8 +41,8 @@ func (s *Store) ChangeLockout(ctx context.Context, key string, old, next authcor
 	case next.Key == "":
 		text, args = deleteLockout, before
 	}
-	err = s.single(ctx, "change lockout", func(ctx context.Context, q querier) error {
-		n, err := exec(ctx, q, text, append([]any{key}, args...)...)
+	err = s.Single(ctx, "change lockout", func(ctx context.Context, q Querier) error {
+		n, err := Exec(ctx, q, text, append([]any{key}, args...)...)
 		changed = n > 0
 		return err
 	})
@@ -51,8 +51,8 @@ func (s *Store) ChangeLockout(ctx context.Context, key string, old, next authcor
 
 // ClearLockout implements authcore.LockoutStore.
 func (s *Store) ClearLockout(ctx context.Context, key string) error {
-	return s.single(ctx, "clear lockout", func(ctx context.Context, q querier) error {
-		_, err := exec(ctx, q, clearLockout, key)
+	return s.Single(ctx, "clear lockout", func(ctx context.Context, q Querier) error {
+		_, err := Exec(ctx, q, clearLockout, key)
 		return err
 	})
 }

@@ -18,7 +18,7 @@ import (
 var migrations embed.FS
 
 const (
-	versionTable = "goose_db_version"
+	VersionTable = "goose_db_version"
 	lockSeconds  = 1
 	lockTries    = 300
 	// A migration that waits for a table makes everybody wait who comes after it, nodes of the release before among them. So it
@@ -62,7 +62,7 @@ func (s *Store) migrate(ctx context.Context) (err error) {
 		}
 	}
 	if found > known {
-		return s.fitting(ctx, found, known)
+		return s.checkCompat(ctx, found, known)
 	}
 	return nil
 }
@@ -168,13 +168,13 @@ func (s *Store) known() (int64, error) {
 
 // version is the schema's version, 0 for an empty database. goose's own question would make its table.
 func (s *Store) version(ctx context.Context) (version int64, err error) {
-	const latest = "select coalesce(max(version_id), 0) from " + versionTable + " where is_applied"
-	err = s.read(ctx, "read schema version", func(ctx context.Context, q querier) error {
-		tables, err := one(ctx, q, scanInt, s.sql.versions, versionTable)
+	const latest = "select coalesce(max(version_id), 0) from " + VersionTable + " where is_applied"
+	err = s.Read(ctx, "read schema version", func(ctx context.Context, q Querier) error {
+		tables, err := One(ctx, q, ScanInt, s.sql.versions, VersionTable)
 		if err != nil || tables == 0 {
 			return err
 		}
-		version, err = one(ctx, q, scanInt, latest)
+		version, err = One(ctx, q, ScanInt, latest)
 		return err
 	})
 	return version, err

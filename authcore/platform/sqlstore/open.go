@@ -19,7 +19,7 @@ type Config struct {
 	URL    string
 	Logger *slog.Logger
 	Now    func() time.Time
-	Watch  Watch // nil is nobody
+	Trace  Trace // nil is nobody
 	// Mark is a file that is made only once a SQLite file has its tables. Where it exists, one that is missing, empty or without
 	// tables has been lost. "": there is none; then the lock beside the file shows that one has been there.
 	Mark string
@@ -28,16 +28,16 @@ type Config struct {
 // Store is the database. Its methods may be called concurrently; several Stores, in one or many processes, may share a
 // Postgres database, and exactly one process a SQLite file (Lock).
 type Store struct {
-	engine engine
-	file   string // SQLite's, "" for Postgres
-	sql    dialect
-	log    *slog.Logger
-	now    func() time.Time
-	watch  Watch
-	erase  erasures
-	sweep  sweepCursor
-	damage damage
-	mark   string // Config.Mark, where it exists
+	engine     engine
+	file       string // SQLite's, "" for Postgres
+	sql        Dialect
+	log        *slog.Logger
+	now        func() time.Time
+	trace      Trace
+	erase      erasures
+	sweep      sweepCursor
+	corruption corruption
+	mark       string // Config.Mark, where it exists
 }
 
 // Open connects and asks the database one question, both within 5 s. It creates nothing but what connecting needs: for
@@ -54,9 +54,9 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	defer cancel()
 
 	step := "open database"
-	s := &Store{log: cfg.Logger, now: cfg.Now, watch: cfg.Watch}
-	if s.watch == nil {
-		s.watch = unwatched
+	s := &Store{log: cfg.Logger, now: cfg.Now, trace: cfg.Trace}
+	if s.trace == nil {
+		s.trace = noTrace
 	}
 	if at.path != "" {
 		s.sql, s.file = sqliteDialect, at.path
@@ -101,8 +101,8 @@ func (s *Store) Lock() error { return s.engine.lock() }
 // Ping reports whether the database answers, and with Postgres whether it takes changes: a standby, or one that was made read-only,
 // is an ErrReadOnly. It changes nothing.
 func (s *Store) Ping(ctx context.Context) error {
-	do := func(ctx context.Context, q querier) error {
-		n, err := one(ctx, q, scanInt, s.sql.probe)
+	do := func(ctx context.Context, q Querier) error {
+		n, err := One(ctx, q, ScanInt, s.sql.probe)
 		if err == nil && n > 0 && s.file == "" {
 			return &pgconn.PgError{Severity: "ERROR", Code: readOnlyState, Message: "transaction_read_only is on"}
 		}
@@ -114,7 +114,7 @@ func (s *Store) Ping(ctx context.Context) error {
 // Close waits for running statements, disconnects and gives the lock of a SQLite file back.
 func (s *Store) Close() error { return s.engine.close() }
 
-func scanInt(r row) (n int64, err error) { return n, r.Scan(&n) }
+func ScanInt(r Row) (n int64, err error) { return n, r.Scan(&n) }
 
 // Interface guard
 var _ authcore.Store = (*Store)(nil)

@@ -12,7 +12,7 @@ const changePassword = `update users set password_hash = $3, epoch = epoch + 1, 
 
 // ChangePassword implements authcore.AccountStore.
 func (s *Store) ChangePassword(ctx context.Context, c authcore.PasswordChange) (a authcore.Account, rev authcore.Revocation, err error) {
-	err = s.write(ctx, "change password", func(ctx context.Context, q querier) error {
+	err = s.Write(ctx, "change password", func(ctx context.Context, q Querier) error {
 		a, rev, err = s.changePassword(ctx, q, c)
 		return err
 	})
@@ -22,12 +22,12 @@ func (s *Store) ChangePassword(ctx context.Context, c authcore.PasswordChange) (
 	return a, rev, nil
 }
 
-func (s *Store) changePassword(ctx context.Context, q querier, c authcore.PasswordChange) (a authcore.Account, rev authcore.Revocation, err error) {
+func (s *Store) changePassword(ctx context.Context, q Querier, c authcore.PasswordChange) (a authcore.Account, rev authcore.Revocation, err error) {
 	// Challenges before the account, as in reset: who takes locks in one order meets nobody in a deadlock.
-	if _, err = exec(ctx, q, dropChallenges, c.AccountID, string(authcore.PurposeVerifyEmail)); err != nil {
+	if _, err = Exec(ctx, q, dropChallenges, c.AccountID, string(authcore.PurposeVerifyEmail)); err != nil {
 		return a, rev, err
 	}
-	if a, err = one(ctx, q, scanAccount, changePassword, c.AccountID, c.Old, c.PasswordHash, micros(c.Now)); err != nil {
+	if a, err = One(ctx, q, scanAccount, changePassword, c.AccountID, c.Old, c.PasswordHash, micros(c.Now)); err != nil {
 		return a, rev, err
 	}
 	if rev, err = s.endSessions(ctx, q, a, c.Now); err != nil {

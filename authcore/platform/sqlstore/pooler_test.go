@@ -45,7 +45,7 @@ func TestPooler_Modes(t *testing.T) {
 			t.Errorf("%s is %s", setting, got)
 		}
 	}
-	if err := sqlstore.RefuseOthers(t.Context(), session); err == nil || !strings.Contains(err.Error(), "in use") {
+	if err := sqlstore.RefuseConnected(t.Context(), session); err == nil || !strings.Contains(err.Error(), "in use") {
 		t.Errorf("a node behind the pooler is not seen: %v", err)
 	}
 	var all sync.WaitGroup

@@ -93,9 +93,9 @@ func (p *postgres) release(conn *pgxpool.Conn) {
 	p.moved.Store(time.Now().UnixNano())
 }
 
-func (p *postgres) read(ctx context.Context, do work) error { return p.single(ctx, do) }
+func (p *postgres) read(ctx context.Context, do Work) error { return p.single(ctx, do) }
 
-func (p *postgres) single(ctx context.Context, do work) error {
+func (p *postgres) single(ctx context.Context, do Work) error {
 	conn, err := p.acquire(ctx)
 	if err != nil {
 		return err
@@ -106,7 +106,7 @@ func (p *postgres) single(ctx context.Context, do work) error {
 	return p.watch(do(ctx, conn))
 }
 
-func (p *postgres) transact(ctx context.Context, limit time.Duration, do work) error {
+func (p *postgres) transact(ctx context.Context, limit time.Duration, do Work) error {
 	conn, err := p.acquire(ctx)
 	if err != nil {
 		return err

@@ -14,8 +14,8 @@ const selectSealedMails = `select id, kind, sealed, created_at, attempts from ou
 
 // SealedMails implements operator.Store.
 func (s *Store) SealedMails(ctx context.Context, after uuid.UUID, limit int) (mails []authcore.Mail, err error) {
-	err = s.read(ctx, "read sealed mails", func(ctx context.Context, q querier) error {
-		mails, err = all(ctx, q, scanMail, selectSealedMails, after, limit)
+	err = s.Read(ctx, "read sealed mails", func(ctx context.Context, q Querier) error {
+		mails, err = All(ctx, q, scanMail, selectSealedMails, after, limit)
 		return err
 	})
 	return mails, err
@@ -25,16 +25,16 @@ const resealMail = "update outbox set sealed = $3 where id = $1 and sealed = $2"
 
 // ResealMail implements operator.Store.
 func (s *Store) ResealMail(ctx context.Context, id uuid.UUID, old, sealed []byte) error {
-	return s.single(ctx, "seal mail again", func(ctx context.Context, q querier) error {
-		_, err := exec(ctx, q, resealMail, id, old, sealed)
+	return s.Single(ctx, "seal mail again", func(ctx context.Context, q Querier) error {
+		_, err := Exec(ctx, q, resealMail, id, old, sealed)
 		return err
 	})
 }
 
 // DropMail implements operator.Store.
 func (s *Store) DropMail(ctx context.Context, id uuid.UUID, now time.Time) error {
-	return s.single(ctx, "drop mail", func(ctx context.Context, q querier) error {
-		_, err := exec(ctx, q, finishMail, id, micros(now))
+	return s.Single(ctx, "drop mail", func(ctx context.Context, q Querier) error {
+		_, err := Exec(ctx, q, finishMail, id, micros(now))
 		return err
 	})
 }

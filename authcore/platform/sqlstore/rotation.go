@@ -39,7 +39,7 @@ const (
 	rotatedAccount = "email, email_verified_at, username, phone, first_name, last_name, avatar_url, roles, roles_version, created_at"
 )
 
-func scanRotated(row row) (r signedIn, err error) {
+func scanRotated(row Row) (r signedIn, err error) {
 	s, a := &r.session, &r.account
 	return r, row.Scan(&s.AccountID, &s.AccountEpoch, &jsonList[string]{&s.AMR}, &stamp{&s.AuthTime}, &stamp{&s.ExpiresAt}, &maybeText{&s.Host},
 		&a.Email, &stamp{&a.EmailVerifiedAt}, &a.Username, &a.Phone, &a.FirstName, &a.LastName, &a.AvatarURL, &jsonList[string]{&a.Roles},
@@ -60,12 +60,12 @@ func (s *signedIn) complete(r authcore.Rotation) {
 const missTries = 3
 
 // RotateRefresh implements authcore.SessionStore. Of many that replay a dead token at once, one gets Replayed; for the
-// others the session is revoked already, so ErrNotFound.
+// connections the session is revoked already, so ErrNotFound.
 func (s *Store) RotateRefresh(ctx context.Context, r authcore.Rotation) (authcore.RotationResult, error) {
 	for range missTries {
 		var won signedIn
-		err := s.single(ctx, "rotate refresh token", func(ctx context.Context, q querier) (err error) {
-			won, err = one(ctx, q, scanRotated, s.sql.rotate, r.SessionID, r.Presented.Bytes(), r.Next.Bytes(), r.SealedSuccessor,
+		err := s.Single(ctx, "rotate refresh token", func(ctx context.Context, q Querier) (err error) {
+			won, err = One(ctx, q, scanRotated, s.sql.rotate, r.SessionID, r.Presented.Bytes(), r.Next.Bytes(), r.SealedSuccessor,
 				micros(r.Now), micros(r.RefreshExpiresAt), micros(r.AccessUntil), string(r.Mode), r.Addr, r.UserAgent, r.Host)
 			return err
 		})
@@ -92,7 +92,7 @@ type missed struct {
 	rotatedAt time.Time
 }
 
-func scanMissed(r row) (m missed, err error) {
+func scanMissed(r Row) (m missed, err error) {
 	into := append(sessionInto(&m.session), accountInto(&m.account)...)
 	return m, r.Scan(append(into, &digest{&m.previous}, &m.successor, &stamp{&m.rotatedAt})...)
 }
@@ -104,8 +104,8 @@ var selectMissed = "select " + of("s", sessionColumns) + ", " + of("u", accountC
 // explainMiss says what a token is that is not the live one. again: it has become the live one.
 func (s *Store) explainMiss(ctx context.Context, r authcore.Rotation) (result authcore.RotationResult, again bool, err error) {
 	var m missed
-	err = s.read(ctx, "find session of refresh token", func(ctx context.Context, q querier) error {
-		m, err = one(ctx, q, scanMissed, selectMissed, r.SessionID)
+	err = s.Read(ctx, "find session of refresh token", func(ctx context.Context, q Querier) error {
+		m, err = One(ctx, q, scanMissed, selectMissed, r.SessionID)
 		return err
 	})
 	switch {
@@ -154,7 +154,7 @@ const revokeReplayed = `update sessions set revoked_at = $2, successor = null
 // replayed ends the session of a stolen token. It is committed, although the caller is refused.
 func (s *Store) replayed(ctx context.Context, r authcore.Rotation, m missed) (authcore.RotationResult, error) {
 	result := authcore.RotationResult{Outcome: authcore.Replayed, Session: m.session, Account: m.account}
-	err := s.write(ctx, "revoke session of replayed token", func(ctx context.Context, q querier) error {
+	err := s.Write(ctx, "revoke session of replayed token", func(ctx context.Context, q Querier) error {
 		ended, err := revokeThose(ctx, q, revokeReplayed, r.Now, r.SessionID, micros(r.Now), r.Presented.Bytes())
 		if err != nil {
 			return err

@@ -27,14 +27,14 @@ const (
 
 // lite is a SQLite file: one connection that writes, in turns, and several that read beside it (WAL).
 type lite struct {
-	path    string
-	gate    *gate
-	writer  *sql.DB
-	conn    *sql.Conn            // the writing one; nil before the first use and after a fault. Held with the gate.
-	stmts   map[string]*sql.Stmt // of conn. Held with the gate.
-	closed  atomic.Bool
-	readers *sql.DB
-	texts   sync.Map // statement text to *sql.Stmt of readers
+	path      string
+	writelock *writelock
+	writer    *sql.DB
+	conn      *sql.Conn            // the writing one; nil before the first use and after a fault. Held with the writelock.
+	stmts     map[string]*sql.Stmt // of conn. Held with the writelock.
+	closed    atomic.Bool
+	readers   *sql.DB
+	texts     sync.Map // statement text to *sql.Stmt of readers
 
 	lockMu sync.Mutex
 	locked *os.File // nil while not locked; under lockMu
@@ -52,14 +52,14 @@ func openSQLite(ctx context.Context, path string, log *slog.Logger) (*lite, erro
 	if err != nil {
 		return nil, err
 	}
-	l := &lite{path: path, gate: newGate(), writer: writer, readers: readers}
+	l := &lite{path: path, writelock: newWritelock(), writer: writer, readers: readers}
 	l.writer.SetMaxOpenConns(1)
 	size := max(4, 2*runtime.GOMAXPROCS(0))
 	l.readers.SetMaxOpenConns(size)
 	l.readers.SetMaxIdleConns(size)
 
-	check := func(ctx context.Context, q querier) error {
-		_, err := one(ctx, q, scanInt, sqliteDialect.probe)
+	check := func(ctx context.Context, q Querier) error {
+		_, err := One(ctx, q, ScanInt, sqliteDialect.probe)
 		return err
 	}
 	// The writer first: it makes the file a WAL one.
@@ -104,7 +104,7 @@ func open(path, more string) (*sql.DB, error) {
 	return sql.OpenDB(c), nil
 }
 
-func (l *lite) read(ctx context.Context, do work) error {
+func (l *lite) read(ctx context.Context, do Work) error {
 	if l.closed.Load() {
 		return errClosed
 	}
@@ -113,11 +113,11 @@ func (l *lite) read(ctx context.Context, do work) error {
 	return do(ctx, liteQuerier{l.readStatement})
 }
 
-func (l *lite) single(ctx context.Context, do work) error {
+func (l *lite) single(ctx context.Context, do Work) error {
 	return l.inTurn(ctx, writerStall, func(ctx context.Context) error { return do(ctx, liteQuerier{l.writeStatement}) })
 }
 
-func (l *lite) transact(ctx context.Context, limit time.Duration, do work) error {
+func (l *lite) transact(ctx context.Context, limit time.Duration, do Work) error {
 	hold := writerStall
 	if limit > workLimit {
 		hold = limit
@@ -150,11 +150,11 @@ func (l *lite) transact(ctx context.Context, limit time.Duration, do work) error
 // inTurn runs do while nobody else writes. A ctx can end the wait, not the work: it is short, and interrupting it would
 // leave open whether it was committed.
 func (l *lite) inTurn(ctx context.Context, hold time.Duration, do func(ctx context.Context) error) (err error) {
-	if err := l.gate.enter(ctx, hold); err != nil {
+	if err := l.writelock.lock(ctx, hold); err != nil {
 		return err
 	}
 	blocked := false
-	defer func() { l.gate.leave(blocked) }()
+	defer func() { l.writelock.unlock(blocked) }()
 	if l.closed.Load() {
 		return errClosed
 	}
@@ -167,7 +167,7 @@ func (l *lite) inTurn(ctx context.Context, hold time.Duration, do func(ctx conte
 	return err
 }
 
-// writeStatement is called with the gate held.
+// writeStatement is called with the writelock held.
 func (l *lite) writeStatement(ctx context.Context, text string) (*sql.Stmt, error) {
 	if l.conn == nil {
 		conn, err := l.writer.Conn(ctx)
@@ -202,7 +202,7 @@ func (l *lite) readStatement(ctx context.Context, text string) (*sql.Stmt, error
 	return stmt, nil
 }
 
-// discard closes the writing connection, whatever state it is in; the next use opens one. Called with the gate held.
+// discard closes the writing connection, whatever state it is in; the next use opens one. Called with the writelock held.
 func (l *lite) discard() {
 	if l.conn == nil {
 		return
@@ -231,9 +231,9 @@ func (l *lite) migrator(ctx context.Context) (*sql.DB, func() error, error) {
 func (l *lite) close() error {
 	// Whoever writes finishes first; a stuck writer is cut off by closing its connection.
 	l.closed.Store(true)
-	if l.gate.enter(context.Background(), writerStall) == nil {
+	if l.writelock.lock(context.Background(), writerStall) == nil {
 		l.discard()
-		l.gate.leave(false)
+		l.writelock.unlock(false)
 	}
 	l.lockMu.Lock()
 	defer l.lockMu.Unlock()

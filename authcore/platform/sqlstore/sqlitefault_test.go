@@ -46,8 +46,8 @@ func newAccount(name string) (authcore.Account, []authcore.Identifier) {
 // tune runs a pragma on the writing connection.
 func tune(t testing.TB, s *Store, pragma string) {
 	t.Helper()
-	err := s.engine.single(t.Context(), func(ctx context.Context, q querier) error {
-		_, err := exec(ctx, q, pragma)
+	err := s.engine.single(t.Context(), func(ctx context.Context, q Querier) error {
+		_, err := Exec(ctx, q, pragma)
 		return err
 	})
 	if err != nil {
@@ -58,8 +58,8 @@ func tune(t testing.TB, s *Store, pragma string) {
 func count(t testing.TB, s *Store, from string) int64 {
 	t.Helper()
 	var n int64
-	err := s.engine.read(t.Context(), func(ctx context.Context, q querier) (err error) {
-		n, err = one(ctx, q, scanInt, "select count(*) from "+from)
+	err := s.engine.read(t.Context(), func(ctx context.Context, q Querier) (err error) {
+		n, err = One(ctx, q, ScanInt, "select count(*) from "+from)
 		return err
 	})
 	if err != nil {
@@ -175,8 +175,8 @@ func TestF14_FlippedBytes(t *testing.T) {
 		t.Fatal(err)
 	}
 	var root int64
-	err := s.engine.read(t.Context(), func(ctx context.Context, q querier) (err error) {
-		root, err = one(ctx, q, scanInt, "select rootpage from sqlite_master where name = 'users'")
+	err := s.engine.read(t.Context(), func(ctx context.Context, q Querier) (err error) {
+		root, err = One(ctx, q, ScanInt, "select rootpage from sqlite_master where name = 'users'")
 		return err
 	})
 	if err := errors.Join(err, s.Close()); err != nil {
@@ -218,9 +218,9 @@ func TestSQLiteSettings(t *testing.T) {
 	for pragma, want := range map[string]string{
 		"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "trusted_schema": "0", "busy_timeout": "400",
 	} {
-		for name, lend := range map[string]func(context.Context, work) error{"writer": s.engine.single, "reader": s.engine.read} {
-			err := lend(t.Context(), func(ctx context.Context, q querier) error {
-				got, err := one(ctx, q, func(r row) (v string, err error) { return v, r.Scan(&v) }, "pragma "+pragma)
+		for name, lend := range map[string]func(context.Context, Work) error{"writer": s.engine.single, "reader": s.engine.read} {
+			err := lend(t.Context(), func(ctx context.Context, q Querier) error {
+				got, err := One(ctx, q, func(r Row) (v string, err error) { return v, r.Scan(&v) }, "pragma "+pragma)
 				if got != want {
 					t.Errorf("%s of the %s is %q, want %q", pragma, name, got, want)
 				}
@@ -231,8 +231,8 @@ func TestSQLiteSettings(t *testing.T) {
 			}
 		}
 	}
-	err := s.engine.single(t.Context(), func(ctx context.Context, q querier) error {
-		_, err := exec(ctx, q, `select "no such column"`)
+	err := s.engine.single(t.Context(), func(ctx context.Context, q Querier) error {
+		_, err := Exec(ctx, q, `select "no such column"`)
 		return err
 	})
 	if err == nil {

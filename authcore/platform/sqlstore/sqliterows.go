@@ -75,6 +75,6 @@ func (l *liteRows) Err() error {
 
 // Interface guards
 var (
-	_ querier = liteQuerier{}
-	_ querier = (pgx.Tx)(nil)
+	_ Querier = liteQuerier{}
+	_ Querier = (pgx.Tx)(nil)
 )

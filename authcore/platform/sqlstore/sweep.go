@@ -44,7 +44,7 @@ var expiries = []expired{
 }
 
 // some is a query that counts to one: whether there is anything to do is looked at before, for to write, be it nothing, takes SQLite's
-// one writer and costs Postgres a transaction.
+// One writer and costs Postgres a transaction.
 func some(from string) string {
 	return "select count(*) from (select 1 from " + from + " limit 1) as dead"
 }
@@ -72,13 +72,13 @@ func (s *Store) Sweep(ctx context.Context, now time.Time) error {
 
 func (s *Store) sweepExpired(ctx context.Context, e expired, before time.Time) error {
 	var found int64
-	err := s.read(ctx, "look for expired "+e.table, func(ctx context.Context, q querier) (err error) {
-		found, err = one(ctx, q, scanInt, e.look(), micros(before))
+	err := s.Read(ctx, "look for expired "+e.table, func(ctx context.Context, q Querier) (err error) {
+		found, err = One(ctx, q, ScanInt, e.look(), micros(before))
 		return err
 	})
 	for more := found > 0; more && err == nil; {
-		err = s.single(ctx, "sweep "+e.table, func(ctx context.Context, q querier) error {
-			n, err := exec(ctx, q, e.remove(s.sql.skipLocked), micros(before), sweepBatch)
+		err = s.Single(ctx, "sweep "+e.table, func(ctx context.Context, q Querier) error {
+			n, err := Exec(ctx, q, e.remove(s.sql.SkipLocked), micros(before), sweepBatch)
 			more = n == sweepBatch
 			return err
 		})
@@ -105,7 +105,7 @@ const (
 
 var lookAtPage = some(ofPage + "(" + dead + " or " + leftOver + "$4)")
 
-func scanID(r row) (id uuid.UUID, err error) { return id, r.Scan(&id) }
+func scanID(r Row) (id uuid.UUID, err error) { return id, r.Scan(&id) }
 
 func (s *Store) sweepSessions(ctx context.Context, now time.Time) error {
 	s.sweep.mu.Lock()
@@ -113,23 +113,23 @@ func (s *Store) sweepSessions(ctx context.Context, now time.Time) error {
 	for range sessionPages {
 		from, to, last, found := s.sweep.last, uuid.Max, false, int64(0)
 		ended, rotated := micros(now.Add(-expiredKept)), micros(now.Add(-successorKept))
-		err := s.read(ctx, "walk sessions", func(ctx context.Context, q querier) error {
-			end, err := one(ctx, q, scanID, endOfPage, from, sessionPage-1)
+		err := s.Read(ctx, "walk sessions", func(ctx context.Context, q Querier) error {
+			end, err := One(ctx, q, scanID, endOfPage, from, sessionPage-1)
 			if last = errors.Is(err, authcore.ErrNotFound); !last {
 				if err != nil {
 					return err
 				}
 				to = end
 			}
-			found, err = one(ctx, q, scanInt, lookAtPage, from, to, ended, rotated)
+			found, err = One(ctx, q, ScanInt, lookAtPage, from, to, ended, rotated)
 			return err
 		})
 		if err == nil && found > 0 {
-			err = s.write(ctx, "sweep sessions", func(ctx context.Context, q querier) error {
-				if _, err := exec(ctx, q, deleteDead, from, to, ended); err != nil {
+			err = s.Write(ctx, "sweep sessions", func(ctx context.Context, q Querier) error {
+				if _, err := Exec(ctx, q, deleteDead, from, to, ended); err != nil {
 					return err
 				}
-				_, err := exec(ctx, q, eraseLeftOver, from, to, rotated)
+				_, err := Exec(ctx, q, eraseLeftOver, from, to, rotated)
 				return err
 			})
 		}
@@ -197,8 +197,8 @@ func (s *Store) eraseSuccessors(ctx context.Context, now time.Time) error {
 		if len(ids) == 0 {
 			return nil
 		}
-		err := s.single(ctx, "erase sealed successors", func(ctx context.Context, q querier) error {
-			_, err := exec(ctx, q, eraseThose+s.sql.anyOf("$2"), micros(last), s.sql.list(ids))
+		err := s.Single(ctx, "erase sealed successors", func(ctx context.Context, q Querier) error {
+			_, err := Exec(ctx, q, eraseThose+s.sql.AnyOf("$2"), micros(last), s.sql.List(ids))
 			return err
 		})
 		if err != nil {

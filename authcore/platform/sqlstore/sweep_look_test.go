@@ -23,7 +23,7 @@ func TestSweep_WritesOnlyWhereSomethingIsDead(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var wrote []string
 			s, err := sqlstore.Open(t.Context(), sqlstore.Config{URL: url, Logger: slog.New(slog.DiscardHandler), Now: time.Now,
-				Watch: func(ctx context.Context, c sqlstore.Call) (context.Context, func(error)) {
+				Trace: func(ctx context.Context, c sqlstore.Call) (context.Context, func(error)) {
 					if c.Writes {
 						wrote = append(wrote, c.Step)
 					}

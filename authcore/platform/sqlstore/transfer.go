@@ -94,8 +94,8 @@ const (
 )
 
 func (t *transfer) mark(ctx context.Context, text string) error {
-	return t.to.single(ctx, "mark the target", func(ctx context.Context, q querier) error {
-		_, err := exec(ctx, q, text, transferring)
+	return t.to.Single(ctx, "mark the target", func(ctx context.Context, q Querier) error {
+		_, err := Exec(ctx, q, text, transferring)
 		return err
 	})
 }
@@ -103,8 +103,8 @@ func (t *transfer) mark(ctx context.Context, text string) error {
 // refuseUnfinished keeps nodes away from a database that a transfer has left half-way.
 func (s *Store) refuseUnfinished(ctx context.Context) error {
 	var marks int64
-	err := s.read(ctx, "look for a transfer", func(ctx context.Context, q querier) (err error) {
-		marks, err = one(ctx, q, scanInt, countMarks, transferring)
+	err := s.Read(ctx, "look for a transfer", func(ctx context.Context, q Querier) (err error) {
+		marks, err = One(ctx, q, ScanInt, countMarks, transferring)
 		return err
 	})
 	if err == nil && marks > 0 {
@@ -150,8 +150,8 @@ func (t *transfer) copy(ctx context.Context, table table) (copied int, err error
 		if err != nil {
 			return copied, err
 		}
-		err = t.to.write(ctx, "copy "+table.name, func(ctx context.Context, q querier) error {
-			n, err := exec(ctx, q, table.insert(), text)
+		err = t.to.Write(ctx, "copy "+table.name, func(ctx context.Context, q Querier) error {
+			n, err := Exec(ctx, q, table.insert(), text)
 			copied += int(n)
 			return err
 		})
@@ -182,8 +182,8 @@ func (t *transfer) verify(ctx context.Context, table table) (rows int, err error
 		last = table.key(page[len(page)-1])
 	}
 	there := int64(0)
-	err = t.to.read(ctx, "count "+table.name, func(ctx context.Context, q querier) (err error) {
-		there, err = one(ctx, q, scanInt, table.count())
+	err = t.to.Read(ctx, "count "+table.name, func(ctx context.Context, q Querier) (err error) {
+		there, err = One(ctx, q, ScanInt, table.count())
 		return err
 	})
 	if err == nil && there != int64(rows) {
@@ -198,8 +198,8 @@ func (t *transfer) compare(ctx context.Context, table table, page [][]any) error
 		return err
 	}
 	var there [][]any
-	err = t.to.read(ctx, "compare "+table.name, func(ctx context.Context, q querier) (err error) {
-		there, err = all(ctx, q, table.scan, table.selectThose(), text)
+	err = t.to.Read(ctx, "compare "+table.name, func(ctx context.Context, q Querier) (err error) {
+		there, err = All(ctx, q, table.scan, table.selectThose(), text)
 		return err
 	})
 	if err != nil {
@@ -225,8 +225,8 @@ func (t *transfer) restartIdentity(ctx context.Context, table table) error {
 		}
 		text := fmt.Sprintf("select setval(pg_get_serial_sequence($1, $2), greatest(coalesce(max(%s), 0), 1), max(%s) is not null) from %s",
 			c.name, c.name, table.name)
-		err := t.to.single(ctx, "number "+table.name, func(ctx context.Context, q querier) error {
-			_, err := one(ctx, q, scanInt, text, table.name, c.name)
+		err := t.to.Single(ctx, "number "+table.name, func(ctx context.Context, q Querier) error {
+			_, err := One(ctx, q, ScanInt, text, table.name, c.name)
 			return err
 		})
 		if err != nil {

@@ -54,8 +54,8 @@ func (t table) encode(rows [][]any) (string, error) {
 
 // find returns the row with the key of the given one; nil when there is none.
 func (t table) find(ctx context.Context, s *Store, row []any) (found []any, err error) {
-	err = s.read(ctx, "find "+t.name, func(ctx context.Context, q querier) error {
-		found, err = one(ctx, q, t.scan, t.selectOne(), arguments(t.key(row))...)
+	err = s.Read(ctx, "find "+t.name, func(ctx context.Context, q Querier) error {
+		found, err = One(ctx, q, t.scan, t.selectOne(), arguments(t.key(row))...)
 		if errors.Is(err, authcore.ErrNotFound) {
 			found = nil
 			return nil
@@ -67,8 +67,8 @@ func (t table) find(ctx context.Context, s *Store, row []any) (found []any, err 
 
 // page returns the rows after a key, in its order; from the first with a nil one.
 func (t table) page(ctx context.Context, s *Store, after []any) (rows [][]any, err error) {
-	err = s.read(ctx, "read "+t.name, func(ctx context.Context, q querier) error {
-		rows, err = all(ctx, q, t.scan, t.selectPage(after != nil), arguments(after)...)
+	err = s.Read(ctx, "read "+t.name, func(ctx context.Context, q Querier) error {
+		rows, err = All(ctx, q, t.scan, t.selectPage(after != nil), arguments(after)...)
 		return err
 	})
 	return rows, err

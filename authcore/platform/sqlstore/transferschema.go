@@ -47,14 +47,14 @@ func (t *transfer) schema(ctx context.Context) ([]table, error) {
 	}
 	var lines []line
 	var references [][2]string
-	err := t.to.read(ctx, "read the target's schema", func(ctx context.Context, q querier) (err error) {
-		lines, err = all(ctx, q, func(r row) (l line, err error) {
+	err := t.to.Read(ctx, "read the target's schema", func(ctx context.Context, q Querier) (err error) {
+		lines, err = All(ctx, q, func(r Row) (l line, err error) {
 			return l, r.Scan(&l.table, &l.name, &l.kind, &l.identity, &l.key)
-		}, selectColumns, versionTable)
+		}, selectColumns, VersionTable)
 		if err != nil {
 			return err
 		}
-		references, err = all(ctx, q, func(r row) (p [2]string, err error) { return p, r.Scan(&p[0], &p[1]) }, selectReferences)
+		references, err = All(ctx, q, func(r Row) (p [2]string, err error) { return p, r.Scan(&p[0], &p[1]) }, selectReferences)
 		return err
 	})
 	if err != nil {
@@ -78,8 +78,8 @@ func (t *transfer) schema(ctx context.Context) ([]table, error) {
 
 func (t *transfer) sameColumns(ctx context.Context, want []string) error {
 	var got []string
-	err := t.from.read(ctx, "read the source's schema", func(ctx context.Context, q querier) (err error) {
-		got, err = all(ctx, q, func(r row) (s string, err error) { return s, r.Scan(&s) }, selectLiteColumns, versionTable)
+	err := t.from.Read(ctx, "read the source's schema", func(ctx context.Context, q Querier) (err error) {
+		got, err = All(ctx, q, func(r Row) (s string, err error) { return s, r.Scan(&s) }, selectLiteColumns, VersionTable)
 		return err
 	})
 	if err != nil {
@@ -186,7 +186,7 @@ func (t table) count() string {
 }
 
 // scan reads a row of either database into the same Go values.
-func (t table) scan(r row) ([]any, error) {
+func (t table) scan(r Row) ([]any, error) {
 	values := make([]any, len(t.columns))
 	into := make([]any, len(t.columns))
 	for i, c := range t.columns {

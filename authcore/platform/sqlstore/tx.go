@@ -18,26 +18,26 @@ const (
 )
 
 // read runs statements that change nothing. step names the work in errors.
-func (s *Store) read(ctx context.Context, step string, do work) error {
+func (s *Store) Read(ctx context.Context, step string, do Work) error {
 	return s.attempt(ctx, Call{Step: step}, func(ctx context.Context) error { return s.engine.read(ctx, do) })
 }
 
 // single runs one statement that is a transaction of its own.
-func (s *Store) single(ctx context.Context, step string, do work) error {
+func (s *Store) Single(ctx context.Context, step string, do Work) error {
 	return s.attempt(ctx, Call{Step: step, Writes: true}, func(ctx context.Context) error { return s.engine.single(ctx, do) })
 }
 
 // write runs a transaction.
-func (s *Store) write(ctx context.Context, step string, do work) error {
+func (s *Store) Write(ctx context.Context, step string, do Work) error {
 	return s.attempt(ctx, Call{Step: step, Writes: true}, func(ctx context.Context) error { return s.engine.transact(ctx, workLimit, do) })
 }
 
 // attempt repeats what lost a race for a lock or a snapshot. Everything that a piece of work does is in its
 // transaction, so a repetition leaves its effects once.
 func (s *Store) attempt(ctx context.Context, c Call, run func(ctx context.Context) error) error {
-	ctx, done := s.watch(ctx, c)
+	ctx, done := s.trace(ctx, c)
 	err := s.named(s.repeat(ctx, c.Step, run))
-	s.tellDamage(err)
+	s.reportCorruption(err)
 	done(err)
 	return err
 }

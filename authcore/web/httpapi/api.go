@@ -40,7 +40,7 @@ type Config struct {
 	ClockWrong func() bool
 	// Stale reports whether this node's view of revocations is too old to believe that a session lives; nil means never.
 	Stale      func() bool
-	Watch      authcore.Watch // of the step renewal; nil is nobody
+	Trace      authcore.Trace // of the step renewal; nil is nobody
 	Origins    *Origins       // nil trusts none
 	Limiter    authcore.Limiter
 	AddressKey func(netip.Addr) string // under which key an address is counted

@@ -20,13 +20,13 @@ type Door struct {
 	audience []string
 	stale    func() bool
 	unsure   func() bool // of what has expired
-	watch    authcore.Watch
+	trace    authcore.Trace
 }
 
 // NewDoor returns the door of an API of cfg.
 func NewDoor(cfg Config) *Door {
 	d := &Door{verifier: cfg.Verifier, sessions: cfg.Sessions, origins: cfg.Origins, issuers: cfg.Issuers, audience: cfg.Audience,
-		stale: cfg.Stale, unsure: cfg.ClockWrong, watch: cfg.Watch}
+		stale: cfg.Stale, unsure: cfg.ClockWrong, trace: cfg.Trace}
 	if d.origins == nil {
 		d.origins = &Origins{}
 	}
@@ -36,8 +36,8 @@ func NewDoor(cfg Config) *Door {
 	if d.unsure == nil {
 		d.unsure = func() bool { return false }
 	}
-	if d.watch == nil {
-		d.watch = authcore.Unwatched
+	if d.trace == nil {
+		d.trace = authcore.NoTrace
 	}
 	return d
 }
@@ -106,7 +106,7 @@ func (d *Door) Admit(w http.ResponseWriter, r *http.Request, given Presented, in
 }
 
 func (d *Door) renew(w http.ResponseWriter, r *http.Request, in Incoming) (Visitor, error) {
-	within, done := d.watch(r.Context(), "renewal")
+	within, done := d.trace(r.Context(), "renewal")
 	tokens, err := Renew(w, r.WithContext(WithIncoming(within, in)), in, d.sessions)
 	done(err)
 	switch {

@@ -20,10 +20,10 @@ type Call struct {
 	Probe bool
 }
 
-// Watch is told when a call begins, and by done how it ended; for both see [authcore.Watch].
-type Watch func(ctx context.Context, c Call) (within context.Context, done func(error))
+// Trace is told when a call begins, and by done how it ended; for both see [authcore.Trace].
+type Trace func(ctx context.Context, c Call) (within context.Context, done func(error))
 
-func unwatched(ctx context.Context, _ Call) (context.Context, func(error)) {
+func noTrace(ctx context.Context, _ Call) (context.Context, func(error)) {
 	return ctx, func(error) {}
 }
 
@@ -76,5 +76,5 @@ func (p *postgres) connections() Connections {
 
 func (l *lite) connections() Connections {
 	stats := l.readers.Stats()
-	return Connections{InUse: stats.InUse, Idle: stats.Idle, Max: stats.MaxOpenConnections, Waiting: int(l.gate.waiting.Load())}
+	return Connections{InUse: stats.InUse, Idle: stats.Idle, Max: stats.MaxOpenConnections, Waiting: int(l.writelock.waiting.Load())}
 }

@@ -8,17 +8,17 @@ import (
 	"time"
 )
 
-func TestGateQueueMoves(t *testing.T) {
+func TestWritelockQueueMoves(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		g := newGate()
+		g := newWritelock()
 		results := make(chan error)
 		for range 30 {
 			go func() {
-				err := g.enter(t.Context(), writerStall)
+				err := g.lock(t.Context(), writerStall)
 				if err == nil {
 					<-time.After(100 * time.Millisecond) // 30 of these are longer than writerStall
-					g.leave(false)
+					g.unlock(false)
 				}
 				results <- err
 			}()
@@ -31,84 +31,84 @@ func TestGateQueueMoves(t *testing.T) {
 	})
 }
 
-func TestGateHolderHangs(t *testing.T) {
+func TestWritelockHolderHangs(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		g := newGate()
-		if err := g.enter(t.Context(), writerStall); err != nil {
+		g := newWritelock()
+		if err := g.lock(t.Context(), writerStall); err != nil {
 			t.Fatal(err)
 		}
 		begin := time.Now()
-		if err := g.enter(t.Context(), writerStall); !errors.Is(err, errStuck) {
+		if err := g.lock(t.Context(), writerStall); !errors.Is(err, errStuck) {
 			t.Errorf("error is %v, want stuck", err)
 		}
 		if took := time.Since(begin); took != writerStall {
 			t.Errorf("took %v, want %v", took, writerStall)
 		}
-		g.leave(false)
-		if err := g.enter(t.Context(), writerStall); err != nil {
+		g.unlock(false)
+		if err := g.lock(t.Context(), writerStall); err != nil {
 			t.Errorf("after the holder is back: %v", err)
 		}
 	})
 }
 
-func TestGateLongWork(t *testing.T) {
+func TestWritelockLongWork(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		g := newGate()
-		if err := g.enter(t.Context(), longLimit); err != nil {
+		g := newWritelock()
+		if err := g.lock(t.Context(), longLimit); err != nil {
 			t.Fatal(err)
 		}
 		go func() {
 			<-time.After(3 * time.Second)
-			g.leave(false)
+			g.unlock(false)
 		}()
-		if err := g.enter(t.Context(), writerStall); err != nil {
+		if err := g.lock(t.Context(), writerStall); err != nil {
 			t.Errorf("behind work that is known to be long: %v", err)
 		}
 	})
 }
 
-func TestGateCancelled(t *testing.T) {
+func TestWritelockCancelled(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		g := newGate()
-		if err := g.enter(t.Context(), writerStall); err != nil {
+		g := newWritelock()
+		if err := g.lock(t.Context(), writerStall); err != nil {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(time.Millisecond, cancel)
 		begin := time.Now()
-		if err := g.enter(ctx, writerStall); !errors.Is(err, context.Canceled) || time.Since(begin) != time.Millisecond {
+		if err := g.lock(ctx, writerStall); !errors.Is(err, context.Canceled) || time.Since(begin) != time.Millisecond {
 			t.Errorf("error is %v after %v, want cancelled at once", err, time.Since(begin))
 		}
-		g.leave(false)
-		if err := g.enter(t.Context(), writerStall); err != nil {
+		g.unlock(false)
+		if err := g.lock(t.Context(), writerStall); err != nil {
 			t.Errorf("the turn was lost: %v", err)
 		}
 	})
 }
 
-func TestGateBlockedFile(t *testing.T) {
+func TestWritelockBlockedFile(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		g := newGate()
-		if err := g.enter(t.Context(), writerStall); err != nil {
+		g := newWritelock()
+		if err := g.lock(t.Context(), writerStall); err != nil {
 			t.Fatal(err)
 		}
 		results := make(chan error)
 		for range 10 {
-			go func() { results <- g.enter(t.Context(), writerStall) }()
+			go func() { results <- g.lock(t.Context(), writerStall) }()
 		}
 		synctest.Wait()
 		begin := time.Now()
-		g.leave(true)
+		g.unlock(true)
 		stuck := 0
 		for range 10 {
 			if err := <-results; errors.Is(err, errStuck) {
 				stuck++
 			} else {
-				g.leave(false)
+				g.unlock(false)
 			}
 		}
 		if stuck < 9 || time.Since(begin) != 0 {

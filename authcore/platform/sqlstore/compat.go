@@ -9,22 +9,22 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 )
 
-// fits is the row of settings in which a migration says which programs work on the schema that it makes: those that know at
+// compat is the row of settings in which a migration says which programs work on the schema that it makes: those that know at
 // least the schema version in the row. It is what lets a node of the release before be restarted while the first ones of the
 // next release run, and lets an upgrade be taken back. Every migration after schema version 2 writes it, in its own transaction:
 //
 //	insert into settings (name, value) values ('schema_fits', '2') on conflict (name) do update set value = excluded.value;
 //
 // A schema that says nothing fits no older program.
-const fits = "schema_fits"
+const compat = "schema_fits"
 
 const selectSetting = "select value from settings where name = $1"
 
 // fitting refuses a schema that is newer than this program, unless it says that it fits.
-func (s *Store) fitting(ctx context.Context, found, known int64) error {
+func (s *Store) checkCompat(ctx context.Context, found, known int64) error {
 	var text string
-	err := s.read(ctx, "look whether the schema fits", func(ctx context.Context, q querier) (err error) {
-		text, err = one(ctx, q, func(r row) (v string, err error) { return v, r.Scan(&v) }, selectSetting, fits)
+	err := s.Read(ctx, "look whether the schema fits", func(ctx context.Context, q Querier) (err error) {
+		text, err = One(ctx, q, func(r Row) (v string, err error) { return v, r.Scan(&v) }, selectSetting, compat)
 		return err
 	})
 	if err != nil && !errors.Is(err, authcore.ErrNotFound) {

@@ -10,15 +10,15 @@ import (
 	"time"
 )
 
-// TestWatched_HearsOfEveryWait: of one that takes no time, one that takes some, and one that is in vain.
-func TestWatched_HearsOfEveryWait(t *testing.T) {
+// TestTrace_HearsOfEveryWait: of one that takes no time, one that takes some, and one that is in vain.
+func TestTrace_HearsOfEveryWait(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		h := newHasher(t, Config{Workers: 1, MaxQueue: 1})
 		var mu sync.Mutex
 		var took []time.Duration
 		var ends []error
-		h.Watched(func(ctx context.Context, step string) (context.Context, func(error)) {
+		h.SetTrace(func(ctx context.Context, step string) (context.Context, func(error)) {
 			began := time.Now()
 			return ctx, func(err error) {
 				mu.Lock()

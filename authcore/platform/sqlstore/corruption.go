@@ -10,14 +10,14 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// damage is when a damaged file was last told of, in Unix nanoseconds; zero for never.
-type damage struct{ told atomic.Int64 }
+// corruption is when a damaged file was last told of, in Unix nanoseconds; zero for never.
+type corruption struct{ told atomic.Int64 }
 
-// damageEvery keeps the log's lines of a damaged file apart.
-const damageEvery = time.Minute
+// corruptionEvery keeps the log's lines of a damaged file apart.
+const corruptionEvery = time.Minute
 
-// damaged reports whether SQLite has found something else in its file than what was written.
-func damaged(err error) bool {
+// corrupted reports whether SQLite has found something else in its file than what was written.
+func corrupted(err error) bool {
 	var lite *sqlite.Error
 	if !errors.As(err, &lite) {
 		return false
@@ -28,7 +28,7 @@ func damaged(err error) bool {
 
 // named adds to the error of a damaged file which one it is, and what to do.
 func (s *Store) named(err error) error {
-	if s.file == "" || !damaged(err) {
+	if s.file == "" || !corrupted(err) {
 		return err
 	}
 	return fmt.Errorf("the database file %s is damaged and is not replaced: stop the gateway, keep a copy of the file, and restore a backup: %w", s.file, err)
@@ -36,12 +36,12 @@ func (s *Store) named(err error) error {
 
 // tellDamage logs that the file is damaged, now and then. A table that can be read does not make up for one that cannot,
 // so the database does not count as away, and nobody else tells of it.
-func (s *Store) tellDamage(err error) {
-	if !damaged(err) {
+func (s *Store) reportCorruption(err error) {
+	if !corrupted(err) {
 		return
 	}
-	now, last := time.Now().UnixNano(), s.damage.told.Load()
-	if last != 0 && last <= now && now-last < int64(damageEvery) || !s.damage.told.CompareAndSwap(last, now) {
+	now, last := time.Now().UnixNano(), s.corruption.told.Load()
+	if last != 0 && last <= now && now-last < int64(corruptionEvery) || !s.corruption.told.CompareAndSwap(last, now) {
 		return
 	}
 	s.log.Error("part of the database cannot be read; requests that need it are refused", "component", "database", "state", "damaged", "file", s.file, "error", err)

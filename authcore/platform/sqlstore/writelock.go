@@ -17,9 +17,9 @@ var (
 // queueLimit is the longest wait in a queue that moves.
 const queueLimit = 5 * time.Second
 
-// gate lets one at a time write to a SQLite file. A queue that moves may be long; when the file is held by somebody
+// writelock lets one at a time write to a SQLite file. A queue that moves may be long; when the file is held by somebody
 // else, everyone who waits is sent away together, instead of one after the other finding out for himself.
-type gate struct {
+type writelock struct {
 	turn    chan struct{} // holds one value while nobody writes
 	waiting atomic.Int64  // who waits for it
 
@@ -28,31 +28,31 @@ type gate struct {
 	shut    chan struct{} // closed when those who wait now have to go
 }
 
-func newGate() *gate {
-	g := &gate{turn: make(chan struct{}, 1), shut: make(chan struct{})}
-	g.turn <- struct{}{}
-	return g
+func newWritelock() *writelock {
+	w := &writelock{turn: make(chan struct{}, 1), shut: make(chan struct{})}
+	w.turn <- struct{}{}
+	return w
 }
 
-// enter waits for the turn. hold is how long the caller may keep it. errStuck when waiting makes no sense, or the
+// lock waits for the turn. hold is how long the caller may keep it. errStuck when waiting makes no sense, or the
 // ctx's error.
-func (g *gate) enter(ctx context.Context, hold time.Duration) error {
+func (w *writelock) lock(ctx context.Context, hold time.Duration) error {
 	select {
-	case <-g.turn:
-		g.expect(hold)
+	case <-w.turn:
+		w.expect(hold)
 		return nil
 	default:
 	}
-	g.waiting.Add(1)
-	defer g.waiting.Add(-1)
+	w.waiting.Add(1)
+	defer w.waiting.Add(-1)
 	start := time.Now()
-	shut, stuckAt := g.look(start)
+	shut, stuckAt := w.look(start)
 	for {
 		timer := time.NewTimer(time.Until(stuckAt))
 		select {
-		case <-g.turn:
+		case <-w.turn:
 			timer.Stop()
-			g.expect(hold)
+			w.expect(hold)
 			return nil
 		case <-ctx.Done():
 			timer.Stop()
@@ -62,7 +62,7 @@ func (g *gate) enter(ctx context.Context, hold time.Duration) error {
 			return errStuck
 		case <-timer.C:
 		}
-		_, stuckAt = g.look(start)
+		_, stuckAt = w.look(start)
 		if now := time.Now(); !now.Before(stuckAt) || now.Sub(start) > max(hold, queueLimit) {
 			return errStuck
 		}
@@ -70,29 +70,29 @@ func (g *gate) enter(ctx context.Context, hold time.Duration) error {
 }
 
 // look returns what somebody who waits since start has to know. A holder who has just begun may not have said so yet.
-func (g *gate) look(start time.Time) (shut chan struct{}, stuckAt time.Time) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if own := start.Add(writerStall); own.After(g.stuckAt) {
-		return g.shut, own
+func (w *writelock) look(start time.Time) (shut chan struct{}, stuckAt time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if own := start.Add(writerStall); own.After(w.stuckAt) {
+		return w.shut, own
 	}
-	return g.shut, g.stuckAt
+	return w.shut, w.stuckAt
 }
 
-// leave gives the turn on. blocked says that the file was held by another process.
-func (g *gate) leave(blocked bool) {
-	g.expect(writerStall)
+// unlock gives the turn on. blocked says that the file was held by another process.
+func (w *writelock) unlock(blocked bool) {
+	w.expect(writerStall)
 	if blocked {
-		g.mu.Lock()
-		close(g.shut)
-		g.shut = make(chan struct{})
-		g.mu.Unlock()
+		w.mu.Lock()
+		close(w.shut)
+		w.shut = make(chan struct{})
+		w.mu.Unlock()
 	}
-	g.turn <- struct{}{}
+	w.turn <- struct{}{}
 }
 
-func (g *gate) expect(hold time.Duration) {
-	g.mu.Lock()
-	g.stuckAt = time.Now().Add(hold)
-	g.mu.Unlock()
+func (w *writelock) expect(hold time.Duration) {
+	w.mu.Lock()
+	w.stuckAt = time.Now().Add(hold)
+	w.mu.Unlock()
 }

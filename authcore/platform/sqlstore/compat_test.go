@@ -23,7 +23,7 @@ import (
 // unsaid is the newest schema version whose migration says nothing about the programs that it fits.
 const unsaid = 2
 
-var saysFits = regexp.MustCompile(`(?m)^insert into settings \(name, value\) values \('` + fits +
+var saysFits = regexp.MustCompile(`(?m)^insert into settings \(name, value\) values \('` + compat +
 	`', '([0-9]+)'\) on conflict \(name\) do update set value = excluded\.value;$`)
 
 // checkFits demands of every migration that it says which programs it fits.
@@ -154,7 +154,7 @@ func TestMigrationGivesWay(t *testing.T) {
 	}
 	Change(t, s, "alter table sessions drop column parent_id, drop column host")
 	Change(t, s, "alter table lockouts drop column tries, drop column void_at")
-	Change(t, s, "delete from "+versionTable+" where version_id > 1")
+	Change(t, s, "delete from "+VersionTable+" where version_id > 1")
 	holder, err := pgx.Connect(t.Context(), url)
 	if err != nil {
 		t.Fatal(err)

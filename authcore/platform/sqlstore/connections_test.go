@@ -13,14 +13,14 @@ import (
 
 // Who is connected to a database is seen whatever its URL calls it and whichever role it has; other programs, other databases and
 // those that have gone are not, and nobody is on a file.
-func TestRefuseOthers(t *testing.T) {
+func TestRefuseConnected(t *testing.T) {
 	t.Parallel()
 	server := testpg.New(t, testpg.Options{})
 	at, elsewhere := server.Database(t), server.Database(t)
 	opened(t, elsewhere)
 	free := func(when string) {
 		t.Helper()
-		if err := sqlstore.RefuseOthers(t.Context(), at); err != nil {
+		if err := sqlstore.RefuseConnected(t.Context(), at); err != nil {
 			t.Errorf("%s: %v", when, err)
 		}
 	}
@@ -46,7 +46,7 @@ func TestRefuseOthers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := sqlstore.RefuseOthers(t.Context(), at); err == nil || !strings.Contains(err.Error(), "of a gateway is open to it") &&
+		if err := sqlstore.RefuseConnected(t.Context(), at); err == nil || !strings.Contains(err.Error(), "of a gateway is open to it") &&
 			!strings.Contains(err.Error(), "of gateways are open to it") || !strings.Contains(err.Error(), "stop every gateway") {
 			t.Errorf("%s: error is %v", name, err)
 		}
@@ -55,10 +55,10 @@ func TestRefuseOthers(t *testing.T) {
 		}
 		free(name + " has gone")
 	}
-	if err := sqlstore.RefuseOthers(t.Context(), sqliteURL(t)); err != nil {
+	if err := sqlstore.RefuseConnected(t.Context(), sqliteURL(t)); err != nil {
 		t.Errorf("a file: %v", err)
 	}
-	if err := sqlstore.RefuseOthers(t.Context(), "postgres://u:secret-word@127.0.0.1:1/x"); err == nil || strings.Contains(err.Error(), "secret-word") {
+	if err := sqlstore.RefuseConnected(t.Context(), "postgres://u:secret-word@127.0.0.1:1/x"); err == nil || strings.Contains(err.Error(), "secret-word") {
 		t.Errorf("a server that is away: %v", err)
 	}
 }

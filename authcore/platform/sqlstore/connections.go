@@ -11,18 +11,18 @@ import (
 )
 
 const (
-	// marker begins the application_name of every connection of a Store, by which RefuseOthers knows them.
+	// marker begins the application_name of every connection of a Store, by which RefuseConnected knows them.
 	marker = "gatehouse"
 	// looker is the application_name of the connection that looks for others, so that two who look do not see each other.
 	looker = "looks for " + marker
-	// othersWait is for how long connections may still be seen whose gateway has just been stopped: one that was killed leaves a
+	// connectedWait is for how long connections may still be seen whose gateway has just been stopped: one that was killed leaves a
 	// statement behind, which ends by statementLimit.
-	othersWait = 3 * time.Second
-	othersRest = 100 * time.Millisecond
+	connectedWait = 3 * time.Second
+	connectedRest = 100 * time.Millisecond
 
 	// Every role may read these columns of every other role's connections, but client_addr.
-	ofOthers    = "from pg_stat_activity where datname = current_database() and application_name like '" + marker + "%'"
-	countOthers = "select count(*), coalesce(string_agg(distinct host(client_addr), ', '), '') " + ofOthers
+	ofConnections    = "from pg_stat_activity where datname = current_database() and application_name like '" + marker + "%'"
+	countConnections = "select count(*), coalesce(string_agg(distinct host(client_addr), ', '), '') " + ofConnections
 )
 
 // marked is the application_name of a Store whose URL sets the given one. Postgres cuts what is too long at its end.
@@ -33,35 +33,35 @@ func marked(given string) string {
 	return strings.TrimSpace(marker + " " + given)
 }
 
-// RefuseOthers returns an error while a gateway, or a command of one, is connected to a Postgres database. Whoever calls it has no Store
+// RefuseConnected returns an error while a gateway, or a command of one, is connected to a Postgres database. Whoever calls it has no Store
 // open on it. It sees who is connected now: neither a node that is cut off from the database, nor one that starts a moment later. Of a
 // SQLite file Lock says whether it is in use; here nothing is looked at.
-func RefuseOthers(ctx context.Context, url string) error {
+func RefuseConnected(ctx context.Context, url string) error {
 	at, err := parse(url)
 	if err != nil || at.pool == nil {
 		return err
 	}
 	const step = "look for gateways on the database"
 	for begin := time.Now(); ; {
-		count, from, err := others(ctx, at.pool)
+		count, from, err := connections(ctx, at.pool)
 		switch {
 		case err != nil:
 			return settle(ctx, step, err)
 		case count == 0:
 			return nil
-		case time.Since(begin) >= othersWait:
+		case time.Since(begin) >= connectedWait:
 			return inUse(count, from)
 		}
 		select {
 		case <-ctx.Done():
 			return settle(ctx, step, ctx.Err())
-		case <-time.After(othersRest):
+		case <-time.After(connectedRest):
 		}
 	}
 }
 
-// others looks once, on a connection of its own.
-func others(ctx context.Context, pool *pgxpool.Config) (count int, from string, err error) {
+// connections looks once, on a connection of its own.
+func connections(ctx context.Context, pool *pgxpool.Config) (count int, from string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, connectLimit)
 	defer cancel()
 	cfg := pool.Copy().ConnConfig
@@ -71,7 +71,7 @@ func others(ctx context.Context, pool *pgxpool.Config) (count int, from string, 
 		return 0, "", err
 	}
 	defer conn.Close(ctx)
-	err = conn.QueryRow(ctx, countOthers).Scan(&count, &from)
+	err = conn.QueryRow(ctx, countConnections).Scan(&count, &from)
 	return count, from, err
 }
 
@@ -85,5 +85,5 @@ func inUse(count int, from string) error {
 	}
 	return fmt.Errorf("the database is in use: %s open to it%s: stop every gateway on it, on every machine, and run this again. "+
 		"Connections of a machine that is gone end when the server's TCP keepalive notices. To end them at once: select pg_terminate_backend(pid) %s",
-		what, from, ofOthers)
+		what, from, ofConnections)
 }

@@ -14,25 +14,25 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqlstore"
 )
 
-// ended is what a Watch was told of a call.
+// ended is what a Trace was told of a call.
 type ended struct {
 	sqlstore.Call
 	err error
 }
 
-type watchedKey struct{}
+type tracedKey struct{}
 
-// TestWatch_HearsOfEveryCall: of each call its begin and its end, with what the caller got, and that the work runs in the
-// context that the Watch gave.
-func TestWatch_HearsOfEveryCall(t *testing.T) {
+// TestTrace_HearsOfEveryCall: of each call its begin and its end, with what the caller got, and that the work runs in the
+// context that the Trace gave.
+func TestTrace_HearsOfEveryCall(t *testing.T) {
 	t.Parallel()
 	var calls []ended
 	open := 0
 	s, err := sqlstore.Open(t.Context(), sqlstore.Config{URL: sqliteURL(t), Logger: slog.New(slog.DiscardHandler), Now: time.Now,
-		Watch: func(ctx context.Context, c sqlstore.Call) (context.Context, func(error)) {
+		Trace: func(ctx context.Context, c sqlstore.Call) (context.Context, func(error)) {
 			open++
 			ctx, cancel := context.WithCancel(ctx)
-			if ctx.Value(watchedKey{}) != nil {
+			if ctx.Value(tracedKey{}) != nil {
 				cancel()
 			}
 			return ctx, func(err error) {
@@ -52,7 +52,7 @@ func TestWatch_HearsOfEveryCall(t *testing.T) {
 	_, missing := s.AccountByID(t.Context(), uuid.New())
 	cleared := s.ClearLockout(t.Context(), "nobody")
 	recorded := s.Record(t.Context(), authcore.Effects{})
-	canceled := s.Ping(context.WithValue(t.Context(), watchedKey{}, true))
+	canceled := s.Ping(context.WithValue(t.Context(), tracedKey{}, true))
 	want := []ended{{sqlstore.Call{Step: "find account"}, missing}, {sqlstore.Call{Step: "clear lockout", Writes: true}, cleared},
 		{sqlstore.Call{Step: "record events", Writes: true}, recorded}, {sqlstore.Call{Step: "ping database"}, canceled}}
 	if !slices.Equal(calls, want) || open != 0 {
