@@ -9,12 +9,12 @@
 // The folders below are its wings, and arrows between them point down (layering_test.go):
 //
 //   - web: the transports. httpapi is the JSON API, portal the pages.
-//   - account: what people do with an account, a package for each: enrol, signin, credential, recovery, profile, session, handover;
-//     identifier, challenge, attempt, newpassword and audit hold what several of them share.
+//   - account: what people do with an account, a package for each: enrol, signin, password, profile, session, handover;
+//     identifier, challenge, attempt and audit hold what several of them share.
 //   - edge: what is decided about each request: sanitize cleans it before anybody sees it, accesstoken verifies tokens, revocation
 //     knows what is not accepted any more, liveconn ends connections that outlive their session.
-//   - platform: what implements the ports of ports.go (sqlstore, redisfeed with redislink, throttle, notify), the keys (keyring) and
-//     the tasks of whoever runs the gateway (operator).
+//   - platform: what implements the ports (sqlstore over sqldb, redisfeed and ratelimit over redislink, lockout, notify), the keys
+//     (keyring) and the tasks of whoever runs the gateway (operator).
 //   - crypto: secret, passhash, passpolicy, jwtkeys. They know nobody.
 //
 // Folders that end in "test" are suites that hold every implementation of a port to account.

@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/operator"
-	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqlstore"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
 )
 
 func secretCommand() *cobra.Command {
@@ -77,7 +77,7 @@ func (p *place) reset(ctx context.Context) (operator.Discarded, error) {
 		return operator.Discarded{}, err
 	}
 	// A node that goes on would have no key that it can open, and sign nobody in.
-	if err := sqlstore.RefuseConnected(ctx, cfg.database.RevealString()); err != nil {
+	if err := sqldb.RefuseConnected(ctx, cfg.database.RevealString()); err != nil {
 		return operator.Discarded{}, err
 	}
 	cfg.replaceSecret = true

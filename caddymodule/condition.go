@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqlstore"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
 )
 
 // condition is how the database is, as this process's calls find it. The log has one line for each change of it, however
@@ -56,13 +56,13 @@ func newCondition(logger *slog.Logger, now func() time.Time) *condition {
 }
 
 // told is given the outcome of every call. It waits for nothing: a log that is stuck must not hold up calls.
-func (c *condition) told(call sqlstore.Call, err error) {
+func (c *condition) told(call sqldb.Call, err error) {
 	now := c.now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
-	case errors.Is(err, sqlstore.ErrReadOnly):
-		c.failing, c.full = time.Time{}, errors.Is(err, sqlstore.ErrFull)
+	case errors.Is(err, sqldb.ErrReadOnly):
+		c.failing, c.full = time.Time{}, errors.Is(err, sqldb.ErrFull)
 		c.become(databaseReadOnly, now, err)
 	case errors.Is(err, authcore.ErrUnavailable):
 		if c.failing.IsZero() {

@@ -14,7 +14,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/revocation"
-	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqlstore"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
 	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
 )
 
@@ -146,9 +146,9 @@ func TestLook_TakesTurns(t *testing.T) {
 			synctest.Wait()
 			return func() { cancel(); running.Wait() }
 		}
-		write := sqlstore.Call{Step: "write", Writes: true}
+		write := sqldb.Call{Step: "write", Writes: true}
 		end, endNext := look(), look()
-		n.condition.told(write, sqlstore.ErrReadOnly)
+		n.condition.told(write, sqldb.ErrReadOnly)
 		log.line(t)
 		end()
 		n.condition.told(write, nil)

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqlstore"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
 )
 
 // TestCondition_OneLineForEachChange: however many calls an outage concerns, the log has one line when it begins and one
@@ -24,12 +24,12 @@ func TestCondition_OneLineForEachChange(t *testing.T) {
 	var log bytes.Buffer
 	at := time.Unix(1_700_000_000, 0)
 	c := newCondition(slog.New(slog.NewTextHandler(&log, nil)), func() time.Time { return at })
-	read, write := sqlstore.Call{Step: "read"}, sqlstore.Call{Step: "write", Writes: true}
+	read, write := sqldb.Call{Step: "read"}, sqldb.Call{Step: "write", Writes: true}
 	away := fmt.Errorf("read: %w", authcore.ErrUnavailable)
-	readOnly := fmt.Errorf("write: %w", sqlstore.ErrReadOnly)
+	readOnly := fmt.Errorf("write: %w", sqldb.ErrReadOnly)
 	for i, step := range []struct {
 		after time.Duration
-		call  sqlstore.Call
+		call  sqldb.Call
 		err   error
 		is    databaseState
 		lines int
@@ -109,10 +109,10 @@ func TestCondition_StuckLog(t *testing.T) {
 				ctx, cancel := context.WithCancel(t.Context())
 				var telling sync.WaitGroup
 				telling.Go(func() { c.tell(ctx) })
-				write := sqlstore.Call{Step: "write", Writes: true}
+				write := sqldb.Call{Step: "write", Writes: true}
 				for i := range changes {
 					if i%2 == 0 {
-						c.told(write, sqlstore.ErrReadOnly)
+						c.told(write, sqldb.ErrReadOnly)
 					} else {
 						c.told(write, nil)
 					}

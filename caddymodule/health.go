@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqlstore"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
 )
 
 const (
@@ -101,7 +101,7 @@ func (a *App) unready() string {
 func (a *App) ping(ctx context.Context) error {
 	err := a.node.store.Ping(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
-		a.node.condition.told(sqlstore.Call{}, fmt.Errorf("%w: %w", authcore.ErrUnavailable, err)) // nobody had gone: it was too slow
+		a.node.condition.told(sqldb.Call{}, fmt.Errorf("%w: %w", authcore.ErrUnavailable, err)) // nobody had gone: it was too slow
 	}
 	return err
 }
@@ -114,7 +114,7 @@ func (a *App) health(ctx context.Context) (ok bool, reasons []string) {
 	}
 	if err := a.node.health.ask(ctx, a.ping); err != nil {
 		a.logger.Debug("not ready: the database does not answer as it should", "error", err) // its condition has told
-		if errors.Is(err, sqlstore.ErrReadOnly) {
+		if errors.Is(err, sqldb.ErrReadOnly) {
 			return false, []string{noChanges}
 		}
 		return false, []string{noAnswer}

@@ -10,7 +10,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/handover"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/revocation"
-	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqlstore"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
 )
 
 // The metrics of work that is done for requests: calls of the database, password hashes, limits.
@@ -67,7 +67,7 @@ func traceHandovers(ctx context.Context, step string) (context.Context, func(err
 }
 
 // traceCalls is told of every call of the database.
-func (n *node) traceCalls(ctx context.Context, call sqlstore.Call) (context.Context, func(error)) {
+func (n *node) traceCalls(ctx context.Context, call sqldb.Call) (context.Context, func(error)) {
 	within, done := span(ctx, call.Step)
 	began := time.Now()
 	return within, func(err error) {
@@ -76,7 +76,7 @@ func (n *node) traceCalls(ctx context.Context, call sqlstore.Call) (context.Cont
 			took = storeWrites
 		}
 		took.Observe(time.Since(began).Seconds())
-		if errors.Is(err, sqlstore.ErrReadOnly) {
+		if errors.Is(err, sqldb.ErrReadOnly) {
 			storeCalls.count(storeReadOnly)
 		} else {
 			storeCalls.count(outcomeOf(err))

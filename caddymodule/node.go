@@ -24,6 +24,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/lockout"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/ratelimit"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/redisfeed"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqlstore"
 	"github.com/gatehouse-auth/gatehouse/caddymodule/logsink"
 )
@@ -141,7 +142,7 @@ func (n *node) fill(ctx context.Context, store *sqlstore.Store, cfg *resolved, l
 	}
 	// The age of the view is real time, whatever the node's clock says.
 	n.freshness = revocation.NewFreshness(time.Now)
-	n.follower, err = revocation.NewFollower(revocation.FollowerConfig{Set: n.revocations, Source: store.LiveRevocations, Late: sqlstore.CommitLimit,
+	n.follower, err = revocation.NewFollower(revocation.FollowerConfig{Set: n.revocations, Source: store.LiveRevocations, Late: sqldb.CommitLimit,
 		Freshness: n.freshness, Logger: logger})
 	if err != nil {
 		return err

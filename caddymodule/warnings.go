@@ -6,7 +6,7 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqlstore"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
 )
 
 // servesAs reports whether a site can be what browsers know as the issuer: it is that very origin, or serves plain http under
@@ -38,7 +38,7 @@ func (a *App) place() string {
 	if a.cfg.sqlitePath != "" {
 		return a.cfg.sqlitePath
 	}
-	return sqlstore.Name(a.database)
+	return sqldb.Name(a.database)
 }
 
 // addressWarnings tells what is questionable about the addresses under which people sign in, whether `issuer` names them or

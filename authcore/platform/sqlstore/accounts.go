@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
 )
 
 const accountColumns = "id, email, email_verified_at, username, phone, first_name, last_name, avatar_url, roles, " +
@@ -18,14 +19,14 @@ func accountInto(a *authcore.Account) []any {
 		&stamp{&a.CreatedAt}, &stamp{&a.UpdatedAt}}
 }
 
-func scanAccount(r Row) (a authcore.Account, err error) { return a, r.Scan(accountInto(&a)...) }
+func scanAccount(r sqldb.Row) (a authcore.Account, err error) { return a, r.Scan(accountInto(&a)...) }
 
 const selectAccount = "select " + accountColumns + " from users where id = $1"
 
 // AccountByID implements authcore.AccountStore.
 func (s *Store) AccountByID(ctx context.Context, id uuid.UUID) (a authcore.Account, err error) {
-	err = s.Read(ctx, "find account", func(ctx context.Context, q Querier) error {
-		a, err = One(ctx, q, scanAccount, selectAccount, id)
+	err = s.Read(ctx, "find account", func(ctx context.Context, q sqldb.Querier) error {
+		a, err = sqldb.One(ctx, q, scanAccount, selectAccount, id)
 		return err
 	})
 	return a, err
@@ -36,8 +37,8 @@ var selectAccountByIdentifier = "select " + of("u", accountColumns) + ` from ide
 
 // AccountByIdentifier implements authcore.AccountStore.
 func (s *Store) AccountByIdentifier(ctx context.Context, id authcore.Identifier) (a authcore.Account, err error) {
-	err = s.Read(ctx, "find account by identifier", func(ctx context.Context, q Querier) error {
-		a, err = One(ctx, q, scanAccount, selectAccountByIdentifier, string(id.Kind), id.Value)
+	err = s.Read(ctx, "find account by identifier", func(ctx context.Context, q sqldb.Querier) error {
+		a, err = sqldb.One(ctx, q, scanAccount, selectAccountByIdentifier, string(id.Kind), id.Value)
 		return err
 	})
 	return a, err
@@ -48,7 +49,7 @@ const insertAccount = "insert into users (" + accountColumns + `)
 
 // CreateAccount implements authcore.AccountStore.
 func (s *Store) CreateAccount(ctx context.Context, a authcore.Account, ids []authcore.Identifier, fx authcore.Effects) error {
-	return s.Write(ctx, "create account", func(ctx context.Context, q Querier) error {
+	return s.Write(ctx, "create account", func(ctx context.Context, q sqldb.Querier) error {
 		if err := create(ctx, q, a, ids); err != nil {
 			return err
 		}
@@ -56,12 +57,12 @@ func (s *Store) CreateAccount(ctx context.Context, a authcore.Account, ids []aut
 	})
 }
 
-func create(ctx context.Context, q Querier, a authcore.Account, ids []authcore.Identifier) error {
+func create(ctx context.Context, q sqldb.Querier, a authcore.Account, ids []authcore.Identifier) error {
 	if err := claim(ctx, q, a.ID, ids, a.CreatedAt); err != nil {
 		return err
 	}
-	_, err := Exec(ctx, q, insertAccount, a.ID, a.Email, micros(a.EmailVerifiedAt), a.Username, a.Phone, a.FirstName,
-		a.LastName, a.AvatarURL, &jsonList[string]{&a.Roles}, a.PasswordHash, a.Epoch, a.RolesVersion, micros(a.DisabledAt),
+	_, err := sqldb.Exec(ctx, q, insertAccount, a.ID, a.Email, micros(a.EmailVerifiedAt), a.Username, a.Phone, a.FirstName,
+		a.LastName, a.AvatarURL, jsonText(a.Roles), a.PasswordHash, a.Epoch, a.RolesVersion, micros(a.DisabledAt),
 		micros(a.CreatedAt), micros(a.UpdatedAt))
 	return err
 }
@@ -74,8 +75,8 @@ const updateProfile = `update users set username = coalesce($2, username), first
 // UpdateProfile implements authcore.AccountStore.
 func (s *Store) UpdateProfile(ctx context.Context, id uuid.UUID, change authcore.ProfileChange, claimUsername bool,
 	now time.Time, fx authcore.Effects) (a authcore.Account, err error) {
-	err = s.Write(ctx, "update profile", func(ctx context.Context, q Querier) error {
-		a, err = One(ctx, q, scanAccount, updateProfile,
+	err = s.Write(ctx, "update profile", func(ctx context.Context, q sqldb.Querier) error {
+		a, err = sqldb.One(ctx, q, scanAccount, updateProfile,
 			id, change.Username, change.FirstName, change.LastName, change.Phone, micros(now))
 		if err != nil {
 			return err
@@ -94,7 +95,7 @@ func (s *Store) UpdateProfile(ctx context.Context, id uuid.UUID, change authcore
 }
 
 // rename makes the account's username the one it is found by, or none at all.
-func rename(ctx context.Context, q Querier, a authcore.Account, claimIt bool, now time.Time) error {
+func rename(ctx context.Context, q sqldb.Querier, a authcore.Account, claimIt bool, now time.Time) error {
 	if err := release(ctx, q, a.ID, authcore.KindUsername, a.Username); err != nil {
 		return err
 	}
@@ -108,8 +109,8 @@ const replaceHash = "update users set password_hash = $3, updated_at = $4 where 
 
 // ReplacePasswordHash implements authcore.AccountStore.
 func (s *Store) ReplacePasswordHash(ctx context.Context, id uuid.UUID, old, hash string) error {
-	return s.Single(ctx, "replace password hash", func(ctx context.Context, q Querier) error {
-		_, err := Exec(ctx, q, replaceHash, id, old, hash, micros(s.now()))
+	return s.Single(ctx, "replace password hash", func(ctx context.Context, q sqldb.Querier) error {
+		_, err := sqldb.Exec(ctx, q, replaceHash, id, old, hash, micros(s.now()))
 		return err
 	})
 }

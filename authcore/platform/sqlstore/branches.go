@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
 )
 
 // Of all who delete the row at once exactly one gets it back.
@@ -19,7 +20,7 @@ const consumeHandover = `delete from challenges
 // OpenBranch implements authcore.SessionStore.
 func (s *Store) OpenBranch(ctx context.Context, b authcore.Branching) (sess authcore.Session, a authcore.Account, err error) {
 	stranger := false
-	err = s.Write(ctx, "open branch", func(ctx context.Context, q Querier) error {
+	err = s.Write(ctx, "open branch", func(ctx context.Context, q sqldb.Querier) error {
 		sess, a, err = s.openBranch(ctx, q, b)
 		if stranger = errors.Is(err, errStranger); stranger {
 			return nil // that the code is spent is committed
@@ -39,8 +40,8 @@ func (s *Store) OpenBranch(ctx context.Context, b authcore.Branching) (sess auth
 // not be able to wait for one. A code that is carried to another origin is not spent by it.
 var errStranger = errors.New("the code came from another browser")
 
-func (s *Store) openBranch(ctx context.Context, q Querier, b authcore.Branching) (sess authcore.Session, a authcore.Account, err error) {
-	ch, err := One(ctx, q, scanChallenge, consumeHandover, b.ChallengeID, string(authcore.PurposeHandover),
+func (s *Store) openBranch(ctx context.Context, q sqldb.Querier, b authcore.Branching) (sess authcore.Session, a authcore.Account, err error) {
+	ch, err := sqldb.One(ctx, q, scanChallenge, consumeHandover, b.ChallengeID, string(authcore.PurposeHandover),
 		b.Token.Bytes(), micros(b.Now))
 	if err != nil {
 		return sess, a, err
@@ -52,7 +53,7 @@ func (s *Store) openBranch(ctx context.Context, q Querier, b authcore.Branching)
 		return sess, a, authcore.ErrNotFound
 	}
 	// As in CreateSession: whoever raises the epoch waits, so that their revocation covers this session too.
-	if a, err = One(ctx, q, scanAccount, selectAccount+s.sql.ForShare, ch.AccountID); err != nil {
+	if a, err = sqldb.One(ctx, q, scanAccount, selectAccount+s.Dialect().ForShare, ch.AccountID); err != nil {
 		return sess, a, err
 	}
 	parent, err := s.holdParent(ctx, q, ch, a, b.Now)
@@ -77,13 +78,13 @@ const selectFamily = "select " + sessionColumns + ` from sessions
 
 // holdParent returns the session that is handed over. authcore.ErrNotFound when it, or the root that it hangs on, has ended;
 // a root without a row has lapsed, which ends no branch.
-func (s *Store) holdParent(ctx context.Context, q Querier, ch authcore.Challenge, a authcore.Account, now time.Time) (parent authcore.Session, err error) {
+func (s *Store) holdParent(ctx context.Context, q sqldb.Querier, ch authcore.Challenge, a authcore.Account, now time.Time) (parent authcore.Session, err error) {
 	id, _, _ := strings.Cut(ch.Subject, " ")
 	parentID, err := uuid.Parse(id)
 	if err != nil {
 		return parent, errors.New("find session that is handed over: the challenge names none")
 	}
-	family, err := All(ctx, q, scanSession, selectFamily+s.sql.ForShare, parentID)
+	family, err := sqldb.All(ctx, q, scanSession, selectFamily+s.Dialect().ForShare, parentID)
 	if err != nil {
 		return parent, err
 	}
@@ -123,15 +124,15 @@ const selectRoot = "select coalesce(parent_id, id) from sessions where id = $1 a
 
 // RevokeFamily implements authcore.SessionStore.
 func (s *Store) RevokeFamily(ctx context.Context, account, session uuid.UUID, now time.Time, fx authcore.Effects) (ended []authcore.Revocation, err error) {
-	err = s.Write(ctx, "revoke sessions of family", func(ctx context.Context, q Querier) error {
-		root, err := One(ctx, q, scanID, selectRoot, session, account)
+	err = s.Write(ctx, "revoke sessions of family", func(ctx context.Context, q sqldb.Querier) error {
+		root, err := sqldb.One(ctx, q, scanID, selectRoot, session, account)
 		if errors.Is(err, authcore.ErrNotFound) {
 			root, err = session, nil // its row is gone; branches may be there
 		}
 		if err != nil {
 			return err
 		}
-		ended, err = revokeThose(ctx, q, revokeSessions+" and id = $3 order by id"+s.sql.ForUpdate+")"+whatEnded,
+		ended, err = revokeThose(ctx, q, revokeSessions+" and id = $3 order by id"+s.Dialect().ForUpdate+")"+whatEnded,
 			now, account, micros(now), root)
 		if err != nil {
 			return err
@@ -152,13 +153,13 @@ func (s *Store) RevokeFamily(ctx context.Context, account, session uuid.UUID, no
 // endBranches ends the branches of roots that the caller has ended in this transaction. It does so twice: a hand-over that
 // was under way from one of the branches holds that row, and has committed a further branch when the first statement is
 // through.
-func (s *Store) endBranches(ctx context.Context, q Querier, account uuid.UUID, roots []uuid.UUID, now time.Time) (ended []authcore.Revocation, err error) {
+func (s *Store) endBranches(ctx context.Context, q sqldb.Querier, account uuid.UUID, roots []uuid.UUID, now time.Time) (ended []authcore.Revocation, err error) {
 	if len(roots) == 0 {
 		return nil, nil
 	}
-	text := revokeSessions + " and parent_id " + s.sql.AnyOf("$3") + " order by id" + s.sql.ForUpdate + ")" + whatEnded
+	text := revokeSessions + " and parent_id " + s.Dialect().AnyOf("$3") + " order by id" + s.Dialect().ForUpdate + ")" + whatEnded
 	for range 2 {
-		branches, err := revokeThose(ctx, q, text, now, account, micros(now), s.sql.List(roots))
+		branches, err := revokeThose(ctx, q, text, now, account, micros(now), s.Dialect().List(roots))
 		if err != nil {
 			return nil, err
 		}

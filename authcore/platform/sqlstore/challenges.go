@@ -9,12 +9,13 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
 )
 
 const challengeColumns = "id, purpose, subject, account_id, code_digest, token_digest, attempts_left, " +
 	"attempts_reset_at, created_at, expires_at"
 
-func scanChallenge(r Row) (c authcore.Challenge, err error) {
+func scanChallenge(r sqldb.Row) (c authcore.Challenge, err error) {
 	return c, r.Scan(&c.ID, &c.Purpose, &c.Subject, &optional{&c.AccountID}, &digest{&c.CodeDigest}, &digest{&c.TokenDigest},
 		&c.AttemptsLeft, &stamp{&c.AttemptsResetAt}, &stamp{&c.CreatedAt}, &stamp{&c.ExpiresAt})
 }
@@ -36,7 +37,7 @@ const upsertChallenge = "insert into challenges (" + challengeColumns + `)
 
 // IssueChallenge implements authcore.ChallengeStore.
 func (s *Store) IssueChallenge(ctx context.Context, ch authcore.Challenge, fx authcore.Effects) error {
-	return s.Write(ctx, "issue challenge", func(ctx context.Context, q Querier) error {
+	return s.Write(ctx, "issue challenge", func(ctx context.Context, q sqldb.Querier) error {
 		if err := issue(ctx, q, ch); err != nil {
 			return err
 		}
@@ -44,8 +45,8 @@ func (s *Store) IssueChallenge(ctx context.Context, ch authcore.Challenge, fx au
 	})
 }
 
-func issue(ctx context.Context, q Querier, ch authcore.Challenge) error {
-	_, err := Exec(ctx, q, upsertChallenge, ch.ID, string(ch.Purpose), ch.Subject, orNull(ch.AccountID),
+func issue(ctx context.Context, q sqldb.Querier, ch authcore.Challenge) error {
+	_, err := sqldb.Exec(ctx, q, upsertChallenge, ch.ID, string(ch.Purpose), ch.Subject, orNull(ch.AccountID),
 		ch.CodeDigest.Bytes(), ch.TokenDigest.Bytes(), ch.AttemptsLeft, micros(ch.AttemptsResetAt), micros(ch.CreatedAt),
 		micros(ch.ExpiresAt))
 	return err
@@ -62,8 +63,8 @@ const countLive = "select count(*) from challenges where purpose = $1 and subjec
 // ProveCode implements authcore.ChallengeStore. An expired challenge is not live, whatever its attempts.
 func (s *Store) ProveCode(ctx context.Context, purpose authcore.Purpose, subject string, code secret.Digest,
 	now time.Time) (ch authcore.Challenge, err error) {
-	err = s.Single(ctx, "prove code", func(ctx context.Context, q Querier) error {
-		ch, err = One(ctx, q, scanChallenge, proveCode, string(purpose), subject, code.Bytes(), micros(now))
+	err = s.Single(ctx, "prove code", func(ctx context.Context, q sqldb.Querier) error {
+		ch, err = sqldb.One(ctx, q, scanChallenge, proveCode, string(purpose), subject, code.Bytes(), micros(now))
 		return err
 	})
 	if errors.Is(err, authcore.ErrNotFound) {
@@ -79,8 +80,8 @@ func (s *Store) ProveCode(ctx context.Context, purpose authcore.Purpose, subject
 }
 
 func (s *Store) whyNone(ctx context.Context, purpose authcore.Purpose, subject string, now time.Time) error {
-	return s.Read(ctx, "find challenge", func(ctx context.Context, q Querier) error {
-		n, err := One(ctx, q, ScanInt, countLive, string(purpose), subject, micros(now))
+	return s.Read(ctx, "find challenge", func(ctx context.Context, q sqldb.Querier) error {
+		n, err := sqldb.One(ctx, q, sqldb.ScanInt, countLive, string(purpose), subject, micros(now))
 		switch {
 		case err != nil:
 			return err
@@ -96,8 +97,8 @@ const selectChallengeByToken = "select " + challengeColumns + ` from challenges
 
 // ProveToken implements authcore.ChallengeStore. It does not look at the attempts, which anybody can spend.
 func (s *Store) ProveToken(ctx context.Context, purpose authcore.Purpose, token secret.Digest, now time.Time) (ch authcore.Challenge, err error) {
-	err = s.Read(ctx, "prove link", func(ctx context.Context, q Querier) error {
-		ch, err = One(ctx, q, scanChallenge, selectChallengeByToken, string(purpose), token.Bytes(), micros(now))
+	err = s.Read(ctx, "prove link", func(ctx context.Context, q sqldb.Querier) error {
+		ch, err = sqldb.One(ctx, q, scanChallenge, selectChallengeByToken, string(purpose), token.Bytes(), micros(now))
 		return err
 	})
 	if err != nil {
@@ -113,6 +114,6 @@ const consumeChallenge = `delete from challenges
 	returning ` + challengeColumns
 
 // consume spends the challenge; authcore.ErrNotFound when it is gone. A code of another purpose spends nothing.
-func consume(ctx context.Context, q Querier, id uuid.UUID, purpose authcore.Purpose, now time.Time) (authcore.Challenge, error) {
-	return One(ctx, q, scanChallenge, consumeChallenge, id, string(purpose), micros(now))
+func consume(ctx context.Context, q sqldb.Querier, id uuid.UUID, purpose authcore.Purpose, now time.Time) (authcore.Challenge, error) {
+	return sqldb.One(ctx, q, scanChallenge, consumeChallenge, id, string(purpose), micros(now))
 }

@@ -1,8 +1,6 @@
 package sqlstore
 
 import (
-	"database/sql"
-	"database/sql/driver"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -101,7 +99,7 @@ func (m *maybeText) Scan(src any) error {
 	return nil
 }
 
-// jsonList scans and stores a list as JSON text; an empty one is read as nil.
+// jsonList scans a list that jsonText stored; an empty one is read as nil.
 type jsonList[T any] struct{ into *[]T }
 
 // Scan implements sql.Scanner.
@@ -117,13 +115,13 @@ func (l *jsonList[T]) Scan(src any) error {
 	return json.Unmarshal([]byte(text), l.into)
 }
 
-// Value implements driver.Valuer.
-func (l *jsonList[T]) Value() (driver.Value, error) {
-	if len(*l.into) == 0 {
-		return "[]", nil
+// jsonText is a list as it is stored.
+func jsonText(list []string) string {
+	if len(list) == 0 {
+		return "[]"
 	}
-	text, err := json.Marshal(*l.into)
-	return string(text), err
+	text, _ := json.Marshal(list) // texts: cannot go wrong
+	return string(text)
 }
 
 // each rewrites the columns of a list.
@@ -139,13 +137,3 @@ func each(columns string, rewrite func(column string) string) string {
 func of(table, columns string) string {
 	return each(columns, func(column string) string { return table + "." + column })
 }
-
-// Interface guards
-var (
-	_ sql.Scanner   = (*stamp)(nil)
-	_ sql.Scanner   = (*digest)(nil)
-	_ sql.Scanner   = (*optional)(nil)
-	_ sql.Scanner   = (*maybeText)(nil)
-	_ sql.Scanner   = (*jsonList[string])(nil)
-	_ driver.Valuer = (*jsonList[string])(nil)
-)

@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
 )
 
 const (
@@ -18,12 +19,12 @@ const (
 
 // EndAccount implements operator.Store.
 func (s *Store) EndAccount(ctx context.Context, account uuid.UUID, now time.Time, fx authcore.Effects) (rev authcore.Revocation, sessions int, err error) {
-	err = s.Write(ctx, "end sessions of account", func(ctx context.Context, q Querier) error {
-		a, err := One(ctx, q, scanAccount, raiseEpoch, account)
+	err = s.Write(ctx, "end sessions of account", func(ctx context.Context, q sqldb.Querier) error {
+		a, err := sqldb.One(ctx, q, scanAccount, raiseEpoch, account)
 		if err != nil {
 			return err
 		}
-		live, err := One(ctx, q, ScanInt, countLiveSessions, account, micros(now))
+		live, err := sqldb.One(ctx, q, sqldb.ScanInt, countLiveSessions, account, micros(now))
 		if err != nil {
 			return err
 		}
@@ -59,8 +60,8 @@ const (
 func (s *Store) EndNext(ctx context.Context, after uuid.UUID, now time.Time) (ended []authcore.Revocation, next uuid.UUID, err error) {
 	const step = "end sessions"
 	to := uuid.Max
-	err = s.Read(ctx, step, func(ctx context.Context, q Querier) error {
-		end, err := One(ctx, q, scanID, endOfPage, after, endPage-1)
+	err = s.Read(ctx, step, func(ctx context.Context, q sqldb.Querier) error {
+		end, err := sqldb.One(ctx, q, scanID, endOfPage, after, endPage-1)
 		if errors.Is(err, authcore.ErrNotFound) {
 			return nil
 		}
@@ -71,18 +72,18 @@ func (s *Store) EndNext(ctx context.Context, after uuid.UUID, now time.Time) (en
 		return nil, uuid.Nil, err
 	}
 	least := now.Add(revocationKept)
-	err = s.Write(ctx, step, func(ctx context.Context, q Querier) error {
-		ended, err = All(ctx, q, scanEnded, endRange+s.sql.ForUpdate+")"+whatEnded, after, to, micros(now))
+	err = s.Write(ctx, step, func(ctx context.Context, q sqldb.Querier) error {
+		ended, err = sqldb.All(ctx, q, scanEnded, endRange+s.Dialect().ForUpdate+")"+whatEnded, after, to, micros(now))
 		if err == nil && to == uuid.Max {
 			// A hand-over that held on to its root has committed by now: this statement sees its branch.
 			var late []authcore.Revocation
-			late, err = All(ctx, q, scanEnded, endRange+s.sql.ForUpdate+")"+whatEnded, after, to, micros(now))
+			late, err = sqldb.All(ctx, q, scanEnded, endRange+s.Dialect().ForUpdate+")"+whatEnded, after, to, micros(now))
 			ended = append(ended, late...)
 		}
 		if err != nil || len(ended) == 0 {
 			return err
 		}
-		_, err := Exec(ctx, q, revokeRange, after, to, micros(now), micros(least))
+		_, err := sqldb.Exec(ctx, q, revokeRange, after, to, micros(now), micros(least))
 		return err
 	})
 	if err != nil {
@@ -104,8 +105,8 @@ const voidCodes = `update challenges set expires_at = 0 where id in
 func (s *Store) VoidChallenges(ctx context.Context, now time.Time) (voided int, err error) {
 	for {
 		var n int64
-		err := s.Single(ctx, "void codes", func(ctx context.Context, q Querier) (err error) {
-			n, err = Exec(ctx, q, voidCodes+s.sql.ForUpdate+")", micros(now), sweepBatch)
+		err := s.Single(ctx, "void codes", func(ctx context.Context, q sqldb.Querier) (err error) {
+			n, err = sqldb.Exec(ctx, q, voidCodes+s.Dialect().ForUpdate+")", micros(now), sweepBatch)
 			return err
 		})
 		voided += int(n)

@@ -7,13 +7,14 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
 )
 
 // Enrol implements authcore.ChallengeStore. A disabled account, or one whose address was proven meanwhile, counts as
 // not found.
 func (s *Store) Enrol(ctx context.Context, e authcore.Enrolment) (authcore.Account, authcore.Session, authcore.Revocation, error) {
 	var done enrolled
-	err := s.Write(ctx, "enrol account", func(ctx context.Context, q Querier) (err error) {
+	err := s.Write(ctx, "enrol account", func(ctx context.Context, q sqldb.Querier) (err error) {
 		done, err = s.enrol(ctx, q, e)
 		return err
 	})
@@ -29,7 +30,7 @@ type enrolled struct {
 	revocation authcore.Revocation
 }
 
-func (s *Store) enrol(ctx context.Context, q Querier, e authcore.Enrolment) (done enrolled, err error) {
+func (s *Store) enrol(ctx context.Context, q sqldb.Querier, e authcore.Enrolment) (done enrolled, err error) {
 	if _, err = consume(ctx, q, e.ChallengeID, authcore.PurposeVerifyEmail, e.Now); err != nil {
 		return done, err
 	}
@@ -38,11 +39,11 @@ func (s *Store) enrol(ctx context.Context, q Querier, e authcore.Enrolment) (don
 		if err = create(ctx, q, e.Account, e.Identifiers); err != nil {
 			return done, err
 		}
-		done.account, err = One(ctx, q, scanAccount, selectAccount, e.Account.ID)
+		done.account, err = sqldb.One(ctx, q, scanAccount, selectAccount, e.Account.ID)
 	case e.Replace:
 		done.account, done.revocation, err = s.takeOver(ctx, q, e)
 	default:
-		done.account, err = One(ctx, q, scanAccount, verifyAccount, e.Account.ID, micros(e.Account.EmailVerifiedAt), micros(e.Now))
+		done.account, err = sqldb.One(ctx, q, scanAccount, verifyAccount, e.Account.ID, micros(e.Account.EmailVerifiedAt), micros(e.Now))
 	}
 	if err != nil {
 		return done, err
@@ -69,8 +70,8 @@ const takeOverAccount = `update users set email_verified_at = $2, updated_at = $
 
 // takeOver gives an unproven account to whoever has proven its address. Before that anybody may have made it and may
 // be signed in: nothing of theirs stays.
-func (s *Store) takeOver(ctx context.Context, q Querier, e authcore.Enrolment) (authcore.Account, authcore.Revocation, error) {
-	a, err := One(ctx, q, scanAccount, takeOverAccount,
+func (s *Store) takeOver(ctx context.Context, q sqldb.Querier, e authcore.Enrolment) (authcore.Account, authcore.Revocation, error) {
+	a, err := sqldb.One(ctx, q, scanAccount, takeOverAccount,
 		e.Account.ID, micros(e.Account.EmailVerifiedAt), micros(e.Now), e.Account.PasswordHash)
 	if err != nil {
 		return a, authcore.Revocation{}, err
@@ -98,7 +99,7 @@ const dropChallenges = `delete from challenges where account_id = $1
 
 // ResetPassword implements authcore.ChallengeStore.
 func (s *Store) ResetPassword(ctx context.Context, r authcore.Reset) (a authcore.Account, rev authcore.Revocation, err error) {
-	err = s.Write(ctx, "reset password", func(ctx context.Context, q Querier) error {
+	err = s.Write(ctx, "reset password", func(ctx context.Context, q sqldb.Querier) error {
 		a, rev, err = s.reset(ctx, q, r)
 		return err
 	})
@@ -108,7 +109,7 @@ func (s *Store) ResetPassword(ctx context.Context, r authcore.Reset) (a authcore
 	return a, rev, nil
 }
 
-func (s *Store) reset(ctx context.Context, q Querier, r authcore.Reset) (a authcore.Account, rev authcore.Revocation, err error) {
+func (s *Store) reset(ctx context.Context, q sqldb.Querier, r authcore.Reset) (a authcore.Account, rev authcore.Revocation, err error) {
 	ch, err := consume(ctx, q, r.ChallengeID, authcore.PurposeResetPassword, r.Now)
 	if err != nil {
 		return a, rev, err
@@ -116,10 +117,10 @@ func (s *Store) reset(ctx context.Context, q Querier, r authcore.Reset) (a authc
 	if ch.AccountID == uuid.Nil || ch.AccountID != r.AccountID {
 		return a, rev, authcore.ErrNotFound
 	}
-	if _, err := Exec(ctx, q, dropChallenges, r.AccountID, string(authcore.PurposeVerifyEmail)); err != nil {
+	if _, err := sqldb.Exec(ctx, q, dropChallenges, r.AccountID, string(authcore.PurposeVerifyEmail)); err != nil {
 		return a, rev, err
 	}
-	if a, err = One(ctx, q, scanAccount, resetPassword, r.AccountID, r.PasswordHash, micros(r.Now)); err != nil {
+	if a, err = sqldb.One(ctx, q, scanAccount, resetPassword, r.AccountID, r.PasswordHash, micros(r.Now)); err != nil {
 		return a, rev, err
 	}
 	if err := release(ctx, q, a.ID, authcore.KindUsername, a.Username); err != nil {
@@ -141,15 +142,15 @@ const (
 	lastAccess = "select max(access_until) from sessions where account_id = $1"
 )
 
-func scanStamp(r Row) (t time.Time, err error) { return t, r.Scan(&stamp{&t}) }
+func scanStamp(r sqldb.Row) (t time.Time, err error) { return t, r.Scan(&stamp{&t}) }
 
 // endSessions ends every session of an account whose epoch the caller has just raised in this transaction: whoever
 // opens a session waits for that row, and so none is missed.
-func (s *Store) endSessions(ctx context.Context, q Querier, a authcore.Account, now time.Time) (authcore.Revocation, error) {
-	if _, err := Exec(ctx, q, revokeAllSessions+s.sql.ForUpdate+")", a.ID, micros(now)); err != nil {
+func (s *Store) endSessions(ctx context.Context, q sqldb.Querier, a authcore.Account, now time.Time) (authcore.Revocation, error) {
+	if _, err := sqldb.Exec(ctx, q, revokeAllSessions+s.Dialect().ForUpdate+")", a.ID, micros(now)); err != nil {
 		return authcore.Revocation{}, err
 	}
-	last, err := One(ctx, q, scanStamp, lastAccess, a.ID)
+	last, err := sqldb.One(ctx, q, scanStamp, lastAccess, a.ID)
 	if err != nil {
 		return authcore.Revocation{}, err
 	}

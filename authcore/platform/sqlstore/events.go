@@ -6,6 +6,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
 )
 
 const (
@@ -17,16 +18,16 @@ const (
 
 // Record implements authcore.EventStore.
 func (s *Store) Record(ctx context.Context, fx authcore.Effects) error {
-	return s.Write(ctx, "record events", func(ctx context.Context, q Querier) error { return record(ctx, q, fx) })
+	return s.Write(ctx, "record events", func(ctx context.Context, q sqldb.Querier) error { return record(ctx, q, fx) })
 }
 
 // record writes what belongs to the change of this transaction. An event without an id gets one.
-func record(ctx context.Context, q Querier, fx authcore.Effects) error {
+func record(ctx context.Context, q sqldb.Querier, fx authcore.Effects) error {
 	for _, e := range fx.Events {
 		if e.ID == uuid.Nil {
 			e.ID = newID()
 		}
-		_, err := Exec(ctx, q, insertEvent, e.ID, string(e.Kind), micros(e.At), orNull(e.AccountID), orNull(e.SessionID),
+		_, err := sqldb.Exec(ctx, q, insertEvent, e.ID, string(e.Kind), micros(e.At), orNull(e.AccountID), orNull(e.SessionID),
 			e.Result, e.Method, e.Addr, e.UserAgent)
 		if err != nil {
 			return err
@@ -37,7 +38,7 @@ func record(ctx context.Context, q Querier, fx authcore.Effects) error {
 		if m.Decoy {
 			sealed, due, done = nil, nil, due
 		}
-		if _, err := Exec(ctx, q, insertMail, m.ID, string(m.Kind), sealed, micros(m.CreatedAt), m.Attempts, due, done); err != nil {
+		if _, err := sqldb.Exec(ctx, q, insertMail, m.ID, string(m.Kind), sealed, micros(m.CreatedAt), m.Attempts, due, done); err != nil {
 			return err
 		}
 	}

@@ -11,14 +11,15 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
 )
 
 const isTaken = "select count(*) from identifiers where kind = $1 and value = $2 and user_id <> $3"
 
 // IdentifierTaken implements authcore.AccountStore.
 func (s *Store) IdentifierTaken(ctx context.Context, id authcore.Identifier, except uuid.UUID) (taken bool, err error) {
-	err = s.Read(ctx, "look up identifier", func(ctx context.Context, q Querier) error {
-		n, err := One(ctx, q, ScanInt, isTaken, string(id.Kind), id.Value, except)
+	err = s.Read(ctx, "look up identifier", func(ctx context.Context, q sqldb.Querier) error {
+		n, err := sqldb.One(ctx, q, sqldb.ScanInt, isTaken, string(id.Kind), id.Value, except)
 		taken = n > 0
 		return err
 	})
@@ -31,13 +32,13 @@ const claimIdentifier = `insert into identifiers (kind, value, user_id, is_curre
 	on conflict (kind, value) do update set is_current = true where identifiers.user_id = excluded.user_id`
 
 // claim makes the account found by ids; *authcore.TakenError for the first that belongs to another.
-func claim(ctx context.Context, q Querier, account uuid.UUID, ids []authcore.Identifier, now time.Time) error {
+func claim(ctx context.Context, q sqldb.Querier, account uuid.UUID, ids []authcore.Identifier, now time.Time) error {
 	// One order for all: two who claim the same values would wait for each other.
 	inOrder := slices.SortedFunc(slices.Values(ids), func(a, b authcore.Identifier) int {
 		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Value, b.Value))
 	})
 	for _, id := range inOrder {
-		n, err := Exec(ctx, q, claimIdentifier, string(id.Kind), id.Value, account, micros(now))
+		n, err := sqldb.Exec(ctx, q, claimIdentifier, string(id.Kind), id.Value, account, micros(now))
 		if err != nil {
 			return err
 		}
@@ -48,9 +49,9 @@ func claim(ctx context.Context, q Querier, account uuid.UUID, ids []authcore.Ide
 	return nil
 }
 
-func firstTaken(ctx context.Context, q Querier, account uuid.UUID, ids []authcore.Identifier) error {
+func firstTaken(ctx context.Context, q sqldb.Querier, account uuid.UUID, ids []authcore.Identifier) error {
 	for _, id := range ids {
-		n, err := One(ctx, q, ScanInt, isTaken, string(id.Kind), id.Value, account)
+		n, err := sqldb.One(ctx, q, sqldb.ScanInt, isTaken, string(id.Kind), id.Value, account)
 		if err != nil {
 			return err
 		}
@@ -66,8 +67,8 @@ const releaseIdentifiers = `update identifiers set is_current = false
 
 // release makes the account no longer found by the values of a kind, except keep. They stay its own for ever: a name
 // given to somebody new would inherit the trust, and the mail, of the old owner.
-func release(ctx context.Context, q Querier, account uuid.UUID, kind authcore.IdentifierKind, keep string) error {
-	_, err := Exec(ctx, q, releaseIdentifiers, account, string(kind), keep)
+func release(ctx context.Context, q sqldb.Querier, account uuid.UUID, kind authcore.IdentifierKind, keep string) error {
+	_, err := sqldb.Exec(ctx, q, releaseIdentifiers, account, string(kind), keep)
 	return err
 }
 
@@ -93,7 +94,7 @@ type holder struct {
 	found   bool
 }
 
-func scanHolder(r Row) (h holder, err error) {
+func scanHolder(r sqldb.Row) (h holder, err error) {
 	return h, r.Scan(&h.id, &h.created, &h.value, &h.found)
 }
 
@@ -130,9 +131,9 @@ func (s *Store) claimAll(ctx context.Context, kind authcore.IdentifierKind, p pa
 	last := holder{created: -1 << 62}
 	for {
 		var holders []holder
-		err := s.Read(ctx, "find unclaimed identifiers", func(ctx context.Context, q Querier) (err error) {
+		err := s.Read(ctx, "find unclaimed identifiers", func(ctx context.Context, q sqldb.Querier) (err error) {
 			args := append([]any{last.created, last.id}, p.filter...)
-			holders, err = All(ctx, q, scanHolder, p.text, append(args, claimPage)...)
+			holders, err = sqldb.All(ctx, q, scanHolder, p.text, append(args, claimPage)...)
 			return err
 		})
 		if err != nil {
@@ -142,7 +143,7 @@ func (s *Store) claimAll(ctx context.Context, kind authcore.IdentifierKind, p pa
 			if h.found || h.value == "" {
 				continue
 			}
-			err := s.Write(ctx, "claim identifier", func(ctx context.Context, q Querier) error {
+			err := s.Write(ctx, "claim identifier", func(ctx context.Context, q sqldb.Querier) error {
 				return claim(ctx, q, h.id, []authcore.Identifier{{Kind: kind, Value: h.value}}, now)
 			})
 			var taken *authcore.TakenError

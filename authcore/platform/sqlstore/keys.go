@@ -7,11 +7,12 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
 )
 
 const keyColumns = "kid, key_use, algorithm, public, sealed, created_at, not_before, retire_at, remove_at"
 
-func scanKey(r Row) (k authcore.KeyRecord, err error) {
+func scanKey(r sqldb.Row) (k authcore.KeyRecord, err error) {
 	return k, r.Scan(&k.KID, &k.Use, &k.Algorithm, &k.Public, &k.Sealed, &stamp{&k.CreatedAt}, &stamp{&k.NotBefore},
 		&stamp{&k.RetireAt}, &stamp{&k.RemoveAt})
 }
@@ -20,8 +21,8 @@ const selectKeys = "select " + keyColumns + " from signing_keys order by created
 
 // Keys implements authcore.KeyStore.
 func (s *Store) Keys(ctx context.Context) (keys []authcore.KeyRecord, err error) {
-	err = s.Read(ctx, "read keys", func(ctx context.Context, q Querier) error {
-		keys, err = All(ctx, q, scanKey, selectKeys)
+	err = s.Read(ctx, "read keys", func(ctx context.Context, q sqldb.Querier) error {
+		keys, err = sqldb.All(ctx, q, scanKey, selectKeys)
 		return err
 	})
 	return keys, err
@@ -49,16 +50,16 @@ var errKeysGone = errors.New("the database has lost its signing keys: restore th
 // store; after a conflict it runs again.
 func (s *Store) ChangeKeys(ctx context.Context, now time.Time,
 	change func(present []authcore.KeyRecord) ([]authcore.KeyRecord, error)) (keys []authcore.KeyRecord, err error) {
-	do := func(ctx context.Context, q Querier) error {
-		had, err := One(ctx, q, ScanInt, hadKeys)
+	do := func(ctx context.Context, q sqldb.Querier) error {
+		had, err := sqldb.One(ctx, q, sqldb.ScanInt, hadKeys)
 		if err != nil {
 			return err
 		}
-		if _, err := Exec(ctx, q, lockKeys); err != nil {
+		if _, err := sqldb.Exec(ctx, q, lockKeys); err != nil {
 			return err
 		}
 		// A new statement sees what the node before has committed.
-		present, err := All(ctx, q, scanKey, selectKeys)
+		present, err := sqldb.All(ctx, q, scanKey, selectKeys)
 		if err != nil {
 			return err
 		}
@@ -70,19 +71,19 @@ func (s *Store) ChangeKeys(ctx context.Context, now time.Time,
 			return errKeysGone
 		}
 		for _, k := range changed {
-			_, err := Exec(ctx, q, upsertKey, k.KID, k.Use, k.Algorithm, k.Public, k.Sealed, micros(k.CreatedAt),
+			_, err := sqldb.Exec(ctx, q, upsertKey, k.KID, k.Use, k.Algorithm, k.Public, k.Sealed, micros(k.CreatedAt),
 				micros(k.NotBefore), micros(k.RetireAt), micros(k.RemoveAt))
 			if err != nil {
 				return err
 			}
 		}
-		if _, err := Exec(ctx, q, removeKeys, micros(now)); err != nil {
+		if _, err := sqldb.Exec(ctx, q, removeKeys, micros(now)); err != nil {
 			return err
 		}
-		keys, err = All(ctx, q, scanKey, selectKeys)
+		keys, err = sqldb.All(ctx, q, scanKey, selectKeys)
 		return err
 	}
-	err = s.attempt(ctx, Call{Step: "change keys", Writes: true}, func(ctx context.Context) error { return s.engine.transact(ctx, longLimit, do) })
+	err = s.WriteLong(ctx, "change keys", do)
 	if err != nil {
 		return nil, err
 	}

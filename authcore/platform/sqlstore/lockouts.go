@@ -4,18 +4,19 @@ import (
 	"context"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
 )
 
 const selectLockout = "select key, until, level, tries, void_at from lockouts where key = $1"
 
-func scanLockout(r Row) (l authcore.Lockout, err error) {
+func scanLockout(r sqldb.Row) (l authcore.Lockout, err error) {
 	return l, r.Scan(&l.Key, &stamp{&l.Until}, &l.Level, &l.Tries, &stamp{&l.VoidAt})
 }
 
 // Lockout implements authcore.LockoutStore.
 func (s *Store) Lockout(ctx context.Context, key string) (l authcore.Lockout, err error) {
-	err = s.Read(ctx, "find lockout", func(ctx context.Context, q Querier) (err error) {
-		l, err = One(ctx, q, scanLockout, selectLockout, key)
+	err = s.Read(ctx, "find lockout", func(ctx context.Context, q sqldb.Querier) (err error) {
+		l, err = sqldb.One(ctx, q, scanLockout, selectLockout, key)
 		return err
 	})
 	return l, err
@@ -41,8 +42,8 @@ func (s *Store) ChangeLockout(ctx context.Context, key string, old, next authcor
 	case next.Key == "":
 		text, args = deleteLockout, before
 	}
-	err = s.Single(ctx, "change lockout", func(ctx context.Context, q Querier) error {
-		n, err := Exec(ctx, q, text, append([]any{key}, args...)...)
+	err = s.Single(ctx, "change lockout", func(ctx context.Context, q sqldb.Querier) error {
+		n, err := sqldb.Exec(ctx, q, text, append([]any{key}, args...)...)
 		changed = n > 0
 		return err
 	})
@@ -51,8 +52,8 @@ func (s *Store) ChangeLockout(ctx context.Context, key string, old, next authcor
 
 // ClearLockout implements authcore.LockoutStore.
 func (s *Store) ClearLockout(ctx context.Context, key string) error {
-	return s.Single(ctx, "clear lockout", func(ctx context.Context, q Querier) error {
-		_, err := Exec(ctx, q, clearLockout, key)
+	return s.Single(ctx, "clear lockout", func(ctx context.Context, q sqldb.Querier) error {
+		_, err := sqldb.Exec(ctx, q, clearLockout, key)
 		return err
 	})
 }

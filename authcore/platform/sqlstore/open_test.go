@@ -3,9 +3,6 @@ package sqlstore_test
 import (
 	"context"
 	"errors"
-	"log/slog"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -18,79 +15,6 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/storetest"
 	"github.com/gatehouse-auth/gatehouse/internal/testpg"
 )
-
-func TestValidate(t *testing.T) {
-	t.Parallel()
-	folder := filepath.Join(t.TempDir(), "none")
-	for url, valid := range map[string]bool{
-		"sqlite:" + folder + "/gatehouse.db":            true,
-		"sqlite://" + folder + "/gatehouse.db":          true,
-		"sqlite:gatehouse.db":                           true,
-		"postgres://u:p@localhost/db?sslmode=disable":   true,
-		"postgresql://u:p@localhost/db?pool_max_conns=": false,
-		"sqlite:":                                false,
-		"sqlite:/":                               false,
-		"sqlite::memory:":                        false,
-		"sqlite:a.db?mode=ro":                    false,
-		"mysql://u:hunter2@localhost/db":         false,
-		"":                                       false,
-		"postgres://u:hunter2#@localhost/db":     false,
-		"postgres://u:hunter2@localhost:port/db": false,
-		"postgres://u:hunter2@localhost/db?sslmode=never": false,
-		"postgres://u:hun%ter2@localhost/db":              false,
-		// What is taken for port and database is the password.
-		"postgres://u:12/hunter2@localhost/db":                                      false,
-		"postgres://u:12/hunter2@localhost":                                         false,
-		"postgres://u:12?hunter2@localhost/db":                                      false,
-		"postgres://u:12?x=1&hunter2@localhost/db":                                  false,
-		"postgres://u:12#hunter2@localhost/db":                                      false,
-		"postgres://u:12@hun/ter2@localhost/db":                                     false,
-		"postgres://u:p@localhost/db?pool_max_conns=hunter2":                        false,
-		"postgres://u:p@localhost/db?pool_max_conn_lifetime=hunter2":                false,
-		"postgres://u:p@localhost/db?connect_timeout=hunter2":                       false,
-		"postgres://u:p@localhost/db?target_session_attrs=hunter2":                  false,
-		"postgres://u:p@localhost/db?sslmode=require&min_protocol_version=hunter2":  false,
-		"postgres://u:p@localhost/db?sslmode=verify-full&sslrootcert=/none/hunter2": false,
-		"postgres://u:p%40%2F%3F@localhost/d%40b?application_name=a@b":              true,
-		"postgres://localhost/db?user=me@tenant":                                    true,
-	} {
-		err := sqlstore.Validate(url)
-		if (err == nil) != valid {
-			t.Errorf("%s: error is %v, want valid %v", url, err, valid)
-		}
-		if err != nil && (strings.Contains(err.Error(), "hun") || strings.Contains(err.Error(), "ter2")) {
-			t.Errorf("the error tells the password: %v", err)
-		}
-	}
-	for setting, reason := range map[string]string{"pool_max_conns=many": "the setting pool_max_conns of the postgres URL is not valid",
-		"connect_timeout=long":  "the setting connect_timeout of the postgres URL is not valid",
-		"sslrootcert=" + folder: "the setting sslrootcert of the postgres URL names a file that cannot be read: no such file"} {
-		if err := sqlstore.Validate("postgres://u:p@localhost/db?application_name=x&" + setting); err == nil || !strings.Contains(err.Error(), reason) {
-			t.Errorf("%s: error is %v", setting, err)
-		}
-	}
-	if _, err := os.Stat(folder); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("validating has made a folder: %v", err)
-	}
-}
-
-func TestOpenUnreachable(t *testing.T) {
-	t.Parallel()
-	file := filepath.Join(t.TempDir(), "file")
-	if err := os.WriteFile(file, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for _, url := range []string{"postgres://u:hunter2@127.0.0.1:1/db?sslmode=disable", "sqlite:" + file + "/below/a.db"} {
-		begin := time.Now()
-		_, err := sqlstore.Open(t.Context(), sqlstore.Config{URL: url, Logger: slog.New(slog.DiscardHandler), Now: time.Now})
-		if err == nil || strings.Contains(err.Error(), "hunter2") {
-			t.Errorf("error is %v", err)
-		}
-		if took := time.Since(begin); took > 6*time.Second {
-			t.Errorf("took %v", took)
-		}
-	}
-}
 
 func TestMigrateTogether(t *testing.T) {
 	t.Parallel()

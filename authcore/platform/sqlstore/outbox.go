@@ -8,9 +8,10 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
 )
 
-func scanMail(r Row) (m authcore.Mail, err error) {
+func scanMail(r sqldb.Row) (m authcore.Mail, err error) {
 	return m, r.Scan(&m.ID, &m.Kind, &m.Sealed, &stamp{&m.CreatedAt}, &m.Attempts)
 }
 
@@ -27,8 +28,8 @@ const (
 // ClaimMail implements authcore.OutboxStore. A claim counts as a try even if the process dies during it; Attempts are
 // the tries before this one.
 func (s *Store) ClaimMail(ctx context.Context, now time.Time, lease time.Duration, limit int) (mails []authcore.Mail, err error) {
-	err = s.Single(ctx, "claim mail", func(ctx context.Context, q Querier) error {
-		mails, err = All(ctx, q, scanMail, claimMail+s.sql.SkipLocked+claimDue, micros(now), micros(now.Add(lease)), limit)
+	err = s.Single(ctx, "claim mail", func(ctx context.Context, q sqldb.Querier) error {
+		mails, err = sqldb.All(ctx, q, scanMail, claimMail+s.Dialect().SkipLocked+claimDue, micros(now), micros(now.Add(lease)), limit)
 		return err
 	})
 	slices.SortFunc(mails, func(a, b authcore.Mail) int { return a.CreatedAt.Compare(b.CreatedAt) })
@@ -39,8 +40,8 @@ const finishMail = "update outbox set sealed = null, due_at = null, done_at = $2
 
 // MailSent implements authcore.OutboxStore.
 func (s *Store) MailSent(ctx context.Context, id uuid.UUID, now time.Time) error {
-	return s.Single(ctx, "mark mail as sent", func(ctx context.Context, q Querier) error {
-		_, err := Exec(ctx, q, finishMail, id, micros(now))
+	return s.Single(ctx, "mark mail as sent", func(ctx context.Context, q sqldb.Querier) error {
+		_, err := sqldb.Exec(ctx, q, finishMail, id, micros(now))
 		return err
 	})
 }
@@ -49,12 +50,12 @@ const postponeMail = "update outbox set due_at = $2 where id = $1 and done_at is
 
 // MailFailed implements authcore.OutboxStore. A mail that is given up loses its content too.
 func (s *Store) MailFailed(ctx context.Context, id uuid.UUID, next time.Time, drop bool) error {
-	return s.Single(ctx, "mark mail as failed", func(ctx context.Context, q Querier) error {
+	return s.Single(ctx, "mark mail as failed", func(ctx context.Context, q sqldb.Querier) error {
 		if drop {
-			_, err := Exec(ctx, q, finishMail, id, micros(s.now()))
+			_, err := sqldb.Exec(ctx, q, finishMail, id, micros(s.now()))
 			return err
 		}
-		_, err := Exec(ctx, q, postponeMail, id, micros(next))
+		_, err := sqldb.Exec(ctx, q, postponeMail, id, micros(next))
 		return err
 	})
 }
@@ -68,8 +69,8 @@ func (s *Store) OutboxDepth(ctx context.Context) (int, time.Time, error) {
 		oldest  time.Time
 	}
 	var d depth
-	err := s.Read(ctx, "count outbox", func(ctx context.Context, q Querier) (err error) {
-		d, err = One(ctx, q, func(r Row) (d depth, err error) { return d, r.Scan(&d.waiting, &stamp{&d.oldest}) }, outboxDepth)
+	err := s.Read(ctx, "count outbox", func(ctx context.Context, q sqldb.Querier) (err error) {
+		d, err = sqldb.One(ctx, q, func(r sqldb.Row) (d depth, err error) { return d, r.Scan(&d.waiting, &stamp{&d.oldest}) }, outboxDepth)
 		return err
 	})
 	return d.waiting, d.oldest, err

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
 )
 
 const changePassword = `update users set password_hash = $3, epoch = epoch + 1, updated_at = $4
@@ -12,7 +13,7 @@ const changePassword = `update users set password_hash = $3, epoch = epoch + 1, 
 
 // ChangePassword implements authcore.AccountStore.
 func (s *Store) ChangePassword(ctx context.Context, c authcore.PasswordChange) (a authcore.Account, rev authcore.Revocation, err error) {
-	err = s.Write(ctx, "change password", func(ctx context.Context, q Querier) error {
+	err = s.Write(ctx, "change password", func(ctx context.Context, q sqldb.Querier) error {
 		a, rev, err = s.changePassword(ctx, q, c)
 		return err
 	})
@@ -22,12 +23,12 @@ func (s *Store) ChangePassword(ctx context.Context, c authcore.PasswordChange) (
 	return a, rev, nil
 }
 
-func (s *Store) changePassword(ctx context.Context, q Querier, c authcore.PasswordChange) (a authcore.Account, rev authcore.Revocation, err error) {
+func (s *Store) changePassword(ctx context.Context, q sqldb.Querier, c authcore.PasswordChange) (a authcore.Account, rev authcore.Revocation, err error) {
 	// Challenges before the account, as in reset: who takes locks in one order meets nobody in a deadlock.
-	if _, err = Exec(ctx, q, dropChallenges, c.AccountID, string(authcore.PurposeVerifyEmail)); err != nil {
+	if _, err = sqldb.Exec(ctx, q, dropChallenges, c.AccountID, string(authcore.PurposeVerifyEmail)); err != nil {
 		return a, rev, err
 	}
-	if a, err = One(ctx, q, scanAccount, changePassword, c.AccountID, c.Old, c.PasswordHash, micros(c.Now)); err != nil {
+	if a, err = sqldb.One(ctx, q, scanAccount, changePassword, c.AccountID, c.Old, c.PasswordHash, micros(c.Now)); err != nil {
 		return a, rev, err
 	}
 	if rev, err = s.endSessions(ctx, q, a, c.Now); err != nil {

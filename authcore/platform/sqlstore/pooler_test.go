@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqlstore"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/storetest"
 	"github.com/gatehouse-auth/gatehouse/internal/testpg"
@@ -45,7 +46,7 @@ func TestPooler_Modes(t *testing.T) {
 			t.Errorf("%s is %s", setting, got)
 		}
 	}
-	if err := sqlstore.RefuseConnected(t.Context(), session); err == nil || !strings.Contains(err.Error(), "in use") {
+	if err := sqldb.RefuseConnected(t.Context(), session); err == nil || !strings.Contains(err.Error(), "in use") {
 		t.Errorf("a node behind the pooler is not seen: %v", err)
 	}
 	var all sync.WaitGroup
@@ -92,26 +93,6 @@ func TestPooler_Store(t *testing.T) {
 	}
 }
 
-// TestValidate_Mode: what has pgx speak another way, or a pool that cannot work, is refused by name.
-func TestValidate_Mode(t *testing.T) {
-	t.Parallel()
-	for setting, names := range map[string]string{
-		"default_query_exec_mode=simple_protocol": "default_query_exec_mode", "default_query_exec_mode=exec": "default_query_exec_mode",
-		"default_query_exec_mode=cache_describe": "default_query_exec_mode", "default_query_exec_mode=describe_exec": "default_query_exec_mode",
-		"statement_cache_capacity=0": "statement_cache_capacity", "statement_cache_capacity=-1": "statement_cache_capacity",
-		"target_session_attrs=read-only": "target_session_attrs", "target_session_attrs=standby": "target_session_attrs",
-		"target_session_attrs=prefer-standby": "target_session_attrs", "pool_health_check_period=0s": "pool_health_check_period",
-		"pool_max_conn_lifetime=0s": "pool_max_conn_lifetime", "pool_max_conn_idle_time=-1s": "pool_max_conn_idle_time", "pool_max_conns=0": "pool_max_conns",
-		"default_query_exec_mode=cache_statement": "", "statement_cache_capacity=50": "", "target_session_attrs=read-write": "",
-		"target_session_attrs=primary": "", "search_path=apart": "", "options=-c%20geqo%3Doff": "", "pool_max_conns=8&pool_min_conns=2": "",
-	} {
-		err := sqlstore.Validate("postgres://u:p@127.0.0.1:1/x?" + setting)
-		if names == "" && err != nil || names != "" && (err == nil || !strings.Contains(err.Error(), names)) {
-			t.Errorf("%s: %v", setting, err)
-		}
-	}
-}
-
 // TestPing_ReadOnly: a database that takes no changes says so to a question that makes none, and again when it does.
 func TestPing_ReadOnly(t *testing.T) {
 	t.Parallel()
@@ -119,7 +100,7 @@ func TestPing_ReadOnly(t *testing.T) {
 	s := migrated(t, at)
 	sqlstore.Change(t, s, "alter database "+databaseName(t, at)+" set default_transaction_read_only = on")
 	reader := opened(t, at)
-	if err := reader.Ping(t.Context()); !errors.Is(err, sqlstore.ErrReadOnly) || errors.Is(err, sqlstore.ErrFull) {
+	if err := reader.Ping(t.Context()); !errors.Is(err, sqldb.ErrReadOnly) || errors.Is(err, sqldb.ErrFull) {
 		t.Errorf("read-only: %v", err)
 	}
 	if err := s.Ping(t.Context()); err != nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqlstore"
 	"github.com/gatehouse-auth/gatehouse/internal/testpg"
 )
@@ -350,7 +351,7 @@ func TestF09_CutOffTransactionsEndInTime(t *testing.T) {
 	}
 	statement := sqlstore.Ask(t, s, "show statement_timeout")
 	longest, err := time.ParseDuration(statement)
-	if err != nil || longest <= 0 || 2*longest+idle >= sqlstore.CommitLimit {
-		t.Errorf("statements end after %s, idle transactions after %s: more than %s together", statement, idle, sqlstore.CommitLimit)
+	if err != nil || longest <= 0 || 2*longest+idle >= sqldb.CommitLimit {
+		t.Errorf("statements end after %s, idle transactions after %s: more than %s together", statement, idle, sqldb.CommitLimit)
 	}
 }

@@ -5,12 +5,13 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
 )
 
 const registrationColumns = "id, address, proof_digest, password_hash, username, first_name, last_name, phone, " +
 	"created_at, expires_at"
 
-func scanRegistration(row Row) (r authcore.Registration, err error) {
+func scanRegistration(row sqldb.Row) (r authcore.Registration, err error) {
 	return r, row.Scan(&r.ID, &r.Address, &r.ProofDigest, &r.PasswordHash, &r.Username, &r.FirstName, &r.LastName,
 		&r.Phone, &stamp{&r.CreatedAt}, &stamp{&r.ExpiresAt})
 }
@@ -26,7 +27,7 @@ const (
 // SaveRegistration implements authcore.RegistrationStore.
 func (s *Store) SaveRegistration(ctx context.Context, r authcore.Registration, keep int, ch *authcore.Challenge,
 	fx authcore.Effects) error {
-	return s.Write(ctx, "save registration", func(ctx context.Context, q Querier) error {
+	return s.Write(ctx, "save registration", func(ctx context.Context, q sqldb.Querier) error {
 		// Locks are taken in one order everywhere: challenge, account, registrations.
 		if ch != nil {
 			if err := issue(ctx, q, *ch); err != nil {
@@ -37,28 +38,28 @@ func (s *Store) SaveRegistration(ctx context.Context, r authcore.Registration, k
 		if err := s.lockRegistrations(ctx, q, r.Address); err != nil {
 			return err
 		}
-		_, err := Exec(ctx, q, insertRegistration, r.ID, r.Address, r.ProofDigest, r.PasswordHash, r.Username, r.FirstName,
+		_, err := sqldb.Exec(ctx, q, insertRegistration, r.ID, r.Address, r.ProofDigest, r.PasswordHash, r.Username, r.FirstName,
 			r.LastName, r.Phone, micros(r.CreatedAt), micros(r.ExpiresAt))
 		if err != nil {
 			return err
 		}
-		if _, err := Exec(ctx, q, trimRegistrations, r.Address, keep); err != nil {
+		if _, err := sqldb.Exec(ctx, q, trimRegistrations, r.Address, keep); err != nil {
 			return err
 		}
 		return record(ctx, q, fx)
 	})
 }
 
-func (s *Store) lockRegistrations(ctx context.Context, q Querier, address string) error {
-	return s.sql.Serialise(ctx, q, "registrations of "+address)
+func (s *Store) lockRegistrations(ctx context.Context, q sqldb.Querier, address string) error {
+	return s.Dialect().Serialise(ctx, q, "registrations of "+address)
 }
 
 // forgetRegistrations drops every sign-up that waits for an address which has been proven.
-func (s *Store) forgetRegistrations(ctx context.Context, q Querier, address string) error {
+func (s *Store) forgetRegistrations(ctx context.Context, q sqldb.Querier, address string) error {
 	if err := s.lockRegistrations(ctx, q, address); err != nil {
 		return err
 	}
-	_, err := Exec(ctx, q, dropRegistrations, address)
+	_, err := sqldb.Exec(ctx, q, dropRegistrations, address)
 	return err
 }
 
@@ -67,8 +68,8 @@ const selectRegistrations = "select " + registrationColumns + ` from registratio
 
 // Registrations implements authcore.RegistrationStore.
 func (s *Store) Registrations(ctx context.Context, address string, now time.Time) (list []authcore.Registration, err error) {
-	err = s.Read(ctx, "list registrations", func(ctx context.Context, q Querier) error {
-		list, err = All(ctx, q, scanRegistration, selectRegistrations, address, micros(now))
+	err = s.Read(ctx, "list registrations", func(ctx context.Context, q sqldb.Querier) error {
+		list, err = sqldb.All(ctx, q, scanRegistration, selectRegistrations, address, micros(now))
 		return err
 	})
 	return list, err
@@ -79,8 +80,8 @@ const selectRegistrationByUsername = "select " + registrationColumns + ` from re
 
 // RegistrationByUsername implements authcore.RegistrationStore.
 func (s *Store) RegistrationByUsername(ctx context.Context, username string, now time.Time) (r authcore.Registration, err error) {
-	err = s.Read(ctx, "find registration", func(ctx context.Context, q Querier) error {
-		r, err = One(ctx, q, scanRegistration, selectRegistrationByUsername, username, micros(now))
+	err = s.Read(ctx, "find registration", func(ctx context.Context, q sqldb.Querier) error {
+		r, err = sqldb.One(ctx, q, scanRegistration, selectRegistrationByUsername, username, micros(now))
 		return err
 	})
 	return r, err

@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
 )
 
 // revocationKept is the least time a revocation can be read: connections that were opened with an access token outlive
@@ -17,12 +18,12 @@ const insertRevocation = `insert into revocations (session_id, account_id, epoch
 	values ($1, $2, $3, $4, $5) returning seq`
 
 // revoke stores a revocation and returns it with its number. Until is the last expiry of what it concerns.
-func revoke(ctx context.Context, q Querier, r authcore.Revocation, now time.Time) (authcore.Revocation, error) {
+func revoke(ctx context.Context, q sqldb.Querier, r authcore.Revocation, now time.Time) (authcore.Revocation, error) {
 	if least := now.Add(revocationKept); r.Until.Before(least) {
 		r.Until = least
 	}
 	var err error
-	r.Seq, err = One(ctx, q, ScanInt, insertRevocation, orNull(r.SessionID), r.AccountID, r.Epoch, r.RolesVersion, micros(r.Until))
+	r.Seq, err = sqldb.One(ctx, q, sqldb.ScanInt, insertRevocation, orNull(r.SessionID), r.AccountID, r.Epoch, r.RolesVersion, micros(r.Until))
 	return r, err
 }
 
@@ -33,20 +34,20 @@ const revokeSessions = `update sessions set revoked_at = $2, successor = null
 
 const whatEnded = " returning id, account_id, access_until"
 
-func scanEnded(r Row) (rev authcore.Revocation, err error) {
+func scanEnded(r sqldb.Row) (rev authcore.Revocation, err error) {
 	return rev, r.Scan(&rev.SessionID, &rev.AccountID, &stamp{&rev.Until})
 }
 
 // RevokeSessions implements authcore.SessionStore.
 func (s *Store) RevokeSessions(ctx context.Context, account uuid.UUID, ids []uuid.UUID, all bool, now time.Time,
 	fx authcore.Effects) (ended []authcore.Revocation, err error) {
-	those := " and id " + s.sql.AnyOf("$3")
+	those := " and id " + s.Dialect().AnyOf("$3")
 	if all {
-		those = " and not (id " + s.sql.AnyOf("$3") + `) and not (id in (select parent_id from sessions
-			where account_id = $1 and parent_id is not null and id ` + s.sql.AnyOf("$3") + "))"
+		those = " and not (id " + s.Dialect().AnyOf("$3") + `) and not (id in (select parent_id from sessions
+			where account_id = $1 and parent_id is not null and id ` + s.Dialect().AnyOf("$3") + "))"
 	}
-	err = s.Write(ctx, "revoke sessions", func(ctx context.Context, q Querier) error {
-		ended, err = revokeThose(ctx, q, revokeSessions+those+" order by id"+s.sql.ForUpdate+")"+whatEnded, now, account, micros(now), s.sql.List(ids))
+	err = s.Write(ctx, "revoke sessions", func(ctx context.Context, q sqldb.Querier) error {
+		ended, err = revokeThose(ctx, q, revokeSessions+those+" order by id"+s.Dialect().ForUpdate+")"+whatEnded, now, account, micros(now), s.Dialect().List(ids))
 		if err != nil {
 			return err
 		}
@@ -67,8 +68,8 @@ func (s *Store) RevokeSessions(ctx context.Context, account uuid.UUID, ids []uui
 	return ended, nil
 }
 
-func revokeThose(ctx context.Context, q Querier, text string, now time.Time, args ...any) ([]authcore.Revocation, error) {
-	ended, err := All(ctx, q, scanEnded, text, args...)
+func revokeThose(ctx context.Context, q sqldb.Querier, text string, now time.Time, args ...any) ([]authcore.Revocation, error) {
+	ended, err := sqldb.All(ctx, q, scanEnded, text, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -88,14 +89,14 @@ const selectRevocations = `select seq, session_id, account_id, epoch, roles_vers
 	from revocations where seq > $1 and (until > $2 or seq = $1 + 1 or seq = (select max(seq) from revocations))
 	order by seq limit $3`
 
-func scanRevocation(r Row) (rev authcore.Revocation, err error) {
+func scanRevocation(r sqldb.Row) (rev authcore.Revocation, err error) {
 	return rev, r.Scan(&rev.Seq, &optional{&rev.SessionID}, &rev.AccountID, &rev.Epoch, &rev.RolesVersion, &stamp{&rev.Until})
 }
 
 // LiveRevocations implements authcore.SessionStore.
 func (s *Store) LiveRevocations(ctx context.Context, after int64, now time.Time) (page []authcore.Revocation, err error) {
-	err = s.Read(ctx, "read revocations", func(ctx context.Context, q Querier) (err error) {
-		page, err = All(ctx, q, scanRevocation, selectRevocations, after, micros(now), revocationPage)
+	err = s.Read(ctx, "read revocations", func(ctx context.Context, q sqldb.Querier) (err error) {
+		page, err = sqldb.All(ctx, q, scanRevocation, selectRevocations, after, micros(now), revocationPage)
 		return err
 	})
 	if err != nil {

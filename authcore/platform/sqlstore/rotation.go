@@ -10,6 +10,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
 )
 
 // rotation is a refresh: one conditional update of one row, found by its primary key, that also brings the account.
@@ -33,13 +34,21 @@ var (
 		}))
 )
 
+// rotate replaces a refresh token.
+func (s *Store) rotate() string {
+	if s.Dialect().Name == sqldb.SQLite {
+		return rotateNested
+	}
+	return rotateJoined
+}
+
 // What a rotation returns: what is neither in the request nor in the statement's condition, and is needed (authcore.RotationResult).
 const (
 	rotatedSession = "account_id, account_epoch, amr, auth_time, expires_at, host"
 	rotatedAccount = "email, email_verified_at, username, phone, first_name, last_name, avatar_url, roles, roles_version, created_at"
 )
 
-func scanRotated(row Row) (r signedIn, err error) {
+func scanRotated(row sqldb.Row) (r signedIn, err error) {
 	s, a := &r.session, &r.account
 	return r, row.Scan(&s.AccountID, &s.AccountEpoch, &jsonList[string]{&s.AMR}, &stamp{&s.AuthTime}, &stamp{&s.ExpiresAt}, &maybeText{&s.Host},
 		&a.Email, &stamp{&a.EmailVerifiedAt}, &a.Username, &a.Phone, &a.FirstName, &a.LastName, &a.AvatarURL, &jsonList[string]{&a.Roles},
@@ -64,8 +73,8 @@ const missTries = 3
 func (s *Store) RotateRefresh(ctx context.Context, r authcore.Rotation) (authcore.RotationResult, error) {
 	for range missTries {
 		var won signedIn
-		err := s.Single(ctx, "rotate refresh token", func(ctx context.Context, q Querier) (err error) {
-			won, err = One(ctx, q, scanRotated, s.sql.rotate, r.SessionID, r.Presented.Bytes(), r.Next.Bytes(), r.SealedSuccessor,
+		err := s.Single(ctx, "rotate refresh token", func(ctx context.Context, q sqldb.Querier) (err error) {
+			won, err = sqldb.One(ctx, q, scanRotated, s.rotate(), r.SessionID, r.Presented.Bytes(), r.Next.Bytes(), r.SealedSuccessor,
 				micros(r.Now), micros(r.RefreshExpiresAt), micros(r.AccessUntil), string(r.Mode), r.Addr, r.UserAgent, r.Host)
 			return err
 		})
@@ -92,7 +101,7 @@ type missed struct {
 	rotatedAt time.Time
 }
 
-func scanMissed(r Row) (m missed, err error) {
+func scanMissed(r sqldb.Row) (m missed, err error) {
 	into := append(sessionInto(&m.session), accountInto(&m.account)...)
 	return m, r.Scan(append(into, &digest{&m.previous}, &m.successor, &stamp{&m.rotatedAt})...)
 }
@@ -104,8 +113,8 @@ var selectMissed = "select " + of("s", sessionColumns) + ", " + of("u", accountC
 // explainMiss says what a token is that is not the live one. again: it has become the live one.
 func (s *Store) explainMiss(ctx context.Context, r authcore.Rotation) (result authcore.RotationResult, again bool, err error) {
 	var m missed
-	err = s.Read(ctx, "find session of refresh token", func(ctx context.Context, q Querier) error {
-		m, err = One(ctx, q, scanMissed, selectMissed, r.SessionID)
+	err = s.Read(ctx, "find session of refresh token", func(ctx context.Context, q sqldb.Querier) error {
+		m, err = sqldb.One(ctx, q, scanMissed, selectMissed, r.SessionID)
 		return err
 	})
 	switch {
@@ -154,7 +163,7 @@ const revokeReplayed = `update sessions set revoked_at = $2, successor = null
 // replayed ends the session of a stolen token. It is committed, although the caller is refused.
 func (s *Store) replayed(ctx context.Context, r authcore.Rotation, m missed) (authcore.RotationResult, error) {
 	result := authcore.RotationResult{Outcome: authcore.Replayed, Session: m.session, Account: m.account}
-	err := s.Write(ctx, "revoke session of replayed token", func(ctx context.Context, q Querier) error {
+	err := s.Write(ctx, "revoke session of replayed token", func(ctx context.Context, q sqldb.Querier) error {
 		ended, err := revokeThose(ctx, q, revokeReplayed, r.Now, r.SessionID, micros(r.Now), r.Presented.Bytes())
 		if err != nil {
 			return err

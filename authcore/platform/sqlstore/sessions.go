@@ -8,6 +8,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
 )
 
 const sessionColumns = "id, account_id, account_epoch, mode, amr, auth_time, created_at, last_seen_at, refresh_digest, " +
@@ -20,14 +21,14 @@ func sessionInto(s *authcore.Session) []any {
 		&optional{&s.ParentID}, &maybeText{&s.Host}}
 }
 
-func scanSession(r Row) (s authcore.Session, err error) { return s, r.Scan(sessionInto(&s)...) }
+func scanSession(r sqldb.Row) (s authcore.Session, err error) { return s, r.Scan(sessionInto(&s)...) }
 
 type signedIn struct {
 	session authcore.Session
 	account authcore.Account
 }
 
-func scanSignedIn(r Row) (s signedIn, err error) {
+func scanSignedIn(r sqldb.Row) (s signedIn, err error) {
 	return s, r.Scan(append(sessionInto(&s.session), accountInto(&s.account)...)...)
 }
 
@@ -35,9 +36,9 @@ const countEnabled = "select count(*) from (select id from users where id = $1 a
 
 // CreateSession implements authcore.SessionStore.
 func (s *Store) CreateSession(ctx context.Context, sess authcore.Session, fx authcore.Effects) error {
-	return s.Write(ctx, "create session", func(ctx context.Context, q Querier) error {
+	return s.Write(ctx, "create session", func(ctx context.Context, q sqldb.Querier) error {
 		// The lock makes whoever raises the epoch wait, so that their revocation covers this session's tokens too.
-		n, err := One(ctx, q, ScanInt, countEnabled+s.sql.ForShare+") as enabled", sess.AccountID, sess.AccountEpoch)
+		n, err := sqldb.One(ctx, q, sqldb.ScanInt, countEnabled+s.Dialect().ForShare+") as enabled", sess.AccountID, sess.AccountEpoch)
 		if err != nil {
 			return err
 		}
@@ -54,8 +55,8 @@ func (s *Store) CreateSession(ctx context.Context, sess authcore.Session, fx aut
 const insertIntoSessions = "insert into sessions (" + sessionColumns + `)
 	values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)`
 
-func insertSession(ctx context.Context, q Querier, s authcore.Session) error {
-	_, err := Exec(ctx, q, insertIntoSessions, s.ID, s.AccountID, s.AccountEpoch, string(s.Mode), &jsonList[string]{&s.AMR},
+func insertSession(ctx context.Context, q sqldb.Querier, s authcore.Session) error {
+	_, err := sqldb.Exec(ctx, q, insertIntoSessions, s.ID, s.AccountID, s.AccountEpoch, string(s.Mode), jsonText(s.AMR),
 		micros(s.AuthTime), micros(s.CreatedAt), micros(s.LastSeenAt), s.RefreshDigest.Bytes(), micros(s.RefreshExpiresAt),
 		micros(s.ExpiresAt), micros(s.AccessUntil), s.Addr, s.UserAgent, s.DeviceName, micros(s.RevokedAt),
 		orNull(s.ParentID), textOrNull(s.Host))
@@ -70,8 +71,8 @@ var selectByRefresh = "select " + of("s", sessionColumns) + ", " + of("u", accou
 // SessionByRefresh implements authcore.SessionStore.
 func (s *Store) SessionByRefresh(ctx context.Context, id uuid.UUID, refresh secret.Digest, now time.Time) (authcore.Session, authcore.Account, error) {
 	var found signedIn
-	err := s.Read(ctx, "find session", func(ctx context.Context, q Querier) (err error) {
-		found, err = One(ctx, q, scanSignedIn, selectByRefresh, id, refresh.Bytes(), micros(now))
+	err := s.Read(ctx, "find session", func(ctx context.Context, q sqldb.Querier) (err error) {
+		found, err = sqldb.One(ctx, q, scanSignedIn, selectByRefresh, id, refresh.Bytes(), micros(now))
 		return err
 	})
 	return found.session, found.account, err
@@ -81,8 +82,8 @@ const selectSessionOwner = `select account_id from sessions where id = $1`
 
 // SessionOwner implements authcore.SessionStore.
 func (s *Store) SessionOwner(ctx context.Context, id uuid.UUID) (owner uuid.UUID, err error) {
-	err = s.Read(ctx, "find session owner", func(ctx context.Context, q Querier) (err error) {
-		owner, err = One(ctx, q, func(r Row) (id uuid.UUID, err error) { return id, r.Scan(&id) }, selectSessionOwner, id)
+	err = s.Read(ctx, "find session owner", func(ctx context.Context, q sqldb.Querier) (err error) {
+		owner, err = sqldb.One(ctx, q, func(r sqldb.Row) (id uuid.UUID, err error) { return id, r.Scan(&id) }, selectSessionOwner, id)
 		return err
 	})
 	return owner, err
@@ -96,8 +97,8 @@ var selectSessions = "select " + of("s", sessionColumns) + `
 
 // Sessions implements authcore.SessionStore.
 func (s *Store) Sessions(ctx context.Context, account uuid.UUID, now time.Time) (list []authcore.Session, err error) {
-	err = s.Read(ctx, "list sessions", func(ctx context.Context, q Querier) error {
-		list, err = All(ctx, q, scanSession, selectSessions, account, micros(now))
+	err = s.Read(ctx, "list sessions", func(ctx context.Context, q sqldb.Querier) error {
+		list, err = sqldb.All(ctx, q, scanSession, selectSessions, account, micros(now))
 		return err
 	})
 	return list, err
@@ -107,14 +108,14 @@ const selectLiveSessions = `select s.id, u.roles_version from sessions s join us
 	where s.revoked_at is null and (s.refresh_expires_at > $1 or s.access_until > $1)
 		and u.disabled_at is null and u.epoch = s.account_epoch and s.id `
 
-func scanLiveSession(r Row) (l authcore.LiveSession, err error) {
+func scanLiveSession(r sqldb.Row) (l authcore.LiveSession, err error) {
 	return l, r.Scan(&l.ID, &l.RolesVersion)
 }
 
 // LiveSessions implements authcore.SessionStore.
 func (s *Store) LiveSessions(ctx context.Context, ids []uuid.UUID, now time.Time) (live []authcore.LiveSession, err error) {
-	err = s.Read(ctx, "find live sessions", func(ctx context.Context, q Querier) error {
-		live, err = All(ctx, q, scanLiveSession, selectLiveSessions+s.sql.AnyOf("$2"), micros(now), s.sql.List(ids))
+	err = s.Read(ctx, "find live sessions", func(ctx context.Context, q sqldb.Querier) error {
+		live, err = sqldb.All(ctx, q, scanLiveSession, selectLiveSessions+s.Dialect().AnyOf("$2"), micros(now), s.Dialect().List(ids))
 		return err
 	})
 	return live, err

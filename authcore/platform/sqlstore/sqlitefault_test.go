@@ -16,6 +16,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
 )
 
 func openFile(t testing.TB, path string) *Store {
@@ -43,11 +44,11 @@ func newAccount(name string) (authcore.Account, []authcore.Identifier) {
 	return a, []authcore.Identifier{{Kind: authcore.KindUsername, Value: name}}
 }
 
-// tune runs a pragma on the writing connection.
+// tune runs a pragma, or the like, on the writing connection.
 func tune(t testing.TB, s *Store, pragma string) {
 	t.Helper()
-	err := s.engine.single(t.Context(), func(ctx context.Context, q Querier) error {
-		_, err := Exec(ctx, q, pragma)
+	err := s.Single(t.Context(), "test", func(ctx context.Context, q sqldb.Querier) error {
+		_, err := sqldb.Exec(ctx, q, pragma)
 		return err
 	})
 	if err != nil {
@@ -58,8 +59,8 @@ func tune(t testing.TB, s *Store, pragma string) {
 func count(t testing.TB, s *Store, from string) int64 {
 	t.Helper()
 	var n int64
-	err := s.engine.read(t.Context(), func(ctx context.Context, q Querier) (err error) {
-		n, err = One(ctx, q, ScanInt, "select count(*) from "+from)
+	err := s.Read(t.Context(), "test", func(ctx context.Context, q sqldb.Querier) (err error) {
+		n, err = sqldb.One(ctx, q, sqldb.ScanInt, "select count(*) from "+from)
 		return err
 	})
 	if err != nil {
@@ -75,15 +76,8 @@ func TestF14_ForeignExclusiveLock(t *testing.T) {
 	if err := s.CreateAccount(t.Context(), a, ids, authcore.Effects{}); err != nil {
 		t.Fatal(err)
 	}
-	foreign, err := open(path, "_txlock=immediate")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer foreign.Close()
-	foreign.SetMaxOpenConns(1)
-	if _, err := foreign.ExecContext(t.Context(), "begin exclusive"); err != nil {
-		t.Fatal(err)
-	}
+	foreign := openFile(t, path) // its one writer keeps its connection, and what was begun there
+	tune(t, foreign, "begin exclusive")
 
 	var all sync.WaitGroup
 	for i := range 20 {
@@ -115,9 +109,7 @@ func TestF14_ForeignExclusiveLock(t *testing.T) {
 		t.Errorf("a single call took %v, want an answer within a second", took)
 	}
 
-	if _, err := foreign.ExecContext(t.Context(), "rollback"); err != nil {
-		t.Fatal(err)
-	}
+	tune(t, foreign, "rollback")
 	if n := count(t, s, "users"); n != 1 {
 		t.Errorf("%d accounts, want the first one only", n)
 	}
@@ -175,8 +167,8 @@ func TestF14_FlippedBytes(t *testing.T) {
 		t.Fatal(err)
 	}
 	var root int64
-	err := s.engine.read(t.Context(), func(ctx context.Context, q Querier) (err error) {
-		root, err = One(ctx, q, ScanInt, "select rootpage from sqlite_master where name = 'users'")
+	err := s.Read(t.Context(), "test", func(ctx context.Context, q sqldb.Querier) (err error) {
+		root, err = sqldb.One(ctx, q, sqldb.ScanInt, "select rootpage from sqlite_master where name = 'users'")
 		return err
 	})
 	if err := errors.Join(err, s.Close()); err != nil {
@@ -218,9 +210,9 @@ func TestSQLiteSettings(t *testing.T) {
 	for pragma, want := range map[string]string{
 		"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "trusted_schema": "0", "busy_timeout": "400",
 	} {
-		for name, lend := range map[string]func(context.Context, Work) error{"writer": s.engine.single, "reader": s.engine.read} {
-			err := lend(t.Context(), func(ctx context.Context, q Querier) error {
-				got, err := One(ctx, q, func(r Row) (v string, err error) { return v, r.Scan(&v) }, "pragma "+pragma)
+		for name, lend := range map[string]func(context.Context, string, sqldb.Work) error{"writer": s.Single, "reader": s.Read} {
+			err := lend(t.Context(), pragma, func(ctx context.Context, q sqldb.Querier) error {
+				got, err := sqldb.One(ctx, q, sqldb.ScanText, "pragma "+pragma)
 				if got != want {
 					t.Errorf("%s of the %s is %q, want %q", pragma, name, got, want)
 				}
@@ -231,8 +223,8 @@ func TestSQLiteSettings(t *testing.T) {
 			}
 		}
 	}
-	err := s.engine.single(t.Context(), func(ctx context.Context, q Querier) error {
-		_, err := Exec(ctx, q, `select "no such column"`)
+	err := s.Single(t.Context(), "test", func(ctx context.Context, q sqldb.Querier) error {
+		_, err := sqldb.Exec(ctx, q, `select "no such column"`)
 		return err
 	})
 	if err == nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
 )
 
 const (
@@ -72,13 +73,13 @@ func (s *Store) Sweep(ctx context.Context, now time.Time) error {
 
 func (s *Store) sweepExpired(ctx context.Context, e expired, before time.Time) error {
 	var found int64
-	err := s.Read(ctx, "look for expired "+e.table, func(ctx context.Context, q Querier) (err error) {
-		found, err = One(ctx, q, ScanInt, e.look(), micros(before))
+	err := s.Read(ctx, "look for expired "+e.table, func(ctx context.Context, q sqldb.Querier) (err error) {
+		found, err = sqldb.One(ctx, q, sqldb.ScanInt, e.look(), micros(before))
 		return err
 	})
 	for more := found > 0; more && err == nil; {
-		err = s.Single(ctx, "sweep "+e.table, func(ctx context.Context, q Querier) error {
-			n, err := Exec(ctx, q, e.remove(s.sql.SkipLocked), micros(before), sweepBatch)
+		err = s.Single(ctx, "sweep "+e.table, func(ctx context.Context, q sqldb.Querier) error {
+			n, err := sqldb.Exec(ctx, q, e.remove(s.Dialect().SkipLocked), micros(before), sweepBatch)
 			more = n == sweepBatch
 			return err
 		})
@@ -105,7 +106,7 @@ const (
 
 var lookAtPage = some(ofPage + "(" + dead + " or " + leftOver + "$4)")
 
-func scanID(r Row) (id uuid.UUID, err error) { return id, r.Scan(&id) }
+func scanID(r sqldb.Row) (id uuid.UUID, err error) { return id, r.Scan(&id) }
 
 func (s *Store) sweepSessions(ctx context.Context, now time.Time) error {
 	s.sweep.mu.Lock()
@@ -113,23 +114,23 @@ func (s *Store) sweepSessions(ctx context.Context, now time.Time) error {
 	for range sessionPages {
 		from, to, last, found := s.sweep.last, uuid.Max, false, int64(0)
 		ended, rotated := micros(now.Add(-expiredKept)), micros(now.Add(-successorKept))
-		err := s.Read(ctx, "walk sessions", func(ctx context.Context, q Querier) error {
-			end, err := One(ctx, q, scanID, endOfPage, from, sessionPage-1)
+		err := s.Read(ctx, "walk sessions", func(ctx context.Context, q sqldb.Querier) error {
+			end, err := sqldb.One(ctx, q, scanID, endOfPage, from, sessionPage-1)
 			if last = errors.Is(err, authcore.ErrNotFound); !last {
 				if err != nil {
 					return err
 				}
 				to = end
 			}
-			found, err = One(ctx, q, ScanInt, lookAtPage, from, to, ended, rotated)
+			found, err = sqldb.One(ctx, q, sqldb.ScanInt, lookAtPage, from, to, ended, rotated)
 			return err
 		})
 		if err == nil && found > 0 {
-			err = s.Write(ctx, "sweep sessions", func(ctx context.Context, q Querier) error {
-				if _, err := Exec(ctx, q, deleteDead, from, to, ended); err != nil {
+			err = s.Write(ctx, "sweep sessions", func(ctx context.Context, q sqldb.Querier) error {
+				if _, err := sqldb.Exec(ctx, q, deleteDead, from, to, ended); err != nil {
 					return err
 				}
-				_, err := Exec(ctx, q, eraseLeftOver, from, to, rotated)
+				_, err := sqldb.Exec(ctx, q, eraseLeftOver, from, to, rotated)
 				return err
 			})
 		}
@@ -197,8 +198,8 @@ func (s *Store) eraseSuccessors(ctx context.Context, now time.Time) error {
 		if len(ids) == 0 {
 			return nil
 		}
-		err := s.Single(ctx, "erase sealed successors", func(ctx context.Context, q Querier) error {
-			_, err := Exec(ctx, q, eraseThose+s.sql.AnyOf("$2"), micros(last), s.sql.List(ids))
+		err := s.Single(ctx, "erase sealed successors", func(ctx context.Context, q sqldb.Querier) error {
+			_, err := sqldb.Exec(ctx, q, eraseThose+s.Dialect().AnyOf("$2"), micros(last), s.Dialect().List(ids))
 			return err
 		})
 		if err != nil {

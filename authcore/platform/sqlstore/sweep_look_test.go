@@ -11,6 +11,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqlstore"
 	"github.com/gatehouse-auth/gatehouse/internal/testpg"
 )
@@ -23,7 +24,7 @@ func TestSweep_WritesOnlyWhereSomethingIsDead(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var wrote []string
 			s, err := sqlstore.Open(t.Context(), sqlstore.Config{URL: url, Logger: slog.New(slog.DiscardHandler), Now: time.Now,
-				Trace: func(ctx context.Context, c sqlstore.Call) (context.Context, func(error)) {
+				Trace: func(ctx context.Context, c sqldb.Call) (context.Context, func(error)) {
 					if c.Writes {
 						wrote = append(wrote, c.Step)
 					}

@@ -11,12 +11,13 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqlstore"
 )
 
 // ended is what a Trace was told of a call.
 type ended struct {
-	sqlstore.Call
+	sqldb.Call
 	err error
 }
 
@@ -29,7 +30,7 @@ func TestTrace_HearsOfEveryCall(t *testing.T) {
 	var calls []ended
 	open := 0
 	s, err := sqlstore.Open(t.Context(), sqlstore.Config{URL: sqliteURL(t), Logger: slog.New(slog.DiscardHandler), Now: time.Now,
-		Trace: func(ctx context.Context, c sqlstore.Call) (context.Context, func(error)) {
+		Trace: func(ctx context.Context, c sqldb.Call) (context.Context, func(error)) {
 			open++
 			ctx, cancel := context.WithCancel(ctx)
 			if ctx.Value(tracedKey{}) != nil {
@@ -53,8 +54,8 @@ func TestTrace_HearsOfEveryCall(t *testing.T) {
 	cleared := s.ClearLockout(t.Context(), "nobody")
 	recorded := s.Record(t.Context(), authcore.Effects{})
 	canceled := s.Ping(context.WithValue(t.Context(), tracedKey{}, true))
-	want := []ended{{sqlstore.Call{Step: "find account"}, missing}, {sqlstore.Call{Step: "clear lockout", Writes: true}, cleared},
-		{sqlstore.Call{Step: "record events", Writes: true}, recorded}, {sqlstore.Call{Step: "ping database"}, canceled}}
+	want := []ended{{sqldb.Call{Step: "find account"}, missing}, {sqldb.Call{Step: "clear lockout", Writes: true}, cleared},
+		{sqldb.Call{Step: "record events", Writes: true}, recorded}, {sqldb.Call{Step: "ping database"}, canceled}}
 	if !slices.Equal(calls, want) || open != 0 {
 		t.Errorf("told of %+v, %d open; want %+v", calls, open, want)
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
 )
 
 // TransferredTable tells what became of one table.
@@ -29,7 +31,7 @@ const transferring = "transfer"
 //
 // What there is to copy the schema says, so that no table and no column can be forgotten here.
 func Transfer(ctx context.Context, from, to *Store, done func(table string, rows int)) ([]TransferredTable, error) {
-	if from.sql.folder != sqliteDialect.folder || to.sql.folder != postgresDialect.folder {
+	if from.Dialect().Name != sqldb.SQLite || to.Dialect().Name != sqldb.Postgres {
 		return nil, errors.New("a transfer goes from sqlite: to postgres://")
 	}
 	if done == nil {
@@ -38,7 +40,7 @@ func Transfer(ctx context.Context, from, to *Store, done func(table string, rows
 	if err := from.CheckSchema(ctx); err != nil {
 		return nil, fmt.Errorf("the source: %w", err)
 	}
-	if err := to.migrate(ctx); err != nil {
+	if err := to.DB.Migrate(ctx); err != nil {
 		return nil, fmt.Errorf("the target: %w", err)
 	}
 	if err := to.CheckSchema(ctx); err != nil { // a newer one may fit this program, and want more of a row than it has
@@ -94,8 +96,8 @@ const (
 )
 
 func (t *transfer) mark(ctx context.Context, text string) error {
-	return t.to.Single(ctx, "mark the target", func(ctx context.Context, q Querier) error {
-		_, err := Exec(ctx, q, text, transferring)
+	return t.to.Single(ctx, "mark the target", func(ctx context.Context, q sqldb.Querier) error {
+		_, err := sqldb.Exec(ctx, q, text, transferring)
 		return err
 	})
 }
@@ -103,8 +105,8 @@ func (t *transfer) mark(ctx context.Context, text string) error {
 // refuseUnfinished keeps nodes away from a database that a transfer has left half-way.
 func (s *Store) refuseUnfinished(ctx context.Context) error {
 	var marks int64
-	err := s.Read(ctx, "look for a transfer", func(ctx context.Context, q Querier) (err error) {
-		marks, err = One(ctx, q, ScanInt, countMarks, transferring)
+	err := s.Read(ctx, "look for a transfer", func(ctx context.Context, q sqldb.Querier) (err error) {
+		marks, err = sqldb.One(ctx, q, sqldb.ScanInt, countMarks, transferring)
 		return err
 	})
 	if err == nil && marks > 0 {
@@ -150,8 +152,8 @@ func (t *transfer) copy(ctx context.Context, table table) (copied int, err error
 		if err != nil {
 			return copied, err
 		}
-		err = t.to.Write(ctx, "copy "+table.name, func(ctx context.Context, q Querier) error {
-			n, err := Exec(ctx, q, table.insert(), text)
+		err = t.to.Write(ctx, "copy "+table.name, func(ctx context.Context, q sqldb.Querier) error {
+			n, err := sqldb.Exec(ctx, q, table.insert(), text)
 			copied += int(n)
 			return err
 		})
@@ -182,8 +184,8 @@ func (t *transfer) verify(ctx context.Context, table table) (rows int, err error
 		last = table.key(page[len(page)-1])
 	}
 	there := int64(0)
-	err = t.to.Read(ctx, "count "+table.name, func(ctx context.Context, q Querier) (err error) {
-		there, err = One(ctx, q, ScanInt, table.count())
+	err = t.to.Read(ctx, "count "+table.name, func(ctx context.Context, q sqldb.Querier) (err error) {
+		there, err = sqldb.One(ctx, q, sqldb.ScanInt, table.count())
 		return err
 	})
 	if err == nil && there != int64(rows) {
@@ -198,8 +200,8 @@ func (t *transfer) compare(ctx context.Context, table table, page [][]any) error
 		return err
 	}
 	var there [][]any
-	err = t.to.Read(ctx, "compare "+table.name, func(ctx context.Context, q Querier) (err error) {
-		there, err = All(ctx, q, table.scan, table.selectThose(), text)
+	err = t.to.Read(ctx, "compare "+table.name, func(ctx context.Context, q sqldb.Querier) (err error) {
+		there, err = sqldb.All(ctx, q, table.scan, table.selectThose(), text)
 		return err
 	})
 	if err != nil {
@@ -225,8 +227,8 @@ func (t *transfer) restartIdentity(ctx context.Context, table table) error {
 		}
 		text := fmt.Sprintf("select setval(pg_get_serial_sequence($1, $2), greatest(coalesce(max(%s), 0), 1), max(%s) is not null) from %s",
 			c.name, c.name, table.name)
-		err := t.to.Single(ctx, "number "+table.name, func(ctx context.Context, q Querier) error {
-			_, err := One(ctx, q, ScanInt, text, table.name, c.name)
+		err := t.to.Single(ctx, "number "+table.name, func(ctx context.Context, q sqldb.Querier) error {
+			_, err := sqldb.One(ctx, q, sqldb.ScanInt, text, table.name, c.name)
 			return err
 		})
 		if err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
 )
 
 func equal(a, b []any) bool {
@@ -54,8 +55,8 @@ func (t table) encode(rows [][]any) (string, error) {
 
 // find returns the row with the key of the given one; nil when there is none.
 func (t table) find(ctx context.Context, s *Store, row []any) (found []any, err error) {
-	err = s.Read(ctx, "find "+t.name, func(ctx context.Context, q Querier) error {
-		found, err = One(ctx, q, t.scan, t.selectOne(), arguments(t.key(row))...)
+	err = s.Read(ctx, "find "+t.name, func(ctx context.Context, q sqldb.Querier) error {
+		found, err = sqldb.One(ctx, q, t.scan, t.selectOne(), arguments(t.key(row))...)
 		if errors.Is(err, authcore.ErrNotFound) {
 			found = nil
 			return nil
@@ -67,8 +68,8 @@ func (t table) find(ctx context.Context, s *Store, row []any) (found []any, err 
 
 // page returns the rows after a key, in its order; from the first with a nil one.
 func (t table) page(ctx context.Context, s *Store, after []any) (rows [][]any, err error) {
-	err = s.Read(ctx, "read "+t.name, func(ctx context.Context, q Querier) error {
-		rows, err = All(ctx, q, t.scan, t.selectPage(after != nil), arguments(after)...)
+	err = s.Read(ctx, "read "+t.name, func(ctx context.Context, q sqldb.Querier) error {
+		rows, err = sqldb.All(ctx, q, t.scan, t.selectPage(after != nil), arguments(after)...)
 		return err
 	})
 	return rows, err

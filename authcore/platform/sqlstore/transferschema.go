@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
 )
 
 // table is what the schema says of a table.
@@ -47,14 +49,14 @@ func (t *transfer) schema(ctx context.Context) ([]table, error) {
 	}
 	var lines []line
 	var references [][2]string
-	err := t.to.Read(ctx, "read the target's schema", func(ctx context.Context, q Querier) (err error) {
-		lines, err = All(ctx, q, func(r Row) (l line, err error) {
+	err := t.to.Read(ctx, "read the target's schema", func(ctx context.Context, q sqldb.Querier) (err error) {
+		lines, err = sqldb.All(ctx, q, func(r sqldb.Row) (l line, err error) {
 			return l, r.Scan(&l.table, &l.name, &l.kind, &l.identity, &l.key)
-		}, selectColumns, VersionTable)
+		}, selectColumns, sqldb.VersionTable)
 		if err != nil {
 			return err
 		}
-		references, err = All(ctx, q, func(r Row) (p [2]string, err error) { return p, r.Scan(&p[0], &p[1]) }, selectReferences)
+		references, err = sqldb.All(ctx, q, func(r sqldb.Row) (p [2]string, err error) { return p, r.Scan(&p[0], &p[1]) }, selectReferences)
 		return err
 	})
 	if err != nil {
@@ -78,8 +80,8 @@ func (t *transfer) schema(ctx context.Context) ([]table, error) {
 
 func (t *transfer) sameColumns(ctx context.Context, want []string) error {
 	var got []string
-	err := t.from.Read(ctx, "read the source's schema", func(ctx context.Context, q Querier) (err error) {
-		got, err = All(ctx, q, func(r Row) (s string, err error) { return s, r.Scan(&s) }, selectLiteColumns, VersionTable)
+	err := t.from.Read(ctx, "read the source's schema", func(ctx context.Context, q sqldb.Querier) (err error) {
+		got, err = sqldb.All(ctx, q, sqldb.ScanText, selectLiteColumns, sqldb.VersionTable)
 		return err
 	})
 	if err != nil {
@@ -186,7 +188,7 @@ func (t table) count() string {
 }
 
 // scan reads a row of either database into the same Go values.
-func (t table) scan(r Row) ([]any, error) {
+func (t table) scan(r sqldb.Row) ([]any, error) {
 	values := make([]any, len(t.columns))
 	into := make([]any, len(t.columns))
 	for i, c := range t.columns {

@@ -1,4 +1,4 @@
-package sqlstore
+package sqldb
 
 import (
 	"context"
@@ -8,9 +8,15 @@ import (
 	"github.com/google/uuid"
 )
 
+// The two dialects, by [Dialect.Name].
+const (
+	SQLite   = "sqlite"
+	Postgres = "postgres"
+)
+
 // Dialect is everything that one text cannot say to both engines, the DDL apart.
 type Dialect struct {
-	folder string // of the migrations
+	Name string // also the folder of the migrations
 	// probe touches the database's own file or process and returns one integer; for Postgres 1 where it takes no changes.
 	probe string
 	// clock asks for the server's time in microseconds; "" where there is no server.
@@ -19,8 +25,6 @@ type Dialect struct {
 	versions string
 	// These end a select that locks its rows. SQLite has one writer: there the transaction is the lock.
 	ForShare, ForUpdate, SkipLocked string
-	// rotate replaces a refresh token.
-	rotate string
 	// AnyOf compares with a list that was passed as the parameter.
 	AnyOf func(parameter string) string
 	// List makes that parameter.
@@ -29,15 +33,14 @@ type Dialect struct {
 	Serialise func(ctx context.Context, q Querier, key string) error
 }
 
-var postgresDialect = Dialect{
-	folder:     "migrations/postgres",
+var postgresDialect = &Dialect{
+	Name:       Postgres,
 	probe:      "select (current_setting('transaction_read_only') = 'on')::int::bigint",
 	clock:      "select (extract(epoch from clock_timestamp()) * 1000000)::bigint",
 	versions:   "select count(*) from pg_catalog.pg_class where oid = to_regclass($1)",
 	SkipLocked: " for update skip locked",
 	ForUpdate:  " for update",
 	ForShare:   " for share",
-	rotate:     rotateJoined,
 	AnyOf:      func(parameter string) string { return "= any(" + parameter + ")" },
 	// Never nil: that would be null, and nothing compares with null.
 	List: func(ids []uuid.UUID) any { return append([]uuid.UUID{}, ids...) },
@@ -49,11 +52,10 @@ var postgresDialect = Dialect{
 	},
 }
 
-var sqliteDialect = Dialect{
-	folder:   "migrations/sqlite",
+var sqliteDialect = &Dialect{
+	Name:     SQLite,
 	probe:    "select count(*) from sqlite_master",
 	versions: "select count(*) from sqlite_master where type = 'table' and name = $1",
-	rotate:   rotateNested,
 	AnyOf:    func(parameter string) string { return "in (select value from json_each(" + parameter + "))" },
 	List: func(ids []uuid.UUID) any {
 		if len(ids) == 0 {

@@ -1,4 +1,4 @@
-package sqlstore
+package sqldb
 
 import (
 	"bytes"
@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"os"
 	"regexp"
 	"strconv"
 	"strings"
@@ -23,11 +24,14 @@ import (
 // unsaid is the newest schema version whose migration says nothing about the programs that it fits.
 const unsaid = 2
 
-var saysFits = regexp.MustCompile(`(?m)^insert into settings \(name, value\) values \('` + compat +
+var saysCompat = regexp.MustCompile(`(?m)^insert into settings \(name, value\) values \('` + compat +
 	`', '([0-9]+)'\) on conflict \(name\) do update set value = excluded\.value;$`)
 
-// checkFits demands of every migration that it says which programs it fits.
-func checkFits(folder fs.FS) error {
+// schema are the migrations that there are.
+var schema = os.DirFS("../sqlstore/migrations")
+
+// checkCompat demands of every migration that it says which programs it fits.
+func checkCompat(folder fs.FS) error {
 	names, err := fs.Glob(folder, "*.sql")
 	if err != nil {
 		return err
@@ -44,9 +48,9 @@ func checkFits(folder fs.FS) error {
 		if err != nil {
 			return err
 		}
-		said := saysFits.FindAllSubmatch(text, -1)
+		said := saysCompat.FindAllSubmatch(text, -1)
 		if len(said) != 1 {
-			return fmt.Errorf("%s says %d times which programs it fits, and should once (see fits.go)", name, len(said))
+			return fmt.Errorf("%s says %d times which programs it fits, and should once (see compat.go)", name, len(said))
 		}
 		if oldest, err := strconv.ParseInt(string(said[0][1]), 10, 64); err != nil || oldest < 1 || oldest > version {
 			return fmt.Errorf("%s fits programs of schema version %s, which is none from 1 to %d", name, said[0][1], version)
@@ -59,12 +63,12 @@ const said = "insert into settings (name, value) values ('schema_fits', '%s') on
 
 func TestMigrationsSayWhatTheyFit(t *testing.T) {
 	t.Parallel()
-	for _, folder := range []string{sqliteDialect.folder, postgresDialect.folder} {
-		sub, err := fs.Sub(migrations, folder)
+	for _, folder := range []string{SQLite, Postgres} {
+		sub, err := fs.Sub(schema, folder)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := checkFits(sub); err != nil {
+		if err := checkCompat(sub); err != nil {
 			t.Errorf("%s: %v", folder, err)
 		}
 	}
@@ -78,20 +82,43 @@ func TestMigrationsSayWhatTheyFit(t *testing.T) {
 		"-- +goose Up\n" + fmt.Sprintf(said, "2") + fmt.Sprintf(said, "3"):       false,
 		"-- +goose Up\n" + strings.Replace(fmt.Sprintf(said, "2"), "do ", "", 1): false,
 	} {
-		if err := checkFits(fstest.MapFS{"0003_more.sql": {Data: []byte(text)}}); (err == nil) != good {
+		if err := checkCompat(fstest.MapFS{"0003_more.sql": {Data: []byte(text)}}); (err == nil) != good {
 			t.Errorf("%q: %v", text, err)
 		}
 	}
 }
 
-func fresh(t *testing.T, url string, log *slog.Logger) *Store {
+func fresh(t *testing.T, url string, log *slog.Logger) *DB {
 	t.Helper()
-	s, err := Open(t.Context(), Config{URL: url, Logger: log, Now: time.Now})
+	s, err := Open(t.Context(), Config{URL: url, Logger: log, Migrations: schema})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.Close() })
 	return s
+}
+
+func change(t testing.TB, d *DB, text string, args ...any) {
+	t.Helper()
+	err := d.Single(t.Context(), "change", func(ctx context.Context, q Querier) error {
+		_, err := Exec(ctx, q, text, args...)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func ask(t testing.TB, d *DB, text string) (answer string) {
+	t.Helper()
+	err := d.Single(t.Context(), "ask", func(ctx context.Context, q Querier) (err error) {
+		answer, err = One(ctx, q, ScanText, text)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer
 }
 
 // A schema that is newer than the program is taken where it says that it fits, as in a rolling upgrade and on the way back.
@@ -107,11 +134,11 @@ func TestNewerSchemaThatFits(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			RaiseVersion(t, s, known+2)
+			change(t, s, "insert into "+VersionTable+" (version_id, is_applied) values ($1, true)", known+2)
 			for value, taken := range map[string]bool{strconv.FormatInt(known, 10): true, "1": true, strconv.FormatInt(known+1, 10): false,
 				"0": false, "-1": false, "": false, "x": false, "99999999999999999999": false} {
-				Change(t, s, "delete from settings where name = 'schema_fits'")
-				Change(t, s, fmt.Sprintf(said, value))
+				change(t, s, "delete from settings where name = 'schema_fits'")
+				change(t, s, fmt.Sprintf(said, value))
 				if err := s.Migrate(t.Context()); (err == nil) != taken {
 					t.Errorf("fits %q, this is %d: %v", value, known, err)
 				}
@@ -152,9 +179,9 @@ func TestMigrationGivesWay(t *testing.T) {
 	if err := s.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	Change(t, s, "alter table sessions drop column parent_id, drop column host")
-	Change(t, s, "alter table lockouts drop column tries, drop column void_at")
-	Change(t, s, "delete from "+VersionTable+" where version_id > 1")
+	change(t, s, "alter table sessions drop column parent_id, drop column host")
+	change(t, s, "alter table lockouts drop column tries, drop column void_at")
+	change(t, s, "delete from "+VersionTable+" where version_id > 1")
 	holder, err := pgx.Connect(t.Context(), url)
 	if err != nil {
 		t.Fatal(err)
@@ -171,12 +198,12 @@ func TestMigrationGivesWay(t *testing.T) {
 		if time.Now().After(deadline) {
 			t.Fatal("the migration does not give way")
 		}
-		if Ask(t, s, waiting) == "0" && held == 0 {
+		if ask(t, s, waiting) == "0" && held == 0 {
 			continue
 		}
 		held++
 		began := time.Now()
-		if Ask(t, s, "select count(*)::text from sessions") != "0" {
+		if ask(t, s, "select count(*)::text from sessions") != "0" {
 			t.Error("there is a session")
 		}
 		if took := time.Since(began); took > workLimit {
@@ -189,7 +216,7 @@ func TestMigrationGivesWay(t *testing.T) {
 	if err := <-migrated; err != nil {
 		t.Error(err)
 	}
-	if Ask(t, s, "select coalesce(max(host), 'migrated') from sessions") != "migrated" {
+	if ask(t, s, "select coalesce(max(host), 'migrated') from sessions") != "migrated" {
 		t.Error("the column is not there")
 	}
 }

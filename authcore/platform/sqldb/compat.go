@@ -1,4 +1,4 @@
-package sqlstore
+package sqldb
 
 import (
 	"context"
@@ -20,11 +20,11 @@ const compat = "schema_fits"
 
 const selectSetting = "select value from settings where name = $1"
 
-// fitting refuses a schema that is newer than this program, unless it says that it fits.
-func (s *Store) checkCompat(ctx context.Context, found, known int64) error {
+// checkCompat refuses a schema that is newer than this program, unless it says that it fits.
+func (d *DB) checkCompat(ctx context.Context, found, known int64) error {
 	var text string
-	err := s.Read(ctx, "look whether the schema fits", func(ctx context.Context, q Querier) (err error) {
-		text, err = One(ctx, q, func(r Row) (v string, err error) { return v, r.Scan(&v) }, selectSetting, compat)
+	err := d.Read(ctx, "look whether the schema fits", func(ctx context.Context, q Querier) (err error) {
+		text, err = One(ctx, q, ScanText, selectSetting, compat)
 		return err
 	})
 	if err != nil && !errors.Is(err, authcore.ErrNotFound) {
@@ -34,6 +34,6 @@ func (s *Store) checkCompat(ctx context.Context, found, known int64) error {
 	if err != nil || oldest < 1 || oldest > known {
 		return compare(found, known)
 	}
-	s.log.Info("database schema is newer than this binary, but compatible", slog.Int64("version", found), slog.Int64("known", known))
+	d.log.Info("database schema is newer than this binary, but compatible", slog.Int64("version", found), slog.Int64("known", known))
 	return nil
 }

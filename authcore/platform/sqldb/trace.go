@@ -1,4 +1,4 @@
-package sqlstore
+package sqldb
 
 import (
 	"context"
@@ -12,7 +12,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 )
 
-// Call is one piece of work that a Store does: reading, one statement, or a transaction with all its repetitions.
+// Call is one piece of work that a DB does: reading, one statement, or a transaction with all its repetitions.
 type Call struct {
 	Step   string // from a closed set of texts
 	Writes bool
@@ -58,23 +58,3 @@ func readOnly(err error) error {
 }
 
 const readOnlyState = "25006" // read_only_sql_transaction
-
-// Connections is what a Store's pool looks like at a moment.
-type Connections struct {
-	InUse, Idle, Max int // for SQLite those that read; one more writes
-	Waiting          int // who waits for one; for SQLite, for the turn to write
-}
-
-// Connections returns the pool's present state. It asks the database nothing.
-func (s *Store) Connections() Connections { return s.engine.connections() }
-
-func (p *postgres) connections() Connections {
-	stat := p.pool.Stat()
-	return Connections{InUse: int(stat.AcquiredConns()), Idle: int(stat.IdleConns()), Max: int(stat.MaxConns()),
-		Waiting: int(p.waiting.Load())}
-}
-
-func (l *lite) connections() Connections {
-	stats := l.readers.Stats()
-	return Connections{InUse: stats.InUse, Idle: stats.Idle, Max: stats.MaxOpenConnections, Waiting: int(l.writelock.waiting.Load())}
-}

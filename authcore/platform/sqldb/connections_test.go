@@ -1,13 +1,12 @@
-package sqlstore_test
+package sqldb_test
 
 import (
-	"log/slog"
 	"net/url"
+	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqlstore"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
 	"github.com/gatehouse-auth/gatehouse/internal/testpg"
 )
 
@@ -17,10 +16,14 @@ func TestRefuseConnected(t *testing.T) {
 	t.Parallel()
 	server := testpg.New(t, testpg.Options{})
 	at, elsewhere := server.Database(t), server.Database(t)
-	opened(t, elsewhere)
+	apart, err := open(t, elsewhere)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer apart.Close()
 	free := func(when string) {
 		t.Helper()
-		if err := sqlstore.RefuseConnected(t.Context(), at); err != nil {
+		if err := sqldb.RefuseConnected(t.Context(), at); err != nil {
 			t.Errorf("%s: %v", when, err)
 		}
 	}
@@ -42,11 +45,11 @@ func TestRefuseConnected(t *testing.T) {
 		"another role":    root.String(),
 		"a name like our": at + "&application_name=gatehouse-7",
 	} {
-		s, err := sqlstore.Open(t.Context(), sqlstore.Config{URL: other, Logger: slog.New(slog.DiscardHandler), Now: time.Now})
+		s, err := open(t, other)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := sqlstore.RefuseConnected(t.Context(), at); err == nil || !strings.Contains(err.Error(), "of a gateway is open to it") &&
+		if err := sqldb.RefuseConnected(t.Context(), at); err == nil || !strings.Contains(err.Error(), "of a gateway is open to it") &&
 			!strings.Contains(err.Error(), "of gateways are open to it") || !strings.Contains(err.Error(), "stop every gateway") {
 			t.Errorf("%s: error is %v", name, err)
 		}
@@ -55,10 +58,10 @@ func TestRefuseConnected(t *testing.T) {
 		}
 		free(name + " has gone")
 	}
-	if err := sqlstore.RefuseConnected(t.Context(), sqliteURL(t)); err != nil {
+	if err := sqldb.RefuseConnected(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "gatehouse.db")); err != nil {
 		t.Errorf("a file: %v", err)
 	}
-	if err := sqlstore.RefuseConnected(t.Context(), "postgres://u:secret-word@127.0.0.1:1/x"); err == nil || strings.Contains(err.Error(), "secret-word") {
+	if err := sqldb.RefuseConnected(t.Context(), "postgres://u:secret-word@127.0.0.1:1/x"); err == nil || strings.Contains(err.Error(), "secret-word") {
 		t.Errorf("a server that is away: %v", err)
 	}
 }

@@ -1,8 +1,7 @@
-package sqlstore
+package sqldb
 
 import (
 	"context"
-	"embed"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -14,13 +13,12 @@ import (
 	"github.com/pressly/goose/v3/lock"
 )
 
-//go:embed migrations
-var migrations embed.FS
+// VersionTable holds the versions of the schema.
+const VersionTable = "goose_db_version"
 
 const (
-	VersionTable = "goose_db_version"
-	lockSeconds  = 1
-	lockTries    = 300
+	lockSeconds = 1
+	lockTries   = 300
 	// A migration that waits for a table makes everybody wait who comes after it, nodes of the release before among them. So it
 	// waits for less than those give their work, gives way to them, and tries again.
 	tableWait  = 500 * time.Millisecond
@@ -30,59 +28,51 @@ const (
 
 // Migrate brings the schema up to what this program knows. Processes that start together wait for each other, and for
 // transactions that hold a table. A schema newer than this program knows is left alone: it does if it says that it fits this
-// program, as that of the next release does while nodes of both run, and is refused if not. So is a database that Transfer has
-// filled half-way.
-func (s *Store) Migrate(ctx context.Context) error {
-	if err := s.migrate(ctx); err != nil {
-		return err
-	}
-	return s.refuseUnfinished(ctx)
-}
-
-func (s *Store) migrate(ctx context.Context) (err error) {
+// program, as that of the next release does while nodes of both run, and is refused if not.
+func (d *DB) Migrate(ctx context.Context) (err error) {
 	const step = "migrate database"
-	known, err := s.known()
+	known, err := d.known()
 	if err != nil {
 		return settle(ctx, step, err)
 	}
-	found, err := s.version(ctx)
+	found, err := d.version(ctx)
 	if err != nil {
 		return err
 	}
-	if found == 0 && s.mark != "" {
-		return lost(s.file, "has none of the gateway's tables", s.mark)
+	if found == 0 && d.mark != "" {
+		return lost(d.file, "has none of the gateway's tables", d.mark)
 	}
 	if found < known {
-		if err := s.raise(ctx); err != nil {
+		if err := d.raise(ctx); err != nil {
 			return err
 		}
 		// A newer program may have been faster.
-		if found, err = s.version(ctx); err != nil {
+		if found, err = d.version(ctx); err != nil {
 			return err
 		}
 	}
 	if found > known {
-		return s.checkCompat(ctx, found, known)
+		return d.checkCompat(ctx, found, known)
 	}
 	return nil
 }
 
 // raise carries out the migrations that have not been.
-func (s *Store) raise(ctx context.Context) (err error) {
+func (d *DB) raise(ctx context.Context) (err error) {
 	const step = "migrate database"
-	db, release, err := s.engine.migrator(ctx)
+	db, release, err := d.engine.migrator(ctx)
 	if err != nil {
 		return settle(ctx, step, err)
 	}
 	defer func() { err = errors.Join(err, release()) }()
 
-	folder, err := fs.Sub(migrations, s.sql.folder)
+	folder, err := fs.Sub(d.migrations, d.dialect.Name)
 	if err != nil {
 		return settle(ctx, step, err)
 	}
 	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger())}
 	kind := goose.DialectSQLite3
-	if s.sql.folder == postgresDialect.folder {
+	if d.dialect.Name == Postgres {
 		kind = goose.DialectPostgres
 		locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(lockSeconds, lockTries))
 		if err != nil {
@@ -97,7 +87,7 @@ func (s *Store) raise(ctx context.Context) (err error) {
 	for try := 1; ; try++ {
 		results, err := provider.Up(ctx)
 		for _, r := range results {
-			s.log.Info("database migrated", slog.Int64("version", r.Source.Version), slog.Duration("took", r.Duration))
+			d.log.Info("database migrated", slog.Int64("version", r.Source.Version), slog.Duration("took", r.Duration))
 		}
 		if err == nil {
 			return nil
@@ -106,7 +96,7 @@ func (s *Store) raise(ctx context.Context) (err error) {
 			return settle(ctx, step, err)
 		}
 		if try == 1 {
-			s.log.Warn("the migration is waiting for a transaction that holds a table", slog.Duration("for_at_most", tableTries*(tableWait+tableRest)))
+			d.log.Warn("the migration is waiting for a transaction that holds a table", slog.Duration("for_at_most", tableTries*(tableWait+tableRest)))
 		}
 		select {
 		case <-ctx.Done():
@@ -124,12 +114,12 @@ func tableHeld(err error) bool {
 
 // CheckSchema returns nil if the schema is the very one that this program knows, and an error that says what to do if it is
 // older, newer or not there. It changes nothing.
-func (s *Store) CheckSchema(ctx context.Context) error {
-	known, err := s.known()
+func (d *DB) CheckSchema(ctx context.Context) error {
+	known, err := d.known()
 	if err != nil {
 		return settle(ctx, "check schema", err)
 	}
-	found, err := s.version(ctx)
+	found, err := d.version(ctx)
 	if err != nil {
 		return err
 	}
@@ -150,8 +140,8 @@ func compare(found, known int64) error {
 }
 
 // known is the newest version that this program has a migration for.
-func (s *Store) known() (int64, error) {
-	files, err := fs.ReadDir(migrations, s.sql.folder)
+func (d *DB) known() (int64, error) {
+	files, err := fs.ReadDir(d.migrations, d.dialect.Name)
 	if err != nil {
 		return 0, err
 	}
@@ -167,10 +157,10 @@ func (s *Store) known() (int64, error) {
 }
 
 // version is the schema's version, 0 for an empty database. goose's own question would make its table.
-func (s *Store) version(ctx context.Context) (version int64, err error) {
+func (d *DB) version(ctx context.Context) (version int64, err error) {
 	const latest = "select coalesce(max(version_id), 0) from " + VersionTable + " where is_applied"
-	err = s.Read(ctx, "read schema version", func(ctx context.Context, q Querier) error {
-		tables, err := One(ctx, q, ScanInt, s.sql.versions, VersionTable)
+	err = d.Read(ctx, "read schema version", func(ctx context.Context, q Querier) error {
+		tables, err := One(ctx, q, ScanInt, d.dialect.versions, VersionTable)
 		if err != nil || tables == 0 {
 			return err
 		}

@@ -1,4 +1,4 @@
-package sqlstore
+package sqldb
 
 import (
 	"context"
@@ -19,7 +19,7 @@ const (
 	longLimit = 30 * time.Second
 )
 
-// Querier runs statements. A pgxpool connection, a pgx transaction and liteQuerier are queriers.
+// Querier runs statements. A pgxpool connection, a pgx transaction and liteQuerier are Queriers.
 type Querier interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
@@ -86,3 +86,9 @@ func Exec(ctx context.Context, q Querier, text string, args ...any) (int64, erro
 	tag, err := q.Exec(ctx, text, args...)
 	return tag.RowsAffected(), err
 }
+
+// ScanInt scans a row of one number.
+func ScanInt(r Row) (n int64, err error) { return n, r.Scan(&n) }
+
+// ScanText scans a row of one text.
+func ScanText(r Row) (v string, err error) { return v, r.Scan(&v) }

@@ -1,14 +1,13 @@
-package sqlstore
+package sqldb
 
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
-
-	"github.com/gatehouse-auth/gatehouse/authcore"
 )
 
 const connectLimit = 5 * time.Second
@@ -18,33 +17,32 @@ type Config struct {
 	// URL is sqlite:<path>, or a postgres:// or postgresql:// URL with the parameters that pgxpool knows.
 	URL    string
 	Logger *slog.Logger
-	Now    func() time.Time
 	Trace  Trace // nil is nobody
+	// Migrations has a folder for each dialect, by its name, with goose's files.
+	Migrations fs.FS
 	// Mark is a file that is made only once a SQLite file has its tables. Where it exists, one that is missing, empty or without
 	// tables has been lost. "": there is none; then the lock beside the file shows that one has been there.
 	Mark string
 }
 
-// Store is the database. Its methods may be called concurrently; several Stores, in one or many processes, may share a
-// Postgres database, and exactly one process a SQLite file (Lock).
-type Store struct {
+// DB is the database. Its methods may be called concurrently; several DBs, in one or many processes, may share a Postgres
+// database, and exactly one process a SQLite file (Lock).
+type DB struct {
 	engine     engine
 	file       string // SQLite's, "" for Postgres
-	sql        Dialect
+	dialect    *Dialect
+	migrations fs.FS
 	log        *slog.Logger
-	now        func() time.Time
 	trace      Trace
-	erase      erasures
-	sweep      sweepCursor
 	corruption corruption
 	mark       string // Config.Mark, where it exists
 }
 
 // Open connects and asks the database one question, both within 5 s. It creates nothing but what connecting needs: for
 // SQLite the file (0600) and its folder (0700). Migrate, CheckSchema and Lock are separate steps.
-func Open(ctx context.Context, cfg Config) (*Store, error) {
-	if cfg.Logger == nil || cfg.Now == nil {
-		return nil, fmt.Errorf("open database: logger and clock are needed")
+func Open(ctx context.Context, cfg Config) (*DB, error) {
+	if cfg.Logger == nil || cfg.Migrations == nil {
+		return nil, fmt.Errorf("open database: logger and migrations are needed")
 	}
 	at, err := parse(cfg.URL)
 	if err != nil {
@@ -54,25 +52,25 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	defer cancel()
 
 	step := "open database"
-	s := &Store{log: cfg.Logger, now: cfg.Now, trace: cfg.Trace}
-	if s.trace == nil {
-		s.trace = noTrace
+	d := &DB{log: cfg.Logger, trace: cfg.Trace, migrations: cfg.Migrations}
+	if d.trace == nil {
+		d.trace = noTrace
 	}
 	if at.path != "" {
-		s.sql, s.file = sqliteDialect, at.path
+		d.dialect, d.file = sqliteDialect, at.path
 		step += " file " + at.path
-		if s.mark, err = refuseLost(at.path, cfg.Mark); err != nil {
+		if d.mark, err = refuseLost(at.path, cfg.Mark); err != nil {
 			return nil, err
 		}
-		s.engine, err = openSQLite(ctx, at.path, cfg.Logger)
+		d.engine, err = openSQLite(ctx, at.path, cfg.Logger)
 	} else {
-		s.sql = postgresDialect
-		s.engine, err = openPostgres(ctx, at)
+		d.dialect = postgresDialect
+		d.engine, err = openPostgres(ctx, at)
 	}
 	if err != nil {
-		return nil, s.named(settle(ctx, step, err))
+		return nil, d.named(settle(ctx, step, err))
 	}
-	return s, nil
+	return d, nil
 }
 
 // Validate checks the form of a database URL. It connects to nothing and creates nothing.
@@ -96,25 +94,23 @@ func Name(text string) string {
 
 // Lock claims a SQLite file for this process until Close; a second process is refused with an error that names the
 // file. Postgres is made for many processes: there it does nothing.
-func (s *Store) Lock() error { return s.engine.lock() }
+func (d *DB) Lock() error { return d.engine.lock() }
 
 // Ping reports whether the database answers, and with Postgres whether it takes changes: a standby, or one that was made read-only,
 // is an ErrReadOnly. It changes nothing.
-func (s *Store) Ping(ctx context.Context) error {
+func (d *DB) Ping(ctx context.Context) error {
 	do := func(ctx context.Context, q Querier) error {
-		n, err := One(ctx, q, ScanInt, s.sql.probe)
-		if err == nil && n > 0 && s.file == "" {
+		n, err := One(ctx, q, ScanInt, d.dialect.probe)
+		if err == nil && n > 0 && d.file == "" {
 			return &pgconn.PgError{Severity: "ERROR", Code: readOnlyState, Message: "transaction_read_only is on"}
 		}
 		return err
 	}
-	return s.attempt(ctx, Call{Step: "ping database", Probe: s.file == ""}, func(ctx context.Context) error { return s.engine.read(ctx, do) })
+	return d.attempt(ctx, Call{Step: "ping database", Probe: d.file == ""}, func(ctx context.Context) error { return d.engine.read(ctx, do) })
 }
 
 // Close waits for running statements, disconnects and gives the lock of a SQLite file back.
-func (s *Store) Close() error { return s.engine.close() }
+func (d *DB) Close() error { return d.engine.close() }
 
-func ScanInt(r Row) (n int64, err error) { return n, r.Scan(&n) }
-
-// Interface guard
-var _ authcore.Store = (*Store)(nil)
+// Dialect is what the engine needs to be told in its own words.
+func (d *DB) Dialect() *Dialect { return d.dialect }

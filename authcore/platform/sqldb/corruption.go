@@ -1,4 +1,4 @@
-package sqlstore
+package sqldb
 
 import (
 	"errors"
@@ -27,22 +27,22 @@ func corrupted(err error) bool {
 }
 
 // named adds to the error of a damaged file which one it is, and what to do.
-func (s *Store) named(err error) error {
-	if s.file == "" || !corrupted(err) {
+func (d *DB) named(err error) error {
+	if d.file == "" || !corrupted(err) {
 		return err
 	}
-	return fmt.Errorf("the database file %s is damaged and is not replaced: stop the gateway, keep a copy of the file, and restore a backup: %w", s.file, err)
+	return fmt.Errorf("the database file %s is damaged and is not replaced: stop the gateway, keep a copy of the file, and restore a backup: %w", d.file, err)
 }
 
-// tellDamage logs that the file is damaged, now and then. A table that can be read does not make up for one that cannot,
+// reportCorruption logs that the file is damaged, now and then. A table that can be read does not make up for one that cannot,
 // so the database does not count as away, and nobody else tells of it.
-func (s *Store) reportCorruption(err error) {
+func (d *DB) reportCorruption(err error) {
 	if !corrupted(err) {
 		return
 	}
-	now, last := time.Now().UnixNano(), s.corruption.told.Load()
-	if last != 0 && last <= now && now-last < int64(corruptionEvery) || !s.corruption.told.CompareAndSwap(last, now) {
+	now, last := time.Now().UnixNano(), d.corruption.told.Load()
+	if last != 0 && last <= now && now-last < int64(corruptionEvery) || !d.corruption.told.CompareAndSwap(last, now) {
 		return
 	}
-	s.log.Error("part of the database cannot be read; requests that need it are refused", "component", "database", "state", "damaged", "file", s.file, "error", err)
+	d.log.Error("part of the database cannot be read; requests that need it are refused", "component", "database", "state", "damaged", "file", d.file, "error", err)
 }

@@ -1,4 +1,4 @@
-package sqlstore
+package sqldb
 
 import (
 	"context"
@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	// marker begins the application_name of every connection of a Store, by which RefuseConnected knows them.
+	// marker begins the application_name of every connection of a DB, by which RefuseConnected knows them.
 	marker = "gatehouse"
 	// looker is the application_name of the connection that looks for others, so that two who look do not see each other.
 	looker = "looks for " + marker
@@ -25,7 +25,27 @@ const (
 	countConnections = "select count(*), coalesce(string_agg(distinct host(client_addr), ', '), '') " + ofConnections
 )
 
-// marked is the application_name of a Store whose URL sets the given one. Postgres cuts what is too long at its end.
+// Connections is what a DB's pool looks like at a moment.
+type Connections struct {
+	InUse, Idle, Max int // for SQLite those that read; one more writes
+	Waiting          int // who waits for one; for SQLite, for the turn to write
+}
+
+// Connections returns the pool's present state. It asks the database nothing.
+func (d *DB) Connections() Connections { return d.engine.connections() }
+
+func (p *postgres) connections() Connections {
+	stat := p.pool.Stat()
+	return Connections{InUse: int(stat.AcquiredConns()), Idle: int(stat.IdleConns()), Max: int(stat.MaxConns()),
+		Waiting: int(p.waiting.Load())}
+}
+
+func (l *lite) connections() Connections {
+	stats := l.readers.Stats()
+	return Connections{InUse: stats.InUse, Idle: stats.Idle, Max: stats.MaxOpenConnections, Waiting: int(l.writelock.waiting.Load())}
+}
+
+// marked is the application_name of a DB whose URL sets the given one. Postgres cuts what is too long at its end.
 func marked(given string) string {
 	if strings.HasPrefix(given, marker) {
 		return given
@@ -33,7 +53,7 @@ func marked(given string) string {
 	return strings.TrimSpace(marker + " " + given)
 }
 
-// RefuseConnected returns an error while a gateway, or a command of one, is connected to a Postgres database. Whoever calls it has no Store
+// RefuseConnected returns an error while a gateway, or a command of one, is connected to a Postgres database. Whoever calls it has no DB
 // open on it. It sees who is connected now: neither a node that is cut off from the database, nor one that starts a moment later. Of a
 // SQLite file Lock says whether it is in use; here nothing is looked at.
 func RefuseConnected(ctx context.Context, url string) error {
