@@ -62,6 +62,7 @@ const (
 	MailReset          MailKind = "reset_password"
 	MailPasswordReset  MailKind = "password_changed"
 	MailSessionRevoked MailKind = "session_revoked"
+	MailTest           MailKind = "test" // sent by hand, never through the outbox
 )
 
 // Message is what a mail has to say, before it is sealed.

@@ -9,6 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/notify"
 )
 
 func init() { caddy.RegisterModule(new(Admin)) }
@@ -27,6 +28,7 @@ const (
 	adminRotate = "/gatehouse/keys/rotate"
 	adminRevoke = "/gatehouse/sessions/revoke"
 	adminSecret = "/gatehouse/secret/rotate"
+	adminMail   = "/gatehouse/mail/test"
 )
 
 // Routes returns the operations.
@@ -41,6 +43,13 @@ func (*Admin) Routes() []caddy.AdminRoute {
 				return nil, authcore.Refuse(authcore.InvalidRequest, `The body says either {"user": "…"} or {"all": true}.`)
 			}
 			return w.revoke(r.Context(), d)
+		})},
+		{Pattern: adminMail, Handler: operation(http.MethodPost, func(r *http.Request, d *desk) (any, error) {
+			var m mailTest
+			if err := json.NewDecoder(r.Body).Decode(&m); err != nil || notify.CheckAddress(m.Address) != nil {
+				return nil, authcore.Refuse(authcore.InvalidRequest, `The body says one address: {"address": "…"}.`)
+			}
+			return d.notifier.Test(r.Context(), m.Address)
 		})},
 	}
 }

@@ -20,9 +20,9 @@ import (
 func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
 		Name:  "gatehouse",
-		Short: "Manages Gatehouse: sessions, signing keys, the secret, the database",
+		Short: "Manages Gatehouse: sessions, signing keys, the secret, mail, the database",
 		Long: "Manages Gatehouse. The commands talk to the running gateway through Caddy's admin endpoint. If no gateway runs, " +
-			"they open the configured database themselves.\n\nExit codes: 0 when it is done, 2 when there is no such command, 1 for any other error.",
+			"they open the configured database themselves.\n\nExit codes: 0 when it is done, 2 when the command line is wrong (no such command, no such address), 1 for any other error.",
 		CobraFunc: func(cmd *cobra.Command) {
 			for _, sub := range subcommands {
 				cmd.AddCommand(sub.make())
@@ -36,7 +36,8 @@ var subcommands = []struct {
 	name string
 	make func() *cobra.Command
 }{
-	{"keys", keysCommand}, {"sessions", sessionsCommand}, {"secret", secretCommand}, {"migrate-store", migrateStoreCommand},
+	{"keys", keysCommand}, {"sessions", sessionsCommand}, {"secret", secretCommand}, {"mail", mailCommand},
+	{"migrate-store", migrateStoreCommand},
 }
 
 // family makes a command that only has others below it: alone it shows its help, and with a word that is none of them it ends
@@ -51,12 +52,16 @@ func family(cmd *cobra.Command) {
 		for _, sub := range cmd.Commands() {
 			names = append(names, sub.Name())
 		}
-		return caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (int, error) {
-			err := errors.New(unknownWord("a command of "+cmd.CommandPath(), args[0], names))
-			fmt.Fprintln(cmd.ErrOrStderr(), "Error:", err) // Caddy prints none with this exit code
-			return exitUsage, err
-		})(cmd, nil)
+		return usageError(cmd, errors.New(unknownWord("a command of "+cmd.CommandPath(), args[0], names)))
 	}
+}
+
+// usageError prints err and ends with 2.
+func usageError(cmd *cobra.Command, err error) error {
+	return caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (int, error) {
+		fmt.Fprintln(cmd.ErrOrStderr(), "Error:", err) // Caddy prints none with this exit code
+		return exitUsage, err
+	})(cmd, nil)
 }
 
 // exitUsage is the exit code of a command line that means nothing.

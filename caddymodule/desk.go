@@ -20,6 +20,7 @@ type desk struct {
 	ring     *keyring.Ring
 	sealer   *secret.Sealer
 	operator *operator.Operator
+	notifier *notify.Notifier // nil where no gateway runs
 }
 
 // deskAt returns the desk of a running gateway.
@@ -28,7 +29,12 @@ func deskAt(ctx context.Context, a *App) (*desk, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newDesk(ctx, a.cfg, a.node.store, c.ring, a.node.revoker, a.node.clock.now)
+	d, err := newDesk(ctx, a.cfg, a.node.store, c.ring, a.node.revoker, a.node.clock.now)
+	if err != nil {
+		return nil, err
+	}
+	d.notifier = c.notifier
+	return d, nil
 }
 
 // openDesk opens the database; done closes it.

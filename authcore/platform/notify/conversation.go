@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net"
@@ -61,7 +62,7 @@ func (m *meter) within(ctx context.Context) (done func() bool) {
 func dial(ctx context.Context, cfg SMTPConfig) (*conversation, error) {
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", net.JoinHostPort(cfg.Host, strconv.Itoa(cfg.Port)))
 	if err != nil {
-		return nil, fmt.Errorf("connecting: %w", err)
+		return nil, at(connecting, err)
 	}
 	c := &conversation{conn: &meter{Conn: conn}}
 	defer c.conn.within(ctx)()
@@ -78,23 +79,23 @@ func (c *conversation) open(cfg SMTPConfig) (err error) {
 	if cfg.Security == ImplicitTLS {
 		wrapped := tls.Client(conn, secure)
 		if err := wrapped.Handshake(); err != nil {
-			return fmt.Errorf("negotiating TLS: %w", err)
+			return at(negotiating, err)
 		}
 		conn = wrapped
 	}
 	if c.client, err = smtp.NewClient(conn, cfg.Host); err != nil {
-		return fmt.Errorf("waiting for the greeting: %w", err)
+		return at(greeting, err)
 	}
 	if err := c.client.Hello(ownName(conn.LocalAddr())); err != nil {
-		return fmt.Errorf("greeting: %w", err)
+		return at(greeting, err)
 	}
 	if cfg.Security == STARTTLS {
 		// Whoever is on the way can hide the offer: without TLS nothing is sent (RFC 3207 §6).
 		if offered, _ := c.client.Extension("STARTTLS"); !offered {
-			return errors.New("the server offers no STARTTLS")
+			return at(negotiating, errors.New("the server offers no STARTTLS"))
 		}
 		if err := c.client.StartTLS(secure); err != nil {
-			return fmt.Errorf("negotiating TLS: %w", err)
+			return at(negotiating, err)
 		}
 	}
 	if cfg.User == "" {
@@ -118,12 +119,28 @@ func (c *conversation) signIn(cfg SMTPConfig) error {
 	case slices.Contains(known, "LOGIN"):
 		how = smtp.LoginAuth(cfg.User, password, cfg.Host, false)
 	default:
-		return errors.New("signing in: the server offers none of SCRAM-SHA-256, PLAIN and LOGIN")
+		return at(signingIn, errors.New("the server offers none of SCRAM-SHA-256, PLAIN and LOGIN"))
 	}
 	if err := c.client.Auth(how); err != nil {
-		return fmt.Errorf("signing in: %w", err)
+		return at(signingIn, conceal(err, cfg.User, password))
 	}
 	return nil
+}
+
+// conceal returns err without the password, plain or as AUTH sends it: the text is the server's, which may quote what it was
+// sent, and errors are logged.
+func conceal(err error, user, password string) error {
+	encode := base64.StdEncoding.EncodeToString
+	clean := strings.NewReplacer(encode([]byte("\x00"+user+"\x00"+password)), "[password]", encode([]byte(password)), "[password]",
+		password, "[password]").Replace
+	var reply *textproto.Error
+	if errors.As(err, &reply) {
+		return &textproto.Error{Code: reply.Code, Msg: clean(reply.Msg)}
+	}
+	if text := err.Error(); clean(text) != text {
+		return errors.New(clean(text))
+	}
+	return err
 }
 
 // ownName is what EHLO says: a full name or else the address (RFC 5321 §4.1.3), since servers
@@ -143,29 +160,30 @@ func ownName(local net.Addr) string {
 	return "[" + address.String() + "]"
 }
 
-// send hands over one letter. Its errors wrap [ErrRefused] or [ErrAway] where that is known.
-func (c *conversation) send(ctx context.Context, l Letter) error {
+// send hands over one letter and returns the server's answer to it. Its errors wrap [ErrRefused] or [ErrAway] where that is
+// known.
+func (c *conversation) send(ctx context.Context, l Letter) (receipt string, err error) {
 	defer c.conn.within(ctx)()
 	c.begun = false
-	err := c.transfer(l)
+	receipt, err = c.transfer(l)
 	var reply *textproto.Error
 	switch {
 	case err == nil:
-		return nil
+		return receipt, nil
 	case errors.Is(err, ErrRefused): // by us: nothing was said
-		return err
+		return "", err
 	case !errors.As(err, &reply):
 		c.broken = true
-		return fmt.Errorf("%w: %w", ErrAway, because(ctx, err))
+		return "", fmt.Errorf("%w: %w", ErrAway, because(ctx, err))
 	case !c.begun || ofTheServer(reply.Code):
 		c.broken = true
-		return fmt.Errorf("%w: %w", ErrAway, err)
+		return "", fmt.Errorf("%w: %w", ErrAway, err)
 	}
 	c.broken = c.client.Reset() != nil
 	if reply.Code/100 == 5 {
-		return fmt.Errorf("%w: %w", ErrRefused, err)
+		return "", fmt.Errorf("%w: %w", ErrRefused, err)
 	}
-	return err
+	return "", err
 }
 
 // ofTheServer reports whether a reply speaks of the server and not of a letter: it closes, or
@@ -174,36 +192,45 @@ func ofTheServer(code int) bool {
 	return slices.Contains([]int{421, 454, 530, 534, 535, 538}, code)
 }
 
-func (c *conversation) transfer(l Letter) error {
+func (c *conversation) transfer(l Letter) (receipt string, err error) {
 	eightBit, _ := c.client.Extension("8BITMIME")
 	var body bytes.Buffer
 	if _, err := l.write(&body, eightBit); err != nil {
-		return fmt.Errorf("%w: %w", ErrRefused, err)
+		return "", fmt.Errorf("%w: %w", ErrRefused, err)
 	}
 	beyond := !isASCII(l.From + l.To)
-	if able, _ := c.client.Extension("SMTPUTF8"); beyond && !able {
-		return fmt.Errorf("%w: the server takes ASCII addresses only", ErrRefused)
+	if beyond && !c.unicode() {
+		return "", fmt.Errorf("%w: the server takes ASCII addresses only", ErrRefused)
 	}
 	// Asked for where it is needed only: a server behind this one may not know it (RFC 6531 §3.2).
 	c.client.SkipSMTPUTF8(!beyond)
 	if err := c.client.Mail("<" + l.From + ">"); err != nil {
-		return fmt.Errorf("naming the sender: %w", err)
+		return "", fmt.Errorf("naming the sender: %w", err)
 	}
 	c.begun = true
 	if err := c.client.Rcpt("<" + l.To + ">"); err != nil {
-		return fmt.Errorf("naming the recipient: %w", err)
+		return "", fmt.Errorf("naming the recipient: %w", err)
 	}
 	w, err := c.client.Data()
 	if err != nil {
-		return fmt.Errorf("announcing the content: %w", err)
+		return "", fmt.Errorf("announcing the content: %w", err)
 	}
 	if _, err := w.Write(body.Bytes()); err != nil {
-		return fmt.Errorf("sending the content: %w", err)
+		return "", fmt.Errorf("sending the content: %w", err)
 	}
 	if err := w.Close(); err != nil {
-		return fmt.Errorf("waiting for the receipt: %w", err)
+		return "", fmt.Errorf("waiting for the receipt: %w", err)
 	}
-	return nil
+	if d, ok := w.(*smtp.DataCloser); ok {
+		receipt = d.ServerResponse()
+	}
+	return "250 " + receipt, nil
+}
+
+// unicode reports whether the server takes addresses beyond ASCII (RFC 6531).
+func (c *conversation) unicode() bool {
+	able, _ := c.client.Extension("SMTPUTF8")
+	return able
 }
 
 // stale reports whether a kept conversation ended before the server was told of the letter.

@@ -44,6 +44,19 @@ type Rester interface {
 	Rest()
 }
 
+// Receipter is a [Sender] that tells what became of a letter.
+type Receipter interface {
+	// Deliver is Send, and returns the mail server's answer, or where the letter lies.
+	Deliver(ctx context.Context, l Letter) (receipt string, err error)
+}
+
+// Reacher is a [Sender] that knows of addresses which it cannot send to.
+type Reacher interface {
+	// CanReach returns false for an address to which every letter would be refused. It does not wait, may be called
+	// concurrently, and returns true where nothing is known.
+	CanReach(address string) bool
+}
+
 var (
 	// ErrRefused is returned by a [Sender] for a letter that no further try will bring out.
 	ErrRefused = errors.New("mail refused for good")

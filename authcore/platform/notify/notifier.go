@@ -60,6 +60,7 @@ type Notifier struct {
 	logger  *slog.Logger
 	now     func() time.Time
 	nudges  chan struct{}
+	using   sync.RWMutex // held for reading while the sender sends, for writing while it rests
 
 	mu     sync.Mutex // guards health
 	health health
@@ -173,6 +174,12 @@ func (n *Notifier) Nudge() {
 	case n.nudges <- struct{}{}:
 	default: // a nudge is waiting already; the worker will see these mails too
 	}
+}
+
+// CanReach returns false for an address to which the sender is known to be unable to send. It does not wait.
+func (n *Notifier) CanReach(address string) bool {
+	r, ok := n.sender.(Reacher)
+	return !ok || r.CanReach(address)
 }
 
 // Health returns what the worker saw at its last look: how many mails wait, for how long

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -45,24 +46,31 @@ func OpenOutbox(dir string, now func() time.Time) (*Outbox, error) {
 // Send implements [Sender]. A letter that an earlier try may have written is looked for
 // first, so that no mail is there twice.
 func (o *Outbox) Send(ctx context.Context, l Letter) error {
+	_, err := o.Deliver(ctx, l)
+	return err
+}
+
+// Deliver implements [Receipter]: the receipt is the path of the file.
+func (o *Outbox) Deliver(ctx context.Context, l Letter) (receipt string, err error) {
 	if err := ctx.Err(); err != nil {
-		return err
+		return "", err
 	}
 	if l.Again {
 		there, err := filepath.Glob(filepath.Join(escape(o.dir), "*Z-"+l.ID.String()+".eml"))
 		if err != nil || len(there) > 0 {
-			return err
+			return strings.Join(there, " "), err
 		}
 	}
 	hidden := filepath.Join(o.dir, "."+l.ID.String()+".tmp")
 	if err := write(hidden, l); err != nil {
-		return fmt.Errorf("writing into the outbox: %w", err)
+		return "", fmt.Errorf("writing into the outbox: %w", err)
 	}
 	name := o.stamp().Format("20060102T150405.000000Z") + "-" + l.ID.String() + ".eml"
-	if err := os.Rename(hidden, filepath.Join(o.dir, name)); err != nil {
-		return fmt.Errorf("writing into the outbox: %w", err)
+	path := filepath.Join(o.dir, name)
+	if err := os.Rename(hidden, path); err != nil {
+		return "", fmt.Errorf("writing into the outbox: %w", err)
 	}
-	return nil
+	return path, nil
 }
 
 // stamp returns the time, later than every one it returned before.
@@ -114,4 +122,7 @@ func escape(dir string) string {
 }
 
 // Interface guards
-var _ Sender = (*Outbox)(nil)
+var (
+	_ Sender    = (*Outbox)(nil)
+	_ Receipter = (*Outbox)(nil)
+)

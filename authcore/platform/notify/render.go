@@ -71,8 +71,11 @@ func lay(m authcore.Message, brand string) (page, error) {
 	v := wordings.voice(m.Lang, facts{Brand: brand, Name: plain(m.Name)})
 	own := func(word string) string { return v.say(string(m.Kind) + "." + word) }
 	p := page{
-		Lang: v.lang, Brand: brand, Link: m.Link, Subject: own("subject"), Greeting: v.say("mail.greeting"), Before: own("before"),
-		LinkLabel: own("link"), Button: own("button"), Paste: v.say("mail.paste"), After: own("after"), Footer: v.say("mail.footer"),
+		Lang: v.lang, Brand: brand, Subject: own("subject"), Greeting: v.say("mail.greeting"), Before: own("before"),
+		After: own("after"), Footer: v.say("mail.footer"),
+	}
+	if m.Link != "" {
+		p.Link, p.LinkLabel, p.Button, p.Paste = m.Link, own("link"), own("button"), v.say("mail.paste")
 	}
 	if v.facts.Name != "" {
 		p.Greeting = v.say("mail.greeting_name")

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 )
@@ -41,7 +42,8 @@ type SMTPConfig struct {
 // says before it knows those (greeting, TLS, AUTH, sender), any 4xx, and every failure of the
 // network may be otherwise next time.
 type SMTP struct {
-	cfg SMTPConfig
+	cfg       SMTPConfig
+	asciiOnly atomic.Bool // the server offered no SMTPUTF8 at the latest connection
 
 	mu   sync.Mutex // guards idle
 	idle *conversation
@@ -62,20 +64,31 @@ func NewSMTP(cfg SMTPConfig) (*SMTP, error) {
 
 // Send implements [Sender].
 func (s *SMTP) Send(ctx context.Context, l Letter) error {
+	_, err := s.Deliver(ctx, l)
+	return err
+}
+
+// Deliver implements [Receipter]: the receipt is the server's last reply.
+func (s *SMTP) Deliver(ctx context.Context, l Letter) (receipt string, err error) {
 	if c := s.take(); c != nil {
-		err := c.send(ctx, l)
+		receipt, err := c.send(ctx, l)
 		if !c.stale(err) {
-			return s.settle(c, err)
+			return receipt, s.settle(c, err)
 		}
 		// The server closed the connection since the last letter, before it was told of this one.
 		c.close()
 	}
 	c, err := dial(ctx, s.cfg)
 	if err != nil {
-		return fmt.Errorf("smtp: %w: %w", ErrAway, err)
+		return "", fmt.Errorf("smtp: %w: %w", ErrAway, err)
 	}
-	return s.settle(c, c.send(ctx, l))
+	s.asciiOnly.Store(!c.unicode())
+	receipt, err = c.send(ctx, l)
+	return receipt, s.settle(c, err)
 }
+
+// CanReach implements [Reacher]. It goes by the latest connection and does not connect: before the first it is true.
+func (s *SMTP) CanReach(address string) bool { return !s.asciiOnly.Load() || isASCII(address) }
 
 // settle keeps the conversation for the next letter if it can go on, and returns the error.
 func (s *SMTP) settle(c *conversation, err error) error {
@@ -117,6 +130,8 @@ func (s *SMTP) keep(c *conversation) {
 
 // Interface guards
 var (
-	_ Sender = (*SMTP)(nil)
-	_ Rester = (*SMTP)(nil)
+	_ Sender    = (*SMTP)(nil)
+	_ Rester    = (*SMTP)(nil)
+	_ Receipter = (*SMTP)(nil)
+	_ Reacher   = (*SMTP)(nil)
 )

@@ -32,6 +32,7 @@ var kinds = map[authcore.MailKind]shape{
 	authcore.MailReset:          {code: true, cause: true},
 	authcore.MailPasswordReset:  {cause: true},
 	authcore.MailSessionRevoked: {cause: true},
+	authcore.MailTest:           {},
 }
 
 // facts is what the wording may mention.

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/gatehouse-auth/gatehouse/authcore"
 )
 
@@ -55,9 +57,11 @@ func (n *Notifier) Run(ctx context.Context) {
 	}
 }
 
-// rest lets the sender close what it keeps open between letters.
+// rest lets the sender close what it keeps open between letters, unless it is sending: then the one who waits for that
+// comes here afterwards.
 func (n *Notifier) rest() {
-	if r, ok := n.sender.(Rester); ok {
+	if r, ok := n.sender.(Rester); ok && n.using.TryLock() {
+		defer n.using.Unlock()
 		r.Rest()
 	}
 }
@@ -160,16 +164,24 @@ func (n *Notifier) send(ctx context.Context, m authcore.Mail) (deadline time.Tim
 	if err != nil {
 		return deadline, fmt.Errorf("rendering a %s mail: %w", m.Kind, err)
 	}
-	letter.ID, letter.Date, letter.Again = m.ID, now, m.Attempts > 0
-	// Of a mail that goes out twice, since the node died in between, the reader sees one.
-	letter.MessageID = m.ID.String() + n.head.From[strings.LastIndexByte(n.head.From, '@'):]
+	letter.Again = m.Attempts > 0
+	n.identify(&letter, m.ID)
 
 	ctx, cancel := n.allowance(ctx)
 	defer cancel()
+	n.using.RLock()
+	defer n.using.RUnlock()
 	if err := n.sender.Send(ctx, letter); err != nil {
 		return deadline, fmt.Errorf("sending a %s mail: %w", m.Kind, err)
 	}
 	return deadline, nil
+}
+
+// identify gives a letter its ids and date.
+func (n *Notifier) identify(l *Letter, id uuid.UUID) {
+	l.ID, l.Date = id, n.now()
+	// Of a mail that goes out twice, since the node died in between, the reader sees one.
+	l.MessageID = id.String() + n.head.From[strings.LastIndexByte(n.head.From, '@'):]
 }
 
 // allowance is the context of sending one letter. It outlives the worker's by a moment: a letter that is cut off while the

@@ -1,0 +1,72 @@
+package caddymodule
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/notify"
+)
+
+// mailTest is the body of a request for a test mail.
+type mailTest struct {
+	Address string `json:"address"`
+}
+
+// mailLimit is longer than the longest time that the gateway allows one mail.
+const mailLimit = longestMail + 30*time.Second
+
+func mailCommand() *cobra.Command {
+	p := &place{}
+	mail := &cobra.Command{Use: "mail", Short: "Sends a test mail"}
+	p.flags(mail)
+	family(mail)
+	mail.AddCommand(&cobra.Command{
+		Use: "test <address>", Short: "Sends one mail through the configured sender and shows the mail server's answer", Args: cobra.ArbitraryArgs,
+		Long: "Sends one mail through the sender of the running gateway (option `mail`) and waits for the mail server's answer. It is sent " +
+			"at once and once, past the mails that wait. With `mail outbox` it shows which file was written.\n\n" +
+			"Exit codes: 0 when the mail was accepted, 2 when the command line does not give one plain address, 1 for any other error.",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) != 1 || notify.CheckAddress(args[0]) != nil {
+				return usageError(cmd, errors.New("give one plain address: "+cmd.CommandPath()+" you@example.com"))
+			}
+			cmd.SilenceUsage = true
+			return p.testMail(cmd, mailTest{Address: args[0]})
+		},
+	})
+	return mail
+}
+
+func (p *place) testMail(cmd *cobra.Command, m mailTest) error {
+	ctx, cancel := context.WithTimeout(cmd.Context(), mailLimit)
+	defer cancel()
+	var result notify.Trial
+	err := p.ask(ctx, http.MethodPost, adminMail, m, &result)
+	switch {
+	case errors.Is(err, errNotRunning):
+		return fmt.Errorf("%w; start the gateway first: it is its configuration that is tested", err)
+	case err != nil:
+		return err
+	}
+	if result.Accepted || p.asJSON {
+		err = p.print(cmd.OutOrStdout(), result, func(w io.Writer) { fmt.Fprintf(w, "accepted\t%s\n", result.Answer) })
+	}
+	if !result.Accepted {
+		return fmt.Errorf("%s: %s", trialText[result.Reason], result.Answer)
+	}
+	return err
+}
+
+var trialText = map[notify.TrialReason]string{
+	notify.TrialRefused:     "the mail was refused",
+	notify.TrialDeferred:    "the mail server does not accept the mail now",
+	notify.TrialUnreachable: "the mail server cannot be reached",
+	notify.TrialTLS:         "no encrypted connection to the mail server",
+	notify.TrialSignIn:      "the mail server does not accept user and password",
+	notify.TrialFailed:      "the mail was not sent",
+}
