@@ -35,7 +35,7 @@ var (
 	wings = map[string][]string{
 		"crypto":   {"crypto"},
 		"account":  {"crypto", "account"},
-		"edge":     {"crypto", "edge"},
+		"edge":     {"crypto", "account", "edge"},
 		"platform": {"crypto", "account", "platform"},
 		"web":      {"crypto", "account", "edge", "web"},
 	}
@@ -93,7 +93,7 @@ var homes = []struct {
 	{
 		[]string{"net/http"},
 		[]string{
-			"authcore/edge/sanitize", "authcore/edge/liveconn", "authcore/edge/access", "authcore/web/httpapi", "authcore/web/portal",
+			"authcore/edge/sanitize", "authcore/edge/liveconn", "authcore/edge/access", "authcore/edge/httpauth", "authcore/web/httpapi", "authcore/web/portal",
 			"authcore/account/federated", "authcore/platform/notify", "caddymodule", "cmd", "internal",
 		},
 		true,
@@ -348,6 +348,10 @@ func TestLayers_RulesFindWhatTheyForbid(t *testing.T) {
 		{"authcore/crypto/jwtkeys/attack_test.go", "net/http/httptest", false},
 		{"authcore/edge/accesstoken/credential.go", "net/http", true},
 		{"authcore/edge/sanitize/strip.go", "net/http", false},
+		{"authcore/edge/httpauth/origin.go", "net/http", false},
+		{"authcore/edge/httpauth/renew.go", core + "/account/session", false},
+		{"authcore/edge/httpauth/renew.go", core + "/web/httpapi", true},
+		{"authcore/account/session/refresh.go", core + "/edge/httpauth", true},
 		{"authcore/edge/sanitize/strip.go", "github.com/caddyserver/caddy/v2/modules/caddyhttp", true},
 		{"authcore/account.go", "net/http", true},
 		{"authcore/platform/storetest/suite.go", "testing", false},

@@ -13,9 +13,9 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/revocation"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
-	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
 )
 
 // viewed is a configuration on Postgres with guards, whose view of revocations gets older.
@@ -49,7 +49,7 @@ func newViewed(t *testing.T, global Settings, guards ...GuardSettings) *viewed {
 // refusing returns how many guards refuse, and whether the pages do.
 func (v *viewed) refusing() (guards int, pages bool) {
 	for _, g := range v.guards {
-		if g.stale(httpapi.Visitor{}) {
+		if g.stale(httpauth.Result{}) {
 			guards++
 		}
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signin"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passpolicy"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/keyring"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/lockout"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/notify"
@@ -32,7 +33,7 @@ type core struct {
 	ring     *keyring.Ring
 	notifier *notify.Notifier
 	sessions *session.Sessions
-	door     *httpapi.Door
+	auth     *httpauth.Authenticator
 	api      *httpapi.API
 	pages    *portal.Pages
 
@@ -97,8 +98,13 @@ func (c *core) wireAPI(a *App) error {
 	if err != nil {
 		return err
 	}
-	api := httpapi.Config{CookiePrefix: a.CookiePrefix, Sessions: c.sessions, Verifier: n.verifier, Keys: c.ring, Issuers: a.issuers, Audience: cfg.audience, Stale: a.stale, ClockWrong: n.clock.wrong, Trace: span,
-		Origins: cfg.origins, Limiter: a.limiter(), AddressKey: ratelimit.AddressKey, Ready: a.health, Logger: a.logger}
+	c.auth, err = httpauth.NewAuthenticator(httpauth.Config{Verifier: n.verifier, Sessions: c.sessions, Issuers: a.issuers,
+		Audience: cfg.audience, Origins: cfg.origins, Stale: a.stale, ClockWrong: n.clock.wrong, Trace: span})
+	if err != nil {
+		return err
+	}
+	api := httpapi.Config{CookiePrefix: a.CookiePrefix, Authenticator: c.auth, Sessions: c.sessions, Keys: c.ring,
+		Limits: httpauth.NewLimits(a.limiter(), ratelimit.AddressKey), Ready: a.health, Logger: a.logger}
 	api.SignIn, err = signin.New(signin.Config{Store: c.store, Hasher: n.hasher, Policy: policy, Lockouts: n.lockouts,
 		Sessions: c.sessions, Identities: cfg.identities, RequireVerified: cfg.signup != string(enrol.Open), Trace: traceOf(ended), Now: n.clock.now})
 	if err != nil {
@@ -118,7 +124,6 @@ func (c *core) wireAPI(a *App) error {
 	if api.Profile, err = profile.New(profile.Config{Store: c.store, Identities: cfg.identities, Now: n.clock.now}); err != nil {
 		return err
 	}
-	c.door = httpapi.NewDoor(api)
 	if c.api, err = httpapi.New(api); err != nil {
 		return err
 	}
@@ -127,7 +132,7 @@ func (c *core) wireAPI(a *App) error {
 	if err != nil {
 		return err
 	}
-	c.pages, err = portal.New(portal.Config{Config: api, API: c.api, Brand: cfg.brand, ReturnHosts: a.returnHosts, Handover: hands, Now: n.clock.now})
+	c.pages, err = portal.New(portal.Config{Config: api, API: c.api, Issuers: a.issuers, Brand: cfg.brand, ReturnHosts: a.returnHosts, Handover: hands, Now: n.clock.now})
 	return err
 }
 
@@ -154,7 +159,7 @@ func (c *core) handler(prefix string, r *http.Request) http.Handler {
 	return m.api
 }
 
-// returnHosts are the hosts that a sign-in may lead to besides the one it happens on, for [httpapi.IsAmong].
+// returnHosts are the hosts that a sign-in may lead to besides the one it happens on, for [httpauth.HostAllowed].
 func (a *App) returnHosts(string) []string {
 	return slices.Concat(a.cfg.redirectHosts, a.sites.guarded.all())
 }

@@ -12,8 +12,8 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/accesstoken"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/sanitize"
-	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
 )
 
 func init() { caddy.RegisterModule(new(Guard)) }
@@ -159,7 +159,7 @@ func (g *Guard) settle(ctx caddy.Context) error {
 }
 
 // incoming is what is known of a request to the guard's site.
-func (g *Guard) incoming(r *http.Request) httpapi.Incoming { return g.app.incoming(r, g.names) }
+func (g *Guard) incoming(r *http.Request) httpauth.RequestInfo { return g.app.incoming(r, g.names) }
 
 // ServeHTTP is the path of every guarded request. Nothing on it does I/O but the renewal, which only a browser whose
 // access token is no longer good reaches.
@@ -186,16 +186,16 @@ func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp
 	}
 	guarded, err := g.takes(r)
 	if err != nil || !guarded {
-		return g.onward(p, w, r, next, httpapi.Visitor{}, err)
+		return g.onward(p, w, r, next, httpauth.Result{}, err)
 	}
 	who, err := g.identify(w, r, https)
 	switch {
 	case err == nil && g.stale(who):
-		return g.refuse(w, r, httpapi.ErrStale, https)
+		return g.refuse(w, r, httpauth.ErrStale, https)
 	case err == nil:
 	case g.Optional && authcore.IsAnonymous(err):
 		guardOutcomes.count(guardAnonymous)
-		return g.onward(p, w, r, next, httpapi.Visitor{}, nil)
+		return g.onward(p, w, r, next, httpauth.Result{}, nil)
 	default:
 		return g.refuse(w, r, err, https)
 	}
@@ -223,7 +223,7 @@ func (g *Guard) several() bool { return g.app.sites.guards.Load() > 1 }
 
 // onward hands a request on to handlers that are not ours, unless an error keeps it from them. p is nil where no passage has
 // begun; who is whom the guard lets in.
-func (g *Guard) onward(p *passage, w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, who httpapi.Visitor, err error) error {
+func (g *Guard) onward(p *passage, w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, who httpauth.Result, err error) error {
 	on := w
 	if p == nil {
 		p = g.app.newPassage(w, r)
@@ -258,7 +258,7 @@ func (g *Guard) again(p *passage, w http.ResponseWriter, r *http.Request, next c
 	guarded, err := g.takes(r)
 	if guarded && err == nil {
 		if g.stale(p.admitted) {
-			return g.refuse(w, r, httpapi.ErrStale, https)
+			return g.refuse(w, r, httpauth.ErrStale, https)
 		}
 		if !g.allows(p.admitted.Verified) {
 			return g.forbid(w, r, p.admitted.Verified, https)

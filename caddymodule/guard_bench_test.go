@@ -17,11 +17,12 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/jwtkeys"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/accesstoken"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/revocation"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/sanitize"
-	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
 	"github.com/gatehouse-auth/gatehouse/caddymodule/logsink"
 	"github.com/gatehouse-auth/gatehouse/internal/cputime"
 )
@@ -58,9 +59,13 @@ func newBenched(tb testing.TB, mode authcore.Mode, sessions, revocations int) *b
 	}
 	fresh := revocation.NewFreshness(nil)
 	fresh.Database(time.Now())
-	app := &App{cfg: &resolved{remoteUser: "email", jars: [2]*httpapi.Jar{httpapi.NewJar("", false), httpapi.NewJar("", true)}}, node: &node{verifier: v, freshness: fresh, lasting: registryOver(tb, revoked)}, logger: logsink.Present()}
+	app := &App{cfg: &resolved{remoteUser: "email", jars: [2]*httpauth.Jar{httpauth.NewJar("", false), httpauth.NewJar("", true)}}, node: &node{verifier: v, freshness: fresh, lasting: registryOver(tb, revoked)}, logger: logsink.Present()}
 	app.sites.issuers.add([]string{"https://auth.example.com"})
-	app.core.Store(&core{door: httpapi.NewDoor(httpapi.Config{Verifier: v, Issuers: app.issuers})})
+	auth, err := httpauth.NewAuthenticator(httpauth.Config{Verifier: v, Sessions: &session.Sessions{}, Issuers: app.issuers})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	app.core.Store(&core{auth: auth})
 	headers, err := sanitize.IdentityHeaders(nil, accesstoken.EmailAsUser)
 	if err != nil {
 		tb.Fatal(err)

@@ -8,14 +8,14 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 )
 
 // host answers what Gatehouse serves on every guarded host, whatever the guard's matcher says: the end of a hand-over and
 // signing out; and preflights, where the guard takes what they ask for. It reports whether the request was one for it; no
 // service behind the guard sees those.
 func (g *Guard) host(w http.ResponseWriter, r *http.Request, https bool) (done bool, err error) {
-	if !strings.HasPrefix(r.URL.Path, httpapi.HostPrefix) {
+	if !strings.HasPrefix(r.URL.Path, httpauth.HostPrefix) {
 		return g.preflight(w, r, https)
 	}
 	c, err := g.app.await(r.Context())
@@ -25,10 +25,10 @@ func (g *Guard) host(w http.ResponseWriter, r *http.Request, https bool) (done b
 	if !c.pages.HostHas(r.URL.Path) || rewritten(r) {
 		return false, nil
 	}
-	if r.URL.Path == httpapi.HandoverPath && !g.names(strings.ToLower((&url.URL{Host: r.Host}).Hostname())) {
+	if r.URL.Path == httpauth.HandoverPath && !g.names(strings.ToLower((&url.URL{Host: r.Host}).Hostname())) {
 		return true, g.refuse(w, r, errUnnamedHost, https)
 	}
-	ctx := httpapi.WithIncoming(r.Context(), g.incoming(r))
+	ctx := httpauth.WithRequestInfo(r.Context(), g.incoming(r))
 	c.pages.Host(g.login).ServeHTTP(w, g.app.seen(r, https).WithContext(ctx))
 	return true, nil
 }

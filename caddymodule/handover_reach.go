@@ -14,7 +14,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 )
 
 // checkHandovers looks, before any guard is provisioned, for guards that send browsers to sign in at another host although
@@ -51,7 +51,7 @@ func (g *rawGuard) text(host string) string {
 		at = g.Source + ": "
 	}
 	return fmt.Sprintf("%sgatehouse_guard: login_url: %s is on another host than the site %s, but %s, which completes a hand-over from there, "+
-		"does not reach this guard, because the guard is in a block or behind another guard", at, shown(g.LoginURL), host, httpapi.HandoverPath)
+		"does not reach this guard, because the guard is in a block or behind another guard", at, shown(g.LoginURL), host, httpauth.HandoverPath)
 }
 
 // serversOf returns the servers that are being provisioned.
@@ -91,7 +91,7 @@ type rawGuard struct{ GuardSettings }
 // leadsAway reports whether the guard sends browsers to a host that the site is not there for.
 func (g *rawGuard) leadsAway(host string) bool {
 	u, err := url.Parse(g.LoginURL)
-	return err == nil && u.Host != "" && !httpapi.MatchesHost(host, strings.ToLower(u.Hostname()))
+	return err == nil && u.Host != "" && !httpauth.MatchesHost(host, strings.ToLower(u.Hostname()))
 }
 
 // stuck returns a guard to which nobody can be handed over; nil if there is none.
@@ -251,7 +251,7 @@ func holdsFor(name string, raw json.RawMessage, host string) certainty {
 		var by struct{ Pattern string }
 		if json.Unmarshal(raw, &by) == nil {
 			if pattern, err := regexp.Compile(by.Pattern); err == nil {
-				return certain(pattern.MatchString(httpapi.HandoverPath))
+				return certain(pattern.MatchString(httpauth.HandoverPath))
 			}
 		}
 	case "not":
@@ -282,7 +282,7 @@ func pathCertainty(patterns []string) certainty {
 		return perhaps
 	}
 	ctx := context.WithValue(context.Background(), caddy.ReplacerCtxKey, caddy.NewReplacer())
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, httpapi.HandoverPath, nil)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, httpauth.HandoverPath, nil)
 	if err != nil {
 		return perhaps
 	}
@@ -298,7 +298,7 @@ func hostCertainty(patterns []string, host string) certainty {
 	most := never
 	for _, p := range patterns {
 		switch {
-		case httpapi.MatchesHost(p, strings.ToLower(host)):
+		case httpauth.MatchesHost(p, strings.ToLower(host)):
 			return always
 		case strings.ContainsAny(p+host, "*{"):
 			most = perhaps

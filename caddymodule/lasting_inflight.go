@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/liveconn"
-	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
 )
 
 // inFlight is an admitted request until it is answered, or until its answer turns out to last and is kept as a stream or a
@@ -114,7 +114,7 @@ func (p *passage) conclude(err error) error {
 	p.head(http.StatusUnauthorized) // nothing of the service's stays on it
 	why := errCut
 	if c.why == liveconn.Stale || c.why == liveconn.Unheard {
-		why = httpapi.ErrStale
+		why = httpauth.ErrStale
 	}
 	if p.request.ProtoMajor == 1 {
 		p.Header().Set("Connection", "close") // what is left of the request nobody reads

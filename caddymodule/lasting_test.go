@@ -20,9 +20,9 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/accesstoken"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/liveconn"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/revocation"
-	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
 	"github.com/gatehouse-auth/gatehouse/internal/soak"
 )
 
@@ -123,7 +123,7 @@ func TestS13_CloseFrameBetweenFrames(t *testing.T) {
 
 // passageTo is the passage of a request that brought nothing of ours.
 func passageTo(w http.ResponseWriter) *passage {
-	return &passage{ResponseWriterWrapper: caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, jar: httpapi.NewJar("", true)}
+	return &passage{ResponseWriterWrapper: caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, jar: httpauth.NewJar("", true)}
 }
 
 // lastingGuard is a guard before a handler, on a real server, with a registry that the test runs itself.

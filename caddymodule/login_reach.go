@@ -10,7 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 )
 
 // checkLogin refuses a login_url that the guard itself guards, so that browsers would be sent there from there, again and
@@ -25,7 +25,7 @@ func (g *Guard) checkLogin(ctx caddy.Context) error {
 	}
 	prefix, hasPortal := at.portal()
 	to, err := url.Parse(g.LoginURL)
-	if err != nil || !hasPortal || httpapi.Under(prefix, to.Path) || !at.allMeet(g.LoginURL) {
+	if err != nil || !hasPortal || httpauth.HasPrefix(prefix, to.Path) || !at.allMeet(g.LoginURL) {
 		return nil
 	}
 	source := ""

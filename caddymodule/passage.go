@@ -8,8 +8,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/sanitize"
-	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
 )
 
 // passage is the way of a request through a site with a guard, past handlers that are not ours, and the answer to it. What the
@@ -20,7 +20,7 @@ import (
 // The answer to an admitted request also finds out by its head whether it lasts, see guard_lasting.go.
 type passage struct {
 	caddyhttp.ResponseWriterWrapper
-	jar *httpapi.Jar
+	jar *httpauth.Jar
 
 	cookies       []string // as they came; nil where they held nothing of ours
 	left          []string // the cookies without, while they are lent
@@ -31,7 +31,7 @@ type passage struct {
 	own     []string // what we have set in Set-Cookie
 	renewed bool     // the answer has new cookies, which no cache may keep
 
-	admitted httpapi.Visitor // whom a guard has let in; its zero value is nobody
+	admitted httpauth.Result // whom a guard has let in; its zero value is nobody
 
 	// Of an admitted request, while it is handed on.
 	inFlight
@@ -63,7 +63,7 @@ func (a *App) keepBack(p *passage, r *http.Request, bearer bool) {
 		p.cookies = lines
 	}
 	lines := r.Header["Authorization"]
-	if len(lines) > 0 && (bearer || slices.ContainsFunc(lines, func(line string) bool { return httpapi.OwnsAny(line, a.owns) })) {
+	if len(lines) > 0 && (bearer || slices.ContainsFunc(lines, func(line string) bool { return httpauth.OwnsAny(line, a.owns) })) {
 		p.authorization = lines
 		delete(r.Header, "Authorization")
 	}

@@ -16,8 +16,8 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/jwtkeys"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/sanitize"
-	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
 )
 
 func init() { caddy.RegisterModule(new(Portal)) }
@@ -59,14 +59,14 @@ func (p *Portal) Provision(ctx caddy.Context) (err error) {
 // exactly one of our paths is not ours to guess (P17).
 func (p *Portal) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	next = closeAfterResponse(w, r, next)
-	ours, way := httpapi.Under(p.prefix(), r.URL.Path), passageOf(r)
+	ours, way := httpauth.HasPrefix(p.prefix(), r.URL.Path), passageOf(r)
 	if ours && way != nil { // the site has another handler of ours before
 		way.enter(r)
 	}
 	if err := sanitize.CheckForm(w, r, ours); err != nil {
-		httpapi.SecureHeaders(w.Header(), p.app.https(r))
+		httpauth.SecureHeaders(w.Header(), p.app.https(r))
 		w.Header().Set("Cache-Control", "no-store")
-		httpapi.WriteError(w, r, p.app.logger, err)
+		httpauth.WriteError(w, r, p.app.logger, err)
 		return nil
 	}
 	if !ours {
@@ -83,25 +83,25 @@ func (p *Portal) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhtt
 	}
 	c, err := p.app.await(r.Context())
 	if err != nil {
-		httpapi.WriteError(w, r, p.app.logger, err)
+		httpauth.WriteError(w, r, p.app.logger, err)
 		return nil
 	}
 	in := p.app.incoming(r, p.names)
 	in.Client.Portal = in.Client.Issuer + p.prefix()
 	r = p.app.seen(r, in.HTTPS)
-	c.handler(p.prefix(), r).ServeHTTP(w, r.WithContext(httpapi.WithIncoming(r.Context(), in)))
+	c.handler(p.prefix(), r).ServeHTTP(w, r.WithContext(httpauth.WithRequestInfo(r.Context(), in)))
 	return nil
 }
 
 // incoming gathers what is known of a request, from Caddy's own findings and the configuration only. names is of the site.
-func (a *App) incoming(r *http.Request, names func(host string) bool) httpapi.Incoming {
+func (a *App) incoming(r *http.Request, names func(host string) bool) httpauth.RequestInfo {
 	https := a.https(r)
-	in := httpapi.Incoming{HTTPS: https, Names: names, Jar: a.jar(https), Client: authcore.Client{
+	in := httpauth.RequestInfo{HTTPS: https, ServesHost: names, Jar: a.jar(https), Client: authcore.Client{
 		Addr: clientAddr(r.Context()), UserAgent: audit.UserAgent(authcore.Client{UserAgent: r.UserAgent()}), Issuer: a.issuerFor(r, https),
-		Lang: httpapi.Language(r),
+		Lang: httpauth.Language(r),
 	}}
 	if names(strings.ToLower((&url.URL{Host: r.Host}).Hostname())) {
-		in.Client.Host = httpapi.HostOf(r, https)
+		in.Client.Host = httpauth.HostOf(r, https)
 	}
 	if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
 		in.RequestID, _ = repl.GetString("http.request.uuid")
@@ -116,21 +116,21 @@ func (a *App) https(r *http.Request) bool {
 	if a.cfg.issuer != nil {
 		issuer = a.issuers()[0] // the configured one, as text
 	}
-	return httpapi.IsHTTPS(r, trusted, issuer)
+	return httpauth.IsHTTPS(r, trusted, issuer)
 }
 
 // jar is where our cookies are.
-func (a *App) jar(https bool) *httpapi.Jar {
+func (a *App) jar(https bool) *httpauth.Jar {
 	if https {
 		return a.cfg.jars[1]
 	}
 	return a.cfg.jars[0]
 }
 
-// owns reports whether a token is ours, see [httpapi.Door.Owns]. Before the node has started no key is known.
+// owns reports whether a token is ours, see [httpauth.Authenticator.Owns]. Before the node has started no key is known.
 func (a *App) owns(token string) bool {
 	if c := a.core.Load(); c != nil {
-		return c.door.Owns(token)
+		return c.auth.OwnsToken(token)
 	}
 	return strings.HasPrefix(token, session.Prefix) || (*jwtkeys.KeySet)(nil).Names(token, a.issuers())
 }

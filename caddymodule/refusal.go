@@ -8,7 +8,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 )
 
 // maxReturn is the longest original URL that is handed to the sign-in page; it takes no longer one.
@@ -20,18 +20,18 @@ func (g *Guard) refuse(w http.ResponseWriter, r *http.Request, err error, https 
 	guardOutcomes.result(err)
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
-	if !authcore.IsAnonymous(err) || !httpapi.Navigates(r) {
+	if !authcore.IsAnonymous(err) || !httpauth.Navigates(r) {
 		if g.showRefusal(w, r, err, nil, https) {
 			return nil
 		}
-		httpapi.SecureHeaders(h, https)
-		g.app.cfg.origins.Expose(w, r)
-		httpapi.WriteError(w, r, g.app.logger, err)
+		httpauth.SecureHeaders(h, https)
+		g.app.cfg.origins.WriteCORS(w, r)
+		httpauth.WriteError(w, r, g.app.logger, err)
 		return nil
 	}
-	httpapi.SentBack(h, r, g.app.jar(https), g.app.node.clock.now(), g.wanted(r, https))
+	httpauth.NoteRefusal(h, r, g.app.jar(https), g.app.node.clock.now(), g.wanted(r, https))
 	h.Set("Location", g.signInURL(r, https))
-	h.Add("Vary", httpapi.NavigationVary)
+	h.Add("Vary", httpauth.NavigationVary)
 	w.WriteHeader(http.StatusFound)
 	return nil
 }
@@ -39,7 +39,7 @@ func (g *Guard) refuse(w http.ResponseWriter, r *http.Request, err error, https 
 // preflight answers a browser that asks whether a page of a trusted origin may make a request that this guard takes (contract
 // §3.5). A matcher may name methods: what counts is the request that is announced, as well as the question itself.
 func (g *Guard) preflight(w http.ResponseWriter, r *http.Request, https bool) (done bool, err error) {
-	if !g.app.cfg.origins.Asks(r) {
+	if !g.app.cfg.origins.IsPreflight(r) {
 		return false, nil
 	}
 	guarded, err := g.guards(r)
@@ -51,8 +51,8 @@ func (g *Guard) preflight(w http.ResponseWriter, r *http.Request, https bool) (d
 	if err != nil || !guarded {
 		return err != nil, err
 	}
-	httpapi.SecureHeaders(w.Header(), https)
-	g.app.cfg.origins.Permit(w, r)
+	httpauth.SecureHeaders(w.Header(), https)
+	g.app.cfg.origins.AnswerPreflight(w, r)
 	return true, nil
 }
 
@@ -64,7 +64,7 @@ func (g *Guard) signInURL(r *http.Request, https bool) string {
 	}
 	back := g.wanted(r, https)
 	if back == "" {
-		return g.login + sep + "lost=" + string(httpapi.LongReturn)
+		return g.login + sep + "lost=" + string(httpauth.LongReturn)
 	}
 	return g.login + sep + "rd=" + url.QueryEscape(back)
 }
@@ -75,7 +75,7 @@ func (g *Guard) wanted(r *http.Request, https bool) string {
 	if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok && original.URL != nil {
 		u = original.URL
 	}
-	back := httpapi.OriginOf(g.app.seen(r, https), https) + u.RequestURI()
+	back := httpauth.OriginOf(g.app.seen(r, https), https) + u.RequestURI()
 	if len(back) > maxReturn {
 		return ""
 	}

@@ -6,13 +6,13 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/accesstoken"
-	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 	"github.com/gatehouse-auth/gatehouse/authcore/web/portal"
 )
 
 // forbid refuses who is signed in but not among those whom the rules let in.
 func (g *Guard) forbid(w http.ResponseWriter, r *http.Request, who *accesstoken.Verified, https bool) error {
-	if !httpapi.Navigates(r) && !httpapi.SubmitsForm(r) {
+	if !httpauth.Navigates(r) && !httpauth.SubmitsForm(r) {
 		return g.refuse(w, r, errForbidden, https)
 	}
 	p := who.Principal()
@@ -27,7 +27,7 @@ func (g *Guard) forbid(w http.ResponseWriter, r *http.Request, who *accesstoken.
 // that sends a form sees why that was not passed on, for a redirect to the sign-in page would lose it. It reports false, with
 // nothing written, for every other request and error, and while there are no pages yet.
 func (g *Guard) showRefusal(w http.ResponseWriter, r *http.Request, err error, who *authcore.Principal, https bool) bool {
-	form, back := httpapi.SubmitsForm(r), ""
+	form, back := httpauth.SubmitsForm(r), ""
 	if !form { // what a form is sent to is no page to come back to
 		back = g.wanted(r, https)
 	}
@@ -40,10 +40,10 @@ func (g *Guard) showRefusal(w http.ResponseWriter, r *http.Request, err error, w
 	}
 	c := g.app.core.Load()
 	// A browser that navigates sends no token of its own accord: who does is a program, whatever it accepts.
-	if c == nil || !form && !httpapi.Navigates(r) || len(r.Header["Authorization"]) > 0 {
+	if c == nil || !form && !httpauth.Navigates(r) || len(r.Header["Authorization"]) > 0 {
 		return false
 	}
-	c.pages.Refuse(w, g.app.seen(r, https).WithContext(httpapi.WithIncoming(r.Context(), g.incoming(r))), portal.Refused{
+	c.pages.Refuse(w, g.app.seen(r, https).WithContext(httpauth.WithRequestInfo(r.Context(), g.incoming(r))), portal.Refused{
 		Err: err, Who: who, Prefix: g.portal, Login: g.login, Wanted: back, Form: form,
 	})
 	return true

@@ -15,7 +15,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/accesstoken"
-	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 )
 
 var (
@@ -225,7 +225,7 @@ func checkCookiePrefix(v string) error {
 	if !cookiePrefix.MatchString(v) {
 		return fmt.Errorf("%q cannot be a prefix of cookie names; write a letter and up to 31 more letters, digits, - and _, such as gatehouse2", v)
 	}
-	if ending := httpapi.CookieEnding(v); ending != "" {
+	if ending := httpauth.CookieEnding(v); ending != "" {
 		return fmt.Errorf("%q collides with a cookie of a gateway with the prefix %q; write it without %s", v, strings.TrimSuffix(v, ending), ending)
 	}
 	return nil

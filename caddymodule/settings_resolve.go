@@ -14,9 +14,9 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/jwtkeys"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/ratelimit"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/redislink"
-	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
 )
 
 // Defaults of blocks.
@@ -45,14 +45,14 @@ type resolved struct {
 	accessLifetime, refreshLifetime, sessionLifetime time.Duration
 	refreshLeeway                                    time.Duration
 
-	jars [2]*httpapi.Jar // our cookies over http and over https
+	jars [2]*httpauth.Jar // our cookies over http and over https
 
 	maxStaleness time.Duration // of the view of revocations
 	onStale      string        // onStaleDeny or onStaleServe
 
 	redirectHosts  []string // lower case
 	trustedOrigins []string // as a browser writes them in Origin
-	origins        *httpapi.Origins
+	origins        *httpauth.Origins
 	remoteUser     string
 	signup         string
 	brand          string
@@ -98,7 +98,7 @@ func (s *Settings) resolve() (*resolved, error) {
 		password:   read.passwordRules(),
 		lockout:    read.lockoutRules(),
 	}
-	r.jars = [2]*httpapi.Jar{httpapi.NewJar(read.CookiePrefix, false), httpapi.NewJar(read.CookiePrefix, true)}
+	r.jars = [2]*httpauth.Jar{httpauth.NewJar(read.CookiePrefix, false), httpauth.NewJar(read.CookiePrefix, true)}
 	r.accessLifetime, r.refreshLifetime, r.sessionLifetime = read.lifetimes()
 	r.refreshLeeway = orDefault(read.RefreshLeeway, session.Leeway)
 	if r.tokenCache, err = tokenCacheBytes(read.TokenCache); err != nil {
@@ -215,7 +215,7 @@ func resolveOrigins(s *Settings, r *resolved) error {
 		r.trustedOrigins = append(r.trustedOrigins, canonicalOrigin(u).String())
 	}
 	var err error
-	if r.origins, err = httpapi.NewOrigins(r.trustedOrigins); err != nil {
+	if r.origins, err = httpauth.NewOrigins(r.trustedOrigins); err != nil {
 		return fmt.Errorf("trusted_origins: %w", err)
 	}
 	for _, h := range s.RedirectHosts {

@@ -9,7 +9,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
-	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 )
 
 const (
@@ -149,6 +149,6 @@ func (r refusers) effect() string {
 // stale reports whether this node has not learned of revocations for longer than this guard bears. A process that was
 // paused finds out here, at its first request, and not when its workers have caught up.
 // Whom the database has just confirmed, by a renewal, it lets pass.
-func (g *Guard) stale(who httpapi.Visitor) bool {
+func (g *Guard) stale(who httpauth.Result) bool {
 	return g.maxAge > 0 && !who.Renewed && g.app.node.freshness.Exceeds(g.maxAge)
 }

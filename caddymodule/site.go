@@ -12,7 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 )
 
 // site is the site that a handler of ours stands in: a site block of a Caddyfile, or what is like one in a configuration of
@@ -251,7 +251,7 @@ func (s *site) names() func(host string) bool {
 		if len(hosts) == 0 {
 			return local && isLoopback(host)
 		}
-		return slices.Contains(hosts, host) || slices.ContainsFunc(hosts, func(pattern string) bool { return httpapi.MatchesHost(pattern, host) })
+		return slices.Contains(hosts, host) || slices.ContainsFunc(hosts, func(pattern string) bool { return httpauth.MatchesHost(pattern, host) })
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 	"go.uber.org/zap/exp/zapslog"
 	"go.uber.org/zap/zapcore"
 
-	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 )
 
 // Flush waits until the lines written so far are in the log, for a second at most.
@@ -38,7 +38,7 @@ type requestLog struct{ slog.Handler }
 
 // Handle implements slog.Handler.
 func (h *requestLog) Handle(ctx context.Context, r slog.Record) error {
-	in, err := httpapi.IncomingFrom(ctx)
+	in, err := httpauth.RequestInfoFrom(ctx)
 	if err != nil || in.RequestID == "" {
 		return h.Handler.Handle(ctx, r)
 	}

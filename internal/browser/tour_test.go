@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 )
 
 // tour leads through every page in every state that it can be in, and stops at each.
@@ -98,7 +98,7 @@ func tourRecovery(p *tab, g *gateway, address string, stop func(name string)) {
 	stop("verify-elsewhere")
 	p.follow("Choose a new password instead")
 	stop("verify-elsewhere-new")
-	p.plant(origin, "gatehouse_sent", fmt.Sprintf("2.0.%d.%s", time.Now().Unix(), httpapi.PlaceOf("/round")))
+	p.plant(origin, "gatehouse_sent", fmt.Sprintf("2.0.%d.%s", time.Now().Unix(), httpauth.HashPath("/round")))
 	p.visit(origin + "/round")
 	p.at("/auth/login", "You keep being sent back here")
 	stop("circle")

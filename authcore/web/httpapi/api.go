@@ -6,19 +6,17 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"runtime/debug"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/profile"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signin"
-	"github.com/gatehouse-auth/gatehouse/authcore/edge/accesstoken"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/keyring"
 )
 
@@ -29,21 +27,12 @@ type Config struct {
 	Enrol    *enrol.Flow
 	Profile  *profile.Profiles
 	Password *password.Flow
-	Verifier *accesstoken.Verifier
 	Keys     *keyring.Ring
 
-	Issuers func() []string // `iss` that access tokens may name
+	Authenticator *httpauth.Authenticator
+	Limits        *httpauth.Limits
 	// CookiePrefix begins the names of the cookies, for the description of the calls; "" is the default.
 	CookiePrefix string
-	Audience     []string // `aud` that access tokens must name; empty means one of the issuers
-	// ClockWrong reports whether this node's time cannot be right, so that it cannot tell what has expired; nil means never.
-	ClockWrong func() bool
-	// Stale reports whether this node's view of revocations is too old to believe that a session lives; nil means never.
-	Stale      func() bool
-	Trace      authcore.Trace // of the step renewal; nil is nobody
-	Origins    *Origins       // nil trusts none
-	Limiter    authcore.Limiter
-	AddressKey func(netip.Addr) string // under which key an address is counted
 	// Ready reports whether this node can serve, and what does not work, in words for anybody to read.
 	Ready  func(context.Context) (ok bool, reasons []string)
 	Logger *slog.Logger
@@ -54,22 +43,19 @@ func (c Config) Check() error {
 	switch {
 	case c.Sessions == nil || c.SignIn == nil || c.Enrol == nil || c.Profile == nil || c.Password == nil:
 		return errors.New("httpapi: sessions, sign-in, enrolment, recovery, profile and password are required")
-	case c.Verifier == nil || c.Keys == nil || c.Issuers == nil:
-		return errors.New("httpapi: verifier, keys and issuers are required")
-	case c.Limiter == nil || c.AddressKey == nil || c.Ready == nil || c.Logger == nil:
-		return errors.New("httpapi: limiter, address key, readiness and logger are required")
+	case c.Keys == nil || c.Authenticator == nil || c.Limits == nil || c.Ready == nil || c.Logger == nil:
+		return errors.New("httpapi: keys, authenticator, limits, readiness and logger are required")
 	}
 	return nil
 }
 
 // API answers the calls of contract §4. It is safe for concurrent use.
 type API struct {
-	routes  routes
-	spec    *huma.OpenAPI
-	door    *Door
-	origins *Origins
-	limits  *Limits
-	log     *slog.Logger
+	routes routes
+	spec   *huma.OpenAPI
+	auth   *httpauth.Authenticator
+	limits *httpauth.Limits
+	log    *slog.Logger
 }
 
 // New checks cfg, mounts every call and describes them.
@@ -77,11 +63,7 @@ func New(cfg Config) (*API, error) {
 	if err := cfg.Check(); err != nil {
 		return nil, err
 	}
-	if cfg.Origins == nil {
-		cfg.Origins = &Origins{}
-	}
-	door := NewDoor(cfg)
-	all, err := mountAll(cfg, door)
+	all, err := mountAll(cfg)
 	if err != nil {
 		return nil, fmt.Errorf("httpapi: %w", err)
 	}
@@ -89,28 +71,20 @@ func New(cfg Config) (*API, error) {
 	if err != nil {
 		return nil, fmt.Errorf("httpapi: %w", err)
 	}
-	return &API{routes: all, spec: spec, door: door, origins: cfg.Origins, limits: NewLimits(cfg), log: cfg.Logger}, nil
+	return &API{routes: all, spec: spec, auth: cfg.Authenticator, limits: cfg.Limits, log: cfg.Logger}, nil
 }
 
 // mountAll is the one list of what there is to call.
-func mountAll(cfg Config, door *Door) (routes, error) {
+func mountAll(cfg Config) (routes, error) {
 	return newRoutes(
 		(&enrolmentCalls{enrol: cfg.Enrol}).routes(),
 		(&signInCalls{signIn: cfg.SignIn, sessions: cfg.Sessions, log: cfg.Logger}).routes(),
-		(&tokenCalls{sessions: cfg.Sessions, door: door}).routes(),
+		(&tokenCalls{sessions: cfg.Sessions, auth: cfg.Authenticator}).routes(),
 		(&passwordCalls{passwords: cfg.Password}).routes(),
 		(&profileCalls{profile: cfg.Profile}).routes(),
 		(&sessionCalls{sessions: cfg.Sessions}).routes(),
 		(&publicCalls{keys: cfg.Keys, ready: cfg.Ready}).routes(),
 	)
-}
-
-// Under reports whether a path belongs to Gatehouse when it is mounted at prefix. Everything under the prefix does,
-// known or not. The path is compared as it came, decoded once and not cleaned: /auth/healthz/../admin is neither
-// healthz nor admin (P11, P17).
-func Under(prefix, path string) bool {
-	rest, ok := strings.CutPrefix(path, prefix)
-	return ok && (rest == "" || rest[0] == '/')
 }
 
 // Has reports whether the API has a call at the path of r, whatever its method.
@@ -144,7 +118,7 @@ type mount struct {
 }
 
 // Handler serves the API under prefix ("/auth"; no final slash) and answers every other path with not_found. The
-// context of each request must carry what [WithIncoming] puts there.
+// context of each request must carry what [httpauth.WithRequestInfo] puts there.
 func (a *API) Handler(prefix string) http.Handler {
 	m := &mount{prefix: prefix, document: newDocument(a.spec, prefix)}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -158,14 +132,14 @@ func (a *API) Handler(prefix string) http.Handler {
 // answer does what every request needs around serve.
 func (a *API) answer(w http.ResponseWriter, r *http.Request, serve func(*exchange) error) {
 	defer a.recoverPanic(w, r)
-	in, err := IncomingFrom(r.Context())
-	SecureHeaders(w.Header(), in.HTTPS)
+	in, err := httpauth.RequestInfoFrom(r.Context())
+	httpauth.SecureHeaders(w.Header(), in.HTTPS)
 	w.Header().Set("Cache-Control", "no-store")
 	if err == nil {
 		err = serve(&exchange{w: w, r: r, in: in})
 	}
 	if err != nil {
-		WriteError(w, r, a.log, err)
+		httpauth.WriteError(w, r, a.log, err)
 	}
 }
 
@@ -177,6 +151,12 @@ func (a *API) recoverPanic(w http.ResponseWriter, r *http.Request) {
 	case http.ErrAbortHandler:
 		panic(p)
 	default:
-		WriteError(w, r, a.log, fmt.Errorf("panic: %v\n%s", p, debug.Stack()))
+		httpauth.WriteError(w, r, a.log, fmt.Errorf("panic: %v\n%s", p, debug.Stack()))
 	}
+}
+
+// SignOut answers a request as POST <prefix>/logout does, whatever its path, for hosts without an API. Its context must
+// carry what [httpauth.WithRequestInfo] puts there.
+func (a *API) SignOut(w http.ResponseWriter, r *http.Request) {
+	a.answer(w, r, func(x *exchange) error { return a.perform(x, a.routes["/logout"][http.MethodPost]) })
 }

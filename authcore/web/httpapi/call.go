@@ -1,17 +1,19 @@
 package httpapi
 
 import (
+	"encoding/json"
 	"net/http"
 	"reflect"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 )
 
 // exchange is one request on its way through a call, and its answer.
 type exchange struct {
 	w     http.ResponseWriter
 	r     *http.Request
-	in    Incoming
+	in    httpauth.RequestInfo
 	who   *authcore.Principal // who makes the call; nil where the call asks for nobody
 	mount *mount
 }
@@ -39,7 +41,7 @@ type action struct {
 type cookied interface {
 	// byCookie reports whether the call acts by a cookie: reads one in place of what the body leaves out, or sets one. Only
 	// a browser does that, and a foreign page could have made it (B04).
-	byCookie(r *http.Request, in Incoming) bool
+	byCookie(r *http.Request, in httpauth.RequestInfo) bool
 }
 
 // public is a call for anybody, without a body.
@@ -90,7 +92,7 @@ func (a *API) perform(x *exchange, to route) error {
 	}
 	if to.does.caller == signedIn {
 		var err error
-		if x.who, err = a.door.Enter(x.w, x.r, x.in); err != nil {
+		if x.who, err = a.auth.Authenticate(x.w, x.r, x.in); err != nil {
 			return err
 		}
 	}
@@ -99,7 +101,7 @@ func (a *API) perform(x *exchange, to route) error {
 		return err
 	}
 	if c, ok := body.(cookied); ok && c.byCookie(x.r, x.in) {
-		if err := a.origins.Check(x.r, x.in.HTTPS); err != nil {
+		if err := a.auth.Origins().Check(x.r, x.in.HTTPS); err != nil {
 			return err
 		}
 	}
@@ -108,7 +110,11 @@ func (a *API) perform(x *exchange, to route) error {
 
 // answer writes a JSON answer.
 func (x *exchange) answer(status int, body any) error {
-	writeJSON(x.w, x.r, status, "application/json", body)
+	text, err := json.Marshal(body)
+	if err != nil { // unreachable: every body of this package is made of strings, numbers and lists of them
+		panic(err)
+	}
+	httpauth.WriteBody(x.w, x.r, status, "application/json", text)
 	return nil
 }
 

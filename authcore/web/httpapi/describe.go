@@ -14,6 +14,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 )
 
 // tag is a heading that calls stand under.
@@ -147,7 +148,7 @@ func (to route) describe(schemas huma.Registry) *huma.Operation {
 	}
 	byStatus := map[int][]authcore.Code{}
 	for _, code := range to.codes() {
-		byStatus[Status(code)] = append(byStatus[Status(code)], code)
+		byStatus[httpauth.Status(code)] = append(byStatus[httpauth.Status(code)], code)
 	}
 	for status, codes := range byStatus {
 		op.Responses[strconv.Itoa(status)] = problemResponse(schemas, status, codes)
@@ -182,7 +183,7 @@ func problemResponse(schemas huma.Registry, status int, codes []authcore.Code) *
 	res := &huma.Response{
 		Description: strings.Join(lines, "\n\n"),
 		Content: map[string]*huma.MediaType{"application/problem+json": {Schema: &huma.Schema{AllOf: []*huma.Schema{
-			schemas.Schema(reflect.TypeFor[Problem](), true, ""),
+			schemas.Schema(reflect.TypeFor[httpauth.Problem](), true, ""),
 			{Type: huma.TypeObject, Properties: map[string]*huma.Schema{
 				"code": code, "status": {Type: huma.TypeInteger, Enum: []any{status}},
 			}},

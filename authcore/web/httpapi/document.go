@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 )
 
 const documentPath = "/openapi.json"
@@ -22,11 +24,11 @@ type document struct {
 // Document returns the OpenAPI 3.1 document of the API under prefix ("/auth"; no final slash), as JSON. It is the same for
 // every configuration, but for the names of the cookies, which are here as by default.
 func Document(prefix string) ([]byte, error) {
-	all, err := mountAll(Config{}, nil)
+	all, err := mountAll(Config{})
 	if err != nil {
 		return nil, fmt.Errorf("httpapi: %w", err)
 	}
-	spec, err := describe(all, DefaultCookiePrefix)
+	spec, err := describe(all, httpauth.DefaultCookiePrefix)
 	if err != nil {
 		return nil, fmt.Errorf("httpapi: %w", err)
 	}
@@ -58,5 +60,5 @@ func (d document) serve(w http.ResponseWriter, r *http.Request) {
 			}
 		}
 	}
-	writeBytes(w, r, http.StatusOK, "application/json", d.text)
+	httpauth.WriteBody(w, r, http.StatusOK, "application/json", d.text)
 }

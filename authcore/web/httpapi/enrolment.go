@@ -8,6 +8,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 )
 
 // enrolmentCalls lead from no account to a proven one.
@@ -52,7 +53,7 @@ type registerBody struct {
 	Cookies   bool   `json:"cookies,omitempty" doc:"Keep the registration secret in a cookie instead of the answer."`
 }
 
-func (b registerBody) byCookie(*http.Request, Incoming) bool { return b.Cookies }
+func (b registerBody) byCookie(*http.Request, httpauth.RequestInfo) bool { return b.Cookies }
 
 type registered struct {
 	Status       string `json:"status" enum:"verification_sent"`
@@ -77,7 +78,7 @@ func (c *enrolmentCalls) register(x *exchange, body registerBody) error {
 	}
 	answer := registered{Status: "verification_sent", ExpiresIn: seconds(made.ExpiresIn)}
 	if body.Cookies {
-		if err := x.in.Cookies().set(x.w.Header(), registrationCookie, made.Proof, enrol.RegistrationLifetime); err != nil {
+		if err := httpauth.RegistrationCookie.Set(x.w.Header(), x.in.Cookies(), made.Proof); err != nil {
 			return err
 		}
 	} else {
@@ -102,12 +103,12 @@ func (verifyBody) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema 
 	return eitherOf(s, []string{"token"}, []string{"email", "otp"})
 }
 
-func (b verifyBody) byCookie(r *http.Request, in Incoming) bool {
-	return b.Cookies || b.Registration == "" && ReadCookie(r, in.Cookies().name(registrationCookie)) != ""
+func (b verifyBody) byCookie(r *http.Request, in httpauth.RequestInfo) bool {
+	return b.Cookies || b.Registration == "" && httpauth.RegistrationCookie.Read(r, in.Cookies()) != ""
 }
 
 func (c *enrolmentCalls) verify(x *exchange, body verifyBody) error {
-	kept := ReadCookie(x.r, x.in.Cookies().name(registrationCookie))
+	kept := httpauth.RegistrationCookie.Read(x.r, x.in.Cookies())
 	tokens, err := c.enrol.Verify(x.r.Context(), enrol.Verifying{
 		Token: body.Token, Email: body.Email, OTP: body.OTP,
 		Proof: firstOf(body.Registration, kept), Password: body.Password, NewPassword: body.NewPassword,
@@ -117,7 +118,7 @@ func (c *enrolmentCalls) verify(x *exchange, body verifyBody) error {
 		return err
 	}
 	if kept != "" {
-		x.in.Cookies().clear(x.w.Header(), registrationCookie)
+		httpauth.RegistrationCookie.Clear(x.w.Header(), x.in.Cookies())
 	}
 	return x.answerTokens(tokens)
 }

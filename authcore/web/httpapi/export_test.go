@@ -7,7 +7,7 @@ const Slowdown = slowdown
 
 // Mounted lists every call that is served, as "POST /login".
 func Mounted() []string {
-	all, err := mountAll(Config{}, nil)
+	all, err := mountAll(Config{})
 	if err != nil {
 		panic(err)
 	}

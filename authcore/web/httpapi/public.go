@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/keyring"
 )
 
@@ -64,7 +65,7 @@ type key struct {
 // jwks may be cached for as long as the next key is announced before it signs, and far longer than this.
 func (c *publicCalls) jwks(x *exchange) error {
 	x.w.Header().Set("Cache-Control", "public, max-age=300")
-	writeBytes(x.w, x.r, http.StatusOK, "application/json", c.keys.JWKS())
+	httpauth.WriteBody(x.w, x.r, http.StatusOK, "application/json", c.keys.JWKS())
 	return nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 )
 
 // route declares one call: what serves it and what the OpenAPI document says of it. There is no other way to add a call,
@@ -86,7 +87,7 @@ func (to route) check() error {
 		return errors.New("the parameters of its path are not described")
 	}
 	for _, code := range to.codes() {
-		if _, ok := statuses[code]; !ok || meanings[code] == "" {
+		if httpauth.Status(code) == http.StatusInternalServerError && code != authcore.Internal || meanings[code] == "" {
 			return fmt.Errorf("the code %s has no status or no meaning", code)
 		}
 	}
@@ -132,7 +133,7 @@ func (rs routes) find(path string) (methods map[string]route, id string, ok bool
 // serve finds the call of a request and has it performed.
 func (a *API) serve(x *exchange) error {
 	w, r := x.w, x.r
-	listed := a.origins.cors(w, r)
+	listed := a.auth.Origins().WriteCORS(w, r)
 	path, ok := strings.CutPrefix(r.URL.Path, x.mount.prefix)
 	if !ok {
 		return errNoSuchPath()
@@ -176,4 +177,14 @@ func allowed(methods map[string]route) string {
 	}
 	slices.Sort(names)
 	return strings.Join(names, ", ")
+}
+
+// preflight answers the question a browser asks before it lets a listed origin make a call.
+func preflight(h http.Header, r *http.Request, allow string) {
+	if r.Header.Get("Access-Control-Request-Method") == "" {
+		return
+	}
+	h.Set("Access-Control-Allow-Methods", allow)
+	h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type")
+	h.Set("Access-Control-Max-Age", "600")
 }

@@ -1,6 +1,10 @@
 package httpapi
 
-import "github.com/danielgtaylor/huma/v2"
+import (
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
+)
 
 // scheme is a way to say who makes a call. A cookie has two names: the plain one over http, the other over https.
 type scheme string
@@ -17,12 +21,16 @@ func securitySchemes(prefix string) map[string]*huma.SecurityScheme {
 	all := map[string]*huma.SecurityScheme{string(bearerScheme): {
 		Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "The `access_token` of a token pair.",
 	}}
-	for s, base := range map[scheme]string{
-		accessScheme: accessCookie, refreshScheme: refreshCookie, registrationScheme: registrationCookie,
-	} {
-		for _, https := range []bool{true, false} {
+	for _, https := range []bool{true, false} {
+		jar, over := httpauth.NewJar(prefix, https), "http"
+		if https {
+			over = "https"
+		}
+		for s, name := range map[scheme]string{
+			accessScheme: jar.Access(), refreshScheme: jar.Refresh(), registrationScheme: httpauth.RegistrationCookie.Name(jar),
+		} {
 			all[s.name(https)] = &huma.SecurityScheme{
-				Type: "apiKey", In: "cookie", Name: NewJar(prefix, https).name(base), Description: "Over " + schemeOf(https) +
+				Type: "apiKey", In: "cookie", Name: name, Description: "Over " + over +
 					". Set by the pages, and by a call with `\"cookies\": true`; browsers send it automatically.",
 			}
 		}

@@ -16,6 +16,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/ratelimit"
 	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
 	"github.com/gatehouse-auth/gatehouse/internal/cputime"
@@ -37,7 +38,7 @@ func TestStatusTable(t *testing.T) {
 		}
 		text, _ := strconv.Unquote(spec.Values[0].(*ast.BasicLit).Value)
 		codes++
-		if httpapi.Status(authcore.Code(text)) == 500 && authcore.Code(text) != authcore.Internal {
+		if httpauth.Status(authcore.Code(text)) == 500 && authcore.Code(text) != authcore.Internal {
 			t.Errorf("%s is not in the status table", text)
 		}
 		return true
@@ -60,10 +61,10 @@ func TestRouting(t *testing.T) {
 	h.call(http.MethodGet, "/sessions/{id}", "").refused(405, authcore.MethodNotAllowed)
 	outside := httptest.NewRequest(http.MethodGet, "/healthz", nil)
 	w := httptest.NewRecorder()
-	h.handler.ServeHTTP(w, outside.WithContext(httpapi.WithIncoming(outside.Context(), httpapi.Incoming{})))
+	h.handler.ServeHTTP(w, outside.WithContext(httpauth.WithRequestInfo(outside.Context(), httpauth.RequestInfo{})))
 	answer{t, w.Code, w.Header(), w.Body.Bytes()}.refused(404, authcore.NotFound)
 	for path, want := range map[string]bool{"/auth": true, "/auth/": true, "/auth/x": true, "/authors": false, "/": false, "/AUTH/x": false, "//auth/x": false, "/x/auth": false, "/auth/../x": true} {
-		if httpapi.Under("/auth", path) != want {
+		if httpauth.HasPrefix("/auth", path) != want {
 			t.Errorf("Under %s: want %v", path, want)
 		}
 	}
@@ -251,7 +252,7 @@ func TestD07_LongFields(t *testing.T) {
 func TestM10_Panic(t *testing.T) {
 	h := open(t, plan{panics: true})
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h.handler.ServeHTTP(w, r.WithContext(httpapi.WithIncoming(r.Context(), httpapi.Incoming{RequestID: "request-9"})))
+		h.handler.ServeHTTP(w, r.WithContext(httpauth.WithRequestInfo(r.Context(), httpauth.RequestInfo{RequestID: "request-9"})))
 	}))
 	t.Cleanup(server.Close)
 	for range 3 {
@@ -284,8 +285,8 @@ func TestWriteError_HungUp(t *testing.T) {
 	got := h.post("/login", `{"login":"ada","password":"x"}`, func(r *http.Request) { *r = *r.WithContext(context.WithoutCancel(r.Context())) })
 	got.refused(401, authcore.InvalidCredentials)
 	got = h.post("/login", `{"login":"ada","password":"x"}`, func(r *http.Request) {
-		in := httpapi.Incoming{Client: authcore.Client{Issuer: issuer}}
-		*r = *r.WithContext(httpapi.WithIncoming(ctx, in))
+		in := httpauth.RequestInfo{Client: authcore.Client{Issuer: issuer}}
+		*r = *r.WithContext(httpauth.WithRequestInfo(ctx, in))
 	})
 	if got.status != 503 || strings.Contains(h.log.String(), "request") {
 		t.Errorf("%d, log %q", got.status, h.log.String())

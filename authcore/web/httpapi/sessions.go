@@ -9,10 +9,10 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
-	"github.com/mileusna/useragent"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 )
 
 // sessionCalls show and end the sessions of the account that makes the request.
@@ -73,7 +73,7 @@ func (c *sessionCalls) list(x *exchange) error {
 }
 
 func entryOf(s authcore.Session, current uuid.UUID) sessionEntry {
-	browser, system, device, agent := Agent(s.UserAgent)
+	browser, system, device, agent := httpauth.ParseUserAgent(s.UserAgent)
 	_, host, _ := strings.Cut(s.Host, "://")
 	entry := sessionEntry{
 		ID: s.ID, Current: s.ID == current, CreatedAt: s.CreatedAt.UTC(), LastSeenAt: s.LastSeenAt.UTC(),
@@ -85,32 +85,6 @@ func entryOf(s authcore.Session, current uuid.UUID) sessionEntry {
 		entry.Parent = &parent
 	}
 	return entry
-}
-
-// Agent reads a user agent, of which it looks at the first [authcore.MaxUserAgent] bytes. Each part is "" when it is not
-// known, and whatever the sender liked otherwise.
-func Agent(text string) (browser, system, device, agent string) {
-	if agent = text; len(agent) > authcore.MaxUserAgent { // the parser's time grows with the text
-		agent = strings.ToValidUTF8(agent[:authcore.MaxUserAgent], "")
-	}
-	ua := useragent.Parse(agent)
-	return ua.Name, ua.OS, deviceOf(ua), agent
-}
-
-func deviceOf(ua useragent.UserAgent) string {
-	switch {
-	case ua.Device != "":
-		return ua.Device
-	case ua.Bot:
-		return "bot"
-	case ua.Tablet:
-		return "tablet"
-	case ua.Mobile:
-		return "mobile"
-	case ua.Desktop:
-		return "desktop"
-	}
-	return ""
 }
 
 func (c *sessionCalls) end(x *exchange) error {

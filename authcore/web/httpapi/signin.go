@@ -7,6 +7,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signin"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 )
 
 // signInCalls are the ways into a session.
@@ -35,7 +36,7 @@ type loginBody struct {
 }
 
 // A foreign page must not swap the account a browser is signed in with.
-func (b loginBody) byCookie(*http.Request, Incoming) bool { return b.Cookies }
+func (b loginBody) byCookie(*http.Request, httpauth.RequestInfo) bool { return b.Cookies }
 
 func (c *signInCalls) login(x *exchange, body loginBody) error {
 	if err := required("login", body.Login, "password", body.Password); err != nil {
@@ -49,20 +50,7 @@ func (c *signInCalls) login(x *exchange, body loginBody) error {
 		return err
 	}
 	if body.Cookies {
-		EndFormer(x.r, x.in, c.sessions, c.log)
+		httpauth.RevokeReplaced(x.r, x.in, c.sessions, c.log)
 	}
 	return x.answerTokens(tokens)
-}
-
-// EndFormer ends the session whose cookies a sign-in replaces in the browser: nobody could end it from there any more,
-// and if somebody planted it, it must not live on beside the new one (S01, ASVS 7.2.4). The sign-in stands even when that
-// cannot be done now.
-func EndFormer(r *http.Request, in Incoming, sessions *session.Sessions, log *slog.Logger) {
-	former := ReadCookie(r, in.Cookies().refresh)
-	if former == "" {
-		return
-	}
-	if err := sessions.EndByRefresh(r.Context(), former, in.Client); err != nil {
-		log.WarnContext(r.Context(), "could not end the session that a sign-in replaced", "request_id", in.RequestID, "error", err)
-	}
 }

@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 	"github.com/gatehouse-auth/gatehouse/internal/apicheck"
 )
 
@@ -31,27 +31,27 @@ func header(name string, values ...string) change {
 func bearer(token string) change { return header("Authorization", "Bearer "+token) }
 
 func from(addr string) change {
-	return incoming(func(in *httpapi.Incoming) { in.Client.Addr = netip.MustParseAddr(addr) })
+	return incoming(func(in *httpauth.RequestInfo) { in.Client.Addr = netip.MustParseAddr(addr) })
 }
 
 func agent(ua string) change {
-	return incoming(func(in *httpapi.Incoming) { in.Client.UserAgent = ua })
+	return incoming(func(in *httpauth.RequestInfo) { in.Client.UserAgent = ua })
 }
 
-func plainHTTP() change { return incoming(func(in *httpapi.Incoming) { in.HTTPS = false }) }
+func plainHTTP() change { return incoming(func(in *httpauth.RequestInfo) { in.HTTPS = false }) }
 
 // incoming changes what the server in front says about a request.
-func incoming(f func(*httpapi.Incoming)) change {
+func incoming(f func(*httpauth.RequestInfo)) change {
 	return func(r *http.Request) {
-		in := httpapi.Incoming{HTTPS: true, RequestID: "request-1", Client: authcore.Client{
+		in := httpauth.RequestInfo{HTTPS: true, RequestID: "request-1", Client: authcore.Client{
 			Addr: netip.MustParseAddr("192.0.2.1"), UserAgent: firefox, Issuer: issuer, Portal: issuer + "/auth",
 		}}
-		if former, ok := r.Context().Value(testIncoming{}).(httpapi.Incoming); ok {
+		if former, ok := r.Context().Value(testIncoming{}).(httpauth.RequestInfo); ok {
 			in = former
 		}
 		f(&in)
 		ctx := context.WithValue(r.Context(), testIncoming{}, in)
-		*r = *r.WithContext(httpapi.WithIncoming(ctx, in))
+		*r = *r.WithContext(httpauth.WithRequestInfo(ctx, in))
 	}
 }
 
@@ -76,7 +76,7 @@ func (h *house) call(method, path, body string, changes ...change) answer {
 	if body != "" {
 		r.Header.Set("Content-Type", "application/json")
 	}
-	incoming(func(*httpapi.Incoming) {})(r)
+	incoming(func(*httpauth.RequestInfo) {})(r)
 	for _, c := range changes {
 		c(r)
 	}

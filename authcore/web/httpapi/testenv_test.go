@@ -15,6 +15,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/accesstoken"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/ratelimit"
 	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
 	"github.com/gatehouse-auth/gatehouse/internal/testflow"
@@ -68,10 +69,12 @@ func open(t *testing.T, plans ...plan) *house {
 	h.issuers.Store(&[]string{issuer})
 	h.api = must(httpapi.New(httpapi.Config{
 		Sessions: h.Sessions, SignIn: h.SignIn, Enrol: h.Enrol, Profile: h.Profiles, Password: h.Env.Password,
-		Verifier: must(accesstoken.New(accesstoken.Config{Keys: h.Ring, Revocations: h.Revoked, Now: h.Clock.Now}))(t), Keys: h.Ring,
-		Issuers: func() []string { return *h.issuers.Load() },
-		Origins: origins(t, p.origins...), Limiter: limiter, AddressKey: ratelimit.AddressKey, Logger: log,
-		Stale: func() bool { return h.stale.Load() },
+		Authenticator: must(httpauth.NewAuthenticator(httpauth.Config{
+			Verifier: must(accesstoken.New(accesstoken.Config{Keys: h.Ring, Revocations: h.Revoked, Now: h.Clock.Now}))(t),
+			Sessions: h.Sessions, Issuers: func() []string { return *h.issuers.Load() },
+			Origins: must(httpauth.NewOrigins(p.origins))(t), Stale: h.stale.Load,
+		}))(t),
+		Keys: h.Ring, Limits: httpauth.NewLimits(limiter, ratelimit.AddressKey), Logger: log,
 		Ready: func(ctx context.Context) (bool, []string) { return h.ready(ctx) },
 	}))(t)
 	h.handler = h.api.Handler("/auth")

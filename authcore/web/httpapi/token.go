@@ -7,13 +7,13 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
-	"github.com/gatehouse-auth/gatehouse/authcore/edge/accesstoken"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 )
 
 // tokenCalls renew, end and explain tokens.
 type tokenCalls struct {
 	sessions *session.Sessions
-	door     *Door
+	auth     *httpauth.Authenticator
 }
 
 func (c *tokenCalls) routes() []route {
@@ -47,8 +47,8 @@ type refreshBody struct {
 	Cookies      bool   `json:"cookies,omitempty" doc:"Set cookies instead of returning tokens."`
 }
 
-func (b refreshBody) byCookie(r *http.Request, in Incoming) bool {
-	return b.Cookies || b.RefreshToken == "" && ReadCookie(r, in.Cookies().refresh) != ""
+func (b refreshBody) byCookie(r *http.Request, in httpauth.RequestInfo) bool {
+	return b.Cookies || b.RefreshToken == "" && httpauth.ReadCookie(r, in.Cookies().Refresh()) != ""
 }
 
 // refresh answers a token from a cookie in cookies, whatever the body asks for: a script could otherwise trade the
@@ -57,15 +57,15 @@ func (c *tokenCalls) refresh(x *exchange, body refreshBody) error {
 	token, mode := body.RefreshToken, modeOf(body.Cookies)
 	fromCookie := token == ""
 	if fromCookie {
-		token, mode = ReadCookie(x.r, x.in.Cookies().refresh), authcore.ModeCookie
+		token, mode = httpauth.ReadCookie(x.r, x.in.Cookies().Refresh()), authcore.ModeCookie
 	}
 	if token == "" {
 		return authcore.Refuse(authcore.InvalidRefreshToken, "The request contains no refresh token.")
 	}
 	tokens, err := c.sessions.Refresh(x.r.Context(), token, mode, x.in.Client)
 	if err != nil {
-		if fromCookie && isDeadRefresh(err) {
-			c.door.Forget(x.w.Header(), x.r, x.in.Cookies())
+		if fromCookie && httpauth.IsDeadRefresh(err) {
+			c.auth.ClearDeadCookies(x.w.Header(), x.r, x.in.Cookies())
 		}
 		return err
 	}
@@ -78,34 +78,34 @@ type logoutBody struct {
 }
 
 // What was given by hand speaks for itself.
-func (b logoutBody) byCookie(r *http.Request, in Incoming) bool {
-	_, mode, err := Credential(r, in.Cookies())
-	return err == nil && mode != authcore.ModeBearer && b.RefreshToken == "" && hasCookies(r, in.Cookies())
+func (b logoutBody) byCookie(r *http.Request, in httpauth.RequestInfo) bool {
+	_, mode, err := httpauth.Credential(r, in.Cookies())
+	return err == nil && mode != authcore.ModeBearer && b.RefreshToken == "" && in.Cookies().HasSession(r)
 }
 
 // logout ends every session that the request holds a token of. Tokens that are dead already or name nothing are no error:
 // what was asked for is the case (RFC 7009 §2.2). Only where cookies stand beside a bearer token that names nothing it is one:
 // they do not speak, so their session lives on, and the browser must not believe otherwise.
 func (c *tokenCalls) logout(x *exchange, body logoutBody) error {
-	raw, mode, err := Credential(x.r, x.in.Cookies())
+	raw, mode, err := httpauth.Credential(x.r, x.in.Cookies())
 	if err != nil && authcore.CodeOf(err) != authcore.InvalidToken { // a bearer token of no length names nothing either
 		return err
 	}
 	if body.byCookie(x.r, x.in) {
-		if err := c.door.EndCookies(x.w, x.r, x.in, body.Everywhere); err != nil {
+		if err := c.auth.EndCookies(x.w, x.r, x.in, body.Everywhere); err != nil {
 			return err
 		}
 	}
 	end, endByRefresh := c.sessions.Ends(body.Everywhere)
 	if mode == authcore.ModeBearer {
-		p, known := c.door.givesUp(raw, mode)
+		p, known := c.auth.SessionOf(raw, mode)
 		switch {
 		case p != nil:
 			if err := end(x.r.Context(), p, x.in.Client); err != nil {
 				return err
 			}
-		case !known && body.RefreshToken == "" && hasCookies(x.r, x.in.Cookies()):
-			return errInvalidToken
+		case !known && body.RefreshToken == "" && x.in.Cookies().HasSession(x.r):
+			return httpauth.ErrInvalidToken
 		}
 	}
 	if body.RefreshToken != "" {
@@ -114,11 +114,6 @@ func (c *tokenCalls) logout(x *exchange, body logoutBody) error {
 		}
 	}
 	return x.done()
-}
-
-// hasCookies reports whether a browser shows a token of ours.
-func hasCookies(r *http.Request, jar *Jar) bool {
-	return ReadCookie(r, jar.access) != "" || ReadCookie(r, jar.refresh) != ""
 }
 
 type inspectBody struct {
@@ -140,10 +135,9 @@ func (c *tokenCalls) inspect(x *exchange, body inspectBody) error {
 		case !errors.Is(err, authcore.ErrNotFound):
 			return err
 		}
-	} else if _, outcome := c.door.verify(body.Token, authcore.ModeBearer); outcome == accesstoken.Admitted {
-		if c.door.stale() {
-			return ErrStale
-		}
+	} else if live, err := c.auth.IsLive(body.Token); err != nil {
+		return err
+	} else if live {
 		claims, err := claimsOf(body.Token)
 		if err != nil {
 			return err

@@ -10,7 +10,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/profile"
-	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 )
 
 // account is the page of who is signed in.
@@ -118,7 +118,7 @@ func (v *visit) listSessions(a *account, live []authcore.Session, current uuid.U
 }
 
 func (v *visit) deviceName(s authcore.Session) string {
-	browser, system, _, _ := httpapi.Agent(s.UserAgent)
+	browser, system, _, _ := httpauth.ParseUserAgent(s.UserAgent)
 	switch {
 	case s.DeviceName != "":
 		return s.DeviceName
@@ -145,7 +145,9 @@ func (v *visit) ago(at time.Time) string {
 }
 
 // owner returns who submits a form of the account page.
-func (v *visit) owner() (*authcore.Principal, error) { return v.door.Enter(v.w, v.r, v.in) }
+func (v *visit) owner() (*authcore.Principal, error) {
+	return v.cfg.Authenticator.Authenticate(v.w, v.r, v.in)
+}
 
 func (v *visit) saveProfile() error {
 	p, err := v.owner()
@@ -212,7 +214,7 @@ func (v *visit) endSessions() error {
 		return err
 	}
 	if what == "all" || !rest && ids[0] == p.SessionID {
-		v.in.Cookies().SignedOut(v.w.Header())
+		v.in.Cookies().WriteSignedOut(v.w.Header())
 		return v.redirect(v.here("/signed-out"))
 	}
 	return v.done("/account", "sessions")

@@ -6,35 +6,35 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 )
 
 // circles reports whether a browser goes in circles: sent on and refused twice, or straight back from a sign-in that has just
 // succeeded. The second is known without any cookie, for a browser that keeps none is one of the causes.
 func (v *visit) circles(raw string) bool {
-	return httpapi.GoesInCircles(v.r, v.in.Cookies(), v.now(), raw) || v.sentBack()
+	return httpauth.IsRedirectLoop(v.r, v.in.Cookies(), v.now(), raw) || v.sentBack()
 }
 
 func (v *visit) now() time.Time { return v.cfg.Now() }
 
 // sendOnward notes that the browser goes to a page of this host's. Another host notes it for itself.
 func (v *visit) sendOnward(to string) {
-	if httpapi.ElsewhereOf(v.r, to) != "" {
+	if httpauth.OtherOrigin(v.r, to) != "" {
 		return
 	}
-	httpapi.SentOnward(v.w.Header(), v.r, v.in.Cookies(), v.now(), to)
+	httpauth.NoteRedirect(v.w.Header(), v.r, v.in.Cookies(), v.now(), to)
 }
 
 func (v *visit) dropSent() {
-	if httpapi.KeptSent.Read(v.r, v.in.Cookies()) != "" {
-		httpapi.KeptSent.Clear(v.w.Header(), v.in.Cookies())
+	if httpauth.LoopCookie.Read(v.r, v.in.Cookies()) != "" {
+		httpauth.LoopCookie.Clear(v.w.Header(), v.in.Cookies())
 	}
 }
 
 // sentBack reports whether the browser was on its way from a sign-in that has just succeeded.
 func (v *visit) sentBack() bool {
 	from, err := url.Parse(v.r.Header.Get("Referer"))
-	return err == nil && httpapi.OriginOf(&http.Request{Host: from.Host}, from.Scheme == "https") == httpapi.OriginOf(v.r, v.in.HTTPS) && from.Path == v.here("/onward")
+	return err == nil && httpauth.OriginOf(&http.Request{Host: from.Host}, from.Scheme == "https") == httpauth.OriginOf(v.r, v.in.HTTPS) && from.Path == v.here("/onward")
 }
 
 // showCircle tells of the circle in place of another turn, and names what most often causes it.
@@ -51,7 +51,7 @@ func (v *visit) showCircle(raw string, signedIn bool) error {
 		c.Links = append(c.Links, link{back, v.t("circle.again")})
 	}
 	switch {
-	case v.prefix == httpapi.HostPrefix: // the pages are on another host
+	case v.prefix == httpauth.HostPrefix: // the pages are on another host
 	case signedIn:
 		c.Links = append(c.Links, link{v.here("/account"), v.t("circle.account")})
 	default:
@@ -80,7 +80,7 @@ func (v *visit) causes(raw string, signedIn bool) []string {
 	to, err := url.Parse(raw)
 	switch {
 	case err != nil:
-	case httpapi.Under(v.prefix, to.Path):
+	case httpauth.HasPrefix(v.prefix, to.Path):
 		first("guarded")
 	case to.Host != "" && !strings.EqualFold(to.Host, v.r.Host):
 		first("host")

@@ -4,7 +4,7 @@ import (
 	"net/url"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 )
 
 // asksForHandover reports whether a guarded host has sent the browser for a code.
@@ -20,7 +20,7 @@ func (v *visit) elsewhere() (back, origin string) {
 	if why != "" {
 		return "", ""
 	}
-	return back, httpapi.ElsewhereOf(v.r, back)
+	return back, httpauth.OtherOrigin(v.r, back)
 }
 
 // handOver leads who is signed in here to where they wanted to go. On another host their cookies are not seen: it is asked
@@ -35,13 +35,13 @@ func (v *visit) handOver(p *authcore.Principal) error {
 	}
 	v.dropPending()
 	v.w.Header().Set("Referrer-Policy", "no-referrer")
-	host := elsewhere + httpapi.HandoverPath
+	host := elsewhere + httpauth.HandoverPath
 	words := query.Get("handover")
 	asked, ok := v.cfg.Handover.Heard(elsewhere, words)
 	if !ok { // whoever made that up, no guard of the host's did, so perhaps none could redeem a code
 		return v.redirect(host + "?rd=" + url.QueryEscape(back))
 	}
-	if err := v.limits.Take(v.r.Context(), authcore.LimitRefresh, v.in.Client.Addr); err != nil {
+	if err := v.cfg.Limits.Take(v.r.Context(), authcore.LimitRefresh, v.in.Client.Addr); err != nil {
 		return err
 	}
 	code, err := v.cfg.Handover.Issue(v.r.Context(), p, elsewhere, words)

@@ -9,7 +9,7 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 )
 
 // What a link is for. The cookie that keeps its token says so: a token of one kind is never shown for another.
@@ -32,8 +32,8 @@ func (v *visit) takeLink(kind string) bool {
 	v.w.Header().Set("Referrer-Policy", "no-referrer")
 	token := query.Get("token")
 	if len(token) > maxLinkToken || strings.Trim(token, linkAlphabet) != "" ||
-		httpapi.KeptLink.Set(v.w.Header(), v.in.Cookies(), kind+"."+token) != nil {
-		httpapi.KeptLink.Clear(v.w.Header(), v.in.Cookies())
+		httpauth.LinkCookie.Set(v.w.Header(), v.in.Cookies(), kind+"."+token) != nil {
+		httpauth.LinkCookie.Clear(v.w.Header(), v.in.Cookies())
 	}
 	_ = v.redirect(v.here(v.path))
 	return true
@@ -43,7 +43,7 @@ const linkAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012345
 
 // link returns the token that the browser keeps of a link of this kind; "" for none.
 func (v *visit) link(kind string) string {
-	token, ok := strings.CutPrefix(httpapi.KeptLink.Read(v.r, v.in.Cookies()), kind+".")
+	token, ok := strings.CutPrefix(httpauth.LinkCookie.Read(v.r, v.in.Cookies()), kind+".")
 	if !ok {
 		return ""
 	}
@@ -51,8 +51,8 @@ func (v *visit) link(kind string) string {
 }
 
 func (v *visit) dropLink() {
-	if httpapi.KeptLink.Read(v.r, v.in.Cookies()) != "" {
-		httpapi.KeptLink.Clear(v.w.Header(), v.in.Cookies())
+	if httpauth.LinkCookie.Read(v.r, v.in.Cookies()) != "" {
+		httpauth.LinkCookie.Clear(v.w.Header(), v.in.Cookies())
 	}
 }
 
@@ -60,15 +60,15 @@ func (v *visit) dropLink() {
 // checked when it is used.
 type pending struct {
 	back, login string
-	lost        httpapi.Dropped // why somebody who has just arrived was not led back
+	lost        httpauth.DropReason // why somebody who has just arrived was not led back
 }
 
 func (v *visit) pending() pending {
-	kept, err := url.ParseQuery(httpapi.KeptPending.Read(v.r, v.in.Cookies()))
+	kept, err := url.ParseQuery(httpauth.PendingCookie.Read(v.r, v.in.Cookies()))
 	if err != nil {
 		return pending{}
 	}
-	return pending{back: kept.Get("rd"), login: kept.Get("login"), lost: httpapi.Dropped(kept.Get("lost"))}
+	return pending{back: kept.Get("rd"), login: kept.Get("login"), lost: httpauth.DropReason(kept.Get("lost"))}
 }
 
 // keep keeps p; the way back is dropped where both are too long for a cookie.
@@ -87,20 +87,20 @@ func (v *visit) keep(p pending) {
 	if len(all) == 0 {
 		return
 	}
-	if httpapi.KeptPending.Set(v.w.Header(), v.in.Cookies(), all.Encode()) != nil && short != "" {
-		_ = httpapi.KeptPending.Set(v.w.Header(), v.in.Cookies(), short)
+	if httpauth.PendingCookie.Set(v.w.Header(), v.in.Cookies(), all.Encode()) != nil && short != "" {
+		_ = httpauth.PendingCookie.Set(v.w.Header(), v.in.Cookies(), short)
 	}
 }
 
 func (v *visit) dropPending() {
-	if httpapi.KeptPending.Read(v.r, v.in.Cookies()) != "" {
-		httpapi.KeptPending.Clear(v.w.Header(), v.in.Cookies())
+	if httpauth.PendingCookie.Read(v.r, v.in.Cookies()) != "" {
+		httpauth.PendingCookie.Clear(v.w.Header(), v.in.Cookies())
 	}
 }
 
 // returnTo checks where somebody wants to go.
-func (v *visit) returnTo(raw string) (string, httpapi.Dropped) {
-	return httpapi.CheckReturn(raw, httpapi.ReturnRules{
+func (v *visit) returnTo(raw string) (string, httpauth.DropReason) {
+	return httpauth.CheckReturn(raw, httpauth.ReturnRules{
 		Host: v.r.Host, HTTPS: v.in.HTTPS, Hosts: v.cfg.ReturnHosts(v.r.Host), Prefix: v.prefix,
 	})
 }
@@ -123,7 +123,7 @@ func (v *visit) onward(raw string) error {
 	back, why := v.returnTo(raw)
 	switch {
 	case why != "":
-		if why = v.lost(raw); why != httpapi.NoReturn {
+		if why = v.lost(raw); why != httpauth.NoReturn {
 			v.tellLost(raw, why)
 			v.keep(pending{lost: why})
 		}

@@ -8,7 +8,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signin"
-	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 )
 
 // showLogin is the sign-in page. Who is signed in goes on at once, unless that only leads in circles.
@@ -80,7 +80,7 @@ func (v *visit) login() error {
 
 // arrive gives the browser the cookies of a new session in place of any other, and leads on.
 func (v *visit) arrive(tokens session.Tokens, back string) error {
-	httpapi.EndFormer(v.r, v.in, v.cfg.Sessions, v.cfg.Logger)
+	httpauth.RevokeReplaced(v.r, v.in, v.cfg.Sessions, v.cfg.Logger)
 	if err := v.in.Cookies().SetSession(v.w.Header(), tokens); err != nil {
 		return err
 	}
@@ -107,7 +107,7 @@ func (v *visit) showLogout() error {
 // logout ends the session of this browser, or with the field `everywhere` those of every host that it was handed over to.
 // Only a POST does: a link or an image on a foreign page must not.
 func (v *visit) logout() error {
-	if err := v.door.EndCookies(v.w, v.r, v.in, v.form.Get("everywhere") != ""); err != nil {
+	if err := v.cfg.Authenticator.EndCookies(v.w, v.r, v.in, v.form.Get("everywhere") != ""); err != nil {
 		return err
 	}
 	v.dropPending()

@@ -13,9 +13,9 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/lockout"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/ratelimit"
-	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
 	"github.com/gatehouse-auth/gatehouse/internal/testflow"
 )
 
@@ -186,7 +186,7 @@ func (b *browser) sentBack(from string) {
 		r.AddCookie(&http.Cookie{Name: name, Value: value})
 	}
 	w := httptest.NewRecorder()
-	httpapi.SentBack(w.Header(), r, httpapi.NewJar("", b.https), b.Clock.Now(), from)
+	httpauth.NoteRefusal(w.Header(), r, httpauth.NewJar("", b.https), b.Clock.Now(), from)
 	for _, c := range w.Result().Cookies() {
 		b.cookies[c.Name] = c.Value
 	}
@@ -304,7 +304,7 @@ func TestCircle_CountsInABoundedCookie(t *testing.T) {
 	}
 	r := must(http.NewRequest(http.MethodGet, "/", nil))(t)
 	r.Header.Set("Cookie", "__Host-gatehouse_sent=1; gatehouse_pending=x; __Host-gatehouse_link=y; a=b")
-	if httpapi.NewJar("", true).Strip(r.Header, func(string) bool { return false }); r.Header.Get("Cookie") != "a=b" {
+	if httpauth.NewJar("", true).Strip(r.Header, func(string) bool { return false }); r.Header.Get("Cookie") != "a=b" {
 		t.Errorf("an upstream sees %q", r.Header.Get("Cookie"))
 	}
 }

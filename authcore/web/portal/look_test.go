@@ -18,7 +18,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
-	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 	"github.com/gatehouse-auth/gatehouse/internal/testflow"
 )
 
@@ -232,8 +232,8 @@ func benchmark(b *testing.B, path string, cookie func(*testflow.Env) string) {
 	if cookie != nil {
 		r.Header.Set("Cookie", cookie(e))
 	}
-	in := httpapi.Incoming{HTTPS: true, Client: authcore.Client{Issuer: origin, Portal: origin + "/auth"}}
-	r = r.WithContext(httpapi.WithIncoming(r.Context(), in))
+	in := httpauth.RequestInfo{HTTPS: true, Client: authcore.Client{Issuer: origin, Portal: origin + "/auth"}}
+	r = r.WithContext(httpauth.WithRequestInfo(r.Context(), in))
 	for b.Loop() {
 		w := httptest.NewRecorder()
 		if both.ServeHTTP(w, r); w.Code != http.StatusOK || !bytes.Contains(w.Body.Bytes(), []byte("</html>")) {

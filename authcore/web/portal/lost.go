@@ -5,15 +5,15 @@ import (
 	"sync"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 )
 
 // lost tells why nobody is led back to raw. The word comes with the address where a guard has left out what is too long; it only
 // chooses among texts.
-func (v *visit) lost(raw string) httpapi.Dropped {
+func (v *visit) lost(raw string) httpauth.DropReason {
 	_, why := v.returnTo(raw)
-	if why == httpapi.NoReturn && v.r.URL.Query().Get("lost") == string(httpapi.LongReturn) {
-		return httpapi.LongReturn
+	if why == httpauth.NoReturn && v.r.URL.Query().Get("lost") == string(httpauth.LongReturn) {
+		return httpauth.LongReturn
 	}
 	return why
 }
@@ -33,17 +33,17 @@ func (v *visit) lostNotice() string {
 }
 
 // tellLost tells the operator where a sign-in could not lead, and what to configure if it should.
-func (v *visit) tellLost(raw string, why httpapi.Dropped) {
+func (v *visit) tellLost(raw string, why httpauth.DropReason) {
 	to, err := url.Parse(raw)
 	if err != nil || len(to.Host) > 255 {
 		to = &url.URL{}
 	}
 	remedy := "none: the address is not a valid return address"
 	switch why {
-	case httpapi.ForeignReturn:
+	case httpauth.ForeignReturn:
 		remedy = "if the host is yours, list it with its port in redirect_hosts, or in the address of its site with gatehouse_guard; if a proxy in " +
 			"front ends TLS or uses other ports, set issuer to the address that browsers use and list the proxy in trusted_proxies"
-	case httpapi.PlainReturn:
+	case httpauth.PlainReturn:
 		remedy = "serve the page over https; if a proxy in front ends TLS, list the proxy in trusted_proxies"
 	}
 	if v.strays.news(string(why)+" "+to.Host, v.now()) {

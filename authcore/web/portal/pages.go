@@ -9,18 +9,20 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore/account/handover"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
 	"github.com/gatehouse-auth/gatehouse/authcore/web/portal/apidocs"
 )
 
 // Config is what the pages need.
 type Config struct {
-	httpapi.Config              // the capabilities and rules, the same that the API has
+	httpapi.Config              // the capabilities, the same that the API has
 	API            *httpapi.API // what the API knows is no unknown path
 	Brand          string       // the name on every page; default "Gatehouse"
 	// ReturnHosts returns the hosts that a sign-in at the given one (as in a Host header) may lead to: guarded ones, the given
-	// one among them if it is guarded, and `redirect_hosts`, as [httpapi.IsAmong] reads them. Nil: none.
+	// one among them if it is guarded, and `redirect_hosts`, as [httpauth.HostAllowed] reads them. Nil: none.
 	ReturnHosts func(host string) []string
+	Issuers     func() []string // the origins of the portal
 	Handover    *handover.Flow
 	Now         func() time.Time
 }
@@ -28,8 +30,6 @@ type Config struct {
 // Pages serves the pages. It is safe for concurrent use.
 type Pages struct {
 	cfg    Config
-	door   *httpapi.Door
-	limits *httpapi.Limits
 	speech *speech
 	look   *look
 	docs   *apidocs.Page
@@ -42,11 +42,8 @@ func New(cfg Config) (*Pages, error) {
 	if err := cfg.Check(); err != nil {
 		return nil, fmt.Errorf("portal: %w", err)
 	}
-	if cfg.API == nil || cfg.Handover == nil || cfg.Now == nil {
-		return nil, errors.New("portal: the API, hand-overs and a clock are required")
-	}
-	if cfg.Origins == nil {
-		cfg.Origins = &httpapi.Origins{}
+	if cfg.API == nil || cfg.Issuers == nil || cfg.Handover == nil || cfg.Now == nil {
+		return nil, errors.New("portal: the API, issuers, hand-overs and a clock are required")
 	}
 	if cfg.Brand == "" {
 		cfg.Brand = "Gatehouse"
@@ -54,7 +51,7 @@ func New(cfg Config) (*Pages, error) {
 	if cfg.ReturnHosts == nil {
 		cfg.ReturnHosts = func(string) []string { return nil }
 	}
-	p := &Pages{cfg: cfg, door: httpapi.NewDoor(cfg.Config), limits: httpapi.NewLimits(cfg.Config)}
+	p := &Pages{cfg: cfg}
 	var err error
 	if p.speech, err = newSpeech(); err != nil {
 		return nil, err
@@ -83,19 +80,19 @@ func (p *Pages) Has(prefix string, r *http.Request) bool {
 			return true
 		}
 		_, method := p.cfg.API.Knows(prefix, r)
-		return !method && httpapi.WantsHTML(r)
+		return !method && httpauth.WantsHTML(r)
 	case http.MethodPost:
 		if !isForm(r) {
 			return false
 		}
 		known, _ := p.cfg.API.Knows(prefix, r)
-		return isPage || !known && httpapi.WantsHTML(r)
+		return isPage || !known && httpauth.WantsHTML(r)
 	}
 	return false
 }
 
 // Handler serves the pages under prefix ("/auth"; no final slash). The context of each request must carry what
-// [httpapi.WithIncoming] puts there.
+// [httpauth.WithRequestInfo] puts there.
 func (p *Pages) Handler(prefix string) http.Handler {
 	return p.answering(prefix, (*visit).serve)
 }
@@ -103,8 +100,8 @@ func (p *Pages) Handler(prefix string) http.Handler {
 // answering does what every visit needs around serve.
 func (p *Pages) answering(prefix string, serve func(*visit) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		in, err := httpapi.IncomingFrom(r.Context())
-		v := &visit{Pages: p, w: w, r: r, in: in, prefix: prefix, words: p.speech.to(httpapi.Language(r))}
+		in, err := httpauth.RequestInfoFrom(r.Context())
+		v := &visit{Pages: p, w: w, r: r, in: in, prefix: prefix, words: p.speech.to(httpauth.Language(r))}
 		defer v.recoverPanic()
 		v.setHeaders()
 		if err == nil {
@@ -112,8 +109,8 @@ func (p *Pages) answering(prefix string, serve func(*visit) error) http.Handler 
 		}
 		switch {
 		case err == nil:
-		case !httpapi.WantsHTML(r): // a program that sent a form, most often for want of a JSON content type
-			httpapi.WriteError(w, r, p.cfg.Logger, err)
+		case !httpauth.WantsHTML(r): // a program that sent a form, most often for want of a JSON content type
+			httpauth.WriteError(w, r, p.cfg.Logger, err)
 		default:
 			v.fail(err)
 		}

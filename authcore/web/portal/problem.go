@@ -7,11 +7,11 @@ import (
 	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 )
 
 // explain says in the visitor's language what happened and what to do.
-func (v *visit) explain(p *httpapi.Problem) string {
+func (v *visit) explain(p *httpauth.Problem) string {
 	if p.Code == authcore.InvalidCredentials && len(p.Errors) > 0 {
 		return v.t("error." + string(authcore.InvalidFields))
 	}
@@ -34,7 +34,7 @@ func (v *visit) explain(p *httpapi.Problem) string {
 }
 
 // quote asks to name the line of the log that a problem has; none for most.
-func (v *visit) quote(p *httpapi.Problem) []string {
+func (v *visit) quote(p *httpauth.Problem) []string {
 	if id, ok := strings.CutPrefix(p.Instance, "urn:uuid:"); ok {
 		return []string{v.t("error.quote", "ID", id)}
 	}

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 )
 
 // Refused is a navigation on a guarded host that did not get through, though not for want of a sign-in.
@@ -21,17 +21,17 @@ type Refused struct {
 }
 
 // Refuse answers with a page that says why, under the status of the error. The context of the request must carry what
-// [httpapi.WithIncoming] puts there, and the host must serve [Pages.Host] or, under the prefix, [Pages.Handler].
+// [httpauth.WithRequestInfo] puts there, and the host must serve [Pages.Host] or, under the prefix, [Pages.Handler].
 func (p *Pages) Refuse(w http.ResponseWriter, r *http.Request, refused Refused) {
-	prefix := cmp.Or(refused.Prefix, httpapi.HostPrefix)
+	prefix := cmp.Or(refused.Prefix, httpauth.HostPrefix)
 	p.answering(prefix, func(v *visit) error { return v.refused(refused) }).ServeHTTP(w, r)
 }
 
 func (v *visit) refused(why Refused) error {
 	h := v.w.Header()
-	h.Add("Vary", httpapi.NavigationVary)
+	h.Add("Vary", httpauth.NavigationVary)
 	h.Set("Referrer-Policy", "same-origin") // the path is the service's: what it means to the portal is nothing
-	problem := httpapi.Explain(h, v.r, v.cfg.Logger, why.Err)
+	problem := httpauth.ToProblem(h, v.r, v.cfg.Logger, why.Err)
 	v.problem = &problem
 	c := card{Title: v.t("error.title." + titleOf(problem)), Intro: []string{v.explain(&problem)}}
 	switch problem.Code {
@@ -59,14 +59,14 @@ func (v *visit) refused(why Refused) error {
 // signInBeside is where somebody signs in while the page with what they sent stays open: it leads back to the page that their
 // form stands on, or on a host without a sign-in page of its own to any of the host's, for its cookies come with a hand-over.
 func (v *visit) signInBeside(login string) string {
-	here, back := httpapi.OriginOf(v.r, v.in.HTTPS), ""
+	here, back := httpauth.OriginOf(v.r, v.in.HTTPS), ""
 	from, err := url.Parse(v.r.Referer())
-	if err == nil && from.Host != "" && httpapi.OriginOf(&http.Request{Host: from.Host}, from.Scheme == "https") == here {
+	if err == nil && from.Host != "" && httpauth.OriginOf(&http.Request{Host: from.Host}, from.Scheme == "https") == here {
 		back = here + from.RequestURI()
 	}
 	switch {
 	case !strings.HasPrefix(login, "/"):
-		return httpapi.HandoverPath + "?rd=" + url.QueryEscape(cmp.Or(back, here+"/"))
+		return httpauth.HandoverPath + "?rd=" + url.QueryEscape(cmp.Or(back, here+"/"))
 	case back == "":
 		return login
 	}
@@ -92,7 +92,7 @@ func (v *visit) refusePerson(c *card, why Refused) {
 	}
 	// Without `everywhere` the host that signs people in would hand over the same person again.
 	c.Forms = []form{{
-		ID: "other-form", Action: httpapi.SignOutPath + back, Hidden: []hidden{{"everywhere", "1"}}, Button: v.t("refused.other"),
+		ID: "other-form", Action: httpauth.SignOutPath + back, Hidden: []hidden{{"everywhere", "1"}}, Button: v.t("refused.other"),
 	}}
 	// CSP3 §6.4.1.1: browsers hold the redirect that follows a form against form-action.
 	if to, err := url.Parse(why.Login); err == nil && to.Host != "" {

@@ -3,13 +3,13 @@ package portal
 import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
-	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 )
 
 func (v *visit) showRegister() error {
 	if v.cfg.Enrol.Mode() == enrol.Closed {
 		if v.problem == nil {
-			problem := httpapi.Explain(v.w.Header(), v.r, v.cfg.Logger, authcore.Refuse(authcore.SignupClosed, "Sign-up is closed."))
+			problem := httpauth.ToProblem(v.w.Header(), v.r, v.cfg.Logger, authcore.Refuse(authcore.SignupClosed, "Sign-up is closed."))
 			v.problem = &problem
 		}
 		return v.show(card{Title: v.t("register.title"), Links: []link{{v.withBack("/login"), v.t("register.login")}}})
@@ -53,7 +53,7 @@ func (v *visit) register() error {
 	if made.Account != nil {
 		return v.done("/login", "registered")
 	}
-	if err := httpapi.KeptRegistration.Set(v.w.Header(), v.in.Cookies(), made.Proof); err != nil {
+	if err := httpauth.RegistrationCookie.Set(v.w.Header(), v.in.Cookies(), made.Proof); err != nil {
 		return err
 	}
 	return v.done("/verify", "sent")

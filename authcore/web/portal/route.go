@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 )
 
 // page is what a path shows and what its form does.
@@ -80,14 +80,14 @@ func (v *visit) serve() error {
 
 // post reads a form and does what it asks. What is refused is shown in the form, with what was typed.
 func (v *visit) post(to page) error {
-	if err := v.cfg.Origins.CheckForm(v.r, v.in.HTTPS); err != nil {
+	if err := v.cfg.Authenticator.Origins().CheckForm(v.r, v.in.HTTPS); err != nil {
 		return err
 	}
 	var err error
 	if v.form, err = readForm(v.w, v.r); err != nil {
 		return err
 	}
-	if err = v.limits.Take(v.r.Context(), to.limit, v.in.Client.Addr); err == nil {
+	if err = v.cfg.Limits.Take(v.r.Context(), to.limit, v.in.Client.Addr); err == nil {
 		err = to.submit(v)
 	}
 	if err == nil {
@@ -96,7 +96,7 @@ func (v *visit) post(to page) error {
 	if authcore.IsAnonymous(err) { // the session ended while the form was open
 		return v.toLogin()
 	}
-	problem := httpapi.Explain(v.w.Header(), v.r, v.cfg.Logger, err)
+	problem := httpauth.ToProblem(v.w.Header(), v.r, v.cfg.Logger, err)
 	v.problem = &problem
 	return to.show(v)
 }

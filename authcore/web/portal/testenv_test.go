@@ -17,6 +17,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/accesstoken"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/lockout"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/ratelimit"
 	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
@@ -68,15 +69,18 @@ func build(t *testing.T, plans ...plan) *house {
 func wire(t testing.TB, e *testflow.Env, log *lockedBuffer, p plan) (*portal.Pages, http.Handler) {
 	t.Helper()
 	verifier := must(accesstoken.New(accesstoken.Config{Keys: e.Ring, Revocations: e.Revoked, Now: e.Clock.Now}))(t)
+	issuers := func() []string { return []string{origin} }
 	cfg := httpapi.Config{
 		Sessions: e.Sessions, SignIn: e.SignIn, Enrol: e.Enrol, Profile: e.Profiles, Password: e.Password,
-		Verifier: verifier, Keys: e.Ring, Issuers: func() []string { return []string{origin} }, Limiter: e.Limiter, AddressKey: ratelimit.AddressKey,
-		Origins: must(httpapi.NewOrigins([]string{"https://spa.example.com"}))(t),
-		Ready:   nobodyAsks, Logger: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Authenticator: must(httpauth.NewAuthenticator(httpauth.Config{
+			Verifier: verifier, Sessions: e.Sessions, Issuers: issuers, Origins: must(httpauth.NewOrigins([]string{"https://spa.example.com"}))(t),
+		}))(t),
+		Keys: e.Ring, Limits: httpauth.NewLimits(e.Limiter, ratelimit.AddressKey),
+		Ready: nobodyAsks, Logger: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	api := must(httpapi.New(cfg))(t)
 	pages := must(portal.New(portal.Config{
-		Config: cfg, API: api, Brand: "Acme", ReturnHosts: func(string) []string { return p.returns }, Handover: e.Handover, Now: e.Clock.Now,
+		Config: cfg, API: api, Issuers: issuers, Brand: "Acme", ReturnHosts: func(string) []string { return p.returns }, Handover: e.Handover, Now: e.Clock.Now,
 	}))(t)
 	forms, calls := pages.Handler("/auth"), api.Handler("/auth")
 	return pages, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -179,11 +183,11 @@ func (b *browser) send(r *http.Request, changes []change) *answer {
 	for _, c := range changes {
 		c(r)
 	}
-	in := httpapi.Incoming{HTTPS: b.https, RequestID: "request-1", Client: authcore.Client{
-		Addr: netip.MustParseAddr("192.0.2.7"), UserAgent: firefox, Issuer: origin, Portal: origin + "/auth", Host: httpapi.HostOf(r, b.https),
-	}, Names: func(string) bool { return true }}
+	in := httpauth.RequestInfo{HTTPS: b.https, RequestID: "request-1", Client: authcore.Client{
+		Addr: netip.MustParseAddr("192.0.2.7"), UserAgent: firefox, Issuer: origin, Portal: origin + "/auth", Host: httpauth.HostOf(r, b.https),
+	}, ServesHost: func(string) bool { return true }}
 	w := httptest.NewRecorder()
-	b.both.ServeHTTP(w, r.WithContext(httpapi.WithIncoming(r.Context(), in)))
+	b.both.ServeHTTP(w, r.WithContext(httpauth.WithRequestInfo(r.Context(), in)))
 	for _, c := range w.Result().Cookies() {
 		if c.MaxAge < 0 {
 			delete(b.cookies, c.Name)

@@ -1,17 +1,18 @@
 package portal
 
 import (
+	"net/url"
+
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
-	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
-	"net/url"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 )
 
 // showVerify is where an address is proven: by the link that was opened, or else by the code. In the browser that
 // registered that is all; elsewhere the password chosen there is asked for, or a new one is set.
 func (v *visit) showVerify() error {
-	opened, here := v.link(verifyLink) != "", httpapi.KeptRegistration.Read(v.r, v.in.Cookies()) != ""
+	opened, here := v.link(verifyLink) != "", httpauth.RegistrationCookie.Read(v.r, v.in.Cookies()) != ""
 	if v.is(authcore.InvalidCode) && opened {
 		v.dropLink() // it will not become right
 		opened = false
@@ -67,7 +68,7 @@ func (v *visit) loginLink() link {
 // verify proves an address and signs in.
 func (v *visit) verify() error {
 	in := enrol.Verifying{
-		Token: v.link(verifyLink), Proof: httpapi.KeptRegistration.Read(v.r, v.in.Cookies()),
+		Token: v.link(verifyLink), Proof: httpauth.RegistrationCookie.Read(v.r, v.in.Cookies()),
 		Password: v.form.Get("password"), NewPassword: v.form.Get("new_password"),
 		Request: session.Request{Mode: authcore.ModeCookie, Client: v.in.Client},
 	}
@@ -89,7 +90,7 @@ func (v *visit) verify() error {
 		return err
 	}
 	if in.Proof != "" {
-		httpapi.KeptRegistration.Clear(v.w.Header(), v.in.Cookies())
+		httpauth.RegistrationCookie.Clear(v.w.Header(), v.in.Cookies())
 	}
 	v.dropLink()
 	return v.arrive(tokens, v.pending().back)

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 )
 
 // visit is one request.
@@ -16,17 +16,17 @@ type visit struct {
 	*words
 	w       http.ResponseWriter
 	r       *http.Request
-	in      httpapi.Incoming
+	in      httpauth.RequestInfo
 	prefix  string
 	path    string     // below the prefix
 	form    url.Values // what was typed; nil on a GET
-	problem *httpapi.Problem
+	problem *httpauth.Problem
 }
 
 // setHeaders sets what every answer carries, whatever its status (B08, P26).
 func (v *visit) setHeaders() {
 	h := v.w.Header()
-	httpapi.SecureHeaders(h, v.in.HTTPS)
+	httpauth.SecureHeaders(h, v.in.HTTPS)
 	h.Set("Content-Security-Policy", policy)
 	h.Set("Referrer-Policy", v.referrerPolicy())
 	h.Set("Cache-Control", "no-store")
@@ -61,13 +61,13 @@ func (v *visit) here(path string) string { return v.prefix + path }
 
 // home is where the name of the house leads: below the portal's prefix, or on a host that has none the host itself.
 func (v *visit) home() string {
-	if v.prefix == httpapi.HostPrefix {
+	if v.prefix == httpauth.HostPrefix {
 		return "/"
 	}
 	return v.here("/")
 }
 
-// redirect sends the browser on with a GET. target is ours or has passed [httpapi.ReturnURL].
+// redirect sends the browser on with a GET. target is ours or has passed [httpauth.ReturnURL].
 func (v *visit) redirect(target string) error {
 	v.w.Header().Set("Location", target)
 	v.w.WriteHeader(http.StatusSeeOther)
@@ -95,7 +95,7 @@ func (v *visit) status() int {
 
 // fail answers with a page about an error.
 func (v *visit) fail(err error) {
-	problem := httpapi.Explain(v.w.Header(), v.r, v.cfg.Logger, err)
+	problem := httpauth.ToProblem(v.w.Header(), v.r, v.cfg.Logger, err)
 	v.problem = &problem
 	c := card{Title: v.t("error.title." + titleOf(problem)), Intro: []string{v.explain(&problem)}}
 	c.Links = []link{{v.home(), v.t("error.home")}}
@@ -116,7 +116,7 @@ func (v *visit) overHTTP() bool {
 }
 
 // titleOf names the heading of an error page.
-func titleOf(p httpapi.Problem) string {
+func titleOf(p httpauth.Problem) string {
 	switch p.Code {
 	case authcore.NotFound, authcore.MethodNotAllowed:
 		return "missing"
@@ -134,13 +134,13 @@ func titleOf(p httpapi.Problem) string {
 
 // person returns who is signed in; nil for nobody, whose dead cookies are forgotten (B10).
 func (v *visit) person() (*authcore.Principal, error) {
-	p, err := v.door.Enter(v.w, v.r, v.in)
+	p, err := v.cfg.Authenticator.Authenticate(v.w, v.r, v.in)
 	if err == nil || !authcore.IsAnonymous(err) {
 		return p, err
 	}
 	var refusal *authcore.Error
 	if errors.As(err, &refusal) && refusal.Code != authcore.AuthenticationRequired {
-		v.door.Forget(v.w.Header(), v.r, v.in.Cookies())
+		v.cfg.Authenticator.ClearDeadCookies(v.w.Header(), v.r, v.in.Cookies())
 	}
 	return nil, nil
 }
@@ -161,6 +161,6 @@ func (v *visit) toLogin() error { return v.redirect(v.here("/login")) }
 
 // guarded reports whether a service stands behind a guard on this host.
 func (v *visit) guarded() bool {
-	scheme, host, _ := strings.Cut(httpapi.OriginOf(v.r, v.in.HTTPS), "://")
-	return httpapi.IsAmong(scheme, host, v.cfg.ReturnHosts(v.r.Host))
+	scheme, host, _ := strings.Cut(httpauth.OriginOf(v.r, v.in.HTTPS), "://")
+	return httpauth.HostAllowed(scheme, host, v.cfg.ReturnHosts(v.r.Host))
 }

@@ -1,4 +1,4 @@
-package httpapi
+package httpauth
 
 import (
 	"net/http"
@@ -11,7 +11,7 @@ import (
 
 // Strip removes from the Cookie lines of h our cookies in both variants, and those that hold one of our tokens, whatever they
 // are named: a prefix that was changed leaves some on browsers, and so does another gateway on the host (B02). owns is
-// [Door.Owns]. Every other byte stays. It replaces the slice of values, never writes into it, and reports whether it has.
+// [Authenticator.OwnsToken]. Every other byte stays. It replaces the slice of values, never writes into it, and reports whether it has.
 func (j *Jar) Strip(h http.Header, owns func(token string) bool) (changed bool) {
 	var kept []string
 	lines := h["Cookie"]
@@ -107,7 +107,7 @@ func (j *Jar) owns(name string) bool {
 	if !ok {
 		return false
 	}
-	if _, ok := cutFold(ending, handoverCookie); ok {
+	if _, ok := cutFold(ending, handoverEnding); ok {
 		return true
 	}
 	for _, one := range endings {
@@ -179,13 +179,13 @@ func (j *Jar) Keep(h http.Header, own []string) {
 	h["Set-Cookie"] = kept
 }
 
-// Owns reports whether a token is this gateway's, good or not: a refresh token by its prefix, any other by the key that it
+// OwnsToken reports whether a token is this gateway's, good or not: a refresh token by its prefix, any other by the key that it
 // names, by its kind, or by its issuer. It is for keeping tokens from services; nobody is let in by it.
-func (d *Door) Owns(raw string) bool {
-	return strings.HasPrefix(raw, session.Prefix) || d.verifier.Names(raw, d.issuers())
+func (a *Authenticator) OwnsToken(raw string) bool {
+	return strings.HasPrefix(raw, session.Prefix) || a.cfg.Verifier.Names(raw, a.cfg.Issuers())
 }
 
-// OwnsAny is [Door.Owns] for any word of a line of Authorization, whatever scheme it stands under.
+// OwnsAny is [Authenticator.OwnsToken] for any word of a line of Authorization, whatever scheme it stands under.
 func OwnsAny(line string, owns func(token string) bool) bool {
 	if token, ok := bearer(strings.Trim(line, " \t")); ok && len(token) > shortest && owns(token) {
 		return true // nearly always, where it is ours
@@ -193,18 +193,23 @@ func OwnsAny(line string, owns func(token string) bool) bool {
 	return ownsWord(line, owns)
 }
 
-// Forget tells a browser to forget those of the session's cookies that this gateway has issued. Another gateway's on the same host
+// ClearDeadCookies tells a browser to forget those of the session's cookies that this gateway has issued. Another gateway's on the same host
 // are not known to be dead: cookies do not know ports (RFC 6265 §8.5).
 //
 // A refresh token tells by its MAC whose it is, whichever keys have been replaced since. An access token has a key that may be
 // gone; then it is what its refresh token is, with which it was set, or else left to expire.
-func (d *Door) Forget(h http.Header, r *http.Request, j *Jar) {
+func (a *Authenticator) ClearDeadCookies(h http.Header, r *http.Request, j *Jar) {
 	access, refresh := ReadCookie(r, j.access), ReadCookie(r, j.refresh)
-	ours := refresh != "" && d.sessions.Issued(refresh)
-	if ours || access != "" && d.verifier.Issued(access, authcore.ModeCookie) != nil {
-		j.clear(h, accessCookie)
+	ours := refresh != "" && a.cfg.Sessions.Issued(refresh)
+	if ours || access != "" && a.cfg.Verifier.Issued(access, authcore.ModeCookie) != nil {
+		j.clear(h, accessEnding)
 	}
 	if ours {
-		j.clear(h, refreshCookie)
+		j.clear(h, refreshEnding)
 	}
+}
+
+// HasSession reports whether a browser sends a token of ours, good or not.
+func (j *Jar) HasSession(r *http.Request) bool {
+	return ReadCookie(r, j.access) != "" || ReadCookie(r, j.refresh) != ""
 }

@@ -1,4 +1,4 @@
-package httpapi_test
+package httpauth_test
 
 import (
 	"bufio"
@@ -7,11 +7,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 )
 
-func portalRules() httpapi.ReturnRules {
-	return httpapi.ReturnRules{
+func portalRules() httpauth.ReturnRules {
+	return httpauth.ReturnRules{
 		Host: "app.example.com", HTTPS: true, Prefix: "/auth",
 		Hosts: []string{"app.example.com:8443", "other.example.org", "localhost:8080"},
 	}
@@ -48,11 +48,11 @@ func TestC13_OpenRedirects(t *testing.T) {
 		t.Fatalf("the corpus holds %d lines, want at least 250", len(list))
 	}
 	for _, raw := range list {
-		if got, ok := httpapi.ReturnURL(raw, portalRules()); ok {
+		if got, ok := httpauth.ReturnURL(raw, portalRules()); ok {
 			t.Errorf("%q was accepted as %q", raw, got)
 		}
 	}
-	if _, ok := httpapi.ReturnURL("/"+strings.Repeat("x", 2048), portalRules()); ok {
+	if _, ok := httpauth.ReturnURL("/"+strings.Repeat("x", 2048), portalRules()); ok {
 		t.Error("a path of 2049 bytes was accepted")
 	}
 }
@@ -87,7 +87,7 @@ func TestC13_GoodReturns(t *testing.T) {
 		"HTTPS://other.example.org/x":         "https://other.example.org/x",
 		"https://other.example.org/authors/1": "https://other.example.org/authors/1",
 	} {
-		if got, ok := httpapi.ReturnURL(raw, portalRules()); !ok || got != want {
+		if got, ok := httpauth.ReturnURL(raw, portalRules()); !ok || got != want {
 			t.Errorf("%q: got %q, %v; want %q", raw, got, ok, want)
 		}
 	}
@@ -96,7 +96,7 @@ func TestC13_GoodReturns(t *testing.T) {
 // Plain http leads back only where the request came over http itself, or to loopback.
 func TestC13_PlainHTTP(t *testing.T) {
 	t.Parallel()
-	rules := httpapi.ReturnRules{Host: "intranet:8080", Hosts: []string{"wiki:80", "127.0.0.1:9000", "[::1]:9000"}, Prefix: "/auth"}
+	rules := httpauth.ReturnRules{Host: "intranet:8080", Hosts: []string{"wiki:80", "127.0.0.1:9000", "[::1]:9000"}, Prefix: "/auth"}
 	for raw, want := range map[string]bool{
 		"http://intranet:8080/x":  true,
 		"http://intranet/x":       false,
@@ -106,12 +106,12 @@ func TestC13_PlainHTTP(t *testing.T) {
 		"http://[::1]:9000/x":     true,
 		"http://127.0.0.1/x":      false,
 	} {
-		if _, ok := httpapi.ReturnURL(raw, rules); ok != want {
+		if _, ok := httpauth.ReturnURL(raw, rules); ok != want {
 			t.Errorf("%q: accepted is %v, want %v", raw, ok, want)
 		}
 	}
 	rules.HTTPS = true
-	if _, ok := httpapi.ReturnURL("http://intranet:8080/x", rules); ok {
+	if _, ok := httpauth.ReturnURL("http://intranet:8080/x", rules); ok {
 		t.Error("an https request was led back to http")
 	}
 }
@@ -120,14 +120,14 @@ func TestC13_PlainHTTP(t *testing.T) {
 // host of what it leaves open.
 func TestC13_WildcardReturns(t *testing.T) {
 	t.Parallel()
-	rules := httpapi.ReturnRules{Host: "auth.example.com", HTTPS: true, Prefix: "/auth",
+	rules := httpauth.ReturnRules{Host: "auth.example.com", HTTPS: true, Prefix: "/auth",
 		Hosts: []string{"https://*.example.com", "*.wild.localhost:9500", "*.*.example.org", "https://*.example.net:8443", "*:7000", "https://*.tls.localhost:9443"}}
 	for _, raw := range []string{
 		"https://x.example.com/", "https://X.Example.com/y?z", "https://x.example.com:443/", "https://x_1-a.example.com",
 		"http://x.wild.localhost:9500/", "https://x.wild.localhost:9500/", "https://a.b.example.org/", "https://x.example.net:8443/",
 		"http://localhost:7000/", "https://x.tls.localhost:9443/",
 	} {
-		if got, ok := httpapi.ReturnURL(raw, rules); !ok {
+		if got, ok := httpauth.ReturnURL(raw, rules); !ok {
 			t.Errorf("%q: got %q, refused", raw, got)
 		}
 	}
@@ -144,7 +144,7 @@ func TestC13_WildcardReturns(t *testing.T) {
 		"https://a..example.org/", "https://.a.example.org/", "https://x.example.net/", "http://x.example.net:8443/",
 		"https://x.example.com/auth/logout", "http://x.tls.localhost:9443/", "https://[::1]:7000/", "http://localhost:7001/", "https://:7000/",
 	} {
-		if got, ok := httpapi.ReturnURL(raw, rules); ok {
+		if got, ok := httpauth.ReturnURL(raw, rules); ok {
 			t.Errorf("%q was accepted as %q", raw, got)
 		}
 	}
@@ -152,7 +152,7 @@ func TestC13_WildcardReturns(t *testing.T) {
 	rules.Hosts = []string{"https://*.wild.test", "*.wild.test:8443"}
 	for _, raw := range corpus(t, "testdata/return_urls_refused.txt") {
 		raw = strings.ReplaceAll(raw, "app.example.com", "x.wild.test")
-		if got, ok := httpapi.ReturnURL(raw, rules); ok && got != "https://evilx.wild.test/" && got != "https://evil-x.wild.test/" {
+		if got, ok := httpauth.ReturnURL(raw, rules); ok && got != "https://evilx.wild.test/" && got != "https://evil-x.wild.test/" {
 			t.Errorf("%q was accepted as %q", raw, got)
 		}
 	}

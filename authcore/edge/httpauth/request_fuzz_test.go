@@ -1,4 +1,4 @@
-package httpapi_test
+package httpauth_test
 
 import (
 	"crypto/tls"
@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/text/language"
 
-	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 )
 
 // FuzzWantsHTML: no HTML for who does not name it, and a range that is added at the end only ever adds.
@@ -39,7 +39,7 @@ func FuzzWantsHTML(f *testing.F) {
 }
 
 func wantsHTML(accept string) bool {
-	return httpapi.WantsHTML(&http.Request{Header: http.Header{"Accept": {accept}}})
+	return httpauth.WantsHTML(&http.Request{Header: http.Header{"Accept": {accept}}})
 }
 
 // FuzzLanguage: always one of ours; English for what is too long or malformed; what stands first and is ours wins.
@@ -69,7 +69,7 @@ func FuzzLanguage(f *testing.F) {
 }
 
 func languageOf(accept string) string {
-	return httpapi.Language(&http.Request{Header: http.Header{"Accept-Language": {accept}}})
+	return httpauth.Language(&http.Request{Header: http.Header{"Accept-Language": {accept}}})
 }
 
 // originSeeds are requests to https://app.example.com: Origin and Sec-Fetch-Site ("-" is none) and whether a cookie may
@@ -100,7 +100,7 @@ var originSeeds = []struct {
 // FuzzOrigins: a cookie speaks only where the browser says same-origin or none, or an Origin is listed or is ours by
 // net/url's reading too, or there is neither; and a form's check never passes what the call's does not.
 func FuzzOrigins(f *testing.F) {
-	origins, err := httpapi.NewOrigins([]string{"https://spa.example.com"})
+	origins, err := httpauth.NewOrigins([]string{"https://spa.example.com"})
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -154,10 +154,10 @@ func FuzzIsHTTPS(f *testing.F) {
 			r.Header.Add("X-Forwarded-Proto", proto)
 		}
 		want := strings.HasPrefix(issuer, "https://") || trusted && !twice && strings.ToLower(proto) == "https"
-		if got := httpapi.IsHTTPS(r, trusted, issuer); got != want {
+		if got := httpauth.IsHTTPS(r, trusted, issuer); got != want {
 			t.Fatalf("%q (trusted %v, issuer %q): %v", proto, trusted, issuer, got)
 		}
-		if r.TLS = new(tls.ConnectionState); !httpapi.IsHTTPS(r, trusted, issuer) {
+		if r.TLS = new(tls.ConnectionState); !httpauth.IsHTTPS(r, trusted, issuer) {
 			t.Fatal("TLS is no https")
 		}
 	})

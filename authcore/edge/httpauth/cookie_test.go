@@ -1,4 +1,4 @@
-package httpapi_test
+package httpauth_test
 
 import (
 	"net/http"
@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
-	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 )
 
 func TestB01_CookieFlags(t *testing.T) {
@@ -29,7 +29,7 @@ func TestB01_CookieFlags(t *testing.T) {
 			"gatehouse_refresh=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax",
 		},
 	} {
-		set, cleared, jar := http.Header{}, http.Header{}, httpapi.NewJar("", https)
+		set, cleared, jar := http.Header{}, http.Header{}, httpauth.NewJar("", https)
 		if err := jar.SetSession(set, tokens); err != nil {
 			t.Fatal(err)
 		}
@@ -43,7 +43,7 @@ func TestB01_CookieFlags(t *testing.T) {
 func TestB01_SetTwiceIsSentOnce(t *testing.T) {
 	t.Parallel()
 	h := http.Header{"Set-Cookie": {"other=1; Path=/"}}
-	jar := httpapi.NewJar("", true)
+	jar := httpauth.NewJar("", true)
 	jar.ClearSession(h)
 	if err := jar.SetSession(h, session.Tokens{Access: "a", Refresh: "b"}); err != nil {
 		t.Fatal(err)
@@ -55,7 +55,7 @@ func TestB01_SetTwiceIsSentOnce(t *testing.T) {
 
 func TestB01_TooLargeForABrowser(t *testing.T) {
 	t.Parallel()
-	err := httpapi.NewJar("", true).SetSession(http.Header{}, session.Tokens{Access: strings.Repeat("value.", 682)})
+	err := httpauth.NewJar("", true).SetSession(http.Header{}, session.Tokens{Access: strings.Repeat("value.", 682)})
 	if err == nil || strings.Contains(err.Error(), "value.") {
 		t.Errorf("got %v, want an error without the value", err)
 	}
@@ -91,11 +91,11 @@ func TestB02_Tossing(t *testing.T) {
 		{[]string{"__Host-gatehouse_refresh=a"}, ""},
 		{[]string{`x="; __Host-gatehouse=a`}, "a"},
 	} {
-		if got := httpapi.ReadCookie(withCookies(c.lines...), "__Host-gatehouse"); got != c.want {
+		if got := httpauth.ReadCookie(withCookies(c.lines...), "__Host-gatehouse"); got != c.want {
 			t.Errorf("%q: got %q, want %q", c.lines, got, c.want)
 		}
 	}
-	if got := httpapi.ReadCookie(withCookies("__Host-gatehouse=a"), "gatehouse"); got != "" {
+	if got := httpauth.ReadCookie(withCookies("__Host-gatehouse=a"), "gatehouse"); got != "" {
 		t.Errorf("http read the https cookie: %q", got)
 	}
 }
@@ -119,7 +119,7 @@ func TestJar_Strip(t *testing.T) {
 			h["Cookie"] = slices.Clone(c.in)
 		}
 		before := h["Cookie"]
-		httpapi.NewJar("", true).Strip(h, noToken)
+		httpauth.NewJar("", true).Strip(h, noToken)
 		if !slices.Equal(h["Cookie"], c.want) {
 			t.Errorf("%q: got %q, want %q", c.in, h["Cookie"], c.want)
 		}
@@ -137,14 +137,14 @@ func TestP22_TokensUnderOtherNames(t *testing.T) {
 	for _, value := range []string{token, `"` + token + `"`, "'" + jwt + "'", "[" + jwt + "]", "Bearer " + jwt, "1, gatehouse=" + jwt,
 		"s%3A" + token, "%22" + token + "%22", strings.ReplaceAll(jwt, ".", "%2E"), "a:" + token + ":b"} {
 		h := http.Header{"Cookie": {"a=1; foo=" + value + "; b=2"}}
-		httpapi.NewJar("", true).Strip(h, owns)
+		httpauth.NewJar("", true).Strip(h, owns)
 		if got := h.Get("Cookie"); got != "a=1; b=2" {
 			t.Errorf("%s: forwarded %q", value, got)
 		}
 	}
 	for _, value := range []string{"x" + token, token + "x", "ey%zz0123456789abcdefghij", strings.Repeat("hey", 20), "%67%68%72"} {
 		h := http.Header{"Cookie": {"foo=" + value}}
-		httpapi.NewJar("", true).Strip(h, owns)
+		httpauth.NewJar("", true).Strip(h, owns)
 		if got := h.Get("Cookie"); got != "foo="+value {
 			t.Errorf("%s: forwarded %q", value, got)
 		}
@@ -154,7 +154,7 @@ func TestP22_TokensUnderOtherNames(t *testing.T) {
 // A browser, or whoever reads Set-Cookie its own way, takes each of the first for one of ours, and none of the others.
 func TestB02_SetCookieSpellings(t *testing.T) {
 	t.Parallel()
-	jar := httpapi.NewJar("", true)
+	jar := httpauth.NewJar("", true)
 	for _, line := range []string{
 		"gatehouse=x", "__Host-gatehouse=x; Path=/; Secure", "__Host-gatehouse_refresh=x", " gatehouse=x", "\tgatehouse =x", "gatehouse\t= x",
 		"__host-gatehouse=x", "__HOST-Gatehouse_Refresh=x", "=gatehouse=x", " = __Host-gatehouse=x", "==gatehouse=x", "gatehouse", "gatehouse;a=b", "gatehouse\x00=x",
@@ -170,7 +170,36 @@ func TestB02_SetCookieSpellings(t *testing.T) {
 			t.Errorf("%q is dropped", line)
 		}
 	}
-	if second := httpapi.NewJar("second", false); !second.Sets("__Host-second_refresh=x") || second.Sets("gatehouse=x") {
+	if second := httpauth.NewJar("second", false); !second.Sets("__Host-second_refresh=x") || second.Sets("gatehouse=x") {
 		t.Error("another prefix has other names")
+	}
+}
+
+func TestFlowCookies(t *testing.T) {
+	t.Parallel()
+	for _, k := range []httpauth.FlowCookie{httpauth.RegistrationCookie, httpauth.LinkCookie, httpauth.PendingCookie, httpauth.LoopCookie} {
+		h, jar := http.Header{}, httpauth.NewJar("", true)
+		if err := k.Set(h, jar, "value"); err != nil {
+			t.Fatal(err)
+		}
+		c := (&http.Response{Header: h}).Cookies()[0]
+		if !c.HttpOnly || !c.Secure || c.SameSite != http.SameSiteLaxMode || c.Path != "/" || c.Domain != "" || c.Name[:16] != "__Host-gatehouse" || c.MaxAge < 1 {
+			t.Errorf("got %v", c)
+		}
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.Header.Set("Cookie", c.Name+"=value; other=x")
+		if k.Read(r, jar) != "value" || k.Read(r, httpauth.NewJar("", false)) != "" {
+			t.Errorf("%s is read as %q and %q", c.Name, k.Read(r, jar), k.Read(r, httpauth.NewJar("", false)))
+		}
+		if jar.Strip(r.Header, noToken); r.Header.Get("Cookie") != "other=x" {
+			t.Errorf("an upstream sees %q", r.Header.Get("Cookie"))
+		}
+		k.Clear(h, jar)
+		if got := (&http.Response{Header: h}).Cookies(); len(got) != 1 || got[0].MaxAge >= 0 {
+			t.Errorf("got %v", got)
+		}
+		if k.Set(h, jar, string(make([]byte, 5000))) == nil {
+			t.Error("a cookie that no browser keeps is set")
+		}
 	}
 }

@@ -1,13 +1,13 @@
-package httpapi
+package httpauth
 
 import (
 	"net/http"
 	"strings"
 )
 
-// cors lets pages of listed origins read our answers with credentials. Others get no CORS header at all, so their
+// WriteCORS lets pages of listed origins read our answers with credentials. Others get no CORS header at all, so their
 // browsers keep the answer from them; `*` never appears (B09).
-func (o *Origins) cors(w http.ResponseWriter, r *http.Request) (listed bool) {
+func (o *Origins) WriteCORS(w http.ResponseWriter, r *http.Request) (listed bool) {
 	if o == nil || len(o.trusted) == 0 {
 		return false
 	}
@@ -24,12 +24,9 @@ func (o *Origins) cors(w http.ResponseWriter, r *http.Request) (listed bool) {
 	return true
 }
 
-// Expose is cors for the refusals of a guard (contract §3.5).
-func (o *Origins) Expose(w http.ResponseWriter, r *http.Request) { o.cors(w, r) }
-
-// Asks reports whether a request is a preflight of a listed origin. Browsers send no credential with those, so a guard that
+// IsPreflight reports whether a request is a preflight of a listed origin. Browsers send no credential with those, so a guard that
 // refused them would let no listed origin in.
-func (o *Origins) Asks(r *http.Request) bool {
+func (o *Origins) IsPreflight(r *http.Request) bool {
 	if r.Method != http.MethodOptions {
 		return false
 	}
@@ -37,10 +34,10 @@ func (o *Origins) Asks(r *http.Request) bool {
 	return len(from) == 1 && len(method) == 1 && isList(method[0]) && o.Trusted(from[0])
 }
 
-// Permit answers a request for which Asks is true: the origin may make the call that it announces, as far as this gateway is
+// AnswerPreflight answers a request for which IsPreflight is true: the origin may make the call that it announces, as far as this gateway is
 // concerned. What the call's own answer lets the origin read, the service says.
-func (o *Origins) Permit(w http.ResponseWriter, r *http.Request) {
-	o.cors(w, r)
+func (o *Origins) AnswerPreflight(w http.ResponseWriter, r *http.Request) {
+	o.WriteCORS(w, r)
 	h := w.Header()
 	h.Add("Vary", "Access-Control-Request-Method, Access-Control-Request-Headers, Access-Control-Request-Private-Network")
 	h.Set("Access-Control-Allow-Methods", r.Header["Access-Control-Request-Method"][0])
@@ -60,14 +57,4 @@ func isList(text string) bool {
 	return text != "" && !strings.ContainsFunc(text, func(c rune) bool {
 		return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && !strings.ContainsRune("!#$%&'*+-.^_`|~, ", c)
 	})
-}
-
-// preflight answers the question a browser asks before it lets a listed origin make a call.
-func preflight(h http.Header, r *http.Request, allow string) {
-	if r.Header.Get("Access-Control-Request-Method") == "" {
-		return
-	}
-	h.Set("Access-Control-Allow-Methods", allow)
-	h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type")
-	h.Set("Access-Control-Max-Age", "600")
 }

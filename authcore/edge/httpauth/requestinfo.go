@@ -1,4 +1,4 @@
-package httpapi
+package httpauth
 
 import (
 	"context"
@@ -9,41 +9,41 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 )
 
-// Incoming is what the server in front has found out about a request. Nothing in it is taken from a header that just
+// RequestInfo is what the server in front has found out about a request. Nothing in it is taken from a header that just
 // any client can set.
-type Incoming struct {
+type RequestInfo struct {
 	Client    authcore.Client
 	HTTPS     bool   // what IsHTTPS says
 	RequestID string // for the log; "" when there is none
-	// Names reports whether the site that the request came to is there for a host name, and not for just any. nil is for none:
+	// ServesHost reports whether the site that the request came to is there for a host name, and not for just any. nil is for none:
 	// then no token of a branch is good there, since anybody can write any name into a Host header.
-	Names func(host string) bool
+	ServesHost func(host string) bool
 	// Jar is where the gateway's cookies are; nil is that of the default prefix.
 	Jar *Jar
 }
 
 // Cookies returns where the cookies of the request's gateway are.
-func (in Incoming) Cookies() *Jar {
+func (in RequestInfo) Cookies() *Jar {
 	if in.Jar != nil {
 		return in.Jar
 	}
 	return NewJar(DefaultCookiePrefix, in.HTTPS)
 }
 
-type incomingKey struct{}
+type requestInfoKey struct{}
 
-// WithIncoming returns a context that carries in. Every request that reaches a Handler of this package must have one.
-func WithIncoming(ctx context.Context, in Incoming) context.Context {
-	return context.WithValue(ctx, incomingKey{}, in)
+// WithRequestInfo returns a context that carries in. Every request that reaches a Handler of this package must have one.
+func WithRequestInfo(ctx context.Context, in RequestInfo) context.Context {
+	return context.WithValue(ctx, requestInfoKey{}, in)
 }
 
-var errNoIncoming = errors.New("find out who sent the request: the context carries no Incoming")
+var errNoRequestInfo = errors.New("find out who sent the request: the context carries no RequestInfo")
 
-// IncomingFrom returns what [WithIncoming] put into ctx; an error where there is nothing.
-func IncomingFrom(ctx context.Context) (Incoming, error) {
-	in, ok := ctx.Value(incomingKey{}).(Incoming)
+// RequestInfoFrom returns what [WithRequestInfo] put into ctx; an error where there is nothing.
+func RequestInfoFrom(ctx context.Context) (RequestInfo, error) {
+	in, ok := ctx.Value(requestInfoKey{}).(RequestInfo)
 	if !ok {
-		return Incoming{}, errNoIncoming
+		return RequestInfo{}, errNoRequestInfo
 	}
 	return in, nil
 }

@@ -1,11 +1,11 @@
-package httpapi_test
+package httpauth_test
 
 import (
 	"net/url"
 	"slices"
 	"testing"
 
-	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 )
 
 // allowedReturns are the origins of [portalRules], as browsers write them.
@@ -53,7 +53,7 @@ func FuzzReturnURL(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, raw string) {
-		got, ok := httpapi.ReturnURL(raw, portalRules())
+		got, ok := httpauth.ReturnURL(raw, portalRules())
 		if slices.Contains(seeds, raw) && ok {
 			t.Fatalf("%q of the corpus is accepted", raw)
 		}
@@ -72,10 +72,10 @@ func FuzzReturnURL(f *testing.F) {
 		if want := browserOrigin(to.Scheme, to.Host); want != origin {
 			t.Fatalf("%q became %q: %s to net/url, %s to a browser", raw, got, want, origin)
 		}
-		if httpapi.Under("/auth", to.Path) || httpapi.Under("/auth", path) {
+		if httpauth.HasPrefix("/auth", to.Path) || httpauth.HasPrefix("/auth", path) {
 			t.Fatalf("%q leads into the prefix: %s", raw, to)
 		}
-		if again, ok := httpapi.ReturnURL(got, portalRules()); !ok || again != got {
+		if again, ok := httpauth.ReturnURL(got, portalRules()); !ok || again != got {
 			t.Fatalf("%q became %q, which becomes %q", raw, got, again)
 		}
 	})

@@ -1,7 +1,8 @@
-package httpapi
+package httpauth
 
 import (
 	"errors"
+	"log/slog"
 	"net/http"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
@@ -14,7 +15,7 @@ import (
 // RefreshTokenReused). Requests that arrive together with one token all succeed.
 //
 // The caller has checked the origin where [NeedsOrigin] asks for it, and found no access token that is still good.
-func Renew(w http.ResponseWriter, r *http.Request, in Incoming, sessions *session.Sessions) (session.Tokens, error) {
+func Renew(w http.ResponseWriter, r *http.Request, in RequestInfo, sessions *session.Sessions) (session.Tokens, error) {
 	token := ReadCookie(r, in.Cookies().refresh)
 	if token == "" {
 		return session.Tokens{}, authcore.Refuse(authcore.AuthenticationRequired, "Sign in first.")
@@ -30,7 +31,20 @@ func Renew(w http.ResponseWriter, r *http.Request, in Incoming, sessions *sessio
 	return tokens, nil
 }
 
-func isDeadRefresh(err error) bool {
+func IsDeadRefresh(err error) bool {
 	code := authcore.CodeOf(err)
 	return !errors.Is(err, session.ErrOtherHost) && (code == authcore.InvalidRefreshToken || code == authcore.RefreshTokenReused)
+}
+
+// RevokeReplaced ends the session whose cookies a sign-in replaces in the browser: nobody could end it from there any more,
+// and if somebody planted it, it must not live on beside the new one (S01, ASVS 7.2.4). The sign-in stands even when that
+// cannot be done now.
+func RevokeReplaced(r *http.Request, in RequestInfo, sessions *session.Sessions, log *slog.Logger) {
+	former := ReadCookie(r, in.Cookies().refresh)
+	if former == "" {
+		return
+	}
+	if err := sessions.EndByRefresh(r.Context(), former, in.Client); err != nil {
+		log.WarnContext(r.Context(), "could not end the session that a sign-in replaced", "request_id", in.RequestID, "error", err)
+	}
 }

@@ -1,4 +1,4 @@
-package httpapi_test
+package httpauth_test
 
 import (
 	"net/url"

@@ -1,4 +1,4 @@
-package httpapi
+package httpauth
 
 import (
 	"context"
@@ -67,13 +67,17 @@ type Problem struct {
 // WriteError answers a request with err as application/problem+json: the one place where an error meets a client that is
 // no person. It touches no cookie: an outage never signs anybody out.
 func WriteError(w http.ResponseWriter, r *http.Request, log *slog.Logger, err error) {
-	p := Explain(w.Header(), r, log, err)
-	writeJSON(w, r, p.Status, "application/problem+json", p)
+	p := ToProblem(w.Header(), r, log, err)
+	text, err := json.Marshal(p)
+	if err != nil { // unreachable: it is made of texts and a number
+		panic(err)
+	}
+	WriteBody(w, r, p.Status, "application/problem+json", text)
 }
 
-// Explain says what a client may know of err and sets the header fields that belong to it. Only what an
+// ToProblem says what a client may know of err and sets the header fields that belong to it. Only what an
 // [authcore.Error] says is shown. Every other error is logged once under an id, and the client gets that id.
-func Explain(h http.Header, r *http.Request, log *slog.Logger, err error) Problem {
+func ToProblem(h http.Header, r *http.Request, log *slog.Logger, err error) Problem {
 	code := authcore.CodeOf(err)
 	p := Problem{Type: "about:blank", Status: Status(code), Code: code}
 	var refusal *authcore.Error
@@ -129,20 +133,12 @@ func retryAfter(h http.Header, d time.Duration) {
 }
 
 func requestID(r *http.Request) string {
-	in, _ := r.Context().Value(incomingKey{}).(Incoming)
+	in, _ := r.Context().Value(requestInfoKey{}).(RequestInfo)
 	return in.RequestID
 }
 
-// writeJSON writes a whole answer. A HEAD gets the header fields of its GET (RFC 9110 §9.3.2).
-func writeJSON(w http.ResponseWriter, r *http.Request, status int, contentType string, body any) {
-	text, err := json.Marshal(body)
-	if err != nil { // unreachable: every body of this package is made of strings, numbers and lists of them
-		panic(err)
-	}
-	writeBytes(w, r, status, contentType, text)
-}
-
-func writeBytes(w http.ResponseWriter, r *http.Request, status int, contentType string, body []byte) {
+// WriteBody writes a whole answer. A HEAD gets the header fields of its GET (RFC 9110 §9.3.2).
+func WriteBody(w http.ResponseWriter, r *http.Request, status int, contentType string, body []byte) {
 	w.Header().Set("Content-Type", contentType)
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)

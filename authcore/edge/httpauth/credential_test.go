@@ -1,4 +1,4 @@
-package httpapi_test
+package httpauth_test
 
 import (
 	"net/http"
@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 )
 
 func TestCredential(t *testing.T) {
@@ -43,7 +43,7 @@ func TestCredential(t *testing.T) {
 		if c.cookie != "" {
 			r.Header.Set("Cookie", c.cookie)
 		}
-		raw, mode, err := httpapi.Credential(r, httpapi.NewJar("", true))
+		raw, mode, err := httpauth.Credential(r, httpauth.NewJar("", true))
 		var code authcore.Code
 		if err != nil {
 			code = authcore.CodeOf(err)

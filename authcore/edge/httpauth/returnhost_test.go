@@ -1,9 +1,9 @@
-package httpapi_test
+package httpauth_test
 
 import (
 	"testing"
 
-	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 )
 
 func TestMatchesHost(t *testing.T) {
@@ -23,7 +23,7 @@ func TestMatchesHost(t *testing.T) {
 		{"app.example.com", "evil.example.com", false},
 		{"", "app.example.com", false},
 	} {
-		if got := httpapi.MatchesHost(c.pattern, c.name); got != c.want {
+		if got := httpauth.MatchesHost(c.pattern, c.name); got != c.want {
 			t.Errorf("%q for %q: %v", c.pattern, c.name, got)
 		}
 	}

@@ -1,4 +1,4 @@
-package httpapi
+package httpauth
 
 import (
 	"net/http"
@@ -22,21 +22,21 @@ func HostOf(r *http.Request, https bool) string {
 	return schemeOf(https) + "://" + strings.ToLower((&url.URL{Host: r.Host}).Hostname())
 }
 
-// cameTo reports whether a request came to the one host that the token of a branch is good at; "" is any. A service that gets
+// sentTo reports whether a request came to the one host that the token of a branch is good at; "" is any. A service that gets
 // hold of the tokens of a branch, by whatever way, has those of its own host alone: they open no other and not the portal
 // (S04). Who sends a request chooses its Host header, so it counts only where the site is there for that host.
-func (p Presented) cameTo(r *http.Request, only string) bool {
+func (c Credentials) sentTo(r *http.Request, only string) bool {
 	if only == "" {
 		return true
 	}
 	scheme, host, _ := strings.Cut(only, "://")
-	return scheme == schemeOf(p.jar.https) && strings.EqualFold(host, (&url.URL{Host: r.Host}).Hostname()) && p.names != nil && p.names(host)
+	return scheme == schemeOf(c.jar.https) && strings.EqualFold(host, (&url.URL{Host: r.Host}).Hostname()) && c.servesHost != nil && c.servesHost(host)
 }
 
-// ElsewhereOf returns the origin that back, which [ReturnURL] has accepted, leads to, if that is on another host than the
+// OtherOrigin returns the origin that back, which [ReturnURL] has accepted, leads to, if that is on another host than the
 // request came to; else "". A port makes no other host: cookies do not know ports (RFC 6265 §8.5), so a browser that is signed
 // in here is so there.
-func ElsewhereOf(r *http.Request, back string) string {
+func OtherOrigin(r *http.Request, back string) string {
 	to, err := url.Parse(back)
 	if err != nil || to.Host == "" {
 		return ""
@@ -46,10 +46,4 @@ func ElsewhereOf(r *http.Request, back string) string {
 		return ""
 	}
 	return origin(to.Scheme, to.Host)
-}
-
-// SignOut answers a request as POST <prefix>/logout does, whatever its path, for hosts without an API. Its context must
-// carry what [WithIncoming] puts there.
-func (a *API) SignOut(w http.ResponseWriter, r *http.Request) {
-	a.answer(w, r, func(x *exchange) error { return a.perform(x, a.routes["/logout"][http.MethodPost]) })
 }

@@ -1,10 +1,11 @@
-package httpapi_test
+package httpauth_test
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"testing"
 
-	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 )
 
 // What gets a page and what gets a problem body (contract §3.3).
@@ -47,8 +48,22 @@ func TestNavigations(t *testing.T) {
 		for name, value := range c.header {
 			r.Header.Set(name, value)
 		}
-		if goes, form := httpapi.Navigates(r), httpapi.SubmitsForm(r); goes != c.goes || form != c.form {
+		if goes, form := httpauth.Navigates(r), httpauth.SubmitsForm(r); goes != c.goes || form != c.form {
 			t.Errorf("%s: navigates %v, sends a form %v; want %v and %v", c.what, goes, form, c.goes, c.form)
+		}
+	}
+}
+
+func TestWantsHTML(t *testing.T) {
+	t.Parallel()
+	for accept, want := range map[string]bool{
+		"": false, "*/*": false, "text/html": true, "TEXT/HTML;q=0.5": true, "text/html;q=0": false, "text/html; q=0.0": false,
+		"application/json, text/html;q=0.1": true, "text/*": false, "application/json": false,
+	} {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.Header.Set("Accept", accept)
+		if got := httpauth.WantsHTML(r); got != want {
+			t.Errorf("%q: %v", accept, got)
 		}
 	}
 }

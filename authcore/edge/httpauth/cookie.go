@@ -1,4 +1,4 @@
-package httpapi
+package httpauth
 
 import (
 	"cmp"
@@ -13,18 +13,18 @@ import (
 
 // What the names of our cookies end in. They begin with the prefix of the gateway, and over https with "__Host-" before it.
 const (
-	accessCookie       = ""
-	refreshCookie      = "_refresh"
-	registrationCookie = "_registration"
-	linkCookie         = "_link"
-	pendingCookie      = "_pending"
-	sentCookie         = "_sent"
-	handoverCookie     = "_handover" // and an ending, see [KeptHandover]
+	accessEnding       = ""
+	refreshEnding      = "_refresh"
+	registrationEnding = "_registration"
+	linkEnding         = "_link"
+	pendingEnding      = "_pending"
+	loopEnding         = "_sent"
+	handoverEnding     = "_handover" // and an ending, see [HandoverCookie]
 	hostPrefix         = "__Host-"
 	maxCookieSize      = 4096 // name and value; browsers drop larger ones without a word (RFC 6265 §6.1)
 )
 
-var endings = [...]string{accessCookie, refreshCookie, registrationCookie, linkCookie, pendingCookie, sentCookie, handoverCookie}
+var endings = [...]string{accessEnding, refreshEnding, registrationEnding, linkEnding, pendingEnding, loopEnding, handoverEnding}
 
 // DefaultCookiePrefix begins the names of the cookies of a gateway that is given no other prefix.
 const DefaultCookiePrefix = "gatehouse"
@@ -32,7 +32,7 @@ const DefaultCookiePrefix = "gatehouse"
 // CookieEnding returns with which ending of our cookies' names a prefix ends, so that it would be such a name of another
 // gateway; "" for none.
 func CookieEnding(prefix string) string {
-	if at := strings.Index(strings.ToLower(prefix), handoverCookie); at > 0 {
+	if at := strings.Index(strings.ToLower(prefix), handoverEnding); at > 0 {
 		return prefix[at:]
 	}
 	for _, ending := range endings[1:] {
@@ -54,7 +54,7 @@ type Jar struct {
 // NewJar returns the jar of the gateway with a prefix; "" is the default.
 func NewJar(prefix string, https bool) *Jar {
 	j := &Jar{prefix: cmp.Or(prefix, DefaultCookiePrefix), https: https}
-	j.access, j.refresh = j.name(accessCookie), j.name(refreshCookie)
+	j.access, j.refresh = j.name(accessEnding), j.name(refreshEnding)
 	return j
 }
 
@@ -73,65 +73,68 @@ func (j *Jar) name(ending string) string {
 
 // SetSession puts both tokens into cookies that live as long as the tokens.
 func (j *Jar) SetSession(h http.Header, t session.Tokens) error {
-	if err := j.set(h, accessCookie, t.Access, t.ExpiresIn); err != nil {
+	if err := j.set(h, accessEnding, t.Access, t.ExpiresIn); err != nil {
 		return err
 	}
-	return j.set(h, refreshCookie, t.Refresh, t.RefreshExpiresIn)
+	return j.set(h, refreshEnding, t.Refresh, t.RefreshExpiresIn)
 }
 
 // ClearSession tells the browser to forget both tokens.
 func (j *Jar) ClearSession(h http.Header) {
-	j.clear(h, accessCookie)
-	j.clear(h, refreshCookie)
+	j.clear(h, accessEnding)
+	j.clear(h, refreshEnding)
 }
 
-// SignedOut tells a browser to forget both tokens and what it kept of private pages, so that whoever uses it next finds
+// WriteSignedOut tells a browser to forget both tokens and what it kept of private pages, so that whoever uses it next finds
 // neither (B10). Cookies and storage are left out of Clear-Site-Data: they belong to the services behind the gateway too.
-func (j *Jar) SignedOut(h http.Header) {
+func (j *Jar) WriteSignedOut(h http.Header) {
 	j.ClearSession(h)
 	h.Set("Clear-Site-Data", `"cache"`)
 }
 
-// KeptSentLife is how long [KeptSent] lives: somebody may type a password at each turn.
-const KeptSentLife = 2 * time.Minute
+// LoopCookieLife is how long [LoopCookie] lives: somebody may type a password at each turn.
+const LoopCookieLife = 2 * time.Minute
 
-// Keepsake is a cookie in which the pages keep something small for a browser between two requests.
-type Keepsake struct {
+// FlowCookie is a cookie in which the pages keep something small for a browser between two requests.
+type FlowCookie struct {
 	base string
 	life time.Duration
 }
 
 // The keepsakes.
 var (
-	// KeptRegistration proves who registered, as the cookie of the API does.
-	KeptRegistration = Keepsake{registrationCookie, enrol.RegistrationLifetime}
-	// KeptLink is the token of a link from a mail, out of the address bar. It lives no longer than the token itself.
-	KeptLink = Keepsake{linkCookie, 10 * time.Minute}
-	// KeptPending is where somebody wanted to go and whose address they gave, while they look into their mail.
-	KeptPending = Keepsake{pendingCookie, enrol.RegistrationLifetime}
-	// KeptSent counts how often a browser was sent to a page in vain.
-	KeptSent = Keepsake{sentCookie, KeptSentLife}
-	// KeptHandover is the verifier of a browser that asks to be handed over: one for each time that it asks, for tabs that
+	// RegistrationCookie proves who registered, as the cookie of the API does.
+	RegistrationCookie = FlowCookie{registrationEnding, enrol.RegistrationLifetime}
+	// LinkCookie is the token of a link from a mail, out of the address bar. It lives no longer than the token itself.
+	LinkCookie = FlowCookie{linkEnding, 10 * time.Minute}
+	// PendingCookie is where somebody wanted to go and whose address they gave, while they look into their mail.
+	PendingCookie = FlowCookie{pendingEnding, enrol.RegistrationLifetime}
+	// LoopCookie counts how often a browser was sent to a page in vain.
+	LoopCookie = FlowCookie{loopEnding, LoopCookieLife}
+	// HandoverCookie is the verifier of a browser that asks to be handed over: one for each time that it asks, for tabs that
 	// are opened together ask at the same moment. It outlives the code, which goes out at once.
-	KeptHandover = Keepsake{handoverCookie, 2 * time.Minute}
+	HandoverCookie = FlowCookie{handoverEnding, 2 * time.Minute}
 )
 
+// Name returns the cookie's name.
+func (k FlowCookie) Name(j *Jar) string { return j.name(k.base) }
+
 // Read returns what the browser keeps; "" for nothing.
-func (k Keepsake) Read(r *http.Request, j *Jar) string { return ReadCookie(r, j.name(k.base)) }
+func (k FlowCookie) Read(r *http.Request, j *Jar) string { return ReadCookie(r, k.Name(j)) }
 
 // Set gives the browser value to keep. An error means that it is too long for a cookie.
-func (k Keepsake) Set(h http.Header, j *Jar, value string) error {
+func (k FlowCookie) Set(h http.Header, j *Jar, value string) error {
 	return j.set(h, k.base, value, k.life)
 }
 
 // Clear tells the browser to forget it.
-func (k Keepsake) Clear(h http.Header, j *Jar) { j.clear(h, k.base) }
+func (k FlowCookie) Clear(h http.Header, j *Jar) { j.clear(h, k.base) }
 
 // Of returns the keepsake of one of several things of its kind; name is of letters, digits, - and _.
-func (k Keepsake) Of(name string) Keepsake { return Keepsake{k.base + "_" + name, k.life} }
+func (k FlowCookie) Of(name string) FlowCookie { return FlowCookie{k.base + "_" + name, k.life} }
 
-// Names returns what [Keepsake.Of] was given for those that the browser keeps.
-func (k Keepsake) Names(r *http.Request, j *Jar) (names []string) {
+// Names returns what [FlowCookie.Of] was given for those that the browser keeps.
+func (k FlowCookie) Names(r *http.Request, j *Jar) (names []string) {
 	prefix := j.name(k.base) + "_"
 	for pair := range cookiePairs(r.Header) {
 		full, _, _ := strings.Cut(strings.Trim(pair, " \t"), "=")

@@ -1,4 +1,4 @@
-package httpapi
+package httpauth
 
 import (
 	"net/netip"
@@ -13,21 +13,21 @@ const maxReturnURL = 2048
 type ReturnRules struct {
 	Host   string   // host[:port] the request came to; it is always allowed
 	HTTPS  bool     // how the request came in
-	Hosts  []string // other hosts (`redirect_hosts` and guarded ones), as [IsAmong] reads them
+	Hosts  []string // other hosts (`redirect_hosts` and guarded ones), as [HostAllowed] reads them
 	Prefix string   // Gatehouse's own path prefix: sending a browser back into it could sign it out, or in circles
 }
 
-// Dropped says why nobody is led to where they wanted to go after a sign-in.
-type Dropped string
+// DropReason says why nobody is led to where they wanted to go after a sign-in.
+type DropReason string
 
 // The reasons; "" is none.
 const (
-	NoReturn      Dropped = "none"   // they wanted nothing in particular
-	LongReturn    Dropped = "long"   // longer than is looked at
-	BrokenReturn  Dropped = "broken" // not one address to everybody who reads it
-	OwnReturn     Dropped = "own"    // a page of the sign-in itself
-	ForeignReturn Dropped = "host"   // on a host that the configuration does not name
-	PlainReturn   Dropped = "http"   // over http, where that is neither loopback nor how they came
+	NoReturn      DropReason = "none"   // they wanted nothing in particular
+	LongReturn    DropReason = "long"   // longer than is looked at
+	BrokenReturn  DropReason = "broken" // not one address to everybody who reads it
+	OwnReturn     DropReason = "own"    // a page of the sign-in itself
+	ForeignReturn DropReason = "host"   // on a host that the configuration does not name
+	PlainReturn   DropReason = "http"   // over http, where that is neither loopback nor how they came
 )
 
 // ReturnURL is CheckReturn for who has no use for the reason.
@@ -41,7 +41,7 @@ func ReturnURL(raw string, rules ReturnRules) (string, bool) {
 // very host when the request itself came over http. What it returns is written anew from the parsed parts, so the
 // browser reads what was checked and no other spelling of it. Everything else is dropped; then the caller goes to a place of
 // its own.
-func CheckReturn(raw string, rules ReturnRules) (back string, why Dropped) {
+func CheckReturn(raw string, rules ReturnRules) (back string, why DropReason) {
 	switch {
 	case raw == "":
 		return "", NoReturn
@@ -113,21 +113,29 @@ func safeSpelling(path, prefix string) bool {
 			return false
 		}
 	}
-	return prefix == "" || !underFold(prefix, path)
+	return prefix == "" || !hasPrefixFold(prefix, path)
 }
 
-// underFold is Under without regard to case, empty segments and path parameters.
-func underFold(prefix, path string) bool {
+// HasPrefix reports whether a path belongs to Gatehouse when it is mounted at prefix. Everything under the prefix does,
+// known or not. The path is compared as it came, decoded once and not cleaned: /auth/healthz/../admin is neither
+// healthz nor admin (P11, P17).
+func HasPrefix(prefix, path string) bool {
+	rest, ok := strings.CutPrefix(path, prefix)
+	return ok && (rest == "" || rest[0] == '/')
+}
+
+// hasPrefixFold is HasPrefix without regard to case, empty segments and path parameters.
+func hasPrefixFold(prefix, path string) bool {
 	var clean strings.Builder
 	for segment := range strings.SplitSeq(path, "/") {
 		if name, _, _ := strings.Cut(segment, ";"); name != "" {
 			clean.WriteString("/" + strings.ToLower(name))
 		}
 	}
-	return Under(strings.ToLower(prefix), clean.String())
+	return HasPrefix(strings.ToLower(prefix), clean.String())
 }
 
-func dropHost(u *url.URL, raw string, rules ReturnRules) Dropped {
+func dropHost(u *url.URL, raw string, rules ReturnRules) DropReason {
 	// The authority must be spelled as it is read: nothing before an @, no escapes.
 	_, rest, _ := strings.Cut(raw, "://")
 	if end := strings.IndexAny(rest, "/?#"); end >= 0 {
@@ -147,32 +155,32 @@ func dropHost(u *url.URL, raw string, rules ReturnRules) Dropped {
 	default:
 		return BrokenReturn
 	}
-	if rules.Host != "" && want == origin(u.Scheme, rules.Host) || IsAmong(u.Scheme, u.Host, rules.Hosts) {
+	if rules.Host != "" && want == origin(u.Scheme, rules.Host) || HostAllowed(u.Scheme, u.Host, rules.Hosts) {
 		return ""
 	}
 	return ForeignReturn
 }
 
-// IsAmong reports whether a host[:port], asked for by a scheme, is one of a list. An entry is host[:port], where no port means
+// HostAllowed reports whether a host[:port], asked for by a scheme, is one of a list. An entry is host[:port], where no port means
 // the scheme's own, and may begin with https:// to be for that scheme alone. An asterisk in it stands for one label of
 // letters, digits, hyphens and underscores.
-func IsAmong(scheme, host string, list []string) bool {
+func HostAllowed(scheme, host string, list []string) bool {
 	for _, entry := range list {
 		listed, secure := strings.CutPrefix(entry, "https://")
 		if listed == "" || secure && scheme != "https" {
 			continue
 		}
 		want, got := origin(scheme, listed), origin(scheme, host)
-		if strings.Contains(listed, "*") && fills(want, got) || want == got && !strings.Contains(got, "*") {
+		if strings.Contains(listed, "*") && matchesWildcard(want, got) || want == got && !strings.Contains(got, "*") {
 			return true
 		}
 	}
 	return false
 }
 
-// fills reports whether an origin is one that another with wildcards stands for. What a wildcard leaves open anybody fills in,
+// matchesWildcard reports whether an origin is one that another with wildcards stands for. What a wildcard leaves open anybody matchesWildcard in,
 // so it is made of what names of hosts are, and no parser sees another host in it.
-func fills(pattern, got string) bool {
+func matchesWildcard(pattern, got string) bool {
 	wantScheme, wantHost, _ := strings.Cut(pattern, "://")
 	gotScheme, gotHost, _ := strings.Cut(got, "://")
 	wantName, wantPort, wantColon := strings.Cut(wantHost, ":")

@@ -1,4 +1,4 @@
-package httpapi
+package httpauth
 
 import (
 	"net/http"

@@ -1,4 +1,4 @@
-package httpapi
+package httpauth
 
 import (
 	"context"
@@ -14,8 +14,10 @@ type Limits struct {
 	addressKey func(netip.Addr) string
 }
 
-// NewLimits returns the limits that the API of cfg has: what is counted here counts there.
-func NewLimits(cfg Config) *Limits { return &Limits{cfg.Limiter, cfg.AddressKey} }
+// NewLimits counts with limiter; addressKey says under which key an address is counted.
+func NewLimits(limiter authcore.Limiter, addressKey func(netip.Addr) string) *Limits {
+	return &Limits{limiter, addressKey}
+}
 
 // Take counts one call from addr against the named limit; "" is none. It refuses with RateLimited.
 func (l *Limits) Take(ctx context.Context, name string, addr netip.Addr) error {

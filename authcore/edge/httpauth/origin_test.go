@@ -1,4 +1,4 @@
-package httpapi_test
+package httpauth_test
 
 import (
 	"net/http"
@@ -6,12 +6,12 @@ import (
 	"testing"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 )
 
-func origins(tb testing.TB, trusted ...string) *httpapi.Origins {
+func origins(tb testing.TB, trusted ...string) *httpauth.Origins {
 	tb.Helper()
-	o, err := httpapi.NewOrigins(trusted)
+	o, err := httpauth.NewOrigins(trusted)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -93,13 +93,13 @@ func TestB11_NeedsOrigin(t *testing.T) {
 	} {
 		r := httptest.NewRequest(http.MethodGet, "/", nil)
 		r.Method = method
-		if httpapi.NeedsOrigin(r) != want {
+		if httpauth.NeedsOrigin(r) != want {
 			t.Errorf("%s: want %v", method, want)
 		}
 	}
 	r := httptest.NewRequest(http.MethodGet, "/", nil)
 	r.Header.Set("Upgrade", "websocket")
-	if !httpapi.NeedsOrigin(r) {
+	if !httpauth.NeedsOrigin(r) {
 		t.Error("an upgrade needs no origin")
 	}
 }
@@ -110,7 +110,7 @@ func TestNewOriginsRefuses(t *testing.T) {
 		"", "*", "null", "spa.example.com", "https://", "https://*", "https://*.example.com", "https://spa.example.com/", "https://spa.example.com/x",
 		"https://spa.example.com?x", "https://spa.example.com?", "https://spa.example.com#", "https://u@spa.example.com", "ftp://spa.example.com", "//spa.example.com",
 	} {
-		if _, err := httpapi.NewOrigins([]string{text}); err == nil {
+		if _, err := httpauth.NewOrigins([]string{text}); err == nil {
 			t.Errorf("%q was accepted", text)
 		}
 	}
@@ -139,8 +139,34 @@ func TestIsHTTPS(t *testing.T) {
 		{request("https,http"), true, "", false},
 		{httptest.NewRequest(http.MethodGet, "https://x/", nil), false, "", true},
 	} {
-		if got := httpapi.IsHTTPS(c.r, c.trusted, c.issuer); got != c.want {
+		if got := httpauth.IsHTTPS(c.r, c.trusted, c.issuer); got != c.want {
 			t.Errorf("%v %v %q: got %v", c.r.Header, c.trusted, c.issuer, got)
+		}
+	}
+}
+
+func TestB04_FormsSayWhereTheyComeFrom(t *testing.T) {
+	t.Parallel()
+	o := origins(t, "https://spa.example.com")
+	for _, c := range []struct {
+		origin, site string
+		https, good  bool
+	}{
+		{"", "", true, false}, {"", "same-origin", true, true}, {"", "none", true, true}, {"https://auth.example.com", "", true, true},
+		{"http://auth.example.com", "", false, true}, {"http://auth.example.com", "", true, false}, {"https://auth.example.com", "", false, false},
+		{"null", "", true, false}, {"null", "same-origin", true, true}, {"https://evil.test", "", true, false},
+		{"https://spa.example.com", "cross-site", true, true}, {"https://auth.example.com", "cross-site", true, false}, {"", "same-site", true, false},
+	} {
+		r := httptest.NewRequest(http.MethodPost, "/auth/login", nil)
+		r.Host = "auth.example.com"
+		if c.origin != "" {
+			r.Header.Set("Origin", c.origin)
+		}
+		if c.site != "" {
+			r.Header.Set("Sec-Fetch-Site", c.site)
+		}
+		if err := o.CheckForm(r, c.https); (err == nil) != c.good {
+			t.Errorf("%+v: %v", c, err)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package httpapi_test
+package httpauth_test
 
 import (
 	"net/http"
@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 )
 
 // ownCookies are the names that no upstream sees.
@@ -24,7 +24,7 @@ func isOwn(name string) bool {
 		strings.HasPrefix(strings.TrimPrefix(name, "__host-"), "gatehouse_handover")
 }
 
-// cookieSeeds are Cookie lines with what [httpapi.ReadCookie] reads of the access cookie over https and what is left for
+// cookieSeeds are Cookie lines with what [httpauth.ReadCookie] reads of the access cookie over https and what is left for
 // the upstream.
 var cookieSeeds = []struct{ line, access, left string }{
 	{"__Host-gatehouse=a; b=c", "a", "b=c"},
@@ -46,10 +46,10 @@ func TestCookieSeeds(t *testing.T) {
 	t.Parallel()
 	for _, c := range cookieSeeds {
 		r := &http.Request{Header: http.Header{"Cookie": {c.line}}}
-		if got := httpapi.ReadCookie(r, "__Host-gatehouse"); got != c.access {
+		if got := httpauth.ReadCookie(r, "__Host-gatehouse"); got != c.access {
 			t.Errorf("%q: read %q, want %q", c.line, got, c.access)
 		}
-		httpapi.NewJar("", true).Strip(r.Header, noToken)
+		httpauth.NewJar("", true).Strip(r.Header, noToken)
 		if got := r.Header.Get("Cookie"); got != c.left {
 			t.Errorf("%q: left %q, want %q", c.line, got, c.left)
 		}
@@ -70,7 +70,7 @@ func FuzzCookies(f *testing.F) {
 		r := &http.Request{Header: http.Header{"Cookie": {one, two}}}
 		before := namedPairs(r.Header)
 		for _, name := range []string{"gatehouse", "__Host-gatehouse", "__Host-gatehouse_refresh"} {
-			got, seen := httpapi.ReadCookie(r, name), 0
+			got, seen := httpauth.ReadCookie(r, name), 0
 			for _, p := range before {
 				if p[0] == name {
 					seen++
@@ -83,7 +83,7 @@ func FuzzCookies(f *testing.F) {
 				t.Fatalf("%q %q: %s is %q, to net/http %q", one, two, name, got, std[0].Value)
 			}
 		}
-		httpapi.NewJar("", true).Strip(r.Header, noToken)
+		httpauth.NewJar("", true).Strip(r.Header, noToken)
 		want := slices.DeleteFunc(before, func(p [2]string) bool { return isOwn(p[0]) })
 		if left := namedPairs(r.Header); !slices.Equal(left, want) {
 			t.Fatalf("%q %q: left %q, want %q", one, two, left, want)
@@ -118,7 +118,7 @@ func FuzzCredential(f *testing.F) {
 			return
 		}
 		r := &http.Request{Method: http.MethodGet, Header: http.Header{"Authorization": {authorization}, "Cookie": {cookie}}}
-		raw, mode, err := httpapi.Credential(r, httpapi.NewJar("", true))
+		raw, mode, err := httpauth.Credential(r, httpauth.NewJar("", true))
 		if err != nil && raw != "" || raw != "" && mode == "" || err == nil && raw == "" && mode != "" {
 			t.Fatalf("%q, %q: got %q %q %v", authorization, cookie, raw, mode, err)
 		}
@@ -131,7 +131,7 @@ func FuzzCredential(f *testing.F) {
 			t.Fatalf("%q: %v", authorization, err)
 		case bearer && !strings.Contains(authorization, raw):
 			t.Fatalf("%q: %q was never sent", authorization, raw)
-		case !bearer && raw != httpapi.ReadCookie(r, "__Host-gatehouse"):
+		case !bearer && raw != httpauth.ReadCookie(r, "__Host-gatehouse"):
 			t.Fatalf("%q, %q: got %q", authorization, cookie, raw)
 		}
 	})

@@ -1,4 +1,4 @@
-package httpapi_test
+package httpauth_test
 
 import (
 	"net/http"
@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 )
 
 func TestLanguage(t *testing.T) {
@@ -21,7 +21,7 @@ func TestLanguage(t *testing.T) {
 			t.Fatal(err)
 		}
 		r.Header["Accept-Language"] = []string{accept}
-		if got := httpapi.Language(r); got != want {
+		if got := httpauth.Language(r); got != want {
 			t.Errorf("Accept-Language %q is answered in %s, want %s", accept, got, want)
 		}
 	}
@@ -42,7 +42,7 @@ func TestD07_AcceptLanguage(t *testing.T) {
 		best := time.Hour
 		for range 20 { // the quickest: what else runs on the machine does not count
 			start := time.Now()
-			httpapi.Language(r)
+			httpauth.Language(r)
 			best = min(best, time.Since(start))
 		}
 		if best > 5*time.Millisecond {
