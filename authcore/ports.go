@@ -250,14 +250,6 @@ type Revocations interface {
 	Check(session, account uuid.UUID, epoch, rolesVersion int64) Verdict
 }
 
-// Revoker spreads revocations that are committed: to this node's memory before it returns, to other nodes after.
-type Revoker interface {
-	// Announce takes revocations that a store has returned and committed. It does not fail, and waits for no other node: those
-	// that it does not reach read the database. A ctx that has ended keeps none back. It may be called concurrently, and keeps
-	// no hold of rs.
-	Announce(ctx context.Context, rs ...Revocation)
-}
-
 // Limit is one counter to take from: a limit's name and whom it concerns.
 type Limit struct {
 	Name string // one of the Limit… constants
@@ -311,6 +303,4 @@ type Attempt interface {
 type Mailer interface {
 	// Compose seals a message for the outbox.
 	Compose(m Message) (Mail, error)
-	// Nudge tells the worker that mails have been committed. It never blocks.
-	Nudge()
 }

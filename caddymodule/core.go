@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"slices"
 	"sync"
@@ -23,13 +24,15 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/lockout"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/notify"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/ratelimit"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqlstore"
 	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
 	"github.com/gatehouse-auth/gatehouse/authcore/web/portal"
 )
 
 // core is the capabilities of one configuration, wired over the node that it shares with others.
 type core struct {
-	store    issuing
+	store    *sqlstore.Store // tells c.committed
+	logger   *slog.Logger
 	ring     *keyring.Ring
 	notifier *notify.Notifier
 	sessions *session.Sessions
@@ -47,8 +50,8 @@ func newCore(ctx context.Context, a *App) (*core, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &core{}
-	c.store = issuing{watched{n.store, a.logger}, n.clock, func() bool { return c.ring.Signs() }}
+	c := &core{logger: a.logger}
+	c.store = n.store.AfterCommit(c.committed)
 	c.ring, err = keyring.New(keyring.Config{Store: c.store, Sealer: sealer, Algorithm: cfg.algorithm,
 		AccessLifetime: cfg.accessLifetime, Logger: a.logger, Now: n.clock.now})
 	if err != nil {
@@ -80,7 +83,8 @@ func (c *core) wireSessions(a *App, sealer *secret.Sealer) error {
 	if c.notifier, err = notifierFor(cfg, delivery, c.store, sealer, n.clock.now, a.logger); err != nil {
 		return err
 	}
-	c.sessions, err = session.New(session.Config{Store: c.store, Keys: c.ring, Revoker: n.revoker, Mailer: c.notifier,
+	c.sessions, err = session.New(session.Config{Store: c.store, Keys: c.ring, Mailer: c.notifier,
+		MayIssue: func() error { return mayIssue(n.clock, c.ring.Signs) },
 		Audience: cfg.audience, AccessLifetime: cfg.accessLifetime, RefreshLifetime: cfg.refreshLifetime,
 		SessionLifetime: cfg.sessionLifetime, RefreshLeeway: cfg.refreshLeeway, Trace: traceOf(refreshOutcomes.result), Now: n.clock.now})
 	return err
@@ -111,13 +115,13 @@ func (c *core) wireAPI(a *App) error {
 		return err
 	}
 	api.Enrol, err = enrol.New(enrol.Config{Store: c.store, Hasher: n.hasher, Policy: policy, Challenges: desk,
-		Sessions: c.sessions, Revoker: n.revoker, Signup: enrol.Signup{Mode: enrol.Mode(cfg.signup), Identities: cfg.identities},
+		Sessions: c.sessions, Signup: enrol.Signup{Mode: enrol.Mode(cfg.signup), Identities: cfg.identities},
 		Salt: func(address string) []byte { return c.ring.MACKey("password salt").MAC([]byte(address)).Bytes()[:16] }, Now: n.clock.now})
 	if err != nil {
 		return err
 	}
 	api.Password, err = password.New(password.Config{Store: c.store, Hasher: n.hasher, Policy: policy, Challenges: desk,
-		Lockouts: n.lockouts, Revoker: n.revoker, Identities: cfg.identities, Now: n.clock.now})
+		Lockouts: n.lockouts, Identities: cfg.identities, Now: n.clock.now})
 	if err != nil {
 		return err
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/keyring"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/notify"
@@ -29,7 +28,7 @@ func deskAt(ctx context.Context, a *App) (*desk, error) {
 	if err != nil {
 		return nil, err
 	}
-	d, err := newDesk(ctx, a.cfg, a.node.store, c.ring, a.node.revoker, a.node.clock.now)
+	d, err := newDesk(ctx, a.cfg, c.store, c.ring, a.node.clock.now)
 	if err != nil {
 		return nil, err
 	}
@@ -65,23 +64,17 @@ func openDesk(ctx context.Context, cfg *resolved) (d *desk, done func() error, e
 	if err != nil {
 		return fail(err)
 	}
-	if d, err = newDesk(ctx, cfg, store, ring, nobody{}, clock.now); err != nil {
+	if d, err = newDesk(ctx, cfg, store, ring, clock.now); err != nil {
 		return fail(err)
 	}
 	return d, store.Close, nil
 }
 
-func newDesk(ctx context.Context, cfg *resolved, store *sqlstore.Store, ring *keyring.Ring, revoker authcore.Revoker, now func() time.Time) (*desk, error) {
+func newDesk(ctx context.Context, cfg *resolved, store *sqlstore.Store, ring *keyring.Ring, now func() time.Time) (*desk, error) {
 	sealer, err := cfg.sealer(ctx, store)
 	if err != nil {
 		return nil, err
 	}
-	o, err := operator.New(operator.Config{Store: store, Keys: ring, Revoker: revoker, MailPurpose: notify.SealPurpose, Now: now})
+	o, err := operator.New(operator.Config{Store: store, Keys: ring, MailPurpose: notify.SealPurpose, Now: now})
 	return &desk{cfg: cfg, ring: ring, sealer: sealer, operator: o}, err
 }
-
-// nobody is told of what is revoked where no gateway runs. Other nodes read it from the database.
-type nobody struct{}
-
-// Announce implements authcore.Revoker.
-func (nobody) Announce(context.Context, ...authcore.Revocation) {}

@@ -62,7 +62,7 @@ func (f *onSecretFile) desk(t *testing.T) *desk {
 	if err := ring.Load(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	d, err := newDesk(t.Context(), cfg, f.store, ring, nobody{}, time.Now)
+	d, err := newDesk(t.Context(), cfg, f.store, ring, time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}

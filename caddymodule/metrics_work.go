@@ -9,7 +9,6 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/handover"
-	"github.com/gatehouse-auth/gatehouse/authcore/edge/revocation"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
 )
 
@@ -111,20 +110,6 @@ func (c refusalCounter) Take(ctx context.Context, limits ...authcore.Limit) (tim
 	return wait, err
 }
 
-// announcer counts what is revoked here.
-type announcer struct{ *revocation.Announcer }
-
-func newAnnouncer(set *revocation.Set) (*announcer, error) {
-	a, err := revocation.NewAnnouncer(set)
-	return &announcer{a}, err
-}
-
-// Announce implements authcore.Revoker.
-func (a *announcer) Announce(ctx context.Context, rs ...authcore.Revocation) {
-	a.Announcer.Announce(ctx, rs...)
-	revocationsMade.Add(float64(len(rs)))
-}
-
 // ended counts how sign-ins ended; those that a lock refused are among what limits refuse as well.
 func ended(err error) {
 	loginOutcomes.result(err)
@@ -133,8 +118,5 @@ func ended(err error) {
 	}
 }
 
-// Interface guards
-var (
-	_ authcore.Limiter = refusalCounter{}
-	_ authcore.Revoker = (*announcer)(nil)
-)
+// Interface guard
+var _ authcore.Limiter = refusalCounter{}

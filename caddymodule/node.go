@@ -43,7 +43,7 @@ type node struct {
 	opened      atomic.Bool
 	store       *sqlstore.Store
 	revocations *revocation.Set
-	revoker     *announcer
+	revoker     *revocation.Announcer
 	freshness   *revocation.Freshness
 	follower    *revocation.Follower
 	limiter     *ratelimit.Memory
@@ -135,9 +135,9 @@ func (n *node) settle(ctx context.Context) {
 }
 
 func (n *node) fill(ctx context.Context, store *sqlstore.Store, cfg *resolved, logger *slog.Logger) (err error) {
-	n.store = store
+	n.store = store.AfterCommit(n.announce)
 	n.revocations = revocation.NewSet(n.clock.now)
-	if n.revoker, err = newAnnouncer(n.revocations); err != nil {
+	if n.revoker, err = revocation.NewAnnouncer(n.revocations); err != nil {
 		return err
 	}
 	// The age of the view is real time, whatever the node's clock says.

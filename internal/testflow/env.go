@@ -1,6 +1,7 @@
 package testflow
 
 import (
+	"context"
 	"log/slog"
 	"net/netip"
 	"path/filepath"
@@ -36,6 +37,7 @@ type Options struct {
 	Lockout    lockout.Policy
 	Logger     *slog.Logger  // nil discards
 	Leeway     time.Duration // of refresh tokens
+	MayIssue   func() error  // of session.Config
 }
 
 // CheapHash is for tests that are not about the hash.
@@ -94,7 +96,9 @@ func (e *Env) open(t testing.TB, o Options) {
 	if err := store.Migrate(t.Context()); err != nil {
 		t.Fatalf("migrate: %v", err)
 	}
-	e.Store = store
+	e.Revoked = revocation.NewSet(e.Clock.Now)
+	announcer := must(revocation.NewAnnouncer(e.Revoked))(t)
+	e.Store = store.AfterCommit(func(ctx context.Context, done sqlstore.Commit) { announcer.Announce(ctx, done.Revocations...) })
 }
 
 // guard makes what protects the flows.
@@ -108,7 +112,6 @@ func (e *Env) guard(t testing.TB, o Options) {
 		Policy: o.Lockout, Store: e.Store, Logger: o.Logger, Now: e.Clock.Now,
 		Key: func() secret.MACKey { return e.Ring.MACKey("lockout names") },
 	}))(t)
-	e.Revoked = revocation.NewSet(e.Clock.Now)
 	e.Ring = must(keyring.New(keyring.Config{
 		Store: e.Store, Sealer: e.Sealer, Algorithm: jwtkeys.EdDSA, AccessLifetime: 5 * time.Minute,
 		Logger: o.Logger, Now: e.Clock.Now,
@@ -120,13 +123,12 @@ func (e *Env) guard(t testing.TB, o Options) {
 
 func (e *Env) flows(t testing.TB, o Options) {
 	t.Helper()
-	revoker := must(revocation.NewAnnouncer(e.Revoked))(t)
 	mailer := plainMailer{e.Clock}
 	now := e.Clock.Now
 	e.Sessions = must(session.New(session.Config{
-		Store: e.Store, Keys: e.Ring, Revoker: revoker, Mailer: mailer,
+		Store: e.Store, Keys: e.Ring, Mailer: mailer,
 		AccessLifetime: 5 * time.Minute, RefreshLifetime: 30 * 24 * time.Hour, SessionLifetime: 90 * 24 * time.Hour,
-		RefreshLeeway: o.Leeway, Now: now,
+		RefreshLeeway: o.Leeway, MayIssue: o.MayIssue, Now: now,
 	}))(t)
 	e.Desk = must(challenge.New(challenge.Config{
 		Store: e.Store, Limiter: e.Limiter, Mailer: mailer, Now: now,
@@ -137,12 +139,12 @@ func (e *Env) flows(t testing.TB, o Options) {
 		Identities: o.Identities, RequireVerified: o.Mode == enrol.Verified, Now: now,
 	}))(t)
 	e.Enrol = must(enrol.New(enrol.Config{
-		Store: e.Store, Hasher: e.Hasher, Policy: e.Policy, Challenges: e.Desk, Sessions: e.Sessions, Revoker: revoker,
+		Store: e.Store, Hasher: e.Hasher, Policy: e.Policy, Challenges: e.Desk, Sessions: e.Sessions,
 		Signup: enrol.Signup{Mode: o.Mode, Identities: o.Identities}, Now: now,
 		Salt: func(address string) []byte { return e.Ring.MACKey("password salt").MAC([]byte(address)).Bytes()[:16] },
 	}))(t)
 	e.Password = must(password.New(password.Config{
-		Store: e.Store, Hasher: e.Hasher, Policy: e.Policy, Challenges: e.Desk, Lockouts: e.Lockouts, Revoker: revoker,
+		Store: e.Store, Hasher: e.Hasher, Policy: e.Policy, Challenges: e.Desk, Lockouts: e.Lockouts,
 		Identities: o.Identities, Now: now,
 	}))(t)
 	e.Handover = must(handover.New(handover.Config{

@@ -19,8 +19,6 @@ func (m plainMailer) Compose(msg authcore.Message) (authcore.Mail, error) {
 	return authcore.Mail{ID: uuid.Must(uuid.NewV7()), Kind: msg.Kind, Sealed: text, CreatedAt: m.clock.Now().UTC()}, err
 }
 
-func (plainMailer) Nudge() {}
-
 // Mails returns the mails committed to an address since the environment was made, oldest first.
 func (e *Env) Mails(t testing.TB, to string) []authcore.Message {
 	t.Helper()

@@ -147,9 +147,6 @@ func (d *Desk) Blank(p authcore.Purpose, subject string, account uuid.UUID) (aut
 	return ch, nil
 }
 
-// Sent tells the mail worker that mails have been committed. It never blocks.
-func (d *Desk) Sent() { d.cfg.Mailer.Nudge() }
-
 func (d *Desk) blank(p authcore.Purpose, subject string, account uuid.UUID) authcore.Challenge {
 	now := d.now()
 	return authcore.Challenge{

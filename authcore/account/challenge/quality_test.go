@@ -22,8 +22,6 @@ func (k *keep) Compose(m authcore.Message) (authcore.Mail, error) {
 	return authcore.Mail{Kind: m.Kind}, nil
 }
 
-func (*keep) Nudge() {}
-
 // unlimited counts nothing.
 type unlimited struct{}
 

@@ -45,7 +45,6 @@ type Config struct {
 	Policy     *passpolicy.Policy
 	Challenges *challenge.Desk
 	Sessions   *session.Sessions
-	Revoker    authcore.Revoker
 	Signup     Signup
 	// Salt returns the 16 bytes under which the first password of a normalised address is hashed: a MAC of it, the same on
 	// every node and after a restart.
@@ -66,8 +65,8 @@ type Flow struct{ cfg Config }
 // New checks cfg.
 func New(cfg Config) (*Flow, error) {
 	if cfg.Store == nil || cfg.Hasher == nil || cfg.Policy == nil || cfg.Challenges == nil || cfg.Sessions == nil ||
-		cfg.Revoker == nil || cfg.Salt == nil || cfg.Now == nil {
-		return nil, errors.New("enrol: store, hasher, policy, challenges, sessions, revoker, salt and clock are required")
+		cfg.Salt == nil || cfg.Now == nil {
+		return nil, errors.New("enrol: store, hasher, policy, challenges, sessions, salt and clock are required")
 	}
 	if m := cfg.Signup.Mode; m != Verified && m != Open && m != Closed {
 		return nil, fmt.Errorf("enrol: signup mode %q is unknown; it is verified, open or closed", m)

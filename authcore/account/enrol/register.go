@@ -116,9 +116,6 @@ func (f *Flow) registerVerified(ctx context.Context, a application, hash string,
 		}
 		return Registered{}, fmt.Errorf("save registration: %w", err)
 	}
-	if len(fx.Mails) > 0 {
-		f.cfg.Challenges.Sent()
-	}
 	return Registered{Proof: proof, ExpiresIn: f.cfg.Challenges.Lifetime()}, nil
 }
 
@@ -194,7 +191,6 @@ func (f *Flow) store(ctx context.Context, ch authcore.Challenge, mail authcore.M
 		f.cfg.Challenges.Unsent(ctx, authcore.PurposeVerifyEmail, ch.Subject)
 		return fmt.Errorf("issue challenge: %w", err)
 	}
-	f.cfg.Challenges.Sent()
 	return nil
 }
 

@@ -48,7 +48,7 @@ func TestL02_ResendLeavesAsMuchBehindForEveryAddress(t *testing.T) {
 	e.Clock.Advance(2 * time.Minute)
 	seen := &effects{Store: e.Store}
 	f, err := enrol.New(enrol.Config{
-		Store: seen, Hasher: e.Hasher, Policy: e.Policy, Challenges: e.Desk, Sessions: e.Sessions, Revoker: nobodyHears{},
+		Store: seen, Hasher: e.Hasher, Policy: e.Policy, Challenges: e.Desk, Sessions: e.Sessions,
 		Signup: enrol.Signup{Mode: enrol.Verified, Identities: []authcore.IdentifierKind{authcore.KindEmail}},
 		Salt:   func(string) []byte { return make([]byte, 16) }, Now: e.Clock.Now,
 	})
@@ -76,11 +76,6 @@ func (s *effects) IssueChallenge(ctx context.Context, ch authcore.Challenge, fx 
 	s.last = fx
 	return s.Store.IssueChallenge(ctx, ch, fx)
 }
-
-// nobodyHears of revocations: asking for a mail makes none.
-type nobodyHears struct{}
-
-func (nobodyHears) Announce(context.Context, ...authcore.Revocation) {}
 
 func TestResend_MalformedAddress(t *testing.T) {
 	t.Parallel()

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/google/uuid"
-
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
@@ -108,7 +106,10 @@ func (f *Flow) enrol(ctx context.Context, ch authcore.Challenge, c claim, r sess
 	now := f.now()
 	account := c.account
 	account.EmailVerifiedAt = now
-	sess, refresh := f.cfg.Sessions.Prepare(account, r)
+	sess, refresh, err := f.cfg.Sessions.Prepare(account, r)
+	if err != nil {
+		return session.Tokens{}, err
+	}
 	e := authcore.Enrolment{
 		ChallengeID: ch.ID, Account: account, Create: c.create, Replace: c.replace, Session: sess, Now: now,
 		Effects: authcore.Effects{Events: f.events(sess, c, r.Client)},
@@ -116,13 +117,13 @@ func (f *Flow) enrol(ctx context.Context, ch authcore.Challenge, c claim, r sess
 	if c.create {
 		e.Identifiers = f.identifiers(account)
 	}
-	stored, opened, ended, err := f.cfg.Store.Enrol(ctx, e)
+	stored, opened, _, err := f.cfg.Store.Enrol(ctx, e)
 	var taken *authcore.TakenError
 	if errors.As(err, &taken) && taken.Field == authcore.KindUsername && e.Account.Username != "" {
 		// Who proves the address must not lose the sign-up to whoever took the name meanwhile.
 		e.Account.Username = ""
 		e.Identifiers = f.identifiers(e.Account)
-		stored, opened, ended, err = f.cfg.Store.Enrol(ctx, e)
+		stored, opened, _, err = f.cfg.Store.Enrol(ctx, e)
 	}
 	switch {
 	case errors.As(err, &taken):
@@ -131,9 +132,6 @@ func (f *Flow) enrol(ctx context.Context, ch authcore.Challenge, c claim, r sess
 		return session.Tokens{}, challenge.Refuse()
 	case err != nil:
 		return session.Tokens{}, fmt.Errorf("enrol: %w", err)
-	}
-	if ended.AccountID != uuid.Nil {
-		f.cfg.Revoker.Announce(ctx, ended)
 	}
 	tokens, err := f.cfg.Sessions.Grant(stored, opened, refresh, r.Client)
 	if err != nil {

@@ -142,7 +142,10 @@ func (f *Flow) Redeem(ctx context.Context, shown Shown, c authcore.Client) (toke
 	if !ok || !IsChallenge(shown.Verifier) || strings.Contains(shown.Origin, " ") || c.Host == "" {
 		return session.Tokens{}, errInvalid()
 	}
-	branch, refresh := f.cfg.Sessions.Prepare(authcore.Account{}, session.Request{Mode: authcore.ModeCookie, Client: c})
+	branch, refresh, err := f.cfg.Sessions.Prepare(authcore.Account{}, session.Request{Mode: authcore.ModeCookie, Client: c})
+	if err != nil {
+		return session.Tokens{}, err
+	}
 	branch.Host = c.Host
 	opened, account, err := f.cfg.Store.OpenBranch(ctx, authcore.Branching{
 		ChallengeID: uuid.UUID(id), Token: secret.SumString(shown.Code),

@@ -93,7 +93,7 @@ func (f *Flow) replaceCurrent(ctx context.Context, account authcore.Account, has
 		}
 		fx.Mails = []authcore.Mail{mail}
 	}
-	_, ended, err := f.cfg.Store.ChangePassword(ctx, authcore.PasswordChange{
+	_, _, err := f.cfg.Store.ChangePassword(ctx, authcore.PasswordChange{
 		AccountID: account.ID, Old: account.PasswordHash, PasswordHash: hash, Now: f.now(), Effects: fx,
 	})
 	if errors.Is(err, authcore.ErrNotFound) { // changed or disabled since it was read: what was proven is no longer so
@@ -101,10 +101,6 @@ func (f *Flow) replaceCurrent(ctx context.Context, account authcore.Account, has
 	}
 	if err != nil {
 		return fmt.Errorf("change password: %w", err)
-	}
-	f.cfg.Revoker.Announce(ctx, ended)
-	if len(fx.Mails) > 0 {
-		f.cfg.Challenges.Sent()
 	}
 	return nil
 }

@@ -29,7 +29,6 @@ type Config struct {
 	Policy     *passpolicy.Policy
 	Challenges *challenge.Desk
 	Lockouts   authcore.Lockouts
-	Revoker    authcore.Revoker
 	// Identities are the kinds of identifier that recover.
 	Identities []authcore.IdentifierKind
 	Now        authcore.Clock
@@ -44,8 +43,8 @@ type Flow struct {
 // New checks cfg.
 func New(cfg Config) (*Flow, error) {
 	if cfg.Store == nil || cfg.Hasher == nil || cfg.Policy == nil || cfg.Challenges == nil || cfg.Lockouts == nil ||
-		cfg.Revoker == nil || cfg.Now == nil {
-		return nil, errors.New("password: store, hasher, policy, challenges, lockouts, revoker and clock are required")
+		cfg.Now == nil {
+		return nil, errors.New("password: store, hasher, policy, challenges, lockouts and clock are required")
 	}
 	if len(cfg.Identities) == 0 {
 		return nil, errors.New("password: at least one kind of identifier must recover")

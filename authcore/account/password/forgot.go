@@ -39,7 +39,6 @@ func (f *Flow) Forgot(ctx context.Context, login string, c authcore.Client) erro
 		f.cfg.Challenges.Unsent(ctx, authcore.PurposeResetPassword, who.recipient)
 		return fmt.Errorf("issue challenge: %w", err)
 	}
-	f.cfg.Challenges.Sent()
 	return nil
 }
 

@@ -115,7 +115,7 @@ func (f *Flow) replace(ctx context.Context, ch authcore.Challenge, account authc
 	if err != nil {
 		return err
 	}
-	_, ended, err := f.cfg.Store.ResetPassword(ctx, authcore.Reset{
+	_, _, err = f.cfg.Store.ResetPassword(ctx, authcore.Reset{
 		ChallengeID: ch.ID, AccountID: account.ID, PasswordHash: hash, Now: f.now(),
 		Effects: authcore.Effects{
 			Events: []authcore.Event{audit.Event(authcore.EventPasswordReset, account.ID, c, f.now())},
@@ -128,8 +128,6 @@ func (f *Flow) replace(ctx context.Context, ch authcore.Challenge, account authc
 	if err != nil {
 		return fmt.Errorf("reset password: %w", err)
 	}
-	f.cfg.Revoker.Announce(ctx, ended)
-	f.cfg.Challenges.Sent()
 	// The change is committed: the answer is success, whatever becomes of the lock, which ends by itself.
 	_ = f.cfg.Lockouts.Reset(context.WithoutCancel(ctx), identifier.AccountKey(account.ID))
 	return nil

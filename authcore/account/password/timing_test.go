@@ -74,7 +74,7 @@ func flow(t *testing.T, e *testflow.Env, store password.Store) *password.Flow {
 		t.Fatal(err)
 	}
 	f, err := password.New(password.Config{
-		Store: store, Hasher: e.Hasher, Policy: e.Policy, Challenges: desk, Lockouts: e.Lockouts, Revoker: nobodyHears{},
+		Store: store, Hasher: e.Hasher, Policy: e.Policy, Challenges: desk, Lockouts: e.Lockouts,
 		Identities: []authcore.IdentifierKind{authcore.KindEmail, authcore.KindUsername}, Now: e.Clock.Now,
 	})
 	if err != nil {
@@ -87,8 +87,3 @@ func flow(t *testing.T, e *testflow.Env, store password.Store) *password.Flow {
 type unsent struct{}
 
 func (unsent) Send(context.Context, notify.Letter) error { return notify.ErrAway }
-
-// nobodyHears of revocations: asking for a mail makes none.
-type nobodyHears struct{}
-
-func (nobodyHears) Announce(context.Context, ...authcore.Revocation) {}

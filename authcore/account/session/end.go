@@ -35,11 +35,9 @@ func (s *Sessions) EndEverywhereByRefresh(ctx context.Context, token string, c a
 func (s *Sessions) endFamily(ctx context.Context, account, id uuid.UUID, c authcore.Client) error {
 	ev := audit.Event(authcore.EventSignedOut, account, c, s.now())
 	ev.SessionID = id
-	gone, err := s.cfg.Store.RevokeFamily(ctx, account, id, s.now(), authcore.Effects{Events: []authcore.Event{ev}})
-	if err != nil {
+	if _, err := s.cfg.Store.RevokeFamily(ctx, account, id, s.now(), authcore.Effects{Events: []authcore.Event{ev}}); err != nil {
 		return fmt.Errorf("revoke sessions of family: %w", err)
 	}
-	s.cfg.Revoker.Announce(ctx, gone...)
 	return nil
 }
 
@@ -96,8 +94,8 @@ func (s *Sessions) Revoke(ctx context.Context, account uuid.UUID, ids []uuid.UUI
 	return s.end(ctx, authcore.EventSessionsRevoked, account, ids, all, c)
 }
 
-// end commits first, then applies to this node's memory before the answer leaves (design §1.1): a client that has its
-// answer can rely on it.
+// end revokes sessions. The store's hook has applied that to this node's memory before it returns (design §1.1): a client that has
+// its answer can rely on it.
 func (s *Sessions) end(ctx context.Context, kind authcore.EventKind, account uuid.UUID, ids []uuid.UUID, all bool, c authcore.Client) (int, error) {
 	ev := audit.Event(kind, account, c, s.now())
 	if len(ids) == 1 && !all {
@@ -107,6 +105,5 @@ func (s *Sessions) end(ctx context.Context, kind authcore.EventKind, account uui
 	if err != nil {
 		return 0, fmt.Errorf("revoke sessions: %w", err)
 	}
-	s.cfg.Revoker.Announce(ctx, gone...)
 	return len(gone), nil
 }

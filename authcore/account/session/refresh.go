@@ -63,6 +63,9 @@ func (s *Sessions) refresh(ctx context.Context, token string, mode authcore.Mode
 
 func (s *Sessions) rotate(ctx context.Context, token string, id uuid.UUID, leeway time.Duration, mode authcore.Mode, c authcore.Client) (Tokens, error) {
 	now, digest := s.now(), secret.SumString(token)
+	if err := s.cfg.MayIssue(); err != nil {
+		return Tokens{}, err
+	}
 	next := s.mac().IssueToken(Prefix, id)
 	res, err := s.cfg.Store.RotateRefresh(ctx, authcore.Rotation{
 		SessionID: id, Presented: digest, Host: c.Host, Next: secret.SumString(next), SealedSuccessor: secret.SealFor(token, []byte(next)),
@@ -92,7 +95,6 @@ func (s *Sessions) rotate(ctx context.Context, token string, id uuid.UUID, leewa
 		}
 		return s.Grant(res.Account, res.Session, string(plain), c)
 	}
-	s.cfg.Revoker.Announce(ctx, res.Revocations...)
 	s.warn(ctx, res, c)
 	return Tokens{}, authcore.Refuse(authcore.RefreshTokenReused,
 		"This refresh token has been used before, so the session has been ended. Sign in again.")
@@ -112,9 +114,7 @@ func (s *Sessions) warn(ctx context.Context, res authcore.RotationResult, c auth
 	if err != nil {
 		return
 	}
-	if s.cfg.Store.Record(ctx, authcore.Effects{Mails: []authcore.Mail{mail}}) == nil {
-		s.cfg.Mailer.Nudge()
-	}
+	_ = s.cfg.Store.Record(ctx, authcore.Effects{Mails: []authcore.Mail{mail}})
 }
 
 // InspectRefresh returns the session and account of a live refresh token and changes nothing. [authcore.ErrNotFound]

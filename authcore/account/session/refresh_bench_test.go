@@ -162,7 +162,7 @@ func benchCrowd(b testing.TB, url string) (callers []*benchCaller) {
 	if err := ring.Load(b.Context()); err != nil {
 		b.Fatal(err)
 	}
-	sessions, err := session.New(session.Config{Store: store, Keys: ring, Revoker: benchNobody{}, Mailer: benchNobody{},
+	sessions, err := session.New(session.Config{Store: store, Keys: ring, Mailer: benchNobody{},
 		AccessLifetime: 5 * time.Minute, RefreshLifetime: 30 * 24 * time.Hour, SessionLifetime: 90 * 24 * time.Hour, Now: time.Now})
 	if err != nil {
 		b.Fatal(err)
@@ -183,9 +183,7 @@ func benchCrowd(b testing.TB, url string) (callers []*benchCaller) {
 	return callers
 }
 
-// benchNobody is told of nothing here: neither revocations nor mails come of a good refresh.
+// benchNobody writes no mails: none comes of a good refresh.
 type benchNobody struct{}
 
-func (benchNobody) Announce(context.Context, ...authcore.Revocation) {}
-func (benchNobody) Compose(authcore.Message) (authcore.Mail, error)  { return authcore.Mail{}, nil }
-func (benchNobody) Nudge()                                           {}
+func (benchNobody) Compose(authcore.Message) (authcore.Mail, error) { return authcore.Mail{}, nil }

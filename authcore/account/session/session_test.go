@@ -238,7 +238,10 @@ func TestB01_CookieFitsTheLargestAccount(t *testing.T) {
 	}
 	r := testflow.Request()
 	r.Mode = authcore.ModeCookie
-	sess, token := e.Sessions.Prepare(account, r)
+	sess, token, err := e.Sessions.Prepare(account, r)
+	if err != nil {
+		t.Fatal(err)
+	}
 	got, err := e.Sessions.Grant(account, sess, token, r.Client)
 	if err != nil {
 		t.Fatal(err)

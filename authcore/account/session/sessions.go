@@ -40,13 +40,15 @@ const maxCookie = 4096 - 112
 type Config struct {
 	Store           Store
 	Keys            *keyring.Ring
-	Revoker         authcore.Revoker
 	Mailer          authcore.Mailer
 	Audience        []string // `aud` of tokens; empty means the issuer of each
 	AccessLifetime  time.Duration
 	RefreshLifetime time.Duration
 	SessionLifetime time.Duration
 	RefreshLeeway   time.Duration // 1s to MaxLeeway; 0 means Leeway
+	// MayIssue returns nil while this node can issue tokens, and otherwise the refusal: then no session is opened or renewed, and
+	// nothing is changed, so that whoever comes back later, or to another node, is served. It may be nil: always.
+	MayIssue func() error
 	// Trace is told of every refresh; it may be nil.
 	Trace authcore.Trace
 	Now   authcore.Clock
@@ -73,8 +75,8 @@ const (
 
 // New checks cfg.
 func New(cfg Config) (*Sessions, error) {
-	if cfg.Store == nil || cfg.Keys == nil || cfg.Revoker == nil || cfg.Mailer == nil || cfg.Now == nil {
-		return nil, errors.New("session: store, keys, revoker, mailer and clock are required")
+	if cfg.Store == nil || cfg.Keys == nil || cfg.Mailer == nil || cfg.Now == nil {
+		return nil, errors.New("session: store, keys, mailer and clock are required")
 	}
 	if cfg.AccessLifetime < time.Second || cfg.RefreshLifetime <= cfg.AccessLifetime || cfg.SessionLifetime < cfg.RefreshLifetime {
 		return nil, errors.New("session: lifetimes must rise: access (at least 1s) < refresh <= session")
@@ -85,6 +87,9 @@ func New(cfg Config) (*Sessions, error) {
 	}
 	if cfg.Trace == nil {
 		cfg.Trace = authcore.NoTrace
+	}
+	if cfg.MayIssue == nil {
+		cfg.MayIssue = func() error { return nil }
 	}
 	dead, err := otter.New(&otter.Options[secret.Digest, struct{}]{
 		MaximumSize: deadTokens, ExpiryCalculator: otter.ExpiryCreating[secret.Digest, struct{}](deadFor),
@@ -120,11 +125,15 @@ type Request struct {
 }
 
 // Prepare makes a session and its first refresh token without storing them, for stores that open it in a transaction of
-// their own. The session's id is new in every case: nothing a client sent before can become a session (S01).
-func (s *Sessions) Prepare(account authcore.Account, r Request) (authcore.Session, string) {
+// their own. The session's id is new in every case: nothing a client sent before can become a session (S01). It returns the refusal
+// of Config.MayIssue.
+func (s *Sessions) Prepare(account authcore.Account, r Request) (sess authcore.Session, refresh string, err error) {
 	now := s.now()
+	if err := s.cfg.MayIssue(); err != nil { // asked after now, which may be of a clock that has just jumped
+		return authcore.Session{}, "", err
+	}
 	id := uuid.Must(uuid.NewV7())
-	refresh := s.mac().IssueToken(Prefix, id)
+	refresh = s.mac().IssueToken(Prefix, id)
 	// A whole second, as tokens have them: so none of them needs to outlive the session.
 	end := now.Add(s.cfg.SessionLifetime).Truncate(time.Second)
 	return authcore.Session{
@@ -133,12 +142,15 @@ func (s *Sessions) Prepare(account authcore.Account, r Request) (authcore.Sessio
 		RefreshDigest: secret.SumString(refresh), RefreshExpiresAt: earlier(now.Add(s.cfg.RefreshLifetime), end), ExpiresAt: end,
 		AccessUntil: now.Add(s.cfg.AccessLifetime + issueSlack),
 		Addr:        audit.Addr(r.Client), UserAgent: audit.UserAgent(r.Client), DeviceName: r.DeviceName,
-	}, refresh
+	}, refresh, nil
 }
 
 // Start opens a session for an account that has proven itself, with its event in the same transaction.
 func (s *Sessions) Start(ctx context.Context, account authcore.Account, r Request) (Tokens, error) {
-	sess, refresh := s.Prepare(account, r)
+	sess, refresh, err := s.Prepare(account, r)
+	if err != nil {
+		return Tokens{}, err
+	}
 	ev := audit.Event(authcore.EventSignedIn, sess.AccountID, r.Client, s.now())
 	ev.SessionID = sess.ID
 	if len(r.AMR) > 0 {

@@ -47,6 +47,3 @@ func (a *Announcer) Announce(_ context.Context, rs ...authcore.Revocation) {
 		(*p).Publish(rs...)
 	}
 }
-
-// Interface guards
-var _ authcore.Revoker = (*Announcer)(nil)

@@ -15,7 +15,7 @@ import (
 
 // Peer is one of several nodes that tell each other of revocations.
 type Peer struct {
-	Revoker     authcore.Revoker
+	Revoker     Revoker
 	Revocations authcore.Revocations
 	Age         func() time.Duration // of its view
 	Fed         func() bool          // the feed confirms its view, without the database

@@ -12,9 +12,16 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 )
 
+// Revoker spreads revocations that are committed: to this node's memory before it returns, to other nodes after.
+type Revoker interface {
+	// Announce takes revocations that a store has committed. It does not fail, and waits for no other node: those that it does not
+	// reach read the database. A ctx that has ended keeps none back. It may be called concurrently, and keeps no hold of rs.
+	Announce(ctx context.Context, rs ...authcore.Revocation)
+}
+
 // Node is one implementation, freshly opened.
 type Node struct {
-	Revoker     authcore.Revoker
+	Revoker     Revoker
 	Revocations authcore.Revocations
 	Now         func() time.Time
 	Advance     func(time.Duration) // moves Now

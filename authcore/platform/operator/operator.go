@@ -40,8 +40,6 @@ type Store interface {
 type Config struct {
 	Store Store
 	Keys  *keyring.Ring
-	// Revoker spreads what is ended to this node's memory and to the other nodes. Where no gateway runs, nobody listens.
-	Revoker authcore.Revoker
 	// MailPurpose is what mails in the outbox are sealed for.
 	MailPurpose string
 	Now         func() time.Time
@@ -52,8 +50,8 @@ type Operator struct{ cfg Config }
 
 // New checks cfg.
 func New(cfg Config) (*Operator, error) {
-	if cfg.Store == nil || cfg.Keys == nil || cfg.Revoker == nil || cfg.MailPurpose == "" || cfg.Now == nil {
-		return nil, errors.New("operator: store, keys, revoker, purpose of mails and clock are required")
+	if cfg.Store == nil || cfg.Keys == nil || cfg.MailPurpose == "" || cfg.Now == nil {
+		return nil, errors.New("operator: store, keys, purpose of mails and clock are required")
 	}
 	return &Operator{cfg: cfg}, nil
 }

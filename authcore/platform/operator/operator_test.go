@@ -13,6 +13,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/operator"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqlstore"
 	"github.com/gatehouse-auth/gatehouse/internal/testflow"
 )
 
@@ -21,14 +22,14 @@ const purpose = "test mail"
 // announced notes what is announced.
 type announced struct{ list []authcore.Revocation }
 
-func (a *announced) Announce(_ context.Context, rs ...authcore.Revocation) {
-	a.list = append(a.list, rs...)
+func (a *announced) committed(_ context.Context, done sqlstore.Commit) {
+	a.list = append(a.list, done.Revocations...)
 }
 
 func operate(t *testing.T, e *testflow.Env) (*operator.Operator, *announced) {
 	t.Helper()
 	told := &announced{}
-	o, err := operator.New(operator.Config{Store: e.Store, Keys: e.Ring, Revoker: told, MailPurpose: purpose, Now: e.Clock.Now})
+	o, err := operator.New(operator.Config{Store: e.Store.AfterCommit(told.committed), Keys: e.Ring, MailPurpose: purpose, Now: e.Clock.Now})
 	if err != nil {
 		t.Fatal(err)
 	}

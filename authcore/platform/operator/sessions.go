@@ -36,11 +36,10 @@ func (o *Operator) RevokeUser(ctx context.Context, who string) (Ended, error) {
 		return Ended{}, err
 	}
 	now := o.cfg.Now()
-	rev, sessions, err := o.cfg.Store.EndAccount(ctx, account, now, o.event(account))
+	_, sessions, err := o.cfg.Store.EndAccount(ctx, account, now, o.event(account))
 	if err != nil {
 		return Ended{}, err
 	}
-	o.cfg.Revoker.Announce(ctx, rev)
 	return Ended{Account: &account, Sessions: sessions}, nil
 }
 
@@ -87,7 +86,6 @@ func (o *Operator) endSessions(ctx context.Context) (sessions int, err error) {
 		if revoked, at, err = o.cfg.Store.EndNext(ctx, at, o.cfg.Now()); err != nil {
 			return sessions, fmt.Errorf("after %d sessions, do it again: %w", sessions, err)
 		}
-		o.cfg.Revoker.Announce(ctx, revoked...)
 		sessions += len(revoked)
 	}
 	return sessions, nil

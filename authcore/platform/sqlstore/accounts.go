@@ -49,7 +49,7 @@ const insertAccount = "insert into users (" + accountColumns + `)
 
 // CreateAccount implements authcore.AccountStore.
 func (s *Store) CreateAccount(ctx context.Context, a authcore.Account, ids []authcore.Identifier, fx authcore.Effects) error {
-	return s.Write(ctx, "create account", func(ctx context.Context, q sqldb.Querier) error {
+	return s.change(ctx, "create account", func(ctx context.Context, q *tx) error {
 		if err := create(ctx, q, a, ids); err != nil {
 			return err
 		}
@@ -75,7 +75,7 @@ const updateProfile = `update users set username = coalesce($2, username), first
 // UpdateProfile implements authcore.AccountStore.
 func (s *Store) UpdateProfile(ctx context.Context, id uuid.UUID, change authcore.ProfileChange, claimUsername bool,
 	now time.Time, fx authcore.Effects) (a authcore.Account, err error) {
-	err = s.Write(ctx, "update profile", func(ctx context.Context, q sqldb.Querier) error {
+	err = s.change(ctx, "update profile", func(ctx context.Context, q *tx) error {
 		a, err = sqldb.One(ctx, q, scanAccount, updateProfile,
 			id, change.Username, change.FirstName, change.LastName, change.Phone, micros(now))
 		if err != nil {

@@ -20,7 +20,7 @@ const consumeHandover = `delete from challenges
 // OpenBranch implements authcore.SessionStore.
 func (s *Store) OpenBranch(ctx context.Context, b authcore.Branching) (sess authcore.Session, a authcore.Account, err error) {
 	stranger := false
-	err = s.Write(ctx, "open branch", func(ctx context.Context, q sqldb.Querier) error {
+	err = s.change(ctx, "open branch", func(ctx context.Context, q *tx) error {
 		sess, a, err = s.openBranch(ctx, q, b)
 		if stranger = errors.Is(err, errStranger); stranger {
 			return nil // that the code is spent is committed
@@ -40,7 +40,7 @@ func (s *Store) OpenBranch(ctx context.Context, b authcore.Branching) (sess auth
 // not be able to wait for one. A code that is carried to another origin is not spent by it.
 var errStranger = errors.New("the code came from another browser")
 
-func (s *Store) openBranch(ctx context.Context, q sqldb.Querier, b authcore.Branching) (sess authcore.Session, a authcore.Account, err error) {
+func (s *Store) openBranch(ctx context.Context, q *tx, b authcore.Branching) (sess authcore.Session, a authcore.Account, err error) {
 	ch, err := sqldb.One(ctx, q, scanChallenge, consumeHandover, b.ChallengeID, string(authcore.PurposeHandover),
 		b.Token.Bytes(), micros(b.Now))
 	if err != nil {
@@ -124,7 +124,7 @@ const selectRoot = "select coalesce(parent_id, id) from sessions where id = $1 a
 
 // RevokeFamily implements authcore.SessionStore.
 func (s *Store) RevokeFamily(ctx context.Context, account, session uuid.UUID, now time.Time, fx authcore.Effects) (ended []authcore.Revocation, err error) {
-	err = s.Write(ctx, "revoke sessions of family", func(ctx context.Context, q sqldb.Querier) error {
+	err = s.change(ctx, "revoke sessions of family", func(ctx context.Context, q *tx) error {
 		root, err := sqldb.One(ctx, q, scanID, selectRoot, session, account)
 		if errors.Is(err, authcore.ErrNotFound) {
 			root, err = session, nil // its row is gone; branches may be there
@@ -153,7 +153,7 @@ func (s *Store) RevokeFamily(ctx context.Context, account, session uuid.UUID, no
 // endBranches ends the branches of roots that the caller has ended in this transaction. It does so twice: a hand-over that
 // was under way from one of the branches holds that row, and has committed a further branch when the first statement is
 // through.
-func (s *Store) endBranches(ctx context.Context, q sqldb.Querier, account uuid.UUID, roots []uuid.UUID, now time.Time) (ended []authcore.Revocation, err error) {
+func (s *Store) endBranches(ctx context.Context, q *tx, account uuid.UUID, roots []uuid.UUID, now time.Time) (ended []authcore.Revocation, err error) {
 	if len(roots) == 0 {
 		return nil, nil
 	}

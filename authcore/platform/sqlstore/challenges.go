@@ -37,7 +37,7 @@ const upsertChallenge = "insert into challenges (" + challengeColumns + `)
 
 // IssueChallenge implements authcore.ChallengeStore.
 func (s *Store) IssueChallenge(ctx context.Context, ch authcore.Challenge, fx authcore.Effects) error {
-	return s.Write(ctx, "issue challenge", func(ctx context.Context, q sqldb.Querier) error {
+	return s.change(ctx, "issue challenge", func(ctx context.Context, q *tx) error {
 		if err := issue(ctx, q, ch); err != nil {
 			return err
 		}

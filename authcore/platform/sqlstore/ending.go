@@ -19,7 +19,7 @@ const (
 
 // EndAccount implements operator.Store.
 func (s *Store) EndAccount(ctx context.Context, account uuid.UUID, now time.Time, fx authcore.Effects) (rev authcore.Revocation, sessions int, err error) {
-	err = s.Write(ctx, "end sessions of account", func(ctx context.Context, q sqldb.Querier) error {
+	err = s.change(ctx, "end sessions of account", func(ctx context.Context, q *tx) error {
 		a, err := sqldb.One(ctx, q, scanAccount, raiseEpoch, account)
 		if err != nil {
 			return err
@@ -46,15 +46,9 @@ const endPage = 500
 
 // The rows are locked in the order of their ids, as everywhere. A session ends here for what can still use it; the rest
 // has ended by itself.
-const (
-	endRange = `update sessions set revoked_at = $3, successor = null
+const endRange = `update sessions set revoked_at = $3, successor = null
 		where revoked_at is null and id in (select id from sessions
-			where id > $1 and id <= $2 and revoked_at is null and (refresh_expires_at > $3 or access_until > $3) order by id`
-	// Of the rows just ended: nobody else has ended one of them at the same microsecond, and if so, twice is once.
-	revokeRange = `insert into revocations (session_id, account_id, epoch, roles_version, until)
-		select id, account_id, 0, 0, case when access_until > $4 then access_until else $4 end from sessions
-		where id > $1 and id <= $2 and revoked_at = $3 order by id`
-)
+		where id > $1 and id <= $2 and revoked_at is null and (refresh_expires_at > $3 or access_until > $3) order by id`
 
 // EndNext implements operator.Store.
 func (s *Store) EndNext(ctx context.Context, after uuid.UUID, now time.Time) (ended []authcore.Revocation, next uuid.UUID, err error) {
@@ -71,8 +65,7 @@ func (s *Store) EndNext(ctx context.Context, after uuid.UUID, now time.Time) (en
 	if err != nil {
 		return nil, uuid.Nil, err
 	}
-	least := now.Add(revocationKept)
-	err = s.Write(ctx, step, func(ctx context.Context, q sqldb.Querier) error {
+	err = s.change(ctx, step, func(ctx context.Context, q *tx) error {
 		ended, err = sqldb.All(ctx, q, scanEnded, endRange+s.Dialect().ForUpdate+")"+whatEnded, after, to, micros(now))
 		if err == nil && to == uuid.Max {
 			// A hand-over that held on to its root has committed by now: this statement sees its branch.
@@ -83,16 +76,10 @@ func (s *Store) EndNext(ctx context.Context, after uuid.UUID, now time.Time) (en
 		if err != nil || len(ended) == 0 {
 			return err
 		}
-		_, err := sqldb.Exec(ctx, q, revokeRange, after, to, micros(now), micros(least))
-		return err
+		return revokeRange(ctx, q, after, to, now, ended)
 	})
 	if err != nil {
 		return nil, uuid.Nil, err
-	}
-	for i := range ended {
-		if ended[i].Until.Before(least) {
-			ended[i].Until = least
-		}
 	}
 	return ended, to, nil
 }

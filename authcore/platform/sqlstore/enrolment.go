@@ -14,7 +14,7 @@ import (
 // not found.
 func (s *Store) Enrol(ctx context.Context, e authcore.Enrolment) (authcore.Account, authcore.Session, authcore.Revocation, error) {
 	var done enrolled
-	err := s.Write(ctx, "enrol account", func(ctx context.Context, q sqldb.Querier) (err error) {
+	err := s.change(ctx, "enrol account", func(ctx context.Context, q *tx) (err error) {
 		done, err = s.enrol(ctx, q, e)
 		return err
 	})
@@ -30,7 +30,7 @@ type enrolled struct {
 	revocation authcore.Revocation
 }
 
-func (s *Store) enrol(ctx context.Context, q sqldb.Querier, e authcore.Enrolment) (done enrolled, err error) {
+func (s *Store) enrol(ctx context.Context, q *tx, e authcore.Enrolment) (done enrolled, err error) {
 	if _, err = consume(ctx, q, e.ChallengeID, authcore.PurposeVerifyEmail, e.Now); err != nil {
 		return done, err
 	}
@@ -70,7 +70,7 @@ const takeOverAccount = `update users set email_verified_at = $2, updated_at = $
 
 // takeOver gives an unproven account to whoever has proven its address. Before that anybody may have made it and may
 // be signed in: nothing of theirs stays.
-func (s *Store) takeOver(ctx context.Context, q sqldb.Querier, e authcore.Enrolment) (authcore.Account, authcore.Revocation, error) {
+func (s *Store) takeOver(ctx context.Context, q *tx, e authcore.Enrolment) (authcore.Account, authcore.Revocation, error) {
 	a, err := sqldb.One(ctx, q, scanAccount, takeOverAccount,
 		e.Account.ID, micros(e.Account.EmailVerifiedAt), micros(e.Now), e.Account.PasswordHash)
 	if err != nil {
@@ -99,7 +99,7 @@ const dropChallenges = `delete from challenges where account_id = $1
 
 // ResetPassword implements authcore.ChallengeStore.
 func (s *Store) ResetPassword(ctx context.Context, r authcore.Reset) (a authcore.Account, rev authcore.Revocation, err error) {
-	err = s.Write(ctx, "reset password", func(ctx context.Context, q sqldb.Querier) error {
+	err = s.change(ctx, "reset password", func(ctx context.Context, q *tx) error {
 		a, rev, err = s.reset(ctx, q, r)
 		return err
 	})
@@ -109,7 +109,7 @@ func (s *Store) ResetPassword(ctx context.Context, r authcore.Reset) (a authcore
 	return a, rev, nil
 }
 
-func (s *Store) reset(ctx context.Context, q sqldb.Querier, r authcore.Reset) (a authcore.Account, rev authcore.Revocation, err error) {
+func (s *Store) reset(ctx context.Context, q *tx, r authcore.Reset) (a authcore.Account, rev authcore.Revocation, err error) {
 	ch, err := consume(ctx, q, r.ChallengeID, authcore.PurposeResetPassword, r.Now)
 	if err != nil {
 		return a, rev, err
@@ -146,7 +146,7 @@ func scanStamp(r sqldb.Row) (t time.Time, err error) { return t, r.Scan(&stamp{&
 
 // endSessions ends every session of an account whose epoch the caller has just raised in this transaction: whoever
 // opens a session waits for that row, and so none is missed.
-func (s *Store) endSessions(ctx context.Context, q sqldb.Querier, a authcore.Account, now time.Time) (authcore.Revocation, error) {
+func (s *Store) endSessions(ctx context.Context, q *tx, a authcore.Account, now time.Time) (authcore.Revocation, error) {
 	if _, err := sqldb.Exec(ctx, q, revokeAllSessions+s.Dialect().ForUpdate+")", a.ID, micros(now)); err != nil {
 		return authcore.Revocation{}, err
 	}

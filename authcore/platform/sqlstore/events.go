@@ -18,11 +18,11 @@ const (
 
 // Record implements authcore.EventStore.
 func (s *Store) Record(ctx context.Context, fx authcore.Effects) error {
-	return s.Write(ctx, "record events", func(ctx context.Context, q sqldb.Querier) error { return record(ctx, q, fx) })
+	return s.change(ctx, "record events", func(ctx context.Context, q *tx) error { return record(ctx, q, fx) })
 }
 
 // record writes what belongs to the change of this transaction. An event without an id gets one.
-func record(ctx context.Context, q sqldb.Querier, fx authcore.Effects) error {
+func record(ctx context.Context, q *tx, fx authcore.Effects) error {
 	for _, e := range fx.Events {
 		if e.ID == uuid.Nil {
 			e.ID = newID()
@@ -32,6 +32,7 @@ func record(ctx context.Context, q sqldb.Querier, fx authcore.Effects) error {
 		if err != nil {
 			return err
 		}
+		q.done.Events = append(q.done.Events, e)
 	}
 	for _, m := range fx.Mails {
 		sealed, due, done := m.Sealed, micros(m.CreatedAt), any(nil)
@@ -41,6 +42,7 @@ func record(ctx context.Context, q sqldb.Querier, fx authcore.Effects) error {
 		if _, err := sqldb.Exec(ctx, q, insertMail, m.ID, string(m.Kind), sealed, micros(m.CreatedAt), m.Attempts, due, done); err != nil {
 			return err
 		}
+		q.done.Mails++
 	}
 	return nil
 }

@@ -28,7 +28,7 @@ func Change(t testing.TB, s *Store, text string, args ...any) {
 // Ask returns the text that a statement outside a transaction answers with.
 func Ask(t testing.TB, s *Store, text string) (answer string) {
 	t.Helper()
-	err := s.Single(t.Context(), "ask", func(ctx context.Context, q sqldb.Querier) (err error) {
+	err := s.Single(context.WithoutCancel(t.Context()), "ask", func(ctx context.Context, q sqldb.Querier) (err error) {
 		answer, err = sqldb.One(ctx, q, sqldb.ScanText, text)
 		return err
 	})

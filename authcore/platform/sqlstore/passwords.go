@@ -13,7 +13,7 @@ const changePassword = `update users set password_hash = $3, epoch = epoch + 1, 
 
 // ChangePassword implements authcore.AccountStore.
 func (s *Store) ChangePassword(ctx context.Context, c authcore.PasswordChange) (a authcore.Account, rev authcore.Revocation, err error) {
-	err = s.Write(ctx, "change password", func(ctx context.Context, q sqldb.Querier) error {
+	err = s.change(ctx, "change password", func(ctx context.Context, q *tx) error {
 		a, rev, err = s.changePassword(ctx, q, c)
 		return err
 	})
@@ -23,7 +23,7 @@ func (s *Store) ChangePassword(ctx context.Context, c authcore.PasswordChange) (
 	return a, rev, nil
 }
 
-func (s *Store) changePassword(ctx context.Context, q sqldb.Querier, c authcore.PasswordChange) (a authcore.Account, rev authcore.Revocation, err error) {
+func (s *Store) changePassword(ctx context.Context, q *tx, c authcore.PasswordChange) (a authcore.Account, rev authcore.Revocation, err error) {
 	// Challenges before the account, as in reset: who takes locks in one order meets nobody in a deadlock.
 	if _, err = sqldb.Exec(ctx, q, dropChallenges, c.AccountID, string(authcore.PurposeVerifyEmail)); err != nil {
 		return a, rev, err

@@ -27,7 +27,7 @@ const (
 // SaveRegistration implements authcore.RegistrationStore.
 func (s *Store) SaveRegistration(ctx context.Context, r authcore.Registration, keep int, ch *authcore.Challenge,
 	fx authcore.Effects) error {
-	return s.Write(ctx, "save registration", func(ctx context.Context, q sqldb.Querier) error {
+	return s.change(ctx, "save registration", func(ctx context.Context, q *tx) error {
 		// Locks are taken in one order everywhere: challenge, account, registrations.
 		if ch != nil {
 			if err := issue(ctx, q, *ch); err != nil {

@@ -18,13 +18,38 @@ const insertRevocation = `insert into revocations (session_id, account_id, epoch
 	values ($1, $2, $3, $4, $5) returning seq`
 
 // revoke stores a revocation and returns it with its number. Until is the last expiry of what it concerns.
-func revoke(ctx context.Context, q sqldb.Querier, r authcore.Revocation, now time.Time) (authcore.Revocation, error) {
+func revoke(ctx context.Context, q *tx, r authcore.Revocation, now time.Time) (authcore.Revocation, error) {
 	if least := now.Add(revocationKept); r.Until.Before(least) {
 		r.Until = least
 	}
 	var err error
 	r.Seq, err = sqldb.One(ctx, q, sqldb.ScanInt, insertRevocation, orNull(r.SessionID), r.AccountID, r.Epoch, r.RolesVersion, micros(r.Until))
-	return r, err
+	if err != nil {
+		return authcore.Revocation{}, err
+	}
+	q.done.Revocations = append(q.done.Revocations, r)
+	return r, nil
+}
+
+// Of the rows just ended: nobody else has ended one of them at the same microsecond, and if so, twice is once.
+const insertRevocationsOf = `insert into revocations (session_id, account_id, epoch, roles_version, until)
+	select id, account_id, 0, 0, case when access_until > $4 then access_until else $4 end from sessions
+	where id > $1 and id <= $2 and revoked_at = $3 order by id`
+
+// revokeRange does what revoke does, in one statement, for the sessions after one id up to another that have ended at now, which
+// are those of ended.
+func revokeRange(ctx context.Context, q *tx, after, to uuid.UUID, now time.Time, ended []authcore.Revocation) error {
+	least := now.Add(revocationKept)
+	if _, err := sqldb.Exec(ctx, q, insertRevocationsOf, after, to, micros(now), micros(least)); err != nil {
+		return err
+	}
+	for i := range ended {
+		if ended[i].Until.Before(least) {
+			ended[i].Until = least
+		}
+	}
+	q.done.Revocations = append(q.done.Revocations, ended...)
+	return nil
 }
 
 // A session ends here for what can still use it: a refresh token, or an access token that has outlived it.
@@ -46,7 +71,7 @@ func (s *Store) RevokeSessions(ctx context.Context, account uuid.UUID, ids []uui
 		those = " and not (id " + s.Dialect().AnyOf("$3") + `) and not (id in (select parent_id from sessions
 			where account_id = $1 and parent_id is not null and id ` + s.Dialect().AnyOf("$3") + "))"
 	}
-	err = s.Write(ctx, "revoke sessions", func(ctx context.Context, q sqldb.Querier) error {
+	err = s.change(ctx, "revoke sessions", func(ctx context.Context, q *tx) error {
 		ended, err = revokeThose(ctx, q, revokeSessions+those+" order by id"+s.Dialect().ForUpdate+")"+whatEnded, now, account, micros(now), s.Dialect().List(ids))
 		if err != nil {
 			return err
@@ -68,7 +93,7 @@ func (s *Store) RevokeSessions(ctx context.Context, account uuid.UUID, ids []uui
 	return ended, nil
 }
 
-func revokeThose(ctx context.Context, q sqldb.Querier, text string, now time.Time, args ...any) ([]authcore.Revocation, error) {
+func revokeThose(ctx context.Context, q *tx, text string, now time.Time, args ...any) ([]authcore.Revocation, error) {
 	ended, err := sqldb.All(ctx, q, scanEnded, text, args...)
 	if err != nil {
 		return nil, err

@@ -163,7 +163,7 @@ const revokeReplayed = `update sessions set revoked_at = $2, successor = null
 // replayed ends the session of a stolen token. It is committed, although the caller is refused.
 func (s *Store) replayed(ctx context.Context, r authcore.Rotation, m missed) (authcore.RotationResult, error) {
 	result := authcore.RotationResult{Outcome: authcore.Replayed, Session: m.session, Account: m.account}
-	err := s.Write(ctx, "revoke session of replayed token", func(ctx context.Context, q sqldb.Querier) error {
+	err := s.change(ctx, "revoke session of replayed token", func(ctx context.Context, q *tx) error {
 		ended, err := revokeThose(ctx, q, revokeReplayed, r.Now, r.SessionID, micros(r.Now), r.Presented.Bytes())
 		if err != nil {
 			return err

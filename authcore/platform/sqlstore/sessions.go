@@ -36,7 +36,7 @@ const countEnabled = "select count(*) from (select id from users where id = $1 a
 
 // CreateSession implements authcore.SessionStore.
 func (s *Store) CreateSession(ctx context.Context, sess authcore.Session, fx authcore.Effects) error {
-	return s.Write(ctx, "create session", func(ctx context.Context, q sqldb.Querier) error {
+	return s.change(ctx, "create session", func(ctx context.Context, q *tx) error {
 		// The lock makes whoever raises the epoch wait, so that their revocation covers this session's tokens too.
 		n, err := sqldb.One(ctx, q, sqldb.ScanInt, countEnabled+s.Dialect().ForShare+") as enabled", sess.AccountID, sess.AccountEpoch)
 		if err != nil {

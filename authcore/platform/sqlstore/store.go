@@ -27,9 +27,10 @@ type Config struct {
 // Store is the database with everything Gatehouse keeps in it.
 type Store struct {
 	*sqldb.DB
-	now   func() time.Time
-	erase erasures
-	sweep sweepCursor
+	now       func() time.Time
+	committed func(context.Context, Commit) // see AfterCommit
+	erase     *erasures
+	sweep     *sweepCursor
 }
 
 // Open opens the database as sqldb.Open does. Migrate, CheckSchema and Lock are separate steps.
@@ -45,7 +46,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Store{DB: db, now: cfg.Now}, nil
+	return &Store{DB: db, now: cfg.Now, committed: func(context.Context, Commit) {}, erase: &erasures{}, sweep: &sweepCursor{}}, nil
 }
 
 // Migrate brings the schema up to what this program knows, as sqldb.DB.Migrate does, and refuses a database that Transfer has

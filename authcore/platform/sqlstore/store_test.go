@@ -20,15 +20,15 @@ func TestMain(m *testing.M) { testpg.Main(m) }
 
 func TestSQLite(t *testing.T) {
 	t.Parallel()
-	storetest.Run(t, func(t testing.TB) authcore.Store { return migrated(t, sqliteURL(t)) })
-	storetest.RunOperations(t, func(t testing.TB) storetest.Operated { return migrated(t, sqliteURL(t)) })
+	storetest.Run(t, func(t testing.TB) authcore.Store { return overheard(t, migrated(t, sqliteURL(t))) })
+	storetest.RunOperations(t, func(t testing.TB) storetest.Operated { return overheard(t, migrated(t, sqliteURL(t))) })
 }
 
 func TestPostgres(t *testing.T) {
 	t.Parallel()
 	databases := &recycled{owner: t}
-	storetest.Run(t, func(t testing.TB) authcore.Store { return migrated(t, databases.take(t)) })
-	storetest.RunOperations(t, func(t testing.TB) storetest.Operated { return migrated(t, databases.take(t)) })
+	storetest.Run(t, func(t testing.TB) authcore.Store { return overheard(t, migrated(t, databases.take(t))) })
+	storetest.RunOperations(t, func(t testing.TB) storetest.Operated { return overheard(t, migrated(t, databases.take(t))) })
 }
 
 // recycled hands out empty databases. Emptying one is much faster than making one.

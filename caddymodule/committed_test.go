@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"log/slog"
 	"net/netip"
@@ -14,15 +15,21 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqlstore"
 )
 
-// TestWatched: failures, locks and replays have one line each, with these fields and no others; what is no attack has none, and
+// TestTell: failures, locks and replays have one line each, with these fields and no others; what is no attack has none, and
 // the history is written as ever.
-func TestWatched(t *testing.T) {
+func TestTell(t *testing.T) {
 	t.Parallel()
 	f := newOnSecretFile(t)
 	var log bytes.Buffer
-	s := watched{f.store, slog.New(slog.NewJSONHandler(&log, nil))}
+	logger := slog.New(slog.NewJSONHandler(&log, nil))
+	s := f.store.AfterCommit(func(ctx context.Context, done sqlstore.Commit) {
+		for _, e := range done.Events {
+			tell(ctx, logger, e)
+		}
+	})
 	account, at := uuid.New(), time.Now()
 	c := authcore.Client{Addr: netip.MustParseAddr("2001:db8::7"), UserAgent: `"msg":"sign-in failed"`}
 	err := s.Record(t.Context(), authcore.Effects{Events: []authcore.Event{
@@ -62,7 +69,7 @@ func TestWatched(t *testing.T) {
 }
 
 // rotateThrice presents the first refresh token of a new session three times: it is rotated, repeated, and replayed.
-func rotateThrice(t *testing.T, s watched, account uuid.UUID, c authcore.Client) (session uuid.UUID) {
+func rotateThrice(t *testing.T, s *sqlstore.Store, account uuid.UUID, c authcore.Client) (session uuid.UUID) {
 	t.Helper()
 	ctx, at := t.Context(), time.Now()
 	a := authcore.Account{ID: account, Email: "ada@example.com", EmailVerifiedAt: at, Epoch: 1, RolesVersion: 1, CreatedAt: at, UpdatedAt: at}
