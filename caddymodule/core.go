@@ -114,7 +114,7 @@ func (c *core) wireAPI(a *App) error {
 	if err != nil {
 		return err
 	}
-	api.Enrol, err = enrol.New(enrol.Config{Store: c.store, Hasher: n.hasher, Policy: policy, Challenges: desk,
+	api.Enrol, err = enrol.New(enrol.Config{Store: c.store, Hasher: n.hasher, Policy: policy, Challenges: desk, CanReach: c.notifier.CanReach,
 		Sessions: c.sessions, Signup: enrol.Signup{Mode: enrol.Mode(cfg.signup), Identities: cfg.identities},
 		Salt: func(address string) []byte { return c.ring.MACKey("password salt").MAC([]byte(address)).Bytes()[:16] }, Now: n.clock.now})
 	if err != nil {

@@ -26,7 +26,7 @@ func (f *Flow) check(in Registering) (application, map[string][]string) {
 		return normal
 	}
 	a := application{
-		email:     field("email", identifier.NewEmail, in.Email, true),
+		email:     field("email", f.newEmail, in.Email, true),
 		username:  field("username", identifier.Username, in.Username, false),
 		firstName: field("first_name", identifier.PersonName, in.FirstName, false),
 		lastName:  field("last_name", identifier.PersonName, in.LastName, false),
@@ -37,6 +37,16 @@ func (f *Flow) check(in Registering) (application, map[string][]string) {
 		broken["password"] = rules
 	}
 	return a, broken
+}
+
+// newEmail is [identifier.NewEmail] for an address that a mail has to reach now. What is known of the mail server decides, and
+// nothing that is known of the address: an address with an account is answered as one without (L04).
+func (f *Flow) newEmail(s string) (string, error) {
+	address, err := identifier.NewEmail(s)
+	if err == nil && f.cfg.CanReach != nil && !f.cfg.CanReach(address) {
+		return "", identifier.OddEmail
+	}
+	return address, err
 }
 
 // account returns the account that the application asks for, without a password.

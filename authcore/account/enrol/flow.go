@@ -49,7 +49,9 @@ type Config struct {
 	// Salt returns the 16 bytes under which the first password of a normalised address is hashed: a MAC of it, the same on
 	// every node and after a restart.
 	Salt func(address string) []byte
-	Now  authcore.Clock
+	// CanReach returns false for a normalised address to which mails are known not to go out. It must not wait. nil: all may.
+	CanReach func(address string) bool
+	Now      authcore.Clock
 }
 
 // Signup is the operator's choice.

@@ -5,14 +5,13 @@ import (
 	"fmt"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
 )
 
 // Resend sends a new code to an address whose proof is awaited; the earlier one dies. For every other address it does the
 // same work, with a mail to nobody, and answers alike. Asked again too soon it does nothing. Refusals: [authcore.InvalidFields];
 // [authcore.RateLimited] when the address has had its share of mails, or would have had them.
 func (f *Flow) Resend(ctx context.Context, email string, c authcore.Client) error {
-	address, err := identifier.NewEmail(email)
+	address, err := f.newEmail(email)
 	if err != nil {
 		return authcore.RefuseFields(map[string][]string{"email": {err.Error()}})
 	}

@@ -13,6 +13,9 @@ import (
 // MaxEmail is the longest address in bytes: RFC 5321 §4.5.3.1.3 allows a path of 256 with its angle brackets.
 const MaxEmail = 254
 
+// OddEmail refuses an address that a mail server on the way may not take.
+const OddEmail = Broken("This address has a character before the @ that not all mail servers understand. Use another address.")
+
 const (
 	maxLocalPart = 64 // RFC 5321 §4.5.3.1.1
 	errEmail     = Broken("Enter a valid e-mail address, such as name@example.com.")
@@ -43,7 +46,7 @@ func NewEmail(s string) (string, error) {
 	local, top := address[:at], address[strings.LastIndexAny(address, ".@")+1:]
 	// A server that hands mail to a program on its command line takes "-x@…" for an option.
 	if local[0] == '-' || strings.IndexFunc(local, ambiguous) >= 0 {
-		return "", Broken("This address has a character before the @ that not all mail servers understand. Use another address.")
+		return "", OddEmail
 	}
 	if top[0] < 'a' || top[0] > 'z' { // 10.0.0.0x1 is an address of a machine to some resolvers
 		return "", errEmail

@@ -1,0 +1,39 @@
+package enrol_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
+	"github.com/gatehouse-auth/gatehouse/internal/testflow"
+)
+
+// TestL04_UnreachableAddress: an address that the mail server is known not to take is refused at sign-up and when a code is
+// asked for again, with an account and without alike.
+func TestL04_UnreachableAddress(t *testing.T) {
+	t.Parallel()
+	e := testflow.New(t, testflow.Options{})
+	const known, unknown = "jürgen@example.com", "jörg@example.com"
+	e.Person(t, enrol.Registering{Email: known}) // from before
+	f, err := enrol.New(enrol.Config{
+		Store: e.Store, Hasher: e.Hasher, Policy: e.Policy, Challenges: e.Desk, Sessions: e.Sessions,
+		Signup: enrol.Signup{Mode: enrol.Verified, Identities: []authcore.IdentifierKind{authcore.KindEmail}},
+		Salt:   func(string) []byte { return make([]byte, 16) }, Now: e.Clock.Now,
+		CanReach: func(address string) bool { return !strings.ContainsAny(address, "üö") },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, address := range []string{known, unknown} {
+		_, err := f.Register(t.Context(), enrol.Registering{Email: address, Password: testflow.Password, Client: testflow.Client()})
+		for what, err := range map[string]error{"register": err, "resend": f.Resend(t.Context(), address, testflow.Client())} {
+			if refused := testflow.WantCode(t, err, authcore.InvalidFields); len(refused.Fields) != 1 || len(refused.Fields["email"]) != 1 {
+				t.Errorf("%s of %s: %v", what, address, refused.Fields)
+			}
+		}
+	}
+	if _, err := f.Register(t.Context(), enrol.Registering{Email: "anna@example.com", Password: testflow.Password, Client: testflow.Client()}); err != nil {
+		t.Error(err)
+	}
+}
