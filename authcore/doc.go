@@ -8,6 +8,7 @@
 //
 // The folders below are its wings, and arrows between them point down (layering_test.go):
 //
+//   - gateway: everything put together, as the Caddy module and the tests use it.
 //   - web: the transports. httpapi is the JSON API, portal the pages.
 //   - account: what people do with an account, a package for each: enrol, signin, password, profile, session, handover;
 //     identifier, challenge, attempt and audit hold what several of them share.

@@ -38,6 +38,7 @@ var (
 		"edge":     {"crypto", "account", "edge"},
 		"platform": {"crypto", "account", "platform"},
 		"web":      {"crypto", "account", "edge", "web"},
+		"gateway":  {"crypto", "account", "edge", "platform", "web", "gateway"},
 	}
 	// shared are the packages of platform that are no adapters: other wings may name them.
 	shared = []string{"authcore/platform/keyring"}

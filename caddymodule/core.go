@@ -10,16 +10,11 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/handover"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/profile"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/signin"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passpolicy"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
+	"github.com/gatehouse-auth/gatehouse/authcore/gateway"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/keyring"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/lockout"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/notify"
@@ -35,7 +30,7 @@ type core struct {
 	logger   *slog.Logger
 	ring     *keyring.Ring
 	notifier *notify.Notifier
-	sessions *session.Sessions
+	flows    *gateway.Flows
 	auth     *httpauth.Authenticator
 	api      *httpapi.API
 	pages    *portal.Pages
@@ -67,13 +62,14 @@ func newCore(ctx context.Context, a *App) (*core, error) {
 	if conflicts > 0 {
 		a.logger.Warn("some accounts share an identifier; only the oldest account can sign in with it", "accounts", conflicts)
 	}
-	if err := c.wireSessions(a, sealer); err != nil {
+	if err := c.wireFlows(a, sealer); err != nil {
 		return nil, err
 	}
 	return c, c.wireAPI(a)
 }
 
-func (c *core) wireSessions(a *App, sealer *secret.Sealer) error {
+// wireFlows makes the flows.
+func (c *core) wireFlows(a *App, sealer *secret.Sealer) error {
 	n, cfg := a.node, a.cfg
 	delivery, err := a.mail.Delivery(cfg.dataDir)
 	if err != nil {
@@ -83,60 +79,37 @@ func (c *core) wireSessions(a *App, sealer *secret.Sealer) error {
 	if c.notifier, err = notifierFor(cfg, delivery, c.store, sealer, n.clock.now, a.logger); err != nil {
 		return err
 	}
-	c.sessions, err = session.New(session.Config{Store: c.store, Keys: c.ring, Mailer: c.notifier,
-		MayIssue: func() error { return mayIssue(n.clock, c.ring.Signs) },
-		Audience: cfg.audience, AccessLifetime: cfg.accessLifetime, RefreshLifetime: cfg.refreshLifetime,
-		SessionLifetime: cfg.sessionLifetime, RefreshLeeway: cfg.refreshLeeway, Trace: traceOf(refreshOutcomes.result), Now: n.clock.now})
+	c.flows, err = gateway.NewFlows(gateway.Config{Store: c.store, Ring: c.ring, Hasher: n.hasher, Limiter: a.limiter(), Lockouts: n.lockouts,
+		Mailer: c.notifier, Now: n.clock.now, Settings: cfg.flowSettings(),
+		CanReach: c.notifier.CanReach, MayIssue: func() error { return mayIssue(n.clock, c.ring.Signs) },
+		Traces: gateway.Traces{SignIn: traceOf(ended), Refresh: traceOf(refreshOutcomes.result), Handover: traceHandovers}})
 	return err
 }
 
-func (c *core) wireAPI(a *App) error {
-	n, cfg := a.node, a.cfg
-	policy, err := passpolicy.New(passpolicy.Config{MinLength: cfg.password.minLength, MaxLength: cfg.password.maxLength})
-	if err != nil {
-		return err
-	}
-	desk, err := challenge.New(challenge.Config{Store: c.store, Limiter: a.limiter(), Mailer: c.notifier,
-		Key:    func() secret.MACKey { return c.ring.MACKey("code") },
-		Length: cfg.otp.length, Lifetime: cfg.otp.lifetime, Attempts: cfg.otp.attempts, Now: n.clock.now})
-	if err != nil {
-		return err
-	}
-	c.auth, err = httpauth.NewAuthenticator(httpauth.Config{Verifier: n.verifier, Sessions: c.sessions, Issuers: a.issuers,
+// flowSettings are the settings of the flows.
+func (r *resolved) flowSettings() gateway.Settings {
+	return gateway.Settings{Signup: enrol.Mode(r.signup), Identities: r.identities,
+		Password: passpolicy.Config{MinLength: r.password.minLength, MaxLength: r.password.maxLength},
+		Code:     gateway.CodeSettings{Length: r.otp.length, Lifetime: r.otp.lifetime, Attempts: r.otp.attempts},
+		Audience: r.audience, AccessLifetime: r.accessLifetime, RefreshLifetime: r.refreshLifetime,
+		SessionLifetime: r.sessionLifetime, RefreshLeeway: r.refreshLeeway}
+}
+
+// wireAPI puts API and pages over the flows.
+func (c *core) wireAPI(a *App) (err error) {
+	n, cfg, f := a.node, a.cfg, c.flows
+	c.auth, err = httpauth.NewAuthenticator(httpauth.Config{Verifier: n.verifier, Sessions: f.Sessions, Issuers: a.issuers,
 		Audience: cfg.audience, Origins: cfg.origins, Stale: a.stale, ClockWrong: n.clock.wrong, Trace: span})
 	if err != nil {
 		return err
 	}
-	api := httpapi.Config{CookiePrefix: a.CookiePrefix, Authenticator: c.auth, Sessions: c.sessions, Keys: c.ring,
+	api := httpapi.Config{CookiePrefix: a.CookiePrefix, Authenticator: c.auth, Sessions: f.Sessions, SignIn: f.SignIn, Enrol: f.Enrol,
+		Password: f.Password, Profile: f.Profile, Keys: c.ring,
 		Limits: httpauth.NewLimits(a.limiter(), ratelimit.AddressKey), Ready: a.health, Logger: a.logger}
-	api.SignIn, err = signin.New(signin.Config{Store: c.store, Hasher: n.hasher, Policy: policy, Lockouts: n.lockouts,
-		Sessions: c.sessions, Identities: cfg.identities, RequireVerified: cfg.signup != string(enrol.Open), Trace: traceOf(ended), Now: n.clock.now})
-	if err != nil {
-		return err
-	}
-	api.Enrol, err = enrol.New(enrol.Config{Store: c.store, Hasher: n.hasher, Policy: policy, Challenges: desk, CanReach: c.notifier.CanReach,
-		Sessions: c.sessions, Signup: enrol.Signup{Mode: enrol.Mode(cfg.signup), Identities: cfg.identities},
-		Salt: func(address string) []byte { return c.ring.MACKey("password salt").MAC([]byte(address)).Bytes()[:16] }, Now: n.clock.now})
-	if err != nil {
-		return err
-	}
-	api.Password, err = password.New(password.Config{Store: c.store, Hasher: n.hasher, Policy: policy, Challenges: desk,
-		Lockouts: n.lockouts, Identities: cfg.identities, Now: n.clock.now})
-	if err != nil {
-		return err
-	}
-	if api.Profile, err = profile.New(profile.Config{Store: c.store, Identities: cfg.identities, Now: n.clock.now}); err != nil {
-		return err
-	}
 	if c.api, err = httpapi.New(api); err != nil {
 		return err
 	}
-	hands, err := handover.New(handover.Config{Store: c.store, Challenges: desk, Sessions: c.sessions,
-		Trace: traceHandovers, Key: func() secret.MACKey { return c.ring.MACKey("hand-over") }, Now: n.clock.now})
-	if err != nil {
-		return err
-	}
-	c.pages, err = portal.New(portal.Config{Config: api, API: c.api, Issuers: a.issuers, Brand: cfg.brand, ReturnHosts: a.returnHosts, Handover: hands, Now: n.clock.now})
+	c.pages, err = portal.New(portal.Config{Config: api, API: c.api, Issuers: a.issuers, Brand: cfg.brand, ReturnHosts: a.returnHosts, Handover: f.Handover, Now: n.clock.now})
 	return err
 }
 

@@ -9,18 +9,13 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/handover"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/profile"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/signin"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/jwtkeys"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passhash"
-	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passpolicy"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/revocation"
+	"github.com/gatehouse-auth/gatehouse/authcore/gateway"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/keyring"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/lockout"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/ratelimit"
@@ -45,22 +40,15 @@ var CheapHash = passhash.Config{Params: passhash.Params{MemoryKiB: 64, Time: 1, 
 
 // Env is one node. Its parts may be used directly.
 type Env struct {
+	gateway.Flows
 	Store    *sqlstore.Store
 	Clock    *Clock
 	Sealer   *secret.Sealer
 	Hasher   *passhash.Hasher
-	Policy   *passpolicy.Policy
 	Lockouts *lockout.Lockouts
 	Limiter  *ratelimit.Memory
 	Revoked  *revocation.Set
 	Ring     *keyring.Ring
-	Sessions *session.Sessions
-	Desk     *challenge.Desk
-	SignIn   *signin.Flow
-	Enrol    *enrol.Flow
-	Profiles *profile.Profiles
-	Password *password.Flow
-	Handover *handover.Flow
 
 	mails []authcore.Message
 }
@@ -106,7 +94,6 @@ func (e *Env) guard(t testing.TB, o Options) {
 	t.Helper()
 	e.Sealer = must(secret.NewSealer(secret.New(secret.Random(32))))(t)
 	e.Hasher = must(passhash.New(o.Hash))(t)
-	e.Policy = must(passpolicy.New(passpolicy.Config{}))(t)
 	e.Limiter = must(ratelimit.NewMemory(ratelimit.Config{Rates: o.Rates, Now: e.Clock.Now}))(t)
 	e.Lockouts = must(lockout.New(lockout.Config{
 		Policy: o.Lockout, Store: e.Store, Logger: o.Logger, Now: e.Clock.Now,
@@ -123,34 +110,15 @@ func (e *Env) guard(t testing.TB, o Options) {
 
 func (e *Env) flows(t testing.TB, o Options) {
 	t.Helper()
-	mailer := plainMailer{e.Clock}
-	now := e.Clock.Now
-	e.Sessions = must(session.New(session.Config{
-		Store: e.Store, Keys: e.Ring, Mailer: mailer,
-		AccessLifetime: 5 * time.Minute, RefreshLifetime: 30 * 24 * time.Hour, SessionLifetime: 90 * 24 * time.Hour,
-		RefreshLeeway: o.Leeway, MayIssue: o.MayIssue, Now: now,
+	flows := must(gateway.NewFlows(gateway.Config{
+		Store: e.Store, Ring: e.Ring, Hasher: e.Hasher, Limiter: e.Limiter, Lockouts: e.Lockouts,
+		Mailer: plainMailer{e.Clock}, MayIssue: o.MayIssue, Now: e.Clock.Now,
+		Settings: gateway.Settings{
+			Signup: o.Mode, Identities: o.Identities, RefreshLeeway: o.Leeway,
+			AccessLifetime: 5 * time.Minute, RefreshLifetime: 30 * 24 * time.Hour, SessionLifetime: 90 * 24 * time.Hour,
+		},
 	}))(t)
-	e.Desk = must(challenge.New(challenge.Config{
-		Store: e.Store, Limiter: e.Limiter, Mailer: mailer, Now: now,
-		Key: func() secret.MACKey { return e.Ring.MACKey("codes") },
-	}))(t)
-	e.SignIn = must(signin.New(signin.Config{
-		Store: e.Store, Hasher: e.Hasher, Policy: e.Policy, Lockouts: e.Lockouts, Sessions: e.Sessions,
-		Identities: o.Identities, RequireVerified: o.Mode == enrol.Verified, Now: now,
-	}))(t)
-	e.Enrol = must(enrol.New(enrol.Config{
-		Store: e.Store, Hasher: e.Hasher, Policy: e.Policy, Challenges: e.Desk, Sessions: e.Sessions,
-		Signup: enrol.Signup{Mode: o.Mode, Identities: o.Identities}, Now: now,
-		Salt: func(address string) []byte { return e.Ring.MACKey("password salt").MAC([]byte(address)).Bytes()[:16] },
-	}))(t)
-	e.Password = must(password.New(password.Config{
-		Store: e.Store, Hasher: e.Hasher, Policy: e.Policy, Challenges: e.Desk, Lockouts: e.Lockouts,
-		Identities: o.Identities, Now: now,
-	}))(t)
-	e.Handover = must(handover.New(handover.Config{
-		Store: e.Store, Challenges: e.Desk, Sessions: e.Sessions, Now: now, Key: func() secret.MACKey { return e.Ring.MACKey("hand-over") },
-	}))(t)
-	e.Profiles = must(profile.New(profile.Config{Store: e.Store, Identities: o.Identities, Now: now}))(t)
+	e.Flows = *flows
 }
 
 func must[T any](v T, err error) func(testing.TB) T {

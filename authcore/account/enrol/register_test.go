@@ -225,7 +225,7 @@ func TestRegister_FailedWriteCostsNoMail(t *testing.T) {
 		before := len(e.Mails(t, address))
 		store := &failing{Store: e.Store, down: true}
 		f, err := enrol.New(enrol.Config{
-			Store: store, Hasher: e.Hasher, Policy: e.Policy, Challenges: e.Desk, Sessions: e.Sessions,
+			Store: store, Hasher: e.Hasher, Policy: e.Policy, Challenges: e.Challenges, Sessions: e.Sessions,
 			Signup: enrol.Signup{Mode: mode, Identities: []authcore.IdentifierKind{authcore.KindEmail}},
 			Salt:   func(string) []byte { return make([]byte, 16) }, Now: e.Clock.Now,
 		})

@@ -48,7 +48,7 @@ func TestL02_ResendLeavesAsMuchBehindForEveryAddress(t *testing.T) {
 	e.Clock.Advance(2 * time.Minute)
 	seen := &effects{Store: e.Store}
 	f, err := enrol.New(enrol.Config{
-		Store: seen, Hasher: e.Hasher, Policy: e.Policy, Challenges: e.Desk, Sessions: e.Sessions,
+		Store: seen, Hasher: e.Hasher, Policy: e.Policy, Challenges: e.Challenges, Sessions: e.Sessions,
 		Signup: enrol.Signup{Mode: enrol.Verified, Identities: []authcore.IdentifierKind{authcore.KindEmail}},
 		Salt:   func(string) []byte { return make([]byte, 16) }, Now: e.Clock.Now,
 	})

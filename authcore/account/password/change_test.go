@@ -54,7 +54,7 @@ func TestChange_EndsEverySession(t *testing.T) {
 	}
 	// A link that was under way is dead.
 	token := testflow.Token(t, e.Mail(t, address, authcore.MailReset))
-	if _, err := e.Desk.Prove(t.Context(), authcore.PurposeResetPassword, challenge.Presented{Token: token}); authcore.CodeOf(err) != authcore.InvalidCode {
+	if _, err := e.Challenges.Prove(t.Context(), authcore.PurposeResetPassword, challenge.Presented{Token: token}); authcore.CodeOf(err) != authcore.InvalidCode {
 		t.Errorf("got %v", err)
 	}
 }

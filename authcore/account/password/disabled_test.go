@@ -24,7 +24,7 @@ func TestR02_DisabledAccountIsNotReset(t *testing.T) {
 	if err := e.Store.CreateAccount(t.Context(), a, ids, authcore.Effects{}); err != nil {
 		t.Fatal(err)
 	}
-	ch, mail, err := e.Desk.Issue(authcore.PurposeResetPassword, identifier.AccountKey(a.ID), a.ID, challenge.Recipient{Address: bob}, testflow.Client())
+	ch, mail, err := e.Challenges.Issue(authcore.PurposeResetPassword, identifier.AccountKey(a.ID), a.ID, challenge.Recipient{Address: bob}, testflow.Client())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,7 +19,7 @@ func TestChange_SetsWhatIsGivenAndLeavesTheRest(t *testing.T) {
 	t.Parallel()
 	e := testflow.New(t, testflow.Options{})
 	before := e.Person(t, enrol.Registering{Email: bob, Username: "bobby", FirstName: "Bob", LastName: "Ross"}).Account
-	a, err := e.Profiles.Change(t.Context(), before.ID, profile.Patch{
+	a, err := e.Profile.Change(t.Context(), before.ID, profile.Patch{
 		Username: new(" Robert "), LastName: new(""), Phone: new("+43 1 2345678"),
 	}, testflow.Client())
 	if err != nil {
@@ -28,7 +28,7 @@ func TestChange_SetsWhatIsGivenAndLeavesTheRest(t *testing.T) {
 	if a.Username != "robert" || a.FirstName != "Bob" || a.LastName != "" || a.Phone != "+4312345678" {
 		t.Errorf("%+v", a)
 	}
-	got, err := e.Profiles.Get(t.Context(), before.ID)
+	got, err := e.Profile.Get(t.Context(), before.ID)
 	if err != nil || got.Username != "robert" || got.Email != bob {
 		t.Errorf("%v, %+v", err, got)
 	}
@@ -44,7 +44,7 @@ func TestL21_NothingElseChanges(t *testing.T) {
 	t.Parallel()
 	e := testflow.New(t, testflow.Options{})
 	before := e.Person(t, enrol.Registering{Email: bob}).Account
-	after, err := e.Profiles.Change(t.Context(), before.ID, profile.Patch{FirstName: new("{env.HOME}")}, testflow.Client())
+	after, err := e.Profile.Change(t.Context(), before.ID, profile.Patch{FirstName: new("{env.HOME}")}, testflow.Client())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,19 +61,19 @@ func TestI04_TakenAndReservedUsernames(t *testing.T) {
 	own := e.Person(t, enrol.Registering{Email: bob, Username: "bobby"}).Account
 	e.Person(t, enrol.Registering{Email: "eve@example.com", Username: "eve.adams"})
 	for _, name := range []string{"Eve.Adams", "admin", "b\u200bob", "\u202eybbob", "bob@example.com", "a", strings.Repeat("a", 1<<20)} {
-		_, err := e.Profiles.Change(t.Context(), own.ID, profile.Patch{Username: &name}, testflow.Client())
+		_, err := e.Profile.Change(t.Context(), own.ID, profile.Patch{Username: &name}, testflow.Client())
 		if got := testflow.WantCode(t, err, authcore.InvalidFields); len(got.Fields["username"]) != 1 {
 			t.Errorf("fields %v", got.Fields)
 		}
 	}
-	if _, err := e.Profiles.Change(t.Context(), own.ID, profile.Patch{Username: new("")}, testflow.Client()); err != nil {
+	if _, err := e.Profile.Change(t.Context(), own.ID, profile.Patch{Username: new("")}, testflow.Client()); err != nil {
 		t.Fatal(err)
 	}
 	_, err := e.Enrol.Register(t.Context(), enrol.Registering{
 		Email: "late@example.com", Password: testflow.Password, Username: "bobby", Client: testflow.Client(),
 	})
 	testflow.WantCode(t, err, authcore.InvalidFields) // a name once used is nobody else's, ever
-	if _, err := e.Profiles.Change(t.Context(), own.ID, profile.Patch{Username: new("bobby")}, testflow.Client()); err != nil {
+	if _, err := e.Profile.Change(t.Context(), own.ID, profile.Patch{Username: new("bobby")}, testflow.Client()); err != nil {
 		t.Errorf("its owner takes it back: %v", err)
 	}
 }
@@ -82,13 +82,13 @@ func TestI05_EveryBrokenFieldIsNamed(t *testing.T) {
 	t.Parallel()
 	e := testflow.New(t, testflow.Options{})
 	own := e.Person(t, enrol.Registering{Email: bob, FirstName: "Bob"}).Account
-	_, err := e.Profiles.Change(t.Context(), own.ID, profile.Patch{
+	_, err := e.Profile.Change(t.Context(), own.ID, profile.Patch{
 		FirstName: new("a\x00"), LastName: new("\xed\xa0\x80"), Phone: new("\ufeff+431"), Username: new("bob\n"),
 	}, testflow.Client())
 	if got := testflow.WantCode(t, err, authcore.InvalidFields); len(got.Fields) != 4 {
 		t.Errorf("fields %v", got.Fields)
 	}
-	if a, _ := e.Profiles.Get(t.Context(), own.ID); a.FirstName != "Bob" {
+	if a, _ := e.Profile.Get(t.Context(), own.ID); a.FirstName != "Bob" {
 		t.Errorf("a refused change left the first name %q", a.FirstName)
 	}
 }
@@ -96,9 +96,9 @@ func TestI05_EveryBrokenFieldIsNamed(t *testing.T) {
 func TestGet_OfNobody(t *testing.T) {
 	t.Parallel()
 	e := testflow.New(t, testflow.Options{})
-	_, err := e.Profiles.Get(t.Context(), uuid.New())
+	_, err := e.Profile.Get(t.Context(), uuid.New())
 	testflow.WantCode(t, err, authcore.InvalidToken)
-	_, err = e.Profiles.Change(t.Context(), uuid.New(), profile.Patch{FirstName: new("X")}, testflow.Client())
+	_, err = e.Profile.Change(t.Context(), uuid.New(), profile.Patch{FirstName: new("X")}, testflow.Client())
 	testflow.WantCode(t, err, authcore.InvalidToken)
 }
 

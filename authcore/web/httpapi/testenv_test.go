@@ -68,7 +68,7 @@ func open(t *testing.T, plans ...plan) *house {
 	}
 	h.issuers.Store(&[]string{issuer})
 	h.api = must(httpapi.New(httpapi.Config{
-		Sessions: h.Sessions, SignIn: h.SignIn, Enrol: h.Enrol, Profile: h.Profiles, Password: h.Env.Password,
+		Sessions: h.Sessions, SignIn: h.SignIn, Enrol: h.Enrol, Profile: h.Profile, Password: h.Env.Password,
 		Authenticator: must(httpauth.NewAuthenticator(httpauth.Config{
 			Verifier: must(accesstoken.New(accesstoken.Config{Keys: h.Ring, Revocations: h.Revoked, Now: h.Clock.Now}))(t),
 			Sessions: h.Sessions, Issuers: func() []string { return *h.issuers.Load() },

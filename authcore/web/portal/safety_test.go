@@ -168,7 +168,7 @@ func TestB07_WhatIsStoredIsEscaped(t *testing.T) {
 	// A session opened by a program that calls itself and its device what it likes.
 	in := testflow.Request()
 	in.DeviceName, in.Client.UserAgent = hostile, "Mozilla/5.0 (<script>alert(1)</script>) "+hostile
-	account := must(h.Profiles.Get(t.Context(), must(h.Sessions.Start(t.Context(), must(h.Store.AccountByIdentifier(t.Context(), authcore.Identifier{Kind: authcore.KindEmail, Value: email}))(t), in))(t).Account.ID))(t)
+	account := must(h.Profile.Get(t.Context(), must(h.Sessions.Start(t.Context(), must(h.Store.AccountByIdentifier(t.Context(), authcore.Identifier{Kind: authcore.KindEmail, Value: email}))(t), in))(t).Account.ID))(t)
 	if account.Email != email {
 		t.Fatal("no session")
 	}

@@ -71,7 +71,7 @@ func wire(t testing.TB, e *testflow.Env, log *lockedBuffer, p plan) (*portal.Pag
 	verifier := must(accesstoken.New(accesstoken.Config{Keys: e.Ring, Revocations: e.Revoked, Now: e.Clock.Now}))(t)
 	issuers := func() []string { return []string{origin} }
 	cfg := httpapi.Config{
-		Sessions: e.Sessions, SignIn: e.SignIn, Enrol: e.Enrol, Profile: e.Profiles, Password: e.Password,
+		Sessions: e.Sessions, SignIn: e.SignIn, Enrol: e.Enrol, Profile: e.Profile, Password: e.Password,
 		Authenticator: must(httpauth.NewAuthenticator(httpauth.Config{
 			Verifier: verifier, Sessions: e.Sessions, Issuers: issuers, Origins: must(httpauth.NewOrigins([]string{"https://spa.example.com"}))(t),
 		}))(t),

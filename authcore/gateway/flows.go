@@ -1,0 +1,141 @@
+// Package gateway puts the capabilities together: every flow over one set of stores, keys, limits and mail. It knows no
+// Caddy, so that the module, tests and other programs run the same wiring.
+package gateway
+
+import (
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/handover"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/profile"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/signin"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passhash"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passpolicy"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/keyring"
+)
+
+// Config is what the flows stand on. Every field is required but those that say otherwise.
+type Config struct {
+	Store    authcore.Store
+	Ring     *keyring.Ring // it may be loaded later, before the first request
+	Hasher   *passhash.Hasher
+	Limiter  authcore.Limiter
+	Lockouts authcore.Lockouts
+	Mailer   authcore.Mailer
+	// CanReach returns false for a normalised address to which mails are known not to go out. It must not wait. It may be nil.
+	CanReach func(address string) bool
+	// MayIssue is asked before tokens are issued; an error refuses them. It may be nil.
+	MayIssue func() error
+	Now      authcore.Clock
+
+	Settings Settings
+	Traces   Traces
+}
+
+// Settings are what an operator chooses. The zero value of a number is the contract's default.
+type Settings struct {
+	Signup     enrol.Mode
+	Identities []authcore.IdentifierKind // that sign in; at least one
+	Password   passpolicy.Config
+	Code       CodeSettings
+
+	Audience        []string // `aud` of tokens; empty is the issuer of each
+	AccessLifetime  time.Duration
+	RefreshLifetime time.Duration
+	SessionLifetime time.Duration
+	RefreshLeeway   time.Duration
+}
+
+// CodeSettings are those of one-time codes and links.
+type CodeSettings struct {
+	Length   int           // digits
+	Lifetime time.Duration // also of links, unless they live longer
+	Attempts int           // wrong codes per purpose and subject in an hour
+}
+
+// Traces are told of steps of the flows. Each may be nil.
+type Traces struct {
+	SignIn, Refresh, Handover authcore.Trace
+}
+
+// Flows is what people do with accounts. They are safe for concurrent use.
+type Flows struct {
+	Policy     *passpolicy.Policy
+	Challenges *challenge.Desk
+	Sessions   *session.Sessions
+	SignIn     *signin.Flow
+	Enrol      *enrol.Flow
+	Password   *password.Flow
+	Profile    *profile.Profiles
+	Handover   *handover.Flow
+}
+
+// NewFlows checks cfg and wires the flows. It does no I/O.
+func NewFlows(cfg Config) (*Flows, error) {
+	f := &Flows{}
+	for _, wire := range []func(Config) error{f.wireShared, f.wireSessions, f.wireAccounts} {
+		if err := wire(cfg); err != nil {
+			return nil, err
+		}
+	}
+	return f, nil
+}
+
+// wireShared makes what several flows stand on.
+func (f *Flows) wireShared(cfg Config) (err error) {
+	if f.Policy, err = passpolicy.New(cfg.Settings.Password); err != nil {
+		return err
+	}
+	code := cfg.Settings.Code
+	f.Challenges, err = challenge.New(challenge.Config{Store: cfg.Store, Limiter: cfg.Limiter, Mailer: cfg.Mailer, Key: macKey(cfg.Ring, "code"),
+		Length: code.Length, Lifetime: code.Lifetime, Attempts: code.Attempts, Now: cfg.Now})
+	return err
+}
+
+// wireSessions makes the ways in, and on to other hosts.
+func (f *Flows) wireSessions(cfg Config) (err error) {
+	s := cfg.Settings
+	f.Sessions, err = session.New(session.Config{Store: cfg.Store, Keys: cfg.Ring, Mailer: cfg.Mailer,
+		Audience: s.Audience, AccessLifetime: s.AccessLifetime, RefreshLifetime: s.RefreshLifetime, SessionLifetime: s.SessionLifetime,
+		RefreshLeeway: s.RefreshLeeway, MayIssue: cfg.MayIssue, Trace: cfg.Traces.Refresh, Now: cfg.Now})
+	if err != nil {
+		return err
+	}
+	f.SignIn, err = signin.New(signin.Config{Store: cfg.Store, Hasher: cfg.Hasher, Policy: f.Policy, Lockouts: cfg.Lockouts,
+		Sessions: f.Sessions, Identities: s.Identities, RequireVerified: s.Signup != enrol.Open, Trace: cfg.Traces.SignIn, Now: cfg.Now})
+	if err != nil {
+		return err
+	}
+	f.Handover, err = handover.New(handover.Config{Store: cfg.Store, Challenges: f.Challenges, Sessions: f.Sessions,
+		Key: macKey(cfg.Ring, "hand-over"), Trace: cfg.Traces.Handover, Now: cfg.Now})
+	return err
+}
+
+// wireAccounts makes and changes accounts.
+func (f *Flows) wireAccounts(cfg Config) (err error) {
+	s, salt := cfg.Settings, macKey(cfg.Ring, "password salt")
+	f.Enrol, err = enrol.New(enrol.Config{Store: cfg.Store, Hasher: cfg.Hasher, Policy: f.Policy, Challenges: f.Challenges,
+		Sessions: f.Sessions, Signup: enrol.Signup{Mode: s.Signup, Identities: s.Identities},
+		CanReach: cfg.CanReach, Salt: func(address string) []byte { return salt().MAC([]byte(address)).Bytes()[:16] }, Now: cfg.Now})
+	if err != nil {
+		return err
+	}
+	f.Password, err = password.New(password.Config{Store: cfg.Store, Hasher: cfg.Hasher, Policy: f.Policy, Challenges: f.Challenges,
+		Lockouts: cfg.Lockouts, Identities: s.Identities, Now: cfg.Now})
+	if err != nil {
+		return err
+	}
+	f.Profile, err = profile.New(profile.Config{Store: cfg.Store, Identities: s.Identities, Now: cfg.Now})
+	return err
+}
+
+// macKey returns a key of the ring by its purpose. It is asked for at each use, since keys are loaded and replaced while
+// the flows exist.
+func macKey(ring *keyring.Ring, purpose string) func() secret.MACKey {
+	return func() secret.MACKey { return ring.MACKey(purpose) }
+}
