@@ -17,7 +17,7 @@ func TestL04_UnreachableAddress(t *testing.T) {
 	const known, unknown = "jürgen@example.com", "jörg@example.com"
 	e.Person(t, enrol.Registering{Email: known}) // from before
 	f, err := enrol.New(enrol.Config{
-		Store: e.Store, Hasher: e.Hasher, Policy: e.Policy, Challenges: e.Desk, Sessions: e.Sessions,
+		Store: e.Store, Hasher: e.Hasher, Policy: e.Policy, Challenges: e.Challenges, Sessions: e.Sessions,
 		Signup: enrol.Signup{Mode: enrol.Verified, Identities: []authcore.IdentifierKind{authcore.KindEmail}},
 		Salt:   func(string) []byte { return make([]byte, 16) }, Now: e.Clock.Now,
 		CanReach: func(address string) bool { return !strings.ContainsAny(address, "üö") },
