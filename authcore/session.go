@@ -9,14 +9,31 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 )
 
-// Mode says how a session's tokens travel.
+// Mode says how a session's tokens are delivered.
 type Mode string
 
 // The modes. They are part of what makes "the same kind of client" for the leeway of a refresh.
 const (
-	ModeBearer Mode = "bearer" // in bodies and Authorization headers
+	ModeBearer Mode = "bearer" // in the bodies of answers, to be sent back in Authorization headers
 	ModeCookie Mode = "cookie" // in cookies
 )
+
+// CredentialKind says by what a request was authenticated.
+type CredentialKind string
+
+// The kinds.
+const (
+	BearerToken   CredentialKind = "bearer" // an access token in the Authorization header
+	SessionCookie CredentialKind = "cookie" // an access token in a cookie
+)
+
+// Credential returns the kind of the access tokens that are delivered like this.
+func (m Mode) Credential() CredentialKind {
+	if m == ModeCookie {
+		return SessionCookie
+	}
+	return BearerToken
+}
 
 // Client is what is known of the sender of a request, resolved by the caller: the address from Caddy's trusted_proxies
 // result only, the issuer and portal from configuration only, never from a Host header.
@@ -145,7 +162,7 @@ type Principal struct {
 	AuthTime     time.Time
 	ExpiresAt    time.Time
 	KeyID        string
-	Mode         Mode
+	Credential   CredentialKind
 	// Host is the origin that the session is a branch for: the token is good there alone. "" for every other session.
 	Host string
 }

@@ -227,7 +227,7 @@ func (g *Guard) onward(p *passage, w http.ResponseWriter, r *http.Request, next 
 	on := w
 	if p == nil {
 		p = g.app.newPassage(w, r)
-		g.app.keepBack(p, r, who.Verified != nil && who.Mode() == authcore.ModeBearer)
+		g.app.keepBack(p, r, who.Verified != nil && who.Credential() == authcore.BearerToken)
 		if on = p; g.several() {
 			caddyhttp.SetVar(r.Context(), passageVar, p)
 		}

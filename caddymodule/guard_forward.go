@@ -13,7 +13,7 @@ import (
 
 // forward prepares an admitted request for the upstream.
 func (g *Guard) forward(p *passage, r *http.Request, v *accesstoken.Verified) {
-	if v.Mode() == authcore.ModeBearer {
+	if v.Credential() == authcore.BearerToken {
 		if delete(r.Header, "Authorization"); g.ForwardToken {
 			r.Header["Authorization"] = p.authorization
 		}

@@ -228,7 +228,7 @@ func principalOf(c jwtkeys.Claims, sess authcore.Session) authcore.Principal {
 	return authcore.Principal{
 		AccountID: sess.AccountID, SessionID: sess.ID, Subject: c.Subject, Session: c.SessionID,
 		Epoch: c.Epoch, RolesVersion: c.RolesVersion, Email: c.Email, Username: c.Username, Name: c.Name, Roles: c.Roles,
-		Issuer: c.Issuer, Audience: c.Audience, AMR: c.AMR, AuthTime: c.AuthTime, ExpiresAt: c.ExpiresAt, Mode: sess.Mode, Host: c.Host,
+		Issuer: c.Issuer, Audience: c.Audience, AMR: c.AMR, AuthTime: c.AuthTime, ExpiresAt: c.ExpiresAt, Credential: sess.Mode.Credential(), Host: c.Host,
 	}
 }
 

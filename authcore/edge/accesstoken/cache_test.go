@@ -93,18 +93,18 @@ func (m *mint) checks(lookups int, do func()) int {
 }
 
 // hold looks a good token up twice, so that it is cached.
-func (m *mint) hold(tb testing.TB, raw string, mode authcore.Mode) {
+func (m *mint) hold(tb testing.TB, raw string, kind authcore.CredentialKind) {
 	tb.Helper()
 	for range 2 {
-		if _, outcome := m.Lookup(raw, mode); outcome != accesstoken.Admitted {
+		if _, outcome := m.Lookup(raw, kind); outcome != accesstoken.Admitted {
 			tb.Fatalf("outcome %d", outcome)
 		}
 	}
 }
 
 // seen reports whether a token is known, so that its signature is not checked again.
-func (m *mint) seen(raw string, mode authcore.Mode) bool {
-	return m.checks(1, func() { m.Lookup(raw, mode) }) == 0
+func (m *mint) seen(raw string, kind authcore.CredentialKind) bool {
+	return m.checks(1, func() { m.Lookup(raw, kind) }) == 0
 }
 
 func liveHeap() int64 {
@@ -122,7 +122,7 @@ func TestCache_HeapStaysWithinTheCap(t *testing.T) {
 	m := newMint(t, capacity)
 	before := liveHeap()
 	for range soak.N(60_000, 1_000_000) {
-		m.hold(t, m.token(t, jwtkeys.Cookie), authcore.ModeCookie)
+		m.hold(t, m.token(t, jwtkeys.Cookie), authcore.SessionCookie)
 	}
 	used := liveHeap() - before
 	t.Logf("%.2f MiB of %d MiB", float64(used)/(1<<20), capacity>>20)
@@ -139,12 +139,12 @@ func TestCache_HeapStaysWithinTheCap(t *testing.T) {
 func TestCache_ASessionTakesAKibibyte(t *testing.T) {
 	const sessions = 10_000
 	m := newMint(t, 1<<30)
-	m.hold(t, m.token(t, jwtkeys.Cookie), authcore.ModeCookie) // what is there once
+	m.hold(t, m.token(t, jwtkeys.Cookie), authcore.SessionCookie) // what is there once
 	before, length := liveHeap(), 0
 	for range sessions {
 		raw := m.token(t, jwtkeys.Cookie)
 		length += len(raw)
-		m.hold(t, raw, authcore.ModeCookie)
+		m.hold(t, raw, authcore.SessionCookie)
 	}
 	each := (liveHeap() - before) / sessions
 	t.Logf("%d bytes for tokens of %d", each, length/sessions)
@@ -162,13 +162,13 @@ func TestFlood_HotTokensStay(t *testing.T) {
 	hot := make([]string, 100)
 	for i := range hot {
 		hot[i] = m.token(t, jwtkeys.Cookie)
-		m.hold(t, hot[i], authcore.ModeCookie)
+		m.hold(t, hot[i], authcore.SessionCookie)
 	}
 	flood := soak.N(10_000, 200_000)
 	checked := 0
 	for i := range flood {
-		m.hold(t, m.token(t, jwtkeys.Cookie), authcore.ModeCookie)
-		if !m.seen(hot[i%len(hot)], authcore.ModeCookie) {
+		m.hold(t, m.token(t, jwtkeys.Cookie), authcore.SessionCookie)
+		if !m.seen(hot[i%len(hot)], authcore.SessionCookie) {
 			checked++
 		}
 		m.Cache() // else the cache counts behind the test's back, which on a busy machine is too late
@@ -186,7 +186,7 @@ func TestFlood_InvalidTokensNeitherEnterNorEvict(t *testing.T) {
 	good := make([]string, 200)
 	for i := range good {
 		good[i] = m.token(t, jwtkeys.Cookie)
-		m.hold(t, good[i], authcore.ModeCookie)
+		m.hold(t, good[i], authcore.SessionCookie)
 	}
 	bearer := m.token(t, jwtkeys.Bearer)
 	for i := range soak.N(20_000, 1_000_000) {
@@ -198,7 +198,7 @@ func TestFlood_InvalidTokensNeitherEnterNorEvict(t *testing.T) {
 			raw + m.n64(), m.n64(), raw + "\n", // no token
 			bearer, bearer[:90] + raw[90:], // another kind
 		}[i%8]
-		if _, outcome := m.Lookup(junk, authcore.ModeCookie); outcome != accesstoken.Invalid {
+		if _, outcome := m.Lookup(junk, authcore.SessionCookie); outcome != accesstoken.Invalid {
 			t.Fatalf("outcome %d of junk", outcome)
 		}
 	}
@@ -206,7 +206,7 @@ func TestFlood_InvalidTokensNeitherEnterNorEvict(t *testing.T) {
 		t.Errorf("%d tokens are cached, want the %d good ones", n, len(good))
 	}
 	for _, raw := range good {
-		if !m.seen(raw, authcore.ModeCookie) {
+		if !m.seen(raw, authcore.SessionCookie) {
 			t.Error("a good token was forgotten")
 		}
 	}
@@ -228,13 +228,13 @@ func TestRefusals_OneCheckForEachForgedToken(t *testing.T) {
 	forged := good[:len(good)-86] + other[len(other)-86:]
 	if n := m.checks(100, func() {
 		for range 100 {
-			m.Lookup(forged, authcore.ModeBearer)
+			m.Lookup(forged, authcore.BearerToken)
 		}
 	}); n != 1 {
 		t.Errorf("%d checks of one forged token", n)
 	}
-	want(t, m.Verifier, good, authcore.ModeBearer, accesstoken.Admitted)
-	want(t, m.Verifier, other, authcore.ModeBearer, accesstoken.Admitted)
+	want(t, m.Verifier, good, authcore.BearerToken, accesstoken.Admitted)
+	want(t, m.Verifier, other, authcore.BearerToken, accesstoken.Admitted)
 }
 
 // What time or a key to come can change is not remembered: a token that is not good yet is good later.
@@ -243,15 +243,15 @@ func TestRefusals_OnlyWhatStaysTrue(t *testing.T) {
 	m := newMint(t, 0)
 	next := newMint(t, 0)
 	raw := next.token(t, jwtkeys.Cookie)
-	want(t, m.Verifier, raw, authcore.ModeCookie, accesstoken.Invalid)
+	want(t, m.Verifier, raw, authcore.SessionCookie, accesstoken.Invalid)
 	m.keys.set.Store(next.keys.set.Load())
-	want(t, m.Verifier, raw, authcore.ModeCookie, accesstoken.Admitted)
+	want(t, m.Verifier, raw, authcore.SessionCookie, accesstoken.Admitted)
 
 	next.at.Add(120)
 	early := next.token(t, jwtkeys.Cookie)
-	want(t, m.Verifier, early, authcore.ModeCookie, accesstoken.Invalid)
+	want(t, m.Verifier, early, authcore.SessionCookie, accesstoken.Invalid)
 	m.at.Add(120)
-	want(t, m.Verifier, early, authcore.ModeCookie, accesstoken.Admitted)
+	want(t, m.Verifier, early, authcore.SessionCookie, accesstoken.Admitted)
 }
 
 // Of a removed key no token is good, and the tokens of the others stay known.
@@ -259,8 +259,8 @@ func TestCache_KeyRemovalForgetsOnlyItsTokens(t *testing.T) {
 	t.Parallel()
 	m := newMint(t, 0)
 	bearer, cookie := m.token(t, jwtkeys.Bearer), m.token(t, jwtkeys.Cookie)
-	m.hold(t, bearer, authcore.ModeBearer)
-	m.hold(t, cookie, authcore.ModeCookie)
+	m.hold(t, bearer, authcore.BearerToken)
+	m.hold(t, cookie, authcore.SessionCookie)
 	all := m.keys.Set().Keys(m.now())
 	for i := range all {
 		if all[i].Use == jwtkeys.Bearer {
@@ -268,12 +268,12 @@ func TestCache_KeyRemovalForgetsOnlyItsTokens(t *testing.T) {
 		}
 	}
 	m.put(t, all)
-	if !m.seen(bearer, authcore.ModeBearer) || !m.seen(cookie, authcore.ModeCookie) {
+	if !m.seen(bearer, authcore.BearerToken) || !m.seen(cookie, authcore.SessionCookie) {
 		t.Error("a new set of keys made the cache forget")
 	}
 	m.at.Add(60) // and nobody tells
-	want(t, m.Verifier, bearer, authcore.ModeBearer, accesstoken.Invalid)
-	if !m.seen(cookie, authcore.ModeCookie) {
+	want(t, m.Verifier, bearer, authcore.BearerToken, accesstoken.Invalid)
+	if !m.seen(cookie, authcore.SessionCookie) {
 		t.Error("a removed key made the cache forget tokens of another")
 	}
 }
@@ -288,7 +288,7 @@ func TestCache_ConcurrentFirstSightsCheckOnce(t *testing.T) {
 		n := m.checks(requests, func() {
 			var wg sync.WaitGroup
 			for range requests {
-				wg.Go(func() { want(t, m.Verifier, raw, authcore.ModeBearer, accesstoken.Admitted) })
+				wg.Go(func() { want(t, m.Verifier, raw, authcore.BearerToken, accesstoken.Admitted) })
 			}
 			wg.Wait()
 		})
@@ -305,7 +305,7 @@ func TestCache_KeepsNothingOfTheRequest(t *testing.T) {
 	for range 64 {
 		raw := m.token(t, jwtkeys.Cookie)
 		line := strings.Repeat("x", 1<<20) + raw
-		m.hold(t, line[1<<20:], authcore.ModeCookie)
+		m.hold(t, line[1<<20:], authcore.SessionCookie)
 	}
 	if used := liveHeap() - before; used > 4<<20 {
 		t.Errorf("64 tokens keep %d MiB", used>>20)
@@ -324,7 +324,7 @@ func TestT03_CachedTokenUnderAnotherHeader(t *testing.T) {
 	raw := m.token(t, jwtkeys.Bearer)
 	other.NotBefore = m.now().Add(time.Second)
 	m.put(t, append(m.keys.Set().Keys(m.now()), other))
-	m.hold(t, raw, authcore.ModeBearer)
+	m.hold(t, raw, authcore.BearerToken)
 	m.at.Add(1)
 	head, _, _ := strings.Cut(m.token(t, jwtkeys.Bearer), ".")
 	_, rest, _ := strings.Cut(raw, ".")
@@ -332,7 +332,7 @@ func TestT03_CachedTokenUnderAnotherHeader(t *testing.T) {
 		t.Fatal("both keys have one header")
 	}
 	for range 2 {
-		want(t, m.Verifier, head+"."+rest, authcore.ModeBearer, accesstoken.Invalid)
-		want(t, m.Verifier, raw, authcore.ModeBearer, accesstoken.Admitted)
+		want(t, m.Verifier, head+"."+rest, authcore.BearerToken, accesstoken.Invalid)
+		want(t, m.Verifier, raw, authcore.BearerToken, accesstoken.Admitted)
 	}
 }

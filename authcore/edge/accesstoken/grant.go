@@ -13,7 +13,7 @@ import (
 type grant struct {
 	charged              atomic.Bool
 	kid, issuer, host    string
-	mode                 authcore.Mode
+	kind                 authcore.CredentialKind
 	audience, amr, roles []string
 	groups               string // roles, encoded
 }
@@ -43,7 +43,7 @@ func (g *grants) of(p *authcore.Principal) *grant {
 		return have
 	}
 	fresh := &grant{
-		kid: strings.Clone(p.KeyID), issuer: strings.Clone(p.Issuer), host: strings.Clone(p.Host), mode: p.Mode,
+		kid: strings.Clone(p.KeyID), issuer: strings.Clone(p.Issuer), host: strings.Clone(p.Host), kind: p.Credential,
 		audience: cloned(p.Audience), amr: cloned(p.AMR), roles: cloned(p.Roles), groups: groups(p),
 	}
 	at.Store(fresh)
@@ -65,7 +65,7 @@ func (g *grants) hash(p *authcore.Principal) uint64 {
 	maphash.WriteComparable(&h, p.KeyID)
 	maphash.WriteComparable(&h, p.Issuer)
 	maphash.WriteComparable(&h, p.Host)
-	maphash.WriteComparable(&h, p.Mode)
+	maphash.WriteComparable(&h, p.Credential)
 	for _, list := range [][]string{p.Audience, p.AMR, p.Roles} {
 		maphash.WriteComparable(&h, len(list))
 		for _, text := range list {
@@ -77,7 +77,7 @@ func (g *grants) hash(p *authcore.Principal) uint64 {
 
 // fits decides alone whether a token may share the grant: kinds whose hashes have one place come by each other's.
 func (g *grant) fits(p *authcore.Principal) bool {
-	return g.kid == p.KeyID && g.issuer == p.Issuer && g.host == p.Host && g.mode == p.Mode && slices.Equal(g.audience, p.Audience) &&
+	return g.kid == p.KeyID && g.issuer == p.Issuer && g.host == p.Host && g.kind == p.Credential && slices.Equal(g.audience, p.Audience) &&
 		slices.Equal(g.amr, p.AMR) && slices.Equal(g.roles, p.Roles)
 }
 

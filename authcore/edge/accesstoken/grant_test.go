@@ -19,7 +19,7 @@ import (
 // kinds are principals that differ from the first in one thing each, and in where lists or texts end.
 func kinds() map[string]authcore.Principal {
 	plain := authcore.Principal{
-		KeyID: "k1", Issuer: "https://a.example", Mode: authcore.ModeBearer, ExpiresAt: time.Unix(2_000_000_000, 0).UTC(),
+		KeyID: "k1", Issuer: "https://a.example", Credential: authcore.BearerToken, ExpiresAt: time.Unix(2_000_000_000, 0).UTC(),
 		Audience: []string{"a", "b"}, AMR: []string{"c", "d"}, Roles: []string{"e", "f"},
 	}
 	all := map[string]authcore.Principal{"plain": plain}
@@ -30,7 +30,7 @@ func kinds() map[string]authcore.Principal {
 	}
 	but("key", func(p *authcore.Principal) { p.KeyID = "k2" })
 	but("issuer", func(p *authcore.Principal) { p.Issuer = "https://b.example" })
-	but("mode", func(p *authcore.Principal) { p.Mode = authcore.ModeCookie })
+	but("kind", func(p *authcore.Principal) { p.Credential = authcore.SessionCookie })
 	but("audience", func(p *authcore.Principal) { p.Audience = []string{"a", "x"} })
 	but("amr", func(p *authcore.Principal) { p.AMR = []string{"c", "x"} })
 	but("roles", func(p *authcore.Principal) { p.Roles = []string{"e", "admin"} })
@@ -86,7 +86,7 @@ func TestGrants_SignedTokensOfCollidingKinds(t *testing.T) {
 	}
 	for range 2 {
 		for i, raw := range raws {
-			seen, outcome := m.Lookup(raw, authcore.ModeCookie)
+			seen, outcome := m.Lookup(raw, authcore.SessionCookie)
 			if outcome != accesstoken.Admitted {
 				t.Fatalf("outcome %d", outcome)
 			}
@@ -112,7 +112,7 @@ func TestCache_GrantsCount(t *testing.T) {
 		for i := range roles {
 			roles[i] = fmt.Sprintf("r%x", n*len(roles)+i)
 		}
-		m.hold(t, m.tokenOf(t, jwtkeys.Cookie, roles...), authcore.ModeCookie)
+		m.hold(t, m.tokenOf(t, jwtkeys.Cookie, roles...), authcore.SessionCookie)
 	}
 	used := liveHeap() - before
 	t.Logf("%.2f MiB of %d MiB, %d tokens", float64(used)/(1<<20), capacity>>20, m.Cached())
@@ -125,17 +125,17 @@ func TestCache_GrantsCount(t *testing.T) {
 // TestLookup_ExpiresInTimeAlthoughTheCacheIsBehind: the cache's clock is not moved by every request.
 func TestLookup_ExpiresInTimeAlthoughTheCacheIsBehind(t *testing.T) {
 	t.Parallel()
-	for mode, use := range map[authcore.Mode]jwtkeys.Use{authcore.ModeBearer: jwtkeys.Bearer, authcore.ModeCookie: jwtkeys.Cookie} {
+	for kind, use := range map[authcore.CredentialKind]jwtkeys.Use{authcore.BearerToken: jwtkeys.Bearer, authcore.SessionCookie: jwtkeys.Cookie} {
 		m := newMint(t, 0)
 		raw := m.token(t, use)
-		m.hold(t, raw, mode)
+		m.hold(t, raw, kind)
 		m.at.Add(5*60 - 1)
 		m.nano.Store(int64(950 * time.Millisecond))
-		want(t, m.Verifier, raw, mode, accesstoken.Admitted)
+		want(t, m.Verifier, raw, kind, accesstoken.Admitted)
 		m.at.Add(1)
 		m.nano.Store(0)
-		want(t, m.Verifier, raw, mode, accesstoken.Invalid)
-		if !m.seen(raw, mode) {
+		want(t, m.Verifier, raw, kind, accesstoken.Invalid)
+		if !m.seen(raw, kind) {
 			t.Error("the cache has dropped it, so this says nothing about the request's own time")
 		}
 	}
@@ -156,10 +156,10 @@ func TestRefusals_RespelledHeader(t *testing.T) {
 	respelled := base64.RawURLEncoding.EncodeToString([]byte("{"+strings.Join(members, ",")+"}")) + "." + rest
 	if n := m.checks(100, func() {
 		for range 100 {
-			want(t, m.Verifier, respelled, authcore.ModeBearer, accesstoken.Invalid)
+			want(t, m.Verifier, respelled, authcore.BearerToken, accesstoken.Invalid)
 		}
 	}); n != 1 {
 		t.Errorf("%d checks of one forged token", n)
 	}
-	want(t, m.Verifier, good, authcore.ModeBearer, accesstoken.Admitted)
+	want(t, m.Verifier, good, authcore.BearerToken, accesstoken.Admitted)
 }

@@ -16,7 +16,7 @@ func TestCache_TellsHowFullItIs(t *testing.T) {
 	look := func(n int) {
 		t.Helper()
 		for range n {
-			m.hold(t, m.token(t, jwtkeys.Cookie), authcore.ModeCookie)
+			m.hold(t, m.token(t, jwtkeys.Cookie), authcore.SessionCookie)
 		}
 	}
 	look(10)
@@ -35,10 +35,10 @@ func TestCache_CountsWhatHelpedAndWhatDidNot(t *testing.T) {
 	m := newMint(t, 0)
 	raw, other := m.token(t, jwtkeys.Bearer), m.token(t, jwtkeys.Bearer)
 	for range 5 {
-		want(t, m.Verifier, raw, authcore.ModeBearer, accesstoken.Admitted)
-		want(t, m.Verifier, raw[:len(raw)-86]+other[len(other)-86:], authcore.ModeBearer, accesstoken.Invalid)
-		want(t, m.Verifier, "a.b.c", authcore.ModeBearer, accesstoken.Invalid)
-		want(t, m.Verifier, raw, authcore.ModeCookie, accesstoken.Invalid)
+		want(t, m.Verifier, raw, authcore.BearerToken, accesstoken.Admitted)
+		want(t, m.Verifier, raw[:len(raw)-86]+other[len(other)-86:], authcore.BearerToken, accesstoken.Invalid)
+		want(t, m.Verifier, "a.b.c", authcore.BearerToken, accesstoken.Invalid)
+		want(t, m.Verifier, raw, authcore.SessionCookie, accesstoken.Invalid)
 	}
 	if o := m.Cache(); o.Hits != 3 || o.Misses != 2 {
 		t.Errorf("%d hits and %d misses of a token that came five times, want 3 and 2", o.Hits, o.Misses)
@@ -54,13 +54,13 @@ func TestCache_Resize(t *testing.T) {
 		t.Helper()
 		for range n {
 			tokens = append(tokens, m.token(t, jwtkeys.Cookie))
-			m.hold(t, tokens[len(tokens)-1], authcore.ModeCookie)
+			m.hold(t, tokens[len(tokens)-1], authcore.SessionCookie)
 		}
 	}
 	more(200)
 	m.Resize(16 << 20)
 	for _, raw := range tokens {
-		if !m.seen(raw, authcore.ModeCookie) {
+		if !m.seen(raw, authcore.SessionCookie) {
 			t.Fatal("a larger cache has forgotten a token")
 		}
 	}
@@ -73,6 +73,6 @@ func TestCache_Resize(t *testing.T) {
 		t.Errorf("after it has shrunk: %+v", o)
 	}
 	for _, raw := range tokens {
-		want(t, m.Verifier, raw, authcore.ModeCookie, accesstoken.Admitted)
+		want(t, m.Verifier, raw, authcore.SessionCookie, accesstoken.Admitted)
 	}
 }

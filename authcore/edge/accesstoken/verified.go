@@ -94,8 +94,8 @@ func (v *Verified) encoded(i, plain int) string {
 	return v.part(i)
 }
 
-// Mode is where such a token belongs.
-func (v *Verified) Mode() authcore.Mode { return v.grant.mode }
+// Credential is where such a token belongs.
+func (v *Verified) Credential() authcore.CredentialKind { return v.grant.kind }
 
 // Host is the origin that the token is good at alone; "" where it is no branch's.
 func (v *Verified) Host() string { return v.grant.host }
@@ -108,7 +108,7 @@ func (v *Verified) Principal() authcore.Principal {
 	p := authcore.Principal{
 		AccountID: v.holder.AccountID, SessionID: v.holder.SessionID, Subject: v.part(subject), Session: v.part(sessionID), Epoch: v.holder.Epoch, RolesVersion: v.holder.RolesVersion,
 		Email: v.part(email), Username: v.part(username), Name: v.part(name), Roles: v.grant.roles, Issuer: v.grant.issuer,
-		Audience: v.grant.audience, AMR: v.grant.amr, ExpiresAt: time.Unix(v.expires, 0).UTC(), KeyID: v.grant.kid, Mode: v.grant.mode, Host: v.grant.host,
+		Audience: v.grant.audience, AMR: v.grant.amr, ExpiresAt: time.Unix(v.expires, 0).UTC(), KeyID: v.grant.kid, Credential: v.grant.kind, Host: v.grant.host,
 	}
 	if v.proven != 0 {
 		p.AuthTime = time.Unix(v.proven, 0).UTC()

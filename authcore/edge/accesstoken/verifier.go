@@ -102,12 +102,12 @@ func New(cfg Config) (*Verifier, error) {
 	return v, nil
 }
 
-// Lookup returns who a token speaks for. mode says where it was found: each kind is refused in the other's place (T10).
+// Lookup returns who a token speaks for. kind says where it was found: each kind is refused in the other's place (T10).
 // The result is nil unless outcome is Admitted or Outdated. Issuer and audience are for the caller to check, on every
 // request, since they differ by guard.
-func (v *Verifier) Lookup(raw string, mode authcore.Mode) (*Verified, Outcome) {
+func (v *Verifier) Lookup(raw string, kind authcore.CredentialKind) (*Verified, Outcome) {
 	now := v.cfg.Now()
-	t := v.verified(raw, mode, now)
+	t := v.verified(raw, kind, now)
 	if t == nil || now.Unix() >= t.expires { // the cache may keep it for a little longer: its clock is behind
 		return nil, Invalid
 	}
@@ -122,18 +122,18 @@ func (v *Verifier) Lookup(raw string, mode authcore.Mode) (*Verified, Outcome) {
 
 // Issued returns who a token was issued to, also when it has expired; nil where it is none of ours. It is for giving the
 // token up: nobody is admitted by it. Whether the session lives is not looked at, nor are issuer and audience.
-func (v *Verifier) Issued(raw string, mode authcore.Mode) *authcore.Principal {
+func (v *Verifier) Issued(raw string, kind authcore.CredentialKind) *authcore.Principal {
 	if v.refused.know(raw) {
 		return nil
 	}
-	claims, kid, err := v.cfg.Keys.Set().Issued(useOf(mode), raw, v.cfg.Now(), anyIssuer)
+	claims, kid, err := v.cfg.Keys.Set().Issued(useOf(kind), raw, v.cfg.Now(), anyIssuer)
 	if err != nil {
 		if errors.Is(err, jwtkeys.ErrSignature) {
 			v.refused.remember(raw)
 		}
 		return nil
 	}
-	p, err := principalOf(claims, kid, mode)
+	p, err := principalOf(claims, kid, kind)
 	if err != nil {
 		return nil
 	}
@@ -152,14 +152,14 @@ func (v *Verifier) Admit(p authcore.Principal) *Verified {
 
 // verified returns a token that is good but perhaps expired or revoked, or nil. The key is looked for each time: it may be
 // gone since the token was cached, by the passing of time as well, with no new set to tell of it (T25).
-func (v *Verifier) verified(raw string, mode authcore.Mode, now time.Time) *Verified {
-	kid, rest, ok := v.cfg.Keys.Set().Named(useOf(mode), raw, now)
+func (v *Verifier) verified(raw string, kind authcore.CredentialKind, now time.Time) *Verified {
+	kid, rest, ok := v.cfg.Keys.Set().Named(useOf(kind), raw, now)
 	if !ok {
 		// No key has written this header; perhaps another release has. Too rare to be cached.
 		if v.refused.know(raw) {
 			return nil
 		}
-		p, err := v.parse(raw, mode, now)
+		p, err := v.parse(raw, kind, now)
 		if err != nil {
 			return nil
 		}
@@ -168,7 +168,7 @@ func (v *Verifier) verified(raw string, mode authcore.Mode, now time.Time) *Veri
 	v.clock.see(now)
 	t, ok := v.cache.GetIfPresent(rest)
 	if !ok {
-		t = v.uncached(raw, rest, mode, now)
+		t = v.uncached(raw, rest, kind, now)
 	}
 	if t == nil || t.grant.kid != kid { // the signature is over the header too
 		return nil
@@ -178,7 +178,7 @@ func (v *Verifier) verified(raw string, mode authcore.Mode, now time.Time) *Veri
 
 // uncached checks a token that is not cached. Only good tokens enter the cache, at their second sight, so that neither junk
 // nor tokens that come once can fill it or push out those in use; of concurrent requests with one token one checks it.
-func (v *Verifier) uncached(raw, rest string, mode authcore.Mode, now time.Time) *Verified {
+func (v *Verifier) uncached(raw, rest string, kind authcore.CredentialKind, now time.Time) *Verified {
 	if v.refused.know(raw) {
 		return nil
 	}
@@ -186,7 +186,7 @@ func (v *Verifier) uncached(raw, rest string, mode authcore.Mode, now time.Time)
 		if t, ok := v.cache.GetIfPresent(rest); ok { // somebody was quicker
 			return t, nil
 		}
-		p, err := v.parse(raw, mode, now)
+		p, err := v.parse(raw, kind, now)
 		if err != nil {
 			return nil, err
 		}
@@ -204,8 +204,8 @@ func (v *Verifier) uncached(raw, rest string, mode authcore.Mode, now time.Time)
 	return t.(*Verified)
 }
 
-func (v *Verifier) parse(raw string, mode authcore.Mode, now time.Time) (*authcore.Principal, error) {
-	claims, kid, err := v.cfg.Keys.Set().Verify(useOf(mode), raw, now, anyIssuer)
+func (v *Verifier) parse(raw string, kind authcore.CredentialKind, now time.Time) (*authcore.Principal, error) {
+	claims, kid, err := v.cfg.Keys.Set().Verify(useOf(kind), raw, now, anyIssuer)
 	if err != nil {
 		if errors.Is(err, jwtkeys.ErrSignature) {
 			v.refused.remember(raw)
@@ -213,10 +213,10 @@ func (v *Verifier) parse(raw string, mode authcore.Mode, now time.Time) (*authco
 		v.cfg.Keys.Missed() // perhaps another node has rotated the keys
 		return nil, errInvalid
 	}
-	return principalOf(claims, kid, mode)
+	return principalOf(claims, kid, kind)
 }
 
-func principalOf(claims jwtkeys.Claims, kid string, mode authcore.Mode) (*authcore.Principal, error) {
+func principalOf(claims jwtkeys.Claims, kid string, kind authcore.CredentialKind) (*authcore.Principal, error) {
 	account, errAccount := uuid.Parse(claims.Subject)
 	sess, errSession := uuid.Parse(claims.SessionID)
 	if errAccount != nil || errSession != nil {
@@ -226,12 +226,12 @@ func principalOf(claims jwtkeys.Claims, kid string, mode authcore.Mode) (*authco
 		AccountID: account, SessionID: sess, Subject: claims.Subject, Session: claims.SessionID,
 		Epoch: claims.Epoch, RolesVersion: claims.RolesVersion, Email: claims.Email, Username: claims.Username,
 		Name: claims.Name, Roles: claims.Roles, Issuer: claims.Issuer, Audience: claims.Audience, AMR: claims.AMR,
-		AuthTime: claims.AuthTime, ExpiresAt: claims.ExpiresAt, KeyID: kid, Mode: mode, Host: claims.Host,
+		AuthTime: claims.AuthTime, ExpiresAt: claims.ExpiresAt, KeyID: kid, Credential: kind, Host: claims.Host,
 	}, nil
 }
 
-func useOf(m authcore.Mode) jwtkeys.Use {
-	if m == authcore.ModeCookie {
+func useOf(k authcore.CredentialKind) jwtkeys.Use {
+	if k == authcore.SessionCookie {
 		return jwtkeys.Cookie
 	}
 	return jwtkeys.Bearer

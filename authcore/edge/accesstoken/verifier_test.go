@@ -45,9 +45,9 @@ func person(t testing.TB, e *testflow.Env) session.Tokens {
 	return e.Person(t, enrol.Registering{Email: "ada@example.com", FirstName: "Ada"})
 }
 
-func want(t *testing.T, v *accesstoken.Verifier, raw string, mode authcore.Mode, outcome accesstoken.Outcome) *authcore.Principal {
+func want(t *testing.T, v *accesstoken.Verifier, raw string, kind authcore.CredentialKind, outcome accesstoken.Outcome) *authcore.Principal {
 	t.Helper()
-	verified, got := v.Lookup(raw, mode)
+	verified, got := v.Lookup(raw, kind)
 	if got != outcome {
 		t.Errorf("outcome %d, want %d", got, outcome)
 	}
@@ -66,22 +66,22 @@ func TestVerify_CachedTokensExpireAndAreRevoked(t *testing.T) {
 	e, _, v := setUp(t)
 	tokens := person(t, e)
 	for range 2 { // unseen, then seen
-		if p := want(t, v, tokens.Access, authcore.ModeBearer, accesstoken.Admitted); p.Session != tokens.Session.ID.String() || p.Email != "ada@example.com" {
+		if p := want(t, v, tokens.Access, authcore.BearerToken, accesstoken.Admitted); p.Session != tokens.Session.ID.String() || p.Email != "ada@example.com" {
 			t.Errorf("principal %+v", p)
 		}
 	}
 	e.Clock.Advance(tokens.Principal.ExpiresAt.Sub(e.Clock.Now()))
-	want(t, v, tokens.Access, authcore.ModeBearer, accesstoken.Invalid)
+	want(t, v, tokens.Access, authcore.BearerToken, accesstoken.Invalid)
 
 	next, err := e.TrySignIn(t, "ada@example.com", testflow.Password)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want(t, v, next.Access, authcore.ModeBearer, accesstoken.Admitted)
+	want(t, v, next.Access, authcore.BearerToken, accesstoken.Admitted)
 	if err := e.Sessions.End(t.Context(), &next.Principal, testflow.Client()); err != nil {
 		t.Fatal(err)
 	}
-	want(t, v, next.Access, authcore.ModeBearer, accesstoken.Revoked)
+	want(t, v, next.Access, authcore.BearerToken, accesstoken.Revoked)
 }
 
 // A raised epoch ends every session of the account; a raised roles version only asks for renewal.
@@ -89,12 +89,12 @@ func TestVerify_EpochAndRoles(t *testing.T) {
 	t.Parallel()
 	e, _, v := setUp(t)
 	tokens := person(t, e)
-	want(t, v, tokens.Access, authcore.ModeBearer, accesstoken.Admitted)
+	want(t, v, tokens.Access, authcore.BearerToken, accesstoken.Admitted)
 	until := e.Clock.Now().Add(time.Hour)
 	e.Revoked.Apply(authcore.Revocation{AccountID: tokens.Account.ID, RolesVersion: tokens.Account.RolesVersion + 1, Until: until})
-	want(t, v, tokens.Access, authcore.ModeBearer, accesstoken.Outdated)
+	want(t, v, tokens.Access, authcore.BearerToken, accesstoken.Outdated)
 	e.Revoked.Apply(authcore.Revocation{AccountID: tokens.Account.ID, Epoch: tokens.Account.Epoch + 1, Until: until})
-	want(t, v, tokens.Access, authcore.ModeBearer, accesstoken.Revoked)
+	want(t, v, tokens.Access, authcore.BearerToken, accesstoken.Revoked)
 }
 
 // Each kind of token is refused where the other belongs, seen before or not.
@@ -109,11 +109,11 @@ func TestT10_KindsAreNotInterchangeable(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		want(t, v, bearer.Access, authcore.ModeCookie, accesstoken.Invalid)
-		want(t, v, cookie.Access, authcore.ModeBearer, accesstoken.Invalid)
-		want(t, v, bearer.Access, authcore.ModeBearer, accesstoken.Admitted)
-		want(t, v, cookie.Access, authcore.ModeCookie, accesstoken.Admitted)
-		want(t, v, bearer.Refresh, authcore.ModeBearer, accesstoken.Invalid)
+		want(t, v, bearer.Access, authcore.SessionCookie, accesstoken.Invalid)
+		want(t, v, cookie.Access, authcore.BearerToken, accesstoken.Invalid)
+		want(t, v, bearer.Access, authcore.BearerToken, accesstoken.Admitted)
+		want(t, v, cookie.Access, authcore.SessionCookie, accesstoken.Admitted)
+		want(t, v, bearer.Refresh, authcore.BearerToken, accesstoken.Invalid)
 	}
 }
 
@@ -122,18 +122,18 @@ func TestT25_RemovedKeyRefusesCachedTokens(t *testing.T) {
 	t.Parallel()
 	e, k, v := setUp(t)
 	tokens := person(t, e)
-	want(t, v, tokens.Access, authcore.ModeBearer, accesstoken.Admitted)
+	want(t, v, tokens.Access, authcore.BearerToken, accesstoken.Admitted)
 	if _, err := e.Ring.Rotate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	k.set.Store(e.Ring.Set())
-	want(t, v, tokens.Access, authcore.ModeBearer, accesstoken.Admitted)
+	want(t, v, tokens.Access, authcore.BearerToken, accesstoken.Admitted)
 	empty, err := jwtkeys.NewKeySet(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	k.set.Store(empty)
-	want(t, v, tokens.Access, authcore.ModeBearer, accesstoken.Invalid)
+	want(t, v, tokens.Access, authcore.BearerToken, accesstoken.Invalid)
 }
 
 func TestVerify_JunkTellsTheKeysAndFillsNothing(t *testing.T) {
@@ -141,7 +141,7 @@ func TestVerify_JunkTellsTheKeysAndFillsNothing(t *testing.T) {
 	e, k, v := setUp(t)
 	tokens := person(t, e)
 	for _, junk := range []string{"", "a", "a.b.c", tokens.Access + "x", tokens.Access[:len(tokens.Access)-1]} {
-		want(t, v, junk, authcore.ModeBearer, accesstoken.Invalid)
+		want(t, v, junk, authcore.BearerToken, accesstoken.Invalid)
 	}
 	if k.missed.Load() == 0 {
 		t.Error("the keys were not told: a token of another node's new key would never be accepted")
@@ -154,7 +154,7 @@ func TestVerify_ParallelFirstSights(t *testing.T) {
 	tokens := person(t, e)
 	var wg sync.WaitGroup
 	for range 100 {
-		wg.Go(func() { want(t, v, tokens.Access, authcore.ModeBearer, accesstoken.Admitted) })
+		wg.Go(func() { want(t, v, tokens.Access, authcore.BearerToken, accesstoken.Admitted) })
 	}
 	wg.Wait()
 }
@@ -199,14 +199,14 @@ func BenchmarkLookup_Seen(b *testing.B) {
 	e, _, v := setUp(b)
 	tokens := person(b, e)
 	for range 2 {
-		if _, outcome := v.Lookup(tokens.Access, authcore.ModeBearer); outcome != accesstoken.Admitted {
+		if _, outcome := v.Lookup(tokens.Access, authcore.BearerToken); outcome != accesstoken.Admitted {
 			b.Fatal("refused")
 		}
 	}
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			v.Lookup(tokens.Access, authcore.ModeBearer)
+			v.Lookup(tokens.Access, authcore.BearerToken)
 		}
 	})
 }

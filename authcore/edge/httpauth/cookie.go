@@ -64,6 +64,11 @@ func (j *Jar) Access() string { return j.access }
 // Refresh returns the name of the cookie with the refresh token.
 func (j *Jar) Refresh() string { return j.refresh }
 
+// HasSession reports whether a browser sends a token of ours, good or not.
+func (j *Jar) HasSession(r *http.Request) bool {
+	return ReadCookie(r, j.access) != "" || ReadCookie(r, j.refresh) != ""
+}
+
 func (j *Jar) name(ending string) string {
 	if j.https {
 		return hostPrefix + j.prefix + ending
@@ -85,13 +90,6 @@ func (j *Jar) ClearSession(h http.Header) {
 	j.clear(h, refreshEnding)
 }
 
-// WriteSignedOut tells a browser to forget both tokens and what it kept of private pages, so that whoever uses it next finds
-// neither (B10). Cookies and storage are left out of Clear-Site-Data: they belong to the services behind the gateway too.
-func (j *Jar) WriteSignedOut(h http.Header) {
-	j.ClearSession(h)
-	h.Set("Clear-Site-Data", `"cache"`)
-}
-
 // LoopCookieLife is how long [LoopCookie] lives: somebody may type a password at each turn.
 const LoopCookieLife = 2 * time.Minute
 
@@ -101,7 +99,7 @@ type FlowCookie struct {
 	life time.Duration
 }
 
-// The keepsakes.
+// The cookies of the flows.
 var (
 	// RegistrationCookie proves who registered, as the cookie of the API does.
 	RegistrationCookie = FlowCookie{registrationEnding, enrol.RegistrationLifetime}
@@ -130,7 +128,7 @@ func (k FlowCookie) Set(h http.Header, j *Jar, value string) error {
 // Clear tells the browser to forget it.
 func (k FlowCookie) Clear(h http.Header, j *Jar) { j.clear(h, k.base) }
 
-// Of returns the keepsake of one of several things of its kind; name is of letters, digits, - and _.
+// Of returns the cookie of one of several things of its kind; name is of letters, digits, - and _.
 func (k FlowCookie) Of(name string) FlowCookie { return FlowCookie{k.base + "_" + name, k.life} }
 
 // Names returns what [FlowCookie.Of] was given for those that the browser keeps.

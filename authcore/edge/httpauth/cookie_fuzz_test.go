@@ -107,9 +107,9 @@ func namedPairs(h http.Header) (pairs [][2]string) {
 	return pairs
 }
 
-// FuzzCredential: a bearer header silences the cookie, whatever it holds; nothing is both refused and returned; the token
+// FuzzFindCredentials: a bearer header silences the cookie, whatever it holds; nothing is both refused and returned; the token
 // is one that stands in the request.
-func FuzzCredential(f *testing.F) {
+func FuzzFindCredentials(f *testing.F) {
 	for _, s := range []string{"Bearer x", "bearer\tx", "Basic y", "", "Bearer  ", "BEARER a, Bearer b", "Bearerx y", " Bearer z", "Bearer a\tb"} {
 		f.Add(s, "__Host-gatehouse=a; b=c")
 	}
@@ -118,15 +118,16 @@ func FuzzCredential(f *testing.F) {
 			return
 		}
 		r := &http.Request{Method: http.MethodGet, Header: http.Header{"Authorization": {authorization}, "Cookie": {cookie}}}
-		raw, mode, err := httpauth.Credential(r, httpauth.NewJar("", true))
-		if err != nil && raw != "" || raw != "" && mode == "" || err == nil && raw == "" && mode != "" {
-			t.Fatalf("%q, %q: got %q %q %v", authorization, cookie, raw, mode, err)
+		given, err := httpauth.FindCredentials(r, httpauth.NewJar("", true), nil)
+		raw, kind := given.Token(), given.Kind()
+		if err != nil && raw != "" || raw != "" && kind == "" || err == nil && kind == "" {
+			t.Fatalf("%q, %q: got %q %q %v", authorization, cookie, raw, kind, err)
 		}
 		fields := strings.FieldsFunc(authorization, func(c rune) bool { return c == ' ' || c == '\t' })
 		bearer := len(fields) > 0 && strings.EqualFold(fields[0], "bearer")
 		switch {
-		case bearer != (mode == authcore.ModeBearer):
-			t.Fatalf("%q: mode %q", authorization, mode)
+		case bearer != (kind == authcore.BearerToken):
+			t.Fatalf("%q: kind %q", authorization, kind)
 		case bearer && (err == nil) != (len(fields) > 1):
 			t.Fatalf("%q: %v", authorization, err)
 		case bearer && !strings.Contains(authorization, raw):

@@ -201,15 +201,10 @@ func OwnsAny(line string, owns func(token string) bool) bool {
 func (a *Authenticator) ClearDeadCookies(h http.Header, r *http.Request, j *Jar) {
 	access, refresh := ReadCookie(r, j.access), ReadCookie(r, j.refresh)
 	ours := refresh != "" && a.cfg.Sessions.Issued(refresh)
-	if ours || access != "" && a.cfg.Verifier.Issued(access, authcore.ModeCookie) != nil {
+	if ours || access != "" && a.cfg.Verifier.Issued(access, authcore.SessionCookie) != nil {
 		j.clear(h, accessEnding)
 	}
 	if ours {
 		j.clear(h, refreshEnding)
 	}
-}
-
-// HasSession reports whether a browser sends a token of ours, good or not.
-func (j *Jar) HasSession(r *http.Request) bool {
-	return ReadCookie(r, j.access) != "" || ReadCookie(r, j.refresh) != ""
 }

@@ -5,34 +5,110 @@ import (
 	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/accesstoken"
 )
 
-// Credential picks the access token that speaks for a request; "" when there is none. A bearer header wins over the
-// cookie even when it is bad: falling back would let a request run as somebody its sender did not name. Schemes other
-// than Bearer are not ours and leave the cookie in force. Queries are never read: they end up in logs and referrers
-// (RFC 9700 §4.3.2).
-//
-// Two Authorization lines are InvalidRequest: we and the upstream could each believe another one. A Bearer header
-// without a token is InvalidToken.
-func Credential(r *http.Request, jar *Jar) (raw string, mode authcore.Mode, err error) {
+// Scheme is a way in which a request says who makes it.
+type Scheme struct {
+	Kind authcore.CredentialKind
+	// Find looks for such a credential in a request and does not judge it. found may be true beside an error: there is one, and
+	// it cannot be read.
+	Find func(r *http.Request, jar *Jar) (token string, found bool, err error)
+	// Verify returns whose it is, from memory alone, or errRenew where only the database can tell.
+	Verify func(a *Authenticator, r *http.Request, given Credentials) (Result, error)
+}
+
+// schemes are asked in this order, and the first that finds something speaks alone, even when it is bad: falling back would let
+// a request run as somebody its sender did not name. Queries are never read: they end up in logs and referrers (RFC 9700 §4.3.2).
+var schemes = [...]Scheme{
+	{Kind: authcore.BearerToken, Find: findBearer, Verify: verifyBearer},
+	{Kind: authcore.SessionCookie, Find: findCookie, Verify: verifyCookie},
+}
+
+// Credentials are what a request brings to be authenticated by. The zero value is none.
+type Credentials struct {
+	scheme     *Scheme
+	token      string
+	jar        *Jar
+	servesHost func(host string) bool
+}
+
+// FindCredentials looks for credentials and does not judge them. servesHost is what [RequestInfo.ServesHost] is. Refusals:
+// AuthenticationRequired where there are none; InvalidRequest for two Authorization lines, of which we and the upstream could
+// each believe another one; InvalidToken for a Bearer header without a token. The last comes with credentials of that kind.
+func FindCredentials(r *http.Request, jar *Jar, servesHost func(host string) bool) (Credentials, error) {
+	for i := range schemes {
+		token, found, err := schemes[i].Find(r, jar)
+		switch {
+		case found:
+			return Credentials{&schemes[i], token, jar, servesHost}, err
+		case err != nil:
+			return Credentials{}, err
+		}
+	}
+	return Credentials{}, authcore.Refuse(authcore.AuthenticationRequired, "Sign in first.")
+}
+
+// Kind returns what kind the credentials are of; "" for none.
+func (c Credentials) Kind() authcore.CredentialKind {
+	if c.scheme == nil {
+		return ""
+	}
+	return c.scheme.Kind
+}
+
+// Token returns the access token; "" where there is none, or only a refresh cookie.
+func (c Credentials) Token() string { return c.token }
+
+// findBearer leaves schemes other than Bearer alone: they are not ours and leave the cookies in force.
+func findBearer(r *http.Request, _ *Jar) (token string, found bool, err error) {
 	switch lines := r.Header["Authorization"]; len(lines) {
 	case 0:
+		return "", false, nil
 	case 1:
-		token, ok := bearer(strings.Trim(lines[0], " \t"))
-		if !ok {
-			break
+		if token, found = bearer(strings.Trim(lines[0], " \t")); found && token == "" {
+			err = authcore.Refuse(authcore.InvalidToken, "The Authorization header contains no token.")
 		}
-		if token == "" {
-			return "", authcore.ModeBearer, authcore.Refuse(authcore.InvalidToken, "The Authorization header contains no token.")
-		}
-		return token, authcore.ModeBearer, nil
+		return token, found, err
 	default:
-		return "", "", authcore.Refuse(authcore.InvalidRequest, "Send only one Authorization header.")
+		return "", false, authcore.Refuse(authcore.InvalidRequest, "Send only one Authorization header.")
 	}
-	if raw = ReadCookie(r, jar.access); raw != "" {
-		return raw, authcore.ModeCookie, nil
+}
+
+func verifyBearer(a *Authenticator, r *http.Request, given Credentials) (Result, error) {
+	switch v, outcome := a.lookup(given.token, authcore.BearerToken); {
+	case outcome == accesstoken.Admitted && given.sentTo(r, v.Host()):
+		return Result{Verified: v}, nil
+	case outcome == accesstoken.Invalid && a.cfg.ClockWrong():
+		return Result{}, errClockWrong // told 401, programs throw away tokens that may be perfectly good
 	}
-	return "", "", nil
+	return Result{}, ErrInvalidToken
+}
+
+// findCookie finds the access cookie, and a refresh cookie by which a new one may be had.
+func findCookie(r *http.Request, jar *Jar) (token string, found bool, err error) {
+	token = ReadCookie(r, jar.access)
+	return token, token != "" || ReadCookie(r, jar.refresh) != "", nil
+}
+
+// verifyCookie first checks the origin: a browser may send cookies on another page's behalf, which must not even cause a
+// renewal (B04, B11).
+func verifyCookie(a *Authenticator, r *http.Request, given Credentials) (Result, error) {
+	if NeedsOrigin(r) {
+		if err := a.cfg.Origins.Check(r, given.jar.https); err != nil {
+			return Result{}, err
+		}
+	}
+	if given.token != "" {
+		switch v, outcome := a.lookup(given.token, authcore.SessionCookie); {
+		case outcome == accesstoken.Admitted && given.sentTo(r, v.Host()):
+			return Result{Verified: v}, nil
+		case outcome == accesstoken.Revoked:
+			// What is revoked is never renewed: no query needed to know.
+			return Result{ClearCookies: true}, ErrInvalidToken
+		}
+	}
+	return Result{}, errRenew
 }
 
 // bearer returns what follows the scheme, if that is Bearer. A tab is no separator by RFC 9110 §11.4, but some upstreams

@@ -126,7 +126,7 @@ func (x *exchange) done() error {
 
 // forgetCookies clears the cookies of a browser that has ended its own session.
 func (x *exchange) forgetCookies() {
-	if x.who.Mode == authcore.ModeCookie {
+	if x.who.Credential == authcore.SessionCookie {
 		x.in.Cookies().ClearSession(x.w.Header())
 	}
 }

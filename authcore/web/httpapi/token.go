@@ -79,16 +79,16 @@ type logoutBody struct {
 
 // What was given by hand speaks for itself.
 func (b logoutBody) byCookie(r *http.Request, in httpauth.RequestInfo) bool {
-	_, mode, err := httpauth.Credential(r, in.Cookies())
-	return err == nil && mode != authcore.ModeBearer && b.RefreshToken == "" && in.Cookies().HasSession(r)
+	given, err := httpauth.FindCredentials(r, in.Cookies(), in.ServesHost)
+	return err == nil && given.Kind() == authcore.SessionCookie && b.RefreshToken == ""
 }
 
 // logout ends every session that the request holds a token of. Tokens that are dead already or name nothing are no error:
 // what was asked for is the case (RFC 7009 §2.2). Only where cookies stand beside a bearer token that names nothing it is one:
 // they do not speak, so their session lives on, and the browser must not believe otherwise.
 func (c *tokenCalls) logout(x *exchange, body logoutBody) error {
-	raw, mode, err := httpauth.Credential(x.r, x.in.Cookies())
-	if err != nil && authcore.CodeOf(err) != authcore.InvalidToken { // a bearer token of no length names nothing either
+	given, err := httpauth.FindCredentials(x.r, x.in.Cookies(), x.in.ServesHost)
+	if err != nil && !authcore.IsAnonymous(err) { // a bearer token of no length names nothing either
 		return err
 	}
 	if body.byCookie(x.r, x.in) {
@@ -97,8 +97,8 @@ func (c *tokenCalls) logout(x *exchange, body logoutBody) error {
 		}
 	}
 	end, endByRefresh := c.sessions.Ends(body.Everywhere)
-	if mode == authcore.ModeBearer {
-		p, known := c.auth.SessionOf(raw, mode)
+	if given.Kind() == authcore.BearerToken {
+		p, known := c.auth.SessionOf(given.Token(), authcore.BearerToken)
 		switch {
 		case p != nil:
 			if err := end(x.r.Context(), p, x.in.Client); err != nil {

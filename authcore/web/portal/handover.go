@@ -30,7 +30,7 @@ func (v *visit) handOver(p *authcore.Principal) error {
 	back, elsewhere := v.elsewhere()
 	// A program's bearer token is no browser's, and a host that it is handed over to would make it cookies. A branch is its own
 	// host's alone.
-	if elsewhere == "" || p.Mode != authcore.ModeCookie || p.Host != "" {
+	if elsewhere == "" || p.Credential != authcore.SessionCookie || p.Host != "" {
 		return v.onward(query.Get("rd"))
 	}
 	v.dropPending()
