@@ -105,12 +105,12 @@ func (a *App) Start() error {
 	}
 	if a.core.Load() == nil {
 		if err := a.node.open(ctx, a.cfg, logsink.Present()); err != nil {
-			return fmt.Errorf("gatehouse: %w", err)
+			return fmt.Errorf("gatehouse: %w", a.cfg.withOwner(err))
 		}
 		ctx, cancelAssembly := context.WithTimeout(ctx, openTimeout)
 		defer cancelAssembly()
 		if err := a.assemble(ctx); err != nil {
-			return err
+			return a.cfg.withOwner(err)
 		}
 	}
 	c := a.core.Load()

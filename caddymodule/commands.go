@@ -58,10 +58,9 @@ func family(cmd *cobra.Command) {
 
 // usageError prints err and ends with 2.
 func usageError(cmd *cobra.Command, err error) error {
-	return caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (int, error) {
-		fmt.Fprintln(cmd.ErrOrStderr(), "Error:", err) // Caddy prints none with this exit code
-		return exitUsage, err
-	})(cmd, nil)
+	fmt.Fprintln(cmd.ErrOrStderr(), "Error:", err)
+	cmd.SilenceErrors, cmd.SilenceUsage = true, true // Caddy and Cobra would print it again
+	return caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (int, error) { return exitUsage, nil })(cmd, nil)
 }
 
 // exitUsage is the exit code of a command line that means nothing.

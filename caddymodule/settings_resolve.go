@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"fmt"
 	"net/url"
+	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 
@@ -162,16 +164,32 @@ func (s *Settings) expand() (*Settings, error) {
 func readPlaceholders(v string) (string, error) {
 	for _, p := range placeholder.FindAllString(v, -1) {
 		if got, err := caddy.NewReplacer().ReplaceOrErr(p, true, true); err != nil || got == "" {
-			return "", fmt.Errorf("%s is not set, not readable or empty", p)
+			return "", fmt.Errorf("%s %s", p, whyNothing(strings.Trim(p, "{}")))
 		}
 	}
 	return caddy.NewReplacer().ReplaceOrErr(v, true, true)
+}
+
+// whyNothing says why a placeholder without its braces has no value.
+func whyNothing(p string) string {
+	if path, isFile := strings.CutPrefix(p, "file."); isFile {
+		if _, err := os.ReadFile(path); err != nil {
+			return fmt.Sprintf("cannot be read (this process runs as uid %d): %v", os.Getuid(), err)
+		}
+	} else if _, set := os.LookupEnv(strings.TrimPrefix(p, "env.")); !set {
+		return "is not set"
+	}
+	return "is empty"
 }
 
 func resolvePaths(s *Settings, r *resolved) (err error) {
 	r.dataDir = cmp.Or(s.DataDir, filepath.Join(caddy.AppDataDir(), "gatehouse"))
 	if r.dataDir, err = filepath.Abs(r.dataDir); err != nil {
 		return fmt.Errorf("data_dir: finding the working directory: %w", err)
+	}
+	if s.DataDir == "" && os.Getenv("HOME") == "" && os.Getenv("XDG_DATA_HOME") == "" && runtime.GOOS != "windows" {
+		r.warnings = append(r.warnings, "neither HOME nor XDG_DATA_HOME is set, so data is kept below the folder in which the gateway was started, in "+
+			r.dataDir+": set data_dir, or the same database and secret are not found from another folder")
 	}
 	if isPostgres(s.Database) {
 		r.database = secret.FromString(s.Database)

@@ -16,6 +16,8 @@ type sites struct {
 	issuers  union      // the configured issuer, or else the origins of portals
 	guarded  union      // hosts and wildcards of sites with a guard: a browser may be sent back to these after a sign-in
 	portals  []string   // origins of portals, where an issuer is configured
+	proxied  []string   // hosts of those whose server has trusted_proxies
+	blind    bool       // one of those in plain http has none
 	anywhere bool       // one of these answers to any host, or to some that are not written out
 
 	everybody atomic.Bool // it has been told that a guard lets everybody in who signs up
@@ -55,7 +57,28 @@ func (s *sites) addPortal(of *site, issuer *url.URL) error {
 	}
 	s.portals = append(s.portals, origins...)
 	s.anywhere = s.anywhere || err != nil
+	s.addProxied(origins, trusts(of.srv))
 	return nil
+}
+
+func (s *sites) addProxied(origins []string, trusted bool) {
+	for _, origin := range origins {
+		u, err := url.Parse(origin)
+		switch {
+		case err != nil || isLoopback(u.Hostname()):
+		case trusted:
+			s.proxied = append(s.proxied, u.Hostname())
+		case u.Scheme == "http":
+			s.blind = true
+		}
+	}
+}
+
+// behindUnknown reports whether a portal in plain http is behind a proxy, as an https issuer says, that it does not know.
+func (s *sites) behindUnknown(issuer *url.URL) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.blind && issuer.Scheme == "https"
 }
 
 // addGuard makes known a guard's site, and which headers its `header` lines set. Every guard removes those of all: of several
@@ -74,7 +97,8 @@ func (s *sites) addGuard(of *site, issuer *url.URL, headers, keep []string) {
 func (s *sites) elsewhere(issuer *url.URL) []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.anywhere || slices.ContainsFunc(s.portals, func(o string) bool { return servesAs(o, issuer) }) {
+	// A known proxy in front may change scheme and port.
+	if s.anywhere || slices.Contains(s.proxied, issuer.Hostname()) || slices.ContainsFunc(s.portals, func(o string) bool { return servesAs(o, issuer) }) {
 		return nil
 	}
 	sites := slices.Clone(s.portals)

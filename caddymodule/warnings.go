@@ -2,8 +2,12 @@ package caddymodule
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
@@ -63,9 +67,27 @@ func (a *App) addressWarnings() (warnings []string) {
 	if a.cfg.issuer == nil {
 		return warnings
 	}
+	if a.sites.behindUnknown(a.cfg.issuer) {
+		warnings = append(warnings, fmt.Sprintf("issuer %s is https, but a site with `gatehouse` serves plain http and trusted_proxies is not set: "+
+			"everyone behind the proxy has its address and shares one rate limit; write servers { trusted_proxies static <the proxy's address> }", a.cfg.issuer))
+	}
 	if sites := a.sites.elsewhere(a.cfg.issuer); len(sites) > 0 {
 		warnings = append(warnings, fmt.Sprintf("issuer %s is not the address of a site with `gatehouse` (sites: %s): links in mails lead "+
 			"to %[1]s, which works only if something in front of Gatehouse answers there", a.cfg.issuer, strings.Join(sites, ", ")))
 	}
 	return warnings
+}
+
+// withOwner adds to the error of a file that the process may not use who the process is, and the cure.
+func (r *resolved) withOwner(err error) error {
+	var denied *fs.PathError
+	uid := os.Getuid()
+	if !errors.As(err, &denied) || !errors.Is(denied, fs.ErrPermission) || uid < 0 { // Windows has no uid
+		return err
+	}
+	what := denied.Path
+	if within, relErr := filepath.Rel(r.dataDir, what); relErr == nil && filepath.IsLocal(within) {
+		what = r.dataDir
+	}
+	return fmt.Errorf("%w; the gateway runs as uid %d: make %s its own with chown -R %[2]d %[3]s", err, uid, what)
 }

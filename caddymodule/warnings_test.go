@@ -2,7 +2,11 @@ package caddymodule
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
 	"net/url"
+	"os"
 	"strings"
 	"testing"
 )
@@ -10,12 +14,13 @@ import (
 // TestAddressWarnings: an address is judged the same whether the option names it or a site does.
 func TestAddressWarnings(t *testing.T) {
 	t.Parallel()
-	const mail, plain, nowhere = "option mail is not set", "is plain http", "is not the address of a site"
+	const mail, plain, nowhere, blind = "option mail is not set", "is plain http", "is not the address of a site", "trusted_proxies is not set"
 	outbox := json.RawMessage(`{"sender": "outbox"}`)
 	for name, c := range map[string]struct {
 		issuer string // the option
 		sites  []string
 		any    bool
+		trusts bool // of the sites' server
 		mail   json.RawMessage
 		want   []string
 	}{
@@ -29,7 +34,11 @@ func TestAddressWarnings(t *testing.T) {
 		"issuer is a site":              {issuer: "https://app.example.com", sites: []string{"https://x.example.com", "https://app.example.com"}, mail: outbox},
 		"issuer is no site":             {issuer: "https://auth.example.com", sites: []string{"https://app.example.com"}, mail: outbox, want: []string{nowhere}},
 		"another port":                  {issuer: "https://app.example.com", sites: []string{"https://app.example.com:8443"}, mail: outbox, want: []string{nowhere}},
-		"https ends in front":           {issuer: "https://app.example.com", sites: []string{"http://app.example.com:8080"}, mail: outbox},
+		"https ends in front":           {issuer: "https://app.example.com", sites: []string{"http://app.example.com:8080"}, mail: outbox, want: []string{blind}},
+		"https ends at a known proxy":   {issuer: "https://app.example.com", sites: []string{"http://app.example.com:8080"}, trusts: true, mail: outbox},
+		"a known proxy changes ports":   {issuer: "https://app.example.com", sites: []string{"https://app.example.com:8443"}, trusts: true, mail: outbox},
+		"a known proxy of another name": {issuer: "https://auth.example.com", sites: []string{"http://app.example.com"}, trusts: true, mail: outbox, want: []string{nowhere}},
+		"all in plain":                  {issuer: "http://app.example.com", sites: []string{"http://app.example.com"}, mail: outbox, want: []string{plain}},
 		"https ends nowhere":            {issuer: "https://localhost", sites: []string{"http://localhost:8080"}, want: []string{nowhere}},
 		"whichever host a client names": {issuer: "https://app.example.com", any: true, sites: []string{"https://x.example.com"}, mail: outbox},
 	} {
@@ -39,6 +48,7 @@ func TestAddressWarnings(t *testing.T) {
 			a.MailRaw = c.mail
 			a.sites.portals, a.sites.anywhere = c.sites, c.any
 			a.sites.issuers.add(c.sites)
+			a.sites.addProxied(c.sites, c.trusts)
 			if c.issuer != "" {
 				u, err := url.Parse(c.issuer)
 				if err != nil {
@@ -57,5 +67,50 @@ func TestAddressWarnings(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestWithOwner: who may not use a file is told who it is and what helps: for data_dir as a whole, or for the file elsewhere.
+func TestWithOwner(t *testing.T) {
+	t.Parallel()
+	cfg := &resolved{dataDir: "/var/lib/gatehouse"}
+	for path, want := range map[string]string{"/var/lib/gatehouse/secret": "/var/lib/gatehouse", "/srv/users.db": "/srv/users.db"} {
+		err := fmt.Errorf("read: %w", &fs.PathError{Op: "open", Path: path, Err: fs.ErrPermission})
+		if got := cfg.withOwner(err); !errors.Is(got, err) || !strings.HasSuffix(got.Error(), fmt.Sprintf("chown -R %d %s", os.Getuid(), want)) {
+			t.Error(got)
+		}
+	}
+	if err := error(&fs.PathError{Op: "open", Path: "/x", Err: fs.ErrNotExist}); cfg.withOwner(err) != err {
+		t.Error(cfg.withOwner(err))
+	}
+}
+
+// TestReadPlaceholders_SaysWhy: what gives no value is not set, unreadable or empty, and the error says which.
+func TestReadPlaceholders_SaysWhy(t *testing.T) {
+	t.Setenv("TEST_EMPTY", "")
+	for given, want := range map[string]string{
+		"{env.TEST_NOT_SET_AT_ALL}":      "{env.TEST_NOT_SET_AT_ALL} is not set",
+		"{env.TEST_EMPTY}":               "{env.TEST_EMPTY} is empty",
+		"{file./nowhere/secret}":         "no such file",
+		"{file." + written(t, nil) + "}": " is empty",
+	} {
+		if _, err := readPlaceholders(given); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", given, err)
+		}
+	}
+}
+
+// TestDataDir_NoHome: without a home the default folder depends on where the gateway is started, which is told.
+func TestDataDir_NoHome(t *testing.T) {
+	t.Setenv("HOME", "")
+	t.Setenv("XDG_DATA_HOME", "")
+	for line, want := range map[string]bool{"": true, "data_dir " + t.TempDir(): false} {
+		cfg, err := settingsFrom(t, line).resolve()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if told := strings.Contains(strings.Join(cfg.warnings, " "), "neither HOME nor XDG_DATA_HOME is set"); told != want {
+			t.Errorf("%q: %q", line, cfg.warnings)
+		}
 	}
 }

@@ -175,7 +175,8 @@ func TestS04_OwnTokensReachNoService(t *testing.T) {
 			for line, forwarded := range map[string]bool{
 				"Bearer " + program.access: false, "Bearer " + ended.access: false, "bearer\t" + program.access: false, "Bearer " + program.refresh: false,
 				"Token " + program.access: false, "Token token=\"" + program.refresh + "\"": false, "Bearer " + browser.cookies["gatehouse"]: false,
-				"Bearer " + ours: false, "Bearer " + program.access[:len(program.access)-9] + "AAAAAAAAA": false,
+				"Bearer " + ours: false, "Basic " + base64.StdEncoding.EncodeToString([]byte("any:"+program.refresh)): false,
+				"Bearer " + program.access[:len(program.access)-9] + "AAAAAAAAA": false,
 				"Bearer " + foreign: true, "Basic dXNlcjpwYXNz": true, "Bearer of-another-kind-altogether": true,
 			} {
 				c.cookies, c.header = nil, map[string]string{"Authorization": line}

@@ -1,6 +1,7 @@
 package httpauth
 
 import (
+	"encoding/base64"
 	"net/http"
 	"net/url"
 	"strings"
@@ -185,10 +186,15 @@ func (a *Authenticator) OwnsToken(raw string) bool {
 	return strings.HasPrefix(raw, session.Prefix) || a.cfg.Verifier.Names(raw, a.cfg.Issuers())
 }
 
-// OwnsAny is [Authenticator.OwnsToken] for any word of a line of Authorization, whatever scheme it stands under.
+// OwnsAny is [Authenticator.OwnsToken] for any word of a line of Authorization, whatever scheme it stands under; under Basic also
+// for what is encoded: programs send a token as its password.
 func OwnsAny(line string, owns func(token string) bool) bool {
 	if token, ok := bearer(strings.Trim(line, " \t")); ok && len(token) > shortest && owns(token) {
 		return true // nearly always, where it is ours
+	}
+	if scheme, encoded, ok := strings.Cut(strings.Trim(line, " \t"), " "); ok && strings.EqualFold(scheme, "basic") {
+		pair, _ := base64.StdEncoding.DecodeString(strings.Trim(encoded, " \t"))
+		return ownsWord(string(pair), owns)
 	}
 	return ownsWord(line, owns)
 }

@@ -177,7 +177,7 @@ func unhex(c byte) byte {
 // scripts are the endings of programs that get the rest of the path by itself.
 var scripts = []string{
 	".php", ".php3", ".php4", ".php5", ".php7", ".php8", ".phtml", ".phar", ".cgi", ".fcgi", ".fpl", ".pl", ".py", ".rb", ".wsgi", ".asp",
-	".aspx", ".ashx", ".asmx", ".axd", ".svc", ".jsp", ".jspx", ".cfm", ".cfc", ".lua", ".exe", ".dll",
+	".aspx", ".ashx", ".asmx", ".axd", ".svc", ".jsp", ".jspx", ".cfm", ".cfc", ".lua", ".exe", ".dll", ".tcl", ".sh", ".hcgi",
 }
 
 // IsScript reports whether a path ends in the name of a script.

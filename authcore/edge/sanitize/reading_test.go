@@ -98,7 +98,7 @@ func FuzzAmbiguousPath(f *testing.F) {
 		"/admin%C2%A0": true, "/admin%E3%80%80": true, "/admin%C2%85": true, "/%EF%BB%BFadmin": true, "/adm%C2%ADin": true, "/a%E2%80%8Bb": true,
 		"/a%EF%BC%8Fb": true, "/a/%EF%BC%8E%EF%BC%8E/b": true, "/a%E2%88%95b": true, "/a%C2%A5b": true, "/%EF%BD%81dmin": true, "/\u212aey": true,
 		"/adm\u0130n": true, "/e\u0301": true, "/m\u00b2": true,
-		"/%61dmin": true, "/%41": true, "/index.php/admin": true, "/x.PHP/": true, "/cgi-bin/x.fcgi/admin": true, "/a.phtml/b": true,
+		"/%61dmin": true, "/%41": true, "/index.php/admin": true, "/x.PHP/": true, "/cgi-bin/x.fcgi/admin": true, "/x.tcl/admin": true, "/x.sh/a": true, "/x.hcgi/a": true, "/a.phtml/b": true,
 		"/admin::$DATA": true, "/admin:$i30:$INDEX_ALLOCATION/x": true, "/ADMINI~1": true, "/ADMINI~1/x": true,
 		"//a": true, "/a//b": true, "/a/./b": true, "/a/../b": true, "/a/..": true, "/a;x/b": true, `/a\b`: true, "/a%5Cb": true, "/a%2Fb": true,
 		"/a/%2e%2e/b": true, "/%2E/b": true, "/a%252Fb": true, "/a%00b": true, "/a%3Bb": true, "/a%3Fb": true, "/%c0%af": true, "/%ff": true,

@@ -63,7 +63,11 @@ func openSQLite(ctx context.Context, path string, log *slog.Logger) (*lite, erro
 		return err
 	}
 	// The writer first: it makes the file a WAL one.
-	if err := errors.Join(l.single(ctx, check), l.read(ctx, check)); err != nil {
+	err = l.single(ctx, check)
+	if err == nil {
+		err = l.read(ctx, check)
+	}
+	if err != nil {
 		_ = l.close()
 		return nil, err
 	}
