@@ -9,6 +9,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/handover"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/ratelimit"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
 )
 
@@ -27,8 +28,7 @@ var (
 		Help: "How long requests for a password hash wait for a worker.", Buckets: []float64{.001, .01, .05, .1, .25, .5, 1, 2, 4}})
 
 	limitRefusals = newTally("limit_refusals_total", "What was refused by a limit or a lock, by its name; of several limits asked at once, each is counted.",
-		authcore.LimitLogin, authcore.LimitRegister, authcore.LimitVerify, authcore.LimitForgot, authcore.LimitRefresh,
-		authcore.LimitTokenVerify, authcore.LimitMail, authcore.LimitResend, authcore.LimitCode, limitLockout)
+		append(ratelimit.Names(), limitLockout)...)
 
 	revocationCount = prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "gatehouse", Name: "revocations_total",
 		Help: "Revocations of sessions and accounts, by whether this node made them or received them through Redis."}, []string{"origin"})

@@ -28,10 +28,7 @@ const (
 )
 
 // limitNames are the limits that `rate_limit` sets.
-var limitNames = []string{
-	authcore.LimitLogin, authcore.LimitRegister, authcore.LimitVerify, authcore.LimitForgot,
-	authcore.LimitRefresh, authcore.LimitTokenVerify, authcore.LimitMail,
-}
+var limitNames = ratelimit.Settable()
 
 // globalOptions is the block of the global option `gatehouse`.
 var globalOptions = []option[Settings]{

@@ -175,22 +175,6 @@ func TestParseRate(t *testing.T) {
 	}
 }
 
-func TestCheckName(t *testing.T) {
-	t.Parallel()
-	for _, name := range []string{"login", "register", "verify", "forgot", "refresh", "token_verify", "mail"} {
-		if err := ratelimit.CheckName(name); err != nil {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-	for _, name := range []string{"", "Login", "resend", "code", "logins"} {
-		err := ratelimit.CheckName(name)
-		if err == nil || !strings.Contains(err.Error(), "forgot, login, mail, refresh, register, token_verify, verify") {
-			t.Errorf("%q: got %v, want an error that lists the names", name, err)
-		}
-	}
-}
-
-// TestL14_OneNetworkIsOneClient sprays from rotating addresses of one /64.
 func TestL14_OneNetworkIsOneClient(t *testing.T) {
 	t.Parallel()
 	m := newMemory(t, ratelimit.Config{Now: newClock().now})

@@ -97,31 +97,45 @@ func (r Rate) check() error {
 // interval is the time after which one more event is allowed.
 func (r Rate) interval() time.Duration { return r.Window / time.Duration(r.Count) }
 
-// Defaults returns the rate of every limit, by name. The caller owns the map.
-func Defaults() map[string]Rate {
-	return map[string]Rate{
-		authcore.LimitLogin:       {30, time.Minute},
-		authcore.LimitRegister:    {20, time.Hour},
-		authcore.LimitVerify:      {30, time.Minute},
-		authcore.LimitForgot:      {20, time.Hour},
-		authcore.LimitRefresh:     {120, time.Minute},
-		authcore.LimitTokenVerify: {120, time.Minute},
-		authcore.LimitMail:        {5, time.Hour},
-		authcore.LimitResend:      {1, time.Minute}, // otp.resend_after
-		authcore.LimitCode:        {5, time.Hour},   // otp.attempts
-	}
+// limits is the one list of the limits there are. Options, metrics and counters take theirs from it.
+var limits = []struct {
+	name     string
+	rate     Rate
+	settable bool // by the option `rate_limit`; the others follow from `otp`
+}{
+	{authcore.LimitLogin, Rate{30, time.Minute}, true},
+	{authcore.LimitRegister, Rate{20, time.Hour}, true},
+	{authcore.LimitVerify, Rate{30, time.Minute}, true},
+	{authcore.LimitForgot, Rate{20, time.Hour}, true},
+	{authcore.LimitRefresh, Rate{120, time.Minute}, true},
+	{authcore.LimitTokenVerify, Rate{120, time.Minute}, true},
+	{authcore.LimitMail, Rate{5, time.Hour}, true},
+	{authcore.LimitResend, Rate{1, time.Minute}, false},
+	{authcore.LimitCode, Rate{5, time.Hour}, false},
 }
 
-// CheckName returns an error that lists the names of the limits an operator can set by
-// `rate_limit`, unless name is one of them.
-func CheckName(name string) error {
-	names := Defaults()
-	delete(names, authcore.LimitResend) // set by otp
-	delete(names, authcore.LimitCode)
-	if _, known := names[name]; known {
-		return nil
+// Defaults returns the rate of every limit, by name. The caller owns the map.
+func Defaults() map[string]Rate {
+	rates := make(map[string]Rate, len(limits))
+	for _, l := range limits {
+		rates[l.name] = l.rate
 	}
-	return unknownName(name, names)
+	return rates
+}
+
+// Names returns the names of all limits, in the order of the documentation.
+func Names() []string { return names(false) }
+
+// Settable returns the names of the limits that the option `rate_limit` sets, in the order of the documentation.
+func Settable() []string { return names(true) }
+
+func names(settable bool) (list []string) {
+	for _, l := range limits {
+		if l.settable || !settable {
+			list = append(list, l.name)
+		}
+	}
+	return list
 }
 
 func unknownName(name string, names map[string]Rate) error {
