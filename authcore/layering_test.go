@@ -27,7 +27,7 @@ type importLine struct {
 
 // layer rules: what a file's import must not be, and why. An empty answer lets it pass.
 var layerRules = []func(importLine) string{
-	foreignImports, testSupport, caddymoduleIsTheTop, wingsLookDown, adaptersStandAlone, leavesKnowNobody, rootKnowsLeaves,
+	foreignImports, testSupport, caddymoduleIsTheTop, wingsLookDown, adaptersStandAlone, transportsStandAlone, leavesKnowNobody, rootKnowsLeaves,
 }
 
 var (
@@ -166,6 +166,20 @@ func adaptersStandAlone(i importLine) string {
 		return "a suite holds any adapter to account, and names none"
 	}
 	return ""
+}
+
+// transportsStandAlone: what two transports share is a rule about requests (edge) or a flow (account).
+func transportsStandAlone(i importLine) string {
+	imported, ours := projectFolder(i.path)
+	if i.test || !ours || wing(i.folder) != "web" || wing(imported) != "web" || transport(i.folder) == transport(imported) {
+		return ""
+	}
+	return "transports never import each other"
+}
+
+func transport(folder string) string {
+	name, _, _ := strings.Cut(strings.TrimPrefix(folder, "authcore/web/"), "/")
+	return name
 }
 
 func leavesKnowNobody(i importLine) string {
@@ -368,6 +382,9 @@ func TestLayers_RulesFindWhatTheyForbid(t *testing.T) {
 		{"authcore/platform/sqlstore/users.go", core, false},
 		{"authcore/web/portal/pages.go", core + "/platform/sqlstore", true},
 		{"authcore/web/portal/pages.go", core + "/account/session", false},
+		{"authcore/web/portal/pages.go", core + "/web/portal/apidocs", false},
+		{"authcore/web/portal/pages.go", core + "/web/httpapi", true},
+		{"authcore/web/portal/testenv_test.go", core + "/web/httpapi", false},
 		{"caddymodule/app.go", core + "/platform/sqlstore", false},
 		{"authcore/account/signin/login.go", core + "/platform/ratelimit", true},
 		{"authcore/account/signin/login.go", core + "/web/httpapi", true},

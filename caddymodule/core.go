@@ -103,13 +103,15 @@ func (c *core) wireAPI(a *App) (err error) {
 	if err != nil {
 		return err
 	}
-	api := httpapi.Config{CookiePrefix: a.CookiePrefix, Authenticator: c.auth, Sessions: f.Sessions, SignIn: f.SignIn, Enrol: f.Enrol,
-		Password: f.Password, Profile: f.Profile, Keys: c.ring,
-		Limits: httpauth.NewLimits(a.limiter(), ratelimit.AddressKey), Ready: a.health, Logger: a.logger}
-	if c.api, err = httpapi.New(api); err != nil {
+	limits := httpauth.NewLimits(a.limiter(), ratelimit.AddressKey)
+	c.api, err = httpapi.New(httpapi.Config{CookiePrefix: a.CookiePrefix, Authenticator: c.auth, Limits: limits, Sessions: f.Sessions,
+		SignIn: f.SignIn, Enrol: f.Enrol, Password: f.Password, Profile: f.Profile, Keys: c.ring, Ready: a.health, Logger: a.logger})
+	if err != nil {
 		return err
 	}
-	c.pages, err = portal.New(portal.Config{Config: api, API: c.api, Issuers: a.issuers, Brand: cfg.brand, ReturnHosts: a.returnHosts, Handover: f.Handover, Now: n.clock.now})
+	c.pages, err = portal.New(portal.Config{API: c.api, Authenticator: c.auth, Limits: limits, Sessions: f.Sessions,
+		SignIn: f.SignIn, Enrol: f.Enrol, Password: f.Password, Profile: f.Profile, Handover: f.Handover, Issuers: a.issuers,
+		Brand: cfg.brand, ReturnHosts: a.returnHosts, Logger: a.logger, Now: n.clock.now})
 	return err
 }
 

@@ -287,7 +287,7 @@ func (s *site) under(host string) (origins []string) {
 	return origins
 }
 
-// returns is where a sign-in may lead back to at the site, for [httpapi.IsAmong]. Of a wildcard's names anybody may ask for
+// returns is where a sign-in may lead back to at the site, for [httpauth.HostAllowed]. Of a wildcard's names anybody may ask for
 // one, so those of a site with TLS are for https alone; a site without may have a proxy in front that ends it. Where browsers
 // reach the issuer they reach the site too: ports that a container or a proxy in front maps are in no site's address.
 func (s *site) returns(issuer *url.URL) (hosts []string) {

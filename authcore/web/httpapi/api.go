@@ -38,8 +38,8 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// Check returns an error that names what is missing.
-func (c Config) Check() error {
+// check returns an error that names what is missing.
+func (c Config) check() error {
 	switch {
 	case c.Sessions == nil || c.SignIn == nil || c.Enrol == nil || c.Profile == nil || c.Password == nil:
 		return errors.New("httpapi: sessions, sign-in, enrolment, recovery, profile and password are required")
@@ -60,7 +60,7 @@ type API struct {
 
 // New checks cfg, mounts every call and describes them.
 func New(cfg Config) (*API, error) {
-	if err := cfg.Check(); err != nil {
+	if err := cfg.check(); err != nil {
 		return nil, err
 	}
 	all, err := mountAll(cfg)
@@ -85,12 +85,6 @@ func mountAll(cfg Config) (routes, error) {
 		(&sessionCalls{sessions: cfg.Sessions}).routes(),
 		(&publicCalls{keys: cfg.Keys, ready: cfg.Ready}).routes(),
 	)
-}
-
-// Has reports whether the API has a call at the path of r, whatever its method.
-func (a *API) Has(prefix string, r *http.Request) bool {
-	path, _ := a.Knows(prefix, r)
-	return path
 }
 
 // Knows reports whether the API has a call at the path of r, and whether it has one with the method of r.

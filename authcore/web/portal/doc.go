@@ -7,7 +7,7 @@
 // It owns wording and languages (texts/), the look (pages/style.css), the content security policy of documents, what a
 // browser keeps between two pages, how a link from a mail gives up its token, and the way back to where somebody wanted to
 // go. It decides nothing: pages and calls share the capabilities, and the rules about requests (cookies, origins, return
-// URLs, limits, who is signed in) are httpapi's.
+// URLs, limits, who is signed in) are httpauth's.
 //
 // It knows neither SQL nor Caddy. Only caddymodule imports it.
 package portal

@@ -3,28 +3,48 @@ package portal
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"runtime/debug"
 	"strings"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/handover"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/profile"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/signin"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
-	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
 	"github.com/gatehouse-auth/gatehouse/authcore/web/portal/apidocs"
 )
 
 // Config is what the pages need.
 type Config struct {
-	httpapi.Config              // the capabilities, the same that the API has
-	API            *httpapi.API // what the API knows is no unknown path
-	Brand          string       // the name on every page; default "Gatehouse"
+	Sessions      *session.Sessions
+	SignIn        *signin.Flow
+	Enrol         *enrol.Flow
+	Profile       *profile.Profiles
+	Password      *password.Flow
+	Handover      *handover.Flow
+	Authenticator *httpauth.Authenticator
+	Limits        *httpauth.Limits
+	API           API
+	Issuers       func() []string // the origins of the portal
+	Brand         string          // the name on every page; default "Gatehouse"
 	// ReturnHosts returns the hosts that a sign-in at the given one (as in a Host header) may lead to: guarded ones, the given
 	// one among them if it is guarded, and `redirect_hosts`, as [httpauth.HostAllowed] reads them. Nil: none.
 	ReturnHosts func(host string) []string
-	Issuers     func() []string // the origins of the portal
-	Handover    *handover.Flow
+	Logger      *slog.Logger
 	Now         func() time.Time
+}
+
+// API is what the pages need of the JSON API that shares their paths.
+type API interface {
+	// Knows reports whether there is a call at the path of r, and whether there is one with its method.
+	Knows(prefix string, r *http.Request) (path, method bool)
+	// SignOut answers a request as POST <prefix>/logout does, whatever its path.
+	SignOut(w http.ResponseWriter, r *http.Request)
 }
 
 // Pages serves the pages. It is safe for concurrent use.
@@ -39,11 +59,11 @@ type Pages struct {
 
 // New checks cfg and reads every template and text.
 func New(cfg Config) (*Pages, error) {
-	if err := cfg.Check(); err != nil {
-		return nil, fmt.Errorf("portal: %w", err)
-	}
-	if cfg.API == nil || cfg.Issuers == nil || cfg.Handover == nil || cfg.Now == nil {
-		return nil, errors.New("portal: the API, issuers, hand-overs and a clock are required")
+	switch {
+	case cfg.Sessions == nil || cfg.SignIn == nil || cfg.Enrol == nil || cfg.Profile == nil || cfg.Password == nil || cfg.Handover == nil:
+		return nil, errors.New("portal: sessions, sign-in, enrolment, profile, password and hand-overs are required")
+	case cfg.Authenticator == nil || cfg.Limits == nil || cfg.API == nil || cfg.Issuers == nil || cfg.Logger == nil || cfg.Now == nil:
+		return nil, errors.New("portal: authenticator, limits, the API, issuers, logger and a clock are required")
 	}
 	if cfg.Brand == "" {
 		cfg.Brand = "Gatehouse"

@@ -80,7 +80,9 @@ func wire(t testing.TB, e *testflow.Env, log *lockedBuffer, p plan) (*portal.Pag
 	}
 	api := must(httpapi.New(cfg))(t)
 	pages := must(portal.New(portal.Config{
-		Config: cfg, API: api, Issuers: issuers, Brand: "Acme", ReturnHosts: func(string) []string { return p.returns }, Handover: e.Handover, Now: e.Clock.Now,
+		Sessions: cfg.Sessions, SignIn: cfg.SignIn, Enrol: cfg.Enrol, Profile: cfg.Profile, Password: cfg.Password, Handover: e.Handover,
+		Authenticator: cfg.Authenticator, Limits: cfg.Limits, API: api, Issuers: issuers, Brand: "Acme",
+		ReturnHosts: func(string) []string { return p.returns }, Logger: cfg.Logger, Now: e.Clock.Now,
 	}))(t)
 	forms, calls := pages.Handler("/auth"), api.Handler("/auth")
 	return pages, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
