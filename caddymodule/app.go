@@ -130,7 +130,7 @@ func (a *App) Start() error {
 	if a.cfg.sqlitePath == "" {
 		a.workers.Go(func() { a.node.freshness.Watch(run, a.node.woken) })
 	}
-	a.workers.Go(func() { a.node.lasting.Run(run) })
+	a.workers.Go(func() { a.node.connections.Run(run) })
 	a.workers.Go(func() { a.node.settle(run) })
 	a.workers.Go(func() { a.look(run) })
 	a.workers.Go(func() { a.tellOccupied(run) })

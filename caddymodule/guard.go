@@ -13,6 +13,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/accesstoken"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/liveconn"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/sanitize"
 )
 
@@ -245,12 +246,24 @@ func (g *Guard) onward(p *passage, w http.ResponseWriter, r *http.Request, next 
 		g.forward(p, r, who.Verified)
 	}
 	if begun, ok := on.(*passage); !ok || begun != p { // a handler between two of ours has wrapped the answer
-		p = &passage{ResponseWriterWrapper: caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, jar: p.jar, own: p.own, renewed: p.renewed}
+		p = &passage{Answer: liveconn.Answer{ResponseWriter: w}, jar: p.jar, own: p.own, renewed: p.renewed}
 	}
 	if who.Verified == nil {
 		return p.finish(next.ServeHTTP(p, r))
 	}
 	return p.finish(g.pass(p, r, who.Verified, next))
+}
+
+// pass hands an admitted request on, and keeps hold of it: it is cut when the session ends.
+func (g *Guard) pass(p *passage, r *http.Request, who *accesstoken.Verified, next caddyhttp.Handler) error {
+	on := p.Watch(g.app.node.connections, r, who.Holder(), g.maxAge)
+	defer p.Release()
+	err := next.ServeHTTP(p, on)
+	if cut := p.Conclude(); cut != nil {
+		p.head(http.StatusUnauthorized) // nothing of the service's stays on it
+		return g.refuse(p.ResponseWriter, r, cut, g.app.https(r))
+	}
+	return err
 }
 
 // again is the way through a guard of a request that another one has admitted: its own rules and headers apply as well.

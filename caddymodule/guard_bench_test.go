@@ -59,7 +59,7 @@ func newBenched(tb testing.TB, mode authcore.Mode, sessions, revocations int) *b
 	}
 	fresh := revocation.NewFreshness(nil)
 	fresh.Database(time.Now())
-	app := &App{cfg: &resolved{remoteUser: "email", jars: [2]*httpauth.Jar{httpauth.NewJar("", false), httpauth.NewJar("", true)}}, node: &node{verifier: v, freshness: fresh, lasting: registryOver(tb, revoked)}, logger: logsink.Present()}
+	app := &App{cfg: &resolved{remoteUser: "email", jars: [2]*httpauth.Jar{httpauth.NewJar("", false), httpauth.NewJar("", true)}}, node: &node{verifier: v, freshness: fresh, connections: registryOver(tb, revoked)}, logger: logsink.Present()}
 	app.sites.issuers.add([]string{"https://auth.example.com"})
 	auth, err := httpauth.NewAuthenticator(httpauth.Config{Verifier: v, Sessions: &session.Sessions{}, Issuers: app.issuers})
 	if err != nil {

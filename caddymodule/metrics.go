@@ -160,7 +160,7 @@ func viewAgeNow() float64 {
 // processMetrics are all metrics; docs/monitoring.md has a row for each.
 func processMetrics() []prometheus.Collector {
 	return []prometheus.Collector{mailOutcomes.vec, loginOutcomes.vec, refreshOutcomes.vec, guardOutcomes.vec, outboxWaiting, outboxOldest,
-		feedMessages.vec, feedUp, revocationLag, viewAge, lastingOpen.vec, lastingEnded.vec, cutSeconds,
+		feedMessages.vec, feedUp, revocationLag, viewAge, openConnections.vec, endedConnections.vec, cutSeconds,
 		logsink.Lost(), nodeReadings, revocationCount, refreshesRepeated, handoverOutcomes.vec, limitRefusals.vec, storeCalls.vec, storeSeconds, hashOutcomes.vec, hashSeconds}
 }
 

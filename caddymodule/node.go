@@ -49,7 +49,7 @@ type node struct {
 	limiter     *ratelimit.Memory
 	lockouts    *lockout.Lockouts
 	verifier    *accesstoken.Verifier
-	lasting     *liveconn.Registry
+	connections *liveconn.Registry
 	hasher      *passhash.Hasher
 	ring        atomic.Pointer[keyring.Ring]
 	settled     sync.Once
@@ -165,12 +165,12 @@ func (n *node) fill(ctx context.Context, store *sqlstore.Store, cfg *resolved, l
 	if n.verifier, err = accesstoken.New(accesstoken.Config{Keys: n, Revocations: n.revocations, CacheBytes: cfg.tokenCache, Now: n.clock.now}); err != nil {
 		return err
 	}
-	n.lasting, err = liveconn.New(liveconn.Config{Revocations: n.revocations, Sessions: store, Age: n.freshness.Age, Ended: countLasting,
-		Logger: logger, Now: n.clock.now})
+	n.connections, err = liveconn.New(liveconn.Config{Revocations: n.revocations, Sessions: store, Age: n.freshness.Age, Ended: countEnded,
+		Cut: observeCut, Open: openConnections.add, Logger: logger, Now: n.clock.now})
 	if err != nil {
 		return err
 	}
-	n.revocations.Watch(n.lasting.Revoked)
+	n.revocations.Watch(n.connections.Revoked)
 	return nil
 }
 
@@ -196,7 +196,7 @@ func (n *node) Destruct() error {
 	if !n.opened.Swap(false) {
 		return nil
 	}
-	n.lasting.Close() // connections that outlive their configuration (reverse_proxy stream_close_delay)
+	n.connections.Close() // connections that outlive their configuration (reverse_proxy stream_close_delay)
 	return n.store.Close()
 }
 

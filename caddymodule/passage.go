@@ -2,13 +2,13 @@ package caddymodule
 
 import (
 	"io"
-	"net"
 	"net/http"
 	"slices"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/liveconn"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/sanitize"
 )
 
@@ -17,9 +17,9 @@ import (
 // sign-in for whoever reads it. Of the answer, what sets one of our cookies is dropped: whoever can set them says who a
 // browser is to every service behind the gateway.
 //
-// The answer to an admitted request also finds out by its head whether it lasts, see guard_lasting.go.
+// The answer to an admitted request ends with its session, see [liveconn.Answer].
 type passage struct {
-	caddyhttp.ResponseWriterWrapper
+	liveconn.Answer
 	jar *httpauth.Jar
 
 	cookies       []string // as they came; nil where they held nothing of ours
@@ -32,13 +32,6 @@ type passage struct {
 	renewed bool     // the answer has new cookies, which no cache may keep
 
 	admitted httpauth.Result // whom a guard has let in; its zero value is nobody
-
-	// Of an admitted request, while it is handed on.
-	inFlight
-	guard   *Guard
-	request *http.Request
-	ctx     *lastingContext // nil where nothing says that the connection may last
-	stream  *stream         // nil: it does not last
 }
 
 // passageVar is where the first of our handlers on a request's way leaves its passage for those that come later.
@@ -54,7 +47,7 @@ func passageOf(r *http.Request) *passage {
 func (*passage) String() string { return "" }
 
 func (a *App) newPassage(w http.ResponseWriter, r *http.Request) *passage {
-	return &passage{ResponseWriterWrapper: caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, jar: a.jar(a.https(r))}
+	return &passage{Answer: liveconn.Answer{ResponseWriter: w}, jar: a.jar(a.https(r))}
 }
 
 // keepBack takes from a request what it brings of ours. bearer says that it is known to be one of ours.
@@ -103,16 +96,14 @@ func (p *passage) finish(err error) error {
 	if p.ours {
 		return err
 	}
-	if !p.begun.Load() {
-		p.head(http.StatusOK)
-	}
+	p.head(http.StatusOK)
 	delete(p.Header(), http.TrailerPrefix+"Set-Cookie")
 	return err
 }
 
 // head cleans the head of an answer before it is sent.
 func (p *passage) head(status int) {
-	if p.ours || p.begun.Load() {
+	if p.ours || p.Begun() {
 		return
 	}
 	h := p.Header()
@@ -134,72 +125,25 @@ func (p *passage) head(status int) {
 // WriteHeader implements http.ResponseWriter.
 func (p *passage) WriteHeader(status int) {
 	p.head(status)
-	first := status >= 200 && !p.begun.Load()
-	if first {
-		p.begun.Store(true)
-	}
-	if p.cut.Load() != nil {
-		if first {
-			p.dropped = int16(status)
-		}
-		return
-	}
-	p.ResponseWriter.WriteHeader(status) // before begin: once it is registered a stream may be written to by who ends it
-	switch {
-	case status == http.StatusSwitchingProtocols:
-		p.switched = true
-	case first:
-		p.begin(status)
-	}
-}
-
-// start is for an answer that begins without WriteHeader.
-func (p *passage) start() {
-	if !p.begun.Load() {
-		p.head(http.StatusOK)
-		p.begun.Store(true)
-		p.begin(http.StatusOK)
-	}
+	p.Answer.WriteHeader(status)
 }
 
 // Write implements http.ResponseWriter.
 func (p *passage) Write(b []byte) (int, error) {
-	p.start()
-	if p.stream != nil {
-		n, err := p.stream.out.Write(b)
-		if err != nil && p.stream.swallows(p.ctx) {
-			return len(b), nil
-		}
-		return n, err
-	}
-	if c := p.cut.Load(); c != nil {
-		return c.drop(len(b), p.ctx)
-	}
-	return p.ResponseWriter.Write(b)
+	p.head(http.StatusOK)
+	return p.Answer.Write(b)
 }
 
 // ReadFrom implements io.ReaderFrom.
 func (p *passage) ReadFrom(r io.Reader) (int64, error) {
-	p.start()
-	if p.stream != nil {
-		return io.Copy(struct{ io.Writer }{p}, r) // by Write
-	}
-	if p.cut.Load() != nil {
-		return 0, net.ErrClosed
-	}
-	return p.ResponseWriterWrapper.ReadFrom(r)
+	p.head(http.StatusOK)
+	return p.Answer.ReadFrom(r)
 }
 
 // FlushError implements what http.ResponseController looks for.
 func (p *passage) FlushError() error {
-	p.start()
-	if p.stream != nil {
-		return p.stream.out.Flush()
-	}
-	if p.cut.Load() != nil {
-		return net.ErrClosed
-	}
-	return http.NewResponseController(p.ResponseWriter).Flush()
+	p.head(http.StatusOK)
+	return p.Answer.FlushError()
 }
 
 // Flush implements http.Flusher.

@@ -6,6 +6,6 @@
 // [Registry.Revoked]). Besides, all are compared with this node's view of revocations once a second, and with the database
 // every half minute.
 //
-// It does not know what a connection is made of or how one is closed: whoever opens one brings the function that ends it.
-// Only caddymodule and tests import it.
+// [Answer] is the writer of an admitted request's answer: it registers the request, finds out by the head of the answer whether
+// that lasts, and ends it with the session.
 package liveconn

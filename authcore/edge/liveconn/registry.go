@@ -27,7 +27,9 @@ type Config struct {
 	Sessions    Sessions
 	// Age returns for how long nothing has confirmed this node's view of revocations.
 	Age    func() time.Duration
-	Ended  func(Reason) // told of every connection that is ended; must not block
+	Ended  func(Reason)            // told of every connection that is ended; must not block
+	Cut    func(Ending)            // told when one is cut, so that nothing gets through any more; must not block
+	Open   func(kind Kind, by int) // told of every connection that lasts, by 1 when it opens and by -1 when it is over
 	Logger *slog.Logger
 	Now    func() time.Time // by which sessions expire; default time.Now
 }
@@ -58,7 +60,7 @@ type bucket struct {
 
 // New checks cfg.
 func New(cfg Config) (*Registry, error) {
-	if cfg.Revocations == nil || cfg.Sessions == nil || cfg.Age == nil || cfg.Ended == nil || cfg.Logger == nil {
+	if cfg.Revocations == nil || cfg.Sessions == nil || cfg.Age == nil || cfg.Ended == nil || cfg.Cut == nil || cfg.Open == nil || cfg.Logger == nil {
 		return nil, errors.New("a registry of connections needs revocations, sessions, the age of the view, who is told, and a logger")
 	}
 	if cfg.Now == nil {

@@ -48,7 +48,7 @@ func newWorld(t testing.TB) *world {
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			w.told = append(w.told, why)
-		}})
+		}, Cut: func(liveconn.Ending) {}, Open: func(liveconn.Kind, int) {}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -345,10 +345,11 @@ func TestRegistry_RemovedMeanwhile(t *testing.T) {
 func TestNew_NeedsEverything(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	whole := liveconn.Config{Revocations: w.set, Sessions: w, Age: func() time.Duration { return 0 }, Ended: func(liveconn.Reason) {}, Logger: slog.Default()}
+	whole := liveconn.Config{Revocations: w.set, Sessions: w, Age: func() time.Duration { return 0 }, Logger: slog.Default(),
+		Ended: func(liveconn.Reason) {}, Cut: func(liveconn.Ending) {}, Open: func(liveconn.Kind, int) {}}
 	without := map[string]func(*liveconn.Config){
 		"revocations": func(c *liveconn.Config) { c.Revocations = nil }, "sessions": func(c *liveconn.Config) { c.Sessions = nil },
-		"age": func(c *liveconn.Config) { c.Age = nil }, "ended": func(c *liveconn.Config) { c.Ended = nil }, "logger": func(c *liveconn.Config) { c.Logger = nil },
+		"age": func(c *liveconn.Config) { c.Age = nil }, "ended": func(c *liveconn.Config) { c.Ended = nil }, "cut": func(c *liveconn.Config) { c.Cut = nil }, "open": func(c *liveconn.Config) { c.Open = nil }, "logger": func(c *liveconn.Config) { c.Logger = nil },
 	}
 	for _, what := range slices.Sorted(maps.Keys(without)) {
 		cfg := whole

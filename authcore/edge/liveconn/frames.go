@@ -1,4 +1,4 @@
-package caddymodule
+package liveconn
 
 import "encoding/binary"
 
@@ -87,8 +87,8 @@ func (f *frames) begin() {
 	f.have = 0
 }
 
-// closeFrame is a Close frame of a server's.
-func closeFrame(code uint16, text string) []byte {
+// encodeClose is a Close frame of a server's.
+func encodeClose(code uint16, text string) []byte {
 	frame := []byte{0x80 | opcodeClose, byte(2 + len(text)), byte(code >> 8), byte(code)}
 	return append(frame, text...)
 }

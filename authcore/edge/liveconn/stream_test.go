@@ -1,4 +1,4 @@
-package caddymodule
+package liveconn
 
 import (
 	"bytes"
@@ -9,7 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/authcore/edge/liveconn"
+	"github.com/gatehouse-auth/gatehouse/authcore"
 )
 
 // slowWriter is an answer over HTTP/2 or HTTP/3 to a client that takes nothing: what is flushed stays.
@@ -39,6 +39,14 @@ func (w *slowWriter) SetWriteDeadline(at time.Time) error {
 	return nil
 }
 
+// webSocketTo is a WebSocket that no registry looks at.
+func webSocketTo(w http.ResponseWriter, cancel context.CancelFunc) *stream {
+	r := &Registry{cfg: Config{Cut: func(Ending) {}, Open: func(Kind, int) {}}}
+	s := newStream(&Answer{ResponseWriter: w, registry: r, Connection: Connection{Of: new(authcore.Holder)}}, WebSocket)
+	s.cancel = cancel
+	return s
+}
+
 // TestS13_CloseFrameThatBlocks: the request is cancelled in time whether a deadline frees the Close frame, as without a
 // flow-control window, or nothing does, as where nobody reads the connection.
 func TestS13_CloseFrameThatBlocks(t *testing.T) {
@@ -48,16 +56,15 @@ func TestS13_CloseFrameThatBlocks(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := &slowWriter{deadlines: deadlines, free: make(chan struct{})}
 				ctx, cancel := context.WithCancel(t.Context())
-				s := newStream(w, cancel)
-				s.out.frames = new(frames)
+				s := webSocketTo(w, cancel)
 				since := time.Now()
-				s.End(liveconn.Ending{Reason: liveconn.Revoked})
+				s.End(Ending{Reason: Revoked})
 				select {
 				case <-ctx.Done():
 				case <-time.After(time.Hour):
 					t.Error("the request lives on")
 				}
-				if took := time.Since(since); took != partingTime {
+				if took := time.Since(since); took != closeTimeout {
 					t.Errorf("cancelled after %s", took)
 				}
 				synctest.Wait()
@@ -75,22 +82,21 @@ func TestS13_CloseFrameThatBlocks(t *testing.T) {
 	}
 }
 
-// TestS13_CloseFrameAfterFlush: a connection that has to end while it is flushed says goodbye when that is done.
+// TestS13_CloseFrameAfterFlush: a connection that has to end while it is flushed sends its Close frame when that is done.
 func TestS13_CloseFrameAfterFlush(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := &slowWriter{free: make(chan struct{})}
 		ctx, cancel := context.WithCancel(t.Context())
-		s := newStream(w, cancel)
-		s.out.frames = new(frames)
+		s := webSocketTo(w, cancel)
 		since := time.Now()
 		go func() { _ = s.out.Flush() }()
 		synctest.Wait()
-		s.End(liveconn.Ending{Reason: liveconn.Revoked})
+		s.End(Ending{Reason: Revoked})
 		synctest.Wait()
 		w.release()
 		<-ctx.Done()
-		if took := time.Since(since); took != 0 || !bytes.Equal(w.sent.Bytes(), goodbye(liveconn.Revoked)) {
+		if took := time.Since(since); took != 0 || !bytes.Equal(w.sent.Bytes(), closeFrame(Revoked)) {
 			t.Errorf("after %s: sent %x", took, w.sent.Bytes())
 		}
 		s.release()

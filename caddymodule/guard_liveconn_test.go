@@ -2,12 +2,10 @@ package caddymodule
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"io"
 	"log/slog"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -23,111 +21,15 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/liveconn"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/revocation"
-	"github.com/gatehouse-auth/gatehouse/internal/soak"
 )
-
-// Whatever pieces frames come in, it is known where each ends.
-func TestFrames_Boundaries(t *testing.T) {
-	t.Parallel()
-	random := rand.New(rand.NewPCG(1, 2))
-	lengths, pieces := []int{0, 1, 125, 126, 127, 300, 65535, 65536, 70000}, []int{1, 2, 3, 7, 130, 66000}
-	for range soak.N(100, 5000) {
-		var all []byte
-		ends := map[int]bool{0: true}
-		for range 1 + random.IntN(6) {
-			all = append(all, frameOf(lengths[random.IntN(len(lengths))], random.IntN(2) == 0)...)
-			ends[len(all)] = true
-		}
-		var f frames
-		for at := 0; at < len(all); {
-			n := min(pieces[random.IntN(len(pieces))], len(all)-at)
-			rest := f.rest(all[at : at+n])
-			if ends[at] && rest != 0 || !ends[at] && (rest == 0 || rest < n && !ends[at+rest]) {
-				t.Fatalf("at %d of %d, %d bytes belong to the frame under way", at, len(all), rest)
-			}
-			f.take(all[at : at+n])
-			if at += n; f.between() != ends[at] {
-				t.Fatalf("after %d bytes: between frames: %t", at, f.between())
-			}
-		}
-		if f.closed {
-			t.Fatal("a Close frame was seen")
-		}
-		if f.take(closeFrame(1008, "")); !f.closed || !f.between() {
-			t.Fatal("no Close frame was seen")
-		}
-	}
-}
-
-func frameOf(length int, masked bool) []byte {
-	head := []byte{0x82}
-	switch {
-	case length < 126:
-		head = append(head, byte(length))
-	case length < 65536:
-		head = append(head, 126, byte(length>>8), byte(length))
-	default:
-		head = append(head, 127, 0, 0, 0, 0, byte(length>>24), byte(length>>16), byte(length>>8), byte(length))
-	}
-	if masked {
-		head[1] |= maskBit
-		head = append(head, 1, 2, 3, 4)
-	}
-	return append(head, bytes.Repeat([]byte{0x88}, length)...)
-}
-
-// fakeConn records what a tunnel sends.
-type fakeConn struct {
-	net.Conn
-	sent bytes.Buffer
-}
-
-func (c *fakeConn) Write(p []byte) (int, error) { return c.sent.Write(p) }
-
-// TestS13_CloseFrameBetweenFrames: what has begun is finished, then comes the Close frame, then nothing.
-func TestS13_CloseFrameBetweenFrames(t *testing.T) {
-	t.Parallel()
-	whole, goodbyes := frameOf(10, false), goodbye(liveconn.Revoked)
-	for begun := range len(whole) {
-		conn := &fakeConn{}
-		o := &outlet{to: conn, frames: new(frames), over: make(chan struct{})}
-		if _, err := o.Write(whole[:begun]); err != nil {
-			t.Fatal(err)
-		}
-		o.end(liveconn.Revoked)
-		o.part()
-		want := append(bytes.Clone(whole), goodbyes...)
-		n, err := o.Write(append(bytes.Clone(whole[begun:]), whole...))
-		if begun == 0 {
-			want = goodbyes
-		}
-		if !bytes.Equal(conn.sent.Bytes(), want) || !errors.Is(err, net.ErrClosed) || n > len(whole)-begun {
-			t.Errorf("ended after %d bytes: sent %x and %d of the rest (%v), expected %x", begun, conn.sent.Bytes(), n, err, want)
-		}
-		select {
-		case <-o.over:
-		default:
-			t.Errorf("ended after %d bytes: it is not over", begun)
-		}
-	}
-	// Who has said goodbye already does not say it twice.
-	conn := &fakeConn{}
-	o := &outlet{to: conn, frames: new(frames), over: make(chan struct{})}
-	_, _ = o.Write(closeFrame(1000, ""))
-	o.end(liveconn.Revoked)
-	o.part()
-	if got := conn.sent.Bytes(); !bytes.Equal(got, closeFrame(1000, "")) {
-		t.Errorf("sent %x", got)
-	}
-}
 
 // passageTo is the passage of a request that brought nothing of ours.
 func passageTo(w http.ResponseWriter) *passage {
-	return &passage{ResponseWriterWrapper: caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, jar: httpauth.NewJar("", true)}
+	return &passage{Answer: liveconn.Answer{ResponseWriter: w}, jar: httpauth.NewJar("", true)}
 }
 
-// lastingGuard is a guard before a handler, on a real server, with a registry that the test runs itself.
-type lastingGuard struct {
+// liveGuard is a guard before a handler, on a real server, with a registry that the test runs itself.
+type liveGuard struct {
 	*httptest.Server
 	node    *node
 	account uuid.UUID
@@ -149,17 +51,17 @@ func (databaseOfAll) LiveSessions(_ context.Context, ids []uuid.UUID, _ time.Tim
 func registryOver(tb testing.TB, over authcore.Revocations) *liveconn.Registry {
 	tb.Helper()
 	r, err := liveconn.New(liveconn.Config{Revocations: over, Sessions: databaseOfAll{}, Logger: slog.New(slog.DiscardHandler),
-		Age: func() time.Duration { return 0 }, Ended: countLasting})
+		Age: func() time.Duration { return 0 }, Ended: countEnded, Cut: observeCut, Open: openConnections.add})
 	if err != nil {
 		tb.Fatal(err)
 	}
 	return r
 }
 
-func newLastingGuard(t *testing.T, handler func(http.ResponseWriter, *http.Request) error) *lastingGuard {
+func newLiveGuard(t *testing.T, handler func(http.ResponseWriter, *http.Request) error) *liveGuard {
 	t.Helper()
-	l := &lastingGuard{node: &node{revocations: revocation.NewSet(nil)}, account: uuid.New(), session: uuid.New(), done: make(chan error, 1)}
-	l.node.lasting = registryOver(t, l.node.revocations)
+	l := &liveGuard{node: &node{revocations: revocation.NewSet(nil)}, account: uuid.New(), session: uuid.New(), done: make(chan error, 1)}
+	l.node.connections = registryOver(t, l.node.revocations)
 	var err error
 	l.node.verifier, err = accesstoken.New(accesstoken.Config{Keys: oneRing{bothKeys(t)}, Revocations: l.node.revocations, Now: time.Now})
 	if err != nil {
@@ -176,10 +78,10 @@ func newLastingGuard(t *testing.T, handler func(http.ResponseWriter, *http.Reque
 }
 
 // revoke ends the session once the connection is registered.
-func (l *lastingGuard) revoke(t *testing.T) {
+func (l *liveGuard) revoke(t *testing.T) {
 	t.Helper()
 	deadline := time.After(20 * time.Second)
-	for l.node.lasting.Len() == 0 {
+	for l.node.connections.Len() == 0 {
 		select {
 		case <-deadline:
 			t.Fatal("nothing is registered")
@@ -187,10 +89,10 @@ func (l *lastingGuard) revoke(t *testing.T) {
 		}
 	}
 	l.node.revocations.Apply(authcore.Revocation{SessionID: l.session, Until: time.Now().Add(time.Minute)})
-	l.node.lasting.Look()
+	l.node.connections.Look()
 }
 
-func (l *lastingGuard) dial(t *testing.T, request string) (net.Conn, *bufio.Reader) {
+func (l *liveGuard) dial(t *testing.T, request string) (net.Conn, *bufio.Reader) {
 	t.Helper()
 	conn, err := net.Dial("tcp", l.Listener.Addr().String())
 	if err != nil {
@@ -207,8 +109,8 @@ func (l *lastingGuard) dial(t *testing.T, request string) (net.Conn, *bufio.Read
 // TestS13_FrameThatDoesNotEnd: a service that stops in the middle of a frame does not keep the connection open.
 func TestS13_FrameThatDoesNotEnd(t *testing.T) {
 	t.Parallel()
-	begun := make(chan struct{})
-	l := newLastingGuard(t, func(w http.ResponseWriter, r *http.Request) error {
+	begun, frame := make(chan struct{}), append([]byte{0x82, 126, 1000 >> 8, 1000 & 0xff}, make([]byte, 1000)...)
+	l := newLiveGuard(t, func(w http.ResponseWriter, r *http.Request) error {
 		w.Header().Set("Upgrade", "websocket")
 		w.Header().Set("Connection", "Upgrade")
 		w.WriteHeader(http.StatusSwitchingProtocols)
@@ -216,7 +118,7 @@ func TestS13_FrameThatDoesNotEnd(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		_, _ = conn.Write(frameOf(1000, false)[:500])
+		_, _ = conn.Write(frame[:500])
 		close(begun)
 		_, err = io.Copy(io.Discard, conn)
 		return errors.Join(err, r.Context().Err(), conn.Close())
@@ -241,7 +143,7 @@ func TestS13_FrameThatDoesNotEnd(t *testing.T) {
 func TestS13_AnyProtocol(t *testing.T) {
 	t.Parallel()
 	early, switched := make(chan string, 1), make(chan struct{})
-	l := newLastingGuard(t, func(w http.ResponseWriter, _ *http.Request) error {
+	l := newLiveGuard(t, func(w http.ResponseWriter, _ *http.Request) error {
 		conn, brw, err := http.NewResponseController(w).Hijack()
 		if err != nil {
 			return err
@@ -275,7 +177,7 @@ func TestS13_AnyProtocol(t *testing.T) {
 func TestS13_EventsForAClientThatPipelines(t *testing.T) {
 	t.Parallel()
 	begun, next, written := make(chan struct{}), make(chan struct{}), make(chan error, 1)
-	l := newLastingGuard(t, func(w http.ResponseWriter, _ *http.Request) error {
+	l := newLiveGuard(t, func(w http.ResponseWriter, _ *http.Request) error {
 		w.Header().Set("Content-Type", "text/event-stream")
 		_, _ = io.WriteString(w, "data: one\n\n")
 		_ = http.NewResponseController(w).Flush()
@@ -299,7 +201,7 @@ func TestS13_EventsForAClientThatPipelines(t *testing.T) {
 
 // BenchmarkGuard_Watch is what it costs a request whose answer does not last that the guard looks whether it does.
 func BenchmarkGuard_Watch(b *testing.B) {
-	g := &Guard{app: &App{node: &node{lasting: registryOver(b, revocation.NewSet(nil))}}}
+	g := &Guard{app: &App{node: &node{connections: registryOver(b, revocation.NewSet(nil))}}}
 	who, r := new(accesstoken.Verified), httptest.NewRequest(http.MethodGet, "/x", nil)
 	r.Header.Set("Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8")
 	w := httptest.NewRecorder()

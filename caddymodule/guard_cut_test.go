@@ -1,13 +1,11 @@
 package caddymodule
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"strings"
 	"testing"
 	"time"
 
@@ -83,9 +81,9 @@ type endless struct{}
 func (endless) Read(p []byte) (int, error) { return len(p), nil }
 
 // guardOver is a guard before a handler, over HTTP/1 or HTTP/2, whose registry runs and is told of revocations.
-func guardOver(t *testing.T, major int, handler func(http.ResponseWriter, *http.Request) error) *lastingGuard {
+func guardOver(t *testing.T, major int, handler func(http.ResponseWriter, *http.Request) error) *liveGuard {
 	t.Helper()
-	l := newLastingGuard(t, handler)
+	l := newLiveGuard(t, handler)
 	if major == 2 {
 		before := l.Server
 		l.Server = httptest.NewUnstartedServer(before.Config.Handler)
@@ -93,10 +91,10 @@ func guardOver(t *testing.T, major int, handler func(http.ResponseWriter, *http.
 		l.StartTLS()
 		t.Cleanup(l.Close)
 	}
-	l.node.revocations.Watch(l.node.lasting.Revoked)
+	l.node.revocations.Watch(l.node.connections.Revoked)
 	ctx, cancel := context.WithCancel(t.Context())
 	t.Cleanup(cancel)
-	go l.node.lasting.Run(ctx)
+	go l.node.connections.Run(ctx)
 	return l
 }
 
@@ -138,7 +136,7 @@ func TestS13_ExchangeIsCut(t *testing.T) {
 }
 
 // ask sends a request and returns the status of the answer and the error by which its body ends.
-func (l *lastingGuard) ask(t *testing.T, body bool) (status int, err error) {
+func (l *liveGuard) ask(t *testing.T, body bool) (status int, err error) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, l.URL, nil)
 	if body {
@@ -163,7 +161,7 @@ func (l *lastingGuard) ask(t *testing.T, body bool) (status int, err error) {
 func TestS13_ShortRequestIsAnswered(t *testing.T) {
 	t.Parallel()
 	for major := 1; major <= 2; major++ {
-		var l *lastingGuard
+		var l *liveGuard
 		l = guardOver(t, major, func(w http.ResponseWriter, _ *http.Request) error {
 			l.node.revocations.Apply(authcore.Revocation{SessionID: l.session, AccountID: l.account, Until: time.Now().Add(time.Minute)})
 			<-time.After(50 * time.Millisecond) // while whoever could cut it is told
@@ -173,31 +171,8 @@ func TestS13_ShortRequestIsAnswered(t *testing.T) {
 		if status, err := l.ask(t, false); status != http.StatusOK || err != nil {
 			t.Errorf("HTTP/%d: %d %v", major, status, err)
 		}
-		if n := l.node.lasting.Len(); n != 0 {
+		if n := l.node.connections.Len(); n != 0 {
 			t.Errorf("%d are still registered", n)
-		}
-	}
-}
-
-// TestMayLast: what says that it may take long can be cancelled; for the rest a context would cost too much.
-func TestMayLast(t *testing.T) {
-	t.Parallel()
-	for head, want := range map[string]bool{
-		"GET / HTTP/1.1\r\n\r\n":                                                 false,
-		"POST / HTTP/1.1\r\nContent-Length: 1000\r\n\r\n":                        false,
-		"POST / HTTP/1.1\r\nContent-Length: 100000\r\n\r\n":                      true,
-		"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n":                  true,
-		"POST / HTTP/1.1\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n":   true,
-		"GET / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n":    true,
-		"GET / HTTP/1.1\r\nAccept: application/json, text/event-stream\r\n\r\n":  true,
-		"GET / HTTP/1.1\r\nAccept: application/json\r\nRange: bytes=0-5\r\n\r\n": false,
-	} {
-		r, err := http.ReadRequest(bufio.NewReader(strings.NewReader(strings.Replace(head, "\r\n", "\r\nHost: a\r\n", 1))))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if mayLast(r) != want {
-			t.Errorf("%q: %t", head, !want)
 		}
 	}
 }

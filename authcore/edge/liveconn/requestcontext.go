@@ -1,4 +1,4 @@
-package caddymodule
+package liveconn
 
 import (
 	"context"
@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// lastingContext is the context of a request whose answer may last. Once that answer has begun, whatever ends the request ends
+// requestContext is the context of a request whose answer may last. Once that answer has begun, whatever ends the request ends
 // it with io.EOF, as if the service had sent all there is: of any other end in the middle of an answer Caddy's reverse_proxy
 // logs the request as it went to the service, with the identity headers that the guard has set (M06). Until then it ends as
 // contexts do.
-type lastingContext struct {
+type requestContext struct {
 	context.Context // which ends by end alone
 	end             context.CancelCauseFunc
 	client          context.Context // of the request as it came
@@ -19,21 +19,21 @@ type lastingContext struct {
 	begun           atomic.Bool     // the answer lasts, and its head is sent
 }
 
-func newLastingContext(client context.Context) *lastingContext {
-	c := &lastingContext{client: client}
+func newRequestContext(client context.Context) *requestContext {
+	c := &requestContext{client: client}
 	c.Context, c.end = context.WithCancelCause(context.WithoutCancel(client))
 	c.stop = context.AfterFunc(client, c.cancel)
 	return c
 }
 
 // Deadline implements context.Context.
-func (c *lastingContext) Deadline() (time.Time, bool) { return c.client.Deadline() }
+func (c *requestContext) Deadline() (time.Time, bool) { return c.client.Deadline() }
 
 // Err implements context.Context. HTTP/2's client asks for it, HTTP/1's for the cause.
-func (c *lastingContext) Err() error { return context.Cause(c.Context) }
+func (c *requestContext) Err() error { return context.Cause(c.Context) }
 
 // cancel ends the request.
-func (c *lastingContext) cancel() {
+func (c *requestContext) cancel() {
 	switch {
 	case c.begun.Load():
 		c.end(io.EOF)
@@ -45,10 +45,10 @@ func (c *lastingContext) cancel() {
 }
 
 // release forgets the request, which is answered.
-func (c *lastingContext) release() {
+func (c *requestContext) release() {
 	c.stop()
 	c.end(context.Canceled)
 }
 
 // Interface guards
-var _ context.Context = (*lastingContext)(nil)
+var _ context.Context = (*requestContext)(nil)
