@@ -127,6 +127,7 @@ func (g *Guard) settle(ctx caddy.Context) error {
 	}
 	g.app.sites.addGuard(at, g.app.cfg.issuer, headers, g.Keep)
 	g.warnOfEverybody(ctx, at)
+	g.warnOfErrorsOnly(ctx, at)
 	prefix, hasPortal := at.portal()
 	g.alone, g.portal, g.login, g.names = !hasPortal, prefix, g.LoginURL, at.names()
 	g.first = !hasPortal && !at.inBlock

@@ -25,16 +25,37 @@ func TestEverybody(t *testing.T) {
 		"one of several": {"", "app.example.com", "gatehouse_guard /a {\nrequire role staff\n}\ngatehouse_guard /b", 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			log := filepath.Join(t.TempDir(), "log")
-			validated(t, "{\n\tadmin off\n\tauto_https off\n\tlog {\n\t\toutput file "+log+"\n\t}\n\tgatehouse {\n\t\tissuer https://auth.example.net\n\t\tdata_dir "+
-				t.TempDir()+"\n\t\t"+c.option+"\n\t}\n}\n"+c.site+" {\n\tgatehouse\n"+c.block+"\nrespond ok\n}\n")
-			said, err := os.ReadFile(log)
-			if err != nil && !os.IsNotExist(err) {
-				t.Fatal(err)
-			}
-			if n := strings.Count(string(said), tells); n != c.lines || n > 0 && c.site[0] == 'a' && !strings.Contains(string(said), "gatehouse_guard at app.example.com") {
+			said := validateTells(t, c.option, c.site, c.block)
+			if n := strings.Count(said, tells); n != c.lines || n > 0 && c.site[0] == 'a' && !strings.Contains(said, "gatehouse_guard at app.example.com") {
 				t.Errorf("%d lines, want %d: %s", n, c.lines, said)
 			}
 		})
+	}
+}
+
+// validateTells is what validating a site logs.
+func validateTells(t *testing.T, option, site, block string) string {
+	t.Helper()
+	log := filepath.Join(t.TempDir(), "log")
+	validated(t, "{\n\tadmin off\n\tauto_https off\n\tlog {\n\t\toutput file "+log+"\n\t}\n\tgatehouse {\n\t\tissuer https://auth.example.net\n\t\tdata_dir "+
+		t.TempDir()+"\n\t\t"+option+"\n\t}\n}\n"+site+" {\n\tgatehouse\n"+block+"\nrespond ok\n}\n")
+	said, err := os.ReadFile(log)
+	if err != nil && !os.IsNotExist(err) {
+		t.Fatal(err)
+	}
+	return string(said)
+}
+
+// TestErrorsOnly: a guard that stands among the routes for errors alone guards nothing, which is told.
+func TestErrorsOnly(t *testing.T) {
+	const inside = "handle_errors {\ngatehouse_guard\nrespond oops\n}"
+	for block, want := range map[string]bool{
+		inside: true, "gatehouse_guard\n" + inside: false, "gatehouse_guard": false,
+		"handle /a {\ngatehouse_guard\n}\n" + inside: false,
+	} {
+		said := validateTells(t, "signup closed", "app.example.com", block)
+		if strings.Contains(said, "stands only inside handle_errors") != want {
+			t.Errorf("%s: %s", block, said)
+		}
 	}
 }
