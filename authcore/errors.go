@@ -42,8 +42,8 @@ const (
 type Error struct {
 	Code   Code
 	Detail string // one sentence for a person: what happened and what to do
-	// Fields holds the broken rules by request field (only with InvalidFields and Conflict).
-	Fields map[string][]string
+	// Fields holds the broken rules (only with InvalidFields and Conflict).
+	Fields FieldErrors
 	// RetryAfter says when trying again makes sense; zero means nothing is known about it.
 	RetryAfter time.Duration
 	cause      error
@@ -55,14 +55,6 @@ func Refuse(code Code, detail string) *Error { return &Error{Code: code, Detail:
 // RefuseFor is Refuse with the time after which a new try makes sense.
 func RefuseFor(code Code, detail string, retryAfter time.Duration) *Error {
 	return &Error{Code: code, Detail: detail, RetryAfter: retryAfter}
-}
-
-// RefuseFields returns InvalidFields for the given rules; nil when fields is empty.
-func RefuseFields(fields map[string][]string) error {
-	if len(fields) == 0 {
-		return nil
-	}
-	return &Error{Code: InvalidFields, Detail: "Some fields are invalid.", Fields: fields}
 }
 
 // Because returns a copy of e that carries cause for the log; the client never sees it.
@@ -124,3 +116,6 @@ var (
 type TakenError struct{ Field IdentifierKind }
 
 func (e *TakenError) Error() string { return string(e.Field) + " is taken" }
+
+// Rule returns the rule that the field breaks.
+func (e *TakenError) Rule() Rule { return taken[e.Field] }

@@ -13,16 +13,14 @@ type application struct {
 }
 
 // check normalises in and collects every broken rule, so that a person need not correct one field at a time.
-func (f *Flow) check(in Registering) (application, map[string][]string) {
-	broken := map[string][]string{}
+func (f *Flow) check(in Registering) (application, authcore.FieldErrors) {
+	var broken authcore.FieldErrors
 	field := func(name string, normalise func(string) (string, error), value string, required bool) string {
 		if value == "" && !required {
 			return ""
 		}
 		normal, err := normalise(value)
-		if err != nil {
-			broken[name] = append(broken[name], err.Error())
-		}
+		broken.AddError(name, err)
 		return normal
 	}
 	a := application{
@@ -32,10 +30,9 @@ func (f *Flow) check(in Registering) (application, map[string][]string) {
 		lastName:  field("last_name", identifier.PersonName, in.LastName, false),
 		phone:     field("phone", identifier.Phone, in.Phone, false),
 	}
-	var rules []string
-	if a.password, rules = password.Check(f.cfg.Policy, in.Password, password.Words(a.account())...); len(rules) > 0 {
-		broken["password"] = rules
-	}
+	normal, rules := password.Check(f.cfg.Policy, in.Password, password.Words(a.account())...)
+	a.password = normal
+	broken.AddErrors("password", rules...)
 	return a, broken
 }
 
@@ -44,7 +41,7 @@ func (f *Flow) check(in Registering) (application, map[string][]string) {
 func (f *Flow) newEmail(s string) (string, error) {
 	address, err := identifier.NewEmail(s)
 	if err == nil && f.cfg.CanReach != nil && !f.cfg.CanReach(address) {
-		return "", identifier.OddEmail
+		return "", authcore.FieldError{Rule: authcore.EmailNotPortable}
 	}
 	return address, err
 }

@@ -57,7 +57,7 @@ func (f *Flow) claimFresh(ctx context.Context, address string, existing *authcor
 	// Of a link the address is known only now.
 	normal, rules := password.Check(f.cfg.Policy, typed, address)
 	if len(rules) > 0 {
-		return claim{}, authcore.RefuseFields(map[string][]string{"new_password": rules})
+		return claim{}, authcore.RefuseValue("new_password", rules...)
 	}
 	hash, err := f.hash(ctx, address, normal)
 	if err != nil {

@@ -49,10 +49,10 @@ func (f *Flow) Register(ctx context.Context, in Registering) (Registered, error)
 			return Registered{}, fmt.Errorf("look up username: %w", err)
 		}
 		if taken {
-			broken["username"] = append(broken["username"], usernameTaken)
+			broken.Add("username", authcore.UsernameTaken)
 		}
 	}
-	if err := authcore.RefuseFields(broken); err != nil {
+	if err := broken.Refusal(); err != nil {
 		return Registered{}, err
 	}
 	hash, err := f.hash(ctx, a.email, a.password)
@@ -94,8 +94,6 @@ func (f *Flow) hashAt(ctx context.Context, address string) (string, error) {
 	}
 	return "", nil
 }
-
-const usernameTaken = "This username is taken. Choose another one."
 
 // registerVerified lets a registration wait. It does the same for every address: one look-up, one transaction with a
 // registration, a challenge and a mail (L04).
@@ -158,7 +156,7 @@ func (f *Flow) registerOpen(ctx context.Context, a application, hash string, c a
 	err := f.cfg.Store.CreateAccount(ctx, account, f.identifiers(account), fx)
 	var taken *authcore.TakenError
 	if errors.As(err, &taken) {
-		return Registered{}, conflict(taken.Field)
+		return Registered{}, conflict(taken)
 	}
 	if err != nil {
 		return Registered{}, fmt.Errorf("create account: %w", err)
@@ -209,9 +207,9 @@ func (f *Flow) owner(ctx context.Context, address string) (*authcore.Account, er
 	return &a, nil
 }
 
-func conflict(field authcore.IdentifierKind) error {
-	e := authcore.Refuse(authcore.Conflict, "An account with this "+string(field)+" already exists.")
-	e.Fields = map[string][]string{string(field): {"This " + string(field) + " is taken."}}
+func conflict(taken *authcore.TakenError) error {
+	e := authcore.Refuse(authcore.Conflict, "An account with this "+string(taken.Field)+" already exists.")
+	e.Fields.Add(string(taken.Field), taken.Rule())
 	return e
 }
 

@@ -11,9 +11,10 @@ import (
 // same work, with a mail to nobody, and answers alike. Asked again too soon it does nothing. Refusals: [authcore.InvalidFields];
 // [authcore.RateLimited] when the address has had its share of mails, or would have had them.
 func (f *Flow) Resend(ctx context.Context, email string, c authcore.Client) error {
+	var broken authcore.FieldErrors
 	address, err := f.newEmail(email)
-	if err != nil {
-		return authcore.RefuseFields(map[string][]string{"email": {err.Error()}})
+	if broken.AddError("email", err); err != nil {
+		return broken.Refusal()
 	}
 	account, err := f.owner(ctx, address)
 	if err != nil {

@@ -83,7 +83,7 @@ func TestResend_MalformedAddress(t *testing.T) {
 	for _, address := range []string{"no address", "x%y@z.example", "=?utf-8?q?x?=@z.example"} {
 		testflow.WantCode(t, e.Enrol.Resend(t.Context(), address, testflow.Client()), authcore.InvalidFields)
 		_, err := e.Enrol.Register(t.Context(), enrol.Registering{Email: address, Password: testflow.Password, Client: testflow.Client()})
-		if got := testflow.WantCode(t, err, authcore.InvalidFields).Fields; len(got) != 1 || len(got["email"]) != 1 {
+		if got := testflow.WantCode(t, err, authcore.InvalidFields).Fields; len(got) != 1 || got[0].Field != "email" {
 			t.Errorf("signing up with %q gave %v", address, got)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
@@ -56,7 +57,7 @@ func (f *Flow) Verify(ctx context.Context, in Verifying) (session.Tokens, error)
 
 // readVerifying checks everything that needs no look-up, before an attempt is spent.
 func (f *Flow) readVerifying(in *Verifying) (challenge.Presented, error) {
-	broken := map[string][]string{}
+	var broken authcore.FieldErrors
 	shown := challenge.Presented{Token: in.Token}
 	switch {
 	case in.Token != "" && in.OTP != "":
@@ -65,39 +66,36 @@ func (f *Flow) readVerifying(in *Verifying) (challenge.Presented, error) {
 		return shown, authcore.Refuse(authcore.InvalidRequest, "Send the token of the link, or email and otp.")
 	case in.Token == "":
 		address, err := identifier.Email(in.Email)
-		if err != nil {
-			broken["email"] = []string{err.Error()}
-		}
+		broken.AddError("email", err)
 		if in.OTP == "" {
-			broken["otp"] = []string{"Enter the code from the mail."}
+			broken.Add("otp", authcore.CodeRequired)
 		}
 		shown.Subject, shown.Code = address, in.OTP
 	}
 	if in.NewPassword != "" {
-		if _, rules := password.Check(f.cfg.Policy, in.NewPassword, shown.Subject); len(rules) > 0 {
-			broken["new_password"] = rules
-		}
+		_, rules := password.Check(f.cfg.Policy, in.NewPassword, shown.Subject)
+		broken.AddErrors("new_password", rules...)
 	}
 	device, err := identifier.DeviceName(in.Request.DeviceName)
-	if err != nil {
-		broken["device_name"] = []string{err.Error()}
-	}
+	broken.AddError("device_name", err)
 	in.Request.DeviceName = device
-	return shown, authcore.RefuseFields(broken)
+	return shown, broken.Refusal()
 }
 
 // withEveryRule returns the refusal of a new password with the rules that only the address shows, which a good link knows. To look
 // at a link costs nothing.
 func (f *Flow) withEveryRule(ctx context.Context, shown challenge.Presented, typed string, refused error) error {
 	var e *authcore.Error
-	if shown.Token == "" || !errors.As(refused, &e) || e.Fields["new_password"] == nil {
+	if shown.Token == "" || !errors.As(refused, &e) || len(e.Fields.At("new_password")) == 0 {
 		return refused
 	}
 	ch, err := f.cfg.Challenges.Prove(ctx, authcore.PurposeVerifyEmail, shown)
 	if err != nil {
 		return refused
 	}
-	_, e.Fields["new_password"] = password.Check(f.cfg.Policy, typed, ch.Subject)
+	_, rules := password.Check(f.cfg.Policy, typed, ch.Subject)
+	e.Fields = slices.DeleteFunc(e.Fields, func(f authcore.FieldError) bool { return f.Field == "new_password" })
+	e.Fields.AddErrors("new_password", rules...)
 	return refused
 }
 
@@ -127,7 +125,7 @@ func (f *Flow) enrol(ctx context.Context, ch authcore.Challenge, c claim, r sess
 	}
 	switch {
 	case errors.As(err, &taken):
-		return session.Tokens{}, conflict(taken.Field)
+		return session.Tokens{}, conflict(taken)
 	case errors.Is(err, authcore.ErrNotFound): // another request was faster
 		return session.Tokens{}, challenge.Refuse()
 	case err != nil:

@@ -8,18 +8,14 @@ import (
 
 	"golang.org/x/net/idna"
 	"golang.org/x/text/unicode/norm"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
 )
 
 // MaxEmail is the longest address in bytes: RFC 5321 §4.5.3.1.3 allows a path of 256 with its angle brackets.
 const MaxEmail = 254
 
-// OddEmail refuses an address that a mail server on the way may not take.
-const OddEmail = Broken("This address has a character before the @ that not all mail servers understand. Use another address.")
-
-const (
-	maxLocalPart = 64 // RFC 5321 §4.5.3.1.1
-	errEmail     = Broken("Enter a valid e-mail address, such as name@example.com.")
-)
+const maxLocalPart = 64 // RFC 5321 §4.5.3.1.1
 
 // addressDomain turns an international domain into its ASCII form by UTS 46, the way mail servers and browsers look it up.
 var addressDomain = idna.New(
@@ -46,10 +42,10 @@ func NewEmail(s string) (string, error) {
 	local, top := address[:at], address[strings.LastIndexAny(address, ".@")+1:]
 	// A server that hands mail to a program on its command line takes "-x@…" for an option.
 	if local[0] == '-' || strings.IndexFunc(local, ambiguous) >= 0 {
-		return "", OddEmail
+		return "", broken(authcore.EmailNotPortable)
 	}
 	if top[0] < 'a' || top[0] > 'z' { // 10.0.0.0x1 is an address of a machine to some resolvers
-		return "", errEmail
+		return "", broken(authcore.EmailInvalid)
 	}
 	return address, nil
 }
@@ -73,32 +69,32 @@ func ambiguous(r rune) bool {
 // text into a mail header. The domain must have a dot or be localhost.
 func Email(s string) (string, error) {
 	if s = strings.Trim(s, " "); len(s) > MaxEmail {
-		return "", Broken("The e-mail address is too long.")
+		return "", broken(authcore.EmailTooLong)
 	}
 	if s == "" {
-		return "", Broken("Enter an e-mail address.")
+		return "", broken(authcore.EmailRequired)
 	}
 	if !cleanText(s) || strings.ContainsAny(s, " \"()<>[]\\,;:") {
-		return "", errEmail
+		return "", broken(authcore.EmailInvalid)
 	}
 	at := strings.LastIndexByte(s, '@')
 	if at <= 0 || at == len(s)-1 || strings.IndexByte(s, '@') != at {
-		return "", errEmail
+		return "", broken(authcore.EmailInvalid)
 	}
 	local := fold(s[:at])
 	domain, ok := foldDomain(s[at+1:])
 	// A compatible form ("ﬁ" for "fi") would be a second mailbox that signs in as the first: it is refused, not folded.
 	if !ok || len(local) > maxLocalPart || local != norm.NFC.String(strings.ToLower(s[:at])) {
-		return "", errEmail
+		return "", broken(authcore.EmailInvalid)
 	}
 	out := local + "@" + domain
 	// Folding can lengthen text: the limits hold for what is stored.
 	if len(out) > MaxEmail {
-		return "", errEmail
+		return "", broken(authcore.EmailInvalid)
 	}
 	parsed, err := mail.ParseAddress(out)
 	if err != nil || parsed.Name != "" || parsed.Address != out {
-		return "", errEmail
+		return "", broken(authcore.EmailInvalid)
 	}
 	return out, nil
 }

@@ -6,6 +6,8 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
 )
 
 // The bounds of free text, in characters after normalising.
@@ -18,29 +20,29 @@ const (
 // valid UTF-8 on one line. Characters that turn the direction of text or cannot be seen are refused, for they make one
 // name look like another one (or a log line like two); the joiners that scripts need inside words stay.
 func PersonName(s string) (string, error) {
-	return freeText(s, MaxPersonName, "The name is too long: at most 100 characters.")
+	return freeText(s, MaxPersonName, authcore.NameTooLong)
 }
 
 // DeviceName is PersonName for what people call their devices.
 func DeviceName(s string) (string, error) {
-	return freeText(s, MaxDeviceName, "The device name is too long: at most 100 characters.")
+	return freeText(s, MaxDeviceName, authcore.DeviceNameTooLong)
 }
 
-func freeText(s string, limit int, tooLong Broken) (string, error) {
+func freeText(s string, limit int, tooLong authcore.Rule) (string, error) {
 	if len(s) > 4*limit+64 {
-		return "", tooLong
+		return "", brokenBy(tooLong, limit)
 	}
 	if !utf8.ValidString(s) {
-		return "", Broken("This is not valid UTF-8.")
+		return "", broken(authcore.NotUTF8)
 	}
 	s = strings.TrimSpace(norm.NFC.String(s))
 	for _, r := range s {
 		if !lineRune(r) {
-			return "", Broken("This contains a character that is not allowed here.")
+			return "", broken(authcore.CharacterNotAllowed)
 		}
 	}
 	if utf8.RuneCountInString(s) > limit {
-		return "", tooLong
+		return "", brokenBy(tooLong, limit)
 	}
 	return s, nil
 }

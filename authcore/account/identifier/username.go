@@ -1,6 +1,10 @@
 package identifier
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+)
 
 // The bounds of a username, in characters.
 const (
@@ -29,23 +33,23 @@ func set(words string) map[string]struct{} {
 // it can never be taken for an address.
 func Username(s string) (string, error) {
 	if s = strings.Trim(s, " "); len(s) > 4*MaxUsername {
-		return "", Broken("The username is too long: at most 32 characters.")
+		return "", brokenBy(authcore.UsernameTooLong, MaxUsername)
 	}
 	switch {
 	case len(s) < MinUsername:
-		return "", Broken("The username is too short: at least 3 characters.")
+		return "", brokenBy(authcore.UsernameTooShort, MinUsername)
 	case len(s) > MaxUsername:
-		return "", Broken("The username is too long: at most 32 characters.")
+		return "", brokenBy(authcore.UsernameTooLong, MaxUsername)
 	}
 	for i := range len(s) {
 		if !usernameByte(s[i]) {
-			return "", Broken("A username may contain only the letters a to z, digits, dots, underscores and hyphens.")
+			return "", broken(authcore.UsernameCharacters)
 		}
 	}
 	// Only after the alphabet is checked: Unicode lowers some other letters to ASCII ones (the Kelvin sign to k).
 	s = strings.ToLower(s)
 	if _, ok := reserved[s]; ok {
-		return "", Broken("This username is reserved. Choose another one.")
+		return "", broken(authcore.UsernameReserved)
 	}
 	return s, nil
 }

@@ -34,14 +34,12 @@ func (f *Flow) Change(ctx context.Context, in Changing) error {
 		return fmt.Errorf("find account: %w", err)
 	}
 	normal, rules := Check(f.cfg.Policy, in.New, Words(account)...)
-	broken := map[string][]string{}
-	if len(rules) > 0 {
-		broken["new_password"] = rules
-	}
+	var broken authcore.FieldErrors
+	broken.AddErrors("new_password", rules...)
 	if in.Current == "" {
-		broken["current_password"] = []string{"Enter your current password."}
+		broken.Add("current_password", authcore.CurrentPasswordRequired)
 	}
-	if err := authcore.RefuseFields(broken); err != nil {
+	if err := broken.Refusal(); err != nil {
 		return err
 	}
 	if err := f.prove(ctx, account, in); err != nil {

@@ -66,12 +66,12 @@ func TestChange_Refusals(t *testing.T) {
 	testflow.WantCode(t, change(e, t, id, "wrong", testflow.OtherPassword), authcore.InvalidCredentials)
 	for _, weak := range []string{"", "short", "ada lovelace", "password1234"} {
 		refusal := testflow.WantCode(t, change(e, t, id, testflow.Password, weak), authcore.InvalidFields)
-		if len(refusal.Fields["new_password"]) == 0 {
+		if len(refusal.Fields.At("new_password")) == 0 {
 			t.Errorf("%q: %v", weak, refusal.Fields)
 		}
 	}
 	refusal := testflow.WantCode(t, change(e, t, id, "", testflow.OtherPassword), authcore.InvalidFields)
-	if len(refusal.Fields["current_password"]) == 0 {
+	if len(refusal.Fields.At("current_password")) == 0 {
 		t.Errorf("got %v", refusal.Fields)
 	}
 	testflow.WantCode(t, change(e, t, uuid.New(), testflow.Password, testflow.OtherPassword), authcore.InvalidToken)

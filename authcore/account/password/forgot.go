@@ -68,5 +68,5 @@ func recipient(a authcore.Account) challenge.Recipient {
 }
 
 func errNoLogin() error {
-	return authcore.RefuseFields(map[string][]string{"login": {"Enter your e-mail address or username."}})
+	return authcore.RefuseField("login", authcore.LoginRequired)
 }

@@ -6,23 +6,24 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passhash"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passpolicy"
 )
 
-// Check returns the password in its normal form and, as sentences, the rules it breaks. words is what somebody who knows
+// Check returns the password in its normal form and the rules it breaks. words is what somebody who knows
 // the person would try first: address, username, names; of an address its local part counts too.
-func Check(policy *passpolicy.Policy, password string, words ...string) (normal string, rules []string) {
+func Check(policy *passpolicy.Policy, password string, words ...string) (normal string, broken []authcore.FieldError) {
 	if password == "" {
-		return "", []string{"Choose a password."}
+		return "", []authcore.FieldError{{Rule: authcore.PasswordRequired}}
 	}
 	normal, err := policy.Normalize(password)
-	if err != nil {
-		return "", []string{sentence(err.Error())}
+	switch {
+	case errors.Is(err, passpolicy.ErrTooLong):
+		return "", []authcore.FieldError{{Rule: authcore.PasswordOversize}}
+	case err != nil:
+		return "", []authcore.FieldError{{Rule: authcore.NotUTF8}}
 	}
 	var known []string
 	for _, w := range words {
@@ -34,7 +35,16 @@ func Check(policy *passpolicy.Policy, password string, words ...string) (normal 
 			known = append(known, local)
 		}
 	}
-	return normal, policy.Check(normal, known...)
+	for _, b := range policy.Check(normal, known...) {
+		broken = append(broken, authcore.FieldError{Rule: policyRules[b.Rule], Params: authcore.Params{N: b.N}})
+	}
+	return normal, broken
+}
+
+// policyRules names the rules of a password as those of the other fields are named.
+var policyRules = map[passpolicy.Rule]authcore.Rule{
+	passpolicy.TooShort: authcore.PasswordTooShort, passpolicy.TooLong: authcore.PasswordTooLong, passpolicy.Common: authcore.PasswordCommon,
+	passpolicy.Context: authcore.PasswordContext, passpolicy.Repeats: authcore.PasswordRepeats, passpolicy.Guessable: authcore.PasswordGuessable,
 }
 
 // Words returns what of an account may not be its password.
@@ -61,13 +71,4 @@ func Busy(err error) error {
 			Because(fmt.Errorf("%w: %w", authcore.ErrUnavailable, err))
 	}
 	return err
-}
-
-// sentence gives an error's text the form of the other rules.
-func sentence(s string) string {
-	r, n := utf8.DecodeRuneInString(s)
-	if s = string(unicode.ToUpper(r)) + s[n:]; !strings.HasSuffix(s, ".") {
-		s += "."
-	}
-	return s
 }

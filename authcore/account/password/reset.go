@@ -33,7 +33,7 @@ func (f *Flow) Reset(ctx context.Context, in Resetting) error {
 	}
 	normal, rules := Check(f.cfg.Policy, in.NewPassword, Words(account)...)
 	if len(rules) > 0 {
-		return authcore.RefuseFields(map[string][]string{"new_password": rules})
+		return authcore.RefuseValue("new_password", rules...)
 	}
 	hash, err := Hash(ctx, f.cfg.Hasher, normal, account.PasswordHash, nil)
 	if err != nil {
@@ -44,7 +44,7 @@ func (f *Flow) Reset(ctx context.Context, in Resetting) error {
 
 // readResetting checks everything that needs no look-up.
 func (f *Flow) readResetting(in Resetting) error {
-	broken := map[string][]string{}
+	var broken authcore.FieldErrors
 	switch {
 	case in.Token != "" && in.OTP != "":
 		return authcore.Refuse(authcore.InvalidRequest, "Send either the token of the link, or login and otp.")
@@ -55,13 +55,12 @@ func (f *Flow) readResetting(in Resetting) error {
 			return errNoLogin()
 		}
 		if in.OTP == "" {
-			broken["otp"] = []string{"Enter the code from the mail."}
+			broken.Add("otp", authcore.CodeRequired)
 		}
 	}
-	if _, rules := Check(f.cfg.Policy, in.NewPassword, in.Login); len(rules) > 0 {
-		broken["new_password"] = rules
-	}
-	return authcore.RefuseFields(broken)
+	_, rules := Check(f.cfg.Policy, in.NewPassword, in.Login)
+	broken.AddErrors("new_password", rules...)
+	return broken.Refusal()
 }
 
 // withEveryRule returns the refusal of a password with the rules that only the account's data show, as signing up names them. Whose
@@ -69,7 +68,7 @@ func (f *Flow) readResetting(in Resetting) error {
 // of a bad password would tell good codes from wrong ones without end (L08).
 func (f *Flow) withEveryRule(ctx context.Context, in Resetting, refused error) error {
 	var e *authcore.Error
-	if !errors.As(refused, &e) || len(e.Fields) != 1 || e.Fields["new_password"] == nil {
+	if !errors.As(refused, &e) || len(e.Fields) == 0 || len(e.Fields.At("new_password")) != len(e.Fields) {
 		return refused
 	}
 	_, account, err := f.proven(ctx, in)
@@ -80,7 +79,7 @@ func (f *Flow) withEveryRule(ctx context.Context, in Resetting, refused error) e
 	if len(rules) == 0 { // it breaks one by the login that was sent alone
 		return refused
 	}
-	return authcore.RefuseFields(map[string][]string{"new_password": rules})
+	return authcore.RefuseValue("new_password", rules...)
 }
 
 // proven returns whose password the proof replaces.

@@ -69,23 +69,19 @@ func (p *Profiles) Change(ctx context.Context, id uuid.UUID, patch Patch, c auth
 	a, err := p.store.UpdateProfile(ctx, id, change, p.uniqueUsernames, now, fx)
 	var taken *authcore.TakenError
 	if errors.As(err, &taken) {
-		return authcore.Account{}, authcore.RefuseFields(map[string][]string{
-			string(taken.Field): {"This " + string(taken.Field) + " is taken. Choose another one."},
-		})
+		return authcore.Account{}, authcore.RefuseField(string(taken.Field), taken.Rule())
 	}
 	return a, gone(err, "change profile")
 }
 
 func (p Patch) normalise() (authcore.ProfileChange, error) {
-	broken := map[string][]string{}
+	var broken authcore.FieldErrors
 	field := func(name string, rule func(string) (string, error), value *string) *string {
 		if value == nil || *value == "" {
 			return value
 		}
 		normal, err := rule(*value)
-		if err != nil {
-			broken[name] = []string{err.Error()}
-		}
+		broken.AddError(name, err)
 		return &normal
 	}
 	change := authcore.ProfileChange{
@@ -94,7 +90,7 @@ func (p Patch) normalise() (authcore.ProfileChange, error) {
 		LastName:  field("last_name", identifier.PersonName, p.LastName),
 		Phone:     field("phone", identifier.Phone, p.Phone),
 	}
-	return change, authcore.RefuseFields(broken)
+	return change, broken.Refusal()
 }
 
 func gone(err error, step string) error {

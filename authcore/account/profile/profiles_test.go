@@ -62,7 +62,7 @@ func TestI04_TakenAndReservedUsernames(t *testing.T) {
 	e.Person(t, enrol.Registering{Email: "eve@example.com", Username: "eve.adams"})
 	for _, name := range []string{"Eve.Adams", "admin", "b\u200bob", "\u202eybbob", "bob@example.com", "a", strings.Repeat("a", 1<<20)} {
 		_, err := e.Profile.Change(t.Context(), own.ID, profile.Patch{Username: &name}, testflow.Client())
-		if got := testflow.WantCode(t, err, authcore.InvalidFields); len(got.Fields["username"]) != 1 {
+		if got := testflow.WantCode(t, err, authcore.InvalidFields); len(got.Fields.At("username")) != 1 {
 			t.Errorf("fields %v", got.Fields)
 		}
 	}

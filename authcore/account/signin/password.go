@@ -32,9 +32,10 @@ func (f *Flow) Password(ctx context.Context, in In) (session.Tokens, error) {
 }
 
 func (f *Flow) password(ctx context.Context, in In) (session.Tokens, error) {
+	var broken authcore.FieldErrors
 	device, err := identifier.DeviceName(in.Request.DeviceName)
-	if err != nil {
-		return session.Tokens{}, authcore.RefuseFields(map[string][]string{"device_name": {err.Error()}})
+	if broken.AddError("device_name", err); err != nil {
+		return session.Tokens{}, broken.Refusal()
 	}
 	in.Request.DeviceName, in.Request.AMR = device, []string{"pwd"}
 

@@ -35,7 +35,7 @@ func TestL16_Good(t *testing.T) {
 			t.Errorf("%q: %v", password, err)
 		}
 		if wrong := p.Check(text, account...); len(wrong) != 0 {
-			t.Errorf("%q: %q", password, wrong)
+			t.Errorf("%q: %v", password, wrong)
 		}
 	}
 }
@@ -54,15 +54,15 @@ func TestL16_Lengths(t *testing.T) {
 	for _, c := range []struct {
 		policy *Policy
 		length int
-		want   string
+		want   Broken // the zero Broken for none
 	}{
-		{eight, 7, "Use at least 8 characters."}, {eight, 8, ""},
-		{twelve, 11, "Use at least 12 characters."}, {twelve, 12, ""}, {twelve, 14, ""}, {twelve, 15, ""}, {twelve, 64, ""},
-		{twelve, 256, ""}, {twelve, 257, "Use at most 256 characters."},
-		{fifteen, 14, "Use at least 15 characters."}, {fifteen, 15, ""}, {fifteen, 64, ""}, {fifteen, 65, "Use at most 64 characters."},
+		{eight, 7, Broken{TooShort, 8}}, {eight, 8, Broken{}},
+		{twelve, 11, Broken{TooShort, 12}}, {twelve, 12, Broken{}}, {twelve, 14, Broken{}}, {twelve, 15, Broken{}}, {twelve, 64, Broken{}},
+		{twelve, 256, Broken{}}, {twelve, 257, Broken{TooLong, 256}},
+		{fifteen, 14, Broken{TooShort, 15}}, {fifteen, 15, Broken{}}, {fifteen, 64, Broken{}}, {fifteen, 65, Broken{TooLong, 64}},
 	} {
-		if got := strings.Join(c.policy.Check(at(c.length)), "|"); got != c.want {
-			t.Errorf("%d characters: %q, want %q", c.length, got, c.want)
+		if got := c.policy.Check(at(c.length)); len(got) > 1 || len(got) == 1 && got[0] != c.want || len(got) == 0 && c.want.Rule != "" {
+			t.Errorf("%d characters: %v, want %v", c.length, got, c.want)
 		}
 	}
 }
@@ -82,13 +82,12 @@ func TestL16_Weak(t *testing.T) {
 	}
 	// Two-letter names are in every other password.
 	if wrong := p.Check("lemon kite river", "le", "mo", "ki", "te", "ri", "ve"); len(wrong) != 0 {
-		t.Errorf("short context words count: %q", wrong)
+		t.Errorf("short context words count: %v", wrong)
 	}
 	// Who used a name is told so.
-	const name = "Do not use your name, your address or the name of this service as your password."
 	for _, password := range []string{"gatehouse2026!", "Ada.Lovelace.2026", "ACME intranet 1"} {
-		if wrong := p.Check(password, account...); !slices.Contains(wrong, name) {
-			t.Errorf("%q: %q", password, wrong)
+		if wrong := p.Check(password, account...); !slices.Contains(wrong, Broken{Rule: Context}) {
+			t.Errorf("%q: %v", password, wrong)
 		}
 	}
 }
@@ -102,7 +101,6 @@ func TestL16_CommonList(t *testing.T) {
 	if !slices.IsSorted(list) || len(slices.Compact(slices.Clone(list))) != len(list) {
 		t.Error("the list is not sorted, or has doubles")
 	}
-	const least = "This is one of the most common passwords. Choose another one."
 	p := newPolicy(t, Config{MinLength: 8})
 	for _, password := range list {
 		if utf8.RuneCountInString(password) < 8 || password != strings.ToLower(password) {
@@ -114,8 +112,8 @@ func TestL16_CommonList(t *testing.T) {
 		}
 	}
 	for _, password := range []string{"password", "PASSWORD", "Sunshine", "sunshine99", "trustno1", "1qaz2wsx"} {
-		if wrong := p.Check(password); !slices.Contains(wrong, least) {
-			t.Errorf("%q: %q", password, wrong)
+		if wrong := p.Check(password); !slices.Contains(wrong, Broken{Rule: Common}) {
+			t.Errorf("%q: %v", password, wrong)
 		}
 	}
 }
@@ -137,10 +135,10 @@ func TestL18_Unicode(t *testing.T) {
 	// One code point is one character: 12 of 4 bytes are 12, and 11 are not enough.
 	emoji := "🦊🐢🎈🚲🌋🍇🧲🪁🎲🛶🪐🧭"
 	if wrong := p.Check(emoji); len(wrong) != 0 {
-		t.Errorf("12 code points: %q", wrong)
+		t.Errorf("12 code points: %v", wrong)
 	}
-	if wrong := p.Check(strings.TrimPrefix(emoji, "🦊")); !slices.Contains(wrong, "Use at least 12 characters.") {
-		t.Errorf("11 code points: %q", wrong)
+	if wrong := p.Check(strings.TrimPrefix(emoji, "🦊")); !slices.Contains(wrong, Broken{TooShort, 12}) {
+		t.Errorf("11 code points: %v", wrong)
 	}
 	for _, bad := range []string{"\xff", "lemon kite 42 river\xc3", "\xed\xa0\x80", "\xc0\x80"} {
 		if _, err := p.Normalize(bad); !errors.Is(err, ErrNotUTF8) {
@@ -192,18 +190,6 @@ func TestCheck_BoundedWork(t *testing.T) {
 		}
 		if best > 500*time.Millisecond {
 			t.Errorf("%q: %v", unit, best)
-		}
-	}
-}
-
-func TestCheck_QuotesNothing(t *testing.T) {
-	t.Parallel()
-	p := newPolicy(t, Config{})
-	for _, password := range []string{"zebra", "ada.lovelace@example.com", "administrator", "qwertyuiopasdf", strings.Repeat("zebra ", 60)} {
-		for _, s := range p.Check(password, account...) {
-			if strings.Contains(strings.ToLower(s), password) || !strings.HasSuffix(s, ".") {
-				t.Errorf("sentence %q", s)
-			}
 		}
 	}
 }

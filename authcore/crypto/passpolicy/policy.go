@@ -9,6 +9,25 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
+// Rule names what a password to be set must satisfy.
+type Rule string
+
+// The rules of [Policy.Check].
+const (
+	TooShort  Rule = "too_short"
+	TooLong   Rule = "too_long"
+	Common    Rule = "common"    // one of the most common passwords
+	Context   Rule = "context"   // mostly what is known of the person or the service
+	Repeats   Rule = "repeats"   // one short text again and again
+	Guessable Rule = "guessable" // by its zxcvbn score
+)
+
+// Broken is a rule that a password breaks.
+type Broken struct {
+	Rule Rule
+	N    int // the bound of a length, in characters; else 0
+}
+
 // ErrTooLong is returned by [Policy.Normalize] for a text that no policy could accept.
 var ErrTooLong = errors.New("password is too long")
 
@@ -80,31 +99,30 @@ func (p *Policy) Normalize(password string) (string, error) {
 	return norm.NFC.String(password), nil
 }
 
-// Check returns what is wrong with a password to be set, as sentences for the one who
-// chose it; none means that it is good. It takes the text that Normalize returned, and
-// as context what is known of the account: address, names. The sentences do not quote
-// the password.
-func (p *Policy) Check(password string, context ...string) []string {
+// Check returns the rules that a password to be set breaks; none means that it is good. It
+// takes the text that Normalize returned, and as context what is known of the account:
+// address, names.
+func (p *Policy) Check(password string, context ...string) []Broken {
 	// One code point is one character (63B §3.1.1.2).
 	length := utf8.RuneCountInString(password)
 	if length > p.max {
-		return []string{fmt.Sprintf("Use at most %d characters.", p.max)}
+		return []Broken{{TooLong, p.max}}
 	}
-	var wrong []string
+	var wrong []Broken
 	if length < p.min {
-		wrong = append(wrong, fmt.Sprintf("Use at least %d characters.", p.min))
+		wrong = append(wrong, Broken{TooShort, p.min})
 	}
 	folded := strings.ToLower(password)
 	words := contextWords(p.context, context)
 	switch {
 	case isCommon(folded):
-		wrong = append(wrong, "This is one of the most common passwords. Choose another one.")
+		wrong = append(wrong, Broken{Rule: Common})
 	case p.mostlyContext(folded, words):
-		wrong = append(wrong, "Do not use your name, your address or the name of this service as your password.")
+		wrong = append(wrong, Broken{Rule: Context})
 	case p.repeats(folded):
-		wrong = append(wrong, "Do not repeat the same characters. Add more, different words.")
+		wrong = append(wrong, Broken{Rule: Repeats})
 	case guessable(password, words) < p.score:
-		wrong = append(wrong, "This password is easy to guess. Use several unrelated words.")
+		wrong = append(wrong, Broken{Rule: Guessable})
 	}
 	return wrong
 }

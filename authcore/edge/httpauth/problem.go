@@ -61,7 +61,9 @@ type Problem struct {
 	Detail   string              `json:"detail"`
 	Instance string              `json:"instance,omitempty"`
 	Code     authcore.Code       `json:"code"`
-	Errors   map[string][]string `json:"errors,omitempty"`
+	Errors   map[string][]string `json:"errors,omitempty"` // texts in English by field
+
+	Fields authcore.FieldErrors `json:"-"` // for who shows them in another language
 }
 
 // WriteError answers a request with err as application/problem+json: the one place where an error meets a client that is
@@ -82,7 +84,7 @@ func ToProblem(h http.Header, r *http.Request, log *slog.Logger, err error) Prob
 	p := Problem{Type: "about:blank", Status: Status(code), Code: code}
 	var refusal *authcore.Error
 	if errors.As(err, &refusal) && p.Status != http.StatusInternalServerError {
-		p.Detail, p.Errors = refusal.Detail, refusal.Fields
+		p.Detail, p.Fields, p.Errors = refusal.Detail, refusal.Fields, texts(refusal.Fields)
 		retryAfter(h, refusal.RetryAfter)
 	}
 	// Who has hung up or run out of time is no fault of a part of ours, and no line in the log.
@@ -114,6 +116,18 @@ func ToProblem(h http.Header, r *http.Request, log *slog.Logger, err error) Prob
 	}
 	p.Title = http.StatusText(p.Status)
 	return p
+}
+
+// texts returns what is wrong with fields by their names; nil for nothing.
+func texts(fields authcore.FieldErrors) map[string][]string {
+	if len(fields) == 0 {
+		return nil
+	}
+	all := make(map[string][]string, len(fields))
+	for _, e := range fields {
+		all[e.Field] = append(all[e.Field], e.Error())
+	}
+	return all
 }
 
 // challenge sets what RFC 9110 §15.5.2 asks of every 401. `error` is named only where a token was given, RFC 6750 §3.1.

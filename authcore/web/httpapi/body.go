@@ -113,11 +113,11 @@ func errTooLarge() error {
 
 // required refuses with InvalidFields the named fields that are empty. Arguments are name and value in turn.
 func required(pairs ...string) error {
-	missing := make(map[string][]string)
+	var missing authcore.FieldErrors
 	for i := 0; i < len(pairs); i += 2 {
 		if pairs[i+1] == "" {
-			missing[pairs[i]] = []string{"is required"}
+			missing.Add(pairs[i], authcore.Required)
 		}
 	}
-	return authcore.RefuseFields(missing)
+	return missing.Refusal()
 }

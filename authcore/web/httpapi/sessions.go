@@ -134,7 +134,7 @@ func (c *sessionCalls) revoke(x *exchange, body revokeBody) error {
 		}
 	}
 	if asked != 1 {
-		return authcore.RefuseFields(map[string][]string{"ids": {"Send exactly one of ids, all and others."}})
+		return authcore.RefuseField("ids", authcore.SessionSelector)
 	}
 	if body.Others {
 		ids = []uuid.UUID{x.who.SessionID}
@@ -154,7 +154,7 @@ func parseIDs(texts []string) ([]uuid.UUID, error) {
 	for _, text := range texts {
 		id, err := uuid.Parse(text)
 		if err != nil {
-			return nil, authcore.RefuseFields(map[string][]string{"ids": {"Send ids of sessions."}})
+			return nil, authcore.RefuseField("ids", authcore.SessionIDInvalid)
 		}
 		ids = append(ids, id)
 	}

@@ -182,7 +182,7 @@ func (v *visit) changePassword() error {
 	var refusal *authcore.Error
 	if errors.As(err, &refusal) && refusal.Code == authcore.InvalidCredentials {
 		atField := *refusal
-		atField.Fields = map[string][]string{"current_password": {refusal.Detail}}
+		atField.Fields.Add("current_password", authcore.CurrentPasswordWrong)
 		return &atField
 	}
 	if err != nil {

@@ -56,14 +56,14 @@ func (v *visit) loginCard() card {
 // login signs in.
 func (v *visit) login() error {
 	login := v.form.Get("login")
-	broken := map[string][]string{}
+	var broken authcore.FieldErrors
 	if strings.TrimSpace(login) == "" {
-		broken["login"] = []string{"Enter your e-mail address or username."}
+		broken.Add("login", authcore.LoginRequired)
 	}
 	if v.form.Get("password") == "" {
-		broken["password"] = []string{"is required"}
+		broken.Add("password", authcore.Required)
 	}
-	if err := authcore.RefuseFields(broken); err != nil {
+	if err := broken.Refusal(); err != nil {
 		return err
 	}
 	tokens, err := v.cfg.SignIn.Password(v.r.Context(), signin.In{

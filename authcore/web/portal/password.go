@@ -63,7 +63,7 @@ func (v *visit) reset() error {
 		return authcore.Refuse(authcore.InvalidCode, "The link is no longer valid.")
 	}
 	if in.Token == "" && in.Login == "" && in.OTP == "" {
-		return authcore.RefuseFields(map[string][]string{"login": {"Enter your e-mail address or username."}, "otp": {"Enter the code from the mail."}})
+		return authcore.FieldErrors{{Field: "login", Rule: authcore.LoginRequired}, {Field: "otp", Rule: authcore.CodeRequired}}.Refusal()
 	}
 	if err := v.cfg.Password.Reset(v.r.Context(), in); err != nil {
 		return err

@@ -1,8 +1,6 @@
 package portal
 
 import (
-	"maps"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -12,7 +10,7 @@ import (
 
 // explain says in the visitor's language what happened and what to do.
 func (v *visit) explain(p *httpauth.Problem) string {
-	if p.Code == authcore.InvalidCredentials && len(p.Errors) > 0 {
+	if p.Code == authcore.InvalidCredentials && len(p.Fields) > 0 {
 		return v.t("error." + string(authcore.InvalidFields))
 	}
 	text := v.t("error." + string(p.Code))
@@ -56,28 +54,30 @@ func (v *visit) report(c *card) {
 		return
 	}
 	c.Alert = &alert{Title: v.explain(v.problem)}
-	left := maps.Clone(v.problem.Errors)
-	focus := ""
+	shown, focus := map[string]bool{}, ""
 	for i := range c.Forms {
 		for j := range c.Forms[i].Fields {
 			f := &c.Forms[i].Fields[j]
-			if len(v.problem.Errors) > 0 {
+			if len(v.problem.Fields) > 0 {
 				f.Focus = false
 			}
-			for _, rule := range left[f.Name] {
-				text := v.rule(rule)
+			if shown[f.Name] {
+				continue
+			}
+			shown[f.Name] = true
+			for _, broken := range v.problem.Fields.At(f.Name) {
+				text := v.rule(broken)
 				f.Errors = append(f.Errors, text)
 				c.Alert.Items = append(c.Alert.Items, item{Text: f.Label + ": " + text, Field: f.ID})
 				if focus == "" {
 					f.Focus, focus = true, f.ID
 				}
 			}
-			delete(left, f.Name)
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(left)) {
-		for _, rule := range left[name] {
-			c.Alert.Items = append(c.Alert.Items, item{Text: v.rule(rule)})
+	for _, broken := range v.problem.Fields {
+		if !shown[broken.Field] {
+			c.Alert.Items = append(c.Alert.Items, item{Text: v.rule(broken)})
 		}
 	}
 }

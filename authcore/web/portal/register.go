@@ -72,7 +72,7 @@ func (v *visit) showResend() error {
 // resend sends another code. The answer is the same for every address.
 func (v *visit) resend() error {
 	if v.form.Get("email") == "" {
-		return authcore.RefuseFields(map[string][]string{"email": {"Enter an e-mail address."}})
+		return authcore.RefuseField("email", authcore.EmailRequired)
 	}
 	if err := v.cfg.Enrol.Resend(v.r.Context(), v.form.Get("email"), v.in.Client); err != nil {
 		return err

@@ -7,6 +7,8 @@ import (
 	"github.com/BurntSushi/toml"
 	"github.com/nicksnyder/go-i18n/v2/i18n"
 	"golang.org/x/text/language"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
 )
 
 //go:embed texts/*.toml
@@ -54,6 +56,18 @@ func (w *words) t(id string, pairs ...any) string {
 // count returns a text about n things, which it calls N.
 func (w *words) count(id string, n int) string {
 	return w.localize(&i18n.LocalizeConfig{MessageID: id, PluralCount: n, TemplateData: map[string]any{"N": n}})
+}
+
+// rule returns the text of a broken rule: in English where the language has none.
+func (w *words) rule(broken authcore.FieldError) string {
+	id := "rule." + string(broken.Rule)
+	switch {
+	case !w.has(id):
+		return broken.Error()
+	case broken.Params.N > 0:
+		return w.count(id, broken.Params.N)
+	}
+	return w.t(id)
 }
 
 func (w *words) localize(c *i18n.LocalizeConfig) string {

@@ -6,6 +6,7 @@ import (
 	"go/token"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -101,11 +102,10 @@ func TestTexts_AreThoseThatAreUsed(t *testing.T) {
 			used[text] = true
 		}
 	}, ".")
-	for _, id := range rules {
-		mark("rule." + id)
-	}
-	for _, c := range countedRules {
-		mark("rule." + c.id)
+	for _, rule := range constants[authcore.Rule](t, "../../rules.go") {
+		if rule != authcore.SessionSelector && rule != authcore.SessionIDInvalid { // no page has their fields
+			mark("rule." + string(rule))
+		}
 	}
 	for _, cause := range []string{"http", "cookies", "host", "clock", "guarded"} {
 		mark("circle." + cause)
@@ -123,7 +123,7 @@ func TestTexts_AreThoseThatAreUsed(t *testing.T) {
 	for _, name := range []string{"first_name", "last_name", "username", "phone"} {
 		mark("field." + name)
 	}
-	for _, code := range codes(t) {
+	for _, code := range constants[authcore.Code](t, "../../errors.go") {
 		mark("error." + string(code))
 	}
 	inTemplate := regexp.MustCompile(`Say "([^"]+)"`)
@@ -143,61 +143,56 @@ func TestTexts_AreThoseThatAreUsed(t *testing.T) {
 	}
 }
 
-// codes returns every code of an error.
-func codes(t *testing.T) []authcore.Code {
+// constants returns every constant of a type in a file.
+func constants[T ~string](t *testing.T, file string) []T {
 	t.Helper()
-	tree, err := parser.ParseFile(token.NewFileSet(), "../../errors.go", nil, 0)
+	tree, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var found []authcore.Code
+	var found []T
 	ast.Inspect(tree, func(n ast.Node) bool {
 		if spec, ok := n.(*ast.ValueSpec); ok {
-			if kind, ok := spec.Type.(*ast.Ident); ok && kind.Name == "Code" {
+			if kind, ok := spec.Type.(*ast.Ident); ok && kind.Name == reflect.TypeFor[T]().Name() {
 				text, _ := strconv.Unquote(spec.Values[0].(*ast.BasicLit).Value)
-				found = append(found, authcore.Code(text))
+				found = append(found, T(text))
 			}
 		}
 		return true
 	})
 	if len(found) < 20 {
-		t.Fatalf("only %d codes were found", len(found))
+		t.Fatalf("only %d constants were found in %s", len(found), file)
 	}
 	return found
 }
 
-// Every sentence by which a capability refuses a field has a text in each language.
-func TestTexts_EveryRuleIsTranslated(t *testing.T) {
+// A rule about a number is told with it, in the plural that the language has for it.
+func TestTexts_RulesWithANumber(t *testing.T) {
 	t.Parallel()
 	speech, err := newSpeech()
 	if err != nil {
 		t.Fatal(err)
 	}
-	german, found := speech.to("de"), 0
-	// Sentences about a request as a whole have a code; these are shown by it.
-	whole := regexp.MustCompile(`^(The code or link|Too many|Sign-up is|Show that|That is not the password|The e-mail address is not|The username or password|Send |Some fields|An account with|The refresh|This refresh|This account|The body|The member)`)
-	sentence := regexp.MustCompile(`^[A-Z][^\n]*[a-z)8][.]$`)
-	sources(t, func(file, text string) {
-		if !sentence.MatchString(text) || whole.MatchString(text) {
-			return
-		}
-		text = strings.ReplaceAll(text, "%d", "12")
-		found++
-		if got := german.rule(text); got == text {
-			t.Errorf("%s: %q has no translation", file, text)
-		}
-	}, "../../account/identifier", "../../crypto/passpolicy", "../../account/enrol", "../../account/password", "../../account/profile", "../../account/signin")
-	if found < 20 {
-		t.Errorf("only %d sentences were found", found)
-	}
-	for _, raw := range []string{"password is too long", "password is not valid UTF-8"} { // newpassword makes sentences of them
-		text := strings.ToUpper(raw[:1]) + raw[1:] + "."
-		if german.rule(text) == text {
-			t.Errorf("%q has no translation", text)
+	for _, c := range []struct {
+		lang, want string
+		rule       authcore.Rule
+		n          int
+	}{
+		{"en", "Use at least 1 character.", authcore.PasswordTooShort, 1},
+		{"en", "The username is too long: at most 32 characters.", authcore.UsernameTooLong, 32},
+		{"de", "Der Benutzername ist zu kurz: mindestens 3 Zeichen.", authcore.UsernameTooShort, 3},
+		{"de", "Bitte ausfüllen.", authcore.Required, 0},
+		{"de", "Send ids of sessions.", authcore.SessionIDInvalid, 0}, // better in English than not at all
+	} {
+		if got := speech.to(c.lang).rule(authcore.FieldError{Rule: c.rule, Params: authcore.Params{N: c.n}}); got != c.want {
+			t.Errorf("%s, %s: %q, want %q", c.lang, c.rule, got, c.want)
 		}
 	}
-	if got := german.rule("Use at least 1 characters."); got != "Nehmen Sie mindestens 1 Zeichen." {
-		t.Errorf("got %q", got)
+	for _, rule := range constants[authcore.Rule](t, "../../rules.go") {
+		wants := strings.Contains(authcore.FieldError{Rule: rule, Params: authcore.Params{N: 1234}}.Error(), "1234")
+		if own := strings.Contains(read(t, "en")["rule."+string(rule)]["other"], "{{.N}}"); own != wants && rule != authcore.SessionSelector {
+			t.Errorf("%s: a number in the API's text: %t, in the pages': %t", rule, wants, own)
+		}
 	}
 }
 

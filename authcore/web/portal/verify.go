@@ -80,10 +80,10 @@ func (v *visit) verify() error {
 		return authcore.Refuse(authcore.InvalidCode, "The link is no longer valid.")
 	}
 	if in.Token == "" && in.Email == "" && in.OTP == "" {
-		return authcore.RefuseFields(map[string][]string{"email": {"Enter an e-mail address."}, "otp": {"Enter the code from the mail."}})
+		return authcore.FieldErrors{{Field: "email", Rule: authcore.EmailRequired}, {Field: "otp", Rule: authcore.CodeRequired}}.Refusal()
 	}
 	if v.form.Has("new_password") && in.NewPassword == "" {
-		return authcore.RefuseFields(map[string][]string{"new_password": {"Choose a password."}})
+		return authcore.RefuseField("new_password", authcore.PasswordRequired)
 	}
 	tokens, err := v.cfg.Enrol.Verify(v.r.Context(), in)
 	if err != nil {

@@ -1,0 +1,164 @@
+package authcore
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Rule is the stable name of something that the value of a field must satisfy. It says what is wrong to programs; the texts for people
+// are made where they are shown: the API's in English, below, and those of the pages under the id "rule." and the name.
+type Rule string
+
+// The rules. N is that of [Params].
+const (
+	Required            Rule = "required"
+	NotUTF8             Rule = "not_utf8"
+	CharacterNotAllowed Rule = "character_not_allowed"
+
+	EmailRequired    Rule = "email_required"
+	EmailInvalid     Rule = "email_invalid"
+	EmailTooLong     Rule = "email_too_long"
+	EmailNotPortable Rule = "email_not_portable" // valid, but not all mail servers understand it
+	EmailTaken       Rule = "email_taken"
+
+	UsernameTooShort   Rule = "username_too_short" // N: the least number of characters
+	UsernameTooLong    Rule = "username_too_long"  // N: the greatest
+	UsernameCharacters Rule = "username_characters"
+	UsernameReserved   Rule = "username_reserved"
+	UsernameTaken      Rule = "username_taken"
+
+	PhoneInvalid      Rule = "phone_invalid"
+	PhoneTooLong      Rule = "phone_too_long"
+	NameTooLong       Rule = "name_too_long"        // N: the greatest number of characters
+	DeviceNameTooLong Rule = "device_name_too_long" // N: likewise
+
+	PasswordRequired  Rule = "password_required"
+	PasswordTooShort  Rule = "password_too_short" // N: the least number of characters
+	PasswordTooLong   Rule = "password_too_long"  // N: the greatest
+	PasswordOversize  Rule = "password_oversize"  // too long to be looked at
+	PasswordCommon    Rule = "password_common"
+	PasswordContext   Rule = "password_context" // mostly names of the person or the service
+	PasswordRepeats   Rule = "password_repeats"
+	PasswordGuessable Rule = "password_guessable"
+
+	CurrentPasswordRequired Rule = "current_password_required"
+	CurrentPasswordWrong    Rule = "current_password_wrong"
+
+	CodeRequired  Rule = "code_required"
+	LoginRequired Rule = "login_required"
+
+	// These two are broken by programs alone; no page has such a field.
+	SessionSelector  Rule = "session_selector"
+	SessionIDInvalid Rule = "session_id_invalid"
+)
+
+// english is what the API says of a broken rule. {N} is that of [Params].
+var english = map[Rule]string{
+	Required:                "is required",
+	NotUTF8:                 "This is not valid UTF-8.",
+	CharacterNotAllowed:     "This contains a character that is not allowed here.",
+	EmailRequired:           "Enter an e-mail address.",
+	EmailInvalid:            "Enter a valid e-mail address, such as name@example.com.",
+	EmailTooLong:            "The e-mail address is too long.",
+	EmailNotPortable:        "This address has a character before the @ that not all mail servers understand. Use another address.",
+	EmailTaken:              "This email is taken.",
+	UsernameTooShort:        "The username is too short: at least {N} characters.",
+	UsernameTooLong:         "The username is too long: at most {N} characters.",
+	UsernameCharacters:      "A username may contain only the letters a to z, digits, dots, underscores and hyphens.",
+	UsernameReserved:        "This username is reserved. Choose another one.",
+	UsernameTaken:           "This username is taken. Choose another one.",
+	PhoneInvalid:            "Enter a phone number in international format, such as +43 1 2345678.",
+	PhoneTooLong:            "The phone number is too long.",
+	NameTooLong:             "The name is too long: at most {N} characters.",
+	DeviceNameTooLong:       "The device name is too long: at most {N} characters.",
+	PasswordRequired:        "Choose a password.",
+	PasswordTooShort:        "Use at least {N} characters.",
+	PasswordTooLong:         "Use at most {N} characters.",
+	PasswordOversize:        "Password is too long.",
+	PasswordCommon:          "This is one of the most common passwords. Choose another one.",
+	PasswordContext:         "Do not use your name, your address or the name of this service as your password.",
+	PasswordRepeats:         "Do not repeat the same characters. Add more, different words.",
+	PasswordGuessable:       "This password is easy to guess. Use several unrelated words.",
+	CurrentPasswordRequired: "Enter your current password.",
+	CurrentPasswordWrong:    "The current password is wrong.",
+	CodeRequired:            "Enter the code from the mail.",
+	LoginRequired:           "Enter your e-mail address or username.",
+	SessionSelector:         "Send exactly one of ids, all and others.",
+	SessionIDInvalid:        "Send ids of sessions.",
+}
+
+// taken are the rules that a unique identifier of another account breaks.
+var taken = map[IdentifierKind]Rule{KindEmail: EmailTaken, KindUsername: UsernameTaken}
+
+// Params is what the text about a broken rule names besides the rule.
+type Params struct {
+	N int // the number that the rule is about, by which a language also chooses its plural
+}
+
+// FieldError is a broken rule of one field of a request. It never holds the value.
+type FieldError struct {
+	Field  string // as the request names it; "" where what found it does not know
+	Rule   Rule
+	Params Params
+}
+
+// Error returns the text in English that the API shows.
+func (e FieldError) Error() string {
+	return strings.ReplaceAll(english[e.Rule], "{N}", strconv.Itoa(e.Params.N))
+}
+
+// FieldErrors is everything that is wrong with the fields of a request, in the order in which it was found.
+type FieldErrors []FieldError
+
+// Add notes a broken rule.
+func (all *FieldErrors) Add(field string, rule Rule) {
+	*all = append(*all, FieldError{Field: field, Rule: rule})
+}
+
+// AddErrors notes what was found in the value of a field.
+func (all *FieldErrors) AddErrors(field string, found ...FieldError) {
+	for _, e := range found {
+		e.Field = field
+		*all = append(*all, e)
+	}
+}
+
+// AddError is AddErrors for a [FieldError] that was returned as an error; nil adds nothing.
+func (all *FieldErrors) AddError(field string, err error) {
+	var e FieldError
+	switch {
+	case err == nil:
+	case errors.As(err, &e):
+		all.AddErrors(field, e)
+	default: // unreachable; a value that was refused must not pass for a good one
+		panic(fmt.Sprintf("the field %s broke no rule: %v", field, err))
+	}
+}
+
+// At returns what is wrong with one field.
+func (all FieldErrors) At(field string) FieldErrors {
+	return slices.DeleteFunc(slices.Clone(all), func(e FieldError) bool { return e.Field != field })
+}
+
+// Refusal returns an [Error] of the code [InvalidFields] with all of it; nil when there is nothing.
+func (all FieldErrors) Refusal() error {
+	if len(all) == 0 {
+		return nil
+	}
+	return &Error{Code: InvalidFields, Detail: "Some fields are invalid.", Fields: all}
+}
+
+// RefuseField refuses a request for one rule of one field.
+func RefuseField(field string, rule Rule) error {
+	return FieldErrors{{Field: field, Rule: rule}}.Refusal()
+}
+
+// RefuseValue refuses a request for what was found in the value of one field.
+func RefuseValue(field string, found ...FieldError) error {
+	var all FieldErrors
+	all.AddErrors(field, found...)
+	return all.Refusal()
+}
