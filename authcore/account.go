@@ -87,3 +87,12 @@ type ProfileChange struct {
 	LastName  *string
 	Phone     *string
 }
+
+// PasswordChange sets another password for who has proven the present one.
+type PasswordChange struct {
+	AccountID    uuid.UUID
+	Old          string // the hash that the current password was proven against
+	PasswordHash string
+	Now          time.Time
+	Effects      Effects
+}

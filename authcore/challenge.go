@@ -39,3 +39,29 @@ type Challenge struct {
 	CreatedAt       time.Time
 	ExpiresAt       time.Time
 }
+
+// Enrolment turns a proven address into an account that is signed in. Exactly one of the callers that present the same
+// challenge succeeds.
+type Enrolment struct {
+	ChallengeID uuid.UUID
+	// Account is the account to create (Create true), or the existing one whose address is proven: then only its ID,
+	// EmailVerifiedAt, and with Replace also PasswordHash, are used.
+	Account     Account
+	Create      bool
+	Identifiers []Identifier // to claim for a created account
+	// Replace (existing account): set PasswordHash, drop username, names and phone, end every session: whatever was
+	// there before the address was proven may have been planted by a stranger.
+	Replace bool
+	Session Session // to create; AccountEpoch is filled in by the store
+	Now     time.Time
+	Effects Effects
+}
+
+// Reset sets a new password after a redeemed challenge.
+type Reset struct {
+	ChallengeID  uuid.UUID
+	AccountID    uuid.UUID
+	PasswordHash string
+	Now          time.Time
+	Effects      Effects
+}

@@ -81,6 +81,19 @@ type LiveSession struct {
 	RolesVersion int64 // the account's, as it is now
 }
 
+// Branching opens a branch after a hand-over.
+type Branching struct {
+	ChallengeID uuid.UUID
+	Token       secret.Digest // of what the browser brought
+	Bound       secret.Digest // to what it must have been issued for: the challenge's CodeDigest
+	Origin      string        // that it was brought to
+	// Session is the branch. The store fills in its account, epoch, root, methods and device name from the session that is
+	// handed over, and caps its ends by that one's.
+	Session Session
+	Now     time.Time
+	Opened  Event // told of with the change; the store completes it with account and session
+}
+
 // Rotation asks to replace the live refresh token of a session (design §1.2).
 type Rotation struct {
 	SessionID        uuid.UUID
@@ -124,23 +137,6 @@ type RotationResult struct {
 	Account         Account
 	SealedSuccessor []byte       // Repeated only
 	Revocations     []Revocation // Replayed only: of the session, and of its branches if it is a root
-}
-
-// Revocation says that a session, or every session of an account below an epoch, is no longer accepted. It may be
-// forgotten after Until, when every token it concerns has expired by itself.
-type Revocation struct {
-	Seq          int64     // order of insertion in the database; 0 for one not read from there
-	SessionID    uuid.UUID // zero for an account-wide one
-	AccountID    uuid.UUID
-	Epoch        int64 // account-wide: tokens with a lower epoch are dead; 0 leaves the epoch alone
-	RolesVersion int64 // account-wide: access tokens with a lower version must be renewed; 0 leaves it alone
-	Until        time.Time
-}
-
-// Holder is whose a request or a connection is, as far as revocations are concerned: what its token said. Nobody may change it.
-type Holder struct {
-	SessionID, AccountID uuid.UUID
-	Epoch, RolesVersion  int64
 }
 
 // Principal is who a request is made by: what a verified access token says. It holds no secret and is shared between

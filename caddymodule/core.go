@@ -105,7 +105,7 @@ func (c *core) wireAPI(a *App) (err error) {
 	}
 	limits := httpauth.NewLimits(a.limiter(), ratelimit.AddressKey)
 	c.api, err = httpapi.New(httpapi.Config{CookiePrefix: a.CookiePrefix, Authenticator: c.auth, Limits: limits, Sessions: f.Sessions,
-		SignIn: f.SignIn, Enrol: f.Enrol, Password: f.Password, Profile: f.Profile, Keys: c.ring, Ready: a.health, Logger: a.logger})
+		SignIn: f.SignIn, Enrol: f.Enrol, Password: f.Password, Profile: f.Profile, JWKS: c.ring.JWKS, Ready: a.health, Logger: a.logger})
 	if err != nil {
 		return err
 	}

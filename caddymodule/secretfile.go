@@ -12,8 +12,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/keyring"
 )
 
 // secretFile is where a node on SQLite keeps the secret it made for itself: one to a line, of which the first seals and
@@ -27,7 +27,7 @@ var errSecretGone = errors.New("the secret is gone")
 // which is made when the database is new as well. A missing file beside a database with keys is an error: another secret
 // could not open them, and new keys would log everybody out. It is the same one for every caller, so that all of a
 // configuration change to other secrets together.
-func (r *resolved) sealer(ctx context.Context, keys authcore.KeyStore) (*secret.Sealer, error) {
+func (r *resolved) sealer(ctx context.Context, keys keyring.Store) (*secret.Sealer, error) {
 	if r.held != nil {
 		return r.held, nil
 	}
@@ -39,7 +39,7 @@ func (r *resolved) sealer(ctx context.Context, keys authcore.KeyStore) (*secret.
 	return held, nil
 }
 
-func (r *resolved) newSealer(ctx context.Context, keys authcore.KeyStore) (*secret.Sealer, error) {
+func (r *resolved) newSealer(ctx context.Context, keys keyring.Store) (*secret.Sealer, error) {
 	if len(r.secrets) > 0 {
 		return secret.NewSealer(r.secrets...)
 	}
@@ -85,7 +85,7 @@ func openToOthers(path string) (warnings []string) {
 
 func (r *resolved) secretPath() string { return filepath.Join(r.dataDir, secretFile) }
 
-func (r *resolved) fileSecrets(ctx context.Context, keys authcore.KeyStore) ([]secret.Value, error) {
+func (r *resolved) fileSecrets(ctx context.Context, keys keyring.Store) ([]secret.Value, error) {
 	path := r.secretPath()
 	secrets, err := readSecrets(path)
 	if !errors.Is(err, fs.ErrNotExist) {

@@ -9,8 +9,8 @@ import (
 	"sync"
 	"weak"
 
-	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/keyring"
 )
 
 // secretUses holds what this process makes of each secret file, by path. Two configurations have the same file for the
@@ -40,7 +40,7 @@ func (u *secretUse) take(ctx context.Context) (free func(), err error) {
 }
 
 // sealer returns a new sealer of what the file holds, which follows the file's changes.
-func (u *secretUse) sealer(ctx context.Context, r *resolved, keys authcore.KeyStore) (*secret.Sealer, error) {
+func (u *secretUse) sealer(ctx context.Context, r *resolved, keys keyring.Store) (*secret.Sealer, error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	secrets, err := r.fileSecrets(ctx, keys)

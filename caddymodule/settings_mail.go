@@ -11,7 +11,6 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
-	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/notify"
 )
@@ -84,7 +83,7 @@ func mailSenders() []string {
 }
 
 // notifierFor returns what composes the mails of a configuration and sends them.
-func notifierFor(cfg *resolved, d Delivery, store authcore.OutboxStore, sealer *secret.Sealer, now func() time.Time, logger *slog.Logger) (*notify.Notifier, error) {
+func notifierFor(cfg *resolved, d Delivery, store notify.Store, sealer *secret.Sealer, now func() time.Time, logger *slog.Logger) (*notify.Notifier, error) {
 	n, err := notify.New(notify.Config{
 		Store: store, Sealer: sealer, Sender: d.Sender, Timeout: d.Timeout, Count: countMail, Logger: logger, Now: now,
 		Head: notify.Letterhead{From: d.From, FromName: d.FromName, Brand: cfg.brand},

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/attempt"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/handover"
@@ -19,14 +20,25 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/keyring"
 )
 
+// Store is what the flows read and write.
+type Store interface {
+	challenge.Store
+	enrol.Store
+	handover.Store
+	password.Store
+	profile.Store
+	session.Store
+	signin.Store
+}
+
 // Config is what the flows stand on. Every field is required but those that say otherwise.
 type Config struct {
-	Store    authcore.Store
+	Store    Store
 	Ring     *keyring.Ring // it may be loaded later, before the first request
 	Hasher   *passhash.Hasher
 	Limiter  authcore.Limiter
-	Lockouts authcore.Lockouts
-	Mailer   authcore.Mailer
+	Lockouts attempt.Lockouts
+	Mailer   challenge.Mailer
 	// CanReach returns false for a normalised address to which mails are known not to go out. It must not wait. It may be nil.
 	CanReach func(address string) bool
 	// MayIssue is asked before tokens are issued; an error refuses them. It may be nil.

@@ -11,13 +11,41 @@ import (
 
 // Desk is where tries are asked for and reported. It is safe for concurrent use.
 type Desk struct {
-	Lockouts authcore.Lockouts
-	Store    authcore.EventStore
+	Lockouts Lockouts
+	Store    Store
+}
+
+// Store is the history. As with every port of a store: a method is one whole change, of which on an error nothing is done, and may
+// be called concurrently, also from several processes; it may return an error wrapping [authcore.ErrUnavailable]; a cancelled ctx
+// returns promptly.
+type Store interface {
+	// Record writes events and mails that belong to no other change.
+	Record(ctx context.Context, fx authcore.Effects) error
+}
+
+// Lockouts counts failed sign-ins by normalised identifier, existing or not.
+type Lockouts interface {
+	// Begin asks to try a password. While as many tries run as failures are left it waits (ctx, at most 2 s); when the
+	// identifier is locked, wait says for how long and attempt is nil.
+	Begin(ctx context.Context, key string) (attempt Attempt, wait time.Duration, err error)
+	// Reset forgets failures and lock, after the owner has proven the account otherwise.
+	Reset(ctx context.Context, key string) error
+}
+
+// Attempt is one running try. Exactly one method must be called, once.
+type Attempt interface {
+	// Succeeded forgets the failures of the identifier, and a lock that others caused meanwhile. It does not fail: what cannot
+	// be stored or told to other nodes is logged, and the sign-in stands.
+	Succeeded(ctx context.Context)
+	// Failed counts the failure and reports whether it locked the identifier.
+	Failed(ctx context.Context) (locked bool)
+	// Abandoned gives the try back: it ended without a result (busy, cancelled).
+	Abandoned()
 }
 
 // Begin asks to try a password under key. It refuses with [authcore.AccountLocked] and RetryAfter. Of the attempt exactly
 // one method must be called, or [Desk.Failed] in its place.
-func (d Desk) Begin(ctx context.Context, key string) (authcore.Attempt, error) {
+func (d Desk) Begin(ctx context.Context, key string) (Attempt, error) {
 	attempt, wait, err := d.Lockouts.Begin(ctx, key)
 	if err != nil {
 		return nil, fmt.Errorf("begin try at a password: %w", err)
@@ -31,7 +59,7 @@ func (d Desk) Begin(ctx context.Context, key string) (authcore.Attempt, error) {
 
 // Failed counts a wrong password and records failure, for accounts that do not exist too: else the write would tell them
 // apart. A lock that comes of it is recorded with it. A client that hangs up does not undo it.
-func (d Desk) Failed(ctx context.Context, attempt authcore.Attempt, failure authcore.Event, c authcore.Client) error {
+func (d Desk) Failed(ctx context.Context, attempt Attempt, failure authcore.Event, c authcore.Client) error {
 	ctx = context.WithoutCancel(ctx)
 	fx := authcore.Effects{Events: []authcore.Event{failure}}
 	if attempt.Failed(ctx) {

@@ -1,6 +1,7 @@
 package challenge
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -15,9 +16,9 @@ import (
 
 // Config is what a Desk needs. Zero numbers and durations mean the defaults: 6 digits, 10 minutes, 5 attempts.
 type Config struct {
-	Store   authcore.ChallengeStore
+	Store   Store
 	Limiter authcore.Limiter
-	Mailer  authcore.Mailer
+	Mailer  Mailer
 	// Key is the key of the digests of codes, the same on every node and after a restart. It is asked for at each use,
 	// since keys may be loaded after New.
 	Key      func() secret.MACKey
@@ -25,6 +26,21 @@ type Config struct {
 	Lifetime time.Duration // of codes, at most 10 minutes by ASVS 6.5.5, and of those links that do not live longer
 	Attempts int           // wrong codes per purpose and subject in an hour
 	Now      authcore.Clock
+}
+
+// Store keeps codes and links.
+type Store interface {
+	// ProveCode tests a code against the live challenge, as one atomic statement: a wrong code costs one attempt, a right
+	// one costs nothing and does not consume it. ErrNotFound: none is live. ErrWrongCode. ErrNoAttempts.
+	ProveCode(ctx context.Context, purpose authcore.Purpose, subject string, code secret.Digest, now time.Time) (authcore.Challenge, error)
+	// ProveToken finds the live challenge of a link, whatever attempts are left: they are for codes. ErrNotFound.
+	ProveToken(ctx context.Context, purpose authcore.Purpose, token secret.Digest, now time.Time) (authcore.Challenge, error)
+}
+
+// Mailer prepares mails for the outbox.
+type Mailer interface {
+	// Compose seals a message for the outbox.
+	Compose(m authcore.Message) (authcore.Mail, error)
 }
 
 // budgetWindow is how long spent attempts stay spent. It is far longer than a code lives, so that asking for new codes

@@ -37,7 +37,7 @@ func desk(t *testing.T) (*challenge.Desk, *keep) {
 	}
 	mails := &keep{}
 	d, err := challenge.New(challenge.Config{
-		Store: struct{ authcore.ChallengeStore }{}, Limiter: unlimited{}, Mailer: mails, Now: time.Now, Key: func() secret.MACKey { return mac },
+		Store: struct{ challenge.Store }{}, Limiter: unlimited{}, Mailer: mails, Now: time.Now, Key: func() secret.MACKey { return mac },
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -1,10 +1,13 @@
 package enrol
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
@@ -33,9 +36,25 @@ const keepRegistrations = 10
 
 // Store is what enrolling reads and writes.
 type Store interface {
-	authcore.AccountStore
-	authcore.RegistrationStore
-	authcore.ChallengeStore
+	// AccountByIdentifier returns the account that currently uses the identifier. ErrNotFound.
+	AccountByIdentifier(ctx context.Context, id authcore.Identifier) (authcore.Account, error)
+	// IdentifierTaken reports whether the identifier is or ever was used by an account other than except.
+	IdentifierTaken(ctx context.Context, id authcore.Identifier, except uuid.UUID) (bool, error)
+	// Registrations returns the unexpired registrations of an address, newest first.
+	Registrations(ctx context.Context, address string, now time.Time) ([]authcore.Registration, error)
+	// SaveRegistration stores r, keeping at most keep registrations of its address (the newest), and where ch is not nil
+	// replaces the live challenge as IssueChallenge does; all in one transaction.
+	SaveRegistration(ctx context.Context, r authcore.Registration, keep int, ch *authcore.Challenge, fx authcore.Effects) error
+	// IssueChallenge makes ch the one live challenge of its purpose and subject. Attempts spent earlier stay spent until
+	// the earlier AttemptsResetAt has passed.
+	IssueChallenge(ctx context.Context, ch authcore.Challenge, fx authcore.Effects) error
+	// CreateAccount stores a new account (with `signup open`: its address unverified) and claims ids for it.
+	// *TakenError names the first identifier that belongs to somebody else.
+	CreateAccount(ctx context.Context, a authcore.Account, ids []authcore.Identifier, fx authcore.Effects) error
+	// Enrol consumes the challenge, creates or verifies the account, opens the session and drops every other registration
+	// of the address. It does not ask for attempts: the challenge is verified. ErrNotFound: it is gone (consumed by another).
+	// *TakenError. With Replace the revocation that ends the earlier sessions is returned, else a zero one.
+	Enrol(ctx context.Context, e authcore.Enrolment) (authcore.Account, authcore.Session, authcore.Revocation, error)
 }
 
 // Config is what a Flow needs.

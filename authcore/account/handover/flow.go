@@ -38,9 +38,9 @@ const (
 
 // Store is what hand-overs keep.
 type Store interface {
-	// IssueChallenge as in authcore.ChallengeStore: ch becomes the one live challenge of its purpose and subject.
+	// IssueChallenge: ch becomes the one live challenge of its purpose and subject.
 	IssueChallenge(ctx context.Context, ch authcore.Challenge, fx authcore.Effects) error
-	// OpenBranch as in authcore.SessionStore: it consumes the challenge and opens a branch, for exactly one of the callers that
+	// OpenBranch consumes the challenge and opens a branch, for exactly one of the callers that
 	// present it. authcore.ErrNotFound, and then nothing is consumed, where the challenge is not live or not of what b says.
 	OpenBranch(ctx context.Context, b authcore.Branching) (authcore.Session, authcore.Account, error)
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/attempt"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
@@ -17,9 +19,22 @@ import (
 
 // Store is what the flows read and write.
 type Store interface {
-	authcore.AccountStore
-	authcore.ChallengeStore
-	authcore.EventStore
+	attempt.Store
+	// AccountByID returns the account, disabled or not. ErrNotFound.
+	AccountByID(ctx context.Context, id uuid.UUID) (authcore.Account, error)
+	// AccountByIdentifier returns the account that currently uses the identifier. ErrNotFound.
+	AccountByIdentifier(ctx context.Context, id authcore.Identifier) (authcore.Account, error)
+	// IssueChallenge makes ch the one live challenge of its purpose and subject. Attempts spent earlier stay spent until
+	// the earlier AttemptsResetAt has passed.
+	IssueChallenge(ctx context.Context, ch authcore.Challenge, fx authcore.Effects) error
+	// ChangePassword sets another password, if the hash is still Old and the account enabled, raises the epoch so that
+	// every session ends, and drops every challenge of the account. ErrNotFound otherwise: of several callers that hold
+	// one Old exactly one succeeds.
+	ChangePassword(ctx context.Context, c authcore.PasswordChange) (authcore.Account, authcore.Revocation, error)
+	// ResetPassword consumes the challenge, sets the hash, verifies the address the mail went to if it was not, raises the epoch so
+	// that every session ends, and drops every other challenge of the account. Exactly one of the callers that present one challenge
+	// succeeds. It does not ask for attempts: the challenge is verified. ErrNotFound: it is gone, or the account disabled.
+	ResetPassword(ctx context.Context, r authcore.Reset) (authcore.Account, authcore.Revocation, error)
 }
 
 // Config is what a Flow needs.
@@ -28,7 +43,7 @@ type Config struct {
 	Hasher     *passhash.Hasher
 	Policy     *passpolicy.Policy
 	Challenges *challenge.Desk
-	Lockouts   authcore.Lockouts
+	Lockouts   attempt.Lockouts
 	// Identities are the kinds of identifier that recover.
 	Identities []authcore.IdentifierKind
 	Now        authcore.Clock

@@ -68,7 +68,7 @@ func flow(t *testing.T, e *testflow.Env, store password.Store) *password.Flow {
 		t.Fatal(err)
 	}
 	desk, err := challenge.New(challenge.Config{
-		Store: store, Limiter: e.Limiter, Mailer: mailer, Now: e.Clock.Now, Key: func() secret.MACKey { return e.Ring.MACKey("codes") },
+		Store: e.Store, Limiter: e.Limiter, Mailer: mailer, Now: e.Clock.Now, Key: func() secret.MACKey { return e.Ring.MACKey("codes") },
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -14,9 +14,18 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
 )
 
+// Store is what profiles read and write.
+type Store interface {
+	// AccountByID returns the account, disabled or not. ErrNotFound.
+	AccountByID(ctx context.Context, id uuid.UUID) (authcore.Account, error)
+	// UpdateProfile changes the given fields; claimUsername says whether usernames must be unique. *TakenError, ErrNotFound.
+	UpdateProfile(ctx context.Context, id uuid.UUID, change authcore.ProfileChange, claimUsername bool, now time.Time,
+		fx authcore.Effects) (authcore.Account, error)
+}
+
 // Config is what Profiles need.
 type Config struct {
-	Store authcore.AccountStore
+	Store Store
 	// Identities are the kinds of identifier that sign in, and thus must be unique.
 	Identities []authcore.IdentifierKind
 	Now        func() time.Time
@@ -24,7 +33,7 @@ type Config struct {
 
 // Profiles reads and changes profiles. It is safe for concurrent use.
 type Profiles struct {
-	store           authcore.AccountStore
+	store           Store
 	uniqueUsernames bool
 	clock           authcore.Clock
 }

@@ -14,9 +14,9 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/jwtkeys"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
-	"github.com/gatehouse-auth/gatehouse/authcore/platform/keyring"
 )
 
 // Prefix marks refresh tokens, so that scanners of leaked secrets can know them.
@@ -39,8 +39,8 @@ const maxCookie = 4096 - 112
 // Config is what Sessions need.
 type Config struct {
 	Store           Store
-	Keys            *keyring.Ring
-	Mailer          authcore.Mailer
+	Keys            Keys
+	Mailer          challenge.Mailer
 	Audience        []string // `aud` of tokens; empty means the issuer of each
 	AccessLifetime  time.Duration
 	RefreshLifetime time.Duration
@@ -56,8 +56,32 @@ type Config struct {
 
 // Store is what Sessions keep.
 type Store interface {
-	authcore.SessionStore
-	authcore.EventStore
+	// Record writes events and mails that belong to no other change.
+	Record(ctx context.Context, fx authcore.Effects) error
+	// CreateSession stores s if the account is still enabled and at epoch s.AccountEpoch. ErrNotFound otherwise.
+	CreateSession(ctx context.Context, s authcore.Session, fx authcore.Effects) error
+	// RotateRefresh replaces the live refresh token by one conditional update; exactly one concurrent caller wins.
+	// ErrNotFound: no such session, or it has expired, is revoked, or its account is disabled or past its epoch.
+	RotateRefresh(ctx context.Context, r authcore.Rotation) (authcore.RotationResult, error)
+	// SessionByRefresh returns the session whose LIVE refresh token has the digest; it changes nothing. ErrNotFound as above.
+	SessionByRefresh(ctx context.Context, id uuid.UUID, digest secret.Digest, now time.Time) (authcore.Session, authcore.Account, error)
+	// SessionOwner returns the account that a session belongs to, live or not. ErrNotFound.
+	SessionOwner(ctx context.Context, id uuid.UUID) (uuid.UUID, error)
+	// Sessions returns the live sessions of an account, last seen first.
+	Sessions(ctx context.Context, account uuid.UUID, now time.Time) ([]authcore.Session, error)
+	// RevokeSessions ends live sessions of the account and returns one revocation for each that was live: those in ids with
+	// the branches of those that are roots; or with all, every one but those in ids and the roots that these hang on.
+	RevokeSessions(ctx context.Context, account uuid.UUID, ids []uuid.UUID, all bool, now time.Time, fx authcore.Effects) ([]authcore.Revocation, error)
+	// RevokeFamily ends, as RevokeSessions does, the root that the session hangs on or is, with every branch.
+	RevokeFamily(ctx context.Context, account, session uuid.UUID, now time.Time, fx authcore.Effects) ([]authcore.Revocation, error)
+}
+
+// Keys sign tokens.
+type Keys interface {
+	// Set returns the keys of access tokens, as they are now.
+	Set() *jwtkeys.KeySet
+	// MACKey returns the key for a purpose, the same on every node and after a restart.
+	MACKey(purpose string) secret.MACKey
 }
 
 // Sessions opens, renews and ends sessions. It is safe for concurrent use.

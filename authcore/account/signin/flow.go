@@ -1,9 +1,12 @@
 package signin
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/attempt"
@@ -14,9 +17,15 @@ import (
 
 // Store is what signing in reads and writes.
 type Store interface {
-	authcore.AccountStore
-	authcore.RegistrationStore
-	authcore.EventStore
+	attempt.Store
+	// AccountByIdentifier returns the account that currently uses the identifier. ErrNotFound.
+	AccountByIdentifier(ctx context.Context, id authcore.Identifier) (authcore.Account, error)
+	// Registrations returns the unexpired registrations of an address, newest first.
+	Registrations(ctx context.Context, address string, now time.Time) ([]authcore.Registration, error)
+	// RegistrationByUsername returns the newest unexpired registration that asked for the username. ErrNotFound.
+	RegistrationByUsername(ctx context.Context, username string, now time.Time) (authcore.Registration, error)
+	// ReplacePasswordHash sets a new hash of the same password, if the hash is still old. No error when it is not.
+	ReplacePasswordHash(ctx context.Context, id uuid.UUID, old, hash string) error
 }
 
 // Config is what a Flow needs.
@@ -24,7 +33,7 @@ type Config struct {
 	Store    Store
 	Hasher   *passhash.Hasher
 	Policy   *passpolicy.Policy
-	Lockouts authcore.Lockouts
+	Lockouts attempt.Lockouts
 	Sessions *session.Sessions
 	// Identities are the kinds of identifier that sign in.
 	Identities []authcore.IdentifierKind

@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/attempt"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
@@ -168,7 +169,7 @@ func (f *Flow) verify(ctx context.Context, who subject, typed string) (owner, er
 	return ofRegistration, nil
 }
 
-func (f *Flow) failed(ctx context.Context, who subject, try authcore.Attempt, c authcore.Client) error {
+func (f *Flow) failed(ctx context.Context, who subject, try attempt.Attempt, c authcore.Client) error {
 	account := uuid.Nil
 	if who.account != nil {
 		account = who.account.ID

@@ -16,8 +16,9 @@ import (
 
 // Sessions is the part of the store that is asked whether sessions live.
 type Sessions interface {
-	// LiveSessions as in authcore.SessionStore: those of ids that something can still be done with at now, in no order. One that
-	// is left out has ended; an error tells nothing of any. It may be called concurrently.
+	// LiveSessions returns those of the given sessions that something can still be done with at now, by a refresh token or by
+	// an access token that has outlived it: not revoked, at their account's epoch, the account enabled. Their order is not
+	// defined. One that is left out has ended; an error tells nothing of any. It may be called concurrently.
 	LiveSessions(ctx context.Context, ids []uuid.UUID, now time.Time) ([]authcore.LiveSession, error)
 }
 

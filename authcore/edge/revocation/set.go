@@ -111,11 +111,11 @@ func (s *Set) put(kind int, id uuid.UUID, value, until int64) (news bool) {
 	return s.part(k).put(s, kind, k, value, until)
 }
 
-// Source returns a page of the revocations with Seq greater than after that still matter
-// at now, in order of Seq; none when there are no more. The one with the very next Seq and
-// the newest of all it returns whether they matter or not, so that a reader can tell that
-// the former is still there, and goes on behind those that have ended.
-// [authcore.SessionStore.LiveRevocations] is one.
+// Source is the database. It returns the revocations whose Until is after now with Seq greater than after, in order of Seq: the first
+// ones, up to a page of its choosing, and none only when there are no more. Who wants all asks again after the last one's Seq. A row
+// may show after others with a higher Seq. Two are returned, while they are stored, even if their Until has passed: that with Seq
+// after+1, for who knows it, and finds it, knows that no number from there on means anything else; and the newest of all, so that who
+// has read all goes on behind those that have ended.
 type Source func(ctx context.Context, after int64, now time.Time) ([]authcore.Revocation, error)
 
 // Load applies everything source has after the given sequence number, one page after the

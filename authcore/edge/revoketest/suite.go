@@ -29,7 +29,8 @@ type Node struct {
 	Len         func() int          // what is remembered
 }
 
-// Run checks that nodes returned by open keep the promises of ports.go. open returns a
+// Run checks that nodes returned by open keep the promises of [Revoker] and
+// [authcore.Revocations]. open returns a
 // node without any revocation and registers its own clean-up.
 func Run(t *testing.T, open func(testing.TB) Node) {
 	for _, c := range []struct {

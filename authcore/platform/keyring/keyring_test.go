@@ -139,7 +139,7 @@ func (f *fixedKeys) ChangeKeys(context.Context, time.Time, func([]authcore.KeyRe
 	return f.records, nil
 }
 
-func ringWith(t *testing.T, store authcore.KeyStore, s *secret.Sealer) *keyring.Ring {
+func ringWith(t *testing.T, store keyring.Store, s *secret.Sealer) *keyring.Ring {
 	t.Helper()
 	r, err := keyring.New(keyring.Config{Store: store, Sealer: s, Algorithm: jwtkeys.EdDSA, AccessLifetime: accessLifetime,
 		Logger: slog.New(slog.DiscardHandler), Now: time.Now})

@@ -29,9 +29,18 @@ const (
 	missEvery = time.Minute
 )
 
+// Store keeps signing keys.
+type Store interface {
+	// Keys returns every key.
+	Keys(ctx context.Context) ([]authcore.KeyRecord, error)
+	// ChangeKeys gives the present keys to change and stores (insert or replace by KID) what it returns, and deletes those
+	// past RemoveAt at now. Calls are serialised over all nodes: several nodes that start together make one set.
+	ChangeKeys(ctx context.Context, now time.Time, change func(present []authcore.KeyRecord) ([]authcore.KeyRecord, error)) ([]authcore.KeyRecord, error)
+}
+
 // Config is what a Ring needs.
 type Config struct {
-	Store     authcore.KeyStore
+	Store     Store
 	Sealer    *secret.Sealer
 	Algorithm jwtkeys.Algorithm // of bearer tokens
 	// AccessLifetime is how long a retired key must still verify.

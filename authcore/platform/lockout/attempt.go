@@ -8,10 +8,11 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/attempt"
 )
 
-// attempt is one running try.
-type attempt struct {
+// runningTry is a running attempt.
+type runningTry struct {
 	l    *Lockouts
 	key  string
 	id   uint64
@@ -20,7 +21,7 @@ type attempt struct {
 }
 
 // ask asks for a place until there is one, the name is locked, or time is up.
-func (a *attempt) ask(ctx context.Context, q *queue, timeout <-chan time.Time) (authcore.Attempt, time.Duration, error) {
+func (a *runningTry) ask(ctx context.Context, q *queue, timeout <-chan time.Time) (attempt.Attempt, time.Duration, error) {
 	poll := time.NewTicker(pollEvery)
 	defer poll.Stop()
 	for {
@@ -48,7 +49,7 @@ func (a *attempt) ask(ctx context.Context, q *queue, timeout <-chan time.Time) (
 }
 
 // begin asks once. A name that is locked is not written to.
-func (a *attempt) begin(ctx context.Context) (granted bool, wait time.Duration, err error) {
+func (a *runningTry) begin(ctx context.Context) (granted bool, wait time.Duration, err error) {
 	a.row, err = a.l.change(ctx, a.key, nil, func(s *state, now time.Time, p *Policy) {
 		// A change whose answer was lost is found done.
 		if granted, wait = s.has(a.id), s.lockedFor(now); !granted && wait <= 0 {
@@ -58,24 +59,24 @@ func (a *attempt) begin(ctx context.Context) (granted bool, wait time.Duration, 
 	return granted, wait, err
 }
 
-// Succeeded implements [authcore.Attempt].
-func (a *attempt) Succeeded(ctx context.Context) {
+// Succeeded implements [attempt.Attempt].
+func (a *runningTry) Succeeded(ctx context.Context) {
 	a.end(ctx, func(s *state, now time.Time, _ *Policy) { s.succeed(a.id, now) })
 }
 
-// Failed implements [authcore.Attempt].
-func (a *attempt) Failed(ctx context.Context) (locked bool) {
+// Failed implements [attempt.Attempt].
+func (a *runningTry) Failed(ctx context.Context) (locked bool) {
 	a.end(ctx, func(s *state, now time.Time, p *Policy) { locked = s.fail(a.id, now, p) })
 	return locked
 }
 
-// Abandoned implements [authcore.Attempt].
-func (a *attempt) Abandoned() {
+// Abandoned implements [attempt.Attempt].
+func (a *runningTry) Abandoned() {
 	a.end(context.Background(), func(s *state, _ time.Time, _ *Policy) { s.remove(a.id) })
 }
 
 // end writes how the try ended. What cannot be written stays a running try, which counts as a failure in the end.
-func (a *attempt) end(ctx context.Context, do func(*state, time.Time, *Policy)) {
+func (a *runningTry) end(ctx context.Context, do func(*state, time.Time, *Policy)) {
 	if a.done.Swap(true) {
 		return
 	}

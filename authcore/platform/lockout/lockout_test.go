@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/attempt"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/lockout"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/lockouttest"
@@ -109,7 +110,7 @@ func (c *clock) advance(d time.Duration) {
 
 func TestLockouts_Conformance(t *testing.T) {
 	t.Parallel()
-	lockouttest.Run(t, time.Nanosecond, func(tb testing.TB, p lockouttest.Policy) authcore.Lockouts {
+	lockouttest.Run(t, time.Nanosecond, func(tb testing.TB, p lockouttest.Policy) attempt.Lockouts {
 		policy := lockout.Policy{Failures: p.Failures, Window: p.Window, First: p.First, Max: p.Max}
 		return newLockouts(tb, lockout.Config{Policy: policy, Store: &rows{}})
 	})
@@ -117,19 +118,19 @@ func TestLockouts_Conformance(t *testing.T) {
 
 // either spreads tries over two nodes with one store.
 type either struct {
-	nodes [2]authcore.Lockouts
+	nodes [2]attempt.Lockouts
 	next  *int
 	mu    *sync.Mutex
 }
 
-func (e either) node() authcore.Lockouts {
+func (e either) node() attempt.Lockouts {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	*e.next++
 	return e.nodes[*e.next%2]
 }
 
-func (e either) Begin(ctx context.Context, key string) (authcore.Attempt, time.Duration, error) {
+func (e either) Begin(ctx context.Context, key string) (attempt.Attempt, time.Duration, error) {
 	return e.node().Begin(ctx, key)
 }
 
@@ -138,14 +139,14 @@ func (e either) Reset(ctx context.Context, key string) error { return e.node().R
 // TestLockouts_ConformanceOfTwoNodes: what holds for one holds for two.
 func TestLockouts_ConformanceOfTwoNodes(t *testing.T) {
 	t.Parallel()
-	lockouttest.Run(t, time.Nanosecond, func(tb testing.TB, p lockouttest.Policy) authcore.Lockouts {
+	lockouttest.Run(t, time.Nanosecond, func(tb testing.TB, p lockouttest.Policy) attempt.Lockouts {
 		store := &rows{}
 		cfg := lockout.Config{Policy: lockout.Policy{Failures: p.Failures, Window: p.Window, First: p.First, Max: p.Max}, Store: store}
-		return either{[2]authcore.Lockouts{newLockouts(tb, cfg), newLockouts(tb, cfg)}, new(int), new(sync.Mutex)}
+		return either{[2]attempt.Lockouts{newLockouts(tb, cfg), newLockouts(tb, cfg)}, new(int), new(sync.Mutex)}
 	})
 }
 
-func begin(t *testing.T, l authcore.Lockouts, key string) authcore.Attempt {
+func begin(t *testing.T, l attempt.Lockouts, key string) attempt.Attempt {
 	t.Helper()
 	a, wait, err := l.Begin(t.Context(), key)
 	if a == nil {
@@ -154,7 +155,7 @@ func begin(t *testing.T, l authcore.Lockouts, key string) authcore.Attempt {
 	return a
 }
 
-func wait(t *testing.T, l authcore.Lockouts, key string) time.Duration {
+func wait(t *testing.T, l attempt.Lockouts, key string) time.Duration {
 	t.Helper()
 	a, wait, err := l.Begin(t.Context(), key)
 	if err != nil {
@@ -166,7 +167,7 @@ func wait(t *testing.T, l authcore.Lockouts, key string) time.Duration {
 	return wait
 }
 
-func lock(t *testing.T, l authcore.Lockouts, key string) {
+func lock(t *testing.T, l attempt.Lockouts, key string) {
 	t.Helper()
 	for range 100 {
 		if begin(t, l, key).Failed(t.Context()) {
@@ -218,7 +219,7 @@ func TestL12_ParallelOwner(t *testing.T) {
 
 // ownersAtOnce is 20 right passwords, hashed two at a time, on the nodes in turn. It is called in a bubble of synctest: the time of
 // a hash is that of the bubble.
-func ownersAtOnce(t *testing.T, nodes ...authcore.Lockouts) {
+func ownersAtOnce(t *testing.T, nodes ...attempt.Lockouts) {
 	t.Helper()
 	cores := make(chan struct{}, 2)
 	var all sync.WaitGroup
@@ -315,7 +316,7 @@ func TestLockouts_AStoreThatFails(t *testing.T) {
 	store, c := &rows{}, newClock()
 	l := newLockouts(t, lockout.Config{Store: store, Now: c.now,
 		Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
-	var tries []authcore.Attempt
+	var tries []attempt.Attempt
 	for range 4 {
 		tries = append(tries, begin(t, l, "bob@example.com"))
 	}
@@ -395,7 +396,7 @@ func TestLockouts_HangingUpKeepsNothingOutOfTheStore(t *testing.T) {
 	store := &rows{}
 	l := newLockouts(t, lockout.Config{Store: store, Now: newClock().now})
 	ctx, cancel := context.WithCancel(t.Context())
-	var tries []authcore.Attempt
+	var tries []attempt.Attempt
 	for range 5 {
 		tries = append(tries, begin(t, l, "a"))
 	}

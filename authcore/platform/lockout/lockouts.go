@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/attempt"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 )
 
@@ -26,14 +27,25 @@ const (
 	changes = 100
 )
 
+// Store keeps failed sign-ins.
+type Store interface {
+	// Lockout returns what is stored under a key. ErrNotFound.
+	Lockout(ctx context.Context, key string) (authcore.Lockout, error)
+	// ChangeLockout puts next (zero: nothing) in the place of what is stored under a key, if that still is old (zero: nothing).
+	// It reports whether it was: of several callers that know the same exactly one changes it.
+	ChangeLockout(ctx context.Context, key string, old, next authcore.Lockout) (changed bool, err error)
+	// ClearLockout removes what is stored under a key, whatever it is.
+	ClearLockout(ctx context.Context, key string) error
+}
+
 // Config is what [Lockouts] need.
 type Config struct {
 	Policy
-	Store     authcore.LockoutStore // required
-	Key       func() secret.MACKey  // required: names are MACed under it before they are stored; always the same
-	Logger    *slog.Logger          // nil means slog.Default
-	Now       func() time.Time      // nil means time.Now
-	QueueWait time.Duration         // how long Begin waits for other tries; default 2s
+	Store     Store                // required
+	Key       func() secret.MACKey // required: names are MACed under it before they are stored; always the same
+	Logger    *slog.Logger         // nil means slog.Default
+	Now       func() time.Time     // nil means time.Now
+	QueueWait time.Duration        // how long Begin waits for other tries; default 2s
 }
 
 // Lockouts count failed sign-ins per name, whether an account of that name exists or not. They are safe for concurrent
@@ -47,7 +59,7 @@ type Config struct {
 // The store holds names only as MACs under a key that is not in the store in clear. A store that fails lets nobody try, and
 // a failure that could not be written counts once its try has run for half a minute.
 type Lockouts struct {
-	store     authcore.LockoutStore
+	store     Store
 	key       func() secret.MACKey
 	logger    *slog.Logger
 	now       func() time.Time
@@ -93,16 +105,16 @@ func (l *Lockouts) Reconfigure(p Policy) error {
 	return nil
 }
 
-// Begin implements [authcore.Lockouts]. A caller who finds no place within QueueWait, since all tries that are allowed at
+// Begin implements [attempt.Lockouts]. A caller who finds no place within QueueWait, since all tries that are allowed at
 // once still run, is told to wait a second.
-func (l *Lockouts) Begin(ctx context.Context, name string) (authcore.Attempt, time.Duration, error) {
+func (l *Lockouts) Begin(ctx context.Context, name string) (attempt.Attempt, time.Duration, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, 0, err
 	}
 	if l.policy.Load().Off {
 		return uncounted{}, 0, nil
 	}
-	a := &attempt{l: l, key: l.stored(name), id: binary.BigEndian.Uint64(secret.Random(8))}
+	a := &runningTry{l: l, key: l.stored(name), id: binary.BigEndian.Uint64(secret.Random(8))}
 	q := l.join(a.key)
 	defer l.leave(a.key, q)
 	timeout := time.NewTimer(l.queueWait)
@@ -118,7 +130,7 @@ func (l *Lockouts) Begin(ctx context.Context, name string) (authcore.Attempt, ti
 	return a.ask(ctx, q, timeout.C)
 }
 
-// Reset implements [authcore.Lockouts]. When the store fails the lock stands.
+// Reset implements [attempt.Lockouts]. When the store fails the lock stands.
 func (l *Lockouts) Reset(ctx context.Context, name string) error {
 	key := l.stored(name)
 	if err := l.store.ClearLockout(ctx, key); err != nil {
@@ -200,4 +212,4 @@ func (l *Lockouts) change(ctx context.Context, key string, known *authcore.Locko
 }
 
 // Interface guards
-var _ authcore.Lockouts = (*Lockouts)(nil)
+var _ attempt.Lockouts = (*Lockouts)(nil)

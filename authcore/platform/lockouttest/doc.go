@@ -1,2 +1,2 @@
-// Package lockouttest is the conformance suite of [authcore.Lockouts]. Only tests import it.
+// Package lockouttest is the conformance suite of [attempt.Lockouts]. Only tests import it.
 package lockouttest

@@ -9,7 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/attempt"
 )
 
 // Policy is a policy to configure.
@@ -18,17 +18,17 @@ type Policy struct {
 	Window, First, Max time.Duration
 }
 
-// Run checks what ports.go says of lockouts, with three failures in ten minutes,
+// Run checks what [attempt.Lockouts] promise, with three failures in ten minutes,
 // locks of one to four minutes and a queue of two seconds. open returns lockouts that
 // work by time.Now; each test runs in a bubble of testing/synctest, whose time stands
 // still but where all wait. tick is the least time that they tell apart.
-func Run(t *testing.T, tick time.Duration, open func(testing.TB, Policy) authcore.Lockouts) {
+func Run(t *testing.T, tick time.Duration, open func(testing.TB, Policy) attempt.Lockouts) {
 	policy := Policy{Failures: 3, Window: 10 * time.Minute, First: time.Minute, Max: 4 * time.Minute}
 	for _, c := range []struct {
 		name string
-		run  func(*testing.T, authcore.Lockouts)
+		run  func(*testing.T, attempt.Lockouts)
 	}{
-		{"Lock/AfterTheLastFailure", func(t *testing.T, l authcore.Lockouts) { lockAfterLast(t, l, tick) }},
+		{"Lock/AfterTheLastFailure", func(t *testing.T, l attempt.Lockouts) { lockAfterLast(t, l, tick) }},
 		{"Lock/DoublesUpToMax", lockDoubles},
 		{"Lock/DoublingIsForgotten", doublingForgotten},
 		{"Lock/EndsWithAFullBudget", fullBudget},
@@ -52,7 +52,7 @@ func Run(t *testing.T, tick time.Duration, open func(testing.TB, Policy) authcor
 }
 
 // begin returns a running try, and fails the test when there is none.
-func begin(t *testing.T, l authcore.Lockouts, key string) authcore.Attempt {
+func begin(t *testing.T, l attempt.Lockouts, key string) attempt.Attempt {
 	t.Helper()
 	a, wait, err := l.Begin(t.Context(), key)
 	if err != nil || wait != 0 || a == nil {
@@ -61,7 +61,7 @@ func begin(t *testing.T, l authcore.Lockouts, key string) authcore.Attempt {
 	return a
 }
 
-func locked(t *testing.T, l authcore.Lockouts, key string, want time.Duration) {
+func locked(t *testing.T, l attempt.Lockouts, key string, want time.Duration) {
 	t.Helper()
 	a, wait, err := l.Begin(t.Context(), key)
 	if err != nil || a != nil || wait != want {
@@ -69,7 +69,7 @@ func locked(t *testing.T, l authcore.Lockouts, key string, want time.Duration) {
 	}
 }
 
-func fail(t *testing.T, l authcore.Lockouts, key string, times int) (locked bool) {
+func fail(t *testing.T, l attempt.Lockouts, key string, times int) (locked bool) {
 	t.Helper()
 	for range times {
 		if locked {
@@ -80,7 +80,7 @@ func fail(t *testing.T, l authcore.Lockouts, key string, times int) (locked bool
 	return locked
 }
 
-func lockAfterLast(t *testing.T, l authcore.Lockouts, tick time.Duration) {
+func lockAfterLast(t *testing.T, l attempt.Lockouts, tick time.Duration) {
 	if fail(t, l, "a", 2) {
 		t.Error("locked after two of three failures")
 	}
@@ -94,7 +94,7 @@ func lockAfterLast(t *testing.T, l authcore.Lockouts, tick time.Duration) {
 	begin(t, l, "a").Abandoned()
 }
 
-func lockDoubles(t *testing.T, l authcore.Lockouts) {
+func lockDoubles(t *testing.T, l attempt.Lockouts) {
 	for _, want := range []time.Duration{1, 2, 4, 4} {
 		fail(t, l, "a", 3)
 		locked(t, l, "a", want*time.Minute)
@@ -102,7 +102,7 @@ func lockDoubles(t *testing.T, l authcore.Lockouts) {
 	}
 }
 
-func doublingForgotten(t *testing.T, l authcore.Lockouts) {
+func doublingForgotten(t *testing.T, l attempt.Lockouts) {
 	fail(t, l, "a", 3)
 	time.Sleep(time.Minute + 10*time.Minute - time.Second)
 	fail(t, l, "a", 3) // within the window after the lock
@@ -118,7 +118,7 @@ func doublingForgotten(t *testing.T, l authcore.Lockouts) {
 	locked(t, l, "b", time.Minute)
 }
 
-func fullBudget(t *testing.T, l authcore.Lockouts) {
+func fullBudget(t *testing.T, l attempt.Lockouts) {
 	fail(t, l, "a", 3)
 	time.Sleep(time.Minute)
 	if fail(t, l, "a", 2) {
@@ -126,7 +126,7 @@ func fullBudget(t *testing.T, l authcore.Lockouts) {
 	}
 }
 
-func window(t *testing.T, l authcore.Lockouts) {
+func window(t *testing.T, l attempt.Lockouts) {
 	fail(t, l, "a", 1)
 	time.Sleep(5 * time.Minute)
 	fail(t, l, "a", 1)
@@ -139,14 +139,14 @@ func window(t *testing.T, l authcore.Lockouts) {
 	}
 }
 
-func successForgets(t *testing.T, l authcore.Lockouts) {
+func successForgets(t *testing.T, l attempt.Lockouts) {
 	for range 5 {
 		fail(t, l, "a", 2)
 		begin(t, l, "a").Succeeded(t.Context())
 	}
 }
 
-func resetUnlocks(t *testing.T, l authcore.Lockouts) {
+func resetUnlocks(t *testing.T, l attempt.Lockouts) {
 	fail(t, l, "a", 3)
 	if err := l.Reset(t.Context(), "a"); err != nil {
 		t.Fatal(err)
@@ -158,14 +158,14 @@ func resetUnlocks(t *testing.T, l authcore.Lockouts) {
 	}
 }
 
-func lockKeysApart(t *testing.T, l authcore.Lockouts) {
+func lockKeysApart(t *testing.T, l attempt.Lockouts) {
 	fail(t, l, "a", 3)
 	begin(t, l, "b").Abandoned()
 	begin(t, l, "").Abandoned()
 }
 
 // parallelWrong is 200 wrong passwords at once: no more than the budget may be tried.
-func parallelWrong(t *testing.T, l authcore.Lockouts) {
+func parallelWrong(t *testing.T, l attempt.Lockouts) {
 	var tried, turnedAway atomic.Int64
 	var all sync.WaitGroup
 	for range 200 {
@@ -194,7 +194,7 @@ func parallelWrong(t *testing.T, l authcore.Lockouts) {
 }
 
 // parallelRight is 20 right passwords at once: all pass, one after the other.
-func parallelRight(t *testing.T, l authcore.Lockouts) {
+func parallelRight(t *testing.T, l attempt.Lockouts) {
 	var passed atomic.Int64
 	var all sync.WaitGroup
 	for range 20 {
@@ -218,7 +218,7 @@ func parallelRight(t *testing.T, l authcore.Lockouts) {
 
 // mixed: a success among running tries gives the budget back, but only to those whose
 // result is not yet known.
-func mixed(t *testing.T, l authcore.Lockouts) {
+func mixed(t *testing.T, l attempt.Lockouts) {
 	fail(t, l, "a", 1)
 	right, wrong := begin(t, l, "a"), begin(t, l, "a")
 	right.Succeeded(t.Context())
@@ -228,8 +228,8 @@ func mixed(t *testing.T, l authcore.Lockouts) {
 	}
 }
 
-func queueEnds(t *testing.T, l authcore.Lockouts) {
-	var running []authcore.Attempt
+func queueEnds(t *testing.T, l attempt.Lockouts) {
+	var running []attempt.Attempt
 	for range 3 {
 		running = append(running, begin(t, l, "a"))
 	}
@@ -246,8 +246,8 @@ func queueEnds(t *testing.T, l authcore.Lockouts) {
 	}
 }
 
-func queueContext(t *testing.T, l authcore.Lockouts) {
-	var running []authcore.Attempt
+func queueContext(t *testing.T, l attempt.Lockouts) {
+	var running []attempt.Attempt
 	for range 3 {
 		running = append(running, begin(t, l, "a"))
 	}
@@ -270,12 +270,12 @@ func queueContext(t *testing.T, l authcore.Lockouts) {
 	}
 }
 
-func abandoned(t *testing.T, l authcore.Lockouts) {
-	var running []authcore.Attempt
+func abandoned(t *testing.T, l attempt.Lockouts) {
+	var running []attempt.Attempt
 	for range 3 {
 		running = append(running, begin(t, l, "a"))
 	}
-	result := make(chan authcore.Attempt)
+	result := make(chan attempt.Attempt)
 	go func() {
 		a, _, _ := l.Begin(context.Background(), "a")
 		result <- a
@@ -292,14 +292,14 @@ func abandoned(t *testing.T, l authcore.Lockouts) {
 
 // cancelledWhileGranted: who is let in and has gone at the same moment holds no place,
 // whichever the queue sees first.
-func cancelledWhileGranted(t *testing.T, l authcore.Lockouts) {
+func cancelledWhileGranted(t *testing.T, l attempt.Lockouts) {
 	for i := range 50 {
 		key := strconv.Itoa(i)
 		running := begin(t, l, key)
 		begin(t, l, key)
 		begin(t, l, key)
 		ctx, cancel := context.WithCancel(t.Context())
-		result := make(chan authcore.Attempt, 1)
+		result := make(chan attempt.Attempt, 1)
 		go func() {
 			a, _, _ := l.Begin(ctx, key)
 			result <- a
@@ -314,7 +314,7 @@ func cancelledWhileGranted(t *testing.T, l authcore.Lockouts) {
 	}
 }
 
-func secondResult(t *testing.T, l authcore.Lockouts) {
+func secondResult(t *testing.T, l attempt.Lockouts) {
 	a := begin(t, l, "a")
 	a.Failed(t.Context())
 	a.Failed(t.Context())

@@ -2,6 +2,7 @@ package notify
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,11 +18,23 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 )
 
+// Store is the queue of mails.
+type Store interface {
+	// ClaimMail returns up to limit mails that are due and hides them from other workers for lease.
+	ClaimMail(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]authcore.Mail, error)
+	// MailSent removes the content of a mail; it is never sent again.
+	MailSent(ctx context.Context, id uuid.UUID, now time.Time) error
+	// MailFailed makes it due again at next; with drop it is given up.
+	MailFailed(ctx context.Context, id uuid.UUID, next time.Time, drop bool) error
+	// OutboxDepth returns how many mails wait and since when the oldest does (zero time for none).
+	OutboxDepth(ctx context.Context) (int, time.Time, error)
+}
+
 // Config is what a [Notifier] needs.
 type Config struct {
-	Store  authcore.OutboxStore // required
-	Sealer *secret.Sealer       // required
-	Sender Sender               // required
+	Store  Store          // required
+	Sealer *secret.Sealer // required
+	Sender Sender         // required
 	Head   Letterhead
 	// Timeout is how long sending one letter may take; zero means 20 s. A letter in the hands of a node that dies is
 	// taken over by another ten seconds after that.
@@ -51,7 +64,7 @@ const (
 // Notifier seals messages for the outbox and sends what is in it. It is safe for
 // concurrent use; several may work on one store, each mail goes out once.
 type Notifier struct {
-	store   authcore.OutboxStore
+	store   Store
 	sealer  *secret.Sealer
 	sender  Sender
 	head    Letterhead
@@ -122,7 +135,7 @@ type content struct {
 	Message authcore.Message
 }
 
-// Compose implements [authcore.Mailer]. It refuses an unknown kind, a recipient that is
+// Compose implements challenge.Mailer. It refuses an unknown kind, a recipient that is
 // not exactly one plain address, a code that is not one word and a link that is not an
 // absolute http(s) URL; no error quotes any of them.
 func (n *Notifier) Compose(m authcore.Message) (authcore.Mail, error) {
@@ -168,7 +181,7 @@ func check(m authcore.Message) error {
 	return nil
 }
 
-// Nudge implements [authcore.Mailer].
+// Nudge implements challenge.Mailer.
 func (n *Notifier) Nudge() {
 	select {
 	case n.nudges <- struct{}{}:
@@ -193,6 +206,3 @@ func (n *Notifier) Health() (waiting int, oldest time.Duration, lastErr string) 
 	}
 	return n.health.waiting, oldest, n.health.lastErr
 }
-
-// Interface guards
-var _ authcore.Mailer = (*Notifier)(nil)

@@ -14,11 +14,11 @@ import (
 // Store is what the operations need of the database, in addition to what everybody needs. As with the other ports, each
 // method is one whole change, and may return an error wrapping authcore.ErrUnavailable.
 type Store interface {
-	// AccountByID as in authcore.AccountStore: the account, disabled or not. ErrNotFound.
+	// AccountByID returns the account, disabled or not. ErrNotFound.
 	AccountByID(ctx context.Context, id uuid.UUID) (authcore.Account, error)
-	// AccountByIdentifier as in authcore.AccountStore: the account that uses the identifier now. ErrNotFound.
+	// AccountByIdentifier returns the account that currently uses the identifier. ErrNotFound.
 	AccountByIdentifier(ctx context.Context, id authcore.Identifier) (authcore.Account, error)
-	// Record as in authcore.EventStore.
+	// Record writes events and mails that belong to no other change.
 	Record(ctx context.Context, fx authcore.Effects) error
 	// EndAccount raises the account's epoch and ends all its sessions. It returns the revocation to announce, and how many
 	// sessions were live. ErrNotFound.

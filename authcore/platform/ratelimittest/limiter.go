@@ -26,7 +26,7 @@ type Rate struct {
 	Window time.Duration
 }
 
-// RunLimiter checks what ports.go says of limiters. open returns a limiter with the
+// RunLimiter checks what [authcore.Limiter] promises. open returns a limiter with the
 // given rates and no counts.
 func RunLimiter(t *testing.T, open func(testing.TB, map[string]Rate) Limiter) {
 	rates := map[string]Rate{

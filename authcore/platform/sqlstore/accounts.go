@@ -23,7 +23,7 @@ func scanAccount(r sqldb.Row) (a authcore.Account, err error) { return a, r.Scan
 
 const selectAccount = "select " + accountColumns + " from users where id = $1"
 
-// AccountByID implements authcore.AccountStore.
+// AccountByID implements password.Store.
 func (s *Store) AccountByID(ctx context.Context, id uuid.UUID) (a authcore.Account, err error) {
 	err = s.Read(ctx, "find account", func(ctx context.Context, q sqldb.Querier) error {
 		a, err = sqldb.One(ctx, q, scanAccount, selectAccount, id)
@@ -35,7 +35,7 @@ func (s *Store) AccountByID(ctx context.Context, id uuid.UUID) (a authcore.Accou
 var selectAccountByIdentifier = "select " + of("u", accountColumns) + ` from identifiers i join users u on u.id = i.user_id
 	where i.kind = $1 and i.value = $2 and i.is_current`
 
-// AccountByIdentifier implements authcore.AccountStore.
+// AccountByIdentifier implements signin.Store.
 func (s *Store) AccountByIdentifier(ctx context.Context, id authcore.Identifier) (a authcore.Account, err error) {
 	err = s.Read(ctx, "find account by identifier", func(ctx context.Context, q sqldb.Querier) error {
 		a, err = sqldb.One(ctx, q, scanAccount, selectAccountByIdentifier, string(id.Kind), id.Value)
@@ -47,7 +47,7 @@ func (s *Store) AccountByIdentifier(ctx context.Context, id authcore.Identifier)
 const insertAccount = "insert into users (" + accountColumns + `)
 	values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`
 
-// CreateAccount implements authcore.AccountStore.
+// CreateAccount implements enrol.Store.
 func (s *Store) CreateAccount(ctx context.Context, a authcore.Account, ids []authcore.Identifier, fx authcore.Effects) error {
 	return s.change(ctx, "create account", func(ctx context.Context, q *tx) error {
 		if err := create(ctx, q, a, ids); err != nil {
@@ -72,7 +72,7 @@ const updateProfile = `update users set username = coalesce($2, username), first
 	where id = $1
 	returning ` + accountColumns
 
-// UpdateProfile implements authcore.AccountStore.
+// UpdateProfile implements profile.Store.
 func (s *Store) UpdateProfile(ctx context.Context, id uuid.UUID, change authcore.ProfileChange, claimUsername bool,
 	now time.Time, fx authcore.Effects) (a authcore.Account, err error) {
 	err = s.change(ctx, "update profile", func(ctx context.Context, q *tx) error {
@@ -107,7 +107,7 @@ func rename(ctx context.Context, q sqldb.Querier, a authcore.Account, claimIt bo
 
 const replaceHash = "update users set password_hash = $3, updated_at = $4 where id = $1 and password_hash = $2"
 
-// ReplacePasswordHash implements authcore.AccountStore.
+// ReplacePasswordHash implements signin.Store.
 func (s *Store) ReplacePasswordHash(ctx context.Context, id uuid.UUID, old, hash string) error {
 	return s.Single(ctx, "replace password hash", func(ctx context.Context, q sqldb.Querier) error {
 		_, err := sqldb.Exec(ctx, q, replaceHash, id, old, hash, micros(s.now()))

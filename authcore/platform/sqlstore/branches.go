@@ -17,7 +17,7 @@ const consumeHandover = `delete from challenges
 	where id = $1 and purpose = $2 and token_digest = $3 and expires_at > $4
 	returning ` + challengeColumns
 
-// OpenBranch implements authcore.SessionStore.
+// OpenBranch implements handover.Store.
 func (s *Store) OpenBranch(ctx context.Context, b authcore.Branching) (sess authcore.Session, a authcore.Account, err error) {
 	stranger := false
 	err = s.change(ctx, "open branch", func(ctx context.Context, q *tx) error {
@@ -122,7 +122,7 @@ func earlier(a, b time.Time) time.Time {
 // selectRoot is the root of a session, which may be itself.
 const selectRoot = "select coalesce(parent_id, id) from sessions where id = $1 and account_id = $2"
 
-// RevokeFamily implements authcore.SessionStore.
+// RevokeFamily implements session.Store.
 func (s *Store) RevokeFamily(ctx context.Context, account, session uuid.UUID, now time.Time, fx authcore.Effects) (ended []authcore.Revocation, err error) {
 	err = s.change(ctx, "revoke sessions of family", func(ctx context.Context, q *tx) error {
 		root, err := sqldb.One(ctx, q, scanID, selectRoot, session, account)

@@ -35,7 +35,7 @@ const upsertChallenge = "insert into challenges (" + challengeColumns + `)
 			then challenges.attempts_reset_at else excluded.attempts_reset_at end,
 		created_at = excluded.created_at, expires_at = excluded.expires_at`
 
-// IssueChallenge implements authcore.ChallengeStore.
+// IssueChallenge implements password.Store.
 func (s *Store) IssueChallenge(ctx context.Context, ch authcore.Challenge, fx authcore.Effects) error {
 	return s.change(ctx, "issue challenge", func(ctx context.Context, q *tx) error {
 		if err := issue(ctx, q, ch); err != nil {
@@ -60,7 +60,7 @@ const proveCode = `update challenges
 
 const countLive = "select count(*) from challenges where purpose = $1 and subject = $2 and expires_at > $3"
 
-// ProveCode implements authcore.ChallengeStore. An expired challenge is not live, whatever its attempts.
+// ProveCode implements challenge.Store. An expired challenge is not live, whatever its attempts.
 func (s *Store) ProveCode(ctx context.Context, purpose authcore.Purpose, subject string, code secret.Digest,
 	now time.Time) (ch authcore.Challenge, err error) {
 	err = s.Single(ctx, "prove code", func(ctx context.Context, q sqldb.Querier) error {
@@ -95,7 +95,7 @@ func (s *Store) whyNone(ctx context.Context, purpose authcore.Purpose, subject s
 const selectChallengeByToken = "select " + challengeColumns + ` from challenges
 	where token_digest = $2 and purpose = $1 and expires_at > $3`
 
-// ProveToken implements authcore.ChallengeStore. It does not look at the attempts, which anybody can spend.
+// ProveToken implements challenge.Store. It does not look at the attempts, which anybody can spend.
 func (s *Store) ProveToken(ctx context.Context, purpose authcore.Purpose, token secret.Digest, now time.Time) (ch authcore.Challenge, err error) {
 	err = s.Read(ctx, "prove link", func(ctx context.Context, q sqldb.Querier) error {
 		ch, err = sqldb.One(ctx, q, scanChallenge, selectChallengeByToken, string(purpose), token.Bytes(), micros(now))

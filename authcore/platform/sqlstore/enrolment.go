@@ -10,7 +10,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
 )
 
-// Enrol implements authcore.ChallengeStore. A disabled account, or one whose address was proven meanwhile, counts as
+// Enrol implements enrol.Store. A disabled account, or one whose address was proven meanwhile, counts as
 // not found.
 func (s *Store) Enrol(ctx context.Context, e authcore.Enrolment) (authcore.Account, authcore.Session, authcore.Revocation, error) {
 	var done enrolled
@@ -97,7 +97,7 @@ const resetPassword = `update users set password_hash = $2, epoch = epoch + 1, u
 const dropChallenges = `delete from challenges where account_id = $1
 	or (purpose = $2 and subject = (select email from users where id = $1 and email <> ''))`
 
-// ResetPassword implements authcore.ChallengeStore.
+// ResetPassword implements password.Store.
 func (s *Store) ResetPassword(ctx context.Context, r authcore.Reset) (a authcore.Account, rev authcore.Revocation, err error) {
 	err = s.change(ctx, "reset password", func(ctx context.Context, q *tx) error {
 		a, rev, err = s.reset(ctx, q, r)

@@ -16,7 +16,7 @@ const (
 		values ($1, $2, $3, $4, $5, $6, $7)`
 )
 
-// Record implements authcore.EventStore.
+// Record implements attempt.Store.
 func (s *Store) Record(ctx context.Context, fx authcore.Effects) error {
 	return s.change(ctx, "record events", func(ctx context.Context, q *tx) error { return record(ctx, q, fx) })
 }

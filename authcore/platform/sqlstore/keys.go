@@ -19,7 +19,7 @@ func scanKey(r sqldb.Row) (k authcore.KeyRecord, err error) {
 
 const selectKeys = "select " + keyColumns + " from signing_keys order by created_at, kid"
 
-// Keys implements authcore.KeyStore.
+// Keys implements keyring.Store.
 func (s *Store) Keys(ctx context.Context) (keys []authcore.KeyRecord, err error) {
 	err = s.Read(ctx, "read keys", func(ctx context.Context, q sqldb.Querier) error {
 		keys, err = sqldb.All(ctx, q, scanKey, selectKeys)
@@ -46,7 +46,7 @@ const (
 var errKeysGone = errors.New("the database has lost its signing keys: restore the table signing_keys from the backup; if there is none, " +
 	"delete the row signing_keys from the table settings; the next start then makes new keys and signs everyone out")
 
-// ChangeKeys implements authcore.KeyStore. change runs inside the transaction, for at most 30 s, and must not use the
+// ChangeKeys implements keyring.Store. change runs inside the transaction, for at most 30 s, and must not use the
 // store; after a conflict it runs again.
 func (s *Store) ChangeKeys(ctx context.Context, now time.Time,
 	change func(present []authcore.KeyRecord) ([]authcore.KeyRecord, error)) (keys []authcore.KeyRecord, err error) {

@@ -13,7 +13,7 @@ func scanLockout(r sqldb.Row) (l authcore.Lockout, err error) {
 	return l, r.Scan(&l.Key, &stamp{&l.Until}, &l.Level, &l.Tries, &stamp{&l.VoidAt})
 }
 
-// Lockout implements authcore.LockoutStore.
+// Lockout implements lockout.Store.
 func (s *Store) Lockout(ctx context.Context, key string) (l authcore.Lockout, err error) {
 	err = s.Read(ctx, "find lockout", func(ctx context.Context, q sqldb.Querier) (err error) {
 		l, err = sqldb.One(ctx, q, scanLockout, selectLockout, key)
@@ -31,7 +31,7 @@ const (
 	clearLockout  = "delete from lockouts where key = $1"
 )
 
-// ChangeLockout implements authcore.LockoutStore.
+// ChangeLockout implements lockout.Store.
 func (s *Store) ChangeLockout(ctx context.Context, key string, old, next authcore.Lockout) (changed bool, err error) {
 	before := []any{micros(old.Until), old.Level, old.Tries}
 	after := []any{micros(next.Until), next.Level, next.Tries, micros(next.VoidAt)}
@@ -50,7 +50,7 @@ func (s *Store) ChangeLockout(ctx context.Context, key string, old, next authcor
 	return changed, err
 }
 
-// ClearLockout implements authcore.LockoutStore.
+// ClearLockout implements lockout.Store.
 func (s *Store) ClearLockout(ctx context.Context, key string) error {
 	return s.Single(ctx, "clear lockout", func(ctx context.Context, q sqldb.Querier) error {
 		_, err := sqldb.Exec(ctx, q, clearLockout, key)

@@ -106,7 +106,7 @@ func databaseName(t testing.TB, url string) string {
 }
 
 // unavailable calls a read and two writes and wants each to say so in time.
-func unavailable(t testing.TB, s authcore.Store, a authcore.Account, limit time.Duration) {
+func unavailable(t testing.TB, s storetest.Store, a authcore.Account, limit time.Duration) {
 	t.Helper()
 	for name, call := range map[string]func() error{
 		"read":     func() error { _, err := s.AccountByID(t.Context(), a.ID); return err },

@@ -25,7 +25,7 @@ const (
 		returning id, kind, sealed, created_at, attempts - 1`
 )
 
-// ClaimMail implements authcore.OutboxStore. A claim counts as a try even if the process dies during it; Attempts are
+// ClaimMail implements notify.Store. A claim counts as a try even if the process dies during it; Attempts are
 // the tries before this one.
 func (s *Store) ClaimMail(ctx context.Context, now time.Time, lease time.Duration, limit int) (mails []authcore.Mail, err error) {
 	err = s.Single(ctx, "claim mail", func(ctx context.Context, q sqldb.Querier) error {
@@ -38,7 +38,7 @@ func (s *Store) ClaimMail(ctx context.Context, now time.Time, lease time.Duratio
 
 const finishMail = "update outbox set sealed = null, due_at = null, done_at = $2 where id = $1 and done_at is null"
 
-// MailSent implements authcore.OutboxStore.
+// MailSent implements notify.Store.
 func (s *Store) MailSent(ctx context.Context, id uuid.UUID, now time.Time) error {
 	return s.Single(ctx, "mark mail as sent", func(ctx context.Context, q sqldb.Querier) error {
 		_, err := sqldb.Exec(ctx, q, finishMail, id, micros(now))
@@ -48,7 +48,7 @@ func (s *Store) MailSent(ctx context.Context, id uuid.UUID, now time.Time) error
 
 const postponeMail = "update outbox set due_at = $2 where id = $1 and done_at is null"
 
-// MailFailed implements authcore.OutboxStore. A mail that is given up loses its content too.
+// MailFailed implements notify.Store. A mail that is given up loses its content too.
 func (s *Store) MailFailed(ctx context.Context, id uuid.UUID, next time.Time, drop bool) error {
 	return s.Single(ctx, "mark mail as failed", func(ctx context.Context, q sqldb.Querier) error {
 		if drop {
@@ -62,7 +62,7 @@ func (s *Store) MailFailed(ctx context.Context, id uuid.UUID, next time.Time, dr
 
 const outboxDepth = "select count(*), min(created_at) from outbox where due_at is not null"
 
-// OutboxDepth implements authcore.OutboxStore.
+// OutboxDepth implements notify.Store.
 func (s *Store) OutboxDepth(ctx context.Context) (int, time.Time, error) {
 	type depth struct {
 		waiting int

@@ -11,7 +11,7 @@ const changePassword = `update users set password_hash = $3, epoch = epoch + 1, 
 	where id = $1 and password_hash = $2 and disabled_at is null
 	returning ` + accountColumns
 
-// ChangePassword implements authcore.AccountStore.
+// ChangePassword implements password.Store.
 func (s *Store) ChangePassword(ctx context.Context, c authcore.PasswordChange) (a authcore.Account, rev authcore.Revocation, err error) {
 	err = s.change(ctx, "change password", func(ctx context.Context, q *tx) error {
 		a, rev, err = s.changePassword(ctx, q, c)

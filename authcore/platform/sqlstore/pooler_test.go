@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqlstore"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/storetest"
@@ -77,7 +76,7 @@ func TestPooler_Store(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	storetest.Run(t, func(t testing.TB) authcore.Store {
+	storetest.Run(t, func(t testing.TB) storetest.Store {
 		at, err := url.Parse(databases.take(t))
 		if err != nil {
 			t.Fatal(err)

@@ -24,7 +24,7 @@ const (
 	dropRegistrations = "delete from registrations where address = $1"
 )
 
-// SaveRegistration implements authcore.RegistrationStore.
+// SaveRegistration implements enrol.Store.
 func (s *Store) SaveRegistration(ctx context.Context, r authcore.Registration, keep int, ch *authcore.Challenge,
 	fx authcore.Effects) error {
 	return s.change(ctx, "save registration", func(ctx context.Context, q *tx) error {
@@ -66,7 +66,7 @@ func (s *Store) forgetRegistrations(ctx context.Context, q sqldb.Querier, addres
 const selectRegistrations = "select " + registrationColumns + ` from registrations
 	where address = $1 and expires_at > $2 order by created_at desc, id desc`
 
-// Registrations implements authcore.RegistrationStore.
+// Registrations implements signin.Store.
 func (s *Store) Registrations(ctx context.Context, address string, now time.Time) (list []authcore.Registration, err error) {
 	err = s.Read(ctx, "list registrations", func(ctx context.Context, q sqldb.Querier) error {
 		list, err = sqldb.All(ctx, q, scanRegistration, selectRegistrations, address, micros(now))
@@ -78,7 +78,7 @@ func (s *Store) Registrations(ctx context.Context, address string, now time.Time
 const selectRegistrationByUsername = "select " + registrationColumns + ` from registrations
 	where username = $1 and username <> '' and expires_at > $2 order by created_at desc, id desc limit 1`
 
-// RegistrationByUsername implements authcore.RegistrationStore.
+// RegistrationByUsername implements signin.Store.
 func (s *Store) RegistrationByUsername(ctx context.Context, username string, now time.Time) (r authcore.Registration, err error) {
 	err = s.Read(ctx, "find registration", func(ctx context.Context, q sqldb.Querier) error {
 		r, err = sqldb.One(ctx, q, scanRegistration, selectRegistrationByUsername, username, micros(now))

@@ -63,7 +63,7 @@ func scanEnded(r sqldb.Row) (rev authcore.Revocation, err error) {
 	return rev, r.Scan(&rev.SessionID, &rev.AccountID, &stamp{&rev.Until})
 }
 
-// RevokeSessions implements authcore.SessionStore.
+// RevokeSessions implements session.Store.
 func (s *Store) RevokeSessions(ctx context.Context, account uuid.UUID, ids []uuid.UUID, all bool, now time.Time,
 	fx authcore.Effects) (ended []authcore.Revocation, err error) {
 	those := " and id " + s.Dialect().AnyOf("$3")
@@ -118,7 +118,7 @@ func scanRevocation(r sqldb.Row) (rev authcore.Revocation, err error) {
 	return rev, r.Scan(&rev.Seq, &optional{&rev.SessionID}, &rev.AccountID, &rev.Epoch, &rev.RolesVersion, &stamp{&rev.Until})
 }
 
-// LiveRevocations implements authcore.SessionStore.
+// LiveRevocations implements revocation.Source.
 func (s *Store) LiveRevocations(ctx context.Context, after int64, now time.Time) (page []authcore.Revocation, err error) {
 	err = s.Read(ctx, "read revocations", func(ctx context.Context, q sqldb.Querier) (err error) {
 		page, err = sqldb.All(ctx, q, scanRevocation, selectRevocations, after, micros(now), revocationPage)

@@ -68,7 +68,7 @@ func (s *signedIn) complete(r authcore.Rotation) {
 // missTries: a miss is looked at after the update, and what it sees may already be a newer state.
 const missTries = 3
 
-// RotateRefresh implements authcore.SessionStore. Of many that replay a dead token at once, one gets Replayed; for the
+// RotateRefresh implements session.Store. Of many that replay a dead token at once, one gets Replayed; for the
 // connections the session is revoked already, so ErrNotFound.
 func (s *Store) RotateRefresh(ctx context.Context, r authcore.Rotation) (authcore.RotationResult, error) {
 	for range missTries {

@@ -34,7 +34,7 @@ func scanSignedIn(r sqldb.Row) (s signedIn, err error) {
 
 const countEnabled = "select count(*) from (select id from users where id = $1 and epoch = $2 and disabled_at is null"
 
-// CreateSession implements authcore.SessionStore.
+// CreateSession implements session.Store.
 func (s *Store) CreateSession(ctx context.Context, sess authcore.Session, fx authcore.Effects) error {
 	return s.change(ctx, "create session", func(ctx context.Context, q *tx) error {
 		// The lock makes whoever raises the epoch wait, so that their revocation covers this session's tokens too.
@@ -68,7 +68,7 @@ var selectByRefresh = "select " + of("s", sessionColumns) + ", " + of("u", accou
 	where s.id = $1 and s.refresh_digest = $2 and s.revoked_at is null and s.refresh_expires_at > $3
 		and s.expires_at > $3 and u.disabled_at is null and u.epoch = s.account_epoch`
 
-// SessionByRefresh implements authcore.SessionStore.
+// SessionByRefresh implements session.Store.
 func (s *Store) SessionByRefresh(ctx context.Context, id uuid.UUID, refresh secret.Digest, now time.Time) (authcore.Session, authcore.Account, error) {
 	var found signedIn
 	err := s.Read(ctx, "find session", func(ctx context.Context, q sqldb.Querier) (err error) {
@@ -80,7 +80,7 @@ func (s *Store) SessionByRefresh(ctx context.Context, id uuid.UUID, refresh secr
 
 const selectSessionOwner = `select account_id from sessions where id = $1`
 
-// SessionOwner implements authcore.SessionStore.
+// SessionOwner implements session.Store.
 func (s *Store) SessionOwner(ctx context.Context, id uuid.UUID) (owner uuid.UUID, err error) {
 	err = s.Read(ctx, "find session owner", func(ctx context.Context, q sqldb.Querier) (err error) {
 		owner, err = sqldb.One(ctx, q, func(r sqldb.Row) (id uuid.UUID, err error) { return id, r.Scan(&id) }, selectSessionOwner, id)
@@ -95,7 +95,7 @@ var selectSessions = "select " + of("s", sessionColumns) + `
 		and u.epoch = s.account_epoch
 	order by s.last_seen_at desc, s.id desc`
 
-// Sessions implements authcore.SessionStore.
+// Sessions implements session.Store.
 func (s *Store) Sessions(ctx context.Context, account uuid.UUID, now time.Time) (list []authcore.Session, err error) {
 	err = s.Read(ctx, "list sessions", func(ctx context.Context, q sqldb.Querier) error {
 		list, err = sqldb.All(ctx, q, scanSession, selectSessions, account, micros(now))
@@ -112,7 +112,7 @@ func scanLiveSession(r sqldb.Row) (l authcore.LiveSession, err error) {
 	return l, r.Scan(&l.ID, &l.RolesVersion)
 }
 
-// LiveSessions implements authcore.SessionStore.
+// LiveSessions implements liveconn.Sessions.
 func (s *Store) LiveSessions(ctx context.Context, ids []uuid.UUID, now time.Time) (live []authcore.LiveSession, err error) {
 	err = s.Read(ctx, "find live sessions", func(ctx context.Context, q sqldb.Querier) error {
 		live, err = sqldb.All(ctx, q, scanLiveSession, selectLiveSessions+s.Dialect().AnyOf("$2"), micros(now), s.Dialect().List(ids))

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
 )
 
@@ -57,6 +56,3 @@ func (s *Store) Migrate(ctx context.Context) error {
 	}
 	return s.refuseUnfinished(ctx)
 }
-
-// Interface guard
-var _ authcore.Store = (*Store)(nil)

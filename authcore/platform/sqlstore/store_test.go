@@ -10,7 +10,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqlstore"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/storetest"
 	"github.com/gatehouse-auth/gatehouse/internal/testpg"
@@ -20,14 +19,14 @@ func TestMain(m *testing.M) { testpg.Main(m) }
 
 func TestSQLite(t *testing.T) {
 	t.Parallel()
-	storetest.Run(t, func(t testing.TB) authcore.Store { return overheard(t, migrated(t, sqliteURL(t))) })
+	storetest.Run(t, func(t testing.TB) storetest.Store { return overheard(t, migrated(t, sqliteURL(t))) })
 	storetest.RunOperations(t, func(t testing.TB) storetest.Operated { return overheard(t, migrated(t, sqliteURL(t))) })
 }
 
 func TestPostgres(t *testing.T) {
 	t.Parallel()
 	databases := &recycled{owner: t}
-	storetest.Run(t, func(t testing.TB) authcore.Store { return overheard(t, migrated(t, databases.take(t))) })
+	storetest.Run(t, func(t testing.TB) storetest.Store { return overheard(t, migrated(t, databases.take(t))) })
 	storetest.RunOperations(t, func(t testing.TB) storetest.Operated { return overheard(t, migrated(t, databases.take(t))) })
 }
 

@@ -22,7 +22,7 @@ var accounts = []promise{
 	{"100 sign up with one address: one account", signUpRace},
 }
 
-func accountRoundTrip(t *testing.T, s authcore.Store) {
+func accountRoundTrip(t *testing.T, s Store) {
 	want := withAccount(t, s, "zoe")
 	for name, find := range map[string]func() (authcore.Account, error){
 		"id":       func() (authcore.Account, error) { return s.AccountByID(t.Context(), want.ID) },
@@ -37,7 +37,7 @@ func accountRoundTrip(t *testing.T, s authcore.Store) {
 	}
 }
 
-func accountZeroes(t *testing.T, s authcore.Store) {
+func accountZeroes(t *testing.T, s Store) {
 	want := authcore.Account{ID: uuid.New(), CreatedAt: start, UpdatedAt: start, DisabledAt: start}
 	must(t, s.CreateAccount(t.Context(), want, nil, authcore.Effects{}))
 	got, err := s.AccountByID(t.Context(), want.ID)
@@ -47,7 +47,7 @@ func accountZeroes(t *testing.T, s authcore.Store) {
 	}
 }
 
-func accountUnknown(t *testing.T, s authcore.Store) {
+func accountUnknown(t *testing.T, s Store) {
 	withAccount(t, s, "somebody")
 	_, err := s.AccountByID(t.Context(), uuid.New())
 	wants(t, err, authcore.ErrNotFound)
@@ -59,7 +59,7 @@ func accountUnknown(t *testing.T, s authcore.Store) {
 	wants(t, err, authcore.ErrNotFound)
 }
 
-func accountEffects(t *testing.T, s authcore.Store) {
+func accountEffects(t *testing.T, s Store) {
 	first := anAccount("first")
 	must(t, s.CreateAccount(t.Context(), first, idsOf(first), mails(1)))
 	second := anAccount("second")
@@ -76,7 +76,7 @@ func accountEffects(t *testing.T, s authcore.Store) {
 	must(t, s.CreateAccount(t.Context(), third, idsOf(third), authcore.Effects{}))
 }
 
-func profileChange(t *testing.T, s authcore.Store) {
+func profileChange(t *testing.T, s Store) {
 	want := withAccount(t, s, "anna")
 	first, phone := "Änna", ""
 	now := start.Add(time.Minute)
@@ -94,7 +94,7 @@ func profileChange(t *testing.T, s authcore.Store) {
 	}
 }
 
-func replaceHash(t *testing.T, s authcore.Store) {
+func replaceHash(t *testing.T, s Store) {
 	a := withAccount(t, s, "hash")
 	must(t, s.ReplacePasswordHash(t.Context(), a.ID, a.PasswordHash, "new"))
 	must(t, s.ReplacePasswordHash(t.Context(), a.ID, a.PasswordHash, "late"))
@@ -105,7 +105,7 @@ func replaceHash(t *testing.T, s authcore.Store) {
 	}
 }
 
-func signUpRace(t *testing.T, s authcore.Store) {
+func signUpRace(t *testing.T, s Store) {
 	errs := atOnce(100, func(i int) error {
 		a := anAccount(fmt.Sprintf("user%d", i))
 		a.Email = "same@example.com"

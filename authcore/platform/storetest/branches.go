@@ -27,7 +27,7 @@ var branches = []promise{
 const otherHost = "https://app.example.com"
 
 // handover is a code for a branch of the session, and the branch to open with it.
-func handover(t testing.TB, s authcore.Store, parent authcore.Session, name string) authcore.Branching {
+func asked(t testing.TB, s Store, parent authcore.Session, name string) authcore.Branching {
 	t.Helper()
 	ch := aChallenge(authcore.PurposeHandover, parent.ID.String()+" "+otherHost+" "+name, name)
 	ch.AccountID, ch.ExpiresAt = parent.AccountID, start.Add(time.Minute)
@@ -38,15 +38,15 @@ func handover(t testing.TB, s authcore.Store, parent authcore.Session, name stri
 		Opened: anEvent(authcore.EventHandedOver, start)}
 }
 
-func withBranch(t testing.TB, s authcore.Store, parent authcore.Session, name string) authcore.Session {
+func withBranch(t testing.TB, s Store, parent authcore.Session, name string) authcore.Session {
 	t.Helper()
-	sess, _, err := s.OpenBranch(t.Context(), handover(t, s, parent, name))
+	sess, _, err := s.OpenBranch(t.Context(), asked(t, s, parent, name))
 	must(t, err)
 	return sess
 }
 
 // family is a root with two branches, the second of which hangs on the first's root.
-func family(t testing.TB, s authcore.Store) (root, first, second authcore.Session) {
+func family(t testing.TB, s Store) (root, first, second authcore.Session) {
 	t.Helper()
 	_, root = signedIn(t, s)
 	first = withBranch(t, s, root, "first")
@@ -61,7 +61,7 @@ func idList(sessions ...authcore.Session) (ids []uuid.UUID) {
 }
 
 // ends tests that there is one revocation for each of the sessions, here and for other nodes, and that none is live.
-func ends(t testing.TB, s authcore.Store, revs []authcore.Revocation, sessions ...authcore.Session) {
+func ends(t testing.TB, s Store, revs []authcore.Revocation, sessions ...authcore.Session) {
 	t.Helper()
 	var got, stored []uuid.UUID
 	for _, r := range revs {
@@ -88,19 +88,19 @@ func ends(t testing.TB, s authcore.Store, revs []authcore.Revocation, sessions .
 	}
 }
 
-func lives(t testing.TB, s authcore.Store, sess authcore.Session) {
+func lives(t testing.TB, s Store, sess authcore.Session) {
 	t.Helper()
 	_, _, err := s.SessionByRefresh(t.Context(), sess.ID, sess.RefreshDigest, start)
 	must(t, err)
 }
 
-func branchOpens(t *testing.T, s authcore.Store) {
+func branchOpens(t *testing.T, s Store) {
 	a := withAccount(t, s, "anna")
 	root := aSession(a, "1")
 	root.ExpiresAt = start.Add(24 * time.Hour)
 	root.RefreshExpiresAt = root.ExpiresAt
 	must(t, s.CreateSession(t.Context(), root, authcore.Effects{}))
-	b := handover(t, s, root, "first")
+	b := asked(t, s, root, "first")
 	got, account, err := s.OpenBranch(t.Context(), b)
 	must(t, err)
 	want := b.Session
@@ -144,9 +144,9 @@ func branchOpens(t *testing.T, s authcore.Store) {
 	rotate(t, s, foreign, authcore.Replayed)
 }
 
-func branchRefused(t *testing.T, s authcore.Store) {
+func branchRefused(t *testing.T, s Store) {
 	a, root := signedIn(t, s)
-	good := handover(t, s, root, "good")
+	good := asked(t, s, root, "good")
 	refused := func(what string, b authcore.Branching) {
 		t.Helper()
 		if _, _, err := s.OpenBranch(t.Context(), b); err == nil {
@@ -172,13 +172,13 @@ func branchRefused(t *testing.T, s authcore.Store) {
 	must(t, err)
 	refused("used", good)
 
-	stolen := handover(t, s, root, "stolen")
+	stolen := asked(t, s, root, "stolen")
 	elsewhere := stolen
 	elsewhere.Bound = sum("other")
 	refused("from another browser", elsewhere)
 	refused("after another browser has shown it", stolen)
 
-	late := handover(t, s, root, "late")
+	late := asked(t, s, root, "late")
 	_, err = s.RevokeSessions(t.Context(), a.ID, []uuid.UUID{root.ID}, false, start, authcore.Effects{})
 	must(t, err)
 	refused("its session ended", late)
@@ -186,26 +186,26 @@ func branchRefused(t *testing.T, s authcore.Store) {
 	lapsed := aSession(a, "lapsed")
 	lapsed.RefreshExpiresAt = start
 	must(t, s.CreateSession(t.Context(), lapsed, authcore.Effects{}))
-	refused("its session lapsed", handover(t, s, lapsed, "lapsed"))
+	refused("its session lapsed", asked(t, s, lapsed, "lapsed"))
 
 	again := withSession(t, s, a, "again")
-	raised := handover(t, s, again, "raised")
+	raised := asked(t, s, again, "raised")
 	_, _, err = s.ChangePassword(t.Context(), authcore.PasswordChange{AccountID: a.ID, Old: a.PasswordHash, PasswordHash: "new", Now: start})
 	must(t, err)
 	refused("its account's sessions ended", raised)
 }
 
 // otherPurpose is a challenge with the same digests that is for something else.
-func otherPurpose(t testing.TB, s authcore.Store, b authcore.Branching) uuid.UUID {
+func otherPurpose(t testing.TB, s Store, b authcore.Branching) uuid.UUID {
 	t.Helper()
 	ch := aChallenge(authcore.PurposeResetPassword, "purpose", "purpose")
 	ch.TokenDigest, ch.CodeDigest = b.Token, b.Bound
 	return issued(t, s, ch).ID
 }
 
-func branchRace(t *testing.T, s authcore.Store) {
+func branchRace(t *testing.T, s Store) {
 	a, root := signedIn(t, s)
-	b := handover(t, s, root, "race")
+	b := asked(t, s, root, "race")
 	errs := atOnce(100, func(i int) error {
 		mine := b
 		mine.Session.ID = uuid.Must(uuid.NewV7())
@@ -221,7 +221,7 @@ func branchRace(t *testing.T, s authcore.Store) {
 	}
 }
 
-func branchEnds(t *testing.T, s authcore.Store) {
+func branchEnds(t *testing.T, s Store) {
 	root, first, second := family(t, s)
 	stranger := withSession(t, s, withAccount(t, s, "other"), "stranger")
 	apart := withSession(t, s, authcore.Account{ID: root.AccountID, Epoch: root.AccountEpoch}, "apart")
@@ -237,7 +237,7 @@ func branchEnds(t *testing.T, s authcore.Store) {
 	lives(t, s, apart)
 }
 
-func branchFamily(t *testing.T, s authcore.Store) {
+func branchFamily(t *testing.T, s Store) {
 	root, first, second := family(t, s)
 	apart := withSession(t, s, authcore.Account{ID: root.AccountID, Epoch: root.AccountEpoch}, "apart")
 	stranger := withAccount(t, s, "other")
@@ -253,7 +253,7 @@ func branchFamily(t *testing.T, s authcore.Store) {
 	}
 }
 
-func branchOthers(t *testing.T, s authcore.Store) {
+func branchOthers(t *testing.T, s Store) {
 	root, first, second := family(t, s)
 	apart := withSession(t, s, authcore.Account{ID: root.AccountID, Epoch: root.AccountEpoch}, "apart")
 	revs, err := s.RevokeSessions(t.Context(), root.AccountID, idList(first), true, start, authcore.Effects{})
@@ -263,7 +263,7 @@ func branchOthers(t *testing.T, s authcore.Store) {
 	lives(t, s, first)
 }
 
-func branchReplay(t *testing.T, s authcore.Store) {
+func branchReplay(t *testing.T, s Store) {
 	root, first, second := family(t, s)
 	rotate(t, s, rotation(first, "branch first", "f2", 0), authcore.Rotated)
 	stolen := rotate(t, s, rotation(first, "branch first", "f3", time.Hour), authcore.Replayed)
@@ -275,7 +275,7 @@ func branchReplay(t *testing.T, s authcore.Store) {
 	ends(t, s, append(replay.Revocations, stolen.Revocations...), root, first, second)
 }
 
-func branchLapsed(t *testing.T, s authcore.Store) {
+func branchLapsed(t *testing.T, s Store) {
 	a := withAccount(t, s, "anna")
 	root := aSession(a, "1")
 	root.RefreshExpiresAt = start.Add(time.Hour)
@@ -285,7 +285,7 @@ func branchLapsed(t *testing.T, s authcore.Store) {
 	must(t, s.Sweep(t.Context(), start.Add(after)))
 	rotate(t, s, rotation(branch, "branch first", "next", after), authcore.Rotated)
 	// The root's row is gone. Whoever hands over from the branch, or ends all of the family, is served as before.
-	b := handover(t, s, branch, "second")
+	b := asked(t, s, branch, "second")
 	further, _, err := s.OpenBranch(t.Context(), b)
 	if must(t, err); further.ParentID != root.ID {
 		t.Errorf("hangs on %s, want %s", further.ParentID, root.ID)
@@ -297,11 +297,11 @@ func branchLapsed(t *testing.T, s authcore.Store) {
 }
 
 // race opens a branch of parent while end ends the family, many times, and tests that nothing of the family lives on.
-func race(t *testing.T, s authcore.Store, parent func() authcore.Session, end func(authcore.Session) error) {
+func race(t *testing.T, s Store, parent func() authcore.Session, end func(authcore.Session) error) {
 	t.Helper()
 	for range 20 {
 		of := parent()
-		b := handover(t, s, of, uuid.NewString())
+		b := asked(t, s, of, uuid.NewString())
 		errs := atOnce(2, func(i int) error {
 			if i == 0 {
 				return end(of)
@@ -319,7 +319,7 @@ func race(t *testing.T, s authcore.Store, parent func() authcore.Session, end fu
 	}
 }
 
-func branchEndRace(t *testing.T, s authcore.Store) {
+func branchEndRace(t *testing.T, s Store) {
 	a := withAccount(t, s, "anna")
 	race(t, s, func() authcore.Session { return withSession(t, s, a, uuid.NewString()) }, func(of authcore.Session) error {
 		_, err := s.RevokeSessions(t.Context(), a.ID, idList(of), false, start, authcore.Effects{})
@@ -327,7 +327,7 @@ func branchEndRace(t *testing.T, s authcore.Store) {
 	})
 }
 
-func branchFamilyRace(t *testing.T, s authcore.Store) {
+func branchFamilyRace(t *testing.T, s Store) {
 	a := withAccount(t, s, "anna")
 	race(t, s, func() authcore.Session {
 		return withBranch(t, s, withSession(t, s, a, uuid.NewString()), uuid.NewString())

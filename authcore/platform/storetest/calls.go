@@ -11,11 +11,11 @@ import (
 
 var calls = []promise{
 	{"a cancelled ctx changes nothing and returns a context error", callCancelled},
-	{"ping", func(t *testing.T, s authcore.Store) { must(t, s.Ping(t.Context())) }},
+	{"ping", func(t *testing.T, s Store) { must(t, s.Ping(t.Context())) }},
 	{"a closed store is unavailable", callClosed},
 }
 
-func callCancelled(t *testing.T, s authcore.Store) {
+func callCancelled(t *testing.T, s Store) {
 	a, sess := signedIn(t, s)
 	ch := issued(t, s, aChallenge(authcore.PurposeVerifyEmail, subject, "1"))
 	ctx, cancel := context.WithCancel(t.Context())
@@ -52,7 +52,7 @@ func callCancelled(t *testing.T, s authcore.Store) {
 	}
 }
 
-func callClosed(t *testing.T, s authcore.Store) {
+func callClosed(t *testing.T, s Store) {
 	a := withAccount(t, s, "anna")
 	must(t, s.Close())
 	_, err := s.AccountByID(t.Context(), a.ID)

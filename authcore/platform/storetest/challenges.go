@@ -25,13 +25,13 @@ var challenges = []promise{
 
 const subject = "anna@example.com"
 
-func prove(t testing.TB, s authcore.Store, code string, after time.Duration) error {
+func prove(t testing.TB, s Store, code string, after time.Duration) error {
 	t.Helper()
 	_, err := s.ProveCode(t.Context(), authcore.PurposeVerifyEmail, subject, sum("code "+code), start.Add(after))
 	return err
 }
 
-func challengeProve(t *testing.T, s authcore.Store) {
+func challengeProve(t *testing.T, s Store) {
 	want := aChallenge(authcore.PurposeResetPassword, subject, "1")
 	want.AccountID = uuid.New()
 	issued(t, s, want)
@@ -49,7 +49,7 @@ func challengeProve(t *testing.T, s authcore.Store) {
 	}
 }
 
-func challengeAttempts(t *testing.T, s authcore.Store) {
+func challengeAttempts(t *testing.T, s Store) {
 	ch := issued(t, s, aChallenge(authcore.PurposeVerifyEmail, subject, "1"))
 	counts := tally(t, atOnce(100, func(int) error { return prove(t, s, "wrong", 0) }))
 	if counts[authcore.ErrWrongCode] != ch.AttemptsLeft || counts[authcore.ErrNoAttempts] != 100-ch.AttemptsLeft {
@@ -59,7 +59,7 @@ func challengeAttempts(t *testing.T, s authcore.Store) {
 }
 
 // exhaust spends the attempts of the subject.
-func exhaust(t testing.TB, s authcore.Store, ch authcore.Challenge) {
+func exhaust(t testing.TB, s Store, ch authcore.Challenge) {
 	t.Helper()
 	for range ch.AttemptsLeft {
 		_, err := s.ProveCode(t.Context(), ch.Purpose, ch.Subject, sum("code wrong"), start)
@@ -69,7 +69,7 @@ func exhaust(t testing.TB, s authcore.Store, ch authcore.Challenge) {
 	wants(t, err, authcore.ErrNoAttempts)
 }
 
-func challengeLink(t *testing.T, s authcore.Store) {
+func challengeLink(t *testing.T, s Store) {
 	a := withAccount(t, s, "berta")
 	first := aChallenge(authcore.PurposeResetPassword, subject, "1")
 	first.AccountID = a.ID
@@ -90,7 +90,7 @@ func challengeLink(t *testing.T, s authcore.Store) {
 	must(t, err)
 }
 
-func challengeProven(t *testing.T, s authcore.Store) {
+func challengeProven(t *testing.T, s Store) {
 	ch := issued(t, s, aChallenge(authcore.PurposeVerifyEmail, subject, "1"))
 	must(t, prove(t, s, "1", 0))
 	exhaust(t, s, ch)
@@ -98,7 +98,7 @@ func challengeProven(t *testing.T, s authcore.Store) {
 	must(t, err)
 }
 
-func challengeResend(t *testing.T, s authcore.Store) {
+func challengeResend(t *testing.T, s Store) {
 	first := issued(t, s, aChallenge(authcore.PurposeVerifyEmail, subject, "1"))
 	for range 3 {
 		wants(t, prove(t, s, "wrong", 0), authcore.ErrWrongCode)
@@ -121,7 +121,7 @@ func challengeResend(t *testing.T, s authcore.Store) {
 	wants(t, prove(t, s, "3", 0), authcore.ErrNoAttempts)
 }
 
-func challengeWindow(t *testing.T, s authcore.Store) {
+func challengeWindow(t *testing.T, s Store) {
 	first := issued(t, s, aChallenge(authcore.PurposeVerifyEmail, subject, "1"))
 	wants(t, prove(t, s, "wrong", 0), authcore.ErrWrongCode)
 	for at, want := range map[time.Time]int{first.AttemptsResetAt.Add(-time.Microsecond): 4, first.AttemptsResetAt: 5} {
@@ -145,7 +145,7 @@ func challengeWindow(t *testing.T, s authcore.Store) {
 	}
 }
 
-func challengePurpose(t *testing.T, s authcore.Store) {
+func challengePurpose(t *testing.T, s Store) {
 	a := withAccount(t, s, "anna")
 	verify := issued(t, s, aChallenge(authcore.PurposeVerifyEmail, subject, "1"))
 	reset := aChallenge(authcore.PurposeResetPassword, subject, "2")
@@ -170,7 +170,7 @@ func challengePurpose(t *testing.T, s authcore.Store) {
 	must(t, err)
 }
 
-func challengeExpiry(t *testing.T, s authcore.Store) {
+func challengeExpiry(t *testing.T, s Store) {
 	ch := issued(t, s, aChallenge(authcore.PurposeVerifyEmail, subject, "1"))
 	last := ch.ExpiresAt.Add(-time.Microsecond)
 	must(t, prove(t, s, "1", last.Sub(start)))
@@ -187,7 +187,7 @@ func challengeExpiry(t *testing.T, s authcore.Store) {
 	wants(t, err, authcore.ErrNotFound)
 }
 
-func challengeExpiredBudget(t *testing.T, s authcore.Store) {
+func challengeExpiredBudget(t *testing.T, s Store) {
 	first := issued(t, s, aChallenge(authcore.PurposeVerifyEmail, subject, "1"))
 	for range first.AttemptsLeft {
 		wants(t, prove(t, s, "wrong", 0), authcore.ErrWrongCode)
@@ -200,7 +200,7 @@ func challengeExpiredBudget(t *testing.T, s authcore.Store) {
 	wants(t, prove(t, s, "2", later.Sub(start)), authcore.ErrNoAttempts)
 }
 
-func challengeConsumed(t *testing.T, s authcore.Store) {
+func challengeConsumed(t *testing.T, s Store) {
 	ch := issued(t, s, aChallenge(authcore.PurposeVerifyEmail, subject, "1"))
 	for range ch.AttemptsLeft - 1 {
 		wants(t, prove(t, s, "wrong", 0), authcore.ErrWrongCode)

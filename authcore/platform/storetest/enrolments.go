@@ -28,7 +28,7 @@ func anEnrolment(ch authcore.Challenge, a authcore.Account) authcore.Enrolment {
 		Session: aSession(authcore.Account{}, "refresh of "+a.Username), Now: start}
 }
 
-func enrolCreate(t *testing.T, s authcore.Store) {
+func enrolCreate(t *testing.T, s Store) {
 	ch := issued(t, s, aChallenge(authcore.PurposeVerifyEmail, subject, "1"))
 	must(t, s.SaveRegistration(t.Context(), aRegistration(subject, "anna", 0), 10, nil, authcore.Effects{}))
 	must(t, s.SaveRegistration(t.Context(), aRegistration(subject, "planted", 0), 10, nil, authcore.Effects{}))
@@ -66,7 +66,7 @@ func enrolCreate(t *testing.T, s authcore.Store) {
 	wants(t, err, authcore.ErrNotFound)
 }
 
-func enrolRace(t *testing.T, s authcore.Store) {
+func enrolRace(t *testing.T, s Store) {
 	ch := issued(t, s, aChallenge(authcore.PurposeVerifyEmail, subject, "1"))
 	counts := tally(t, atOnce(100, func(i int) error {
 		a := anAccount(fmt.Sprintf("name%d", i))
@@ -89,7 +89,7 @@ func enrolRace(t *testing.T, s authcore.Store) {
 	}
 }
 
-func enrolAddressRace(t *testing.T, s authcore.Store) {
+func enrolAddressRace(t *testing.T, s Store) {
 	var list [100]authcore.Challenge
 	for i := range list {
 		list[i] = issued(t, s, aChallenge(authcore.PurposeVerifyEmail, fmt.Sprintf("s%d@example.com", i), "1"))
@@ -114,7 +114,7 @@ func enrolAddressRace(t *testing.T, s authcore.Store) {
 	}
 }
 
-func enrolTaken(t *testing.T, s authcore.Store) {
+func enrolTaken(t *testing.T, s Store) {
 	withAccount(t, s, "other")
 	ch := issued(t, s, aChallenge(authcore.PurposeVerifyEmail, subject, "1"))
 	a := anAccount("anna")
@@ -128,7 +128,7 @@ func enrolTaken(t *testing.T, s authcore.Store) {
 	must(t, err)
 }
 
-func enrolVerify(t *testing.T, s authcore.Store) {
+func enrolVerify(t *testing.T, s Store) {
 	want := unproven(t, s, "anna")
 	old := withSession(t, s, want, "old")
 	ch := issued(t, s, aChallenge(authcore.PurposeVerifyEmail, subject, "1"))
@@ -149,7 +149,7 @@ func enrolVerify(t *testing.T, s authcore.Store) {
 	}
 }
 
-func enrolReplace(t *testing.T, s authcore.Store) {
+func enrolReplace(t *testing.T, s Store) {
 	planted := unproven(t, s, "anna")
 	old := withSession(t, s, planted, "old")
 	ch := issued(t, s, aChallenge(authcore.PurposeVerifyEmail, subject, "1"))
@@ -176,7 +176,7 @@ func enrolReplace(t *testing.T, s authcore.Store) {
 	wants(t, err, authcore.ErrNotFound)
 }
 
-func enrolRefused(t *testing.T, s authcore.Store) {
+func enrolRefused(t *testing.T, s Store) {
 	proven := withAccount(t, s, "proven")
 	disabled := anAccount("disabled")
 	disabled.EmailVerifiedAt, disabled.DisabledAt = time.Time{}, start

@@ -13,7 +13,7 @@ import (
 
 // Fill puts rows into every table: n sessions with their events, claims and mails, each field set at least once and each
 // that may be empty left out at least once. CheckFilled knows what they were.
-func Fill(t testing.TB, s authcore.Store, n int) {
+func Fill(t testing.TB, s Store, n int) {
 	t.Helper()
 	ctx := t.Context()
 	ada := withAccount(t, s, "ada")
@@ -60,7 +60,7 @@ func Fill(t testing.TB, s authcore.Store, n int) {
 }
 
 // CheckFilled tests that a store, which Fill has not filled itself, serves what it was filled with. Once for a store.
-func CheckFilled(t testing.TB, s authcore.Store) {
+func CheckFilled(t testing.TB, s Store) {
 	t.Helper()
 	ctx := t.Context()
 	ada, err := s.AccountByIdentifier(ctx, username("ada"))

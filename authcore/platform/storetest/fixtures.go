@@ -44,7 +44,7 @@ func idsOf(a authcore.Account) []authcore.Identifier {
 	return []authcore.Identifier{email(a.Email), username(a.Username)}
 }
 
-func withAccount(t testing.TB, s authcore.Store, name string) authcore.Account {
+func withAccount(t testing.TB, s Store, name string) authcore.Account {
 	t.Helper()
 	a := anAccount(name)
 	must(t, s.CreateAccount(t.Context(), a, idsOf(a), authcore.Effects{}))
@@ -52,7 +52,7 @@ func withAccount(t testing.TB, s authcore.Store, name string) authcore.Account {
 }
 
 // unproven is an account of open sign-up: its address is claimed and not proven.
-func unproven(t testing.TB, s authcore.Store, name string) authcore.Account {
+func unproven(t testing.TB, s Store, name string) authcore.Account {
 	t.Helper()
 	a := anAccount(name)
 	a.EmailVerifiedAt = time.Time{}
@@ -69,7 +69,7 @@ func aSession(a authcore.Account, refresh string) authcore.Session {
 	}
 }
 
-func withSession(t testing.TB, s authcore.Store, a authcore.Account, refresh string) authcore.Session {
+func withSession(t testing.TB, s Store, a authcore.Account, refresh string) authcore.Session {
 	t.Helper()
 	sess := aSession(a, refresh)
 	must(t, s.CreateSession(t.Context(), sess, authcore.Effects{}))
@@ -102,7 +102,7 @@ func aChallenge(purpose authcore.Purpose, subject, code string) authcore.Challen
 	}
 }
 
-func issued(t testing.TB, s authcore.Store, ch authcore.Challenge) authcore.Challenge {
+func issued(t testing.TB, s Store, ch authcore.Challenge) authcore.Challenge {
 	t.Helper()
 	must(t, s.IssueChallenge(t.Context(), ch, authcore.Effects{}))
 	return ch

@@ -19,13 +19,13 @@ var identifiers = []promise{
 	{"claiming walks through more than one page and is repeatable", claimPages},
 }
 
-func profileName(t testing.TB, s authcore.Store, a authcore.Account, name string, claim bool) error {
+func profileName(t testing.TB, s Store, a authcore.Account, name string, claim bool) error {
 	t.Helper()
 	_, err := s.UpdateProfile(t.Context(), a.ID, authcore.ProfileChange{Username: &name}, claim, start, authcore.Effects{})
 	return err
 }
 
-func identifierUnique(t *testing.T, s authcore.Store) {
+func identifierUnique(t *testing.T, s Store) {
 	a := withAccount(t, s, "anna")
 	b := anAccount("berta")
 	b.Username = "anna"
@@ -44,7 +44,7 @@ func identifierUnique(t *testing.T, s authcore.Store) {
 	}
 }
 
-func identifierHistory(t *testing.T, s authcore.Store) {
+func identifierHistory(t *testing.T, s Store) {
 	a, b := withAccount(t, s, "anna"), withAccount(t, s, "berta")
 	must(t, profileName(t, s, a, "anna2", true))
 	_, err := s.AccountByIdentifier(t.Context(), username("anna"))
@@ -64,7 +64,7 @@ func identifierHistory(t *testing.T, s authcore.Store) {
 	}
 }
 
-func identifierReturn(t *testing.T, s authcore.Store) {
+func identifierReturn(t *testing.T, s Store) {
 	a := withAccount(t, s, "anna")
 	for _, name := range []string{"anna2", "", "anna"} {
 		must(t, profileName(t, s, a, name, true))
@@ -76,7 +76,7 @@ func identifierReturn(t *testing.T, s authcore.Store) {
 	wants(t, err, authcore.ErrNotFound)
 }
 
-func identifierUnlisted(t *testing.T, s authcore.Store) {
+func identifierUnlisted(t *testing.T, s Store) {
 	a, b := withAccount(t, s, "anna"), withAccount(t, s, "berta")
 	must(t, profileName(t, s, b, "anna", false))
 	if got, err := s.AccountByIdentifier(t.Context(), username("anna")); err != nil || got.ID != a.ID {
@@ -86,7 +86,7 @@ func identifierUnlisted(t *testing.T, s authcore.Store) {
 	wants(t, err, authcore.ErrNotFound)
 }
 
-func unclaimed(t testing.TB, s authcore.Store, name string, age time.Duration) authcore.Account {
+func unclaimed(t testing.TB, s Store, name string, age time.Duration) authcore.Account {
 	t.Helper()
 	a := anAccount(name)
 	a.CreatedAt = start.Add(-age)
@@ -94,7 +94,7 @@ func unclaimed(t testing.TB, s authcore.Store, name string, age time.Duration) a
 	return a
 }
 
-func claimOldest(t *testing.T, s authcore.Store) {
+func claimOldest(t *testing.T, s Store) {
 	var want authcore.Account
 	for age := range 5 {
 		a := unclaimed(t, s, "same", time.Duration((age*3)%5)*time.Hour) // not in order of age
@@ -115,7 +115,7 @@ func claimOldest(t *testing.T, s authcore.Store) {
 	wants(t, err, authcore.ErrNotFound)
 }
 
-func claimProven(t *testing.T, s authcore.Store) {
+func claimProven(t *testing.T, s Store) {
 	squatter := anAccount("same")
 	squatter.EmailVerifiedAt, squatter.CreatedAt = time.Time{}, start.Add(-99*time.Hour)
 	must(t, s.CreateAccount(t.Context(), squatter, nil, authcore.Effects{}))
@@ -129,7 +129,7 @@ func claimProven(t *testing.T, s authcore.Store) {
 	}
 }
 
-func claimPages(t *testing.T, s authcore.Store) {
+func claimPages(t *testing.T, s Store) {
 	names := []string{"a", "b", "c"}
 	const many = 1100
 	errs := atOnce(8, func(worker int) error {

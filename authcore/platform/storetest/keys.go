@@ -17,7 +17,7 @@ var keys = []promise{
 	{"a refused change changes nothing", keyRefused},
 }
 
-func keyChange(t *testing.T, s authcore.Store) {
+func keyChange(t *testing.T, s Store) {
 	mac := authcore.KeyRecord{KID: "mac", Use: "cookie", Algorithm: "HS256", Sealed: []byte{0, 1, 2}, CreatedAt: start, NotBefore: start}
 	pair := authcore.KeyRecord{KID: "pair", Use: "bearer", Algorithm: "EdDSA", Public: []byte{3, 0}, Sealed: []byte{4},
 		CreatedAt: start.Add(time.Second), NotBefore: start, RetireAt: start.Add(time.Hour), RemoveAt: start.Add(2 * time.Hour)}
@@ -58,7 +58,7 @@ func Birth(name string) func(present []authcore.KeyRecord) ([]authcore.KeyRecord
 	}
 }
 
-func keyBirth(t *testing.T, s authcore.Store) {
+func keyBirth(t *testing.T, s Store) {
 	tally(t, atOnce(16, func(i int) error {
 		_, err := s.ChangeKeys(t.Context(), start, Birth(fmt.Sprint(i)))
 		return err
@@ -68,7 +68,7 @@ func keyBirth(t *testing.T, s authcore.Store) {
 	}
 }
 
-func keyRefused(t *testing.T, s authcore.Store) {
+func keyRefused(t *testing.T, s Store) {
 	cause := errors.New("no randomness")
 	_, err := s.ChangeKeys(t.Context(), start, func([]authcore.KeyRecord) ([]authcore.KeyRecord, error) { return nil, cause })
 	wants(t, err, cause)

@@ -21,7 +21,7 @@ func aLockout(key string, level int, tries string) authcore.Lockout {
 	return authcore.Lockout{Key: key, Until: start.Add(time.Minute), Level: level, Tries: tries, VoidAt: start.Add(time.Hour)}
 }
 
-func lockoutLife(t *testing.T, s authcore.Store) {
+func lockoutLife(t *testing.T, s Store) {
 	a, b, none := aLockout("a", -1, "1@2"), aLockout("a", 0, ""), authcore.Lockout{}
 	later := a
 	later.Until = later.Until.Add(time.Second)
@@ -54,7 +54,7 @@ func lockoutLife(t *testing.T, s authcore.Store) {
 }
 
 // lockoutIs compares what is stored under a key; a zero want is nothing.
-func lockoutIs(t *testing.T, s authcore.Store, key string, want authcore.Lockout) {
+func lockoutIs(t *testing.T, s Store, key string, want authcore.Lockout) {
 	t.Helper()
 	got, err := s.Lockout(t.Context(), key)
 	if want.Key == "" {
@@ -69,7 +69,7 @@ func lockoutIs(t *testing.T, s authcore.Store, key string, want authcore.Lockout
 	}
 }
 
-func lockoutRace(t *testing.T, s authcore.Store) {
+func lockoutRace(t *testing.T, s Store) {
 	for _, old := range []authcore.Lockout{{}, aLockout("a", 100, "")} {
 		if old.Key != "" {
 			must(t, s.ClearLockout(t.Context(), "a"))

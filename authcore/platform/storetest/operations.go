@@ -14,11 +14,11 @@ import (
 
 // Operated is a store that an operator can work on.
 type Operated interface {
-	authcore.Store
+	Store
 	operator.Store
 }
 
-// RunOperations tests the promises of operator.Store as Run does those of authcore.Store.
+// RunOperations tests the promises of operator.Store as Run does those of Store.
 func RunOperations(t *testing.T, open func(testing.TB) Operated) {
 	for _, p := range []struct {
 		name string

@@ -17,7 +17,7 @@ var outbox = []promise{
 	{"a decoy is written and never claimed", mailDecoy},
 }
 
-func mailRace(t *testing.T, s authcore.Store) {
+func mailRace(t *testing.T, s Store) {
 	fx := mails(60)
 	must(t, s.Record(t.Context(), fx))
 	claimed := make([][]authcore.Mail, 8)
@@ -46,14 +46,14 @@ func mailRace(t *testing.T, s authcore.Store) {
 	}
 }
 
-func claimed(t testing.TB, s authcore.Store, after time.Duration) []authcore.Mail {
+func claimed(t testing.TB, s Store, after time.Duration) []authcore.Mail {
 	t.Helper()
 	list, err := s.ClaimMail(t.Context(), start.Add(after), time.Minute, 10)
 	must(t, err)
 	return list
 }
 
-func mailLife(t *testing.T, s authcore.Store) {
+func mailLife(t *testing.T, s Store) {
 	want := aMail()
 	must(t, s.Record(t.Context(), authcore.Effects{Mails: []authcore.Mail{want}}))
 	if diff := cmp.Diff([]authcore.Mail{want}, claimed(t, s, 0)); diff != "" {
@@ -90,7 +90,7 @@ func mailLife(t *testing.T, s authcore.Store) {
 	}
 }
 
-func mailDecoy(t *testing.T, s authcore.Store) {
+func mailDecoy(t *testing.T, s Store) {
 	decoy, genuine := aMail(), aMail()
 	decoy.Decoy = true
 	ch := aChallenge(authcore.PurposeResetPassword, subject, "1")

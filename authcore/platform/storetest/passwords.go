@@ -20,7 +20,7 @@ func aChange(a authcore.Account, hash string) authcore.PasswordChange {
 	return authcore.PasswordChange{AccountID: a.ID, Old: a.PasswordHash, PasswordHash: hash, Now: start.Add(time.Second)}
 }
 
-func passwordEnds(t *testing.T, s authcore.Store) {
+func passwordEnds(t *testing.T, s Store) {
 	want, sess := signedIn(t, s)
 	ch := resetChallenge(t, s, want)
 	change := aChange(want, "new")
@@ -43,7 +43,7 @@ func passwordEnds(t *testing.T, s authcore.Store) {
 	}
 }
 
-func passwordRace(t *testing.T, s authcore.Store) {
+func passwordRace(t *testing.T, s Store) {
 	a := withAccount(t, s, "anna")
 	counts := tally(t, atOnce(100, func(i int) error {
 		change := aChange(a, fmt.Sprint("new ", i))
@@ -59,7 +59,7 @@ func passwordRace(t *testing.T, s authcore.Store) {
 	}
 }
 
-func passwordRefused(t *testing.T, s authcore.Store) {
+func passwordRefused(t *testing.T, s Store) {
 	other, disabled := withAccount(t, s, "other"), anAccount("disabled")
 	disabled.DisabledAt = start
 	must(t, s.CreateAccount(t.Context(), disabled, idsOf(disabled), authcore.Effects{}))

@@ -27,7 +27,7 @@ func aRegistration(address, name string, after time.Duration) authcore.Registrat
 	}
 }
 
-func registrationRoundTrip(t *testing.T, s authcore.Store) {
+func registrationRoundTrip(t *testing.T, s Store) {
 	old, young := aRegistration("a@example.com", "old", 0), aRegistration("a@example.com", "young", time.Hour)
 	for _, r := range []authcore.Registration{old, young, aRegistration("b@example.com", "other", 0)} {
 		must(t, s.SaveRegistration(t.Context(), r, 10, nil, authcore.Effects{}))
@@ -45,7 +45,7 @@ func registrationRoundTrip(t *testing.T, s authcore.Store) {
 	}
 }
 
-func registrationKeep(t *testing.T, s authcore.Store) {
+func registrationKeep(t *testing.T, s Store) {
 	const keep = 2
 	for round := range 15 {
 		address := fmt.Sprintf("a%d@example.com", round)
@@ -65,7 +65,7 @@ func registrationKeep(t *testing.T, s authcore.Store) {
 	}
 }
 
-func registrationUsername(t *testing.T, s authcore.Store) {
+func registrationUsername(t *testing.T, s Store) {
 	first, second := aRegistration("a@example.com", "anna", 0), aRegistration("b@example.com", "anna", time.Hour)
 	nameless := aRegistration("c@example.com", "", 0)
 	for _, r := range []authcore.Registration{first, second, nameless} {
@@ -82,7 +82,7 @@ func registrationUsername(t *testing.T, s authcore.Store) {
 	wants(t, err, authcore.ErrNotFound)
 }
 
-func registrationChallenge(t *testing.T, s authcore.Store) {
+func registrationChallenge(t *testing.T, s Store) {
 	const address = "a@example.com"
 	ch := aChallenge(authcore.PurposeVerifyEmail, address, "1")
 	must(t, s.SaveRegistration(t.Context(), aRegistration(address, "a", 0), 10, &ch, mails(1)))

@@ -22,14 +22,14 @@ func aReset(ch authcore.Challenge, a authcore.Account) authcore.Reset {
 	return authcore.Reset{ChallengeID: ch.ID, AccountID: a.ID, PasswordHash: "new", Now: start}
 }
 
-func resetChallenge(t testing.TB, s authcore.Store, a authcore.Account) authcore.Challenge {
+func resetChallenge(t testing.TB, s Store, a authcore.Account) authcore.Challenge {
 	t.Helper()
 	ch := aChallenge(authcore.PurposeResetPassword, "account:"+a.ID.String(), "reset")
 	ch.AccountID = a.ID
 	return issued(t, s, ch)
 }
 
-func resetEnds(t *testing.T, s authcore.Store) {
+func resetEnds(t *testing.T, s Store) {
 	want := withAccount(t, s, "anna")
 	first := withSession(t, s, want, "first")
 	second := aSession(want, "second")
@@ -72,7 +72,7 @@ func resetEnds(t *testing.T, s authcore.Store) {
 	}
 }
 
-func resetProves(t *testing.T, s authcore.Store) {
+func resetProves(t *testing.T, s Store) {
 	want := unproven(t, s, "anna")
 	got, _, err := s.ResetPassword(t.Context(), aReset(resetChallenge(t, s, want), want))
 	must(t, err)
@@ -88,7 +88,7 @@ func resetProves(t *testing.T, s authcore.Store) {
 	}
 }
 
-func resetRefused(t *testing.T, s authcore.Store) {
+func resetRefused(t *testing.T, s Store) {
 	for _, proven := range []time.Time{{}, start} {
 		a := anAccount("disabled" + uuid.NewString())
 		a.DisabledAt, a.EmailVerifiedAt = start, proven
@@ -109,7 +109,7 @@ func resetRefused(t *testing.T, s authcore.Store) {
 	}
 }
 
-func resetRace(t *testing.T, s authcore.Store) {
+func resetRace(t *testing.T, s Store) {
 	a := withAccount(t, s, "anna")
 	ch := resetChallenge(t, s, a)
 	counts := tally(t, atOnce(100, func(int) error {
@@ -126,7 +126,7 @@ func resetRace(t *testing.T, s authcore.Store) {
 
 // Signing in with the old password races with the reset. Whoever comes first, no access token of the old epoch may
 // outlive the revocation.
-func resetCovers(t *testing.T, s authcore.Store) {
+func resetCovers(t *testing.T, s Store) {
 	for range 10 {
 		a := anAccount(uuid.NewString())
 		must(t, s.CreateAccount(t.Context(), a, idsOf(a), authcore.Effects{}))

@@ -16,7 +16,7 @@ var revocations = []promise{
 }
 
 // liveRevocations reads all of them, page after page.
-func liveRevocations(t testing.TB, s authcore.Store, now time.Time) (list []authcore.Revocation) {
+func liveRevocations(t testing.TB, s Store, now time.Time) (list []authcore.Revocation) {
 	t.Helper()
 	for last := int64(0); ; {
 		page, err := s.LiveRevocations(t.Context(), last, now)
@@ -34,7 +34,7 @@ func liveRevocations(t testing.TB, s authcore.Store, now time.Time) (list []auth
 	}
 }
 
-func revokeNew(t testing.TB, s authcore.Store, a authcore.Account, until time.Time) authcore.Revocation {
+func revokeNew(t testing.TB, s Store, a authcore.Account, until time.Time) authcore.Revocation {
 	t.Helper()
 	sess := aSession(a, uuid.NewString())
 	sess.AccessUntil = until
@@ -46,7 +46,7 @@ func revokeNew(t testing.TB, s authcore.Store, a authcore.Account, until time.Ti
 	return list[0]
 }
 
-func revocationOrder(t *testing.T, s authcore.Store) {
+func revocationOrder(t *testing.T, s Store) {
 	a := withAccount(t, s, "anna")
 	var want []authcore.Revocation
 	for _, minutes := range []time.Duration{5, 2, 9} {
@@ -79,7 +79,7 @@ func revocationOrder(t *testing.T, s authcore.Store) {
 }
 
 // A node asks for what came after the last number it knows: one used again would be overlooked.
-func revocationNumbers(t *testing.T, s authcore.Store) {
+func revocationNumbers(t *testing.T, s Store) {
 	a := withAccount(t, s, "anna")
 	last := revokeNew(t, s, a, start.Add(2*time.Minute))
 	must(t, s.Sweep(t.Context(), last.Until.Add(spare)))
@@ -91,7 +91,7 @@ func revocationNumbers(t *testing.T, s authcore.Store) {
 	}
 }
 
-func revocationRace(t *testing.T, s authcore.Store) {
+func revocationRace(t *testing.T, s Store) {
 	a := withAccount(t, s, "anna")
 	const many = 50
 	for range many {

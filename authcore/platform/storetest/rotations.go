@@ -26,7 +26,7 @@ var rotations = []promise{
 	{"an erased successor cannot be repeated", rotateErased},
 }
 
-func rotate(t testing.TB, s authcore.Store, r authcore.Rotation, want authcore.RotationOutcome) authcore.RotationResult {
+func rotate(t testing.TB, s Store, r authcore.Rotation, want authcore.RotationOutcome) authcore.RotationResult {
 	t.Helper()
 	got, err := s.RotateRefresh(t.Context(), r)
 	must(t, err)
@@ -36,7 +36,7 @@ func rotate(t testing.TB, s authcore.Store, r authcore.Rotation, want authcore.R
 	return got
 }
 
-func signedIn(t testing.TB, s authcore.Store) (authcore.Account, authcore.Session) {
+func signedIn(t testing.TB, s Store) (authcore.Account, authcore.Session) {
 	t.Helper()
 	a := withAccount(t, s, "anna")
 	return a, withSession(t, s, a, "1")
@@ -49,7 +49,7 @@ func told(r authcore.RotationResult) authcore.RotationResult {
 	return r
 }
 
-func rotateOnce(t *testing.T, s authcore.Store) {
+func rotateOnce(t *testing.T, s Store) {
 	a, sess := signedIn(t, s)
 	r := rotation(sess, "1", "2", time.Minute)
 	r.Mode, r.UserAgent = authcore.ModeCookie, "another"
@@ -67,7 +67,7 @@ func rotateOnce(t *testing.T, s authcore.Store) {
 	}
 }
 
-func rotateCap(t *testing.T, s authcore.Store) {
+func rotateCap(t *testing.T, s Store) {
 	_, sess := signedIn(t, s)
 	r := rotation(sess, "1", "2", time.Minute)
 	r.RefreshExpiresAt, r.AccessUntil = sess.ExpiresAt.Add(time.Hour), sess.AccessUntil.Add(-time.Minute)
@@ -86,7 +86,7 @@ func rotateCap(t *testing.T, s authcore.Store) {
 	}
 }
 
-func rotateRace(t *testing.T, s authcore.Store) {
+func rotateRace(t *testing.T, s Store) {
 	a, sess := signedIn(t, s)
 	type answer struct {
 		result authcore.RotationResult
@@ -126,7 +126,7 @@ func rotateRace(t *testing.T, s authcore.Store) {
 }
 
 // dead tests that the session is revoked and that other nodes can read it.
-func dead(t testing.TB, s authcore.Store, sess authcore.Session, live string, revs []authcore.Revocation, until time.Time) {
+func dead(t testing.TB, s Store, sess authcore.Session, live string, revs []authcore.Revocation, until time.Time) {
 	t.Helper()
 	if len(revs) != 1 {
 		t.Fatalf("revocations %+v, want one", revs)
@@ -146,7 +146,7 @@ func dead(t testing.TB, s authcore.Store, sess authcore.Session, live string, re
 	}
 }
 
-func rotateReplay(t *testing.T, s authcore.Store) {
+func rotateReplay(t *testing.T, s Store) {
 	_, sess := signedIn(t, s)
 	r := rotation(sess, "1", "2", 0)
 	rotate(t, s, r, authcore.Rotated)
@@ -166,7 +166,7 @@ func rotateReplay(t *testing.T, s authcore.Store) {
 	dead(t, s, sess, "2", got.Revocations, until)
 }
 
-func rotateLeewayEnd(t *testing.T, s authcore.Store) {
+func rotateLeewayEnd(t *testing.T, s Store) {
 	_, sess := signedIn(t, s)
 	first := rotation(sess, "1", "2", 0)
 	rotate(t, s, first, authcore.Rotated)
@@ -178,7 +178,7 @@ func rotateLeewayEnd(t *testing.T, s authcore.Store) {
 	dead(t, s, sess, "2", replay.Revocations, first.AccessUntil)
 }
 
-func rotateOtherAgent(t *testing.T, s authcore.Store) {
+func rotateOtherAgent(t *testing.T, s Store) {
 	_, sess := signedIn(t, s)
 	first := rotation(sess, "1", "2", 0)
 	rotate(t, s, first, authcore.Rotated)
@@ -187,7 +187,7 @@ func rotateOtherAgent(t *testing.T, s authcore.Store) {
 	dead(t, s, sess, "2", rotate(t, s, thief, authcore.Replayed).Revocations, first.AccessUntil)
 }
 
-func rotateOtherMode(t *testing.T, s authcore.Store) {
+func rotateOtherMode(t *testing.T, s Store) {
 	_, sess := signedIn(t, s)
 	first := rotation(sess, "1", "2", 0)
 	rotate(t, s, first, authcore.Rotated)
@@ -196,7 +196,7 @@ func rotateOtherMode(t *testing.T, s authcore.Store) {
 	dead(t, s, sess, "2", rotate(t, s, thief, authcore.Replayed).Revocations, first.AccessUntil)
 }
 
-func rotateSuccessorUsed(t *testing.T, s authcore.Store) {
+func rotateSuccessorUsed(t *testing.T, s Store) {
 	_, sess := signedIn(t, s)
 	rotate(t, s, rotation(sess, "1", "2", 0), authcore.Rotated)
 	second := rotation(sess, "2", "3", time.Second)
@@ -205,7 +205,7 @@ func rotateSuccessorUsed(t *testing.T, s authcore.Store) {
 	dead(t, s, sess, "3", got.Revocations, second.AccessUntil)
 }
 
-func rotateReplayRace(t *testing.T, s authcore.Store) {
+func rotateReplayRace(t *testing.T, s Store) {
 	_, sess := signedIn(t, s)
 	first := rotation(sess, "1", "2", 0)
 	rotate(t, s, first, authcore.Rotated)
@@ -226,7 +226,7 @@ func rotateReplayRace(t *testing.T, s authcore.Store) {
 	}
 }
 
-func rotateRefused(t *testing.T, s authcore.Store) {
+func rotateRefused(t *testing.T, s Store) {
 	a, sess := signedIn(t, s)
 	unknown := sess
 	unknown.ID = uuid.New()
@@ -244,7 +244,7 @@ func rotateRefused(t *testing.T, s authcore.Store) {
 	}
 }
 
-func rotateErased(t *testing.T, s authcore.Store) {
+func rotateErased(t *testing.T, s Store) {
 	_, sess := signedIn(t, s)
 	first := rotation(sess, "1", "2", 0)
 	rotate(t, s, first, authcore.Rotated)

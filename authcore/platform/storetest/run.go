@@ -2,13 +2,11 @@ package storetest
 
 import (
 	"testing"
-
-	"github.com/gatehouse-auth/gatehouse/authcore"
 )
 
-// Run tests that what open returns keeps the promises of authcore.Store. open is called once per test, returns an empty
+// Run tests that what open returns keeps the promises of Store. open is called once per test, returns an empty
 // store that shares nothing with others, and sees to its closing.
-func Run(t *testing.T, open func(testing.TB) authcore.Store) {
+func Run(t *testing.T, open func(testing.TB) Store) {
 	for _, group := range []struct {
 		name  string
 		tests []promise
@@ -42,8 +40,8 @@ func Run(t *testing.T, open func(testing.TB) authcore.Store) {
 	}
 }
 
-// promise is one sentence of ports.go and the test of it.
+// promise is one sentence of a port and the test of it.
 type promise struct {
 	name string
-	test func(t *testing.T, s authcore.Store)
+	test func(t *testing.T, s Store)
 }

@@ -19,7 +19,7 @@ var sessions = []promise{
 	{"of those named the live ones, with their account's roles version", sessionsLive},
 }
 
-func sessionRoundTrip(t *testing.T, s authcore.Store) {
+func sessionRoundTrip(t *testing.T, s Store) {
 	a := withAccount(t, s, "anna")
 	want := withSession(t, s, a, "1")
 	got, account, err := s.SessionByRefresh(t.Context(), want.ID, want.RefreshDigest, start)
@@ -42,7 +42,7 @@ func sessionRoundTrip(t *testing.T, s authcore.Store) {
 	wants(t, err, authcore.ErrNotFound)
 }
 
-func sessionRefused(t *testing.T, s authcore.Store) {
+func sessionRefused(t *testing.T, s Store) {
 	disabled := anAccount("disabled")
 	disabled.DisabledAt = start
 	must(t, s.CreateAccount(t.Context(), disabled, idsOf(disabled), authcore.Effects{}))
@@ -57,7 +57,7 @@ func sessionRefused(t *testing.T, s authcore.Store) {
 	}
 }
 
-func sessionExpiry(t *testing.T, s authcore.Store) {
+func sessionExpiry(t *testing.T, s Store) {
 	a := withAccount(t, s, "anna")
 	idle, absolute := aSession(a, "idle"), aSession(a, "absolute")
 	idle.RefreshExpiresAt = start.Add(time.Hour)
@@ -81,7 +81,7 @@ func sessionExpiry(t *testing.T, s authcore.Store) {
 	}
 }
 
-func sessionList(t *testing.T, s authcore.Store) {
+func sessionList(t *testing.T, s Store) {
 	a := withAccount(t, s, "anna")
 	first, second := withSession(t, s, a, "1"), withSession(t, s, a, "2")
 	withSession(t, s, withAccount(t, s, "other"), "3")
@@ -94,7 +94,7 @@ func sessionList(t *testing.T, s authcore.Store) {
 	}
 }
 
-func sessionRevoke(t *testing.T, s authcore.Store) {
+func sessionRevoke(t *testing.T, s Store) {
 	a, other := withAccount(t, s, "anna"), withAccount(t, s, "other")
 	var all []authcore.Session
 	for i := range 4 {
@@ -146,7 +146,7 @@ func sessionRevoke(t *testing.T, s authcore.Store) {
 }
 
 // sessionsLive goes through how a session ends: connections that were opened with it end by what this finds.
-func sessionsLive(t *testing.T, s authcore.Store) {
+func sessionsLive(t *testing.T, s Store) {
 	a, changed := withAccount(t, s, "anna"), withAccount(t, s, "changed")
 	first, second, unnamed := withSession(t, s, a, "1"), withSession(t, s, a, "2"), withSession(t, s, a, "3")
 	past := withSession(t, s, changed, "4")

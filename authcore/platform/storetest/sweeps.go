@@ -17,7 +17,7 @@ var sweeps = []promise{
 // spare is how long what has expired must stay.
 const spare = time.Hour
 
-func sweepKeeps(t *testing.T, s authcore.Store) {
+func sweepKeeps(t *testing.T, s Store) {
 	a, sess := signedIn(t, s)
 	ch := issued(t, s, aChallenge(authcore.PurposeVerifyEmail, subject, "1"))
 	must(t, s.SaveRegistration(t.Context(), aRegistration("new@example.com", "new", 0), 10, nil, mails(1)))
@@ -43,7 +43,7 @@ func sweepKeeps(t *testing.T, s authcore.Store) {
 	must(t, err)
 }
 
-func sweepBoundary(t *testing.T, s authcore.Store) {
+func sweepBoundary(t *testing.T, s Store) {
 	a, sess := signedIn(t, s)
 	must(t, s.Sweep(t.Context(), sess.RefreshExpiresAt.Add(spare-time.Microsecond)))
 	_, _, err := s.SessionByRefresh(t.Context(), sess.ID, sess.RefreshDigest, start)
@@ -65,7 +65,7 @@ func sweepBoundary(t *testing.T, s authcore.Store) {
 }
 
 // What expires within the hour lives by every clock that is not ahead by more.
-func sweepAhead(t *testing.T, s authcore.Store) {
+func sweepAhead(t *testing.T, s Store) {
 	a, sess := signedIn(t, s)
 	next := rotation(sess, "1", "2", 0)
 	next.RefreshExpiresAt = start.Add(time.Minute)
@@ -81,7 +81,7 @@ func sweepAhead(t *testing.T, s authcore.Store) {
 }
 
 // keeps fails unless a sweep has left the challenge, the one registration and the one revocation.
-func keeps(t *testing.T, s authcore.Store, ch authcore.Challenge, rev authcore.Revocation) {
+func keeps(t *testing.T, s Store, ch authcore.Challenge, rev authcore.Revocation) {
 	t.Helper()
 	_, err := s.ProveToken(t.Context(), ch.Purpose, ch.TokenDigest, start)
 	must(t, err)

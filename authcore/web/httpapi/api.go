@@ -17,7 +17,6 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signin"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
-	"github.com/gatehouse-auth/gatehouse/authcore/platform/keyring"
 )
 
 // Config is what an API needs: the capabilities it speaks for, and how it meets the outside.
@@ -27,7 +26,7 @@ type Config struct {
 	Enrol    *enrol.Flow
 	Profile  *profile.Profiles
 	Password *password.Flow
-	Keys     *keyring.Ring
+	JWKS     func() []byte // the public keys of access tokens, RFC 7517
 
 	Authenticator *httpauth.Authenticator
 	Limits        *httpauth.Limits
@@ -43,7 +42,7 @@ func (c Config) check() error {
 	switch {
 	case c.Sessions == nil || c.SignIn == nil || c.Enrol == nil || c.Profile == nil || c.Password == nil:
 		return errors.New("httpapi: sessions, sign-in, enrolment, recovery, profile and password are required")
-	case c.Keys == nil || c.Authenticator == nil || c.Limits == nil || c.Ready == nil || c.Logger == nil:
+	case c.JWKS == nil || c.Authenticator == nil || c.Limits == nil || c.Ready == nil || c.Logger == nil:
 		return errors.New("httpapi: keys, authenticator, limits, readiness and logger are required")
 	}
 	return nil
@@ -83,7 +82,7 @@ func mountAll(cfg Config) (routes, error) {
 		(&passwordCalls{passwords: cfg.Password}).routes(),
 		(&profileCalls{profile: cfg.Profile}).routes(),
 		(&sessionCalls{sessions: cfg.Sessions}).routes(),
-		(&publicCalls{keys: cfg.Keys, ready: cfg.Ready}).routes(),
+		(&publicCalls{keySet: cfg.JWKS, ready: cfg.Ready}).routes(),
 	)
 }
 

@@ -8,13 +8,12 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
-	"github.com/gatehouse-auth/gatehouse/authcore/platform/keyring"
 )
 
 // publicCalls are for machines that hold no account.
 type publicCalls struct {
-	keys  *keyring.Ring
-	ready func(context.Context) (bool, []string)
+	keySet func() []byte
+	ready  func(context.Context) (bool, []string)
 }
 
 func (c *publicCalls) routes() []route {
@@ -65,7 +64,7 @@ type key struct {
 // jwks may be cached for as long as the next key is announced before it signs, and far longer than this.
 func (c *publicCalls) jwks(x *exchange) error {
 	x.w.Header().Set("Cache-Control", "public, max-age=300")
-	httpauth.WriteBody(x.w, x.r, http.StatusOK, "application/json", c.keys.JWKS())
+	httpauth.WriteBody(x.w, x.r, http.StatusOK, "application/json", c.keySet())
 	return nil
 }
 

@@ -74,7 +74,7 @@ func open(t *testing.T, plans ...plan) *house {
 			Sessions: h.Sessions, Issuers: func() []string { return *h.issuers.Load() },
 			Origins: must(httpauth.NewOrigins(p.origins))(t), Stale: h.stale.Load,
 		}))(t),
-		Keys: h.Ring, Limits: httpauth.NewLimits(limiter, ratelimit.AddressKey), Logger: log,
+		JWKS: h.Ring.JWKS, Limits: httpauth.NewLimits(limiter, ratelimit.AddressKey), Logger: log,
 		Ready: func(ctx context.Context) (bool, []string) { return h.ready(ctx) },
 	}))(t)
 	h.handler = h.api.Handler("/auth")

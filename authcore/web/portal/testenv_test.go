@@ -75,7 +75,7 @@ func wire(t testing.TB, e *testflow.Env, log *lockedBuffer, p plan) (*portal.Pag
 		Authenticator: must(httpauth.NewAuthenticator(httpauth.Config{
 			Verifier: verifier, Sessions: e.Sessions, Issuers: issuers, Origins: must(httpauth.NewOrigins([]string{"https://spa.example.com"}))(t),
 		}))(t),
-		Keys: e.Ring, Limits: httpauth.NewLimits(e.Limiter, ratelimit.AddressKey),
+		JWKS: e.Ring.JWKS, Limits: httpauth.NewLimits(e.Limiter, ratelimit.AddressKey),
 		Ready: nobodyAsks, Logger: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	api := must(httpapi.New(cfg))(t)

@@ -1,0 +1,35 @@
+package authcore
+
+import (
+	"context"
+	"time"
+)
+
+// Limit is one counter to take from: a limit's name and whom it concerns.
+type Limit struct {
+	Name string // one of the Limit… constants
+	Key  string
+}
+
+// The limits of contract §2 (`rate_limit`) and those that `otp` sets.
+const (
+	LimitLogin       = "login"
+	LimitRegister    = "register"
+	LimitVerify      = "verify"
+	LimitForgot      = "forgot"
+	LimitRefresh     = "refresh"
+	LimitTokenVerify = "token_verify"
+	LimitMail        = "mail"
+	LimitResend      = "resend" // one per otp.resend_after, by purpose and recipient
+	LimitCode        = "code"   // otp.attempts, by purpose and subject, where no challenge exists to count them
+)
+
+// Limiter counts events against limits (GCRA).
+type Limiter interface {
+	// Take counts one event on every given limit, or on none: then wait is the time after which all would allow it.
+	// A limit that is off always allows. An error means that nothing is known.
+	Take(ctx context.Context, limits ...Limit) (wait time.Duration, err error)
+	// Return gives back one event on every given limit that a Take has counted and that then did not come about. A limit is
+	// never the fuller for it than it is without any events. An error means that they may stay counted.
+	Return(ctx context.Context, limits ...Limit) error
+}

@@ -1,0 +1,59 @@
+package storetest
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/handover"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/profile"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/signin"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/keyring"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/operator"
+)
+
+// Store is everything the database keeps: the ports of all who use it, and what only the node itself calls. Every method is one
+// whole business change, atomic in itself: on an error nothing has changed, except where its comment says otherwise. A cancelled ctx
+// returns promptly. Each may return an error wrapping [authcore.ErrUnavailable]. Methods may be called concurrently, also from
+// several processes on one Postgres.
+type Store interface {
+	challenge.Store
+	enrol.Store
+	handover.Store
+	password.Store
+	profile.Store
+	session.Store
+	signin.Store
+	keyring.Store
+	operator.Store
+
+	// ClaimMail, MailSent, MailFailed and OutboxDepth are notify.Store.
+	ClaimMail(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]authcore.Mail, error)
+	MailSent(ctx context.Context, id uuid.UUID, now time.Time) error
+	MailFailed(ctx context.Context, id uuid.UUID, next time.Time, drop bool) error
+	OutboxDepth(ctx context.Context) (int, time.Time, error)
+	// Lockout, ChangeLockout and ClearLockout are lockout.Store.
+	Lockout(ctx context.Context, key string) (authcore.Lockout, error)
+	ChangeLockout(ctx context.Context, key string, old, next authcore.Lockout) (changed bool, err error)
+	ClearLockout(ctx context.Context, key string) error
+	// LiveSessions is liveconn.Sessions, LiveRevocations a revocation.Source.
+	LiveSessions(ctx context.Context, ids []uuid.UUID, now time.Time) ([]authcore.LiveSession, error)
+	LiveRevocations(ctx context.Context, after int64, now time.Time) ([]authcore.Revocation, error)
+	// ClaimIdentifiers makes the identifiers that existing accounts hold in the given kinds claimable: called at start, since
+	// the option `identities` may have changed. It returns how many could not be claimed since another account has them.
+	ClaimIdentifiers(ctx context.Context, kinds []authcore.IdentifierKind, now time.Time) (conflicts int, err error)
+	// Sweep removes what has expired (registrations, challenges, sealed successors, dead sessions and revocations, sent mails);
+	// what a clock that is ahead would take for expired too early, an hour later.
+	Sweep(ctx context.Context, now time.Time) error
+	// Ping reports whether the store can answer.
+	Ping(ctx context.Context) error
+	// Close waits for calls that run, which their own bounds end, and releases what the store holds. Calls after it, Close
+	// itself apart, are ErrUnavailable.
+	Close() error
+}
