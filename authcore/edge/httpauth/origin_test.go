@@ -170,3 +170,31 @@ func TestB04_FormsSayWhereTheyComeFrom(t *testing.T) {
 		}
 	}
 }
+
+// TestB09_Preflight: a preflight is an OPTIONS of one listed origin that announces one method; only lists of tokens are echoed.
+func TestB09_Preflight(t *testing.T) {
+	t.Parallel()
+	o := origins(t, "https://spa.example.com")
+	const listed = "https://spa.example.com"
+	for _, c := range []struct {
+		method  string
+		origins []string
+		methods []string
+		want    bool
+	}{
+		{"OPTIONS", []string{listed}, []string{"PUT"}, true},
+		{"GET", []string{listed}, []string{"PUT"}, false},
+		{"OPTIONS", []string{"https://evil.example.com"}, []string{"PUT"}, false},
+		{"OPTIONS", []string{listed, listed}, []string{"PUT"}, false},
+		{"OPTIONS", []string{listed}, nil, false},
+		{"OPTIONS", []string{listed}, []string{"PUT", "GET"}, false},
+		{"OPTIONS", []string{listed}, []string{"PUT\r\nX: y"}, false},
+		{"OPTIONS", nil, []string{"PUT"}, false},
+	} {
+		r := httptest.NewRequest(c.method, "/x", nil)
+		r.Header["Origin"], r.Header["Access-Control-Request-Method"] = c.origins, c.methods
+		if o.IsPreflight(r) != c.want {
+			t.Errorf("%+v: %v", c, !c.want)
+		}
+	}
+}

@@ -308,3 +308,21 @@ func TestCircle_CountsInABoundedCookie(t *testing.T) {
 		t.Errorf("an upstream sees %q", r.Header.Get("Cookie"))
 	}
 }
+
+// TestForms_KeepTheFragment: the forms on the way to a sign-in have no `action`, for a browser then keeps the fragment of the
+// address over the redirect that follows.
+func TestForms_KeepTheFragment(t *testing.T) {
+	h := open(t)
+	for _, path := range []string{"/login?rd=%2Fapp", "/register?rd=%2Fapp"} {
+		page := h.browser().get(path).want(http.StatusOK)
+		forms := page.all("form")
+		if len(forms) != 1 {
+			t.Fatalf("%s has %d forms", path, len(forms))
+		}
+		for _, a := range forms[0].Attr {
+			if a.Key == "action" {
+				t.Errorf("the form of %s leads to %q", path, a.Val)
+			}
+		}
+	}
+}
