@@ -28,9 +28,9 @@ type Verdict int
 
 // The verdicts.
 const (
-	Live Verdict = iota
-	// Outdated: the account's roles have changed; the access token must be renewed, the session lives.
-	Outdated
+	Valid Verdict = iota
+	// RolesChanged: the account's roles have changed; the access token must be renewed, the session lives.
+	RolesChanged
 	// Revoked: the session or the account's epoch is no longer accepted.
 	Revoked
 )
@@ -39,6 +39,6 @@ const (
 type Revocations interface {
 	// Check returns the verdict on an access token of the session and the account, which was issued at the account's epoch and
 	// version of roles. A revocation of the session or of a later epoch is Revoked, whatever else there is. What is not known is
-	// Live: how old the view is, is another question. It may be called concurrently, and with changes of the view.
+	// Valid: how old the view is, is another question. It may be called concurrently, and with changes of the view.
 	Check(session, account uuid.UUID, epoch, rolesVersion int64) Verdict
 }

@@ -160,8 +160,10 @@ func (g *Guard) settle(ctx caddy.Context) error {
 	return nil
 }
 
-// incoming is what is known of a request to the guard's site.
-func (g *Guard) incoming(r *http.Request) httpauth.RequestInfo { return g.app.incoming(r, g.names) }
+// requestInfo is what is known of a request to the guard's site.
+func (g *Guard) requestInfo(r *http.Request) httpauth.RequestInfo {
+	return g.app.requestInfo(r, g.names)
+}
 
 // ServeHTTP is the path of every guarded request. Nothing on it does I/O but the renewal, which only a browser whose
 // access token is no longer good reaches.

@@ -31,7 +31,7 @@ import (
 type oneRing struct{ set *jwtkeys.KeySet }
 
 func (o oneRing) Set() *jwtkeys.KeySet { return o.set }
-func (o oneRing) Missed()              {}
+func (o oneRing) UnknownKey()          {}
 
 // benched is a guard with the headers of the family remote over the real verifier, and the tokens of its sessions.
 type benched struct {

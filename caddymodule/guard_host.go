@@ -28,7 +28,7 @@ func (g *Guard) host(w http.ResponseWriter, r *http.Request, https bool) (done b
 	if r.URL.Path == httpauth.HandoverPath && !g.names(strings.ToLower((&url.URL{Host: r.Host}).Hostname())) {
 		return true, g.refuse(w, r, errUnnamedHost, https)
 	}
-	ctx := httpauth.WithRequestInfo(r.Context(), g.incoming(r))
+	ctx := httpauth.WithRequestInfo(r.Context(), g.requestInfo(r))
 	c.pages.Host(g.login).ServeHTTP(w, g.app.seen(r, https).WithContext(ctx))
 	return true, nil
 }

@@ -19,7 +19,7 @@ func (g *Guard) identify(w http.ResponseWriter, r *http.Request, https bool) (ht
 	if len(r.Header["Origin"]) > 0 { // it is held against the host that the browser knows
 		r = g.app.seen(r, https)
 	}
-	who, err := c.auth.AuthenticateRequest(w, r, given, g.incoming)
+	who, err := c.auth.AuthenticateRequest(w, r, given, g.requestInfo)
 	if who.ClearCookies {
 		c.auth.ClearDeadCookies(w.Header(), r, g.app.jar(https))
 	}

@@ -186,8 +186,8 @@ func (n *node) reconfigure(cfg *resolved) error {
 // Set implements accesstoken.Keys with the ring of the newest configuration: all rings of one database hold the same keys.
 func (n *node) Set() *jwtkeys.KeySet { return n.ring.Load().Set() }
 
-// Missed implements accesstoken.Keys.
-func (n *node) Missed() { n.ring.Load().Missed() }
+// UnknownKey implements accesstoken.Keys.
+func (n *node) UnknownKey() { n.ring.Load().UnknownKey() }
 
 // Destruct closes the store when the last configuration that used it is gone.
 func (n *node) Destruct() error {

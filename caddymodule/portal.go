@@ -86,15 +86,15 @@ func (p *Portal) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhtt
 		httpauth.WriteError(w, r, p.app.logger, err)
 		return nil
 	}
-	in := p.app.incoming(r, p.names)
+	in := p.app.requestInfo(r, p.names)
 	in.Client.Portal = in.Client.Issuer + p.prefix()
 	r = p.app.seen(r, in.HTTPS)
 	c.handler(p.prefix(), r).ServeHTTP(w, r.WithContext(httpauth.WithRequestInfo(r.Context(), in)))
 	return nil
 }
 
-// incoming gathers what is known of a request, from Caddy's own findings and the configuration only. names is of the site.
-func (a *App) incoming(r *http.Request, names func(host string) bool) httpauth.RequestInfo {
+// requestInfo gathers what is known of a request, from Caddy's own findings and the configuration only. names is of the site.
+func (a *App) requestInfo(r *http.Request, names func(host string) bool) httpauth.RequestInfo {
 	https := a.https(r)
 	in := httpauth.RequestInfo{HTTPS: https, ServesHost: names, Jar: a.jar(https), Client: authcore.Client{
 		Addr: clientAddr(r.Context()), UserAgent: audit.UserAgent(authcore.Client{UserAgent: r.UserAgent()}), Issuer: a.issuerFor(r, https),

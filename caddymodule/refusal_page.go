@@ -43,7 +43,7 @@ func (g *Guard) showRefusal(w http.ResponseWriter, r *http.Request, err error, w
 	if c == nil || !form && !httpauth.Navigates(r) || len(r.Header["Authorization"]) > 0 {
 		return false
 	}
-	c.pages.Refuse(w, g.app.seen(r, https).WithContext(httpauth.WithRequestInfo(r.Context(), g.incoming(r))), portal.Refused{
+	c.pages.Refuse(w, g.app.seen(r, https).WithContext(httpauth.WithRequestInfo(r.Context(), g.requestInfo(r))), portal.Refused{
 		Err: err, Who: who, Prefix: g.portal, Login: g.login, Wanted: back, Form: form,
 	})
 	return true

@@ -118,7 +118,7 @@ func TestVerify_OpenAccountOfAStrangerIsTakenOver(t *testing.T) {
 	_, err = e.Sessions.Refresh(t.Context(), attacker.Refresh, authcore.ModeBearer, testflow.Client())
 	testflow.WantCode(t, err, authcore.InvalidRefreshToken)
 	own := tokens.Principal
-	if v := e.Revoked.Check(own.SessionID, own.AccountID, own.Epoch, own.RolesVersion); v != authcore.Live {
+	if v := e.Revoked.Check(own.SessionID, own.AccountID, own.Epoch, own.RolesVersion); v != authcore.Valid {
 		t.Errorf("the owner's new session has the verdict %v", v)
 	}
 	if _, err := e.Sessions.Refresh(t.Context(), tokens.Refresh, authcore.ModeBearer, testflow.Client()); err != nil {

@@ -75,25 +75,25 @@ func IsChallenge(text string) bool {
 	return err == nil && len(sum) == len(secret.Digest{}) && len(text) == base64.RawURLEncoding.EncodedLen(len(sum))
 }
 
-// Asked is who asks for a hand-over: the origin, as browsers write origins, and the challenge of its browser.
-type Asked struct{ Origin, Challenge string }
+// AskInput is who asks for a hand-over: the origin, as browsers write origins, and the challenge of its browser.
+type AskInput struct{ Origin, Challenge string }
 
 // Ask returns the words by which the host of an origin asks the issuer for a code. Only a host that redeems codes says them:
 // they carry a MAC over who asks, under the key that all nodes share, so that whoever makes up a challenge for a host whose
 // guard could not redeem the code gets none. For how long they are good does not matter, for the verifier's life does.
-func (f *Flow) Ask(by Asked) string { return by.Challenge + "." + f.proof(by) }
+func (f *Flow) Ask(by AskInput) string { return by.Challenge + "." + f.proof(by) }
 
-// Heard reads what Ask wrote for the origin. ok is false for whatever no host of this house has asked.
-func (f *Flow) Heard(origin, words string) (by Asked, ok bool) {
+// ReadAsk reads what Ask wrote for the origin. ok is false for whatever no host of this house has asked.
+func (f *Flow) ReadAsk(origin, words string) (by AskInput, ok bool) {
 	challenge, proof, _ := strings.Cut(words, ".")
-	by = Asked{Origin: origin, Challenge: challenge}
+	by = AskInput{Origin: origin, Challenge: challenge}
 	if origin == "" || !IsChallenge(challenge) {
-		return Asked{}, false
+		return AskInput{}, false
 	}
 	return by, hmac.Equal([]byte(proof), []byte(f.proof(by)))
 }
 
-func (f *Flow) proof(by Asked) string {
+func (f *Flow) proof(by AskInput) string {
 	sum := f.cfg.Key().Derive("ask").MAC([]byte(by.Origin), []byte(by.Challenge))
 	return base64.RawURLEncoding.EncodeToString(sum[:proofBytes])
 }
@@ -108,7 +108,7 @@ const proofBytes = 16
 func (f *Flow) Issue(ctx context.Context, p *authcore.Principal, origin, words string) (code string, err error) {
 	ctx, done := f.cfg.Trace(ctx, StepIssue)
 	defer func() { done(err) }()
-	to, ok := f.Heard(origin, words)
+	to, ok := f.ReadAsk(origin, words)
 	if !ok || p.Host != "" {
 		return "", authcore.Refuse(authcore.InvalidRequest, "The hand-over request is malformed.")
 	}
@@ -125,14 +125,14 @@ func (f *Flow) Issue(ctx context.Context, p *authcore.Principal, origin, words s
 }
 
 // bound is the digest of what a code is good for. An origin holds no blank.
-func bound(to Asked) secret.Digest { return secret.SumString(to.Origin + " " + to.Challenge) }
+func bound(to AskInput) secret.Digest { return secret.SumString(to.Origin + " " + to.Challenge) }
 
-// Shown is what a browser brings: the code from its address, the verifier from its cookie; and the origin it brings them to.
-type Shown struct{ Code, Verifier, Origin string }
+// RedeemInput is what a browser brings: the code from its address, the verifier from its cookie; and the origin it brings them to.
+type RedeemInput struct{ Code, Verifier, Origin string }
 
 // Redeem opens the branch. Refusal: [authcore.InvalidCode], for every code that is not good here and now. One that comes to
 // its own origin from another browser is spent by that; at another origin it is not.
-func (f *Flow) Redeem(ctx context.Context, shown Shown, c authcore.Client) (tokens session.Tokens, err error) {
+func (f *Flow) Redeem(ctx context.Context, shown RedeemInput, c authcore.Client) (tokens session.Tokens, err error) {
 	ctx, done := f.cfg.Trace(ctx, StepRedeem)
 	defer func() { done(err) }()
 	id, ok := f.cfg.Key().ParseToken(prefix, shown.Code)
@@ -149,7 +149,7 @@ func (f *Flow) Redeem(ctx context.Context, shown Shown, c authcore.Client) (toke
 	branch.Host = c.Host
 	opened, account, err := f.cfg.Store.OpenBranch(ctx, authcore.Branching{
 		ChallengeID: uuid.UUID(id), Token: secret.SumString(shown.Code),
-		Bound: bound(Asked{Origin: shown.Origin, Challenge: Challenge(shown.Verifier)}), Origin: shown.Origin, Session: branch, Now: branch.CreatedAt,
+		Bound: bound(AskInput{Origin: shown.Origin, Challenge: Challenge(shown.Verifier)}), Origin: shown.Origin, Session: branch, Now: branch.CreatedAt,
 		Opened: audit.Event(authcore.EventHandedOver, uuid.Nil, c, branch.CreatedAt),
 	})
 	if errors.Is(err, authcore.ErrNotFound) {

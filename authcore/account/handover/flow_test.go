@@ -32,7 +32,7 @@ func open(t *testing.T) *env {
 
 // ask is what the host says that has given its browser the verifier.
 func (e *env) ask(verifier string) string {
-	return e.Handover.Ask(handover.Asked{Origin: app, Challenge: handover.Challenge(verifier)})
+	return e.Handover.Ask(handover.AskInput{Origin: app, Challenge: handover.Challenge(verifier)})
 }
 
 // issue returns a verifier and a code for it.
@@ -46,7 +46,7 @@ func (e *env) issue(from session.Tokens) (verifier, code string) {
 	return verifier, code
 }
 
-func (e *env) redeem(shown handover.Shown) (session.Tokens, error) {
+func (e *env) redeem(shown handover.RedeemInput) (session.Tokens, error) {
 	e.Helper()
 	return e.Handover.Redeem(e.Context(), shown, at(shown.Origin))
 }
@@ -61,7 +61,7 @@ func at(origin string) authcore.Client {
 func (e *env) branch(from session.Tokens) session.Tokens {
 	e.Helper()
 	verifier, code := e.issue(from)
-	got, err := e.redeem(handover.Shown{Code: code, Verifier: verifier, Origin: app})
+	got, err := e.redeem(handover.RedeemInput{Code: code, Verifier: verifier, Origin: app})
 	if err != nil {
 		e.Fatal(err)
 	}
@@ -71,7 +71,7 @@ func (e *env) branch(from session.Tokens) session.Tokens {
 // dead reports whether this node's memory refuses the session.
 func (e *env) dead(of session.Tokens) bool {
 	p := of.Principal
-	return e.Revoked.Check(p.SessionID, p.AccountID, p.Epoch, p.RolesVersion) != authcore.Live
+	return e.Revoked.Check(p.SessionID, p.AccountID, p.Epoch, p.RolesVersion) != authcore.Valid
 }
 
 func TestRedeem(t *testing.T) {
@@ -110,16 +110,16 @@ func TestRedeem(t *testing.T) {
 func TestRedeem_Refused(t *testing.T) {
 	e := open(t)
 	verifier, code := e.issue(e.root)
-	good := handover.Shown{Code: code, Verifier: verifier, Origin: app}
-	for name, change := range map[string]func(*handover.Shown){
-		"no code":            func(s *handover.Shown) { s.Code = "" },
-		"a refresh token":    func(s *handover.Shown) { s.Code = e.root.Refresh },
-		"a spoilt code":      func(s *handover.Shown) { s.Code = s.Code[:20] + strings.ToUpper(s.Code[20:]) },
-		"no verifier":        func(s *handover.Shown) { s.Verifier = "" },
-		"another host":       func(s *handover.Shown) { s.Origin = "https://wiki.example.net" },
-		"another scheme":     func(s *handover.Shown) { s.Origin = "http://app.example.com" },
-		"another port":       func(s *handover.Shown) { s.Origin = app + ":8443" },
-		"two words for both": func(s *handover.Shown) { s.Origin = app + " " + handover.Challenge(verifier) },
+	good := handover.RedeemInput{Code: code, Verifier: verifier, Origin: app}
+	for name, change := range map[string]func(*handover.RedeemInput){
+		"no code":            func(s *handover.RedeemInput) { s.Code = "" },
+		"a refresh token":    func(s *handover.RedeemInput) { s.Code = e.root.Refresh },
+		"a spoilt code":      func(s *handover.RedeemInput) { s.Code = s.Code[:20] + strings.ToUpper(s.Code[20:]) },
+		"no verifier":        func(s *handover.RedeemInput) { s.Verifier = "" },
+		"another host":       func(s *handover.RedeemInput) { s.Origin = "https://wiki.example.net" },
+		"another scheme":     func(s *handover.RedeemInput) { s.Origin = "http://app.example.com" },
+		"another port":       func(s *handover.RedeemInput) { s.Origin = app + ":8443" },
+		"two words for both": func(s *handover.RedeemInput) { s.Origin = app + " " + handover.Challenge(verifier) },
 	} {
 		shown := good
 		change(&shown)
@@ -138,7 +138,7 @@ func TestRedeem_Refused(t *testing.T) {
 	for _, wrong := range []func(verifier string) string{handover.Challenge, func(string) string { return handover.NewVerifier() }} {
 		verifier, code = e.issue(e.root)
 		for _, v := range []string{wrong(verifier), verifier} {
-			_, err = e.redeem(handover.Shown{Code: code, Verifier: v, Origin: app})
+			_, err = e.redeem(handover.RedeemInput{Code: code, Verifier: v, Origin: app})
 			testflow.WantCode(t, err, authcore.InvalidCode)
 		}
 	}
@@ -148,20 +148,20 @@ func TestRedeem_Refused(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = e.redeem(handover.Shown{Code: code, Verifier: weak, Origin: app})
+		_, err = e.redeem(handover.RedeemInput{Code: code, Verifier: weak, Origin: app})
 		testflow.WantCode(t, err, authcore.InvalidCode)
 	}
 
 	verifier, code = e.issue(e.root)
 	e.Clock.Advance(time.Minute)
-	_, err = e.redeem(handover.Shown{Code: code, Verifier: verifier, Origin: app})
+	_, err = e.redeem(handover.RedeemInput{Code: code, Verifier: verifier, Origin: app})
 	testflow.WantCode(t, err, authcore.InvalidCode)
 
 	verifier, code = e.issue(e.root)
 	if err := e.Sessions.End(t.Context(), &e.root.Principal, testflow.Client()); err != nil {
 		t.Fatal(err)
 	}
-	_, err = e.redeem(handover.Shown{Code: code, Verifier: verifier, Origin: app})
+	_, err = e.redeem(handover.RedeemInput{Code: code, Verifier: verifier, Origin: app})
 	testflow.WantCode(t, err, authcore.InvalidCode)
 
 }
@@ -175,10 +175,10 @@ func TestIssue_Again(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = e.redeem(handover.Shown{Code: first, Verifier: verifier, Origin: app})
+	_, err = e.redeem(handover.RedeemInput{Code: first, Verifier: verifier, Origin: app})
 	testflow.WantCode(t, err, authcore.InvalidCode)
 	for code, verifier := range map[string]string{second: verifier, other: otherVerifier} {
-		if _, err := e.redeem(handover.Shown{Code: code, Verifier: verifier, Origin: app}); err != nil {
+		if _, err := e.redeem(handover.RedeemInput{Code: code, Verifier: verifier, Origin: app}); err != nil {
 			t.Error(err)
 		}
 	}
@@ -251,9 +251,9 @@ func TestIssue_Unasked(t *testing.T) {
 		"another host":        {"https://wiki.example.net", asked},
 		"another scheme":      {"http://app.example.com", asked},
 		"another port":        {app + ":8443", asked},
-		"no host":             {"", e.Handover.Ask(handover.Asked{Challenge: challenge})},
-		"no challenge":        {app, e.Handover.Ask(handover.Asked{Origin: app})},
-		"a short challenge":   {app, e.Handover.Ask(handover.Asked{Origin: app, Challenge: "short"})},
+		"no host":             {"", e.Handover.Ask(handover.AskInput{Challenge: challenge})},
+		"no challenge":        {app, e.Handover.Ask(handover.AskInput{Origin: app})},
+		"a short challenge":   {app, e.Handover.Ask(handover.AskInput{Origin: app, Challenge: "short"})},
 	} {
 		_, err := e.Handover.Issue(t.Context(), &e.root.Principal, c.origin, c.words)
 		if authcore.CodeOf(err) != authcore.InvalidRequest {

@@ -21,7 +21,7 @@ func TestMayIssue(t *testing.T) {
 	code := e.Mail(t, "bob@example.com", authcore.MailVerify).Code
 	verifier, host := handover.NewVerifier(), testflow.Client()
 	host.Host = app
-	ticket, err := e.Handover.Issue(t.Context(), &ada.Principal, app, e.Handover.Ask(handover.Asked{Origin: app, Challenge: handover.Challenge(verifier)}))
+	ticket, err := e.Handover.Issue(t.Context(), &ada.Principal, app, e.Handover.Ask(handover.AskInput{Origin: app, Challenge: handover.Challenge(verifier)}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,7 +32,7 @@ func TestMayIssue(t *testing.T) {
 			return err
 		},
 		"hand over": func() error {
-			_, err := e.Handover.Redeem(t.Context(), handover.Shown{Code: ticket, Verifier: verifier, Origin: app}, host)
+			_, err := e.Handover.Redeem(t.Context(), handover.RedeemInput{Code: ticket, Verifier: verifier, Origin: app}, host)
 			return err
 		},
 		"sign up": func() error {

@@ -96,7 +96,7 @@ func (m *mint) checks(lookups int, do func()) int {
 func (m *mint) hold(tb testing.TB, raw string, kind authcore.CredentialKind) {
 	tb.Helper()
 	for range 2 {
-		if _, outcome := m.Lookup(raw, kind); outcome != accesstoken.Admitted {
+		if _, outcome := m.Verify(raw, kind); outcome != accesstoken.Admitted {
 			tb.Fatalf("outcome %d", outcome)
 		}
 	}
@@ -104,7 +104,7 @@ func (m *mint) hold(tb testing.TB, raw string, kind authcore.CredentialKind) {
 
 // seen reports whether a token is known, so that its signature is not checked again.
 func (m *mint) seen(raw string, kind authcore.CredentialKind) bool {
-	return m.checks(1, func() { m.Lookup(raw, kind) }) == 0
+	return m.checks(1, func() { m.Verify(raw, kind) }) == 0
 }
 
 func liveHeap() int64 {
@@ -198,7 +198,7 @@ func TestFlood_InvalidTokensNeitherEnterNorEvict(t *testing.T) {
 			raw + m.n64(), m.n64(), raw + "\n", // no token
 			bearer, bearer[:90] + raw[90:], // another kind
 		}[i%8]
-		if _, outcome := m.Lookup(junk, authcore.SessionCookie); outcome != accesstoken.Invalid {
+		if _, outcome := m.Verify(junk, authcore.SessionCookie); outcome != accesstoken.Invalid {
 			t.Fatalf("outcome %d of junk", outcome)
 		}
 	}
@@ -220,7 +220,7 @@ func (m *mint) n64() string {
 }
 
 // A forged token costs one signature check however often it comes, and says nothing about others.
-func TestRefusals_OneCheckForEachForgedToken(t *testing.T) {
+func TestBadTokens_OneCheckForEachForgedToken(t *testing.T) {
 	t.Parallel()
 	m := newMint(t, 0)
 	good := m.token(t, jwtkeys.Bearer)
@@ -228,7 +228,7 @@ func TestRefusals_OneCheckForEachForgedToken(t *testing.T) {
 	forged := good[:len(good)-86] + other[len(other)-86:]
 	if n := m.checks(100, func() {
 		for range 100 {
-			m.Lookup(forged, authcore.BearerToken)
+			m.Verify(forged, authcore.BearerToken)
 		}
 	}); n != 1 {
 		t.Errorf("%d checks of one forged token", n)
@@ -238,7 +238,7 @@ func TestRefusals_OneCheckForEachForgedToken(t *testing.T) {
 }
 
 // What time or a key to come can change is not remembered: a token that is not good yet is good later.
-func TestRefusals_OnlyWhatStaysTrue(t *testing.T) {
+func TestBadTokens_OnlyWhatStaysTrue(t *testing.T) {
 	t.Parallel()
 	m := newMint(t, 0)
 	next := newMint(t, 0)

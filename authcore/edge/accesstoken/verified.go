@@ -15,10 +15,10 @@ import (
 // It is packed, for there is one in memory for every session that is in use: what belongs to the session alone lies in one
 // block of text behind the token itself, and what sessions have in common is held once.
 type Verified struct {
-	grant   *grant
+	shared  *sharedClaims
 	text    string // the token without its header, then the parts
 	ends    [parts]uint16
-	own     uint16 // bytes of the grant, if it is the first one cached with it
+	own     uint16 // bytes of the shared claims, if it is the first one cached with it
 	holder  authcore.Holder
 	expires int64 // Unix seconds
 	proven  int64 // auth_time, Unix seconds; 0: not known
@@ -43,7 +43,7 @@ const _ = uint16(5 * jwtkeys.MaxLength)
 
 // pack keeps a copy of everything: claims are cut out of a payload and tokens out of a header, which would stay in memory
 // whole. rest is the token without its header, or empty for one that is not cached.
-func pack(p *authcore.Principal, rest string, g *grants) *Verified {
+func pack(p *authcore.Principal, rest string, g *claimTable) *Verified {
 	shared, own := g.of(p), 0
 	if rest != "" {
 		own = shared.charge()
@@ -53,7 +53,7 @@ func pack(p *authcore.Principal, rest string, g *grants) *Verified {
 		encodedEmail: encodedUnlessPlain(p.Email), encodedUsername: encodedUnlessPlain(p.Username), encodedName: encodedUnlessPlain(p.Name),
 	}
 	v := &Verified{
-		grant: shared, own: uint16(min(own, math.MaxUint16)), expires: p.ExpiresAt.Unix(),
+		shared: shared, own: uint16(min(own, math.MaxUint16)), expires: p.ExpiresAt.Unix(),
 		holder: authcore.Holder{SessionID: p.SessionID, AccountID: p.AccountID, Epoch: p.Epoch, RolesVersion: p.RolesVersion},
 	}
 	if !p.AuthTime.IsZero() {
@@ -75,7 +75,7 @@ func encodedUnlessPlain(text string) string {
 	return ""
 }
 
-// weight is what the entry takes of memory, in bytes; a grant that others share is the first one's (see grants).
+// weight is what the entry takes of memory, in bytes; claims that others share are the first one's (see claimTable).
 func (v *Verified) weight() uint32 { return uint32(len(v.text)) + uint32(v.own) + entryBytes }
 
 func (v *Verified) part(i int) string {
@@ -95,10 +95,10 @@ func (v *Verified) encoded(i, plain int) string {
 }
 
 // Credential is where such a token belongs.
-func (v *Verified) Credential() authcore.CredentialKind { return v.grant.kind }
+func (v *Verified) Credential() authcore.CredentialKind { return v.shared.kind }
 
 // Host is the origin that the token is good at alone; "" where it is no branch's.
-func (v *Verified) Host() string { return v.grant.host }
+func (v *Verified) Host() string { return v.shared.host }
 
 // Holder returns whose the token is.
 func (v *Verified) Holder() *authcore.Holder { return &v.holder }
@@ -107,8 +107,8 @@ func (v *Verified) Holder() *authcore.Holder { return &v.holder }
 func (v *Verified) Principal() authcore.Principal {
 	p := authcore.Principal{
 		AccountID: v.holder.AccountID, SessionID: v.holder.SessionID, Subject: v.part(subject), Session: v.part(sessionID), Epoch: v.holder.Epoch, RolesVersion: v.holder.RolesVersion,
-		Email: v.part(email), Username: v.part(username), Name: v.part(name), Roles: v.grant.roles, Issuer: v.grant.issuer,
-		Audience: v.grant.audience, AMR: v.grant.amr, ExpiresAt: time.Unix(v.expires, 0).UTC(), KeyID: v.grant.kid, Credential: v.grant.kind, Host: v.grant.host,
+		Email: v.part(email), Username: v.part(username), Name: v.part(name), Roles: v.shared.roles, Issuer: v.shared.issuer,
+		Audience: v.shared.audience, AMR: v.shared.amr, ExpiresAt: time.Unix(v.expires, 0).UTC(), KeyID: v.shared.kid, Credential: v.shared.kind, Host: v.shared.host,
 	}
 	if v.proven != 0 {
 		p.AuthTime = time.Unix(v.proven, 0).UTC()
@@ -120,7 +120,7 @@ func (v *Verified) Principal() authcore.Principal {
 func (v *Verified) Identity() Identity {
 	return Identity{
 		Sub: v.part(subject), Email: v.encoded(encodedEmail, email), Username: v.encoded(encodedUsername, username),
-		Name: v.encoded(encodedName, name), Groups: v.grant.groups, Session: v.part(sessionID),
+		Name: v.encoded(encodedName, name), Groups: v.shared.groups, Session: v.part(sessionID),
 	}
 }
 
@@ -129,14 +129,14 @@ func (v *Verified) Text() Identity {
 	id := v.Identity()
 	id.Email, id.Username, id.Name = Text(v.part(email)), Text(v.part(username)), Text(v.part(name))
 	if strings.Contains(id.Groups, "%") {
-		id.Groups = Text(List(v.grant.roles))
+		id.Groups = Text(List(v.shared.roles))
 	}
 	return id
 }
 
 // Accepts is the function of that name for this token.
 func (v *Verified) Accepts(issuers, audiences []string) bool {
-	return accepts(v.grant.issuer, v.grant.audience, issuers, audiences)
+	return accepts(v.shared.issuer, v.shared.audience, issuers, audiences)
 }
 
 // Accepts reports whether a principal's token names one of the issuers and one of the audiences, by exact comparison (T11).

@@ -26,8 +26,8 @@ const (
 	Admitted
 	// Revoked: the session has been ended, or the account's epoch has passed.
 	Revoked
-	// Outdated: roles have changed; a refresh yields a token that is accepted.
-	Outdated
+	// RolesChanged: roles have changed; a refresh yields a token that is accepted.
+	RolesChanged
 )
 
 // Keys is where the present keys come from (keyring.Ring).
@@ -35,8 +35,8 @@ type Keys interface {
 	// Set returns the keys of this moment, which nobody changes any more; never nil. It is asked for each token that is seen for
 	// the first time, by many goroutines at once, and answers from memory.
 	Set() *jwtkeys.KeySet
-	// Missed is told of every token that did not verify; it must be cheap and return at once.
-	Missed()
+	// UnknownKey is told of every token that did not verify; it must be cheap and return at once.
+	UnknownKey()
 }
 
 // Config is what a Verifier needs.
@@ -51,14 +51,14 @@ type Config struct {
 // Verifier decides about access tokens. It is safe for concurrent use and meant to live across config reloads, so that
 // a reload does not send every client's token through a signature check again.
 type Verifier struct {
-	cfg     Config
-	clock   clock
-	cache   *otter.Cache[string, *Verified] // by the token without its header, which the key set tells
-	grants  grants
-	refused refusals
-	door    atomic.Pointer[doorkeeper]
-	tally   tally
-	first   singleflight.Group // by the whole token
+	cfg    Config
+	clock  clock
+	cache  *otter.Cache[string, *Verified] // by the token without its header, which the key set tells
+	claims claimTable
+	bad    badTokens
+	door   atomic.Pointer[doorkeeper]
+	tally  tally
+	first  singleflight.Group // by the whole token
 }
 
 // DefaultCache is how much memory verified tokens may take where nothing else is said: those of some 140 000 sessions.
@@ -72,12 +72,12 @@ var errInvalid = errors.New("invalid token")
 // New checks cfg.
 func New(cfg Config) (*Verifier, error) {
 	if cfg.Keys == nil || cfg.Revocations == nil || cfg.Now == nil {
-		return nil, errors.New("edge: keys, revocations and clock are required")
+		return nil, errors.New("accesstoken: keys, revocations and clock are required")
 	}
 	if cfg.CacheBytes == 0 {
 		cfg.CacheBytes = DefaultCache
 	}
-	v := &Verifier{cfg: cfg, grants: newGrants(), refused: refusals{seed: maphash.MakeSeed()}}
+	v := &Verifier{cfg: cfg, claims: newClaimTable(), bad: badTokens{seed: maphash.MakeSeed()}}
 	v.tally.Counter = stats.NewCounter()
 	v.door.Store(newDoorkeeper(cfg.CacheBytes))
 	v.clock.see(cfg.Now())
@@ -102,10 +102,10 @@ func New(cfg Config) (*Verifier, error) {
 	return v, nil
 }
 
-// Lookup returns who a token speaks for. kind says where it was found: each kind is refused in the other's place (T10).
-// The result is nil unless outcome is Admitted or Outdated. Issuer and audience are for the caller to check, on every
+// Verify returns who a token speaks for. kind says where it was found: each kind is refused in the other's place (T10).
+// The result is nil unless outcome is Admitted or RolesChanged. Issuer and audience are for the caller to check, on every
 // request, since they differ by guard.
-func (v *Verifier) Lookup(raw string, kind authcore.CredentialKind) (*Verified, Outcome) {
+func (v *Verifier) Verify(raw string, kind authcore.CredentialKind) (*Verified, Outcome) {
 	now := v.cfg.Now()
 	t := v.verified(raw, kind, now)
 	if t == nil || now.Unix() >= t.expires { // the cache may keep it for a little longer: its clock is behind
@@ -114,8 +114,8 @@ func (v *Verifier) Lookup(raw string, kind authcore.CredentialKind) (*Verified, 
 	switch v.cfg.Revocations.Check(t.holder.SessionID, t.holder.AccountID, t.holder.Epoch, t.holder.RolesVersion) {
 	case authcore.Revoked:
 		return nil, Revoked
-	case authcore.Outdated:
-		return t, Outdated
+	case authcore.RolesChanged:
+		return t, RolesChanged
 	}
 	return t, Admitted
 }
@@ -123,13 +123,13 @@ func (v *Verifier) Lookup(raw string, kind authcore.CredentialKind) (*Verified, 
 // Issued returns who a token was issued to, also when it has expired; nil where it is none of ours. It is for giving the
 // token up: nobody is admitted by it. Whether the session lives is not looked at, nor are issuer and audience.
 func (v *Verifier) Issued(raw string, kind authcore.CredentialKind) *authcore.Principal {
-	if v.refused.know(raw) {
+	if v.bad.know(raw) {
 		return nil
 	}
 	claims, kid, err := v.cfg.Keys.Set().Issued(useOf(kind), raw, v.cfg.Now(), anyIssuer)
 	if err != nil {
 		if errors.Is(err, jwtkeys.ErrSignature) {
-			v.refused.remember(raw)
+			v.bad.remember(raw)
 		}
 		return nil
 	}
@@ -147,7 +147,7 @@ func (v *Verifier) Names(raw string, issuers []string) bool {
 
 // Admit prepares a token that is good and not cached, as one is that this node has just issued.
 func (v *Verifier) Admit(p authcore.Principal) *Verified {
-	return pack(&p, "", &v.grants)
+	return pack(&p, "", &v.claims)
 }
 
 // verified returns a token that is good but perhaps expired or revoked, or nil. The key is looked for each time: it may be
@@ -156,7 +156,7 @@ func (v *Verifier) verified(raw string, kind authcore.CredentialKind, now time.T
 	kid, rest, ok := v.cfg.Keys.Set().Named(useOf(kind), raw, now)
 	if !ok {
 		// No key has written this header; perhaps another release has. Too rare to be cached.
-		if v.refused.know(raw) {
+		if v.bad.know(raw) {
 			return nil
 		}
 		p, err := v.parse(raw, kind, now)
@@ -170,7 +170,7 @@ func (v *Verifier) verified(raw string, kind authcore.CredentialKind, now time.T
 	if !ok {
 		t = v.uncached(raw, rest, kind, now)
 	}
-	if t == nil || t.grant.kid != kid { // the signature is over the header too
+	if t == nil || t.shared.kid != kid { // the signature is over the header too
 		return nil
 	}
 	return t
@@ -179,7 +179,7 @@ func (v *Verifier) verified(raw string, kind authcore.CredentialKind, now time.T
 // uncached checks a token that is not cached. Only good tokens enter the cache, at their second sight, so that neither junk
 // nor tokens that come once can fill it or push out those in use; of concurrent requests with one token one checks it.
 func (v *Verifier) uncached(raw, rest string, kind authcore.CredentialKind, now time.Time) *Verified {
-	if v.refused.know(raw) {
+	if v.bad.know(raw) {
 		return nil
 	}
 	t, err, _ := v.first.Do(raw, func() (any, error) {
@@ -194,7 +194,7 @@ func (v *Verifier) uncached(raw, rest string, kind authcore.CredentialKind, now 
 		if !v.door.Load().again(raw) {
 			return v.Admit(*p), nil
 		}
-		t := pack(p, rest, &v.grants)
+		t := pack(p, rest, &v.claims)
 		v.cache.Set(t.part(token), t)
 		return t, nil
 	})
@@ -208,9 +208,9 @@ func (v *Verifier) parse(raw string, kind authcore.CredentialKind, now time.Time
 	claims, kid, err := v.cfg.Keys.Set().Verify(useOf(kind), raw, now, anyIssuer)
 	if err != nil {
 		if errors.Is(err, jwtkeys.ErrSignature) {
-			v.refused.remember(raw)
+			v.bad.remember(raw)
 		}
-		v.cfg.Keys.Missed() // perhaps another node has rotated the keys
+		v.cfg.Keys.UnknownKey() // perhaps another node has rotated the keys
 		return nil, errInvalid
 	}
 	return principalOf(claims, kid, kind)

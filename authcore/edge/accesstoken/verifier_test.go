@@ -26,7 +26,7 @@ func (k *keys) Set() *jwtkeys.KeySet {
 	return k.set.Load()
 }
 
-func (k *keys) Missed() { k.missed.Add(1) }
+func (k *keys) UnknownKey() { k.missed.Add(1) }
 
 func setUp(t testing.TB) (*testflow.Env, *keys, *accesstoken.Verifier) {
 	t.Helper()
@@ -47,11 +47,11 @@ func person(t testing.TB, e *testflow.Env) session.Tokens {
 
 func want(t *testing.T, v *accesstoken.Verifier, raw string, kind authcore.CredentialKind, outcome accesstoken.Outcome) *authcore.Principal {
 	t.Helper()
-	verified, got := v.Lookup(raw, kind)
+	verified, got := v.Verify(raw, kind)
 	if got != outcome {
 		t.Errorf("outcome %d, want %d", got, outcome)
 	}
-	if (verified != nil) != (outcome == accesstoken.Admitted || outcome == accesstoken.Outdated) {
+	if (verified != nil) != (outcome == accesstoken.Admitted || outcome == accesstoken.RolesChanged) {
 		t.Errorf("outcome %d with %v", got, verified)
 	}
 	if verified == nil {
@@ -92,7 +92,7 @@ func TestVerify_EpochAndRoles(t *testing.T) {
 	want(t, v, tokens.Access, authcore.BearerToken, accesstoken.Admitted)
 	until := e.Clock.Now().Add(time.Hour)
 	e.Revoked.Apply(authcore.Revocation{AccountID: tokens.Account.ID, RolesVersion: tokens.Account.RolesVersion + 1, Until: until})
-	want(t, v, tokens.Access, authcore.BearerToken, accesstoken.Outdated)
+	want(t, v, tokens.Access, authcore.BearerToken, accesstoken.RolesChanged)
 	e.Revoked.Apply(authcore.Revocation{AccountID: tokens.Account.ID, Epoch: tokens.Account.Epoch + 1, Until: until})
 	want(t, v, tokens.Access, authcore.BearerToken, accesstoken.Revoked)
 }
@@ -199,14 +199,14 @@ func BenchmarkLookup_Seen(b *testing.B) {
 	e, _, v := setUp(b)
 	tokens := person(b, e)
 	for range 2 {
-		if _, outcome := v.Lookup(tokens.Access, authcore.BearerToken); outcome != accesstoken.Admitted {
+		if _, outcome := v.Verify(tokens.Access, authcore.BearerToken); outcome != accesstoken.Admitted {
 			b.Fatal("refused")
 		}
 	}
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			v.Lookup(tokens.Access, authcore.BearerToken)
+			v.Verify(tokens.Access, authcore.BearerToken)
 		}
 	})
 }

@@ -97,7 +97,7 @@ func (a *Authenticator) Authenticate(w http.ResponseWriter, r *http.Request, in 
 // lookup is the verifier's outcome, with issuer and audience demanded, of cached tokens as well: configurations that share a
 // verifier differ in what they accept (T11).
 func (a *Authenticator) lookup(raw string, kind authcore.CredentialKind) (*accesstoken.Verified, accesstoken.Outcome) {
-	v, outcome := a.cfg.Verifier.Lookup(raw, kind)
+	v, outcome := a.cfg.Verifier.Verify(raw, kind)
 	if v == nil {
 		return nil, outcome
 	}

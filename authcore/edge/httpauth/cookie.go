@@ -107,7 +107,7 @@ var (
 	LinkCookie = FlowCookie{linkEnding, 10 * time.Minute}
 	// PendingCookie is where somebody wanted to go and whose address they gave, while they look into their mail.
 	PendingCookie = FlowCookie{pendingEnding, enrol.RegistrationLifetime}
-	// LoopCookie counts how often a browser was sent to a page in vain.
+	// LoopCookie counts how often a browser was sent to a page in vain, see [IsRedirectLoop].
 	LoopCookie = FlowCookie{loopEnding, LoopCookieLife}
 	// HandoverCookie is the verifier of a browser that asks to be handed over: one for each time that it asks, for tabs that
 	// are opened together ask at the same moment. It outlives the code, which goes out at once.

@@ -101,7 +101,7 @@ func (r *Registry) judge(c *Connection, age time.Duration) Reason {
 	switch r.cfg.Revocations.Check(c.Of.SessionID, c.Of.AccountID, c.Of.Epoch, c.Of.RolesVersion) {
 	case authcore.Revoked:
 		return Revoked
-	case authcore.Outdated:
+	case authcore.RolesChanged:
 		return Outdated
 	}
 	if c.MaxAge > 0 && age > c.MaxAge {

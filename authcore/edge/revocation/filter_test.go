@@ -38,7 +38,7 @@ func TestSet_IsExactWhateverComesAndGoes(t *testing.T) {
 				rev.AccountID, rev.Epoch = id, 1
 			case 2:
 				rev.AccountID, rev.RolesVersion = id, 1
-				want.verdict[id] = authcore.Outdated
+				want.verdict[id] = authcore.RolesChanged
 			}
 			want.until[id] = rev.Until
 			set.Apply(rev)
@@ -61,7 +61,7 @@ func TestSet_IsExactWhateverComesAndGoes(t *testing.T) {
 			}
 		}
 		for _, id := range past {
-			if got := set.Check(id, id, 0, 0); got != authcore.Live {
+			if got := set.Check(id, id, 0, 0); got != authcore.Valid {
 				t.Fatalf("verdict %d of one that was swept", got)
 			}
 		}

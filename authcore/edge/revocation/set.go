@@ -44,7 +44,7 @@ func NewSet(now func() time.Time) *Set {
 // still answer Revoked until it is swept, when every token it concerns has expired.
 func (s *Set) Check(session, account uuid.UUID, epoch, rolesVersion int64) authcore.Verdict {
 	if s.live.Load() == 0 {
-		return authcore.Live
+		return authcore.Valid
 	}
 	// Both are asked before either answers, so that the processor waits for memory once.
 	byID, byAccount := keyed(&s.seed, session), keyed(&s.seed, account)
@@ -56,15 +56,15 @@ func (s *Set) Check(session, account uuid.UUID, epoch, rolesVersion int64) authc
 		}
 	}
 	if accountLive {
-		return authcore.Live
+		return authcore.Valid
 	}
 	if lowest, found := q.tables[ofEpoch].get(byAccount); found && epoch < lowest {
 		return authcore.Revoked
 	}
 	if lowest, found := q.tables[ofRoles].get(byAccount); found && rolesVersion < lowest {
-		return authcore.Outdated
+		return authcore.RolesChanged
 	}
-	return authcore.Live
+	return authcore.Valid
 }
 
 func (s *Set) part(k key) *part { return &s.parts[k.h>>(64-partBits)] }

@@ -181,7 +181,7 @@ func BenchmarkCheck(b *testing.B) {
 		}
 		account := uuid.New()
 		b.Run(size.name+"/live", func(b *testing.B) {
-			check(b, set, live, account, authcore.Live)
+			check(b, set, live, account, authcore.Valid)
 			b.ReportMetric(taken, "MiB")
 		})
 		if size.n > 0 {

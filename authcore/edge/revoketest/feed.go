@@ -188,7 +188,7 @@ func feedTells(t *testing.T, f Feed, truth *Truth) {
 		a.Revoker.Announce(t.Context(), rs...)
 		b.heeds(t, rs...)
 	})
-	if b.Revocations.Check(uuid.New(), rs[0].AccountID, 0, 0) != authcore.Live {
+	if b.Revocations.Check(uuid.New(), rs[0].AccountID, 0, 0) != authcore.Valid {
 		t.Error("more than the one session is revoked")
 	}
 }
@@ -212,7 +212,7 @@ func feedAccounts(t *testing.T, f Feed, truth *Truth) {
 	for _, c := range []struct {
 		epoch, roles int64
 		want         authcore.Verdict
-	}{{6, 3, authcore.Revoked}, {7, 3, authcore.Live}, {7, 2, authcore.Outdated}} {
+	}{{6, 3, authcore.Revoked}, {7, 3, authcore.Valid}, {7, 2, authcore.RolesChanged}} {
 		if got := b.Revocations.Check(uuid.New(), account, c.epoch, c.roles); got != c.want {
 			t.Errorf("epoch %d, roles %d: verdict %d, want %d", c.epoch, c.roles, got, c.want)
 		}

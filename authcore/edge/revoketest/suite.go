@@ -39,8 +39,8 @@ func Run(t *testing.T, open func(testing.TB) Node) {
 	}{
 		{"Session/OnlyTheOneNamed", sessionOnly},
 		{"Account/LowerEpochsOnly", accountEpoch},
-		{"Account/LowerRolesAreOutdated", accountRoles},
-		{"Account/RevokedWinsOverOutdated", revokedWins},
+		{"Account/LowerRolesHaveChanged", accountRoles},
+		{"Account/RevokedWinsOverRolesChanged", revokedWins},
 		{"Account/HighestWinsInAnyOrder", highestWins},
 		{"Until/LatestWinsInAnyOrder", latestUntilWins},
 		{"Until/NothingIsForgottenEarlier", notForgotten},
@@ -70,37 +70,37 @@ func (n Node) in(d time.Duration) time.Time { return n.Now().Add(d) }
 
 func sessionOnly(t *testing.T, n Node) {
 	s, a := uuid.New(), uuid.New()
-	n.want(t, authcore.Live, s, a, 0, 0)
+	n.want(t, authcore.Valid, s, a, 0, 0)
 	n.announce(t, authcore.Revocation{SessionID: s, AccountID: a, Until: n.in(time.Minute)})
 	n.want(t, authcore.Revoked, s, a, 0, 0)
 	n.want(t, authcore.Revoked, s, uuid.New(), 9, 9)
-	n.want(t, authcore.Live, uuid.New(), a, 0, 0)
-	n.want(t, authcore.Live, a, s, 0, 0) // an account is not a session
+	n.want(t, authcore.Valid, uuid.New(), a, 0, 0)
+	n.want(t, authcore.Valid, a, s, 0, 0) // an account is not a session
 }
 
 func accountEpoch(t *testing.T, n Node) {
 	a := uuid.New()
 	n.announce(t, authcore.Revocation{AccountID: a, Epoch: 5, Until: n.in(time.Minute)})
 	n.want(t, authcore.Revoked, uuid.New(), a, 4, 9)
-	n.want(t, authcore.Live, uuid.New(), a, 5, 0)
-	n.want(t, authcore.Live, uuid.New(), a, 6, 0)
-	n.want(t, authcore.Live, uuid.New(), uuid.New(), 4, 0)
+	n.want(t, authcore.Valid, uuid.New(), a, 5, 0)
+	n.want(t, authcore.Valid, uuid.New(), a, 6, 0)
+	n.want(t, authcore.Valid, uuid.New(), uuid.New(), 4, 0)
 }
 
 func accountRoles(t *testing.T, n Node) {
 	a := uuid.New()
 	n.announce(t, authcore.Revocation{AccountID: a, RolesVersion: 3, Until: n.in(time.Minute)})
-	n.want(t, authcore.Outdated, uuid.New(), a, 0, 2)
-	n.want(t, authcore.Live, uuid.New(), a, 0, 3)
-	n.want(t, authcore.Live, uuid.New(), uuid.New(), 0, 2)
+	n.want(t, authcore.RolesChanged, uuid.New(), a, 0, 2)
+	n.want(t, authcore.Valid, uuid.New(), a, 0, 3)
+	n.want(t, authcore.Valid, uuid.New(), uuid.New(), 0, 2)
 }
 
 func revokedWins(t *testing.T, n Node) {
 	a := uuid.New()
 	n.announce(t, authcore.Revocation{AccountID: a, Epoch: 2, RolesVersion: 2, Until: n.in(time.Minute)})
 	n.want(t, authcore.Revoked, uuid.New(), a, 1, 1)
-	n.want(t, authcore.Outdated, uuid.New(), a, 2, 1)
-	n.want(t, authcore.Live, uuid.New(), a, 2, 2)
+	n.want(t, authcore.RolesChanged, uuid.New(), a, 2, 1)
+	n.want(t, authcore.Valid, uuid.New(), a, 2, 2)
 }
 
 func highestWins(t *testing.T, n Node) {
@@ -109,8 +109,8 @@ func highestWins(t *testing.T, n Node) {
 		n.announce(t, authcore.Revocation{AccountID: a, Epoch: epoch, RolesVersion: epoch + 1, Until: n.in(time.Minute)})
 	}
 	n.want(t, authcore.Revoked, uuid.New(), a, 6, 9)
-	n.want(t, authcore.Outdated, uuid.New(), a, 7, 7)
-	n.want(t, authcore.Live, uuid.New(), a, 7, 8)
+	n.want(t, authcore.RolesChanged, uuid.New(), a, 7, 7)
+	n.want(t, authcore.Valid, uuid.New(), a, 7, 8)
 }
 
 func latestUntilWins(t *testing.T, n Node) {
@@ -163,10 +163,10 @@ func forgotten(t *testing.T, n Node) {
 		authcore.Revocation{AccountID: other, Epoch: 1, RolesVersion: 1, Until: n.in(24 * time.Hour)})
 	n.Advance(time.Hour)
 	n.Sweep()
-	n.want(t, authcore.Live, s, a, 4, 4)
+	n.want(t, authcore.Valid, s, a, 4, 4)
 	// What was forgotten leaves nothing behind that a later one could inherit.
 	n.announce(t, authcore.Revocation{AccountID: a, Epoch: 2, Until: n.in(time.Minute)})
-	n.want(t, authcore.Live, s, a, 3, 0)
+	n.want(t, authcore.Valid, s, a, 3, 0)
 	n.want(t, authcore.Revoked, s, a, 1, 0)
 }
 
@@ -191,7 +191,7 @@ func forgottenInTurn(t *testing.T, n Node) {
 func nothing(t *testing.T, n Node) {
 	n.announce(t)
 	n.announce(t, authcore.Revocation{}, authcore.Revocation{AccountID: uuid.New(), Until: n.in(time.Hour)})
-	n.want(t, authcore.Live, uuid.Nil, uuid.Nil, 0, 0)
+	n.want(t, authcore.Valid, uuid.Nil, uuid.Nil, 0, 0)
 	if got := n.Len(); got != 0 {
 		t.Errorf("revocations of nothing are remembered: %d", got)
 	}
@@ -222,7 +222,7 @@ func concurrent(t *testing.T, n Node) {
 					t.Error("a revocation vanished for a moment")
 					return
 				}
-				if n.Revocations.Check(uuid.New(), uuid.New(), 0, 0) != authcore.Live {
+				if n.Revocations.Check(uuid.New(), uuid.New(), 0, 0) != authcore.Valid {
 					t.Error("a session that nobody revoked is revoked")
 					return
 				}

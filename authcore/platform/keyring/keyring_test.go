@@ -63,7 +63,7 @@ func TestT25_Rotation(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, token := range map[string]string{"old": old.Access, "new": fresh.Access} {
-		if _, outcome := v.Lookup(token, authcore.BearerToken); outcome != accesstoken.Admitted {
+		if _, outcome := v.Verify(token, authcore.BearerToken); outcome != accesstoken.Admitted {
 			t.Errorf("the token of the %s key is refused right after the rotation", name)
 		}
 	}

@@ -54,7 +54,7 @@ func TestReplace(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, outcome := v.Lookup(old.Access, authcore.BearerToken); outcome != accesstoken.Invalid {
+		if _, outcome := v.Verify(old.Access, authcore.BearerToken); outcome != accesstoken.Invalid {
 			t.Errorf("%s: a token of a removed key is worth %d", name, outcome)
 		}
 		for _, use := range []jwtkeys.Use{jwtkeys.Bearer, jwtkeys.Cookie} {

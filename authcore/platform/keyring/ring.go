@@ -190,9 +190,9 @@ func (r *Ring) Run(ctx context.Context) {
 	}
 }
 
-// Missed says that a token was seen that no present key has signed. It never blocks, and causes at most one reload a
+// UnknownKey says that a token was seen that no present key has signed. It never blocks, and causes at most one reload a
 // minute, however many such tokens come.
-func (r *Ring) Missed() {
+func (r *Ring) UnknownKey() {
 	now, last := r.cfg.Now().UnixNano(), r.lastMiss.Load()
 	if (last <= now && now-last < int64(missEvery)) || !r.lastMiss.CompareAndSwap(last, now) {
 		return

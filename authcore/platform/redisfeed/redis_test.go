@@ -113,7 +113,7 @@ func TestFeed_ForgedMessagesAreIgnored(t *testing.T) {
 	}
 	s.Do("XADD", "test:"+redisfeed.Stream, "*", "other", real)
 	carries(t, a, b) // so all of that has been read
-	if b.set.Check(victim.SessionID, uuid.Nil, 0, 0) != authcore.Live {
+	if b.set.Check(victim.SessionID, uuid.Nil, 0, 0) != authcore.Valid {
 		t.Error("a message under another key is heeded")
 	}
 	if n := b.counts[redisfeed.Rejected].Load(); n < 15 {

@@ -82,7 +82,7 @@ func mountAll(cfg Config) (routes, error) {
 		(&passwordCalls{passwords: cfg.Password}).routes(),
 		(&profileCalls{profile: cfg.Profile}).routes(),
 		(&sessionCalls{sessions: cfg.Sessions}).routes(),
-		(&publicCalls{keySet: cfg.JWKS, ready: cfg.Ready}).routes(),
+		(&machineCalls{keySet: cfg.JWKS, ready: cfg.Ready}).routes(),
 	)
 }
 
@@ -115,7 +115,7 @@ type mount struct {
 func (a *API) Handler(prefix string) http.Handler {
 	m := &mount{prefix: prefix, document: newDocument(a.spec, prefix)}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		a.answer(w, r, func(x *exchange) error {
+		a.answer(w, r, func(x *call) error {
 			x.mount = m
 			return a.serve(x)
 		})
@@ -123,13 +123,13 @@ func (a *API) Handler(prefix string) http.Handler {
 }
 
 // answer does what every request needs around serve.
-func (a *API) answer(w http.ResponseWriter, r *http.Request, serve func(*exchange) error) {
+func (a *API) answer(w http.ResponseWriter, r *http.Request, serve func(*call) error) {
 	defer a.recoverPanic(w, r)
 	in, err := httpauth.RequestInfoFrom(r.Context())
 	httpauth.SecureHeaders(w.Header(), in.HTTPS)
 	w.Header().Set("Cache-Control", "no-store")
 	if err == nil {
-		err = serve(&exchange{w: w, r: r, in: in})
+		err = serve(&call{w: w, r: r, in: in})
 	}
 	if err != nil {
 		httpauth.WriteError(w, r, a.log, err)
@@ -151,5 +151,5 @@ func (a *API) recoverPanic(w http.ResponseWriter, r *http.Request) {
 // SignOut answers a request as POST <prefix>/logout does, whatever its path, for hosts without an API. Its context must
 // carry what [httpauth.WithRequestInfo] puts there.
 func (a *API) SignOut(w http.ResponseWriter, r *http.Request) {
-	a.answer(w, r, func(x *exchange) error { return a.perform(x, a.routes["/logout"][http.MethodPost]) })
+	a.answer(w, r, func(x *call) error { return a.perform(x, a.routes["/logout"][http.MethodPost]) })
 }

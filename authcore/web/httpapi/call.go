@@ -9,8 +9,8 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 )
 
-// exchange is one request on its way through a call, and its answer.
-type exchange struct {
+// call is one request on its way through a call, and its answer.
+type call struct {
 	w     http.ResponseWriter
 	r     *http.Request
 	in    httpauth.RequestInfo
@@ -27,51 +27,51 @@ const (
 	signedIn               // a bearer token, or the cookies of a browser
 )
 
-// action is what a call does, and what it takes. It is made by [public], [publicWith], [holding], [personal] and
-// [personalWith] alone, so that a call reads the very type that the document shows. Each do answers the request, or
+// action is what a call does, and what it takes. It is made by [anonymous], [anonymousWith], [bodyOrCookie], [authenticated] and
+// [authenticatedWith] alone, so that a call reads the very type that the document shows. Each do answers the request, or
 // returns the error that WriteError answers with; then it has written no body.
 type action struct {
 	caller caller
 	body   reflect.Type // the struct that the JSON body is read into; nil: there is none
-	read   func(x *exchange, optional bool) (any, error)
-	do     func(x *exchange, body any) error
+	read   func(x *call, optional bool) (any, error)
+	do     func(x *call, body any) error
 }
 
-// cookied is a body of a call that can act by cookies.
-type cookied interface {
+// usesCookies is a body of a call that can act by cookies.
+type usesCookies interface {
 	// byCookie reports whether the call acts by a cookie: reads one in place of what the body leaves out, or sets one. Only
 	// a browser does that, and a foreign page could have made it (B04).
 	byCookie(r *http.Request, in httpauth.RequestInfo) bool
 }
 
-// public is a call for anybody, without a body.
-func public(do func(*exchange) error) action { return bare(anybody, do) }
+// anonymous is a call for anybody, without a body.
+func anonymous(do func(*call) error) action { return bare(anybody, do) }
 
-// publicWith is a call for anybody.
-func publicWith[B any](do func(*exchange, B) error) action { return with(anybody, do) }
+// anonymousWith is a call for anybody.
+func anonymousWith[B any](do func(*call, B) error) action { return with(anybody, do) }
 
-// holding is a call for whoever holds something, in the body or in a cookie.
-func holding[B cookied](do func(*exchange, B) error) action { return with(holder, do) }
+// bodyOrCookie is a call for whoever holds something, in the body or in a cookie.
+func bodyOrCookie[B usesCookies](do func(*call, B) error) action { return with(holder, do) }
 
-// personal is a call of somebody who is signed in, without a body.
-func personal(do func(*exchange) error) action { return bare(signedIn, do) }
+// authenticated is a call of somebody who is signed in, without a body.
+func authenticated(do func(*call) error) action { return bare(signedIn, do) }
 
-// personalWith is a call of somebody who is signed in.
-func personalWith[B any](do func(*exchange, B) error) action { return with(signedIn, do) }
+// authenticatedWith is a call of somebody who is signed in.
+func authenticatedWith[B any](do func(*call, B) error) action { return with(signedIn, do) }
 
-func bare(c caller, do func(*exchange) error) action {
+func bare(c caller, do func(*call) error) action {
 	return action{
 		caller: c,
-		read:   func(*exchange, bool) (any, error) { return nil, nil },
-		do:     func(x *exchange, _ any) error { return do(x) },
+		read:   func(*call, bool) (any, error) { return nil, nil },
+		do:     func(x *call, _ any) error { return do(x) },
 	}
 }
 
-func with[B any](c caller, do func(*exchange, B) error) action {
+func with[B any](c caller, do func(*call, B) error) action {
 	return action{
 		caller: c,
 		body:   reflect.TypeFor[B](),
-		read: func(x *exchange, optional bool) (any, error) {
+		read: func(x *call, optional bool) (any, error) {
 			var body B
 			read := readBody
 			if optional {
@@ -80,13 +80,13 @@ func with[B any](c caller, do func(*exchange, B) error) action {
 			err := read(x.w, x.r, &body)
 			return body, err
 		},
-		do: func(x *exchange, body any) error { return do(x, body.(B)) },
+		do: func(x *call, body any) error { return do(x, body.(B)) },
 	}
 }
 
 // perform answers a request for the call of to: counts it, finds out who makes it, reads its body, and asks where it comes
 // from when a cookie speaks in it. No call does any of these by itself.
-func (a *API) perform(x *exchange, to route) error {
+func (a *API) perform(x *call, to route) error {
 	if err := a.limits.Take(x.r.Context(), to.limit, x.in.Client.Addr); err != nil {
 		return err
 	}
@@ -100,7 +100,7 @@ func (a *API) perform(x *exchange, to route) error {
 	if err != nil {
 		return err
 	}
-	if c, ok := body.(cookied); ok && c.byCookie(x.r, x.in) {
+	if c, ok := body.(usesCookies); ok && c.byCookie(x.r, x.in) {
 		if err := a.auth.Origins().Check(x.r, x.in.HTTPS); err != nil {
 			return err
 		}
@@ -109,7 +109,7 @@ func (a *API) perform(x *exchange, to route) error {
 }
 
 // answer writes a JSON answer.
-func (x *exchange) answer(status int, body any) error {
+func (x *call) answer(status int, body any) error {
 	text, err := json.Marshal(body)
 	if err != nil { // unreachable: every body of this package is made of strings, numbers and lists of them
 		panic(err)
@@ -119,13 +119,13 @@ func (x *exchange) answer(status int, body any) error {
 }
 
 // done answers that there is nothing to say.
-func (x *exchange) done() error {
+func (x *call) done() error {
 	x.w.WriteHeader(http.StatusNoContent)
 	return nil
 }
 
 // forgetCookies clears the cookies of a browser that has ended its own session.
-func (x *exchange) forgetCookies() {
+func (x *call) forgetCookies() {
 	if x.who.Credential == authcore.SessionCookie {
 		x.in.Cookies().ClearSession(x.w.Header())
 	}

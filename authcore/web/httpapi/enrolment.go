@@ -19,7 +19,7 @@ func (c *enrolmentCalls) routes() []route {
 		method: http.MethodPost, path: "/register", tag: tagSignUp, summary: "Sign up",
 		text: "With `signup verified` (the default) the account exists only once its address is verified. An address that already has an account gets " +
 			"the same answer, and its owner gets a mail that says so. With `signup open` the account exists at once.",
-		limit: authcore.LimitRegister, does: holding(c.register),
+		limit: authcore.LimitRegister, does: bodyOrCookie(c.register),
 		replies: []reply{
 			{http.StatusAccepted, "A mail with a code and a link is on its way.", registered{}},
 			{http.StatusCreated, "The account has been created (`signup open` only).", registeredOpen{}},
@@ -29,7 +29,7 @@ func (c *enrolmentCalls) routes() []route {
 		method: http.MethodPost, path: "/verify", tag: tagSignUp, summary: "Verify an address and sign in",
 		text: "Takes the token of the link, or address and code. Also send what shows that you are the person who registered: `registration` (or its " +
 			"cookie) or the `password` you chose. Or send `new_password`, which replaces everything that was entered at sign-up.",
-		limit: authcore.LimitVerify, does: holding(c.verify), cookies: []scheme{registrationScheme},
+		limit: authcore.LimitVerify, does: bodyOrCookie(c.verify), cookies: []scheme{registrationScheme},
 		replies: []reply{{http.StatusOK, pairText, tokenPair{}}},
 		refuses: []authcore.Code{
 			authcore.InvalidFields, authcore.InvalidCode, authcore.TooManyAttempts, authcore.RegistrationProofRequired, authcore.Conflict,
@@ -37,7 +37,7 @@ func (c *enrolmentCalls) routes() []route {
 	}, {
 		method: http.MethodPost, path: "/verify/resend", tag: tagSignUp, summary: "Send another code",
 		text:  "The answer does not reveal whether the address was registered.",
-		limit: authcore.LimitVerify, does: publicWith(c.resend),
+		limit: authcore.LimitVerify, does: anonymousWith(c.resend),
 		replies: []reply{{http.StatusAccepted, "If the address was registered, a mail is on its way.", status{}}},
 		refuses: []authcore.Code{authcore.InvalidFields, authcore.RateLimited},
 	}}
@@ -65,7 +65,7 @@ type registeredOpen struct {
 	User user `json:"user"`
 }
 
-func (c *enrolmentCalls) register(x *exchange, body registerBody) error {
+func (c *enrolmentCalls) register(x *call, body registerBody) error {
 	made, err := c.enrol.Register(x.r.Context(), enrol.Registering{
 		Email: body.Email, Password: body.Password, Username: body.Username,
 		FirstName: body.FirstName, LastName: body.LastName, Phone: body.Phone, Client: x.in.Client,
@@ -107,7 +107,7 @@ func (b verifyBody) byCookie(r *http.Request, in httpauth.RequestInfo) bool {
 	return b.Cookies || b.Registration == "" && httpauth.RegistrationCookie.Read(r, in.Cookies()) != ""
 }
 
-func (c *enrolmentCalls) verify(x *exchange, body verifyBody) error {
+func (c *enrolmentCalls) verify(x *call, body verifyBody) error {
 	kept := httpauth.RegistrationCookie.Read(x.r, x.in.Cookies())
 	tokens, err := c.enrol.Verify(x.r.Context(), enrol.Verifying{
 		Token: body.Token, Email: body.Email, OTP: body.OTP,
@@ -127,7 +127,7 @@ type resendBody struct {
 	Email string `json:"email" format:"email" minLength:"1" maxLength:"254" example:"ada@example.com"`
 }
 
-func (c *enrolmentCalls) resend(x *exchange, body resendBody) error {
+func (c *enrolmentCalls) resend(x *call, body resendBody) error {
 	if err := required("email", body.Email); err != nil {
 		return err
 	}

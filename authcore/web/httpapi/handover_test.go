@@ -32,12 +32,12 @@ func (h *house) branchOf(accessToken string) session.Tokens {
 	verifier := handover.NewVerifier()
 	account, err := h.Store.AccountByIdentifier(h.Context(), authcore.Identifier{Kind: authcore.KindUsername, Value: username})
 	check(h.T, err)
-	to := handover.Asked{Origin: "https://app.example.com:8443", Challenge: handover.Challenge(verifier)}
+	to := handover.AskInput{Origin: "https://app.example.com:8443", Challenge: handover.Challenge(verifier)}
 	code, err := h.Handover.Issue(h.Context(), &authcore.Principal{AccountID: account.ID, Session: root}, to.Origin, h.Handover.Ask(to))
 	check(h.T, err)
 	client := testflow.Client()
 	client.Host = "https://app.example.com"
-	branch, err := h.Handover.Redeem(h.Context(), handover.Shown{Code: code, Verifier: verifier, Origin: to.Origin}, client)
+	branch, err := h.Handover.Redeem(h.Context(), handover.RedeemInput{Code: code, Verifier: verifier, Origin: to.Origin}, client)
 	check(h.T, err)
 	return branch
 }

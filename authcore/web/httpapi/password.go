@@ -16,19 +16,19 @@ func (c *passwordCalls) routes() []route {
 	return []route{{
 		method: http.MethodPost, path: "/me/password", tag: tagPassword, summary: "Change your password",
 		text:  "Ends every session of the account, including the one that sends this request, and clears a browser's cookies.",
-		limit: authcore.LimitLogin, does: personalWith(c.change),
+		limit: authcore.LimitLogin, does: authenticatedWith(c.change),
 		replies: []reply{{http.StatusNoContent, "The password has been changed.", nil}},
 		refuses: []authcore.Code{authcore.InvalidFields, authcore.InvalidCredentials, authcore.AccountLocked},
 	}, {
 		method: http.MethodPost, path: "/password/forgot", tag: tagPassword, summary: "Request a password reset",
 		text:  "The answer does not reveal whether there is such an account.",
-		limit: authcore.LimitForgot, does: publicWith(c.forgot),
+		limit: authcore.LimitForgot, does: anonymousWith(c.forgot),
 		replies: []reply{{http.StatusAccepted, "If there is an account with this address or name, a mail is on its way.", status{}}},
 		refuses: []authcore.Code{authcore.InvalidFields},
 	}, {
 		method: http.MethodPost, path: "/password/reset", tag: tagPassword, summary: "Set a new password",
 		text:  "Takes the token of the link, or login and code. Ends every session of the account; it does not sign in.",
-		limit: authcore.LimitForgot, does: publicWith(c.reset),
+		limit: authcore.LimitForgot, does: anonymousWith(c.reset),
 		replies: []reply{{http.StatusNoContent, "The password has been changed.", nil}},
 		refuses: []authcore.Code{authcore.InvalidFields, authcore.InvalidCode, authcore.TooManyAttempts},
 	}}
@@ -39,7 +39,7 @@ type changeBody struct {
 	New     string `json:"new_password" minLength:"1" doc:"Must follow the operator's rules: by default 12 to 256 characters, and not a common password."`
 }
 
-func (c *passwordCalls) change(x *exchange, body changeBody) error {
+func (c *passwordCalls) change(x *call, body changeBody) error {
 	err := c.passwords.Change(x.r.Context(), password.Changing{
 		AccountID: x.who.AccountID, Current: body.Current, New: body.New, Client: x.in.Client,
 	})
@@ -60,7 +60,7 @@ func (forgotBody) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema 
 	return eitherOf(s, []string{"login"}, []string{"email"})
 }
 
-func (c *passwordCalls) forgot(x *exchange, body forgotBody) error {
+func (c *passwordCalls) forgot(x *call, body forgotBody) error {
 	login := firstOf(body.Login, body.Email)
 	if err := required("login", login); err != nil {
 		return err
@@ -84,7 +84,7 @@ func (resetBody) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
 	return eitherOf(s, []string{"token"}, []string{"login", "otp"}, []string{"email", "otp"})
 }
 
-func (c *passwordCalls) reset(x *exchange, body resetBody) error {
+func (c *passwordCalls) reset(x *call, body resetBody) error {
 	err := c.passwords.Reset(x.r.Context(), password.Resetting{
 		Token: body.Token, Login: firstOf(body.Login, body.Email), OTP: body.OTP,
 		NewPassword: body.NewPassword, Client: x.in.Client,

@@ -19,17 +19,17 @@ func (c *profileCalls) routes() []route {
 	return []route{{
 		method: http.MethodGet, path: "/me", tag: tagAccount, summary: "Show your account",
 		text:    "Returns the account that the token or cookies belong to.",
-		does:    personal(c.get),
+		does:    authenticated(c.get),
 		replies: []reply{{http.StatusOK, "The account.", user{}}},
 	}, {
 		method: http.MethodPatch, path: "/me", tag: tagAccount, summary: "Change parts of your profile",
 		text: "Changes the fields in the body. null or an empty text clears a field. Other members are ignored, so you can send back a user as you " +
 			"read it. Services behind the gateway get the old name until the access token is renewed.",
-		does: personalWith(c.patch), replies: changed, refuses: broken,
+		does: authenticatedWith(c.patch), replies: changed, refuses: broken,
 	}, {
 		method: http.MethodPut, path: "/me", tag: tagAccount, summary: "Replace your profile",
 		text: "Clears the fields that the body omits. Other members are ignored, so you can send back a user as you read it.",
-		does: personalWith(c.put), replies: changed, refuses: broken,
+		does: authenticatedWith(c.put), replies: changed, refuses: broken,
 	}}
 }
 
@@ -65,7 +65,7 @@ func (g given) pointer(always bool) *string {
 	return &g.text
 }
 
-func (c *profileCalls) get(x *exchange) error {
+func (c *profileCalls) get(x *call) error {
 	account, err := c.profile.Get(x.r.Context(), x.who.AccountID)
 	if err != nil {
 		return err
@@ -73,12 +73,12 @@ func (c *profileCalls) get(x *exchange) error {
 	return x.answer(http.StatusOK, userOf(account))
 }
 
-func (c *profileCalls) patch(x *exchange, body profileBody) error { return c.change(x, body, false) }
+func (c *profileCalls) patch(x *call, body profileBody) error { return c.change(x, body, false) }
 
 // put empties what the body leaves out (RFC 9110 §9.3.4).
-func (c *profileCalls) put(x *exchange, body profileBody) error { return c.change(x, body, true) }
+func (c *profileCalls) put(x *call, body profileBody) error { return c.change(x, body, true) }
 
-func (c *profileCalls) change(x *exchange, body profileBody, replace bool) error {
+func (c *profileCalls) change(x *call, body profileBody, replace bool) error {
 	account, err := c.profile.Change(x.r.Context(), x.who.AccountID, profile.Patch{
 		Username: body.Username.pointer(replace), FirstName: body.FirstName.pointer(replace),
 		LastName: body.LastName.pointer(replace), Phone: body.Phone.pointer(replace),

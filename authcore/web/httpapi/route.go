@@ -33,7 +33,7 @@ type route struct {
 	does         action
 	optional     bool     // the call also works without a body
 	params       []param  // in path and query
-	cookies      []scheme // of a holding call: the cookies that it reads
+	cookies      []scheme // of a bodyOrCookie call: the cookies that it reads
 	replies      []reply
 	refuses      []authcore.Code
 }
@@ -81,8 +81,8 @@ func (to route) check() error {
 		return errors.New("summary, text and tag are required")
 	case len(to.replies) == 0:
 		return errors.New("it has no reply of success")
-	case (to.does.caller == holder) != (to.does.body != nil && to.does.body.Implements(reflect.TypeFor[cookied]())):
-		return errors.New("a body that speaks by cookies belongs to a holding call")
+	case (to.does.caller == holder) != (to.does.body != nil && to.does.body.Implements(reflect.TypeFor[usesCookies]())):
+		return errors.New("a body that speaks by cookies belongs to a bodyOrCookie call")
 	case strings.Contains(to.path, "{") != slices.ContainsFunc(to.params, func(p param) bool { return p.in == "path" }):
 		return errors.New("the parameters of its path are not described")
 	}
@@ -131,7 +131,7 @@ func (rs routes) find(path string) (methods map[string]route, id string, ok bool
 }
 
 // serve finds the call of a request and has it performed.
-func (a *API) serve(x *exchange) error {
+func (a *API) serve(x *call) error {
 	w, r := x.w, x.r
 	listed := a.auth.Origins().WriteCORS(w, r)
 	path, ok := strings.CutPrefix(r.URL.Path, x.mount.prefix)

@@ -23,19 +23,19 @@ func (c *sessionCalls) routes() []route {
 		method: http.MethodGet, path: "/sessions", tag: tagSessions, summary: "List your sessions",
 		text: "Lists every place where the account is signed in, the latest first. A browser that was handed over to another host has its own " +
 			"session there. It ends together with the session it came from, its `parent`.",
-		does:    personal(c.list),
+		does:    authenticated(c.list),
 		replies: []reply{{http.StatusOK, "The sessions.", sessionList{}}},
 	}, {
 		method: http.MethodDelete, path: sessionPath, tag: tagSessions, summary: "End a session",
 		text:    "Its tokens become invalid at once, and so do those of the hosts it was handed over to. Someone else's session gets the same answer as an unknown one.",
-		does:    personal(c.end),
+		does:    authenticated(c.end),
 		params:  []param{{in: "path", name: "id", text: "The session's id.", kind: reflect.TypeFor[string](), format: "uuid"}},
 		replies: []reply{{http.StatusNoContent, "The session has ended.", nil}},
 		refuses: []authcore.Code{authcore.NotFound},
 	}, {
 		method: http.MethodPost, path: "/sessions/revoke", tag: tagSessions, summary: "End several sessions",
 		text:    "Send exactly one of `ids`, `all` and `others`.",
-		does:    personalWith(c.revoke),
+		does:    authenticatedWith(c.revoke),
 		replies: []reply{{http.StatusOK, "The number of sessions that ended.", revoked{}}},
 		refuses: []authcore.Code{authcore.InvalidFields},
 	}}
@@ -60,7 +60,7 @@ type sessionEntry struct {
 	Parent     *string   `json:"parent" format:"uuid" doc:"The session that this one came from and ends with; null for the session of a sign-in."`
 }
 
-func (c *sessionCalls) list(x *exchange) error {
+func (c *sessionCalls) list(x *call) error {
 	live, err := c.sessions.List(x.r.Context(), x.who.AccountID)
 	if err != nil {
 		return err
@@ -87,7 +87,7 @@ func entryOf(s authcore.Session, current uuid.UUID) sessionEntry {
 	return entry
 }
 
-func (c *sessionCalls) end(x *exchange) error {
+func (c *sessionCalls) end(x *call) error {
 	// A foreign session and none at all look alike (S06).
 	missing := authcore.Refuse(authcore.NotFound, "You have no session with this id.")
 	id, err := uuid.Parse(x.r.PathValue("id"))
@@ -122,7 +122,7 @@ type revoked struct {
 	Revoked int `json:"revoked"`
 }
 
-func (c *sessionCalls) revoke(x *exchange, body revokeBody) error {
+func (c *sessionCalls) revoke(x *call, body revokeBody) error {
 	ids, err := parseIDs(body.IDs)
 	if err != nil {
 		return err

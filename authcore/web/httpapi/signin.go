@@ -22,7 +22,7 @@ func (c *signInCalls) routes() []route {
 		method: http.MethodPost, path: "/login", tag: tagSignIn, summary: "Sign in with a password",
 		text: "An unknown name, a wrong password and a disabled account get the same answer. Failures are counted per name, whether or " +
 			"not it exists; after too many, the name is locked for a while.",
-		limit: authcore.LimitLogin, does: holding(c.login),
+		limit: authcore.LimitLogin, does: bodyOrCookie(c.login),
 		replies: []reply{{http.StatusOK, pairText, tokenPair{}}},
 		refuses: []authcore.Code{authcore.InvalidFields, authcore.InvalidCredentials, authcore.AccountNotVerified, authcore.AccountLocked},
 	}}
@@ -38,7 +38,7 @@ type loginBody struct {
 // A foreign page must not swap the account a browser is signed in with.
 func (b loginBody) byCookie(*http.Request, httpauth.RequestInfo) bool { return b.Cookies }
 
-func (c *signInCalls) login(x *exchange, body loginBody) error {
+func (c *signInCalls) login(x *call, body loginBody) error {
 	if err := required("login", body.Login, "password", body.Password); err != nil {
 		return err
 	}

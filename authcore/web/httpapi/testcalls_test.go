@@ -31,31 +31,31 @@ func header(name string, values ...string) change {
 func bearer(token string) change { return header("Authorization", "Bearer "+token) }
 
 func from(addr string) change {
-	return incoming(func(in *httpauth.RequestInfo) { in.Client.Addr = netip.MustParseAddr(addr) })
+	return requestInfo(func(in *httpauth.RequestInfo) { in.Client.Addr = netip.MustParseAddr(addr) })
 }
 
 func agent(ua string) change {
-	return incoming(func(in *httpauth.RequestInfo) { in.Client.UserAgent = ua })
+	return requestInfo(func(in *httpauth.RequestInfo) { in.Client.UserAgent = ua })
 }
 
-func plainHTTP() change { return incoming(func(in *httpauth.RequestInfo) { in.HTTPS = false }) }
+func plainHTTP() change { return requestInfo(func(in *httpauth.RequestInfo) { in.HTTPS = false }) }
 
-// incoming changes what the server in front says about a request.
-func incoming(f func(*httpauth.RequestInfo)) change {
+// requestInfo changes what the server in front says about a request.
+func requestInfo(f func(*httpauth.RequestInfo)) change {
 	return func(r *http.Request) {
 		in := httpauth.RequestInfo{HTTPS: true, RequestID: "request-1", Client: authcore.Client{
 			Addr: netip.MustParseAddr("192.0.2.1"), UserAgent: firefox, Issuer: issuer, Portal: issuer + "/auth",
 		}}
-		if former, ok := r.Context().Value(testIncoming{}).(httpauth.RequestInfo); ok {
+		if former, ok := r.Context().Value(testRequestInfo{}).(httpauth.RequestInfo); ok {
 			in = former
 		}
 		f(&in)
-		ctx := context.WithValue(r.Context(), testIncoming{}, in)
+		ctx := context.WithValue(r.Context(), testRequestInfo{}, in)
 		*r = *r.WithContext(httpauth.WithRequestInfo(ctx, in))
 	}
 }
 
-type testIncoming struct{}
+type testRequestInfo struct{}
 
 // unchecked is for requests that go to another prefix than the document's.
 func unchecked(r *http.Request) {
@@ -76,7 +76,7 @@ func (h *house) call(method, path, body string, changes ...change) answer {
 	if body != "" {
 		r.Header.Set("Content-Type", "application/json")
 	}
-	incoming(func(*httpauth.RequestInfo) {})(r)
+	requestInfo(func(*httpauth.RequestInfo) {})(r)
 	for _, c := range changes {
 		c(r)
 	}

@@ -21,7 +21,7 @@ func (c *tokenCalls) routes() []route {
 		method: http.MethodPost, path: "/refresh", tag: tagTokens, summary: "Renew a token pair",
 		text: "A refresh token works once. If the same client sends it again within ten seconds, it gets the same answer. If it comes later, it " +
 			"counts as stolen and the session ends. A token from a cookie is always answered with cookies.",
-		limit: authcore.LimitRefresh, does: holding(c.refresh), optional: true, cookies: []scheme{refreshScheme},
+		limit: authcore.LimitRefresh, does: bodyOrCookie(c.refresh), optional: true, cookies: []scheme{refreshScheme},
 		replies: []reply{{http.StatusOK, pairText, tokenPair{}}},
 		refuses: []authcore.Code{authcore.InvalidRefreshToken, authcore.RefreshTokenReused},
 	}, {
@@ -30,13 +30,13 @@ func (c *tokenCalls) routes() []route {
 			"Expired tokens work too, and tokens that are unknown or already invalid are no error. One exception: an invalid bearer token " +
 			"together with cookies is refused, because the bearer token wins. Sessions on other hosts that came from this one end too. With `everywhere`, " +
 			"the session that this one came from ends as well, with all that came from it.",
-		does: holding(c.logout), optional: true, cookies: []scheme{bearerScheme, accessScheme, refreshScheme},
+		does: bodyOrCookie(c.logout), optional: true, cookies: []scheme{bearerScheme, accessScheme, refreshScheme},
 		replies: []reply{{http.StatusNoContent, "Signed out. The tokens are no longer valid.", nil}},
 		refuses: []authcore.Code{authcore.InvalidToken},
 	}, {
 		method: http.MethodPost, path: "/token/verify", tag: tagTokens, summary: "Check a token",
 		text:  "Takes an access token or a refresh token. It changes nothing, and says nothing about an invalid token (RFC 7662).",
-		limit: authcore.LimitTokenVerify, does: publicWith(c.inspect),
+		limit: authcore.LimitTokenVerify, does: anonymousWith(c.inspect),
 		replies: []reply{{http.StatusOK, "Whether the token is valid, and its claims if it is.", tokenState{}}},
 		refuses: []authcore.Code{authcore.InvalidFields},
 	}}
@@ -53,7 +53,7 @@ func (b refreshBody) byCookie(r *http.Request, in httpauth.RequestInfo) bool {
 
 // refresh answers a token from a cookie in cookies, whatever the body asks for: a script could otherwise trade the
 // HttpOnly cookie for tokens it can read.
-func (c *tokenCalls) refresh(x *exchange, body refreshBody) error {
+func (c *tokenCalls) refresh(x *call, body refreshBody) error {
 	token, mode := body.RefreshToken, modeOf(body.Cookies)
 	fromCookie := token == ""
 	if fromCookie {
@@ -86,7 +86,7 @@ func (b logoutBody) byCookie(r *http.Request, in httpauth.RequestInfo) bool {
 // logout ends every session that the request holds a token of. Tokens that are dead already or name nothing are no error:
 // what was asked for is the case (RFC 7009 §2.2). Only where cookies stand beside a bearer token that names nothing it is one:
 // they do not speak, so their session lives on, and the browser must not believe otherwise.
-func (c *tokenCalls) logout(x *exchange, body logoutBody) error {
+func (c *tokenCalls) logout(x *call, body logoutBody) error {
 	given, err := httpauth.FindCredentials(x.r, x.in.Cookies(), x.in.ServesHost)
 	if err != nil && !authcore.IsAnonymous(err) { // a bearer token of no length names nothing either
 		return err
@@ -122,7 +122,7 @@ type inspectBody struct {
 
 // inspect tells whether a token is good now, and what it says. Of a token that is not, nothing is told (RFC 7662 §2.2).
 // An access token from a cookie is none of the kinds it knows.
-func (c *tokenCalls) inspect(x *exchange, body inspectBody) error {
+func (c *tokenCalls) inspect(x *call, body inspectBody) error {
 	if err := required("token", body.Token); err != nil {
 		return err
 	}

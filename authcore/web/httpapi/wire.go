@@ -56,7 +56,7 @@ type status struct {
 const pairText = "Signed in. Where cookies were asked for, or the refresh token came in one, the tokens are in `Set-Cookie` and not in the body."
 
 // answerTokens answers with a token pair, in the body or in cookies as the session's mode says.
-func (x *exchange) answerTokens(t session.Tokens) error {
+func (x *call) answerTokens(t session.Tokens) error {
 	pair := tokenPair{
 		TokenType: "Bearer", ExpiresIn: seconds(t.ExpiresIn), RefreshExpiresIn: seconds(t.RefreshExpiresIn),
 		SessionID: t.Session.ID, User: userOf(t.Account),

@@ -10,7 +10,7 @@ import (
 // asksForHandover reports whether a guarded host has sent the browser for a code.
 func (v *visit) asksForHandover() bool {
 	_, elsewhere := v.elsewhere()
-	_, asked := v.cfg.Handover.Heard(elsewhere, v.r.URL.Query().Get("handover"))
+	_, asked := v.cfg.Handover.ReadAsk(elsewhere, v.r.URL.Query().Get("handover"))
 	return asked
 }
 
@@ -37,7 +37,7 @@ func (v *visit) handOver(p *authcore.Principal) error {
 	v.w.Header().Set("Referrer-Policy", "no-referrer")
 	host := elsewhere + httpauth.HandoverPath
 	words := query.Get("handover")
-	asked, ok := v.cfg.Handover.Heard(elsewhere, words)
+	asked, ok := v.cfg.Handover.ReadAsk(elsewhere, words)
 	if !ok { // whoever made that up, no guard of the host's did, so perhaps none could redeem a code
 		return v.redirect(host + "?rd=" + url.QueryEscape(back))
 	}

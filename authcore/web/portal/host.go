@@ -120,7 +120,7 @@ func (v *visit) sendForCode(login, back string) error {
 	if err := httpauth.HandoverCookie.Of(challenge[:keptName]).Set(v.w.Header(), v.in.Cookies(), verifier); err != nil {
 		return err
 	}
-	asked := handover.Asked{Origin: httpauth.OriginOf(v.r, v.in.HTTPS), Challenge: challenge}
+	asked := handover.AskInput{Origin: httpauth.OriginOf(v.r, v.in.HTTPS), Challenge: challenge}
 	return v.redirect(withReturn(login, back) + "&handover=" + v.cfg.Handover.Ask(asked))
 }
 
@@ -142,7 +142,7 @@ func (v *visit) redeem(shown, back string) error {
 	if len(name) == keptName && strings.Trim(name, linkAlphabet) == "" {
 		verifier = kept.Read(v.r, v.in.Cookies())
 	}
-	tokens, err := v.cfg.Handover.Redeem(v.r.Context(), handover.Shown{
+	tokens, err := v.cfg.Handover.Redeem(v.r.Context(), handover.RedeemInput{
 		Code: code, Verifier: verifier, Origin: httpauth.OriginOf(v.r, v.in.HTTPS),
 	}, v.in.Client)
 	if authcore.CodeOf(err) == authcore.InvalidCode && httpauth.WantsHTML(v.r) {

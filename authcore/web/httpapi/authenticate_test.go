@@ -12,7 +12,7 @@ import (
 
 // A node that has not learned of revocations for too long says of no access token that its session lives, neither to its
 // owner nor to a service that asks; what the database confirms goes on.
-func TestDoor_StaleView(t *testing.T) {
+func TestAuthenticate_StaleView(t *testing.T) {
 	h := open(t)
 	h.account(email, username)
 	b, pair := h.browser(), h.signIn(username)
@@ -33,7 +33,7 @@ func TestDoor_StaleView(t *testing.T) {
 }
 
 // What memory knows to be revoked is not renewed, whatever a database says that may have been restored or lost a commit.
-func TestDoor_RevokedCookieIsNotRenewed(t *testing.T) {
+func TestAuthenticate_RevokedCookieIsNotRenewed(t *testing.T) {
 	h := open(t)
 	h.account(email, username)
 	b := h.browser()

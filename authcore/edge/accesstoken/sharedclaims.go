@@ -9,8 +9,8 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 )
 
-// grant is what the tokens of many sessions have in common. It is never changed but for who is charged for its memory.
-type grant struct {
+// sharedClaims is what the tokens of many sessions have in common. It is never changed but for who is charged for its memory.
+type sharedClaims struct {
 	charged              atomic.Bool
 	kid, issuer, host    string
 	kind                 authcore.CredentialKind
@@ -18,31 +18,31 @@ type grant struct {
 	groups               string // roles, encoded
 }
 
-// grants finds the grant that a new token shares with those before it. It forgets rather than grows: where more kinds of
-// grants are in use than it has places, some tokens hold one of their own, which is counted as theirs.
+// claimTable finds the claims that a new token shares with those before it. It forgets rather than grows: where more kinds of
+// claims are in use than it has places, some tokens hold claims of their own, which are counted as theirs.
 //
 // A shared one is counted as that of the first cached token alone. Once that is evicted the others hold it uncounted: one for each kind
-// of grant in use, and never more than seven times their own text, which is counted and says the same. The places hold one
+// of claims in use, and never more than seven times their own text, which is counted and says the same. The places hold one
 // each, of some hundred bytes. The kinds are made by keys and by the roles that administrators give, and not by clients.
-type grants struct {
+type claimTable struct {
 	seed   maphash.Seed
-	recent []atomic.Pointer[grant]
+	recent []atomic.Pointer[sharedClaims]
 }
 
-// places is how many kinds of grants are known at a time.
+// places is how many kinds of claims are known at a time.
 const places = 1024
 
-func newGrants() grants {
-	return grants{seed: maphash.MakeSeed(), recent: make([]atomic.Pointer[grant], places)}
+func newClaimTable() claimTable {
+	return claimTable{seed: maphash.MakeSeed(), recent: make([]atomic.Pointer[sharedClaims], places)}
 }
 
-// of returns the grant of a token.
-func (g *grants) of(p *authcore.Principal) *grant {
+// of returns the shared claims of a token.
+func (g *claimTable) of(p *authcore.Principal) *sharedClaims {
 	at := &g.recent[g.hash(p)%uint64(len(g.recent))]
-	if have := at.Load(); have != nil && have.fits(p) {
+	if have := at.Load(); have != nil && have.match(p) {
 		return have
 	}
-	fresh := &grant{
+	fresh := &sharedClaims{
 		kid: strings.Clone(p.KeyID), issuer: strings.Clone(p.Issuer), host: strings.Clone(p.Host), kind: p.Credential,
 		audience: cloned(p.Audience), amr: cloned(p.AMR), roles: cloned(p.Roles), groups: groups(p),
 	}
@@ -50,8 +50,8 @@ func (g *grants) of(p *authcore.Principal) *grant {
 	return fresh
 }
 
-// charge returns how many bytes the grant is to the first cached token that has it, and 0 to the others.
-func (g *grant) charge() int {
+// charge returns how many bytes the claims are to the first cached token that has them, and 0 to the others.
+func (g *sharedClaims) charge() int {
 	if g.charged.Swap(true) {
 		return 0
 	}
@@ -59,7 +59,7 @@ func (g *grant) charge() int {
 }
 
 // hash tells kinds apart by where texts and lists end as well, so that neighbours do not take each other's place for ever.
-func (g *grants) hash(p *authcore.Principal) uint64 {
+func (g *claimTable) hash(p *authcore.Principal) uint64 {
 	var h maphash.Hash
 	h.SetSeed(g.seed)
 	maphash.WriteComparable(&h, p.KeyID)
@@ -75,13 +75,13 @@ func (g *grants) hash(p *authcore.Principal) uint64 {
 	return h.Sum64()
 }
 
-// fits decides alone whether a token may share the grant: kinds whose hashes have one place come by each other's.
-func (g *grant) fits(p *authcore.Principal) bool {
+// match decides alone whether a token may share the claims: kinds whose hashes have one place come by each other's.
+func (g *sharedClaims) match(p *authcore.Principal) bool {
 	return g.kid == p.KeyID && g.issuer == p.Issuer && g.host == p.Host && g.kind == p.Credential && slices.Equal(g.audience, p.Audience) &&
 		slices.Equal(g.amr, p.AMR) && slices.Equal(g.roles, p.Roles)
 }
 
-func (g *grant) size() int {
+func (g *sharedClaims) size() int {
 	const self, each = 208, 32 // the structure; a text's header and its rounding up
 	n := self + len(g.kid) + len(g.issuer) + len(g.host) + len(g.groups)
 	for _, list := range [][]string{g.audience, g.amr, g.roles} {

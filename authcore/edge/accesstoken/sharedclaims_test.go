@@ -86,7 +86,7 @@ func TestGrants_SignedTokensOfCollidingKinds(t *testing.T) {
 	}
 	for range 2 {
 		for i, raw := range raws {
-			seen, outcome := m.Lookup(raw, authcore.SessionCookie)
+			seen, outcome := m.Verify(raw, authcore.SessionCookie)
 			if outcome != accesstoken.Admitted {
 				t.Fatalf("outcome %d", outcome)
 			}
@@ -105,7 +105,7 @@ func TestGrants_SignedTokensOfCollidingKinds(t *testing.T) {
 func TestCache_GrantsCount(t *testing.T) {
 	const capacity = 4 << 20
 	m := newMint(t, capacity)
-	m.Crowd() // so that nothing but tokens holds grants
+	m.Crowd() // so that nothing but tokens holds claims
 	before := liveHeap()
 	roles := make([]string, 120)
 	for n := range soak.N(4_000, 40_000) {
@@ -141,8 +141,8 @@ func TestLookup_ExpiresInTimeAlthoughTheCacheIsBehind(t *testing.T) {
 	}
 }
 
-// TestRefusals_RespelledHeader: a forged token whose header has its members in another order is remembered too.
-func TestRefusals_RespelledHeader(t *testing.T) {
+// TestBadTokens_RespelledHeader: a forged token whose header has its members in another order is remembered too.
+func TestBadTokens_RespelledHeader(t *testing.T) {
 	t.Parallel()
 	m := newMint(t, 0)
 	good := m.token(t, jwtkeys.Bearer)
