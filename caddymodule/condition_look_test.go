@@ -13,7 +13,6 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
-	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/revocation"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
 )
@@ -49,7 +48,7 @@ func newViewed(t *testing.T, global Settings, guards ...GuardSettings) *viewed {
 // refusing returns how many guards refuse, and whether the pages do.
 func (v *viewed) refusing() (guards int, pages bool) {
 	for _, g := range v.guards {
-		if g.stale(httpauth.Result{}) {
+		if g.stale() {
 			guards++
 		}
 	}

@@ -5,12 +5,12 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/access"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/accesstoken"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/liveconn"
@@ -33,9 +33,8 @@ type Guard struct {
 	match   caddyhttp.MatcherSets
 	headers []sanitize.IdentityHeader
 	extra   []extraHeader
-	login   string // login_url, or the portal's page on this host
-	portal  string // prefix of the portal on this site; "" for none
-	rules   []rule
+	login   string                 // login_url, or the portal's page on this host
+	portal  string                 // prefix of the portal on this site; "" for none
 	keep    []string               // as Go writes them
 	utf8    bool                   // identity headers are not percent-encoded
 	user    accesstoken.UserField  // what a user header holds
@@ -43,7 +42,7 @@ type Guard struct {
 	alone   bool                   // no portal on the site sees requests before
 	first   bool                   // nor anything else of ours
 	names   func(host string) bool // the site is there for it
-	maxAge  time.Duration          // how old the view of revocations may be; 0 for any
+	policy  access.Policy
 }
 
 // CaddyModule returns the module's description.
@@ -90,8 +89,9 @@ func (g *Guard) Provision(ctx caddy.Context) (err error) {
 	for _, name := range g.Keep {
 		g.keep = append(g.keep, http.CanonicalHeaderKey(name))
 	}
+	g.policy.Optional = g.Optional
 	for _, r := range g.Require {
-		g.rules = append(g.rules, ruleOf(r))
+		g.policy.Rules = append(g.policy.Rules, r.policy())
 	}
 	return nil
 }
@@ -179,11 +179,11 @@ func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp
 	if g.alone {
 		next = closeAfterResponse(w, r, next)
 		if err := sanitize.CheckForm(w, r, false); err != nil {
-			return g.refuse(w, r, err, https)
+			return g.refuse(w, r, err, nil, https)
 		}
 	}
 	if err := sanitize.CheckTarget(w, r); err != nil {
-		return g.refuse(w, r, err, https)
+		return g.refuse(w, r, err, nil, https)
 	}
 	if done, err := g.host(w, r, https); done {
 		return err
@@ -193,25 +193,45 @@ func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp
 		return g.onward(p, w, r, next, httpauth.Result{}, err)
 	}
 	who, err := g.identify(w, r, https)
+	decided := access.Decide(access.Request{Who: who, Err: err, Stale: g.stale()}, &g.policy)
 	switch {
-	case err == nil && g.stale(who):
-		return g.refuse(w, r, httpauth.ErrStale, https)
-	case err == nil:
-	case g.Optional && authcore.IsAnonymous(err):
+	case decided.Err != nil:
+		return g.refuse(w, r, decided.Err, decided.User, https)
+	case decided.User == nil:
 		guardOutcomes.count(guardAnonymous)
 		return g.onward(p, w, r, next, httpauth.Result{}, nil)
-	default:
-		return g.refuse(w, r, err, https)
-	}
-	if !g.allows(who.Verified) {
-		return g.forbid(w, r, who.Verified, https)
-	}
-	if who.Renewed {
+	case who.Renewed:
 		guardOutcomes.count(guardRenewed)
-	} else {
+	default:
 		guardAdmittedCount.Inc()
 	}
 	return g.onward(p, w, r, next, who, nil)
+}
+
+// identify finds out who the request is made by. Whoever brings nothing is told so before the node has started.
+func (g *Guard) identify(w http.ResponseWriter, r *http.Request, https bool) (httpauth.Result, error) {
+	given, err := httpauth.FindCredentials(r, g.app.jar(https), g.names)
+	if err != nil {
+		return httpauth.Result{}, err
+	}
+	c, err := g.app.await(r.Context())
+	if err != nil {
+		return httpauth.Result{}, err
+	}
+	if len(r.Header["Origin"]) > 0 { // it is held against the host that the browser knows
+		r = g.app.seen(r, https)
+	}
+	who, err := c.auth.AuthenticateRequest(w, r, given, g.requestInfo)
+	if who.ClearCookies {
+		c.auth.ClearDeadCookies(w.Header(), r, g.app.jar(https))
+	}
+	return who, err
+}
+
+// stale reports whether this node has not learned of revocations for longer than this guard bears. A process that was
+// suspended finds out here, at its first request, and not when its workers have caught up.
+func (g *Guard) stale() bool {
+	return g.policy.MaxStaleness > 0 && g.app.node.freshness.Exceeds(g.policy.MaxStaleness)
 }
 
 // passage returns the passage that the request is on; nil where no other handler of ours has begun one.
@@ -259,12 +279,12 @@ func (g *Guard) onward(p *passage, w http.ResponseWriter, r *http.Request, next 
 
 // pass hands an admitted request on, and keeps hold of it: it is cut when the session ends.
 func (g *Guard) pass(p *passage, r *http.Request, who *accesstoken.Verified, next caddyhttp.Handler) error {
-	on := p.Watch(g.app.node.connections, r, who.Holder(), g.maxAge)
+	on := p.Watch(g.app.node.connections, r, who.Holder(), g.policy.MaxStaleness)
 	defer p.Release()
 	err := next.ServeHTTP(p, on)
 	if cut := p.Conclude(); cut != nil {
 		p.head(http.StatusUnauthorized) // nothing of the service's stays on it
-		return g.refuse(p.ResponseWriter, r, cut, g.app.https(r))
+		return g.refuse(p.ResponseWriter, r, cut, nil, g.app.https(r))
 	}
 	return err
 }
@@ -273,11 +293,8 @@ func (g *Guard) pass(p *passage, r *http.Request, who *accesstoken.Verified, nex
 func (g *Guard) again(p *passage, w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, https bool) error {
 	guarded, err := g.takes(r)
 	if guarded && err == nil {
-		if g.stale(p.admitted) {
-			return g.refuse(w, r, httpauth.ErrStale, https)
-		}
-		if !g.allows(p.admitted.Verified) {
-			return g.forbid(w, r, p.admitted.Verified, https)
+		if decided := access.Decide(access.Request{Who: p.admitted, Stale: g.stale()}, &g.policy); decided.Err != nil {
+			return g.refuse(w, r, decided.Err, decided.User, https)
 		}
 		g.forward(p, r, p.admitted.Verified)
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/jwtkeys"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/access"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/accesstoken"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/revocation"
@@ -71,7 +72,7 @@ func newBenched(tb testing.TB, mode authcore.Mode, sessions, revocations int) *b
 		tb.Fatal(err)
 	}
 	app.sites.strip.Store(sanitize.NewStripper(nil, nil, setAside))
-	b := &benched{guard: &Guard{app: app, first: true, headers: headers, maxAge: 24 * time.Hour}, mode: mode, keys: keys}
+	b := &benched{guard: &Guard{app: app, first: true, headers: headers, policy: access.Policy{MaxStaleness: 24 * time.Hour}}, mode: mode, keys: keys}
 	for range sessions {
 		b.tokens = append(b.tokens, b.token(tb))
 	}

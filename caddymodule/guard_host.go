@@ -20,13 +20,13 @@ func (g *Guard) host(w http.ResponseWriter, r *http.Request, https bool) (done b
 	}
 	c, err := g.app.await(r.Context())
 	if err != nil {
-		return true, g.refuse(w, r, err, https)
+		return true, g.refuse(w, r, err, nil, https)
 	}
 	if !c.pages.HostHas(r.URL.Path) || rewritten(r) {
 		return false, nil
 	}
 	if r.URL.Path == httpauth.HandoverPath && !g.names(strings.ToLower((&url.URL{Host: r.Host}).Hostname())) {
-		return true, g.refuse(w, r, errUnnamedHost, https)
+		return true, g.refuse(w, r, errUnnamedHost, nil, https)
 	}
 	ctx := httpauth.WithRequestInfo(r.Context(), g.requestInfo(r))
 	c.pages.Host(g.login).ServeHTTP(w, g.app.seen(r, https).WithContext(ctx))

@@ -192,8 +192,8 @@ func TestGuardStalenessNeedsPostgres(t *testing.T) {
 	t.Parallel()
 	for lines, good := range map[string]bool{"": true, "max_staleness 5s": false, "on_stale deny": false} {
 		g := &Guard{GuardSettings: *guardFrom(t, lines), app: &App{cfg: &resolved{sqlitePath: "/x"}}}
-		if err := g.limitStaleness(); (err == nil) != good || g.maxAge != 0 {
-			t.Errorf("%q on SQLite: %v, limit %s", lines, err, g.maxAge)
+		if err := g.limitStaleness(); (err == nil) != good || g.policy.MaxStaleness != 0 {
+			t.Errorf("%q on SQLite: %v, limit %s", lines, err, g.policy.MaxStaleness)
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/accesstoken"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 )
 
@@ -15,13 +16,13 @@ import (
 const maxReturn = 2048
 
 // refuse answers a request that does not go on: a browser that navigates is led to the sign-in page or sees a page that says
-// why, everything else gets the problem body (contract §3.3).
-func (g *Guard) refuse(w http.ResponseWriter, r *http.Request, err error, https bool) error {
+// why, everything else gets the problem body (contract §3.3). who is the user whom a rule does not let in; else nil.
+func (g *Guard) refuse(w http.ResponseWriter, r *http.Request, err error, who *accesstoken.Verified, https bool) error {
 	guardOutcomes.result(err)
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
 	if !authcore.IsAnonymous(err) || !httpauth.Navigates(r) {
-		if g.showRefusal(w, r, err, nil, https) {
+		if g.showRefusal(w, r, err, who, https) {
 			return nil
 		}
 		httpauth.SecureHeaders(h, https)

@@ -10,23 +10,10 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/web/portal"
 )
 
-// forbid refuses who is signed in but not among those whom the rules let in.
-func (g *Guard) forbid(w http.ResponseWriter, r *http.Request, who *accesstoken.Verified, https bool) error {
-	if !httpauth.Navigates(r) && !httpauth.SubmitsForm(r) {
-		return g.refuse(w, r, errForbidden, https)
-	}
-	p := who.Principal()
-	if !g.showRefusal(w, r, errForbidden, &p, https) {
-		return g.refuse(w, r, errForbidden, https)
-	}
-	guardOutcomes.result(errForbidden)
-	return nil
-}
-
 // showRefusal answers a browser that navigates with a page about what it can do nothing about: a rule, an outage, a fault. One
 // that sends a form sees why that was not passed on, for a redirect to the sign-in page would lose it. It reports false, with
 // nothing written, for every other request and error, and while there are no pages yet.
-func (g *Guard) showRefusal(w http.ResponseWriter, r *http.Request, err error, who *authcore.Principal, https bool) bool {
+func (g *Guard) showRefusal(w http.ResponseWriter, r *http.Request, err error, who *accesstoken.Verified, https bool) bool {
 	form, back := httpauth.SubmitsForm(r), ""
 	if !form { // what a form is sent to is no page to come back to
 		back = g.wanted(r, https)
@@ -43,8 +30,11 @@ func (g *Guard) showRefusal(w http.ResponseWriter, r *http.Request, err error, w
 	if c == nil || !form && !httpauth.Navigates(r) || len(r.Header["Authorization"]) > 0 {
 		return false
 	}
-	c.pages.Refuse(w, g.app.seen(r, https).WithContext(httpauth.WithRequestInfo(r.Context(), g.requestInfo(r))), portal.Refused{
-		Err: err, Who: who, Prefix: g.portal, Login: g.login, Wanted: back, Form: form,
-	})
+	refused := portal.Refused{Err: err, Prefix: g.portal, Login: g.login, Wanted: back, Form: form}
+	if who != nil {
+		p := who.Principal()
+		refused.Who = &p
+	}
+	c.pages.Refuse(w, g.app.seen(r, https).WithContext(httpauth.WithRequestInfo(r.Context(), g.requestInfo(r))), refused)
 	return true
 }

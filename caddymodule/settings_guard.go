@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/access"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/sanitize"
 )
 
@@ -146,6 +147,15 @@ func checkRules(rules []Rule) error {
 		}
 	}
 	return nil
+}
+
+// policy is the rule in the form requests are checked against. Users are told apart without regard to case.
+func (r Rule) policy() access.Rule {
+	rule := access.Rule{Roles: r.Role, Verified: r.Verified}
+	for _, u := range r.User {
+		rule.Users = append(rule.Users, strings.ToLower(u))
+	}
+	return rule
 }
 
 func (r Rule) check() error {

@@ -8,8 +8,6 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
-
-	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 )
 
 const (
@@ -51,11 +49,11 @@ func (g *Guard) limitStaleness() error {
 		return nil
 	}
 	if cmp.Or(g.OnStale, cfg.onStale) == onStaleDeny {
-		g.maxAge = cmp.Or(time.Duration(g.MaxStaleness), cfg.maxStaleness)
+		g.policy.MaxStaleness = cmp.Or(time.Duration(g.MaxStaleness), cfg.maxStaleness)
 	} else if g.MaxStaleness != 0 {
 		return fmt.Errorf("gatehouse_guard: max_staleness has no effect together with on_stale %s", onStaleServe)
 	}
-	g.app.bounds.add(g.maxAge)
+	g.app.bounds.add(g.policy.MaxStaleness)
 	return nil
 }
 
@@ -144,11 +142,4 @@ func (r refusers) effect() string {
 	default:
 		return "some guards refuse signed-in users, everything else is still served"
 	}
-}
-
-// stale reports whether this node has not learned of revocations for longer than this guard bears. A process that was
-// paused finds out here, at its first request, and not when its workers have caught up.
-// Whom the database has just confirmed, by a renewal, it lets pass.
-func (g *Guard) stale(who httpauth.Result) bool {
-	return g.maxAge > 0 && !who.Renewed && g.app.node.freshness.Exceeds(g.maxAge)
 }

@@ -1,0 +1,70 @@
+package access
+
+import (
+	"errors"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/accesstoken"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
+)
+
+// Policy says who may pass. The zero Policy lets every signed-in user pass. It is not changed while requests are decided.
+type Policy struct {
+	Optional     bool          // requests that bring no good credential pass as nobody's
+	Rules        []Rule        // every one of them must hold for a user
+	MaxStaleness time.Duration // how old the view of revocations may be; 0 for any age
+}
+
+// Request is what is known of a request once its credential was looked at.
+type Request struct {
+	Who   httpauth.Result // whoever makes it
+	Err   error           // why that is nobody
+	Stale bool            // the view of revocations is older than the policy bears
+}
+
+// Decision is what becomes of a request: it passes where Err is nil.
+type Decision struct {
+	User  *accesstoken.Verified // whom the request passes as, or whom a rule refuses; nil for nobody
+	Err   error                 // the refusal
+	Unmet int                   // which of the policy's rules refuses, counted from 1; 0 for none
+}
+
+var (
+	errForbidden = authcore.Refuse(authcore.Forbidden, "Your account may not use this.")
+	errNotAsked  = errors.New("decide access: there is neither a user nor a reason why not")
+)
+
+// Decide applies p to r. Its refusals are those of the credential (r.Err); [httpauth.ErrStale], because a token may be revoked
+// and the view not know of it (S08), unless the database has just confirmed the session by a renewal; and Forbidden. It allocates
+// nothing, and may be called concurrently.
+func Decide(r Request, p *Policy) Decision {
+	switch {
+	case p.Optional && authcore.IsAnonymous(r.Err): // an outage, or a request from another origin, does not make a visitor nobody
+		return Decision{}
+	case r.Err != nil:
+		return Decision{Err: r.Err}
+	case r.Who.Verified == nil:
+		return Decision{Err: errNotAsked}
+	case r.Stale && !r.Who.Renewed:
+		return Decision{Err: httpauth.ErrStale}
+	}
+	if unmet := p.unmet(r.Who.Verified); unmet > 0 {
+		return Decision{User: r.Who.Verified, Err: errForbidden, Unmet: unmet}
+	}
+	return Decision{User: r.Who.Verified}
+}
+
+// unmet returns which rule does not hold for v, counted from 1; 0 where all do.
+func (p *Policy) unmet(v *accesstoken.Verified) int {
+	if len(p.Rules) == 0 {
+		return 0
+	}
+	who := v.Principal()
+	for i := range p.Rules {
+		if !p.Rules[i].holds(&who) {
+			return i + 1
+		}
+	}
+	return 0
+}

@@ -1,0 +1,112 @@
+package access_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/jwtkeys"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/access"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/accesstoken"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/revocation"
+)
+
+// noKeys verifies nothing: the tests bring principals.
+type noKeys struct{}
+
+func (noKeys) Set() *jwtkeys.KeySet { return nil }
+func (noKeys) UnknownKey()          {}
+
+// users makes users of principals.
+func users(tb testing.TB) func(authcore.Principal) httpauth.Result {
+	tb.Helper()
+	v, err := accesstoken.New(accesstoken.Config{Keys: noKeys{}, Revocations: revocation.NewSet(nil), Now: time.Now})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return func(p authcore.Principal) httpauth.Result {
+		p.AccountID, p.ExpiresAt = uuid.MustParse(p.Subject), time.Now().Add(time.Hour)
+		return httpauth.Result{Verified: v.Admit(p)}
+	}
+}
+
+const ada = "0198c2f4-7a11-7cc2-9d4e-111111111111"
+
+func TestDecide(t *testing.T) {
+	t.Parallel()
+	admit := users(t)
+	staff := admit(authcore.Principal{Subject: ada, Email: "ada@example.com", Roles: []string{"user", "staff"}})
+	plain := admit(authcore.Principal{Subject: ada})
+	renewed := staff
+	renewed.Renewed = true
+	nobody := authcore.Refuse(authcore.AuthenticationRequired, "Sign in first.")
+	away := authcore.Refuse(authcore.Unavailable, "Later.")
+	foreign := authcore.Refuse(authcore.CrossOrigin, "No.")
+	roles := func(words ...string) access.Rule { return access.Rule{Roles: words} }
+	rules := func(all ...access.Rule) access.Policy { return access.Policy{Rules: all} }
+	optional := access.Policy{Optional: true}
+	for name, row := range map[string]struct {
+		request access.Request
+		policy  access.Policy
+		code    authcore.Code // of the refusal; "" for none
+		unmet   int
+		user    bool
+	}{
+		"a user":                             {request: access.Request{Who: plain}, user: true},
+		"nobody":                             {request: access.Request{Err: nobody}, code: authcore.AuthenticationRequired},
+		"nobody where that is allowed":       {request: access.Request{Err: nobody}, policy: optional},
+		"a dead token where nobody may":      {request: access.Request{Err: httpauth.ErrInvalidToken}, policy: optional},
+		"a user where nobody may":            {request: access.Request{Who: plain}, policy: optional, user: true},
+		"an outage where nobody may":         {request: access.Request{Err: away}, policy: optional, code: authcore.Unavailable},
+		"another origin where nobody may":    {request: access.Request{Err: foreign}, policy: optional, code: authcore.CrossOrigin},
+		"a fault where nobody may":           {request: access.Request{Err: errors.New("x")}, policy: optional, code: authcore.Internal},
+		"an error and a user":                {request: access.Request{Who: staff, Err: away}, code: authcore.Unavailable},
+		"neither user nor error":             {code: authcore.Internal},
+		"neither where nobody may":           {policy: optional, code: authcore.Internal},
+		"an old view":                        {request: access.Request{Who: plain, Stale: true}, code: authcore.Unavailable},
+		"an old view where nobody may":       {request: access.Request{Who: plain, Stale: true}, policy: optional, code: authcore.Unavailable},
+		"an old view, and nobody":            {request: access.Request{Err: nobody, Stale: true}, policy: optional},
+		"an old view, and a renewal":         {request: access.Request{Who: renewed, Stale: true}, user: true},
+		"an old view before a rule":          {request: access.Request{Who: plain, Stale: true}, policy: rules(roles("staff")), code: authcore.Unavailable},
+		"a role":                             {request: access.Request{Who: staff}, policy: rules(roles("admin", "staff")), user: true},
+		"no role":                            {request: access.Request{Who: plain}, policy: rules(roles("staff")), code: authcore.Forbidden, unmet: 1, user: true},
+		"another role":                       {request: access.Request{Who: staff}, policy: rules(roles("admin")), code: authcore.Forbidden, unmet: 1, user: true},
+		"a role of another case":             {request: access.Request{Who: staff}, policy: rules(roles("Staff")), code: authcore.Forbidden, unmet: 1, user: true},
+		"every rule":                         {request: access.Request{Who: staff}, policy: rules(roles("staff"), access.Rule{Verified: true}), user: true},
+		"the second of two rules":            {request: access.Request{Who: staff}, policy: rules(roles("staff"), roles("admin")), code: authcore.Forbidden, unmet: 2, user: true},
+		"a verified address":                 {request: access.Request{Who: staff}, policy: rules(access.Rule{Verified: true}), user: true},
+		"none":                               {request: access.Request{Who: plain}, policy: rules(access.Rule{Verified: true}), code: authcore.Forbidden, unmet: 1, user: true},
+		"an account by its id":               {request: access.Request{Who: plain}, policy: rules(access.Rule{Users: []string{"x", ada}}), user: true},
+		"an account by its address":          {request: access.Request{Who: staff}, policy: rules(access.Rule{Users: []string{"ada@example.com"}}), user: true},
+		"another account":                    {request: access.Request{Who: staff}, policy: rules(access.Rule{Users: []string{"eve@example.com"}}), code: authcore.Forbidden, unmet: 1, user: true},
+		"no address is nobody's":             {request: access.Request{Who: plain}, policy: rules(access.Rule{Users: []string{""}}), code: authcore.Forbidden, unmet: 1, user: true},
+		"a rule for nobody, who is let in":   {request: access.Request{Err: nobody}, policy: access.Policy{Optional: true, Rules: []access.Rule{roles("staff")}}},
+		"a rule for a user where nobody may": {request: access.Request{Who: plain}, policy: access.Policy{Optional: true, Rules: []access.Rule{roles("staff")}}, code: authcore.Forbidden, unmet: 1, user: true},
+	} {
+		got := access.Decide(row.request, &row.policy)
+		code := authcore.Code("")
+		if got.Err != nil {
+			code = authcore.CodeOf(got.Err)
+		}
+		if code != row.code || got.Unmet != row.unmet || (got.User != nil) != row.user {
+			t.Errorf("%s: %q (%v), rule %d, user %v", name, code, got.Err, got.Unmet, got.User)
+		}
+	}
+}
+
+// Nothing about a decision goes to the heap: it is made for each request.
+func TestDecide_AllocatesNothing(t *testing.T) {
+	who := users(t)(authcore.Principal{Subject: ada, Email: "ada@example.com", Roles: []string{"user", "staff"}})
+	p := &access.Policy{Rules: []access.Rule{{Roles: []string{"staff"}}, {Verified: true}, {Users: []string{ada}}}}
+	if n := testing.AllocsPerRun(100, func() {
+		if access.Decide(access.Request{Who: who}, p).Err != nil {
+			t.Error("refused")
+		}
+	}); n != 0 {
+		t.Errorf("%g allocations", n)
+	}
+}
