@@ -16,9 +16,7 @@ build: need-go ## build bin/gatehouse
 
 test: need-go ## run every test; as root, install what they need (Debian)
 	@tools/test-deps.sh
-	@go -C tools test ./...
-	@go -C bench test ./...
-	@go test -timeout $(GO_TEST_TIMEOUT) ./...
+	@tools/test.sh -timeout $(GO_TEST_TIMEOUT)
 
 soak: need-go ## the tests at full length, and every fuzz target for 30 seconds; hours
 	@tools/test-deps.sh

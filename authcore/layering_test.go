@@ -124,7 +124,7 @@ func testSupport(i importLine) string {
 		return ""
 	}
 	imported, ours := projectFolder(i.path)
-	if i.path == "testing" || ours && (isSuite(imported) || strings.HasPrefix(imported, "internal/test")) {
+	if i.path == "testing" || ours && (isSuite(imported) || strings.HasPrefix(imported, "internal/test") || imported == "internal/gatehousetest") {
 		return "the product does not import what is made for tests"
 	}
 	return ""

@@ -77,8 +77,7 @@ for s in $SOAK_STEPS; do
 		done <<<"$list"
 		;;
 	long)
-		step 'tools, long' env GATEHOUSE_SOAK=1 go test -C tools -count=1 ./...
-		step 'all tests, long' env GATEHOUSE_SOAK=1 go test -timeout "$SOAK_TIMEOUT" -count=1 ./...
+		step 'all tests, long' env GATEHOUSE_SOAK=1 tools/test.sh -timeout "$SOAK_TIMEOUT" -count=1
 		;;
 	upgrade)
 		step 'rolling upgrade' upgrade

@@ -12,10 +12,16 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
+
+	"github.com/gatehouse-auth/gatehouse/internal/gatehousetest"
 )
 
 // startChromium starts the browser with a first window, which nobody uses and which keeps it alive.
 func startChromium(path string) (context.Context, func(), error) {
+	work, err := gatehousetest.Work()
+	if err != nil {
+		return nil, nil, err
+	}
 	data := filepath.Join(work, "chromium")
 	if err := os.Mkdir(data, 0o700); err != nil {
 		return nil, nil, err

@@ -2,30 +2,20 @@ package browser
 
 import (
 	"bytes"
-	"context"
 	"fmt"
-	"math/rand/v2"
-	"net"
-	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/gatehousetest"
 )
 
-// gateway is one process.
-type gateway struct {
-	dir         string
-	port, port2 int
-	log         *logBuffer
-	cmd         *exec.Cmd
-	exited      chan struct{}
-}
+// gateway is one process, with what people find it by.
+type gateway struct{ *gatehousetest.Gateway }
 
 // shared is the gateway with the shipped Caddyfile, its demo service behind it.
 func shared(t testing.TB) *gateway {
@@ -51,7 +41,7 @@ var (
 
 func stopShared() {
 	if sharedStarted != nil {
-		sharedStarted.close()
+		sharedStarted.Close()
 	}
 }
 
@@ -76,12 +66,7 @@ func start(t testing.TB, caddyfile string) *gateway {
 	t.Helper()
 	g, err := launch(caddyfile)
 	if g != nil {
-		t.Cleanup(func() {
-			g.close()
-			if t.Failed() {
-				t.Logf("the gateway's last lines:\n%s", g.log.tail(40))
-			}
-		})
+		g.CloseWithTest(t)
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -90,129 +75,25 @@ func start(t testing.TB, caddyfile string) *gateway {
 }
 
 func launch(caddyfile string) (*gateway, error) {
-	binary, err := release()
+	binary, err := gatehousetest.Release()
 	if err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp(work, "")
+	g, err := gatehousetest.New(binary, ".gatehouse.sock")
 	if err != nil {
 		return nil, err
 	}
-	g := &gateway{dir: dir, port: freePort(), port2: freePort(), log: &logBuffer{}, exited: make(chan struct{})}
-	text := strings.NewReplacer("<port>", strconv.Itoa(g.port), "<port2>", strconv.Itoa(g.port2)).Replace(caddyfile)
-	if err := os.WriteFile(filepath.Join(dir, "Caddyfile"), []byte(text), 0o600); err != nil {
+	if err := g.Configure(caddyfile); err != nil {
 		return nil, err
 	}
-	g.cmd = exec.Command(binary, "run", "--config", "Caddyfile", "--adapter", "caddyfile")
-	g.cmd.Dir = dir
-	g.cmd.Env = []string{"HOME=" + dir, "XDG_DATA_HOME=" + dir + "/xdg", "XDG_CONFIG_HOME=" + dir + "/xdg", "PATH=" + os.Getenv("PATH")}
-	g.cmd.Stdout, g.cmd.Stderr = g.log, g.log
-	// Nothing outlives the tests, however they end.
-	g.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := g.cmd.Start(); err != nil {
-		return nil, fmt.Errorf("starting the gateway: %w", err)
-	}
-	go func() {
-		_ = g.cmd.Wait()
-		close(g.exited)
-	}()
-	return g, g.ready()
-}
-
-const startLimit = 90 * time.Second // on a machine that builds and tests at the same time
-
-// ready waits until the gateway can serve. It asks on the admin socket, which every Caddyfile here has.
-func (g *gateway) ready() error {
-	client := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{
-		DisableKeepAlives: true,
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, "unix", filepath.Join(g.dir, ".gatehouse.sock"))
-		},
-	}}
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for deadline := time.Now().Add(startLimit); time.Now().Before(deadline); <-tick.C {
-		select {
-		case <-g.exited:
-			return fmt.Errorf("the gateway ended at once:\n%s", g.log.tail(15))
-		default:
-		}
-		conn, err := net.Dial("tcp", "127.0.0.1:"+strconv.Itoa(g.port))
-		if err != nil {
-			continue
-		}
-		_ = conn.Close()
-		resp, err := client.Get("http://admin/gatehouse/keys")
-		if err != nil {
-			continue
-		}
-		_ = resp.Body.Close()
-		if resp.StatusCode == http.StatusOK {
-			return nil
-		}
-	}
-	return fmt.Errorf("the gateway was not ready after %s:\n%s", startLimit, g.log.tail(15))
-}
-
-func (g *gateway) close() {
-	_ = g.cmd.Process.Kill()
-	<-g.exited
-	_ = os.RemoveAll(g.dir)
+	return &gateway{g}, g.Run()
 }
 
 // origin is where a person finds the gateway, over plain http.
-func (g *gateway) origin() string { return "http://localhost:" + strconv.Itoa(g.port) }
+func (g *gateway) origin() string { return "http://localhost:" + strconv.Itoa(g.Port) }
 
 // secure is the same over https.
-func (g *gateway) secure() string { return "https://localhost:" + strconv.Itoa(g.port) }
-
-// logBuffer keeps a process's output.
-type logBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
-func (l *logBuffer) tail(n int) string {
-	lines := strings.Split(strings.TrimRight(l.String(), "\n"), "\n")
-	return strings.Join(lines[max(0, len(lines)-n):], "\n")
-}
-
-var (
-	portMu   sync.Mutex
-	portUsed = map[int]bool{}
-)
-
-// freePort picks below the range from which outgoing connections get theirs: a port from that range may be taken
-// between the choice and its use.
-func freePort() int {
-	portMu.Lock()
-	defer portMu.Unlock()
-	for {
-		port := 15000 + rand.IntN(17000)
-		if portUsed[port] {
-			continue
-		}
-		l, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(port))
-		if err != nil {
-			continue
-		}
-		_ = l.Close()
-		portUsed[port] = true
-		return port
-	}
-}
+func (g *gateway) secure() string { return "https://localhost:" + strconv.Itoa(g.Port) }
 
 // eventually waits until done holds.
 func eventually(t testing.TB, what func() string, done func() bool) {

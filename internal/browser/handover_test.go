@@ -63,7 +63,7 @@ func TestHandover(t *testing.T) {
 		t.Run(scheme, func(t *testing.T) {
 			t.Parallel()
 			g, p, address := start(t, hostsOver(scheme, cert)), open(t, way{}), newAddress()
-			at := func(host string) string { return fmt.Sprintf("%s://%s.localhost:%d", scheme, host, g.port) }
+			at := func(host string) string { return fmt.Sprintf("%s://%s.localhost:%d", scheme, host, g.Port) }
 			if scheme == "https" {
 				certified(t, g, "auth", "app", "wiki")
 			}
@@ -128,7 +128,7 @@ func certified(t *testing.T, g *gateway, hosts ...string) {
 	for _, host := range hosts {
 		name := host + ".localhost"
 		eventually(t, func() string { return "a certificate for " + name }, func() bool {
-			conn, err := tls.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", g.port), &tls.Config{ServerName: name, InsecureSkipVerify: true})
+			conn, err := tls.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", g.Port), &tls.Config{ServerName: name, InsecureSkipVerify: true})
 			if err == nil {
 				_ = conn.Close()
 			}
@@ -141,22 +141,22 @@ func certified(t *testing.T, g *gateway, hosts ...string) {
 func TestHandover_NoCookies(t *testing.T) {
 	t.Parallel()
 	g, p := start(t, hostsOver("http", "")), open(t, way{})
-	p.join(g, fmt.Sprintf("http://auth.localhost:%d", g.port), newAddress())
-	forgets := httptest.NewUnstartedServer(proxy(t, fmt.Sprintf("http://127.0.0.1:%d", g.port), func(r *http.Response) error {
+	p.join(g, fmt.Sprintf("http://auth.localhost:%d", g.Port), newAddress())
+	forgets := httptest.NewUnstartedServer(proxy(t, fmt.Sprintf("http://127.0.0.1:%d", g.Port), func(r *http.Response) error {
 		r.Header.Del("Set-Cookie")
 		return nil
 	}))
 	var err error
-	if forgets.Listener, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", g.port2)); err != nil {
+	if forgets.Listener, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", g.Port2)); err != nil {
 		t.Fatal(err)
 	}
 	forgets.Start()
 	t.Cleanup(forgets.Close)
-	wanted := fmt.Sprintf("http://app.localhost:%d/x", g.port2)
-	before := countLogins(p, fmt.Sprintf("http://auth.localhost:%d", g.port))
+	wanted := fmt.Sprintf("http://app.localhost:%d/x", g.Port2)
+	before := countLogins(p, fmt.Sprintf("http://auth.localhost:%d", g.Port))
 	p.visit(wanted)
 	p.at("/.gatehouse/handover", "We could not sign you in here")
-	if n := countLogins(p, fmt.Sprintf("http://auth.localhost:%d", g.port)) - before; n != 2 {
+	if n := countLogins(p, fmt.Sprintf("http://auth.localhost:%d", g.Port)) - before; n != 2 {
 		t.Errorf("the sign-in page was opened %d times: %q", n, p.net.addresses())
 	}
 	if got := p.ask(`document.querySelector(".links a").href`); got != wanted {

@@ -42,7 +42,7 @@ func (g *gateway) mail(t testing.TB, address string, n int) letter {
 
 func (g *gateway) mails(t testing.TB, address string) []letter {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(g.dir, ".gatehouse", "outbox", "*.eml"))
+	files, err := filepath.Glob(filepath.Join(g.Dir, ".gatehouse", "outbox", "*.eml"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,9 +12,10 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"sync"
 	"testing"
+
+	"github.com/gatehouse-auth/gatehouse/internal/gatehousetest"
 )
 
 // write makes TestScreenshots write the pictures of the documentation: go test -run TestScreenshots . -args -write
@@ -23,39 +24,15 @@ var write = flag.Bool("write", false, "write the screenshots of the documentatio
 // look is where every page is left as a picture, "" for nowhere.
 var look = flag.String("look", "", "folder to leave a picture of every page in")
 
-// work is the folder of everything this run writes.
-var work string
-
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) int {
 	flag.Parse()
-	dir, err := os.MkdirTemp("", "gh-browser-")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "browser:", err)
-		return 1
-	}
-	work = dir
-	defer os.RemoveAll(dir)
+	defer gatehousetest.RemoveWork()
 	defer stopShared()
 	defer stopChromium()
 	return m.Run()
 }
-
-// release builds the gateway as it is shipped, with plain flags, so that it shares the build cache with everything else.
-// Where GATEHOUSE_E2E_BINARIES names a folder the binary stays there, and one that is up to date is not linked again.
-var release = sync.OnceValues(func() (string, error) {
-	folder := os.Getenv("GATEHOUSE_E2E_BINARIES")
-	if folder == "" {
-		folder = work
-	}
-	path := filepath.Join(folder, "gatehouse")
-	cmd := exec.Command("go", "build", "-o", path, "github.com/gatehouse-auth/gatehouse/cmd/gatehouse")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("building the gateway: %w\n%s", err, out)
-	}
-	return path, nil
-})
 
 // chromium is the one browser of this run. Each person gets a profile of their own in it.
 var chromium = sync.OnceValues(func() (context.Context, error) {

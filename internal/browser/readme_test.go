@@ -25,11 +25,11 @@ func TestReadme_Curl(t *testing.T) {
 	if block == nil || bytes.ContainsAny(block[1], "<>") {
 		t.Fatalf("the README shows no commands with curl, or ones with something to fill in: %s", block)
 	}
-	script := strings.ReplaceAll(string(block[1]), "8080", strconv.Itoa(g.port))
+	script := strings.ReplaceAll(string(block[1]), "8080", strconv.Itoa(g.Port))
 	order := regexp.MustCompile(`(?s)^HTTP/1\.1 401 .*Hello\..*Remote-User: ada[0-9]+@example\.com\n.*HTTP/1\.1 401 .*"access_token":"[^"]+".*$`)
 	for _, shell := range []string{"sh", "bash"} {
 		cmd := exec.Command(shell)
-		cmd.Dir, cmd.Stdin = g.dir, strings.NewReader(script)
+		cmd.Dir, cmd.Stdin = g.Dir, strings.NewReader(script)
 		var out, errs bytes.Buffer
 		cmd.Stdout, cmd.Stderr = &out, &errs
 		if err := cmd.Run(); err != nil || !order.MatchString(out.String()) {

@@ -75,11 +75,11 @@ func TestM06_NoSecretInTheLogs(t *testing.T) {
 func checkLogs(t *testing.T, g *gateway, secrets map[string]string) {
 	t.Helper()
 	eventually(t, func() string { return "the access log of the last page" }, func() bool {
-		return strings.Contains(g.log.String(), "/auth/signed-out")
+		return strings.Contains(g.Log.String(), "/auth/signed-out")
 	})
-	log := g.log.String()
+	log := g.Log.String()
 	if !strings.Contains(log, "token=REDACTED") || !strings.Contains(log, `"level":"debug"`) || !strings.Contains(log, "http.log.access") {
-		t.Fatalf("debug and access logs are not on, or have no link:\n%s", g.log.tail(5))
+		t.Fatalf("debug and access logs are not on, or have no link:\n%s", g.Log.Tail(5))
 	}
 	for name, secret := range secrets {
 		for _, form := range []string{secret, url.QueryEscape(secret), url.PathEscape(secret)} {

@@ -50,8 +50,8 @@ http://localhost:<port2> {
 func TestTransports(t *testing.T) {
 	t.Parallel()
 	g := start(t, transportCaddyfile)
-	plain := fmt.Sprintf("http://localhost:%d", g.port2)
-	behind := endTLS(t, fmt.Sprintf("http://127.0.0.1:%d", g.port2))
+	plain := fmt.Sprintf("http://localhost:%d", g.Port2)
+	behind := endTLS(t, fmt.Sprintf("http://127.0.0.1:%d", g.Port2))
 	for _, c := range []struct {
 		name, origin string
 		https        bool

@@ -126,7 +126,7 @@ func TestM02_ReloadRejectedLate(t *testing.T) {
 	}
 	g.api(t, "POST", "/login", wrong).want(t, 429, "account_locked")
 	for range 2 {
-		if out, complaint, code := g.command(t, "keys", "rotate"); code != 0 {
+		if out, complaint, code := g.Command(t, "keys", "rotate"); code != 0 {
 			t.Fatalf("keys rotate: %d %s %s", code, out, complaint)
 		}
 	}

@@ -31,7 +31,7 @@ func TestD06_CookieFlood(t *testing.T) {
 	for _, path := range []string{"/x", "/auth/login", "/auth/healthz", "/auth/me"} {
 		for _, cookies := range []string{bomb(5000, 3), bomb(5000, 100), bomb(1, 2_000_000)} {
 			began := time.Now()
-			a := g.raw(t, "GET "+path+" HTTP/1.1\r\nHost: "+g.host()+"\r\nAccept: text/html\r\nAuthorization: Bearer "+u.access+"\r\n"+closing+cookies+"\r\n")
+			a := g.raw(t, "GET "+path+" HTTP/1.1\r\nHost: "+g.Host()+"\r\nAccept: text/html\r\nAuthorization: Bearer "+u.access+"\r\n"+closing+cookies+"\r\n")
 			if a.status != 431 {
 				t.Errorf("%s with %d bytes of cookies: %d", path, len(cookies), a.status)
 			}
@@ -42,7 +42,7 @@ func TestD06_CookieFlood(t *testing.T) {
 	}
 	for _, lines := range []string{strings.Repeat("X-Junk: x\r\n", 5000), "X-Junk: " + strings.Repeat("x", 60_000) + "\r\n"} {
 		for _, path := range []string{"/x", "/auth/login"} {
-			a := g.raw(t, "GET "+path+" HTTP/1.1\r\nHost: "+g.host()+"\r\nAuthorization: Bearer "+u.access+"\r\n"+closing+lines+"\r\n")
+			a := g.raw(t, "GET "+path+" HTTP/1.1\r\nHost: "+g.Host()+"\r\nAuthorization: Bearer "+u.access+"\r\n"+closing+lines+"\r\n")
 			if a.status != 431 || a.header.Get("Clear-Site-Data") != "" {
 				t.Errorf("%s with %d bytes of other fields: %d %v", path, len(lines), a.status, a.header)
 			}
@@ -58,7 +58,7 @@ func TestD06_PlantedCookies(t *testing.T) {
 	u := g.newUser(t)
 	for _, planted := range []string{bomb(50, 500), bomb(50, 3900), bomb(60, 4000)} {
 		get := func(path, accept string) answer {
-			return g.raw(t, "GET "+path+" HTTP/1.1\r\nHost: "+g.host()+"\r\nAccept: "+accept+"\r\n"+closing+planted+"\r\n")
+			return g.raw(t, "GET "+path+" HTTP/1.1\r\nHost: "+g.Host()+"\r\nAccept: "+accept+"\r\n"+closing+planted+"\r\n")
 		}
 		before := g.up.requests.Load()
 		for _, accept := range []string{"text/html", "*/*"} {
@@ -75,7 +75,7 @@ func TestD06_PlantedCookies(t *testing.T) {
 			t.Errorf("%d bytes of cookies on the sign-in page: %d %v", len(planted), a.status, a.header)
 		}
 		body := fmt.Sprintf(`{"login":%q,"password":%q,"cookies":true}`, u.email, u.password)
-		a = g.raw(t, fmt.Sprintf("POST /auth/login HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n%s%s\r\n%s", g.host(), len(body), closing, planted, body))
+		a = g.raw(t, fmt.Sprintf("POST /auth/login HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n%s%s\r\n%s", g.Host(), len(body), closing, planted, body))
 		if a.must(t, 200, "").setCookies(t)["gatehouse"] == nil || a.header.Get("Clear-Site-Data") != "" {
 			t.Errorf("signed in beside %d bytes of cookies: %v", len(planted), a.header)
 		}
@@ -83,7 +83,7 @@ func TestD06_PlantedCookies(t *testing.T) {
 	// Many cookies that fit are nobody's business, and ours is found among them.
 	b := g.newBrowser(t)
 	many := strings.TrimSuffix(bomb(100, 100), "\r\n") + "; gatehouse=" + b.cookies["gatehouse"] + "\r\n"
-	e := g.raw(t, "GET /x HTTP/1.1\r\nHost: "+g.host()+"\r\n"+closing+many+"\r\n").must(t, 200, "").echo(t)
+	e := g.raw(t, "GET /x HTTP/1.1\r\nHost: "+g.Host()+"\r\n"+closing+many+"\r\n").must(t, 200, "").echo(t)
 	if e.get(t, "Remote-Sub") != b.id || strings.Contains(e.get(t, "Cookie"), "gatehouse") || !strings.Contains(e.get(t, "Cookie"), "c99=") {
 		t.Errorf("a hundred cookies and ours: %.200v", e.Headers)
 	}
@@ -100,7 +100,7 @@ func TestD12_Compressed(t *testing.T) {
 			g.api(t, "POST", path, blown, call{header: map[string]string{"Content-Encoding": encoding, "Content-Type": "application/json"}}).want(t, 415, "unsupported_media_type")
 		}
 	}
-	g.do(t, call{method: "POST", path: "/auth/login", body: blown, header: map[string]string{"Content-Encoding": "gzip", "Content-Type": "application/x-www-form-urlencoded", "Origin": "http://" + g.host()}}).want(t, 415, "unsupported_media_type")
+	g.do(t, call{method: "POST", path: "/auth/login", body: blown, header: map[string]string{"Content-Encoding": "gzip", "Content-Type": "application/x-www-form-urlencoded", "Origin": "http://" + g.Host()}}).want(t, 415, "unsupported_media_type")
 	// A service's own compressed bodies pass as they are.
 	e := g.do(t, call{method: "POST", path: "/x", body: blown, bearer: u.access, header: map[string]string{"Content-Encoding": "gzip"}}).must(t, 200, "").echo(t)
 	if e.get(t, "Content-Length") != fmt.Sprint(len(blown)) || e.get(t, "Content-Encoding") != "gzip" {
@@ -151,7 +151,7 @@ func TestD06_RoomForCookiesAlone(t *testing.T) {
 	u := g.newUser(t)
 	before := g.up.requests.Load()
 	for _, path := range []string{"/x?", "/auth/login?", "/auth/healthz?"} {
-		a := g.raw(t, "GET "+path+strings.Repeat("a", 100_000)+" HTTP/1.1\r\nHost: "+g.host()+"\r\nAuthorization: Bearer "+u.access+"\r\n"+closing+"\r\n")
+		a := g.raw(t, "GET "+path+strings.Repeat("a", 100_000)+" HTTP/1.1\r\nHost: "+g.Host()+"\r\nAuthorization: Bearer "+u.access+"\r\n"+closing+"\r\n")
 		if a.status != 431 {
 			t.Errorf("%s with a request line of 100 KB: %d", path, a.status)
 		}

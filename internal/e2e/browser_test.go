@@ -45,7 +45,7 @@ https://localhost:<port2> {
 	reverse_proxy <upstream>
 }
 `})
-	secure := "https://localhost:" + fmt.Sprint(g.port2)
+	secure := "https://localhost:" + fmt.Sprint(g.Port2)
 	transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}} // Caddy's own new authority
 	client := &http.Client{Transport: transport, CheckRedirect: g.client.CheckRedirect, Timeout: 30 * time.Second}
 	defer transport.CloseIdleConnections()
@@ -112,7 +112,7 @@ https://localhost:<port2> {
 	reverse_proxy <upstream>
 }
 `})
-	base := "https://localhost:" + fmt.Sprint(g.port2)
+	base := "https://localhost:" + fmt.Sprint(g.Port2)
 	transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: true}
 	defer transport.CloseIdleConnections()
 	client := &http.Client{Transport: transport, CheckRedirect: g.client.CheckRedirect, Timeout: 30 * time.Second}
@@ -170,7 +170,7 @@ func TestB02_CookieTossing(t *testing.T) {
 		"Cookie: gatehouse_refresh=" + ar + "; gatehouse_refresh=" + vr, "Cookie: gatehouse_refresh=" + vr + "\r\nCookie: gatehouse_refresh=" + ar,
 		"Cookie: __Host-gatehouse=" + a, "Cookie: Gatehouse=" + a, "Cookie: GATEHOUSE=" + a, "Cookie: sid=" + a, "Cookie: x=1, gatehouse=" + a,
 	} {
-		got := g.raw(t, "GET /x HTTP/1.1\r\nHost: "+g.host()+"\r\n"+closing+line+"\r\n\r\n")
+		got := g.raw(t, "GET /x HTTP/1.1\r\nHost: "+g.Host()+"\r\n"+closing+line+"\r\n\r\n")
 		if got.status != 401 {
 			t.Errorf("%.30s…: %d %.200s", line, got.status, got.body)
 		}
@@ -191,7 +191,7 @@ func TestD08_AnonymousLoad(t *testing.T) {
 	for _, name := range tables {
 		g.exec(t, "alter table "+name+" rename to away_"+name)
 	}
-	second := fmt.Sprintf("http://127.0.0.1:%d", g.port2)
+	second := fmt.Sprintf("http://127.0.0.1:%d", g.Port2)
 	junk := "ghr_" + strings.Repeat("A", 60)
 	var visitors sync.WaitGroup
 	for range 8 {

@@ -31,7 +31,7 @@ type jumped struct {
 func TestCluster_ClockJumps(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, plan{clock: true, caddy: behindProxy, global: "\t\trate_limit token_verify " + strconv.Itoa(outageLimit) + "/1h\n"})
-	pids := [2]int{c.a.pid(), c.b.pid()}
+	pids := [2]int{c.a.PID(), c.b.PID()}
 	var says []string
 	for i, by := range []time.Duration{-5 * time.Minute, time.Hour, -time.Hour} {
 		j := c.beforeJump(t, "198.51.100."+strconv.Itoa(i))
@@ -59,7 +59,7 @@ func TestCluster_ClockJumps(t *testing.T) {
 		}
 	}
 	c.b.clockSays(t)
-	if pids != [2]int{c.a.pid(), c.b.pid()} {
+	if pids != [2]int{c.a.PID(), c.b.PID()} {
 		t.Error("a node was restarted")
 	}
 }

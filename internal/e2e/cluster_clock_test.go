@@ -113,7 +113,7 @@ func TestCluster_ClockWrong(t *testing.T) {
 		return c.a.do(t, call{path: "/x", bearer: u.access}).status == http.StatusUnauthorized
 	})
 	for _, g := range []*gateway{c.a, c.b} {
-		g.kill9()
+		g.Kill()
 		g.client.CloseIdleConnections()
 		g.restart(t)
 		g.do(t, call{path: "/x", bearer: u.access}).want(t, 401, "invalid_token")

@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/gatehouse-auth/gatehouse/internal/gatehousetest"
 )
 
 const exampleFolder = "../../examples/cluster"
@@ -54,7 +56,7 @@ func readComposition(t testing.TB) *composition {
 // adapted is the JSON that a Caddyfile of the example becomes in an environment.
 func adapted(t testing.TB, file string, env map[string]string) string {
 	t.Helper()
-	binary, err := release()
+	binary, err := gatehousetest.Release()
 	if err != nil {
 		t.Fatal(err)
 	}

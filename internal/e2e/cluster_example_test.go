@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/gatehousetest"
 )
 
 // example is examples/cluster as its script runs it. Its gateway is what a visitor sees: the balancer.
@@ -23,7 +25,7 @@ type example struct {
 
 func startExample(t testing.TB) *example {
 	t.Helper()
-	binary, err := release()
+	binary, err := gatehousetest.Release()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,14 +37,14 @@ func startExample(t testing.TB) *example {
 	if err := os.Chmod(dir, 0o711); err != nil {
 		t.Fatal(err)
 	}
-	e := &example{gateway: &gateway{dir: dir, port: freePort(), log: &logBuffer{}}, exited: make(chan struct{})}
+	e := &example{gateway: &gateway{Gateway: gatehousetest.Over(dir, binary, "")}, exited: make(chan struct{})}
 	e.client = &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 16},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	e.cmd = exec.Command("bash", "../../examples/cluster/run.sh", e.path())
-	e.cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "GATEHOUSE=" + binary, "PORT=" + strconv.Itoa(e.port), "SHUTDOWN_DELAY=3s"}
-	e.cmd.Stdout, e.cmd.Stderr = e.log, e.log
+	e.cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "GATEHOUSE=" + binary, "PORT=" + strconv.Itoa(e.Port), "SHUTDOWN_DELAY=3s"}
+	e.cmd.Stdout, e.cmd.Stderr = e.Log, e.Log
 	e.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
-	if err := spawn(e.cmd); err != nil {
+	if err := gatehousetest.Spawn(e.cmd); err != nil {
 		t.Fatal(err)
 	}
 	go func() { _ = e.cmd.Wait(); close(e.exited) }()
@@ -50,22 +52,22 @@ func startExample(t testing.TB) *example {
 		_ = e.cmd.Process.Signal(syscall.SIGTERM)
 		<-e.exited
 		if t.Failed() {
-			t.Logf("the script said:\n%s", e.log.String())
+			t.Logf("the script said:\n%s", e.Log.String())
 		}
 	})
 	eventually(t, "the script says where to go", func() bool {
 		select {
 		case <-e.exited:
-			t.Fatalf("the script ended: %s", e.log.String())
+			t.Fatalf("the script ended: %s", e.Log.String())
 		default:
 		}
-		return strings.Contains(e.log.String(), "Stop with Ctrl-C")
+		return strings.Contains(e.Log.String(), "Stop with Ctrl-C")
 	})
 	return e
 }
 
 // path is the script's folder. It is named so that the outbox lies where that of a gateway does.
-func (e *example) path() string { return filepath.Join(e.dir, "data") }
+func (e *example) path() string { return filepath.Join(e.Dir, "data") }
 
 // pidOf is the process of one of the script's programs.
 func (e *example) pidOf(t testing.TB, name string) int {
@@ -284,7 +286,7 @@ func (e *example) leavesNothing(t testing.TB) {
 			t.Fatal(err)
 		}
 		for _, s := range secrets {
-			if strings.Contains(string(text)+e.log.String(), s) {
+			if strings.Contains(string(text)+e.Log.String(), s) {
 				t.Errorf("%s holds a secret", filepath.Base(file))
 			}
 		}

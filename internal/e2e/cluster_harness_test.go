@@ -50,7 +50,7 @@ func startClusterOn(t testing.TB, p plan, database string) *cluster {
 	issued := p
 	issued.global += "\n\t\tissuer http://127.0.0.1:<port>\n"
 	c.a, c.aRedis, c.aData = node(issued)
-	p.global += "\n\t\tissuer http://" + c.a.host() + "\n\t\tmail outbox " + filepath.Join(c.a.dir, "data", "outbox") + "\n"
+	p.global += "\n\t\tissuer http://" + c.a.Host() + "\n\t\tmail outbox " + filepath.Join(c.a.Dir, "data", "outbox") + "\n"
 	c.b, c.bRedis, c.bData = node(p)
 	c.wellAgain(t, time.Minute)
 	c.acquainted(t)

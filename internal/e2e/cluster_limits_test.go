@@ -40,7 +40,7 @@ func TestK05_SharedLimits(t *testing.T) {
 	}
 
 	// Neither a reload nor a restart of a node gives a new budget, and nor does a Redis that has lost all.
-	c.a.mustReload(t, plan{postgres: true, global: "\n\t\tissuer http://" + c.a.host() +
+	c.a.mustReload(t, plan{postgres: true, global: "\n\t\tissuer http://" + c.a.Host() +
 		"\n\t\tredis {env.TEST_REDIS}\n\t\trate_limit token_verify 5/1h"})
 	c.redis.Flush()
 	if a := c.a.api(t, "POST", "/token/verify", object{"token": "x"}); a.status != 429 {
@@ -92,7 +92,7 @@ func TestL08_GuessesOverTwoNodes(t *testing.T) {
 	}
 	locked("on the first node", c.a)
 	locked("on the second node", c.b)
-	c.a.kill9()
+	c.a.Kill()
 	c.a.client.CloseIdleConnections()
 	c.redis.Flush()
 	c.a.restart(t)

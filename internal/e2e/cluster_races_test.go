@@ -19,7 +19,7 @@ func (c *cluster) overBoth(t testing.TB, n int, one func(i int) call) []answer {
 	return c.a.atOnce(t, n, func(i int) call {
 		call := one(i)
 		if i%2 == 1 {
-			call.base = "http://" + c.b.host()
+			call.base = "http://" + c.b.Host()
 		}
 		return call
 	})
@@ -89,7 +89,7 @@ func TestK05_ThreeNodes(t *testing.T) {
 	limit := "\n\t\trate_limit token_verify 5/1h"
 	c := startCluster(t, plan{global: limit})
 	third := nodeBeside(t, plan{postgres: true, env: []string{"TEST_REDIS=" + c.redis.URL()},
-		global: "\t\tissuer http://" + c.a.host() + "\n\t\tredis {env.TEST_REDIS}" + limit}, c.a.database)
+		global: "\t\tissuer http://" + c.a.Host() + "\n\t\tredis {env.TEST_REDIS}" + limit}, c.a.database)
 	nodes := []*gateway{c.a, c.b, third}
 	let := 0
 	for i := range 60 {

@@ -19,9 +19,9 @@ func TestStart_NoAddress(t *testing.T) {
 	c := startCluster(t, plan{})
 	for range soak.N(3, 20) {
 		third := nodeBeside(t, plan{postgres: true, failing: true, env: []string{"TEST_REDIS=" + c.redis.URL()},
-			global: "\n\t\tissuer http://" + c.a.host() + "\n\t\tredis {env.TEST_REDIS}\n",
+			global: "\n\t\tissuer http://" + c.a.Host() + "\n\t\tredis {env.TEST_REDIS}\n",
 			site:   "http://127.0.0.1:<port> {\n\tbind " + noAddress + "\n\tgatehouse\n\tgatehouse_guard\n\treverse_proxy <upstream>\n}\n"}, c.a.database)
-		if err := third.waitExit(t); err == nil {
+		if err := third.WaitExit(t); err == nil {
 			t.Fatal("it has started")
 		}
 	}
@@ -40,7 +40,7 @@ func TestReload_OtherRedisSettings(t *testing.T) {
 	c := startCluster(t, plan{})
 	u := c.a.newUser(t)
 	config := func(redis, sites string) plan {
-		return plan{postgres: true, global: "\n\t\tissuer http://" + c.a.host() + "\n\t\tredis " + redis + "\n", caddy: "skip_install_trust", site: defaultSite + sites}
+		return plan{postgres: true, global: "\n\t\tissuer http://" + c.a.Host() + "\n\t\tredis " + redis + "\n", caddy: "skip_install_trust", site: defaultSite + sites}
 	}
 	known := func(when string) {
 		t.Helper()
@@ -54,7 +54,7 @@ func TestReload_OtherRedisSettings(t *testing.T) {
 			return c.b.metric(t, `gatehouse_revocation_feed_nodes{state="heard"}`) == 1
 		})
 	}
-	direct := filepath.Join(c.a.dir, "redis") // not through the proxy
+	direct := filepath.Join(c.a.Dir, "redis") // not through the proxy
 	if err := os.WriteFile(direct, []byte(c.redis.URL()), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +71,7 @@ func TestReload_OtherRedisSettings(t *testing.T) {
 		t.Errorf("%v nodes count", n)
 	}
 	// Without Redis it revokes on, and does not reach it: the others must not take it for one that has stopped.
-	c.a.mustReload(t, plan{postgres: true, global: "\n\t\tissuer http://" + c.a.host() + "\n", caddy: "skip_install_trust"})
+	c.a.mustReload(t, plan{postgres: true, global: "\n\t\tissuer http://" + c.a.Host() + "\n", caddy: "skip_install_trust"})
 	inTime(t, 20*time.Second, "a node that goes on without Redis counts as silent", func() bool {
 		return c.b.metric(t, `gatehouse_revocation_feed_nodes{state="silent"}`) == 1 && c.b.metric(t, `gatehouse_revocation_feed_nodes{state="heard"}`) == 0
 	})

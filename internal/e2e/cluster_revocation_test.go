@@ -142,7 +142,7 @@ func (c *cluster) bounded(t *testing.T, u *user, tokens map[string]string, limit
 func whileRedisIs(t *testing.T, breaks, mends func(c *cluster)) {
 	c := startCluster(t, plan{})
 	u := c.a.newUser(t)
-	pid := c.b.pid()
+	pid := c.b.PID()
 	stop := c.b.traffic(t, 1, 5*time.Millisecond, u.access)
 	c.bounded(t, u, c.sessions(t, u, 2), time.Second)
 	breaks(c)
@@ -161,7 +161,7 @@ func whileRedisIs(t *testing.T, breaks, mends func(c *cluster)) {
 	for _, token := range old { // nothing revoked revives
 		c.b.do(t, call{path: "/x", bearer: token}).want(t, 401, "invalid_token")
 	}
-	if stop() == 0 || c.b.pid() != pid {
+	if stop() == 0 || c.b.PID() != pid {
 		t.Error("the node did not go on")
 	}
 	c.tellsOnce(t)
@@ -324,7 +324,7 @@ func pausedProcess(t *testing.T, c *cluster, asleep time.Duration) {
 // paused stops the second node for a while. What ends a token meanwhile holds for those who ask the node with it.
 func (c *cluster) paused(t *testing.T, asleep time.Duration, ends func(), token string) {
 	t.Helper()
-	if err := syscall.Kill(c.b.pid(), syscall.SIGSTOP); err != nil {
+	if err := syscall.Kill(c.b.PID(), syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
 	ends()
@@ -339,7 +339,7 @@ func (c *cluster) paused(t *testing.T, asleep time.Duration, ends func(), token 
 	pause := time.NewTimer(asleep)
 	defer pause.Stop()
 	<-pause.C
-	if err := syscall.Kill(c.b.pid(), syscall.SIGCONT); err != nil {
+	if err := syscall.Kill(c.b.PID(), syscall.SIGCONT); err != nil {
 		t.Fatal(err)
 	}
 	asking.Wait()
@@ -379,7 +379,7 @@ func TestReload_FeedGoesOn(t *testing.T) {
 	c := startCluster(t, plan{})
 	u := c.a.newUser(t)
 	config := func(g *gateway) plan {
-		return plan{postgres: true, global: "\n\t\tissuer http://" + c.a.host() + "\n\t\tredis {env.TEST_REDIS}\n\t\taccess_lifetime 6m"}
+		return plan{postgres: true, global: "\n\t\tissuer http://" + c.a.Host() + "\n\t\tredis {env.TEST_REDIS}\n\t\taccess_lifetime 6m"}
 	}
 	for range soak.N(2, 20) {
 		c.a.mustReload(t, config(c.a))
@@ -390,7 +390,7 @@ func TestReload_FeedGoesOn(t *testing.T) {
 		t.Errorf("the feed is %v", n)
 	}
 	without := config(c.a)
-	without.global = "\n\t\tissuer http://" + c.a.host() + "\n"
+	without.global = "\n\t\tissuer http://" + c.a.Host() + "\n"
 	c.a.mustReload(t, without)
 	c.bounded(t, u, c.sessions(t, u, 1), 5*time.Second) // by the database
 	c.a.mustReload(t, config(c.a))

@@ -121,7 +121,7 @@ func TestContract_Paths(t *testing.T) {
 	before := g.up.requests.Load()
 	for _, path := range []string{"/auth/nothing", "/auth//me", "/auth/me/", "/auth/./me", "/auth/x/../me",
 		"/auth/healthz/../me", "/auth/%6de%2f", "/auth/sessions/", "/auth/sessions/a/b", "/auth/ME"} {
-		g.raw(t, "GET "+path+" HTTP/1.1\r\nHost: "+g.host()+"\r\nConnection: close\r\n\r\n").want(t, 404, "not_found")
+		g.raw(t, "GET "+path+" HTTP/1.1\r\nHost: "+g.Host()+"\r\nConnection: close\r\n\r\n").want(t, 404, "not_found")
 	}
 	if g.up.requests.Load() != before {
 		t.Error("a path under the prefix reached the upstream")

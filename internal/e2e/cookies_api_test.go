@@ -162,7 +162,7 @@ func TestB04_CrossOriginCallsOfTheAPI(t *testing.T) {
 	g := shared(t)
 	b := g.newBrowser(t)
 	foreign := []map[string]string{{"Origin": "https://evil.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"},
-		{"Origin": "http://" + g.host() + ".evil.example"}, {"Origin": g.url("/")}, {"Origin": strings.Replace(g.url(""), "http:", "https:", 1)},
+		{"Origin": "http://" + g.Host() + ".evil.example"}, {"Origin": g.url("/")}, {"Origin": strings.Replace(g.url(""), "http:", "https:", 1)},
 		{"Origin": g.url(""), "Sec-Fetch-Site": "cross-site"}}
 	calls := []call{
 		{method: "POST", path: "/login", body: object{"login": b.email, "password": password, "cookies": true}},

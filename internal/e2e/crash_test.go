@@ -173,7 +173,7 @@ func TestM05_KillUnderLoad(t *testing.T) {
 			eventually(t, "some changes", func() bool {
 				return c.acknowledged.Load() >= enough && (round > 0 || c.ended.Load() > 0 && c.changed.Load() > 0)
 			})
-			g.kill9()
+			g.Kill()
 			close(c.stop)
 			wg.Wait()
 			began := time.Now()

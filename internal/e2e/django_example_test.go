@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/gatehousetest"
 )
 
 const djangoFolder = "../../examples/django"
@@ -33,36 +35,35 @@ func (host visitorOf) RoundTrip(r *http.Request) (*http.Response, error) {
 // startShop does what the example's manual says.
 func startShop(t *testing.T) *shop {
 	t.Helper()
-	binary, err := release()
+	binary, err := gatehousetest.Release()
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir, err := os.MkdirTemp(work, "")
+	dir, err := os.MkdirTemp(workDir(t), "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &shop{gateway: &gateway{dir: dir, port: freePort(), log: &logBuffer{}, binary: binary}}
-	_, port, _ := strings.Cut(s.host(), ":")
+	s := &shop{gateway: &gateway{Gateway: gatehousetest.Over(dir, binary, ".gatehouse.sock")}}
+	_, port, _ := strings.Cut(s.Host(), ":")
 	s.site = "http://localhost:" + port
-	s.env = []string{"SITE=" + s.site, "SECRET_KEY=" + testSecret + testSecret, "PYTHONDONTWRITEBYTECODE=1"}
+	s.Env = []string{"SITE=" + s.site, "SECRET_KEY=" + testSecret + testSecret, "PYTHONDONTWRITEBYTECODE=1"}
 	s.client = &http.Client{Timeout: 30 * time.Second, Transport: visitorOf(strings.TrimPrefix(s.site, "http://")), CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	s.admin = unixClient(filepath.Join(s.dir, ".gatehouse.sock"))
 	for _, pattern := range []string{"Caddyfile", "README.md", "manage.py", "shop/*.py"} { // not what somebody's trial has left there
-		copyFiles(t, djangoFolder, pattern, s.dir)
+		copyFiles(t, djangoFolder, pattern, s.Dir)
 	}
-	if err := os.Symlink(".gatehouse", filepath.Join(s.dir, "data")); err != nil { // where mails are looked for
+	if err := os.Symlink(".gatehouse", filepath.Join(s.Dir, "data")); err != nil { // where mails are looked for
 		t.Fatal(err)
 	}
 	s.manage(t, "migrate", "-v", "0")
 	s.manage(t, "collectstatic", "--noinput")
 	s.serve(t)
-	if err := s.run(); err != nil {
+	if err := s.Run(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		s.kill9()
+		s.Kill()
 		if t.Failed() {
-			t.Logf("the last lines:\n%s", s.log.tail(40))
+			t.Logf("the last lines:\n%s", s.Log.Tail(40))
 		}
 	})
 	return s
@@ -91,7 +92,7 @@ func copyFiles(t *testing.T, from, pattern, to string) {
 // python is a program of Debian's Python; the one in PATH may be another, without Django.
 func (s *shop) python(name string, args ...string) *exec.Cmd {
 	cmd := exec.Command(name, args...)
-	cmd.Dir, cmd.Env = s.dir, append([]string{"HOME=" + s.dir, "PATH=/usr/bin:/bin"}, s.env...)
+	cmd.Dir, cmd.Env = s.Dir, append([]string{"HOME=" + s.Dir, "PATH=/usr/bin:/bin"}, s.Env...)
 	return cmd
 }
 
@@ -110,9 +111,9 @@ func (s *shop) serve(t *testing.T) {
 		t.Fatal("the manual does not say how to start gunicorn")
 	}
 	cmd := s.python("/usr/bin/gunicorn", strings.Fields(line[1])...)
-	cmd.Stdout, cmd.Stderr = s.log, s.log
+	cmd.Stdout, cmd.Stderr = s.Log, s.Log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
-	if err := spawn(cmd); err != nil {
+	if err := gatehousetest.Spawn(cmd); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -122,7 +123,7 @@ func (s *shop) serve(t *testing.T) {
 	var socket os.FileInfo
 	eventually(t, "gunicorn listens", func() (ok bool) {
 		var err error
-		socket, err = os.Stat(filepath.Join(s.dir, "gunicorn.sock"))
+		socket, err = os.Stat(filepath.Join(s.Dir, "gunicorn.sock"))
 		return err == nil
 	})
 	if mode := socket.Mode().Perm(); mode&0o077 != 0 {
@@ -132,7 +133,7 @@ func (s *shop) serve(t *testing.T) {
 
 func (s *shop) manual(t *testing.T) string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(s.dir, "README.md"))
+	text, err := os.ReadFile(filepath.Join(s.Dir, "README.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,7 +166,7 @@ func (s *shop) leads(t *testing.T, a answer, to string) {
 func TestDjango_Example(t *testing.T) {
 	t.Parallel()
 	s := startShop(t)
-	s.env = append(s.env, "SITE=https://shop.example.com")
+	s.Env = append(s.Env, "SITE=https://shop.example.com")
 	s.manage(t, "check", "--deploy", "--fail-level", "WARNING")
 
 	nobody := &user{cookies: map[string]string{}}

@@ -57,7 +57,7 @@ func (g *gateway) equal(t testing.TB, pairs int, try func(known bool)) {
 // work is the processor time that the gateway's threads have used up to now.
 func (g *gateway) work(t testing.TB) time.Duration {
 	t.Helper()
-	threads, err := filepath.Glob("/proc/" + strconv.Itoa(g.pid()) + "/task/*/schedstat")
+	threads, err := filepath.Glob("/proc/" + strconv.Itoa(g.PID()) + "/task/*/schedstat")
 	if err != nil || len(threads) == 0 {
 		t.Fatalf("reading the gateway's threads: %v", err)
 	}

@@ -109,7 +109,7 @@ func (g *gateway) limitFiles(t testing.TB, size uint64) {
 	t.Helper()
 	limit := syscall.Rlimit{Cur: size, Max: ^uint64(0)}
 	const rlimitFsize = 1
-	_, _, errno := syscall.Syscall6(syscall.SYS_PRLIMIT64, uintptr(g.pid()), rlimitFsize, uintptr(unsafe.Pointer(&limit)), 0, 0, 0)
+	_, _, errno := syscall.Syscall6(syscall.SYS_PRLIMIT64, uintptr(g.PID()), rlimitFsize, uintptr(unsafe.Pointer(&limit)), 0, 0, 0)
 	if errno != 0 {
 		t.Fatalf("prlimit: %v", errno)
 	}
@@ -131,7 +131,7 @@ func TestM10_Errors(t *testing.T) {
 			t.Errorf("%s: %d %s", what, a.status, a.body)
 		}
 		lower := strings.ToLower(string(a.body))
-		for _, word := range []string{"table", "sql", "select", "sessions", ".go:", "goroutine", "panic", g.dir} {
+		for _, word := range []string{"table", "sql", "select", "sessions", ".go:", "goroutine", "panic", g.Dir} {
 			if strings.Contains(lower, word) {
 				t.Errorf("%s tells of %q: %s", what, word, a.body)
 			}
@@ -171,8 +171,8 @@ func TestI11_LogInjection(t *testing.T) {
 	} {
 		_, _ = g.try(c) // a header that is refused is no matter here
 	}
-	_ = g.raw(t, "GET /x HTTP/1.1\r\nHost: "+g.host()+"\r\nUser-Agent: \x1b[31m\xff\"}\\n{\r\n"+closing+"\r\n")
-	_ = g.raw(t, "GET /x\x1b[31m HTTP/1.1\r\nHost: "+g.host()+"\r\n"+closing+"\r\n")
+	_ = g.raw(t, "GET /x HTTP/1.1\r\nHost: "+g.Host()+"\r\nUser-Agent: \x1b[31m\xff\"}\\n{\r\n"+closing+"\r\n")
+	_ = g.raw(t, "GET /x\x1b[31m HTTP/1.1\r\nHost: "+g.Host()+"\r\n"+closing+"\r\n")
 	g.do(t, call{path: "/x"}).want(t, 401, "authentication_required")
 	lines := strings.Split(strings.TrimSpace(g.logs()), "\n")
 	if len(lines) < 20 {

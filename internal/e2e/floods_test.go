@@ -17,7 +17,7 @@ import (
 // cpu is the processor time that the gateway has used.
 func (g *gateway) cpu(t testing.TB) time.Duration {
 	t.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", g.pid()))
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", g.PID()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,8 +58,8 @@ func (g *gateway) calm(t testing.TB) {
 func TestD05_Storms(t *testing.T) {
 	t.Parallel()
 	g := start(t, plan{caddy: "skip_install_trust", site: withoutIdle(defaultSite + secureSite)})
-	g.waitTLS(t, g.port2)
-	addr, host := fmt.Sprintf("127.0.0.1:%d", g.port2), fmt.Sprintf("localhost:%d", g.port2)
+	g.waitTLS(t, g.Port2)
+	addr, host := fmt.Sprintf("127.0.0.1:%d", g.Port2), fmt.Sprintf("localhost:%d", g.Port2)
 	u := g.newUser(t)
 	token := g.api(t, "POST", "/login", map[string]any{"login": u.email, "password": u.password}, g.overTLS(t, host)).must(t, 200, "").text("access_token")
 	other := g.overTLS(t, host)

@@ -32,7 +32,7 @@ type signingKey struct {
 // signingKeys opens the keys of a gateway on SQLite with its secret.
 func (g *gateway) signingKeys(t testing.TB) []signingKey {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(g.dir, "data", "secret"))
+	text, err := os.ReadFile(filepath.Join(g.Dir, "data", "secret"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -28,7 +28,7 @@ http://stuff.example.com:<port>, http://*.wild.example.com:<port> {
 }
 `})
 	u := g.newUser(t)
-	inner := fmt.Sprintf(":%d", g.port)
+	inner := fmt.Sprintf(":%d", g.Port)
 	for what, front := range map[string]struct {
 		host string // what the proxy adds to the name
 		port string // of the browser's

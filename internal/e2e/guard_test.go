@@ -50,7 +50,7 @@ func TestGuard_credential(t *testing.T) {
 		t.Errorf("a token without a scheme: forwarded as %q for %s", bare.get(t, "Authorization"), bare.get(t, "Remote-Sub"))
 	}
 	for _, second := range []string{"Bearer " + u.access, "Basic YTpi", ""} {
-		a := g.raw(t, "GET / HTTP/1.1\r\nHost: "+g.host()+"\r\nConnection: close\r\nAuthorization: Bearer "+u.access+"\r\nauthorization: "+second+"\r\n\r\n")
+		a := g.raw(t, "GET / HTTP/1.1\r\nHost: "+g.Host()+"\r\nConnection: close\r\nAuthorization: Bearer "+u.access+"\r\nauthorization: "+second+"\r\n\r\n")
 		a.want(t, 400, "invalid_request")
 	}
 	for _, query := range []string{"access_token=", "token=", "jwt=", "Authorization=Bearer%20", "bearer="} {
@@ -209,7 +209,7 @@ func TestGuard_origin(t *testing.T) {
 	t.Parallel()
 	g := start(t, plan{global: "trusted_origins https://spa.example.com"})
 	b, u := g.newBrowser(t), g.newUser(t)
-	own := "http://" + g.host()
+	own := "http://" + g.Host()
 	cases := []struct {
 		header map[string]string
 		ok     bool
@@ -226,7 +226,7 @@ func TestGuard_origin(t *testing.T) {
 		{map[string]string{"Origin": "https://spa.example.com"}, true},
 		{map[string]string{"Origin": "null"}, false},
 		{map[string]string{"Origin": "https://evil.test"}, false},
-		{map[string]string{"Origin": "https://" + g.host()}, false},
+		{map[string]string{"Origin": "https://" + g.Host()}, false},
 		{map[string]string{"Origin": own + ".evil.test"}, false},
 		{map[string]string{"Origin": "https://spa.example.com.evil.test"}, false},
 		{map[string]string{"Origin": "http://spa.example.com"}, false},
@@ -258,7 +258,7 @@ func TestGuard_origin(t *testing.T) {
 		}
 	}
 	for _, twice := range []string{"Origin: " + own + "\r\nOrigin: https://evil.test", "Sec-Fetch-Site: same-origin\r\nSec-Fetch-Site: cross-site"} {
-		g.raw(t, "POST /x HTTP/1.1\r\nHost: "+g.host()+"\r\nContent-Length: 0\r\nConnection: close\r\nCookie: gatehouse="+b.cookies["gatehouse"]+"\r\n"+twice+"\r\n\r\n").want(t, 403, "cross_origin")
+		g.raw(t, "POST /x HTTP/1.1\r\nHost: "+g.Host()+"\r\nContent-Length: 0\r\nConnection: close\r\nCookie: gatehouse="+b.cookies["gatehouse"]+"\r\n"+twice+"\r\n\r\n").want(t, 403, "cross_origin")
 	}
 }
 
@@ -268,7 +268,7 @@ func TestB11_CrossSiteWebSocket(t *testing.T) {
 	g := shared(t)
 	b, u := g.newBrowser(t), g.newUser(t)
 	upgrade := func(lines string) answer {
-		return g.raw(t, "GET /_up/upgrade HTTP/1.1\r\nHost: "+g.host()+"\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"+lines+"\r\n")
+		return g.raw(t, "GET /_up/upgrade HTTP/1.1\r\nHost: "+g.Host()+"\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"+lines+"\r\n")
 	}
 	cookie, bearer := "Cookie: gatehouse="+b.cookies["gatehouse"]+"\r\n", "Authorization: Bearer "+u.access+"\r\n"
 	for lines, want := range map[string]int{
@@ -276,11 +276,11 @@ func TestB11_CrossSiteWebSocket(t *testing.T) {
 		cookie + "Origin: null\r\n":                                                   403,
 		cookie + "Sec-Fetch-Site: cross-site\r\n":                                     403,
 		cookie + "Sec-Fetch-Site: same-site\r\n":                                      403,
-		cookie + "Origin: http://" + g.host() + "\r\n":                                101,
-		cookie + "Origin: http://" + g.host() + "\r\nSec-Fetch-Site: same-origin\r\n": 101,
+		cookie + "Origin: http://" + g.Host() + "\r\n":                                101,
+		cookie + "Origin: http://" + g.Host() + "\r\nSec-Fetch-Site: same-origin\r\n": 101,
 		cookie:                                   101,
 		bearer + "Origin: https://evil.test\r\n": 101,
-		"Origin: http://" + g.host() + "\r\n":    401,
+		"Origin: http://" + g.Host() + "\r\n":    401,
 	} {
 		a := upgrade(lines)
 		if a.status != want {
@@ -319,13 +319,13 @@ func TestGuard_placeholders(t *testing.T) {
 		if got.get(t, "X-My-Id") != u.id || got.get(t, "X-My-Email") != u.email || got.get(t, "X-My-Username") != u.username || got.get(t, "X-My-Session") != u.sid {
 			t.Errorf("placeholders: %v", got.Headers)
 		}
-		if text := fmt.Sprint(got.Headers, e.header); strings.Contains(text, "pineapple") || strings.Contains(text, g.dir+" ") || strings.Contains(text, "root:") {
+		if text := fmt.Sprint(got.Headers, e.header); strings.Contains(text, "pineapple") || strings.Contains(text, g.Dir+" ") || strings.Contains(text, "root:") {
 			t.Errorf("a name was expanded: %s", text)
 		}
 	}
 	// What an anonymous client sends is no template either.
 	for _, path := range []string{"/{env.E2E_SECRET_WORD}", "/?x={env.E2E_SECRET_WORD}"} {
-		a := g.raw(t, "GET "+path+" HTTP/1.1\r\nHost: "+g.host()+"\r\nAccept: text/html\r\nConnection: close\r\n\r\n")
+		a := g.raw(t, "GET "+path+" HTTP/1.1\r\nHost: "+g.Host()+"\r\nAccept: text/html\r\nConnection: close\r\n\r\n")
 		if a.status != 302 || strings.Contains(a.header.Get("Location"), "pineapple") {
 			t.Errorf("%s: %d %s", path, a.status, a.header.Get("Location"))
 		}
@@ -358,7 +358,7 @@ http://127.0.0.1:<port2> {
 `})
 	for _, target := range []string{"/", "//evil.test/", "/\\evil.test", "/?rd=https://evil.test", "/?x=1&rd=https%3A%2F%2Fevil.test&rd=2", "/@evil.test", "/%0d%0aLocation:%20https://evil.test",
 		"/a;b?c;d", "/%2f%2fevil.test", "/.evil.test", "/javascript:alert(1)", "/a#b", "/?x=%00", "/\u00e9", "/'\"<script>", "/a?b?c=d&amp;e"} {
-		for _, host := range []string{g.host(), fmt.Sprintf("127.0.0.1:%d", g.port2)} {
+		for _, host := range []string{g.Host(), fmt.Sprintf("127.0.0.1:%d", g.Port2)} {
 			a := g.rawTo(t, host, "GET "+target+" HTTP/1.1\r\nHost: "+host+"\r\nAccept: text/html\r\nConnection: close\r\n\r\n")
 			if a.status == 400 {
 				continue
@@ -366,7 +366,7 @@ http://127.0.0.1:<port2> {
 			location := a.header.Get("Location")
 			page, query, _ := strings.Cut(location, "?")
 			want := "/auth/login"
-			if host != g.host() {
+			if host != g.Host() {
 				want = "https://auth.example.com/auth/login"
 			}
 			values, err := url.ParseQuery(query)
@@ -374,7 +374,7 @@ http://127.0.0.1:<port2> {
 				t.Errorf("%s: %d to %q (%v)", target, a.status, location, err)
 				continue
 			}
-			if host != g.host() && values.Get("theme") != "dark" {
+			if host != g.Host() && values.Get("theme") != "dark" {
 				t.Errorf("%s: login_url's own parameter is gone: %s", target, location)
 			}
 			back, err := url.Parse(values.Get("rd"))

@@ -46,8 +46,8 @@ func TestS04_BranchIsNoKeyToOthers(t *testing.T) {
 		cookies = append(cookies, name+"="+value)
 	}
 	for _, path := range []string{"/x", "/auth/me", asks.RequestURI()} {
-		for _, host := range []string{app.host, fmt.Sprintf("app.localhost:%d", g.port2), "app.localhost"} {
-			a := g.rawTo(t, fmt.Sprintf("127.0.0.1:%d", g.port2), "GET "+path+" HTTP/1.1\r\nHost: "+host+"\r\nCookie: "+
+		for _, host := range []string{app.host, fmt.Sprintf("app.localhost:%d", g.Port2), "app.localhost"} {
+			a := g.rawTo(t, fmt.Sprintf("127.0.0.1:%d", g.Port2), "GET "+path+" HTTP/1.1\r\nHost: "+host+"\r\nCookie: "+
 				strings.Join(cookies, "; ")+"\r\nConnection: close\r\n\r\n")
 			if a.status < 300 && path != asks.RequestURI() || strings.Contains(string(a.body), "Remote-Sub") || strings.Contains(a.header.Get("Location"), "code=") {
 				t.Errorf("a site for any name, asked as %s, answers %s with %d", host, path, a.status)
@@ -68,9 +68,9 @@ func TestS04_BranchKnowsNoPorts(t *testing.T) {
 	g := start(t, more)
 	login, app, _, _ := g.newSurfer(t, "http")
 	app.arrive(t, login)
-	other := &surfer{g, "http", fmt.Sprintf("app.localhost:%d", g.port3), app.cookies}
+	other := &surfer{g, "http", fmt.Sprintf("app.localhost:%d", g.Port3), app.cookies}
 	visit := func() answer {
-		return g.do(t, call{base: fmt.Sprintf("http://127.0.0.1:%d", g.port3), path: "/x", host: other.host, cookies: app.cookies})
+		return g.do(t, call{base: fmt.Sprintf("http://127.0.0.1:%d", g.Port3), path: "/x", host: other.host, cookies: app.cookies})
 	}
 	visit().want(t, http.StatusOK, "")
 	g.advance(t, 6*time.Minute) // to be renewed there

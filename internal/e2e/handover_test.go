@@ -41,7 +41,7 @@ type surfer struct {
 }
 
 func (g *gateway) surfer(scheme, name string) *surfer {
-	return &surfer{g, scheme, fmt.Sprintf("%s.localhost:%d", name, g.port), map[string]string{}}
+	return &surfer{g, scheme, fmt.Sprintf("%s.localhost:%d", name, g.Port), map[string]string{}}
 }
 
 func (s *surfer) origin() string { return s.scheme + "://" + s.host }
@@ -248,7 +248,7 @@ func TestC13_UnnamedHost(t *testing.T) {
 	more := guardedHosts("http", plan{})
 	more.site = strings.Replace(more.site, "http://app.localhost:<port>, http://wiki.localhost:<port> {", "http://:<port> {", 1)
 	g := start(t, more)
-	for _, host := range []string{"partner.example.org", fmt.Sprintf("app.localhost:%d", g.port)} {
+	for _, host := range []string{"partner.example.org", fmt.Sprintf("app.localhost:%d", g.Port)} {
 		g.do(t, call{path: "/.gatehouse/handover?code=ghh_x.aaaaaaaa", host: host}).want(t, http.StatusBadRequest, "invalid_request")
 	}
 	// The person it happens to has just signed in, and is told why that was not enough.
@@ -323,7 +323,7 @@ func TestK04_HandoverRace(t *testing.T) {
 		before := c.a.count(t, "select count(*) from sessions where account_id = '"+u.id+"'")
 		got := c.a.atOnce(t, 100, func(i int) call {
 			node := []*gateway{c.a, c.b}[i%2]
-			return call{path: code.RequestURI(), host: app.host, cookies: app.cookies, base: "http://" + node.host()}
+			return call{path: code.RequestURI(), host: app.host, cookies: app.cookies, base: "http://" + node.Host()}
 		})
 		won := 0
 		for _, a := range got {

@@ -43,7 +43,7 @@ func TestS04_WildcardBranchIsOfItsHost(t *testing.T) {
 	login, app, _, _ := g.newSurfer(t, "http")
 	one := g.surfer("http", "one.wild")
 	one.arrive(t, login)
-	for _, host := range []string{fmt.Sprintf("two.wild.localhost:%d", g.port), app.host} {
+	for _, host := range []string{fmt.Sprintf("two.wild.localhost:%d", g.Port), app.host} {
 		g.do(t, call{path: "/private/", host: host, cookies: one.cookies}).want(t, http.StatusUnauthorized, "invalid_token")
 	}
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // sqlitePath is the gateway's SQLite file.
-func (g *gateway) sqlitePath() string { return filepath.Join(g.dir, "data", "gatehouse.db") }
+func (g *gateway) sqlitePath() string { return filepath.Join(g.Dir, "data", "gatehouse.db") }
 
 // openSQLite opens the gateway's file beside it; the connection ends with the test.
 func (g *gateway) openSQLite(t testing.TB) *sql.DB {

@@ -53,7 +53,7 @@ func (g *gateway) try(c call) (answer, error) {
 	}
 	base := c.base
 	if base == "" {
-		base = "http://" + g.host()
+		base = "http://" + g.Host()
 	}
 	if c.method == "" {
 		c.method = http.MethodGet
@@ -194,7 +194,7 @@ func (a answer) echo(t testing.TB) *echo {
 // closed without one.
 func (g *gateway) raw(t testing.TB, request string) answer {
 	t.Helper()
-	return g.rawTo(t, g.host(), request)
+	return g.rawTo(t, g.Host(), request)
 }
 
 // rawTo is raw to another of the gateway's addresses.

@@ -6,20 +6,16 @@
 package e2e
 
 import (
-	"fmt"
+	"flag"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"runtime"
-	"sync"
+	"strconv"
 	"testing"
 
+	"github.com/gatehouse-auth/gatehouse/internal/gatehousetest"
 	"github.com/gatehouse-auth/gatehouse/internal/testpg"
 	"github.com/gatehouse-auth/gatehouse/internal/testsmtp"
 )
-
-// work is the folder of everything this run writes.
-var work string
 
 func TestMain(m *testing.M) {
 	testsmtp.Main()
@@ -27,62 +23,30 @@ func TestMain(m *testing.M) {
 }
 
 func run(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "gh-e2e-")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "e2e:", err)
-		return 1
-	}
-	work = dir
-	defer os.RemoveAll(dir)
+	flag.Parse()
+	manyWait()
+	defer gatehousetest.RemoveWork()
 	defer testpg.Close()
 	defer stopShared()
 	return m.Run()
 }
 
-// release is the gateway as it is shipped; testClock the one whose clock a test can move.
-var (
-	release   = sync.OnceValues(func() (string, error) { return build("gatehouse") })
-	testClock = sync.OnceValues(func() (string, error) { return build("gatehouse-testclock", "-tags", "gatehouse_testclock") })
-)
-
-// build compiles with plain flags, so that it shares the build cache with everything else. Where GATEHOUSE_E2E_BINARIES
-// names a folder the binaries stay there, and one that is up to date is not linked again.
-func build(name string, flags ...string) (string, error) {
-	folder := os.Getenv("GATEHOUSE_E2E_BINARIES")
-	if folder == "" {
-		folder = work
+// manyWait lets more tests run at once than there are processors, unless whoever runs them says how many: nearly all of
+// them wait most of the time.
+func manyWait() {
+	chosen := false
+	flag.Visit(func(f *flag.Flag) { chosen = chosen || f.Name == "test.parallel" })
+	if !chosen {
+		_ = flag.Set("test.parallel", strconv.Itoa(max(8, 4*runtime.GOMAXPROCS(0)))) // the flag is there, and takes numbers
 	}
-	path := filepath.Join(folder, name)
-	args := append([]string{"build", "-o", path}, flags...)
-	cmd := exec.Command("go", append(args, "github.com/gatehouse-auth/gatehouse/cmd/gatehouse")...)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("building the gateway: %w\n%s", err, out)
+}
+
+// workDir is the folder of what a test writes and no test's own folder is for.
+func workDir(t testing.TB) string {
+	t.Helper()
+	dir, err := gatehousetest.Work()
+	if err != nil {
+		t.Fatal(err)
 	}
-	return path, nil
+	return dir
 }
-
-// spawn starts processes from one thread that never ends: Linux kills a child whose parent *thread* has died
-// (Pdeathsig), and that is how no gateway outlives the tests, however they end.
-func spawn(cmd *exec.Cmd) error {
-	spawnerOnce.Do(func() {
-		go func() {
-			runtime.LockOSThread()
-			for job := range spawnJobs {
-				job.done <- job.cmd.Start()
-			}
-		}()
-	})
-	done := make(chan error, 1)
-	spawnJobs <- spawnJob{cmd, done}
-	return <-done
-}
-
-type spawnJob struct {
-	cmd  *exec.Cmd
-	done chan error
-}
-
-var (
-	spawnerOnce sync.Once
-	spawnJobs   = make(chan spawnJob)
-)

@@ -3,6 +3,8 @@ package e2e
 import (
 	"cmp"
 	"strings"
+
+	"github.com/gatehouse-auth/gatehouse/internal/gatehousetest"
 )
 
 // plan is what a test wants otherwise than the default Caddyfile. In every text <port>, <port2>, <port3> are free ports,
@@ -39,9 +41,9 @@ func (p plan) program() (string, error) {
 	case p.binary != "":
 		return p.binary, nil
 	case p.clock:
-		return testClock()
+		return gatehousetest.TestClock()
 	}
-	return release()
+	return gatehousetest.Release()
 }
 
 // caddyfile writes the plan out; the placeholders are left in.

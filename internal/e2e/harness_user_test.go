@@ -131,7 +131,7 @@ var (
 // mails returns the letters to an address, oldest first.
 func (g *gateway) mails(t testing.TB, address string) []letter {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(g.dir, "data", "outbox", "*.eml"))
+	files, err := filepath.Glob(filepath.Join(g.Dir, "data", "outbox", "*.eml"))
 	if err != nil {
 		t.Fatal(err)
 	}

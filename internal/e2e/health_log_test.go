@@ -156,7 +156,7 @@ func TestHealth_OneLineForEachChange(t *testing.T) {
 	both := func(first, second func()) func() { return func() { first(); second() } }
 	away(both(redis.Kill, server.Kill), both(redis.Start, server.Start), "stale", "fresh", "revocation_view")
 	if _, after := g.healthLines(t, ""); after-before != 8 { // two for Redis and one for Postgres, twice, one for the view, and read-only
-		t.Errorf("%d lines complain of four outages, want 8:\n%s", after-before, g.log.tail(40))
+		t.Errorf("%d lines complain of four outages, want 8:\n%s", after-before, g.Log.Tail(40))
 	}
 	if n := g.metric(t, "gatehouse_database_up"); n != 1 {
 		t.Errorf("afterwards gatehouse_database_up is %v", n)

@@ -17,8 +17,8 @@ import (
 func signedInOverH3(t *testing.T, p plan) (g *gateway, secure call, u, browser *user) {
 	t.Helper()
 	g = start(t, p)
-	g.waitTLS(t, g.port2)
-	secure = g.overH3(t, fmt.Sprintf("localhost:%d", g.port2))
+	g.waitTLS(t, g.Port2)
+	secure = g.overH3(t, fmt.Sprintf("localhost:%d", g.Port2))
 	u = g.newUser(t)
 	browser = &user{email: u.email, password: u.password}
 	for s, cookies := range map[*user]bool{u: false, browser: true} { // the https origin has an issuer of its own

@@ -32,7 +32,7 @@ func TestI01_MailHeaderInjection(t *testing.T) {
 		}
 	}
 	g.settle(t)
-	if mails, err := filepath.Glob(filepath.Join(g.dir, "data", "outbox", "*")); err != nil || len(mails) > 0 {
+	if mails, err := filepath.Glob(filepath.Join(g.Dir, "data", "outbox", "*")); err != nil || len(mails) > 0 {
 		t.Errorf("%d mails went out (%v)", len(mails), err)
 	}
 	// What passes: one recipient, one of each header, and no words of a user agent's sender.
@@ -125,7 +125,7 @@ func TestI05_OddBytes(t *testing.T) {
 		}
 		for what, odd := range map[string]string{"NUL": "%00", "bad UTF-8": "%ff", "overlong": "%c0%af", "newline": "%0d%0a", "BOM": "%ef%bb%bf"} {
 			for _, path := range []string{"/auth/sessions/" + odd, "/auth/" + odd, "/auth/sessions/" + u.sid + odd} {
-				a := g.raw(t, "DELETE "+path+" HTTP/1.1\r\nHost: "+g.host()+"\r\nAuthorization: Bearer "+u.access+"\r\nConnection: close\r\n\r\n")
+				a := g.raw(t, "DELETE "+path+" HTTP/1.1\r\nHost: "+g.Host()+"\r\nAuthorization: Bearer "+u.access+"\r\nConnection: close\r\n\r\n")
 				if a.status != 404 && a.status != 400 && a.status != 405 {
 					t.Errorf("%s in %s is answered %d", what, path, a.status)
 				}
@@ -135,7 +135,7 @@ func TestI05_OddBytes(t *testing.T) {
 			for _, value := range []string{"\xff\xfe", "a\x01b", "\ufeff", "Bearer \xff", "gatehouse=\xff; gatehouse_refresh=\xc0", "\x7f"} {
 				body := fmt.Sprintf(`{"login":%q,"password":"x"}`, freshEmail())
 				a := g.raw(t, fmt.Sprintf("POST /auth/login HTTP/1.1\r\nHost: %s\r\n%s: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s",
-					g.host(), name, value, len(body), body))
+					g.Host(), name, value, len(body), body))
 				if a.status != 400 && a.status != 401 && a.status != 403 {
 					t.Errorf("%s %q is answered %d: %.200s", name, value, a.status, a.body)
 				}
@@ -211,7 +211,7 @@ func TestI06_JSONAbuse(t *testing.T) {
 			t.Errorf("%s takes %s", kind, took)
 		}
 	}
-	two := fmt.Sprintf("POST /auth/login HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Type: text/plain\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}", g.host())
+	two := fmt.Sprintf("POST /auth/login HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Type: text/plain\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}", g.Host())
 	g.raw(t, two).want(t, 415, "unsupported_media_type")
 }
 

@@ -19,7 +19,7 @@ type listedKey struct {
 // keysCommand runs `gatehouse keys …` with --json.
 func (g *gateway) keysCommand(t testing.TB, word string) []listedKey {
 	t.Helper()
-	out, errs, code := g.command(t, "keys", word, "--config", "Caddyfile", "--json")
+	out, errs, code := g.Command(t, "keys", word, "--config", "Caddyfile", "--json")
 	if code != 0 {
 		t.Fatalf("keys %s ends with %d: %s", word, code, errs)
 	}
@@ -110,27 +110,27 @@ func TestKeys_RetiredKeyEnds(t *testing.T) {
 func TestKeys_CommandLine(t *testing.T) {
 	t.Parallel()
 	g := start(t, plan{})
-	out, _, code := g.command(t, "keys", "list", "--config", "Caddyfile")
+	out, _, code := g.Command(t, "keys", "list", "--config", "Caddyfile")
 	lines := strings.Split(strings.TrimSpace(out), "\n")
 	if code != 0 || len(lines) != 5 || !strings.HasPrefix(lines[0], "USE") {
 		t.Errorf("keys list ends with %d: %s", code, out)
 	}
-	if out, _, code := g.command(t, "gatehouse", "keys", "list", "--config", "Caddyfile"); code != 0 || !strings.HasPrefix(out, "USE") {
+	if out, _, code := g.Command(t, "gatehouse", "keys", "list", "--config", "Caddyfile"); code != 0 || !strings.HasPrefix(out, "USE") {
 		t.Errorf("gatehouse keys list ends with %d: %s", code, out)
 	}
-	if out, _, code := g.command(t, "keys", "--help"); code != 0 || !strings.Contains(out, "rotate") {
+	if out, _, code := g.Command(t, "keys", "--help"); code != 0 || !strings.Contains(out, "rotate") {
 		t.Errorf("keys --help ends with %d: %s", code, out)
 	}
 	for _, wrong := range [][]string{{"keys", "list", "--no-such-flag"}, {"keys", "list", "surplus"}} {
-		if out, errs, code := g.command(t, wrong...); code == 0 || out != "" || errs == "" {
+		if out, errs, code := g.Command(t, wrong...); code == 0 || out != "" || errs == "" {
 			t.Errorf("%v ends with %d: %q %q", wrong, code, out, errs)
 		}
 	}
-	if _, errs, code := g.command(t, "keys", "list", "--config", "nothing-here"); code == 0 || errs == "" {
+	if _, errs, code := g.Command(t, "keys", "list", "--config", "nothing-here"); code == 0 || errs == "" {
 		t.Errorf("a missing configuration ends with %d: %q", code, errs)
 	}
 	// Another process holds the file, but the admin endpoint is not where the command looks: it opens nothing.
-	_, errs, code := g.command(t, "keys", "rotate", "--config", "Caddyfile", "--address", "127.0.0.1:1")
+	_, errs, code := g.Command(t, "keys", "rotate", "--config", "Caddyfile", "--address", "127.0.0.1:1")
 	if code == 0 || !strings.Contains(errs, "gatehouse.db") && !strings.Contains(errs, "another") {
 		t.Errorf("a database in use: %d %q", code, errs)
 	}

@@ -99,9 +99,9 @@ const upgradeHead = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-
 func (g *gateway) webSocket(t testing.TB, secure bool, query, credential string) *lastingConn {
 	t.Helper()
 	l := newLastingConn("a WebSocket over HTTP/1")
-	addr, host := g.host(), g.host()
+	addr, host := g.Host(), g.Host()
 	if secure {
-		addr, host, l.name = fmt.Sprintf("127.0.0.1:%d", g.port2), fmt.Sprintf("localhost:%d", g.port2), "a WebSocket over TLS"
+		addr, host, l.name = fmt.Sprintf("127.0.0.1:%d", g.Port2), fmt.Sprintf("localhost:%d", g.Port2), "a WebSocket over TLS"
 	}
 	conn, err := net.Dial("tcp", addr)
 	if err != nil {
@@ -134,7 +134,7 @@ func (g *gateway) eventStream(t testing.TB, c call, accept, name, value string) 
 	l := newLastingConn("an event stream for " + accept)
 	base, client := c.base, c.client
 	if base == "" {
-		base, client = "http://"+g.host(), g.client
+		base, client = "http://"+g.Host(), g.client
 	}
 	patient := *client
 	patient.Timeout = 0

@@ -96,7 +96,7 @@ func (g *gateway) long(t testing.TB, over, path, kind string, body bool, token s
 		go func() { _, _ = io.WriteString(out, strings.Repeat("x", 1000)) }()
 		method, reader = http.MethodPost, in
 	}
-	req, err := http.NewRequestWithContext(ctx, method, "http://"+g.host()+path+"?id="+l.id, reader)
+	req, err := http.NewRequestWithContext(ctx, method, "http://"+g.Host()+path+"?id="+l.id, reader)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -81,12 +81,12 @@ func TestM06_IdentityInLogs(t *testing.T) {
 // leavingStream opens an event stream that its client can leave.
 func (g *gateway) leavingStream(t testing.TB, token string) (id string, leave func()) {
 	t.Helper()
-	conn, err := net.Dial("tcp", g.host())
+	conn, err := net.Dial("tcp", g.Host())
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	_, err = io.WriteString(conn, "GET /events?id=leaving HTTP/1.1\r\nHost: "+g.host()+"\r\nAccept: text/event-stream\r\n"+bearerLine(token)+"\r\n\r\n")
+	_, err = io.WriteString(conn, "GET /events?id=leaving HTTP/1.1\r\nHost: "+g.Host()+"\r\nAccept: text/event-stream\r\n"+bearerLine(token)+"\r\n\r\n")
 	if err != nil {
 		t.Fatal(err)
 	}

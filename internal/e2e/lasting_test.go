@@ -66,8 +66,8 @@ func TestS13_EveryKind(t *testing.T) {
 	t.Parallel()
 	up := newLastingUpstream(t)
 	g := start(t, lastingPlan(up))
-	g.waitTLS(t, g.port2)
-	host := fmt.Sprintf("localhost:%d", g.port2)
+	g.waitTLS(t, g.Port2)
+	host := fmt.Sprintf("localhost:%d", g.Port2)
 	secure := g.overTLS(t, host)
 	u, other, browser := g.newUser(t), g.newUser(t), g.newBrowser(t)
 	u.take(t, g.api(t, "POST", "/login", object{"login": u.email, "password": u.password}, secure).must(t, 200, ""))
@@ -94,8 +94,8 @@ func TestS13_EveryKind(t *testing.T) {
 
 	// A new one is refused.
 	upgrade := "GET /ws HTTP/1.1\r\nHost: %s\r\n%s\r\n" + upgradeHead + "\r\n"
-	g.raw(t, fmt.Sprintf(upgrade, g.host(), bearerLine(u.access))).want(t, 401, "invalid_token")
-	g.raw(t, fmt.Sprintf(upgrade, g.host(), cookie)).want(t, 401, "invalid_token")
+	g.raw(t, fmt.Sprintf(upgrade, g.Host(), bearerLine(u.access))).want(t, 401, "invalid_token")
+	g.raw(t, fmt.Sprintf(upgrade, g.Host(), cookie)).want(t, 401, "invalid_token")
 	if _, _, a := g.connect(t, host, "/ws", "authorization", bearer); a.status != "401" {
 		t.Errorf("extended CONNECT: %s", a)
 	}
@@ -190,7 +190,7 @@ func TestS13_StaleView(t *testing.T) {
 	serves := strings.NewReplacer("<port>", "<port3>", "gatehouse_guard", "gatehouse_guard {\n\t\ton_stale serve\n\t}").Replace(site)
 	g := nodeBeside(t, plan{postgres: true, caddy: "metrics", site: site + serves, global: "max_staleness 3s", env: []string{"TEST_DATABASE=" + through}}, database)
 	u := g.newUser(t)
-	open, stays := g.both(t, u.access), g.eventStream(t, call{base: fmt.Sprintf("http://127.0.0.1:%d", g.port3), client: g.client}, "*/*", "Authorization", "Bearer "+u.access)
+	open, stays := g.both(t, u.access), g.eventStream(t, call{base: fmt.Sprintf("http://127.0.0.1:%d", g.Port3), client: g.client}, "*/*", "Authorization", "Bearer "+u.access)
 	wantOpen(t, "before", append(open, stays)...)
 	proxy.Set(t, testproxy.Faults{Stalled: true})
 	since := time.Now()

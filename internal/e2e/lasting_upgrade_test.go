@@ -31,9 +31,9 @@ func TestP18_UpgradeToH2C(t *testing.T) {
 		port       int
 		credential string
 	}{
-		"signed in": {g.port, "Authorization: Bearer " + u.access + "\r\n"},
-		"optional":  {g.port2, ""},
-		"unmatched": {g.port3, ""},
+		"signed in": {g.Port, "Authorization: Bearer " + u.access + "\r\n"},
+		"optional":  {g.Port2, ""},
+		"unmatched": {g.Port3, ""},
 	} {
 		addr := fmt.Sprintf("127.0.0.1:%d", way.port)
 		head := "GET /_up/upgrade HTTP/1.1\r\nHost: " + addr + "\r\n" + way.credential

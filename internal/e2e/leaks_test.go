@@ -21,8 +21,8 @@ import (
 func TestD11_Leaks(t *testing.T) {
 	t.Parallel()
 	g := start(t, plan{caddy: "skip_install_trust", site: withoutIdle(defaultSite + secureSite)})
-	g.waitTLS(t, g.port2)
-	host := fmt.Sprintf("localhost:%d", g.port2)
+	g.waitTLS(t, g.Port2)
+	host := fmt.Sprintf("localhost:%d", g.Port2)
 	u, b := g.newUser(t), g.newBrowser(t)
 	secure := g.overTLS(t, host)
 	token := g.api(t, "POST", "/login", map[string]any{"login": u.email, "password": u.password}, secure).must(t, 200, "").text("access_token")
@@ -109,12 +109,12 @@ func request(client *http.Client, method, url, body string, header ...string) fu
 
 // breakOff sends a part of a request and hangs up: in the head, in the body, or before the answer has come.
 func (g *gateway) breakOff(r *rand.Rand, token string) {
-	conn, err := net.Dial("tcp", g.host())
+	conn, err := net.Dial("tcp", g.Host())
 	if err != nil {
 		return
 	}
 	defer conn.Close()
-	whole := "POST /x HTTP/1.1\r\nHost: " + g.host() + "\r\nAuthorization: Bearer " + token + "\r\n"
+	whole := "POST /x HTTP/1.1\r\nHost: " + g.Host() + "\r\nAuthorization: Bearer " + token + "\r\n"
 	if r.IntN(2) == 0 {
 		whole += "Content-Length: 1000\r\n\r\n" + strings.Repeat("b", 1000)
 	} else {

@@ -32,7 +32,7 @@ func TestLock_SurvivesReloadAndRestart(t *testing.T) {
 		p := plan{postgres: g.database != "", clock: true, global: "\t\taccess_lifetime 7m"}
 		g.mustReload(t, p)
 		locked("after a reload")
-		g.kill9()
+		g.Kill()
 		g.client.CloseIdleConnections()
 		g.restart(t)
 		locked("after a crash")

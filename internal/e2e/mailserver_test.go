@@ -25,7 +25,7 @@ func (g *gateway) signUp(t testing.TB, address string, more ...call) {
 // metric returns a sample of the running gateway, -1 for none.
 func (g *gateway) metric(t testing.TB, sample string) float64 {
 	t.Helper()
-	resp, err := g.admin.Get("http://admin/metrics")
+	resp, err := g.Admin.Get("http://admin/metrics")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +79,7 @@ func (g *gateway) mailOutage(t *testing.T, server *testsmtp.Server, to []string)
 	if failed < 1 {
 		t.Errorf("after a reload %v tries have failed", failed)
 	}
-	g.kill9()
+	g.Kill()
 	server.Revive(t)
 	g.restart(t)
 	eventually(t, "all mails", func() bool { return len(server.Mails()) >= sent+len(to) })

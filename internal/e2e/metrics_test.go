@@ -69,7 +69,7 @@ func TestMetrics_TellWhatHappened(t *testing.T) {
 		}
 	}
 	keys := g.metric(t, `gatehouse_signing_key_age_seconds{use="bearer"}`)
-	if out, errs, code := g.command(t, "keys", "rotate", "--config", "Caddyfile"); code != 0 {
+	if out, errs, code := g.Command(t, "keys", "rotate", "--config", "Caddyfile"); code != 0 {
 		t.Fatal(out, errs)
 	}
 	inTime(t, 10*time.Second, "the key is a new one", func() bool {

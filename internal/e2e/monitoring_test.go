@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/gatehouse-auth/gatehouse/internal/gatehousetest"
 	"github.com/gatehouse-auth/gatehouse/internal/testredis"
 )
 
@@ -40,20 +41,20 @@ func watchedBy(t *testing.T, target string) *prometheus {
 			t.Fatal(err)
 		}
 	}
-	log := &logBuffer{}
-	addr := "127.0.0.1:" + strconv.Itoa(freePort())
+	log := &gatehousetest.Log{}
+	addr := "127.0.0.1:" + strconv.Itoa(gatehousetest.FreePort())
 	cmd := exec.Command("prometheus", "--config.file="+filepath.Join(folder, "prometheus.yml"), "--storage.tsdb.path="+filepath.Join(folder, "data"),
 		"--web.listen-address="+addr, "--log.level=warn")
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := spawn(cmd); err != nil {
+	if err := gatehousetest.Spawn(cmd); err != nil {
 		t.Fatalf("starting prometheus (of the Debian package of this name): %v", err)
 	}
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 		if t.Failed() {
-			t.Logf("Prometheus's last lines:\n%s", log.tail(10))
+			t.Logf("Prometheus's last lines:\n%s", log.Tail(10))
 		}
 	})
 	p := &prometheus{"http://" + addr + "/api/v1/"}
@@ -129,7 +130,7 @@ func TestMonitoring_Example(t *testing.T) {
 	u := g.newUser(t)
 	g.do(t, call{path: "/x", bearer: u.access}).want(t, 200, "")
 	g.api(t, "POST", "/refresh", map[string]any{"refresh_token": u.refresh}).want(t, 200, "")
-	p := watchedBy(t, "127.0.0.1:"+strconv.Itoa(g.port2))
+	p := watchedBy(t, "127.0.0.1:"+strconv.Itoa(g.Port2))
 
 	var known []string
 	p.ask(t, "label/__name__/values", &known)
@@ -222,7 +223,7 @@ func TestMonitoring_Rules(t *testing.T) {
 			t.Errorf("promtool %s: %v\n%s", strings.Join(args, " "), err, out)
 		}
 	}
-	if out, errs, code := shared(t).command(t, "adapt", "--validate", "--config", absolute(t, monitoringFolder+"/Caddyfile")); code != 0 {
+	if out, errs, code := shared(t).Command(t, "adapt", "--validate", "--config", absolute(t, monitoringFolder+"/Caddyfile")); code != 0 {
 		t.Errorf("the example's Caddyfile: %s %s", out, errs)
 	}
 	tests := readExample(t, "alerts_test.yml")

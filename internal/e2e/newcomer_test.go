@@ -118,7 +118,7 @@ func TestCommands_MakeNoDatabase(t *testing.T) {
 			}
 		}
 		for _, command := range [][]string{{"keys", "list"}, {"sessions", "revoke", "--all"}, {"secret", "reset", "--sign-everyone-out"}} {
-			cmd := exec.Command(g.binary, append(command, c.args...)...)
+			cmd := exec.Command(g.Binary, append(command, c.args...)...)
 			cmd.Dir, cmd.Env = dir, []string{"HOME=" + dir, "XDG_DATA_HOME=" + dir + "/xdg", "PATH=" + os.Getenv("PATH")}
 			said, err := cmd.CombinedOutput()
 			if err == nil || !strings.Contains(string(said), c.want) {
@@ -129,7 +129,7 @@ func TestCommands_MakeNoDatabase(t *testing.T) {
 			t.Errorf("%s: it made %v", name, made)
 		}
 	}
-	out, err := exec.Command(g.binary, "version").Output()
+	out, err := exec.Command(g.Binary, "version").Output()
 	if err != nil || !regexp.MustCompile(`^gatehouse \S+\ncaddy v2\.`).Match(out) {
 		t.Errorf("version prints %q, %v", out, err)
 	}

@@ -33,7 +33,7 @@ func TestP17_HealthBypass(t *testing.T) {
 		"/auth/HEALTHZ", "/auth/healthz.", "/auth/healthz%20", "/auth/healthz%00", "/auth/healthz\\..\\admin", "/auth/readyz/../x", "/x/auth/healthz",
 		"/x/../auth/healthz", "/auth/healthz%2fx", "/authx/healthz", "/auth/ping", "/auth/status",
 	} {
-		a := g.raw(t, "GET "+path+" HTTP/1.1\r\nHost: "+g.host()+"\r\n"+closing+"User-Agent: kube-probe/1.29\r\n\r\n")
+		a := g.raw(t, "GET "+path+" HTTP/1.1\r\nHost: "+g.Host()+"\r\n"+closing+"User-Agent: kube-probe/1.29\r\n\r\n")
 		if a.status < 400 || strings.Contains(string(a.body), `"ok"`) || strings.Contains(string(a.body), `"ready"`) {
 			t.Errorf("%s: %d %s", path, a.status, a.body)
 		}
@@ -56,7 +56,7 @@ func TestP17_HealthBypass(t *testing.T) {
 // adminKeys is what the admin endpoint says of the signing keys.
 func (g *gateway) adminKeys(t testing.TB) string {
 	t.Helper()
-	resp, err := g.admin.Get("http://admin/gatehouse/keys")
+	resp, err := g.Admin.Get("http://admin/gatehouse/keys")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +76,7 @@ func TestP29_AdminPrefixTricks(t *testing.T) {
 	g := start(t, plan{})
 	keys := g.adminKeys(t)
 	send := func(method, path string) int {
-		conn, err := net.Dial("unix", g.dir+"/admin.sock")
+		conn, err := net.Dial("unix", g.Dir+"/admin.sock")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -128,7 +128,7 @@ func TestP29_AdminPrefixTricks(t *testing.T) {
 func TestP29_AdminOverTCP(t *testing.T) {
 	t.Parallel()
 	g := start(t, plan{failing: true, caddy: "admin 127.0.0.1:<port3>"})
-	addr := fmt.Sprintf("127.0.0.1:%d", g.port3)
+	addr := fmt.Sprintf("127.0.0.1:%d", g.Port3)
 	client := &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "tcp", addr)
 	}}}
@@ -161,7 +161,7 @@ func TestP29_AdminOverTCP(t *testing.T) {
 		"a form or an image":           {addr, map[string]string{"Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Site": "cross-site"}},
 		"a navigation without Origin":  {addr, map[string]string{"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "cross-site"}},
 		"a name that was rebound":      {"evil.test", nil},
-		"a name that was rebound, too": {fmt.Sprintf("evil.test:%d", g.port3), map[string]string{"Origin": fmt.Sprintf("http://evil.test:%d", g.port3)}},
+		"a name that was rebound, too": {fmt.Sprintf("evil.test:%d", g.Port3), map[string]string{"Origin": fmt.Sprintf("http://evil.test:%d", g.Port3)}},
 	} {
 		for path, method := range map[string]string{"/load": "POST", "/gatehouse/keys/rotate": "POST", "/gatehouse/keys": "GET", "/stop": "POST"} {
 			header := map[string]string{"Content-Type": "application/json"}

@@ -75,7 +75,7 @@ func TestK11_EachMailOnce(t *testing.T) {
 			}
 			return len(mails) >= 20 && len(senders) >= 2
 		})
-		a.kill9()
+		a.Kill()
 		if n := len(server.Mails()); n >= len(ids) {
 			t.Logf("%d mails were out before the node was killed", n)
 		}
@@ -114,8 +114,8 @@ func TestK11_TakeOver(t *testing.T) {
 	a := start(t, mute)
 	ids := writeMails(t, a.database, 1)
 	eventually(t, "the first node holds the mail", func() bool { return server.Connections() > 0 })
-	a.kill9()
-	p.global += "\t\tmail outbox " + filepath.Join(a.dir, "data", "outbox") + "\n"
+	a.Kill()
+	p.global += "\t\tmail outbox " + filepath.Join(a.Dir, "data", "outbox") + "\n"
 	b := nodeBeside(t, p, a.database)
 	b.advance(t, 25*time.Second) // and up to five until its next look
 	inTime(t, 6*time.Second+soakSlack, "the other node has the mail", func() bool { return len(a.outboxIDs(t)) == len(ids) })

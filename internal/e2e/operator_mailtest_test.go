@@ -17,13 +17,13 @@ func TestMailTest(t *testing.T) {
 		t.Errorf("an accepted mail is reported as %v", said)
 	}
 	for _, args := range [][]string{{}, {"bob"}, {"a@example.org", "b@example.org"}} {
-		if _, errs, code := g.command(t, append([]string{"mail", "test"}, args...)...); code != 2 || !strings.Contains(errs, "one plain address") {
+		if _, errs, code := g.Command(t, append([]string{"mail", "test"}, args...)...); code != 2 || !strings.Contains(errs, "one plain address") {
 			t.Errorf("mail test %q ends with %d: %s", args, code, errs)
 		}
 	}
 	fails := func(want, reason string) {
 		t.Helper()
-		out, errs, code := g.command(t, "mail", "test", "bob@example.org", "--config", "Caddyfile", "--json")
+		out, errs, code := g.Command(t, "mail", "test", "bob@example.org", "--config", "Caddyfile", "--json")
 		if code != 1 || !strings.Contains(errs, want) || reason != "" && !strings.Contains(out, `"reason": "`+reason+`"`) {
 			t.Errorf("it ends with %d: %s%s", code, out, errs)
 		}
@@ -38,6 +38,6 @@ func TestMailTest(t *testing.T) {
 	if !strings.HasSuffix(file, ".eml") || !strings.Contains(file, "outbox") {
 		t.Errorf("the mail lies in %q", file)
 	}
-	g.kill9()
+	g.Kill()
 	fails("start the gateway first", "")
 }

@@ -23,7 +23,7 @@ func twoNodes(t testing.TB, p plan) (a, b *gateway) {
 	p.global += twoIssuer
 	a = start(t, p)
 	if !strings.Contains(p.global, "mail smtp ") {
-		p.global += "\t\tmail outbox " + filepath.Join(a.dir, "data", "outbox") + "\n"
+		p.global += "\t\tmail outbox " + filepath.Join(a.Dir, "data", "outbox") + "\n"
 	}
 	return a, nodeBeside(t, p, a.database)
 }
@@ -36,7 +36,7 @@ func nodeBeside(t testing.TB, p plan, database string) *gateway {
 		t.Cleanup(func() {
 			g.close()
 			if t.Failed() {
-				t.Logf("another gateway's last lines:\n%s", g.log.tail(40))
+				t.Logf("another gateway's last lines:\n%s", g.Log.Tail(40))
 			}
 		})
 	}
@@ -204,7 +204,7 @@ func TestK08_MigrateTogether(t *testing.T) {
 		nodes[i] = nodeBeside(t, plan{postgres: true, failing: true, global: twoIssuer}, database)
 	}
 	for _, g := range nodes {
-		eventually(t, "a node of three that start together serves", g.serves)
+		eventually(t, "a node of three that start together serves", g.Serves)
 	}
 	g := nodes[0]
 	if n := g.count(t, "select count(*) from signing_keys"); n != 5 {
@@ -222,7 +222,7 @@ func TestK08_MigrateTogether(t *testing.T) {
 // outboxIDs returns how often each mail lies in the outbox.
 func (g *gateway) outboxIDs(t testing.TB) map[string]int {
 	t.Helper()
-	entries, err := os.ReadDir(filepath.Join(g.dir, "data", "outbox"))
+	entries, err := os.ReadDir(filepath.Join(g.Dir, "data", "outbox"))
 	if err != nil && !os.IsNotExist(err) {
 		t.Fatal(err)
 	}

@@ -20,7 +20,7 @@ func (g *gateway) refusesReset(t testing.TB, when string) {
 	t.Helper()
 	const rows = "select kid from signing_keys order by kid"
 	keys := g.query(t, rows)
-	out, errs, code := g.command(t, reset...)
+	out, errs, code := g.Command(t, reset...)
 	if code != 1 || !inUse.MatchString(errs) || out != "" {
 		t.Errorf("%s: it ends with %d: %s %s", when, code, out, errs)
 	}
@@ -43,7 +43,7 @@ func TestSecretReset_BesideNodes(t *testing.T) {
 	b := nodeBeside(t, named, a.database)
 	u, browser := a.newUser(t), a.newBrowser(t)
 	operator := nodeBeside(t, failing(secretPlan("NEW")), a.database) // a shell with another secret, and nothing at its socket
-	if err := operator.waitExit(t); err == nil {
+	if err := operator.WaitExit(t); err == nil {
 		t.Error("a node with another secret starts")
 	}
 	operator.refusesReset(t, "beside two nodes")
@@ -53,7 +53,7 @@ func TestSecretReset_BesideNodes(t *testing.T) {
 	for _, s := range []*user{u, browser} {
 		b.signedIn(t, s)
 	}
-	b.kill9()
+	b.Kill()
 	b.client.CloseIdleConnections()
 	if said := operator.operatorJSON(t, reset[:3]...); said["keys"] != 5.0 || said["sessions"] != 2.0 {
 		t.Errorf("the command says %v", said)
@@ -79,10 +79,10 @@ func TestMigrateStore_TargetServed(t *testing.T) {
 	g.terminate(t)
 	g.client.CloseIdleConnections()
 	database := testpg.Database(t)
-	g.env = append(g.env, "MOVE_TO="+database)
+	g.Env = append(g.Env, "MOVE_TO="+database)
 	move := []string{"migrate-store", "--from", "sqlite:" + g.sqlitePath(), "--to", "{env.MOVE_TO}"}
 	target := nodeBeside(t, plan{postgres: true, global: twoIssuer}, database)
-	if _, errs, code := g.command(t, move...); code != 1 || !inUse.MatchString(errs) || strings.Contains(errs, database) {
+	if _, errs, code := g.Command(t, move...); code != 1 || !inUse.MatchString(errs) || strings.Contains(errs, database) {
 		t.Errorf("beside a gateway on the target it ends with %d: %s", code, errs)
 	}
 	if n := target.count(t, "select count(*) from users"); n != 0 {
@@ -140,16 +140,16 @@ func TestSecretReset_NodeCutOff(t *testing.T) {
 	a := startOn(t, secretPlan("OLD"))
 	u, browser := a.newUser(t), a.newBrowser(t)
 	operator := nodeBeside(t, failing(secretPlan("NEW")), a.database)
-	if err := operator.waitExit(t); err == nil {
+	if err := operator.WaitExit(t); err == nil {
 		t.Error("a node with another secret starts")
 	}
 	a.exec(t, "create table old_keys as select * from signing_keys")
-	if err := syscall.Kill(a.pid(), syscall.SIGSTOP); err != nil {
+	if err := syscall.Kill(a.PID(), syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
 	a.exec(t, "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()")
 	said := operator.operatorJSON(t, reset[:3]...)
-	if err := syscall.Kill(a.pid(), syscall.SIGCONT); err != nil {
+	if err := syscall.Kill(a.PID(), syscall.SIGCONT); err != nil {
 		t.Fatal(err)
 	}
 	if said["keys"] != 5.0 {

@@ -58,7 +58,7 @@ func TestSecretRotate_Option(t *testing.T) {
 		everybody()
 	}
 	a.mustWrite(t, secretPlan("NEW"))
-	a.kill9()
+	a.Kill()
 	a.client.CloseIdleConnections()
 	a.restart(t)
 	everybody()
@@ -69,7 +69,7 @@ func TestSecretRotate_Option(t *testing.T) {
 	old := secretPlan("OLD")
 	old.failing = true
 	refused := nodeBeside(t, old, a.database)
-	if err := refused.waitExit(t); err == nil || !strings.Contains(refused.logs(), "secret") {
+	if err := refused.WaitExit(t); err == nil || !strings.Contains(refused.logs(), "secret") {
 		t.Errorf("a node with the old secret ends with %v", err)
 	}
 }
@@ -78,7 +78,7 @@ func TestSecretRotate_Option(t *testing.T) {
 func TestSecretRotate_File(t *testing.T) {
 	t.Parallel()
 	g := start(t, plan{})
-	path := filepath.Join(g.dir, "data", "secret")
+	path := filepath.Join(g.Dir, "data", "secret")
 	u, browser := g.newUser(t), g.newBrowser(t)
 	for _, stopped := range []bool{false, true} {
 		before, err := os.ReadFile(path)
@@ -117,7 +117,7 @@ func TestSecretRotate_File(t *testing.T) {
 		if err := os.WriteFile(path, before, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if out, errs, code := g.command(t, "keys", "rotate", "--config", "Caddyfile"); code == 0 {
+		if out, errs, code := g.Command(t, "keys", "rotate", "--config", "Caddyfile"); code == 0 {
 			t.Errorf("the old secret opens the keys: %s %s", out, errs)
 		}
 		if err := os.WriteFile(path, after, 0o600); err != nil {
@@ -136,26 +136,26 @@ func TestSecretReset(t *testing.T) {
 	t.Parallel()
 	g := start(t, plan{})
 	u, browser := g.newUser(t), g.newBrowser(t)
-	path := filepath.Join(g.dir, "data", "secret")
+	path := filepath.Join(g.Dir, "data", "secret")
 	reset := []string{"secret", "reset", "--sign-everyone-out"}
-	if _, errs, code := g.command(t, append(reset, "--config", "Caddyfile")...); code != 1 || !strings.Contains(errs, "stop every gateway") {
+	if _, errs, code := g.Command(t, append(reset, "--config", "Caddyfile")...); code != 1 || !strings.Contains(errs, "stop every gateway") {
 		t.Errorf("beside a gateway that runs it ends with %d: %s", code, errs)
 	}
 	g.terminate(t)
 	g.client.CloseIdleConnections()
-	if _, errs, code := g.command(t, append(reset, "--config", "Caddyfile")...); code != 1 || !strings.Contains(errs, "nothing is lost") {
+	if _, errs, code := g.Command(t, append(reset, "--config", "Caddyfile")...); code != 1 || !strings.Contains(errs, "nothing is lost") {
 		t.Errorf("with the right secret it ends with %d: %s", code, errs)
 	}
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
-	if err := g.launch(); err != nil {
+	if err := g.Launch(); err != nil {
 		t.Fatal(err)
 	}
-	if err := g.waitExit(t); err == nil || !strings.Contains(g.logs(), "gatehouse secret reset") {
+	if err := g.WaitExit(t); err == nil || !strings.Contains(g.logs(), "gatehouse secret reset") {
 		t.Errorf("without its secret the gateway ends with %v, and says nothing of a way on", err)
 	}
-	if _, errs, code := g.command(t, "secret", "reset", "--config", "Caddyfile"); code != 1 || !strings.Contains(errs, "--sign-everyone-out") {
+	if _, errs, code := g.Command(t, "secret", "reset", "--config", "Caddyfile"); code != 1 || !strings.Contains(errs, "--sign-everyone-out") {
 		t.Errorf("without saying so it ends with %d: %s", code, errs)
 	}
 	if said := g.operatorJSON(t, reset...); said["keys"] != 5.0 || said["sessions"] != 2.0 {
@@ -177,7 +177,7 @@ func TestSecretReset_ManyAtOnce(t *testing.T) {
 	u := g.newUser(t)
 	g.terminate(t)
 	g.client.CloseIdleConnections()
-	if err := os.Remove(filepath.Join(g.dir, "data", "secret")); err != nil {
+	if err := os.Remove(filepath.Join(g.Dir, "data", "secret")); err != nil {
 		t.Fatal(err)
 	}
 	type end struct {
@@ -188,7 +188,7 @@ func TestSecretReset_ManyAtOnce(t *testing.T) {
 	many := soak.N(6, 40)
 	for range many {
 		go func() {
-			_, errs, code := g.command(t, "secret", "reset", "--sign-everyone-out", "--config", "Caddyfile")
+			_, errs, code := g.Command(t, "secret", "reset", "--sign-everyone-out", "--config", "Caddyfile")
 			ends <- end{errs, code}
 		}()
 	}

@@ -18,7 +18,7 @@ func (g *gateway) operatorJSON(t testing.TB, args ...string) map[string]any {
 // operatorJSONRaw is operatorJSON without a configuration.
 func (g *gateway) operatorJSONRaw(t testing.TB, args ...string) map[string]any {
 	t.Helper()
-	out, errs, code := g.command(t, args...)
+	out, errs, code := g.Command(t, args...)
 	if code != 0 {
 		t.Fatalf("%v ends with %d: %s", args, code, errs)
 	}
@@ -95,20 +95,20 @@ func TestSessionsRevoke_CommandLine(t *testing.T) {
 	t.Parallel()
 	g := start(t, plan{})
 	for _, wrong := range [][]string{{}, {"--all", "--user", "ada"}, {"--user", "nobody-of-this-name"}, {"--user", ""}, {"--all", "surplus"}} {
-		out, errs, code := g.command(t, append([]string{"sessions", "revoke", "--config", "Caddyfile"}, wrong...)...)
+		out, errs, code := g.Command(t, append([]string{"sessions", "revoke", "--config", "Caddyfile"}, wrong...)...)
 		if code != 1 || out != "" || errs == "" {
 			t.Errorf("sessions revoke %v ends with %d: %q %q", wrong, code, out, errs)
 		}
 	}
-	_, errs, _ := g.command(t, "sessions", "revoke", "--config", "Caddyfile", "--user", "nobody-of-this-name")
+	_, errs, _ := g.Command(t, "sessions", "revoke", "--config", "Caddyfile", "--user", "nobody-of-this-name")
 	if !strings.Contains(errs, "No account has this id, e-mail address or username") || strings.Contains(errs, "in use by another") {
 		t.Errorf("an unknown account: %q", errs)
 	}
-	out, _, code := g.command(t, "sessions", "revoke", "--config", "Caddyfile", "--all")
+	out, _, code := g.Command(t, "sessions", "revoke", "--config", "Caddyfile", "--all")
 	if code != 0 || !strings.Contains(out, "sessions ended") || !strings.Contains(out, "keys replaced") {
 		t.Errorf("sessions revoke --all ends with %d: %q", code, out)
 	}
-	if out, _, code := g.command(t, "sessions", "revoke", "--help"); code != 0 || !strings.Contains(out, "--all") || !strings.Contains(out, "backup") {
+	if out, _, code := g.Command(t, "sessions", "revoke", "--help"); code != 0 || !strings.Contains(out, "--all") || !strings.Contains(out, "backup") {
 		t.Errorf("help ends with %d: %q", code, out)
 	}
 }
@@ -198,7 +198,7 @@ func TestSessionsRevoke_AfterABackup(t *testing.T) {
 		g.signedOut(t, u)
 	}
 	g.signedIn(t, g.signIn(t, before, false))
-	if info, err := os.Stat(filepath.Join(g.dir, "data", "secret")); err != nil || info.Mode().Perm() != 0o600 {
+	if info, err := os.Stat(filepath.Join(g.Dir, "data", "secret")); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the secret: %v %v", info, err)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gatehouse-auth/gatehouse/internal/gatehousetest"
 	"github.com/gatehouse-auth/gatehouse/internal/testpg"
 )
 
@@ -21,7 +22,7 @@ func startOn(t testing.TB, p plan) *gateway {
 // mustWrite gives the process that runs next, and the commands, another Caddyfile.
 func (g *gateway) mustWrite(t testing.TB, p plan) {
 	t.Helper()
-	if err := os.WriteFile(filepath.Join(g.dir, "Caddyfile"), []byte(g.fill(p.caddyfile())), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(g.Dir, "Caddyfile"), []byte(g.fill(p.caddyfile())), 0o600); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -41,20 +42,20 @@ func TestMigrateStore(t *testing.T) {
 		select printf('018f0000-0000-7000-8000-%012x', i), 'session.signed_in', i, null, null, 'success', 'password', '', 'é' from n`)
 
 	database := testpg.Database(t)
-	g.env = append(g.env, "MOVE_TO="+database)
+	g.Env = append(g.Env, "MOVE_TO="+database)
 	move := []string{"migrate-store", "--from", "sqlite:" + g.sqlitePath(), "--to", "{env.MOVE_TO}"}
-	if _, errs, code := g.command(t, move...); code != 1 || !strings.Contains(errs, "in use by another") {
+	if _, errs, code := g.Command(t, move...); code != 1 || !strings.Contains(errs, "in use by another") {
 		t.Errorf("beside a gateway that runs it ends with %d: %s", code, errs)
 	}
 	g.terminate(t)
 	g.client.CloseIdleConnections()
 
 	target := &gateway{database: database}
-	cmd := exec.Command(g.binary, move...)
-	cmd.Dir, cmd.Env = g.dir, append([]string{"HOME=" + g.dir, "PATH=" + os.Getenv("PATH")}, g.env...)
+	cmd := exec.Command(g.Binary, move...)
+	cmd.Dir, cmd.Env = g.Dir, append([]string{"HOME=" + g.Dir, "PATH=" + os.Getenv("PATH")}, g.Env...)
 	var said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &said, &said
-	if err := spawn(cmd); err != nil {
+	if err := gatehousetest.Spawn(cmd); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "the move is amid the rows", func() bool {
@@ -69,7 +70,7 @@ func TestMigrateStore(t *testing.T) {
 
 	half := plan{global: twoIssuer, postgres: true, failing: true}
 	refused := nodeBeside(t, half, database)
-	if err := refused.waitExit(t); err == nil || !strings.Contains(refused.logs(), "has not finished") {
+	if err := refused.WaitExit(t); err == nil || !strings.Contains(refused.logs(), "has not finished") {
 		t.Errorf("a gateway on half of a database ends with %v", err)
 	}
 	done := g.operatorJSONRaw(t, append(move, "--json")...)
@@ -77,7 +78,7 @@ func TestMigrateStore(t *testing.T) {
 	if len(tables) < 11 {
 		t.Errorf("the command says %v", done)
 	}
-	out, errs, code := g.command(t, move...)
+	out, errs, code := g.Command(t, move...)
 	if code != 0 || !strings.Contains(out, "TABLE") || !strings.Contains(out, "secret") {
 		t.Errorf("done again it ends with %d: %q %q", code, out, errs)
 	}
@@ -85,7 +86,7 @@ func TestMigrateStore(t *testing.T) {
 		t.Error("the URL with its password is printed")
 	}
 
-	secret, err := os.ReadFile(filepath.Join(g.dir, "data", "secret"))
+	secret, err := os.ReadFile(filepath.Join(g.Dir, "data", "secret"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +98,7 @@ func TestMigrateStore(t *testing.T) {
 	moved.signedIn(t, moved.signIn(t, u, false))
 	moved.newUser(t)
 	// The target is in use now: the source is not moved into it a second time.
-	if _, errs, code := g.command(t, move...); code != 1 || !strings.Contains(errs, "in use") {
+	if _, errs, code := g.Command(t, move...); code != 1 || !strings.Contains(errs, "in use") {
 		t.Errorf("into a database in use it ends with %d: %s", code, errs)
 	}
 	moved.signedIn(t, u)
@@ -115,14 +116,14 @@ func TestMigrateStore_CommandLine(t *testing.T) {
 		"unknown value": {"--from", file, "--to", "{env.NOT_SET_AT_ALL}"},
 		"surplus":       {"--from", file, "--to", "postgres://127.0.0.1:1/x", "surplus"},
 	} {
-		if out, errs, code := g.command(t, append([]string{"migrate-store"}, args...)...); code != 1 || out != "" || errs == "" {
+		if out, errs, code := g.Command(t, append([]string{"migrate-store"}, args...)...); code != 1 || out != "" || errs == "" {
 			t.Errorf("%s ends with %d: %q %q", name, code, out, errs)
 		}
 	}
-	if _, err := os.Stat(filepath.Join(g.dir, "nothing-here.db")); err == nil {
+	if _, err := os.Stat(filepath.Join(g.Dir, "nothing-here.db")); err == nil {
 		t.Error("a file was made where there was none")
 	}
-	if out, _, code := g.command(t, "migrate-store", "--help"); code != 0 || !strings.Contains(out, "--from") {
+	if out, _, code := g.Command(t, "migrate-store", "--help"); code != 0 || !strings.Contains(out, "--from") {
 		t.Errorf("help ends with %d: %q", code, out)
 	}
 }

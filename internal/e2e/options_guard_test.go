@@ -34,7 +34,7 @@ func TestOption_guard_optional(t *testing.T) {
 	}
 	// What went wrong otherwise is not made better by calling the visitor anonymous.
 	g.do(t, call{method: "POST", path: "/x", cookies: b.cookies, header: map[string]string{"Origin": "https://evil.test"}}).want(t, 403, "cross_origin")
-	g.raw(t, "GET /x HTTP/1.1\r\nHost: "+g.host()+"\r\n"+closing+"Authorization: Bearer a\r\nAuthorization: Bearer b\r\n\r\n").want(t, 400, "invalid_request")
+	g.raw(t, "GET /x HTTP/1.1\r\nHost: "+g.Host()+"\r\n"+closing+"Authorization: Bearer a\r\nAuthorization: Bearer b\r\n\r\n").want(t, 400, "invalid_request")
 	g.mustReload(t, plan{})
 	g.do(t, call{path: "/x"}).want(t, 401, "authentication_required")
 }
@@ -179,13 +179,13 @@ func TestOption_portal_prefix(t *testing.T) {
 	t.Parallel()
 	g := start(t, plan{site: "http://127.0.0.1:<port> {\n\tgatehouse /id/entity\n\tgatehouse_guard\n\treverse_proxy <upstream>\n}\n"})
 	for path, status := range map[string]int{"/id/entity/healthz": 200, "/auth/healthz": 401, "/id/entity/nothing": 404, "/id/entityx/healthz": 401, "/ID/entity/healthz": 401} {
-		a := g.raw(t, "GET "+path+" HTTP/1.1\r\nHost: "+g.host()+"\r\n"+closing+"\r\n") // /auth is the service's here
+		a := g.raw(t, "GET "+path+" HTTP/1.1\r\nHost: "+g.Host()+"\r\n"+closing+"\r\n") // /auth is the service's here
 		if a.status != status {
 			t.Errorf("%s: %d, expected %d", path, a.status, status)
 		}
 	}
 	a := g.do(t, call{path: "/x", header: page})
-	if want := fmt.Sprintf("/id/entity/login?rd=http%%3A%%2F%%2F127.0.0.1%%3A%d%%2Fx", g.port); a.header.Get("Location") != want {
+	if want := fmt.Sprintf("/id/entity/login?rd=http%%3A%%2F%%2F127.0.0.1%%3A%d%%2Fx", g.Port); a.header.Get("Location") != want {
 		t.Errorf("the guard leads to %s", a.header.Get("Location"))
 	}
 	g.do(t, call{method: "POST", path: "/id/entity/register", body: map[string]any{"email": "p@example.com", "password": password}}).must(t, 202, "")

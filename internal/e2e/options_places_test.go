@@ -13,7 +13,7 @@ func (g *gateway) become(t testing.TB, p plan) {
 	t.Helper()
 	g.terminate(t)
 	g.client.CloseIdleConnections()
-	if err := os.WriteFile(filepath.Join(g.dir, "Caddyfile"), []byte(g.fill(p.caddyfile())), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(g.Dir, "Caddyfile"), []byte(g.fill(p.caddyfile())), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	g.restart(t)
@@ -22,7 +22,7 @@ func (g *gateway) become(t testing.TB, p plan) {
 // edit changes the Caddyfile on disk; old must be in it.
 func (g *gateway) edit(t testing.TB, old, new string) {
 	t.Helper()
-	path := filepath.Join(g.dir, "Caddyfile")
+	path := filepath.Join(g.Dir, "Caddyfile")
 	text, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -39,13 +39,13 @@ func (g *gateway) edit(t testing.TB, old, new string) {
 // refusesToStart runs the gateway, which must end by itself and say why in these words.
 func (g *gateway) refusesToStart(t testing.TB, why string) {
 	t.Helper()
-	if err := g.launch(); err != nil {
+	if err := g.Launch(); err != nil {
 		t.Fatal(err)
 	}
-	if err := g.waitExit(t); err == nil {
+	if err := g.WaitExit(t); err == nil {
 		t.Error("the gateway ends as if all were well")
 	}
-	if tail := g.log.tail(5); !strings.Contains(tail, why) {
+	if tail := g.Log.Tail(5); !strings.Contains(tail, why) {
 		t.Errorf("the gateway says %s, expected %q", tail, why)
 	}
 }
@@ -53,7 +53,7 @@ func (g *gateway) refusesToStart(t testing.TB, why string) {
 // private checks that a file or folder is there and closed to others.
 func (g *gateway) private(t testing.TB, path string) {
 	t.Helper()
-	info, err := os.Stat(filepath.Join(g.dir, path))
+	info, err := os.Stat(filepath.Join(g.Dir, path))
 	if err != nil {
 		t.Error(err)
 	} else if info.Mode().Perm()&0o077 != 0 {
@@ -71,7 +71,7 @@ func TestOption_data_dir(t *testing.T) {
 		{"\n", "xdg/caddy/gatehouse"}, // Caddy's own
 	} {
 		if before != "" {
-			g.kill9()
+			g.Kill()
 			g.client.CloseIdleConnections()
 			g.edit(t, before, c.line)
 			g.restart(t)
@@ -79,7 +79,7 @@ func TestOption_data_dir(t *testing.T) {
 		before = c.line
 		g.register(t, object{"email": freshEmail(), "password": password})
 		eventually(t, "a mail in "+c.dir, func() bool {
-			mails, _ := filepath.Glob(filepath.Join(g.dir, c.dir, "outbox", "*.eml"))
+			mails, _ := filepath.Glob(filepath.Join(g.Dir, c.dir, "outbox", "*.eml"))
 			return len(mails) == 1
 		})
 		for _, name := range []string{"", "gatehouse.db", "secret", "outbox"} {
@@ -110,11 +110,11 @@ func TestOption_secret(t *testing.T) {
 	t.Parallel()
 	const old, fresh = "old-secret-old-secret-old-secret-old-1", "new-secret-new-secret-new-secret-new-2"
 	g := start(t, plan{global: "\t\tsecret {env.OLD}", env: []string{"OLD=" + old, "NEW=" + fresh, "SHORT=" + old[:31]}})
-	if _, err := os.Stat(filepath.Join(g.dir, "data", "secret")); err == nil {
+	if _, err := os.Stat(filepath.Join(g.Dir, "data", "secret")); err == nil {
 		t.Error("a secret is made beside the given one")
 	}
 	u := g.newUser(t)
-	g.kill9()
+	g.Kill()
 	g.client.CloseIdleConnections()
 	g.edit(t, "secret {env.OLD}", "secret {env.NEW}")
 	g.refusesToStart(t, "open signing key")
@@ -139,7 +139,7 @@ func TestOption_mail(t *testing.T) {
 		g.register(t, object{"email": freshEmail(), "password": password})
 		var mails []string
 		eventually(t, "a mail in "+dir, func() bool {
-			mails, _ = filepath.Glob(filepath.Join(g.dir, dir, "*.eml"))
+			mails, _ = filepath.Glob(filepath.Join(g.Dir, dir, "*.eml"))
 			return len(mails) == 1
 		})
 		g.private(t, dir)

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/gatehousetest"
 	"github.com/gatehouse-auth/gatehouse/internal/soak"
 )
 
@@ -170,7 +171,7 @@ func fileOf(t testing.TB, path string) []byte {
 type pipe struct {
 	path string
 	f    *os.File
-	read logBuffer
+	read gatehousetest.Log
 }
 
 func newPipe(t testing.TB) *pipe {
@@ -325,7 +326,7 @@ func TestSQLite_NoFile(t *testing.T) {
 	for what, put := range map[string]func() error{
 		"a folder":          func() error { return os.Mkdir(path, 0o700) },
 		"a link to itself":  func() error { return os.Symlink(path, path) },
-		"a link to nowhere": func() error { return os.Symlink(filepath.Join(g.dir, "gone", "gatehouse.db"), path) },
+		"a link to nowhere": func() error { return os.Symlink(filepath.Join(g.Dir, "gone", "gatehouse.db"), path) },
 		"a pipe":            func() error { return syscall.Mkfifo(path, 0o600) },
 	} {
 		must(put())
@@ -390,7 +391,7 @@ func TestSQLite_DamagedWhileRunning(t *testing.T) {
 			t.Errorf("round %d: SQLite finds %v", round, ok)
 		}
 		if n := strings.Count(g.logs(), `"state":"damaged","file":"`+g.sqlitePath()+`"`); n != 1 {
-			t.Errorf("round %d: %d lines tell of the damaged file:\n%s", round, n, g.log.tail(20))
+			t.Errorf("round %d: %d lines tell of the damaged file:\n%s", round, n, g.Log.Tail(20))
 		}
 	}
 }

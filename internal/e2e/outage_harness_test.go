@@ -300,7 +300,7 @@ func (s *scene) outages(table []outage) {
 func (s *scene) outage(o outage, unnoticed time.Duration) {
 	s.t.Helper()
 	s.live, s.browser = s.a.signIn(s.t, s.live, false), s.b.signIn(s.t, s.browser, true) // access tokens live for five minutes
-	e, pids := s.errand(), []int{s.a.pid(), s.b.pid()}
+	e, pids := s.errand(), []int{s.a.PID(), s.b.PID()}
 	onA, onB := s.guarded(s.a), s.guarded(s.b)
 	began := time.Now()
 	o.breaks(s)
@@ -320,7 +320,7 @@ func (s *scene) outage(o outage, unnoticed time.Duration) {
 	if max(slowA, slowB) > 2*time.Second { // some milliseconds on an idle machine
 		s.t.Errorf("a guarded request took %s", max(slowA, slowB))
 	}
-	if s.a.pid() != pids[0] || s.b.pid() != pids[1] {
+	if s.a.PID() != pids[0] || s.b.PID() != pids[1] {
 		s.t.Error("a node was restarted")
 	}
 }

@@ -14,21 +14,21 @@ import (
 func (g *gateway) startRefused(t testing.TB, what string, words ...string) {
 	t.Helper()
 	had := len(g.logs())
-	if err := g.launch(); err != nil {
+	if err := g.Launch(); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, what+": the gateway ends or serves", func() bool {
 		select {
-		case <-g.exited:
+		case <-g.Exited():
 			return true
 		default:
-			return g.serves()
+			return g.Serves()
 		}
 	})
 	select {
-	case <-g.exited:
+	case <-g.Exited():
 	default:
-		g.kill9()
+		g.Kill()
 		t.Errorf("%s: the gateway starts", what)
 		return
 	}
@@ -238,7 +238,7 @@ func TestKeys_DamagedWhileRunning(t *testing.T) {
 			}
 			g.exec(t, odd.statement)
 			rows := g.keyRows(t)
-			if out, errs, code := g.command(t, "keys", "rotate", "--config", "Caddyfile"); code == 0 || !strings.Contains(errs, odd.says) {
+			if out, errs, code := g.Command(t, "keys", "rotate", "--config", "Caddyfile"); code == 0 || !strings.Contains(errs, odd.says) {
 				t.Errorf("%s: keys rotate ends with %d: %s %s", odd.what, code, out, errs)
 			}
 			another.global = fmt.Sprintf("rate_limit login %d/1m", 1000+i)

@@ -18,7 +18,7 @@ import (
 // resident is the memory that the process holds now, in MiB.
 func (g *gateway) resident(t testing.TB) int {
 	t.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", g.pid()))
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", g.PID()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,7 +135,7 @@ func TestD04_SlowClients(t *testing.T) {
 	patience := soak.For(3*time.Second, 90*time.Second) // all of them are there before the first one has to go
 	g := start(t, plan{caddy: strings.ReplaceAll("skip_install_trust\n\tservers {\n\t\ttimeouts {\n\t\t\tread_header <long>\n\t\t\tread_body <long>\n\t\t\tidle <long>\n\t\t}\n\t}",
 		"<long>", patience.String()), site: withoutIdle(defaultSite + secureSite)})
-	g.waitTLS(t, g.port2)
+	g.waitTLS(t, g.Port2)
 	u := g.newUser(t)
 	_, files := g.holdings(t)
 	before := g.resident(t)
@@ -172,7 +172,7 @@ func (g *gateway) slowClients(t testing.TB, n, idle int) (slow []net.Conn) {
 	t.Helper()
 	hold := func(text string) {
 		t.Helper()
-		conn, err := net.Dial("tcp", g.host())
+		conn, err := net.Dial("tcp", g.Host())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -183,11 +183,11 @@ func (g *gateway) slowClients(t testing.TB, n, idle int) (slow []net.Conn) {
 		slow = append(slow, conn)
 	}
 	for range idle {
-		slow = append(slow, dialH2(t, fmt.Sprintf("127.0.0.1:%d", g.port2), "localhost").conn)
+		slow = append(slow, dialH2(t, fmt.Sprintf("127.0.0.1:%d", g.Port2), "localhost").conn)
 	}
 	for i := range n {
-		hold("GET /x HTTP/1.1\r\nHost: " + g.host() + "\r\nX-Slow: " + strconv.Itoa(i))
-		hold("POST /auth/login HTTP/1.1\r\nHost: " + g.host() + "\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{\"login\":")
+		hold("GET /x HTTP/1.1\r\nHost: " + g.Host() + "\r\nX-Slow: " + strconv.Itoa(i))
+		hold("POST /auth/login HTTP/1.1\r\nHost: " + g.Host() + "\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{\"login\":")
 	}
 	return slow
 }
@@ -279,7 +279,7 @@ func TestM09_NothingInside(t *testing.T) {
 	for _, path := range []string{"/auth/healthz", "/auth/readyz"} {
 		a := g.do(t, call{path: path}).must(t, 200, "")
 		text := strings.ToLower(string(a.body) + fmt.Sprint(a.header))
-		for _, word := range []string{"version", "go1.", "v2.", "sqlite", "postgres", "redis", "127.0.0.1", g.dir, "hostname"} {
+		for _, word := range []string{"version", "go1.", "v2.", "sqlite", "postgres", "redis", "127.0.0.1", g.Dir, "hostname"} {
 			if strings.Contains(text, word) {
 				t.Errorf("%s tells of %q: %s %v", path, word, a.body, a.header)
 			}

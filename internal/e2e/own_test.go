@@ -43,7 +43,7 @@ func TestOption_cookie_prefix(t *testing.T) {
 	}
 	one.api(t, "POST", "/logout", nil, call{cookies: both, header: map[string]string{"Sec-Fetch-Site": "same-origin"}}).must(t, 204, "")
 	// Its own it clears when they are dead, after their keys are gone as well.
-	one.command(t, "keys", "rotate")
+	one.Command(t, "keys", "rotate")
 	got := one.do(t, call{path: "/x", cookies: a.cookies}).want(t, 401, "invalid_token")
 	if cleared := got.setCookies(t); len(cleared) != 2 {
 		t.Errorf("of dead cookies %v are cleared", cleared)
@@ -153,7 +153,7 @@ func TestS04_OwnTokensReachNoService(t *testing.T) {
 	g.api(t, "POST", "/logout", nil, call{bearer: ended.access}).must(t, 204, "")
 	g.api(t, "POST", "/logout", nil, call{cookies: left.cookies, header: map[string]string{"Sec-Fetch-Site": "same-origin"}}).must(t, 204, "")
 	foreign := "eyJhbGciOiJub25lIiwidHlwIjoiYXQrand0In0.eyJpc3MiOiJodHRwczovL290aGVyLmV4YW1wbGUifQ.c2lnbmVkIGJ5IHNvbWVib2R5"
-	ours := "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9." + base64.RawURLEncoding.EncodeToString([]byte(`{"sub": "x", "iss": "`+"http://"+g.host()+`"}`)) + ".c2lnbmVkIGJ5IHNvbWVib2R5"
+	ours := "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9." + base64.RawURLEncoding.EncodeToString([]byte(`{"sub": "x", "iss": "`+"http://"+g.Host()+`"}`)) + ".c2lnbmVkIGJ5IHNvbWVib2R5"
 	for site, c := range sites {
 		for _, path := range []string{"/app/x", "/open/x", "/open/error"} {
 			for _, u := range []*user{browser, left} {

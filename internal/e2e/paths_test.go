@@ -88,11 +88,11 @@ func TestP11_PathSpelling(t *testing.T) {
 	for _, target := range []string{"/admin", "/admin/", "/ADMIN", "/Admin/x", "//admin", "///admin//", "/./admin", "/x/../admin", "/x/./../admin/x", "/%61dmin", "/%2561dmin", "/admin%2f..", "/admin%2fx", "/admin;x", "/admin;x/y",
 		"/;/admin", "/x;/../admin", "/admin%00", "/admin%00.png", `/admin\`, `/\admin`, `/x\..\admin`, "/%2e%2e/admin", "/%2e/admin", "/.%2e/admin", "/x/%2e%2e/admin", "/x%2f..%2fadmin", "/%5cadmin", "/admin%20", "/admin%09",
 		"/admin.", "/admin/.", "/admin/..", "/public/../admin", "/public/%2e%2e/admin", "/public/..%2fadmin", "/public/..;/admin", "/public/%252e%252e/admin", `/public/..\admin`, "/public//../admin", "/public/x/../../admin"} {
-		a := g.raw(t, "GET "+target+" HTTP/1.1\r\nHost: "+g.host()+"\r\nConnection: close\r\n\r\n")
+		a := g.raw(t, "GET "+target+" HTTP/1.1\r\nHost: "+g.Host()+"\r\nConnection: close\r\n\r\n")
 		check(t, target, a)
 	}
 	for _, malformed := range []string{"/%zz", "/admin%", "/admin%a", "/%", "/%0", "admin", "*admin", "/ad min", "/\x01", "/\x7f", "/admin%00", "/%00"} {
-		a := g.raw(t, "GET "+malformed+" HTTP/1.1\r\nHost: "+g.host()+"\r\nConnection: close\r\n\r\n")
+		a := g.raw(t, "GET "+malformed+" HTTP/1.1\r\nHost: "+g.Host()+"\r\nConnection: close\r\n\r\n")
 		if a.status != 400 {
 			t.Errorf("the malformed target %q: %d", malformed, a.status)
 		}
@@ -117,7 +117,7 @@ func check(t testing.TB, target string, a answer) {
 func TestP11_PathSpellingAtRandom(t *testing.T) {
 	t.Parallel()
 	g := pathGateway(t)
-	second := fmt.Sprintf("127.0.0.1:%d", g.port2)
+	second := fmt.Sprintf("127.0.0.1:%d", g.Port2)
 	pieces := []string{"/", "//", "/./", "/../", "admin", "ADMIN", "%61dmin", "adm%69n", "public", "%2f", "%2F", "%5c", `\`, ";", ";x", "%3b", "%2e", "%2E%2e", "..", ".", "%25", "%252f", "%252e", "x", "?", "#", "%23", "%3f", "%00", "%0a", "%20", "%c0%af", "%ef%bc%8f", "~", ":", "@", "&", "=", "+", ",", "!", "$", "%7e", "%", "é"}
 	r := rand.New(rand.NewPCG(1, uint64(len(pieces))))
 	passed := 0
@@ -129,7 +129,7 @@ func TestP11_PathSpellingAtRandom(t *testing.T) {
 		for range 1 + r.IntN(6) {
 			target += pieces[r.IntN(len(pieces))]
 		}
-		request := " HTTP/1.1\r\nHost: " + g.host() + "\r\nConnection: close\r\n\r\n"
+		request := " HTTP/1.1\r\nHost: " + g.Host() + "\r\nConnection: close\r\n\r\n"
 		a := g.raw(t, "GET "+target+request)
 		check(t, target, a)
 		if a.status == 200 {
@@ -148,9 +148,9 @@ func TestP11_PathSpellingAtRandom(t *testing.T) {
 func TestP12_QueryAndFragment(t *testing.T) {
 	t.Parallel()
 	g := pathGateway(t)
-	second := fmt.Sprintf("127.0.0.1:%d", g.port2)
+	second := fmt.Sprintf("127.0.0.1:%d", g.Port2)
 	for _, target := range []string{"/admin?x=/public", "/admin?/public/", "/admin#/public/bar", "/admin%23/public", "/admin%3f/public/", "/admin?#/public/", "/?/public/", "/x?y=/public/z", "/admin/?redirect=/public/x", "/publicx/", "/x/public/", "/public", "/public%23/"} {
-		for _, host := range []string{g.host(), second} {
+		for _, host := range []string{g.Host(), second} {
 			a := g.rawTo(t, host, "GET "+target+" HTTP/1.1\r\nHost: "+host+"\r\nConnection: close\r\n\r\n")
 			guarded := host == second || strings.HasPrefix(target, "/admin/") || strings.HasPrefix(target, "/admin?")
 			if a.status != 401 && a.status != 400 && guarded {
@@ -192,7 +192,7 @@ http://:<port> {
 	respond "no such host" 421
 }
 `})
-	for _, host := range []string{"admin.example.com", "ADMIN.example.com", "Admin.Example.Com", "admin.example.com.", "admin.example.com:80", "admin.example.com:" + fmt.Sprint(g.port), "admin.example.com:", "admin.example.com..",
+	for _, host := range []string{"admin.example.com", "ADMIN.example.com", "Admin.Example.Com", "admin.example.com.", "admin.example.com:80", "admin.example.com:" + fmt.Sprint(g.Port), "admin.example.com:", "admin.example.com..",
 		"xn--bcher-kva.example", "XN--BCHER-KVA.EXAMPLE", "b\u00fccher.example", "a.apps.example.com", "A.APPS.EXAMPLE.COM:1", "a.b.apps.example.com", "apps.example.com", "admin.example.com@evil.test", "evil.test@admin.example.com", "admin.example.com/", "admin.example.com%00", " admin.example.com", "admin.example.com,evil.test", "[::1]", "", "127.0.0.1"} {
 		a := g.raw(t, "GET /secret HTTP/1.1\r\nHost: "+host+"\r\nConnection: close\r\n\r\n")
 		if a.status != 401 && a.status != 400 && a.status != 421 {
@@ -216,7 +216,7 @@ func TestP16_Methods(t *testing.T) {
 	g := pathGateway(t)
 	u := g.newUser(t)
 	send := func(method, path, lines string) answer {
-		return g.raw(t, method+" "+path+" HTTP/1.1\r\nHost: "+g.host()+"\r\nContent-Length: 0\r\n"+closing+lines+"\r\n")
+		return g.raw(t, method+" "+path+" HTTP/1.1\r\nHost: "+g.Host()+"\r\nContent-Length: 0\r\n"+closing+lines+"\r\n")
 	}
 	bearer := "Authorization: Bearer " + u.access + "\r\n"
 	for _, method := range []string{"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "PATCH", "POST", "get", "PROPFIND", "SEARCH", "QUERY", "X", "LOCK", "PURGE"} {
@@ -242,7 +242,7 @@ func TestP16_Methods(t *testing.T) {
 			}
 		}
 	}
-	for _, target := range []string{g.host(), "evil.test:443", "/admin", "/open"} {
+	for _, target := range []string{g.Host(), "evil.test:443", "/admin", "/open"} {
 		a := send("CONNECT", target, bearer)
 		if strings.HasPrefix(target, "evil.test") && a.status == 200 && len(a.body) == 0 {
 			continue // no site has this name: Caddy's own empty answer
@@ -258,7 +258,7 @@ func TestP30_ParameterFloods(t *testing.T) {
 	g := shared(t)
 	u := g.newUser(t)
 	for _, query := range []string{strings.Repeat("a=1&", 3000), strings.Repeat(";", 8000), "rd=1&rd=2;rd=3", strings.Repeat("&", 5000), "a[]=1&a[99999999]=2&%5b%5d", "=&=&=", "%", "%zz", "?", "a=%00"} {
-		a := g.raw(t, "GET /x?"+query+" HTTP/1.1\r\nHost: "+g.host()+"\r\n"+closing+"Authorization: Bearer "+u.access+"\r\n\r\n")
+		a := g.raw(t, "GET /x?"+query+" HTTP/1.1\r\nHost: "+g.Host()+"\r\n"+closing+"Authorization: Bearer "+u.access+"\r\n\r\n")
 		if a.status == 200 {
 			if got := a.echo(t).Target; got != "/x?"+query {
 				t.Errorf("the query of %d bytes beginning %.20q was changed", len(query), query)
@@ -266,7 +266,7 @@ func TestP30_ParameterFloods(t *testing.T) {
 		} else if a.status != 400 && a.status != 414 && a.status != 431 {
 			t.Errorf("a query of %d bytes beginning %.20q: %d", len(query), query, a.status)
 		}
-		a = g.raw(t, "GET /x?"+query+" HTTP/1.1\r\nHost: "+g.host()+"\r\n"+closing+"Accept: text/html\r\n\r\n")
+		a = g.raw(t, "GET /x?"+query+" HTTP/1.1\r\nHost: "+g.Host()+"\r\n"+closing+"Accept: text/html\r\n\r\n")
 		if a.status == 302 {
 			back, _ := url.Parse(a.header.Get("Location"))
 			if rd := back.Query()["rd"]; len(rd) > 1 || len(rd) == 1 && rd[0] != g.url("/x?"+query) {
@@ -276,7 +276,7 @@ func TestP30_ParameterFloods(t *testing.T) {
 			t.Errorf("anonymous with a query of %d bytes: %d", len(query), a.status)
 		}
 	}
-	if a := g.raw(t, "GET /x?"+strings.Repeat("a=1&", 20_000)+" HTTP/1.1\r\nHost: "+g.host()+"\r\n"+closing+"\r\n"); a.status != 401 && a.status != 414 && a.status != 431 {
+	if a := g.raw(t, "GET /x?"+strings.Repeat("a=1&", 20_000)+" HTTP/1.1\r\nHost: "+g.Host()+"\r\n"+closing+"\r\n"); a.status != 401 && a.status != 414 && a.status != 431 {
 		t.Errorf("20000 parameters: %d", a.status)
 	}
 }
@@ -285,7 +285,7 @@ func TestP30_ParameterFloods(t *testing.T) {
 func TestOddInput(t *testing.T) {
 	t.Parallel()
 	g := pathGateway(t)
-	host := "Host: " + g.host() + "\r\n"
+	host := "Host: " + g.Host() + "\r\n"
 	long := strings.Repeat("x", 1<<20)
 	for _, request := range []string{
 		"", "\r\n\r\n", "\x16\x03\x01\x02\x00\x01\x00", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "GET\r\n\r\n", "GET /admin\r\n\r\n", "GET /admin HTTP/0.9\r\n\r\n", "GET /admin HTTP/1.0\r\n\r\n", "GET /admin HTTP/9.9\r\n" + host + "\r\n",
@@ -302,7 +302,7 @@ func TestOddInput(t *testing.T) {
 		if conn == "" || strings.HasPrefix(conn, "\x16") {
 			conn += "\r\n\r\n"
 		}
-		a := g.rawWithin(t, 2*time.Second, g.host(), conn)
+		a := g.rawWithin(t, 2*time.Second, g.Host(), conn)
 		if a.status >= 500 && a.status != 501 && a.status != 505 || a.status == 200 && a.header.Get("Content-Type") == "application/json" && isAdmin(a.echo(t).Target) {
 			t.Errorf("%.60q (%d bytes): %d %.200s", request, len(request), a.status, a.body)
 		}

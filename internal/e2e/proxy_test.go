@@ -63,13 +63,13 @@ type route struct {
 }
 
 func routes(g *gateway) []route {
-	second, third := fmt.Sprintf("127.0.0.1:%d", g.port2), fmt.Sprintf("127.0.0.1:%d", g.port3)
+	second, third := fmt.Sprintf("127.0.0.1:%d", g.Port2), fmt.Sprintf("127.0.0.1:%d", g.Port3)
 	return []route{
-		{"guarded", g.host(), "/app", true},
-		{"left out by the matcher, signed in", g.host(), "/public/x", true},
-		{"left out by the matcher", g.host(), "/public/x", false},
-		{"error route", g.host(), "/fails/x", true},
-		{"error route left out by the matcher", g.host(), "/public/fails/x", false},
+		{"guarded", g.Host(), "/app", true},
+		{"left out by the matcher, signed in", g.Host(), "/public/x", true},
+		{"left out by the matcher", g.Host(), "/public/x", false},
+		{"error route", g.Host(), "/fails/x", true},
+		{"error route left out by the matcher", g.Host(), "/public/fails/x", false},
 		{"optional, signed in", second, "/app", true},
 		{"optional, anonymous", second, "/app", false},
 		{"headers none", third, "/app", true},
@@ -218,7 +218,7 @@ func TestP05_ConnectionStrip(t *testing.T) {
 	} {
 		e := send(t, g, guarded, u, connection+"Cookie: theirs=1\r\nX-Their: 1\r\n")
 		for name, want := range map[string]string{"Remote-User": u.email, "Remote-Sub": u.id, "X-User-Id": u.id, "X-Auth-User-Id": u.id, "X-Forwarded-User": u.email, "X-WEBAUTH-USER": u.email,
-			"X-Auth-Request-User": u.email, "X-Forwarded-For": "127.0.0.1", "X-Forwarded-Host": g.host(), "X-Forwarded-Proto": "http", "Cookie": "theirs=1", "X-Their": "1"} {
+			"X-Auth-Request-User": u.email, "X-Forwarded-For": "127.0.0.1", "X-Forwarded-Host": g.Host(), "X-Forwarded-Proto": "http", "Cookie": "theirs=1", "X-Their": "1"} {
 			if got := e.get(t, name); got != want {
 				t.Errorf("%q: %s is %q, expected %q", connection, name, got, want)
 			}
@@ -237,7 +237,7 @@ func TestP06_ConnectionStripOnUpgrade(t *testing.T) {
 	g := proxyGateway(t)
 	u := g.newUser(t)
 	for _, connection := range []string{"Upgrade, Remote-User, X-User-Id", "remote-user, upgrade", "Upgrade\r\nConnection: Remote-Sub, remote_user"} {
-		a := g.raw(t, "GET /_up/upgrade HTTP/1.1\r\nHost: "+g.host()+"\r\nAuthorization: Bearer "+u.access+"\r\nUpgrade: websocket\r\nRemote-User: spoofed\r\nX_User_Id: spoofed\r\nConnection: "+connection+
+		a := g.raw(t, "GET /_up/upgrade HTTP/1.1\r\nHost: "+g.Host()+"\r\nAuthorization: Bearer "+u.access+"\r\nUpgrade: websocket\r\nRemote-User: spoofed\r\nX_User_Id: spoofed\r\nConnection: "+connection+
 			"\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
 		if a.status != 101 {
 			t.Fatalf("Connection: %s: %d %s", connection, a.status, a.body)

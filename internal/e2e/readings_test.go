@@ -30,44 +30,44 @@ func TestP14_P16_ReadingsOfServices(t *testing.T) {
 		return a.status
 	}
 	for method, want := range map[string]int{"GET": 200, "PROPFIND": 200, "POST": 401, "post": 401, "pOST": 401, "Delete": 401, "put": 401, "get": 401} {
-		if got := try(g.port, method, "/x", "a.test", ""); got != want {
+		if got := try(g.Port, method, "/x", "a.test", ""); got != want {
 			t.Errorf("%s: %d, expected %d", method, got, want)
 		}
 	}
 	for _, line := range []string{"X-HTTP-Method-Override: DELETE\r\n", "X-Method-Override: PUT\r\n"} {
-		if got := try(g.port, "GET", "/x", "a.test", line); got != 401 && got != 400 {
+		if got := try(g.Port, "GET", "/x", "a.test", line); got != 401 && got != 400 {
 			t.Errorf("GET with %q: %d", line, got)
 		}
 	}
 	for host, want := range map[string]int{"public.example.com": 200, "PUBLIC.example.com": 200, "public.example.com:80": 200, "127.0.0.1": 200, "[::1]": 200,
 		"admin.example.com": 401, "ADMIN.example.com": 401, "admin.example.com:80": 401} {
-		if got := try(g.port2, "GET", "/x", host, ""); got != want {
+		if got := try(g.Port2, "GET", "/x", host, ""); got != want {
 			t.Errorf("Host %q: %d, expected %d", host, got, want)
 		}
 	}
 	for _, host := range []string{"admin.example.com.", "admin.example.com..", "admin%2eexample.com", "admin.example.com%00", "admin.example.com.:80", ".admin.example.com",
 		"admin.example.com:", "x@admin.example.com", "admin.example.com@x", "admin.example.com,x", "admin.example.com%20", "xn--admin-.example.com"} {
-		if got := try(g.port2, "GET", "/x", host, ""); got != 401 && got != 400 {
+		if got := try(g.Port2, "GET", "/x", host, ""); got != 401 && got != 400 {
 			t.Errorf("Host %q: %d", host, got)
 		}
 	}
 	// In absolute form the target's host is the only one.
-	if got := try(g.port2, "GET", "http://admin.example.com./x", "public.example.com", ""); got != 401 && got != 400 {
+	if got := try(g.Port2, "GET", "http://admin.example.com./x", "public.example.com", ""); got != 401 && got != 400 {
 		t.Errorf("absolute form: %d", got)
 	}
 	for target, want := range map[string]int{"/public/x": 200, "/public/a%20b": 200, "/public/%C3%BC": 200, "/public/~me/.well-known": 200, "/private": 401} {
-		if got := try(g.port3, "GET", target, "a.test", ""); got != want {
+		if got := try(g.Port3, "GET", target, "a.test", ""); got != want {
 			t.Errorf("%s: %d, expected %d", target, got, want)
 		}
 	}
 	for _, target := range []string{"/public/..%20/admin", "/public/%20../admin", "/public/x%20", "/public/x.", "/public/x%09", "/public/x%C2%A0", "/public/..%EF%BC%8Fadmin",
 		"/public/%EF%BC%8E%EF%BC%8E/admin", "/public/index.php/admin", "/public/%61", "/public/x::$DATA", "/public/PRIVAT~1", "http:public/x"} {
-		if got := try(g.port3, "GET", target, "a.test", ""); got != 401 && got != 400 {
+		if got := try(g.Port3, "GET", target, "a.test", ""); got != 401 && got != 400 {
 			t.Errorf("%s: %d", target, got)
 		}
 	}
 	for _, line := range []string{"X-Original-URL: /admin\r\n", "Script-Name: /public\r\n", "Destination: /admin\r\n"} {
-		if got := try(g.port3, "GET", "/public/x", "a.test", line); got != 401 {
+		if got := try(g.Port3, "GET", "/public/x", "a.test", line); got != 401 {
 			t.Errorf("with %q: %d", line, got)
 		}
 	}
@@ -97,7 +97,7 @@ func TestOption_guard_keep(t *testing.T) {
 	ask := func(path, more string) *echo {
 		var a answer
 		inTime(t, 5*time.Second, "an answer", func() bool { // a connection that the listener of before a reload had not taken is closed
-			a = g.raw(t, "GET "+path+" HTTP/1.1\r\nHost: "+g.host()+"\r\n"+closing+lines+more+"\r\n")
+			a = g.raw(t, "GET "+path+" HTTP/1.1\r\nHost: "+g.Host()+"\r\n"+closing+lines+more+"\r\n")
 			return a.status != 0
 		})
 		return a.must(t, 200, "").echo(t)

@@ -121,7 +121,7 @@ func TestR02_ResetTokens(t *testing.T) {
 			g.settle(t)
 		}
 	}
-	files, err := filepath.Glob(filepath.Join(g.dir, "data", "outbox", "*.eml"))
+	files, err := filepath.Glob(filepath.Join(g.Dir, "data", "outbox", "*.eml"))
 	if err != nil {
 		t.Fatal(err)
 	}

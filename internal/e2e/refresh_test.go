@@ -91,7 +91,7 @@ func TestT16_RefreshBurstOverTwoNodes(t *testing.T) {
 	answers := g.atOnce(t, 100, func(i int) call {
 		c := refreshing(u.refresh, firefox)
 		if i%2 == 1 {
-			c.base = "http://" + h.host()
+			c.base = "http://" + h.Host()
 		}
 		return c
 	})

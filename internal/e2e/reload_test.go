@@ -22,7 +22,7 @@ var goroutineTotal = regexp.MustCompile(`goroutine profile: total (\d+)`)
 // holdings are the goroutines and the open files of the process.
 func (g *gateway) holdings(t testing.TB) (goroutines, files int) {
 	t.Helper()
-	resp, err := g.admin.Get("http://admin/debug/pprof/goroutine?debug=1")
+	resp, err := g.Admin.Get("http://admin/debug/pprof/goroutine?debug=1")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,7 +33,7 @@ func (g *gateway) holdings(t testing.TB) (goroutines, files int) {
 		t.Fatalf("no goroutine profile: %.200s", head)
 	}
 	goroutines, _ = strconv.Atoi(string(m[1]))
-	entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", g.pid()))
+	entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", g.PID()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -159,7 +159,7 @@ func TestM01_ReloadUnderLoad(t *testing.T) {
 	g.terminate(t)
 	g.restart(t)
 	g.survives(t, u, b, out, outBrowser)
-	g.kill9()
+	g.Kill()
 	g.restart(t)
 	g.survives(t, u, b, out, outBrowser)
 }
@@ -280,19 +280,19 @@ func TestM03_RefusesToStart(t *testing.T) {
 	for what, bad := range badPlans {
 		bad.p.failing, bad.p.env = true, badEnv
 		g := start(t, bad.p)
-		if err := g.waitExit(t); err == nil {
+		if err := g.WaitExit(t); err == nil {
 			t.Errorf("%s: ended as if all were well", what)
 		}
 		logs := g.logs()
 		if !strings.Contains(logs, bad.names) || strings.Contains(logs, "pineapple") || strings.Contains(logs, "panic") {
-			t.Errorf("%s: it should name %s and no secret:\n%s", what, bad.names, g.log.tail(5))
+			t.Errorf("%s: it should name %s and no secret:\n%s", what, bad.names, g.Log.Tail(5))
 		}
 	}
 	// A database with keys whose secret is gone, changed or cut short: never new keys in silence.
 	g := start(t, plan{})
 	u := g.newUser(t)
 	g.terminate(t)
-	file := g.dir + "/data/secret"
+	file := g.Dir + "/data/secret"
 	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
@@ -306,10 +306,10 @@ func TestM03_RefusesToStart(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if err := g.launch(); err != nil {
+		if err := g.Launch(); err != nil {
 			t.Fatal(err)
 		}
-		if err := g.waitExit(t); err == nil {
+		if err := g.WaitExit(t); err == nil {
 			t.Errorf("secret %s: it started", what)
 		}
 		if content == nil {
@@ -324,7 +324,7 @@ func TestM03_RefusesToStart(t *testing.T) {
 	g.restart(t)
 	g.do(t, call{path: "/x", bearer: u.access}).want(t, 200, "")
 	second := start(t, plan{global: "database sqlite:" + g.sqlitePath(), failing: true})
-	if err := second.waitExit(t); err == nil || !strings.Contains(second.logs(), "in use by another") {
-		t.Errorf("a second process on one file: %v\n%s", err, second.log.tail(3))
+	if err := second.WaitExit(t); err == nil || !strings.Contains(second.logs(), "in use by another") {
+		t.Errorf("a second process on one file: %v\n%s", err, second.Log.Tail(3))
 	}
 }

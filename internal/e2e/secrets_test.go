@@ -72,20 +72,20 @@ func TestM06_SecretsInLogs(t *testing.T) {
 	g.api(t, "POST", "/login", map[string]any{"login": u.email, "password": second})
 	g.exec(t, "alter table gone_sessions rename to sessions")
 	g.mustReload(t, plan{clock: true, caddy: "log {\n\t\tlevel DEBUG\n\t}\n\tmetrics"})
-	secretText, err := os.ReadFile(filepath.Join(g.dir, "data", "secret"))
+	secretText, err := os.ReadFile(filepath.Join(g.Dir, "data", "secret"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	keep("the node's secret", strings.TrimSpace(string(secretText)))
 
 	places := map[string][]byte{"the log": []byte(g.logs())}
-	resp, err := g.admin.Get("http://admin/metrics")
+	resp, err := g.Admin.Get("http://admin/metrics")
 	if err != nil {
 		t.Fatal(err)
 	}
 	places["the metrics"], _ = io.ReadAll(resp.Body)
 	_ = resp.Body.Close()
-	resp, err = g.admin.Get("http://admin/config/")
+	resp, err = g.Admin.Get("http://admin/config/")
 	if err != nil {
 		t.Fatal(err)
 	}

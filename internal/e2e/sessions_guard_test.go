@@ -194,7 +194,7 @@ func TestT25_KeyRotation(t *testing.T) {
 		}
 	}
 	for range 3 {
-		resp, err := g.admin.Post("http://admin/gatehouse/keys/rotate", "", nil)
+		resp, err := g.Admin.Post("http://admin/gatehouse/keys/rotate", "", nil)
 		if err != nil || resp.StatusCode != 200 {
 			t.Fatalf("rotate: %v", err)
 		}

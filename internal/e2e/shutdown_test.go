@@ -15,28 +15,17 @@ import (
 // graceful is a gateway that says for three seconds that it is going, and then waits for what is under way.
 const graceful = "shutdown_delay 3s\n\tgrace_period 10s"
 
-// signal asks the process to end and returns at once.
-func (g *gateway) signal(t testing.TB, sig syscall.Signal) {
-	t.Helper()
-	g.mu.Lock()
-	cmd := g.cmd
-	g.mu.Unlock()
-	if err := cmd.Process.Signal(sig); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // slowBody sends the head of an upload and half of its body, and returns how to send the rest and read the answer.
 func (g *gateway) slowBody(t testing.TB, token string, size int) (finish func() answer) {
 	t.Helper()
-	conn, err := net.Dial("tcp", g.host())
+	conn, err := net.Dial("tcp", g.Host())
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
 	_ = conn.SetDeadline(time.Now().Add(time.Minute))
 	half := strings.Repeat("u", size/2)
-	if _, err := fmt.Fprintf(conn, "PUT /upload HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\nContent-Length: %d\r\n\r\n%s", g.host(), token, size, half); err != nil {
+	if _, err := fmt.Fprintf(conn, "PUT /upload HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\nContent-Length: %d\r\n\r\n%s", g.Host(), token, size, half); err != nil {
 		t.Fatal(err)
 	}
 	return func() answer {
@@ -50,13 +39,13 @@ func (g *gateway) slowBody(t testing.TB, token string, size int) (finish func() 
 // upgraded opens a WebSocket through the guard and returns its connection.
 func (g *gateway) upgraded(t testing.TB, token string) (net.Conn, *bufio.Reader) {
 	t.Helper()
-	conn, err := net.Dial("tcp", g.host())
+	conn, err := net.Dial("tcp", g.Host())
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
 	_ = conn.SetDeadline(time.Now().Add(time.Minute))
-	if _, err := fmt.Fprintf(conn, "GET /_up/upgrade HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n", g.host(), token); err != nil {
+	if _, err := fmt.Fprintf(conn, "GET /_up/upgrade HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n", g.Host(), token); err != nil {
 		t.Fatal(err)
 	}
 	r := bufio.NewReader(conn)
@@ -104,7 +93,7 @@ func TestM04_Terminate(t *testing.T) {
 		if _, err := io.ReadAll(socket); err != nil { // closed, not left to a time-out
 			t.Errorf("the WebSocket ended with %v", err)
 		}
-		if err := g.waitExit(t); err != nil {
+		if err := g.WaitExit(t); err != nil {
 			t.Errorf("the process ended with %v", err)
 		}
 		if d := time.Since(began); d > 14*time.Second {
@@ -205,7 +194,7 @@ func TestM04_SlowClient(t *testing.T) {
 	g.upgraded(t, u.access)
 	began := time.Now()
 	g.signal(t, syscall.SIGTERM)
-	_ = g.waitExit(t)
+	_ = g.WaitExit(t)
 	if d := time.Since(began); d > 8*time.Second {
 		t.Errorf("it took %s to end, with a grace of one second", d)
 	}
@@ -240,7 +229,7 @@ func TestM04_RevokedElsewhere(t *testing.T) {
 		}
 		return a.status == 401
 	})
-	if err := g.waitExit(t); err != nil {
+	if err := g.WaitExit(t); err != nil {
 		t.Errorf("the process ended with %v", err)
 	}
 }

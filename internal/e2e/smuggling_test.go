@@ -17,8 +17,8 @@ import (
 func transportGateway(t testing.TB) (g *gateway, secure string) {
 	t.Helper()
 	g = start(t, plan{caddy: "skip_install_trust", site: defaultSite + secureSite})
-	g.waitTLS(t, g.port2)
-	return g, fmt.Sprintf("localhost:%d", g.port2)
+	g.waitTLS(t, g.Port2)
+	return g, fmt.Sprintf("localhost:%d", g.Port2)
 }
 
 const secureSite = `https://localhost:<port2> {
@@ -59,7 +59,7 @@ func TestP18_SmugglingHTTP1(t *testing.T) {
 	t.Parallel()
 	g := start(t, plan{})
 	u := g.newUser(t)
-	head := "POST /x HTTP/1.1\r\nHost: " + g.host() + "\r\nAuthorization: Bearer " + u.access + "\r\n"
+	head := "POST /x HTTP/1.1\r\nHost: " + g.Host() + "\r\nAuthorization: Bearer " + u.access + "\r\n"
 	before := g.up.requests.Load()
 	for what, rest := range map[string]string{
 		"TE.TE":                       "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n0\r\n\r\n",
@@ -119,7 +119,7 @@ const quiet = 5 * time.Second
 // pipeline sends bytes over a connection and reads answers until the server closes it or has been quiet.
 func (g *gateway) pipeline(t testing.TB, request string) (answers []answer, closed bool) {
 	t.Helper()
-	conn, err := net.Dial("tcp", g.host())
+	conn, err := net.Dial("tcp", g.Host())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -163,7 +163,7 @@ func TestP18_LengthBesideChunks(t *testing.T) {
 	for _, path := range []string{"/x", "/auth/healthz", "/auth/login"} {
 		for _, framing := range []string{"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", "Transfer-Encoding: chunked\r\nContent-Length: 49\r\n", "transfer-encoding: Chunked\r\n"} {
 			before := g.up.requests.Load()
-			answers, closed := g.pipeline(t, "POST "+path+" HTTP/1.1\r\nHost: "+g.host()+"\r\nAuthorization: Bearer "+u.access+"\r\n"+framing+"\r\n0\r\n\r\n"+inner)
+			answers, closed := g.pipeline(t, "POST "+path+" HTTP/1.1\r\nHost: "+g.Host()+"\r\nAuthorization: Bearer "+u.access+"\r\n"+framing+"\r\n0\r\n\r\n"+inner)
 			if len(answers) != 1 || !closed {
 				t.Errorf("%s, %q: answers %v, connection closed: %t", path, framing, statuses(answers), closed)
 				continue
@@ -178,8 +178,8 @@ func TestP18_LengthBesideChunks(t *testing.T) {
 		}
 	}
 	// A body of stated length stays what it was, and its connection goes on.
-	answers, _ := g.pipeline(t, "POST /x HTTP/1.1\r\nHost: "+g.host()+"\r\nAuthorization: Bearer "+u.access+fmt.Sprintf("\r\nContent-Length: %d\r\n\r\n", len(inner))+inner+
-		"GET /next HTTP/1.1\r\nHost: "+g.host()+"\r\nConnection: close\r\nAuthorization: Bearer "+u.access+"\r\n\r\n")
+	answers, _ := g.pipeline(t, "POST /x HTTP/1.1\r\nHost: "+g.Host()+"\r\nAuthorization: Bearer "+u.access+fmt.Sprintf("\r\nContent-Length: %d\r\n\r\n", len(inner))+inner+
+		"GET /next HTTP/1.1\r\nHost: "+g.Host()+"\r\nConnection: close\r\nAuthorization: Bearer "+u.access+"\r\n\r\n")
 	if len(answers) != 2 {
 		t.Fatalf("two requests on a link: %v", statuses(answers))
 	}
@@ -193,13 +193,13 @@ func TestP18_LengthBesideChunks(t *testing.T) {
 func TestP18_ZeroLength(t *testing.T) {
 	t.Parallel()
 	g := start(t, plan{})
-	next := "GET /auth/.well-known/jwks.json HTTP/1.1\r\nHost: " + g.host() + "\r\nConnection: close\r\n\r\n"
+	next := "GET /auth/.well-known/jwks.json HTTP/1.1\r\nHost: " + g.Host() + "\r\nConnection: close\r\n\r\n"
 	before := g.up.requests.Load()
 	for _, method := range []string{"GET", "HEAD", "POST", "OPTIONS", "DELETE"} {
 		for _, path := range []string{"/x", "/auth/healthz", "/auth/me", "/auth/nowhere"} {
 			for _, expect := range []string{"", "Expect: 100-continue\r\n", "Expect: something-else\r\n"} {
 				for _, body := range []string{fmt.Sprintf("Content-Length: %d\r\n\r\n", len(inner)) + inner, "Transfer-Encoding: chunked\r\n\r\n2b\r\n" + inner + "\r\n0\r\n\r\n"} {
-					answers, closed := g.pipeline(t, method+" "+path+" HTTP/1.1\r\nHost: "+g.host()+"\r\n"+expect+body+next)
+					answers, closed := g.pipeline(t, method+" "+path+" HTTP/1.1\r\nHost: "+g.Host()+"\r\n"+expect+body+next)
 					var final []answer
 					for _, a := range answers {
 						if a.status >= 200 {
@@ -227,7 +227,7 @@ func TestP18_GuardWithoutPortal(t *testing.T) {
 		"chunk data without CRLF": "Transfer-Encoding: chunked\r\n\r\n1\r\nxx\r\n0\r\n\r\n",
 		"chunk size with a sign":  "Transfer-Encoding: chunked\r\n\r\n+1\r\nx\r\n0\r\n\r\n",
 	} {
-		answers, closed := g.pipeline(t, "POST /x HTTP/1.1\r\nHost: "+g.host()+"\r\n"+rest+inner)
+		answers, closed := g.pipeline(t, "POST /x HTTP/1.1\r\nHost: "+g.Host()+"\r\n"+rest+inner)
 		if len(answers) != 1 || !closed || answers[0].status != 400 {
 			t.Errorf("%s: answers %v, connection closed: %t", what, statuses(answers), closed)
 		}

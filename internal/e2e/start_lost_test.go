@@ -8,16 +8,18 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/gatehouse-auth/gatehouse/internal/gatehousetest"
 )
 
 // saysRefused starts a gateway that must end by itself, and returns what it said.
 func (g *gateway) saysRefused(t testing.TB, what string) string {
 	t.Helper()
 	before := len(g.logs())
-	if err := g.launch(); err != nil {
+	if err := g.Launch(); err != nil {
 		t.Fatal(err)
 	}
-	if err := g.waitExit(t); err == nil {
+	if err := g.WaitExit(t); err == nil {
 		t.Errorf("%s: it ended as if all were well", what)
 	}
 	return g.logs()[before:]
@@ -33,8 +35,8 @@ func mustWrite(t testing.TB, path string, content []byte) {
 // emptySQLite is a SQLite file with a header alone, as the write-ahead log's loss leaves it, and with somebody else's table.
 func (g *gateway) emptySQLite(t testing.TB, statement string) []byte {
 	t.Helper()
-	elsewhere := &gateway{dir: t.TempDir()}
-	if err := os.Mkdir(filepath.Join(elsewhere.dir, "data"), 0o700); err != nil {
+	elsewhere := &gateway{Gateway: &gatehousetest.Gateway{Dir: t.TempDir()}}
+	if err := os.Mkdir(filepath.Join(elsewhere.Dir, "data"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	elsewhere.exec(t, statement)
@@ -52,7 +54,7 @@ func TestStart_DatabaseLost(t *testing.T) {
 	g := start(t, plan{})
 	u := g.newUser(t)
 	g.stopped(t)
-	file, secret := g.sqlitePath(), filepath.Join(g.dir, "data", "secret")
+	file, secret := g.sqlitePath(), filepath.Join(g.Dir, "data", "secret")
 	kept, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
@@ -69,10 +71,10 @@ func TestStart_DatabaseLost(t *testing.T) {
 		if !strings.Contains(said, file) || !strings.Contains(said, "mv "+secret+" "+secret+".old") || !strings.Contains(said, "backup") {
 			t.Errorf("%s: it names not both files and the way out: %s", what, said)
 		}
-		if _, errs, code := g.command(t, "keys", "rotate", "--config", "Caddyfile"); code == 0 {
+		if _, errs, code := g.Command(t, "keys", "rotate", "--config", "Caddyfile"); code == 0 {
 			t.Errorf("%s: a command goes on: %s", what, errs)
 		}
-		if _, errs, code := g.command(t, "validate", "--config", "Caddyfile"); code != 0 {
+		if _, errs, code := g.Command(t, "validate", "--config", "Caddyfile"); code != 0 {
 			t.Errorf("%s: validate: %s", what, errs)
 		}
 		if info, err := os.Stat(file); content == nil && !errors.Is(err, fs.ErrNotExist) || content != nil && (err != nil || info.Size() < int64(len(content))) {
@@ -82,7 +84,7 @@ func TestStart_DatabaseLost(t *testing.T) {
 	mustWrite(t, file, kept)
 	g.restart(t)
 	g.signedIn(t, u)
-	g.kill9() // a write-ahead log is left behind
+	g.Kill() // a write-ahead log is left behind
 	g.client.CloseIdleConnections()
 	if err := errors.Join(os.Remove(file), os.Rename(secret, secret+".old")); err != nil {
 		t.Fatal(err)
@@ -119,8 +121,8 @@ func TestStart_KilledHalfWay(t *testing.T) {
 	for _, file := range []string{"data", "data/gatehouse.db", "data/gatehouse.db-wal", "data/gatehouse.db.lock", "data/secret"} {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			g := start(t, plan{failing: true})
-			eventually(t, file+" is made", func() bool { _, err := os.Stat(filepath.Join(g.dir, file)); return err == nil })
-			g.kill9()
+			eventually(t, file+" is made", func() bool { _, err := os.Stat(filepath.Join(g.Dir, file)); return err == nil })
+			g.Kill()
 			g.restart(t)
 			g.newUser(t)
 		})
@@ -131,7 +133,7 @@ func TestStart_KilledHalfWay(t *testing.T) {
 func TestStart_SecretFile(t *testing.T) {
 	t.Parallel()
 	g := start(t, plan{})
-	secret := filepath.Join(g.dir, "data", "secret")
+	secret := filepath.Join(g.Dir, "data", "secret")
 	if strings.Contains(g.logs(), "chmod") {
 		t.Error("a warning of a file that nobody else may read")
 	}
@@ -151,7 +153,7 @@ func TestStart_SecretFile(t *testing.T) {
 			t.Errorf("it does not name %s: %s", want, said)
 		}
 	}
-	if _, errs, code := g.command(t, "keys", "rotate", "--config", "Caddyfile"); code == 0 || !strings.Contains(errs, secret) {
+	if _, errs, code := g.Command(t, "keys", "rotate", "--config", "Caddyfile"); code == 0 || !strings.Contains(errs, secret) {
 		t.Errorf("a command ends with %d: %s", code, errs)
 	}
 }
@@ -174,8 +176,8 @@ func TestM02_AnotherDatabase(t *testing.T) {
 	there.dataDir = "<dir>/other"
 	g.mustReload(t, there)
 	eventually(t, "the warning", func() bool { return strings.Contains(g.logs(), told) })
-	if log := g.logs(); !strings.Contains(log, g.sqlitePath()+" are not those of "+g.dir+"/other/gatehouse.db") {
-		t.Errorf("the two are not named:\n%s", g.log.tail(5))
+	if log := g.logs(); !strings.Contains(log, g.sqlitePath()+" are not those of "+g.Dir+"/other/gatehouse.db") {
+		t.Errorf("the two are not named:\n%s", g.Log.Tail(5))
 	}
 	g.mustReload(t, plan{})
 	eventually(t, "the warning of the way back", func() bool { return strings.Count(g.logs(), told) == 2 })

@@ -30,10 +30,10 @@ func TestStart_MigrationWaits(t *testing.T) {
 		t.Fatal(err)
 	}
 	waits := func() bool {
-		return strings.Contains(old.log.tail(50), "is waiting for a transaction that holds a table")
+		return strings.Contains(old.Log.Tail(50), "is waiting for a transaction that holds a table")
 	}
 
-	if err := old.launch(); err != nil {
+	if err := old.Launch(); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "the migration waits", waits)
@@ -44,22 +44,22 @@ func TestStart_MigrationWaits(t *testing.T) {
 	}
 
 	began = time.Now()
-	if err := old.launch(); err != nil {
+	if err := old.Launch(); err != nil {
 		t.Fatal(err)
 	}
 	for time.Since(began) < 22*time.Second {
 		select {
-		case <-old.exited:
-			t.Fatalf("the node gave up after %s:\n%s", time.Since(began), old.log.tail(10))
+		case <-old.Exited():
+			t.Fatalf("the node gave up after %s:\n%s", time.Since(began), old.Log.Tail(10))
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
-	if old.serves() {
+	if old.Serves() {
 		t.Error("the node serves on the old schema")
 	}
 	if _, err := backup.Exec(t.Context(), "commit"); err != nil {
 		t.Fatal(err)
 	}
-	inTime(t, 10*time.Second, "the node serves", old.serves)
+	inTime(t, 10*time.Second, "the node serves", old.Serves)
 	old.do(t, call{path: "/x", bearer: u.access}).want(t, 200, "")
 }

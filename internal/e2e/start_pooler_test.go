@@ -27,8 +27,8 @@ func TestPooler(t *testing.T) {
 	refused := behind("transaction")
 	refused.failing = true
 	c := nodeBeside(t, refused, direct)
-	if err := c.waitExit(t); err == nil || !strings.Contains(c.logs(), "pool_mode = session") {
-		t.Errorf("it ends with %v:\n%s", err, c.log.tail(3))
+	if err := c.WaitExit(t); err == nil || !strings.Contains(c.logs(), "pool_mode = session") {
+		t.Errorf("it ends with %v:\n%s", err, c.Log.Tail(3))
 	}
 	a.api(t, "POST", "/logout", nil, call{bearer: u.access}).must(t, 204, "")
 	inTime(t, 5*time.Second, "the other node refuses", func() bool { return b.do(t, call{path: "/x", bearer: u.access}).status == 401 })

@@ -22,29 +22,29 @@ func TestStart_PortShared(t *testing.T) {
 	g := start(t, plan{})
 	u := g.newUser(t)
 	bound := start(t, plan{site: strings.Replace(defaultSite, "\tgatehouse\n", "\tbind 127.0.0.1\n\tgatehouse\n", 1)})
-	loopback := bound.port
+	loopback := bound.Port
 	for what, second := range map[string]struct {
 		p     plan
 		names string
 	}{
-		"as it is":          {plan{site: siteOn(g.port, "")}, fmt.Sprintf(":%d is in use", g.port)},
-		"loopback of all":   {plan{site: siteOn(g.port, "bind 127.0.0.1")}, fmt.Sprintf("address 127.0.0.1:%d is in use", g.port)},
-		"IPv6":              {plan{site: siteOn(g.port, "bind ::1")}, fmt.Sprintf("address [::1]:%d is in use", g.port)},
+		"as it is":          {plan{site: siteOn(g.Port, "")}, fmt.Sprintf(":%d is in use", g.Port)},
+		"loopback of all":   {plan{site: siteOn(g.Port, "bind 127.0.0.1")}, fmt.Sprintf("address 127.0.0.1:%d is in use", g.Port)},
+		"IPv6":              {plan{site: siteOn(g.Port, "bind ::1")}, fmt.Sprintf("address [::1]:%d is in use", g.Port)},
 		"all of loopback":   {plan{site: siteOn(loopback, "")}, fmt.Sprintf("on 127.0.0.1:%d", loopback)},
 		"IPv4":              {plan{site: siteOn(loopback, "bind tcp4/0.0.0.0")}, fmt.Sprintf("on 127.0.0.1:%d", loopback)},
-		"a second site":     {plan{site: defaultSite + siteOn(g.port, "")}, fmt.Sprintf(":%d is in use", g.port)},
-		"the admin address": {plan{admin: fmt.Sprintf("127.0.0.1:%d", g.port)}, fmt.Sprintf("127.0.0.1:%d is in use", g.port)},
+		"a second site":     {plan{site: defaultSite + siteOn(g.Port, "")}, fmt.Sprintf(":%d is in use", g.Port)},
+		"the admin address": {plan{admin: fmt.Sprintf("127.0.0.1:%d", g.Port)}, fmt.Sprintf("127.0.0.1:%d is in use", g.Port)},
 	} {
 		t.Run(what, func(t *testing.T) {
 			second.p.failing = true
 			s := start(t, second.p)
-			if err := s.waitExit(t); err == nil || !strings.Contains(s.logs(), second.names) {
-				t.Errorf("it ends with %v and does not say %q:\n%s", err, second.names, s.log.tail(4))
+			if err := s.WaitExit(t); err == nil || !strings.Contains(s.logs(), second.names) {
+				t.Errorf("it ends with %v and does not say %q:\n%s", err, second.names, s.Log.Tail(4))
 			}
 			if _, err := os.Stat(s.sqlitePath()); err == nil {
 				t.Error("it has made a database")
 			}
-			if _, errs, code := s.command(t, "validate", "--config", "Caddyfile"); code != 0 {
+			if _, errs, code := s.Command(t, "validate", "--config", "Caddyfile"); code != 0 {
 				t.Errorf("validate: %s", errs)
 			}
 		})
@@ -57,8 +57,8 @@ func TestStart_PortShared(t *testing.T) {
 	if complaint, err := g.reload(plan{site: defaultSite + siteOn(loopback, "")}); err != nil || !strings.Contains(complaint, "is in use") {
 		t.Errorf("a reload to a port of another: %v %s", err, complaint)
 	}
-	g.mustReload(t, plan{global: "\t\taccess_lifetime 7m\n", site: defaultSite + siteOn(g.port2, "bind 127.0.0.1 ::1")})
-	g.mustReload(t, plan{site: defaultSite + siteOn(g.port2, "")})
+	g.mustReload(t, plan{global: "\t\taccess_lifetime 7m\n", site: defaultSite + siteOn(g.Port2, "bind 127.0.0.1 ::1")})
+	g.mustReload(t, plan{site: defaultSite + siteOn(g.Port2, "")})
 	g.do(t, call{path: "/x", bearer: u.access}).want(t, 200, "")
 }
 
@@ -66,12 +66,12 @@ func TestStart_PortShared(t *testing.T) {
 func TestStart_PortAfterAnother(t *testing.T) {
 	t.Parallel()
 	g := start(t, plan{caddy: graceful})
-	next := start(t, plan{caddy: graceful, failing: true, site: siteOn(g.port, "")})
+	next := start(t, plan{caddy: graceful, failing: true, site: siteOn(g.Port, "")})
 	eventually(t, "the next one waits", func() bool { return strings.Contains(next.logs(), "waiting for the process that uses the address") })
 	g.signal(t, syscall.SIGTERM)
-	next.port = g.port
-	g.waitExit(t)
-	eventually(t, "the next one serves", next.serves)
+	next.Port = g.Port
+	g.WaitExit(t)
+	eventually(t, "the next one serves", next.Serves)
 	next.newUser(t)
 }
 
@@ -91,6 +91,6 @@ func TestStart_PortElsewhere(t *testing.T) {
 	g.restart(t)
 	g.newUser(t)
 	if strings.Contains(g.logs(), "in use") {
-		t.Error(g.log.tail(5))
+		t.Error(g.Log.Tail(5))
 	}
 }

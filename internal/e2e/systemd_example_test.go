@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/gatehousetest"
 )
 
 const systemdFolder = "../../examples/systemd"
@@ -32,9 +34,8 @@ func readUnit(t *testing.T) *unit {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	u := &unit{gateway: &gateway{dir: dir, port: freePort(), log: &logBuffer{}, binary: dir + "/bin/gatehouse"}, lines: map[string]string{}, uid: os.Getuid()}
-	u.client = &http.Client{Timeout: 30 * time.Second, Transport: visitorOf("localhost:" + strconv.Itoa(u.port))}
-	u.admin = unixClient(dir + "/run/admin.sock")
+	u := &unit{gateway: &gateway{Gateway: gatehousetest.Over(dir, dir+"/bin/gatehouse", "run/admin.sock")}, lines: map[string]string{}, uid: os.Getuid()}
+	u.client = &http.Client{Timeout: 30 * time.Second, Transport: visitorOf("localhost:" + strconv.Itoa(u.Port))}
 	if u.uid == 0 {
 		u.uid = 65534
 	}
@@ -43,8 +44,8 @@ func readUnit(t *testing.T) *unit {
 	}
 	u.file(t, "/etc/smtp-password", "not the one\n")
 	u.file(t, "/bin/gatehouse.service", u.here(t, "gatehouse.service"))
-	u.file(t, "/etc/Caddyfile", strings.NewReplacer("https://app.example.com", fmt.Sprint("http://localhost:", u.port),
-		"app.example.com {", fmt.Sprintf("http://localhost:%d {\n\tbind 127.0.0.1", u.port)).Replace(u.here(t, "Caddyfile")))
+	u.file(t, "/etc/Caddyfile", strings.NewReplacer("https://app.example.com", fmt.Sprint("http://localhost:", u.Port),
+		"app.example.com {", fmt.Sprintf("http://localhost:%d {\n\tbind 127.0.0.1", u.Port)).Replace(u.here(t, "Caddyfile")))
 	for line := range strings.Lines(u.here(t, "gatehouse.service")) {
 		if name, value, ok := strings.Cut(strings.TrimSpace(line), "="); ok && !strings.HasPrefix(name, "#") {
 			u.lines[name] = value
@@ -60,26 +61,26 @@ func (u *unit) here(t *testing.T, name string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return strings.NewReplacer("/usr/local/bin/", u.dir+"/bin/", "/etc/gatehouse", u.dir+"/etc", "/var/lib/gatehouse", u.dir+"/var",
-		"/run/gatehouse", u.dir+"/run").Replace(string(text))
+	return strings.NewReplacer("/usr/local/bin/", u.Dir+"/bin/", "/etc/gatehouse", u.Dir+"/etc", "/var/lib/gatehouse", u.Dir+"/var",
+		"/run/gatehouse", u.Dir+"/run").Replace(string(text))
 }
 
 func (u *unit) file(t *testing.T, name, text string) {
 	t.Helper()
-	if err := os.WriteFile(u.dir+name, []byte(text), 0o644); err != nil {
+	if err := os.WriteFile(u.Dir+name, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }
 
 func (u *unit) folder(t *testing.T, name string, mode os.FileMode, owner int) {
 	t.Helper()
-	if err := os.MkdirAll(u.dir+name, mode); err != nil {
+	if err := os.MkdirAll(u.Dir+name, mode); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Chmod(u.dir+name, mode); err != nil {
+	if err := os.Chmod(u.Dir+name, mode); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Chown(u.dir+name, owner, -1); err != nil {
+	if err := os.Chown(u.Dir+name, owner, -1); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -87,11 +88,11 @@ func (u *unit) folder(t *testing.T, name string, mode os.FileMode, owner int) {
 // prepare makes what systemd makes before it starts the service.
 func (u *unit) prepare(t *testing.T) {
 	t.Helper()
-	program, err := release()
+	program, err := gatehousetest.Release()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if out, err := exec.Command("cp", program, u.binary).CombinedOutput(); err != nil {
+	if out, err := exec.Command("cp", program, u.Binary).CombinedOutput(); err != nil {
 		t.Fatalf("%v %s", err, out)
 	}
 	for of, name := range map[string]string{"StateDirectory": "/var", "RuntimeDirectory": "/run"} {
@@ -108,11 +109,11 @@ func (u *unit) prepare(t *testing.T) {
 	}
 	u.folder(t, "/credentials", 0o755, os.Getuid())
 	u.file(t, "/credentials/"+name, string(text))
-	if u.notify, err = net.ListenUnixgram("unixgram", &net.UnixAddr{Name: u.dir + "/notify", Net: "unixgram"}); err != nil {
+	if u.notify, err = net.ListenUnixgram("unixgram", &net.UnixAddr{Name: u.Dir + "/notify", Net: "unixgram"}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = u.notify.Close() })
-	if err := os.Chmod(u.dir+"/notify", 0o777); err != nil {
+	if err := os.Chmod(u.Dir+"/notify", 0o777); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -121,9 +122,9 @@ func (u *unit) prepare(t *testing.T) {
 func (u *unit) command(line string) *exec.Cmd {
 	cmd := exec.Command("sh", append([]string{"-c", "umask " + u.lines["UMask"] + `; exec "$@"`, "sh"}, strings.Fields(line)...)...)
 	cmd.Dir = "/"
-	cmd.Env = append([]string{"PATH=/usr/bin:/bin", "NOTIFY_SOCKET=" + u.dir + "/notify", "CREDENTIALS_DIRECTORY=" + u.dir + "/credentials"},
+	cmd.Env = append([]string{"PATH=/usr/bin:/bin", "NOTIFY_SOCKET=" + u.Dir + "/notify", "CREDENTIALS_DIRECTORY=" + u.Dir + "/credentials"},
 		strings.Fields(u.lines["Environment"])...)
-	cmd.Stdout, cmd.Stderr = u.log, u.log
+	cmd.Stdout, cmd.Stderr = u.Log, u.Log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if os.Getuid() == 0 {
 		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(u.uid), Gid: uint32(u.uid)}
@@ -136,12 +137,12 @@ func (u *unit) told(t *testing.T, what string) {
 	t.Helper()
 	buffer := make([]byte, 4096)
 	for {
-		if err := u.notify.SetReadDeadline(time.Now().Add(startLimit)); err != nil {
+		if err := u.notify.SetReadDeadline(time.Now().Add(gatehousetest.Limit)); err != nil {
 			t.Fatal(err)
 		}
 		n, err := u.notify.Read(buffer)
 		if err != nil {
-			t.Fatalf("systemd is not told %s: %v\n%s", what, err, u.log.tail(20))
+			t.Fatalf("systemd is not told %s: %v\n%s", what, err, u.Log.Tail(20))
 		}
 		if strings.Contains(string(buffer[:n]), what) {
 			return
@@ -155,7 +156,7 @@ func TestSystemd_Example(t *testing.T) {
 	u := readUnit(t)
 	u.prepare(t)
 	for _, args := range [][]string{{"verify", "--man=no"}, {"security", "--offline=yes", "--threshold=20"}} {
-		if out, err := exec.Command("systemd-analyze", append(args, u.dir+"/bin/gatehouse.service")...).CombinedOutput(); err != nil || args[0] == "verify" && len(out) > 0 {
+		if out, err := exec.Command("systemd-analyze", append(args, u.Dir+"/bin/gatehouse.service")...).CombinedOutput(); err != nil || args[0] == "verify" && len(out) > 0 {
 			t.Errorf("systemd-analyze %v (of the Debian package systemd): %v\n%s", args, err, out)
 		}
 	}
@@ -174,7 +175,7 @@ func TestSystemd_Example(t *testing.T) {
 	}
 
 	cmd := u.command(u.lines["ExecStart"])
-	if err := spawn(cmd); err != nil {
+	if err := gatehousetest.Spawn(cmd); err != nil {
 		t.Fatal(err)
 	}
 	exited := make(chan error, 1)
@@ -189,11 +190,11 @@ func TestSystemd_Example(t *testing.T) {
 		}
 	}
 	if err := u.command(u.lines["ExecReload"]).Run(); err != nil {
-		t.Errorf("reload: %v\n%s", err, u.log.tail(10))
+		t.Errorf("reload: %v\n%s", err, u.Log.Tail(10))
 	}
 	u.told(t, "READY=1")
-	keys := exec.Command(u.binary, "keys", "list", "--config", u.dir+"/etc/Caddyfile") // as root, whom systemd gave nothing
-	keys.Env = []string{"HOME=" + u.dir}
+	keys := exec.Command(u.Binary, "keys", "list", "--config", u.Dir+"/etc/Caddyfile") // as root, whom systemd gave nothing
+	keys.Env = []string{"HOME=" + u.Dir}
 	if out, err := keys.CombinedOutput(); err != nil || !strings.Contains(string(out), "EdDSA") {
 		t.Errorf("keys list: %v\n%s", err, out)
 	}
@@ -203,7 +204,7 @@ func TestSystemd_Example(t *testing.T) {
 		if err != nil {
 			t.Errorf("stopped: %v", err)
 		}
-	case <-time.After(startLimit):
+	case <-time.After(gatehousetest.Limit):
 		t.Error("it does not stop")
 	}
 }
@@ -213,7 +214,7 @@ func (u *unit) private(t *testing.T) {
 	t.Helper()
 	seen := 0
 	for _, folder := range []string{"/var", "/run"} {
-		err := filepath.WalkDir(u.dir+folder, func(path string, _ fs.DirEntry, err error) error {
+		err := filepath.WalkDir(u.Dir+folder, func(path string, _ fs.DirEntry, err error) error {
 			info, statErr := os.Lstat(path)
 			if err != nil || statErr != nil {
 				return nil // SQLite's files come and go
@@ -228,7 +229,7 @@ func (u *unit) private(t *testing.T) {
 		}
 	}
 	for _, want := range []string{"/run/admin.sock", "/var/gatehouse.db", "/var/secret"} {
-		if _, err := os.Lstat(u.dir + want); err != nil || seen < 5 {
+		if _, err := os.Lstat(u.Dir + want); err != nil || seen < 5 {
 			t.Errorf("%d files, and %v", seen, err)
 		}
 	}

@@ -79,7 +79,7 @@ func TestP24_ServerName(t *testing.T) {
 	certificate := authority(t, file)
 	g := start(t, twoSites(file))
 	u := g.newUser(t)
-	addr := fmt.Sprintf("127.0.0.1:%d", g.port2)
+	addr := fmt.Sprintf("127.0.0.1:%d", g.Port2)
 	dial := func(name string, certificates ...tls.Certificate) (*tls.Conn, error) {
 		conn, err := tls.Dial("tcp", addr, &tls.Config{InsecureSkipVerify: true, ServerName: name, Certificates: certificates, NextProtos: []string{"http/1.1"}})
 		if err == nil {
@@ -89,7 +89,7 @@ func TestP24_ServerName(t *testing.T) {
 		return conn, err
 	}
 	ask := func(conn *tls.Conn, host, path, token string) answer {
-		_, _ = fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: %s:%d\r\nAuthorization: Bearer %s\r\n\r\n", path, host, g.port2, token)
+		_, _ = fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: %s:%d\r\nAuthorization: Bearer %s\r\n\r\n", path, host, g.Port2, token)
 		return readAnswer(bufio.NewReader(conn), "GET")
 	}
 	eventually(t, "the certificates are there", func() bool {
@@ -125,7 +125,7 @@ func TestP24_ServerName(t *testing.T) {
 	}
 	// Browsers use one HTTP/2 connection for all names of a certificate.
 	h := dialH2(t, addr, "open.localhost")
-	if a := h.await(h.open(true, "GET", fmt.Sprintf("secret.localhost:%d", g.port2), "/x", "authorization", "Bearer "+u.access)); a.status != "421" {
+	if a := h.await(h.open(true, "GET", fmt.Sprintf("secret.localhost:%d", g.Port2), "/x", "authorization", "Bearer "+u.access)); a.status != "421" {
 		t.Errorf("over HTTP/2: %s", a)
 	}
 	if n := g.up.requests.Load(); n != before {
@@ -154,7 +154,7 @@ func TestP24_MissingAuthority(t *testing.T) {
 	p := twoSites(file)
 	p.failing = true
 	g := start(t, p)
-	if err := g.waitExit(t); err == nil || !strings.Contains(g.logs(), file) {
-		t.Errorf("it ended with %v\n%s", err, g.log.tail(3))
+	if err := g.WaitExit(t); err == nil || !strings.Contains(g.logs(), file) {
+		t.Errorf("it ended with %v\n%s", err, g.Log.Tail(3))
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/gatehousetest"
 	"github.com/gatehouse-auth/gatehouse/internal/soak"
 	"github.com/gatehouse-auth/gatehouse/internal/testpg"
 	"github.com/gatehouse-auth/gatehouse/internal/testredis"
@@ -105,13 +106,13 @@ const fleetAccess = 20 * time.Second
 
 func startFleet(t *testing.T, binary string) *fleet {
 	t.Helper()
-	dir, err := os.MkdirTemp(work, "")
+	dir, err := os.MkdirTemp(workDir(t), "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	f := &fleet{t: t, redis: testredis.New(t, testredis.Options{Rules: redisRules})}
 	f.patience = patience{&http.Transport{MaxIdleConnsPerHost: 64, DisableCompression: true}, new(atomic.Int64), new(atomic.Int64)}
-	f.gateway = &gateway{dir: dir, port: freePort(), log: &logBuffer{}, undocumented: true}
+	f.gateway = &gateway{Gateway: gatehousetest.Over(dir, "", ""), undocumented: true}
 	f.client = &http.Client{Timeout: time.Minute, Transport: f.patience,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	database := testpg.Database(t)
@@ -119,8 +120,8 @@ func startFleet(t *testing.T, binary string) *fleet {
 		f.nodes[i] = nodeBeside(t, plan{postgres: true, binary: binary, env: []string{"TEST_REDIS=" + f.redis.URL()},
 			caddy: behindProxy + "\n\tshutdown_delay 3s\n\tgrace_period 30s",
 			global: fmt.Sprintf("redis {env.TEST_REDIS}\n\t\tissuer http://auth.localhost:%[1]d\n\t\tredirect_hosts app.localhost:%[1]d\n\t\tmail outbox %[2]s\n\t\taccess_lifetime %[3]s\n\t\trate_limit token_verify %[4]d/1h\n",
-				f.port, filepath.Join(dir, "data", "outbox"), fleetAccess, outageLimit),
-			site: strings.NewReplacer("<name>", fmt.Sprint("node", i+1), "<outside>", fmt.Sprint(f.port)).Replace(fleetSite)}, database)
+				f.Port, filepath.Join(dir, "data", "outbox"), fleetAccess, outageLimit),
+			site: strings.NewReplacer("<name>", fmt.Sprint("node", i+1), "<outside>", fmt.Sprint(f.Port)).Replace(fleetSite)}, database)
 		f.nodes[i].client = f.client
 	}
 	f.balance()
@@ -131,25 +132,25 @@ func startFleet(t *testing.T, binary string) *fleet {
 func (f *fleet) balance() {
 	f.t.Helper()
 	var err error
-	if f.binary, err = release(); err != nil {
+	if f.Binary, err = gatehousetest.Release(); err != nil {
 		f.t.Fatal(err)
 	}
 	text, err := os.ReadFile(filepath.Join(exampleFolder, "balancer.caddyfile"))
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(f.dir, "Caddyfile"), text, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(f.Dir, "Caddyfile"), text, 0o600); err != nil {
 		f.t.Fatal(err)
 	}
-	f.env = []string{fmt.Sprintf("SITE=http://:%d", f.port), "NODES=" + f.nodes[0].host() + " " + f.nodes[1].host()}
-	if err := f.launch(); err != nil {
+	f.Env = []string{fmt.Sprintf("SITE=http://:%d", f.Port), "NODES=" + f.nodes[0].Host() + " " + f.nodes[1].Host()}
+	if err := f.Launch(); err != nil {
 		f.t.Fatal(err)
 	}
 	f.t.Cleanup(func() {
-		f.kill9()
+		f.Kill()
 		f.client.CloseIdleConnections()
 		if f.t.Failed() {
-			f.t.Logf("the balancer's last lines:\n%s", f.log.tail(20))
+			f.t.Logf("the balancer's last lines:\n%s", f.Log.Tail(20))
 		}
 	})
 	f.bothServe()
@@ -174,7 +175,7 @@ func (f *fleet) roll(node *gateway, binary string) {
 	f.t.Helper()
 	node.terminate(f.t)
 	node.client.CloseIdleConnections()
-	node.binary = binary
+	node.Binary = binary
 	node.restart(f.t)
 	f.bothServe()
 }

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/gatehousetest"
 	"github.com/gatehouse-auth/gatehouse/internal/soak"
 )
 
@@ -26,7 +27,7 @@ func TestK08_FromThePreviousRelease(t *testing.T) {
 	if previous == "" {
 		t.Fatal("GATEHOUSE_PREVIOUS names no program: run SOAK_STEPS=upgrade tools/soak.sh")
 	}
-	this, err := release()
+	this, err := gatehousetest.Release()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,7 +36,7 @@ func TestK08_FromThePreviousRelease(t *testing.T) {
 
 // TestK08_ToTheNextReleaseAndBack: the next release is this one with one more migration, which adds to every table.
 func TestK08_ToTheNextReleaseAndBack(t *testing.T) {
-	this, err := release()
+	this, err := gatehousetest.Release()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +73,7 @@ func nextRelease(t testing.TB) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	more, overlay := filepath.Join(work, "next.sql"), filepath.Join(work, "next.json")
+	more, overlay := filepath.Join(workDir(t), "next.sql"), filepath.Join(workDir(t), "next.json")
 	text, err := json.Marshal(object{"Replace": object{filepath.Join(folder, fmt.Sprintf("%04d_next.sql", newest+1)): more}})
 	if err != nil {
 		t.Fatal(err)
@@ -82,7 +83,7 @@ func nextRelease(t testing.TB) string {
 			t.Fatal(err)
 		}
 	}
-	binary, err := build("gatehouse-next", "-overlay", overlay)
+	binary, err := gatehousetest.Build("gatehouse-next", "-overlay", overlay)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +141,7 @@ func (f *fleet) refusedSchema(binary string) {
 	f.t.Helper()
 	before := f.schema()
 	g := nodeBeside(f.t, plan{postgres: true, binary: binary, failing: true, global: twoIssuer}, f.nodes[0].database)
-	if err := g.waitExit(f.t); err == nil || !strings.Contains(g.logs(), fmt.Sprintf("the database has schema version %d and this program knows", before)) {
+	if err := g.WaitExit(f.t); err == nil || !strings.Contains(g.logs(), fmt.Sprintf("the database has schema version %d and this program knows", before)) {
 		f.t.Errorf("the older program ended with %v", err)
 	}
 	if after := f.schema(); after != before {

@@ -10,14 +10,14 @@ import (
 func extended(t *testing.T) (g *gateway, host string) {
 	t.Helper()
 	g = start(t, plan{caddy: "skip_install_trust", site: defaultSite + secureSite, env: []string{"GODEBUG=http2xconnect=1"}})
-	g.waitTLS(t, g.port2)
-	return g, fmt.Sprintf("localhost:%d", g.port2)
+	g.waitTLS(t, g.Port2)
+	return g, fmt.Sprintf("localhost:%d", g.Port2)
 }
 
 // connect asks for a WebSocket by extended CONNECT and returns the connection, its stream and what the head said.
 func (g *gateway) connect(t *testing.T, host, path string, fields ...string) (*h2, uint32, *h2answer) {
 	t.Helper()
-	c := dialH2(t, fmt.Sprintf("127.0.0.1:%d", g.port2), "localhost")
+	c := dialH2(t, fmt.Sprintf("127.0.0.1:%d", g.Port2), "localhost")
 	if !c.extendedConnect {
 		t.Fatal("the server does not offer extended CONNECT")
 	}
@@ -81,7 +81,7 @@ func TestP06_ExtendedConnect(t *testing.T) {
 		}
 	}
 	// Plain CONNECT asks for a tunnel, and gets none (P16).
-	c := dialH2(t, fmt.Sprintf("127.0.0.1:%d", g.port2), "localhost")
+	c := dialH2(t, fmt.Sprintf("127.0.0.1:%d", g.Port2), "localhost")
 	if a := c.await(c.open(true, "CONNECT", host, "/x", "authorization", "Bearer "+token)); a.status == "200" {
 		t.Errorf("plain CONNECT: %s", a)
 	}

@@ -13,7 +13,7 @@ const tick = 10 * time.Millisecond
 
 // CPU returns the processor time that the process and its children have used, those that still run.
 func (p *Process) CPU() (time.Duration, error) {
-	pid := p.cmd.Process.Pid
+	pid := p.PID()
 	sum, err := cpuOf(pid)
 	if err != nil {
 		return 0, fmt.Errorf("read processor time of %s: %w", p.name, err)
@@ -79,7 +79,7 @@ type Memory struct {
 
 // Memory reads it from the kernel.
 func (p *Process) Memory() (Memory, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID()))
 	if err != nil {
 		return Memory{}, fmt.Errorf("read memory of %s: %w", p.name, err)
 	}

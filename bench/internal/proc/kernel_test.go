@@ -1,6 +1,7 @@
 package proc
 
 import (
+	"os/exec"
 	"testing"
 	"time"
 )
@@ -68,9 +69,7 @@ func TestClock_Steal(t *testing.T) {
 
 func TestProcess_CPUOfThisOne(t *testing.T) {
 	t.Parallel()
-	h := NewHost()
-	defer h.Close()
-	p, err := h.Start(Spec{Name: "shell", Args: []string{"/bin/sh", "-c", "while :; do :; done"}, Dir: t.TempDir(), Log: t.TempDir() + "/log"})
+	p, err := Start("shell", exec.Command("/bin/sh", "-c", "while :; do :; done"), t.TempDir()+"/log")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -12,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/gatehousetest"
 )
 
 // accessLifetime is longer than a run: tokens of its beginning are still good at its end.
@@ -85,10 +86,8 @@ var heapLine = regexp.MustCompile(`(?m)^# HeapAlloc = (\d+)$`)
 
 // LiveHeap returns the bytes of a gateway's heap that are still in use after a garbage collection.
 func (r *Rig) LiveHeap(ctx context.Context, s *Server) (uint64, error) {
-	client := &http.Client{Timeout: readyLimit, Transport: &http.Transport{DisableKeepAlives: true,
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, "unix", filepath.Join(s.Dir, "admin.sock"))
-		}}}
+	client := gatehousetest.UnixClient(filepath.Join(s.Dir, "admin.sock"))
+	defer client.CloseIdleConnections()
 	// Twice: what one collection finds to have a finaliser, the next one frees.
 	var text []byte
 	for range 2 {

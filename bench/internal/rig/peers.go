@@ -7,6 +7,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"github.com/gatehouse-auth/gatehouse/internal/gatehousetest"
 )
 
 // caddyOptions are the same for every Caddy of the run, the gateway too.
@@ -55,12 +57,12 @@ func (r *Rig) runCaddy(s *Server, caddyfile string, ready func() bool) error {
 	if err := os.WriteFile(filepath.Join(s.Dir, "Caddyfile"), []byte(caddyfile), 0o600); err != nil {
 		return err
 	}
-	return r.run(s, ready, r.binary, "run", "--config", "Caddyfile", "--adapter", "caddyfile")
+	return r.run(s, ready, append([]string{r.binary}, gatehousetest.RunArgs()...)...)
 }
 
 // Again starts a stopped Caddy or gateway on the same port and files.
 func (r *Rig) Again(s *Server) error {
-	return r.run(s, s.ready, r.binary, "run", "--config", "Caddyfile", "--adapter", "caddyfile")
+	return r.run(s, s.ready, append([]string{r.binary}, gatehousetest.RunArgs()...)...)
 }
 
 const nginxConfig = `daemon off;

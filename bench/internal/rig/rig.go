@@ -4,13 +4,13 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/bench/internal/proc"
+	"github.com/gatehouse-auth/gatehouse/internal/gatehousetest"
 )
 
 // readyLimit is how long a server may take to serve, on a machine that does other things as well.
@@ -18,7 +18,6 @@ const readyLimit = 30 * time.Second
 
 // Rig is the run's folder and its processes. Its methods are not safe for concurrent use.
 type Rig struct {
-	host     *proc.Host
 	folder   string
 	binary   string // the gateway's
 	self     string // this program, which plays the upstream and the authentication server
@@ -48,16 +47,12 @@ func New(folder, binary string) (*Rig, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Rig{host: proc.NewHost(), folder: folder, binary: binary, self: self, running: map[*Server]bool{},
+	r := &Rig{folder: folder, binary: binary, self: self, running: map[*Server]bool{},
 		client: &http.Client{Timeout: readyLimit, Transport: &http.Transport{MaxIdleConnsPerHost: 64,
 			TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}, // of servers that secure has given a certificate
 
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
-	port, err := freePort()
-	if err != nil {
-		return nil, err
-	}
-	r.issuer = "http://" + port
+	r.issuer = "http://" + freeAddr()
 	up, err := r.play("upstream")
 	if err != nil {
 		return r, err
@@ -76,7 +71,6 @@ func (r *Rig) Close() error {
 		errs = append(errs, c.close())
 	}
 	r.client.CloseIdleConnections()
-	r.host.Close()
 	return errors.Join(errs...)
 }
 
@@ -102,8 +96,7 @@ func (r *Rig) place(name string) (*Server, error) {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return nil, err
 	}
-	addr, err := freePort()
-	return &Server{Name: name, Addr: addr, Dir: dir}, err
+	return &Server{Name: name, Addr: freeAddr(), Dir: dir}, nil
 }
 
 // run starts a placed server and waits until it is ready.
@@ -120,8 +113,7 @@ func (r *Rig) run(s *Server, ready func() bool, args ...string) (err error) {
 
 // launch starts a placed server and does not wait.
 func (r *Rig) launch(s *Server, args ...string) (err error) {
-	s.Process, err = r.host.Start(proc.Spec{Name: s.Name, Args: args, Dir: s.Dir, Log: filepath.Join(s.Dir, "log"), Env: []string{
-		"HOME=" + s.Dir, "XDG_DATA_HOME=" + s.Dir + "/xdg", "XDG_CONFIG_HOME=" + s.Dir + "/xdg", "PATH=" + os.Getenv("PATH")}})
+	s.Process, err = proc.Start(s.Name, gatehousetest.Command(args[0], s.Dir, nil, args[1:]...), filepath.Join(s.Dir, "log"))
 	if err != nil {
 		return err
 	}
@@ -141,10 +133,4 @@ func (s *Server) answers(path string, status int, client *http.Client) func() bo
 	}
 }
 
-func freePort() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	return l.Addr().String(), l.Close()
-}
+func freeAddr() string { return fmt.Sprintf("127.0.0.1:%d", gatehousetest.FreePort()) }
