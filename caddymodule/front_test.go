@@ -103,24 +103,29 @@ func TestFront_AnErrorAfterAGuard(t *testing.T) {
 	t.Parallel()
 	b := newBenched(t, authcore.ModeBearer, 1, 0)
 	app := b.guard.app
-	r, got, w := onSite(http.MethodGet, "/x"), http.Header{}, httptest.NewRecorder()
-	r.Header.Set("Authorization", "Bearer "+ghRefresh)
-	before := app.newPassage(w, r)
-	app.keepBack(before, r, false)
-	before.enter(r) // one of ours has failed
-	caddyhttp.SetVar(r.Context(), passageVar, before)
-	w.Header().Add("Set-Cookie", "gatehouse=ours")
-	if err := (&front{app, true}).ServeHTTP(w, r, takenBy(&got)); err != nil {
-		t.Fatal(err)
-	}
-	if got.Get("Authorization") != "" {
-		t.Errorf("a handler for errors got %v", got)
-	}
-	if cookies := w.Header()["Set-Cookie"]; !slices.Equal(cookies, []string{"gatehouse=ours", "theirs=1"}) || w.Header().Get("Cache-Control") != "private, no-store" {
-		t.Errorf("the browser gets %v", w.Header())
-	}
-	if passageOf(r) == before || passageOf(r).authorization == nil {
-		t.Error("a guard among the handlers for errors would not see what the request came with")
+	for _, gone := range []bool{false, true} {
+		r, got, w := onSite(http.MethodGet, "/x"), http.Header{}, httptest.NewRecorder()
+		r.Header.Set("Authorization", "Bearer "+ghRefresh)
+		before := app.newPassage(w, r)
+		app.keepBack(before, r, false)
+		before.enter(r) // one of ours has failed, or one that is not
+		if gone {
+			before.leave(r)
+		}
+		caddyhttp.SetVar(r.Context(), passageVar, before)
+		w.Header().Add("Set-Cookie", "gatehouse=ours")
+		if err := (&front{app, true}).ServeHTTP(w, r, takenBy(&got)); err != nil {
+			t.Fatal(err)
+		}
+		if got.Get("Authorization") != "" {
+			t.Errorf("a handler for errors got %v", got)
+		}
+		if cookies := w.Header()["Set-Cookie"]; !slices.Equal(cookies, []string{"gatehouse=ours", "theirs=1"}) || w.Header().Get("Cache-Control") != "private, no-store" {
+			t.Errorf("the browser gets %v", w.Header())
+		}
+		if passageOf(r) == before || passageOf(r).authorization == nil {
+			t.Error("a guard among the handlers for errors would not see what the request came with")
+		}
 	}
 }
 
