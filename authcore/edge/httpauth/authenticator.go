@@ -56,8 +56,8 @@ func (a *Authenticator) Origins() *Origins { return a.cfg.Origins }
 type Result struct {
 	*accesstoken.Verified
 	Renewed bool // the database has just said so, and the browser has new cookies
-	// ClearCookies is true beside a refusal for which the browser's cookies are dead. Whoever passes the refusal on has the browser
-	// forget them, by [Authenticator.ClearDeadCookies]; where it goes on to get new ones they stay, for another tab may have them by now.
+	// ClearCookies is true beside a refusal for which the browser's cookies are dead. Who passes the refusal on calls
+	// [Authenticator.ClearDeadCookies]; where the browser goes on to get new cookies they stay, since another tab may have them by now.
 	ClearCookies bool
 }
 
@@ -66,7 +66,7 @@ type Result struct {
 // may come with ClearCookies; CrossOrigin; and Unavailable where renewal would need a store that is away, or the clock is wrong
 // by which a bearer token seems to have expired.
 func (a *Authenticator) AuthenticateRequest(w http.ResponseWriter, r *http.Request, given Credentials, info func(*http.Request) RequestInfo) (Result, error) {
-	result, err := given.scheme.Verify(a, r, given)
+	result, err := given.scheme.verify(a, r, given)
 	if errors.Is(err, errRenew) {
 		return a.renew(w, r, info(r))
 	}

@@ -8,26 +8,26 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/accesstoken"
 )
 
-// Scheme is a way in which a request says who makes it.
-type Scheme struct {
-	Kind authcore.CredentialKind
-	// Find looks for such a credential in a request and does not judge it. found may be true beside an error: there is one, and
+// scheme is a way in which a request says who makes it.
+type scheme struct {
+	kind authcore.CredentialKind
+	// find looks for such a credential in a request and does not judge it. found may be true beside an error: there is one, and
 	// it cannot be read.
-	Find func(r *http.Request, jar *Jar) (token string, found bool, err error)
-	// Verify returns whose it is, from memory alone, or errRenew where only the database can tell.
-	Verify func(a *Authenticator, r *http.Request, given Credentials) (Result, error)
+	find func(r *http.Request, jar *Jar) (token string, found bool, err error)
+	// verify returns whose it is, from memory alone, or errRenew where only the database can tell.
+	verify func(a *Authenticator, r *http.Request, given Credentials) (Result, error)
 }
 
 // schemes are asked in this order, and the first that finds something speaks alone, even when it is bad: falling back would let
 // a request run as somebody its sender did not name. Queries are never read: they end up in logs and referrers (RFC 9700 §4.3.2).
-var schemes = [...]Scheme{
-	{Kind: authcore.BearerToken, Find: findBearer, Verify: verifyBearer},
-	{Kind: authcore.SessionCookie, Find: findCookie, Verify: verifyCookie},
+var schemes = [...]scheme{
+	{kind: authcore.BearerToken, find: findBearer, verify: verifyBearer},
+	{kind: authcore.SessionCookie, find: findCookie, verify: verifyCookie},
 }
 
 // Credentials are what a request brings to be authenticated by. The zero value is none.
 type Credentials struct {
-	scheme     *Scheme
+	scheme     *scheme
 	token      string
 	jar        *Jar
 	servesHost func(host string) bool
@@ -38,7 +38,7 @@ type Credentials struct {
 // each believe another one; InvalidToken for a Bearer header without a token. The last comes with credentials of that kind.
 func FindCredentials(r *http.Request, jar *Jar, servesHost func(host string) bool) (Credentials, error) {
 	for i := range schemes {
-		token, found, err := schemes[i].Find(r, jar)
+		token, found, err := schemes[i].find(r, jar)
 		switch {
 		case found:
 			return Credentials{&schemes[i], token, jar, servesHost}, err
@@ -54,7 +54,7 @@ func (c Credentials) Kind() authcore.CredentialKind {
 	if c.scheme == nil {
 		return ""
 	}
-	return c.scheme.Kind
+	return c.scheme.kind
 }
 
 // Token returns the access token; "" where there is none, or only a refresh cookie.

@@ -83,6 +83,8 @@ func (to route) check() error {
 		return errors.New("it has no reply of success")
 	case (to.does.caller == holder) != (to.does.body != nil && to.does.body.Implements(reflect.TypeFor[usesCookies]())):
 		return errors.New("a body that speaks by cookies belongs to a bodyOrCookie call")
+	case strings.Contains(to.path, "{") && !strings.HasSuffix(to.path, "/{id}"):
+		return errors.New("a path has no other parameter than {id} at its end")
 	case strings.Contains(to.path, "{") != slices.ContainsFunc(to.params, func(p param) bool { return p.in == "path" }):
 		return errors.New("the parameters of its path are not described")
 	}
@@ -114,20 +116,15 @@ func newRoutes(lists ...[]route) (routes, error) {
 	return rs, nil
 }
 
-// sessionPath is the one path with a parameter.
-const sessionPath = "/sessions/{id}"
-
-// find returns the methods of a path and, for sessionPath, the id in it. It is an exact look-up and no ServeMux, which
+// find returns the methods of a path and, where it ends in {id}, the id in it. It is an exact look-up and no ServeMux, which
 // would answer //, /./ and /../ with redirects to what it takes them to mean.
 func (rs routes) find(path string) (methods map[string]route, id string, ok bool) {
-	if methods, ok = rs[path]; ok && path != sessionPath {
+	if methods, ok = rs[path]; ok && !strings.HasSuffix(path, "{id}") {
 		return methods, "", true
 	}
-	id, ok = strings.CutPrefix(path, "/sessions/")
-	if !ok || id == "" || strings.Contains(id, "/") {
-		return nil, "", false
-	}
-	return rs[sessionPath], id, true
+	last := strings.LastIndexByte(path, '/') + 1
+	methods, ok = rs[path[:last]+"{id}"]
+	return methods, path[last:], ok && path[last:] != ""
 }
 
 // serve finds the call of a request and has it performed.

@@ -26,7 +26,7 @@ func (c *sessionCalls) routes() []route {
 		does:    authenticated(c.list),
 		replies: []reply{{http.StatusOK, "The sessions.", sessionList{}}},
 	}, {
-		method: http.MethodDelete, path: sessionPath, tag: tagSessions, summary: "End a session",
+		method: http.MethodDelete, path: "/sessions/{id}", tag: tagSessions, summary: "End a session",
 		text:    "Its tokens become invalid at once, and so do those of the hosts it was handed over to. Someone else's session gets the same answer as an unknown one.",
 		does:    authenticated(c.end),
 		params:  []param{{in: "path", name: "id", text: "The session's id.", kind: reflect.TypeFor[string](), format: "uuid"}},
