@@ -28,11 +28,11 @@ type Account struct {
 	UpdatedAt    time.Time
 }
 
-// EmailVerified reports whether the account's address has been proven.
+// EmailVerified reports whether the account's address has been verified.
 func (a Account) EmailVerified() bool { return a.Email != "" && !a.EmailVerifiedAt.IsZero() }
 
-// VerifiedEmail returns the address if it has been proven, else "". Nothing that leaves towards an upstream or a token
-// uses any other address: an unproven one could be anybody's.
+// VerifiedEmail returns the address if it has been verified, else "". Nothing that leaves towards an upstream or a token
+// uses any other address: an unverified one could be anybody's.
 func (a Account) VerifiedEmail() string {
 	if a.EmailVerified() {
 		return a.Email
@@ -64,7 +64,7 @@ type Identifier struct {
 	Value string
 }
 
-// Registration is a sign-up that waits until its address is proven. Several may wait for one address: whoever proves
+// Registration is a sign-up that waits until its address is verified. Several may wait for one address: whoever proves
 // the address picks theirs with the proof (secret or password) given at registration, so that nobody can plant a
 // password on a stranger's address.
 type Registration struct {
@@ -88,10 +88,10 @@ type ProfileChange struct {
 	Phone     *string
 }
 
-// PasswordChange sets another password for who has proven the present one.
+// PasswordChange sets another password for who has verified the present one.
 type PasswordChange struct {
 	AccountID    uuid.UUID
-	Old          string // the hash that the current password was proven against
+	Old          string // the hash that the current password was verified against
 	PasswordHash string
 	Now          time.Time
 	Effects      Effects

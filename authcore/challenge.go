@@ -16,7 +16,7 @@ const (
 	PurposeVerifyEmail   Purpose = "verify_email"
 	PurposeResetPassword Purpose = "reset_password"
 	// PurposeHandover takes a browser that is signed in to another host. Its CodeDigest is no code's: it says for which
-	// origin and which browser the token is ([Branching]).
+	// origin and which browser the token is ([ChildSession]).
 	PurposeHandover Purpose = "handover"
 )
 
@@ -24,7 +24,7 @@ const (
 type Challenge struct {
 	ID      uuid.UUID
 	Purpose Purpose
-	// Subject is whom it concerns, in the terms of the purpose: an address that is to be proven, an account, or a session and
+	// Subject is whom it concerns, in the terms of the purpose: an address that is to be verified, an account, or a session and
 	// what it is handed over to.
 	Subject     string
 	AccountID   uuid.UUID     // zero where no account exists (yet)
@@ -40,17 +40,17 @@ type Challenge struct {
 	ExpiresAt       time.Time
 }
 
-// Enrolment turns a proven address into an account that is signed in. Exactly one of the callers that present the same
+// SignUp turns a verified address into an account that is signed in. Exactly one of the callers that present the same
 // challenge succeeds.
-type Enrolment struct {
+type SignUp struct {
 	ChallengeID uuid.UUID
-	// Account is the account to create (Create true), or the existing one whose address is proven: then only its ID,
+	// Account is the account to create (Create true), or the existing one whose address is verified: then only its ID,
 	// EmailVerifiedAt, and with Replace also PasswordHash, are used.
 	Account     Account
 	Create      bool
 	Identifiers []Identifier // to claim for a created account
 	// Replace (existing account): set PasswordHash, drop username, names and phone, end every session: whatever was
-	// there before the address was proven may have been planted by a stranger.
+	// there before the address was verified may have been planted by a stranger.
 	Replace bool
 	Session Session // to create; AccountEpoch is filled in by the store
 	Now     time.Time

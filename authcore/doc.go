@@ -3,14 +3,14 @@
 //
 // The nouns: an [Account] is a person with identifiers and perhaps a password; a [Session] is one sign-in on one
 // device and at the same time the family of its refresh tokens; a [Challenge] is any code or link sent to somebody;
-// a [Registration] is a sign-up that waits for its address to be proven; a [Principal] is who a request is made by;
+// a [Registration] is a sign-up that waits for its address to be verified; a [Principal] is who a request is made by;
 // a [Revocation] tells every node what is no longer accepted; an [Event] is a line of the security history.
 //
 // The folders below are its wings, and arrows between them point down (layering_test.go):
 //
 //   - gateway: everything put together, as the Caddy module and the tests use it.
 //   - web: the transports. httpapi is the JSON API, portal the pages.
-//   - account: what people do with an account, a package for each: enrol, signin, password, profile, session, handover;
+//   - account: what people do with an account, a package for each: signup, signin, password, profile, session, handover;
 //     identifier, challenge, attempt and audit hold what several of them share.
 //   - edge: what is decided about each request: sanitize cleans it before anybody sees it, httpauth tells who makes it,
 //     accesstoken verifies tokens, revocation knows what is not accepted any more, liveconn ends connections that outlive their session.

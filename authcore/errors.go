@@ -102,7 +102,7 @@ var (
 	// ErrNotFound: there is no such live row. Never a technical failure.
 	ErrNotFound = errors.New("not found")
 	// ErrOtherHost: the refresh token is live, at another host. It is an ErrNotFound as well.
-	ErrOtherHost = fmt.Errorf("%w at this host", ErrNotFound)
+	ErrOtherOrigin = fmt.Errorf("%w at this host", ErrNotFound)
 	// ErrWrongCode: a live challenge exists, the code is not its code; one attempt is spent.
 	ErrWrongCode = errors.New("wrong code")
 	// ErrNoAttempts: a challenge exists, but its attempts are used up.

@@ -29,7 +29,7 @@ type Limiter interface {
 	// Take counts one event on every given limit, or on none: then wait is the time after which all would allow it.
 	// A limit that is off always allows. An error means that nothing is known.
 	Take(ctx context.Context, limits ...Limit) (wait time.Duration, err error)
-	// Return gives back one event on every given limit that a Take has counted and that then did not come about. A limit is
+	// Refund gives back one event on every given limit that a Take has counted and that then did not come about. A limit is
 	// never the fuller for it than it is without any events. An error means that they may stay counted.
-	Return(ctx context.Context, limits ...Limit) error
+	Refund(ctx context.Context, limits ...Limit) error
 }

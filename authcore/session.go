@@ -41,9 +41,9 @@ type Client struct {
 	Addr      netip.Addr
 	UserAgent string // cut to 512 bytes
 	Issuer    string // `iss` of tokens issued on this request, an origin such as https://auth.example.com
-	// Host is what the request came to, as scheme://name: branches are good at their own host alone. It is "" where the site
+	// Origin is what the request came to, as scheme://name: child sessions are good at their own host alone. It is "" where the site
 	// there does not name its hosts, for then whoever sends the request says what it came to.
-	Host   string
+	Origin string
 	Portal string // base URL of pages and links: issuer plus prefix, without a final slash
 	Lang   string // in which language to write to them, BCP 47; "" means en
 }
@@ -52,7 +52,7 @@ type Client struct {
 const MaxUserAgent = 512
 
 // Session is one sign-in on one device, and the family of its refresh tokens. Where a browser is handed over to another
-// host it gets a session of its own there: a branch, which ends with its root.
+// host it gets a session of its own there: a child session, which ends with its parent.
 type Session struct {
 	ID               uuid.UUID // v7; travels as `sid`
 	AccountID        uuid.UUID
@@ -70,9 +70,9 @@ type Session struct {
 	UserAgent        string
 	DeviceName       string
 	RevokedAt        time.Time
-	// ParentID is the root that a branch ends with; zero for a root. A branch of a branch hangs on the root.
+	// ParentID is the parent that a child session ends with; zero for a parent. A child of a child hangs on the parent.
 	ParentID uuid.UUID
-	Host     string // the origin that a branch is for, such as https://app.example.com; "" for a root
+	Origin   string // the origin that a child session is for, such as https://app.example.com; "" for a parent
 }
 
 // LiveSession is what whoever serves a session over a long time has to know of it.
@@ -81,13 +81,13 @@ type LiveSession struct {
 	RolesVersion int64 // the account's, as it is now
 }
 
-// Branching opens a branch after a hand-over.
-type Branching struct {
+// ChildSession opens a child session after a hand-over.
+type ChildSession struct {
 	ChallengeID uuid.UUID
 	Token       secret.Digest // of what the browser brought
 	Bound       secret.Digest // to what it must have been issued for: the challenge's CodeDigest
 	Origin      string        // that it was brought to
-	// Session is the branch. The store fills in its account, epoch, root, methods and device name from the session that is
+	// Session is the child session. The store fills in its account, epoch, parent, methods and device name from the session that is
 	// handed over, and caps its ends by that one's.
 	Session Session
 	Now     time.Time
@@ -98,7 +98,7 @@ type Branching struct {
 type Rotation struct {
 	SessionID        uuid.UUID
 	Presented        secret.Digest // of the token the client sent
-	Host             string        // that it was sent to: a branch is renewed at its own alone, and stays a browser's
+	Origin           string        // that it was sent to: a child session is renewed at its own alone, and stays a browser's
 	Next             secret.Digest // of its successor
 	SealedSuccessor  []byte        // the successor, sealed under a key that only the presented token yields
 	Mode             Mode
@@ -136,7 +136,7 @@ type RotationResult struct {
 	Session         Session
 	Account         Account
 	SealedSuccessor []byte       // Repeated only
-	Revocations     []Revocation // Replayed only: of the session, and of its branches if it is a root
+	Revocations     []Revocation // Replayed only: of the session, and of its child sessions if it is a parent
 }
 
 // Principal is who a request is made by: what a verified access token says. It holds no secret and is shared between
@@ -159,6 +159,6 @@ type Principal struct {
 	ExpiresAt    time.Time
 	KeyID        string
 	Credential   CredentialKind
-	// Host is the origin that the session is a branch for: the token is good there alone. "" for every other session.
-	Host string
+	// Origin is the origin that the session is a child session for: the token is good there alone. "" for every other session.
+	Origin string
 }

@@ -24,7 +24,7 @@ func (a *App) look(ctx context.Context) {
 	}
 	defer func() { <-a.node.looking }()
 	var telling sync.WaitGroup
-	telling.Go(func() { a.node.condition.tell(ctx) })
+	telling.Go(func() { a.node.dbHealth.tell(ctx) })
 	defer telling.Wait()
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
@@ -36,7 +36,7 @@ func (a *App) look(ctx context.Context) {
 		}
 		a.node.aging.look(a, logsink.Present())
 		a.node.unread.look(a.node, logsink.Present())
-		if is, doubtful := a.node.condition.state(); doubtful || is == databaseReadOnly {
+		if is, doubtful := a.node.dbHealth.state(); doubtful || is == databaseReadOnly {
 			_ = a.node.store.Ping(ctx) // the condition hears of it
 		}
 		if caddy.Exiting() {

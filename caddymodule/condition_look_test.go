@@ -136,7 +136,7 @@ func TestLook_TakesTurns(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		log := newStuckLog()
-		n := &node{condition: newCondition(slog.New(log), time.Now), looking: make(chan struct{}, 1)}
+		n := &node{dbHealth: newDBHealth(slog.New(log), time.Now), looking: make(chan struct{}, 1)}
 		look := func() (end func()) {
 			a := &App{cfg: &resolved{sqlitePath: "x"}, node: n}
 			ctx, cancel := context.WithCancel(t.Context())
@@ -147,10 +147,10 @@ func TestLook_TakesTurns(t *testing.T) {
 		}
 		write := sqldb.Call{Step: "write", Writes: true}
 		end, endNext := look(), look()
-		n.condition.told(write, sqldb.ErrReadOnly)
+		n.dbHealth.told(write, sqldb.ErrReadOnly)
 		log.line(t)
 		end()
-		n.condition.told(write, nil)
+		n.dbHealth.told(write, nil)
 		if line := log.line(t); !strings.Contains(line, "works again") {
 			t.Errorf("the line after the first has ended is %q", line)
 		}

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passpolicy"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
@@ -88,7 +88,7 @@ func (c *core) wireFlows(a *App, sealer *secret.Sealer) error {
 
 // flowSettings are the settings of the flows.
 func (r *resolved) flowSettings() gateway.Settings {
-	return gateway.Settings{Signup: enrol.Mode(r.signup), Identities: r.identities,
+	return gateway.Settings{Signup: signup.Mode(r.signup), Identities: r.identities,
 		Password: passpolicy.Config{MinLength: r.password.minLength, MaxLength: r.password.maxLength},
 		Code:     gateway.CodeSettings{Length: r.otp.length, Lifetime: r.otp.lifetime, Attempts: r.otp.attempts},
 		Audience: r.audience, AccessLifetime: r.accessLifetime, RefreshLifetime: r.refreshLifetime,
@@ -105,12 +105,12 @@ func (c *core) wireAPI(a *App) (err error) {
 	}
 	limits := httpauth.NewLimits(a.limiter(), ratelimit.AddressKey)
 	c.api, err = httpapi.New(httpapi.Config{CookiePrefix: a.CookiePrefix, Authenticator: c.auth, Limits: limits, Sessions: f.Sessions,
-		SignIn: f.SignIn, Enrol: f.Enrol, Password: f.Password, Profile: f.Profile, JWKS: c.ring.JWKS, Ready: a.health, Logger: a.logger})
+		SignIn: f.SignIn, SignUp: f.SignUp, Password: f.Password, Profile: f.Profile, JWKS: c.ring.JWKS, Ready: a.health, Logger: a.logger})
 	if err != nil {
 		return err
 	}
 	c.pages, err = portal.New(portal.Config{API: c.api, Authenticator: c.auth, Limits: limits, Sessions: f.Sessions,
-		SignIn: f.SignIn, Enrol: f.Enrol, Password: f.Password, Profile: f.Profile, Handover: f.Handover, Issuers: a.issuers,
+		SignIn: f.SignIn, SignUp: f.SignUp, Password: f.Password, Profile: f.Profile, Handover: f.Handover, Issuers: a.issuers,
 		Brand: cfg.brand, ReturnHosts: a.returnHosts, Logger: a.logger, Now: n.clock.now})
 	return err
 }

@@ -77,7 +77,7 @@ const (
 
 // unstored is the obstacle that the database's last answers are, asking nobody; "" for none.
 func (n *node) unstored() string {
-	is, doubtful := n.condition.state()
+	is, doubtful := n.dbHealth.state()
 	switch {
 	case is == databaseReadOnly:
 		return noChanges
@@ -101,7 +101,7 @@ func (a *App) unready() string {
 func (a *App) ping(ctx context.Context) error {
 	err := a.node.store.Ping(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
-		a.node.condition.told(sqldb.Call{}, fmt.Errorf("%w: %w", authcore.ErrUnavailable, err)) // nobody had gone: it was too slow
+		a.node.dbHealth.told(sqldb.Call{}, fmt.Errorf("%w: %w", authcore.ErrUnavailable, err)) // nobody had gone: it was too slow
 	}
 	return err
 }
@@ -119,7 +119,7 @@ func (a *App) health(ctx context.Context) (ok bool, reasons []string) {
 		}
 		return false, []string{noAnswer}
 	}
-	if is, _ := a.node.condition.state(); is == databaseReadOnly {
+	if is, _ := a.node.dbHealth.state(); is == databaseReadOnly {
 		return false, []string{noChanges}
 	}
 	if a.node.blind() {

@@ -70,11 +70,11 @@ var nodeReadings = readings{
 		tell(truth(a.unready() == ""))
 	}),
 	gauge("database_up", "1 while the database answers.", func(a *App, _ *core, tell func(float64, ...string)) {
-		is, _ := a.node.condition.state()
+		is, _ := a.node.dbHealth.state()
 		tell(truth(is != databaseAway))
 	}),
 	gauge("database_writable", "1 while the database answers and accepts changes.", func(a *App, _ *core, tell func(float64, ...string)) {
-		is, _ := a.node.condition.state()
+		is, _ := a.node.dbHealth.state()
 		tell(truth(is == databaseUp))
 	}),
 	gauge("clock_skew_seconds", "How far this machine's clock is ahead of the database's; negative if it is behind; absent with SQLite.",

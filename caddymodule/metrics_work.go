@@ -80,7 +80,7 @@ func (n *node) traceCalls(ctx context.Context, call sqldb.Call) (context.Context
 		} else {
 			storeCalls.count(outcomeOf(err))
 		}
-		n.condition.told(call, err)
+		n.dbHealth.told(call, err)
 		done(err)
 	}
 }

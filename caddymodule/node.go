@@ -53,7 +53,7 @@ type node struct {
 	hasher      *passhash.Hasher
 	ring        atomic.Pointer[keyring.Ring]
 	settled     sync.Once
-	condition   *condition // of the database
+	dbHealth    *dbHealth // of the database
 	clock       *nodeClock
 	health      health
 	aging       aging
@@ -67,7 +67,7 @@ type node struct {
 func acquireNode(database string) (*node, error) {
 	n, _, err := nodes.LoadOrNew(database, func() (caddy.Destructor, error) {
 		id := uuid.New()
-		return &node{database: database, id: id, sender: redisfeed.NewSender(id), condition: newCondition(logsink.Present(), time.Now),
+		return &node{database: database, id: id, sender: redisfeed.NewSender(id), dbHealth: newDBHealth(logsink.Present(), time.Now),
 			clock: newNodeClock(logsink.Present()), looking: make(chan struct{}, 1)}, nil
 	})
 	if err != nil {

@@ -101,7 +101,7 @@ func (a *App) requestInfo(r *http.Request, names func(host string) bool) httpaut
 		Lang: httpauth.Language(r),
 	}}
 	if names(strings.ToLower((&url.URL{Host: r.Host}).Hostname())) {
-		in.Client.Host = httpauth.HostOf(r, https)
+		in.Client.Origin = httpauth.HostOf(r, https)
 	}
 	if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
 		in.RequestID, _ = repl.GetString("http.request.uuid")

@@ -244,7 +244,7 @@ func (s *site) hosts() (names []string) {
 
 // names tells of a host name, in lower case, whether the site is there for it: its address names it, or a wildcard in it does. A
 // site that answers to any name is there for none, since whoever sends a request says which it is for: tokens of another host's
-// branch would be good there, and codes for one (S04, C13). On a server for this machine alone it is there for this machine's names.
+// child session would be good there, and codes for one (S04, C13). On a server for this machine alone it is there for this machine's names.
 func (s *site) names() func(host string) bool {
 	hosts, local := s.hosts(), boundToLoopback(s.srv.Listen)
 	return func(host string) bool {

@@ -8,12 +8,12 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/attempt"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/handover"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/profile"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signin"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passhash"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passpolicy"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
@@ -23,7 +23,7 @@ import (
 // Store is what the flows read and write.
 type Store interface {
 	challenge.Store
-	enrol.Store
+	signup.Store
 	handover.Store
 	password.Store
 	profile.Store
@@ -51,7 +51,7 @@ type Config struct {
 
 // Settings are what an operator chooses. The zero value of a number is the contract's default.
 type Settings struct {
-	Signup     enrol.Mode
+	Signup     signup.Mode
 	Identities []authcore.IdentifierKind // that sign in; at least one
 	Password   passpolicy.Config
 	Code       CodeSettings
@@ -78,10 +78,10 @@ type Traces struct {
 // Flows is what people do with accounts. They are safe for concurrent use.
 type Flows struct {
 	Policy     *passpolicy.Policy
-	Challenges *challenge.Desk
+	Challenges *challenge.Issuer
 	Sessions   *session.Sessions
 	SignIn     *signin.Flow
-	Enrol      *enrol.Flow
+	SignUp     *signup.Flow
 	Password   *password.Flow
 	Profile    *profile.Profiles
 	Handover   *handover.Flow
@@ -119,7 +119,7 @@ func (f *Flows) wireSessions(cfg Config) (err error) {
 		return err
 	}
 	f.SignIn, err = signin.New(signin.Config{Store: cfg.Store, Hasher: cfg.Hasher, Policy: f.Policy, Lockouts: cfg.Lockouts,
-		Sessions: f.Sessions, Identities: s.Identities, RequireVerified: s.Signup != enrol.Open, Trace: cfg.Traces.SignIn, Now: cfg.Now})
+		Sessions: f.Sessions, Identities: s.Identities, RequireVerified: s.Signup != signup.Open, Trace: cfg.Traces.SignIn, Now: cfg.Now})
 	if err != nil {
 		return err
 	}
@@ -131,8 +131,8 @@ func (f *Flows) wireSessions(cfg Config) (err error) {
 // wireAccounts makes and changes accounts.
 func (f *Flows) wireAccounts(cfg Config) (err error) {
 	s, salt := cfg.Settings, macKey(cfg.Ring, "password salt")
-	f.Enrol, err = enrol.New(enrol.Config{Store: cfg.Store, Hasher: cfg.Hasher, Policy: f.Policy, Challenges: f.Challenges,
-		Sessions: f.Sessions, Signup: enrol.Signup{Mode: s.Signup, Identities: s.Identities},
+	f.SignUp, err = signup.New(signup.Config{Store: cfg.Store, Hasher: cfg.Hasher, Policy: f.Policy, Challenges: f.Challenges,
+		Sessions: f.Sessions, Settings: signup.Settings{Mode: s.Signup, Identities: s.Identities},
 		CanReach: cfg.CanReach, Salt: func(address string) []byte { return salt().MAC([]byte(address)).Bytes()[:16] }, Now: cfg.Now})
 	if err != nil {
 		return err

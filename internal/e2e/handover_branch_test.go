@@ -11,7 +11,7 @@ import (
 
 // branchHosts are hosts of which app has a portal of its own besides a guard that has people sign in elsewhere. A site for any
 // name is on another port, as behind a balancer, and app once more on a third one.
-func branchHosts() plan {
+func childHosts() plan {
 	more := guardedHosts("http", plan{})
 	guard := "\tgatehouse_guard {\n\t\tlogin_url http://auth.localhost:<port>/auth/login\n\t}\n\treverse_proxy <upstream>\n}\n"
 	more.site = strings.Replace(more.site, "http://app.localhost:<port>, http://wiki", "http://app.localhost:<port> {\n\tgatehouse\n"+guard+"http://wiki", 1)
@@ -19,11 +19,11 @@ func branchHosts() plan {
 	return more
 }
 
-// TestS04_BranchIsNoKeyToOthers: what the service behind a host has got hold of is the tokens of its branch. By them it gets
+// TestS04_BranchIsNoKeyToOthers: what the service behind a host has got hold of is the tokens of its child session. By them it gets
 // neither a token for programs, nor a code for another host, nor in where a site believes whatever Host header it is shown.
-func TestS04_BranchIsNoKeyToOthers(t *testing.T) {
+func TestS04_ChildIsNoKeyToOthers(t *testing.T) {
 	t.Parallel()
-	g := start(t, branchHosts())
+	g := start(t, childHosts())
 	login, app, _, _ := g.newSurfer(t, "http")
 	app.arrive(t, login)
 	refresh := object{"refresh_token": app.cookies["gatehouse_refresh"]}
@@ -31,14 +31,14 @@ func TestS04_BranchIsNoKeyToOthers(t *testing.T) {
 		g.do(t, call{method: "POST", path: "/auth/refresh", host: at.host, body: refresh}).want(t, http.StatusUnauthorized, "invalid_refresh_token")
 	}
 
-	thief := g.surfer("http", "wiki") // has a verifier of its own, and has the victim's branch ask
+	thief := g.surfer("http", "wiki") // has a verifier of its own, and has the victim's child session ask
 	asks, err := url.Parse(thief.led(t, http.StatusSeeOther, "/.gatehouse/handover?rd="+url.QueryEscape(thief.origin()+"/private/")))
 	if err != nil {
 		t.Fatal(err)
 	}
 	a := g.do(t, call{path: asks.RequestURI(), host: app.host, cookies: app.cookies, header: page})
 	if strings.Contains(a.header.Get("Location"), "code=") {
-		t.Error("a branch gets a code for another host")
+		t.Error("a child session gets a code for another host")
 	}
 
 	var cookies []string
@@ -55,15 +55,15 @@ func TestS04_BranchIsNoKeyToOthers(t *testing.T) {
 		}
 	}
 	if !app.in(t) {
-		t.Error("the branch is not good at its own host any more")
+		t.Error("the child session is not good at its own host any more")
 	}
 }
 
-// TestS04_BranchKnowsNoPorts: browsers bring a host's cookies to all its ports, so a branch is good at all of them, and a visit
+// TestS04_BranchKnowsNoPorts: browsers bring a host's cookies to all its ports, so a child session is good at all of them, and a visit
 // to one signs nobody out at another.
-func TestS04_BranchKnowsNoPorts(t *testing.T) {
+func TestS04_ChildKnowsNoPorts(t *testing.T) {
 	t.Parallel()
-	more := branchHosts()
+	more := childHosts()
 	more.clock = true
 	g := start(t, more)
 	login, app, _, _ := g.newSurfer(t, "http")

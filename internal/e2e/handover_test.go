@@ -198,7 +198,7 @@ func TestHandover(t *testing.T) {
 }
 
 // The sign-out of the sign-in page is that of every host, within the time of any revocation and for renewals too.
-func TestS04_LogoutEndsBranches(t *testing.T) {
+func TestS04_LogoutEndsChildren(t *testing.T) {
 	t.Parallel()
 	g := start(t, guardedHosts("http", plan{clock: true}))
 	login, app, wiki, u := g.newSurfer(t, "http")
@@ -218,9 +218,9 @@ func TestS04_LogoutEndsBranches(t *testing.T) {
 	}
 }
 
-// What a service gets hold of by its host's own browser code, such as the tokens of a branch, opens that host alone: no other
+// What a service gets hold of by its host's own browser code, such as the tokens of a child session, opens that host alone: no other
 // host, not the sign-in page, and by no renewal.
-func TestS04_BranchIsOfItsHost(t *testing.T) {
+func TestS04_ChildIsOfItsHost(t *testing.T) {
 	t.Parallel()
 	g := start(t, guardedHosts("http", plan{clock: true}))
 	login, app, wiki, _ := g.newSurfer(t, "http")
@@ -238,7 +238,7 @@ func TestS04_BranchIsOfItsHost(t *testing.T) {
 	g.advance(t, 6*time.Minute)
 	elsewhere("to be renewed")
 	if !app.in(t) {
-		t.Error("the branch is not renewed at its own host any more")
+		t.Error("the child session is not renewed at its own host any more")
 	}
 }
 

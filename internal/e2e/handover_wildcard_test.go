@@ -34,8 +34,8 @@ func TestC13_WildcardHosts(t *testing.T) {
 	}
 }
 
-// TestS04_WildcardBranchIsOfItsHost: the branch of a wildcard's name is good at that name alone, as any other.
-func TestS04_WildcardBranchIsOfItsHost(t *testing.T) {
+// TestS04_WildcardBranchIsOfItsHost: the child session of a wildcard's name is good at that name alone, as any other.
+func TestS04_WildcardChildIsOfItsHost(t *testing.T) {
 	t.Parallel()
 	more := guardedHosts("http", plan{})
 	more.site = strings.Replace(more.site, "http://wiki.localhost:<port>", "http://*.wild.localhost:<port>", 1)

@@ -27,8 +27,8 @@ func startHanding(t *testing.T, database, through string) *handing {
 	return h
 }
 
-// branches is how many sessions of the other host live.
-func (h *handing) branches(t testing.TB) int64 {
+// child sessions is how many sessions of the other host live.
+func (h *handing) children(t testing.TB) int64 {
 	t.Helper()
 	return h.count(t, "select count(*) from sessions where host is not null and revoked_at is null and account_id = '"+h.user.id+"'")
 }
@@ -88,13 +88,13 @@ func TestF09_F10_HandoverOutage(t *testing.T) {
 			wanted, late := fresh(), fresh()
 			code := h.app.handed(t, h.login, wanted)
 			asked := h.app.led(t, http.StatusSeeOther, h.login.led(t, http.StatusSeeOther, h.app.led(t, http.StatusFound, late)))
-			before := h.branches(t)
+			before := h.children(t)
 			o.breaks()
 			h.app.unavailable(t, o.name+": redeeming", code, page, nil)
 			h.login.unavailable(t, o.name+": asking for a code", asked, page)
 			o.mends()
 			eventually(t, o.name+": ready again", func() bool { return h.api(t, "GET", "/readyz", nil).status == http.StatusOK })
-			if n := h.branches(t); n != before {
+			if n := h.children(t); n != before {
 				t.Errorf("%s: %d sessions came of nothing", o.name, n-before)
 			}
 			second := h.login.led(t, http.StatusSeeOther, asked)
@@ -105,7 +105,7 @@ func TestF09_F10_HandoverOutage(t *testing.T) {
 			h.arrives(t, o.name, code, wanted)
 			h.app.refused(t, o.name+": the code again", code)
 			h.app.cookies = kept
-			if n := h.branches(t); n != before+1 {
+			if n := h.children(t); n != before+1 {
 				t.Errorf("%s: %d sessions more, want one", o.name, n-before)
 			}
 			// An outage that outlasts the code.
@@ -115,7 +115,7 @@ func TestF09_F10_HandoverOutage(t *testing.T) {
 			o.mends()
 			eventually(t, o.name+": ready again", func() bool { return h.api(t, "GET", "/readyz", nil).status == http.StatusOK })
 			h.restarted(t, o.name, second, late)
-			if n := h.branches(t); n != before+2 {
+			if n := h.children(t); n != before+2 {
 				t.Errorf("%s: %d sessions more, want two", o.name, n-before)
 			}
 		}
@@ -142,7 +142,7 @@ func TestF09_HandoverCommitUnknown(t *testing.T) {
 	for range soak.N(2, 30) {
 		wanted := fresh()
 		code := h.app.handed(t, h.login, wanted)
-		before, cut := h.branches(t), cutter.cut.Load()
+		before, cut := h.children(t), cutter.cut.Load()
 		cutter.on.Store(true)
 		h.app.unavailable(t, "redeeming", code, page)
 		cutter.on.Store(false)
@@ -150,7 +150,7 @@ func TestF09_HandoverCommitUnknown(t *testing.T) {
 			t.Errorf("%d commits were cut off", cutter.cut.Load()-cut)
 		}
 		h.app.refused(t, "the code again", code)
-		if n := h.branches(t); n != before+1 {
+		if n := h.children(t); n != before+1 {
 			t.Errorf("%d sessions more, want the one that was committed", n-before)
 		}
 		h.restarted(t, "after the cut", code, wanted)

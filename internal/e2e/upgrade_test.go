@@ -110,8 +110,8 @@ func rolled(t *testing.T, older, newer string, back bool) {
 		f.refusedSchema(older)
 	}
 	if back {
-		branch := f.branch()
-		f.visitors = append(f.visitors, branch)
+		child := f.child()
+		f.visitors = append(f.visitors, child)
 		f.phase("the first node goes back", func() {
 			f.roll(a, older)
 			f.bothWays()

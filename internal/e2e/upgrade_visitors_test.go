@@ -224,8 +224,8 @@ func (f *fleet) codeToReset(g *gateway, u *user) (code string, err error) {
 	return "", errors.New("no mail with a code to reset the password by")
 }
 
-// branch is a browser that was handed over to another host by the newer program.
-func (f *fleet) branch() *visitor {
+// child session is a browser that was handed over to another host by the newer program.
+func (f *fleet) child() *visitor {
 	f.t.Helper()
 	u := f.newBrowser(f.t)
 	login, app := f.surfer("http", "auth"), f.surfer("http", "app")
@@ -234,5 +234,5 @@ func (f *fleet) branch() *visitor {
 	code := login.led(f.t, http.StatusSeeOther, app.led(f.t, http.StatusSeeOther, login.led(f.t, http.StatusSeeOther, asked)))
 	app.led(f.t, http.StatusSeeOther, code)
 	s := &user{cookies: app.cookies}
-	return &visitor{name: "a branch", account: u.id, rest: 20 * time.Millisecond, step: f.browser(s)(call{path: "/x", host: app.host, header: page})}
+	return &visitor{name: "a child session", account: u.id, rest: 20 * time.Millisecond, step: f.browser(s)(call{path: "/x", host: app.host, header: page})}
 }

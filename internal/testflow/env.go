@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/jwtkeys"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passhash"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
@@ -25,7 +25,7 @@ import (
 // Options differ from the defaults of the contract only where a test is about them; the zero value has signup verified,
 // sign-in by address and username, and a password hash that costs next to nothing.
 type Options struct {
-	Mode       enrol.Mode
+	Mode       signup.Mode
 	Identities []authcore.IdentifierKind
 	Hash       passhash.Config
 	Rates      map[string]ratelimit.Rate
@@ -57,7 +57,7 @@ type Env struct {
 func New(t testing.TB, o Options) *Env {
 	t.Helper()
 	if o.Mode == "" {
-		o.Mode = enrol.Verified
+		o.Mode = signup.Verified
 	}
 	if o.Identities == nil {
 		o.Identities = []authcore.IdentifierKind{authcore.KindEmail, authcore.KindUsername}

@@ -5,9 +5,9 @@ import (
 	"testing"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signin"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 )
 
 // Password is one that the policy takes.
@@ -17,7 +17,7 @@ const Password = "tundra-Ledger-51-quartz"
 const OtherPassword = "willow-Anchor-83-basalt"
 
 // Register signs up and ends the test on an error.
-func (e *Env) Register(t testing.TB, in enrol.Registering) enrol.Registered {
+func (e *Env) Register(t testing.TB, in signup.RegisterInput) signup.Registered {
 	t.Helper()
 	if in.Client.Portal == "" {
 		in.Client = Client()
@@ -25,7 +25,7 @@ func (e *Env) Register(t testing.TB, in enrol.Registering) enrol.Registered {
 	if in.Password == "" {
 		in.Password = Password
 	}
-	out, err := e.Enrol.Register(t.Context(), in)
+	out, err := e.SignUp.Register(t.Context(), in)
 	if err != nil {
 		t.Fatalf("register: %v", err)
 	}
@@ -33,11 +33,11 @@ func (e *Env) Register(t testing.TB, in enrol.Registering) enrol.Registered {
 }
 
 // Person registers and verifies by the link and the registration secret.
-func (e *Env) Person(t testing.TB, in enrol.Registering) session.Tokens {
+func (e *Env) Person(t testing.TB, in signup.RegisterInput) session.Tokens {
 	t.Helper()
 	done := e.Register(t, in)
 	token := Token(t, e.Mail(t, in.Email, authcore.MailVerify))
-	tokens, err := e.Enrol.Verify(t.Context(), enrol.Verifying{Token: token, Proof: done.Proof, Request: Request()})
+	tokens, err := e.SignUp.Verify(t.Context(), signup.VerifyInput{Token: token, Proof: done.Proof, Request: Request()})
 	if err != nil {
 		t.Fatalf("verify: %v", err)
 	}
@@ -47,7 +47,7 @@ func (e *Env) Person(t testing.TB, in enrol.Registering) session.Tokens {
 // TrySignIn signs in.
 func (e *Env) TrySignIn(t testing.TB, login, password string) (session.Tokens, error) {
 	t.Helper()
-	return e.SignIn.Password(t.Context(), signin.In{Login: login, Password: password, Request: Request()})
+	return e.SignIn.Password(t.Context(), signin.Input{Login: login, Password: password, Request: Request()})
 }
 
 // WantCode ends the test unless err has the code; it returns the refusal.

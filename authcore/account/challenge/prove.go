@@ -11,8 +11,8 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 )
 
-// Presented is what somebody shows: the token of a link, or a code for a subject.
-type Presented struct {
+// Credentials is what somebody shows: the token of a link, or a code for a subject.
+type Credentials struct {
 	Token   string
 	Subject string
 	Code    string
@@ -21,12 +21,12 @@ type Presented struct {
 // maxPresented is the longest token or code looked at, in bytes.
 const maxPresented = 128
 
-// Prove returns the live challenge that p proves. It consumes nothing: what a proven challenge allows is done by the store
+// Prove returns the live challenge that p proves. It consumes nothing: what a verified challenge allows is done by the store
 // method that also consumes it, so that of several presenters exactly one wins. Refusals: [authcore.InvalidCode], also for
 // one that has expired, was used or is of another purpose; of codes [authcore.TooManyAttempts]. A wrong code costs an attempt,
 // and is counted likewise where nothing was ever sent, so that guessing does not tell whether something was. The link
 // outlives the attempts: anybody can spend them.
-func (d *Desk) Prove(ctx context.Context, p authcore.Purpose, shown Presented) (authcore.Challenge, error) {
+func (d *Issuer) Prove(ctx context.Context, p authcore.Purpose, shown Credentials) (authcore.Challenge, error) {
 	if shown.Token != "" {
 		return d.proveToken(ctx, p, shown.Token)
 	}
@@ -46,7 +46,7 @@ func (d *Desk) Prove(ctx context.Context, p authcore.Purpose, shown Presented) (
 	return ch, refusal(err)
 }
 
-func (d *Desk) proveToken(ctx context.Context, p authcore.Purpose, token string) (authcore.Challenge, error) {
+func (d *Issuer) proveToken(ctx context.Context, p authcore.Purpose, token string) (authcore.Challenge, error) {
 	if len(token) > maxPresented {
 		return authcore.Challenge{}, errInvalid()
 	}
@@ -54,7 +54,7 @@ func (d *Desk) proveToken(ctx context.Context, p authcore.Purpose, token string)
 	return ch, refusal(err)
 }
 
-func (d *Desk) countMiss(ctx context.Context, p authcore.Purpose, subject string) error {
+func (d *Issuer) countMiss(ctx context.Context, p authcore.Purpose, subject string) error {
 	wait, err := d.cfg.Limiter.Take(ctx, authcore.Limit{Name: authcore.LimitCode, Key: string(p) + " " + subject})
 	switch {
 	case err != nil:
@@ -91,11 +91,11 @@ func errExhausted() error {
 	return authcore.RefuseFor(authcore.TooManyAttempts, "Too many wrong codes. Use the link in the mail, or try again later with a new code.", budgetWindow)
 }
 
-// Allow takes one mail to address from the limits: one per purpose and recipient in a while, and the hourly number for the
+// ReserveSend takes one mail to address from the limits: one per purpose and recipient in a while, and the hourly number for the
 // address. It is to be called alike for addresses that get a mail and those that get none. wait is zero when it may be
 // sent; mails tells whether the hourly number is what refuses. A mail that then is not committed is given back by
-// [Desk.Unsent].
-func (d *Desk) Allow(ctx context.Context, p authcore.Purpose, recipient string) (wait time.Duration, mails bool, err error) {
+// [Desk.ReleaseSend].
+func (d *Issuer) ReserveSend(ctx context.Context, p authcore.Purpose, recipient string) (wait time.Duration, mails bool, err error) {
 	wait, err = d.cfg.Limiter.Take(ctx, authcore.Limit{Name: authcore.LimitResend, Key: string(p) + " " + recipient})
 	if err != nil || wait > 0 {
 		return wait, false, wrapLimit(err)
@@ -104,10 +104,10 @@ func (d *Desk) Allow(ctx context.Context, p authcore.Purpose, recipient string) 
 	return wait, wait > 0, wrapLimit(err)
 }
 
-// Unsent gives back what Allow took for a mail that was not committed: who is told to try again must not be answered then
+// ReleaseSend gives back what Allow took for a mail that was not committed: who is told to try again must not be answered then
 // as if a mail had gone out. What fails here only makes them wait, as if one had.
-func (d *Desk) Unsent(ctx context.Context, p authcore.Purpose, recipient string) {
-	_ = d.cfg.Limiter.Return(context.WithoutCancel(ctx),
+func (d *Issuer) ReleaseSend(ctx context.Context, p authcore.Purpose, recipient string) {
+	_ = d.cfg.Limiter.Refund(context.WithoutCancel(ctx),
 		authcore.Limit{Name: authcore.LimitResend, Key: string(p) + " " + recipient},
 		authcore.Limit{Name: authcore.LimitMail, Key: recipient})
 }

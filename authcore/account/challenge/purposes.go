@@ -11,7 +11,7 @@ import (
 type purpose struct {
 	Path string            // of the page that a link opens, below the portal
 	Mail authcore.MailKind // that carries code and link
-	AMR  []string          // what having proven it alone is worth for a session (RFC 8176); nil: it opens none
+	AMR  []string          // what having verified it alone is worth for a session (RFC 8176); nil: it opens none
 	Life time.Duration     // 0: as the operator has set it
 	Link time.Duration     // how long a link lives at the least, where that is longer than what the operator has set for codes
 }
@@ -21,7 +21,7 @@ var purposes = map[authcore.Purpose]purpose{
 	// No session: a second factor must not be skipped. The link outlives the limit on mails: whoever asks for somebody else's
 	// mails until no more are sent leaves the owner with a newest one that works.
 	authcore.PurposeResetPassword: {Path: "/reset", Mail: authcore.MailReset, Link: time.Hour},
-	// It goes through the browser's address bar and no mail. The branch has the methods of the session that is handed over.
+	// It goes through the browser's address bar and no mail. The child session has the methods of the session that is handed over.
 	authcore.PurposeHandover: {Life: time.Minute},
 }
 
@@ -33,5 +33,5 @@ func lookup(p authcore.Purpose) (purpose, error) {
 	return row, nil
 }
 
-// AMR returns the authentication methods that a proven challenge of the purpose alone stands for.
+// AMR returns the authentication methods that a verified challenge of the purpose alone stands for.
 func AMR(p authcore.Purpose) []string { return append([]string(nil), purposes[p].AMR...) }

@@ -26,10 +26,10 @@ func (k *keep) Compose(m authcore.Message) (authcore.Mail, error) {
 type unlimited struct{}
 
 func (unlimited) Take(context.Context, ...authcore.Limit) (time.Duration, error) { return 0, nil }
-func (unlimited) Return(context.Context, ...authcore.Limit) error                { return nil }
+func (unlimited) Refund(context.Context, ...authcore.Limit) error                { return nil }
 
 // desk issues challenges whose mails are kept; nothing is stored by issuing.
-func desk(t *testing.T) (*challenge.Desk, *keep) {
+func desk(t *testing.T) (*challenge.Issuer, *keep) {
 	t.Helper()
 	mac, err := secret.NewMACKey(slices.Repeat([]byte{1}, 32))
 	if err != nil {
@@ -45,7 +45,7 @@ func desk(t *testing.T) (*challenge.Desk, *keep) {
 	return d, mails
 }
 
-func issue(t *testing.T, d *challenge.Desk, mails *keep, p authcore.Purpose, subject string) (authcore.Challenge, string) {
+func issue(t *testing.T, d *challenge.Issuer, mails *keep, p authcore.Purpose, subject string) (authcore.Challenge, string) {
 	t.Helper()
 	ch, _, err := d.Issue(p, subject, uuid.Nil, challenge.Recipient{Address: "ada@example.com"}, authcore.Client{Portal: "https://auth.example.com/auth"})
 	if err != nil {

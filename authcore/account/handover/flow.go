@@ -23,7 +23,7 @@ const prefix = "ghh_"
 // Config is what a Flow needs.
 type Config struct {
 	Store      Store
-	Challenges *challenge.Desk
+	Challenges *challenge.Issuer
 	Sessions   *session.Sessions
 	Key        func() secret.MACKey // for the checksum of codes; the same on every node
 	Trace      authcore.Trace       // of StepIssue and StepRedeem; nil is nobody
@@ -40,9 +40,9 @@ const (
 type Store interface {
 	// IssueChallenge: ch becomes the one live challenge of its purpose and subject.
 	IssueChallenge(ctx context.Context, ch authcore.Challenge, fx authcore.Effects) error
-	// OpenBranch consumes the challenge and opens a branch, for exactly one of the callers that
+	// OpenChild consumes the challenge and opens a child session, for exactly one of the callers that
 	// present it. authcore.ErrNotFound, and then nothing is consumed, where the challenge is not live or not of what b says.
-	OpenBranch(ctx context.Context, b authcore.Branching) (authcore.Session, authcore.Account, error)
+	OpenChild(ctx context.Context, b authcore.ChildSession) (authcore.Session, authcore.Account, error)
 }
 
 // Flow hands browsers over. It is safe for concurrent use.
@@ -104,15 +104,15 @@ const proofBytes = 16
 // Issue returns a code that hands the principal's session over to the origin that has asked for it by words of [Flow.Ask]'s.
 // A code that the same browser was given before for the same origin is dead then; those of its other tabs, which have
 // challenges of their own, are not. Refusal: [authcore.InvalidRequest], for words that nobody here has said, and for a
-// principal of a branch: the service at its host would get from host to host (S04).
+// principal of a child session: the service at its host would get from host to host (S04).
 func (f *Flow) Issue(ctx context.Context, p *authcore.Principal, origin, words string) (code string, err error) {
 	ctx, done := f.cfg.Trace(ctx, StepIssue)
 	defer func() { done(err) }()
 	to, ok := f.ReadAsk(origin, words)
-	if !ok || p.Host != "" {
+	if !ok || p.Origin != "" {
 		return "", authcore.Refuse(authcore.InvalidRequest, "The hand-over request is malformed.")
 	}
-	ch, err := f.cfg.Challenges.Blank(authcore.PurposeHandover, p.Session+" "+to.Origin+" "+to.Challenge, p.AccountID)
+	ch, err := f.cfg.Challenges.New(authcore.PurposeHandover, p.Session+" "+to.Origin+" "+to.Challenge, p.AccountID)
 	if err != nil {
 		return "", fmt.Errorf("issue hand-over: %w", err)
 	}
@@ -130,7 +130,7 @@ func bound(to AskInput) secret.Digest { return secret.SumString(to.Origin + " " 
 // RedeemInput is what a browser brings: the code from its address, the verifier from its cookie; and the origin it brings them to.
 type RedeemInput struct{ Code, Verifier, Origin string }
 
-// Redeem opens the branch. Refusal: [authcore.InvalidCode], for every code that is not good here and now. One that comes to
+// Redeem opens the child session. Refusal: [authcore.InvalidCode], for every code that is not good here and now. One that comes to
 // its own origin from another browser is spent by that; at another origin it is not.
 func (f *Flow) Redeem(ctx context.Context, shown RedeemInput, c authcore.Client) (tokens session.Tokens, err error) {
 	ctx, done := f.cfg.Trace(ctx, StepRedeem)
@@ -138,19 +138,19 @@ func (f *Flow) Redeem(ctx context.Context, shown RedeemInput, c authcore.Client)
 	id, ok := f.cfg.Key().ParseToken(prefix, shown.Code)
 	// Junk costs no query. And whoever has a code made for the challenge of no verifier at all, or of one that can be
 	// guessed, must not get a browser in that keeps none.
-	// A branch that is of no host would be good at every one.
-	if !ok || !IsChallenge(shown.Verifier) || strings.Contains(shown.Origin, " ") || c.Host == "" {
+	// A child session that is of no host would be good at every one.
+	if !ok || !IsChallenge(shown.Verifier) || strings.Contains(shown.Origin, " ") || c.Origin == "" {
 		return session.Tokens{}, errInvalid()
 	}
-	branch, refresh, err := f.cfg.Sessions.Prepare(authcore.Account{}, session.Request{Mode: authcore.ModeCookie, Client: c})
+	child, refresh, err := f.cfg.Sessions.Prepare(authcore.Account{}, session.Request{Mode: authcore.ModeCookie, Client: c})
 	if err != nil {
 		return session.Tokens{}, err
 	}
-	branch.Host = c.Host
-	opened, account, err := f.cfg.Store.OpenBranch(ctx, authcore.Branching{
+	child.Origin = c.Origin
+	opened, account, err := f.cfg.Store.OpenChild(ctx, authcore.ChildSession{
 		ChallengeID: uuid.UUID(id), Token: secret.SumString(shown.Code),
-		Bound: bound(AskInput{Origin: shown.Origin, Challenge: Challenge(shown.Verifier)}), Origin: shown.Origin, Session: branch, Now: branch.CreatedAt,
-		Opened: audit.Event(authcore.EventHandedOver, uuid.Nil, c, branch.CreatedAt),
+		Bound: bound(AskInput{Origin: shown.Origin, Challenge: Challenge(shown.Verifier)}), Origin: shown.Origin, Session: child, Now: child.CreatedAt,
+		Opened: audit.Event(authcore.EventHandedOver, uuid.Nil, c, child.CreatedAt),
 	})
 	if errors.Is(err, authcore.ErrNotFound) {
 		return session.Tokens{}, errInvalid()

@@ -8,9 +8,9 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/handover"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/internal/testflow"
 )
 
@@ -20,14 +20,14 @@ const app = "https://app.example.com"
 type env struct {
 	*testing.T
 	*testflow.Env
-	root session.Tokens
+	parent session.Tokens
 }
 
 func open(t *testing.T) *env {
 	t.Helper()
 	t.Parallel()
 	e := testflow.New(t, testflow.Options{})
-	return &env{t, e, e.Person(t, enrol.Registering{Email: "ada@example.com", Username: "ada"})}
+	return &env{t, e, e.Person(t, signup.RegisterInput{Email: "ada@example.com", Username: "ada"})}
 }
 
 // ask is what the host says that has given its browser the verifier.
@@ -54,11 +54,11 @@ func (e *env) redeem(shown handover.RedeemInput) (session.Tokens, error) {
 // at is a client that comes to an origin.
 func at(origin string) authcore.Client {
 	c := testflow.Client()
-	c.Host = origin
+	c.Origin = origin
 	return c
 }
 
-func (e *env) branch(from session.Tokens) session.Tokens {
+func (e *env) child(from session.Tokens) session.Tokens {
 	e.Helper()
 	verifier, code := e.issue(from)
 	got, err := e.redeem(handover.RedeemInput{Code: code, Verifier: verifier, Origin: app})
@@ -77,43 +77,43 @@ func (e *env) dead(of session.Tokens) bool {
 func TestRedeem(t *testing.T) {
 	e := open(t)
 	e.Clock.Advance(time.Hour)
-	got := e.branch(e.root)
-	p, root := got.Principal, e.root.Principal
-	if p.SessionID == root.SessionID || p.AccountID != root.AccountID || !p.AuthTime.Equal(root.AuthTime) || !slices.Equal(p.AMR, root.AMR) {
-		t.Errorf("the branch says %+v, the root %+v", p, root)
+	got := e.child(e.parent)
+	p, parent := got.Principal, e.parent.Principal
+	if p.SessionID == parent.SessionID || p.AccountID != parent.AccountID || !p.AuthTime.Equal(parent.AuthTime) || !slices.Equal(p.AMR, parent.AMR) {
+		t.Errorf("the child session says %+v, the parent %+v", p, parent)
 	}
-	if got.Mode != authcore.ModeCookie || got.Session.Host != app || got.Session.ParentID != root.SessionID ||
-		!got.Session.ExpiresAt.Equal(e.root.Session.ExpiresAt) {
-		t.Errorf("the branch is %+v", got.Session)
+	if got.Mode != authcore.ModeCookie || got.Session.Origin != app || got.Session.ParentID != parent.SessionID ||
+		!got.Session.ExpiresAt.Equal(e.parent.Session.ExpiresAt) {
+		t.Errorf("the child session is %+v", got.Session)
 	}
 	if _, err := e.Handover.Issue(t.Context(), &got.Principal, app, e.ask(handover.NewVerifier())); authcore.CodeOf(err) != authcore.InvalidRequest {
-		t.Errorf("a branch is handed on: %v", err)
+		t.Errorf("a child session is handed on: %v", err)
 	}
 	for what, try := range map[string]struct {
 		mode authcore.Mode
 		at   string
 	}{"at another host": {authcore.ModeCookie, "https://wiki.example.net"}, "at any host": {authcore.ModeCookie, ""}, "by a program": {authcore.ModeBearer, app}} {
 		_, err := e.Sessions.Refresh(t.Context(), got.Refresh, try.mode, at(try.at))
-		if authcore.CodeOf(err) != authcore.InvalidRefreshToken || !errors.Is(err, session.ErrOtherHost) {
-			t.Errorf("a refresh of the branch %s: %v", what, err)
+		if authcore.CodeOf(err) != authcore.InvalidRefreshToken || !errors.Is(err, session.ErrOtherOrigin) {
+			t.Errorf("a refresh of the child session %s: %v", what, err)
 		}
 	}
-	if p.Host != app || root.Host != "" {
-		t.Errorf("the branch is good at %q, the root at %q", p.Host, root.Host)
+	if p.Origin != app || parent.Origin != "" {
+		t.Errorf("the child session is good at %q, the parent at %q", p.Origin, parent.Origin)
 	}
-	if got, err := e.Sessions.Refresh(t.Context(), got.Refresh, authcore.ModeCookie, at(app)); err != nil || got.Session.Host != app || got.Principal.Host != app {
-		t.Errorf("a refresh of the branch: %+v (%v)", got.Session, err)
+	if got, err := e.Sessions.Refresh(t.Context(), got.Refresh, authcore.ModeCookie, at(app)); err != nil || got.Session.Origin != app || got.Principal.Origin != app {
+		t.Errorf("a refresh of the child session: %+v (%v)", got.Session, err)
 	}
 }
 
-// A code opens one branch, for a minute, at its origin and for its browser, while its session lives.
+// A code opens one child session, for a minute, at its origin and for its browser, while its session lives.
 func TestRedeem_Refused(t *testing.T) {
 	e := open(t)
-	verifier, code := e.issue(e.root)
+	verifier, code := e.issue(e.parent)
 	good := handover.RedeemInput{Code: code, Verifier: verifier, Origin: app}
 	for name, change := range map[string]func(*handover.RedeemInput){
 		"no code":            func(s *handover.RedeemInput) { s.Code = "" },
-		"a refresh token":    func(s *handover.RedeemInput) { s.Code = e.root.Refresh },
+		"a refresh token":    func(s *handover.RedeemInput) { s.Code = e.parent.Refresh },
 		"a spoilt code":      func(s *handover.RedeemInput) { s.Code = s.Code[:20] + strings.ToUpper(s.Code[20:]) },
 		"no verifier":        func(s *handover.RedeemInput) { s.Verifier = "" },
 		"another host":       func(s *handover.RedeemInput) { s.Origin = "https://wiki.example.net" },
@@ -136,7 +136,7 @@ func TestRedeem_Refused(t *testing.T) {
 
 	// Somebody has the code but not the browser: nobody gets in by it any more.
 	for _, wrong := range []func(verifier string) string{handover.Challenge, func(string) string { return handover.NewVerifier() }} {
-		verifier, code = e.issue(e.root)
+		verifier, code = e.issue(e.parent)
 		for _, v := range []string{wrong(verifier), verifier} {
 			_, err = e.redeem(handover.RedeemInput{Code: code, Verifier: v, Origin: app})
 			testflow.WantCode(t, err, authcore.InvalidCode)
@@ -144,7 +144,7 @@ func TestRedeem_Refused(t *testing.T) {
 	}
 
 	for _, weak := range []string{"", "guessed"} {
-		code, err := e.Handover.Issue(t.Context(), &e.root.Principal, app, e.ask(weak))
+		code, err := e.Handover.Issue(t.Context(), &e.parent.Principal, app, e.ask(weak))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -152,13 +152,13 @@ func TestRedeem_Refused(t *testing.T) {
 		testflow.WantCode(t, err, authcore.InvalidCode)
 	}
 
-	verifier, code = e.issue(e.root)
+	verifier, code = e.issue(e.parent)
 	e.Clock.Advance(time.Minute)
 	_, err = e.redeem(handover.RedeemInput{Code: code, Verifier: verifier, Origin: app})
 	testflow.WantCode(t, err, authcore.InvalidCode)
 
-	verifier, code = e.issue(e.root)
-	if err := e.Sessions.End(t.Context(), &e.root.Principal, testflow.Client()); err != nil {
+	verifier, code = e.issue(e.parent)
+	if err := e.Sessions.End(t.Context(), &e.parent.Principal, testflow.Client()); err != nil {
 		t.Fatal(err)
 	}
 	_, err = e.redeem(handover.RedeemInput{Code: code, Verifier: verifier, Origin: app})
@@ -169,9 +169,9 @@ func TestRedeem_Refused(t *testing.T) {
 // Asking again in one tab voids the code before; other tabs keep theirs.
 func TestIssue_Again(t *testing.T) {
 	e := open(t)
-	verifier, first := e.issue(e.root)
-	otherVerifier, other := e.issue(e.root)
-	second, err := e.Handover.Issue(t.Context(), &e.root.Principal, app, e.ask(verifier))
+	verifier, first := e.issue(e.parent)
+	otherVerifier, other := e.issue(e.parent)
+	second, err := e.Handover.Issue(t.Context(), &e.parent.Principal, app, e.ask(verifier))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -184,16 +184,16 @@ func TestIssue_Again(t *testing.T) {
 	}
 }
 
-// What ends is refused by this node's memory when the answer leaves, root and branches alike.
-func TestBranch_Ends(t *testing.T) {
+// What ends is refused by this node's memory when the answer leaves, parent and child sessions alike.
+func TestChild_Ends(t *testing.T) {
 	for name, c := range map[string]struct {
-		end                   func(e *env, first session.Tokens) error
-		root, branch, sibling bool // dead afterwards
+		end                    func(e *env, first session.Tokens) error
+		parent, child, sibling bool // dead afterwards
 	}{
-		"the root's sign-out": {func(e *env, _ session.Tokens) error {
-			return e.Sessions.End(e.Context(), &e.root.Principal, testflow.Client())
+		"the parent's sign-out": {func(e *env, _ session.Tokens) error {
+			return e.Sessions.End(e.Context(), &e.parent.Principal, testflow.Client())
 		}, true, true, true},
-		"a branch's sign-out": {func(e *env, first session.Tokens) error {
+		"a child session's sign-out": {func(e *env, first session.Tokens) error {
 			return e.Sessions.EndByRefresh(e.Context(), first.Refresh, testflow.Client())
 		}, false, true, false},
 		"everywhere, by access token": {func(e *env, first session.Tokens) error {
@@ -202,22 +202,22 @@ func TestBranch_Ends(t *testing.T) {
 		"everywhere, by refresh token": {func(e *env, first session.Tokens) error {
 			return e.Sessions.EndEverywhereByRefresh(e.Context(), first.Refresh, testflow.Client())
 		}, true, true, true},
-		"a replay at the branch": {func(e *env, first session.Tokens) error { return e.replay(first, authcore.ModeCookie) }, false, true, false},
-		"a replay at the root":   {func(e *env, _ session.Tokens) error { return e.replay(e.root, authcore.ModeBearer) }, true, true, true},
+		"a replay at the child session": {func(e *env, first session.Tokens) error { return e.replay(first, authcore.ModeCookie) }, false, true, false},
+		"a replay at the parent":        {func(e *env, _ session.Tokens) error { return e.replay(e.parent, authcore.ModeBearer) }, true, true, true},
 		"junk, everywhere": {func(e *env, _ session.Tokens) error {
 			return e.Sessions.EndEverywhereByRefresh(e.Context(), "ghr_junk", testflow.Client())
 		}, false, false, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := open(t)
-			first := e.branch(e.root)
-			second := e.branch(e.root)
+			first := e.child(e.parent)
+			second := e.child(e.parent)
 			if err := c.end(e, first); err != nil {
 				t.Fatal(err)
 			}
-			got := [3]bool{e.dead(e.root), e.dead(first), e.dead(second)}
-			if got != [3]bool{c.root, c.branch, c.sibling} {
-				t.Errorf("dead: root, branch, sibling %v", got)
+			got := [3]bool{e.dead(e.parent), e.dead(first), e.dead(second)}
+			if got != [3]bool{c.parent, c.child, c.sibling} {
+				t.Errorf("dead: parent, child session, sibling %v", got)
 			}
 		})
 	}
@@ -225,11 +225,11 @@ func TestBranch_Ends(t *testing.T) {
 
 func (e *env) replay(of session.Tokens, mode authcore.Mode) error {
 	e.Helper()
-	if _, err := e.Sessions.Refresh(e.Context(), of.Refresh, mode, at(of.Session.Host)); err != nil {
+	if _, err := e.Sessions.Refresh(e.Context(), of.Refresh, mode, at(of.Session.Origin)); err != nil {
 		return err
 	}
 	e.Clock.Advance(session.Leeway)
-	if _, err := e.Sessions.Refresh(e.Context(), of.Refresh, mode, at(of.Session.Host)); authcore.CodeOf(err) != authcore.RefreshTokenReused {
+	if _, err := e.Sessions.Refresh(e.Context(), of.Refresh, mode, at(of.Session.Origin)); authcore.CodeOf(err) != authcore.RefreshTokenReused {
 		e.Errorf("a replay: %v", err)
 	}
 	return nil
@@ -255,12 +255,12 @@ func TestIssue_Unasked(t *testing.T) {
 		"no challenge":        {app, e.Handover.Ask(handover.AskInput{Origin: app})},
 		"a short challenge":   {app, e.Handover.Ask(handover.AskInput{Origin: app, Challenge: "short"})},
 	} {
-		_, err := e.Handover.Issue(t.Context(), &e.root.Principal, c.origin, c.words)
+		_, err := e.Handover.Issue(t.Context(), &e.parent.Principal, c.origin, c.words)
 		if authcore.CodeOf(err) != authcore.InvalidRequest {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := e.Handover.Issue(t.Context(), &e.root.Principal, app, asked); err != nil {
+	if _, err := e.Handover.Issue(t.Context(), &e.parent.Principal, app, asked); err != nil {
 		t.Error(err)
 	}
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
 )
 
-// Changing is a wish for another password, as it was typed.
-type Changing struct {
+// ChangeInput is a wish for another password, as it was typed.
+type ChangeInput struct {
 	AccountID uuid.UUID
 	Current   string
 	New       string
@@ -25,7 +25,7 @@ type Changing struct {
 // which breaks a rule costs no try. Refusals: [authcore.InvalidFields]; [authcore.InvalidCredentials] when Current is
 // wrong, also where the account has no password; [authcore.AccountLocked] with RetryAfter; [authcore.InvalidToken] when
 // the account is gone or disabled; [authcore.Unavailable].
-func (f *Flow) Change(ctx context.Context, in Changing) error {
+func (f *Flow) Change(ctx context.Context, in ChangeInput) error {
 	account, err := f.cfg.Store.AccountByID(ctx, in.AccountID)
 	if errors.Is(err, authcore.ErrNotFound) || err == nil && account.Disabled() {
 		return authcore.Refuse(authcore.InvalidToken, "This account no longer exists.")
@@ -42,7 +42,7 @@ func (f *Flow) Change(ctx context.Context, in Changing) error {
 	if err := broken.Refusal(); err != nil {
 		return err
 	}
-	if err := f.prove(ctx, account, in); err != nil {
+	if err := f.verifyCurrent(ctx, account, in); err != nil {
 		return err
 	}
 	hash, err := Hash(ctx, f.cfg.Hasher, normal, account.PasswordHash, nil)
@@ -53,14 +53,14 @@ func (f *Flow) Change(ctx context.Context, in Changing) error {
 }
 
 // prove tries the current password. It costs one hash in every case, and a wrong one counts as a failed sign-in.
-func (f *Flow) prove(ctx context.Context, account authcore.Account, in Changing) error {
+func (f *Flow) verifyCurrent(ctx context.Context, account authcore.Account, in ChangeInput) error {
 	try, err := f.tries.Begin(ctx, identifier.AccountKey(account.ID))
 	if err != nil {
 		return err
 	}
 	right, err := f.verify(ctx, account.PasswordHash, in.Current)
 	if err != nil {
-		try.Abandoned()
+		try.Cancel()
 		return fmt.Errorf("verify current password: %w", Busy(err))
 	}
 	if right {
@@ -85,7 +85,7 @@ func (f *Flow) verify(ctx context.Context, hash, password string) (bool, error) 
 func (f *Flow) replaceCurrent(ctx context.Context, account authcore.Account, hash string, c authcore.Client) error {
 	fx := authcore.Effects{Events: []authcore.Event{audit.Event(authcore.EventPasswordChanged, account.ID, c, f.now())}}
 	if to := account.VerifiedEmail(); to != "" {
-		mail, err := f.cfg.Challenges.Notice(authcore.MailPasswordReset, challenge.Recipient{Address: to, Name: account.Name()}, c)
+		mail, err := f.cfg.Challenges.Notification(authcore.MailPasswordReset, challenge.Recipient{Address: to, Name: account.Name()}, c)
 		if err != nil {
 			return err
 		}
@@ -94,7 +94,7 @@ func (f *Flow) replaceCurrent(ctx context.Context, account authcore.Account, has
 	_, _, err := f.cfg.Store.ChangePassword(ctx, authcore.PasswordChange{
 		AccountID: account.ID, Old: account.PasswordHash, PasswordHash: hash, Now: f.now(), Effects: fx,
 	})
-	if errors.Is(err, authcore.ErrNotFound) { // changed or disabled since it was read: what was proven is no longer so
+	if errors.Is(err, authcore.ErrNotFound) { // changed or disabled since it was read: what was verified is no longer so
 		return errCurrent()
 	}
 	if err != nil {

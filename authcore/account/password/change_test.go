@@ -10,8 +10,8 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/lockout"
 	"github.com/gatehouse-auth/gatehouse/internal/testflow"
 )
@@ -20,13 +20,13 @@ const address = "ada@example.com"
 
 func change(e *testflow.Env, t *testing.T, id uuid.UUID, current, next string) error {
 	t.Helper()
-	return e.Password.Change(t.Context(), password.Changing{AccountID: id, Current: current, New: next, Client: testflow.Client()})
+	return e.Password.Change(t.Context(), password.ChangeInput{AccountID: id, Current: current, New: next, Client: testflow.Client()})
 }
 
 func TestChange_EndsEverySession(t *testing.T) {
 	t.Parallel()
 	e := testflow.New(t, testflow.Options{})
-	mine := e.Person(t, enrol.Registering{Email: address})
+	mine := e.Person(t, signup.RegisterInput{Email: address})
 	other, err := e.TrySignIn(t, address, testflow.Password)
 	if err != nil {
 		t.Fatal(err)
@@ -54,7 +54,7 @@ func TestChange_EndsEverySession(t *testing.T) {
 	}
 	// A link that was under way is dead.
 	token := testflow.Token(t, e.Mail(t, address, authcore.MailReset))
-	if _, err := e.Challenges.Prove(t.Context(), authcore.PurposeResetPassword, challenge.Presented{Token: token}); authcore.CodeOf(err) != authcore.InvalidCode {
+	if _, err := e.Challenges.Prove(t.Context(), authcore.PurposeResetPassword, challenge.Credentials{Token: token}); authcore.CodeOf(err) != authcore.InvalidCode {
 		t.Errorf("got %v", err)
 	}
 }
@@ -62,7 +62,7 @@ func TestChange_EndsEverySession(t *testing.T) {
 func TestChange_Refusals(t *testing.T) {
 	t.Parallel()
 	e := testflow.New(t, testflow.Options{})
-	id := e.Person(t, enrol.Registering{Email: address, FirstName: "Ada", LastName: "Lovelace"}).Account.ID
+	id := e.Person(t, signup.RegisterInput{Email: address, FirstName: "Ada", LastName: "Lovelace"}).Account.ID
 	testflow.WantCode(t, change(e, t, id, "wrong", testflow.OtherPassword), authcore.InvalidCredentials)
 	for _, weak := range []string{"", "short", "ada lovelace", "password1234"} {
 		refusal := testflow.WantCode(t, change(e, t, id, testflow.Password, weak), authcore.InvalidFields)
@@ -87,7 +87,7 @@ func TestChange_Refusals(t *testing.T) {
 func TestL08_TriesToChangeAreCountedAsSignIns(t *testing.T) {
 	t.Parallel()
 	e := testflow.New(t, testflow.Options{Lockout: lockout.Policy{Failures: 3}})
-	id := e.Person(t, enrol.Registering{Email: address}).Account.ID
+	id := e.Person(t, signup.RegisterInput{Email: address}).Account.ID
 	for range 2 {
 		testflow.WantCode(t, change(e, t, id, "wrong", testflow.OtherPassword), authcore.InvalidCredentials)
 	}
@@ -108,7 +108,7 @@ func TestL08_TriesToChangeAreCountedAsSignIns(t *testing.T) {
 func TestChange_OneOfManyWins(t *testing.T) {
 	t.Parallel()
 	e := testflow.New(t, testflow.Options{Lockout: lockout.Policy{Off: true}})
-	id := e.Person(t, enrol.Registering{Email: address}).Account.ID
+	id := e.Person(t, signup.RegisterInput{Email: address}).Account.ID
 	results := make(chan error)
 	for range 8 {
 		go func() { results <- change(e, t, id, testflow.Password, testflow.OtherPassword) }()
@@ -129,10 +129,10 @@ func TestChange_OneOfManyWins(t *testing.T) {
 func TestChange_StoreAway(t *testing.T) {
 	t.Parallel()
 	e := testflow.New(t, testflow.Options{})
-	id := e.Person(t, enrol.Registering{Email: address}).Account.ID
+	id := e.Person(t, signup.RegisterInput{Email: address}).Account.ID
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	err := e.Password.Change(ctx, password.Changing{AccountID: id, Current: testflow.Password, New: testflow.OtherPassword})
+	err := e.Password.Change(ctx, password.ChangeInput{AccountID: id, Current: testflow.Password, New: testflow.OtherPassword})
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}

@@ -32,7 +32,7 @@ func TestR02_DisabledAccountIsNotReset(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := e.Mail(t, bob, authcore.MailReset)
-	for _, in := range []password.Resetting{
+	for _, in := range []password.ResetInput{
 		{Token: testflow.Token(t, before)},
 		{Login: bob, OTP: before.Code},
 		{Token: testflow.Token(t, before), NewPassword: bob + bob}, // not even that it breaks a rule

@@ -42,7 +42,7 @@ type Config struct {
 	Store      Store
 	Hasher     *passhash.Hasher
 	Policy     *passpolicy.Policy
-	Challenges *challenge.Desk
+	Challenges *challenge.Issuer
 	Lockouts   attempt.Lockouts
 	// Identities are the kinds of identifier that recover.
 	Identities []authcore.IdentifierKind
@@ -52,7 +52,7 @@ type Config struct {
 // Flow changes and resets passwords. It is safe for concurrent use.
 type Flow struct {
 	cfg   Config
-	tries attempt.Desk
+	tries attempt.Attempts
 }
 
 // New checks cfg.
@@ -65,7 +65,7 @@ func New(cfg Config) (*Flow, error) {
 		return nil, errors.New("password: at least one kind of identifier must recover")
 	}
 	cfg.Identities = slices.Clone(cfg.Identities)
-	return &Flow{cfg: cfg, tries: attempt.Desk{Lockouts: cfg.Lockouts, Store: cfg.Store}}, nil
+	return &Flow{cfg: cfg, tries: attempt.Attempts{Lockouts: cfg.Lockouts, Store: cfg.Store}}, nil
 }
 
 func (f *Flow) now() time.Time { return f.cfg.Now.Now() }

@@ -15,7 +15,7 @@ import (
 // Forgot sends a code and link for a new password to the account's address. It answers nil for every login, known or
 // not, and also when the address has had its share of mails; for a login that means no account it stores a decoy
 // with an event and a mail to nobody, so that the work is the same. An empty login is [authcore.InvalidFields]. An
-// address that was never proven gets the mail too: receiving it proves it.
+// address that was never verified gets the mail too: receiving it proves it.
 func (f *Flow) Forgot(ctx context.Context, login string, c authcore.Client) error {
 	if strings.TrimSpace(login) == "" {
 		return errNoLogin()
@@ -24,7 +24,7 @@ func (f *Flow) Forgot(ctx context.Context, login string, c authcore.Client) erro
 	if err != nil {
 		return err
 	}
-	wait, _, err := f.cfg.Challenges.Allow(ctx, authcore.PurposeResetPassword, who.recipient)
+	wait, _, err := f.cfg.Challenges.ReserveSend(ctx, authcore.PurposeResetPassword, who.recipient)
 	if err != nil {
 		return err
 	}
@@ -36,7 +36,7 @@ func (f *Flow) Forgot(ctx context.Context, login string, c authcore.Client) erro
 		return err
 	}
 	if err := f.cfg.Store.IssueChallenge(ctx, ch, fx); err != nil {
-		f.cfg.Challenges.Unsent(ctx, authcore.PurposeResetPassword, who.recipient)
+		f.cfg.Challenges.ReleaseSend(ctx, authcore.PurposeResetPassword, who.recipient)
 		return fmt.Errorf("issue challenge: %w", err)
 	}
 	return nil
@@ -46,7 +46,7 @@ func (f *Flow) issue(who subject, c authcore.Client) (ch authcore.Challenge, fx 
 	var account uuid.UUID
 	var mail authcore.Mail
 	if who.account == nil {
-		ch, mail, err = f.cfg.Challenges.Decoy(authcore.PurposeResetPassword, who.name, c)
+		ch, mail, err = f.cfg.Challenges.Dummy(authcore.PurposeResetPassword, who.name, c)
 	} else {
 		account = who.account.ID
 		ch, mail, err = f.cfg.Challenges.Issue(authcore.PurposeResetPassword, who.name, account, recipient(*who.account), c)
@@ -58,7 +58,7 @@ func (f *Flow) issue(who subject, c authcore.Client) (ch authcore.Challenge, fx 
 	return ch, authcore.Effects{Events: []authcore.Event{asked}, Mails: []authcore.Mail{mail}}, nil
 }
 
-// recipient greets by name only at an address that is proven: else a stranger may have chosen the name.
+// recipient greets by name only at an address that is verified: else a stranger may have chosen the name.
 func recipient(a authcore.Account) challenge.Recipient {
 	to := challenge.Recipient{Address: a.Email}
 	if a.EmailVerified() {

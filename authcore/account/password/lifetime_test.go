@@ -29,9 +29,9 @@ func TestO15_ResetLifetime(t *testing.T) {
 			if late {
 				e.Clock.Advance(time.Microsecond)
 			}
-			in := password.Resetting{Login: bob, OTP: mail.Code}
+			in := password.ResetInput{Login: bob, OTP: mail.Code}
 			if link {
-				in = password.Resetting{Token: testflow.Token(t, mail)}
+				in = password.ResetInput{Token: testflow.Token(t, mail)}
 			}
 			if err := reset(t, e, in); late {
 				testflow.WantCode(t, err, authcore.InvalidCode)
@@ -63,8 +63,8 @@ func TestR13_ForeignCallsDoNotSilenceTheOwners(t *testing.T) {
 		}
 		newest := e.Mail(t, bob, authcore.MailReset)
 		e.Clock.Advance(52*time.Minute - 6*61*time.Second)
-		testflow.WantCode(t, reset(t, e, password.Resetting{Login: login, OTP: newest.Code}), authcore.InvalidCode)
-		if err := reset(t, e, password.Resetting{Token: testflow.Token(t, newest)}); err != nil {
+		testflow.WantCode(t, reset(t, e, password.ResetInput{Login: login, OTP: newest.Code}), authcore.InvalidCode)
+		if err := reset(t, e, password.ResetInput{Token: testflow.Token(t, newest)}); err != nil {
 			t.Errorf("the newest link: %v", err)
 		}
 	}

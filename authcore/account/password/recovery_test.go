@@ -10,9 +10,9 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/internal/soak"
 	"github.com/gatehouse-auth/gatehouse/internal/testflow"
 )
@@ -22,7 +22,7 @@ const bob = "bob@example.com"
 func person(t *testing.T, o testflow.Options) (*testflow.Env, session.Tokens) {
 	t.Helper()
 	e := testflow.New(t, o)
-	return e, e.Person(t, enrol.Registering{Email: bob, Username: "bobby", FirstName: "Bob"})
+	return e, e.Person(t, signup.RegisterInput{Email: bob, Username: "bobby", FirstName: "Bob"})
 }
 
 func forgot(t *testing.T, e *testflow.Env, login string) {
@@ -32,7 +32,7 @@ func forgot(t *testing.T, e *testflow.Env, login string) {
 	}
 }
 
-func reset(t *testing.T, e *testflow.Env, in password.Resetting) error {
+func reset(t *testing.T, e *testflow.Env, in password.ResetInput) error {
 	t.Helper()
 	if in.NewPassword == "" {
 		in.NewPassword = testflow.OtherPassword
@@ -45,22 +45,22 @@ func TestReset_ByLinkAndByCode(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		login string
-		in    func(t *testing.T, m authcore.Message) password.Resetting
+		in    func(t *testing.T, m authcore.Message) password.ResetInput
 	}{
-		"link": {bob, func(t *testing.T, m authcore.Message) password.Resetting {
-			return password.Resetting{Token: testflow.Token(t, m)}
+		"link": {bob, func(t *testing.T, m authcore.Message) password.ResetInput {
+			return password.ResetInput{Token: testflow.Token(t, m)}
 		}},
-		"code": {" BOB@example.com", func(_ *testing.T, m authcore.Message) password.Resetting {
-			return password.Resetting{Login: "Bob@example.com", OTP: m.Code}
+		"code": {" BOB@example.com", func(_ *testing.T, m authcore.Message) password.ResetInput {
+			return password.ResetInput{Login: "Bob@example.com", OTP: m.Code}
 		}},
-		"username": {"bobby", func(_ *testing.T, m authcore.Message) password.Resetting {
-			return password.Resetting{Login: "Bobby", OTP: m.Code}
+		"username": {"bobby", func(_ *testing.T, m authcore.Message) password.ResetInput {
+			return password.ResetInput{Login: "Bobby", OTP: m.Code}
 		}},
-		"either login": {"bobby", func(_ *testing.T, m authcore.Message) password.Resetting {
-			return password.Resetting{Login: bob, OTP: m.Code}
+		"either login": {"bobby", func(_ *testing.T, m authcore.Message) password.ResetInput {
+			return password.ResetInput{Login: bob, OTP: m.Code}
 		}},
-		"spaced digits": {bob, func(_ *testing.T, m authcore.Message) password.Resetting {
-			return password.Resetting{Login: bob, OTP: m.Code[:3] + "-" + m.Code[3:]}
+		"spaced digits": {bob, func(_ *testing.T, m authcore.Message) password.ResetInput {
+			return password.ResetInput{Login: bob, OTP: m.Code[:3] + "-" + m.Code[3:]}
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -91,7 +91,7 @@ func TestR04_ResetSignsNobodyIn(t *testing.T) {
 	t.Parallel()
 	e, tokens := person(t, testflow.Options{})
 	forgot(t, e, bob)
-	if err := reset(t, e, password.Resetting{Token: testflow.Token(t, e.Mail(t, bob, authcore.MailReset))}); err != nil {
+	if err := reset(t, e, password.ResetInput{Token: testflow.Token(t, e.Mail(t, bob, authcore.MailReset))}); err != nil {
 		t.Fatal(err)
 	}
 	live, err := e.Sessions.List(t.Context(), tokens.Account.ID)
@@ -125,8 +125,8 @@ func TestR05_ResetEndsEverything(t *testing.T) {
 	e.Clock.Advance(61 * time.Second)
 	forgot(t, e, bob)
 	used := e.Mail(t, bob, authcore.MailReset)
-	testflow.WantCode(t, reset(t, e, password.Resetting{Token: testflow.Token(t, stale)}), authcore.InvalidCode)
-	if err := reset(t, e, password.Resetting{Token: testflow.Token(t, used)}); err != nil {
+	testflow.WantCode(t, reset(t, e, password.ResetInput{Token: testflow.Token(t, stale)}), authcore.InvalidCode)
+	if err := reset(t, e, password.ResetInput{Token: testflow.Token(t, used)}); err != nil {
 		t.Fatal(err)
 	}
 	for _, tokens := range []session.Tokens{first, second} {
@@ -137,7 +137,7 @@ func TestR05_ResetEndsEverything(t *testing.T) {
 		_, err := e.Sessions.Refresh(t.Context(), tokens.Refresh, authcore.ModeBearer, testflow.Client())
 		testflow.WantCode(t, err, authcore.InvalidRefreshToken)
 	}
-	for _, in := range []password.Resetting{
+	for _, in := range []password.ResetInput{
 		{Token: testflow.Token(t, stale)}, {Token: testflow.Token(t, used)}, {Login: bob, OTP: used.Code},
 	} {
 		testflow.WantCode(t, reset(t, e, in), authcore.InvalidCode)
@@ -154,7 +154,7 @@ func TestReset_LiftsTheLock(t *testing.T) {
 	_, err := e.TrySignIn(t, bob, testflow.Password)
 	testflow.WantCode(t, err, authcore.AccountLocked)
 	forgot(t, e, bob)
-	if err := reset(t, e, password.Resetting{Token: testflow.Token(t, e.Mail(t, bob, authcore.MailReset))}); err != nil {
+	if err := reset(t, e, password.ResetInput{Token: testflow.Token(t, e.Mail(t, bob, authcore.MailReset))}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := e.TrySignIn(t, bob, testflow.OtherPassword); err != nil {
@@ -168,22 +168,22 @@ func TestReset_PasswordIsCheckedBeforeAnythingIsSpent(t *testing.T) {
 	forgot(t, e, bob)
 	mail := e.Mail(t, bob, authcore.MailReset)
 	for range 7 {
-		for _, in := range []password.Resetting{
+		for _, in := range []password.ResetInput{
 			{Login: bob, OTP: mail.Code, NewPassword: "short"},
 			{Token: testflow.Token(t, mail), NewPassword: "password1234"},
-			{Token: testflow.Token(t, mail), NewPassword: bob}, // known to be the address only once the link is proven
+			{Token: testflow.Token(t, mail), NewPassword: bob}, // known to be the address only once the link is verified
 		} {
 			got := testflow.WantCode(t, reset(t, e, in), authcore.InvalidFields)
 			if len(got.Fields.At("new_password")) == 0 {
 				t.Errorf("fields %v", got.Fields)
 			}
 		}
-		testflow.WantCode(t, reset(t, e, password.Resetting{}), authcore.InvalidRequest)
-		testflow.WantCode(t, reset(t, e, password.Resetting{Token: "x", Login: bob, OTP: "1"}), authcore.InvalidRequest)
-		testflow.WantCode(t, reset(t, e, password.Resetting{OTP: mail.Code}), authcore.InvalidFields)
-		testflow.WantCode(t, reset(t, e, password.Resetting{Login: bob}), authcore.InvalidFields)
+		testflow.WantCode(t, reset(t, e, password.ResetInput{}), authcore.InvalidRequest)
+		testflow.WantCode(t, reset(t, e, password.ResetInput{Token: "x", Login: bob, OTP: "1"}), authcore.InvalidRequest)
+		testflow.WantCode(t, reset(t, e, password.ResetInput{OTP: mail.Code}), authcore.InvalidFields)
+		testflow.WantCode(t, reset(t, e, password.ResetInput{Login: bob}), authcore.InvalidFields)
 	}
-	if err := reset(t, e, password.Resetting{Login: bob, OTP: mail.Code}); err != nil {
+	if err := reset(t, e, password.ResetInput{Login: bob, OTP: mail.Code}); err != nil {
 		t.Errorf("the code after all that: %v", err)
 	}
 }
@@ -196,9 +196,9 @@ func TestL16_ProofNamesEveryRule(t *testing.T) {
 	mail := e.Mail(t, bob, authcore.MailReset)
 	token := testflow.Token(t, mail)
 	for _, bad := range []string{"bob", "bobby", "bob@example", bob} {
-		_, err := e.Enrol.Register(t.Context(), enrol.Registering{Email: bob, Username: "bobby", FirstName: "Bob", Password: bad, Client: testflow.Client()})
+		_, err := e.SignUp.Register(t.Context(), signup.RegisterInput{Email: bob, Username: "bobby", FirstName: "Bob", Password: bad, Client: testflow.Client()})
 		want := testflow.WantCode(t, err, authcore.InvalidFields).Fields.At("password")
-		for what, in := range map[string]password.Resetting{
+		for what, in := range map[string]password.ResetInput{
 			"the link": {Token: token, NewPassword: bad}, "the code": {Login: bob, OTP: mail.Code, NewPassword: bad}, "the code of a username": {Login: "bobby", OTP: mail.Code, NewPassword: bad},
 		} {
 			got := testflow.WantCode(t, reset(t, e, in), authcore.InvalidFields).Fields.At("new_password")
@@ -208,11 +208,11 @@ func TestL16_ProofNamesEveryRule(t *testing.T) {
 		}
 	}
 	// What breaks a rule by the login beside the link alone is told, too.
-	odd := password.Resetting{Token: token, Login: "zebra stripes mount", NewPassword: "zebra stripes mount"}
+	odd := password.ResetInput{Token: token, Login: "zebra stripes mount", NewPassword: "zebra stripes mount"}
 	if got := testflow.WantCode(t, reset(t, e, odd), authcore.InvalidFields).Fields.At("new_password"); len(got) == 0 {
 		t.Error("refused without a reason")
 	}
-	for what, in := range map[string]password.Resetting{
+	for what, in := range map[string]password.ResetInput{
 		"a link that is none": {Token: "no link", NewPassword: "bob"}, "a wrong code": {Login: "bobby", OTP: "no code", NewPassword: "bob"},
 	} {
 		got := testflow.WantCode(t, reset(t, e, in), authcore.InvalidFields)
@@ -220,7 +220,7 @@ func TestL16_ProofNamesEveryRule(t *testing.T) {
 			t.Errorf("%s names %q", what, got.Fields)
 		}
 	}
-	if err := reset(t, e, password.Resetting{Token: token}); err != nil {
+	if err := reset(t, e, password.ResetInput{Token: token}); err != nil {
 		t.Errorf("the link after all that: %v", err)
 	}
 }
@@ -232,9 +232,9 @@ func TestO01_WrongCodesBesideABadPasswordCount(t *testing.T) {
 	for _, login := range []string{bob, "nobody@example.com"} {
 		forgot(t, e, login)
 		for range 5 {
-			testflow.WantCode(t, reset(t, e, password.Resetting{Login: login, OTP: "no code", NewPassword: "bob"}), authcore.InvalidFields)
+			testflow.WantCode(t, reset(t, e, password.ResetInput{Login: login, OTP: "no code", NewPassword: "bob"}), authcore.InvalidFields)
 		}
-		testflow.WantCode(t, reset(t, e, password.Resetting{Login: login, OTP: "no code"}), authcore.TooManyAttempts)
+		testflow.WantCode(t, reset(t, e, password.ResetInput{Login: login, OTP: "no code"}), authcore.TooManyAttempts)
 	}
 }
 
@@ -274,20 +274,20 @@ func TestO01_WrongResetCodesEndForKnownAndUnknownAlike(t *testing.T) {
 	}
 	for _, login := range []string{bob, "nobody@example.com", "never-asked@example.com"} {
 		for range 5 {
-			testflow.WantCode(t, reset(t, e, password.Resetting{Login: login, OTP: wrong}), authcore.InvalidCode)
+			testflow.WantCode(t, reset(t, e, password.ResetInput{Login: login, OTP: wrong}), authcore.InvalidCode)
 		}
-		got := testflow.WantCode(t, reset(t, e, password.Resetting{Login: login, OTP: wrong}), authcore.TooManyAttempts)
+		got := testflow.WantCode(t, reset(t, e, password.ResetInput{Login: login, OTP: wrong}), authcore.TooManyAttempts)
 		if got.RetryAfter != time.Hour {
 			t.Errorf("%s: Retry-After %s", login, got.RetryAfter)
 		}
 	}
-	testflow.WantCode(t, reset(t, e, password.Resetting{Login: "bobby", OTP: mail.Code}), authcore.TooManyAttempts)
+	testflow.WantCode(t, reset(t, e, password.ResetInput{Login: "bobby", OTP: mail.Code}), authcore.TooManyAttempts)
 	// Anybody can send wrong codes. That takes the link from nobody, neither this one nor the next.
 	e.Clock.Advance(61 * time.Second)
 	forgot(t, e, bob)
 	next := e.Mail(t, bob, authcore.MailReset)
-	testflow.WantCode(t, reset(t, e, password.Resetting{Login: bob, OTP: next.Code}), authcore.TooManyAttempts)
-	if err := reset(t, e, password.Resetting{Token: testflow.Token(t, next)}); err != nil {
+	testflow.WantCode(t, reset(t, e, password.ResetInput{Login: bob, OTP: next.Code}), authcore.TooManyAttempts)
+	if err := reset(t, e, password.ResetInput{Token: testflow.Token(t, next)}); err != nil {
 		t.Errorf("the link mailed after the wrong codes: %v", err)
 	}
 }
@@ -302,27 +302,27 @@ func TestO01_LinkOutlivesWrongCodes(t *testing.T) {
 		if mail.Code == code {
 			code = "000001"
 		}
-		err := reset(t, e, password.Resetting{Login: bob, OTP: code})
+		err := reset(t, e, password.ResetInput{Login: bob, OTP: code})
 		testflow.WantCode(t, err, []authcore.Code{authcore.InvalidCode, authcore.TooManyAttempts}[i/5])
 	}
-	if err := reset(t, e, password.Resetting{Token: testflow.Token(t, mail)}); err != nil {
+	if err := reset(t, e, password.ResetInput{Token: testflow.Token(t, mail)}); err != nil {
 		t.Errorf("the link after the wrong codes: %v", err)
 	}
 }
 
 func TestO12_CodesOfVerificationResetNothing(t *testing.T) {
 	t.Parallel()
-	e := testflow.New(t, testflow.Options{Mode: enrol.Open})
-	e.Register(t, enrol.Registering{Email: bob})
+	e := testflow.New(t, testflow.Options{Mode: signup.Open})
+	e.Register(t, signup.RegisterInput{Email: bob})
 	verification := e.Mail(t, bob, authcore.MailVerify)
-	testflow.WantCode(t, reset(t, e, password.Resetting{Token: testflow.Token(t, verification)}), authcore.InvalidCode)
-	testflow.WantCode(t, reset(t, e, password.Resetting{Login: bob, OTP: verification.Code}), authcore.InvalidCode)
+	testflow.WantCode(t, reset(t, e, password.ResetInput{Token: testflow.Token(t, verification)}), authcore.InvalidCode)
+	testflow.WantCode(t, reset(t, e, password.ResetInput{Login: bob, OTP: verification.Code}), authcore.InvalidCode)
 }
 
 func TestO13_CodeOfOneAccountResetsNoOther(t *testing.T) {
 	t.Parallel()
 	e, _ := person(t, testflow.Options{})
-	e.Person(t, enrol.Registering{Email: "eve@example.com"})
+	e.Person(t, signup.RegisterInput{Email: "eve@example.com"})
 	forgot(t, e, bob)
 	forgot(t, e, "eve@example.com")
 	code := e.Mail(t, "eve@example.com", authcore.MailReset).Code
@@ -330,7 +330,7 @@ func TestO13_CodeOfOneAccountResetsNoOther(t *testing.T) {
 		e.Clock.Advance(61 * time.Second)
 		forgot(t, e, bob)
 	}
-	testflow.WantCode(t, reset(t, e, password.Resetting{Login: bob, OTP: code}), authcore.InvalidCode)
+	testflow.WantCode(t, reset(t, e, password.ResetInput{Login: bob, OTP: code}), authcore.InvalidCode)
 }
 
 func TestO04_OneCodeResetsOnce(t *testing.T) {
@@ -344,9 +344,9 @@ func TestO04_OneCodeResetsOnce(t *testing.T) {
 	parallel := soak.N(100, 1000)
 	for range parallel {
 		wg.Go(func() {
-			err := reset(t, e, password.Resetting{Token: token})
+			err := reset(t, e, password.ResetInput{Token: token})
 			for authcore.CodeOf(err) == authcore.Unavailable && t.Context().Err() == nil {
-				err = reset(t, e, password.Resetting{Token: token}) // a busy store changed nothing: clients are told to repeat
+				err = reset(t, e, password.ResetInput{Token: token}) // a busy store changed nothing: clients are told to repeat
 			}
 			mu.Lock()
 			defer mu.Unlock()
@@ -368,15 +368,15 @@ func TestO04_OneCodeResetsOnce(t *testing.T) {
 
 func TestReset_ProvesAnOpenAccountsAddressAndDropsWhatWasPlanted(t *testing.T) {
 	t.Parallel()
-	e := testflow.New(t, testflow.Options{Mode: enrol.Open})
-	e.Register(t, enrol.Registering{Email: bob, Username: "planted", FirstName: "Planted"})
+	e := testflow.New(t, testflow.Options{Mode: signup.Open})
+	e.Register(t, signup.RegisterInput{Email: bob, Username: "planted", FirstName: "Planted"})
 	e.Clock.Advance(2 * time.Minute)
 	forgot(t, e, bob)
 	mail := e.Mail(t, bob, authcore.MailReset)
 	if mail.Name != "" {
 		t.Errorf("the mail greets with %q, which a stranger chose", mail.Name)
 	}
-	if err := reset(t, e, password.Resetting{Token: testflow.Token(t, mail)}); err != nil {
+	if err := reset(t, e, password.ResetInput{Token: testflow.Token(t, mail)}); err != nil {
 		t.Fatal(err)
 	}
 	tokens, err := e.TrySignIn(t, bob, testflow.OtherPassword)

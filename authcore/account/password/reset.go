@@ -12,8 +12,8 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
 )
 
-// Resetting is a new password with the proof that allows it: the token of the link, or login and code.
-type Resetting struct {
+// ResetInput is a new password with the proof that allows it: the token of the link, or login and code.
+type ResetInput struct {
 	Token       string
 	Login, OTP  string
 	NewPassword string
@@ -23,11 +23,11 @@ type Resetting struct {
 // Reset sets a new password. A password that breaks a rule spends neither link nor code. It ends every session and every other code
 // of the account, lifts its lock, and tells its owner. It signs nobody in. Refusals: [authcore.InvalidRequest],
 // [authcore.InvalidFields], [authcore.InvalidCode], [authcore.TooManyAttempts], [authcore.Unavailable].
-func (f *Flow) Reset(ctx context.Context, in Resetting) error {
-	if err := f.readResetting(in); err != nil {
+func (f *Flow) Reset(ctx context.Context, in ResetInput) error {
+	if err := f.readReset(in); err != nil {
 		return f.withEveryRule(ctx, in, err)
 	}
-	ch, account, err := f.proven(ctx, in)
+	ch, account, err := f.verified(ctx, in)
 	if err != nil {
 		return err
 	}
@@ -43,7 +43,7 @@ func (f *Flow) Reset(ctx context.Context, in Resetting) error {
 }
 
 // readResetting checks everything that needs no look-up.
-func (f *Flow) readResetting(in Resetting) error {
+func (f *Flow) readReset(in ResetInput) error {
 	var broken authcore.FieldErrors
 	switch {
 	case in.Token != "" && in.OTP != "":
@@ -66,12 +66,12 @@ func (f *Flow) readResetting(in Resetting) error {
 // withEveryRule returns the refusal of a password with the rules that only the account's data show, as signing up names them. Whose
 // account it is says the proof, and looking at a good one costs nothing. A wrong code costs an attempt as ever: else the rules
 // of a bad password would tell good codes from wrong ones without end (L08).
-func (f *Flow) withEveryRule(ctx context.Context, in Resetting, refused error) error {
+func (f *Flow) withEveryRule(ctx context.Context, in ResetInput, refused error) error {
 	var e *authcore.Error
 	if !errors.As(refused, &e) || len(e.Fields) == 0 || len(e.Fields.At("new_password")) != len(e.Fields) {
 		return refused
 	}
-	_, account, err := f.proven(ctx, in)
+	_, account, err := f.verified(ctx, in)
 	if err != nil {
 		return refused
 	}
@@ -82,9 +82,9 @@ func (f *Flow) withEveryRule(ctx context.Context, in Resetting, refused error) e
 	return authcore.RefuseValue("new_password", rules...)
 }
 
-// proven returns whose password the proof replaces.
-func (f *Flow) proven(ctx context.Context, in Resetting) (ch authcore.Challenge, account authcore.Account, err error) {
-	shown, err := f.presented(ctx, in)
+// verified returns whose password the proof replaces.
+func (f *Flow) verified(ctx context.Context, in ResetInput) (ch authcore.Challenge, account authcore.Account, err error) {
+	shown, err := f.credentials(ctx, in)
 	if err != nil {
 		return ch, account, err
 	}
@@ -101,16 +101,16 @@ func (f *Flow) proven(ctx context.Context, in Resetting) (ch authcore.Challenge,
 	return ch, account, nil
 }
 
-func (f *Flow) presented(ctx context.Context, in Resetting) (challenge.Presented, error) {
+func (f *Flow) credentials(ctx context.Context, in ResetInput) (challenge.Credentials, error) {
 	if in.Token != "" {
-		return challenge.Presented{Token: in.Token}, nil
+		return challenge.Credentials{Token: in.Token}, nil
 	}
 	who, err := f.find(ctx, in.Login)
-	return challenge.Presented{Subject: who.name, Code: in.OTP}, err
+	return challenge.Credentials{Subject: who.name, Code: in.OTP}, err
 }
 
 func (f *Flow) replace(ctx context.Context, ch authcore.Challenge, account authcore.Account, hash string, c authcore.Client) error {
-	mail, err := f.cfg.Challenges.Notice(authcore.MailPasswordReset, recipient(account), c)
+	mail, err := f.cfg.Challenges.Notification(authcore.MailPasswordReset, recipient(account), c)
 	if err != nil {
 		return err
 	}

@@ -11,8 +11,8 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/notify"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/ratelimit"
@@ -26,7 +26,7 @@ import (
 // beside the other tests of the package.
 func TestL02_ForgotTakesEqualTime(t *testing.T) {
 	e, _ := person(t, testflow.Options{Rates: map[string]ratelimit.Rate{authcore.LimitResend: {}, authcore.LimitMail: {}}})
-	e.Person(t, enrol.Registering{Email: "amy@example.com", Username: "amy01"})
+	e.Person(t, signup.RegisterInput{Email: "amy@example.com", Username: "amy01"})
 	f := flow(t, e, e.Store)
 	var leak string
 	for range 3 {

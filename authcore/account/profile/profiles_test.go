@@ -8,8 +8,8 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/profile"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/internal/testflow"
 )
 
@@ -18,7 +18,7 @@ const bob = "bob@example.com"
 func TestChange_SetsWhatIsGivenAndLeavesTheRest(t *testing.T) {
 	t.Parallel()
 	e := testflow.New(t, testflow.Options{})
-	before := e.Person(t, enrol.Registering{Email: bob, Username: "bobby", FirstName: "Bob", LastName: "Ross"}).Account
+	before := e.Person(t, signup.RegisterInput{Email: bob, Username: "bobby", FirstName: "Bob", LastName: "Ross"}).Account
 	a, err := e.Profile.Change(t.Context(), before.ID, profile.Patch{
 		Username: new(" Robert "), LastName: new(""), Phone: new("+43 1 2345678"),
 	}, testflow.Client())
@@ -39,11 +39,11 @@ func TestChange_SetsWhatIsGivenAndLeavesTheRest(t *testing.T) {
 	testflow.WantCode(t, err, authcore.InvalidCredentials)
 }
 
-// A profile change has no field for anything that gives rights or was proven; what it does touch stays inside these.
+// A profile change has no field for anything that gives rights or was verified; what it does touch stays inside these.
 func TestL21_NothingElseChanges(t *testing.T) {
 	t.Parallel()
 	e := testflow.New(t, testflow.Options{})
-	before := e.Person(t, enrol.Registering{Email: bob}).Account
+	before := e.Person(t, signup.RegisterInput{Email: bob}).Account
 	after, err := e.Profile.Change(t.Context(), before.ID, profile.Patch{FirstName: new("{env.HOME}")}, testflow.Client())
 	if err != nil {
 		t.Fatal(err)
@@ -58,8 +58,8 @@ func TestL21_NothingElseChanges(t *testing.T) {
 func TestI04_TakenAndReservedUsernames(t *testing.T) {
 	t.Parallel()
 	e := testflow.New(t, testflow.Options{})
-	own := e.Person(t, enrol.Registering{Email: bob, Username: "bobby"}).Account
-	e.Person(t, enrol.Registering{Email: "eve@example.com", Username: "eve.adams"})
+	own := e.Person(t, signup.RegisterInput{Email: bob, Username: "bobby"}).Account
+	e.Person(t, signup.RegisterInput{Email: "eve@example.com", Username: "eve.adams"})
 	for _, name := range []string{"Eve.Adams", "admin", "b\u200bob", "\u202eybbob", "bob@example.com", "a", strings.Repeat("a", 1<<20)} {
 		_, err := e.Profile.Change(t.Context(), own.ID, profile.Patch{Username: &name}, testflow.Client())
 		if got := testflow.WantCode(t, err, authcore.InvalidFields); len(got.Fields.At("username")) != 1 {
@@ -69,7 +69,7 @@ func TestI04_TakenAndReservedUsernames(t *testing.T) {
 	if _, err := e.Profile.Change(t.Context(), own.ID, profile.Patch{Username: new("")}, testflow.Client()); err != nil {
 		t.Fatal(err)
 	}
-	_, err := e.Enrol.Register(t.Context(), enrol.Registering{
+	_, err := e.SignUp.Register(t.Context(), signup.RegisterInput{
 		Email: "late@example.com", Password: testflow.Password, Username: "bobby", Client: testflow.Client(),
 	})
 	testflow.WantCode(t, err, authcore.InvalidFields) // a name once used is nobody else's, ever
@@ -81,7 +81,7 @@ func TestI04_TakenAndReservedUsernames(t *testing.T) {
 func TestI05_EveryBrokenFieldIsNamed(t *testing.T) {
 	t.Parallel()
 	e := testflow.New(t, testflow.Options{})
-	own := e.Person(t, enrol.Registering{Email: bob, FirstName: "Bob"}).Account
+	own := e.Person(t, signup.RegisterInput{Email: bob, FirstName: "Bob"}).Account
 	_, err := e.Profile.Change(t.Context(), own.ID, profile.Patch{
 		FirstName: new("a\x00"), LastName: new("\xed\xa0\x80"), Phone: new("\ufeff+431"), Username: new("bob\n"),
 	}, testflow.Client())
@@ -105,8 +105,8 @@ func TestGet_OfNobody(t *testing.T) {
 func TestChange_UsernameNeedNotBeUniqueWhereItDoesNotSignIn(t *testing.T) {
 	t.Parallel()
 	e := testflow.New(t, testflow.Options{Identities: []authcore.IdentifierKind{authcore.KindEmail}})
-	e.Person(t, enrol.Registering{Email: bob, Username: "bobby"})
-	other := e.Person(t, enrol.Registering{Email: "eve@example.com", Username: "bobby"}).Account
+	e.Person(t, signup.RegisterInput{Email: bob, Username: "bobby"})
+	other := e.Person(t, signup.RegisterInput{Email: "eve@example.com", Username: "bobby"}).Account
 	if other.Username != "bobby" {
 		t.Errorf("username %q", other.Username)
 	}

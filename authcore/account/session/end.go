@@ -11,7 +11,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
 )
 
-// End signs out the session of an access token, and where it is a root its branches. Ending a session that is not
+// End signs out the session of an access token, and where it is a parent its child sessions. Ending a session that is not
 // live any more is no error.
 func (s *Sessions) End(ctx context.Context, p *authcore.Principal, c authcore.Client) error {
 	_, err := s.end(ctx, authcore.EventSignedOut, p.AccountID, []uuid.UUID{p.SessionID}, false, c)
@@ -88,8 +88,8 @@ func (s *Sessions) List(ctx context.Context, account uuid.UUID) ([]authcore.Sess
 	return list, nil
 }
 
-// Revoke ends those sessions of the account that are in ids, with their branches; with all, every one but those in ids and
-// the roots that these hang on. It returns how many were live. Sessions of other accounts are never touched (S06).
+// Revoke ends those sessions of the account that are in ids, with their child sessions; with all, every one but those in ids and
+// the parents that these hang on. It returns how many were live. Sessions of other accounts are never touched (S06).
 func (s *Sessions) Revoke(ctx context.Context, account uuid.UUID, ids []uuid.UUID, all bool, c authcore.Client) (int, error) {
 	return s.end(ctx, authcore.EventSessionsRevoked, account, ids, all, c)
 }

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/internal/soak"
 	"github.com/gatehouse-auth/gatehouse/internal/testflow"
 )
@@ -14,7 +14,7 @@ import (
 func TestT23_AbsoluteLife(t *testing.T) {
 	t.Parallel()
 	e := testflow.New(t, testflow.Options{})
-	tokens := e.Person(t, enrol.Registering{Email: ada})
+	tokens := e.Person(t, signup.RegisterInput{Email: ada})
 	end := tokens.Session.ExpiresAt
 	if life := end.Sub(tokens.Session.CreatedAt); life > 90*24*time.Hour || life <= 90*24*time.Hour-time.Second {
 		t.Fatalf("a session of %s", life)
@@ -60,7 +60,7 @@ func TestS10_NoAccessTokenOutlivesItsSession(t *testing.T) {
 		for _, begin := range []time.Duration{0, time.Microsecond, 400 * time.Millisecond, 999_999 * time.Microsecond} {
 			e := testflow.New(t, testflow.Options{})
 			e.Clock.Advance(begin)
-			first := e.Person(t, enrol.Registering{Email: ada})
+			first := e.Person(t, signup.RegisterInput{Email: ada})
 			tokens, end := first, first.Session.ExpiresAt
 			for _, before := range []time.Duration{62 * 24 * time.Hour, 33 * 24 * time.Hour, 4 * 24 * time.Hour, 5 * time.Minute, 3 * time.Second, 900 * time.Millisecond, 300 * time.Millisecond, time.Microsecond} {
 				e.Clock.Advance(end.Sub(e.Clock.Now()) - before)
@@ -83,7 +83,7 @@ func TestS10_Idle(t *testing.T) {
 	const idle = 30 * 24 * time.Hour
 	for _, late := range []bool{false, true} {
 		e := testflow.New(t, testflow.Options{})
-		tokens := e.Person(t, enrol.Registering{Email: ada})
+		tokens := e.Person(t, signup.RegisterInput{Email: ada})
 		e.Clock.Advance(idle - time.Microsecond)
 		next, err := refresh(t, e, tokens.Refresh, authcore.ModeBearer, "")
 		if err != nil {

@@ -4,8 +4,8 @@ import (
 	"testing"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/handover"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/internal/testflow"
 )
 
@@ -16,11 +16,11 @@ func TestMayIssue(t *testing.T) {
 	const app = "https://app.example.com"
 	var refusal error
 	e := testflow.New(t, testflow.Options{MayIssue: func() error { return refusal }})
-	ada := e.Person(t, enrol.Registering{Email: "ada@example.com"})
-	e.Register(t, enrol.Registering{Email: "bob@example.com"})
+	ada := e.Person(t, signup.RegisterInput{Email: "ada@example.com"})
+	e.Register(t, signup.RegisterInput{Email: "bob@example.com"})
 	code := e.Mail(t, "bob@example.com", authcore.MailVerify).Code
 	verifier, host := handover.NewVerifier(), testflow.Client()
-	host.Host = app
+	host.Origin = app
 	ticket, err := e.Handover.Issue(t.Context(), &ada.Principal, app, e.Handover.Ask(handover.AskInput{Origin: app, Challenge: handover.Challenge(verifier)}))
 	if err != nil {
 		t.Fatal(err)
@@ -36,7 +36,7 @@ func TestMayIssue(t *testing.T) {
 			return err
 		},
 		"sign up": func() error {
-			_, err := e.Enrol.Verify(t.Context(), enrol.Verifying{Email: "bob@example.com", OTP: code, Password: testflow.Password, Request: testflow.Request()})
+			_, err := e.SignUp.Verify(t.Context(), signup.VerifyInput{Email: "bob@example.com", OTP: code, Password: testflow.Password, Request: testflow.Request()})
 			return err
 		},
 	}

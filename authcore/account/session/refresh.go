@@ -46,7 +46,7 @@ func (s *Sessions) refresh(ctx context.Context, token string, mode authcore.Mode
 		return Tokens{}, errInvalidRefresh()
 	}
 	// Parallel requests of one browser share one rotation. It must not die with the first of them.
-	key := string(digest[:]) + string(mode) + leeway.String() + "\x00" + c.Issuer + "\x00" + c.Host + "\x00" + c.UserAgent
+	key := string(digest[:]) + string(mode) + leeway.String() + "\x00" + c.Issuer + "\x00" + c.Origin + "\x00" + c.UserAgent
 	got := s.refreshes.DoChan(key, func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 		defer cancel()
@@ -68,7 +68,7 @@ func (s *Sessions) rotate(ctx context.Context, token string, id uuid.UUID, leewa
 	}
 	next := s.mac().IssueToken(Prefix, id)
 	res, err := s.cfg.Store.RotateRefresh(ctx, authcore.Rotation{
-		SessionID: id, Presented: digest, Host: c.Host, Next: secret.SumString(next), SealedSuccessor: secret.SealFor(token, []byte(next)),
+		SessionID: id, Presented: digest, Origin: c.Origin, Next: secret.SumString(next), SealedSuccessor: secret.SealFor(token, []byte(next)),
 		Mode: mode, Addr: audit.Addr(c), UserAgent: audit.UserAgent(c),
 		Now: now, Leeway: leeway, Keep: max(s.cfg.RefreshLeeway, Leeway), RefreshExpiresAt: now.Add(s.cfg.RefreshLifetime),
 		// The most, not this node's: another one, or this one after a reload, may repeat the answer as late.
@@ -77,8 +77,8 @@ func (s *Sessions) rotate(ctx context.Context, token string, id uuid.UUID, leewa
 		Replay:      audit.Failure(authcore.EventRefreshReplayed, uuid.Nil, c, authcore.RefreshTokenReused, now),
 	})
 	switch {
-	case errors.Is(err, authcore.ErrOtherHost):
-		return Tokens{}, ErrOtherHost
+	case errors.Is(err, authcore.ErrOtherOrigin):
+		return Tokens{}, ErrOtherOrigin
 	case errors.Is(err, authcore.ErrNotFound):
 		s.dead.Set(digest, struct{}{})
 		return Tokens{}, errInvalidRefresh()
@@ -127,9 +127,9 @@ func (s *Sessions) InspectRefresh(ctx context.Context, token string) (authcore.S
 	return s.cfg.Store.SessionByRefresh(ctx, uuid.UUID(id), secret.SumString(token), s.now())
 }
 
-// ErrOtherHost refuses a refresh token that is good, and not here: a branch's at another host, or as a program's. To a client
+// ErrOtherOrigin refuses a refresh token that is good, and not here: a child session's at another host, or as a program's. To a client
 // it is as any other that is not valid; but it is not dead, and nobody is to forget it.
-var ErrOtherHost = errInvalidRefresh()
+var ErrOtherOrigin = errInvalidRefresh()
 
 func errInvalidRefresh() error {
 	return authcore.Refuse(authcore.InvalidRefreshToken, "The refresh token is invalid or has expired. Sign in again.")

@@ -9,9 +9,9 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signin"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/internal/testflow"
 )
 
@@ -34,7 +34,7 @@ func revoked(e *testflow.Env, s authcore.Session) bool {
 func TestT15_ReplayEndsTheSession(t *testing.T) {
 	t.Parallel()
 	e := testflow.New(t, testflow.Options{})
-	first := e.Person(t, enrol.Registering{Email: ada})
+	first := e.Person(t, signup.RegisterInput{Email: ada})
 	second, err := refresh(t, e, first.Refresh, authcore.ModeBearer, "")
 	if err != nil {
 		t.Fatal(err)
@@ -54,7 +54,7 @@ func TestT15_ReplayEndsTheSession(t *testing.T) {
 func TestT16_BurstGetsOneSuccessor(t *testing.T) {
 	t.Parallel()
 	e := testflow.New(t, testflow.Options{})
-	first := e.Person(t, enrol.Registering{Email: ada})
+	first := e.Person(t, signup.RegisterInput{Email: ada})
 	var wg sync.WaitGroup
 	got := make([]string, 100)
 	for i := range got {
@@ -102,7 +102,7 @@ func TestT22_LeewayIsNarrow(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			e := testflow.New(t, testflow.Options{})
-			first := e.Person(t, enrol.Registering{Email: ada})
+			first := e.Person(t, signup.RegisterInput{Email: ada})
 			second, err := refresh(t, e, first.Refresh, authcore.ModeBearer, "")
 			if err != nil {
 				t.Fatal(err)
@@ -118,7 +118,7 @@ func TestT22_LeewayIsNarrow(t *testing.T) {
 func TestRefresh_LostAnswerYieldsTheSameSuccessor(t *testing.T) {
 	t.Parallel()
 	e := testflow.New(t, testflow.Options{})
-	first := e.Person(t, enrol.Registering{Email: ada})
+	first := e.Person(t, signup.RegisterInput{Email: ada})
 	second, err := refresh(t, e, first.Refresh, authcore.ModeBearer, "")
 	if err != nil {
 		t.Fatal(err)
@@ -134,7 +134,7 @@ func TestRefresh_LostAnswerYieldsTheSameSuccessor(t *testing.T) {
 func TestRefresh_ForgedTokensEndNothing(t *testing.T) {
 	t.Parallel()
 	e := testflow.New(t, testflow.Options{})
-	first := e.Person(t, enrol.Registering{Email: ada})
+	first := e.Person(t, signup.RegisterInput{Email: ada})
 	for _, forged := range []string{
 		"", "ghr_", first.Refresh[:len(first.Refresh)-1], first.Refresh + "A", "ghr_" + strings.Repeat("A", len(first.Refresh)-4),
 		first.Refresh[:30] + strings.Repeat("A", len(first.Refresh)-30), first.Access,
@@ -151,7 +151,7 @@ func TestRefresh_ForgedTokensEndNothing(t *testing.T) {
 func TestRefresh_StopsAtTheAbsoluteEnd(t *testing.T) {
 	t.Parallel()
 	e := testflow.New(t, testflow.Options{})
-	tokens := e.Person(t, enrol.Registering{Email: ada})
+	tokens := e.Person(t, signup.RegisterInput{Email: ada})
 	end := tokens.Session.ExpiresAt
 	for {
 		step := min(20*24*time.Hour, end.Sub(e.Clock.Now())-time.Millisecond)
@@ -177,7 +177,7 @@ func TestRefresh_StopsAtTheAbsoluteEnd(t *testing.T) {
 func TestS04_LogoutIsReal(t *testing.T) {
 	t.Parallel()
 	e := testflow.New(t, testflow.Options{})
-	tokens := e.Person(t, enrol.Registering{Email: ada})
+	tokens := e.Person(t, signup.RegisterInput{Email: ada})
 	if err := e.Sessions.End(t.Context(), &tokens.Principal, testflow.Client()); err != nil {
 		t.Fatal(err)
 	}
@@ -198,7 +198,7 @@ func TestS04_LogoutIsReal(t *testing.T) {
 func TestS04_LogoutByAReplacedToken(t *testing.T) {
 	t.Parallel()
 	e := testflow.New(t, testflow.Options{})
-	first := e.Person(t, enrol.Registering{Email: ada})
+	first := e.Person(t, signup.RegisterInput{Email: ada})
 	second, err := refresh(t, e, first.Refresh, authcore.ModeBearer, "")
 	if err != nil {
 		t.Fatal(err)
@@ -216,8 +216,8 @@ func TestS04_LogoutByAReplacedToken(t *testing.T) {
 func TestS06_ForeignSessionsStay(t *testing.T) {
 	t.Parallel()
 	e := testflow.New(t, testflow.Options{})
-	mine := e.Person(t, enrol.Registering{Email: ada})
-	theirs := e.Person(t, enrol.Registering{Email: "bob@example.com"})
+	mine := e.Person(t, signup.RegisterInput{Email: ada})
+	theirs := e.Person(t, signup.RegisterInput{Email: "bob@example.com"})
 	n, err := e.Sessions.Revoke(t.Context(), mine.Account.ID, []uuid.UUID{theirs.Session.ID}, false, testflow.Client())
 	if err != nil || n != 0 || revoked(e, theirs.Session) {
 		t.Errorf("revoked %d sessions of somebody else, error %v", n, err)
@@ -228,7 +228,7 @@ func TestS06_ForeignSessionsStay(t *testing.T) {
 func TestB01_CookieFitsTheLargestAccount(t *testing.T) {
 	t.Parallel()
 	e := testflow.New(t, testflow.Options{})
-	tokens := e.Person(t, enrol.Registering{Email: ada})
+	tokens := e.Person(t, signup.RegisterInput{Email: ada})
 	account := tokens.Account
 	account.Email = strings.Repeat("a", 64) + "@" + strings.Repeat("b", 180) + ".example"
 	account.Username = strings.Repeat("u", 32)
@@ -265,8 +265,8 @@ func TestRefresh_LeewayOfTheOperator(t *testing.T) {
 		for _, renews := range []bool{false, true} {
 			for _, late := range []bool{false, true} {
 				e := testflow.New(t, testflow.Options{Leeway: c.set})
-				e.Person(t, enrol.Registering{Email: ada})
-				first, err := e.SignIn.Password(t.Context(), signin.In{Login: ada, Password: testflow.Password,
+				e.Person(t, signup.RegisterInput{Email: ada})
+				first, err := e.SignIn.Password(t.Context(), signin.Input{Login: ada, Password: testflow.Password,
 					Request: session.Request{Mode: authcore.ModeCookie, Client: testflow.Client()}})
 				if err != nil {
 					t.Fatal(err)

@@ -70,9 +70,9 @@ type Store interface {
 	// Sessions returns the live sessions of an account, last seen first.
 	Sessions(ctx context.Context, account uuid.UUID, now time.Time) ([]authcore.Session, error)
 	// RevokeSessions ends live sessions of the account and returns one revocation for each that was live: those in ids with
-	// the branches of those that are roots; or with all, every one but those in ids and the roots that these hang on.
+	// the child sessions of those that are parents; or with all, every one but those in ids and the parents that these hang on.
 	RevokeSessions(ctx context.Context, account uuid.UUID, ids []uuid.UUID, all bool, now time.Time, fx authcore.Effects) ([]authcore.Revocation, error)
-	// RevokeFamily ends, as RevokeSessions does, the root that the session hangs on or is, with every branch.
+	// RevokeFamily ends, as RevokeSessions does, the parent that the session hangs on or is, with every child session.
 	RevokeFamily(ctx context.Context, account, session uuid.UUID, now time.Time, fx authcore.Effects) ([]authcore.Revocation, error)
 }
 
@@ -169,7 +169,7 @@ func (s *Sessions) Prepare(account authcore.Account, r Request) (sess authcore.S
 	}, refresh, nil
 }
 
-// Start opens a session for an account that has proven itself, with its event in the same transaction.
+// Start opens a session for an account that has verified itself, with its event in the same transaction.
 func (s *Sessions) Start(ctx context.Context, account authcore.Account, r Request) (Tokens, error) {
 	sess, refresh, err := s.Prepare(account, r)
 	if err != nil {
@@ -233,7 +233,7 @@ func (s *Sessions) claims(a authcore.Account, sess authcore.Session, issuer stri
 		IssuedAt: now, NotBefore: now, ExpiresAt: s.accessExpiry(now, sess.ExpiresAt),
 		AuthTime: sess.AuthTime, AMR: sess.AMR, Roles: a.Roles, Epoch: a.Epoch, RolesVersion: a.RolesVersion,
 		Email: a.VerifiedEmail(), EmailVerified: a.EmailVerified(), Username: a.Username, Name: audit.Cut(a.Name(), 256),
-		Host: sess.Host,
+		Origin: sess.Origin,
 	}
 }
 
@@ -252,7 +252,7 @@ func principalOf(c jwtkeys.Claims, sess authcore.Session) authcore.Principal {
 	return authcore.Principal{
 		AccountID: sess.AccountID, SessionID: sess.ID, Subject: c.Subject, Session: c.SessionID,
 		Epoch: c.Epoch, RolesVersion: c.RolesVersion, Email: c.Email, Username: c.Username, Name: c.Name, Roles: c.Roles,
-		Issuer: c.Issuer, Audience: c.Audience, AMR: c.AMR, AuthTime: c.AuthTime, ExpiresAt: c.ExpiresAt, Credential: sess.Mode.Credential(), Host: c.Host,
+		Issuer: c.Issuer, Audience: c.Audience, AMR: c.AMR, AuthTime: c.AuthTime, ExpiresAt: c.ExpiresAt, Credential: sess.Mode.Credential(), Origin: c.Origin,
 	}
 }
 

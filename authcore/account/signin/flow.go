@@ -37,7 +37,7 @@ type Config struct {
 	Sessions *session.Sessions
 	// Identities are the kinds of identifier that sign in.
 	Identities []authcore.IdentifierKind
-	// RequireVerified refuses accounts whose address is not proven (signup mode verified).
+	// RequireVerified refuses accounts whose address is not verified (signup mode verified).
 	RequireVerified bool
 	// Trace is told of every sign-in; it may be nil.
 	Trace authcore.Trace
@@ -47,7 +47,7 @@ type Config struct {
 // Flow signs people in. It is safe for concurrent use.
 type Flow struct {
 	cfg   Config
-	tries attempt.Desk
+	tries attempt.Attempts
 }
 
 // New checks cfg.
@@ -62,7 +62,7 @@ func New(cfg Config) (*Flow, error) {
 		cfg.Trace = authcore.NoTrace
 	}
 	cfg.Identities = slices.Clone(cfg.Identities)
-	return &Flow{cfg: cfg, tries: attempt.Desk{Lockouts: cfg.Lockouts, Store: cfg.Store}}, nil
+	return &Flow{cfg: cfg, tries: attempt.Attempts{Lockouts: cfg.Lockouts, Store: cfg.Store}}, nil
 }
 
 func (f *Flow) now() time.Time { return f.cfg.Now.Now() }

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passhash"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/lockout"
 	"github.com/gatehouse-auth/gatehouse/internal/testflow"
@@ -19,7 +19,7 @@ const loginPairs = 8
 // hashes' before and after.
 func BenchmarkLogin(b *testing.B) {
 	e := testflow.New(b, testflow.Options{Hash: passhash.Config{Params: passhash.DefaultParams}, Lockout: lockout.Policy{Off: true}})
-	account := e.Person(b, enrol.Registering{Email: bob}).Account
+	account := e.Person(b, signup.RegisterInput{Email: bob}).Account
 	hash := func() float64 {
 		begin := time.Now()
 		if ok, err := e.Hasher.Verify(b.Context(), account.PasswordHash, testflow.Password); err != nil || !ok {

@@ -15,8 +15,8 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 )
 
-// In is a try to sign in, as it was typed.
-type In struct {
+// Input is a try to sign in, as it was typed.
+type Input struct {
 	Login    string
 	Password string
 	Request  session.Request // AMR is set here
@@ -25,14 +25,14 @@ type In struct {
 // Password signs in. Refusals: [authcore.InvalidCredentials] for an unknown login, a wrong password and a disabled account
 // alike; [authcore.AccountNotVerified], only with the right password; [authcore.AccountLocked] with RetryAfter;
 // [authcore.InvalidFields]; [authcore.Unavailable] with RetryAfter when the hasher is at capacity.
-func (f *Flow) Password(ctx context.Context, in In) (session.Tokens, error) {
+func (f *Flow) Password(ctx context.Context, in Input) (session.Tokens, error) {
 	ctx, done := f.cfg.Trace(ctx, "sign in")
 	tokens, err := f.password(ctx, in)
 	done(err)
 	return tokens, err
 }
 
-func (f *Flow) password(ctx context.Context, in In) (session.Tokens, error) {
+func (f *Flow) password(ctx context.Context, in Input) (session.Tokens, error) {
 	var broken authcore.FieldErrors
 	device, err := identifier.DeviceName(in.Request.DeviceName)
 	if broken.AddError("device_name", err); err != nil {
@@ -50,7 +50,7 @@ func (f *Flow) password(ctx context.Context, in In) (session.Tokens, error) {
 	}
 	which, err := f.verify(ctx, who, in.Password)
 	if err != nil {
-		try.Abandoned()
+		try.Cancel()
 		return session.Tokens{}, err
 	}
 	switch which {
@@ -58,7 +58,7 @@ func (f *Flow) password(ctx context.Context, in In) (session.Tokens, error) {
 		return session.Tokens{}, f.failed(ctx, who, try, in.Request.Client)
 	case ofRegistration:
 		// Neither a failure nor a proof of owning the account that may have the address.
-		try.Abandoned()
+		try.Cancel()
 		return session.Tokens{}, errNotVerified()
 	}
 	if who.account.Disabled() {

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signin"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passhash"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/lockout"
 	"github.com/gatehouse-auth/gatehouse/internal/testflow"
@@ -21,7 +21,7 @@ const bob = "bob@example.com"
 func TestPassword_SignsInByAddressAndUsername(t *testing.T) {
 	t.Parallel()
 	e := testflow.New(t, testflow.Options{})
-	want := e.Person(t, enrol.Registering{Email: bob, Username: "bobby"}).Account.ID
+	want := e.Person(t, signup.RegisterInput{Email: bob, Username: "bobby"}).Account.ID
 	for _, login := range []string{bob, " BOB@Example.com ", "bobby", "Bobby", "b\u200bobby"} {
 		tokens, err := e.TrySignIn(t, login, testflow.Password)
 		if err != nil || tokens.Account.ID != want || len(tokens.Session.AMR) != 1 || tokens.Session.AMR[0] != "pwd" {
@@ -30,18 +30,18 @@ func TestPassword_SignsInByAddressAndUsername(t *testing.T) {
 	}
 	r := testflow.Request()
 	r.DeviceName = "tv\x00"
-	_, err := e.SignIn.Password(t.Context(), signin.In{Login: bob, Password: testflow.Password, Request: r})
+	_, err := e.SignIn.Password(t.Context(), signin.Input{Login: bob, Password: testflow.Password, Request: r})
 	testflow.WantCode(t, err, authcore.InvalidFields)
 }
 
 func TestL01_EqualAnswers(t *testing.T) {
 	t.Parallel()
 	e := testflow.New(t, testflow.Options{})
-	e.Person(t, enrol.Registering{Email: bob})
+	e.Person(t, signup.RegisterInput{Email: bob})
 	disabled := withPassword(t, e, "disabled@example.com")
 	disabled.DisabledAt = e.Clock.Now()
 	create(t, e, disabled)
-	e.Register(t, enrol.Registering{Email: "waiting@example.com"})
+	e.Register(t, signup.RegisterInput{Email: "waiting@example.com"})
 	create(t, e, authcore.Account{Email: "none@example.com", EmailVerifiedAt: e.Clock.Now()})
 
 	var answers []authcore.Error
@@ -90,9 +90,9 @@ func TestL01_RightPasswordOfADisabledAccountCountsAsWrong(t *testing.T) {
 func TestPassword_UnprovenAccount(t *testing.T) {
 	t.Parallel()
 	e := testflow.New(t, testflow.Options{})
-	unproven := withPassword(t, e, bob)
-	unproven.EmailVerifiedAt = time.Time{}
-	create(t, e, unproven)
+	unverified := withPassword(t, e, bob)
+	unverified.EmailVerifiedAt = time.Time{}
+	create(t, e, unverified)
 	_, err := e.TrySignIn(t, bob, testflow.Password)
 	testflow.WantCode(t, err, authcore.AccountNotVerified)
 	_, err = e.TrySignIn(t, bob, testflow.OtherPassword)
@@ -102,7 +102,7 @@ func TestPassword_UnprovenAccount(t *testing.T) {
 func TestPassword_OnlyListedKindsSignIn(t *testing.T) {
 	t.Parallel()
 	e := testflow.New(t, testflow.Options{Identities: []authcore.IdentifierKind{authcore.KindEmail}})
-	e.Person(t, enrol.Registering{Email: bob, Username: "bobby"})
+	e.Person(t, signup.RegisterInput{Email: bob, Username: "bobby"})
 	_, err := e.TrySignIn(t, "bobby", testflow.Password)
 	testflow.WantCode(t, err, authcore.InvalidCredentials)
 	if _, err := e.TrySignIn(t, bob, testflow.Password); err != nil {
@@ -113,7 +113,7 @@ func TestPassword_OnlyListedKindsSignIn(t *testing.T) {
 func TestL07_EverySpellingSharesOneCounter(t *testing.T) {
 	t.Parallel()
 	e := testflow.New(t, testflow.Options{})
-	e.Person(t, enrol.Registering{Email: bob, Username: "bobby"})
+	e.Person(t, signup.RegisterInput{Email: bob, Username: "bobby"})
 	fail := func(logins ...string) {
 		for _, login := range logins {
 			_, err := e.TrySignIn(t, login, testflow.OtherPassword)
@@ -139,7 +139,7 @@ func TestL07_EverySpellingSharesOneCounter(t *testing.T) {
 func TestL08_ParallelGuessesReachTheHasherFiveTimes(t *testing.T) {
 	t.Parallel()
 	e := testflow.New(t, testflow.Options{})
-	e.Person(t, enrol.Registering{Email: bob})
+	e.Person(t, signup.RegisterInput{Email: bob})
 	for _, login := range []string{bob, "ghost@example.com"} {
 		var mu sync.Mutex
 		codes := map[authcore.Code]int{}
@@ -162,7 +162,7 @@ func TestL08_ParallelGuessesReachTheHasherFiveTimes(t *testing.T) {
 func TestL12_ParallelRightSignInsAllPass(t *testing.T) {
 	t.Parallel()
 	e := testflow.New(t, testflow.Options{})
-	e.Person(t, enrol.Registering{Email: bob})
+	e.Person(t, signup.RegisterInput{Email: bob})
 	var wg sync.WaitGroup
 	for range 20 {
 		wg.Go(func() {
@@ -179,7 +179,7 @@ func TestL17_PasswordsAreNotCut(t *testing.T) {
 	e := testflow.New(t, testflow.Options{Lockout: lockout.Policy{Off: true}})
 	long := strings.Repeat("quartz-ledger-", 6)[:72]
 	for address, password := range map[string]string{"a@example.com": long + "x", "b@example.com": "tundra-Ledger\x00-51-quartz"} {
-		e.Person(t, enrol.Registering{Email: address, Password: password})
+		e.Person(t, signup.RegisterInput{Email: address, Password: password})
 		if _, err := e.TrySignIn(t, address, password); err != nil {
 			t.Fatalf("%s: %v", address, err)
 		}
@@ -196,14 +196,14 @@ func TestL17_PasswordsAreNotCut(t *testing.T) {
 func TestL18_PasswordsHaveOneNormalForm(t *testing.T) {
 	t.Parallel()
 	e := testflow.New(t, testflow.Options{})
-	e.Person(t, enrol.Registering{Email: bob, Password: "tundra-Ledg\u00e9r-51 "})
+	e.Person(t, signup.RegisterInput{Email: bob, Password: "tundra-Ledg\u00e9r-51 "})
 	if _, err := e.TrySignIn(t, bob, "tundra-Ledge\u0301r-51 "); err != nil {
 		t.Errorf("the decomposed form: %v", err)
 	}
 	_, err := e.TrySignIn(t, bob, "tundra-Ledg\u00e9r-51")
 	testflow.WantCode(t, err, authcore.InvalidCredentials) // the space counts
 
-	e.Person(t, enrol.Registering{Email: "eve@example.com", Password: "tundra-Ledge\u0301r-51 "})
+	e.Person(t, signup.RegisterInput{Email: "eve@example.com", Password: "tundra-Ledge\u0301r-51 "})
 	if _, err := e.TrySignIn(t, "eve@example.com", "tundra-Ledg\u00e9r-51 "); err != nil {
 		t.Errorf("the composed form of a password chosen decomposed: %v", err)
 	}
@@ -241,7 +241,7 @@ func TestPassword_BusyHasherSpendsNoTry(t *testing.T) {
 	e := testflow.New(t, testflow.Options{Hash: passhash.Config{
 		Params: testflow.CheapHash.Params, Workers: 1, MaxQueue: 1, QueueWait: time.Millisecond,
 	}})
-	e.Person(t, enrol.Registering{Email: bob})
+	e.Person(t, signup.RegisterInput{Email: bob})
 	release := occupy(t, e.Hasher)
 	for range 8 {
 		_, err := e.TrySignIn(t, bob, testflow.OtherPassword)
@@ -259,11 +259,11 @@ func TestPassword_BusyHasherSpendsNoTry(t *testing.T) {
 func TestPassword_CancelledTryIsGivenBack(t *testing.T) {
 	t.Parallel()
 	e := testflow.New(t, testflow.Options{})
-	e.Person(t, enrol.Registering{Email: bob})
+	e.Person(t, signup.RegisterInput{Email: bob})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	for range 8 {
-		_, err := e.SignIn.Password(ctx, signin.In{Login: bob, Password: testflow.OtherPassword, Request: testflow.Request()})
+		_, err := e.SignIn.Password(ctx, signin.Input{Login: bob, Password: testflow.OtherPassword, Request: testflow.Request()})
 		if !errors.Is(err, context.Canceled) {
 			t.Fatalf("got %v", err)
 		}

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passhash"
 	"github.com/gatehouse-auth/gatehouse/internal/testflow"
 )
@@ -17,11 +17,11 @@ import (
 func TestL01_RegisteringTellsNothingAtSignIn(t *testing.T) {
 	t.Parallel()
 	e := testflow.New(t, testflow.Options{})
-	e.Person(t, enrol.Registering{Email: bob})
+	e.Person(t, signup.RegisterInput{Email: bob})
 	create(t, e, withPassword(t, e, "salted@example.com")) // under a salt that does not come from the address
 	got := map[string]authcore.Code{}
 	for _, address := range []string{bob, "salted@example.com", "nobody@example.com"} {
-		e.Register(t, enrol.Registering{Email: address, Password: testflow.OtherPassword})
+		e.Register(t, signup.RegisterInput{Email: address, Password: testflow.OtherPassword})
 		_, err := e.TrySignIn(t, address, testflow.OtherPassword)
 		got[address] = authcore.CodeOf(err)
 	}
@@ -37,12 +37,12 @@ func TestL01_RacingRegistrationsTellNothingAtSignIn(t *testing.T) {
 	cheap := testflow.CheapHash
 	cheap.Workers, cheap.QueueWait = 1, time.Minute
 	e := testflow.New(t, testflow.Options{Hash: cheap})
-	e.Person(t, enrol.Registering{Email: bob})
+	e.Person(t, signup.RegisterInput{Email: bob})
 	for _, address := range []string{bob, "nobody@example.com"} {
 		release := occupy(t, e.Hasher)
 		var all sync.WaitGroup
 		for i := range racers {
-			all.Go(func() { e.Register(t, enrol.Registering{Email: address, Password: racersPassword(i)}) })
+			all.Go(func() { e.Register(t, signup.RegisterInput{Email: address, Password: racersPassword(i)}) })
 		}
 		await(t, e.Hasher, racers)
 		release()

@@ -24,7 +24,7 @@ func create(t *testing.T, e *testflow.Env, a authcore.Account) uuid.UUID {
 	return a.ID
 }
 
-// withPassword is an account with a proven address and testflow.Password.
+// withPassword is an account with a verified address and testflow.Password.
 func withPassword(t *testing.T, e *testflow.Env, address string) authcore.Account {
 	t.Helper()
 	hash, err := e.Hasher.Hash(t.Context(), testflow.Password)

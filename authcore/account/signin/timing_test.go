@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passhash"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/lockout"
 	"github.com/gatehouse-auth/gatehouse/internal/soak"
@@ -27,7 +27,7 @@ func TestL02_EqualTime(t *testing.T) {
 	disabled.DisabledAt = e.Clock.Now()
 	create(t, e, disabled)
 	create(t, e, authcore.Account{Email: "none@example.com", EmailVerifiedAt: e.Clock.Now()})
-	e.Register(t, enrol.Registering{Email: "waiting@example.com"})
+	e.Register(t, signup.RegisterInput{Email: "waiting@example.com"})
 
 	var leaks []string
 	for range 3 {

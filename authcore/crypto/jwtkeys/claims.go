@@ -37,8 +37,8 @@ type Claims struct {
 	Username      string // username
 	Name          string // name
 
-	// Host is the origin that the token is good at alone, where it is of a branch; else empty.
-	Host string // host
+	// Origin is the origin that the token is good at alone, where it is of a child session; else empty.
+	Origin string // host
 }
 
 type wireClaims struct {
@@ -59,7 +59,7 @@ type wireClaims struct {
 	EmailVerified bool     `json:"email_verified,omitempty"`
 	Username      string   `json:"username,omitempty"`
 	Name          string   `json:"name,omitempty"`
-	Host          string   `json:"host,omitempty"`
+	Origin        string   `json:"host,omitempty"`
 }
 
 // encode returns the JSON of c, without HTML escaping. It refuses claims that decode
@@ -72,7 +72,7 @@ func (c Claims) encode() ([]byte, error) {
 		Issuer: c.Issuer, Audience: c.Audience, Subject: c.Subject, SessionID: c.SessionID, ID: c.ID,
 		IssuedAt: c.IssuedAt.Unix(), NotBefore: c.NotBefore.Unix(), ExpiresAt: c.ExpiresAt.Unix(),
 		AMR: orEmpty(c.AMR), Roles: orEmpty(c.Roles), Epoch: c.Epoch, RolesVersion: c.RolesVersion,
-		Email: c.Email, EmailVerified: c.EmailVerified, Username: c.Username, Name: c.Name, Host: c.Host,
+		Email: c.Email, EmailVerified: c.EmailVerified, Username: c.Username, Name: c.Name, Origin: c.Origin,
 	}
 	if len(c.Audience) == 1 {
 		w.Audience = c.Audience[0] // RFC 7519 §4.1.3; some verifiers know only this form
@@ -112,7 +112,7 @@ func (c Claims) check() error {
 			return errors.New("claim aud must not hold an empty text")
 		}
 	}
-	for _, s := range []string{c.Issuer, c.ID, c.Email, c.Username, c.Name, c.Host} {
+	for _, s := range []string{c.Issuer, c.ID, c.Email, c.Username, c.Name, c.Origin} {
 		if !utf8.ValidString(s) {
 			return errors.New("claims must be valid UTF-8")
 		}

@@ -50,7 +50,7 @@ func (c *Claims) set(name, value string) (ok bool) {
 	case "name":
 		c.Name, ok = readText(value)
 	case "host":
-		c.Host, ok = readText(value)
+		c.Origin, ok = readText(value)
 	default:
 		ok = json.Valid([]byte(value))
 	}

@@ -43,7 +43,7 @@ func (g *claimTable) of(p *authcore.Principal) *sharedClaims {
 		return have
 	}
 	fresh := &sharedClaims{
-		kid: strings.Clone(p.KeyID), issuer: strings.Clone(p.Issuer), host: strings.Clone(p.Host), kind: p.Credential,
+		kid: strings.Clone(p.KeyID), issuer: strings.Clone(p.Issuer), host: strings.Clone(p.Origin), kind: p.Credential,
 		audience: cloned(p.Audience), amr: cloned(p.AMR), roles: cloned(p.Roles), groups: groups(p),
 	}
 	at.Store(fresh)
@@ -64,7 +64,7 @@ func (g *claimTable) hash(p *authcore.Principal) uint64 {
 	h.SetSeed(g.seed)
 	maphash.WriteComparable(&h, p.KeyID)
 	maphash.WriteComparable(&h, p.Issuer)
-	maphash.WriteComparable(&h, p.Host)
+	maphash.WriteComparable(&h, p.Origin)
 	maphash.WriteComparable(&h, p.Credential)
 	for _, list := range [][]string{p.Audience, p.AMR, p.Roles} {
 		maphash.WriteComparable(&h, len(list))
@@ -77,7 +77,7 @@ func (g *claimTable) hash(p *authcore.Principal) uint64 {
 
 // match decides alone whether a token may share the claims: kinds whose hashes have one place come by each other's.
 func (g *sharedClaims) match(p *authcore.Principal) bool {
-	return g.kid == p.KeyID && g.issuer == p.Issuer && g.host == p.Host && g.kind == p.Credential && slices.Equal(g.audience, p.Audience) &&
+	return g.kid == p.KeyID && g.issuer == p.Issuer && g.host == p.Origin && g.kind == p.Credential && slices.Equal(g.audience, p.Audience) &&
 		slices.Equal(g.amr, p.AMR) && slices.Equal(g.roles, p.Roles)
 }
 

@@ -97,7 +97,7 @@ func (v *Verified) encoded(i, plain int) string {
 // Credential is where such a token belongs.
 func (v *Verified) Credential() authcore.CredentialKind { return v.shared.kind }
 
-// Host is the origin that the token is good at alone; "" where it is no branch's.
+// Host is the origin that the token is good at alone; "" where it is no child session's.
 func (v *Verified) Host() string { return v.shared.host }
 
 // Holder returns whose the token is.
@@ -108,7 +108,7 @@ func (v *Verified) Principal() authcore.Principal {
 	p := authcore.Principal{
 		AccountID: v.holder.AccountID, SessionID: v.holder.SessionID, Subject: v.part(subject), Session: v.part(sessionID), Epoch: v.holder.Epoch, RolesVersion: v.holder.RolesVersion,
 		Email: v.part(email), Username: v.part(username), Name: v.part(name), Roles: v.shared.roles, Issuer: v.shared.issuer,
-		Audience: v.shared.audience, AMR: v.shared.amr, ExpiresAt: time.Unix(v.expires, 0).UTC(), KeyID: v.shared.kid, Credential: v.shared.kind, Host: v.shared.host,
+		Audience: v.shared.audience, AMR: v.shared.amr, ExpiresAt: time.Unix(v.expires, 0).UTC(), KeyID: v.shared.kid, Credential: v.shared.kind, Origin: v.shared.host,
 	}
 	if v.proven != 0 {
 		p.AuthTime = time.Unix(v.proven, 0).UTC()

@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/jwtkeys"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/accesstoken"
 	"github.com/gatehouse-auth/gatehouse/internal/testflow"
@@ -42,7 +42,7 @@ func setUp(t testing.TB) (*testflow.Env, *keys, *accesstoken.Verifier) {
 
 func person(t testing.TB, e *testflow.Env) session.Tokens {
 	t.Helper()
-	return e.Person(t, enrol.Registering{Email: "ada@example.com", FirstName: "Ada"})
+	return e.Person(t, signup.RegisterInput{Email: "ada@example.com", FirstName: "Ada"})
 }
 
 func want(t *testing.T, v *accesstoken.Verifier, raw string, kind authcore.CredentialKind, outcome accesstoken.Outcome) *authcore.Principal {

@@ -175,7 +175,7 @@ func TestAuthenticate_CannotKnow(t *testing.T) {
 	}
 }
 
-// The token of a branch is good at its own host alone, and only where the site is there for that host (S04).
+// The token of a child session is good at its own host alone, and only where the site is there for that host (S04).
 func TestS04_BranchesStayAtTheirHost(t *testing.T) {
 	t.Parallel()
 	e := open(t, nil)
@@ -192,7 +192,7 @@ func TestS04_BranchesStayAtTheirHost(t *testing.T) {
 	} {
 		jar := httpauth.NewJar("", c.https)
 		r := httptest.NewRequest(http.MethodGet, c.url, nil)
-		r.Header.Set("Cookie", jar.Access()+"="+e.branch())
+		r.Header.Set("Cookie", jar.Access()+"="+e.child())
 		_, err := e.auth.Authenticate(httptest.NewRecorder(), r, httpauth.RequestInfo{Client: testflow.Client(), HTTPS: c.https, ServesHost: c.serves, Jar: jar})
 		if (err == nil) != c.good {
 			t.Errorf("%s: %v", c.name, err)
@@ -200,11 +200,11 @@ func TestS04_BranchesStayAtTheirHost(t *testing.T) {
 	}
 }
 
-// branch returns an access token that is good at https://app.example.com alone.
-func (e *env) branch() string {
+// child returns an access token that is good at https://app.example.com alone.
+func (e *env) child() string {
 	e.Helper()
 	sess := e.cookie.Session
-	sess.Host = "https://app.example.com"
+	sess.Origin = "https://app.example.com"
 	tokens, err := e.Sessions.Grant(e.cookie.Account, sess, "", testflow.Client())
 	if err != nil {
 		e.Fatal(err)

@@ -7,8 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 )
 
 // What the names of our cookies end in. They begin with the prefix of the gateway, and over https with "__Host-" before it.
@@ -102,11 +102,11 @@ type FlowCookie struct {
 // The cookies of the flows.
 var (
 	// RegistrationCookie proves who registered, as the cookie of the API does.
-	RegistrationCookie = FlowCookie{registrationEnding, enrol.RegistrationLifetime}
+	RegistrationCookie = FlowCookie{registrationEnding, signup.RegistrationLifetime}
 	// LinkCookie is the token of a link from a mail, out of the address bar. It lives no longer than the token itself.
 	LinkCookie = FlowCookie{linkEnding, 10 * time.Minute}
 	// PendingCookie is where somebody wanted to go and whose address they gave, while they look into their mail.
-	PendingCookie = FlowCookie{pendingEnding, enrol.RegistrationLifetime}
+	PendingCookie = FlowCookie{pendingEnding, signup.RegistrationLifetime}
 	// LoopCookie counts how often a browser was sent to a page in vain, see [IsRedirectLoop].
 	LoopCookie = FlowCookie{loopEnding, LoopCookieLife}
 	// HandoverCookie is the verifier of a browser that asks to be handed over: one for each time that it asks, for tabs that

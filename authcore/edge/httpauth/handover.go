@@ -22,8 +22,8 @@ func HostOf(r *http.Request, https bool) string {
 	return schemeOf(https) + "://" + strings.ToLower((&url.URL{Host: r.Host}).Hostname())
 }
 
-// sentTo reports whether a request came to the one host that the token of a branch is good at; "" is any. A service that gets
-// hold of the tokens of a branch, by whatever way, has those of its own host alone: they open no other and not the portal
+// sentTo reports whether a request came to the one host that the token of a child session is good at; "" is any. A service that gets
+// hold of the tokens of a child session, by whatever way, has those of its own host alone: they open no other and not the portal
 // (S04). Who sends a request chooses its Host header, so it counts only where the site is there for that host.
 func (c Credentials) sentTo(r *http.Request, only string) bool {
 	if only == "" {

@@ -30,7 +30,7 @@ func (a *Authenticator) renew(w http.ResponseWriter, r *http.Request, in Request
 		return Result{Verified: a.cfg.Verifier.Admit(tokens.Principal), Renewed: true}, nil
 	case IsDeadRefresh(err):
 		return Result{ClearCookies: true}, ErrInvalidToken
-	case errors.Is(err, session.ErrOtherHost):
+	case errors.Is(err, session.ErrOtherOrigin):
 		return Result{}, ErrInvalidToken
 	}
 	return Result{}, err
@@ -39,5 +39,5 @@ func (a *Authenticator) renew(w http.ResponseWriter, r *http.Request, in Request
 // IsDeadRefresh reports whether err says that a refresh token is good nowhere: one that belongs to another host is good there.
 func IsDeadRefresh(err error) bool {
 	code := authcore.CodeOf(err)
-	return !errors.Is(err, session.ErrOtherHost) && (code == authcore.InvalidRefreshToken || code == authcore.RefreshTokenReused)
+	return !errors.Is(err, session.ErrOtherOrigin) && (code == authcore.InvalidRefreshToken || code == authcore.RefreshTokenReused)
 }

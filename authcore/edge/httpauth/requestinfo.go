@@ -16,7 +16,7 @@ type RequestInfo struct {
 	HTTPS     bool   // what IsHTTPS says
 	RequestID string // for the log; "" when there is none
 	// ServesHost reports whether the site that the request came to is there for a host name, and not for just any. nil is for none:
-	// then no token of a branch is good there, since anybody can write any name into a Host header.
+	// then no token of a child session is good there, since anybody can write any name into a Host header.
 	ServesHost func(host string) bool
 	// Jar is where the gateway's cookies are; nil is that of the default prefix.
 	Jar *Jar

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/jwtkeys"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/accesstoken"
@@ -50,7 +50,7 @@ func TestT25_Rotation(t *testing.T) {
 	t.Parallel()
 	e := testflow.New(t, testflow.Options{})
 	before := published(t, e.Ring)
-	old := e.Person(t, enrol.Registering{Email: "ada@example.com"})
+	old := e.Person(t, signup.RegisterInput{Email: "ada@example.com"})
 	v, err := accesstoken.New(accesstoken.Config{Keys: e.Ring, Revocations: e.Revoked, Now: e.Clock.Now})
 	if err != nil {
 		t.Fatal(err)
@@ -109,7 +109,7 @@ func TestLoad_WrongSecretIsAnErrorAndChangesNothing(t *testing.T) {
 func TestLoad_ChangedAlgorithm(t *testing.T) {
 	t.Parallel()
 	e := testflow.New(t, testflow.Options{})
-	old := e.Person(t, enrol.Registering{Email: "ada@example.com"})
+	old := e.Person(t, signup.RegisterInput{Email: "ada@example.com"})
 	for _, alg := range []jwtkeys.Algorithm{jwtkeys.ES256, jwtkeys.HS256} {
 		r := ringOver(t, e, e.Sealer, alg)
 		if err := r.Load(t.Context()); err != nil {

@@ -33,7 +33,7 @@ func (r *Ring) replaced(present []authcore.KeyRecord, now time.Time) (changed []
 		if k.Use == useInternal {
 			continue
 		}
-		k = r.retired(k, now)
+		k = r.retire(k, now)
 		k.RemoveAt = now // which deletes it in this change
 		changed = append(changed, k)
 	}
@@ -92,13 +92,13 @@ func (r *Ring) discarded(present []authcore.KeyRecord, now time.Time) (changed [
 			left = append(left, k)
 			continue
 		}
-		k = r.retired(k, now)
+		k = r.retire(k, now)
 		k.RemoveAt = now
 		changed = append(changed, k)
 	}
 	discarded = len(changed)
 	if anew {
-		born, err := r.born(nil, now)
+		born, err := r.addMissing(nil, now)
 		return append(changed, born...), discarded, err
 	}
 	made, err := r.completed(left, now)

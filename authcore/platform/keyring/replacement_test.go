@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/jwtkeys"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/accesstoken"
@@ -38,7 +38,7 @@ func TestReplace(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := published(t, e.Ring)
-	old := e.Person(t, enrol.Registering{Email: "ada@example.com"})
+	old := e.Person(t, signup.RegisterInput{Email: "ada@example.com"})
 	removed, err := e.Ring.Replace(t.Context())
 	if err != nil || removed != 4 {
 		t.Fatalf("%d keys are gone (error %v), want an active and a next one of two uses", removed, err)
@@ -177,7 +177,7 @@ func TestChange_WrongSecretChangesNothing(t *testing.T) {
 func TestReload_DropsWhatIsRemovedWithoutTheSecret(t *testing.T) {
 	t.Parallel()
 	e := testflow.New(t, testflow.Options{})
-	old := e.Person(t, enrol.Registering{Email: "ada@example.com"})
+	old := e.Person(t, signup.RegisterInput{Email: "ada@example.com"})
 	records, err := e.Store.Keys(t.Context())
 	if err != nil {
 		t.Fatal(err)

@@ -76,7 +76,7 @@ func New(cfg Config) (*Ring, error) {
 // Load makes the keys if the database has none, and takes the present ones into memory. It never replaces keys that
 // cannot be opened: that would log everybody out because of a wrong secret.
 func (r *Ring) Load(ctx context.Context) error {
-	records, err := r.change(ctx, r.born)
+	records, err := r.change(ctx, r.addMissing)
 	if err != nil {
 		return fmt.Errorf("load signing keys: %w", err)
 	}

@@ -93,7 +93,7 @@ func stateOf(k authcore.KeyRecord, now time.Time) State {
 
 // born returns the keys that are missing: all of them in a new database; after a change of the option `algorithm` a
 // bearer key of the new kind, which takes over at once.
-func (r *Ring) born(present []authcore.KeyRecord, now time.Time) ([]authcore.KeyRecord, error) {
+func (r *Ring) addMissing(present []authcore.KeyRecord, now time.Time) ([]authcore.KeyRecord, error) {
 	if len(present) == 0 {
 		internal, err := r.seal(authcore.KeyRecord{KID: uuid.NewString(), Use: useInternal, Algorithm: "HKDF-SHA256",
 			CreatedAt: now, NotBefore: now}, secret.Random(internalBytes))
@@ -108,12 +108,12 @@ func (r *Ring) born(present []authcore.KeyRecord, now time.Time) ([]authcore.Key
 	if slices.ContainsFunc(present, func(k authcore.KeyRecord) bool {
 		return k.Use == string(jwtkeys.Bearer) && k.Algorithm == string(r.cfg.Algorithm) && scheduled(k, now)
 	}) {
-		return r.followed(present, now)
+		return r.scheduleNext(present, now)
 	}
 	var changed []authcore.KeyRecord
 	for _, k := range present {
 		if s := stateOf(k, now); k.Use == string(jwtkeys.Bearer) && (s == Active || s == Next) {
-			changed = append(changed, r.retired(k, now))
+			changed = append(changed, r.retire(k, now))
 		}
 	}
 	r.cfg.Logger.Info("the algorithm of bearer tokens changes", "algorithm", string(r.cfg.Algorithm))
@@ -136,7 +136,7 @@ func complete(present []authcore.KeyRecord, now time.Time) error {
 }
 
 // followed returns the next keys that are missing: without them nothing could be rotated.
-func (r *Ring) followed(present []authcore.KeyRecord, now time.Time) (missing []authcore.KeyRecord, err error) {
+func (r *Ring) scheduleNext(present []authcore.KeyRecord, now time.Time) (missing []authcore.KeyRecord, err error) {
 	for _, use := range []jwtkeys.Use{jwtkeys.Bearer, jwtkeys.Cookie} {
 		if slices.ContainsFunc(present, func(k authcore.KeyRecord) bool { return k.Use == string(use) && k.NotBefore.IsZero() }) {
 			continue
@@ -163,7 +163,7 @@ func (r *Ring) rotated(present []authcore.KeyRecord, now time.Time) ([]authcore.
 		}
 		switch stateOf(k, now) {
 		case Active:
-			changed = append(changed, r.retired(k, now))
+			changed = append(changed, r.retire(k, now))
 		case Next:
 			k.NotBefore = now
 			promoted[k.Use] = true
@@ -183,7 +183,7 @@ func (r *Ring) rotated(present []authcore.KeyRecord, now time.Time) ([]authcore.
 	return changed, nil
 }
 
-func (r *Ring) retired(k authcore.KeyRecord, now time.Time) authcore.KeyRecord {
+func (r *Ring) retire(k authcore.KeyRecord, now time.Time) authcore.KeyRecord {
 	if k.NotBefore.IsZero() {
 		k.NotBefore = now // never signed: nothing of it can be in use
 	}

@@ -30,7 +30,7 @@ func (a *runningTry) ask(ctx context.Context, q *queue, timeout <-chan time.Time
 		case err != nil:
 			return nil, 0, err
 		case granted && ctx.Err() != nil: // the place came too late
-			a.Abandoned()
+			a.Cancel()
 			return nil, 0, ctx.Err()
 		case granted:
 			return a, 0, nil
@@ -70,8 +70,8 @@ func (a *runningTry) Failed(ctx context.Context) (locked bool) {
 	return locked
 }
 
-// Abandoned implements [attempt.Attempt].
-func (a *runningTry) Abandoned() {
+// Cancel implements [attempt.Attempt].
+func (a *runningTry) Cancel() {
 	a.end(context.Background(), func(s *state, _ time.Time, _ *Policy) { s.remove(a.id) })
 }
 
@@ -97,4 +97,4 @@ type uncounted struct{}
 
 func (uncounted) Succeeded(context.Context)   {}
 func (uncounted) Failed(context.Context) bool { return false }
-func (uncounted) Abandoned()                  {}
+func (uncounted) Cancel()                     {}

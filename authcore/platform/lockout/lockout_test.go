@@ -162,7 +162,7 @@ func wait(t *testing.T, l attempt.Lockouts, key string) time.Duration {
 		t.Fatal(err)
 	}
 	if a != nil {
-		a.Abandoned()
+		a.Cancel()
 	}
 	return wait
 }

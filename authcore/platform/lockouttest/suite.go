@@ -91,7 +91,7 @@ func lockAfterLast(t *testing.T, l attempt.Lockouts, tick time.Duration) {
 	time.Sleep(time.Minute - tick)
 	locked(t, l, "a", tick)
 	time.Sleep(tick)
-	begin(t, l, "a").Abandoned()
+	begin(t, l, "a").Cancel()
 }
 
 func lockDoubles(t *testing.T, l attempt.Lockouts) {
@@ -160,8 +160,8 @@ func resetUnlocks(t *testing.T, l attempt.Lockouts) {
 
 func lockKeysApart(t *testing.T, l attempt.Lockouts) {
 	fail(t, l, "a", 3)
-	begin(t, l, "b").Abandoned()
-	begin(t, l, "").Abandoned()
+	begin(t, l, "b").Cancel()
+	begin(t, l, "").Cancel()
 }
 
 // parallelWrong is 200 wrong passwords at once: no more than the budget may be tried.
@@ -239,7 +239,7 @@ func queueEnds(t *testing.T, l attempt.Lockouts) {
 		t.Errorf("begin: try %v, wait %v, %v after %v; want a wait after 2s", a != nil, wait, err, time.Since(start))
 	}
 	for _, r := range running {
-		r.Abandoned()
+		r.Cancel()
 	}
 	for range 3 { // who left the queue holds no place
 		begin(t, l, "a")
@@ -263,7 +263,7 @@ func queueContext(t *testing.T, l attempt.Lockouts) {
 		t.Error("a cancelled context is no error")
 	}
 	for _, r := range running {
-		r.Abandoned()
+		r.Cancel()
 	}
 	for range 3 {
 		begin(t, l, "a")
@@ -281,7 +281,7 @@ func abandoned(t *testing.T, l attempt.Lockouts) {
 		result <- a
 	}()
 	synctest.Wait()
-	running[0].Abandoned()
+	running[0].Cancel()
 	if a := <-result; a == nil {
 		t.Error("turned away although there is room")
 	}
@@ -306,9 +306,9 @@ func cancelledWhileGranted(t *testing.T, l attempt.Lockouts) {
 		}()
 		synctest.Wait()
 		cancel()
-		running.Abandoned()
+		running.Cancel()
 		if a := <-result; a != nil {
-			a.Abandoned()
+			a.Cancel()
 		}
 		begin(t, l, key)
 	}
@@ -318,7 +318,7 @@ func secondResult(t *testing.T, l attempt.Lockouts) {
 	a := begin(t, l, "a")
 	a.Failed(t.Context())
 	a.Failed(t.Context())
-	a.Abandoned()
+	a.Cancel()
 	if fail(t, l, "a", 1) || !fail(t, l, "a", 1) {
 		t.Error("one try has counted more than once, or not at all")
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/operator"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqlstore"
@@ -57,7 +57,7 @@ func TestRevokeUser_ByEveryName(t *testing.T) {
 	t.Parallel()
 	e := testflow.New(t, testflow.Options{})
 	o, told := operate(t, e)
-	ada := e.Person(t, enrol.Registering{Email: "ada@example.com", Username: "ada"})
+	ada := e.Person(t, signup.RegisterInput{Email: "ada@example.com", Username: "ada"})
 	id := ada.Account.ID
 	for i, name := range []string{id.String(), " ADA@example.com ", "Ada"} {
 		done, err := o.RevokeUser(t.Context(), name)
@@ -78,9 +78,9 @@ func TestRevokeUser_IDInOneFormOnly(t *testing.T) {
 	t.Parallel()
 	e := testflow.New(t, testflow.Options{})
 	o, told := operate(t, e)
-	ada := e.Person(t, enrol.Registering{Email: "ada@example.com"}).Account.ID.String()
+	ada := e.Person(t, signup.RegisterInput{Email: "ada@example.com"}).Account.ID.String()
 	digits := strings.ReplaceAll(ada, "-", "")
-	bob := e.Person(t, enrol.Registering{Email: "bob@example.com", Username: digits}).Account.ID
+	bob := e.Person(t, signup.RegisterInput{Email: "bob@example.com", Username: digits}).Account.ID
 	for _, name := range []string{digits, strings.ToUpper(digits)} {
 		done, err := o.RevokeUser(t.Context(), name)
 		if err != nil || done.Account == nil || *done.Account != bob {
@@ -101,8 +101,8 @@ func TestRevokeAll_Announces(t *testing.T) {
 	t.Parallel()
 	e := testflow.New(t, testflow.Options{})
 	o, told := operate(t, e)
-	ada := e.Person(t, enrol.Registering{Email: "ada@example.com"})
-	bob := e.Person(t, enrol.Registering{Email: "bob@example.com"})
+	ada := e.Person(t, signup.RegisterInput{Email: "ada@example.com"})
+	bob := e.Person(t, signup.RegisterInput{Email: "bob@example.com"})
 	done, err := o.RevokeAll(t.Context())
 	if err != nil || done.Sessions != 2 || done.Keys != 4 || len(told.list) != 2 {
 		t.Fatalf("%+v, announced %+v (error %v)", done, told.list, err)
@@ -170,7 +170,7 @@ func TestDiscard(t *testing.T) {
 	t.Parallel()
 	e := testflow.New(t, testflow.Options{})
 	o, told := operate(t, e)
-	e.Person(t, enrol.Registering{Email: "ada@example.com"})
+	e.Person(t, signup.RegisterInput{Email: "ada@example.com"})
 	var refused *authcore.Error
 	if _, err := o.Discard(t.Context(), e.Sealer); !errors.As(err, &refused) || len(told.list) != 0 {
 		t.Errorf("with nothing lost: error %v, announced %v", err, told.list)

@@ -127,8 +127,8 @@ func (m *Memory) Take(ctx context.Context, limits ...authcore.Limit) (time.Durat
 	return take(ts, m.elapsed()), nil
 }
 
-// Return implements [authcore.Limiter]. It needs no I/O, so ctx may have ended.
-func (m *Memory) Return(_ context.Context, limits ...authcore.Limit) error {
+// Refund implements [authcore.Limiter]. It needs no I/O, so ctx may have ended.
+func (m *Memory) Refund(_ context.Context, limits ...authcore.Limit) error {
 	ts, err := m.locate(nil, limits)
 	if err != nil {
 		return err

@@ -133,9 +133,9 @@ func (r *Redis) ask(ctx context.Context, ts []taking, count bool) (time.Duration
 	return time.Duration(got[0]) * time.Microsecond, nil
 }
 
-// Return implements [authcore.Limiter].
-func (r *Redis) Return(ctx context.Context, limits ...authcore.Limit) error {
-	if err := r.cfg.Memory.Return(ctx, limits...); err != nil {
+// Refund implements [authcore.Limiter].
+func (r *Redis) Refund(ctx context.Context, limits ...authcore.Limit) error {
+	if err := r.cfg.Memory.Refund(ctx, limits...); err != nil {
 		return err
 	}
 	ts, err := r.cfg.Memory.locate(nil, limits)

@@ -77,7 +77,7 @@ func TestF03_ForeignLimits(t *testing.T) {
 			t.Errorf("%s: after 2 of 3 a node that knows them allows %d", what, got)
 		}
 		change(key)
-		if err := p.Return(t.Context(), login(name)); err != nil {
+		if err := p.Refund(t.Context(), login(name)); err != nil {
 			t.Errorf("%s: %v", what, err)
 		}
 		healed(t, s, p, key, what)

@@ -98,7 +98,7 @@ func TestRedis_UserOfTheManual(t *testing.T) {
 	p := peers(t, 1, at, rated(1, time.Hour))[0]
 	for range 2 {
 		p.take(t, login("a"))
-		if err := p.Return(t.Context(), login("a")); err != nil {
+		if err := p.Refund(t.Context(), login("a")); err != nil {
 			t.Error(err)
 		}
 	}
@@ -175,7 +175,7 @@ func outage(t *testing.T, s *testredis.Server, at redislink.Config, breaks, mend
 				t.Errorf("%s while nobody counts it: %v", l.Name, err)
 			}
 		}
-		if err := p.Return(t.Context(), mail("bob@example.com")); err == nil {
+		if err := p.Refund(t.Context(), mail("bob@example.com")); err == nil {
 			t.Error("what could not be given back is no error")
 		}
 	}

@@ -100,7 +100,7 @@ func TestRedis_OneRightMissing(t *testing.T) {
 			signIn := func() {
 				limit := login("a")
 				p.take(t, limit)
-				_ = p.Return(t.Context(), limit)
+				_ = p.Refund(t.Context(), limit)
 			}
 			for began := time.Now(); time.Since(began) < span; <-tick.C {
 				signIn()
@@ -136,7 +136,7 @@ func TestRedis_OthersValuesInItsPlace(t *testing.T) {
 			s.Do(append([]any{kind[0], key}, kind[1:]...)...)
 		}
 		p.take(t, login("a"))
-		if err := p.Return(t.Context(), login("a")); err != nil {
+		if err := p.Refund(t.Context(), login("a")); err != nil {
 			t.Error(err)
 		}
 		eventually(t, patience, "the nodes are counted", func() bool { return s.Do("TYPE", keyOf(keys, "nodes")) == "zset" })

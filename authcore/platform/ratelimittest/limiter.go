@@ -146,7 +146,7 @@ func off(t *testing.T, l Limiter) {
 // giveBack is Return that must succeed.
 func (l Limiter) giveBack(t *testing.T, limits ...authcore.Limit) {
 	t.Helper()
-	if err := l.Return(t.Context(), limits...); err != nil {
+	if err := l.Refund(t.Context(), limits...); err != nil {
 		t.Fatalf("return: %v", err)
 	}
 }
@@ -179,7 +179,7 @@ func unknown(t *testing.T, l Limiter) {
 	if _, err := l.Take(t.Context(), login("a"), authcore.Limit{Name: "no such limit"}); err == nil {
 		t.Error("an unknown limit is no error")
 	}
-	if err := l.Return(t.Context(), authcore.Limit{Name: "no such limit"}); err == nil {
+	if err := l.Refund(t.Context(), authcore.Limit{Name: "no such limit"}); err == nil {
 		t.Error("returning to an unknown limit is no error")
 	}
 	l.allows(t, 3, login("a"))

@@ -37,7 +37,7 @@ func (f *Feed) Find(ctx context.Context, place string) error {
 	return f.find(ctx)
 }
 
-// Clear begins a spoilt stream anew at a moment.
+// Clear begins a corrupt stream anew at a moment.
 func (f *Feed) Clear(ctx context.Context, at time.Time) error {
 	f.cfg.Now = func() time.Time { return at }
 	return f.clear(ctx, errSilent)

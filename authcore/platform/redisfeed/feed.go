@@ -93,7 +93,7 @@ type Feed struct {
 	lost  atomic.Uint64 // messages that found the queue full since the last one was sent
 	begun bool          // it has spoken before; of who runs
 	down  bool          // the last attempt to publish failed; the publisher's
-	wiped time.Time     // when the stream was last found spoilt; the publisher's
+	wiped time.Time     // when the stream was last found corrupt; the publisher's
 
 	place string              // id of the entry read last, "" for none yet; the reader's
 	stuck int                 // readings in a row that took too long at this place while Redis answered; the reader's

@@ -50,7 +50,7 @@ func TestFeed_CauseIsNamed(t *testing.T) {
 				eventually(t, cause, func() bool { return a.feed.Cause() == cause && a.feed.Health() == redisfeed.Down })
 			}
 			s.Do(spoil...)
-			is("the stream of revocations in redis is spoilt")
+			is("the stream of revocations in redis is corrupt")
 			s.Do("ACL", "SETUSER", "gatehouse", "+del")
 			carries(t, a, b)
 			eventually(t, "no cause is left", func() bool { return a.feed.Cause() == "" && a.feed.Health() == redisfeed.Up })

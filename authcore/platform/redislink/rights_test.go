@@ -100,7 +100,7 @@ func (n *node) run() (stop func()) {
 }
 
 // live does what nodes do in their life: it hears of revocations, counts, comes back to its place in the
-// stream, and begins a spoilt one anew.
+// stream, and begins a corrupt one anew.
 func live(t *testing.T, cfg redislink.Config, spoil func(stream string)) {
 	t.Helper()
 	until := func(what string, holds func() bool) {
@@ -129,7 +129,7 @@ func live(t *testing.T, cfg redislink.Config, spoil func(stream string)) {
 		if _, err := a.counters.Take(t.Context(), limits...); err != nil {
 			t.Error(err)
 		}
-		if err := a.counters.Return(t.Context(), limits...); err != nil {
+		if err := a.counters.Refund(t.Context(), limits...); err != nil {
 			t.Error(err)
 		}
 	}

@@ -28,7 +28,7 @@ func TestT24_AccountChanged(t *testing.T) {
 				}
 				code := handoverOf(t, s, sess)
 				sqlstore.Change(t, s, "update users set "+change+" where id = $1", a.ID)
-				if _, _, err := s.OpenBranch(t.Context(), code); !errors.Is(err, authcore.ErrNotFound) {
+				if _, _, err := s.OpenChild(t.Context(), code); !errors.Is(err, authcore.ErrNotFound) {
 					t.Errorf("hand-over: %v, want not found", err)
 				}
 				for _, presented := range []string{"1", "an older one"} {
@@ -49,8 +49,8 @@ func TestT24_AccountChanged(t *testing.T) {
 	}
 }
 
-// handoverOf is a live code for a branch of the session.
-func handoverOf(t *testing.T, s *sqlstore.Store, sess authcore.Session) authcore.Branching {
+// handoverOf is a live code for a child session of the session.
+func handoverOf(t *testing.T, s *sqlstore.Store, sess authcore.Session) authcore.ChildSession {
 	t.Helper()
 	const host = "https://app.example.com"
 	now := time.Now()
@@ -60,7 +60,7 @@ func handoverOf(t *testing.T, s *sqlstore.Store, sess authcore.Session) authcore
 	if err := s.IssueChallenge(t.Context(), ch, authcore.Effects{}); err != nil {
 		t.Fatal(err)
 	}
-	return authcore.Branching{ChallengeID: ch.ID, Token: ch.TokenDigest, Bound: ch.CodeDigest, Origin: host, Now: now,
-		Session: authcore.Session{ID: uuid.Must(uuid.NewV7()), Mode: authcore.ModeCookie, Host: host, CreatedAt: now,
-			RefreshDigest: secret.SumString("branch"), RefreshExpiresAt: now.Add(time.Hour), ExpiresAt: now.Add(time.Hour)}}
+	return authcore.ChildSession{ChallengeID: ch.ID, Token: ch.TokenDigest, Bound: ch.CodeDigest, Origin: host, Now: now,
+		Session: authcore.Session{ID: uuid.Must(uuid.NewV7()), Mode: authcore.ModeCookie, Origin: host, CreatedAt: now,
+			RefreshDigest: secret.SumString("child"), RefreshExpiresAt: now.Add(time.Hour), ExpiresAt: now.Add(time.Hour)}}
 }

@@ -47,7 +47,7 @@ func (s *Store) AccountByIdentifier(ctx context.Context, id authcore.Identifier)
 const insertAccount = "insert into users (" + accountColumns + `)
 	values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`
 
-// CreateAccount implements enrol.Store.
+// CreateAccount implements signup.Store.
 func (s *Store) CreateAccount(ctx context.Context, a authcore.Account, ids []authcore.Identifier, fx authcore.Effects) error {
 	return s.change(ctx, "create account", func(ctx context.Context, q *tx) error {
 		if err := create(ctx, q, a, ids); err != nil {

@@ -108,7 +108,7 @@ func (s *Store) ProveToken(ctx context.Context, purpose authcore.Purpose, token 
 }
 
 // Of all who delete the row at once exactly one gets it back, under READ COMMITTED too. Whether attempts are left was
-// asked when a code was proven; a link needs none.
+// asked when a code was verified; a link needs none.
 const consumeChallenge = `delete from challenges
 	where id = $1 and purpose = $2 and expires_at > $3
 	returning ` + challengeColumns

@@ -68,7 +68,7 @@ func (s *Store) EndNext(ctx context.Context, after uuid.UUID, now time.Time) (en
 	err = s.change(ctx, step, func(ctx context.Context, q *tx) error {
 		ended, err = sqldb.All(ctx, q, scanEnded, endRange+s.Dialect().ForUpdate+")"+whatEnded, after, to, micros(now))
 		if err == nil && to == uuid.Max {
-			// A hand-over that held on to its root has committed by now: this statement sees its branch.
+			// A hand-over that held on to its parent has committed by now: this statement sees its child session.
 			var late []authcore.Revocation
 			late, err = sqldb.All(ctx, q, scanEnded, endRange+s.Dialect().ForUpdate+")"+whatEnded, after, to, micros(now))
 			ended = append(ended, late...)

@@ -16,7 +16,7 @@ import (
 
 const isTaken = "select count(*) from identifiers where kind = $1 and value = $2 and user_id <> $3"
 
-// IdentifierTaken implements enrol.Store.
+// IdentifierTaken implements signup.Store.
 func (s *Store) IdentifierTaken(ctx context.Context, id authcore.Identifier, except uuid.UUID) (taken bool, err error) {
 	err = s.Read(ctx, "look up identifier", func(ctx context.Context, q sqldb.Querier) error {
 		n, err := sqldb.One(ctx, q, sqldb.ScanInt, isTaken, string(id.Kind), id.Value, except)
@@ -98,8 +98,8 @@ func scanHolder(r sqldb.Row) (h holder, err error) {
 	return h, r.Scan(&h.id, &h.created, &h.value, &h.found)
 }
 
-// ClaimIdentifiers implements ?. Where several accounts hold one value the oldest gets it, and a proven
-// address goes before an unproven one. It works in pages: stopped half-way, it has claimed some, and the next call goes on.
+// ClaimIdentifiers implements ?. Where several accounts hold one value the oldest gets it, and a verified
+// address goes before an unverified one. It works in pages: stopped half-way, it has claimed some, and the next call goes on.
 func (s *Store) ClaimIdentifiers(ctx context.Context, kinds []authcore.IdentifierKind, now time.Time) (conflicts int, err error) {
 	for _, kind := range kinds {
 		passes := []page{{text: holdersOfUsername}}

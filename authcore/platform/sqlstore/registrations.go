@@ -24,7 +24,7 @@ const (
 	dropRegistrations = "delete from registrations where address = $1"
 )
 
-// SaveRegistration implements enrol.Store.
+// SaveRegistration implements signup.Store.
 func (s *Store) SaveRegistration(ctx context.Context, r authcore.Registration, keep int, ch *authcore.Challenge,
 	fx authcore.Effects) error {
 	return s.change(ctx, "save registration", func(ctx context.Context, q *tx) error {
@@ -54,7 +54,7 @@ func (s *Store) lockRegistrations(ctx context.Context, q sqldb.Querier, address 
 	return s.Dialect().Serialise(ctx, q, "registrations of "+address)
 }
 
-// forgetRegistrations drops every sign-up that waits for an address which has been proven.
+// forgetRegistrations drops every sign-up that waits for an address which has been verified.
 func (s *Store) forgetRegistrations(ctx context.Context, q sqldb.Querier, address string) error {
 	if err := s.lockRegistrations(ctx, q, address); err != nil {
 		return err

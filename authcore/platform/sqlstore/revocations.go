@@ -76,15 +76,15 @@ func (s *Store) RevokeSessions(ctx context.Context, account uuid.UUID, ids []uui
 		if err != nil {
 			return err
 		}
-		roots := ids
+		parents := ids
 		if all {
-			roots = sessionsOf(ended)
+			parents = sessionsOf(ended)
 		}
-		branches, err := s.endBranches(ctx, q, account, roots, now)
+		children, err := s.endChildren(ctx, q, account, parents, now)
 		if err != nil {
 			return err
 		}
-		ended = append(ended, branches...)
+		ended = append(ended, children...)
 		return record(ctx, q, fx)
 	})
 	if err != nil {

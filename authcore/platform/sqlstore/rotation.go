@@ -50,7 +50,7 @@ const (
 
 func scanRotated(row sqldb.Row) (r signedIn, err error) {
 	s, a := &r.session, &r.account
-	return r, row.Scan(&s.AccountID, &s.AccountEpoch, &jsonList[string]{&s.AMR}, &stamp{&s.AuthTime}, &stamp{&s.ExpiresAt}, &maybeText{&s.Host},
+	return r, row.Scan(&s.AccountID, &s.AccountEpoch, &jsonList[string]{&s.AMR}, &stamp{&s.AuthTime}, &stamp{&s.ExpiresAt}, &maybeText{&s.Origin},
 		&a.Email, &stamp{&a.EmailVerifiedAt}, &a.Username, &a.Phone, &a.FirstName, &a.LastName, &a.AvatarURL, &jsonList[string]{&a.Roles},
 		&a.RolesVersion, &stamp{&a.CreatedAt})
 }
@@ -75,7 +75,7 @@ func (s *Store) RotateRefresh(ctx context.Context, r authcore.Rotation) (authcor
 		var won signedIn
 		err := s.Single(ctx, "rotate refresh token", func(ctx context.Context, q sqldb.Querier) (err error) {
 			won, err = sqldb.One(ctx, q, scanRotated, s.rotate(), r.SessionID, r.Presented.Bytes(), r.Next.Bytes(), r.SealedSuccessor,
-				micros(r.Now), micros(r.RefreshExpiresAt), micros(r.AccessUntil), string(r.Mode), r.Addr, r.UserAgent, r.Host)
+				micros(r.Now), micros(r.RefreshExpiresAt), micros(r.AccessUntil), string(r.Mode), r.Addr, r.UserAgent, r.Origin)
 			return err
 		})
 		if err == nil {
@@ -123,7 +123,7 @@ func (s *Store) explainMiss(ctx context.Context, r authcore.Rotation) (result au
 	case !m.live(r.Now):
 		return result, false, authcore.ErrNotFound
 	case m.session.RefreshDigest.Equal(r.Presented) && !m.at(r):
-		return result, false, authcore.ErrOtherHost
+		return result, false, authcore.ErrOtherOrigin
 	case m.session.RefreshDigest.Equal(r.Presented):
 		return result, true, nil
 	case m.withinLeeway(r):
@@ -142,10 +142,10 @@ func (m missed) live(now time.Time) bool {
 		!m.account.Disabled() && m.account.Epoch == s.AccountEpoch
 }
 
-// at reports whether the token is good where it was sent to: a branch's at its own host alone, and as a browser's. A program's
+// at reports whether the token is good where it was sent to: a child session's at its own host alone, and as a browser's. A program's
 // bearer token would open whatever takes those (S04).
 func (m missed) at(r authcore.Rotation) bool {
-	return m.session.Host == "" || m.session.Host == r.Host && m.session.Mode == r.Mode
+	return m.session.Origin == "" || m.session.Origin == r.Origin && m.session.Mode == r.Mode
 }
 
 // withinLeeway: the same kind of client comes again with the token that was rotated just now, since it lost the answer
@@ -171,11 +171,11 @@ func (s *Store) replayed(ctx context.Context, r authcore.Rotation, m missed) (au
 		if len(ended) == 0 {
 			return authcore.ErrNotFound
 		}
-		branches, err := s.endBranches(ctx, q, m.account.ID, []uuid.UUID{r.SessionID}, r.Now)
+		children, err := s.endChildren(ctx, q, m.account.ID, []uuid.UUID{r.SessionID}, r.Now)
 		if err != nil {
 			return err
 		}
-		result.Revocations = append(ended, branches...)
+		result.Revocations = append(ended, children...)
 		return record(ctx, q, authcore.Effects{Events: []authcore.Event{
 			ofSession(r.Replay, m.session)}})
 	})

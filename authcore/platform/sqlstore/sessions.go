@@ -18,7 +18,7 @@ func sessionInto(s *authcore.Session) []any {
 	return []any{&s.ID, &s.AccountID, &s.AccountEpoch, &s.Mode, &jsonList[string]{&s.AMR}, &stamp{&s.AuthTime},
 		&stamp{&s.CreatedAt}, &stamp{&s.LastSeenAt}, &digest{&s.RefreshDigest}, &stamp{&s.RefreshExpiresAt},
 		&stamp{&s.ExpiresAt}, &stamp{&s.AccessUntil}, &s.Addr, &s.UserAgent, &s.DeviceName, &stamp{&s.RevokedAt},
-		&optional{&s.ParentID}, &maybeText{&s.Host}}
+		&optional{&s.ParentID}, &maybeText{&s.Origin}}
 }
 
 func scanSession(r sqldb.Row) (s authcore.Session, err error) { return s, r.Scan(sessionInto(&s)...) }
@@ -59,7 +59,7 @@ func insertSession(ctx context.Context, q sqldb.Querier, s authcore.Session) err
 	_, err := sqldb.Exec(ctx, q, insertIntoSessions, s.ID, s.AccountID, s.AccountEpoch, string(s.Mode), jsonText(s.AMR),
 		micros(s.AuthTime), micros(s.CreatedAt), micros(s.LastSeenAt), s.RefreshDigest.Bytes(), micros(s.RefreshExpiresAt),
 		micros(s.ExpiresAt), micros(s.AccessUntil), s.Addr, s.UserAgent, s.DeviceName, micros(s.RevokedAt),
-		orNull(s.ParentID), textOrNull(s.Host))
+		orNull(s.ParentID), textOrNull(s.Origin))
 	return err
 }
 

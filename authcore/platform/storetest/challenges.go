@@ -14,7 +14,7 @@ var challenges = []promise{
 	{"a right code and a link prove without consuming", challengeProve},
 	{"O01 100 parallel wrong codes spend exactly the attempts", challengeAttempts},
 	{"O01 wrong codes take the link from nobody", challengeLink},
-	{"a code that was proven in time is consumed whatever was guessed since", challengeProven},
+	{"a code that was verified in time is consumed whatever was guessed since", challengeProven},
 	{"O03 a resend leaves one live code and does not refill", challengeResend},
 	{"O03 the budget is full again after its window", challengeWindow},
 	{"O12 a code of another purpose or subject proves nothing", challengePurpose},
@@ -76,7 +76,7 @@ func challengeLink(t *testing.T, s Store) {
 	exhaust(t, s, issued(t, s, first))
 	got, err := s.ProveToken(t.Context(), first.Purpose, first.TokenDigest, start)
 	if err != nil || got.ID != first.ID || got.AttemptsLeft != 0 {
-		t.Fatalf("the link of the guessed one: %d attempts (%v), want it proven with none", got.AttemptsLeft, err)
+		t.Fatalf("the link of the guessed one: %d attempts (%v), want it verified with none", got.AttemptsLeft, err)
 	}
 	// Nor is a link dead on arrival that is mailed afterwards, while its code is.
 	second := aChallenge(authcore.PurposeResetPassword, subject, "2")
@@ -94,7 +94,7 @@ func challengeProven(t *testing.T, s Store) {
 	ch := issued(t, s, aChallenge(authcore.PurposeVerifyEmail, subject, "1"))
 	must(t, prove(t, s, "1", 0))
 	exhaust(t, s, ch)
-	_, _, _, err := s.Enrol(t.Context(), anEnrolment(ch, anAccount("anna")))
+	_, _, _, err := s.SignUp(t.Context(), anEnrolment(ch, anAccount("anna")))
 	must(t, err)
 }
 
@@ -108,7 +108,7 @@ func challengeResend(t *testing.T, s Store) {
 	issued(t, s, second)
 	_, err := s.ProveToken(t.Context(), first.Purpose, first.TokenDigest, start)
 	wants(t, err, authcore.ErrNotFound)
-	_, _, _, err = s.Enrol(t.Context(), anEnrolment(first, anAccount("anna")))
+	_, _, _, err = s.SignUp(t.Context(), anEnrolment(first, anAccount("anna")))
 	wants(t, err, authcore.ErrNotFound)
 	wants(t, prove(t, s, "1", 0), authcore.ErrWrongCode)
 	got, err := s.ProveToken(t.Context(), second.Purpose, second.TokenDigest, start)
@@ -158,7 +158,7 @@ func challengePurpose(t *testing.T, s Store) {
 	wants(t, err, authcore.ErrWrongCode)
 	_, err = s.ProveCode(t.Context(), authcore.PurposeVerifyEmail, "other@example.com", verify.CodeDigest, start)
 	wants(t, err, authcore.ErrNotFound)
-	_, _, _, err = s.Enrol(t.Context(), anEnrolment(reset, anAccount("berta")))
+	_, _, _, err = s.SignUp(t.Context(), anEnrolment(reset, anAccount("berta")))
 	wants(t, err, authcore.ErrNotFound)
 	_, _, err = s.ResetPassword(t.Context(), aReset(verify, a))
 	wants(t, err, authcore.ErrNotFound)
@@ -183,7 +183,7 @@ func challengeExpiry(t *testing.T, s Store) {
 	wants(t, err, authcore.ErrNotFound)
 	e := anEnrolment(ch, anAccount("anna"))
 	e.Now = ch.ExpiresAt
-	_, _, _, err = s.Enrol(t.Context(), e)
+	_, _, _, err = s.SignUp(t.Context(), e)
 	wants(t, err, authcore.ErrNotFound)
 }
 
@@ -205,7 +205,7 @@ func challengeConsumed(t *testing.T, s Store) {
 	for range ch.AttemptsLeft - 1 {
 		wants(t, prove(t, s, "wrong", 0), authcore.ErrWrongCode)
 	}
-	_, _, _, err := s.Enrol(t.Context(), anEnrolment(ch, anAccount("anna")))
+	_, _, _, err := s.SignUp(t.Context(), anEnrolment(ch, anAccount("anna")))
 	must(t, err)
 	wants(t, prove(t, s, "1", 0), authcore.ErrNotFound)
 	next := issued(t, s, aChallenge(authcore.PurposeVerifyEmail, subject, "2"))

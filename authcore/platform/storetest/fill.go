@@ -34,7 +34,7 @@ func Fill(t testing.TB, s Store, n int) {
 		if i%2 == 0 {
 			sess.AuthTime, sess.AccessUntil, sess.AMR = time.Time{}, time.Time{}, nil
 		} else {
-			sess.ParentID, sess.Host = uuid.New(), "https://app.example.com"
+			sess.ParentID, sess.Origin = uuid.New(), "https://app.example.com"
 		}
 		must(t, s.CreateSession(ctx, sess, authcore.Effects{}))
 	}

@@ -51,8 +51,8 @@ func withAccount(t testing.TB, s Store, name string) authcore.Account {
 	return a
 }
 
-// unproven is an account of open sign-up: its address is claimed and not proven.
-func unproven(t testing.TB, s Store, name string) authcore.Account {
+// unverified is an account of open sign-up: its address is claimed and not verified.
+func unverified(t testing.TB, s Store, name string) authcore.Account {
 	t.Helper()
 	a := anAccount(name)
 	a.EmailVerifiedAt = time.Time{}
@@ -79,11 +79,11 @@ func withSession(t testing.TB, s Store, a authcore.Account, refresh string) auth
 // rotation presents one token and offers the next, after some time.
 func rotation(sess authcore.Session, presented, next string, after time.Duration) authcore.Rotation {
 	now, mode := start.Add(after), authcore.ModeBearer
-	if sess.Host != "" {
+	if sess.Origin != "" {
 		mode = sess.Mode
 	}
 	return authcore.Rotation{
-		SessionID: sess.ID, Presented: sum(presented), Host: sess.Host, Next: sum(next), SealedSuccessor: []byte("sealed " + next),
+		SessionID: sess.ID, Presented: sum(presented), Origin: sess.Origin, Next: sum(next), SealedSuccessor: []byte("sealed " + next),
 		Mode: mode, Addr: "192.0.2.7", UserAgent: agent, Now: now, Leeway: leeway,
 		RefreshExpiresAt: now.Add(30 * 24 * time.Hour), AccessUntil: now.Add(5*time.Minute + leeway),
 		Repeat: anEvent(authcore.EventRefreshRepeated, now), Replay: anEvent(authcore.EventRefreshReplayed, now),

@@ -15,7 +15,7 @@ var identifiers = []promise{
 	{"a name can be taken back by its own account", identifierReturn},
 	{"names that are no identifiers need not be unique", identifierUnlisted},
 	{"claiming: the oldest account gets it", claimOldest},
-	{"claiming: a proven address goes before an unproven one", claimProven},
+	{"claiming: a verified address goes before an unverified one", claimProven},
 	{"claiming walks through more than one page and is repeatable", claimPages},
 }
 

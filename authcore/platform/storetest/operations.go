@@ -27,7 +27,7 @@ func RunOperations(t *testing.T, open func(testing.TB) Operated) {
 		{"an account's sessions end with its epoch", endsAccount},
 		{"every live session ends, once, with its revocation", endsEveryone},
 		{"sessions that begin and refresh meanwhile", endsUnderTraffic},
-		{"no branch outlives a root that ends with all others", endsHandovers},
+		{"no child session outlives a parent that ends with all others", endsHandovers},
 		{"codes and links are void, spent attempts stay spent", voidsChallenges},
 		{"mails are sealed anew if they are still the same", resealsMails},
 	} {

@@ -73,7 +73,7 @@ func resetEnds(t *testing.T, s Store) {
 }
 
 func resetProves(t *testing.T, s Store) {
-	want := unproven(t, s, "anna")
+	want := unverified(t, s, "anna")
 	got, _, err := s.ResetPassword(t.Context(), aReset(resetChallenge(t, s, want), want))
 	must(t, err)
 	want.PasswordHash, want.Epoch, want.UpdatedAt, want.EmailVerifiedAt = "new", want.Epoch+1, start, start
@@ -89,9 +89,9 @@ func resetProves(t *testing.T, s Store) {
 }
 
 func resetRefused(t *testing.T, s Store) {
-	for _, proven := range []time.Time{{}, start} {
+	for _, verified := range []time.Time{{}, start} {
 		a := anAccount("disabled" + uuid.NewString())
-		a.DisabledAt, a.EmailVerifiedAt = start, proven
+		a.DisabledAt, a.EmailVerifiedAt = start, verified
 		must(t, s.CreateAccount(t.Context(), a, idsOf(a), authcore.Effects{}))
 		ch := resetChallenge(t, s, a)
 		r := aReset(ch, a)

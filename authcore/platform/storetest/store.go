@@ -8,12 +8,12 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/handover"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/profile"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signin"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/keyring"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/operator"
 )
@@ -24,7 +24,7 @@ import (
 // several processes on one Postgres.
 type Store interface {
 	challenge.Store
-	enrol.Store
+	signup.Store
 	handover.Store
 	password.Store
 	profile.Store

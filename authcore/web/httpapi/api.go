@@ -11,11 +11,11 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/profile"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signin"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 )
 
@@ -23,7 +23,7 @@ import (
 type Config struct {
 	Sessions *session.Sessions
 	SignIn   *signin.Flow
-	Enrol    *enrol.Flow
+	SignUp   *signup.Flow
 	Profile  *profile.Profiles
 	Password *password.Flow
 	JWKS     func() []byte // the public keys of access tokens, RFC 7517
@@ -40,8 +40,8 @@ type Config struct {
 // check returns an error that names what is missing.
 func (c Config) check() error {
 	switch {
-	case c.Sessions == nil || c.SignIn == nil || c.Enrol == nil || c.Profile == nil || c.Password == nil:
-		return errors.New("httpapi: sessions, sign-in, enrolment, recovery, profile and password are required")
+	case c.Sessions == nil || c.SignIn == nil || c.SignUp == nil || c.Profile == nil || c.Password == nil:
+		return errors.New("httpapi: sessions, sign-in, sign-up, recovery, profile and password are required")
 	case c.JWKS == nil || c.Authenticator == nil || c.Limits == nil || c.Ready == nil || c.Logger == nil:
 		return errors.New("httpapi: keys, authenticator, limits, readiness and logger are required")
 	}
@@ -76,7 +76,7 @@ func New(cfg Config) (*API, error) {
 // mountAll is the one list of what there is to call.
 func mountAll(cfg Config) (routes, error) {
 	return newRoutes(
-		(&enrolmentCalls{enrol: cfg.Enrol}).routes(),
+		(&signUpCalls{flow: cfg.SignUp}).routes(),
 		(&signInCalls{signIn: cfg.SignIn, sessions: cfg.Sessions, log: cfg.Logger}).routes(),
 		(&tokenCalls{sessions: cfg.Sessions, auth: cfg.Authenticator}).routes(),
 		(&passwordCalls{passwords: cfg.Password}).routes(),

@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 )
 
 const newEmail = "new@example.com"
@@ -113,12 +113,12 @@ func TestRegister_Fields(t *testing.T) {
 }
 
 func TestRegister_Closed(t *testing.T) {
-	h := open(t, plan{signup: enrol.Closed})
+	h := open(t, plan{signup: signup.Closed})
 	h.post("/register", `{"email":"`+newEmail+`","password":"`+password+`"}`).refused(403, authcore.SignupClosed)
 }
 
 func TestRegister_Open(t *testing.T) {
-	h := open(t, plan{signup: enrol.Open})
+	h := open(t, plan{signup: signup.Open})
 	body := `{"email":"` + newEmail + `","password":"` + password + `","username":"grace"}`
 	got := h.post("/register", body).want(http.StatusCreated).fields()["user"].(map[string]any)
 	if got["email"] != newEmail || got["email_verified"] != false || got["username"] != "grace" {

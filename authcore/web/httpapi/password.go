@@ -40,7 +40,7 @@ type changeBody struct {
 }
 
 func (c *passwordCalls) change(x *call, body changeBody) error {
-	err := c.passwords.Change(x.r.Context(), password.Changing{
+	err := c.passwords.Change(x.r.Context(), password.ChangeInput{
 		AccountID: x.who.AccountID, Current: body.Current, New: body.New, Client: x.in.Client,
 	})
 	if err != nil {
@@ -85,7 +85,7 @@ func (resetBody) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
 }
 
 func (c *passwordCalls) reset(x *call, body resetBody) error {
-	err := c.passwords.Reset(x.r.Context(), password.Resetting{
+	err := c.passwords.Reset(x.r.Context(), password.ResetInput{
 		Token: body.Token, Login: firstOf(body.Login, body.Email), OTP: body.OTP,
 		NewPassword: body.NewPassword, Client: x.in.Client,
 	})

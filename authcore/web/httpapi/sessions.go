@@ -74,7 +74,7 @@ func (c *sessionCalls) list(x *call) error {
 
 func entryOf(s authcore.Session, current uuid.UUID) sessionEntry {
 	browser, system, device, agent := httpauth.ParseUserAgent(s.UserAgent)
-	_, host, _ := strings.Cut(s.Host, "://")
+	_, host, _ := strings.Cut(s.Origin, "://")
 	entry := sessionEntry{
 		ID: s.ID, Current: s.ID == current, CreatedAt: s.CreatedAt.UTC(), LastSeenAt: s.LastSeenAt.UTC(),
 		IP: s.Addr, Browser: browser, OS: system, Device: device, UserAgent: agent, Name: s.DeviceName,

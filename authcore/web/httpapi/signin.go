@@ -42,7 +42,7 @@ func (c *signInCalls) login(x *call, body loginBody) error {
 	if err := required("login", body.Login, "password", body.Password); err != nil {
 		return err
 	}
-	tokens, err := c.signIn.Password(x.r.Context(), signin.In{
+	tokens, err := c.signIn.Password(x.r.Context(), signin.Input{
 		Login: body.Login, Password: body.Password,
 		Request: session.Request{Mode: modeOf(body.Cookies), DeviceName: body.DeviceName, Client: x.in.Client},
 	})

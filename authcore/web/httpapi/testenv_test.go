@@ -13,7 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/accesstoken"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/ratelimit"
@@ -46,7 +46,7 @@ type house struct {
 
 // plan is what a test may want otherwise.
 type plan struct {
-	signup  enrol.Mode
+	signup  signup.Mode
 	rates   map[string]ratelimit.Rate
 	origins []string
 	panics  bool // every limited call panics
@@ -68,7 +68,7 @@ func open(t *testing.T, plans ...plan) *house {
 	}
 	h.issuers.Store(&[]string{issuer})
 	h.api = must(httpapi.New(httpapi.Config{
-		Sessions: h.Sessions, SignIn: h.SignIn, Enrol: h.Enrol, Profile: h.Profile, Password: h.Env.Password,
+		Sessions: h.Sessions, SignIn: h.SignIn, SignUp: h.SignUp, Profile: h.Profile, Password: h.Env.Password,
 		Authenticator: must(httpauth.NewAuthenticator(httpauth.Config{
 			Verifier: must(accesstoken.New(accesstoken.Config{Keys: h.Ring, Revocations: h.Revoked, Now: h.Clock.Now}))(t),
 			Sessions: h.Sessions, Issuers: func() []string { return *h.issuers.Load() },

@@ -102,7 +102,7 @@ func (v *visit) listSessions(a *account, live []authcore.Session, current uuid.U
 		return form{ID: "end-" + id, Action: v.here("/account/sessions"), Hidden: []hidden{{"end", value}}, Button: button, Quiet: true}
 	}
 	for _, s := range live {
-		_, host, _ := strings.Cut(s.Host, "://")
+		_, host, _ := strings.Cut(s.Origin, "://")
 		a.Sessions = append(a.Sessions, device{
 			Host: host,
 			Name: v.deviceName(s), Where: s.Addr, Seen: v.ago(s.LastSeenAt), SeenAt: s.LastSeenAt.UTC().Format(time.RFC3339),
@@ -176,7 +176,7 @@ func (v *visit) changePassword() error {
 	if err != nil {
 		return err
 	}
-	err = v.cfg.Password.Change(v.r.Context(), password.Changing{
+	err = v.cfg.Password.Change(v.r.Context(), password.ChangeInput{
 		AccountID: p.AccountID, Current: v.form.Get("current_password"), New: v.form.Get("new_password"), Client: v.in.Client,
 	})
 	var refusal *authcore.Error

@@ -119,7 +119,7 @@ func (v *visit) passwordField() field {
 func (v *visit) newPasswordField() field {
 	return field{
 		ID: "new_password", Name: "new_password", Label: v.t("field.new_password"), Type: "password", Autocomplete: "new-password",
-		MaxLength: 1024, Hint: v.count("field.new_password.hint", v.cfg.Enrol.MinPassword()),
+		MaxLength: 1024, Hint: v.count("field.new_password.hint", v.cfg.SignUp.MinPassword()),
 	}
 }
 

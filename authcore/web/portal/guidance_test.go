@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/internal/testflow"
 )
 
@@ -27,7 +27,7 @@ func TestRegister_SaysTheRuleFirst(t *testing.T) {
 // Who opens the mail elsewhere learns whether a password is missing or wrong.
 func TestVerify_AWrongPasswordIsCalledWrong(t *testing.T) {
 	h := open(t)
-	h.Register(t, enrol.Registering{Email: email})
+	h.Register(t, signup.RegisterInput{Email: email})
 	b := h.browser()
 	b.get(linkPath(t, h.Mail(t, email, authcore.MailVerify))).leads("/auth/verify")
 	const missing, wrong = "Now enter the password you chose at sign-up", "That is not the password you chose at sign-up."

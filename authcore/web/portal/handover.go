@@ -28,9 +28,9 @@ func (v *visit) elsewhere() (back, origin string) {
 func (v *visit) handOver(p *authcore.Principal) error {
 	query := v.r.URL.Query()
 	back, elsewhere := v.elsewhere()
-	// A program's bearer token is no browser's, and a host that it is handed over to would make it cookies. A branch is its own
+	// A program's bearer token is no browser's, and a host that it is handed over to would make it cookies. A child session is its own
 	// host's alone.
-	if elsewhere == "" || p.Credential != authcore.SessionCookie || p.Host != "" {
+	if elsewhere == "" || p.Credential != authcore.SessionCookie || p.Origin != "" {
 		return v.onward(query.Get("rd"))
 	}
 	v.dropPending()

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 )
 
 const (
@@ -331,7 +331,7 @@ func TestHandover_NobodyToHandOver(t *testing.T) {
 	b := h.app()
 	asked := b.begin(app + "/x")
 	h.browser().open(asked).want(http.StatusOK).says("Password")
-	account := h.Person(t, enrol.Registering{Email: email, Username: "ada"})
+	account := h.Person(t, signup.RegisterInput{Email: email, Username: "ada"})
 	program := h.browser().open(asked, header("Authorization", "Bearer "+account.Access))
 	if got := program.to(); got != app+"/x" {
 		t.Errorf("a program is led to %s", got)

@@ -5,9 +5,9 @@ import (
 	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signin"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 )
 
@@ -44,7 +44,7 @@ func (v *visit) loginCard() card {
 		}},
 		Links: []link{{v.withBack("/password/forgot"), v.t("login.forgot")}},
 	}
-	if v.cfg.Enrol.Mode() != enrol.Closed {
+	if v.cfg.SignUp.Mode() != signup.Closed {
 		c.Links = append(c.Links, link{v.withBack("/register"), v.t("login.register")})
 	}
 	if v.is(authcore.AccountNotVerified) {
@@ -66,7 +66,7 @@ func (v *visit) login() error {
 	if err := broken.Refusal(); err != nil {
 		return err
 	}
-	tokens, err := v.cfg.SignIn.Password(v.r.Context(), signin.In{
+	tokens, err := v.cfg.SignIn.Password(v.r.Context(), signin.Input{
 		Login: login, Password: v.form.Get("password"), Request: session.Request{Mode: authcore.ModeCookie, Client: v.in.Client},
 	})
 	if authcore.CodeOf(err) == authcore.AccountNotVerified {

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/lockout"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/ratelimit"
@@ -21,7 +21,7 @@ import (
 
 func TestLogin(t *testing.T) {
 	h := open(t, plan{returns: []string{"app.example.org"}})
-	h.Person(t, enrol.Registering{Email: email, Username: "ada"})
+	h.Person(t, signup.RegisterInput{Email: email, Username: "ada"})
 	for rd, want := range map[string]string{
 		"": "/auth/account", "/wanted?x=1&y=%2F": "/wanted?x=1&y=%2F", "https://app.example.org/a": "https://app.example.org/a",
 		"https://" + host + "/b": "https://" + host + "/b",
@@ -51,7 +51,7 @@ func TestLogin(t *testing.T) {
 // A browser leaves from a page of its own, so that no redirect of the service counts as one of our form.
 func TestLogin_BrowsersGoOnFromAPage(t *testing.T) {
 	h := open(t)
-	h.Person(t, enrol.Registering{Email: email})
+	h.Person(t, signup.RegisterInput{Email: email})
 	b := h.browser()
 	b.post("/login", []string{"login", email, "password", testflow.Password, "rd", "/a;b?c=d,e"}, header("Sec-Fetch-Mode", "navigate")).
 		leads("/auth/onward?rd=%2Fa%3Bb%3Fc%3Dd%2Ce")
@@ -76,7 +76,7 @@ func TestLogin_BrowsersGoOnFromAPage(t *testing.T) {
 
 func TestLogin_RefusalsKeepTheName(t *testing.T) {
 	h := open(t, plan{lockout: lockout.Policy{Failures: 2}})
-	h.Person(t, enrol.Registering{Email: email})
+	h.Person(t, signup.RegisterInput{Email: email})
 	b := h.browser()
 	fields := []string{"login", email, "password", "wrong password", "rd", "/wanted"}
 	for range 2 {
@@ -115,7 +115,7 @@ func TestLogin_CountsWithTheAPI(t *testing.T) {
 
 func TestLogin_UnverifiedIsLedToTheCode(t *testing.T) {
 	h := open(t)
-	h.Register(t, enrol.Registering{Email: email})
+	h.Register(t, signup.RegisterInput{Email: email})
 	b := h.browser()
 	got := b.post("/login", []string{"login", email, "password", testflow.Password, "rd", "/wanted"}).want(http.StatusForbidden).says("is not confirmed yet")
 	if to := attr(got.all("a")[1], "href"); to != "/auth/verify" {
@@ -202,7 +202,7 @@ func (b *browser) loseSession() {
 // comes back in one.
 func TestCircle_TabsAreNone(t *testing.T) {
 	h := open(t)
-	h.Person(t, enrol.Registering{Email: email})
+	h.Person(t, signup.RegisterInput{Email: email})
 	b, wanted := h.browser(), "https://"+host+"/app"
 	to := "/login?rd=" + url.QueryEscape(wanted)
 	for range 10 { // restored, nobody is signed in
@@ -227,7 +227,7 @@ func TestCircle_TabsAreNone(t *testing.T) {
 
 func TestCircle(t *testing.T) {
 	h := open(t)
-	h.Person(t, enrol.Registering{Email: email})
+	h.Person(t, signup.RegisterInput{Email: email})
 	b, wanted := h.browser(), "https://"+host+"/wanted?n=1"
 	to := "/login?rd=" + url.QueryEscape(wanted)
 	in := []string{"login", email, "password", testflow.Password}
@@ -287,7 +287,7 @@ func TestCircle_FormsOverHTTPAreToldWhy(t *testing.T) {
 
 func TestCircle_CountsInABoundedCookie(t *testing.T) {
 	h := open(t)
-	h.Person(t, enrol.Registering{Email: email})
+	h.Person(t, signup.RegisterInput{Email: email})
 	for _, planted := range []string{"x", "9999999999999999999.1.a", "2.99999999999.abc", "-5.1.1", "..", "9.1.9999999999.x", "2000.1.1.x", strings.Repeat("9", 3000)} {
 		b := h.browser()
 		b.cookies["__Host-gatehouse_sent"] = planted

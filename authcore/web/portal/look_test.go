@@ -17,7 +17,7 @@ import (
 	"golang.org/x/net/html"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 	"github.com/gatehouse-auth/gatehouse/internal/testflow"
 )
@@ -216,7 +216,7 @@ func BenchmarkLogin(b *testing.B) { benchmark(b, "/auth/login?rd=/x", nil) }
 
 func BenchmarkAccount(b *testing.B) {
 	benchmark(b, "/auth/account", func(e *testflow.Env) string {
-		e.Person(b, enrol.Registering{Email: email, Username: "ada"})
+		e.Person(b, signup.RegisterInput{Email: email, Username: "ada"})
 		account := must(e.Store.AccountByIdentifier(b.Context(), authcore.Identifier{Kind: authcore.KindEmail, Value: email}))(b)
 		in := testflow.Request()
 		in.Mode, in.Client.Issuer = authcore.ModeCookie, origin

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/internal/testflow"
 )
 
@@ -15,7 +15,7 @@ import (
 // log says what to configure.
 func TestC13_LostWaysBackAreTold(t *testing.T) {
 	h := open(t, plan{returns: []string{"stuff.example.com:8080"}})
-	h.Person(t, enrol.Registering{Email: email})
+	h.Person(t, signup.RegisterInput{Email: email})
 	for rd, says := range map[string]string{
 		"https://stuff.example.com/x":                "its host is not known here",
 		"https://evil.test/":                         "its host is not known here",

@@ -9,12 +9,12 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/handover"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/profile"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signin"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 	"github.com/gatehouse-auth/gatehouse/authcore/web/portal/apidocs"
 )
@@ -23,7 +23,7 @@ import (
 type Config struct {
 	Sessions      *session.Sessions
 	SignIn        *signin.Flow
-	Enrol         *enrol.Flow
+	SignUp        *signup.Flow
 	Profile       *profile.Profiles
 	Password      *password.Flow
 	Handover      *handover.Flow
@@ -60,8 +60,8 @@ type Pages struct {
 // New checks cfg and reads every template and text.
 func New(cfg Config) (*Pages, error) {
 	switch {
-	case cfg.Sessions == nil || cfg.SignIn == nil || cfg.Enrol == nil || cfg.Profile == nil || cfg.Password == nil || cfg.Handover == nil:
-		return nil, errors.New("portal: sessions, sign-in, enrolment, profile, password and hand-overs are required")
+	case cfg.Sessions == nil || cfg.SignIn == nil || cfg.SignUp == nil || cfg.Profile == nil || cfg.Password == nil || cfg.Handover == nil:
+		return nil, errors.New("portal: sessions, sign-in, sign-up, profile, password and hand-overs are required")
 	case cfg.Authenticator == nil || cfg.Limits == nil || cfg.API == nil || cfg.Issuers == nil || cfg.Logger == nil || cfg.Now == nil:
 		return nil, errors.New("portal: authenticator, limits, the API, issuers, logger and a clock are required")
 	}

@@ -55,7 +55,7 @@ func (v *visit) showReset() error {
 
 // reset sets a new password. It signs nobody in, and every session has ended.
 func (v *visit) reset() error {
-	in := password.Resetting{Token: v.link(resetLink), NewPassword: v.form.Get("new_password"), Client: v.in.Client}
+	in := password.ResetInput{Token: v.link(resetLink), NewPassword: v.form.Get("new_password"), Client: v.in.Client}
 	if v.form.Has("otp") {
 		in.Token, in.Login, in.OTP = "", v.form.Get("login"), v.form.Get("otp")
 	}

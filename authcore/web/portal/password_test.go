@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/internal/testflow"
 )
 
@@ -36,7 +36,7 @@ func TestReset_ByLink(t *testing.T) {
 
 func TestReset_ByCode(t *testing.T) {
 	h := open(t)
-	h.Person(t, enrol.Registering{Email: email, Username: "ada"})
+	h.Person(t, signup.RegisterInput{Email: email, Username: "ada"})
 	b := h.browser()
 	b.post("/password/forgot", []string{"login", "ada"}).leads("/auth/password/reset?done=reset_sent")
 	page := b.get("/password/reset?done=reset_sent").want(http.StatusOK).says("If there is an account with this address or name")
@@ -129,7 +129,7 @@ func TestAccount_Sessions(t *testing.T) {
 			}
 		}
 	}
-	h.Person(t, enrol.Registering{Email: "eva@example.com"})
+	h.Person(t, signup.RegisterInput{Email: "eva@example.com"})
 	eva := h.browser()
 	eva.post("/login", []string{"login", "eva@example.com", "password", testflow.Password}).leads("/auth/account")
 	eva.post("/account/sessions", []string{"end", mine}).leads("/auth/account?done=sessions")

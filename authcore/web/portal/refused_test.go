@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/authcore/web/portal"
 	"github.com/gatehouse-auth/gatehouse/internal/testflow"
 )
@@ -55,7 +55,7 @@ func TestRefuse_APersonOnAHostWithPages(t *testing.T) {
 	gone := "/auth/signed-out?rd=" + url.QueryEscape(wanted)
 	b.post("/logout", []string{"rd", rd}).leads(gone)
 	again := b.get(strings.TrimPrefix(gone, "/auth")).want(http.StatusOK).all("a")[1]
-	h.Person(t, enrol.Registering{Email: "bob@example.com"})
+	h.Person(t, signup.RegisterInput{Email: "bob@example.com"})
 	in := b.get(strings.TrimPrefix(attr(again, "href"), "/auth")).want(http.StatusOK)
 	b.post("/login", []string{"login", "bob@example.com", "password", testflow.Password, "rd", in.field("rd")}).leads(wanted)
 }

@@ -2,12 +2,12 @@ package portal
 
 import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 )
 
 func (v *visit) showRegister() error {
-	if v.cfg.Enrol.Mode() == enrol.Closed {
+	if v.cfg.SignUp.Mode() == signup.Closed {
 		if v.problem == nil {
 			problem := httpauth.ToProblem(v.w.Header(), v.r, v.cfg.Logger, authcore.Refuse(authcore.SignupClosed, "Sign-up is closed."))
 			v.problem = &problem
@@ -41,7 +41,7 @@ func (v *visit) usernameField(known string) field {
 
 // register signs up. The answer is the same whether the address has an account or not (L04).
 func (v *visit) register() error {
-	made, err := v.cfg.Enrol.Register(v.r.Context(), enrol.Registering{
+	made, err := v.cfg.SignUp.Register(v.r.Context(), signup.RegisterInput{
 		Email: v.form.Get("email"), Password: v.form.Get("password"), Username: v.form.Get("username"),
 		FirstName: v.form.Get("first_name"), LastName: v.form.Get("last_name"), Client: v.in.Client,
 	})
@@ -74,7 +74,7 @@ func (v *visit) resend() error {
 	if v.form.Get("email") == "" {
 		return authcore.RefuseField("email", authcore.EmailRequired)
 	}
-	if err := v.cfg.Enrol.Resend(v.r.Context(), v.form.Get("email"), v.in.Client); err != nil {
+	if err := v.cfg.SignUp.Resend(v.r.Context(), v.form.Get("email"), v.in.Client); err != nil {
 		return err
 	}
 	v.keep(pending{back: v.pending().back, login: v.form.Get("email")})

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/internal/testflow"
 )
 
@@ -89,7 +89,7 @@ func TestRegister_RefusalsKeepWhatWasTyped(t *testing.T) {
 // What a stranger sees is the same for an address with an account and one without, byte for byte but for secrets.
 func TestL04_SameAnswers(t *testing.T) {
 	h := open(t)
-	h.Person(t, enrol.Registering{Email: email, Username: "ada"})
+	h.Person(t, signup.RegisterInput{Email: email, Username: "ada"})
 	for path, fields := range map[string][][]string{
 		"/register":        {{"email", email, "password", testflow.Password}, {"email", "bob@example.com", "password", testflow.Password}},
 		"/password/forgot": {{"login", email}, {"login", "nobody@example.com"}},
@@ -112,7 +112,7 @@ func TestL04_SameAnswers(t *testing.T) {
 }
 
 func TestRegister_Closed(t *testing.T) {
-	h := open(t, plan{signup: enrol.Closed})
+	h := open(t, plan{signup: signup.Closed})
 	b := h.browser()
 	b.get("/login").want(http.StatusOK).silent("/auth/register")
 	b.get("/register").want(http.StatusForbidden).says("Sign-up is closed").noField("password")
@@ -120,7 +120,7 @@ func TestRegister_Closed(t *testing.T) {
 }
 
 func TestRegister_Open(t *testing.T) {
-	h := open(t, plan{signup: enrol.Open})
+	h := open(t, plan{signup: signup.Open})
 	b := h.browser()
 	fields := []string{"email", email, "password", testflow.Password, "username", "ada"}
 	b.post("/register", fields).leads("/auth/login?done=registered")

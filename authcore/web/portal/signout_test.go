@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/internal/testflow"
 )
 
@@ -29,7 +29,7 @@ func (b *browser) signedIn() bool {
 		r.AddCookie(&http.Cookie{Name: name, Value: value})
 	}
 	client := testflow.Client()
-	client.Host = b.origin()
+	client.Origin = b.origin()
 	_, err := b.Sessions.Refresh(r.Context(), b.cookies[refreshOf], authcore.ModeCookie, client)
 	return err == nil
 }
@@ -53,7 +53,7 @@ const signedOut = origin + "/auth/signed-out?rd=https%3A%2F%2Fapp.example.com%2F
 // Who has signed out is told so, where the sign-in page is: of one host alone, or of all. What is no portal's has no such page.
 func TestSignOut_LeadsToWord(t *testing.T) {
 	h := apps(t)
-	h.Person(t, enrol.Registering{Email: email})
+	h.Person(t, signup.RegisterInput{Email: email})
 	a, b, _ := h.handed()
 	b.signOut("", formType).leads(signedOut)
 	told := a.open(signedOut).want(http.StatusOK).says("You are signed out of app.example.com", "You may still be signed in")
@@ -83,7 +83,7 @@ func TestSignOut_LeadsToWord(t *testing.T) {
 
 func TestSignOut_OfAHost(t *testing.T) {
 	h := apps(t)
-	h.Person(t, enrol.Registering{Email: email, Username: "ada"})
+	h.Person(t, signup.RegisterInput{Email: email, Username: "ada"})
 	for name, c := range map[string]struct {
 		end             func(a, b, wiki *browser)
 		a, b, elsewhere bool // who is signed in afterwards
@@ -105,7 +105,7 @@ func TestSignOut_OfAHost(t *testing.T) {
 			at.cookies = b.cookies
 			at.post("/logout", nil).leads("/auth/signed-out")
 		}, true, false, true},
-		"at the root": {func(a, _, _ *browser) { a.post("/logout", nil).leads("/auth/signed-out") }, false, false, false},
+		"at the parent": {func(a, _, _ *browser) { a.post("/logout", nil).leads("/auth/signed-out") }, false, false, false},
 		"from another page": {func(_, b, _ *browser) {
 			b.signOut("", formType, header("Sec-Fetch-Site", "same-site")).want(http.StatusForbidden)
 			b.signOut("{}", "application/json", header("Sec-Fetch-Site", "cross-site")).want(http.StatusForbidden)
@@ -123,7 +123,7 @@ func TestSignOut_OfAHost(t *testing.T) {
 			if got != [3]bool{c.a, c.b, c.elsewhere} {
 				t.Errorf("signed in at issuer, here and elsewhere: %v", got)
 			}
-			if kept := b.cookies[refreshOf] != ""; kept != c.b && name != "at the root" {
+			if kept := b.cookies[refreshOf] != ""; kept != c.b && name != "at the parent" {
 				t.Errorf("the browser keeps the cookies of this host: %t", kept)
 			}
 		})

@@ -15,7 +15,7 @@ import (
 	"golang.org/x/net/html"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/accesstoken"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/lockout"
@@ -42,7 +42,7 @@ type house struct {
 }
 
 type plan struct {
-	signup  enrol.Mode
+	signup  signup.Mode
 	rates   map[string]ratelimit.Rate
 	lockout lockout.Policy
 	returns []string
@@ -71,7 +71,7 @@ func wire(t testing.TB, e *testflow.Env, log *lockedBuffer, p plan) (*portal.Pag
 	verifier := must(accesstoken.New(accesstoken.Config{Keys: e.Ring, Revocations: e.Revoked, Now: e.Clock.Now}))(t)
 	issuers := func() []string { return []string{origin} }
 	cfg := httpapi.Config{
-		Sessions: e.Sessions, SignIn: e.SignIn, Enrol: e.Enrol, Profile: e.Profile, Password: e.Password,
+		Sessions: e.Sessions, SignIn: e.SignIn, SignUp: e.SignUp, Profile: e.Profile, Password: e.Password,
 		Authenticator: must(httpauth.NewAuthenticator(httpauth.Config{
 			Verifier: verifier, Sessions: e.Sessions, Issuers: issuers, Origins: must(httpauth.NewOrigins([]string{"https://spa.example.com"}))(t),
 		}))(t),
@@ -80,7 +80,7 @@ func wire(t testing.TB, e *testflow.Env, log *lockedBuffer, p plan) (*portal.Pag
 	}
 	api := must(httpapi.New(cfg))(t)
 	pages := must(portal.New(portal.Config{
-		Sessions: cfg.Sessions, SignIn: cfg.SignIn, Enrol: cfg.Enrol, Profile: cfg.Profile, Password: cfg.Password, Handover: e.Handover,
+		Sessions: cfg.Sessions, SignIn: cfg.SignIn, SignUp: cfg.SignUp, Profile: cfg.Profile, Password: cfg.Password, Handover: e.Handover,
 		Authenticator: cfg.Authenticator, Limits: cfg.Limits, API: api, Issuers: issuers, Brand: "Acme",
 		ReturnHosts: func(string) []string { return p.returns }, Logger: cfg.Logger, Now: e.Clock.Now,
 	}))(t)
@@ -186,7 +186,7 @@ func (b *browser) send(r *http.Request, changes []change) *answer {
 		c(r)
 	}
 	in := httpauth.RequestInfo{HTTPS: b.https, RequestID: "request-1", Client: authcore.Client{
-		Addr: netip.MustParseAddr("192.0.2.7"), UserAgent: firefox, Issuer: origin, Portal: origin + "/auth", Host: httpauth.HostOf(r, b.https),
+		Addr: netip.MustParseAddr("192.0.2.7"), UserAgent: firefox, Issuer: origin, Portal: origin + "/auth", Origin: httpauth.HostOf(r, b.https),
 	}, ServesHost: func(string) bool { return true }}
 	w := httptest.NewRecorder()
 	b.both.ServeHTTP(w, r.WithContext(httpauth.WithRequestInfo(r.Context(), in)))
@@ -206,7 +206,7 @@ func nobodyAsks(context.Context) (bool, []string) { return true, nil }
 // person has an account and is signed in with this browser.
 func (b *browser) person() *browser {
 	b.Helper()
-	b.Person(b.T, enrol.Registering{Email: email, Username: "ada", FirstName: "Ada", LastName: "Lovelace"})
+	b.Person(b.T, signup.RegisterInput{Email: email, Username: "ada", FirstName: "Ada", LastName: "Lovelace"})
 	b.signIn()
 	return b
 }

@@ -4,8 +4,8 @@ import (
 	"net/url"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 )
 
@@ -67,7 +67,7 @@ func (v *visit) loginLink() link {
 
 // verify proves an address and signs in.
 func (v *visit) verify() error {
-	in := enrol.Verifying{
+	in := signup.VerifyInput{
 		Token: v.link(verifyLink), Proof: httpauth.RegistrationCookie.Read(v.r, v.in.Cookies()),
 		Password: v.form.Get("password"), NewPassword: v.form.Get("new_password"),
 		Request: session.Request{Mode: authcore.ModeCookie, Client: v.in.Client},
@@ -85,7 +85,7 @@ func (v *visit) verify() error {
 	if v.form.Has("new_password") && in.NewPassword == "" {
 		return authcore.RefuseField("new_password", authcore.PasswordRequired)
 	}
-	tokens, err := v.cfg.Enrol.Verify(v.r.Context(), in)
+	tokens, err := v.cfg.SignUp.Verify(v.r.Context(), in)
 	if err != nil {
 		return err
 	}

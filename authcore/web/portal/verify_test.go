@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/internal/testflow"
 )
 
@@ -36,7 +36,7 @@ func TestVerify_LinkWhereItWasAskedFor(t *testing.T) {
 
 func TestVerify_LinkOpenedElsewhere(t *testing.T) {
 	h := open(t)
-	h.Register(t, enrol.Registering{Email: email, FirstName: "Mallory"})
+	h.Register(t, signup.RegisterInput{Email: email, FirstName: "Mallory"})
 	b := h.browser()
 	b.get(linkPath(t, h.Mail(t, email, authcore.MailVerify))).leads("/auth/verify")
 	page := b.get("/verify").want(http.StatusOK).says("You signed up in another browser.").noField("new_password")
@@ -51,7 +51,7 @@ func TestVerify_LinkOpenedElsewhere(t *testing.T) {
 
 func TestVerify_NewPasswordDropsWhatWasPlanted(t *testing.T) {
 	h := open(t)
-	h.Register(t, enrol.Registering{Email: email, FirstName: "Mallory"})
+	h.Register(t, signup.RegisterInput{Email: email, FirstName: "Mallory"})
 	b := h.browser()
 	b.get(linkPath(t, h.Mail(t, email, authcore.MailVerify))).leads("/auth/verify")
 	page := b.get("/verify?new").want(http.StatusOK).noField("password")
@@ -68,7 +68,7 @@ func TestVerify_NewPasswordDropsWhatWasPlanted(t *testing.T) {
 
 func TestVerify_CodeElsewhere(t *testing.T) {
 	h := open(t)
-	h.Register(t, enrol.Registering{Email: email})
+	h.Register(t, signup.RegisterInput{Email: email})
 	b := h.browser()
 	b.get("/verify").want(http.StatusOK).says("You signed up in another browser.")
 	code := h.Mail(t, email, authcore.MailVerify).Code
@@ -85,7 +85,7 @@ func TestR07_OnlyAPostUsesALink(t *testing.T) {
 	h := open(t)
 	b := h.browser()
 	b.post("/register", []string{"email", email, "password", testflow.Password}).leads("/auth/verify?done=sent")
-	h.Person(t, enrol.Registering{Email: "eva@example.com"})
+	h.Person(t, signup.RegisterInput{Email: "eva@example.com"})
 	h.browser().post("/password/forgot", []string{"login", "eva@example.com"}).want(http.StatusSeeOther)
 	verify, reset := h.Mail(t, email, authcore.MailVerify), h.Mail(t, "eva@example.com", authcore.MailReset)
 	scanner := h.browser()
@@ -153,7 +153,7 @@ func TestR09_PlainHTTPCanStillPost(t *testing.T) {
 // The token of one kind of link is never shown for another.
 func TestVerify_LinksHaveOnePurpose(t *testing.T) {
 	h := open(t)
-	h.Person(t, enrol.Registering{Email: email})
+	h.Person(t, signup.RegisterInput{Email: email})
 	b := h.browser()
 	b.post("/password/forgot", []string{"login", email}).leads("/auth/password/reset?done=reset_sent")
 	b.get(linkPath(t, h.Mail(t, email, authcore.MailReset))).leads("/auth/reset")
@@ -163,7 +163,7 @@ func TestVerify_LinksHaveOnePurpose(t *testing.T) {
 
 func TestVerify_DeadLinkAsksForTheCode(t *testing.T) {
 	h := open(t)
-	h.Register(t, enrol.Registering{Email: email})
+	h.Register(t, signup.RegisterInput{Email: email})
 	b := h.browser()
 	b.get("/verify?token=" + strings.Repeat("x", 43)).leads("/auth/verify")
 	got := b.post("/verify", []string{"password", testflow.Password}).want(http.StatusBadRequest).says("The code or link is wrong")

@@ -1,4 +1,4 @@
-package enrol_test
+package signup_test
 
 import (
 	"errors"
@@ -9,15 +9,15 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/internal/soak"
 	"github.com/gatehouse-auth/gatehouse/internal/testflow"
 )
 
-func verify(t *testing.T, e *testflow.Env, in enrol.Verifying) error {
+func verify(t *testing.T, e *testflow.Env, in signup.VerifyInput) error {
 	t.Helper()
 	in.Request = testflow.Request()
-	_, err := e.Enrol.Verify(t.Context(), in)
+	_, err := e.SignUp.Verify(t.Context(), in)
 	return err
 }
 
@@ -26,20 +26,22 @@ func verify(t *testing.T, e *testflow.Env, in enrol.Verifying) error {
 func TestVerify_NobodyCanPlantAPassword(t *testing.T) {
 	t.Parallel()
 	const planted = "attacker-Chosen-99-basin"
-	attack := enrol.Registering{Email: bob, Username: "planted", FirstName: "Planted", Password: planted}
-	own := enrol.Registering{Email: bob, Username: "bobby", FirstName: "Bob"}
+	attack := signup.RegisterInput{Email: bob, Username: "planted", FirstName: "Planted", Password: planted}
+	own := signup.RegisterInput{Email: bob, Username: "bobby", FirstName: "Bob"}
 	for name, c := range map[string]struct {
 		attackFirst bool
-		prove       func(proof string) enrol.Verifying
+		prove       func(proof string) signup.VerifyInput
 		username    string
 		password    string
 	}{
-		"attacker first, own secret":     {true, func(p string) enrol.Verifying { return enrol.Verifying{Proof: p} }, "bobby", testflow.Password},
-		"attacker second, own secret":    {false, func(p string) enrol.Verifying { return enrol.Verifying{Proof: p} }, "bobby", testflow.Password},
-		"attacker first, own password":   {true, func(string) enrol.Verifying { return enrol.Verifying{Password: testflow.Password} }, "bobby", testflow.Password},
-		"attacker second, own password":  {false, func(string) enrol.Verifying { return enrol.Verifying{Password: testflow.Password} }, "bobby", testflow.Password},
-		"attacker second, new password":  {false, func(string) enrol.Verifying { return enrol.Verifying{NewPassword: testflow.OtherPassword} }, "", testflow.OtherPassword},
-		"new password wins over a proof": {true, func(p string) enrol.Verifying { return enrol.Verifying{Proof: p, NewPassword: testflow.OtherPassword} }, "", testflow.OtherPassword},
+		"attacker first, own secret":    {true, func(p string) signup.VerifyInput { return signup.VerifyInput{Proof: p} }, "bobby", testflow.Password},
+		"attacker second, own secret":   {false, func(p string) signup.VerifyInput { return signup.VerifyInput{Proof: p} }, "bobby", testflow.Password},
+		"attacker first, own password":  {true, func(string) signup.VerifyInput { return signup.VerifyInput{Password: testflow.Password} }, "bobby", testflow.Password},
+		"attacker second, own password": {false, func(string) signup.VerifyInput { return signup.VerifyInput{Password: testflow.Password} }, "bobby", testflow.Password},
+		"attacker second, new password": {false, func(string) signup.VerifyInput { return signup.VerifyInput{NewPassword: testflow.OtherPassword} }, "", testflow.OtherPassword},
+		"new password wins over a proof": {true, func(p string) signup.VerifyInput {
+			return signup.VerifyInput{Proof: p, NewPassword: testflow.OtherPassword}
+		}, "", testflow.OtherPassword},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -55,7 +57,7 @@ func TestVerify_NobodyCanPlantAPassword(t *testing.T) {
 			}
 			in := c.prove(proof)
 			in.Token, in.Request = testflow.Token(t, e.Mail(t, bob, authcore.MailVerify)), testflow.Request()
-			tokens, err := e.Enrol.Verify(t.Context(), in)
+			tokens, err := e.SignUp.Verify(t.Context(), in)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -68,7 +70,7 @@ func TestVerify_NobodyCanPlantAPassword(t *testing.T) {
 				t.Errorf("the victim's password: %v", err)
 			}
 			if left, _ := e.Store.Registrations(t.Context(), bob, e.Clock.Now()); len(left) != 0 {
-				t.Errorf("%d registrations of the proven address are left", len(left))
+				t.Errorf("%d registrations of the verified address are left", len(left))
 			}
 		})
 	}
@@ -77,11 +79,11 @@ func TestVerify_NobodyCanPlantAPassword(t *testing.T) {
 func TestVerify_CodeAloneIsNotEnough(t *testing.T) {
 	t.Parallel()
 	e := testflow.New(t, testflow.Options{})
-	proof := e.Register(t, enrol.Registering{Email: bob}).Proof
-	other := e.Register(t, enrol.Registering{Email: "eve@example.com"}).Proof
+	proof := e.Register(t, signup.RegisterInput{Email: bob}).Proof
+	other := e.Register(t, signup.RegisterInput{Email: "eve@example.com"}).Proof
 	code := e.Mail(t, bob, authcore.MailVerify).Code
 	for range 8 { // more often than a code has attempts: neither attempts nor the code are spent
-		for _, in := range []enrol.Verifying{{}, {Proof: "guess"}, {Proof: other}, {Password: "wrong-password-of-mine"}} {
+		for _, in := range []signup.VerifyInput{{}, {Proof: "guess"}, {Proof: other}, {Password: "wrong-password-of-mine"}} {
 			in.Email, in.OTP = bob, code
 			got := testflow.WantCode(t, verify(t, e, in), authcore.RegistrationProofRequired)
 			if wrong := strings.HasPrefix(got.Detail, "That is not the password"); wrong != (in.Password != "") {
@@ -89,21 +91,21 @@ func TestVerify_CodeAloneIsNotEnough(t *testing.T) {
 			}
 		}
 	}
-	if err := verify(t, e, enrol.Verifying{Email: bob, OTP: code, Proof: proof}); err != nil {
+	if err := verify(t, e, signup.VerifyInput{Email: bob, OTP: code, Proof: proof}); err != nil {
 		t.Errorf("with the proof: %v", err)
 	}
 }
 
 func TestVerify_OpenAccountOfAStrangerIsTakenOver(t *testing.T) {
 	t.Parallel()
-	e := testflow.New(t, testflow.Options{Mode: enrol.Open})
-	planted := e.Register(t, enrol.Registering{Email: bob, Username: "planted", FirstName: "Planted", Phone: "+4312345678"}).Account
+	e := testflow.New(t, testflow.Options{Mode: signup.Open})
+	planted := e.Register(t, signup.RegisterInput{Email: bob, Username: "planted", FirstName: "Planted", Phone: "+4312345678"}).Account
 	attacker, err := e.TrySignIn(t, bob, testflow.Password)
 	if err != nil {
 		t.Fatal(err)
 	}
 	token := testflow.Token(t, e.Mail(t, bob, authcore.MailVerify))
-	tokens, err := e.Enrol.Verify(t.Context(), enrol.Verifying{Token: token, NewPassword: testflow.OtherPassword, Request: testflow.Request()})
+	tokens, err := e.SignUp.Verify(t.Context(), signup.VerifyInput{Token: token, NewPassword: testflow.OtherPassword, Request: testflow.Request()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,20 +133,20 @@ func TestVerify_OpenAccountOfAStrangerIsTakenOver(t *testing.T) {
 func TestVerify_MethodsOfTheSession(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		in   func(proof string) enrol.Verifying
+		in   func(proof string) signup.VerifyInput
 		want []string
 	}{
-		"registration secret": {func(p string) enrol.Verifying { return enrol.Verifying{Proof: p} }, []string{"otp"}},
-		"password":            {func(string) enrol.Verifying { return enrol.Verifying{Password: testflow.Password} }, []string{"pwd", "otp"}},
-		"new password":        {func(string) enrol.Verifying { return enrol.Verifying{NewPassword: testflow.OtherPassword} }, []string{"otp"}},
+		"registration secret": {func(p string) signup.VerifyInput { return signup.VerifyInput{Proof: p} }, []string{"otp"}},
+		"password":            {func(string) signup.VerifyInput { return signup.VerifyInput{Password: testflow.Password} }, []string{"pwd", "otp"}},
+		"new password":        {func(string) signup.VerifyInput { return signup.VerifyInput{NewPassword: testflow.OtherPassword} }, []string{"otp"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			e := testflow.New(t, testflow.Options{})
-			in := c.in(e.Register(t, enrol.Registering{Email: bob}).Proof)
+			in := c.in(e.Register(t, signup.RegisterInput{Email: bob}).Proof)
 			in.Token, in.Request = testflow.Token(t, e.Mail(t, bob, authcore.MailVerify)), testflow.Request()
 			in.Request.DeviceName = "  Bob's laptop "
-			tokens, err := e.Enrol.Verify(t.Context(), in)
+			tokens, err := e.SignUp.Verify(t.Context(), in)
 			if err != nil || !slices.Equal(tokens.Session.AMR, c.want) || tokens.Session.DeviceName != "Bob's laptop" {
 				t.Errorf("amr %v, device %q, %v; want amr %v", tokens.Session.AMR, tokens.Session.DeviceName, err, c.want)
 			}
@@ -155,18 +157,18 @@ func TestVerify_MethodsOfTheSession(t *testing.T) {
 func TestVerify_ShapeIsCheckedBeforeAnythingIsSpent(t *testing.T) {
 	t.Parallel()
 	e := testflow.New(t, testflow.Options{})
-	proof := e.Register(t, enrol.Registering{Email: bob}).Proof
+	proof := e.Register(t, signup.RegisterInput{Email: bob}).Proof
 	mail := e.Mail(t, bob, authcore.MailVerify)
 	token := testflow.Token(t, mail)
 	for range 7 {
-		testflow.WantCode(t, verify(t, e, enrol.Verifying{}), authcore.InvalidRequest)
-		testflow.WantCode(t, verify(t, e, enrol.Verifying{Token: token, OTP: mail.Code}), authcore.InvalidRequest)
-		testflow.WantCode(t, verify(t, e, enrol.Verifying{OTP: mail.Code}), authcore.InvalidFields)
-		testflow.WantCode(t, verify(t, e, enrol.Verifying{Email: bob}), authcore.InvalidFields)
-		testflow.WantCode(t, verify(t, e, enrol.Verifying{Email: bob, OTP: "000000", NewPassword: "short"}), authcore.InvalidFields)
-		testflow.WantCode(t, verify(t, e, enrol.Verifying{Token: token, NewPassword: bob}), authcore.InvalidFields)
+		testflow.WantCode(t, verify(t, e, signup.VerifyInput{}), authcore.InvalidRequest)
+		testflow.WantCode(t, verify(t, e, signup.VerifyInput{Token: token, OTP: mail.Code}), authcore.InvalidRequest)
+		testflow.WantCode(t, verify(t, e, signup.VerifyInput{OTP: mail.Code}), authcore.InvalidFields)
+		testflow.WantCode(t, verify(t, e, signup.VerifyInput{Email: bob}), authcore.InvalidFields)
+		testflow.WantCode(t, verify(t, e, signup.VerifyInput{Email: bob, OTP: "000000", NewPassword: "short"}), authcore.InvalidFields)
+		testflow.WantCode(t, verify(t, e, signup.VerifyInput{Token: token, NewPassword: bob}), authcore.InvalidFields)
 	}
-	if err := verify(t, e, enrol.Verifying{Email: bob, OTP: mail.Code[:3] + " " + mail.Code[3:], Proof: proof}); err != nil {
+	if err := verify(t, e, signup.VerifyInput{Email: bob, OTP: mail.Code[:3] + " " + mail.Code[3:], Proof: proof}); err != nil {
 		t.Errorf("the code, with a space as mail programs show it: %v", err)
 	}
 }
@@ -174,10 +176,10 @@ func TestVerify_ShapeIsCheckedBeforeAnythingIsSpent(t *testing.T) {
 func TestO01_FiveWrongCodesEndTheCodeAndNotTheLink(t *testing.T) {
 	t.Parallel()
 	e := testflow.New(t, testflow.Options{})
-	proof := e.Register(t, enrol.Registering{Email: bob}).Proof
+	proof := e.Register(t, signup.RegisterInput{Email: bob}).Proof
 	mail := e.Mail(t, bob, authcore.MailVerify)
 	guess := func(address string) error {
-		return verify(t, e, enrol.Verifying{Email: address, OTP: wrong(mail.Code), Proof: proof})
+		return verify(t, e, signup.VerifyInput{Email: address, OTP: wrong(mail.Code), Proof: proof})
 	}
 	for range 5 {
 		testflow.WantCode(t, guess(bob), authcore.InvalidCode)
@@ -188,8 +190,8 @@ func TestO01_FiveWrongCodesEndTheCodeAndNotTheLink(t *testing.T) {
 	if known.RetryAfter != unknown.RetryAfter || known.RetryAfter <= 0 || known.Detail != unknown.Detail {
 		t.Errorf("known and unknown differ: %v after %s, %v after %s", known, known.RetryAfter, unknown, unknown.RetryAfter)
 	}
-	testflow.WantCode(t, verify(t, e, enrol.Verifying{Email: bob, OTP: mail.Code, Proof: proof}), authcore.TooManyAttempts)
-	if err := verify(t, e, enrol.Verifying{Token: testflow.Token(t, mail), Proof: proof}); err != nil {
+	testflow.WantCode(t, verify(t, e, signup.VerifyInput{Email: bob, OTP: mail.Code, Proof: proof}), authcore.TooManyAttempts)
+	if err := verify(t, e, signup.VerifyInput{Token: testflow.Token(t, mail), Proof: proof}); err != nil {
 		t.Errorf("the link, which cannot be guessed: %v", err)
 	}
 }
@@ -197,13 +199,13 @@ func TestO01_FiveWrongCodesEndTheCodeAndNotTheLink(t *testing.T) {
 func TestO03_ResendKeepsOneCodeAndItsBudget(t *testing.T) {
 	t.Parallel()
 	e := testflow.New(t, testflow.Options{})
-	proof := e.Register(t, enrol.Registering{Email: bob}).Proof
+	proof := e.Register(t, signup.RegisterInput{Email: bob}).Proof
 	first := e.Mail(t, bob, authcore.MailVerify)
 	for range 3 {
-		testflow.WantCode(t, verify(t, e, enrol.Verifying{Email: bob, OTP: wrong(first.Code), Proof: proof}), authcore.InvalidCode)
+		testflow.WantCode(t, verify(t, e, signup.VerifyInput{Email: bob, OTP: wrong(first.Code), Proof: proof}), authcore.InvalidCode)
 	}
 	for range 50 { // at once: all but the first mail are too soon
-		if err := e.Enrol.Resend(t.Context(), bob, testflow.Client()); err != nil {
+		if err := e.SignUp.Resend(t.Context(), bob, testflow.Client()); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -211,24 +213,24 @@ func TestO03_ResendKeepsOneCodeAndItsBudget(t *testing.T) {
 		t.Fatalf("%d mails, want 1", n)
 	}
 	e.Clock.Advance(61 * time.Second)
-	if err := e.Enrol.Resend(t.Context(), bob, testflow.Client()); err != nil {
+	if err := e.SignUp.Resend(t.Context(), bob, testflow.Client()); err != nil {
 		t.Fatal(err)
 	}
 	second := e.Mail(t, bob, authcore.MailVerify)
 	if n := len(e.Mails(t, bob)); n != 2 || testflow.Token(t, first) == testflow.Token(t, second) {
 		t.Fatalf("%d mails; want a second one with another link", n)
 	}
-	testflow.WantCode(t, verify(t, e, enrol.Verifying{Token: testflow.Token(t, first), Proof: proof}), authcore.InvalidCode)
+	testflow.WantCode(t, verify(t, e, signup.VerifyInput{Token: testflow.Token(t, first), Proof: proof}), authcore.InvalidCode)
 	for range 2 {
-		testflow.WantCode(t, verify(t, e, enrol.Verifying{Email: bob, OTP: wrong(second.Code), Proof: proof}), authcore.InvalidCode)
+		testflow.WantCode(t, verify(t, e, signup.VerifyInput{Email: bob, OTP: wrong(second.Code), Proof: proof}), authcore.InvalidCode)
 	}
-	testflow.WantCode(t, verify(t, e, enrol.Verifying{Email: bob, OTP: second.Code, Proof: proof}), authcore.TooManyAttempts)
+	testflow.WantCode(t, verify(t, e, signup.VerifyInput{Email: bob, OTP: second.Code, Proof: proof}), authcore.TooManyAttempts)
 }
 
 func TestO04_OneCodeMakesOneAccount(t *testing.T) {
 	t.Parallel()
 	e := testflow.New(t, testflow.Options{})
-	proof := e.Register(t, enrol.Registering{Email: bob}).Proof
+	proof := e.Register(t, signup.RegisterInput{Email: bob}).Proof
 	code := e.Mail(t, bob, authcore.MailVerify).Code
 	var won, lost int
 	var mu sync.Mutex
@@ -236,7 +238,7 @@ func TestO04_OneCodeMakesOneAccount(t *testing.T) {
 	parallel := soak.N(100, 1000)
 	for range parallel {
 		wg.Go(func() {
-			in := enrol.Verifying{Email: bob, OTP: code, Proof: proof}
+			in := signup.VerifyInput{Email: bob, OTP: code, Proof: proof}
 			err := verify(t, e, in)
 			for authcore.CodeOf(err) == authcore.Unavailable && t.Context().Err() == nil {
 				err = verify(t, e, in) // a busy store changed nothing: clients are told to repeat
@@ -263,29 +265,29 @@ func TestO04_OneCodeMakesOneAccount(t *testing.T) {
 func TestR02_CodeAndLinkExpireAndWorkOnce(t *testing.T) {
 	t.Parallel()
 	e := testflow.New(t, testflow.Options{})
-	proof := e.Register(t, enrol.Registering{Email: bob}).Proof
+	proof := e.Register(t, signup.RegisterInput{Email: bob}).Proof
 	mail := e.Mail(t, bob, authcore.MailVerify)
 	e.Clock.Advance(10*time.Minute + time.Second)
-	testflow.WantCode(t, verify(t, e, enrol.Verifying{Token: testflow.Token(t, mail), Proof: proof}), authcore.InvalidCode)
-	testflow.WantCode(t, verify(t, e, enrol.Verifying{Email: bob, OTP: mail.Code, Proof: proof}), authcore.InvalidCode)
-	if err := e.Enrol.Resend(t.Context(), bob, testflow.Client()); err != nil {
+	testflow.WantCode(t, verify(t, e, signup.VerifyInput{Token: testflow.Token(t, mail), Proof: proof}), authcore.InvalidCode)
+	testflow.WantCode(t, verify(t, e, signup.VerifyInput{Email: bob, OTP: mail.Code, Proof: proof}), authcore.InvalidCode)
+	if err := e.SignUp.Resend(t.Context(), bob, testflow.Client()); err != nil {
 		t.Fatal(err)
 	}
 	token := testflow.Token(t, e.Mail(t, bob, authcore.MailVerify))
-	if err := verify(t, e, enrol.Verifying{Token: token, Proof: proof}); err != nil {
+	if err := verify(t, e, signup.VerifyInput{Token: token, Proof: proof}); err != nil {
 		t.Fatalf("the registration outlives its codes: %v", err)
 	}
-	testflow.WantCode(t, verify(t, e, enrol.Verifying{Token: token, Proof: proof}), authcore.InvalidCode)
-	testflow.WantCode(t, verify(t, e, enrol.Verifying{Token: token, NewPassword: testflow.OtherPassword}), authcore.InvalidCode)
+	testflow.WantCode(t, verify(t, e, signup.VerifyInput{Token: token, Proof: proof}), authcore.InvalidCode)
+	testflow.WantCode(t, verify(t, e, signup.VerifyInput{Token: token, NewPassword: testflow.OtherPassword}), authcore.InvalidCode)
 }
 
 func TestVerify_UsernameTakenMeanwhileIsLeftOut(t *testing.T) {
 	t.Parallel()
 	e := testflow.New(t, testflow.Options{})
-	proof := e.Register(t, enrol.Registering{Email: bob, Username: "bobby", FirstName: "Bob"}).Proof
-	e.Person(t, enrol.Registering{Email: "eve@example.com", Username: "bobby"})
+	proof := e.Register(t, signup.RegisterInput{Email: bob, Username: "bobby", FirstName: "Bob"}).Proof
+	e.Person(t, signup.RegisterInput{Email: "eve@example.com", Username: "bobby"})
 	token := testflow.Token(t, e.Mail(t, bob, authcore.MailVerify))
-	tokens, err := e.Enrol.Verify(t.Context(), enrol.Verifying{Token: token, Proof: proof, Request: testflow.Request()})
+	tokens, err := e.SignUp.Verify(t.Context(), signup.VerifyInput{Token: token, Proof: proof, Request: testflow.Request()})
 	if err != nil || tokens.Account.Username != "" || tokens.Account.FirstName != "Bob" {
 		t.Errorf("%v, account %+v", err, tokens.Account)
 	}
@@ -294,7 +296,7 @@ func TestVerify_UsernameTakenMeanwhileIsLeftOut(t *testing.T) {
 func TestT10_CodesAndSecretsAreNoTokens(t *testing.T) {
 	t.Parallel()
 	e := testflow.New(t, testflow.Options{})
-	proof := e.Register(t, enrol.Registering{Email: bob}).Proof
+	proof := e.Register(t, signup.RegisterInput{Email: bob}).Proof
 	mail := e.Mail(t, bob, authcore.MailVerify)
 	for _, s := range []string{proof, mail.Code, testflow.Token(t, mail)} {
 		for _, mode := range []authcore.Mode{authcore.ModeBearer, authcore.ModeCookie} {
@@ -302,25 +304,25 @@ func TestT10_CodesAndSecretsAreNoTokens(t *testing.T) {
 			testflow.WantCode(t, err, authcore.InvalidRefreshToken)
 		}
 	}
-	tokens := e.Person(t, enrol.Registering{Email: "eve@example.com"})
+	tokens := e.Person(t, signup.RegisterInput{Email: "eve@example.com"})
 	for _, s := range []string{tokens.Access, tokens.Refresh, proof} {
-		testflow.WantCode(t, verify(t, e, enrol.Verifying{Token: s, Proof: proof}), authcore.InvalidCode)
+		testflow.WantCode(t, verify(t, e, signup.VerifyInput{Token: s, Proof: proof}), authcore.InvalidCode)
 	}
 }
 
 func TestO12_LinkOfAResetVerifiesNothing(t *testing.T) {
 	t.Parallel()
-	e := testflow.New(t, testflow.Options{Mode: enrol.Open})
-	e.Register(t, enrol.Registering{Email: bob})
+	e := testflow.New(t, testflow.Options{Mode: signup.Open})
+	e.Register(t, signup.RegisterInput{Email: bob})
 	e.Clock.Advance(2 * time.Minute)
 	if err := e.Password.Forgot(t.Context(), bob, testflow.Client()); err != nil {
 		t.Fatal(err)
 	}
 	mail := e.Mail(t, bob, authcore.MailReset)
-	testflow.WantCode(t, verify(t, e, enrol.Verifying{Token: testflow.Token(t, mail), Password: testflow.Password}), authcore.InvalidCode)
+	testflow.WantCode(t, verify(t, e, signup.VerifyInput{Token: testflow.Token(t, mail), Password: testflow.Password}), authcore.InvalidCode)
 	verifyCode := e.Mail(t, bob, authcore.MailVerify).Code
 	if mail.Code != verifyCode {
-		testflow.WantCode(t, verify(t, e, enrol.Verifying{Email: bob, OTP: mail.Code, Password: testflow.Password}), authcore.InvalidCode)
+		testflow.WantCode(t, verify(t, e, signup.VerifyInput{Email: bob, OTP: mail.Code, Password: testflow.Password}), authcore.InvalidCode)
 	}
 }
 

@@ -1,4 +1,4 @@
-package enrol
+package signup
 
 import (
 	"context"
@@ -21,7 +21,7 @@ type Mode string
 
 // The modes.
 const (
-	Verified Mode = "verified" // an account is made once its address is proven
+	Verified Mode = "verified" // an account is made once its address is verified
 	Open     Mode = "open"     // an account is made at once
 	Closed   Mode = "closed"   // nobody; what waits already can still be verified
 )
@@ -34,7 +34,7 @@ const RegistrationLifetime = 24 * time.Hour
 // verifying costs a bounded number of hashes.
 const keepRegistrations = 10
 
-// Store is what enrolling reads and writes.
+// Store is what signing up reads and writes.
 type Store interface {
 	// AccountByIdentifier returns the account that currently uses the identifier. ErrNotFound.
 	AccountByIdentifier(ctx context.Context, id authcore.Identifier) (authcore.Account, error)
@@ -51,10 +51,10 @@ type Store interface {
 	// CreateAccount stores a new account (with `signup open`: its address unverified) and claims ids for it.
 	// *TakenError names the first identifier that belongs to somebody else.
 	CreateAccount(ctx context.Context, a authcore.Account, ids []authcore.Identifier, fx authcore.Effects) error
-	// Enrol consumes the challenge, creates or verifies the account, opens the session and drops every other registration
+	// SignUp consumes the challenge, creates or verifies the account, opens the session and drops every other registration
 	// of the address. It does not ask for attempts: the challenge is verified. ErrNotFound: it is gone (consumed by another).
 	// *TakenError. With Replace the revocation that ends the earlier sessions is returned, else a zero one.
-	Enrol(ctx context.Context, e authcore.Enrolment) (authcore.Account, authcore.Session, authcore.Revocation, error)
+	SignUp(ctx context.Context, e authcore.SignUp) (authcore.Account, authcore.Session, authcore.Revocation, error)
 }
 
 // Config is what a Flow needs.
@@ -62,9 +62,9 @@ type Config struct {
 	Store      Store
 	Hasher     *passhash.Hasher
 	Policy     *passpolicy.Policy
-	Challenges *challenge.Desk
+	Challenges *challenge.Issuer
 	Sessions   *session.Sessions
-	Signup     Signup
+	Settings   Settings
 	// Salt returns the 16 bytes under which the first password of a normalised address is hashed: a MAC of it, the same on
 	// every node and after a restart.
 	Salt func(address string) []byte
@@ -73,36 +73,36 @@ type Config struct {
 	Now      authcore.Clock
 }
 
-// Signup is the operator's choice.
-type Signup struct {
+// Settings is the operator's choice.
+type Settings struct {
 	Mode Mode
 	// Identities are the kinds of identifier that sign in, and thus must be unique.
 	Identities []authcore.IdentifierKind
 }
 
-// Flow enrols people. It is safe for concurrent use.
+// Flow signs people up. It is safe for concurrent use.
 type Flow struct{ cfg Config }
 
 // New checks cfg.
 func New(cfg Config) (*Flow, error) {
 	if cfg.Store == nil || cfg.Hasher == nil || cfg.Policy == nil || cfg.Challenges == nil || cfg.Sessions == nil ||
 		cfg.Salt == nil || cfg.Now == nil {
-		return nil, errors.New("enrol: store, hasher, policy, challenges, sessions, salt and clock are required")
+		return nil, errors.New("signup: store, hasher, policy, challenges, sessions, salt and clock are required")
 	}
-	if m := cfg.Signup.Mode; m != Verified && m != Open && m != Closed {
-		return nil, fmt.Errorf("enrol: signup mode %q is unknown; it is verified, open or closed", m)
+	if m := cfg.Settings.Mode; m != Verified && m != Open && m != Closed {
+		return nil, fmt.Errorf("signup: signup mode %q is unknown; it is verified, open or closed", m)
 	}
-	if len(cfg.Signup.Identities) == 0 {
-		return nil, errors.New("enrol: at least one kind of identifier must sign in")
+	if len(cfg.Settings.Identities) == 0 {
+		return nil, errors.New("signup: at least one kind of identifier must sign in")
 	}
-	cfg.Signup.Identities = slices.Clone(cfg.Signup.Identities)
+	cfg.Settings.Identities = slices.Clone(cfg.Settings.Identities)
 	return &Flow{cfg: cfg}, nil
 }
 
 func (f *Flow) now() time.Time { return f.cfg.Now.Now() }
 
 func (f *Flow) unique(k authcore.IdentifierKind) bool {
-	return slices.Contains(f.cfg.Signup.Identities, k)
+	return slices.Contains(f.cfg.Settings.Identities, k)
 }
 
 // identifiers returns what an account claims: the fields that sign in, and of them those it has.
@@ -118,7 +118,7 @@ func (f *Flow) identifiers(a authcore.Account) []authcore.Identifier {
 }
 
 // Mode returns who may sign up.
-func (f *Flow) Mode() Mode { return f.cfg.Signup.Mode }
+func (f *Flow) Mode() Mode { return f.cfg.Settings.Mode }
 
 // MinPassword returns the least number of characters of a new password.
 func (f *Flow) MinPassword() int { return f.cfg.Policy.MinLength() }

@@ -1,4 +1,4 @@
-package enrol_test
+package signup_test
 
 import (
 	"context"
@@ -6,21 +6,21 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/internal/testflow"
 )
 
 func TestResend_AnswersAlikeForEveryAddress(t *testing.T) {
 	t.Parallel()
 	e := testflow.New(t, testflow.Options{})
-	e.Register(t, enrol.Registering{Email: "waiting@example.com"})
-	e.Person(t, enrol.Registering{Email: bob})
+	e.Register(t, signup.RegisterInput{Email: "waiting@example.com"})
+	e.Person(t, signup.RegisterInput{Email: bob})
 	e.Clock.Advance(2 * time.Hour)
 	for _, address := range []string{"waiting@example.com", bob, "nobody@example.com"} {
 		var limited int
 		before := len(e.Mails(t, address))
 		for range 7 {
-			err := e.Enrol.Resend(t.Context(), address, testflow.Client())
+			err := e.SignUp.Resend(t.Context(), address, testflow.Client())
 			if err != nil {
 				if got := testflow.WantCode(t, err, authcore.RateLimited); got.RetryAfter <= 0 {
 					t.Errorf("%s: no Retry-After", address)
@@ -43,14 +43,14 @@ func TestResend_AnswersAlikeForEveryAddress(t *testing.T) {
 func TestL02_ResendLeavesAsMuchBehindForEveryAddress(t *testing.T) {
 	t.Parallel()
 	e := testflow.New(t, testflow.Options{})
-	e.Register(t, enrol.Registering{Email: "waiting@example.com"})
-	e.Person(t, enrol.Registering{Email: bob})
+	e.Register(t, signup.RegisterInput{Email: "waiting@example.com"})
+	e.Person(t, signup.RegisterInput{Email: bob})
 	e.Clock.Advance(2 * time.Minute)
 	seen := &effects{Store: e.Store}
-	f, err := enrol.New(enrol.Config{
+	f, err := signup.New(signup.Config{
 		Store: seen, Hasher: e.Hasher, Policy: e.Policy, Challenges: e.Challenges, Sessions: e.Sessions,
-		Signup: enrol.Signup{Mode: enrol.Verified, Identities: []authcore.IdentifierKind{authcore.KindEmail}},
-		Salt:   func(string) []byte { return make([]byte, 16) }, Now: e.Clock.Now,
+		Settings: signup.Settings{Mode: signup.Verified, Identities: []authcore.IdentifierKind{authcore.KindEmail}},
+		Salt:     func(string) []byte { return make([]byte, 16) }, Now: e.Clock.Now,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -68,7 +68,7 @@ func TestL02_ResendLeavesAsMuchBehindForEveryAddress(t *testing.T) {
 
 // effects is a store that remembers what was last committed with a challenge.
 type effects struct {
-	enrol.Store
+	signup.Store
 	last authcore.Effects
 }
 
@@ -81,8 +81,8 @@ func TestResend_MalformedAddress(t *testing.T) {
 	t.Parallel()
 	e := testflow.New(t, testflow.Options{})
 	for _, address := range []string{"no address", "x%y@z.example", "=?utf-8?q?x?=@z.example"} {
-		testflow.WantCode(t, e.Enrol.Resend(t.Context(), address, testflow.Client()), authcore.InvalidFields)
-		_, err := e.Enrol.Register(t.Context(), enrol.Registering{Email: address, Password: testflow.Password, Client: testflow.Client()})
+		testflow.WantCode(t, e.SignUp.Resend(t.Context(), address, testflow.Client()), authcore.InvalidFields)
+		_, err := e.SignUp.Register(t.Context(), signup.RegisterInput{Email: address, Password: testflow.Password, Client: testflow.Client()})
 		if got := testflow.WantCode(t, err, authcore.InvalidFields).Fields; len(got) != 1 || got[0].Field != "email" {
 			t.Errorf("signing up with %q gave %v", address, got)
 		}
@@ -91,10 +91,10 @@ func TestResend_MalformedAddress(t *testing.T) {
 
 func TestResend_OpenAccount(t *testing.T) {
 	t.Parallel()
-	e := testflow.New(t, testflow.Options{Mode: enrol.Open})
-	e.Register(t, enrol.Registering{Email: bob})
+	e := testflow.New(t, testflow.Options{Mode: signup.Open})
+	e.Register(t, signup.RegisterInput{Email: bob})
 	e.Clock.Advance(2 * time.Minute)
-	if err := e.Enrol.Resend(t.Context(), bob, testflow.Client()); err != nil {
+	if err := e.SignUp.Resend(t.Context(), bob, testflow.Client()); err != nil {
 		t.Fatal(err)
 	}
 	if n := len(e.Mails(t, bob)); n != 2 {

@@ -12,10 +12,10 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
 )
 
-// condition is how the database is, as this process's calls find it. The log has one line for each change of it, however
+// dbHealth is how the database is, as this process's calls find it. The log has one line for each change of it, however
 // many calls it concerns: what a call says by itself is for its caller, and would be a line for each request of an outage.
 // It is safe for concurrent use.
-type condition struct {
+type dbHealth struct {
 	logger *slog.Logger
 	now    func() time.Time // the real clock
 	wake   chan struct{}    // there is something in unsaid
@@ -51,12 +51,12 @@ const patience = time.Second
 // mostUnsaid bounds what is kept for a log that takes no lines. The oldest are left out then.
 const mostUnsaid = 64
 
-func newCondition(logger *slog.Logger, now func() time.Time) *condition {
-	return &condition{logger: logger, now: now, wake: make(chan struct{}, 1), is: databaseUp, since: now()}
+func newDBHealth(logger *slog.Logger, now func() time.Time) *dbHealth {
+	return &dbHealth{logger: logger, now: now, wake: make(chan struct{}, 1), is: databaseUp, since: now()}
 }
 
 // told is given the outcome of every call. It waits for nothing: a log that is stuck must not hold up calls.
-func (c *condition) told(call sqldb.Call, err error) {
+func (c *dbHealth) told(call sqldb.Call, err error) {
 	now := c.now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -83,7 +83,7 @@ func (c *condition) told(call sqldb.Call, err error) {
 }
 
 // become must be called with c.mu held.
-func (c *condition) become(state databaseState, now time.Time, err error) {
+func (c *dbHealth) become(state databaseState, now time.Time, err error) {
 	if state == c.is {
 		return
 	}
@@ -99,7 +99,7 @@ func (c *condition) become(state databaseState, now time.Time, err error) {
 }
 
 // tell writes the log's lines until ctx ends. One call at a time.
-func (c *condition) tell(ctx context.Context) {
+func (c *dbHealth) tell(ctx context.Context) {
 	for {
 		c.say()
 		select {
@@ -112,7 +112,7 @@ func (c *condition) tell(ctx context.Context) {
 }
 
 // say writes a line for each change that has none.
-func (c *condition) say() {
+func (c *dbHealth) say() {
 	c.mu.Lock()
 	changes := c.unsaid
 	c.unsaid = nil
@@ -131,7 +131,7 @@ func (c *condition) say() {
 }
 
 // state returns how the database is, and whether the last calls leave that open.
-func (c *condition) state() (is databaseState, doubtful bool) {
+func (c *dbHealth) state() (is databaseState, doubtful bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.is, c.is == databaseAway || !c.failing.IsZero()

@@ -23,7 +23,7 @@ func TestCondition_OneLineForEachChange(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
 	at := time.Unix(1_700_000_000, 0)
-	c := newCondition(slog.New(slog.NewTextHandler(&log, nil)), func() time.Time { return at })
+	c := newDBHealth(slog.New(slog.NewTextHandler(&log, nil)), func() time.Time { return at })
 	read, write := sqldb.Call{Step: "read"}, sqldb.Call{Step: "write", Writes: true}
 	away := fmt.Errorf("read: %w", authcore.ErrUnavailable)
 	readOnly := fmt.Errorf("write: %w", sqldb.ErrReadOnly)
@@ -105,7 +105,7 @@ func TestCondition_StuckLog(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				log := newStuckLog()
-				c := newCondition(slog.New(log), time.Now)
+				c := newDBHealth(slog.New(log), time.Now)
 				ctx, cancel := context.WithCancel(t.Context())
 				var telling sync.WaitGroup
 				telling.Go(func() { c.tell(ctx) })

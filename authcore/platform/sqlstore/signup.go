@@ -10,12 +10,12 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
 )
 
-// Enrol implements enrol.Store. A disabled account, or one whose address was proven meanwhile, counts as
+// SignUp implements signup.Store. A disabled account, or one whose address was verified meanwhile, counts as
 // not found.
-func (s *Store) Enrol(ctx context.Context, e authcore.Enrolment) (authcore.Account, authcore.Session, authcore.Revocation, error) {
-	var done enrolled
-	err := s.change(ctx, "enrol account", func(ctx context.Context, q *tx) (err error) {
-		done, err = s.enrol(ctx, q, e)
+func (s *Store) SignUp(ctx context.Context, e authcore.SignUp) (authcore.Account, authcore.Session, authcore.Revocation, error) {
+	var done signedUp
+	err := s.change(ctx, "complete sign-up", func(ctx context.Context, q *tx) (err error) {
+		done, err = s.signUp(ctx, q, e)
 		return err
 	})
 	if err != nil {
@@ -24,13 +24,13 @@ func (s *Store) Enrol(ctx context.Context, e authcore.Enrolment) (authcore.Accou
 	return done.account, done.session, done.revocation, nil
 }
 
-type enrolled struct {
+type signedUp struct {
 	account    authcore.Account
 	session    authcore.Session
 	revocation authcore.Revocation
 }
 
-func (s *Store) enrol(ctx context.Context, q *tx, e authcore.Enrolment) (done enrolled, err error) {
+func (s *Store) signUp(ctx context.Context, q *tx, e authcore.SignUp) (done signedUp, err error) {
 	if _, err = consume(ctx, q, e.ChallengeID, authcore.PurposeVerifyEmail, e.Now); err != nil {
 		return done, err
 	}
@@ -68,9 +68,9 @@ const takeOverAccount = `update users set email_verified_at = $2, updated_at = $
 	where id = $1 and disabled_at is null and email_verified_at is null
 	returning ` + accountColumns
 
-// takeOver gives an unproven account to whoever has proven its address. Before that anybody may have made it and may
+// takeOver gives an unverified account to whoever has verified its address. Before that anybody may have made it and may
 // be signed in: nothing of theirs stays.
-func (s *Store) takeOver(ctx context.Context, q *tx, e authcore.Enrolment) (authcore.Account, authcore.Revocation, error) {
+func (s *Store) takeOver(ctx context.Context, q *tx, e authcore.SignUp) (authcore.Account, authcore.Revocation, error) {
 	a, err := sqldb.One(ctx, q, scanAccount, takeOverAccount,
 		e.Account.ID, micros(e.Account.EmailVerifiedAt), micros(e.Now), e.Account.PasswordHash)
 	if err != nil {

@@ -12,30 +12,30 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 )
 
-var enrolments = []promise{
-	{"a proven address becomes an account that is signed in", enrolCreate},
-	{"O04 100 redeem one challenge: one account, one session", enrolRace},
-	{"100 redeem different challenges with one address: one account", enrolAddressRace},
-	{"a name that was taken meanwhile costs nothing", enrolTaken},
-	{"an existing account is verified and keeps what it has", enrolVerify},
-	{"an existing account is taken over from whoever planted it", enrolReplace},
-	{"a disabled or already proven account is not found", enrolRefused},
+var signUps = []promise{
+	{"a verified address becomes an account that is signed in", signUpCreate},
+	{"O04 100 redeem one challenge: one account, one session", signUpOnce},
+	{"100 redeem different challenges with one address: one account", signUpAddressRace},
+	{"a name that was taken meanwhile costs nothing", signUpTaken},
+	{"an existing account is verified and keeps what it has", signUpVerify},
+	{"an existing account is taken over from whoever planted it", signUpReplace},
+	{"a disabled or already verified account is not found", signUpRefused},
 }
 
-func anEnrolment(ch authcore.Challenge, a authcore.Account) authcore.Enrolment {
+func anEnrolment(ch authcore.Challenge, a authcore.Account) authcore.SignUp {
 	a.EmailVerifiedAt = start
-	return authcore.Enrolment{ChallengeID: ch.ID, Account: a, Create: true, Identifiers: idsOf(a),
+	return authcore.SignUp{ChallengeID: ch.ID, Account: a, Create: true, Identifiers: idsOf(a),
 		Session: aSession(authcore.Account{}, "refresh of "+a.Username), Now: start}
 }
 
-func enrolCreate(t *testing.T, s Store) {
+func signUpCreate(t *testing.T, s Store) {
 	ch := issued(t, s, aChallenge(authcore.PurposeVerifyEmail, subject, "1"))
 	must(t, s.SaveRegistration(t.Context(), aRegistration(subject, "anna", 0), 10, nil, authcore.Effects{}))
 	must(t, s.SaveRegistration(t.Context(), aRegistration(subject, "planted", 0), 10, nil, authcore.Effects{}))
 	must(t, s.SaveRegistration(t.Context(), aRegistration("other@example.com", "other", 0), 10, nil, authcore.Effects{}))
 	e := anEnrolment(ch, anAccount("anna"))
 	e.Effects = mails(1)
-	a, sess, rev, err := s.Enrol(t.Context(), e)
+	a, sess, rev, err := s.SignUp(t.Context(), e)
 	must(t, err)
 	if diff := cmp.Diff(e.Account, a); diff != "" {
 		t.Errorf("account (-want +got):\n%s", diff)
@@ -62,18 +62,18 @@ func enrolCreate(t *testing.T, s Store) {
 	if n, _, err := s.OutboxDepth(t.Context()); err != nil || n != 1 {
 		t.Errorf("%d mails (%v), want 1", n, err)
 	}
-	_, _, _, err = s.Enrol(t.Context(), e)
+	_, _, _, err = s.SignUp(t.Context(), e)
 	wants(t, err, authcore.ErrNotFound)
 }
 
-func enrolRace(t *testing.T, s Store) {
+func signUpOnce(t *testing.T, s Store) {
 	ch := issued(t, s, aChallenge(authcore.PurposeVerifyEmail, subject, "1"))
 	counts := tally(t, atOnce(100, func(i int) error {
 		a := anAccount(fmt.Sprintf("name%d", i))
 		a.Email = subject
 		e := anEnrolment(ch, a)
 		e.Effects = mails(1)
-		_, _, _, err := s.Enrol(t.Context(), e)
+		_, _, _, err := s.SignUp(t.Context(), e)
 		return err
 	}))
 	if counts[nil] != 1 || counts[authcore.ErrNotFound] != 99 {
@@ -89,7 +89,7 @@ func enrolRace(t *testing.T, s Store) {
 	}
 }
 
-func enrolAddressRace(t *testing.T, s Store) {
+func signUpAddressRace(t *testing.T, s Store) {
 	var list [100]authcore.Challenge
 	for i := range list {
 		list[i] = issued(t, s, aChallenge(authcore.PurposeVerifyEmail, fmt.Sprintf("s%d@example.com", i), "1"))
@@ -98,7 +98,7 @@ func enrolAddressRace(t *testing.T, s Store) {
 	for _, err := range atOnce(len(list), func(i int) error {
 		a := anAccount(fmt.Sprintf("name%d", i))
 		a.Email = subject
-		_, _, _, err := s.Enrol(t.Context(), anEnrolment(list[i], a))
+		_, _, _, err := s.SignUp(t.Context(), anEnrolment(list[i], a))
 		return err
 	}) {
 		var taken *authcore.TakenError
@@ -114,25 +114,25 @@ func enrolAddressRace(t *testing.T, s Store) {
 	}
 }
 
-func enrolTaken(t *testing.T, s Store) {
+func signUpTaken(t *testing.T, s Store) {
 	withAccount(t, s, "other")
 	ch := issued(t, s, aChallenge(authcore.PurposeVerifyEmail, subject, "1"))
 	a := anAccount("anna")
 	a.Username = "other"
-	_, _, _, err := s.Enrol(t.Context(), anEnrolment(ch, a))
+	_, _, _, err := s.SignUp(t.Context(), anEnrolment(ch, a))
 	wantsTaken(t, err, authcore.KindUsername)
 	a.Username = ""
 	e := anEnrolment(ch, a)
 	e.Identifiers = []authcore.Identifier{email(a.Email)}
-	_, _, _, err = s.Enrol(t.Context(), e)
+	_, _, _, err = s.SignUp(t.Context(), e)
 	must(t, err)
 }
 
-func enrolVerify(t *testing.T, s Store) {
-	want := unproven(t, s, "anna")
+func signUpVerify(t *testing.T, s Store) {
+	want := unverified(t, s, "anna")
 	old := withSession(t, s, want, "old")
 	ch := issued(t, s, aChallenge(authcore.PurposeVerifyEmail, subject, "1"))
-	got, sess, rev, err := s.Enrol(t.Context(), authcore.Enrolment{ChallengeID: ch.ID, Now: start.Add(time.Second),
+	got, sess, rev, err := s.SignUp(t.Context(), authcore.SignUp{ChallengeID: ch.ID, Now: start.Add(time.Second),
 		Account: authcore.Account{ID: want.ID, EmailVerifiedAt: start}, Session: aSession(authcore.Account{}, "new")})
 	must(t, err)
 	want.EmailVerifiedAt, want.UpdatedAt = start, start.Add(time.Second)
@@ -149,12 +149,12 @@ func enrolVerify(t *testing.T, s Store) {
 	}
 }
 
-func enrolReplace(t *testing.T, s Store) {
-	planted := unproven(t, s, "anna")
+func signUpReplace(t *testing.T, s Store) {
+	planted := unverified(t, s, "anna")
 	old := withSession(t, s, planted, "old")
 	ch := issued(t, s, aChallenge(authcore.PurposeVerifyEmail, subject, "1"))
 	now := start.Add(time.Second)
-	got, sess, rev, err := s.Enrol(t.Context(), authcore.Enrolment{ChallengeID: ch.ID, Replace: true, Now: now,
+	got, sess, rev, err := s.SignUp(t.Context(), authcore.SignUp{ChallengeID: ch.ID, Replace: true, Now: now,
 		Account: authcore.Account{ID: planted.ID, EmailVerifiedAt: now, PasswordHash: "own"},
 		Session: aSession(authcore.Account{}, "new")})
 	must(t, err)
@@ -176,15 +176,15 @@ func enrolReplace(t *testing.T, s Store) {
 	wants(t, err, authcore.ErrNotFound)
 }
 
-func enrolRefused(t *testing.T, s Store) {
-	proven := withAccount(t, s, "proven")
+func signUpRefused(t *testing.T, s Store) {
+	verified := withAccount(t, s, "verified")
 	disabled := anAccount("disabled")
 	disabled.EmailVerifiedAt, disabled.DisabledAt = time.Time{}, start
 	must(t, s.CreateAccount(t.Context(), disabled, idsOf(disabled), authcore.Effects{}))
-	for _, a := range []authcore.Account{proven, disabled} {
+	for _, a := range []authcore.Account{verified, disabled} {
 		for _, replace := range []bool{false, true} {
 			ch := issued(t, s, aChallenge(authcore.PurposeVerifyEmail, a.Email, "1"))
-			_, _, _, err := s.Enrol(t.Context(), authcore.Enrolment{ChallengeID: ch.ID, Replace: replace, Now: start,
+			_, _, _, err := s.SignUp(t.Context(), authcore.SignUp{ChallengeID: ch.ID, Replace: replace, Now: start,
 				Account: authcore.Account{ID: a.ID, EmailVerifiedAt: start, PasswordHash: "x"},
 				Session: aSession(authcore.Account{}, "new")})
 			wants(t, err, authcore.ErrNotFound)

@@ -47,11 +47,11 @@ type Mailer interface {
 // does not buy new guesses.
 const budgetWindow = time.Hour
 
-// Desk makes, limits and proves challenges. It is safe for concurrent use.
-type Desk struct{ cfg Config }
+// Issuer makes, limits and proves challenges. It is safe for concurrent use.
+type Issuer struct{ cfg Config }
 
 // New checks cfg.
-func New(cfg Config) (*Desk, error) {
+func New(cfg Config) (*Issuer, error) {
 	if cfg.Store == nil || cfg.Limiter == nil || cfg.Mailer == nil || cfg.Key == nil || cfg.Now == nil {
 		return nil, errors.New("challenge: store, limiter, mailer, key and clock are required")
 	}
@@ -64,7 +64,7 @@ func New(cfg Config) (*Desk, error) {
 	if cfg.Attempts < 1 || cfg.Lifetime < time.Second {
 		return nil, errors.New("challenge: attempts must be at least 1 and the lifetime at least 1s")
 	}
-	return &Desk{cfg: cfg}, nil
+	return &Issuer{cfg: cfg}, nil
 }
 
 func orDefault[T int | time.Duration](v, def T) T {
@@ -75,10 +75,10 @@ func orDefault[T int | time.Duration](v, def T) T {
 }
 
 // Lifetime returns how long codes live.
-func (d *Desk) Lifetime() time.Duration { return d.cfg.Lifetime }
+func (d *Issuer) Lifetime() time.Duration { return d.cfg.Lifetime }
 
 // linkLifetime returns how long a link lives, which is never less than its code.
-func (d *Desk) linkLifetime(p authcore.Purpose) time.Duration {
+func (d *Issuer) linkLifetime(p authcore.Purpose) time.Duration {
 	return max(purposes[p].Link, d.cfg.Lifetime)
 }
 
@@ -92,7 +92,7 @@ type Recipient struct {
 
 // Issue makes a challenge and the mail that carries its code and link. Nothing is stored: the caller does that in the
 // transaction of its change. account is uuid.Nil where there is none.
-func (d *Desk) Issue(p authcore.Purpose, subject string, account uuid.UUID, to Recipient, c authcore.Client) (authcore.Challenge, authcore.Mail, error) {
+func (d *Issuer) Issue(p authcore.Purpose, subject string, account uuid.UUID, to Recipient, c authcore.Client) (authcore.Challenge, authcore.Mail, error) {
 	row, err := lookup(p)
 	if err != nil {
 		return authcore.Challenge{}, authcore.Mail{}, err
@@ -105,7 +105,7 @@ func (d *Desk) Issue(p authcore.Purpose, subject string, account uuid.UUID, to R
 		return authcore.Challenge{}, authcore.Mail{}, errors.New("compose link: the portal's address is not known")
 	}
 	code, token := secret.Code(d.cfg.Length), secret.Token()
-	ch := d.blank(p, subject, account)
+	ch := d.fresh(p, subject, account)
 	ch.CodeDigest, ch.TokenDigest = d.digest(p, subject, code), secret.SumString(token)
 	mail, err := d.cfg.Mailer.Compose(authcore.Message{
 		Kind: row.Mail, To: to.Address, Name: to.Name, Code: code,
@@ -121,23 +121,23 @@ func (d *Desk) Issue(p authcore.Purpose, subject string, account uuid.UUID, to R
 // nobody stands for the recipient of a mail that is not sent. The name cannot exist (RFC 2606).
 const nobody = "nobody@mail.invalid"
 
-// Decoy does the work of Issue for subjects that must not get a code, so that its time and the answers to later guesses are
+// Dummy does the work of Issue for subjects that must not get a code, so that its time and the answers to later guesses are
 // those of a real one: the challenge is a Blind one, and the mail is to nobody and never sent.
-func (d *Desk) Decoy(p authcore.Purpose, subject string, c authcore.Client) (authcore.Challenge, authcore.Mail, error) {
+func (d *Issuer) Dummy(p authcore.Purpose, subject string, c authcore.Client) (authcore.Challenge, authcore.Mail, error) {
 	_, mail, err := d.Issue(p, subject, uuid.Nil, Recipient{Address: nobody}, c)
 	mail.Decoy = true
-	return d.Blind(p, subject), mail, err
+	return d.Unredeemable(p, subject), mail, err
 }
 
-// Blind returns a challenge that nobody can prove: its digests are random.
-func (d *Desk) Blind(p authcore.Purpose, subject string) authcore.Challenge {
-	ch := d.blank(p, subject, uuid.Nil)
+// Unredeemable returns a challenge that nobody can prove: its digests are random.
+func (d *Issuer) Unredeemable(p authcore.Purpose, subject string) authcore.Challenge {
+	ch := d.fresh(p, subject, uuid.Nil)
 	ch.CodeDigest, ch.TokenDigest = secret.Digest(secret.Random(32)), secret.Digest(secret.Random(32))
 	return ch
 }
 
-// Notice composes a mail of the given kind that carries no code.
-func (d *Desk) Notice(kind authcore.MailKind, to Recipient, c authcore.Client) (authcore.Mail, error) {
+// Notification composes a mail of the given kind that carries no code.
+func (d *Issuer) Notification(kind authcore.MailKind, to Recipient, c authcore.Client) (authcore.Mail, error) {
 	mail, err := d.cfg.Mailer.Compose(authcore.Message{
 		Kind: kind, To: to.Address, Name: to.Name, Link: strings.TrimSuffix(c.Portal, "/"),
 		Addr: audit.Addr(c), Device: Device(c), At: d.now(), Lang: c.Lang,
@@ -148,14 +148,14 @@ func (d *Desk) Notice(kind authcore.MailKind, to Recipient, c authcore.Client) (
 	return mail, nil
 }
 
-// Blank returns a challenge of a purpose that no mail carries. The caller, who hands its token out otherwise, sets both
+// New returns a challenge of a purpose that no mail carries. The caller, who hands its token out otherwise, sets both
 // digests. It has no attempts: there is no code to guess.
-func (d *Desk) Blank(p authcore.Purpose, subject string, account uuid.UUID) (authcore.Challenge, error) {
+func (d *Issuer) New(p authcore.Purpose, subject string, account uuid.UUID) (authcore.Challenge, error) {
 	row, err := lookup(p)
 	if err != nil {
 		return authcore.Challenge{}, err
 	}
-	ch := d.blank(p, subject, account)
+	ch := d.fresh(p, subject, account)
 	ch.AttemptsLeft, ch.AttemptsResetAt = 0, time.Time{}
 	if row.Life > 0 {
 		ch.ExpiresAt = ch.CreatedAt.Add(row.Life)
@@ -163,7 +163,7 @@ func (d *Desk) Blank(p authcore.Purpose, subject string, account uuid.UUID) (aut
 	return ch, nil
 }
 
-func (d *Desk) blank(p authcore.Purpose, subject string, account uuid.UUID) authcore.Challenge {
+func (d *Issuer) fresh(p authcore.Purpose, subject string, account uuid.UUID) authcore.Challenge {
 	now := d.now()
 	return authcore.Challenge{
 		ID: uuid.Must(uuid.NewV7()), Purpose: p, Subject: subject, AccountID: account,
@@ -173,8 +173,8 @@ func (d *Desk) blank(p authcore.Purpose, subject string, account uuid.UUID) auth
 }
 
 // digest binds a code to its purpose and subject: a code is worth nothing elsewhere, even if somebody moves its row.
-func (d *Desk) digest(p authcore.Purpose, subject, code string) secret.Digest {
+func (d *Issuer) digest(p authcore.Purpose, subject, code string) secret.Digest {
 	return d.cfg.Key().Derive("code").MAC([]byte(p), []byte(subject), []byte(code))
 }
 
-func (d *Desk) now() time.Time { return d.cfg.Now.Now() }
+func (d *Issuer) now() time.Time { return d.cfg.Now.Now() }

@@ -1,4 +1,4 @@
-package enrol
+package signup
 
 import (
 	"context"
@@ -12,7 +12,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 )
 
-// claim is whose account a proven address becomes.
+// claim is whose account a verified address becomes.
 type claim struct {
 	account authcore.Account // to create, or the existing one
 	create  bool
@@ -22,12 +22,12 @@ type claim struct {
 
 // claim decides by what the prover of the address knows. Knowing the code alone is not enough to take over what somebody
 // registered: it may have been a stranger, who would keep the password.
-func (f *Flow) claim(ctx context.Context, address string, in Verifying) (claim, error) {
+func (f *Flow) claim(ctx context.Context, address string, in VerifyInput) (claim, error) {
 	existing, err := f.owner(ctx, address)
 	if err != nil {
 		return claim{}, err
 	}
-	if existing != nil && !awaitsProof(*existing) {
+	if existing != nil && !unverified(*existing) {
 		return claim{}, challenge.Refuse()
 	}
 	if in.NewPassword != "" {
@@ -127,5 +127,5 @@ func withProof(waiting []authcore.Registration, proof string) (authcore.Registra
 	return authcore.Registration{}, false
 }
 
-// awaitsProof reports whether the address of an existing account can still be proven by a mail.
-func awaitsProof(a authcore.Account) bool { return !a.EmailVerified() && !a.Disabled() }
+// unverified reports whether the address of an existing account can still be verified by a mail.
+func unverified(a authcore.Account) bool { return !a.EmailVerified() && !a.Disabled() }

@@ -1,4 +1,4 @@
-package enrol
+package signup
 
 import (
 	"context"
@@ -24,7 +24,7 @@ func (f *Flow) Resend(ctx context.Context, email string, c authcore.Client) erro
 	if err != nil {
 		return fmt.Errorf("find registrations: %w", err)
 	}
-	wait, mails, err := f.cfg.Challenges.Allow(ctx, authcore.PurposeVerifyEmail, address)
+	wait, mails, err := f.cfg.Challenges.ReserveSend(ctx, authcore.PurposeVerifyEmail, address)
 	switch {
 	case err != nil:
 		return err
@@ -33,10 +33,10 @@ func (f *Flow) Resend(ctx context.Context, email string, c authcore.Client) erro
 	case wait > 0:
 		return nil
 	}
-	if account == nil && len(waiting) > 0 || account != nil && awaitsProof(*account) {
+	if account == nil && len(waiting) > 0 || account != nil && unverified(*account) {
 		return f.issue(ctx, address, idOf(account), c)
 	}
-	ch, mail, err := f.cfg.Challenges.Decoy(authcore.PurposeVerifyEmail, address, c)
+	ch, mail, err := f.cfg.Challenges.Dummy(authcore.PurposeVerifyEmail, address, c)
 	if err != nil {
 		return err
 	}

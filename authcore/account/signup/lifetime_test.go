@@ -1,11 +1,11 @@
-package enrol_test
+package signup_test
 
 import (
 	"testing"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/internal/testflow"
 )
 
@@ -15,17 +15,17 @@ func TestO15_VerifyLifetime(t *testing.T) {
 	for _, link := range []bool{false, true} {
 		for _, late := range []bool{false, true} {
 			e := testflow.New(t, testflow.Options{})
-			done := e.Register(t, enrol.Registering{Email: bob})
+			done := e.Register(t, signup.RegisterInput{Email: bob})
 			mail := e.Mail(t, bob, authcore.MailVerify)
 			e.Clock.Advance(10*time.Minute - time.Microsecond)
 			if late {
 				e.Clock.Advance(time.Microsecond)
 			}
-			in := enrol.Verifying{Email: bob, OTP: mail.Code, Proof: done.Proof, Request: testflow.Request()}
+			in := signup.VerifyInput{Email: bob, OTP: mail.Code, Proof: done.Proof, Request: testflow.Request()}
 			if link {
-				in = enrol.Verifying{Token: testflow.Token(t, mail), Proof: done.Proof, Request: testflow.Request()}
+				in = signup.VerifyInput{Token: testflow.Token(t, mail), Proof: done.Proof, Request: testflow.Request()}
 			}
-			if _, err := e.Enrol.Verify(t.Context(), in); late {
+			if _, err := e.SignUp.Verify(t.Context(), in); late {
 				testflow.WantCode(t, err, authcore.InvalidCode)
 			} else if err != nil {
 				t.Errorf("link %t: a microsecond before its end: %v", link, err)

@@ -17,11 +17,11 @@ const consumeHandover = `delete from challenges
 	where id = $1 and purpose = $2 and token_digest = $3 and expires_at > $4
 	returning ` + challengeColumns
 
-// OpenBranch implements handover.Store.
-func (s *Store) OpenBranch(ctx context.Context, b authcore.Branching) (sess authcore.Session, a authcore.Account, err error) {
+// OpenChild implements handover.Store.
+func (s *Store) OpenChild(ctx context.Context, b authcore.ChildSession) (sess authcore.Session, a authcore.Account, err error) {
 	stranger := false
-	err = s.change(ctx, "open branch", func(ctx context.Context, q *tx) error {
-		sess, a, err = s.openBranch(ctx, q, b)
+	err = s.change(ctx, "open child session", func(ctx context.Context, q *tx) error {
+		sess, a, err = s.openChild(ctx, q, b)
 		if stranger = errors.Is(err, errStranger); stranger {
 			return nil // that the code is spent is committed
 		}
@@ -40,7 +40,7 @@ func (s *Store) OpenBranch(ctx context.Context, b authcore.Branching) (sess auth
 // not be able to wait for one. A code that is carried to another origin is not spent by it.
 var errStranger = errors.New("the code came from another browser")
 
-func (s *Store) openBranch(ctx context.Context, q *tx, b authcore.Branching) (sess authcore.Session, a authcore.Account, err error) {
+func (s *Store) openChild(ctx context.Context, q *tx, b authcore.ChildSession) (sess authcore.Session, a authcore.Account, err error) {
 	ch, err := sqldb.One(ctx, q, scanChallenge, consumeHandover, b.ChallengeID, string(authcore.PurposeHandover),
 		b.Token.Bytes(), micros(b.Now))
 	if err != nil {
@@ -61,7 +61,7 @@ func (s *Store) openBranch(ctx context.Context, q *tx, b authcore.Branching) (se
 		return sess, a, err
 	}
 	sess = b.Session
-	sess.AccountID, sess.AccountEpoch, sess.ParentID = a.ID, a.Epoch, rootOf(parent)
+	sess.AccountID, sess.AccountEpoch, sess.ParentID = a.ID, a.Epoch, parentOf(parent)
 	sess.AMR, sess.AuthTime, sess.DeviceName = parent.AMR, parent.AuthTime, parent.DeviceName
 	sess.ExpiresAt = earlier(sess.ExpiresAt, parent.ExpiresAt)
 	sess.RefreshExpiresAt = earlier(sess.RefreshExpiresAt, sess.ExpiresAt)
@@ -71,13 +71,13 @@ func (s *Store) openBranch(ctx context.Context, q *tx, b authcore.Branching) (se
 	return sess, a, record(ctx, q, authcore.Effects{Events: []authcore.Event{ofSession(b.Opened, sess)}})
 }
 
-// selectFamily locks a session and the root that it hangs on, in the order of their ids as everywhere. Whoever ends one of
-// them waits, and then sees the new branch: they look for branches in a statement of its own.
+// selectFamily locks a session and the parent that it hangs on, in the order of their ids as everywhere. Whoever ends one of
+// them waits, and then sees the new child session: they look for child sessions in a statement of its own.
 const selectFamily = "select " + sessionColumns + ` from sessions
 	where id = $1 or id = (select parent_id from sessions where id = $1) order by id`
 
-// holdParent returns the session that is handed over. authcore.ErrNotFound when it, or the root that it hangs on, has ended;
-// a root without a row has lapsed, which ends no branch.
+// holdParent returns the session that is handed over. authcore.ErrNotFound when it, or the parent that it hangs on, has ended;
+// a parent without a row has lapsed, which ends no child session.
 func (s *Store) holdParent(ctx context.Context, q sqldb.Querier, ch authcore.Challenge, a authcore.Account, now time.Time) (parent authcore.Session, err error) {
 	id, _, _ := strings.Cut(ch.Subject, " ")
 	parentID, err := uuid.Parse(id)
@@ -105,7 +105,7 @@ func (s *Store) holdParent(ctx context.Context, q sqldb.Querier, ch authcore.Cha
 	return parent, nil
 }
 
-func rootOf(s authcore.Session) uuid.UUID {
+func parentOf(s authcore.Session) uuid.UUID {
 	if s.ParentID != uuid.Nil {
 		return s.ParentID
 	}
@@ -119,29 +119,29 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
-// selectRoot is the root of a session, which may be itself.
-const selectRoot = "select coalesce(parent_id, id) from sessions where id = $1 and account_id = $2"
+// selectParent is the parent of a session, which may be itself.
+const selectParent = "select coalesce(parent_id, id) from sessions where id = $1 and account_id = $2"
 
 // RevokeFamily implements session.Store.
 func (s *Store) RevokeFamily(ctx context.Context, account, session uuid.UUID, now time.Time, fx authcore.Effects) (ended []authcore.Revocation, err error) {
 	err = s.change(ctx, "revoke sessions of family", func(ctx context.Context, q *tx) error {
-		root, err := sqldb.One(ctx, q, scanID, selectRoot, session, account)
+		parent, err := sqldb.One(ctx, q, scanID, selectParent, session, account)
 		if errors.Is(err, authcore.ErrNotFound) {
-			root, err = session, nil // its row is gone; branches may be there
+			parent, err = session, nil // its row is gone; child sessions may be there
 		}
 		if err != nil {
 			return err
 		}
 		ended, err = revokeThose(ctx, q, revokeSessions+" and id = $3 order by id"+s.Dialect().ForUpdate+")"+whatEnded,
-			now, account, micros(now), root)
+			now, account, micros(now), parent)
 		if err != nil {
 			return err
 		}
-		branches, err := s.endBranches(ctx, q, account, []uuid.UUID{root}, now)
+		children, err := s.endChildren(ctx, q, account, []uuid.UUID{parent}, now)
 		if err != nil {
 			return err
 		}
-		ended = append(ended, branches...)
+		ended = append(ended, children...)
 		return record(ctx, q, fx)
 	})
 	if err != nil {
@@ -150,21 +150,21 @@ func (s *Store) RevokeFamily(ctx context.Context, account, session uuid.UUID, no
 	return ended, nil
 }
 
-// endBranches ends the branches of roots that the caller has ended in this transaction. It does so twice: a hand-over that
-// was under way from one of the branches holds that row, and has committed a further branch when the first statement is
+// endChildren ends the child sessions of parents that the caller has ended in this transaction. It does so twice: a hand-over that
+// was under way from one of the child sessions holds that row, and has committed a further child session when the first statement is
 // through.
-func (s *Store) endBranches(ctx context.Context, q *tx, account uuid.UUID, roots []uuid.UUID, now time.Time) (ended []authcore.Revocation, err error) {
-	if len(roots) == 0 {
+func (s *Store) endChildren(ctx context.Context, q *tx, account uuid.UUID, parents []uuid.UUID, now time.Time) (ended []authcore.Revocation, err error) {
+	if len(parents) == 0 {
 		return nil, nil
 	}
 	text := revokeSessions + " and parent_id " + s.Dialect().AnyOf("$3") + " order by id" + s.Dialect().ForUpdate + ")" + whatEnded
 	for range 2 {
-		branches, err := revokeThose(ctx, q, text, now, account, micros(now), s.Dialect().List(roots))
+		children, err := revokeThose(ctx, q, text, now, account, micros(now), s.Dialect().List(parents))
 		if err != nil {
 			return nil, err
 		}
-		ended = append(ended, branches...)
-		if len(branches) == 0 {
+		ended = append(ended, children...)
+		if len(children) == 0 {
 			break
 		}
 	}

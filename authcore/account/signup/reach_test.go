@@ -1,11 +1,11 @@
-package enrol_test
+package signup_test
 
 import (
 	"strings"
 	"testing"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/internal/testflow"
 )
 
@@ -15,25 +15,25 @@ func TestL04_UnreachableAddress(t *testing.T) {
 	t.Parallel()
 	e := testflow.New(t, testflow.Options{})
 	const known, unknown = "jürgen@example.com", "jörg@example.com"
-	e.Person(t, enrol.Registering{Email: known}) // from before
-	f, err := enrol.New(enrol.Config{
+	e.Person(t, signup.RegisterInput{Email: known}) // from before
+	f, err := signup.New(signup.Config{
 		Store: e.Store, Hasher: e.Hasher, Policy: e.Policy, Challenges: e.Challenges, Sessions: e.Sessions,
-		Signup: enrol.Signup{Mode: enrol.Verified, Identities: []authcore.IdentifierKind{authcore.KindEmail}},
-		Salt:   func(string) []byte { return make([]byte, 16) }, Now: e.Clock.Now,
+		Settings: signup.Settings{Mode: signup.Verified, Identities: []authcore.IdentifierKind{authcore.KindEmail}},
+		Salt:     func(string) []byte { return make([]byte, 16) }, Now: e.Clock.Now,
 		CanReach: func(address string) bool { return !strings.ContainsAny(address, "üö") },
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, address := range []string{known, unknown} {
-		_, err := f.Register(t.Context(), enrol.Registering{Email: address, Password: testflow.Password, Client: testflow.Client()})
+		_, err := f.Register(t.Context(), signup.RegisterInput{Email: address, Password: testflow.Password, Client: testflow.Client()})
 		for what, err := range map[string]error{"register": err, "resend": f.Resend(t.Context(), address, testflow.Client())} {
 			if refused := testflow.WantCode(t, err, authcore.InvalidFields); len(refused.Fields) != 1 || refused.Fields[0].Field != "email" {
 				t.Errorf("%s of %s: %v", what, address, refused.Fields)
 			}
 		}
 	}
-	if _, err := f.Register(t.Context(), enrol.Registering{Email: "anna@example.com", Password: testflow.Password, Client: testflow.Client()}); err != nil {
+	if _, err := f.Register(t.Context(), signup.RegisterInput{Email: "anna@example.com", Password: testflow.Password, Client: testflow.Client()}); err != nil {
 		t.Error(err)
 	}
 }

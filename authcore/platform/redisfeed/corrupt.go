@@ -8,7 +8,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/redislink"
 )
 
-// calm is how long a stream has to last for its being spoilt to be told of again.
+// calm is how long a stream has to last for its being corrupt to be told of again.
 const calm = time.Minute
 
 // clear deletes what lies in the place of a stream that will never again take a message; the next one
@@ -38,7 +38,7 @@ func causeOf(err error) string {
 	case err == nil:
 		return ""
 	case redislink.Spoilt(err):
-		return "the stream of revocations in redis is spoilt"
+		return "the stream of revocations in redis is corrupt"
 	case redislink.Refused(err):
 		return "redis refuses the user"
 	default:

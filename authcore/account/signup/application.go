@@ -1,4 +1,4 @@
-package enrol
+package signup
 
 import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
@@ -13,7 +13,7 @@ type application struct {
 }
 
 // check normalises in and collects every broken rule, so that a person need not correct one field at a time.
-func (f *Flow) check(in Registering) (application, authcore.FieldErrors) {
+func (f *Flow) check(in RegisterInput) (application, authcore.FieldErrors) {
 	var broken authcore.FieldErrors
 	field := func(name string, normalise func(string) (string, error), value string, required bool) string {
 		if value == "" && !required {

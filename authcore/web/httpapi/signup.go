@@ -6,15 +6,15 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 )
 
-// enrolmentCalls lead from no account to a proven one.
-type enrolmentCalls struct{ enrol *enrol.Flow }
+// signUpCalls lead from no account to a verified one.
+type signUpCalls struct{ flow *signup.Flow }
 
-func (c *enrolmentCalls) routes() []route {
+func (c *signUpCalls) routes() []route {
 	return []route{{
 		method: http.MethodPost, path: "/register", tag: tagSignUp, summary: "Sign up",
 		text: "With `signup verified` (the default) the account exists only once its address is verified. An address that already has an account gets " +
@@ -65,8 +65,8 @@ type registeredOpen struct {
 	User user `json:"user"`
 }
 
-func (c *enrolmentCalls) register(x *call, body registerBody) error {
-	made, err := c.enrol.Register(x.r.Context(), enrol.Registering{
+func (c *signUpCalls) register(x *call, body registerBody) error {
+	made, err := c.flow.Register(x.r.Context(), signup.RegisterInput{
 		Email: body.Email, Password: body.Password, Username: body.Username,
 		FirstName: body.FirstName, LastName: body.LastName, Phone: body.Phone, Client: x.in.Client,
 	})
@@ -107,9 +107,9 @@ func (b verifyBody) byCookie(r *http.Request, in httpauth.RequestInfo) bool {
 	return b.Cookies || b.Registration == "" && httpauth.RegistrationCookie.Read(r, in.Cookies()) != ""
 }
 
-func (c *enrolmentCalls) verify(x *call, body verifyBody) error {
+func (c *signUpCalls) verify(x *call, body verifyBody) error {
 	kept := httpauth.RegistrationCookie.Read(x.r, x.in.Cookies())
-	tokens, err := c.enrol.Verify(x.r.Context(), enrol.Verifying{
+	tokens, err := c.flow.Verify(x.r.Context(), signup.VerifyInput{
 		Token: body.Token, Email: body.Email, OTP: body.OTP,
 		Proof: firstOf(body.Registration, kept), Password: body.Password, NewPassword: body.NewPassword,
 		Request: session.Request{Mode: modeOf(body.Cookies), DeviceName: body.DeviceName, Client: x.in.Client},
@@ -127,11 +127,11 @@ type resendBody struct {
 	Email string `json:"email" format:"email" minLength:"1" maxLength:"254" example:"ada@example.com"`
 }
 
-func (c *enrolmentCalls) resend(x *call, body resendBody) error {
+func (c *signUpCalls) resend(x *call, body resendBody) error {
 	if err := required("email", body.Email); err != nil {
 		return err
 	}
-	if err := c.enrol.Resend(x.r.Context(), body.Email, x.in.Client); err != nil {
+	if err := c.flow.Resend(x.r.Context(), body.Email, x.in.Client); err != nil {
 		return err
 	}
 	return x.answer(http.StatusAccepted, status{"verification_sent"})

@@ -9,8 +9,8 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
 )
 
-// Desk is where tries are asked for and reported. It is safe for concurrent use.
-type Desk struct {
+// Attempts is where tries are asked for and reported. It is safe for concurrent use.
+type Attempts struct {
 	Lockouts Lockouts
 	Store    Store
 }
@@ -28,7 +28,7 @@ type Lockouts interface {
 	// Begin asks to try a password. While as many tries run as failures are left it waits (ctx, at most 2 s); when the
 	// identifier is locked, wait says for how long and attempt is nil.
 	Begin(ctx context.Context, key string) (attempt Attempt, wait time.Duration, err error)
-	// Reset forgets failures and lock, after the owner has proven the account otherwise.
+	// Reset forgets failures and lock, after the owner has verified the account otherwise.
 	Reset(ctx context.Context, key string) error
 }
 
@@ -39,13 +39,13 @@ type Attempt interface {
 	Succeeded(ctx context.Context)
 	// Failed counts the failure and reports whether it locked the identifier.
 	Failed(ctx context.Context) (locked bool)
-	// Abandoned gives the try back: it ended without a result (busy, cancelled).
-	Abandoned()
+	// Cancel gives the try back: it ended without a result (busy, cancelled).
+	Cancel()
 }
 
 // Begin asks to try a password under key. It refuses with [authcore.AccountLocked] and RetryAfter. Of the attempt exactly
 // one method must be called, or [Desk.Failed] in its place.
-func (d Desk) Begin(ctx context.Context, key string) (Attempt, error) {
+func (d Attempts) Begin(ctx context.Context, key string) (Attempt, error) {
 	attempt, wait, err := d.Lockouts.Begin(ctx, key)
 	if err != nil {
 		return nil, fmt.Errorf("begin try at a password: %w", err)
@@ -59,7 +59,7 @@ func (d Desk) Begin(ctx context.Context, key string) (Attempt, error) {
 
 // Failed counts a wrong password and records failure, for accounts that do not exist too: else the write would tell them
 // apart. A lock that comes of it is recorded with it. A client that hangs up does not undo it.
-func (d Desk) Failed(ctx context.Context, attempt Attempt, failure authcore.Event, c authcore.Client) error {
+func (d Attempts) Failed(ctx context.Context, attempt Attempt, failure authcore.Event, c authcore.Client) error {
 	ctx = context.WithoutCancel(ctx)
 	fx := authcore.Effects{Events: []authcore.Event{failure}}
 	if attempt.Failed(ctx) {

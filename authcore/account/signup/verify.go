@@ -1,4 +1,4 @@
-package enrol
+package signup
 
 import (
 	"context"
@@ -14,9 +14,9 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 )
 
-// Verifying is the proof of an address, as it came: the token of the link, or address and code; and what shows that the
+// VerifyInput is the proof of an address, as it came: the token of the link, or address and code; and what shows that the
 // prover is who registered.
-type Verifying struct {
+type VerifyInput struct {
 	Token      string
 	Email, OTP string
 
@@ -27,7 +27,7 @@ type Verifying struct {
 	Request session.Request // AMR is set here
 }
 
-// Verify makes the account of a proven address, or marks the address of an existing one as proven, and signs in. Nothing
+// Verify makes the account of a verified address, or marks the address of an existing one as verified, and signs in. Nothing
 // is spent unless it succeeds, except an attempt for a wrong code. Of several callers with one code exactly one succeeds.
 //
 // NewPassword, where given, wins over the other proofs: the account gets the address and that password and nothing else,
@@ -38,8 +38,8 @@ type Verifying struct {
 //
 // Refusals: [authcore.InvalidRequest], [authcore.InvalidFields], [authcore.InvalidCode], [authcore.TooManyAttempts],
 // [authcore.RegistrationProofRequired], [authcore.Unavailable].
-func (f *Flow) Verify(ctx context.Context, in Verifying) (session.Tokens, error) {
-	shown, err := f.readVerifying(&in)
+func (f *Flow) Verify(ctx context.Context, in VerifyInput) (session.Tokens, error) {
+	shown, err := f.readInput(&in)
 	if err != nil {
 		return session.Tokens{}, f.withEveryRule(ctx, shown, in.NewPassword, err)
 	}
@@ -52,13 +52,13 @@ func (f *Flow) Verify(ctx context.Context, in Verifying) (session.Tokens, error)
 		return session.Tokens{}, err
 	}
 	in.Request.AMR = claimed.amr
-	return f.enrol(ctx, ch, claimed, in.Request)
+	return f.complete(ctx, ch, claimed, in.Request)
 }
 
 // readVerifying checks everything that needs no look-up, before an attempt is spent.
-func (f *Flow) readVerifying(in *Verifying) (challenge.Presented, error) {
+func (f *Flow) readInput(in *VerifyInput) (challenge.Credentials, error) {
 	var broken authcore.FieldErrors
-	shown := challenge.Presented{Token: in.Token}
+	shown := challenge.Credentials{Token: in.Token}
 	switch {
 	case in.Token != "" && in.OTP != "":
 		return shown, authcore.Refuse(authcore.InvalidRequest, "Send either the token of the link, or email and otp.")
@@ -84,7 +84,7 @@ func (f *Flow) readVerifying(in *Verifying) (challenge.Presented, error) {
 
 // withEveryRule returns the refusal of a new password with the rules that only the address shows, which a good link knows. To look
 // at a link costs nothing.
-func (f *Flow) withEveryRule(ctx context.Context, shown challenge.Presented, typed string, refused error) error {
+func (f *Flow) withEveryRule(ctx context.Context, shown challenge.Credentials, typed string, refused error) error {
 	var e *authcore.Error
 	if shown.Token == "" || !errors.As(refused, &e) || len(e.Fields.At("new_password")) == 0 {
 		return refused
@@ -99,8 +99,8 @@ func (f *Flow) withEveryRule(ctx context.Context, shown challenge.Presented, typ
 	return refused
 }
 
-// enrol consumes the challenge together with everything it brings about.
-func (f *Flow) enrol(ctx context.Context, ch authcore.Challenge, c claim, r session.Request) (session.Tokens, error) {
+// complete consumes the challenge together with everything it brings about.
+func (f *Flow) complete(ctx context.Context, ch authcore.Challenge, c claim, r session.Request) (session.Tokens, error) {
 	now := f.now()
 	account := c.account
 	account.EmailVerifiedAt = now
@@ -108,20 +108,20 @@ func (f *Flow) enrol(ctx context.Context, ch authcore.Challenge, c claim, r sess
 	if err != nil {
 		return session.Tokens{}, err
 	}
-	e := authcore.Enrolment{
+	e := authcore.SignUp{
 		ChallengeID: ch.ID, Account: account, Create: c.create, Replace: c.replace, Session: sess, Now: now,
 		Effects: authcore.Effects{Events: f.events(sess, c, r.Client)},
 	}
 	if c.create {
 		e.Identifiers = f.identifiers(account)
 	}
-	stored, opened, _, err := f.cfg.Store.Enrol(ctx, e)
+	stored, opened, _, err := f.cfg.Store.SignUp(ctx, e)
 	var taken *authcore.TakenError
 	if errors.As(err, &taken) && taken.Field == authcore.KindUsername && e.Account.Username != "" {
 		// Who proves the address must not lose the sign-up to whoever took the name meanwhile.
 		e.Account.Username = ""
 		e.Identifiers = f.identifiers(e.Account)
-		stored, opened, _, err = f.cfg.Store.Enrol(ctx, e)
+		stored, opened, _, err = f.cfg.Store.SignUp(ctx, e)
 	}
 	switch {
 	case errors.As(err, &taken):
@@ -129,11 +129,11 @@ func (f *Flow) enrol(ctx context.Context, ch authcore.Challenge, c claim, r sess
 	case errors.Is(err, authcore.ErrNotFound): // another request was faster
 		return session.Tokens{}, challenge.Refuse()
 	case err != nil:
-		return session.Tokens{}, fmt.Errorf("enrol: %w", err)
+		return session.Tokens{}, fmt.Errorf("signup: %w", err)
 	}
 	tokens, err := f.cfg.Sessions.Grant(stored, opened, refresh, r.Client)
 	if err != nil {
-		return session.Tokens{}, fmt.Errorf("sign in after enrolment: %w", err)
+		return session.Tokens{}, fmt.Errorf("sign in after sign-up: %w", err)
 	}
 	return tokens, nil
 }

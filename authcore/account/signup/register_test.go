@@ -1,4 +1,4 @@
-package enrol_test
+package signup_test
 
 import (
 	"context"
@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passhash"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/ratelimit"
 	"github.com/gatehouse-auth/gatehouse/internal/testflow"
@@ -20,7 +20,7 @@ const bob = "bob@example.com"
 func TestRegister_MakesTheAccountOnlyOnceTheAddressIsProven(t *testing.T) {
 	t.Parallel()
 	e := testflow.New(t, testflow.Options{})
-	done := e.Register(t, enrol.Registering{
+	done := e.Register(t, signup.RegisterInput{
 		Email: " Bob@Example.com", Username: "Bobby", FirstName: "Bob", LastName: "Ross", Phone: "+43 1 2345678",
 	})
 	if done.Account != nil || done.Proof == "" || done.ExpiresIn != 10*time.Minute {
@@ -36,7 +36,7 @@ func TestRegister_MakesTheAccountOnlyOnceTheAddressIsProven(t *testing.T) {
 	if mail.Device != "Firefox, Linux" || mail.Addr != "192.0.2.7" || mail.Expiry != 10*time.Minute {
 		t.Errorf("mail tells device %q, address %q, expiry %s", mail.Device, mail.Addr, mail.Expiry)
 	}
-	tokens, err := e.Enrol.Verify(t.Context(), enrol.Verifying{Email: bob, OTP: mail.Code, Proof: done.Proof, Request: testflow.Request()})
+	tokens, err := e.SignUp.Verify(t.Context(), signup.VerifyInput{Email: bob, OTP: mail.Code, Proof: done.Proof, Request: testflow.Request()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +55,7 @@ func TestRegister_MakesTheAccountOnlyOnceTheAddressIsProven(t *testing.T) {
 func TestL21_RegistrationGivesNoRights(t *testing.T) {
 	t.Parallel()
 	e := testflow.New(t, testflow.Options{})
-	a := e.Person(t, enrol.Registering{Email: bob}).Account
+	a := e.Person(t, signup.RegisterInput{Email: bob}).Account
 	if len(a.Roles) != 0 || a.Disabled() || a.Epoch != 0 && a.Epoch != 1 {
 		t.Errorf("a new account has roles %v, epoch %d", a.Roles, a.Epoch)
 	}
@@ -64,11 +64,11 @@ func TestL21_RegistrationGivesNoRights(t *testing.T) {
 func TestL04_KnownAddressLooksLikeAnUnknownOne(t *testing.T) {
 	t.Parallel()
 	e := testflow.New(t, testflow.Options{})
-	e.Person(t, enrol.Registering{Email: bob})
+	e.Person(t, signup.RegisterInput{Email: bob})
 	e.Clock.Advance(time.Hour)
 
-	known := e.Register(t, enrol.Registering{Email: bob, Password: testflow.OtherPassword})
-	unknown := e.Register(t, enrol.Registering{Email: "new@example.com", Password: testflow.OtherPassword})
+	known := e.Register(t, signup.RegisterInput{Email: bob, Password: testflow.OtherPassword})
+	unknown := e.Register(t, signup.RegisterInput{Email: "new@example.com", Password: testflow.OtherPassword})
 	if known.Account != nil || unknown.Account != nil || len(known.Proof) != len(unknown.Proof) || known.ExpiresIn != unknown.ExpiresIn {
 		t.Errorf("answers differ: %+v and %+v", known, unknown)
 	}
@@ -77,7 +77,7 @@ func TestL04_KnownAddressLooksLikeAnUnknownOne(t *testing.T) {
 		t.Error("the mail to the owner of an account carries a code")
 	}
 	for _, address := range []string{bob, "new@example.com"} {
-		_, err := e.Enrol.Verify(t.Context(), enrol.Verifying{Email: address, OTP: "000000", Proof: known.Proof, Request: testflow.Request()})
+		_, err := e.SignUp.Verify(t.Context(), signup.VerifyInput{Email: address, OTP: "000000", Proof: known.Proof, Request: testflow.Request()})
 		testflow.WantCode(t, err, authcore.InvalidCode)
 	}
 	if _, err := e.TrySignIn(t, bob, testflow.Password); err != nil {
@@ -88,8 +88,8 @@ func TestL04_KnownAddressLooksLikeAnUnknownOne(t *testing.T) {
 func TestI05_RegisterNamesEveryBrokenRule(t *testing.T) {
 	t.Parallel()
 	e := testflow.New(t, testflow.Options{})
-	e.Person(t, enrol.Registering{Email: bob, Username: "bobby"})
-	_, err := e.Enrol.Register(t.Context(), enrol.Registering{
+	e.Person(t, signup.RegisterInput{Email: bob, Username: "bobby"})
+	_, err := e.SignUp.Register(t.Context(), signup.RegisterInput{
 		Email: "no address", Password: "password1234", Username: "b\x00b", FirstName: "a\r\nBcc: x", LastName: "\xff", Phone: "123",
 		Client: testflow.Client(),
 	})
@@ -99,7 +99,7 @@ func TestI05_RegisterNamesEveryBrokenRule(t *testing.T) {
 			t.Errorf("nothing said of %s", field)
 		}
 	}
-	_, err = e.Enrol.Register(t.Context(), enrol.Registering{
+	_, err = e.SignUp.Register(t.Context(), signup.RegisterInput{
 		Email: "new@example.com", Password: testflow.Password, Username: "BOBBY", Client: testflow.Client(),
 	})
 	if got := testflow.WantCode(t, err, authcore.InvalidFields).Fields; len(got) != 1 || got[0].Rule != authcore.UsernameTaken || got[0].Field != "username" {
@@ -111,7 +111,7 @@ func TestL16_PasswordOfRegistrationIsNotTheAddressOrName(t *testing.T) {
 	t.Parallel()
 	e := testflow.New(t, testflow.Options{})
 	for _, password := range []string{"", "short", "bartholomew.simpson", "password1234", "a\xffbcdefghijkl"} {
-		_, err := e.Enrol.Register(t.Context(), enrol.Registering{
+		_, err := e.SignUp.Register(t.Context(), signup.RegisterInput{
 			Email: "bartholomew.simpson@example.com", Password: password, Client: testflow.Client(),
 		})
 		if got := testflow.WantCode(t, err, authcore.InvalidFields).Fields; len(got) == 0 || len(got.At("password")) != len(got) {
@@ -127,11 +127,11 @@ func TestD03_GiantPasswordIsRefusedUnhashed(t *testing.T) {
 	giant := strings.Repeat("e\u0301", 3<<20) // not in normal form
 	for _, f := range []func() error{
 		func() error {
-			_, err := e.Enrol.Register(t.Context(), enrol.Registering{Email: bob, Password: giant, Client: testflow.Client()})
+			_, err := e.SignUp.Register(t.Context(), signup.RegisterInput{Email: bob, Password: giant, Client: testflow.Client()})
 			return err
 		},
 		func() error {
-			_, err := e.Enrol.Verify(t.Context(), enrol.Verifying{Email: bob, OTP: "123456", NewPassword: giant, Request: testflow.Request()})
+			_, err := e.SignUp.Verify(t.Context(), signup.VerifyInput{Email: bob, OTP: "123456", NewPassword: giant, Request: testflow.Request()})
 			return err
 		},
 	} {
@@ -150,27 +150,27 @@ func TestD03_GiantPasswordIsRefusedUnhashed(t *testing.T) {
 
 func TestRegister_ModesOfSignup(t *testing.T) {
 	t.Parallel()
-	closed := testflow.New(t, testflow.Options{Mode: enrol.Closed})
-	_, err := closed.Enrol.Register(t.Context(), enrol.Registering{Email: bob, Password: testflow.Password, Client: testflow.Client()})
+	closed := testflow.New(t, testflow.Options{Mode: signup.Closed})
+	_, err := closed.SignUp.Register(t.Context(), signup.RegisterInput{Email: bob, Password: testflow.Password, Client: testflow.Client()})
 	testflow.WantCode(t, err, authcore.SignupClosed)
 
-	open := testflow.New(t, testflow.Options{Mode: enrol.Open})
-	done := open.Register(t, enrol.Registering{Email: bob, Username: "bobby"})
+	open := testflow.New(t, testflow.Options{Mode: signup.Open})
+	done := open.Register(t, signup.RegisterInput{Email: bob, Username: "bobby"})
 	if done.Account == nil || done.Account.EmailVerified() || done.Proof != "" {
 		t.Fatalf("signup open gave %+v", done)
 	}
 	if tokens, err := open.TrySignIn(t, "bobby", testflow.Password); err != nil || tokens.Principal.Email != "" {
-		t.Errorf("sign in: %v, e-mail in the token %q; an unproven one must not be there", err, tokens.Principal.Email)
+		t.Errorf("sign in: %v, e-mail in the token %q; an unverified one must not be there", err, tokens.Principal.Email)
 	}
-	for _, in := range []enrol.Registering{{Email: bob}, {Email: "x@example.com", Username: "Bobby"}} {
+	for _, in := range []signup.RegisterInput{{Email: bob}, {Email: "x@example.com", Username: "Bobby"}} {
 		in.Password, in.Client = testflow.Password, testflow.Client()
-		_, err := open.Enrol.Register(t.Context(), in)
+		_, err := open.SignUp.Register(t.Context(), in)
 		if got := testflow.WantCode(t, err, authcore.Conflict); len(got.Fields) != 1 {
 			t.Errorf("conflict names %v", got.Fields)
 		}
 	}
 	code := open.Mail(t, bob, authcore.MailVerify).Code
-	tokens, err := open.Enrol.Verify(t.Context(), enrol.Verifying{
+	tokens, err := open.SignUp.Verify(t.Context(), signup.VerifyInput{
 		Email: bob, OTP: code, Password: testflow.Password, Request: testflow.Request(),
 	})
 	if err != nil || tokens.Account.ID != done.Account.ID || !tokens.Account.EmailVerified() || tokens.Account.Username != "bobby" {
@@ -181,9 +181,9 @@ func TestRegister_ModesOfSignup(t *testing.T) {
 func TestRegister_MailsAreLimitedAndTheLiveCodeStays(t *testing.T) {
 	t.Parallel()
 	e := testflow.New(t, testflow.Options{})
-	first := e.Register(t, enrol.Registering{Email: bob})
+	first := e.Register(t, signup.RegisterInput{Email: bob})
 	for range 30 {
-		e.Register(t, enrol.Registering{Email: bob, Password: testflow.OtherPassword})
+		e.Register(t, signup.RegisterInput{Email: bob, Password: testflow.OtherPassword})
 	}
 	if n := len(e.Mails(t, bob)); n != 1 {
 		t.Fatalf("31 registrations at once sent %d mails, want 1", n)
@@ -193,10 +193,10 @@ func TestRegister_MailsAreLimitedAndTheLiveCodeStays(t *testing.T) {
 		t.Fatalf("%d registrations wait (%v), want the newest 10", len(waiting), err)
 	}
 	token := testflow.Token(t, e.Mail(t, bob, authcore.MailVerify))
-	_, err = e.Enrol.Verify(t.Context(), enrol.Verifying{Token: token, Proof: first.Proof, Request: testflow.Request()})
+	_, err = e.SignUp.Verify(t.Context(), signup.VerifyInput{Token: token, Proof: first.Proof, Request: testflow.Request()})
 	testflow.WantCode(t, err, authcore.RegistrationProofRequired) // pushed out by newer ones
-	last := e.Register(t, enrol.Registering{Email: bob})
-	if _, err := e.Enrol.Verify(t.Context(), enrol.Verifying{Token: token, Proof: last.Proof, Request: testflow.Request()}); err != nil {
+	last := e.Register(t, signup.RegisterInput{Email: bob})
+	if _, err := e.SignUp.Verify(t.Context(), signup.VerifyInput{Token: token, Proof: last.Proof, Request: testflow.Request()}); err != nil {
 		t.Errorf("the first mail's link with the latest registration: %v", err)
 	}
 }
@@ -205,7 +205,7 @@ func TestRegister_AtMostFiveMailsAnHour(t *testing.T) {
 	t.Parallel()
 	e := testflow.New(t, testflow.Options{Rates: map[string]ratelimit.Rate{authcore.LimitMail: {Count: 5, Window: time.Hour}}})
 	for range 9 {
-		e.Register(t, enrol.Registering{Email: bob})
+		e.Register(t, signup.RegisterInput{Email: bob})
 		e.Clock.Advance(61 * time.Second)
 	}
 	if n := len(e.Mails(t, bob)); n != 5 {
@@ -216,27 +216,27 @@ func TestRegister_AtMostFiveMailsAnHour(t *testing.T) {
 // Who is told to try again gets a mail then: what could not be written has cost nothing of the budget of mails.
 func TestRegister_FailedWriteCostsNoMail(t *testing.T) {
 	t.Parallel()
-	for mode, address := range map[enrol.Mode]string{enrol.Verified: bob, enrol.Open: "open@example.com"} {
+	for mode, address := range map[signup.Mode]string{signup.Verified: bob, signup.Open: "open@example.com"} {
 		e := testflow.New(t, testflow.Options{Mode: mode, Rates: map[string]ratelimit.Rate{authcore.LimitMail: {Count: 1, Window: time.Hour}}})
-		if mode == enrol.Open {
-			e.Register(t, enrol.Registering{Email: address})
+		if mode == signup.Open {
+			e.Register(t, signup.RegisterInput{Email: address})
 			e.Clock.Advance(2 * time.Hour)
 		}
 		before := len(e.Mails(t, address))
 		store := &failing{Store: e.Store, down: true}
-		f, err := enrol.New(enrol.Config{
+		f, err := signup.New(signup.Config{
 			Store: store, Hasher: e.Hasher, Policy: e.Policy, Challenges: e.Challenges, Sessions: e.Sessions,
-			Signup: enrol.Signup{Mode: mode, Identities: []authcore.IdentifierKind{authcore.KindEmail}},
-			Salt:   func(string) []byte { return make([]byte, 16) }, Now: e.Clock.Now,
+			Settings: signup.Settings{Mode: mode, Identities: []authcore.IdentifierKind{authcore.KindEmail}},
+			Salt:     func(string) []byte { return make([]byte, 16) }, Now: e.Clock.Now,
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
 		ask := func() error {
-			if mode == enrol.Open {
+			if mode == signup.Open {
 				return f.Resend(t.Context(), address, testflow.Client())
 			}
-			_, err := f.Register(t.Context(), enrol.Registering{Email: address, Password: testflow.Password, Client: testflow.Client()})
+			_, err := f.Register(t.Context(), signup.RegisterInput{Email: address, Password: testflow.Password, Client: testflow.Client()})
 			return err
 		}
 		for range 3 {
@@ -256,7 +256,7 @@ func TestRegister_FailedWriteCostsNoMail(t *testing.T) {
 
 // failing is a store that cannot write while it is down.
 type failing struct {
-	enrol.Store
+	signup.Store
 	down bool
 }
 

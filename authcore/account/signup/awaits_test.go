@@ -1,4 +1,4 @@
-package enrol_test
+package signup_test
 
 import (
 	"testing"
@@ -7,23 +7,23 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/enrol"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/internal/testflow"
 )
 
-// An address whose account is disabled, or was proven meanwhile, is not to be had by a link or code from before. Nor does the
+// An address whose account is disabled, or was verified meanwhile, is not to be had by a link or code from before. Nor does the
 // answer depend on what is shown beside it: passwords are tried here without the lock that a sign-in has.
 func TestVerify_OnlyAnAddressThatAwaitsProof(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*authcore.Account){
 		"disabled": func(a *authcore.Account) { a.DisabledAt = a.CreatedAt },
-		"proven":   func(a *authcore.Account) { a.EmailVerifiedAt = a.CreatedAt },
+		"verified": func(a *authcore.Account) { a.EmailVerifiedAt = a.CreatedAt },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			e := testflow.New(t, testflow.Options{})
-			proof := e.Register(t, enrol.Registering{Email: bob}).Proof
+			proof := e.Register(t, signup.RegisterInput{Email: bob}).Proof
 			mail := e.Mail(t, bob, authcore.MailVerify)
 			hash, err := password.Hash(t.Context(), e.Hasher, testflow.OtherPassword, "", nil)
 			if err != nil {
@@ -35,14 +35,14 @@ func TestVerify_OnlyAnAddressThatAwaitsProof(t *testing.T) {
 			if err := e.Store.CreateAccount(t.Context(), a, ids, authcore.Effects{}); err != nil {
 				t.Fatal(err)
 			}
-			for _, in := range []enrol.Verifying{
+			for _, in := range []signup.VerifyInput{
 				{}, {Proof: proof}, {Proof: "guess"}, {Password: testflow.Password}, {Password: testflow.OtherPassword},
 				{Password: "wrong-password-of-mine"}, {NewPassword: "another-Mirror-17-violet"},
 			} {
 				byCode, byLink := in, in
 				byCode.Email, byCode.OTP = bob, mail.Code
 				byLink.Token = testflow.Token(t, mail)
-				for _, in := range []enrol.Verifying{byCode, byLink} {
+				for _, in := range []signup.VerifyInput{byCode, byLink} {
 					testflow.WantCode(t, verify(t, e, in), authcore.InvalidCode)
 				}
 			}

@@ -1,4 +1,4 @@
-package enrol
+package signup
 
 import (
 	"context"
@@ -15,9 +15,9 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 )
 
-// Registering is what somebody who signs up gives, as it was typed. There is deliberately no way to give a role, an id or
+// RegisterInput is what somebody who signs up gives, as it was typed. There is deliberately no way to give a role, an id or
 // whether an address is verified (mass assignment, ASVS 15.3.3).
-type Registering struct {
+type RegisterInput struct {
 	Email, Password string
 	Username        string
 	FirstName       string
@@ -37,12 +37,12 @@ type Registered struct {
 // Register signs up. With signup verified the answer is the same for an address that has an account, whose owner gets a
 // mail that says so. Refusals: [authcore.SignupClosed]; [authcore.InvalidFields] with every broken rule; with signup open
 // [authcore.Conflict], whose Fields name what is taken; [authcore.Unavailable].
-func (f *Flow) Register(ctx context.Context, in Registering) (Registered, error) {
-	if f.cfg.Signup.Mode == Closed {
+func (f *Flow) Register(ctx context.Context, in RegisterInput) (Registered, error) {
+	if f.cfg.Settings.Mode == Closed {
 		return Registered{}, authcore.Refuse(authcore.SignupClosed, "Sign-up is closed.")
 	}
 	a, broken := f.check(in)
-	if f.cfg.Signup.Mode == Verified && a.username != "" && f.unique(authcore.KindUsername) {
+	if f.cfg.Settings.Mode == Verified && a.username != "" && f.unique(authcore.KindUsername) {
 		// Usernames are public: that one is taken may be said, and is found out without regard to the address.
 		taken, err := f.cfg.Store.IdentifierTaken(ctx, authcore.Identifier{Kind: authcore.KindUsername, Value: a.username}, uuid.Nil)
 		if err != nil {
@@ -59,7 +59,7 @@ func (f *Flow) Register(ctx context.Context, in Registering) (Registered, error)
 	if err != nil {
 		return Registered{}, fmt.Errorf("register: %w", err)
 	}
-	if f.cfg.Signup.Mode == Open {
+	if f.cfg.Settings.Mode == Open {
 		return f.registerOpen(ctx, a, hash, in.Client)
 	}
 	return f.registerVerified(ctx, a, hash, in.Client)
@@ -104,13 +104,13 @@ func (f *Flow) registerVerified(ctx context.Context, a application, hash string,
 		Username: a.username, FirstName: a.firstName, LastName: a.lastName, Phone: a.phone,
 		CreatedAt: now, ExpiresAt: now.Add(RegistrationLifetime),
 	}
-	ch, fx, err := f.announce(ctx, a.email, c)
+	ch, fx, err := f.prepareMail(ctx, a.email, c)
 	if err != nil {
 		return Registered{}, err
 	}
 	if err := f.cfg.Store.SaveRegistration(ctx, r, keepRegistrations, ch, fx); err != nil {
 		if ch != nil {
-			f.cfg.Challenges.Unsent(ctx, authcore.PurposeVerifyEmail, a.email)
+			f.cfg.Challenges.ReleaseSend(ctx, authcore.PurposeVerifyEmail, a.email)
 		}
 		return Registered{}, fmt.Errorf("save registration: %w", err)
 	}
@@ -119,27 +119,27 @@ func (f *Flow) registerVerified(ctx context.Context, a application, hash string,
 
 // announce makes the challenge and mail for an address that somebody registers; no challenge when the limits allow no
 // mail: then the live one stays.
-func (f *Flow) announce(ctx context.Context, address string, c authcore.Client) (*authcore.Challenge, authcore.Effects, error) {
+func (f *Flow) prepareMail(ctx context.Context, address string, c authcore.Client) (*authcore.Challenge, authcore.Effects, error) {
 	account, err := f.owner(ctx, address)
 	if err != nil {
 		return nil, authcore.Effects{}, err
 	}
-	wait, _, err := f.cfg.Challenges.Allow(ctx, authcore.PurposeVerifyEmail, address)
+	wait, _, err := f.cfg.Challenges.ReserveSend(ctx, authcore.PurposeVerifyEmail, address)
 	if err != nil {
 		return nil, authcore.Effects{}, err
 	}
 	if wait > 0 {
 		return nil, authcore.Effects{}, nil
 	}
-	if account == nil || awaitsProof(*account) {
+	if account == nil || unverified(*account) {
 		ch, mail, err := f.cfg.Challenges.Issue(authcore.PurposeVerifyEmail, address, idOf(account), challenge.Recipient{Address: address}, c)
 		if err != nil {
 			return nil, authcore.Effects{}, err
 		}
 		return &ch, authcore.Effects{Mails: []authcore.Mail{mail}}, nil
 	}
-	ch := f.cfg.Challenges.Blind(authcore.PurposeVerifyEmail, address)
-	mail, err := f.cfg.Challenges.Notice(authcore.MailAccountExists, challenge.Recipient{Address: address, Name: account.Name()}, c)
+	ch := f.cfg.Challenges.Unredeemable(authcore.PurposeVerifyEmail, address)
+	mail, err := f.cfg.Challenges.Notification(authcore.MailAccountExists, challenge.Recipient{Address: address, Name: account.Name()}, c)
 	if err != nil {
 		return nil, authcore.Effects{}, err
 	}
@@ -147,7 +147,7 @@ func (f *Flow) announce(ctx context.Context, address string, c authcore.Client) 
 	return &ch, authcore.Effects{Events: []authcore.Event{again}, Mails: []authcore.Mail{mail}}, nil
 }
 
-// registerOpen makes the account at once, with its address unproven, and sends the proof of the address after it.
+// registerOpen makes the account at once, with its address unverified, and sends the proof of the address after it.
 func (f *Flow) registerOpen(ctx context.Context, a application, hash string, c authcore.Client) (Registered, error) {
 	account, now := a.account(), f.now()
 	account.ID, account.PasswordHash = uuid.New(), hash
@@ -170,7 +170,7 @@ func (f *Flow) registerOpen(ctx context.Context, a application, hash string, c a
 
 // send issues a new challenge for an address, if the limits allow it.
 func (f *Flow) send(ctx context.Context, address string, account uuid.UUID, c authcore.Client) error {
-	if wait, _, err := f.cfg.Challenges.Allow(ctx, authcore.PurposeVerifyEmail, address); err != nil || wait > 0 {
+	if wait, _, err := f.cfg.Challenges.ReserveSend(ctx, authcore.PurposeVerifyEmail, address); err != nil || wait > 0 {
 		return err
 	}
 	return f.issue(ctx, address, account, c)
@@ -186,13 +186,13 @@ func (f *Flow) issue(ctx context.Context, address string, account uuid.UUID, c a
 
 func (f *Flow) store(ctx context.Context, ch authcore.Challenge, mail authcore.Mail) error {
 	if err := f.cfg.Store.IssueChallenge(ctx, ch, authcore.Effects{Mails: []authcore.Mail{mail}}); err != nil {
-		f.cfg.Challenges.Unsent(ctx, authcore.PurposeVerifyEmail, ch.Subject)
+		f.cfg.Challenges.ReleaseSend(ctx, authcore.PurposeVerifyEmail, ch.Subject)
 		return fmt.Errorf("issue challenge: %w", err)
 	}
 	return nil
 }
 
-// owner returns the account that uses the address, proven or not; nil for none, and where addresses do not identify.
+// owner returns the account that uses the address, verified or not; nil for none, and where addresses do not identify.
 func (f *Flow) owner(ctx context.Context, address string) (*authcore.Account, error) {
 	if !f.unique(authcore.KindEmail) {
 		return nil, nil
