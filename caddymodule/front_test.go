@@ -41,7 +41,7 @@ func takenBy(got *http.Header) caddyhttp.HandlerFunc {
 func TestS04_NothingOfOursGoesBeyond(t *testing.T) {
 	t.Parallel()
 	b := newBenched(t, authcore.ModeBearer, 1, 0)
-	b.guard.Optional, b.guard.names = true, func(string) bool { return true }
+	b.guard.policy.Optional, b.guard.names = true, func(string) bool { return true }
 	app := b.guard.app
 	onlyOpen := *b.guard
 	onlyOpen.match = caddyhttp.MatcherSets{{caddyhttp.MatchPath{"/guarded"}}}

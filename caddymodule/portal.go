@@ -127,7 +127,7 @@ func (a *App) jar(https bool) *httpauth.Jar {
 	return a.cfg.jars[0]
 }
 
-// owns reports whether a token is ours, see [httpauth.Authenticator.Owns]. Before the node has started no key is known.
+// owns reports whether a token is ours, see [httpauth.Authenticator.OwnsToken]. Before the node has started no key is known.
 func (a *App) owns(token string) bool {
 	if c := a.core.Load(); c != nil {
 		return c.auth.OwnsToken(token)
