@@ -90,3 +90,21 @@ func TestReadme_DjangoIsTheExample(t *testing.T) {
 		t.Errorf("the example makes the first member of staff in another way than %s", command)
 	}
 }
+
+// Whoever follows the guide finds each file and folder that it names.
+func TestContributing_NamesWhatIsThere(t *testing.T) {
+	t.Parallel()
+	guide, err := os.ReadFile("../docs/contributing.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := regexp.MustCompile("`((?:authcore|caddymodule|internal|tools|docs)(?:/[a-z_/.]+)?)`").FindAllSubmatch(guide, -1)
+	if len(named) < 20 {
+		t.Fatalf("the guide names %d paths", len(named))
+	}
+	for _, name := range named {
+		if _, err := os.Stat("../" + string(name[1])); err != nil {
+			t.Error(err)
+		}
+	}
+}

@@ -13,7 +13,7 @@ import (
 // A limit that a flow takes from and that is not in the list would be an error in the middle of a request.
 func TestNames_EveryLimitThatIsDeclared(t *testing.T) {
 	t.Parallel()
-	declared := testdeclared.Constants(t, "../../ports.go", "Limit", "")
+	declared := testdeclared.Constants(t, "../../limit.go", "Limit", "")
 	if got := ratelimit.Names(); !slices.Equal(slices.Sorted(slices.Values(got)), slices.Sorted(slices.Values(declared))) {
 		t.Errorf("the list has %v, authcore declares %v", got, declared)
 	}
