@@ -348,6 +348,7 @@ func (c *cluster) paused(t *testing.T, asleep time.Duration, ends func(), token 
 // TestGuard_AsksNobody: guarded requests send nothing to Redis or Postgres, whatever their number.
 func TestGuard_AsksNobody(t *testing.T) {
 	t.Parallel()
+	heavy(t)
 	c := startCluster(t, plan{})
 	u := c.a.newUser(t)
 	c.b.do(t, call{path: "/x", bearer: u.access}).must(t, 200, "")

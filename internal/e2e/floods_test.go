@@ -57,6 +57,7 @@ func (g *gateway) calm(t testing.TB) {
 // connections; the test is that the versions we are built with do.
 func TestD05_Storms(t *testing.T) {
 	t.Parallel()
+	heavy(t)
 	g := start(t, plan{caddy: "skip_install_trust", site: withoutIdle(defaultSite + secureSite)})
 	g.waitTLS(t, g.Port2)
 	addr, host := fmt.Sprintf("127.0.0.1:%d", g.Port2), fmt.Sprintf("localhost:%d", g.Port2)

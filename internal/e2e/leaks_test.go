@@ -20,6 +20,7 @@ import (
 // held before.
 func TestD11_Leaks(t *testing.T) {
 	t.Parallel()
+	heavy(t)
 	g := start(t, plan{caddy: "skip_install_trust", site: withoutIdle(defaultSite + secureSite)})
 	g.waitTLS(t, g.Port2)
 	host := fmt.Sprintf("localhost:%d", g.Port2)

@@ -30,6 +30,7 @@ func (g *gateway) mustWrite(t testing.TB, p plan) {
 // TestMigrateStore: whoever is signed in on SQLite is signed in on Postgres, also when the move was killed on the way.
 func TestMigrateStore(t *testing.T) {
 	t.Parallel()
+	heavy(t)
 	p := plan{global: twoIssuer}
 	g := start(t, p)
 	u, browser := g.newUser(t), g.newBrowser(t)

@@ -130,5 +130,6 @@ func (s *scene) exhaust(conn *pgx.Conn) (taken []*pgx.Conn) {
 // TestF09_F10_DatabaseOutages: each way in which Postgres can be away, beside guarded traffic on two nodes.
 func TestF09_F10_DatabaseOutages(t *testing.T) {
 	t.Parallel()
+	heavy(t)
 	newScene(t, testpg.Options{Settings: map[string]string{"max_connections": "60"}}, "").outages(databaseOutages)
 }

@@ -195,6 +195,7 @@ func (g *gateway) slowClients(t testing.TB, n, idle int) (slow []net.Conn) {
 // TestD10_AuditFlood: failures by the thousand leave few rows, and nothing of others is pushed out.
 func TestD10_AuditFlood(t *testing.T) {
 	t.Parallel()
+	heavy(t)
 	g := start(t, plan{caddy: behindProxy, limits: true})
 	u, other := g.newUser(t), g.newUser(t)
 	rows := func() int64 { return g.count(t, "select count(*) from events") }

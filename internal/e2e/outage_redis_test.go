@@ -86,5 +86,6 @@ func failOver(s *scene) {
 // TestF01_F02_F03_F06_RedisOutages: each way in which Redis can be away, beside guarded traffic on two nodes.
 func TestF01_F02_F03_F06_RedisOutages(t *testing.T) {
 	t.Parallel()
+	heavy(t)
 	newScene(t, testpg.Options{}, "").outages(redisOutages)
 }

@@ -49,6 +49,7 @@ func withoutIdle(sites string) string {
 // TestM01_ReloadUnderLoad: every reload changes the configuration; nobody notices.
 func TestM01_ReloadUnderLoad(t *testing.T) {
 	t.Parallel()
+	heavy(t)
 	// Without idle connections to the upstream: those of an old configuration live on in Caddy for two minutes.
 	site := strings.Replace(defaultSite, "reverse_proxy <upstream>", "reverse_proxy <upstream> {\n\ttransport http {\n\tkeepalive off\n\t}\n\t}", 1)
 	g := start(t, plan{site: site})

@@ -59,6 +59,7 @@ const sprays = 30
 // network, is throttled as one client; its neighbours are not.
 func TestL14_Spraying(t *testing.T) {
 	t.Parallel()
+	heavy(t)
 	n := soak.N(600, 10_000)
 	g := start(t, plan{caddy: behindProxy, global: fmt.Sprintf("\t\trate_limit login %d/1h", sprays)})
 	u := g.newUser(t)
