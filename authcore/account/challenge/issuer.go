@@ -90,9 +90,9 @@ type Recipient struct {
 	Name string
 }
 
-// Issue makes a challenge and the mail that carries its code and link. Nothing is stored: the caller does that in the
+// issue makes a challenge and the mail that carries its code and link. Nothing is stored: the caller does that in the
 // transaction of its change. account is uuid.Nil where there is none.
-func (d *Issuer) Issue(p authcore.Purpose, subject string, account uuid.UUID, to Recipient, c authcore.Client) (authcore.Challenge, authcore.Mail, error) {
+func (d *Issuer) issue(p authcore.Purpose, subject string, account uuid.UUID, to Recipient, c authcore.Client) (authcore.Challenge, authcore.Mail, error) {
 	row, err := lookup(p)
 	if err != nil {
 		return authcore.Challenge{}, authcore.Mail{}, err
@@ -121,16 +121,8 @@ func (d *Issuer) Issue(p authcore.Purpose, subject string, account uuid.UUID, to
 // nobody stands for the recipient of a mail that is not sent. The name cannot exist (RFC 2606).
 const nobody = "nobody@mail.invalid"
 
-// Dummy does the work of Issue for subjects that must not get a code, so that its time and the answers to later guesses are
-// those of a real one: the challenge is a Blind one, and the mail is to nobody and never sent.
-func (d *Issuer) Dummy(p authcore.Purpose, subject string, c authcore.Client) (authcore.Challenge, authcore.Mail, error) {
-	_, mail, err := d.Issue(p, subject, uuid.Nil, Recipient{Address: nobody}, c)
-	mail.Decoy = true
-	return d.Unredeemable(p, subject), mail, err
-}
-
-// Unredeemable returns a challenge that nobody can prove: its digests are random.
-func (d *Issuer) Unredeemable(p authcore.Purpose, subject string) authcore.Challenge {
+// unredeemable returns a challenge that nobody can prove: its digests are random.
+func (d *Issuer) unredeemable(p authcore.Purpose, subject string) authcore.Challenge {
 	ch := d.fresh(p, subject, uuid.Nil)
 	ch.CodeDigest, ch.TokenDigest = secret.Digest(secret.Random(32)), secret.Digest(secret.Random(32))
 	return ch

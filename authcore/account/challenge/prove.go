@@ -91,11 +91,11 @@ func errExhausted() error {
 	return authcore.RefuseFor(authcore.TooManyAttempts, "Too many wrong codes. Use the link in the mail, or try again later with a new code.", budgetWindow)
 }
 
-// ReserveSend takes one mail to address from the limits: one per purpose and recipient in a while, and the hourly number for the
+// reserveSend takes one mail to address from the limits: one per purpose and recipient in a while, and the hourly number for the
 // address. It is to be called alike for addresses that get a mail and those that get none. wait is zero when it may be
 // sent; mails tells whether the hourly number is what refuses. A mail that then is not committed is given back by
-// [Desk.ReleaseSend].
-func (d *Issuer) ReserveSend(ctx context.Context, p authcore.Purpose, recipient string) (wait time.Duration, mails bool, err error) {
+// [Desk.releaseSend].
+func (d *Issuer) reserveSend(ctx context.Context, p authcore.Purpose, recipient string) (wait time.Duration, mails bool, err error) {
 	wait, err = d.cfg.Limiter.Take(ctx, authcore.Limit{Name: authcore.LimitResend, Key: string(p) + " " + recipient})
 	if err != nil || wait > 0 {
 		return wait, false, wrapLimit(err)
@@ -104,9 +104,9 @@ func (d *Issuer) ReserveSend(ctx context.Context, p authcore.Purpose, recipient 
 	return wait, wait > 0, wrapLimit(err)
 }
 
-// ReleaseSend gives back what Allow took for a mail that was not committed: who is told to try again must not be answered then
+// releaseSend gives back what Allow took for a mail that was not committed: who is told to try again must not be answered then
 // as if a mail had gone out. What fails here only makes them wait, as if one had.
-func (d *Issuer) ReleaseSend(ctx context.Context, p authcore.Purpose, recipient string) {
+func (d *Issuer) releaseSend(ctx context.Context, p authcore.Purpose, recipient string) {
 	_ = d.cfg.Limiter.Refund(context.WithoutCancel(ctx),
 		authcore.Limit{Name: authcore.LimitResend, Key: string(p) + " " + recipient},
 		authcore.Limit{Name: authcore.LimitMail, Key: recipient})

@@ -7,8 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
@@ -47,7 +45,10 @@ func desk(t *testing.T) (*challenge.Issuer, *keep) {
 
 func issue(t *testing.T, d *challenge.Issuer, mails *keep, p authcore.Purpose, subject string) (authcore.Challenge, string) {
 	t.Helper()
-	ch, _, err := d.Issue(p, subject, uuid.Nil, challenge.Recipient{Address: "ada@example.com"}, authcore.Client{Portal: "https://auth.example.com/auth"})
+	var ch authcore.Challenge
+	_, _, err := d.Request(t.Context(), challenge.Request{Purpose: p, Subject: subject, Known: &challenge.Known{To: challenge.Recipient{Address: "ada@example.com"}},
+		Client: authcore.Client{Portal: "https://auth.example.com/auth"},
+		Save:   func(_ context.Context, made authcore.Challenge, _ authcore.Effects) error { ch = made; return nil }})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,11 +24,9 @@ func TestR02_DisabledAccountIsNotReset(t *testing.T) {
 	if err := e.Store.CreateAccount(t.Context(), a, ids, authcore.Effects{}); err != nil {
 		t.Fatal(err)
 	}
-	ch, mail, err := e.Challenges.Issue(authcore.PurposeResetPassword, identifier.AccountKey(a.ID), a.ID, challenge.Recipient{Address: bob}, testflow.Client())
+	_, _, err := e.Challenges.Request(t.Context(), challenge.Request{Purpose: authcore.PurposeResetPassword, Subject: identifier.AccountKey(a.ID),
+		Counted: bob, Known: &challenge.Known{Account: a.ID, To: challenge.Recipient{Address: bob}}, Client: testflow.Client(), Save: e.Store.IssueChallenge})
 	if err != nil {
-		t.Fatal(err)
-	}
-	if err := e.Store.IssueChallenge(t.Context(), ch, authcore.Effects{Mails: []authcore.Mail{mail}}); err != nil {
 		t.Fatal(err)
 	}
 	before := e.Mail(t, bob, authcore.MailReset)

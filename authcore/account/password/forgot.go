@@ -2,7 +2,6 @@ package password
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	"github.com/google/uuid"
@@ -24,38 +23,15 @@ func (f *Flow) Forgot(ctx context.Context, login string, c authcore.Client) erro
 	if err != nil {
 		return err
 	}
-	wait, _, err := f.cfg.Challenges.ReserveSend(ctx, authcore.PurposeResetPassword, who.recipient)
-	if err != nil {
-		return err
-	}
-	if wait > 0 {
-		return nil
-	}
-	ch, fx, err := f.issue(who, c)
-	if err != nil {
-		return err
-	}
-	if err := f.cfg.Store.IssueChallenge(ctx, ch, fx); err != nil {
-		f.cfg.Challenges.ReleaseSend(ctx, authcore.PurposeResetPassword, who.recipient)
-		return fmt.Errorf("issue challenge: %w", err)
-	}
-	return nil
-}
-
-func (f *Flow) issue(who subject, c authcore.Client) (ch authcore.Challenge, fx authcore.Effects, err error) {
-	var account uuid.UUID
-	var mail authcore.Mail
-	if who.account == nil {
-		ch, mail, err = f.cfg.Challenges.Dummy(authcore.PurposeResetPassword, who.name, c)
-	} else {
+	request := challenge.Request{Purpose: authcore.PurposeResetPassword, Subject: who.name, Counted: who.recipient, Client: c, Save: f.cfg.Store.IssueChallenge}
+	account := uuid.Nil
+	if who.account != nil {
 		account = who.account.ID
-		ch, mail, err = f.cfg.Challenges.Issue(authcore.PurposeResetPassword, who.name, account, recipient(*who.account), c)
+		request.Known = &challenge.Known{Account: account, To: recipient(*who.account)}
 	}
-	if err != nil {
-		return authcore.Challenge{}, authcore.Effects{}, err
-	}
-	asked := audit.Event(authcore.EventResetRequested, account, c, f.now())
-	return ch, authcore.Effects{Events: []authcore.Event{asked}, Mails: []authcore.Mail{mail}}, nil
+	request.Events = []authcore.Event{audit.Event(authcore.EventResetRequested, account, c, f.now())}
+	_, _, err = f.cfg.Challenges.Request(ctx, request)
+	return err
 }
 
 // recipient greets by name only at an address that is verified: else a stranger may have chosen the name.

@@ -104,47 +104,28 @@ func (f *Flow) registerVerified(ctx context.Context, a application, hash string,
 		Username: a.username, FirstName: a.firstName, LastName: a.lastName, Phone: a.phone,
 		CreatedAt: now, ExpiresAt: now.Add(RegistrationLifetime),
 	}
-	ch, fx, err := f.prepareMail(ctx, a.email, c)
+	save := func(ctx context.Context, ch *authcore.Challenge, fx authcore.Effects) error {
+		return f.cfg.Store.SaveRegistration(ctx, r, keepRegistrations, ch, fx)
+	}
+	account, err := f.owner(ctx, a.email)
 	if err != nil {
 		return Registered{}, err
 	}
-	if err := f.cfg.Store.SaveRegistration(ctx, r, keepRegistrations, ch, fx); err != nil {
-		if ch != nil {
-			f.cfg.Challenges.ReleaseSend(ctx, authcore.PurposeVerifyEmail, a.email)
-		}
+	request := f.request(a.email, c)
+	request.Save = func(ctx context.Context, ch authcore.Challenge, fx authcore.Effects) error { return save(ctx, &ch, fx) }
+	request.Known = &challenge.Known{Account: idOf(account), To: challenge.Recipient{Address: a.email}}
+	if account != nil && !unverified(*account) {
+		request.Known = &challenge.Known{To: challenge.Recipient{Address: a.email, Name: account.Name()}, Instead: authcore.MailAccountExists}
+		request.Events = []authcore.Event{audit.Event(authcore.EventRegistrationAgain, account.ID, c, now)}
+	}
+	wait, _, err := f.cfg.Challenges.Request(ctx, request)
+	if err == nil && wait > 0 { // no mail now: the challenge that is out stays
+		err = save(ctx, nil, authcore.Effects{})
+	}
+	if err != nil {
 		return Registered{}, fmt.Errorf("save registration: %w", err)
 	}
 	return Registered{Proof: proof, ExpiresIn: f.cfg.Challenges.Lifetime()}, nil
-}
-
-// announce makes the challenge and mail for an address that somebody registers; no challenge when the limits allow no
-// mail: then the live one stays.
-func (f *Flow) prepareMail(ctx context.Context, address string, c authcore.Client) (*authcore.Challenge, authcore.Effects, error) {
-	account, err := f.owner(ctx, address)
-	if err != nil {
-		return nil, authcore.Effects{}, err
-	}
-	wait, _, err := f.cfg.Challenges.ReserveSend(ctx, authcore.PurposeVerifyEmail, address)
-	if err != nil {
-		return nil, authcore.Effects{}, err
-	}
-	if wait > 0 {
-		return nil, authcore.Effects{}, nil
-	}
-	if account == nil || unverified(*account) {
-		ch, mail, err := f.cfg.Challenges.Issue(authcore.PurposeVerifyEmail, address, idOf(account), challenge.Recipient{Address: address}, c)
-		if err != nil {
-			return nil, authcore.Effects{}, err
-		}
-		return &ch, authcore.Effects{Mails: []authcore.Mail{mail}}, nil
-	}
-	ch := f.cfg.Challenges.Unredeemable(authcore.PurposeVerifyEmail, address)
-	mail, err := f.cfg.Challenges.Notification(authcore.MailAccountExists, challenge.Recipient{Address: address, Name: account.Name()}, c)
-	if err != nil {
-		return nil, authcore.Effects{}, err
-	}
-	again := audit.Event(authcore.EventRegistrationAgain, account.ID, c, f.now())
-	return &ch, authcore.Effects{Events: []authcore.Event{again}, Mails: []authcore.Mail{mail}}, nil
 }
 
 // registerOpen makes the account at once, with its address unverified, and sends the proof of the address after it.
@@ -163,33 +144,11 @@ func (f *Flow) registerOpen(ctx context.Context, a application, hash string, c a
 	}
 	if f.unique(authcore.KindEmail) { // else an address does not lead to one account
 		// The account stands. What fails here is only the mail, which can be asked for again.
-		_ = f.send(ctx, account.Email, account.ID, c)
+		request := f.request(account.Email, c)
+		request.Known = &challenge.Known{Account: account.ID, To: challenge.Recipient{Address: account.Email}}
+		_, _, _ = f.cfg.Challenges.Request(ctx, request)
 	}
 	return Registered{Account: &account, ExpiresIn: f.cfg.Challenges.Lifetime()}, nil
-}
-
-// send issues a new challenge for an address, if the limits allow it.
-func (f *Flow) send(ctx context.Context, address string, account uuid.UUID, c authcore.Client) error {
-	if wait, _, err := f.cfg.Challenges.ReserveSend(ctx, authcore.PurposeVerifyEmail, address); err != nil || wait > 0 {
-		return err
-	}
-	return f.issue(ctx, address, account, c)
-}
-
-func (f *Flow) issue(ctx context.Context, address string, account uuid.UUID, c authcore.Client) error {
-	ch, mail, err := f.cfg.Challenges.Issue(authcore.PurposeVerifyEmail, address, account, challenge.Recipient{Address: address}, c)
-	if err != nil {
-		return err
-	}
-	return f.store(ctx, ch, mail)
-}
-
-func (f *Flow) store(ctx context.Context, ch authcore.Challenge, mail authcore.Mail) error {
-	if err := f.cfg.Store.IssueChallenge(ctx, ch, authcore.Effects{Mails: []authcore.Mail{mail}}); err != nil {
-		f.cfg.Challenges.ReleaseSend(ctx, authcore.PurposeVerifyEmail, ch.Subject)
-		return fmt.Errorf("issue challenge: %w", err)
-	}
-	return nil
 }
 
 // owner returns the account that uses the address, verified or not; nil for none, and where addresses do not identify.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
 )
 
 // Resend sends a new code to an address whose proof is awaited; the earlier one dies. For every other address it does the
@@ -24,21 +25,18 @@ func (f *Flow) Resend(ctx context.Context, email string, c authcore.Client) erro
 	if err != nil {
 		return fmt.Errorf("find registrations: %w", err)
 	}
-	wait, mails, err := f.cfg.Challenges.ReserveSend(ctx, authcore.PurposeVerifyEmail, address)
-	switch {
-	case err != nil:
-		return err
-	case mails:
-		return authcore.RefuseFor(authcore.RateLimited, "Too many mails were requested for this address. Try again later.", wait)
-	case wait > 0:
-		return nil
-	}
+	request := f.request(address, c)
 	if account == nil && len(waiting) > 0 || account != nil && unverified(*account) {
-		return f.issue(ctx, address, idOf(account), c)
+		request.Known = &challenge.Known{Account: idOf(account), To: challenge.Recipient{Address: address}}
 	}
-	ch, mail, err := f.cfg.Challenges.Dummy(authcore.PurposeVerifyEmail, address, c)
-	if err != nil {
-		return err
+	wait, mails, err := f.cfg.Challenges.Request(ctx, request)
+	if mails && err == nil {
+		return authcore.RefuseFor(authcore.RateLimited, "Too many mails were requested for this address. Try again later.", wait)
 	}
-	return f.store(ctx, ch, mail)
+	return err
+}
+
+// request is for a mail that proves the address.
+func (f *Flow) request(address string, c authcore.Client) challenge.Request {
+	return challenge.Request{Purpose: authcore.PurposeVerifyEmail, Subject: address, Counted: address, Client: c, Save: f.cfg.Store.IssueChallenge}
 }
