@@ -13,6 +13,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/nodeclock"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/ratelimit"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/redisfeed"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqlstore"
@@ -124,7 +125,7 @@ func (a *App) Start() error {
 	a.stop = stop
 	a.workers.Go(func() { c.ring.Run(run) })
 	a.workers.Go(func() { c.notifier.Run(run) })
-	a.workers.Go(func() { a.node.watchClock(run) })
+	a.workers.Go(func() { a.node.clock.Watch(run, a.node.store.ServerTime) })
 	a.workers.Go(func() { a.node.sweep(run, a.logger) })
 	a.workers.Go(func() { a.node.follower.Run(run) })
 	if a.cfg.sqlitePath == "" {
@@ -200,7 +201,7 @@ func (a *App) reach(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, reachTimeout)
 	defer cancel()
-	store, err := sqlstore.Open(ctx, sqlstore.Config{URL: a.database, Logger: a.logger, Now: now})
+	store, err := sqlstore.Open(ctx, sqlstore.Config{URL: a.database, Logger: a.logger, Now: nodeclock.Now})
 	if err != nil {
 		return fmt.Errorf("gatehouse: option database: %w", err)
 	}

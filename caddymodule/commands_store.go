@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/nodeclock"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqlstore"
 	"github.com/gatehouse-auth/gatehouse/caddymodule/logsink"
@@ -92,7 +93,7 @@ func (m move) open(ctx context.Context, flag, given, scheme string) (*sqlstore.S
 	if err := sqldb.RefuseConnected(ctx, url); err != nil {
 		return nil, fmt.Errorf("%s: %w", flag, err)
 	}
-	store, err := sqlstore.Open(ctx, sqlstore.Config{URL: url, Logger: logsink.Present(), Now: now})
+	store, err := sqlstore.Open(ctx, sqlstore.Config{URL: url, Logger: logsink.Present(), Now: nodeclock.Now})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", flag, err)
 	}

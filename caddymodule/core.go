@@ -17,6 +17,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/gateway"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/keyring"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/lockout"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/nodeclock"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/notify"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/ratelimit"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqlstore"
@@ -48,14 +49,14 @@ func newCore(ctx context.Context, a *App) (*core, error) {
 	c := &core{logger: a.logger}
 	c.store = n.store.AfterCommit(c.committed)
 	c.ring, err = keyring.New(keyring.Config{Store: c.store, Sealer: sealer, Algorithm: cfg.algorithm,
-		AccessLifetime: cfg.accessLifetime, Logger: a.logger, Now: n.clock.now})
+		AccessLifetime: cfg.accessLifetime, Logger: a.logger, Now: n.clock.Now})
 	if err != nil {
 		return nil, err
 	}
 	if err := c.ring.Load(ctx); err != nil {
 		return nil, cfg.foreign(err)
 	}
-	conflicts, err := c.store.ClaimIdentifiers(ctx, cfg.identities, n.clock.now())
+	conflicts, err := c.store.ClaimIdentifiers(ctx, cfg.identities, n.clock.Now())
 	if err != nil {
 		return nil, fmt.Errorf("claim identifiers: %w", err)
 	}
@@ -76,12 +77,12 @@ func (c *core) wireFlows(a *App, sealer *secret.Sealer) error {
 		return fmt.Errorf("option mail: %w", err)
 	}
 	cfg.warnings = append(cfg.warnings, delivery.Warnings...)
-	if c.notifier, err = notifierFor(cfg, delivery, c.store, sealer, n.clock.now, a.logger); err != nil {
+	if c.notifier, err = notifierFor(cfg, delivery, c.store, sealer, n.clock.Now, a.logger); err != nil {
 		return err
 	}
 	c.flows, err = gateway.NewFlows(gateway.Config{Store: c.store, Ring: c.ring, Hasher: n.hasher, Limiter: a.limiter(), Lockouts: n.lockouts,
-		Mailer: c.notifier, Now: n.clock.now, Settings: cfg.flowSettings(),
-		CanReach: c.notifier.CanReach, MayIssue: func() error { return mayIssue(n.clock, c.ring.Signs) },
+		Mailer: c.notifier, Now: n.clock.Now, Settings: cfg.flowSettings(),
+		CanReach: c.notifier.CanReach, MayIssue: func() error { return gateway.MayIssue(n.clock.Wrong, c.ring.Signs) },
 		Traces: gateway.Traces{SignIn: traceOf(ended), Refresh: traceOf(refreshOutcomes.result), Handover: traceHandovers}})
 	return err
 }
@@ -99,7 +100,7 @@ func (r *resolved) flowSettings() gateway.Settings {
 func (c *core) wireAPI(a *App) (err error) {
 	n, cfg, f := a.node, a.cfg, c.flows
 	c.auth, err = httpauth.NewAuthenticator(httpauth.Config{Verifier: n.verifier, Sessions: f.Sessions, Issuers: a.issuers,
-		Audience: cfg.audience, Origins: cfg.origins, Stale: a.stale, ClockWrong: n.clock.wrong, Trace: span})
+		Audience: cfg.audience, Origins: cfg.origins, Stale: a.stale, ClockWrong: n.clock.Wrong, Trace: span})
 	if err != nil {
 		return err
 	}
@@ -111,7 +112,7 @@ func (c *core) wireAPI(a *App) (err error) {
 	}
 	c.pages, err = portal.New(portal.Config{API: c.api, Authenticator: c.auth, Limits: limits, Sessions: f.Sessions,
 		SignIn: f.SignIn, SignUp: f.SignUp, Password: f.Password, Profile: f.Profile, Handover: f.Handover, Issuers: a.issuers,
-		Brand: cfg.brand, ReturnHosts: a.returnHosts, Logger: a.logger, Now: n.clock.now})
+		Brand: cfg.brand, ReturnHosts: a.returnHosts, Logger: a.logger, Now: n.clock.Now})
 	return err
 }
 
@@ -151,7 +152,7 @@ func (r *resolved) limits() ratelimit.Config {
 	}
 	rates[authcore.LimitResend] = ratelimit.Rate{Count: 1, Window: r.otp.resendAfter}
 	rates[authcore.LimitCode] = ratelimit.Rate{Count: r.otp.attempts, Window: time.Hour}
-	return ratelimit.Config{Rates: rates, Now: now}
+	return ratelimit.Config{Rates: rates, Now: nodeclock.Now}
 }
 
 // lockPolicy is when an identifier is locked.

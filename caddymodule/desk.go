@@ -7,6 +7,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/keyring"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/nodeclock"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/notify"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/operator"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqlstore"
@@ -28,7 +29,7 @@ func deskAt(ctx context.Context, a *App) (*desk, error) {
 	if err != nil {
 		return nil, err
 	}
-	d, err := newDesk(ctx, a.cfg, c.store, c.ring, a.node.clock.now)
+	d, err := newDesk(ctx, a.cfg, c.store, c.ring, a.node.clock.Now)
 	if err != nil {
 		return nil, err
 	}
@@ -39,8 +40,8 @@ func deskAt(ctx context.Context, a *App) (*desk, error) {
 // openDesk opens the database; done closes it.
 func openDesk(ctx context.Context, cfg *resolved) (d *desk, done func() error, err error) {
 	logger := logsink.Present()
-	clock := newNodeClock(logger)
-	store, err := sqlstore.Open(ctx, sqlstore.Config{URL: cfg.database.RevealString(), Logger: logger, Now: clock.now,
+	clock := nodeclock.New(logger)
+	store, err := sqlstore.Open(ctx, sqlstore.Config{URL: cfg.database.RevealString(), Logger: logger, Now: clock.Now,
 		Mark: cfg.databaseMark()})
 	if err != nil {
 		return nil, nil, err
@@ -49,7 +50,7 @@ func openDesk(ctx context.Context, cfg *resolved) (d *desk, done func() error, e
 	if err := store.Lock(); err != nil {
 		return fail(err)
 	}
-	if err := clock.look(ctx, store.ServerTime); err != nil {
+	if err := clock.Look(ctx, store.ServerTime); err != nil {
 		return fail(err)
 	}
 	if err := store.Migrate(ctx); err != nil {
@@ -60,11 +61,11 @@ func openDesk(ctx context.Context, cfg *resolved) (d *desk, done func() error, e
 		return fail(err)
 	}
 	ring, err := keyring.New(keyring.Config{Store: store, Sealer: sealer, Algorithm: cfg.algorithm,
-		AccessLifetime: cfg.accessLifetime, Logger: logger, Now: clock.now})
+		AccessLifetime: cfg.accessLifetime, Logger: logger, Now: clock.Now})
 	if err != nil {
 		return fail(err)
 	}
-	if d, err = newDesk(ctx, cfg, store, ring, clock.now); err != nil {
+	if d, err = newDesk(ctx, cfg, store, ring, clock.Now); err != nil {
 		return fail(err)
 	}
 	return d, store.Close, nil

@@ -16,6 +16,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/keyring"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/nodeclock"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/notify"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqlstore"
 	"github.com/gatehouse-auth/gatehouse/caddymodule/logsink"
@@ -30,7 +31,7 @@ type onSecretFile struct {
 func newOnSecretFile(t *testing.T) *onSecretFile {
 	t.Helper()
 	f := &onSecretFile{settings: `{"data_dir": ` + strconv.Quote(t.TempDir()) + `}`}
-	store, err := sqlstore.Open(t.Context(), sqlstore.Config{URL: resolvedOf(t, f.settings).database.RevealString(), Logger: logsink.Present(), Now: now})
+	store, err := sqlstore.Open(t.Context(), sqlstore.Config{URL: resolvedOf(t, f.settings).database.RevealString(), Logger: logsink.Present(), Now: nodeclock.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +56,7 @@ func (f *onSecretFile) desk(t *testing.T) *desk {
 		t.Fatal(err)
 	}
 	ring, err := keyring.New(keyring.Config{Store: f.store, Sealer: sealer, Algorithm: cfg.algorithm,
-		AccessLifetime: cfg.accessLifetime, Logger: logsink.Present(), Now: now})
+		AccessLifetime: cfg.accessLifetime, Logger: logsink.Present(), Now: nodeclock.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +76,7 @@ func (f *onSecretFile) sealMail(t *testing.T, by *secret.Sealer) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := authcore.Mail{ID: uuid.Must(uuid.NewV7()), Kind: authcore.MailVerify, Sealed: sealed, CreatedAt: now()}
+	m := authcore.Mail{ID: uuid.Must(uuid.NewV7()), Kind: authcore.MailVerify, Sealed: sealed, CreatedAt: nodeclock.Now()}
 	if err := f.store.Record(t.Context(), authcore.Effects{Mails: []authcore.Mail{m}}); err != nil {
 		t.Fatal(err)
 	}

@@ -59,7 +59,7 @@ func (a *App) obstacle() string {
 	switch {
 	case caddy.Exiting():
 		return "the node is shutting down"
-	case a.node.clock.wrong():
+	case a.node.clock.Wrong():
 		return "the clock of this node is wrong"
 	}
 	if c := a.core.Load(); c != nil && !c.ring.Signs() {

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/nodeclock"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqlstore"
 	"github.com/gatehouse-auth/gatehouse/caddymodule/logsink"
 )
@@ -13,7 +14,7 @@ import (
 // TestReady_MetricAgrees: readiness and the metric of it say the same of a database, from the first answer on that does not come.
 func TestReady_MetricAgrees(t *testing.T) {
 	t.Parallel()
-	n := &node{dbHealth: newDBHealth(logsink.Present(), time.Now), clock: newNodeClock(logsink.Present())}
+	n := &node{dbHealth: newDBHealth(logsink.Present(), time.Now), clock: nodeclock.New(logsink.Present())}
 	store, err := sqlstore.Open(t.Context(), sqlstore.Config{URL: "sqlite:" + filepath.Join(t.TempDir(), "x.db"), Logger: logsink.Present(), Now: time.Now,
 		Trace: n.traceCalls})
 	if err != nil {

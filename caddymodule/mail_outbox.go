@@ -7,6 +7,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/nodeclock"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/notify"
 )
 
@@ -58,7 +59,7 @@ func (o *Outbox) Delivery(dataDir string) (Delivery, error) {
 	if err != nil {
 		return Delivery{}, fmt.Errorf("mail outbox: %w", err)
 	}
-	sender, err := notify.OpenOutbox(dir, now)
+	sender, err := notify.OpenOutbox(dir, nodeclock.Now)
 	if err != nil {
 		return Delivery{}, fmt.Errorf("mail outbox: %w", err)
 	}

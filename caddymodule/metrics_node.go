@@ -79,8 +79,8 @@ var nodeReadings = readings{
 	}),
 	gauge("clock_skew_seconds", "How far this machine's clock is ahead of the database's; negative if it is behind; absent with SQLite.",
 		func(a *App, _ *core, tell func(float64, ...string)) {
-			if a.node.clock.compared() {
-				tell(a.node.clock.skew().Seconds())
+			if a.node.clock.Compared() {
+				tell(a.node.clock.Skew().Seconds())
 			}
 		}),
 	gauge("database_connections", "Connections to the database, by state.", func(a *App, _ *core, tell func(float64, ...string)) {
@@ -159,7 +159,7 @@ var nodeReadings = readings{
 }
 
 func keyAges(a *App, c *core, tell func(float64, ...string)) {
-	set, at := c.ring.Set(), a.node.clock.now()
+	set, at := c.ring.Set(), a.node.clock.Now()
 	for _, use := range []jwtkeys.Use{jwtkeys.Bearer, jwtkeys.Cookie} {
 		if key, err := set.Signer(use, at); err == nil {
 			tell(at.Sub(key.NotBefore).Seconds(), string(use))

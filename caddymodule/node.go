@@ -22,6 +22,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/revocation"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/keyring"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/lockout"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/nodeclock"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/ratelimit"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/redisfeed"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
@@ -54,7 +55,7 @@ type node struct {
 	ring        atomic.Pointer[keyring.Ring]
 	settled     sync.Once
 	dbHealth    *dbHealth // of the database
-	clock       *nodeClock
+	clock       *nodeclock.Clock
 	health      health
 	aging       aging
 	unread      unread
@@ -68,7 +69,7 @@ func acquireNode(database string) (*node, error) {
 	n, _, err := nodes.LoadOrNew(database, func() (caddy.Destructor, error) {
 		id := uuid.New()
 		return &node{database: database, id: id, sender: redisfeed.NewSender(id), dbHealth: newDBHealth(logsink.Present(), time.Now),
-			clock: newNodeClock(logsink.Present()), looking: make(chan struct{}, 1)}, nil
+			clock: nodeclock.New(logsink.Present()), looking: make(chan struct{}, 1)}, nil
 	})
 	if err != nil {
 		return nil, err
@@ -85,7 +86,7 @@ func (n *node) open(ctx context.Context, cfg *resolved, logger *slog.Logger) err
 	}
 	soon, cancel := context.WithTimeout(ctx, openTimeout)
 	defer cancel()
-	store, err := sqlstore.Open(soon, sqlstore.Config{URL: n.database, Logger: logger, Now: n.clock.now,
+	store, err := sqlstore.Open(soon, sqlstore.Config{URL: n.database, Logger: logger, Now: n.clock.Now,
 		Trace: n.traceCalls, Mark: cfg.databaseMark()})
 	if err != nil {
 		return err
@@ -109,10 +110,10 @@ func (n *node) prepare(ctx context.Context, store *sqlstore.Store) error {
 	}
 	soon, cancel := context.WithTimeout(ctx, openTimeout)
 	defer cancel()
-	if err := n.clock.look(soon, store.ServerTime); err != nil {
+	if err := n.clock.Look(soon, store.ServerTime); err != nil {
 		return fmt.Errorf("compare clocks: %w", err)
 	}
-	n.clock.tell()
+	n.clock.Tell()
 	ctx, cancelMigration := context.WithTimeout(ctx, migrateTimeout)
 	defer cancelMigration()
 	if err := store.Migrate(ctx); err != nil {
@@ -136,7 +137,7 @@ func (n *node) settle(ctx context.Context) {
 
 func (n *node) fill(ctx context.Context, store *sqlstore.Store, cfg *resolved, logger *slog.Logger) (err error) {
 	n.store = store.AfterCommit(n.announce)
-	n.revocations = revocation.NewSet(n.clock.now)
+	n.revocations = revocation.NewSet(n.clock.Now)
 	if n.revoker, err = revocation.NewAnnouncer(n.revocations); err != nil {
 		return err
 	}
@@ -153,7 +154,7 @@ func (n *node) fill(ctx context.Context, store *sqlstore.Store, cfg *resolved, l
 	if n.limiter, err = ratelimit.NewMemory(cfg.limits()); err != nil {
 		return err
 	}
-	n.lockouts, err = lockout.New(lockout.Config{Policy: cfg.lockPolicy(), Store: store, Logger: logger, Now: n.clock.now,
+	n.lockouts, err = lockout.New(lockout.Config{Policy: cfg.lockPolicy(), Store: store, Logger: logger, Now: n.clock.Now,
 		Key: func() secret.MACKey { return n.ring.Load().MACKey("lockout names") }})
 	if err != nil {
 		return err
@@ -162,11 +163,11 @@ func (n *node) fill(ctx context.Context, store *sqlstore.Store, cfg *resolved, l
 		return err
 	}
 	n.hasher.SetTrace(traceHashes)
-	if n.verifier, err = accesstoken.New(accesstoken.Config{Keys: n, Revocations: n.revocations, CacheBytes: cfg.tokenCache, Now: n.clock.now}); err != nil {
+	if n.verifier, err = accesstoken.New(accesstoken.Config{Keys: n, Revocations: n.revocations, CacheBytes: cfg.tokenCache, Now: n.clock.Now}); err != nil {
 		return err
 	}
 	n.connections, err = liveconn.New(liveconn.Config{Revocations: n.revocations, Sessions: store, Age: n.freshness.Age, Ended: countEnded,
-		Cut: observeCut, Open: openConnections.add, Logger: logger, Now: n.clock.now})
+		Cut: observeCut, Open: openConnections.add, Logger: logger, Now: n.clock.Now})
 	if err != nil {
 		return err
 	}
@@ -210,8 +211,8 @@ func (n *node) sweep(ctx context.Context, logger *slog.Logger) {
 			return
 		case <-tick.C:
 		}
-		at := n.clock.now()
-		if n.clock.wrong() { // nor does anybody know what has expired; asked after at, which may be of a clock that just jumped
+		at := n.clock.Now()
+		if n.clock.Wrong() { // nor does anybody know what has expired; asked after at, which may be of a clock that just jumped
 			continue
 		}
 		n.revocations.Sweep(at)

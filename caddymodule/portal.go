@@ -185,3 +185,23 @@ var (
 	_ caddy.Provisioner           = (*Portal)(nil)
 	_ caddyhttp.MiddlewareHandler = (*Portal)(nil)
 )
+
+// seen returns the request with the host that the browser knows in place of the one that arrived, whose port may be that of this
+// process alone: what ends TLS in front may pass on where it connects to, or no port.
+func (a *App) seen(r *http.Request, https bool) *http.Request {
+	trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool)
+	if !trusted && (r.TLS != nil || !https) {
+		return r // nobody stands between
+	}
+	front := ""
+	if a.cfg.issuer != nil && a.cfg.issuer.Scheme == "https" {
+		front = a.cfg.issuer.Host
+	}
+	host := httpauth.BrowserHost(r, https, trusted, front)
+	if host == r.Host {
+		return r
+	}
+	known := *r
+	known.Host = host
+	return &known
+}

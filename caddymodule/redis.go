@@ -9,6 +9,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/revocation"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/nodeclock"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/ratelimit"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/redisfeed"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/redislink"
@@ -66,14 +67,14 @@ func (x *exchange) over(n *node) (err error) {
 	if x.feed == nil {
 		x.feed, err = redisfeed.New(redisfeed.Config{Link: x.link, Sender: n.sender, Key: n.feedKey,
 			View:  fedView{n.revocations, n.freshness, n.follower},
-			Count: countFeed, Lag: observeLag, Ending: n.leaving, Logger: logsink.Present(), Clock: n.clock.now})
+			Count: countFeed, Lag: observeLag, Ending: n.leaving, Logger: logsink.Present(), Clock: n.clock.Now})
 		if err != nil {
 			return err
 		}
 	}
 	if x.counters == nil {
 		x.counters, err = ratelimit.NewRedis(ratelimit.RedisConfig{Link: x.link, ID: n.id.String(), Memory: n.limiter, Key: n.counterKey,
-			Logger: logsink.Present(), Now: counterTime})
+			Logger: logsink.Present(), Now: nodeclock.CounterTime})
 	}
 	return err
 }

@@ -30,7 +30,7 @@ func (g *Guard) refuse(w http.ResponseWriter, r *http.Request, err error, who *a
 		httpauth.WriteError(w, r, g.app.logger, err)
 		return nil
 	}
-	httpauth.NoteRefusal(h, r, g.app.jar(https), g.app.node.clock.now(), g.wanted(r, https))
+	httpauth.NoteRefusal(h, r, g.app.jar(https), g.app.node.clock.Now(), g.wanted(r, https))
 	h.Set("Location", g.signInURL(r, https))
 	h.Add("Vary", httpauth.NavigationVary)
 	w.WriteHeader(http.StatusFound)

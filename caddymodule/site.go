@@ -320,11 +320,11 @@ func inFront(name string, issuer *url.URL) string {
 	name = strings.Trim(strings.ToLower(name), "[]")
 	switch {
 	case issuer != nil && issuer.Scheme == "https":
-		return "https://" + withPort(name, issuer.Port())
+		return "https://" + httpauth.WithPort(name, issuer.Port())
 	case issuer != nil && isLoopback(name):
-		return withPort(name, issuer.Port())
+		return httpauth.WithPort(name, issuer.Port())
 	case issuer == nil && !isLoopback(name):
-		return "https://" + withPort(name, "")
+		return "https://" + httpauth.WithPort(name, "")
 	}
 	return ""
 }

@@ -1,6 +1,6 @@
 //go:build gatehouse_testclock
 
-package caddymodule
+package nodeclock
 
 import (
 	"os"
@@ -50,8 +50,8 @@ func follow(file string, into *atomic.Int64) {
 	}()
 }
 
-// now is the clock of the whole process, for what concerns this process alone. What other nodes see goes by nodeClock.now.
-func now() time.Time { return time.Now().Add(advanced()) }
+// Now is the clock of the whole process, for what concerns this process alone. What other nodes see goes by [Clock.Now].
+func Now() time.Time { return time.Now().Add(advanced()) }
 
 // advanced is by how much all clocks have been moved for a test.
 func advanced() time.Duration { return time.Duration(offset.Load()) }
@@ -59,10 +59,10 @@ func advanced() time.Duration { return time.Duration(offset.Load()) }
 // misset is by how much the machine's clock has been put wrong for a test.
 func misset() time.Duration { return time.Duration(wrongness.Load()) }
 
-// counterTime is the time that counters in Redis go by; the zero time is Redis's own clock, one for all nodes.
-func counterTime() time.Time {
+// CounterTime is the time that counters in Redis go by; the zero time is Redis's own clock, one for all nodes.
+func CounterTime() time.Time {
 	if offset.Load() == 0 {
 		return time.Time{}
 	}
-	return now()
+	return Now()
 }

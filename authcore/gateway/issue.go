@@ -1,4 +1,4 @@
-package caddymodule
+package gateway
 
 import (
 	"time"
@@ -9,11 +9,11 @@ import (
 // issueRetry is what a client is told to wait: to set a clock or a secret takes a person, but another node may answer.
 const issueRetry = 10 * time.Second
 
-// mayIssue is [session.Config.MayIssue]. With a wrong clock, and without keys, what would be written and signed holds by that clock,
+// MayIssue is [session.Config.MayIssue]. With a wrong clock, and without keys, what would be written and signed holds by that clock,
 // or could not be signed.
-func mayIssue(clock *nodeClock, signs func() bool) error {
+func MayIssue(clockWrong, signs func() bool) error {
 	switch {
-	case clock.wrong():
+	case clockWrong():
 		return authcore.RefuseFor(authcore.Unavailable, "This cannot be answered right now: the clock of this node is wrong. "+
 			"Try again in a moment. Nobody has been signed out.", issueRetry)
 	case !signs():

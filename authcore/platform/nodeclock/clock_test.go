@@ -1,4 +1,4 @@
-package caddymodule
+package nodeclock
 
 import (
 	"bytes"
@@ -11,14 +11,14 @@ import (
 )
 
 // clockOf returns a node's clock on a machine whose clock the test moves, and which hears of the server's what the test says.
-func clockOf(log *bytes.Buffer) (c *nodeClock, pass func(time.Duration), look func(shown, travel time.Duration) error) {
+func clockOf(log *bytes.Buffer) (c *Clock, pass func(time.Duration), look func(shown, travel time.Duration) error) {
 	begin := time.Now()
 	at := begin
-	c = newNodeClock(slog.New(slog.NewTextHandler(log, nil)))
+	c = New(slog.New(slog.NewTextHandler(log, nil)))
 	c.machine = func() time.Time { return at }
 	pass = func(d time.Duration) { at = at.Add(d) }
 	look = func(shown, travel time.Duration) error {
-		return c.look(context.Background(), func(context.Context) (time.Time, bool, error) {
+		return c.Look(context.Background(), func(context.Context) (time.Time, bool, error) {
 			pass(travel)
 			return begin.Add(shown).Round(0), true, nil
 		})
@@ -41,7 +41,7 @@ func TestNodeClock_Corrected(t *testing.T) {
 	} {
 		c, pass, look := clockOf(&bytes.Buffer{})
 		begin := c.machine()
-		if time.Until(c.now()).Abs() > time.Minute || c.skew() != 0 || c.compared() {
+		if time.Until(c.Now()).Abs() > time.Minute || c.Skew() != 0 || c.Compared() {
 			t.Errorf("%s: before the first look it is not the machine's clock", name)
 		}
 		for _, passed := range []time.Duration{0, time.Hour} { // the first look, and one an hour later
@@ -49,15 +49,15 @@ func TestNodeClock_Corrected(t *testing.T) {
 			if err := look(c.machine().Sub(begin)+row.ahead, row.travel); err != nil {
 				t.Fatal(err)
 			}
-			if got := c.now().Round(0).Sub(c.machine().Round(0)); got != row.want || c.skew() != -row.want {
-				t.Errorf("%s: ahead of the machine's clock by %s and by the metric by %s, want %s", name, got, -c.skew(), row.want)
+			if got := c.Now().Round(0).Sub(c.machine().Round(0)); got != row.want || c.Skew() != -row.want {
+				t.Errorf("%s: ahead of the machine's clock by %s and by the metric by %s, want %s", name, got, -c.Skew(), row.want)
 			}
 		}
-		before := c.now()
-		if err := c.look(t.Context(), func(context.Context) (time.Time, bool, error) {
+		before := c.Now()
+		if err := c.Look(t.Context(), func(context.Context) (time.Time, bool, error) {
 			return time.Time{}, false, errors.New("gone")
-		}); err == nil || c.now() != before {
-			t.Errorf("%s: without an answer (%v) it is %s, want %s", name, err, c.now(), before)
+		}); err == nil || c.Now() != before {
+			t.Errorf("%s: without an answer (%v) it is %s, want %s", name, err, c.Now(), before)
 		}
 	}
 }
@@ -89,11 +89,11 @@ func TestNodeClock_Tells(t *testing.T) {
 			t.Fatal(err)
 		}
 		for range 3 {
-			c.tell()
+			c.Tell()
 		}
 		lines := strings.Count(log.String(), "component=clock")
-		if c.wrong() != row.wrong || (row.state == "") != (lines == 0) || lines > 1 || !strings.Contains(log.String(), "state="+row.state) && lines > 0 {
-			t.Errorf("%d, %s ahead: wrong %t, and the log says %q", i, row.ahead, c.wrong(), log.String())
+		if c.Wrong() != row.wrong || (row.state == "") != (lines == 0) || lines > 1 || !strings.Contains(log.String(), "state="+row.state) && lines > 0 {
+			t.Errorf("%d, %s ahead: wrong %t, and the log says %q", i, row.ahead, c.Wrong(), log.String())
 		}
 		log.Reset()
 	}

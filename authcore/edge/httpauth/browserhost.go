@@ -1,4 +1,4 @@
-package caddymodule
+package httpauth
 
 import (
 	"net"
@@ -6,34 +6,12 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// seen returns the request with the host that the browser knows in place of the one that arrived, whose port may be that of this
-// process alone: what ends TLS in front may pass on where it connects to, or no port.
-func (a *App) seen(r *http.Request, https bool) *http.Request {
-	trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool)
-	if !trusted && (r.TLS != nil || !https) {
-		return r // nobody stands between
-	}
-	front := ""
-	if a.cfg.issuer != nil && a.cfg.issuer.Scheme == "https" {
-		front = a.cfg.issuer.Host
-	}
-	host := seenHost(r, https, trusted, front)
-	if host == r.Host {
-		return r
-	}
-	known := *r
-	known.Host = host
-	return &known
-}
-
-// seenHost returns host[:port] as the browser knows it; front is the issuer's. The name is always that of the Host header: which
+// BrowserHost returns host[:port] as the browser knows it; front is the issuer's. The name is always that of the Host header: which
 // names there are the configuration says (R01), and nobody is led to one that only a header names (C13). Only the port is in
 // question, and what a proxy says of it counts only where Caddy trusts that proxy (P09).
-func seenHost(r *http.Request, https, trusted bool, front string) string {
+func BrowserHost(r *http.Request, https, trusted bool, front string) string {
 	at := url.URL{Host: r.Host}
 	name, host := at.Hostname(), r.Host
 	if said := r.Header["X-Forwarded-Host"]; trusted && len(said) == 1 {
@@ -49,18 +27,18 @@ func seenHost(r *http.Request, https, trusted bool, front string) string {
 	}
 	if said := r.Header["X-Forwarded-Port"]; trusted && len(said) == 1 && validPort(said[0]) != "" && said[0] != foreignPort(https) {
 		if said[0] == foreignPort(!https) { // browsers leave out the scheme's own
-			return withPort(name, "")
+			return WithPort(name, "")
 		}
-		return withPort(name, said[0])
+		return WithPort(name, said[0])
 	}
 	issuer := &url.URL{Host: front}
 	switch own := strings.EqualFold(issuer.Hostname(), name); {
 	case r.TLS != nil || !https:
 		return host
 	case own:
-		return withPort(name, issuer.Port())
+		return WithPort(name, issuer.Port())
 	case host == r.Host && at.Port() != "": // no browser speaks https to where plain http is listened for
-		return withPort(name, issuer.Port())
+		return WithPort(name, issuer.Port())
 	}
 	return host
 }
@@ -81,7 +59,8 @@ func foreignPort(https bool) string {
 	return "443"
 }
 
-func withPort(name, port string) string {
+// WithPort puts a port, which may be empty, behind a host name or the address of one.
+func WithPort(name, port string) string {
 	if strings.Contains(name, ":") {
 		name = "[" + name + "]"
 	}

@@ -1,4 +1,4 @@
-package caddymodule
+package httpauth
 
 import (
 	"context"
@@ -58,7 +58,7 @@ func TestR01_TheHostThatBrowsersKnow(t *testing.T) {
 		for name, value := range c.header {
 			r.Header.Set(name, value)
 		}
-		if got := seenHost(r, true, c.trusted, c.front); got != c.want {
+		if got := BrowserHost(r, true, c.trusted, c.front); got != c.want {
 			t.Errorf("%s: %s, want %s", c.what, got, c.want)
 		}
 	}
