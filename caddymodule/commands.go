@@ -22,14 +22,33 @@ func init() {
 		Name:  "gatehouse",
 		Short: "Manages Gatehouse: sessions, signing keys, the secret, mail, the database",
 		Long: "Manages Gatehouse. The commands talk to the running gateway through Caddy's admin endpoint. If no gateway runs, " +
-			"they open the configured database themselves.\n\nExit codes: 0 when it is done, 2 when the command line is wrong (no such command, no such address), 1 for any other error.",
-		CobraFunc: func(cmd *cobra.Command) {
-			for _, sub := range subcommands {
-				cmd.AddCommand(sub.make())
-			}
-			family(cmd)
-		},
+			"they open the configured database themselves.\n\nExit codes: 0 when it is done, 2 when the command line is wrong (something in it unknown, surplus or missing), 1 for any other error.",
+		CobraFunc: addCommands,
 	})
+}
+
+func addCommands(cmd *cobra.Command) {
+	for _, sub := range subcommands {
+		cmd.AddCommand(sub.make())
+	}
+	family(cmd)
+	cmd.SetFlagErrorFunc(usageError)
+	checkLine(cmd)
+}
+
+// checkLine makes arguments and flags that a command does not take, and flags that it lacks, end with 2: with Cobra's own checks
+// they would end with 1. Commands below it are checked as well.
+func checkLine(cmd *cobra.Command) {
+	args := cmd.Args
+	cmd.Args = func(cmd *cobra.Command, given []string) error {
+		if err := cmp.Or(args(cmd, given), cmd.ValidateRequiredFlags(), cmd.ValidateFlagGroups()); err != nil {
+			return usageError(cmd, err)
+		}
+		return nil
+	}
+	for _, sub := range cmd.Commands() {
+		checkLine(sub)
+	}
 }
 
 var subcommands = []struct {
@@ -56,9 +75,9 @@ func family(cmd *cobra.Command) {
 	}
 }
 
-// usageError prints err and ends with 2.
+// usageError prints err and where help is, and ends with 2.
 func usageError(cmd *cobra.Command, err error) error {
-	fmt.Fprintln(cmd.ErrOrStderr(), "Error:", err)
+	fmt.Fprintf(cmd.ErrOrStderr(), "Error: %v\nSee %s --help\n", err, cmd.CommandPath())
 	cmd.SilenceErrors, cmd.SilenceUsage = true, true // Caddy and Cobra would print it again
 	return caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (int, error) { return exitUsage, nil })(cmd, nil)
 }

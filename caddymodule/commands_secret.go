@@ -47,12 +47,12 @@ func resetCommand(p *place) *cobra.Command {
 			"keys, and signs everyone out. Accounts and passwords stay. If the option `secret` is not set and its file is gone, a " +
 			"new secret is made.\n\nStop every gateway on the database first: the command refuses to run while one is connected to Postgres or uses the SQLite file.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if !sure {
+				return usageError(cmd, errors.New("this signs everyone out and drops waiting mails: confirm with --sign-everyone-out"))
+			}
 			cmd.SilenceUsage = true
 			ctx, cancel := context.WithTimeout(cmd.Context(), longLimit)
 			defer cancel()
-			if !sure {
-				return errors.New("this signs everyone out and drops waiting mails: confirm with --sign-everyone-out")
-			}
 			done, err := p.reset(ctx)
 			if err != nil {
 				return err

@@ -80,8 +80,9 @@ func TestWithOwner(t *testing.T) {
 			t.Error(got)
 		}
 	}
-	if err := error(&fs.PathError{Op: "open", Path: "/x", Err: fs.ErrNotExist}); cfg.withOwner(err) != err {
-		t.Error(cfg.withOwner(err))
+	err := &fs.PathError{Op: "open", Path: "/x", Err: fs.ErrNotExist}
+	if got := cfg.withOwner(err); !errors.Is(got, err) || got.Error() != err.Error() {
+		t.Error(got)
 	}
 }
 

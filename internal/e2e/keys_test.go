@@ -122,7 +122,7 @@ func TestKeys_CommandLine(t *testing.T) {
 		t.Errorf("keys --help ends with %d: %s", code, out)
 	}
 	for _, wrong := range [][]string{{"keys", "list", "--no-such-flag"}, {"keys", "list", "surplus"}} {
-		if out, errs, code := g.Command(t, wrong...); code == 0 || out != "" || errs == "" {
+		if out, errs, code := g.Command(t, wrong...); code != 2 || out != "" || errs == "" {
 			t.Errorf("%v ends with %d: %q %q", wrong, code, out, errs)
 		}
 	}

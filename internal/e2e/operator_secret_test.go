@@ -155,7 +155,7 @@ func TestSecretReset(t *testing.T) {
 	if err := g.WaitExit(t); err == nil || !strings.Contains(g.logs(), "gatehouse secret reset") {
 		t.Errorf("without its secret the gateway ends with %v, and says nothing of a way on", err)
 	}
-	if _, errs, code := g.Command(t, "secret", "reset", "--config", "Caddyfile"); code != 1 || !strings.Contains(errs, "--sign-everyone-out") {
+	if _, errs, code := g.Command(t, "secret", "reset", "--config", "Caddyfile"); code != 2 || !strings.Contains(errs, "--sign-everyone-out") {
 		t.Errorf("without saying so it ends with %d: %s", code, errs)
 	}
 	if said := g.operatorJSON(t, reset...); said["keys"] != 5.0 || said["sessions"] != 2.0 {
