@@ -7,17 +7,13 @@ import (
 	"net/http"
 	"slices"
 	"sync"
-	"time"
 
-	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passpolicy"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 	"github.com/gatehouse-auth/gatehouse/authcore/gateway"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/keyring"
-	"github.com/gatehouse-auth/gatehouse/authcore/platform/lockout"
-	"github.com/gatehouse-auth/gatehouse/authcore/platform/nodeclock"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/notify"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/ratelimit"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqlstore"
@@ -142,23 +138,6 @@ func (c *core) handler(prefix string, r *http.Request) http.Handler {
 // returnHosts are the hosts that a sign-in may lead to besides the one it happens on, for [httpauth.HostAllowed].
 func (a *App) returnHosts(string) []string {
 	return slices.Concat(a.cfg.redirectHosts, a.sites.guarded.all())
-}
-
-// limits are the settings of the limiter.
-func (r *resolved) limits() ratelimit.Config {
-	rates := make(map[string]ratelimit.Rate, len(r.rates)+2)
-	for name, rate := range r.rates {
-		rates[name] = rate
-	}
-	rates[authcore.LimitResend] = ratelimit.Rate{Count: 1, Window: r.otp.resendAfter}
-	rates[authcore.LimitCode] = ratelimit.Rate{Count: r.otp.attempts, Window: time.Hour}
-	return ratelimit.Config{Rates: rates, Now: nodeclock.Now}
-}
-
-// lockPolicy is when an identifier is locked.
-func (r *resolved) lockPolicy() lockout.Policy {
-	l := r.lockout
-	return lockout.Policy{Failures: l.failures, Window: l.window, First: l.first, Max: l.max, Off: l.off}
 }
 
 // databaseKind names the engine, for the log: the URL may hold a password.

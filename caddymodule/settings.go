@@ -103,37 +103,3 @@ type Settings struct {
 	// What sends mail: a module of the namespace gatehouse.mail. Default: outbox.
 	MailRaw json.RawMessage `json:"mail,omitempty" caddy:"namespace=gatehouse.mail inline_key=sender"`
 }
-
-// OTPSettings are the rules of one-time codes.
-type OTPSettings struct {
-	// Digits of a code, 6 to 10. Default: 6.
-	Length int `json:"length,omitempty"`
-	// How long a code and its link are valid, 1s to 24h. Default: 10m.
-	Lifetime caddy.Duration `json:"lifetime,omitempty"`
-	// Wrong tries before a code is dead, 1 to 10. A new code does not refill them. Default: 5.
-	Attempts int `json:"attempts,omitempty"`
-	// Time before another code goes to the same recipient, 1s to 1h. Default: 60s.
-	ResendAfter caddy.Duration `json:"resend_after,omitempty"`
-}
-
-// PasswordSettings are the rules of new passwords; passwords already set stay valid.
-type PasswordSettings struct {
-	// Fewest characters, 8 to 64. Default: 12.
-	MinLength int `json:"min_length,omitempty"`
-	// Most characters, 64 to 1024. Default: 256.
-	MaxLength int `json:"max_length,omitempty"`
-}
-
-// LockoutSettings say when and how long an identifier is locked.
-type LockoutSettings struct {
-	// No lock at all. The rate limits stay.
-	Off bool `json:"off,omitempty"`
-	// Failures within the window that lock, 1 to 100. Default: 5.
-	Failures int `json:"failures,omitempty"`
-	// The window, 1s to 24h. Default: 15m.
-	Window caddy.Duration `json:"window,omitempty"`
-	// The first lock, from 1s; each further one is twice as long. Default: 1m.
-	First caddy.Duration `json:"first,omitempty"`
-	// The longest lock, from first to 24h. Default: 1h.
-	Max caddy.Duration `json:"max,omitempty"`
-}

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -227,45 +226,6 @@ func checkCookiePrefix(v string) error {
 	}
 	if ending := httpauth.CookieEnding(v); ending != "" {
 		return fmt.Errorf("%q collides with a cookie of a gateway with the prefix %q; write it without %s", v, strings.TrimSuffix(v, ending), ending)
-	}
-	return nil
-}
-
-// checkLifetimes compares the three lifetimes, defaults included.
-func checkLifetimes(s *Settings) error {
-	access, refresh, session := s.lifetimes()
-	switch {
-	case access >= refresh:
-		return fmt.Errorf("access_lifetime (%s) must be shorter than refresh_lifetime (%s)", durationText(access), durationText(refresh))
-	case refresh > session:
-		return fmt.Errorf("refresh_lifetime (%s) must not be longer than session_lifetime (%s)", durationText(refresh), durationText(session))
-	}
-	return nil
-}
-
-// checkIdle keeps the idle time-out between the lifetimes that it would otherwise contradict. Activity is seen at
-// refreshes, of which an active client makes one per access token.
-func checkIdle(s *Settings) error {
-	access, refresh, _ := s.lifetimes()
-	switch idle := time.Duration(s.IdleTimeout); {
-	case idle == 0:
-	case idle <= access:
-		return fmt.Errorf("idle_timeout (%s) must be longer than access_lifetime (%s)", durationText(idle), durationText(access))
-	case idle > refresh:
-		return fmt.Errorf("idle_timeout (%s) must not be longer than refresh_lifetime (%s)", durationText(idle), durationText(refresh))
-	}
-	return nil
-}
-
-// lifetimes returns access, refresh and session lifetime with their defaults.
-func (s *Settings) lifetimes() (access, refresh, session time.Duration) {
-	return orDefault(s.AccessLifetime, defaultAccess), orDefault(s.RefreshLifetime, defaultRefresh), orDefault(s.SessionLifetime, defaultSession)
-}
-
-func checkLockSteps(l *LockoutSettings) error {
-	first, longest := orDefault(l.First, defaultLockFirst), orDefault(l.Max, defaultLockMax)
-	if first > longest {
-		return fmt.Errorf("first (%s) must not be longer than max (%s)", durationText(first), durationText(longest))
 	}
 	return nil
 }

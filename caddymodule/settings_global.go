@@ -2,9 +2,7 @@ package caddymodule
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -13,22 +11,14 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/jwtkeys"
-	"github.com/gatehouse-auth/gatehouse/authcore/platform/ratelimit"
 )
 
-// Defaults and bounds of durations. No cookie outlives 400 days in a browser (RFC 6265bis §5.5), so no session does.
+// Bounds of durations. No cookie outlives 400 days in a browser (RFC 6265bis §5.5), so no session does.
 const (
-	defaultAccess  = 5 * time.Minute
-	defaultRefresh = 30 * 24 * time.Hour
-	defaultSession = 90 * 24 * time.Hour
-
 	shortest    = time.Second
 	longestDay  = 24 * time.Hour
 	longestLife = 400 * 24 * time.Hour
 )
-
-// limitNames are the limits that `rate_limit` sets.
-var limitNames = ratelimit.Settable()
 
 // globalOptions is the block of the global option `gatehouse`.
 var globalOptions = []option[Settings]{
@@ -188,69 +178,6 @@ var globalOptions = []option[Settings]{
 	},
 }
 
-var otpOptions = []option[OTPSettings]{
-	{
-		name:  "length",
-		parse: readNumber(func(o *OTPSettings) *int { return &o.Length }),
-		check: func(o *OTPSettings) error { return between(o.Length, 6, 10) },
-	},
-	{
-		name:  "lifetime",
-		parse: readDuration(func(o *OTPSettings) *caddy.Duration { return &o.Lifetime }),
-		check: func(o *OTPSettings) error { return within(o.Lifetime, shortest, longestDay) },
-	},
-	{
-		name:  "attempts",
-		parse: readNumber(func(o *OTPSettings) *int { return &o.Attempts }),
-		check: func(o *OTPSettings) error { return between(o.Attempts, 1, 10) },
-	},
-	{
-		name:  "resend_after",
-		parse: readDuration(func(o *OTPSettings) *caddy.Duration { return &o.ResendAfter }),
-		check: func(o *OTPSettings) error { return within(o.ResendAfter, shortest, time.Hour) },
-	},
-}
-
-var passwordOptions = []option[PasswordSettings]{
-	{
-		name:  "min_length",
-		parse: readNumber(func(p *PasswordSettings) *int { return &p.MinLength }),
-		check: func(p *PasswordSettings) error { return between(p.MinLength, 8, 64) },
-	},
-	{
-		name:  "max_length",
-		parse: readNumber(func(p *PasswordSettings) *int { return &p.MaxLength }),
-		check: func(p *PasswordSettings) error { return between(p.MaxLength, 64, 1024) },
-	},
-}
-
-var lockoutOptions = []option[LockoutSettings]{
-	{
-		name:  "failures",
-		parse: readNumber(func(l *LockoutSettings) *int { return &l.Failures }),
-		check: func(l *LockoutSettings) error { return between(l.Failures, 1, 100) },
-	},
-	{
-		name:  "window",
-		parse: readDuration(func(l *LockoutSettings) *caddy.Duration { return &l.Window }),
-		check: func(l *LockoutSettings) error { return within(l.Window, shortest, longestDay) },
-	},
-	{
-		name:  "first",
-		parse: readDuration(func(l *LockoutSettings) *caddy.Duration { return &l.First }),
-		check: func(l *LockoutSettings) error {
-			return cmp.Or(within(l.First, shortest, longestDay), checkLockSteps(l))
-		},
-	},
-	{
-		name:  "max",
-		parse: readDuration(func(l *LockoutSettings) *caddy.Duration { return &l.Max }),
-		check: func(l *LockoutSettings) error {
-			return cmp.Or(within(l.Max, shortest, longestDay), checkLockSteps(l))
-		},
-	},
-}
-
 // readBlock reads an option that has only a block of its own.
 func readBlock[T any](name string, options []option[T], field func(*Settings) **T) func(*caddyfile.Dispenser, *Settings) error {
 	return func(d *caddyfile.Dispenser, s *Settings) error {
@@ -272,66 +199,4 @@ func checkBlock[T any](options []option[T], s *T) error {
 		return nil
 	}
 	return checkAll(options, s)
-}
-
-// parseLockout reads `lockout off` or `lockout { … }`.
-func parseLockout(d *caddyfile.Dispenser, s *Settings) error {
-	s.Lockout = new(LockoutSettings)
-	args := d.RemainingArgs()
-	switch {
-	case len(args) == 0:
-		if err := parseBlock(d, lockoutOptions, s.Lockout); err != nil {
-			return fmt.Errorf("lockout: %w", err)
-		}
-		return nil
-	case len(args) == 1 && args[0] == "off":
-		s.Lockout.Off = true
-		return nil
-	}
-	return d.Err("lockout takes either off or a block")
-}
-
-func checkLockoutOff(l *LockoutSettings) error {
-	if l != nil && l.Off && *l != (LockoutSettings{Off: true}) {
-		return errors.New("off cannot be combined with other options")
-	}
-	return nil
-}
-
-// parseRateLimit reads `rate_limit <name> <count>/<window>|off`.
-func parseRateLimit(d *caddyfile.Dispenser, s *Settings) error {
-	args := d.RemainingArgs()
-	if len(args) != 2 {
-		return d.Err("rate_limit takes a name and a rate: rate_limit login 30/1m")
-	}
-	if _, twice := s.RateLimit[args[0]]; twice {
-		return d.Errf("rate_limit: %s is given twice", args[0])
-	}
-	if err := checkRateLimit(args[0], args[1]); err != nil {
-		return d.Errf("rate_limit: %v", err)
-	}
-	if s.RateLimit == nil {
-		s.RateLimit = make(map[string]string)
-	}
-	s.RateLimit[args[0]] = args[1]
-	return nil
-}
-
-func checkRateLimits(s *Settings) error {
-	for _, name := range sortedKeys(s.RateLimit) {
-		if err := checkRateLimit(name, s.RateLimit[name]); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func checkRateLimit(name, rate string) error {
-	if !slices.Contains(limitNames, name) {
-		return errors.New(unknownWord("a limit", name, limitNames))
-	}
-	if _, err := ratelimit.ParseRate(rate); err != nil {
-		return fmt.Errorf("%s: %w", name, err)
-	}
-	return nil
 }

@@ -21,12 +21,8 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/redislink"
 )
 
-// Defaults of blocks.
-const (
-	defaultLockFirst = time.Minute
-	defaultLockMax   = time.Hour
-	minSecretBytes   = 32
-)
+// minSecretBytes is the least length of a secret.
+const minSecretBytes = 32
 
 // resolved is Settings with every placeholder read, every default filled in and every value typed. It holds secrets
 // only as [secret.Value].
@@ -65,19 +61,6 @@ type resolved struct {
 	rates          map[string]ratelimit.Rate // every limit of limitNames
 	tokenCache     uint64                    // bytes
 	warnings       []string                  // what is allowed but should be told at start
-}
-
-type otpRules struct {
-	length, attempts      int
-	lifetime, resendAfter time.Duration
-}
-
-type passwordRules struct{ minLength, maxLength int }
-
-type lockoutRules struct {
-	off                bool
-	failures           int
-	window, first, max time.Duration
 }
 
 // resolve checks the settings and gives every option its value. It reads the environment and the files that the
@@ -254,62 +237,6 @@ func canonicalOrigin(u *url.URL) *url.URL {
 		host = strings.TrimSuffix(host, ":80")
 	}
 	return &url.URL{Scheme: u.Scheme, Host: host}
-}
-
-func resolveRates(s *Settings, r *resolved) error {
-	r.rates = make(map[string]ratelimit.Rate, len(limitNames))
-	defaults := ratelimit.Defaults()
-	for _, name := range limitNames {
-		r.rates[name] = defaults[name]
-		given, ok := s.RateLimit[name]
-		if !ok {
-			continue
-		}
-		rate, err := ratelimit.ParseRate(given)
-		if err != nil {
-			return fmt.Errorf("rate_limit: %s: %w", name, err)
-		}
-		r.rates[name] = rate
-		if given == "off" {
-			r.warnings = append(r.warnings, "rate_limit "+name+" is off")
-		}
-	}
-	return nil
-}
-
-func (s *Settings) otpRules() otpRules {
-	o := OTPSettings{}
-	if s.OTP != nil {
-		o = *s.OTP
-	}
-	return otpRules{
-		length:      cmp.Or(o.Length, 6),
-		attempts:    cmp.Or(o.Attempts, 5),
-		lifetime:    orDefault(o.Lifetime, 10*time.Minute),
-		resendAfter: orDefault(o.ResendAfter, time.Minute),
-	}
-}
-
-func (s *Settings) passwordRules() passwordRules {
-	p := PasswordSettings{}
-	if s.Password != nil {
-		p = *s.Password
-	}
-	return passwordRules{minLength: cmp.Or(p.MinLength, 12), maxLength: cmp.Or(p.MaxLength, 256)}
-}
-
-func (s *Settings) lockoutRules() lockoutRules {
-	l := LockoutSettings{}
-	if s.Lockout != nil {
-		l = *s.Lockout
-	}
-	return lockoutRules{
-		off:      l.Off,
-		failures: cmp.Or(l.Failures, 5),
-		window:   orDefault(l.Window, 15*time.Minute),
-		first:    orDefault(l.First, defaultLockFirst),
-		max:      orDefault(l.Max, defaultLockMax),
-	}
 }
 
 func orDefault(v caddy.Duration, fallback time.Duration) time.Duration {
