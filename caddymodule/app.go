@@ -127,12 +127,12 @@ func (a *App) Start() error {
 	a.workers.Go(func() { c.notifier.Run(run) })
 	a.workers.Go(func() { a.node.clock.Watch(run, a.node.store.ServerTime) })
 	a.workers.Go(func() { a.node.sweep(run, a.logger) })
-	a.workers.Go(func() { a.node.follower.Run(run) })
+	a.workers.Go(func() { a.node.poller.Run(run) })
 	if a.cfg.sqlitePath == "" {
-		a.workers.Go(func() { a.node.freshness.Watch(run, a.node.woken) })
+		a.workers.Go(func() { a.node.staleness.Watch(run, a.node.woken) })
 	}
 	a.workers.Go(func() { a.node.connections.Run(run) })
-	a.workers.Go(func() { a.node.settle(run) })
+	a.workers.Go(func() { a.node.releaseMemory(run) })
 	a.workers.Go(func() { a.look(run) })
 	a.workers.Go(func() { a.tellOccupied(run) })
 	if a.feed != nil {

@@ -56,7 +56,7 @@ const unreadLimit = 10 * time.Second
 
 // blind reports whether the database's revocations cannot be read, for whatever cause, while other questions may be answered.
 func (n *node) blind() bool {
-	return n.follower != nil && (n.follower.Failing() || time.Since(n.freshness.Stored()) > unreadLimit)
+	return n.poller != nil && (n.poller.Failing() || time.Since(n.staleness.Stored()) > unreadLimit)
 }
 
 // look tells of a change once. Where the database says why, the reader of revocations has told.
@@ -94,7 +94,7 @@ func (g *aging) look(a *App, logger *slog.Logger) {
 	if limit <= 0 {
 		return
 	}
-	age, now := a.node.freshness.Age(), time.Now()
+	age, now := a.node.staleness.Age(), time.Now()
 	stale, refused := age > limit, a.refusersAt(age)
 	if stale == g.stale && (!stale || refused == g.refused) {
 		return

@@ -32,9 +32,9 @@ func newViewed(t *testing.T, global Settings, guards ...GuardSettings) *viewed {
 		t.Fatal(err)
 	}
 	confirmed := time.Now()
-	fresh := revocation.NewFreshness(func() time.Time { return confirmed.Add(v.age) })
+	fresh := revocation.NewStaleness(func() time.Time { return confirmed.Add(v.age) })
 	fresh.Database(confirmed)
-	v.app.node = &node{freshness: fresh}
+	v.app.node = &node{staleness: fresh}
 	for _, settings := range guards {
 		g := &Guard{GuardSettings: settings, app: v.app}
 		if err := g.limitStaleness(); err != nil {

@@ -76,7 +76,7 @@ func (g *Guard) Provision(ctx caddy.Context) (err error) {
 		return fmt.Errorf("gatehouse_guard: load matcher: %w", err)
 	}
 	g.fastCGI = tellFastCGI(ctx)
-	if err := g.settle(ctx); err != nil {
+	if err := g.joinSite(ctx); err != nil {
 		return fmt.Errorf("gatehouse_guard: %w", err)
 	}
 	g.utf8, g.user = g.HeaderEncoding == "utf8", accesstoken.UserField(g.app.cfg.remoteUser)
@@ -116,7 +116,7 @@ func (g *Guard) loadMatcher(ctx caddy.Context) error {
 }
 
 // settle makes the guard one of its site's.
-func (g *Guard) settle(ctx caddy.Context) error {
+func (g *Guard) joinSite(ctx caddy.Context) error {
 	at, err := siteOf(ctx)
 	if err != nil {
 		return err
@@ -231,7 +231,7 @@ func (g *Guard) identify(w http.ResponseWriter, r *http.Request, https bool) (ht
 // stale reports whether this node has not learned of revocations for longer than this guard bears. A process that was
 // suspended finds out here, at its first request, and not when its workers have caught up.
 func (g *Guard) stale() bool {
-	return g.policy.MaxStaleness > 0 && g.app.node.freshness.Exceeds(g.policy.MaxStaleness)
+	return g.policy.MaxStaleness > 0 && g.app.node.staleness.Exceeds(g.policy.MaxStaleness)
 }
 
 // passage returns the passage that the request is on; nil where no other handler of ours has begun one.

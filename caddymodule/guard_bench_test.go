@@ -58,9 +58,9 @@ func newBenched(tb testing.TB, mode authcore.Mode, sessions, revocations int) *b
 	if err != nil {
 		tb.Fatal(err)
 	}
-	fresh := revocation.NewFreshness(nil)
+	fresh := revocation.NewStaleness(nil)
 	fresh.Database(time.Now())
-	app := &App{cfg: &resolved{remoteUser: "email", jars: [2]*httpauth.Jar{httpauth.NewJar("", false), httpauth.NewJar("", true)}}, node: &node{verifier: v, freshness: fresh, connections: registryOver(tb, revoked)}, logger: logsink.Present()}
+	app := &App{cfg: &resolved{remoteUser: "email", jars: [2]*httpauth.Jar{httpauth.NewJar("", false), httpauth.NewJar("", true)}}, node: &node{verifier: v, staleness: fresh, connections: registryOver(tb, revoked)}, logger: logsink.Present()}
 	app.sites.issuers.add([]string{"https://auth.example.com"})
 	auth, err := httpauth.NewAuthenticator(httpauth.Config{Verifier: v, Sessions: &session.Sessions{}, Issuers: app.issuers})
 	if err != nil {

@@ -154,7 +154,7 @@ func viewAgeNow() float64 {
 	if app == nil || app.cfg.sqlitePath != "" {
 		return 0
 	}
-	return app.node.freshness.Age().Seconds()
+	return app.node.staleness.Age().Seconds()
 }
 
 // processMetrics are all metrics; docs/monitoring.md has a row for each.

@@ -129,7 +129,7 @@ var nodeReadings = readings{
 		func(a *App, _ *core, tell func(float64, ...string)) { tell(a.stalest().Seconds()) }),
 	gauge("revocation_feed_age_seconds", "Time since Redis last confirmed the node's revocation list; absent while Redis cannot confirm it, and without Redis.",
 		func(a *App, _ *core, tell func(float64, ...string)) {
-			if age, fed := a.node.freshness.FeedAge(); fed && a.feed != nil {
+			if age, fed := a.node.staleness.FeedAge(); fed && a.feed != nil {
 				tell(age.Seconds())
 			}
 		}),

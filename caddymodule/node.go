@@ -45,8 +45,8 @@ type node struct {
 	store       *sqlstore.Store
 	revocations *revocation.Set
 	revoker     *revocation.Announcer
-	freshness   *revocation.Freshness
-	follower    *revocation.Follower
+	staleness   *revocation.Staleness
+	poller      *revocation.Poller
 	limiter     *ratelimit.Memory
 	lockouts    *lockout.Lockouts
 	verifier    *accesstoken.Verifier
@@ -125,9 +125,9 @@ func (n *node) prepare(ctx context.Context, store *sqlstore.Store) error {
 // settleAfter is when a process that has started has surely done so, and serves.
 const settleAfter = 2 * time.Second
 
-// settle gives back to the system, once, what the start took: telephone metadata and schemas are many MiB
+// releaseMemory gives back to the system, once, what the start took: telephone metadata and schemas are many MiB
 // while they are unpacked, and without traffic the next collection would be long in coming.
-func (n *node) settle(ctx context.Context) {
+func (n *node) releaseMemory(ctx context.Context) {
 	select {
 	case <-time.After(settleAfter):
 		n.settled.Do(debug.FreeOSMemory)
@@ -142,13 +142,13 @@ func (n *node) fill(ctx context.Context, store *sqlstore.Store, cfg *resolved, l
 		return err
 	}
 	// The age of the view is real time, whatever the node's clock says.
-	n.freshness = revocation.NewFreshness(time.Now)
-	n.follower, err = revocation.NewFollower(revocation.FollowerConfig{Set: n.revocations, Source: store.LiveRevocations, Late: sqldb.CommitLimit,
-		Freshness: n.freshness, Logger: logger})
+	n.staleness = revocation.NewStaleness(time.Now)
+	n.poller, err = revocation.NewPoller(revocation.PollerConfig{Set: n.revocations, Source: store.LiveRevocations, Late: sqldb.CommitLimit,
+		Staleness: n.staleness, Logger: logger})
 	if err != nil {
 		return err
 	}
-	if err = n.follower.Read(ctx); err != nil {
+	if err = n.poller.Read(ctx); err != nil {
 		return fmt.Errorf("read revocations: %w", err)
 	}
 	if n.limiter, err = ratelimit.NewMemory(cfg.limits()); err != nil {
@@ -166,7 +166,7 @@ func (n *node) fill(ctx context.Context, store *sqlstore.Store, cfg *resolved, l
 	if n.verifier, err = accesstoken.New(accesstoken.Config{Keys: n, Revocations: n.revocations, CacheBytes: cfg.tokenCache, Now: n.clock.Now}); err != nil {
 		return err
 	}
-	n.connections, err = liveconn.New(liveconn.Config{Revocations: n.revocations, Sessions: store, Age: n.freshness.Age, Ended: countEnded,
+	n.connections, err = liveconn.New(liveconn.Config{Revocations: n.revocations, Sessions: store, Age: n.staleness.Age, Ended: countEnded,
 		Cut: observeCut, Open: openConnections.add, Logger: logger, Now: n.clock.Now})
 	if err != nil {
 		return err

@@ -66,7 +66,7 @@ func (x *exchange) over(n *node) (err error) {
 	defer x.mu.Unlock()
 	if x.feed == nil {
 		x.feed, err = redisfeed.New(redisfeed.Config{Link: x.link, Sender: n.sender, Key: n.feedKey,
-			View:  fedView{n.revocations, n.freshness, n.follower},
+			View:  fedView{n.revocations, n.staleness, n.poller},
 			Count: countFeed, Lag: observeLag, Ending: n.leaving, Logger: logsink.Present(), Clock: n.clock.Now})
 		if err != nil {
 			return err
@@ -105,8 +105,8 @@ func (n *node) feedKey() secret.MACKey { return n.ring.Load().MACKey("revocation
 // fedView is a node's view of revocations as its feed sees it.
 type fedView struct {
 	set       *revocation.Set
-	freshness *revocation.Freshness
-	follower  *revocation.Follower
+	staleness *revocation.Staleness
+	poller    *revocation.Poller
 }
 
 func (v fedView) Apply(rs ...authcore.Revocation) {
@@ -114,11 +114,11 @@ func (v fedView) Apply(rs ...authcore.Revocation) {
 	revocationsReceived.Add(float64(len(rs)))
 }
 
-func (v fedView) Confirm(asOf time.Time) { v.freshness.Feed(asOf) }
-func (v fedView) Stored() time.Time      { return v.freshness.Stored() }
+func (v fedView) Confirm(asOf time.Time) { v.staleness.Feed(asOf) }
+func (v fedView) Stored() time.Time      { return v.staleness.Stored() }
 func (v fedView) Missed() {
-	v.freshness.Missed()
-	v.follower.Look()
+	v.staleness.Missed()
+	v.poller.Look()
 }
 
 // Interface guards

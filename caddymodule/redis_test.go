@@ -130,8 +130,8 @@ func staleOver(t *testing.T, age time.Duration, global, guard string) (status in
 		t.Fatal(err)
 	}
 	clock := time.Now()
-	g.app.node.freshness = revocation.NewFreshness(func() time.Time { return clock })
-	g.app.node.freshness.Database(clock)
+	g.app.node.staleness = revocation.NewStaleness(func() time.Time { return clock })
+	g.app.node.staleness.Database(clock)
 	clock = clock.Add(age)
 	in, w := over.incoming(), httptest.NewRecorder()
 	in.arrive(over.tokens[0])

@@ -71,7 +71,7 @@ func beyond(age, bound time.Duration) bool { return bound > 0 && age > bound }
 // stale reports whether this node's view of revocations is too old for the pages and the API.
 func (a *App) stale() bool {
 	bound := a.cfg.bound()
-	return bound > 0 && a.node.freshness.Exceeds(bound)
+	return bound > 0 && a.node.staleness.Exceeds(bound)
 }
 
 // bounds are how old the view of revocations may be for each guard of a configuration; 0 is any age.

@@ -56,7 +56,7 @@ func Words(a authcore.Account) []string {
 // are like one another are checked together, in the time of one. salt is what is taken where there is none, nil for a
 // random one. When the hasher is at capacity the refusal is [authcore.Unavailable].
 func Hash(ctx context.Context, h *passhash.Hasher, normal, like string, salt []byte) (string, error) {
-	phc, err := h.HashLike(ctx, like, salt, normal)
+	phc, err := h.HashWithSaltOf(ctx, like, salt, normal)
 	if err != nil {
 		return "", Busy(err)
 	}

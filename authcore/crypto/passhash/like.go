@@ -9,11 +9,11 @@ import (
 	"golang.org/x/crypto/argon2"
 )
 
-// HashLike is Hash under the salt of an existing hash, so that [Hasher.VerifyAny] checks a password against both in one
+// HashWithSaltOf is Hash under the salt of an existing hash, so that [Hasher.VerifyAny] checks a password against both in one
 // computation. It is for two hashes of which nobody may learn by time whether there are two. Where the existing hash is
 // malformed or not of the configured cost, it is HashSalted under salt; a nil salt means a random one. The work is that
 // of Hash in every case.
-func (h *Hasher) HashLike(ctx context.Context, existing string, salt []byte, password string) (string, error) {
+func (h *Hasher) HashWithSaltOf(ctx context.Context, existing string, salt []byte, password string) (string, error) {
 	if like, err := parse(existing); err == nil && !h.NeedsRehash(existing) {
 		salt = like.salt
 	}

@@ -22,7 +22,7 @@ func TestVerifyAny_FindsTheHashOfThePassword(t *testing.T) {
 		return text
 	}
 	one := hash(h.Hash(t.Context(), "one"))
-	like := hash(h.HashLike(t.Context(), one, []byte("0123456789abcdef"), "two"))
+	like := hash(h.HashWithSaltOf(t.Context(), one, []byte("0123456789abcdef"), "two"))
 	far := hash(h.Hash(t.Context(), "three"))
 	if salt(one) != salt(like) || salt(one) == salt(far) {
 		t.Fatalf("salts %q, %q, %q: want the first two equal", salt(one), salt(like), salt(far))
@@ -39,7 +39,7 @@ func TestVerifyAny_FindsTheHashOfThePassword(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if other := hash(costly.HashLike(t.Context(), one, nil, "two")); costly.NeedsRehash(other) || salt(other) == salt(one) {
+	if other := hash(costly.HashWithSaltOf(t.Context(), one, nil, "two")); costly.NeedsRehash(other) || salt(other) == salt(one) {
 		t.Error("a hash of another cost was imitated")
 	}
 }
@@ -56,7 +56,7 @@ func TestHashSalted_TakesTheSaltOnlyWhereThereIsNone(t *testing.T) {
 		t.Fatalf("%q, %v", one, err)
 	}
 	for _, none := range []string{"", "junk"} {
-		two, err := h.HashLike(t.Context(), none, given, "two")
+		two, err := h.HashWithSaltOf(t.Context(), none, given, "two")
 		if err != nil || salt(two) != salt(one) {
 			t.Fatalf("%q, %v: want the given salt", two, err)
 		}

@@ -50,7 +50,7 @@ func (r *Registry) Revoked(rs []authcore.Revocation) {
 }
 
 // heed ends what is concerned by revocations that are new.
-func (r *Registry) heed() {
+func (r *Registry) applyRevocations() {
 	n := &r.news
 	n.mu.Lock()
 	each, many := n.each, n.many

@@ -52,7 +52,7 @@ func (r *Registry) Run(ctx context.Context) {
 			apart.Wait()
 			return
 		case <-r.news.wake:
-			r.heed()
+			r.applyRevocations()
 		}
 	}
 }

@@ -2,10 +2,10 @@
 // accepted, and takes in what has newly been revoked.
 //
 // It owns the [Set] that every guarded request is checked against, the [Announcer]
-// through which committed revocations enter it, the [Follower] that reads them back from
-// the database, and the [Freshness] that knows how old the view is. It does not own the
+// through which committed revocations enter it, the [Poller] that reads them back from
+// the database, and the [Staleness] that knows how old the view is. It does not own the
 // truth, which is the database's, nor the way between nodes: a feed applies what it
-// brings to the set, and confirms the freshness or says that it has missed something. It
+// brings to the set, and confirms the staleness or says that it has missed something. It
 // knows neither SQL nor Redis and imports no other adapter. Only caddymodule and tests
 // import it.
 package revocation

@@ -75,7 +75,7 @@ func TestFilter_LetsFewStrangersPass(t *testing.T) {
 	set := NewSet(func() time.Time { return now })
 	passed := func() (n int) {
 		for range 100_000 {
-			if k := keyed(&set.seed, uuid.New()); !set.part(k).excludes(k) {
+			if k := keyed(&set.seed, uuid.New()); !set.shard(k).excludes(k) {
 				n++
 			}
 		}

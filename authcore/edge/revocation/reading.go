@@ -13,10 +13,10 @@ import (
 // the database has lost what it had, because a standby that lagged took over or a backup was restored,
 // and gives numbers a second time: then everything is read again. So it is when the row has been swept,
 // long after its end, and little matters that is older.
-func (f *Follower) Read(ctx context.Context) error {
+func (f *Poller) Read(ctx context.Context) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.cfg.Freshness.runs() // so that what begins now counts, should the process have been paused until now
+	f.cfg.Staleness.runs() // so that what begins now counts, should the process have been paused until now
 	at := f.cfg.Now()
 	newest, there, err := f.since(ctx, f.settled)
 	if err == nil && !there {
@@ -34,13 +34,13 @@ func (f *Follower) Read(ctx context.Context) error {
 		f.settled, f.next, f.nextAt = f.next, newest, f.cfg.Now()
 	}
 	f.readAt = at
-	f.cfg.Freshness.Database(at)
+	f.cfg.Staleness.Database(at)
 	return nil
 }
 
 // since applies all that the database has from a row on, and returns the newest, and whether the row itself
 // is there as it was.
-func (f *Follower) since(ctx context.Context, settled authcore.Revocation) (newest authcore.Revocation, there bool, err error) {
+func (f *Poller) since(ctx context.Context, settled authcore.Revocation) (newest authcore.Revocation, there bool, err error) {
 	there = settled.Seq == 0
 	_, err = f.cfg.Set.Load(ctx, func(ctx context.Context, after int64, now time.Time) ([]authcore.Revocation, error) {
 		rs, err := f.cfg.Source(ctx, after, now)
@@ -73,7 +73,7 @@ type walk struct {
 }
 
 // step reads the next page of the walk when one is due.
-func (f *Follower) step(ctx context.Context) error {
+func (f *Poller) step(ctx context.Context) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.walk.last == 0 {

@@ -22,7 +22,7 @@ type Set struct {
 	now   func() time.Time
 	seed  [2]uint64
 	live  atomic.Int64 // entries in all parts, changed under each one's lock; zero lets Check return at once
-	parts [parts]part
+	parts [parts]shard
 
 	watcher atomic.Pointer[func([]authcore.Revocation)]
 }
@@ -48,7 +48,7 @@ func (s *Set) Check(session, account uuid.UUID, epoch, rolesVersion int64) authc
 	}
 	// Both are asked before either answers, so that the processor waits for memory once.
 	byID, byAccount := keyed(&s.seed, session), keyed(&s.seed, account)
-	p, q := s.part(byID), s.part(byAccount)
+	p, q := s.shard(byID), s.shard(byAccount)
 	sessionLive, accountLive := p.excludes(byID), q.excludes(byAccount)
 	if !sessionLive {
 		if _, found := p.tables[ofSession].get(byID); found {
@@ -67,7 +67,7 @@ func (s *Set) Check(session, account uuid.UUID, epoch, rolesVersion int64) authc
 	return authcore.Valid
 }
 
-func (s *Set) part(k key) *part { return &s.parts[k.h>>(64-partBits)] }
+func (s *Set) shard(k key) *shard { return &s.parts[k.h>>(64-partBits)] }
 
 // Watch has news called with whatever says more than the set knew, once the set heeds it. news must not block, and keeps no
 // hold of what it gets. There is one watcher.
@@ -108,7 +108,7 @@ func (s *Set) apply(r authcore.Revocation) (news bool) {
 
 func (s *Set) put(kind int, id uuid.UUID, value, until int64) (news bool) {
 	k := keyed(&s.seed, id)
-	return s.part(k).put(s, kind, k, value, until)
+	return s.shard(k).put(s, kind, k, value, until)
 }
 
 // Source is the database. It returns the revocations whose Until is after now with Seq greater than after, in order of Seq: the first

@@ -193,7 +193,7 @@ func (l *Lockouts) change(ctx context.Context, key string, known *authcore.Locko
 		}
 		now, policy := l.now(), l.policy.Load()
 		s := read(*known)
-		s.settle(now, policy)
+		s.expire(now, policy)
 		do(s, now, policy)
 		next := s.row(key, policy)
 		if same(next, *known) {

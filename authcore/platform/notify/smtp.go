@@ -73,7 +73,7 @@ func (s *SMTP) Deliver(ctx context.Context, l Letter) (receipt string, err error
 	if c := s.take(); c != nil {
 		receipt, err := c.send(ctx, l)
 		if !c.stale(err) {
-			return receipt, s.settle(c, err)
+			return receipt, s.finish(c, err)
 		}
 		// The server closed the connection since the last letter, before it was told of this one.
 		c.close()
@@ -84,14 +84,14 @@ func (s *SMTP) Deliver(ctx context.Context, l Letter) (receipt string, err error
 	}
 	s.asciiOnly.Store(!c.unicode())
 	receipt, err = c.send(ctx, l)
-	return receipt, s.settle(c, err)
+	return receipt, s.finish(c, err)
 }
 
 // CanReach implements [Reacher]. It goes by the latest connection and does not connect: before the first it is true.
 func (s *SMTP) CanReach(address string) bool { return !s.asciiOnly.Load() || isASCII(address) }
 
 // settle keeps the conversation for the next letter if it can go on, and returns the error.
-func (s *SMTP) settle(c *conversation, err error) error {
+func (s *SMTP) finish(c *conversation, err error) error {
 	if c.broken {
 		c.close()
 	} else {

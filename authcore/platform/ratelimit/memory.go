@@ -45,7 +45,7 @@ type counter struct {
 	order int // in which limits are locked
 	name  string
 	rate  atomic.Pointer[Rate]
-	parts [shards]part
+	parts [shards]shard
 }
 
 const (
@@ -103,7 +103,7 @@ func (m *Memory) Reconfigure(cfg Config) error {
 // taking is one limit of a Take, found.
 type taking struct {
 	c    *counter
-	p    *part
+	p    *shard
 	hash uint64
 	key  string
 	rate Rate
@@ -133,7 +133,7 @@ func (m *Memory) Refund(_ context.Context, limits ...authcore.Limit) error {
 	if err != nil {
 		return err
 	}
-	m.giveBack(ts)
+	m.refund(ts)
 	return nil
 }
 

@@ -104,7 +104,7 @@ func (r *Redis) take(ctx context.Context, ts []taking) (wait time.Duration, err 
 	}
 	if wait > 0 {
 		for _, group := range counted {
-			if err := r.giveBack(ctx, group); err != nil {
+			if err := r.refund(ctx, group); err != nil {
 				return 0, err
 			}
 		}
@@ -151,8 +151,8 @@ func (r *Redis) Refund(ctx context.Context, limits ...authcore.Limit) error {
 }
 
 // giveBack undoes ask, in Redis and in memory.
-func (r *Redis) giveBack(ctx context.Context, ts []taking) error {
-	r.cfg.Memory.giveBack(ts)
+func (r *Redis) refund(ctx context.Context, ts []taking) error {
+	r.cfg.Memory.refund(ts)
 	return r.restore(ctx, ts)
 }
 

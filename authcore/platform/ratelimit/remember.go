@@ -41,7 +41,7 @@ func (m *Memory) takeShare(ts []taking, n int) time.Duration {
 }
 
 // giveBack gives back one event on every limit.
-func (m *Memory) giveBack(ts []taking) {
+func (m *Memory) refund(ts []taking) {
 	lock(ts)
 	defer unlock(ts)
 	now := m.elapsed()

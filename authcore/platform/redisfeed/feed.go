@@ -204,7 +204,7 @@ func (f *Feed) Cause() string {
 }
 
 // become notes the health, and tells of it once for each change.
-func (f *Feed) become(h Health, err error) {
+func (f *Feed) setState(h Health, err error) {
 	f.mu.Lock()
 	was, now, since := f.health, f.cfg.Now(), f.turned
 	changed := was != h

@@ -48,8 +48,8 @@ func common() time.Time { return time.Now().Add(time.Hour) }
 type node struct {
 	set       *revocation.Set
 	announcer *revocation.Announcer
-	freshness *revocation.Freshness
-	follower  *revocation.Follower
+	staleness *revocation.Staleness
+	poller    *revocation.Poller
 	feed      *redisfeed.Feed
 	counts    [8]atomic.Int64
 	lag       atomic.Int64
@@ -58,9 +58,9 @@ type node struct {
 }
 
 func (n *node) Apply(rs ...authcore.Revocation) { n.set.Apply(rs...) }
-func (n *node) Confirm(asOf time.Time)          { n.freshness.Feed(asOf) }
-func (n *node) Stored() time.Time               { return n.freshness.Stored() }
-func (n *node) Missed()                         { n.freshness.Missed(); n.follower.Look() }
+func (n *node) Confirm(asOf time.Time)          { n.staleness.Feed(asOf) }
+func (n *node) Stored() time.Time               { return n.staleness.Stored() }
+func (n *node) Missed()                         { n.staleness.Missed(); n.poller.Look() }
 
 func (n *node) lagged(d time.Duration) {
 	n.lag.Store(int64(d))
@@ -82,12 +82,12 @@ func join(tb testing.TB, cfg redislink.Config, key secret.MACKey, source revocat
 	}
 	n := makeNode(tb, link, key, source)
 	n.announcer.PublishTo(n.feed)
-	if err := n.follower.Read(tb.Context()); err != nil {
+	if err := n.poller.Read(tb.Context()); err != nil {
 		tb.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	var both sync.WaitGroup
-	both.Go(func() { n.follower.Run(ctx) })
+	both.Go(func() { n.poller.Run(ctx) })
 	both.Go(func() { n.feed.Run(ctx) })
 	n.stop = sync.OnceFunc(func() {
 		cancel()
@@ -102,11 +102,11 @@ func join(tb testing.TB, cfg redislink.Config, key secret.MACKey, source revocat
 func makeNode(tb testing.TB, link *redislink.Link, key secret.MACKey, source revocation.Source) *node {
 	tb.Helper()
 	var err error
-	n := &node{set: revocation.NewSet(nil), freshness: revocation.NewFreshness(nil), arrived: make(chan struct{})}
+	n := &node{set: revocation.NewSet(nil), staleness: revocation.NewStaleness(nil), arrived: make(chan struct{})}
 	if n.announcer, err = revocation.NewAnnouncer(n.set); err != nil {
 		tb.Fatal(err)
 	}
-	n.follower, err = revocation.NewFollower(revocation.FollowerConfig{Set: n.set, Source: source, Late: 10 * time.Second, Freshness: n.freshness, Logger: slog.New(slog.DiscardHandler)})
+	n.poller, err = revocation.NewPoller(revocation.PollerConfig{Set: n.set, Source: source, Late: 10 * time.Second, Staleness: n.staleness, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -120,8 +120,8 @@ func makeNode(tb testing.TB, link *redislink.Link, key secret.MACKey, source rev
 }
 
 func (n *node) peer() revoketest.Peer {
-	return revoketest.Peer{Revoker: n.announcer, Revocations: n.set, Age: n.freshness.Age, Stop: n.stop,
-		Fed: func() bool { _, fed := n.freshness.FeedAge(); return fed }}
+	return revoketest.Peer{Revoker: n.announcer, Revocations: n.set, Age: n.staleness.Age, Stop: n.stop,
+		Fed: func() bool { _, fed := n.staleness.FeedAge(); return fed }}
 }
 
 // joiner lets nodes join over a Redis, each on a way of its own that can be cut.

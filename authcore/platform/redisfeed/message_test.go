@@ -97,14 +97,14 @@ func TestFollow_WhatIsMissingIsAGap(t *testing.T) {
 		{first, 1, false}, {first, 2, false}, {first, 4, true}, {first, 3, false}, {first, 4, false}, {first, 5, false},
 		{second, 3, true}, {second, 4, false}, {first, 6, false}, {second, 2, false}, {second, 1000, true},
 	} {
-		n.freshness.Database(time.Now())
-		n.freshness.Feed(time.Now())
+		n.staleness.Database(time.Now())
+		n.staleness.Feed(time.Now())
 		gaps := n.counts[redisfeed.Gap].Load()
 		n.feed.Handle(redisfeed.Seal(clusterKey, link.Key(redisfeed.Stream), step.node, step.number, common()))
 		if got := n.counts[redisfeed.Gap].Load() - gaps; got != 0 != step.gap {
 			t.Errorf("message %d of the first %v: %d gaps", step.number, step.node == first, got)
 		}
-		if _, fed := n.freshness.FeedAge(); fed == step.gap {
+		if _, fed := n.staleness.FeedAge(); fed == step.gap {
 			t.Errorf("message %d of the first %v: the feed confirms the view: %v", step.number, step.node == first, fed)
 		}
 	}

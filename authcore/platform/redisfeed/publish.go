@@ -114,7 +114,7 @@ func (f *Feed) send(ctx context.Context, ms ...message) {
 		err = f.add(ctx, ms)
 	}
 	f.down = err != nil
-	f.settle(beats, err)
+	f.expire(beats, err)
 	outcome := Sent
 	if err != nil {
 		outcome = Unsent
@@ -123,7 +123,7 @@ func (f *Feed) send(ctx context.Context, ms ...message) {
 		f.cfg.Count(outcome)
 	}
 	if err != nil && ctx.Err() == nil {
-		f.become(Down, err)
+		f.setState(Down, err)
 	}
 }
 
@@ -154,7 +154,7 @@ func (f *Feed) expect(beats []uint64) {
 }
 
 // settle notes which heartbeats Redis has taken.
-func (f *Feed) settle(beats []uint64, err error) {
+func (f *Feed) expire(beats []uint64, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, n := range beats {
@@ -176,6 +176,6 @@ func (f *Feed) listen() {
 	silent := f.cfg.Now().Sub(f.since) > silence
 	f.mu.Unlock()
 	if silent {
-		f.become(Down, errSilent)
+		f.setState(Down, errSilent)
 	}
 }

@@ -35,7 +35,7 @@ func (f *Feed) read(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		f.become(Down, err)
+		f.setState(Down, err)
 		timer := time.NewTimer(rest)
 		select {
 		case <-ctx.Done():
@@ -179,7 +179,7 @@ func (f *Feed) returned(number uint64) {
 		f.own = b.sent
 		f.mourn()
 		f.confirm()
-		f.become(Up, nil)
+		f.setState(Up, nil)
 	}
 }
 

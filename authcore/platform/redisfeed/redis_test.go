@@ -128,7 +128,7 @@ func TestFeed_ReplayConfirmsNothing(t *testing.T) {
 	s := testredis.New(t, testredis.Options{Rules: "~test:* +@all"})
 	cfg := redislink.Config{Addrs: []string{s.Addr()}, User: "gatehouse", Password: secret.FromString(s.Password())}
 	n := join(t, cfg, clusterKey, nothing)
-	eventually(t, "the feed confirms", func() bool { _, fed := n.freshness.FeedAge(); return fed })
+	eventually(t, "the feed confirms", func() bool { _, fed := n.staleness.FeedAge(); return fed })
 	real := entries(s)
 	s.Do("ACL", "SETUSER", "gatehouse", "-xadd") // it reads on
 	since := time.Now()
@@ -137,7 +137,7 @@ func TestFeed_ReplayConfirmsNothing(t *testing.T) {
 			forge(s, e)
 		}
 	}
-	if age, fed := n.freshness.FeedAge(); fed && age < 2*time.Second {
+	if age, fed := n.staleness.FeedAge(); fed && age < 2*time.Second {
 		t.Errorf("replayed heartbeats confirm the view: %s old", age)
 	}
 }
@@ -186,7 +186,7 @@ func TestFeed_FullQueueIsNoticed(t *testing.T) {
 	cfg := redislink.Config{Addrs: []string{s.Addr()}}
 	a, b := join(t, cfg, clusterKey, truth.Source), join(t, cfg, clusterKey, truth.Source)
 	carries(t, a, b)
-	eventually(t, "b is fed", func() bool { _, fed := b.freshness.FeedAge(); return fed })
+	eventually(t, "b is fed", func() bool { _, fed := b.staleness.FeedAge(); return fed })
 	gaps := b.counts[redisfeed.Gap].Load()
 	s.Freeze()
 	began := time.Now()

@@ -78,7 +78,7 @@ func TestSender_OtherSettings(t *testing.T) {
 	carries(t, n, listener)
 	n.stop()
 	eventually(t, "the node has left", func() bool {
-		_, fed := listener.freshness.FeedAge()
+		_, fed := listener.staleness.FeedAge()
 		return fed && listener.feed.Nodes() == redisfeed.Nodes{}
 	})
 	another := func() (f *redisfeed.Feed, end func()) {
@@ -120,7 +120,7 @@ func TestSender_OtherSettings(t *testing.T) {
 	if n := listener.counts[redisfeed.Gap].Load(); n != gaps+1 {
 		t.Errorf("%d gaps, %d before: what was revoked in between is to be looked for", n, gaps)
 	}
-	eventually(t, "the view counts as confirmed", func() bool { age, fed := listener.freshness.FeedAge(); return fed && age < 2*time.Second })
+	eventually(t, "the view counts as confirmed", func() bool { age, fed := listener.staleness.FeedAge(); return fed && age < 2*time.Second })
 	if nodes := listener.feed.Nodes(); nodes != (redisfeed.Nodes{Heard: 1}) {
 		t.Errorf("the others see %+v", nodes)
 	}

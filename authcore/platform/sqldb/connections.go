@@ -66,7 +66,7 @@ func RefuseConnected(ctx context.Context, url string) error {
 		count, from, err := connections(ctx, at.pool)
 		switch {
 		case err != nil:
-			return settle(ctx, step, err)
+			return finish(ctx, step, err)
 		case count == 0:
 			return nil
 		case time.Since(begin) >= connectedWait:
@@ -74,7 +74,7 @@ func RefuseConnected(ctx context.Context, url string) error {
 		}
 		select {
 		case <-ctx.Done():
-			return settle(ctx, step, ctx.Err())
+			return finish(ctx, step, ctx.Err())
 		case <-time.After(connectedRest):
 		}
 	}

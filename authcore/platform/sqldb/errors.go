@@ -18,10 +18,10 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 )
 
-// settle is the one place where errors of the engines become what the ports promise. Outcomes stay as they are, an
+// finish is the one place where errors of the engines become what the ports promise. Outcomes stay as they are, an
 // ended ctx stays a context error, a database that cannot answer wraps authcore.ErrUnavailable, the rest is a fault.
 // No text of a driver holds values of rows or passwords.
-func settle(ctx context.Context, step string, err error) error {
+func finish(ctx context.Context, step string, err error) error {
 	switch {
 	case outcome(err):
 		return err

@@ -33,7 +33,7 @@ func (d *DB) Migrate(ctx context.Context) (err error) {
 	const step = "migrate database"
 	known, err := d.known()
 	if err != nil {
-		return settle(ctx, step, err)
+		return finish(ctx, step, err)
 	}
 	found, err := d.version(ctx)
 	if err != nil {
@@ -62,13 +62,13 @@ func (d *DB) raise(ctx context.Context) (err error) {
 	const step = "migrate database"
 	db, release, err := d.engine.migrator(ctx)
 	if err != nil {
-		return settle(ctx, step, err)
+		return finish(ctx, step, err)
 	}
 	defer func() { err = errors.Join(err, release()) }()
 
 	folder, err := fs.Sub(d.migrations, d.dialect.Name)
 	if err != nil {
-		return settle(ctx, step, err)
+		return finish(ctx, step, err)
 	}
 	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger())}
 	kind := goose.DialectSQLite3
@@ -76,13 +76,13 @@ func (d *DB) raise(ctx context.Context) (err error) {
 		kind = goose.DialectPostgres
 		locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(lockSeconds, lockTries))
 		if err != nil {
-			return settle(ctx, step, err)
+			return finish(ctx, step, err)
 		}
 		options = append(options, goose.WithSessionLocker(locker))
 	}
 	provider, err := goose.NewProvider(kind, db, folder, options...)
 	if err != nil {
-		return settle(ctx, step, err)
+		return finish(ctx, step, err)
 	}
 	for try := 1; ; try++ {
 		results, err := provider.Up(ctx)
@@ -93,14 +93,14 @@ func (d *DB) raise(ctx context.Context) (err error) {
 			return nil
 		}
 		if !tableHeld(err) || try == tableTries {
-			return settle(ctx, step, err)
+			return finish(ctx, step, err)
 		}
 		if try == 1 {
 			d.log.Warn("the migration is waiting for a transaction that holds a table", slog.Duration("for_at_most", tableTries*(tableWait+tableRest)))
 		}
 		select {
 		case <-ctx.Done():
-			return settle(ctx, step, ctx.Err())
+			return finish(ctx, step, ctx.Err())
 		case <-time.After(tableRest):
 		}
 	}
@@ -117,7 +117,7 @@ func tableHeld(err error) bool {
 func (d *DB) CheckSchema(ctx context.Context) error {
 	known, err := d.known()
 	if err != nil {
-		return settle(ctx, "check schema", err)
+		return finish(ctx, "check schema", err)
 	}
 	found, err := d.version(ctx)
 	if err != nil {

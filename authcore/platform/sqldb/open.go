@@ -68,7 +68,7 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 		d.engine, err = openPostgres(ctx, at)
 	}
 	if err != nil {
-		return nil, d.named(settle(ctx, step, err))
+		return nil, d.named(finish(ctx, step, err))
 	}
 	return d, nil
 }

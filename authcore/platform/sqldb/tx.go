@@ -51,14 +51,14 @@ func (d *DB) repeat(ctx context.Context, step string, run func(ctx context.Conte
 	start, wait := time.Now(), firstWait
 	for try := 1; ; try++ {
 		if err := ctx.Err(); err != nil {
-			return settle(ctx, step, err)
+			return finish(ctx, step, err)
 		}
 		err := run(ctx)
 		if err == nil {
 			return nil
 		}
 		if try == tries || time.Since(start) >= conflict(err) {
-			return settle(ctx, step, err)
+			return finish(ctx, step, err)
 		}
 		// Those who met in a deadlock must not meet again.
 		timer := time.NewTimer(wait + rand.N(wait))

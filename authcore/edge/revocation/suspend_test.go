@@ -12,7 +12,7 @@ import (
 
 // sleeper is a process that can be paused: its clock goes on while nothing of it runs.
 type sleeper struct {
-	*revocation.Freshness
+	*revocation.Staleness
 	ahead atomic.Int64 // of the bubble's clock
 	woken []time.Duration
 }
@@ -21,7 +21,7 @@ const bound = 30 * time.Second
 
 func newSleeper() *sleeper {
 	s := new(sleeper)
-	s.Freshness = revocation.NewFreshness(s.now)
+	s.Staleness = revocation.NewStaleness(s.now)
 	s.Database(s.now())
 	return s
 }
@@ -51,12 +51,12 @@ func (s *sleeper) want(t *testing.T, when string, refuses bool) {
 	}
 }
 
-// TestFreshness_PausedProcess: nothing is answered by the view of before a pause, by the first request neither, until a
+// TestStaleness_PausedProcess: nothing is answered by the view of before a pause, by the first request neither, until a
 // source confirms it that was asked after the pause.
-func TestFreshness_PausedProcess(t *testing.T) {
+func TestStaleness_PausedProcess(t *testing.T) {
 	t.Parallel()
-	for name, confirm := range map[string]func(*revocation.Freshness, time.Time){
-		"database": (*revocation.Freshness).Database, "feed": (*revocation.Freshness).Feed,
+	for name, confirm := range map[string]func(*revocation.Staleness, time.Time){
+		"database": (*revocation.Staleness).Database, "feed": (*revocation.Staleness).Feed,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -69,16 +69,16 @@ func TestFreshness_PausedProcess(t *testing.T) {
 				after(100 * time.Millisecond)
 				s.pause(3 * time.Second)
 				s.want(t, "before any worker runs", true)
-				confirm(s.Freshness, asked)
+				confirm(s.Staleness, asked)
 				s.want(t, "after the answer to what was asked before", true)
 				after(time.Second)
 				s.want(t, "once the workers run", true)
 				if s.Age() > 6*time.Second || len(s.woken) != 1 || s.woken[0] < 3*time.Second || s.woken[0] > 3300*time.Millisecond {
 					t.Errorf("the view is %s old, told of %v", s.Age(), s.woken)
 				}
-				confirm(s.Freshness, asked)
+				confirm(s.Staleness, asked)
 				s.want(t, "after a late answer to what was asked before", true)
-				confirm(s.Freshness, s.now())
+				confirm(s.Staleness, s.now())
 				s.want(t, "after an answer", false)
 				after(20 * time.Second)
 				s.want(t, "a while later", false)
@@ -90,8 +90,8 @@ func TestFreshness_PausedProcess(t *testing.T) {
 	}
 }
 
-// TestFreshness_PausesThatDoNotCount: a moment without a processor is none, and nobody is paused whom nobody watches.
-func TestFreshness_PausesThatDoNotCount(t *testing.T) {
+// TestStaleness_PausesThatDoNotCount: a moment without a processor is none, and nobody is paused whom nobody watches.
+func TestStaleness_PausesThatDoNotCount(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newSleeper()
@@ -126,7 +126,7 @@ func TestFollower_ReadsAfterAPause(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newSleeper()
-		x := followOver(t, s.Freshness, s.now)
+		x := followOver(t, s.Staleness, s.now)
 		defer s.watch(t)()
 		after(600 * time.Millisecond)
 		s.pause(3 * time.Second)
@@ -142,13 +142,13 @@ func TestFollower_ReadsAfterAPause(t *testing.T) {
 	})
 }
 
-// TestFreshness_SuspendedMachineIsPaused: its monotonic clock has stood still.
-func TestFreshness_SuspendedMachineIsPaused(t *testing.T) {
+// TestStaleness_SuspendedMachineIsPaused: its monotonic clock has stood still.
+func TestStaleness_SuspendedMachineIsPaused(t *testing.T) {
 	t.Parallel()
 	var now atomic.Pointer[time.Time]
 	at := time.Now()
 	now.Store(&at)
-	f := revocation.NewFreshness(func() time.Time { return *now.Load() })
+	f := revocation.NewStaleness(func() time.Time { return *now.Load() })
 	f.Database(at)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -172,8 +172,8 @@ func TestFreshness_SuspendedMachineIsPaused(t *testing.T) {
 	}
 }
 
-func BenchmarkFreshness_Exceeds(b *testing.B) {
-	f := revocation.NewFreshness(nil)
+func BenchmarkStaleness_Exceeds(b *testing.B) {
+	f := revocation.NewStaleness(nil)
 	f.Database(time.Now())
 	ctx, cancel := context.WithCancel(b.Context())
 	defer cancel()

@@ -25,21 +25,21 @@ const (
 	looksApart = 100 * time.Millisecond
 )
 
-// FollowerConfig is what a Follower needs; all but Now is required.
-type FollowerConfig struct {
+// PollerConfig is what a Poller needs; all but Now is required.
+type PollerConfig struct {
 	Set    *Set
 	Source Source // the database
 	// Late is how much later than rows with higher numbers a row may be committed: each read begins so far back.
 	Late      time.Duration
-	Freshness *Freshness
+	Staleness *Staleness
 	Logger    *slog.Logger
 	Now       func() time.Time // the real clock; default time.Now
 }
 
-// Follower reads the database's revocations into a set: all of them once, then what is new. It is
+// Poller reads the database's revocations into a set: all of them once, then what is new. It is
 // safe for concurrent use.
-type Follower struct {
-	cfg  FollowerConfig
+type Poller struct {
+	cfg  PollerConfig
 	look chan struct{}
 
 	failed atomic.Bool // failing is not zero
@@ -55,19 +55,19 @@ type Follower struct {
 	failing       time.Time // since when a database that answers gives no rows; zero while it does
 }
 
-// NewFollower checks cfg.
-func NewFollower(cfg FollowerConfig) (*Follower, error) {
-	if cfg.Set == nil || cfg.Source == nil || cfg.Late <= 0 || cfg.Freshness == nil || cfg.Logger == nil {
-		return nil, errors.New("a follower needs a set, a source, how late it is, a freshness and a logger")
+// NewPoller checks cfg.
+func NewPoller(cfg PollerConfig) (*Poller, error) {
+	if cfg.Set == nil || cfg.Source == nil || cfg.Late <= 0 || cfg.Staleness == nil || cfg.Logger == nil {
+		return nil, errors.New("a poller needs a set, a source, how late it is, a staleness and a logger")
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	return &Follower{cfg: cfg, look: make(chan struct{}, 1), walk: walk{began: cfg.Now()}}, nil
+	return &Poller{cfg: cfg, look: make(chan struct{}, 1), walk: walk{began: cfg.Now()}}, nil
 }
 
 // Look asks Run to read soon. It never blocks.
-func (f *Follower) Look() {
+func (f *Poller) Look() {
 	select {
 	case f.look <- struct{}{}:
 	default: // it will
@@ -76,7 +76,7 @@ func (f *Follower) Look() {
 
 // Run reads every second, or less often while the feed confirms the view, until ctx ends. Where
 // several run they take turns.
-func (f *Follower) Run(ctx context.Context) {
+func (f *Poller) Run(ctx context.Context) {
 	tick := time.NewTicker(followEvery)
 	defer tick.Stop()
 	for {
@@ -101,7 +101,7 @@ func (f *Follower) Run(ctx context.Context) {
 }
 
 // wait keeps reads apart.
-func (f *Follower) wait(ctx context.Context) bool {
+func (f *Poller) wait(ctx context.Context) bool {
 	f.mu.Lock()
 	left := looksApart - f.cfg.Now().Sub(f.readAt)
 	f.mu.Unlock()
@@ -119,8 +119,8 @@ func (f *Follower) wait(ctx context.Context) bool {
 }
 
 // due reports whether it is time to read without being asked.
-func (f *Follower) due() bool {
-	if age, fed := f.cfg.Freshness.FeedAge(); !fed || age > feedCurrent {
+func (f *Poller) due() bool {
+	if age, fed := f.cfg.Staleness.FeedAge(); !fed || age > feedCurrent {
 		return true
 	}
 	f.mu.Lock()
@@ -129,12 +129,12 @@ func (f *Follower) due() bool {
 }
 
 // Failing reports whether a database that answers gives no revocations. It waits for no reading.
-func (f *Follower) Failing() bool {
+func (f *Poller) Failing() bool {
 	return f.failed.Load()
 }
 
 // tell logs each change of whether reading works. A database that is away tells of itself.
-func (f *Follower) tell(ctx context.Context, err error) {
+func (f *Poller) tell(ctx context.Context, err error) {
 	if errors.Is(err, authcore.ErrUnavailable) {
 		return
 	}

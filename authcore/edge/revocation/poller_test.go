@@ -80,22 +80,22 @@ func (r *rows) count() (n int) {
 type followed struct {
 	*rows
 	set  *revocation.Set
-	age  *revocation.Freshness
-	f    *revocation.Follower
+	age  *revocation.Staleness
+	f    *revocation.Poller
 	logs *bytes.Buffer
 }
 
-// newFollowed makes a follower that has read nothing.
+// newFollowed makes a poller that has read nothing.
 func newFollowed(t *testing.T) *followed {
 	t.Helper()
-	return followOver(t, revocation.NewFreshness(nil), time.Now)
+	return followOver(t, revocation.NewStaleness(nil), time.Now)
 }
 
-func followOver(t *testing.T, age *revocation.Freshness, now func() time.Time) *followed {
+func followOver(t *testing.T, age *revocation.Staleness, now func() time.Time) *followed {
 	t.Helper()
 	x := &followed{rows: new(rows), set: revocation.NewSet(nil), age: age, logs: new(bytes.Buffer)}
 	var err error
-	x.f, err = revocation.NewFollower(revocation.FollowerConfig{Set: x.set, Source: x.source, Late: 10 * time.Second, Freshness: x.age, Now: now,
+	x.f, err = revocation.NewPoller(revocation.PollerConfig{Set: x.set, Source: x.source, Late: 10 * time.Second, Staleness: x.age, Now: now,
 		Logger: slog.New(slog.NewTextHandler(x.logs, nil))})
 	if err != nil {
 		t.Fatal(err)
@@ -103,7 +103,7 @@ func followOver(t *testing.T, age *revocation.Freshness, now func() time.Time) *
 	return x
 }
 
-// follow runs a follower on the clock of a synctest bubble.
+// follow runs a poller on the clock of a synctest bubble.
 func follow(t *testing.T) *followed {
 	t.Helper()
 	x := newFollowed(t)

@@ -9,20 +9,20 @@ import (
 )
 
 const (
-	// pausedFor is how long nothing at all must have run for the process to count as paused. It is less than the
+	// suspendedFor is how long nothing at all must have run for the process to count as paused. It is less than the
 	// least max_staleness, and far more than a loaded machine keeps a goroutine waiting that has nothing to do.
-	pausedFor = 2500 * time.Millisecond
+	suspendedFor = 2500 * time.Millisecond
 	// tickEvery is how often the process shows itself that it runs.
 	tickEvery = 250 * time.Millisecond
 )
 
-// Freshness knows how old this node's view of revocations is: since when neither of its sources, the
+// Staleness knows how old this node's view of revocations is: since when neither of its sources, the
 // database and the feed of other nodes, has confirmed it; and whether this process has been paused since.
 // All methods are safe for concurrent use.
 //
 // It goes by the real clock, which nobody may set back or forward: a process that was paused, or a
 // machine that was suspended, must not answer from its view of before.
-type Freshness struct {
+type Staleness struct {
 	now   func() time.Time
 	state atomic.Pointer[state]
 
@@ -57,14 +57,14 @@ func (m moment) since(earlier moment) time.Duration {
 }
 
 // paused reports whether the process was paused between a tick, if there was one, and m.
-func (m moment) paused(tick moment) bool { return !tick.IsZero() && m.since(tick) > pausedFor }
+func (m moment) suspended(tick moment) bool { return !tick.IsZero() && m.since(tick) > suspendedFor }
 
-// NewFreshness returns a Freshness of a view that nothing has confirmed. A nil now means [time.Now].
-func NewFreshness(now func() time.Time) *Freshness {
+// NewStaleness returns a Staleness of a view that nothing has confirmed. A nil now means [time.Now].
+func NewStaleness(now func() time.Time) *Staleness {
 	if now == nil {
 		now = time.Now
 	}
-	f := &Freshness{now: now}
+	f := &Staleness{now: now}
 	f.state.Store(new(state))
 	return f
 }
@@ -72,7 +72,7 @@ func NewFreshness(now func() time.Time) *Freshness {
 // Age returns for how long no source has confirmed the view. It takes no lock. Where the wall clock
 // has moved further than the monotonic one it counts, since the latter stands still on a suspended
 // machine; a step forward of the wall clock therefore makes the view old until the next confirmation.
-func (f *Freshness) Age() time.Duration {
+func (f *Staleness) Age() time.Duration {
 	asOf := f.state.Load().asOf
 	if asOf.IsZero() {
 		return time.Duration(math.MaxInt64)
@@ -84,16 +84,16 @@ func (f *Freshness) Age() time.Duration {
 // short that was against bound: a request must not be answered by it then. It takes no lock. It finds out
 // by itself, for after a pause a request may run before any worker does. Pauses of less than two and a half seconds
 // go unnoticed, and all of them while Watch does not run.
-func (f *Freshness) Exceeds(bound time.Duration) bool {
+func (f *Staleness) Exceeds(bound time.Duration) bool {
 	// A pause between these two must not go unnoticed either, so the clock comes last.
 	s := f.state.Load()
 	now := momentOf(f.now())
-	return s.asleep || s.asOf.IsZero() || now.since(s.asOf) > bound || now.paused(s.tick)
+	return s.asleep || s.asOf.IsZero() || now.since(s.asOf) > bound || now.suspended(s.tick)
 }
 
 // Watch notices pauses of this process until ctx ends, and calls woken after each one with how long it
 // was. Several may run.
-func (f *Freshness) Watch(ctx context.Context, woken func(time.Duration)) {
+func (f *Staleness) Watch(ctx context.Context, woken func(time.Duration)) {
 	f.watched(1)
 	defer f.watched(-1)
 	tick := time.NewTicker(tickEvery)
@@ -116,7 +116,7 @@ func (f *Freshness) Watch(ctx context.Context, woken func(time.Duration)) {
 }
 
 // watched counts who watches. Nothing was missed while nobody did.
-func (f *Freshness) watched(by int) {
+func (f *Staleness) watched(by int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.watching += by; f.watching == 0 {
@@ -124,27 +124,27 @@ func (f *Freshness) watched(by int) {
 	} else if by > 0 && f.watching == by {
 		f.tick = f.now()
 	}
-	f.settle()
+	f.expire()
 }
 
 // runs notes that the process runs, and whether it was paused until now. What begins after it has
 // returned is after the pause.
-func (f *Freshness) runs() {
+func (f *Staleness) runs() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.watching == 0 {
 		return
 	}
 	now, tick := momentOf(f.now()), momentOf(f.tick)
-	if now.paused(tick) {
+	if now.suspended(tick) {
 		f.woke, f.untold = now.Time, now.since(tick)
 	}
 	f.tick = now.Time
-	f.settle()
+	f.expire()
 }
 
 // Database says that everything committed up to asOf has been read from the database.
-func (f *Freshness) Database(asOf time.Time) {
+func (f *Staleness) Database(asOf time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if asOf.After(f.database) {
@@ -153,11 +153,11 @@ func (f *Freshness) Database(asOf time.Time) {
 	if !asOf.Before(f.gap) {
 		f.gap = time.Time{}
 	}
-	f.settle()
+	f.expire()
 }
 
 // Stored returns up to when everything committed has been read from the database, zero for never.
-func (f *Freshness) Stored() time.Time {
+func (f *Staleness) Stored() time.Time {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.database
@@ -165,34 +165,34 @@ func (f *Freshness) Stored() time.Time {
 
 // Feed says that everything that the feed was given up to asOf has been applied. It counts only
 // where nothing has been missed, or the database has been read since.
-func (f *Freshness) Feed(asOf time.Time) {
+func (f *Staleness) Feed(asOf time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.gap.IsZero() && asOf.After(f.feed) {
 		f.feed = asOf
 	}
-	f.settle()
+	f.expire()
 }
 
 // Missed says that the feed may have missed something. What it confirmed does not count any more,
 // for nobody knows since when.
-func (f *Freshness) Missed() {
+func (f *Staleness) Missed() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.gap, f.feed = f.now(), time.Time{}
-	f.settle()
+	f.expire()
 }
 
 // FeedAge returns for how long the feed has not confirmed the view; ok is false when it does not
 // confirm it at all.
-func (f *Freshness) FeedAge() (age time.Duration, ok bool) {
+func (f *Staleness) FeedAge() (age time.Duration, ok bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.now().Sub(f.feed), !f.feed.IsZero()
 }
 
 // settle must be called with f.mu held.
-func (f *Freshness) settle() {
+func (f *Staleness) expire() {
 	asOf := f.database
 	if f.feed.After(asOf) {
 		asOf = f.feed

@@ -18,9 +18,9 @@ const (
 	kinds
 )
 
-// part holds the revocations of one in 64 ids. One filter stands before all its tables, so that one look tells of an
+// shard holds the revocations of one in 64 ids. One filter stands before all its tables, so that one look tells of an
 // account that neither its epoch nor its roles are revoked.
-type part struct {
+type shard struct {
 	filter atomic.Pointer[filter] // nil: nothing was ever put in
 	tables [kinds]table
 
@@ -30,13 +30,13 @@ type part struct {
 
 // excludes reports that nothing is known of an id. A part whose filter is not yet there, or is about to be replaced, may
 // lack only what an Apply that has not returned is putting in.
-func (p *part) excludes(k key) bool {
+func (p *shard) excludes(k key) bool {
 	f := p.filter.Load()
 	return f == nil || f.excludes(k.h)
 }
 
 // put enters a revocation, and reports whether it says more than is known.
-func (p *part) put(of *Set, kind int, k key, value, until int64) (news bool) {
+func (p *shard) put(of *Set, kind int, k key, value, until int64) (news bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	added, news := p.tables[kind].put(&of.seed, k, value, until)
@@ -53,7 +53,7 @@ func (p *part) put(of *Set, kind int, k key, value, until int64) (news bool) {
 }
 
 // sweep drops what ended before the given time.
-func (p *part) sweep(of *Set, before int64) (dropped int) {
+func (p *shard) sweep(of *Set, before int64) (dropped int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for i := range p.tables {
@@ -67,7 +67,7 @@ func (p *part) sweep(of *Set, before int64) (dropped int) {
 }
 
 // refilter makes a filter of what is in the tables now. It must be called with p.mu held.
-func (p *part) refilter(seed *[2]uint64) {
+func (p *shard) refilter(seed *[2]uint64) {
 	f := newFilter(p.live())
 	for i := range p.tables {
 		p.tables[i].each(func(s *slot) { f.mark(hash(seed, s.hi.Load(), s.lo.Load())) })
@@ -77,7 +77,7 @@ func (p *part) refilter(seed *[2]uint64) {
 }
 
 // live must be called with p.mu held.
-func (p *part) live() (n int) {
+func (p *shard) live() (n int) {
 	for i := range p.tables {
 		n += p.tables[i].live
 	}

@@ -2,8 +2,8 @@ package ratelimit
 
 import "sync"
 
-// part holds a sixty-fourth of a limit's keys.
-type part struct {
+// shard holds a sixty-fourth of a limit's keys.
+type shard struct {
 	mu     sync.Mutex
 	keys   map[uint64]int64 // by hash: when the budget is full again; guarded by mu
 	room   int
@@ -45,7 +45,7 @@ func (t *taking) store(tat int64) {
 }
 
 // makeRoom drops what has run out among a few keys and reports whether one more fits.
-func (p *part) makeRoom(t *taking, now int64) bool {
+func (p *shard) makeRoom(t *taking, now int64) bool {
 	sample := sampleNew
 	if len(p.keys) >= p.room {
 		sample = sampleFull

@@ -8,10 +8,10 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/revocation"
 )
 
-func TestFreshness_EitherSourceConfirms(t *testing.T) {
+func TestStaleness_EitherSourceConfirms(t *testing.T) {
 	t.Parallel()
 	c := newClock()
-	f := revocation.NewFreshness(c.now)
+	f := revocation.NewStaleness(c.now)
 	if f.Age() < 24*time.Hour {
 		t.Errorf("a view that nothing confirmed is %s old", f.Age())
 	}
@@ -36,10 +36,10 @@ func TestFreshness_EitherSourceConfirms(t *testing.T) {
 	want(0)
 }
 
-func TestFreshness_AfterAGapTheDatabaseDecides(t *testing.T) {
+func TestStaleness_AfterAGapTheDatabaseDecides(t *testing.T) {
 	t.Parallel()
 	c := newClock()
-	f := revocation.NewFreshness(c.now)
+	f := revocation.NewStaleness(c.now)
 	f.Database(c.now())
 	c.advance(10 * time.Second)
 	f.Feed(c.now())
@@ -65,9 +65,9 @@ func TestFreshness_AfterAGapTheDatabaseDecides(t *testing.T) {
 	}
 }
 
-// TestFreshness_SuspendedMachine: the monotonic clock stands still while a machine sleeps, and the wall clock may be set
+// TestStaleness_SuspendedMachine: the monotonic clock stands still while a machine sleeps, and the wall clock may be set
 // back; whichever has moved more tells.
-func TestFreshness_SuspendedMachine(t *testing.T) {
+func TestStaleness_SuspendedMachine(t *testing.T) {
 	t.Parallel()
 	at := time.Now()
 	for name, c := range map[string]struct {
@@ -80,7 +80,7 @@ func TestFreshness_SuspendedMachine(t *testing.T) {
 		"no monotonic clock there": {at.Add(time.Hour).Round(0), time.Hour},
 	} {
 		now := at
-		f := revocation.NewFreshness(func() time.Time { return now })
+		f := revocation.NewStaleness(func() time.Time { return now })
 		f.Database(at)
 		now = c.now
 		if age := f.Age(); age != c.want {
@@ -101,8 +101,8 @@ func wallMoved(t *testing.T, at time.Time, by time.Duration) time.Time {
 	return moved
 }
 
-func BenchmarkFreshness_Age(b *testing.B) {
-	f := revocation.NewFreshness(nil)
+func BenchmarkStaleness_Age(b *testing.B) {
+	f := revocation.NewStaleness(nil)
 	f.Database(time.Now())
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
