@@ -18,5 +18,28 @@
 //     (keyring) and the tasks of whoever runs the gateway (operator).
 //   - crypto: secret, passhash, passpolicy, jwtkeys. They know nobody.
 //
+// Words that mean something particular here:
+//
+//   - child session: the session that another host gets by single sign-on; it ends with its parent.
+//   - credential: what a request brings to say who makes it; a scheme finds one kind and verifies it from memory.
+//   - digest: what is stored of a code or token in its place.
+//   - effects: events and mails that are committed with a change, or not at all.
+//   - epoch: a number of the account; raising it ends every session before it at once.
+//   - feed: revocations that nodes tell each other through Redis, in milliseconds; the poller reads the same from the database.
+//   - hand-over: single sign-on across hosts; a one-time code takes the session to another host.
+//   - identifier: what somebody signs in with, in one normal form: e-mail address, username, phone number.
+//   - known and unknown: whether there is such an account; both do the same work, so that neither answer nor time tells.
+//   - leeway: how long a rotated refresh token gets the same answer again, for a lost answer or a second tab.
+//   - node: a process and what it holds of one database; configurations come and go over it.
+//   - passage: the way of a request past handlers that are not ours, without our cookies and tokens.
+//   - registration token: what a browser shows to prove that it is the one which signed up.
+//   - ring: the signing keys that are stored: next, current, retiring.
+//   - roles version: a number of the account; raising it makes access tokens be renewed, while sessions live.
+//   - sealed: encrypted under the operator's secret.
+//   - staleness: for how long neither the database nor the feed has confirmed this node's revocations.
+//   - sweep: what removes expired rows.
+//   - trace: what is told of a step as it begins and ends, for spans and metrics.
+//   - wing: a folder of authcore that holds packages of one kind.
+//
 // Folders that end in "test" are suites that hold every implementation of a port to account.
 package authcore
