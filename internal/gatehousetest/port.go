@@ -1,11 +1,20 @@
 package gatehousetest
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"net"
 	"os"
+	"path/filepath"
 	"strconv"
 	"sync"
+	"syscall"
+)
+
+const (
+	firstPort = 15000 // and the last is below the range from which outgoing connections get theirs
+	ports     = 2120  // of a process. Each is used once, three by each gateway
+	ranges    = 8     // processes that run at the same time and have ports of their own
 )
 
 var (
@@ -13,11 +22,8 @@ var (
 	portUsed = map[int]bool{}
 )
 
-// ports is how many a process has. Each is used once, three by each gateway.
-const ports = 2120
-
-// FreePort picks below the range from which outgoing connections get theirs, and where other test processes seldom pick:
-// a port may be taken between the choice and its use, or while a gateway is restarted.
+// FreePort picks from a range that no other process of these tests has: a port may be taken between the choice and its
+// use, or while a gateway is restarted.
 func FreePort() int {
 	portMu.Lock()
 	defer portMu.Unlock()
@@ -25,7 +31,7 @@ func FreePort() int {
 		if len(portUsed) == ports {
 			panic("the tests have more gateways than ports")
 		}
-		port := 15000 + os.Getpid()%8*ports + rand.IntN(ports)
+		port := firstPort + portRange()*ports + rand.IntN(ports)
 		if portUsed[port] {
 			continue
 		}
@@ -38,3 +44,23 @@ func FreePort() int {
 		return port
 	}
 }
+
+// portRange is the first range whose file this process could lock, until it ends. Where all are taken, or cannot be
+// locked, it is one that seldom is another's.
+var portRange = sync.OnceValue(func() int {
+	for n := range ranges {
+		file, err := os.OpenFile(filepath.Join(os.TempDir(), fmt.Sprintf("gatehousetest-ports-%d", n)), os.O_CREATE|os.O_RDWR, 0o600)
+		if err != nil {
+			continue
+		}
+		if syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil {
+			lock = file
+			return n
+		}
+		_ = file.Close()
+	}
+	return os.Getpid() % ranges
+})
+
+// lock is the file of this process's range, which stays open.
+var lock *os.File
