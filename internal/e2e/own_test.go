@@ -133,27 +133,50 @@ const ownRest = `handle {
 
 const ownGuard = "gatehouse_guard /app/* {\n\t\toptional\n\t\tlogin_url /in\n\t}"
 
-func startOwn(t *testing.T) (g *gateway, sites map[string]call) {
-	t.Helper()
-	g = start(t, plan{global: "issuer http://127.0.0.1:<port>", site: strings.NewReplacer("<guard>", ownGuard, "<rest>", ownRest).Replace(ownSites)})
-	sites = map[string]call{"any host": {base: g.fill("http://127.0.0.1:<port3>")}}
+func ownPlan() plan {
+	return plan{global: "issuer http://127.0.0.1:<port>", site: strings.NewReplacer("<guard>", ownGuard, "<rest>", ownRest).Replace(ownSites)}
+}
+
+func sitesOf(g *gateway) map[string]call {
+	sites := map[string]call{"any host": {base: g.fill("http://127.0.0.1:<port3>")}}
 	for _, host := range []string{"matcher.portal.test", "matcher.test", "several.portal.test", "blocks.portal.test", "blocks.test", "named.portal.test", "named.test"} {
 		sites[host] = call{base: g.fill("http://127.0.0.1:<port2>"), host: host + g.fill(":<port2>")}
 	}
-	return g, sites
+	return sites
 }
 
 // TestS04_OwnTokensReachNoService: on a site with a guard no handler but ours gets what a browser or a program signs in with,
 // wherever the guard stands and whatever leaves the request out; what is not ours it gets.
 func TestS04_OwnTokensReachNoService(t *testing.T) {
 	t.Parallel()
-	g, sites := startOwn(t)
+	g := start(t, ownPlan())
+	reachNoService(t, g, g, "http://"+g.Host())
+}
+
+// TestS04_OwnTokensOfAnotherNode: the same where another node on the same Postgres has issued them.
+func TestS04_OwnTokensOfAnotherNode(t *testing.T) {
+	t.Parallel()
+	p := ownPlan()
+	p.global = ""
+	g, other := twoNodes(t, p)
+	reachNoService(t, g, other, "http://127.0.0.1:9")
+}
+
+// reachNoService signs in at g, and goes to the sites at the node that is given.
+func reachNoService(t *testing.T, g, node *gateway, issuer string) {
+	t.Helper()
 	program, browser := g.newUser(t), g.newBrowser(t)
 	ended, left := g.signIn(t, program, false), g.signIn(t, browser, true)
 	g.api(t, "POST", "/logout", nil, call{bearer: ended.access}).must(t, 204, "")
 	g.api(t, "POST", "/logout", nil, call{cookies: left.cookies, header: map[string]string{"Sec-Fetch-Site": "same-origin"}}).must(t, 204, "")
 	foreign := "eyJhbGciOiJub25lIiwidHlwIjoiYXQrand0In0.eyJpc3MiOiJodHRwczovL290aGVyLmV4YW1wbGUifQ.c2lnbmVkIGJ5IHNvbWVib2R5"
-	ours := "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9." + base64.RawURLEncoding.EncodeToString([]byte(`{"sub": "x", "iss": "`+"http://"+g.Host()+`"}`)) + ".c2lnbmVkIGJ5IHNvbWVib2R5"
+	ours := "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9." + base64.RawURLEncoding.EncodeToString([]byte(`{"sub": "x", "iss": "`+issuer+`"}`)) + ".c2lnbmVkIGJ5IHNvbWVib2R5"
+	sites := sitesOf(node)
+	eventually(t, "the node has heard of the end of the sessions", func() bool {
+		c := sites["any host"]
+		c.path, c.cookies = "/app/x", left.cookies
+		return node.do(t, c).must(t, 200, "").echo(t).get(t, "Remote-Sub") == ""
+	})
 	for site, c := range sites {
 		for _, path := range []string{"/app/x", "/open/x", "/open/error"} {
 			for _, u := range []*user{browser, left} {
@@ -162,7 +185,7 @@ func TestS04_OwnTokensReachNoService(t *testing.T) {
 				for name, value := range u.cookies {
 					c.cookies[name] = value
 				}
-				e := g.do(t, c).must(t, 200, "").echo(t)
+				e := node.do(t, c).must(t, 200, "").echo(t)
 				got := strings.Split(e.get(t, "Cookie"), "; ")
 				slices.Sort(got)
 				if want := []string{"other=" + foreign, "theme=dark"}; !slices.Equal(got, want) {
@@ -180,7 +203,7 @@ func TestS04_OwnTokensReachNoService(t *testing.T) {
 				"Bearer " + foreign: true, "Basic dXNlcjpwYXNz": true, "Bearer of-another-kind-altogether": true,
 			} {
 				c.cookies, c.header = nil, map[string]string{"Authorization": line}
-				e := g.do(t, c).must(t, 200, "").echo(t)
+				e := node.do(t, c).must(t, 200, "").echo(t)
 				if got := e.get(t, "Authorization"); forwarded != (got == line) || !forwarded && got != "" {
 					t.Errorf("%s%s: the upstream got %q of %q", site, path, got, line)
 				}
