@@ -14,8 +14,8 @@ const (
 	longestFile     = 400
 )
 
-// goFile checks one file. Length is not limited in tests, where a table may be long.
-func goFile(path string, content []byte) ([]string, error) {
+// goFile checks one file, and counts it into the shapes. Length is not limited in tests, where a table may be long.
+func goFile(path string, content []byte, all *shapes) ([]string, error) {
 	files := token.NewFileSet()
 	file, err := parser.ParseFile(files, path, content, parser.ParseComments|parser.SkipObjectResolution)
 	if err != nil {
@@ -28,6 +28,7 @@ func goFile(path string, content []byte) ([]string, error) {
 	if strings.HasSuffix(path, "_test.go") {
 		return findings, nil
 	}
+	all.add(files, file, path)
 	if lines := bytes.Count(content, []byte("\n")); lines > longestFile {
 		findings = append(findings, fmt.Sprintf("%s:1: %d lines, split it before %d", path, lines, longestFile))
 	}

@@ -1,5 +1,6 @@
-// Command house checks what the general linters leave out: the length of functions and files, tests
-// that skip or sleep, words that mark unfinished work, and paths of one machine.
+// Command house checks what the general linters leave out: the length of functions and files, the number
+// of methods of types and interfaces, tests that skip or sleep, words that mark unfinished work, and paths
+// of one machine.
 //
 //	house [folder]
 //
@@ -36,9 +37,11 @@ func main() {
 	}
 }
 
-// inspect returns the findings of all files of a tree, in the order of their paths.
+// inspect returns the findings of all files of a tree, in the order of their paths, and then those of
+// its types.
 func inspect(tree fs.FS) ([]string, error) {
 	var findings []string
+	all := newShapes()
 	err := fs.WalkDir(tree, ".", func(path string, entry fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
@@ -57,7 +60,7 @@ func inspect(tree fs.FS) ([]string, error) {
 		}
 		findings = append(findings, wording(path, content)...)
 		if strings.HasSuffix(path, ".go") && !inTestdata(path) {
-			more, err := goFile(path, content)
+			more, err := goFile(path, content, all)
 			if err != nil {
 				return err
 			}
@@ -65,7 +68,7 @@ func inspect(tree fs.FS) ([]string, error) {
 		}
 		return nil
 	})
-	return findings, err
+	return append(findings, all.findings()...), err
 }
 
 func inTestdata(path string) bool {
