@@ -4,10 +4,9 @@
 //
 // On hosts that have a guard and no pages it serves the end of a hand-over and signing out (host.go).
 //
-// It owns wording and languages (texts/), the look (pages/style.css), the content security policy of documents, what a
-// browser keeps between two pages, how a link from a mail gives up its token, and the way back to where somebody wanted to
-// go. It decides nothing: pages and calls share the capabilities, and the rules about requests (cookies, origins, return
-// URLs, limits, who is signed in) are httpauth's.
+// Each page is a small type with its flows and its routes, in a file of its own; what pages have in common (forms, layout, languages,
+// cookies between two pages) is package page. Pages decide nothing: pages and calls share the capabilities, and the rules about
+// requests (cookies, origins, return URLs, limits, who is signed in) are httpauth's.
 //
 // It knows neither SQL nor Caddy. Only caddymodule imports it.
 package portal

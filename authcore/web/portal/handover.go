@@ -4,51 +4,51 @@ import (
 	"net/url"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/handover"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
+	"github.com/gatehouse-auth/gatehouse/authcore/web/portal/page"
 )
 
-// asksForHandover reports whether a guarded host has sent the browser for a code.
-func (v *visit) asksForHandover() bool {
-	_, elsewhere := v.elsewhere()
-	_, asked := v.cfg.Handover.ReadAsk(elsewhere, v.r.URL.Query().Get("handover"))
-	return asked
+// handoverPage leads who is signed in here to a host that does not see their cookies. It has no address of its own: the sign-in page is
+// where hosts send browsers.
+type handoverPage struct {
+	flow *handover.Flow
+	next *continuePage
 }
 
-// elsewhere returns where the visitor wanted to go, and the origin of that if it is on another host.
-func (v *visit) elsewhere() (back, origin string) {
-	back, why := v.returnTo(v.r.URL.Query().Get("rd"))
-	if why != "" {
-		return "", ""
-	}
-	return back, httpauth.OtherOrigin(v.r, back)
+// asked reports whether a guarded host has sent the browser for a code.
+func (p *handoverPage) asked(q *page.Request) bool {
+	_, other := q.OtherOrigin()
+	_, ok := p.flow.ReadAsk(other, q.R.URL.Query().Get("handover"))
+	return ok
 }
 
-// handOver leads who is signed in here to where they wanted to go. On another host their cookies are not seen: it is asked
+// to leads who is signed in here to where they wanted to go. On another host their cookies are not seen: it is asked
 // to begin a hand-over, and where it has done so the browser gets a code for it.
-func (v *visit) handOver(p *authcore.Principal) error {
-	query := v.r.URL.Query()
-	back, elsewhere := v.elsewhere()
+func (p *handoverPage) to(q *page.Request, user *authcore.Principal) error {
+	query := q.R.URL.Query()
+	back, other := q.OtherOrigin()
 	// A program's bearer token is no browser's, and a host that it is handed over to would make it cookies. A child session is its own
 	// host's alone.
-	if elsewhere == "" || p.Credential != authcore.SessionCookie || p.Origin != "" {
-		return v.onward(query.Get("rd"))
+	if other == "" || user.Credential != authcore.SessionCookie || user.Origin != "" {
+		return p.next.to(q, query.Get("rd"))
 	}
-	v.dropPending()
-	v.w.Header().Set("Referrer-Policy", "no-referrer")
-	host := elsewhere + httpauth.HandoverPath
+	q.DropPending()
+	q.W.Header().Set("Referrer-Policy", "no-referrer")
+	host := other + httpauth.HandoverPath
 	words := query.Get("handover")
-	asked, ok := v.cfg.Handover.ReadAsk(elsewhere, words)
+	asked, ok := p.flow.ReadAsk(other, words)
 	if !ok { // whoever made that up, no guard of the host's did, so perhaps none could redeem a code
-		return v.redirect(host + "?rd=" + url.QueryEscape(back))
+		return q.Redirect(host + "?rd=" + url.QueryEscape(back))
 	}
-	if err := v.cfg.Limits.Take(v.r.Context(), authcore.LimitRefresh, v.in.Client.Addr); err != nil {
+	if err := q.Limits.Take(q.R.Context(), authcore.LimitRefresh, q.Info.Client.Addr); err != nil {
 		return err
 	}
-	code, err := v.cfg.Handover.Issue(v.r.Context(), p, elsewhere, words)
+	code, err := p.flow.Issue(q.R.Context(), user, other, words)
 	if err != nil {
 		return err
 	}
-	return v.redirect(host + "?code=" + code + keptAs(asked.Challenge) + "&rd=" + url.QueryEscape(back))
+	return q.Redirect(host + "?code=" + code + keptAs(asked.Challenge) + "&rd=" + url.QueryEscape(back))
 }
 
 // keptName is how much of a challenge names the cookie of its verifier: 48 bits of a digest.

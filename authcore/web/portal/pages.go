@@ -1,14 +1,16 @@
 package portal
 
 import (
+	"cmp"
+	"embed"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
-	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/handover"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/profile"
@@ -17,6 +19,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 	"github.com/gatehouse-auth/gatehouse/authcore/web/portal/apidocs"
+	"github.com/gatehouse-auth/gatehouse/authcore/web/portal/page"
 )
 
 // Config is what the pages need.
@@ -47,14 +50,16 @@ type API interface {
 	SignOut(w http.ResponseWriter, r *http.Request)
 }
 
+//go:embed account.html
+var templates embed.FS
+
 // Pages serves the pages. It is safe for concurrent use.
 type Pages struct {
 	cfg    Config
-	speech *speech
-	look   *look
+	kit    *page.Kit
 	docs   *apidocs.Page
-	routes map[string]page
-	strays strays
+	routes page.Routes
+	next   *continuePage
 }
 
 // New checks cfg and reads every template and text.
@@ -65,29 +70,37 @@ func New(cfg Config) (*Pages, error) {
 	case cfg.Authenticator == nil || cfg.Limits == nil || cfg.API == nil || cfg.Issuers == nil || cfg.Logger == nil || cfg.Now == nil:
 		return nil, errors.New("portal: authenticator, limits, the API, issuers, logger and a clock are required")
 	}
-	if cfg.Brand == "" {
-		cfg.Brand = "Gatehouse"
-	}
 	if cfg.ReturnHosts == nil {
 		cfg.ReturnHosts = func(string) []string { return nil }
 	}
-	p := &Pages{cfg: cfg}
+	p := &Pages{cfg: cfg, next: &continuePage{sessions: cfg.Sessions}}
 	var err error
-	if p.speech, err = newSpeech(); err != nil {
-		return nil, err
-	}
-	if p.look, err = newLook(); err != nil {
+	p.kit, err = page.New(page.Config{
+		Authenticator: cfg.Authenticator, Limits: cfg.Limits, Brand: cmp.Or(cfg.Brand, "Gatehouse"), ReturnHosts: cfg.ReturnHosts,
+		Templates: templates, Logger: cfg.Logger, Now: cfg.Now,
+	})
+	if err != nil {
 		return nil, err
 	}
 	if p.docs, err = apidocs.New(); err != nil {
 		return nil, err
 	}
-	p.routes = p.mount()
-	return p, nil
+	p.routes, err = page.NewRoutes(slices.Concat(
+		(&loginPage{signIn: cfg.SignIn, signUp: cfg.SignUp, handover: &handoverPage{cfg.Handover, p.next}, next: p.next}).routes(),
+		logoutPage{}.routes(),
+		p.next.routes(),
+		(&registerPage{cfg.SignUp}).routes(),
+		(&resendPage{cfg.SignUp}).routes(),
+		(&verifyPage{cfg.SignUp, p.next}).routes(),
+		(&forgotPage{cfg.Password}).routes(),
+		(&resetPage{cfg.Password, cfg.SignUp}).routes(),
+		(&accountPage{profile: cfg.Profile, password: cfg.Password, sessions: cfg.Sessions, signUp: cfg.SignUp}).routes(),
+	)...)
+	return p, err
 }
 
 // Has reports whether a request below the prefix is for Handler and not for the API: every GET and HEAD of a page or a
-// file of the look, form posts to a page, and browsers that navigate to where neither has anything.
+// file that pages load, form posts to a page, and browsers that navigate to where neither has anything.
 func (p *Pages) Has(prefix string, r *http.Request) bool {
 	path, ok := strings.CutPrefix(r.URL.Path, prefix)
 	if !ok {
@@ -96,13 +109,13 @@ func (p *Pages) Has(prefix string, r *http.Request) bool {
 	_, isPage := p.routes[path]
 	switch r.Method {
 	case http.MethodGet, http.MethodHead:
-		if isPage || p.look.has(path) || p.docs.Has(path) {
+		if isPage || p.kit.HasAsset(path) || p.docs.Has(path) {
 			return true
 		}
 		_, method := p.cfg.API.Knows(prefix, r)
 		return !method && httpauth.WantsHTML(r)
 	case http.MethodPost:
-		if !isForm(r) {
+		if !page.IsForm(r) {
 			return false
 		}
 		known, _ := p.cfg.API.Knows(prefix, r)
@@ -114,36 +127,33 @@ func (p *Pages) Has(prefix string, r *http.Request) bool {
 // Handler serves the pages under prefix ("/auth"; no final slash). The context of each request must carry what
 // [httpauth.WithRequestInfo] puts there.
 func (p *Pages) Handler(prefix string) http.Handler {
-	return p.answering(prefix, (*visit).serve)
+	return p.kit.Handler(prefix, p.serve)
 }
 
-// answering does what every visit needs around serve.
-func (p *Pages) answering(prefix string, serve func(*visit) error) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		in, err := httpauth.RequestInfoFrom(r.Context())
-		v := &visit{Pages: p, w: w, r: r, in: in, prefix: prefix, words: p.speech.to(httpauth.Language(r))}
-		defer v.recoverPanic()
-		v.setHeaders()
-		if err == nil {
-			err = serve(v)
-		}
-		switch {
-		case err == nil:
-		case !httpauth.WantsHTML(r): // a program that sent a form, most often for want of a JSON content type
-			httpauth.WriteError(w, r, p.cfg.Logger, err)
-		default:
-			v.fail(err)
-		}
-	})
-}
-
-// recoverPanic turns a panic into a generic page; the process lives on (M10).
-func (v *visit) recoverPanic() {
-	switch c := recover(); c {
-	case nil:
-	case http.ErrAbortHandler:
-		panic(c)
-	default:
-		v.fail(fmt.Errorf("panic: %v\n%s", c, debug.Stack()))
+// serve answers a request, or returns the error to show instead.
+func (p *Pages) serve(q *page.Request) error {
+	path, ok := strings.CutPrefix(q.R.URL.Path, q.Prefix)
+	if !ok {
+		return errNoPage()
 	}
+	if p.kit.HasAsset(path) {
+		q.ServeAsset(path)
+		return nil
+	}
+	if p.docs.Has(path) && (q.R.Method == http.MethodGet || q.R.Method == http.MethodHead) {
+		return p.docs.Serve(q.W, q.R, path, q.Prefix, q.Icon())
+	}
+	if to, ok := p.routes[path]; ok {
+		return to.Serve(q)
+	}
+	// There is no page, though the API may have a call there.
+	if known, _ := p.cfg.API.Knows(q.Prefix, q.R); !known {
+		return errNoPage()
+	}
+	q.W.Header().Set("Allow", "OPTIONS, POST") // every call that knows GET is the API's to answer
+	return authcore.Refuse(authcore.MethodNotAllowed, "This address belongs to the API, not to a page.")
+}
+
+func errNoPage() error {
+	return authcore.Refuse(authcore.NotFound, "There is nothing at this address.")
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
+	"github.com/gatehouse-auth/gatehouse/authcore/web/portal/page"
 )
 
 // Refused is a navigation on a guarded host that did not get through, though not for want of a sign-in.
@@ -24,44 +25,43 @@ type Refused struct {
 // [httpauth.WithRequestInfo] puts there, and the host must serve [Pages.Host] or, under the prefix, [Pages.Handler].
 func (p *Pages) Refuse(w http.ResponseWriter, r *http.Request, refused Refused) {
 	prefix := cmp.Or(refused.Prefix, httpauth.HostPrefix)
-	p.answering(prefix, func(v *visit) error { return v.refused(refused) }).ServeHTTP(w, r)
+	p.kit.Handler(prefix, func(q *page.Request) error { return showRefused(q, refused) }).ServeHTTP(w, r)
 }
 
-func (v *visit) refused(why Refused) error {
-	h := v.w.Header()
+func showRefused(q *page.Request, why Refused) error {
+	h := q.W.Header()
 	h.Add("Vary", httpauth.NavigationVary)
 	h.Set("Referrer-Policy", "same-origin") // the path is the service's: what it means to the portal is nothing
-	problem := httpauth.ToProblem(h, v.r, v.cfg.Logger, why.Err)
-	v.problem = &problem
-	c := card{Title: v.t("error.title." + titleOf(problem)), Intro: []string{v.explain(&problem)}}
+	problem := q.SetProblem(why.Err)
+	v := q.ProblemView()
 	switch problem.Code {
 	case authcore.AuthenticationRequired, authcore.InvalidToken:
-		c.Title, c.Intro = v.t("refused.form.title"), []string{v.t("refused.form"), v.t("refused.form.again")}
-		c.Apart = &link{v.signInBeside(why.Login), v.t("refused.form.sign_in")}
+		v.Title, v.Intro = q.T("refused.form.title"), []string{q.T("refused.form"), q.T("refused.form.again")}
+		v.Apart = &page.Link{To: signInBeside(q, why.Login), Text: q.T("refused.form.sign_in")}
 	case authcore.Forbidden:
-		v.refusePerson(&c, why)
+		refuseUser(q, &v, why)
 	case authcore.Unavailable:
-		c.Intro = []string{v.t("refused.unavailable")}
+		v.Intro = []string{q.T("refused.unavailable")}
 		if why.Form {
-			c.Intro = append(c.Intro, v.t("refused.form.reload"))
+			v.Intro = append(v.Intro, q.T("refused.form.reload"))
 		}
 		if why.Wanted != "" {
-			c.Links = []link{{why.Wanted, v.t("refused.again")}}
+			v.Links = []page.Link{{To: why.Wanted, Text: q.T("refused.again")}}
 		}
 	case authcore.InvalidRequest: // a hand-over to a host that the configuration does not name
-		c.Intro = []string{v.t("refused.unnamed")}
+		v.Intro = []string{q.T("refused.unnamed")}
 	case authcore.Internal:
-		c.Intro = append(c.Intro, v.quote(&problem)...)
+		v.Intro = append(v.Intro, q.Quote()...)
 	}
-	return v.draw("card", &c)
+	return q.ShowProblem(v)
 }
 
 // signInBeside is where somebody signs in while the page with what they sent stays open: it leads back to the page that their
 // form stands on, or on a host without a sign-in page of its own to any of the host's, for its cookies come with a hand-over.
-func (v *visit) signInBeside(login string) string {
-	here, back := httpauth.OriginOf(v.r, v.in.HTTPS), ""
-	from, err := url.Parse(v.r.Referer())
-	if err == nil && from.Host != "" && httpauth.OriginOf(&http.Request{Host: from.Host}, from.Scheme == "https") == here {
+func signInBeside(q *page.Request, login string) string {
+	here, back := q.Origin(), ""
+	from, err := url.Parse(q.R.Referer())
+	if err == nil && from.Host != "" && page.OriginOf(from) == here {
 		back = here + from.RequestURI()
 	}
 	switch {
@@ -73,29 +73,29 @@ func (v *visit) signInBeside(login string) string {
 	return withReturn(login, back)
 }
 
-// refusePerson says who is signed in, and how to be somebody else.
-func (v *visit) refusePerson(c *card, why Refused) {
-	c.Title, c.Intro = v.t("refused.forbidden.title"), []string{v.t("refused.forbidden", "Brand", v.cfg.Brand)}
+// refuseUser says who is signed in, and how to be somebody else.
+func refuseUser(q *page.Request, v *page.View, why Refused) {
+	v.Title, v.Intro = q.T("refused.forbidden.title"), []string{q.T("refused.forbidden", "Brand", q.Brand)}
 	if why.Form {
-		c.Intro = append(c.Intro, v.t("refused.form"))
+		v.Intro = append(v.Intro, q.T("refused.form"))
 	}
 	if p := why.Who; p != nil {
-		c.Intro = append(c.Intro, v.t("refused.who", "Who", cmp.Or(p.Name, p.Email, p.Username, p.Subject)))
+		v.Intro = append(v.Intro, q.T("refused.who", "Who", cmp.Or(p.Name, p.Email, p.Username, p.Subject)))
 	}
 	back := ""
 	if why.Wanted != "" {
 		back = "?rd=" + url.QueryEscape(why.Wanted)
 	}
 	if why.Prefix != "" {
-		c.Links = []link{{v.here("/logout") + back, v.t("refused.other")}, {v.here("/account"), v.t("refused.account")}}
+		v.Links = []page.Link{{To: q.Path("/logout") + back, Text: q.T("refused.other")}, {To: q.Path("/account"), Text: q.T("refused.account")}}
 		return
 	}
 	// Without `everywhere` the host that signs people in would hand over the same person again.
-	c.Forms = []form{{
-		ID: "other-form", Action: httpauth.SignOutPath + back, Hidden: []hidden{{"everywhere", "1"}}, Button: v.t("refused.other"),
+	v.Forms = []page.Form{{
+		ID: "other-form", Action: httpauth.SignOutPath + back, Hidden: []page.Hidden{{Name: "everywhere", Value: "1"}}, Button: q.T("refused.other"),
 	}}
 	// CSP3 §6.4.1.1: browsers hold the redirect that follows a form against form-action.
 	if to, err := url.Parse(why.Login); err == nil && to.Host != "" {
-		v.w.Header().Set("Content-Security-Policy", policyTo(to.Scheme+"://"+to.Host))
+		q.W.Header().Set("Content-Security-Policy", page.PolicyTo(to.Scheme+"://"+to.Host))
 	}
 }

@@ -7,91 +7,100 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
+	"github.com/gatehouse-auth/gatehouse/authcore/web/portal/page"
 )
 
-// showVerify is where an address is proven: by the link that was opened, or else by the code. In the browser that
+// verifyPage is where an address is proven.
+type verifyPage struct {
+	signUp *signup.Flow
+	next   *continuePage
+}
+
+func (p *verifyPage) routes() []page.Route {
+	return []page.Route{{Path: "/verify", Show: p.show, Submit: p.submit, Limit: authcore.LimitVerify, Link: page.VerifyLink}}
+}
+
+// show is where an address is proven: by the link that was opened, or else by the code. In the browser that
 // registered that is all; elsewhere the password chosen there is asked for, or a new one is set.
-func (v *visit) showVerify() error {
-	opened, here := v.link(verifyLink) != "", httpauth.RegistrationCookie.Read(v.r, v.in.Cookies()) != ""
-	if v.is(authcore.InvalidCode) && opened {
-		v.dropLink() // it will not become right
+func (p *verifyPage) show(q *page.Request) error {
+	opened, here := q.Link(page.VerifyLink) != "", q.Registration() != ""
+	if q.Is(authcore.InvalidCode) && opened {
+		q.DropLink() // it will not become right
 		opened = false
 	}
-	if v.is(authcore.RegistrationProofRequired) {
+	if q.Is(authcore.RegistrationProofRequired) {
 		here = false
 	}
-	c := card{Title: v.t("verify.title"), Intro: []string{v.t("verify.intro.code")}}
-	f := form{ID: "verify-form", Button: v.t("verify.button")}
+	v := page.View{Title: q.T("verify.title"), Intro: []string{q.T("verify.intro.code")}}
+	f := page.Form{ID: "verify-form", Button: q.T("verify.button")}
 	if opened {
-		c.Intro = []string{v.t("verify.intro.link")}
+		v.Intro = []string{q.T("verify.intro.link")}
 	} else {
-		email := v.emailField(v.pending().login)
-		code := v.codeField()
+		email := page.EmailField(q, q.Pending().Login)
+		code := page.CodeField(q)
 		email.Focus, code.Focus = email.Value == "", email.Value != ""
 		f.Fields = append(f.Fields, email, code)
 	}
 	if !here {
-		v.askProof(&c, &f)
+		p.askProof(q, &v, &f)
 	}
-	c.Forms = []form{f}
-	c.Links = append(c.Links, v.resendLink(), v.loginLink())
-	return v.show(c)
+	v.Forms = []page.Form{f}
+	v.Links = append(v.Links, page.Link{To: q.Path("/verify/resend"), Text: q.T("verify.resend")}, p.loginLink(q))
+	return q.Show(v)
 }
 
 // askProof asks who opened the mail elsewhere for the password, or for a new one.
-func (v *visit) askProof(c *card, f *form) {
-	fresh := v.r.URL.Query().Has("new") || v.form.Has("new_password")
+func (p *verifyPage) askProof(q *page.Request, v *page.View, f *page.Form) {
+	fresh := q.R.URL.Query().Has("new") || q.Form.Has("new_password")
 	if fresh {
-		c.Intro = append(c.Intro, v.t("verify.intro.new"))
-		f.Fields = append(f.Fields, v.newPasswordField())
-		f.Button = v.t("verify.button.new")
-		c.Links = append(c.Links, link{v.here("/verify"), v.t("verify.own")})
+		v.Intro = append(v.Intro, q.T("verify.intro.new"))
+		f.Fields = append(f.Fields, page.NewPasswordField(q, "new_password", p.signUp.MinPassword()))
+		f.Button = q.T("verify.button.new")
+		v.Links = append(v.Links, page.Link{To: q.Path("/verify"), Text: q.T("verify.own")})
 		return
 	}
-	c.Intro = append(c.Intro, v.t("verify.intro.elsewhere"))
-	password := v.passwordField()
-	password.Hint = v.t("verify.password.hint")
+	v.Intro = append(v.Intro, q.T("verify.intro.elsewhere"))
+	password := page.PasswordField(q, "password")
+	password.Hint = q.T("verify.password.hint")
 	f.Fields = append(f.Fields, password)
-	c.Links = append(c.Links, link{v.here("/verify") + "?new", v.t("verify.new")})
+	v.Links = append(v.Links, page.Link{To: q.Path("/verify") + "?new", Text: q.T("verify.new")})
 }
 
-func (v *visit) resendLink() link { return link{v.here("/verify/resend"), v.t("verify.resend")} }
-
-func (v *visit) loginLink() link {
-	to := v.withBack("/login")
-	if back, why := v.returnTo(v.pending().back); why == "" {
-		to = v.here("/login") + "?rd=" + url.QueryEscape(back)
+func (p *verifyPage) loginLink(q *page.Request) page.Link {
+	to := q.WithReturn("/login")
+	if back, why := q.CheckReturn(q.Pending().ReturnTo); why == "" {
+		to = q.Path("/login") + "?rd=" + url.QueryEscape(back)
 	}
-	return link{to, v.t("verify.login")}
+	return page.Link{To: to, Text: q.T("verify.login")}
 }
 
-// verify proves an address and signs in.
-func (v *visit) verify() error {
+// submit proves an address and signs in.
+func (p *verifyPage) submit(q *page.Request) error {
 	in := signup.VerifyInput{
-		Token: v.link(verifyLink), Proof: httpauth.RegistrationCookie.Read(v.r, v.in.Cookies()),
-		Password: v.form.Get("password"), NewPassword: v.form.Get("new_password"),
-		Request: session.Request{Mode: authcore.ModeCookie, Client: v.in.Client},
+		Token: q.Link(page.VerifyLink), Proof: q.Registration(),
+		Password: q.Form.Get("password"), NewPassword: q.Form.Get("new_password"),
+		Request: session.Request{Mode: authcore.ModeCookie, Client: q.Info.Client},
 	}
 	// What was typed is what is meant, whatever link was opened before.
-	if v.form.Has("otp") {
-		in.Token, in.Email, in.OTP = "", v.form.Get("email"), v.form.Get("otp")
+	if q.Form.Has("otp") {
+		in.Token, in.Email, in.OTP = "", q.Form.Get("email"), q.Form.Get("otp")
 	}
-	if in.Token == "" && !v.form.Has("otp") { // the cookie has gone; the page asks for the code now
+	if in.Token == "" && !q.Form.Has("otp") { // the cookie has gone; the page asks for the code now
 		return authcore.Refuse(authcore.InvalidCode, "The link is no longer valid.")
 	}
 	if in.Token == "" && in.Email == "" && in.OTP == "" {
 		return authcore.FieldErrors{{Field: "email", Rule: authcore.EmailRequired}, {Field: "otp", Rule: authcore.CodeRequired}}.Refusal()
 	}
-	if v.form.Has("new_password") && in.NewPassword == "" {
+	if q.Form.Has("new_password") && in.NewPassword == "" {
 		return authcore.RefuseField("new_password", authcore.PasswordRequired)
 	}
-	tokens, err := v.cfg.SignUp.Verify(v.r.Context(), in)
+	tokens, err := p.signUp.Verify(q.R.Context(), in)
 	if err != nil {
 		return err
 	}
 	if in.Proof != "" {
-		httpauth.RegistrationCookie.Clear(v.w.Header(), v.in.Cookies())
+		httpauth.RegistrationCookie.Clear(q.W.Header(), q.Info.Cookies())
 	}
-	v.dropLink()
-	return v.arrive(tokens, v.pending().back)
+	q.DropLink()
+	return p.next.arrive(q, tokens, q.Pending().ReturnTo)
 }

@@ -148,7 +148,7 @@ func TestPages_AreLightAndLoadNothingForeign(t *testing.T) {
 			}
 		}
 	}
-	css := string(must(os.ReadFile("pages/style.css"))(t))
+	css := string(must(os.ReadFile("page/assets/style.css"))(t))
 	if len(css) > 10<<10 || strings.Contains(css, "url(") || strings.Contains(css, "@import") {
 		t.Errorf("the style sheet has %d bytes or loads something", len(css))
 	}
@@ -159,7 +159,7 @@ var colour = regexp.MustCompile(`--([a-z-]+): #([0-9a-f]{3,6});`)
 // WCAG 2.2, 1.4.3 and 1.4.11: text 4.5:1, edges of fields 3:1; in light and in dark.
 func TestColours_AreReadable(t *testing.T) {
 	t.Parallel()
-	css := string(must(os.ReadFile("pages/style.css"))(t))
+	css := string(must(os.ReadFile("page/assets/style.css"))(t))
 	light, dark, ok := strings.Cut(css, "prefers-color-scheme: dark")
 	if !ok {
 		t.Fatal("there is no dark scheme")

@@ -1,4 +1,4 @@
-package portal
+package page
 
 import (
 	"errors"
@@ -15,8 +15,8 @@ import (
 // maxForm is the size of the largest form: the longest values that any field takes fit many times.
 const maxForm = 64 << 10
 
-// isForm reports whether a browser can send a request of this type from a form (WHATWG HTML, form submission).
-func isForm(r *http.Request) bool {
+// IsForm reports whether a browser can send a request of this type from a form (WHATWG HTML, form submission).
+func IsForm(r *http.Request) bool {
 	switch mediaType(r) {
 	case "application/x-www-form-urlencoded":
 		return true
@@ -39,7 +39,16 @@ func mediaType(r *http.Request) string {
 	return media
 }
 
-// readForm reads the body of a form post. The query is no part of it.
+// ReadForm reads the form that a page of ours sent. The query is no part of it. It refuses what comes from elsewhere before it reads
+// (B04).
+func (q *Request) ReadForm() (err error) {
+	if err := q.Authenticator.Origins().CheckForm(q.R, q.Info.HTTPS); err != nil {
+		return err
+	}
+	q.Form, err = readForm(q.W, q.R)
+	return err
+}
+
 func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 	enc := r.Header["Content-Encoding"]
 	if mediaType(r) != "application/x-www-form-urlencoded" || len(enc) > 1 || len(enc) == 1 && !strings.EqualFold(enc[0], "identity") {

@@ -1,0 +1,127 @@
+package page
+
+import (
+	"fmt"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+)
+
+// Route declares one page: its address, who may use it, what it shows and what its form does. There is no other way to add a page.
+type Route struct {
+	Path string // below the prefix
+	For  Users
+	// Show answers a GET. After a submit that was refused it is called again, with Problem and Form of the request set; it must then
+	// change nothing.
+	Show func(*Request) error
+	// Submit answers a POST with a redirect, or returns why it did not happen. Nil: there is no form.
+	Submit func(*Request) error
+	Limit  string // that submits are counted against; "" for none
+	Link   string // which kind of link from a mail leads here; "" for none
+}
+
+// Users says who may use a page.
+type Users int
+
+// Who may use a page.
+const (
+	Anyone   Users = iota
+	SignedIn       // others are sent to the sign-in page; User of the request is set
+)
+
+// Routes finds the page of a path.
+type Routes map[string]Route
+
+// NewRoutes refuses two pages of one path, and a page that shows nothing.
+func NewRoutes(all ...Route) (Routes, error) {
+	routes := make(Routes, len(all))
+	for _, to := range all {
+		if _, twice := routes[to.Path]; twice || to.Show == nil {
+			return nil, fmt.Errorf("mount page %q: it is there already, or shows nothing", to.Path)
+		}
+		routes[to.Path] = to
+	}
+	return routes, nil
+}
+
+// Serve answers a request for a page, or returns the error to show instead.
+func (to Route) Serve(q *Request) error {
+	q.route = to
+	// Where a link leads, its token must reach no other page (R09). Over http, but for loopback hosts, browsers send no Sec-Fetch-Site.
+	if to.Link != "" && (q.Info.HTTPS || isLoopback(q.R.Host)) {
+		q.W.Header().Set("Referrer-Policy", "no-referrer")
+	}
+	switch q.R.Method {
+	case http.MethodGet, http.MethodHead:
+		if to.Link != "" && to.takeLink(q) {
+			return nil
+		}
+		return to.show(q)
+	case http.MethodPost:
+		if to.Submit != nil {
+			return to.post(q)
+		}
+	}
+	q.W.Header().Set("Allow", "GET, HEAD")
+	if to.Submit != nil {
+		q.W.Header().Set("Allow", "GET, HEAD, POST")
+	}
+	return authcore.Refuse(authcore.MethodNotAllowed, "Method not allowed; see the Allow header.")
+}
+
+// show shows the page to whoever may use it.
+func (to Route) show(q *Request) (err error) {
+	if to.For == SignedIn {
+		if q.User, err = q.CurrentUser(); err != nil {
+			return err
+		}
+		if q.User == nil {
+			return q.ToLogin()
+		}
+	}
+	return to.Show(q)
+}
+
+// post reads a form and does what it asks. What is refused is shown in the form, with what was typed.
+func (to Route) post(q *Request) error {
+	err := q.ReadForm()
+	if err != nil {
+		return err
+	}
+	if err = to.submit(q); err == nil {
+		return nil
+	}
+	if authcore.IsAnonymous(err) { // the session ended while the form was open
+		return q.ToLogin()
+	}
+	q.SetProblem(err)
+	return to.show(q)
+}
+
+func (to Route) submit(q *Request) (err error) {
+	if err := q.Limits.Take(q.R.Context(), to.Limit, q.Info.Client.Addr); err != nil {
+		return err
+	}
+	if to.For == SignedIn {
+		if q.User, err = q.RequireUser(); err != nil {
+			return err
+		}
+	}
+	return to.Submit(q)
+}
+
+func isLoopback(host string) bool {
+	u, err := url.Parse("http://" + host)
+	if err != nil {
+		return false
+	}
+	name := strings.ToLower(u.Hostname())
+	if name == "localhost" || strings.HasSuffix(name, ".localhost") {
+		return true
+	}
+	addr, err := netip.ParseAddr(name)
+	return err == nil && addr.IsLoopback()
+}

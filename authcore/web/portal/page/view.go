@@ -1,0 +1,79 @@
+package page
+
+import "html/template"
+
+// View is a page of one column: what most pages are. Every text in it is for reading as it is; the template escapes it.
+type View struct {
+	Title    string
+	Alert    *Alert
+	Notice   string
+	Lost     string // why nobody is led back
+	Intro    []string
+	Points   []Point
+	Apart    *Link // opens in a new tab
+	Forms    []Form
+	Links    []Link
+	Continue string        // where browsers that run no scripts go at once
+	Script   template.HTML // ours
+}
+
+// Alert says why something did not happen.
+type Alert struct {
+	Title string
+	Items []Item // what to correct
+}
+
+// Item is one broken rule; Field is the id of the field it belongs to, "" for none.
+type Item struct{ Text, Field string }
+
+// Point is a cause, or what to do about it.
+type Point struct{ Title, Text string }
+
+// Link leads to an address.
+type Link struct{ To, Text string }
+
+// Form is one form.
+type Form struct {
+	ID     string
+	Action string // "" for the page's own address: then the fragment of that outlives the redirect that follows
+	Title  string // heading, where a page has several
+	Intro  string
+	Hidden []Hidden
+	Fields []Field
+	Button string
+	Quiet  bool // not what the page is for
+}
+
+// Hidden is a field that nobody sees.
+type Hidden struct{ Name, Value string }
+
+// Field is one line of a form.
+type Field struct {
+	ID           string
+	Name         string
+	Label        string
+	Type         string
+	Value        string
+	Autocomplete string // WHATWG HTML §4.10.18.7.1
+	InputMode    string
+	Hint         string
+	Optional     string // the word that says so; "" where it must be filled in
+	MaxLength    int
+	Focus        bool
+	Errors       []string
+}
+
+// Described returns the ids of what a screen reader reads with the field.
+func (f Field) Described() string {
+	ids := ""
+	if f.Hint != "" {
+		ids = f.ID + "-hint"
+	}
+	if len(f.Errors) > 0 {
+		if ids != "" {
+			ids += " "
+		}
+		ids += f.ID + "-error"
+	}
+	return ids
+}
