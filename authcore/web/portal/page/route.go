@@ -94,8 +94,8 @@ func (to Route) post(q *Request) error {
 	if err = to.submit(q); err == nil {
 		return nil
 	}
-	if authcore.IsAnonymous(err) { // the session ended while the form was open
-		return q.ToLogin()
+	if authcore.IsAnonymous(err) { // the session ended while the form was open; what was typed is gone, and the page says so
+		return q.Redirect(q.Path("/login") + "?done=" + notSaved)
 	}
 	q.SetProblem(err)
 	return to.show(q)
