@@ -12,10 +12,10 @@
 //   - web: the transports. httpapi is the JSON API, portal the pages.
 //   - account: what people do with an account, a package for each: signup, signin, password, profile, session, handover;
 //     identifier, challenge, attempt and audit hold what several of them share.
-//   - edge: what is decided about each request: sanitize cleans it before anybody sees it, httpauth tells who makes it,
+//   - edge: what is decided about each request: sanitize cleans it before anybody sees it, httpauth tells who makes it, access decides,
 //     accesstoken verifies tokens, revocation knows what is not accepted any more, liveconn ends connections that outlive their session.
 //   - platform: what implements the ports (sqlstore over sqldb, redisfeed and ratelimit over redislink, lockout, notify), the keys
-//     (keyring) and the tasks of whoever runs the gateway (operator).
+//     (keyring), the clock that all nodes agree on (nodeclock) and the tasks of whoever runs the gateway (operator).
 //   - crypto: secret, passhash, passpolicy, jwtkeys. They know nobody.
 //
 // Words that mean something particular here:

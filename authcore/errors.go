@@ -9,7 +9,7 @@ import (
 // Code is the stable, machine-readable name of a failure: the `code` of a problem body (contract §4).
 type Code string
 
-// The codes of the public surface. httpapi holds the one table that maps them to HTTP statuses.
+// The codes of the public surface. httpauth holds the one table that maps them to HTTP statuses.
 const (
 	InvalidRequest            Code = "invalid_request"
 	InvalidFields             Code = "invalid_fields"
@@ -101,7 +101,7 @@ func IsAnonymous(err error) bool {
 var (
 	// ErrNotFound: there is no such live row. Never a technical failure.
 	ErrNotFound = errors.New("not found")
-	// ErrOtherHost: the refresh token is live, at another host. It is an ErrNotFound as well.
+	// ErrOtherOrigin: the refresh token is live, at another host. It is an ErrNotFound as well.
 	ErrOtherOrigin = fmt.Errorf("%w at this host", ErrNotFound)
 	// ErrWrongCode: a live challenge exists, the code is not its code; one attempt is spent.
 	ErrWrongCode = errors.New("wrong code")

@@ -37,14 +37,14 @@ func (*Admin) Routes() []caddy.AdminRoute {
 		{Pattern: adminKeys, Handler: operation(http.MethodGet, plain(listKeys))},
 		{Pattern: adminRotate, Handler: operation(http.MethodPost, plain(rotateKeys))},
 		{Pattern: adminSecret, Handler: operation(http.MethodPost, plain(rotateSecret))},
-		{Pattern: adminRevoke, Handler: operation(http.MethodPost, func(r *http.Request, d *desk) (any, error) {
-			var w whose
+		{Pattern: adminRevoke, Handler: operation(http.MethodPost, func(r *http.Request, d *adminOps) (any, error) {
+			var w target
 			if err := json.NewDecoder(r.Body).Decode(&w); err != nil || w.All == (w.User != "") {
 				return nil, authcore.Refuse(authcore.InvalidRequest, `The body says either {"user": "…"} or {"all": true}.`)
 			}
 			return w.revoke(r.Context(), d)
 		})},
-		{Pattern: adminMail, Handler: operation(http.MethodPost, func(r *http.Request, d *desk) (any, error) {
+		{Pattern: adminMail, Handler: operation(http.MethodPost, func(r *http.Request, d *adminOps) (any, error) {
 			var m mailTest
 			if err := json.NewDecoder(r.Body).Decode(&m); err != nil || notify.CheckAddress(m.Address) != nil {
 				return nil, authcore.Refuse(authcore.InvalidRequest, `The body says one address: {"address": "…"}.`)
@@ -55,13 +55,13 @@ func (*Admin) Routes() []caddy.AdminRoute {
 }
 
 // plain is an operation that looks at nothing of the request.
-func plain[T any](do func(context.Context, *desk) (T, error)) func(*http.Request, *desk) (any, error) {
-	return func(r *http.Request, d *desk) (any, error) { return do(r.Context(), d) }
+func plain[T any](do func(context.Context, *adminOps) (T, error)) func(*http.Request, *adminOps) (any, error) {
+	return func(r *http.Request, d *adminOps) (any, error) { return do(r.Context(), d) }
 }
 
 // operation answers one method with what do returns, as JSON. 404 says that the running configuration has no gatehouse,
 // and nothing else: the commands then open the database themselves.
-func operation(method string, do func(*http.Request, *desk) (any, error)) caddy.AdminHandlerFunc {
+func operation(method string, do func(*http.Request, *adminOps) (any, error)) caddy.AdminHandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		if r.Method != method {
 			w.Header().Set("Allow", method)
@@ -71,7 +71,7 @@ func operation(method string, do func(*http.Request, *desk) (any, error)) caddy.
 		if app == nil {
 			return caddy.APIError{HTTPStatus: http.StatusNotFound, Message: "the running configuration has no gatehouse"}
 		}
-		d, err := deskAt(r.Context(), app)
+		d, err := adminOpsOf(r.Context(), app)
 		if err != nil {
 			return caddy.APIError{HTTPStatus: http.StatusServiceUnavailable, Err: err, Message: "gatehouse has not started"}
 		}

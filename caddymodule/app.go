@@ -170,7 +170,7 @@ func (a *App) Stop() error {
 		return nil
 	}
 	a.halt()
-	return giveBack(a)
+	return releaseApp(a)
 }
 
 func (a *App) halt() {

@@ -93,13 +93,13 @@ func Subcommands() (names []string) {
 	return names
 }
 
-// place says where the commands find the gateway.
-type place struct {
+// cliEnv says where the commands find the gateway.
+type cliEnv struct {
 	config, adapter, address string
 	asJSON                   bool
 }
 
-func (p *place) flags(cmd *cobra.Command) {
+func (p *cliEnv) flags(cmd *cobra.Command) {
 	f := cmd.PersistentFlags()
 	f.StringVarP(&p.config, "config", "c", "", "configuration file (default: Caddyfile in this folder, if there is one)")
 	f.StringVarP(&p.adapter, "adapter", "a", "", "configuration adapter, if the file is neither a Caddyfile nor JSON")
@@ -107,7 +107,7 @@ func (p *place) flags(cmd *cobra.Command) {
 	p.formatFlag(cmd)
 }
 
-func (p *place) formatFlag(cmd *cobra.Command) {
+func (p *cliEnv) formatFlag(cmd *cobra.Command) {
 	cmd.PersistentFlags().BoolVar(&p.asJSON, "json", false, "print JSON")
 }
 
@@ -122,11 +122,11 @@ type request[T any] struct {
 	method, path string
 	body         any // nil: none
 	limit        time.Duration
-	do           func(context.Context, *desk) (T, error)
+	do           func(context.Context, *adminOps) (T, error)
 }
 
 // run lets the running gateway do it, or does it on the database where no gateway runs, and prints the result.
-func run[T any](p *place, cmd *cobra.Command, r request[T], print func(io.Writer, T)) error {
+func run[T any](p *cliEnv, cmd *cobra.Command, r request[T], print func(io.Writer, T)) error {
 	cmd.SilenceUsage = true
 	ctx, cancel := context.WithTimeout(cmd.Context(), r.limit)
 	defer cancel()
@@ -142,7 +142,7 @@ func run[T any](p *place, cmd *cobra.Command, r request[T], print func(io.Writer
 }
 
 // open works on the database itself.
-func open[T any](ctx context.Context, p *place, do func(context.Context, *desk) (T, error)) (result T, err error) {
+func open[T any](ctx context.Context, p *cliEnv, do func(context.Context, *adminOps) (T, error)) (result T, err error) {
 	cfg, err := p.resolved()
 	if err != nil {
 		return result, err
@@ -151,11 +151,11 @@ func open[T any](ctx context.Context, p *place, do func(context.Context, *desk) 
 }
 
 // openAs is open with settings that have been read.
-func openAs[T any](ctx context.Context, cfg *resolved, do func(context.Context, *desk) (T, error)) (result T, err error) {
+func openAs[T any](ctx context.Context, cfg *resolved, do func(context.Context, *adminOps) (T, error)) (result T, err error) {
 	if err := cfg.haveDatabase(); err != nil {
 		return result, err
 	}
-	d, done, err := openDesk(ctx, cfg)
+	d, done, err := openAdminOps(ctx, cfg)
 	if err != nil {
 		return result, err
 	}
@@ -164,7 +164,7 @@ func openAs[T any](ctx context.Context, cfg *resolved, do func(context.Context, 
 }
 
 // resolved reads the settings of the configuration.
-func (p *place) resolved() (*resolved, error) {
+func (p *cliEnv) resolved() (*resolved, error) {
 	config, _, err := p.load()
 	if err != nil {
 		return nil, err
@@ -200,7 +200,7 @@ func (r *resolved) haveDatabase() error {
 	return nil
 }
 
-func (p *place) load() (config []byte, file string, err error) {
+func (p *cliEnv) load() (config []byte, file string, err error) {
 	file = p.config
 	if file == "" {
 		if _, err := os.Stat("Caddyfile"); err != nil {
@@ -216,7 +216,7 @@ func (p *place) load() (config []byte, file string, err error) {
 }
 
 // print writes a result as JSON, or in columns that text separates by tabs.
-func (p *place) print(w io.Writer, result any, text func(io.Writer)) error {
+func (p *cliEnv) print(w io.Writer, result any, text func(io.Writer)) error {
 	if p.asJSON {
 		enc := json.NewEncoder(w)
 		enc.SetIndent("", "  ")

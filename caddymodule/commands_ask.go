@@ -20,7 +20,7 @@ var errNotRunning = errors.New("no gateway answers at the admin endpoint")
 
 // ask sends one request to the running gateway and reads its answer into result. What the gateway refuses stays refused:
 // only errNotRunning lets a command open the database itself.
-func (p *place) ask(ctx context.Context, method, path string, body, result any) error {
+func (p *cliEnv) ask(ctx context.Context, method, path string, body, result any) error {
 	config, file, err := p.load()
 	if err != nil {
 		return err

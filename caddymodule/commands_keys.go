@@ -13,7 +13,7 @@ import (
 )
 
 func keysCommand() *cobra.Command {
-	p := &place{}
+	p := &cliEnv{}
 	keys := &cobra.Command{Use: "keys", Short: "Lists and rotates signing keys"}
 	p.flags(keys)
 	family(keys)
@@ -33,8 +33,8 @@ func keysCommand() *cobra.Command {
 	return keys
 }
 
-func listKeys(ctx context.Context, d *desk) ([]keyring.Info, error)   { return d.ring.List(ctx) }
-func rotateKeys(ctx context.Context, d *desk) ([]keyring.Info, error) { return d.ring.Rotate(ctx) }
+func listKeys(ctx context.Context, d *adminOps) ([]keyring.Info, error)   { return d.ring.List(ctx) }
+func rotateKeys(ctx context.Context, d *adminOps) ([]keyring.Info, error) { return d.ring.Rotate(ctx) }
 
 func printKeys(w io.Writer, list []keyring.Info) {
 	fmt.Fprintln(w, "USE\tSTATE\tALGORITHM\tCREATED\tREMOVED AT\tKID")

@@ -22,7 +22,7 @@ type mailTest struct {
 const mailLimit = longestMail + 30*time.Second
 
 func mailCommand() *cobra.Command {
-	p := &place{}
+	p := &cliEnv{}
 	mail := &cobra.Command{Use: "mail", Short: "Sends a test mail"}
 	p.flags(mail)
 	family(mail)
@@ -42,7 +42,7 @@ func mailCommand() *cobra.Command {
 	return mail
 }
 
-func (p *place) testMail(cmd *cobra.Command, m mailTest) error {
+func (p *cliEnv) testMail(cmd *cobra.Command, m mailTest) error {
 	ctx, cancel := context.WithTimeout(cmd.Context(), mailLimit)
 	defer cancel()
 	var result notify.Trial

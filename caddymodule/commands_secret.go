@@ -14,7 +14,7 @@ import (
 )
 
 func secretCommand() *cobra.Command {
-	p := &place{}
+	p := &cliEnv{}
 	s := &cobra.Command{Use: "secret", Short: "Changes the secret that encrypts keys and waiting mails in the database"}
 	p.flags(s)
 	family(s)
@@ -30,7 +30,7 @@ func secretCommand() *cobra.Command {
 	return s
 }
 
-func rotateSecret(ctx context.Context, d *desk) (rotated, error) { return d.rotateSecret(ctx) }
+func rotateSecret(ctx context.Context, d *adminOps) (rotated, error) { return d.rotateSecret(ctx) }
 
 func printRotated(w io.Writer, r rotated) {
 	if r.File != "" {
@@ -39,7 +39,7 @@ func printRotated(w io.Writer, r rotated) {
 	fmt.Fprintf(w, "keys re-encrypted\t%d\nmails re-encrypted\t%d\n", r.Keys, r.Mails)
 }
 
-func resetCommand(p *place) *cobra.Command {
+func resetCommand(p *cliEnv) *cobra.Command {
 	sure := false
 	reset := &cobra.Command{
 		Use: "reset --sign-everyone-out", Short: "Discards what only a lost secret can decrypt, and signs everyone out", Args: cobra.NoArgs,
@@ -67,7 +67,7 @@ func resetCommand(p *place) *cobra.Command {
 	return reset
 }
 
-func (p *place) reset(ctx context.Context) (operator.Discarded, error) {
+func (p *cliEnv) reset(ctx context.Context) (operator.Discarded, error) {
 	err := p.ask(ctx, http.MethodGet, adminKeys, nil, new(any))
 	if !errors.Is(err, errNotRunning) {
 		return operator.Discarded{}, errors.Join(errors.New("a gateway is still running: stop every gateway on this database first"), err)
@@ -81,7 +81,7 @@ func (p *place) reset(ctx context.Context) (operator.Discarded, error) {
 		return operator.Discarded{}, err
 	}
 	cfg.replaceSecret = true
-	return openAs(ctx, cfg, func(ctx context.Context, d *desk) (operator.Discarded, error) {
+	return openAs(ctx, cfg, func(ctx context.Context, d *adminOps) (operator.Discarded, error) {
 		return d.operator.Discard(ctx, d.sealer)
 	})
 }

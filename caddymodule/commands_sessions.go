@@ -11,14 +11,14 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/operator"
 )
 
-// whose says whose sessions end: exactly one of the two.
-type whose struct {
+// target says whose sessions end: exactly one of the two.
+type target struct {
 	User string `json:"user,omitempty"`
 	All  bool   `json:"all,omitempty"`
 }
 
 func sessionsCommand() *cobra.Command {
-	p, w := &place{}, whose{}
+	p, w := &cliEnv{}, target{}
 	sessions := &cobra.Command{Use: "sessions", Short: "Ends sessions"}
 	p.flags(sessions)
 	family(sessions)
@@ -41,7 +41,7 @@ func sessionsCommand() *cobra.Command {
 	return sessions
 }
 
-func (w whose) revoke(ctx context.Context, d *desk) (operator.Ended, error) {
+func (w target) revoke(ctx context.Context, d *adminOps) (operator.Ended, error) {
 	if w.All {
 		return d.operator.RevokeAll(ctx)
 	}

@@ -25,7 +25,7 @@ type moved struct {
 }
 
 func migrateStoreCommand() *cobra.Command {
-	p, m := &place{}, move{}
+	p, m := &cliEnv{}, move{}
 	cmd := &cobra.Command{
 		Use: "migrate-store --from sqlite:<path> --to postgres://…", Short: "Copies a SQLite file into an empty Postgres database", Args: cobra.NoArgs,
 		Long: "Copies every row of a SQLite file into an empty Postgres database, and finally compares every row. The source is not " +

@@ -34,7 +34,7 @@ func (a *App) look(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		a.node.aging.look(a, logsink.Present())
+		a.node.viewAge.look(a, logsink.Present())
 		a.node.unread.look(a.node, logsink.Present())
 		if is, doubtful := a.node.dbHealth.state(); doubtful || is == databaseReadOnly {
 			_ = a.node.store.Ping(ctx) // the condition hears of it
@@ -81,15 +81,15 @@ func (a *App) tellDraining() {
 	})
 }
 
-// aging is whether a node's view of revocations is too old, and for whom. It belongs to who looks.
-type aging struct {
+// viewStaleness is whether a node's view of revocations is too old, and for whom. It belongs to who looks.
+type viewStaleness struct {
 	stale   bool
 	since   time.Time
 	refused refusers
 }
 
 // look compares the view with what the configuration bears, and tells of a change once.
-func (g *aging) look(a *App, logger *slog.Logger) {
+func (g *viewStaleness) look(a *App, logger *slog.Logger) {
 	limit := a.stalest()
 	if limit <= 0 {
 		return

@@ -105,7 +105,7 @@ func TestAging_SaysWhatIsDone(t *testing.T) {
 			t.Parallel()
 			v := newViewed(t, c.global, c.guards...)
 			logger := slog.New(slog.NewJSONHandler(&v.log, nil))
-			var g aging
+			var g viewStaleness
 			for _, want := range c.lines {
 				v.age = want.age
 				g.look(v.app, logger)

@@ -115,7 +115,7 @@ func (g *Guard) loadMatcher(ctx caddy.Context) error {
 	return nil
 }
 
-// settle makes the guard one of its site's.
+// joinSite makes the guard one of its site's.
 func (g *Guard) joinSite(ctx caddy.Context) error {
 	at, err := siteOf(ctx)
 	if err != nil {

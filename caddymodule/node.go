@@ -57,7 +57,7 @@ type node struct {
 	dbHealth    *dbHealth // of the database
 	clock       *nodeclock.Clock
 	health      health
-	aging       aging
+	viewAge     viewStaleness
 	unread      unread
 	looking     chan struct{} // has one in it while a configuration looks
 	drained     sync.Once

@@ -26,8 +26,8 @@ func takeOver(a *App) error {
 	return nil
 }
 
-// giveBack forgets a stopping app. Its node goes back to the settings of the newest app that is left on it.
-func giveBack(a *App) error {
+// releaseApp forgets a stopping app. Its node goes back to the settings of the newest app that is left on it.
+func releaseApp(a *App) error {
 	started.mu.Lock()
 	defer started.mu.Unlock()
 	started.apps = slices.DeleteFunc(started.apps, func(o *App) bool { return o == a })

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// branchHosts are hosts of which app has a portal of its own besides a guard that has people sign in elsewhere. A site for any
+// childHosts are hosts of which app has a portal of its own besides a guard that has people sign in elsewhere. A site for any
 // name is on another port, as behind a balancer, and app once more on a third one.
 func childHosts() plan {
 	more := guardedHosts("http", plan{})
@@ -19,7 +19,7 @@ func childHosts() plan {
 	return more
 }
 
-// TestS04_BranchIsNoKeyToOthers: what the service behind a host has got hold of is the tokens of its child session. By them it gets
+// TestS04_ChildIsNoKeyToOthers: what the service behind a host has got hold of is the tokens of its child session. By them it gets
 // neither a token for programs, nor a code for another host, nor in where a site believes whatever Host header it is shown.
 func TestS04_ChildIsNoKeyToOthers(t *testing.T) {
 	t.Parallel()
@@ -59,7 +59,7 @@ func TestS04_ChildIsNoKeyToOthers(t *testing.T) {
 	}
 }
 
-// TestS04_BranchKnowsNoPorts: browsers bring a host's cookies to all its ports, so a child session is good at all of them, and a visit
+// TestS04_ChildKnowsNoPorts: browsers bring a host's cookies to all its ports, so a child session is good at all of them, and a visit
 // to one signs nobody out at another.
 func TestS04_ChildKnowsNoPorts(t *testing.T) {
 	t.Parallel()

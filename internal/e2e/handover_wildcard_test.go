@@ -34,7 +34,7 @@ func TestC13_WildcardHosts(t *testing.T) {
 	}
 }
 
-// TestS04_WildcardBranchIsOfItsHost: the child session of a wildcard's name is good at that name alone, as any other.
+// TestS04_WildcardChildIsOfItsHost: the child session of a wildcard's name is good at that name alone, as any other.
 func TestS04_WildcardChildIsOfItsHost(t *testing.T) {
 	t.Parallel()
 	more := guardedHosts("http", plan{})

@@ -49,18 +49,15 @@ func FreePort() int {
 // locked, it is one that seldom is another's.
 var portRange = sync.OnceValue(func() int {
 	for n := range ranges {
-		file, err := os.OpenFile(filepath.Join(os.TempDir(), fmt.Sprintf("gatehousetest-ports-%d", n)), os.O_CREATE|os.O_RDWR, 0o600)
+		file := filepath.Join(os.TempDir(), fmt.Sprintf("gatehousetest-ports-%d", n))
+		fd, err := syscall.Open(file, syscall.O_CREAT|syscall.O_RDWR|syscall.O_CLOEXEC, 0o600) // no os.File: it stays open to the end
 		if err != nil {
 			continue
 		}
-		if syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil {
-			lock = file
+		if syscall.Flock(fd, syscall.LOCK_EX|syscall.LOCK_NB) == nil {
 			return n
 		}
-		_ = file.Close()
+		_ = syscall.Close(fd)
 	}
 	return os.Getpid() % ranges
 })
-
-// lock is the file of this process's range, which stays open.
-var lock *os.File

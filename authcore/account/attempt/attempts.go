@@ -44,7 +44,7 @@ type Attempt interface {
 }
 
 // Begin asks to try a password under key. It refuses with [authcore.AccountLocked] and RetryAfter. Of the attempt exactly
-// one method must be called, or [Desk.Failed] in its place.
+// one method must be called, or [Attempts.Failed] in its place.
 func (d Attempts) Begin(ctx context.Context, key string) (Attempt, error) {
 	attempt, wait, err := d.Lockouts.Begin(ctx, key)
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 )
 
-// Config is what a Desk needs. Zero numbers and durations mean the defaults: 6 digits, 10 minutes, 5 attempts.
+// Config is what an Issuer needs. Zero numbers and durations mean the defaults: 6 digits, 10 minutes, 5 attempts.
 type Config struct {
 	Store   Store
 	Limiter authcore.Limiter

@@ -94,7 +94,7 @@ func errExhausted() error {
 // reserveSend takes one mail to address from the limits: one per purpose and recipient in a while, and the hourly number for the
 // address. It is to be called alike for addresses that get a mail and those that get none. wait is zero when it may be
 // sent; mails tells whether the hourly number is what refuses. A mail that then is not committed is given back by
-// [Desk.releaseSend].
+// [Issuer.releaseSend].
 func (d *Issuer) reserveSend(ctx context.Context, p authcore.Purpose, recipient string) (wait time.Duration, mails bool, err error) {
 	wait, err = d.cfg.Limiter.Take(ctx, authcore.Limit{Name: authcore.LimitResend, Key: string(p) + " " + recipient})
 	if err != nil || wait > 0 {
@@ -104,7 +104,7 @@ func (d *Issuer) reserveSend(ctx context.Context, p authcore.Purpose, recipient 
 	return wait, wait > 0, wrapLimit(err)
 }
 
-// releaseSend gives back what Allow took for a mail that was not committed: who is told to try again must not be answered then
+// releaseSend gives back what reserveSend took for a mail that was not committed: who is told to try again must not be answered then
 // as if a mail had gone out. What fails here only makes them wait, as if one had.
 func (d *Issuer) releaseSend(ctx context.Context, p authcore.Purpose, recipient string) {
 	_ = d.cfg.Limiter.Refund(context.WithoutCancel(ctx),

@@ -7,5 +7,5 @@
 // alone, as in PKCE (RFC 7636, S256): so a code that is stolen on its way opens nothing, and nobody's browser can be signed in with
 // somebody else's code (login CSRF, RFC 9700 §4.7).
 //
-// It does not know cookies and addresses: those are httpapi's and portal's. What becomes of child sessions afterwards is session's.
+// It does not know cookies and addresses: those are httpauth's and portal's. What becomes of child sessions afterwards is session's.
 package handover

@@ -52,7 +52,7 @@ func (f *Flow) Change(ctx context.Context, in ChangeInput) error {
 	return f.replaceCurrent(ctx, account, hash, in.Client)
 }
 
-// prove tries the current password. It costs one hash in every case, and a wrong one counts as a failed sign-in.
+// verifyCurrent tries the current password. It costs one hash in every case, and a wrong one counts as a failed sign-in.
 func (f *Flow) verifyCurrent(ctx context.Context, account authcore.Account, in ChangeInput) error {
 	try, err := f.tries.Begin(ctx, identifier.AccountKey(account.ID))
 	if err != nil {

@@ -42,7 +42,7 @@ func (f *Flow) Reset(ctx context.Context, in ResetInput) error {
 	return f.replace(ctx, ch, account, hash, in.Client)
 }
 
-// readResetting checks everything that needs no look-up.
+// readReset checks everything that needs no look-up.
 func (f *Flow) readReset(in ResetInput) error {
 	var broken authcore.FieldErrors
 	switch {

@@ -127,7 +127,7 @@ func (s *Sessions) InspectRefresh(ctx context.Context, token string) (authcore.S
 	return s.cfg.Store.SessionByRefresh(ctx, uuid.UUID(id), secret.SumString(token), s.now())
 }
 
-// ErrOtherOrigin refuses a refresh token that is good, and not here: a child session's at another host, or as a program's. To a client
+// ErrOtherOrigin refuses a refresh token that is valid but was issued for another host, or for a browser. To a client
 // it is as any other that is not valid; but it is not dead, and nobody is to forget it.
 var ErrOtherOrigin = errInvalidRefresh()
 

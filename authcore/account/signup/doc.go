@@ -6,5 +6,5 @@
 // session on somebody else's address (pre-hijacking, Sudhodanan and Paverd 2022), and an address that has an account
 // already looks like any other from outside.
 //
-// It does not sign in with passwords (signin), nor change accounts that are there (profile, recovery).
+// It does not sign in with passwords (signin), nor change accounts that are there (profile, password).
 package signup

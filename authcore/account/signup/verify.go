@@ -55,7 +55,7 @@ func (f *Flow) Verify(ctx context.Context, in VerifyInput) (session.Tokens, erro
 	return f.complete(ctx, ch, claimed, in.Request)
 }
 
-// readVerifying checks everything that needs no look-up, before an attempt is spent.
+// readInput checks everything that needs no look-up, before an attempt is spent.
 func (f *Flow) readInput(in *VerifyInput) (challenge.Credentials, error) {
 	var broken authcore.FieldErrors
 	shown := challenge.Credentials{Token: in.Token}

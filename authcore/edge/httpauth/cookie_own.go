@@ -192,9 +192,10 @@ func OwnsAny(line string, owns func(token string) bool) bool {
 	if token, ok := bearer(strings.Trim(line, " \t")); ok && len(token) > shortest && owns(token) {
 		return true // nearly always, where it is ours
 	}
-	if scheme, encoded, ok := strings.Cut(strings.Trim(line, " \t"), " "); ok && strings.EqualFold(scheme, "basic") {
-		pair, _ := base64.StdEncoding.DecodeString(strings.Trim(encoded, " \t"))
-		return ownsWord(string(pair), owns)
+	if scheme, encoded, ok := strings.Cut(strings.TrimLeft(strings.ReplaceAll(line, "\t", " "), " "), " "); ok && strings.EqualFold(scheme, "basic") {
+		if pair, _ := base64.StdEncoding.DecodeString(strings.Trim(encoded, " ")); ownsWord(string(pair), owns) {
+			return true
+		}
 	}
 	return ownsWord(line, owns)
 }

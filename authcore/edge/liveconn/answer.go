@@ -210,7 +210,7 @@ func (a *Answer) Conclude() error {
 	if a.request.ProtoMajor == 1 {
 		a.Header().Set("Connection", "close") // what is left of the request nobody reads
 	}
-	if why := a.cut.Load().why; why == Stale || why == Unheard {
+	if why := a.cut.Load().why; why == Stale || why == ShuttingDown {
 		return httpauth.ErrStale
 	}
 	return errCut

@@ -12,15 +12,15 @@ type Reason string
 
 // The reasons.
 const (
-	Revoked  Reason = "revoked"  // the session or its account's epoch is revoked
-	Outdated Reason = "outdated" // the account's roles have changed since the connection was admitted
-	Expired  Reason = "expired"  // the database knows the session as ended: as a rule since its time is over
-	Stale    Reason = "stale"    // this node's view of revocations is older than the connection bears
-	Unheard  Reason = "unheard"  // the registry is closed: nobody would hear of a revocation
+	Revoked      Reason = "revoked"  // the session or its account's epoch is revoked
+	Outdated     Reason = "outdated" // the account's roles have changed since the connection was admitted
+	Expired      Reason = "expired"  // the database knows the session as ended: as a rule since its time is over
+	Stale        Reason = "stale"    // this node's view of revocations is older than the connection bears
+	ShuttingDown Reason = "unheard"  // the registry is closed: nobody would hear of a revocation
 )
 
 // Reasons are all of them.
-func Reasons() []Reason { return []Reason{Revoked, Outdated, Expired, Stale, Unheard} }
+func Reasons() []Reason { return []Reason{Revoked, Outdated, Expired, Stale, ShuttingDown} }
 
 // Ending tells a connection that it has to end.
 type Ending struct {

@@ -111,7 +111,7 @@ func closeFrame(why Reason) []byte {
 		return encodeClose(policyViolation, "the roles have changed")
 	case Stale:
 		return encodeClose(tryAgainLater, "the session cannot be confirmed now")
-	case Unheard:
+	case ShuttingDown:
 		return encodeClose(serviceRestart, "the configuration has changed")
 	}
 	return encodeClose(policyViolation, "the session has ended")

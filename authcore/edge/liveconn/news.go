@@ -49,7 +49,7 @@ func (r *Registry) Revoked(rs []authcore.Revocation) {
 	}
 }
 
-// heed ends what is concerned by revocations that are new.
+// applyRevocations ends what is concerned by revocations that are new.
 func (r *Registry) applyRevocations() {
 	n := &r.news
 	n.mu.Lock()

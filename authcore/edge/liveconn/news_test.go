@@ -185,7 +185,7 @@ func TestRegistry_CloseAmongExchanges(t *testing.T) {
 		w.Remove(&answered.Connection)
 		time.Sleep(time.Second)
 		synctest.Wait()
-		x.want(t, "later", liveconn.Unheard)
+		x.want(t, "later", liveconn.ShuttingDown)
 		answered.want(t, "one that was answered")
 	})
 }

@@ -91,7 +91,7 @@ func (r *Registry) Add(c *Connection) {
 	switch {
 	case c.Exchange: // what is missed here is found by the next look, before it has lasted long
 	case r.closed.Load():
-		r.end(c, Ending{Reason: Unheard})
+		r.end(c, Ending{Reason: ShuttingDown})
 	default:
 		if why := r.judge(c, 0); why != "" {
 			r.end(c, Ending{Reason: why})
@@ -138,11 +138,11 @@ func (r *Registry) Len() (n int) {
 func (r *Registry) Close() {
 	r.closed.Store(true)
 	for _, c := range r.list(r.lasts) {
-		r.end(c, Ending{Reason: Unheard})
+		r.end(c, Ending{Reason: ShuttingDown})
 	}
 	time.AfterFunc(longAfter*tickEvery, func() {
 		for _, c := range r.list(func(*Connection) bool { return true }) {
-			r.end(c, Ending{Reason: Unheard})
+			r.end(c, Ending{Reason: ShuttingDown})
 		}
 	})
 }

@@ -278,8 +278,8 @@ func TestRegistry_Close(t *testing.T) {
 	w := newWorld(t)
 	before := w.open(newID(), uuid.New(), 0)
 	w.Close()
-	before.want(t, "before", liveconn.Unheard)
-	w.open(newID(), uuid.New(), 0).want(t, "after", liveconn.Unheard)
+	before.want(t, "before", liveconn.ShuttingDown)
+	w.open(newID(), uuid.New(), 0).want(t, "after", liveconn.ShuttingDown)
 }
 
 // After Remove nothing of a connection is touched, whatever else goes on.

@@ -56,7 +56,7 @@ func (m moment) since(earlier moment) time.Duration {
 	return max(m.Sub(earlier.Time), time.Duration(m.wall-earlier.wall), 0)
 }
 
-// paused reports whether the process was paused between a tick, if there was one, and m.
+// suspended reports whether the process was paused between a tick, if there was one, and m.
 func (m moment) suspended(tick moment) bool { return !tick.IsZero() && m.since(tick) > suspendedFor }
 
 // NewStaleness returns a Staleness of a view that nothing has confirmed. A nil now means [time.Now].
@@ -124,7 +124,7 @@ func (f *Staleness) watched(by int) {
 	} else if by > 0 && f.watching == by {
 		f.tick = f.now()
 	}
-	f.expire()
+	f.store()
 }
 
 // runs notes that the process runs, and whether it was paused until now. What begins after it has
@@ -140,7 +140,7 @@ func (f *Staleness) runs() {
 		f.woke, f.untold = now.Time, now.since(tick)
 	}
 	f.tick = now.Time
-	f.expire()
+	f.store()
 }
 
 // Database says that everything committed up to asOf has been read from the database.
@@ -153,7 +153,7 @@ func (f *Staleness) Database(asOf time.Time) {
 	if !asOf.Before(f.gap) {
 		f.gap = time.Time{}
 	}
-	f.expire()
+	f.store()
 }
 
 // Stored returns up to when everything committed has been read from the database, zero for never.
@@ -171,7 +171,7 @@ func (f *Staleness) Feed(asOf time.Time) {
 	if f.gap.IsZero() && asOf.After(f.feed) {
 		f.feed = asOf
 	}
-	f.expire()
+	f.store()
 }
 
 // Missed says that the feed may have missed something. What it confirmed does not count any more,
@@ -180,7 +180,7 @@ func (f *Staleness) Missed() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.gap, f.feed = f.now(), time.Time{}
-	f.expire()
+	f.store()
 }
 
 // FeedAge returns for how long the feed has not confirmed the view; ok is false when it does not
@@ -191,8 +191,8 @@ func (f *Staleness) FeedAge() (age time.Duration, ok bool) {
 	return f.now().Sub(f.feed), !f.feed.IsZero()
 }
 
-// settle must be called with f.mu held.
-func (f *Staleness) expire() {
+// store must be called with f.mu held.
+func (f *Staleness) store() {
 	asOf := f.database
 	if f.feed.After(asOf) {
 		asOf = f.feed

@@ -91,7 +91,7 @@ func stateOf(k authcore.KeyRecord, now time.Time) State {
 	return Active
 }
 
-// born returns the keys that are missing: all of them in a new database; after a change of the option `algorithm` a
+// addMissing returns the keys that are missing: all of them in a new database; after a change of the option `algorithm` a
 // bearer key of the new kind, which takes over at once.
 func (r *Ring) addMissing(present []authcore.KeyRecord, now time.Time) ([]authcore.KeyRecord, error) {
 	if len(present) == 0 {
@@ -135,7 +135,7 @@ func complete(present []authcore.KeyRecord, now time.Time) error {
 	return nil
 }
 
-// followed returns the next keys that are missing: without them nothing could be rotated.
+// scheduleNext returns the next keys that are missing: without them nothing could be rotated.
 func (r *Ring) scheduleNext(present []authcore.KeyRecord, now time.Time) (missing []authcore.KeyRecord, err error) {
 	for _, use := range []jwtkeys.Use{jwtkeys.Bearer, jwtkeys.Cookie} {
 		if slices.ContainsFunc(present, func(k authcore.KeyRecord) bool { return k.Use == string(use) && k.NotBefore.IsZero() }) {

@@ -27,7 +27,7 @@ type try struct {
 	failed bool
 }
 
-// settle forgets what time has made void.
+// expire forgets what time has made void.
 func (s *state) expire(now time.Time, p *Policy) {
 	// A lock longer than the policy's longest: the clock went back or the policy changed.
 	if latest := now.Add(p.Max); s.until.After(latest) {

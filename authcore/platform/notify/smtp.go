@@ -90,7 +90,7 @@ func (s *SMTP) Deliver(ctx context.Context, l Letter) (receipt string, err error
 // CanReach implements [Reacher]. It goes by the latest connection and does not connect: before the first it is true.
 func (s *SMTP) CanReach(address string) bool { return !s.asciiOnly.Load() || isASCII(address) }
 
-// settle keeps the conversation for the next letter if it can go on, and returns the error.
+// finish keeps the conversation for the next letter if it can go on, and returns the error.
 func (s *SMTP) finish(c *conversation, err error) error {
 	if c.broken {
 		c.close()

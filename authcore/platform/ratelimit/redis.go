@@ -150,7 +150,7 @@ func (r *Redis) Refund(ctx context.Context, limits ...authcore.Limit) error {
 	return nil
 }
 
-// giveBack undoes ask, in Redis and in memory.
+// refund undoes ask, in Redis and in memory.
 func (r *Redis) refund(ctx context.Context, ts []taking) error {
 	r.cfg.Memory.refund(ts)
 	return r.restore(ctx, ts)

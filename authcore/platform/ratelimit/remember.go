@@ -40,7 +40,7 @@ func (m *Memory) takeShare(ts []taking, n int) time.Duration {
 	return take(ts, m.elapsed())
 }
 
-// giveBack gives back one event on every limit.
+// refund gives back one event on every limit.
 func (m *Memory) refund(ts []taking) {
 	lock(ts)
 	defer unlock(ts)

@@ -37,7 +37,7 @@ func causeOf(err error) string {
 	switch {
 	case err == nil:
 		return ""
-	case redislink.Spoilt(err):
+	case redislink.Corrupt(err):
 		return "the stream of revocations in redis is corrupt"
 	case redislink.Refused(err):
 		return "redis refuses the user"

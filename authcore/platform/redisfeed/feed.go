@@ -203,7 +203,7 @@ func (f *Feed) Cause() string {
 	return f.cause
 }
 
-// become notes the health, and tells of it once for each change.
+// setState notes the health, and tells of it once for each change.
 func (f *Feed) setState(h Health, err error) {
 	f.mu.Lock()
 	was, now, since := f.health, f.cfg.Now(), f.turned

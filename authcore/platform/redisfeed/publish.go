@@ -103,7 +103,7 @@ func (f *Feed) send(ctx context.Context, ms ...message) {
 	f.expect(beats)
 	err := f.add(ctx, ms)
 	again := err != nil && !f.down
-	if redislink.Spoilt(err) {
+	if redislink.Corrupt(err) {
 		if failed := f.clear(ctx, err); failed != nil {
 			again, err = false, failed
 		} else {
@@ -114,7 +114,7 @@ func (f *Feed) send(ctx context.Context, ms ...message) {
 		err = f.add(ctx, ms)
 	}
 	f.down = err != nil
-	f.expire(beats, err)
+	f.noteBeats(beats, err)
 	outcome := Sent
 	if err != nil {
 		outcome = Unsent
@@ -153,8 +153,8 @@ func (f *Feed) expect(beats []uint64) {
 	}
 }
 
-// settle notes which heartbeats Redis has taken.
-func (f *Feed) expire(beats []uint64, err error) {
+// noteBeats notes which heartbeats Redis has taken.
+func (f *Feed) noteBeats(beats []uint64, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, n := range beats {

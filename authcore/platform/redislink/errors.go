@@ -22,8 +22,8 @@ func Oversized(err error) bool { return errors.Is(err, errOversized) }
 // Refused reports whether Redis does not let the user in, or not do what was asked.
 func Refused(err error) bool { return redis.IsAuthError(err) || redis.IsPermissionError(err) }
 
-// Spoilt reports whether a stream will never again take an entry: its last id is the highest there is,
+// Corrupt reports whether a stream will never again take an entry: its last id is the highest there is,
 // or something else lies in its place.
-func Spoilt(err error) bool {
+func Corrupt(err error) bool {
 	return redis.HasErrorPrefix(err, "The stream has exhausted") || redis.HasErrorPrefix(err, "WRONGTYPE")
 }

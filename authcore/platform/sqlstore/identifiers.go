@@ -98,7 +98,7 @@ func scanHolder(r sqldb.Row) (h holder, err error) {
 	return h, r.Scan(&h.id, &h.created, &h.value, &h.found)
 }
 
-// ClaimIdentifiers implements ?. Where several accounts hold one value the oldest gets it, and a verified
+// ClaimIdentifiers implements storetest.Store. Where several accounts hold one value the oldest gets it, and a verified
 // address goes before an unverified one. It works in pages: stopped half-way, it has claimed some, and the next call goes on.
 func (s *Store) ClaimIdentifiers(ctx context.Context, kinds []authcore.IdentifierKind, now time.Time) (conflicts int, err error) {
 	for _, kind := range kinds {

@@ -58,7 +58,7 @@ func (e expired) remove(skipLocked string) string {
 		" where " + e.dead + " order by " + e.since + " limit $2" + skipLocked + ")"
 }
 
-// Sweep implements ?. It works in small steps; stopped half-way, it has removed some.
+// Sweep implements storetest.Store. It works in small steps; stopped half-way, it has removed some.
 func (s *Store) Sweep(ctx context.Context, now time.Time) error {
 	if err := s.eraseSuccessors(ctx, now); err != nil {
 		return err

@@ -41,7 +41,7 @@ type Config struct {
 func (c Config) check() error {
 	switch {
 	case c.Sessions == nil || c.SignIn == nil || c.SignUp == nil || c.Profile == nil || c.Password == nil:
-		return errors.New("httpapi: sessions, sign-in, sign-up, recovery, profile and password are required")
+		return errors.New("httpapi: sessions, sign-in, sign-up, profile and password are required")
 	case c.JWKS == nil || c.Authenticator == nil || c.Limits == nil || c.Ready == nil || c.Logger == nil:
 		return errors.New("httpapi: keys, authenticator, limits, readiness and logger are required")
 	}

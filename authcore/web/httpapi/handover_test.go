@@ -12,7 +12,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/testflow"
 )
 
-// branchOf hands a session over to another host.
+// childOf hands a session over to another host.
 func (h *house) childOf(accessToken string) session.Tokens {
 	h.Helper()
 	me := h.call(http.MethodGet, "/sessions", "", bearer(accessToken)).want(http.StatusOK)

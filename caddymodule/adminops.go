@@ -14,8 +14,8 @@ import (
 	"github.com/gatehouse-auth/gatehouse/caddymodule/logsink"
 )
 
-// desk is where the commands are done: at the running gateway, or at a database that no gateway of this machine serves.
-type desk struct {
+// adminOps is where the commands are done: at the running gateway, or at a database that no gateway of this machine serves.
+type adminOps struct {
 	cfg      *resolved
 	ring     *keyring.Ring
 	sealer   *secret.Sealer
@@ -23,13 +23,13 @@ type desk struct {
 	notifier *notify.Notifier // nil where no gateway runs
 }
 
-// deskAt returns the desk of a running gateway.
-func deskAt(ctx context.Context, a *App) (*desk, error) {
+// adminOpsOf returns that of a running gateway.
+func adminOpsOf(ctx context.Context, a *App) (*adminOps, error) {
 	c, err := a.await(ctx)
 	if err != nil {
 		return nil, err
 	}
-	d, err := newDesk(ctx, a.cfg, c.store, c.ring, a.node.clock.Now)
+	d, err := newAdminOps(ctx, a.cfg, c.store, c.ring, a.node.clock.Now)
 	if err != nil {
 		return nil, err
 	}
@@ -37,8 +37,8 @@ func deskAt(ctx context.Context, a *App) (*desk, error) {
 	return d, nil
 }
 
-// openDesk opens the database; done closes it.
-func openDesk(ctx context.Context, cfg *resolved) (d *desk, done func() error, err error) {
+// openAdminOps opens the database; done closes it.
+func openAdminOps(ctx context.Context, cfg *resolved) (d *adminOps, done func() error, err error) {
 	logger := logsink.Present()
 	clock := nodeclock.New(logger)
 	store, err := sqlstore.Open(ctx, sqlstore.Config{URL: cfg.database.RevealString(), Logger: logger, Now: clock.Now,
@@ -46,7 +46,7 @@ func openDesk(ctx context.Context, cfg *resolved) (d *desk, done func() error, e
 	if err != nil {
 		return nil, nil, err
 	}
-	fail := func(err error) (*desk, func() error, error) { return nil, nil, errors.Join(err, store.Close()) }
+	fail := func(err error) (*adminOps, func() error, error) { return nil, nil, errors.Join(err, store.Close()) }
 	if err := store.Lock(); err != nil {
 		return fail(err)
 	}
@@ -65,17 +65,17 @@ func openDesk(ctx context.Context, cfg *resolved) (d *desk, done func() error, e
 	if err != nil {
 		return fail(err)
 	}
-	if d, err = newDesk(ctx, cfg, store, ring, clock.Now); err != nil {
+	if d, err = newAdminOps(ctx, cfg, store, ring, clock.Now); err != nil {
 		return fail(err)
 	}
 	return d, store.Close, nil
 }
 
-func newDesk(ctx context.Context, cfg *resolved, store *sqlstore.Store, ring *keyring.Ring, now func() time.Time) (*desk, error) {
+func newAdminOps(ctx context.Context, cfg *resolved, store *sqlstore.Store, ring *keyring.Ring, now func() time.Time) (*adminOps, error) {
 	sealer, err := cfg.sealer(ctx, store)
 	if err != nil {
 		return nil, err
 	}
 	o, err := operator.New(operator.Config{Store: store, Keys: ring, MailPurpose: notify.SealPurpose, Now: now})
-	return &desk{cfg: cfg, ring: ring, sealer: sealer, operator: o}, err
+	return &adminOps{cfg: cfg, ring: ring, sealer: sealer, operator: o}, err
 }

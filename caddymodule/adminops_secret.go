@@ -17,7 +17,7 @@ type rotated struct {
 // rotateSecret lets the first of the configured secrets open everything. Where none is configured it makes a new one in
 // the data folder first, and removes the old one at the end. Stopped at any point, the file holds every secret that is
 // needed, and the next try goes on. Of several callers each waits for the one before, or for the end of its ctx.
-func (d *desk) rotateSecret(ctx context.Context) (rotated, error) {
+func (d *adminOps) rotateSecret(ctx context.Context) (rotated, error) {
 	if len(d.cfg.secrets) > 0 {
 		done, err := d.operator.Reseal(ctx, d.sealer)
 		return rotated{Resealed: done}, err
@@ -43,7 +43,7 @@ func (d *desk) rotateSecret(ctx context.Context) (rotated, error) {
 
 // resealAll seals anew until it finds nothing to seal: a mail that was sealed just before the secret changed may come
 // into the database behind the place that has been read.
-func (d *desk) resealAll(ctx context.Context) (total operator.Resealed, err error) {
+func (d *adminOps) resealAll(ctx context.Context) (total operator.Resealed, err error) {
 	for {
 		done, err := d.operator.Reseal(ctx, d.sealer)
 		total.Keys += done.Keys

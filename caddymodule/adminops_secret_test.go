@@ -47,8 +47,8 @@ func newOnSecretFile(t *testing.T) *onSecretFile {
 	return f
 }
 
-// desk is that of one more configuration. It has opened the keys.
-func (f *onSecretFile) desk(t *testing.T) *desk {
+// ops is that of one more configuration. It has opened the keys.
+func (f *onSecretFile) ops(t *testing.T) *adminOps {
 	t.Helper()
 	cfg := resolvedOf(t, f.settings)
 	sealer, err := cfg.sealer(t.Context(), f.store)
@@ -63,7 +63,7 @@ func (f *onSecretFile) desk(t *testing.T) *desk {
 	if err := ring.Load(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	d, err := newDesk(t.Context(), cfg, f.store, ring, time.Now)
+	d, err := newAdminOps(t.Context(), cfg, f.store, ring, time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +85,7 @@ func (f *onSecretFile) sealMail(t *testing.T, by *secret.Sealer) {
 // opens checks that what the file holds opens keys and mails, as after a start.
 func (f *onSecretFile) opens(t *testing.T, mails int) {
 	t.Helper()
-	sealer := f.desk(t).sealer
+	sealer := f.ops(t).sealer
 	waiting, err := f.store.SealedMails(t.Context(), uuid.Nil, mails+1)
 	if err != nil || len(waiting) != mails {
 		t.Fatalf("%d mails wait, expected %d (error %v)", len(waiting), mails, err)
@@ -114,7 +114,7 @@ func mustRead(t *testing.T, path string) []string {
 func TestRotateSecret_AtOnce(t *testing.T) {
 	t.Parallel()
 	f := newOnSecretFile(t)
-	desks := []*desk{f.desk(t), f.desk(t)}
+	desks := []*adminOps{f.ops(t), f.ops(t)}
 	f.sealMail(t, desks[0].sealer)
 	path := desks[0].cfg.secretPath()
 	first := mustRead(t, path)
@@ -137,7 +137,7 @@ func TestRotateSecret_AtOnce(t *testing.T) {
 func TestRotateSecret_ReachesEveryConfiguration(t *testing.T) {
 	t.Parallel()
 	f := newOnSecretFile(t)
-	rotating, other := f.desk(t), f.desk(t)
+	rotating, other := f.ops(t), f.ops(t)
 	if done, err := rotating.rotateSecret(t.Context()); err != nil || done.Keys != 5 || done.File == "" {
 		t.Errorf("%+v (error %v)", done, err)
 	}
@@ -152,7 +152,7 @@ func TestRotateSecret_ReachesEveryConfiguration(t *testing.T) {
 func TestRotateSecret_MailUnderWay(t *testing.T) {
 	t.Parallel()
 	f := newOnSecretFile(t)
-	d := f.desk(t)
+	d := f.ops(t)
 	sealed, err := d.sealer.Seal(notify.SealPurpose, []byte("waits"))
 	if err != nil {
 		t.Fatal(err)
@@ -169,7 +169,7 @@ func TestRotateSecret_MailUnderWay(t *testing.T) {
 func TestRotateSecret_WaitEnds(t *testing.T) {
 	t.Parallel()
 	f := newOnSecretFile(t)
-	d := f.desk(t)
+	d := f.ops(t)
 	path := d.cfg.secretPath()
 	before := mustRead(t, path)
 	free, err := secretUseOf(path).take(t.Context())
@@ -194,7 +194,7 @@ func TestRotateSecret_WaitEnds(t *testing.T) {
 func TestSecretUse_Drop(t *testing.T) {
 	t.Parallel()
 	f := newOnSecretFile(t)
-	path := f.desk(t).cfg.secretPath()
+	path := f.ops(t).cfg.secretPath()
 	use, made, third := secretUseOf(path), madeSecret(), madeSecret()
 	old, err := use.put(path, made)
 	if err != nil {
