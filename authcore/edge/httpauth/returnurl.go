@@ -178,7 +178,7 @@ func HostAllowed(scheme, host string, list []string) bool {
 	return false
 }
 
-// matchesWildcard reports whether an origin is one that another with wildcards stands for. What a wildcard leaves open anybody matchesWildcard in,
+// matchesWildcard reports whether an origin is one that another with wildcards stands for. What a wildcard leaves open anybody fills in,
 // so it is made of what names of hosts are, and no parser sees another host in it.
 func matchesWildcard(pattern, got string) bool {
 	wantScheme, wantHost, _ := strings.Cut(pattern, "://")
