@@ -29,7 +29,11 @@ func adminOpsOf(ctx context.Context, a *App) (*adminOps, error) {
 	if err != nil {
 		return nil, err
 	}
-	d, err := newAdminOps(ctx, a.cfg, c.store, c.ring, a.node.clock.Now)
+	sealer, err := a.cfg.sealer(ctx, c.store)
+	if err != nil {
+		return nil, err
+	}
+	d, err := newAdminOps(a.cfg, c.store, c.ring, sealer, a.node.clock.Now)
 	if err != nil {
 		return nil, err
 	}
@@ -65,17 +69,13 @@ func openAdminOps(ctx context.Context, cfg *resolved) (d *adminOps, done func() 
 	if err != nil {
 		return fail(err)
 	}
-	if d, err = newAdminOps(ctx, cfg, store, ring, clock.Now); err != nil {
+	if d, err = newAdminOps(cfg, store, ring, sealer, clock.Now); err != nil {
 		return fail(err)
 	}
 	return d, store.Close, nil
 }
 
-func newAdminOps(ctx context.Context, cfg *resolved, store *sqlstore.Store, ring *keyring.Ring, now func() time.Time) (*adminOps, error) {
-	sealer, err := cfg.sealer(ctx, store)
-	if err != nil {
-		return nil, err
-	}
+func newAdminOps(cfg *resolved, store *sqlstore.Store, ring *keyring.Ring, sealer *secret.Sealer, now func() time.Time) (*adminOps, error) {
 	o, err := operator.New(operator.Config{Store: store, Keys: ring, MailPurpose: notify.SealPurpose, Now: now})
 	return &adminOps{cfg: cfg, ring: ring, sealer: sealer, operator: o}, err
 }

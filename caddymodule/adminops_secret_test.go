@@ -63,7 +63,7 @@ func (f *onSecretFile) ops(t *testing.T) *adminOps {
 	if err := ring.Load(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	d, err := newAdminOps(t.Context(), cfg, f.store, ring, time.Now)
+	d, err := newAdminOps(cfg, f.store, ring, sealer, time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
-	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -362,12 +361,7 @@ func boundToLoopback(listen []string) bool {
 
 // isLoopback reports whether a host name or address can only be this machine.
 func isLoopback(host string) bool {
-	host = strings.TrimSuffix(strings.Trim(strings.ToLower(host), "[]"), ".")
-	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
-		return true
-	}
-	ip, err := netip.ParseAddr(host)
-	return err == nil && ip.IsLoopback()
+	return httpauth.IsLoopback(strings.TrimSuffix(strings.Trim(strings.ToLower(host), "[]"), "."))
 }
 
 func originOf(host, listen string, tls bool) string {

@@ -46,9 +46,6 @@ func Code(length int) string {
 // high entropy.
 type Digest [32]byte
 
-// Sum returns the SHA-256 of b.
-func Sum(b []byte) Digest { return sha256.Sum256(b) }
-
 // SumString returns the SHA-256 of s without copying it.
 func SumString(s string) Digest {
 	// Sum256 only reads, so the string's bytes can be lent.

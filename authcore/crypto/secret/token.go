@@ -17,9 +17,6 @@ const (
 	tokenPrefix = 16                     // longest prefix
 )
 
-// TokenLen is the length of a token that [MACKey.IssueToken] makes, beyond its prefix.
-const TokenLen = tokenText
-
 // strictURL refuses line breaks, padding and non-zero trailing bits.
 var strictURL = base64.RawURLEncoding.Strict()
 

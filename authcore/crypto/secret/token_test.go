@@ -17,7 +17,7 @@ func TestIssueToken(t *testing.T) {
 	t.Parallel()
 	k := testKey(t)
 	a, b := k.IssueToken(prefix, id), k.IssueToken(prefix, id)
-	if a == b || len(a) != len(prefix)+TokenLen || !strings.HasPrefix(a, prefix) || strings.ContainsAny(a, "+/=\n") {
+	if a == b || len(a) != len(prefix)+tokenText || !strings.HasPrefix(a, prefix) || strings.ContainsAny(a, "+/=\n") {
 		t.Errorf("got %q and %q", a, b)
 	}
 	if got, ok := k.ParseToken(prefix, a); !ok || got != id {
@@ -111,7 +111,7 @@ func TestParseToken_JunkAllocatesNothing(t *testing.T) {
 	k := testKey(t)
 	token := k.IssueToken(prefix, id)
 	for name, junk := range map[string]string{
-		"long": strings.Repeat("a", 1<<20), "short": "x", "bad base64": prefix + strings.Repeat("!", TokenLen), "other prefix": "x" + token[1:],
+		"long": strings.Repeat("a", 1<<20), "short": "x", "bad base64": prefix + strings.Repeat("!", tokenText), "other prefix": "x" + token[1:],
 	} {
 		if n := testing.AllocsPerRun(100, func() { k.ParseToken(prefix, junk) }); n > 1 {
 			t.Errorf("%s: %v allocations", name, n)
@@ -150,7 +150,7 @@ func TestSealFor(t *testing.T) {
 func FuzzParseToken(f *testing.F) {
 	k := testKey(f)
 	good := k.IssueToken(prefix, id)
-	seeds := []string{good, good[:len(good)-1], good + "A", strings.Repeat("A", len(good)), prefix + strings.Repeat("_", TokenLen), prefix, ""}
+	seeds := []string{good, good[:len(good)-1], good + "A", strings.Repeat("A", len(good)), prefix + strings.Repeat("_", tokenText), prefix, ""}
 	if len(seeds) == 0 {
 		f.Fatal("no seeds")
 	}

@@ -33,7 +33,7 @@ func (c Credentials) sentTo(r *http.Request, only string) bool {
 	return scheme == schemeOf(c.jar.https) && strings.EqualFold(host, (&url.URL{Host: r.Host}).Hostname()) && c.servesHost != nil && c.servesHost(host)
 }
 
-// OtherOrigin returns the origin that back, which [ReturnURL] has accepted, leads to, if that is on another host than the
+// OtherOrigin returns the origin that back, which [CheckReturn] has accepted, leads to, if that is on another host than the
 // request came to; else "". A port makes no other host: cookies do not know ports (RFC 6265 §8.5), so a browser that is signed
 // in here is so there.
 func OtherOrigin(r *http.Request, back string) string {

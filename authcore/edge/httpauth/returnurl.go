@@ -30,12 +30,6 @@ const (
 	PlainReturn   DropReason = "http"   // over http, where that is neither loopback nor how they came
 )
 
-// ReturnURL is CheckReturn for who has no use for the reason.
-func ReturnURL(raw string, rules ReturnRules) (string, bool) {
-	back, why := CheckReturn(raw, rules)
-	return back, why == ""
-}
-
 // CheckReturn is the one check of every "return to" parameter (C13). It accepts a path of this host that begins with one
 // slash, and absolute URLs whose host and port are listed: https, or http on a loopback host, or http on this
 // very host when the request itself came over http. What it returns is written anew from the parsed parts, so the
@@ -149,7 +143,7 @@ func dropHost(u *url.URL, raw string, rules ReturnRules) DropReason {
 	case "https":
 	case "http":
 		own := !rules.HTTPS && rules.Host != "" && want == origin("http", rules.Host)
-		if !own && !isLoopback(u.Hostname()) {
+		if !own && !IsLoopback(u.Hostname()) {
 			return PlainReturn
 		}
 	default:
@@ -205,8 +199,10 @@ func MatchesHost(pattern, name string) bool {
 	return true
 }
 
-func isLoopback(name string) bool {
-	if name == "localhost" || strings.HasSuffix(name, ".localhost") { // RFC 6761 §6.3
+// IsLoopback reports whether a host, in lower case and without a port, can only be the machine of who asks: localhost and the names
+// below it (RFC 6761 §6.3), and loopback addresses.
+func IsLoopback(name string) bool {
+	if name == "localhost" || strings.HasSuffix(name, ".localhost") {
 		return true
 	}
 	addr, err := netip.ParseAddr(strings.Trim(name, "[]"))

@@ -53,7 +53,7 @@ func FuzzReturnURL(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, raw string) {
-		got, ok := httpauth.ReturnURL(raw, portalRules())
+		got, ok := accepted(raw, portalRules())
 		if slices.Contains(seeds, raw) && ok {
 			t.Fatalf("%q of the corpus is accepted", raw)
 		}
@@ -75,7 +75,7 @@ func FuzzReturnURL(f *testing.F) {
 		if httpauth.HasPrefix("/auth", to.Path) || httpauth.HasPrefix("/auth", path) {
 			t.Fatalf("%q leads into the prefix: %s", raw, to)
 		}
-		if again, ok := httpauth.ReturnURL(got, portalRules()); !ok || again != got {
+		if again, ok := accepted(got, portalRules()); !ok || again != got {
 			t.Fatalf("%q became %q, which becomes %q", raw, got, again)
 		}
 	})

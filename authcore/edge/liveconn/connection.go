@@ -35,12 +35,6 @@ type Ender interface {
 	End(Ending)
 }
 
-// EndFunc is a function as an Ender.
-type EndFunc func(Ending)
-
-// End implements Ender.
-func (f EndFunc) End(e Ending) { f(e) }
-
 // Connection is one open connection: what was known when it was admitted, and how to end it. The exported fields are set
 // before it is given to a [Registry] and not changed after. Each request has one, so it is packed.
 type Connection struct {

@@ -90,7 +90,7 @@ func (w *world) open(session, account uuid.UUID, maxAge time.Duration) *opened {
 func (w *world) openAs(session, account uuid.UUID, maxAge time.Duration, exchange bool) *opened {
 	of := &authcore.Holder{SessionID: session, AccountID: account, Epoch: 3, RolesVersion: 2}
 	o := &opened{Connection: liveconn.Connection{Of: of, MaxAge: maxAge, Exchange: exchange}}
-	o.Ender = liveconn.EndFunc(func(e liveconn.Ending) {
+	o.Ender = endFunc(func(e liveconn.Ending) {
 		o.mu.Lock()
 		defer o.mu.Unlock()
 		o.ends, o.since = append(o.ends, e.Reason), e.Since
@@ -306,7 +306,7 @@ func TestRegistry_RemoveIsFinal(t *testing.T) {
 			for range 500 {
 				removed := false // without a lock: the race detector sees a late End
 				c := &liveconn.Connection{Of: &authcore.Holder{SessionID: newID(), AccountID: uuid.New()}}
-				c.Ender = liveconn.EndFunc(func(liveconn.Ending) {
+				c.Ender = endFunc(func(liveconn.Ending) {
 					if removed {
 						t.Error("ended after it was removed")
 					}
@@ -332,7 +332,7 @@ func TestRegistry_RemovedMeanwhile(t *testing.T) {
 	w, of := newWorld(t), &authcore.Holder{SessionID: newID()}
 	var both [2]*liveconn.Connection
 	for i := range both {
-		both[i] = &liveconn.Connection{Of: of, Ender: liveconn.EndFunc(func(liveconn.Ending) { w.Remove(both[1-i]) })}
+		both[i] = &liveconn.Connection{Of: of, Ender: endFunc(func(liveconn.Ending) { w.Remove(both[1-i]) })}
 		w.Add(both[i])
 	}
 	w.set.Apply(authcore.Revocation{SessionID: of.SessionID, Until: time.Now().Add(time.Minute)})
@@ -384,9 +384,14 @@ func BenchmarkRegistry_Add(b *testing.B) {
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			c := &liveconn.Connection{Of: &authcore.Holder{SessionID: newID(), AccountID: uuid.New()}, Ender: liveconn.EndFunc(func(liveconn.Ending) {})}
+			c := &liveconn.Connection{Of: &authcore.Holder{SessionID: newID(), AccountID: uuid.New()}, Ender: endFunc(func(liveconn.Ending) {})}
 			w.Add(c)
 			w.Remove(c)
 		}
 	})
 }
+
+// endFunc is a function as an Ender.
+type endFunc func(liveconn.Ending)
+
+func (f endFunc) End(e liveconn.Ending) { f(e) }

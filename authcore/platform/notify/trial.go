@@ -28,7 +28,7 @@ type TrialReason string
 // The kinds.
 const (
 	TrialRefused     TrialReason = "refused"     // for good: the recipient or the content
-	TrialDeferred    TrialReason = "deferred"    // for now: a 4xx reply
+	TrialDeferred    TrialReason = "deferred"    // a 4xx reply: the server asks for another try later
 	TrialUnreachable TrialReason = "unreachable" // nothing answers as a mail server
 	TrialTLS         TrialReason = "tls"
 	TrialSignIn      TrialReason = "sign_in" // user and password

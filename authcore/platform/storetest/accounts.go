@@ -1,7 +1,6 @@
 package storetest
 
 import (
-	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -111,17 +110,5 @@ func signUpRace(t *testing.T, s Store) {
 		a.Email = "same@example.com"
 		return s.CreateAccount(t.Context(), a, idsOf(a), authcore.Effects{})
 	})
-	made := 0
-	for _, err := range errs {
-		var taken *authcore.TakenError
-		switch {
-		case err == nil:
-			made++
-		case !errors.As(err, &taken) || taken.Field != authcore.KindEmail:
-			t.Fatalf("unexpected error: %v", err)
-		}
-	}
-	if made != 1 {
-		t.Errorf("%d accounts were made, want 1", made)
-	}
+	oneMade(t, errs)
 }

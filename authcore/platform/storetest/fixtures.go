@@ -175,3 +175,21 @@ func tally(t testing.TB, errs []error) map[error]int {
 	}
 	return counts
 }
+
+// oneMade wants exactly one of several callers to have made an account, and the address to be taken for all others.
+func oneMade(t testing.TB, errs []error) {
+	t.Helper()
+	made := 0
+	for _, err := range errs {
+		var taken *authcore.TakenError
+		switch {
+		case err == nil:
+			made++
+		case !errors.As(err, &taken) || taken.Field != authcore.KindEmail:
+			t.Fatalf("unexpected error: %v", err)
+		}
+	}
+	if made != 1 {
+		t.Errorf("%d accounts of one address, want 1", made)
+	}
+}

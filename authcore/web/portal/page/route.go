@@ -3,11 +3,11 @@ package page
 import (
 	"fmt"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 )
 
 // Route declares one page: its address, who may use it, what it shows and what its form does. There is no other way to add a page.
@@ -115,13 +115,5 @@ func (to Route) submit(q *Request) (err error) {
 
 func isLoopback(host string) bool {
 	u, err := url.Parse("http://" + host)
-	if err != nil {
-		return false
-	}
-	name := strings.ToLower(u.Hostname())
-	if name == "localhost" || strings.HasSuffix(name, ".localhost") {
-		return true
-	}
-	addr, err := netip.ParseAddr(name)
-	return err == nil && addr.IsLoopback()
+	return err == nil && httpauth.IsLoopback(strings.ToLower(u.Hostname()))
 }
