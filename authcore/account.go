@@ -14,18 +14,36 @@ type Account struct {
 	EmailVerifiedAt time.Time
 	Username        string // normalised; "" for none
 	Phone           string // E.164; "" for none
+	PhoneVerifiedAt time.Time
 	FirstName       string
 	LastName        string
 	AvatarURL       string
+	Locale          string         // BCP 47; "" for none
+	Fields          map[string]any // of the option user_field, as JSON has them; nil for none
 	Roles           []string
 	PasswordHash    string // PHC string; "" for none
+	// PendingEmail and PendingPhone are what the account has asked to be known by and has not verified yet. They count for nothing
+	// once PendingEmailUntil and PendingPhoneUntil have passed.
+	PendingEmail      string
+	PendingEmailUntil time.Time
+	PendingPhone      string
+	PendingPhoneUntil time.Time
 	// Epoch is in every token; raising it ends every session of the account at once.
 	Epoch int64
 	// RolesVersion is in every token; raising it makes every access token be renewed, without a new sign-in.
 	RolesVersion int64
 	DisabledAt   time.Time
-	CreatedAt    time.Time
-	UpdatedAt    time.Time
+	DeletesAt    time.Time // when an account whose owner has left is deleted; disabled until then
+	InvitedBy    uuid.UUID // the account that invited its owner; zero for none
+	// MadeByOperator is an account that whoever runs the gateway has made. Its owner signs in before its address is verified, and
+	// nobody else gets it by verifying that address.
+	MadeByOperator bool
+	// EmailReused says that the verified address was another account's before: services do not get it as the name of the user,
+	// for whoever has it now would inherit what the former owner has there.
+	EmailReused bool
+	Muted       []string // the kinds of mail that the owner has switched off
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
 }
 
 // EmailVerified reports whether the account's address has been verified.
@@ -55,6 +73,16 @@ type IdentifierKind string
 const (
 	KindEmail    IdentifierKind = "email"
 	KindUsername IdentifierKind = "username"
+	KindPhone    IdentifierKind = "phone"
+)
+
+// Channel is how a code, a link or a notice reaches somebody.
+type Channel string
+
+// The channels.
+const (
+	ByEmail Channel = "email"
+	BySMS   Channel = "phone" // named in answers after what is verified
 )
 
 // Identifier is a normalised value that finds at most one account. A value once used (a username, a verified address)
@@ -69,13 +97,17 @@ type Identifier struct {
 // password on a stranger's address.
 type Registration struct {
 	ID           uuid.UUID
-	Address      string // normalised e-mail address
+	Channel      Channel
+	Address      string // normalised e-mail address, or E.164 number
 	ProofDigest  []byte // digest of the registration secret given to the client
 	PasswordHash string
 	Username     string
 	FirstName    string
 	LastName     string
 	Phone        string
+	Locale       string
+	Fields       map[string]any
+	InvitationID uuid.UUID // that it came with; zero for none
 	CreatedAt    time.Time
 	ExpiresAt    time.Time
 }

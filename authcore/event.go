@@ -39,12 +39,16 @@ type Event struct {
 	Method    string    // how somebody signed in: "password", …
 	Addr      string
 	UserAgent string
+	DeviceID  uuid.UUID // zero where none is known
+	Host      string    // that the request came to; "" where it is not known
 }
 
 // Mail is one row of the outbox. Its content is sealed, for it holds a person's address and often a live code.
 type Mail struct {
 	ID        uuid.UUID
 	Kind      MailKind
+	Channel   Channel
+	AccountID uuid.UUID // whose it is: what waits for an account that is deleted is dropped; zero where there is none
 	Sealed    []byte
 	CreatedAt time.Time
 	Attempts  int // how often sending was tried
@@ -68,8 +72,10 @@ const (
 // Message is what a mail has to say, before it is sealed.
 type Message struct {
 	Kind       MailKind
-	To         string // one normalised address
-	Name       string // how to greet; may be empty
+	Channel    Channel   // "" is ByEmail
+	AccountID  uuid.UUID // whose it is; zero where there is none
+	To         string    // one normalised address, or an E.164 number
+	Name       string    // how to greet; may be empty
 	Code       string
 	Link       string // in full
 	Expiry     time.Duration

@@ -69,6 +69,8 @@ type Session struct {
 	Addr             string
 	UserAgent        string
 	DeviceName       string
+	DeviceID         uuid.UUID // the device of the account that signed in; zero where none is known
+	ShortLived       bool      // signed in with "remember": false: it ends early, and its cookies with the browser
 	RevokedAt        time.Time
 	// ParentID is the parent that a child session ends with; zero for a parent. A child of a child hangs on the parent.
 	ParentID uuid.UUID
@@ -129,8 +131,8 @@ const (
 )
 
 // RotationResult is what the store found. Where it is Rotated, Session and Account hold what tokens are made from and what their
-// owner is told, and no more: CreatedAt, AccessUntil, DeviceName, RevokedAt and ParentID of the session are zero, and so are
-// PasswordHash, DisabledAt and UpdatedAt of the account.
+// owner is told, and no more: CreatedAt, AccessUntil, DeviceName, DeviceID, RevokedAt and ParentID of the session are zero, and so are
+// DisabledAt, DeletesAt, MadeByOperator, Muted and UpdatedAt of the account. Of its PasswordHash it is known only whether there is one.
 type RotationResult struct {
 	Outcome         RotationOutcome
 	Session         Session

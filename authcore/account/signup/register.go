@@ -100,7 +100,7 @@ func (f *Flow) hashAt(ctx context.Context, address string) (string, error) {
 func (f *Flow) registerVerified(ctx context.Context, a application, hash string, c authcore.Client) (Registered, error) {
 	proof, now := secret.Token(), f.now()
 	r := authcore.Registration{
-		ID: uuid.Must(uuid.NewV7()), Address: a.email, ProofDigest: secret.SumString(proof).Bytes(), PasswordHash: hash,
+		ID: uuid.Must(uuid.NewV7()), Channel: authcore.ByEmail, Address: a.email, ProofDigest: secret.SumString(proof).Bytes(), PasswordHash: hash,
 		Username: a.username, FirstName: a.firstName, LastName: a.lastName, Phone: a.phone,
 		CreatedAt: now, ExpiresAt: now.Add(RegistrationLifetime),
 	}

@@ -139,6 +139,7 @@ type content struct {
 // not exactly one plain address, a code that is not one word and a link that is not an
 // absolute http(s) URL; no error quotes any of them.
 func (n *Notifier) Compose(m authcore.Message) (authcore.Mail, error) {
+	m.Channel = cmp.Or(m.Channel, authcore.ByEmail)
 	if err := check(m); err != nil {
 		return authcore.Mail{}, fmt.Errorf("composing a %s mail: %w", m.Kind, err)
 	}
@@ -154,7 +155,7 @@ func (n *Notifier) Compose(m authcore.Message) (authcore.Mail, error) {
 	if err != nil {
 		return authcore.Mail{}, fmt.Errorf("composing a %s mail: %w", m.Kind, err)
 	}
-	return authcore.Mail{ID: id, Kind: m.Kind, Sealed: sealed, CreatedAt: n.now()}, nil
+	return authcore.Mail{ID: id, Kind: m.Kind, Channel: m.Channel, AccountID: m.AccountID, Sealed: sealed, CreatedAt: n.now()}, nil
 }
 
 func check(m authcore.Message) error {

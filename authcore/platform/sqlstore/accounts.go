@@ -10,12 +10,15 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
 )
 
-const accountColumns = "id, email, email_verified_at, username, phone, first_name, last_name, avatar_url, roles, " +
-	"password_hash, epoch, roles_version, disabled_at, created_at, updated_at"
+const accountColumns = "id, email, email_verified_at, username, phone, phone_verified_at, first_name, last_name, avatar_url, locale, fields, " +
+	"roles, password_hash, pending_email, pending_email_until, pending_phone, pending_phone_until, epoch, roles_version, disabled_at, deletes_at, " +
+	"invited_by, made_by_operator, email_reused, muted, created_at, updated_at"
 
 func accountInto(a *authcore.Account) []any {
-	return []any{&a.ID, &a.Email, &stamp{&a.EmailVerifiedAt}, &a.Username, &a.Phone, &a.FirstName, &a.LastName,
-		&a.AvatarURL, &jsonList[string]{&a.Roles}, &a.PasswordHash, &a.Epoch, &a.RolesVersion, &stamp{&a.DisabledAt},
+	return []any{&a.ID, &a.Email, &stamp{&a.EmailVerifiedAt}, &a.Username, &a.Phone, &stamp{&a.PhoneVerifiedAt}, &a.FirstName, &a.LastName,
+		&a.AvatarURL, &a.Locale, &jsonObject{&a.Fields}, &jsonList[string]{&a.Roles}, &a.PasswordHash, &a.PendingEmail,
+		&stamp{&a.PendingEmailUntil}, &a.PendingPhone, &stamp{&a.PendingPhoneUntil}, &a.Epoch, &a.RolesVersion, &stamp{&a.DisabledAt},
+		&stamp{&a.DeletesAt}, &optional{&a.InvitedBy}, &a.MadeByOperator, &a.EmailReused, &jsonList[string]{&a.Muted},
 		&stamp{&a.CreatedAt}, &stamp{&a.UpdatedAt}}
 }
 
@@ -44,8 +47,7 @@ func (s *Store) AccountByIdentifier(ctx context.Context, id authcore.Identifier)
 	return a, err
 }
 
-const insertAccount = "insert into users (" + accountColumns + `)
-	values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`
+var insertAccount = "insert into users (" + accountColumns + ") values (" + parameters(accountColumns) + ")"
 
 // CreateAccount implements signup.Store.
 func (s *Store) CreateAccount(ctx context.Context, a authcore.Account, ids []authcore.Identifier, fx authcore.Effects) error {
@@ -61,9 +63,10 @@ func create(ctx context.Context, q sqldb.Querier, a authcore.Account, ids []auth
 	if err := claim(ctx, q, a.ID, ids, a.CreatedAt); err != nil {
 		return err
 	}
-	_, err := sqldb.Exec(ctx, q, insertAccount, a.ID, a.Email, micros(a.EmailVerifiedAt), a.Username, a.Phone, a.FirstName,
-		a.LastName, a.AvatarURL, jsonText(a.Roles), a.PasswordHash, a.Epoch, a.RolesVersion, micros(a.DisabledAt),
-		micros(a.CreatedAt), micros(a.UpdatedAt))
+	_, err := sqldb.Exec(ctx, q, insertAccount, a.ID, a.Email, micros(a.EmailVerifiedAt), a.Username, a.Phone, micros(a.PhoneVerifiedAt),
+		a.FirstName, a.LastName, a.AvatarURL, a.Locale, objectText(a.Fields), jsonText(a.Roles), a.PasswordHash, a.PendingEmail,
+		micros(a.PendingEmailUntil), a.PendingPhone, micros(a.PendingPhoneUntil), a.Epoch, a.RolesVersion, micros(a.DisabledAt),
+		micros(a.DeletesAt), orNull(a.InvitedBy), a.MadeByOperator, a.EmailReused, jsonText(a.Muted), micros(a.CreatedAt), micros(a.UpdatedAt))
 	return err
 }
 

@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -122,6 +123,40 @@ func jsonText(list []string) string {
 	}
 	text, _ := json.Marshal(list) // texts: cannot go wrong
 	return string(text)
+}
+
+// jsonObject scans an object that objectText stored; an empty one is read as nil.
+type jsonObject struct{ into *map[string]any }
+
+// Scan implements sql.Scanner.
+func (o *jsonObject) Scan(src any) error {
+	text, ok := src.(string)
+	if !ok {
+		return fmt.Errorf("an object is stored as %T", src)
+	}
+	*o.into = nil
+	if text == "{}" {
+		return nil
+	}
+	return json.Unmarshal([]byte(text), o.into)
+}
+
+// objectText is an object as it is stored. Its values are those of JSON.
+func objectText(object map[string]any) string {
+	if len(object) == 0 {
+		return "{}"
+	}
+	text, _ := json.Marshal(object) // texts, numbers and booleans: cannot go wrong
+	return string(text)
+}
+
+// parameters are the placeholders of a statement that gives each of the columns a value.
+func parameters(columns string) string {
+	n := 0
+	return each(columns, func(string) string {
+		n++
+		return "$" + strconv.Itoa(n)
+	})
 }
 
 // each rewrites the columns of a list.

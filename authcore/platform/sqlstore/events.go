@@ -10,10 +10,10 @@ import (
 )
 
 const (
-	insertEvent = `insert into events (id, kind, at, account_id, session_id, result, method, addr, user_agent)
+	insertEvent = `insert into events (id, kind, at, account_id, session_id, result, method, addr, user_agent, device_id, host)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`
+	insertMail = `insert into outbox (id, kind, sealed, created_at, attempts, due_at, done_at, channel, account_id)
 		values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`
-	insertMail = `insert into outbox (id, kind, sealed, created_at, attempts, due_at, done_at)
-		values ($1, $2, $3, $4, $5, $6, $7)`
 )
 
 // Record implements attempt.Store.
@@ -28,7 +28,7 @@ func record(ctx context.Context, q *tx, fx authcore.Effects) error {
 			e.ID = newID()
 		}
 		_, err := sqldb.Exec(ctx, q, insertEvent, e.ID, string(e.Kind), micros(e.At), orNull(e.AccountID), orNull(e.SessionID),
-			e.Result, e.Method, e.Addr, e.UserAgent)
+			e.Result, e.Method, e.Addr, e.UserAgent, orNull(e.DeviceID), e.Host)
 		if err != nil {
 			return err
 		}
@@ -39,7 +39,9 @@ func record(ctx context.Context, q *tx, fx authcore.Effects) error {
 		if m.Decoy {
 			sealed, due, done = nil, nil, due
 		}
-		if _, err := sqldb.Exec(ctx, q, insertMail, m.ID, string(m.Kind), sealed, micros(m.CreatedAt), m.Attempts, due, done); err != nil {
+		_, err := sqldb.Exec(ctx, q, insertMail, m.ID, string(m.Kind), sealed, micros(m.CreatedAt), m.Attempts, due, done,
+			string(m.Channel), orNull(m.AccountID))
+		if err != nil {
 			return err
 		}
 		q.done.Mails++

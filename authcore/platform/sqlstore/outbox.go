@@ -12,7 +12,7 @@ import (
 )
 
 func scanMail(r sqldb.Row) (m authcore.Mail, err error) {
-	return m, r.Scan(&m.ID, &m.Kind, &m.Sealed, &stamp{&m.CreatedAt}, &m.Attempts)
+	return m, r.Scan(&m.ID, &m.Kind, &m.Sealed, &stamp{&m.CreatedAt}, &m.Attempts, &m.Channel, &optional{&m.AccountID})
 }
 
 // Materialised, or else Postgres may run the select again for each row and claim more than the limit.
@@ -22,7 +22,7 @@ const (
 	claimDue = `)
 		update outbox set due_at = $2, attempts = attempts + 1
 		where id in (select id from due)
-		returning id, kind, sealed, created_at, attempts - 1`
+		returning id, kind, sealed, created_at, attempts - 1, channel, account_id`
 )
 
 // ClaimMail implements notify.Store. A claim counts as a try even if the process dies during it; Attempts are

@@ -9,16 +9,16 @@ import (
 )
 
 const registrationColumns = "id, address, proof_digest, password_hash, username, first_name, last_name, phone, " +
-	"created_at, expires_at"
+	"channel, locale, fields, invitation_id, created_at, expires_at"
 
 func scanRegistration(row sqldb.Row) (r authcore.Registration, err error) {
 	return r, row.Scan(&r.ID, &r.Address, &r.ProofDigest, &r.PasswordHash, &r.Username, &r.FirstName, &r.LastName,
-		&r.Phone, &stamp{&r.CreatedAt}, &stamp{&r.ExpiresAt})
+		&r.Phone, &r.Channel, &r.Locale, &jsonObject{&r.Fields}, &optional{&r.InvitationID}, &stamp{&r.CreatedAt}, &stamp{&r.ExpiresAt})
 }
 
+var insertRegistration = "insert into registrations (" + registrationColumns + ") values (" + parameters(registrationColumns) + ")"
+
 const (
-	insertRegistration = "insert into registrations (" + registrationColumns + `)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`
 	trimRegistrations = `delete from registrations where address = $1 and id not in
 		(select id from registrations where address = $1 order by created_at desc, id desc limit $2)`
 	dropRegistrations = "delete from registrations where address = $1"
@@ -39,7 +39,8 @@ func (s *Store) SaveRegistration(ctx context.Context, r authcore.Registration, k
 			return err
 		}
 		_, err := sqldb.Exec(ctx, q, insertRegistration, r.ID, r.Address, r.ProofDigest, r.PasswordHash, r.Username, r.FirstName,
-			r.LastName, r.Phone, micros(r.CreatedAt), micros(r.ExpiresAt))
+			r.LastName, r.Phone, string(r.Channel), r.Locale, objectText(r.Fields), orNull(r.InvitationID),
+			micros(r.CreatedAt), micros(r.ExpiresAt))
 		if err != nil {
 			return err
 		}

@@ -10,7 +10,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
 )
 
-const selectSealedMails = `select id, kind, sealed, created_at, attempts from outbox
+const selectSealedMails = `select id, kind, sealed, created_at, attempts, channel, account_id from outbox
 	where id > $1 and sealed is not null order by id limit $2`
 
 // SealedMails implements operator.Store.

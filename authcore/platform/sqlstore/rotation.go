@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -27,12 +28,15 @@ const rotation = `update sessions set
 // rotateJoined reads the account's row once. SQLite's `returning` may only name the table that is updated: there each
 // column of the account is a select of its own, which costs less than a second statement.
 var (
-	rotateJoined = fmt.Sprintf(rotation, "from users u where", "", "", of("sessions", rotatedSession), of("u", rotatedAccount))
+	rotateJoined = fmt.Sprintf(rotation, "from users u where", "", "", of("sessions", rotatedSession),
+		of("u", rotatedAccount)+", "+seldom("json_build_object"))
 	rotateNested = fmt.Sprintf(rotation, "where", "exists (select 1 from users u where", ")", rotatedSession,
-		each(rotatedAccount, func(column string) string {
-			return "(select u." + column + " from users u where u.id = sessions.account_id)"
-		}))
+		each(rotatedAccount, nested)+", "+nested(seldom("json_object")))
 )
+
+func nested(column string) string {
+	return "(select " + column + " from users u where u.id = sessions.account_id)"
+}
 
 // rotate replaces a refresh token.
 func (s *Store) rotate() string {
@@ -44,15 +48,75 @@ func (s *Store) rotate() string {
 
 // What a rotation returns: what is neither in the request nor in the statement's condition, and is needed (authcore.RotationResult).
 const (
-	rotatedSession = "account_id, account_epoch, amr, auth_time, expires_at, host"
+	rotatedSession = "account_id, account_epoch, amr, auth_time, expires_at, host, short_lived"
 	rotatedAccount = "email, email_verified_at, username, phone, first_name, last_name, avatar_url, roles, roles_version, created_at"
 )
+
+// seldom is an expression for the columns that most accounts leave as they were made: null for those, else one JSON object.
+// Read one by one, they would cost each refresh of everybody a tenth more.
+func seldom(object string) string {
+	return `case when u.phone_verified_at is null and u.locale = '' and u.fields = '{}' and u.pending_email = '' and u.pending_phone = ''
+			and u.invited_by is null and not u.email_reused and u.password_hash <> '' then null
+		else cast(` + object + `('phone_verified_at', u.phone_verified_at, 'locale', u.locale, 'fields', u.fields,
+			'pending_email', u.pending_email, 'pending_email_until', u.pending_email_until,
+			'pending_phone', u.pending_phone, 'pending_phone_until', u.pending_phone_until, 'invited_by', u.invited_by,
+			'email_reused', case when u.email_reused then 1 else 0 end, 'password_set', case when u.password_hash = '' then 0 else 1 end) as text) end`
+}
+
+// seldomSet scans what [seldom] returns. Of the password hash of all others it says that there is one.
+type seldomSet struct{ into *authcore.Account }
+
+// Scan implements sql.Scanner.
+func (s seldomSet) Scan(src any) error {
+	a := s.into
+	if src == nil {
+		a.PasswordHash = hashNotRead
+		return nil
+	}
+	text, ok := src.(string)
+	if !ok {
+		return fmt.Errorf("columns of an account came as %T", src)
+	}
+	var is struct {
+		PhoneVerifiedAt   *int64 `json:"phone_verified_at"`
+		Locale            string
+		Fields            string
+		PendingEmail      string     `json:"pending_email"`
+		PendingEmailUntil *int64     `json:"pending_email_until"`
+		PendingPhone      string     `json:"pending_phone"`
+		PendingPhoneUntil *int64     `json:"pending_phone_until"`
+		InvitedBy         *uuid.UUID `json:"invited_by"`
+		EmailReused       int        `json:"email_reused"`
+		PasswordSet       int        `json:"password_set"`
+	}
+	if err := json.Unmarshal([]byte(text), &is); err != nil {
+		return fmt.Errorf("columns of an account: %w", err)
+	}
+	for into, at := range map[*time.Time]*int64{
+		&a.PhoneVerifiedAt: is.PhoneVerifiedAt, &a.PendingEmailUntil: is.PendingEmailUntil, &a.PendingPhoneUntil: is.PendingPhoneUntil,
+	} {
+		if at != nil {
+			*into = time.UnixMicro(*at).UTC()
+		}
+	}
+	if is.InvitedBy != nil {
+		a.InvitedBy = *is.InvitedBy
+	}
+	a.Locale, a.PendingEmail, a.PendingPhone, a.EmailReused = is.Locale, is.PendingEmail, is.PendingPhone, is.EmailReused == 1
+	if is.PasswordSet == 1 {
+		a.PasswordHash = hashNotRead
+	}
+	return (&jsonObject{&a.Fields}).Scan(is.Fields)
+}
+
+// hashNotRead stands for the password hash of an account that has one: nothing verifies against it.
+const hashNotRead = "not read"
 
 func scanRotated(row sqldb.Row) (r signedIn, err error) {
 	s, a := &r.session, &r.account
 	return r, row.Scan(&s.AccountID, &s.AccountEpoch, &jsonList[string]{&s.AMR}, &stamp{&s.AuthTime}, &stamp{&s.ExpiresAt}, &maybeText{&s.Origin},
-		&a.Email, &stamp{&a.EmailVerifiedAt}, &a.Username, &a.Phone, &a.FirstName, &a.LastName, &a.AvatarURL, &jsonList[string]{&a.Roles},
-		&a.RolesVersion, &stamp{&a.CreatedAt})
+		&s.ShortLived, &a.Email, &stamp{&a.EmailVerifiedAt}, &a.Username, &a.Phone, &a.FirstName, &a.LastName, &a.AvatarURL,
+		&jsonList[string]{&a.Roles}, &a.RolesVersion, &stamp{&a.CreatedAt}, seldomSet{a})
 }
 
 // complete adds what the rotation itself has set or made sure of.

@@ -12,13 +12,13 @@ import (
 )
 
 const sessionColumns = "id, account_id, account_epoch, mode, amr, auth_time, created_at, last_seen_at, refresh_digest, " +
-	"refresh_expires_at, expires_at, access_until, addr, user_agent, device_name, revoked_at, parent_id, host"
+	"refresh_expires_at, expires_at, access_until, addr, user_agent, device_name, revoked_at, parent_id, host, device_id, short_lived"
 
 func sessionInto(s *authcore.Session) []any {
 	return []any{&s.ID, &s.AccountID, &s.AccountEpoch, &s.Mode, &jsonList[string]{&s.AMR}, &stamp{&s.AuthTime},
 		&stamp{&s.CreatedAt}, &stamp{&s.LastSeenAt}, &digest{&s.RefreshDigest}, &stamp{&s.RefreshExpiresAt},
 		&stamp{&s.ExpiresAt}, &stamp{&s.AccessUntil}, &s.Addr, &s.UserAgent, &s.DeviceName, &stamp{&s.RevokedAt},
-		&optional{&s.ParentID}, &maybeText{&s.Origin}}
+		&optional{&s.ParentID}, &maybeText{&s.Origin}, &optional{&s.DeviceID}, &s.ShortLived}
 }
 
 func scanSession(r sqldb.Row) (s authcore.Session, err error) { return s, r.Scan(sessionInto(&s)...) }
@@ -52,14 +52,13 @@ func (s *Store) CreateSession(ctx context.Context, sess authcore.Session, fx aut
 	})
 }
 
-const insertIntoSessions = "insert into sessions (" + sessionColumns + `)
-	values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)`
+var insertIntoSessions = "insert into sessions (" + sessionColumns + ") values (" + parameters(sessionColumns) + ")"
 
 func insertSession(ctx context.Context, q sqldb.Querier, s authcore.Session) error {
 	_, err := sqldb.Exec(ctx, q, insertIntoSessions, s.ID, s.AccountID, s.AccountEpoch, string(s.Mode), jsonText(s.AMR),
 		micros(s.AuthTime), micros(s.CreatedAt), micros(s.LastSeenAt), s.RefreshDigest.Bytes(), micros(s.RefreshExpiresAt),
 		micros(s.ExpiresAt), micros(s.AccessUntil), s.Addr, s.UserAgent, s.DeviceName, micros(s.RevokedAt),
-		orNull(s.ParentID), textOrNull(s.Origin))
+		orNull(s.ParentID), textOrNull(s.Origin), orNull(s.DeviceID), s.ShortLived)
 	return err
 }
 

@@ -48,7 +48,7 @@ func Fill(t testing.TB, s Store, n int) {
 	open := aChallenge(authcore.PurposeVerifyEmail, "other", "2")
 	open.AttemptsResetAt = time.Time{}
 	issued(t, s, open)
-	must(t, s.SaveRegistration(ctx, authcore.Registration{ID: uuid.New(), Address: "new@example.com", ProofDigest: sum("proof").Bytes(),
+	must(t, s.SaveRegistration(ctx, authcore.Registration{ID: uuid.New(), Channel: authcore.ByEmail, Address: "new@example.com", ProofDigest: sum("proof").Bytes(),
 		PasswordHash: "$argon2id$", CreatedAt: start, ExpiresAt: start.Add(24 * time.Hour)}, 10, nil, authcore.Effects{}))
 	_, err = s.ChangeLockout(ctx, "0\u00e4", authcore.Lockout{}, aLockout("0\u00e4", 2, "1@2"))
 	must(t, err)

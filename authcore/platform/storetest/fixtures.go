@@ -109,7 +109,7 @@ func issued(t testing.TB, s Store, ch authcore.Challenge) authcore.Challenge {
 }
 
 func aMail() authcore.Mail {
-	return authcore.Mail{ID: uuid.Must(uuid.NewV7()), Kind: authcore.MailVerify, Sealed: []byte{0, 1, 0xff}, CreatedAt: start}
+	return authcore.Mail{ID: uuid.Must(uuid.NewV7()), Kind: authcore.MailVerify, Channel: authcore.ByEmail, Sealed: []byte{0, 1, 0xff}, CreatedAt: start}
 }
 
 func mails(n int) (fx authcore.Effects) {

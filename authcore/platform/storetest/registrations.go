@@ -21,7 +21,7 @@ var registrations = []promise{
 func aRegistration(address, name string, after time.Duration) authcore.Registration {
 	proof := sum("proof of " + name)
 	return authcore.Registration{
-		ID: uuid.Must(uuid.NewV7()), Address: address, ProofDigest: proof.Bytes(), PasswordHash: "$argon2id$" + name,
+		ID: uuid.Must(uuid.NewV7()), Channel: authcore.ByEmail, Address: address, ProofDigest: proof.Bytes(), PasswordHash: "$argon2id$" + name,
 		Username: name, FirstName: "Zoë", LastName: "山田", Phone: "+4930123456",
 		CreatedAt: start.Add(after), ExpiresAt: start.Add(after + 24*time.Hour),
 	}

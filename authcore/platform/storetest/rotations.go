@@ -62,7 +62,7 @@ func rotateOnce(t *testing.T, s Store) {
 	if diff := cmp.Diff(want, stored); diff != "" {
 		t.Errorf("stored (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff(told(authcore.RotationResult{Outcome: authcore.Rotated, Session: want, Account: a}), got); diff != "" {
+	if diff := cmp.Diff(told(authcore.RotationResult{Outcome: authcore.Rotated, Session: want, Account: a}), told(got)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -1,0 +1,106 @@
+-- +goose Up
+
+-- Programs of the release before write none of these columns, and read past all of them.
+alter table users add column phone_verified_at bigint;
+alter table users add column locale text not null default '';
+alter table users add column fields text not null default '{}';
+alter table users add column invited_by uuid;
+-- Made by whoever runs the gateway: signs in before its address is verified, and nobody else gets it by verifying that address.
+alter table users add column made_by_operator boolean not null default false;
+-- The verified address was another account's before: services do not get it as the user's name.
+alter table users add column email_reused boolean not null default false;
+-- Kinds of mail that the owner has switched off.
+alter table users add column muted text not null default '[]';
+-- When an account whose owner has left is deleted; it is disabled until then.
+alter table users add column deletes_at bigint;
+-- What the account has asked to be known by and not verified yet: the last asked for of each channel.
+alter table users add column pending_email text not null default '';
+alter table users add column pending_email_until bigint;
+alter table users add column pending_phone text not null default '';
+alter table users add column pending_phone_until bigint;
+create index users_pending_email on users (pending_email) where pending_email <> '';
+create index users_pending_phone on users (pending_phone) where pending_phone <> '';
+create index users_deletes on users (deletes_at) where deletes_at is not null;
+create index users_invited on users (invited_by) where invited_by is not null;
+
+alter table sessions add column device_id uuid;
+-- Signed in with "remember": false: it ends early, and its cookies with the browser.
+alter table sessions add column short_lived boolean not null default false;
+
+alter table registrations add column channel text not null default 'email';
+alter table registrations add column fields text not null default '{}';
+alter table registrations add column locale text not null default '';
+alter table registrations add column invitation_id uuid;
+
+alter table events add column device_id uuid;
+alter table events add column host text not null default '';
+
+alter table outbox add column channel text not null default 'email';
+alter table outbox add column account_id uuid;
+create index outbox_account on outbox (account_id) where due_at is not null;
+
+-- inviter_id is null for an invitation made on the command line; channel and address are '' for one that is bound to nobody.
+create table invitations (
+	id           uuid primary key,
+	inviter_id   uuid,
+	channel      text not null,
+	address      text not null,
+	roles        text not null,
+	token_digest bytea not null unique,
+	created_at   bigint not null,
+	expires_at   bigint not null,
+	used_at      bigint,
+	used_by      uuid,
+	revoked_at   bigint
+);
+create index invitations_inviter on invitations (inviter_id, created_at);
+create index invitations_created on invitations (created_at, id);
+
+-- A browser or app, as one account knows it. The same browser is another row, by the same digest, for another account.
+create table devices (
+	id            uuid primary key,
+	account_id    uuid not null,
+	token_digest  bytea not null,
+	name          text not null,
+	user_agent    text not null,
+	addr          text not null,
+	first_seen_at bigint not null,
+	last_seen_at  bigint not null,
+	trusted_until bigint,
+	unique (account_id, token_digest)
+);
+create index devices_seen on devices (last_seen_at);
+
+-- The links "This was not me". at is the time of the event that the mail tells of: links rank by it. undo is what to take back, sealed.
+create table security_links (
+	id           uuid primary key,
+	account_id   uuid not null,
+	token_digest bytea not null unique,
+	kind         text not null,
+	at           bigint not null,
+	undo         bytea,
+	expires_at   bigint not null,
+	used_at      bigint
+);
+create index security_links_account on security_links (account_id, at);
+create index security_links_expiry on security_links (expires_at);
+
+create table avatars (
+	name       text not null,
+	size       bigint not null,
+	account_id uuid not null,
+	media_type text not null,
+	image      bytea not null,
+	primary key (name, size)
+);
+create index avatars_account on avatars (account_id);
+
+-- What deleted accounts were found by, as keyed digests: usernames are never given away again, addresses are known to have had an owner.
+create table former_identifiers (
+	kind   text not null,
+	digest bytea not null,
+	at     bigint not null,
+	primary key (kind, digest)
+);
+
+insert into settings (name, value) values ('schema_fits', '2') on conflict (name) do update set value = excluded.value;
