@@ -58,6 +58,27 @@ func (a Account) VerifiedEmail() string {
 	return ""
 }
 
+// PhoneVerified reports whether the account's number has been verified.
+func (a Account) PhoneVerified() bool { return a.Phone != "" && !a.PhoneVerifiedAt.IsZero() }
+
+// Pending is an address or number that an account has asked to be known by and not verified yet.
+type Pending struct {
+	Channel Channel
+	Address string // normalised
+	Until   time.Time
+}
+
+// Pending returns what waits to be verified at a time; an address goes before a number.
+func (a Account) Pending(now time.Time) []Pending {
+	var all []Pending
+	for _, p := range []Pending{{ByEmail, a.PendingEmail, a.PendingEmailUntil}, {BySMS, a.PendingPhone, a.PendingPhoneUntil}} {
+		if p.Address != "" && p.Until.After(now) {
+			all = append(all, p)
+		}
+	}
+	return all
+}
+
 // Disabled reports whether the account may not sign in.
 func (a Account) Disabled() bool { return !a.DisabledAt.IsZero() }
 

@@ -32,6 +32,7 @@ const (
 
 	PhoneInvalid      Rule = "phone_invalid"
 	PhoneTooLong      Rule = "phone_too_long"
+	PhoneTaken        Rule = "phone_taken"
 	NameTooLong       Rule = "name_too_long"        // N: the greatest number of characters
 	DeviceNameTooLong Rule = "device_name_too_long" // N: likewise
 
@@ -72,6 +73,7 @@ var english = map[Rule]string{
 	UsernameTaken:           "This username is taken. Choose another one.",
 	PhoneInvalid:            "Enter a phone number in international format, such as +43 1 2345678.",
 	PhoneTooLong:            "The phone number is too long.",
+	PhoneTaken:              "This phone number is taken.",
 	NameTooLong:             "The name is too long: at most {N} characters.",
 	DeviceNameTooLong:       "The device name is too long: at most {N} characters.",
 	PasswordRequired:        "Choose a password.",
@@ -91,7 +93,7 @@ var english = map[Rule]string{
 }
 
 // taken are the rules that a unique identifier of another account breaks.
-var taken = map[IdentifierKind]Rule{KindEmail: EmailTaken, KindUsername: UsernameTaken}
+var taken = map[IdentifierKind]Rule{KindEmail: EmailTaken, KindUsername: UsernameTaken, KindPhone: PhoneTaken}
 
 // Params is what the text about a broken rule names besides the rule.
 type Params struct {

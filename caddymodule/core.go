@@ -92,6 +92,15 @@ func (r *resolved) flowSettings() gateway.Settings {
 		SessionLifetime: r.sessionLifetime, RefreshLeeway: r.refreshLeeway}
 }
 
+// offer is what anybody may know of the settings. Passwords are the only way to sign in, and there are no second factors.
+func (r *resolved) offer() httpapi.Offer {
+	return httpapi.Offer{Signup: signup.Mode(r.signup), Identities: r.identities, SignIn: []string{"password"},
+		Providers: []httpapi.OfferedProvider{}, Factors: []string{}, MFA: "optional",
+		Password: httpapi.OfferedPassword{MinLength: r.password.minLength, MaxLength: r.password.maxLength},
+		OTP:      httpapi.OfferedCode{Length: r.otp.length}, UserFields: []httpapi.OfferedField{},
+		Invitations: "admins", Locales: httpauth.Languages()}
+}
+
 // wireAPI puts API and pages over the flows.
 func (c *core) wireAPI(a *App) (err error) {
 	n, cfg, f := a.node, a.cfg, c.flows
@@ -102,7 +111,8 @@ func (c *core) wireAPI(a *App) (err error) {
 	}
 	limits := httpauth.NewLimits(a.limiter(), ratelimit.AddressKey)
 	c.api, err = httpapi.New(httpapi.Config{CookiePrefix: a.CookiePrefix, Authenticator: c.auth, Limits: limits, Sessions: f.Sessions,
-		SignIn: f.SignIn, SignUp: f.SignUp, Password: f.Password, Profile: f.Profile, JWKS: c.ring.JWKS, Ready: a.health, Logger: a.logger})
+		SignIn: f.SignIn, SignUp: f.SignUp, Password: f.Password, Profile: f.Profile, JWKS: c.ring.JWKS, Ready: a.health, Logger: a.logger,
+		Now: n.clock.Now, Offer: cfg.offer()})
 	if err != nil {
 		return err
 	}

@@ -21,7 +21,9 @@ type shape map[string]string
 
 var (
 	userShape = shape{"id": "uuid", "email": "text", "email_verified": "bool", "username": "text|null", "phone": "text",
-		"first_name": "text", "last_name": "text", "avatar_url": "text", "roles": "list", "created_at": "time"}
+		"first_name": "text", "last_name": "text", "avatar_url": "text", "roles": "list", "created_at": "time",
+		"phone_verified": "bool", "fields": "object", "locale": "text", "pending": "list", "password_set": "bool", "mfa_enabled": "bool",
+		"invited_by": "uuid|null"}
 	pairShape = shape{"access_token": "text", "token_type": "text", "expires_in": "number", "refresh_token": "text",
 		"refresh_expires_in": "number", "session_id": "uuid", "user": "object"}
 	cookiePairShape = shape{"token_type": "text", "expires_in": "number", "refresh_expires_in": "number",

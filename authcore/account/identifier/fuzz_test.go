@@ -36,6 +36,9 @@ func FuzzIdempotent(f *testing.F) {
 		"b\u00fccher@b\u00fccher.example": {Kind: authcore.KindEmail, Value: "b\u00fccher@xn--bcher-kva.example"},
 		"\u212a":                          {Kind: authcore.KindUsername, Value: "k"},
 		"\u3000":                          {},
+		" +43 1 234-5678":                 {Kind: authcore.KindPhone, Value: "+4312345678"},
+		"\uff0b4312345678":                {Kind: authcore.KindPhone, Value: "+4312345678"},
+		"+nobody":                         {Kind: authcore.KindPhone, Value: "+nobody"},
 	} {
 		if got, _ := identifier.Login(s); got != want {
 			f.Fatalf("Login(%q) = %v, want %v", s, got, want)

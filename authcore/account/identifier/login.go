@@ -14,7 +14,8 @@ import (
 // MaxLogin is the longest text taken as a login, in bytes.
 const MaxLogin = 320
 
-// Login returns the identifier that a person means by what was typed at sign-in: with '@' an address, else a username.
+// Login returns the identifier that a person means by what was typed at sign-in: with '@' an address, with
+// a leading '+' a number, else a username.
 // Invisible characters are dropped, compatible forms folded, letters lowered and outer space cut, so that every spelling
 // of one name has one lock counter (CVE-2025-24806). The result need not be valid or exist: wrong names are counted too.
 // It is false only for what can be no name at all: empty, too long or not UTF-8.
@@ -26,7 +27,14 @@ func Login(s string) (authcore.Identifier, bool) {
 	if s == "" || len(s) > MaxLogin {
 		return authcore.Identifier{}, false
 	}
-	if !strings.Contains(s, "@") {
+	switch {
+	case strings.Contains(s, "@"):
+	case s[0] == '+': // no username has it
+		if number, err := Phone(s); err == nil {
+			s = number
+		}
+		return authcore.Identifier{Kind: authcore.KindPhone, Value: s}, true
+	default:
 		return authcore.Identifier{Kind: authcore.KindUsername, Value: s}, true
 	}
 	if address, err := Email(s); err == nil {

@@ -35,6 +35,7 @@ type Config struct {
 type Profiles struct {
 	store           Store
 	uniqueUsernames bool
+	phonesSignIn    bool // so that they are verified, and change in a flow of their own
 	clock           authcore.Clock
 }
 
@@ -46,10 +47,12 @@ func New(cfg Config) (*Profiles, error) {
 	return &Profiles{
 		store: cfg.Store, clock: cfg.Now,
 		uniqueUsernames: slices.Contains(cfg.Identities, authcore.KindUsername),
+		phonesSignIn:    slices.Contains(cfg.Identities, authcore.KindPhone),
 	}, nil
 }
 
-// Patch lists the fields to change; nil leaves one as it is, "" empties it.
+// Patch lists the fields to change; nil leaves one as it is, "" empties it. Phone is a contact number that nobody verifies: where numbers
+// sign in it is ignored, for there they change by verifying the new one.
 type Patch struct {
 	Username  *string
 	FirstName *string
@@ -66,6 +69,9 @@ func (p *Profiles) Get(ctx context.Context, id uuid.UUID) (authcore.Account, err
 // Change changes the given fields and returns the account as it is then. Refusals: [authcore.InvalidFields] with every
 // broken rule, also for a username that is taken; [authcore.InvalidToken] as for Get.
 func (p *Profiles) Change(ctx context.Context, id uuid.UUID, patch Patch, c authcore.Client) (authcore.Account, error) {
+	if p.phonesSignIn {
+		patch.Phone = nil
+	}
 	change, err := patch.normalise()
 	if err != nil {
 		return authcore.Account{}, err

@@ -93,6 +93,16 @@ func TestI05_EveryBrokenFieldIsNamed(t *testing.T) {
 	}
 }
 
+func TestChange_NumberThatSignsInIsNotTyped(t *testing.T) {
+	t.Parallel()
+	e := testflow.New(t, testflow.Options{Identities: []authcore.IdentifierKind{authcore.KindEmail, authcore.KindPhone}})
+	own := e.Person(t, signup.RegisterInput{Email: bob}).Account
+	a, err := e.Profile.Change(t.Context(), own.ID, profile.Patch{FirstName: new("Bob"), Phone: new("+43 1 2345678")}, testflow.Client())
+	if err != nil || a.Phone != "" || a.FirstName != "Bob" {
+		t.Errorf("%v, phone %q, first name %q", err, a.Phone, a.FirstName)
+	}
+}
+
 func TestGet_OfNobody(t *testing.T) {
 	t.Parallel()
 	e := testflow.New(t, testflow.Options{})

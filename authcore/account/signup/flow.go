@@ -114,6 +114,9 @@ func (f *Flow) identifiers(a authcore.Account) []authcore.Identifier {
 	if a.Username != "" && f.unique(authcore.KindUsername) {
 		ids = append(ids, authcore.Identifier{Kind: authcore.KindUsername, Value: a.Username})
 	}
+	if a.Phone != "" && f.unique(authcore.KindPhone) {
+		ids = append(ids, authcore.Identifier{Kind: authcore.KindPhone, Value: a.Phone})
+	}
 	return ids
 }
 

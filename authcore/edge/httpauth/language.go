@@ -12,6 +12,15 @@ var (
 	matcher   = language.NewMatcher(languages)
 )
 
+// Languages returns the languages that texts are written in, as BCP 47 tags; the first is that of everybody else.
+func Languages() []string {
+	all := make([]string, len(languages))
+	for i, tag := range languages {
+		all[i] = tag.String()
+	}
+	return all
+}
+
 // maxAcceptLanguage is longer than what any browser sends. Reading more would be work that a stranger sets (D07).
 const maxAcceptLanguage = 256
 

@@ -71,7 +71,8 @@ func create(ctx context.Context, q sqldb.Querier, a authcore.Account, ids []auth
 }
 
 const updateProfile = `update users set username = coalesce($2, username), first_name = coalesce($3, first_name),
-		last_name = coalesce($4, last_name), phone = coalesce($5, phone), updated_at = $6
+		last_name = coalesce($4, last_name), phone = coalesce($5, phone),
+		phone_verified_at = case when $5 is null or $5 = phone then phone_verified_at end, updated_at = $6
 	where id = $1
 	returning ` + accountColumns
 

@@ -85,6 +85,11 @@ const (
 		from users u left join identifiers i on i.kind = 'username' and i.value = u.username
 		where (u.created_at, u.id) > ($1, $2)
 		order by u.created_at, u.id limit $3`
+	// A number that nobody has verified was a contact number: whoever typed it must not sign in by it.
+	holdersOfPhone = `select u.id, u.created_at, u.phone, coalesce(i.user_id = u.id and i.is_current, false)
+		from users u left join identifiers i on i.kind = 'phone' and i.value = u.phone
+		where (u.created_at, u.id) > ($1, $2) and u.phone_verified_at is not null
+		order by u.created_at, u.id limit $3`
 )
 
 type holder struct {
@@ -99,12 +104,14 @@ func scanHolder(r sqldb.Row) (h holder, err error) {
 }
 
 // ClaimIdentifiers implements storetest.Store. Where several accounts hold one value the oldest gets it, and a verified
-// address goes before an unverified one. It works in pages: stopped half-way, it has claimed some, and the next call goes on.
+// address goes before an unverified one. Of numbers only verified ones are claimed. It works in pages: stopped half-way, it has claimed some, and the next call goes on.
 func (s *Store) ClaimIdentifiers(ctx context.Context, kinds []authcore.IdentifierKind, now time.Time) (conflicts int, err error) {
 	for _, kind := range kinds {
 		passes := []page{{text: holdersOfUsername}}
 		switch kind {
 		case authcore.KindUsername:
+		case authcore.KindPhone:
+			passes = []page{{text: holdersOfPhone}}
 		case authcore.KindEmail:
 			passes = []page{{text: holdersOfEmail, filter: []any{true}}, {text: holdersOfEmail, filter: []any{false}}}
 		default:

@@ -16,6 +16,9 @@ var identifiers = []promise{
 	{"names that are no identifiers need not be unique", identifierUnlisted},
 	{"claiming: the oldest account gets it", claimOldest},
 	{"claiming: a verified address goes before an unverified one", claimProven},
+	{"a number is claimed like a name, and found", identifierPhone},
+	{"claiming: of numbers only verified ones", claimPhones},
+	{"another contact number is not a verified one", contactNumber},
 	{"claiming walks through more than one page and is repeatable", claimPages},
 }
 
@@ -126,6 +129,50 @@ func claimProven(t *testing.T, s Store) {
 	}
 	if got, err := s.AccountByIdentifier(t.Context(), email("same@example.com")); err != nil || got.ID != owner.ID {
 		t.Errorf("finds %v (%v), want the owner %v", got.ID, err, owner.ID)
+	}
+}
+
+func phone(value string) authcore.Identifier {
+	return authcore.Identifier{Kind: authcore.KindPhone, Value: value}
+}
+
+func identifierPhone(t *testing.T, s Store) {
+	a, b := anAccount("anna"), anAccount("berta") // of one number
+	a.PhoneVerifiedAt = start
+	ids := append(idsOf(a), phone(a.Phone))
+	must(t, s.CreateAccount(t.Context(), a, ids, authcore.Effects{}))
+	wantsTaken(t, s.CreateAccount(t.Context(), b, append(idsOf(b), phone(b.Phone)), authcore.Effects{}), authcore.KindPhone)
+	got, err := s.AccountByIdentifier(t.Context(), phone(a.Phone))
+	if err != nil || got.ID != a.ID || !got.PhoneVerified() {
+		t.Errorf("finds %+v (%v)", got, err)
+	}
+}
+
+func claimPhones(t *testing.T, s Store) {
+	unclaimed(t, s, "squatter", 99*time.Hour) // its number is a contact number
+	owner := anAccount("owner")
+	owner.PhoneVerifiedAt = start
+	must(t, s.CreateAccount(t.Context(), owner, nil, authcore.Effects{}))
+	n, err := s.ClaimIdentifiers(t.Context(), []authcore.IdentifierKind{authcore.KindPhone}, start)
+	if err != nil || n != 0 {
+		t.Errorf("%d conflicts (%v), want none", n, err)
+	}
+	if got, err := s.AccountByIdentifier(t.Context(), phone(owner.Phone)); err != nil || got.ID != owner.ID {
+		t.Errorf("finds %v (%v), want the owner %v", got.ID, err, owner.ID)
+	}
+}
+
+func contactNumber(t *testing.T, s Store) {
+	a := anAccount("anna")
+	a.PhoneVerifiedAt = start
+	must(t, s.CreateAccount(t.Context(), a, idsOf(a), authcore.Effects{}))
+	for _, number := range []string{a.Phone, "+4930999", a.Phone} { // once it was another, it is to be verified again
+		got, err := s.UpdateProfile(t.Context(), a.ID, authcore.ProfileChange{Phone: &number}, false, start, authcore.Effects{})
+		must(t, err)
+		if want := number == a.Phone && a.PhoneVerified(); got.PhoneVerified() != want {
+			t.Errorf("%q: verified %v, want %v", number, got.PhoneVerified(), want)
+		}
+		a = got
 	}
 }
 

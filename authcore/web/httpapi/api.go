@@ -11,6 +11,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/profile"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
@@ -35,6 +36,8 @@ type Config struct {
 	// Ready reports whether this node can serve, and what does not work, in words for anybody to read.
 	Ready  func(context.Context) (ok bool, reasons []string)
 	Logger *slog.Logger
+	Now    authcore.Clock
+	Offer  Offer // what `GET /config` answers
 }
 
 // check returns an error that names what is missing.
@@ -42,8 +45,8 @@ func (c Config) check() error {
 	switch {
 	case c.Sessions == nil || c.SignIn == nil || c.SignUp == nil || c.Profile == nil || c.Password == nil:
 		return errors.New("httpapi: sessions, sign-in, sign-up, profile and password are required")
-	case c.JWKS == nil || c.Authenticator == nil || c.Limits == nil || c.Ready == nil || c.Logger == nil:
-		return errors.New("httpapi: keys, authenticator, limits, readiness and logger are required")
+	case c.JWKS == nil || c.Authenticator == nil || c.Limits == nil || c.Ready == nil || c.Logger == nil || c.Now == nil:
+		return errors.New("httpapi: keys, authenticator, limits, readiness, logger and clock are required")
 	}
 	return nil
 }
@@ -55,6 +58,7 @@ type API struct {
 	auth   *httpauth.Authenticator
 	limits *httpauth.Limits
 	log    *slog.Logger
+	now    authcore.Clock
 }
 
 // New checks cfg, mounts every call and describes them.
@@ -70,13 +74,14 @@ func New(cfg Config) (*API, error) {
 	if err != nil {
 		return nil, fmt.Errorf("httpapi: %w", err)
 	}
-	return &API{routes: all, spec: spec, auth: cfg.Authenticator, limits: cfg.Limits, log: cfg.Logger}, nil
+	return &API{routes: all, spec: spec, auth: cfg.Authenticator, limits: cfg.Limits, log: cfg.Logger, now: cfg.Now}, nil
 }
 
 // mountAll is the one list of what there is to call.
 func mountAll(cfg Config) (routes, error) {
 	return newRoutes(
 		(&signUpCalls{flow: cfg.SignUp}).routes(),
+		(&offerCalls{cfg.Offer}).routes(),
 		(&signInCalls{signIn: cfg.SignIn, sessions: cfg.Sessions, log: cfg.Logger}).routes(),
 		(&tokenCalls{sessions: cfg.Sessions, auth: cfg.Authenticator}).routes(),
 		(&passwordCalls{passwords: cfg.Password}).routes(),
@@ -129,7 +134,7 @@ func (a *API) answer(w http.ResponseWriter, r *http.Request, serve func(*call) e
 	httpauth.SecureHeaders(w.Header(), in.HTTPS)
 	w.Header().Set("Cache-Control", "no-store")
 	if err == nil {
-		err = serve(&call{w: w, r: r, in: in})
+		err = serve(&call{w: w, r: r, in: in, now: a.now})
 	}
 	if err != nil {
 		httpauth.WriteError(w, r, a.log, err)

@@ -16,6 +16,7 @@ type call struct {
 	in    httpauth.RequestInfo
 	who   *authcore.Principal // who makes the call; nil where the call asks for nobody
 	mount *mount
+	now   authcore.Clock
 }
 
 // caller says whose word a call takes.

@@ -148,7 +148,7 @@ func TestDocument_HasTheContract(t *testing.T) {
 		"post /refresh": "200 401", "post /logout": "204", "post /token/verify": "200 429", "get /me": "200 401", "patch /me": "200 401 422",
 		"put /me": "200 401 422", "post /me/password": "204 401 422", "post /password/forgot": "202", "post /password/reset": "204 400 422",
 		"get /sessions": "200", "delete /sessions/{id}": "204 404", "post /sessions/revoke": "200", "get /.well-known/jwks.json": "200",
-		"get /healthz": "200", "get /readyz": "200 503",
+		"get /healthz": "200", "get /config": "200", "get /readyz": "200 503",
 	} {
 		method, path, _ := strings.Cut(call, " ")
 		for status := range strings.SplitSeq(want, " ") {
@@ -158,7 +158,7 @@ func TestDocument_HasTheContract(t *testing.T) {
 		}
 	}
 	for name, members := range map[string]string{
-		"User":         "id email email_verified username phone first_name last_name avatar_url roles created_at",
+		"User":         "id email email_verified username phone first_name last_name avatar_url roles created_at phone_verified fields locale pending password_set mfa_enabled invited_by",
 		"TokenPair":    "access_token token_type expires_in refresh_token refresh_expires_in session_id user",
 		"Problem":      "type title status detail code errors",
 		"SessionEntry": "id current created_at last_seen_at ip browser os device user_agent name",

@@ -23,6 +23,8 @@ func TestLogin(t *testing.T) {
 	want := map[string]any{
 		"id": a.ID.String(), "email": email, "email_verified": true, "username": "ada", "phone": "", "first_name": "Ada",
 		"last_name": "Lovelace", "avatar_url": "", "roles": []any{}, "created_at": "2026-11-22T13:00:00Z",
+		"phone_verified": false, "fields": map[string]any{}, "locale": "", "pending": []any{}, "password_set": true, "mfa_enabled": false,
+		"invited_by": nil,
 	}
 	if user := got.fields()["user"]; !reflect.DeepEqual(user, want) {
 		t.Errorf("user:\n got %v\nwant %v", user, want)

@@ -74,7 +74,11 @@ func open(t *testing.T, plans ...plan) *house {
 			Sessions: h.Sessions, Issuers: func() []string { return *h.issuers.Load() },
 			Origins: must(httpauth.NewOrigins(p.origins))(t), Stale: h.stale.Load,
 		}))(t),
-		JWKS: h.Ring.JWKS, Limits: httpauth.NewLimits(limiter, ratelimit.AddressKey), Logger: log,
+		JWKS: h.Ring.JWKS, Limits: httpauth.NewLimits(limiter, ratelimit.AddressKey), Logger: log, Now: h.Clock.Now,
+		Offer: httpapi.Offer{Signup: signup.Verified, Identities: []authcore.IdentifierKind{authcore.KindEmail, authcore.KindUsername},
+			SignIn: []string{"password"}, Providers: []httpapi.OfferedProvider{}, Factors: []string{}, MFA: "optional",
+			Password: httpapi.OfferedPassword{MinLength: 12, MaxLength: 256}, OTP: httpapi.OfferedCode{Length: 6},
+			UserFields: []httpapi.OfferedField{}, Invitations: "admins", Locales: httpauth.Languages()},
 		Ready: func(ctx context.Context) (bool, []string) { return h.ready(ctx) },
 	}))(t)
 	h.handler = h.api.Handler("/auth")

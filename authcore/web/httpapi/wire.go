@@ -22,16 +22,42 @@ type user struct {
 	AvatarURL     string    `json:"avatar_url" doc:"Empty if there is none."`
 	Roles         []string  `json:"roles" maxItems:"32"`
 	CreatedAt     time.Time `json:"created_at"`
+
+	PhoneVerified bool           `json:"phone_verified"`
+	Fields        map[string]any `json:"fields" doc:"The fields that the operator has added, by name. Only those that are set are listed."`
+	Locale        string         `json:"locale" example:"de-AT" doc:"The language for mails to the account, as a BCP 47 tag; empty if none was chosen."`
+	Pending       []pending      `json:"pending" doc:"An address or number that is not saved until it is verified."`
+	PasswordSet   bool           `json:"password_set"`
+	MFAEnabled    bool           `json:"mfa_enabled" doc:"Whether a sign-in asks for a second factor."`
+	InvitedBy     *string        `json:"invited_by" format:"uuid" doc:"The account that invited this one; null for none."`
 }
 
-func userOf(a authcore.Account) user {
+// pending is an address or number that waits to be verified.
+type pending struct {
+	Channel   authcore.Channel `json:"channel" enum:"email,phone"`
+	Address   string           `json:"address" example:"ada@example.com"`
+	ExpiresAt time.Time        `json:"expires_at"`
+}
+
+// userOf shows an account as it is at a time: what has lapsed by then is no longer pending.
+func userOf(a authcore.Account, now time.Time) user {
 	u := user{
 		ID: a.ID, Email: a.Email, EmailVerified: a.EmailVerified(), Phone: a.Phone,
 		FirstName: a.FirstName, LastName: a.LastName, AvatarURL: a.AvatarURL,
 		Roles: append([]string{}, a.Roles...), CreatedAt: a.CreatedAt.UTC(),
+		PhoneVerified: a.PhoneVerified(), Locale: a.Locale, PasswordSet: a.PasswordHash != "", Pending: []pending{}, Fields: a.Fields,
 	}
 	if a.Username != "" {
 		u.Username = &a.Username
+	}
+	if a.InvitedBy != uuid.Nil {
+		u.InvitedBy = new(a.InvitedBy.String())
+	}
+	if u.Fields == nil {
+		u.Fields = map[string]any{}
+	}
+	for _, p := range a.Pending(now) {
+		u.Pending = append(u.Pending, pending{p.Channel, p.Address, p.Until.UTC()})
 	}
 	return u
 }
@@ -59,7 +85,7 @@ const pairText = "Signed in. Where cookies were asked for, or the refresh token 
 func (x *call) answerTokens(t session.Tokens) error {
 	pair := tokenPair{
 		TokenType: "Bearer", ExpiresIn: seconds(t.ExpiresIn), RefreshExpiresIn: seconds(t.RefreshExpiresIn),
-		SessionID: t.Session.ID, User: userOf(t.Account),
+		SessionID: t.Session.ID, User: userOf(t.Account, x.now()),
 	}
 	if t.Mode == authcore.ModeCookie {
 		if err := x.in.Cookies().SetSession(x.w.Header(), t); err != nil {

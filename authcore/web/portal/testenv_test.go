@@ -76,7 +76,7 @@ func wire(t testing.TB, e *testflow.Env, log *lockedBuffer, p plan) (*portal.Pag
 			Verifier: verifier, Sessions: e.Sessions, Issuers: issuers, Origins: must(httpauth.NewOrigins([]string{"https://spa.example.com"}))(t),
 		}))(t),
 		JWKS: e.Ring.JWKS, Limits: httpauth.NewLimits(e.Limiter, ratelimit.AddressKey),
-		Ready: nobodyAsks, Logger: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Ready: nobodyAsks, Logger: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})), Now: e.Clock.Now,
 	}
 	api := must(httpapi.New(cfg))(t)
 	pages := must(portal.New(portal.Config{

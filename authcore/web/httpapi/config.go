@@ -1,0 +1,74 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"net/http"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
+)
+
+// Offer is what a gateway offers to people who sign up and in, as far as anybody may know it: `GET /config` (contract §6.7). Every
+// list holds only what works.
+type Offer struct {
+	Signup      signup.Mode               `json:"signup" enum:"verified,open,invite,closed"`
+	Identities  []authcore.IdentifierKind `json:"identities" doc:"The fields that sign in."`
+	SignIn      []string                  `json:"sign_in" doc:"The ways to sign in: password."`
+	Providers   []OfferedProvider         `json:"providers"`
+	Factors     []string                  `json:"factors" doc:"The kinds of second factor that can be added."`
+	MFA         string                    `json:"mfa" enum:"optional,required"`
+	Password    OfferedPassword           `json:"password"`
+	OTP         OfferedCode               `json:"otp"`
+	UserFields  []OfferedField            `json:"user_fields"`
+	Invitations string                    `json:"invitations" enum:"admins,users,role" doc:"Who may invite."`
+	Locales     []string                  `json:"locales" doc:"The languages of pages and mails."`
+}
+
+// OfferedProvider is an identity provider that people can sign in with.
+type OfferedProvider struct {
+	Name     string `json:"name"`
+	Title    string `json:"title" doc:"The text of its button."`
+	StartURL string `json:"start_url"`
+}
+
+// OfferedPassword is the length that a new password must have, in characters.
+type OfferedPassword struct {
+	MinLength int `json:"min_length"`
+	MaxLength int `json:"max_length"`
+}
+
+// OfferedCode is what one-time codes look like.
+type OfferedCode struct {
+	Length int `json:"length" doc:"Digits of a code."`
+}
+
+// OfferedField is a field that the operator has added to accounts.
+type OfferedField struct {
+	Name     string   `json:"name"`
+	Type     string   `json:"type" enum:"text,integer,boolean,date,url,choice"`
+	Required bool     `json:"required"`
+	Values   []string `json:"values" doc:"What a choice can be; empty for other types."`
+}
+
+// offerCalls tell apps what they can ask for.
+type offerCalls struct{ offer Offer }
+
+func (c *offerCalls) routes() []route {
+	return []route{{
+		method: http.MethodGet, path: "/config", tag: tagSignUp, summary: "Show what can be used",
+		text:    "Tells an app which fields, ways to sign in and languages this gateway has, so that it can build its own forms.",
+		does:    anonymous(c.show),
+		replies: []reply{{http.StatusOK, "What the gateway offers.", Offer{}}},
+	}}
+}
+
+func (c *offerCalls) show(x *call) error {
+	text, err := json.Marshal(c.offer)
+	if err != nil {
+		return err
+	}
+	x.w.Header().Set("Cache-Control", "public, max-age=60")
+	httpauth.WriteBody(x.w, x.r, http.StatusOK, "application/json", text)
+	return nil
+}
