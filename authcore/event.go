@@ -6,7 +6,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// EventKind names what happened. The kinds are a closed set; views and metrics may use them as labels.
+// EventKind names what happened. The kinds are a closed set; pages and metrics may use them as labels.
 type EventKind string
 
 // The kinds of event.
@@ -52,8 +52,8 @@ type Mail struct {
 	Sealed    []byte
 	CreatedAt time.Time
 	Attempts  int // how often sending was tried
-	// Decoy is a mail to nobody, composed for the time it takes. It is stored without content and as done: it is never claimed.
-	Decoy bool
+	// Dummy is a mail to nobody, composed for the time it takes. It is stored without content and as done: it is never claimed.
+	Dummy bool
 }
 
 // MailKind names a mail template.

@@ -35,10 +35,10 @@ const (
 	Revoked
 )
 
-// Revocations is this node's view of what is revoked. It answers from memory alone: no I/O, no error.
+// Revocations is this node's snapshot of what is revoked. It answers from memory alone: no I/O, no error.
 type Revocations interface {
 	// Check returns the verdict on an access token of the session and the account, which was issued at the account's epoch and
 	// version of roles. A revocation of the session or of a later epoch is Revoked, whatever else there is. What is not known is
-	// Valid: how old the view is, is another question. It may be called concurrently, and with changes of the view.
+	// Valid: how old the snapshot is, is another question. It may be called concurrently, and with changes of the snapshot.
 	Check(session, account uuid.UUID, epoch, rolesVersion int64) Verdict
 }

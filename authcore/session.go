@@ -99,7 +99,7 @@ type ChildSession struct {
 // Rotation asks to replace the live refresh token of a session (design §1.2).
 type Rotation struct {
 	SessionID        uuid.UUID
-	Presented        secret.Digest // of the token the client sent
+	Token            secret.Digest // of the token the client sent
 	Origin           string        // that it was sent to: a child session is renewed at its own alone, and stays a browser's
 	Next             secret.Digest // of its successor
 	SealedSuccessor  []byte        // the successor, sealed under a key that only the presented token yields
@@ -137,8 +137,7 @@ type RotationResult struct {
 	Outcome         RotationOutcome
 	Session         Session
 	Account         Account
-	SealedSuccessor []byte       // Repeated only
-	Revocations     []Revocation // Replayed only: of the session, and of its child sessions if it is a parent
+	SealedSuccessor []byte // Repeated only
 }
 
 // Principal is who a request is made by: what a verified access token says. It holds no secret and is shared between

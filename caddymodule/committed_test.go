@@ -87,7 +87,7 @@ func rotateThrice(t *testing.T, s *sqlstore.Store, account uuid.UUID, c authcore
 		want  authcore.RotationOutcome
 	}{{time.Second, authcore.Rotated}, {2 * time.Second, authcore.Repeated}, {time.Minute, authcore.Replayed}} {
 		now := at.Add(turn.after)
-		res, err := s.RotateRefresh(ctx, authcore.Rotation{SessionID: live.ID, Presented: live.RefreshDigest, Next: secret.SumString("second"),
+		res, err := s.RotateRefresh(ctx, authcore.Rotation{SessionID: live.ID, Token: live.RefreshDigest, Next: secret.SumString("second"),
 			SealedSuccessor: []byte("sealed"), Mode: live.Mode, Addr: live.Addr, UserAgent: live.UserAgent, Now: now, Leeway: 10 * time.Second,
 			RefreshExpiresAt: at.Add(time.Hour), AccessUntil: at.Add(time.Hour),
 			Repeat: audit.Event(authcore.EventRefreshRepeated, uuid.Nil, c, now),

@@ -81,15 +81,15 @@ func (a *App) tellDraining() {
 	})
 }
 
-// viewStaleness is whether a node's view of revocations is too old, and for whom. It belongs to who looks.
-type viewStaleness struct {
+// staleLog is whether a node's snapshot of revocations is too old, and for whom. It belongs to who looks.
+type staleLog struct {
 	stale   bool
 	since   time.Time
 	refused refusers
 }
 
-// look compares the view with what the configuration bears, and tells of a change once.
-func (g *viewStaleness) look(a *App, logger *slog.Logger) {
+// look compares the snapshot with what the configuration bears, and tells of a change once.
+func (g *staleLog) look(a *App, logger *slog.Logger) {
 	limit := a.stalest()
 	if limit <= 0 {
 		return

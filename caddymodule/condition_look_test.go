@@ -17,7 +17,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
 )
 
-// viewed is a configuration on Postgres with guards, whose view of revocations gets older.
+// viewed is a configuration on Postgres with guards, whose snapshot of revocations gets older.
 type viewed struct {
 	app    *App
 	guards []*Guard
@@ -68,7 +68,7 @@ func (v *viewed) lines(t *testing.T) (lines []map[string]any) {
 	return lines
 }
 
-// TestAging_SaysWhatIsDone: whichever policies guards and pages have, the log says of a view that is too old what they do with
+// TestAging_SaysWhatIsDone: whichever policies guards and pages have, the log says of a snapshot that is too old what they do with
 // it, once for each change.
 func TestAging_SaysWhatIsDone(t *testing.T) {
 	t.Parallel()
@@ -105,7 +105,7 @@ func TestAging_SaysWhatIsDone(t *testing.T) {
 			t.Parallel()
 			v := newViewed(t, c.global, c.guards...)
 			logger := slog.New(slog.NewJSONHandler(&v.log, nil))
-			var g viewStaleness
+			var g staleLog
 			for _, want := range c.lines {
 				v.age = want.age
 				g.look(v.app, logger)

@@ -63,13 +63,13 @@ func (c *dbHealth) told(call sqldb.Call, err error) {
 	switch {
 	case errors.Is(err, sqldb.ErrReadOnly):
 		c.failing, c.full = time.Time{}, errors.Is(err, sqldb.ErrFull)
-		c.become(databaseReadOnly, now, err)
+		c.setState(databaseReadOnly, now, err)
 	case errors.Is(err, authcore.ErrUnavailable):
 		if c.failing.IsZero() {
 			c.failing = now
 		}
 		if now.Sub(c.failing) >= patience {
-			c.become(databaseAway, now, err)
+			c.setState(databaseAway, now, err)
 		}
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		// Whoever asked has gone: that tells nothing of the database.
@@ -77,13 +77,13 @@ func (c *dbHealth) told(call sqldb.Call, err error) {
 		c.failing = time.Time{}
 		writable := err == nil && (call.Writes || call.Probe && !c.full)
 		if c.is == databaseAway || c.is == databaseReadOnly && writable {
-			c.become(databaseUp, now, nil)
+			c.setState(databaseUp, now, nil)
 		}
 	}
 }
 
-// become must be called with c.mu held.
-func (c *dbHealth) become(state databaseState, now time.Time, err error) {
+// setState must be called with c.mu held.
+func (c *dbHealth) setState(state databaseState, now time.Time, err error) {
 	if state == c.is {
 		return
 	}

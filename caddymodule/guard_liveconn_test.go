@@ -47,7 +47,7 @@ func (databaseOfAll) LiveSessions(_ context.Context, ids []uuid.UUID, _ time.Tim
 	return live, nil
 }
 
-// registryOver is a registry whose view is never old.
+// registryOver is a registry whose snapshot is never old.
 func registryOver(tb testing.TB, over authcore.Revocations) *liveconn.Registry {
 	tb.Helper()
 	r, err := liveconn.New(liveconn.Config{Revocations: over, Sessions: databaseOfAll{}, Logger: slog.New(slog.DiscardHandler),

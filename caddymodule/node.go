@@ -30,7 +30,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/caddymodule/logsink"
 )
 
-// nodes holds what outlives a config reload, by database: pools, the view of revocations, counters, locks, the cache of
+// nodes holds what outlives a config reload, by database: pools, the snapshot of revocations, counters, locks, the cache of
 // verified tokens. Without it a reload would forget revocations and log in everybody who had been logged out.
 var nodes = caddy.NewUsagePool()
 
@@ -57,7 +57,7 @@ type node struct {
 	dbHealth    *dbHealth // of the database
 	clock       *nodeclock.Clock
 	health      health
-	viewAge     viewStaleness
+	viewAge     staleLog
 	unread      unread
 	looking     chan struct{} // has one in it while a configuration looks
 	drained     sync.Once
@@ -141,7 +141,7 @@ func (n *node) fill(ctx context.Context, store *sqlstore.Store, cfg *resolved, l
 	if n.revoker, err = revocation.NewAnnouncer(n.revocations); err != nil {
 		return err
 	}
-	// The age of the view is real time, whatever the node's clock says.
+	// The age of the snapshot is real time, whatever the node's clock says.
 	n.staleness = revocation.NewStaleness(time.Now)
 	n.poller, err = revocation.NewPoller(revocation.PollerConfig{Set: n.revocations, Source: store.LiveRevocations, Late: sqldb.CommitLimit,
 		Staleness: n.staleness, Logger: logger})

@@ -66,8 +66,8 @@ func (x *exchange) over(n *node) (err error) {
 	defer x.mu.Unlock()
 	if x.feed == nil {
 		x.feed, err = redisfeed.New(redisfeed.Config{Link: x.link, Sender: n.sender, Key: n.feedKey,
-			View:  fedView{n.revocations, n.staleness, n.poller},
-			Count: countFeed, Lag: observeLag, Ending: n.leaving, Logger: logsink.Present(), Clock: n.clock.Now})
+			Snapshot: fedSnapshot{n.revocations, n.staleness, n.poller},
+			Count:    countFeed, Lag: observeLag, Ending: n.leaving, Logger: logsink.Present(), Clock: n.clock.Now})
 		if err != nil {
 			return err
 		}
@@ -102,28 +102,28 @@ func (a *App) publisher() revocation.Publisher {
 // operator's secret, so it stays the same when that secret is rotated.
 func (n *node) feedKey() secret.MACKey { return n.ring.Load().MACKey("revocation feed") }
 
-// fedView is a node's view of revocations as its feed sees it.
-type fedView struct {
+// fedSnapshot is a node's snapshot of revocations as its feed sees it.
+type fedSnapshot struct {
 	set       *revocation.Set
 	staleness *revocation.Staleness
 	poller    *revocation.Poller
 }
 
-func (v fedView) Apply(rs ...authcore.Revocation) {
+func (v fedSnapshot) Apply(rs ...authcore.Revocation) {
 	v.set.Apply(rs...)
 	revocationsReceived.Add(float64(len(rs)))
 }
 
-func (v fedView) Confirm(asOf time.Time) { v.staleness.Feed(asOf) }
-func (v fedView) Stored() time.Time      { return v.staleness.Stored() }
-func (v fedView) Missed() {
-	v.staleness.Missed()
+func (v fedSnapshot) Confirm(asOf time.Time) { v.staleness.Feed(asOf) }
+func (v fedSnapshot) Stored() time.Time      { return v.staleness.Stored() }
+func (v fedSnapshot) ReportGap() {
+	v.staleness.ReportGap()
 	v.poller.Look()
 }
 
 // Interface guards
 var (
 	_ caddy.Destructor     = (*exchange)(nil)
-	_ redisfeed.View       = fedView{}
+	_ redisfeed.Snapshot   = fedSnapshot{}
 	_ revocation.Publisher = (*redisfeed.Feed)(nil)
 )

@@ -113,7 +113,7 @@ func TestOption_redis_ca(t *testing.T) {
 	mustNotReach(t, s.URL()+" {\n\t\t\tca /dev/null\n\t\t}", "no PEM certificate")
 }
 
-// staleOver is a guard whose view of revocations has not been confirmed for a while, by what the lines of the global block
+// staleOver is a guard whose snapshot of revocations has not been confirmed for a while, by what the lines of the global block
 // and of the guard say; it returns what a request of a signed-in user is answered.
 func staleOver(t *testing.T, age time.Duration, global, guard string) (status int, retryAfter string) {
 	t.Helper()
@@ -153,17 +153,17 @@ func guardFrom(t *testing.T, lines string) *GuardSettings {
 	return &g
 }
 
-// wantStale expects a guard to bear a view of one age and not of another; 0 is none.
+// wantStale expects a guard to bear a snapshot of one age and not of another; 0 is none.
 func wantStale(t *testing.T, global, guard string, bears, not time.Duration) {
 	t.Helper()
 	if status, _ := staleOver(t, bears, global, guard); status != http.StatusOK {
-		t.Errorf("%q, %q: answered %d with a view %s old", global, guard, status, bears)
+		t.Errorf("%q, %q: answered %d with a snapshot %s old", global, guard, status, bears)
 	}
 	if not == 0 {
 		return
 	}
 	if status, retry := staleOver(t, not, global, guard); status != http.StatusServiceUnavailable || retry == "" {
-		t.Errorf("%q, %q: answered %d, Retry-After %q, with a view %s old", global, guard, status, retry, not)
+		t.Errorf("%q, %q: answered %d, Retry-After %q, with a snapshot %s old", global, guard, status, retry, not)
 	}
 }
 

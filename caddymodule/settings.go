@@ -26,7 +26,7 @@ type Settings struct {
 	// the database every second. Losing it loses nothing.
 	Redis *RedisSettings `json:"redis,omitempty"`
 
-	// How old this node's view of revocations may get, 3s to 24h: past it the database and Redis have both not confirmed it
+	// How old this node's snapshot of revocations may get, 3s to 24h: past it the database and Redis have both not confirmed it
 	// for so long. Only with Postgres. Default: 30s.
 	MaxStaleness caddy.Duration `json:"max_staleness,omitempty"`
 

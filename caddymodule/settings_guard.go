@@ -48,7 +48,7 @@ type GuardSettings struct {
 	// Leaves the accepted Authorization header on the request.
 	ForwardToken bool `json:"forward_token,omitempty"`
 
-	// How old the view of revocations may get for this guard, and what it does then: as the global options of the same
+	// How old the snapshot of revocations may get for this guard, and what it does then: as the global options of the same
 	// names, which are the defaults.
 	MaxStaleness caddy.Duration `json:"max_staleness,omitempty"`
 	OnStale      string         `json:"on_stale,omitempty"`

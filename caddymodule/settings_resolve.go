@@ -45,7 +45,7 @@ type resolved struct {
 
 	jars [2]*httpauth.Jar // our cookies over http and over https
 
-	maxStaleness time.Duration // of the view of revocations
+	maxStaleness time.Duration // of the snapshot of revocations
 	onStale      string        // onStaleDeny or onStaleServe
 
 	redirectHosts  []string // lower case

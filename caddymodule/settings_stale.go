@@ -39,7 +39,7 @@ func resolveStaleness(s *Settings, r *resolved) error {
 	return nil
 }
 
-// limitStaleness decides how old the view of revocations may be for this guard; 0 is no limit.
+// limitStaleness decides how old the snapshot of revocations may be for this guard; 0 is no limit.
 func (g *Guard) limitStaleness() error {
 	cfg := g.app.cfg
 	if cfg.sqlitePath != "" {
@@ -57,7 +57,7 @@ func (g *Guard) limitStaleness() error {
 	return nil
 }
 
-// bound is how old the view of revocations may be for the pages and the API; 0 is any age.
+// bound is how old the snapshot of revocations may be for the pages and the API; 0 is any age.
 func (r *resolved) bound() time.Duration {
 	if r.sqlitePath != "" || r.onStale != onStaleDeny {
 		return 0
@@ -65,16 +65,16 @@ func (r *resolved) bound() time.Duration {
 	return r.maxStaleness
 }
 
-// beyond reports whether a view of this age is too old for somebody with this bound.
+// beyond reports whether a snapshot of this age is too old for somebody with this bound.
 func beyond(age, bound time.Duration) bool { return bound > 0 && age > bound }
 
-// stale reports whether this node's view of revocations is too old for the pages and the API.
+// stale reports whether this node's snapshot of revocations is too old for the pages and the API.
 func (a *App) stale() bool {
 	bound := a.cfg.bound()
 	return bound > 0 && a.node.staleness.Exceeds(bound)
 }
 
-// bounds are how old the view of revocations may be for each guard of a configuration; 0 is any age.
+// bounds are how old the snapshot of revocations may be for each guard of a configuration; 0 is any age.
 type bounds struct {
 	mu     sync.Mutex
 	guards []time.Duration
@@ -93,7 +93,7 @@ func (b *bounds) all() []time.Duration {
 	return b.guards
 }
 
-// stalest is how old the view of revocations may get, by the strictest that the configuration says; 0 is any age.
+// stalest is how old the snapshot of revocations may get, by the strictest that the configuration says; 0 is any age.
 func (a *App) stalest() time.Duration {
 	if a.cfg.sqlitePath != "" {
 		return 0
@@ -107,14 +107,14 @@ func (a *App) stalest() time.Duration {
 	return limit
 }
 
-// refusers are those of a configuration that refuse signed-in users by a view of some age.
+// refusers are those of a configuration that refuse signed-in users by a snapshot of some age.
 type refusers struct {
 	guards   int // how many there are
 	refusing int // how many of them refuse
 	pages    bool
 }
 
-// refusersAt returns who refuses by a view of this age.
+// refusersAt returns who refuses by a snapshot of this age.
 func (a *App) refusersAt(age time.Duration) refusers {
 	guards := a.bounds.all()
 	r := refusers{guards: len(guards), pages: beyond(age, a.cfg.bound())}

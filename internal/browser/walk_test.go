@@ -45,7 +45,7 @@ func (p *tab) signIn(address, password string) {
 // isOut checks that the browser is asked to sign in when it wants a guarded page.
 func (p *tab) isOut(origin string) {
 	p.t.Helper()
-	p.visit(origin + "/out" + fmt.Sprint(personNumber.Add(1))) // a new path each time: it is no circle
+	p.visit(origin + "/out" + fmt.Sprint(personNumber.Add(1))) // a new path each time: it is no redirect loop
 	p.at("/auth/login", "Sign in")
 }
 

@@ -65,7 +65,7 @@ func (c *cluster) acquainted(t testing.TB) {
 		inTime(t, time.Minute, "the nodes know each other", func() bool {
 			return g.metric(t, `gatehouse_revocation_feed_nodes{state="heard"}`) == 1
 		})
-		inTime(t, time.Minute, "Redis confirms the view", func() bool {
+		inTime(t, time.Minute, "Redis confirms the snapshot", func() bool {
 			return g.metric(t, "gatehouse_revocation_feed_age_seconds") >= 0
 		})
 	}

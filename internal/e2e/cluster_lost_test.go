@@ -40,7 +40,7 @@ func TestRevocations_NumbersGoBack(t *testing.T) {
 }
 
 // TestStale_SilentPeer: one node reaches the database alone, the other one Redis alone. What is revoked on the first cannot
-// reach the second, whose own heartbeats come back all the same; it must not take its view for complete.
+// reach the second, whose own heartbeats come back all the same; it must not take its snapshot for complete.
 func TestStale_SilentPeer(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, plan{global: "\t\tmax_staleness 3s"})
@@ -71,14 +71,14 @@ func (c *cluster) silentPeer(t *testing.T) {
 		c.b.do(t, call{path: "/x", bearer: v.access}).must(t, 503, "unavailable")
 	}
 
-	c.bData.Set(t, testproxy.Faults{}) // now it knows, and while A is silent the database alone confirms its view
+	c.bData.Set(t, testproxy.Faults{}) // now it knows, and while A is silent the database alone confirms its snapshot
 	inTime(t, 5*time.Second, "the node serves again", func() bool {
 		return c.b.do(t, call{path: "/x", bearer: u.access}).status == 200
 	})
 	c.b.do(t, call{path: "/x", bearer: v.access}).must(t, 401, "invalid_token")
 	c.aRedis.Set(t, testproxy.Faults{})
 	c.wellAgain(t, time.Minute)
-	inTime(t, 30*time.Second, "Redis alone confirms the view", func() bool {
+	inTime(t, 30*time.Second, "Redis alone confirms the snapshot", func() bool {
 		for since := time.Now(); time.Since(since) < 2*time.Second; { // B hears A, finds that it missed something, and reads that
 			c.b.do(t, call{path: "/x", bearer: u.access})
 		}

@@ -81,7 +81,7 @@ func TestReload_OtherRedisSettings(t *testing.T) {
 	})
 }
 
-// TestFeed_LateWords: a node whose words come late by the clock of all nodes does not confirm the view of the others. Here it is
+// TestFeed_LateWords: a node whose words come late by the clock of all nodes does not confirm the snapshot of the others. Here it is
 // the others' clock that is ahead.
 func TestFeed_LateWords(t *testing.T) {
 	t.Parallel()

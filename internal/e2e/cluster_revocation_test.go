@@ -229,7 +229,7 @@ func TestF03_FlushedInTraffic(t *testing.T) {
 	}
 }
 
-// TestStale_CutOffFromBoth: a node that reaches neither Postgres nor Redis refuses once its view is too old, and says when
+// TestStale_CutOffFromBoth: a node that reaches neither Postgres nor Redis refuses once its snapshot is too old, and says when
 // to come back; one that reaches either goes on.
 func TestStale_CutOffFromBoth(t *testing.T) {
 	t.Parallel()
@@ -246,7 +246,7 @@ func (c *cluster) cutOffFromBoth(t *testing.T) {
 	tokens := c.sessions(t, u, 2)
 	cut := testproxy.Faults{Cut: true}
 
-	c.bData.Set(t, cut) // Redis alone confirms the view, for longer than it may get old
+	c.bData.Set(t, cut) // Redis alone confirms the snapshot, for longer than it may get old
 	since := time.Now()
 	for time.Since(since) < 5*time.Second {
 		c.b.do(t, call{path: "/x", bearer: u.access}).must(t, 200, "")
@@ -288,7 +288,7 @@ func (c *cluster) cutOffFromBoth(t *testing.T) {
 	c.b.do(t, call{path: "/x", bearer: tokens[second]}).want(t, 401, "invalid_token")
 }
 
-// TestStale_PausedProcess: a node that slept answers nothing from its view of before, not even what came while it slept. So it
+// TestStale_PausedProcess: a node that slept answers nothing from its snapshot of before, not even what came while it slept. So it
 // is after a pause that is short against what max_staleness allows.
 func TestStale_PausedProcess(t *testing.T) {
 	t.Parallel()

@@ -216,9 +216,9 @@ func TestP18_BodyBeyondItsLengthHTTP3(t *testing.T) {
 }
 
 // socketOverH3 opens a WebSocket over HTTP/3 (RFC 9220).
-func (g *gateway) socketOverH3(t testing.TB, host, token string) (l *lastingConn, status int) {
+func (g *gateway) socketOverH3(t testing.TB, host, token string) (l *liveConn, status int) {
 	t.Helper()
-	l = newLastingConn("a WebSocket over HTTP/3")
+	l = newLiveConn("a WebSocket over HTTP/3")
 	l.id = strings.ReplaceAll(l.id, " ", "-")
 	c := dialH3(t, host)
 	if !c.Settings().EnableExtendedConnect {
@@ -251,16 +251,16 @@ func hangUp(stream *http3.RequestStream) {
 // TestS13_HTTP3: connections over HTTP/3 end with their session, and with their session alone.
 func TestS13_HTTP3(t *testing.T) {
 	t.Parallel()
-	up := newLastingUpstream(t)
-	g, secure, u, browser := signedInOverH3(t, lastingPlan(up))
+	up := newLiveUpstream(t)
+	g, secure, u, browser := signedInOverH3(t, livePlan(up))
 	host := strings.TrimPrefix(secure.base, "https://")
-	both := func(token string) []*lastingConn {
+	both := func(token string) []*liveConn {
 		t.Helper()
 		socket, status := g.socketOverH3(t, host, token)
 		if socket == nil {
 			t.Fatalf("a WebSocket is answered %d", status)
 		}
-		return []*lastingConn{socket, g.eventStream(t, secure, "text/event-stream", "Authorization", "Bearer "+token), g.eventStream(t, secure, "*/*", "Authorization", "Bearer "+token),
+		return []*liveConn{socket, g.eventStream(t, secure, "text/event-stream", "Authorization", "Bearer "+token), g.eventStream(t, secure, "*/*", "Authorization", "Bearer "+token),
 			g.eventStream(t, secure, "application/json", "Authorization", "Bearer "+token)} // nothing in the request says that it lasts
 	}
 	other := g.newUser(t)
@@ -270,7 +270,7 @@ func TestS13_HTTP3(t *testing.T) {
 	if !strings.HasSuffix(byCookie.name, "HTTP/3.0") {
 		t.Errorf("opened %s", byCookie.name)
 	}
-	wantOpen(t, "before", slices.Concat(open, stays, []*lastingConn{byCookie})...)
+	wantOpen(t, "before", slices.Concat(open, stays, []*liveConn{byCookie})...)
 
 	g.api(t, "POST", "/logout", nil, call{bearer: u.access, base: secure.base, client: secure.client}).must(t, 204, "")
 	longest := up.wantClosed(t, time.Now(), 1008, open...)

@@ -13,14 +13,14 @@ func TestOption_signup(t *testing.T) {
 	proof := g.register(t, object{"email": waiting, "password": password}).text("registration")
 	token := g.waitMail(t, waiting, 1).token
 
-	g.become(t, plan{clock: true, global: "\t\tsignup closed"})
+	g.restartWith(t, plan{clock: true, global: "\t\tsignup closed"})
 	for _, body := range []object{{"email": freshEmail(), "password": password}, {"email": waiting, "password": password}, {}} {
 		g.api(t, "POST", "/register", body).problem(t, 403, "signup_closed")
 	}
 	// What waits already can still be proven.
 	g.api(t, "POST", "/verify", object{"token": token, "registration": proof}).pair(t, false)
 
-	g.become(t, plan{clock: true, global: "\t\tsignup open"})
+	g.restartWith(t, plan{clock: true, global: "\t\tsignup open"})
 	u := g.newOpenUser(t, "open.user")
 	a := g.api(t, "GET", "/me", nil, call{bearer: u.access}).must(t, 200, "").json(t)
 	if userShape.check(t, "the user", a); a["email_verified"] != false {
@@ -32,7 +32,7 @@ func TestOption_signup(t *testing.T) {
 			t.Errorf("the fields of a conflict over %s are %v", field, got)
 		}
 	}
-	g.become(t, plan{clock: true, global: "\t\tsignup verified"})
+	g.restartWith(t, plan{clock: true, global: "\t\tsignup verified"})
 	g.register(t, object{"email": freshEmail(), "password": password})
 	g.attempt(t, u.email, password).want(t, 403, "account_not_verified")
 }
@@ -175,7 +175,7 @@ func TestOption_password_max_length(t *testing.T) {
 	text := strings.Repeat("granite lantern velvet 9 harbour ", 10)
 	long := g.newUser(t, profile{password: text[:100]})
 	for line, most := range map[string]int{"": 256, "\t\tpassword {\n\t\t\tmax_length 64\n\t\t}": 64, "\t\tpassword {\n\t\t\tmax_length 300\n\t\t}": 300} {
-		g.become(t, plan{global: line})
+		g.restartWith(t, plan{global: line})
 		g.register(t, object{"email": freshEmail(), "password": text[:most]})
 		g.api(t, "POST", "/register", object{"email": freshEmail(), "password": text[:most+1]}).invalid(t, "password")
 		g.signIn(t, long, false) // what was set before stays good

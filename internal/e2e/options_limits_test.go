@@ -105,7 +105,7 @@ func TestOption_lockout_off(t *testing.T) {
 		t.Errorf("locked after %d", tries)
 	}
 	g.attempt(t, u.email, password).pair(t, false)
-	g.become(t, plan{})
+	g.restartWith(t, plan{})
 	if tries, _ := g.locks(t, u.email, 12); tries != 5 {
 		t.Errorf("with the lock on again: locked after %d", tries)
 	}
@@ -161,7 +161,7 @@ func TestOption_rate_limit(t *testing.T) {
 		}
 		g.api(t, "POST", name, object{}).want(t, 429, "rate_limited")
 	}
-	g.become(t, plan{}) // all off
+	g.restartWith(t, plan{}) // all off
 	for name := range calls {
 		for range 10 {
 			c := calls[name][0]

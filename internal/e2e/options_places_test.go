@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-// become ends the gateway and runs it again with another configuration over the same data. Tests of what an option does
+// restartWith ends the gateway and runs it again with another configuration over the same data. Tests of what an option does
 // restart rather than reload: for a moment after a reload Linux resets connections that wait at the old socket.
-func (g *gateway) become(t testing.TB, p plan) {
+func (g *gateway) restartWith(t testing.TB, p plan) {
 	t.Helper()
 	g.terminate(t)
 	g.client.CloseIdleConnections()

@@ -16,7 +16,7 @@ func TestOption_issuer(t *testing.T) {
 	if got := claims(t, u.access)["iss"]; got != g.url("") {
 		t.Errorf("iss is %v", got)
 	}
-	g.become(t, plan{global: "\t\tissuer https://Auth.Example.com:443"})
+	g.restartWith(t, plan{global: "\t\tissuer https://Auth.Example.com:443"})
 	g.do(t, call{path: "/app", bearer: u.access}).want(t, 401, "invalid_token") // an issuer that is not ours any more
 	a := g.api(t, "POST", "/refresh", object{"refresh_token": u.refresh})
 	a.pair(t, false)
@@ -44,9 +44,9 @@ func TestOption_audience(t *testing.T) {
 		t.Errorf("aud is %v", aud)
 	}
 	g.do(t, call{path: "/app", bearer: u.access}).must(t, 200, "")
-	g.become(t, plan{global: "\t\taudience reports"})
+	g.restartWith(t, plan{global: "\t\taudience reports"})
 	g.do(t, call{path: "/app", bearer: u.access}).must(t, 200, "") // one of its audiences is enough
-	g.become(t, plan{global: "\t\taudience https://other.example.com"})
+	g.restartWith(t, plan{global: "\t\taudience https://other.example.com"})
 	g.do(t, call{path: "/app", bearer: u.access}).want(t, 401, "invalid_token")
 	g.api(t, "GET", "/me", nil, call{bearer: u.access}).want(t, 401, "invalid_token")
 	next := g.api(t, "POST", "/refresh", object{"refresh_token": u.refresh})
@@ -61,7 +61,7 @@ func TestOption_algorithm(t *testing.T) {
 	u := g.newUser(t)
 	old := u.access
 	for _, alg := range []string{"RS256", "ES256", "EdDSA", "HS256", "RS256"} {
-		g.become(t, plan{global: "\t\talgorithm " + alg})
+		g.restartWith(t, plan{global: "\t\talgorithm " + alg})
 		a := g.api(t, "POST", "/refresh", object{"refresh_token": u.refresh})
 		a.pair(t, false)
 		u.take(t, a)
@@ -249,7 +249,7 @@ func TestOption_trusted_origins(t *testing.T) {
 	// Through the guard, too; and without the option nobody else.
 	send := call{method: "POST", path: "/app", cookies: b.cookies, header: map[string]string{"Origin": spa, "Sec-Fetch-Site": "cross-site"}}
 	g.do(t, send).must(t, 200, "")
-	g.become(t, plan{})
+	g.restartWith(t, plan{})
 	g.do(t, send).want(t, 403, "cross_origin")
 	patch(spa).want(t, 403, "cross_origin")
 }
@@ -264,7 +264,7 @@ func TestOption_remote_user(t *testing.T) {
 		if setting != "" {
 			line = "\n\t\tremote_user " + setting
 		}
-		g.become(t, plan{global: "\t\tsignup open" + line})
+		g.restartWith(t, plan{global: "\t\tsignup open" + line})
 		for i, u := range []*user{full, bare} { // neither has a proven address yet
 			got := g.do(t, call{path: "/app", bearer: u.access}).must(t, 200, "").echo(t)
 			if got.get(t, "Remote-User") != want[i] || got.get(t, "Remote-Sub") != u.id || got.get(t, "Remote-Email") != "" {
@@ -275,7 +275,7 @@ func TestOption_remote_user(t *testing.T) {
 	proven := g.api(t, "POST", "/verify", object{"token": g.waitMail(t, full.email, 1).token, "password": password})
 	proven.pair(t, false)
 	for setting, want := range map[string]string{"email": full.email, "username": "somebody", "sub": full.id} {
-		g.become(t, plan{global: "\t\tsignup open\n\t\tremote_user " + setting})
+		g.restartWith(t, plan{global: "\t\tsignup open\n\t\tremote_user " + setting})
 		got := g.do(t, call{path: "/app", bearer: proven.text("access_token")}).must(t, 200, "").echo(t)
 		if got.get(t, "Remote-User") != want || got.get(t, "Remote-Email") != full.email {
 			t.Errorf("remote_user %s: Remote-User is %q, expected %q", setting, got.get(t, "Remote-User"), want)

@@ -43,7 +43,7 @@ func (s *scene) refuses(g *gateway, e *errand) {
 	}
 }
 
-// TestF09_BothAway: without Postgres and Redis a node goes on from its view until that is too old, and then refuses.
+// TestF09_BothAway: without Postgres and Redis a node goes on from its snapshot until that is too old, and then refuses.
 func TestF09_BothAway(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, testpg.Options{}, "\t\tmax_staleness 3s")
@@ -53,14 +53,14 @@ func TestF09_BothAway(t *testing.T) {
 		s.postgres.Kill()
 		began := time.Now()
 		for _, g := range []*gateway{s.a, s.b} {
-			g.do(t, call{path: "/x", bearer: s.live.access}).must(t, 200, "") // the view is still fresh
+			g.do(t, call{path: "/x", bearer: s.live.access}).must(t, 200, "") // the snapshot is still fresh
 			g.do(t, call{path: "/x", cookies: s.browser.cookies, header: page}).must(t, 200, "")
 			g.do(t, call{path: "/x", bearer: s.revoked[0].access}).must(t, 401, "invalid_token")
 		}
 		for _, g := range []*gateway{s.a, s.b} {
 			eventually(t, "the node refuses", func() bool { return g.do(t, call{path: "/x", bearer: s.live.access}).status != 200 })
 			if took := time.Since(began); took > 5*time.Second {
-				t.Errorf("a view that may be three seconds old was gone by for %s", took)
+				t.Errorf("a snapshot that may be three seconds old was gone by for %s", took)
 			}
 			s.refuses(g, e)
 		}

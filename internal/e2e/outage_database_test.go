@@ -15,7 +15,7 @@ func databaseLink(f testproxy.Faults) func(*scene) {
 }
 
 // databaseOutages: without the database nothing is changed, and everything says so; who is signed in stays so, for Redis
-// confirms the view of revocations.
+// confirms the snapshot of revocations.
 var databaseOutages = []outage{
 	{name: "Postgres is killed", breaks: func(s *scene) { s.postgres.Kill() }, mends: func(s *scene) { s.postgres.Start() }},
 	{name: "Postgres is frozen", breaks: func(s *scene) { s.postgres.Freeze() }, mends: func(s *scene) { s.postgres.Thaw() }},

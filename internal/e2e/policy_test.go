@@ -134,7 +134,7 @@ func TestL16_ListsAreEnforced(t *testing.T) {
 	if !slices.Contains(rules, any("Use at least 8 characters.")) {
 		t.Errorf("7 characters: %v", rules)
 	}
-	g.become(t, plan{global: "\t\tpassword {\n\t\t\tmin_length 15\n\t\t\tmax_length 64\n\t\t}"})
+	g.restartWith(t, plan{global: "\t\tpassword {\n\t\t\tmin_length 15\n\t\t\tmax_length 64\n\t\t}"})
 	for n, want := range map[int]int{14: 422, 15: 202, 64: 202, 65: 422} {
 		if a := g.api(t, "POST", "/register", object{"email": freshEmail(), "password": chosen(n)}); a.status != want {
 			t.Errorf("%d characters where 15 to 64 are asked for: %d %s", n, a.status, a.body)

@@ -7,7 +7,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/testproxy"
 )
 
-// TestStale_StricterGuard: of two guards on a request's way each has its own say on how old the view of revocations may be, the
+// TestStale_StricterGuard: of two guards on a request's way each has its own say on how old the snapshot of revocations may be, the
 // second one too, which finds the request admitted.
 func TestStale_StricterGuard(t *testing.T) {
 	t.Parallel()

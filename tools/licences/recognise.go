@@ -101,18 +101,18 @@ var foreign = []sign{
 	{"non-commercial", []string{"non commercial use"}, nil},
 }
 
-// unknown stands for a licence text that no sign fits.
+// unknown stands for a licence text that no sign matches.
 const unknown = "unknown"
 
 // recognise returns the licences of a text: one, or several where the file holds several.
 func recognise(text string) []string {
 	plain := normalise(text)
-	if signs[0].fits(plain) {
+	if signs[0].matches(plain) {
 		return []string{signs[0].name}
 	}
 	var names []string
 	for _, s := range slices.Concat(foreign, signs) {
-		if s.fits(plain) && !slices.Contains(names, s.name) {
+		if s.matches(plain) && !slices.Contains(names, s.name) {
 			names = append(names, s.name)
 		}
 	}
@@ -122,7 +122,7 @@ func recognise(text string) []string {
 	return names
 }
 
-func (s sign) fits(plain string) bool {
+func (s sign) matches(plain string) bool {
 	in := func(sentence string) bool { return strings.Contains(plain, sentence) }
 	return !slices.ContainsFunc(s.with, func(x string) bool { return !in(x) }) && !slices.ContainsFunc(s.without, in)
 }

@@ -18,8 +18,8 @@ type Credentials struct {
 	Code    string
 }
 
-// maxPresented is the longest token or code looked at, in bytes.
-const maxPresented = 128
+// maxLength is the longest token or code looked at, in bytes.
+const maxLength = 128
 
 // Prove returns the live challenge that p proves. It consumes nothing: what a verified challenge allows is done by the store
 // method that also consumes it, so that of several presenters exactly one wins. Refusals: [authcore.InvalidCode], also for
@@ -35,7 +35,7 @@ func (d *Issuer) Prove(ctx context.Context, p authcore.Purpose, shown Credential
 			return -1
 		}
 		return r
-	}, shown.Code[:min(len(shown.Code), maxPresented)])
+	}, shown.Code[:min(len(shown.Code), maxLength)])
 	ch, err := d.cfg.Store.ProveCode(ctx, p, shown.Subject, d.digest(p, shown.Subject, code), d.now())
 	if errors.Is(err, authcore.ErrNotFound) {
 		return authcore.Challenge{}, d.countMiss(ctx, p, shown.Subject)
@@ -47,7 +47,7 @@ func (d *Issuer) Prove(ctx context.Context, p authcore.Purpose, shown Credential
 }
 
 func (d *Issuer) proveToken(ctx context.Context, p authcore.Purpose, token string) (authcore.Challenge, error) {
-	if len(token) > maxPresented {
+	if len(token) > maxLength {
 		return authcore.Challenge{}, errInvalid()
 	}
 	ch, err := d.cfg.Store.ProveToken(ctx, p, secret.SumString(token), d.now())

@@ -54,7 +54,7 @@ func (d *Issuer) prepare(r Request) (authcore.Challenge, authcore.Mail, error) {
 	switch {
 	case r.Known == nil:
 		_, mail, err := d.issue(r.Purpose, r.Subject, uuid.Nil, Recipient{Address: nobody}, r.Client)
-		mail.Decoy = true
+		mail.Dummy = true
 		return d.unredeemable(r.Purpose, r.Subject), mail, err
 	case r.Known.Instead != "":
 		mail, err := d.Notification(r.Known.Instead, r.Known.To, r.Client)

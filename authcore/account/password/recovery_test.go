@@ -411,8 +411,8 @@ func TestL02_ForgotLeavesAsMuchBehindForEveryLogin(t *testing.T) {
 		if len(fx.Events) != 1 || fx.Events[0].Kind != authcore.EventResetRequested || fx.Events[0].AccountID != account {
 			t.Errorf("%q: events %+v, want one of account %s", login, fx.Events, account)
 		}
-		if len(fx.Mails) != 1 || fx.Mails[0].Kind != authcore.MailReset || fx.Mails[0].Decoy != (account == uuid.Nil) || len(fx.Mails[0].Sealed) < 300 {
-			t.Errorf("%q: %d mails, want one in full, a decoy where there is no account", login, len(fx.Mails))
+		if len(fx.Mails) != 1 || fx.Mails[0].Kind != authcore.MailReset || fx.Mails[0].Dummy != (account == uuid.Nil) || len(fx.Mails[0].Sealed) < 300 {
+			t.Errorf("%q: %d mails, want one in full, a dummy where there is no account", login, len(fx.Mails))
 		}
 	}
 }

@@ -23,7 +23,7 @@ func (s *Sessions) EndEverywhere(ctx context.Context, p *authcore.Principal, c a
 	return s.endFamily(ctx, p.AccountID, p.SessionID, c)
 }
 
-// EndEverywhereByRefresh is EndEverywhere for a refresh token, with EndByRefresh's view of tokens that are dead.
+// EndEverywhereByRefresh is EndEverywhere for a refresh token, with the rule of EndByRefresh for tokens that are dead.
 func (s *Sessions) EndEverywhereByRefresh(ctx context.Context, token string, c authcore.Client) error {
 	id, account, ok, err := s.issuedFor(ctx, token)
 	if err != nil || !ok {

@@ -68,7 +68,7 @@ func (s *Sessions) rotate(ctx context.Context, token string, id uuid.UUID, leewa
 	}
 	next := s.mac().IssueToken(Prefix, id)
 	res, err := s.cfg.Store.RotateRefresh(ctx, authcore.Rotation{
-		SessionID: id, Presented: digest, Origin: c.Origin, Next: secret.SumString(next), SealedSuccessor: secret.SealFor(token, []byte(next)),
+		SessionID: id, Token: digest, Origin: c.Origin, Next: secret.SumString(next), SealedSuccessor: secret.SealFor(token, []byte(next)),
 		Mode: mode, Addr: audit.Addr(c), UserAgent: audit.UserAgent(c),
 		Now: now, Leeway: leeway, Keep: max(s.cfg.RefreshLeeway, Leeway), RefreshExpiresAt: now.Add(s.cfg.RefreshLifetime),
 		// The most, not this node's: another one, or this one after a reload, may repeat the answer as late.

@@ -55,13 +55,13 @@ func TestL02_ResendLeavesAsMuchBehindForEveryAddress(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for address, decoy := range map[string]bool{"waiting@example.com": false, bob: true, "nobody@example.com": true} {
+	for address, dummy := range map[string]bool{"waiting@example.com": false, bob: true, "nobody@example.com": true} {
 		if err := f.Resend(t.Context(), address, testflow.Client()); err != nil {
 			t.Fatal(err)
 		}
 		fx := seen.last
-		if len(fx.Events) != 0 || len(fx.Mails) != 1 || fx.Mails[0].Decoy != decoy || len(fx.Mails[0].Sealed) < 200 {
-			t.Errorf("%s: %d events and mails %+v, want one mail in full, a decoy: %t", address, len(fx.Events), fx.Mails, decoy)
+		if len(fx.Events) != 0 || len(fx.Mails) != 1 || fx.Mails[0].Dummy != dummy || len(fx.Mails[0].Sealed) < 200 {
+			t.Errorf("%s: %d events and mails %+v, want one mail in full, a dummy: %t", address, len(fx.Events), fx.Mails, dummy)
 		}
 	}
 }

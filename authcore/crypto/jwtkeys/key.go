@@ -163,19 +163,19 @@ func (k Key) check() error {
 	if !validKID(k.KID) {
 		return errors.New("a kid has 1 to 64 characters of A-Z a-z 0-9 - _")
 	}
-	fits := false
+	valid := false
 	switch p := k.private.(type) {
 	case ed25519.PrivateKey:
-		fits = k.Algorithm == EdDSA && len(p) == ed25519.PrivateKeySize
+		valid = k.Algorithm == EdDSA && len(p) == ed25519.PrivateKeySize
 	case *ecdsa.PrivateKey:
-		fits = k.Algorithm == ES256 && p.Curve == elliptic.P256()
+		valid = k.Algorithm == ES256 && p.Curve == elliptic.P256()
 	case *rsa.PrivateKey:
 		bits := p.N.BitLen()
-		fits = k.Algorithm == RS256 && bits >= rsaBits && bits <= rsaMaxBits
+		valid = k.Algorithm == RS256 && bits >= rsaBits && bits <= rsaMaxBits
 	case []byte:
-		fits = k.Algorithm == HS256 && len(p) >= macBytes
+		valid = k.Algorithm == HS256 && len(p) >= macBytes
 	}
-	if !fits {
+	if !valid {
 		return fmt.Errorf("the private part is no %s key of sufficient size", k.Algorithm)
 	}
 	if !ordered(k.NotBefore, k.RetireAt) || !ordered(k.RetireAt, k.RemoveAt) || !ordered(k.NotBefore, k.RemoveAt) {

@@ -13,21 +13,20 @@ import (
 type Policy struct {
 	Optional     bool          // requests that bring no good credential pass as nobody's
 	Rules        []Rule        // every one of them must hold for a user
-	MaxStaleness time.Duration // how old the view of revocations may be; 0 for any age
+	MaxStaleness time.Duration // how old the snapshot of revocations may be; 0 for any age
 }
 
 // Request is what is known of a request once its credential was looked at.
 type Request struct {
 	Who   httpauth.Result // whoever makes it
 	Err   error           // why that is nobody
-	Stale bool            // the view of revocations is older than the policy bears
+	Stale bool            // the snapshot of revocations is older than the policy bears
 }
 
 // Decision is what becomes of a request: it passes where Err is nil.
 type Decision struct {
-	User  *accesstoken.Verified // whom the request passes as, or whom a rule refuses; nil for nobody
-	Err   error                 // the refusal
-	Unmet int                   // which of the policy's rules refuses, counted from 1; 0 for none
+	User *accesstoken.Verified // whom the request passes as, or whom a rule refuses; nil for nobody
+	Err  error                 // the refusal
 }
 
 var (
@@ -36,7 +35,7 @@ var (
 )
 
 // Decide applies p to r. Its refusals are those of the credential (r.Err); [httpauth.ErrStale], because a token may be revoked
-// and the view not know of it (S08), unless the database has just confirmed the session by a renewal; and Forbidden. It allocates
+// and the snapshot not know of it (S08), unless the database has just confirmed the session by a renewal; and Forbidden. It allocates
 // nothing, and may be called concurrently.
 func Decide(r Request, p *Policy) Decision {
 	switch {
@@ -49,22 +48,22 @@ func Decide(r Request, p *Policy) Decision {
 	case r.Stale && !r.Who.Renewed:
 		return Decision{Err: httpauth.ErrStale}
 	}
-	if unmet := p.unmet(r.Who.Verified); unmet > 0 {
-		return Decision{User: r.Who.Verified, Err: errForbidden, Unmet: unmet}
+	if !p.holds(r.Who.Verified) {
+		return Decision{User: r.Who.Verified, Err: errForbidden}
 	}
 	return Decision{User: r.Who.Verified}
 }
 
-// unmet returns which rule does not hold for v, counted from 1; 0 where all do.
-func (p *Policy) unmet(v *accesstoken.Verified) int {
+// holds reports whether every rule holds for v.
+func (p *Policy) holds(v *accesstoken.Verified) bool {
 	if len(p.Rules) == 0 {
-		return 0
+		return true
 	}
 	who := v.Principal()
 	for i := range p.Rules {
 		if !p.Rules[i].holds(&who) {
-			return i + 1
+			return false
 		}
 	}
-	return 0
+	return true
 }

@@ -53,7 +53,6 @@ func TestDecide(t *testing.T) {
 		request access.Request
 		policy  access.Policy
 		code    authcore.Code // of the refusal; "" for none
-		unmet   int
 		user    bool
 	}{
 		"a user":                             {request: access.Request{Who: plain}, user: true},
@@ -67,33 +66,33 @@ func TestDecide(t *testing.T) {
 		"an error and a user":                {request: access.Request{Who: staff, Err: away}, code: authcore.Unavailable},
 		"neither user nor error":             {code: authcore.Internal},
 		"neither where nobody may":           {policy: optional, code: authcore.Internal},
-		"an old view":                        {request: access.Request{Who: plain, Stale: true}, code: authcore.Unavailable},
-		"an old view where nobody may":       {request: access.Request{Who: plain, Stale: true}, policy: optional, code: authcore.Unavailable},
-		"an old view, and nobody":            {request: access.Request{Err: nobody, Stale: true}, policy: optional},
-		"an old view, and a renewal":         {request: access.Request{Who: renewed, Stale: true}, user: true},
-		"an old view before a rule":          {request: access.Request{Who: plain, Stale: true}, policy: rules(roles("staff")), code: authcore.Unavailable},
+		"an old snapshot":                    {request: access.Request{Who: plain, Stale: true}, code: authcore.Unavailable},
+		"an old snapshot where nobody may":   {request: access.Request{Who: plain, Stale: true}, policy: optional, code: authcore.Unavailable},
+		"an old snapshot, and nobody":        {request: access.Request{Err: nobody, Stale: true}, policy: optional},
+		"an old snapshot, and a renewal":     {request: access.Request{Who: renewed, Stale: true}, user: true},
+		"an old snapshot before a rule":      {request: access.Request{Who: plain, Stale: true}, policy: rules(roles("staff")), code: authcore.Unavailable},
 		"a role":                             {request: access.Request{Who: staff}, policy: rules(roles("admin", "staff")), user: true},
-		"no role":                            {request: access.Request{Who: plain}, policy: rules(roles("staff")), code: authcore.Forbidden, unmet: 1, user: true},
-		"another role":                       {request: access.Request{Who: staff}, policy: rules(roles("admin")), code: authcore.Forbidden, unmet: 1, user: true},
-		"a role of another case":             {request: access.Request{Who: staff}, policy: rules(roles("Staff")), code: authcore.Forbidden, unmet: 1, user: true},
+		"no role":                            {request: access.Request{Who: plain}, policy: rules(roles("staff")), code: authcore.Forbidden, user: true},
+		"another role":                       {request: access.Request{Who: staff}, policy: rules(roles("admin")), code: authcore.Forbidden, user: true},
+		"a role of another case":             {request: access.Request{Who: staff}, policy: rules(roles("Staff")), code: authcore.Forbidden, user: true},
 		"every rule":                         {request: access.Request{Who: staff}, policy: rules(roles("staff"), access.Rule{Verified: true}), user: true},
-		"the second of two rules":            {request: access.Request{Who: staff}, policy: rules(roles("staff"), roles("admin")), code: authcore.Forbidden, unmet: 2, user: true},
+		"the second of two rules":            {request: access.Request{Who: staff}, policy: rules(roles("staff"), roles("admin")), code: authcore.Forbidden, user: true},
 		"a verified address":                 {request: access.Request{Who: staff}, policy: rules(access.Rule{Verified: true}), user: true},
-		"none":                               {request: access.Request{Who: plain}, policy: rules(access.Rule{Verified: true}), code: authcore.Forbidden, unmet: 1, user: true},
+		"none":                               {request: access.Request{Who: plain}, policy: rules(access.Rule{Verified: true}), code: authcore.Forbidden, user: true},
 		"an account by its id":               {request: access.Request{Who: plain}, policy: rules(access.Rule{Users: []string{"x", ada}}), user: true},
 		"an account by its address":          {request: access.Request{Who: staff}, policy: rules(access.Rule{Users: []string{"ada@example.com"}}), user: true},
-		"another account":                    {request: access.Request{Who: staff}, policy: rules(access.Rule{Users: []string{"eve@example.com"}}), code: authcore.Forbidden, unmet: 1, user: true},
-		"no address is nobody's":             {request: access.Request{Who: plain}, policy: rules(access.Rule{Users: []string{""}}), code: authcore.Forbidden, unmet: 1, user: true},
+		"another account":                    {request: access.Request{Who: staff}, policy: rules(access.Rule{Users: []string{"eve@example.com"}}), code: authcore.Forbidden, user: true},
+		"no address is nobody's":             {request: access.Request{Who: plain}, policy: rules(access.Rule{Users: []string{""}}), code: authcore.Forbidden, user: true},
 		"a rule for nobody, who is let in":   {request: access.Request{Err: nobody}, policy: access.Policy{Optional: true, Rules: []access.Rule{roles("staff")}}},
-		"a rule for a user where nobody may": {request: access.Request{Who: plain}, policy: access.Policy{Optional: true, Rules: []access.Rule{roles("staff")}}, code: authcore.Forbidden, unmet: 1, user: true},
+		"a rule for a user where nobody may": {request: access.Request{Who: plain}, policy: access.Policy{Optional: true, Rules: []access.Rule{roles("staff")}}, code: authcore.Forbidden, user: true},
 	} {
 		got := access.Decide(row.request, &row.policy)
 		code := authcore.Code("")
 		if got.Err != nil {
 			code = authcore.CodeOf(got.Err)
 		}
-		if code != row.code || got.Unmet != row.unmet || (got.User != nil) != row.user {
-			t.Errorf("%s: %q (%v), rule %d, user %v", name, code, got.Err, got.Unmet, got.User)
+		if code != row.code || (got.User != nil) != row.user {
+			t.Errorf("%s: %q (%v), user %v", name, code, got.Err, got.User)
 		}
 	}
 }

@@ -14,22 +14,22 @@ type Occupancy struct {
 	Hits, Misses uint64 // good tokens that were cached, and such whose signature had to be checked
 }
 
-// tally counts for the cache. Hits are counted by the processors apart, since all requests add to them.
-type tally struct {
+// counters counts for the cache. Hits are counted by the processors apart, since all requests add to them.
+type counters struct {
 	*stats.Counter
 	evicted atomic.Int64
 	checked atomic.Uint64
 }
 
 // RecordMisses counts nothing: what was not found may be junk, or be asked for again before it is checked.
-func (t *tally) RecordMisses(int) {}
+func (t *counters) RecordMisses(int) {}
 
 // Cache returns how full the cache of verified tokens is, about. It is made for being asked every few seconds.
 func (v *Verifier) Cache() Occupancy {
 	v.cache.CleanUp() // what was put in just now is counted behind the caller's back
 	return Occupancy{
-		Entries: v.cache.EstimatedSize(), Bytes: v.cache.WeightedSize(), Max: v.cache.GetMaximum(), Evictions: v.tally.evicted.Load(),
-		Hits: v.tally.Snapshot().Hits, Misses: v.tally.checked.Load(),
+		Entries: v.cache.EstimatedSize(), Bytes: v.cache.WeightedSize(), Max: v.cache.GetMaximum(), Evictions: v.counters.evicted.Load(),
+		Hits: v.counters.Snapshot().Hits, Misses: v.counters.checked.Load(),
 	}
 }
 
@@ -43,4 +43,4 @@ func (v *Verifier) Resize(bytes uint64) {
 }
 
 // Interface guards
-var _ stats.Recorder = (*tally)(nil)
+var _ stats.Recorder = (*counters)(nil)

@@ -51,14 +51,14 @@ type Config struct {
 // Verifier decides about access tokens. It is safe for concurrent use and meant to live across config reloads, so that
 // a reload does not send every client's token through a signature check again.
 type Verifier struct {
-	cfg    Config
-	clock  clock
-	cache  *otter.Cache[string, *Verified] // by the token without its header, which the key set tells
-	claims claimTable
-	bad    badTokens
-	door   atomic.Pointer[doorkeeper]
-	tally  tally
-	first  singleflight.Group // by the whole token
+	cfg      Config
+	clock    clock
+	cache    *otter.Cache[string, *Verified] // by the token without its header, which the key set tells
+	claims   claimTable
+	bad      badTokens
+	door     atomic.Pointer[doorkeeper]
+	counters counters
+	first    singleflight.Group // by the whole token
 }
 
 // DefaultCache is how much memory verified tokens may take where nothing else is said: those of some 140 000 sessions.
@@ -78,7 +78,7 @@ func New(cfg Config) (*Verifier, error) {
 		cfg.CacheBytes = DefaultCache
 	}
 	v := &Verifier{cfg: cfg, claims: newClaimTable(), bad: badTokens{seed: maphash.MakeSeed()}}
-	v.tally.Counter = stats.NewCounter()
+	v.counters.Counter = stats.NewCounter()
 	v.door.Store(newDoorkeeper(cfg.CacheBytes))
 	v.clock.see(cfg.Now())
 	var err error
@@ -86,10 +86,10 @@ func New(cfg Config) (*Verifier, error) {
 		MaximumWeight: cfg.CacheBytes,
 		Weigher:       func(_ string, t *Verified) uint32 { return t.weight() },
 		Clock:         &v.clock,
-		StatsRecorder: &v.tally,
+		StatsRecorder: &v.counters,
 		OnAtomicDeletion: func(e otter.DeletionEvent[string, *Verified]) {
 			if e.Cause == otter.CauseOverflow {
-				v.tally.evicted.Add(1)
+				v.counters.evicted.Add(1)
 			}
 		},
 		ExpiryCalculator: otter.ExpiryCreatingFunc(func(e otter.Entry[string, *Verified]) time.Duration {
@@ -190,7 +190,7 @@ func (v *Verifier) uncached(raw, rest string, kind authcore.CredentialKind, now 
 		if err != nil {
 			return nil, err
 		}
-		v.tally.checked.Add(1)
+		v.counters.checked.Add(1)
 		if !v.door.Load().again(raw) {
 			return v.Admit(*p), nil
 		}

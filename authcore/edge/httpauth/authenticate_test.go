@@ -147,7 +147,7 @@ func cleared(w *httptest.ResponseRecorder) (n int) {
 	return n
 }
 
-// Where this node cannot know, nobody is told that a token is dead: not with a view that is too old, nor with a clock that is wrong.
+// Where this node cannot know, nobody is told that a token is dead: not with a snapshot that is too old, nor with a clock that is wrong.
 func TestAuthenticate_CannotKnow(t *testing.T) {
 	t.Parallel()
 	stale, wrong := false, false
@@ -158,7 +158,7 @@ func TestAuthenticate_CannotKnow(t *testing.T) {
 	stale = true
 	for _, line := range []string{bearer, access} {
 		if _, w, code := e.authenticate("GET", line); code != authcore.Unavailable || len(w.Result().Cookies()) != 0 {
-			t.Errorf("a view that is too old: code %q, cookies %v", code, w.Result().Cookies())
+			t.Errorf("a snapshot that is too old: code %q, cookies %v", code, w.Result().Cookies())
 		}
 	}
 	e.Clock.Advance(6 * time.Minute)
@@ -176,7 +176,7 @@ func TestAuthenticate_CannotKnow(t *testing.T) {
 }
 
 // The token of a child session is good at its own host alone, and only where the site is there for that host (S04).
-func TestS04_BranchesStayAtTheirHost(t *testing.T) {
+func TestS04_ChildSessionsStayAtTheirHost(t *testing.T) {
 	t.Parallel()
 	e := open(t, nil)
 	own := func(host string) bool { return host == "app.example.com" }

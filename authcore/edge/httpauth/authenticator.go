@@ -23,7 +23,7 @@ type Config struct {
 	Origins  *Origins        // nil trusts none
 	// ClockWrong reports whether this node's time cannot be right, so that it cannot tell what has expired; nil means never.
 	ClockWrong func() bool
-	// Stale reports whether this node's view of revocations is too old to believe that a session lives; nil means never.
+	// Stale reports whether this node's snapshot of revocations is too old to believe that a session lives; nil means never.
 	Stale func() bool
 	Trace authcore.Trace // of the step renewal; nil is nobody
 }
@@ -88,7 +88,7 @@ func (a *Authenticator) Authenticate(w http.ResponseWriter, r *http.Request, in 
 		return nil, err
 	}
 	if !v.Renewed && a.cfg.Stale() {
-		return nil, ErrStale // whoever is admitted by a view of revocations that is too old
+		return nil, ErrStale // whoever is admitted by a snapshot of revocations that is too old
 	}
 	p := v.Principal()
 	return &p, nil

@@ -41,7 +41,7 @@ type Answer struct {
 }
 
 // Watch registers the answer to r, which was admitted for somebody, and returns the request to hand on. maxAge is how old the
-// view of revocations may get meanwhile; 0 is any age. Release must follow.
+// snapshot of revocations may get meanwhile; 0 is any age. Release must follow.
 func (a *Answer) Watch(registry *Registry, r *http.Request, of *authcore.Holder, maxAge time.Duration) *http.Request {
 	a.registry, a.request = registry, r
 	if mayLast(r) {

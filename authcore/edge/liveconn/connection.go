@@ -13,14 +13,14 @@ type Reason string
 // The reasons.
 const (
 	Revoked      Reason = "revoked"  // the session or its account's epoch is revoked
-	Outdated     Reason = "outdated" // the account's roles have changed since the connection was admitted
+	RolesChanged Reason = "outdated" // the account's roles have changed since the connection was admitted
 	Expired      Reason = "expired"  // the database knows the session as ended: as a rule since its time is over
-	Stale        Reason = "stale"    // this node's view of revocations is older than the connection bears
+	Stale        Reason = "stale"    // this node's snapshot of revocations is older than the connection bears
 	ShuttingDown Reason = "unheard"  // the registry is closed: nobody would hear of a revocation
 )
 
 // Reasons are all of them.
-func Reasons() []Reason { return []Reason{Revoked, Outdated, Expired, Stale, ShuttingDown} }
+func Reasons() []Reason { return []Reason{Revoked, RolesChanged, Expired, Stale, ShuttingDown} }
 
 // Ending tells a connection that it has to end.
 type Ending struct {
@@ -39,7 +39,7 @@ type Ender interface {
 // before it is given to a [Registry] and not changed after. Each request has one, so it is packed.
 type Connection struct {
 	Of *authcore.Holder
-	// MaxAge is how old the view of revocations may get while the connection lives; 0 is any age.
+	// MaxAge is how old the snapshot of revocations may get while the connection lives; 0 is any age.
 	MaxAge time.Duration
 	// Exchange is a request that will be answered by itself, as far as anybody knows: it is not ended before it has lasted
 	// for a while. So short requests of the session are answered, the one among them that has ended it.

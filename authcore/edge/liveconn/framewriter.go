@@ -107,7 +107,7 @@ func closeFrame(why Reason) []byte {
 		tryAgainLater   = 1013
 	)
 	switch why {
-	case Outdated:
+	case RolesChanged:
 		return encodeClose(policyViolation, "the roles have changed")
 	case Stale:
 		return encodeClose(tryAgainLater, "the session cannot be confirmed now")

@@ -36,7 +36,7 @@ func (w *world) exchange(session, account uuid.UUID) *opened {
 	return w.openAs(session, account, 0, true)
 }
 
-// TestS13_CutAtOnce: a revocation ends what it concerns in the moment when the view heeds it, whether by the session, with
+// TestS13_CutAtOnce: a revocation ends what it concerns in the moment when the snapshot heeds it, whether by the session, with
 // the account or without, by the epoch or by the roles; and nothing else.
 func TestS13_CutAtOnce(t *testing.T) {
 	t.Parallel()
@@ -51,7 +51,7 @@ func TestS13_CutAtOnce(t *testing.T) {
 			liveconn.Revoked, false},
 		"epoch": {func(_, a uuid.UUID) authcore.Revocation { return authcore.Revocation{AccountID: a, Epoch: 4} }, liveconn.Revoked, true},
 		"roles": {func(_, a uuid.UUID) authcore.Revocation { return authcore.Revocation{AccountID: a, RolesVersion: 3} },
-			liveconn.Outdated, true},
+			liveconn.RolesChanged, true},
 		"epoch of before": {func(_, a uuid.UUID) authcore.Revocation {
 			return authcore.Revocation{AccountID: a, Epoch: 3, RolesVersion: 2}
 		},

@@ -26,7 +26,7 @@ type Sessions interface {
 type Config struct {
 	Revocations authcore.Revocations
 	Sessions    Sessions
-	// Age returns for how long nothing has confirmed this node's view of revocations.
+	// Age returns for how long nothing has confirmed this node's snapshot of revocations.
 	Age    func() time.Duration
 	Ended  func(Reason)            // told of every connection that is ended; must not block
 	Cut    func(Ending)            // told when one is cut, so that nothing gets through any more; must not block
@@ -62,7 +62,7 @@ type bucket struct {
 // New checks cfg.
 func New(cfg Config) (*Registry, error) {
 	if cfg.Revocations == nil || cfg.Sessions == nil || cfg.Age == nil || cfg.Ended == nil || cfg.Cut == nil || cfg.Open == nil || cfg.Logger == nil {
-		return nil, errors.New("a registry of connections needs revocations, sessions, the age of the view, who is told, and a logger")
+		return nil, errors.New("a registry of connections needs revocations, sessions, the age of the snapshot, who is told, and a logger")
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now

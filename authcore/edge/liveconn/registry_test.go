@@ -30,7 +30,7 @@ type world struct {
 	asked   int                 // queries
 	longest int                 // the most sessions that one asked for
 	away    error               // what the database answers
-	age     time.Duration       // of the view
+	age     time.Duration       // of the snapshot
 	told    []liveconn.Reason
 }
 
@@ -139,7 +139,7 @@ func TestS13_LookEndsWhatIsRevoked(t *testing.T) {
 	second.want(t, "second", liveconn.Revoked)
 	sibling.want(t, "sibling")
 	disabled.want(t, "disabled", liveconn.Revoked)
-	changed.want(t, "changed", liveconn.Outdated)
+	changed.want(t, "changed", liveconn.RolesChanged)
 	other.want(t, "other")
 	if n := len(w.told); n != 4 {
 		t.Errorf("%d connections are counted", n)
@@ -152,7 +152,7 @@ func TestS13_LookEndsWhatIsRevoked(t *testing.T) {
 	}
 }
 
-// A view that is too old for one guard need not be for another.
+// A snapshot that is too old for one guard need not be for another.
 func TestS13_StaleView(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -195,7 +195,7 @@ func TestS13_ConfirmedByTheDatabase(t *testing.T) {
 	gone.want(t, "gone", liveconn.Expired)
 	one.want(t, "one", liveconn.Expired)
 	two.want(t, "two", liveconn.Expired)
-	changed.want(t, "changed", liveconn.Outdated)
+	changed.want(t, "changed", liveconn.RolesChanged)
 	well.want(t, "well")
 }
 

@@ -17,7 +17,7 @@ const (
 	tickEvery = 250 * time.Millisecond
 	// longAfter is after how many ticks an exchange has lasted long: between a quarter and half a second.
 	longAfter = 2
-	// lookEvery is how often every connection is compared with the view: for views that are too old, and for what a
+	// lookEvery is how often every connection is compared with the snapshot: for snapshots that are too old, and for what a
 	// revocation did not find because it came in the very moment when the request was admitted.
 	lookEvery = time.Second
 	// confirmEvery is how long one outlives a session that ended without a revocation. It must be less than the minute for
@@ -102,7 +102,7 @@ func (r *Registry) judge(c *Connection, age time.Duration) Reason {
 	case authcore.Revoked:
 		return Revoked
 	case authcore.RolesChanged:
-		return Outdated
+		return RolesChanged
 	}
 	if c.MaxAge > 0 && age > c.MaxAge {
 		return Stale
@@ -167,7 +167,7 @@ func (r *Registry) compare(page []*Connection, live []authcore.LiveSession) {
 		case !lives:
 			r.end(c, Ending{Reason: Expired})
 		case c.Of.RolesVersion < version:
-			r.end(c, Ending{Reason: Outdated})
+			r.end(c, Ending{Reason: RolesChanged})
 		}
 	}
 }

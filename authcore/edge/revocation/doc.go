@@ -3,7 +3,7 @@
 //
 // It owns the [Set] that every guarded request is checked against, the [Announcer]
 // through which committed revocations enter it, the [Poller] that reads them back from
-// the database, and the [Staleness] that knows how old the view is. It does not own the
+// the database, and the [Staleness] that knows how old the snapshot is. It does not own the
 // truth, which is the database's, nor the way between nodes: a feed applies what it
 // brings to the set, and confirms the staleness or says that it has missed something. It
 // knows neither SQL nor Redis and imports no other adapter. Only caddymodule and tests

@@ -16,7 +16,7 @@ const (
 	// this node can miss a revocation that it did not make, or made without learning that its commit
 	// went through.
 	followEvery = time.Second
-	// fedEvery is how often it is read while the feed confirms the view. It bounds how long a
+	// fedEvery is how often it is read while the feed confirms the snapshot. It bounds how long a
 	// revocation is missed that its node could not publish.
 	fedEvery = 3 * time.Second
 	// feedCurrent is how recent the feed's confirmation must be for that.
@@ -74,7 +74,7 @@ func (f *Poller) Look() {
 	}
 }
 
-// Run reads every second, or less often while the feed confirms the view, until ctx ends. Where
+// Run reads every second, or less often while the feed confirms the snapshot, until ctx ends. Where
 // several run they take turns.
 func (f *Poller) Run(ctx context.Context) {
 	tick := time.NewTicker(followEvery)

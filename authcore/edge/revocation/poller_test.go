@@ -132,7 +132,7 @@ func TestFollower_ReadsEverySecond(t *testing.T) {
 		session := x.commit(1)
 		after(1100 * time.Millisecond)
 		if !x.heeds(session) || x.age.Age() > time.Second {
-			t.Errorf("after a second: heeded %t, view %s old", x.heeds(session), x.age.Age())
+			t.Errorf("after a second: heeded %t, snapshot %s old", x.heeds(session), x.age.Age())
 		}
 		x.count()
 		after(10 * time.Second)
@@ -254,12 +254,12 @@ func tellsOfAnOutage(t *testing.T, fault error, lines int) {
 		x.fail(fault)
 		after(20 * time.Second)
 		if x.age.Age() < 19*time.Second {
-			t.Errorf("without a source the view is %s old", x.age.Age())
+			t.Errorf("without a source the snapshot is %s old", x.age.Age())
 		}
 		x.fail(nil)
 		after(2 * time.Second)
 		if x.age.Age() > time.Second {
-			t.Errorf("afterwards the view is %s old", x.age.Age())
+			t.Errorf("afterwards the snapshot is %s old", x.age.Age())
 		}
 		if got := strings.Count(x.logs.String(), "level="); got != lines {
 			t.Errorf("%d lines for %v:\n%s", got, fault, x.logs)

@@ -7,7 +7,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 )
 
-// Read reads what is new, and confirms the view as of the moment when it began.
+// Read reads what is new, and confirms the snapshot as of the moment when it began.
 //
 // A row that was read once is the proof that numbers after its own are new. Where it is not what it was,
 // the database has lost what it had, because a standby that lagged took over or a backup was restored,

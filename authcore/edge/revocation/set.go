@@ -12,7 +12,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 )
 
-// Set is this node's view of what is revoked. It is exact: nothing that was applied is
+// Set is this node's snapshot of what is revoked. It is exact: nothing that was applied is
 // forgotten before its Until, and nothing that was not applied is reported.
 //
 // Check takes no lock and allocates nothing, so requests on all processors read side by

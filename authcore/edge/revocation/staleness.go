@@ -16,12 +16,12 @@ const (
 	tickEvery = 250 * time.Millisecond
 )
 
-// Staleness knows how old this node's view of revocations is: since when neither of its sources, the
+// Staleness knows how old this node's snapshot of revocations is: since when neither of its sources, the
 // database and the feed of other nodes, has confirmed it; and whether this process has been paused since.
 // All methods are safe for concurrent use.
 //
 // It goes by the real clock, which nobody may set back or forward: a process that was paused, or a
-// machine that was suspended, must not answer from its view of before.
+// machine that was suspended, must not answer from its snapshot of before.
 type Staleness struct {
 	now   func() time.Time
 	state atomic.Pointer[state]
@@ -38,9 +38,9 @@ type Staleness struct {
 
 // state is what a request needs to know, at one moment.
 type state struct {
-	asOf   moment // the view is complete up to here
+	asOf   moment // the snapshot is complete up to here
 	tick   moment
-	asleep bool // the process was paused, and nothing that began after that has confirmed the view
+	asleep bool // the process was paused, and nothing that began after that has confirmed the snapshot
 }
 
 // moment is a time with its wall clock apart, which takes a while to work out.
@@ -59,7 +59,7 @@ func (m moment) since(earlier moment) time.Duration {
 // suspended reports whether the process was paused between a tick, if there was one, and m.
 func (m moment) suspended(tick moment) bool { return !tick.IsZero() && m.since(tick) > suspendedFor }
 
-// NewStaleness returns a Staleness of a view that nothing has confirmed. A nil now means [time.Now].
+// NewStaleness returns a Staleness of a snapshot that nothing has confirmed. A nil now means [time.Now].
 func NewStaleness(now func() time.Time) *Staleness {
 	if now == nil {
 		now = time.Now
@@ -69,9 +69,9 @@ func NewStaleness(now func() time.Time) *Staleness {
 	return f
 }
 
-// Age returns for how long no source has confirmed the view. It takes no lock. Where the wall clock
+// Age returns for how long no source has confirmed the snapshot. It takes no lock. Where the wall clock
 // has moved further than the monotonic one it counts, since the latter stands still on a suspended
-// machine; a step forward of the wall clock therefore makes the view old until the next confirmation.
+// machine; a step forward of the wall clock therefore makes the snapshot old until the next confirmation.
 func (f *Staleness) Age() time.Duration {
 	asOf := f.state.Load().asOf
 	if asOf.IsZero() {
@@ -80,7 +80,7 @@ func (f *Staleness) Age() time.Duration {
 	return momentOf(f.now()).since(asOf)
 }
 
-// Exceeds reports whether the view is older than bound, or is of before a pause of this process, however
+// Exceeds reports whether the snapshot is older than bound, or is of before a pause of this process, however
 // short that was against bound: a request must not be answered by it then. It takes no lock. It finds out
 // by itself, for after a pause a request may run before any worker does. Pauses of less than two and a half seconds
 // go unnoticed, and all of them while Watch does not run.
@@ -174,16 +174,16 @@ func (f *Staleness) Feed(asOf time.Time) {
 	f.store()
 }
 
-// Missed says that the feed may have missed something. What it confirmed does not count any more,
+// ReportGap says that the feed may have missed something. What it confirmed does not count any more,
 // for nobody knows since when.
-func (f *Staleness) Missed() {
+func (f *Staleness) ReportGap() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.gap, f.feed = f.now(), time.Time{}
 	f.store()
 }
 
-// FeedAge returns for how long the feed has not confirmed the view; ok is false when it does not
+// FeedAge returns for how long the feed has not confirmed the snapshot; ok is false when it does not
 // confirm it at all.
 func (f *Staleness) FeedAge() (age time.Duration, ok bool) {
 	f.mu.Lock()

@@ -13,12 +13,12 @@ func TestStaleness_EitherSourceConfirms(t *testing.T) {
 	c := newClock()
 	f := revocation.NewStaleness(c.now)
 	if f.Age() < 24*time.Hour {
-		t.Errorf("a view that nothing confirmed is %s old", f.Age())
+		t.Errorf("a snapshot that nothing confirmed is %s old", f.Age())
 	}
 	want := func(age time.Duration) {
 		t.Helper()
 		if f.Age() != age {
-			t.Errorf("the view is %s old, want %s", f.Age(), age)
+			t.Errorf("the snapshot is %s old, want %s", f.Age(), age)
 		}
 	}
 	f.Database(c.now())
@@ -48,9 +48,9 @@ func TestStaleness_AfterAGapTheDatabaseDecides(t *testing.T) {
 	}
 	reading := c.now()
 	c.advance(time.Second)
-	f.Missed()
+	f.ReportGap()
 	if f.Age() != 11*time.Second {
-		t.Errorf("after a gap the view is %s old, want what the database says", f.Age())
+		t.Errorf("after a gap the snapshot is %s old, want what the database says", f.Age())
 	}
 	f.Feed(c.now())
 	f.Database(reading) // had begun before the gap was noticed
@@ -84,7 +84,7 @@ func TestStaleness_SuspendedMachine(t *testing.T) {
 		f.Database(at)
 		now = c.now
 		if age := f.Age(); age != c.want {
-			t.Errorf("%s: the view is %s old, want %s", name, age, c.want)
+			t.Errorf("%s: the snapshot is %s old, want %s", name, age, c.want)
 		}
 	}
 }

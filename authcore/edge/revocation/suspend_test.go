@@ -47,11 +47,11 @@ func (s *sleeper) watch(t *testing.T) (stop func()) {
 func (s *sleeper) want(t *testing.T, when string, refuses bool) {
 	t.Helper()
 	if s.Exceeds(bound) != refuses {
-		t.Errorf("%s: refuses is %t, the view is %s old", when, !refuses, s.Age())
+		t.Errorf("%s: refuses is %t, the snapshot is %s old", when, !refuses, s.Age())
 	}
 }
 
-// TestStaleness_PausedProcess: nothing is answered by the view of before a pause, by the first request neither, until a
+// TestStaleness_PausedProcess: nothing is answered by the snapshot of before a pause, by the first request neither, until a
 // source confirms it that was asked after the pause.
 func TestStaleness_PausedProcess(t *testing.T) {
 	t.Parallel()
@@ -74,7 +74,7 @@ func TestStaleness_PausedProcess(t *testing.T) {
 				after(time.Second)
 				s.want(t, "once the workers run", true)
 				if s.Age() > 6*time.Second || len(s.woken) != 1 || s.woken[0] < 3*time.Second || s.woken[0] > 3300*time.Millisecond {
-					t.Errorf("the view is %s old, told of %v", s.Age(), s.woken)
+					t.Errorf("the snapshot is %s old, told of %v", s.Age(), s.woken)
 				}
 				confirm(s.Staleness, asked)
 				s.want(t, "after a late answer to what was asked before", true)
@@ -164,7 +164,7 @@ func TestStaleness_SuspendedMachineIsPaused(t *testing.T) {
 		<-woken
 	}
 	if !f.Exceeds(time.Hour) {
-		t.Error("a machine that slept answers from its view of before")
+		t.Error("a machine that slept answers from its snapshot of before")
 	}
 	f.Database(later)
 	if f.Exceeds(time.Hour) {

@@ -17,8 +17,8 @@ import (
 type Peer struct {
 	Revoker     Revoker
 	Revocations authcore.Revocations
-	Age         func() time.Duration // of its view
-	Fed         func() bool          // the feed confirms its view, without the database
+	Age         func() time.Duration // of its snapshot
+	Fed         func() bool          // the feed confirms its snapshot, without the database
 	Stop        func()               // in good order
 	Cut, Mend   func()               // this one alone reaches the feed no more, or again
 }
@@ -72,7 +72,7 @@ func (d *Truth) commit(n int) (rs []authcore.Revocation) {
 const (
 	// feedLimit is for what has to happen at all.
 	feedLimit = 20 * time.Second
-	// heartbeat is longer than a view that the feed confirms may be old.
+	// heartbeat is longer than a snapshot that the feed confirms may be old.
 	heartbeat = 3 * time.Second
 )
 
@@ -90,7 +90,7 @@ var (
 		{"Feed/LateComerKnowsWhatWasBefore", feedLateComer},
 		{"Feed/ConfirmsTheViewWhileItIsUp", feedConfirms},
 		{"Feed/StoppedNodeKeepsNothingBack", feedStop},
-		{"Feed/StoppedNodeIsNotWaitedFor", feedFarewell},
+		{"Feed/StoppedNodeIsNotWaitedFor", feedGoodbye},
 		{"Feed/NodeThatFellSilentIsNotVouchedFor", feedSilent},
 	}
 	feedFails = []feedCase{
@@ -136,16 +136,16 @@ func (p Peer) heeds(t *testing.T, rs ...authcore.Revocation) {
 	}
 }
 
-// fed waits until the feed confirms a peer's view, so that the database is not needed any more.
+// fed waits until the feed confirms a peer's snapshot, so that the database is not needed any more.
 func (p Peer) fed(t *testing.T) {
 	t.Helper()
-	eventually(t, "the feed confirms the view", p.Fed)
+	eventually(t, "the feed confirms the snapshot", p.Fed)
 }
 
-// fresh waits until a peer's view is confirmed.
+// fresh waits until a peer's snapshot is confirmed.
 func (p Peer) fresh(t *testing.T) {
 	t.Helper()
-	eventually(t, "the view is confirmed", func() bool { return p.Age() < heartbeat })
+	eventually(t, "the snapshot is confirmed", func() bool { return p.Age() < heartbeat })
 }
 
 func eventually(t *testing.T, what string, done func() bool) {
@@ -299,7 +299,7 @@ func feedConfirms(t *testing.T, f Feed, truth *Truth) {
 	since := time.Now()
 	for time.Since(since) < soak.For(heartbeat+time.Second, 10*heartbeat) {
 		if age := b.Age(); age > heartbeat {
-			t.Fatalf("the view is %s old while the feed is up", age)
+			t.Fatalf("the snapshot is %s old while the feed is up", age)
 		}
 		b.wait(t)
 	}
@@ -330,7 +330,7 @@ func feedGap(t *testing.T, f Feed, truth *Truth) {
 	since := time.Now()
 	for time.Since(since) < heartbeat {
 		if age := b.Age(); age < heartbeat {
-			t.Fatalf("the view counts as %s old although a revocation is missing", age)
+			t.Fatalf("the snapshot counts as %s old although a revocation is missing", age)
 		}
 		b.wait(t)
 	}

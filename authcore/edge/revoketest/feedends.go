@@ -20,19 +20,19 @@ func feedStop(t *testing.T, f Feed, truth *Truth) {
 	})
 }
 
-// holds checks that a peer's view stays confirmed.
+// holds checks that a peer's snapshot stays confirmed.
 func (p Peer) holds(t *testing.T, why string) {
 	t.Helper()
 	since := time.Now()
 	for time.Since(since) < soak.For(heartbeat+2*time.Second, 10*heartbeat) {
 		if age := p.Age(); age > heartbeat {
-			t.Fatalf("%s: the view is %s old", why, age)
+			t.Fatalf("%s: the snapshot is %s old", why, age)
 		}
 		p.wait(t)
 	}
 }
 
-func feedFarewell(t *testing.T, f Feed, truth *Truth) {
+func feedGoodbye(t *testing.T, f Feed, truth *Truth) {
 	a, b := f.two(t, truth)
 	a.Stop()
 	only(truth, func() { b.holds(t, "a node has stopped in good order") })
@@ -51,7 +51,7 @@ func feedSilent(t *testing.T, f Feed, truth *Truth) {
 	since := time.Now()
 	for time.Since(since) < 2*heartbeat {
 		if age := b.Age(); age < heartbeat {
-			t.Fatalf("the view counts as %s old although a node is silent", age)
+			t.Fatalf("the snapshot counts as %s old although a node is silent", age)
 		}
 		b.wait(t)
 	}

@@ -98,8 +98,8 @@ func (r *Ring) discarded(present []authcore.KeyRecord, now time.Time) (changed [
 	}
 	discarded = len(changed)
 	if anew {
-		born, err := r.addMissing(nil, now)
-		return append(changed, born...), discarded, err
+		added, err := r.addMissing(nil, now)
+		return append(changed, added...), discarded, err
 	}
 	made, err := r.completed(left, now)
 	if complete(left, now) != nil {

@@ -17,18 +17,18 @@ import (
 // office is a worker over a real database and a real mail server.
 type office struct {
 	*notify.Notifier
-	store *sqlstore.Store
-	log   *lines
-	tally *tally
+	store    *sqlstore.Store
+	log      *lines
+	outcomes *outcomes
 }
 
 // openOffice starts the worker. Letters may take half a second each.
 func openOffice(t *testing.T, store *sqlstore.Store, sender notify.Sender) *office {
 	t.Helper()
-	o := &office{store: store, log: &lines{}, tally: &tally{}}
+	o := &office{store: store, log: &lines{}, outcomes: &outcomes{}}
 	var err error
 	o.Notifier, err = notify.New(notify.Config{
-		Store: store, Sealer: sealer(t, "k"), Sender: sender, Timeout: 500 * time.Millisecond, Count: o.tally.add,
+		Store: store, Sealer: sealer(t, "k"), Sender: sender, Timeout: 500 * time.Millisecond, Count: o.outcomes.add,
 		Head:   notify.Letterhead{From: "no-reply@auth.example.com"},
 		Logger: slog.New(slog.NewTextHandler(o.log, nil)),
 	})
@@ -110,7 +110,11 @@ func TestDelivery_RefusedAndBusy(t *testing.T) {
 	}
 	o.run(t)
 	await(t, "an empty outbox", func() bool { return o.waiting(t) == 0 })
-	await(t, "the last count", func() bool { o.tally.mu.Lock(); defer o.tally.mu.Unlock(); return o.tally.of == [3]int{2, 1, 1} })
+	await(t, "the last count", func() bool {
+		o.outcomes.mu.Lock()
+		defer o.outcomes.mu.Unlock()
+		return o.outcomes.of == [3]int{2, 1, 1}
+	})
 	wantEachOnce(t, server, "busy@example.org", "bob@example.org")
 	if n := server.Connections(); n > 2 {
 		t.Errorf("%d connections", n)
@@ -133,7 +137,11 @@ func TestDelivery_DeadServer(t *testing.T) {
 	for _, address := range to {
 		o.post(t, address)
 	}
-	await(t, "several tries", func() bool { o.tally.mu.Lock(); defer o.tally.mu.Unlock(); return o.tally.of[notify.Failed] >= 3 })
+	await(t, "several tries", func() bool {
+		o.outcomes.mu.Lock()
+		defer o.outcomes.mu.Unlock()
+		return o.outcomes.of[notify.Failed] >= 3
+	})
 	if waiting, _, lastErr := o.Health(); waiting != len(to) || !strings.Contains(lastErr, "refused") {
 		t.Errorf("health: %d waiting, error %q", waiting, lastErr)
 	}
@@ -162,7 +170,11 @@ func TestDelivery_SlowServer(t *testing.T) {
 	if quickest > 400*time.Millisecond {
 		t.Errorf("committing a mail took %v", quickest)
 	}
-	await(t, "two tries", func() bool { o.tally.mu.Lock(); defer o.tally.mu.Unlock(); return o.tally.of[notify.Failed] >= 2 })
+	await(t, "two tries", func() bool {
+		o.outcomes.mu.Lock()
+		defer o.outcomes.mu.Unlock()
+		return o.outcomes.of[notify.Failed] >= 2
+	})
 	start := time.Now()
 	stop()
 	if took := time.Since(start); took > 5*time.Second {

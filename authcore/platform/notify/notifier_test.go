@@ -163,26 +163,26 @@ func (r *recorder) only(t *testing.T) notify.Letter {
 // house is a notifier with its surroundings.
 type house struct {
 	*notify.Notifier
-	queue  *queue
-	sender *recorder
-	log    *lines
-	tally  *tally
+	queue    *queue
+	sender   *recorder
+	log      *lines
+	outcomes *outcomes
 }
 
-// tally counts outcomes.
-type tally struct {
+// outcomes counts outcomes.
+type outcomes struct {
 	mu sync.Mutex
 	of [3]int
 }
 
-func (c *tally) add(o notify.Outcome) {
+func (c *outcomes) add(o notify.Outcome) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.of[o]++
 }
 
 // want compares the counts of sent, failed and dropped.
-func (c *tally) want(t *testing.T, sent, failed, dropped int) {
+func (c *outcomes) want(t *testing.T, sent, failed, dropped int) {
 	t.Helper()
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -219,10 +219,10 @@ func sealer(t *testing.T, key string) *secret.Sealer {
 
 func newHouse(t *testing.T) *house {
 	t.Helper()
-	h := &house{queue: newQueue(time.Now), sender: &recorder{}, log: &lines{}, tally: &tally{}}
+	h := &house{queue: newQueue(time.Now), sender: &recorder{}, log: &lines{}, outcomes: &outcomes{}}
 	var err error
 	h.Notifier, err = notify.New(notify.Config{
-		Store: h.queue, Sealer: sealer(t, "k"), Sender: h.sender, Count: h.tally.add,
+		Store: h.queue, Sealer: sealer(t, "k"), Sender: h.sender, Count: h.outcomes.add,
 		Head:   notify.Letterhead{From: "no-reply@auth.example.com", Brand: "Example"},
 		Logger: slog.New(slog.NewTextHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})

@@ -117,7 +117,7 @@ func TestRun_TriesAgainWithGrowingWaits(t *testing.T) {
 		if log := h.log.String(); strings.Contains(log, "bob") || strings.Count(log, "level=WARN") != 1 || strings.Count(log, "mail is sent again") != 1 {
 			t.Errorf("log is %q, want one line for each change and no address", log)
 		}
-		if of := h.tally.of; of[notify.Sent] != 1 || of[notify.Failed] < 13 || of[notify.Dropped] != 0 {
+		if of := h.outcomes.of; of[notify.Sent] != 1 || of[notify.Failed] < 13 || of[notify.Dropped] != 0 {
 			t.Errorf("counted %d sent, failed, dropped", of)
 		}
 		stop()
@@ -135,7 +135,7 @@ func TestRun_NeverSendsWhatHasExpired(t *testing.T) {
 		if n := len(h.sender.got()); n != 0 || !h.queue.row(mail.ID).dropped {
 			t.Errorf("%d letters with an expired code were sent", n)
 		}
-		h.tally.want(t, 0, 0, 1)
+		h.outcomes.want(t, 0, 0, 1)
 		stop()
 	})
 }
@@ -298,7 +298,7 @@ func TestRun_AServerAwayKeepsTheQueue(t *testing.T) {
 				}
 				stop := h.run(t)
 				synctest.Wait()
-				if tries := h.tally.of[notify.Failed] + h.tally.of[notify.Dropped]; tries < c.least || tries > c.most {
+				if tries := h.outcomes.of[notify.Failed] + h.outcomes.of[notify.Dropped]; tries < c.least || tries > c.most {
 					t.Errorf("%d tries at once, want %d to %d", tries, c.least, c.most)
 				}
 				if ill := strings.Contains(h.log.String(), "level=WARN"); ill != (name != "refused") {
@@ -307,7 +307,7 @@ func TestRun_AServerAwayKeepsTheQueue(t *testing.T) {
 				h.sender.fail(nil)
 				time.Sleep(time.Minute)
 				synctest.Wait()
-				if n := len(h.sender.got()); n != 10-h.tally.of[notify.Dropped] {
+				if n := len(h.sender.got()); n != 10-h.outcomes.of[notify.Dropped] {
 					t.Errorf("%d letters were sent", n)
 				}
 				stop()

@@ -7,7 +7,7 @@
 //
 // Each node numbers its messages, heartbeats included. A number that is missing, a place in the stream that is gone,
 // and a heartbeat that does not come back all mean the same: something may have been missed, and the database knows.
-// While a node is silent that has not said that it stops, the view is confirmed no further than to when it was
-// heard, for it may be revoking without reaching Redis. It does not own the view of what is revoked, nor the reading
+// While a node is silent that has not said that it stops, the snapshot is confirmed no further than to when it was
+// heard, for it may be revoking without reaching Redis. It does not own the snapshot of what is revoked, nor the reading
 // of the database: see package revocation. Only caddymodule and tests import it.
 package redisfeed

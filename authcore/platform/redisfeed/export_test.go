@@ -76,8 +76,8 @@ func (f *Feed) Beats() int {
 // Peers returns how many senders are remembered, this one left out.
 func (f *Feed) Peers() int { return len(f.peers) - 1 }
 
-// Farewell writes out a node's last message.
-func Farewell(key secret.MACKey, stream string, node uuid.UUID, number uint64) []byte {
+// Goodbye writes out a node's last message.
+func Goodbye(key secret.MACKey, stream string, node uuid.UUID, number uint64) []byte {
 	return message{node: node, number: number, last: true}.seal(key, stream)
 }
 

@@ -16,15 +16,15 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/redislink"
 )
 
-// View is what a Feed keeps up to date.
-type View interface {
+// Snapshot is what a Feed keeps up to date.
+type Snapshot interface {
 	// Apply takes revocations in; they are heeded when it returns.
 	Apply(rs ...authcore.Revocation)
 	// Confirm says that everything sent up to this moment has been applied.
 	Confirm(asOf time.Time)
-	// Missed says that something may have been missed: the database has to be read before the next
+	// ReportGap says that something may have been missed: the database has to be read before the next
 	// Confirm counts. It never blocks.
-	Missed()
+	ReportGap()
 	// Stored returns up to when all that is in the database has been applied.
 	Stored() time.Time
 }
@@ -48,10 +48,10 @@ const (
 
 // Config is what a Feed needs; all but Sender, Count, Lag, Ending, Now and Clock is required.
 type Config struct {
-	Link   *redislink.Link
-	Sender *Sender              // the same for all feeds of a node; default: a new one
-	Key    func() secret.MACKey // the same on every node
-	View   View
+	Link     *redislink.Link
+	Sender   *Sender              // the same for all feeds of a node; default: a new one
+	Key      func() secret.MACKey // the same on every node
+	Snapshot Snapshot
 	// Count is told what became of each message, Lag how long after its hand-in by another node a
 	// revocation was applied here. Both return at once.
 	Count func(Outcome)
@@ -61,7 +61,7 @@ type Config struct {
 	// more that they would have to hear of.
 	Ending func() bool
 	Logger *slog.Logger
-	Now    func() time.Time // the clock that View is confirmed by; default time.Now
+	Now    func() time.Time // the clock that Snapshot is confirmed by; default time.Now
 	// Clock is the time of all nodes, whose messages say when they were sent; default: Now.
 	Clock func() time.Time
 }
@@ -70,7 +70,7 @@ type Config struct {
 const Stream = "revocations"
 
 const (
-	// beatEvery is how often a node says that it is there. The view is confirmed up to two beats ago at worst, and
+	// beatEvery is how often a node says that it is there. The snapshot is confirmed up to two beats ago at worst, and
 	// max_staleness may be three seconds.
 	beatEvery = 500 * time.Millisecond
 	// silence is after how long without its own heartbeat a node takes the feed for broken, and without
@@ -129,8 +129,8 @@ const (
 
 // New checks cfg. It does not connect.
 func New(cfg Config) (*Feed, error) {
-	if cfg.Link == nil || cfg.Key == nil || cfg.View == nil || cfg.Logger == nil {
-		return nil, errors.New("redisfeed: link, key, view and logger are required")
+	if cfg.Link == nil || cfg.Key == nil || cfg.Snapshot == nil || cfg.Logger == nil {
+		return nil, errors.New("redisfeed: link, key, snapshot and logger are required")
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now

@@ -44,7 +44,7 @@ func mustKey(fill string) secret.MACKey {
 // common is the time of all nodes, whose machines' clocks are an hour behind.
 func common() time.Time { return time.Now().Add(time.Hour) }
 
-// node is a node with everything that keeps its view.
+// node is a node with everything that keeps its snapshot.
 type node struct {
 	set       *revocation.Set
 	announcer *revocation.Announcer
@@ -60,7 +60,7 @@ type node struct {
 func (n *node) Apply(rs ...authcore.Revocation) { n.set.Apply(rs...) }
 func (n *node) Confirm(asOf time.Time)          { n.staleness.Feed(asOf) }
 func (n *node) Stored() time.Time               { return n.staleness.Stored() }
-func (n *node) Missed()                         { n.staleness.Missed(); n.poller.Look() }
+func (n *node) ReportGap()                      { n.staleness.ReportGap(); n.poller.Look() }
 
 func (n *node) lagged(d time.Duration) {
 	n.lag.Store(int64(d))
@@ -110,7 +110,7 @@ func makeNode(tb testing.TB, link *redislink.Link, key secret.MACKey, source rev
 	if err != nil {
 		tb.Fatal(err)
 	}
-	n.feed, err = redisfeed.New(redisfeed.Config{Link: link, Key: func() secret.MACKey { return key }, View: n,
+	n.feed, err = redisfeed.New(redisfeed.Config{Link: link, Key: func() secret.MACKey { return key }, Snapshot: n,
 		Count: func(o redisfeed.Outcome) { n.counts[o].Add(1) }, Lag: n.lagged,
 		Logger: slog.New(slog.DiscardHandler), Clock: common})
 	if err != nil {

@@ -105,7 +105,7 @@ func TestFollow_WhatIsMissingIsAGap(t *testing.T) {
 			t.Errorf("message %d of the first %v: %d gaps", step.number, step.node == first, got)
 		}
 		if _, fed := n.staleness.FeedAge(); fed == step.gap {
-			t.Errorf("message %d of the first %v: the feed confirms the view: %v", step.number, step.node == first, fed)
+			t.Errorf("message %d of the first %v: the feed confirms the snapshot: %v", step.number, step.node == first, fed)
 		}
 	}
 }

@@ -34,7 +34,7 @@ func (f *Feed) Nodes() Nodes {
 // follow takes note of a message's sender, and notices that messages of it are missing. A message that
 // comes twice or late changes nothing: it was applied, or the gap it left was noticed. It is no sign of
 // life either, for anybody can send an old one again. One that was held back is a sign of life of when it
-// was sent: whoever lets our own heartbeats pass and holds back another node's would have the view look
+// was sent: whoever lets our own heartbeats pass and holds back another node's would have the snapshot look
 // confirmed while that node's revocations have yet to come.
 //
 // A sender that is first heard of in the middle leaves a gap too. What it said before may stand before
@@ -67,7 +67,7 @@ func (f *Feed) follow(m message) {
 	}
 }
 
-// confirm confirms the view up to when the own heartbeat was sent that came back, or up to when a node was
+// confirm confirms the snapshot up to when the own heartbeat was sent that came back, or up to when a node was
 // last heard that says nothing any more: it may be revoking without reaching Redis.
 func (f *Feed) confirm() {
 	asOf := f.own
@@ -77,14 +77,14 @@ func (f *Feed) confirm() {
 		}
 	}
 	if !asOf.IsZero() {
-		f.cfg.View.Confirm(asOf)
+		f.cfg.Snapshot.Confirm(asOf)
 	}
 }
 
 // mourn forgets nodes that stopped or fell silent long ago, the latter only once the database has been read
 // so long after, counts the others, and tells whether there are silent ones.
 func (f *Feed) mourn() {
-	stored := f.cfg.View.Stored()
+	stored := f.cfg.Snapshot.Stored()
 	var nodes Nodes
 	for node, p := range f.peers {
 		switch {
@@ -106,7 +106,7 @@ func (f *Feed) mourn() {
 		if mute {
 			f.mute = f.own
 			log.Warn("a node has fallen silent without announcing a stop: it was killed, or has lost Redis; only the database "+
-				"confirms the view of revocations until it is heard again, or for a quarter of an hour", "state", "silent", "nodes", nodes.Silent)
+				"confirms the snapshot of revocations until it is heard again, or for a quarter of an hour", "state", "silent", "nodes", nodes.Silent)
 		} else {
 			log.Info("no node is silent any more", "state", "complete", "outage", f.own.Sub(f.mute))
 			f.mute = time.Time{}

@@ -16,7 +16,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/testredis"
 )
 
-// listener is a feed's view whose clock, database and messages a test makes up. Moments are seconds since it began, and the
+// listener is a feed's snapshot whose clock, database and messages a test makes up. Moments are seconds since it began, and the
 // clock of all nodes is an hour ahead.
 type listener struct {
 	*redisfeed.Feed
@@ -29,7 +29,7 @@ type listener struct {
 
 func (l *listener) Apply(...authcore.Revocation) {}
 func (l *listener) Confirm(asOf time.Time)       { l.confirmed = asOf }
-func (l *listener) Missed()                      { l.missed++ }
+func (l *listener) ReportGap()                   { l.missed++ }
 func (l *listener) Stored() time.Time            { return l.at(l.stored) }
 
 func (l *listener) at(seconds float64) time.Time {
@@ -50,7 +50,7 @@ func listenAt(t *testing.T, addr string) *listener {
 	}
 	t.Cleanup(func() { _ = link.Close() })
 	l := &listener{began: time.Now()}
-	l.Feed, err = redisfeed.New(redisfeed.Config{Link: link, Key: func() secret.MACKey { return clusterKey }, View: l,
+	l.Feed, err = redisfeed.New(redisfeed.Config{Link: link, Key: func() secret.MACKey { return clusterKey }, Snapshot: l,
 		Logger: slog.New(slog.NewTextHandler(&l.logs, nil))})
 	if err != nil {
 		t.Fatal(err)
@@ -89,7 +89,7 @@ func (l *listener) wantNodes(t *testing.T, when string, heard, silent int) {
 	}
 }
 
-// TestPeers_SilentOne: up to where it was heard, the view is confirmed, and no further.
+// TestPeers_SilentOne: up to where it was heard, the snapshot is confirmed, and no further.
 func TestPeers_SilentOne(t *testing.T) {
 	t.Parallel()
 	l := listen(t)
@@ -125,14 +125,14 @@ func TestPeers_SilentOne(t *testing.T) {
 	}
 }
 
-// TestPeers_Farewell: who has stopped is not waited for, until it speaks again.
-func TestPeers_Farewell(t *testing.T) {
+// TestPeers_Goodbye: who has stopped is not waited for, until it speaks again.
+func TestPeers_Goodbye(t *testing.T) {
 	t.Parallel()
 	l := listen(t)
 	a := uuid.New()
 	l.beat(a, 1, 0)
 	l.Beat(l.at(1))
-	last := redisfeed.Farewell(clusterKey, stream, a, 2)
+	last := redisfeed.Goodbye(clusterKey, stream, a, 2)
 	l.take(last, 1.5)
 	l.Beat(l.at(20))
 	l.want(t, "a has stopped", 20)
@@ -143,7 +143,7 @@ func TestPeers_Farewell(t *testing.T) {
 	l.want(t, "a speaks again", 21)
 	if again, n, ok := redisfeed.Reseal(clusterKey, stream, last); !ok || n != 0 || !bytes.Equal(again, last) ||
 		len(last) != len(l.seal(a, 2, 1)) || last[0] != 1 {
-		t.Error("the farewell is no heartbeat to a node that does not know it")
+		t.Error("the goodbye is no heartbeat to a node that does not know it")
 	}
 }
 
@@ -155,7 +155,7 @@ func TestPeers_AreForgotten(t *testing.T) {
 	silent, stopped := uuid.New(), uuid.New()
 	l.beat(silent, 1, 0)
 	l.beat(stopped, 1, 0)
-	l.take(redisfeed.Farewell(clusterKey, stream, stopped, 2), 1)
+	l.take(redisfeed.Goodbye(clusterKey, stream, stopped, 2), 1)
 	const quarter = 15 * 60
 	l.stored = 60
 	l.Beat(l.at(2 * quarter))
@@ -174,7 +174,7 @@ func TestPeers_AreForgotten(t *testing.T) {
 	}
 }
 
-// TestPeers_HeldBack: what a node said is no newer for coming late. Neither does the view count as confirmed while our own
+// TestPeers_HeldBack: what a node said is no newer for coming late. Neither does the snapshot count as confirmed while our own
 // heartbeats come at once, nor is the node forgotten that speaks so, however often the database is read.
 func TestPeers_HeldBack(t *testing.T) {
 	t.Parallel()

@@ -15,8 +15,8 @@ const (
 	sendLimit = 500 * time.Millisecond
 	// probeEvery is how often a node that could not publish tries again.
 	probeEvery = 200 * time.Millisecond
-	// farewell bounds the sending of what is queued when the node stops.
-	farewell = time.Second
+	// drainTimeout bounds the sending of what is queued when the node stops.
+	drainTimeout = time.Second
 	// batch is how many messages travel together.
 	batch = 64
 )
@@ -57,7 +57,7 @@ func (f *Feed) publish(ctx context.Context) {
 // flush sends what is still queued, so that a node that is told to stop keeps nothing back, and says that
 // it goes.
 func (f *Feed) flush() {
-	ctx, cancel := context.WithTimeout(context.Background(), farewell)
+	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
 	defer cancel()
 	for !f.down && ctx.Err() == nil {
 		select {

@@ -147,7 +147,7 @@ func (f *Feed) handle(entry []byte) {
 	case len(m.revocations) == 0:
 		f.confirm()
 	default:
-		f.cfg.View.Apply(m.revocations...)
+		f.cfg.Snapshot.Apply(m.revocations...)
 		f.cfg.Count(Received)
 		f.cfg.Lag(max(f.cfg.Clock().Sub(m.at), 0))
 	}
@@ -155,7 +155,7 @@ func (f *Feed) handle(entry []byte) {
 
 func (f *Feed) missed() {
 	f.cfg.Count(Gap)
-	f.cfg.View.Missed()
+	f.cfg.Snapshot.ReportGap()
 }
 
 // returned takes a heartbeat of this node: all that stood before it in the stream has been read. Only one that is on

@@ -121,7 +121,7 @@ func TestFeed_ForgedMessagesAreIgnored(t *testing.T) {
 	}
 }
 
-// TestFeed_ReplayConfirmsNothing: an old heartbeat, sent again by whoever holds back all others, does not make the view
+// TestFeed_ReplayConfirmsNothing: an old heartbeat, sent again by whoever holds back all others, does not make the snapshot
 // look fresh.
 func TestFeed_ReplayConfirmsNothing(t *testing.T) {
 	t.Parallel()
@@ -138,7 +138,7 @@ func TestFeed_ReplayConfirmsNothing(t *testing.T) {
 		}
 	}
 	if age, fed := n.staleness.FeedAge(); fed && age < 2*time.Second {
-		t.Errorf("replayed heartbeats confirm the view: %s old", age)
+		t.Errorf("replayed heartbeats confirm the snapshot: %s old", age)
 	}
 }
 

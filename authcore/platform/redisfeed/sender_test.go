@@ -86,7 +86,7 @@ func TestSender_OtherSettings(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		f, err = redisfeed.New(redisfeed.Config{Link: link, Sender: sender, Key: func() secret.MACKey { return clusterKey }, View: n,
+		f, err = redisfeed.New(redisfeed.Config{Link: link, Sender: sender, Key: func() secret.MACKey { return clusterKey }, Snapshot: n,
 			Ending: func() bool { return false }, Logger: slog.New(slog.DiscardHandler), Clock: common})
 		if err != nil {
 			t.Fatal(err)
@@ -120,7 +120,7 @@ func TestSender_OtherSettings(t *testing.T) {
 	if n := listener.counts[redisfeed.Gap].Load(); n != gaps+1 {
 		t.Errorf("%d gaps, %d before: what was revoked in between is to be looked for", n, gaps)
 	}
-	eventually(t, "the view counts as confirmed", func() bool { age, fed := listener.staleness.FeedAge(); return fed && age < 2*time.Second })
+	eventually(t, "the snapshot counts as confirmed", func() bool { age, fed := listener.staleness.FeedAge(); return fed && age < 2*time.Second })
 	if nodes := listener.feed.Nodes(); nodes != (redisfeed.Nodes{Heard: 1}) {
 		t.Errorf("the others see %+v", nodes)
 	}

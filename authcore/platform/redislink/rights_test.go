@@ -41,19 +41,19 @@ func manual(t *testing.T) (always, database, cluster string) {
 	return strings.Join(strings.Fields(string(found[1])), " "), string(found[2]), string(found[3])
 }
 
-// view notes what a feed tells.
-type view struct {
+// snapshot notes what a feed tells.
+type snapshot struct {
 	mu      sync.Mutex
 	applied int
 	missed  int
 }
 
-func (v *view) Apply(rs ...authcore.Revocation) { v.mu.Lock(); v.applied += len(rs); v.mu.Unlock() }
-func (v *view) Confirm(time.Time)               {}
-func (v *view) Stored() time.Time               { return time.Time{} }
-func (v *view) Missed()                         { v.mu.Lock(); v.missed++; v.mu.Unlock() }
+func (v *snapshot) Apply(rs ...authcore.Revocation) { v.mu.Lock(); v.applied += len(rs); v.mu.Unlock() }
+func (v *snapshot) Confirm(time.Time)               {}
+func (v *snapshot) Stored() time.Time               { return time.Time{} }
+func (v *snapshot) ReportGap()                      { v.mu.Lock(); v.missed++; v.mu.Unlock() }
 
-func (v *view) heard() (applied, missed int) {
+func (v *snapshot) heard() (applied, missed int) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return v.applied, v.missed
@@ -61,7 +61,7 @@ func (v *view) heard() (applied, missed int) {
 
 // node is all that speaks to Redis.
 type node struct {
-	view     *view
+	snapshot *snapshot
 	feed     *redisfeed.Feed
 	counters *ratelimit.Redis
 }
@@ -80,8 +80,8 @@ func newNode(t *testing.T, cfg redislink.Config) *node {
 	mac, err := secret.NewMACKey([]byte(strings.Repeat("k", 32)))
 	must(err)
 	key, logger := func() secret.MACKey { return mac }, slog.New(slog.DiscardHandler)
-	n := &node{view: new(view)}
-	n.feed, err = redisfeed.New(redisfeed.Config{Link: link, Key: key, View: n.view, Logger: logger})
+	n := &node{snapshot: new(snapshot)}
+	n.feed, err = redisfeed.New(redisfeed.Config{Link: link, Key: key, Snapshot: n.snapshot, Logger: logger})
 	must(err)
 	memory, err := ratelimit.NewMemory(ratelimit.Config{})
 	must(err)
@@ -114,10 +114,10 @@ func live(t *testing.T, cfg redislink.Config, spoil func(stream string)) {
 	t.Cleanup(func() { stopA(); stopB() })
 	carries := func() {
 		t.Helper()
-		before, _ := b.view.heard()
+		before, _ := b.snapshot.heard()
 		until("a revocation comes over", func() bool {
 			a.feed.Publish(authcore.Revocation{SessionID: uuid.New(), Until: time.Now().Add(time.Hour)})
-			now, _ := b.view.heard()
+			now, _ := b.snapshot.heard()
 			return now > before
 		})
 	}

@@ -15,15 +15,15 @@ import (
 //
 //	insert into settings (name, value) values ('schema_fits', '2') on conflict (name) do update set value = excluded.value;
 //
-// A schema that says nothing fits no older program.
+// A schema that says nothing is compatible with no older program.
 const compat = "schema_fits"
 
 const selectSetting = "select value from settings where name = $1"
 
-// checkCompat refuses a schema that is newer than this program, unless it says that it fits.
+// checkCompat refuses a schema that is newer than this program, unless it says that it is compatible.
 func (d *DB) checkCompat(ctx context.Context, found, known int64) error {
 	var text string
-	err := d.Read(ctx, "look whether the schema fits", func(ctx context.Context, q Querier) (err error) {
+	err := d.Read(ctx, "check schema compatibility", func(ctx context.Context, q Querier) (err error) {
 		text, err = One(ctx, q, ScanText, selectSetting, compat)
 		return err
 	})

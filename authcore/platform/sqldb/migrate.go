@@ -27,8 +27,8 @@ const (
 )
 
 // Migrate brings the schema up to what this program knows. Processes that start together wait for each other, and for
-// transactions that hold a table. A schema newer than this program knows is left alone: it does if it says that it fits this
-// program, as that of the next release does while nodes of both run, and is refused if not.
+// transactions that hold a table. A schema newer than this program knows is left alone if it says that it is compatible with
+// this program, as that of the next release does while nodes of both run, and is refused if not.
 func (d *DB) Migrate(ctx context.Context) (err error) {
 	const step = "migrate database"
 	known, err := d.known()

@@ -73,12 +73,6 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 	return d, nil
 }
 
-// Validate checks the form of a database URL. It connects to nothing and creates nothing.
-func Validate(url string) error {
-	_, err := parse(url)
-	return err
-}
-
 // Name returns host and name of the database of a valid URL, without who signs in there and how.
 func Name(text string) string {
 	at, err := parse(text)

@@ -32,7 +32,7 @@ func TestT24_AccountChanged(t *testing.T) {
 					t.Errorf("hand-over: %v, want not found", err)
 				}
 				for _, presented := range []string{"1", "an older one"} {
-					_, err := s.RotateRefresh(t.Context(), authcore.Rotation{SessionID: sess.ID, Presented: secret.SumString(presented),
+					_, err := s.RotateRefresh(t.Context(), authcore.Rotation{SessionID: sess.ID, Token: secret.SumString(presented),
 						Next: secret.SumString("2"), Mode: authcore.ModeBearer, Now: time.Now(), RefreshExpiresAt: time.Now().Add(time.Hour)})
 					if !errors.Is(err, authcore.ErrNotFound) {
 						t.Errorf("rotation with %s: %v, want not found", presented, err)

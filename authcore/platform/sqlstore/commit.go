@@ -11,7 +11,7 @@ import (
 type Commit struct {
 	Revocations []authcore.Revocation
 	Events      []authcore.Event
-	Mails       int // in the outbox, decoys included
+	Mails       int // in the outbox, dummies included
 }
 
 // AfterCommit returns a Store on the same database whose changes call hook, after the hooks that s has. A change that commits

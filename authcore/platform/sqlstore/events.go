@@ -36,7 +36,7 @@ func record(ctx context.Context, q *tx, fx authcore.Effects) error {
 	}
 	for _, m := range fx.Mails {
 		sealed, due, done := m.Sealed, micros(m.CreatedAt), any(nil)
-		if m.Decoy {
+		if m.Dummy {
 			sealed, due, done = nil, nil, due
 		}
 		_, err := sqldb.Exec(ctx, q, insertMail, m.ID, string(m.Kind), sealed, micros(m.CreatedAt), m.Attempts, due, done,

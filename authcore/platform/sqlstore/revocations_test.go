@@ -14,7 +14,7 @@ import (
 )
 
 // TestRevocations_ReadInPages: after a night of revocations a node that starts reads them all, and never holds more than a
-// few thousand at once besides its view.
+// few thousand at once besides its snapshot.
 func TestRevocations_ReadInPages(t *testing.T) {
 	t.Parallel()
 	for name, kind := range map[string]struct{ url, ids string }{

@@ -138,7 +138,7 @@ func (s *Store) RotateRefresh(ctx context.Context, r authcore.Rotation) (authcor
 	for range missTries {
 		var won signedIn
 		err := s.Single(ctx, "rotate refresh token", func(ctx context.Context, q sqldb.Querier) (err error) {
-			won, err = sqldb.One(ctx, q, scanRotated, s.rotate(), r.SessionID, r.Presented.Bytes(), r.Next.Bytes(), r.SealedSuccessor,
+			won, err = sqldb.One(ctx, q, scanRotated, s.rotate(), r.SessionID, r.Token.Bytes(), r.Next.Bytes(), r.SealedSuccessor,
 				micros(r.Now), micros(r.RefreshExpiresAt), micros(r.AccessUntil), string(r.Mode), r.Addr, r.UserAgent, r.Origin)
 			return err
 		})
@@ -186,9 +186,9 @@ func (s *Store) explainMiss(ctx context.Context, r authcore.Rotation) (result au
 		return result, false, err
 	case !m.live(r.Now):
 		return result, false, authcore.ErrNotFound
-	case m.session.RefreshDigest.Equal(r.Presented) && !m.at(r):
+	case m.session.RefreshDigest.Equal(r.Token) && !m.at(r):
 		return result, false, authcore.ErrOtherOrigin
-	case m.session.RefreshDigest.Equal(r.Presented):
+	case m.session.RefreshDigest.Equal(r.Token):
 		return result, true, nil
 	case m.withinLeeway(r):
 		result = authcore.RotationResult{Outcome: authcore.Repeated, Session: m.session, Account: m.account,
@@ -216,7 +216,7 @@ func (m missed) at(r authcore.Rotation) bool {
 // or has a second tab. Once the successor is used the presented token is no longer the previous one; another kind of
 // client, however early, is somebody else with a stolen token (RFC 9700 §4.14.2).
 func (m missed) withinLeeway(r authcore.Rotation) bool {
-	return m.previous.Equal(r.Presented) && len(m.successor) > 0 && m.at(r) && r.Now.Sub(m.rotatedAt) < r.Leeway &&
+	return m.previous.Equal(r.Token) && len(m.successor) > 0 && m.at(r) && r.Now.Sub(m.rotatedAt) < r.Leeway &&
 		m.session.UserAgent == r.UserAgent && m.session.Mode == r.Mode
 }
 
@@ -228,18 +228,16 @@ const revokeReplayed = `update sessions set revoked_at = $2, successor = null
 func (s *Store) replayed(ctx context.Context, r authcore.Rotation, m missed) (authcore.RotationResult, error) {
 	result := authcore.RotationResult{Outcome: authcore.Replayed, Session: m.session, Account: m.account}
 	err := s.change(ctx, "revoke session of replayed token", func(ctx context.Context, q *tx) error {
-		ended, err := revokeThose(ctx, q, revokeReplayed, r.Now, r.SessionID, micros(r.Now), r.Presented.Bytes())
+		ended, err := revokeThose(ctx, q, revokeReplayed, r.Now, r.SessionID, micros(r.Now), r.Token.Bytes())
 		if err != nil {
 			return err
 		}
 		if len(ended) == 0 {
 			return authcore.ErrNotFound
 		}
-		children, err := s.endChildren(ctx, q, m.account.ID, []uuid.UUID{r.SessionID}, r.Now)
-		if err != nil {
+		if _, err := s.endChildren(ctx, q, m.account.ID, []uuid.UUID{r.SessionID}, r.Now); err != nil {
 			return err
 		}
-		result.Revocations = append(ended, children...)
 		return record(ctx, q, authcore.Effects{Events: []authcore.Event{
 			ofSession(r.Replay, m.session)}})
 	})

@@ -25,7 +25,7 @@ func sessionOf(t testing.TB, s *Store, a authcore.Account, token string) authcor
 }
 
 func rotationOf(sess authcore.Session, from, to string, now time.Time) authcore.Rotation {
-	return authcore.Rotation{SessionID: sess.ID, Presented: secret.SumString(from), Next: secret.SumString(to),
+	return authcore.Rotation{SessionID: sess.ID, Token: secret.SumString(from), Next: secret.SumString(to),
 		SealedSuccessor: []byte("sealed"), Mode: authcore.ModeBearer, Now: now, Leeway: 10 * time.Second,
 		RefreshExpiresAt: sess.ExpiresAt, AccessUntil: now.Add(5 * time.Minute),
 		Repeat: authcore.Event{ID: uuid.Must(uuid.NewV7()), Kind: authcore.EventRefreshRepeated, At: now, Result: "success"},
@@ -204,11 +204,11 @@ func BenchmarkRefresh(b *testing.B) {
 	})
 }
 
-func TestDecoyMailHoldsNothingAndIsSweptLikeASentOne(t *testing.T) {
+func TestDummyMailHoldsNothingAndIsSweptLikeASentOne(t *testing.T) {
 	t.Parallel()
 	s, _ := newFile(t)
-	decoy := authcore.Mail{ID: newID(), Kind: authcore.MailReset, Sealed: []byte("sealed"), CreatedAt: sweepStart, Decoy: true}
-	if err := s.Record(t.Context(), authcore.Effects{Mails: []authcore.Mail{decoy}}); err != nil {
+	dummy := authcore.Mail{ID: newID(), Kind: authcore.MailReset, Sealed: []byte("sealed"), CreatedAt: sweepStart, Dummy: true}
+	if err := s.Record(t.Context(), authcore.Effects{Mails: []authcore.Mail{dummy}}); err != nil {
 		t.Fatal(err)
 	}
 	if n := count(t, s, "outbox where sealed is null and due_at is null and done_at is not null"); n != 1 {

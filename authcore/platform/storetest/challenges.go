@@ -51,7 +51,7 @@ func challengeProve(t *testing.T, s Store) {
 
 func challengeAttempts(t *testing.T, s Store) {
 	ch := issued(t, s, aChallenge(authcore.PurposeVerifyEmail, subject, "1"))
-	counts := tally(t, atOnce(100, func(int) error { return prove(t, s, "wrong", 0) }))
+	counts := countErrors(t, atOnce(100, func(int) error { return prove(t, s, "wrong", 0) }))
 	if counts[authcore.ErrWrongCode] != ch.AttemptsLeft || counts[authcore.ErrNoAttempts] != 100-ch.AttemptsLeft {
 		t.Errorf("%v, want exactly %d wrong codes to be tested", counts, ch.AttemptsLeft)
 	}
@@ -94,7 +94,7 @@ func challengeProven(t *testing.T, s Store) {
 	ch := issued(t, s, aChallenge(authcore.PurposeVerifyEmail, subject, "1"))
 	must(t, prove(t, s, "1", 0))
 	exhaust(t, s, ch)
-	_, _, _, err := s.SignUp(t.Context(), anEnrolment(ch, anAccount("anna")))
+	_, _, _, err := s.SignUp(t.Context(), aSignUp(ch, anAccount("anna")))
 	must(t, err)
 }
 
@@ -108,7 +108,7 @@ func challengeResend(t *testing.T, s Store) {
 	issued(t, s, second)
 	_, err := s.ProveToken(t.Context(), first.Purpose, first.TokenDigest, start)
 	wants(t, err, authcore.ErrNotFound)
-	_, _, _, err = s.SignUp(t.Context(), anEnrolment(first, anAccount("anna")))
+	_, _, _, err = s.SignUp(t.Context(), aSignUp(first, anAccount("anna")))
 	wants(t, err, authcore.ErrNotFound)
 	wants(t, prove(t, s, "1", 0), authcore.ErrWrongCode)
 	got, err := s.ProveToken(t.Context(), second.Purpose, second.TokenDigest, start)
@@ -158,7 +158,7 @@ func challengePurpose(t *testing.T, s Store) {
 	wants(t, err, authcore.ErrWrongCode)
 	_, err = s.ProveCode(t.Context(), authcore.PurposeVerifyEmail, "other@example.com", verify.CodeDigest, start)
 	wants(t, err, authcore.ErrNotFound)
-	_, _, _, err = s.SignUp(t.Context(), anEnrolment(reset, anAccount("berta")))
+	_, _, _, err = s.SignUp(t.Context(), aSignUp(reset, anAccount("berta")))
 	wants(t, err, authcore.ErrNotFound)
 	_, _, err = s.ResetPassword(t.Context(), aReset(verify, a))
 	wants(t, err, authcore.ErrNotFound)
@@ -181,7 +181,7 @@ func challengeExpiry(t *testing.T, s Store) {
 	wants(t, prove(t, s, "wrong", ch.ExpiresAt.Sub(start)), authcore.ErrNotFound)
 	_, err = s.ProveToken(t.Context(), ch.Purpose, ch.TokenDigest, ch.ExpiresAt)
 	wants(t, err, authcore.ErrNotFound)
-	e := anEnrolment(ch, anAccount("anna"))
+	e := aSignUp(ch, anAccount("anna"))
 	e.Now = ch.ExpiresAt
 	_, _, _, err = s.SignUp(t.Context(), e)
 	wants(t, err, authcore.ErrNotFound)
@@ -205,7 +205,7 @@ func challengeConsumed(t *testing.T, s Store) {
 	for range ch.AttemptsLeft - 1 {
 		wants(t, prove(t, s, "wrong", 0), authcore.ErrWrongCode)
 	}
-	_, _, _, err := s.SignUp(t.Context(), anEnrolment(ch, anAccount("anna")))
+	_, _, _, err := s.SignUp(t.Context(), aSignUp(ch, anAccount("anna")))
 	must(t, err)
 	wants(t, prove(t, s, "1", 0), authcore.ErrNotFound)
 	next := issued(t, s, aChallenge(authcore.PurposeVerifyEmail, subject, "2"))

@@ -39,7 +39,7 @@ func Fill(t testing.TB, s Store, n int) {
 		must(t, s.CreateSession(ctx, sess, authcore.Effects{}))
 	}
 	fx := mails(3)
-	fx.Mails[2].Decoy = true
+	fx.Mails[2].Dummy = true
 	must(t, s.Record(ctx, fx))
 	must(t, s.MailSent(ctx, fx.Mails[0].ID, start))
 	ch := aChallenge(authcore.PurposeResetPassword, "subject", "1")

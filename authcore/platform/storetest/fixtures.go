@@ -83,7 +83,7 @@ func rotation(sess authcore.Session, presented, next string, after time.Duration
 		mode = sess.Mode
 	}
 	return authcore.Rotation{
-		SessionID: sess.ID, Presented: sum(presented), Origin: sess.Origin, Next: sum(next), SealedSuccessor: []byte("sealed " + next),
+		SessionID: sess.ID, Token: sum(presented), Origin: sess.Origin, Next: sum(next), SealedSuccessor: []byte("sealed " + next),
 		Mode: mode, Addr: "192.0.2.7", UserAgent: agent, Now: now, Leeway: leeway,
 		RefreshExpiresAt: now.Add(30 * 24 * time.Hour), AccessUntil: now.Add(5*time.Minute + leeway),
 		Repeat: anEvent(authcore.EventRefreshRepeated, now), Replay: anEvent(authcore.EventRefreshReplayed, now),
@@ -157,8 +157,8 @@ func atOnce[T any](n int, do func(i int) T) []T {
 	return results
 }
 
-// tally counts errors by what they are: nil and the sentinels. Any other is a failure of the test.
-func tally(t testing.TB, errs []error) map[error]int {
+// countErrors counts errors by what they are: nil and the sentinels. Any other is a failure of the test.
+func countErrors(t testing.TB, errs []error) map[error]int {
 	t.Helper()
 	counts := map[error]int{}
 	for _, err := range errs {

@@ -191,7 +191,7 @@ func claimPages(t *testing.T, s Store) {
 		}
 		return nil
 	})
-	tally(t, errs)
+	countErrors(t, errs)
 	kinds := []authcore.IdentifierKind{authcore.KindEmail, authcore.KindUsername}
 	for range 2 {
 		if n, err := s.ClaimIdentifiers(t.Context(), kinds, start); err != nil || n != 0 {

@@ -59,7 +59,7 @@ func Birth(name string) func(present []authcore.KeyRecord) ([]authcore.KeyRecord
 }
 
 func keyBirth(t *testing.T, s Store) {
-	tally(t, atOnce(16, func(i int) error {
+	countErrors(t, atOnce(16, func(i int) error {
 		_, err := s.ChangeKeys(t.Context(), start, Birth(fmt.Sprint(i)))
 		return err
 	}))

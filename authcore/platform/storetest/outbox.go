@@ -14,14 +14,14 @@ import (
 var outbox = []promise{
 	{"8 workers claim each mail once", mailRace},
 	{"a lease runs out, a failure is due again, a sent mail never", mailLife},
-	{"a decoy is written and never claimed", mailDecoy},
+	{"a dummy is written and never claimed", mailDummy},
 }
 
 func mailRace(t *testing.T, s Store) {
 	fx := mails(60)
 	must(t, s.Record(t.Context(), fx))
 	claimed := make([][]authcore.Mail, 8)
-	tally(t, atOnce(len(claimed), func(i int) error {
+	countErrors(t, atOnce(len(claimed), func(i int) error {
 		for {
 			got, err := s.ClaimMail(t.Context(), start, time.Minute, 7)
 			if err != nil || len(got) == 0 {
@@ -90,19 +90,19 @@ func mailLife(t *testing.T, s Store) {
 	}
 }
 
-func mailDecoy(t *testing.T, s Store) {
-	decoy, genuine := aMail(), aMail()
-	decoy.Decoy = true
+func mailDummy(t *testing.T, s Store) {
+	dummy, genuine := aMail(), aMail()
+	dummy.Dummy = true
 	ch := aChallenge(authcore.PurposeResetPassword, subject, "1")
-	must(t, s.IssueChallenge(t.Context(), ch, authcore.Effects{Mails: []authcore.Mail{decoy, genuine}}))
+	must(t, s.IssueChallenge(t.Context(), ch, authcore.Effects{Mails: []authcore.Mail{dummy, genuine}}))
 	if n, oldest, err := s.OutboxDepth(t.Context()); err != nil || n != 1 || !oldest.Equal(start) {
 		t.Errorf("%d wait since %v (%v), want 1", n, oldest, err)
 	}
 	// That there is a row shows by its id, which no other can take.
-	if err := s.Record(t.Context(), authcore.Effects{Mails: []authcore.Mail{decoy}}); err == nil {
-		t.Error("the decoy was not written")
+	if err := s.Record(t.Context(), authcore.Effects{Mails: []authcore.Mail{dummy}}); err == nil {
+		t.Error("the dummy was not written")
 	}
-	must(t, s.MailFailed(t.Context(), decoy.ID, start, false))
+	must(t, s.MailFailed(t.Context(), dummy.ID, start, false))
 	if diff := cmp.Diff([]authcore.Mail{genuine}, claimed(t, s, 0)); diff != "" {
 		t.Errorf("claimed (-want +got):\n%s", diff)
 	}

@@ -45,7 +45,7 @@ func passwordEnds(t *testing.T, s Store) {
 
 func passwordRace(t *testing.T, s Store) {
 	a := withAccount(t, s, "anna")
-	counts := tally(t, atOnce(100, func(i int) error {
+	counts := countErrors(t, atOnce(100, func(i int) error {
 		change := aChange(a, fmt.Sprint("new ", i))
 		change.Effects = mails(1)
 		_, _, err := s.ChangePassword(t.Context(), change)

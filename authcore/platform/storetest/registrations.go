@@ -49,7 +49,7 @@ func registrationKeep(t *testing.T, s Store) {
 	const keep = 2
 	for round := range 15 {
 		address := fmt.Sprintf("a%d@example.com", round)
-		tally(t, atOnce(12, func(i int) error {
+		countErrors(t, atOnce(12, func(i int) error {
 			return s.SaveRegistration(t.Context(), aRegistration(address, fmt.Sprintf("name%d", i), 0), keep, nil, authcore.Effects{})
 		}))
 		if got, err := s.Registrations(t.Context(), address, start); err != nil || len(got) != keep {

@@ -112,7 +112,7 @@ func resetRefused(t *testing.T, s Store) {
 func resetRace(t *testing.T, s Store) {
 	a := withAccount(t, s, "anna")
 	ch := resetChallenge(t, s, a)
-	counts := tally(t, atOnce(100, func(int) error {
+	counts := countErrors(t, atOnce(100, func(int) error {
 		_, _, err := s.ResetPassword(t.Context(), aReset(ch, a))
 		return err
 	}))

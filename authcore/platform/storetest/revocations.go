@@ -100,7 +100,7 @@ func revocationRace(t *testing.T, s Store) {
 	list, err := s.Sessions(t.Context(), a.ID, start)
 	must(t, err)
 	found := make([][]authcore.Revocation, many)
-	tally(t, atOnce(many, func(i int) (err error) {
+	countErrors(t, atOnce(many, func(i int) (err error) {
 		// Each asks for three; together they end every session once.
 		ids := []uuid.UUID{list[i].ID, list[(i+1)%many].ID, list[(i+2)%many].ID}
 		found[i], err = s.RevokeSessions(t.Context(), a.ID, ids, false, start, authcore.Effects{})

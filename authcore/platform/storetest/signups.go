@@ -21,7 +21,7 @@ var signUps = []promise{
 	{"a disabled or already verified account is not found", signUpRefused},
 }
 
-func anEnrolment(ch authcore.Challenge, a authcore.Account) authcore.SignUp {
+func aSignUp(ch authcore.Challenge, a authcore.Account) authcore.SignUp {
 	a.EmailVerifiedAt = start
 	return authcore.SignUp{ChallengeID: ch.ID, Account: a, Create: true, Identifiers: idsOf(a),
 		Session: aSession(authcore.Account{}, "refresh of "+a.Username), Now: start}
@@ -32,7 +32,7 @@ func signUpCreate(t *testing.T, s Store) {
 	must(t, s.SaveRegistration(t.Context(), aRegistration(subject, "anna", 0), 10, nil, authcore.Effects{}))
 	must(t, s.SaveRegistration(t.Context(), aRegistration(subject, "planted", 0), 10, nil, authcore.Effects{}))
 	must(t, s.SaveRegistration(t.Context(), aRegistration("other@example.com", "other", 0), 10, nil, authcore.Effects{}))
-	e := anEnrolment(ch, anAccount("anna"))
+	e := aSignUp(ch, anAccount("anna"))
 	e.Effects = mails(1)
 	a, sess, rev, err := s.SignUp(t.Context(), e)
 	must(t, err)
@@ -67,10 +67,10 @@ func signUpCreate(t *testing.T, s Store) {
 
 func signUpOnce(t *testing.T, s Store) {
 	ch := issued(t, s, aChallenge(authcore.PurposeVerifyEmail, subject, "1"))
-	counts := tally(t, atOnce(100, func(i int) error {
+	counts := countErrors(t, atOnce(100, func(i int) error {
 		a := anAccount(fmt.Sprintf("name%d", i))
 		a.Email = subject
-		e := anEnrolment(ch, a)
+		e := aSignUp(ch, a)
 		e.Effects = mails(1)
 		_, _, _, err := s.SignUp(t.Context(), e)
 		return err
@@ -96,7 +96,7 @@ func signUpAddressRace(t *testing.T, s Store) {
 	oneMade(t, atOnce(len(list), func(i int) error {
 		a := anAccount(fmt.Sprintf("name%d", i))
 		a.Email = subject
-		_, _, _, err := s.SignUp(t.Context(), anEnrolment(list[i], a))
+		_, _, _, err := s.SignUp(t.Context(), aSignUp(list[i], a))
 		return err
 	}))
 }
@@ -106,10 +106,10 @@ func signUpTaken(t *testing.T, s Store) {
 	ch := issued(t, s, aChallenge(authcore.PurposeVerifyEmail, subject, "1"))
 	a := anAccount("anna")
 	a.Username = "other"
-	_, _, _, err := s.SignUp(t.Context(), anEnrolment(ch, a))
+	_, _, _, err := s.SignUp(t.Context(), aSignUp(ch, a))
 	wantsTaken(t, err, authcore.KindUsername)
 	a.Username = ""
-	e := anEnrolment(ch, a)
+	e := aSignUp(ch, a)
 	e.Identifiers = []authcore.Identifier{email(a.Email)}
 	_, _, _, err = s.SignUp(t.Context(), e)
 	must(t, err)

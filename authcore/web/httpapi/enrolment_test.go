@@ -173,7 +173,7 @@ func TestVerify_TooManyAttempts(t *testing.T) {
 	}
 }
 
-func TestEnrolment_RateLimits(t *testing.T) {
+func TestSignup_RateLimits(t *testing.T) {
 	h := open(t)
 	for range 20 {
 		h.post("/register", `{}`).want(422)

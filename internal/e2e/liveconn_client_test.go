@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// lastingConn is a connection of a client's that stays open.
-type lastingConn struct {
+// liveConn is a connection of a client's that stays open.
+type liveConn struct {
 	name, id string
 	say      func(text string) error // what is said comes back; nil where nothing can be said
 	heard    chan string
@@ -25,14 +25,14 @@ type lastingConn struct {
 	code     int           // of the Close frame; 0 for none
 }
 
-var lastingNumber atomic.Int64
+var liveNumber atomic.Int64
 
-func newLastingConn(name string) *lastingConn {
-	return &lastingConn{name: name, id: fmt.Sprint(name, "-", lastingNumber.Add(1)), heard: make(chan string, 8), closed: make(chan struct{})}
+func newLiveConn(name string) *liveConn {
+	return &liveConn{name: name, id: fmt.Sprint(name, "-", liveNumber.Add(1)), heard: make(chan string, 8), closed: make(chan struct{})}
 }
 
 // listen reads messages until the connection ends, as a client's library does.
-func (l *lastingConn) listen(r *bufio.Reader, reply func()) {
+func (l *liveConn) listen(r *bufio.Reader, reply func()) {
 	defer close(l.closed)
 	for {
 		op, text, err := readFrame(r)
@@ -52,7 +52,7 @@ func (l *lastingConn) listen(r *bufio.Reader, reply func()) {
 }
 
 // wantOpen demands that the connection works; of an event stream, that it has not ended.
-func (l *lastingConn) wantOpen(t testing.TB, when string) {
+func (l *liveConn) wantOpen(t testing.TB, when string) {
 	t.Helper()
 	if l.say == nil {
 		select {
@@ -79,7 +79,7 @@ func (l *lastingConn) wantOpen(t testing.TB, when string) {
 }
 
 // wantClosed demands that the client learns of the end in time, a WebSocket by the code, and returns how long it took.
-func (l *lastingConn) wantClosed(t testing.TB, since time.Time, limit time.Duration, code int) time.Duration {
+func (l *liveConn) wantClosed(t testing.TB, since time.Time, limit time.Duration, code int) time.Duration {
 	t.Helper()
 	select {
 	case <-l.closed:
@@ -96,9 +96,9 @@ func (l *lastingConn) wantClosed(t testing.TB, since time.Time, limit time.Durat
 const upgradeHead = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 
 // webSocket opens one over HTTP/1 with a header line that has the credential.
-func (g *gateway) webSocket(t testing.TB, secure bool, query, credential string) *lastingConn {
+func (g *gateway) webSocket(t testing.TB, secure bool, query, credential string) *liveConn {
 	t.Helper()
-	l := newLastingConn("a WebSocket over HTTP/1")
+	l := newLiveConn("a WebSocket over HTTP/1")
 	addr, host := g.Host(), g.Host()
 	if secure {
 		addr, host, l.name = fmt.Sprintf("127.0.0.1:%d", g.Port2), fmt.Sprintf("localhost:%d", g.Port2), "a WebSocket over TLS"
@@ -129,9 +129,9 @@ func (g *gateway) webSocket(t testing.TB, secure bool, query, credential string)
 }
 
 // eventStream opens one with an Accept header, over HTTP/2 where the client speaks it.
-func (g *gateway) eventStream(t testing.TB, c call, accept, name, value string) *lastingConn {
+func (g *gateway) eventStream(t testing.TB, c call, accept, name, value string) *liveConn {
 	t.Helper()
-	l := newLastingConn("an event stream for " + accept)
+	l := newLiveConn("an event stream for " + accept)
 	base, client := c.base, c.client
 	if base == "" {
 		base, client = "http://"+g.Host(), g.client
@@ -166,9 +166,9 @@ func (g *gateway) eventStream(t testing.TB, c call, accept, name, value string) 
 }
 
 // extendedSocket opens a WebSocket over HTTP/2.
-func (g *gateway) extendedSocket(t *testing.T, host, token string) *lastingConn {
+func (g *gateway) extendedSocket(t *testing.T, host, token string) *liveConn {
 	t.Helper()
-	l := newLastingConn("a WebSocket over HTTP/2")
+	l := newLiveConn("a WebSocket over HTTP/2")
 	l.id = strings.ReplaceAll(l.id, " ", "-")
 	c, stream, a := g.connect(t, host, "/ws?id="+l.id, "authorization", "Bearer "+token)
 	if a.status != "200" {

@@ -11,9 +11,9 @@ import (
 
 // streamingService sends event streams over HTTP/1.1 and HTTP/2 without TLS: one event and then nothing, or events without a
 // pause where the client accepts a flood.
-func streamingService(t testing.TB) *lastingUpstream {
+func streamingService(t testing.TB) *liveUpstream {
 	t.Helper()
-	u := &lastingUpstream{open: map[string]chan struct{}{}}
+	u := &liveUpstream{open: map[string]chan struct{}{}}
 	over := new(http.Protocols)
 	over.SetHTTP1(true)
 	over.SetUnencryptedHTTP2(true)
@@ -51,7 +51,7 @@ func TestM06_IdentityInLogs(t *testing.T) {
 			g := start(t, plan{site: "http://127.0.0.1:<port> {\n\tgatehouse\n\tgatehouse_guard\n\treverse_proxy " + scheme + up.addr + "\n}\n"})
 			u, other := g.newUser(t), g.newUser(t)
 			bearer := "Bearer " + u.access
-			var open []*lastingConn
+			var open []*liveConn
 			for _, accept := range []string{"text/event-stream", "text/event-stream, flood"} {
 				open = append(open, g.eventStream(t, call{}, accept, "Authorization", bearer))
 			}
@@ -60,7 +60,7 @@ func TestM06_IdentityInLogs(t *testing.T) {
 			g.api(t, "POST", "/logout", nil, call{bearer: u.access}).must(t, 204, "")
 			up.wantClosed(t, time.Now(), 0, open...)
 			leave()
-			up.wantEnded(t, leaving, time.Now(), lastingLimit)
+			up.wantEnded(t, leaving, time.Now(), liveLimit)
 			eventually(t, "none is open", func() bool { return g.metric(t, `gatehouse_open_connections{kind="event_stream"}`) == 0 })
 			for _, shown := range []string{u.email, u.id, other.email, other.id, "Remote-", "aborting with incomplete response"} {
 				for line := range strings.Lines(g.logs()) {

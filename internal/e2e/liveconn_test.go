@@ -14,10 +14,10 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/testproxy"
 )
 
-// lastingLimit is what the contract allows for closing a session's connections.
-const lastingLimit = 5 * time.Second
+// liveLimit is what the contract allows for closing a session's connections.
+const liveLimit = 5 * time.Second
 
-const lastingSites = `http://127.0.0.1:<port> {
+const liveSites = `http://127.0.0.1:<port> {
 	gatehouse
 	gatehouse_guard
 	reverse_proxy <service> {
@@ -32,19 +32,19 @@ https://localhost:<port2> {
 }
 `
 
-func lastingPlan(u *lastingUpstream) plan {
-	return plan{caddy: "skip_install_trust\n\tmetrics", site: strings.ReplaceAll(lastingSites, "<service>", u.addr), env: []string{"GODEBUG=http2xconnect=1"}}
+func livePlan(u *liveUpstream) plan {
+	return plan{caddy: "skip_install_trust\n\tmetrics", site: strings.ReplaceAll(liveSites, "<service>", u.addr), env: []string{"GODEBUG=http2xconnect=1"}}
 }
 
 func bearerLine(token string) string { return "Authorization: Bearer " + token }
 
 // both opens a WebSocket and an event stream.
-func (g *gateway) both(t testing.TB, token string) []*lastingConn {
+func (g *gateway) both(t testing.TB, token string) []*liveConn {
 	t.Helper()
-	return []*lastingConn{g.webSocket(t, false, "", bearerLine(token)), g.eventStream(t, call{}, "text/event-stream", "Authorization", "Bearer "+token)}
+	return []*liveConn{g.webSocket(t, false, "", bearerLine(token)), g.eventStream(t, call{}, "text/event-stream", "Authorization", "Bearer "+token)}
 }
 
-func wantOpen(t testing.TB, when string, open ...*lastingConn) {
+func wantOpen(t testing.TB, when string, open ...*liveConn) {
 	t.Helper()
 	for _, l := range open {
 		l.wantOpen(t, when)
@@ -52,11 +52,11 @@ func wantOpen(t testing.TB, when string, open ...*lastingConn) {
 }
 
 // wantClosed demands the end of connections on both sides, and returns the longest time that took for a client.
-func (u *lastingUpstream) wantClosed(t testing.TB, since time.Time, code int, open ...*lastingConn) (longest time.Duration) {
+func (u *liveUpstream) wantClosed(t testing.TB, since time.Time, code int, open ...*liveConn) (longest time.Duration) {
 	t.Helper()
 	for _, l := range open {
-		longest = max(longest, l.wantClosed(t, since, lastingLimit, code))
-		u.wantEnded(t, l.id, since, lastingLimit)
+		longest = max(longest, l.wantClosed(t, since, liveLimit, code))
+		u.wantEnded(t, l.id, since, liveLimit)
 	}
 	return longest
 }
@@ -64,8 +64,8 @@ func (u *lastingUpstream) wantClosed(t testing.TB, since time.Time, code int, op
 // TestS13_EveryKind: each kind of connection ends with its session, and with its session alone.
 func TestS13_EveryKind(t *testing.T) {
 	t.Parallel()
-	up := newLastingUpstream(t)
-	g := start(t, lastingPlan(up))
+	up := newLiveUpstream(t)
+	g := start(t, livePlan(up))
 	g.waitTLS(t, g.Port2)
 	host := fmt.Sprintf("localhost:%d", g.Port2)
 	secure := g.overTLS(t, host)
@@ -75,11 +75,11 @@ func TestS13_EveryKind(t *testing.T) {
 	cookie := "Cookie: gatehouse=" + browser.cookies["gatehouse"] + "\r\nSec-Fetch-Site: same-origin"
 
 	bearer := "Bearer " + u.access
-	open := []*lastingConn{
+	open := []*liveConn{
 		g.webSocket(t, true, "", bearerLine(u.access)), g.extendedSocket(t, host, u.access),
 		g.eventStream(t, secure, "text/event-stream", "Authorization", bearer), g.eventStream(t, secure, "*/*", "Authorization", bearer)}
 	stays := append(g.both(t, other.access), g.both(t, sibling.access)...)
-	byCookie := []*lastingConn{g.webSocket(t, false, "", cookie), g.eventStream(t, call{}, "*/*", "Cookie", "gatehouse="+browser.cookies["gatehouse"])}
+	byCookie := []*liveConn{g.webSocket(t, false, "", cookie), g.eventStream(t, call{}, "*/*", "Cookie", "gatehouse="+browser.cookies["gatehouse"])}
 	wantOpen(t, "before", slices.Concat(open, stays, byCookie)...)
 	if n := g.metric(t, `gatehouse_open_connections{kind="websocket"}`); n != 5 {
 		t.Errorf("%v WebSockets are counted", n)
@@ -106,7 +106,7 @@ func TestS13_EveryKind(t *testing.T) {
 	g.api(t, "POST", "/me/password", object{"current_password": password, "new_password": "another lantern 12"}, call{bearer: sibling.access}).must(t, 204, "")
 	since := time.Now()
 	up.wantClosed(t, since, 1008, stays[2:]...)
-	up.wantEnded(t, deaf.id, since, lastingLimit)
+	up.wantEnded(t, deaf.id, since, liveLimit)
 	wantOpen(t, "to the end", stays[:2]...)
 	eventually(t, "nothing is left", func() bool {
 		return g.metric(t, `gatehouse_open_connections{kind="websocket"}`) == 1 && g.metric(t, `gatehouse_open_connections{kind="event_stream"}`) == 1
@@ -119,8 +119,8 @@ func TestS13_EveryKind(t *testing.T) {
 // TestS13_S08_OnTheOtherNode: sign-out, another password and other roles on one node, with the connections on the other.
 func TestS13_S08_OnTheOtherNode(t *testing.T) {
 	t.Parallel()
-	up := newLastingUpstream(t)
-	c := startCluster(t, plan{caddy: "metrics", site: strings.ReplaceAll(lastingSites[:strings.Index(lastingSites, "https:")], "<service>", up.addr)})
+	up := newLiveUpstream(t)
+	c := startCluster(t, plan{caddy: "metrics", site: strings.ReplaceAll(liveSites[:strings.Index(liveSites, "https:")], "<service>", up.addr)})
 	u, v, w, other := c.a.newUser(t), c.a.newUser(t), c.a.newUser(t), c.a.newUser(t)
 	ofU, ofV, ofW, stays := c.b.both(t, u.access), c.b.both(t, v.access), c.b.both(t, w.access), c.b.both(t, other.access)
 	wantOpen(t, "before", slices.Concat(ofU, ofV, ofW, stays)...)
@@ -157,8 +157,8 @@ func TestS13_S08_OnTheOtherNode(t *testing.T) {
 // nobody would hear of its revocation any more, at once.
 func TestS13_AcrossReloads(t *testing.T) {
 	t.Parallel()
-	up := newLastingUpstream(t)
-	p := lastingPlan(up)
+	up := newLiveUpstream(t)
+	p := livePlan(up)
 	p.caddy += "\n\tgrace_period 1m"
 	g := start(t, p)
 	u, other := g.newUser(t), g.newUser(t)
@@ -183,10 +183,10 @@ func TestS13_AcrossReloads(t *testing.T) {
 // TestS13_StaleView: a node that cannot learn of revocations keeps no connection that it would not open.
 func TestS13_StaleView(t *testing.T) {
 	t.Parallel()
-	up := newLastingUpstream(t)
+	up := newLiveUpstream(t)
 	database := testpg.Database(t)
 	proxy, through := proxied(t, database)
-	site := strings.ReplaceAll(lastingSites[:strings.Index(lastingSites, "https:")], "<service>", up.addr)
+	site := strings.ReplaceAll(liveSites[:strings.Index(liveSites, "https:")], "<service>", up.addr)
 	serves := strings.NewReplacer("<port>", "<port3>", "gatehouse_guard", "gatehouse_guard {\n\t\ton_stale serve\n\t}").Replace(site)
 	g := nodeBeside(t, plan{postgres: true, caddy: "metrics", site: site + serves, global: "max_staleness 3s", env: []string{"TEST_DATABASE=" + through}}, database)
 	u := g.newUser(t)
@@ -195,7 +195,7 @@ func TestS13_StaleView(t *testing.T) {
 	proxy.Set(t, testproxy.Faults{Stalled: true})
 	since := time.Now()
 	for _, l := range open {
-		l.wantClosed(t, since, 3*time.Second+lastingLimit, 1013)
+		l.wantClosed(t, since, 3*time.Second+liveLimit, 1013)
 	}
 	g.do(t, call{path: "/x", bearer: u.access}).want(t, 503, "unavailable")
 	stays.wantOpen(t, "where the guard serves on")
@@ -205,15 +205,15 @@ func TestS13_StaleView(t *testing.T) {
 // a minute.
 func TestS13_WithoutARevocation(t *testing.T) {
 	t.Parallel()
-	up := newLastingUpstream(t)
-	g := start(t, lastingPlan(up))
+	up := newLiveUpstream(t)
+	g := start(t, livePlan(up))
 	expired, disabled, lives := g.newUser(t), g.newUser(t), g.newUser(t)
 	open, stays := append(g.both(t, expired.access), g.both(t, disabled.access)...), g.both(t, lives.access)
 	g.exec(t, `update sessions set refresh_expires_at = 1, access_until = 1 where id = '`+expired.sid+`'`)
 	g.exec(t, `update users set disabled_at = 1 where id = '`+disabled.id+`'`)
 	since := time.Now()
 	for _, l := range open {
-		l.wantClosed(t, since, 31*time.Second+lastingLimit, 1008)
+		l.wantClosed(t, since, 31*time.Second+liveLimit, 1008)
 	}
 	wantOpen(t, "after half a minute", stays...)
 }
@@ -221,8 +221,8 @@ func TestS13_WithoutARevocation(t *testing.T) {
 // TestS13_ManyComeAndGo: connections leave nothing behind, however they end.
 func TestS13_ManyComeAndGo(t *testing.T) {
 	t.Parallel()
-	up := newLastingUpstream(t)
-	g := start(t, lastingPlan(up))
+	up := newLiveUpstream(t)
+	g := start(t, livePlan(up))
 	u := g.newUser(t)
 	g.both(t, g.signIn(t, u, false).access)
 	var opened atomic.Int64
@@ -230,7 +230,7 @@ func TestS13_ManyComeAndGo(t *testing.T) {
 	goroutines, files := g.holdings(t)
 	for range rounds {
 		s := g.signIn(t, u, false)
-		var open []*lastingConn
+		var open []*liveConn
 		for range 10 {
 			open = append(open, g.both(t, s.access)...)
 		}

@@ -16,8 +16,8 @@ import (
 	"time"
 )
 
-// lastingUpstream is a service of WebSockets and event streams. It knows each connection by the parameter id.
-type lastingUpstream struct {
+// liveUpstream is a service of WebSockets and event streams. It knows each connection by the parameter id.
+type liveUpstream struct {
 	addr    string
 	flooded atomic.Int64 // messages sent by floods
 
@@ -25,9 +25,9 @@ type lastingUpstream struct {
 	open map[string]chan struct{} // closed when the service's side of the connection has ended
 }
 
-func newLastingUpstream(t testing.TB) *lastingUpstream {
+func newLiveUpstream(t testing.TB) *liveUpstream {
 	t.Helper()
-	u := &lastingUpstream{open: map[string]chan struct{}{}}
+	u := &liveUpstream{open: map[string]chan struct{}{}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/ws", u.socket)
 	mux.HandleFunc("/events", u.events)
@@ -40,7 +40,7 @@ func newLastingUpstream(t testing.TB) *lastingUpstream {
 	return u
 }
 
-func (u *lastingUpstream) side(id string) chan struct{} {
+func (u *liveUpstream) side(id string) chan struct{} {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.open[id] == nil {
@@ -50,7 +50,7 @@ func (u *lastingUpstream) side(id string) chan struct{} {
 }
 
 // socket echoes messages. With the parameter flood it sends as much as is taken, besides.
-func (u *lastingUpstream) socket(w http.ResponseWriter, r *http.Request) {
+func (u *liveUpstream) socket(w http.ResponseWriter, r *http.Request) {
 	conn, brw, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		return
@@ -80,7 +80,7 @@ func (u *lastingUpstream) socket(w http.ResponseWriter, r *http.Request) {
 }
 
 // events sends one event and then nothing until its side ends.
-func (u *lastingUpstream) events(w http.ResponseWriter, r *http.Request) {
+func (u *liveUpstream) events(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "Text/Event-Stream; charset=utf-8")
 	_, _ = io.WriteString(w, "data: hello\n\n")
 	_ = http.NewResponseController(w).Flush()
@@ -89,7 +89,7 @@ func (u *lastingUpstream) events(w http.ResponseWriter, r *http.Request) {
 }
 
 // wantEnded demands that the service's side of a connection has ended some time after a moment.
-func (u *lastingUpstream) wantEnded(t testing.TB, id string, since time.Time, limit time.Duration) {
+func (u *liveUpstream) wantEnded(t testing.TB, id string, since time.Time, limit time.Duration) {
 	t.Helper()
 	select {
 	case <-u.side(id):

@@ -31,7 +31,7 @@ func TestCircle_SessionLost(t *testing.T) {
 	}
 }
 
-// Tabs of one app that are restored together are no circle, nor are those that are reloaded after a sign-in in one of them.
+// Tabs of one app that are restored together are no redirect loop, nor are those that are reloaded after a sign-in in one of them.
 func TestCircle_RestoredTabs(t *testing.T) {
 	t.Parallel()
 	g, p, address := shared(t), open(t, way{}), newAddress()

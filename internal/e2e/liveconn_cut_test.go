@@ -24,9 +24,9 @@ const cutSite = `http://127.0.0.1:<port> {
 `
 
 // newLongService takes uploads, sends downloads, waits, and does what a gRPC stream does, over HTTP/1.1 and HTTP/2.
-func newLongService(t testing.TB) *lastingUpstream {
+func newLongService(t testing.TB) *liveUpstream {
 	t.Helper()
-	u := &lastingUpstream{open: map[string]chan struct{}{}}
+	u := &liveUpstream{open: map[string]chan struct{}{}}
 	over := new(http.Protocols)
 	over.SetHTTP1(true)
 	over.SetUnencryptedHTTP2(true)
@@ -79,7 +79,7 @@ type long struct {
 // long begins a request over HTTP/1 or HTTP/2, which sends a body without an end if it has one.
 func (g *gateway) long(t testing.TB, over, path, kind string, body bool, token string) *long {
 	t.Helper()
-	l := &long{name: path + " over " + over, id: newLastingConn("long").id, ended: make(chan struct{})}
+	l := &long{name: path + " over " + over, id: newLiveConn("long").id, ended: make(chan struct{})}
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(over == "HTTP/1")
 	protocols.SetUnencryptedHTTP2(over == "HTTP/2")
@@ -145,7 +145,7 @@ func TestS13_LongRequests(t *testing.T) {
 	c.a.api(t, "POST", "/logout", nil, call{bearer: u.access}).must(t, 204, "")
 	since, last := time.Now(), time.Duration(0)
 	for _, l := range all {
-		up.wantEnded(t, l.id, since, lastingLimit)
+		up.wantEnded(t, l.id, since, liveLimit)
 		select {
 		case <-l.ended:
 			last = max(last, l.at.Sub(since))
@@ -153,7 +153,7 @@ func TestS13_LongRequests(t *testing.T) {
 				t.Errorf("%s: answered by %d, complete", l.name, l.status)
 			}
 			t.Logf("%s: %d, %v after %s", l.name, l.status, l.err, l.at.Sub(since))
-		case <-time.After(lastingLimit):
+		case <-time.After(liveLimit):
 			t.Errorf("%s: the client does not learn", l.name)
 		}
 	}
@@ -174,11 +174,11 @@ func TestS13_LongRequests(t *testing.T) {
 // all at once.
 func TestS13_HowSoon(t *testing.T) {
 	t.Parallel()
-	up := newLastingUpstream(t)
-	c := startCluster(t, plan{caddy: "metrics", site: strings.ReplaceAll(lastingSites[:strings.Index(lastingSites, "https:")], "<service>", up.addr)})
+	up := newLiveUpstream(t)
+	c := startCluster(t, plan{caddy: "metrics", site: strings.ReplaceAll(liveSites[:strings.Index(liveSites, "https:")], "<service>", up.addr)})
 	one, n := c.a.newUser(t), soak.N(20, 1000)
-	sockets := func() map[string]*lastingConn {
-		open := map[string]*lastingConn{}
+	sockets := func() map[string]*liveConn {
+		open := map[string]*liveConn{}
 		for sid, token := range c.sessions(t, one, n) {
 			open[sid] = c.b.webSocket(t, false, "", bearerLine(token))
 		}
@@ -187,7 +187,7 @@ func TestS13_HowSoon(t *testing.T) {
 	}
 	var took []time.Duration
 	for sid, l := range sockets() {
-		took = append(took, l.wantClosed(t, c.a.endSession(t, one, sid), lastingLimit, 1008))
+		took = append(took, l.wantClosed(t, c.a.endSession(t, one, sid), liveLimit, 1008))
 	}
 	slices.Sort(took)
 	median, p99, longest := took[len(took)/2], took[len(took)*99/100], took[len(took)-1]
@@ -204,7 +204,7 @@ func TestS13_HowSoon(t *testing.T) {
 	var all sync.WaitGroup
 	for _, l := range open {
 		all.Go(func() {
-			d := l.wantClosed(t, since, lastingLimit, 1008)
+			d := l.wantClosed(t, since, liveLimit, 1008)
 			mu.Lock()
 			defer mu.Unlock()
 			last = max(last, d)

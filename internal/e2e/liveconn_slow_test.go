@@ -11,7 +11,7 @@ import (
 // deafSocket opens a WebSocket on a connection and returns by what id the service knows it.
 func (c *h2) deafSocket(t testing.TB, host, token, query string) (id string) {
 	t.Helper()
-	id = newLastingConn("deaf").id
+	id = newLiveConn("deaf").id
 	stream := c.open(false, "CONNECT", host, "/ws?id="+id+query, ":protocol", "websocket", "sec-websocket-version", "13", "authorization", "Bearer "+token)
 	for c.seen[stream] == nil || c.seen[stream].status == "" {
 		if c.ended {
@@ -29,8 +29,8 @@ func (c *h2) deafSocket(t testing.TB, host, token, query string) (id string) {
 // keep the Close frame from getting out: it gives the stream no window, or does not read the connection.
 func TestS13_ClientThatDoesNotRead(t *testing.T) {
 	t.Parallel()
-	up := newLastingUpstream(t)
-	g := start(t, lastingPlan(up))
+	up := newLiveUpstream(t)
+	g := start(t, livePlan(up))
 	g.waitTLS(t, g.Port2)
 	addr, host := fmt.Sprintf("127.0.0.1:%d", g.Port2), fmt.Sprintf("localhost:%d", g.Port2)
 	secure := g.overTLS(t, host)
@@ -56,7 +56,7 @@ func TestS13_ClientThatDoesNotRead(t *testing.T) {
 	g.api(t, "POST", "/logout", nil, call{bearer: u.access, base: secure.base, client: secure.client}).must(t, 204, "")
 	since := time.Now()
 	for _, id := range ids {
-		up.wantEnded(t, id, since, lastingLimit)
+		up.wantEnded(t, id, since, liveLimit)
 	}
 	open := func(n float64) func() bool {
 		return func() bool { return g.metric(t, `gatehouse_open_connections{kind="websocket"}`) == n }
