@@ -85,7 +85,10 @@ func TestWalk(t *testing.T) {
 			}
 			p.follow("Your account")
 			p.at("/auth/account", "Your account")
+			p.follow("Profile")
+			p.at("/auth/account/profile", "Profile")
 			p.press("profile-form", "last_name", "King")
+			p.at("/auth/account", "Your account")
 			p.see("Your profile has been saved.", "Ada King")
 			endSessions(t, g, w, p, address)
 			changePassword(t, g, w, p, address, wanted)
@@ -104,19 +107,21 @@ func endSessions(t *testing.T, g *gateway, w way, p *tab, address string) {
 	q.signIn(strings.ToUpper(address), password)
 	q.at("/auth/account", "Your account")
 	p.visit(g.origin() + "/auth/account")
+	p.see("2 sessions")
+	p.follow("Where you are signed in")
 	p.see("This browser")
-	if got := p.ask(`String(document.querySelectorAll(".sessions li").length)`); got != "2" {
+	if got := p.ask(`String(document.querySelectorAll(".entries li").length)`); got != "2" {
 		t.Fatalf("%s sessions are listed", got)
 	}
-	p.click(".sessions li:not(:has(.badge)) button")
+	p.click(".entries li:not(:has(.badge)) button")
 	p.see("The device has been signed out.")
-	if got := p.ask(`String(document.querySelectorAll(".sessions li").length)`); got != "1" {
+	if got := p.ask(`String(document.querySelectorAll(".entries li").length)`); got != "1" {
 		t.Errorf("%s sessions are listed", got)
 	}
 	q.isOut(g.origin())
 	q.signIn(address, password)
 	q.see("Hello, Ada King")
-	p.visit(g.origin() + "/auth/account")
+	p.visit(g.origin() + "/auth/account/sessions")
 	p.press("end-others")
 	p.see("The device has been signed out.")
 	q.isOut(g.origin())
@@ -131,7 +136,7 @@ func changePassword(t *testing.T, g *gateway, w way, p *tab, address, wanted str
 	q.visit(g.origin() + "/auth/login")
 	q.signIn(address, password)
 	q.at("/auth/account", "Your account")
-	p.visit(g.origin() + "/auth/account")
+	p.visit(g.origin() + "/auth/account/password")
 	p.press("password-form", "current_password", "wrong "+password, "new_password", otherPassword)
 	p.see("The current password is wrong.")
 	p.press("password-form", "current_password", password, "new_password", otherPassword)
@@ -147,7 +152,7 @@ func changePassword(t *testing.T, g *gateway, w way, p *tab, address, wanted str
 	if got := p.address(); got != wanted {
 		t.Errorf("landed at %q", got)
 	}
-	p.visit(g.origin() + "/auth/account")
+	p.visit(g.origin() + "/auth/account/sessions")
 	p.press("end-all")
 	p.at("/auth/signed-out", "You are signed out")
 	p.isOut(g.origin())
@@ -219,6 +224,7 @@ func TestGerman(t *testing.T) {
 	p.see("Hello, Ada")
 	p.visit(g.origin() + "/auth/account")
 	p.at("/auth/account", "Ihr Konto")
+	p.follow("Wo Sie angemeldet sind")
 	p.press("end-all")
 	p.at("/auth/signed-out", "Sie sind abgemeldet")
 }
@@ -249,6 +255,7 @@ func TestNarrow(t *testing.T) {
 	g, address := shared(t), newAddress()
 	p := open(t, way{phone: true})
 	p.join(g, g.origin(), address)
+	p.visit(g.origin() + "/auth/account/profile")
 	p.press("profile-form", "first_name", strings.Repeat("Wolfeschlegel", 7), "last_name", "")
 	p.visit(g.origin() + "/auth/logout")
 	p.press("logout-form")
@@ -258,7 +265,7 @@ func TestNarrow(t *testing.T) {
 	p.see("Hello, WolfeschlegelWolfeschlegel")
 	for _, width := range []int64{360, 320} {
 		p.do("resizing", chromedp.EmulateViewport(width, 640, chromedp.EmulateMobile))
-		for _, path := range []string{"/auth/account", "/auth/login", "/auth/register", "/auth/nothing", "/"} {
+		for _, path := range []string{"/auth/account", "/auth/account/profile", "/auth/account/sessions", "/auth/login", "/auth/register", "/auth/nothing", "/"} {
 			p.visit(g.origin() + path)
 			if got := p.ask(`String(document.documentElement.scrollWidth)`); got != fmt.Sprint(width) {
 				t.Errorf("%s is %s px wide at %d", path, got, width)

@@ -4,117 +4,100 @@ import (
 	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/profile"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 	"github.com/gatehouse-auth/gatehouse/authcore/web/portal/page"
 )
 
-// accountPage is the page of who is signed in. Its forms of password and sessions are in files of their own.
+// accountPage is the overview of who is signed in: who they are, what waits for them, and a list of the pages of their account.
+// Each of those pages is in a file account_<name>.go.
 type accountPage struct {
 	profile  *profile.Profiles
-	password *password.Flow
 	sessions *session.Sessions
-	signUp   *signup.Flow
 }
 
 func (p *accountPage) routes() []page.Route {
 	return []page.Route{
 		{Path: "", For: page.SignedIn, Show: p.showHome},
 		{Path: "/", For: page.SignedIn, Show: p.showHome},
-		{Path: "/account", For: page.SignedIn, Show: p.show, Submit: p.submit},
-		{Path: "/account/password", For: page.SignedIn, Show: p.show, Submit: p.changePassword, Limit: authcore.LimitLogin},
-		{Path: "/account/sessions", For: page.SignedIn, Show: p.show, Submit: p.endSessions},
+		{Path: "/account", For: page.SignedIn, Show: p.show},
 	}
 }
 
 // showHome leads from the prefix itself to where somebody belongs.
 func (p *accountPage) showHome(q *page.Request) error { return q.Redirect(q.Path("/account")) }
 
-// accountView is what its template shows.
-type accountView struct {
+// overview is what the template of the overview shows.
+type overview struct {
 	page.View
 	Name, Email string
 	SignOut     page.Form
-	Sessions    []device
-	Others, All *page.Form
+	Banners     []string // of what waits for the owner
+	Groups      []group
 }
 
-// device is one session.
-type device struct {
-	Name, Where, Seen, SeenAt string
-	Host                      string // that it was handed over to; "" for the session of a sign-in
-	Current                   bool
-	End                       page.Form
+// group is the sections under one heading.
+type group struct {
+	Title    string
+	Sections []section
 }
 
-// show shows profile, password and sessions. A page of its own below it is where a form of it was refused.
+// section leads to a page of the account. State says in a few words how things are there; it may be "".
+type section struct{ Path, Title, State string }
+
 func (p *accountPage) show(q *page.Request) error {
-	if q.Form == nil && !q.At("/account") {
-		return q.Redirect(q.Path("/account"))
-	}
 	owner, err := p.profile.Get(q.R.Context(), q.User.AccountID)
-	if authcore.IsAnonymous(err) {
-		q.Info.Cookies().ClearSession(q.W.Header())
-		return q.ToLogin()
-	}
 	if err != nil {
 		return err
 	}
-	live, err := p.sessions.List(q.R.Context(), q.User.AccountID)
+	groups, err := p.groups(q, owner)
 	if err != nil {
 		return err
 	}
-	a := accountView{View: page.View{Title: q.T("account.title")}, Name: owner.Name(), Email: owner.Email}
-	a.Forms = []page.Form{p.profileForm(q, owner), p.passwordForm(q)}
-	a.SignOut = page.Form{ID: "logout-form", Action: q.Path("/logout"), Button: q.T("account.sign_out"), Quiet: true}
-	listSessions(q, &a, live, q.User.SessionID)
+	o := overview{View: page.View{Title: q.T("account.title")}, Name: owner.Name(), Email: owner.Email, Groups: groups}
+	if o.Email == "" && o.Name == "" {
+		o.Name = owner.Username
+	}
+	o.Banners = banners(q, owner)
+	o.SignOut = page.Form{ID: "logout-form", Action: q.Path("/logout"), Button: q.T("account.sign_out"), Quiet: true}
 	if guarded(q) {
-		a.Links = []page.Link{{To: "/", Text: q.T("account.service", "Host", q.R.Host)}}
+		o.Links = []page.Link{{To: "/", Text: q.T("account.service", "Host", q.R.Host)}}
 	}
-	return q.ShowAs("account.html", &a.View, &a)
+	return q.ShowAs("account.html", &o.View, &o)
 }
 
-func (p *accountPage) profileForm(q *page.Request, owner authcore.Account) page.Form {
-	if !q.At("/account") { // what was typed belongs to another form
-		other := *q
-		other.Form = nil
-		q = &other
-	}
-	return page.Form{
-		ID: "profile-form", Action: q.Path("/account"), Title: q.T("account.profile"), Button: q.T("account.profile.button"),
-		Fields: []page.Field{
-			page.TextField(q, "first_name", "given-name", owner.FirstName, 100),
-			page.TextField(q, "last_name", "family-name", owner.LastName, 100),
-			page.UsernameField(q, owner.Username),
-			phoneField(q, owner.Phone),
-		},
-	}
-}
-
-func phoneField(q *page.Request, known string) page.Field {
-	f := page.TextField(q, "phone", "tel", known, 32)
-	f.Type, f.InputMode, f.Hint = "tel", "tel", q.T("field.phone.hint")
-	return f
-}
-
-func (p *accountPage) submit(q *page.Request) error {
-	given := func(name string) *string {
-		if !q.Form.Has(name) {
-			return nil
-		}
-		text := q.Form.Get(name)
-		return &text
-	}
-	_, err := p.profile.Change(q.R.Context(), q.User.AccountID, profile.Patch{
-		FirstName: given("first_name"), LastName: given("last_name"), Username: given("username"), Phone: given("phone"),
-	}, q.Info.Client)
+// groups is the one list of the pages of an account: a new page is one line here.
+func (p *accountPage) groups(q *page.Request, owner authcore.Account) ([]group, error) {
+	live, err := p.sessions.List(q.R.Context(), owner.ID)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return q.Done("/account", "profile")
+	return []group{
+		{q.T("account.you"), []section{
+			{q.Path("/account/profile"), q.T("account.profile"), profileState(q, owner)},
+		}},
+		{q.T("account.security"), []section{
+			{q.Path("/account/password"), q.T("account.password"), passwordState(q, owner)},
+			{q.Path("/account/sessions"), q.T("account.sessions"), q.Count("account.sessions.state", len(live))},
+		}},
+	}, nil
+}
+
+// banners is what waits for the owner.
+func banners(q *page.Request, owner authcore.Account) (all []string) {
+	if owner.PendingEmail != "" && owner.PendingEmailUntil.After(q.Now()) {
+		all = append(all, q.T("account.pending", "Address", owner.PendingEmail))
+	}
+	if owner.PendingPhone != "" && owner.PendingPhoneUntil.After(q.Now()) {
+		all = append(all, q.T("account.pending", "Address", owner.PendingPhone))
+	}
+	return all
+}
+
+// backToAccount leads from a page of the account to the overview.
+func backToAccount(q *page.Request) *page.Link {
+	return &page.Link{To: q.Path("/account"), Text: q.T("account.title")}
 }
 
 // guarded reports whether a service stands behind a guard on this host.

@@ -5,21 +5,41 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/authcore/web/portal/page"
 )
 
-func (p *accountPage) passwordForm(q *page.Request) page.Form {
-	return page.Form{
-		ID: "password-form", Action: q.Path("/account/password"), Title: q.T("account.password"), Intro: q.T("account.password.intro"),
-		Button: q.T("account.password.button"),
-		Fields: []page.Field{
-			page.PasswordField(q, "current_password"), page.NewPasswordField(q, "new_password", p.signUp.MinPassword()),
-		},
-	}
+// passwordPage is where people change their password.
+type passwordPage struct {
+	password *password.Flow
+	signUp   *signup.Flow
 }
 
-// changePassword ends every session, this one too: with the new password one signs in again.
-func (p *accountPage) changePassword(q *page.Request) error {
+func (p *passwordPage) routes() []page.Route {
+	return []page.Route{{Path: "/account/password", For: page.SignedIn, Show: p.show, Submit: p.change, Limit: authcore.LimitLogin}}
+}
+
+func passwordState(q *page.Request, owner authcore.Account) string {
+	if owner.PasswordHash == "" {
+		return q.T("account.password.none")
+	}
+	return q.T("account.password.set")
+}
+
+func (p *passwordPage) show(q *page.Request) error {
+	return q.Show(page.View{
+		Title: q.T("account.password"), Back: backToAccount(q), Intro: []string{q.T("account.password.intro")},
+		Forms: []page.Form{{
+			ID: "password-form", Button: q.T("account.password.button"),
+			Fields: []page.Field{
+				page.PasswordField(q, "current_password"), page.NewPasswordField(q, "new_password", p.signUp.MinPassword()),
+			},
+		}},
+	})
+}
+
+// change ends every session, this one too: with the new password one signs in again.
+func (p *passwordPage) change(q *page.Request) error {
 	err := p.password.Change(q.R.Context(), password.ChangeInput{
 		AccountID: q.User.AccountID, Current: q.Form.Get("current_password"), New: q.Form.Get("new_password"), Client: q.Info.Client,
 	})

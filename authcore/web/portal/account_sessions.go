@@ -7,28 +7,57 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 	"github.com/gatehouse-auth/gatehouse/authcore/web/portal/page"
 )
 
-func listSessions(q *page.Request, a *accountView, live []authcore.Session, current uuid.UUID) {
+// sessionsPage is where people see and end their sessions.
+type sessionsPage struct{ sessions *session.Sessions }
+
+func (p *sessionsPage) routes() []page.Route {
+	return []page.Route{{Path: "/account/sessions", For: page.SignedIn, Show: p.show, Submit: p.end}}
+}
+
+// sessionsView is what its template shows.
+type sessionsView struct {
+	page.View
+	Sessions    []sessionItem
+	Others, All *page.Form
+}
+
+// sessionItem is one session.
+type sessionItem struct {
+	Name, Where, Seen, SeenAt string
+	Host                      string // that it was handed over to; "" for the session of a sign-in
+	Current                   bool
+	End                       page.Form
+}
+
+func (p *sessionsPage) show(q *page.Request) error {
+	live, err := p.sessions.List(q.R.Context(), q.User.AccountID)
+	if err != nil {
+		return err
+	}
+	v := sessionsView{View: page.View{Title: q.T("account.sessions"), Back: backToAccount(q), Intro: []string{q.T("account.sessions.intro")}}}
 	end := func(id, value, button string) page.Form {
 		return page.Form{ID: "end-" + id, Action: q.Path("/account/sessions"), Hidden: []page.Hidden{{Name: "end", Value: value}}, Button: button, Quiet: true}
 	}
 	for _, s := range live {
 		_, host, _ := strings.Cut(s.Origin, "://")
-		a.Sessions = append(a.Sessions, device{
+		v.Sessions = append(v.Sessions, sessionItem{
 			Host: host,
 			Name: deviceName(q, s), Where: s.Addr, Seen: ago(q, s.LastSeenAt), SeenAt: s.LastSeenAt.UTC().Format(time.RFC3339),
-			Current: s.ID == current, End: end(s.ID.String(), s.ID.String(), q.T("account.sessions.end")),
+			Current: s.ID == q.User.SessionID, End: end(s.ID.String(), s.ID.String(), q.T("account.sessions.end")),
 		})
 	}
 	if len(live) > 1 {
 		others := end("others", "others", q.T("account.sessions.others"))
-		a.Others = &others
+		v.Others = &others
 	}
 	all := end("all", "all", q.T("account.sessions.all"))
-	a.All = &all
+	v.All = &all
+	return q.ShowAs("account_sessions.html", &v.View, &v)
 }
 
 func deviceName(q *page.Request, s authcore.Session) string {
@@ -58,8 +87,8 @@ func ago(q *page.Request, at time.Time) string {
 	}
 }
 
-// endSessions ends one session, all others, or all. A session that is not theirs or not live is as good as ended.
-func (p *accountPage) endSessions(q *page.Request) error {
+// end ends one session, all others, or all. A session that is not theirs or not live is as good as ended.
+func (p *sessionsPage) end(q *page.Request) error {
 	what := q.Form.Get("end")
 	ids, rest := []uuid.UUID(nil), what == "others" || what == "all"
 	if what == "others" {
@@ -79,5 +108,5 @@ func (p *accountPage) endSessions(q *page.Request) error {
 		q.Info.Cookies().WriteSignedOut(q.W.Header())
 		return q.Redirect(q.Path("/signed-out"))
 	}
-	return q.Done("/account", "sessions")
+	return q.Done("/account/sessions", "sessions")
 }

@@ -27,7 +27,8 @@ func everyPage(h *house) map[string]*answer {
 	h.Helper()
 	b, c := h.browser().person(), h.browser()
 	pages := map[string]*answer{
-		"account": b.get("/account"), "account refused": b.post("/account", []string{"username", "a b", "phone", "1"}),
+		"account": b.get("/account"), "profile": b.get("/account/profile"), "password": b.get("/account/password"), "sessions": b.get("/account/sessions"),
+		"profile refused":  b.post("/account/profile", []string{"username", "a b", "phone", "1"}),
 		"password refused": b.post("/account/password", nil), "circle in": nil, "missing": c.get("/x"),
 		"foreign":       c.post("/login", nil, header("Sec-Fetch-Site", "cross-site")),
 		"login refused": c.post("/login", []string{"login", "x", "password", "y"}), "login empty": c.post("/login", nil),

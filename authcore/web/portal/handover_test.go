@@ -105,7 +105,7 @@ func TestHandover(t *testing.T) {
 		t.Error("both hosts hold one refresh token")
 	}
 	b.open(first.header.Get("Location")).leads(wanted) // signed in: straight on
-	a.get("/account").want(http.StatusOK).says("At app.example.com")
+	a.get("/account/sessions").want(http.StatusOK).says("At app.example.com")
 }
 
 // A session of which only the refresh cookie is good is renewed on the way, at the issuer as at the host.

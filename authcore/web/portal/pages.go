@@ -50,7 +50,7 @@ type API interface {
 	SignOut(w http.ResponseWriter, r *http.Request)
 }
 
-//go:embed account.html
+//go:embed *.html
 var templates embed.FS
 
 // Pages serves the pages. It is safe for concurrent use.
@@ -94,7 +94,10 @@ func New(cfg Config) (*Pages, error) {
 		(&verifyPage{cfg.SignUp, p.next}).routes(),
 		(&forgotPage{cfg.Password}).routes(),
 		(&resetPage{cfg.Password, cfg.SignUp}).routes(),
-		(&accountPage{profile: cfg.Profile, password: cfg.Password, sessions: cfg.Sessions, signUp: cfg.SignUp}).routes(),
+		(&accountPage{cfg.Profile, cfg.Sessions}).routes(),
+		(&profilePage{cfg.Profile}).routes(),
+		(&passwordPage{cfg.Password, cfg.SignUp}).routes(),
+		(&sessionsPage{cfg.Sessions}).routes(),
 	)...)
 	return p, err
 }

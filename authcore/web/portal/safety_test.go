@@ -17,7 +17,7 @@ import (
 // everyPath is every page, and one that is none.
 var everyPath = []string{
 	"/login", "/register", "/verify", "/verify/resend", "/password/forgot", "/password/reset", "/reset", "/logout", "/signed-out",
-	"/account", "/account/password", "/account/sessions", "/onward", "", "/", "/x",
+	"/account", "/account/profile", "/account/password", "/account/sessions", "/onward", "", "/", "/x",
 }
 
 func TestB04_ForeignForms(t *testing.T) {
@@ -33,7 +33,7 @@ func TestB04_ForeignForms(t *testing.T) {
 		"/password/reset":   {"login", email, "otp", "1", "new_password", testflow.OtherPassword},
 		"/reset":            {"login", email, "otp", "1", "new_password", testflow.OtherPassword},
 		"/logout":           {},
-		"/account":          {"first_name", "Mallory"},
+		"/account/profile":  {"first_name", "Mallory"},
 		"/account/password": {"current_password", testflow.Password, "new_password", testflow.OtherPassword},
 		"/account/sessions": {"end", "all"},
 	}
@@ -64,7 +64,7 @@ func TestB04_ForeignForms(t *testing.T) {
 		"Origin alone": {header("Sec-Fetch-Site")}, "Sec-Fetch-Site alone": {header("Origin")},
 		"trusted": {header("Origin", "https://spa.example.com"), header("Sec-Fetch-Site", "cross-site")},
 	} {
-		if got := b.post("/account", []string{"first_name", "Ada"}, c...); got.status != http.StatusSeeOther {
+		if got := b.post("/account/profile", []string{"first_name", "Ada"}, c...); got.status != http.StatusSeeOther {
 			t.Errorf("%s: %d", name, got.status)
 		}
 	}
@@ -161,7 +161,7 @@ func TestB06_WhatIsSentIsEscaped(t *testing.T) {
 func TestB07_WhatIsStoredIsEscaped(t *testing.T) {
 	h := open(t)
 	b := h.browser().person()
-	b.post("/account", []string{"first_name", hostile, "last_name", "<b>x</b>", "username", "ada", "phone", ""}).leads("/auth/account?done=profile")
+	b.post("/account/profile", []string{"first_name", hostile, "last_name", "<b>x</b>", "username", "ada", "phone", ""}).leads("/auth/account?done=profile")
 	for range 2 {
 		checkEscaped(t, b.get("/account").want(http.StatusOK).says(hostile))
 	}
@@ -172,7 +172,7 @@ func TestB07_WhatIsStoredIsEscaped(t *testing.T) {
 	if account.Email != email {
 		t.Fatal("no session")
 	}
-	checkEscaped(t, b.get("/account").want(http.StatusOK).says(hostile))
+	checkEscaped(t, b.get("/account/sessions").want(http.StatusOK).says(hostile))
 }
 
 func TestB08_HeadersOnEveryAnswer(t *testing.T) {

@@ -114,7 +114,8 @@ func TestTexts_AreThoseThatAreUsed(t *testing.T) {
 	for _, title := range []string{"missing", "foreign", "unavailable", "internal", "slow_down", "refused"} {
 		mark("error.title." + title)
 	}
-	for _, done := range []string{"sent", notSaved, "reset_sent", "reset", "password", "registered", "profile", "sessions"} {
+	mark("done." + notSaved)
+	for _, done := range doneWords(t) {
 		mark("done." + done)
 	}
 	for _, why := range []string{"long", "broken", "own", "host", "http"} {
@@ -127,7 +128,8 @@ func TestTexts_AreThoseThatAreUsed(t *testing.T) {
 		mark("error." + string(code))
 	}
 	inTemplate := regexp.MustCompile(`Say "([^"]+)"`)
-	for _, name := range []string{"assets/layout.html", "assets/parts.html", "assets/view.html", "../account.html"} {
+	pages, _ := filepath.Glob("../*.html")
+	for _, name := range append(pages, "assets/layout.html", "assets/parts.html", "assets/view.html") {
 		raw, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
@@ -141,6 +143,23 @@ func TestTexts_AreThoseThatAreUsed(t *testing.T) {
 			t.Errorf("nothing uses %s", id)
 		}
 	}
+}
+
+// doneWords returns what the pages say with [Request.Done].
+func doneWords(t *testing.T) (words []string) {
+	t.Helper()
+	files, _ := filepath.Glob("../*.go")
+	call := regexp.MustCompile(`\.Done\("[^"]*", "([^"]+)"\)`)
+	for _, name := range files {
+		raw, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range call.FindAllStringSubmatch(string(raw), -1) {
+			words = append(words, m[1])
+		}
+	}
+	return words
 }
 
 // constants returns every constant of a type in a file.

@@ -82,7 +82,12 @@ func (to Route) show(q *Request) (err error) {
 			return q.ToLogin()
 		}
 	}
-	return to.Show(q)
+	err = to.Show(q)
+	if to.For == SignedIn && authcore.IsAnonymous(err) { // the account is gone
+		q.Info.Cookies().ClearSession(q.W.Header())
+		return q.ToLogin()
+	}
+	return err
 }
 
 // post reads a form and does what it asks. What is refused is shown in the form, with what was typed.

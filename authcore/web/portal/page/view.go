@@ -5,6 +5,7 @@ import "html/template"
 // View is a page of one column: what most pages are. Every text in it is for reading as it is; the template escapes it.
 type View struct {
 	Title    string
+	Back     *Link // to the page above this one, of which this one is a part
 	Alert    *Alert
 	Notice   string
 	Lost     string // why nobody is led back
