@@ -86,8 +86,9 @@ type Message struct {
 	Lang       string // BCP 47; "" means en
 }
 
-// Effects are the events and mails that belong to a change; the store writes them in the change's own transaction.
+// Effects are the events, mails and links that belong to a change; the store writes them in the change's own transaction.
 type Effects struct {
-	Events []Event
-	Mails  []Mail
+	Events        []Event
+	Mails         []Mail
+	SecurityLinks []SecurityLink
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/notice"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/keyring"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/nodeclock"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/notify"
@@ -76,6 +77,6 @@ func openAdminOps(ctx context.Context, cfg *resolved) (d *adminOps, done func() 
 }
 
 func newAdminOps(cfg *resolved, store *sqlstore.Store, ring *keyring.Ring, sealer *secret.Sealer, now func() time.Time) (*adminOps, error) {
-	o, err := operator.New(operator.Config{Store: store, Keys: ring, MailPurpose: notify.SealPurpose, Now: now})
+	o, err := operator.New(operator.Config{Store: store, Keys: ring, MailPurpose: notify.SealPurpose, LinkPurpose: notice.SealPurpose, Now: now})
 	return &adminOps{cfg: cfg, ring: ring, sealer: sealer, operator: o}, err
 }

@@ -48,6 +48,7 @@ func (d *adminOps) resealAll(ctx context.Context) (total operator.Resealed, err 
 		done, err := d.operator.Reseal(ctx, d.sealer)
 		total.Keys += done.Keys
 		total.Mails += done.Mails
+		total.Links += done.Links
 		if err != nil || done == (operator.Resealed{}) {
 			return total, err
 		}

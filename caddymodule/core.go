@@ -77,7 +77,7 @@ func (c *core) wireFlows(a *App, sealer *secret.Sealer) error {
 		return err
 	}
 	c.flows, err = gateway.NewFlows(gateway.Config{Store: c.store, Ring: c.ring, Hasher: n.hasher, Limiter: a.limiter(), Lockouts: n.lockouts,
-		Mailer: c.notifier, Now: n.clock.Now, Settings: cfg.flowSettings(),
+		Mailer: c.notifier, Sealer: sealer, Now: n.clock.Now, Settings: cfg.flowSettings(),
 		CanReach: c.notifier.CanReach, MayIssue: func() error { return gateway.MayIssue(n.clock.Wrong, c.ring.Signs) },
 		Traces: gateway.Traces{SignIn: traceOf(ended), Refresh: traceOf(refreshOutcomes.result), Handover: traceHandovers}})
 	return err

@@ -9,6 +9,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/attempt"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/handover"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/notice"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/profile"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
@@ -23,6 +24,7 @@ import (
 // Store is what the flows read and write.
 type Store interface {
 	challenge.Store
+	notice.Store
 	signup.Store
 	handover.Store
 	password.Store
@@ -39,6 +41,7 @@ type Config struct {
 	Limiter  authcore.Limiter
 	Lockouts attempt.Lockouts
 	Mailer   challenge.Mailer
+	Sealer   *secret.Sealer
 	// CanReach returns false for a normalised address to which mails are known not to go out. It must not wait. It may be nil.
 	CanReach func(address string) bool
 	// MayIssue is asked before tokens are issued; an error refuses them. It may be nil.
@@ -79,6 +82,7 @@ type Traces struct {
 type Flows struct {
 	Policy     *passpolicy.Policy
 	Challenges *challenge.Issuer
+	Notices    *notice.Notices
 	Sessions   *session.Sessions
 	SignIn     *signin.Flow
 	SignUp     *signup.Flow
@@ -106,13 +110,17 @@ func (f *Flows) wireShared(cfg Config) (err error) {
 	code := cfg.Settings.Code
 	f.Challenges, err = challenge.New(challenge.Config{Store: cfg.Store, Limiter: cfg.Limiter, Mailer: cfg.Mailer, Key: macKey(cfg.Ring, "code"),
 		Length: code.Length, Lifetime: code.Lifetime, Attempts: code.Attempts, Now: cfg.Now})
+	if err != nil {
+		return err
+	}
+	f.Notices, err = notice.New(notice.Config{Store: cfg.Store, Mailer: cfg.Mailer, Sealer: cfg.Sealer, Now: cfg.Now})
 	return err
 }
 
 // wireSessions makes the ways in, and on to other hosts.
 func (f *Flows) wireSessions(cfg Config) (err error) {
 	s := cfg.Settings
-	f.Sessions, err = session.New(session.Config{Store: cfg.Store, Keys: cfg.Ring, Mailer: cfg.Mailer,
+	f.Sessions, err = session.New(session.Config{Store: cfg.Store, Keys: cfg.Ring, Notices: f.Notices,
 		Audience: s.Audience, AccessLifetime: s.AccessLifetime, RefreshLifetime: s.RefreshLifetime, SessionLifetime: s.SessionLifetime,
 		RefreshLeeway: s.RefreshLeeway, MayIssue: cfg.MayIssue, Trace: cfg.Traces.Refresh, Now: cfg.Now})
 	if err != nil {
@@ -138,7 +146,7 @@ func (f *Flows) wireAccounts(cfg Config) (err error) {
 		return err
 	}
 	f.Password, err = password.New(password.Config{Store: cfg.Store, Hasher: cfg.Hasher, Policy: f.Policy, Challenges: f.Challenges,
-		Lockouts: cfg.Lockouts, Identities: s.Identities, Now: cfg.Now})
+		Notices: f.Notices, Lockouts: cfg.Lockouts, Identities: s.Identities, Now: cfg.Now})
 	if err != nil {
 		return err
 	}

@@ -112,7 +112,7 @@ func (e *Env) flows(t testing.TB, o Options) {
 	t.Helper()
 	flows := must(gateway.NewFlows(gateway.Config{
 		Store: e.Store, Ring: e.Ring, Hasher: e.Hasher, Limiter: e.Limiter, Lockouts: e.Lockouts,
-		Mailer: plainMailer{e.Clock}, MayIssue: o.MayIssue, Now: e.Clock.Now,
+		Mailer: plainMailer{e.Clock}, Sealer: e.Sealer, MayIssue: o.MayIssue, Now: e.Clock.Now,
 		Settings: gateway.Settings{
 			Signup: o.Mode, Identities: o.Identities, RefreshLeeway: o.Leeway,
 			AccessLifetime: 5 * time.Minute, RefreshLifetime: 30 * 24 * time.Hour, SessionLifetime: 90 * 24 * time.Hour,

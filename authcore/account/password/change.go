@@ -9,8 +9,8 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/notice"
 )
 
 // ChangeInput is a wish for another password, as it was typed.
@@ -83,15 +83,13 @@ func (f *Flow) verify(ctx context.Context, hash, password string) (bool, error) 
 }
 
 func (f *Flow) replaceCurrent(ctx context.Context, account authcore.Account, hash string, c authcore.Client) error {
-	fx := authcore.Effects{Events: []authcore.Event{audit.Event(authcore.EventPasswordChanged, account.ID, c, f.now())}}
-	if to := account.VerifiedEmail(); to != "" {
-		mail, err := f.cfg.Challenges.Notification(authcore.MailPasswordReset, challenge.Recipient{Address: to, Name: account.Name()}, c)
-		if err != nil {
-			return err
-		}
-		fx.Mails = []authcore.Mail{mail}
+	event := audit.Event(authcore.EventPasswordChanged, account.ID, c, f.now())
+	fx := authcore.Effects{Events: []authcore.Event{event}}
+	err := f.cfg.Notices.Security(ctx, &fx, passwordChanged(event, account, c))
+	if err != nil {
+		return err
 	}
-	_, _, err := f.cfg.Store.ChangePassword(ctx, authcore.PasswordChange{
+	_, _, err = f.cfg.Store.ChangePassword(ctx, authcore.PasswordChange{
 		AccountID: account.ID, Old: account.PasswordHash, PasswordHash: hash, Now: f.now(), Effects: fx,
 	})
 	if errors.Is(err, authcore.ErrNotFound) { // changed or disabled since it was read: what was verified is no longer so
@@ -101,6 +99,10 @@ func (f *Flow) replaceCurrent(ctx context.Context, account authcore.Account, has
 		return fmt.Errorf("change password: %w", err)
 	}
 	return nil
+}
+
+func passwordChanged(e authcore.Event, account authcore.Account, c authcore.Client) notice.Notice {
+	return notice.Notice{Kind: authcore.MailPasswordReset, Event: e, Account: account, Undo: notice.Undo{Password: true}, Client: c}
 }
 
 func errCurrent() error {

@@ -13,6 +13,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/attempt"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/notice"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passhash"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passpolicy"
 )
@@ -43,6 +44,7 @@ type Config struct {
 	Hasher     *passhash.Hasher
 	Policy     *passpolicy.Policy
 	Challenges *challenge.Issuer
+	Notices    *notice.Notices
 	Lockouts   attempt.Lockouts
 	// Identities are the kinds of identifier that recover.
 	Identities []authcore.IdentifierKind
@@ -57,9 +59,9 @@ type Flow struct {
 
 // New checks cfg.
 func New(cfg Config) (*Flow, error) {
-	if cfg.Store == nil || cfg.Hasher == nil || cfg.Policy == nil || cfg.Challenges == nil || cfg.Lockouts == nil ||
-		cfg.Now == nil {
-		return nil, errors.New("password: store, hasher, policy, challenges, lockouts and clock are required")
+	if cfg.Store == nil || cfg.Hasher == nil || cfg.Policy == nil || cfg.Challenges == nil || cfg.Notices == nil ||
+		cfg.Lockouts == nil || cfg.Now == nil {
+		return nil, errors.New("password: store, hasher, policy, challenges, notices, lockouts and clock are required")
 	}
 	if len(cfg.Identities) == 0 {
 		return nil, errors.New("password: at least one kind of identifier must recover")

@@ -10,6 +10,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/notice"
 )
 
 // ResetInput is a new password with the proof that allows it: the token of the link, or login and code.
@@ -110,16 +111,13 @@ func (f *Flow) credentials(ctx context.Context, in ResetInput) (challenge.Creden
 }
 
 func (f *Flow) replace(ctx context.Context, ch authcore.Challenge, account authcore.Account, hash string, c authcore.Client) error {
-	mail, err := f.cfg.Challenges.Notification(authcore.MailPasswordReset, recipient(account), c)
-	if err != nil {
+	event := audit.Event(authcore.EventPasswordReset, account.ID, c, f.now())
+	fx := authcore.Effects{Events: []authcore.Event{event}}
+	if err := f.tellOfReset(ctx, &fx, passwordChanged(event, account, c)); err != nil {
 		return err
 	}
-	_, _, err = f.cfg.Store.ResetPassword(ctx, authcore.Reset{
-		ChallengeID: ch.ID, AccountID: account.ID, PasswordHash: hash, Now: f.now(),
-		Effects: authcore.Effects{
-			Events: []authcore.Event{audit.Event(authcore.EventPasswordReset, account.ID, c, f.now())},
-			Mails:  []authcore.Mail{mail},
-		},
+	_, _, err := f.cfg.Store.ResetPassword(ctx, authcore.Reset{
+		ChallengeID: ch.ID, AccountID: account.ID, PasswordHash: hash, Now: f.now(), Effects: fx,
 	})
 	if errors.Is(err, authcore.ErrNotFound) { // another request was faster
 		return challenge.Refuse()
@@ -130,4 +128,12 @@ func (f *Flow) replace(ctx context.Context, ch authcore.Challenge, account authc
 	// The change is committed: the answer is success, whatever becomes of the lock, which ends by itself.
 	_ = f.cfg.Lockouts.Reset(context.WithoutCancel(ctx), identifier.AccountKey(account.ID))
 	return nil
+}
+
+// tellOfReset: an address that the reset itself verifies was not the owner's before, as far as anybody knows. It is told without a link.
+func (f *Flow) tellOfReset(ctx context.Context, fx *authcore.Effects, n notice.Notice) error {
+	if n.Account.Email != "" && !n.Account.EmailVerified() {
+		return f.cfg.Notices.Tell(fx, n, recipient(n.Account))
+	}
+	return f.cfg.Notices.Security(ctx, fx, n)
 }

@@ -10,7 +10,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/notice"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 )
 
@@ -103,18 +103,14 @@ func (s *Sessions) rotate(ctx context.Context, token string, id uuid.UUID, leewa
 // warn tells the owner that somebody held a copy of their refresh token. The session is revoked already; what fails here
 // is only the telling.
 func (s *Sessions) warn(ctx context.Context, res authcore.RotationResult, c authcore.Client) {
-	to := res.Account.VerifiedEmail()
-	if to == "" {
-		return
-	}
-	mail, err := s.cfg.Mailer.Compose(authcore.Message{
-		Kind: authcore.MailSessionRevoked, To: to, Name: res.Account.Name(), Addr: audit.Addr(c),
-		Device: challenge.Device(c), At: s.now(), Lang: c.Lang,
+	var fx authcore.Effects
+	err := s.cfg.Notices.Security(ctx, &fx, notice.Notice{
+		Kind: authcore.MailSessionRevoked, Event: audit.Event(authcore.EventRefreshReplayed, res.Account.ID, c, s.now()), Account: res.Account, Client: c,
 	})
-	if err != nil {
+	if err != nil || len(fx.Mails) == 0 {
 		return
 	}
-	_ = s.cfg.Store.Record(ctx, authcore.Effects{Mails: []authcore.Mail{mail}})
+	_ = s.cfg.Store.Record(ctx, fx)
 }
 
 // InspectRefresh returns the session and account of a live refresh token and changes nothing. [authcore.ErrNotFound]

@@ -17,6 +17,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/notice"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/jwtkeys"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
@@ -162,7 +163,11 @@ func benchCrowd(b testing.TB, url string) (callers []*benchCaller) {
 	if err := ring.Load(b.Context()); err != nil {
 		b.Fatal(err)
 	}
-	sessions, err := session.New(session.Config{Store: store, Keys: ring, Mailer: benchNobody{},
+	notices, err := notice.New(notice.Config{Store: store, Mailer: benchNobody{}, Sealer: sealer, Now: time.Now})
+	if err != nil {
+		b.Fatal(err)
+	}
+	sessions, err := session.New(session.Config{Store: store, Keys: ring, Notices: notices,
 		AccessLifetime: 5 * time.Minute, RefreshLifetime: 30 * 24 * time.Hour, SessionLifetime: 90 * 24 * time.Hour, Now: time.Now})
 	if err != nil {
 		b.Fatal(err)

@@ -14,7 +14,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/notice"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/jwtkeys"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 )
@@ -40,7 +40,7 @@ const maxCookie = 4096 - 112
 type Config struct {
 	Store           Store
 	Keys            Keys
-	Mailer          challenge.Mailer
+	Notices         *notice.Notices
 	Audience        []string // `aud` of tokens; empty means the issuer of each
 	AccessLifetime  time.Duration
 	RefreshLifetime time.Duration
@@ -99,8 +99,8 @@ const (
 
 // New checks cfg.
 func New(cfg Config) (*Sessions, error) {
-	if cfg.Store == nil || cfg.Keys == nil || cfg.Mailer == nil || cfg.Now == nil {
-		return nil, errors.New("session: store, keys, mailer and clock are required")
+	if cfg.Store == nil || cfg.Keys == nil || cfg.Notices == nil || cfg.Now == nil {
+		return nil, errors.New("session: store, keys, notices and clock are required")
 	}
 	if cfg.AccessLifetime < time.Second || cfg.RefreshLifetime <= cfg.AccessLifetime || cfg.SessionLifetime < cfg.RefreshLifetime {
 		return nil, errors.New("session: lifetimes must rise: access (at least 1s) < refresh <= session")

@@ -1,9 +1,11 @@
 package notify
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/notice"
 	"github.com/gatehouse-auth/gatehouse/internal/testdeclared"
 )
 
@@ -14,6 +16,11 @@ func TestKinds_EveryMailThatIsDeclared(t *testing.T) {
 	for _, kind := range declared {
 		if _, known := kinds[authcore.MailKind(kind)]; !known {
 			t.Errorf("%s has no shape", kind)
+		}
+	}
+	for kind, shape := range kinds {
+		if told := slices.Contains(slices.Concat(notice.Always(), notice.Optional()), kind); told != shape.security {
+			t.Errorf("%s is a security mail here: %v, and in package notice: %v", kind, shape.security, told)
 		}
 	}
 	if len(kinds) != len(declared) {

@@ -11,14 +11,17 @@ import (
 
 	"github.com/google/uuid"
 	mail "github.com/wneessen/go-mail"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
 )
 
 // Letter is a rendered mail.
 type Letter struct {
-	ID        uuid.UUID // of the row of the outbox
-	From      string    // plain address
-	FromName  string    // shown beside it; may be empty
-	To        string    // plain address
+	ID        uuid.UUID         // of the row of the outbox
+	From      string            // plain address
+	FromName  string            // shown beside it; may be empty
+	To        string            // plain address
+	Kind      authcore.MailKind // may be empty
 	Subject   string
 	Text      string // lines end in \n
 	HTML      string // lines end in \n
@@ -83,7 +86,8 @@ func (l Letter) write(w io.Writer, eightBit bool) (int64, error) {
 			return 0, fmt.Errorf("writing a letter: %w", err)
 		}
 	}
-	if !printable(l.Subject, maxLine) || !printable(l.MessageID, maxLine) || !printable(l.FromName, maxName) || !printable(l.Lang, maxLang) {
+	if !printable(l.Subject, maxLine) || !printable(l.MessageID, maxLine) || !printable(l.FromName, maxName) || !printable(l.Lang, maxLang) ||
+		!printable(string(l.Kind), maxName) {
 		return 0, errors.New("writing a letter: a header is not one line")
 	}
 	m := mail.NewMsg(mail.WithCharset(mail.CharsetUTF8), mail.WithEncoding(mail.NoEncoding), mail.WithNoDefaultUserAgent())
@@ -99,6 +103,9 @@ func (l Letter) write(w io.Writer, eightBit bool) (int64, error) {
 	m.SetMessageIDWithValue(l.MessageID)
 	// RFC 3834: no robot is to answer this one.
 	m.SetGenHeader("Auto-Submitted", "auto-generated")
+	if l.Kind != "" {
+		m.SetGenHeader("Gatehouse-Mail", string(l.Kind)) // for filters and programs; it says nothing that the subject does not
+	}
 	if l.Lang != "" {
 		m.SetGenHeader("Content-Language", l.Lang) // RFC 3282
 	}

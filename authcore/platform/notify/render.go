@@ -50,7 +50,7 @@ func (n *Notifier) render(m authcore.Message) (Letter, error) {
 	if err != nil {
 		return Letter{}, err
 	}
-	l := Letter{From: n.head.From, FromName: n.head.FromName, To: m.To, Subject: p.Subject, Lang: p.Lang}
+	l := Letter{From: n.head.From, FromName: n.head.FromName, To: m.To, Kind: m.Kind, Subject: p.Subject, Lang: p.Lang}
 	var html strings.Builder
 	if err := htmlLayout.Execute(&html, p); err != nil {
 		return Letter{}, err
@@ -74,7 +74,10 @@ func lay(m authcore.Message, brand string) (page, error) {
 		Lang: v.lang, Brand: brand, Subject: own("subject"), Greeting: v.say("mail.greeting"), Before: own("before"),
 		After: own("after"), Footer: v.say("mail.footer"),
 	}
-	if m.Link != "" {
+	switch {
+	case m.Link != "" && kind.security:
+		p.Link, p.LinkLabel, p.Button, p.Paste = m.Link, v.say("mail.not_me"), v.say("mail.not_me_button"), v.say("mail.paste")
+	case m.Link != "":
 		p.Link, p.LinkLabel, p.Button, p.Paste = m.Link, own("link"), own("button"), v.say("mail.paste")
 	}
 	if v.facts.Name != "" {
@@ -82,6 +85,10 @@ func lay(m authcore.Message, brand string) (page, error) {
 	}
 	if kind.code {
 		p.CodeLabel, p.Code = own("code"), m.Code
+	}
+	if m.Expiry == 0 && m.LinkExpiry > 0 {
+		v.facts.LinkExpiry = v.duration(m.LinkExpiry)
+		p.Expiry = v.say("mail.expiry_link")
 	}
 	if m.Expiry > 0 {
 		v.facts.Expiry = v.duration(m.Expiry)

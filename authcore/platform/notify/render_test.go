@@ -142,7 +142,7 @@ func TestLetter_IsAnInternetMessage(t *testing.T) {
 		t.Fatal(err)
 	}
 	for header, want := range map[string]string{
-		"To": "<bob@example.org>", "From": `"Example" <no-reply@auth.example.com>`, "Content-Language": "en", "Message-Id": "<" + l.MessageID + ">", "Subject": "Confirm your e-mail address for Example", "Auto-Submitted": "auto-generated",
+		"To": "<bob@example.org>", "From": `"Example" <no-reply@auth.example.com>`, "Content-Language": "en", "Message-Id": "<" + l.MessageID + ">", "Gatehouse-Mail": "verify_email", "Subject": "Confirm your e-mail address for Example", "Auto-Submitted": "auto-generated",
 	} {
 		if got := parsed.Header[header]; len(got) != 1 || got[0] != want {
 			t.Errorf("%s: got %q, want %q", header, got, want)

@@ -24,14 +24,16 @@ var wordings = mustLoad("wording/active.en.toml", "wording/active.de.toml")
 type shape struct {
 	code  bool // the message's code; other kinds have no use for one and show none
 	cause bool // when, from where and with what device
+	// security is for what package notice tells of: the link, where there is one, is "This was not me", in the same words for all.
+	security bool
 }
 
 var kinds = map[authcore.MailKind]shape{
 	authcore.MailVerify:         {code: true},
 	authcore.MailAccountExists:  {},
 	authcore.MailReset:          {code: true, cause: true},
-	authcore.MailPasswordReset:  {cause: true},
-	authcore.MailSessionRevoked: {cause: true},
+	authcore.MailPasswordReset:  {cause: true, security: true},
+	authcore.MailSessionRevoked: {cause: true, security: true},
 	authcore.MailTest:           {},
 }
 

@@ -34,15 +34,21 @@ type Store interface {
 	ResealMail(ctx context.Context, id uuid.UUID, old, sealed []byte) error
 	// DropMail removes the content of a mail that waits; it is never sent.
 	DropMail(ctx context.Context, id uuid.UUID, now time.Time) error
+	// SealedLinks returns up to limit links of security mails with what they take back, in order of their ids after the given one.
+	SealedLinks(ctx context.Context, after uuid.UUID, limit int) ([]authcore.SecurityLink, error)
+	// ResealLink replaces what a link takes back if it is still old. No error when it is not.
+	ResealLink(ctx context.Context, id uuid.UUID, old, sealed []byte) error
+	// DropLink removes a link: it cannot be used any more.
+	DropLink(ctx context.Context, id uuid.UUID) error
 }
 
 // Config is what an Operator needs; all of it is required.
 type Config struct {
 	Store Store
 	Keys  *keyring.Ring
-	// MailPurpose is what mails in the outbox are sealed for.
-	MailPurpose string
-	Now         func() time.Time
+	// MailPurpose is what mails in the outbox are sealed for, LinkPurpose what the links of security mails take back.
+	MailPurpose, LinkPurpose string
+	Now                      func() time.Time
 }
 
 // Operator does the operations. It is safe for concurrent use.
@@ -50,8 +56,8 @@ type Operator struct{ cfg Config }
 
 // New checks cfg.
 func New(cfg Config) (*Operator, error) {
-	if cfg.Store == nil || cfg.Keys == nil || cfg.MailPurpose == "" || cfg.Now == nil {
-		return nil, errors.New("operator: store, keys, purpose of mails and clock are required")
+	if cfg.Store == nil || cfg.Keys == nil || cfg.MailPurpose == "" || cfg.LinkPurpose == "" || cfg.Now == nil {
+		return nil, errors.New("operator: store, keys, purposes of mails and links, and clock are required")
 	}
 	return &Operator{cfg: cfg}, nil
 }

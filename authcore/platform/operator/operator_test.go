@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/notice"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/operator"
@@ -29,7 +30,7 @@ func (a *announced) committed(_ context.Context, done sqlstore.Commit) {
 func operate(t *testing.T, e *testflow.Env) (*operator.Operator, *announced) {
 	t.Helper()
 	told := &announced{}
-	o, err := operator.New(operator.Config{Store: e.Store.AfterCommit(told.committed), Keys: e.Ring, MailPurpose: purpose, Now: e.Clock.Now})
+	o, err := operator.New(operator.Config{Store: e.Store.AfterCommit(told.committed), Keys: e.Ring, MailPurpose: purpose, LinkPurpose: notice.SealPurpose, Now: e.Clock.Now})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,10 +15,11 @@ import (
 type Resealed struct {
 	Keys  int `json:"keys"`
 	Mails int `json:"mails"`
+	Links int `json:"links"` // of security mails
 }
 
-// mailPage is how many mails are read at once.
-const mailPage = 200
+// sealedPage is how many sealed rows are read at once.
+const sealedPage = 200
 
 // Reseal seals everything in the database that lies under another secret than the first under that. Then the first
 // secret alone opens all of it. Nobody is signed out: what tokens and codes are checked with does not change. Every node
@@ -40,6 +41,20 @@ func (o *Operator) Reseal(ctx context.Context, sealer *secret.Sealer) (Resealed,
 		done.Mails++
 		return o.cfg.Store.ResealMail(ctx, m.ID, m.Sealed, sealed)
 	})
+	if err != nil {
+		return done, err
+	}
+	err = o.eachLink(ctx, func(l authcore.SecurityLink) error {
+		if sealer.SealedByFirst(l.Undo) {
+			return nil
+		}
+		sealed, err := sealer.Reseal(o.cfg.LinkPurpose, l.Undo)
+		if err != nil {
+			return fmt.Errorf("security link %s: %w", l.ID, err)
+		}
+		done.Links++
+		return o.cfg.Store.ResealLink(ctx, l.ID, l.Undo, sealed)
+	})
 	return done, err
 }
 
@@ -47,10 +62,11 @@ func (o *Operator) Reseal(ctx context.Context, sealer *secret.Sealer) (Resealed,
 type Discarded struct {
 	Ended
 	Mails int `json:"mails"`
+	Links int `json:"links"` // of security mails
 }
 
-// Discard gives up everything that no secret of the sealer opens: keys, for which new ones are made, and mails, which are
-// never sent. Everybody is signed out. An [authcore.Error] says that there is nothing to give up.
+// Discard gives up everything that no secret of the sealer opens: keys, for which new ones are made, mails, which are
+// never sent, and links of security mails. Everybody is signed out. An [authcore.Error] says that there is nothing to give up.
 func (o *Operator) Discard(ctx context.Context, sealer *secret.Sealer) (Discarded, error) {
 	var done Discarded
 	keys, err := o.cfg.Keys.Discard(ctx)
@@ -67,7 +83,17 @@ func (o *Operator) Discard(ctx context.Context, sealer *secret.Sealer) (Discarde
 	if err != nil {
 		return done, err
 	}
-	if keys == 0 && done.Mails == 0 {
+	err = o.eachLink(ctx, func(l authcore.SecurityLink) error {
+		if _, err := sealer.Open(o.cfg.LinkPurpose, l.Undo); !errors.Is(err, secret.ErrUnsealable) {
+			return err
+		}
+		done.Links++
+		return o.cfg.Store.DropLink(ctx, l.ID)
+	})
+	if err != nil {
+		return done, err
+	}
+	if keys == 0 && done.Mails == 0 && done.Links == 0 {
 		return done, authcore.Refuse(authcore.InvalidRequest, "The secret decrypts everything in the database, so nothing is lost. To sign everyone out, use sessions revoke --all.")
 	}
 	// Their tokens are dead with the keys. What still stands in the rows would be shown as live sessions, and codes that
@@ -80,18 +106,27 @@ func (o *Operator) Discard(ctx context.Context, sealer *secret.Sealer) (Discarde
 }
 
 func (o *Operator) eachMail(ctx context.Context, do func(authcore.Mail) error) error {
+	return each(ctx, o.cfg.Store.SealedMails, func(m authcore.Mail) uuid.UUID { return m.ID }, do)
+}
+
+func (o *Operator) eachLink(ctx context.Context, do func(authcore.SecurityLink) error) error {
+	return each(ctx, o.cfg.Store.SealedLinks, func(l authcore.SecurityLink) uuid.UUID { return l.ID }, do)
+}
+
+// each calls do for every row, a page at a time.
+func each[T any](ctx context.Context, page func(ctx context.Context, after uuid.UUID, limit int) ([]T, error), id func(T) uuid.UUID, do func(T) error) error {
 	for at := uuid.Nil; ; {
-		mails, err := o.cfg.Store.SealedMails(ctx, at, mailPage)
+		rows, err := page(ctx, at, sealedPage)
 		if err != nil {
 			return err
 		}
-		for _, m := range mails {
-			if err := do(m); err != nil {
+		for _, row := range rows {
+			if err := do(row); err != nil {
 				return err
 			}
-			at = m.ID
+			at = id(row)
 		}
-		if len(mails) < mailPage {
+		if len(rows) < sealedPage {
 			return nil
 		}
 	}

@@ -46,5 +46,5 @@ func record(ctx context.Context, q *tx, fx authcore.Effects) error {
 		}
 		q.done.Mails++
 	}
-	return nil
+	return recordLinks(ctx, q, fx.SecurityLinks)
 }

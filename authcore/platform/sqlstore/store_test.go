@@ -65,7 +65,7 @@ func empty(t testing.TB, url string) {
 		return
 	}
 	defer conn.Close(ctx)
-	_, err = conn.Exec(ctx, `truncate users, identifiers, registrations, challenges, sessions, revocations, events, outbox,
+	_, err = conn.Exec(ctx, `truncate users, identifiers, registrations, challenges, sessions, revocations, events, outbox, security_links,
 		signing_keys, settings, lockouts restart identity`)
 	if err != nil {
 		t.Errorf("empty database: %v", err)

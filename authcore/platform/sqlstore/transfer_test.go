@@ -29,7 +29,6 @@ func filled(t testing.TB, rows int) *sqlstore.Store {
 			values ('` + uuid.NewString() + `', '` + uuid.NewString() + `', x'01', '', '', '', 1, 2)`,
 		`insert into former_identifiers (kind, digest, at) values ('username', x'02', 1)`,
 		`insert into invitations (id, channel, address, roles, token_digest, created_at, expires_at) values ('` + uuid.NewString() + `', '', '', '[]', x'03', 1, 2)`,
-		`insert into security_links (id, account_id, token_digest, kind, at, expires_at) values ('` + uuid.NewString() + `', '` + uuid.NewString() + `', x'04', '', 1, 2)`,
 	} {
 		err := s.Single(t.Context(), "fill", func(ctx context.Context, q sqldb.Querier) error {
 			_, err := sqldb.Exec(ctx, q, text)

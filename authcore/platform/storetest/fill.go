@@ -42,6 +42,9 @@ func Fill(t testing.TB, s Store, n int) {
 	fx.Mails[2].Dummy = true
 	must(t, s.Record(ctx, fx))
 	must(t, s.MailSent(ctx, fx.Mails[0].ID, start))
+	used := aSecurityLink(ada.ID, "used", 0)
+	used.Undo, used.UsedAt = nil, start
+	must(t, s.Record(ctx, authcore.Effects{SecurityLinks: []authcore.SecurityLink{aSecurityLink(ada.ID, "open", time.Second), used}}))
 	ch := aChallenge(authcore.PurposeResetPassword, "subject", "1")
 	ch.AccountID = ada.ID
 	issued(t, s, ch)
@@ -96,6 +99,10 @@ func CheckFilled(t testing.TB, s Store) {
 	claimed, err := s.ClaimMail(ctx, start, time.Minute, 10)
 	if err != nil || len(claimed) != 1 {
 		t.Errorf("%d mails are due (%v), want 1", len(claimed), err)
+	}
+	links, err := s.OpenContactLinks(ctx, ada.ID, start)
+	if err != nil || len(links) != 1 || string(links[0].Undo) != "sealed open" {
+		t.Errorf("open links: %+v (%v)", links, err)
 	}
 	taken := anAccount("eve")
 	taken.Username = "ada"

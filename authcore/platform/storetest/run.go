@@ -24,6 +24,7 @@ func Run(t *testing.T, open func(testing.TB) Store) {
 		{"revocations", revocations},
 		{"keys", keys},
 		{"outbox", outbox},
+		{"security links", securityLinks},
 		{"lockouts", lockouts},
 		{"sweep", sweeps},
 		{"calls", calls},

@@ -71,12 +71,14 @@ create table devices (
 );
 create index devices_seen on devices (last_seen_at);
 
--- The links "This was not me". at is the time of the event that the mail tells of: links rank by it. undo is what to take back, sealed.
+-- The links "This was not me". at is the time of the event that the mail tells of: links rank by it. contact: it is of a
+-- change of address or number. undo is what to take back, sealed.
 create table security_links (
 	id           uuid primary key,
 	account_id   uuid not null,
 	token_digest bytea not null unique,
 	kind         text not null,
+	contact      boolean not null,
 	at           bigint not null,
 	undo         bytea,
 	expires_at   bigint not null,

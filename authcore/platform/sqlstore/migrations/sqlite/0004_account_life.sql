@@ -71,12 +71,14 @@ create table devices (
 ) strict;
 create index devices_seen on devices (last_seen_at);
 
--- The links "This was not me". at is the time of the event that the mail tells of: links rank by it. undo is what to take back, sealed.
+-- The links "This was not me". at is the time of the event that the mail tells of: links rank by it. contact: it is of a
+-- change of address or number. undo is what to take back, sealed.
 create table security_links (
 	id           text primary key,
 	account_id   text not null,
 	token_digest blob not null unique,
 	kind         text not null,
+	contact      integer not null,
 	at           integer not null,
 	undo         blob,
 	expires_at   integer not null,

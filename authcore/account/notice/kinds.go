@@ -1,0 +1,49 @@
+package notice
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+)
+
+// rule is what holds for a kind of security mail. All of them carry the link "This was not me".
+type rule struct {
+	tells    []authcore.EventKind // the events that it tells of
+	optional bool                 // the owner may switch it off
+}
+
+// rules is the one table of security mails: which kind tells of which events, and which the owner may switch off.
+var rules = map[authcore.MailKind]rule{
+	authcore.MailPasswordReset:  {tells: []authcore.EventKind{authcore.EventPasswordChanged, authcore.EventPasswordReset}},
+	authcore.MailSessionRevoked: {tells: []authcore.EventKind{authcore.EventRefreshReplayed}},
+}
+
+// Always returns the kinds of security mail that cannot be switched off, in the order of their names.
+func Always() []authcore.MailKind { return kinds(false) }
+
+// Optional returns the kinds of security mail that the owner may switch off (Account.Muted), in the order of their names.
+func Optional() []authcore.MailKind { return kinds(true) }
+
+func kinds(optional bool) (list []authcore.MailKind) {
+	for kind, r := range rules {
+		if r.optional == optional {
+			list = append(list, kind)
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
+// muted reports whether the owner has switched the kind off. A kind that cannot be is not, whatever stands in the account.
+func (r rule) muted(n Notice) bool {
+	return r.optional && slices.Contains(n.Account.Muted, string(n.Kind))
+}
+
+func ruleOf(n Notice) (rule, error) {
+	r, ok := rules[n.Kind]
+	if !ok || !slices.Contains(r.tells, n.Event.Kind) {
+		return r, fmt.Errorf("notice: no security mail %s tells of %s", n.Kind, n.Event.Kind)
+	}
+	return r, nil
+}

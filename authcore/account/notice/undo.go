@@ -1,0 +1,106 @@
+package notice
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+)
+
+// Undo says what an event has changed, by what was there before. Nil and false is what it has not changed.
+type Undo struct {
+	Email    *Former `json:"email,omitempty"`
+	Phone    *Former `json:"phone,omitempty"`
+	Username *Former `json:"username,omitempty"`
+	// Password says that the password was set, changed or removed. What it was is not kept: using a link closes it.
+	Password bool `json:"password,omitempty"`
+	// Muted is which kinds of mail the owner had switched off before.
+	Muted *[]string `json:"muted,omitempty"`
+	// Deletion says that the account was to be deleted from then on.
+	Deletion bool `json:"deletion,omitempty"`
+}
+
+// Former is what an account was known by; an empty value for nothing.
+type Former struct {
+	Value      string    `json:"value"`
+	VerifiedAt time.Time `json:"verified_at,omitzero"`
+	Reused     bool      `json:"reused,omitempty"` // Account.EmailReused
+}
+
+// FormerEmail returns the account's address, verified or not, as it is before a change.
+func FormerEmail(a authcore.Account) *Former {
+	return &Former{Value: a.Email, VerifiedAt: a.EmailVerifiedAt, Reused: a.EmailReused}
+}
+
+// FormerPhone returns the account's number, verified or not, as it is before a change.
+func FormerPhone(a authcore.Account) *Former {
+	return &Former{Value: a.Phone, VerifiedAt: a.PhoneVerifiedAt}
+}
+
+// FormerUsername returns the account's username as it is before a change.
+func FormerUsername(a authcore.Account) *Former { return &Former{Value: a.Username} }
+
+// FormerMuted returns what the owner has switched off as it is before a change.
+func FormerMuted(a authcore.Account) *[]string { return &a.Muted }
+
+// contact reports whether the account's address or number was changed.
+func (u Undo) contact() bool { return u.Email != nil || u.Phone != nil }
+
+// Before adds what a later event of the account has changed: of what both changed, u knows what was there first.
+func (u Undo) Before(later Undo) Undo {
+	if u.Email == nil {
+		u.Email = later.Email
+	}
+	if u.Phone == nil {
+		u.Phone = later.Phone
+	}
+	if u.Username == nil {
+		u.Username = later.Username
+	}
+	if u.Muted == nil {
+		u.Muted = later.Muted
+	}
+	u.Password = u.Password || later.Password
+	u.Deletion = u.Deletion || later.Deletion
+	return u
+}
+
+// SealPurpose is what the content of links is sealed for. It holds addresses and numbers that a person has given up.
+const SealPurpose = "security link"
+
+// content is what is sealed. The ids are in it so that what one row says is worth nothing in another.
+type content struct {
+	ID      uuid.UUID `json:"id"`
+	Account uuid.UUID `json:"account"`
+	To      string    `json:"to,omitempty"` // the address that the link was sent to; "" where none was sent
+	Undo    Undo      `json:"undo"`
+}
+
+func (n *Notices) seal(l authcore.SecurityLink, to string, u Undo) ([]byte, error) {
+	plain, err := json.Marshal(content{ID: l.ID, Account: l.AccountID, To: to, Undo: u})
+	if err != nil {
+		return nil, fmt.Errorf("seal security link: %w", err)
+	}
+	sealed, err := n.cfg.Sealer.Seal(SealPurpose, plain)
+	if err != nil {
+		return nil, fmt.Errorf("seal security link: %w", err)
+	}
+	return sealed, nil
+}
+
+// Open returns what a link takes back, and the address that it was sent to, "" where it was sent to none.
+func (n *Notices) Open(l authcore.SecurityLink) (u Undo, to string, err error) {
+	plain, err := n.cfg.Sealer.Open(SealPurpose, l.Undo)
+	if err != nil {
+		return u, "", fmt.Errorf("open security link: %w", err)
+	}
+	var c content
+	if err := json.Unmarshal(plain, &c); err != nil || c.ID != l.ID || c.Account != l.AccountID {
+		return u, "", errors.New("open security link: not the content of this link")
+	}
+	return c.Undo, c.To, nil
+}
