@@ -27,6 +27,7 @@ const (
 	SignupClosed              Code = "signup_closed"
 	Conflict                  Code = "conflict"
 	Forbidden                 Code = "forbidden"
+	ReauthenticationRequired  Code = "reauthentication_required"
 	CrossOrigin               Code = "cross_origin"
 	NotFound                  Code = "not_found"
 	MethodNotAllowed          Code = "method_not_allowed"
@@ -46,7 +47,9 @@ type Error struct {
 	Fields FieldErrors
 	// RetryAfter says when trying again makes sense; zero means nothing is known about it.
 	RetryAfter time.Duration
-	cause      error
+	// MaxAge is how recent a sign-in must be (only with ReauthenticationRequired).
+	MaxAge time.Duration
+	cause  error
 }
 
 // Refuse returns an Error with the given code and sentence.

@@ -26,6 +26,8 @@ const (
 	EventPasswordChanged   EventKind = "password.changed"
 	EventAccountLocked     EventKind = "account.locked"
 	EventRegistrationAgain EventKind = "account.registered_again"
+	EventPhoneChanged      EventKind = "account.phone_changed"
+	EventStepUpFailed      EventKind = "session.step_up_failed"
 )
 
 // Event is one line of the append-only history: ids only, no names, addresses or secrets of people.

@@ -76,7 +76,7 @@ func (c *core) wireFlows(a *App, sealer *secret.Sealer) error {
 	if c.notifier, err = notifierFor(cfg, delivery, c.store, sealer, n.clock.Now, a.logger); err != nil {
 		return err
 	}
-	c.flows, err = gateway.NewFlows(gateway.Config{Store: c.store, Ring: c.ring, Hasher: n.hasher, Limiter: a.limiter(), Lockouts: n.lockouts,
+	c.flows, err = gateway.NewFlows(gateway.Config{Store: c.store, Ring: c.ring, Hasher: n.hasher, Limiter: a.limiter(), Lockouts: n.lockouts, Proofs: n.proofs,
 		Mailer: c.notifier, Sealer: sealer, Now: n.clock.Now, Settings: cfg.flowSettings(),
 		CanReach: c.notifier.CanReach, MayIssue: func() error { return gateway.MayIssue(n.clock.Wrong, c.ring.Signs) },
 		Traces: gateway.Traces{SignIn: traceOf(ended), Refresh: traceOf(refreshOutcomes.result), Handover: traceHandovers}})
@@ -89,7 +89,7 @@ func (r *resolved) flowSettings() gateway.Settings {
 		Password: passpolicy.Config{MinLength: r.password.minLength, MaxLength: r.password.maxLength},
 		Code:     gateway.CodeSettings{Length: r.otp.length, Lifetime: r.otp.lifetime, Attempts: r.otp.attempts},
 		Audience: r.audience, AccessLifetime: r.accessLifetime, RefreshLifetime: r.refreshLifetime,
-		SessionLifetime: r.sessionLifetime, RefreshLeeway: r.refreshLeeway}
+		SessionLifetime: r.sessionLifetime, RefreshLeeway: r.refreshLeeway, FreshFor: r.freshFor}
 }
 
 // offer is what anybody may know of the settings. Passwords are the only way to sign in, and there are no second factors.
@@ -112,12 +112,12 @@ func (c *core) wireAPI(a *App) (err error) {
 	limits := httpauth.NewLimits(a.limiter(), ratelimit.AddressKey)
 	c.api, err = httpapi.New(httpapi.Config{CookiePrefix: a.CookiePrefix, Authenticator: c.auth, Limits: limits, Sessions: f.Sessions,
 		SignIn: f.SignIn, SignUp: f.SignUp, Password: f.Password, Profile: f.Profile, JWKS: c.ring.JWKS, Ready: a.health, Logger: a.logger,
-		Now: n.clock.Now, Offer: cfg.offer()})
+		Contact: f.Contact, Fresh: f.Fresh, Now: n.clock.Now, Offer: cfg.offer()})
 	if err != nil {
 		return err
 	}
 	c.pages, err = portal.New(portal.Config{API: c.api, Authenticator: c.auth, Limits: limits, Sessions: f.Sessions,
-		SignIn: f.SignIn, SignUp: f.SignUp, Password: f.Password, Profile: f.Profile, Handover: f.Handover, Issuers: a.issuers,
+		SignIn: f.SignIn, SignUp: f.SignUp, Password: f.Password, Profile: f.Profile, Contact: f.Contact, Fresh: f.Fresh, Handover: f.Handover, Issuers: a.issuers,
 		Brand: cfg.brand, ReturnHosts: a.returnHosts, Logger: a.logger, Now: n.clock.Now})
 	return err
 }

@@ -49,6 +49,7 @@ type node struct {
 	poller      *revocation.Poller
 	limiter     *ratelimit.Memory
 	lockouts    *lockout.Lockouts
+	proofs      *lockout.Lockouts // of sessions that prove themselves by a password
 	verifier    *accesstoken.Verifier
 	connections *liveconn.Registry
 	hasher      *passhash.Hasher
@@ -155,6 +156,11 @@ func (n *node) fill(ctx context.Context, store *sqlstore.Store, cfg *resolved, l
 		return err
 	}
 	n.lockouts, err = lockout.New(lockout.Config{Policy: cfg.lockPolicy(), Store: store, Logger: logger, Now: n.clock.Now,
+		Key: func() secret.MACKey { return n.ring.Load().MACKey("lockout names") }})
+	if err != nil {
+		return err
+	}
+	n.proofs, err = lockout.New(lockout.Config{Policy: lockout.ProofPolicy, Store: store, Logger: logger, Now: n.clock.Now,
 		Key: func() secret.MACKey { return n.ring.Load().MACKey("lockout names") }})
 	if err != nil {
 		return err

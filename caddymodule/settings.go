@@ -60,6 +60,10 @@ type Settings struct {
 	// After how much inactivity a session ends: longer than access_lifetime, not longer than refresh_lifetime. Off by default.
 	IdleTimeout caddy.Duration `json:"idle_timeout,omitempty"`
 
+	// How long after the sign-in the owner of an account may make changes that could take it away from them, without giving the password
+	// again: 1s to 24h. Default: 10m.
+	FreshFor caddy.Duration `json:"fresh_for,omitempty"`
+
 	// What the names of the gateway's cookies begin with. A second gateway on the same host name needs another one, for
 	// cookies do not know ports. Default: gatehouse.
 	CookiePrefix string `json:"cookie_prefix,omitempty"`

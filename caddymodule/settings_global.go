@@ -105,6 +105,11 @@ var globalOptions = []option[Settings]{
 		},
 	},
 	{
+		name:  "fresh_for",
+		parse: readDuration(func(s *Settings) *caddy.Duration { return &s.FreshFor }),
+		check: func(s *Settings) error { return within(s.FreshFor, shortest, longestDay) },
+	},
+	{
 		name:  "cookie_prefix",
 		parse: readText(func(s *Settings) *string { return &s.CookiePrefix }),
 		check: func(s *Settings) error { return checkCookiePrefix(s.CookiePrefix) },

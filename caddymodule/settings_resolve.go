@@ -13,6 +13,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/fresh"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/jwtkeys"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
@@ -42,6 +43,7 @@ type resolved struct {
 
 	accessLifetime, refreshLifetime, sessionLifetime time.Duration
 	refreshLeeway                                    time.Duration
+	freshFor                                         time.Duration // how long a sign-in is fresh
 
 	jars [2]*httpauth.Jar // our cookies over http and over https
 
@@ -86,6 +88,7 @@ func (s *Settings) resolve() (*resolved, error) {
 	r.jars = [2]*httpauth.Jar{httpauth.NewJar(read.CookiePrefix, false), httpauth.NewJar(read.CookiePrefix, true)}
 	r.accessLifetime, r.refreshLifetime, r.sessionLifetime = read.lifetimes()
 	r.refreshLeeway = orDefault(read.RefreshLeeway, session.Leeway)
+	r.freshFor = orDefault(read.FreshFor, fresh.DefaultFor)
 	if r.tokenCache, err = tokenCacheBytes(read.TokenCache); err != nil {
 		return nil, err
 	}

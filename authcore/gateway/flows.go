@@ -8,6 +8,8 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/attempt"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/contact"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/fresh"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/handover"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/notice"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
@@ -26,6 +28,8 @@ type Store interface {
 	challenge.Store
 	notice.Store
 	signup.Store
+	contact.Store
+	fresh.Store
 	handover.Store
 	password.Store
 	profile.Store
@@ -40,6 +44,7 @@ type Config struct {
 	Hasher   *passhash.Hasher
 	Limiter  authcore.Limiter
 	Lockouts attempt.Lockouts
+	Proofs   attempt.Lockouts // of sessions that prove themselves by a password
 	Mailer   challenge.Mailer
 	Sealer   *secret.Sealer
 	// CanReach returns false for a normalised address to which mails are known not to go out. It must not wait. It may be nil.
@@ -64,6 +69,7 @@ type Settings struct {
 	RefreshLifetime time.Duration
 	SessionLifetime time.Duration
 	RefreshLeeway   time.Duration
+	FreshFor        time.Duration // how long a sign-in is fresh
 }
 
 // CodeSettings are those of one-time codes and links.
@@ -88,13 +94,15 @@ type Flows struct {
 	SignUp     *signup.Flow
 	Password   *password.Flow
 	Profile    *profile.Profiles
+	Contact    *contact.Flow
+	Fresh      *fresh.Gate
 	Handover   *handover.Flow
 }
 
 // NewFlows checks cfg and wires the flows. It does no I/O.
 func NewFlows(cfg Config) (*Flows, error) {
 	f := &Flows{}
-	for _, wire := range []func(Config) error{f.wireShared, f.wireSessions, f.wireAccounts} {
+	for _, wire := range []func(Config) error{f.wireShared, f.wireSessions, f.wireAccounts, f.wireOwner} {
 		if err := wire(cfg); err != nil {
 			return nil, err
 		}
@@ -151,6 +159,17 @@ func (f *Flows) wireAccounts(cfg Config) (err error) {
 		return err
 	}
 	f.Profile, err = profile.New(profile.Config{Store: cfg.Store, Identities: s.Identities, Now: cfg.Now})
+	return err
+}
+
+// wireOwner makes what only the owner of an account does.
+func (f *Flows) wireOwner(cfg Config) (err error) {
+	f.Fresh, err = fresh.New(fresh.Config{Store: cfg.Store, Hasher: cfg.Hasher, Policy: f.Policy, Lockouts: cfg.Lockouts, Sessions: cfg.Proofs,
+		For: cfg.Settings.FreshFor, Now: cfg.Now})
+	if err != nil {
+		return err
+	}
+	f.Contact, err = contact.New(contact.Config{Store: cfg.Store, Now: cfg.Now})
 	return err
 }
 

@@ -182,6 +182,26 @@ func TestOption_idle_timeout(t *testing.T) {
 	}
 }
 
+// TestOption_fresh_for: what could take the account away needs a recent sign-in, or the password.
+func TestOption_fresh_for(t *testing.T) {
+	t.Parallel()
+	for _, fresh := range []time.Duration{2 * time.Second, 3 * time.Minute} {
+		g := start(t, plan{clock: true, global: "\t\tfresh_for " + fresh.String()})
+		u := g.newUser(t)
+		g.advance(t, fresh+2*time.Second)
+		refused := g.api(t, "DELETE", "/me/phone", nil, call{bearer: u.access})
+		refused.want(t, 403, "reauthentication_required")
+		want := fmt.Sprintf(`Bearer error="insufficient_user_authentication", max_age=%d`, int(fresh.Seconds()))
+		if got := refused.header.Get("WWW-Authenticate"); got != want {
+			t.Errorf("the refusal asks for %s, want %s", got, want)
+		}
+		g.api(t, "DELETE", "/me/phone", object{"password": "wrong"}, call{bearer: u.access}).want(t, 401, "invalid_credentials")
+		g.api(t, "DELETE", "/me/phone", object{"password": u.password}, call{bearer: u.access}).must(t, 200, "")
+		again := g.signIn(t, u, false)
+		g.api(t, "DELETE", "/me/phone", nil, call{bearer: again.access}).must(t, 200, "")
+	}
+}
+
 // TestOption_session_lifetime: however often a session is renewed, it ends (T23).
 func TestOption_session_lifetime(t *testing.T) {
 	t.Parallel()

@@ -46,6 +46,7 @@ type Env struct {
 	Sealer   *secret.Sealer
 	Hasher   *passhash.Hasher
 	Lockouts *lockout.Lockouts
+	Proofs   *lockout.Lockouts
 	Limiter  *ratelimit.Memory
 	Revoked  *revocation.Set
 	Ring     *keyring.Ring
@@ -99,6 +100,10 @@ func (e *Env) guard(t testing.TB, o Options) {
 		Policy: o.Lockout, Store: e.Store, Logger: o.Logger, Now: e.Clock.Now,
 		Key: func() secret.MACKey { return e.Ring.MACKey("lockout names") },
 	}))(t)
+	e.Proofs = must(lockout.New(lockout.Config{
+		Policy: lockout.ProofPolicy, Store: e.Store, Logger: o.Logger, Now: e.Clock.Now,
+		Key: func() secret.MACKey { return e.Ring.MACKey("lockout names") },
+	}))(t)
 	e.Ring = must(keyring.New(keyring.Config{
 		Store: e.Store, Sealer: e.Sealer, Algorithm: jwtkeys.EdDSA, AccessLifetime: 5 * time.Minute,
 		Logger: o.Logger, Now: e.Clock.Now,
@@ -111,7 +116,7 @@ func (e *Env) guard(t testing.TB, o Options) {
 func (e *Env) flows(t testing.TB, o Options) {
 	t.Helper()
 	flows := must(gateway.NewFlows(gateway.Config{
-		Store: e.Store, Ring: e.Ring, Hasher: e.Hasher, Limiter: e.Limiter, Lockouts: e.Lockouts,
+		Store: e.Store, Ring: e.Ring, Hasher: e.Hasher, Limiter: e.Limiter, Lockouts: e.Lockouts, Proofs: e.Proofs,
 		Mailer: plainMailer{e.Clock}, Sealer: e.Sealer, MayIssue: o.MayIssue, Now: e.Clock.Now,
 		Settings: gateway.Settings{
 			Signup: o.Mode, Identities: o.Identities, RefreshLeeway: o.Leeway,

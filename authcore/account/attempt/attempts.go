@@ -28,6 +28,9 @@ type Lockouts interface {
 	// Begin asks to try a password. While as many tries run as failures are left it waits (ctx, at most 2 s); when the
 	// identifier is locked, wait says for how long and attempt is nil.
 	Begin(ctx context.Context, key string) (attempt Attempt, wait time.Duration, err error)
+	// Fail counts a failure of a password that was tried elsewhere, without a place among those that run. A name that is locked stays
+	// so for as long as it was.
+	Fail(ctx context.Context, key string) (locked bool, err error)
 	// Reset forgets failures and lock, after the owner has verified the account otherwise.
 	Reset(ctx context.Context, key string) error
 }
@@ -61,8 +64,22 @@ func (d Attempts) Begin(ctx context.Context, key string) (Attempt, error) {
 // apart. A lock that comes of it is recorded with it. A client that hangs up does not undo it.
 func (d Attempts) Failed(ctx context.Context, attempt Attempt, failure authcore.Event, c authcore.Client) error {
 	ctx = context.WithoutCancel(ctx)
+	return d.record(ctx, attempt.Failed(ctx), failure, c)
+}
+
+// Count is [Attempts.Failed] for a wrong password that was tried without asking, under key: it counts for those who ask.
+func (d Attempts) Count(ctx context.Context, key string, failure authcore.Event, c authcore.Client) error {
+	ctx = context.WithoutCancel(ctx)
+	locked, err := d.Lockouts.Fail(ctx, key)
+	if err != nil {
+		return fmt.Errorf("count wrong password: %w", err)
+	}
+	return d.record(ctx, locked, failure, c)
+}
+
+func (d Attempts) record(ctx context.Context, locked bool, failure authcore.Event, c authcore.Client) error {
 	fx := authcore.Effects{Events: []authcore.Event{failure}}
-	if attempt.Failed(ctx) {
+	if locked {
 		fx.Events = append(fx.Events,
 			audit.Failure(authcore.EventAccountLocked, failure.AccountID, c, authcore.AccountLocked, failure.At))
 	}

@@ -58,7 +58,7 @@ func (f *Flow) verifyCurrent(ctx context.Context, account authcore.Account, in C
 	if err != nil {
 		return err
 	}
-	right, err := f.verify(ctx, account.PasswordHash, in.Current)
+	right, err := Verify(ctx, f.cfg.Hasher, f.cfg.Policy, account.PasswordHash, in.Current)
 	if err != nil {
 		try.Cancel()
 		return fmt.Errorf("verify current password: %w", Busy(err))
@@ -72,14 +72,6 @@ func (f *Flow) verifyCurrent(ctx context.Context, account authcore.Account, in C
 		return err
 	}
 	return errCurrent()
-}
-
-func (f *Flow) verify(ctx context.Context, hash, password string) (bool, error) {
-	normal, err := f.cfg.Policy.Normalize(password)
-	if err != nil || hash == "" {
-		return false, f.cfg.Hasher.VerifyDummy(ctx, normal)
-	}
-	return f.cfg.Hasher.Verify(ctx, hash, normal)
 }
 
 func (f *Flow) replaceCurrent(ctx context.Context, account authcore.Account, hash string, c authcore.Client) error {

@@ -63,6 +63,16 @@ func Hash(ctx context.Context, h *passhash.Hasher, normal, like string, salt []b
 	return phc, nil
 }
 
+// Verify reports whether typed is the password of the hash, "" for an account without one. It costs one hash in every case, so that its
+// time tells nothing. Errors are those of the hasher, for [Busy].
+func Verify(ctx context.Context, h *passhash.Hasher, p *passpolicy.Policy, hash, typed string) (bool, error) {
+	normal, err := p.Normalize(typed)
+	if err != nil || hash == "" {
+		return false, h.VerifyDummy(ctx, normal)
+	}
+	return h.Verify(ctx, hash, normal)
+}
+
 // Busy turns an error of the hasher into what a client may see: [authcore.Unavailable] with RetryAfter when it is at
 // capacity; anything else is internal.
 func Busy(err error) error {

@@ -32,6 +32,7 @@ var statuses = map[authcore.Code]int{
 	authcore.SignupClosed:              http.StatusForbidden,
 	authcore.Conflict:                  http.StatusConflict,
 	authcore.Forbidden:                 http.StatusForbidden,
+	authcore.ReauthenticationRequired:  http.StatusForbidden,
 	authcore.CrossOrigin:               http.StatusForbidden,
 	authcore.NotFound:                  http.StatusNotFound,
 	authcore.MethodNotAllowed:          http.StatusMethodNotAllowed,
@@ -114,6 +115,9 @@ func ToProblem(h http.Header, r *http.Request, log *slog.Logger, err error) Prob
 	case http.StatusUnauthorized:
 		challenge(h, p.Code)
 	}
+	if p.Code == authcore.ReauthenticationRequired && refusal != nil {
+		h.Set("WWW-Authenticate", `Bearer error="insufficient_user_authentication", max_age=`+seconds(refusal.MaxAge)) // RFC 9470 §3
+	}
 	p.Title = http.StatusText(p.Status)
 	return p
 }
@@ -142,9 +146,11 @@ func challenge(h http.Header, code authcore.Code) {
 // retryAfter rounds up: a client that waits as told must not come too early.
 func retryAfter(h http.Header, d time.Duration) {
 	if d > 0 {
-		h.Set("Retry-After", strconv.FormatInt(int64((d+time.Second-1)/time.Second), 10))
+		h.Set("Retry-After", seconds(d+time.Second-1))
 	}
 }
+
+func seconds(d time.Duration) string { return strconv.FormatInt(int64(d/time.Second), 10) }
 
 func requestID(r *http.Request) string {
 	in, _ := r.Context().Value(requestInfoKey{}).(RequestInfo)

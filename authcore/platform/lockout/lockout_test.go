@@ -134,6 +134,8 @@ func (e either) Begin(ctx context.Context, key string) (attempt.Attempt, time.Du
 	return e.node().Begin(ctx, key)
 }
 
+func (e either) Fail(ctx context.Context, key string) (bool, error) { return e.node().Fail(ctx, key) }
+
 func (e either) Reset(ctx context.Context, key string) error { return e.node().Reset(ctx, key) }
 
 // TestLockouts_ConformanceOfTwoNodes: what holds for one holds for two.

@@ -130,6 +130,20 @@ func (l *Lockouts) Begin(ctx context.Context, name string) (attempt.Attempt, tim
 	return a.ask(ctx, q, timeout.C)
 }
 
+// Fail implements [attempt.Lockouts].
+func (l *Lockouts) Fail(ctx context.Context, name string) (locked bool, err error) {
+	if l.policy.Load().Off {
+		return false, nil
+	}
+	key, id := l.stored(name), binary.BigEndian.Uint64(secret.Random(8))
+	_, err = l.change(ctx, key, nil, func(s *state, now time.Time, p *Policy) {
+		if locked = false; s.lockedFor(now) <= 0 {
+			locked = s.fail(id, now, p)
+		}
+	})
+	return locked, err
+}
+
 // Reset implements [attempt.Lockouts]. When the store fails the lock stands.
 func (l *Lockouts) Reset(ctx context.Context, name string) error {
 	key := l.stored(name)

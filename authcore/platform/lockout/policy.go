@@ -5,6 +5,12 @@ import (
 	"time"
 )
 
+// longest is the longest lock: as long as any session lives.
+const longest = 400 * 24 * time.Hour
+
+// ProofPolicy closes a session to the proof of a password for as long as it may live: a session that guesses is not its owner's.
+var ProofPolicy = Policy{Failures: 5, Window: 15 * time.Minute, First: longest, Max: longest}
+
 // Policy says when a name is locked. A zero field means its default.
 type Policy struct {
 	Failures int           // failures within Window that lock; default 5
@@ -33,8 +39,8 @@ func (p Policy) complete() (*Policy, error) {
 		return nil, errors.New("lockout failures must be from 1 to 100")
 	case p.Window < time.Second || p.First < time.Second:
 		return nil, errors.New("lockout window and first must be at least 1s")
-	case p.Max < p.First || p.Max > 24*time.Hour:
-		return nil, errors.New("lockout max must be from first to 24h")
+	case p.Max < p.First || p.Max > longest:
+		return nil, errors.New("lockout max must be from first to 400d")
 	}
 	return &p, nil
 }

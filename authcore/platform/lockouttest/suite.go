@@ -35,6 +35,7 @@ func Run(t *testing.T, tick time.Duration, open func(testing.TB, Policy) attempt
 		{"Window/OldFailuresDoNotCount", window},
 		{"Success/ForgetsFailures", successForgets},
 		{"Reset/Unlocks", resetUnlocks},
+		{"Fail/CountsWithoutAPlace", failCounts},
 		{"Keys/AreApart", lockKeysApart},
 		{"Parallel/WrongOnesStopAtTheBudget", parallelWrong},
 		{"Parallel/RightOnesAllPass", parallelRight},
@@ -59,6 +60,28 @@ func begin(t *testing.T, l attempt.Lockouts, key string) attempt.Attempt {
 		t.Fatalf("begin: wait %v, %v; want a try", wait, err)
 	}
 	return a
+}
+
+// failCounts: what was tried elsewhere counts, also while every place is taken; a lock does not get longer by it.
+func failCounts(t *testing.T, l attempt.Lockouts) {
+	count := func(want bool) {
+		t.Helper()
+		if locked, err := l.Fail(t.Context(), "a"); err != nil || locked != want {
+			t.Fatalf("locked %v (%v), want %v", locked, err, want)
+		}
+	}
+	count(false)
+	first, second := begin(t, l, "a"), begin(t, l, "a")
+	count(false)
+	count(true)
+	first.Cancel()
+	second.Cancel()
+	locked(t, l, "a", time.Minute)
+	time.Sleep(30 * time.Second)
+	for range 10 {
+		count(false)
+	}
+	locked(t, l, "a", 30*time.Second)
 }
 
 func locked(t *testing.T, l attempt.Lockouts, key string, want time.Duration) {

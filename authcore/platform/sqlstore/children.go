@@ -122,6 +122,15 @@ func earlier(a, b time.Time) time.Time {
 // selectParent is the parent of a session, which may be itself.
 const selectParent = "select coalesce(parent_id, id) from sessions where id = $1 and account_id = $2"
 
+// SessionFamily implements fresh.Store.
+func (s *Store) SessionFamily(ctx context.Context, account, session uuid.UUID) (parent uuid.UUID, err error) {
+	err = s.Read(ctx, "find family of session", func(ctx context.Context, q sqldb.Querier) (err error) {
+		parent, err = sqldb.One(ctx, q, scanID, selectParent, session, account)
+		return err
+	})
+	return parent, err
+}
+
 // RevokeFamily implements session.Store.
 func (s *Store) RevokeFamily(ctx context.Context, account, session uuid.UUID, now time.Time, fx authcore.Effects) (ended []authcore.Revocation, err error) {
 	err = s.change(ctx, "revoke sessions of family", func(ctx context.Context, q *tx) error {

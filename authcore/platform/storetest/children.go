@@ -241,6 +241,13 @@ func childFamily(t *testing.T, s Store) {
 	parent, first, second := family(t, s)
 	apart := withSession(t, s, authcore.Account{ID: parent.AccountID, Epoch: parent.AccountEpoch}, "apart")
 	stranger := withAccount(t, s, "other")
+	for of, want := range map[uuid.UUID]uuid.UUID{parent.ID: parent.ID, first.ID: parent.ID, apart.ID: apart.ID} {
+		if got, err := s.SessionFamily(t.Context(), parent.AccountID, of); err != nil || got != want {
+			t.Errorf("%s is of %s (%v), want %s", of, got, err, want)
+		}
+	}
+	_, err := s.SessionFamily(t.Context(), stranger.ID, first.ID)
+	wants(t, err, authcore.ErrNotFound)
 	if revs, err := s.RevokeFamily(t.Context(), stranger.ID, first.ID, start, authcore.Effects{}); err != nil || len(revs) != 0 {
 		t.Errorf("a stranger ended %v (%v)", revs, err)
 	}

@@ -18,6 +18,7 @@ func Run(t *testing.T, open func(testing.TB) Store) {
 		{"sign-up", signUps},
 		{"reset", resets},
 		{"passwords", passwords},
+		{"contacts", contacts},
 		{"sessions", sessions},
 		{"rotation", rotations},
 		{"children", children},

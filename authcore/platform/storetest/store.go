@@ -8,6 +8,8 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/contact"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/fresh"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/handover"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/notice"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
@@ -27,6 +29,8 @@ type Store interface {
 	challenge.Store
 	notice.Store
 	signup.Store
+	contact.Store
+	fresh.Store
 	handover.Store
 	password.Store
 	profile.Store

@@ -12,6 +12,8 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/contact"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/fresh"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/profile"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
@@ -27,6 +29,8 @@ type Config struct {
 	SignUp   *signup.Flow
 	Profile  *profile.Profiles
 	Password *password.Flow
+	Contact  *contact.Flow
+	Fresh    *fresh.Gate
 	JWKS     func() []byte // the public keys of access tokens, RFC 7517
 
 	Authenticator *httpauth.Authenticator
@@ -47,6 +51,8 @@ func (c Config) check() error {
 		return errors.New("httpapi: sessions, sign-in, sign-up, profile and password are required")
 	case c.JWKS == nil || c.Authenticator == nil || c.Limits == nil || c.Ready == nil || c.Logger == nil || c.Now == nil:
 		return errors.New("httpapi: keys, authenticator, limits, readiness, logger and clock are required")
+	case c.Contact == nil || c.Fresh == nil:
+		return errors.New("httpapi: contacts and the gate of fresh sign-ins are required")
 	}
 	return nil
 }
@@ -56,6 +62,7 @@ type API struct {
 	routes routes
 	spec   *huma.OpenAPI
 	auth   *httpauth.Authenticator
+	fresh  freshGate
 	limits *httpauth.Limits
 	log    *slog.Logger
 	now    authcore.Clock
@@ -74,7 +81,7 @@ func New(cfg Config) (*API, error) {
 	if err != nil {
 		return nil, fmt.Errorf("httpapi: %w", err)
 	}
-	return &API{routes: all, spec: spec, auth: cfg.Authenticator, limits: cfg.Limits, log: cfg.Logger, now: cfg.Now}, nil
+	return &API{routes: all, spec: spec, auth: cfg.Authenticator, fresh: cfg.Fresh, limits: cfg.Limits, log: cfg.Logger, now: cfg.Now}, nil
 }
 
 // mountAll is the one list of what there is to call.
@@ -86,6 +93,7 @@ func mountAll(cfg Config) (routes, error) {
 		(&tokenCalls{sessions: cfg.Sessions, auth: cfg.Authenticator}).routes(),
 		(&passwordCalls{passwords: cfg.Password}).routes(),
 		(&profileCalls{profile: cfg.Profile}).routes(),
+		(&contactCalls{contacts: cfg.Contact}).routes(),
 		(&sessionCalls{sessions: cfg.Sessions}).routes(),
 		(&machineCalls{keySet: cfg.JWKS, ready: cfg.Ready}).routes(),
 	)

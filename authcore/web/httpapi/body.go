@@ -89,8 +89,17 @@ func bind(text []byte, into any) error {
 	if err != nil {
 		return authcore.Refuse(authcore.InvalidRequest, "The body must be a single JSON object without duplicate members.").Because(err)
 	}
-	target := reflect.ValueOf(into).Elem()
+	return bindFields(given, reflect.ValueOf(into).Elem())
+}
+
+func bindFields(given map[string]json.RawMessage, target reflect.Value) error {
 	for i := range target.NumField() {
+		if target.Type().Field(i).Anonymous {
+			if err := bindFields(given, target.Field(i)); err != nil {
+				return err
+			}
+			continue
+		}
 		name, _, _ := strings.Cut(target.Type().Field(i).Tag.Get("json"), ",")
 		raw, ok := given[name]
 		if !ok {

@@ -106,6 +106,11 @@ func (a *API) perform(x *call, to route) error {
 			return err
 		}
 	}
+	if to.fresh {
+		if err := a.checkFresh(x, body); err != nil {
+			return err
+		}
+	}
 	return to.does.do(x, body)
 }
 

@@ -192,6 +192,12 @@ func problemResponse(schemas huma.Registry, status int, codes []authcore.Code) *
 	switch status {
 	case http.StatusUnauthorized:
 		res.Headers = header("WWW-Authenticate", "Always `Bearer`, with `error` if a token was sent.", huma.TypeString)
+	case http.StatusForbidden:
+		if slices.Contains(codes, authcore.ReauthenticationRequired) {
+			res.Headers = header("WWW-Authenticate", "With `reauthentication_required`: `Bearer error=\"insufficient_user_authentication\"` and `max_age`, "+
+				"the seconds since the sign-in that are allowed (RFC 9470).", huma.TypeString)
+			res.Headers["WWW-Authenticate"].Required = false
+		}
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		res.Headers = header("Retry-After", "Seconds to wait before trying again.", huma.TypeInteger)
 	}

@@ -31,6 +31,7 @@ type route struct {
 	text         string // what a caller needs to know, in Markdown
 	limit        string // that its sender is counted against; "" for none
 	does         action
+	fresh        bool     // its sender must have signed in just now, or prove themselves by a freshProof in the body
 	optional     bool     // the call also works without a body
 	params       []param  // in path and query
 	cookies      []scheme // of a bodyOrCookie call: the cookies that it reads
@@ -62,6 +63,9 @@ func (to route) codes() []authcore.Code {
 	if to.does.body != nil {
 		all = append(all, authcore.InvalidRequest, authcore.RequestTooLarge, authcore.UnsupportedMediaType)
 	}
+	if to.fresh {
+		all = append(all, freshCodes...)
+	}
 	switch to.does.caller {
 	case signedIn:
 		all = append(all, authcore.AuthenticationRequired, authcore.InvalidToken, authcore.InvalidRequest, authcore.CrossOrigin)
@@ -83,6 +87,8 @@ func (to route) check() error {
 		return errors.New("it has no reply of success")
 	case (to.does.caller == holder) != (to.does.body != nil && to.does.body.Implements(reflect.TypeFor[usesCookies]())):
 		return errors.New("a body that speaks by cookies belongs to a bodyOrCookie call")
+	case to.fresh && (to.does.caller != signedIn || to.does.body == nil || !to.does.body.Implements(reflect.TypeFor[proves]())):
+		return errors.New("a fresh call is one of somebody who is signed in, and its body has a freshProof")
 	case strings.Contains(to.path, "{") && !strings.HasSuffix(to.path, "/{id}"):
 		return errors.New("a path has no other parameter than {id} at its end")
 	case strings.Contains(to.path, "{") != slices.ContainsFunc(to.params, func(p param) bool { return p.in == "path" }):

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/contact"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/fresh"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/handover"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/profile"
@@ -29,6 +31,8 @@ type Config struct {
 	SignUp        *signup.Flow
 	Profile       *profile.Profiles
 	Password      *password.Flow
+	Contact       *contact.Flow
+	Fresh         *fresh.Gate
 	Handover      *handover.Flow
 	Authenticator *httpauth.Authenticator
 	Limits        *httpauth.Limits
@@ -67,6 +71,8 @@ func New(cfg Config) (*Pages, error) {
 	switch {
 	case cfg.Sessions == nil || cfg.SignIn == nil || cfg.SignUp == nil || cfg.Profile == nil || cfg.Password == nil || cfg.Handover == nil:
 		return nil, errors.New("portal: sessions, sign-in, sign-up, profile, password and hand-overs are required")
+	case cfg.Contact == nil || cfg.Fresh == nil:
+		return nil, errors.New("portal: contacts and the gate of fresh sign-ins are required")
 	case cfg.Authenticator == nil || cfg.Limits == nil || cfg.API == nil || cfg.Issuers == nil || cfg.Logger == nil || cfg.Now == nil:
 		return nil, errors.New("portal: authenticator, limits, the API, issuers, logger and a clock are required")
 	}
@@ -76,7 +82,7 @@ func New(cfg Config) (*Pages, error) {
 	p := &Pages{cfg: cfg, next: &continuePage{sessions: cfg.Sessions}}
 	var err error
 	p.kit, err = page.New(page.Config{
-		Authenticator: cfg.Authenticator, Limits: cfg.Limits, Brand: cmp.Or(cfg.Brand, "Gatehouse"), ReturnHosts: cfg.ReturnHosts,
+		Authenticator: cfg.Authenticator, Limits: cfg.Limits, Fresh: cfg.Fresh, Brand: cmp.Or(cfg.Brand, "Gatehouse"), ReturnHosts: cfg.ReturnHosts,
 		Templates: templates, Logger: cfg.Logger, Now: cfg.Now,
 	})
 	if err != nil {
@@ -98,6 +104,7 @@ func New(cfg Config) (*Pages, error) {
 		(&profilePage{cfg.Profile}).routes(),
 		(&passwordPage{cfg.Password, cfg.SignUp}).routes(),
 		(&sessionsPage{cfg.Sessions}).routes(),
+		(&phonePage{cfg.Profile, cfg.Contact}).routes(),
 	)...)
 	return p, err
 }

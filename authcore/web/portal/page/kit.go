@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/authcore/account/fresh"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 )
 
@@ -15,7 +16,8 @@ import (
 type Config struct {
 	Authenticator *httpauth.Authenticator
 	Limits        *httpauth.Limits
-	Brand         string // the name on every page
+	Fresh         *fresh.Gate // that forms of fresh pages pass
+	Brand         string      // the name on every page
 	// ReturnHosts returns the hosts that a sign-in at the given one may lead to, as [httpauth.HostAllowed] reads them.
 	ReturnHosts func(host string) []string
 	Templates   fs.FS // of pages that are more than a [View], by file name

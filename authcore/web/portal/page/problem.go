@@ -21,6 +21,10 @@ func (q *Request) Explain() string {
 		if q.Form.Get("password") != "" {
 			text = q.T("verify.password.wrong")
 		}
+	case authcore.ReauthenticationRequired:
+		if q.proof == signInAgain {
+			text = q.T("fresh.again")
+		}
 	case authcore.RateLimited, authcore.AccountLocked, authcore.TooManyAttempts:
 		if seconds, err := strconv.Atoi(q.W.Header().Get("Retry-After")); err == nil && seconds > 0 {
 			text += " " + q.wait(seconds)
@@ -54,6 +58,7 @@ func (q *Request) Show(v View) error { return q.ShowAs(viewTemplate, &v, &v) }
 
 // ShowAs is Show for a page with a template of its own, which gets all; v is the part of it that is a view.
 func (q *Request) ShowAs(template string, v *View, all any) error {
+	v.askProof(q)
 	v.report(q)
 	v.announce(q)
 	return q.draw(template, v.Title, all)

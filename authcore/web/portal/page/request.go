@@ -23,6 +23,7 @@ type Request struct {
 	User    *authcore.Principal // who is signed in, on a route that requires it
 	Problem *httpauth.Problem   // why the form was refused
 	route   Route               // where the request was led
+	proof   proof               // what the form needs as well
 }
 
 // Path returns the address of a page.

@@ -19,8 +19,10 @@ type Route struct {
 	Show func(*Request) error
 	// Submit answers a POST with a redirect, or returns why it did not happen. Nil: there is no form.
 	Submit func(*Request) error
-	Limit  string // that submits are counted against; "" for none
-	Link   string // which kind of link from a mail leads here; "" for none
+	// Fresh pages take a form only from somebody who has signed in just now, or who gives the password with it.
+	Fresh bool
+	Limit string // that submits are counted against; "" for none
+	Link  string // which kind of link from a mail leads here; "" for none
 }
 
 // Users says who may use a page.
@@ -35,12 +37,15 @@ const (
 // Routes finds the page of a path.
 type Routes map[string]Route
 
-// NewRoutes refuses two pages of one path, and a page that shows nothing.
+// NewRoutes refuses two pages of one path, a page that shows nothing, and a fresh one for anyone.
 func NewRoutes(all ...Route) (Routes, error) {
 	routes := make(Routes, len(all))
 	for _, to := range all {
 		if _, twice := routes[to.Path]; twice || to.Show == nil {
 			return nil, fmt.Errorf("mount page %q: it is there already, or shows nothing", to.Path)
+		}
+		if to.Fresh && (to.For != SignedIn || to.Submit == nil) {
+			return nil, fmt.Errorf("mount page %q: a fresh page has a form for somebody who is signed in", to.Path)
 		}
 		routes[to.Path] = to
 	}
@@ -112,6 +117,11 @@ func (to Route) submit(q *Request) (err error) {
 	}
 	if to.For == SignedIn {
 		if q.User, err = q.RequireUser(); err != nil {
+			return err
+		}
+	}
+	if to.Fresh {
+		if err := q.checkFresh(); err != nil {
 			return err
 		}
 	}

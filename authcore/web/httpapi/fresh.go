@@ -1,0 +1,32 @@
+package httpapi
+
+import (
+	"context"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/fresh"
+)
+
+// freshGate is what a fresh call asks: [fresh.Gate].
+type freshGate interface {
+	Check(ctx context.Context, who *authcore.Principal, p fresh.Proof, c authcore.Client) error
+}
+
+// freshProof is embedded in the body of every fresh call: what may be sent where the sign-in is not recent enough.
+type freshProof struct {
+	Password string `json:"password,omitempty" doc:"Your password. Needed if your sign-in is not recent enough, and checked whenever it is sent."`
+	OTP      string `json:"otp,omitempty" doc:"Ignored without two-factor authentication." example:"123456"`
+}
+
+func (p freshProof) proof() fresh.Proof { return fresh.Proof{Password: p.Password, OTP: p.OTP} }
+
+// proves is a body with a freshProof.
+type proves interface{ proof() fresh.Proof }
+
+// freshCodes are those that a fresh call can answer with besides its own.
+var freshCodes = []authcore.Code{authcore.ReauthenticationRequired, authcore.InvalidCredentials}
+
+// checkFresh refuses a call whose sender is not the account's owner at this moment.
+func (a *API) checkFresh(x *call, body any) error {
+	return a.fresh.Check(x.r.Context(), x.who, body.(proves).proof(), x.in.Client)
+}

@@ -1,0 +1,83 @@
+package page
+
+import (
+	"errors"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/fresh"
+)
+
+// proofField is the name of the field that a form of a Fresh page has where the sign-in is not recent enough.
+const proofField = "password"
+
+// proof says what a form that was refused needs besides what was typed.
+type proof int
+
+const (
+	noProof     proof = iota
+	askPassword       // a field for the password
+	signInAgain       // nothing helps here: the account has no password, or the session was closed to it
+)
+
+// checkFresh refuses a form whose sender is not the account's owner at this moment.
+func (q *Request) checkFresh() error {
+	ctx, typed := q.R.Context(), q.Form.Get(proofField)
+	if q.Form.Has(proofField) {
+		q.proof = askPassword // it is asked for again, whatever else is refused
+	}
+	err := q.Fresh.Check(ctx, q.User, fresh.Proof{Password: typed}, q.Info.Client)
+	switch authcore.CodeOf(err) {
+	case authcore.InvalidCredentials:
+		return atField(err, proofField, authcore.CurrentPasswordWrong)
+	case authcore.ReauthenticationRequired:
+		has, failed := q.Fresh.HasPassword(ctx, q.User)
+		if failed != nil {
+			return failed
+		}
+		if q.proof = askPassword; typed != "" || !has {
+			q.proof = signInAgain
+		}
+	}
+	return err
+}
+
+// atField returns a refusal that says at which field it was.
+func atField(err error, field string, rule authcore.Rule) error {
+	var refusal *authcore.Error
+	if !errors.As(err, &refusal) {
+		return err
+	}
+	at := *refusal
+	at.Fields.Add(field, rule)
+	return &at
+}
+
+// askProof asks, in the form that was sent, for what checkFresh found missing.
+func (v *View) askProof(q *Request) {
+	switch q.proof {
+	case askPassword:
+		for i := range v.Forms {
+			if f := &v.Forms[i]; f.sent(q) {
+				field := PasswordField(q, proofField)
+				field.ID = f.ID + "-" + proofField
+				field.Focus = true
+				f.Fields = append(f.Fields, field)
+			}
+		}
+	case signInAgain:
+		v.Forms = append(v.Forms, Form{ID: "fresh-logout-form", Action: q.Path("/logout"), Button: q.T("fresh.sign_out")})
+	}
+}
+
+// sent reports whether this is the form that the request sent.
+func (f Form) sent(q *Request) bool {
+	if f.Action != q.Path(q.route.Path) && f.Action != "" {
+		return false
+	}
+	for _, h := range f.Hidden {
+		if q.Form.Get(h.Name) != h.Value {
+			return false
+		}
+	}
+	return true
+}
