@@ -141,6 +141,31 @@ type ProfileChange struct {
 	Phone     *string
 }
 
+// The roles that mean something to the gateway itself. Every other one is the operator's.
+const (
+	RoleAdmin   = "admin"   // administers the gateway
+	RoleAuditor = "auditor" // sees what an administrator sees, and changes nothing
+)
+
+// MaxRoles is how many roles an account has at most.
+const MaxRoles = 32
+
+// RolesChange gives roles to an account and takes others away. What it has or lacks already stays so.
+type RolesChange struct {
+	AccountID   uuid.UUID
+	Add, Remove []string // no role in both
+	Now         time.Time
+	Effects     Effects // written where anything changes
+}
+
+// Disabling disables an account, or enables it again.
+type Disabling struct {
+	AccountID uuid.UUID
+	Disable   bool
+	Now       time.Time
+	Effects   Effects // written where anything changes
+}
+
 // PasswordChange sets another password for who has verified the present one.
 type PasswordChange struct {
 	AccountID    uuid.UUID

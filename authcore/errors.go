@@ -26,6 +26,7 @@ const (
 	AccountNotVerified        Code = "account_not_verified"
 	SignupClosed              Code = "signup_closed"
 	Conflict                  Code = "conflict"
+	LastAdmin                 Code = "last_admin"
 	Forbidden                 Code = "forbidden"
 	ReauthenticationRequired  Code = "reauthentication_required"
 	CrossOrigin               Code = "cross_origin"
@@ -110,6 +111,12 @@ var (
 	ErrWrongCode = errors.New("wrong code")
 	// ErrNoAttempts: a challenge exists, but its attempts are used up.
 	ErrNoAttempts = errors.New("no attempts left")
+	// ErrLastAdmin: the change would leave nobody who administers the gateway. Nothing has changed.
+	ErrLastAdmin = errors.New("the last administrator")
+	// ErrTooManyRoles: the account would have more than MaxRoles. Nothing has changed.
+	ErrTooManyRoles = errors.New("too many roles")
+	// ErrLeaving: the account waits for its deletion, which its owner alone calls off. Nothing has changed.
+	ErrLeaving = errors.New("the account is about to be deleted")
 	// ErrUnavailable: the store cannot answer now (down, locked, full, read-only, timed out). Nothing is known to have
 	// changed; the client is told 503 with Retry-After and keeps its credentials.
 	ErrUnavailable = errors.New("store unavailable")

@@ -48,6 +48,9 @@ const (
 	CurrentPasswordRequired Rule = "current_password_required"
 	CurrentPasswordWrong    Rule = "current_password_wrong"
 
+	RoleInvalid  Rule = "role_invalid"   // N: the greatest number of characters
+	TooManyRoles Rule = "too_many_roles" // N: the greatest number of roles
+
 	CodeRequired  Rule = "code_required"
 	LoginRequired Rule = "login_required"
 
@@ -86,6 +89,8 @@ var english = map[Rule]string{
 	PasswordGuessable:       "This password is easy to guess. Use several unrelated words.",
 	CurrentPasswordRequired: "Enter your current password.",
 	CurrentPasswordWrong:    "The current password is wrong.",
+	RoleInvalid:             "A role has 1 to {N} of the letters a to z, digits, and . _ : -",
+	TooManyRoles:            "At most {N} roles are possible.",
 	CodeRequired:            "Enter the code from the mail.",
 	LoginRequired:           "Enter your e-mail address or username.",
 	SessionSelector:         "Send exactly one of ids, all and others.",

@@ -9,6 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/notify"
 )
 
@@ -33,7 +34,7 @@ const (
 
 // Routes returns the operations.
 func (*Admin) Routes() []caddy.AdminRoute {
-	return []caddy.AdminRoute{
+	return append(userRoutes(), []caddy.AdminRoute{
 		{Pattern: adminKeys, Handler: operation(http.MethodGet, plain(listKeys))},
 		{Pattern: adminRotate, Handler: operation(http.MethodPost, plain(rotateKeys))},
 		{Pattern: adminSecret, Handler: operation(http.MethodPost, plain(rotateSecret))},
@@ -51,7 +52,7 @@ func (*Admin) Routes() []caddy.AdminRoute {
 			}
 			return d.notifier.Test(r.Context(), m.Address)
 		})},
-	}
+	}...)
 }
 
 // plain is an operation that looks at nothing of the request.
@@ -79,7 +80,7 @@ func operation(method string, do func(*http.Request, *adminOps) (any, error)) ca
 		var refused *authcore.Error
 		switch {
 		case errors.As(err, &refused):
-			return caddy.APIError{HTTPStatus: http.StatusUnprocessableEntity, Err: errors.New(refused.Detail)}
+			return refuseCommand(w, refused)
 		case errors.Is(err, authcore.ErrUnavailable):
 			return caddy.APIError{HTTPStatus: http.StatusServiceUnavailable, Err: err}
 		case err != nil:
@@ -88,6 +89,14 @@ func operation(method string, do func(*http.Request, *adminOps) (any, error)) ca
 		w.Header().Set("Content-Type", "application/json")
 		return json.NewEncoder(w).Encode(out)
 	}
+}
+
+// refuseCommand answers with the problem that a client of the API would get. Its status is 422 whatever the code: a command takes
+// 404 for no gateway at all.
+func refuseCommand(w http.ResponseWriter, refused *authcore.Error) error {
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(http.StatusUnprocessableEntity)
+	return json.NewEncoder(w).Encode(httpauth.ProblemOf(refused))
 }
 
 // Interface guards

@@ -3,8 +3,10 @@ package caddymodule
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/authcore/account/admin"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/notice"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/keyring"
@@ -21,6 +23,8 @@ type adminOps struct {
 	ring     *keyring.Ring
 	sealer   *secret.Sealer
 	operator *operator.Operator
+	accounts *admin.Accounts
+	portal   string           // base URL of pages and links; only a path where the configuration does not say it
 	notifier *notify.Notifier // nil where no gateway runs
 }
 
@@ -38,7 +42,7 @@ func adminOpsOf(ctx context.Context, a *App) (*adminOps, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.notifier = c.notifier
+	d.notifier, d.portal = c.notifier, a.portalURL()
 	return d, nil
 }
 
@@ -77,6 +81,27 @@ func openAdminOps(ctx context.Context, cfg *resolved) (d *adminOps, done func() 
 }
 
 func newAdminOps(cfg *resolved, store *sqlstore.Store, ring *keyring.Ring, sealer *secret.Sealer, now func() time.Time) (*adminOps, error) {
-	o, err := operator.New(operator.Config{Store: store, Keys: ring, MailPurpose: notify.SealPurpose, LinkPurpose: notice.SealPurpose, Now: now})
-	return &adminOps{cfg: cfg, ring: ring, sealer: sealer, operator: o}, err
+	d := &adminOps{cfg: cfg, ring: ring, sealer: sealer, portal: defaultPrefix}
+	if cfg.issuer != nil {
+		d.portal = cfg.issuer.String() + defaultPrefix
+	}
+	var err error
+	if d.accounts, err = admin.New(admin.Config{Store: store, Identities: cfg.identities, Now: now}); err != nil {
+		return nil, err
+	}
+	d.operator, err = operator.New(operator.Config{Store: store, Keys: ring, MailPurpose: notify.SealPurpose, LinkPurpose: notice.SealPurpose, Now: now})
+	return d, err
+}
+
+// portalURL is where pages and links are, for whoever has made no request that says it.
+func (a *App) portalURL() string {
+	origins, prefixes := a.issuers(), a.sites.prefixes.all()
+	prefix := defaultPrefix
+	if len(prefixes) > 0 && !slices.Contains(prefixes, prefix) {
+		prefix = prefixes[0]
+	}
+	if len(origins) == 0 {
+		return prefix
+	}
+	return origins[0] + prefix
 }

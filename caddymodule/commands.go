@@ -20,9 +20,10 @@ import (
 func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
 		Name:  "gatehouse",
-		Short: "Manages Gatehouse: sessions, signing keys, the secret, mail, the database",
+		Short: "Manages Gatehouse: accounts, sessions, signing keys, the secret, mail, the database",
 		Long: "Manages Gatehouse. The commands talk to the running gateway through Caddy's admin endpoint. If no gateway runs, " +
-			"they open the configured database themselves.\n\nExit codes: 0 when it is done, 2 when the command line is wrong (something in it unknown, surplus or missing), 1 for any other error.",
+			"they open the configured database themselves.\n\nExit codes: 0 done; 1 failed; 2 the command line or a value in it is wrong; 3 not found; 4 refused by a rule; " +
+			"5 the gateway or the database cannot answer now. With --json an error is one JSON object on the standard error.",
 		CobraFunc: addCommands,
 	})
 }
@@ -55,7 +56,7 @@ var subcommands = []struct {
 	name string
 	make func() *cobra.Command
 }{
-	{"keys", keysCommand}, {"sessions", sessionsCommand}, {"secret", secretCommand}, {"mail", mailCommand},
+	{"user", userCommand}, {"keys", keysCommand}, {"sessions", sessionsCommand}, {"secret", secretCommand}, {"mail", mailCommand},
 	{"migrate-store", migrateStoreCommand},
 }
 
@@ -128,6 +129,9 @@ type request[T any] struct {
 // run lets the running gateway do it, or does it on the database where no gateway runs, and prints the result.
 func run[T any](p *cliEnv, cmd *cobra.Command, r request[T], print func(io.Writer, T)) error {
 	cmd.SilenceUsage = true
+	if p.asJSON {
+		caddy.BufferedLog() // Caddy tells what it reads on the standard error, where the body of a problem is to stand alone
+	}
 	ctx, cancel := context.WithTimeout(cmd.Context(), r.limit)
 	defer cancel()
 	var result T
@@ -136,7 +140,7 @@ func run[T any](p *cliEnv, cmd *cobra.Command, r request[T], print func(io.Write
 		result, err = open(ctx, p, r.do)
 	}
 	if err != nil {
-		return err
+		return p.fail(cmd, err)
 	}
 	return p.print(cmd.OutOrStdout(), result, func(w io.Writer) { print(w, result) })
 }

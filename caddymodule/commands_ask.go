@@ -13,6 +13,9 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 )
 
 // errNotRunning: nobody answers at the admin endpoint, or a Caddy without Gatehouse does.
@@ -37,8 +40,10 @@ func (p *cliEnv) ask(ctx context.Context, method, path string, body, result any)
 	switch {
 	case resp.StatusCode == http.StatusNotFound:
 		return fmt.Errorf("%w %s", errNotRunning, address)
+	case resp.StatusCode == http.StatusUnprocessableEntity:
+		return refusal(resp)
 	case resp.StatusCode != http.StatusOK:
-		return fmt.Errorf("the running gateway refused: %w", refusal(resp))
+		return fmt.Errorf("the running gateway refused: %w", failure(resp))
 	}
 	if err := json.NewDecoder(resp.Body).Decode(result); err != nil {
 		return fmt.Errorf("read the gateway's answer: %w", err)
@@ -87,13 +92,26 @@ func send(ctx context.Context, address, method, path string, body any) (*http.Re
 	return resp, nil
 }
 
-// refusal reads why.
+// refusal reads the problem with which the gateway refuses an operation.
 func refusal(resp *http.Response) error {
+	var p httpauth.Problem
+	if err := json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(&p); err != nil || p.Code == "" {
+		return errors.New(resp.Status)
+	}
+	return &refusedCommand{p}
+}
+
+// failure reads why the gateway could not do it.
+func failure(resp *http.Response) error {
 	var said struct {
 		Error string `json:"error"`
 	}
-	if err := json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(&said); err != nil || said.Error == "" {
-		return errors.New(resp.Status)
+	err := errors.New(resp.Status)
+	if json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(&said) == nil && said.Error != "" {
+		err = errors.New(said.Error)
 	}
-	return errors.New(said.Error)
+	if resp.StatusCode == http.StatusServiceUnavailable {
+		return fmt.Errorf("%w: %w", err, authcore.ErrUnavailable)
+	}
+	return err
 }

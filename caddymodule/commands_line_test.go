@@ -25,6 +25,9 @@ func TestCommandLine_Wrong(t *testing.T) {
 	walk = func(cmd *cobra.Command) {
 		for _, wrong := range [][]string{{"--nope"}, {"one", "two"}, {"--json=perhaps"}, {"-x", "one"}} {
 			commands++
+			if strings.Contains(cmd.Use, "<role>…") && slices.Equal(wrong, []string{"one", "two"}) {
+				continue // as many as there are
+			}
 			lines = append(lines, append(strings.Fields(cmd.CommandPath()), wrong...))
 		}
 		for _, sub := range cmd.Commands() {

@@ -52,7 +52,7 @@ func (p *Portal) Provision(ctx caddy.Context) (err error) {
 	if p.strips, p.names = at.hasGuard(), at.names(); p.strips {
 		at.putFronts(ctx, p.app, true)
 	}
-	return p.app.sites.addPortal(at, p.app.cfg.issuer)
+	return p.app.sites.addPortal(at, p.prefix(), p.app.cfg.issuer)
 }
 
 // ServeHTTP answers requests under the prefix. The path is taken as Caddy decoded it, and never cleaned: what is not

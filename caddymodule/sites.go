@@ -14,6 +14,7 @@ import (
 type sites struct {
 	mu       sync.Mutex // held by who adds
 	issuers  union      // the configured issuer, or else the origins of portals
+	prefixes union      // of portals
 	guarded  union      // hosts and wildcards of sites with a guard: a browser may be sent back to these after a sign-in
 	portals  []string   // origins of portals, where an issuer is configured
 	proxied  []string   // hosts of those whose server has trusted_proxies
@@ -46,10 +47,11 @@ func (u *union) add(more []string) {
 	u.p.Store(&all)
 }
 
-// addPortal makes known under which origins a portal is reached. Where an issuer is configured that is for warnings alone.
-func (s *sites) addPortal(of *site, issuer *url.URL) error {
+// addPortal makes known under which origins and prefix a portal is reached. Where an issuer is configured that is for warnings alone.
+func (s *sites) addPortal(of *site, prefix string, issuer *url.URL) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.prefixes.add([]string{prefix})
 	origins, err := of.origins()
 	if issuer == nil {
 		s.issuers.add(origins)

@@ -114,14 +114,14 @@ func TestK05_ThreeNodes(t *testing.T) {
 func TestS17_StaleRole(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, plan{guard: "require role staff"})
-	u := c.a.as(t, c.a.newUser(t), "staff")
+	u := c.a.newUser(t)
+	c.a.do(t, call{path: "/x", bearer: u.access}).must(t, 403, "forbidden")
+	c.a.operatorJSON(t, "user", "role", "add", u.email, "staff")
+	u.take(t, c.a.api(t, "POST", "/refresh", object{"refresh_token": u.refresh}).must(t, 200, ""))
 	for _, g := range []*gateway{c.a, c.b} {
 		g.do(t, call{path: "/x", bearer: u.access}).must(t, 200, "")
 	}
-	// As a change of roles will: the account, and what the nodes follow.
-	c.a.exec(t, "update users set roles = '[]', roles_version = roles_version + 1 where id = '"+u.id+"'")
-	c.a.exec(t, `insert into revocations (session_id, account_id, epoch, roles_version, until)
-		select null, id, 0, roles_version, (extract(epoch from now()) * 1e6)::bigint + 600000000 from users where id = '`+u.id+"'")
+	c.a.operatorJSON(t, "user", "role", "remove", u.email, "staff")
 	since := time.Now()
 	for _, g := range []*gateway{c.a, c.b} {
 		if took := g.refusedAfter(t, u.access, since); took > 5*time.Second {

@@ -31,6 +31,7 @@ var statuses = map[authcore.Code]int{
 	authcore.AccountNotVerified:        http.StatusForbidden,
 	authcore.SignupClosed:              http.StatusForbidden,
 	authcore.Conflict:                  http.StatusConflict,
+	authcore.LastAdmin:                 http.StatusConflict,
 	authcore.Forbidden:                 http.StatusForbidden,
 	authcore.ReauthenticationRequired:  http.StatusForbidden,
 	authcore.CrossOrigin:               http.StatusForbidden,
@@ -120,6 +121,12 @@ func ToProblem(h http.Header, r *http.Request, log *slog.Logger, err error) Prob
 	}
 	p.Title = http.StatusText(p.Status)
 	return p
+}
+
+// ProblemOf returns the body of a refusal for who is no client of the API.
+func ProblemOf(e *authcore.Error) Problem {
+	status := Status(e.Code)
+	return Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: e.Detail, Code: e.Code, Errors: texts(e.Fields), Fields: e.Fields}
 }
 
 // texts returns what is wrong with fields by their names; nil for nothing.

@@ -8,16 +8,14 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/admin"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/keyring"
 )
 
 // Store is what the operations need of the database, in addition to what everybody needs. As with the other ports, each
 // method is one whole change, and may return an error wrapping authcore.ErrUnavailable.
 type Store interface {
-	// AccountByID returns the account, disabled or not. ErrNotFound.
-	AccountByID(ctx context.Context, id uuid.UUID) (authcore.Account, error)
-	// AccountByIdentifier returns the account that currently uses the identifier. ErrNotFound.
-	AccountByIdentifier(ctx context.Context, id authcore.Identifier) (authcore.Account, error)
+	admin.Finder
 	// Record writes events and mails that belong to no other change.
 	Record(ctx context.Context, fx authcore.Effects) error
 	// EndAccount raises the account's epoch and ends all its sessions. It returns the revocation to announce, and how many

@@ -2,19 +2,14 @@ package operator
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/admin"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
 )
-
-// method is what the history calls an operator, where it has a way of signing in for others.
-const method = "operator"
 
 // Ended tells what an operation has ended.
 type Ended struct {
@@ -28,34 +23,16 @@ type Ended struct {
 // RevokeUser ends every session of the account that has the given id, address or username. An [authcore.Error] says that
 // there is none.
 func (o *Operator) RevokeUser(ctx context.Context, who string) (Ended, error) {
-	account, err := o.find(ctx, who)
-	if errors.Is(err, authcore.ErrNotFound) {
-		return Ended{}, authcore.Refuse(authcore.NotFound, "No account has this id, e-mail address or username.")
-	}
+	account, err := admin.Find(ctx, o.cfg.Store, who)
 	if err != nil {
 		return Ended{}, err
 	}
 	now := o.cfg.Now()
-	_, sessions, err := o.cfg.Store.EndAccount(ctx, account, now, o.event(account))
+	_, sessions, err := o.cfg.Store.EndAccount(ctx, account.ID, now, o.event(account.ID))
 	if err != nil {
 		return Ended{}, err
 	}
-	return Ended{Account: &account, Sessions: sessions}, nil
-}
-
-func (o *Operator) find(ctx context.Context, who string) (uuid.UUID, error) {
-	// An id counts in the one form that is no username: the same 32 digits without hyphens are one that anybody may take.
-	given := strings.TrimSpace(who)
-	if id, err := uuid.Parse(given); err == nil && id.String() == given {
-		account, err := o.cfg.Store.AccountByID(ctx, id)
-		return account.ID, err
-	}
-	name, ok := identifier.Login(who)
-	if !ok {
-		return uuid.Nil, authcore.ErrNotFound
-	}
-	account, err := o.cfg.Store.AccountByIdentifier(ctx, name)
-	return account.ID, err
+	return Ended{Account: &account.ID, Sessions: sessions}, nil
 }
 
 // RevokeAll signs everybody out: whoever signed in before it began, whatever they hold.
@@ -93,6 +70,6 @@ func (o *Operator) endSessions(ctx context.Context) (sessions int, err error) {
 
 func (o *Operator) event(account uuid.UUID) authcore.Effects {
 	e := audit.Event(authcore.EventSessionsRevoked, account, authcore.Client{}, o.cfg.Now())
-	e.Method = method
+	e.Method = admin.ByOperator
 	return authcore.Effects{Events: []authcore.Event{e}}
 }

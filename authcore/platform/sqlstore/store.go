@@ -28,6 +28,7 @@ type Store struct {
 	*sqldb.DB
 	now       func() time.Time
 	committed func(context.Context, Commit) // see AfterCommit
+	admins    []string                      // see WithAdmins
 	erase     *erasures
 	sweep     *sweepCursor
 }

@@ -12,6 +12,7 @@ func Run(t *testing.T, open func(testing.TB) Store) {
 		tests []promise
 	}{
 		{"accounts", accounts},
+		{"standing", standing},
 		{"identifiers", identifiers},
 		{"registrations", registrations},
 		{"challenges", challenges},

@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/admin"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/contact"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/fresh"
@@ -26,6 +27,7 @@ import (
 // returns promptly. Each may return an error wrapping [authcore.ErrUnavailable]. Methods may be called concurrently, also from
 // several processes on one Postgres.
 type Store interface {
+	admin.Store
 	challenge.Store
 	notice.Store
 	signup.Store

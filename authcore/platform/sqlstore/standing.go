@@ -1,0 +1,171 @@
+package sqlstore
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
+)
+
+// WithAdmins returns a Store on the same database that takes whoever has verified one of these normalised addresses for an
+// administrator as well.
+func (s *Store) WithAdmins(addresses []string) *Store {
+	derived := *s
+	derived.admins = slices.Clone(addresses)
+	return &derived
+}
+
+const (
+	storedAdmins = `select count(*) from users where roles <> '[]' and roles like '%"admin"%' and disabled_at is null and id <> $1`
+	// The option admins does not ask whether addresses identify: whoever has verified one of them is meant.
+	adminsByAddress = `select count(*) from users where email = $2 and email_verified_at is not null and disabled_at is null and id <> $1`
+)
+
+// lockAdmins lets one change at a time take an administrator away: of two who take each other away at the same moment one stays. It
+// comes before the lock of the account, as everywhere.
+func (s *Store) lockAdmins(ctx context.Context, q sqldb.Querier) error {
+	return s.Dialect().Serialise(ctx, q, "administrators")
+}
+
+// keepAdmin returns [authcore.ErrLastAdmin] where a can sign in as an administrator and nobody else can. It is called after lockAdmins,
+// in the transaction of a change after which a is none any more.
+func (s *Store) keepAdmin(ctx context.Context, q sqldb.Querier, a authcore.Account) error {
+	if a.Disabled() || !slices.Contains(a.Roles, authcore.RoleAdmin) && !s.adminByOption(a) {
+		return nil
+	}
+	n, err := sqldb.One(ctx, q, sqldb.ScanInt, storedAdmins, a.ID)
+	for _, address := range s.admins {
+		if err != nil || n > 0 {
+			break
+		}
+		n, err = sqldb.One(ctx, q, sqldb.ScanInt, adminsByAddress, a.ID, address)
+	}
+	if err == nil && n == 0 {
+		return authcore.ErrLastAdmin
+	}
+	return err
+}
+
+func (s *Store) adminByOption(a authcore.Account) bool {
+	return a.EmailVerified() && slices.Contains(s.admins, a.Email)
+}
+
+const setRoles = `update users set roles = $2, roles_version = roles_version + 1, updated_at = $3 where id = $1 returning ` + accountColumns
+
+// ChangeRoles implements admin.Store.
+func (s *Store) ChangeRoles(ctx context.Context, c authcore.RolesChange) (a authcore.Account, err error) {
+	err = s.change(ctx, "change roles", func(ctx context.Context, q *tx) error {
+		a, err = s.changeRoles(ctx, q, c)
+		return err
+	})
+	if err != nil {
+		return authcore.Account{}, err
+	}
+	return a, nil
+}
+
+func (s *Store) changeRoles(ctx context.Context, q *tx, c authcore.RolesChange) (a authcore.Account, err error) {
+	losesAdmin := slices.Contains(c.Remove, authcore.RoleAdmin)
+	if losesAdmin {
+		if err := s.lockAdmins(ctx, q); err != nil {
+			return a, err
+		}
+	}
+	if a, err = sqldb.One(ctx, q, scanAccount, selectAccount+s.Dialect().ForUpdate, c.AccountID); err != nil {
+		return a, err
+	}
+	roles := rolesAfter(a.Roles, c)
+	switch {
+	case slices.Equal(roles, a.Roles):
+		return a, nil
+	case len(roles) > authcore.MaxRoles:
+		return a, authcore.ErrTooManyRoles
+	case losesAdmin && !s.adminByOption(a):
+		if err := s.keepAdmin(ctx, q, a); err != nil {
+			return a, err
+		}
+	}
+	if a, err = sqldb.One(ctx, q, scanAccount, setRoles, c.AccountID, jsonText(roles), micros(c.Now)); err != nil {
+		return a, err
+	}
+	// Access tokens with the old roles are refused from now on, and renewed without a new sign-in.
+	last, err := sqldb.One(ctx, q, scanStamp, lastAccess, a.ID)
+	if err != nil {
+		return a, err
+	}
+	if _, err := revoke(ctx, q, authcore.Revocation{AccountID: a.ID, RolesVersion: a.RolesVersion, Until: last}, c.Now); err != nil {
+		return a, err
+	}
+	return a, record(ctx, q, c.Effects)
+}
+
+// rolesAfter returns the roles in the order in which they were given.
+func rolesAfter(roles []string, c authcore.RolesChange) (after []string) {
+	for _, role := range slices.Concat(roles, c.Add) {
+		if !slices.Contains(c.Remove, role) && !slices.Contains(after, role) {
+			after = append(after, role)
+		}
+	}
+	return after
+}
+
+const (
+	disableAccount = `update users set disabled_at = $2, epoch = epoch + 1, updated_at = $2 where id = $1 returning ` + accountColumns
+	enableAccount  = `update users set disabled_at = null, updated_at = $2 where id = $1 returning ` + accountColumns
+)
+
+// ChangeDisabled implements admin.Store.
+func (s *Store) ChangeDisabled(ctx context.Context, d authcore.Disabling) (a authcore.Account, err error) {
+	err = s.change(ctx, "disable or enable account", func(ctx context.Context, q *tx) error {
+		a, err = s.changeDisabled(ctx, q, d)
+		return err
+	})
+	if err != nil {
+		return authcore.Account{}, err
+	}
+	return a, nil
+}
+
+func (s *Store) changeDisabled(ctx context.Context, q *tx, d authcore.Disabling) (a authcore.Account, err error) {
+	if d.Disable {
+		if err := s.lockAdmins(ctx, q); err != nil {
+			return a, err
+		}
+		// Challenges before the account, as in reset. No code or link that is out works again once the account is enabled.
+		if _, err := sqldb.Exec(ctx, q, dropChallenges, d.AccountID, string(authcore.PurposeVerifyEmail)); err != nil {
+			return a, err
+		}
+	}
+	if a, err = sqldb.One(ctx, q, scanAccount, selectAccount+s.Dialect().ForUpdate, d.AccountID); err != nil {
+		return a, err
+	}
+	switch {
+	case a.Disabled() == d.Disable:
+		return a, nil
+	case !d.Disable && !a.DeletesAt.IsZero():
+		return a, authcore.ErrLeaving
+	case !d.Disable:
+		a, err = sqldb.One(ctx, q, scanAccount, enableAccount, d.AccountID, micros(d.Now))
+	default:
+		a, err = s.disable(ctx, q, a, d.Now)
+	}
+	if err != nil {
+		return a, err
+	}
+	return a, record(ctx, q, d.Effects)
+}
+
+// disable ends everything that the account can be used with.
+func (s *Store) disable(ctx context.Context, q *tx, a authcore.Account, now time.Time) (authcore.Account, error) {
+	if err := s.keepAdmin(ctx, q, a); err != nil {
+		return a, err
+	}
+	a, err := sqldb.One(ctx, q, scanAccount, disableAccount, a.ID, micros(now))
+	if err != nil {
+		return a, err
+	}
+	_, err = s.endSessions(ctx, q, a, now)
+	return a, err
+}

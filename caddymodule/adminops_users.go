@@ -1,0 +1,124 @@
+package caddymodule
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/admin"
+)
+
+const (
+	adminUserCreate  = "/gatehouse/users/create"
+	adminUserDisable = "/gatehouse/users/disable"
+	adminUserEnable  = "/gatehouse/users/enable"
+	adminUserRoles   = "/gatehouse/users/roles"
+)
+
+// userRoutes are the operations on accounts.
+func userRoutes() []caddy.AdminRoute {
+	return []caddy.AdminRoute{
+		{Pattern: adminUserCreate, Handler: operation(http.MethodPost, withBody(newUser.create))},
+		{Pattern: adminUserDisable, Handler: operation(http.MethodPost, withBody(namedUser.disable))},
+		{Pattern: adminUserEnable, Handler: operation(http.MethodPost, withBody(namedUser.enable))},
+		{Pattern: adminUserRoles, Handler: operation(http.MethodPost, withBody(roleChange.apply))},
+	}
+}
+
+// withBody is an operation on what the body says.
+func withBody[B, T any](do func(B, context.Context, *adminOps) (T, error)) func(*http.Request, *adminOps) (any, error) {
+	return func(r *http.Request, d *adminOps) (any, error) {
+		var body B
+		if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
+			return nil, authcore.Refuse(authcore.InvalidRequest, "The body must be a single JSON object.").Because(err)
+		}
+		return do(body, r.Context(), d)
+	}
+}
+
+// managedUser is an account as whoever administers it sees it.
+type managedUser struct {
+	ID            uuid.UUID `json:"id"`
+	Email         string    `json:"email"`
+	EmailVerified bool      `json:"email_verified"`
+	Username      *string   `json:"username"`
+	Roles         []string  `json:"roles"`
+	Disabled      bool      `json:"disabled"`
+	CreatedAt     time.Time `json:"created_at"`
+}
+
+func (d *adminOps) managed(a authcore.Account) managedUser {
+	u := managedUser{ID: a.ID, Email: a.Email, EmailVerified: a.EmailVerified(), Roles: append([]string{}, a.Roles...),
+		Disabled: a.Disabled(), CreatedAt: a.CreatedAt}
+	if a.Username != "" {
+		u.Username = &a.Username
+	}
+	return u
+}
+
+// newUser is an account that is to be made.
+type newUser struct {
+	Email    string   `json:"email,omitempty"`
+	Username string   `json:"username,omitempty"`
+	Roles    []string `json:"roles,omitempty"`
+	Admin    bool     `json:"admin,omitempty"`
+}
+
+// createdUser is a new account and where its owner chooses the first password.
+type createdUser struct {
+	managedUser
+	Link      string    `json:"link"`
+	ExpiresAt time.Time `json:"link_expires_at"`
+}
+
+func (n newUser) create(ctx context.Context, d *adminOps) (createdUser, error) {
+	roles := slices.Clone(n.Roles)
+	if n.Admin {
+		roles = append(roles, authcore.RoleAdmin)
+	}
+	made, err := d.accounts.Create(ctx, admin.CreateInput{Email: n.Email, Username: n.Username, Roles: roles, Method: admin.ByOperator})
+	if err != nil {
+		return createdUser{}, err
+	}
+	return createdUser{d.managed(made.Account), d.link("/reset", made.Token), made.ExpiresAt}, nil
+}
+
+// link is that of a page of the portal.
+func (d *adminOps) link(path, token string) string {
+	return strings.TrimSuffix(d.portal, "/") + path + "?token=" + url.QueryEscape(token)
+}
+
+// namedUser is an account by its id, address or username.
+type namedUser struct {
+	User string `json:"user"`
+}
+
+func (n namedUser) disable(ctx context.Context, d *adminOps) (managedUser, error) {
+	a, err := d.accounts.Disable(ctx, n.User, admin.ByOperator)
+	return d.managed(a), err
+}
+
+func (n namedUser) enable(ctx context.Context, d *adminOps) (managedUser, error) {
+	a, err := d.accounts.Enable(ctx, n.User, admin.ByOperator)
+	return d.managed(a), err
+}
+
+// roleChange gives roles to an account and takes others away.
+type roleChange struct {
+	User   string   `json:"user"`
+	Add    []string `json:"add,omitempty"`
+	Remove []string `json:"remove,omitempty"`
+}
+
+func (c roleChange) apply(ctx context.Context, d *adminOps) (managedUser, error) {
+	a, err := d.accounts.ChangeRoles(ctx, c.User, c.Add, c.Remove, admin.ByOperator)
+	return d.managed(a), err
+}

@@ -1,0 +1,108 @@
+package caddymodule
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+func userCommand() *cobra.Command {
+	p := &cliEnv{}
+	user := &cobra.Command{Use: "user", Short: "Creates accounts, disables and enables them, gives and takes roles"}
+	p.flags(user)
+	family(user)
+	user.AddCommand(createUserCommand(p), disableUserCommand(p), enableUserCommand(p), roleCommand(p))
+	return user
+}
+
+func createUserCommand(p *cliEnv) *cobra.Command {
+	n := newUser{}
+	cmd := &cobra.Command{
+		Use: "create {--email <address> | --username <name>} [--role <role>]… [--admin]", Short: "Creates an account and prints a link to choose its password", Args: cobra.NoArgs,
+		Long: "Creates an account without a password, and prints a link with which its owner chooses one within 24 hours. Give the link to " +
+			"nobody else. An address that you name here counts as verified: check that it is right.",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return run(p, cmd, request[createdUser]{method: http.MethodPost, path: adminUserCreate, body: n, limit: shortLimit, do: n.create}, printCreated)
+		},
+	}
+	cmd.Flags().StringVar(&n.Email, "email", "", "e-mail address")
+	cmd.Flags().StringVar(&n.Username, "username", "", "username")
+	cmd.Flags().StringArrayVar(&n.Roles, "role", nil, "a role; may be repeated")
+	cmd.Flags().BoolVar(&n.Admin, "admin", false, "make it an administrator")
+	cmd.MarkFlagsOneRequired("email", "username")
+	return cmd
+}
+
+const whichUser = "<user> is the account's id, e-mail address or username."
+
+func disableUserCommand(p *cliEnv) *cobra.Command {
+	return &cobra.Command{
+		Use: "disable <user>", Short: "Keeps the owner of an account out until it is enabled", Args: cobra.ExactArgs(1),
+		Long: "Ends every session of an account, its open connections, codes and links, and refuses sign-ins until it is enabled. " +
+			"The gateway that runs the command refuses the tokens before the command returns; other nodes follow within a second if Redis is up, " +
+			"and within five without it. The last administrator cannot be disabled. " + whichUser,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			n := namedUser{args[0]}
+			return run(p, cmd, request[managedUser]{method: http.MethodPost, path: adminUserDisable, body: n, limit: shortLimit, do: n.disable}, printUser)
+		},
+	}
+}
+
+func enableUserCommand(p *cliEnv) *cobra.Command {
+	return &cobra.Command{
+		Use: "enable <user>", Short: "Lets the owner of an account sign in again", Args: cobra.ExactArgs(1),
+		Long: "Lets the owner of a disabled account sign in again. Sessions, codes and links from before stay dead. " + whichUser,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			n := namedUser{args[0]}
+			return run(p, cmd, request[managedUser]{method: http.MethodPost, path: adminUserEnable, body: n, limit: shortLimit, do: n.enable}, printUser)
+		},
+	}
+}
+
+func roleCommand(p *cliEnv) *cobra.Command {
+	role := &cobra.Command{Use: "role", Short: "Gives roles to an account, or takes them away"}
+	family(role)
+	for _, c := range []struct {
+		name, short, long string
+		change            func(user string, roles []string) roleChange
+	}{
+		{"add", "Gives roles to an account", "Gives roles to an account.",
+			func(user string, roles []string) roleChange { return roleChange{User: user, Add: roles} }},
+		{"remove", "Takes roles from an account", "Takes roles from an account. The last administrator stays one, and a role that the option admins gives is taken away there.",
+			func(user string, roles []string) roleChange { return roleChange{User: user, Remove: roles} }},
+	} {
+		role.AddCommand(&cobra.Command{
+			Use: c.name + " <user> <role>…", Short: c.short, Args: cobra.MinimumNArgs(2),
+			Long: c.long + " Sessions go on; access tokens with the old roles are refused within the same time as those of a disabled account, and renewed. " + whichUser,
+			RunE: func(cmd *cobra.Command, args []string) error {
+				change := c.change(args[0], args[1:])
+				return run(p, cmd, request[managedUser]{method: http.MethodPost, path: adminUserRoles, body: change, limit: shortLimit, do: change.apply}, printUser)
+			},
+		})
+	}
+	return role
+}
+
+func printCreated(w io.Writer, u createdUser) {
+	printUser(w, u.managedUser)
+	fmt.Fprintf(w, "choose a password\t%s\nuntil\t%s\n", u.Link, u.ExpiresAt.UTC().Format(time.RFC3339))
+}
+
+func printUser(w io.Writer, u managedUser) {
+	name := ""
+	if u.Username != nil {
+		name = *u.Username
+	}
+	state := "enabled"
+	if u.Disabled {
+		state = "disabled"
+	}
+	fmt.Fprintf(w, "account\t%s\nemail\t%s\nusername\t%s\nroles\t%s\nstate\t%s\n", u.ID, orDash(u.Email), orDash(name), orDash(strings.Join(u.Roles, " ")), state)
+}
+
+func orDash(s string) string { return cmp.Or(s, "-") }
