@@ -12,8 +12,8 @@ import (
 // TestS08_Disabled: whatever an account is used with ends on every node within a second, and comes back by no enabling.
 func TestS08_Disabled(t *testing.T) {
 	t.Parallel()
-	up := newLastingUpstream(t)
-	c := startCluster(t, plan{site: strings.ReplaceAll(lastingSites[:strings.Index(lastingSites, "https:")], "<service>", up.addr)})
+	up := newLiveUpstream(t)
+	c := startCluster(t, plan{site: strings.ReplaceAll(liveSites[:strings.Index(liveSites, "https:")], "<service>", up.addr)})
 	u, other := c.a.newUser(t), c.a.newUser(t)
 	browser := c.b.signIn(t, u, true)
 	open, stays := c.b.both(t, u.access), c.b.both(t, other.access)
