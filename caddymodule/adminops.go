@@ -3,7 +3,6 @@ package caddymodule
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore/account/admin"
@@ -42,7 +41,7 @@ func adminOpsOf(ctx context.Context, a *App) (*adminOps, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.notifier, d.portal = c.notifier, a.portalURL()
+	d.notifier, d.portal = c.notifier, a.sites.portalURL()
 	return d, nil
 }
 
@@ -91,17 +90,4 @@ func newAdminOps(cfg *resolved, store *sqlstore.Store, ring *keyring.Ring, seale
 	}
 	d.operator, err = operator.New(operator.Config{Store: store, Keys: ring, MailPurpose: notify.SealPurpose, LinkPurpose: notice.SealPurpose, Now: now})
 	return d, err
-}
-
-// portalURL is where pages and links are, for whoever has made no request that says it.
-func (a *App) portalURL() string {
-	origins, prefixes := a.issuers(), a.sites.prefixes.all()
-	prefix := defaultPrefix
-	if len(prefixes) > 0 && !slices.Contains(prefixes, prefix) {
-		prefix = prefixes[0]
-	}
-	if len(origins) == 0 {
-		return prefix
-	}
-	return origins[0] + prefix
 }

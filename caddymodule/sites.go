@@ -63,6 +63,19 @@ func (s *sites) addPortal(of *site, prefix string, issuer *url.URL) error {
 	return nil
 }
 
+// portalURL is where pages and links are, for whoever has made no request that says it.
+func (s *sites) portalURL() string {
+	origins, prefixes := s.issuers.all(), s.prefixes.all()
+	prefix := defaultPrefix
+	if len(prefixes) > 0 && !slices.Contains(prefixes, prefix) {
+		prefix = prefixes[0]
+	}
+	if len(origins) == 0 {
+		return prefix
+	}
+	return origins[0] + prefix
+}
+
 func (s *sites) addProxied(origins []string, trusted bool) {
 	for _, origin := range origins {
 		u, err := url.Parse(origin)
