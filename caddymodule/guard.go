@@ -80,7 +80,7 @@ func (g *Guard) Provision(ctx caddy.Context) (err error) {
 		return fmt.Errorf("gatehouse_guard: %w", err)
 	}
 	g.utf8, g.user = g.HeaderEncoding == "utf8", accesstoken.UserField(g.app.cfg.remoteUser)
-	if g.headers, err = sanitize.IdentityHeaders(g.GuardSettings.Headers, g.user); err != nil {
+	if g.headers, err = sanitize.IdentityHeaders(g.GuardSettings.Headers); err != nil {
 		return fmt.Errorf("gatehouse_guard: %w", err)
 	}
 	for _, h := range g.Header {

@@ -67,12 +67,12 @@ func newBenched(tb testing.TB, mode authcore.Mode, sessions, revocations int) *b
 		tb.Fatal(err)
 	}
 	app.core.Store(&core{auth: auth})
-	headers, err := sanitize.IdentityHeaders(nil, accesstoken.EmailAsUser)
+	headers, err := sanitize.IdentityHeaders(nil)
 	if err != nil {
 		tb.Fatal(err)
 	}
 	app.sites.strip.Store(sanitize.NewStripper(nil, nil, setAside))
-	b := &benched{guard: &Guard{app: app, first: true, headers: headers, policy: access.Policy{MaxStaleness: 24 * time.Hour}}, mode: mode, keys: keys}
+	b := &benched{guard: &Guard{app: app, first: true, headers: headers, user: accesstoken.EmailAsUser, policy: access.Policy{MaxStaleness: 24 * time.Hour}}, mode: mode, keys: keys}
 	for range sessions {
 		b.tokens = append(b.tokens, b.token(tb))
 	}

@@ -18,7 +18,8 @@ func (g *Guard) forward(p *passage, r *http.Request, v *accesstoken.Verified) {
 			r.Header["Authorization"] = p.authorization
 		}
 	}
-	sanitize.SetIdentity(r.Header, g.headers, g.identity(v))
+	id := g.identity(v)
+	sanitize.SetIdentity(r.Header, g.headers, &id, g.user)
 	repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	if !ok {
 		return

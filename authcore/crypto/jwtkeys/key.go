@@ -138,10 +138,6 @@ func (k Key) signs(now time.Time) bool {
 	return !now.Before(k.NotBefore) && (k.RetireAt.IsZero() || now.Before(k.RetireAt)) && k.verifies(now)
 }
 
-// verifies tells whether the key has not been removed at now. A key that does not sign
-// yet verifies already: another node's clock may be ahead.
-func (k Key) verifies(now time.Time) bool { return k.RemoveAt.IsZero() || now.Before(k.RemoveAt) }
-
 func (k Key) checkKind() error {
 	if _, err := ParseAlgorithm(string(k.Algorithm)); err != nil {
 		return err

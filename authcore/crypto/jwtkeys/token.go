@@ -210,3 +210,7 @@ func decodeSegment(segment string) ([]byte, bool) {
 	b, err := strictURL.DecodeString(segment)
 	return b, err == nil && base64.RawURLEncoding.EncodedLen(len(b)) == len(segment)
 }
+
+// verifies tells whether the key has not been removed at now. A key that does not sign
+// yet verifies already: another node's clock may be ahead.
+func (k Key) verifies(now time.Time) bool { return k.RemoveAt.IsZero() || now.Before(k.RemoveAt) }

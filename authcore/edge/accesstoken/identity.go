@@ -9,42 +9,6 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 )
 
-// Identity is a principal as identity headers carry it: every value encoded, empty where there is nothing to say. It is
-// made once per token.
-type Identity struct {
-	Sub      string // the account's id
-	Email    string // only a verified address
-	Username string
-	Name     string
-	Groups   string // roles, comma-separated
-	Session  string // the session's id
-}
-
-// UserField says what a user header holds (option `remote_user`).
-type UserField string
-
-// The fields.
-const (
-	EmailAsUser    UserField = "email"
-	UsernameAsUser UserField = "username"
-	SubAsUser      UserField = "sub"
-)
-
-// User returns the chosen field; where it is empty the account's id, so that nobody arrives at an upstream without a name.
-func (id *Identity) User(f UserField) string {
-	user := ""
-	switch f {
-	case UsernameAsUser:
-		user = id.Username
-	case EmailAsUser:
-		user = id.Email
-	}
-	if user == "" {
-		return id.Sub
-	}
-	return user
-}
-
 // groups lists the roles by commas. A comma inside a role, which no role may have, is encoded all the same: whatever wrote
 // the database, one role is never two for an upstream (P20).
 func groups(p *authcore.Principal) string {

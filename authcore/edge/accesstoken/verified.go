@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
@@ -147,3 +148,148 @@ func Accepts(p *authcore.Principal, issuers, audiences []string) bool {
 func accepts(issuer string, audience, issuers, audiences []string) bool {
 	return slices.Contains(issuers, issuer) && slices.ContainsFunc(audience, func(a string) bool { return slices.Contains(audiences, a) })
 }
+
+// Identity is a principal as identity headers carry it: every value encoded, empty where there is nothing to say. It is
+// made once per token.
+type Identity struct {
+	Sub      string // the account's id
+	Email    string // only a verified address
+	Username string
+	Name     string
+	Groups   string // roles, comma-separated
+	Session  string // the session's id
+}
+
+// UserField says what a user header holds (option `remote_user`).
+type UserField string
+
+// The fields.
+const (
+	EmailAsUser    UserField = "email"
+	UsernameAsUser UserField = "username"
+	SubAsUser      UserField = "sub"
+)
+
+// Part names a value of an Identity.
+type Part uint8
+
+// The parts. UserPart is [Identity.User].
+const (
+	UserPart Part = iota
+	SubPart
+	EmailPart
+	UsernamePart
+	NamePart
+	GroupsPart
+	SessionPart
+)
+
+// Part returns a value; that of the user is the field.
+func (id *Identity) Part(of Part, user UserField) string {
+	switch of {
+	case UserPart:
+		return id.User(user)
+	case SubPart:
+		return id.Sub
+	case EmailPart:
+		return id.Email
+	case UsernamePart:
+		return id.Username
+	case NamePart:
+		return id.Name
+	case GroupsPart:
+		return id.Groups
+	case SessionPart:
+		return id.Session
+	}
+	return ""
+}
+
+// User returns the chosen field; where it is empty the account's id, so that nobody arrives at an upstream without a name.
+func (id *Identity) User(f UserField) string {
+	user := ""
+	switch f {
+	case UsernameAsUser:
+		user = id.Username
+	case EmailAsUser:
+		user = id.Email
+	}
+	if user == "" {
+		return id.Sub
+	}
+	return user
+}
+
+// Verify returns who a token speaks for. kind says where it was found: each kind is refused in the other's place (T10).
+// The result is nil unless outcome is Admitted or RolesChanged. Issuer and audience are for the caller to check, on every
+// request, since they differ by guard.
+func (v *Verifier) Verify(raw string, kind authcore.CredentialKind) (*Verified, Outcome) {
+	now := v.cfg.Now()
+	t := v.verified(raw, kind, now)
+	if t == nil || now.Unix() >= t.expires { // the cache may keep it for a little longer: its clock is behind
+		return nil, Invalid
+	}
+	switch v.cfg.Revocations.Check(t.holder.SessionID, t.holder.AccountID, t.holder.Epoch, t.holder.RolesVersion) {
+	case authcore.Revoked:
+		return nil, Revoked
+	case authcore.RolesChanged:
+		return t, RolesChanged
+	}
+	return t, Admitted
+}
+
+// verified returns a token that is good but perhaps expired or revoked, or nil. The key is looked for each time: it may be
+// gone since the token was cached, by the passing of time as well, with no new set to tell of it (T25).
+func (v *Verifier) verified(raw string, kind authcore.CredentialKind, now time.Time) *Verified {
+	kid, rest, ok := v.cfg.Keys.Set().Named(useOf(kind), raw, now)
+	if !ok {
+		// No key has written this header; perhaps another release has. Too rare to be cached.
+		if v.bad.know(raw) {
+			return nil
+		}
+		p, err := v.parse(raw, kind, now)
+		if err != nil {
+			return nil
+		}
+		return v.Admit(*p)
+	}
+	v.clock.see(now)
+	t, ok := v.cache.GetIfPresent(rest)
+	if !ok {
+		t = v.uncached(raw, rest, kind, now)
+	}
+	if t == nil || t.shared.kid != kid { // the signature is over the header too
+		return nil
+	}
+	return t
+}
+
+func useOf(k authcore.CredentialKind) jwtkeys.Use {
+	if k == authcore.SessionCookie {
+		return jwtkeys.Cookie
+	}
+	return jwtkeys.Bearer
+}
+
+// clock is the cache's: the time of the last request, more or less, so that a request asks for the time once. What it
+// decides is when memory is freed; whether a token has expired is decided by the request's own time.
+type clock struct {
+	at atomic.Int64 // Unix nanoseconds
+}
+
+// coarse is how far the clock may be behind while requests come. It is written that seldom, for a write takes the cache
+// line away from all other processors.
+const coarse = int64(100 * time.Millisecond)
+
+func (c *clock) see(now time.Time) {
+	at := now.UnixNano()
+	if passed := at - c.at.Load(); passed > coarse || passed < 0 {
+		c.at.Store(at)
+	}
+}
+
+// NowNano implements otter.Clock.
+func (c *clock) NowNano() int64 { return c.at.Load() }
+
+// Tick implements otter.Clock.
+func (c *clock) Tick(every time.Duration) <-chan time.Time { return time.Tick(every) }

@@ -102,24 +102,6 @@ func New(cfg Config) (*Verifier, error) {
 	return v, nil
 }
 
-// Verify returns who a token speaks for. kind says where it was found: each kind is refused in the other's place (T10).
-// The result is nil unless outcome is Admitted or RolesChanged. Issuer and audience are for the caller to check, on every
-// request, since they differ by guard.
-func (v *Verifier) Verify(raw string, kind authcore.CredentialKind) (*Verified, Outcome) {
-	now := v.cfg.Now()
-	t := v.verified(raw, kind, now)
-	if t == nil || now.Unix() >= t.expires { // the cache may keep it for a little longer: its clock is behind
-		return nil, Invalid
-	}
-	switch v.cfg.Revocations.Check(t.holder.SessionID, t.holder.AccountID, t.holder.Epoch, t.holder.RolesVersion) {
-	case authcore.Revoked:
-		return nil, Revoked
-	case authcore.RolesChanged:
-		return t, RolesChanged
-	}
-	return t, Admitted
-}
-
 // Issued returns who a token was issued to, also when it has expired; nil where it is none of ours. It is for giving the
 // token up: nobody is admitted by it. Whether the session lives is not looked at, nor are issuer and audience.
 func (v *Verifier) Issued(raw string, kind authcore.CredentialKind) *authcore.Principal {
@@ -148,32 +130,6 @@ func (v *Verifier) Names(raw string, issuers []string) bool {
 // Admit prepares a token that is good and not cached, as one is that this node has just issued.
 func (v *Verifier) Admit(p authcore.Principal) *Verified {
 	return pack(&p, "", &v.claims)
-}
-
-// verified returns a token that is good but perhaps expired or revoked, or nil. The key is looked for each time: it may be
-// gone since the token was cached, by the passing of time as well, with no new set to tell of it (T25).
-func (v *Verifier) verified(raw string, kind authcore.CredentialKind, now time.Time) *Verified {
-	kid, rest, ok := v.cfg.Keys.Set().Named(useOf(kind), raw, now)
-	if !ok {
-		// No key has written this header; perhaps another release has. Too rare to be cached.
-		if v.bad.know(raw) {
-			return nil
-		}
-		p, err := v.parse(raw, kind, now)
-		if err != nil {
-			return nil
-		}
-		return v.Admit(*p)
-	}
-	v.clock.see(now)
-	t, ok := v.cache.GetIfPresent(rest)
-	if !ok {
-		t = v.uncached(raw, rest, kind, now)
-	}
-	if t == nil || t.shared.kid != kid { // the signature is over the header too
-		return nil
-	}
-	return t
 }
 
 // uncached checks a token that is not cached. Only good tokens enter the cache, at their second sight, so that neither junk
@@ -228,13 +184,6 @@ func principalOf(claims jwtkeys.Claims, kid string, kind authcore.CredentialKind
 		Name: claims.Name, Roles: claims.Roles, Issuer: claims.Issuer, Audience: claims.Audience, AMR: claims.AMR,
 		AuthTime: claims.AuthTime, ExpiresAt: claims.ExpiresAt, KeyID: kid, Credential: kind, Origin: claims.Origin,
 	}, nil
-}
-
-func useOf(k authcore.CredentialKind) jwtkeys.Use {
-	if k == authcore.SessionCookie {
-		return jwtkeys.Cookie
-	}
-	return jwtkeys.Bearer
 }
 
 // anyIssuer leaves the issuer to the guards, which check it on every request: one node may serve several.

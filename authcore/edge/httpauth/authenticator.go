@@ -1,8 +1,11 @@
 package httpauth
 
 import (
+	"context"
 	"errors"
 	"net/http"
+	"net/url"
+	"strings"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
@@ -137,3 +140,179 @@ var ErrInvalidToken = authcore.Refuse(authcore.InvalidToken, "The access token i
 
 // errRenew says that a browser's cookies do not do, and that its refresh cookie may get it new ones.
 var errRenew = errors.New("renew by the refresh cookie")
+
+// sentTo reports whether a request came to the one host that the token of a child session is good at; "" is any. A service that gets
+// hold of the tokens of a child session, by whatever way, has those of its own host alone: they open no other and not the portal
+// (S04). Who sends a request chooses its Host header, so it counts only where the site is there for that host.
+func (c Credentials) sentTo(r *http.Request, only string) bool {
+	if only == "" {
+		return true
+	}
+	scheme, host, _ := strings.Cut(only, "://")
+	return scheme == schemeOf(c.jar.https) && strings.EqualFold(host, (&url.URL{Host: r.Host}).Hostname()) && c.servesHost != nil && c.servesHost(host)
+}
+
+// scheme is a way in which a request says who makes it.
+type scheme struct {
+	kind authcore.CredentialKind
+	// find looks for such a credential in a request and does not judge it. found may be true beside an error: there is one, and
+	// it cannot be read.
+	find func(r *http.Request, jar *Jar) (token string, found bool, err error)
+	// verify returns whose it is, from memory alone, or errRenew where only the database can tell.
+	verify func(a *Authenticator, r *http.Request, given Credentials) (Result, error)
+}
+
+// schemes are asked in this order, and the first that finds something speaks alone, even when it is bad: falling back would let
+// a request run as somebody its sender did not name. Queries are never read: they end up in logs and referrers (RFC 9700 §4.3.2).
+var schemes = [...]scheme{
+	{kind: authcore.BearerToken, find: findBearer, verify: verifyBearer},
+	{kind: authcore.SessionCookie, find: findCookie, verify: verifyCookie},
+}
+
+// Credentials are what a request brings to be authenticated by. The zero value is none.
+type Credentials struct {
+	scheme     *scheme
+	token      string
+	jar        *Jar
+	servesHost func(host string) bool
+}
+
+// FindCredentials looks for credentials and does not judge them. servesHost is what [RequestInfo.ServesHost] is. Refusals:
+// AuthenticationRequired where there are none; InvalidRequest for two Authorization lines, of which we and the upstream could
+// each believe another one; InvalidToken for a Bearer header without a token. The last comes with credentials of that kind.
+func FindCredentials(r *http.Request, jar *Jar, servesHost func(host string) bool) (Credentials, error) {
+	for i := range schemes {
+		token, found, err := schemes[i].find(r, jar)
+		switch {
+		case found:
+			return Credentials{&schemes[i], token, jar, servesHost}, err
+		case err != nil:
+			return Credentials{}, err
+		}
+	}
+	return Credentials{}, authcore.Refuse(authcore.AuthenticationRequired, "Sign in first.")
+}
+
+// Kind returns what kind the credentials are of; "" for none.
+func (c Credentials) Kind() authcore.CredentialKind {
+	if c.scheme == nil {
+		return ""
+	}
+	return c.scheme.kind
+}
+
+// Token returns the access token; "" where there is none, or only a refresh cookie.
+func (c Credentials) Token() string { return c.token }
+
+// findBearer leaves schemes other than Bearer alone: they are not ours and leave the cookies in force.
+func findBearer(r *http.Request, _ *Jar) (token string, found bool, err error) {
+	switch lines := r.Header["Authorization"]; len(lines) {
+	case 0:
+		return "", false, nil
+	case 1:
+		if token, found = bearer(strings.Trim(lines[0], " \t")); found && token == "" {
+			err = authcore.Refuse(authcore.InvalidToken, "The Authorization header contains no token.")
+		}
+		return token, found, err
+	default:
+		return "", false, authcore.Refuse(authcore.InvalidRequest, "Send only one Authorization header.")
+	}
+}
+
+func verifyBearer(a *Authenticator, r *http.Request, given Credentials) (Result, error) {
+	switch v, outcome := a.lookup(given.token, authcore.BearerToken); {
+	case outcome == accesstoken.Admitted && given.sentTo(r, v.Host()):
+		return Result{Verified: v}, nil
+	case outcome == accesstoken.Invalid && a.cfg.ClockWrong():
+		return Result{}, errClockWrong // told 401, programs throw away tokens that may be perfectly good
+	}
+	return Result{}, ErrInvalidToken
+}
+
+// findCookie finds the access cookie, and a refresh cookie by which a new one may be had.
+func findCookie(r *http.Request, jar *Jar) (token string, found bool, err error) {
+	token = ReadCookie(r, jar.access)
+	return token, token != "" || ReadCookie(r, jar.refresh) != "", nil
+}
+
+// verifyCookie first checks the origin: a browser may send cookies on another page's behalf, which must not even cause a
+// renewal (B04, B11).
+func verifyCookie(a *Authenticator, r *http.Request, given Credentials) (Result, error) {
+	if NeedsOrigin(r) {
+		if err := a.cfg.Origins.Check(r, given.jar.https); err != nil {
+			return Result{}, err
+		}
+	}
+	if given.token != "" {
+		switch v, outcome := a.lookup(given.token, authcore.SessionCookie); {
+		case outcome == accesstoken.Admitted && given.sentTo(r, v.Host()):
+			return Result{Verified: v}, nil
+		case outcome == accesstoken.Revoked:
+			// What is revoked is never renewed: no query needed to know.
+			return Result{ClearCookies: true}, ErrInvalidToken
+		}
+	}
+	return Result{}, errRenew
+}
+
+// bearer returns what follows the scheme, if that is Bearer. A tab is no separator by RFC 9110 §11.4, but some upstreams
+// take it for one.
+func bearer(line string) (token string, ok bool) {
+	const scheme = "bearer"
+	if len(line) < len(scheme) || !strings.EqualFold(line[:len(scheme)], scheme) {
+		return "", false
+	}
+	rest := line[len(scheme):]
+	token = strings.TrimLeft(rest, " \t")
+	return token, len(token) < len(rest) || rest == ""
+}
+
+// RequestInfo is what the server in front has found out about a request. Nothing in it is taken from a header that just
+// any client can set.
+type RequestInfo struct {
+	Client    authcore.Client
+	HTTPS     bool   // what IsHTTPS says
+	RequestID string // for the log; "" when there is none
+	// ServesHost reports whether the site that the request came to is there for a host name, and not for just any. nil is for none:
+	// then no token of a child session is good there, since anybody can write any name into a Host header.
+	ServesHost func(host string) bool
+	// Jar is where the gateway's cookies are; nil is that of the default prefix.
+	Jar *Jar
+}
+
+// Cookies returns where the cookies of the request's gateway are.
+func (in RequestInfo) Cookies() *Jar {
+	if in.Jar != nil {
+		return in.Jar
+	}
+	return NewJar(DefaultCookiePrefix, in.HTTPS)
+}
+
+type requestInfoKey struct{}
+
+// WithRequestInfo returns a context that carries in. Every request that reaches a Handler of this package must have one.
+func WithRequestInfo(ctx context.Context, in RequestInfo) context.Context {
+	return context.WithValue(ctx, requestInfoKey{}, in)
+}
+
+var errNoRequestInfo = errors.New("find out who sent the request: the context carries no RequestInfo")
+
+// RequestInfoFrom returns what [WithRequestInfo] put into ctx; an error where there is nothing.
+func RequestInfoFrom(ctx context.Context) (RequestInfo, error) {
+	in, ok := ctx.Value(requestInfoKey{}).(RequestInfo)
+	if !ok {
+		return RequestInfo{}, errNoRequestInfo
+	}
+	return in, nil
+}
+
+// IsHTTPS is the one answer to "does the browser speak https with us" (contract §4): TLS ends here, or a trusted proxy
+// says it ended there, or the configured issuer is an https origin. trustedProxy says whether the peer is one of the
+// configured proxies: X-Forwarded-Proto from anybody else is a client's claim and is ignored (P09).
+func IsHTTPS(r *http.Request, trustedProxy bool, issuer string) bool {
+	if r.TLS != nil || strings.HasPrefix(issuer, "https://") {
+		return true
+	}
+	proto := r.Header["X-Forwarded-Proto"]
+	return trustedProxy && len(proto) == 1 && strings.EqualFold(proto[0], "https")
+}

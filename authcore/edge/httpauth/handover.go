@@ -22,17 +22,6 @@ func HostOf(r *http.Request, https bool) string {
 	return schemeOf(https) + "://" + strings.ToLower((&url.URL{Host: r.Host}).Hostname())
 }
 
-// sentTo reports whether a request came to the one host that the token of a child session is good at; "" is any. A service that gets
-// hold of the tokens of a child session, by whatever way, has those of its own host alone: they open no other and not the portal
-// (S04). Who sends a request chooses its Host header, so it counts only where the site is there for that host.
-func (c Credentials) sentTo(r *http.Request, only string) bool {
-	if only == "" {
-		return true
-	}
-	scheme, host, _ := strings.Cut(only, "://")
-	return scheme == schemeOf(c.jar.https) && strings.EqualFold(host, (&url.URL{Host: r.Host}).Hostname()) && c.servesHost != nil && c.servesHost(host)
-}
-
 // OtherOrigin returns the origin that back, which [CheckReturn] has accepted, leads to, if that is on another host than the
 // request came to; else "". A port makes no other host: cookies do not know ports (RFC 6265 §8.5), so a browser that is signed
 // in here is so there.

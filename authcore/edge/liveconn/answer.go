@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -228,6 +229,78 @@ func (a *Answer) Release() {
 		a.stream.release()
 	}
 	a.registry, a.stream, a.ctx = nil, nil, nil
+}
+
+// Add keeps c until it is removed. A registry that is closed ends it at once, and so does a revocation that has come between
+// the check of its token and this.
+func (r *Registry) Add(c *Connection) {
+	b := r.bucket(c.Of.AccountID)
+	b.mu.Lock()
+	c.began = r.ticks.Load()
+	if c.next = b.first; c.next != nil {
+		c.next.prev = c
+	}
+	b.first = c
+	b.mu.Unlock()
+	switch {
+	case c.Exchange: // what is missed here is found by the next look, before it has lasted long
+	case r.closed.Load():
+		r.end(c, Ending{Reason: ShuttingDown})
+	default:
+		if why := r.judge(c, 0); why != "" {
+			r.end(c, Ending{Reason: why})
+		}
+	}
+}
+
+// Remove forgets c, which was added. When it returns, End neither runs nor will be called. It must be called once.
+func (r *Registry) Remove(c *Connection) {
+	b := r.bucket(c.Of.AccountID)
+	b.mu.Lock()
+	if c.prev == nil {
+		b.first = c.next
+	} else {
+		c.prev.next = c.next
+	}
+	if c.next != nil {
+		c.next.prev = c.prev
+	}
+	listed := c.listed
+	b.mu.Unlock()
+	if listed { // or else nobody can find it any more
+		c.mu.Lock()
+		c.over = true
+		c.mu.Unlock()
+	}
+}
+
+// mayLast reports whether a request says itself that its connection may last, or that it may take long. Others may get an event
+// stream or a download all the same; to be able to cancel each would cost more than everything else the guard does. Over HTTP/3
+// each can be: there no deadline cancels a request (S13), and QUIC costs more than that.
+func mayLast(r *http.Request) bool {
+	if r.ProtoMajor == 3 || len(r.Header["Upgrade"]) > 0 || r.Method == http.MethodConnect {
+		return true
+	}
+	if r.ContentLength < 0 || r.ContentLength > longBody || len(r.Header["Expect"]) > 0 { // gRPC among it
+		return true
+	}
+	for _, accept := range r.Header["Accept"] {
+		if strings.Contains(accept, eventStreamType) {
+			return true
+		}
+	}
+	return false
+}
+
+// longBody is how long a body is that may take long to arrive.
+const longBody = 64 << 10
+
+const eventStreamType = "text/event-stream"
+
+// isEventStream reports whether a Content-Type is that of server-sent events.
+func isEventStream(contentType []string) bool {
+	return len(contentType) > 0 && len(contentType[0]) >= len(eventStreamType) &&
+		strings.EqualFold(contentType[0][:len(eventStreamType)], eventStreamType)
 }
 
 // Interface guards

@@ -77,49 +77,6 @@ func (r *Registry) bucket(account uuid.UUID) *bucket {
 	return &r.buckets[binary.BigEndian.Uint16(account[14:])%buckets]
 }
 
-// Add keeps c until it is removed. A registry that is closed ends it at once, and so does a revocation that has come between
-// the check of its token and this.
-func (r *Registry) Add(c *Connection) {
-	b := r.bucket(c.Of.AccountID)
-	b.mu.Lock()
-	c.began = r.ticks.Load()
-	if c.next = b.first; c.next != nil {
-		c.next.prev = c
-	}
-	b.first = c
-	b.mu.Unlock()
-	switch {
-	case c.Exchange: // what is missed here is found by the next look, before it has lasted long
-	case r.closed.Load():
-		r.end(c, Ending{Reason: ShuttingDown})
-	default:
-		if why := r.judge(c, 0); why != "" {
-			r.end(c, Ending{Reason: why})
-		}
-	}
-}
-
-// Remove forgets c, which was added. When it returns, End neither runs nor will be called. It must be called once.
-func (r *Registry) Remove(c *Connection) {
-	b := r.bucket(c.Of.AccountID)
-	b.mu.Lock()
-	if c.prev == nil {
-		b.first = c.next
-	} else {
-		c.prev.next = c.next
-	}
-	if c.next != nil {
-		c.next.prev = c.prev
-	}
-	listed := c.listed
-	b.mu.Unlock()
-	if listed { // or else nobody can find it any more
-		c.mu.Lock()
-		c.over = true
-		c.mu.Unlock()
-	}
-}
-
 // Len returns the number of connections.
 func (r *Registry) Len() (n int) {
 	for i := range r.buckets {

@@ -1,9 +1,6 @@
 package revocation
 
-import (
-	"math/bits"
-	"sync/atomic"
-)
+import "sync/atomic"
 
 const (
 	// marksPerWord is how many ids a filter takes per word before it is made anew: at 16 bits for each, one id in 200 that
@@ -23,23 +20,7 @@ func newFilter(ids int) *filter {
 	return &filter{words: make([]atomic.Uint64, max(minWords, ids/(marksPerWord/2)+1))}
 }
 
-// word takes the bits of the hash below those that choose the part; mask takes the lowest.
-func (f *filter) word(h uint64) *atomic.Uint64 {
-	at, _ := bits.Mul64(h<<partBits, uint64(len(f.words)))
-	return &f.words[at]
-}
-
-func mask(h uint64) uint64 {
-	return 1<<(h&63) | 1<<(h>>6&63) | 1<<(h>>12&63) | 1<<(h>>18&63)
-}
-
 func (f *filter) mark(h uint64) { f.word(h).Or(mask(h)) }
-
-// excludes reports that an id with this hash was never marked.
-func (f *filter) excludes(h uint64) bool {
-	m := mask(h)
-	return f.word(h).Load()&m != m
-}
 
 // full reports whether so many marks are as many as the filter bears.
 func (f *filter) full(marks int) bool { return marks >= marksPerWord*len(f.words) }

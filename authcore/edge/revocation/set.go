@@ -39,36 +39,6 @@ func NewSet(now func() time.Time) *Set {
 	return &Set{now: now, seed: [2]uint64{rand.Uint64(), rand.Uint64()}}
 }
 
-// Check reports what is known of a session whose token carries the given epoch and
-// roles version. It does not look at the clock: an entry whose Until has passed may
-// still answer Revoked until it is swept, when every token it concerns has expired.
-func (s *Set) Check(session, account uuid.UUID, epoch, rolesVersion int64) authcore.Verdict {
-	if s.live.Load() == 0 {
-		return authcore.Valid
-	}
-	// Both are asked before either answers, so that the processor waits for memory once.
-	byID, byAccount := keyed(&s.seed, session), keyed(&s.seed, account)
-	p, q := s.shard(byID), s.shard(byAccount)
-	sessionLive, accountLive := p.excludes(byID), q.excludes(byAccount)
-	if !sessionLive {
-		if _, found := p.tables[ofSession].get(byID); found {
-			return authcore.Revoked
-		}
-	}
-	if accountLive {
-		return authcore.Valid
-	}
-	if lowest, found := q.tables[ofEpoch].get(byAccount); found && epoch < lowest {
-		return authcore.Revoked
-	}
-	if lowest, found := q.tables[ofRoles].get(byAccount); found && rolesVersion < lowest {
-		return authcore.RolesChanged
-	}
-	return authcore.Valid
-}
-
-func (s *Set) shard(k key) *shard { return &s.parts[k.h>>(64-partBits)] }
-
 // Watch has news called with whatever says more than the set knew, once the set heeds it. news must not block, and keeps no
 // hold of what it gets. There is one watcher.
 func (s *Set) Watch(news func([]authcore.Revocation)) { s.watcher.Store(&news) }

@@ -28,13 +28,6 @@ type shard struct {
 	marks int        // what was put in since the filter was made
 }
 
-// excludes reports that nothing is known of an id. A part whose filter is not yet there, or is about to be replaced, may
-// lack only what an Apply that has not returned is putting in.
-func (p *shard) excludes(k key) bool {
-	f := p.filter.Load()
-	return f == nil || f.excludes(k.h)
-}
-
 // put enters a revocation, and reports whether it says more than is known.
 func (p *shard) put(of *Set, kind int, k key, value, until int64) (news bool) {
 	p.mu.Lock()

@@ -36,29 +36,6 @@ type Staleness struct {
 	untold   time.Duration // how long it was paused, until Watch tells
 }
 
-// state is what a request needs to know, at one moment.
-type state struct {
-	asOf   moment // the snapshot is complete up to here
-	tick   moment
-	asleep bool // the process was paused, and nothing that began after that has confirmed the snapshot
-}
-
-// moment is a time with its wall clock apart, which takes a while to work out.
-type moment struct {
-	time.Time
-	wall int64 // in nanoseconds
-}
-
-func momentOf(t time.Time) moment { return moment{t, t.UnixNano()} }
-
-// since returns how long ago an earlier moment was, by the clock that has moved further.
-func (m moment) since(earlier moment) time.Duration {
-	return max(m.Sub(earlier.Time), time.Duration(m.wall-earlier.wall), 0)
-}
-
-// suspended reports whether the process was paused between a tick, if there was one, and m.
-func (m moment) suspended(tick moment) bool { return !tick.IsZero() && m.since(tick) > suspendedFor }
-
 // NewStaleness returns a Staleness of a snapshot that nothing has confirmed. A nil now means [time.Now].
 func NewStaleness(now func() time.Time) *Staleness {
 	if now == nil {
@@ -78,17 +55,6 @@ func (f *Staleness) Age() time.Duration {
 		return time.Duration(math.MaxInt64)
 	}
 	return momentOf(f.now()).since(asOf)
-}
-
-// Exceeds reports whether the snapshot is older than bound, or is of before a pause of this process, however
-// short that was against bound: a request must not be answered by it then. It takes no lock. It finds out
-// by itself, for after a pause a request may run before any worker does. Pauses of less than two and a half seconds
-// go unnoticed, and all of them while Watch does not run.
-func (f *Staleness) Exceeds(bound time.Duration) bool {
-	// A pause between these two must not go unnoticed either, so the clock comes last.
-	s := f.state.Load()
-	now := momentOf(f.now())
-	return s.asleep || s.asOf.IsZero() || now.since(s.asOf) > bound || now.suspended(s.tick)
 }
 
 // Watch notices pauses of this process until ctx ends, and calls woken after each one with how long it

@@ -2,7 +2,6 @@ package sanitize
 
 import (
 	"fmt"
-	"net/http"
 
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/accesstoken"
 )
@@ -10,44 +9,60 @@ import (
 // families are the identity headers by family (contract §3.6): the header and the part of the identity it carries.
 var families = map[string][]IdentityHeader{
 	"remote": {
-		{"Remote-User", nil}, {"Remote-Sub", subOf}, {"Remote-Email", emailOf}, {"Remote-Name", nameOf}, {"Remote-Groups", groupsOf},
+		{"Remote-User", user}, {"Remote-Sub", sub}, {"Remote-Email", email}, {"Remote-Name", name}, {"Remote-Groups", groups},
 	},
 	"x_auth": {
-		{"X-Auth-User-Id", subOf}, {"X-Auth-Username", usernameOf}, {"X-Auth-Email", emailOf}, {"X-Auth-Name", nameOf},
-		{"X-Auth-Roles", groupsOf}, {"X-Auth-Session-Id", sessionOf},
+		{"X-Auth-User-Id", sub}, {"X-Auth-Username", username}, {"X-Auth-Email", email}, {"X-Auth-Name", name},
+		{"X-Auth-Roles", groups}, {"X-Auth-Session-Id", session},
 	},
 	"x_auth_request": forwarded("X-Auth-Request-"),
 	"x_forwarded":    forwarded("X-Forwarded-"),
 	"webauth": {
-		{"X-Webauth-User", nil}, {"X-Webauth-Email", emailOf}, {"X-Webauth-Name", nameOf}, {"X-Webauth-Groups", groupsOf},
+		{"X-Webauth-User", user}, {"X-Webauth-Email", email}, {"X-Webauth-Name", name}, {"X-Webauth-Groups", groups},
 	},
 	"none": {},
+}
+
+// foreign are the identity headers of other gateways (contract §3.7): services believe them as they believe ours, and those
+// gateways are not there to take them away.
+var foreign = []string{
+	"X-Remote-User", "X-Remote-Email", "X-Remote-Name", "X-Remote-Groups",
+	"X-Authenticated-User", "X-Authenticated-Userid", "X-Authenticated-Groups", "X-Auth-User",
+	"X-Authentik-Username", "X-Authentik-Groups", "X-Authentik-Email", "X-Authentik-Name", "X-Authentik-Uid", "X-Authentik-Jwt",
+	"X-Authentik-Entitlements",
+	"X-Forwarded-Access-Token", "X-Pomerium-Claim-*", "X-Pomerium-Jwt-Assertion",
+	"Cf-Access-Authenticated-User-Email", "Cf-Access-Jwt-Assertion",
+	"X-Goog-Authenticated-User-*", "X-Goog-Iap-Jwt-Assertion", "X-Amzn-Oidc-*", "X-MS-Client-Principal*",
+	"X-Token-User-*", "X-Token-Subject", "Tailscale-User-*",
 }
 
 // assertionHeader is ours as well, whoever sends it.
 const assertionHeader = "Gatehouse-Assertion"
 
-// IdentityHeader is a header and what it carries; a nil value is the user as `remote_user` says.
+// IdentityHeader is a header and the part of the identity that it carries.
 type IdentityHeader struct {
-	Name  string
-	Value func(accesstoken.Identity) string
+	Name string
+	Part accesstoken.Part
 }
+
+const (
+	user     = accesstoken.UserPart
+	sub      = accesstoken.SubPart
+	email    = accesstoken.EmailPart
+	username = accesstoken.UsernamePart
+	name     = accesstoken.NamePart
+	groups   = accesstoken.GroupsPart
+	session  = accesstoken.SessionPart
+)
 
 func forwarded(prefix string) []IdentityHeader {
 	return []IdentityHeader{
-		{prefix + "User", nil}, {prefix + "Email", emailOf}, {prefix + "Preferred-Username", usernameOf}, {prefix + "Groups", groupsOf},
+		{prefix + "User", user}, {prefix + "Email", email}, {prefix + "Preferred-Username", username}, {prefix + "Groups", groups},
 	}
 }
 
-func subOf(id accesstoken.Identity) string      { return id.Sub }
-func emailOf(id accesstoken.Identity) string    { return id.Email }
-func nameOf(id accesstoken.Identity) string     { return id.Name }
-func groupsOf(id accesstoken.Identity) string   { return id.Groups }
-func usernameOf(id accesstoken.Identity) string { return id.Username }
-func sessionOf(id accesstoken.Identity) string  { return id.Session }
-
 // IdentityHeaders returns the headers of the configured families, each once.
-func IdentityHeaders(names []string, user accesstoken.UserField) ([]IdentityHeader, error) {
+func IdentityHeaders(names []string) ([]IdentityHeader, error) {
 	if len(names) == 0 {
 		names = []string{"remote"}
 	}
@@ -57,23 +72,7 @@ func IdentityHeaders(names []string, user accesstoken.UserField) ([]IdentityHead
 		if !ok {
 			return nil, fmt.Errorf("headers: unknown family %q", name)
 		}
-		for _, h := range family {
-			if h.Value == nil {
-				h.Value = func(id accesstoken.Identity) string { return id.User(user) }
-			}
-			out = append(out, h)
-		}
+		out = append(out, family...)
 	}
 	return out, nil
-}
-
-// SetIdentity writes the identity headers of an admitted request. Every value has a slice of its own, for later handlers
-// edit them in place; all slices share one allocation. What is empty is not sent: the request's own was stripped before.
-func SetIdentity(h http.Header, headers []IdentityHeader, id accesstoken.Identity) {
-	values := make([]string, len(headers))
-	for i, want := range headers {
-		if values[i] = want.Value(id); values[i] != "" {
-			h[want.Name] = values[i : i+1 : i+1]
-		}
-	}
 }

@@ -11,12 +11,12 @@ import (
 
 func TestSetIdentity(t *testing.T) {
 	t.Parallel()
-	headers, err := sanitize.IdentityHeaders([]string{"remote", "x_auth"}, accesstoken.EmailAsUser)
+	headers, err := sanitize.IdentityHeaders([]string{"remote", "x_auth"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	h := http.Header{"Remote-User": {"mallory"}, "Accept": {"*/*"}}
-	sanitize.SetIdentity(h, headers, accesstoken.Identity{Sub: "id-1", Email: "ada@example.com", Groups: "staff,user", Session: "s-1"})
+	sanitize.SetIdentity(h, headers, &accesstoken.Identity{Sub: "id-1", Email: "ada@example.com", Groups: "staff,user", Session: "s-1"}, accesstoken.EmailAsUser)
 	want := map[string]string{
 		"Remote-User": "ada@example.com", "Remote-Sub": "id-1", "Remote-Email": "ada@example.com", "Remote-Groups": "staff,user",
 		"X-Auth-User-Id": "id-1", "X-Auth-Email": "ada@example.com", "X-Auth-Roles": "staff,user", "X-Auth-Session-Id": "s-1", "Accept": "*/*",

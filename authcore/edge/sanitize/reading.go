@@ -10,36 +10,7 @@ import (
 
 	"golang.org/x/net/idna"
 	"golang.org/x/text/unicode/norm"
-
-	"github.com/gatehouse-auth/gatehouse/authcore"
 )
-
-// CheckTarget refuses what no upstream should be asked: TRACE and plain CONNECT (P16), a path with a NUL, and a
-// target without a path (P11).
-func CheckTarget(w http.ResponseWriter, r *http.Request) error {
-	if r.Method == http.MethodTrace || (r.Method == http.MethodConnect && !extendedConnect(r)) {
-		w.Header().Set("Allow", "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT")
-		return authcore.Refuse(authcore.MethodNotAllowed, "This method is not passed on.")
-	}
-	if r.URL.Opaque != "" { // `GET http:admin`: the proxy would ask for what no matcher has seen
-		return authcore.Refuse(authcore.InvalidRequest, "The request's target is no path.")
-	}
-	if strings.IndexByte(r.URL.Path, 0) >= 0 {
-		return authcore.Refuse(authcore.InvalidRequest, "The path holds a NUL.")
-	}
-	return nil
-}
-
-// extendedConnect reports whether a CONNECT opens a WebSocket: HTTP/2 names the protocol in a pseudo-header (RFC 8441), and
-// HTTP/3 (RFC 9220) in what its server gives as the request's protocol. Written in any other way, the proxy would pass it on
-// as the CONNECT it is.
-func extendedConnect(r *http.Request) bool {
-	if r.ProtoMajor == 3 {
-		return r.Proto == "websocket"
-	}
-	protocol := r.Header[":protocol"]
-	return len(protocol) == 1 && protocol[0] == "websocket"
-}
 
 // Ambiguous reports whether a service may read a request's method, host or path otherwise than Caddy's matchers do. Such a
 // request is guarded whatever a matcher says: it may be the very one that the matcher is there for (P11, P14, P16).

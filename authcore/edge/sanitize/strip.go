@@ -5,20 +5,10 @@ import (
 	"net/http"
 	"net/textproto"
 	"strings"
-)
 
-// foreign are the identity headers of other gateways (contract §3.7): services believe them as they believe ours, and those
-// gateways are not there to take them away.
-var foreign = []string{
-	"X-Remote-User", "X-Remote-Email", "X-Remote-Name", "X-Remote-Groups",
-	"X-Authenticated-User", "X-Authenticated-Userid", "X-Authenticated-Groups", "X-Auth-User",
-	"X-Authentik-Username", "X-Authentik-Groups", "X-Authentik-Email", "X-Authentik-Name", "X-Authentik-Uid", "X-Authentik-Jwt",
-	"X-Authentik-Entitlements",
-	"X-Forwarded-Access-Token", "X-Pomerium-Claim-*", "X-Pomerium-Jwt-Assertion",
-	"Cf-Access-Authenticated-User-Email", "Cf-Access-Jwt-Assertion",
-	"X-Goog-Authenticated-User-*", "X-Goog-Iap-Jwt-Assertion", "X-Amzn-Oidc-*", "X-MS-Client-Principal*",
-	"X-Token-User-*", "X-Token-Subject", "Tailscale-User-*",
-}
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/accesstoken"
+)
 
 // heldByTrailers are names that a trailer must not have (RFC 9110 §6.5.1): those that frame or route a message, say who sends
 // it and from where, what its content is, and under which conditions it is meant. A service that merges trailers into headers
@@ -150,4 +140,158 @@ func (t *trailerStripper) Read(p []byte) (int, error) {
 		t.names.stripTrailers(t.request.Trailer)
 	}
 	return n, err
+}
+
+// CheckTarget refuses what no upstream should be asked: TRACE and plain CONNECT (P16), a path with a NUL, and a
+// target without a path (P11).
+func CheckTarget(w http.ResponseWriter, r *http.Request) error {
+	if r.Method == http.MethodTrace || (r.Method == http.MethodConnect && !extendedConnect(r)) {
+		w.Header().Set("Allow", "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT")
+		return authcore.Refuse(authcore.MethodNotAllowed, "This method is not passed on.")
+	}
+	if r.URL.Opaque != "" { // `GET http:admin`: the proxy would ask for what no matcher has seen
+		return authcore.Refuse(authcore.InvalidRequest, "The request's target is no path.")
+	}
+	if strings.IndexByte(r.URL.Path, 0) >= 0 {
+		return authcore.Refuse(authcore.InvalidRequest, "The path holds a NUL.")
+	}
+	return nil
+}
+
+// extendedConnect reports whether a CONNECT opens a WebSocket: HTTP/2 names the protocol in a pseudo-header (RFC 8441), and
+// HTTP/3 (RFC 9220) in what its server gives as the request's protocol. Written in any other way, the proxy would pass it on
+// as the CONNECT it is.
+func extendedConnect(r *http.Request) bool {
+	if r.ProtoMajor == 3 {
+		return r.Proto == "websocket"
+	}
+	protocol := r.Header[":protocol"]
+	return len(protocol) == 1 && protocol[0] == "websocket"
+}
+
+// SetIdentity writes the identity headers of an admitted request. Every value has a slice of its own, for later handlers
+// edit them in place; all slices share one allocation. What is empty is not sent: the request's own was stripped before.
+// user says what a user's header holds.
+func SetIdentity(h http.Header, headers []IdentityHeader, id *accesstoken.Identity, user accesstoken.UserField) {
+	values := make([]string, len(headers))
+	for i, want := range headers {
+		if values[i] = id.Part(want.Part, user); values[i] != "" {
+			h[want.Name] = values[i : i+1 : i+1]
+		}
+	}
+}
+
+// Names is a set of names of headers, whole or by their beginning, that are equal for somebody behind us: in any case, and
+// with any mark for "-". CGI and WSGI servers make one variable of all of these, PHP and others turn some of them back (P02).
+// Asking it makes nothing, and most names are passed over at once.
+type Names struct {
+	whole map[string]bool // folded
+	begin []string        // folded
+	first [256]uint64     // by the first byte, the lengths of names as bits
+	third [256]uint64     // and by the third, since most names begin with "x-"
+}
+
+// marks are what a name may have besides letters and digits (RFC 9110 §5.6.2).
+const marks = "-_.!~#$%&'*+^|`"
+
+// NewNames returns the set of names; one that ends in an asterisk stands for all that begin so.
+func NewNames(names ...string) *Names {
+	n := &Names{whole: map[string]bool{}}
+	for _, name := range names {
+		n.add(name)
+	}
+	return n
+}
+
+func (n *Names) add(name string) {
+	begin, open := strings.CutSuffix(name, "*")
+	folded := Fold(begin)
+	lengths := lengthBit(folded)
+	if open {
+		n.begin = append(n.begin, folded)
+		lengths = ^(lengths - 1) // and all that are longer
+	} else {
+		n.whole[folded] = true
+	}
+	mark := func(table *[256]uint64, i int) {
+		if i >= len(folded) { // a short one
+			return
+		}
+		spelt := strings.ToUpper(folded[i:i+1]) + folded[i:i+1]
+		if folded[i] == '-' {
+			spelt = marks
+		}
+		for _, c := range []byte(spelt) {
+			table[c] |= lengths
+		}
+	}
+	mark(&n.first, 0)
+	mark(&n.third, 2)
+}
+
+// Has reports whether a name is one of the set.
+func (n *Names) Has(name string) bool {
+	if name == "" {
+		return false
+	}
+	candidates := n.first[name[0]] & lengthBit(name)
+	if len(name) > 2 {
+		candidates &= n.third[name[2]]
+	}
+	if candidates == 0 {
+		return false
+	}
+	var buf [128]byte // no name that is known whole is longer
+	folded := foldInto(buf[:min(len(name), len(buf))], name)
+	if len(name) <= len(buf) && n.whole[string(folded)] {
+		return true
+	}
+	for _, begin := range n.begin {
+		if len(folded) >= len(begin) && string(folded[:len(begin)]) == begin {
+			return true
+		}
+	}
+	return false
+}
+
+// lengthBit stands for the length of a name; all of 63 and more have one.
+func lengthBit(name string) uint64 { return 1 << min(len(name), 63) }
+
+// Fold makes names equal that upstreams cannot tell apart (CVE-2024-56327).
+func Fold(name string) string { return string(foldInto(make([]byte, len(name)), name)) }
+
+// foldInto fills buf with as much of the folded name as it takes.
+func foldInto(buf []byte, name string) []byte {
+	for i := range buf {
+		c := name[i]
+		switch {
+		case c >= 'a' && c <= 'z' || c >= '0' && c <= '9':
+		case c >= 'A' && c <= 'Z':
+			c += 'a' - 'A'
+		case strings.IndexByte(marks, c) >= 0:
+			c = '-'
+		}
+		buf[i] = c
+	}
+	return buf
+}
+
+// h2cSettings goes with an upgrade to HTTP/2 without TLS (RFC 7540 §3.2.1), and has no other use.
+const h2cSettings = "HTTP2-Settings"
+
+// stripUpgrade drops the wish to switch to anything but a WebSocket. The proxy passes Upgrade on, and a service that takes
+// `h2c` has from then on a tunnel to the client through which whole requests come: with identity headers of the client's
+// own, and for paths that matchers and rules keep closed, for none of them passes a guard (P18, h2c smuggling). What a
+// WebSocket carries is no requests. A server may ignore Upgrade (RFC 9110 §7.8), so the request goes on without it.
+func stripUpgrade(h http.Header) {
+	if asked, ok := h["Upgrade"]; ok && !OnlyWebSocket(asked) {
+		delete(h, "Upgrade")
+	}
+}
+
+// OnlyWebSocket reports whether a WebSocket is the one protocol asked for. In a list the service would choose.
+func OnlyWebSocket(upgrade []string) bool {
+	const protocol = "websocket"
+	// The length leaves out letters beyond ASCII that fold to these.
+	return len(upgrade) == 1 && len(upgrade[0]) == len(protocol) && strings.EqualFold(upgrade[0], protocol)
 }
