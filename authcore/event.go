@@ -28,6 +28,7 @@ const (
 	EventPasswordReset     EventKind = "password.reset"
 	EventPasswordChanged   EventKind = "password.changed"
 	EventAccountLocked     EventKind = "account.locked"
+	EventAccountSecured    EventKind = "account.secured"
 	EventRegistrationAgain EventKind = "account.registered_again"
 	EventPhoneChanged      EventKind = "account.phone_changed"
 	EventStepUpFailed      EventKind = "session.step_up_failed"
@@ -71,6 +72,7 @@ const (
 	MailReset          MailKind = "reset_password"
 	MailPasswordReset  MailKind = "password_changed"
 	MailSessionRevoked MailKind = "session_revoked"
+	MailAccountSecured MailKind = "account_secured"
 	MailTest           MailKind = "test" // sent by hand, never through the outbox
 )
 

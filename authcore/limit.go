@@ -19,6 +19,7 @@ const (
 	LimitForgot      = "forgot"
 	LimitRefresh     = "refresh"
 	LimitTokenVerify = "token_verify"
+	LimitSecure      = "secure"
 	LimitMail        = "mail"
 	LimitResend      = "resend" // one per otp.resend_after, by purpose and recipient
 	LimitCode        = "code"   // otp.attempts, by purpose and subject, where no challenge exists to count them

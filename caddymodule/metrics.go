@@ -25,6 +25,9 @@ var (
 
 	guardAdmittedCount = guardOutcomes.each[outcomeSuccess] // found once: the guard has no time to look it up
 
+	accountsSecured = prometheus.NewCounter(prometheus.CounterOpts{Namespace: "gatehouse", Name: "accounts_secured_total",
+		Help: "Accounts taken back by their owner with the link of a security mail."})
+
 	outboxWaiting = prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "gatehouse", Name: "outbox_waiting",
 		Help: "Mails waiting to be sent."}, func() float64 { waiting, _ := outboxNow(); return waiting })
 	outboxOldest = prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "gatehouse", Name: "outbox_oldest_seconds",
@@ -159,7 +162,7 @@ func viewAgeNow() float64 {
 
 // processMetrics are all metrics; docs/monitoring.md has a row for each.
 func processMetrics() []prometheus.Collector {
-	return []prometheus.Collector{mailOutcomes.vec, loginOutcomes.vec, refreshOutcomes.vec, guardOutcomes.vec, outboxWaiting, outboxOldest,
+	return []prometheus.Collector{mailOutcomes.vec, loginOutcomes.vec, refreshOutcomes.vec, guardOutcomes.vec, outboxWaiting, outboxOldest, accountsSecured,
 		feedMessages.vec, feedUp, revocationLag, viewAge, openConnections.vec, endedConnections.vec, cutSeconds,
 		logsink.Lost(), nodeReadings, revocationCount, refreshesRepeated, handoverOutcomes.vec, limitRefusals.vec, storeCalls.vec, storeSeconds, hashOutcomes.vec, hashSeconds}
 }

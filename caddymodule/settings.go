@@ -95,7 +95,8 @@ type Settings struct {
 	Lockout *LockoutSettings `json:"lockout,omitempty"`
 
 	// Limits by name: `<count>/<window>` or `off`. Per client address (/64 for IPv6): login 30/1m, register 20/1h,
-	// verify 30/1m, forgot 20/1h, refresh 120/1m, token_verify 120/1m. Per recipient: mail 5/1h.
+	// verify 30/1m, forgot 20/1h, refresh 120/1m, token_verify 120/1m,
+	// secure 30/1h. Per recipient: mail 5/1h.
 	RateLimit map[string]string `json:"rate_limit,omitempty"`
 
 	// How much memory verified access tokens may take: 1MiB to 64GiB. Default: 128MiB.

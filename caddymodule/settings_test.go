@@ -65,7 +65,7 @@ func TestDefaults(t *testing.T) {
 		}
 	}
 	for name, want := range map[string]string{"login": "30/1m", "register": "20/1h", "verify": "30/1m", "forgot": "20/1h",
-		"refresh": "120/1m", "token_verify": "120/1m", "mail": "5/1h"} {
+		"refresh": "120/1m", "token_verify": "120/1m", "secure": "30/1h", "mail": "5/1h"} {
 		if got := r.rates[name].String(); got != want {
 			t.Errorf("the default rate of %s is %s, expected %s", name, got, want)
 		}

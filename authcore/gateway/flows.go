@@ -14,6 +14,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/notice"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/profile"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/secure"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signin"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
@@ -32,6 +33,7 @@ type Store interface {
 	fresh.Store
 	handover.Store
 	password.Store
+	secure.Store
 	profile.Store
 	session.Store
 	signin.Store
@@ -93,6 +95,7 @@ type Flows struct {
 	SignIn     *signin.Flow
 	SignUp     *signup.Flow
 	Password   *password.Flow
+	Secure     *secure.Flow
 	Profile    *profile.Profiles
 	Contact    *contact.Flow
 	Fresh      *fresh.Gate
@@ -155,6 +158,10 @@ func (f *Flows) wireAccounts(cfg Config) (err error) {
 	}
 	f.Password, err = password.New(password.Config{Store: cfg.Store, Hasher: cfg.Hasher, Policy: f.Policy, Challenges: f.Challenges,
 		Notices: f.Notices, Lockouts: cfg.Lockouts, Identities: s.Identities, Now: cfg.Now})
+	if err != nil {
+		return err
+	}
+	f.Secure, err = secure.New(secure.Config{Store: cfg.Store, Notices: f.Notices, Challenges: f.Challenges, Identities: s.Identities, Now: cfg.Now})
 	if err != nil {
 		return err
 	}

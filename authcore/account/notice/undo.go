@@ -45,7 +45,10 @@ func FormerPhone(a authcore.Account) *Former {
 func FormerUsername(a authcore.Account) *Former { return &Former{Value: a.Username} }
 
 // FormerMuted returns what the owner has switched off as it is before a change.
-func FormerMuted(a authcore.Account) *[]string { return &a.Muted }
+func FormerMuted(a authcore.Account) *[]string {
+	muted := append([]string{}, a.Muted...) // never nil: that would be read as "not changed"
+	return &muted
+}
 
 // contact reports whether the account's address or number was changed.
 func (u Undo) contact() bool { return u.Email != nil || u.Phone != nil }

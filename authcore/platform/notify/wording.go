@@ -34,6 +34,7 @@ var kinds = map[authcore.MailKind]shape{
 	authcore.MailReset:          {code: true, cause: true},
 	authcore.MailPasswordReset:  {cause: true, security: true},
 	authcore.MailSessionRevoked: {cause: true, security: true},
+	authcore.MailAccountSecured: {cause: true},
 	authcore.MailTest:           {},
 }
 

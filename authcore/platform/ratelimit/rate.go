@@ -109,6 +109,7 @@ var limits = []struct {
 	{authcore.LimitForgot, Rate{20, time.Hour}, true},
 	{authcore.LimitRefresh, Rate{120, time.Minute}, true},
 	{authcore.LimitTokenVerify, Rate{120, time.Minute}, true},
+	{authcore.LimitSecure, Rate{30, time.Hour}, true},
 	{authcore.LimitMail, Rate{5, time.Hour}, true},
 	{authcore.LimitResend, Rate{1, time.Minute}, false},
 	{authcore.LimitCode, Rate{5, time.Hour}, false},

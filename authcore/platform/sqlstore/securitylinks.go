@@ -2,11 +2,14 @@ package sqlstore
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/notice"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/secure"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
 )
 
@@ -71,4 +74,124 @@ func (s *Store) DropLink(ctx context.Context, id uuid.UUID) error {
 		_, err := sqldb.Exec(ctx, q, dropLink, id)
 		return err
 	})
+}
+
+const (
+	selectOpenLink = "select " + linkColumns + " from security_links where token_digest = $1 and used_at is null and expires_at > $2"
+	useLink        = "update security_links set used_at = $2 where id = $1 and used_at is null and expires_at > $2"
+	// Used ones too: what they took back may have been changed once more.
+	selectLinksSince = "select " + linkColumns + " from security_links where account_id = $1 and at >= $2 order by at, id"
+	killLinksSince   = "update security_links set used_at = $3 where account_id = $1 and at >= $2 and used_at is null"
+	endTrust         = "update devices set trusted_until = null where account_id = $1 and trusted_until is not null"
+)
+
+// UseSecurityLink implements secure.Store.
+func (s *Store) UseSecurityLink(ctx context.Context, u secure.Use) error {
+	return s.change(ctx, "use security link", func(ctx context.Context, q *tx) error {
+		l, err := sqldb.One(ctx, q, scanLink, selectOpenLink, u.Token.Bytes(), micros(u.Now))
+		if err != nil {
+			return err
+		}
+		// Challenges before the account, as in reset. The account before its links: of two links that are used at once the second
+		// waits here, and finds whether the first has killed it.
+		if _, err := sqldb.Exec(ctx, q, dropChallenges, l.AccountID, string(authcore.PurposeVerifyEmail)); err != nil {
+			return err
+		}
+		before, err := sqldb.One(ctx, q, scanAccount, raiseEpoch, l.AccountID)
+		if err != nil {
+			return err
+		}
+		undo, err := useOpenLink(ctx, q, l, u)
+		if err != nil {
+			return err
+		}
+		after, err := restore(ctx, q, before, undo, u)
+		if err != nil {
+			return err
+		}
+		if _, err := s.endSessions(ctx, q, after, u.Now); err != nil {
+			return err
+		}
+		if _, err := sqldb.Exec(ctx, q, endTrust, after.ID); err != nil {
+			return err
+		}
+		ch, fx, err := u.Prepare(before, after)
+		if err != nil {
+			return err
+		}
+		if ch != nil {
+			if err := issue(ctx, q, *ch); err != nil {
+				return err
+			}
+		}
+		return record(ctx, q, fx)
+	})
+}
+
+// useOpenLink spends the link and kills all that rank after it, and returns what they take back.
+func useOpenLink(ctx context.Context, q *tx, l authcore.SecurityLink, u secure.Use) (notice.Undo, error) {
+	n, err := sqldb.Exec(ctx, q, useLink, l.ID, micros(u.Now))
+	if err == nil && n == 0 {
+		err = authcore.ErrNotFound
+	}
+	if err != nil {
+		return notice.Undo{}, err
+	}
+	links, err := sqldb.All(ctx, q, scanLink, selectLinksSince, l.AccountID, micros(l.At))
+	if err != nil {
+		return notice.Undo{}, err
+	}
+	if _, err := sqldb.Exec(ctx, q, killLinksSince, l.AccountID, micros(l.At), micros(u.Now)); err != nil {
+		return notice.Undo{}, err
+	}
+	return u.Recall(l, links)
+}
+
+// An account that is to be deleted is disabled for that reason alone.
+const restoreAccount = `update users set email = $2, email_verified_at = $3, email_reused = $4, phone = $5, phone_verified_at = $6,
+		username = $7, muted = $8, password_hash = '', pending_email = '', pending_email_until = null, pending_phone = '',
+		pending_phone_until = null, disabled_at = case when deletes_at is null then disabled_at end, deletes_at = null, updated_at = $9
+	where id = $1
+	returning ` + accountColumns
+
+// restore gives the account back what it was.
+func restore(ctx context.Context, q *tx, a authcore.Account, undo notice.Undo, u secure.Use) (authcore.Account, error) {
+	for _, was := range []struct {
+		kind   authcore.IdentifierKind
+		former *notice.Former
+		set    func(notice.Former)
+	}{
+		{authcore.KindEmail, undo.Email, func(f notice.Former) { a.Email, a.EmailVerifiedAt, a.EmailReused = f.Value, f.VerifiedAt, f.Reused }},
+		{authcore.KindPhone, undo.Phone, func(f notice.Former) { a.Phone, a.PhoneVerifiedAt = f.Value, f.VerifiedAt }},
+		{authcore.KindUsername, undo.Username, func(f notice.Former) { a.Username = f.Value }},
+	} {
+		if was.former == nil {
+			continue
+		}
+		former, err := reclaim(ctx, q, a.ID, was.kind, *was.former, u)
+		if err != nil {
+			return a, err
+		}
+		was.set(former)
+	}
+	if undo.Muted != nil {
+		a.Muted = *undo.Muted
+	}
+	return sqldb.One(ctx, q, scanAccount, restoreAccount, a.ID, a.Email, micros(a.EmailVerifiedAt), a.EmailReused, a.Phone,
+		micros(a.PhoneVerifiedAt), a.Username, jsonText(a.Muted), micros(u.Now))
+}
+
+// reclaim makes the account found by what it was found by before, and by nothing else of the kind. What is another account's by now,
+// such as a number that was handed out again, stays theirs: then the account has none.
+func reclaim(ctx context.Context, q *tx, account uuid.UUID, kind authcore.IdentifierKind, former notice.Former, u secure.Use) (notice.Former, error) {
+	if former.Value != "" && slices.Contains(u.Identities, kind) {
+		n, err := sqldb.Exec(ctx, q, claimIdentifier, string(kind), former.Value, account, micros(u.Now))
+		if err != nil {
+			return former, err
+		}
+		if n == 0 {
+			former = notice.Former{}
+		}
+	}
+	return former, release(ctx, q, account, kind, former.Value)
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/fresh"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/profile"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/secure"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signin"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
@@ -29,6 +30,7 @@ type Config struct {
 	SignUp   *signup.Flow
 	Profile  *profile.Profiles
 	Password *password.Flow
+	Secure   *secure.Flow
 	Contact  *contact.Flow
 	Fresh    *fresh.Gate
 	JWKS     func() []byte // the public keys of access tokens, RFC 7517
@@ -51,7 +53,7 @@ func (c Config) check() error {
 		return errors.New("httpapi: sessions, sign-in, sign-up, profile and password are required")
 	case c.JWKS == nil || c.Authenticator == nil || c.Limits == nil || c.Ready == nil || c.Logger == nil || c.Now == nil:
 		return errors.New("httpapi: keys, authenticator, limits, readiness, logger and clock are required")
-	case c.Contact == nil || c.Fresh == nil:
+	case c.Secure == nil || c.Contact == nil || c.Fresh == nil:
 		return errors.New("httpapi: contacts and the gate of fresh sign-ins are required")
 	}
 	return nil
@@ -93,6 +95,7 @@ func mountAll(cfg Config) (routes, error) {
 		(&tokenCalls{sessions: cfg.Sessions, auth: cfg.Authenticator}).routes(),
 		(&passwordCalls{passwords: cfg.Password}).routes(),
 		(&profileCalls{profile: cfg.Profile}).routes(),
+		(&secureCalls{flow: cfg.Secure}).routes(),
 		(&contactCalls{contacts: cfg.Contact}).routes(),
 		(&sessionCalls{sessions: cfg.Sessions}).routes(),
 		(&machineCalls{keySet: cfg.JWKS, ready: cfg.Ready}).routes(),

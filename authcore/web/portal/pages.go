@@ -16,6 +16,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/handover"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/profile"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/secure"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signin"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
@@ -31,6 +32,7 @@ type Config struct {
 	SignUp        *signup.Flow
 	Profile       *profile.Profiles
 	Password      *password.Flow
+	Secure        *secure.Flow
 	Contact       *contact.Flow
 	Fresh         *fresh.Gate
 	Handover      *handover.Flow
@@ -71,7 +73,7 @@ func New(cfg Config) (*Pages, error) {
 	switch {
 	case cfg.Sessions == nil || cfg.SignIn == nil || cfg.SignUp == nil || cfg.Profile == nil || cfg.Password == nil || cfg.Handover == nil:
 		return nil, errors.New("portal: sessions, sign-in, sign-up, profile, password and hand-overs are required")
-	case cfg.Contact == nil || cfg.Fresh == nil:
+	case cfg.Secure == nil || cfg.Contact == nil || cfg.Fresh == nil:
 		return nil, errors.New("portal: contacts and the gate of fresh sign-ins are required")
 	case cfg.Authenticator == nil || cfg.Limits == nil || cfg.API == nil || cfg.Issuers == nil || cfg.Logger == nil || cfg.Now == nil:
 		return nil, errors.New("portal: authenticator, limits, the API, issuers, logger and a clock are required")
@@ -100,6 +102,7 @@ func New(cfg Config) (*Pages, error) {
 		(&verifyPage{cfg.SignUp, p.next}).routes(),
 		(&forgotPage{cfg.Password}).routes(),
 		(&resetPage{cfg.Password, cfg.SignUp}).routes(),
+		(&securePage{cfg.Secure, cfg.SignUp}).routes(),
 		(&accountPage{cfg.Profile, cfg.Sessions}).routes(),
 		(&profilePage{cfg.Profile}).routes(),
 		(&passwordPage{cfg.Password, cfg.SignUp}).routes(),

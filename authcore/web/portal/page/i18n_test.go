@@ -16,6 +16,7 @@ import (
 	"github.com/BurntSushi/toml"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/secure"
 )
 
 // read returns the texts of a language: id → plural form → text.
@@ -110,6 +111,14 @@ func TestTexts_AreThoseThatAreUsed(t *testing.T) {
 	for _, cause := range []string{"http", "cookies", "host", "clock", "guarded"} {
 		mark("redirectloop." + cause)
 		mark("redirectloop." + cause + ".text")
+	}
+	for _, kind := range secure.Kinds() {
+		mark("secure.undone." + string(kind))
+		mark("secure.undone." + string(kind) + ".text")
+	}
+	for _, will := range []string{"sessions", "changes", "password"} {
+		mark("secure.will." + will)
+		mark("secure.will." + will + ".text")
 	}
 	for _, title := range []string{"missing", "foreign", "unavailable", "internal", "slow_down", "refused"} {
 		mark("error.title." + title)

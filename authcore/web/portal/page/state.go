@@ -19,6 +19,7 @@ type State struct {
 const (
 	VerifyLink = "verify"
 	ResetLink  = "reset"
+	SecureLink = "secure"
 )
 
 // maxLinkToken is the longest token of a link that is kept.
@@ -51,6 +52,13 @@ func (s State) Link(kind string) string {
 		return ""
 	}
 	return token
+}
+
+// KeepLink keeps the token of a link of this kind, as if it had been opened.
+func (s State) KeepLink(kind, token string) {
+	if httpauth.LinkCookie.Set(s.h, s.jar, kind+"."+token) != nil { // unreachable: our tokens fit
+		httpauth.LinkCookie.Clear(s.h, s.jar)
+	}
 }
 
 // DropLink forgets the link.
