@@ -27,6 +27,7 @@ const (
 	SignupClosed              Code = "signup_closed"
 	Conflict                  Code = "conflict"
 	LastAdmin                 Code = "last_admin"
+	LastWayIn                 Code = "last_way_in"
 	Forbidden                 Code = "forbidden"
 	ReauthenticationRequired  Code = "reauthentication_required"
 	CrossOrigin               Code = "cross_origin"

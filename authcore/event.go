@@ -30,6 +30,7 @@ const (
 	EventAccountLocked     EventKind = "account.locked"
 	EventAccountSecured    EventKind = "account.secured"
 	EventRegistrationAgain EventKind = "account.registered_again"
+	EventEmailChanged      EventKind = "account.email_changed"
 	EventPhoneChanged      EventKind = "account.phone_changed"
 	EventStepUpFailed      EventKind = "session.step_up_failed"
 )
@@ -73,6 +74,10 @@ const (
 	MailPasswordReset  MailKind = "password_changed"
 	MailSessionRevoked MailKind = "session_revoked"
 	MailAccountSecured MailKind = "account_secured"
+	MailConfirmEmail   MailKind = "confirm_email"
+	MailEmailInUse     MailKind = "email_in_use"
+	MailEmailChanged   MailKind = "email_changed"
+	MailPhoneChanged   MailKind = "phone_changed"
 	MailTest           MailKind = "test" // sent by hand, never through the outbox
 )
 

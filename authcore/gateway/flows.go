@@ -176,7 +176,8 @@ func (f *Flows) wireOwner(cfg Config) (err error) {
 	if err != nil {
 		return err
 	}
-	f.Contact, err = contact.New(contact.Config{Store: cfg.Store, Now: cfg.Now})
+	f.Contact, err = contact.New(contact.Config{Store: cfg.Store, Challenges: f.Challenges, Notices: f.Notices, Identities: cfg.Settings.Identities,
+		CanReach: cfg.CanReach, Now: cfg.Now})
 	return err
 }
 

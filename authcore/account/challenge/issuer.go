@@ -121,8 +121,8 @@ func (d *Issuer) issue(p authcore.Purpose, subject string, account uuid.UUID, to
 // nobody stands for the recipient of a mail that is not sent. The name cannot exist (RFC 2606).
 const nobody = "nobody@mail.invalid"
 
-// unredeemable returns a challenge that nobody can prove: its digests are random.
-func (d *Issuer) unredeemable(p authcore.Purpose, subject string) authcore.Challenge {
+// Unredeemable returns a challenge that nobody can prove: its digests are random.
+func (d *Issuer) Unredeemable(p authcore.Purpose, subject string) authcore.Challenge {
 	ch := d.fresh(p, subject, uuid.Nil)
 	ch.CodeDigest, ch.TokenDigest = secret.Digest(secret.Random(32)), secret.Digest(secret.Random(32))
 	return ch

@@ -21,6 +21,8 @@ var purposes = map[authcore.Purpose]purpose{
 	// No session: a second factor must not be skipped. The link outlives the limit on mails: whoever asks for somebody else's
 	// mails until no more are sent leaves the owner with a newest one that works.
 	authcore.PurposeResetPassword: {Path: "/reset", Mail: authcore.MailReset, Link: time.Hour},
+	// No session: who confirms is signed in.
+	authcore.PurposeConfirmEmail: {Path: "/me/email/confirm", Mail: authcore.MailConfirmEmail},
 	// It goes through the browser's address bar and no mail. The child session has the methods of the session that is handed over.
 	authcore.PurposeHandover: {Life: time.Minute},
 }

@@ -55,10 +55,10 @@ func (d *Issuer) prepare(r Request) (authcore.Challenge, authcore.Mail, error) {
 	case r.Known == nil:
 		_, mail, err := d.issue(r.Purpose, r.Subject, uuid.Nil, Recipient{Address: nobody}, r.Client)
 		mail.Dummy = true
-		return d.unredeemable(r.Purpose, r.Subject), mail, err
+		return d.Unredeemable(r.Purpose, r.Subject), mail, err
 	case r.Known.Instead != "":
 		mail, err := d.Notification(r.Known.Instead, r.Known.To, r.Client)
-		return d.unredeemable(r.Purpose, r.Subject), mail, err
+		return d.Unredeemable(r.Purpose, r.Subject), mail, err
 	}
 	return d.issue(r.Purpose, r.Subject, r.Known.Account, r.Known.To, r.Client)
 }

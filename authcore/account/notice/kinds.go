@@ -16,6 +16,8 @@ type rule struct {
 // rules is the one table of security mails: which kind tells of which events, and which the owner may switch off.
 var rules = map[authcore.MailKind]rule{
 	authcore.MailPasswordReset:  {tells: []authcore.EventKind{authcore.EventPasswordChanged, authcore.EventPasswordReset}},
+	authcore.MailEmailChanged:   {tells: []authcore.EventKind{authcore.EventEmailChanged}},
+	authcore.MailPhoneChanged:   {tells: []authcore.EventKind{authcore.EventPhoneChanged}},
 	authcore.MailSessionRevoked: {tells: []authcore.EventKind{authcore.EventRefreshReplayed}},
 }
 

@@ -85,7 +85,9 @@ func (s *Store) takeOver(ctx context.Context, q *tx, e authcore.SignUp) (authcor
 
 // A mail that arrived proves the address. What stood in the account before may be a stranger's, as in takeOver. The
 // right-hand sides see the row as it was. A link from before an account was disabled changes nothing of it.
+// What the account had asked to be known by goes as well: it may have been asked for by whoever the reset locks out (R05).
 const resetPassword = `update users set password_hash = $2, epoch = epoch + 1, updated_at = $3,
+		pending_email = '', pending_email_until = null, pending_phone = '', pending_phone_until = null,
 		username = case when email <> '' and email_verified_at is null then '' else username end,
 		first_name = case when email <> '' and email_verified_at is null then '' else first_name end,
 		last_name = case when email <> '' and email_verified_at is null then '' else last_name end,

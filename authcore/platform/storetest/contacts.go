@@ -5,43 +5,198 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/contact"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
 )
 
 var contacts = []promise{
-	{"a number is removed with its effects, or not at all", contactRemoved},
+	{"a claim waits beside the address, and replaces the one before", contactClaim},
+	{"a confirmed claim is the address, and what went to the former one is dead", contactConfirm},
+	{"100 confirm one claim: one wins", contactRace},
+	{"of two who confirm one address one gets it, and nothing of the other changes", contactTaken},
+	{"an account that changed meanwhile keeps address and claim", contactChanged},
+	{"an address or number is removed with its effects, or not at all", contactRemove},
 }
 
-func contactRemoved(t *testing.T, s Store) {
-	a := anAccount("anna")
-	a.Phone, a.PhoneVerifiedAt, a.PendingPhone, a.PendingPhoneUntil = "+4312345678", start, "+4387654321", start.Add(time.Hour)
-	must(t, s.CreateAccount(t.Context(), a, nil, authcore.Effects{}))
-	refusal := errors.New("refused")
-	remove := func(id uuid.UUID, refused error) (authcore.Account, error) {
-		return s.RemoveContact(t.Context(), contact.Removal{AccountID: id, Channel: authcore.BySMS, Now: start.Add(time.Minute),
-			Prepare: func(held authcore.Account) (authcore.Effects, error) {
-				if held.Phone != a.Phone {
-					t.Errorf("asked about %q", held.Phone)
-				}
-				return mails(1), refused
-			}})
-	}
-	_, err := remove(a.ID, refusal)
-	wants(t, err, refusal)
-	if got, err := s.AccountByID(t.Context(), a.ID); err != nil || got.Phone != a.Phone {
-		t.Errorf("after a refusal the number is %q (%v)", got.Phone, err)
-	}
-	got, err := remove(a.ID, nil)
+var everyKind = []authcore.IdentifierKind{authcore.KindEmail, authcore.KindUsername}
+
+// claimsAddress lets an account claim an address; the code is that of the challenge.
+func claimsAddress(t testing.TB, s Store, a authcore.Account, address, code string) authcore.Challenge {
+	t.Helper()
+	ch := aChallenge(authcore.PurposeConfirmEmail, identifier.AccountKey(a.ID), code)
+	ch.AccountID = a.ID
+	must(t, s.ClaimContact(t.Context(), contact.Claim{AccountID: a.ID, Channel: authcore.ByEmail, Address: address,
+		Until: start.Add(7 * 24 * time.Hour), Challenge: ch, Now: start}, mails(1)))
+	return ch
+}
+
+func confirmation(ch authcore.Challenge, before authcore.Account, address string) contact.Confirmation {
+	return contact.Confirmation{ChallengeID: ch.ID, Purpose: ch.Purpose, Channel: authcore.ByEmail, Address: address, Before: before,
+		Unique: everyKind, Now: start.Add(time.Minute), Effects: mails(1)}
+}
+
+func contactClaim(t *testing.T, s Store) {
+	a := withAccount(t, s, "anna")
+	first := claimsAddress(t, s, a, "first@example.com", "1")
+	second := claimsAddress(t, s, a, "second@example.com", "2")
+	got, err := s.AccountByID(t.Context(), a.ID)
 	must(t, err)
-	if got.Phone != "" || !got.PhoneVerifiedAt.IsZero() || got.PendingPhone != "" || !got.PendingPhoneUntil.IsZero() || got.Email != a.Email {
+	want := a
+	want.PendingEmail, want.PendingEmailUntil, want.UpdatedAt = "second@example.com", start.Add(7*24*time.Hour), start
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	_, err = s.ProveToken(t.Context(), first.Purpose, first.TokenDigest, start)
+	wants(t, err, authcore.ErrNotFound)
+	if ch, err := s.ProveToken(t.Context(), second.Purpose, second.TokenDigest, start); err != nil || ch.AccountID != a.ID {
+		t.Errorf("the second is of %s (%v)", ch.AccountID, err)
+	}
+	disabled := anAccount("disabled")
+	disabled.DisabledAt = start
+	must(t, s.CreateAccount(t.Context(), disabled, nil, authcore.Effects{}))
+	for _, id := range []uuid.UUID{uuid.New(), disabled.ID} {
+		ch := aChallenge(authcore.PurposeConfirmEmail, identifier.AccountKey(id), "3")
+		wants(t, s.ClaimContact(t.Context(), contact.Claim{AccountID: id, Channel: authcore.ByEmail, Address: "third@example.com", Challenge: ch,
+			Until: start.Add(time.Hour), Now: start}, mails(1)), authcore.ErrNotFound)
+		_, err := s.ProveToken(t.Context(), ch.Purpose, ch.TokenDigest, start)
+		wants(t, err, authcore.ErrNotFound)
+	}
+	if n, _, err := s.OutboxDepth(t.Context()); err != nil || n != 2 {
+		t.Errorf("%d mails (%v), want 2", n, err)
+	}
+}
+
+func contactConfirm(t *testing.T, s Store) {
+	const address = "new@example.com"
+	a := withAccount(t, s, "anna")
+	reset := resetChallenge(t, s, a)
+	verify := issued(t, s, aChallenge(authcore.PurposeVerifyEmail, a.Email, "verify"))
+	handover := aChallenge(authcore.PurposeHandover, "elsewhere", "handover")
+	handover.AccountID = a.ID
+	issued(t, s, handover)
+	must(t, s.SaveRegistration(t.Context(), aRegistration(address, "planted", 0), 10, nil, authcore.Effects{}))
+	ch := claimsAddress(t, s, a, address, "1")
+	got, err := s.ConfirmContact(t.Context(), confirmation(ch, a, address))
+	must(t, err)
+	want := a
+	want.Email, want.EmailVerifiedAt, want.UpdatedAt = address, start.Add(time.Minute), start.Add(time.Minute)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	for _, dead := range []authcore.Challenge{reset, verify, ch} {
+		_, err = s.ProveToken(t.Context(), dead.Purpose, dead.TokenDigest, start)
+		wants(t, err, authcore.ErrNotFound)
+	}
+	_, err = s.ProveToken(t.Context(), handover.Purpose, handover.TokenDigest, start)
+	must(t, err)
+	_, err = s.AccountByIdentifier(t.Context(), email(a.Email))
+	wants(t, err, authcore.ErrNotFound)
+	if found, err := s.AccountByIdentifier(t.Context(), email(address)); err != nil || found.ID != a.ID {
+		t.Errorf("the new address finds %s (%v)", found.ID, err)
+	}
+	// The former address stays its own while it lives.
+	if taken, err := s.IdentifierTaken(t.Context(), email(a.Email), uuid.New()); err != nil || !taken {
+		t.Errorf("the former address is free (%v)", err)
+	}
+	if waiting, err := s.Registrations(t.Context(), address, start); err != nil || len(waiting) != 0 {
+		t.Errorf("%d registrations wait (%v)", len(waiting), err)
+	}
+	back := claimsAddress(t, s, got, a.Email, "2")
+	again, err := s.ConfirmContact(t.Context(), confirmation(back, got, a.Email))
+	must(t, err)
+	if found, err := s.AccountByIdentifier(t.Context(), email(a.Email)); err != nil || found.ID != a.ID || again.Email != a.Email {
+		t.Errorf("after the way back it finds %s (%v)", found.ID, err)
+	}
+}
+
+func contactRace(t *testing.T, s Store) {
+	a := withAccount(t, s, "anna")
+	ch := claimsAddress(t, s, a, "new@example.com", "1")
+	counts := countErrors(t, atOnce(100, func(int) error {
+		_, err := s.ConfirmContact(t.Context(), confirmation(ch, a, "new@example.com"))
+		return err
+	}))
+	if counts[nil] != 1 || counts[authcore.ErrNotFound] != 99 {
+		t.Errorf("%v, want one winner", counts)
+	}
+	if n, _, err := s.OutboxDepth(t.Context()); err != nil || n != 2 {
+		t.Errorf("%d mails (%v), want that of the claim and the winner's", n, err)
+	}
+}
+
+func contactTaken(t *testing.T, s Store) {
+	const address = "both@example.com"
+	anna, ben := withAccount(t, s, "anna"), withAccount(t, s, "ben")
+	of := []authcore.Account{anna, ben}
+	challenges := []authcore.Challenge{claimsAddress(t, s, anna, address, "1"), claimsAddress(t, s, ben, address, "2")}
+	errs := atOnce(2, func(i int) error {
+		_, err := s.ConfirmContact(t.Context(), confirmation(challenges[i], of[i], address))
+		return err
+	})
+	winner := 0
+	if errs[0] != nil {
+		winner = 1
+	}
+	must(t, errs[winner])
+	var taken *authcore.TakenError
+	if err := errs[1-winner]; !errors.As(err, &taken) && !errors.Is(err, authcore.ErrNotFound) {
+		t.Fatalf("the loser gets %v", err)
+	}
+	if found, err := s.AccountByIdentifier(t.Context(), email(address)); err != nil || found.ID != of[winner].ID {
+		t.Errorf("it finds %s (%v)", found.ID, err)
+	}
+	if loser, err := s.AccountByID(t.Context(), of[1-winner].ID); err != nil || loser.Email != of[1-winner].Email {
+		t.Errorf("the loser has %q (%v)", loser.Email, err)
+	}
+}
+
+func contactChanged(t *testing.T, s Store) {
+	a := withAccount(t, s, "anna")
+	ch := claimsAddress(t, s, a, "new@example.com", "1")
+	stale := a
+	stale.Username = "before"
+	_, err := s.ConfirmContact(t.Context(), confirmation(ch, stale, "new@example.com"))
+	wants(t, err, authcore.ErrNotFound)
+	late := confirmation(ch, a, "new@example.com")
+	late.Now = start.Add(8 * 24 * time.Hour)
+	_, err = s.ConfirmContact(t.Context(), late)
+	wants(t, err, authcore.ErrNotFound)
+	_, err = s.ConfirmContact(t.Context(), confirmation(ch, a, "another@example.com"))
+	wants(t, err, authcore.ErrNotFound)
+	stranger := withAccount(t, s, "ben")
+	_, err = s.ConfirmContact(t.Context(), confirmation(ch, stranger, "new@example.com"))
+	wants(t, err, authcore.ErrNotFound)
+	_, err = s.RemoveContact(t.Context(), contact.Removal{Channel: authcore.ByEmail, Before: stale, Now: start})
+	wants(t, err, authcore.ErrNotFound)
+	_, err = s.ConfirmContact(t.Context(), confirmation(ch, a, "new@example.com"))
+	must(t, err)
+}
+
+func contactRemove(t *testing.T, s Store) {
+	a := withAccount(t, s, "anna")
+	reset := resetChallenge(t, s, a)
+	claimsAddress(t, s, a, "new@example.com", "1")
+	got, err := s.RemoveContact(t.Context(), contact.Removal{Channel: authcore.ByEmail, Before: a, Now: start.Add(time.Minute), Effects: mails(1)})
+	must(t, err)
+	want := a
+	want.Email, want.EmailVerifiedAt, want.UpdatedAt = "", time.Time{}, start.Add(time.Minute)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	_, err = s.ProveToken(t.Context(), reset.Purpose, reset.TokenDigest, start)
+	wants(t, err, authcore.ErrNotFound)
+	_, err = s.AccountByIdentifier(t.Context(), email(a.Email))
+	wants(t, err, authcore.ErrNotFound)
+	got, err = s.RemoveContact(t.Context(), contact.Removal{Channel: authcore.BySMS, Before: got, Now: start.Add(time.Minute), Effects: mails(1)})
+	must(t, err)
+	if got.Phone != "" || got.Username != a.Username {
 		t.Errorf("got %+v", got)
 	}
-	if n, _, err := s.OutboxDepth(t.Context()); err != nil || n != 1 {
-		t.Errorf("%d mails (%v), want 1", n, err)
+	if n, _, err := s.OutboxDepth(t.Context()); err != nil || n != 3 {
+		t.Errorf("%d mails (%v), want 3", n, err)
 	}
-	_, err = remove(uuid.New(), nil)
-	wants(t, err, authcore.ErrNotFound)
 }
