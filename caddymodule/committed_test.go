@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
@@ -39,9 +40,15 @@ func TestTell(t *testing.T) {
 		audit.Event(authcore.EventResetRequested, account, c, at),
 		audit.Failure(authcore.EventPasswordChanged, account, c, authcore.InvalidCredentials, at),
 		audit.Event(authcore.EventPasswordChanged, account, c, at),
+		audit.Event(authcore.EventAccountSecured, account, c, at),
 	}})
 	if err != nil {
 		t.Fatal(err)
+	}
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(accountsSecured)
+	if families, err := registry.Gather(); err != nil || len(families) != 1 || families[0].Metric[0].Counter.GetValue() != 1 {
+		t.Errorf("accounts counted as secured: %v (%v)", families, err)
 	}
 	session := rotateThrice(t, s, account, c)
 
@@ -60,6 +67,7 @@ func TestTell(t *testing.T) {
 		{"level": "INFO", "msg": "sign-in failed", "result": "invalid_credentials", "client_ip": from, "account": id},
 		{"level": "WARN", "msg": "sign-ins locked after failures", "result": "account_locked", "client_ip": from, "account": id},
 		{"level": "INFO", "msg": "wrong password of a session", "result": "invalid_credentials", "client_ip": from, "account": id},
+		{"level": "WARN", "msg": "account secured by its owner", "result": "success", "client_ip": from, "account": id},
 		{"level": "WARN", "msg": "refresh token replayed; the session is ended", "result": "refresh_token_reused", "client_ip": from,
 			"account": id, "session": session.String()},
 	}
