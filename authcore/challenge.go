@@ -40,6 +40,8 @@ type Challenge struct {
 	AttemptsResetAt time.Time
 	CreatedAt       time.Time
 	ExpiresAt       time.Time
+	// CodeExpiresAt is when the code is no longer good although the link is; zero: nobody has said so.
+	CodeExpiresAt time.Time
 }
 
 // SignUp turns a verified address into an account that is signed in. Exactly one of the callers that present the same

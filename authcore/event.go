@@ -92,6 +92,7 @@ type Message struct {
 	Link       string // in full
 	Expiry     time.Duration
 	LinkExpiry time.Duration // of the link; 0: as Expiry
+	Host       string        // of the pages, without a port: phones offer the code of an SMS there alone
 	Addr       string        // where the cause came from
 	Device     string        // user agent in words
 	At         time.Time

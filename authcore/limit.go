@@ -21,8 +21,13 @@ const (
 	LimitTokenVerify = "token_verify"
 	LimitSecure      = "secure"
 	LimitMail        = "mail"
-	LimitResend      = "resend" // one per otp.resend_after, by purpose and recipient
-	LimitCode        = "code"   // otp.attempts, by purpose and subject, where no challenge exists to count them
+	LimitSMS         = "sms"          // per number
+	LimitSMSPrefix   = "sms_prefix"   // per number without its last four digits
+	LimitSMSClient   = "sms_client"   // per client address
+	LimitSMSTotal    = "sms_total"    // for all together
+	LimitSMSUnproven = "sms_unproven" // the part of sms_total that numbers may have of which nobody knows whose they are
+	LimitResend      = "resend"       // one per otp.resend_after, by purpose and recipient
+	LimitCode        = "code"         // otp.attempts, by purpose and subject, where no challenge exists to count them
 )
 
 // Limiter counts events against limits (GCRA).

@@ -31,6 +31,7 @@ const (
 	UsernameTaken      Rule = "username_taken"
 
 	PhoneInvalid      Rule = "phone_invalid"
+	PhoneNotTaken     Rule = "phone_not_taken" // its country is not in the option `phone`, or it is none that SMS go to
 	PhoneTooLong      Rule = "phone_too_long"
 	PhoneTaken        Rule = "phone_taken"
 	NameTooLong       Rule = "name_too_long"        // N: the greatest number of characters
@@ -74,6 +75,7 @@ var english = map[Rule]string{
 	UsernameCharacters:      "A username may contain only the letters a to z, digits, dots, underscores and hyphens.",
 	UsernameReserved:        "This username is reserved. Choose another one.",
 	UsernameTaken:           "This username is taken. Choose another one.",
+	PhoneNotTaken:           "Numbers of this country or kind cannot be used here.",
 	PhoneInvalid:            "Enter a phone number in international format, such as +43 1 2345678.",
 	PhoneTooLong:            "The phone number is too long.",
 	PhoneTaken:              "This phone number is taken.",

@@ -33,7 +33,8 @@ type App struct {
 	cfg      *resolved
 	logger   *slog.Logger
 	mail     MailSender
-	database string // key of the node, "" until it is held
+	sms      SMSSender // nil: no SMS are sent
+	database string    // key of the node, "" until it is held
 	node     *node
 	exchange *exchange        // nil without Redis
 	feed     *redisfeed.Feed  // the exchange's, once the node is open
@@ -77,6 +78,9 @@ func (a *App) Provision(ctx caddy.Context) (err error) {
 	}
 	if a.mail, err = a.loadMail(ctx); err != nil {
 		return fmt.Errorf("gatehouse: option mail: %w", err)
+	}
+	if a.sms, err = a.loadSMS(ctx); err != nil {
+		return fmt.Errorf("gatehouse: option sms: %w", err)
 	}
 	if err := registerMetrics(ctx.GetMetricsRegistry()); err != nil {
 		return fmt.Errorf("gatehouse: %w", err)

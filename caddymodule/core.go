@@ -73,21 +73,29 @@ func (c *core) wireFlows(a *App, sealer *secret.Sealer) error {
 		return fmt.Errorf("option mail: %w", err)
 	}
 	cfg.warnings = append(cfg.warnings, delivery.Warnings...)
-	if c.notifier, err = notifierFor(cfg, delivery, c.store, sealer, n.clock.Now, a.logger); err != nil {
+	var texts SMSDelivery
+	if a.sms != nil {
+		if texts, err = a.sms.SMSDelivery(cfg.dataDir); err != nil {
+			return fmt.Errorf("option sms: %w", err)
+		}
+		cfg.warnings = append(cfg.warnings, texts.Warnings...)
+	}
+	if c.notifier, err = notifierFor(cfg, delivery, texts, c.store, sealer, n.clock.Now, a.logger); err != nil {
 		return err
 	}
 	c.flows, err = gateway.NewFlows(gateway.Config{Store: c.store, Ring: c.ring, Hasher: n.hasher, Limiter: a.limiter(), Lockouts: n.lockouts, Proofs: n.proofs,
 		Mailer: c.notifier, Sealer: sealer, Now: n.clock.Now, Settings: cfg.flowSettings(),
 		CanReach: c.notifier.CanReach, MayIssue: func() error { return gateway.MayIssue(n.clock.Wrong, c.ring.Signs) },
-		Traces: gateway.Traces{SignIn: traceOf(ended), Refresh: traceOf(refreshOutcomes.result), Handover: traceHandovers}})
+		Traces: gateway.Traces{SignIn: traceOf(ended), Refresh: traceOf(refreshOutcomes.result), Handover: traceHandovers,
+			CodeSent: countCode}})
 	return err
 }
 
 // flowSettings are the settings of the flows.
 func (r *resolved) flowSettings() gateway.Settings {
-	return gateway.Settings{Signup: signup.Mode(r.signup), Identities: r.identities,
+	return gateway.Settings{Signup: signup.Mode(r.signup), Identities: r.identities, Numbers: r.numbers,
 		Password: passpolicy.Config{MinLength: r.password.minLength, MaxLength: r.password.maxLength},
-		Code:     gateway.CodeSettings{Length: r.otp.length, Lifetime: r.otp.lifetime, Attempts: r.otp.attempts},
+		Code:     gateway.CodeSettings{Length: r.otp.length, Lifetime: r.otp.lifetime, SMSLifetime: r.otp.smsLifetime, Attempts: r.otp.attempts},
 		Audience: r.audience, AccessLifetime: r.accessLifetime, RefreshLifetime: r.refreshLifetime,
 		SessionLifetime: r.sessionLifetime, RefreshLeeway: r.refreshLeeway, FreshFor: r.freshFor}
 }

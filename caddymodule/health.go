@@ -130,6 +130,9 @@ func (a *App) health(ctx context.Context) (ok bool, reasons []string) {
 		if _, _, lastErr := c.notifier.Health(); lastErr != "" {
 			reasons = append(reasons, "mail is delayed")
 		}
+		if _, lastErr, _ := c.notifier.SMSHealth(); lastErr != "" {
+			reasons = append(reasons, "SMS are delayed")
+		}
 	}
 	if a.feed != nil && a.feed.Cause() != "" {
 		reasons = append(reasons, "revocations from other nodes arrive late") // the database tells of them meanwhile

@@ -124,7 +124,7 @@ func TestOption_brand(t *testing.T) {
 		server := testsmtp.Start(t, testsmtp.Setup{})
 		d := deliveryFrom(t, "mail smtp smtp://"+server.Addr+"?starttls=off {\n\tfrom a@example.com\n}", t.TempDir())
 		e := testflow.New(t, testflow.Options{})
-		n, err := notifierFor(cfg, d, e.Store, sealer, time.Now, nil)
+		n, err := notifierFor(cfg, d, SMSDelivery{}, e.Store, sealer, time.Now, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -17,6 +17,7 @@ import (
 // that were made anew with it would begin at zero at every reload. Labels are outcomes from closed sets, never anything
 // that somebody outside can choose.
 var (
+	smsOutcomes     = newTally("sms_total", "Tries to send an SMS, by outcome.", "sent", "failed", "dropped")
 	mailOutcomes    = newTally("mails_total", "Tries to send a mail, by outcome.", "sent", "failed", "dropped")
 	loginOutcomes   = newTally("logins_total", "Sign-ins by password, by outcome.", outcomesOf(authcore.InvalidCredentials, authcore.AccountLocked, authcore.AccountNotVerified, authcore.InvalidFields)...)
 	refreshOutcomes = newTally("refreshes_total", "Refreshes of a session, by outcome.", outcomesOf(authcore.InvalidRefreshToken, authcore.RefreshTokenReused)...)
@@ -101,17 +102,11 @@ func (t *tally) result(err error) {
 	}
 }
 
-// countMail is told of every try to send a mail.
-func countMail(o notify.Outcome) {
-	switch o {
-	case notify.Sent:
-		mailOutcomes.count("sent")
-	case notify.Failed:
-		mailOutcomes.count("failed")
-	case notify.Dropped:
-		mailOutcomes.count("dropped")
-	}
-}
+// countMail is told of every try to send a mail, countSMS of an SMS.
+func countMail(o notify.Outcome) { mailOutcomes.count(sending[o]) }
+func countSMS(o notify.Outcome)  { smsOutcomes.count(sending[o]) }
+
+var sending = map[notify.Outcome]string{notify.Sent: "sent", notify.Failed: "failed", notify.Dropped: "dropped"}
 
 // outboxNow returns what the running configuration's worker saw at its last look.
 func outboxNow() (waiting, oldestSeconds float64) {
@@ -162,7 +157,7 @@ func viewAgeNow() float64 {
 
 // processMetrics are all metrics; docs/monitoring.md has a row for each.
 func processMetrics() []prometheus.Collector {
-	return []prometheus.Collector{mailOutcomes.vec, loginOutcomes.vec, refreshOutcomes.vec, guardOutcomes.vec, outboxWaiting, outboxOldest, accountsSecured,
+	return []prometheus.Collector{mailOutcomes.vec, smsOutcomes.vec, codesSent, loginOutcomes.vec, refreshOutcomes.vec, guardOutcomes.vec, outboxWaiting, outboxOldest, accountsSecured,
 		feedMessages.vec, feedUp, revocationLag, viewAge, openConnections.vec, endedConnections.vec, cutSeconds,
 		logsink.Lost(), nodeReadings, revocationCount, refreshesRepeated, handoverOutcomes.vec, limitRefusals.vec, storeCalls.vec, storeSeconds, hashOutcomes.vec, hashSeconds}
 }

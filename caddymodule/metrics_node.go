@@ -156,6 +156,11 @@ var nodeReadings = readings{
 		_, _, fault := c.notifier.Health()
 		tell(truth(fault == ""))
 	}),
+	gauge("sms_up", "0 while SMS are delayed; absent where none are sent.", func(_ *App, c *core, tell func(float64, ...string)) {
+		if _, fault, on := c.notifier.SMSHealth(); on {
+			tell(truth(fault == ""))
+		}
+	}),
 }
 
 func keyAges(a *App, c *core, tell func(float64, ...string)) {

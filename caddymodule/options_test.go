@@ -27,6 +27,7 @@ func documentedOptions() []documented {
 	const global, guard = "Global options", "`gatehouse_guard`"
 	inner := map[string][]string{
 		"redis":    optionNames(redisOptions),
+		"phone":    optionNames(phoneOptions),
 		"otp":      optionNames(otpOptions),
 		"password": optionNames(passwordOptions),
 		"lockout":  append(optionNames(lockoutOptions), "off"),

@@ -81,11 +81,14 @@ type Settings struct {
 	// Who may register: verified (after proving the address), open (at once) or closed (nobody). Default: verified.
 	Signup string `json:"signup,omitempty"`
 
-	// Which fields sign in and recover: email, username. A field that is not listed need not be unique.
+	// Which fields sign in and recover: email, username, phone (needs sms). A field that is not listed need not be unique.
 	// Default: email username.
 	Identities []string `json:"identities,omitempty"`
 
-	// The one-time codes and links that are mailed.
+	// How phone numbers are read, and which are taken.
+	Phone *PhoneSettings `json:"phone,omitempty"`
+
+	// The one-time codes and links that are sent.
 	OTP *OTPSettings `json:"otp,omitempty"`
 
 	// The rules for new passwords.
@@ -97,6 +100,8 @@ type Settings struct {
 	// Limits by name: `<count>/<window>` or `off`. Per client address (/64 for IPv6): login 30/1m, register 20/1h,
 	// verify 30/1m, forgot 20/1h, refresh 120/1m, token_verify 120/1m,
 	// secure 30/1h. Per recipient: mail 5/1h.
+	// SMS: sms 3/1h per number, sms_prefix 30/1h per number without its last four digits, sms_client 10/1h per client
+	// address, sms_total 1000/1d for all.
 	RateLimit map[string]string `json:"rate_limit,omitempty"`
 
 	// How much memory verified access tokens may take: 1MiB to 64GiB. Default: 128MiB.
@@ -107,4 +112,7 @@ type Settings struct {
 
 	// What sends mail: a module of the namespace gatehouse.mail. Default: outbox.
 	MailRaw json.RawMessage `json:"mail,omitempty" caddy:"namespace=gatehouse.mail inline_key=sender"`
+
+	// What sends SMS: a module of the namespace gatehouse.sms. Default: none, and no SMS are sent.
+	SMSRaw json.RawMessage `json:"sms,omitempty" caddy:"namespace=gatehouse.sms inline_key=sender"`
 }

@@ -2,7 +2,9 @@ package caddymodule
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -138,8 +140,13 @@ var globalOptions = []option[Settings]{
 		name:  "identities",
 		parse: readWords(func(s *Settings) *[]string { return &s.Identities }),
 		check: func(s *Settings) error {
-			return distinctOf(s.Identities, string(authcore.KindEmail), string(authcore.KindUsername))
+			return checkIdentities(s)
 		},
+	},
+	{
+		name:  "phone",
+		parse: readBlock("phone", phoneOptions, func(s *Settings) **PhoneSettings { return &s.Phone }),
+		check: func(s *Settings) error { return checkBlock(phoneOptions, s.Phone) },
 	},
 	{
 		name:  "otp",
@@ -181,6 +188,21 @@ var globalOptions = []option[Settings]{
 		name:  "mail",
 		parse: parseMail,
 	},
+	{
+		name:  "sms",
+		parse: parseSMS,
+	},
+}
+
+// checkIdentities checks the fields that sign in. A number signs nobody in that cannot be proven.
+func checkIdentities(s *Settings) error {
+	if err := distinctOf(s.Identities, string(authcore.KindEmail), string(authcore.KindUsername), string(authcore.KindPhone)); err != nil {
+		return err
+	}
+	if slices.Contains(s.Identities, string(authcore.KindPhone)) && len(s.SMSRaw) == 0 {
+		return errors.New("phone needs the option sms: numbers are proven by codes that are sent to them")
+	}
+	return nil
 }
 
 // readBlock reads an option that has only a block of its own.

@@ -82,10 +82,11 @@ func mailSenders() []string {
 	return names
 }
 
-// notifierFor returns what composes the mails of a configuration and sends them.
-func notifierFor(cfg *resolved, d Delivery, store notify.Store, sealer *secret.Sealer, now func() time.Time, logger *slog.Logger) (*notify.Notifier, error) {
+// notifierFor returns what composes the mails and SMS of a configuration and sends them.
+func notifierFor(cfg *resolved, d Delivery, t SMSDelivery, store notify.Store, sealer *secret.Sealer, now func() time.Time, logger *slog.Logger) (*notify.Notifier, error) {
 	n, err := notify.New(notify.Config{
 		Store: store, Sealer: sealer, Sender: d.Sender, Timeout: d.Timeout, Count: countMail, Logger: logger, Now: now,
+		SMS: t.Sender, SMSTimeout: t.Timeout, CountSMS: countSMS,
 		Head: notify.Letterhead{From: d.From, FromName: d.FromName, Brand: cfg.brand},
 	})
 	if err != nil {

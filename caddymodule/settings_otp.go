@@ -13,6 +13,8 @@ type OTPSettings struct {
 	Length int `json:"length,omitempty"`
 	// How long a code and its link are valid, 1s to 24h. Default: 10m.
 	Lifetime caddy.Duration `json:"lifetime,omitempty"`
+	// How long a code is valid that goes by SMS, 1s to 24h. Default: 10m.
+	SMSLifetime caddy.Duration `json:"sms_lifetime,omitempty"`
 	// Wrong tries before a code is dead, 1 to 10. A new code does not refill them. Default: 5.
 	Attempts int `json:"attempts,omitempty"`
 	// Time before another code goes to the same recipient, 1s to 1h. Default: 60s.
@@ -31,6 +33,11 @@ var otpOptions = []option[OTPSettings]{
 		check: func(o *OTPSettings) error { return within(o.Lifetime, shortest, longestDay) },
 	},
 	{
+		name:  "sms_lifetime",
+		parse: readDuration(func(o *OTPSettings) *caddy.Duration { return &o.SMSLifetime }),
+		check: func(o *OTPSettings) error { return within(o.SMSLifetime, shortest, longestDay) },
+	},
+	{
 		name:  "attempts",
 		parse: readNumber(func(o *OTPSettings) *int { return &o.Attempts }),
 		check: func(o *OTPSettings) error { return between(o.Attempts, 1, 10) },
@@ -43,8 +50,8 @@ var otpOptions = []option[OTPSettings]{
 }
 
 type otpRules struct {
-	length, attempts      int
-	lifetime, resendAfter time.Duration
+	length, attempts                   int
+	lifetime, smsLifetime, resendAfter time.Duration
 }
 
 func (s *Settings) otpRules() otpRules {
@@ -56,6 +63,7 @@ func (s *Settings) otpRules() otpRules {
 		length:      cmp.Or(o.Length, 6),
 		attempts:    cmp.Or(o.Attempts, 5),
 		lifetime:    orDefault(o.Lifetime, 10*time.Minute),
+		smsLifetime: orDefault(o.SMSLifetime, 10*time.Minute),
 		resendAfter: orDefault(o.ResendAfter, time.Minute),
 	}
 }

@@ -77,11 +77,20 @@ func resolveRates(s *Settings, r *resolved) error {
 
 // limits are the settings of the limiter.
 func (r *resolved) limits() ratelimit.Config {
-	rates := make(map[string]ratelimit.Rate, len(r.rates)+2)
+	rates := make(map[string]ratelimit.Rate, len(r.rates)+3)
 	for name, rate := range r.rates {
 		rates[name] = rate
 	}
 	rates[authcore.LimitResend] = ratelimit.Rate{Count: 1, Window: r.otp.resendAfter}
+	rates[authcore.LimitSMSUnproven] = half(rates[authcore.LimitSMSTotal])
 	rates[authcore.LimitCode] = ratelimit.Rate{Count: r.otp.attempts, Window: time.Hour}
 	return ratelimit.Config{Rates: rates, Now: nodeclock.Now}
+}
+
+// half is the share of a limit that is not kept for proven numbers, at least one; off stays off.
+func half(rate ratelimit.Rate) ratelimit.Rate {
+	if !rate.Off() {
+		rate.Count = max(1, rate.Count/2)
+	}
+	return rate
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/fresh"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/jwtkeys"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
@@ -57,6 +58,7 @@ type resolved struct {
 	signup         string
 	brand          string
 	identities     []authcore.IdentifierKind
+	numbers        identifier.Numbers
 	otp            otpRules
 	password       passwordRules
 	lockout        lockoutRules
@@ -81,6 +83,7 @@ func (s *Settings) resolve() (*resolved, error) {
 		remoteUser: cmp.Or(read.RemoteUser, "email"),
 		signup:     cmp.Or(read.Signup, "verified"),
 		brand:      cmp.Or(read.Brand, "Gatehouse"),
+		numbers:    read.numbers(),
 		otp:        read.otpRules(),
 		password:   read.passwordRules(),
 		lockout:    read.lockoutRules(),

@@ -11,6 +11,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/contact"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/fresh"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/handover"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/notice"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/profile"
@@ -22,6 +23,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passpolicy"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/keyring"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/ratelimit"
 )
 
 // Store is what the flows read and write.
@@ -65,6 +67,7 @@ type Settings struct {
 	Identities []authcore.IdentifierKind // that sign in; at least one
 	Password   passpolicy.Config
 	Code       CodeSettings
+	Numbers    identifier.Numbers // how phone numbers are read, which are taken, and whether codes and notices go to them by SMS
 
 	Audience        []string // `aud` of tokens; empty is the issuer of each
 	AccessLifetime  time.Duration
@@ -78,12 +81,16 @@ type Settings struct {
 type CodeSettings struct {
 	Length   int           // digits
 	Lifetime time.Duration // also of links, unless they live longer
-	Attempts int           // wrong codes per purpose and subject in an hour
+	// SMSLifetime is that of codes that go by SMS; 0: as Lifetime.
+	SMSLifetime time.Duration
+	Attempts    int // wrong codes per purpose and subject in an hour
 }
 
 // Traces are told of steps of the flows. Each may be nil.
 type Traces struct {
 	SignIn, Refresh, Handover authcore.Trace
+	// CodeSent is told of every code that goes out.
+	CodeSent func(by authcore.Channel, p authcore.Purpose)
 }
 
 // Flows is what people do with accounts. They are safe for concurrent use.
@@ -119,8 +126,13 @@ func (f *Flows) wireShared(cfg Config) (err error) {
 		return err
 	}
 	code := cfg.Settings.Code
+	var reaches func(string) bool
+	if cfg.Settings.Numbers.Texts {
+		reaches = cfg.Settings.Numbers.Reaches
+	}
 	f.Challenges, err = challenge.New(challenge.Config{Store: cfg.Store, Limiter: cfg.Limiter, Mailer: cfg.Mailer, Key: macKey(cfg.Ring, "code"),
-		Length: code.Length, Lifetime: code.Lifetime, Attempts: code.Attempts, Now: cfg.Now})
+		Length: code.Length, Lifetime: code.Lifetime, SMSLifetime: code.SMSLifetime, Attempts: code.Attempts, Reaches: reaches,
+		ClientKey: ratelimit.AddressKey, Sent: cfg.Traces.CodeSent, Now: cfg.Now})
 	if err != nil {
 		return err
 	}
@@ -165,7 +177,7 @@ func (f *Flows) wireAccounts(cfg Config) (err error) {
 	if err != nil {
 		return err
 	}
-	f.Profile, err = profile.New(profile.Config{Store: cfg.Store, Identities: s.Identities, Now: cfg.Now})
+	f.Profile, err = profile.New(profile.Config{Store: cfg.Store, Identities: s.Identities, Numbers: s.Numbers, Now: cfg.Now})
 	return err
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/jwtkeys"
@@ -27,6 +28,7 @@ import (
 type Options struct {
 	Mode       signup.Mode
 	Identities []authcore.IdentifierKind
+	Numbers    identifier.Numbers // zero: no SMS
 	Hash       passhash.Config
 	Rates      map[string]ratelimit.Rate
 	Lockout    lockout.Policy
@@ -119,7 +121,7 @@ func (e *Env) flows(t testing.TB, o Options) {
 		Store: e.Store, Ring: e.Ring, Hasher: e.Hasher, Limiter: e.Limiter, Lockouts: e.Lockouts, Proofs: e.Proofs,
 		Mailer: plainMailer{e.Clock}, Sealer: e.Sealer, MayIssue: o.MayIssue, Now: e.Clock.Now,
 		Settings: gateway.Settings{
-			Signup: o.Mode, Identities: o.Identities, RefreshLeeway: o.Leeway,
+			Signup: o.Mode, Identities: o.Identities, Numbers: o.Numbers, RefreshLeeway: o.Leeway,
 			AccessLifetime: 5 * time.Minute, RefreshLifetime: 30 * 24 * time.Hour, SessionLifetime: 90 * 24 * time.Hour,
 		},
 	}))(t)

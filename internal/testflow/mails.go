@@ -1,6 +1,7 @@
 package testflow
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/url"
 	"testing"
@@ -16,10 +17,11 @@ type plainMailer struct{ clock *Clock }
 
 func (m plainMailer) Compose(msg authcore.Message) (authcore.Mail, error) {
 	text, err := json.Marshal(msg)
-	return authcore.Mail{ID: uuid.Must(uuid.NewV7()), Kind: msg.Kind, Sealed: text, CreatedAt: m.clock.Now().UTC()}, err
+	return authcore.Mail{ID: uuid.Must(uuid.NewV7()), Kind: msg.Kind, Channel: cmp.Or(msg.Channel, authcore.ByEmail), AccountID: msg.AccountID,
+		Sealed: text, CreatedAt: m.clock.Now().UTC()}, err
 }
 
-// Mails returns the mails committed to an address since the environment was made, oldest first.
+// Mails returns the mails and SMS committed to an address or number since the environment was made, oldest first.
 func (e *Env) Mails(t testing.TB, to string) []authcore.Message {
 	t.Helper()
 	e.collect(t)
@@ -58,10 +60,16 @@ func Token(t testing.TB, m authcore.Message) string {
 func (e *Env) collect(t testing.TB) {
 	t.Helper()
 	for {
-		batch, err := e.Store.ClaimMail(t.Context(), e.Clock.Now().Add(time.Second), 24*time.Hour, 100)
+		at := e.Clock.Now().Add(time.Second)
+		batch, err := e.Store.ClaimMail(t.Context(), at, 24*time.Hour, 100)
 		if err != nil {
 			t.Fatalf("claim mails: %v", err)
 		}
+		sms, err := e.Store.ClaimSMS(t.Context(), at, 24*time.Hour, 100)
+		if err != nil {
+			t.Fatalf("claim SMS: %v", err)
+		}
+		batch = append(batch, sms...)
 		if len(batch) == 0 {
 			return
 		}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
+	"net/url"
 	"strings"
 	"time"
 
@@ -24,7 +26,15 @@ type Config struct {
 	Key      func() secret.MACKey
 	Length   int           // digits of a code, 6 to 12
 	Lifetime time.Duration // of codes, at most 10 minutes by ASVS 6.5.5, and of those links that do not live longer
-	Attempts int           // wrong codes per purpose and subject in an hour
+	// SMSLifetime is how long a code lives that goes by SMS; 0: as Lifetime.
+	SMSLifetime time.Duration
+	// ClientKey is what of an address counts as one client; nil: the whole address.
+	ClientKey func(netip.Addr) string
+	// Reaches returns false for an E.164 number to which nothing may be sent. Nil: SMS are off, and none is composed.
+	Reaches func(number string) bool
+	// Sent is told of every code that was composed for somebody, once it is committed; it may be nil.
+	Sent     func(by authcore.Channel, p authcore.Purpose)
+	Attempts int // wrong codes per purpose and subject in an hour
 	Now      authcore.Clock
 }
 
@@ -58,10 +68,17 @@ func New(cfg Config) (*Issuer, error) {
 	cfg.Length = orDefault(cfg.Length, 6)
 	cfg.Attempts = orDefault(cfg.Attempts, 5)
 	cfg.Lifetime = orDefault(cfg.Lifetime, 10*time.Minute)
+	cfg.SMSLifetime = orDefault(cfg.SMSLifetime, cfg.Lifetime)
+	if cfg.ClientKey == nil {
+		cfg.ClientKey = netip.Addr.String
+	}
+	if cfg.Sent == nil {
+		cfg.Sent = func(authcore.Channel, authcore.Purpose) {}
+	}
 	if cfg.Length < 6 || cfg.Length > 12 {
 		return nil, errors.New("challenge: a code must have 6 to 12 digits") // 20 bits at least, ASVS 6.5.4
 	}
-	if cfg.Attempts < 1 || cfg.Lifetime < time.Second {
+	if cfg.Attempts < 1 || min(cfg.Lifetime, cfg.SMSLifetime) < time.Second {
 		return nil, errors.New("challenge: attempts must be at least 1 and the lifetime at least 1s")
 	}
 	return &Issuer{cfg: cfg}, nil
@@ -74,23 +91,37 @@ func orDefault[T int | time.Duration](v, def T) T {
 	return v
 }
 
-// Lifetime returns how long codes live.
+// Lifetime returns how long codes live that go by mail.
 func (d *Issuer) Lifetime() time.Duration { return d.cfg.Lifetime }
+
+// LifetimeBy returns how long codes live that go by a channel.
+func (d *Issuer) LifetimeBy(by authcore.Channel) time.Duration {
+	if by == authcore.BySMS {
+		return d.cfg.SMSLifetime
+	}
+	return d.cfg.Lifetime
+}
+
+// SMS reports whether codes and notices can go by SMS.
+func (d *Issuer) SMS() bool { return d.cfg.Reaches != nil }
 
 // linkLifetime returns how long a link lives, which is never less than its code.
 func (d *Issuer) linkLifetime(p authcore.Purpose) time.Duration {
 	return max(purposes[p].Link, d.cfg.Lifetime)
 }
 
-// Recipient is whom a challenge's mail goes to.
+// Recipient is whom a challenge's mail or SMS goes to.
 type Recipient struct {
-	Address string // normalised
-	// Name greets; it must be "" unless the owner of the address chose it. Else a stranger who signs somebody else up
+	Channel authcore.Channel // "" is authcore.ByEmail
+	Address string           // normalised: an e-mail address, or a number in E.164
+	// Name greets in mails; it must be "" unless the owner of the address chose it. Else a stranger who signs somebody else up
 	// could put words into our mail.
-	Name string
+	Name    string
+	Account uuid.UUID // whose it is; zero where there is none (yet)
 }
 
-// issue makes a challenge and the mail that carries its code and link. Nothing is stored: the caller does that in the
+// issue makes a challenge and the mail that carries its code and link, or the SMS that carries its code: a text of ours has no
+// link that anybody could put another in the place of. Nothing is stored: the caller does that in the
 // transaction of its change. account is uuid.Nil where there is none.
 func (d *Issuer) issue(p authcore.Purpose, subject string, account uuid.UUID, to Recipient, c authcore.Client) (authcore.Challenge, authcore.Mail, error) {
 	row, err := lookup(p)
@@ -107,19 +138,37 @@ func (d *Issuer) issue(p authcore.Purpose, subject string, account uuid.UUID, to
 	code, token := secret.Code(d.cfg.Length), secret.Token()
 	ch := d.fresh(p, subject, account)
 	ch.CodeDigest, ch.TokenDigest = d.digest(p, subject, code), secret.SumString(token)
-	mail, err := d.cfg.Mailer.Compose(authcore.Message{
-		Kind: row.Mail, To: to.Address, Name: to.Name, Code: code,
-		Link:   strings.TrimSuffix(c.Portal, "/") + row.Path + "?token=" + token,
+	ch.CodeExpiresAt = ch.CreatedAt.Add(d.cfg.Lifetime)
+	m := authcore.Message{
+		Kind: row.Mail, Channel: to.Channel, AccountID: account, To: to.Address, Name: to.Name, Code: code,
 		Expiry: d.cfg.Lifetime, LinkExpiry: d.linkLifetime(p), Addr: audit.Addr(c), Device: Device(c), At: ch.CreatedAt, Lang: c.Lang,
-	})
+	}
+	if to.Channel == authcore.BySMS {
+		ch.ExpiresAt = ch.CreatedAt.Add(d.cfg.SMSLifetime)
+		ch.CodeExpiresAt = ch.ExpiresAt
+		m.Expiry, m.LinkExpiry, m.Host = d.cfg.SMSLifetime, 0, hostOf(c.Portal)
+	} else {
+		m.Link = strings.TrimSuffix(c.Portal, "/") + row.Path + "?token=" + token
+	}
+	mail, err := d.cfg.Mailer.Compose(m)
 	if err != nil {
-		return authcore.Challenge{}, authcore.Mail{}, fmt.Errorf("compose %s mail: %w", row.Mail, err)
+		return authcore.Challenge{}, authcore.Mail{}, fmt.Errorf("compose %s message: %w", row.Mail, err)
 	}
 	return ch, mail, nil
 }
 
-// nobody stands for the recipient of a mail that is not sent. The name cannot exist (RFC 2606).
-const nobody = "nobody@mail.invalid"
+// hostOf returns the host of a URL without its port, as it stands behind the '@' of an SMS.
+func hostOf(portal string) string {
+	u, err := url.Parse(portal)
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSuffix(u.Host, ":"+u.Port())
+}
+
+// nobody stands for the recipient of a mail or SMS that is not sent. The name cannot exist (RFC 2606), the number has a country code
+// that is no country's (ITU-T E.164 Annex A: spare).
+var nobody = map[authcore.Channel]string{authcore.ByEmail: "nobody@mail.invalid", authcore.BySMS: "+9990000000"}
 
 // Unredeemable returns a challenge that nobody can prove: its digests are random.
 func (d *Issuer) Unredeemable(p authcore.Purpose, subject string) authcore.Challenge {
@@ -128,14 +177,14 @@ func (d *Issuer) Unredeemable(p authcore.Purpose, subject string) authcore.Chall
 	return ch
 }
 
-// Notification composes a mail of the given kind that carries no code.
+// Notification composes a mail or SMS of the given kind that carries no code.
 func (d *Issuer) Notification(kind authcore.MailKind, to Recipient, c authcore.Client) (authcore.Mail, error) {
 	mail, err := d.cfg.Mailer.Compose(authcore.Message{
-		Kind: kind, To: to.Address, Name: to.Name, Link: strings.TrimSuffix(c.Portal, "/"),
+		Kind: kind, Channel: to.Channel, AccountID: to.Account, To: to.Address, Name: to.Name, Link: strings.TrimSuffix(c.Portal, "/"),
 		Addr: audit.Addr(c), Device: Device(c), At: d.now(), Lang: c.Lang,
 	})
 	if err != nil {
-		return authcore.Mail{}, fmt.Errorf("compose %s mail: %w", kind, err)
+		return authcore.Mail{}, fmt.Errorf("compose %s message: %w", kind, err)
 	}
 	return mail, nil
 }

@@ -40,7 +40,7 @@ func (d *Issuer) Prove(ctx context.Context, p authcore.Purpose, shown Credential
 	if errors.Is(err, authcore.ErrNotFound) {
 		return authcore.Challenge{}, d.countMiss(ctx, p, shown.Subject)
 	}
-	if err == nil && d.linkLifetime(p) > d.cfg.Lifetime && !ch.CreatedAt.Add(d.cfg.Lifetime).After(d.now()) {
+	if err == nil && !d.codeEnd(ch).After(d.now()) {
 		return authcore.Challenge{}, errInvalid() // the link lives on
 	}
 	return ch, refusal(err)
@@ -91,30 +91,13 @@ func errExhausted() error {
 	return authcore.RefuseFor(authcore.TooManyAttempts, "Too many wrong codes. Use the link in the mail, or try again later with a new code.", budgetWindow)
 }
 
-// reserveSend takes one mail to address from the limits: one per purpose and recipient in a while, and the hourly number for the
-// address. It is to be called alike for addresses that get a mail and those that get none. wait is zero when it may be
-// sent; mails tells whether the hourly number is what refuses. A mail that then is not committed is given back by
-// [Issuer.releaseSend].
-func (d *Issuer) reserveSend(ctx context.Context, p authcore.Purpose, recipient string) (wait time.Duration, mails bool, err error) {
-	wait, err = d.cfg.Limiter.Take(ctx, authcore.Limit{Name: authcore.LimitResend, Key: string(p) + " " + recipient})
-	if err != nil || wait > 0 {
-		return wait, false, wrapLimit(err)
+// codeEnd is until when the code of a challenge is good.
+func (d *Issuer) codeEnd(ch authcore.Challenge) time.Time {
+	switch {
+	case !ch.CodeExpiresAt.IsZero():
+		return ch.CodeExpiresAt
+	case d.linkLifetime(ch.Purpose) > d.cfg.Lifetime: // of a node of the release before
+		return ch.CreatedAt.Add(d.cfg.Lifetime)
 	}
-	wait, err = d.cfg.Limiter.Take(ctx, authcore.Limit{Name: authcore.LimitMail, Key: recipient})
-	return wait, wait > 0, wrapLimit(err)
-}
-
-// releaseSend gives back what reserveSend took for a mail that was not committed: who is told to try again must not be answered then
-// as if a mail had gone out. What fails here only makes them wait, as if one had.
-func (d *Issuer) releaseSend(ctx context.Context, p authcore.Purpose, recipient string) {
-	_ = d.cfg.Limiter.Refund(context.WithoutCancel(ctx),
-		authcore.Limit{Name: authcore.LimitResend, Key: string(p) + " " + recipient},
-		authcore.Limit{Name: authcore.LimitMail, Key: recipient})
-}
-
-func wrapLimit(err error) error {
-	if err != nil {
-		return fmt.Errorf("take from mail limit: %w", err)
-	}
-	return nil
+	return ch.ExpiresAt
 }

@@ -1,6 +1,7 @@
 package challenge
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -14,7 +15,9 @@ import (
 type Request struct {
 	Purpose authcore.Purpose
 	Subject string // of the challenge
-	Counted string // whose mails are counted: an address, or what stands for one that nobody has
+	Counted string // whose mails or SMS are counted: an address or number, or what stands for one that nobody has
+	// Channel is how who asks gets the code, if anybody does; "" is authcore.ByEmail. It is the same for known and unknown.
+	Channel authcore.Channel
 	Known   *Known // nil: nobody gets a code
 	Events  []authcore.Event
 	Client  authcore.Client
@@ -22,38 +25,63 @@ type Request struct {
 	Save func(ctx context.Context, ch authcore.Challenge, fx authcore.Effects) error
 }
 
-// Known is who gets the mail of a Request.
+// Known is who gets the mail or SMS of a Request. Where it goes by SMS and Channel is ByEmail, since a username was asked for, the
+// limits on SMS count as well; what they refuse then is not sent, and nobody is told.
 type Known struct {
 	Account uuid.UUID // uuid.Nil where there is none yet
 	To      Recipient
 	Instead authcore.MailKind // a mail without a code, in place of that of the purpose; the challenge cannot be redeemed then
 }
 
-// Request counts the mail, makes it and its challenge, and has both saved. For a Request without a Known it does the same work:
-// the challenge is one that nobody can redeem, the mail is to nobody and never sent. So neither answer, nor time, nor how later
-// guesses are answered tells whether somebody is known (L01, L02).
+// Request counts the mail or SMS, makes it and its challenge, and has both saved. For a Request without a Known, and for a number that
+// nothing may be sent to, it does the same work: the challenge is one that nobody can redeem, the mail is to nobody and never sent.
+// So neither answer, nor time, nor how later guesses are answered tells whether somebody is known (L01, L02).
 //
-// wait is zero when it was saved. Otherwise nothing was: it is the time until the limits allow a mail, and mails tells whether the
-// hourly number is what refuses. A mail that could not be saved is not counted.
-func (d *Issuer) Request(ctx context.Context, r Request) (wait time.Duration, mails bool, err error) {
-	if wait, mails, err = d.reserveSend(ctx, r.Purpose, r.Counted); err != nil || wait > 0 {
-		return wait, mails, err
+// wait is zero when it was saved. Otherwise nothing was: it is the time until the limits allow one, and spent tells whether the
+// limits on what is sent are what refuses. What could not be saved is not counted. An SMS is refused with [authcore.ErrUnavailable]
+// where its limits cannot be counted.
+func (d *Issuer) Request(ctx context.Context, r Request) (wait time.Duration, spent bool, err error) {
+	r.Channel = cmp.Or(r.Channel, authcore.ByEmail)
+	r.Known = d.reached(r.Known)
+	counted := send{purpose: r.Purpose, by: r.Channel, counted: r.Counted, client: r.Client, real: r.Known != nil}
+	if wait, spent, err = d.reserveSend(ctx, counted); err != nil || wait > 0 {
+		return wait, spent, err
+	}
+	if r.Channel == authcore.ByEmail && r.Known != nil && r.Known.To.Channel == authcore.BySMS {
+		wait, err := d.cfg.Limiter.Take(ctx, d.limits(send{purpose: r.Purpose, by: authcore.BySMS, counted: r.Known.To.Address, client: r.Client})...)
+		if err != nil {
+			return 0, false, wrapLimit(err)
+		}
+		if wait > 0 {
+			r.Known = nil
+		}
 	}
 	ch, mail, err := d.prepare(r)
 	if err != nil {
 		return 0, false, err
 	}
 	if err := r.Save(ctx, ch, authcore.Effects{Events: r.Events, Mails: []authcore.Mail{mail}}); err != nil {
-		d.releaseSend(ctx, r.Purpose, r.Counted)
+		d.releaseSend(ctx, counted)
 		return 0, false, fmt.Errorf("save challenge: %w", err)
 	}
+	if r.Known != nil && r.Known.Instead == "" {
+		d.cfg.Sent(cmp.Or(r.Known.To.Channel, authcore.ByEmail), r.Purpose)
+	}
 	return 0, false, nil
+}
+
+// reached returns who gets something: nobody does at a number that nothing may be sent to (O19).
+func (d *Issuer) reached(known *Known) *Known {
+	if known == nil || known.To.Channel != authcore.BySMS || d.cfg.Reaches != nil && d.cfg.Reaches(known.To.Address) {
+		return known
+	}
+	return nil
 }
 
 func (d *Issuer) prepare(r Request) (authcore.Challenge, authcore.Mail, error) {
 	switch {
 	case r.Known == nil:
-		_, mail, err := d.issue(r.Purpose, r.Subject, uuid.Nil, Recipient{Address: nobody}, r.Client)
+		_, mail, err := d.issue(r.Purpose, r.Subject, uuid.Nil, Recipient{Channel: r.Channel, Address: nobody[r.Channel]}, r.Client)
 		mail.Dummy = true
 		return d.Unredeemable(r.Purpose, r.Subject), mail, err
 	case r.Known.Instead != "":

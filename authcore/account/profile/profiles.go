@@ -28,6 +28,7 @@ type Config struct {
 	Store Store
 	// Identities are the kinds of identifier that sign in, and thus must be unique.
 	Identities []authcore.IdentifierKind
+	Numbers    identifier.Numbers // how phone numbers are read, and which are taken
 	Now        func() time.Time
 }
 
@@ -35,6 +36,7 @@ type Config struct {
 type Profiles struct {
 	store           Store
 	uniqueUsernames bool
+	numbers         identifier.Numbers
 	phonesSignIn    bool // so that they are verified, and change in a flow of their own
 	clock           authcore.Clock
 }
@@ -45,7 +47,7 @@ func New(cfg Config) (*Profiles, error) {
 		return nil, errors.New("profile: store and clock are required")
 	}
 	return &Profiles{
-		store: cfg.Store, clock: cfg.Now,
+		store: cfg.Store, clock: cfg.Now, numbers: cfg.Numbers,
 		uniqueUsernames: slices.Contains(cfg.Identities, authcore.KindUsername),
 		phonesSignIn:    slices.Contains(cfg.Identities, authcore.KindPhone),
 	}, nil
@@ -72,7 +74,7 @@ func (p *Profiles) Change(ctx context.Context, id uuid.UUID, patch Patch, c auth
 	if p.phonesSignIn {
 		patch.Phone = nil
 	}
-	change, err := patch.normalise()
+	change, err := patch.normalise(p.numbers)
 	if err != nil {
 		return authcore.Account{}, err
 	}
@@ -89,7 +91,7 @@ func (p *Profiles) Change(ctx context.Context, id uuid.UUID, patch Patch, c auth
 	return a, gone(err, "change profile")
 }
 
-func (p Patch) normalise() (authcore.ProfileChange, error) {
+func (p Patch) normalise(numbers identifier.Numbers) (authcore.ProfileChange, error) {
 	var broken authcore.FieldErrors
 	field := func(name string, rule func(string) (string, error), value *string) *string {
 		if value == nil || *value == "" {
@@ -103,7 +105,7 @@ func (p Patch) normalise() (authcore.ProfileChange, error) {
 		Username:  field("username", identifier.Username, p.Username),
 		FirstName: field("first_name", identifier.PersonName, p.FirstName),
 		LastName:  field("last_name", identifier.PersonName, p.LastName),
-		Phone:     field("phone", identifier.Phone, p.Phone),
+		Phone:     field("phone", numbers.Read, p.Phone),
 	}
 	return change, broken.Refusal()
 }

@@ -27,3 +27,13 @@ func TestKinds_EveryMailThatIsDeclared(t *testing.T) {
 		t.Errorf("%d shapes for %d kinds of mail", len(kinds), len(declared))
 	}
 }
+
+// TextKinds returns the kinds of which an SMS without a code can be composed.
+func TextKinds() (list []authcore.MailKind) {
+	for kind, shape := range kinds {
+		if shape.text() != silent {
+			list = append(list, kind)
+		}
+	}
+	return list
+}

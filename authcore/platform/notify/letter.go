@@ -61,9 +61,9 @@ type Reacher interface {
 }
 
 var (
-	// ErrRefused is returned by a [Sender] for a letter that no further try will bring out.
+	// ErrRefused is returned by a [Sender] or [SMSSender] for a letter that no further try will bring out.
 	ErrRefused = errors.New("mail refused for good")
-	// ErrAway is returned by a [Sender] that could bring out no other letter now either.
+	// ErrAway is returned by a [Sender] or [SMSSender] that could bring out no other letter now either.
 	ErrAway = errors.New("mail server away")
 )
 

@@ -18,16 +18,20 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 )
 
-// Store is the queue of mails.
+// Store is the queue of mails and SMS.
 type Store interface {
 	// ClaimMail returns up to limit mails that are due and hides them from other workers for lease.
 	ClaimMail(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]authcore.Mail, error)
-	// MailSent removes the content of a mail; it is never sent again.
+	// ClaimSMS is the same for SMS.
+	ClaimSMS(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]authcore.Mail, error)
+	// MailSent removes the content of a mail or SMS; it is never sent again.
 	MailSent(ctx context.Context, id uuid.UUID, now time.Time) error
 	// MailFailed makes it due again at next; with drop it is given up.
 	MailFailed(ctx context.Context, id uuid.UUID, next time.Time, drop bool) error
 	// OutboxDepth returns how many mails wait and since when the oldest does (zero time for none).
 	OutboxDepth(ctx context.Context) (int, time.Time, error)
+	// SMSDepth is the same for SMS.
+	SMSDepth(ctx context.Context) (int, time.Time, error)
 }
 
 // Config is what a [Notifier] needs.
@@ -39,9 +43,14 @@ type Config struct {
 	// Timeout is how long sending one letter may take; zero means 20 s. A letter in the hands of a node that dies is
 	// taken over by another ten seconds after that.
 	Timeout time.Duration
-	Count   func(Outcome)    // told of every end of a try, from the worker; may be nil
-	Logger  *slog.Logger     // nil means slog.Default
-	Now     func() time.Time // nil means time.Now
+	Count   func(Outcome) // told of every end of a try, from the worker; may be nil
+
+	SMS        SMSSender     // nil: no SMS are composed or sent
+	SMSTimeout time.Duration // of one SMS; zero means 10 s
+	CountSMS   func(Outcome) // as Count
+
+	Logger *slog.Logger     // nil means slog.Default
+	Now    func() time.Time // nil means time.Now
 }
 
 // Letterhead is what all letters have in common.
@@ -64,33 +73,24 @@ const (
 // Notifier seals messages for the outbox and sends what is in it. It is safe for
 // concurrent use; several may work on one store, each mail goes out once.
 type Notifier struct {
-	store   Store
-	sealer  *secret.Sealer
-	sender  Sender
-	head    Letterhead
-	timeout time.Duration
-	count   func(Outcome)
-	logger  *slog.Logger
-	now     func() time.Time
-	nudges  chan struct{}
-	using   sync.RWMutex // held for reading while the sender sends, for writing while it rests
-
-	mu     sync.Mutex // guards health
-	health health
-}
-
-type health struct {
-	waiting int
-	oldest  time.Time
-	lastErr string    // "" while all is well
-	told    time.Time // when the log was told that it is not; zero: it was not
+	store  Store
+	sealer *secret.Sealer
+	sender Sender
+	texts  SMSSender // nil: none
+	head   Letterhead
+	logger *slog.Logger
+	now    func() time.Time
+	using  sync.RWMutex // held for reading while the sender sends, for writing while it rests
+	mail   *lane
+	sms    *lane // nil: none
 }
 
 const (
 	// SealPurpose is what mails in the outbox are sealed for.
-	SealPurpose    = "mail"
-	maxName        = 64
-	defaultTimeout = 20 * time.Second
+	SealPurpose       = "mail"
+	maxName           = 64
+	defaultTimeout    = 20 * time.Second
+	defaultSMSTimeout = 10 * time.Second
 )
 
 // New returns a notifier; its worker starts with [Notifier.Run].
@@ -98,24 +98,40 @@ func New(cfg Config) (*Notifier, error) {
 	if cfg.Store == nil || cfg.Sealer == nil || cfg.Sender == nil {
 		return nil, errors.New("a notifier needs a store, a sealer and a sender")
 	}
-	n := &Notifier{
-		store: cfg.Store, sealer: cfg.Sealer, sender: cfg.Sender, head: cfg.Head, timeout: cfg.Timeout, count: cfg.Count,
-		logger: cfg.Logger, now: cfg.Now, nudges: make(chan struct{}, 1),
-	}
+	n := &Notifier{store: cfg.Store, sealer: cfg.Sealer, sender: cfg.Sender, texts: cfg.SMS, head: cfg.Head, logger: cfg.Logger, now: cfg.Now}
 	n.head.From = cmp.Or(n.head.From, "no-reply@localhost")
 	n.head.Brand = cmp.Or(n.head.Brand, "Gatehouse")
 	n.head.FromName = cmp.Or(n.head.FromName, n.head.Brand)
-	n.timeout = cmp.Or(n.timeout, defaultTimeout)
-	if n.count == nil {
-		n.count = func(Outcome) {}
-	}
 	if n.logger == nil {
 		n.logger = slog.Default()
 	}
 	if n.now == nil {
 		n.now = time.Now
 	}
+	n.mail = &lane{Notifier: n, channel: authcore.ByEmail, title: "mail", noun: "a mail", timeout: cmp.Or(cfg.Timeout, defaultTimeout),
+		count: counter(cfg.Count), claim: n.store.ClaimMail, depth: n.store.OutboxDepth, bring: n.bringMail, rest: n.rest,
+		nudges: make(chan struct{}, 1)}
+	if n.texts != nil {
+		n.sms = &lane{Notifier: n, channel: authcore.BySMS, title: "SMS", noun: "an SMS", timeout: cmp.Or(cfg.SMSTimeout, defaultSMSTimeout),
+			count: counter(cfg.CountSMS), claim: n.store.ClaimSMS, depth: n.store.SMSDepth, bring: n.bringSMS, rest: func() {},
+			nudges: make(chan struct{}, 1)}
+	}
 	return n, n.head.check()
+}
+
+func counter(count func(Outcome)) func(Outcome) {
+	if count == nil {
+		return func(Outcome) {}
+	}
+	return count
+}
+
+// lanes returns the one of each channel that there is.
+func (n *Notifier) lanes() []*lane {
+	if n.sms == nil {
+		return []*lane{n.mail}
+	}
+	return []*lane{n.mail, n.sms}
 }
 
 func (h Letterhead) check() error {
@@ -136,24 +152,27 @@ type content struct {
 }
 
 // Compose implements challenge.Mailer. It refuses an unknown kind, a recipient that is
-// not exactly one plain address, a code that is not one word and a link that is not an
-// absolute http(s) URL; no error quotes any of them.
+// not exactly one plain address or number, a code that is not one word, a link that is not an
+// absolute http(s) URL, and an SMS where none can be sent or of a kind that has no words for one; no error quotes any of them.
 func (n *Notifier) Compose(m authcore.Message) (authcore.Mail, error) {
 	m.Channel = cmp.Or(m.Channel, authcore.ByEmail)
+	if m.Channel == authcore.BySMS && n.texts == nil {
+		return authcore.Mail{}, fmt.Errorf("composing a %s message: no SMS can be sent (option sms)", m.Kind)
+	}
 	if err := check(m); err != nil {
-		return authcore.Mail{}, fmt.Errorf("composing a %s mail: %w", m.Kind, err)
+		return authcore.Mail{}, fmt.Errorf("composing a %s message: %w", m.Kind, err)
 	}
 	id, err := uuid.NewV7()
 	if err != nil {
-		return authcore.Mail{}, fmt.Errorf("composing a %s mail: %w", m.Kind, err)
+		return authcore.Mail{}, fmt.Errorf("composing a %s message: %w", m.Kind, err)
 	}
 	plain, err := json.Marshal(content{ID: id, Message: m})
 	if err != nil {
-		return authcore.Mail{}, fmt.Errorf("composing a %s mail: %w", m.Kind, err)
+		return authcore.Mail{}, fmt.Errorf("composing a %s message: %w", m.Kind, err)
 	}
 	sealed, err := n.sealer.Seal(SealPurpose, plain)
 	if err != nil {
-		return authcore.Mail{}, fmt.Errorf("composing a %s mail: %w", m.Kind, err)
+		return authcore.Mail{}, fmt.Errorf("composing a %s message: %w", m.Kind, err)
 	}
 	return authcore.Mail{ID: id, Kind: m.Kind, Channel: m.Channel, AccountID: m.AccountID, Sealed: sealed, CreatedAt: n.now()}, nil
 }
@@ -162,7 +181,11 @@ func check(m authcore.Message) error {
 	if _, known := kinds[m.Kind]; !known {
 		return errors.New("there is no such kind of mail")
 	}
-	if err := CheckAddress(m.To); err != nil {
+	if m.Channel == authcore.BySMS {
+		if err := checkSMS(m); err != nil {
+			return err
+		}
+	} else if err := CheckAddress(m.To); err != nil {
 		return fmt.Errorf("recipient: %w", err)
 	}
 	if !printable(m.Lang, maxLang) {
@@ -184,9 +207,11 @@ func check(m authcore.Message) error {
 
 // Nudge implements challenge.Mailer.
 func (n *Notifier) Nudge() {
-	select {
-	case n.nudges <- struct{}{}:
-	default: // a nudge is waiting already; the worker will see these mails too
+	for _, l := range n.lanes() {
+		select {
+		case l.nudges <- struct{}{}:
+		default: // a nudge is waiting already; the worker will see these mails too
+		}
 	}
 }
 
@@ -199,11 +224,42 @@ func (n *Notifier) CanReach(address string) bool {
 // Health returns what the worker saw at its last look: how many mails wait, for how long
 // the oldest has, and the last error ("" while mails go out); the error names no
 // recipient.
-func (n *Notifier) Health() (waiting int, oldest time.Duration, lastErr string) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if !n.health.oldest.IsZero() {
-		oldest = max(0, n.now().Sub(n.health.oldest))
+func (n *Notifier) Health() (waiting int, oldest time.Duration, lastErr string) { return n.mail.seen() }
+
+// SMSHealth is the same for SMS; on is false where none can be sent.
+func (n *Notifier) SMSHealth() (waiting int, lastErr string, on bool) {
+	if n.sms == nil {
+		return 0, "", false
 	}
-	return n.health.waiting, oldest, n.health.lastErr
+	waiting, _, lastErr = n.sms.seen()
+	return waiting, lastErr, true
+}
+
+// bringMail renders a mail and hands it to the sender.
+func (n *Notifier) bringMail(ctx context.Context, m authcore.Mail, text authcore.Message) error {
+	letter, err := n.render(text)
+	if err != nil {
+		return fmt.Errorf("rendering: %w", err)
+	}
+	letter.Again = m.Attempts > 0
+	n.identify(&letter, m.ID)
+	n.using.RLock()
+	defer n.using.RUnlock()
+	return n.sender.Send(ctx, letter)
+}
+
+// rest lets the sender close what it keeps open between letters, unless it is sending: then the one who waits for that
+// comes here afterwards.
+func (n *Notifier) rest() {
+	if r, ok := n.sender.(Rester); ok && n.using.TryLock() {
+		defer n.using.Unlock()
+		r.Rest()
+	}
+}
+
+// identify gives a letter its ids and date.
+func (n *Notifier) identify(l *Letter, id uuid.UUID) {
+	l.ID, l.Date = id, n.now()
+	// Of a mail that goes out twice, since the node died in between, the reader sees one.
+	l.MessageID = id.String() + n.head.From[strings.LastIndexByte(n.head.From, '@'):]
 }

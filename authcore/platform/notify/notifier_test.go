@@ -51,6 +51,14 @@ func (q *queue) row(id uuid.UUID) row {
 }
 
 func (q *queue) ClaimMail(ctx context.Context, now time.Time, lease time.Duration, limit int) (ms []authcore.Mail, _ error) {
+	return q.claim(ctx, authcore.ByEmail, now, lease, limit)
+}
+
+func (q *queue) ClaimSMS(ctx context.Context, now time.Time, lease time.Duration, limit int) (ms []authcore.Mail, _ error) {
+	return q.claim(ctx, authcore.BySMS, now, lease, limit)
+}
+
+func (q *queue) claim(ctx context.Context, by authcore.Channel, now time.Time, lease time.Duration, limit int) (ms []authcore.Mail, _ error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.down != nil {
@@ -58,7 +66,7 @@ func (q *queue) ClaimMail(ctx context.Context, now time.Time, lease time.Duratio
 	}
 	for _, id := range q.order {
 		r := q.rows[id]
-		if r.sent == 0 && !r.dropped && !r.due.After(now) && len(ms) < limit {
+		if r.mail.Channel == by && r.sent == 0 && !r.dropped && !r.due.After(now) && len(ms) < limit {
 			ms = append(ms, r.mail)
 			r.due = now.Add(lease)
 			r.mail.Attempts++
@@ -88,10 +96,18 @@ func (q *queue) MailFailed(ctx context.Context, id uuid.UUID, next time.Time, dr
 }
 
 func (q *queue) OutboxDepth(context.Context) (n int, oldest time.Time, _ error) {
+	return q.depth(authcore.ByEmail)
+}
+
+func (q *queue) SMSDepth(context.Context) (n int, oldest time.Time, _ error) {
+	return q.depth(authcore.BySMS)
+}
+
+func (q *queue) depth(by authcore.Channel) (n int, oldest time.Time, _ error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for _, r := range q.rows {
-		if r.sent == 0 && !r.dropped {
+		if r.mail.Channel == by && r.sent == 0 && !r.dropped {
 			n++
 			if oldest.IsZero() || r.mail.CreatedAt.Before(oldest) {
 				oldest = r.mail.CreatedAt

@@ -50,7 +50,7 @@ func (n *Notifier) Test(ctx context.Context, address string) (Trial, error) {
 		return Trial{}, err
 	}
 	n.identify(&letter, id)
-	ctx, cancel := context.WithTimeout(ctx, n.timeout)
+	ctx, cancel := context.WithTimeout(ctx, n.mail.timeout)
 	defer cancel()
 	receipt, err := n.hand(ctx, letter)
 	n.rest()

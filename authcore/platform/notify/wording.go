@@ -26,11 +26,30 @@ type shape struct {
 	cause bool // when, from where and with what device
 	// security is for what package notice tells of: the link, where there is one, is "This was not me", in the same words for all.
 	security bool
+	sms      text // what an SMS of the kind says that carries no code; of security ones nothing need be said here
 }
+
+// text returns what an SMS of the kind says that carries no code.
+func (s shape) text() text {
+	if s.security {
+		return alarming
+	}
+	return s.sms
+}
+
+// text is what an SMS without a code says. Its words are <kind>.sms.
+type text int
+
+const (
+	silent   text = iota // there is none
+	telling              // its words alone
+	alarming             // and what to do if it was somebody else
+	linking              // and the link
+)
 
 var kinds = map[authcore.MailKind]shape{
 	authcore.MailVerify:         {code: true},
-	authcore.MailAccountExists:  {},
+	authcore.MailAccountExists:  {sms: telling},
 	authcore.MailReset:          {code: true, cause: true},
 	authcore.MailConfirmEmail:   {code: true, cause: true},
 	authcore.MailEmailInUse:     {},
@@ -39,7 +58,7 @@ var kinds = map[authcore.MailKind]shape{
 	authcore.MailPasswordReset:  {cause: true, security: true},
 	authcore.MailSessionRevoked: {cause: true, security: true},
 	authcore.MailAccountSecured: {cause: true},
-	authcore.MailTest:           {},
+	authcore.MailTest:           {sms: telling},
 }
 
 // facts is what the wording may mention.

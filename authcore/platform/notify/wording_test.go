@@ -8,6 +8,8 @@ import (
 
 	"github.com/BurntSushi/toml"
 
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/notify"
+
 	"github.com/gatehouse-auth/gatehouse/authcore/account/notice"
 )
 
@@ -58,6 +60,11 @@ func TestWording_SameInEveryLanguage(t *testing.T) {
 	for id := range de {
 		if _, there := en[id]; !there {
 			t.Errorf("%s is in German only", id)
+		}
+	}
+	for _, kind := range notify.TextKinds() {
+		if en[string(kind)+".sms"] == "" {
+			t.Errorf("there is no %s.sms", kind)
 		}
 	}
 	for _, kind := range everyKind() {

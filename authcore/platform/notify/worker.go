@@ -9,9 +9,8 @@ import (
 	"math/rand/v2"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
-
-	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 )
@@ -27,14 +26,50 @@ const (
 	spare = 2 * time.Second
 )
 
-// Run sends due mails until ctx ends: at once after a nudge, else every five seconds. A
-// mail that could not be sent is tried again after a second, then after growing waits up
+// lane sends what the outbox has for one channel, by a worker of its own: a provider of SMS that hangs holds up no mail.
+type lane struct {
+	*Notifier
+	channel authcore.Channel
+	title   string // in logs: mail, SMS
+	noun    string // with its article, in logs and errors
+	timeout time.Duration
+	count   func(Outcome)
+	claim   func(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]authcore.Mail, error)
+	depth   func(ctx context.Context) (int, time.Time, error)
+	// bring renders a message and hands it to the sender.
+	bring func(ctx context.Context, m authcore.Mail, text authcore.Message) error
+	// rest lets the sender close what it keeps open between letters.
+	rest   func()
+	nudges chan struct{}
+
+	mu     sync.Mutex // guards health
+	health health
+}
+
+type health struct {
+	waiting int
+	oldest  time.Time
+	lastErr string    // "" while all is well
+	told    time.Time // when the log was told that it is not; zero: it was not
+}
+
+// Run sends due mails and SMS until ctx ends: at once after a nudge, else every five seconds. One
+// that could not be sent is tried again after a second, then after growing waits up
 // to a quarter of an hour, for a day at most and never once what it says has expired.
 //
 // A mail goes out once, with one exception: when the node dies, or its connection breaks,
 // between the moment the server took the mail and the moment that is known here, the mail is
-// sent again. Both have the same Message-ID, by which many systems show them as one.
+// sent again. Both have the same Message-ID, by which many systems show them as one. The same
+// holds for an SMS, whose id a provider is told where it has a place for it.
 func (n *Notifier) Run(ctx context.Context) {
+	var all sync.WaitGroup
+	for _, l := range n.lanes() {
+		all.Go(func() { l.run(ctx) })
+	}
+	all.Wait()
+}
+
+func (n *lane) run(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	defer n.rest()
@@ -57,24 +92,15 @@ func (n *Notifier) Run(ctx context.Context) {
 	}
 }
 
-// rest lets the sender close what it keeps open between letters, unless it is sending: then the one who waits for that
-// comes here afterwards.
-func (n *Notifier) rest() {
-	if r, ok := n.sender.(Rester); ok && n.using.TryLock() {
-		defer n.using.Unlock()
-		r.Rest()
-	}
-}
-
 // drain sends what is due and returns how long to wait then. Mails are claimed one by one:
 // they leave in the order in which they were written, and what a dying node holds is one.
-func (n *Notifier) drain(ctx context.Context) (wait time.Duration, err error) {
+func (n *lane) drain(ctx context.Context) (wait time.Duration, err error) {
 	wait = tick
 	looked := n.now()
 	for ctx.Err() == nil {
-		mails, err := n.store.ClaimMail(ctx, n.now(), n.timeout+markTime+spare, 1)
+		mails, err := n.claim(ctx, n.now(), n.timeout+markTime+spare, 1)
 		if err != nil {
-			return wait, fmt.Errorf("claiming a mail: %w", err)
+			return wait, fmt.Errorf("claiming %s: %w", n.noun, err)
 		}
 		if len(mails) == 0 {
 			return wait, nil
@@ -98,7 +124,7 @@ func (n *Notifier) drain(ctx context.Context) (wait time.Duration, err error) {
 
 // deliver sends one claimed mail and marks it. It returns after how long the mail is to
 // be tried again, zero for never, and why it was not sent.
-func (n *Notifier) deliver(ctx context.Context, m authcore.Mail) (retry time.Duration, failure error) {
+func (n *lane) deliver(ctx context.Context, m authcore.Mail) (retry time.Duration, failure error) {
 	deadline, failure := n.send(ctx, m)
 	// What has been done must be marked even if the worker is being stopped.
 	mark, cancel := context.WithTimeout(context.WithoutCancel(ctx), markTime)
@@ -109,12 +135,12 @@ func (n *Notifier) deliver(ctx context.Context, m authcore.Mail) (retry time.Dur
 		n.count(Sent)
 		n.cured(ctx)
 		if err := n.store.MailSent(mark, m.ID, now); err != nil {
-			n.fault(ctx, fmt.Errorf("marking a mail as sent: %w", err))
+			n.fault(ctx, fmt.Errorf("marking %s as sent: %w", n.noun, err))
 		}
 		return 0, nil
 	case ctx.Err() != nil:
 		if err := n.store.MailFailed(mark, m.ID, now, false); err != nil {
-			n.fault(mark, fmt.Errorf("giving a mail back: %w", err))
+			n.fault(mark, fmt.Errorf("giving %s back: %w", n.noun, err))
 		}
 		return 0, failure
 	}
@@ -123,7 +149,7 @@ func (n *Notifier) deliver(ctx context.Context, m authcore.Mail) (retry time.Dur
 	drop := refused || !now.Add(retry).Before(deadline)
 	if drop {
 		n.count(Dropped)
-		n.logger.ErrorContext(ctx, "gave up on a mail", "mail", m.ID, "kind", m.Kind, "error", scrub(failure))
+		n.logger.ErrorContext(ctx, "gave up on "+n.noun, "mail", m.ID, "kind", m.Kind, "error", scrub(failure))
 		retry = 0
 	} else {
 		n.count(Failed)
@@ -132,25 +158,25 @@ func (n *Notifier) deliver(ctx context.Context, m authcore.Mail) (retry time.Dur
 		n.fault(ctx, failure)
 	}
 	if err := n.store.MailFailed(mark, m.ID, now.Add(retry), drop); err != nil {
-		n.fault(ctx, fmt.Errorf("marking a mail as failed: %w", err))
+		n.fault(ctx, fmt.Errorf("marking %s as failed: %w", n.noun, err))
 	}
 	return retry, failure
 }
 
-// errExpired says that a mail's code or link no longer works.
-var errExpired = fmt.Errorf("what the mail says has expired: %w", ErrRefused)
+// errExpired says that a message's code or link no longer works.
+var errExpired = fmt.Errorf("what it says has expired: %w", ErrRefused)
 
 // send opens, renders and sends a mail, and says until when that makes sense.
-func (n *Notifier) send(ctx context.Context, m authcore.Mail) (deadline time.Time, err error) {
+func (n *lane) send(ctx context.Context, m authcore.Mail) (deadline time.Time, err error) {
 	now := n.now()
 	deadline = m.CreatedAt.Add(giveUp)
 	plain, err := n.sealer.Open(SealPurpose, m.Sealed)
 	if err != nil {
-		return deadline, fmt.Errorf("opening a mail: %w", err)
+		return deadline, fmt.Errorf("opening %s: %w", n.noun, err)
 	}
 	var c content
-	if err := json.Unmarshal(plain, &c); err != nil || c.ID != m.ID {
-		return deadline, fmt.Errorf("opening a mail: not the content of this mail: %w", ErrRefused)
+	if err := json.Unmarshal(plain, &c); err != nil || c.ID != m.ID || c.Message.Channel != n.channel {
+		return deadline, fmt.Errorf("opening %s: not its own content: %w", n.noun, ErrRefused)
 	}
 	if expiry := max(c.Message.Expiry, c.Message.LinkExpiry); expiry > 0 {
 		if end := m.CreatedAt.Add(expiry); end.Before(deadline) {
@@ -160,33 +186,17 @@ func (n *Notifier) send(ctx context.Context, m authcore.Mail) (deadline time.Tim
 	if !now.Before(deadline) {
 		return deadline, errExpired
 	}
-	letter, err := n.render(c.Message)
-	if err != nil {
-		return deadline, fmt.Errorf("rendering a %s mail: %w", m.Kind, err)
-	}
-	letter.Again = m.Attempts > 0
-	n.identify(&letter, m.ID)
-
 	ctx, cancel := n.allowance(ctx)
 	defer cancel()
-	n.using.RLock()
-	defer n.using.RUnlock()
-	if err := n.sender.Send(ctx, letter); err != nil {
-		return deadline, fmt.Errorf("sending a %s mail: %w", m.Kind, err)
+	if err := n.bring(ctx, m, c.Message); err != nil {
+		return deadline, fmt.Errorf("sending a %s message: %w", m.Kind, err)
 	}
 	return deadline, nil
 }
 
-// identify gives a letter its ids and date.
-func (n *Notifier) identify(l *Letter, id uuid.UUID) {
-	l.ID, l.Date = id, n.now()
-	// Of a mail that goes out twice, since the node died in between, the reader sees one.
-	l.MessageID = id.String() + n.head.From[strings.LastIndexByte(n.head.From, '@'):]
-}
-
 // allowance is the context of sending one letter. It outlives the worker's by a moment: a letter that is cut off while the
 // server takes it would be sent twice, at every reload of the configuration.
-func (n *Notifier) allowance(ctx context.Context) (context.Context, context.CancelFunc) {
+func (n *lane) allowance(ctx context.Context) (context.Context, context.CancelFunc) {
 	allowed, cancel := context.WithTimeout(context.WithoutCancel(ctx), n.timeout)
 	stop := context.AfterFunc(ctx, func() {
 		timer := time.NewTimer(finish)
@@ -208,10 +218,10 @@ func backoff(attempts int) time.Duration {
 }
 
 // look notes how many mails wait. Where none does, none is delayed.
-func (n *Notifier) look(ctx context.Context) error {
-	waiting, oldest, err := n.store.OutboxDepth(ctx)
+func (n *lane) look(ctx context.Context) error {
+	waiting, oldest, err := n.depth(ctx)
 	if err != nil {
-		return fmt.Errorf("counting mails: %w", err)
+		return fmt.Errorf("counting what waits: %w", err)
 	}
 	n.mu.Lock()
 	n.health.waiting, n.health.oldest = waiting, oldest
@@ -222,9 +232,19 @@ func (n *Notifier) look(ctx context.Context) error {
 	return nil
 }
 
+// seen is what the last look and the last try saw.
+func (n *lane) seen() (waiting int, oldest time.Duration, lastErr string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if !n.health.oldest.IsZero() {
+		oldest = max(0, n.now().Sub(n.health.oldest))
+	}
+	return n.health.waiting, oldest, n.health.lastErr
+}
+
 // fault notes an error. The log gets one line when mail begins to be delayed, however many errors follow; none for a
 // database that is away, which tells of itself.
-func (n *Notifier) fault(ctx context.Context, err error) {
+func (n *lane) fault(ctx context.Context, err error) {
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		return // the worker is being stopped
 	}
@@ -240,20 +260,25 @@ func (n *Notifier) fault(ctx context.Context, err error) {
 	if news {
 		level = slog.LevelWarn
 	}
-	n.logger.LogAttrs(ctx, level, "mail is delayed", slog.String("component", "mail"), slog.String("state", "away"), slog.String("error", text))
+	n.logger.LogAttrs(ctx, level, n.title+" is delayed", slog.String("component", strings.ToLower(n.title)), slog.String("state", "away"), slog.String("error", text))
 }
 
-func (n *Notifier) cured(ctx context.Context) {
+func (n *lane) cured(ctx context.Context) {
 	n.mu.Lock()
 	told := n.health.told
 	n.health.lastErr, n.health.told = "", time.Time{}
 	n.mu.Unlock()
 	if !told.IsZero() {
-		n.logger.InfoContext(ctx, "mail is sent again", "component", "mail", "state", "up", "outage", time.Since(told))
+		n.logger.InfoContext(ctx, n.title+" is sent again", "component", strings.ToLower(n.title), "state", "up", "outage", time.Since(told))
 	}
 }
 
-var addressLike = regexp.MustCompile(`[^\s<>"'(),;:]+@[^\s<>"'(),;:]+`)
+var (
+	addressLike = regexp.MustCompile(`[^\s<>"'(),;:]+@[^\s<>"'(),;:]+`)
+	numberLike  = regexp.MustCompile(`(?:\+|%2B)\d[\d -]{5,}\d`)
+)
 
-// scrub returns the error's text without addresses: mail servers quote the recipient.
-func scrub(err error) string { return addressLike.ReplaceAllString(err.Error(), "[address]") }
+// scrub returns the error's text without addresses and numbers: servers quote the recipient.
+func scrub(err error) string {
+	return numberLike.ReplaceAllString(addressLike.ReplaceAllString(err.Error(), "[address]"), "[number]")
+}

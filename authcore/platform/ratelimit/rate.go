@@ -101,7 +101,7 @@ func (r Rate) interval() time.Duration { return r.Window / time.Duration(r.Count
 var limits = []struct {
 	name     string
 	rate     Rate
-	settable bool // by the option `rate_limit`; the others follow from `otp`
+	settable bool // by the option `rate_limit`; the others follow from `otp`, and sms_unproven from sms_total
 }{
 	{authcore.LimitLogin, Rate{30, time.Minute}, true},
 	{authcore.LimitRegister, Rate{20, time.Hour}, true},
@@ -111,6 +111,11 @@ var limits = []struct {
 	{authcore.LimitTokenVerify, Rate{120, time.Minute}, true},
 	{authcore.LimitSecure, Rate{30, time.Hour}, true},
 	{authcore.LimitMail, Rate{5, time.Hour}, true},
+	{authcore.LimitSMS, Rate{3, time.Hour}, true},
+	{authcore.LimitSMSPrefix, Rate{30, time.Hour}, true},
+	{authcore.LimitSMSClient, Rate{10, time.Hour}, true},
+	{authcore.LimitSMSTotal, Rate{1000, 24 * time.Hour}, true},
+	{authcore.LimitSMSUnproven, Rate{500, 24 * time.Hour}, false},
 	{authcore.LimitResend, Rate{1, time.Minute}, false},
 	{authcore.LimitCode, Rate{5, time.Hour}, false},
 }

@@ -209,8 +209,15 @@ func (r *Redis) clock() string {
 	return ""
 }
 
-// toAddresses reports whether a limit counts what is sent to people's addresses.
-func toAddresses(name string) bool { return name == authcore.LimitMail || name == authcore.LimitResend }
+// toAddresses reports whether a limit counts what is sent to people's addresses and numbers.
+func toAddresses(name string) bool {
+	switch name {
+	case authcore.LimitMail, authcore.LimitResend, authcore.LimitSMS, authcore.LimitSMSPrefix, authcore.LimitSMSClient,
+		authcore.LimitSMSTotal, authcore.LimitSMSUnproven:
+		return true
+	}
+	return false
+}
 
 // Interface guards
 var _ authcore.Limiter = (*Redis)(nil)

@@ -12,8 +12,8 @@ import (
 const (
 	insertEvent = `insert into events (id, kind, at, account_id, session_id, result, method, addr, user_agent, device_id, host)
 		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`
-	insertMail = `insert into outbox (id, kind, sealed, created_at, attempts, due_at, done_at, channel, account_id)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`
+	insertMail = `insert into outbox (id, kind, sealed, created_at, attempts, due_at, sms_due_at, done_at, channel, account_id)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`
 )
 
 // Record implements attempt.Store.
@@ -35,11 +35,14 @@ func record(ctx context.Context, q *tx, fx authcore.Effects) error {
 		q.done.Events = append(q.done.Events, e)
 	}
 	for _, m := range fx.Mails {
-		sealed, due, done := m.Sealed, micros(m.CreatedAt), any(nil)
-		if m.Dummy {
+		sealed, due, smsDue, done := m.Sealed, micros(m.CreatedAt), any(nil), any(nil)
+		switch {
+		case m.Dummy:
 			sealed, due, done = nil, nil, due
+		case m.Channel == authcore.BySMS:
+			due, smsDue = nil, due
 		}
-		_, err := sqldb.Exec(ctx, q, insertMail, m.ID, string(m.Kind), sealed, micros(m.CreatedAt), m.Attempts, due, done,
+		_, err := sqldb.Exec(ctx, q, insertMail, m.ID, string(m.Kind), sealed, micros(m.CreatedAt), m.Attempts, due, smsDue, done,
 			string(m.Channel), orNull(m.AccountID))
 		if err != nil {
 			return err

@@ -15,28 +15,43 @@ func scanMail(r sqldb.Row) (m authcore.Mail, err error) {
 	return m, r.Scan(&m.ID, &m.Kind, &m.Sealed, &stamp{&m.CreatedAt}, &m.Attempts, &m.Channel, &optional{&m.AccountID})
 }
 
-// Materialised, or else Postgres may run the select again for each row and claim more than the limit.
+// An SMS is due by a column of its own. Nodes of the release before know none but due_at: they would take an SMS for a mail, fail to
+// send it, and hold it back from the others until its code has expired.
 const (
-	claimMail = `with due as materialized (
-			select id from outbox where due_at <= $1 order by due_at, id limit $3`
-	claimDue = `)
-		update outbox set due_at = $2, attempts = attempts + 1
+	mailDue = "due_at"
+	smsDue  = "sms_due_at"
+)
+
+// claimDue takes what is due by a column. Materialised, or else Postgres may run the select again for each row and claim more than
+// the limit.
+func claimDue(due, skipLocked string) string {
+	return "with due as materialized (select id from outbox where " + due + " <= $1 order by " + due + ", id limit $3" + skipLocked + `)
+		update outbox set ` + due + ` = $2, attempts = attempts + 1
 		where id in (select id from due)
 		returning id, kind, sealed, created_at, attempts - 1, channel, account_id`
-)
+}
 
 // ClaimMail implements notify.Store. A claim counts as a try even if the process dies during it; Attempts are
 // the tries before this one.
 func (s *Store) ClaimMail(ctx context.Context, now time.Time, lease time.Duration, limit int) (mails []authcore.Mail, err error) {
-	err = s.Single(ctx, "claim mail", func(ctx context.Context, q sqldb.Querier) error {
-		mails, err = sqldb.All(ctx, q, scanMail, claimMail+s.Dialect().SkipLocked+claimDue, micros(now), micros(now.Add(lease)), limit)
+	return s.claim(ctx, "claim mail", mailDue, now, lease, limit)
+}
+
+// ClaimSMS implements notify.Store. It is ClaimMail for SMS.
+func (s *Store) ClaimSMS(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]authcore.Mail, error) {
+	return s.claim(ctx, "claim SMS", smsDue, now, lease, limit)
+}
+
+func (s *Store) claim(ctx context.Context, step, due string, now time.Time, lease time.Duration, limit int) (mails []authcore.Mail, err error) {
+	err = s.Single(ctx, step, func(ctx context.Context, q sqldb.Querier) error {
+		mails, err = sqldb.All(ctx, q, scanMail, claimDue(due, s.Dialect().SkipLocked), micros(now), micros(now.Add(lease)), limit)
 		return err
 	})
 	slices.SortFunc(mails, func(a, b authcore.Mail) int { return a.CreatedAt.Compare(b.CreatedAt) })
 	return mails, err
 }
 
-const finishMail = "update outbox set sealed = null, due_at = null, done_at = $2 where id = $1 and done_at is null"
+const finishMail = "update outbox set sealed = null, due_at = null, sms_due_at = null, done_at = $2 where id = $1 and done_at is null"
 
 // MailSent implements notify.Store.
 func (s *Store) MailSent(ctx context.Context, id uuid.UUID, now time.Time) error {
@@ -46,7 +61,8 @@ func (s *Store) MailSent(ctx context.Context, id uuid.UUID, now time.Time) error
 	})
 }
 
-const postponeMail = "update outbox set due_at = $2 where id = $1 and done_at is null"
+const postponeMail = `update outbox set due_at = case when channel = 'phone' then null else cast($2 as bigint) end,
+	sms_due_at = case when channel = 'phone' then cast($2 as bigint) end where id = $1 and done_at is null`
 
 // MailFailed implements notify.Store. A mail that is given up loses its content too.
 func (s *Store) MailFailed(ctx context.Context, id uuid.UUID, next time.Time, drop bool) error {
@@ -60,17 +76,25 @@ func (s *Store) MailFailed(ctx context.Context, id uuid.UUID, next time.Time, dr
 	})
 }
 
-const outboxDepth = "select count(*), min(created_at) from outbox where due_at is not null"
-
 // OutboxDepth implements notify.Store.
 func (s *Store) OutboxDepth(ctx context.Context) (int, time.Time, error) {
+	return s.depth(ctx, "count outbox", mailDue)
+}
+
+// SMSDepth implements notify.Store.
+func (s *Store) SMSDepth(ctx context.Context) (int, time.Time, error) {
+	return s.depth(ctx, "count SMS", smsDue)
+}
+
+func (s *Store) depth(ctx context.Context, step, due string) (int, time.Time, error) {
 	type depth struct {
 		waiting int
 		oldest  time.Time
 	}
 	var d depth
-	err := s.Read(ctx, "count outbox", func(ctx context.Context, q sqldb.Querier) (err error) {
-		d, err = sqldb.One(ctx, q, func(r sqldb.Row) (d depth, err error) { return d, r.Scan(&d.waiting, &stamp{&d.oldest}) }, outboxDepth)
+	err := s.Read(ctx, step, func(ctx context.Context, q sqldb.Querier) (err error) {
+		d, err = sqldb.One(ctx, q, func(r sqldb.Row) (d depth, err error) { return d, r.Scan(&d.waiting, &stamp{&d.oldest}) },
+			"select count(*), min(created_at) from outbox where "+due+" is not null")
 		return err
 	})
 	return d.waiting, d.oldest, err

@@ -43,11 +43,13 @@ type Store interface {
 	keyring.Store
 	operator.Store
 
-	// ClaimMail, MailSent, MailFailed and OutboxDepth are notify.Store.
+	// ClaimMail, ClaimSMS, MailSent, MailFailed, OutboxDepth and SMSDepth are notify.Store.
 	ClaimMail(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]authcore.Mail, error)
+	ClaimSMS(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]authcore.Mail, error)
 	MailSent(ctx context.Context, id uuid.UUID, now time.Time) error
 	MailFailed(ctx context.Context, id uuid.UUID, next time.Time, drop bool) error
 	OutboxDepth(ctx context.Context) (int, time.Time, error)
+	SMSDepth(ctx context.Context) (int, time.Time, error)
 	// Lockout, ChangeLockout and ClearLockout are lockout.Store.
 	Lockout(ctx context.Context, key string) (authcore.Lockout, error)
 	ChangeLockout(ctx context.Context, key string, old, next authcore.Lockout) (changed bool, err error)

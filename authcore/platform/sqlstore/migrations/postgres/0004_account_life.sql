@@ -38,7 +38,13 @@ alter table events add column host text not null default '';
 
 alter table outbox add column channel text not null default 'email';
 alter table outbox add column account_id uuid;
-create index outbox_account on outbox (account_id) where due_at is not null;
+-- When an SMS is due. Nodes of the release before look at due_at alone, and would take an SMS for a mail.
+alter table outbox add column sms_due_at bigint;
+create index outbox_sms_due on outbox (sms_due_at) where sms_due_at is not null;
+create index outbox_account on outbox (account_id) where done_at is null;
+
+-- Until when the code is good; null: as long as the challenge, or as nodes of the release before think.
+alter table challenges add column code_expires_at bigint;
 
 -- inviter_id is null for an invitation made on the command line; channel and address are '' for one that is bound to nobody.
 create table invitations (

@@ -1,0 +1,100 @@
+package challenge
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+)
+
+// send is one mail or SMS, as the limits count it.
+type send struct {
+	purpose authcore.Purpose
+	by      authcore.Channel
+	counted string // whose: an address, a number, or what stands for one that nobody has
+	client  authcore.Client
+	real    bool // somebody gets it
+}
+
+// resend is the limit on one purpose and recipient in a while.
+func (s send) resend() authcore.Limit {
+	return authcore.Limit{Name: authcore.LimitResend, Key: string(s.purpose) + " " + s.counted}
+}
+
+// limits are those on what is sent. Whoever sells numbers earns by each SMS that we pay for (SMS pumping, O19): so the number is
+// counted, its neighbours, who asks, and all of them together. Half of what all may have is kept for numbers that are known to be
+// somebody's who has an account, so that strangers cannot use up the codes of those who sign in.
+func (d *Issuer) limits(s send) []authcore.Limit {
+	if s.by != authcore.BySMS {
+		return []authcore.Limit{{Name: authcore.LimitMail, Key: s.counted}}
+	}
+	return append([]authcore.Limit{
+		{Name: authcore.LimitSMS, Key: s.counted},
+		{Name: authcore.LimitSMSPrefix, Key: s.counted[:max(0, len(s.counted)-4)]},
+		{Name: authcore.LimitSMSClient, Key: d.cfg.ClientKey(s.client.Addr)},
+	}, s.total(everybody)...)
+}
+
+// total are the limits on all SMS together.
+func (s send) total(of string) []authcore.Limit {
+	all := []authcore.Limit{{Name: authcore.LimitSMSTotal, Key: of}}
+	if purposes[s.purpose].Unproven {
+		all = append(all, authcore.Limit{Name: authcore.LimitSMSUnproven, Key: of})
+	}
+	return all
+}
+
+// everybody and no one are keys of limits that count all senders together.
+const (
+	everybody = "all"
+	noOne     = "none"
+)
+
+// reserveSend takes one mail or SMS from the limits, all or none of them: one per purpose and recipient in a while, and those on what
+// is sent. It is to be called alike for recipients that get one and those that get none. wait is zero when it may be sent; spent tells
+// whether the limits on what is sent are what refuses. What then is not committed is given back by [Issuer.releaseSend]. SMS are
+// refused with an error where the limits cannot be counted.
+func (d *Issuer) reserveSend(ctx context.Context, s send) (wait time.Duration, spent bool, err error) {
+	wait, err = d.cfg.Limiter.Take(ctx, s.resend())
+	if err != nil || wait > 0 {
+		return wait, false, wrapLimit(err)
+	}
+	wait, err = d.cfg.Limiter.Take(ctx, d.limits(s)...)
+	if s.by == authcore.BySMS && err == nil {
+		d.balance(ctx, s, wait > 0)
+	}
+	return wait, wait > 0, wrapLimit(err)
+}
+
+// balance gives back what an SMS that nobody gets took from the number of all, so that asking for codes of numbers without an account
+// does not use it up; and of one that the limits refused the pause until the next. It asks the limiter once in every case: the time
+// that it takes tells nobody which it was.
+func (d *Issuer) balance(ctx context.Context, s send, refused bool) {
+	taken := s.total(noOne)
+	switch {
+	case refused:
+		taken = []authcore.Limit{s.resend()}
+	case !s.real:
+		taken = s.total(everybody)
+	}
+	_ = d.cfg.Limiter.Refund(context.WithoutCancel(ctx), taken...) // what stays counted is refilled by time
+}
+
+// releaseSend gives back what reserveSend took for a mail or SMS that was not committed: who is told to try again must not be answered
+// then as if one had gone out. What fails here only makes them wait, as if one had.
+func (d *Issuer) releaseSend(ctx context.Context, s send) {
+	taken := append(d.limits(s), s.resend())
+	if s.by == authcore.BySMS && !s.real { // it was given back at once
+		taken = slices.DeleteFunc(taken, func(l authcore.Limit) bool { return l.Key == everybody })
+	}
+	_ = d.cfg.Limiter.Refund(context.WithoutCancel(ctx), taken...)
+}
+
+func wrapLimit(err error) error {
+	if err != nil {
+		return fmt.Errorf("take from the limits on what is sent: %w", err)
+	}
+	return nil
+}
