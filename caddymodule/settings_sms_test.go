@@ -1,10 +1,10 @@
 package caddymodule
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"regexp"
-	"strings"
 	"testing"
 	"time"
 
@@ -112,7 +112,8 @@ func TestOption_phone_countries(t *testing.T) {
 		t.Error("a code to a country that is not taken")
 	}
 	numbers := x.flowNumbers(t, "sms outbox\nphone {\n\tcountries DE AT\n}")
-	if _, err := numbers("+33612345678"); err == nil || !strings.Contains(err.Error(), string(authcore.PhoneNotTaken)) {
+	var broken authcore.FieldError
+	if _, err := numbers("+33612345678"); !errors.As(err, &broken) || broken.Rule != authcore.PhoneNotTaken {
 		t.Errorf("a number of France: %v", err)
 	}
 	if got, err := numbers("+49 151 23456789"); err != nil || got != adasNumber {
