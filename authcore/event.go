@@ -33,6 +33,7 @@ const (
 	EventEmailChanged      EventKind = "account.email_changed"
 	EventPhoneChanged      EventKind = "account.phone_changed"
 	EventStepUpFailed      EventKind = "session.step_up_failed"
+	EventAccountDeleted    EventKind = "account.deleted"
 )
 
 // Event is one line of the append-only history: ids only, no names, addresses or secrets of people.
@@ -78,6 +79,7 @@ const (
 	MailEmailInUse     MailKind = "email_in_use"
 	MailEmailChanged   MailKind = "email_changed"
 	MailPhoneChanged   MailKind = "phone_changed"
+	MailAccountDeleted MailKind = "account_deleted"
 	MailTest           MailKind = "test" // sent by hand, never through the outbox
 )
 

@@ -8,6 +8,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/admin"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/notice"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
+	"github.com/gatehouse-auth/gatehouse/authcore/gateway"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/keyring"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/nodeclock"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/notify"
@@ -72,6 +73,9 @@ func openAdminOps(ctx context.Context, cfg *resolved) (d *adminOps, done func() 
 		AccessLifetime: cfg.accessLifetime, Logger: logger, Now: clock.Now})
 	if err != nil {
 		return fail(err)
+	}
+	if ring.Reload(ctx) == nil { // else commands that need no keys work all the same
+		store = store.WithDigester(sqlstore.NewDigester(gateway.FormerIdentifiers(ring)))
 	}
 	if d, err = newAdminOps(cfg, store, ring, sealer, clock.Now); err != nil {
 		return fail(err)

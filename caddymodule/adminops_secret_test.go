@@ -43,7 +43,7 @@ func newOnSecretFile(t *testing.T) *onSecretFile {
 	if err := store.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	f.store = store
+	f.store = store.WithDigester(func(id authcore.Identifier) secret.Digest { return secret.SumString(string(id.Kind) + id.Value) })
 	return f
 }
 

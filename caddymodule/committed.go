@@ -44,6 +44,8 @@ func tell(ctx context.Context, logger *slog.Logger, e authcore.Event) {
 	case authcore.EventAccountSecured: // somebody had taken over an account, or was about to
 		accountsSecured.Inc()
 		logger.LogAttrs(ctx, slog.LevelWarn, "account secured by its owner", about(e)...)
+	case authcore.EventAccountDeleted:
+		accountsDeleted.Inc()
 	case authcore.EventRefreshRepeated:
 		refreshesRepeated.Inc()
 	case authcore.EventRefreshReplayed: // somebody else may hold the session's tokens

@@ -52,6 +52,7 @@ func newCore(ctx context.Context, a *App) (*core, error) {
 	if err := c.ring.Load(ctx); err != nil {
 		return nil, cfg.foreign(err)
 	}
+	c.store = c.store.WithDigester(sqlstore.NewDigester(gateway.FormerIdentifiers(c.ring)))
 	conflicts, err := c.store.ClaimIdentifiers(ctx, cfg.identities, n.clock.Now())
 	if err != nil {
 		return nil, fmt.Errorf("claim identifiers: %w", err)
@@ -120,7 +121,7 @@ func (c *core) wireAPI(a *App) (err error) {
 	limits := httpauth.NewLimits(a.limiter(), ratelimit.AddressKey)
 	c.api, err = httpapi.New(httpapi.Config{CookiePrefix: a.CookiePrefix, Authenticator: c.auth, Limits: limits, Sessions: f.Sessions,
 		SignIn: f.SignIn, SignUp: f.SignUp, Password: f.Password, Profile: f.Profile, JWKS: c.ring.JWKS, Ready: a.health, Logger: a.logger,
-		Secure: f.Secure, Contact: f.Contact, Fresh: f.Fresh, Now: n.clock.Now, Offer: cfg.offer()})
+		Secure: f.Secure, Contact: f.Contact, Fresh: f.Fresh, Closure: f.Closure, Now: n.clock.Now, Offer: cfg.offer()})
 	if err != nil {
 		return err
 	}

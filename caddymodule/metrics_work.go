@@ -37,6 +37,9 @@ var (
 	handoverOutcomes = newTally("handovers_total", "Hand-overs of a session to another host: codes issued and redeemed, and what was refused or went wrong, by outcome.",
 		handoverIssued, handoverRedeemed, outcomeCanceled, string(authcore.Unavailable), string(authcore.Internal), string(authcore.InvalidCode))
 
+	accountsDeleted = prometheus.NewCounter(prometheus.CounterOpts{Namespace: "gatehouse", Name: "accounts_deleted_total",
+		Help: "Accounts that were deleted."})
+
 	refreshesRepeated = prometheus.NewCounter(prometheus.CounterOpts{Namespace: "gatehouse", Name: "refreshes_repeated_total",
 		Help: "Refreshes that got the same new token again, after a lost answer or in a second tab."})
 )

@@ -8,6 +8,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/attempt"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/closure"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/contact"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/fresh"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/handover"
@@ -31,6 +32,7 @@ type Store interface {
 	challenge.Store
 	notice.Store
 	signup.Store
+	closure.Store
 	contact.Store
 	fresh.Store
 	handover.Store
@@ -107,6 +109,7 @@ type Flows struct {
 	Contact    *contact.Flow
 	Fresh      *fresh.Gate
 	Handover   *handover.Flow
+	Closure    *closure.Flow
 }
 
 // NewFlows checks cfg and wires the flows. It does no I/O.
@@ -190,7 +193,16 @@ func (f *Flows) wireOwner(cfg Config) (err error) {
 	}
 	f.Contact, err = contact.New(contact.Config{Store: cfg.Store, Challenges: f.Challenges, Notices: f.Notices, Identities: cfg.Settings.Identities,
 		CanReach: cfg.CanReach, Now: cfg.Now})
+	if err != nil {
+		return err
+	}
+	f.Closure, err = closure.New(closure.Config{Store: cfg.Store, Notices: f.Notices, Now: cfg.Now})
 	return err
+}
+
+// FormerIdentifiers returns the key of [sqlstore.NewDigester]: that of the digests of what left accounts were found by.
+func FormerIdentifiers(ring *keyring.Ring) func() secret.MACKey {
+	return macKey(ring, "former identifiers")
 }
 
 // macKey returns a key of the ring by its purpose. It is asked for at each use, since keys are loaded and replaced while

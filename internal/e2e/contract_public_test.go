@@ -126,7 +126,7 @@ func TestContract_Paths(t *testing.T) {
 	if g.up.requests.Load() != before {
 		t.Error("a path under the prefix reached the upstream")
 	}
-	for path, allow := range map[string]string{"/me": "GET, HEAD, OPTIONS, PATCH, PUT", "/login": "OPTIONS, POST",
+	for path, allow := range map[string]string{"/me": "DELETE, GET, HEAD, OPTIONS, PATCH, PUT", "/login": "OPTIONS, POST",
 		"/sessions": "GET, HEAD, OPTIONS", "/healthz": "GET, HEAD, OPTIONS"} {
 		a := g.api(t, "OPTIONS", path, nil).empty(t, 204)
 		if a.header.Get("Allow") != allow {

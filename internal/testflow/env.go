@@ -89,7 +89,8 @@ func (e *Env) open(t testing.TB, o Options) {
 	}
 	e.Revoked = revocation.NewSet(e.Clock.Now)
 	announcer := must(revocation.NewAnnouncer(e.Revoked))(t)
-	e.Store = store.AfterCommit(func(ctx context.Context, done sqlstore.Commit) { announcer.Announce(ctx, done.Revocations...) })
+	e.Store = store.AfterCommit(func(ctx context.Context, done sqlstore.Commit) { announcer.Announce(ctx, done.Revocations...) }).
+		WithDigester(sqlstore.NewDigester(func() secret.MACKey { return gateway.FormerIdentifiers(e.Ring)() }))
 }
 
 // guard makes what protects the flows.

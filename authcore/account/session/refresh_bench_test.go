@@ -167,6 +167,7 @@ func benchCrowd(b testing.TB, url string) (callers []*benchCaller) {
 	if err != nil {
 		b.Fatal(err)
 	}
+	store = store.WithDigester(sqlstore.NewDigester(func() secret.MACKey { return ring.MACKey("former identifiers") }))
 	sessions, err := session.New(session.Config{Store: store, Keys: ring, Notices: notices,
 		AccessLifetime: 5 * time.Minute, RefreshLifetime: 30 * 24 * time.Hour, SessionLifetime: 90 * 24 * time.Hour, Now: time.Now})
 	if err != nil {

@@ -275,6 +275,9 @@ func (r *Ring) drop(records []authcore.KeyRecord) error {
 	for _, rec := range records {
 		there[rec.KID] = true
 	}
+	if r.set.Load() == nil { // nothing was loaded yet
+		return nil
+	}
 	present := r.set.Load().Keys(r.cfg.Now())
 	left := slices.DeleteFunc(slices.Clone(present), func(k jwtkeys.Key) bool { return !there[k.KID] })
 	if len(left) == len(present) {

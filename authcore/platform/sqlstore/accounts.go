@@ -59,7 +59,7 @@ func (s *Store) CreateAccount(ctx context.Context, a authcore.Account, ids []aut
 	})
 }
 
-func create(ctx context.Context, q sqldb.Querier, a authcore.Account, ids []authcore.Identifier) error {
+func create(ctx context.Context, q *tx, a authcore.Account, ids []authcore.Identifier) error {
 	if err := claim(ctx, q, a.ID, ids, a.CreatedAt); err != nil {
 		return err
 	}
@@ -67,7 +67,10 @@ func create(ctx context.Context, q sqldb.Querier, a authcore.Account, ids []auth
 		a.FirstName, a.LastName, a.AvatarURL, a.Locale, objectText(a.Fields), jsonText(a.Roles), a.PasswordHash, a.PendingEmail,
 		micros(a.PendingEmailUntil), a.PendingPhone, micros(a.PendingPhoneUntil), a.Epoch, a.RolesVersion, micros(a.DisabledAt),
 		micros(a.DeletesAt), orNull(a.InvitedBy), a.MadeByOperator, a.EmailReused, jsonText(a.Muted), micros(a.CreatedAt), micros(a.UpdatedAt))
-	return err
+	if err != nil {
+		return err
+	}
+	return verified(ctx, q, &a)
 }
 
 const updateProfile = `update users set username = coalesce($2, username), first_name = coalesce($3, first_name),
@@ -99,7 +102,7 @@ func (s *Store) UpdateProfile(ctx context.Context, id uuid.UUID, change authcore
 }
 
 // rename makes the account's username the one it is found by, or none at all.
-func rename(ctx context.Context, q sqldb.Querier, a authcore.Account, claimIt bool, now time.Time) error {
+func rename(ctx context.Context, q *tx, a authcore.Account, claimIt bool, now time.Time) error {
 	if err := release(ctx, q, a.ID, authcore.KindUsername, a.Username); err != nil {
 		return err
 	}

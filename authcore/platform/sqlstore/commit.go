@@ -31,14 +31,21 @@ func (s *Store) AfterCommit(hook func(ctx context.Context, done Commit)) *Store 
 // tx alone, and only Store.change makes one: so no method can revoke a session that its node still admits.
 type tx struct {
 	sqldb.Querier
-	done Commit
+	former Digester
+	done   Commit
 }
 
 // change runs a transaction as sqldb.DB.Write does, and calls the hooks once it is committed.
 func (s *Store) change(ctx context.Context, step string, do func(ctx context.Context, t *tx) error) error {
+	return s.changeBy(ctx, s.Write, step, do)
+}
+
+// changeBy is change with the bounds of write.
+func (s *Store) changeBy(ctx context.Context, write func(context.Context, string, sqldb.Work) error, step string,
+	do func(ctx context.Context, t *tx) error) error {
 	var done Commit
-	err := s.Write(ctx, step, func(ctx context.Context, q sqldb.Querier) error {
-		t := &tx{Querier: q}
+	err := write(ctx, step, func(ctx context.Context, q sqldb.Querier) error {
+		t := &tx{Querier: q, former: s.former}
 		err := do(ctx, t)
 		done = t.done // of the last run: a conflict makes it run again
 		return err

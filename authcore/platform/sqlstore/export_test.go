@@ -1,11 +1,26 @@
 package sqlstore
 
 import (
+	"bytes"
 	"context"
+	"strconv"
+	"strings"
 	"testing"
 
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
 )
+
+// TestDigester is that of every store of the tests.
+var TestDigester = NewDigester(func() secret.MACKey {
+	key, err := secret.NewMACKey(bytes.Repeat([]byte{7}, 32))
+	if err != nil {
+		panic(err)
+	}
+	return key
+})
 
 // RaiseVersion makes the schema look like that of a newer program.
 func RaiseVersion(t testing.TB, s *Store, version int64) {
@@ -36,4 +51,117 @@ func Ask(t testing.TB, s *Store, text string) (answer string) {
 		t.Fatal(err)
 	}
 	return answer
+}
+
+// SchemaTable is a table as the schema has it.
+type SchemaTable struct {
+	Name    string
+	columns []schemaColumn
+}
+
+type schemaColumn struct {
+	name, kind string
+	only       bool // the whole primary key
+}
+
+const (
+	liteTables = `select t.name, c.name, lower(c.type), c.pk > 0 and (select count(*) from pragma_table_info(t.name) k where k.pk > 0) = 1
+		from sqlite_master t join pragma_table_info(t.name) c where t.type = 'table' and t.name <> $1 and t.name not like 'sqlite\_%' escape '\'
+		order by 1, 2`
+)
+
+// Tables returns every table of the schema.
+func Tables(t testing.TB, s *Store) (tables []SchemaTable) {
+	t.Helper()
+	type line struct {
+		table string
+		schemaColumn
+	}
+	var lines []line
+	err := s.Read(t.Context(), "read schema", func(ctx context.Context, q sqldb.Querier) (err error) {
+		if s.Dialect().Name == sqldb.SQLite {
+			lines, err = sqldb.All(ctx, q, func(r sqldb.Row) (l line, err error) { return l, r.Scan(&l.table, &l.name, &l.kind, &l.only) }, liteTables, sqldb.VersionTable)
+			return err
+		}
+		keys := map[string]int{}
+		lines, err = sqldb.All(ctx, q, func(r sqldb.Row) (l line, err error) {
+			var identity bool
+			err = r.Scan(&l.table, &l.name, &l.kind, &identity, &l.only)
+			if l.only {
+				keys[l.table]++
+			}
+			return l, err
+		}, selectColumns, sqldb.VersionTable)
+		for i := range lines {
+			lines[i].only = lines[i].only && keys[lines[i].table] == 1
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range lines {
+		if n := len(tables); n == 0 || tables[n-1].Name != l.table {
+			tables = append(tables, SchemaTable{Name: l.table})
+		}
+		last := &tables[len(tables)-1]
+		last.columns = append(last.columns, l.schemaColumn)
+	}
+	return tables
+}
+
+// isID reports whether a column holds an id. SQLite has no kind of its own for those.
+func (c schemaColumn) isID() bool {
+	return c.kind == "uuid" || c.kind == "text" && (c.name == "id" || strings.HasSuffix(c.name, "_id") || c.name == "used_by" || strings.HasSuffix(c.name, "ed_by"))
+}
+
+// Insert puts in a row with id in each column of an id, and text in each of a text.
+func (x SchemaTable) Insert(t testing.TB, s *Store, id uuid.UUID, text string) {
+	t.Helper()
+	var names, places []string
+	var args []any
+	for _, c := range x.columns {
+		var v any = int64(1)
+		switch {
+		case c.only && c.kind != "uuid" && c.kind != "text": // numbered by the database
+			continue
+		case c.isID() && c.only:
+			v = uuid.New()
+		case c.isID():
+			v = id
+		case c.name == "kind" || c.name == "result": // words of ours
+			v = "x"
+		case c.kind == "text":
+			v = text
+		case c.kind == "boolean":
+			v = false
+		case c.kind == "bytea" || c.kind == "blob":
+			v = []byte(text)
+		case c.name == "used_at" || c.name == "done_at":
+			v = nil
+		}
+		names, places, args = append(names, c.name), append(places, "$"+strconv.Itoa(len(args)+1)), append(args, v)
+	}
+	Change(t, s, "insert into "+x.Name+" ("+strings.Join(names, ", ")+") values ("+strings.Join(places, ", ")+")", args...)
+}
+
+// Find returns in how many rows some column has the text.
+func (x SchemaTable) Find(t testing.TB, s *Store, text string) (rows int64) {
+	t.Helper()
+	var any []string
+	for _, c := range x.columns {
+		column := "cast(" + c.name + " as text)"
+		if c.kind == "bytea" {
+			column = "encode(" + c.name + ", 'escape')"
+		}
+		any = append(any, column+" like '%'||$1||'%'")
+	}
+	err := s.Read(t.Context(), "find", func(ctx context.Context, q sqldb.Querier) (err error) {
+		rows, err = sqldb.One(ctx, q, sqldb.ScanInt, "select count(*) from "+x.Name+" where "+strings.Join(any, " or "), text)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rows
 }

@@ -20,7 +20,10 @@ const isTaken = "select count(*) from identifiers where kind = $1 and value = $2
 func (s *Store) IdentifierTaken(ctx context.Context, id authcore.Identifier, except uuid.UUID) (taken bool, err error) {
 	err = s.Read(ctx, "look up identifier", func(ctx context.Context, q sqldb.Querier) error {
 		n, err := sqldb.One(ctx, q, sqldb.ScanInt, isTaken, string(id.Kind), id.Value, except)
-		taken = n > 0
+		if taken = n > 0; taken || err != nil {
+			return err
+		}
+		taken, err = s.former.reserved(ctx, q, id)
 		return err
 	})
 	return taken, err
@@ -32,7 +35,14 @@ const claimIdentifier = `insert into identifiers (kind, value, user_id, is_curre
 	on conflict (kind, value) do update set is_current = true where identifiers.user_id = excluded.user_id`
 
 // claim makes the account found by ids; *authcore.TakenError for the first that belongs to another.
-func claim(ctx context.Context, q sqldb.Querier, account uuid.UUID, ids []authcore.Identifier, now time.Time) error {
+func claim(ctx context.Context, q *tx, account uuid.UUID, ids []authcore.Identifier, now time.Time) error {
+	for _, id := range ids {
+		if reserved, err := q.former.reserved(ctx, q, id); err != nil {
+			return err
+		} else if reserved {
+			return &authcore.TakenError{Field: id.Kind}
+		}
+	}
 	// One order for all: two who claim the same values would wait for each other.
 	inOrder := slices.SortedFunc(slices.Values(ids), func(a, b authcore.Identifier) int {
 		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Value, b.Value))
@@ -150,7 +160,7 @@ func (s *Store) claimAll(ctx context.Context, kind authcore.IdentifierKind, p pa
 			if h.found || h.value == "" {
 				continue
 			}
-			err := s.Write(ctx, "claim identifier", func(ctx context.Context, q sqldb.Querier) error {
+			err := s.change(ctx, "claim identifier", func(ctx context.Context, q *tx) error {
 				return claim(ctx, q, h.id, []authcore.Identifier{{Kind: kind, Value: h.value}}, now)
 			})
 			var taken *authcore.TakenError

@@ -144,7 +144,7 @@ func (s *Store) RotateRefresh(ctx context.Context, r authcore.Rotation) (authcor
 		})
 		if err == nil {
 			won.complete(r)
-			s.erase.later(r.SessionID, r.Now, max(r.Leeway, r.Keep))
+			s.erasures.later(r.SessionID, r.Now, max(r.Leeway, r.Keep))
 			return authcore.RotationResult{Outcome: authcore.Rotated, Session: won.session, Account: won.account}, nil
 		}
 		if !errors.Is(err, authcore.ErrNotFound) {

@@ -48,6 +48,9 @@ func (s *Store) signUp(ctx context.Context, q *tx, e authcore.SignUp) (done sign
 	if err != nil {
 		return done, err
 	}
+	if err = verified(ctx, q, &done.account); err != nil {
+		return done, err
+	}
 	if err = s.forgetRegistrations(ctx, q, done.account.Email); err != nil {
 		return done, err
 	}
@@ -123,6 +126,9 @@ func (s *Store) reset(ctx context.Context, q *tx, r authcore.Reset) (a authcore.
 		return a, rev, err
 	}
 	if a, err = sqldb.One(ctx, q, scanAccount, resetPassword, r.AccountID, r.PasswordHash, micros(r.Now)); err != nil {
+		return a, rev, err
+	}
+	if err := verified(ctx, q, &a); err != nil {
 		return a, rev, err
 	}
 	if err := release(ctx, q, a.ID, authcore.KindUsername, a.Username); err != nil {

@@ -26,7 +26,7 @@ func openFile(t testing.TB, path string) *Store {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.Close() })
-	return s
+	return s.WithDigester(TestDigester)
 }
 
 func newFile(t testing.TB) (*Store, string) {
@@ -208,7 +208,7 @@ func TestSQLiteSettings(t *testing.T) {
 	t.Parallel()
 	s, _ := newFile(t)
 	for pragma, want := range map[string]string{
-		"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "trusted_schema": "0", "busy_timeout": "400",
+		"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "trusted_schema": "0", "busy_timeout": "400", "secure_delete": "1",
 	} {
 		for name, lend := range map[string]func(context.Context, string, sqldb.Work) error{"writer": s.Single, "reader": s.Read} {
 			err := lend(t.Context(), pragma, func(ctx context.Context, q sqldb.Querier) error {

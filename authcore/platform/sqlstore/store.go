@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io/fs"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
@@ -29,8 +30,11 @@ type Store struct {
 	now       func() time.Time
 	committed func(context.Context, Commit) // see AfterCommit
 	admins    []string                      // see WithAdmins
-	erase     *erasures
+	former    Digester                      // see WithDigester; nil: none
+	erasures  *erasures
 	sweep     *sweepCursor
+	// unscrubbed says that SQLite's log may hold deleted rows; that of a process that was killed may.
+	unscrubbed *atomic.Bool
 }
 
 // Open opens the database as sqldb.Open does. Migrate, CheckSchema and Lock are separate steps.
@@ -46,7 +50,10 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Store{DB: db, now: cfg.Now, committed: func(context.Context, Commit) {}, erase: &erasures{}, sweep: &sweepCursor{}}, nil
+	s := &Store{DB: db, now: cfg.Now, committed: func(context.Context, Commit) {}, erasures: &erasures{}, sweep: &sweepCursor{},
+		unscrubbed: &atomic.Bool{}}
+	s.unscrubbed.Store(true)
+	return s, nil
 }
 
 // Migrate brings the schema up to what this program knows, as sqldb.DB.Migrate does, and refuses a database that Transfer has

@@ -66,7 +66,7 @@ func empty(t testing.TB, url string) {
 	}
 	defer conn.Close(ctx)
 	_, err = conn.Exec(ctx, `truncate users, identifiers, registrations, challenges, sessions, revocations, events, outbox, security_links,
-		signing_keys, settings, lockouts restart identity`)
+		signing_keys, settings, lockouts, avatars, devices, former_identifiers, invitations, security_links restart identity`)
 	if err != nil {
 		t.Errorf("empty database: %v", err)
 	}
@@ -85,7 +85,7 @@ func opened(t testing.TB, url string) *sqlstore.Store {
 			t.Errorf("close: %v", err)
 		}
 	})
-	return s
+	return s.WithDigester(sqlstore.TestDigester)
 }
 
 func migrated(t testing.TB, url string) *sqlstore.Store {

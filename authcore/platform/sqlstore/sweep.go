@@ -69,7 +69,13 @@ func (s *Store) Sweep(ctx context.Context, now time.Time) error {
 			return err
 		}
 	}
-	return s.sweepSessions(ctx, now)
+	if err := s.sweepLate(ctx); err != nil {
+		return err
+	}
+	if err := s.sweepSessions(ctx, now); err != nil {
+		return err
+	}
+	return s.scrub(ctx)
 }
 
 func (s *Store) sweepExpired(ctx context.Context, e expired, before time.Time) error {
@@ -195,7 +201,7 @@ const eraseThose = "update sessions set successor = null where successor is not 
 
 func (s *Store) eraseSuccessors(ctx context.Context, now time.Time) error {
 	for {
-		ids, last := s.erase.take(now)
+		ids, last := s.erasures.take(now)
 		if len(ids) == 0 {
 			return nil
 		}

@@ -20,6 +20,7 @@ func Run(t *testing.T, open func(testing.TB) Store) {
 		{"reset", resets},
 		{"passwords", passwords},
 		{"contacts", contacts},
+		{"closure", closures},
 		{"sessions", sessions},
 		{"rotation", rotations},
 		{"children", children},

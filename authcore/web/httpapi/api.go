@@ -12,6 +12,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/closure"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/contact"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/fresh"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
@@ -33,6 +34,7 @@ type Config struct {
 	Secure   *secure.Flow
 	Contact  *contact.Flow
 	Fresh    *fresh.Gate
+	Closure  *closure.Flow
 	JWKS     func() []byte // the public keys of access tokens, RFC 7517
 
 	Authenticator *httpauth.Authenticator
@@ -53,8 +55,8 @@ func (c Config) check() error {
 		return errors.New("httpapi: sessions, sign-in, sign-up, profile and password are required")
 	case c.JWKS == nil || c.Authenticator == nil || c.Limits == nil || c.Ready == nil || c.Logger == nil || c.Now == nil:
 		return errors.New("httpapi: keys, authenticator, limits, readiness, logger and clock are required")
-	case c.Secure == nil || c.Contact == nil || c.Fresh == nil:
-		return errors.New("httpapi: contacts and the gate of fresh sign-ins are required")
+	case c.Secure == nil || c.Contact == nil || c.Fresh == nil || c.Closure == nil:
+		return errors.New("httpapi: security links, contacts, the gate of fresh sign-ins and closures are required")
 	}
 	return nil
 }
@@ -97,6 +99,7 @@ func mountAll(cfg Config) (routes, error) {
 		(&profileCalls{profile: cfg.Profile}).routes(),
 		(&secureCalls{flow: cfg.Secure}).routes(),
 		(&contactCalls{contacts: cfg.Contact}).routes(),
+		(&closureCalls{closure: cfg.Closure}).routes(),
 		(&sessionCalls{sessions: cfg.Sessions}).routes(),
 		(&machineCalls{keySet: cfg.JWKS, ready: cfg.Ready}).routes(),
 	)

@@ -60,7 +60,7 @@ func TestRouting(t *testing.T) {
 func TestP16_Methods(t *testing.T) {
 	h := open(t)
 	for path, allow := range map[string]string{
-		"/login": "OPTIONS, POST", "/me": "GET, HEAD, OPTIONS, PATCH, PUT", "/sessions": "GET, HEAD, OPTIONS", "/sessions/revoke": "OPTIONS, POST",
+		"/login": "OPTIONS, POST", "/me": "DELETE, GET, HEAD, OPTIONS, PATCH, PUT", "/sessions": "GET, HEAD, OPTIONS", "/sessions/revoke": "OPTIONS, POST",
 		"/sessions/0190": "DELETE, OPTIONS", "/healthz": "GET, HEAD, OPTIONS", "/.well-known/jwks.json": "GET, HEAD, OPTIONS", "/register": "OPTIONS, POST",
 		"/verify": "OPTIONS, POST", "/verify/resend": "OPTIONS, POST", "/refresh": "OPTIONS, POST", "/logout": "OPTIONS, POST", "/token/verify": "OPTIONS, POST",
 		"/password/forgot": "OPTIONS, POST", "/password/reset": "OPTIONS, POST", "/readyz": "GET, HEAD, OPTIONS",
@@ -131,7 +131,7 @@ func TestB09_CORS(t *testing.T) {
 		}
 	}
 	got := h.call(http.MethodOptions, "/me", "", good, wants).want(204)
-	if got.header.Get("Access-Control-Allow-Methods") != "GET, HEAD, OPTIONS, PATCH, PUT" || got.header.Get("Access-Control-Allow-Headers") != "Authorization, Content-Type" {
+	if got.header.Get("Access-Control-Allow-Methods") != "DELETE, GET, HEAD, OPTIONS, PATCH, PUT" || got.header.Get("Access-Control-Allow-Headers") != "Authorization, Content-Type" {
 		t.Errorf("preflight: %v", got.header)
 	}
 }

@@ -104,12 +104,18 @@ create table avatars (
 ) strict;
 create index avatars_account on avatars (account_id);
 
--- What deleted accounts were found by, as keyed digests: usernames are never given away again, addresses are known to have had an owner.
+-- Usernames of deleted accounts, which are never given away again, and every address that was ever verified, as keyed digests.
+-- account_id is the account that has verified the address; null once several have, or it is deleted.
 create table former_identifiers (
-	kind   text not null,
-	digest blob not null,
-	at     integer not null,
+	kind       text not null,
+	digest     blob not null,
+	account_id text,
+	at         integer not null,
 	primary key (kind, digest)
 ) strict;
+create index former_identifiers_account on former_identifiers (account_id) where account_id is not null;
+-- Who else has verified an address, where addresses do not sign in and may be several accounts'.
+create index users_email on users (email) where email <> '';
+create index revocations_account on revocations (account_id) where session_id is null;
 
 insert into settings (name, value) values ('schema_fits', '2') on conflict (name) do update set value = excluded.value;

@@ -1,0 +1,187 @@
+package sqlstore
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
+)
+
+const (
+	closeAccount    = "update users set epoch = epoch + 1 where id = $1 and disabled_at is null returning " + accountColumns
+	closeDueAccount = "update users set epoch = epoch + 1 where id = $1 and deletes_at <= $2 returning " + accountColumns
+)
+
+// DeleteAccount implements closure.Store.
+func (s *Store) DeleteAccount(ctx context.Context, d authcore.Deletion) error {
+	// It may be one of many events.
+	err := s.changeBy(ctx, s.WriteLong, "delete account", func(ctx context.Context, q *tx) error { return s.deleteAccount(ctx, q, d) })
+	if err != nil {
+		return err
+	}
+	s.unscrubbed.Store(true)
+	_ = s.scrub(context.WithoutCancel(ctx)) // the rows are gone; what fails here the next sweep does
+	return nil
+}
+
+// scrub removes from the file what deleted rows have left in its log, if that has not been done yet.
+func (s *Store) scrub(ctx context.Context) error {
+	if !s.unscrubbed.Swap(false) {
+		return nil
+	}
+	done, err := s.Scrub(ctx)
+	if !done {
+		s.unscrubbed.Store(true)
+	}
+	return err
+}
+
+func (s *Store) deleteAccount(ctx context.Context, q *tx, d authcore.Deletion) error {
+	if err := s.lockAdmins(ctx, q); err != nil {
+		return err
+	}
+	// Challenges before the account, as in reset.
+	if _, err := sqldb.Exec(ctx, q, dropChallenges, d.AccountID, string(authcore.PurposeVerifyEmail)); err != nil {
+		return err
+	}
+	text, args := closeAccount, []any{d.AccountID}
+	if d.Due {
+		text, args = closeDueAccount, append(args, micros(d.Now))
+	}
+	a, err := sqldb.One(ctx, q, scanAccount, text, args...)
+	if err != nil {
+		return err
+	}
+	if err := s.keepAdmin(ctx, q, a); err != nil {
+		return err
+	}
+	if _, err := s.endSessions(ctx, q, a, d.Now); err != nil {
+		return err
+	}
+	fx, err := d.Effects(a)
+	if err != nil {
+		return err
+	}
+	// The hooks hear whose account it was; the rows of its events are emptied below.
+	if err := record(ctx, q, fx); err != nil {
+		return err
+	}
+	return s.erase(ctx, q, a, d.Now)
+}
+
+func scanIdentifier(r sqldb.Row) (id authcore.Identifier, err error) {
+	return id, r.Scan(&id.Kind, &id.Value)
+}
+
+const selectIdentifiers = "select kind, value from identifiers where user_id = $1 order by kind, value"
+
+// What is kept of an account, by table: none of it survives. $1 is the account. The rows of sessions must go before that of the account.
+var ofAccount = []struct{ table, erase string }{
+	{"outbox", "delete from outbox where account_id = $1"},
+	{"challenges", "delete from challenges where account_id = $1"},
+	{"security_links", "delete from security_links where account_id = $1"},
+	{"devices", "delete from devices where account_id = $1"},
+	{"avatars", "delete from avatars where account_id = $1"},
+	{"sessions", "delete from sessions where account_id = $1"},
+	{"identifiers", "delete from identifiers where user_id = $1"},
+	// A used invitation goes with the account that it made; an unused one with whoever made it.
+	{"invitations", "delete from invitations where used_by = $1 or inviter_id = $1 and used_at is null"},
+	{"invitations", "update invitations set inviter_id = null where inviter_id = $1"},
+	// Kind, time and result are statistics.
+	{"events", `update events set account_id = null, session_id = null, device_id = null, method = '', addr = '', user_agent = '', host = ''
+		where account_id = $1`},
+	{"users", "update users set invited_by = null where invited_by = $1"},
+	{"users", "delete from users where id = $1"},
+}
+
+// What is kept of an address or number in the rows of others, who wait for one that is another's. $1 is the address.
+var ofAddress = []struct{ table, erase string }{
+	{"registrations", "delete from registrations where address = $1"},
+	{"challenges", "delete from challenges where subject in ($1, 'unknown:email:' || cast($1 as text), 'unknown:phone:' || cast($1 as text))"},
+	{"invitations", "delete from invitations where address = $1 and used_at is null"},
+	{"users", "update users set pending_email = '', pending_email_until = null where pending_email = $1"},
+	{"users", "update users set pending_phone = '', pending_phone_until = null where pending_phone = $1"},
+}
+
+// erase removes everything that is kept of an account. Only the revocation that ends its tokens has its id, until the last of them
+// has expired.
+func (s *Store) erase(ctx context.Context, q *tx, a authcore.Account, now time.Time) error {
+	had, err := sqldb.All(ctx, q, scanIdentifier, selectIdentifiers, a.ID)
+	if err != nil {
+		return err
+	}
+	if err := leave(ctx, q, a, had, micros(now)); err != nil {
+		return err
+	}
+	for _, address := range addressesOf(a, had) {
+		if err := s.lockRegistrations(ctx, q, address); err != nil {
+			return err
+		}
+		for _, e := range ofAddress {
+			if _, err := sqldb.Exec(ctx, q, e.erase, address); err != nil {
+				return err
+			}
+		}
+	}
+	for _, e := range ofAccount {
+		if _, err := sqldb.Exec(ctx, q, e.erase, a.ID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// addressesOf returns what a has been verified to own. What it has only claimed may be somebody else's: theirs stays.
+func addressesOf(a authcore.Account, had []authcore.Identifier) (addresses []string) {
+	if a.EmailVerified() {
+		addresses = append(addresses, a.Email)
+	}
+	if a.Phone != "" && !a.PhoneVerifiedAt.IsZero() {
+		addresses = append(addresses, a.Phone)
+	}
+	for _, id := range had {
+		if id.Kind != authcore.KindUsername && id.Value != a.Email && id.Value != a.Phone {
+			addresses = append(addresses, id.Value)
+		}
+	}
+	return addresses
+}
+
+// late finds accounts that are deleted and of which something was written by a request that had found them before. Their revocation is
+// there for longer than any such request lasts.
+const late = `select distinct r.account_id from revocations r where r.session_id is null
+	and not exists (select 1 from users u where u.id = r.account_id)
+	and (exists (select 1 from events e where e.account_id = r.account_id)
+		or exists (select 1 from challenges c where c.account_id = r.account_id)
+		or exists (select 1 from outbox o where o.account_id = r.account_id and o.due_at is not null)
+		or exists (select 1 from devices d where d.account_id = r.account_id)
+		or exists (select 1 from security_links l where l.account_id = r.account_id)
+		or exists (select 1 from avatars a where a.account_id = r.account_id)
+		or exists (select 1 from identifiers i where i.user_id = r.account_id)
+		or exists (select 1 from invitations i where i.inviter_id = r.account_id))`
+
+// sweepLate erases what was written of an account after its deletion.
+func (s *Store) sweepLate(ctx context.Context) error {
+	var ids []uuid.UUID
+	err := s.Read(ctx, "look for rows of deleted accounts", func(ctx context.Context, q sqldb.Querier) (err error) {
+		ids, err = sqldb.All(ctx, q, scanID, late)
+		return err
+	})
+	for _, id := range ids {
+		if err != nil {
+			return err
+		}
+		err = s.Write(ctx, "erase rows of deleted account", func(ctx context.Context, q sqldb.Querier) error {
+			for _, e := range ofAccount {
+				if _, err := sqldb.Exec(ctx, q, e.erase, id); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	return err
+}
