@@ -1,6 +1,7 @@
 package authcore
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -146,6 +147,21 @@ const (
 	RoleAdmin   = "admin"   // administers the gateway
 	RoleAuditor = "auditor" // sees what an administrator sees, and changes nothing
 )
+
+// Admins are the normalised addresses of the option `admins`. The role admin that they give is stored nowhere: who loses the address,
+// or is taken off the list, has it no more.
+type Admins []string
+
+// Has reports whether the option makes the account an administrator: it does for whoever has verified one of the addresses.
+func (s Admins) Has(a Account) bool { return a.EmailVerified() && slices.Contains(s, a.Email) }
+
+// Roles returns the roles of the account: those that are stored, and admin where the option gives it.
+func (s Admins) Roles(a Account) []string {
+	if s.Has(a) && !slices.Contains(a.Roles, RoleAdmin) {
+		return append([]string{RoleAdmin}, a.Roles...)
+	}
+	return a.Roles
+}
 
 // MaxRoles is how many roles an account has at most.
 const MaxRoles = 32

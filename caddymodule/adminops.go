@@ -84,12 +84,13 @@ func openAdminOps(ctx context.Context, cfg *resolved) (d *adminOps, done func() 
 }
 
 func newAdminOps(cfg *resolved, store *sqlstore.Store, ring *keyring.Ring, sealer *secret.Sealer, now func() time.Time) (*adminOps, error) {
+	store = store.WithAdmins(cfg.admins)
 	d := &adminOps{cfg: cfg, ring: ring, sealer: sealer, portal: defaultPrefix}
 	if cfg.issuer != nil {
 		d.portal = cfg.issuer.String() + defaultPrefix
 	}
 	var err error
-	if d.accounts, err = admin.New(admin.Config{Store: store, Identities: cfg.identities, Now: now}); err != nil {
+	if d.accounts, err = admin.New(admin.Config{Store: store, Identities: cfg.identities, Admins: cfg.admins, Now: now}); err != nil {
 		return nil, err
 	}
 	d.operator, err = operator.New(operator.Config{Store: store, Keys: ring, MailPurpose: notify.SealPurpose, LinkPurpose: notice.SealPurpose, Now: now})

@@ -56,7 +56,7 @@ type managedUser struct {
 }
 
 func (d *adminOps) managed(a authcore.Account) managedUser {
-	u := managedUser{ID: a.ID, Email: a.Email, EmailVerified: a.EmailVerified(), Roles: append([]string{}, a.Roles...),
+	u := managedUser{ID: a.ID, Email: a.Email, EmailVerified: a.EmailVerified(), Roles: append([]string{}, d.cfg.admins.Roles(a)...),
 		Disabled: a.Disabled(), CreatedAt: a.CreatedAt}
 	if a.Username != "" {
 		u.Username = &a.Username

@@ -122,6 +122,10 @@ func (a *App) Start() error {
 	if err := takeOver(a); err != nil {
 		return fmt.Errorf("gatehouse: %w", err)
 	}
+	// Now that no former configuration of this process gives roles.
+	if err := c.applyAdmins(ctx, a); err != nil {
+		return fmt.Errorf("gatehouse: %w", a.cfg.withOwner(err))
+	}
 	for _, w := range slices.Concat(a.cfg.warnings, a.addressWarnings(), a.leavingWarnings(before)) {
 		a.logger.Warn(w)
 	}

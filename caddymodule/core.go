@@ -25,6 +25,7 @@ import (
 type core struct {
 	store    *sqlstore.Store // tells c.committed
 	logger   *slog.Logger
+	sealer   *secret.Sealer
 	ring     *keyring.Ring
 	notifier *notify.Notifier
 	flows    *gateway.Flows
@@ -42,8 +43,8 @@ func newCore(ctx context.Context, a *App) (*core, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &core{logger: a.logger}
-	c.store = n.store.AfterCommit(c.committed)
+	c := &core{logger: a.logger, sealer: sealer}
+	c.store = n.store.WithAdmins(cfg.admins).AfterCommit(c.committed)
 	c.ring, err = keyring.New(keyring.Config{Store: c.store, Sealer: sealer, Algorithm: cfg.algorithm,
 		AccessLifetime: cfg.accessLifetime, Logger: a.logger, Now: n.clock.Now})
 	if err != nil {
@@ -94,7 +95,7 @@ func (c *core) wireFlows(a *App, sealer *secret.Sealer) error {
 
 // flowSettings are the settings of the flows.
 func (r *resolved) flowSettings() gateway.Settings {
-	return gateway.Settings{Signup: signup.Mode(r.signup), Identities: r.identities, Numbers: r.numbers,
+	return gateway.Settings{Signup: signup.Mode(r.signup), Identities: r.identities, Admins: r.admins, Numbers: r.numbers,
 		Password: passpolicy.Config{MinLength: r.password.minLength, MaxLength: r.password.maxLength},
 		Code:     gateway.CodeSettings{Length: r.otp.length, Lifetime: r.otp.lifetime, SMSLifetime: r.otp.smsLifetime, Attempts: r.otp.attempts},
 		Audience: r.audience, AccessLifetime: r.accessLifetime, RefreshLifetime: r.refreshLifetime,
@@ -121,7 +122,7 @@ func (c *core) wireAPI(a *App) (err error) {
 	limits := httpauth.NewLimits(a.limiter(), ratelimit.AddressKey)
 	c.api, err = httpapi.New(httpapi.Config{CookiePrefix: a.CookiePrefix, Authenticator: c.auth, Limits: limits, Sessions: f.Sessions,
 		SignIn: f.SignIn, SignUp: f.SignUp, Password: f.Password, Profile: f.Profile, JWKS: c.ring.JWKS, Ready: a.health, Logger: a.logger,
-		Secure: f.Secure, Contact: f.Contact, Fresh: f.Fresh, Closure: f.Closure, Now: n.clock.Now, Offer: cfg.offer()})
+		Secure: f.Secure, Contact: f.Contact, Fresh: f.Fresh, Closure: f.Closure, Now: n.clock.Now, Admins: cfg.admins, Offer: cfg.offer()})
 	if err != nil {
 		return err
 	}

@@ -85,6 +85,9 @@ type Settings struct {
 	// Default: email username.
 	Identities []string `json:"identities,omitempty"`
 
+	// Addresses of administrators: whoever has verified one of them has the role admin.
+	Admins []string `json:"admins,omitempty"`
+
 	// How phone numbers are read, and which are taken.
 	Phone *PhoneSettings `json:"phone,omitempty"`
 

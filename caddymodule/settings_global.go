@@ -143,6 +143,7 @@ var globalOptions = []option[Settings]{
 			return checkIdentities(s)
 		},
 	},
+	adminsOption,
 	{
 		name:  "phone",
 		parse: readBlock("phone", phoneOptions, func(s *Settings) **PhoneSettings { return &s.Phone }),

@@ -59,6 +59,7 @@ type resolved struct {
 	brand          string
 	identities     []authcore.IdentifierKind
 	numbers        identifier.Numbers
+	admins         authcore.Admins
 	otp            otpRules
 	password       passwordRules
 	lockout        lockoutRules
@@ -98,7 +99,7 @@ func (s *Settings) resolve() (*resolved, error) {
 	if read.IdleTimeout > 0 {
 		r.refreshLifetime = time.Duration(read.IdleTimeout)
 	}
-	for _, step := range []func(*Settings, *resolved) error{resolvePaths, resolveSecrets, resolveRedis, resolveStaleness, resolveOrigins, resolveRates} {
+	for _, step := range []func(*Settings, *resolved) error{resolvePaths, resolveSecrets, resolveRedis, resolveStaleness, resolveOrigins, resolveRates, resolveAdmins} {
 		if err := step(read, r); err != nil {
 			return nil, err
 		}

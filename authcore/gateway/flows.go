@@ -67,6 +67,7 @@ type Config struct {
 type Settings struct {
 	Signup     signup.Mode
 	Identities []authcore.IdentifierKind // that sign in; at least one
+	Admins     authcore.Admins
 	Password   passpolicy.Config
 	Code       CodeSettings
 	Numbers    identifier.Numbers // how phone numbers are read, which are taken, and whether codes and notices go to them by SMS
@@ -146,7 +147,7 @@ func (f *Flows) wireShared(cfg Config) (err error) {
 // wireSessions makes the ways in, and on to other hosts.
 func (f *Flows) wireSessions(cfg Config) (err error) {
 	s := cfg.Settings
-	f.Sessions, err = session.New(session.Config{Store: cfg.Store, Keys: cfg.Ring, Notices: f.Notices,
+	f.Sessions, err = session.New(session.Config{Store: cfg.Store, Admins: s.Admins, Keys: cfg.Ring, Notices: f.Notices,
 		Audience: s.Audience, AccessLifetime: s.AccessLifetime, RefreshLifetime: s.RefreshLifetime, SessionLifetime: s.SessionLifetime,
 		RefreshLeeway: s.RefreshLeeway, MayIssue: cfg.MayIssue, Trace: cfg.Traces.Refresh, Now: cfg.Now})
 	if err != nil {

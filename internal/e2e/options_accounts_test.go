@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -179,5 +180,45 @@ func TestOption_password_max_length(t *testing.T) {
 		g.register(t, object{"email": freshEmail(), "password": text[:most]})
 		g.api(t, "POST", "/register", object{"email": freshEmail(), "password": text[:most+1]}).invalid(t, "password")
 		g.signIn(t, long, false) // what was set before stays good
+	}
+}
+
+// TestOption_admins: the role is there for a verified address alone, goes with the option on every node although nothing else has
+// changed, and is stored nowhere.
+func TestOption_admins(t *testing.T) {
+	t.Parallel()
+	const option = "\n\t\tadmins Ops@Example.com"
+	p := plan{global: "\t\tsignup open", guard: "require role admin"}
+	with := p
+	with.global += option
+	g := start(t, with)
+	g.api(t, "POST", "/register", object{"email": "ops@example.com", "password": password}).must(t, 201, "")
+	u := &user{email: "ops@example.com", password: password}
+	u.take(t, g.attempt(t, u.email, password))
+	g.do(t, call{path: "/x", bearer: u.access}).want(t, 403, "forbidden")
+	u.take(t, g.api(t, "POST", "/verify", object{"email": u.email, "otp": g.waitMail(t, u.email, 1).code, "password": password}).must(t, 200, ""))
+	g.do(t, call{path: "/x", bearer: u.access}).want(t, 200, "")
+	if me := g.api(t, "GET", "/me", nil, call{bearer: u.access}).json(t); fmt.Sprint(me["roles"]) != "[admin]" {
+		t.Errorf("roles are %v", me["roles"])
+	}
+	if _, errs, code := g.Command(t, "user", "role", "remove", u.email, "admin", "--config", "Caddyfile"); code != 4 || !strings.Contains(errs, "option admins") {
+		t.Errorf("taking the role ends with %d: %s", code, errs)
+	}
+	if _, errs, code := g.Command(t, "user", "disable", u.email, "--config", "Caddyfile"); code != 4 {
+		t.Errorf("disabling the last administrator ends with %d: %s", code, errs)
+	}
+	g.mustReload(t, p)
+	g.do(t, call{path: "/x", bearer: u.access}).want(t, 401, "invalid_token")
+	u.take(t, g.api(t, "POST", "/refresh", object{"refresh_token": u.refresh}).must(t, 200, ""))
+	g.do(t, call{path: "/x", bearer: u.access}).want(t, 403, "forbidden")
+	g.mustReload(t, with)
+	g.client.CloseIdleConnections()
+	u.take(t, g.api(t, "POST", "/refresh", object{"refresh_token": u.refresh}).must(t, 200, ""))
+	g.do(t, call{path: "/x", bearer: u.access}).want(t, 200, "")
+	if n := g.count(t, "select count(*) from users where roles <> '[]'"); n != 0 {
+		t.Errorf("%d accounts have a role stored", n)
+	}
+	if n := g.count(t, "select count(*) from settings where value like '%example%'"); n != 0 {
+		t.Errorf("the address is readable in the database")
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -44,6 +45,7 @@ type Config struct {
 	Store Store
 	// Identities are the kinds of identifier that sign in, and thus must be unique.
 	Identities []authcore.IdentifierKind
+	Admins     authcore.Admins // of the option; none is possible
 	Now        authcore.Clock
 }
 
@@ -84,7 +86,7 @@ func find(ctx context.Context, store Finder, who string) (authcore.Account, erro
 }
 
 // ChangeRoles gives roles to an account and takes others from it; method is how the history calls who does it. Refusals:
-// [authcore.NotFound]; [authcore.InvalidFields]; [authcore.LastAdmin] where nobody else would administer the gateway;
+// [authcore.NotFound]; [authcore.InvalidFields]; [authcore.Conflict] for a role that the option admins gives; [authcore.LastAdmin] where nobody else would administer the gateway;
 // [authcore.Unavailable].
 func (s *Accounts) ChangeRoles(ctx context.Context, who string, add, remove []string, method string) (authcore.Account, error) {
 	a, err := Find(ctx, s.cfg.Store, who)
@@ -97,6 +99,9 @@ func (s *Accounts) ChangeRoles(ctx context.Context, who string, add, remove []st
 	c.Remove, more = identifier.Roles(remove)
 	if err := append(broken, more...).Refusal(); err != nil {
 		return a, err
+	}
+	if slices.Contains(c.Remove, authcore.RoleAdmin) && s.cfg.Admins.Has(a) {
+		return a, authcore.Refuse(authcore.Conflict, "The option admins makes this account an administrator. Take its address off that list.")
 	}
 	a, err = s.cfg.Store.ChangeRoles(ctx, c)
 	return a, refusal("change roles", err)

@@ -41,6 +41,7 @@ type Config struct {
 	Store           Store
 	Keys            Keys
 	Notices         *notice.Notices
+	Admins          authcore.Admins // of the option: their tokens have the role
 	Audience        []string // `aud` of tokens; empty means the issuer of each
 	AccessLifetime  time.Duration
 	RefreshLifetime time.Duration
@@ -231,7 +232,7 @@ func (s *Sessions) claims(a authcore.Account, sess authcore.Session, issuer stri
 		Issuer: issuer, Audience: audience, Subject: a.ID.String(), SessionID: sess.ID.String(),
 		ID:       base64.RawURLEncoding.EncodeToString(secret.Random(16)),
 		IssuedAt: now, NotBefore: now, ExpiresAt: s.accessExpiry(now, sess.ExpiresAt),
-		AuthTime: sess.AuthTime, AMR: sess.AMR, Roles: a.Roles, Epoch: a.Epoch, RolesVersion: a.RolesVersion,
+		AuthTime: sess.AuthTime, AMR: sess.AMR, Roles: s.cfg.Admins.Roles(a), Epoch: a.Epoch, RolesVersion: a.RolesVersion,
 		Email: a.VerifiedEmail(), EmailVerified: a.EmailVerified(), Username: a.Username, Name: audit.Cut(a.Name(), 256),
 		Origin: sess.Origin,
 	}

@@ -11,16 +11,16 @@ import (
 
 // WithAdmins returns a Store on the same database that takes whoever has verified one of these normalised addresses for an
 // administrator as well.
-func (s *Store) WithAdmins(addresses []string) *Store {
+func (s *Store) WithAdmins(admins authcore.Admins) *Store {
 	derived := *s
-	derived.admins = slices.Clone(addresses)
+	derived.admins = admins
 	return &derived
 }
 
 const (
 	storedAdmins = `select count(*) from users where roles <> '[]' and roles like '%"admin"%' and disabled_at is null and id <> $1`
 	// The option admins does not ask whether addresses identify: whoever has verified one of them is meant.
-	adminsByAddress = `select count(*) from users where email = $2 and email_verified_at is not null and disabled_at is null and id <> $1`
+	adminsByAddress = `select count(*) from users where email = $2 and email <> '' and email_verified_at is not null and disabled_at is null and id <> $1`
 )
 
 // lockAdmins lets one change at a time take an administrator away: of two who take each other away at the same moment one stays. It
@@ -32,7 +32,7 @@ func (s *Store) lockAdmins(ctx context.Context, q sqldb.Querier) error {
 // keepAdmin returns [authcore.ErrLastAdmin] where a can sign in as an administrator and nobody else can. It is called after lockAdmins,
 // in the transaction of a change after which a is none any more.
 func (s *Store) keepAdmin(ctx context.Context, q sqldb.Querier, a authcore.Account) error {
-	if a.Disabled() || !slices.Contains(a.Roles, authcore.RoleAdmin) && !s.adminByOption(a) {
+	if a.Disabled() || !slices.Contains(s.admins.Roles(a), authcore.RoleAdmin) {
 		return nil
 	}
 	n, err := sqldb.One(ctx, q, sqldb.ScanInt, storedAdmins, a.ID)
@@ -46,10 +46,6 @@ func (s *Store) keepAdmin(ctx context.Context, q sqldb.Querier, a authcore.Accou
 		return authcore.ErrLastAdmin
 	}
 	return err
-}
-
-func (s *Store) adminByOption(a authcore.Account) bool {
-	return a.EmailVerified() && slices.Contains(s.admins, a.Email)
 }
 
 const setRoles = `update users set roles = $2, roles_version = roles_version + 1, updated_at = $3 where id = $1 returning ` + accountColumns
@@ -82,7 +78,7 @@ func (s *Store) changeRoles(ctx context.Context, q *tx, c authcore.RolesChange) 
 		return a, nil
 	case len(roles) > authcore.MaxRoles:
 		return a, authcore.ErrTooManyRoles
-	case losesAdmin && !s.adminByOption(a):
+	case losesAdmin && !s.admins.Has(a):
 		if err := s.keepAdmin(ctx, q, a); err != nil {
 			return a, err
 		}
@@ -90,15 +86,21 @@ func (s *Store) changeRoles(ctx context.Context, q *tx, c authcore.RolesChange) 
 	if a, err = sqldb.One(ctx, q, scanAccount, setRoles, c.AccountID, jsonText(roles), micros(c.Now)); err != nil {
 		return a, err
 	}
-	// Access tokens with the old roles are refused from now on, and renewed without a new sign-in.
-	last, err := sqldb.One(ctx, q, scanStamp, lastAccess, a.ID)
-	if err != nil {
-		return a, err
-	}
-	if _, err := revoke(ctx, q, authcore.Revocation{AccountID: a.ID, RolesVersion: a.RolesVersion, Until: last}, c.Now); err != nil {
+	if err := outdate(ctx, q, a, c.Now); err != nil {
 		return a, err
 	}
 	return a, record(ctx, q, c.Effects)
+}
+
+// outdate has access tokens with the roles of before refused, after a's version of roles has been raised. They are renewed without a
+// new sign-in.
+func outdate(ctx context.Context, q *tx, a authcore.Account, now time.Time) error {
+	last, err := sqldb.One(ctx, q, scanStamp, lastAccess, a.ID)
+	if err != nil {
+		return err
+	}
+	_, err = revoke(ctx, q, authcore.Revocation{AccountID: a.ID, RolesVersion: a.RolesVersion, Until: last}, now)
+	return err
 }
 
 // rolesAfter returns the roles in the order in which they were given.

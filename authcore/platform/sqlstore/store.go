@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
 )
 
@@ -29,7 +30,7 @@ type Store struct {
 	*sqldb.DB
 	now       func() time.Time
 	committed func(context.Context, Commit) // see AfterCommit
-	admins    []string                      // see WithAdmins
+	admins    authcore.Admins               // see WithAdmins
 	former    Digester                      // see WithDigester; nil: none
 	erasures  *erasures
 	sweep     *sweepCursor

@@ -30,6 +30,7 @@ import (
 // several processes on one Postgres.
 type Store interface {
 	admin.Store
+	admin.OptionStore
 	challenge.Store
 	notice.Store
 	signup.Store

@@ -45,6 +45,7 @@ type Config struct {
 	Ready  func(context.Context) (ok bool, reasons []string)
 	Logger *slog.Logger
 	Now    authcore.Clock
+	Admins authcore.Admins
 	Offer  Offer // what `GET /config` answers
 }
 
@@ -70,6 +71,7 @@ type API struct {
 	limits *httpauth.Limits
 	log    *slog.Logger
 	now    authcore.Clock
+	admins authcore.Admins
 }
 
 // New checks cfg, mounts every call and describes them.
@@ -85,7 +87,7 @@ func New(cfg Config) (*API, error) {
 	if err != nil {
 		return nil, fmt.Errorf("httpapi: %w", err)
 	}
-	return &API{routes: all, spec: spec, auth: cfg.Authenticator, fresh: cfg.Fresh, limits: cfg.Limits, log: cfg.Logger, now: cfg.Now}, nil
+	return &API{routes: all, spec: spec, auth: cfg.Authenticator, fresh: cfg.Fresh, limits: cfg.Limits, log: cfg.Logger, now: cfg.Now, admins: cfg.Admins}, nil
 }
 
 // mountAll is the one list of what there is to call.
@@ -148,7 +150,7 @@ func (a *API) answer(w http.ResponseWriter, r *http.Request, serve func(*call) e
 	httpauth.SecureHeaders(w.Header(), in.HTTPS)
 	w.Header().Set("Cache-Control", "no-store")
 	if err == nil {
-		err = serve(&call{w: w, r: r, in: in, now: a.now})
+		err = serve(&call{w: w, r: r, in: in, now: a.now, admins: a.admins})
 	}
 	if err != nil {
 		httpauth.WriteError(w, r, a.log, err)

@@ -17,6 +17,8 @@ type call struct {
 	who   *authcore.Principal // who makes the call; nil where the call asks for nobody
 	mount *mount
 	now   authcore.Clock
+
+	admins authcore.Admins
 }
 
 // caller says whose word a call takes.

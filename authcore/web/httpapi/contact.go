@@ -102,5 +102,5 @@ func (x *call) answerChange(account authcore.Account, err error) error {
 	if err != nil {
 		return err
 	}
-	return x.answer(http.StatusOK, userOf(account, x.now()))
+	return x.answer(http.StatusOK, x.userOf(account))
 }

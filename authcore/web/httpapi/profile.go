@@ -70,7 +70,7 @@ func (c *profileCalls) get(x *call) error {
 	if err != nil {
 		return err
 	}
-	return x.answer(http.StatusOK, userOf(account, x.now()))
+	return x.answer(http.StatusOK, x.userOf(account))
 }
 
 func (c *profileCalls) patch(x *call, body profileBody) error { return c.change(x, body, false) }
@@ -86,5 +86,5 @@ func (c *profileCalls) change(x *call, body profileBody, replace bool) error {
 	if err != nil {
 		return err
 	}
-	return x.answer(http.StatusOK, userOf(account, x.now()))
+	return x.answer(http.StatusOK, x.userOf(account))
 }

@@ -74,7 +74,7 @@ func (c *signUpCalls) register(x *call, body registerBody) error {
 		return err
 	}
 	if made.Account != nil {
-		return x.answer(http.StatusCreated, registeredOpen{userOf(*made.Account, x.now())})
+		return x.answer(http.StatusCreated, registeredOpen{x.userOf(*made.Account)})
 	}
 	answer := registered{Status: "verification_sent", ExpiresIn: seconds(made.ExpiresIn)}
 	if body.Cookies {

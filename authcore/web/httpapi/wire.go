@@ -39,12 +39,12 @@ type pending struct {
 	ExpiresAt time.Time        `json:"expires_at"`
 }
 
-// userOf shows an account as it is at a time: what has lapsed by then is no longer pending.
-func userOf(a authcore.Account, now time.Time) user {
+// userOf shows an account as it is now: what has lapsed is no longer pending.
+func (x *call) userOf(a authcore.Account) user {
 	u := user{
 		ID: a.ID, Email: a.Email, EmailVerified: a.EmailVerified(), Phone: a.Phone,
 		FirstName: a.FirstName, LastName: a.LastName, AvatarURL: a.AvatarURL,
-		Roles: append([]string{}, a.Roles...), CreatedAt: a.CreatedAt.UTC(),
+		Roles: append([]string{}, x.admins.Roles(a)...), CreatedAt: a.CreatedAt.UTC(),
 		PhoneVerified: a.PhoneVerified(), Locale: a.Locale, PasswordSet: a.PasswordHash != "", Pending: []pending{}, Fields: a.Fields,
 	}
 	if a.Username != "" {
@@ -56,7 +56,7 @@ func userOf(a authcore.Account, now time.Time) user {
 	if u.Fields == nil {
 		u.Fields = map[string]any{}
 	}
-	for _, p := range a.Pending(now) {
+	for _, p := range a.Pending(x.now()) {
 		u.Pending = append(u.Pending, pending{p.Channel, p.Address, p.Until.UTC()})
 	}
 	return u
@@ -85,7 +85,7 @@ const pairText = "Signed in. Where cookies were asked for, or the refresh token 
 func (x *call) answerTokens(t session.Tokens) error {
 	pair := tokenPair{
 		TokenType: "Bearer", ExpiresIn: seconds(t.ExpiresIn), RefreshExpiresIn: seconds(t.RefreshExpiresIn),
-		SessionID: t.Session.ID, User: userOf(t.Account, x.now()),
+		SessionID: t.Session.ID, User: x.userOf(t.Account),
 	}
 	if t.Mode == authcore.ModeCookie {
 		if err := x.in.Cookies().SetSession(x.w.Header(), t); err != nil {
