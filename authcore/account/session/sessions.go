@@ -42,7 +42,7 @@ type Config struct {
 	Keys            Keys
 	Notices         *notice.Notices
 	Admins          authcore.Admins // of the option: their tokens have the role
-	Audience        []string // `aud` of tokens; empty means the issuer of each
+	Audience        []string        // `aud` of tokens; empty means the issuer of each
 	AccessLifetime  time.Duration
 	RefreshLifetime time.Duration
 	SessionLifetime time.Duration
