@@ -47,6 +47,12 @@ func documentedOptions() []documented {
 	for _, o := range smtpOptions {
 		all = append(all, documented{global, "mail", o.name, "TestOption_mail_smtp_" + o.name})
 	}
+	for _, o := range twilioOptions {
+		all = append(all, documented{global, "sms", o.name, "TestOption_sms_twilio"})
+	}
+	for _, o := range webhookOptions {
+		all = append(all, documented{global, "sms", o.name, "TestOption_sms_webhook"})
+	}
 	for _, name := range limitNames {
 		all = append(all, documented{global, "rate_limit", name, ""})
 	}

@@ -2,6 +2,8 @@ package caddymodule
 
 import (
 	"errors"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -55,6 +57,55 @@ func TestOption_sms(t *testing.T) {
 	}
 	if sms, err := new(Settings).loadSMS(caddy.Context{}); sms != nil || err != nil {
 		t.Errorf("without the option: %v, %v", sms, err)
+	}
+}
+
+// TestOption_sms_twilio: each option of the block is in the request. The token is in no message.
+func TestOption_sms_twilio(t *testing.T) {
+	t.Parallel()
+	asked := make(chan *http.Request, 1)
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_ = r.ParseForm()
+		asked <- r
+		w.WriteHeader(http.StatusCreated)
+	}))
+	t.Cleanup(api.Close)
+	secret := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(secret, []byte("twilio-token\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for sender, field := range map[string]string{"from +15005550006": "From", "messaging_service MG0": "MessagingServiceSid"} {
+		texts := smsFrom(t, "sms twilio {\n\taccount_sid AC01\n\tauth_token {file."+secret+"}\n\t"+sender+"\n\tbase_url "+api.URL+"\n}", t.TempDir())
+		if _, err := texts.Send(t.Context(), notify.SMS{ID: uuid.New(), To: adasNumber, Text: "Hello"}); err != nil {
+			t.Fatal(err)
+		}
+		r := <-asked
+		user, password, _ := r.BasicAuth()
+		if user != "AC01" || password != "twilio-token" || r.Form.Get(field) == "" || r.Form.Get("To") != adasNumber || r.Form.Get("Body") != "Hello" ||
+			r.URL.Path != "/2010-04-01/Accounts/AC01/Messages.json" {
+			t.Errorf("with %s: %s as %s by %q with %v", sender, r.URL, user, password, r.Form)
+		}
+	}
+}
+
+// TestOption_sms_webhook: an SMS is posted to the URL, signed where there is a secret.
+func TestOption_sms_webhook(t *testing.T) {
+	t.Parallel()
+	asked := make(chan string, 1)
+	service := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { asked <- r.Header.Get(notify.SignatureHeader) }))
+	t.Cleanup(service.Close)
+	secret := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(secret, []byte("s3cret"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for line, signed := range map[string]bool{"sms webhook " + service.URL: false,
+		"sms webhook " + service.URL + " {\n\tsecret {file." + secret + "}\n}": true} {
+		if _, err := smsFrom(t, line, t.TempDir()).Send(t.Context(), notify.SMS{ID: uuid.New(), To: adasNumber, Text: "Hello"}); err != nil {
+			t.Fatal(err)
+		}
+		if got := <-asked; (got != "") != signed {
+			t.Errorf("with %q the signature is %q", line, got)
+		}
 	}
 }
 
