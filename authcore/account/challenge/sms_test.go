@@ -57,7 +57,9 @@ func (p *pump) ask(t *testing.T, purpose authcore.Purpose, number string, client
 func number(n int) string { return fmt.Sprintf("+49151%05d000", n) }
 
 // client is the nth of many networks.
-func client(n int) netip.Addr { return netip.AddrFrom4([4]byte{100, byte(n >> 16), byte(n >> 8), byte(n)}) }
+func client(n int) netip.Addr {
+	return netip.AddrFrom4([4]byte{100, byte(n >> 16), byte(n >> 8), byte(n)})
+}
 
 // TestO19_ThousandNumbers: whoever asks for codes to a thousand new numbers, each from another network, gets half of what all may have,
 // and people with an account go on getting theirs from the other half.
