@@ -140,7 +140,7 @@ func (f *Flows) wireShared(cfg Config) (err error) {
 	if err != nil {
 		return err
 	}
-	f.Notices, err = notice.New(notice.Config{Store: cfg.Store, Mailer: cfg.Mailer, Sealer: cfg.Sealer, Now: cfg.Now})
+	f.Notices, err = notice.New(notice.Config{Store: cfg.Store, Mailer: cfg.Mailer, MayText: f.Challenges.MayText, Sealer: cfg.Sealer, Now: cfg.Now})
 	return err
 }
 

@@ -82,6 +82,17 @@ func (d *Issuer) balance(ctx context.Context, s send, refused bool) {
 	_ = d.cfg.Limiter.Refund(context.WithoutCancel(ctx), taken...) // what stays counted is refilled by time
 }
 
+// MayText reports whether a notice without a code may go to a verified number, and counts it against the number of all SMS. It does not
+// count against those of the number: with them anybody could keep its owner from being told, by asking for codes first. What causes
+// a notice is limited by its own call, and what all of them cost by this.
+func (d *Issuer) MayText(ctx context.Context, number string) (bool, error) {
+	if d.cfg.Reaches == nil || !d.cfg.Reaches(number) {
+		return false, nil
+	}
+	wait, err := d.cfg.Limiter.Take(ctx, authcore.Limit{Name: authcore.LimitSMSTotal, Key: everybody})
+	return err == nil && wait == 0, wrapLimit(err)
+}
+
 // releaseSend gives back what reserveSend took for a mail or SMS that was not committed: who is told to try again must not be answered
 // then as if one had gone out. What fails here only makes them wait, as if one had.
 func (d *Issuer) releaseSend(ctx context.Context, s send) {

@@ -26,6 +26,8 @@ const Path = "/secure"
 type Config struct {
 	Store  Store
 	Mailer challenge.Mailer
+	// MayText counts an SMS to a verified number, and reports whether it may be sent.
+	MayText func(ctx context.Context, number string) (bool, error)
 	Sealer *secret.Sealer
 	Now    authcore.Clock
 }
@@ -42,8 +44,8 @@ type Notices struct{ cfg Config }
 
 // New checks cfg.
 func New(cfg Config) (*Notices, error) {
-	if cfg.Store == nil || cfg.Mailer == nil || cfg.Sealer == nil || cfg.Now == nil {
-		return nil, errors.New("notice: store, mailer, sealer and clock are required")
+	if cfg.Store == nil || cfg.Mailer == nil || cfg.MayText == nil || cfg.Sealer == nil || cfg.Now == nil {
+		return nil, errors.New("notice: store, mailer, the count of SMS, sealer and clock are required")
 	}
 	return &Notices{cfg: cfg}, nil
 }
@@ -59,8 +61,9 @@ type Notice struct {
 
 // Security appends the mail of the notice to fx, and the link "This was not me" that it carries. It goes to the account's verified
 // address; while the link of a change of address or number is open it goes to where that one went, and to the account's present
-// address without the link. Where there is no such address nobody is told, and what the event changed is noted all the same: the
-// link of an earlier event takes it back too. A kind that the owner has switched off appends nothing.
+// address without the link. Where there is no such address, a kind that cannot be switched off goes by SMS to the verified number,
+// without a link. Whether somebody is told or not, what the event changed is noted: the link of an earlier event takes it back too. A
+// kind that the owner has switched off appends nothing.
 //
 // It counts against no limit on mails: what causes it is limited by its own call. A kind that does not tell of the event is an
 // error of the program.
@@ -78,8 +81,10 @@ func (n *Notices) Security(ctx context.Context, fx *authcore.Effects, x Notice) 
 		return err
 	}
 	to := cmp.Or(former, present)
-	if to == "" && x.Undo == (Undo{}) {
-		return nil
+	if to == "" {
+		if err := n.text(ctx, fx, x, rule); err != nil || x.Undo == (Undo{}) {
+			return err
+		}
 	}
 	token := secret.Token()
 	link := authcore.SecurityLink{
@@ -100,6 +105,18 @@ func (n *Notices) Security(ctx context.Context, fx *authcore.Effects, x Notice) 
 		return n.compose(fx, x, challenge.Recipient{Address: present, Name: x.Account.Name()}, "")
 	}
 	return nil
+}
+
+// text tells the owner of the verified number, as the account was before the event.
+func (n *Notices) text(ctx context.Context, fx *authcore.Effects, x Notice, r rule) error {
+	if r.optional || x.Account.Phone == "" || x.Account.PhoneVerifiedAt.IsZero() {
+		return nil
+	}
+	may, err := n.cfg.MayText(ctx, x.Account.Phone)
+	if err != nil || !may {
+		return err
+	}
+	return n.compose(fx, x, challenge.Recipient{Channel: authcore.BySMS, Address: x.Account.Phone}, "")
 }
 
 // formerAddress returns where links go while one of a change of address or number is open; "" while none is. Whoever changed the
@@ -125,7 +142,7 @@ func (n *Notices) Tell(fx *authcore.Effects, x Notice, to challenge.Recipient) e
 
 func (n *Notices) compose(fx *authcore.Effects, x Notice, to challenge.Recipient, token string) error {
 	m := authcore.Message{
-		Kind: x.Kind, AccountID: x.Account.ID, To: to.Address, Name: to.Name, Addr: audit.Addr(x.Client), Device: challenge.Device(x.Client),
+		Kind: x.Kind, Channel: to.Channel, AccountID: x.Account.ID, To: to.Address, Name: to.Name, Addr: audit.Addr(x.Client), Device: challenge.Device(x.Client),
 		At: x.Event.At, Lang: cmp.Or(x.Account.Locale, x.Client.Lang),
 	}
 	if token != "" {
@@ -137,7 +154,7 @@ func (n *Notices) compose(fx *authcore.Effects, x Notice, to challenge.Recipient
 	}
 	mail, err := n.cfg.Mailer.Compose(m)
 	if err != nil {
-		return fmt.Errorf("compose %s mail: %w", x.Kind, err)
+		return fmt.Errorf("compose %s message: %w", x.Kind, err)
 	}
 	fx.Mails = append(fx.Mails, mail)
 	return nil

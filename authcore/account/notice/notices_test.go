@@ -10,7 +10,9 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/notice"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/ratelimit"
 	"github.com/gatehouse-auth/gatehouse/internal/testdeclared"
 	"github.com/gatehouse-auth/gatehouse/internal/testflow"
 )
@@ -174,5 +176,46 @@ func TestKinds_AreDeclared(t *testing.T) {
 		if !found {
 			t.Errorf("%s is no kind of mail", kind)
 		}
+	}
+}
+
+const number = "+4915112345678"
+
+// Without a verified address the owner is told by SMS, at the number that was verified before the event, and without a link.
+func TestSecurity_BySMS(t *testing.T) {
+	t.Parallel()
+	e := testflow.New(t, testflow.Options{Numbers: identifier.Numbers{Texts: true}, Rates: map[string]ratelimit.Rate{
+		authcore.LimitSMS: {Count: 1, Window: time.Hour}, authcore.LimitSMSTotal: {Count: 3, Window: time.Hour}}})
+	n := changed(e, "")
+	n.Account.Phone, n.Account.PhoneVerifiedAt = number, e.Clock.Now()
+	told(t, e, n)
+	if m := e.Mail(t, number, n.Kind); m.Channel != authcore.BySMS || m.Link != "" || m.AccountID != n.Account.ID {
+		t.Errorf("the SMS is %+v", m)
+	}
+	// Whoever asks for codes to the number does not keep its owner from being told; what all SMS cost has an end.
+	told(t, e, n)
+	told(t, e, n)
+	told(t, e, n)
+	if got := e.Mails(t, number); len(got) != 3 {
+		t.Errorf("%d SMS, want those that all may have together", len(got))
+	}
+	n.Account.PhoneVerifiedAt = time.Time{} // anybody's
+	n.Account.ID = uuid.New()
+	e.Clock.Advance(time.Hour)
+	told(t, e, n)
+	if got := e.Mails(t, number); len(got) != 3 {
+		t.Error("a number that was not verified is told")
+	}
+}
+
+// A link goes by mail alone, and where there is an address no SMS goes out.
+func TestSecurity_AddressComesBeforeNumber(t *testing.T) {
+	t.Parallel()
+	e := testflow.New(t, testflow.Options{Numbers: identifier.Numbers{Texts: true}})
+	n := changed(e, old)
+	n.Account.Phone, n.Account.PhoneVerifiedAt = number, e.Clock.Now()
+	told(t, e, n)
+	if got := e.Mails(t, number); len(got) != 0 || e.Mail(t, old, n.Kind).Link == "" {
+		t.Errorf("%d SMS, want a mail", len(got))
 	}
 }
