@@ -28,8 +28,8 @@ type Config struct {
 	Mailer challenge.Mailer
 	// MayText counts an SMS to a verified number, and reports whether it may be sent.
 	MayText func(ctx context.Context, number string) (bool, error)
-	Sealer *secret.Sealer
-	Now    authcore.Clock
+	Sealer  *secret.Sealer
+	Now     authcore.Clock
 }
 
 // Store is what Notices read.
