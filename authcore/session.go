@@ -150,6 +150,7 @@ type Principal struct {
 	Epoch        int64
 	RolesVersion int64
 	Email        string // only a verified one
+	EmailReused  bool   // it was another account's before, so that services do not get it as the name of the user
 	Username     string
 	Name         string
 	Roles        []string

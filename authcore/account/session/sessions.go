@@ -233,7 +233,8 @@ func (s *Sessions) claims(a authcore.Account, sess authcore.Session, issuer stri
 		ID:       base64.RawURLEncoding.EncodeToString(secret.Random(16)),
 		IssuedAt: now, NotBefore: now, ExpiresAt: s.accessExpiry(now, sess.ExpiresAt),
 		AuthTime: sess.AuthTime, AMR: sess.AMR, Roles: s.cfg.Admins.Roles(a), Epoch: a.Epoch, RolesVersion: a.RolesVersion,
-		Email: a.VerifiedEmail(), EmailVerified: a.EmailVerified(), Username: a.Username, Name: audit.Cut(a.Name(), 256),
+		Email: a.VerifiedEmail(), EmailVerified: a.EmailVerified(), EmailReused: a.EmailVerified() && a.EmailReused,
+		Username: a.Username, Name: audit.Cut(a.Name(), 256),
 		Origin: sess.Origin,
 	}
 }
@@ -252,7 +253,7 @@ func (s *Sessions) accessExpiry(now, end time.Time) time.Time {
 func principalOf(c jwtkeys.Claims, sess authcore.Session) authcore.Principal {
 	return authcore.Principal{
 		AccountID: sess.AccountID, SessionID: sess.ID, Subject: c.Subject, Session: c.SessionID,
-		Epoch: c.Epoch, RolesVersion: c.RolesVersion, Email: c.Email, Username: c.Username, Name: c.Name, Roles: c.Roles,
+		Epoch: c.Epoch, RolesVersion: c.RolesVersion, Email: c.Email, EmailReused: c.EmailReused, Username: c.Username, Name: c.Name, Roles: c.Roles,
 		Issuer: c.Issuer, Audience: c.Audience, AMR: c.AMR, AuthTime: c.AuthTime, ExpiresAt: c.ExpiresAt, Credential: sess.Mode.Credential(), Origin: c.Origin,
 	}
 }

@@ -34,8 +34,10 @@ type Claims struct {
 	// email_verified. Signing an address with EmailVerified unset is an error.
 	Email         string // email
 	EmailVerified bool   // email_verified
-	Username      string // username
-	Name          string // name
+	// EmailReused says that another account had the address before: upstreams do not get it as the name of the user.
+	EmailReused bool   // email_reused
+	Username    string // username
+	Name        string // name
 
 	// Origin is the origin that the token is good at alone, where it is of a child session; else empty.
 	Origin string // host
@@ -57,6 +59,7 @@ type wireClaims struct {
 	RolesVersion  int64    `json:"rv"`
 	Email         string   `json:"email,omitempty"`
 	EmailVerified bool     `json:"email_verified,omitempty"`
+	EmailReused   bool     `json:"email_reused,omitempty"`
 	Username      string   `json:"username,omitempty"`
 	Name          string   `json:"name,omitempty"`
 	Origin        string   `json:"host,omitempty"`
@@ -72,7 +75,7 @@ func (c Claims) encode() ([]byte, error) {
 		Issuer: c.Issuer, Audience: c.Audience, Subject: c.Subject, SessionID: c.SessionID, ID: c.ID,
 		IssuedAt: c.IssuedAt.Unix(), NotBefore: c.NotBefore.Unix(), ExpiresAt: c.ExpiresAt.Unix(),
 		AMR: orEmpty(c.AMR), Roles: orEmpty(c.Roles), Epoch: c.Epoch, RolesVersion: c.RolesVersion,
-		Email: c.Email, EmailVerified: c.EmailVerified, Username: c.Username, Name: c.Name, Origin: c.Origin,
+		Email: c.Email, EmailVerified: c.EmailVerified, EmailReused: c.EmailReused, Username: c.Username, Name: c.Name, Origin: c.Origin,
 	}
 	if len(c.Audience) == 1 {
 		w.Audience = c.Audience[0] // RFC 7519 §4.1.3; some verifiers know only this form

@@ -45,6 +45,8 @@ func (c *Claims) set(name, value string) (ok bool) {
 		c.Email, ok = readText(value)
 	case "email_verified":
 		c.EmailVerified, ok = value == "true", value == "true" || value == "false"
+	case "email_reused":
+		c.EmailReused, ok = value == "true", value == "true" || value == "false"
 	case "username":
 		c.Username, ok = readText(value)
 	case "name":

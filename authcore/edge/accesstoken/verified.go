@@ -20,6 +20,7 @@ type Verified struct {
 	text    string // the token without its header, then the parts
 	ends    [parts]uint16
 	own     uint16 // bytes of the shared claims, if it is the first one cached with it
+	reused  bool   // Principal.EmailReused
 	holder  authcore.Holder
 	expires int64 // Unix seconds
 	proven  int64 // auth_time, Unix seconds; 0: not known
@@ -54,7 +55,7 @@ func pack(p *authcore.Principal, rest string, g *claimTable) *Verified {
 		encodedEmail: encodedUnlessPlain(p.Email), encodedUsername: encodedUnlessPlain(p.Username), encodedName: encodedUnlessPlain(p.Name),
 	}
 	v := &Verified{
-		shared: shared, own: uint16(min(own, math.MaxUint16)), expires: p.ExpiresAt.Unix(),
+		shared: shared, own: uint16(min(own, math.MaxUint16)), reused: p.EmailReused, expires: p.ExpiresAt.Unix(),
 		holder: authcore.Holder{SessionID: p.SessionID, AccountID: p.AccountID, Epoch: p.Epoch, RolesVersion: p.RolesVersion},
 	}
 	if !p.AuthTime.IsZero() {
@@ -108,7 +109,7 @@ func (v *Verified) Holder() *authcore.Holder { return &v.holder }
 func (v *Verified) Principal() authcore.Principal {
 	p := authcore.Principal{
 		AccountID: v.holder.AccountID, SessionID: v.holder.SessionID, Subject: v.part(subject), Session: v.part(sessionID), Epoch: v.holder.Epoch, RolesVersion: v.holder.RolesVersion,
-		Email: v.part(email), Username: v.part(username), Name: v.part(name), Roles: v.shared.roles, Issuer: v.shared.issuer,
+		Email: v.part(email), EmailReused: v.reused, Username: v.part(username), Name: v.part(name), Roles: v.shared.roles, Issuer: v.shared.issuer,
 		Audience: v.shared.audience, AMR: v.shared.amr, ExpiresAt: time.Unix(v.expires, 0).UTC(), KeyID: v.shared.kid, Credential: v.shared.kind, Origin: v.shared.host,
 	}
 	if v.proven != 0 {
@@ -120,7 +121,7 @@ func (v *Verified) Principal() authcore.Principal {
 // Identity returns the principal as identity headers carry it.
 func (v *Verified) Identity() Identity {
 	return Identity{
-		Sub: v.part(subject), Email: v.encoded(encodedEmail, email), Username: v.encoded(encodedUsername, username),
+		Sub: v.part(subject), Email: v.encoded(encodedEmail, email), Reused: v.reused, Username: v.encoded(encodedUsername, username),
 		Name: v.encoded(encodedName, name), Groups: v.shared.groups, Session: v.part(sessionID),
 	}
 }
@@ -154,6 +155,7 @@ func accepts(issuer string, audience, issuers, audiences []string) bool {
 type Identity struct {
 	Sub      string // the account's id
 	Email    string // only a verified address
+	Reused   bool   // another account had the address before
 	Username string
 	Name     string
 	Groups   string // roles, comma-separated
@@ -205,14 +207,18 @@ func (id *Identity) Part(of Part, user UserField) string {
 	return ""
 }
 
-// User returns the chosen field; where it is empty the account's id, so that nobody arrives at an upstream without a name.
+// User returns the chosen field; where it is empty the account's id, so that nobody arrives at an upstream without a name. An address
+// that another account had before is not the name of this one: whoever gets a former owner's mailbox would get what they have in every
+// service.
 func (id *Identity) User(f UserField) string {
 	user := ""
 	switch f {
 	case UsernameAsUser:
 		user = id.Username
 	case EmailAsUser:
-		user = id.Email
+		if !id.Reused {
+			user = id.Email
+		}
 	}
 	if user == "" {
 		return id.Sub

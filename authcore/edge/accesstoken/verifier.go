@@ -180,7 +180,7 @@ func principalOf(claims jwtkeys.Claims, kid string, kind authcore.CredentialKind
 	}
 	return &authcore.Principal{
 		AccountID: account, SessionID: sess, Subject: claims.Subject, Session: claims.SessionID,
-		Epoch: claims.Epoch, RolesVersion: claims.RolesVersion, Email: claims.Email, Username: claims.Username,
+		Epoch: claims.Epoch, RolesVersion: claims.RolesVersion, Email: claims.Email, EmailReused: claims.EmailReused, Username: claims.Username,
 		Name: claims.Name, Roles: claims.Roles, Issuer: claims.Issuer, Audience: claims.Audience, AMR: claims.AMR,
 		AuthTime: claims.AuthTime, ExpiresAt: claims.ExpiresAt, KeyID: kid, Credential: kind, Origin: claims.Origin,
 	}, nil

@@ -179,6 +179,43 @@ func TestT11_ExactIssuerAndAudience(t *testing.T) {
 	}
 }
 
+// An address that had another owner before opens nothing of theirs in a service: the id stands where the user is named.
+func TestReusedAddress_IsNotTheUser(t *testing.T) {
+	t.Parallel()
+	e, _, v := setUp(t)
+	former := person(t, e)
+	if err := e.Closure.Delete(t.Context(), former.Account.ID, testflow.Client()); err != nil {
+		t.Fatal(err)
+	}
+	e.Clock.Advance(2 * time.Minute)
+	heir := person(t, e)
+	for _, tokens := range []session.Tokens{former, heir} {
+		if tokens.Principal.EmailReused != (tokens.Account.ID == heir.Account.ID) {
+			t.Errorf("the principal of a new token is %+v", tokens.Principal)
+		}
+	}
+	again, err := e.Sessions.Refresh(t.Context(), heir.Refresh, authcore.ModeBearer, testflow.Client())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, raw := range map[string]string{"signed in": heir.Access, "refreshed": again.Access} {
+		for range 3 { // unseen, seen, and from memory
+			verified, outcome := v.Verify(raw, authcore.BearerToken)
+			if outcome != accesstoken.Admitted {
+				t.Fatalf("%s: outcome %d", name, outcome)
+			}
+			for form, id := range map[string]accesstoken.Identity{"encoded": verified.Identity(), "text": verified.Text()} {
+				if id.User(accesstoken.EmailAsUser) != heir.Account.ID.String() || id.Email != "ada@example.com" {
+					t.Errorf("%s, %s: the user is %s, the address %s", name, form, id.User(accesstoken.EmailAsUser), id.Email)
+				}
+			}
+			if !verified.Principal().EmailReused {
+				t.Errorf("%s: the principal does not say it", name)
+			}
+		}
+	}
+}
+
 func TestP19_Encode(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{

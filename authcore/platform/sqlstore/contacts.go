@@ -92,6 +92,11 @@ func (s *Store) confirmContact(ctx context.Context, q *tx, c contact.Confirmatio
 	if a, err = sqldb.One(ctx, q, scanAccount, forChannel(c.Channel, confirmEmail), c.Before.ID, c.Address, micros(c.Now)); err != nil {
 		return a, err
 	}
+	for _, known := range []*authcore.Account{&c.Before, &a} { // before: one of a release that remembered no addresses
+		if err := verified(ctx, q, known); err != nil {
+			return a, err
+		}
+	}
 	if err := release(ctx, q, a.ID, kind, c.Address); err != nil {
 		return a, err
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/contact"
 )
 
 var closures = []promise{
@@ -18,6 +19,7 @@ var closures = []promise{
 	{"of several administrators who go at once one stays", adminsLeaveRace},
 	{"an account is deleted when due, and not before", deletionWhenDue},
 	{"who verifies another's former address is marked", reusedAddress},
+	{"an address that its account has changed is another's former one", changedAddress},
 	{"an account that verifies its own address again is not marked", ownAddressAgain},
 	{"what is written of an account after its deletion goes with the next sweep", sweepLateRows},
 }
@@ -192,6 +194,33 @@ func reusedAddress(t *testing.T, s Store) {
 	must(t, s.CreateAccount(t.Context(), second, nil, authcore.Effects{}))
 	marked(t, s, first, false)
 	marked(t, s, second, true)
+}
+
+// changedAddress: the former owner has another address now, and may come back to their own.
+func changedAddress(t *testing.T, s Store) {
+	a := aMember(t, s, "anna")
+	move := func(a authcore.Account, to string, at time.Time) authcore.Account {
+		t.Helper()
+		ch := aChallenge(authcore.PurposeConfirmEmail, "account:"+a.ID.String(), uuid.NewString())
+		ch.AccountID = a.ID
+		must(t, s.ClaimContact(t.Context(), contact.Claim{AccountID: a.ID, Channel: authcore.ByEmail, Address: to, Until: start.Add(time.Hour),
+			Challenge: ch, Now: at}, authcore.Effects{}))
+		before, err := s.AccountByID(t.Context(), a.ID)
+		must(t, err)
+		moved, err := s.ConfirmContact(t.Context(), contact.Confirmation{ChallengeID: ch.ID, Purpose: ch.Purpose, Channel: authcore.ByEmail, Address: to,
+			Before: before, Now: at})
+		must(t, err)
+		return moved
+	}
+	moved := move(a, "new@example.com", start)
+	marked(t, s, moved, false)
+	heir := anAccount("heir")
+	heir.Email = a.Email
+	must(t, s.CreateAccount(t.Context(), heir, nil, authcore.Effects{}))
+	marked(t, s, heir, true)
+	// It was hers first, and another's since.
+	marked(t, s, move(moved, a.Email, start.Add(time.Second)), true)
+	marked(t, s, move(aMember(t, s, "bob"), "bob2@example.com", start), false)
 }
 
 // ownAddressAgain verifies by a reset what is verified already.

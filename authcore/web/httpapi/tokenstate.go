@@ -55,6 +55,7 @@ type accessClaims struct {
 	RolesVersion  int64     `json:"rv"`
 	Email         string    `json:"email,omitempty"`
 	EmailVerified bool      `json:"email_verified,omitempty"`
+	EmailReused   bool      `json:"email_reused,omitempty" doc:"The address was another account's before. Do not take it for the name of this one."`
 	Username      string    `json:"username,omitempty"`
 	Name          string    `json:"name,omitempty"`
 }
