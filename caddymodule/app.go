@@ -12,7 +12,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
-	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/guard"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/nodeclock"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/ratelimit"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/redisfeed"
@@ -45,8 +45,8 @@ type App struct {
 	sites  sites
 	bounds bounds
 
-	core  atomic.Pointer[core]
-	ready chan struct{} // closed when core is set
+	edge *guard.Edge
+	core atomic.Pointer[core]
 
 	stop    context.CancelFunc
 	workers sync.WaitGroup
@@ -57,8 +57,6 @@ const (
 	openTimeout    = 20 * time.Second
 	migrateTimeout = 10 * time.Minute
 	reachTimeout   = 5 * time.Second
-	// startWait is how long a request waits for a node that is still starting.
-	startWait = 5 * time.Second
 )
 
 // CaddyModule returns the module's description.
@@ -69,12 +67,11 @@ func (*App) CaddyModule() caddy.ModuleInfo {
 // Provision resolves the settings and takes hold of the node.
 func (a *App) Provision(ctx caddy.Context) (err error) {
 	a.ctx, a.logger = ctx, logsink.Of(ctx)
-	a.ready = make(chan struct{})
 	if a.cfg, err = a.resolve(); err != nil {
 		return fmt.Errorf("gatehouse: option %w", err)
 	}
 	if a.cfg.issuer != nil {
-		a.sites.issuers.add([]string{a.cfg.issuer.String()})
+		a.sites.issuers.Add([]string{a.cfg.issuer.String()})
 	}
 	if a.mail, err = a.loadMail(ctx); err != nil {
 		return fmt.Errorf("gatehouse: option mail: %w", err)
@@ -90,6 +87,7 @@ func (a *App) Provision(ctx caddy.Context) (err error) {
 		return err
 	}
 	a.database = database
+	a.edge = a.newEdge()
 	if err := a.holdRedis(); err != nil {
 		return fmt.Errorf("gatehouse: option redis: %w", err)
 	}
@@ -230,29 +228,20 @@ func (a *App) assemble(ctx context.Context) (err error) {
 	}
 	a.node.ring.CompareAndSwap(nil, c.ring)
 	a.core.Store(c)
-	close(a.ready)
+	a.edge.Start(&guard.Started{Auth: c.auth, Pages: guardPages{c.pages}, Staleness: a.node.staleness, Connections: a.node.connections})
 	return nil
 }
 
 // await returns the capabilities. While the node starts it waits a moment, then it is unavailable.
 func (a *App) await(ctx context.Context) (*core, error) {
-	if c := a.core.Load(); c != nil {
-		return c, nil
+	if _, err := a.edge.Await(ctx); err != nil {
+		return nil, err
 	}
-	timer := time.NewTimer(startWait)
-	defer timer.Stop()
-	select {
-	case <-a.ready:
-		return a.core.Load(), nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	case <-timer.C:
-		return nil, fmt.Errorf("wait for the node to start: %w", authcore.ErrUnavailable)
-	}
+	return a.core.Load(), nil
 }
 
 // issuers returns the accepted values of `iss`.
-func (a *App) issuers() []string { return a.sites.issuers.all() }
+func (a *App) issuers() []string { return a.sites.issuers.All() }
 
 // appOf returns the app of the configuration that is being provisioned; without a global block that is one of defaults.
 func appOf(ctx caddy.Context) (*App, error) {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/guard"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/revocation"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
 )
@@ -35,8 +36,10 @@ func newViewed(t *testing.T, global Settings, guards ...GuardSettings) *viewed {
 	fresh := revocation.NewStaleness(func() time.Time { return confirmed.Add(v.age) })
 	fresh.Database(confirmed)
 	v.app.node = &node{staleness: fresh}
+	v.app.edge = guard.NewEdge()
+	v.app.edge.Start(&guard.Started{Staleness: fresh})
 	for _, settings := range guards {
-		g := &Guard{GuardSettings: settings, app: v.app}
+		g := &Guard{GuardSettings: settings, app: v.app, way: guard.Guard{Edge: v.app.edge}}
 		if err := g.limitStaleness(); err != nil {
 			t.Fatal(err)
 		}
@@ -48,7 +51,7 @@ func newViewed(t *testing.T, global Settings, guards ...GuardSettings) *viewed {
 // refusing returns how many guards refuse, and whether the pages do.
 func (v *viewed) refusing() (guards int, pages bool) {
 	for _, g := range v.guards {
-		if g.stale() {
+		if g.way.Stale() {
 			guards++
 		}
 	}

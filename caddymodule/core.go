@@ -114,7 +114,7 @@ func (r *resolved) offer() httpapi.Offer {
 // wireAPI puts API and pages over the flows.
 func (c *core) wireAPI(a *App) (err error) {
 	n, cfg, f := a.node, a.cfg, c.flows
-	c.auth, err = httpauth.NewAuthenticator(httpauth.Config{Verifier: n.verifier, Sessions: f.Sessions, Issuers: a.issuers,
+	c.auth, err = httpauth.NewAuthenticator(httpauth.Config{Verifier: n.verifier, Sessions: f.Sessions, Issuers: a.sites.issuers.All,
 		Audience: cfg.audience, Origins: cfg.origins, Stale: a.stale, ClockWrong: n.clock.Wrong, Trace: span})
 	if err != nil {
 		return err
@@ -157,7 +157,7 @@ func (c *core) handler(prefix string, r *http.Request) http.Handler {
 
 // returnHosts are the hosts that a sign-in may lead to besides the one it happens on, for [httpauth.HostAllowed].
 func (a *App) returnHosts(string) []string {
-	return slices.Concat(a.cfg.redirectHosts, a.sites.guarded.all())
+	return slices.Concat(a.cfg.redirectHosts, a.sites.guarded.All())
 }
 
 // databaseKind names the engine, for the log: the URL may hold a password.

@@ -22,26 +22,7 @@ func (*front) CaddyModule() caddy.ModuleInfo {
 
 // ServeHTTP begins the passage of a request.
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	former := passageOf(r)
-	if former != nil && !f.errors {
-		return next.ServeHTTP(w, r)
-	}
-	p := f.app.newPassage(w, r)
-	f.app.keepBack(p, r, false)
-	if former != nil {
-		// A guard among the handlers for errors judges what the request came with. On the answer is what the guard before has set.
-		if former.ours {
-			former.leave(r)
-		}
-		p.cookies, p.authorization = former.cookies, former.authorization
-	} else if strip := f.app.sites.strip.Load(); strip != nil { // also where an error arose before any handler of ours (P01)
-		strip.Strip(r)
-	}
-	if p.own = p.jar.Own(w.Header()); len(p.own) > 0 {
-		p.renewed = true
-	}
-	caddyhttp.SetVar(r.Context(), passageVar, p)
-	return p.finish(next.ServeHTTP(p, r))
+	return f.app.edge.Front(w, r, next, f.errors)
 }
 
 // putFronts sees to it that every request of the site comes by a handler of ours, and its errors as well. It reports false where a

@@ -41,10 +41,11 @@ func takenBy(got *http.Header) caddyhttp.HandlerFunc {
 func TestS04_NothingOfOursGoesBeyond(t *testing.T) {
 	t.Parallel()
 	b := newBenched(t, authcore.ModeBearer, 1, 0)
-	b.guard.policy.Optional, b.guard.names = true, func(string) bool { return true }
+	b.guard.way.Policy.Optional, b.guard.way.ServesHost = true, func(string) bool { return true }
 	app := b.guard.app
 	onlyOpen := *b.guard
 	onlyOpen.match = caddyhttp.MatcherSets{{caddyhttp.MatchPath{"/guarded"}}}
+	onlyOpen.way.Matches = onlyOpen.matches
 	for name, handler := range map[string]caddyhttp.MiddlewareHandler{
 		"front": &front{app, false}, "front for errors": &front{app, true},
 		"portal":                &Portal{app: app, strips: true, names: func(string) bool { return true }},
@@ -83,7 +84,7 @@ func TestS04_AcceptedBearerStaysHere(t *testing.T) {
 	t.Parallel()
 	b := newBenched(t, authcore.ModeBearer, 1, 0)
 	for _, forward := range []bool{false, true} {
-		b.guard.ForwardToken = forward
+		b.guard.way.ForwardToken = forward
 		r, got := onSite(http.MethodGet, "/x"), http.Header{}
 		line := "Bearer " + b.tokens[0]
 		r.Header.Set("Authorization", line)
@@ -97,38 +98,6 @@ func TestS04_AcceptedBearerStaysHere(t *testing.T) {
 	}
 }
 
-// TestFront_AnErrorAfterAGuard: handlers for errors get no more than those before them did, and the cookies of a renewal stay on the
-// answer.
-func TestFront_AnErrorAfterAGuard(t *testing.T) {
-	t.Parallel()
-	b := newBenched(t, authcore.ModeBearer, 1, 0)
-	app := b.guard.app
-	for _, gone := range []bool{false, true} {
-		r, got, w := onSite(http.MethodGet, "/x"), http.Header{}, httptest.NewRecorder()
-		r.Header.Set("Authorization", "Bearer "+ghRefresh)
-		before := app.newPassage(w, r)
-		app.keepBack(before, r, false)
-		before.enter(r) // one of ours has failed, or one that is not
-		if gone {
-			before.leave(r)
-		}
-		caddyhttp.SetVar(r.Context(), passageVar, before)
-		w.Header().Add("Set-Cookie", "gatehouse=ours")
-		if err := (&front{app, true}).ServeHTTP(w, r, takenBy(&got)); err != nil {
-			t.Fatal(err)
-		}
-		if got.Get("Authorization") != "" {
-			t.Errorf("a handler for errors got %v", got)
-		}
-		if cookies := w.Header()["Set-Cookie"]; !slices.Equal(cookies, []string{"gatehouse=ours", "theirs=1"}) || w.Header().Get("Cache-Control") != "private, no-store" {
-			t.Errorf("the browser gets %v", w.Header())
-		}
-		if passageOf(r) == before || passageOf(r).authorization == nil {
-			t.Error("a guard among the handlers for errors would not see what the request came with")
-		}
-	}
-}
-
 // TestB09_PreflightAtAGuard: the guard answers the preflights of listed origins for what it takes, and no others.
 func TestB09_PreflightAtAGuard(t *testing.T) {
 	t.Parallel()
@@ -137,8 +106,9 @@ func TestB09_PreflightAtAGuard(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.guard.app.cfg.origins = origins
+	b.guard.app.edge.Origins = origins
 	b.guard.match = caddyhttp.MatcherSets{{caddyhttp.MatchMethod{"POST"}}}
+	b.guard.way.Matches = b.guard.matches
 	for _, c := range []struct {
 		method, origin, announced string
 		answered                  bool

@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
@@ -21,9 +22,12 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/jwtkeys"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/access"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/accesstoken"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/guard"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/liveconn"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/revocation"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/sanitize"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/nodeclock"
 	"github.com/gatehouse-auth/gatehouse/caddymodule/logsink"
 	"github.com/gatehouse-auth/gatehouse/internal/cputime"
 )
@@ -33,6 +37,27 @@ type oneRing struct{ set *jwtkeys.KeySet }
 
 func (o oneRing) Set() *jwtkeys.KeySet { return o.set }
 func (o oneRing) UnknownKey()          {}
+
+// databaseOfAll knows every session.
+type databaseOfAll struct{}
+
+func (databaseOfAll) LiveSessions(_ context.Context, ids []uuid.UUID, _ time.Time) (live []authcore.LiveSession, err error) {
+	for _, id := range ids {
+		live = append(live, authcore.LiveSession{ID: id})
+	}
+	return live, nil
+}
+
+// registryOver is a registry whose snapshot is never old.
+func registryOver(tb testing.TB, over authcore.Revocations) *liveconn.Registry {
+	tb.Helper()
+	r, err := liveconn.New(liveconn.Config{Revocations: over, Sessions: databaseOfAll{}, Logger: slog.New(slog.DiscardHandler),
+		Age: func() time.Duration { return 0 }, Ended: countEnded, Cut: observeCut, Open: openConnections.add})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return r
+}
 
 // benched is a guard with the headers of the family remote over the real verifier, and the tokens of its sessions.
 type benched struct {
@@ -60,19 +85,23 @@ func newBenched(tb testing.TB, mode authcore.Mode, sessions, revocations int) *b
 	}
 	fresh := revocation.NewStaleness(nil)
 	fresh.Database(time.Now())
-	app := &App{cfg: &resolved{remoteUser: "email", jars: [2]*httpauth.Jar{httpauth.NewJar("", false), httpauth.NewJar("", true)}}, node: &node{verifier: v, staleness: fresh, connections: registryOver(tb, revoked)}, logger: logsink.Present()}
-	app.sites.issuers.add([]string{"https://auth.example.com"})
-	auth, err := httpauth.NewAuthenticator(httpauth.Config{Verifier: v, Sessions: &session.Sessions{}, Issuers: app.issuers})
+	app := &App{cfg: &resolved{remoteUser: "email", jars: [2]*httpauth.Jar{httpauth.NewJar("", false), httpauth.NewJar("", true)}}, node: &node{verifier: v, clock: nodeclock.New(logsink.Present()), staleness: fresh, connections: registryOver(tb, revoked)}, logger: logsink.Present()}
+	app.sites.issuers.Add([]string{"https://auth.example.com"})
+	auth, err := httpauth.NewAuthenticator(httpauth.Config{Verifier: v, Sessions: &session.Sessions{}, Issuers: app.sites.issuers.All})
 	if err != nil {
 		tb.Fatal(err)
 	}
 	app.core.Store(&core{auth: auth})
+	app.edge = app.newEdge()
+	app.edge.Start(&guard.Started{Auth: auth, Staleness: fresh, Connections: app.node.connections})
+	app.edge.AddGuard(nil, nil)
 	headers, err := sanitize.IdentityHeaders(nil)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	app.sites.strip.Store(sanitize.NewStripper(nil, nil, setAside))
-	b := &benched{guard: &Guard{app: app, first: true, headers: headers, user: accesstoken.EmailAsUser, policy: access.Policy{MaxStaleness: 24 * time.Hour}}, mode: mode, keys: keys}
+	b := &benched{guard: &Guard{app: app}, mode: mode, keys: keys}
+	b.guard.way = guard.Guard{Edge: app.edge, First: true, Identity: headers, User: accesstoken.EmailAsUser, Tell: b.guard.tell,
+		Policy: access.Policy{MaxStaleness: 24 * time.Hour}}
 	for range sessions {
 		b.tokens = append(b.tokens, b.token(tb))
 	}

@@ -5,28 +5,38 @@ import (
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/accesstoken"
-	"github.com/gatehouse-auth/gatehouse/authcore/edge/sanitize"
 )
 
-// forward prepares an admitted request for the upstream.
-func (g *Guard) forward(p *passage, r *http.Request, v *accesstoken.Verified) {
-	if v.Credential() == authcore.BearerToken {
-		if delete(r.Header, "Authorization"); g.ForwardToken {
-			r.Header["Authorization"] = p.authorization
-		}
+// ServeHTTP is the path of every guarded request, see [guard.Guard.Serve].
+func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	return g.way.Serve(w, r, next)
+}
+
+// matches asks the guard's matcher.
+func (g *Guard) matches(r *http.Request) (bool, error) {
+	if lower := strings.ToLower(r.Host); lower != r.Host { // only the matcher `host` itself does not see case
+		given := r.Host
+		r.Host = lower
+		defer func() { r.Host = given }()
 	}
-	id := g.identity(v)
-	sanitize.SetIdentity(r.Header, g.headers, &id, g.user)
+	return g.match.AnyMatchWithError(r)
+}
+
+// tell makes the placeholders of an admitted request known, and sets the headers of `header` lines.
+func (g *Guard) tell(r *http.Request, v *accesstoken.Verified) {
 	repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	if !ok {
 		return
 	}
 	repl.Map(g.placeholders(v))
+	if len(g.extra) == 0 {
+		return
+	}
 	encode := accesstoken.Encode
-	if g.utf8 {
+	if g.way.UTF8 {
 		encode = accesstoken.Text
 	}
 	for _, h := range g.extra {
@@ -39,14 +49,6 @@ func (g *Guard) forward(p *passage, r *http.Request, v *accesstoken.Verified) {
 	}
 }
 
-// identity returns who the token speaks for as `header_encoding` says.
-func (g *Guard) identity(v *accesstoken.Verified) accesstoken.Identity {
-	if g.utf8 {
-		return v.Text()
-	}
-	return v.Identity()
-}
-
 // extraHeader is one `header` line.
 type extraHeader struct{ name, template string }
 
@@ -55,8 +57,8 @@ func (g *Guard) placeholders(v *accesstoken.Verified) caddy.ReplacerFunc {
 	return func(key string) (any, bool) {
 		field, ok := strings.CutPrefix(key, "http.auth.user.")
 		if !ok && key == admittedUser {
-			id := g.identity(v)
-			return id.User(g.user), true
+			id := g.way.IdentityOf(v)
+			return id.User(g.way.User), true
 		}
 		if !ok {
 			return nil, false

@@ -119,7 +119,7 @@ func TestMetrics_GuardDecisions(t *testing.T) {
 		if credential == "" {
 			in.Header.Del("Authorization")
 		}
-		g.policy.Optional = outcome == "anonymous"
+		g.way.Policy.Optional = outcome == "anonymous"
 		if err := g.ServeHTTP(httptest.NewRecorder(), in.Request, nothing); err != nil {
 			t.Fatal(err)
 		}

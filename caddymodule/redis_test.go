@@ -10,6 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/guard"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/revocation"
 	"github.com/gatehouse-auth/gatehouse/internal/testredis"
 )
@@ -115,7 +116,7 @@ func TestOption_redis_ca(t *testing.T) {
 
 // staleOver is a guard whose snapshot of revocations has not been confirmed for a while, by what the lines of the global block
 // and of the guard say; it returns what a request of a signed-in user is answered.
-func staleOver(t *testing.T, age time.Duration, global, guard string) (status int, retryAfter string) {
+func staleOver(t *testing.T, age time.Duration, global, lines string) (status int, retryAfter string) {
 	t.Helper()
 	t.Setenv("GATEHOUSE_TEST_SECRET", strings.Repeat("x", minSecretBytes))
 	cfg, err := settingsFrom(t, "database postgres://db/x\n\t\tsecret {env.GATEHOUSE_TEST_SECRET}\n\t\t"+global).resolve()
@@ -124,14 +125,17 @@ func staleOver(t *testing.T, age time.Duration, global, guard string) (status in
 	}
 	over := newBenched(t, authcore.ModeBearer, 1, 0)
 	g := over.guard
-	g.GuardSettings = *guardFrom(t, guard)
+	g.GuardSettings = *guardFrom(t, lines)
 	g.app.cfg.sqlitePath, g.app.cfg.maxStaleness, g.app.cfg.onStale = "", cfg.maxStaleness, cfg.onStale
 	if err := g.limitStaleness(); err != nil {
 		t.Fatal(err)
 	}
 	clock := time.Now()
-	g.app.node.staleness = revocation.NewStaleness(func() time.Time { return clock })
-	g.app.node.staleness.Database(clock)
+	staleness := revocation.NewStaleness(func() time.Time { return clock })
+	staleness.Database(clock)
+	g.way.Edge = g.app.newEdge()
+	g.way.Start(&guard.Started{Auth: g.app.core.Load().auth, Staleness: staleness, Connections: g.app.node.connections})
+	g.way.AddGuard(nil, nil)
 	clock = clock.Add(age)
 	in, w := over.incoming(), httptest.NewRecorder()
 	in.arrive(over.tokens[0])
@@ -192,8 +196,8 @@ func TestGuardStalenessNeedsPostgres(t *testing.T) {
 	t.Parallel()
 	for lines, good := range map[string]bool{"": true, "max_staleness 5s": false, "on_stale deny": false} {
 		g := &Guard{GuardSettings: *guardFrom(t, lines), app: &App{cfg: &resolved{sqlitePath: "/x"}}}
-		if err := g.limitStaleness(); (err == nil) != good || g.policy.MaxStaleness != 0 {
-			t.Errorf("%q on SQLite: %v, limit %s", lines, err, g.policy.MaxStaleness)
+		if err := g.limitStaleness(); (err == nil) != good || g.way.Policy.MaxStaleness != 0 {
+			t.Errorf("%q on SQLite: %v, limit %s", lines, err, g.way.Policy.MaxStaleness)
 		}
 	}
 }

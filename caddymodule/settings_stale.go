@@ -49,11 +49,11 @@ func (g *Guard) limitStaleness() error {
 		return nil
 	}
 	if cmp.Or(g.OnStale, cfg.onStale) == onStaleDeny {
-		g.policy.MaxStaleness = cmp.Or(time.Duration(g.MaxStaleness), cfg.maxStaleness)
+		g.way.Policy.MaxStaleness = cmp.Or(time.Duration(g.MaxStaleness), cfg.maxStaleness)
 	} else if g.MaxStaleness != 0 {
 		return fmt.Errorf("gatehouse_guard: max_staleness has no effect together with on_stale %s", onStaleServe)
 	}
-	g.app.bounds.add(g.policy.MaxStaleness)
+	g.app.bounds.add(g.way.Policy.MaxStaleness)
 	return nil
 }
 

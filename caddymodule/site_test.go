@@ -196,8 +196,8 @@ func ofOurs(routes caddyhttp.RouteList) (found []string) {
 				}
 				found = append(found, what)
 			case *Guard:
-				what := "guard " + h.login
-				if h.alone {
+				what := "guard " + h.way.Login
+				if h.way.Alone {
 					what += " alone"
 				}
 				found = append(found, what)

@@ -47,7 +47,6 @@ func TestAddressWarnings(t *testing.T) {
 			a := &App{cfg: &resolved{}}
 			a.MailRaw = c.mail
 			a.sites.portals, a.sites.anywhere = c.sites, c.any
-			a.sites.issuers.add(c.sites)
 			a.sites.addProxied(c.sites, c.trusts)
 			if c.issuer != "" {
 				u, err := url.Parse(c.issuer)
@@ -55,7 +54,9 @@ func TestAddressWarnings(t *testing.T) {
 					t.Fatal(err)
 				}
 				a.cfg.issuer = u
-				a.sites.issuers.p.Store(&[]string{c.issuer})
+				a.sites.issuers.Add([]string{c.issuer})
+			} else {
+				a.sites.issuers.Add(c.sites)
 			}
 			got := a.addressWarnings()
 			if len(got) != len(c.want) {

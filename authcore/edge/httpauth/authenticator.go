@@ -5,7 +5,9 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
@@ -50,6 +52,26 @@ func NewAuthenticator(cfg Config) (*Authenticator, error) {
 		cfg.Trace = authcore.NoTrace
 	}
 	return &Authenticator{cfg}, nil
+}
+
+// NameSet is a sorted set of origins or hosts that grows while a configuration is read. The zero value is empty. All may be called
+// concurrently, Add by one at a time.
+type NameSet struct{ p atomic.Pointer[[]string] }
+
+// All returns them. Nobody may change what it returns.
+func (s *NameSet) All() []string {
+	if all := s.p.Load(); all != nil {
+		return *all
+	}
+	return nil
+}
+
+// Add puts more into the set.
+func (s *NameSet) Add(more []string) {
+	all := append(slices.Clone(s.All()), more...)
+	slices.Sort(all)
+	all = slices.Compact(all)
+	s.p.Store(&all)
 }
 
 // Origins returns the origins that the authenticator trusts; never nil.

@@ -2,6 +2,7 @@ package liveconn
 
 import (
 	"bufio"
+	"encoding/binary"
 	"errors"
 	"io"
 	"net"
@@ -9,6 +10,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
@@ -301,6 +304,11 @@ const eventStreamType = "text/event-stream"
 func isEventStream(contentType []string) bool {
 	return len(contentType) > 0 && len(contentType[0]) >= len(eventStreamType) &&
 		strings.EqualFold(contentType[0][:len(eventStreamType)], eventStreamType)
+}
+
+// bucket returns where the connections of an account are. Ids are random in their last bytes.
+func (r *Registry) bucket(account uuid.UUID) *bucket {
+	return &r.buckets[binary.BigEndian.Uint16(account[14:])%buckets]
 }
 
 // Interface guards

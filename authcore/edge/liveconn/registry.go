@@ -2,7 +2,6 @@ package liveconn
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"log/slog"
 	"sync"
@@ -70,11 +69,6 @@ func New(cfg Config) (*Registry, error) {
 	r := &Registry{cfg: cfg, began: time.Now(), confirmedAt: time.Now()}
 	r.news.wake = make(chan struct{}, 1)
 	return r, nil
-}
-
-// bucket returns where the connections of an account are. Ids are random in their last bytes.
-func (r *Registry) bucket(account uuid.UUID) *bucket {
-	return &r.buckets[binary.BigEndian.Uint16(account[14:])%buckets]
 }
 
 // Len returns the number of connections.

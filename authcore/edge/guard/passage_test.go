@@ -1,4 +1,4 @@
-package caddymodule
+package guard
 
 import (
 	"errors"
@@ -10,8 +10,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
 // answers are the ways in which a handler answers, with what it sets in the header before.
@@ -58,7 +56,7 @@ func TestB02_ServiceSetsOurCookies(t *testing.T) {
 	const ours = "__Host-gatehouse=ours; Path=/; HttpOnly; Secure"
 	for name, answer := range answers {
 		for _, renewed := range []bool{true, false} {
-			handler := caddyhttp.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
+			handler := NextFunc(func(w http.ResponseWriter, _ *http.Request) error {
 				w.Header()["Set-Cookie"] = append(w.Header()["Set-Cookie"], "app=1", "__Host-gatehouse=theirs", "gatehouse_refresh=theirs", "__Host-app=2")
 				w.Header().Set("Cache-Control", "public, max-age=600")
 				w.Header().Set("CDN-Cache-Control", "max-age=600")

@@ -1,11 +1,9 @@
-package caddymodule
+package guard
 
 import (
 	"io"
 	"net/http"
 	"slices"
-
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/liveconn"
@@ -38,25 +36,38 @@ type passage struct {
 const passageVar = "gatehouse.passage"
 
 // passageOf returns the passage that a request is on; nil for none.
-func passageOf(r *http.Request) *passage {
-	p, _ := caddyhttp.GetVar(r.Context(), passageVar).(*passage)
+func (e *Edge) passageOf(r *http.Request) *passage {
+	p, _ := e.Server.Get(r, passageVar).(*passage)
 	return p
 }
 
 // String is empty, so that no placeholder shows what is kept back.
 func (*passage) String() string { return "" }
 
-func (a *App) newPassage(w http.ResponseWriter, r *http.Request) *passage {
-	return &passage{Answer: liveconn.Answer{ResponseWriter: w}, jar: a.jar(a.https(r))}
+// HTTPS says whether the browser speaks https with us, see [httpauth.IsHTTPS].
+func (e *Edge) HTTPS(r *http.Request) bool {
+	issuer := ""
+	if e.Issuer != nil {
+		issuer = e.Issuers.All()[0] // the configured one, as text
+	}
+	return httpauth.IsHTTPS(r, false, issuer) || httpauth.IsHTTPS(r, e.Server.Trusted(r), issuer)
+}
+
+func (e *Edge) newPassage(w http.ResponseWriter, https bool) *passage {
+	p := &passage{Answer: liveconn.Answer{ResponseWriter: w}, jar: e.Jars[0]}
+	if https {
+		p.jar = e.Jars[1]
+	}
+	return p
 }
 
 // keepBack takes from a request what it brings of ours. bearer says that it is known to be one of ours.
-func (a *App) keepBack(p *passage, r *http.Request, bearer bool) {
-	if lines := r.Header["Cookie"]; len(lines) > 0 && p.jar.Strip(r.Header, a.owns) {
+func (e *Edge) keepBack(p *passage, r *http.Request, bearer bool) {
+	if lines := r.Header["Cookie"]; len(lines) > 0 && p.jar.Strip(r.Header, e.owns) {
 		p.cookies = lines
 	}
 	lines := r.Header["Authorization"]
-	if len(lines) > 0 && (bearer || slices.ContainsFunc(lines, func(line string) bool { return httpauth.OwnsAny(line, a.owns) })) {
+	if len(lines) > 0 && (bearer || slices.ContainsFunc(lines, func(line string) bool { return httpauth.OwnsAny(line, e.owns) })) {
 		p.authorization = lines
 		delete(r.Header, "Authorization")
 	}

@@ -1,4 +1,4 @@
-package caddymodule
+package guard
 
 import (
 	"bufio"
@@ -13,10 +13,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/jwtkeys"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/accesstoken"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/liveconn"
@@ -31,10 +31,11 @@ func passageTo(w http.ResponseWriter) *passage {
 // liveGuard is a guard before a handler, on a real server, with a registry that the test runs itself.
 type liveGuard struct {
 	*httptest.Server
-	node    *node
-	account uuid.UUID
-	session uuid.UUID
-	done    chan error // how the handler ended
+	revoked  *revocation.Set
+	registry *liveconn.Registry
+	account  uuid.UUID
+	session  uuid.UUID
+	done     chan error // how the handler ended
 }
 
 // databaseOfAll knows every session.
@@ -51,27 +52,40 @@ func (databaseOfAll) LiveSessions(_ context.Context, ids []uuid.UUID, _ time.Tim
 func registryOver(tb testing.TB, over authcore.Revocations) *liveconn.Registry {
 	tb.Helper()
 	r, err := liveconn.New(liveconn.Config{Revocations: over, Sessions: databaseOfAll{}, Logger: slog.New(slog.DiscardHandler),
-		Age: func() time.Duration { return 0 }, Ended: countEnded, Cut: observeCut, Open: openConnections.add})
+		Age: func() time.Duration { return 0 }, Ended: func(liveconn.Reason) {}, Cut: func(liveconn.Ending) {}, Open: func(liveconn.Kind, int) {}})
 	if err != nil {
 		tb.Fatal(err)
 	}
 	return r
 }
 
+// noKeys verifies nothing: the tests bring principals.
+type noKeys struct{}
+
+func (noKeys) Set() *jwtkeys.KeySet { return nil }
+func (noKeys) UnknownKey()          {}
+
+// guardWith is a guard whose connections are in a registry.
+func guardWith(registry *liveconn.Registry) *Guard {
+	e := NewEdge()
+	e.Server, e.Jars, e.Counts.Refused, e.Logger = &aServer{}, [2]*httpauth.Jar{httpauth.NewJar("", false), httpauth.NewJar("", true)}, func(error) {}, slog.New(slog.DiscardHandler)
+	e.Start(&Started{Connections: registry})
+	return &Guard{Edge: e}
+}
+
 func newLiveGuard(t *testing.T, handler func(http.ResponseWriter, *http.Request) error) *liveGuard {
 	t.Helper()
-	l := &liveGuard{node: &node{revocations: revocation.NewSet(nil)}, account: uuid.New(), session: uuid.New(), done: make(chan error, 1)}
-	l.node.connections = registryOver(t, l.node.revocations)
-	var err error
-	l.node.verifier, err = accesstoken.New(accesstoken.Config{Keys: oneRing{bothKeys(t)}, Revocations: l.node.revocations, Now: time.Now})
+	l := &liveGuard{revoked: revocation.NewSet(nil), account: uuid.New(), session: uuid.New(), done: make(chan error, 1)}
+	l.registry = registryOver(t, l.revoked)
+	v, err := accesstoken.New(accesstoken.Config{Keys: noKeys{}, Revocations: l.revoked, Now: time.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
-	who := l.node.verifier.Admit(authcore.Principal{AccountID: l.account, SessionID: l.session, Subject: l.account.String(), Session: l.session.String(),
+	who := v.Admit(authcore.Principal{AccountID: l.account, SessionID: l.session, Subject: l.account.String(), Session: l.session.String(),
 		ExpiresAt: time.Now().Add(time.Hour)})
-	g := &Guard{app: &App{node: l.node, cfg: new(resolved), logger: slog.New(slog.DiscardHandler)}}
+	g := guardWith(l.registry)
 	l.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		l.done <- g.pass(passageTo(w), r, who, caddyhttp.HandlerFunc(handler))
+		l.done <- g.watch(passageTo(w), r, who, NextFunc(handler), false)
 	}))
 	t.Cleanup(l.Close)
 	return l
@@ -81,15 +95,15 @@ func newLiveGuard(t *testing.T, handler func(http.ResponseWriter, *http.Request)
 func (l *liveGuard) revoke(t *testing.T) {
 	t.Helper()
 	deadline := time.After(20 * time.Second)
-	for l.node.connections.Len() == 0 {
+	for l.registry.Len() == 0 {
 		select {
 		case <-deadline:
 			t.Fatal("nothing is registered")
 		case <-time.After(time.Millisecond):
 		}
 	}
-	l.node.revocations.Apply(authcore.Revocation{SessionID: l.session, Until: time.Now().Add(time.Minute)})
-	l.node.connections.Look()
+	l.revoked.Apply(authcore.Revocation{SessionID: l.session, Until: time.Now().Add(time.Minute)})
+	l.registry.Look()
 }
 
 func (l *liveGuard) dial(t *testing.T, request string) (net.Conn, *bufio.Reader) {
@@ -201,19 +215,19 @@ func TestS13_EventsForAClientThatPipelines(t *testing.T) {
 
 // BenchmarkGuard_Watch is what it costs a request whose answer does not last that the guard looks whether it does.
 func BenchmarkGuard_Watch(b *testing.B) {
-	g := &Guard{app: &App{node: &node{connections: registryOver(b, revocation.NewSet(nil))}}}
+	g := guardWith(registryOver(b, revocation.NewSet(nil)))
 	who, r := new(accesstoken.Verified), httptest.NewRequest(http.MethodGet, "/x", nil)
 	r.Header.Set("Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8")
 	w := httptest.NewRecorder()
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	body := []byte("x")
-	answer := caddyhttp.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
+	answer := NextFunc(func(w http.ResponseWriter, _ *http.Request) error {
 		w.WriteHeader(http.StatusOK)
 		_, err := w.Write(body)
 		return err
 	})
 	for what, serve := range map[string]func() error{
-		"bare": func() error { return answer(w, r) }, "watched": func() error { return g.pass(passageTo(w), r, who, answer) },
+		"bare": func() error { return answer(w, r) }, "watched": func() error { return g.watch(passageTo(w), r, who, answer, false) },
 	} {
 		b.Run(what, func(b *testing.B) {
 			b.ReportAllocs()

@@ -1,4 +1,4 @@
-package caddymodule
+package guard
 
 import (
 	"context"
@@ -8,8 +8,6 @@ import (
 	"net/http/httptest"
 	"testing"
 	"time"
-
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 )
@@ -25,7 +23,7 @@ type cutCase struct {
 func untilCancelled(_ http.ResponseWriter, r *http.Request, began func()) error {
 	began()
 	<-r.Context().Done()
-	return caddyhttp.Error(499, r.Context().Err())
+	return r.Context().Err()
 }
 
 // cutCases have the status that the client gets over HTTP/1 and HTTP/2, 0 for none; where it is 200 the answer breaks off.
@@ -91,10 +89,10 @@ func guardOver(t *testing.T, major int, handler func(http.ResponseWriter, *http.
 		l.StartTLS()
 		t.Cleanup(l.Close)
 	}
-	l.node.revocations.Watch(l.node.connections.Revoked)
+	l.revoked.Watch(l.registry.Revoked)
 	ctx, cancel := context.WithCancel(t.Context())
 	t.Cleanup(cancel)
-	go l.node.connections.Run(ctx)
+	go l.registry.Run(ctx)
 	return l
 }
 
@@ -116,7 +114,7 @@ func TestS13_ExchangeIsCut(t *testing.T) {
 					<-began
 					<-time.After(600 * time.Millisecond) // so that it has lasted long
 					end <- time.Now()
-					l.node.revocations.Apply(authcore.Revocation{SessionID: l.session, AccountID: l.account, Until: time.Now().Add(time.Minute)})
+					l.revoked.Apply(authcore.Revocation{SessionID: l.session, AccountID: l.account, Until: time.Now().Add(time.Minute)})
 				}()
 				status, err := l.ask(t, c.body)
 				if took := time.Since(<-end); took > 5*time.Second {
@@ -163,7 +161,7 @@ func TestS13_ShortRequestIsAnswered(t *testing.T) {
 	for major := 1; major <= 2; major++ {
 		var l *liveGuard
 		l = guardOver(t, major, func(w http.ResponseWriter, _ *http.Request) error {
-			l.node.revocations.Apply(authcore.Revocation{SessionID: l.session, AccountID: l.account, Until: time.Now().Add(time.Minute)})
+			l.revoked.Apply(authcore.Revocation{SessionID: l.session, AccountID: l.account, Until: time.Now().Add(time.Minute)})
 			<-time.After(50 * time.Millisecond) // while whoever could cut it is told
 			_, err := io.WriteString(w, "signed out")
 			return err
@@ -171,7 +169,7 @@ func TestS13_ShortRequestIsAnswered(t *testing.T) {
 		if status, err := l.ask(t, false); status != http.StatusOK || err != nil {
 			t.Errorf("HTTP/%d: %d %v", major, status, err)
 		}
-		if n := l.node.connections.Len(); n != 0 {
+		if n := l.registry.Len(); n != 0 {
 			t.Errorf("%d are still registered", n)
 		}
 	}

@@ -1,11 +1,8 @@
-package caddymodule
+package guard
 
 import (
 	"net/http"
-	"net/url"
 	"strings"
-
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
@@ -18,25 +15,20 @@ func (g *Guard) host(w http.ResponseWriter, r *http.Request, https bool) (done b
 	if !strings.HasPrefix(r.URL.Path, httpauth.HostPrefix) {
 		return g.preflight(w, r, https)
 	}
-	c, err := g.app.await(r.Context())
+	s, err := g.Await(r.Context())
 	if err != nil {
 		return true, g.refuse(w, r, err, nil, https)
 	}
-	if !c.pages.HostHas(r.URL.Path) || rewritten(r) {
+	// What is ours is so as the browser asks for it, not where a block before the guard has changed the path.
+	if !s.Pages.HostHas(r.URL.Path) || g.Server.Asked(r).Path != r.URL.Path {
 		return false, nil
 	}
-	if r.URL.Path == httpauth.HandoverPath && !g.names(strings.ToLower((&url.URL{Host: r.Host}).Hostname())) {
+	if r.URL.Path == httpauth.HandoverPath && !g.ServesHost(hostname(r)) {
 		return true, g.refuse(w, r, errUnnamedHost, nil, https)
 	}
 	ctx := httpauth.WithRequestInfo(r.Context(), g.requestInfo(r))
-	c.pages.Host(g.login).ServeHTTP(w, g.app.seen(r, https).WithContext(ctx))
+	s.Pages.Host(g.Login).ServeHTTP(w, g.AsBrowsersSee(r, https).WithContext(ctx))
 	return true, nil
-}
-
-// rewritten reports whether a block before the guard has changed the path: what is ours is so as the browser asks for it.
-func rewritten(r *http.Request) bool {
-	original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request)
-	return ok && original.URL != nil && original.URL.Path != r.URL.Path
 }
 
 var errUnnamedHost = authcore.Refuse(authcore.InvalidRequest,
