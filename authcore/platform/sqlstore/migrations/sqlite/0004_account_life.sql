@@ -116,7 +116,6 @@ create table former_identifiers (
 ) strict;
 create index former_identifiers_account on former_identifiers (account_id) where account_id is not null;
 -- Who else has verified an address, where addresses do not sign in and may be several accounts'.
-create index users_email on users (email) where email <> '';
 create index revocations_account on revocations (account_id) where session_id is null;
 
 insert into settings (name, value) values ('schema_fits', '2') on conflict (name) do update set value = excluded.value;
