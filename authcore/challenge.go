@@ -15,6 +15,8 @@ type Purpose string
 const (
 	PurposeVerifyEmail   Purpose = "verify_email"
 	PurposeResetPassword Purpose = "reset_password"
+	// PurposeSetup makes the first administrator. It has one subject: one link is out at most.
+	PurposeSetup Purpose = "setup"
 	// PurposeConfirmEmail makes the address that an account wants to be known by its own. Its subject is the account.
 	PurposeConfirmEmail Purpose = "confirm_email"
 	// PurposeHandover takes a browser that is signed in to another host. Its CodeDigest is no code's: it says for which

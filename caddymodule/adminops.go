@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/admin"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/notice"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
@@ -24,6 +25,8 @@ type adminOps struct {
 	sealer   *secret.Sealer
 	operator *operator.Operator
 	accounts *admin.Accounts
+	store    *sqlstore.Store
+	now      authcore.Clock
 	portal   string           // base URL of pages and links; only a path where the configuration does not say it
 	notifier *notify.Notifier // nil where no gateway runs
 }
@@ -85,7 +88,7 @@ func openAdminOps(ctx context.Context, cfg *resolved) (d *adminOps, done func() 
 
 func newAdminOps(cfg *resolved, store *sqlstore.Store, ring *keyring.Ring, sealer *secret.Sealer, now func() time.Time) (*adminOps, error) {
 	store = store.WithAdmins(cfg.admins)
-	d := &adminOps{cfg: cfg, ring: ring, sealer: sealer, portal: defaultPrefix}
+	d := &adminOps{cfg: cfg, store: store, now: now, ring: ring, sealer: sealer, portal: defaultPrefix}
 	if cfg.issuer != nil {
 		d.portal = cfg.issuer.String() + defaultPrefix
 	}

@@ -3,8 +3,10 @@ package caddymodule
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -14,6 +16,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/admin"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/setup"
 )
 
 const (
@@ -21,6 +24,7 @@ const (
 	adminUserDisable = "/gatehouse/users/disable"
 	adminUserEnable  = "/gatehouse/users/enable"
 	adminUserRoles   = "/gatehouse/users/roles"
+	adminSetupLink   = "/gatehouse/users/setup-link"
 )
 
 // userRoutes are the operations on accounts.
@@ -29,6 +33,7 @@ func userRoutes() []caddy.AdminRoute {
 		{Pattern: adminUserCreate, Handler: operation(http.MethodPost, withBody(newUser.create))},
 		{Pattern: adminUserDisable, Handler: operation(http.MethodPost, withBody(namedUser.disable))},
 		{Pattern: adminUserEnable, Handler: operation(http.MethodPost, withBody(namedUser.enable))},
+		{Pattern: adminSetupLink, Handler: operation(http.MethodPost, plain(newSetupLink))},
 		{Pattern: adminUserRoles, Handler: operation(http.MethodPost, withBody(roleChange.apply))},
 	}
 }
@@ -92,8 +97,10 @@ func (n newUser) create(ctx context.Context, d *adminOps) (createdUser, error) {
 }
 
 // link is that of a page of the portal.
-func (d *adminOps) link(path, token string) string {
-	return strings.TrimSuffix(d.portal, "/") + path + "?token=" + url.QueryEscape(token)
+func (d *adminOps) link(path, token string) string { return pageLink(d.portal, path, token) }
+
+func pageLink(portal, path, token string) string {
+	return strings.TrimSuffix(portal, "/") + path + "?token=" + url.QueryEscape(token)
 }
 
 // namedUser is an account by its id, address or username.
@@ -121,4 +128,29 @@ type roleChange struct {
 func (c roleChange) apply(ctx context.Context, d *adminOps) (managedUser, error) {
 	a, err := d.accounts.ChangeRoles(ctx, c.User, c.Add, c.Remove, admin.ByOperator)
 	return d.managed(a), err
+}
+
+// setupLink is where the first administrator is made.
+type setupLink struct {
+	Link      string    `json:"link"`
+	ExpiresAt time.Time `json:"expires_at"`
+}
+
+func newSetupLink(ctx context.Context, d *adminOps) (setupLink, error) {
+	link, err := setup.NewLink(ctx, d.store, d.now)
+	if err != nil {
+		return setupLink{}, err
+	}
+	return setupLink{d.link("/setup", link.Token), link.ExpiresAt}, nil
+}
+
+// tellSetup prints a set-up link while there is no account at all: to the standard error alone, for what stands in a log is read by
+// others too.
+func (c *core) tellSetup(ctx context.Context, a *App) error {
+	link, ok, err := setup.FirstLink(ctx, c.store, a.node.clock.Now)
+	if err != nil || !ok {
+		return err
+	}
+	fmt.Fprintf(os.Stderr, "\nThere is no account yet. Make the first administrator within 24 hours at\n\n    %s\n\n", pageLink(a.sites.portalURL(), "/setup", link.Token))
+	return nil
 }

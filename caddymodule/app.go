@@ -121,7 +121,7 @@ func (a *App) Start() error {
 		return fmt.Errorf("gatehouse: %w", err)
 	}
 	// Now that no former configuration of this process gives roles.
-	if err := c.applyAdmins(ctx, a); err != nil {
+	if err := c.applyAdmins(ctx, a, before == nil); err != nil {
 		return fmt.Errorf("gatehouse: %w", a.cfg.withOwner(err))
 	}
 	for _, w := range slices.Concat(a.cfg.warnings, a.addressWarnings(), a.leavingWarnings(before)) {

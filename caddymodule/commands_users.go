@@ -16,7 +16,7 @@ func userCommand() *cobra.Command {
 	user := &cobra.Command{Use: "user", Short: "Creates accounts, disables and enables them, gives and takes roles"}
 	p.flags(user)
 	family(user)
-	user.AddCommand(createUserCommand(p), disableUserCommand(p), enableUserCommand(p), roleCommand(p))
+	user.AddCommand(createUserCommand(p), disableUserCommand(p), enableUserCommand(p), roleCommand(p), setupLinkCommand(p))
 	return user
 }
 
@@ -86,6 +86,19 @@ func roleCommand(p *cliEnv) *cobra.Command {
 		})
 	}
 	return role
+}
+
+func setupLinkCommand(p *cliEnv) *cobra.Command {
+	return &cobra.Command{
+		Use: "setup-link", Short: "Prints a one-time link to make an administrator", Args: cobra.NoArgs,
+		Long: "Prints a link with which somebody makes one new account that is an administrator, within 24 hours. A gateway without " +
+			"accounts prints one when it starts; this command makes a new one at any time. The former link stops working.",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return run(p, cmd, request[setupLink]{method: http.MethodPost, path: adminSetupLink, limit: shortLimit, do: newSetupLink}, func(w io.Writer, l setupLink) {
+				fmt.Fprintf(w, "link\t%s\nuntil\t%s\n", l.Link, l.ExpiresAt.UTC().Format(time.RFC3339))
+			})
+		},
+	}
 }
 
 func printCreated(w io.Writer, u createdUser) {

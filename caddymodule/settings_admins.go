@@ -33,9 +33,13 @@ func resolveAdmins(s *Settings, r *resolved) error {
 	return nil
 }
 
-// applyAdmins has a change of the option count at once.
-func (c *core) applyAdmins(ctx context.Context, a *App) error {
+// applyAdmins has a change of the option count at once. The first configuration of the process tells how to make an administrator where
+// there is no account.
+func (c *core) applyAdmins(ctx context.Context, a *App, first bool) error {
 	ctx, cancel := context.WithTimeout(ctx, openTimeout)
 	defer cancel()
-	return admin.ApplyOption(ctx, c.store, c.sealer, a.cfg.admins, a.node.clock.Now)
+	if err := admin.ApplyOption(ctx, c.store, c.sealer, a.cfg.admins, a.node.clock.Now); err != nil || !first {
+		return err
+	}
+	return c.tellSetup(ctx, a)
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/profile"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/secure"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/setup"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signin"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passhash"
@@ -36,6 +37,7 @@ type Store interface {
 	contact.Store
 	fresh.Store
 	handover.Store
+	setup.Store
 	password.Store
 	secure.Store
 	profile.Store
@@ -110,6 +112,7 @@ type Flows struct {
 	Contact    *contact.Flow
 	Fresh      *fresh.Gate
 	Handover   *handover.Flow
+	Setup      *setup.Flow
 	Closure    *closure.Flow
 }
 
@@ -194,6 +197,11 @@ func (f *Flows) wireOwner(cfg Config) (err error) {
 	}
 	f.Contact, err = contact.New(contact.Config{Store: cfg.Store, Challenges: f.Challenges, Notices: f.Notices, Identities: cfg.Settings.Identities,
 		CanReach: cfg.CanReach, Now: cfg.Now})
+	if err != nil {
+		return err
+	}
+	f.Setup, err = setup.New(setup.Config{Store: cfg.Store, Hasher: cfg.Hasher, Policy: f.Policy, Sessions: f.Sessions, Contact: f.Contact,
+		Identities: cfg.Settings.Identities, Now: cfg.Now})
 	if err != nil {
 		return err
 	}

@@ -25,6 +25,8 @@ var purposes = map[authcore.Purpose]purpose{
 	authcore.PurposeResetPassword: {Path: "/reset", Mail: authcore.MailReset, Link: time.Hour},
 	// No session: who confirms is signed in.
 	authcore.PurposeConfirmEmail: {Path: "/me/email/confirm", Mail: authcore.MailConfirmEmail},
+	// It is printed for whoever runs the gateway (package setup).
+	authcore.PurposeSetup: {Life: 24 * time.Hour},
 	// It goes through the browser's address bar and no mail. The child session has the methods of the session that is handed over.
 	authcore.PurposeHandover: {Life: time.Minute},
 }

@@ -99,7 +99,8 @@ func (f *Flow) find(ctx context.Context, login string) (subject, error) {
 	if err != nil {
 		return subject{}, fmt.Errorf("find account: %w", err)
 	}
-	if a.Email == "" || a.Disabled() {
+	// An address that whoever runs the gateway has typed, and nobody has verified, may be a stranger's (L22).
+	if a.Email == "" || a.Disabled() || a.MadeByOperator && !a.EmailVerified() {
 		return none, nil
 	}
 	return subject{name: identifier.AccountKey(a.ID), recipient: a.Email, account: &a}, nil

@@ -65,7 +65,7 @@ func (f *Flow) password(ctx context.Context, in Input) (session.Tokens, error) {
 		return session.Tokens{}, f.failed(ctx, who, try, in.Request.Client)
 	}
 	try.Succeeded(context.WithoutCancel(ctx)) // counted, also when the client has hung up meanwhile
-	if f.cfg.RequireVerified && who.account.Email != "" && !who.account.EmailVerified() {
+	if f.cfg.RequireVerified && !who.account.MadeByOperator && who.account.Email != "" && !who.account.EmailVerified() {
 		return session.Tokens{}, errNotVerified()
 	}
 	f.rehash(ctx, who.account, in.Password)

@@ -19,6 +19,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/profile"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/secure"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/setup"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signin"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
@@ -34,6 +35,7 @@ type Config struct {
 	Secure   *secure.Flow
 	Contact  *contact.Flow
 	Fresh    *fresh.Gate
+	Setup    *setup.Flow
 	Closure  *closure.Flow
 	JWKS     func() []byte // the public keys of access tokens, RFC 7517
 
@@ -56,8 +58,8 @@ func (c Config) check() error {
 		return errors.New("httpapi: sessions, sign-in, sign-up, profile and password are required")
 	case c.JWKS == nil || c.Authenticator == nil || c.Limits == nil || c.Ready == nil || c.Logger == nil || c.Now == nil:
 		return errors.New("httpapi: keys, authenticator, limits, readiness, logger and clock are required")
-	case c.Secure == nil || c.Contact == nil || c.Fresh == nil || c.Closure == nil:
-		return errors.New("httpapi: security links, contacts, the gate of fresh sign-ins and closures are required")
+	case c.Setup == nil || c.Secure == nil || c.Contact == nil || c.Fresh == nil || c.Closure == nil:
+		return errors.New("httpapi: set-up, security links, contacts, the gate of fresh sign-ins and closures are required")
 	}
 	return nil
 }
@@ -94,6 +96,7 @@ func New(cfg Config) (*API, error) {
 func mountAll(cfg Config) (routes, error) {
 	return newRoutes(
 		(&signUpCalls{flow: cfg.SignUp}).routes(),
+		(&setupCalls{cfg.Setup}).routes(),
 		(&offerCalls{cfg.Offer}).routes(),
 		(&signInCalls{signIn: cfg.SignIn, sessions: cfg.Sessions, log: cfg.Logger}).routes(),
 		(&tokenCalls{sessions: cfg.Sessions, auth: cfg.Authenticator}).routes(),

@@ -82,7 +82,10 @@ type status struct {
 const pairText = "Signed in. Where cookies were asked for, or the refresh token came in one, the tokens are in `Set-Cookie` and not in the body."
 
 // answerTokens answers with a token pair, in the body or in cookies as the session's mode says.
-func (x *call) answerTokens(t session.Tokens) error {
+func (x *call) answerTokens(t session.Tokens) error { return x.answerTokensAs(http.StatusOK, t) }
+
+// answerTokensAs is answerTokens with another status.
+func (x *call) answerTokensAs(status int, t session.Tokens) error {
 	pair := tokenPair{
 		TokenType: "Bearer", ExpiresIn: seconds(t.ExpiresIn), RefreshExpiresIn: seconds(t.RefreshExpiresIn),
 		SessionID: t.Session.ID, User: x.userOf(t.Account),
@@ -94,7 +97,7 @@ func (x *call) answerTokens(t session.Tokens) error {
 	} else {
 		pair.AccessToken, pair.RefreshToken = t.Access, t.Refresh
 	}
-	return x.answer(http.StatusOK, pair)
+	return x.answer(status, pair)
 }
 
 func seconds(d time.Duration) int64 { return int64(d / time.Second) }

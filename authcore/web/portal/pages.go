@@ -18,6 +18,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/profile"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/secure"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/setup"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signin"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
@@ -35,6 +36,7 @@ type Config struct {
 	Secure        *secure.Flow
 	Contact       *contact.Flow
 	Fresh         *fresh.Gate
+	Setup         *setup.Flow
 	Handover      *handover.Flow
 	Authenticator *httpauth.Authenticator
 	Limits        *httpauth.Limits
@@ -73,8 +75,8 @@ func New(cfg Config) (*Pages, error) {
 	switch {
 	case cfg.Sessions == nil || cfg.SignIn == nil || cfg.SignUp == nil || cfg.Profile == nil || cfg.Password == nil || cfg.Handover == nil:
 		return nil, errors.New("portal: sessions, sign-in, sign-up, profile, password and hand-overs are required")
-	case cfg.Secure == nil || cfg.Contact == nil || cfg.Fresh == nil:
-		return nil, errors.New("portal: contacts and the gate of fresh sign-ins are required")
+	case cfg.Secure == nil || cfg.Contact == nil || cfg.Setup == nil || cfg.Fresh == nil:
+		return nil, errors.New("portal: contacts, set-up and the gate of fresh sign-ins are required")
 	case cfg.Authenticator == nil || cfg.Limits == nil || cfg.API == nil || cfg.Issuers == nil || cfg.Logger == nil || cfg.Now == nil:
 		return nil, errors.New("portal: authenticator, limits, the API, issuers, logger and a clock are required")
 	}
@@ -98,6 +100,7 @@ func New(cfg Config) (*Pages, error) {
 		logoutPage{}.routes(),
 		p.next.routes(),
 		(&registerPage{cfg.SignUp}).routes(),
+		(&setupPage{cfg.Setup, cfg.SignUp}).routes(),
 		(&resendPage{cfg.SignUp}).routes(),
 		(&verifyPage{cfg.SignUp, p.next}).routes(),
 		(&forgotPage{cfg.Password}).routes(),

@@ -20,6 +20,7 @@ const (
 	VerifyLink = "verify"
 	ResetLink  = "reset"
 	SecureLink = "secure"
+	SetupLink  = "setup"
 )
 
 // maxLinkToken is the longest token of a link that is kept.

@@ -1,0 +1,46 @@
+package httpapi
+
+import (
+	"net/http"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/setup"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
+)
+
+// setupCalls make the first administrator.
+type setupCalls struct{ flow *setup.Flow }
+
+func (c *setupCalls) routes() []route {
+	return []route{{
+		method: http.MethodPost, path: "/setup", tag: tagSignUp, summary: "Make the first administrator",
+		text: "Takes the token of the set-up link: a gateway without accounts prints one when it starts, and `gatehouse user setup-link` prints one at any time. " +
+			"The link works once. The account signs in at once; the address counts as verified once the mail to it is confirmed.",
+		limit: authcore.LimitVerify, does: bodyOrCookie(c.setUp),
+		replies: []reply{{http.StatusCreated, pairText, tokenPair{}}},
+		refuses: []authcore.Code{authcore.InvalidFields, authcore.InvalidCode, authcore.NotFound, authcore.Conflict},
+	}}
+}
+
+type setupBody struct {
+	Token      string `json:"token" doc:"The token in the set-up link."`
+	Email      string `json:"email" format:"email" maxLength:"254" example:"ada@example.com"`
+	Password   string `json:"password" minLength:"1" example:"winter granite lantern 7"`
+	Username   string `json:"username,omitempty" pattern:"^([A-Za-z0-9._-]{3,32})?$" doc:"Stored in lower case; some words are reserved."`
+	DeviceName string `json:"device_name,omitempty" maxLength:"100" doc:"Name of the session in the list of sessions."`
+	Cookies    bool   `json:"cookies,omitempty" doc:"Set cookies instead of returning tokens."`
+}
+
+func (b setupBody) byCookie(*http.Request, httpauth.RequestInfo) bool { return b.Cookies }
+
+func (c *setupCalls) setUp(x *call, body setupBody) error {
+	tokens, err := c.flow.SetUp(x.r.Context(), setup.Input{
+		Token: body.Token, Email: body.Email, Password: body.Password, Username: body.Username,
+		Request: session.Request{Mode: modeOf(body.Cookies), DeviceName: body.DeviceName, Client: x.in.Client},
+	})
+	if err != nil {
+		return err
+	}
+	return x.answerTokensAs(http.StatusCreated, tokens)
+}
