@@ -76,6 +76,7 @@ func (p *accountPage) groups(q *page.Request, owner authcore.Account) ([]group, 
 	return []group{
 		{q.T("account.you"), []section{
 			{q.Path("/account/profile"), q.T("account.profile"), profileState(q, owner)},
+			{q.Path("/account/email"), q.T("email.title"), emailState(q, owner)},
 			{q.Path("/account/phone"), q.T("phone.title"), phoneState(q, owner)},
 		}},
 		{q.T("account.security"), []section{

@@ -41,6 +41,9 @@ func (p *continuePage) arrive(q *page.Request, tokens session.Tokens, raw string
 // included, against form-action of the page with the form, and would stay there without a word (CSP3 §6.4.1.1).
 func (p *continuePage) to(q *page.Request, raw string) error {
 	q.DropPending()
+	if raw == "" && q.Link(page.EmailLink) != "" { // they signed in to go on with it
+		return q.Redirect(q.Path(page.EmailLinkPath))
+	}
 	to, why := q.CheckReturn(raw)
 	switch {
 	case why != "":

@@ -110,6 +110,7 @@ func New(cfg Config) (*Pages, error) {
 		(&profilePage{cfg.Profile}).routes(),
 		(&passwordPage{cfg.Password, cfg.SignUp}).routes(),
 		(&sessionsPage{cfg.Sessions}).routes(),
+		(&emailPage{cfg.Profile, cfg.Contact}).routes(),
 		(&phonePage{cfg.Profile, cfg.Contact}).routes(),
 	)...)
 	return p, err

@@ -19,9 +19,13 @@ type State struct {
 const (
 	VerifyLink = "verify"
 	ResetLink  = "reset"
+	EmailLink  = "email"
 	SecureLink = "secure"
 	SetupLink  = "setup"
 )
+
+// EmailLinkPath is of the page where an [EmailLink] leads. Who is not signed in there signs in first and comes back.
+const EmailLinkPath = "/me/email/confirm"
 
 // maxLinkToken is the longest token of a link that is kept.
 const maxLinkToken = 128
