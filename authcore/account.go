@@ -140,6 +140,14 @@ type ProfileChange struct {
 	FirstName *string
 	LastName  *string
 	Phone     *string
+	Rename    *Rename // what a change of the username must find; nil: it is none
+}
+
+// Rename is what a change of a username must find, so that what is told of it is true, and so that it is not one too many.
+type Rename struct {
+	From  string    // the username before
+	Since time.Time // from when on changes count
+	Most  int       // that there may have been since, this one not counted
 }
 
 // The roles that mean something to the gateway itself. Every other one is the operator's.

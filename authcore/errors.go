@@ -28,6 +28,7 @@ const (
 	Conflict                  Code = "conflict"
 	LastAdmin                 Code = "last_admin"
 	LastWayIn                 Code = "last_way_in"
+	LimitReached              Code = "limit_reached"
 	Forbidden                 Code = "forbidden"
 	ReauthenticationRequired  Code = "reauthentication_required"
 	CrossOrigin               Code = "cross_origin"

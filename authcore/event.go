@@ -31,6 +31,7 @@ const (
 	EventAccountSecured    EventKind = "account.secured"
 	EventRegistrationAgain EventKind = "account.registered_again"
 	EventEmailChanged      EventKind = "account.email_changed"
+	EventUsernameChanged   EventKind = "account.username_changed"
 	EventPhoneChanged      EventKind = "account.phone_changed"
 	EventStepUpFailed      EventKind = "session.step_up_failed"
 	EventAccountDeleted    EventKind = "account.deleted"
@@ -69,18 +70,19 @@ type MailKind string
 
 // The kinds of mail.
 const (
-	MailVerify         MailKind = "verify_email"
-	MailAccountExists  MailKind = "account_exists"
-	MailReset          MailKind = "reset_password"
-	MailPasswordReset  MailKind = "password_changed"
-	MailSessionRevoked MailKind = "session_revoked"
-	MailAccountSecured MailKind = "account_secured"
-	MailConfirmEmail   MailKind = "confirm_email"
-	MailEmailInUse     MailKind = "email_in_use"
-	MailEmailChanged   MailKind = "email_changed"
-	MailPhoneChanged   MailKind = "phone_changed"
-	MailAccountDeleted MailKind = "account_deleted"
-	MailTest           MailKind = "test" // sent by hand, never through the outbox
+	MailVerify          MailKind = "verify_email"
+	MailAccountExists   MailKind = "account_exists"
+	MailReset           MailKind = "reset_password"
+	MailPasswordReset   MailKind = "password_changed"
+	MailSessionRevoked  MailKind = "session_revoked"
+	MailAccountSecured  MailKind = "account_secured"
+	MailConfirmEmail    MailKind = "confirm_email"
+	MailEmailInUse      MailKind = "email_in_use"
+	MailEmailChanged    MailKind = "email_changed"
+	MailPhoneChanged    MailKind = "phone_changed"
+	MailUsernameChanged MailKind = "username_changed"
+	MailAccountDeleted  MailKind = "account_deleted"
+	MailTest            MailKind = "test" // sent by hand, never through the outbox
 )
 
 // Message is what a mail has to say, before it is sealed.

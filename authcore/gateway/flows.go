@@ -184,7 +184,7 @@ func (f *Flows) wireAccounts(cfg Config) (err error) {
 	if err != nil {
 		return err
 	}
-	f.Profile, err = profile.New(profile.Config{Store: cfg.Store, Identities: s.Identities, Numbers: s.Numbers, Now: cfg.Now})
+	f.Profile, err = profile.New(profile.Config{Store: cfg.Store, Notices: f.Notices, Identities: s.Identities, Numbers: s.Numbers, Now: cfg.Now})
 	return err
 }
 

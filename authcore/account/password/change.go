@@ -16,14 +16,17 @@ import (
 // ChangeInput is a wish for another password, as it was typed.
 type ChangeInput struct {
 	AccountID uuid.UUID
-	Current   string
+	Current   string // "" where the account has no password yet
 	New       string
-	Client    authcore.Client
+	// NotFresh is the refusal of a sign-in that is not recent enough, nil for one that is: whoever finds a browser open must not be able
+	// to set the first password of an account.
+	NotFresh error
+	Client   authcore.Client
 }
 
-// Change sets a new password and ends every session of the account. The new one is checked first, so that a password
-// which breaks a rule costs no try. Refusals: [authcore.InvalidFields]; [authcore.InvalidCredentials] when Current is
-// wrong, also where the account has no password; [authcore.AccountLocked] with RetryAfter; [authcore.InvalidToken] when
+// Change sets a new password, or the first one, and ends every session of the account. The new one is checked first, so that a password
+// which breaks a rule costs no try. Refusals: [authcore.InvalidFields]; NotFresh where the account has no password;
+// [authcore.InvalidCredentials] when Current is wrong, also where there is none; [authcore.AccountLocked] with RetryAfter; [authcore.InvalidToken] when
 // the account is gone or disabled; [authcore.Unavailable].
 func (f *Flow) Change(ctx context.Context, in ChangeInput) error {
 	account, err := f.cfg.Store.AccountByID(ctx, in.AccountID)
@@ -36,13 +39,20 @@ func (f *Flow) Change(ctx context.Context, in ChangeInput) error {
 	normal, rules := Check(f.cfg.Policy, in.New, Words(account)...)
 	var broken authcore.FieldErrors
 	broken.AddErrors("new_password", rules...)
-	if in.Current == "" {
+	first := account.PasswordHash == "" && in.Current == ""
+	if in.Current == "" && !first {
 		broken.Add("current_password", authcore.CurrentPasswordRequired)
 	}
 	if err := broken.Refusal(); err != nil {
 		return err
 	}
-	if err := f.verifyCurrent(ctx, account, in); err != nil {
+	switch {
+	case !first:
+		err = f.verifyCurrent(ctx, account, in)
+	case in.NotFresh != nil:
+		err = in.NotFresh
+	}
+	if err != nil {
 		return err
 	}
 	hash, err := Hash(ctx, f.cfg.Hasher, normal, account.PasswordHash, nil)

@@ -10,22 +10,30 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/notice"
 )
 
 // Store is what profiles read and write.
 type Store interface {
 	// AccountByID returns the account, disabled or not. ErrNotFound.
 	AccountByID(ctx context.Context, id uuid.UUID) (authcore.Account, error)
-	// UpdateProfile changes the given fields; claimUsername says whether usernames must be unique. *TakenError, ErrNotFound.
+	// UpdateProfile changes the given fields; claimUsername says whether usernames must be unique. *TakenError, ErrNotFound; of a
+	// Rename [ErrRenamed] where the username is no longer From, and [ErrLimit] where it has changed Most times since.
 	UpdateProfile(ctx context.Context, id uuid.UUID, change authcore.ProfileChange, claimUsername bool, now time.Time,
 		fx authcore.Effects) (authcore.Account, error)
 }
 
+// What a store answers to an [authcore.Rename].
+var (
+	ErrRenamed = errors.New("the username is another one by now")
+	ErrLimit   = errors.New("the username was changed too often")
+)
+
 // Config is what Profiles need.
 type Config struct {
-	Store Store
+	Store   Store
+	Notices *notice.Notices
 	// Identities are the kinds of identifier that sign in, and thus must be unique.
 	Identities []authcore.IdentifierKind
 	Numbers    identifier.Numbers // how phone numbers are read, and which are taken
@@ -35,6 +43,8 @@ type Config struct {
 // Profiles reads and changes profiles. It is safe for concurrent use.
 type Profiles struct {
 	store           Store
+	notices         *notice.Notices
+	identities      []authcore.IdentifierKind
 	uniqueUsernames bool
 	numbers         identifier.Numbers
 	phonesSignIn    bool // so that they are verified, and change in a flow of their own
@@ -43,11 +53,11 @@ type Profiles struct {
 
 // New checks cfg.
 func New(cfg Config) (*Profiles, error) {
-	if cfg.Store == nil || cfg.Now == nil {
-		return nil, errors.New("profile: store and clock are required")
+	if cfg.Store == nil || cfg.Notices == nil || cfg.Now == nil {
+		return nil, errors.New("profile: store, notices and clock are required")
 	}
 	return &Profiles{
-		store: cfg.Store, clock: cfg.Now, numbers: cfg.Numbers,
+		store: cfg.Store, notices: cfg.Notices, identities: slices.Clone(cfg.Identities), clock: cfg.Now, numbers: cfg.Numbers,
 		uniqueUsernames: slices.Contains(cfg.Identities, authcore.KindUsername),
 		phonesSignIn:    slices.Contains(cfg.Identities, authcore.KindPhone),
 	}, nil
@@ -69,7 +79,8 @@ func (p *Profiles) Get(ctx context.Context, id uuid.UUID) (authcore.Account, err
 }
 
 // Change changes the given fields and returns the account as it is then. Refusals: [authcore.InvalidFields] with every
-// broken rule, also for a username that is taken; [authcore.InvalidToken] as for Get.
+// broken rule, also for a username that is taken; [authcore.LimitReached] when the username has changed too often; [authcore.LastWayIn]
+// when nothing else would find the account; [authcore.InvalidToken] as for Get.
 func (p *Profiles) Change(ctx context.Context, id uuid.UUID, patch Patch, c authcore.Client) (authcore.Account, error) {
 	if p.phonesSignIn {
 		patch.Phone = nil
@@ -81,12 +92,13 @@ func (p *Profiles) Change(ctx context.Context, id uuid.UUID, patch Patch, c auth
 	if change == (authcore.ProfileChange{}) {
 		return p.Get(ctx, id)
 	}
-	now := p.clock.Now()
-	fx := authcore.Effects{Events: []authcore.Event{audit.Event(authcore.EventProfileChanged, id, c, now)}}
-	a, err := p.store.UpdateProfile(ctx, id, change, p.uniqueUsernames, now, fx)
+	a, err := p.update(ctx, id, change, c)
 	var taken *authcore.TakenError
 	if errors.As(err, &taken) {
 		return authcore.Account{}, authcore.RefuseField(string(taken.Field), taken.Rule())
+	}
+	if errors.Is(err, ErrLimit) {
+		return authcore.Account{}, authcore.Refuse(authcore.LimitReached, "The username was changed three times in the last 30 days. Try again later.")
 	}
 	return a, gone(err, "change profile")
 }

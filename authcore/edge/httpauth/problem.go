@@ -32,6 +32,7 @@ var statuses = map[authcore.Code]int{
 	authcore.SignupClosed:              http.StatusForbidden,
 	authcore.Conflict:                  http.StatusConflict,
 	authcore.LastAdmin:                 http.StatusConflict,
+	authcore.LimitReached:              http.StatusConflict,
 	authcore.LastWayIn:                 http.StatusConflict,
 	authcore.Forbidden:                 http.StatusForbidden,
 	authcore.ReauthenticationRequired:  http.StatusForbidden,

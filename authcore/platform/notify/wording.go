@@ -48,18 +48,19 @@ const (
 )
 
 var kinds = map[authcore.MailKind]shape{
-	authcore.MailVerify:         {code: true},
-	authcore.MailAccountExists:  {sms: telling},
-	authcore.MailReset:          {code: true, cause: true},
-	authcore.MailConfirmEmail:   {code: true, cause: true},
-	authcore.MailEmailInUse:     {},
-	authcore.MailEmailChanged:   {cause: true, security: true},
-	authcore.MailPhoneChanged:   {cause: true, security: true},
-	authcore.MailPasswordReset:  {cause: true, security: true},
-	authcore.MailSessionRevoked: {cause: true, security: true},
-	authcore.MailAccountSecured: {cause: true},
-	authcore.MailAccountDeleted: {cause: true},
-	authcore.MailTest:           {sms: telling},
+	authcore.MailVerify:          {code: true},
+	authcore.MailAccountExists:   {sms: telling},
+	authcore.MailReset:           {code: true, cause: true},
+	authcore.MailConfirmEmail:    {code: true, cause: true},
+	authcore.MailEmailInUse:      {},
+	authcore.MailEmailChanged:    {cause: true, security: true},
+	authcore.MailPhoneChanged:    {cause: true, security: true},
+	authcore.MailUsernameChanged: {cause: true, security: true},
+	authcore.MailPasswordReset:   {cause: true, security: true},
+	authcore.MailSessionRevoked:  {cause: true, security: true},
+	authcore.MailAccountSecured:  {cause: true},
+	authcore.MailAccountDeleted:  {cause: true},
+	authcore.MailTest:            {sms: telling},
 }
 
 // facts is what the wording may mention.

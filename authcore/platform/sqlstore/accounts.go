@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/profile"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
 )
 
@@ -83,6 +84,9 @@ const updateProfile = `update users set username = coalesce($2, username), first
 func (s *Store) UpdateProfile(ctx context.Context, id uuid.UUID, change authcore.ProfileChange, claimUsername bool,
 	now time.Time, fx authcore.Effects) (a authcore.Account, err error) {
 	err = s.change(ctx, "update profile", func(ctx context.Context, q *tx) error {
+		if err := s.allowRename(ctx, q, id, change.Rename); err != nil {
+			return err
+		}
 		a, err = sqldb.One(ctx, q, scanAccount, updateProfile,
 			id, change.Username, change.FirstName, change.LastName, change.Phone, micros(now))
 		if err != nil {
@@ -99,6 +103,30 @@ func (s *Store) UpdateProfile(ctx context.Context, id uuid.UUID, change authcore
 		return authcore.Account{}, err
 	}
 	return a, nil
+}
+
+// The events that told of changes are what counts them: whoever renames holds the account, so that none is missed.
+const countRenames = "select count(*) from events where account_id = $1 and kind = $2 and at > $3"
+
+// allowRename holds the account and refuses a change of its username that is one too many.
+func (s *Store) allowRename(ctx context.Context, q sqldb.Querier, id uuid.UUID, r *authcore.Rename) error {
+	if r == nil {
+		return nil
+	}
+	held, err := sqldb.One(ctx, q, scanAccount, selectAccount+s.Dialect().ForUpdate, id)
+	if err != nil {
+		return err
+	}
+	n, err := sqldb.One(ctx, q, sqldb.ScanInt, countRenames, id, string(authcore.EventUsernameChanged), micros(r.Since))
+	switch {
+	case err != nil:
+		return err
+	case n >= int64(r.Most):
+		return profile.ErrLimit
+	case held.Username != r.From:
+		return profile.ErrRenamed
+	}
+	return nil
 }
 
 // rename makes the account's username the one it is found by, or none at all.

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/profile"
 )
 
 var accounts = []promise{
@@ -17,6 +19,7 @@ var accounts = []promise{
 	{"unknown accounts are not found", accountUnknown},
 	{"effects are written with the account or not at all", accountEffects},
 	{"profile changes leave what is nil", profileChange},
+	{"100 rename one account: one does, and not too often", renameLimit},
 	{"a hash is replaced only if it is still the old one", replaceHash},
 	{"100 sign up with one address: one account", signUpRace},
 }
@@ -111,4 +114,27 @@ func signUpRace(t *testing.T, s Store) {
 		return s.CreateAccount(t.Context(), a, idsOf(a), authcore.Effects{})
 	})
 	oneMade(t, errs)
+}
+
+// renameLimit: however many rename an account at once, on whatever node, no more changes come about than may.
+func renameLimit(t *testing.T, s Store) {
+	a := withAccount(t, s, "anna")
+	rename := func(from, to string) error {
+		event := anEvent(authcore.EventUsernameChanged, start)
+		event.AccountID = a.ID
+		_, err := s.UpdateProfile(t.Context(), a.ID, authcore.ProfileChange{Username: &to, Rename: &authcore.Rename{
+			From: from, Since: start.Add(-time.Hour), Most: 2}}, true, start, authcore.Effects{Events: []authcore.Event{event}})
+		return err
+	}
+	wants(t, rename("another", "berta"), profile.ErrRenamed)
+	for i, err := range atOnce(100, func(i int) error { return rename("anna", fmt.Sprint("b", i)) }) {
+		if err == nil {
+			must(t, rename(fmt.Sprint("b", i), "carla"))
+			continue
+		}
+		if !errors.Is(err, profile.ErrRenamed) && !errors.Is(err, profile.ErrLimit) {
+			t.Fatalf("unexpected error: %v", err)
+		}
+	}
+	wants(t, rename("carla", "dora"), profile.ErrLimit)
 }

@@ -100,7 +100,7 @@ func mountAll(cfg Config) (routes, error) {
 		(&offerCalls{cfg.Offer}).routes(),
 		(&signInCalls{signIn: cfg.SignIn, sessions: cfg.Sessions, log: cfg.Logger}).routes(),
 		(&tokenCalls{sessions: cfg.Sessions, auth: cfg.Authenticator}).routes(),
-		(&passwordCalls{passwords: cfg.Password}).routes(),
+		(&passwordCalls{passwords: cfg.Password, fresh: cfg.Fresh}).routes(),
 		(&profileCalls{profile: cfg.Profile}).routes(),
 		(&secureCalls{flow: cfg.Secure}).routes(),
 		(&contactCalls{contacts: cfg.Contact}).routes(),

@@ -54,3 +54,31 @@ func TestChangePassword_IsLimited(t *testing.T) {
 	h.post("/me/password", `{"current_password":"x","new_password":"`+password2+`"}`, token).refused(401, authcore.InvalidCredentials)
 	h.post("/me/password", `{"current_password":"x","new_password":"`+password2+`"}`, token).refused(429, authcore.RateLimited)
 }
+
+func TestRemovePassword(t *testing.T) {
+	h := open(t)
+	h.account(email, username)
+	h.call(http.MethodDelete, "/me/password", "").refused(401, authcore.AuthenticationRequired)
+	token := h.signedInBefore(email)
+	h.call(http.MethodDelete, "/me/password", "", token).refused(403, authcore.ReauthenticationRequired)
+	h.call(http.MethodDelete, "/me/password", `{"password":"`+password+`"}`, token).refused(409, authcore.LastWayIn)
+}
+
+func TestFirstPassword(t *testing.T) {
+	h := open(t)
+	a := h.account(email, username)
+	token := h.signedInBefore(email)
+	check(h, h.Store.ReplacePasswordHash(t.Context(), a.ID, a.PasswordHash, ""))
+	h.post("/me/password", `{"new_password":"`+password2+`"}`, token).refused(403, authcore.ReauthenticationRequired)
+}
+
+func TestRename_TooOften(t *testing.T) {
+	h := open(t)
+	h.account(email, username)
+	token := bearer(h.signIn(email).AccessToken)
+	for _, name := range []string{"ada.a", "ada.b", "ada.c"} {
+		h.call(http.MethodPatch, "/me", `{"username":"`+name+`"}`, token).want(200)
+	}
+	h.call(http.MethodPatch, "/me", `{"username":"ada.d"}`, token).refused(409, authcore.LimitReached)
+	h.call(http.MethodPatch, "/me", `{"username":"ADA.C","first_name":"Augusta"}`, token).want(200)
+}

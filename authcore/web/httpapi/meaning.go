@@ -21,6 +21,7 @@ var meanings = map[authcore.Code]string{
 	authcore.SignupClosed:              "sign-up is closed",
 	authcore.Conflict:                  "already in use by another account; `errors` says which field",
 	authcore.LastAdmin:                 "nobody else administers the gateway; make somebody else an administrator first",
+	authcore.LimitReached:              "the account has as many of these as it may have, or has changed it too often",
 	authcore.LastWayIn:                 "it would take the account's last way to sign in",
 	authcore.Forbidden:                 "the account is not allowed to do this",
 	authcore.ReauthenticationRequired:  "the sign-in is not recent enough for this: send `password` with the request, or sign in again",

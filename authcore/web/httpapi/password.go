@@ -6,19 +6,28 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/fresh"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
 )
 
 // passwordCalls change the password of who is signed in, and give a new one to whoever owns the address.
-type passwordCalls struct{ passwords *password.Flow }
+type passwordCalls struct {
+	passwords *password.Flow
+	fresh     freshGate
+}
 
 func (c *passwordCalls) routes() []route {
 	return []route{{
 		method: http.MethodPost, path: "/me/password", tag: tagPassword, summary: "Change your password",
-		text:  "Ends every session of the account, including the one that sends this request, and clears a browser's cookies.",
+		text: "Ends every session of the account, including the one that sends this request, and clears a browser's cookies. An account without a " +
+			"password gets its first one like this, without `current_password`, if the sign-in is recent enough.",
 		limit: authcore.LimitLogin, does: authenticatedWith(c.change),
 		replies: []reply{{http.StatusNoContent, "The password has been changed.", nil}},
-		refuses: []authcore.Code{authcore.InvalidFields, authcore.InvalidCredentials, authcore.AccountLocked},
+		refuses: []authcore.Code{authcore.InvalidFields, authcore.InvalidCredentials, authcore.AccountLocked, authcore.ReauthenticationRequired},
+	}, {
+		method: http.MethodDelete, path: "/me/password", tag: tagPassword, summary: "Remove your password",
+		text: "Refused while a password is the only way to sign in.",
+		does: authenticatedWith(c.remove), fresh: true, optional: true, refuses: []authcore.Code{authcore.LastWayIn},
 	}, {
 		method: http.MethodPost, path: "/password/forgot", tag: tagPassword, summary: "Request a password reset",
 		text:  "The answer does not reveal whether there is such an account.",
@@ -35,19 +44,24 @@ func (c *passwordCalls) routes() []route {
 }
 
 type changeBody struct {
-	Current string `json:"current_password" minLength:"1"`
+	Current string `json:"current_password,omitempty" doc:"Left out where the account has no password yet."`
 	New     string `json:"new_password" minLength:"1" doc:"Must follow the operator's rules: by default 12 to 256 characters, and not a common password."`
 }
 
 func (c *passwordCalls) change(x *call, body changeBody) error {
 	err := c.passwords.Change(x.r.Context(), password.ChangeInput{
 		AccountID: x.who.AccountID, Current: body.Current, New: body.New, Client: x.in.Client,
+		NotFresh: c.fresh.Check(x.r.Context(), x.who, fresh.Proof{}, x.in.Client),
 	})
 	if err != nil {
 		return err
 	}
 	x.forgetCookies()
 	return x.done()
+}
+
+func (c *passwordCalls) remove(x *call, _ removalBody) error {
+	return c.passwords.Remove(x.r.Context(), x.who.AccountID)
 }
 
 type forgotBody struct {

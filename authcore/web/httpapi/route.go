@@ -83,8 +83,8 @@ func (to route) check() error {
 		return errors.New("it does nothing")
 	case to.summary == "" || to.text == "" || to.tag == "":
 		return errors.New("summary, text and tag are required")
-	case len(to.replies) == 0:
-		return errors.New("it has no reply of success")
+	case len(to.replies) == 0 && len(to.refuses) == 0:
+		return errors.New("it says neither how it succeeds nor why it never does")
 	case (to.does.caller == holder) != (to.does.body != nil && to.does.body.Implements(reflect.TypeFor[usesCookies]())):
 		return errors.New("a body that speaks by cookies belongs to a bodyOrCookie call")
 	case to.fresh && (to.does.caller != signedIn || to.does.body == nil || !to.does.body.Implements(reflect.TypeFor[proves]())):

@@ -5,6 +5,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/profile"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/authcore/web/portal/page"
 )
@@ -13,6 +14,7 @@ import (
 type passwordPage struct {
 	password *password.Flow
 	signUp   *signup.Flow
+	profile  *profile.Profiles
 }
 
 func (p *passwordPage) routes() []page.Route {
@@ -27,14 +29,19 @@ func passwordState(q *page.Request, owner authcore.Account) string {
 }
 
 func (p *passwordPage) show(q *page.Request) error {
+	owner, err := p.profile.Get(q.R.Context(), q.User.AccountID)
+	if err != nil {
+		return err
+	}
+	f := page.Form{ID: "password-form", Button: q.T("account.password.button")}
+	if owner.PasswordHash == "" {
+		f.Button = q.T("account.password.first")
+	} else {
+		f.Fields = append(f.Fields, page.PasswordField(q, "current_password"))
+	}
+	f.Fields = append(f.Fields, page.NewPasswordField(q, "new_password", p.signUp.MinPassword()))
 	return q.Show(page.View{
-		Title: q.T("account.password"), Back: backToAccount(q), Intro: []string{q.T("account.password.intro")},
-		Forms: []page.Form{{
-			ID: "password-form", Button: q.T("account.password.button"),
-			Fields: []page.Field{
-				page.PasswordField(q, "current_password"), page.NewPasswordField(q, "new_password", p.signUp.MinPassword()),
-			},
-		}},
+		Title: q.T("account.password"), Back: backToAccount(q), Intro: []string{q.T("account.password.intro")}, Forms: []page.Form{f},
 	})
 }
 
@@ -42,6 +49,7 @@ func (p *passwordPage) show(q *page.Request) error {
 func (p *passwordPage) change(q *page.Request) error {
 	err := p.password.Change(q.R.Context(), password.ChangeInput{
 		AccountID: q.User.AccountID, Current: q.Form.Get("current_password"), New: q.Form.Get("new_password"), Client: q.Info.Client,
+		NotFresh: q.NotFresh(),
 	})
 	var refusal *authcore.Error
 	if errors.As(err, &refusal) && refusal.Code == authcore.InvalidCredentials {

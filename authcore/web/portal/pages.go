@@ -108,7 +108,7 @@ func New(cfg Config) (*Pages, error) {
 		(&securePage{cfg.Secure, cfg.SignUp}).routes(),
 		(&accountPage{cfg.Profile, cfg.Sessions}).routes(),
 		(&profilePage{cfg.Profile}).routes(),
-		(&passwordPage{cfg.Password, cfg.SignUp}).routes(),
+		(&passwordPage{cfg.Password, cfg.SignUp, cfg.Profile}).routes(),
 		(&sessionsPage{cfg.Sessions}).routes(),
 		(&emailPage{cfg.Profile, cfg.Contact}).routes(),
 		(&phonePage{cfg.Profile, cfg.Contact}).routes(),

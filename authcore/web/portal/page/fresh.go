@@ -41,6 +41,11 @@ func (q *Request) checkFresh() error {
 	return err
 }
 
+// NotFresh returns the refusal of a sign-in that is not recent enough, for pages that ask for one only sometimes; nil for one that is.
+func (q *Request) NotFresh() error {
+	return q.Fresh.Check(q.R.Context(), q.User, fresh.Proof{}, q.Info.Client)
+}
+
 // atField returns a refusal that says at which field it was.
 func atField(err error, field string, rule authcore.Rule) error {
 	var refusal *authcore.Error

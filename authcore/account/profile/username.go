@@ -1,0 +1,65 @@
+package profile
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/notice"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/wayin"
+)
+
+// An account may change its username so often: names that were used stay its own for ever, and nobody may collect them.
+const (
+	renames      = 3
+	renameWindow = 30 * 24 * time.Hour
+)
+
+// attempts is how often a change is tried while other requests rename the account: oftener than they can.
+const attempts = renames + 2
+
+// update changes the profile. A change of the username is told of to its owner and counted; the first one that is set is none.
+func (p *Profiles) update(ctx context.Context, id uuid.UUID, change authcore.ProfileChange, c authcore.Client) (a authcore.Account, err error) {
+	for range attempts {
+		var (
+			before authcore.Account
+			fx     authcore.Effects
+		)
+		if before, err = p.store.AccountByID(ctx, id); err != nil {
+			return a, err
+		}
+		now := p.clock.Now()
+		change.Rename = nil
+		if change.Username != nil && *change.Username != before.Username {
+			change.Rename = &authcore.Rename{From: before.Username, Since: now.Add(-renameWindow), Most: renames}
+		}
+		if fx, err = p.effects(ctx, before, change, c, now); err != nil {
+			return a, err
+		}
+		if a, err = p.store.UpdateProfile(ctx, id, change, p.uniqueUsernames, now, fx); !errors.Is(err, ErrRenamed) {
+			return a, err
+		}
+	}
+	return a, err
+}
+
+// effects tells of a change of the profile.
+func (p *Profiles) effects(ctx context.Context, before authcore.Account, change authcore.ProfileChange, c authcore.Client,
+	now time.Time) (fx authcore.Effects, err error) {
+	fx.Events = []authcore.Event{audit.Event(authcore.EventProfileChanged, before.ID, c, now)}
+	if change.Rename == nil || before.Username == "" {
+		return fx, nil
+	}
+	after := before
+	if after.Username = *change.Username; wayin.Has(before, p.identities) && !wayin.Has(after, p.identities) {
+		return fx, authcore.Refuse(authcore.LastWayIn, "Without a username you could not sign in any more.")
+	}
+	event := audit.Event(authcore.EventUsernameChanged, before.ID, c, now)
+	fx.Events = append(fx.Events, event)
+	return fx, p.notices.Security(ctx, &fx, notice.Notice{Kind: authcore.MailUsernameChanged, Event: event, Account: before,
+		Undo: notice.Undo{Username: notice.FormerUsername(before)}, Client: c})
+}
