@@ -49,7 +49,7 @@ func (p *passwordPage) show(q *page.Request) error {
 func (p *passwordPage) change(q *page.Request) error {
 	err := p.password.Change(q.R.Context(), password.ChangeInput{
 		AccountID: q.User.AccountID, Current: q.Form.Get("current_password"), New: q.Form.Get("new_password"), Client: q.Info.Client,
-		NotFresh: q.NotFresh(),
+		NotFresh: page.NotFresh(q),
 	})
 	var refusal *authcore.Error
 	if errors.As(err, &refusal) && refusal.Code == authcore.InvalidCredentials {

@@ -20,7 +20,7 @@ const (
 )
 
 // checkFresh refuses a form whose sender is not the account's owner at this moment.
-func (q *Request) checkFresh() error {
+func checkFresh(q *Request) error {
 	ctx, typed := q.R.Context(), q.Form.Get(proofField)
 	if q.Form.Has(proofField) {
 		q.proof = askPassword // it is asked for again, whatever else is refused
@@ -42,7 +42,7 @@ func (q *Request) checkFresh() error {
 }
 
 // NotFresh returns the refusal of a sign-in that is not recent enough, for pages that ask for one only sometimes; nil for one that is.
-func (q *Request) NotFresh() error {
+func NotFresh(q *Request) error {
 	return q.Fresh.Check(q.R.Context(), q.User, fresh.Proof{}, q.Info.Client)
 }
 

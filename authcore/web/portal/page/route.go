@@ -123,7 +123,7 @@ func (to Route) submit(q *Request) (err error) {
 		}
 	}
 	if to.Fresh {
-		if err := q.checkFresh(); err != nil {
+		if err := checkFresh(q); err != nil {
 			return err
 		}
 	}
