@@ -116,6 +116,10 @@ type Settings struct {
 	// What sends mail: a module of the namespace gatehouse.mail. Default: outbox.
 	MailRaw json.RawMessage `json:"mail,omitempty" caddy:"namespace=gatehouse.mail inline_key=sender"`
 
+	// A folder of templates that replace those of our mails: <kind>.<lang>.txt and <kind>.<lang>.html, read at start and at each
+	// reload. May hold {env.*} and {file.*}. Default: none.
+	MailTemplates string `json:"mail_templates,omitempty"`
+
 	// What sends SMS: a module of the namespace gatehouse.sms. Default: none, and no SMS are sent.
 	SMSRaw json.RawMessage `json:"sms,omitempty" caddy:"namespace=gatehouse.sms inline_key=sender"`
 }

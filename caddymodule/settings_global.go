@@ -190,6 +190,11 @@ var globalOptions = []option[Settings]{
 		parse: parseMail,
 	},
 	{
+		name:  "mail_templates",
+		parse: readText(func(s *Settings) *string { return &s.MailTemplates }),
+		check: func(s *Settings) error { return checkPlaceholders(s.MailTemplates) },
+	},
+	{
 		name:  "sms",
 		parse: parseSMS,
 	},

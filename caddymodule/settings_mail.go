@@ -3,6 +3,8 @@ package caddymodule
 import (
 	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -82,12 +84,27 @@ func mailSenders() []string {
 	return names
 }
 
+// resolveTemplates reads the templates of mails.
+func resolveTemplates(s *Settings, r *resolved) (err error) {
+	if s.MailTemplates == "" {
+		return nil
+	}
+	folder, err := filepath.Abs(s.MailTemplates)
+	if err != nil {
+		return fmt.Errorf("mail_templates: finding the working directory: %w", err)
+	}
+	if r.templates, err = notify.ReadTemplates(os.DirFS(folder)); err != nil {
+		return fmt.Errorf("mail_templates: %s: %w", folder, err)
+	}
+	return nil
+}
+
 // notifierFor returns what composes the mails and SMS of a configuration and sends them.
 func notifierFor(cfg *resolved, d Delivery, t SMSDelivery, store notify.Store, sealer *secret.Sealer, now func() time.Time, logger *slog.Logger) (*notify.Notifier, error) {
 	n, err := notify.New(notify.Config{
 		Store: store, Sealer: sealer, Sender: d.Sender, Timeout: d.Timeout, Count: countMail, Logger: logger, Now: now,
 		SMS: t.Sender, SMSTimeout: t.Timeout, CountSMS: countSMS,
-		Head: notify.Letterhead{From: d.From, FromName: d.FromName, Brand: cfg.brand},
+		Templates: cfg.templates, Head: notify.Letterhead{From: d.From, FromName: d.FromName, Brand: cfg.brand},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("option mail: %w", err)

@@ -19,6 +19,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/jwtkeys"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/notify"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/ratelimit"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/redislink"
 )
@@ -57,6 +58,7 @@ type resolved struct {
 	remoteUser     string
 	signup         string
 	brand          string
+	templates      notify.Templates // of mails
 	identities     []authcore.IdentifierKind
 	numbers        identifier.Numbers
 	admins         authcore.Admins
@@ -99,7 +101,7 @@ func (s *Settings) resolve() (*resolved, error) {
 	if read.IdleTimeout > 0 {
 		r.refreshLifetime = time.Duration(read.IdleTimeout)
 	}
-	for _, step := range []func(*Settings, *resolved) error{resolvePaths, resolveSecrets, resolveRedis, resolveStaleness, resolveOrigins, resolveRates, resolveAdmins} {
+	for _, step := range []func(*Settings, *resolved) error{resolvePaths, resolveSecrets, resolveRedis, resolveStaleness, resolveOrigins, resolveRates, resolveAdmins, resolveTemplates} {
 		if err := step(read, r); err != nil {
 			return nil, err
 		}
@@ -122,6 +124,7 @@ func (s *Settings) expand() (*Settings, error) {
 		check  func(string) error
 	}{
 		{"data_dir", &c.DataDir, checkPlaceholders},
+		{"mail_templates", &c.MailTemplates, checkPlaceholders},
 		{"database", &c.Database, func(v string) error { return checkDatabase(v, true) }},
 		{"issuer", &c.Issuer, checkIssuer},
 	} {

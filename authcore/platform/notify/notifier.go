@@ -40,6 +40,8 @@ type Config struct {
 	Sealer *secret.Sealer // required
 	Sender Sender         // required
 	Head   Letterhead
+	// Templates replace our own; the zero value replaces none.
+	Templates Templates
 	// Timeout is how long sending one letter may take; zero means 20 s. A letter in the hands of a node that dies is
 	// taken over by another ten seconds after that.
 	Timeout time.Duration
@@ -73,16 +75,17 @@ const (
 // Notifier seals messages for the outbox and sends what is in it. It is safe for
 // concurrent use; several may work on one store, each mail goes out once.
 type Notifier struct {
-	store  Store
-	sealer *secret.Sealer
-	sender Sender
-	texts  SMSSender // nil: none
-	head   Letterhead
-	logger *slog.Logger
-	now    func() time.Time
-	using  sync.RWMutex // held for reading while the sender sends, for writing while it rests
-	mail   *lane
-	sms    *lane // nil: none
+	store     Store
+	sealer    *secret.Sealer
+	sender    Sender
+	texts     SMSSender // nil: none
+	head      Letterhead
+	templates Templates
+	logger    *slog.Logger
+	now       func() time.Time
+	using     sync.RWMutex // held for reading while the sender sends, for writing while it rests
+	mail      *lane
+	sms       *lane // nil: none
 }
 
 const (
@@ -98,7 +101,7 @@ func New(cfg Config) (*Notifier, error) {
 	if cfg.Store == nil || cfg.Sealer == nil || cfg.Sender == nil {
 		return nil, errors.New("a notifier needs a store, a sealer and a sender")
 	}
-	n := &Notifier{store: cfg.Store, sealer: cfg.Sealer, sender: cfg.Sender, texts: cfg.SMS, head: cfg.Head, logger: cfg.Logger, now: cfg.Now}
+	n := &Notifier{store: cfg.Store, sealer: cfg.Sealer, sender: cfg.Sender, texts: cfg.SMS, head: cfg.Head, templates: cfg.Templates, logger: cfg.Logger, now: cfg.Now}
 	n.head.From = cmp.Or(n.head.From, "no-reply@localhost")
 	n.head.Brand = cmp.Or(n.head.Brand, "Gatehouse")
 	n.head.FromName = cmp.Or(n.head.FromName, n.head.Brand)

@@ -233,15 +233,19 @@ func sealer(t *testing.T, key string) *secret.Sealer {
 	return s
 }
 
-func newHouse(t *testing.T) *house {
+func newHouse(t *testing.T, templates ...notify.Templates) *house {
 	t.Helper()
 	h := &house{queue: newQueue(time.Now), sender: &recorder{}, log: &lines{}, outcomes: &outcomes{}}
 	var err error
-	h.Notifier, err = notify.New(notify.Config{
+	cfg := notify.Config{
 		Store: h.queue, Sealer: sealer(t, "k"), Sender: h.sender, Count: h.outcomes.add,
 		Head:   notify.Letterhead{From: "no-reply@auth.example.com", Brand: "Example"},
 		Logger: slog.New(slog.NewTextHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-	})
+	}
+	if len(templates) > 0 {
+		cfg.Templates = templates[0]
+	}
+	h.Notifier, err = notify.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,6 +24,7 @@ type page struct {
 	Lang      string
 	Brand     string
 	Subject   string
+	Name      string // of the reader; "" where it is not known, or not fit to be shown
 	Greeting  string
 	Before    string
 	CodeLabel string
@@ -52,16 +53,21 @@ func (n *Notifier) render(m authcore.Message) (Letter, error) {
 	}
 	l := Letter{From: n.head.From, FromName: n.head.FromName, To: m.To, Kind: m.Kind, Subject: p.Subject, Lang: p.Lang}
 	var html strings.Builder
-	if err := htmlLayout.Execute(&html, p); err != nil {
+	layout, _ := n.templates.of(m, p.Lang, ".html", htmlLayout)
+	if err := layout.Execute(&html, p); err != nil {
 		return Letter{}, err
 	}
 	l.HTML = html.String()
 	p.Before, p.Expiry, p.After = wrap(p.Before), wrap(p.Expiry), wrap(p.After)
 	var text strings.Builder
-	if err := textLayout.Execute(&text, p); err != nil {
+	layout, replaced := n.templates.of(m, p.Lang, ".txt", textLayout)
+	if err := layout.Execute(&text, p); err != nil {
 		return Letter{}, err
 	}
 	l.Text = text.String()
+	if subject, body, found := cutSubject(l.Text); replaced && found {
+		l.Subject, l.Text = subject, body
+	}
 	return l, nil
 }
 
@@ -71,7 +77,7 @@ func lay(m authcore.Message, brand string) (page, error) {
 	v := wordings.voice(m.Lang, facts{Brand: brand, Name: plain(m.Name)})
 	own := func(word string) string { return v.say(string(m.Kind) + "." + word) }
 	p := page{
-		Lang: v.lang, Brand: brand, Subject: own("subject"), Greeting: v.say("mail.greeting"), Before: own("before"),
+		Lang: v.lang, Brand: brand, Name: v.facts.Name, Subject: own("subject"), Greeting: v.say("mail.greeting"), Before: own("before"),
 		After: own("after"), Footer: v.say("mail.footer"),
 	}
 	switch {

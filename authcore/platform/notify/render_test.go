@@ -18,10 +18,10 @@ import (
 )
 
 // rendered sends a message and returns its letter.
-func rendered(t *testing.T, m authcore.Message) (l notify.Letter) {
+func rendered(t *testing.T, m authcore.Message, templates ...notify.Templates) (l notify.Letter) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t)
+		h := newHouse(t, templates...)
 		h.post(t, m)
 		stop := h.run(t)
 		synctest.Wait()

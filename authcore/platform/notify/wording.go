@@ -92,6 +92,12 @@ func mustLoad(files ...string) *library {
 	return l
 }
 
+// has reports whether there is a message, in the first language and so in all.
+func (l *library) has(id string) bool {
+	_, err := i18n.NewLocalizer(l.bundle, l.tags[0].String()).Localize(&i18n.LocalizeConfig{MessageID: id})
+	return err == nil
+}
+
 // voice speaks one language to one reader. It keeps the first error, so that a page can be filled without asking each
 // time.
 type voice struct {
