@@ -127,6 +127,7 @@ type Registration struct {
 	FirstName    string
 	LastName     string
 	Phone        string
+	Email        string // a contact address; "" where Address is the account's, or there is none
 	Locale       string
 	Fields       map[string]any
 	InvitationID uuid.UUID // that it came with; zero for none

@@ -46,28 +46,43 @@ type Challenge struct {
 	CodeExpiresAt time.Time
 }
 
-// SignUp turns a verified address into an account that is signed in. Exactly one of the callers that present the same
+// Opening makes an account whose address or number is not verified.
+type Opening struct {
+	Account     Account
+	Identifiers []Identifier
+	// Registration, of the account's id, holds the registration secret by which its owner verifies the address; nil for none.
+	Registration *Registration
+	Challenge    *Challenge // for the address; nil: no code is sent
+	Effects      Effects
+}
+
+// SignUp turns a verified address or number into an account that is signed in. Exactly one of the callers that present the same
 // challenge succeeds.
 type SignUp struct {
 	ChallengeID uuid.UUID
-	// Account is the account to create (Create true), or the existing one whose address is verified: then only its ID,
-	// EmailVerifiedAt, and with Replace also PasswordHash, are used.
+	Verified    Identifier       // the address or number
+	Unique      []IdentifierKind // that find accounts; where that of Verified is none of them, other accounts may hold it too
+	// Account is the account to create (Create true), or the existing one that verifies: then only its ID is used.
 	Account     Account
 	Create      bool
 	Identifiers []Identifier // to claim for a created account
-	// Replace (existing account): set PasswordHash, drop username, names and phone, end every session: whatever was
-	// there before the address was verified may have been planted by a stranger.
-	Replace bool
-	Session Session // to create; AccountEpoch is filled in by the store
-	Now     time.Time
-	Effects Effects
+	Closed      Event        // recorded of an account that nothing finds any more, since it had only claimed Verified
+	Session     Session      // to create; AccountEpoch is filled in by the store
+	Now         time.Time
+	Effects     Effects
 }
 
 // Reset sets a new password after a redeemed challenge.
 type Reset struct {
 	ChallengeID  uuid.UUID
-	AccountID    uuid.UUID
+	AccountID    uuid.UUID // whose challenge it is
 	PasswordHash string
-	Now          time.Time
-	Effects      Effects
+	// Create, where the address that the mail went to was only claimed by that account: the account that has it instead. AccountID
+	// then loses the address, as by a [SignUp].
+	Create      *Account
+	Identifiers []Identifier     // to claim for a created account
+	Unique      []IdentifierKind // as in SignUp
+	Closed      Event            // as in SignUp
+	Now         time.Time
+	Effects     Effects
 }

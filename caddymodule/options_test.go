@@ -29,6 +29,7 @@ func documentedOptions() []documented {
 		"redis":    optionNames(redisOptions),
 		"phone":    optionNames(phoneOptions),
 		"otp":      optionNames(otpOptions),
+		"signup":   optionNames(signupOptions),
 		"password": optionNames(passwordOptions),
 		"lockout":  append(optionNames(lockoutOptions), "off"),
 	}
@@ -38,6 +39,9 @@ func documentedOptions() []documented {
 		option := documented{chapter: global, heading: o.name, test: "TestOption_" + o.name}
 		if block {
 			option.test = ""
+		}
+		if o.name == "signup" {
+			option.test = "TestOption_signup"
 		}
 		all = append(all, option)
 		for _, w := range words {

@@ -81,6 +81,9 @@ type Settings struct {
 	// Who may register: verified (after proving the address), open (at once) or closed (nobody). Default: verified.
 	Signup string `json:"signup,omitempty"`
 
+	// The details of signup.
+	SignupOptions *SignupSettings `json:"signup_options,omitempty"`
+
 	// Which fields sign in and recover: email, username, phone (needs sms). A field that is not listed need not be unique.
 	// Default: email username.
 	Identities []string `json:"identities,omitempty"`

@@ -133,8 +133,10 @@ var globalOptions = []option[Settings]{
 	},
 	{
 		name:  "signup",
-		parse: readText(func(s *Settings) *string { return &s.Signup }),
-		check: func(s *Settings) error { return oneOf(s.Signup, "verified", "open", "closed") },
+		parse: parseSignup,
+		check: func(s *Settings) error {
+			return cmp.Or(oneOf(s.Signup, "verified", "open", "closed"), checkBlock(signupOptions, s.SignupOptions))
+		},
 	},
 	{
 		name:  "identities",

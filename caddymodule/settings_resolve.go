@@ -57,6 +57,7 @@ type resolved struct {
 	origins        *httpauth.Origins
 	remoteUser     string
 	signup         string
+	codeOnDemand   bool // signing up sends no code
 	brand          string
 	templates      notify.Templates // of mails
 	identities     []authcore.IdentifierKind
@@ -81,15 +82,16 @@ func (s *Settings) resolve() (*resolved, error) {
 		return nil, err
 	}
 	r := &resolved{
-		audience:   read.Audience,
-		algorithm:  cmp.Or(jwtkeys.Algorithm(read.Algorithm), jwtkeys.EdDSA),
-		remoteUser: cmp.Or(read.RemoteUser, "email"),
-		signup:     cmp.Or(read.Signup, "verified"),
-		brand:      cmp.Or(read.Brand, "Gatehouse"),
-		numbers:    read.numbers(),
-		otp:        read.otpRules(),
-		password:   read.passwordRules(),
-		lockout:    read.lockoutRules(),
+		audience:     read.Audience,
+		algorithm:    cmp.Or(jwtkeys.Algorithm(read.Algorithm), jwtkeys.EdDSA),
+		remoteUser:   cmp.Or(read.RemoteUser, "email"),
+		signup:       cmp.Or(read.Signup, "verified"),
+		codeOnDemand: read.signupRules().SendCode == "off",
+		brand:        cmp.Or(read.Brand, "Gatehouse"),
+		numbers:      read.numbers(),
+		otp:          read.otpRules(),
+		password:     read.passwordRules(),
+		lockout:      read.lockoutRules(),
 	}
 	r.jars = [2]*httpauth.Jar{httpauth.NewJar(read.CookiePrefix, false), httpauth.NewJar(read.CookiePrefix, true)}
 	r.accessLifetime, r.refreshLifetime, r.sessionLifetime = read.lifetimes()

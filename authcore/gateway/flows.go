@@ -67,12 +67,13 @@ type Config struct {
 
 // Settings are what an operator chooses. The zero value of a number is the contract's default.
 type Settings struct {
-	Signup     signup.Mode
-	Identities []authcore.IdentifierKind // that sign in; at least one
-	Admins     authcore.Admins
-	Password   passpolicy.Config
-	Code       CodeSettings
-	Numbers    identifier.Numbers // how phone numbers are read, which are taken, and whether codes and notices go to them by SMS
+	Signup       signup.Mode
+	CodeOnDemand bool                      // signing up sends no code by itself
+	Identities   []authcore.IdentifierKind // that sign in; at least one
+	Admins       authcore.Admins
+	Password     passpolicy.Config
+	Code         CodeSettings
+	Numbers      identifier.Numbers // how phone numbers are read, which are taken, and whether codes and notices go to them by SMS
 
 	Audience        []string // `aud` of tokens; empty is the issuer of each
 	AccessLifetime  time.Duration
@@ -170,7 +171,7 @@ func (f *Flows) wireSessions(cfg Config) (err error) {
 func (f *Flows) wireAccounts(cfg Config) (err error) {
 	s, salt := cfg.Settings, macKey(cfg.Ring, "password salt")
 	f.SignUp, err = signup.New(signup.Config{Store: cfg.Store, Hasher: cfg.Hasher, Policy: f.Policy, Challenges: f.Challenges,
-		Sessions: f.Sessions, Settings: signup.Settings{Mode: s.Signup, Identities: s.Identities},
+		Sessions: f.Sessions, Settings: signup.Settings{Mode: s.Signup, CodeOnDemand: s.CodeOnDemand, Identities: s.Identities},
 		CanReach: cfg.CanReach, Salt: func(address string) []byte { return salt().MAC([]byte(address)).Bytes()[:16] }, Now: cfg.Now})
 	if err != nil {
 		return err

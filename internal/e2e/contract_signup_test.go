@@ -20,8 +20,8 @@ func TestContract_Register(t *testing.T) {
 	a := g.register(t, object{"email": email, "password": password, "first_name": "Ada", "last_name": "Lovelace",
 		"phone": "+43 1 2345678"})
 	body := a.json(t)
-	shape{"status": "text", "expires_in": "number", "registration": "text"}.check(t, "the answer", body)
-	if body["status"] != "verification_sent" || body["expires_in"] != 600.0 {
+	shape{"status": "text", "channel": "text", "expires_in": "number", "registration": "text"}.check(t, "the answer", body)
+	if body["status"] != "verification_sent" || body["channel"] != "email" || body["expires_in"] != 600.0 {
 		t.Errorf("status %v, expires_in %v", body["status"], body["expires_in"])
 	}
 	if a.header.Get("Cache-Control") != "no-store" || a.header.Get("Content-Type") != "application/json" || len(a.setCookies(t)) > 0 {
@@ -46,7 +46,7 @@ func TestContract_RegisterByCookie(t *testing.T) {
 	t.Parallel()
 	g, email := shared(t), freshEmail()
 	a := g.register(t, object{"email": email, "password": password, "cookies": true})
-	shape{"status": "text", "expires_in": "number"}.check(t, "the answer", a.json(t))
+	shape{"status": "text", "channel": "text", "expires_in": "number"}.check(t, "the answer", a.json(t))
 	proof := a.setCookies(t)["gatehouse_registration"]
 	if proof == nil || proof.MaxAge != 24*3600 {
 		t.Fatalf("cookies %v", a.setCookies(t))
@@ -102,9 +102,9 @@ func TestContract_VerifyProofs(t *testing.T) {
 		password string
 		amr      []any
 	}{
-		"registration": {func(r string) object { return object{"registration": r} }, password, []any{"otp"}},
-		"password":     {func(string) object { return object{"password": password} }, password, []any{"pwd", "otp"}},
-		"new password": {func(string) object { return object{"new_password": other} }, other, []any{"otp"}},
+		"registration": {func(r string) object { return object{"registration": r} }, password, []any{"email"}},
+		"password":     {func(string) object { return object{"password": password} }, password, []any{"pwd", "email"}},
+		"new password": {func(string) object { return object{"new_password": other} }, other, []any{"email"}},
 	} {
 		for _, link := range []bool{false, true} {
 			t.Run(name, func(t *testing.T) {

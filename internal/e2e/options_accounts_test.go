@@ -38,6 +38,23 @@ func TestOption_signup(t *testing.T) {
 	g.attempt(t, u.email, password).want(t, 403, "account_not_verified")
 }
 
+// TestOption_signup_send_code: with off a registration sends nothing, and /verify/resend does.
+func TestOption_signup_send_code(t *testing.T) {
+	t.Parallel()
+	g := start(t, plan{global: "\t\tsignup verified {\n\t\t\tsend_code off\n\t\t}"})
+	email := freshEmail()
+	a := g.api(t, "POST", "/register", object{"email": email, "password": password}).must(t, 202, "").json(t)
+	if a["status"] != "verification_required" || a["channel"] != "email" || a["expires_in"] != float64(24*60*60) {
+		t.Errorf("%v", a)
+	}
+	g.settle(t)
+	if n := len(g.mails(t, email)); n != 0 {
+		t.Fatalf("%d mails before one was asked for", n)
+	}
+	g.api(t, "POST", "/verify/resend", object{"email": email}).must(t, 202, "")
+	g.api(t, "POST", "/verify", object{"token": g.waitMail(t, email, 1).token, "registration": a["registration"]}).pair(t, false)
+}
+
 // TestOption_identities: a field that is not listed signs nobody in, recovers nothing and may be anybody's.
 func TestOption_identities(t *testing.T) {
 	t.Parallel()

@@ -26,15 +26,16 @@ import (
 // Options differ from the defaults of the contract only where a test is about them; the zero value has signup verified,
 // sign-in by address and username, and a password hash that costs next to nothing.
 type Options struct {
-	Mode       signup.Mode
-	Identities []authcore.IdentifierKind
-	Numbers    identifier.Numbers // zero: no SMS
-	Hash       passhash.Config
-	Rates      map[string]ratelimit.Rate
-	Lockout    lockout.Policy
-	Logger     *slog.Logger  // nil discards
-	Leeway     time.Duration // of refresh tokens
-	MayIssue   func() error  // of session.Config
+	Mode         signup.Mode
+	Identities   []authcore.IdentifierKind
+	CodeOnDemand bool               // of signup.Settings
+	Numbers      identifier.Numbers // zero: no SMS
+	Hash         passhash.Config
+	Rates        map[string]ratelimit.Rate
+	Lockout      lockout.Policy
+	Logger       *slog.Logger  // nil discards
+	Leeway       time.Duration // of refresh tokens
+	MayIssue     func() error  // of session.Config
 }
 
 // CheapHash is for tests that are not about the hash.
@@ -122,7 +123,7 @@ func (e *Env) flows(t testing.TB, o Options) {
 		Store: e.Store, Ring: e.Ring, Hasher: e.Hasher, Limiter: e.Limiter, Lockouts: e.Lockouts, Proofs: e.Proofs,
 		Mailer: plainMailer{e.Clock}, Sealer: e.Sealer, MayIssue: o.MayIssue, Now: e.Clock.Now,
 		Settings: gateway.Settings{
-			Signup: o.Mode, Identities: o.Identities, Numbers: o.Numbers, RefreshLeeway: o.Leeway,
+			Signup: o.Mode, CodeOnDemand: o.CodeOnDemand, Identities: o.Identities, Numbers: o.Numbers, RefreshLeeway: o.Leeway,
 			AccessLifetime: 5 * time.Minute, RefreshLifetime: 30 * 24 * time.Hour, SessionLifetime: 90 * 24 * time.Hour,
 		},
 	}))(t)

@@ -19,7 +19,7 @@ type purpose struct {
 }
 
 var purposes = map[authcore.Purpose]purpose{
-	authcore.PurposeVerifyEmail: {Path: "/verify", Mail: authcore.MailVerify, AMR: []string{"otp"}, Unproven: true},
+	authcore.PurposeVerifyEmail: {Path: "/verify", Mail: authcore.MailVerify, AMR: []string{"email"}, Unproven: true},
 	// No session: a second factor must not be skipped. The link outlives the limit on mails: whoever asks for somebody else's
 	// mails until no more are sent leaves the owner with a newest one that works.
 	authcore.PurposeResetPassword: {Path: "/reset", Mail: authcore.MailReset, Link: time.Hour},
@@ -39,5 +39,10 @@ func lookup(p authcore.Purpose) (purpose, error) {
 	return row, nil
 }
 
-// AMR returns the authentication methods that a verified challenge of the purpose alone stands for.
-func AMR(p authcore.Purpose) []string { return append([]string(nil), purposes[p].AMR...) }
+// AMR returns the authentication methods that a verified challenge of the purpose alone stands for, by the channel that its code took.
+func AMR(p authcore.Purpose, by authcore.Channel) []string {
+	if by == authcore.BySMS && purposes[p].AMR != nil {
+		return []string{"sms"}
+	}
+	return append([]string(nil), purposes[p].AMR...)
+}

@@ -32,8 +32,8 @@ type Store interface {
 	// every session ends, and drops every challenge of the account. ErrNotFound otherwise: of several callers that hold
 	// one Old exactly one succeeds.
 	ChangePassword(ctx context.Context, c authcore.PasswordChange) (authcore.Account, authcore.Revocation, error)
-	// ResetPassword consumes the challenge, sets the hash, verifies the address the mail went to if it was not, raises the epoch so
-	// that every session ends, and drops every other challenge of the account. Exactly one of the callers that present one challenge
+	// ResetPassword consumes the challenge, sets the hash, verifies the address the mail went to if it was not (or gives it to the
+	// account of r.Create, and nothing to that of the challenge), raises the epoch so that every session ends, and drops every other challenge of the account. Exactly one of the callers that present one challenge
 	// succeeds. It does not ask for attempts: the challenge is verified. ErrNotFound: it is gone, or the account disabled.
 	ResetPassword(ctx context.Context, r authcore.Reset) (authcore.Account, authcore.Revocation, error)
 }

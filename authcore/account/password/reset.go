@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+
+	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
@@ -111,14 +114,16 @@ func (f *Flow) credentials(ctx context.Context, in ResetInput) (challenge.Creden
 }
 
 func (f *Flow) replace(ctx context.Context, ch authcore.Challenge, account authcore.Account, hash string, c authcore.Client) error {
+	r := authcore.Reset{ChallengeID: ch.ID, AccountID: account.ID, PasswordHash: hash, Unique: f.cfg.Identities, Now: f.now()}
+	if f.onlyClaims(account) {
+		account = f.instead(&r, account, hash)
+	}
 	event := audit.Event(authcore.EventPasswordReset, account.ID, c, f.now())
-	fx := authcore.Effects{Events: []authcore.Event{event}}
-	if err := f.tellOfReset(ctx, &fx, passwordChanged(event, account, c)); err != nil {
+	r.Effects.Events = []authcore.Event{event}
+	if err := f.tellOfReset(ctx, &r.Effects, passwordChanged(event, account, c)); err != nil {
 		return err
 	}
-	_, _, err := f.cfg.Store.ResetPassword(ctx, authcore.Reset{
-		ChallengeID: ch.ID, AccountID: account.ID, PasswordHash: hash, Now: f.now(), Effects: fx,
-	})
+	_, _, err := f.cfg.Store.ResetPassword(ctx, r)
 	if errors.Is(err, authcore.ErrNotFound) { // another request was faster
 		return challenge.Refuse()
 	}
@@ -128,6 +133,23 @@ func (f *Flow) replace(ctx context.Context, ch authcore.Challenge, account authc
 	// The change is committed: the answer is success, whatever becomes of the lock, which ends by itself.
 	_ = f.cfg.Lockouts.Reset(context.WithoutCancel(ctx), identifier.AccountKey(account.ID))
 	return nil
+}
+
+// onlyClaims reports whether an account has an address that nobody has verified, and that signs in: it may be a stranger's account,
+// and whoever the mail has reached gets one of their own instead (contract §7).
+func (f *Flow) onlyClaims(a authcore.Account) bool {
+	return a.Email != "" && !a.EmailVerified() && !a.MadeByOperator && slices.Contains(f.cfg.Identities, authcore.KindEmail)
+}
+
+// instead makes the reset create an account for the address, which it returns as it is before its address is verified.
+func (f *Flow) instead(r *authcore.Reset, claimer authcore.Account, hash string) authcore.Account {
+	now := f.now()
+	a := authcore.Account{ID: uuid.New(), Email: claimer.Email, PasswordHash: hash, CreatedAt: now, UpdatedAt: now}
+	verified := a
+	verified.EmailVerifiedAt = now
+	r.Create, r.Identifiers = &verified, []authcore.Identifier{{Kind: authcore.KindEmail, Value: a.Email}}
+	r.Closed = audit.Event(authcore.EventDisabled, uuid.Nil, authcore.Client{}, now)
+	return a
 }
 
 // tellOfReset: an address that the reset itself verifies was not the owner's before, as far as anybody knows. It is told without a link.

@@ -65,7 +65,7 @@ func (f *Flow) password(ctx context.Context, in Input) (session.Tokens, error) {
 		return session.Tokens{}, f.failed(ctx, who, try, in.Request.Client)
 	}
 	try.Succeeded(context.WithoutCancel(ctx)) // counted, also when the client has hung up meanwhile
-	if f.cfg.RequireVerified && !who.account.MadeByOperator && who.account.Email != "" && !who.account.EmailVerified() {
+	if f.cfg.RequireVerified && unverified(*who.account) {
 		return session.Tokens{}, errNotVerified()
 	}
 	f.rehash(ctx, who.account, in.Password)
@@ -117,7 +117,9 @@ func (f *Flow) find(ctx context.Context, login string) (subject, error) {
 		return subject{}, fmt.Errorf("find registrations: %w", err)
 	}
 	for _, r := range pending {
-		s.pending = append(s.pending, r.PasswordHash)
+		if r.PasswordHash != "" { // that of an account which exists already has none
+			s.pending = append(s.pending, r.PasswordHash)
+		}
 	}
 	switch {
 	case accountErr == nil:
@@ -180,6 +182,12 @@ func (f *Flow) failed(ctx context.Context, who subject, try attempt.Attempt, c a
 		return err
 	}
 	return errCredentials()
+}
+
+// unverified reports whether an account has verified nothing of what it is known by, and does not sign in without: that made by whoever
+// runs the gateway does.
+func unverified(a authcore.Account) bool {
+	return a.Email != "" && !a.EmailVerified() && !a.PhoneVerified() && !a.MadeByOperator
 }
 
 // rehash brings the hash to the configured cost while the password is at hand. What fails here is tried again at the next

@@ -3,6 +3,7 @@ package signup
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -12,37 +13,40 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 )
 
-// claim is whose account a verified address becomes.
+// claim is whose account a verified address or number becomes.
 type claim struct {
 	account authcore.Account // to create, or the existing one
 	create  bool
-	replace bool // existing: what was there before goes
 	amr     []string
 }
 
-// claim decides by what the prover of the address knows. Knowing the code alone is not enough to take over what somebody
-// registered: it may have been a stranger, who would keep the password.
-func (f *Flow) claim(ctx context.Context, address string, in VerifyInput) (claim, error) {
-	existing, err := f.owner(ctx, address)
+// claim decides by what the prover knows. Knowing the code alone is not enough to get what somebody has registered: it may have been
+// a stranger, who would keep the password. Who proves nothing else sets a new one, and gets a new account: that of a stranger who
+// registered the address is not taken over, for whatever is planted in it, here or in a service, would come along (contract §7).
+func (f *Flow) claim(ctx context.Context, to target, in VerifyInput) (claim, error) {
+	existing, err := f.owner(ctx, to)
 	if err != nil {
 		return claim{}, err
 	}
-	if existing != nil && !unverified(*existing) {
+	if existing != nil && !to.awaits(*existing) {
 		return claim{}, challenge.Refuse()
 	}
-	if in.NewPassword != "" {
-		return f.claimFresh(ctx, address, existing, in.NewPassword)
+	if in.NewPassword != "" && to.open(existing) {
+		return f.claimFresh(ctx, to, in.NewPassword)
 	}
-	waiting, err := f.cfg.Store.Registrations(ctx, address, f.now())
+	waiting, err := f.cfg.Store.Registrations(ctx, to.address, f.now())
 	if err != nil {
 		return claim{}, fmt.Errorf("find registrations: %w", err)
 	}
 	waiting = waiting[:min(len(waiting), keepRegistrations)]
+	if !to.open(existing) { // theirs alone
+		waiting = slices.DeleteFunc(waiting, func(r authcore.Registration) bool { return r.ID != existing.ID })
+	}
 	if r, ok := withProof(waiting, in.Proof); ok {
-		return f.claimRegistered(r, existing, false), nil
+		return f.claimProven(r, to, existing), nil
 	}
 	if in.Password != "" {
-		if c, ok, err := f.withPassword(ctx, waiting, existing, in.Password); ok || err != nil {
+		if c, ok, err := f.withPassword(ctx, to, waiting, existing, in.Password); ok || err != nil {
 			return c, err
 		}
 		return claim{}, authcore.Refuse(authcore.RegistrationProofRequired,
@@ -53,64 +57,75 @@ func (f *Flow) claim(ctx context.Context, address string, in VerifyInput) (claim
 }
 
 // claimFresh takes the address and a new password alone.
-func (f *Flow) claimFresh(ctx context.Context, address string, existing *authcore.Account, typed string) (claim, error) {
+func (f *Flow) claimFresh(ctx context.Context, to target, typed string) (claim, error) {
 	// Of a link the address is known only now.
-	normal, rules := password.Check(f.cfg.Policy, typed, address)
+	normal, rules := password.Check(f.cfg.Policy, typed, to.address)
 	if len(rules) > 0 {
 		return claim{}, authcore.RefuseValue("new_password", rules...)
 	}
-	hash, err := f.hash(ctx, address, normal)
+	hash, err := f.hash(ctx, to, normal)
 	if err != nil {
 		return claim{}, fmt.Errorf("set new password: %w", err)
 	}
-	return f.claimRegistered(authcore.Registration{Address: address, PasswordHash: hash}, existing, false), nil
+	return f.claimRegistered(authcore.Registration{PasswordHash: hash}, to), nil
 }
 
-// claimRegistered takes what a registration holds; of an account that exists only its password is taken and the rest
-// dropped, since another one may have made it.
-func (f *Flow) claimRegistered(r authcore.Registration, existing *authcore.Account, byPassword bool) claim {
-	c := claim{amr: challenge.AMR(authcore.PurposeVerifyEmail)}
-	if byPassword {
-		c.amr = append([]string{"pwd"}, c.amr...)
+// claimProven is for who shows the registration secret: of an account that was made at once, or of a registration that waits.
+func (f *Flow) claimProven(r authcore.Registration, to target, existing *authcore.Account) claim {
+	if existing != nil && r.ID == existing.ID {
+		return claim{account: *existing, amr: challenge.AMR(authcore.PurposeVerifyEmail, to.channel)}
 	}
-	if existing != nil {
-		c.account, c.replace = *existing, true
-		c.account.PasswordHash = r.PasswordHash
-		return c
-	}
+	return f.claimRegistered(r, to)
+}
+
+// claimRegistered makes an account of what a registration holds.
+func (f *Flow) claimRegistered(r authcore.Registration, to target) claim {
 	now := f.now()
-	c.create = true
-	c.account = authcore.Account{
-		ID: uuid.New(), Email: r.Address, Username: r.Username, FirstName: r.FirstName, LastName: r.LastName, Phone: r.Phone,
-		PasswordHash: r.PasswordHash, CreatedAt: now, UpdatedAt: now,
+	a := authcore.Account{
+		ID: uuid.New(), Username: r.Username, FirstName: r.FirstName, LastName: r.LastName, Phone: r.Phone,
+		Locale: r.Locale, Fields: r.Fields, PasswordHash: r.PasswordHash, CreatedAt: now, UpdatedAt: now,
 	}
-	return c
+	if to.channel == authcore.BySMS {
+		a.Phone, a.Email = to.address, r.Email
+	} else {
+		a.Email = to.address
+	}
+	f.setAside(&a, to.channel, now)
+	return claim{account: a, create: true, amr: challenge.AMR(authcore.PurposeVerifyEmail, to.channel)}
 }
 
 // withPassword looks for the registration, newest first, or else the account that the password belongs to.
-func (f *Flow) withPassword(ctx context.Context, waiting []authcore.Registration, existing *authcore.Account, typed string) (claim, bool, error) {
+func (f *Flow) withPassword(ctx context.Context, to target, waiting []authcore.Registration, existing *authcore.Account,
+	typed string) (c claim, ok bool, err error) {
 	normal, err := f.cfg.Policy.Normalize(typed)
 	if err != nil {
 		return claim{}, false, nil // it can be nobody's
 	}
-	for _, r := range waiting {
-		right, err := f.cfg.Hasher.Verify(ctx, r.PasswordHash, normal)
-		if err != nil {
-			return claim{}, false, fmt.Errorf("verify password of registration: %w", password.Busy(err))
+	verify := func(hash string) (bool, error) {
+		if hash == "" {
+			return false, nil
 		}
-		if right {
-			return f.claimRegistered(r, existing, true), true, nil
+		right, err := f.cfg.Hasher.Verify(ctx, hash, normal)
+		if err != nil {
+			return false, fmt.Errorf("verify password of registration: %w", password.Busy(err))
+		}
+		return right, nil
+	}
+	for _, r := range waiting {
+		if ok, err = verify(r.PasswordHash); err != nil {
+			return claim{}, false, err
+		}
+		if ok {
+			c = f.claimRegistered(r, to)
+			c.amr = append([]string{"pwd"}, c.amr...)
+			return c, true, nil
 		}
 	}
-	if existing == nil || existing.PasswordHash == "" {
+	if existing == nil {
 		return claim{}, false, nil
 	}
-	right, err := f.cfg.Hasher.Verify(ctx, existing.PasswordHash, normal)
-	if err != nil {
-		return claim{}, false, fmt.Errorf("verify password of account: %w", password.Busy(err))
-	}
-	amr := append([]string{"pwd"}, challenge.AMR(authcore.PurposeVerifyEmail)...)
-	return claim{account: *existing, amr: amr}, right, nil
+	ok, err = verify(existing.PasswordHash)
+	return claim{account: *existing, amr: append([]string{"pwd"}, challenge.AMR(authcore.PurposeVerifyEmail, to.channel)...)}, ok, err
 }
 
 // withProof finds the registration of a registration secret.
@@ -126,6 +141,3 @@ func withProof(waiting []authcore.Registration, proof string) (authcore.Registra
 	}
 	return authcore.Registration{}, false
 }
-
-// unverified reports whether the address of an existing account can still be verified by a mail.
-func unverified(a authcore.Account) bool { return !a.EmailVerified() && !a.Disabled() }

@@ -42,19 +42,19 @@ type Store interface {
 	IdentifierTaken(ctx context.Context, id authcore.Identifier, except uuid.UUID) (bool, error)
 	// Registrations returns the unexpired registrations of an address, newest first.
 	Registrations(ctx context.Context, address string, now time.Time) ([]authcore.Registration, error)
+	// OpenAccount stores a new account whose address is not verified, claims its identifiers, and saves the challenge and the
+	// registration that verify it; all in one transaction. *TakenError names the first identifier that belongs to somebody else.
+	OpenAccount(ctx context.Context, o authcore.Opening) error
 	// SaveRegistration stores r, keeping at most keep registrations of its address (the newest), and where ch is not nil
 	// replaces the live challenge as IssueChallenge does; all in one transaction.
 	SaveRegistration(ctx context.Context, r authcore.Registration, keep int, ch *authcore.Challenge, fx authcore.Effects) error
 	// IssueChallenge makes ch the one live challenge of its purpose and subject. Attempts spent earlier stay spent until
 	// the earlier AttemptsResetAt has passed.
 	IssueChallenge(ctx context.Context, ch authcore.Challenge, fx authcore.Effects) error
-	// CreateAccount stores a new account (with `signup open`: its address unverified) and claims ids for it.
-	// *TakenError names the first identifier that belongs to somebody else.
-	CreateAccount(ctx context.Context, a authcore.Account, ids []authcore.Identifier, fx authcore.Effects) error
-	// SignUp consumes the challenge, creates or verifies the account, opens the session and drops every other registration
-	// of the address. It does not ask for attempts: the challenge is verified. ErrNotFound: it is gone (consumed by another).
-	// *TakenError. With Replace the revocation that ends the earlier sessions is returned, else a zero one.
-	SignUp(ctx context.Context, e authcore.SignUp) (authcore.Account, authcore.Session, authcore.Revocation, error)
+	// SignUp consumes the challenge, ends what other accounts claim of the address, creates or verifies the account, opens the
+	// session and drops every other registration of the address. It does not ask for attempts: the challenge is verified.
+	// ErrNotFound: it is gone (consumed by another). *TakenError.
+	SignUp(ctx context.Context, e authcore.SignUp) (authcore.Account, authcore.Session, error)
 }
 
 // Config is what a Flow needs.
@@ -76,6 +76,10 @@ type Config struct {
 // Settings is the operator's choice.
 type Settings struct {
 	Mode Mode
+	// Deferred, with Open: an address or number is saved only once it is verified, and is pending before; a username is required.
+	Deferred bool
+	// CodeOnDemand: signing up sends no code; it goes out when [Flow.Resend] asks for it.
+	CodeOnDemand bool
 	// Identities are the kinds of identifier that sign in, and thus must be unique.
 	Identities []authcore.IdentifierKind
 }
@@ -91,6 +95,9 @@ func New(cfg Config) (*Flow, error) {
 	}
 	if m := cfg.Settings.Mode; m != Verified && m != Open && m != Closed {
 		return nil, fmt.Errorf("signup: signup mode %q is unknown; it is verified, open or closed", m)
+	}
+	if cfg.Settings.Deferred && (cfg.Settings.Mode != Open || !slices.Contains(cfg.Settings.Identities, authcore.KindUsername)) {
+		return nil, errors.New("signup: deferred needs signup open, and usernames that sign in")
 	}
 	if len(cfg.Settings.Identities) == 0 {
 		return nil, errors.New("signup: at least one kind of identifier must sign in")
@@ -119,6 +126,9 @@ func (f *Flow) identifiers(a authcore.Account) []authcore.Identifier {
 	}
 	return ids
 }
+
+// lifetime returns how long a code is valid that goes by a channel.
+func (f *Flow) lifetime(authcore.Channel) time.Duration { return f.cfg.Challenges.Lifetime() }
 
 // Mode returns who may sign up.
 func (f *Flow) Mode() Mode { return f.cfg.Settings.Mode }

@@ -27,7 +27,7 @@ func TestL04_UnreachableAddress(t *testing.T) {
 	}
 	for _, address := range []string{known, unknown} {
 		_, err := f.Register(t.Context(), signup.RegisterInput{Email: address, Password: testflow.Password, Client: testflow.Client()})
-		for what, err := range map[string]error{"register": err, "resend": f.Resend(t.Context(), address, testflow.Client())} {
+		for what, err := range map[string]error{"register": err, "resend": f.Resend(t.Context(), signup.ResendInput{Email: address, Client: testflow.Client()})} {
 			if refused := testflow.WantCode(t, err, authcore.InvalidFields); len(refused.Fields) != 1 || refused.Fields[0].Field != "email" {
 				t.Errorf("%s of %s: %v", what, address, refused.Fields)
 			}

@@ -22,16 +22,20 @@ type RegisterInput struct {
 	Username        string
 	FirstName       string
 	LastName        string
-	Phone           string
+	Phone           string // verified in place of an address where numbers sign in and there is no address; else a contact number
 	Client          authcore.Client
 }
 
 // Registered is the answer to a sign-up.
 type Registered struct {
 	Account *authcore.Account // with signup open; else nil
-	// Proof is the registration secret: shown again with the code or link, it says that the same person registered.
-	Proof     string
-	ExpiresIn time.Duration // of code and link
+	// Proof is the registration secret: shown again with the code or link, it says that the same person registered. "" where there
+	// is nothing to verify.
+	Proof   string
+	Channel authcore.Channel // that of what is to be verified
+	Sent    bool             // whether a code goes out by itself; else it is sent when [Flow.Resend] asks for it
+	// ExpiresIn is how long code and link are valid, or where none is sent how long the registration waits.
+	ExpiresIn time.Duration
 }
 
 // Register signs up. With signup verified the answer is the same for an address that has an account, whose owner gets a
@@ -42,7 +46,7 @@ func (f *Flow) Register(ctx context.Context, in RegisterInput) (Registered, erro
 		return Registered{}, authcore.Refuse(authcore.SignupClosed, "Sign-up is closed.")
 	}
 	a, broken := f.check(in)
-	if f.cfg.Settings.Mode == Verified && a.username != "" && f.unique(authcore.KindUsername) {
+	if f.cfg.Settings.Mode != Open && a.username != "" && f.unique(authcore.KindUsername) {
 		// Usernames are public: that one is taken may be said, and is found out without regard to the address.
 		taken, err := f.cfg.Store.IdentifierTaken(ctx, authcore.Identifier{Kind: authcore.KindUsername, Value: a.username}, uuid.Nil)
 		if err != nil {
@@ -55,69 +59,77 @@ func (f *Flow) Register(ctx context.Context, in RegisterInput) (Registered, erro
 	if err := broken.Refusal(); err != nil {
 		return Registered{}, err
 	}
-	hash, err := f.hash(ctx, a.email, a.password)
+	to := f.target(a)
+	hash, err := f.hash(ctx, to, a.password)
 	if err != nil {
 		return Registered{}, fmt.Errorf("register: %w", err)
 	}
 	if f.cfg.Settings.Mode == Open {
-		return f.registerOpen(ctx, a, hash, in.Client)
+		return f.registerOpen(ctx, a, to, hash, in.Client)
 	}
-	return f.registerVerified(ctx, a, hash, in.Client)
+	return f.registerVerified(ctx, a, to, hash, in.Client)
 }
 
 // hash hashes a password for an address under the salt of all its passwords: then a sign-in is checked against every one of
 // them in one computation, and neither its time nor its answer tells whether there was one before (L01, L02). Where there is
 // none the salt comes from the address: of several who register it at once, none would see another's.
-func (f *Flow) hash(ctx context.Context, address, normal string) (string, error) {
-	like, err := f.hashAt(ctx, address)
+func (f *Flow) hash(ctx context.Context, to target, normal string) (string, error) {
+	if to.address == "" {
+		return password.Hash(ctx, f.cfg.Hasher, normal, "", nil)
+	}
+	like, err := f.hashAt(ctx, to)
 	if err != nil {
 		return "", err
 	}
-	return password.Hash(ctx, f.cfg.Hasher, normal, like, f.cfg.Salt(address))
+	return password.Hash(ctx, f.cfg.Hasher, normal, like, f.cfg.Salt(to.address))
 }
 
 // hashAt returns a hash that a sign-in with the address would be checked against; "" for none.
-func (f *Flow) hashAt(ctx context.Context, address string) (string, error) {
-	account, err := f.owner(ctx, address)
+func (f *Flow) hashAt(ctx context.Context, to target) (string, error) {
+	account, err := f.owner(ctx, to)
 	if err != nil {
 		return "", err
 	}
-	waiting, err := f.cfg.Store.Registrations(ctx, address, f.now())
+	waiting, err := f.cfg.Store.Registrations(ctx, to.address, f.now())
 	if err != nil {
 		return "", fmt.Errorf("find registrations: %w", err)
 	}
-	switch {
-	case account != nil && account.PasswordHash != "":
+	if account != nil && account.PasswordHash != "" {
 		return account.PasswordHash, nil
-	case len(waiting) > 0:
-		return waiting[0].PasswordHash, nil
+	}
+	for _, r := range waiting {
+		if r.PasswordHash != "" {
+			return r.PasswordHash, nil
+		}
 	}
 	return "", nil
 }
 
 // registerVerified lets a registration wait. It does the same for every address: one look-up, one transaction with a
 // registration, a challenge and a mail (L04).
-func (f *Flow) registerVerified(ctx context.Context, a application, hash string, c authcore.Client) (Registered, error) {
-	proof, now := secret.Token(), f.now()
+func (f *Flow) registerVerified(ctx context.Context, a application, to target, hash string, c authcore.Client) (Registered, error) {
+	done := f.registered(to)
+	now := f.now()
 	r := authcore.Registration{
-		ID: uuid.Must(uuid.NewV7()), Channel: authcore.ByEmail, Address: a.email, ProofDigest: secret.SumString(proof).Bytes(), PasswordHash: hash,
+		ID: uuid.Must(uuid.NewV7()), Channel: to.channel, Address: to.address, ProofDigest: digest(done.Proof), PasswordHash: hash,
 		Username: a.username, FirstName: a.firstName, LastName: a.lastName, Phone: a.phone,
 		CreatedAt: now, ExpiresAt: now.Add(RegistrationLifetime),
+	}
+	if to.channel == authcore.BySMS {
+		r.Phone, r.Email = "", a.email
 	}
 	save := func(ctx context.Context, ch *authcore.Challenge, fx authcore.Effects) error {
 		return f.cfg.Store.SaveRegistration(ctx, r, keepRegistrations, ch, fx)
 	}
-	account, err := f.owner(ctx, a.email)
+	account, err := f.owner(ctx, to)
 	if err != nil {
 		return Registered{}, err
 	}
-	request := f.request(a.email, c)
-	request.Save = func(ctx context.Context, ch authcore.Challenge, fx authcore.Effects) error { return save(ctx, &ch, fx) }
-	request.Known = &challenge.Known{Account: idOf(account), To: challenge.Recipient{Address: a.email}}
-	if account != nil && !unverified(*account) {
-		request.Known = &challenge.Known{To: challenge.Recipient{Address: a.email, Name: account.Name()}, Instead: authcore.MailAccountExists}
-		request.Events = []authcore.Event{audit.Event(authcore.EventRegistrationAgain, account.ID, c, now)}
+	if !done.Sent {
+		return done, save(ctx, nil, authcore.Effects{})
 	}
+	request := f.requestFor(to, account, true, c)
+	request.Save = func(ctx context.Context, ch authcore.Challenge, fx authcore.Effects) error { return save(ctx, &ch, fx) }
 	wait, _, err := f.cfg.Challenges.Request(ctx, request)
 	if err == nil && wait > 0 { // no mail now: the challenge that is out stays
 		err = save(ctx, nil, authcore.Effects{})
@@ -125,16 +137,39 @@ func (f *Flow) registerVerified(ctx context.Context, a application, hash string,
 	if err != nil {
 		return Registered{}, fmt.Errorf("save registration: %w", err)
 	}
-	return Registered{Proof: proof, ExpiresIn: f.cfg.Challenges.Lifetime()}, nil
+	return done, nil
 }
 
-// registerOpen makes the account at once, with its address unverified, and sends the proof of the address after it.
-func (f *Flow) registerOpen(ctx context.Context, a application, hash string, c authcore.Client) (Registered, error) {
+// registered is the answer to who is to verify a target.
+func (f *Flow) registered(to target) Registered {
+	done := Registered{Proof: secret.Token(), Channel: to.channel, Sent: !f.cfg.Settings.CodeOnDemand, ExpiresIn: f.lifetime(to.channel)}
+	if !done.Sent {
+		done.ExpiresIn = RegistrationLifetime
+	}
+	return done
+}
+
+func digest(proof string) []byte { return secret.SumString(proof).Bytes() }
+
+// registerOpen makes the account at once, with its address unverified, and sends the code for it. What the account is verified by can
+// also be shown by the registration secret, for which a registration of its own id waits.
+func (f *Flow) registerOpen(ctx context.Context, a application, to target, hash string, c authcore.Client) (Registered, error) {
 	account, now := a.account(), f.now()
 	account.ID, account.PasswordHash = uuid.New(), hash
 	account.CreatedAt, account.UpdatedAt = now, now
-	fx := authcore.Effects{Events: []authcore.Event{audit.Event(authcore.EventRegistered, account.ID, c, now)}}
-	err := f.cfg.Store.CreateAccount(ctx, account, f.identifiers(account), fx)
+	o := authcore.Opening{Account: account, Identifiers: f.identifiers(account)}
+	events := []authcore.Event{audit.Event(authcore.EventRegistered, account.ID, c, now)}
+	done := Registered{Channel: to.channel}
+	if to.address != "" && f.unique(to.kind()) { // else an address does not lead to one account
+		done = f.registered(to)
+		o.Registration = &authcore.Registration{ID: account.ID, Channel: to.channel, Address: to.address, ProofDigest: digest(done.Proof),
+			CreatedAt: now, ExpiresAt: now.Add(RegistrationLifetime)}
+	}
+	save := func(ctx context.Context, ch *authcore.Challenge, fx authcore.Effects) error {
+		o.Challenge, o.Effects = ch, fx
+		return f.cfg.Store.OpenAccount(ctx, o)
+	}
+	err := f.saveOpen(ctx, save, done.Sent, f.requestFor(to, &account, true, c), events)
 	var taken *authcore.TakenError
 	if errors.As(err, &taken) {
 		return Registered{}, conflict(taken)
@@ -142,21 +177,29 @@ func (f *Flow) registerOpen(ctx context.Context, a application, hash string, c a
 	if err != nil {
 		return Registered{}, fmt.Errorf("create account: %w", err)
 	}
-	if f.unique(authcore.KindEmail) { // else an address does not lead to one account
-		// The account stands. What fails here is only the mail, which can be asked for again.
-		request := f.request(account.Email, c)
-		request.Known = &challenge.Known{Account: account.ID, To: challenge.Recipient{Address: account.Email}}
-		_, _, _ = f.cfg.Challenges.Request(ctx, request)
+	done.Account = &account
+	return done, nil
+}
+
+// saveOpen saves an account with a code, where one is to be sent and may be.
+func (f *Flow) saveOpen(ctx context.Context, save func(context.Context, *authcore.Challenge, authcore.Effects) error, send bool,
+	request challenge.Request, events []authcore.Event) error {
+	if send {
+		request.Events = events
+		request.Save = func(ctx context.Context, ch authcore.Challenge, fx authcore.Effects) error { return save(ctx, &ch, fx) }
+		if wait, _, err := f.cfg.Challenges.Request(ctx, request); err != nil || wait == 0 {
+			return err
+		}
 	}
-	return Registered{Account: &account, ExpiresIn: f.cfg.Challenges.Lifetime()}, nil
+	return save(ctx, nil, authcore.Effects{Events: events})
 }
 
 // owner returns the account that uses the address, verified or not; nil for none, and where addresses do not identify.
-func (f *Flow) owner(ctx context.Context, address string) (*authcore.Account, error) {
-	if !f.unique(authcore.KindEmail) {
+func (f *Flow) owner(ctx context.Context, to target) (*authcore.Account, error) {
+	if !f.unique(to.kind()) {
 		return nil, nil
 	}
-	a, err := f.cfg.Store.AccountByIdentifier(ctx, authcore.Identifier{Kind: authcore.KindEmail, Value: address})
+	a, err := f.cfg.Store.AccountByIdentifier(ctx, to.identifier())
 	if errors.Is(err, authcore.ErrNotFound) {
 		return nil, nil
 	}
@@ -170,11 +213,4 @@ func conflict(taken *authcore.TakenError) error {
 	e := authcore.Refuse(authcore.Conflict, "An account with this "+string(taken.Field)+" already exists.")
 	e.Fields.Add(string(taken.Field), taken.Rule())
 	return e
-}
-
-func idOf(a *authcore.Account) uuid.UUID {
-	if a == nil {
-		return uuid.Nil
-	}
-	return a.ID
 }

@@ -20,7 +20,7 @@ func TestResend_AnswersAlikeForEveryAddress(t *testing.T) {
 		var limited int
 		before := len(e.Mails(t, address))
 		for range 7 {
-			err := e.SignUp.Resend(t.Context(), address, testflow.Client())
+			err := e.SignUp.Resend(t.Context(), signup.ResendInput{Email: address, Client: testflow.Client()})
 			if err != nil {
 				if got := testflow.WantCode(t, err, authcore.RateLimited); got.RetryAfter <= 0 {
 					t.Errorf("%s: no Retry-After", address)
@@ -56,7 +56,7 @@ func TestL02_ResendLeavesAsMuchBehindForEveryAddress(t *testing.T) {
 		t.Fatal(err)
 	}
 	for address, dummy := range map[string]bool{"waiting@example.com": false, bob: true, "nobody@example.com": true} {
-		if err := f.Resend(t.Context(), address, testflow.Client()); err != nil {
+		if err := f.Resend(t.Context(), signup.ResendInput{Email: address, Client: testflow.Client()}); err != nil {
 			t.Fatal(err)
 		}
 		fx := seen.last
@@ -81,7 +81,7 @@ func TestResend_MalformedAddress(t *testing.T) {
 	t.Parallel()
 	e := testflow.New(t, testflow.Options{})
 	for _, address := range []string{"no address", "x%y@z.example", "=?utf-8?q?x?=@z.example"} {
-		testflow.WantCode(t, e.SignUp.Resend(t.Context(), address, testflow.Client()), authcore.InvalidFields)
+		testflow.WantCode(t, e.SignUp.Resend(t.Context(), signup.ResendInput{Email: address, Client: testflow.Client()}), authcore.InvalidFields)
 		_, err := e.SignUp.Register(t.Context(), signup.RegisterInput{Email: address, Password: testflow.Password, Client: testflow.Client()})
 		if got := testflow.WantCode(t, err, authcore.InvalidFields).Fields; len(got) != 1 || got[0].Field != "email" {
 			t.Errorf("signing up with %q gave %v", address, got)
@@ -94,7 +94,7 @@ func TestResend_OpenAccount(t *testing.T) {
 	e := testflow.New(t, testflow.Options{Mode: signup.Open})
 	e.Register(t, signup.RegisterInput{Email: bob})
 	e.Clock.Advance(2 * time.Minute)
-	if err := e.SignUp.Resend(t.Context(), bob, testflow.Client()); err != nil {
+	if err := e.SignUp.Resend(t.Context(), signup.ResendInput{Email: bob, Client: testflow.Client()}); err != nil {
 		t.Fatal(err)
 	}
 	if n := len(e.Mails(t, bob)); n != 2 {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/google/uuid"
+
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
@@ -14,11 +16,12 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 )
 
-// VerifyInput is the proof of an address, as it came: the token of the link, or address and code; and what shows that the
+// VerifyInput is the proof of an address, as it came: the token of the link, or address or number and code; and what shows that the
 // prover is who registered.
 type VerifyInput struct {
-	Token      string
-	Email, OTP string
+	Token        string
+	Email, Phone string // one of them, with OTP
+	OTP          string
 
 	Proof       string // the registration secret
 	Password    string // the one chosen at registration
@@ -27,14 +30,15 @@ type VerifyInput struct {
 	Request session.Request // AMR is set here
 }
 
-// Verify makes the account of a verified address, or marks the address of an existing one as verified, and signs in. Nothing
-// is spent unless it succeeds, except an attempt for a wrong code. Of several callers with one code exactly one succeeds.
+// Verify makes the account of a verified address or number, or marks that of an existing one as verified, and signs in. Nothing
+// is spent unless it succeeds, except an attempt for a wrong code. Of several callers with one code exactly one succeeds. What other
+// accounts claim of it ends.
 //
 // NewPassword, where given, wins over the other proofs: the account gets the address and that password and nothing else,
 // so that a registration secret somebody slipped into a browser cannot keep their password or names alive. A username that
 // was taken while the registration waited is left out.
 //
-// The session's amr (RFC 8176) is otp; with the password given in the same request, pwd and otp.
+// The session's amr is email or, where the code came by SMS, sms (RFC 8176); with the password given in the same request, pwd too.
 //
 // Refusals: [authcore.InvalidRequest], [authcore.InvalidFields], [authcore.InvalidCode], [authcore.TooManyAttempts],
 // [authcore.RegistrationProofRequired], [authcore.Unavailable].
@@ -47,7 +51,7 @@ func (f *Flow) Verify(ctx context.Context, in VerifyInput) (session.Tokens, erro
 	if err != nil {
 		return session.Tokens{}, err
 	}
-	claimed, err := f.claim(ctx, ch.Subject, in)
+	claimed, err := f.claim(ctx, targetOf(ch.Subject), in)
 	if err != nil {
 		return session.Tokens{}, err
 	}
@@ -62,11 +66,15 @@ func (f *Flow) readInput(in *VerifyInput) (challenge.Credentials, error) {
 	switch {
 	case in.Token != "" && in.OTP != "":
 		return shown, authcore.Refuse(authcore.InvalidRequest, "Send either the token of the link, or email and otp.")
-	case in.Token == "" && in.OTP == "" && in.Email == "":
-		return shown, authcore.Refuse(authcore.InvalidRequest, "Send the token of the link, or email and otp.")
+	case in.Token == "" && in.OTP == "" && in.Email == "" && in.Phone == "", in.Email != "" && in.Phone != "":
+		return shown, authcore.Refuse(authcore.InvalidRequest, "Send the token of the link, or email or phone and otp.")
 	case in.Token == "":
-		address, err := identifier.Email(in.Email)
-		broken.AddError("email", err)
+		name, normalise, typed := "email", identifier.Email, in.Email
+		if in.Phone != "" {
+			name, normalise, typed = "phone", identifier.Phone, in.Phone
+		}
+		address, err := normalise(typed)
+		broken.AddError(name, err)
 		if in.OTP == "" {
 			broken.Add("otp", authcore.CodeRequired)
 		}
@@ -101,27 +109,32 @@ func (f *Flow) withEveryRule(ctx context.Context, shown challenge.Credentials, t
 
 // complete consumes the challenge together with everything it brings about.
 func (f *Flow) complete(ctx context.Context, ch authcore.Challenge, c claim, r session.Request) (session.Tokens, error) {
-	now := f.now()
+	now, to := f.now(), targetOf(ch.Subject)
 	account := c.account
-	account.EmailVerifiedAt = now
+	if to.channel == authcore.BySMS {
+		account.PhoneVerifiedAt = now
+	} else {
+		account.EmailVerifiedAt = now
+	}
 	sess, refresh, err := f.cfg.Sessions.Prepare(account, r)
 	if err != nil {
 		return session.Tokens{}, err
 	}
 	e := authcore.SignUp{
-		ChallengeID: ch.ID, Account: account, Create: c.create, Replace: c.replace, Session: sess, Now: now,
+		ChallengeID: ch.ID, Verified: to.identifier(), Unique: f.cfg.Settings.Identities, Account: account, Create: c.create, Session: sess, Now: now,
+		Closed:  audit.Event(authcore.EventDisabled, uuid.Nil, authcore.Client{}, now),
 		Effects: authcore.Effects{Events: f.events(sess, c, r.Client)},
 	}
 	if c.create {
 		e.Identifiers = f.identifiers(account)
 	}
-	stored, opened, _, err := f.cfg.Store.SignUp(ctx, e)
+	stored, opened, err := f.cfg.Store.SignUp(ctx, e)
 	var taken *authcore.TakenError
 	if errors.As(err, &taken) && taken.Field == authcore.KindUsername && e.Account.Username != "" {
 		// Who proves the address must not lose the sign-up to whoever took the name meanwhile.
 		e.Account.Username = ""
 		e.Identifiers = f.identifiers(e.Account)
-		stored, opened, _, err = f.cfg.Store.SignUp(ctx, e)
+		stored, opened, err = f.cfg.Store.SignUp(ctx, e)
 	}
 	switch {
 	case errors.As(err, &taken):

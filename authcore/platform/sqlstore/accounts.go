@@ -50,7 +50,7 @@ func (s *Store) AccountByIdentifier(ctx context.Context, id authcore.Identifier)
 
 var insertAccount = "insert into users (" + accountColumns + ") values (" + parameters(accountColumns) + ")"
 
-// CreateAccount implements signup.Store.
+// CreateAccount implements storetest.Store.
 func (s *Store) CreateAccount(ctx context.Context, a authcore.Account, ids []authcore.Identifier, fx authcore.Effects) error {
 	return s.change(ctx, "create account", func(ctx context.Context, q *tx) error {
 		if err := create(ctx, q, a, ids); err != nil {

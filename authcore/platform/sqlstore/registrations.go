@@ -9,11 +9,11 @@ import (
 )
 
 const registrationColumns = "id, address, proof_digest, password_hash, username, first_name, last_name, phone, " +
-	"channel, locale, fields, invitation_id, created_at, expires_at"
+	"channel, email, locale, fields, invitation_id, created_at, expires_at"
 
 func scanRegistration(row sqldb.Row) (r authcore.Registration, err error) {
 	return r, row.Scan(&r.ID, &r.Address, &r.ProofDigest, &r.PasswordHash, &r.Username, &r.FirstName, &r.LastName,
-		&r.Phone, &r.Channel, &r.Locale, &jsonObject{&r.Fields}, &optional{&r.InvitationID}, &stamp{&r.CreatedAt}, &stamp{&r.ExpiresAt})
+		&r.Phone, &r.Channel, &r.Email, &r.Locale, &jsonObject{&r.Fields}, &optional{&r.InvitationID}, &stamp{&r.CreatedAt}, &stamp{&r.ExpiresAt})
 }
 
 var insertRegistration = "insert into registrations (" + registrationColumns + ") values (" + parameters(registrationColumns) + ")"
@@ -38,10 +38,7 @@ func (s *Store) SaveRegistration(ctx context.Context, r authcore.Registration, k
 		if err := s.lockRegistrations(ctx, q, r.Address); err != nil {
 			return err
 		}
-		_, err := sqldb.Exec(ctx, q, insertRegistration, r.ID, r.Address, r.ProofDigest, r.PasswordHash, r.Username, r.FirstName,
-			r.LastName, r.Phone, string(r.Channel), r.Locale, objectText(r.Fields), orNull(r.InvitationID),
-			micros(r.CreatedAt), micros(r.ExpiresAt))
-		if err != nil {
+		if err := register(ctx, q, r); err != nil {
 			return err
 		}
 		if _, err := sqldb.Exec(ctx, q, trimRegistrations, r.Address, keep); err != nil {
@@ -49,6 +46,13 @@ func (s *Store) SaveRegistration(ctx context.Context, r authcore.Registration, k
 		}
 		return record(ctx, q, fx)
 	})
+}
+
+func register(ctx context.Context, q sqldb.Querier, r authcore.Registration) error {
+	_, err := sqldb.Exec(ctx, q, insertRegistration, r.ID, r.Address, r.ProofDigest, r.PasswordHash, r.Username, r.FirstName,
+		r.LastName, r.Phone, string(r.Channel), r.Email, r.Locale, objectText(r.Fields), orNull(r.InvitationID),
+		micros(r.CreatedAt), micros(r.ExpiresAt))
+	return err
 }
 
 func (s *Store) lockRegistrations(ctx context.Context, q sqldb.Querier, address string) error {

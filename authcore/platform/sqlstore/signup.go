@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/google/uuid"
@@ -10,91 +11,80 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
 )
 
-// SignUp implements signup.Store. A disabled account, or one whose address was verified meanwhile, counts as
+// OpenAccount implements signup.Store.
+func (s *Store) OpenAccount(ctx context.Context, o authcore.Opening) error {
+	return s.change(ctx, "open account", func(ctx context.Context, q *tx) error {
+		if o.Challenge != nil {
+			if err := issue(ctx, q, *o.Challenge); err != nil {
+				return err
+			}
+		}
+		if err := create(ctx, q, o.Account, o.Identifiers); err != nil {
+			return err
+		}
+		if o.Registration != nil {
+			if err := register(ctx, q, *o.Registration); err != nil {
+				return err
+			}
+		}
+		return record(ctx, q, o.Effects)
+	})
+}
+
+// SignUp implements signup.Store. A disabled account, or one that has another address meanwhile or has verified it, counts as
 // not found.
-func (s *Store) SignUp(ctx context.Context, e authcore.SignUp) (authcore.Account, authcore.Session, authcore.Revocation, error) {
-	var done signedUp
-	err := s.change(ctx, "complete sign-up", func(ctx context.Context, q *tx) (err error) {
-		done, err = s.signUp(ctx, q, e)
+func (s *Store) SignUp(ctx context.Context, e authcore.SignUp) (a authcore.Account, sess authcore.Session, err error) {
+	err = s.change(ctx, "complete sign-up", func(ctx context.Context, q *tx) (err error) {
+		a, sess, err = s.signUp(ctx, q, e)
 		return err
 	})
 	if err != nil {
-		return authcore.Account{}, authcore.Session{}, authcore.Revocation{}, err
+		return authcore.Account{}, authcore.Session{}, err
 	}
-	return done.account, done.session, done.revocation, nil
+	return a, sess, nil
 }
 
-type signedUp struct {
-	account    authcore.Account
-	session    authcore.Session
-	revocation authcore.Revocation
-}
-
-func (s *Store) signUp(ctx context.Context, q *tx, e authcore.SignUp) (done signedUp, err error) {
+func (s *Store) signUp(ctx context.Context, q *tx, e authcore.SignUp) (a authcore.Account, sess authcore.Session, err error) {
 	if _, err = consume(ctx, q, e.ChallengeID, authcore.PurposeVerifyEmail, e.Now); err != nil {
-		return done, err
+		return a, sess, err
 	}
-	switch {
-	case e.Create:
+	if err = s.takeClaims(ctx, q, e.Verified, e.Account.ID, e.Unique, e.Closed, e.Now); err != nil {
+		return a, sess, err
+	}
+	if e.Create {
 		if err = create(ctx, q, e.Account, e.Identifiers); err != nil {
-			return done, err
+			return a, sess, err
 		}
-		done.account, err = sqldb.One(ctx, q, scanAccount, selectAccount, e.Account.ID)
-	case e.Replace:
-		done.account, done.revocation, err = s.takeOver(ctx, q, e)
-	default:
-		done.account, err = sqldb.One(ctx, q, scanAccount, verifyAccount, e.Account.ID, micros(e.Account.EmailVerifiedAt), micros(e.Now))
+		a, err = sqldb.One(ctx, q, scanAccount, selectAccount, e.Account.ID)
+	} else {
+		a, err = sqldb.One(ctx, q, scanAccount, claimOf(e.Verified.Kind, verifyAccount), e.Account.ID, micros(e.Now), e.Verified.Value)
 	}
 	if err != nil {
-		return done, err
+		return a, sess, err
 	}
-	if err = verified(ctx, q, &done.account); err != nil {
-		return done, err
+	if err = verified(ctx, q, &a); err != nil {
+		return a, sess, err
 	}
-	if err = s.forgetRegistrations(ctx, q, done.account.Email); err != nil {
-		return done, err
+	if err = s.forgetRegistrations(ctx, q, e.Verified.Value); err != nil {
+		return a, sess, err
 	}
-	done.session = e.Session
-	done.session.AccountID, done.session.AccountEpoch = done.account.ID, done.account.Epoch
-	if err = insertSession(ctx, q, done.session); err != nil {
-		return done, err
+	sess = e.Session
+	sess.AccountID, sess.AccountEpoch = a.ID, a.Epoch
+	if err = insertSession(ctx, q, sess); err != nil {
+		return a, sess, err
 	}
-	return done, record(ctx, q, e.Effects)
+	return a, sess, record(ctx, q, e.Effects)
 }
 
-const verifyAccount = `update users set email_verified_at = $2, updated_at = $3
-	where id = $1 and disabled_at is null and email_verified_at is null
+// {} is the column of the kind that is verified.
+const verifyAccount = `update users set {}_verified_at = $2, updated_at = $2
+	where id = $1 and disabled_at is null and {}_verified_at is null and {} = $3
 	returning ` + accountColumns
 
-const takeOverAccount = `update users set email_verified_at = $2, updated_at = $3, password_hash = $4, epoch = epoch + 1,
-		username = '', first_name = '', last_name = '', phone = ''
-	where id = $1 and disabled_at is null and email_verified_at is null
-	returning ` + accountColumns
-
-// takeOver gives an unverified account to whoever has verified its address. Before that anybody may have made it and may
-// be signed in: nothing of theirs stays.
-func (s *Store) takeOver(ctx context.Context, q *tx, e authcore.SignUp) (authcore.Account, authcore.Revocation, error) {
-	a, err := sqldb.One(ctx, q, scanAccount, takeOverAccount,
-		e.Account.ID, micros(e.Account.EmailVerifiedAt), micros(e.Now), e.Account.PasswordHash)
-	if err != nil {
-		return a, authcore.Revocation{}, err
-	}
-	if err := release(ctx, q, a.ID, authcore.KindUsername, ""); err != nil {
-		return a, authcore.Revocation{}, err
-	}
-	r, err := s.endSessions(ctx, q, a, e.Now)
-	return a, r, err
-}
-
-// A mail that arrived proves the address. What stood in the account before may be a stranger's, as in takeOver. The
-// right-hand sides see the row as it was. A link from before an account was disabled changes nothing of it.
-// What the account had asked to be known by goes as well: it may have been asked for by whoever the reset locks out (R05).
+// A mail that arrived verifies the address. A link from before an account was disabled changes nothing of it.
+// What the account had asked to be known by goes: it may have been asked for by whoever the reset locks out (R05).
 const resetPassword = `update users set password_hash = $2, epoch = epoch + 1, updated_at = $3,
 		pending_email = '', pending_email_until = null, pending_phone = '', pending_phone_until = null,
-		username = case when email <> '' and email_verified_at is null then '' else username end,
-		first_name = case when email <> '' and email_verified_at is null then '' else first_name end,
-		last_name = case when email <> '' and email_verified_at is null then '' else last_name end,
-		phone = case when email <> '' and email_verified_at is null then '' else phone end,
 		email_verified_at = case when email <> '' and email_verified_at is null then $3 else email_verified_at end
 	where id = $1 and disabled_at is null
 	returning ` + accountColumns
@@ -125,19 +115,44 @@ func (s *Store) reset(ctx context.Context, q *tx, r authcore.Reset) (a authcore.
 	if _, err := sqldb.Exec(ctx, q, dropChallenges, r.AccountID, string(authcore.PurposeVerifyEmail)); err != nil {
 		return a, rev, err
 	}
+	if r.Create != nil {
+		return s.resetClaimed(ctx, q, r)
+	}
 	if a, err = sqldb.One(ctx, q, scanAccount, resetPassword, r.AccountID, r.PasswordHash, micros(r.Now)); err != nil {
 		return a, rev, err
 	}
 	if err := verified(ctx, q, &a); err != nil {
 		return a, rev, err
 	}
-	if err := release(ctx, q, a.ID, authcore.KindUsername, a.Username); err != nil {
-		return a, rev, err
-	}
 	if err := s.forgetRegistrations(ctx, q, a.Email); err != nil {
 		return a, rev, err
 	}
 	if rev, err = s.endSessions(ctx, q, a, r.Now); err != nil {
+		return a, rev, err
+	}
+	return a, rev, record(ctx, q, r.Effects)
+}
+
+// resetClaimed gives an address that was only claimed to a new account, as verifying it with a new password does. Where the address was
+// verified, or has gone, since the caller has looked, the reset is not found.
+func (s *Store) resetClaimed(ctx context.Context, q *tx, r authcore.Reset) (a authcore.Account, rev authcore.Revocation, err error) {
+	id := authcore.Identifier{Kind: authcore.KindEmail, Value: r.Create.Email}
+	if err := s.takeClaims(ctx, q, id, r.Create.ID, r.Unique, r.Closed, r.Now); err != nil {
+		return a, rev, err
+	}
+	err = create(ctx, q, *r.Create, r.Identifiers)
+	var taken *authcore.TakenError
+	if errors.As(err, &taken) {
+		return a, rev, authcore.ErrNotFound
+	}
+	if err != nil {
+		return a, rev, err
+	}
+	a = *r.Create
+	if err := verified(ctx, q, &a); err != nil {
+		return a, rev, err
+	}
+	if err := s.forgetRegistrations(ctx, q, a.Email); err != nil {
 		return a, rev, err
 	}
 	return a, rev, record(ctx, q, r.Effects)

@@ -94,7 +94,7 @@ func challengeProven(t *testing.T, s Store) {
 	ch := issued(t, s, aChallenge(authcore.PurposeVerifyEmail, subject, "1"))
 	must(t, prove(t, s, "1", 0))
 	exhaust(t, s, ch)
-	_, _, _, err := s.SignUp(t.Context(), aSignUp(ch, anAccount("anna")))
+	_, _, err := s.SignUp(t.Context(), aSignUp(ch, anAccount("anna")))
 	must(t, err)
 }
 
@@ -108,7 +108,7 @@ func challengeResend(t *testing.T, s Store) {
 	issued(t, s, second)
 	_, err := s.ProveToken(t.Context(), first.Purpose, first.TokenDigest, start)
 	wants(t, err, authcore.ErrNotFound)
-	_, _, _, err = s.SignUp(t.Context(), aSignUp(first, anAccount("anna")))
+	_, _, err = s.SignUp(t.Context(), aSignUp(first, anAccount("anna")))
 	wants(t, err, authcore.ErrNotFound)
 	wants(t, prove(t, s, "1", 0), authcore.ErrWrongCode)
 	got, err := s.ProveToken(t.Context(), second.Purpose, second.TokenDigest, start)
@@ -158,7 +158,7 @@ func challengePurpose(t *testing.T, s Store) {
 	wants(t, err, authcore.ErrWrongCode)
 	_, err = s.ProveCode(t.Context(), authcore.PurposeVerifyEmail, "other@example.com", verify.CodeDigest, start)
 	wants(t, err, authcore.ErrNotFound)
-	_, _, _, err = s.SignUp(t.Context(), aSignUp(reset, anAccount("berta")))
+	_, _, err = s.SignUp(t.Context(), aSignUp(reset, anAccount("berta")))
 	wants(t, err, authcore.ErrNotFound)
 	_, _, err = s.ResetPassword(t.Context(), aReset(verify, a))
 	wants(t, err, authcore.ErrNotFound)
@@ -183,7 +183,7 @@ func challengeExpiry(t *testing.T, s Store) {
 	wants(t, err, authcore.ErrNotFound)
 	e := aSignUp(ch, anAccount("anna"))
 	e.Now = ch.ExpiresAt
-	_, _, _, err = s.SignUp(t.Context(), e)
+	_, _, err = s.SignUp(t.Context(), e)
 	wants(t, err, authcore.ErrNotFound)
 }
 
@@ -205,7 +205,7 @@ func challengeConsumed(t *testing.T, s Store) {
 	for range ch.AttemptsLeft - 1 {
 		wants(t, prove(t, s, "wrong", 0), authcore.ErrWrongCode)
 	}
-	_, _, _, err := s.SignUp(t.Context(), aSignUp(ch, anAccount("anna")))
+	_, _, err := s.SignUp(t.Context(), aSignUp(ch, anAccount("anna")))
 	must(t, err)
 	wants(t, prove(t, s, "1", 0), authcore.ErrNotFound)
 	next := issued(t, s, aChallenge(authcore.PurposeVerifyEmail, subject, "2"))

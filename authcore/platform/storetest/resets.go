@@ -12,7 +12,8 @@ import (
 
 var resets = []promise{
 	{"a reset ends every session and every other challenge", resetEnds},
-	{"a reset proves the address and drops what was planted", resetProves},
+	{"a reset proves the address", resetProves},
+	{"a reset gives a claimed address to a new account", resetInstead},
 	{"a disabled account is not found and stays as it is", resetRefused},
 	{"O04 100 use one reset: one wins", resetRace},
 	{"a session that is opened during a reset is covered by its revocation", resetCovers},
@@ -77,15 +78,37 @@ func resetProves(t *testing.T, s Store) {
 	got, _, err := s.ResetPassword(t.Context(), aReset(resetChallenge(t, s, want), want))
 	must(t, err)
 	want.PasswordHash, want.Epoch, want.UpdatedAt, want.EmailVerifiedAt = "new", want.Epoch+1, start, start
-	want.Username, want.FirstName, want.LastName, want.Phone = "", "", "", ""
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	_, err = s.AccountByIdentifier(t.Context(), username("anna"))
-	wants(t, err, authcore.ErrNotFound)
-	if found, err := s.AccountByIdentifier(t.Context(), email(want.Email)); err != nil || found.ID != want.ID {
+}
+
+func resetInstead(t *testing.T, s Store) {
+	claimer := unverified(t, s, "anna")
+	old := withSession(t, s, claimer, "old")
+	r := aReset(resetChallenge(t, s, claimer), claimer)
+	owner := authcore.Account{ID: uuid.New(), Email: claimer.Email, EmailVerifiedAt: start, PasswordHash: "new", CreatedAt: start, UpdatedAt: start}
+	r.Create, r.Identifiers, r.Unique = &owner, []authcore.Identifier{email(owner.Email)}, signIn
+	if _, _, err := s.ResetPassword(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+	if found, err := s.AccountByIdentifier(t.Context(), email(owner.Email)); err != nil || found.ID != owner.ID {
 		t.Errorf("the address finds %v (%v)", found.ID, err)
 	}
+	if left, err := s.AccountByIdentifier(t.Context(), username("anna")); err != nil || left.Email != "" || left.PasswordHash != claimer.PasswordHash {
+		t.Errorf("the claimer is %+v (%v)", left, err)
+	}
+	if _, _, err := s.SessionByRefresh(t.Context(), old.ID, old.RefreshDigest, start); err != nil {
+		t.Errorf("the claimer's session: %v", err)
+	}
+
+	verified := withAccount(t, s, "berta") // since the caller has looked
+	r = aReset(resetChallenge(t, s, verified), verified)
+	stranger := owner
+	stranger.ID, stranger.Email = uuid.New(), verified.Email
+	r.Create, r.Identifiers, r.Unique = &stranger, []authcore.Identifier{email(verified.Email)}, signIn
+	_, _, err := s.ResetPassword(t.Context(), r)
+	wants(t, err, authcore.ErrNotFound)
 }
 
 func resetRefused(t *testing.T, s Store) {

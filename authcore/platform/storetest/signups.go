@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 )
@@ -17,13 +16,20 @@ var signUps = []promise{
 	{"100 redeem different challenges with one address: one account", signUpAddressRace},
 	{"a name that was taken meanwhile costs nothing", signUpTaken},
 	{"an existing account is verified and keeps what it has", signUpVerify},
-	{"an existing account is taken over from whoever planted it", signUpReplace},
+	{"an account that only claimed the address loses it, or is closed", signUpTakes},
+	{"an account that verified the address, or was made by the operator, keeps it", signUpKeeps},
+	{"what other accounts have pending of it dies", signUpPending},
+	{"a number is verified", signUpPhone},
+	{"an account made at once has its code and registration", opens},
 	{"a disabled or already verified account is not found", signUpRefused},
 }
 
+// signIn are the kinds that find accounts.
+var signIn = []authcore.IdentifierKind{authcore.KindEmail, authcore.KindUsername, authcore.KindPhone}
+
 func aSignUp(ch authcore.Challenge, a authcore.Account) authcore.SignUp {
 	a.EmailVerifiedAt = start
-	return authcore.SignUp{ChallengeID: ch.ID, Account: a, Create: true, Identifiers: idsOf(a),
+	return authcore.SignUp{ChallengeID: ch.ID, Account: a, Create: true, Verified: email(a.Email), Unique: signIn, Identifiers: idsOf(a),
 		Session: aSession(authcore.Account{}, "refresh of "+a.Username), Now: start}
 }
 
@@ -34,7 +40,7 @@ func signUpCreate(t *testing.T, s Store) {
 	must(t, s.SaveRegistration(t.Context(), aRegistration("other@example.com", "other", 0), 10, nil, authcore.Effects{}))
 	e := aSignUp(ch, anAccount("anna"))
 	e.Effects = mails(1)
-	a, sess, rev, err := s.SignUp(t.Context(), e)
+	a, sess, err := s.SignUp(t.Context(), e)
 	must(t, err)
 	if diff := cmp.Diff(e.Account, a); diff != "" {
 		t.Errorf("account (-want +got):\n%s", diff)
@@ -44,8 +50,8 @@ func signUpCreate(t *testing.T, s Store) {
 	if diff := cmp.Diff(want, sess); diff != "" {
 		t.Errorf("session (-want +got):\n%s", diff)
 	}
-	if rev != (authcore.Revocation{}) {
-		t.Errorf("a revocation without cause: %+v", rev)
+	if list, err := s.LiveRevocations(t.Context(), 0, start); err != nil || len(list) > 0 {
+		t.Errorf("revocations without cause: %+v (%v)", list, err)
 	}
 	if _, _, err := s.SessionByRefresh(t.Context(), sess.ID, sess.RefreshDigest, start); err != nil {
 		t.Errorf("the session is not stored: %v", err)
@@ -61,7 +67,7 @@ func signUpCreate(t *testing.T, s Store) {
 	if n, _, err := s.OutboxDepth(t.Context()); err != nil || n != 1 {
 		t.Errorf("%d mails (%v), want 1", n, err)
 	}
-	_, _, _, err = s.SignUp(t.Context(), e)
+	_, _, err = s.SignUp(t.Context(), e)
 	wants(t, err, authcore.ErrNotFound)
 }
 
@@ -72,7 +78,7 @@ func signUpOnce(t *testing.T, s Store) {
 		a.Email = subject
 		e := aSignUp(ch, a)
 		e.Effects = mails(1)
-		_, _, _, err := s.SignUp(t.Context(), e)
+		_, _, err := s.SignUp(t.Context(), e)
 		return err
 	}))
 	if counts[nil] != 1 || counts[authcore.ErrNotFound] != 99 {
@@ -96,7 +102,7 @@ func signUpAddressRace(t *testing.T, s Store) {
 	oneMade(t, atOnce(len(list), func(i int) error {
 		a := anAccount(fmt.Sprintf("name%d", i))
 		a.Email = subject
-		_, _, _, err := s.SignUp(t.Context(), aSignUp(list[i], a))
+		_, _, err := s.SignUp(t.Context(), aSignUp(list[i], a))
 		return err
 	}))
 }
@@ -106,12 +112,12 @@ func signUpTaken(t *testing.T, s Store) {
 	ch := issued(t, s, aChallenge(authcore.PurposeVerifyEmail, subject, "1"))
 	a := anAccount("anna")
 	a.Username = "other"
-	_, _, _, err := s.SignUp(t.Context(), aSignUp(ch, a))
+	_, _, err := s.SignUp(t.Context(), aSignUp(ch, a))
 	wantsTaken(t, err, authcore.KindUsername)
 	a.Username = ""
 	e := aSignUp(ch, a)
 	e.Identifiers = []authcore.Identifier{email(a.Email)}
-	_, _, _, err = s.SignUp(t.Context(), e)
+	_, _, err = s.SignUp(t.Context(), e)
 	must(t, err)
 }
 
@@ -119,15 +125,15 @@ func signUpVerify(t *testing.T, s Store) {
 	want := unverified(t, s, "anna")
 	old := withSession(t, s, want, "old")
 	ch := issued(t, s, aChallenge(authcore.PurposeVerifyEmail, subject, "1"))
-	got, sess, rev, err := s.SignUp(t.Context(), authcore.SignUp{ChallengeID: ch.ID, Now: start.Add(time.Second),
-		Account: authcore.Account{ID: want.ID, EmailVerifiedAt: start}, Session: aSession(authcore.Account{}, "new")})
+	got, sess, err := s.SignUp(t.Context(), authcore.SignUp{ChallengeID: ch.ID, Now: start.Add(time.Second),
+		Verified: email(want.Email), Unique: signIn, Account: authcore.Account{ID: want.ID}, Session: aSession(authcore.Account{}, "new")})
 	must(t, err)
-	want.EmailVerifiedAt, want.UpdatedAt = start, start.Add(time.Second)
+	want.EmailVerifiedAt, want.UpdatedAt = start.Add(time.Second), start.Add(time.Second)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if rev != (authcore.Revocation{}) || sess.AccountEpoch != want.Epoch {
-		t.Errorf("revocation %+v, epoch %d", rev, sess.AccountEpoch)
+	if sess.AccountEpoch != want.Epoch {
+		t.Errorf("epoch %d", sess.AccountEpoch)
 	}
 	for _, id := range []authcore.Session{old, sess} {
 		if _, _, err := s.SessionByRefresh(t.Context(), id.ID, id.RefreshDigest, start); err != nil {
@@ -136,31 +142,125 @@ func signUpVerify(t *testing.T, s Store) {
 	}
 }
 
-func signUpReplace(t *testing.T, s Store) {
-	planted := unverified(t, s, "anna")
-	old := withSession(t, s, planted, "old")
-	ch := issued(t, s, aChallenge(authcore.PurposeVerifyEmail, subject, "1"))
-	now := start.Add(time.Second)
-	got, sess, rev, err := s.SignUp(t.Context(), authcore.SignUp{ChallengeID: ch.ID, Replace: true, Now: now,
-		Account: authcore.Account{ID: planted.ID, EmailVerifiedAt: now, PasswordHash: "own"},
-		Session: aSession(authcore.Account{}, "new")})
+// signUpTakes: the account that only claimed the address loses it, and is closed where nothing else finds it.
+func signUpTakes(t *testing.T, s Store) {
+	for name, keeps := range map[string]bool{"anna": true, "": false} {
+		claimer := anAccount("claimer" + name)
+		claimer.Username, claimer.EmailVerifiedAt = name, time.Time{}
+		ids := idsOf(claimer)
+		if name == "" {
+			ids = ids[:1]
+		}
+		must(t, s.CreateAccount(t.Context(), claimer, ids, authcore.Effects{}))
+		old := withSession(t, s, claimer, "old"+name)
+		mailed := aChallenge(authcore.PurposeResetPassword, "account:"+claimer.ID.String(), "mailed to the address")
+		mailed.AccountID = claimer.ID
+		issued(t, s, mailed)
+		owner := anAccount("owner" + name)
+		owner.Email = claimer.Email
+		now := start.Add(time.Second)
+		e := aSignUp(issued(t, s, aChallenge(authcore.PurposeVerifyEmail, claimer.Email, "1")), owner)
+		e.Now, e.Closed = now, authcore.Event{Kind: authcore.EventDisabled, At: now}
+		_, _, err := s.SignUp(t.Context(), e)
+		must(t, err)
+		if got, err := s.AccountByIdentifier(t.Context(), email(owner.Email)); err != nil || got.ID != owner.ID {
+			t.Errorf("the address finds %v (%v)", got.ID, err)
+		}
+		want := claimer
+		want.Email, want.UpdatedAt = "", now
+		if !keeps {
+			want.DisabledAt, want.Epoch = now, claimer.Epoch+1
+		}
+		got, err := s.AccountByID(t.Context(), claimer.ID)
+		must(t, err)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("the claimer (-want +got):\n%s", diff)
+		}
+		_, _, err = s.SessionByRefresh(t.Context(), old.ID, old.RefreshDigest, now)
+		if keeps != (err == nil) {
+			t.Errorf("the claimer's session: %v, want it kept: %v", err, keeps)
+		}
+		_, err = s.ProveToken(t.Context(), mailed.Purpose, mailed.TokenDigest, now)
+		wants(t, err, authcore.ErrNotFound)
+	}
+}
+
+// signUpKeeps: an account that has verified the address, or that whoever runs the gateway has made, does not lose it.
+func signUpKeeps(t *testing.T, s Store) {
+	made := anAccount("made")
+	made.EmailVerifiedAt, made.MadeByOperator = time.Time{}, true
+	must(t, s.CreateAccount(t.Context(), made, idsOf(made), authcore.Effects{}))
+	for _, a := range []authcore.Account{made, withAccount(t, s, "verified")} {
+		stranger := anAccount("stranger" + a.Username)
+		stranger.Email = a.Email
+		_, _, err := s.SignUp(t.Context(), aSignUp(issued(t, s, aChallenge(authcore.PurposeVerifyEmail, a.Email, "1")), stranger))
+		wantsTaken(t, err, authcore.KindEmail)
+		got, err := s.AccountByID(t.Context(), a.ID)
+		must(t, err)
+		if diff := cmp.Diff(a, got); diff != "" {
+			t.Errorf("changed (-want +got):\n%s", diff)
+		}
+	}
+}
+
+// signUpPending: what others have asked for and not verified dies, unless the kind finds no accounts.
+func signUpPending(t *testing.T, s Store) {
+	for _, unique := range [][]authcore.IdentifierKind{signIn, {authcore.KindUsername}} {
+		name := fmt.Sprintf("owner%d", len(unique))
+		other := anAccount("other" + name)
+		other.PendingEmail, other.PendingEmailUntil = name+"@example.com", start.Add(time.Hour)
+		other.PendingPhone, other.PendingPhoneUntil = "+4912345", start.Add(time.Hour)
+		must(t, s.CreateAccount(t.Context(), other, idsOf(other), authcore.Effects{}))
+		e := aSignUp(issued(t, s, aChallenge(authcore.PurposeVerifyEmail, name+"@example.com", "1")), anAccount(name))
+		e.Unique = unique
+		_, _, err := s.SignUp(t.Context(), e)
+		must(t, err)
+		got, err := s.AccountByID(t.Context(), other.ID)
+		must(t, err)
+		if died := got.PendingEmail == ""; died != (len(unique) > 1) || got.PendingPhone == "" {
+			t.Errorf("identities %v: pending %q and %q", unique, got.PendingEmail, got.PendingPhone)
+		}
+	}
+}
+
+// signUpPhone: a number is verified as an address is.
+func signUpPhone(t *testing.T, s Store) {
+	a := anAccount("anna")
+	must(t, s.CreateAccount(t.Context(), a, append(idsOf(a), phone(a.Phone)), authcore.Effects{}))
+	got, _, err := s.SignUp(t.Context(), authcore.SignUp{ChallengeID: issued(t, s, aChallenge(authcore.PurposeVerifyEmail, a.Phone, "1")).ID,
+		Verified: phone(a.Phone), Unique: signIn, Account: authcore.Account{ID: a.ID}, Session: aSession(authcore.Account{}, "new"), Now: start})
+	if err != nil || !got.PhoneVerified() || !got.PhoneVerifiedAt.Equal(start) {
+		t.Errorf("%+v (%v)", got, err)
+	}
+}
+
+// opens: an account that is made at once has its code and the registration that verifies it, or there is none of the three.
+func opens(t *testing.T, s Store) {
+	a := anAccount("anna")
+	a.EmailVerifiedAt = time.Time{}
+	r := aRegistration(a.Email, "", 0)
+	r.ID, r.PasswordHash, r.Email = a.ID, "", "contact@example.com"
+	ch := aChallenge(authcore.PurposeVerifyEmail, a.Email, "1")
+	o := authcore.Opening{Account: a, Identifiers: idsOf(a), Registration: &r, Challenge: &ch, Effects: mails(1)}
+	must(t, s.OpenAccount(t.Context(), o))
+	got, err := s.Registrations(t.Context(), a.Email, start)
 	must(t, err)
-	want := planted
-	want.EmailVerifiedAt, want.UpdatedAt, want.PasswordHash, want.Epoch = now, now, "own", planted.Epoch+1
-	want.Username, want.FirstName, want.LastName, want.Phone = "", "", "", ""
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff([]authcore.Registration{r}, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if rev.AccountID != want.ID || rev.SessionID != uuid.Nil || rev.Epoch != want.Epoch || !rev.Until.Equal(old.AccessUntil) || rev.Seq == 0 {
-		t.Errorf("revocation %+v", rev)
-	}
-	_, _, err = s.SessionByRefresh(t.Context(), old.ID, old.RefreshDigest, now)
+	_, err = s.ProveToken(t.Context(), ch.Purpose, ch.TokenDigest, start)
+	must(t, err)
+
+	o.Account, o.Effects = anAccount("berta"), mails(1)
+	r.ID = o.Account.ID
+	second := aChallenge(authcore.PurposeVerifyEmail, "berta@example.com", "2")
+	o.Challenge = &second
+	wantsTaken(t, s.OpenAccount(t.Context(), o), authcore.KindEmail)
+	_, err = s.ProveToken(t.Context(), second.Purpose, second.TokenDigest, start)
 	wants(t, err, authcore.ErrNotFound)
-	if _, _, err := s.SessionByRefresh(t.Context(), sess.ID, sess.RefreshDigest, now); err != nil {
-		t.Errorf("the new session: %v", err)
+	if n, _, err := s.OutboxDepth(t.Context()); err != nil || n != 1 {
+		t.Errorf("%d mails (%v), want 1", n, err)
 	}
-	_, err = s.AccountByIdentifier(t.Context(), username("anna"))
-	wants(t, err, authcore.ErrNotFound)
 }
 
 func signUpRefused(t *testing.T, s Store) {
@@ -169,13 +269,10 @@ func signUpRefused(t *testing.T, s Store) {
 	disabled.EmailVerifiedAt, disabled.DisabledAt = time.Time{}, start
 	must(t, s.CreateAccount(t.Context(), disabled, idsOf(disabled), authcore.Effects{}))
 	for _, a := range []authcore.Account{verified, disabled} {
-		for _, replace := range []bool{false, true} {
-			ch := issued(t, s, aChallenge(authcore.PurposeVerifyEmail, a.Email, "1"))
-			_, _, _, err := s.SignUp(t.Context(), authcore.SignUp{ChallengeID: ch.ID, Replace: replace, Now: start,
-				Account: authcore.Account{ID: a.ID, EmailVerifiedAt: start, PasswordHash: "x"},
-				Session: aSession(authcore.Account{}, "new")})
-			wants(t, err, authcore.ErrNotFound)
-		}
+		ch := issued(t, s, aChallenge(authcore.PurposeVerifyEmail, a.Email, "1"))
+		_, _, err := s.SignUp(t.Context(), authcore.SignUp{ChallengeID: ch.ID, Now: start, Verified: email(a.Email), Unique: signIn,
+			Account: authcore.Account{ID: a.ID}, Session: aSession(authcore.Account{}, "new")})
+		wants(t, err, authcore.ErrNotFound)
 		got, err := s.AccountByID(t.Context(), a.ID)
 		must(t, err)
 		if diff := cmp.Diff(a, got); diff != "" {

@@ -49,6 +49,8 @@ type Store interface {
 	keyring.Store
 	operator.Store
 
+	// CreateAccount stores a new account and claims ids for it. *TakenError names the first that belongs to somebody else.
+	CreateAccount(ctx context.Context, a authcore.Account, ids []authcore.Identifier, fx authcore.Effects) error
 	// ClaimMail, ClaimSMS, MailSent, MailFailed, OutboxDepth and SMSDepth are notify.Store.
 	ClaimMail(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]authcore.Mail, error)
 	ClaimSMS(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]authcore.Mail, error)

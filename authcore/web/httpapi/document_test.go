@@ -162,10 +162,10 @@ func TestDocument_HasTheContract(t *testing.T) {
 		"TokenPair":    "access_token token_type expires_in refresh_token refresh_expires_in session_id user",
 		"Problem":      "type title status detail code errors",
 		"SessionEntry": "id current created_at last_seen_at ip browser os device user_agent name",
-		"Registered":   "status expires_in registration",
+		"Registered":   "status channel expires_in registration",
 		"LoginBody":    "login password device_name cookies",
 		"RegisterBody": "email password username first_name last_name phone",
-		"VerifyBody":   "token email otp registration password new_password",
+		"VerifyBody":   "token email phone otp registration password new_password",
 		"ResetBody":    "token login email otp new_password",
 	} {
 		for member := range strings.SplitSeq(members, " ") {

@@ -44,7 +44,7 @@ func (c *signUpCalls) routes() []route {
 }
 
 type registerBody struct {
-	Email     string `json:"email" format:"email" maxLength:"254" example:"ada@example.com"`
+	Email     string `json:"email,omitempty" format:"email" maxLength:"254" example:"ada@example.com"`
 	Password  string `json:"password" minLength:"1" doc:"Must follow the operator's rules: by default 12 to 256 characters, and not a common password." example:"winter granite lantern 7"`
 	Username  string `json:"username,omitempty" pattern:"^([A-Za-z0-9._-]{3,32})?$" doc:"Stored in lower case; some words are reserved."`
 	FirstName string `json:"first_name,omitempty" maxLength:"100"`
@@ -56,9 +56,10 @@ type registerBody struct {
 func (b registerBody) byCookie(*http.Request, httpauth.RequestInfo) bool { return b.Cookies }
 
 type registered struct {
-	Status       string `json:"status" enum:"verification_sent"`
-	ExpiresIn    int64  `json:"expires_in" doc:"Seconds until code and link expire."`
-	Registration string `json:"registration,omitempty" doc:"Send it when you verify the address; it shows that you are the same person. Omitted if you asked for cookies."`
+	Status       string           `json:"status" enum:"verification_sent,verification_required" doc:"verification_required: no code has been sent; ask for it with /verify/resend."`
+	Channel      authcore.Channel `json:"channel" enum:"email,phone" doc:"What is to be verified."`
+	ExpiresIn    int64            `json:"expires_in" doc:"Seconds until code and link expire; with verification_required until the registration does."`
+	Registration string           `json:"registration,omitempty" doc:"Send it when you verify the address; it shows that you are the same person. Omitted if you asked for cookies."`
 }
 
 type registeredOpen struct {
@@ -73,15 +74,19 @@ func (c *signUpCalls) register(x *call, body registerBody) error {
 	if err != nil {
 		return err
 	}
-	if made.Account != nil {
-		return x.answer(http.StatusCreated, registeredOpen{x.userOf(*made.Account)})
-	}
-	answer := registered{Status: "verification_sent", ExpiresIn: seconds(made.ExpiresIn)}
-	if body.Cookies {
+	if body.Cookies && made.Proof != "" {
 		if err := httpauth.RegistrationCookie.Set(x.w.Header(), x.in.Cookies(), made.Proof); err != nil {
 			return err
 		}
-	} else {
+	}
+	if made.Account != nil {
+		return x.answer(http.StatusCreated, registeredOpen{x.userOf(*made.Account)})
+	}
+	answer := registered{Status: "verification_sent", Channel: made.Channel, ExpiresIn: seconds(made.ExpiresIn)}
+	if !made.Sent {
+		answer.Status = "verification_required"
+	}
+	if !body.Cookies {
 		answer.Registration = made.Proof
 	}
 	return x.answer(http.StatusAccepted, answer)
@@ -90,6 +95,7 @@ func (c *signUpCalls) register(x *call, body registerBody) error {
 type verifyBody struct {
 	Token        string `json:"token,omitempty" doc:"The token in the link of the mail."`
 	Email        string `json:"email,omitempty" format:"email" maxLength:"254"`
+	Phone        string `json:"phone,omitempty" maxLength:"32" pattern:"^(\\+?[0-9 ().\\-/]+)?$" doc:"In place of the address, where numbers sign in."`
 	OTP          string `json:"otp,omitempty" doc:"The code in the mail." example:"123456"`
 	Registration string `json:"registration,omitempty" doc:"The registration from the answer to the sign-up."`
 	Password     string `json:"password,omitempty" doc:"The password chosen at sign-up."`
@@ -100,7 +106,7 @@ type verifyBody struct {
 
 // TransformSchema implements [huma.SchemaTransformer].
 func (verifyBody) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
-	return eitherOf(s, []string{"token"}, []string{"email", "otp"})
+	return eitherOf(s, []string{"token"}, []string{"email", "otp"}, []string{"phone", "otp"})
 }
 
 func (b verifyBody) byCookie(r *http.Request, in httpauth.RequestInfo) bool {
@@ -110,7 +116,7 @@ func (b verifyBody) byCookie(r *http.Request, in httpauth.RequestInfo) bool {
 func (c *signUpCalls) verify(x *call, body verifyBody) error {
 	kept := httpauth.RegistrationCookie.Read(x.r, x.in.Cookies())
 	tokens, err := c.flow.Verify(x.r.Context(), signup.VerifyInput{
-		Token: body.Token, Email: body.Email, OTP: body.OTP,
+		Token: body.Token, Email: body.Email, Phone: body.Phone, OTP: body.OTP,
 		Proof: firstOf(body.Registration, kept), Password: body.Password, NewPassword: body.NewPassword,
 		Request: session.Request{Mode: modeOf(body.Cookies), DeviceName: body.DeviceName, Client: x.in.Client},
 	})
@@ -124,14 +130,17 @@ func (c *signUpCalls) verify(x *call, body verifyBody) error {
 }
 
 type resendBody struct {
-	Email string `json:"email" format:"email" minLength:"1" maxLength:"254" example:"ada@example.com"`
+	Email string `json:"email,omitempty" format:"email" maxLength:"254" example:"ada@example.com"`
+	Phone string `json:"phone,omitempty" maxLength:"32" pattern:"^(\\+?[0-9 ().\\-/]+)?$" doc:"In place of the address, where numbers sign in."`
+}
+
+// TransformSchema implements [huma.SchemaTransformer].
+func (resendBody) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
+	return eitherOf(s, []string{"email"}, []string{"phone"})
 }
 
 func (c *signUpCalls) resend(x *call, body resendBody) error {
-	if err := required("email", body.Email); err != nil {
-		return err
-	}
-	if err := c.flow.Resend(x.r.Context(), body.Email, x.in.Client); err != nil {
+	if err := c.flow.Resend(x.r.Context(), signup.ResendInput{Email: body.Email, Phone: body.Phone, Client: x.in.Client}); err != nil {
 		return err
 	}
 	return x.answer(http.StatusAccepted, status{"verification_sent"})

@@ -50,11 +50,16 @@ func (p *registerPage) submit(q *page.Request) error {
 	}
 	q.KeepPending(page.Pending{ReturnTo: q.Wanted(), Login: q.Form.Get("email")})
 	q.DropLink() // of another address, perhaps
-	if made.Account != nil {
-		return q.Done("/login", "registered")
+	if made.Proof != "" {
+		if err := httpauth.RegistrationCookie.Set(q.W.Header(), q.Info.Cookies(), made.Proof); err != nil {
+			return err
+		}
 	}
-	if err := httpauth.RegistrationCookie.Set(q.W.Header(), q.Info.Cookies(), made.Proof); err != nil {
-		return err
+	switch {
+	case made.Account != nil:
+		return q.Done("/login", "registered")
+	case !made.Sent:
+		return q.Done("/verify/resend", "code_on_demand")
 	}
 	return q.Done("/verify", "sent")
 }

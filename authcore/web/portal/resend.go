@@ -28,7 +28,7 @@ func (p *resendPage) submit(q *page.Request) error {
 	if q.Form.Get("email") == "" {
 		return authcore.RefuseField("email", authcore.EmailRequired)
 	}
-	if err := p.signUp.Resend(q.R.Context(), q.Form.Get("email"), q.Info.Client); err != nil {
+	if err := p.signUp.Resend(q.R.Context(), signup.ResendInput{Email: q.Form.Get("email"), Client: q.Info.Client}); err != nil {
 		return err
 	}
 	q.KeepPending(page.Pending{ReturnTo: q.Pending().ReturnTo, Login: q.Form.Get("email")})

@@ -29,6 +29,8 @@ alter table sessions add column device_id text;
 alter table sessions add column short_lived integer not null default 0;
 
 alter table registrations add column channel text not null default 'email';
+-- A contact address beside the number that is to be verified.
+alter table registrations add column email text not null default '';
 alter table registrations add column fields text not null default '{}';
 alter table registrations add column locale text not null default '';
 alter table registrations add column invitation_id text;
