@@ -17,7 +17,7 @@ type application struct {
 // check normalises in and collects every broken rule, so that a person need not correct one field at a time.
 func (f *Flow) check(in RegisterInput) (application, authcore.FieldErrors) {
 	var broken authcore.FieldErrors
-	required := f.required(in)
+	required := f.cfg.Settings.required(in)
 	field := func(name string, normalise func(string) (string, error), value string) string {
 		if value == "" {
 			if rule, missing := required[name]; missing {
@@ -43,16 +43,15 @@ func (f *Flow) check(in RegisterInput) (application, authcore.FieldErrors) {
 }
 
 // required returns the field that is missing for the mode, if one is, and the rule that it breaks (contract §7).
-func (f *Flow) required(in RegisterInput) map[string]authcore.Rule {
-	s := f.cfg.Settings
+func (s Settings) required(in RegisterInput) map[string]authcore.Rule {
 	if s.Deferred {
 		return map[string]authcore.Rule{"username": authcore.Required}
 	}
-	phone := f.unique(authcore.KindPhone)
+	phone := s.unique(authcore.KindPhone)
 	missing := map[string]authcore.Rule{"email": authcore.EmailRequired}
 	switch {
 	case s.Mode != Open && (!phone || in.Phone == ""):
-		if phone && !f.unique(authcore.KindEmail) {
+		if phone && !s.unique(authcore.KindEmail) {
 			missing = map[string]authcore.Rule{"phone": authcore.Required}
 		}
 		return missing
@@ -83,8 +82,8 @@ func (f *Flow) newEmail(s string) (string, error) {
 
 // target returns what the registration is verified by; its address is "" for nothing. A field that signs in goes before one that does
 // not, and an address before a number.
-func (f *Flow) target(a application) target {
-	if a.phone != "" && f.unique(authcore.KindPhone) && (a.email == "" || !f.unique(authcore.KindEmail)) {
+func (s Settings) target(a application) target {
+	if a.phone != "" && s.unique(authcore.KindPhone) && (a.email == "" || !s.unique(authcore.KindEmail)) {
 		return target{authcore.BySMS, a.phone}
 	}
 	return target{authcore.ByEmail, a.email}
@@ -102,11 +101,11 @@ const PendingLifetime = 7 * 24 * time.Hour
 
 // setAside makes fields that sign in pending, except the one that is or becomes verified by its own proof: nothing that signs in is
 // saved unverified beside it.
-func (f *Flow) setAside(a *authcore.Account, but authcore.Channel, now time.Time) {
-	if a.Phone != "" && but != authcore.BySMS && f.unique(authcore.KindPhone) {
+func (s Settings) setAside(a *authcore.Account, but authcore.Channel, now time.Time) {
+	if a.Phone != "" && but != authcore.BySMS && s.unique(authcore.KindPhone) {
 		a.PendingPhone, a.PendingPhoneUntil, a.Phone = a.Phone, now.Add(PendingLifetime), ""
 	}
-	if a.Email != "" && but != authcore.ByEmail && f.unique(authcore.KindEmail) {
+	if a.Email != "" && but != authcore.ByEmail && s.unique(authcore.KindEmail) {
 		a.PendingEmail, a.PendingEmailUntil, a.Email = a.Email, now.Add(PendingLifetime), ""
 	}
 }

@@ -90,7 +90,7 @@ func (f *Flow) claimRegistered(r authcore.Registration, to target) claim {
 	} else {
 		a.Email = to.address
 	}
-	f.setAside(&a, to.channel, now)
+	f.cfg.Settings.setAside(&a, to.channel, now)
 	return claim{account: a, create: true, amr: challenge.AMR(authcore.PurposeVerifyEmail, to.channel)}
 }
 

@@ -108,20 +108,19 @@ func New(cfg Config) (*Flow, error) {
 
 func (f *Flow) now() time.Time { return f.cfg.Now.Now() }
 
-func (f *Flow) unique(k authcore.IdentifierKind) bool {
-	return slices.Contains(f.cfg.Settings.Identities, k)
-}
+// unique reports whether values of a kind find one account.
+func (s Settings) unique(k authcore.IdentifierKind) bool { return slices.Contains(s.Identities, k) }
 
 // identifiers returns what an account claims: the fields that sign in, and of them those it has.
-func (f *Flow) identifiers(a authcore.Account) []authcore.Identifier {
+func (s Settings) identifiers(a authcore.Account) []authcore.Identifier {
 	var ids []authcore.Identifier
-	if a.Email != "" && f.unique(authcore.KindEmail) {
+	if a.Email != "" && s.unique(authcore.KindEmail) {
 		ids = append(ids, authcore.Identifier{Kind: authcore.KindEmail, Value: a.Email})
 	}
-	if a.Username != "" && f.unique(authcore.KindUsername) {
+	if a.Username != "" && s.unique(authcore.KindUsername) {
 		ids = append(ids, authcore.Identifier{Kind: authcore.KindUsername, Value: a.Username})
 	}
-	if a.Phone != "" && f.unique(authcore.KindPhone) {
+	if a.Phone != "" && s.unique(authcore.KindPhone) {
 		ids = append(ids, authcore.Identifier{Kind: authcore.KindPhone, Value: a.Phone})
 	}
 	return ids

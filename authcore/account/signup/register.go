@@ -46,7 +46,7 @@ func (f *Flow) Register(ctx context.Context, in RegisterInput) (Registered, erro
 		return Registered{}, authcore.Refuse(authcore.SignupClosed, "Sign-up is closed.")
 	}
 	a, broken := f.check(in)
-	if f.cfg.Settings.Mode != Open && a.username != "" && f.unique(authcore.KindUsername) {
+	if f.cfg.Settings.Mode != Open && a.username != "" && f.cfg.Settings.unique(authcore.KindUsername) {
 		// Usernames are public: that one is taken may be said, and is found out without regard to the address.
 		taken, err := f.cfg.Store.IdentifierTaken(ctx, authcore.Identifier{Kind: authcore.KindUsername, Value: a.username}, uuid.Nil)
 		if err != nil {
@@ -59,7 +59,7 @@ func (f *Flow) Register(ctx context.Context, in RegisterInput) (Registered, erro
 	if err := broken.Refusal(); err != nil {
 		return Registered{}, err
 	}
-	to := f.target(a)
+	to := f.cfg.Settings.target(a)
 	hash, err := f.hash(ctx, to, a.password)
 	if err != nil {
 		return Registered{}, fmt.Errorf("register: %w", err)
@@ -157,10 +157,10 @@ func (f *Flow) registerOpen(ctx context.Context, a application, to target, hash 
 	account, now := a.account(), f.now()
 	account.ID, account.PasswordHash = uuid.New(), hash
 	account.CreatedAt, account.UpdatedAt = now, now
-	o := authcore.Opening{Account: account, Identifiers: f.identifiers(account)}
+	o := authcore.Opening{Account: account, Identifiers: f.cfg.Settings.identifiers(account)}
 	events := []authcore.Event{audit.Event(authcore.EventRegistered, account.ID, c, now)}
 	done := Registered{Channel: to.channel}
-	if to.address != "" && f.unique(to.kind()) { // else an address does not lead to one account
+	if to.address != "" && f.cfg.Settings.unique(to.kind()) { // else an address does not lead to one account
 		done = f.registered(to)
 		o.Registration = &authcore.Registration{ID: account.ID, Channel: to.channel, Address: to.address, ProofDigest: digest(done.Proof),
 			CreatedAt: now, ExpiresAt: now.Add(RegistrationLifetime)}
@@ -196,7 +196,7 @@ func (f *Flow) saveOpen(ctx context.Context, save func(context.Context, *authcor
 
 // owner returns the account that uses the address, verified or not; nil for none, and where addresses do not identify.
 func (f *Flow) owner(ctx context.Context, to target) (*authcore.Account, error) {
-	if !f.unique(to.kind()) {
+	if !f.cfg.Settings.unique(to.kind()) {
 		return nil, nil
 	}
 	a, err := f.cfg.Store.AccountByIdentifier(ctx, to.identifier())

@@ -126,14 +126,14 @@ func (f *Flow) complete(ctx context.Context, ch authcore.Challenge, c claim, r s
 		Effects: authcore.Effects{Events: f.events(sess, c, r.Client)},
 	}
 	if c.create {
-		e.Identifiers = f.identifiers(account)
+		e.Identifiers = f.cfg.Settings.identifiers(account)
 	}
 	stored, opened, err := f.cfg.Store.SignUp(ctx, e)
 	var taken *authcore.TakenError
 	if errors.As(err, &taken) && taken.Field == authcore.KindUsername && e.Account.Username != "" {
 		// Who proves the address must not lose the sign-up to whoever took the name meanwhile.
 		e.Account.Username = ""
-		e.Identifiers = f.identifiers(e.Account)
+		e.Identifiers = f.cfg.Settings.identifiers(e.Account)
 		stored, opened, err = f.cfg.Store.SignUp(ctx, e)
 	}
 	switch {
