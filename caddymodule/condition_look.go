@@ -8,6 +8,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
 	"github.com/gatehouse-auth/gatehouse/caddymodule/logsink"
 )
 
@@ -24,7 +25,7 @@ func (a *App) look(ctx context.Context) {
 	}
 	defer func() { <-a.node.looking }()
 	var telling sync.WaitGroup
-	telling.Go(func() { a.node.dbHealth.tell(ctx) })
+	telling.Go(func() { a.node.dbHealth.Run(ctx) })
 	defer telling.Wait()
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
@@ -36,7 +37,7 @@ func (a *App) look(ctx context.Context) {
 		}
 		a.node.viewAge.look(a, logsink.Present())
 		a.node.unread.look(a.node, logsink.Present())
-		if is, doubtful := a.node.dbHealth.state(); doubtful || is == databaseReadOnly {
+		if is, doubtful := a.node.dbHealth.State(); doubtful || is == sqldb.ReadOnly {
 			_ = a.node.store.Ping(ctx) // the condition hears of it
 		}
 		if caddy.Exiting() {

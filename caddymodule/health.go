@@ -77,9 +77,9 @@ const (
 
 // unstored is the obstacle that the database's last answers are, asking nobody; "" for none.
 func (n *node) unstored() string {
-	is, doubtful := n.dbHealth.state()
+	is, doubtful := n.dbHealth.State()
 	switch {
-	case is == databaseReadOnly:
+	case is == sqldb.ReadOnly:
 		return noChanges
 	case doubtful:
 		return noAnswer
@@ -101,7 +101,7 @@ func (a *App) unready() string {
 func (a *App) ping(ctx context.Context) error {
 	err := a.node.store.Ping(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
-		a.node.dbHealth.told(sqldb.Call{}, fmt.Errorf("%w: %w", authcore.ErrUnavailable, err)) // nobody had gone: it was too slow
+		a.node.dbHealth.Record(sqldb.Call{}, fmt.Errorf("%w: %w", authcore.ErrUnavailable, err)) // nobody had gone: it was too slow
 	}
 	return err
 }
@@ -119,7 +119,7 @@ func (a *App) health(ctx context.Context) (ok bool, reasons []string) {
 		}
 		return false, []string{noAnswer}
 	}
-	if is, _ := a.node.dbHealth.state(); is == databaseReadOnly {
+	if is, _ := a.node.dbHealth.State(); is == sqldb.ReadOnly {
 		return false, []string{noChanges}
 	}
 	if a.node.blind() {

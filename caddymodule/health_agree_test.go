@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/nodeclock"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqlstore"
 	"github.com/gatehouse-auth/gatehouse/caddymodule/logsink"
 )
@@ -14,7 +15,7 @@ import (
 // TestReady_MetricAgrees: readiness and the metric of it say the same of a database, from the first answer on that does not come.
 func TestReady_MetricAgrees(t *testing.T) {
 	t.Parallel()
-	n := &node{dbHealth: newDBHealth(logsink.Present(), time.Now), clock: nodeclock.New(logsink.Present())}
+	n := &node{dbHealth: sqldb.NewHealth(logsink.Present(), time.Now), clock: nodeclock.New(logsink.Present())}
 	store, err := sqlstore.Open(t.Context(), sqlstore.Config{URL: "sqlite:" + filepath.Join(t.TempDir(), "x.db"), Logger: logsink.Present(), Now: time.Now,
 		Trace: n.traceCalls})
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/jwtkeys"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
 )
 
 // reading is one metric that is read from the running node when somebody asks for it.
@@ -70,12 +71,12 @@ var nodeReadings = readings{
 		tell(truth(a.unready() == ""))
 	}),
 	gauge("database_up", "1 while the database answers.", func(a *App, _ *core, tell func(float64, ...string)) {
-		is, _ := a.node.dbHealth.state()
-		tell(truth(is != databaseAway))
+		is, _ := a.node.dbHealth.State()
+		tell(truth(is != sqldb.Away))
 	}),
 	gauge("database_writable", "1 while the database answers and accepts changes.", func(a *App, _ *core, tell func(float64, ...string)) {
-		is, _ := a.node.dbHealth.state()
-		tell(truth(is == databaseUp))
+		is, _ := a.node.dbHealth.State()
+		tell(truth(is == sqldb.Up))
 	}),
 	gauge("clock_skew_seconds", "How far this machine's clock is ahead of the database's; negative if it is behind; absent with SQLite.",
 		func(a *App, _ *core, tell func(float64, ...string)) {

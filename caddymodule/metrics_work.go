@@ -83,7 +83,7 @@ func (n *node) traceCalls(ctx context.Context, call sqldb.Call) (context.Context
 		} else {
 			storeCalls.count(outcomeOf(err))
 		}
-		n.dbHealth.told(call, err)
+		n.dbHealth.Record(call, err)
 		done(err)
 	}
 }

@@ -55,7 +55,7 @@ type node struct {
 	hasher      *passhash.Hasher
 	ring        atomic.Pointer[keyring.Ring]
 	settled     sync.Once
-	dbHealth    *dbHealth // of the database
+	dbHealth    *sqldb.Health // of the database
 	clock       *nodeclock.Clock
 	health      health
 	viewAge     staleLog
@@ -69,7 +69,7 @@ type node struct {
 func acquireNode(database string) (*node, error) {
 	n, _, err := nodes.LoadOrNew(database, func() (caddy.Destructor, error) {
 		id := uuid.New()
-		return &node{database: database, id: id, sender: redisfeed.NewSender(id), dbHealth: newDBHealth(logsink.Present(), time.Now),
+		return &node{database: database, id: id, sender: redisfeed.NewSender(id), dbHealth: sqldb.NewHealth(logsink.Present(), time.Now),
 			clock: nodeclock.New(logsink.Present()), looking: make(chan struct{}, 1)}, nil
 	})
 	if err != nil {

@@ -240,14 +240,9 @@ func resolveOrigins(s *Settings, r *resolved) error {
 	return nil
 }
 
-// canonicalOrigin writes an origin the way browsers do: lower case, without the scheme's own port (RFC 6454 §6.2).
+// canonicalOrigin writes an origin as browsers do, see [httpauth.Origin].
 func canonicalOrigin(u *url.URL) *url.URL {
-	host := strings.ToLower(u.Host)
-	if u.Scheme == "https" {
-		host = strings.TrimSuffix(host, ":443")
-	} else {
-		host = strings.TrimSuffix(host, ":80")
-	}
+	_, host, _ := strings.Cut(httpauth.Origin(u.Scheme, u.Host), "://")
 	return &url.URL{Scheme: u.Scheme, Host: host}
 }
 

@@ -3,7 +3,6 @@ package caddymodule
 import (
 	"encoding/json"
 	"fmt"
-	"net"
 	"net/url"
 	"slices"
 	"strings"
@@ -373,13 +372,5 @@ func originOf(host, listen string, tls bool) string {
 	if tls || port == "443" {
 		scheme = "https"
 	}
-	host = strings.Trim(strings.ToLower(host), "[]")
-	switch {
-	case port == "" || (scheme == "http" && port == "80") || (scheme == "https" && port == "443"):
-		if strings.Contains(host, ":") {
-			host = "[" + host + "]"
-		}
-		return scheme + "://" + host
-	}
-	return scheme + "://" + net.JoinHostPort(host, port)
+	return httpauth.Origin(scheme, httpauth.WithPort(strings.Trim(host, "[]"), port))
 }

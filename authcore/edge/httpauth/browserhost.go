@@ -25,8 +25,9 @@ func BrowserHost(r *http.Request, https, trusted bool, front string) string {
 	if port := (&url.URL{Host: host}).Port(); port != "" && port != localPort(r) {
 		return host
 	}
-	if said := r.Header["X-Forwarded-Port"]; trusted && len(said) == 1 && validPort(said[0]) != "" && said[0] != foreignPort(https) {
-		if said[0] == foreignPort(!https) { // browsers leave out the scheme's own
+	// The other scheme's own port is no answer: the proxy speaks of another hop than the browser's.
+	if said := r.Header["X-Forwarded-Port"]; trusted && len(said) == 1 && validPort(said[0]) != "" && said[0] != defaultPort(schemeOf(!https)) {
+		if said[0] == defaultPort(schemeOf(https)) { // browsers leave out the scheme's own
 			return WithPort(name, "")
 		}
 		return WithPort(name, said[0])
@@ -49,14 +50,6 @@ func validPort(port string) string {
 		return ""
 	}
 	return port
-}
-
-// foreignPort is the other scheme's own: a proxy that says it speaks of another hop than the browser's.
-func foreignPort(https bool) string {
-	if https {
-		return "80"
-	}
-	return "443"
 }
 
 // WithPort puts a port, which may be empty, behind a host name or the address of one.

@@ -14,7 +14,7 @@ const (
 )
 
 // OriginOf returns the origin that a request came to, as browsers write it.
-func OriginOf(r *http.Request, https bool) string { return origin(schemeOf(https), r.Host) }
+func OriginOf(r *http.Request, https bool) string { return Origin(schemeOf(https), r.Host) }
 
 // HostOf returns the host that a request came to, as scheme://name in lower case. A port makes no other host: cookies do not
 // know ports (RFC 6265 §8.5), so what a browser has got at one it brings to all.
@@ -34,5 +34,5 @@ func OtherOrigin(r *http.Request, back string) string {
 	if err == nil && strings.EqualFold(here.Hostname(), to.Hostname()) {
 		return ""
 	}
-	return origin(to.Scheme, to.Host)
+	return Origin(to.Scheme, to.Host)
 }

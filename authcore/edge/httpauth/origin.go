@@ -31,8 +31,8 @@ func NewOrigins(trusted []string) (*Origins, error) {
 		case strings.ContainsAny(u.Host, "*% "):
 			return nil, fmt.Errorf("trusted origin %q: wildcards are not possible; list every origin", text)
 		}
-		o.trusted[origin(u.Scheme, u.Host)] = true
-		if err := o.forms.AddTrustedOrigin(origin(u.Scheme, u.Host)); err != nil {
+		o.trusted[Origin(u.Scheme, u.Host)] = true
+		if err := o.forms.AddTrustedOrigin(Origin(u.Scheme, u.Host)); err != nil {
 			return nil, fmt.Errorf("trusted origin %q: %w", text, err)
 		}
 	}
@@ -72,7 +72,7 @@ func (o *Origins) Check(r *http.Request, https bool) error {
 		}
 		return errCrossOrigin()
 	}
-	if len(origins) == 0 || origins[0] == origin(schemeOf(https), r.Host) && r.Host != "" {
+	if len(origins) == 0 || origins[0] == Origin(schemeOf(https), r.Host) && r.Host != "" {
 		return nil
 	}
 	return errCrossOrigin()
@@ -106,8 +106,8 @@ func schemeOf(https bool) string {
 	return "http"
 }
 
-// origin writes an origin as browsers do (RFC 6454 §6.2): lower case, without the scheme's own port.
-func origin(scheme, host string) string {
+// Origin writes an origin as browsers do (RFC 6454 §6.2): lower case, without the scheme's own port.
+func Origin(scheme, host string) string {
 	host = strings.ToLower(host)
 	if name, port, err := net.SplitHostPort(host); err == nil && port == defaultPort(scheme) {
 		if strings.Contains(name, ":") {

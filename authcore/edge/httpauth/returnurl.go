@@ -138,18 +138,18 @@ func dropHost(u *url.URL, raw string, rules ReturnRules) DropReason {
 	if u.Host == "" || strings.ToLower(rest) != u.Host {
 		return BrokenReturn
 	}
-	want := origin(u.Scheme, u.Host)
+	want := Origin(u.Scheme, u.Host)
 	switch u.Scheme {
 	case "https":
 	case "http":
-		own := !rules.HTTPS && rules.Host != "" && want == origin("http", rules.Host)
+		own := !rules.HTTPS && rules.Host != "" && want == Origin("http", rules.Host)
 		if !own && !IsLoopback(u.Hostname()) {
 			return PlainReturn
 		}
 	default:
 		return BrokenReturn
 	}
-	if rules.Host != "" && want == origin(u.Scheme, rules.Host) || HostAllowed(u.Scheme, u.Host, rules.Hosts) {
+	if rules.Host != "" && want == Origin(u.Scheme, rules.Host) || HostAllowed(u.Scheme, u.Host, rules.Hosts) {
 		return ""
 	}
 	return ForeignReturn
@@ -164,7 +164,7 @@ func HostAllowed(scheme, host string, list []string) bool {
 		if listed == "" || secure && scheme != "https" {
 			continue
 		}
-		want, got := origin(scheme, listed), origin(scheme, host)
+		want, got := Origin(scheme, listed), Origin(scheme, host)
 		if strings.Contains(listed, "*") && matchesWildcard(want, got) || want == got && !strings.Contains(got, "*") {
 			return true
 		}

@@ -1,4 +1,4 @@
-package caddymodule
+package sqldb
 
 import (
 	"bytes"
@@ -14,46 +14,45 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
 )
 
-// TestCondition_OneLineForEachChange: however many calls an outage concerns, the log has one line when it begins and one
+// TestHealth_OneLineForEachChange: however many calls an outage concerns, the log has one line when it begins and one
 // with its length when it is over.
-func TestCondition_OneLineForEachChange(t *testing.T) {
+func TestHealth_OneLineForEachChange(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
 	at := time.Unix(1_700_000_000, 0)
-	c := newDBHealth(slog.New(slog.NewTextHandler(&log, nil)), func() time.Time { return at })
-	read, write := sqldb.Call{Step: "read"}, sqldb.Call{Step: "write", Writes: true}
+	c := NewHealth(slog.New(slog.NewTextHandler(&log, nil)), func() time.Time { return at })
+	read, write := Call{Step: "read"}, Call{Step: "write", Writes: true}
 	away := fmt.Errorf("read: %w", authcore.ErrUnavailable)
-	readOnly := fmt.Errorf("write: %w", sqldb.ErrReadOnly)
+	readOnly := fmt.Errorf("write: %w", ErrReadOnly)
 	for i, step := range []struct {
 		after time.Duration
-		call  sqldb.Call
+		call  Call
 		err   error
-		is    databaseState
+		is    State
 		lines int
 	}{
-		{0, read, away, databaseUp, 0}, // one call may be unlucky
-		{900 * time.Millisecond, read, nil, databaseUp, 0},
-		{0, read, away, databaseUp, 0},
-		{900 * time.Millisecond, write, away, databaseUp, 0},
-		{time.Second, read, context.Canceled, databaseUp, 0}, // says nothing of the database
-		{0, read, away, databaseAway, 1},
-		{time.Second, write, away, databaseAway, 1},
-		{time.Minute, read, away, databaseAway, 1},
-		{time.Second, read, authcore.ErrNotFound, databaseUp, 2},
-		{time.Second, write, readOnly, databaseReadOnly, 3},
-		{time.Second, write, readOnly, databaseReadOnly, 3},
-		{time.Second, read, nil, databaseReadOnly, 3},
-		{time.Second, write, errors.New("a fault of ours"), databaseReadOnly, 3},
-		{2 * time.Second, write, nil, databaseUp, 4},
-		{0, write, nil, databaseUp, 4},
+		{0, read, away, Up, 0}, // one call may be unlucky
+		{900 * time.Millisecond, read, nil, Up, 0},
+		{0, read, away, Up, 0},
+		{900 * time.Millisecond, write, away, Up, 0},
+		{time.Second, read, context.Canceled, Up, 0}, // says nothing of the database
+		{0, read, away, Away, 1},
+		{time.Second, write, away, Away, 1},
+		{time.Minute, read, away, Away, 1},
+		{time.Second, read, authcore.ErrNotFound, Up, 2},
+		{time.Second, write, readOnly, ReadOnly, 3},
+		{time.Second, write, readOnly, ReadOnly, 3},
+		{time.Second, read, nil, ReadOnly, 3},
+		{time.Second, write, errors.New("a fault of ours"), ReadOnly, 3},
+		{2 * time.Second, write, nil, Up, 4},
+		{0, write, nil, Up, 4},
 	} {
 		at = at.Add(step.after)
-		c.told(step.call, step.err)
+		c.Record(step.call, step.err)
 		c.say()
-		is, _ := c.state()
+		is, _ := c.State()
 		if lines := strings.Count(log.String(), "\n"); is != step.is || lines != step.lines {
 			t.Fatalf("after step %d the database is %s with %d lines, want %s with %d:\n%s", i, is, lines, step.is, step.lines, &log)
 		}
@@ -96,25 +95,25 @@ func (l stuckLog) Handle(_ context.Context, r slog.Record) error {
 	return nil
 }
 
-// TestCondition_StuckLog: calls of the database do not wait for a log that is stuck, and its lines come in their order when it
+// TestHealth_StuckLog: calls of the database do not wait for a log that is stuck, and its lines come in their order when it
 // is not any more. Were there too many of them meanwhile, the last ones are there.
-func TestCondition_StuckLog(t *testing.T) {
+func TestHealth_StuckLog(t *testing.T) {
 	t.Parallel()
 	for name, changes := range map[string]int{"some": 20, "too many": 3 * mostUnsaid} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				log := newStuckLog()
-				c := newDBHealth(slog.New(log), time.Now)
+				c := NewHealth(slog.New(log), time.Now)
 				ctx, cancel := context.WithCancel(t.Context())
 				var telling sync.WaitGroup
-				telling.Go(func() { c.tell(ctx) })
-				write := sqldb.Call{Step: "write", Writes: true}
+				telling.Go(func() { c.Run(ctx) })
+				write := Call{Step: "write", Writes: true}
 				for i := range changes {
 					if i%2 == 0 {
-						c.told(write, sqldb.ErrReadOnly)
+						c.Record(write, ErrReadOnly)
 					} else {
-						c.told(write, nil)
+						c.Record(write, nil)
 					}
 					synctest.Wait() // whoever writes is stuck in the log by now
 				}
