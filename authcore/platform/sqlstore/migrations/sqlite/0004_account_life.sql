@@ -21,6 +21,7 @@ alter table users add column pending_phone_until integer;
 create index users_pending_email on users (pending_email) where pending_email <> '';
 create index users_pending_phone on users (pending_phone) where pending_phone <> '';
 create index users_deletes on users (deletes_at) where deletes_at is not null;
+create index users_email on users (email) where email <> '';
 create index users_roles on users (id) where roles <> '[]';
 create index users_invited on users (invited_by) where invited_by is not null;
 
