@@ -18,7 +18,7 @@ type Account struct {
 	PhoneVerifiedAt time.Time
 	FirstName       string
 	LastName        string
-	AvatarURL       string
+	AvatarURL       string         // the name of its picture, from which the URL is made; "" for none
 	Locale          string         // BCP 47; "" for none
 	Fields          map[string]any // of the option user_field, as JSON has them; nil for none
 	Roles           []string

@@ -21,6 +21,7 @@ const (
 	LimitTokenVerify = "token_verify"
 	LimitSecure      = "secure"
 	LimitMail        = "mail"
+	LimitAvatar      = "avatar"       // per account
 	LimitSMS         = "sms"          // per number
 	LimitSMSPrefix   = "sms_prefix"   // per number without its last four digits
 	LimitSMSClient   = "sms_client"   // per client address

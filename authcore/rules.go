@@ -30,12 +30,14 @@ const (
 	UsernameReserved   Rule = "username_reserved"
 	UsernameTaken      Rule = "username_taken"
 
-	PhoneInvalid      Rule = "phone_invalid"
-	PhoneNotTaken     Rule = "phone_not_taken" // its country is not in the option `phone`, or it is none that SMS go to
-	PhoneTooLong      Rule = "phone_too_long"
-	PhoneTaken        Rule = "phone_taken"
-	NameTooLong       Rule = "name_too_long"        // N: the greatest number of characters
-	DeviceNameTooLong Rule = "device_name_too_long" // N: likewise
+	PhoneInvalid        Rule = "phone_invalid"
+	AvatarUnreadable    Rule = "avatar_unreadable"
+	AvatarTooManyPixels Rule = "avatar_too_many_pixels"
+	PhoneNotTaken       Rule = "phone_not_taken" // its country is not in the option `phone`, or it is none that SMS go to
+	PhoneTooLong        Rule = "phone_too_long"
+	PhoneTaken          Rule = "phone_taken"
+	NameTooLong         Rule = "name_too_long"        // N: the greatest number of characters
+	DeviceNameTooLong   Rule = "device_name_too_long" // N: likewise
 
 	PasswordRequired  Rule = "password_required"
 	PasswordTooShort  Rule = "password_too_short" // N: the least number of characters
@@ -75,6 +77,8 @@ var english = map[Rule]string{
 	UsernameCharacters:      "A username may contain only the letters a to z, digits, dots, underscores and hyphens.",
 	UsernameReserved:        "This username is reserved. Choose another one.",
 	UsernameTaken:           "This username is taken. Choose another one.",
+	AvatarUnreadable:        "Choose a picture: a PNG, JPEG, GIF or WebP file that is not damaged.",
+	AvatarTooManyPixels:     "The picture has too many pixels: at most 16 million.",
 	PhoneNotTaken:           "Numbers of this country or kind cannot be used here.",
 	PhoneInvalid:            "Enter a phone number in international format, such as +43 1 2345678.",
 	PhoneTooLong:            "The phone number is too long.",

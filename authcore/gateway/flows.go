@@ -7,6 +7,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/attempt"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/avatar"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/closure"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/contact"
@@ -30,6 +31,7 @@ import (
 
 // Store is what the flows read and write.
 type Store interface {
+	avatar.Store
 	challenge.Store
 	notice.Store
 	signup.Store
@@ -110,6 +112,7 @@ type Flows struct {
 	Password   *password.Flow
 	Secure     *secure.Flow
 	Profile    *profile.Profiles
+	Avatars    *avatar.Avatars
 	Contact    *contact.Flow
 	Fresh      *fresh.Gate
 	Handover   *handover.Flow
@@ -183,6 +186,9 @@ func (f *Flows) wireAccounts(cfg Config) (err error) {
 	}
 	f.Secure, err = secure.New(secure.Config{Store: cfg.Store, Notices: f.Notices, Challenges: f.Challenges, Identities: s.Identities, Now: cfg.Now})
 	if err != nil {
+		return err
+	}
+	if f.Avatars, err = avatar.New(avatar.Config{Store: cfg.Store, Limiter: cfg.Limiter, Now: cfg.Now}); err != nil {
 		return err
 	}
 	f.Profile, err = profile.New(profile.Config{Store: cfg.Store, Notices: f.Notices, Identities: s.Identities, Numbers: s.Numbers, Now: cfg.Now})

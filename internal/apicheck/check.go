@@ -100,6 +100,12 @@ func (d *Document) checkKnown(op *operation, e Exchange) error {
 		}
 	}
 	d.seen.add(op.method+" "+strings.Join(op.path, "/"), e.Status)
+	if len(res.files) > 0 {
+		if got := e.Header.Get("Content-Type"); !slices.Contains(res.files, got) || e.Method == http.MethodHead && len(e.Body) > 0 {
+			return fmt.Errorf("the content type is %q, with %d bytes", got, len(e.Body))
+		}
+		return nil
+	}
 	if res.body == nil {
 		return noBody(e)
 	}

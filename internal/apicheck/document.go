@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -26,7 +27,8 @@ type operation struct {
 }
 
 type response struct {
-	media   string // "" where there is no body
+	media   string   // "" where there is no body
+	files   []string // the media types that the body may have instead, which is no JSON
 	body    *jsonschema.Schema
 	headers []string // that must be there
 }
@@ -43,6 +45,16 @@ type wire struct {
 }
 
 type content map[string]json.RawMessage
+
+// files reports whether none of the types is JSON.
+func (c content) files() bool {
+	for media := range c {
+		if strings.HasSuffix(media, "json") {
+			return false
+		}
+	}
+	return len(c) > 0
+}
 
 // Load reads a document. An error says what of it is not valid OpenAPI 3.1 or not valid JSON Schema.
 func Load(text []byte) (*Document, error) {
@@ -70,7 +82,7 @@ func Load(text []byte) (*Document, error) {
 		for method, o := range methods {
 			op := &operation{method: strings.ToUpper(method), path: strings.Split(path, "/"), statuses: map[int]response{}}
 			at := []string{"paths", path, method}
-			if o.RequestBody != nil {
+			if o.RequestBody != nil && !o.RequestBody.Content.files() {
 				if _, op.request, err = asWritten.body(o.RequestBody.Content, append(at, "requestBody")); err != nil {
 					return nil, err
 				}
@@ -81,7 +93,9 @@ func Load(text []byte) (*Document, error) {
 					return nil, fmt.Errorf("%s %s: the status %q is no number", op.method, path, name)
 				}
 				var res response
-				if res.media, res.body, err = strict.body(r.Content, append(at, "responses", name)); err != nil {
+				if r.Content.files() {
+					res.files = slices.Sorted(maps.Keys(r.Content))
+				} else if res.media, res.body, err = strict.body(r.Content, append(at, "responses", name)); err != nil {
 					return nil, err
 				}
 				for header, h := range r.Headers {

@@ -24,7 +24,6 @@ func filled(t testing.TB, rows int) *sqlstore.Store {
 	storetest.Fill(t, s, rows)
 	// Tables that no method fills yet.
 	for _, text := range []string{
-		`insert into avatars (name, size, account_id, media_type, image) values ('a', 64, '` + uuid.NewString() + `', 'image/png', x'00ff')`,
 		`insert into devices (id, account_id, token_digest, name, user_agent, addr, first_seen_at, last_seen_at)
 			values ('` + uuid.NewString() + `', '` + uuid.NewString() + `', x'01', '', '', '', 1, 2)`,
 		`insert into former_identifiers (kind, digest, at) values ('username', x'02', 1)`,

@@ -38,6 +38,8 @@ func Fill(t testing.TB, s Store, n int) {
 		}
 		must(t, s.CreateSession(ctx, sess, authcore.Effects{}))
 	}
+	_, err = s.SetAvatar(ctx, plain.ID, "picture", pictures("picture"), start, authcore.Effects{})
+	must(t, err)
 	fx := mails(3)
 	fx.Mails[2].Dummy = true
 	must(t, s.Record(ctx, fx))

@@ -21,6 +21,7 @@ func Run(t *testing.T, open func(testing.TB) Store) {
 		{"passwords", passwords},
 		{"contacts", contacts},
 		{"closure", closures},
+		{"avatars", avatars},
 		{"sessions", sessions},
 		{"rotation", rotations},
 		{"children", children},

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/admin"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/avatar"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/closure"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/contact"
@@ -30,6 +31,7 @@ import (
 // returns promptly. Each may return an error wrapping [authcore.ErrUnavailable]. Methods may be called concurrently, also from
 // several processes on one Postgres.
 type Store interface {
+	avatar.Store
 	admin.Store
 	admin.OptionStore
 	challenge.Store

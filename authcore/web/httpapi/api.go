@@ -12,6 +12,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/avatar"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/closure"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/contact"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/fresh"
@@ -37,6 +38,7 @@ type Config struct {
 	Fresh    *fresh.Gate
 	Setup    *setup.Flow
 	Closure  *closure.Flow
+	Avatars  *avatar.Avatars
 	JWKS     func() []byte // the public keys of access tokens, RFC 7517
 
 	Authenticator *httpauth.Authenticator
@@ -58,8 +60,8 @@ func (c Config) check() error {
 		return errors.New("httpapi: sessions, sign-in, sign-up, profile and password are required")
 	case c.JWKS == nil || c.Authenticator == nil || c.Limits == nil || c.Ready == nil || c.Logger == nil || c.Now == nil:
 		return errors.New("httpapi: keys, authenticator, limits, readiness, logger and clock are required")
-	case c.Setup == nil || c.Secure == nil || c.Contact == nil || c.Fresh == nil || c.Closure == nil:
-		return errors.New("httpapi: set-up, security links, contacts, the gate of fresh sign-ins and closures are required")
+	case c.Setup == nil || c.Secure == nil || c.Contact == nil || c.Fresh == nil || c.Closure == nil || c.Avatars == nil:
+		return errors.New("httpapi: set-up, security links, contacts, the gate of fresh sign-ins, closures and avatars are required")
 	}
 	return nil
 }
@@ -102,6 +104,7 @@ func mountAll(cfg Config) (routes, error) {
 		(&tokenCalls{sessions: cfg.Sessions, auth: cfg.Authenticator}).routes(),
 		(&passwordCalls{passwords: cfg.Password, fresh: cfg.Fresh}).routes(),
 		(&profileCalls{profile: cfg.Profile}).routes(),
+		(&avatarCalls{avatars: cfg.Avatars}).routes(),
 		(&secureCalls{flow: cfg.Secure}).routes(),
 		(&contactCalls{contacts: cfg.Contact}).routes(),
 		(&closureCalls{closure: cfg.Closure}).routes(),

@@ -69,7 +69,7 @@ func describe(all routes, cookiePrefix string) (spec *huma.OpenAPI, err error) {
 	}
 	for _, methods := range all {
 		for _, to := range methods {
-			if to.does.body != nil {
+			if to.does.body != nil && !to.does.body.Implements(reflect.TypeFor[files]()) {
 				nullable(schemas.Schema(to.does.body, false, ""))
 			}
 		}
@@ -135,14 +135,12 @@ func (to route) describe(schemas huma.Registry) *huma.Operation {
 		op.Parameters = append(op.Parameters, p.describe(schemas))
 	}
 	if to.does.body != nil {
-		op.RequestBody = &huma.RequestBody{Required: !to.optional, Content: map[string]*huma.MediaType{
-			"application/json": {Schema: schemas.Schema(to.does.body, true, "")},
-		}}
+		op.RequestBody = &huma.RequestBody{Required: !to.optional, Content: content(schemas, to.does.body)}
 	}
 	for _, a := range to.replies {
 		res := &huma.Response{Description: a.text}
 		if a.body != nil {
-			res.Content = map[string]*huma.MediaType{"application/json": {Schema: schemas.Schema(reflect.TypeOf(a.body), true, "")}}
+			res.Content = content(schemas, reflect.TypeOf(a.body))
 		}
 		op.Responses[strconv.Itoa(a.status)] = res
 	}
@@ -154,6 +152,19 @@ func (to route) describe(schemas huma.Registry) *huma.Operation {
 		op.Responses[strconv.Itoa(status)] = problemResponse(schemas, status, codes)
 	}
 	return op
+}
+
+// content describes a body: JSON, or files.
+func content(schemas huma.Registry, body reflect.Type) map[string]*huma.MediaType {
+	f, ok := reflect.Zero(body).Interface().(files)
+	if !ok {
+		return map[string]*huma.MediaType{"application/json": {Schema: schemas.Schema(body, true, "")}}
+	}
+	all := map[string]*huma.MediaType{}
+	for _, media := range f.types() {
+		all[media] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}
+	}
+	return all
 }
 
 // operation names the call: get-sessions, delete-sessions-id.

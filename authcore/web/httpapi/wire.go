@@ -19,7 +19,7 @@ type user struct {
 	Phone         string    `json:"phone" example:"+442079460018" doc:"In E.164 format; empty if there is none."`
 	FirstName     string    `json:"first_name" example:"Ada"`
 	LastName      string    `json:"last_name" example:"Lovelace"`
-	AvatarURL     string    `json:"avatar_url" doc:"Empty if there is none."`
+	AvatarURL     string    `json:"avatar_url" doc:"Where the picture is, in 256 by 256 pixels; with ?s=64, 128 or 512 in another size. Empty if there is none."`
 	Roles         []string  `json:"roles" maxItems:"32"`
 	CreatedAt     time.Time `json:"created_at"`
 
@@ -43,7 +43,7 @@ type pending struct {
 func (x *call) userOf(a authcore.Account) user {
 	u := user{
 		ID: a.ID, Email: a.Email, EmailVerified: a.EmailVerified(), Phone: a.Phone,
-		FirstName: a.FirstName, LastName: a.LastName, AvatarURL: a.AvatarURL,
+		FirstName: a.FirstName, LastName: a.LastName, AvatarURL: AvatarURL(x.in.Client.Portal, a.AvatarURL),
 		Roles: append([]string{}, x.admins.Roles(a)...), CreatedAt: a.CreatedAt.UTC(),
 		PhoneVerified: a.PhoneVerified(), Locale: a.Locale, PasswordSet: a.PasswordHash != "", Pending: []pending{}, Fields: a.Fields,
 	}

@@ -72,7 +72,7 @@ func wire(t testing.TB, e *testflow.Env, log *lockedBuffer, p plan) (*portal.Pag
 	issuers := func() []string { return []string{origin} }
 	cfg := httpapi.Config{
 		Sessions: e.Sessions, SignIn: e.SignIn, SignUp: e.SignUp, Profile: e.Profile, Password: e.Password,
-		Setup: e.Setup, Secure: e.Secure, Contact: e.Contact, Fresh: e.Fresh, Closure: e.Closure,
+		Setup: e.Setup, Secure: e.Secure, Contact: e.Contact, Fresh: e.Fresh, Closure: e.Closure, Avatars: e.Avatars,
 		Authenticator: must(httpauth.NewAuthenticator(httpauth.Config{
 			Verifier: verifier, Sessions: e.Sessions, Issuers: issuers, Origins: must(httpauth.NewOrigins([]string{"https://spa.example.com"}))(t),
 		}))(t),
