@@ -19,6 +19,8 @@ const (
 	PurposeSetup Purpose = "setup"
 	// PurposeConfirmEmail makes the address that an account wants to be known by its own. Its subject is the account.
 	PurposeConfirmEmail Purpose = "confirm_email"
+	// PurposeRestore takes back the deletion of an account, while that waits.
+	PurposeRestore Purpose = "restore_account"
 	// PurposeHandover takes a browser that is signed in to another host. Its CodeDigest is no code's: it says for which
 	// origin and which browser the token is ([ChildSession]).
 	PurposeHandover Purpose = "handover"

@@ -25,3 +25,10 @@ type DeletionRequest struct {
 	Now       time.Time
 	Effects   Effects
 }
+
+// Restoration takes a deletion back that waits.
+type Restoration struct {
+	ChallengeID uuid.UUID // of purpose PurposeRestore
+	Now         time.Time
+	Effects     func(Account) (Effects, error) // as that of Deletion
+}

@@ -34,7 +34,9 @@ const (
 	EventUsernameChanged   EventKind = "account.username_changed"
 	EventPhoneChanged      EventKind = "account.phone_changed"
 	EventStepUpFailed      EventKind = "session.step_up_failed"
+	EventDeletionRequested EventKind = "account.deletion_requested"
 	EventAccountDeleted    EventKind = "account.deleted"
+	EventAccountRestored   EventKind = "account.restored"
 )
 
 // Event is one line of the append-only history: ids only, no names, addresses or secrets of people.
@@ -70,19 +72,21 @@ type MailKind string
 
 // The kinds of mail.
 const (
-	MailVerify          MailKind = "verify_email"
-	MailAccountExists   MailKind = "account_exists"
-	MailReset           MailKind = "reset_password"
-	MailPasswordReset   MailKind = "password_changed"
-	MailSessionRevoked  MailKind = "session_revoked"
-	MailAccountSecured  MailKind = "account_secured"
-	MailConfirmEmail    MailKind = "confirm_email"
-	MailEmailInUse      MailKind = "email_in_use"
-	MailEmailChanged    MailKind = "email_changed"
-	MailPhoneChanged    MailKind = "phone_changed"
-	MailUsernameChanged MailKind = "username_changed"
-	MailAccountDeleted  MailKind = "account_deleted"
-	MailTest            MailKind = "test" // sent by hand, never through the outbox
+	MailVerify            MailKind = "verify_email"
+	MailAccountExists     MailKind = "account_exists"
+	MailReset             MailKind = "reset_password"
+	MailPasswordReset     MailKind = "password_changed"
+	MailSessionRevoked    MailKind = "session_revoked"
+	MailAccountSecured    MailKind = "account_secured"
+	MailConfirmEmail      MailKind = "confirm_email"
+	MailEmailInUse        MailKind = "email_in_use"
+	MailEmailChanged      MailKind = "email_changed"
+	MailPhoneChanged      MailKind = "phone_changed"
+	MailUsernameChanged   MailKind = "username_changed"
+	MailAccountDeleted    MailKind = "account_deleted"
+	MailTest              MailKind = "test" // sent by hand, never through the outbox
+	MailDeletionScheduled MailKind = "deletion_scheduled"
+	MailAccountRestored   MailKind = "account_restored"
 )
 
 // Message is what a mail has to say, before it is sealed.
@@ -94,6 +98,7 @@ type Message struct {
 	Name       string    // how to greet; may be empty
 	Code       string
 	Link       string // in full
+	NotMe      string // the link "This was not me" of a security mail whose Link leads elsewhere, in full
 	Expiry     time.Duration
 	LinkExpiry time.Duration // of the link; 0: as Expiry
 	Host       string        // of the pages, without a port: phones offer the code of an SMS there alone

@@ -131,6 +131,7 @@ func (a *App) Start() error {
 	a.stop = stop
 	a.workers.Go(func() { c.ring.Run(run) })
 	a.workers.Go(func() { c.notifier.Run(run) })
+	a.workers.Go(func() { c.flows.Closure.Run(run, a.logger) })
 	a.workers.Go(func() { a.node.clock.Watch(run, a.node.store.ServerTime) })
 	a.workers.Go(func() { a.node.sweep(run, a.logger) })
 	a.workers.Go(func() { a.node.poller.Run(run) })

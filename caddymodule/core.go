@@ -99,7 +99,8 @@ func (r *resolved) flowSettings() gateway.Settings {
 		Password: passpolicy.Config{MinLength: r.password.minLength, MaxLength: r.password.maxLength},
 		Code:     gateway.CodeSettings{Length: r.otp.length, Lifetime: r.otp.lifetime, SMSLifetime: r.otp.smsLifetime, Attempts: r.otp.attempts},
 		Audience: r.audience, AccessLifetime: r.accessLifetime, RefreshLifetime: r.refreshLifetime,
-		SessionLifetime: r.sessionLifetime, RefreshLeeway: r.refreshLeeway, FreshFor: r.freshFor}
+		SessionLifetime: r.sessionLifetime, RefreshLeeway: r.refreshLeeway, FreshFor: r.freshFor,
+		DeletionGrace: r.deletionGrace}
 }
 
 // offer is what anybody may know of the settings. Passwords are the only way to sign in, and there are no second factors.
@@ -127,7 +128,7 @@ func (c *core) wireAPI(a *App) (err error) {
 		return err
 	}
 	c.pages, err = portal.New(portal.Config{API: c.api, Authenticator: c.auth, Limits: limits, Sessions: f.Sessions,
-		SignIn: f.SignIn, SignUp: f.SignUp, Password: f.Password, Profile: f.Profile, Setup: f.Setup, Secure: f.Secure, Contact: f.Contact, Fresh: f.Fresh, Handover: f.Handover, Issuers: a.issuers,
+		SignIn: f.SignIn, SignUp: f.SignUp, Password: f.Password, Profile: f.Profile, Setup: f.Setup, Secure: f.Secure, Contact: f.Contact, Fresh: f.Fresh, Closure: f.Closure, Handover: f.Handover, Issuers: a.issuers,
 		Brand: cfg.brand, ReturnHosts: a.returnHosts, Logger: a.logger, Now: n.clock.Now})
 	return err
 }

@@ -64,6 +64,9 @@ type Settings struct {
 	// again: 1s to 24h. Default: 10m.
 	FreshFor caddy.Duration `json:"fresh_for,omitempty"`
 
+	// How long the deletion of an account waits, during which its owner can take it back: 0s to 90d. Default: 0s, which is at once.
+	DeletionGrace caddy.Duration `json:"deletion_grace,omitempty"`
+
 	// What the names of the gateway's cookies begin with. A second gateway on the same host name needs another one, for
 	// cookies do not know ports. Default: gatehouse.
 	CookiePrefix string `json:"cookie_prefix,omitempty"`

@@ -11,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/closure"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/jwtkeys"
 )
@@ -110,6 +111,11 @@ var globalOptions = []option[Settings]{
 		name:  "fresh_for",
 		parse: readDuration(func(s *Settings) *caddy.Duration { return &s.FreshFor }),
 		check: func(s *Settings) error { return within(s.FreshFor, shortest, longestDay) },
+	},
+	{
+		name:  "deletion_grace",
+		parse: readGrace,
+		check: func(s *Settings) error { return within(s.DeletionGrace, 0, closure.MaxGrace) },
 	},
 	{
 		name:  "cookie_prefix",

@@ -3,6 +3,9 @@ package caddymodule
 import (
 	"fmt"
 	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 )
 
 // Defaults of lifetimes.
@@ -11,6 +14,21 @@ const (
 	defaultRefresh = 30 * 24 * time.Hour
 	defaultSession = 90 * 24 * time.Hour
 )
+
+// readGrace reads a duration that may be 0s, which is its default.
+func readGrace(d *caddyfile.Dispenser, s *Settings) error {
+	name := d.Val()
+	v, err := oneValue(d)
+	if err != nil {
+		return err
+	}
+	n, err := caddy.ParseDuration(v)
+	if err != nil || n < 0 {
+		return d.Errf("%s: %q is not a duration; %s", name, v, durationHint(v))
+	}
+	s.DeletionGrace = caddy.Duration(n)
+	return nil
+}
 
 // checkLifetimes compares the three lifetimes, defaults included.
 func checkLifetimes(s *Settings) error {

@@ -46,6 +46,7 @@ type resolved struct {
 	accessLifetime, refreshLifetime, sessionLifetime time.Duration
 	refreshLeeway                                    time.Duration
 	freshFor                                         time.Duration // how long a sign-in is fresh
+	deletionGrace                                    time.Duration // how long a deletion waits; 0: none
 
 	jars [2]*httpauth.Jar // our cookies over http and over https
 
@@ -97,6 +98,7 @@ func (s *Settings) resolve() (*resolved, error) {
 	r.accessLifetime, r.refreshLifetime, r.sessionLifetime = read.lifetimes()
 	r.refreshLeeway = orDefault(read.RefreshLeeway, session.Leeway)
 	r.freshFor = orDefault(read.FreshFor, fresh.DefaultFor)
+	r.deletionGrace = time.Duration(read.DeletionGrace)
 	if r.tokenCache, err = tokenCacheBytes(read.TokenCache); err != nil {
 		return nil, err
 	}

@@ -83,6 +83,7 @@ type Settings struct {
 	SessionLifetime time.Duration
 	RefreshLeeway   time.Duration
 	FreshFor        time.Duration // how long a sign-in is fresh
+	DeletionGrace   time.Duration // how long a deletion waits; 0: none
 }
 
 // CodeSettings are those of one-time codes and links.
@@ -212,7 +213,8 @@ func (f *Flows) wireOwner(cfg Config) (err error) {
 	if err != nil {
 		return err
 	}
-	f.Closure, err = closure.New(closure.Config{Store: cfg.Store, Notices: f.Notices, Now: cfg.Now})
+	f.Closure, err = closure.New(closure.Config{Store: cfg.Store, Challenges: f.Challenges, Notices: f.Notices, Grace: cfg.Settings.DeletionGrace,
+		MayDelete: cfg.MayIssue, Now: cfg.Now})
 	return err
 }
 

@@ -36,6 +36,8 @@ type Options struct {
 	Logger       *slog.Logger  // nil discards
 	Leeway       time.Duration // of refresh tokens
 	MayIssue     func() error  // of session.Config
+	// DeletionGrace is how long deletions wait.
+	DeletionGrace time.Duration
 }
 
 // CheapHash is for tests that are not about the hash.
@@ -123,7 +125,7 @@ func (e *Env) flows(t testing.TB, o Options) {
 		Store: e.Store, Ring: e.Ring, Hasher: e.Hasher, Limiter: e.Limiter, Lockouts: e.Lockouts, Proofs: e.Proofs,
 		Mailer: plainMailer{e.Clock}, Sealer: e.Sealer, MayIssue: o.MayIssue, Now: e.Clock.Now,
 		Settings: gateway.Settings{
-			Signup: o.Mode, CodeOnDemand: o.CodeOnDemand, Identities: o.Identities, Numbers: o.Numbers, RefreshLeeway: o.Leeway,
+			Signup: o.Mode, CodeOnDemand: o.CodeOnDemand, Identities: o.Identities, Numbers: o.Numbers, RefreshLeeway: o.Leeway, DeletionGrace: o.DeletionGrace,
 			AccessLifetime: 5 * time.Minute, RefreshLifetime: 30 * 24 * time.Hour, SessionLifetime: 90 * 24 * time.Hour,
 		},
 	}))(t)

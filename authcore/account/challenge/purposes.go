@@ -27,6 +27,8 @@ var purposes = map[authcore.Purpose]purpose{
 	authcore.PurposeConfirmEmail: {Path: "/me/email/confirm", Mail: authcore.MailConfirmEmail},
 	// It is printed for whoever runs the gateway (package setup).
 	authcore.PurposeSetup: {Life: 24 * time.Hour},
+	// Its link lives as long as the deletion waits, and stands in a security mail. No session: who restores signs in again.
+	authcore.PurposeRestore: {},
 	// It goes through the browser's address bar and no mail. The child session has the methods of the session that is handed over.
 	authcore.PurposeHandover: {Life: time.Minute},
 }

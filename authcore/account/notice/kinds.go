@@ -15,11 +15,12 @@ type rule struct {
 
 // rules is the one table of security mails: which kind tells of which events, and which the owner may switch off.
 var rules = map[authcore.MailKind]rule{
-	authcore.MailPasswordReset:   {tells: []authcore.EventKind{authcore.EventPasswordChanged, authcore.EventPasswordReset}},
-	authcore.MailEmailChanged:    {tells: []authcore.EventKind{authcore.EventEmailChanged}},
-	authcore.MailUsernameChanged: {tells: []authcore.EventKind{authcore.EventUsernameChanged}},
-	authcore.MailPhoneChanged:    {tells: []authcore.EventKind{authcore.EventPhoneChanged}},
-	authcore.MailSessionRevoked:  {tells: []authcore.EventKind{authcore.EventRefreshReplayed}},
+	authcore.MailPasswordReset:     {tells: []authcore.EventKind{authcore.EventPasswordChanged, authcore.EventPasswordReset}},
+	authcore.MailEmailChanged:      {tells: []authcore.EventKind{authcore.EventEmailChanged}},
+	authcore.MailUsernameChanged:   {tells: []authcore.EventKind{authcore.EventUsernameChanged}},
+	authcore.MailPhoneChanged:      {tells: []authcore.EventKind{authcore.EventPhoneChanged}},
+	authcore.MailSessionRevoked:    {tells: []authcore.EventKind{authcore.EventRefreshReplayed}},
+	authcore.MailDeletionScheduled: {tells: []authcore.EventKind{authcore.EventDeletionRequested}},
 }
 
 // Always returns the kinds of security mail that cannot be switched off, in the order of their names.

@@ -57,6 +57,9 @@ type Notice struct {
 	Account authcore.Account // as it was before the event
 	Undo    Undo             // what the event has changed
 	Client  authcore.Client  // who caused it
+	// Link is another link that the mail carries besides, in full, and how long it works; "" for none.
+	Link       string
+	LinkExpiry time.Duration
 }
 
 // Security appends the mail of the notice to fx, and the link "This was not me" that it carries. It goes to the account's verified
@@ -151,6 +154,9 @@ func (n *Notices) compose(fx *authcore.Effects, x Notice, to challenge.Recipient
 			return errors.New("compose link: the portal's address is not known")
 		}
 		m.Link, m.LinkExpiry = strings.TrimSuffix(x.Client.Portal, "/")+Path+"?token="+token, Lifetime
+	}
+	if x.Link != "" && m.Channel != authcore.BySMS {
+		m.Link, m.LinkExpiry, m.NotMe = x.Link, x.LinkExpiry, m.Link
 	}
 	mail, err := n.cfg.Mailer.Compose(m)
 	if err != nil {

@@ -184,7 +184,7 @@ func TestReusedAddress_IsNotTheUser(t *testing.T) {
 	t.Parallel()
 	e, _, v := setUp(t)
 	former := person(t, e)
-	if err := e.Closure.Delete(t.Context(), former.Account.ID, testflow.Client()); err != nil {
+	if _, err := e.Closure.Delete(t.Context(), former.Account.ID, testflow.Client()); err != nil {
 		t.Fatal(err)
 	}
 	e.Clock.Advance(2 * time.Minute)

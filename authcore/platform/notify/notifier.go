@@ -198,14 +198,17 @@ func check(m authcore.Message) error {
 	if m.Code != "" && (!printable(m.Code, 64) || strings.ContainsAny(m.Code, " ")) {
 		return errors.New("the code is not one word")
 	}
-	if m.Link != "" {
-		u, err := url.Parse(m.Link)
-		if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" ||
-			!printable(m.Link, 900) || strings.ContainsAny(m.Link, " <>\"") {
+	for _, link := range []string{m.Link, m.NotMe} {
+		if link != "" && !isURL(link) {
 			return errors.New("the link is not an absolute URL")
 		}
 	}
 	return nil
+}
+
+func isURL(link string) bool {
+	u, err := url.Parse(link)
+	return err == nil && u.Host != "" && (u.Scheme == "https" || u.Scheme == "http") && printable(link, 900) && !strings.ContainsAny(link, " <>\"")
 }
 
 // Nudge implements challenge.Mailer.

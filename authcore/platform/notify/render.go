@@ -34,9 +34,11 @@ type page struct {
 	Button    string
 	Paste     string
 	Expiry    string
-	After     string
-	Cause     []cause
-	Footer    string
+	// Of the link "This was not me", where Link is another.
+	NotMe, NotMeLabel, NotMeButton string
+	After                          string
+	Cause                          []cause
+	Footer                         string
 }
 
 type cause struct{ Label, Value string }
@@ -81,10 +83,13 @@ func lay(m authcore.Message, brand string) (page, error) {
 		After: own("after"), Footer: v.say("mail.footer"),
 	}
 	switch {
-	case m.Link != "" && kind.security:
+	case m.Link != "" && kind.security && !kind.link:
 		p.Link, p.LinkLabel, p.Button, p.Paste = m.Link, v.say("mail.not_me"), v.say("mail.not_me_button"), v.say("mail.paste")
 	case m.Link != "":
 		p.Link, p.LinkLabel, p.Button, p.Paste = m.Link, own("link"), own("button"), v.say("mail.paste")
+	}
+	if m.NotMe != "" {
+		p.NotMe, p.NotMeLabel, p.NotMeButton = m.NotMe, v.say("mail.not_me"), v.say("mail.not_me_button")
 	}
 	if v.facts.Name != "" {
 		p.Greeting = v.say("mail.greeting_name")

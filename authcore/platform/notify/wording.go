@@ -26,6 +26,7 @@ type shape struct {
 	cause bool // when, from where and with what device
 	// security is for what package notice tells of: the link, where there is one, is "This was not me", in the same words for all.
 	security bool
+	link     bool // of a security mail that has a link of its own: it comes first
 	sms      text // what an SMS of the kind says that carries no code; of security ones nothing need be said here
 }
 
@@ -48,19 +49,21 @@ const (
 )
 
 var kinds = map[authcore.MailKind]shape{
-	authcore.MailVerify:          {code: true},
-	authcore.MailAccountExists:   {sms: telling},
-	authcore.MailReset:           {code: true, cause: true},
-	authcore.MailConfirmEmail:    {code: true, cause: true},
-	authcore.MailEmailInUse:      {},
-	authcore.MailEmailChanged:    {cause: true, security: true},
-	authcore.MailPhoneChanged:    {cause: true, security: true},
-	authcore.MailUsernameChanged: {cause: true, security: true},
-	authcore.MailPasswordReset:   {cause: true, security: true},
-	authcore.MailSessionRevoked:  {cause: true, security: true},
-	authcore.MailAccountSecured:  {cause: true},
-	authcore.MailAccountDeleted:  {cause: true},
-	authcore.MailTest:            {sms: telling},
+	authcore.MailVerify:            {code: true},
+	authcore.MailAccountExists:     {sms: telling},
+	authcore.MailReset:             {code: true, cause: true},
+	authcore.MailConfirmEmail:      {code: true, cause: true},
+	authcore.MailEmailInUse:        {},
+	authcore.MailEmailChanged:      {cause: true, security: true},
+	authcore.MailPhoneChanged:      {cause: true, security: true},
+	authcore.MailUsernameChanged:   {cause: true, security: true},
+	authcore.MailPasswordReset:     {cause: true, security: true},
+	authcore.MailSessionRevoked:    {cause: true, security: true},
+	authcore.MailAccountSecured:    {cause: true},
+	authcore.MailAccountDeleted:    {cause: true},
+	authcore.MailTest:              {sms: telling},
+	authcore.MailDeletionScheduled: {cause: true, security: true, link: true},
+	authcore.MailAccountRestored:   {cause: true},
 }
 
 // facts is what the wording may mention.

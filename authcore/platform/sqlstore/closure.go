@@ -72,6 +72,81 @@ func (s *Store) deleteAccount(ctx context.Context, q *tx, d authcore.Deletion) e
 	return s.erase(ctx, q, a, d.Now)
 }
 
+const (
+	scheduleDeletion = `update users set deletes_at = $2, disabled_at = $3, epoch = epoch + 1, updated_at = $3
+		where id = $1 returning ` + accountColumns
+	dropOpenInvitations = "delete from invitations where inviter_id = $1 and used_at is null"
+)
+
+// ScheduleDeletion implements closure.Store.
+func (s *Store) ScheduleDeletion(ctx context.Context, r authcore.DeletionRequest) error {
+	return s.change(ctx, "schedule deletion of account", func(ctx context.Context, q *tx) error {
+		if err := s.lockAdmins(ctx, q); err != nil {
+			return err
+		}
+		// Challenges before the account, as in reset.
+		if _, err := sqldb.Exec(ctx, q, dropChallenges, r.AccountID, string(authcore.PurposeVerifyEmail)); err != nil {
+			return err
+		}
+		a, err := sqldb.One(ctx, q, scanAccount, selectAccount+s.Dialect().ForUpdate, r.AccountID)
+		if err != nil {
+			return err
+		}
+		if a.Disabled() {
+			return authcore.ErrNotFound
+		}
+		if err := s.keepAdmin(ctx, q, a); err != nil {
+			return err
+		}
+		if a, err = sqldb.One(ctx, q, scanAccount, scheduleDeletion, a.ID, micros(r.DeletesAt), micros(r.Now)); err != nil {
+			return err
+		}
+		if _, err := s.endSessions(ctx, q, a, r.Now); err != nil {
+			return err
+		}
+		if _, err := sqldb.Exec(ctx, q, dropOpenInvitations, a.ID); err != nil {
+			return err
+		}
+		if err := issue(ctx, q, r.Restore); err != nil {
+			return err
+		}
+		return record(ctx, q, r.Effects)
+	})
+}
+
+const cancelDeletion = `update users set deletes_at = null, disabled_at = null, updated_at = $2 where id = $1 and deletes_at > $2
+	returning ` + accountColumns
+
+// RestoreAccount implements closure.Store.
+func (s *Store) RestoreAccount(ctx context.Context, r authcore.Restoration) error {
+	return s.change(ctx, "restore account", func(ctx context.Context, q *tx) error {
+		ch, err := consume(ctx, q, r.ChallengeID, authcore.PurposeRestore, r.Now)
+		if err != nil {
+			return err
+		}
+		a, err := sqldb.One(ctx, q, scanAccount, cancelDeletion, ch.AccountID, micros(r.Now))
+		if err != nil {
+			return err
+		}
+		fx, err := r.Effects(a)
+		if err != nil {
+			return err
+		}
+		return record(ctx, q, fx)
+	})
+}
+
+const selectDue = "select id from users where deletes_at <= $1 order by deletes_at, id limit $2"
+
+// DueDeletions implements closure.Store.
+func (s *Store) DueDeletions(ctx context.Context, now time.Time, limit int) (ids []uuid.UUID, err error) {
+	err = s.Read(ctx, "find due deletions", func(ctx context.Context, q sqldb.Querier) error {
+		ids, err = sqldb.All(ctx, q, scanID, selectDue, micros(now), limit)
+		return err
+	})
+	return ids, err
+}
+
 func scanIdentifier(r sqldb.Row) (id authcore.Identifier, err error) {
 	return id, r.Scan(&id.Kind, &id.Value)
 }

@@ -18,6 +18,9 @@ var closures = []promise{
 	{"the last administrator stays", lastAdminLeaves},
 	{"of several administrators who go at once one stays", adminsLeaveRace},
 	{"an account is deleted when due, and not before", deletionWhenDue},
+	{"100 restore one account: one does", restoreRace},
+	{"100 nodes delete what is due: one does each", dueRace},
+	{"a restoration beside a deletion that is due: one of both", restoreBesideDue},
 	{"who verifies another's former address is marked", reusedAddress},
 	{"an address that its account has changed is another's former one", changedAddress},
 	{"an account that verifies its own address again is not marked", ownAddressAgain},
@@ -166,6 +169,80 @@ func deletionWhenDue(t *testing.T, s Store) {
 	wants(t, s.DeleteAccount(t.Context(), d), authcore.ErrNotFound)
 	d.Now = a.DeletesAt
 	must(t, s.DeleteAccount(t.Context(), d))
+}
+
+// scheduledFor is an account whose deletion waits, and the challenge that restores it.
+func scheduledFor(t testing.TB, s Store, name string) (authcore.Account, authcore.DeletionRequest) {
+	t.Helper()
+	a := aMember(t, s, name)
+	ch := aChallenge(authcore.PurposeRestore, "account:"+a.ID.String(), name)
+	ch.AccountID, ch.ExpiresAt = a.ID, start.Add(time.Hour)
+	r := authcore.DeletionRequest{AccountID: a.ID, DeletesAt: ch.ExpiresAt, Restore: ch, Now: start}
+	must(t, s.ScheduleDeletion(t.Context(), r))
+	return a, r
+}
+
+func aRestoration(r authcore.DeletionRequest, at time.Time) authcore.Restoration {
+	return authcore.Restoration{ChallengeID: r.Restore.ID, Now: at, Effects: func(authcore.Account) (authcore.Effects, error) { return mails(1), nil }}
+}
+
+func restoreRace(t *testing.T, s Store) {
+	a, r := scheduledFor(t, s, "anna")
+	counts := countErrors(t, atOnce(100, func(int) error { return s.RestoreAccount(t.Context(), aRestoration(r, start)) }))
+	if counts[nil] != 1 || counts[authcore.ErrNotFound] != 99 {
+		t.Errorf("%v, want one winner", counts)
+	}
+	if got, err := s.AccountByID(t.Context(), a.ID); err != nil || got.Disabled() || !got.DeletesAt.IsZero() || got.Epoch != a.Epoch+1 {
+		t.Errorf("the account is %+v (%v)", got, err)
+	}
+	wants(t, s.ScheduleDeletion(t.Context(), authcore.DeletionRequest{AccountID: uuid.New(), DeletesAt: start, Restore: r.Restore, Now: start}), authcore.ErrNotFound)
+}
+
+func dueRace(t *testing.T, s Store) {
+	for _, name := range []string{"anna", "bob"} {
+		scheduledFor(t, s, name)
+	}
+	ids, err := s.DueDeletions(t.Context(), start.Add(time.Hour-time.Microsecond), 10)
+	if err != nil || len(ids) != 0 {
+		t.Fatalf("%d are due too early (%v)", len(ids), err)
+	}
+	ids, err = s.DueDeletions(t.Context(), start.Add(time.Hour), 10)
+	if err != nil || len(ids) != 2 {
+		t.Fatalf("%d are due (%v)", len(ids), err)
+	}
+	counts := countErrors(t, atOnce(100, func(i int) error {
+		d := aDeletion(authcore.Account{ID: ids[i%2]})
+		d.Due, d.Now = true, start.Add(time.Hour)
+		return s.DeleteAccount(t.Context(), d)
+	}))
+	if counts[nil] != 2 || counts[authcore.ErrNotFound] != 98 {
+		t.Errorf("%v, want each deleted once", counts)
+	}
+	if n, _, err := s.OutboxDepth(t.Context()); err != nil || n != 2 {
+		t.Errorf("%d mails (%v), want a farewell each", n, err)
+	}
+}
+
+// restoreBesideDue: the clocks of two nodes differ by a moment.
+func restoreBesideDue(t *testing.T, s Store) {
+	for i := range 10 {
+		a, r := scheduledFor(t, s, "anna"+string(rune('a'+i)))
+		d := aDeletion(a)
+		d.Due, d.Now = true, r.DeletesAt
+		errs := atOnce(2, func(i int) error {
+			if i == 0 {
+				return s.DeleteAccount(t.Context(), d)
+			}
+			return s.RestoreAccount(t.Context(), aRestoration(r, r.DeletesAt.Add(-time.Microsecond)))
+		})
+		if (errs[0] == nil) == (errs[1] == nil) {
+			t.Errorf("deleted: %v, restored: %v", errs[0], errs[1])
+		}
+		_, err := s.AccountByID(t.Context(), a.ID)
+		if (err == nil) != (errs[1] == nil) {
+			t.Errorf("the account: %v, restored: %v", err, errs[1])
+		}
+	}
 }
 
 func reusedAddress(t *testing.T, s Store) {

@@ -1,10 +1,13 @@
 package httpapi_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/internal/testflow"
 )
 
 // A thief with a session cannot delete its account.
@@ -19,6 +22,27 @@ func TestS08_DeleteWithAStolenSession(t *testing.T) {
 	h.call(http.MethodDelete, "/me", `{"password":"`+password+`"}`, token).want(204)
 	h.call(http.MethodGet, "/me", "", token).refused(401, authcore.InvalidToken)
 	h.call(http.MethodDelete, "/me", "", token).refused(401, authcore.InvalidToken)
+}
+
+func TestDelete_WaitsAndIsRestored(t *testing.T) {
+	h := open(t, plan{grace: 24 * time.Hour})
+	h.account(email, username)
+	token := bearer(h.signIn(email).AccessToken)
+	got := h.call(http.MethodDelete, "/me", "", token).want(202)
+	var answer struct {
+		Status    string    `json:"status"`
+		DeletesAt time.Time `json:"deletes_at"`
+	}
+	if err := json.Unmarshal(got.body, &answer); err != nil || answer.Status != "deletion_scheduled" || !answer.DeletesAt.Equal(h.Clock.Now().Add(24*time.Hour)) {
+		t.Errorf("the answer is %s (%v)", got.body, err)
+	}
+	h.call(http.MethodGet, "/me", "", token).refused(401, authcore.InvalidToken)
+	h.post("/restore", `{}`).refused(422, authcore.InvalidFields)
+	h.post("/restore", `{"token":"wrong"}`).refused(400, authcore.InvalidCode)
+	link := testflow.Token(t, h.Mail(t, email, authcore.MailDeletionScheduled))
+	h.post("/restore", `{"token":"`+link+`"}`).want(204)
+	h.post("/restore", `{"token":"`+link+`"}`).refused(400, authcore.InvalidCode)
+	h.signIn(email)
 }
 
 func TestDelete_LastAdministrator(t *testing.T) {

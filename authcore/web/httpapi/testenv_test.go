@@ -49,7 +49,8 @@ type plan struct {
 	signup  signup.Mode
 	rates   map[string]ratelimit.Rate
 	origins []string
-	panics  bool // every limited call panics
+	panics  bool          // every limited call panics
+	grace   time.Duration // that deletions wait
 }
 
 func open(t *testing.T, plans ...plan) *house {
@@ -61,7 +62,7 @@ func open(t *testing.T, plans ...plan) *house {
 	}
 	h := &house{T: t, log: &lockedBuffer{}, ready: func(context.Context) (bool, []string) { return true, nil }}
 	log := slog.New(slog.NewTextHandler(h.log, nil))
-	h.Env = testflow.New(t, testflow.Options{Mode: p.signup, Rates: p.rates, Logger: log})
+	h.Env = testflow.New(t, testflow.Options{Mode: p.signup, Rates: p.rates, DeletionGrace: p.grace, Logger: log})
 	limiter := authcore.Limiter(h.Limiter)
 	if p.panics {
 		limiter = panicking{limiter}

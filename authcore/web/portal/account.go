@@ -83,6 +83,9 @@ func (p *accountPage) groups(q *page.Request, owner authcore.Account) ([]group, 
 			{q.Path("/account/password"), q.T("account.password"), passwordState(q, owner)},
 			{q.Path("/account/sessions"), q.T("account.sessions"), q.Count("account.sessions.state", len(live))},
 		}},
+		{q.T("account.leave"), []section{
+			{q.Path("/account/delete"), q.T("delete.title"), ""},
+		}},
 	}, nil
 }
 

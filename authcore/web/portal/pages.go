@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/closure"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/contact"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/fresh"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/handover"
@@ -35,6 +36,7 @@ type Config struct {
 	Password      *password.Flow
 	Secure        *secure.Flow
 	Contact       *contact.Flow
+	Closure       *closure.Flow
 	Fresh         *fresh.Gate
 	Setup         *setup.Flow
 	Handover      *handover.Flow
@@ -75,8 +77,8 @@ func New(cfg Config) (*Pages, error) {
 	switch {
 	case cfg.Sessions == nil || cfg.SignIn == nil || cfg.SignUp == nil || cfg.Profile == nil || cfg.Password == nil || cfg.Handover == nil:
 		return nil, errors.New("portal: sessions, sign-in, sign-up, profile, password and hand-overs are required")
-	case cfg.Secure == nil || cfg.Contact == nil || cfg.Setup == nil || cfg.Fresh == nil:
-		return nil, errors.New("portal: contacts, set-up and the gate of fresh sign-ins are required")
+	case cfg.Secure == nil || cfg.Contact == nil || cfg.Setup == nil || cfg.Fresh == nil || cfg.Closure == nil:
+		return nil, errors.New("portal: security links, contacts, set-up, the gate of fresh sign-ins and closures are required")
 	case cfg.Authenticator == nil || cfg.Limits == nil || cfg.API == nil || cfg.Issuers == nil || cfg.Logger == nil || cfg.Now == nil:
 		return nil, errors.New("portal: authenticator, limits, the API, issuers, logger and a clock are required")
 	}
@@ -112,6 +114,7 @@ func New(cfg Config) (*Pages, error) {
 		(&sessionsPage{cfg.Sessions}).routes(),
 		(&emailPage{cfg.Profile, cfg.Contact}).routes(),
 		(&phonePage{cfg.Profile, cfg.Contact}).routes(),
+		(&deletePage{cfg.Closure}).routes(),
 	)...)
 	return p, err
 }
