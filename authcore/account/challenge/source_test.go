@@ -74,7 +74,7 @@ func TestO14_NoPredictableRandomness(t *testing.T) {
 	allowed := map[string]string{
 		"authcore/platform/notify/worker.go": "how long to wait before the next try",
 		"authcore/edge/revocation/set.go":    "the seed of a table in memory",
-		"authcore/platform/sqldb/tx.go":      "how long to wait before the next try",
+		"authcore/platform/sqldb/engine.go":  "how long to wait before the next try",
 	}
 	product(t, func(path string, _ *token.FileSet, f *ast.File) {
 		for _, spec := range f.Imports {

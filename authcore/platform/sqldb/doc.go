@@ -6,7 +6,7 @@
 // schema, and of settings the row that says which programs a schema works with (compat.go): tables, their migrations and every
 // statement on them belong to its caller.
 //
-// pgx's own types are the common interface: a pgxpool connection and a transaction are used as they are, and sqliterows.go
+// pgx's own types are the common interface: a pgxpool connection and a transaction are used as they are, and sqlite.go
 // makes database/sql speak them.
 //
 // Only sqlstore, caddymodule and tests import this package.
