@@ -95,7 +95,7 @@ func (c *core) wireFlows(a *App, sealer *secret.Sealer) error {
 
 // flowSettings are the settings of the flows.
 func (r *resolved) flowSettings() gateway.Settings {
-	return gateway.Settings{Signup: signup.Mode(r.signup), CodeOnDemand: r.codeOnDemand, Identities: r.identities, Admins: r.admins, Numbers: r.numbers,
+	return gateway.Settings{Signup: signup.Mode(r.signup), Deferred: r.deferred, CodeOnDemand: r.codeOnDemand, Identities: r.identities, Admins: r.admins, Numbers: r.numbers,
 		Password: passpolicy.Config{MinLength: r.password.minLength, MaxLength: r.password.maxLength},
 		Code:     gateway.CodeSettings{Length: r.otp.length, Lifetime: r.otp.lifetime, SMSLifetime: r.otp.smsLifetime, Attempts: r.otp.attempts},
 		Audience: r.audience, AccessLifetime: r.accessLifetime, RefreshLifetime: r.refreshLifetime,

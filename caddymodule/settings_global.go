@@ -141,7 +141,7 @@ var globalOptions = []option[Settings]{
 		name:  "signup",
 		parse: parseSignup,
 		check: func(s *Settings) error {
-			return cmp.Or(oneOf(s.Signup, "verified", "open", "closed"), checkBlock(signupOptions, s.SignupOptions))
+			return cmp.Or(oneOf(s.Signup, "verified", "open", "closed"), checkBlock(signupOptions, s.SignupOptions), checkSignup(s))
 		},
 	},
 	{

@@ -58,6 +58,7 @@ type resolved struct {
 	origins        *httpauth.Origins
 	remoteUser     string
 	signup         string
+	deferred       bool // of signup open
 	codeOnDemand   bool // signing up sends no code
 	brand          string
 	templates      notify.Templates // of mails
@@ -87,6 +88,7 @@ func (s *Settings) resolve() (*resolved, error) {
 		algorithm:    cmp.Or(jwtkeys.Algorithm(read.Algorithm), jwtkeys.EdDSA),
 		remoteUser:   cmp.Or(read.RemoteUser, "email"),
 		signup:       cmp.Or(read.Signup, "verified"),
+		deferred:     read.signupRules().Deferred,
 		codeOnDemand: read.signupRules().SendCode == "off",
 		brand:        cmp.Or(read.Brand, "Gatehouse"),
 		numbers:      read.numbers(),

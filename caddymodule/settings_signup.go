@@ -1,18 +1,28 @@
 package caddymodule
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
 )
 
 // SignupSettings are the details of `signup`.
 type SignupSettings struct {
+	// With open: an address or number is saved only once it is verified; a username is required.
+	Deferred bool `json:"deferred,omitempty"`
 	// Whether signing up sends the code that verifies the address: on, or off, where a call for it does. Default: on.
 	SendCode string `json:"send_code,omitempty"`
 }
 
 var signupOptions = []option[SignupSettings]{
+	{
+		name:  "deferred",
+		parse: readFlag(func(o *SignupSettings) *bool { return &o.Deferred }),
+	},
 	{
 		name:  "send_code",
 		parse: readText(func(o *SignupSettings) *string { return &o.SendCode }),
@@ -31,6 +41,20 @@ func parseSignup(d *caddyfile.Dispenser, s *Settings) (err error) {
 	}
 	if o != (SignupSettings{}) {
 		s.SignupOptions = &o
+	}
+	return nil
+}
+
+// checkSignup checks what is right only together.
+func checkSignup(s *Settings) error {
+	if !s.signupRules().Deferred {
+		return nil
+	}
+	if s.Signup != "open" {
+		return errors.New("deferred needs signup open")
+	}
+	if len(s.Identities) > 0 && !slices.Contains(s.Identities, string(authcore.KindUsername)) {
+		return errors.New("deferred needs username among the identities: nothing else finds an account before it is verified")
 	}
 	return nil
 }

@@ -3,7 +3,10 @@
 package gateway
 
 import (
+	"context"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/attempt"
@@ -70,6 +73,7 @@ type Config struct {
 // Settings are what an operator chooses. The zero value of a number is the contract's default.
 type Settings struct {
 	Signup       signup.Mode
+	Deferred     bool                      // with signup open: an address or number is saved only once it is verified
 	CodeOnDemand bool                      // signing up sends no code by itself
 	Identities   []authcore.IdentifierKind // that sign in; at least one
 	Admins       authcore.Admins
@@ -162,7 +166,7 @@ func (f *Flows) wireSessions(cfg Config) (err error) {
 		return err
 	}
 	f.SignIn, err = signin.New(signin.Config{Store: cfg.Store, Hasher: cfg.Hasher, Policy: f.Policy, Lockouts: cfg.Lockouts,
-		Sessions: f.Sessions, Identities: s.Identities, RequireVerified: s.Signup != signup.Open, Trace: cfg.Traces.SignIn, Now: cfg.Now})
+		Sessions: f.Sessions, Identities: s.Identities, Numbers: s.Numbers, RequireVerified: s.Signup != signup.Open, Trace: cfg.Traces.SignIn, Now: cfg.Now})
 	if err != nil {
 		return err
 	}
@@ -175,13 +179,14 @@ func (f *Flows) wireSessions(cfg Config) (err error) {
 func (f *Flows) wireAccounts(cfg Config) (err error) {
 	s, salt := cfg.Settings, macKey(cfg.Ring, "password salt")
 	f.SignUp, err = signup.New(signup.Config{Store: cfg.Store, Hasher: cfg.Hasher, Policy: f.Policy, Challenges: f.Challenges,
-		Sessions: f.Sessions, Settings: signup.Settings{Mode: s.Signup, CodeOnDemand: s.CodeOnDemand, Identities: s.Identities},
+		Sessions: f.Sessions, Settings: signup.Settings{Mode: s.Signup, Deferred: s.Deferred, CodeOnDemand: s.CodeOnDemand, Identities: s.Identities},
+		Numbers: s.Numbers, Confirm: f.confirm,
 		CanReach: cfg.CanReach, Salt: func(address string) []byte { return salt().MAC([]byte(address)).Bytes()[:16] }, Now: cfg.Now})
 	if err != nil {
 		return err
 	}
 	f.Password, err = password.New(password.Config{Store: cfg.Store, Hasher: cfg.Hasher, Policy: f.Policy, Challenges: f.Challenges,
-		Notices: f.Notices, Lockouts: cfg.Lockouts, Identities: s.Identities, Now: cfg.Now})
+		Notices: f.Notices, Lockouts: cfg.Lockouts, Identities: s.Identities, Numbers: s.Numbers, Now: cfg.Now})
 	if err != nil {
 		return err
 	}
@@ -193,6 +198,12 @@ func (f *Flows) wireAccounts(cfg Config) (err error) {
 		return err
 	}
 	f.Profile, err = profile.New(profile.Config{Store: cfg.Store, Notices: f.Notices, Identities: s.Identities, Numbers: s.Numbers, Now: cfg.Now})
+	return err
+}
+
+// confirm sends a code for an address that an account has pending.
+func (f *Flows) confirm(ctx context.Context, account uuid.UUID, address string, c authcore.Client) error {
+	_, err := f.Contact.RequestEmail(ctx, account, address, c)
 	return err
 }
 

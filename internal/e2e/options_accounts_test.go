@@ -55,6 +55,32 @@ func TestOption_signup_send_code(t *testing.T) {
 	g.api(t, "POST", "/verify", object{"token": g.waitMail(t, email, 1).token, "registration": a["registration"]}).pair(t, false)
 }
 
+// TestOption_signup_deferred: an address is pending until its code comes back; the first of several who have it pending gets it.
+func TestOption_signup_deferred(t *testing.T) {
+	t.Parallel()
+	g := start(t, plan{global: "\t\tsignup open {\n\t\t\tdeferred\n\t\t}"})
+	email := freshEmail()
+	bearers := map[string]call{}
+	for _, name := range []string{"first.one", "second.one"} {
+		a := g.api(t, "POST", "/register", object{"email": email, "username": name, "password": password}).must(t, 201, "").json(t)["user"].(map[string]any)
+		pending, _ := a["pending"].([]any)
+		if a["email"] != "" || len(pending) != 1 || pending[0].(map[string]any)["address"] != email {
+			t.Fatalf("%v", a)
+		}
+		bearers[name] = call{bearer: g.attempt(t, name, password).must(t, 200, "").text("access_token")}
+	}
+	token := g.waitMail(t, email, 1).token
+	confirmed := g.api(t, "POST", "/me/email/confirm", object{"token": token}, bearers["first.one"]).must(t, 200, "").json(t)
+	if confirmed["email"] != email || confirmed["email_verified"] != true {
+		t.Errorf("%v", confirmed)
+	}
+	g.api(t, "POST", "/me/email/confirm", object{"otp": "123456"}, bearers["second.one"]).want(t, 400, "invalid_code")
+	left := g.api(t, "GET", "/me", nil, bearers["second.one"]).must(t, 200, "").json(t)
+	if pending, _ := left["pending"].([]any); len(pending) != 0 || left["email"] != "" {
+		t.Errorf("the second: %v", left)
+	}
+}
+
 // TestOption_identities: a field that is not listed signs nobody in, recovers nothing and may be anybody's.
 func TestOption_identities(t *testing.T) {
 	t.Parallel()

@@ -28,6 +28,7 @@ import (
 type Options struct {
 	Mode         signup.Mode
 	Identities   []authcore.IdentifierKind
+	Deferred     bool               // of signup.Settings
 	CodeOnDemand bool               // of signup.Settings
 	Numbers      identifier.Numbers // zero: no SMS
 	Hash         passhash.Config
@@ -125,7 +126,7 @@ func (e *Env) flows(t testing.TB, o Options) {
 		Store: e.Store, Ring: e.Ring, Hasher: e.Hasher, Limiter: e.Limiter, Lockouts: e.Lockouts, Proofs: e.Proofs,
 		Mailer: plainMailer{e.Clock}, Sealer: e.Sealer, MayIssue: o.MayIssue, Now: e.Clock.Now,
 		Settings: gateway.Settings{
-			Signup: o.Mode, CodeOnDemand: o.CodeOnDemand, Identities: o.Identities, Numbers: o.Numbers, RefreshLeeway: o.Leeway, DeletionGrace: o.DeletionGrace,
+			Signup: o.Mode, Deferred: o.Deferred, CodeOnDemand: o.CodeOnDemand, Identities: o.Identities, Numbers: o.Numbers, RefreshLeeway: o.Leeway, DeletionGrace: o.DeletionGrace,
 			AccessLifetime: 5 * time.Minute, RefreshLifetime: 30 * 24 * time.Hour, SessionLifetime: 90 * 24 * time.Hour,
 		},
 	}))(t)

@@ -55,7 +55,8 @@ func (f *Flow) confirm(ctx context.Context, ch channel, in ConfirmInput) (authco
 	}
 	after, err := f.cfg.Store.ConfirmContact(ctx, Confirmation{
 		ChallengeID: proof.ID, Purpose: ch.purpose, Channel: ch.by, Address: f.claimed(ch, before), Before: before, Unique: f.cfg.Identities,
-		Now: f.now(), Effects: fx,
+		Closed: audit.Event(authcore.EventDisabled, uuid.Nil, authcore.Client{}, f.now()),
+		Now:    f.now(), Effects: fx,
 	})
 	var taken *authcore.TakenError
 	switch {

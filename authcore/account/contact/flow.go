@@ -57,6 +57,7 @@ type Confirmation struct {
 	// Before is the account as it was when the Effects were made.
 	Before  authcore.Account
 	Unique  []authcore.IdentifierKind // that find accounts
+	Closed  authcore.Event            // recorded of an account that only claimed it, and that nothing finds any more
 	Now     time.Time
 	Effects authcore.Effects
 }

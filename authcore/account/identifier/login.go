@@ -43,6 +43,22 @@ func Login(s string) (authcore.Identifier, bool) {
 	return authcore.Identifier{Kind: authcore.KindEmail, Value: s}, true
 }
 
+// Logins returns what a person may mean by what was typed at sign-in, as [Login] does: of several the first that somebody has. With a
+// Region what parses as one of its numbers is a number where nobody has it for a username. It is empty for what can be no name at all.
+func (n Numbers) Logins(s string) []authcore.Identifier {
+	id, ok := Login(s)
+	if !ok {
+		return nil
+	}
+	ids := []authcore.Identifier{id}
+	if id.Kind == authcore.KindUsername && n.Region != "" {
+		if number, err := (Numbers{Region: n.Region}).Read(id.Value); err == nil {
+			ids = append(ids, authcore.Identifier{Kind: authcore.KindPhone, Value: number})
+		}
+	}
+	return ids
+}
+
 // fold applies the foldings until none changes anything: each can enable another (a compatible form may decompose into
 // an invisible character, lower-casing into one that composes).
 func fold(s string) string {

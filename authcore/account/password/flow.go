@@ -48,6 +48,7 @@ type Config struct {
 	Lockouts   attempt.Lockouts
 	// Identities are the kinds of identifier that recover.
 	Identities []authcore.IdentifierKind
+	Numbers    identifier.Numbers // how numbers are read that somebody recovers by
 	Now        authcore.Clock
 }
 
@@ -75,22 +76,34 @@ func (f *Flow) now() time.Time { return f.cfg.Now.Now() }
 // subject is whom a login means, in the terms of a challenge.
 type subject struct {
 	name      string            // of the challenge
+	by        authcore.Channel  // how the code goes out, by what was asked for: the same for known and unknown
 	recipient string            // whose mails are counted
 	account   *authcore.Account // nil: there is none that can recover
+	to        challenge.Recipient
 }
 
 // find returns the subject for any login, also for one that means nobody: that has its own name, which no account has.
 func (f *Flow) find(ctx context.Context, login string) (subject, error) {
-	id, ok := identifier.Login(login)
-	if !ok {
-		return subject{name: "unknown:none", recipient: "none:"}, nil
+	who := subject{name: "unknown:none", by: authcore.ByEmail, recipient: "none:"}
+	for _, id := range f.cfg.Numbers.Logins(login) {
+		var err error
+		if who, err = f.findBy(ctx, id); err != nil || who.account != nil {
+			return who, err
+		}
 	}
-	none := subject{name: "unknown:" + identifier.Key(id), recipient: identifier.Key(id)}
+	return who, nil
+}
+
+func (f *Flow) findBy(ctx context.Context, id authcore.Identifier) (subject, error) {
+	none := subject{name: "unknown:" + identifier.Key(id), by: authcore.ByEmail, recipient: identifier.Key(id)}
 	if id.Kind == authcore.KindEmail {
 		none.recipient = id.Value
 	}
 	if !slices.Contains(f.cfg.Identities, id.Kind) {
 		return none, nil
+	}
+	if id.Kind == authcore.KindPhone {
+		none.by, none.recipient = authcore.BySMS, id.Value
 	}
 	a, err := f.cfg.Store.AccountByIdentifier(ctx, id)
 	if errors.Is(err, authcore.ErrNotFound) {
@@ -99,9 +112,31 @@ func (f *Flow) find(ctx context.Context, login string) (subject, error) {
 	if err != nil {
 		return subject{}, fmt.Errorf("find account: %w", err)
 	}
-	// An address that whoever runs the gateway has typed, and nobody has verified, may be a stranger's (L22).
-	if a.Email == "" || a.Disabled() || a.MadeByOperator && !a.EmailVerified() {
+	to, ok := recovers(id.Kind, a)
+	if !ok {
 		return none, nil
 	}
-	return subject{name: identifier.AccountKey(a.ID), recipient: a.Email, account: &a}, nil
+	known := subject{name: identifier.AccountKey(a.ID), by: none.by, recipient: to.Address, account: &a, to: to}
+	if to.Channel == authcore.BySMS {
+		known.name += byNumber
+	}
+	return known, nil
+}
+
+// byNumber ends the subject of a code that goes by SMS: that it was given says nothing of the account's address.
+const byNumber = " phone"
+
+// recovers returns where the code for an account goes that somebody names by an identifier of a kind: to the address or number named, or
+// for a username to the address, else the number, that is verified. Any address gets it that nobody has verified, since it proves
+// the address, but one that whoever runs the gateway has typed: that may be a stranger's (L22).
+func recovers(kind authcore.IdentifierKind, a authcore.Account) (to challenge.Recipient, ok bool) {
+	switch {
+	case a.Disabled():
+		return to, false
+	case a.PhoneVerified() && (kind == authcore.KindPhone || kind == authcore.KindUsername && !a.EmailVerified()):
+		return challenge.Recipient{Channel: authcore.BySMS, Address: a.Phone}, true
+	case kind == authcore.KindPhone || a.Email == "" || a.MadeByOperator && !a.EmailVerified():
+		return to, false
+	}
+	return recipient(a), true
 }

@@ -23,11 +23,11 @@ func (f *Flow) Forgot(ctx context.Context, login string, c authcore.Client) erro
 	if err != nil {
 		return err
 	}
-	request := challenge.Request{Purpose: authcore.PurposeResetPassword, Subject: who.name, Counted: who.recipient, Client: c, Save: f.cfg.Store.IssueChallenge}
+	request := challenge.Request{Purpose: authcore.PurposeResetPassword, Subject: who.name, Counted: who.recipient, Channel: who.by, Client: c, Save: f.cfg.Store.IssueChallenge}
 	account := uuid.Nil
 	if who.account != nil {
 		account = who.account.ID
-		request.Known = &challenge.Known{Account: account, To: recipient(*who.account)}
+		request.Known = &challenge.Known{Account: account, To: who.to}
 	}
 	request.Events = []authcore.Event{audit.Event(authcore.EventResetRequested, account, c, f.now())}
 	_, _, err = f.cfg.Challenges.Request(ctx, request)

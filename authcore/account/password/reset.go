@@ -115,7 +115,11 @@ func (f *Flow) credentials(ctx context.Context, in ResetInput) (challenge.Creden
 
 func (f *Flow) replace(ctx context.Context, ch authcore.Challenge, account authcore.Account, hash string, c authcore.Client) error {
 	r := authcore.Reset{ChallengeID: ch.ID, AccountID: account.ID, PasswordHash: hash, Unique: f.cfg.Identities, Now: f.now()}
-	if f.onlyClaims(account) {
+	r.Channel = authcore.ByEmail
+	if strings.HasSuffix(ch.Subject, byNumber) {
+		r.Channel = authcore.BySMS
+	}
+	if r.Channel == authcore.ByEmail && f.onlyClaims(account) {
 		account = f.instead(&r, account, hash)
 	}
 	event := audit.Event(authcore.EventPasswordReset, account.ID, c, f.now())

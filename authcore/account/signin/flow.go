@@ -10,6 +10,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/attempt"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passhash"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passpolicy"
@@ -37,6 +38,7 @@ type Config struct {
 	Sessions *session.Sessions
 	// Identities are the kinds of identifier that sign in.
 	Identities []authcore.IdentifierKind
+	Numbers    identifier.Numbers // how numbers are read that somebody signs in with
 	// RequireVerified refuses accounts whose address is not verified (signup mode verified).
 	RequireVerified bool
 	// Trace is told of every sign-in; it may be nil.

@@ -99,11 +99,18 @@ const (
 
 // find makes the same look-ups for every login of a kind, so that their time tells nothing (L02).
 func (f *Flow) find(ctx context.Context, login string) (subject, error) {
-	id, ok := identifier.Login(login)
-	if !ok {
-		// What can be no name is one name: its tries are counted together.
-		return subject{lockKey: "none:"}, nil
+	// What can be no name is one name: its tries are counted together.
+	who := subject{lockKey: "none:"}
+	for _, id := range f.cfg.Numbers.Logins(login) {
+		var err error
+		if who, err = f.findBy(ctx, id); err != nil || who.account != nil || len(who.pending) > 0 {
+			return who, err
+		}
 	}
+	return who, nil
+}
+
+func (f *Flow) findBy(ctx context.Context, id authcore.Identifier) (subject, error) {
 	s := subject{lockKey: identifier.Key(id)}
 	if !f.signsIn(id.Kind) {
 		return s, nil
@@ -126,7 +133,11 @@ func (f *Flow) find(ctx context.Context, login string) (subject, error) {
 		// One counter for all identifiers of an account (L07).
 		s.account, s.lockKey = &account, identifier.AccountKey(account.ID)
 	case len(pending) > 0:
-		s.lockKey = identifier.Key(authcore.Identifier{Kind: authcore.KindEmail, Value: pending[0].Address})
+		kind := authcore.KindEmail
+		if pending[0].Channel == authcore.BySMS {
+			kind = authcore.KindPhone
+		}
+		s.lockKey = identifier.Key(authcore.Identifier{Kind: kind, Value: pending[0].Address})
 	}
 	return s, nil
 }

@@ -34,7 +34,10 @@ func (f *Flow) check(in RegisterInput) (application, authcore.FieldErrors) {
 		username:  field("username", identifier.Username, in.Username),
 		firstName: field("first_name", identifier.PersonName, in.FirstName),
 		lastName:  field("last_name", identifier.PersonName, in.LastName),
-		phone:     field("phone", identifier.Phone, in.Phone),
+		phone:     field("phone", f.cfg.Numbers.Read, in.Phone),
+	}
+	if _, err := f.cfg.Numbers.Read(a.username); err == nil && f.cfg.Settings.unique(authcore.KindPhone) {
+		broken.Add("username", authcore.UsernameReserved) // it would sign in as somebody's number
 	}
 	normal, rules := password.Check(f.cfg.Policy, in.Password, password.Words(a.account())...)
 	a.password = normal

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passhash"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passpolicy"
@@ -70,7 +71,10 @@ type Config struct {
 	Salt func(address string) []byte
 	// CanReach returns false for a normalised address to which mails are known not to go out. It must not wait. nil: all may.
 	CanReach func(address string) bool
-	Now      authcore.Clock
+	Numbers  identifier.Numbers // how phone numbers are read, and which are taken
+	// Confirm sends a code for the address that an account has pending. Required with Deferred.
+	Confirm func(ctx context.Context, account uuid.UUID, address string, c authcore.Client) error
+	Now     authcore.Clock
 }
 
 // Settings is the operator's choice.
@@ -99,6 +103,9 @@ func New(cfg Config) (*Flow, error) {
 	if cfg.Settings.Deferred && (cfg.Settings.Mode != Open || !slices.Contains(cfg.Settings.Identities, authcore.KindUsername)) {
 		return nil, errors.New("signup: deferred needs signup open, and usernames that sign in")
 	}
+	if cfg.Settings.Deferred && cfg.Confirm == nil {
+		return nil, errors.New("signup: deferred needs something that sends codes")
+	}
 	if len(cfg.Settings.Identities) == 0 {
 		return nil, errors.New("signup: at least one kind of identifier must sign in")
 	}
@@ -126,8 +133,8 @@ func (s Settings) identifiers(a authcore.Account) []authcore.Identifier {
 	return ids
 }
 
-// lifetime returns how long a code is valid that goes by a channel.
-func (f *Flow) lifetime(authcore.Channel) time.Duration { return f.cfg.Challenges.Lifetime() }
+// Settings returns what the operator has chosen.
+func (f *Flow) Settings() Settings { return f.cfg.Settings }
 
 // Mode returns who may sign up.
 func (f *Flow) Mode() Mode { return f.cfg.Settings.Mode }

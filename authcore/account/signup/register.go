@@ -142,7 +142,7 @@ func (f *Flow) registerVerified(ctx context.Context, a application, to target, h
 
 // registered is the answer to who is to verify a target.
 func (f *Flow) registered(to target) Registered {
-	done := Registered{Proof: secret.Token(), Channel: to.channel, Sent: !f.cfg.Settings.CodeOnDemand, ExpiresIn: f.lifetime(to.channel)}
+	done := Registered{Proof: secret.Token(), Channel: to.channel, Sent: !f.cfg.Settings.CodeOnDemand, ExpiresIn: f.cfg.Challenges.LifetimeBy(to.channel)}
 	if !done.Sent {
 		done.ExpiresIn = RegistrationLifetime
 	}
@@ -157,6 +157,9 @@ func (f *Flow) registerOpen(ctx context.Context, a application, to target, hash 
 	account, now := a.account(), f.now()
 	account.ID, account.PasswordHash = uuid.New(), hash
 	account.CreatedAt, account.UpdatedAt = now, now
+	if f.cfg.Settings.Deferred {
+		return f.registerDeferred(ctx, account, c)
+	}
 	o := authcore.Opening{Account: account, Identifiers: f.cfg.Settings.identifiers(account)}
 	events := []authcore.Event{audit.Event(authcore.EventRegistered, account.ID, c, now)}
 	done := Registered{Channel: to.channel}
@@ -179,6 +182,28 @@ func (f *Flow) registerOpen(ctx context.Context, a application, to target, hash 
 	}
 	done.Account = &account
 	return done, nil
+}
+
+// registerDeferred makes an account that is found by its username alone: what is to be verified is pending, and any number of accounts may
+// claim it. The account stands before the code is sent: what fails then is only the message, which its owner can ask for again.
+func (f *Flow) registerDeferred(ctx context.Context, a authcore.Account, c authcore.Client) (Registered, error) {
+	f.cfg.Settings.setAside(&a, "", a.CreatedAt)
+	if a.Email != "" { // an address that does not sign in waits as well
+		a.PendingEmail, a.PendingEmailUntil, a.Email = a.Email, a.CreatedAt.Add(PendingLifetime), ""
+	}
+	err := f.cfg.Store.OpenAccount(ctx, authcore.Opening{Account: a, Identifiers: f.cfg.Settings.identifiers(a),
+		Effects: authcore.Effects{Events: []authcore.Event{audit.Event(authcore.EventRegistered, a.ID, c, a.CreatedAt)}}})
+	var taken *authcore.TakenError
+	if errors.As(err, &taken) {
+		return Registered{}, conflict(taken)
+	}
+	if err != nil {
+		return Registered{}, fmt.Errorf("create account: %w", err)
+	}
+	if a.PendingEmail != "" && !f.cfg.Settings.CodeOnDemand {
+		_ = f.cfg.Confirm(ctx, a.ID, a.PendingEmail, c)
+	}
+	return Registered{Account: &a}, nil
 }
 
 // saveOpen saves an account with a code, where one is to be sent and may be.

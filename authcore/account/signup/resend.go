@@ -47,7 +47,7 @@ func (f *Flow) resendTo(in ResendInput) (to target, err error) {
 	}
 	if in.Phone != "" {
 		to.channel = authcore.BySMS
-		to.address, err = identifier.Phone(in.Phone)
+		to.address, err = f.numbers().Read(in.Phone)
 		broken.AddError("phone", err)
 		return to, broken.Refusal()
 	}
@@ -57,18 +57,21 @@ func (f *Flow) resendTo(in ResendInput) (to target, err error) {
 	return to, broken.Refusal()
 }
 
+// numbers reads any number: one that is not taken is answered like one that is, and gets nothing.
+func (f *Flow) numbers() identifier.Numbers { return identifier.Numbers{Region: f.cfg.Numbers.Region} }
+
 // requestFor is for the code that verifies a target. A code goes out where the account that is found by it, or a registration that waits,
 // can be verified by it. Where somebody registers what is verified already its owner is told, and nobody gets a code.
 func (f *Flow) requestFor(to target, account *authcore.Account, registered bool, c authcore.Client) challenge.Request {
-	r := challenge.Request{Purpose: authcore.PurposeVerifyEmail, Subject: to.address, Counted: to.address, Client: c, Save: f.cfg.Store.IssueChallenge}
+	r := challenge.Request{Purpose: authcore.PurposeVerifyEmail, Subject: to.address, Counted: to.address, Channel: to.channel, Client: c, Save: f.cfg.Store.IssueChallenge}
 	switch {
 	case account == nil && registered:
-		r.Known = &challenge.Known{To: challenge.Recipient{Address: to.address}}
+		r.Known = &challenge.Known{To: challenge.Recipient{Channel: to.channel, Address: to.address}}
 	case account == nil:
 	case to.awaits(*account):
-		r.Known = &challenge.Known{Account: account.ID, To: challenge.Recipient{Address: to.address}}
+		r.Known = &challenge.Known{Account: account.ID, To: challenge.Recipient{Channel: to.channel, Address: to.address}}
 	case registered:
-		r.Known = &challenge.Known{Account: account.ID, To: challenge.Recipient{Address: to.address, Name: greeting(to, *account)},
+		r.Known = &challenge.Known{Account: account.ID, To: challenge.Recipient{Channel: to.channel, Address: to.address, Name: greeting(to, *account)},
 			Instead: authcore.MailAccountExists}
 		r.Events = []authcore.Event{audit.Event(authcore.EventRegistrationAgain, account.ID, c, f.now())}
 	}

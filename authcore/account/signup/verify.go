@@ -71,7 +71,7 @@ func (f *Flow) readInput(in *VerifyInput) (challenge.Credentials, error) {
 	case in.Token == "":
 		name, normalise, typed := "email", identifier.Email, in.Email
 		if in.Phone != "" {
-			name, normalise, typed = "phone", identifier.Phone, in.Phone
+			name, normalise, typed = "phone", f.numbers().Read, in.Phone
 		}
 		address, err := normalise(typed)
 		broken.AddError(name, err)

@@ -82,6 +82,9 @@ func (s *Store) confirmContact(ctx context.Context, q *tx, c contact.Confirmatio
 	kind := kindOf(c.Channel)
 	unique := slices.Contains(c.Unique, kind)
 	if unique {
+		if err := s.takeClaims(ctx, q, authcore.Identifier{Kind: kind, Value: c.Address}, c.Before.ID, c.Unique, c.Closed, c.Now); err != nil {
+			return a, err
+		}
 		if err := claim(ctx, q, c.Before.ID, []authcore.Identifier{{Kind: kind, Value: c.Address}}, c.Now); err != nil {
 			return a, err
 		}

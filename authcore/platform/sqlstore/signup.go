@@ -85,7 +85,7 @@ const verifyAccount = `update users set {}_verified_at = $2, updated_at = $2
 // What the account had asked to be known by goes: it may have been asked for by whoever the reset locks out (R05).
 const resetPassword = `update users set password_hash = $2, epoch = epoch + 1, updated_at = $3,
 		pending_email = '', pending_email_until = null, pending_phone = '', pending_phone_until = null,
-		email_verified_at = case when email <> '' and email_verified_at is null then $3 else email_verified_at end
+		email_verified_at = case when $4 and email <> '' and email_verified_at is null then $3 else email_verified_at end
 	where id = $1 and disabled_at is null
 	returning ` + accountColumns
 
@@ -118,7 +118,8 @@ func (s *Store) reset(ctx context.Context, q *tx, r authcore.Reset) (a authcore.
 	if r.Create != nil {
 		return s.resetClaimed(ctx, q, r)
 	}
-	if a, err = sqldb.One(ctx, q, scanAccount, resetPassword, r.AccountID, r.PasswordHash, micros(r.Now)); err != nil {
+	if a, err = sqldb.One(ctx, q, scanAccount, resetPassword, r.AccountID, r.PasswordHash, micros(r.Now),
+		r.Channel != authcore.BySMS); err != nil {
 		return a, rev, err
 	}
 	if err := verified(ctx, q, &a); err != nil {

@@ -18,7 +18,8 @@ func (c *signUpCalls) routes() []route {
 	return []route{{
 		method: http.MethodPost, path: "/register", tag: tagSignUp, summary: "Sign up",
 		text: "With `signup verified` (the default) the account exists only once its address is verified. An address that already has an account gets " +
-			"the same answer, and its owner gets a mail that says so. With `signup open` the account exists at once.",
+			"the same answer, and its owner gets a mail that says so. Where numbers sign in, `phone` alone is enough: the code goes there by SMS. " +
+			"With `signup open` the account exists at once.",
 		limit: authcore.LimitRegister, does: bodyOrCookie(c.register),
 		replies: []reply{
 			{http.StatusAccepted, "A mail with a code and a link is on its way.", registered{}},

@@ -1,6 +1,9 @@
 package portal
 
 import (
+	"cmp"
+	"slices"
+
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
@@ -21,8 +24,8 @@ func (p *registerPage) show(q *page.Request) error {
 		}
 		return q.Show(page.View{Title: q.T("register.title"), Links: []page.Link{{To: q.WithReturn("/login"), Text: q.T("register.login")}}})
 	}
-	email := page.EmailField(q, "")
-	email.Focus = true
+	contacts := p.contactFields(q)
+	contacts[0].Focus = true
 	password := page.NewPasswordField(q, "password", p.signUp.MinPassword())
 	// Some browsers fill a name into the field before the password: the address must stand there. What may be left out comes last.
 	return q.Show(page.View{
@@ -30,25 +33,49 @@ func (p *registerPage) show(q *page.Request) error {
 		Intro: []string{q.T("register.intro", "Brand", q.Brand)},
 		Forms: []page.Form{{
 			ID: "register-form", Hidden: page.ReturnField(q), Button: q.T("register.button"),
-			Fields: []page.Field{
-				email, password,
-				page.TextField(q, "first_name", "given-name", "", 100), page.TextField(q, "last_name", "family-name", "", 100), page.UsernameField(q, ""),
-			},
+			Fields: append(append(contacts, password),
+				page.TextField(q, "first_name", "given-name", "", 100), page.TextField(q, "last_name", "family-name", "", 100), p.usernameField(q)),
 		}},
 		Links: []page.Link{{To: q.WithReturn("/login"), Text: q.T("register.login")}},
 	})
 }
 
+// contactFields ask for an address and, where numbers sign in, for a number: one of them is enough then, and none where accounts stand at
+// once.
+func (p *registerPage) contactFields(q *page.Request) []page.Field {
+	s := p.signUp.Settings()
+	email := page.EmailField(q, "")
+	phone := slices.Contains(s.Identities, authcore.KindPhone)
+	if phone || s.Mode == signup.Open {
+		email.Optional = q.T("field.optional")
+	}
+	if !phone {
+		return []page.Field{email}
+	}
+	number := page.TextField(q, "phone", "tel", "", 32)
+	number.InputMode, number.Hint = "tel", q.T("field.phone.hint")
+	return []page.Field{email, number}
+}
+
+// usernameField is required where nothing else finds the account before its address is verified.
+func (p *registerPage) usernameField(q *page.Request) page.Field {
+	f := page.UsernameField(q, "")
+	if p.signUp.Settings().Deferred {
+		f.Optional = ""
+	}
+	return f
+}
+
 // submit signs up. The answer is the same whether the address has an account or not (L04).
 func (p *registerPage) submit(q *page.Request) error {
 	made, err := p.signUp.Register(q.R.Context(), signup.RegisterInput{
-		Email: q.Form.Get("email"), Password: q.Form.Get("password"), Username: q.Form.Get("username"),
+		Email: q.Form.Get("email"), Password: q.Form.Get("password"), Username: q.Form.Get("username"), Phone: q.Form.Get("phone"),
 		FirstName: q.Form.Get("first_name"), LastName: q.Form.Get("last_name"), Client: q.Info.Client,
 	})
 	if err != nil {
 		return err
 	}
-	q.KeepPending(page.Pending{ReturnTo: q.Wanted(), Login: q.Form.Get("email")})
+	q.KeepPending(page.Pending{ReturnTo: q.Wanted(), Login: cmp.Or(q.Form.Get("email"), q.Form.Get("phone"), q.Form.Get("username"))})
 	q.DropLink() // of another address, perhaps
 	if made.Proof != "" {
 		if err := httpauth.RegistrationCookie.Set(q.W.Header(), q.Info.Cookies(), made.Proof); err != nil {

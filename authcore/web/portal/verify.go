@@ -36,7 +36,7 @@ func (p *verifyPage) show(q *page.Request) error {
 	if opened {
 		v.Intro = []string{q.T("verify.intro.link")}
 	} else {
-		email := page.EmailField(q, q.Pending().Login)
+		email := targetField(q, p.signUp)
 		code := page.CodeField(q)
 		email.Focus, code.Focus = email.Value == "", email.Value != ""
 		f.Fields = append(f.Fields, email, code)
@@ -83,12 +83,13 @@ func (p *verifyPage) submit(q *page.Request) error {
 	}
 	// What was typed is what is meant, whatever link was opened before.
 	if q.Form.Has("otp") {
-		in.Token, in.Email, in.OTP = "", q.Form.Get("email"), q.Form.Get("otp")
+		in.Email, in.Phone = typedTarget(q)
+		in.Token, in.OTP = "", q.Form.Get("otp")
 	}
 	if in.Token == "" && !q.Form.Has("otp") { // the cookie has gone; the page asks for the code now
 		return authcore.Refuse(authcore.InvalidCode, "The link is no longer valid.")
 	}
-	if in.Token == "" && in.Email == "" && in.OTP == "" {
+	if in.Token == "" && in.Email+in.Phone == "" && in.OTP == "" {
 		return authcore.FieldErrors{{Field: "email", Rule: authcore.EmailRequired}, {Field: "otp", Rule: authcore.CodeRequired}}.Refusal()
 	}
 	if q.Form.Has("new_password") && in.NewPassword == "" {
