@@ -36,6 +36,7 @@ const (
 	EventStepUpFailed      EventKind = "session.step_up_failed"
 	EventDeletionRequested EventKind = "account.deletion_requested"
 	EventAccountDeleted    EventKind = "account.deleted"
+	EventExported          EventKind = "account.exported"
 	EventAccountRestored   EventKind = "account.restored"
 )
 

@@ -20,6 +20,7 @@ const (
 	LimitRefresh     = "refresh"
 	LimitTokenVerify = "token_verify"
 	LimitSecure      = "secure"
+	LimitExport      = "export" // per account
 	LimitMail        = "mail"
 	LimitAvatar      = "avatar"       // per account
 	LimitSMS         = "sms"          // per number

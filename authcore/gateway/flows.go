@@ -14,6 +14,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/closure"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/contact"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/export"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/fresh"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/handover"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
@@ -40,6 +41,7 @@ type Store interface {
 	signup.Store
 	closure.Store
 	contact.Store
+	export.Store
 	fresh.Store
 	handover.Store
 	setup.Store
@@ -123,6 +125,7 @@ type Flows struct {
 	Handover   *handover.Flow
 	Setup      *setup.Flow
 	Closure    *closure.Flow
+	Export     *export.Flow
 }
 
 // NewFlows checks cfg and wires the flows. It does no I/O.
@@ -226,6 +229,10 @@ func (f *Flows) wireOwner(cfg Config) (err error) {
 	}
 	f.Closure, err = closure.New(closure.Config{Store: cfg.Store, Challenges: f.Challenges, Notices: f.Notices, Grace: cfg.Settings.DeletionGrace,
 		MayDelete: cfg.MayIssue, Now: cfg.Now})
+	if err != nil {
+		return err
+	}
+	f.Export, err = export.New(export.Config{Store: cfg.Store, Limiter: cfg.Limiter, Now: cfg.Now})
 	return err
 }
 

@@ -53,6 +53,32 @@ func Ask(t testing.TB, s *Store, text string) (answer string) {
 	return answer
 }
 
+// Exported returns which columns of a table its owner is told, and which are secrets; nil where the table is not exported.
+func Exported(table string) (columns, secrets []string) {
+	for _, e := range exports {
+		if e.table == table {
+			return strings.Split(e.columns, ", "), strings.Split(e.secrets, ", ")
+		}
+	}
+	return nil, nil
+}
+
+// Erased returns the tables that a deletion empties of an account.
+func Erased() (tables []string) {
+	for _, e := range ofAccount {
+		tables = append(tables, e.table)
+	}
+	return tables
+}
+
+// Columns returns the names of the table's columns.
+func (x SchemaTable) Columns() (names []string) {
+	for _, c := range x.columns {
+		names = append(names, c.name)
+	}
+	return names
+}
+
 // SchemaTable is a table as the schema has it.
 type SchemaTable struct {
 	Name    string

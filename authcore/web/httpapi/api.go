@@ -15,6 +15,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/avatar"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/closure"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/contact"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/export"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/fresh"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/profile"
@@ -38,6 +39,7 @@ type Config struct {
 	Fresh    *fresh.Gate
 	Setup    *setup.Flow
 	Closure  *closure.Flow
+	Export   *export.Flow
 	Avatars  *avatar.Avatars
 	JWKS     func() []byte // the public keys of access tokens, RFC 7517
 
@@ -60,7 +62,7 @@ func (c Config) check() error {
 		return errors.New("httpapi: sessions, sign-in, sign-up, profile and password are required")
 	case c.JWKS == nil || c.Authenticator == nil || c.Limits == nil || c.Ready == nil || c.Logger == nil || c.Now == nil:
 		return errors.New("httpapi: keys, authenticator, limits, readiness, logger and clock are required")
-	case c.Setup == nil || c.Secure == nil || c.Contact == nil || c.Fresh == nil || c.Closure == nil || c.Avatars == nil:
+	case c.Setup == nil || c.Secure == nil || c.Contact == nil || c.Fresh == nil || c.Closure == nil || c.Export == nil || c.Avatars == nil:
 		return errors.New("httpapi: set-up, security links, contacts, the gate of fresh sign-ins, closures and avatars are required")
 	}
 	return nil
@@ -108,6 +110,7 @@ func mountAll(cfg Config) (routes, error) {
 		(&secureCalls{flow: cfg.Secure}).routes(),
 		(&contactCalls{contacts: cfg.Contact}).routes(),
 		(&closureCalls{closure: cfg.Closure}).routes(),
+		(&exportCalls{export: cfg.Export}).routes(),
 		(&sessionCalls{sessions: cfg.Sessions}).routes(),
 		(&machineCalls{keySet: cfg.JWKS, ready: cfg.Ready}).routes(),
 	)

@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"net/http"
 	"testing"
@@ -43,6 +44,29 @@ func TestDelete_WaitsAndIsRestored(t *testing.T) {
 	h.post("/restore", `{"token":"`+link+`"}`).want(204)
 	h.post("/restore", `{"token":"`+link+`"}`).refused(400, authcore.InvalidCode)
 	h.signIn(email)
+}
+
+func TestExport(t *testing.T) {
+	h := open(t)
+	a := h.account(email, username)
+	stale := h.signedInBefore(email)
+	h.call(http.MethodPost, "/me/export", "", stale).refused(403, authcore.ReauthenticationRequired)
+	for range 5 {
+		got := h.call(http.MethodPost, "/me/export", `{"password":"`+password+`"}`, stale).want(200)
+		var all struct {
+			Account  struct{ ID, Email string }
+			Sessions []struct{ ID string }
+			Events   []struct{ Kind string }
+		}
+		if err := json.Unmarshal(got.body, &all); err != nil || all.Account.ID != a.ID.String() || all.Account.Email != email || len(all.Sessions) == 0 ||
+			all.Events[len(all.Events)-1].Kind != string(authcore.EventExported) {
+			t.Fatalf("the export is %s (%v)", got.body, err)
+		}
+		if got.header.Get("Content-Disposition") != `attachment; filename="account.json"` || bytes.Contains(got.body, []byte("argon2")) {
+			t.Errorf("headers %v, body %s", got.header, got.body)
+		}
+	}
+	h.call(http.MethodPost, "/me/export", `{"password":"`+password+`"}`, stale).refused(429, authcore.RateLimited)
 }
 
 func TestDelete_LastAdministrator(t *testing.T) {

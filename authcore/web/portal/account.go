@@ -84,6 +84,7 @@ func (p *accountPage) groups(q *page.Request, owner authcore.Account) ([]group, 
 			{q.Path("/account/sessions"), q.T("account.sessions"), q.Count("account.sessions.state", len(live))},
 		}},
 		{q.T("account.leave"), []section{
+			{q.Path("/account/export"), q.T("export.title"), ""},
 			{q.Path("/account/delete"), q.T("delete.title"), ""},
 		}},
 	}, nil

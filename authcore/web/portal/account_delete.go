@@ -22,9 +22,12 @@ func (p *deletePage) show(q *page.Request) error {
 	if grace := p.closure.Grace(); grace > 0 {
 		v.Intro = []string{q.T("delete.intro.grace", "Date", q.Now().Add(grace).UTC().Format("2006-01-02 15:04 UTC"))}
 	}
-	for _, what := range []string{"gone", "services", "username"} {
-		v.Points = append(v.Points, page.Point{Title: q.T("delete.will." + what), Text: q.T("delete.will." + what + ".text")})
+	v.Points = []page.Point{
+		{Title: q.T("delete.will.gone"), Text: q.T("delete.will.gone.text")},
+		{Title: q.T("delete.will.services"), Text: q.T("delete.will.services.text")},
+		{Title: q.T("delete.will.username"), Text: q.T("delete.will.username.text")},
 	}
+	v.Links = []page.Link{{To: q.Path("/account/export"), Text: q.T("export.title")}}
 	v.Forms = []page.Form{{ID: "delete-form", Action: q.Path("/account/delete"), Button: q.T("delete.button"), Quiet: true}}
 	return q.Show(v)
 }

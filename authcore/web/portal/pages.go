@@ -13,6 +13,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/closure"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/contact"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/export"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/fresh"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/handover"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
@@ -37,6 +38,7 @@ type Config struct {
 	Secure        *secure.Flow
 	Contact       *contact.Flow
 	Closure       *closure.Flow
+	Export        *export.Flow
 	Fresh         *fresh.Gate
 	Setup         *setup.Flow
 	Handover      *handover.Flow
@@ -77,7 +79,7 @@ func New(cfg Config) (*Pages, error) {
 	switch {
 	case cfg.Sessions == nil || cfg.SignIn == nil || cfg.SignUp == nil || cfg.Profile == nil || cfg.Password == nil || cfg.Handover == nil:
 		return nil, errors.New("portal: sessions, sign-in, sign-up, profile, password and hand-overs are required")
-	case cfg.Secure == nil || cfg.Contact == nil || cfg.Setup == nil || cfg.Fresh == nil || cfg.Closure == nil:
+	case cfg.Secure == nil || cfg.Contact == nil || cfg.Setup == nil || cfg.Fresh == nil || cfg.Closure == nil || cfg.Export == nil:
 		return nil, errors.New("portal: security links, contacts, set-up, the gate of fresh sign-ins and closures are required")
 	case cfg.Authenticator == nil || cfg.Limits == nil || cfg.API == nil || cfg.Issuers == nil || cfg.Logger == nil || cfg.Now == nil:
 		return nil, errors.New("portal: authenticator, limits, the API, issuers, logger and a clock are required")
@@ -115,6 +117,7 @@ func New(cfg Config) (*Pages, error) {
 		(&emailPage{cfg.Profile, cfg.Contact}).routes(),
 		(&phonePage{cfg.Profile, cfg.Contact}).routes(),
 		(&deletePage{cfg.Closure}).routes(),
+		(&exportPage{cfg.Export}).routes(),
 	)...)
 	return p, err
 }

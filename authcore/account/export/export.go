@@ -1,0 +1,74 @@
+// Package export tells people everything that is kept about them. What that is says the store, in one list beside that of a deletion.
+package export
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
+)
+
+// Store is what an export reads and writes.
+type Store interface {
+	// Record writes events that belong to no other change.
+	Record(ctx context.Context, fx authcore.Effects) error
+	// ExportAccount returns the rows that are kept about the owner of the account, by what they are about, without secrets. ErrNotFound.
+	ExportAccount(ctx context.Context, account uuid.UUID) (map[string][]map[string]any, error)
+}
+
+// Config is what a Flow needs; all of it is required.
+type Config struct {
+	Store   Store
+	Limiter authcore.Limiter
+	Now     authcore.Clock
+}
+
+// Flow exports accounts. It is safe for concurrent use.
+type Flow struct{ cfg Config }
+
+// New checks cfg.
+func New(cfg Config) (*Flow, error) {
+	if cfg.Store == nil || cfg.Limiter == nil || cfg.Now == nil {
+		return nil, errors.New("export: store, limiter and clock are required")
+	}
+	return &Flow{cfg}, nil
+}
+
+// Export returns everything that is kept about the owner of the account as one JSON object, who has just shown who they are. Refusals:
+// [authcore.RateLimited]; [authcore.InvalidToken] when the account is gone; [authcore.Unavailable].
+func (f *Flow) Export(ctx context.Context, account uuid.UUID, c authcore.Client) ([]byte, error) {
+	wait, err := f.cfg.Limiter.Take(ctx, authcore.Limit{Name: authcore.LimitExport, Key: account.String()})
+	if err != nil {
+		return nil, fmt.Errorf("take from export limit: %w", err)
+	}
+	if wait > 0 {
+		return nil, authcore.RefuseFor(authcore.RateLimited, "You have exported your data several times already. Try again later.", wait)
+	}
+	now := f.cfg.Now.Now()
+	if err := f.cfg.Store.Record(ctx, authcore.Effects{Events: []authcore.Event{audit.Event(authcore.EventExported, account, c, now)}}); err != nil {
+		return nil, fmt.Errorf("record export: %w", err)
+	}
+	all, err := f.cfg.Store.ExportAccount(ctx, account)
+	if errors.Is(err, authcore.ErrNotFound) {
+		return nil, authcore.Refuse(authcore.InvalidToken, "This account no longer exists.")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("export account: %w", err)
+	}
+	whole := map[string]any{"exported_at": now.UTC().Format(time.RFC3339)}
+	for name, rows := range all {
+		whole[name] = rows
+	}
+	whole["account"] = all["account"][0]
+	text, err := json.MarshalIndent(whole, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("write export: %w", err)
+	}
+	return text, nil
+}
