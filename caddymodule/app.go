@@ -229,7 +229,7 @@ func (a *App) assemble(ctx context.Context) (err error) {
 	}
 	a.node.ring.CompareAndSwap(nil, c.ring)
 	a.core.Store(c)
-	a.edge.Start(&guard.Started{Auth: c.auth, Pages: guardPages{c.pages}, Staleness: a.node.staleness, Connections: a.node.connections})
+	a.edge.Start(&guard.Started{Auth: c.auth, Pages: c.pages, Staleness: a.node.staleness, Connections: a.node.connections})
 	return nil
 }
 

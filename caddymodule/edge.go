@@ -62,16 +62,8 @@ func (caddyServer) Set(r *http.Request, name string, value any) {
 // BadRequest implements guard.Server.
 func (caddyServer) BadRequest(err error) error { return caddyhttp.Error(http.StatusBadRequest, err) }
 
-// guardPages are the pages as guards show them.
-type guardPages struct{ *portal.Pages }
-
-// Refuse implements guard.Pages.
-func (p guardPages) Refuse(w http.ResponseWriter, r *http.Request, why guard.Refusal) {
-	p.Pages.Refuse(w, r, portal.Refused(why))
-}
-
 // Interface guards
 var (
 	_ guard.Server = caddyServer{}
-	_ guard.Pages  = guardPages{}
+	_ guard.Pages  = (*portal.Pages)(nil)
 )

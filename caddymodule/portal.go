@@ -58,8 +58,8 @@ func (p *Portal) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhtt
 		httpauth.WriteError(w, r, p.app.logger, err)
 		return nil
 	}
-	if !ours && p.strips && !begun {
-		return e.Pass(w, r, on)
+	if !ours && p.strips && !begun && e.Guards() > 0 {
+		return e.Front(w, r, on, false) // a guard may stand in a block of the site that this request never enters (P01)
 	}
 	if !ours {
 		return on.ServeHTTP(w, r)

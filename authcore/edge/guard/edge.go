@@ -125,14 +125,6 @@ func (e *Edge) AddGuard(headers, keep []string) {
 // Guards returns how many there are.
 func (e *Edge) Guards() int { return int(e.guards.Load()) }
 
-// Jar returns where our cookies are.
-func (e *Edge) Jar(https bool) *httpauth.Jar {
-	if https {
-		return e.Jars[1]
-	}
-	return e.Jars[0]
-}
-
 // owns reports whether a token is ours, see [httpauth.Authenticator.OwnsToken]. Before the node has started no key is known.
 func (e *Edge) owns(token string) bool {
 	if s := e.started.Load(); s != nil {

@@ -35,16 +35,3 @@ func (e *Edge) Enter(r *http.Request, ours bool) (begun bool) {
 	}
 	return p != nil
 }
-
-// Pass hands on a request to a site with a guard, which may stand in a block that this request never enters (P01).
-func (e *Edge) Pass(w http.ResponseWriter, r *http.Request, next Next) error {
-	strip := e.strip.Load()
-	if strip == nil {
-		return next.ServeHTTP(w, r)
-	}
-	strip.Strip(r)
-	p := e.newPassage(w, e.HTTPS(r))
-	e.keepBack(p, r, false)
-	e.Server.Set(r, passageVar, p)
-	return p.finish(next.ServeHTTP(p, r))
-}

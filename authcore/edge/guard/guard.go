@@ -110,10 +110,7 @@ func (g *Guard) matches(r *http.Request) (bool, error) {
 
 // identify finds out who the request is made by. Whoever brings nothing is told so before the node has started.
 func (g *Guard) identify(w http.ResponseWriter, r *http.Request, https bool) (httpauth.Result, error) {
-	jar := g.Jars[0]
-	if https {
-		jar = g.Jars[1]
-	}
+	jar := g.Jar(https)
 	given, err := httpauth.FindCredentials(r, jar, g.ServesHost)
 	if err != nil {
 		return httpauth.Result{}, err

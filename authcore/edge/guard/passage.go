@@ -53,12 +53,16 @@ func (e *Edge) HTTPS(r *http.Request) bool {
 	return httpauth.IsHTTPS(r, false, issuer) || httpauth.IsHTTPS(r, e.Server.Trusted(r), issuer)
 }
 
-func (e *Edge) newPassage(w http.ResponseWriter, https bool) *passage {
-	p := &passage{Answer: liveconn.Answer{ResponseWriter: w}, jar: e.Jars[0]}
+// Jar returns where our cookies are.
+func (e *Edge) Jar(https bool) *httpauth.Jar {
 	if https {
-		p.jar = e.Jars[1]
+		return e.Jars[1]
 	}
-	return p
+	return e.Jars[0]
+}
+
+func (e *Edge) newPassage(w http.ResponseWriter, https bool) *passage {
+	return &passage{Answer: liveconn.Answer{ResponseWriter: w}, jar: e.Jar(https)}
 }
 
 // keepBack takes from a request what it brings of ours. bearer says that it is known to be one of ours.

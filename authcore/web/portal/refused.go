@@ -7,19 +7,13 @@ import (
 	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/guard"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 	"github.com/gatehouse-auth/gatehouse/authcore/web/portal/page"
 )
 
 // Refused is a navigation on a guarded host that did not get through, though not for want of a sign-in.
-type Refused struct {
-	Err    error
-	Who    *authcore.Principal // who is signed in; nil where that is not known
-	Prefix string              // of the portal on this host; "" where it has none
-	Login  string              // where its guard sends browsers to sign in: a path, or a URL on another host
-	Wanted string              // URL that was asked for; "" where it is too long to come back to, and for a form
-	Form   bool                // the browser has sent a form, which went no further
-}
+type Refused = guard.Refusal
 
 // Refuse answers with a page that says why, under the status of the error. The context of the request must carry what
 // [httpauth.WithRequestInfo] puts there, and the host must serve [Pages.Host] or, under the prefix, [Pages.Handler].
