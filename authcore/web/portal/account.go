@@ -56,6 +56,7 @@ func (p *accountPage) show(q *page.Request) error {
 		return err
 	}
 	o := overview{View: page.View{Title: q.T("account.title")}, Name: owner.Name(), Email: owner.Email, Groups: groups}
+	o.Picture = pictureOf(q, owner)
 	if o.Email == "" && o.Name == "" {
 		o.Name = owner.Username
 	}
@@ -76,6 +77,7 @@ func (p *accountPage) groups(q *page.Request, owner authcore.Account) ([]group, 
 	return []group{
 		{q.T("account.you"), []section{
 			{q.Path("/account/profile"), q.T("account.profile"), profileState(q, owner)},
+			{q.Path("/account/avatar"), q.T("avatar.title"), avatarState(q, owner)},
 			{q.Path("/account/email"), q.T("email.title"), emailState(q, owner)},
 			{q.Path("/account/phone"), q.T("phone.title"), phoneState(q, owner)},
 		}},

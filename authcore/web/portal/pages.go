@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/avatar"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/closure"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/contact"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/export"
@@ -40,6 +41,7 @@ type Config struct {
 	Closure       *closure.Flow
 	Export        *export.Flow
 	Fresh         *fresh.Gate
+	Avatars       *avatar.Avatars
 	Setup         *setup.Flow
 	Handover      *handover.Flow
 	Authenticator *httpauth.Authenticator
@@ -79,8 +81,8 @@ func New(cfg Config) (*Pages, error) {
 	switch {
 	case cfg.Sessions == nil || cfg.SignIn == nil || cfg.SignUp == nil || cfg.Profile == nil || cfg.Password == nil || cfg.Handover == nil:
 		return nil, errors.New("portal: sessions, sign-in, sign-up, profile, password and hand-overs are required")
-	case cfg.Secure == nil || cfg.Contact == nil || cfg.Setup == nil || cfg.Fresh == nil || cfg.Closure == nil || cfg.Export == nil:
-		return nil, errors.New("portal: security links, contacts, set-up, the gate of fresh sign-ins and closures are required")
+	case cfg.Secure == nil || cfg.Contact == nil || cfg.Setup == nil || cfg.Fresh == nil || cfg.Closure == nil || cfg.Export == nil || cfg.Avatars == nil:
+		return nil, errors.New("portal: security links, contacts, set-up, the gate of fresh sign-ins, closures, exports and avatars are required")
 	case cfg.Authenticator == nil || cfg.Limits == nil || cfg.API == nil || cfg.Issuers == nil || cfg.Logger == nil || cfg.Now == nil:
 		return nil, errors.New("portal: authenticator, limits, the API, issuers, logger and a clock are required")
 	}
@@ -112,6 +114,7 @@ func New(cfg Config) (*Pages, error) {
 		(&securePage{cfg.Secure, cfg.SignUp}).routes(),
 		(&accountPage{cfg.Profile, cfg.Sessions}).routes(),
 		(&profilePage{cfg.Profile}).routes(),
+		(&avatarPage{cfg.Profile, cfg.Avatars}).routes(),
 		(&passwordPage{cfg.Password, cfg.SignUp, cfg.Profile}).routes(),
 		(&sessionsPage{cfg.Sessions}).routes(),
 		(&emailPage{cfg.Profile, cfg.Contact}).routes(),

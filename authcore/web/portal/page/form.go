@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"mime"
+	"mime/multipart"
 	"net/http"
 	"net/url"
 	"strings"
@@ -74,4 +75,64 @@ func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 		}
 	}
 	return form, nil
+}
+
+// maxParts is how many fields a form with a file may have.
+const maxParts = 16
+
+// readUpload reads a form with one file of at most so many bytes. The file is the part that has a name of a file.
+func readUpload(w http.ResponseWriter, r *http.Request, most int64) (form url.Values, file []byte, err error) {
+	enc := r.Header["Content-Encoding"]
+	if mediaType(r) != "multipart/form-data" || len(enc) > 1 || len(enc) == 1 && !strings.EqualFold(enc[0], "identity") {
+		return nil, nil, authcore.Refuse(authcore.UnsupportedMediaType, "Send this form as multipart/form-data.")
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, most+maxForm)
+	parts, err := r.MultipartReader()
+	if err != nil {
+		return nil, nil, authcore.Refuse(authcore.InvalidRequest, "The form cannot be read.").Because(err)
+	}
+	form = url.Values{}
+	for range maxParts {
+		part, err := parts.NextPart()
+		if errors.Is(err, io.EOF) {
+			return form, file, nil
+		}
+		var text []byte
+		if err == nil {
+			text, err = io.ReadAll(part)
+		}
+		var over *http.MaxBytesError
+		switch {
+		case errors.As(err, &over) || int64(len(text)) > most:
+			w.Header().Set("Connection", "close")
+			return nil, nil, authcore.Refuse(authcore.RequestTooLarge, "The file is too large.")
+		case err != nil:
+			return nil, nil, authcore.Refuse(authcore.InvalidRequest, "The form is incomplete.").Because(err)
+		}
+		if err := addPart(form, &file, part, text); err != nil {
+			return nil, nil, err
+		}
+	}
+	return nil, nil, authcore.Refuse(authcore.InvalidRequest, "The form has too many fields.")
+}
+
+// addPart notes one part of a form; each field may be there once.
+func addPart(form url.Values, file *[]byte, part *multipart.Part, text []byte) error {
+	name := part.FormName()
+	_, twice := form[name]
+	switch {
+	case twice || name == "":
+		return authcore.Refuse(authcore.InvalidRequest, "The form has a field twice, or one without a name.")
+	case part.FileName() != "":
+		if *file != nil {
+			return authcore.Refuse(authcore.InvalidRequest, "The form has more than one file.")
+		}
+		*file = text
+		form.Set(name, "")
+	case !utf8.Valid(text):
+		return authcore.Refuse(authcore.InvalidRequest, "The form has a value that is not text.")
+	default:
+		form.Set(name, string(text))
+	}
+	return nil
 }

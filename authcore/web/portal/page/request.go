@@ -20,6 +20,7 @@ type Request struct {
 	Info    httpauth.RequestInfo
 	Prefix  string              // that the pages are under
 	Form    url.Values          // what was typed; nil on a GET
+	File    []byte              // of a form with an upload; nil where none was chosen
 	User    *authcore.Principal // who is signed in, on a route that requires it
 	Problem *httpauth.Problem   // why the form was refused
 	route   Route               // where the request was led

@@ -21,8 +21,10 @@ type Route struct {
 	Submit func(*Request) error
 	// Fresh pages take a form only from somebody who has signed in just now, or who gives the password with it.
 	Fresh bool
-	Limit string // that submits are counted against; "" for none
-	Link  string // which kind of link from a mail leads here; "" for none
+	// Upload is how large a file its form may bring, in bytes; 0: none. Only who is signed in may send one.
+	Upload int64
+	Limit  string // that submits are counted against; "" for none
+	Link   string // which kind of link from a mail leads here; "" for none
 }
 
 // Users says who may use a page.
@@ -46,6 +48,9 @@ func NewRoutes(all ...Route) (Routes, error) {
 		}
 		if to.Fresh && (to.For != SignedIn || to.Submit == nil) {
 			return nil, fmt.Errorf("mount page %q: a fresh page has a form for somebody who is signed in", to.Path)
+		}
+		if to.Upload > 0 && (to.For != SignedIn || to.Submit == nil || to.Fresh) {
+			return nil, fmt.Errorf("mount page %q: a file is taken by a form for somebody who is signed in", to.Path)
 		}
 		routes[to.Path] = to
 	}
@@ -97,7 +102,7 @@ func (to Route) show(q *Request) (err error) {
 
 // post reads a form and does what it asks. What is refused is shown in the form, with what was typed.
 func (to Route) post(q *Request) error {
-	err := q.ReadForm()
+	err := to.read(q)
 	if err != nil {
 		return err
 	}
@@ -111,6 +116,25 @@ func (to Route) post(q *Request) error {
 		q.proof = signInAgain // the page has no field for a proof
 	}
 	return to.show(q)
+}
+
+// read reads what the form has. Who sends a file is asked before it is read: of anybody's, memory would hold as many as they like.
+func (to Route) read(q *Request) (err error) {
+	if to.Upload == 0 {
+		return q.ReadForm()
+	}
+	if err := q.Authenticator.Origins().CheckForm(q.R, q.Info.HTTPS); err != nil {
+		return err
+	}
+	if q.User, err = q.CurrentUser(); err != nil {
+		return err
+	}
+	if q.User == nil {
+		q.Form = url.Values{}
+		return nil // submit says so
+	}
+	q.Form, q.File, err = readUpload(q.W, q.R, to.Upload)
+	return err
 }
 
 func (to Route) submit(q *Request) (err error) {

@@ -7,6 +7,7 @@ type View struct {
 	Title    string
 	Back     *Link // to the page above this one, of which this one is a part
 	Alert    *Alert
+	Picture  *Picture
 	Notice   string
 	Lost     string // why nobody is led back
 	Intro    []string
@@ -33,6 +34,9 @@ type Point struct{ Title, Text string }
 // Link leads to an address.
 type Link struct{ To, Text string }
 
+// Picture is an image of ours; Text is what it shows, for whoever does not see it.
+type Picture struct{ From, Text string }
+
 // Form is one form.
 type Form struct {
 	ID     string
@@ -43,6 +47,7 @@ type Form struct {
 	Fields []Field
 	Button string
 	Quiet  bool // not what the page is for
+	Upload bool // it has a field of type file
 }
 
 // Hidden is a field that nobody sees.
@@ -55,6 +60,7 @@ type Field struct {
 	Label        string
 	Type         string
 	Value        string
+	Accept       string // media types, of a field of type file
 	Autocomplete string // WHATWG HTML §4.10.18.7.1
 	InputMode    string
 	Hint         string
