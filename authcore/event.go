@@ -35,6 +35,8 @@ const (
 	EventPhoneChanged      EventKind = "account.phone_changed"
 	EventStepUpFailed      EventKind = "session.step_up_failed"
 	EventDeletionRequested EventKind = "account.deletion_requested"
+	EventCodeSent          EventKind = "code.sent"    // it went out
+	EventCodeRefused       EventKind = "code.refused" // its recipient cannot be reached
 	EventAccountDeleted    EventKind = "account.deleted"
 	EventExported          EventKind = "account.exported"
 	EventAccountRestored   EventKind = "account.restored"

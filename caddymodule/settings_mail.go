@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"os"
@@ -13,6 +14,8 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/notify"
 )
@@ -100,14 +103,31 @@ func resolveTemplates(s *Settings, r *resolved) (err error) {
 }
 
 // notifierFor returns what composes the mails and SMS of a configuration and sends them.
-func notifierFor(cfg *resolved, d Delivery, t SMSDelivery, store notify.Store, sealer *secret.Sealer, now func() time.Time, logger *slog.Logger) (*notify.Notifier, error) {
+func notifierFor(cfg *resolved, d Delivery, t SMSDelivery, store outboxStore, sealer *secret.Sealer, now func() time.Time, logger *slog.Logger) (*notify.Notifier, error) {
 	n, err := notify.New(notify.Config{
 		Store: store, Sealer: sealer, Sender: d.Sender, Timeout: d.Timeout, Count: countMail, Logger: logger, Now: now,
-		SMS: t.Sender, SMSTimeout: t.Timeout, CountSMS: countSMS,
+		Told: toldOf(store, now), SMS: t.Sender, SMSTimeout: t.Timeout, CountSMS: countSMS,
 		Templates: cfg.templates, Head: notify.Letterhead{From: d.From, FromName: d.FromName, Brand: cfg.brand},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("option mail: %w", err)
 	}
 	return n, nil
+}
+
+// outboxStore is where mails and SMS wait, and where is noted what became of codes.
+type outboxStore interface {
+	notify.Store
+	Record(ctx context.Context, fx authcore.Effects) error
+}
+
+// toldOf notes in the history of an account what became of its codes: a number that cannot be reached shows there, and in no answer.
+func toldOf(store outboxStore, now func() time.Time) func(context.Context, authcore.Mail, bool) error {
+	return func(ctx context.Context, m authcore.Mail, sent bool) error {
+		event := authcore.Event{Kind: authcore.EventCodeSent, At: now(), AccountID: m.AccountID, Result: audit.Success}
+		if !sent {
+			event.Kind, event.Result = authcore.EventCodeRefused, "refused"
+		}
+		return store.Record(ctx, authcore.Effects{Events: []authcore.Event{event}})
+	}
 }

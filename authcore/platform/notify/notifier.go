@@ -47,6 +47,10 @@ type Config struct {
 	Timeout time.Duration
 	Count   func(Outcome) // told of every end of a try, from the worker; may be nil
 
+	// Told is told of each code of an account that went out, or that its recipient's server refused for good, from the worker; it may be
+	// nil. An error is logged.
+	Told func(ctx context.Context, m authcore.Mail, sent bool) error
+
 	SMS        SMSSender     // nil: no SMS are composed or sent
 	SMSTimeout time.Duration // of one SMS; zero means 10 s
 	CountSMS   func(Outcome) // as Count
@@ -81,6 +85,7 @@ type Notifier struct {
 	texts     SMSSender // nil: none
 	head      Letterhead
 	templates Templates
+	told      func(ctx context.Context, m authcore.Mail, sent bool) error
 	logger    *slog.Logger
 	now       func() time.Time
 	using     sync.RWMutex // held for reading while the sender sends, for writing while it rests
@@ -107,6 +112,9 @@ func New(cfg Config) (*Notifier, error) {
 	n.head.FromName = cmp.Or(n.head.FromName, n.head.Brand)
 	if n.logger == nil {
 		n.logger = slog.Default()
+	}
+	if n.told = cfg.Told; n.told == nil {
+		n.told = func(context.Context, authcore.Mail, bool) error { return nil }
 	}
 	if n.now == nil {
 		n.now = time.Now

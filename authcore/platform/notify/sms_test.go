@@ -2,6 +2,7 @@ package notify_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -9,6 +10,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/notify"
@@ -162,4 +165,44 @@ func TestI01_SMS(t *testing.T) {
 			t.Errorf("the error quotes the number: %v", err)
 		}
 	}
+}
+
+// What became of an account's code is told once: that it went out, or that its number cannot be reached; of what has no account, nothing.
+func TestRun_TellsWhatBecameOfACode(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := &house{queue: newQueue(time.Now), sender: &recorder{}, log: &lines{}}
+		var refuse error
+		told := map[bool][]uuid.UUID{}
+		var err error
+		h.Notifier, err = notify.New(notify.Config{Store: h.queue, Sealer: sealer(t, "k"), Sender: h.sender, Logger: slog.New(slog.NewTextHandler(h.log, nil)),
+			SMS: textFunc(func(context.Context, notify.SMS) (string, error) { return "", refuse }),
+			Told: func(_ context.Context, m authcore.Mail, sent bool) error {
+				told[sent] = append(told[sent], m.AccountID)
+				return nil
+			}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		stop := h.run(t)
+		owner := uuid.New()
+		m := text()
+		h.post(t, m) // of no account
+		m.AccountID = owner
+		h.post(t, m)
+		synctest.Wait()
+		refuse = fmt.Errorf("unknown subscriber: %w", notify.ErrAway)
+		h.post(t, m)
+		synctest.Wait()
+		refuse = fmt.Errorf("unknown subscriber: %w", notify.ErrRefused)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		notice := authcore.Message{Kind: authcore.MailPasswordReset, Channel: authcore.BySMS, To: ada, AccountID: owner}
+		h.post(t, notice) // no code
+		synctest.Wait()
+		if len(told[true]) != 1 || len(told[false]) != 1 || told[true][0] != owner || told[false][0] != owner {
+			t.Errorf("told of %v", told)
+		}
+		stop()
+	})
 }

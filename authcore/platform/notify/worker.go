@@ -12,6 +12,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/gatehouse-auth/gatehouse/authcore"
 )
 
@@ -137,6 +139,7 @@ func (n *lane) deliver(ctx context.Context, m authcore.Mail) (retry time.Duratio
 		if err := n.store.MailSent(mark, m.ID, now); err != nil {
 			n.fault(ctx, fmt.Errorf("marking %s as sent: %w", n.noun, err))
 		}
+		n.tell(mark, m, true)
 		return 0, nil
 	case ctx.Err() != nil:
 		if err := n.store.MailFailed(mark, m.ID, now, false); err != nil {
@@ -151,6 +154,9 @@ func (n *lane) deliver(ctx context.Context, m authcore.Mail) (retry time.Duratio
 		n.count(Dropped)
 		n.logger.ErrorContext(ctx, "gave up on "+n.noun, "mail", m.ID, "kind", m.Kind, "error", scrub(failure))
 		retry = 0
+		if refused && !errors.Is(failure, errExpired) {
+			n.tell(mark, m, false)
+		}
 	} else {
 		n.count(Failed)
 	}
@@ -161,6 +167,16 @@ func (n *lane) deliver(ctx context.Context, m authcore.Mail) (retry time.Duratio
 		n.fault(ctx, fmt.Errorf("marking %s as failed: %w", n.noun, err))
 	}
 	return retry, failure
+}
+
+// tell tells of a code of an account.
+func (n *lane) tell(ctx context.Context, m authcore.Mail, sent bool) {
+	if !kinds[m.Kind].code || m.AccountID == uuid.Nil {
+		return
+	}
+	if err := n.told(ctx, m, sent); err != nil {
+		n.logger.WarnContext(ctx, "what became of a code is not in the history", "mail", m.ID, "error", err)
+	}
 }
 
 // errExpired says that a message's code or link no longer works.

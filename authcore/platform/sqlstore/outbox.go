@@ -99,3 +99,27 @@ func (s *Store) depth(ctx context.Context, step, due string) (int, time.Time, er
 	})
 	return d.waiting, d.oldest, err
 }
+
+// smsKept is longer than a worker tries to send an SMS.
+const smsKept = 25 * time.Hour
+
+const (
+	oldSMS    = "outbox where sms_due_at is not null and created_at <= $1"
+	giveUpSMS = "update outbox set sealed = null, sms_due_at = null, done_at = $2 where sms_due_at is not null and created_at <= $1"
+)
+
+// sweepSMS gives up on SMS that nobody sends: where the option was taken away no worker does, and their content must not stay.
+func (s *Store) sweepSMS(ctx context.Context, now time.Time) error {
+	var found int64
+	err := s.Read(ctx, "look for old SMS", func(ctx context.Context, q sqldb.Querier) (err error) {
+		found, err = sqldb.One(ctx, q, sqldb.ScanInt, some(oldSMS), micros(now.Add(-smsKept)))
+		return err
+	})
+	if err != nil || found == 0 {
+		return err
+	}
+	return s.Single(ctx, "give up on old SMS", func(ctx context.Context, q sqldb.Querier) error {
+		_, err := sqldb.Exec(ctx, q, giveUpSMS, micros(now.Add(-smsKept)), micros(now))
+		return err
+	})
+}

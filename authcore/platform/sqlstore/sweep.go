@@ -69,6 +69,9 @@ func (s *Store) Sweep(ctx context.Context, now time.Time) error {
 			return err
 		}
 	}
+	if err := s.sweepSMS(ctx, now); err != nil {
+		return err
+	}
 	if err := s.sweepLate(ctx); err != nil {
 		return err
 	}

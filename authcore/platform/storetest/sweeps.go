@@ -11,6 +11,7 @@ import (
 var sweeps = []promise{
 	{"live rows stay", sweepKeeps},
 	{"a store that has swept forgets nothing that can still act", sweepBoundary},
+	{"an SMS that nobody sends is given up after a day, a mail is not", sweepSMS},
 	{"a sweep by a clock that is ahead takes nothing that lives", sweepAhead},
 }
 
@@ -90,5 +91,23 @@ func keeps(t *testing.T, s Store, ch authcore.Challenge, rev authcore.Revocation
 	}
 	if list, err := s.LiveRevocations(t.Context(), 0, start); err != nil || len(list) != 1 || list[0] != rev {
 		t.Errorf("revocations %v (%v)", list, err)
+	}
+}
+
+func sweepSMS(t *testing.T, s Store) {
+	fx := mails(2)
+	fx.Mails[1].Channel = authcore.BySMS
+	must(t, s.Record(t.Context(), fx))
+	for _, c := range []struct {
+		after time.Duration
+		want  int
+	}{{24 * time.Hour, 1}, {25 * time.Hour, 0}} {
+		must(t, s.Sweep(t.Context(), start.Add(c.after)))
+		if n, _, err := s.SMSDepth(t.Context()); err != nil || n != c.want {
+			t.Errorf("after %v %d SMS wait (%v), want %d", c.after, n, err, c.want)
+		}
+	}
+	if n, _, err := s.OutboxDepth(t.Context()); err != nil || n != 1 {
+		t.Errorf("%d mails wait (%v), want 1", n, err)
 	}
 }
