@@ -21,6 +21,8 @@ const (
 	PurposeConfirmEmail Purpose = "confirm_email"
 	// PurposeRestore takes back the deletion of an account, while that waits.
 	PurposeRestore Purpose = "restore_account"
+	// PurposeConfirmPhone is PurposeConfirmEmail for a number.
+	PurposeConfirmPhone Purpose = "confirm_phone"
 	// PurposeHandover takes a browser that is signed in to another host. Its CodeDigest is no code's: it says for which
 	// origin and which browser the token is ([ChildSession]).
 	PurposeHandover Purpose = "handover"

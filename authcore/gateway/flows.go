@@ -218,7 +218,7 @@ func (f *Flows) wireOwner(cfg Config) (err error) {
 		return err
 	}
 	f.Contact, err = contact.New(contact.Config{Store: cfg.Store, Challenges: f.Challenges, Notices: f.Notices, Identities: cfg.Settings.Identities,
-		CanReach: cfg.CanReach, Now: cfg.Now})
+		CanReach: cfg.CanReach, Numbers: cfg.Settings.Numbers, Now: cfg.Now})
 	if err != nil {
 		return err
 	}

@@ -24,7 +24,8 @@ var purposes = map[authcore.Purpose]purpose{
 	// mails until no more are sent leaves the owner with a newest one that works.
 	authcore.PurposeResetPassword: {Path: "/reset", Mail: authcore.MailReset, Link: time.Hour},
 	// No session: who confirms is signed in.
-	authcore.PurposeConfirmEmail: {Path: "/me/email/confirm", Mail: authcore.MailConfirmEmail},
+	authcore.PurposeConfirmEmail: {Path: "/me/email/confirm", Mail: authcore.MailConfirmEmail, Unproven: true},
+	authcore.PurposeConfirmPhone: {Path: "/me/phone/confirm", Mail: authcore.MailConfirmEmail, Unproven: true},
 	// It is printed for whoever runs the gateway (package setup).
 	authcore.PurposeSetup: {Life: 24 * time.Hour},
 	// Its link lives as long as the deletion waits, and stands in a security mail. No session: who restores signs in again.

@@ -11,6 +11,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/notice"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/wayin"
 )
 
 // ConfirmInput is the proof of a claim, as it came: the code, or the token of the link.
@@ -27,6 +28,12 @@ type ConfirmInput struct {
 // [authcore.TooManyAttempts]; [authcore.InvalidToken] when the account is gone.
 func (f *Flow) ConfirmEmail(ctx context.Context, in ConfirmInput) (authcore.Account, error) {
 	return f.confirm(ctx, byEmail, in)
+}
+
+// ConfirmPhone is [Flow.ConfirmEmail] for a number. One that another account has moves, if that account has another way in, and is told:
+// numbers are handed out again. Refusal besides: [authcore.Conflict] where it has none.
+func (f *Flow) ConfirmPhone(ctx context.Context, in ConfirmInput) (authcore.Account, error) {
+	return f.confirm(ctx, byPhone, in)
 }
 
 // PeekEmail returns the address that a link would confirm; "" unless it is a live link of this account. It changes nothing.
@@ -53,10 +60,13 @@ func (f *Flow) confirm(ctx context.Context, ch channel, in ConfirmInput) (authco
 	if err != nil {
 		return authcore.Account{}, err
 	}
+	from, err := f.movesFrom(ctx, ch, before, &fx, in.Client)
+	if err != nil {
+		return authcore.Account{}, err
+	}
 	after, err := f.cfg.Store.ConfirmContact(ctx, Confirmation{
-		ChallengeID: proof.ID, Purpose: ch.purpose, Channel: ch.by, Address: f.claimed(ch, before), Before: before, Unique: f.cfg.Identities,
-		Closed: audit.Event(authcore.EventDisabled, uuid.Nil, authcore.Client{}, f.now()),
-		Now:    f.now(), Effects: fx,
+		ChallengeID: proof.ID, Purpose: ch.purpose, Channel: ch.by, Address: f.claimed(ch, before), Before: before, From: from, Unique: f.cfg.Identities,
+		Closed: audit.Event(authcore.EventDisabled, uuid.Nil, authcore.Client{}, f.now()), Now: f.now(), Effects: fx,
 	})
 	var taken *authcore.TakenError
 	switch {
@@ -88,6 +98,25 @@ func (f *Flow) proven(ctx context.Context, ch channel, in ConfirmInput) (proof a
 		return proof, a, challenge.Refuse()
 	}
 	return proof, a, nil
+}
+
+// movesFrom returns the account that a number moves away from, nil for none, and tells its owner.
+func (f *Flow) movesFrom(ctx context.Context, ch channel, to authcore.Account, fx *authcore.Effects, c authcore.Client) (*authcore.Account, error) {
+	if ch.by != authcore.BySMS || !f.unique(ch.kind) {
+		return nil, nil
+	}
+	owner, err := f.owner(ctx, authcore.Identifier{Kind: ch.kind, Value: f.claimed(ch, to)})
+	if err != nil || owner == nil || owner.ID == to.ID {
+		return nil, err
+	}
+	if !wayin.Has(ch.without(*owner), f.cfg.Identities) {
+		e := authcore.Refuse(authcore.Conflict, "Another account has this number, and no other way to sign in.")
+		e.Fields.Add(ch.field, authcore.PhoneTaken)
+		return nil, e
+	}
+	event := audit.Event(ch.changed, owner.ID, c, f.now())
+	fx.Events = append(fx.Events, event)
+	return owner, f.cfg.Notices.Security(ctx, fx, notice.Notice{Kind: ch.tells, Event: event, Account: *owner, Undo: ch.undo(*owner), Client: c})
 }
 
 // effects tells of the claim of an account that is proven. An address that the account had already and has verified now has not changed.

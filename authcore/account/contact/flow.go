@@ -56,6 +56,7 @@ type Confirmation struct {
 	Address     string
 	// Before is the account as it was when the Effects were made.
 	Before  authcore.Account
+	From    *authcore.Account         // the account that the number moves away from, likewise; nil for none
 	Unique  []authcore.IdentifierKind // that find accounts
 	Closed  authcore.Event            // recorded of an account that only claimed it, and that nothing finds any more
 	Now     time.Time
@@ -79,6 +80,7 @@ type Config struct {
 	Identities []authcore.IdentifierKind
 	// CanReach returns false for a normalised address to which mails are known not to go out. It must not wait. nil: all may.
 	CanReach func(address string) bool
+	Numbers  identifier.Numbers // how numbers are read, and which are taken
 	Now      authcore.Clock
 }
 
@@ -127,9 +129,10 @@ var byEmail = channel{
 
 var byPhone = channel{
 	by: authcore.BySMS, field: "phone", kind: authcore.KindPhone,
-	changed: authcore.EventPhoneChanged, tells: authcore.MailPhoneChanged,
-	undo: func(a authcore.Account) notice.Undo { return notice.Undo{Phone: notice.FormerPhone(a)} },
-	of:   func(a authcore.Account) (string, bool) { return a.Phone, a.PhoneVerified() },
+	purpose: authcore.PurposeConfirmPhone, changed: authcore.EventPhoneChanged, tells: authcore.MailPhoneChanged,
+	undo:  func(a authcore.Account) notice.Undo { return notice.Undo{Phone: notice.FormerPhone(a)} },
+	of:    func(a authcore.Account) (string, bool) { return a.Phone, a.PhoneVerified() },
+	claim: func(a authcore.Account) (string, time.Time) { return a.PendingPhone, a.PendingPhoneUntil },
 	without: func(a authcore.Account) authcore.Account {
 		a.Phone = ""
 		return a

@@ -28,6 +28,24 @@ func (f *Flow) RequestEmail(ctx context.Context, account uuid.UUID, email string
 	return f.request(ctx, byEmail, account, address, c)
 }
 
+// RequestPhone is [Flow.RequestEmail] for a number, by SMS. A number of another account gets its code: who can read it may move the
+// number. Refusals besides: [authcore.NotFound] where there are no SMS; [authcore.Unavailable] when the limits cannot be counted.
+func (f *Flow) RequestPhone(ctx context.Context, account uuid.UUID, phone string, c authcore.Client) (time.Duration, error) {
+	if !f.SMS() {
+		return 0, authcore.Refuse(authcore.NotFound, "Numbers cannot be verified here: no SMS are sent.")
+	}
+	number, err := f.cfg.Numbers.Read(phone)
+	if err != nil {
+		var broken authcore.FieldErrors
+		broken.AddError("phone", err)
+		return 0, broken.Refusal()
+	}
+	return f.request(ctx, byPhone, account, number, c)
+}
+
+// SMS reports whether numbers can be verified.
+func (f *Flow) SMS() bool { return f.cfg.Challenges.SMS() }
+
 // newEmail is [identifier.NewEmail] for an address that a mail has to reach now.
 func (f *Flow) newEmail(s string) (string, error) {
 	address, err := identifier.NewEmail(s)
@@ -54,7 +72,7 @@ func (f *Flow) request(ctx context.Context, ch channel, account uuid.UUID, addre
 		}, fx)
 	}
 	wait, spent, err := f.cfg.Challenges.Request(ctx, challenge.Request{
-		Purpose: ch.purpose, Subject: subject(account), Counted: address, Known: known, Client: c, Save: save,
+		Purpose: ch.purpose, Subject: subject(account), Counted: address, Channel: ch.by, Known: known, Client: c, Save: save,
 	})
 	if err == nil && wait > 0 && !spent && f.claimed(ch, a) != address {
 		// It was asked for a moment ago, and another one since: that one's code must not prove this one.
@@ -68,12 +86,12 @@ func (f *Flow) request(ctx context.Context, ch channel, account uuid.UUID, addre
 	case spent:
 		return 0, authcore.RefuseFor(authcore.RateLimited, "Too many messages were requested for this recipient. Try again later.", wait)
 	}
-	return f.cfg.Challenges.Lifetime(), nil
+	return f.cfg.Challenges.LifetimeBy(ch.by), nil
 }
 
 // reader returns who gets the message, and which: the account its code, or else whoever has the address word of it.
 func (f *Flow) reader(ctx context.Context, ch channel, a authcore.Account, address string) (*challenge.Known, error) {
-	known := &challenge.Known{Account: a.ID, To: challenge.Recipient{Address: address}}
+	known := &challenge.Known{Account: a.ID, To: challenge.Recipient{Channel: ch.by, Address: address, Account: a.ID}}
 	if !f.unique(ch.kind) || ch.inUse == "" {
 		return known, nil
 	}
@@ -87,8 +105,9 @@ func (f *Flow) reader(ctx context.Context, ch channel, a authcore.Account, addre
 	}
 	if taken && (owner == nil || settled(ch, *owner)) {
 		known.Instead = ch.inUse
+		known.To.Account = uuid.Nil
 		if owner != nil {
-			known.Account, known.To.Name = owner.ID, owner.Name()
+			known.To.Account, known.To.Name = owner.ID, owner.Name()
 		}
 	}
 	return known, nil

@@ -81,15 +81,26 @@ func (s *Store) confirmContact(ctx context.Context, q *tx, c contact.Confirmatio
 	}
 	kind := kindOf(c.Channel)
 	unique := slices.Contains(c.Unique, kind)
-	if unique {
-		if err := s.takeClaims(ctx, q, authcore.Identifier{Kind: kind, Value: c.Address}, c.Before.ID, c.Unique, c.Closed, c.Now); err != nil {
-			return a, err
-		}
-		if err := claim(ctx, q, c.Before.ID, []authcore.Identifier{{Kind: kind, Value: c.Address}}, c.Now); err != nil {
+	if c.From != nil {
+		if err := s.dropFormer(ctx, q, *c.From); err != nil {
 			return a, err
 		}
 	}
-	if err := s.hold(ctx, q, c.Before); err != nil {
+	if kind == authcore.KindPhone {
+		if err := freeNumber(ctx, q, c); err != nil {
+			return a, err
+		}
+	}
+	if unique {
+		id := authcore.Identifier{Kind: kind, Value: c.Address}
+		if err := s.takeClaims(ctx, q, id, c.Before.ID, c.Unique, c.Closed, c.Now); err != nil {
+			return a, err
+		}
+		if err := claim(ctx, q, c.Before.ID, []authcore.Identifier{id}, c.Now); err != nil {
+			return a, err
+		}
+	}
+	if err := s.holdBoth(ctx, q, c); err != nil {
 		return a, err
 	}
 	if a, err = sqldb.One(ctx, q, scanAccount, forChannel(c.Channel, confirmEmail), c.Before.ID, c.Address, micros(c.Now)); err != nil {
@@ -109,6 +120,37 @@ func (s *Store) confirmContact(ctx context.Context, q *tx, c contact.Confirmatio
 		}
 	}
 	return a, record(ctx, q, c.Effects)
+}
+
+// Numbers are handed out again: one that another account has given up is free, and that of the account it moves from as well.
+const dropNumber = "delete from identifiers where kind = 'phone' and value = $1 and user_id <> $2 and (not is_current or user_id = $3)"
+
+func freeNumber(ctx context.Context, q sqldb.Querier, c contact.Confirmation) error {
+	from := c.Before.ID
+	if c.From != nil {
+		from = c.From.ID
+	}
+	_, err := sqldb.Exec(ctx, q, dropNumber, c.Address, c.Before.ID, from)
+	return err
+}
+
+// holdBoth holds the account and the one that the number moves from, in the order of their ids, and empties the latter's.
+func (s *Store) holdBoth(ctx context.Context, q sqldb.Querier, c contact.Confirmation) error {
+	held := []authcore.Account{c.Before}
+	if c.From != nil {
+		held = append(held, *c.From)
+	}
+	slices.SortFunc(held, func(a, b authcore.Account) int { return strings.Compare(a.ID.String(), b.ID.String()) })
+	for _, a := range held {
+		if err := s.hold(ctx, q, a); err != nil {
+			return err
+		}
+	}
+	if c.From == nil {
+		return nil
+	}
+	_, err := sqldb.One(ctx, q, scanAccount, forChannel(authcore.BySMS, removeEmail), c.From.ID, micros(c.Now))
+	return err
 }
 
 // RemoveContact implements contact.Store.

@@ -19,6 +19,7 @@ var contacts = []promise{
 	{"100 confirm one claim: one wins", contactRace},
 	{"of two who confirm one address one gets it, and nothing of the other changes", contactTaken},
 	{"an account that changed meanwhile keeps address and claim", contactChanged},
+	{"a number moves to who proves it, with everything or not at all", contactMoves},
 	{"an address or number is removed with its effects, or not at all", contactRemove},
 }
 
@@ -199,4 +200,42 @@ func contactRemove(t *testing.T, s Store) {
 	if n, _, err := s.OutboxDepth(t.Context()); err != nil || n != 3 {
 		t.Errorf("%d mails (%v), want 3", n, err)
 	}
+}
+
+// contactMoves: a number moves with everything that belongs to it, and once.
+func contactMoves(t *testing.T, s Store) {
+	const number = "+4366411122233"
+	anna, ben := withAccount(t, s, "anna"), anAccount("ben")
+	ben.Phone, ben.PhoneVerifiedAt = number, start
+	must(t, s.CreateAccount(t.Context(), ben, append(idsOf(ben), phone(number)), authcore.Effects{}))
+	ch := aChallenge(authcore.PurposeConfirmPhone, identifier.AccountKey(anna.ID), "1")
+	ch.AccountID = anna.ID
+	must(t, s.ClaimContact(t.Context(), contact.Claim{AccountID: anna.ID, Channel: authcore.BySMS, Address: number,
+		Until: start.Add(time.Hour), Challenge: ch, Now: start}, authcore.Effects{}))
+	sent := resetChallenge(t, s, ben)
+	c := contact.Confirmation{ChallengeID: ch.ID, Purpose: ch.Purpose, Channel: authcore.BySMS, Address: number, Before: anna,
+		Unique: append(everyKind, authcore.KindPhone), Now: start.Add(time.Minute), Effects: mails(1)}
+	_, err := s.ConfirmContact(t.Context(), c)
+	wantsTaken(t, err, authcore.KindPhone)
+	stale := ben
+	stale.Username = "before"
+	c.From = &stale
+	_, err = s.ConfirmContact(t.Context(), c)
+	wants(t, err, authcore.ErrNotFound)
+	c.From = &ben
+	counts := countErrors(t, atOnce(100, func(int) error {
+		_, err := s.ConfirmContact(t.Context(), c)
+		return err
+	}))
+	if counts[nil] != 1 || counts[authcore.ErrNotFound] != 99 {
+		t.Errorf("%v, want one winner", counts)
+	}
+	if found, err := s.AccountByIdentifier(t.Context(), phone(number)); err != nil || found.ID != anna.ID || !found.PhoneVerified() {
+		t.Errorf("it finds %s (%v)", found.ID, err)
+	}
+	if former, err := s.AccountByID(t.Context(), ben.ID); err != nil || former.Phone != "" || former.PhoneVerified() {
+		t.Errorf("the former owner has %q (%v)", former.Phone, err)
+	}
+	_, err = s.ProveToken(t.Context(), sent.Purpose, sent.TokenDigest, start)
+	wants(t, err, authcore.ErrNotFound)
 }

@@ -34,6 +34,18 @@ func (c *contactCalls) routes() []route {
 		does: authenticatedWith(c.removeEmail), fresh: true, optional: true,
 		replies: changed, refuses: []authcore.Code{authcore.LastWayIn},
 	}, {
+		method: http.MethodPost, path: "/me/phone", tag: tagAccount, summary: "Change your phone number",
+		text:  "Sends a code to the number by SMS. Nothing changes until it is confirmed; a later request replaces this one.",
+		limit: authcore.LimitVerify, does: authenticatedWith(c.requestPhone), fresh: true,
+		replies: []reply{{http.StatusAccepted, "A code is on its way.", claimSent{}}},
+		refuses: []authcore.Code{authcore.InvalidFields, authcore.NotFound, authcore.RateLimited},
+	}, {
+		method: http.MethodPost, path: "/me/phone/confirm", tag: tagAccount, summary: "Confirm your new phone number",
+		text: "Takes the code from the account that asked for it. A number of another account moves to this one, unless it is that account's only " +
+			"way to sign in.",
+		limit: authcore.LimitVerify, does: authenticatedWith(c.confirmPhone),
+		replies: changed, refuses: []authcore.Code{authcore.InvalidFields, authcore.InvalidCode, authcore.TooManyAttempts, authcore.Conflict},
+	}, {
 		method: http.MethodDelete, path: "/me/phone", tag: tagAccount, summary: "Remove your phone number",
 		text: "Also drops a number that waits to be confirmed.",
 		does: authenticatedWith(c.removePhone), fresh: true, optional: true,
@@ -78,6 +90,22 @@ func (claimProof) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema 
 
 func (c *contactCalls) confirmEmail(x *call, body claimProof) error {
 	return x.answerChange(c.contacts.ConfirmEmail(x.r.Context(), contact.ConfirmInput{
+		AccountID: x.who.AccountID, Token: body.Token, OTP: body.OTP, Client: x.in.Client,
+	}))
+}
+
+type phoneBody struct {
+	Phone string `json:"phone" minLength:"1" maxLength:"32" example:"+442079460018"`
+	freshProof
+}
+
+func (c *contactCalls) requestPhone(x *call, body phoneBody) error {
+	life, err := c.contacts.RequestPhone(x.r.Context(), x.who.AccountID, body.Phone, x.in.Client)
+	return x.claimSent(authcore.BySMS, life, err)
+}
+
+func (c *contactCalls) confirmPhone(x *call, body claimProof) error {
+	return x.answerChange(c.contacts.ConfirmPhone(x.r.Context(), contact.ConfirmInput{
 		AccountID: x.who.AccountID, Token: body.Token, OTP: body.OTP, Client: x.in.Client,
 	}))
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
 	"github.com/gatehouse-auth/gatehouse/internal/testflow"
 )
 
@@ -65,4 +66,28 @@ func TestChangeEmail_TooManyGuesses(t *testing.T) {
 		h.post("/me/email/confirm", `{"otp":"000000"}`, token).refused(400, authcore.InvalidCode)
 	}
 	h.post("/me/email/confirm", `{"otp":"000000"}`, token).refused(429, authcore.TooManyAttempts)
+}
+
+func TestChangePhone(t *testing.T) {
+	h := open(t, plan{numbers: identifier.Numbers{Texts: true}})
+	h.account(email, username)
+	token := h.signedInBefore(email)
+	h.post("/me/phone", `{"phone":"+43 664 1234567"}`, token).refused(403, authcore.ReauthenticationRequired)
+	h.post("/me/phone", `{"phone":"12","password":"`+password+`"}`, token).refused(422, authcore.InvalidFields)
+	sent := h.post("/me/phone", `{"phone":"+43 664 1234567","password":"`+password+`"}`, token).want(202).fields()
+	if sent["channel"] != "phone" || sent["status"] != "verification_sent" {
+		t.Errorf("got %v", sent)
+	}
+	texts := h.Mails(t, "+436641234567")
+	h.post("/me/phone/confirm", `{"otp":"000000"}`, token).refused(400, authcore.InvalidCode)
+	me := h.post("/me/phone/confirm", `{"otp":"`+texts[0].Code+`"}`, token).want(200).fields()
+	if me["phone"] != "+436641234567" || me["phone_verified"] != true {
+		t.Errorf("got %v", me)
+	}
+}
+
+func TestChangePhone_WithoutSMS(t *testing.T) {
+	h := open(t)
+	h.account(email, username)
+	h.post("/me/phone", `{"phone":"+43 664 1234567"}`, bearer(h.signIn(email).AccessToken)).refused(404, authcore.NotFound)
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
 	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
 	"github.com/gatehouse-auth/gatehouse/internal/apicheck"
 )
@@ -185,7 +186,7 @@ func TestDocument_HasTheContract(t *testing.T) {
 
 // What the document says of requests is what is enforced: a wrong type is 400, a broken rule 422.
 func TestDocument_RulesAreEnforced(t *testing.T) {
-	h := open(t, plan{rates: unlimited()})
+	h := open(t, plan{rates: unlimited(), numbers: identifier.Numbers{Texts: true}})
 	h.account(email, username)
 	me := bearer(h.signIn(username).AccessToken)
 	rules := 0

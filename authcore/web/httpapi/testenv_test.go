@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/accesstoken"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
@@ -46,6 +47,7 @@ type house struct {
 
 // plan is what a test may want otherwise.
 type plan struct {
+	numbers identifier.Numbers
 	signup  signup.Mode
 	rates   map[string]ratelimit.Rate
 	origins []string
@@ -62,7 +64,7 @@ func open(t *testing.T, plans ...plan) *house {
 	}
 	h := &house{T: t, log: &lockedBuffer{}, ready: func(context.Context) (bool, []string) { return true, nil }}
 	log := slog.New(slog.NewTextHandler(h.log, nil))
-	h.Env = testflow.New(t, testflow.Options{Mode: p.signup, Rates: p.rates, DeletionGrace: p.grace, Logger: log})
+	h.Env = testflow.New(t, testflow.Options{Mode: p.signup, Numbers: p.numbers, Rates: p.rates, DeletionGrace: p.grace, Logger: log})
 	limiter := authcore.Limiter(h.Limiter)
 	if p.panics {
 		limiter = panicking{limiter}

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/net/html"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/accesstoken"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
@@ -42,6 +43,7 @@ type house struct {
 }
 
 type plan struct {
+	numbers identifier.Numbers
 	signup  signup.Mode
 	rates   map[string]ratelimit.Rate
 	lockout lockout.Policy
@@ -60,7 +62,7 @@ func build(t *testing.T, plans ...plan) *house {
 	if len(plans) > 0 {
 		p = plans[0]
 	}
-	h := &house{T: t, log: &lockedBuffer{}, Env: testflow.New(t, testflow.Options{Mode: p.signup, Rates: p.rates, Lockout: p.lockout})}
+	h := &house{T: t, log: &lockedBuffer{}, Env: testflow.New(t, testflow.Options{Mode: p.signup, Numbers: p.numbers, Rates: p.rates, Lockout: p.lockout})}
 	h.pages, h.both = wire(t, h.Env, h.log, p)
 	return h
 }

@@ -1,0 +1,24 @@
+package portal_test
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
+	"github.com/gatehouse-auth/gatehouse/internal/testflow"
+)
+
+func TestPhone(t *testing.T) {
+	h := open(t, plan{numbers: identifier.Numbers{Texts: true}})
+	b := h.browser().person()
+	b.get("/account/phone").want(http.StatusOK).says("no phone number", "New phone number").noField("otp")
+	b.get("/me/phone/confirm").leads("/auth/account/phone")
+	b.post("/account/phone", []string{"phone", "12"}).want(http.StatusUnprocessableEntity)
+	b.post("/account/phone", []string{"phone", "+43 664 1234567"}).leads("/auth/account/phone?done=phone_sent")
+	b.get("/account/phone?done=phone_sent").want(http.StatusOK).says("We sent a code to").field("otp")
+	b.post("/me/phone/confirm", []string{"otp", "000000"}).want(http.StatusBadRequest).says("The code or link is wrong")
+	sent := h.Mails(t, "+436641234567")
+	b.post("/me/phone/confirm", []string{"otp", sent[len(sent)-1].Code}).leads("/auth/account/phone?done=phone_changed")
+	b.get("/account/phone").want(http.StatusOK).says("436641234567").noField("otp")
+	b.post("/account/phone/remove", []string{"password", testflow.Password}).leads("/auth/account/phone?done=phone_removed")
+}
