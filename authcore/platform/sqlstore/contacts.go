@@ -75,7 +75,7 @@ func (s *Store) confirmContact(ctx context.Context, q *tx, c contact.Confirmatio
 	if ch.AccountID != c.Before.ID {
 		return a, authcore.ErrNotFound
 	}
-	// The codes and the identifier before the account: who takes locks in one order meets nobody in a deadlock.
+	// The codes before the accounts: who takes locks in one order meets nobody in a deadlock.
 	if err := s.dropFormer(ctx, q, c.Before); err != nil {
 		return a, err
 	}
@@ -92,6 +92,9 @@ func (s *Store) confirmContact(ctx context.Context, q *tx, c contact.Confirmatio
 		}
 	}
 	if unique {
+		if err := s.lockClaimers(ctx, q, c); err != nil {
+			return a, err
+		}
 		id := authcore.Identifier{Kind: kind, Value: c.Address}
 		if err := s.takeClaims(ctx, q, id, c.Before.ID, c.Unique, c.Closed, c.Now); err != nil {
 			return a, err
@@ -120,6 +123,15 @@ func (s *Store) confirmContact(ctx context.Context, q *tx, c contact.Confirmatio
 		}
 	}
 	return a, record(ctx, q, c.Effects)
+}
+
+const claimers = "select id from users where pending_email = $1 or id = $2 order by id"
+
+// lockClaimers locks every account that claims the value, in the order of their ids: each of those who confirm it at once would
+// otherwise end the claim of the other, and they would wait for each other.
+func (s *Store) lockClaimers(ctx context.Context, q sqldb.Querier, c contact.Confirmation) error {
+	_, err := sqldb.All(ctx, q, scanID, forChannel(c.Channel, claimers)+s.Dialect().ForUpdate, c.Address, c.Before.ID)
+	return err
 }
 
 // Numbers are handed out again: one that another account has given up is free, and that of the account it moves from as well.
