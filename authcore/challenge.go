@@ -52,8 +52,9 @@ type Challenge struct {
 
 // Opening makes an account whose address or number is not verified.
 type Opening struct {
-	Account     Account
-	Identifiers []Identifier
+	InvitationID uuid.UUID // that it uses up; zero for none
+	Account      Account
+	Identifiers  []Identifier
 	// Registration, of the account's id, holds the registration secret by which its owner verifies the address; nil for none.
 	Registration *Registration
 	Challenge    *Challenge // for the address; nil: no code is sent
@@ -70,10 +71,12 @@ type SignUp struct {
 	Account     Account
 	Create      bool
 	Identifiers []Identifier // to claim for a created account
-	Closed      Event        // recorded of an account that nothing finds any more, since it had only claimed Verified
-	Session     Session      // to create; AccountEpoch is filled in by the store
-	Now         time.Time
-	Effects     Effects
+	// InvitationID is the invitation that the created account uses up, and gets roles and inviter from; zero for none.
+	InvitationID uuid.UUID
+	Closed       Event   // recorded of an account that nothing finds any more, since it had only claimed Verified
+	Session      Session // to create; AccountEpoch is filled in by the store
+	Now          time.Time
+	Effects      Effects
 }
 
 // Reset sets a new password after a redeemed challenge.

@@ -24,6 +24,8 @@ const (
 	RateLimited               Code = "rate_limited"
 	AccountLocked             Code = "account_locked"
 	AccountNotVerified        Code = "account_not_verified"
+	InvalidInvitation         Code = "invalid_invitation"
+	InvitationRequired        Code = "invitation_required"
 	SignupClosed              Code = "signup_closed"
 	Conflict                  Code = "conflict"
 	LastAdmin                 Code = "last_admin"
@@ -117,6 +119,10 @@ var (
 	ErrLastAdmin = errors.New("the last administrator")
 	// ErrTooManyRoles: the account would have more than MaxRoles. Nothing has changed.
 	ErrTooManyRoles = errors.New("too many roles")
+	// ErrInvitation: the invitation is used, revoked or expired, or its inviter may not invite any more. Nothing has changed.
+	ErrInvitation = errors.New("no open invitation")
+	// ErrTooManyInvitations: the account has as many open invitations as it may have. Nothing has changed.
+	ErrTooManyInvitations = errors.New("too many invitations")
 	// ErrLeaving: the account waits for its deletion, which its owner alone calls off. Nothing has changed.
 	ErrLeaving = errors.New("the account is about to be deleted")
 	// ErrUnavailable: the store cannot answer now (down, locked, full, read-only, timed out). Nothing is known to have

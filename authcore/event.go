@@ -17,6 +17,9 @@ const (
 	EventDisabled          EventKind = "account.disabled"
 	EventEnabled           EventKind = "account.enabled"
 	EventRolesChanged      EventKind = "account.roles_changed"
+	EventInvitationCreated EventKind = "invitation.created"
+	EventInvitationUsed    EventKind = "invitation.used"
+	EventInvitationRevoked EventKind = "invitation.revoked"
 	EventSignedIn          EventKind = "session.signed_in"
 	EventSignInFailed      EventKind = "session.sign_in_failed"
 	EventHandedOver        EventKind = "session.handed_over"
@@ -87,6 +90,8 @@ const (
 	MailPhoneChanged      MailKind = "phone_changed"
 	MailUsernameChanged   MailKind = "username_changed"
 	MailAccountDeleted    MailKind = "account_deleted"
+	MailInvitation        MailKind = "invitation"
+	MailInvitationKnown   MailKind = "invitation_known"
 	MailTest              MailKind = "test" // sent by hand, never through the outbox
 	MailDeletionScheduled MailKind = "deletion_scheduled"
 	MailAccountRestored   MailKind = "account_restored"

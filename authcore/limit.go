@@ -21,6 +21,7 @@ const (
 	LimitTokenVerify = "token_verify"
 	LimitSecure      = "secure"
 	LimitExport      = "export" // per account
+	LimitInvite      = "invite" // per account
 	LimitMail        = "mail"
 	LimitAvatar      = "avatar"       // per account
 	LimitSMS         = "sms"          // per number

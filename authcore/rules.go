@@ -54,6 +54,8 @@ const (
 	RoleInvalid  Rule = "role_invalid"   // N: the greatest number of characters
 	TooManyRoles Rule = "too_many_roles" // N: the greatest number of roles
 
+	RoleNeedsAddress Rule = "role_needs_address"
+
 	CodeRequired  Rule = "code_required"
 	LoginRequired Rule = "login_required"
 
@@ -97,6 +99,7 @@ var english = map[Rule]string{
 	CurrentPasswordWrong:    "The current password is wrong.",
 	RoleInvalid:             "A role has 1 to {N} of the letters a to z, digits, and . _ : -",
 	TooManyRoles:            "At most {N} roles are possible.",
+	RoleNeedsAddress:        "The roles admin and auditor can be given only to an address.",
 	CodeRequired:            "Enter the code from the mail.",
 	LoginRequired:           "Enter your e-mail address or username.",
 	SessionSelector:         "Send exactly one of ids, all and others.",

@@ -34,7 +34,7 @@ const (
 
 // Routes returns the operations.
 func (*Admin) Routes() []caddy.AdminRoute {
-	return append(userRoutes(), []caddy.AdminRoute{
+	return append(append(userRoutes(), invitationRoutes()...), []caddy.AdminRoute{
 		{Pattern: adminKeys, Handler: operation(http.MethodGet, plain(listKeys))},
 		{Pattern: adminRotate, Handler: operation(http.MethodPost, plain(rotateKeys))},
 		{Pattern: adminSecret, Handler: operation(http.MethodPost, plain(rotateSecret))},

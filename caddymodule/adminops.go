@@ -7,6 +7,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/admin"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/invite"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/notice"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 	"github.com/gatehouse-auth/gatehouse/authcore/gateway"
@@ -25,6 +26,7 @@ type adminOps struct {
 	sealer   *secret.Sealer
 	operator *operator.Operator
 	accounts *admin.Accounts
+	invite   *invite.Flow // nil where no gateway runs
 	store    *sqlstore.Store
 	now      authcore.Clock
 	portal   string           // base URL of pages and links; only a path where the configuration does not say it
@@ -45,7 +47,7 @@ func adminOpsOf(ctx context.Context, a *App) (*adminOps, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.notifier, d.portal = c.notifier, a.sites.portalURL()
+	d.notifier, d.invite, d.portal = c.notifier, c.flows.Invite, a.sites.portalURL()
 	return d, nil
 }
 
@@ -87,7 +89,7 @@ func openAdminOps(ctx context.Context, cfg *resolved) (d *adminOps, done func() 
 }
 
 func newAdminOps(cfg *resolved, store *sqlstore.Store, ring *keyring.Ring, sealer *secret.Sealer, now func() time.Time) (*adminOps, error) {
-	store = store.WithAdmins(cfg.admins)
+	store = store.WithAdmins(cfg.admins).WithInviters(cfg.invitations.inviters)
 	d := &adminOps{cfg: cfg, store: store, now: now, ring: ring, sealer: sealer, portal: defaultPrefix}
 	if cfg.issuer != nil {
 		d.portal = cfg.issuer.String() + defaultPrefix

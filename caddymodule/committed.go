@@ -46,6 +46,12 @@ func tell(ctx context.Context, logger *slog.Logger, e authcore.Event) {
 		logger.LogAttrs(ctx, slog.LevelWarn, "account secured by its owner", about(e)...)
 	case authcore.EventAccountDeleted:
 		accountsDeleted.Inc()
+	case authcore.EventInvitationCreated:
+		invitations.WithLabelValues("created").Inc()
+	case authcore.EventInvitationUsed:
+		invitations.WithLabelValues("used").Inc()
+	case authcore.EventInvitationRevoked:
+		invitations.WithLabelValues("revoked").Inc()
 	case authcore.EventRefreshRepeated:
 		refreshesRepeated.Inc()
 	case authcore.EventRefreshReplayed: // somebody else may hold the session's tokens

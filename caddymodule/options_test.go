@@ -26,12 +26,13 @@ type documented struct {
 func documentedOptions() []documented {
 	const global, guard = "Global options", "`gatehouse_guard`"
 	inner := map[string][]string{
-		"redis":    optionNames(redisOptions),
-		"phone":    optionNames(phoneOptions),
-		"otp":      optionNames(otpOptions),
-		"signup":   optionNames(signupOptions),
-		"password": optionNames(passwordOptions),
-		"lockout":  append(optionNames(lockoutOptions), "off"),
+		"redis":       optionNames(redisOptions),
+		"phone":       optionNames(phoneOptions),
+		"otp":         optionNames(otpOptions),
+		"signup":      optionNames(signupOptions),
+		"password":    optionNames(passwordOptions),
+		"invitations": optionNames(invitationOptions),
+		"lockout":     append(optionNames(lockoutOptions), "off"),
 	}
 	var all []documented
 	for _, o := range globalOptions {

@@ -141,7 +141,7 @@ var globalOptions = []option[Settings]{
 		name:  "signup",
 		parse: parseSignup,
 		check: func(s *Settings) error {
-			return cmp.Or(oneOf(s.Signup, "verified", "open", "closed"), checkBlock(signupOptions, s.SignupOptions), checkSignup(s))
+			return cmp.Or(oneOf(s.Signup, "verified", "open", "invite", "closed"), checkBlock(signupOptions, s.SignupOptions), checkSignup(s))
 		},
 	},
 	{
@@ -152,6 +152,11 @@ var globalOptions = []option[Settings]{
 		},
 	},
 	adminsOption,
+	{
+		name:  "invitations",
+		parse: parseInvitations,
+		check: checkInvitations,
+	},
 	{
 		name:  "phone",
 		parse: readBlock("phone", phoneOptions, func(s *Settings) **PhoneSettings { return &s.Phone }),

@@ -65,6 +65,7 @@ type resolved struct {
 	identities     []authcore.IdentifierKind
 	numbers        identifier.Numbers
 	admins         authcore.Admins
+	invitations    invitationRules
 	otp            otpRules
 	password       passwordRules
 	lockout        lockoutRules
@@ -92,6 +93,7 @@ func (s *Settings) resolve() (*resolved, error) {
 		codeOnDemand: read.signupRules().SendCode == "off",
 		brand:        cmp.Or(read.Brand, "Gatehouse"),
 		numbers:      read.numbers(),
+		invitations:  read.invitationRules(),
 		otp:          read.otpRules(),
 		password:     read.passwordRules(),
 		lockout:      read.lockoutRules(),

@@ -4,6 +4,7 @@ package gateway
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -18,6 +19,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/fresh"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/handover"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/invite"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/notice"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/profile"
@@ -45,6 +47,7 @@ type Store interface {
 	fresh.Store
 	handover.Store
 	setup.Store
+	invite.Store
 	password.Store
 	secure.Store
 	profile.Store
@@ -79,6 +82,7 @@ type Settings struct {
 	CodeOnDemand bool                      // signing up sends no code by itself
 	Identities   []authcore.IdentifierKind // that sign in; at least one
 	Admins       authcore.Admins
+	Invitation   InvitationSettings
 	Password     passpolicy.Config
 	Code         CodeSettings
 	Numbers      identifier.Numbers // how phone numbers are read, which are taken, and whether codes and notices go to them by SMS
@@ -90,6 +94,13 @@ type Settings struct {
 	RefreshLeeway   time.Duration
 	FreshFor        time.Duration // how long a sign-in is fresh
 	DeletionGrace   time.Duration // how long a deletion waits; 0: none
+}
+
+// InvitationSettings say who may invite.
+type InvitationSettings struct {
+	Inviters authcore.Inviters
+	Lifetime time.Duration
+	Pending  int // how many open ones an account may have
 }
 
 // CodeSettings are those of one-time codes and links.
@@ -124,6 +135,7 @@ type Flows struct {
 	Fresh      *fresh.Gate
 	Handover   *handover.Flow
 	Setup      *setup.Flow
+	Invite     *invite.Flow
 	Closure    *closure.Flow
 	Export     *export.Flow
 }
@@ -180,8 +192,14 @@ func (f *Flows) wireSessions(cfg Config) (err error) {
 
 // wireAccounts makes and changes accounts.
 func (f *Flows) wireAccounts(cfg Config) (err error) {
+	f.Invite, err = invite.New(invite.Config{Store: cfg.Store, Mailer: cfg.Mailer, Limiter: cfg.Limiter, Admins: cfg.Settings.Admins,
+		Inviters: cfg.Settings.Invitation.Inviters, EmailSignsIn: slices.Contains(cfg.Settings.Identities, authcore.KindEmail),
+		Lifetime: cfg.Settings.Invitation.Lifetime, Pending: cfg.Settings.Invitation.Pending, Now: cfg.Now})
+	if err != nil {
+		return err
+	}
 	s, salt := cfg.Settings, macKey(cfg.Ring, "password salt")
-	f.SignUp, err = signup.New(signup.Config{Store: cfg.Store, Hasher: cfg.Hasher, Policy: f.Policy, Challenges: f.Challenges,
+	f.SignUp, err = signup.New(signup.Config{Store: cfg.Store, Invitations: f.Invite, Hasher: cfg.Hasher, Policy: f.Policy, Challenges: f.Challenges,
 		Sessions: f.Sessions, Settings: signup.Settings{Mode: s.Signup, Deferred: s.Deferred, CodeOnDemand: s.CodeOnDemand, Identities: s.Identities},
 		Numbers: s.Numbers, Confirm: f.confirm,
 		CanReach: cfg.CanReach, Salt: func(address string) []byte { return salt().MAC([]byte(address)).Bytes()[:16] }, Now: cfg.Now})

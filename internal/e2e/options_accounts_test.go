@@ -2,7 +2,9 @@ package e2e
 
 import (
 	"fmt"
+	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -264,4 +266,96 @@ func TestOption_admins(t *testing.T) {
 	if n := g.count(t, "select count(*) from settings where value like '%example%'"); n != 0 {
 		t.Errorf("the address is readable in the database")
 	}
+}
+
+// TestOption_invitations: who may invite, and sign-up by invitation with each step on the other node.
+func TestOption_invitations(t *testing.T) {
+	t.Parallel()
+	a, b := twoNodes(t, plan{global: "\t\tsignup invite\n\t\tinvitations role lead\n"})
+	a.api(t, "POST", "/register", object{"email": "eve@example.com", "password": password}).want(t, 403, "invitation_required")
+	a.operatorJSON(t, "invite", "create", "--email", "lead@example.com", "--role", "lead")
+	token := a.waitMail(t, "lead@example.com", 1).token
+	b.api(t, "POST", "/register", object{"invitation": token, "email": "eve@example.com", "password": password}).want(t, 400, "invalid_invitation")
+	b.api(t, "POST", "/register", object{"invitation": token, "password": password}).must(t, 201, "")
+	a.api(t, "POST", "/register", object{"invitation": token, "password": password}).want(t, 400, "invalid_invitation")
+	lead := &user{email: "lead@example.com", password: password}
+	lead.take(t, a.attempt(t, lead.email, password))
+
+	made := b.api(t, "POST", "/invitations", object{}, call{bearer: lead.access}).must(t, 201, "").json(t)
+	free, ok := made["token"].(string)
+	if !ok || made["invited_by"] != lead.id {
+		t.Fatalf("made %v", made)
+	}
+	proof := a.api(t, "POST", "/register", object{"invitation": free, "email": "bob@example.com", "password": password}).must(t, 202, "").text("registration")
+	bob := &user{email: "bob@example.com", password: password}
+	bob.take(t, b.api(t, "POST", "/verify", object{"email": bob.email, "otp": a.waitMail(t, bob.email, 1).code, "registration": proof}).must(t, 200, ""))
+	if me := a.api(t, "GET", "/me", nil, call{bearer: bob.access}).json(t); me["invited_by"] != lead.id {
+		t.Errorf("bob is %v", me)
+	}
+	a.api(t, "POST", "/invitations", object{}, call{bearer: bob.access}).want(t, 403, "forbidden")
+	a.api(t, "POST", "/invitations", object{"roles": []string{"lead"}}, call{bearer: lead.access}).want(t, 403, "forbidden")
+
+	// What the inviter may not do any more is gone on every node.
+	open := a.api(t, "POST", "/invitations", object{}, call{bearer: lead.access}).must(t, 201, "").json(t)
+	b.operatorJSON(t, "user", "role", "remove", lead.email, "lead")
+	a.api(t, "POST", "/register", object{"invitation": open["token"], "email": "late@example.com", "password": password}).want(t, 400, "invalid_invitation")
+	for outcome, want := range map[string]float64{"created": 3, "used": 2, "revoked": 1} {
+		if n := a.metric(t, `gatehouse_invitations_total{outcome="`+outcome+`"}`) + b.metric(t, `gatehouse_invitations_total{outcome="`+outcome+`"}`); n != want {
+			t.Errorf("%v invitations are counted as %s, want %v", n, outcome, want)
+		}
+	}
+}
+
+func TestOption_invitations_pending(t *testing.T) {
+	t.Parallel()
+	g := start(t, plan{global: "\t\tinvitations users {\n\t\t\tpending 2\n\t\t}\n"})
+	u := g.newUser(t)
+	for range 2 {
+		g.api(t, "POST", "/invitations", object{}, call{bearer: u.access}).must(t, 201, "")
+	}
+	g.api(t, "POST", "/invitations", object{}, call{bearer: u.access}).want(t, 409, "limit_reached")
+}
+
+func TestOption_invitations_lifetime(t *testing.T) {
+	t.Parallel()
+	g := start(t, plan{global: "\t\tinvitations users {\n\t\t\tlifetime 1s\n\t\t}\n"})
+	u := g.newUser(t)
+	made := g.api(t, "POST", "/invitations", object{}, call{bearer: u.access}).must(t, 201, "").json(t)
+	eventually(t, "the invitation has expired", func() bool {
+		return g.api(t, "POST", "/register", object{"invitation": made["token"], "email": "x", "password": "x"}).text("code") == "invalid_invitation"
+	})
+}
+
+// TestL22_SetUpOnTwoNodes: 20 that use the link at once, on both nodes: one administrator; later there is nothing.
+func TestL22_SetUpOnTwoNodes(t *testing.T) {
+	t.Parallel()
+	a, b := twoNodes(t, plan{})
+	link, err := url.Parse(a.operatorJSON(t, "user", "setup-link")["link"].(string))
+	if err != nil {
+		t.Fatal(err)
+	}
+	set := func(g *gateway, token, email string) answer {
+		return g.api(t, "POST", "/setup", object{"token": token, "email": email, "password": password})
+	}
+	b.api(t, "POST", "/setup", object{"token": "wrong", "email": "ops@example.com", "password": password}).want(t, 400, "invalid_code")
+	var all sync.WaitGroup
+	answers := make([]answer, 20)
+	for i := range answers {
+		all.Go(func() {
+			answers[i] = set([]*gateway{a, b}[i%2], link.Query().Get("token"), fmt.Sprintf("ops%d@example.com", i))
+		})
+	}
+	all.Wait()
+	made := 0
+	for _, x := range answers {
+		if x.status == 201 {
+			made++
+		} else {
+			x.want(t, 404, "not_found")
+		}
+	}
+	if made != 1 || a.count(t, "select count(*) from users") != 1 {
+		t.Errorf("%d administrators", made)
+	}
+	set(b, link.Query().Get("token"), "late@example.com").want(t, 404, "not_found")
 }

@@ -26,6 +26,7 @@ import (
 // Options differ from the defaults of the contract only where a test is about them; the zero value has signup verified,
 // sign-in by address and username, and a password hash that costs next to nothing.
 type Options struct {
+	Inviters     authcore.Inviters
 	Mode         signup.Mode
 	Identities   []authcore.IdentifierKind
 	Deferred     bool               // of signup.Settings
@@ -93,7 +94,7 @@ func (e *Env) open(t testing.TB, o Options) {
 	}
 	e.Revoked = revocation.NewSet(e.Clock.Now)
 	announcer := must(revocation.NewAnnouncer(e.Revoked))(t)
-	e.Store = store.AfterCommit(func(ctx context.Context, done sqlstore.Commit) { announcer.Announce(ctx, done.Revocations...) }).
+	e.Store = store.WithInviters(o.Inviters).AfterCommit(func(ctx context.Context, done sqlstore.Commit) { announcer.Announce(ctx, done.Revocations...) }).
 		WithDigester(sqlstore.NewDigester(func() secret.MACKey { return gateway.FormerIdentifiers(e.Ring)() }))
 }
 
@@ -126,7 +127,8 @@ func (e *Env) flows(t testing.TB, o Options) {
 		Store: e.Store, Ring: e.Ring, Hasher: e.Hasher, Limiter: e.Limiter, Lockouts: e.Lockouts, Proofs: e.Proofs,
 		Mailer: plainMailer{e.Clock}, Sealer: e.Sealer, MayIssue: o.MayIssue, Now: e.Clock.Now,
 		Settings: gateway.Settings{
-			Signup: o.Mode, Deferred: o.Deferred, CodeOnDemand: o.CodeOnDemand, Identities: o.Identities, Numbers: o.Numbers, RefreshLeeway: o.Leeway, DeletionGrace: o.DeletionGrace,
+			Invitation: gateway.InvitationSettings{Inviters: o.Inviters},
+			Signup:     o.Mode, Deferred: o.Deferred, CodeOnDemand: o.CodeOnDemand, Identities: o.Identities, Numbers: o.Numbers, RefreshLeeway: o.Leeway, DeletionGrace: o.DeletionGrace,
 			AccessLifetime: 5 * time.Minute, RefreshLifetime: 30 * 24 * time.Hour, SessionLifetime: 90 * 24 * time.Hour,
 		},
 	}))(t)

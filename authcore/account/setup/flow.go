@@ -44,14 +44,18 @@ type Config struct {
 }
 
 // Flow makes the first administrator. It is safe for concurrent use.
-type Flow struct{ cfg Config }
+type Flow struct {
+	cfg Config
+	// turn is taken by one at a time on this node: who comes second finds the link used up, without the work of a hash.
+	turn chan struct{}
+}
 
 // New checks cfg.
 func New(cfg Config) (*Flow, error) {
 	if cfg.Store == nil || cfg.Hasher == nil || cfg.Policy == nil || cfg.Sessions == nil || cfg.Contact == nil || cfg.Now == nil {
 		return nil, errors.New("setup: store, hasher, policy, sessions, contacts and clock are required")
 	}
-	return &Flow{cfg: cfg}, nil
+	return &Flow{cfg: cfg, turn: make(chan struct{}, 1)}, nil
 }
 
 // Input is the first administrator as it was typed, and the token of the link.
@@ -66,12 +70,18 @@ type Input struct {
 // [authcore.InvalidCode] for a token that is wrong; [authcore.InvalidFields] with every broken rule, which leaves the link alone;
 // [authcore.Conflict]; [authcore.Unavailable].
 func (f *Flow) SetUp(ctx context.Context, in Input) (session.Tokens, error) {
-	ch, err := f.prove(ctx, in.Token)
-	if err != nil {
-		return session.Tokens{}, err
-	}
 	a, normal, broken := f.check(&in)
 	if err := broken.Refusal(); err != nil {
+		return session.Tokens{}, err
+	}
+	select {
+	case f.turn <- struct{}{}:
+		defer func() { <-f.turn }()
+	case <-ctx.Done():
+		return session.Tokens{}, fmt.Errorf("wait for another set-up: %w", ctx.Err())
+	}
+	ch, err := f.prove(ctx, in.Token)
+	if err != nil {
 		return session.Tokens{}, err
 	}
 	if a.PasswordHash, err = password.Hash(ctx, f.cfg.Hasher, normal, "", nil); err != nil {

@@ -18,6 +18,8 @@ type claim struct {
 	account authcore.Account // to create, or the existing one
 	create  bool
 	amr     []string
+	// invitation that the registration came with; zero for none.
+	invitation uuid.UUID
 }
 
 // claim decides by what the prover knows. Knowing the code alone is not enough to get what somebody has registered: it may have been
@@ -91,7 +93,7 @@ func (f *Flow) claimRegistered(r authcore.Registration, to target) claim {
 		a.Email = to.address
 	}
 	f.cfg.Settings.setAside(&a, to.channel, now)
-	return claim{account: a, create: true, amr: challenge.AMR(authcore.PurposeVerifyEmail, to.channel)}
+	return claim{account: a, create: true, amr: challenge.AMR(authcore.PurposeVerifyEmail, to.channel), invitation: r.InvitationID}
 }
 
 // withPassword looks for the registration, newest first, or else the account that the password belongs to.

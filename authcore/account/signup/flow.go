@@ -24,6 +24,7 @@ type Mode string
 const (
 	Verified Mode = "verified" // an account is made once its address is verified
 	Open     Mode = "open"     // an account is made at once
+	Invite   Mode = "invite"   // as verified, with an invitation
 	Closed   Mode = "closed"   // nobody; what waits already can still be verified
 )
 
@@ -52,6 +53,9 @@ type Store interface {
 	// IssueChallenge makes ch the one live challenge of its purpose and subject. Attempts spent earlier stay spent until
 	// the earlier AttemptsResetAt has passed.
 	IssueChallenge(ctx context.Context, ch authcore.Challenge, fx authcore.Effects) error
+	// CreateInvited uses an invitation up and creates the account that it is used for, whose address is verified by it, with what the
+	// invitation gives. ErrInvitation: it is not good any more. *TakenError.
+	CreateInvited(ctx context.Context, e authcore.SignUp) (authcore.Account, error)
 	// SignUp consumes the challenge, ends what other accounts claim of the address, creates or verifies the account, opens the
 	// session and drops every other registration of the address. It does not ask for attempts: the challenge is verified.
 	// ErrNotFound: it is gone (consumed by another). *TakenError.
@@ -65,7 +69,11 @@ type Config struct {
 	Policy     *passpolicy.Policy
 	Challenges *challenge.Issuer
 	Sessions   *session.Sessions
-	Settings   Settings
+	// Invitations finds the open invitation of a token, or refuses with [authcore.InvalidInvitation].
+	Invitations interface {
+		Find(ctx context.Context, token string) (authcore.Invitation, error)
+	}
+	Settings Settings
 	// Salt returns the 16 bytes under which the first password of a normalised address is hashed: a MAC of it, the same on
 	// every node and after a restart.
 	Salt func(address string) []byte
@@ -94,11 +102,11 @@ type Flow struct{ cfg Config }
 // New checks cfg.
 func New(cfg Config) (*Flow, error) {
 	if cfg.Store == nil || cfg.Hasher == nil || cfg.Policy == nil || cfg.Challenges == nil || cfg.Sessions == nil ||
-		cfg.Salt == nil || cfg.Now == nil {
-		return nil, errors.New("signup: store, hasher, policy, challenges, sessions, salt and clock are required")
+		cfg.Salt == nil || cfg.Invitations == nil || cfg.Now == nil {
+		return nil, errors.New("signup: store, hasher, policy, challenges, sessions, invitations, salt and clock are required")
 	}
-	if m := cfg.Settings.Mode; m != Verified && m != Open && m != Closed {
-		return nil, fmt.Errorf("signup: signup mode %q is unknown; it is verified, open or closed", m)
+	if m := cfg.Settings.Mode; m != Verified && m != Open && m != Invite && m != Closed {
+		return nil, fmt.Errorf("signup: signup mode %q is unknown; it is verified, open, invite or closed", m)
 	}
 	if cfg.Settings.Deferred && (cfg.Settings.Mode != Open || !slices.Contains(cfg.Settings.Identities, authcore.KindUsername)) {
 		return nil, errors.New("signup: deferred needs signup open, and usernames that sign in")

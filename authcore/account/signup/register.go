@@ -11,6 +11,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/invite"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 )
@@ -22,6 +23,7 @@ type RegisterInput struct {
 	Username        string
 	FirstName       string
 	LastName        string
+	Invitation      string // its token; "" for none
 	Phone           string // verified in place of an address where numbers sign in and there is no address; else a contact number
 	Client          authcore.Client
 }
@@ -39,11 +41,15 @@ type Registered struct {
 }
 
 // Register signs up. With signup verified the answer is the same for an address that has an account, whose owner gets a
-// mail that says so. Refusals: [authcore.SignupClosed]; [authcore.InvalidFields] with every broken rule; with signup open
+// mail that says so. Refusals: [authcore.SignupClosed]; [authcore.InvitationRequired]; [authcore.InvalidInvitation]; [authcore.InvalidFields] with every broken rule; with signup open
 // [authcore.Conflict], whose Fields name what is taken; [authcore.Unavailable].
 func (f *Flow) Register(ctx context.Context, in RegisterInput) (Registered, error) {
 	if f.cfg.Settings.Mode == Closed {
 		return Registered{}, authcore.Refuse(authcore.SignupClosed, "Sign-up is closed.")
+	}
+	invitation, err := invited(ctx, f.cfg, &in)
+	if err != nil {
+		return Registered{}, err
 	}
 	a, broken := f.check(in)
 	if f.cfg.Settings.Mode != Open && a.username != "" && f.cfg.Settings.unique(authcore.KindUsername) {
@@ -64,10 +70,13 @@ func (f *Flow) Register(ctx context.Context, in RegisterInput) (Registered, erro
 	if err != nil {
 		return Registered{}, fmt.Errorf("register: %w", err)
 	}
-	if f.cfg.Settings.Mode == Open {
-		return f.registerOpen(ctx, a, to, hash, in.Client)
+	switch {
+	case invitation.Address != "":
+		return f.registerInvited(ctx, a, hash, invitation, in.Client)
+	case f.cfg.Settings.Mode == Open:
+		return f.registerOpen(ctx, a, to, hash, invitation.ID, in.Client)
 	}
-	return f.registerVerified(ctx, a, to, hash, in.Client)
+	return f.registerVerified(ctx, a, to, hash, invitation.ID, in.Client)
 }
 
 // hash hashes a password for an address under the salt of all its passwords: then a sign-in is checked against every one of
@@ -107,13 +116,13 @@ func (f *Flow) hashAt(ctx context.Context, to target) (string, error) {
 
 // registerVerified lets a registration wait. It does the same for every address: one look-up, one transaction with a
 // registration, a challenge and a mail (L04).
-func (f *Flow) registerVerified(ctx context.Context, a application, to target, hash string, c authcore.Client) (Registered, error) {
+func (f *Flow) registerVerified(ctx context.Context, a application, to target, hash string, invitation uuid.UUID, c authcore.Client) (Registered, error) {
 	done := f.registered(to)
 	now := f.now()
 	r := authcore.Registration{
 		ID: uuid.Must(uuid.NewV7()), Channel: to.channel, Address: to.address, ProofDigest: digest(done.Proof), PasswordHash: hash,
 		Username: a.username, FirstName: a.firstName, LastName: a.lastName, Phone: a.phone,
-		CreatedAt: now, ExpiresAt: now.Add(RegistrationLifetime),
+		InvitationID: invitation, CreatedAt: now, ExpiresAt: now.Add(RegistrationLifetime),
 	}
 	if to.channel == authcore.BySMS {
 		r.Phone, r.Email = "", a.email
@@ -153,14 +162,14 @@ func digest(proof string) []byte { return secret.SumString(proof).Bytes() }
 
 // registerOpen makes the account at once, with its address unverified, and sends the code for it. What the account is verified by can
 // also be shown by the registration secret, for which a registration of its own id waits.
-func (f *Flow) registerOpen(ctx context.Context, a application, to target, hash string, c authcore.Client) (Registered, error) {
+func (f *Flow) registerOpen(ctx context.Context, a application, to target, hash string, invitation uuid.UUID, c authcore.Client) (Registered, error) {
 	account, now := a.account(), f.now()
 	account.ID, account.PasswordHash = uuid.New(), hash
 	account.CreatedAt, account.UpdatedAt = now, now
 	if f.cfg.Settings.Deferred {
-		return f.registerDeferred(ctx, account, c)
+		return f.registerDeferred(ctx, account, invitation, c)
 	}
-	o := authcore.Opening{Account: account, Identifiers: f.cfg.Settings.identifiers(account)}
+	o := authcore.Opening{Account: account, Identifiers: f.cfg.Settings.identifiers(account), InvitationID: invitation}
 	events := []authcore.Event{audit.Event(authcore.EventRegistered, account.ID, c, now)}
 	done := Registered{Channel: to.channel}
 	if to.address != "" && f.cfg.Settings.unique(to.kind()) { // else an address does not lead to one account
@@ -174,10 +183,12 @@ func (f *Flow) registerOpen(ctx context.Context, a application, to target, hash 
 	}
 	err := f.saveOpen(ctx, save, done.Sent, f.requestFor(to, &account, true, c), events)
 	var taken *authcore.TakenError
-	if errors.As(err, &taken) {
+	switch {
+	case errors.As(err, &taken):
 		return Registered{}, conflict(taken)
-	}
-	if err != nil {
+	case errors.Is(err, authcore.ErrInvitation): // another request was faster, or it was revoked meanwhile
+		return Registered{}, invite.Refuse()
+	case err != nil:
 		return Registered{}, fmt.Errorf("create account: %w", err)
 	}
 	done.Account = &account
@@ -186,18 +197,20 @@ func (f *Flow) registerOpen(ctx context.Context, a application, to target, hash 
 
 // registerDeferred makes an account that is found by its username alone: what is to be verified is pending, and any number of accounts may
 // claim it. The account stands before the code is sent: what fails then is only the message, which its owner can ask for again.
-func (f *Flow) registerDeferred(ctx context.Context, a authcore.Account, c authcore.Client) (Registered, error) {
+func (f *Flow) registerDeferred(ctx context.Context, a authcore.Account, invitation uuid.UUID, c authcore.Client) (Registered, error) {
 	f.cfg.Settings.setAside(&a, "", a.CreatedAt)
 	if a.Email != "" { // an address that does not sign in waits as well
 		a.PendingEmail, a.PendingEmailUntil, a.Email = a.Email, a.CreatedAt.Add(PendingLifetime), ""
 	}
-	err := f.cfg.Store.OpenAccount(ctx, authcore.Opening{Account: a, Identifiers: f.cfg.Settings.identifiers(a),
+	err := f.cfg.Store.OpenAccount(ctx, authcore.Opening{Account: a, Identifiers: f.cfg.Settings.identifiers(a), InvitationID: invitation,
 		Effects: authcore.Effects{Events: []authcore.Event{audit.Event(authcore.EventRegistered, a.ID, c, a.CreatedAt)}}})
 	var taken *authcore.TakenError
-	if errors.As(err, &taken) {
+	switch {
+	case errors.As(err, &taken):
 		return Registered{}, conflict(taken)
-	}
-	if err != nil {
+	case errors.Is(err, authcore.ErrInvitation):
+		return Registered{}, invite.Refuse()
+	case err != nil:
 		return Registered{}, fmt.Errorf("create account: %w", err)
 	}
 	if a.PendingEmail != "" && !f.cfg.Settings.CodeOnDemand {

@@ -12,6 +12,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/invite"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 )
@@ -126,7 +127,11 @@ func (f *Flow) complete(ctx context.Context, ch authcore.Challenge, c claim, r s
 		Effects: authcore.Effects{Events: f.events(sess, c, r.Client)},
 	}
 	if c.create {
-		e.Identifiers = f.cfg.Settings.identifiers(account)
+		// Whoever proves the address without the registration that came with an invitation has none.
+		if f.cfg.Settings.Mode == Invite && c.invitation == uuid.Nil {
+			return session.Tokens{}, errNoInvitation()
+		}
+		e.Identifiers, e.InvitationID = f.cfg.Settings.identifiers(account), c.invitation
 	}
 	stored, opened, err := f.cfg.Store.SignUp(ctx, e)
 	var taken *authcore.TakenError
@@ -139,6 +144,8 @@ func (f *Flow) complete(ctx context.Context, ch authcore.Challenge, c claim, r s
 	switch {
 	case errors.As(err, &taken):
 		return session.Tokens{}, conflict(taken)
+	case errors.Is(err, authcore.ErrInvitation): // used or revoked while the registration waited
+		return session.Tokens{}, invite.Refuse()
 	case errors.Is(err, authcore.ErrNotFound): // another request was faster
 		return session.Tokens{}, challenge.Refuse()
 	case err != nil:

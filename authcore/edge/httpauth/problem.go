@@ -29,6 +29,8 @@ var statuses = map[authcore.Code]int{
 	authcore.RateLimited:               http.StatusTooManyRequests,
 	authcore.AccountLocked:             http.StatusTooManyRequests,
 	authcore.AccountNotVerified:        http.StatusForbidden,
+	authcore.InvalidInvitation:         http.StatusBadRequest,
+	authcore.InvitationRequired:        http.StatusForbidden,
 	authcore.SignupClosed:              http.StatusForbidden,
 	authcore.Conflict:                  http.StatusConflict,
 	authcore.LastAdmin:                 http.StatusConflict,

@@ -61,6 +61,8 @@ var kinds = map[authcore.MailKind]shape{
 	authcore.MailSessionRevoked:    {cause: true, security: true},
 	authcore.MailAccountSecured:    {cause: true},
 	authcore.MailAccountDeleted:    {cause: true},
+	authcore.MailInvitation:        {},
+	authcore.MailInvitationKnown:   {},
 	authcore.MailTest:              {sms: telling},
 	authcore.MailDeletionScheduled: {cause: true, security: true, link: true},
 	authcore.MailAccountRestored:   {cause: true},

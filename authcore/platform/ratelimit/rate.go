@@ -111,6 +111,7 @@ var limits = []struct {
 	{authcore.LimitTokenVerify, Rate{120, time.Minute}, true},
 	{authcore.LimitSecure, Rate{30, time.Hour}, true},
 	{authcore.LimitExport, Rate{5, 24 * time.Hour}, true},
+	{authcore.LimitInvite, Rate{20, 24 * time.Hour}, true},
 	{authcore.LimitMail, Rate{5, time.Hour}, true},
 	{authcore.LimitAvatar, Rate{10, time.Hour}, true},
 	{authcore.LimitSMS, Rate{3, time.Hour}, true},

@@ -19,6 +19,11 @@ func (s *Store) OpenAccount(ctx context.Context, o authcore.Opening) error {
 				return err
 			}
 		}
+		if o.InvitationID != uuid.Nil {
+			if err := s.spend(ctx, q, &o.Account, o.InvitationID, o.Account.CreatedAt); err != nil {
+				return err
+			}
+		}
 		if err := create(ctx, q, o.Account, o.Identifiers); err != nil {
 			return err
 		}
@@ -50,6 +55,11 @@ func (s *Store) signUp(ctx context.Context, q *tx, e authcore.SignUp) (a authcor
 	}
 	if err = s.takeClaims(ctx, q, e.Verified, e.Account.ID, e.Unique, e.Closed, e.Now); err != nil {
 		return a, sess, err
+	}
+	if e.Create && e.InvitationID != uuid.Nil {
+		if err = s.spend(ctx, q, &e.Account, e.InvitationID, e.Now); err != nil {
+			return a, sess, err
+		}
 	}
 	if e.Create {
 		if err = create(ctx, q, e.Account, e.Identifiers); err != nil {

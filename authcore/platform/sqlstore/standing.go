@@ -83,8 +83,14 @@ func (s *Store) changeRoles(ctx context.Context, q *tx, c authcore.RolesChange) 
 			return a, err
 		}
 	}
+	could := s.inviters.May(s.admins.Roles(a))
 	if a, err = sqldb.One(ctx, q, scanAccount, setRoles, c.AccountID, jsonText(roles), micros(c.Now)); err != nil {
 		return a, err
+	}
+	if could && !s.inviters.May(s.admins.Roles(a)) {
+		if err := revokeInvitations(ctx, q, a.ID, c.Now); err != nil {
+			return a, err
+		}
 	}
 	if err := outdate(ctx, q, a, c.Now); err != nil {
 		return a, err
@@ -166,6 +172,9 @@ func (s *Store) disable(ctx context.Context, q *tx, a authcore.Account, now time
 	}
 	a, err := sqldb.One(ctx, q, scanAccount, disableAccount, a.ID, micros(now))
 	if err != nil {
+		return a, err
+	}
+	if err := revokeInvitations(ctx, q, a.ID, now); err != nil {
 		return a, err
 	}
 	_, err = s.endSessions(ctx, q, a, now)

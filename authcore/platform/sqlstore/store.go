@@ -31,6 +31,7 @@ type Store struct {
 	now       func() time.Time
 	committed func(context.Context, Commit) // see AfterCommit
 	admins    authcore.Admins               // see WithAdmins
+	inviters  authcore.Inviters             // see WithInviters
 	former    Digester                      // see WithDigester; nil: none
 	erasures  *erasures
 	sweep     *sweepCursor

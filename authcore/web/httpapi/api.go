@@ -17,6 +17,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/contact"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/export"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/fresh"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/invite"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/profile"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/secure"
@@ -38,6 +39,7 @@ type Config struct {
 	Contact  *contact.Flow
 	Fresh    *fresh.Gate
 	Setup    *setup.Flow
+	Invite   *invite.Flow
 	Closure  *closure.Flow
 	Export   *export.Flow
 	Avatars  *avatar.Avatars
@@ -62,8 +64,8 @@ func (c Config) check() error {
 		return errors.New("httpapi: sessions, sign-in, sign-up, profile and password are required")
 	case c.JWKS == nil || c.Authenticator == nil || c.Limits == nil || c.Ready == nil || c.Logger == nil || c.Now == nil:
 		return errors.New("httpapi: keys, authenticator, limits, readiness, logger and clock are required")
-	case c.Setup == nil || c.Secure == nil || c.Contact == nil || c.Fresh == nil || c.Closure == nil || c.Export == nil || c.Avatars == nil:
-		return errors.New("httpapi: set-up, security links, contacts, the gate of fresh sign-ins, closures and avatars are required")
+	case c.Setup == nil || c.Invite == nil || c.Secure == nil || c.Contact == nil || c.Fresh == nil || c.Closure == nil || c.Export == nil || c.Avatars == nil:
+		return errors.New("httpapi: set-up, invitations, security links, contacts, the gate of fresh sign-ins, closures and avatars are required")
 	}
 	return nil
 }
@@ -101,6 +103,7 @@ func mountAll(cfg Config) (routes, error) {
 	return newRoutes(
 		(&signUpCalls{flow: cfg.SignUp}).routes(),
 		(&setupCalls{cfg.Setup}).routes(),
+		(&invitationCalls{cfg.Invite}).routes(),
 		(&offerCalls{cfg.Offer}).routes(),
 		(&signInCalls{signIn: cfg.SignIn, sessions: cfg.Sessions, log: cfg.Logger}).routes(),
 		(&tokenCalls{sessions: cfg.Sessions, auth: cfg.Authenticator}).routes(),

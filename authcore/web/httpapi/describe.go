@@ -21,13 +21,14 @@ import (
 type tag string
 
 const (
-	tagSignUp   tag = "Sign-up"
-	tagSignIn   tag = "Sign-in"
-	tagTokens   tag = "Tokens"
-	tagPassword tag = "Passwords"
-	tagAccount  tag = "Account"
-	tagSessions tag = "Sessions"
-	tagMachines tag = "Service endpoints"
+	tagSignUp      tag = "Sign-up"
+	tagSignIn      tag = "Sign-in"
+	tagTokens      tag = "Tokens"
+	tagPassword    tag = "Passwords"
+	tagAccount     tag = "Account"
+	tagSessions    tag = "Sessions"
+	tagInvitations tag = "Invitations"
+	tagMachines    tag = "Service endpoints"
 )
 
 const introduction = "Requests and answers are JSON. Unknown members of a request are ignored. Malformed JSON, a duplicate member, anything after the object or a wrong " +

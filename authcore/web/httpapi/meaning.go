@@ -18,6 +18,8 @@ var meanings = map[authcore.Code]string{
 	authcore.RateLimited:               "too many requests from this address, or mails to this recipient",
 	authcore.AccountLocked:             "too many failed sign-ins with this name",
 	authcore.AccountNotVerified:        "the password is correct, but the address is not verified yet",
+	authcore.InvalidInvitation:         "the invitation is wrong, has expired, was used or revoked, or is for another address",
+	authcore.InvitationRequired:        "sign-up needs an invitation",
 	authcore.SignupClosed:              "sign-up is closed",
 	authcore.Conflict:                  "already in use by another account; `errors` says which field",
 	authcore.LastAdmin:                 "nobody else administers the gateway; make somebody else an administrator first",

@@ -89,8 +89,8 @@ func (to route) check() error {
 		return errors.New("a body that speaks by cookies belongs to a bodyOrCookie call")
 	case to.fresh && (to.does.caller != signedIn || to.does.body == nil || !to.does.body.Implements(reflect.TypeFor[proves]())):
 		return errors.New("a fresh call is one of somebody who is signed in, and its body has a freshProof")
-	case strings.Contains(to.path, "{") && !strings.HasSuffix(to.path, "/{id}"):
-		return errors.New("a path has no other parameter than {id} at its end")
+	case strings.Contains(strings.Replace(to.path, "/{id}", "", 1), "{"):
+		return errors.New("a path has no other parameter than one {id}")
 	case strings.Contains(to.path, "{") != slices.ContainsFunc(to.params, func(p param) bool { return p.in == "path" }):
 		return errors.New("the parameters of its path are not described")
 	}
@@ -122,15 +122,23 @@ func newRoutes(lists ...[]route) (routes, error) {
 	return rs, nil
 }
 
-// find returns the methods of a path and, where it ends in {id}, the id in it. It is an exact look-up and no ServeMux, which
+// find returns the methods of a path and, where it has an {id} at its end or before its last part, the id in it. It is an exact look-up and no ServeMux, which
 // would answer //, /./ and /../ with redirects to what it takes them to mean.
 func (rs routes) find(path string) (methods map[string]route, id string, ok bool) {
-	if methods, ok = rs[path]; ok && !strings.HasSuffix(path, "{id}") {
+	if methods, ok = rs[path]; ok && !strings.Contains(path, "{id}") {
 		return methods, "", true
 	}
 	last := strings.LastIndexByte(path, '/') + 1
-	methods, ok = rs[path[:last]+"{id}"]
-	return methods, path[last:], ok && path[last:] != ""
+	if methods, ok = rs[path[:last]+"{id}"]; ok && path[last:] != "" {
+		return methods, path[last:], true
+	}
+	if last < 2 {
+		return nil, "", false
+	}
+	before := strings.LastIndexByte(path[:last-1], '/') + 1
+	id = path[before : last-1]
+	methods, ok = rs[path[:before]+"{id}/"+path[last:]]
+	return methods, id, ok && id != "" && id != "{id}"
 }
 
 // serve finds the call of a request and has it performed.

@@ -35,6 +35,9 @@ type setupBody struct {
 func (b setupBody) byCookie(*http.Request, httpauth.RequestInfo) bool { return b.Cookies }
 
 func (c *setupCalls) setUp(x *call, body setupBody) error {
+	if err := required("token", body.Token); err != nil {
+		return err
+	}
 	tokens, err := c.flow.SetUp(x.r.Context(), setup.Input{
 		Token: body.Token, Email: body.Email, Password: body.Password, Username: body.Username,
 		Request: session.Request{Mode: modeOf(body.Cookies), DeviceName: body.DeviceName, Client: x.in.Client},

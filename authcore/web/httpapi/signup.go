@@ -23,9 +23,9 @@ func (c *signUpCalls) routes() []route {
 		limit: authcore.LimitRegister, does: bodyOrCookie(c.register),
 		replies: []reply{
 			{http.StatusAccepted, "A mail with a code and a link is on its way.", registered{}},
-			{http.StatusCreated, "The account has been created (`signup open` only).", registeredOpen{}},
+			{http.StatusCreated, "The account has been created (`signup open`, or an invitation that was mailed to the address).", registeredOpen{}},
 		},
-		refuses: []authcore.Code{authcore.InvalidFields, authcore.SignupClosed, authcore.Conflict},
+		refuses: []authcore.Code{authcore.InvalidFields, authcore.SignupClosed, authcore.Conflict, authcore.InvitationRequired, authcore.InvalidInvitation},
 	}, {
 		method: http.MethodPost, path: "/verify", tag: tagSignUp, summary: "Verify an address and sign in",
 		text: "Takes the token of the link, or address and code. Also send what shows that you are the person who registered: `registration` (or its " +
@@ -34,6 +34,7 @@ func (c *signUpCalls) routes() []route {
 		replies: []reply{{http.StatusOK, pairText, tokenPair{}}},
 		refuses: []authcore.Code{
 			authcore.InvalidFields, authcore.InvalidCode, authcore.TooManyAttempts, authcore.RegistrationProofRequired, authcore.Conflict,
+			authcore.InvitationRequired, authcore.InvalidInvitation,
 		},
 	}, {
 		method: http.MethodPost, path: "/verify/resend", tag: tagSignUp, summary: "Send another code",
@@ -45,13 +46,14 @@ func (c *signUpCalls) routes() []route {
 }
 
 type registerBody struct {
-	Email     string `json:"email,omitempty" format:"email" maxLength:"254" example:"ada@example.com"`
-	Password  string `json:"password" minLength:"1" doc:"Must follow the operator's rules: by default 12 to 256 characters, and not a common password." example:"winter granite lantern 7"`
-	Username  string `json:"username,omitempty" pattern:"^([A-Za-z0-9._-]{3,32})?$" doc:"Stored in lower case; some words are reserved."`
-	FirstName string `json:"first_name,omitempty" maxLength:"100"`
-	LastName  string `json:"last_name,omitempty" maxLength:"100"`
-	Phone     string `json:"phone,omitempty" maxLength:"32" pattern:"^(\\+[0-9 ().\\-/]+)?$" doc:"In international format."`
-	Cookies   bool   `json:"cookies,omitempty" doc:"Keep the registration secret in a cookie instead of the answer."`
+	Email      string `json:"email,omitempty" format:"email" maxLength:"254" example:"ada@example.com"`
+	Password   string `json:"password" minLength:"1" doc:"Must follow the operator's rules: by default 12 to 256 characters, and not a common password." example:"winter granite lantern 7"`
+	Username   string `json:"username,omitempty" pattern:"^([A-Za-z0-9._-]{3,32})?$" doc:"Stored in lower case; some words are reserved."`
+	FirstName  string `json:"first_name,omitempty" maxLength:"100"`
+	LastName   string `json:"last_name,omitempty" maxLength:"100"`
+	Phone      string `json:"phone,omitempty" maxLength:"32" pattern:"^(\\+[0-9 ().\\-/]+)?$" doc:"In international format."`
+	Invitation string `json:"invitation,omitempty" doc:"The token of an invitation. With one that was mailed the address may be left out, and is verified by it."`
+	Cookies    bool   `json:"cookies,omitempty" doc:"Keep the registration secret in a cookie instead of the answer."`
 }
 
 func (b registerBody) byCookie(*http.Request, httpauth.RequestInfo) bool { return b.Cookies }
@@ -69,7 +71,7 @@ type registeredOpen struct {
 
 func (c *signUpCalls) register(x *call, body registerBody) error {
 	made, err := c.flow.Register(x.r.Context(), signup.RegisterInput{
-		Email: body.Email, Password: body.Password, Username: body.Username,
+		Email: body.Email, Password: body.Password, Username: body.Username, Invitation: body.Invitation,
 		FirstName: body.FirstName, LastName: body.LastName, Phone: body.Phone, Client: x.in.Client,
 	})
 	if err != nil {

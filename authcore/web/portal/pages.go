@@ -17,6 +17,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/export"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/fresh"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/handover"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/invite"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/profile"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/secure"
@@ -43,6 +44,7 @@ type Config struct {
 	Fresh         *fresh.Gate
 	Avatars       *avatar.Avatars
 	Setup         *setup.Flow
+	Invite        *invite.Flow
 	Handover      *handover.Flow
 	Authenticator *httpauth.Authenticator
 	Limits        *httpauth.Limits
@@ -81,8 +83,8 @@ func New(cfg Config) (*Pages, error) {
 	switch {
 	case cfg.Sessions == nil || cfg.SignIn == nil || cfg.SignUp == nil || cfg.Profile == nil || cfg.Password == nil || cfg.Handover == nil:
 		return nil, errors.New("portal: sessions, sign-in, sign-up, profile, password and hand-overs are required")
-	case cfg.Secure == nil || cfg.Contact == nil || cfg.Setup == nil || cfg.Fresh == nil || cfg.Closure == nil || cfg.Export == nil || cfg.Avatars == nil:
-		return nil, errors.New("portal: security links, contacts, set-up, the gate of fresh sign-ins, closures, exports and avatars are required")
+	case cfg.Secure == nil || cfg.Contact == nil || cfg.Setup == nil || cfg.Invite == nil || cfg.Fresh == nil || cfg.Closure == nil || cfg.Export == nil || cfg.Avatars == nil:
+		return nil, errors.New("portal: security links, contacts, set-up, invitations, the gate of fresh sign-ins, closures, exports and avatars are required")
 	case cfg.Authenticator == nil || cfg.Limits == nil || cfg.API == nil || cfg.Issuers == nil || cfg.Logger == nil || cfg.Now == nil:
 		return nil, errors.New("portal: authenticator, limits, the API, issuers, logger and a clock are required")
 	}
@@ -106,6 +108,7 @@ func New(cfg Config) (*Pages, error) {
 		logoutPage{}.routes(),
 		p.next.routes(),
 		(&registerPage{cfg.SignUp}).routes(),
+		(&invitationPage{cfg.Invite}).routes(),
 		(&setupPage{cfg.Setup, cfg.SignUp}).routes(),
 		(&resendPage{cfg.SignUp}).routes(),
 		(&verifyPage{cfg.SignUp, p.next}).routes(),

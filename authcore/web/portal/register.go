@@ -24,6 +24,12 @@ func (p *registerPage) show(q *page.Request) error {
 		}
 		return q.Show(page.View{Title: q.T("register.title"), Links: []page.Link{{To: q.WithReturn("/login"), Text: q.T("register.login")}}})
 	}
+	if p.signUp.Mode() == signup.Invite && q.Link(page.InvitationLink) == "" {
+		if q.Problem == nil {
+			q.SetProblem(authcore.Refuse(authcore.InvitationRequired, "You need an invitation to sign up here."))
+		}
+		return q.Show(page.View{Title: q.T("register.title"), Links: []page.Link{{To: q.WithReturn("/login"), Text: q.T("register.login")}}})
+	}
 	contacts := p.contactFields(q)
 	contacts[0].Focus = true
 	password := page.NewPasswordField(q, "password", p.signUp.MinPassword())
@@ -70,7 +76,7 @@ func (p *registerPage) usernameField(q *page.Request) page.Field {
 func (p *registerPage) submit(q *page.Request) error {
 	made, err := p.signUp.Register(q.R.Context(), signup.RegisterInput{
 		Email: q.Form.Get("email"), Password: q.Form.Get("password"), Username: q.Form.Get("username"), Phone: q.Form.Get("phone"),
-		FirstName: q.Form.Get("first_name"), LastName: q.Form.Get("last_name"), Client: q.Info.Client,
+		FirstName: q.Form.Get("first_name"), LastName: q.Form.Get("last_name"), Invitation: q.Link(page.InvitationLink), Client: q.Info.Client,
 	})
 	if err != nil {
 		return err

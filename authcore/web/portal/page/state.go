@@ -17,12 +17,13 @@ type State struct {
 
 // What a link is for. The cookie that keeps its token says so: a token of one kind is never shown for another.
 const (
-	VerifyLink  = "verify"
-	ResetLink   = "reset"
-	EmailLink   = "email"
-	SecureLink  = "secure"
-	SetupLink   = "setup"
-	RestoreLink = "restore"
+	VerifyLink     = "verify"
+	ResetLink      = "reset"
+	EmailLink      = "email"
+	SecureLink     = "secure"
+	SetupLink      = "setup"
+	RestoreLink    = "restore"
+	InvitationLink = "invitation"
 )
 
 // EmailLinkPath is of the page where an [EmailLink] leads. Who is not signed in there signs in first and comes back.

@@ -63,7 +63,7 @@ create table invitations (
 	used_by      uuid,
 	revoked_at   bigint
 );
-create index invitations_inviter on invitations (inviter_id, created_at);
+create index invitations_inviter on invitations (inviter_id, id);
 create index invitations_created on invitations (created_at, id);
 
 -- A browser or app, as one account knows it. The same browser is another row, by the same digest, for another account.

@@ -1,0 +1,237 @@
+package invite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
+)
+
+// Store is what the flow reads and writes.
+type Store interface {
+	// AccountByID returns the account, disabled or not. ErrNotFound.
+	AccountByID(ctx context.Context, id uuid.UUID) (authcore.Account, error)
+	// AccountByIdentifier returns the account that currently uses the identifier. ErrNotFound.
+	AccountByIdentifier(ctx context.Context, id authcore.Identifier) (authcore.Account, error)
+	// CreateInvitation stores an invitation unless its inviter has that many open ones; 0 is any number. ErrTooManyInvitations.
+	CreateInvitation(ctx context.Context, i authcore.Invitation, pending int, fx authcore.Effects) error
+	// InvitationByID returns an invitation, whatever has become of it. ErrNotFound.
+	InvitationByID(ctx context.Context, id uuid.UUID) (authcore.Invitation, error)
+	// InvitationByToken is InvitationByID by the token. ErrNotFound.
+	InvitationByToken(ctx context.Context, token secret.Digest) (authcore.Invitation, error)
+	// Invitations returns up to limit invitations with ids below before, newest first; of one inviter, or all for uuid.Nil.
+	Invitations(ctx context.Context, inviter, before uuid.UUID, limit int) ([]authcore.Invitation, error)
+	// RevokeInvitation makes an open invitation useless. ErrNotFound: it is not open.
+	RevokeInvitation(ctx context.Context, id uuid.UUID, now time.Time, fx authcore.Effects) error
+	// RenewInvitation gives an open invitation another token, which kills the former, and another end. ErrNotFound: it is not open.
+	RenewInvitation(ctx context.Context, id uuid.UUID, token secret.Digest, until, now time.Time, fx authcore.Effects) error
+}
+
+// Mailer prepares mails for the outbox.
+type Mailer interface {
+	Compose(m authcore.Message) (authcore.Mail, error)
+}
+
+// Config is what a Flow needs.
+type Config struct {
+	Store    Store
+	Mailer   Mailer
+	Limiter  authcore.Limiter
+	Admins   authcore.Admins
+	Inviters authcore.Inviters
+	// EmailSignsIn says that addresses find accounts.
+	EmailSignsIn bool
+	Lifetime     time.Duration
+	Pending      int // how many open ones an account may have
+	Now          authcore.Clock
+}
+
+// Flow makes, lists and revokes invitations. It is safe for concurrent use.
+type Flow struct{ cfg Config }
+
+// New checks cfg. Zero numbers mean the defaults: 7 days, 20 open ones.
+func New(cfg Config) (*Flow, error) {
+	if cfg.Store == nil || cfg.Mailer == nil || cfg.Limiter == nil || cfg.Now == nil {
+		return nil, errors.New("invite: store, mailer, limiter and clock are required")
+	}
+	if cfg.Lifetime == 0 {
+		cfg.Lifetime = 7 * 24 * time.Hour
+	}
+	if cfg.Pending == 0 {
+		cfg.Pending = 20
+	}
+	return &Flow{cfg: cfg}, nil
+}
+
+// Input is a new invitation, as it was typed.
+type Input struct {
+	Email  string // "" binds it to nobody
+	Roles  []string
+	Client authcore.Client
+}
+
+// Made is a new invitation. Token is "" where it is bound: then it has gone by mail alone.
+type Made struct {
+	authcore.Invitation
+	Token, URL string
+}
+
+// Create invites somebody. An address that has an account gets a mail that says so, and who invites is answered alike. Refusals:
+// [authcore.Forbidden] for who may not invite, or may not give roles; [authcore.InvalidFields]; [authcore.LimitReached] with too many
+// open ones; [authcore.RateLimited]; [authcore.Unavailable].
+func (f *Flow) Create(ctx context.Context, inviter uuid.UUID, in Input) (Made, error) {
+	i, err := f.read(in)
+	if err != nil {
+		return Made{}, err
+	}
+	a, err := f.inviter(ctx, inviter)
+	if err != nil {
+		return Made{}, err
+	}
+	if len(in.Roles) > 0 && !f.isAdmin(a) {
+		return Made{}, authcore.Refuse(authcore.Forbidden, "Only administrators give roles.")
+	}
+	wait, err := f.cfg.Limiter.Take(ctx, authcore.Limit{Name: authcore.LimitInvite, Key: a.ID.String()})
+	if err != nil {
+		return Made{}, fmt.Errorf("count invitation: %w", err)
+	}
+	if wait > 0 {
+		return Made{}, authcore.RefuseFor(authcore.RateLimited, "You have invited many people. Try again later.", wait)
+	}
+	i.InviterID = a.ID
+	return f.save(ctx, i, f.cfg.Pending, in.Client)
+}
+
+// CreateAsOperator is Create for whoever runs the gateway.
+func (f *Flow) CreateAsOperator(ctx context.Context, in Input) (Made, error) {
+	i, err := f.read(in)
+	if err != nil {
+		return Made{}, err
+	}
+	return f.save(ctx, i, 0, in.Client)
+}
+
+// MayInvite reports whether the account may invite, and whether it may give roles.
+func (f *Flow) MayInvite(a authcore.Account) (invite, roles bool) {
+	return f.cfg.Inviters.May(f.cfg.Admins.Roles(a)), f.isAdmin(a)
+}
+
+func (f *Flow) isAdmin(a authcore.Account) bool {
+	return slices.Contains(f.cfg.Admins.Roles(a), authcore.RoleAdmin)
+}
+
+// inviter returns the account as it is now: what its access token says may be some minutes old.
+func (f *Flow) inviter(ctx context.Context, id uuid.UUID) (authcore.Account, error) {
+	a, err := f.cfg.Store.AccountByID(ctx, id)
+	switch {
+	case errors.Is(err, authcore.ErrNotFound) || err == nil && a.Disabled():
+		return a, authcore.Refuse(authcore.InvalidToken, "This account no longer exists.")
+	case err != nil:
+		return a, fmt.Errorf("find inviter: %w", err)
+	case !f.cfg.Inviters.May(f.cfg.Admins.Roles(a)):
+		return a, authcore.Refuse(authcore.Forbidden, "You may not invite anybody.")
+	}
+	return a, nil
+}
+
+func (f *Flow) read(in Input) (i authcore.Invitation, err error) {
+	var broken authcore.FieldErrors
+	if in.Email != "" {
+		i.Channel = authcore.ByEmail
+		i.Address, err = identifier.NewEmail(in.Email)
+		broken.AddError("email", err)
+	}
+	roles, bad := identifier.Roles(in.Roles)
+	broken = append(broken, bad...)
+	// What administers the gateway goes to an address that whoever gives it has named, and to nobody who finds a link.
+	if in.Email == "" && (slices.Contains(roles, authcore.RoleAdmin) || slices.Contains(roles, authcore.RoleAuditor)) {
+		broken.Add("roles", authcore.RoleNeedsAddress)
+	}
+	now := f.cfg.Now.Now()
+	i.ID, i.Roles, i.CreatedAt, i.ExpiresAt = uuid.Must(uuid.NewV7()), roles, now, now.Add(f.cfg.Lifetime)
+	return i, broken.Refusal()
+}
+
+func (f *Flow) save(ctx context.Context, i authcore.Invitation, pending int, c authcore.Client) (Made, error) {
+	token := secret.Token()
+	i.TokenDigest = secret.SumString(token)
+	e := audit.Event(authcore.EventInvitationCreated, i.InviterID, c, i.CreatedAt)
+	fx := authcore.Effects{Events: []authcore.Event{e}}
+	made := Made{Invitation: i, Token: token, URL: link(c, token)}
+	if i.Address != "" {
+		mail, err := f.mail(ctx, i, made.URL, c)
+		if err != nil {
+			return Made{}, err
+		}
+		fx.Mails = append(fx.Mails, mail)
+		made.Token, made.URL = "", ""
+	}
+	err := f.cfg.Store.CreateInvitation(ctx, i, pending, fx)
+	if errors.Is(err, authcore.ErrTooManyInvitations) {
+		return Made{}, authcore.Refuse(authcore.LimitReached, "You have as many open invitations as you may have. Revoke one, or wait until one is used.")
+	}
+	if err != nil {
+		return Made{}, fmt.Errorf("create invitation: %w", err)
+	}
+	return made, nil
+}
+
+// mail says what an administrator of the gateway wrote, and nothing that the inviter did: not even their name, which they choose.
+func (f *Flow) mail(ctx context.Context, i authcore.Invitation, url string, c authcore.Client) (authcore.Mail, error) {
+	m := authcore.Message{Kind: authcore.MailInvitation, To: i.Address, Link: url, Expiry: i.ExpiresAt.Sub(f.cfg.Now.Now()), At: f.cfg.Now.Now(), Lang: c.Lang}
+	if f.cfg.EmailSignsIn {
+		owner, err := f.cfg.Store.AccountByIdentifier(ctx, authcore.Identifier{Kind: authcore.KindEmail, Value: i.Address})
+		switch {
+		case err == nil && (owner.EmailVerified() || owner.MadeByOperator):
+			m.Kind, m.AccountID, m.Link = authcore.MailInvitationKnown, owner.ID, strings.TrimSuffix(c.Portal, "/")
+		case err != nil && !errors.Is(err, authcore.ErrNotFound):
+			return authcore.Mail{}, fmt.Errorf("find owner of address: %w", err)
+		}
+	}
+	mail, err := f.cfg.Mailer.Compose(m)
+	if err != nil {
+		return mail, fmt.Errorf("compose %s mail: %w", m.Kind, err)
+	}
+	return mail, nil
+}
+
+func link(c authcore.Client, token string) string {
+	return strings.TrimSuffix(c.Portal, "/") + "/invitation?token=" + token
+}
+
+// Find returns the open invitation of a token. What it gives is decided when it is used. Refusals: [authcore.InvalidInvitation];
+// [authcore.Unavailable].
+func (f *Flow) Find(ctx context.Context, token string) (authcore.Invitation, error) {
+	if token == "" || len(token) > maxToken {
+		return authcore.Invitation{}, Refuse()
+	}
+	i, err := f.cfg.Store.InvitationByToken(ctx, secret.SumString(token))
+	if errors.Is(err, authcore.ErrNotFound) || err == nil && i.Status(f.cfg.Now.Now()) != authcore.InvitationPending {
+		return i, Refuse()
+	}
+	if err != nil {
+		return i, fmt.Errorf("find invitation: %w", err)
+	}
+	return i, nil
+}
+
+// maxToken is the longest token looked at, in bytes.
+const maxToken = 128
+
+// Refuse returns the refusal of an invitation that is not good, for callers that learn it after Find.
+func Refuse() error {
+	return authcore.Refuse(authcore.InvalidInvitation, "The invitation is wrong, has expired, was used or revoked, or is for another address. Ask for a new one.")
+}
+
+// Interface guard
+var _ Mailer = challenge.Mailer(nil)

@@ -1,0 +1,144 @@
+package invite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
+)
+
+// Page asks for invitations.
+type Page struct {
+	Limit  int
+	Cursor string // Next of the page before; "" for the first
+	All    bool   // of everybody: for administrators
+}
+
+// Listed is a page of invitations, newest first.
+type Listed struct {
+	Invitations []authcore.Invitation
+	Next        string // "" at the end
+}
+
+// List returns invitations of the account, or everybody's. Refusals: [authcore.Forbidden] for who may not see everybody's;
+// [authcore.InvalidRequest] for a cursor that is none; [authcore.InvalidToken]; [authcore.Unavailable].
+func (f *Flow) List(ctx context.Context, inviter uuid.UUID, p Page) (Listed, error) {
+	a, err := f.cfg.Store.AccountByID(ctx, inviter)
+	if errors.Is(err, authcore.ErrNotFound) {
+		return Listed{}, authcore.Refuse(authcore.InvalidToken, "This account no longer exists.")
+	}
+	if err != nil {
+		return Listed{}, fmt.Errorf("find account: %w", err)
+	}
+	if p.All && !f.isAdmin(a) {
+		return Listed{}, authcore.Refuse(authcore.Forbidden, "Only administrators see the invitations of others.")
+	}
+	of := a.ID
+	if p.All {
+		of = uuid.Nil
+	}
+	return f.list(ctx, of, p)
+}
+
+// ListAll is List of everybody's for whoever runs the gateway.
+func (f *Flow) ListAll(ctx context.Context, p Page) (Listed, error) { return f.list(ctx, uuid.Nil, p) }
+
+func (f *Flow) list(ctx context.Context, of uuid.UUID, p Page) (l Listed, err error) {
+	before := uuid.Max
+	if p.Cursor != "" {
+		if before, err = uuid.Parse(p.Cursor); err != nil {
+			return l, authcore.Refuse(authcore.InvalidRequest, "The cursor is not one that was answered.").Because(err)
+		}
+	}
+	l.Invitations, err = f.cfg.Store.Invitations(ctx, of, before, p.Limit+1)
+	if err != nil {
+		return l, fmt.Errorf("list invitations: %w", err)
+	}
+	if len(l.Invitations) > p.Limit {
+		l.Invitations = l.Invitations[:p.Limit]
+		l.Next = l.Invitations[p.Limit-1].ID.String()
+	}
+	return l, nil
+}
+
+// Revoke makes an open invitation of the account useless; administrators revoke anybody's. Refusals: [authcore.NotFound] for
+// another's, a used or a revoked one; [authcore.InvalidToken]; [authcore.Unavailable].
+func (f *Flow) Revoke(ctx context.Context, inviter, id uuid.UUID, c authcore.Client) error {
+	if _, err := f.own(ctx, inviter, id); err != nil {
+		return err
+	}
+	return f.revoke(ctx, inviter, id, "", c)
+}
+
+// RevokeAsOperator is Revoke for whoever runs the gateway; method is how the history calls them.
+func (f *Flow) RevokeAsOperator(ctx context.Context, id uuid.UUID, method string) error {
+	return f.revoke(ctx, uuid.Nil, id, method, authcore.Client{})
+}
+
+func (f *Flow) revoke(ctx context.Context, by, id uuid.UUID, method string, c authcore.Client) error {
+	e := audit.Event(authcore.EventInvitationRevoked, by, c, f.cfg.Now.Now())
+	e.Method = method
+	err := f.cfg.Store.RevokeInvitation(ctx, id, f.cfg.Now.Now(), authcore.Effects{Events: []authcore.Event{e}})
+	return missing("revoke invitation", err)
+}
+
+// Resend mails a bound invitation anew, for as long as a new one lives; the token of the former mail dies. Refusals:
+// [authcore.NotFound] for one that is bound to nobody, another's, or not open; [authcore.Forbidden]; [authcore.RateLimited];
+// [authcore.InvalidToken]; [authcore.Unavailable].
+func (f *Flow) Resend(ctx context.Context, inviter, id uuid.UUID, c authcore.Client) error {
+	if _, err := f.inviter(ctx, inviter); err != nil {
+		return err
+	}
+	i, err := f.own(ctx, inviter, id)
+	if err != nil {
+		return err
+	}
+	if i.Address == "" {
+		return missing("", authcore.ErrNotFound)
+	}
+	wait, err := f.cfg.Limiter.Take(ctx, authcore.Limit{Name: authcore.LimitInvite, Key: inviter.String()})
+	if err != nil {
+		return fmt.Errorf("count invitation: %w", err)
+	}
+	if wait > 0 {
+		return authcore.RefuseFor(authcore.RateLimited, "You have invited many people. Try again later.", wait)
+	}
+	token, now := secret.Token(), f.cfg.Now.Now()
+	i.ExpiresAt = now.Add(f.cfg.Lifetime)
+	mail, err := f.mail(ctx, i, link(c, token), c)
+	if err != nil {
+		return err
+	}
+	return missing("renew invitation", f.cfg.Store.RenewInvitation(ctx, id, secret.SumString(token), i.ExpiresAt, now, authcore.Effects{Mails: []authcore.Mail{mail}}))
+}
+
+// own returns an invitation of the account; an administrator's are all.
+func (f *Flow) own(ctx context.Context, inviter, id uuid.UUID) (authcore.Invitation, error) {
+	i, err := f.cfg.Store.InvitationByID(ctx, id)
+	if err != nil || i.InviterID == inviter {
+		return i, missing("find invitation", err)
+	}
+	a, err := f.cfg.Store.AccountByID(ctx, inviter)
+	if err != nil || a.Disabled() || !f.isAdmin(a) {
+		if err == nil {
+			err = authcore.ErrNotFound
+		}
+		return i, missing("find account", err)
+	}
+	return i, nil
+}
+
+func missing(step string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, authcore.ErrNotFound):
+		return authcore.Refuse(authcore.NotFound, "There is no such open invitation of yours.")
+	}
+	return fmt.Errorf("%s: %w", step, err)
+}

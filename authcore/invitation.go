@@ -1,0 +1,62 @@
+package authcore
+
+import (
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
+)
+
+// Invitation lets one person make one account.
+type Invitation struct {
+	ID        uuid.UUID // v7: their order is that in which they were made
+	InviterID uuid.UUID // zero: whoever runs the gateway
+	// Address is whom it is bound to: the token goes there alone, and proves it. "" binds it to nobody.
+	Address     string
+	Channel     Channel  // "" where it is bound to nobody
+	Roles       []string // that the account gets, if the inviter may still give them then
+	TokenDigest secret.Digest
+	CreatedAt   time.Time
+	ExpiresAt   time.Time
+	UsedAt      time.Time
+	UsedBy      uuid.UUID
+	RevokedAt   time.Time
+}
+
+// InvitationStatus says what has become of an invitation.
+type InvitationStatus string
+
+// What may have become of it.
+const (
+	InvitationPending InvitationStatus = "pending"
+	InvitationUsed    InvitationStatus = "used"
+	InvitationRevoked InvitationStatus = "revoked"
+	InvitationExpired InvitationStatus = "expired"
+)
+
+// Status returns what has become of the invitation by now.
+func (i Invitation) Status(now time.Time) InvitationStatus {
+	switch {
+	case !i.UsedAt.IsZero():
+		return InvitationUsed
+	case !i.RevokedAt.IsZero():
+		return InvitationRevoked
+	case !i.ExpiresAt.After(now):
+		return InvitationExpired
+	}
+	return InvitationPending
+}
+
+// Inviters says who may invite, besides administrators.
+type Inviters struct {
+	Everybody bool
+	Roles     []string
+}
+
+// May reports whether somebody with these roles may invite.
+func (s Inviters) May(roles []string) bool {
+	return s.Everybody || slices.Contains(roles, RoleAdmin) ||
+		slices.ContainsFunc(roles, func(role string) bool { return slices.Contains(s.Roles, role) })
+}

@@ -1,0 +1,202 @@
+package sqlstore
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
+)
+
+// WithInviters returns a Store on the same database by which these may invite: the open invitations of who may not any more are
+// revoked.
+func (s *Store) WithInviters(inviters authcore.Inviters) *Store {
+	derived := *s
+	derived.inviters = inviters
+	return &derived
+}
+
+const invitationColumns = "id, inviter_id, channel, address, roles, token_digest, created_at, expires_at, used_at, used_by, revoked_at"
+
+func scanInvitation(r sqldb.Row) (i authcore.Invitation, err error) {
+	return i, r.Scan(&i.ID, &optional{&i.InviterID}, &i.Channel, &i.Address, &jsonList[string]{&i.Roles}, &digest{&i.TokenDigest},
+		&stamp{&i.CreatedAt}, &stamp{&i.ExpiresAt}, &stamp{&i.UsedAt}, &optional{&i.UsedBy}, &stamp{&i.RevokedAt})
+}
+
+const openInvitation = " used_at is null and revoked_at is null and expires_at > "
+
+var (
+	countOpen        = "select count(*) from invitations where inviter_id = $1 and" + openInvitation + "$2"
+	insertInvitation = "insert into invitations (" + invitationColumns + ") values (" + parameters(invitationColumns) + ")"
+	selectInvitation = "select " + invitationColumns + " from invitations where id = $1"
+	byToken          = "select " + invitationColumns + " from invitations where token_digest = $1"
+	listAll          = "select " + invitationColumns + " from invitations where id < $1 order by id desc limit $2"
+	listOf           = "select " + invitationColumns + " from invitations where inviter_id = $3 and id < $1 order by id desc limit $2"
+	revokeOne        = "update invitations set revoked_at = $2 where id = $1 and" + openInvitation + "$2 returning " + invitationColumns
+	revokeAllOpen    = "update invitations set revoked_at = $2 where inviter_id = $1 and" + openInvitation + "$2"
+	renewOne         = "update invitations set token_digest = $3, expires_at = $4 where id = $1 and" + openInvitation + "$2 returning " + invitationColumns
+	spendOne         = "update invitations set used_at = $2, used_by = $3 where id = $1 and" + openInvitation + "$2 returning " + invitationColumns
+)
+
+// CreateInvitation implements invite.Store.
+func (s *Store) CreateInvitation(ctx context.Context, i authcore.Invitation, pending int, fx authcore.Effects) error {
+	return s.change(ctx, "create invitation", func(ctx context.Context, q *tx) error {
+		if pending > 0 {
+			// Two that count at once would not see each other's.
+			if err := s.Dialect().Serialise(ctx, q, "invitations of "+i.InviterID.String()); err != nil {
+				return err
+			}
+			n, err := sqldb.One(ctx, q, sqldb.ScanInt, countOpen, i.InviterID, micros(i.CreatedAt))
+			if err != nil {
+				return err
+			}
+			if n >= int64(pending) {
+				return authcore.ErrTooManyInvitations
+			}
+		}
+		_, err := sqldb.Exec(ctx, q, insertInvitation, i.ID, orNull(i.InviterID), string(i.Channel), i.Address, jsonText(i.Roles), i.TokenDigest.Bytes(),
+			micros(i.CreatedAt), micros(i.ExpiresAt), micros(i.UsedAt), orNull(i.UsedBy), micros(i.RevokedAt))
+		if err != nil {
+			return err
+		}
+		return record(ctx, q, fx)
+	})
+}
+
+// InvitationByToken implements invite.Store.
+func (s *Store) InvitationByToken(ctx context.Context, token secret.Digest) (i authcore.Invitation, err error) {
+	err = s.Read(ctx, "find invitation", func(ctx context.Context, q sqldb.Querier) error {
+		i, err = sqldb.One(ctx, q, scanInvitation, byToken, token.Bytes())
+		return err
+	})
+	return i, err
+}
+
+// InvitationByID implements invite.Store.
+func (s *Store) InvitationByID(ctx context.Context, id uuid.UUID) (i authcore.Invitation, err error) {
+	err = s.Read(ctx, "find invitation", func(ctx context.Context, q sqldb.Querier) error {
+		i, err = sqldb.One(ctx, q, scanInvitation, selectInvitation, id)
+		return err
+	})
+	return i, err
+}
+
+// Invitations implements invite.Store.
+func (s *Store) Invitations(ctx context.Context, inviter, before uuid.UUID, limit int) (list []authcore.Invitation, err error) {
+	text, args := listAll, []any{before, limit}
+	if inviter != uuid.Nil {
+		text, args = listOf, append(args, inviter)
+	}
+	err = s.Read(ctx, "list invitations", func(ctx context.Context, q sqldb.Querier) error {
+		list, err = sqldb.All(ctx, q, scanInvitation, text, args...)
+		return err
+	})
+	return list, err
+}
+
+// RevokeInvitation implements invite.Store.
+func (s *Store) RevokeInvitation(ctx context.Context, id uuid.UUID, now time.Time, fx authcore.Effects) error {
+	return s.change(ctx, "revoke invitation", func(ctx context.Context, q *tx) error {
+		if _, err := sqldb.One(ctx, q, scanInvitation, revokeOne, id, micros(now)); err != nil {
+			return err
+		}
+		return record(ctx, q, fx)
+	})
+}
+
+// RenewInvitation implements invite.Store.
+func (s *Store) RenewInvitation(ctx context.Context, id uuid.UUID, token secret.Digest, until, now time.Time, fx authcore.Effects) error {
+	return s.change(ctx, "renew invitation", func(ctx context.Context, q *tx) error {
+		if _, err := sqldb.One(ctx, q, scanInvitation, renewOne, id, micros(now), token.Bytes(), micros(until)); err != nil {
+			return err
+		}
+		return record(ctx, q, fx)
+	})
+}
+
+// CreateInvited implements signup.Store.
+func (s *Store) CreateInvited(ctx context.Context, e authcore.SignUp) (a authcore.Account, err error) {
+	err = s.change(ctx, "create invited account", func(ctx context.Context, q *tx) error {
+		invited := e.Account
+		if err := s.spend(ctx, q, &invited, e.InvitationID, e.Now); err != nil {
+			return err
+		}
+		if err := s.takeClaims(ctx, q, e.Verified, invited.ID, e.Unique, e.Closed, e.Now); err != nil {
+			return err
+		}
+		if err := create(ctx, q, invited, e.Identifiers); err != nil {
+			return err
+		}
+		if a, err = sqldb.One(ctx, q, scanAccount, selectAccount, invited.ID); err != nil {
+			return err
+		}
+		if err := verified(ctx, q, &a); err != nil {
+			return err
+		}
+		if err := s.forgetRegistrations(ctx, q, e.Verified.Value); err != nil {
+			return err
+		}
+		return record(ctx, q, e.Effects)
+	})
+	if err != nil {
+		return authcore.Account{}, err
+	}
+	return a, nil
+}
+
+// spend uses an invitation up for an account that is about to be created in this transaction, and gives that account what the
+// invitation gives. Exactly one account gets it. The inviter is asked here, and not when the invitation was made: from somebody who has
+// been disabled, deleted or stripped of the right meanwhile nothing is to be had any more. The inviter is locked before the invitation,
+// as by the changes that revoke. authcore.ErrInvitation: it is not good, and the change must not be committed.
+func (s *Store) spend(ctx context.Context, q *tx, a *authcore.Account, invitation uuid.UUID, now time.Time) error {
+	i, err := sqldb.One(ctx, q, scanInvitation, selectInvitation, invitation)
+	if err != nil {
+		return spent(err)
+	}
+	roles, method := []string{authcore.RoleAdmin}, "operator"
+	if i.InviterID != uuid.Nil {
+		inviter, err := sqldb.One(ctx, q, scanAccount, selectAccount+s.Dialect().ForShare, i.InviterID)
+		if err != nil {
+			return spent(err)
+		}
+		if roles, method = s.admins.Roles(inviter), ""; inviter.Disabled() || !s.inviters.May(roles) {
+			return authcore.ErrInvitation
+		}
+		a.InvitedBy = inviter.ID
+	}
+	if i, err = sqldb.One(ctx, q, scanInvitation, spendOne, invitation, micros(now), a.ID); err != nil {
+		return spent(err)
+	}
+	if i.Address != "" && (i.Address != a.Email || !a.EmailVerified()) {
+		return authcore.ErrInvitation
+	}
+	if slices.Contains(roles, authcore.RoleAdmin) {
+		a.Roles = i.Roles
+	}
+	e := authcore.Event{Kind: authcore.EventInvitationUsed, At: now, AccountID: i.InviterID, Result: "success", Method: method}
+	return record(ctx, q, authcore.Effects{Events: []authcore.Event{e}})
+}
+
+func spent(err error) error {
+	if errors.Is(err, authcore.ErrNotFound) {
+		return authcore.ErrInvitation
+	}
+	return err
+}
+
+// revokeInvitations revokes the open ones of an account that may not invite any more, in the transaction of the change by which it may not.
+func revokeInvitations(ctx context.Context, q *tx, inviter uuid.UUID, now time.Time) error {
+	n, err := sqldb.Exec(ctx, q, revokeAllOpen, inviter, micros(now))
+	for range n {
+		e := authcore.Event{Kind: authcore.EventInvitationRevoked, At: now, AccountID: inviter, Result: "success"}
+		if err := record(ctx, q, authcore.Effects{Events: []authcore.Event{e}}); err != nil {
+			return err
+		}
+	}
+	return err
+}

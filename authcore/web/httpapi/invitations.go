@@ -1,0 +1,169 @@
+package httpapi
+
+import (
+	"net/http"
+	"reflect"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/invite"
+)
+
+// invitationCalls make, list and revoke invitations.
+type invitationCalls struct{ flow *invite.Flow }
+
+func (c *invitationCalls) routes() []route {
+	id := param{in: "path", name: "id", text: "The invitation's id.", kind: reflect.TypeFor[string](), format: "uuid"}
+	return []route{{
+		method: http.MethodPost, path: "/invitations", tag: tagInvitations, summary: "Invite somebody",
+		text: "An invitation with `email` is bound to that address: its token is mailed there and not answered, and using it verifies the address. " +
+			"Without, the answer has `token` and `url`, once. Only administrators give `roles`; `admin` and `auditor` need an `email`. " +
+			"The answer does not reveal whether the address has an account.",
+		does: authenticatedWith(c.create), optional: true,
+		replies: []reply{{http.StatusCreated, "The invitation.", invitation{}}},
+		refuses: []authcore.Code{authcore.InvalidFields, authcore.Forbidden, authcore.LimitReached, authcore.RateLimited},
+	}, {
+		method: http.MethodGet, path: "/invitations", tag: tagInvitations, summary: "List invitations",
+		text: "Lists your invitations, the newest first.",
+		does: authenticated(c.list),
+		params: []param{
+			{in: "query", name: "limit", text: "How many at most; 50 if omitted.", kind: reflect.TypeFor[int](), most: maxListed},
+			{in: "query", name: "cursor", text: "`next` of the answer before.", kind: reflect.TypeFor[string]()},
+			{in: "query", name: "all", text: "Those of everybody; for administrators.", kind: reflect.TypeFor[string]()},
+		},
+		replies: []reply{{http.StatusOK, "The invitations.", invitationList{}}},
+		refuses: []authcore.Code{authcore.InvalidRequest, authcore.Forbidden},
+	}, {
+		method: http.MethodDelete, path: "/invitations/{id}", tag: tagInvitations, summary: "Revoke an invitation",
+		text:    "Administrators revoke anybody's. Someone else's invitation gets the same answer as an unknown one.",
+		does:    authenticated(c.revoke),
+		params:  []param{id},
+		replies: []reply{{http.StatusNoContent, "It can no longer be used.", nil}},
+		refuses: []authcore.Code{authcore.NotFound},
+	}, {
+		method: http.MethodPost, path: "/invitations/{id}/resend", tag: tagInvitations, summary: "Mail an invitation again",
+		text:    "Only for one that is bound to an address. The link of the former mail stops working.",
+		does:    authenticated(c.resend),
+		params:  []param{id},
+		replies: []reply{{http.StatusAccepted, "The mail is on its way.", status{}}},
+		refuses: []authcore.Code{authcore.NotFound, authcore.Forbidden, authcore.RateLimited},
+	}}
+}
+
+const (
+	maxListed     = 200
+	defaultListed = 50
+)
+
+type inviteBody struct {
+	Email string   `json:"email,omitempty" format:"email" maxLength:"254" example:"ada@example.com"`
+	Roles []string `json:"roles,omitempty" maxItems:"32"`
+}
+
+type invitation struct {
+	ID        uuid.UUID                 `json:"id" format:"uuid"`
+	Email     string                    `json:"email" doc:"Whom it is bound to; empty for nobody."`
+	Phone     string                    `json:"phone" doc:"Whom it is bound to; empty for nobody."`
+	Roles     []string                  `json:"roles"`
+	InvitedBy *string                   `json:"invited_by" format:"uuid" doc:"Null for whoever runs the gateway."`
+	Status    authcore.InvitationStatus `json:"status" enum:"pending,used,revoked,expired"`
+	CreatedAt time.Time                 `json:"created_at"`
+	ExpiresAt time.Time                 `json:"expires_at"`
+	UsedBy    *string                   `json:"used_by" format:"uuid" doc:"The account that was made with it; null for none."`
+	Token     string                    `json:"token,omitempty" doc:"Answered once, where it is bound to nobody."`
+	URL       string                    `json:"url,omitempty" doc:"The link to give on; likewise."`
+}
+
+type invitationList struct {
+	Invitations []invitation `json:"invitations"`
+	Next        *string      `json:"next" doc:"The cursor of the next page; null at the end."`
+}
+
+func (x *call) invitationOf(i authcore.Invitation) invitation {
+	return invitation{
+		ID: i.ID, Email: addressBy(i, authcore.ByEmail), Phone: addressBy(i, authcore.BySMS), Roles: append([]string{}, i.Roles...),
+		InvitedBy: idText(i.InviterID), Status: i.Status(x.now.Now()), CreatedAt: i.CreatedAt.UTC(), ExpiresAt: i.ExpiresAt.UTC(), UsedBy: idText(i.UsedBy),
+	}
+}
+
+func addressBy(i authcore.Invitation, by authcore.Channel) string {
+	if i.Channel != by {
+		return ""
+	}
+	return i.Address
+}
+
+func idText(id uuid.UUID) *string {
+	if id == uuid.Nil {
+		return nil
+	}
+	return new(id.String())
+}
+
+func (c *invitationCalls) create(x *call, body inviteBody) error {
+	made, err := c.flow.Create(x.r.Context(), x.who.AccountID, invite.Input{Email: body.Email, Roles: body.Roles, Client: x.in.Client})
+	if err != nil {
+		return err
+	}
+	answer := x.invitationOf(made.Invitation)
+	answer.Token, answer.URL = made.Token, made.URL
+	return x.answer(http.StatusCreated, answer)
+}
+
+func (c *invitationCalls) list(x *call) error {
+	query := x.r.URL.Query()
+	p := invite.Page{Limit: defaultListed, Cursor: query.Get("cursor"), All: query.Has("all") && query.Get("all") != "false"}
+	if query.Has("limit") {
+		n, err := strconv.Atoi(query.Get("limit"))
+		if err != nil || n < 1 || n > maxListed {
+			return authcore.Refuse(authcore.InvalidRequest, "limit is a number from 1 to 200.")
+		}
+		p.Limit = n
+	}
+	listed, err := c.flow.List(x.r.Context(), x.who.AccountID, p)
+	if err != nil {
+		return err
+	}
+	out := invitationList{Invitations: make([]invitation, 0, len(listed.Invitations))}
+	for _, i := range listed.Invitations {
+		out.Invitations = append(out.Invitations, x.invitationOf(i))
+	}
+	if listed.Next != "" {
+		out.Next = &listed.Next
+	}
+	return x.answer(http.StatusOK, out)
+}
+
+// id returns the id in the path; one that is none is nobody's.
+func (c *invitationCalls) id(x *call) (uuid.UUID, error) {
+	id, err := uuid.Parse(x.r.PathValue("id"))
+	if err != nil || id.String() != x.r.PathValue("id") {
+		return uuid.Nil, authcore.Refuse(authcore.NotFound, "There is no such open invitation of yours.")
+	}
+	return id, nil
+}
+
+func (c *invitationCalls) revoke(x *call) error {
+	id, err := c.id(x)
+	if err == nil {
+		err = c.flow.Revoke(x.r.Context(), x.who.AccountID, id, x.in.Client)
+	}
+	if err != nil {
+		return err
+	}
+	return x.done()
+}
+
+func (c *invitationCalls) resend(x *call) error {
+	id, err := c.id(x)
+	if err == nil {
+		err = c.flow.Resend(x.r.Context(), x.who.AccountID, id, x.in.Client)
+	}
+	if err != nil {
+		return err
+	}
+	return x.answer(http.StatusAccepted, status{"invitation_sent"})
+}
