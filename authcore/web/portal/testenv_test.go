@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"golang.org/x/net/html"
 
@@ -48,6 +49,7 @@ type plan struct {
 	rates   map[string]ratelimit.Rate
 	lockout lockout.Policy
 	returns []string
+	grace   time.Duration // that deletions wait
 }
 
 func open(t *testing.T, plans ...plan) *house {
@@ -62,7 +64,7 @@ func build(t *testing.T, plans ...plan) *house {
 	if len(plans) > 0 {
 		p = plans[0]
 	}
-	h := &house{T: t, log: &lockedBuffer{}, Env: testflow.New(t, testflow.Options{Mode: p.signup, Numbers: p.numbers, Rates: p.rates, Lockout: p.lockout})}
+	h := &house{T: t, log: &lockedBuffer{}, Env: testflow.New(t, testflow.Options{Mode: p.signup, Numbers: p.numbers, Rates: p.rates, Lockout: p.lockout, DeletionGrace: p.grace})}
 	h.pages, h.both = wire(t, h.Env, h.log, p)
 	return h
 }
