@@ -10,7 +10,7 @@ import (
 // database tells of its address, its username stays taken, and whoever comes back with the address is somebody new.
 func TestS08_DeletedAccountLeavesNothing(t *testing.T) {
 	t.Parallel()
-	c := startCluster(t, plan{global: "\t\totp {\n\t\t\tresend_after 1s\n\t\t}\n"})
+	c := startCluster(t, plan{})
 	u := c.a.newUser(t)
 	id := c.b.api(t, "GET", "/me", nil, call{bearer: u.access}).must(t, 200, "").text("id")
 	c.a.api(t, "DELETE", "/me", nil, call{bearer: u.access}).must(t, 204, "")

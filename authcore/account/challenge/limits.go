@@ -103,6 +103,12 @@ func (d *Issuer) releaseSend(ctx context.Context, s send) {
 	_ = d.cfg.Limiter.Refund(context.WithoutCancel(ctx), taken...)
 }
 
+// Used ends the pause until the next code: the one that is out has been used, so asking again gets a new one at once. What fails here only
+// makes them wait.
+func (d *Issuer) Used(ctx context.Context, p authcore.Purpose, counted string) {
+	_ = d.cfg.Limiter.Refund(context.WithoutCancel(ctx), send{purpose: p, counted: counted}.resend())
+}
+
 func wrapLimit(err error) error {
 	if err != nil {
 		return fmt.Errorf("take from the limits on what is sent: %w", err)

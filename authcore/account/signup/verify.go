@@ -151,6 +151,7 @@ func (f *Flow) complete(ctx context.Context, ch authcore.Challenge, c claim, r s
 	case err != nil:
 		return session.Tokens{}, fmt.Errorf("signup: %w", err)
 	}
+	f.cfg.Challenges.Used(ctx, authcore.PurposeVerifyEmail, to.address)
 	tokens, err := f.cfg.Sessions.Grant(stored, opened, refresh, r.Client)
 	if err != nil {
 		return session.Tokens{}, fmt.Errorf("sign in after sign-up: %w", err)

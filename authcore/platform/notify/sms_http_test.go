@@ -137,7 +137,7 @@ func TestTwilio_Answers(t *testing.T) {
 		"no such account":             {problem(404, 20404), notify.ErrAway},
 		"server error":                {status(500, `{}`), notify.ErrAway},
 		"unavailable":                 {status(503, ``), notify.ErrAway},
-		"a redirect, with our secret": {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", 307) }, notify.ErrAway},
+		"a redirect, with our secret": {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect) }, notify.ErrAway},
 		"hangs up":                    {hangUp, notify.ErrAway},
 	} {
 		t.Run(name, func(t *testing.T) {

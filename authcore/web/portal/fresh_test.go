@@ -13,10 +13,10 @@ func TestR12_FreshForm(t *testing.T) {
 	h := open(t)
 	b := h.browser().person()
 	b.post("/account/profile", []string{"phone", "+43 1 2345678"}).leads("/auth/account?done=profile")
-	page := b.get("/account/phone").want(http.StatusOK).says("4312345678").noField("password")
+	b.get("/account/phone").want(http.StatusOK).says("4312345678").noField("password")
 	b.get("/account/phone/remove").leads("/auth/account/phone")
 	h.Clock.Advance(11 * time.Minute)
-	page = b.post("/account/phone/remove", nil).want(http.StatusForbidden).says("enter your password", "4312345678")
+	page := b.post("/account/phone/remove", nil).want(http.StatusForbidden).says("enter your password", "4312345678")
 	if attr(page.all("input")[0], "name") != "password" {
 		t.Errorf("got\n%s", page.body)
 	}
