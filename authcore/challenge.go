@@ -73,10 +73,11 @@ type SignUp struct {
 	Identifiers []Identifier // to claim for a created account
 	// InvitationID is the invitation that the created account uses up, and gets roles and inviter from; zero for none.
 	InvitationID uuid.UUID
-	Closed       Event   // recorded of an account that nothing finds any more, since it had only claimed Verified
-	Session      Session // to create; AccountEpoch is filled in by the store
-	Now          time.Time
-	Effects      Effects
+	Closed       Event // recorded of an account that nothing finds any more, since it had only claimed Verified
+	// Opening is the session to open; the store fills in its account and epoch. Its Effects are of all of it, also where no session
+	// is opened.
+	Opening SessionOpening
+	Now     time.Time
 }
 
 // Reset sets a new password after a redeemed challenge.

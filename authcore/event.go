@@ -1,6 +1,7 @@
 package authcore
 
 import (
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -43,6 +44,9 @@ const (
 	EventAccountDeleted    EventKind = "account.deleted"
 	EventExported          EventKind = "account.exported"
 	EventAccountRestored   EventKind = "account.restored"
+	EventSessionRenamed    EventKind = "session.renamed"
+	EventDeviceSeen        EventKind = "device.seen"
+	EventDeviceForgotten   EventKind = "device.forgotten"
 )
 
 // Event is one line of the append-only history: ids only, no names, addresses or secrets of people.
@@ -83,6 +87,7 @@ const (
 	MailReset             MailKind = "reset_password"
 	MailPasswordReset     MailKind = "password_changed"
 	MailSessionRevoked    MailKind = "session_revoked"
+	MailNewDevice         MailKind = "new_device"
 	MailAccountSecured    MailKind = "account_secured"
 	MailConfirmEmail      MailKind = "confirm_email"
 	MailEmailInUse        MailKind = "email_in_use"
@@ -121,4 +126,12 @@ type Effects struct {
 	Events        []Event
 	Mails         []Mail
 	SecurityLinks []SecurityLink
+}
+
+// And returns the effects of both.
+func (fx Effects) And(more Effects) Effects {
+	return Effects{
+		Events: slices.Concat(fx.Events, more.Events), Mails: slices.Concat(fx.Mails, more.Mails),
+		SecurityLinks: slices.Concat(fx.SecurityLinks, more.SecurityLinks),
+	}
 }

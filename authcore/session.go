@@ -44,6 +44,7 @@ type Client struct {
 	// Origin is what the request came to, as scheme://name: child sessions are good at their own host alone. It is "" where the site
 	// there does not name its hosts, for then whoever sends the request says what it came to.
 	Origin string
+	Host   string // that it came to, with its port unless that is the default, as its sender says; "" where that is no host
 	Portal string // base URL of pages and links: issuer plus prefix, without a final slash
 	Lang   string // in which language to write to them, BCP 47; "" means en
 }
@@ -89,8 +90,8 @@ type ChildSession struct {
 	Token       secret.Digest // of what the browser brought
 	Bound       secret.Digest // to what it must have been issued for: the challenge's CodeDigest
 	Origin      string        // that it was brought to
-	// Session is the child session. The store fills in its account, epoch, parent, methods and device name from the session that is
-	// handed over, and caps its ends by that one's.
+	// Session is the child session. The store fills in its account, epoch, parent, methods, device and what comes with "remember" from
+	// the session that is handed over, and caps its ends by that one's.
 	Session Session
 	Now     time.Time
 	Opened  Event // told of with the change; the store completes it with account and session

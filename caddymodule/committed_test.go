@@ -87,7 +87,7 @@ func rotateThrice(t *testing.T, s *sqlstore.Store, account uuid.UUID, c authcore
 	live := authcore.Session{ID: uuid.Must(uuid.NewV7()), AccountID: account, AccountEpoch: 1, Mode: authcore.ModeBearer, AMR: []string{"pwd"},
 		AuthTime: at, CreatedAt: at, LastSeenAt: at, RefreshDigest: secret.SumString("first"), RefreshExpiresAt: at.Add(time.Hour),
 		ExpiresAt: at.Add(time.Hour), AccessUntil: at.Add(time.Hour), Addr: audit.Addr(c), UserAgent: audit.UserAgent(c)}
-	if err := s.CreateSession(ctx, live, authcore.Effects{}); err != nil {
+	if _, err := s.OpenSession(ctx, authcore.SessionOpening{Session: live}); err != nil {
 		t.Fatal(err)
 	}
 	for _, turn := range []struct {

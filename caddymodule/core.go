@@ -101,7 +101,7 @@ func (r *resolved) flowSettings() gateway.Settings {
 		Code:     gateway.CodeSettings{Length: r.otp.length, Lifetime: r.otp.lifetime, SMSLifetime: r.otp.smsLifetime, Attempts: r.otp.attempts},
 		Audience: r.audience, AccessLifetime: r.accessLifetime, RefreshLifetime: r.refreshLifetime,
 		SessionLifetime: r.sessionLifetime, RefreshLeeway: r.refreshLeeway, FreshFor: r.freshFor,
-		DeletionGrace: r.deletionGrace}
+		DeletionGrace: r.deletionGrace, ShortSession: r.shortSession, MaxSessions: r.maxSessions}
 }
 
 // offer is what anybody may know of the settings. Passwords are the only way to sign in, and there are no second factors.

@@ -67,6 +67,13 @@ type Settings struct {
 	// How long the deletion of an account waits, during which its owner can take it back: 0s to 90d. Default: 0s, which is at once.
 	DeletionGrace caddy.Duration `json:"deletion_grace,omitempty"`
 
+	// How long a session lives that was signed in with "remember": false: 1s to session_lifetime. Default: 12h, or session_lifetime if
+	// that is shorter.
+	ShortSession caddy.Duration `json:"short_session,omitempty"`
+
+	// How many sessions an account may have at once, 1 to 10000; one more ends the one that was used longest ago. Default: 100.
+	MaxSessions int `json:"max_sessions,omitempty"`
+
 	// What the names of the gateway's cookies begin with. A second gateway on the same host name needs another one, for
 	// cookies do not know ports. Default: gatehouse.
 	CookiePrefix string `json:"cookie_prefix,omitempty"`

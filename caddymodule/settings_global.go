@@ -118,6 +118,18 @@ var globalOptions = []option[Settings]{
 		check: func(s *Settings) error { return within(s.DeletionGrace, 0, closure.MaxGrace) },
 	},
 	{
+		name:  "short_session",
+		parse: readDuration(func(s *Settings) *caddy.Duration { return &s.ShortSession }),
+		check: func(s *Settings) error {
+			return cmp.Or(within(s.ShortSession, shortest, longestLife), checkShort(s))
+		},
+	},
+	{
+		name:  "max_sessions",
+		parse: readNumber(func(s *Settings) *int { return &s.MaxSessions }),
+		check: checkMaxSessions,
+	},
+	{
 		name:  "cookie_prefix",
 		parse: readText(func(s *Settings) *string { return &s.CookiePrefix }),
 		check: func(s *Settings) error { return checkCookiePrefix(s.CookiePrefix) },

@@ -66,6 +66,8 @@ type resolved struct {
 	numbers        identifier.Numbers
 	admins         authcore.Admins
 	invitations    invitationRules
+	shortSession   time.Duration
+	maxSessions    int
 	otp            otpRules
 	password       passwordRules
 	lockout        lockoutRules
@@ -101,6 +103,7 @@ func (s *Settings) resolve() (*resolved, error) {
 	r.jars = [2]*httpauth.Jar{httpauth.NewJar(read.CookiePrefix, false), httpauth.NewJar(read.CookiePrefix, true)}
 	r.accessLifetime, r.refreshLifetime, r.sessionLifetime = read.lifetimes()
 	r.refreshLeeway = orDefault(read.RefreshLeeway, session.Leeway)
+	r.shortSession, r.maxSessions = read.shortSession(), cmp.Or(read.MaxSessions, session.DefaultMax)
 	r.freshFor = orDefault(read.FreshFor, fresh.DefaultFor)
 	r.deletionGrace = time.Duration(read.DeletionGrace)
 	if r.tokenCache, err = tokenCacheBytes(read.TokenCache); err != nil {

@@ -92,6 +92,8 @@ type Settings struct {
 	RefreshLifetime time.Duration
 	SessionLifetime time.Duration
 	RefreshLeeway   time.Duration
+	ShortSession    time.Duration // of sign-ins with "remember": false
+	MaxSessions     int           // of an account
 	FreshFor        time.Duration // how long a sign-in is fresh
 	DeletionGrace   time.Duration // how long a deletion waits; 0: none
 }
@@ -176,7 +178,7 @@ func (f *Flows) wireSessions(cfg Config) (err error) {
 	s := cfg.Settings
 	f.Sessions, err = session.New(session.Config{Store: cfg.Store, Admins: s.Admins, Keys: cfg.Ring, Notices: f.Notices,
 		Audience: s.Audience, AccessLifetime: s.AccessLifetime, RefreshLifetime: s.RefreshLifetime, SessionLifetime: s.SessionLifetime,
-		RefreshLeeway: s.RefreshLeeway, MayIssue: cfg.MayIssue, Trace: cfg.Traces.Refresh, Now: cfg.Now})
+		RefreshLeeway: s.RefreshLeeway, ShortSession: s.ShortSession, MaxSessions: s.MaxSessions, MayIssue: cfg.MayIssue, Trace: cfg.Traces.Refresh, Now: cfg.Now})
 	if err != nil {
 		return err
 	}

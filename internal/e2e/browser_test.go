@@ -66,7 +66,7 @@ https://localhost:<port2> {
 	for what, way := range ways {
 		c := way.c
 		a := g.api(t, "POST", "/login", map[string]any{"login": u.email, "password": u.password, "cookies": true}, c).must(t, 200, "")
-		wantFlags(t, what+": signed in", a, way.https, "gatehouse", "gatehouse_refresh")
+		wantFlags(t, what+": signed in", a, way.https, "gatehouse", "gatehouse_refresh", "gatehouse_device")
 		s := &user{}
 		s.take(t, a)
 

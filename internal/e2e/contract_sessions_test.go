@@ -20,7 +20,7 @@ func (g *gateway) sessions(t testing.TB, access string) map[string]object {
 	for _, v := range list {
 		s, _ := v.(object)
 		shape{"id": "uuid", "current": "bool", "created_at": "time", "last_seen_at": "time", "ip": "text", "browser": "text",
-			"os": "text", "device": "text", "user_agent": "text", "name": "text", "host": "text", "parent": "uuid|null"}.check(t, "a session", s)
+			"os": "text", "device": "text", "user_agent": "text", "name": "text", "host": "text", "parent": "uuid|null", "device_id": "uuid|null"}.check(t, "a session", s)
 		id, _ := s["id"].(string)
 		out[id] = s
 	}

@@ -26,7 +26,7 @@ func TestContract_Login(t *testing.T) {
 	a := g.api(t, "POST", "/login", object{"login": u.email, "password": password, "cookies": true})
 	a.pair(t, true)
 	set := a.setCookies(t)
-	if len(set) != 2 || set["gatehouse"].MaxAge != 300 || set["gatehouse_refresh"].MaxAge != 30*24*3600 {
+	if len(set) != 3 || set["gatehouse_device"].MaxAge != 400*24*3600 || set["gatehouse"].MaxAge != 300 || set["gatehouse_refresh"].MaxAge != 30*24*3600 {
 		t.Errorf("cookies %v", set)
 	}
 }

@@ -25,7 +25,7 @@ var (
 		"phone_verified": "bool", "fields": "object", "locale": "text", "pending": "list", "password_set": "bool", "mfa_enabled": "bool",
 		"invited_by": "uuid|null"}
 	pairShape = shape{"access_token": "text", "token_type": "text", "expires_in": "number", "refresh_token": "text",
-		"refresh_expires_in": "number", "session_id": "uuid", "user": "object"}
+		"refresh_expires_in": "number", "session_id": "uuid", "?device_token": "text", "user": "object"}
 	cookiePairShape = shape{"token_type": "text", "expires_in": "number", "refresh_expires_in": "number",
 		"session_id": "uuid", "user": "object"}
 	problemShape = shape{"type": "text", "title": "text", "status": "number", "detail": "text", "code": "text",

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -200,6 +201,51 @@ func TestOption_fresh_for(t *testing.T) {
 		again := g.signIn(t, u, false)
 		g.api(t, "DELETE", "/me/phone", nil, call{bearer: again.access}).must(t, 200, "")
 	}
+}
+
+// TestOption_short_session: a sign-in that is not to be remembered ends early, and its cookies with the browser.
+func TestOption_short_session(t *testing.T) {
+	t.Parallel()
+	g := start(t, plan{clock: true, global: "\t\tshort_session 20m"})
+	u := g.newUser(t)
+	login := object{"login": u.email, "password": u.password, "remember": false}
+	u.take(t, g.api(t, "POST", "/login", login).must(t, 200, ""))
+	g.advance(t, 19*time.Minute)
+	u.take(t, g.api(t, "POST", "/refresh", object{"refresh_token": u.refresh}).must(t, 200, ""))
+	g.advance(t, time.Minute)
+	g.api(t, "POST", "/refresh", object{"refresh_token": u.refresh}).want(t, 401, "invalid_refresh_token")
+	login["cookies"] = true
+	for name, c := range g.api(t, "POST", "/login", login).must(t, 200, "").setCookies(t) {
+		if c.MaxAge != 0 || !c.Expires.IsZero() {
+			t.Errorf("%s outlives the browser: %v", name, c)
+		}
+	}
+}
+
+// TestOption_max_sessions: one session more ends the one used longest ago, also with 50 sign-ins at once on two nodes (S12).
+func TestOption_max_sessions(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t, plan{global: "\t\tmax_sessions 5"})
+	u := c.a.newUser(t)
+	var all sync.WaitGroup
+	for i := range 50 {
+		all.Go(func() {
+			g, a := []*gateway{c.a, c.b}[i%2], answer{status: 429}
+			for a.status == 429 { // who waited too long for the others, and may come again
+				a = g.api(t, "POST", "/login", object{"login": u.email, "password": u.password})
+				if a.status == 429 {
+					a.want(t, 429, "rate_limited")
+				}
+			}
+			a.want(t, 200, "")
+		})
+	}
+	all.Wait()
+	last := c.b.signIn(t, u, false)
+	if live := c.a.sessions(t, last.access); len(live) != 5 {
+		t.Errorf("%d sessions live, want 5", len(live))
+	}
+	c.a.do(t, call{path: "/x", bearer: u.access}).want(t, 401, "invalid_token")
 }
 
 // TestOption_session_lifetime: however often a session is renewed, it ends (T23).

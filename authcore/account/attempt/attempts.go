@@ -2,6 +2,7 @@ package attempt
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -25,8 +26,8 @@ type Store interface {
 
 // Lockouts counts failed sign-ins by normalised identifier, existing or not.
 type Lockouts interface {
-	// Begin asks to try a password. While as many tries run as failures are left it waits (ctx, at most 2 s); when the
-	// identifier is locked, wait says for how long and attempt is nil.
+	// Begin asks to try a password. While as many tries run as failures are left it waits (ctx, at most 2 s), and in the end returns
+	// ErrFull; when the identifier is locked, wait says for how long and attempt is nil.
 	Begin(ctx context.Context, key string) (attempt Attempt, wait time.Duration, err error)
 	// Fail counts a failure of a password that was tried elsewhere, without a place among those that run. A name that is locked stays
 	// so for as long as it was.
@@ -46,10 +47,17 @@ type Attempt interface {
 	Cancel()
 }
 
-// Begin asks to try a password under key. It refuses with [authcore.AccountLocked] and RetryAfter. Of the attempt exactly
-// one method must be called, or [Attempts.Failed] in its place.
+// ErrFull: as many tries at the password run as may, and have done so for too long to wait for one of them. Nothing is locked.
+var ErrFull = errors.New("too many tries run at once")
+
+// Begin asks to try a password under key. It refuses with [authcore.AccountLocked] and RetryAfter, and with [authcore.RateLimited]
+// whoever only waited too long: a burst of right passwords locks nothing (S12). Of the attempt exactly one method must be called, or
+// [Attempts.Failed] in its place.
 func (d Attempts) Begin(ctx context.Context, key string) (Attempt, error) {
 	attempt, wait, err := d.Lockouts.Begin(ctx, key)
+	if errors.Is(err, ErrFull) {
+		return nil, authcore.RefuseFor(authcore.RateLimited, "Too many sign-ins at once. Try again in a moment.", time.Second)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("begin try at a password: %w", err)
 	}

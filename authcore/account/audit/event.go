@@ -17,7 +17,7 @@ const Success = "success"
 func Event(kind authcore.EventKind, account uuid.UUID, c authcore.Client, at time.Time) authcore.Event {
 	return authcore.Event{
 		ID: uuid.Must(uuid.NewV7()), Kind: kind, At: at, AccountID: account, Result: Success,
-		Addr: Addr(c), UserAgent: UserAgent(c),
+		Addr: Addr(c), UserAgent: UserAgent(c), Host: c.Host,
 	}
 }
 
@@ -27,6 +27,13 @@ func Failure(kind authcore.EventKind, account uuid.UUID, c authcore.Client, code
 	e.Result = string(code)
 	return e
 }
+
+// The ways in, as events and metrics name them.
+const (
+	ByPassword = "password"
+	ByCode     = "code"
+	ByLink     = "link"
+)
 
 // Addr returns the client's address in the one form that is stored; "" for none.
 func Addr(c authcore.Client) string {

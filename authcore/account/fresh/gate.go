@@ -97,7 +97,7 @@ func (g *Gate) prove(ctx context.Context, who *authcore.Principal, p Proof, c au
 		return gone(err)
 	}
 	try, _, err := g.cfg.Sessions.Begin(ctx, "session:"+family.String())
-	if err != nil {
+	if err != nil && !errors.Is(err, attempt.ErrFull) {
 		return fmt.Errorf("begin proof: %w", err)
 	}
 	if try == nil {

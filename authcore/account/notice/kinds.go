@@ -19,6 +19,7 @@ var rules = map[authcore.MailKind]rule{
 	authcore.MailEmailChanged:      {tells: []authcore.EventKind{authcore.EventEmailChanged}},
 	authcore.MailUsernameChanged:   {tells: []authcore.EventKind{authcore.EventUsernameChanged}},
 	authcore.MailPhoneChanged:      {tells: []authcore.EventKind{authcore.EventPhoneChanged}},
+	authcore.MailNewDevice:         {tells: []authcore.EventKind{authcore.EventSignedIn}, optional: true},
 	authcore.MailSessionRevoked:    {tells: []authcore.EventKind{authcore.EventRefreshReplayed}},
 	authcore.MailDeletionScheduled: {tells: []authcore.EventKind{authcore.EventDeletionRequested}},
 }

@@ -71,6 +71,15 @@ type Notice struct {
 // It counts against no limit on mails: what causes it is limited by its own call. A kind that does not tell of the event is an
 // error of the program.
 func (n *Notices) Security(ctx context.Context, fx *authcore.Effects, x Notice) error {
+	open, err := n.cfg.Store.OpenContactLinks(ctx, x.Account.ID, n.cfg.Now.Now())
+	if err != nil {
+		return fmt.Errorf("find open links: %w", err)
+	}
+	return n.SecurityAmong(ctx, open, fx, x)
+}
+
+// SecurityAmong is Security for whoever has read the account's open links of changes of address or number (OpenContactLinks).
+func (n *Notices) SecurityAmong(ctx context.Context, open []authcore.SecurityLink, fx *authcore.Effects, x Notice) error {
 	rule, err := ruleOf(x)
 	if err != nil {
 		return err
@@ -79,7 +88,7 @@ func (n *Notices) Security(ctx context.Context, fx *authcore.Effects, x Notice) 
 		return nil
 	}
 	present := x.Account.VerifiedEmail()
-	former, err := n.formerAddress(ctx, x.Account.ID)
+	former, err := n.formerAddress(open)
 	if err != nil {
 		return err
 	}
@@ -124,12 +133,8 @@ func (n *Notices) text(ctx context.Context, fx *authcore.Effects, x Notice, r ru
 
 // formerAddress returns where links go while one of a change of address or number is open; "" while none is. Whoever changed the
 // address can otherwise read the link of the next event at the new one, and lock the owner out with it.
-func (n *Notices) formerAddress(ctx context.Context, account uuid.UUID) (string, error) {
-	links, err := n.cfg.Store.OpenContactLinks(ctx, account, n.cfg.Now.Now())
-	if err != nil {
-		return "", fmt.Errorf("find open links: %w", err)
-	}
-	for _, l := range links {
+func (n *Notices) formerAddress(open []authcore.SecurityLink) (string, error) {
+	for _, l := range open {
 		_, to, err := n.Open(l)
 		if err != nil || to != "" {
 			return to, err

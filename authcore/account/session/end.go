@@ -9,6 +9,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
 )
 
 // End signs out the session of an access token, and where it is a parent its child sessions. Ending a session that is not
@@ -86,6 +87,27 @@ func (s *Sessions) List(ctx context.Context, account uuid.UUID) ([]authcore.Sess
 		return nil, fmt.Errorf("list sessions: %w", err)
 	}
 	return list, nil
+}
+
+// Rename gives a session of the account a name, "" for none, and returns it. Refusals: [authcore.InvalidFields] at name;
+// [authcore.NotFound] for a session that is not live or not of the account (S06).
+func (s *Sessions) Rename(ctx context.Context, account, id uuid.UUID, name string, c authcore.Client) (authcore.Session, error) {
+	name, err := identifier.DeviceName(name)
+	if err != nil {
+		var broken authcore.FieldErrors
+		broken.AddError("name", err)
+		return authcore.Session{}, broken.Refusal()
+	}
+	ev := audit.Event(authcore.EventSessionRenamed, account, c, s.now())
+	ev.SessionID = id
+	renamed, err := s.cfg.Store.RenameSession(ctx, account, id, name, s.now(), authcore.Effects{Events: []authcore.Event{ev}})
+	switch {
+	case errors.Is(err, authcore.ErrNotFound):
+		return authcore.Session{}, authcore.Refuse(authcore.NotFound, "You have no session with this id.")
+	case err != nil:
+		return authcore.Session{}, fmt.Errorf("rename session: %w", err)
+	}
+	return renamed, nil
 }
 
 // Revoke ends those sessions of the account that are in ids, with their child sessions; with all, every one but those in ids and

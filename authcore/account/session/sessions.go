@@ -47,6 +47,12 @@ type Config struct {
 	RefreshLifetime time.Duration
 	SessionLifetime time.Duration
 	RefreshLeeway   time.Duration // 1s to MaxLeeway; 0 means Leeway
+	// ShortSession is the life of a session signed in with "remember": false, at most SessionLifetime; 0 means the lesser of that and
+	// DefaultShort.
+	ShortSession time.Duration
+	// MaxSessions is how many live sessions an account may have, child sessions apart: one more ends the one that was used longest
+	// ago (S12). 0 means DefaultMax.
+	MaxSessions int
 	// MayIssue returns nil while this node can issue tokens, and otherwise the refusal: then no session is opened or renewed, and
 	// nothing is changed, so that whoever comes back later, or to another node, is served. It may be nil: always.
 	MayIssue func() error
@@ -59,8 +65,9 @@ type Config struct {
 type Store interface {
 	// Record writes events and mails that belong to no other change.
 	Record(ctx context.Context, fx authcore.Effects) error
-	// CreateSession stores s if the account is still enabled and at epoch s.AccountEpoch. ErrNotFound otherwise.
-	CreateSession(ctx context.Context, s authcore.Session, fx authcore.Effects) error
+	// OpenSession stores a session if its account is still enabled and at its epoch, with all that belongs to the sign-in, and
+	// returns it with its device. ErrNotFound otherwise.
+	OpenSession(ctx context.Context, o authcore.SessionOpening) (authcore.Session, error)
 	// RotateRefresh replaces the live refresh token by one conditional update; exactly one concurrent caller wins.
 	// ErrNotFound: no such session, or it has expired, is revoked, or its account is disabled or past its epoch.
 	RotateRefresh(ctx context.Context, r authcore.Rotation) (authcore.RotationResult, error)
@@ -70,6 +77,8 @@ type Store interface {
 	SessionOwner(ctx context.Context, id uuid.UUID) (uuid.UUID, error)
 	// Sessions returns the live sessions of an account, last seen first.
 	Sessions(ctx context.Context, account uuid.UUID, now time.Time) ([]authcore.Session, error)
+	// RenameSession names a live session of the account and returns it. ErrNotFound.
+	RenameSession(ctx context.Context, account, id uuid.UUID, name string, now time.Time, fx authcore.Effects) (authcore.Session, error)
 	// RevokeSessions ends live sessions of the account and returns one revocation for each that was live: those in ids with
 	// the child sessions of those that are parents; or with all, every one but those in ids and the parents that these hang on.
 	RevokeSessions(ctx context.Context, account uuid.UUID, ids []uuid.UUID, all bool, now time.Time, fx authcore.Effects) ([]authcore.Revocation, error)
@@ -106,6 +115,11 @@ func New(cfg Config) (*Sessions, error) {
 	if cfg.AccessLifetime < time.Second || cfg.RefreshLifetime <= cfg.AccessLifetime || cfg.SessionLifetime < cfg.RefreshLifetime {
 		return nil, errors.New("session: lifetimes must rise: access (at least 1s) < refresh <= session")
 	}
+	cfg.ShortSession = cmp.Or(cfg.ShortSession, min(DefaultShort, cfg.SessionLifetime))
+	cfg.MaxSessions = cmp.Or(cfg.MaxSessions, DefaultMax)
+	if cfg.ShortSession < time.Second || cfg.ShortSession > cfg.SessionLifetime || cfg.MaxSessions < 1 {
+		return nil, errors.New("session: a short session lives at least 1s and no longer than others, and an account may have at least one")
+	}
 	cfg.RefreshLeeway = cmp.Or(cfg.RefreshLeeway, Leeway)
 	if cfg.RefreshLeeway < time.Second || cfg.RefreshLeeway > MaxLeeway {
 		return nil, errors.New("session: the leeway of refresh tokens is 1s to 60s")
@@ -139,52 +153,10 @@ type Tokens struct {
 	Session                     authcore.Session
 	Account                     authcore.Account
 	Principal                   authcore.Principal // as the access token says it
-}
-
-// Request is how somebody wants to be signed in.
-type Request struct {
-	Mode       authcore.Mode
-	DeviceName string
-	AMR        []string // how they proved who they are, RFC 8176
-	Client     authcore.Client
-}
-
-// Prepare makes a session and its first refresh token without storing them, for stores that open it in a transaction of
-// their own. The session's id is new in every case: nothing a client sent before can become a session (S01). It returns the refusal
-// of Config.MayIssue.
-func (s *Sessions) Prepare(account authcore.Account, r Request) (sess authcore.Session, refresh string, err error) {
-	now := s.now()
-	if err := s.cfg.MayIssue(); err != nil { // asked after now, which may be of a clock that has just jumped
-		return authcore.Session{}, "", err
-	}
-	id := uuid.Must(uuid.NewV7())
-	refresh = s.mac().IssueToken(Prefix, id)
-	// A whole second, as tokens have them: so none of them needs to outlive the session.
-	end := now.Add(s.cfg.SessionLifetime).Truncate(time.Second)
-	return authcore.Session{
-		ID: id, AccountID: account.ID, AccountEpoch: account.Epoch,
-		Mode: r.Mode, AMR: r.AMR, AuthTime: now, CreatedAt: now, LastSeenAt: now,
-		RefreshDigest: secret.SumString(refresh), RefreshExpiresAt: earlier(now.Add(s.cfg.RefreshLifetime), end), ExpiresAt: end,
-		AccessUntil: now.Add(s.cfg.AccessLifetime + issueSlack),
-		Addr:        audit.Addr(r.Client), UserAgent: audit.UserAgent(r.Client), DeviceName: r.DeviceName,
-	}, refresh, nil
-}
-
-// Start opens a session for an account that has verified itself, with its event in the same transaction.
-func (s *Sessions) Start(ctx context.Context, account authcore.Account, r Request) (Tokens, error) {
-	sess, refresh, err := s.Prepare(account, r)
-	if err != nil {
-		return Tokens{}, err
-	}
-	ev := audit.Event(authcore.EventSignedIn, sess.AccountID, r.Client, s.now())
-	ev.SessionID = sess.ID
-	if len(r.AMR) > 0 {
-		ev.Method = methodOf(r.AMR)
-	}
-	if err := s.cfg.Store.CreateSession(ctx, sess, authcore.Effects{Events: []authcore.Event{ev}}); err != nil {
-		return Tokens{}, fmt.Errorf("open session: %w", err)
-	}
-	return s.Grant(account, sess, refresh, r.Client)
+	// DeviceToken is what the client keeps, to be known again at its next sign-in; "" for nothing. DeviceBrought says that it is
+	// what the client brought.
+	DeviceToken   string
+	DeviceBrought bool
 }
 
 // Grant signs an access token for a stored session.
@@ -262,16 +234,6 @@ func principalOf(c jwtkeys.Claims, sess authcore.Session) authcore.Principal {
 func (s *Sessions) now() time.Time { return s.cfg.Now.Now() }
 
 func (s *Sessions) mac() secret.MACKey { return s.cfg.Keys.MACKey("refresh token") }
-
-func methodOf(amr []string) string {
-	switch {
-	case len(amr) == 1 && amr[0] == "pwd":
-		return "password"
-	case len(amr) == 1 && amr[0] == "otp":
-		return "code"
-	}
-	return "multiple"
-}
 
 func earlier(a, b time.Time) time.Time {
 	if b.Before(a) {

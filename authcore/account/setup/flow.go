@@ -164,16 +164,15 @@ func (f *Flow) identifiers(a authcore.Account) (ids []authcore.Identifier) {
 }
 
 func (f *Flow) open(ctx context.Context, ch authcore.Challenge, a authcore.Account, r session.Request) (session.Tokens, error) {
-	r.AMR = []string{"pwd"}
-	sess, refresh, err := f.cfg.Sessions.Prepare(a, r)
+	r.AMR, r.Method = []string{"pwd"}, audit.ByPassword
+	in, err := f.cfg.Sessions.PrepareSignIn(a, r)
 	if err != nil {
 		return session.Tokens{}, err
 	}
-	in := audit.Event(authcore.EventSignedIn, a.ID, r.Client, a.CreatedAt)
-	in.SessionID, in.Method = sess.ID, "password"
+	made := audit.Event(authcore.EventRegistered, a.ID, r.Client, a.CreatedAt)
+	in.Effects.Events = append([]authcore.Event{made}, in.Effects.Events...)
 	stored, opened, err := f.cfg.Store.SetUp(ctx, authcore.SignUp{
-		ChallengeID: ch.ID, Account: a, Create: true, Identifiers: f.identifiers(a), Session: sess, Now: a.CreatedAt,
-		Effects: authcore.Effects{Events: []authcore.Event{audit.Event(authcore.EventRegistered, a.ID, r.Client, a.CreatedAt), in}},
+		ChallengeID: ch.ID, Account: a, Create: true, Identifiers: f.identifiers(a), Opening: in.SessionOpening, Now: a.CreatedAt,
 	})
 	var taken *authcore.TakenError
 	switch {
@@ -186,7 +185,7 @@ func (f *Flow) open(ctx context.Context, ch authcore.Challenge, a authcore.Accou
 	case err != nil:
 		return session.Tokens{}, fmt.Errorf("set up: %w", err)
 	}
-	tokens, err := f.cfg.Sessions.Grant(stored, opened, refresh, r.Client)
+	tokens, err := f.cfg.Sessions.GrantSignIn(stored, opened, in)
 	if err != nil {
 		return session.Tokens{}, fmt.Errorf("sign in after set-up: %w", err)
 	}

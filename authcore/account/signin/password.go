@@ -19,7 +19,7 @@ import (
 type Input struct {
 	Login    string
 	Password string
-	Request  session.Request // AMR is set here
+	Request  session.Request // AMR and Method are set here
 }
 
 // Password signs in. Refusals: [authcore.InvalidCredentials] for an unknown login, a wrong password and a disabled account
@@ -38,7 +38,7 @@ func (f *Flow) password(ctx context.Context, in Input) (session.Tokens, error) {
 	if broken.AddError("device_name", err); err != nil {
 		return session.Tokens{}, broken.Refusal()
 	}
-	in.Request.DeviceName, in.Request.AMR = device, []string{"pwd"}
+	in.Request.DeviceName, in.Request.AMR, in.Request.Method = device, []string{"pwd"}, audit.ByPassword
 
 	who, err := f.find(ctx, in.Login)
 	if err != nil {
@@ -188,7 +188,7 @@ func (f *Flow) failed(ctx context.Context, who subject, try attempt.Attempt, c a
 		account = who.account.ID
 	}
 	failure := audit.Failure(authcore.EventSignInFailed, account, c, authcore.InvalidCredentials, f.now())
-	failure.Method = "password"
+	failure.Method = audit.ByPassword
 	if err := f.tries.Failed(ctx, try, failure, c); err != nil {
 		return err
 	}

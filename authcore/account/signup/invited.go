@@ -50,8 +50,10 @@ func (f *Flow) registerInvited(ctx context.Context, a application, hash string, 
 	made, err := f.cfg.Store.CreateInvited(ctx, authcore.SignUp{
 		Account: account, Create: true, Identifiers: f.cfg.Settings.identifiers(account), InvitationID: i.ID,
 		Verified: authcore.Identifier{Kind: authcore.KindEmail, Value: i.Address}, Unique: f.cfg.Settings.Identities, Now: now,
-		Closed:  audit.Event(authcore.EventDisabled, uuid.Nil, authcore.Client{}, now),
-		Effects: authcore.Effects{Events: []authcore.Event{registered, audit.Event(authcore.EventVerified, account.ID, c, now)}},
+		Closed: audit.Event(authcore.EventDisabled, uuid.Nil, authcore.Client{}, now),
+		Opening: authcore.SessionOpening{
+			Effects: authcore.Effects{Events: []authcore.Event{registered, audit.Event(authcore.EventVerified, account.ID, c, now)}},
+		},
 	})
 	var taken *authcore.TakenError
 	switch {

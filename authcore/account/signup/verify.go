@@ -28,7 +28,7 @@ type VerifyInput struct {
 	Password    string // the one chosen at registration
 	NewPassword string // instead of all that was given at registration
 
-	Request session.Request // AMR is set here
+	Request session.Request // AMR and Method are set here
 }
 
 // Verify makes the account of a verified address or number, or marks that of an existing one as verified, and signs in. Nothing
@@ -56,7 +56,10 @@ func (f *Flow) Verify(ctx context.Context, in VerifyInput) (session.Tokens, erro
 	if err != nil {
 		return session.Tokens{}, err
 	}
-	in.Request.AMR = claimed.amr
+	in.Request.AMR, in.Request.Method = claimed.amr, audit.ByCode
+	if in.Token != "" {
+		in.Request.Method = audit.ByLink
+	}
 	return f.complete(ctx, ch, claimed, in.Request)
 }
 
@@ -117,14 +120,15 @@ func (f *Flow) complete(ctx context.Context, ch authcore.Challenge, c claim, r s
 	} else {
 		account.EmailVerifiedAt = now
 	}
-	sess, refresh, err := f.cfg.Sessions.Prepare(account, r)
+	in, err := f.cfg.Sessions.PrepareSignIn(account, r)
 	if err != nil {
 		return session.Tokens{}, err
 	}
+	// Nobody is told of a new device: no address was verified before.
+	in.Effects.Events = append(f.events(c, r.Client), in.Effects.Events...)
 	e := authcore.SignUp{
-		ChallengeID: ch.ID, Verified: to.identifier(), Unique: f.cfg.Settings.Identities, Account: account, Create: c.create, Session: sess, Now: now,
-		Closed:  audit.Event(authcore.EventDisabled, uuid.Nil, authcore.Client{}, now),
-		Effects: authcore.Effects{Events: f.events(sess, c, r.Client)},
+		ChallengeID: ch.ID, Verified: to.identifier(), Unique: f.cfg.Settings.Identities, Account: account, Create: c.create,
+		Closed: audit.Event(authcore.EventDisabled, uuid.Nil, authcore.Client{}, now), Opening: in.SessionOpening, Now: now,
 	}
 	if c.create {
 		// Whoever proves the address without the registration that came with an invitation has none.
@@ -152,24 +156,18 @@ func (f *Flow) complete(ctx context.Context, ch authcore.Challenge, c claim, r s
 		return session.Tokens{}, fmt.Errorf("signup: %w", err)
 	}
 	f.cfg.Challenges.Used(ctx, authcore.PurposeVerifyEmail, to.address)
-	tokens, err := f.cfg.Sessions.Grant(stored, opened, refresh, r.Client)
+	tokens, err := f.cfg.Sessions.GrantSignIn(stored, opened, in)
 	if err != nil {
 		return session.Tokens{}, fmt.Errorf("sign in after sign-up: %w", err)
 	}
 	return tokens, nil
 }
 
-func (f *Flow) events(sess authcore.Session, c claim, client authcore.Client) []authcore.Event {
+func (f *Flow) events(c claim, client authcore.Client) []authcore.Event {
 	account := c.account.ID
 	var events []authcore.Event
 	if c.create {
 		events = append(events, audit.Event(authcore.EventRegistered, account, client, f.now()))
 	}
-	events = append(events, audit.Event(authcore.EventVerified, account, client, f.now()))
-	in := audit.Event(authcore.EventSignedIn, account, client, f.now())
-	in.SessionID, in.Method = sess.ID, "code"
-	if len(c.amr) > 1 {
-		in.Method = "multiple"
-	}
-	return append(events, in)
+	return append(events, audit.Event(authcore.EventVerified, account, client, f.now()))
 }

@@ -156,5 +156,8 @@ func (d Digest) Equal(other Digest) bool {
 	return subtle.ConstantTimeCompare(d[:], other[:]) == 1
 }
 
+// IsZero reports whether d is of nothing.
+func (d Digest) IsZero() bool { return d.Equal(Digest{}) }
+
 // Bytes returns a copy, for storage.
 func (d Digest) Bytes() []byte { return append([]byte(nil), d[:]...) }

@@ -130,7 +130,7 @@ func (e *Edge) owns(token string) bool {
 	if s := e.started.Load(); s != nil {
 		return s.Auth.OwnsToken(token)
 	}
-	return strings.HasPrefix(token, session.Prefix) || (*jwtkeys.KeySet)(nil).Names(token, e.Issuers.All())
+	return strings.HasPrefix(token, session.Prefix) || strings.HasPrefix(token, session.DevicePrefix) || (*jwtkeys.KeySet)(nil).Names(token, e.Issuers.All())
 }
 
 // RequestInfo gathers what is known of a request, from the server's own findings and the configuration only. servesHost is of the site.
@@ -139,7 +139,7 @@ func (e *Edge) RequestInfo(r *http.Request, servesHost func(host string) bool) h
 	addr, id := e.Server.Client(r)
 	in := httpauth.RequestInfo{HTTPS: https, ServesHost: servesHost, Jar: e.Jar(https), RequestID: id, Client: authcore.Client{
 		Addr: addr, UserAgent: audit.UserAgent(authcore.Client{UserAgent: r.UserAgent()}), Issuer: e.issuerFor(r, https),
-		Lang: httpauth.Language(r),
+		Lang: httpauth.Language(r), Host: httpauth.SentTo(r),
 	}}
 	if servesHost(hostname(r)) {
 		in.Client.Origin = httpauth.HostOf(r, https)

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 )
@@ -19,12 +20,13 @@ const (
 	linkEnding         = "_link"
 	pendingEnding      = "_pending"
 	loopEnding         = "_sent"
+	deviceEnding       = "_device"
 	handoverEnding     = "_handover" // and an ending, see [HandoverCookie]
 	hostPrefix         = "__Host-"
 	maxCookieSize      = 4096 // name and value; browsers drop larger ones without a word (RFC 6265 §6.1)
 )
 
-var endings = [...]string{accessEnding, refreshEnding, registrationEnding, linkEnding, pendingEnding, loopEnding, handoverEnding}
+var endings = [...]string{accessEnding, refreshEnding, registrationEnding, linkEnding, pendingEnding, loopEnding, deviceEnding, handoverEnding}
 
 // DefaultCookiePrefix begins the names of the cookies of a gateway that is given no other prefix.
 const DefaultCookiePrefix = "gatehouse"
@@ -76,12 +78,23 @@ func (j *Jar) name(ending string) string {
 	return j.prefix + ending
 }
 
-// SetSession puts both tokens into cookies that live as long as the tokens.
+// SetSession puts both tokens into cookies that live as long as the tokens, or as long as the browser does where it is not to
+// remember the session; and the token of the device into one for the next sign-in.
 func (j *Jar) SetSession(h http.Header, t session.Tokens) error {
-	if err := j.set(h, accessEnding, t.Access, t.ExpiresIn); err != nil {
+	access, refresh := t.ExpiresIn, t.RefreshExpiresIn
+	if t.Session.ShortLived {
+		access, refresh = untilClosed, untilClosed
+	}
+	if err := j.set(h, accessEnding, t.Access, access); err != nil {
 		return err
 	}
-	return j.set(h, refreshEnding, t.Refresh, t.RefreshExpiresIn)
+	if err := j.set(h, refreshEnding, t.Refresh, refresh); err != nil {
+		return err
+	}
+	if t.DeviceToken == "" || t.Session.ShortLived {
+		return nil
+	}
+	return DeviceCookie.Set(h, j, t.DeviceToken)
 }
 
 // ClearSession tells the browser to forget both tokens.
@@ -109,6 +122,8 @@ var (
 	PendingCookie = FlowCookie{pendingEnding, signup.RegistrationLifetime}
 	// LoopCookie counts how often a browser was sent to a page in vain, see [IsRedirectLoop].
 	LoopCookie = FlowCookie{loopEnding, LoopCookieLife}
+	// DeviceCookie is by what a browser is known again at its next sign-in.
+	DeviceCookie = FlowCookie{deviceEnding, authcore.DeviceLifetime}
 	// HandoverCookie is the verifier of a browser that asks to be handed over: one for each time that it asks, for tabs that
 	// are opened together ask at the same moment. It outlives the code, which goes out at once.
 	HandoverCookie = FlowCookie{handoverEnding, 2 * time.Minute}
@@ -143,13 +158,18 @@ func (k FlowCookie) Names(r *http.Request, j *Jar) (names []string) {
 	return names
 }
 
+// untilClosed is the life of a cookie that ends with the browser: it has no Max-Age.
+const untilClosed time.Duration = 0
+
 func (j *Jar) set(h http.Header, ending, value string, lifetime time.Duration) error {
 	c := j.cookie(ending)
 	if len(c.Name)+1+len(value) > maxCookieSize {
 		return fmt.Errorf("set cookie %s: it would be %d bytes long and no browser would keep it", c.Name, len(value))
 	}
 	c.Value = value
-	c.MaxAge = max(1, int(lifetime/time.Second))
+	if lifetime != untilClosed {
+		c.MaxAge = max(1, int(lifetime/time.Second))
+	}
 	putCookie(h, c)
 	return nil
 }

@@ -68,7 +68,7 @@ func (j *Jar) holdsOwn(pair string, owns func(token string) bool) bool {
 		return true
 	}
 	// Our tokens begin with the prefix of one or with a JSON object in base64.
-	if len(value) <= shortest || !strings.Contains(value, session.Prefix) && !strings.Contains(value, "ey") {
+	if len(value) <= shortest || !strings.Contains(value, session.Prefix) && !strings.Contains(value, session.DevicePrefix) && !strings.Contains(value, "ey") {
 		return false
 	}
 	if ownsWord(value, owns) {
@@ -180,10 +180,10 @@ func (j *Jar) Keep(h http.Header, own []string) {
 	h["Set-Cookie"] = kept
 }
 
-// OwnsToken reports whether a token is this gateway's, good or not: a refresh token by its prefix, any other by the key that it
+// OwnsToken reports whether a token is this gateway's, good or not: a refresh token or that of a device by its prefix, any other by the key that it
 // names, by its kind, or by its issuer. It is for keeping tokens from services; nobody is let in by it.
 func (a *Authenticator) OwnsToken(raw string) bool {
-	return strings.HasPrefix(raw, session.Prefix) || a.cfg.Verifier.Names(raw, a.cfg.Issuers())
+	return strings.HasPrefix(raw, session.Prefix) || strings.HasPrefix(raw, session.DevicePrefix) || a.cfg.Verifier.Names(raw, a.cfg.Issuers())
 }
 
 // OwnsAny is [Authenticator.OwnsToken] for any word of a line of Authorization, whatever scheme it stands under; under Basic also

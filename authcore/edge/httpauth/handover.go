@@ -22,6 +22,19 @@ func HostOf(r *http.Request, https bool) string {
 	return schemeOf(https) + "://" + strings.ToLower((&url.URL{Host: r.Host}).Hostname())
 }
 
+// SentTo returns the host that a request names, with its port, in lower case; "" for what is no host. Its sender chooses it: it is for
+// people to read, and nothing may be decided by it.
+func SentTo(r *http.Request) string {
+	host := strings.ToLower(r.Host)
+	if len(host) > maxHost || strings.Trim(host, "abcdefghijklmnopqrstuvwxyz0123456789.-_:[]") != "" {
+		return ""
+	}
+	return host
+}
+
+// maxHost is the longest name in the DNS (RFC 1035 §2.3.4), and a port.
+const maxHost = 253 + len(":65535")
+
 // OtherOrigin returns the origin that back, which [CheckReturn] has accepted, leads to, if that is on another host than the
 // request came to; else "". A port makes no other host: cookies do not know ports (RFC 6265 §8.5), so a browser that is signed
 // in here is so there.

@@ -19,8 +19,6 @@ import (
 const (
 	// pollEvery is how often it is looked whether a try has ended on another node.
 	pollEvery = 20 * time.Millisecond
-	// fullWait is what a caller is told to wait who found no place in time.
-	fullWait = time.Second
 	// storeLimit is how long the store may take over one change.
 	storeLimit = 2 * time.Second
 	// changes is how often a change is tried that other nodes get ahead of.
@@ -106,7 +104,7 @@ func (l *Lockouts) Reconfigure(p Policy) error {
 }
 
 // Begin implements [attempt.Lockouts]. A caller who finds no place within QueueWait, since all tries that are allowed at
-// once still run, is told to wait a second.
+// once still run, gets [attempt.ErrFull].
 func (l *Lockouts) Begin(ctx context.Context, name string) (attempt.Attempt, time.Duration, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, 0, err
@@ -123,7 +121,7 @@ func (l *Lockouts) Begin(ctx context.Context, name string) (attempt.Attempt, tim
 	case q.turn <- struct{}{}:
 		defer func() { <-q.turn }()
 	case <-timeout.C:
-		return nil, fullWait, nil
+		return nil, 0, attempt.ErrFull
 	case <-ctx.Done():
 		return nil, 0, ctx.Err()
 	}
@@ -255,7 +253,7 @@ func (a *runningTry) ask(ctx context.Context, q *queue, timeout <-chan time.Time
 		case <-q.changed:
 		case <-poll.C:
 		case <-timeout:
-			return nil, fullWait, nil
+			return nil, 0, attempt.ErrFull
 		case <-ctx.Done():
 			return nil, 0, ctx.Err()
 		}

@@ -32,7 +32,7 @@ func rendered(t *testing.T, m authcore.Message, templates ...notify.Templates) (
 }
 
 func everyKind() []authcore.MailKind {
-	return []authcore.MailKind{authcore.MailVerify, authcore.MailAccountExists, authcore.MailReset, authcore.MailPasswordReset, authcore.MailSessionRevoked}
+	return []authcore.MailKind{authcore.MailVerify, authcore.MailAccountExists, authcore.MailReset, authcore.MailPasswordReset, authcore.MailSessionRevoked, authcore.MailNewDevice}
 }
 
 func TestRender_EveryKind(t *testing.T) {

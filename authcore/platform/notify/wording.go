@@ -58,6 +58,7 @@ var kinds = map[authcore.MailKind]shape{
 	authcore.MailPhoneChanged:      {cause: true, security: true},
 	authcore.MailUsernameChanged:   {cause: true, security: true},
 	authcore.MailPasswordReset:     {cause: true, security: true},
+	authcore.MailNewDevice:         {cause: true, security: true},
 	authcore.MailSessionRevoked:    {cause: true, security: true},
 	authcore.MailAccountSecured:    {cause: true},
 	authcore.MailAccountDeleted:    {cause: true},

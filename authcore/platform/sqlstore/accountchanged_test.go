@@ -23,7 +23,7 @@ func TestT24_AccountChanged(t *testing.T) {
 				a := withAccount(t, s)
 				sess := authcore.Session{ID: uuid.Must(uuid.NewV7()), AccountID: a.ID, Mode: authcore.ModeBearer, CreatedAt: time.Now(),
 					RefreshDigest: secret.SumString("1"), RefreshExpiresAt: time.Now().Add(time.Hour), ExpiresAt: time.Now().Add(time.Hour)}
-				if err := s.CreateSession(t.Context(), sess, authcore.Effects{}); err != nil {
+				if _, err := s.OpenSession(t.Context(), authcore.SessionOpening{Session: sess}); err != nil {
 					t.Fatal(err)
 				}
 				code := handoverOf(t, s, sess)

@@ -63,12 +63,15 @@ func (s *Store) openChild(ctx context.Context, q *tx, b authcore.ChildSession) (
 	sess = b.Session
 	sess.AccountID, sess.AccountEpoch, sess.ParentID = a.ID, a.Epoch, parentOf(parent)
 	sess.AMR, sess.AuthTime, sess.DeviceName = parent.AMR, parent.AuthTime, parent.DeviceName
+	sess.DeviceID, sess.ShortLived = parent.DeviceID, parent.ShortLived
 	sess.ExpiresAt = earlier(sess.ExpiresAt, parent.ExpiresAt)
 	sess.RefreshExpiresAt = earlier(sess.RefreshExpiresAt, sess.ExpiresAt)
-	if err := insertSession(ctx, q, sess); err != nil {
+	if _, err := sqldb.Exec(ctx, q, insertChild, append(ownValues(sess), orNull(sess.DeviceID), sess.ShortLived)...); err != nil {
 		return sess, a, err
 	}
-	return sess, a, record(ctx, q, authcore.Effects{Events: []authcore.Event{ofSession(b.Opened, sess)}})
+	opened := ofSession(b.Opened, sess)
+	opened.DeviceID = sess.DeviceID
+	return sess, a, record(ctx, q, authcore.Effects{Events: []authcore.Event{opened}})
 }
 
 // selectFamily locks a session and the parent that it hangs on, in the order of their ids as everywhere. Whoever ends one of

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
 )
 
 // micros is a time as it is stored: microseconds in UTC, null for the zero time.
@@ -26,6 +27,14 @@ func orNull(id uuid.UUID) any {
 		return nil
 	}
 	return id
+}
+
+// digestOrNull is a digest as it is stored where it may be missing.
+func digestOrNull(d secret.Digest) any {
+	if d.IsZero() {
+		return nil
+	}
+	return d.Bytes()
 }
 
 // textOrNull is a text as it is stored in a column that older programs do not know.
@@ -71,6 +80,8 @@ func (d *digest) Scan(src any) error {
 	}
 	return nil
 }
+
+func scanMaybeID(r sqldb.Row) (id uuid.UUID, err error) { return id, r.Scan(&optional{&id}) }
 
 // optional scans an id that may be null.
 type optional struct{ into *uuid.UUID }
@@ -151,8 +162,10 @@ func objectText(object map[string]any) string {
 }
 
 // parameters are the placeholders of a statement that gives each of the columns a value.
-func parameters(columns string) string {
-	n := 0
+func parameters(columns string) string { return parametersAfter(0, columns) }
+
+// parametersAfter are those that follow the first n.
+func parametersAfter(n int, columns string) string {
 	return each(columns, func(string) string {
 		n++
 		return "$" + strconv.Itoa(n)

@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -10,9 +11,8 @@ import (
 )
 
 const (
-	insertEvent = `insert into events (id, kind, at, account_id, session_id, result, method, addr, user_agent, device_id, host)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`
-	insertMail = `insert into outbox (id, kind, sealed, created_at, attempts, due_at, sms_due_at, done_at, channel, account_id)
+	eventColumns = "id, kind, at, account_id, session_id, result, method, addr, user_agent, device_id, host"
+	insertMail   = `insert into outbox (id, kind, sealed, created_at, attempts, due_at, sms_due_at, done_at, channel, account_id)
 		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`
 )
 
@@ -23,16 +23,8 @@ func (s *Store) Record(ctx context.Context, fx authcore.Effects) error {
 
 // record writes what belongs to the change of this transaction. An event without an id gets one.
 func record(ctx context.Context, q *tx, fx authcore.Effects) error {
-	for _, e := range fx.Events {
-		if e.ID == uuid.Nil {
-			e.ID = newID()
-		}
-		_, err := sqldb.Exec(ctx, q, insertEvent, e.ID, string(e.Kind), micros(e.At), orNull(e.AccountID), orNull(e.SessionID),
-			e.Result, e.Method, e.Addr, e.UserAgent, orNull(e.DeviceID), e.Host)
-		if err != nil {
-			return err
-		}
-		q.done.Events = append(q.done.Events, e)
+	if err := recordEvents(ctx, q, fx.Events); err != nil {
+		return err
 	}
 	for _, m := range fx.Mails {
 		sealed, due, smsDue, done := m.Sealed, micros(m.CreatedAt), any(nil), any(nil)
@@ -50,4 +42,28 @@ func record(ctx context.Context, q *tx, fx authcore.Effects) error {
 		q.done.Mails++
 	}
 	return recordLinks(ctx, q, fx.SecurityLinks)
+}
+
+// recordEvents writes events in one statement: what several changes have in common is that they are told of.
+func recordEvents(ctx context.Context, q *tx, events []authcore.Event) error {
+	if len(events) == 0 {
+		return nil
+	}
+	var text strings.Builder
+	text.WriteString("insert into events (" + eventColumns + ") values ")
+	args := make([]any, 0, len(events)*11)
+	for i, e := range events {
+		if e.ID == uuid.Nil {
+			e.ID = newID()
+		}
+		if i > 0 {
+			text.WriteString(", ")
+		}
+		text.WriteString("(" + parametersAfter(len(args), eventColumns) + ")")
+		args = append(args, e.ID, string(e.Kind), micros(e.At), orNull(e.AccountID), orNull(e.SessionID),
+			e.Result, e.Method, e.Addr, e.UserAgent, orNull(e.DeviceID), e.Host)
+		q.done.Events = append(q.done.Events, e)
+	}
+	_, err := sqldb.Exec(ctx, q, text.String(), args...)
+	return err
 }

@@ -141,7 +141,7 @@ func (s *Store) CreateInvited(ctx context.Context, e authcore.SignUp) (a authcor
 		if err := s.forgetRegistrations(ctx, q, e.Verified.Value); err != nil {
 			return err
 		}
-		return record(ctx, q, e.Effects)
+		return record(ctx, q, e.Opening.Effects)
 	})
 	if err != nil {
 		return authcore.Account{}, err

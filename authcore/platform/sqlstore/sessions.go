@@ -11,8 +11,11 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
 )
 
-const sessionColumns = "id, account_id, account_epoch, mode, amr, auth_time, created_at, last_seen_at, refresh_digest, " +
-	"refresh_expires_at, expires_at, access_until, addr, user_agent, device_name, revoked_at, parent_id, host, device_id, short_lived"
+const (
+	ownColumns = "id, account_id, account_epoch, mode, amr, auth_time, created_at, last_seen_at, refresh_digest, " +
+		"refresh_expires_at, expires_at, access_until, addr, user_agent, device_name, revoked_at, parent_id, host"
+	sessionColumns = ownColumns + ", device_id, short_lived"
+)
 
 func sessionInto(s *authcore.Session) []any {
 	return []any{&s.ID, &s.AccountID, &s.AccountEpoch, &s.Mode, &jsonList[string]{&s.AMR}, &stamp{&s.AuthTime},
@@ -32,34 +35,14 @@ func scanSignedIn(r sqldb.Row) (s signedIn, err error) {
 	return s, r.Scan(append(sessionInto(&s.session), accountInto(&s.account)...)...)
 }
 
-const countEnabled = "select count(*) from (select id from users where id = $1 and epoch = $2 and disabled_at is null"
+var insertChild = "insert into sessions (" + sessionColumns + ") values (" + parameters(sessionColumns) + ")"
 
-// CreateSession implements session.Store.
-func (s *Store) CreateSession(ctx context.Context, sess authcore.Session, fx authcore.Effects) error {
-	return s.change(ctx, "create session", func(ctx context.Context, q *tx) error {
-		// The lock makes whoever raises the epoch wait, so that their revocation covers this session's tokens too.
-		n, err := sqldb.One(ctx, q, sqldb.ScanInt, countEnabled+s.Dialect().ForShare+") as enabled", sess.AccountID, sess.AccountEpoch)
-		if err != nil {
-			return err
-		}
-		if n == 0 {
-			return authcore.ErrNotFound
-		}
-		if err := insertSession(ctx, q, sess); err != nil {
-			return err
-		}
-		return record(ctx, q, fx)
-	})
-}
-
-var insertIntoSessions = "insert into sessions (" + sessionColumns + ") values (" + parameters(sessionColumns) + ")"
-
-func insertSession(ctx context.Context, q sqldb.Querier, s authcore.Session) error {
-	_, err := sqldb.Exec(ctx, q, insertIntoSessions, s.ID, s.AccountID, s.AccountEpoch, string(s.Mode), jsonText(s.AMR),
+// ownValues are those of the ownColumns.
+func ownValues(s authcore.Session) []any {
+	return []any{s.ID, s.AccountID, s.AccountEpoch, string(s.Mode), jsonText(s.AMR),
 		micros(s.AuthTime), micros(s.CreatedAt), micros(s.LastSeenAt), s.RefreshDigest.Bytes(), micros(s.RefreshExpiresAt),
 		micros(s.ExpiresAt), micros(s.AccessUntil), s.Addr, s.UserAgent, s.DeviceName, micros(s.RevokedAt),
-		orNull(s.ParentID), textOrNull(s.Origin), orNull(s.DeviceID), s.ShortLived)
-	return err
+		orNull(s.ParentID), textOrNull(s.Origin)}
 }
 
 var selectByRefresh = "select " + of("s", sessionColumns) + ", " + of("u", accountColumns) + `
@@ -101,6 +84,23 @@ func (s *Store) Sessions(ctx context.Context, account uuid.UUID, now time.Time) 
 		return err
 	})
 	return list, err
+}
+
+// The list and this name the same sessions.
+const renameSession = `update sessions set device_name = $3
+	where id = $2 and account_id = $1 and revoked_at is null and refresh_expires_at > $4 and expires_at > $4
+		and account_epoch = (select epoch from users where id = $1)
+	returning ` + sessionColumns
+
+// RenameSession implements session.Store.
+func (s *Store) RenameSession(ctx context.Context, account, id uuid.UUID, name string, now time.Time, fx authcore.Effects) (sess authcore.Session, err error) {
+	err = s.change(ctx, "rename session", func(ctx context.Context, q *tx) error {
+		if sess, err = sqldb.One(ctx, q, scanSession, renameSession, account, id, name, micros(now)); err != nil {
+			return err
+		}
+		return record(ctx, q, fx)
+	})
+	return sess, err
 }
 
 const selectLiveSessions = `select s.id, u.roles_version from sessions s join users u on u.id = s.account_id

@@ -45,12 +45,10 @@ func (s *Store) SetUp(ctx context.Context, e authcore.SignUp) (a authcore.Accoun
 		if a, err = sqldb.One(ctx, q, scanAccount, selectAccount, e.Account.ID); err != nil {
 			return err
 		}
-		sess = e.Session
-		sess.AccountID, sess.AccountEpoch = a.ID, a.Epoch
-		if err := insertSession(ctx, q, sess); err != nil {
-			return err
-		}
-		return record(ctx, q, e.Effects)
+		opening := e.Opening
+		opening.Session.AccountID, opening.Session.AccountEpoch = a.ID, a.Epoch
+		sess, err = s.open(ctx, q, opening)
+		return err
 	})
 	if err != nil {
 		return authcore.Account{}, authcore.Session{}, err

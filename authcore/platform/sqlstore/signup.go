@@ -78,12 +78,10 @@ func (s *Store) signUp(ctx context.Context, q *tx, e authcore.SignUp) (a authcor
 	if err = s.forgetRegistrations(ctx, q, e.Verified.Value); err != nil {
 		return a, sess, err
 	}
-	sess = e.Session
-	sess.AccountID, sess.AccountEpoch = a.ID, a.Epoch
-	if err = insertSession(ctx, q, sess); err != nil {
-		return a, sess, err
-	}
-	return a, sess, record(ctx, q, e.Effects)
+	opening := e.Opening
+	opening.Session.AccountID, opening.Session.AccountEpoch = a.ID, a.Epoch
+	sess, err = s.open(ctx, q, opening)
+	return a, sess, err
 }
 
 // {} is the column of the kind that is verified.

@@ -49,7 +49,8 @@ func TestSweep_WritesOnlyWhereSomethingIsDead(t *testing.T) {
 				t.Helper()
 				sess := authcore.Session{ID: uuid.Must(uuid.NewV7()), AccountID: a.ID, Mode: authcore.ModeBearer, CreatedAt: start,
 					RefreshDigest: secret.SumString("1"), RefreshExpiresAt: until, ExpiresAt: until, AccessUntil: until}
-				must(s.CreateSession(t.Context(), sess, authcore.Effects{}))
+				_, err := s.OpenSession(t.Context(), authcore.SessionOpening{Session: sess})
+				must(err)
 				return sess
 			}
 			// put leaves one row of each kind, which is good until then; the session that is ended leaves a revocation.

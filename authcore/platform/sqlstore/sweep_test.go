@@ -18,7 +18,7 @@ func sessionOf(t testing.TB, s *Store, a authcore.Account, token string) authcor
 	sess := authcore.Session{ID: newID(), AccountID: a.ID, Mode: authcore.ModeBearer, CreatedAt: sweepStart,
 		RefreshDigest: secret.SumString(token), RefreshExpiresAt: sweepStart.Add(time.Hour), ExpiresAt: sweepStart.Add(time.Hour),
 		AccessUntil: sweepStart.Add(5 * time.Minute)}
-	if err := s.CreateSession(t.Context(), sess, authcore.Effects{}); err != nil {
+	if _, err := s.OpenSession(t.Context(), authcore.SessionOpening{Session: sess}); err != nil {
 		t.Fatal(err)
 	}
 	return sess
@@ -110,7 +110,8 @@ func TestSweepEmpties(t *testing.T) {
 		if i%100 == 0 {
 			sess.ExpiresAt, sess.RefreshExpiresAt = sweepStart.Add(time.Hour), sweepStart.Add(time.Hour)
 		}
-		must(s.CreateSession(t.Context(), sess, authcore.Effects{}))
+		_, err := s.OpenSession(t.Context(), authcore.SessionOpening{Session: sess})
+		must(err)
 	}
 	for i := range sweepBatch + 5 {
 		subject := fmt.Sprint("subject", i)

@@ -99,7 +99,7 @@ func childOpens(t *testing.T, s Store) {
 	parent := aSession(a, "1")
 	parent.ExpiresAt = start.Add(24 * time.Hour)
 	parent.RefreshExpiresAt = parent.ExpiresAt
-	must(t, s.CreateSession(t.Context(), parent, authcore.Effects{}))
+	must(t, openPlain(t.Context(), s, parent, authcore.Effects{}))
 	b := asked(t, s, parent, "first")
 	got, account, err := s.OpenChild(t.Context(), b)
 	must(t, err)
@@ -185,7 +185,7 @@ func childRefused(t *testing.T, s Store) {
 
 	lapsed := aSession(a, "lapsed")
 	lapsed.RefreshExpiresAt = start
-	must(t, s.CreateSession(t.Context(), lapsed, authcore.Effects{}))
+	must(t, openPlain(t.Context(), s, lapsed, authcore.Effects{}))
 	refused("its session lapsed", asked(t, s, lapsed, "lapsed"))
 
 	again := withSession(t, s, a, "again")
@@ -286,7 +286,7 @@ func childLapsed(t *testing.T, s Store) {
 	a := withAccount(t, s, "anna")
 	parent := aSession(a, "1")
 	parent.RefreshExpiresAt = start.Add(time.Hour)
-	must(t, s.CreateSession(t.Context(), parent, authcore.Effects{}))
+	must(t, openPlain(t.Context(), s, parent, authcore.Effects{}))
 	child := withChild(t, s, parent, "first")
 	after := 2 * time.Hour
 	must(t, s.Sweep(t.Context(), start.Add(after)))

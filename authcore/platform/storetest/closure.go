@@ -118,7 +118,7 @@ func deletionBesideSignIn(t *testing.T, s Store) {
 		late := aSession(a, "late")
 		errs := atOnce(2, func(i int) error {
 			if i == 0 {
-				return s.CreateSession(t.Context(), late, authcore.Effects{})
+				return openPlain(t.Context(), s, late, authcore.Effects{})
 			}
 			return s.DeleteAccount(t.Context(), aDeletion(a))
 		})

@@ -36,7 +36,7 @@ func Fill(t testing.TB, s Store, n int) {
 		} else {
 			sess.ParentID, sess.Origin = uuid.New(), "https://app.example.com"
 		}
-		must(t, s.CreateSession(ctx, sess, authcore.Effects{}))
+		must(t, openPlain(ctx, s, sess, authcore.Effects{}))
 	}
 	_, err = s.SetAvatar(ctx, plain.ID, "picture", pictures("picture"), start, authcore.Effects{})
 	must(t, err)

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"context"
 	"errors"
 	"sync"
 	"testing"
@@ -69,10 +70,18 @@ func aSession(a authcore.Account, refresh string) authcore.Session {
 	}
 }
 
+// openPlain opens a session without a device.
+func openPlain(ctx context.Context, s interface {
+	OpenSession(context.Context, authcore.SessionOpening) (authcore.Session, error)
+}, sess authcore.Session, fx authcore.Effects) error {
+	_, err := s.OpenSession(ctx, authcore.SessionOpening{Session: sess, Effects: fx})
+	return err
+}
+
 func withSession(t testing.TB, s Store, a authcore.Account, refresh string) authcore.Session {
 	t.Helper()
 	sess := aSession(a, refresh)
-	must(t, s.CreateSession(t.Context(), sess, authcore.Effects{}))
+	must(t, openPlain(t.Context(), s, sess, authcore.Effects{}))
 	return sess
 }
 

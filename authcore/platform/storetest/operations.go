@@ -99,19 +99,19 @@ func endsEveryone(t *testing.T, s Operated) {
 		}
 		over := aSession(a, "over")
 		over.RefreshExpiresAt, over.AccessUntil = start, start
-		must(t, s.CreateSession(t.Context(), over, authcore.Effects{}))
+		must(t, openPlain(t.Context(), s, over, authcore.Effects{}))
 		signedOut := withSession(t, s, a, "out")
 		_, err := s.RevokeSessions(t.Context(), a.ID, []uuid.UUID{signedOut.ID}, false, start, authcore.Effects{})
 		must(t, err)
 		// Its access token is gone, but a connection that was opened with it may not be.
 		idle := aSession(a, "idle")
 		idle.AccessUntil = start.Add(-time.Hour)
-		must(t, s.CreateSession(t.Context(), idle, authcore.Effects{}))
+		must(t, openPlain(t.Context(), s, idle, authcore.Effects{}))
 		live[idle.ID] = start.Add(2 * time.Minute)
 		// It can no longer be renewed, and its access token goes on.
 		last := aSession(a, "last")
 		last.RefreshExpiresAt = start
-		must(t, s.CreateSession(t.Context(), last, authcore.Effects{}))
+		must(t, openPlain(t.Context(), s, last, authcore.Effects{}))
 		live[last.ID] = last.AccessUntil
 	}
 	now := start.Add(time.Minute)
@@ -153,7 +153,7 @@ func endsUnderTraffic(t *testing.T, s Operated) {
 			for i := worker; i < n; i += 4 {
 				_, err := s.RotateRefresh(t.Context(), rotation(all[i], fmt.Sprint(i), fmt.Sprint("next ", i), time.Second))
 				if err == nil {
-					err = s.CreateSession(t.Context(), aSession(a, fmt.Sprint("new ", i)), authcore.Effects{})
+					err = openPlain(t.Context(), s, aSession(a, fmt.Sprint("new ", i)), authcore.Effects{})
 				}
 				_ = err // ended first, which is what the others are tested for
 			}

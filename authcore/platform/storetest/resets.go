@@ -35,7 +35,7 @@ func resetEnds(t *testing.T, s Store) {
 	first := withSession(t, s, want, "first")
 	second := aSession(want, "second")
 	second.AccessUntil = start.Add(7 * time.Minute)
-	must(t, s.CreateSession(t.Context(), second, authcore.Effects{}))
+	must(t, openPlain(t.Context(), s, second, authcore.Effects{}))
 	other := aChallenge(authcore.PurposeVerifyEmail, "other", "1")
 	other.AccountID = want.ID
 	issued(t, s, other)
@@ -159,7 +159,7 @@ func resetCovers(t *testing.T, s Store) {
 		var rev authcore.Revocation
 		errs := atOnce(2, func(i int) (err error) {
 			if i == 0 {
-				return s.CreateSession(t.Context(), late, authcore.Effects{})
+				return openPlain(t.Context(), s, late, authcore.Effects{})
 			}
 			_, rev, err = s.ResetPassword(t.Context(), aReset(ch, a))
 			return err

@@ -38,7 +38,7 @@ func revokeNew(t testing.TB, s Store, a authcore.Account, until time.Time) authc
 	t.Helper()
 	sess := aSession(a, uuid.NewString())
 	sess.AccessUntil = until
-	must(t, s.CreateSession(t.Context(), sess, authcore.Effects{}))
+	must(t, openPlain(t.Context(), s, sess, authcore.Effects{}))
 	list, err := s.RevokeSessions(t.Context(), a.ID, []uuid.UUID{sess.ID}, false, start, authcore.Effects{})
 	if err != nil || len(list) != 1 {
 		t.Fatalf("revoked %+v (%v)", list, err)

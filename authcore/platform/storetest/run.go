@@ -23,6 +23,7 @@ func Run(t *testing.T, open func(testing.TB) Store) {
 		{"closure", closures},
 		{"avatars", avatars},
 		{"sessions", sessions},
+		{"opening", openings},
 		{"rotation", rotations},
 		{"children", children},
 		{"revocations", revocations},

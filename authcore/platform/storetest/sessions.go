@@ -50,7 +50,7 @@ func sessionRefused(t *testing.T, s Store) {
 	ahead.Epoch++
 	behind.Epoch--
 	for _, a := range []authcore.Account{disabled, ahead, behind, anAccount("unknown")} {
-		wants(t, s.CreateSession(t.Context(), aSession(a, "1"), mails(1)), authcore.ErrNotFound)
+		wants(t, openPlain(t.Context(), s, aSession(a, "1"), mails(1)), authcore.ErrNotFound)
 	}
 	if n, _, err := s.OutboxDepth(t.Context()); err != nil || n != 0 {
 		t.Errorf("%d mails of refused sessions (%v)", n, err)
@@ -63,7 +63,7 @@ func sessionExpiry(t *testing.T, s Store) {
 	idle.RefreshExpiresAt = start.Add(time.Hour)
 	absolute.ExpiresAt = start.Add(time.Hour)
 	for _, sess := range []authcore.Session{idle, absolute} {
-		must(t, s.CreateSession(t.Context(), sess, authcore.Effects{}))
+		must(t, openPlain(t.Context(), s, sess, authcore.Effects{}))
 		end := start.Add(time.Hour)
 		_, _, err := s.SessionByRefresh(t.Context(), sess.ID, sess.RefreshDigest, end.Add(-time.Microsecond))
 		must(t, err)
@@ -100,13 +100,13 @@ func sessionRevoke(t *testing.T, s Store) {
 	for i := range 4 {
 		sess := aSession(a, string(rune('a'+i)))
 		sess.AccessUntil = start.Add(time.Duration(i+2) * time.Minute)
-		must(t, s.CreateSession(t.Context(), sess, authcore.Effects{}))
+		must(t, openPlain(t.Context(), s, sess, authcore.Effects{}))
 		all = append(all, sess)
 	}
 	foreign := withSession(t, s, other, "foreign")
 	expired := aSession(a, "expired")
 	expired.RefreshExpiresAt, expired.AccessUntil = start, start
-	must(t, s.CreateSession(t.Context(), expired, authcore.Effects{}))
+	must(t, openPlain(t.Context(), s, expired, authcore.Effects{}))
 
 	revoked := func(ids []uuid.UUID, everyOther bool) map[uuid.UUID]time.Time {
 		t.Helper()
@@ -152,7 +152,7 @@ func sessionsLive(t *testing.T, s Store) {
 	past := withSession(t, s, changed, "4")
 	outlived := aSession(a, "5") // its access token is good for a while longer
 	outlived.RefreshExpiresAt = start.Add(time.Minute)
-	must(t, s.CreateSession(t.Context(), outlived, authcore.Effects{}))
+	must(t, openPlain(t.Context(), s, outlived, authcore.Effects{}))
 
 	named := []uuid.UUID{first.ID, second.ID, past.ID, outlived.ID, uuid.New()}
 	wantLive := func(at time.Time, want ...authcore.Session) {

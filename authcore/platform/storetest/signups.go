@@ -30,7 +30,7 @@ var signIn = []authcore.IdentifierKind{authcore.KindEmail, authcore.KindUsername
 func aSignUp(ch authcore.Challenge, a authcore.Account) authcore.SignUp {
 	a.EmailVerifiedAt = start
 	return authcore.SignUp{ChallengeID: ch.ID, Account: a, Create: true, Verified: email(a.Email), Unique: signIn, Identifiers: idsOf(a),
-		Session: aSession(authcore.Account{}, "refresh of "+a.Username), Now: start}
+		Opening: authcore.SessionOpening{Session: aSession(authcore.Account{}, "refresh of "+a.Username)}, Now: start}
 }
 
 func signUpCreate(t *testing.T, s Store) {
@@ -39,13 +39,13 @@ func signUpCreate(t *testing.T, s Store) {
 	must(t, s.SaveRegistration(t.Context(), aRegistration(subject, "planted", 0), 10, nil, authcore.Effects{}))
 	must(t, s.SaveRegistration(t.Context(), aRegistration("other@example.com", "other", 0), 10, nil, authcore.Effects{}))
 	e := aSignUp(ch, anAccount("anna"))
-	e.Effects = mails(1)
+	e.Opening.Effects = mails(1)
 	a, sess, err := s.SignUp(t.Context(), e)
 	must(t, err)
 	if diff := cmp.Diff(e.Account, a); diff != "" {
 		t.Errorf("account (-want +got):\n%s", diff)
 	}
-	want := e.Session
+	want := e.Opening.Session
 	want.AccountID, want.AccountEpoch = a.ID, a.Epoch
 	if diff := cmp.Diff(want, sess); diff != "" {
 		t.Errorf("session (-want +got):\n%s", diff)
@@ -77,7 +77,7 @@ func signUpOnce(t *testing.T, s Store) {
 		a := anAccount(fmt.Sprintf("name%d", i))
 		a.Email = subject
 		e := aSignUp(ch, a)
-		e.Effects = mails(1)
+		e.Opening.Effects = mails(1)
 		_, _, err := s.SignUp(t.Context(), e)
 		return err
 	}))
@@ -126,7 +126,7 @@ func signUpVerify(t *testing.T, s Store) {
 	old := withSession(t, s, want, "old")
 	ch := issued(t, s, aChallenge(authcore.PurposeVerifyEmail, subject, "1"))
 	got, sess, err := s.SignUp(t.Context(), authcore.SignUp{ChallengeID: ch.ID, Now: start.Add(time.Second),
-		Verified: email(want.Email), Unique: signIn, Account: authcore.Account{ID: want.ID}, Session: aSession(authcore.Account{}, "new")})
+		Verified: email(want.Email), Unique: signIn, Account: authcore.Account{ID: want.ID}, Opening: authcore.SessionOpening{Session: aSession(authcore.Account{}, "new")}})
 	must(t, err)
 	want.EmailVerifiedAt, want.UpdatedAt = start.Add(time.Second), start.Add(time.Second)
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -228,7 +228,7 @@ func signUpPhone(t *testing.T, s Store) {
 	a := anAccount("anna")
 	must(t, s.CreateAccount(t.Context(), a, append(idsOf(a), phone(a.Phone)), authcore.Effects{}))
 	got, _, err := s.SignUp(t.Context(), authcore.SignUp{ChallengeID: issued(t, s, aChallenge(authcore.PurposeVerifyEmail, a.Phone, "1")).ID,
-		Verified: phone(a.Phone), Unique: signIn, Account: authcore.Account{ID: a.ID}, Session: aSession(authcore.Account{}, "new"), Now: start})
+		Verified: phone(a.Phone), Unique: signIn, Account: authcore.Account{ID: a.ID}, Opening: authcore.SessionOpening{Session: aSession(authcore.Account{}, "new")}, Now: start})
 	if err != nil || !got.PhoneVerified() || !got.PhoneVerifiedAt.Equal(start) {
 		t.Errorf("%+v (%v)", got, err)
 	}
@@ -271,7 +271,7 @@ func signUpRefused(t *testing.T, s Store) {
 	for _, a := range []authcore.Account{verified, disabled} {
 		ch := issued(t, s, aChallenge(authcore.PurposeVerifyEmail, a.Email, "1"))
 		_, _, err := s.SignUp(t.Context(), authcore.SignUp{ChallengeID: ch.ID, Now: start, Verified: email(a.Email), Unique: signIn,
-			Account: authcore.Account{ID: a.ID}, Session: aSession(authcore.Account{}, "new")})
+			Account: authcore.Account{ID: a.ID}, Opening: authcore.SessionOpening{Session: aSession(authcore.Account{}, "new")}})
 		wants(t, err, authcore.ErrNotFound)
 		got, err := s.AccountByID(t.Context(), a.ID)
 		must(t, err)

@@ -61,7 +61,7 @@ func TestP16_Methods(t *testing.T) {
 	h := open(t)
 	for path, allow := range map[string]string{
 		"/login": "OPTIONS, POST", "/me": "DELETE, GET, HEAD, OPTIONS, PATCH, PUT", "/sessions": "GET, HEAD, OPTIONS", "/sessions/revoke": "OPTIONS, POST",
-		"/sessions/0190": "DELETE, OPTIONS", "/healthz": "GET, HEAD, OPTIONS", "/.well-known/jwks.json": "GET, HEAD, OPTIONS", "/register": "OPTIONS, POST",
+		"/sessions/0190": "DELETE, OPTIONS, PATCH", "/healthz": "GET, HEAD, OPTIONS", "/.well-known/jwks.json": "GET, HEAD, OPTIONS", "/register": "OPTIONS, POST",
 		"/verify": "OPTIONS, POST", "/verify/resend": "OPTIONS, POST", "/refresh": "OPTIONS, POST", "/logout": "OPTIONS, POST", "/token/verify": "OPTIONS, POST",
 		"/password/forgot": "OPTIONS, POST", "/password/reset": "OPTIONS, POST", "/readyz": "GET, HEAD, OPTIONS",
 	} {

@@ -33,6 +33,13 @@ func (c *sessionCalls) routes() []route {
 		replies: []reply{{http.StatusNoContent, "The session has ended.", nil}},
 		refuses: []authcore.Code{authcore.NotFound},
 	}, {
+		method: http.MethodPatch, path: "/sessions/{id}", tag: tagSessions, summary: "Name a session",
+		text:    "The name is for the list of sessions alone. Empty removes it.",
+		does:    authenticatedWith(c.rename),
+		params:  []param{{in: "path", name: "id", text: "The session's id.", kind: reflect.TypeFor[string](), format: "uuid"}},
+		replies: []reply{{http.StatusOK, "The session.", sessionEntry{}}},
+		refuses: []authcore.Code{authcore.NotFound, authcore.InvalidFields},
+	}, {
 		method: http.MethodPost, path: "/sessions/revoke", tag: tagSessions, summary: "End several sessions",
 		text:    "Send exactly one of `ids`, `all` and `others`.",
 		does:    authenticatedWith(c.revoke),
@@ -55,9 +62,10 @@ type sessionEntry struct {
 	OS         string    `json:"os"`
 	Device     string    `json:"device"`
 	UserAgent  string    `json:"user_agent" doc:"The User-Agent header; browser, os and device are read from it."`
-	Name       string    `json:"name" doc:"The device_name given at sign-in."`
+	Name       string    `json:"name" doc:"The device_name given at sign-in, or the name given since."`
 	Host       string    `json:"host" doc:"The host that the session was handed over to, with its port unless that is the default; empty for the session of a sign-in." example:"app.example.com"`
 	Parent     *string   `json:"parent" format:"uuid" doc:"The session that this one came from and ends with; null for the session of a sign-in."`
+	DeviceID   *string   `json:"device_id" format:"uuid" doc:"The browser or app that it is on, in the list of devices; null where the account does not know it."`
 }
 
 func (c *sessionCalls) list(x *call) error {
@@ -84,22 +92,56 @@ func entryOf(s authcore.Session, current uuid.UUID) sessionEntry {
 		parent := s.ParentID.String()
 		entry.Parent = &parent
 	}
+	entry.DeviceID = idOrNull(s.DeviceID)
 	return entry
 }
 
-func (c *sessionCalls) end(x *call) error {
-	// A foreign session and none at all look alike (S06).
-	missing := authcore.Refuse(authcore.NotFound, "You have no session with this id.")
+// idOrNull is an id as answers have it where there may be none.
+func idOrNull(id uuid.UUID) *string {
+	if id == uuid.Nil {
+		return nil
+	}
+	return new(id.String())
+}
+
+// pathID returns the id in the path; ok is false for what is no id as we write them.
+func (x *call) pathID() (id uuid.UUID, ok bool) {
 	id, err := uuid.Parse(x.r.PathValue("id"))
-	if err != nil || id.String() != x.r.PathValue("id") {
-		return missing
+	return id, err == nil && id.String() == x.r.PathValue("id")
+}
+
+type nameBody struct {
+	Name *string `json:"name" nullable:"false" maxLength:"100"`
+}
+
+func (c *sessionCalls) rename(x *call, body nameBody) error {
+	if body.Name == nil {
+		return authcore.RefuseField("name", authcore.Required)
+	}
+	id, _ := x.pathID() // the zero one is nobody's
+	renamed, err := c.sessions.Rename(x.r.Context(), x.who.AccountID, id, *body.Name, x.in.Client)
+	if err != nil {
+		return err
+	}
+	return x.answer(http.StatusOK, entryOf(renamed, x.who.SessionID))
+}
+
+// errNoSession: a foreign session and none at all look alike (S06).
+func errNoSession() error {
+	return authcore.Refuse(authcore.NotFound, "You have no session with this id.")
+}
+
+func (c *sessionCalls) end(x *call) error {
+	id, ok := x.pathID()
+	if !ok {
+		return errNoSession()
 	}
 	n, err := c.sessions.Revoke(x.r.Context(), x.who.AccountID, []uuid.UUID{id}, false, x.in.Client)
 	if err != nil {
 		return err
 	}
 	if n == 0 {
-		return missing
+		return errNoSession()
 	}
 	if id == x.who.SessionID {
 		x.forgetCookies()

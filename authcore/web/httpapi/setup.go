@@ -4,7 +4,6 @@ import (
 	"net/http"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/setup"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 )
@@ -24,12 +23,14 @@ func (c *setupCalls) routes() []route {
 }
 
 type setupBody struct {
-	Token      string `json:"token" doc:"The token in the set-up link."`
-	Email      string `json:"email" format:"email" maxLength:"254" example:"ada@example.com"`
-	Password   string `json:"password" minLength:"1" example:"winter granite lantern 7"`
-	Username   string `json:"username,omitempty" pattern:"^([A-Za-z0-9._-]{3,32})?$" doc:"Stored in lower case; some words are reserved."`
-	DeviceName string `json:"device_name,omitempty" maxLength:"100" doc:"Name of the session in the list of sessions."`
-	Cookies    bool   `json:"cookies,omitempty" doc:"Set cookies instead of returning tokens."`
+	Token       string `json:"token" doc:"The token in the set-up link."`
+	Email       string `json:"email" format:"email" maxLength:"254" example:"ada@example.com"`
+	Password    string `json:"password" minLength:"1" example:"winter granite lantern 7"`
+	Username    string `json:"username,omitempty" pattern:"^([A-Za-z0-9._-]{3,32})?$" doc:"Stored in lower case; some words are reserved."`
+	DeviceName  string `json:"device_name,omitempty" maxLength:"100" doc:"Name of the session in the list of sessions."`
+	DeviceToken string `json:"device_token,omitempty" doc:"The one that an earlier sign-in of this app answered."`
+	Remember    *bool  `json:"remember,omitempty" doc:"False for a computer that others use: the session ends early, its cookies end with the browser, and no device_token is answered. Default true."`
+	Cookies     bool   `json:"cookies,omitempty" doc:"Set cookies instead of returning tokens."`
 }
 
 func (b setupBody) byCookie(*http.Request, httpauth.RequestInfo) bool { return b.Cookies }
@@ -40,7 +41,7 @@ func (c *setupCalls) setUp(x *call, body setupBody) error {
 	}
 	tokens, err := c.flow.SetUp(x.r.Context(), setup.Input{
 		Token: body.Token, Email: body.Email, Password: body.Password, Username: body.Username,
-		Request: session.Request{Mode: modeOf(body.Cookies), DeviceName: body.DeviceName, Client: x.in.Client},
+		Request: x.request(signInBody{body.DeviceName, body.DeviceToken, body.Remember, body.Cookies}),
 	})
 	if err != nil {
 		return err

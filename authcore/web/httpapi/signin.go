@@ -29,10 +29,12 @@ func (c *signInCalls) routes() []route {
 }
 
 type loginBody struct {
-	Login      string `json:"login" minLength:"1" doc:"E-mail address or username, whichever the operator allows." example:"ada@example.com"`
-	Password   string `json:"password" minLength:"1"`
-	DeviceName string `json:"device_name,omitempty" maxLength:"100" doc:"Name of the session in the list of sessions."`
-	Cookies    bool   `json:"cookies,omitempty" doc:"Set cookies instead of returning tokens."`
+	Login       string `json:"login" minLength:"1" doc:"E-mail address or username, whichever the operator allows." example:"ada@example.com"`
+	Password    string `json:"password" minLength:"1"`
+	DeviceName  string `json:"device_name,omitempty" maxLength:"100" doc:"Name of the session in the list of sessions."`
+	DeviceToken string `json:"device_token,omitempty" doc:"The one that an earlier sign-in of this app answered."`
+	Remember    *bool  `json:"remember,omitempty" doc:"False for a computer that others use: the session ends early, its cookies end with the browser, and no device_token is answered. Default true."`
+	Cookies     bool   `json:"cookies,omitempty" doc:"Set cookies instead of returning tokens."`
 }
 
 // A foreign page must not swap the account a browser is signed in with.
@@ -44,7 +46,7 @@ func (c *signInCalls) login(x *call, body loginBody) error {
 	}
 	tokens, err := c.signIn.Password(x.r.Context(), signin.Input{
 		Login: body.Login, Password: body.Password,
-		Request: session.Request{Mode: modeOf(body.Cookies), DeviceName: body.DeviceName, Client: x.in.Client},
+		Request: x.request(signInBody{body.DeviceName, body.DeviceToken, body.Remember, body.Cookies}),
 	})
 	if err != nil {
 		return err

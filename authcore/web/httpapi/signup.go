@@ -6,7 +6,6 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 )
@@ -104,6 +103,8 @@ type verifyBody struct {
 	Password     string `json:"password,omitempty" doc:"The password chosen at sign-up."`
 	NewPassword  string `json:"new_password,omitempty"`
 	DeviceName   string `json:"device_name,omitempty" maxLength:"100" doc:"Name of the session in the list of sessions."`
+	DeviceToken  string `json:"device_token,omitempty" doc:"The one that an earlier sign-in of this app answered."`
+	Remember     *bool  `json:"remember,omitempty" doc:"False for a computer that others use: the session ends early, its cookies end with the browser, and no device_token is answered. Default true."`
 	Cookies      bool   `json:"cookies,omitempty" doc:"Set cookies instead of returning tokens."`
 }
 
@@ -121,7 +122,7 @@ func (c *signUpCalls) verify(x *call, body verifyBody) error {
 	tokens, err := c.flow.Verify(x.r.Context(), signup.VerifyInput{
 		Token: body.Token, Email: body.Email, Phone: body.Phone, OTP: body.OTP,
 		Proof: firstOf(body.Registration, kept), Password: body.Password, NewPassword: body.NewPassword,
-		Request: session.Request{Mode: modeOf(body.Cookies), DeviceName: body.DeviceName, Client: x.in.Client},
+		Request: x.request(signInBody{body.DeviceName, body.DeviceToken, body.Remember, body.Cookies}),
 	})
 	if err != nil {
 		return err

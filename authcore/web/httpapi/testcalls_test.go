@@ -178,9 +178,10 @@ func (h *house) signIn(login string, changes ...change) pair {
 type browser struct {
 	*house
 	cookies map[string]string
+	device  string // by what it is known again; it outlives every session
 }
 
-func (h *house) browser() *browser { return &browser{h, map[string]string{}} }
+func (h *house) browser() *browser { return &browser{house: h, cookies: map[string]string{}} }
 
 func (b *browser) call(method, path, body string, changes ...change) answer {
 	b.Helper()
@@ -188,12 +189,17 @@ func (b *browser) call(method, path, body string, changes ...change) answer {
 	for name, value := range b.cookies {
 		line = append(line, name+"="+value)
 	}
+	if b.device != "" {
+		line = append(line, "__Host-gatehouse_device="+b.device)
+	}
 	if len(line) > 0 {
 		changes = append([]change{header("Cookie", strings.Join(line, "; "))}, changes...)
 	}
 	a := b.house.call(method, path, body, changes...)
 	for _, c := range (&http.Response{Header: a.header}).Cookies() {
-		if c.MaxAge < 0 {
+		if c.Name == "__Host-gatehouse_device" {
+			b.device = c.Value
+		} else if c.MaxAge < 0 {
 			delete(b.cookies, c.Name)
 		} else {
 			b.cookies[c.Name] = c.Value

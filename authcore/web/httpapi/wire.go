@@ -8,6 +8,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 )
 
 // user is an account as its owner sees it (contract §4).
@@ -71,6 +72,7 @@ type tokenPair struct {
 	RefreshToken     string    `json:"refresh_token,omitempty" doc:"Works for one refresh. Omitted if you asked for cookies."`
 	RefreshExpiresIn int64     `json:"refresh_expires_in" doc:"Seconds until the refresh token expires."`
 	SessionID        uuid.UUID `json:"session_id" format:"uuid"`
+	DeviceToken      string    `json:"device_token,omitempty" doc:"After a sign-in that brought none: keep it for 400 days and send it with the next sign-ins, so that they do not come from a new device. Omitted if you asked for cookies."`
 	User             user      `json:"user"`
 }
 
@@ -96,6 +98,9 @@ func (x *call) answerTokensAs(status int, t session.Tokens) error {
 		}
 	} else {
 		pair.AccessToken, pair.RefreshToken = t.Access, t.Refresh
+		if !t.DeviceBrought {
+			pair.DeviceToken = t.DeviceToken
+		}
 	}
 	return x.answer(status, pair)
 }
@@ -108,4 +113,23 @@ func modeOf(cookies bool) authcore.Mode {
 		return authcore.ModeCookie
 	}
 	return authcore.ModeBearer
+}
+
+// signInBody is what every way in takes besides its proof.
+type signInBody struct {
+	deviceName, deviceToken string
+	remember                *bool
+	cookies                 bool
+}
+
+// request is how the caller wants to be signed in. With cookies the token of the device is in one, unless the body has it.
+func (x *call) request(b signInBody) session.Request {
+	r := session.Request{
+		Mode: modeOf(b.cookies), DeviceName: b.deviceName, DeviceToken: b.deviceToken,
+		ShortLived: b.remember != nil && !*b.remember, Client: x.in.Client,
+	}
+	if r.DeviceToken == "" && b.cookies {
+		r.DeviceToken = httpauth.DeviceCookie.Read(x.r, x.in.Cookies())
+	}
+	return r
 }

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 	"github.com/gatehouse-auth/gatehouse/authcore/web/portal/page"
@@ -25,6 +26,14 @@ func (p *continuePage) routes() []page.Route {
 }
 
 const continuePath = "/onward"
+
+// requestOf is how the browser that sends a form is signed in.
+func requestOf(q *page.Request) session.Request {
+	return session.Request{
+		Mode: authcore.ModeCookie, Client: q.Info.Client, ShortLived: q.Form.Get("forget") != "",
+		DeviceToken: httpauth.DeviceCookie.Read(q.R, q.Info.Cookies()),
+	}
+}
 
 // arrive gives the browser the cookies of a new session in place of any other, and leads on.
 func (p *continuePage) arrive(q *page.Request, tokens session.Tokens, raw string) error {

@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signin"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/authcore/web/portal/page"
@@ -52,7 +51,7 @@ func (p *loginPage) view(q *page.Request) page.View {
 	v := page.View{
 		Title: q.T("login.title"),
 		Forms: []page.Form{{
-			ID: "login-form", Hidden: page.ReturnField(q), Fields: []page.Field{login, password}, Button: q.T("login.button"),
+			ID: "login-form", Hidden: page.ReturnField(q), Fields: []page.Field{login, password, page.Checkbox(q, "forget", false)}, Button: q.T("login.button"),
 		}},
 		Links: []page.Link{{To: q.WithReturn("/password/forgot"), Text: q.T("login.forgot")}},
 	}
@@ -79,7 +78,7 @@ func (p *loginPage) submit(q *page.Request) error {
 		return err
 	}
 	tokens, err := p.signIn.Password(q.R.Context(), signin.Input{
-		Login: login, Password: q.Form.Get("password"), Request: session.Request{Mode: authcore.ModeCookie, Client: q.Info.Client},
+		Login: login, Password: q.Form.Get("password"), Request: requestOf(q),
 	})
 	if authcore.CodeOf(err) == authcore.AccountNotVerified {
 		q.KeepPending(page.Pending{ReturnTo: cmp.Or(q.Wanted(), q.Pending().ReturnTo), Login: login})

@@ -2,7 +2,6 @@ package portal
 
 import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/setup"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/authcore/web/portal/page"
@@ -46,7 +45,7 @@ func (p *setupPage) submit(q *page.Request) error {
 	}
 	tokens, err := p.flow.SetUp(q.R.Context(), setup.Input{
 		Token: token, Email: q.Form.Get("email"), Password: q.Form.Get("password"), Username: q.Form.Get("username"),
-		Request: session.Request{Mode: authcore.ModeCookie, Client: q.Info.Client},
+		Request: requestOf(q),
 	})
 	if err != nil {
 		return err

@@ -131,6 +131,7 @@ func (b *lockedBuffer) String() string {
 type browser struct {
 	*house
 	cookies map[string]string
+	device  string // by what it is known again; it outlives every session
 	https   bool
 	host    string
 }
@@ -185,6 +186,9 @@ func (b *browser) send(r *http.Request, changes []change) *answer {
 	for name, value := range b.cookies {
 		line = append(line, name+"="+value)
 	}
+	if b.device != "" {
+		line = append(line, "__Host-gatehouse_device="+b.device)
+	}
 	if len(line) > 0 {
 		r.Header.Set("Cookie", strings.Join(line, "; "))
 	}
@@ -197,7 +201,9 @@ func (b *browser) send(r *http.Request, changes []change) *answer {
 	w := httptest.NewRecorder()
 	b.both.ServeHTTP(w, r.WithContext(httpauth.WithRequestInfo(r.Context(), in)))
 	for _, c := range w.Result().Cookies() {
-		if c.MaxAge < 0 {
+		if c.Name == "__Host-gatehouse_device" {
+			b.device = c.Value
+		} else if c.MaxAge < 0 {
 			delete(b.cookies, c.Name)
 		} else {
 			b.cookies[c.Name] = c.Value

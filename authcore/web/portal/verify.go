@@ -4,7 +4,6 @@ import (
 	"net/url"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 	"github.com/gatehouse-auth/gatehouse/authcore/web/portal/page"
@@ -79,7 +78,7 @@ func (p *verifyPage) submit(q *page.Request) error {
 	in := signup.VerifyInput{
 		Token: q.Link(page.VerifyLink), Proof: q.Registration(),
 		Password: q.Form.Get("password"), NewPassword: q.Form.Get("new_password"),
-		Request: session.Request{Mode: authcore.ModeCookie, Client: q.Info.Client},
+		Request: requestOf(q),
 	}
 	// What was typed is what is meant, whatever link was opened before.
 	if q.Form.Has("otp") {

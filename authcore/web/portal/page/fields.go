@@ -61,6 +61,15 @@ func UsernameField(q *Request, known string) Field {
 	return f
 }
 
+// Checkbox asks yes or no; the text field.<name> says what.
+func Checkbox(q *Request, name string, known bool) Field {
+	f := Field{ID: name, Name: name, Label: q.T("field." + name), Type: "checkbox", Optional: q.T("field.optional")}
+	if known && q.Form == nil || q.Form.Get(name) != "" {
+		f.Value = "on"
+	}
+	return f
+}
+
 // ReturnField carries the way back through a form.
 func ReturnField(q *Request) []Hidden {
 	if to := q.ReturnTo(); to != "" {

@@ -9,6 +9,8 @@ alter table users add column invited_by uuid;
 alter table users add column made_by_operator boolean not null default false;
 -- The verified address was another account's before: services do not get it as the user's name.
 alter table users add column email_reused boolean not null default false;
+-- Null as well for who was there before: their next sign-in is the first that is told apart by its device.
+alter table users add column first_sign_in_at bigint;
 -- Kinds of mail that the owner has switched off.
 alter table users add column muted text not null default '[]';
 -- When an account whose owner has left is deleted; it is disabled until then.

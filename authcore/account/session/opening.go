@@ -1,0 +1,128 @@
+package session
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/notice"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
+)
+
+// DevicePrefix marks the tokens of devices, so that scanners of leaked secrets can know them.
+const DevicePrefix = "ghd_"
+
+// The defaults of Config.
+const (
+	DefaultShort = 12 * time.Hour
+	DefaultMax   = 100
+)
+
+// Request is how somebody wants to be signed in.
+type Request struct {
+	Mode       authcore.Mode
+	DeviceName string
+	// DeviceToken is what the client has kept since an earlier sign-in; "" for nothing. What is no token of ours counts as nothing.
+	DeviceToken string
+	ShortLived  bool     // "remember": false: the session ends early, its cookies with the browser, and the client keeps no token
+	Method      string   // the way in, as in events
+	AMR         []string // how they proved who they are, RFC 8176
+	Client      authcore.Client
+}
+
+// Prepare makes a session and its first refresh token without storing them, for stores that open it in a transaction of
+// their own. The session's id is new in every case: nothing a client sent before can become a session (S01). It returns the refusal
+// of Config.MayIssue.
+func (s *Sessions) Prepare(account authcore.Account, r Request) (sess authcore.Session, refresh string, err error) {
+	now := s.now()
+	if err := s.cfg.MayIssue(); err != nil { // asked after now, which may be of a clock that has just jumped
+		return authcore.Session{}, "", err
+	}
+	id := uuid.Must(uuid.NewV7())
+	refresh = s.mac().IssueToken(Prefix, id)
+	life := s.cfg.SessionLifetime
+	if r.ShortLived {
+		life = s.cfg.ShortSession
+	}
+	// A whole second, as tokens have them: so none of them needs to outlive the session.
+	end := now.Add(life).Truncate(time.Second)
+	return authcore.Session{
+		ID: id, AccountID: account.ID, AccountEpoch: account.Epoch,
+		Mode: r.Mode, AMR: r.AMR, AuthTime: now, CreatedAt: now, LastSeenAt: now,
+		RefreshDigest: secret.SumString(refresh), RefreshExpiresAt: earlier(now.Add(s.cfg.RefreshLifetime), end), ExpiresAt: end,
+		AccessUntil: now.Add(s.cfg.AccessLifetime + issueSlack),
+		Addr:        audit.Addr(r.Client), UserAgent: audit.UserAgent(r.Client), DeviceName: r.DeviceName, ShortLived: r.ShortLived,
+	}, refresh, nil
+}
+
+// SignIn is a sign-in that is prepared: what a store opens, and what its client gets once that is done.
+type SignIn struct {
+	authcore.SessionOpening
+	refresh, device string
+	brought         bool
+	client          authcore.Client
+}
+
+// PrepareSignIn is Prepare for a sign-in: the session with its device and the event that tells of it, for stores that open it in a
+// transaction of their own.
+func (s *Sessions) PrepareSignIn(account authcore.Account, r Request) (SignIn, error) {
+	sess, refresh, err := s.Prepare(account, r)
+	if err != nil {
+		return SignIn{}, err
+	}
+	in := SignIn{refresh: refresh, client: r.Client}
+	if _, in.brought = s.deviceMAC().ParseToken(DevicePrefix, r.DeviceToken); in.brought {
+		in.device = r.DeviceToken
+	} else if !r.ShortLived {
+		in.device = s.deviceMAC().IssueToken(DevicePrefix, uuid.New())
+	}
+	in.SessionOpening = authcore.SessionOpening{
+		Session: sess, Keep: !r.ShortLived, MaxSessions: s.cfg.MaxSessions,
+		Device: authcore.Device{ID: uuid.New(), Name: r.DeviceName},
+		Seen:   audit.Event(authcore.EventDeviceSeen, account.ID, r.Client, sess.CreatedAt),
+		Ended:  audit.Event(authcore.EventSessionsRevoked, account.ID, r.Client, sess.CreatedAt),
+	}
+	if in.device != "" {
+		in.Device.TokenDigest = secret.SumString(in.device)
+	}
+	ev := audit.Event(authcore.EventSignedIn, account.ID, r.Client, sess.CreatedAt)
+	ev.SessionID, ev.Method = sess.ID, r.Method
+	in.Effects.Events = []authcore.Event{ev}
+	return in, nil
+}
+
+// Start opens a session for an account that has verified itself, with its event in the same transaction. Where the account does not
+// know the device its owner is told, but at the first sign-in of all.
+func (s *Sessions) Start(ctx context.Context, account authcore.Account, r Request) (Tokens, error) {
+	in, err := s.PrepareSignIn(account, r)
+	if err != nil {
+		return Tokens{}, err
+	}
+	in.NewDevice = func(open []authcore.SecurityLink) (fx authcore.Effects, err error) {
+		err = s.cfg.Notices.SecurityAmong(ctx, open, &fx, notice.Notice{
+			Kind: authcore.MailNewDevice, Event: in.Effects.Events[0], Account: account, Client: r.Client,
+		})
+		return fx, err
+	}
+	opened, err := s.cfg.Store.OpenSession(ctx, in.SessionOpening)
+	if err != nil {
+		return Tokens{}, fmt.Errorf("open session: %w", err)
+	}
+	return s.GrantSignIn(account, opened, in)
+}
+
+// GrantSignIn signs the access token of a sign-in whose session is stored as opened.
+func (s *Sessions) GrantSignIn(account authcore.Account, opened authcore.Session, in SignIn) (Tokens, error) {
+	t, err := s.Grant(account, opened, in.refresh, in.client)
+	if err != nil {
+		return Tokens{}, err
+	}
+	t.DeviceToken, t.DeviceBrought = in.device, in.brought
+	return t, nil
+}
+
+func (s *Sessions) deviceMAC() secret.MACKey { return s.cfg.Keys.MACKey("device token") }

@@ -1,0 +1,45 @@
+package authcore
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
+)
+
+// DeviceLifetime is how long a client keeps the token of its device: no cookie lives longer in a browser (RFC 6265bis §5.5).
+const DeviceLifetime = 400 * 24 * time.Hour
+
+// Device is a browser or app, as one account knows it. Other accounts know the same one by the same token, and nothing of each
+// other.
+type Device struct {
+	ID           uuid.UUID
+	AccountID    uuid.UUID
+	TokenDigest  secret.Digest // of the token that the browser or app keeps
+	Name         string
+	UserAgent    string // of the last sign-in from it
+	Addr         string // likewise
+	FirstSeenAt  time.Time
+	LastSeenAt   time.Time
+	TrustedUntil time.Time // it is asked for no second factor until then; zero for never
+	Sessions     int       // that live on it; known in lists alone
+}
+
+// SessionOpening is a session to open after a sign-in, and what is to happen in the same transaction.
+type SessionOpening struct {
+	Session Session // the store fills in its DeviceID
+	// Device is where the sign-in comes from, with the ID that it gets if it becomes known now. A zero TokenDigest is a client that
+	// brought no token and is to keep none.
+	Device Device
+	Keep   bool // a device that the account does not know becomes known
+	// MaxSessions is how many live sessions the account may have, child sessions apart; of more, those that were used longest ago
+	// end. 0 is any number.
+	MaxSessions int
+	Effects     Effects // the store completes DeviceID of the session's events
+	Seen        Event   // of a device that becomes known; the store completes it
+	Ended       Event   // of each session that ends for MaxSessions, likewise
+	// NewDevice returns what to write besides where the account does not know the device, unless this is its first sign-in. open are
+	// the account's open links of changes of address or number. It is called within the transaction, which may run again. Nil: nothing.
+	NewDevice func(open []SecurityLink) (Effects, error)
+}
