@@ -123,22 +123,24 @@ func TestTwilio_Answers(t *testing.T) {
 		answer http.HandlerFunc
 		want   error
 	}{
-		"taken":                       {status(201, `{"sid":"SM1"}`), nil},
-		"taken, slowly":               {slow(201, `{"sid":"SM1","status":"queued"}`), nil},
-		"taken, half an answer":       {cutOff(201, `{"sid":"S`), nil},
-		"taken, nonsense":             {status(201, `<html>`), nil},
-		"21211 bad number":            {problem(400, 21211), notify.ErrRefused},
-		"21408 region":                {problem(400, 21408), notify.ErrRefused},
-		"21610 opted out":             {problem(400, 21610), notify.ErrRefused},
-		"400, half an answer":         {cutOff(400, `{"code":21`), notify.ErrRefused},
-		"20003 credentials":           {problem(401, 20003), notify.ErrAway},
-		"20429 too many":              {problem(429, 20429), notify.ErrAway},
-		"21606 a sender of another":   {problem(400, 21606), notify.ErrAway},
-		"no such account":             {problem(404, 20404), notify.ErrAway},
-		"server error":                {status(500, `{}`), notify.ErrAway},
-		"unavailable":                 {status(503, ``), notify.ErrAway},
-		"a redirect, with our secret": {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect) }, notify.ErrAway},
-		"hangs up":                    {hangUp, notify.ErrAway},
+		"taken":                     {status(201, `{"sid":"SM1"}`), nil},
+		"taken, slowly":             {slow(201, `{"sid":"SM1","status":"queued"}`), nil},
+		"taken, half an answer":     {cutOff(201, `{"sid":"S`), nil},
+		"taken, nonsense":           {status(201, `<html>`), nil},
+		"21211 bad number":          {problem(400, 21211), notify.ErrRefused},
+		"21408 region":              {problem(400, 21408), notify.ErrRefused},
+		"21610 opted out":           {problem(400, 21610), notify.ErrRefused},
+		"400, half an answer":       {cutOff(400, `{"code":21`), notify.ErrRefused},
+		"20003 credentials":         {problem(401, 20003), notify.ErrAway},
+		"20429 too many":            {problem(429, 20429), notify.ErrAway},
+		"21606 a sender of another": {problem(400, 21606), notify.ErrAway},
+		"no such account":           {problem(404, 20404), notify.ErrAway},
+		"server error":              {status(500, `{}`), notify.ErrAway},
+		"unavailable":               {status(503, ``), notify.ErrAway},
+		"a redirect, with our secret": {func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
+		}, notify.ErrAway},
+		"hangs up": {hangUp, notify.ErrAway},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
