@@ -47,7 +47,7 @@ type Attempt interface {
 	Cancel()
 }
 
-// ErrFull: as many tries at the password run as may, and have done so for too long to wait for one of them. Nothing is locked.
+// ErrFull says that as many tries at the password run as may, and have done so for too long to wait for one of them. Nothing is locked.
 var ErrFull = errors.New("too many tries run at once")
 
 // Begin asks to try a password under key. It refuses with [authcore.AccountLocked] and RetryAfter, and with [authcore.RateLimited]
