@@ -64,7 +64,7 @@ func TestL21_EveryCall(t *testing.T) {
 	g.api(t, "POST", "/verify/resend", planted(object{"email": u.email})).must(t, 202, "")
 	g.api(t, "POST", "/password/forgot", planted(object{"login": u.email})).must(t, 202, "")
 	same("asking for mails")
-	l := g.waitMail(t, u.email, 2)
+	l := g.ofKind(t, u.email, "reset_password")
 	g.api(t, "POST", "/password/reset", planted(object{"token": l.token, "new_password": chosenPassword})).empty(t, 204)
 	g.exec(t, "delete from sessions where account_id = '"+u.id+"'")
 	u.take(t, g.api(t, "POST", "/login", planted(object{"login": u.email, "password": chosenPassword})).must(t, 200, ""))
@@ -109,7 +109,7 @@ func TestL21_Forms(t *testing.T) {
 		t.Errorf("the account is %v", me)
 	}
 	before := g.rights(t, b)
-	a = form("/account", url.Values{"first_name": {"Ada"}}, b.cookies)
+	a = form("/account/profile", url.Values{"first_name": {"Ada"}}, b.cookies)
 	if a.status != 303 {
 		t.Errorf("the form of the profile: %d %.300s", a.status, a.body)
 	}

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// kindOf returns the kind of a letter by its header.
+// kind returns the kind of a letter by its header.
 func (l letter) kind(t testing.TB) string {
 	t.Helper()
 	head, _, _ := strings.Cut(string(l.raw), "\r\n\r\n")
@@ -21,12 +21,21 @@ func (l letter) kind(t testing.TB) string {
 }
 
 // ofKind waits for the first letter of a kind to an address.
-func (g *gateway) ofKind(t testing.TB, address, kind string) (found letter) {
+func (g *gateway) ofKind(t testing.TB, address, kind string) letter {
+	t.Helper()
+	return g.nthOfKind(t, address, kind, 1)
+}
+
+// nthOfKind waits until n letters of a kind have gone to an address, and returns the nth.
+func (g *gateway) nthOfKind(t testing.TB, address, kind string, n int) (found letter) {
 	t.Helper()
 	eventually(t, kind+" to "+address, func() bool {
+		seen := 0
 		for _, l := range g.mails(t, address) {
 			if l.kind(t) == kind {
-				found = l
+				found, seen = l, seen+1
+			}
+			if seen == n {
 				return true
 			}
 		}

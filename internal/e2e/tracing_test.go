@@ -146,7 +146,7 @@ func TestTracing_Spans(t *testing.T) {
 		t.Errorf("the outcome of a sign-in with a wrong password is %q", got)
 	}
 	right := traced(call{method: "POST", path: "/auth/login", body: map[string]any{"login": u.email, "password": u.password, "cookies": true}}, 200, "")
-	within(right, "create session", "sign in", "success")
+	within(right, "open session", "sign in", "success")
 
 	if spans := traced(call{path: "/x", cookies: u.cookies}, 200, ""); len(spans) != 0 {
 		t.Errorf("a guarded request that memory answers has spans: %v", spans)
