@@ -109,7 +109,7 @@ func TestHandover(t *testing.T) {
 				t.Errorf("the sign-in page was opened %d times for it", n-logins)
 			}
 
-			p.visit(at("auth") + "/auth/account")
+			p.visit(at("auth") + "/auth/account/sessions")
 			p.see("At app.localhost", "At wiki.localhost")
 			p.visit(at("app") + "/")
 			p.click("#out button")
