@@ -46,7 +46,7 @@ alter table outbox add column account_id text;
 -- When an SMS is due. Nodes of the release before look at due_at alone, and would take an SMS for a mail.
 alter table outbox add column sms_due_at integer;
 create index outbox_sms_due on outbox (sms_due_at) where sms_due_at is not null;
-create index outbox_account on outbox (account_id) where done_at is null;
+create index outbox_account on outbox (account_id);
 
 -- Until when the code is good; null: as long as the challenge, or as nodes of the release before think.
 alter table challenges add column code_expires_at integer;
