@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"io"
 	"log/slog"
 	"strings"
 	"sync"
@@ -17,6 +16,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/guard"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/revocation"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
+	"github.com/gatehouse-auth/gatehouse/internal/testlog"
 )
 
 // viewed is a configuration on Postgres with guards, whose snapshot of revocations gets older.
@@ -139,7 +139,7 @@ func TestAging_SaysWhatIsDone(t *testing.T) {
 func TestLook_TakesTurns(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		log := newStuckLog()
+		log := testlog.NewStuck()
 		n := &node{dbHealth: sqldb.NewHealth(slog.New(log), time.Now), looking: make(chan struct{}, 1)}
 		look := func() (end func()) {
 			a := &App{cfg: &resolved{sqlitePath: "x"}, node: n}
@@ -152,43 +152,12 @@ func TestLook_TakesTurns(t *testing.T) {
 		write := sqldb.Call{Step: "write", Writes: true}
 		end, endNext := look(), look()
 		n.dbHealth.Record(write, sqldb.ErrReadOnly)
-		log.line(t)
+		log.Line(t)
 		end()
 		n.dbHealth.Record(write, nil)
-		if line := log.line(t); !strings.Contains(line, "works again") {
+		if line := log.Line(t); !strings.Contains(line, "works again") {
 			t.Errorf("the line after the first has ended is %q", line)
 		}
 		endNext()
 	})
-}
-
-// stuckLog is a log whose lines are taken by nobody until somebody reads them.
-type stuckLog struct {
-	slog.Handler
-	lines chan string
-}
-
-func newStuckLog() stuckLog {
-	return stuckLog{slog.NewTextHandler(io.Discard, nil), make(chan string)}
-}
-
-// line takes the next line. It waits by the clock of the bubble.
-func (l stuckLog) line(t *testing.T) string {
-	t.Helper()
-	select {
-	case line := <-l.lines:
-		return line
-	case <-time.After(time.Minute):
-		t.Fatal("there is no line")
-		return ""
-	}
-}
-
-func (l stuckLog) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return stuckLog{l.Handler.WithAttrs(attrs), l.lines}
-}
-
-func (l stuckLog) Handle(_ context.Context, r slog.Record) error {
-	l.lines <- r.Message
-	return nil
 }

@@ -28,16 +28,9 @@ func (Outbox) CaddyModule() caddy.ModuleInfo {
 // UnmarshalCaddyfile reads
 //
 //	mail outbox [<dir>]
-func (o *Outbox) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	d.Next() // the sender's name
-	switch args := d.RemainingArgs(); {
-	case len(args) > 1, len(args) == 1 && args[0] == "":
-		return d.Err("mail outbox takes at most one value, a folder")
-	case len(args) == 1:
-		o.Dir = args[0]
-	}
-	if d.NextBlock(0) {
-		return d.Err("mail outbox takes no block")
+func (o *Outbox) UnmarshalCaddyfile(d *caddyfile.Dispenser) (err error) {
+	if o.Dir, err = parseFolder(d, "mail"); err != nil {
+		return err
 	}
 	if err := o.Validate(); err != nil {
 		return d.WrapErr(err)
@@ -68,14 +61,7 @@ func (o *Outbox) Delivery(dataDir string) (Delivery, error) {
 
 // folder returns the absolute folder for a node's data folder.
 func (o *Outbox) folder(dataDir string) (string, error) {
-	if o.Dir == "" {
-		return filepath.Join(dataDir, "outbox"), nil
-	}
-	dir, err := readPlaceholders(o.Dir)
-	if err != nil {
-		return "", err
-	}
-	return filepath.Abs(dir)
+	return folderOr(o.Dir, filepath.Join(dataDir, "outbox"))
 }
 
 // Interface guards

@@ -6,12 +6,9 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
@@ -47,44 +44,13 @@ func (s *Settings) loadMail(ctx caddy.Context) (MailSender, error) {
 	if len(s.MailRaw) == 0 {
 		return new(Outbox), nil
 	}
-	mod, err := ctx.LoadModule(s, "MailRaw")
-	if err != nil {
-		return nil, fmt.Errorf("loading the sender: %w", err)
-	}
-	sender, ok := mod.(MailSender)
-	if !ok {
-		return nil, fmt.Errorf("%T is not a mail sender", mod)
-	}
-	return sender, nil
+	return loadSender[MailSender](ctx, s, "MailRaw", "a mail sender")
 }
 
 // parseMail reads `mail <sender> …`; what follows the sender's name is the sender's own.
-func parseMail(d *caddyfile.Dispenser, s *Settings) error {
-	if !d.NextArg() {
-		return d.Err("mail takes the name of a sender: mail outbox")
-	}
-	name, senders := d.Val(), mailSenders()
-	if !slices.Contains(senders, name) {
-		return d.Errf("mail: %s", unknownWord("a mail sender of this build", name, senders))
-	}
-	mod, err := caddyfile.UnmarshalModule(d, mailNamespace+"."+name)
-	if err != nil {
-		return err
-	}
-	if _, ok := mod.(MailSender); !ok {
-		return d.Errf("mail: %T is not a mail sender", mod)
-	}
-	s.MailRaw = caddyconfig.JSONModuleObject(mod, "sender", name, nil)
-	return nil
-}
-
-// mailSenders returns the names of the senders in this build.
-func mailSenders() []string {
-	var names []string
-	for _, m := range caddy.GetModules(mailNamespace) {
-		names = append(names, strings.TrimPrefix(string(m.ID), mailNamespace+"."))
-	}
-	return names
+func parseMail(d *caddyfile.Dispenser, s *Settings) (err error) {
+	s.MailRaw, err = parseSender[MailSender](d, mailNamespace, "a mail sender")
+	return err
 }
 
 // resolveTemplates reads the templates of mails.

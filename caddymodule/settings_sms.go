@@ -1,13 +1,9 @@
 package caddymodule
 
 import (
-	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/notify"
@@ -38,42 +34,11 @@ func (s *Settings) loadSMS(ctx caddy.Context) (SMSSender, error) {
 	if len(s.SMSRaw) == 0 {
 		return nil, nil
 	}
-	mod, err := ctx.LoadModule(s, "SMSRaw")
-	if err != nil {
-		return nil, fmt.Errorf("loading the sender: %w", err)
-	}
-	sender, ok := mod.(SMSSender)
-	if !ok {
-		return nil, fmt.Errorf("%T is not a sender of SMS", mod)
-	}
-	return sender, nil
+	return loadSender[SMSSender](ctx, s, "SMSRaw", "an SMS sender")
 }
 
 // parseSMS reads `sms <sender> …`; what follows the sender's name is the sender's own.
-func parseSMS(d *caddyfile.Dispenser, s *Settings) error {
-	if !d.NextArg() {
-		return d.Err("sms takes the name of a sender: sms outbox")
-	}
-	name, senders := d.Val(), smsSenders()
-	if !slices.Contains(senders, name) {
-		return d.Errf("sms: %s", unknownWord("an SMS sender of this build", name, senders))
-	}
-	mod, err := caddyfile.UnmarshalModule(d, smsNamespace+"."+name)
-	if err != nil {
-		return err
-	}
-	if _, ok := mod.(SMSSender); !ok {
-		return d.Errf("sms: %T is not a sender of SMS", mod)
-	}
-	s.SMSRaw = caddyconfig.JSONModuleObject(mod, "sender", name, nil)
-	return nil
-}
-
-// smsSenders returns the names of the senders in this build.
-func smsSenders() []string {
-	var names []string
-	for _, m := range caddy.GetModules(smsNamespace) {
-		names = append(names, strings.TrimPrefix(string(m.ID), smsNamespace+"."))
-	}
-	return names
+func parseSMS(d *caddyfile.Dispenser, s *Settings) (err error) {
+	s.SMSRaw, err = parseSender[SMSSender](d, smsNamespace, "an SMS sender")
+	return err
 }

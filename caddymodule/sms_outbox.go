@@ -29,16 +29,9 @@ func (SMSOutbox) CaddyModule() caddy.ModuleInfo {
 // UnmarshalCaddyfile reads
 //
 //	sms outbox [<dir>]
-func (o *SMSOutbox) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	d.Next() // the sender's name
-	switch args := d.RemainingArgs(); {
-	case len(args) > 1, len(args) == 1 && args[0] == "":
-		return d.Err("sms outbox takes at most one value, a folder")
-	case len(args) == 1:
-		o.Dir = args[0]
-	}
-	if d.NextBlock(0) {
-		return d.Err("sms outbox takes no block")
+func (o *SMSOutbox) UnmarshalCaddyfile(d *caddyfile.Dispenser) (err error) {
+	if o.Dir, err = parseFolder(d, "sms"); err != nil {
+		return err
 	}
 	if err := o.Validate(); err != nil {
 		return d.WrapErr(err)
@@ -56,15 +49,9 @@ func (o *SMSOutbox) Validate() error {
 
 // SMSDelivery returns the sender of the folder.
 func (o *SMSOutbox) SMSDelivery(dataDir string) (SMSDelivery, error) {
-	dir := filepath.Join(dataDir, "sms")
-	if o.Dir != "" {
-		read, err := readPlaceholders(o.Dir)
-		if err != nil {
-			return SMSDelivery{}, fmt.Errorf("sms outbox: %w", err)
-		}
-		if dir, err = filepath.Abs(read); err != nil {
-			return SMSDelivery{}, fmt.Errorf("sms outbox: %w", err)
-		}
+	dir, err := folderOr(o.Dir, filepath.Join(dataDir, "sms"))
+	if err != nil {
+		return SMSDelivery{}, fmt.Errorf("sms outbox: %w", err)
 	}
 	sender, err := notify.OpenSMSOutbox(dir, nodeclock.Now)
 	if err != nil {

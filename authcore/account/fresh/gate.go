@@ -71,7 +71,7 @@ func (g *Gate) Check(ctx context.Context, who *authcore.Principal, p Proof, c au
 	if p.Password != "" {
 		return g.prove(ctx, who, p, c)
 	}
-	// A sign-in is fresh only where it asked for everything that one asks for now. Today that is one factor.
+	// A sign-in asks for everything that an account can be asked for, so its age alone decides.
 	if g.now().After(who.AuthTime.Add(g.cfg.For)) {
 		return g.stale()
 	}

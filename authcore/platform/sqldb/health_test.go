@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"strings"
 	"sync"
@@ -14,6 +13,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/internal/testlog"
 )
 
 // TestHealth_OneLineForEachChange: however many calls an outage concerns, the log has one line when it begins and one
@@ -64,37 +64,6 @@ func TestHealth_OneLineForEachChange(t *testing.T) {
 	}
 }
 
-// stuckLog is a log whose lines are taken by nobody until somebody reads them.
-type stuckLog struct {
-	slog.Handler
-	lines chan string
-}
-
-func newStuckLog() stuckLog {
-	return stuckLog{slog.NewTextHandler(io.Discard, nil), make(chan string)}
-}
-
-// line takes the next line. It waits by the clock of the bubble.
-func (l stuckLog) line(t *testing.T) string {
-	t.Helper()
-	select {
-	case line := <-l.lines:
-		return line
-	case <-time.After(time.Minute):
-		t.Fatal("there is no line")
-		return ""
-	}
-}
-
-func (l stuckLog) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return stuckLog{l.Handler.WithAttrs(attrs), l.lines}
-}
-
-func (l stuckLog) Handle(_ context.Context, r slog.Record) error {
-	l.lines <- r.Message
-	return nil
-}
-
 // TestHealth_StuckLog: calls of the database do not wait for a log that is stuck, and its lines come in their order when it
 // is not any more. Were there too many of them meanwhile, the last ones are there.
 func TestHealth_StuckLog(t *testing.T) {
@@ -103,7 +72,7 @@ func TestHealth_StuckLog(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				log := newStuckLog()
+				log := testlog.NewStuck()
 				c := NewHealth(slog.New(log), time.Now)
 				ctx, cancel := context.WithCancel(t.Context())
 				var telling sync.WaitGroup
@@ -120,7 +89,7 @@ func TestHealth_StuckLog(t *testing.T) {
 				cancel()
 				last := ""
 				for i := range min(changes, mostUnsaid+1) { // one of them is being written
-					line := log.line(t)
+					line := log.Line(t)
 					if line == last && (i != 1 || name == "some") { // what is left out stands before line 1
 						t.Fatalf("line %d is the one before again: %s", i, line)
 					}
