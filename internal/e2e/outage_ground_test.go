@@ -140,13 +140,13 @@ func TestLogSink_Full(t *testing.T) {
 		served(t, g, u, b, out)
 		failed(t, g, u, 4)
 		if disk != "" {
-			spaceAgain(t, g, u, file, filler)
+			spaceAgain(t, g, out, file, filler)
 		}
 	}
 }
 
-// spaceAgain makes room beside the log, and demands that the next line stands in it.
-func spaceAgain(t *testing.T, g *gateway, u *user, file, filler string) {
+// spaceAgain makes room beside the log, and demands that the next line stands in it: one about whoever, of whom no line waits yet.
+func spaceAgain(t *testing.T, g *gateway, whoever *user, file, filler string) {
 	t.Helper()
 	if n := len(fileOf(t, filler)) + len(fileOf(t, file)); n != diskSize {
 		t.Errorf("the disk has %d bytes of %d in it: it was not full", n, diskSize)
@@ -154,9 +154,17 @@ func spaceAgain(t *testing.T, g *gateway, u *user, file, filler string) {
 	if err := os.Remove(filler); err != nil {
 		t.Fatal(err)
 	}
-	before := bytes.Count(fileOf(t, file), []byte("sign-in failed"))
-	failed(t, g, u, 1)
-	eventually(t, "the log goes on", func() bool { return bytes.Count(fileOf(t, file), []byte("sign-in failed")) == before+1 })
+	told := func() (lines int) {
+		for line := range bytes.Lines(fileOf(t, file)) {
+			if bytes.Contains(line, []byte("sign-in failed")) && bytes.Contains(line, []byte(whoever.id)) {
+				lines++
+			}
+		}
+		return lines
+	}
+	before := told()
+	failed(t, g, whoever, 1)
+	eventually(t, "the log goes on", func() bool { return told() == before+1 })
 	if err := os.Truncate(file, 0); err != nil { // or it would fill the disk with the next round
 		t.Fatal(err)
 	}
