@@ -181,12 +181,14 @@ func (g *gateway) reload(p plan) (complaint string, err error) {
 	return "", nil
 }
 
-// mustReload is reload that has to succeed.
+// mustReload is reload that has to succeed. What is asked after it comes by new connections: the servers of the former configuration
+// still answer by the old ones for the moment in which they shut down.
 func (g *gateway) mustReload(t testing.TB, p plan) {
 	t.Helper()
 	if complaint, err := g.reload(p); err != nil || complaint != "" {
 		t.Fatalf("reload: %v %s", err, complaint)
 	}
+	g.client.CloseIdleConnections()
 }
 
 // advance moves the clock of a gateway with plan.clock, and returns when the gateway has taken it over.
