@@ -160,6 +160,9 @@ var ofAccount = []struct{ table, erase string }{
 	{"security_links", "delete from security_links where account_id = $1"},
 	{"devices", "delete from devices where account_id = $1"},
 	{"avatars", "delete from avatars where account_id = $1"},
+	{"factors", "delete from factors where account_id = $1"},
+	{"recovery_codes", "delete from recovery_codes where account_id = $1"},
+	{"pending_signins", "delete from pending_signins where account_id = $1"},
 	{"sessions", "delete from sessions where account_id = $1"},
 	{"identifiers", "delete from identifiers where user_id = $1"},
 	// A used invitation goes with the account that it made; an unused one with whoever made it.
@@ -235,6 +238,9 @@ const late = `select distinct r.account_id from revocations r where r.session_id
 		or exists (select 1 from devices d where d.account_id = r.account_id)
 		or exists (select 1 from security_links l where l.account_id = r.account_id)
 		or exists (select 1 from avatars a where a.account_id = r.account_id)
+		or exists (select 1 from factors f where f.account_id = r.account_id)
+		or exists (select 1 from recovery_codes c where c.account_id = r.account_id)
+		or exists (select 1 from pending_signins p where p.account_id = r.account_id)
 		or exists (select 1 from identifiers i where i.user_id = r.account_id)
 		or exists (select 1 from invitations i where i.inviter_id = r.account_id))`
 

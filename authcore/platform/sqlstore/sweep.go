@@ -40,6 +40,8 @@ var expiries = []expired{
 	{"challenges", "id", "expires_at <= $1 and (attempts_reset_at is null or attempts_reset_at <= $1)", "expires_at", expiredKept},
 	{"revocations", "seq", "until <= $1", "until", expiredKept},
 	{"security_links", "id", "expires_at <= $1", "expires_at", expiredKept},
+	{"pending_signins", "id", "expires_at <= $1", "expires_at", expiredKept},
+	{"factors", "id", "confirmed_at is null and expires_at <= $1", "expires_at", expiredKept},
 	{"outbox", "id", "done_at is not null and done_at <= $1", "done_at", mailKept},
 	// A row of a node of the release before says nothing of when it is void; its doubling is forgotten then.
 	{"lockouts", "key", "until <= $1 and void_at <= $1", "until", expiredKept},
