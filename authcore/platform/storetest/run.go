@@ -19,6 +19,7 @@ func Run(t *testing.T, open func(testing.TB) Store) {
 		{"sign-up", signUps},
 		{"reset", resets},
 		{"passwords", passwords},
+		{"actors", actors},
 		{"contacts", contacts},
 		{"closure", closures},
 		{"avatars", avatars},

@@ -72,8 +72,16 @@ func (q *Request) SetProblem(err error) *httpauth.Problem {
 // Is reports whether the problem has the code.
 func (q *Request) Is(code authcore.Code) bool { return q.Problem != nil && q.Problem.Code == code }
 
-// RequireUser returns who is signed in, or the refusal of whoever is not.
+// RequireUser returns who is signed in, or the refusal of whoever is not. From then on changes of the request are theirs.
 func (q *Request) RequireUser() (*authcore.Principal, error) {
+	user, err := q.authenticate()
+	if err == nil {
+		q.R = q.R.WithContext(authcore.ActAs(q.R.Context(), user.Holder()))
+	}
+	return user, err
+}
+
+func (q *Request) authenticate() (*authcore.Principal, error) {
 	return q.Authenticator.Authenticate(q.W, q.R, q.Info)
 }
 
@@ -82,7 +90,7 @@ func (q *Request) CurrentUser() (*authcore.Principal, error) {
 	if q.User != nil {
 		return q.User, nil
 	}
-	p, err := q.RequireUser()
+	p, err := q.authenticate()
 	if err == nil || !authcore.IsAnonymous(err) {
 		return p, err
 	}
