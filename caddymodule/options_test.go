@@ -32,6 +32,7 @@ func documentedOptions() []documented {
 		"signup":      optionNames(signupOptions),
 		"password":    optionNames(passwordOptions),
 		"invitations": optionNames(invitationOptions),
+		"retention":   optionNames(retentionOptions),
 		"lockout":     append(optionNames(lockoutOptions), "off"),
 	}
 	var all []documented

@@ -66,6 +66,7 @@ type resolved struct {
 	numbers        identifier.Numbers
 	admins         authcore.Admins
 	invitations    invitationRules
+	retention      authcore.Retention
 	shortSession   time.Duration
 	maxSessions    int
 	otp            otpRules
@@ -96,6 +97,7 @@ func (s *Settings) resolve() (*resolved, error) {
 		brand:        cmp.Or(read.Brand, "Gatehouse"),
 		numbers:      read.numbers(),
 		invitations:  read.invitationRules(),
+		retention:    read.retention(),
 		otp:          read.otpRules(),
 		password:     read.passwordRules(),
 		lockout:      read.lockoutRules(),

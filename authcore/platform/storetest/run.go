@@ -22,6 +22,7 @@ func Run(t *testing.T, open func(testing.TB) Store) {
 		{"actors", actors},
 		{"contacts", contacts},
 		{"closure", closures},
+		{"invitations", invitations},
 		{"avatars", avatars},
 		{"sessions", sessions},
 		{"opening", openings},

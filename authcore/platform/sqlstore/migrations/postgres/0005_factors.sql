@@ -59,4 +59,9 @@ create table pending_signins (
 create index pending_signins_account on pending_signins (account_id);
 create index pending_signins_expiry on pending_signins (expires_at);
 
+-- What lapses is found by when it does.
+create index users_pending_email_until on users (pending_email_until) where pending_email_until is not null;
+create index users_pending_phone_until on users (pending_phone_until) where pending_phone_until is not null;
+create index invitations_unused on invitations (expires_at) where used_at is null;
+
 insert into settings (name, value) values ('schema_fits', '4') on conflict (name) do update set value = excluded.value;
