@@ -10,11 +10,11 @@ import (
 
 // RetentionSettings say how long what is of no more use is kept.
 type RetentionSettings struct {
-	// Events, since they happened, 1s to 10y. Default: 400d.
+	// Events, since they happened, 1s to 3650d. Default: 400d.
 	Events caddy.Duration `json:"events,omitempty"`
-	// Known devices, since the last sign-in, 1s to 10y. Default: 400d.
+	// Known devices, since the last sign-in, 1s to 3650d. Default: 400d.
 	Devices caddy.Duration `json:"devices,omitempty"`
-	// Invitations that nobody has used, since they expired, 1s to 10y. Default: 90d.
+	// Invitations that nobody has used, since they expired, 1s to 3650d. Default: 90d.
 	Invitations caddy.Duration `json:"invitations,omitempty"`
 }
 
