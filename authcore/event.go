@@ -49,6 +49,23 @@ const (
 	EventDeviceForgotten   EventKind = "device.forgotten"
 )
 
+// EventKinds returns every kind of event, in the order of their names.
+func EventKinds() []EventKind { return slices.Clone(eventKinds) }
+
+var eventKinds = sortedKinds(
+	EventRegistered, EventVerified, EventProfileChanged, EventDisabled, EventEnabled, EventRolesChanged,
+	EventInvitationCreated, EventInvitationUsed, EventInvitationRevoked, EventSignedIn, EventSignInFailed, EventHandedOver,
+	EventRefreshRepeated, EventRefreshReplayed, EventSignedOut, EventSessionsRevoked, EventResetRequested, EventPasswordReset,
+	EventPasswordChanged, EventAccountLocked, EventAccountSecured, EventRegistrationAgain, EventEmailChanged,
+	EventUsernameChanged, EventPhoneChanged, EventStepUpFailed, EventDeletionRequested, EventCodeSent, EventCodeRefused,
+	EventAccountDeleted, EventExported, EventAccountRestored, EventSessionRenamed, EventDeviceSeen, EventDeviceForgotten,
+)
+
+func sortedKinds(kinds ...EventKind) []EventKind {
+	slices.Sort(kinds)
+	return kinds
+}
+
 // Event is one line of the append-only history: ids only, no names, addresses or secrets of people.
 type Event struct {
 	ID        uuid.UUID // v7

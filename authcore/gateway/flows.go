@@ -15,9 +15,11 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/closure"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/contact"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/cursor"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/export"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/fresh"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/handover"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/history"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/invite"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/notice"
@@ -46,6 +48,7 @@ type Store interface {
 	export.Store
 	fresh.Store
 	handover.Store
+	history.Store
 	setup.Store
 	invite.Store
 	password.Store
@@ -140,6 +143,9 @@ type Flows struct {
 	Invite     *invite.Flow
 	Closure    *closure.Flow
 	Export     *export.Flow
+	History    *history.Flow
+
+	cursors *cursor.Signer
 }
 
 // NewFlows checks cfg and wires the flows. It does no I/O.
@@ -156,6 +162,9 @@ func NewFlows(cfg Config) (*Flows, error) {
 // wireShared makes what several flows stand on.
 func (f *Flows) wireShared(cfg Config) (err error) {
 	if f.Policy, err = passpolicy.New(cfg.Settings.Password); err != nil {
+		return err
+	}
+	if f.cursors, err = cursor.NewSigner(macKey(cfg.Ring, "cursor")); err != nil {
 		return err
 	}
 	code := cfg.Settings.Code
@@ -194,7 +203,7 @@ func (f *Flows) wireSessions(cfg Config) (err error) {
 
 // wireAccounts makes and changes accounts.
 func (f *Flows) wireAccounts(cfg Config) (err error) {
-	f.Invite, err = invite.New(invite.Config{Store: cfg.Store, Mailer: cfg.Mailer, Limiter: cfg.Limiter, Admins: cfg.Settings.Admins,
+	f.Invite, err = invite.New(invite.Config{Store: cfg.Store, Mailer: cfg.Mailer, Limiter: cfg.Limiter, Cursors: f.cursors, Admins: cfg.Settings.Admins,
 		Inviters: cfg.Settings.Invitation.Inviters, EmailSignsIn: slices.Contains(cfg.Settings.Identities, authcore.KindEmail),
 		Lifetime: cfg.Settings.Invitation.Lifetime, Pending: cfg.Settings.Invitation.Pending, Now: cfg.Now})
 	if err != nil {
@@ -252,7 +261,10 @@ func (f *Flows) wireOwner(cfg Config) (err error) {
 	if err != nil {
 		return err
 	}
-	f.Export, err = export.New(export.Config{Store: cfg.Store, Limiter: cfg.Limiter, Now: cfg.Now})
+	if f.Export, err = export.New(export.Config{Store: cfg.Store, Limiter: cfg.Limiter, Now: cfg.Now}); err != nil {
+		return err
+	}
+	f.History, err = history.New(history.Config{Store: cfg.Store, Cursors: f.cursors})
 	return err
 }
 

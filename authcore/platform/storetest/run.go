@@ -23,6 +23,7 @@ func Run(t *testing.T, open func(testing.TB) Store) {
 		{"contacts", contacts},
 		{"closure", closures},
 		{"invitations", invitations},
+		{"history", histories},
 		{"avatars", avatars},
 		{"sessions", sessions},
 		{"opening", openings},

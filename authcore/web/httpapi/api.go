@@ -17,6 +17,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/contact"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/export"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/fresh"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/history"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/invite"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/profile"
@@ -43,6 +44,7 @@ type Config struct {
 	Closure  *closure.Flow
 	Export   *export.Flow
 	Avatars  *avatar.Avatars
+	History  *history.Flow
 	JWKS     func() []byte // the public keys of access tokens, RFC 7517
 
 	Authenticator *httpauth.Authenticator
@@ -64,8 +66,8 @@ func (c Config) check() error {
 		return errors.New("httpapi: sessions, sign-in, sign-up, profile and password are required")
 	case c.JWKS == nil || c.Authenticator == nil || c.Limits == nil || c.Ready == nil || c.Logger == nil || c.Now == nil:
 		return errors.New("httpapi: keys, authenticator, limits, readiness, logger and clock are required")
-	case c.Setup == nil || c.Invite == nil || c.Secure == nil || c.Contact == nil || c.Fresh == nil || c.Closure == nil || c.Export == nil || c.Avatars == nil:
-		return errors.New("httpapi: set-up, invitations, security links, contacts, the gate of fresh sign-ins, closures and avatars are required")
+	case c.Setup == nil || c.Invite == nil || c.Secure == nil || c.Contact == nil || c.Fresh == nil || c.Closure == nil || c.Export == nil || c.Avatars == nil || c.History == nil:
+		return errors.New("httpapi: set-up, invitations, security links, contacts, the gate of fresh sign-ins, closures, avatars and history are required")
 	}
 	return nil
 }
@@ -115,6 +117,7 @@ func mountAll(cfg Config) (routes, error) {
 		(&closureCalls{closure: cfg.Closure}).routes(),
 		(&exportCalls{export: cfg.Export}).routes(),
 		(&sessionCalls{sessions: cfg.Sessions}).routes(),
+		(&historyCalls{cfg.History}).routes(),
 		(&machineCalls{keySet: cfg.JWKS, ready: cfg.Ready}).routes(),
 	)
 }

@@ -64,4 +64,7 @@ create index users_pending_email_until on users (pending_email_until) where pend
 create index users_pending_phone_until on users (pending_phone_until) where pending_phone_until is not null;
 create index invitations_unused on invitations (expires_at) where used_at is null;
 
+-- The history of an account by kind, the newest first: of one kind among very many of others too.
+create index events_account_kind on events (account_id, kind, at, id);
+
 insert into settings (name, value) values ('schema_fits', '4') on conflict (name) do update set value = excluded.value;
