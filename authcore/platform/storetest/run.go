@@ -17,6 +17,7 @@ func Run(t *testing.T, open func(testing.TB) Store) {
 		{"registrations", registrations},
 		{"challenges", challenges},
 		{"sign-up", signUps},
+		{"set-up", setups},
 		{"reset", resets},
 		{"passwords", passwords},
 		{"actors", actors},
