@@ -16,6 +16,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/closure"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/contact"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/cursor"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/device"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/export"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/fresh"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/handover"
@@ -45,6 +46,7 @@ type Store interface {
 	signup.Store
 	closure.Store
 	contact.Store
+	device.Store
 	export.Store
 	fresh.Store
 	handover.Store
@@ -130,6 +132,7 @@ type Flows struct {
 	Challenges *challenge.Issuer
 	Notices    *notice.Notices
 	Sessions   *session.Sessions
+	Devices    *device.Devices
 	SignIn     *signin.Flow
 	SignUp     *signup.Flow
 	Password   *password.Flow
@@ -189,6 +192,9 @@ func (f *Flows) wireSessions(cfg Config) (err error) {
 		Audience: s.Audience, AccessLifetime: s.AccessLifetime, RefreshLifetime: s.RefreshLifetime, SessionLifetime: s.SessionLifetime,
 		RefreshLeeway: s.RefreshLeeway, ShortSession: s.ShortSession, MaxSessions: s.MaxSessions, MayIssue: cfg.MayIssue, Trace: cfg.Traces.Refresh, Now: cfg.Now})
 	if err != nil {
+		return err
+	}
+	if f.Devices, err = device.New(device.Config{Store: cfg.Store, Now: cfg.Now}); err != nil {
 		return err
 	}
 	f.SignIn, err = signin.New(signin.Config{Store: cfg.Store, Hasher: cfg.Hasher, Policy: f.Policy, Lockouts: cfg.Lockouts,

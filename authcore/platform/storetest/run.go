@@ -28,6 +28,7 @@ func Run(t *testing.T, open func(testing.TB) Store) {
 		{"avatars", avatars},
 		{"sessions", sessions},
 		{"opening", openings},
+		{"devices", devices},
 		{"rotation", rotations},
 		{"children", children},
 		{"revocations", revocations},
