@@ -48,6 +48,8 @@ type Challenge struct {
 	ExpiresAt       time.Time
 	// CodeExpiresAt is when the code is no longer good although the link is; zero: nobody has said so.
 	CodeExpiresAt time.Time
+	// SentTo is the address or number that it went to, where it is good only for as long as its account has that; else "".
+	SentTo string
 }
 
 // Opening makes an account whose address or number is not verified.

@@ -240,8 +240,12 @@ func (f *Flows) wireAccounts(cfg Config) (err error) {
 }
 
 // confirm sends a code for an address that an account has pending.
-func (f *Flows) confirm(ctx context.Context, account uuid.UUID, address string, c authcore.Client) error {
-	_, err := f.Contact.RequestEmail(ctx, account, address, c)
+func (f *Flows) confirm(ctx context.Context, account uuid.UUID, p authcore.Pending, c authcore.Client) (err error) {
+	if p.Channel == authcore.BySMS {
+		_, err = f.Contact.RequestPhone(ctx, account, p.Address, c)
+	} else {
+		_, err = f.Contact.RequestEmail(ctx, account, p.Address, c)
+	}
 	return err
 }
 

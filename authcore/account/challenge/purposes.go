@@ -14,6 +14,8 @@ type purpose struct {
 	AMR  []string          // what having verified it alone is worth for a session (RFC 8176); nil: it opens none
 	Life time.Duration     // 0: as the operator has set it
 	Link time.Duration     // how long a link lives at the least, where that is longer than what the operator has set for codes
+	// Bound says that it is dead once the account has another address or number than the one that it went to.
+	Bound bool
 	// Unproven says that it goes to an address or number that may be anybody's: SMS of such purposes have a share of their own.
 	Unproven bool
 }
@@ -22,7 +24,7 @@ var purposes = map[authcore.Purpose]purpose{
 	authcore.PurposeVerifyEmail: {Path: "/verify", Mail: authcore.MailVerify, AMR: []string{"email"}, Unproven: true},
 	// No session: a second factor must not be skipped. The link outlives the limit on mails: whoever asks for somebody else's
 	// mails until no more are sent leaves the owner with a newest one that works.
-	authcore.PurposeResetPassword: {Path: "/reset", Mail: authcore.MailReset, Link: time.Hour},
+	authcore.PurposeResetPassword: {Path: "/reset", Mail: authcore.MailReset, Link: time.Hour, Bound: true},
 	// No session: who confirms is signed in.
 	authcore.PurposeConfirmEmail: {Path: "/me/email/confirm", Mail: authcore.MailConfirmEmail, Unproven: true},
 	authcore.PurposeConfirmPhone: {Path: "/me/phone/confirm", Mail: authcore.MailConfirmEmail, Unproven: true},

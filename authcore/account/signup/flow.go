@@ -80,8 +80,8 @@ type Config struct {
 	// CanReach returns false for a normalised address to which mails are known not to go out. It must not wait. nil: all may.
 	CanReach func(address string) bool
 	Numbers  identifier.Numbers // how phone numbers are read, and which are taken
-	// Confirm sends a code for the address that an account has pending. Required with Deferred.
-	Confirm func(ctx context.Context, account uuid.UUID, address string, c authcore.Client) error
+	// Confirm sends a code for the address or number that an account has pending. Required with Deferred.
+	Confirm func(ctx context.Context, account uuid.UUID, p authcore.Pending, c authcore.Client) error
 	Now     authcore.Clock
 }
 

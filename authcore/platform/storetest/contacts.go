@@ -22,6 +22,7 @@ var contacts = []promise{
 	{"of 100 accounts that confirm one address one gets it", contactTakenRace},
 	{"an account that changed meanwhile keeps address and claim", contactChanged},
 	{"a number moves to who proves it, with everything or not at all", contactMoves},
+	{"what was never verified is free once the account has something else", contactAbandoned},
 	{"an address or number is removed with its effects, or not at all", contactRemove},
 }
 
@@ -268,4 +269,17 @@ func contactMoves(t *testing.T, s Store) {
 	}
 	_, err = s.ProveToken(t.Context(), sent.Purpose, sent.TokenDigest, start)
 	wants(t, err, authcore.ErrNotFound)
+}
+
+func contactAbandoned(t *testing.T, s Store) {
+	changes, removes := unverified(t, s, "anna"), unverified(t, s, "ben")
+	_, err := s.ConfirmContact(t.Context(), confirmation(claimsAddress(t, s, changes, "new@example.com", "1"), changes, "new@example.com"))
+	must(t, err)
+	_, err = s.RemoveContact(t.Context(), contact.Removal{Channel: authcore.ByEmail, Before: removes, Now: start})
+	must(t, err)
+	for _, a := range []authcore.Account{changes, removes} {
+		if taken, err := s.IdentifierTaken(t.Context(), email(a.Email), uuid.New()); err != nil || taken {
+			t.Errorf("%s is taken: %v (%v)", a.Email, taken, err)
+		}
+	}
 }

@@ -59,6 +59,9 @@ create table pending_signins (
 create index pending_signins_account on pending_signins (account_id);
 create index pending_signins_expiry on pending_signins (expires_at);
 
+-- The address or number that a reset went to: it is good only for as long as the account has that.
+alter table challenges add column sent_to text not null default '';
+
 -- What lapses is found by when it does.
 create index users_pending_email_until on users (pending_email_until) where pending_email_until is not null;
 create index users_pending_phone_until on users (pending_phone_until) where pending_phone_until is not null;
