@@ -23,6 +23,10 @@ const (
 	PurposeRestore Purpose = "restore_account"
 	// PurposeConfirmPhone is PurposeConfirmEmail for a number.
 	PurposeConfirmPhone Purpose = "confirm_phone"
+	// PurposeSecondFactor proves a mailbox or number as second factor. Its subject is the factor and what the code was sent for.
+	PurposeSecondFactor Purpose = "second_factor"
+	// PurposeConfirmFactor shows that somebody who adds an email or sms factor reads what is sent there. Its subject is the factor.
+	PurposeConfirmFactor Purpose = "confirm_factor"
 	// PurposeHandover takes a browser that is signed in to another host. Its CodeDigest is no code's: it says for which
 	// origin and which browser the token is ([ChildSession]).
 	PurposeHandover Purpose = "handover"

@@ -18,6 +18,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/cursor"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/device"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/export"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/factor"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/fresh"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/handover"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/history"
@@ -48,6 +49,7 @@ type Store interface {
 	contact.Store
 	device.Store
 	export.Store
+	factor.Store
 	fresh.Store
 	handover.Store
 	history.Store
@@ -101,6 +103,8 @@ type Settings struct {
 	MaxSessions     int           // of an account
 	FreshFor        time.Duration // how long a sign-in is fresh
 	DeletionGrace   time.Duration // how long a deletion waits; 0: none
+
+	Factors []authcore.FactorType // that may be added and count; nil: all but SMS
 }
 
 // InvitationSettings say who may invite.
@@ -124,6 +128,8 @@ type Traces struct {
 	SignIn, Refresh, Handover authcore.Trace
 	// CodeSent is told of every code that goes out.
 	CodeSent func(by authcore.Channel, p authcore.Purpose)
+	// SecondFactor is told how each use of a second factor has ended.
+	SecondFactor func(t authcore.FactorType, outcome string)
 }
 
 // Flows is what people do with accounts. They are safe for concurrent use.
@@ -131,6 +137,7 @@ type Flows struct {
 	Policy     *passpolicy.Policy
 	Challenges *challenge.Issuer
 	Notices    *notice.Notices
+	Factors    *factor.Factors
 	Sessions   *session.Sessions
 	Devices    *device.Devices
 	SignIn     *signin.Flow
@@ -182,6 +189,11 @@ func (f *Flows) wireShared(cfg Config) (err error) {
 		return err
 	}
 	f.Notices, err = notice.New(notice.Config{Store: cfg.Store, Mailer: cfg.Mailer, MayText: f.Challenges.MayText, Sealer: cfg.Sealer, Now: cfg.Now})
+	if err != nil {
+		return err
+	}
+	f.Factors, err = factor.New(factor.Config{Store: cfg.Store, Challenges: f.Challenges, Notices: f.Notices, Sealer: cfg.Sealer,
+		Key: macKey(cfg.Ring, "recovery code"), Offered: cfg.Settings.Factors, Trace: cfg.Traces.SecondFactor, Now: cfg.Now})
 	return err
 }
 

@@ -150,7 +150,7 @@ func (d *Issuer) issue(p authcore.Purpose, subject string, account uuid.UUID, to
 		ch.ExpiresAt = ch.CreatedAt.Add(d.cfg.SMSLifetime)
 		ch.CodeExpiresAt = ch.ExpiresAt
 		m.Expiry, m.LinkExpiry, m.Host = d.cfg.SMSLifetime, 0, hostOf(c.Portal)
-	} else {
+	} else if row.Path != "" {
 		m.Link = strings.TrimSuffix(c.Portal, "/") + row.Path + "?token=" + token
 	}
 	mail, err := d.cfg.Mailer.Compose(m)

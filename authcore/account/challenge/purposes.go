@@ -9,7 +9,7 @@ import (
 
 // purpose is what differs between the kinds of challenge.
 type purpose struct {
-	Path string            // of the page that a link opens, below the portal
+	Path string            // of the page that a link opens, below the portal; "": there is a code alone
 	Mail authcore.MailKind // that carries code and link
 	AMR  []string          // what having verified it alone is worth for a session (RFC 8176); nil: it opens none
 	Life time.Duration     // 0: as the operator has set it
@@ -28,6 +28,9 @@ var purposes = map[authcore.Purpose]purpose{
 	// No session: who confirms is signed in.
 	authcore.PurposeConfirmEmail: {Path: "/me/email/confirm", Mail: authcore.MailConfirmEmail, Unproven: true},
 	authcore.PurposeConfirmPhone: {Path: "/me/phone/confirm", Mail: authcore.MailConfirmEmail, Unproven: true},
+	// No link: who follows one elsewhere would finish the sign-in of whoever asked for it. The session is opened by what asked for the code.
+	authcore.PurposeSecondFactor:  {Mail: authcore.MailSecondFactorCode},
+	authcore.PurposeConfirmFactor: {Mail: authcore.MailFactorCode, Unproven: true},
 	// It is printed for whoever runs the gateway (package setup).
 	authcore.PurposeSetup: {Life: 24 * time.Hour},
 	// Its link lives as long as the deletion waits, and stands in a security mail. No session: who restores signs in again.

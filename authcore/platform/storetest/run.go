@@ -25,6 +25,7 @@ func Run(t *testing.T, open func(testing.TB) Store) {
 		{"closure", closures},
 		{"invitations", invitations},
 		{"history", histories},
+		{"factors", factors},
 		{"avatars", avatars},
 		{"sessions", sessions},
 		{"opening", openings},
