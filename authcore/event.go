@@ -67,6 +67,8 @@ var eventKinds = sortedKinds(
 	EventPasswordChanged, EventAccountLocked, EventAccountSecured, EventRegistrationAgain, EventEmailChanged,
 	EventUsernameChanged, EventPhoneChanged, EventStepUpFailed, EventDeletionRequested, EventCodeSent, EventCodeRefused,
 	EventAccountDeleted, EventExported, EventAccountRestored, EventSessionRenamed, EventDeviceSeen, EventDeviceForgotten,
+	EventFactorAdded, EventFactorRemoved, EventFactorUsed, EventFactorFailed, EventMFAEnabled, EventMFADisabled, EventRecoveryCodesMade,
+	EventRecoveryCodeUsed,
 )
 
 func sortedKinds(kinds ...EventKind) []EventKind {
