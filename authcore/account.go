@@ -43,15 +43,8 @@ type Account struct {
 	// for whoever has it now would inherit what the former owner has there.
 	EmailReused bool
 	Muted       []string // the kinds of mail that the owner has switched off
-	// MFAEnabledAt is since when sign-ins ask for a second factor; MFAPreferred is the type that its owner wants to be asked for first,
-	// "" for any.
-	MFAEnabledAt time.Time
-	MFAPreferred FactorType
-	// PasswordBy is the channel of the reset that set the password, until another kind of proof has been given once; "" for none.
-	// Whoever reads that channel has the password, so the channel is no second factor beside it.
-	PasswordBy Channel
-	CreatedAt  time.Time
-	UpdatedAt  time.Time
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
 }
 
 // EmailVerified reports whether the account's address has been verified.
@@ -89,9 +82,6 @@ func (a Account) Pending(now time.Time) []Pending {
 
 // Disabled reports whether the account may not sign in.
 func (a Account) Disabled() bool { return !a.DisabledAt.IsZero() }
-
-// MFAEnabled reports whether the owner has switched second factors on.
-func (a Account) MFAEnabled() bool { return !a.MFAEnabledAt.IsZero() }
 
 // Name returns first and last name joined by one space, or what there is of them.
 func (a Account) Name() string {
@@ -152,6 +142,8 @@ type ProfileChange struct {
 	LastName  *string
 	Phone     *string
 	Rename    *Rename // what a change of the username must find; nil: it is none
+	Locale    *string
+	Fields    map[string]any // a merge patch: nil removes a field
 }
 
 // Rename is what a change of a username must find, so that what is told of it is true, and so that it is not one too many.

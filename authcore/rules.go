@@ -39,6 +39,19 @@ const (
 	NameTooLong         Rule = "name_too_long"        // N: the greatest number of characters
 	DeviceNameTooLong   Rule = "device_name_too_long" // N: likewise
 
+	LocaleInvalid Rule = "locale_invalid"
+
+	// Of the fields that the operator has added.
+	FieldUnknown Rule = "field_unknown"
+	FieldText    Rule = "field_text"
+	FieldInteger Rule = "field_integer"
+	FieldBoolean Rule = "field_boolean"
+	FieldDate    Rule = "field_date"
+	FieldURL     Rule = "field_url"
+	FieldChoice  Rule = "field_choice"
+	FieldPattern Rule = "field_pattern"
+	FieldTooLong Rule = "field_too_long" // N: the greatest number of characters
+
 	PasswordRequired  Rule = "password_required"
 	PasswordTooShort  Rule = "password_too_short" // N: the least number of characters
 	PasswordTooLong   Rule = "password_too_long"  // N: the greatest
@@ -59,10 +72,9 @@ const (
 	CodeRequired  Rule = "code_required"
 	LoginRequired Rule = "login_required"
 
-	// These three are broken by programs alone; no page has such a field.
+	// These two are broken by programs alone; no page has such a field.
 	SessionSelector  Rule = "session_selector"
 	SessionIDInvalid Rule = "session_id_invalid"
-	DeviceIDInvalid  Rule = "device_id_invalid"
 )
 
 // english is what the API says of a broken rule. {N} is that of [Params].
@@ -88,6 +100,16 @@ var english = map[Rule]string{
 	PhoneTaken:              "This phone number is taken.",
 	NameTooLong:             "The name is too long: at most {N} characters.",
 	DeviceNameTooLong:       "The device name is too long: at most {N} characters.",
+	LocaleInvalid:           "Choose one of the languages that are offered.",
+	FieldUnknown:            "There is no such field.",
+	FieldText:               "Enter text.",
+	FieldInteger:            "Enter a whole number of at most 15 digits.",
+	FieldBoolean:            "Enter yes or no.",
+	FieldDate:               "Enter a date, such as 2026-12-31.",
+	FieldURL:                "Enter a web address, such as https://example.com.",
+	FieldChoice:             "Choose one of the values that are listed.",
+	FieldPattern:            "This does not have the form that is asked for.",
+	FieldTooLong:            "This is too long: at most {N} characters.",
 	PasswordRequired:        "Choose a password.",
 	PasswordTooShort:        "Use at least {N} characters.",
 	PasswordTooLong:         "Use at most {N} characters.",
@@ -105,7 +127,6 @@ var english = map[Rule]string{
 	LoginRequired:           "Enter your e-mail address or username.",
 	SessionSelector:         "Send exactly one of ids, all and others.",
 	SessionIDInvalid:        "Send ids of sessions.",
-	DeviceIDInvalid:         "Send ids of devices.",
 }
 
 // taken are the rules that a unique identifier of another account breaks.

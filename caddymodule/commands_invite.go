@@ -91,11 +91,18 @@ func listInvitations(ctx context.Context, d *adminOps) (invitationList, error) {
 		return invitationList{}, errStopped()
 	}
 	list := invitationList{Invitations: []managedInvitation{}}
-	all, err := d.invite.ListAll(ctx)
-	for _, i := range all {
-		list.Invitations = append(list.Invitations, d.managedInvitation(i))
+	for page := (invite.Page{Limit: 200}); ; {
+		listed, err := d.invite.ListAll(ctx, page)
+		if err != nil {
+			return list, err
+		}
+		for _, i := range listed.Invitations {
+			list.Invitations = append(list.Invitations, d.managedInvitation(i))
+		}
+		if page.Cursor = listed.Next; page.Cursor == "" {
+			return list, nil
+		}
 	}
-	return list, err
 }
 
 // namedInvitation is an invitation by its id.

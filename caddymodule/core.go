@@ -95,7 +95,7 @@ func (c *core) wireFlows(a *App, sealer *secret.Sealer) error {
 
 // flowSettings are the settings of the flows.
 func (r *resolved) flowSettings() gateway.Settings {
-	return gateway.Settings{Signup: signup.Mode(r.signup), Deferred: r.deferred, CodeOnDemand: r.codeOnDemand, Identities: r.identities, Admins: r.admins,
+	return gateway.Settings{Signup: signup.Mode(r.signup), Deferred: r.deferred, CodeOnDemand: r.codeOnDemand, Identities: r.identities, Admins: r.admins, UserFields: r.userFields,
 		Invitation: gateway.InvitationSettings{Inviters: r.invitations.inviters, Lifetime: r.invitations.lifetime, Pending: r.invitations.pending}, Numbers: r.numbers,
 		Password: passpolicy.Config{MinLength: r.password.minLength, MaxLength: r.password.maxLength},
 		Code:     gateway.CodeSettings{Length: r.otp.length, Lifetime: r.otp.lifetime, SMSLifetime: r.otp.smsLifetime, Attempts: r.otp.attempts},
@@ -109,7 +109,7 @@ func (r *resolved) offer() httpapi.Offer {
 	return httpapi.Offer{Signup: signup.Mode(r.signup), Identities: r.identities, SignIn: []string{"password"},
 		Providers: []httpapi.OfferedProvider{}, Factors: []string{}, MFA: "optional",
 		Password: httpapi.OfferedPassword{MinLength: r.password.minLength, MaxLength: r.password.maxLength},
-		OTP:      httpapi.OfferedCode{Length: r.otp.length}, UserFields: []httpapi.OfferedField{},
+		OTP:      httpapi.OfferedCode{Length: r.otp.length}, UserFields: offeredFields(r.userFields),
 		Invitations: r.invitations.by, Locales: httpauth.Languages()}
 }
 
@@ -124,12 +124,12 @@ func (c *core) wireAPI(a *App) (err error) {
 	limits := httpauth.NewLimits(a.limiter(), ratelimit.AddressKey)
 	c.api, err = httpapi.New(httpapi.Config{CookiePrefix: a.CookiePrefix, Authenticator: c.auth, Limits: limits, Sessions: f.Sessions,
 		SignIn: f.SignIn, SignUp: f.SignUp, Password: f.Password, Profile: f.Profile, JWKS: c.ring.JWKS, Ready: a.health, Logger: a.logger,
-		Setup: f.Setup, Invite: f.Invite, Secure: f.Secure, Contact: f.Contact, Fresh: f.Fresh, Closure: f.Closure, Export: f.Export, Avatars: f.Avatars, History: f.History, Devices: f.Devices, Now: n.clock.Now, Admins: cfg.admins, Offer: cfg.offer()})
+		Setup: f.Setup, Invite: f.Invite, Secure: f.Secure, Contact: f.Contact, Fresh: f.Fresh, Closure: f.Closure, Export: f.Export, Avatars: f.Avatars, Now: n.clock.Now, Admins: cfg.admins, Offer: cfg.offer()})
 	if err != nil {
 		return err
 	}
 	c.pages, err = portal.New(portal.Config{API: c.api, Authenticator: c.auth, Limits: limits, Sessions: f.Sessions,
-		SignIn: f.SignIn, SignUp: f.SignUp, Password: f.Password, Profile: f.Profile, Setup: f.Setup, Invite: f.Invite, Secure: f.Secure, Contact: f.Contact, Fresh: f.Fresh, Closure: f.Closure, Export: f.Export, Avatars: f.Avatars, Devices: f.Devices, Handover: f.Handover, Issuers: a.issuers,
+		SignIn: f.SignIn, SignUp: f.SignUp, Password: f.Password, Profile: f.Profile, Setup: f.Setup, Invite: f.Invite, Secure: f.Secure, Contact: f.Contact, Fresh: f.Fresh, Closure: f.Closure, Export: f.Export, Avatars: f.Avatars, Handover: f.Handover, Issuers: a.issuers,
 		Brand: cfg.brand, ReturnHosts: a.returnHosts, Logger: a.logger, Now: n.clock.Now})
 	return err
 }

@@ -30,9 +30,9 @@ func documentedOptions() []documented {
 		"phone":       optionNames(phoneOptions),
 		"otp":         optionNames(otpOptions),
 		"signup":      optionNames(signupOptions),
+		"user_field":  optionNames(userFieldOptions),
 		"password":    optionNames(passwordOptions),
 		"invitations": optionNames(invitationOptions),
-		"retention":   optionNames(retentionOptions),
 		"lockout":     append(optionNames(lockoutOptions), "off"),
 	}
 	var all []documented
@@ -42,8 +42,8 @@ func documentedOptions() []documented {
 		if block {
 			option.test = ""
 		}
-		if o.name == "signup" {
-			option.test = "TestOption_signup"
+		if o.name == "signup" || o.name == "user_field" {
+			option.test = "TestOption_" + o.name
 		}
 		all = append(all, option)
 		for _, w := range words {

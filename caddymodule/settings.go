@@ -91,6 +91,9 @@ type Settings struct {
 	// Who may register: verified (after proving the address), open (at once) or closed (nobody). Default: verified.
 	Signup string `json:"signup,omitempty"`
 
+	// Fields that accounts have besides those of Gatehouse.
+	UserFields []UserFieldSettings `json:"user_fields,omitempty"`
+
 	// The details of signup.
 	SignupOptions *SignupSettings `json:"signup_options,omitempty"`
 
@@ -100,9 +103,6 @@ type Settings struct {
 
 	// Who may invite, and for how long an invitation is good.
 	Invitations *InvitationSettings `json:"invitations,omitempty"`
-
-	// How long events, devices and unused invitations are kept.
-	Retention *RetentionSettings `json:"retention,omitempty"`
 
 	// Addresses of administrators: whoever has verified one of them has the role admin.
 	Admins []string `json:"admins,omitempty"`

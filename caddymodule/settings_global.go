@@ -157,6 +157,12 @@ var globalOptions = []option[Settings]{
 		},
 	},
 	{
+		name:   "user_field",
+		repeat: true,
+		parse:  parseUserField,
+		check:  checkUserFields,
+	},
+	{
 		name:  "identities",
 		parse: readWords(func(s *Settings) *[]string { return &s.Identities }),
 		check: func(s *Settings) error {
@@ -168,11 +174,6 @@ var globalOptions = []option[Settings]{
 		name:  "invitations",
 		parse: parseInvitations,
 		check: checkInvitations,
-	},
-	{
-		name:  "retention",
-		parse: readBlock("retention", retentionOptions, func(s *Settings) **RetentionSettings { return &s.Retention }),
-		check: func(s *Settings) error { return checkBlock(retentionOptions, s.Retention) },
 	},
 	{
 		name:  "phone",

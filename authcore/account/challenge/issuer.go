@@ -1,6 +1,7 @@
 package challenge
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -118,6 +119,7 @@ type Recipient struct {
 	// could put words into our mail.
 	Name    string
 	Account uuid.UUID // whose it is; zero where there is none (yet)
+	Lang    string    // that they have chosen (BCP 47); "": that of who asks
 }
 
 // issue makes a challenge and the mail that carries its code and link, or the SMS that carries its code: a text of ours has no
@@ -139,18 +141,15 @@ func (d *Issuer) issue(p authcore.Purpose, subject string, account uuid.UUID, to
 	ch := d.fresh(p, subject, account)
 	ch.CodeDigest, ch.TokenDigest = d.digest(p, subject, code), secret.SumString(token)
 	ch.CodeExpiresAt = ch.CreatedAt.Add(d.cfg.Lifetime)
-	if row.Bound && account != uuid.Nil {
-		ch.SentTo = to.Address
-	}
 	m := authcore.Message{
 		Kind: row.Mail, Channel: to.Channel, AccountID: account, To: to.Address, Name: to.Name, Code: code,
-		Expiry: d.cfg.Lifetime, LinkExpiry: d.linkLifetime(p), Addr: audit.Addr(c), Device: Device(c), At: ch.CreatedAt, Lang: c.Lang,
+		Expiry: d.cfg.Lifetime, LinkExpiry: d.linkLifetime(p), Addr: audit.Addr(c), Device: Device(c), At: ch.CreatedAt, Lang: cmp.Or(to.Lang, c.Lang),
 	}
 	if to.Channel == authcore.BySMS {
 		ch.ExpiresAt = ch.CreatedAt.Add(d.cfg.SMSLifetime)
 		ch.CodeExpiresAt = ch.ExpiresAt
 		m.Expiry, m.LinkExpiry, m.Host = d.cfg.SMSLifetime, 0, hostOf(c.Portal)
-	} else if row.Path != "" {
+	} else {
 		m.Link = strings.TrimSuffix(c.Portal, "/") + row.Path + "?token=" + token
 	}
 	mail, err := d.cfg.Mailer.Compose(m)
@@ -184,7 +183,7 @@ func (d *Issuer) Unredeemable(p authcore.Purpose, subject string) authcore.Chall
 func (d *Issuer) Notification(kind authcore.MailKind, to Recipient, c authcore.Client) (authcore.Mail, error) {
 	mail, err := d.cfg.Mailer.Compose(authcore.Message{
 		Kind: kind, Channel: to.Channel, AccountID: to.Account, To: to.Address, Name: to.Name, Link: strings.TrimSuffix(c.Portal, "/"),
-		Addr: audit.Addr(c), Device: Device(c), At: d.now(), Lang: c.Lang,
+		Addr: audit.Addr(c), Device: Device(c), At: d.now(), Lang: cmp.Or(to.Lang, c.Lang),
 	})
 	if err != nil {
 		return authcore.Mail{}, fmt.Errorf("compose %s message: %w", kind, err)

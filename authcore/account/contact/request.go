@@ -91,7 +91,7 @@ func (f *Flow) request(ctx context.Context, ch channel, account uuid.UUID, addre
 
 // reader returns who gets the message, and which: the account its code, or else whoever has the address word of it.
 func (f *Flow) reader(ctx context.Context, ch channel, a authcore.Account, address string) (*challenge.Known, error) {
-	known := &challenge.Known{Account: a.ID, To: challenge.Recipient{Channel: ch.by, Address: address, Account: a.ID}}
+	known := &challenge.Known{Account: a.ID, To: challenge.Recipient{Channel: ch.by, Address: address, Account: a.ID, Lang: a.Locale}}
 	if !f.unique(ch.kind) || ch.inUse == "" {
 		return known, nil
 	}
@@ -105,9 +105,9 @@ func (f *Flow) reader(ctx context.Context, ch channel, a authcore.Account, addre
 	}
 	if taken && (owner == nil || settled(ch, *owner)) {
 		known.Instead = ch.inUse
-		known.To.Account = uuid.Nil
+		known.To.Account, known.To.Lang = uuid.Nil, ""
 		if owner != nil {
-			known.To.Account, known.To.Name = owner.ID, owner.Name()
+			known.To.Account, known.To.Name, known.To.Lang = owner.ID, owner.Name(), owner.Locale
 		}
 	}
 	return known, nil

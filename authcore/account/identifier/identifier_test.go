@@ -223,3 +223,17 @@ func TestKeysOfAccountsAndIdentifiersNeverMeet(t *testing.T) {
 		}
 	}
 }
+
+func TestLocales(t *testing.T) {
+	t.Parallel()
+	offered := identifier.Locales{"en", "de"}
+	for tag, want := range map[string]string{
+		"de": "de", "DE": "de", "de-at": "de-AT", "de_AT": "de-AT", "en-Latn-GB": "en-Latn-GB", "fr": "", "und": "", "und-DE": "", "*": "", "x-private": "",
+		"de-": "", "deutsch": "", "d\x00": "", "de-" + strings.Repeat("abcdefgh-", 5) + "x": "", "": "",
+	} {
+		got, err := offered.Read(tag)
+		if got != want || (err == nil) != (want != "") {
+			t.Errorf("%q: %q, %v, want %q", tag, got, err, want)
+		}
+	}
+}

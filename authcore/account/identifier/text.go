@@ -28,6 +28,11 @@ func DeviceName(s string) (string, error) {
 	return freeText(s, MaxDeviceName, authcore.DeviceNameTooLong)
 }
 
+// Line is free text of at most so many characters, by the rules of [PersonName].
+func Line(s string, limit int) (string, error) {
+	return freeText(s, limit, authcore.FieldTooLong)
+}
+
 func freeText(s string, limit int, tooLong authcore.Rule) (string, error) {
 	if len(s) > 4*limit+64 {
 		return "", brokenBy(tooLong, limit)

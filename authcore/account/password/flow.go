@@ -134,7 +134,7 @@ func recovers(kind authcore.IdentifierKind, a authcore.Account) (to challenge.Re
 	case a.Disabled():
 		return to, false
 	case a.PhoneVerified() && (kind == authcore.KindPhone || kind == authcore.KindUsername && !a.EmailVerified()):
-		return challenge.Recipient{Channel: authcore.BySMS, Address: a.Phone}, true
+		return challenge.Recipient{Channel: authcore.BySMS, Address: a.Phone, Lang: a.Locale}, true
 	case kind == authcore.KindPhone || a.Email == "" || a.MadeByOperator && !a.EmailVerified():
 		return to, false
 	}

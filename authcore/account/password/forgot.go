@@ -36,7 +36,7 @@ func (f *Flow) Forgot(ctx context.Context, login string, c authcore.Client) erro
 
 // recipient greets by name only at an address that is verified: else a stranger may have chosen the name.
 func recipient(a authcore.Account) challenge.Recipient {
-	to := challenge.Recipient{Address: a.Email}
+	to := challenge.Recipient{Address: a.Email, Lang: a.Locale}
 	if a.EmailVerified() {
 		to.Name = a.Name()
 	}

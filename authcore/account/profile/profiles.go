@@ -12,6 +12,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/notice"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/userfield"
 )
 
 // Store is what profiles read and write.
@@ -36,6 +37,8 @@ type Config struct {
 	Notices *notice.Notices
 	// Identities are the kinds of identifier that sign in, and thus must be unique.
 	Identities []authcore.IdentifierKind
+	Fields     userfield.Set      // that the operator has added
+	Locales    identifier.Locales // that people can choose
 	Numbers    identifier.Numbers // how phone numbers are read, and which are taken
 	Now        func() time.Time
 }
@@ -47,6 +50,8 @@ type Profiles struct {
 	identities      []authcore.IdentifierKind
 	uniqueUsernames bool
 	numbers         identifier.Numbers
+	fields          userfield.Set
+	locales         identifier.Locales
 	phonesSignIn    bool // so that they are verified, and change in a flow of their own
 	clock           authcore.Clock
 }
@@ -57,7 +62,7 @@ func New(cfg Config) (*Profiles, error) {
 		return nil, errors.New("profile: store, notices and clock are required")
 	}
 	return &Profiles{
-		store: cfg.Store, notices: cfg.Notices, identities: slices.Clone(cfg.Identities), clock: cfg.Now, numbers: cfg.Numbers,
+		store: cfg.Store, notices: cfg.Notices, identities: slices.Clone(cfg.Identities), clock: cfg.Now, numbers: cfg.Numbers, fields: cfg.Fields, locales: cfg.Locales,
 		uniqueUsernames: slices.Contains(cfg.Identities, authcore.KindUsername),
 		phonesSignIn:    slices.Contains(cfg.Identities, authcore.KindPhone),
 	}, nil
@@ -70,12 +75,33 @@ type Patch struct {
 	FirstName *string
 	LastName  *string
 	Phone     *string
+	Locale    *string
+	Fields    map[string]any // a JSON merge patch (RFC 7396); nil leaves all
 }
+
+func (p Patch) empty() bool {
+	return p.Username == nil && p.FirstName == nil && p.LastName == nil && p.Phone == nil && p.Locale == nil
+}
+
+// Fields returns the fields that the operator has added.
+func (p *Profiles) Fields() userfield.Set { return p.fields }
+
+// Locales returns the languages that people can choose.
+func (p *Profiles) Locales() identifier.Locales { return p.locales }
 
 // Get returns the account. [authcore.InvalidToken] when it is gone: then no token of it is good any more.
 func (p *Profiles) Get(ctx context.Context, id uuid.UUID) (authcore.Account, error) {
 	a, err := p.store.AccountByID(ctx, id)
 	return a, gone(err, "read profile")
+}
+
+// Locale returns the language that the account has chosen, as a BCP 47 tag; "" for none, and where that cannot be found out.
+func (p *Profiles) Locale(ctx context.Context, id uuid.UUID) string {
+	a, err := p.store.AccountByID(ctx, id)
+	if err != nil {
+		return ""
+	}
+	return a.Locale
 }
 
 // Change changes the given fields and returns the account as it is then. Refusals: [authcore.InvalidFields] with every
@@ -85,11 +111,11 @@ func (p *Profiles) Change(ctx context.Context, id uuid.UUID, patch Patch, c auth
 	if p.phonesSignIn {
 		patch.Phone = nil
 	}
-	change, err := patch.normalise(p.numbers)
+	change, err := p.normalise(patch)
 	if err != nil {
 		return authcore.Account{}, err
 	}
-	if change == (authcore.ProfileChange{}) {
+	if patch.empty() && len(change.Fields) == 0 {
 		return p.Get(ctx, id)
 	}
 	a, err := p.update(ctx, id, change, c)
@@ -103,7 +129,7 @@ func (p *Profiles) Change(ctx context.Context, id uuid.UUID, patch Patch, c auth
 	return a, gone(err, "change profile")
 }
 
-func (p Patch) normalise(numbers identifier.Numbers) (authcore.ProfileChange, error) {
+func (p *Profiles) normalise(patch Patch) (authcore.ProfileChange, error) {
 	var broken authcore.FieldErrors
 	field := func(name string, rule func(string) (string, error), value *string) *string {
 		if value == nil || *value == "" {
@@ -114,10 +140,19 @@ func (p Patch) normalise(numbers identifier.Numbers) (authcore.ProfileChange, er
 		return &normal
 	}
 	change := authcore.ProfileChange{
-		Username:  field("username", identifier.Username, p.Username),
-		FirstName: field("first_name", identifier.PersonName, p.FirstName),
-		LastName:  field("last_name", identifier.PersonName, p.LastName),
-		Phone:     field("phone", numbers.Read, p.Phone),
+		Username:  field("username", identifier.Username, patch.Username),
+		FirstName: field("first_name", identifier.PersonName, patch.FirstName),
+		LastName:  field("last_name", identifier.PersonName, patch.LastName),
+		Phone:     field("phone", p.numbers.Read, patch.Phone),
+		Locale:    field("locale", p.locales.Read, patch.Locale),
+	}
+	fields, wrong := p.fields.Change(patch.Fields)
+	change.Fields = fields
+	broken = append(broken, wrong...)
+	if change.Username != nil && p.phonesSignIn {
+		if _, err := p.numbers.Read(*change.Username); err == nil {
+			broken.Add("username", authcore.UsernameReserved) // it would sign in as somebody's number
+		}
 	}
 	return change, broken.Refusal()
 }

@@ -11,7 +11,8 @@ import (
 // application is a registration's data in normalised form.
 type application struct {
 	email, username, firstName, lastName, phone string
-	password                                    string
+	password, locale                            string
+	fields                                      map[string]any
 }
 
 // check normalises in and collects every broken rule, so that a person need not correct one field at a time.
@@ -35,7 +36,10 @@ func (f *Flow) check(in RegisterInput) (application, authcore.FieldErrors) {
 		firstName: field("first_name", identifier.PersonName, in.FirstName),
 		lastName:  field("last_name", identifier.PersonName, in.LastName),
 		phone:     field("phone", f.cfg.Numbers.Read, in.Phone),
+		locale:    field("locale", f.cfg.Locales.Read, in.Locale),
 	}
+	fields, wrong := f.cfg.Fields.Register(in.Fields)
+	a.fields, broken = fields, append(broken, wrong...)
 	if _, err := f.cfg.Numbers.Read(a.username); err == nil && f.cfg.Settings.unique(authcore.KindPhone) {
 		broken.Add("username", authcore.UsernameReserved) // it would sign in as somebody's number
 	}
@@ -96,6 +100,7 @@ func (s Settings) target(a application) target {
 func (a application) account() authcore.Account {
 	return authcore.Account{
 		Email: a.email, Username: a.username, FirstName: a.firstName, LastName: a.lastName, Phone: a.phone,
+		Locale: a.locale, Fields: a.fields,
 	}
 }
 

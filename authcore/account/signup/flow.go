@@ -13,6 +13,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/userfield"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passhash"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passpolicy"
 )
@@ -79,9 +80,11 @@ type Config struct {
 	Salt func(address string) []byte
 	// CanReach returns false for a normalised address to which mails are known not to go out. It must not wait. nil: all may.
 	CanReach func(address string) bool
+	Fields   userfield.Set      // that the operator has added
+	Locales  identifier.Locales // that people can choose
 	Numbers  identifier.Numbers // how phone numbers are read, and which are taken
-	// Confirm sends a code for the address or number that an account has pending. Required with Deferred.
-	Confirm func(ctx context.Context, account uuid.UUID, p authcore.Pending, c authcore.Client) error
+	// Confirm sends a code for the address that an account has pending. Required with Deferred.
+	Confirm func(ctx context.Context, account uuid.UUID, address string, c authcore.Client) error
 	Now     authcore.Clock
 }
 

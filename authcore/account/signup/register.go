@@ -1,6 +1,7 @@
 package signup
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,8 +24,10 @@ type RegisterInput struct {
 	Username        string
 	FirstName       string
 	LastName        string
-	Invitation      string // its token; "" for none
-	Phone           string // verified in place of an address where numbers sign in and there is no address; else a contact number
+	Invitation      string         // its token; "" for none
+	Phone           string         // verified in place of an address where numbers sign in and there is no address; else a contact number
+	Locale          string         // a language tag (BCP 47)
+	Fields          map[string]any // of the option user_field
 	Client          authcore.Client
 }
 
@@ -65,6 +68,7 @@ func (f *Flow) Register(ctx context.Context, in RegisterInput) (Registered, erro
 	if err := broken.Refusal(); err != nil {
 		return Registered{}, err
 	}
+	in.Client.Lang = cmp.Or(a.locale, in.Client.Lang)
 	to := f.cfg.Settings.target(a)
 	hash, err := f.hash(ctx, to, a.password)
 	if err != nil {
@@ -122,7 +126,7 @@ func (f *Flow) registerVerified(ctx context.Context, a application, to target, h
 	r := authcore.Registration{
 		ID: uuid.Must(uuid.NewV7()), Channel: to.channel, Address: to.address, ProofDigest: digest(done.Proof), PasswordHash: hash,
 		Username: a.username, FirstName: a.firstName, LastName: a.lastName, Phone: a.phone,
-		InvitationID: invitation, CreatedAt: now, ExpiresAt: now.Add(RegistrationLifetime),
+		Locale: a.locale, Fields: a.fields, InvitationID: invitation, CreatedAt: now, ExpiresAt: now.Add(RegistrationLifetime),
 	}
 	if to.channel == authcore.BySMS {
 		r.Phone, r.Email = "", a.email
@@ -213,10 +217,8 @@ func (f *Flow) registerDeferred(ctx context.Context, a authcore.Account, invitat
 	case err != nil:
 		return Registered{}, fmt.Errorf("create account: %w", err)
 	}
-	if !f.cfg.Settings.CodeOnDemand {
-		for _, p := range a.Pending(a.CreatedAt) {
-			_ = f.cfg.Confirm(ctx, a.ID, p, c)
-		}
+	if a.PendingEmail != "" && !f.cfg.Settings.CodeOnDemand {
+		_ = f.cfg.Confirm(ctx, a.ID, a.PendingEmail, c)
 	}
 	return Registered{Account: &a}, nil
 }

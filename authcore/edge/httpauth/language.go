@@ -21,6 +21,12 @@ func Languages() []string {
 	return all
 }
 
+// MatchLanguage returns that of [Languages] which suits a BCP 47 tag best.
+func MatchLanguage(tag string) string {
+	_, best, _ := matcher.Match(language.Make(tag))
+	return languages[best].String()
+}
+
 // maxAcceptLanguage is longer than what any browser sends. Reading more would be work that a stranger sets (D07).
 const maxAcceptLanguage = 256
 

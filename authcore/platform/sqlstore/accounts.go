@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"maps"
 	"time"
 
 	"github.com/google/uuid"
@@ -13,14 +14,14 @@ import (
 
 const accountColumns = "id, email, email_verified_at, username, phone, phone_verified_at, first_name, last_name, avatar_url, locale, fields, " +
 	"roles, password_hash, pending_email, pending_email_until, pending_phone, pending_phone_until, epoch, roles_version, disabled_at, deletes_at, " +
-	"invited_by, made_by_operator, email_reused, muted, mfa_enabled_at, mfa_preferred, password_by, created_at, updated_at"
+	"invited_by, made_by_operator, email_reused, muted, created_at, updated_at"
 
 func accountInto(a *authcore.Account) []any {
 	return []any{&a.ID, &a.Email, &stamp{&a.EmailVerifiedAt}, &a.Username, &a.Phone, &stamp{&a.PhoneVerifiedAt}, &a.FirstName, &a.LastName,
 		&a.AvatarURL, &a.Locale, &jsonObject{&a.Fields}, &jsonList[string]{&a.Roles}, &a.PasswordHash, &a.PendingEmail,
 		&stamp{&a.PendingEmailUntil}, &a.PendingPhone, &stamp{&a.PendingPhoneUntil}, &a.Epoch, &a.RolesVersion, &stamp{&a.DisabledAt},
 		&stamp{&a.DeletesAt}, &optional{&a.InvitedBy}, &a.MadeByOperator, &a.EmailReused, &jsonList[string]{&a.Muted},
-		&stamp{&a.MFAEnabledAt}, &a.MFAPreferred, &a.PasswordBy, &stamp{&a.CreatedAt}, &stamp{&a.UpdatedAt}}
+		&stamp{&a.CreatedAt}, &stamp{&a.UpdatedAt}}
 }
 
 func scanAccount(r sqldb.Row) (a authcore.Account, err error) { return a, r.Scan(accountInto(&a)...) }
@@ -79,8 +80,7 @@ func create(ctx context.Context, q *tx, a authcore.Account, ids []authcore.Ident
 	_, err := sqldb.Exec(ctx, q, insertAccount, a.ID, a.Email, micros(a.EmailVerifiedAt), a.Username, a.Phone, micros(a.PhoneVerifiedAt),
 		a.FirstName, a.LastName, a.AvatarURL, a.Locale, objectText(a.Fields), jsonText(a.Roles), a.PasswordHash, a.PendingEmail,
 		micros(a.PendingEmailUntil), a.PendingPhone, micros(a.PendingPhoneUntil), a.Epoch, a.RolesVersion, micros(a.DisabledAt),
-		micros(a.DeletesAt), orNull(a.InvitedBy), a.MadeByOperator, a.EmailReused, jsonText(a.Muted),
-		micros(a.MFAEnabledAt), string(a.MFAPreferred), string(a.PasswordBy), micros(a.CreatedAt), micros(a.UpdatedAt))
+		micros(a.DeletesAt), orNull(a.InvitedBy), a.MadeByOperator, a.EmailReused, jsonText(a.Muted), micros(a.CreatedAt), micros(a.UpdatedAt))
 	if err != nil {
 		return err
 	}
@@ -89,7 +89,8 @@ func create(ctx context.Context, q *tx, a authcore.Account, ids []authcore.Ident
 
 const updateProfile = `update users set username = coalesce($2, username), first_name = coalesce($3, first_name),
 		last_name = coalesce($4, last_name), phone = coalesce($5, phone),
-		phone_verified_at = case when $5 is null or $5 = phone then phone_verified_at end, updated_at = $6
+		phone_verified_at = case when $5 is null or $5 = phone then phone_verified_at end, updated_at = $6,
+		locale = coalesce($7, locale), fields = coalesce($8, fields)
 	where id = $1
 	returning ` + accountColumns
 
@@ -100,8 +101,12 @@ func (s *Store) UpdateProfile(ctx context.Context, id uuid.UUID, change authcore
 		if err := s.allowRename(ctx, q, id, change.Rename); err != nil {
 			return err
 		}
+		fields, err := s.mergeFields(ctx, q, id, change.Fields)
+		if err != nil {
+			return err
+		}
 		a, err = sqldb.One(ctx, q, scanAccount, updateProfile,
-			id, change.Username, change.FirstName, change.LastName, change.Phone, micros(now))
+			id, change.Username, change.FirstName, change.LastName, change.Phone, micros(now), change.Locale, fields)
 		if err != nil {
 			return err
 		}
@@ -116,6 +121,31 @@ func (s *Store) UpdateProfile(ctx context.Context, id uuid.UUID, change authcore
 		return authcore.Account{}, err
 	}
 	return a, nil
+}
+
+// mergeFields holds the account and returns its fields as they are with a merge patch; nil where there is none. Of two that are made at
+// once neither is lost.
+func (s *Store) mergeFields(ctx context.Context, q sqldb.Querier, id uuid.UUID, patch map[string]any) (*string, error) {
+	if len(patch) == 0 {
+		return nil, nil
+	}
+	held, err := sqldb.One(ctx, q, scanAccount, selectAccount+s.Dialect().ForUpdate, id)
+	if err != nil {
+		return nil, err
+	}
+	merged := maps.Clone(held.Fields)
+	if merged == nil {
+		merged = map[string]any{}
+	}
+	for name, value := range patch {
+		if value == nil {
+			delete(merged, name)
+		} else {
+			merged[name] = value
+		}
+	}
+	text := objectText(merged)
+	return &text, nil
 }
 
 // The events that told of changes are what counts them: whoever renames holds the account, so that none is missed.

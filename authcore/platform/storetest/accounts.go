@@ -19,8 +19,8 @@ var accounts = []promise{
 	{"unknown accounts are not found", accountUnknown},
 	{"effects are written with the account or not at all", accountEffects},
 	{"profile changes leave what is nil", profileChange},
+	{"100 change fields of one account: all are kept", fieldsMerged},
 	{"100 rename one account: one does, and not too often", renameLimit},
-	{"of 100 accounts that want one username one gets it", renameRace},
 	{"a hash is replaced only if it is still the old one", replaceHash},
 	{"100 sign up with one address: one account", signUpRace},
 }
@@ -118,31 +118,6 @@ func signUpRace(t *testing.T, s Store) {
 }
 
 // renameLimit: however many rename an account at once, on whatever node, no more changes come about than may.
-func renameRace(t *testing.T, s Store) {
-	var people []authcore.Account
-	for i := range 100 {
-		people = append(people, aMember(t, s, fmt.Sprint("anna", i)))
-	}
-	name := "anna"
-	won := 0
-	for i, err := range atOnce(len(people), func(i int) error {
-		_, err := s.UpdateProfile(t.Context(), people[i].ID, authcore.ProfileChange{Username: &name}, true, start, mails(1))
-		return err
-	}) {
-		if err != nil {
-			wantsTaken(t, err, authcore.KindUsername)
-			continue
-		}
-		won++
-		if found, err := s.AccountByIdentifier(t.Context(), username(name)); err != nil || found.ID != people[i].ID {
-			t.Errorf("the username finds %s (%v)", found.ID, err)
-		}
-	}
-	if n, _, err := s.OutboxDepth(t.Context()); err != nil || n != 1 || won != 1 {
-		t.Errorf("%d have it, %d mails (%v)", won, n, err)
-	}
-}
-
 func renameLimit(t *testing.T, s Store) {
 	a := withAccount(t, s, "anna")
 	rename := func(from, to string) error {
@@ -163,4 +138,33 @@ func renameLimit(t *testing.T, s Store) {
 		}
 	}
 	wants(t, rename("carla", "dora"), profile.ErrLimit)
+}
+
+// fieldsMerged: a change of fields leaves those that it does not name, and of several at once none is lost.
+func fieldsMerged(t *testing.T, s Store) {
+	want := withAccount(t, s, "anna")
+	change := func(fields map[string]any) error {
+		_, err := s.UpdateProfile(t.Context(), want.ID, authcore.ProfileChange{Fields: fields}, true, start, authcore.Effects{})
+		return err
+	}
+	for name := range want.Fields {
+		must(t, change(map[string]any{name: nil}))
+	}
+	all := map[string]any{}
+	for i := range 100 {
+		all[fmt.Sprint("f", i)] = float64(i)
+	}
+	for _, err := range atOnce(100, func(i int) error { return change(map[string]any{fmt.Sprint("f", i): float64(i)}) }) {
+		must(t, err)
+	}
+	locale := "de-AT"
+	_, err := s.UpdateProfile(t.Context(), want.ID, authcore.ProfileChange{Locale: &locale, Fields: map[string]any{"f7": nil, "f8": "ä\"\\", "f9": false}}, true, start, authcore.Effects{})
+	must(t, err)
+	delete(all, "f7")
+	all["f8"], all["f9"] = "ä\"\\", false
+	got, err := s.AccountByID(t.Context(), want.ID)
+	must(t, err)
+	if diff := cmp.Diff(all, got.Fields); diff != "" || got.Locale != locale {
+		t.Errorf("locale %q, fields (-want +got):\n%s", got.Locale, diff)
+	}
 }

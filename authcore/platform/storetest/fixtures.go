@@ -36,6 +36,7 @@ func anAccount(name string) authcore.Account {
 	return authcore.Account{
 		ID: uuid.New(), Email: name + "@example.com", EmailVerifiedAt: start.Add(-time.Hour), Username: name,
 		Phone: "+4930123456", FirstName: "Zoë 山田", LastName: "O'Brien \"%' — ﷺ 👩‍👩‍👧", AvatarURL: "https://a.example/x?y=1&z=ü",
+		Locale: "de-AT", Fields: map[string]any{"team": "blåu \"%'\\ 👩", "age": -7.0, "news": false},
 		Roles: []string{"admin", "ops:eu"}, PasswordHash: "$argon2id$v=19$m=65536,t=3,p=1$c2FsdA$aGFzaA",
 		Epoch: 7, RolesVersion: 3, CreatedAt: start.Add(-2 * time.Hour), UpdatedAt: start.Add(-time.Minute),
 	}

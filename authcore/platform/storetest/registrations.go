@@ -22,7 +22,7 @@ func aRegistration(address, name string, after time.Duration) authcore.Registrat
 	proof := sum("proof of " + name)
 	return authcore.Registration{
 		ID: uuid.Must(uuid.NewV7()), Channel: authcore.ByEmail, Address: address, ProofDigest: proof.Bytes(), PasswordHash: "$argon2id$" + name,
-		Username: name, FirstName: "Zoë", LastName: "山田", Phone: "+4930123456",
+		Username: name, FirstName: "Zoë", LastName: "山田", Phone: "+4930123456", Locale: "en-GB", Fields: map[string]any{"team": "blåu", "age": -7.0, "news": true},
 		CreatedAt: start.Add(after), ExpiresAt: start.Add(after + 24*time.Hour),
 	}
 }

@@ -15,10 +15,8 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/avatar"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/closure"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/contact"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/device"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/export"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/fresh"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/history"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/invite"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/profile"
@@ -27,13 +25,13 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/setup"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signin"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/userfield"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 )
 
 // Config is what an API needs: the capabilities it speaks for, and how it meets the outside.
 type Config struct {
 	Sessions *session.Sessions
-	Devices  *device.Devices
 	SignIn   *signin.Flow
 	SignUp   *signup.Flow
 	Profile  *profile.Profiles
@@ -46,7 +44,6 @@ type Config struct {
 	Closure  *closure.Flow
 	Export   *export.Flow
 	Avatars  *avatar.Avatars
-	History  *history.Flow
 	JWKS     func() []byte // the public keys of access tokens, RFC 7517
 
 	Authenticator *httpauth.Authenticator
@@ -68,8 +65,8 @@ func (c Config) check() error {
 		return errors.New("httpapi: sessions, sign-in, sign-up, profile and password are required")
 	case c.JWKS == nil || c.Authenticator == nil || c.Limits == nil || c.Ready == nil || c.Logger == nil || c.Now == nil:
 		return errors.New("httpapi: keys, authenticator, limits, readiness, logger and clock are required")
-	case c.Setup == nil || c.Invite == nil || c.Secure == nil || c.Contact == nil || c.Fresh == nil || c.Closure == nil || c.Export == nil || c.Avatars == nil || c.History == nil || c.Devices == nil:
-		return errors.New("httpapi: set-up, invitations, security links, contacts, the gate of fresh sign-ins, closures, avatars, history and devices are required")
+	case c.Setup == nil || c.Invite == nil || c.Secure == nil || c.Contact == nil || c.Fresh == nil || c.Closure == nil || c.Export == nil || c.Avatars == nil:
+		return errors.New("httpapi: set-up, invitations, security links, contacts, the gate of fresh sign-ins, closures and avatars are required")
 	}
 	return nil
 }
@@ -84,6 +81,7 @@ type API struct {
 	log    *slog.Logger
 	now    authcore.Clock
 	admins authcore.Admins
+	fields userfield.Set
 }
 
 // New checks cfg, mounts every call and describes them.
@@ -99,7 +97,8 @@ func New(cfg Config) (*API, error) {
 	if err != nil {
 		return nil, fmt.Errorf("httpapi: %w", err)
 	}
-	return &API{routes: all, spec: spec, auth: cfg.Authenticator, fresh: cfg.Fresh, limits: cfg.Limits, log: cfg.Logger, now: cfg.Now, admins: cfg.Admins}, nil
+	return &API{routes: all, spec: spec, auth: cfg.Authenticator, fresh: cfg.Fresh, limits: cfg.Limits, log: cfg.Logger, now: cfg.Now, admins: cfg.Admins,
+		fields: cfg.Profile.Fields()}, nil
 }
 
 // mountAll is the one list of what there is to call.
@@ -119,8 +118,6 @@ func mountAll(cfg Config) (routes, error) {
 		(&closureCalls{closure: cfg.Closure}).routes(),
 		(&exportCalls{export: cfg.Export}).routes(),
 		(&sessionCalls{sessions: cfg.Sessions}).routes(),
-		(&historyCalls{cfg.History}).routes(),
-		(&deviceCalls{cfg.Devices}).routes(),
 		(&machineCalls{keySet: cfg.JWKS, ready: cfg.Ready}).routes(),
 	)
 }
@@ -168,7 +165,7 @@ func (a *API) answer(w http.ResponseWriter, r *http.Request, serve func(*call) e
 	httpauth.SecureHeaders(w.Header(), in.HTTPS)
 	w.Header().Set("Cache-Control", "no-store")
 	if err == nil {
-		err = serve(&call{w: w, r: r, in: in, now: a.now, admins: a.admins})
+		err = serve(&call{w: w, r: r, in: in, now: a.now, admins: a.admins, fields: a.fields})
 	}
 	if err != nil {
 		httpauth.WriteError(w, r, a.log, err)

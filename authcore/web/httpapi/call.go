@@ -6,6 +6,7 @@ import (
 	"reflect"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/userfield"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 )
 
@@ -19,6 +20,7 @@ type call struct {
 	now   authcore.Clock
 
 	admins authcore.Admins
+	fields userfield.Set // that the operator has added to accounts
 }
 
 // caller says whose word a call takes.
@@ -98,7 +100,6 @@ func (a *API) perform(x *call, to route) error {
 		if x.who, err = a.auth.Authenticate(x.w, x.r, x.in); err != nil {
 			return err
 		}
-		x.r = x.r.WithContext(authcore.ActAs(x.r.Context(), x.who.Holder()))
 	}
 	body, err := to.does.read(x, to.optional)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/userfield"
 )
 
 func TestConfig_IsPublicAndLists(t *testing.T) {
@@ -29,12 +30,12 @@ func TestConfig_IsPublicAndLists(t *testing.T) {
 
 // What an account has asked for and not verified is shown until it lapses.
 func TestUser_ShowsWhatIsPendingUntilItLapses(t *testing.T) {
-	h := open(t)
+	h := open(t, plan{fields: userfield.Set{{Name: "team", Type: userfield.Text}, {Name: "age", Type: userfield.Integer}, {Name: "news", Type: userfield.Boolean}}})
 	inviter := uuid.New()
 	now := h.Clock.Now()
 	h.account(email, username, func(a *authcore.Account) {
 		a.Phone, a.PhoneVerifiedAt, a.Locale, a.InvitedBy = "+4312345678", now, "de", inviter
-		a.Fields = map[string]any{"team": "blue", "age": 7.0, "news": true}
+		a.Fields = map[string]any{"team": "blue", "age": 7.0, "news": true, "taken_out": "x"}
 		a.PendingEmail, a.PendingEmailUntil = "new@example.com", now.Add(time.Minute)
 		a.PendingPhone, a.PendingPhoneUntil = "+4366412345", now.Add(2*time.Minute)
 	})

@@ -165,12 +165,18 @@ type revoked struct {
 }
 
 func (c *sessionCalls) revoke(x *call, body revokeBody) error {
-	ids, err := parseIDs(body.IDs, authcore.SessionIDInvalid)
-	if err == nil {
-		err = exactlyOne(body.IDs != nil, body.All, body.Others)
-	}
+	ids, err := parseIDs(body.IDs)
 	if err != nil {
 		return err
+	}
+	asked := 0
+	for _, one := range []bool{body.IDs != nil, body.All, body.Others} {
+		if one {
+			asked++
+		}
+	}
+	if asked != 1 {
+		return authcore.RefuseField("ids", authcore.SessionSelector)
 	}
 	if body.Others {
 		ids = []uuid.UUID{x.who.SessionID}
@@ -185,27 +191,12 @@ func (c *sessionCalls) revoke(x *call, body revokeBody) error {
 	return x.answer(http.StatusOK, revoked{n})
 }
 
-// exactlyOne refuses a body that does not choose by exactly one of ids, all and others.
-func exactlyOne(chosen ...bool) error {
-	n := 0
-	for _, one := range chosen {
-		if one {
-			n++
-		}
-	}
-	if n != 1 {
-		return authcore.RefuseField("ids", authcore.SessionSelector)
-	}
-	return nil
-}
-
-// parseIDs refuses what is no id under the rule.
-func parseIDs(texts []string, rule authcore.Rule) ([]uuid.UUID, error) {
+func parseIDs(texts []string) ([]uuid.UUID, error) {
 	ids := make([]uuid.UUID, 0, len(texts))
 	for _, text := range texts {
 		id, err := uuid.Parse(text)
 		if err != nil {
-			return nil, authcore.RefuseField("ids", rule)
+			return nil, authcore.RefuseField("ids", authcore.SessionIDInvalid)
 		}
 		ids = append(ids, id)
 	}

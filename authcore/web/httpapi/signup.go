@@ -52,7 +52,10 @@ type registerBody struct {
 	LastName   string `json:"last_name,omitempty" maxLength:"100"`
 	Phone      string `json:"phone,omitempty" maxLength:"32" pattern:"^(\\+[0-9 ().\\-/]+)?$" doc:"In international format."`
 	Invitation string `json:"invitation,omitempty" doc:"The token of an invitation. With one that was mailed the address may be left out, and is verified by it."`
-	Cookies    bool   `json:"cookies,omitempty" doc:"Keep the registration secret in a cookie instead of the answer."`
+	Locale     string `json:"locale,omitempty" maxLength:"35" doc:"The language in which to write to the user: a tag (BCP 47), such as en or de-AT, of one of the locales of GET /config."`
+	// Fields are those of the option user_field.
+	Fields  map[string]any `json:"fields,omitempty" doc:"The fields that the operator has added, which GET /config lists. Unknown ones are refused; those that only administrators write are ignored."`
+	Cookies bool           `json:"cookies,omitempty" doc:"Keep the registration secret in a cookie instead of the answer."`
 }
 
 func (b registerBody) byCookie(*http.Request, httpauth.RequestInfo) bool { return b.Cookies }
@@ -71,7 +74,8 @@ type registeredOpen struct {
 func (c *signUpCalls) register(x *call, body registerBody) error {
 	made, err := c.flow.Register(x.r.Context(), signup.RegisterInput{
 		Email: body.Email, Password: body.Password, Username: body.Username, Invitation: body.Invitation,
-		FirstName: body.FirstName, LastName: body.LastName, Phone: body.Phone, Client: x.in.Client,
+		FirstName: body.FirstName, LastName: body.LastName, Phone: body.Phone,
+		Locale: body.Locale, Fields: body.Fields, Client: x.in.Client,
 	})
 	if err != nil {
 		return err

@@ -15,6 +15,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/userfield"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/accesstoken"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/ratelimit"
@@ -48,6 +49,7 @@ type house struct {
 // plan is what a test may want otherwise.
 type plan struct {
 	numbers identifier.Numbers
+	fields  userfield.Set
 	signup  signup.Mode
 	rates   map[string]ratelimit.Rate
 	origins []string
@@ -64,7 +66,7 @@ func open(t *testing.T, plans ...plan) *house {
 	}
 	h := &house{T: t, log: &lockedBuffer{}, ready: func(context.Context) (bool, []string) { return true, nil }}
 	log := slog.New(slog.NewTextHandler(h.log, nil))
-	h.Env = testflow.New(t, testflow.Options{Mode: p.signup, Numbers: p.numbers, Rates: p.rates, DeletionGrace: p.grace, Logger: log})
+	h.Env = testflow.New(t, testflow.Options{Mode: p.signup, Numbers: p.numbers, UserFields: p.fields, Rates: p.rates, DeletionGrace: p.grace, Logger: log})
 	limiter := authcore.Limiter(h.Limiter)
 	if p.panics {
 		limiter = panicking{limiter}
@@ -72,7 +74,7 @@ func open(t *testing.T, plans ...plan) *house {
 	h.issuers.Store(&[]string{issuer})
 	h.api = must(httpapi.New(httpapi.Config{
 		Sessions: h.Sessions, SignIn: h.SignIn, SignUp: h.SignUp, Profile: h.Profile, Password: h.Env.Password,
-		Setup: h.Setup, Invite: h.Invite, Secure: h.Secure, Contact: h.Contact, Fresh: h.Fresh, Closure: h.Closure, Export: h.Export, Avatars: h.Avatars, History: h.History, Devices: h.Devices,
+		Setup: h.Setup, Invite: h.Invite, Secure: h.Secure, Contact: h.Contact, Fresh: h.Fresh, Closure: h.Closure, Export: h.Export, Avatars: h.Avatars,
 		Authenticator: must(httpauth.NewAuthenticator(httpauth.Config{
 			Verifier: must(accesstoken.New(accesstoken.Config{Keys: h.Ring, Revocations: h.Revoked, Now: h.Clock.Now}))(t),
 			Sessions: h.Sessions, Issuers: func() []string { return *h.issuers.Load() },

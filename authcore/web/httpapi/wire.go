@@ -26,7 +26,7 @@ type user struct {
 
 	PhoneVerified bool           `json:"phone_verified"`
 	Fields        map[string]any `json:"fields" doc:"The fields that the operator has added, by name. Only those that are set are listed."`
-	Locale        string         `json:"locale" example:"de-AT" doc:"The language for mails to the account, as a BCP 47 tag; empty if none was chosen."`
+	Locale        string         `json:"locale" example:"de-AT" doc:"The language of mails and pages for the account, as a BCP 47 tag; empty if none was chosen."`
 	Pending       []pending      `json:"pending" doc:"An address or number that is not saved until it is verified."`
 	PasswordSet   bool           `json:"password_set"`
 	MFAEnabled    bool           `json:"mfa_enabled" doc:"Whether a sign-in asks for a second factor."`
@@ -46,16 +46,13 @@ func (x *call) userOf(a authcore.Account) user {
 		ID: a.ID, Email: a.Email, EmailVerified: a.EmailVerified(), Phone: a.Phone,
 		FirstName: a.FirstName, LastName: a.LastName, AvatarURL: AvatarURL(x.in.Client.Portal, a.AvatarURL),
 		Roles: append([]string{}, x.admins.Roles(a)...), CreatedAt: a.CreatedAt.UTC(),
-		PhoneVerified: a.PhoneVerified(), Locale: a.Locale, PasswordSet: a.PasswordHash != "", Pending: []pending{}, Fields: a.Fields,
+		PhoneVerified: a.PhoneVerified(), Locale: a.Locale, PasswordSet: a.PasswordHash != "", Pending: []pending{}, Fields: x.fields.Shown(a.Fields),
 	}
 	if a.Username != "" {
 		u.Username = &a.Username
 	}
 	if a.InvitedBy != uuid.Nil {
 		u.InvitedBy = new(a.InvitedBy.String())
-	}
-	if u.Fields == nil {
-		u.Fields = map[string]any{}
 	}
 	for _, p := range a.Pending(x.now()) {
 		u.Pending = append(u.Pending, pending{p.Channel, p.Address, p.Until.UTC()})

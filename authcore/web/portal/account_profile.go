@@ -26,12 +26,13 @@ func (p *profilePage) show(q *page.Request) error {
 	}
 	return q.Show(page.View{Title: q.T("account.profile"), Back: backToAccount(q), Forms: []page.Form{{
 		ID: "profile-form", Button: q.T("account.profile.button"),
-		Fields: []page.Field{
+		Fields: append([]page.Field{
 			page.TextField(q, "first_name", "given-name", owner.FirstName, 100),
 			page.TextField(q, "last_name", "family-name", owner.LastName, 100),
 			page.UsernameField(q, owner.Username),
 			phoneField(q, owner.Phone),
-		},
+			localeField(q, p.profile.Locales(), owner.Locale),
+		}, userFields(q, p.profile.Fields(), owner.Fields)...),
 	}}})
 }
 
@@ -51,6 +52,7 @@ func (p *profilePage) submit(q *page.Request) error {
 	}
 	_, err := p.profile.Change(q.R.Context(), q.User.AccountID, profile.Patch{
 		FirstName: given("first_name"), LastName: given("last_name"), Username: given("username"), Phone: given("phone"),
+		Locale: given("locale"), Fields: typedFields(q, p.profile.Fields()),
 	}, q.Info.Client)
 	if err != nil {
 		return err

@@ -6,12 +6,16 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/userfield"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 	"github.com/gatehouse-auth/gatehouse/authcore/web/portal/page"
 )
 
 // registerPage is where people sign up.
-type registerPage struct{ signUp *signup.Flow }
+type registerPage struct {
+	signUp *signup.Flow
+	fields userfield.Set
+}
 
 func (p *registerPage) routes() []page.Route {
 	return []page.Route{{Path: "/register", Show: p.show, Submit: p.submit, Limit: authcore.LimitRegister}}
@@ -39,8 +43,9 @@ func (p *registerPage) show(q *page.Request) error {
 		Intro: []string{q.T("register.intro", "Brand", q.Brand)},
 		Forms: []page.Form{{
 			ID: "register-form", Hidden: page.ReturnField(q), Button: q.T("register.button"),
-			Fields: append(append(contacts, password),
-				page.TextField(q, "first_name", "given-name", "", 100), page.TextField(q, "last_name", "family-name", "", 100), p.usernameField(q)),
+			Fields: slices.Concat(contacts, []page.Field{password,
+				page.TextField(q, "first_name", "given-name", "", 100), page.TextField(q, "last_name", "family-name", "", 100), p.usernameField(q)},
+				userFields(q, p.fields, nil)),
 		}},
 		Links: []page.Link{{To: q.WithReturn("/login"), Text: q.T("register.login")}},
 	})
@@ -76,6 +81,7 @@ func (p *registerPage) usernameField(q *page.Request) page.Field {
 func (p *registerPage) submit(q *page.Request) error {
 	made, err := p.signUp.Register(q.R.Context(), signup.RegisterInput{
 		Email: q.Form.Get("email"), Password: q.Form.Get("password"), Username: q.Form.Get("username"), Phone: q.Form.Get("phone"),
+		Fields:    typedFields(q, p.fields),
 		FirstName: q.Form.Get("first_name"), LastName: q.Form.Get("last_name"), Invitation: q.Link(page.InvitationLink), Client: q.Info.Client,
 	})
 	if err != nil {

@@ -18,6 +18,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/userfield"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/accesstoken"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/lockout"
@@ -45,6 +46,7 @@ type house struct {
 
 type plan struct {
 	numbers identifier.Numbers
+	fields  userfield.Set
 	signup  signup.Mode
 	rates   map[string]ratelimit.Rate
 	lockout lockout.Policy
@@ -64,7 +66,7 @@ func build(t *testing.T, plans ...plan) *house {
 	if len(plans) > 0 {
 		p = plans[0]
 	}
-	h := &house{T: t, log: &lockedBuffer{}, Env: testflow.New(t, testflow.Options{Mode: p.signup, Numbers: p.numbers, Rates: p.rates, Lockout: p.lockout, DeletionGrace: p.grace})}
+	h := &house{T: t, log: &lockedBuffer{}, Env: testflow.New(t, testflow.Options{Mode: p.signup, Numbers: p.numbers, UserFields: p.fields, Rates: p.rates, Lockout: p.lockout, DeletionGrace: p.grace})}
 	h.pages, h.both = wire(t, h.Env, h.log, p)
 	return h
 }
@@ -76,7 +78,7 @@ func wire(t testing.TB, e *testflow.Env, log *lockedBuffer, p plan) (*portal.Pag
 	issuers := func() []string { return []string{origin} }
 	cfg := httpapi.Config{
 		Sessions: e.Sessions, SignIn: e.SignIn, SignUp: e.SignUp, Profile: e.Profile, Password: e.Password,
-		Setup: e.Setup, Invite: e.Invite, Secure: e.Secure, Contact: e.Contact, Fresh: e.Fresh, Closure: e.Closure, Export: e.Export, Avatars: e.Avatars, History: e.History, Devices: e.Devices,
+		Setup: e.Setup, Invite: e.Invite, Secure: e.Secure, Contact: e.Contact, Fresh: e.Fresh, Closure: e.Closure, Export: e.Export, Avatars: e.Avatars,
 		Authenticator: must(httpauth.NewAuthenticator(httpauth.Config{
 			Verifier: verifier, Sessions: e.Sessions, Issuers: issuers, Origins: must(httpauth.NewOrigins([]string{"https://spa.example.com"}))(t),
 		}))(t),
@@ -86,7 +88,7 @@ func wire(t testing.TB, e *testflow.Env, log *lockedBuffer, p plan) (*portal.Pag
 	api := must(httpapi.New(cfg))(t)
 	pages := must(portal.New(portal.Config{
 		Sessions: cfg.Sessions, SignIn: cfg.SignIn, SignUp: cfg.SignUp, Profile: cfg.Profile, Password: cfg.Password, Handover: e.Handover,
-		Setup: cfg.Setup, Invite: cfg.Invite, Secure: cfg.Secure, Contact: cfg.Contact, Fresh: cfg.Fresh, Closure: cfg.Closure, Export: cfg.Export, Avatars: cfg.Avatars, Devices: cfg.Devices,
+		Setup: cfg.Setup, Invite: cfg.Invite, Secure: cfg.Secure, Contact: cfg.Contact, Fresh: cfg.Fresh, Closure: cfg.Closure, Export: cfg.Export, Avatars: cfg.Avatars,
 		Authenticator: cfg.Authenticator, Limits: cfg.Limits, API: api, Issuers: issuers, Brand: "Acme",
 		ReturnHosts: func(string) []string { return p.returns }, Logger: cfg.Logger, Now: e.Clock.Now,
 	}))(t)

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/text/language"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 )
 
 //go:embed texts/*.toml
@@ -34,11 +35,14 @@ func readTexts() (map[string]*Texts, error) {
 }
 
 func (k *Kit) textsIn(lang string) *Texts {
-	if t, ok := k.languages[lang]; ok {
+	if t, ok := k.languages[httpauth.MatchLanguage(lang)]; ok {
 		return t
 	}
 	return k.languages[languages[0]]
 }
+
+// LanguageName returns what a language, as a BCP 47 tag, is called by those who speak it.
+func (k *Kit) LanguageName(lang string) string { return k.textsIn(lang).T("language.name") }
 
 // Texts are every text of the pages in one language.
 type Texts struct {

@@ -1,12 +1,15 @@
 package page
 
 import (
+	"context"
 	"fmt"
 	"io/fs"
 	"log/slog"
 	"net/http"
 	"runtime/debug"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore/account/fresh"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
@@ -20,9 +23,11 @@ type Config struct {
 	Brand         string      // the name on every page
 	// ReturnHosts returns the hosts that a sign-in at the given one may lead to, as [httpauth.HostAllowed] reads them.
 	ReturnHosts func(host string) []string
-	Templates   fs.FS // of pages that are more than a [View], by file name
-	Logger      *slog.Logger
-	Now         func() time.Time
+	// Locale returns the language that an account has chosen, as a BCP 47 tag; "" for none.
+	Locale    func(ctx context.Context, account uuid.UUID) string
+	Templates fs.FS // of pages that are more than a [View], by file name
+	Logger    *slog.Logger
+	Now       func() time.Time
 }
 
 // Kit makes answers to requests. It is safe for concurrent use.

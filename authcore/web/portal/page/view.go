@@ -66,9 +66,14 @@ type Field struct {
 	Hint         string
 	Optional     string // the word that says so; "" where it must be filled in
 	MaxLength    int
+	Choices      []Choice // one of them is chosen, and nothing typed; nil: any text
+	ReadOnly     bool     // shown, and not sent
 	Focus        bool
 	Errors       []string
 }
+
+// Choice is one of the values of a field.
+type Choice struct{ Value, Text string }
 
 // Described returns the ids of what a screen reader reads with the field.
 func (f Field) Described() string {
