@@ -265,7 +265,7 @@ func TestNarrow(t *testing.T) {
 	p.see("Hello, WolfeschlegelWolfeschlegel")
 	for _, width := range []int64{360, 320} {
 		p.do("resizing", chromedp.EmulateViewport(width, 640, chromedp.EmulateMobile))
-		for _, path := range []string{"/auth/account", "/auth/account/profile", "/auth/account/sessions", "/auth/login", "/auth/register", "/auth/nothing", "/"} {
+		for _, path := range []string{"/auth/account", "/auth/account/profile", "/auth/account/sessions", "/auth/account/devices", "/auth/login", "/auth/register", "/auth/nothing", "/"} {
 			p.visit(g.origin() + path)
 			if got := p.ask(`String(document.documentElement.scrollWidth)`); got != fmt.Sprint(width) {
 				t.Errorf("%s is %s px wide at %d", path, got, width)
