@@ -43,8 +43,15 @@ type Account struct {
 	// for whoever has it now would inherit what the former owner has there.
 	EmailReused bool
 	Muted       []string // the kinds of mail that the owner has switched off
-	CreatedAt   time.Time
-	UpdatedAt   time.Time
+	// MFAEnabledAt is since when sign-ins ask for a second factor; MFAPreferred is the type that its owner wants to be asked for first,
+	// "" for any.
+	MFAEnabledAt time.Time
+	MFAPreferred FactorType
+	// PasswordBy is the channel of the reset that set the password, until another kind of proof has been given once; "" for none.
+	// Whoever reads that channel has the password, so the channel is no second factor beside it.
+	PasswordBy Channel
+	CreatedAt  time.Time
+	UpdatedAt  time.Time
 }
 
 // EmailVerified reports whether the account's address has been verified.
@@ -82,6 +89,9 @@ func (a Account) Pending(now time.Time) []Pending {
 
 // Disabled reports whether the account may not sign in.
 func (a Account) Disabled() bool { return !a.DisabledAt.IsZero() }
+
+// MFAEnabled reports whether the owner has switched second factors on.
+func (a Account) MFAEnabled() bool { return !a.MFAEnabledAt.IsZero() }
 
 // Name returns first and last name joined by one space, or what there is of them.
 func (a Account) Name() string {

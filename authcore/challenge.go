@@ -23,6 +23,10 @@ const (
 	PurposeRestore Purpose = "restore_account"
 	// PurposeConfirmPhone is PurposeConfirmEmail for a number.
 	PurposeConfirmPhone Purpose = "confirm_phone"
+	// PurposeSecondFactor proves a mailbox or number as second factor. Its subject is the factor and what the code was sent for.
+	PurposeSecondFactor Purpose = "second_factor"
+	// PurposeConfirmFactor shows that somebody who adds an email or sms factor reads what is sent there. Its subject is the factor.
+	PurposeConfirmFactor Purpose = "confirm_factor"
 	// PurposeHandover takes a browser that is signed in to another host. Its CodeDigest is no code's: it says for which
 	// origin and which browser the token is ([ChildSession]).
 	PurposeHandover Purpose = "handover"
@@ -48,6 +52,8 @@ type Challenge struct {
 	ExpiresAt       time.Time
 	// CodeExpiresAt is when the code is no longer good although the link is; zero: nobody has said so.
 	CodeExpiresAt time.Time
+	// SentTo is the address or number that it went to, where it is good only for as long as its account has that; else "".
+	SentTo string
 }
 
 // Opening makes an account whose address or number is not verified.

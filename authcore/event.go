@@ -47,7 +47,34 @@ const (
 	EventSessionRenamed    EventKind = "session.renamed"
 	EventDeviceSeen        EventKind = "device.seen"
 	EventDeviceForgotten   EventKind = "device.forgotten"
+	EventFactorAdded       EventKind = "factor.added"
+	EventFactorRemoved     EventKind = "factor.removed"
+	EventFactorUsed        EventKind = "factor.used"
+	EventFactorFailed      EventKind = "factor.failed"
+	EventMFAEnabled        EventKind = "mfa.enabled"
+	EventMFADisabled       EventKind = "mfa.disabled"
+	EventRecoveryCodesMade EventKind = "recovery_codes.made"
+	EventRecoveryCodeUsed  EventKind = "recovery_codes.used"
 )
+
+// EventKinds returns every kind of event, in the order of their names.
+func EventKinds() []EventKind { return slices.Clone(eventKinds) }
+
+var eventKinds = sortedKinds(
+	EventRegistered, EventVerified, EventProfileChanged, EventDisabled, EventEnabled, EventRolesChanged,
+	EventInvitationCreated, EventInvitationUsed, EventInvitationRevoked, EventSignedIn, EventSignInFailed, EventHandedOver,
+	EventRefreshRepeated, EventRefreshReplayed, EventSignedOut, EventSessionsRevoked, EventResetRequested, EventPasswordReset,
+	EventPasswordChanged, EventAccountLocked, EventAccountSecured, EventRegistrationAgain, EventEmailChanged,
+	EventUsernameChanged, EventPhoneChanged, EventStepUpFailed, EventDeletionRequested, EventCodeSent, EventCodeRefused,
+	EventAccountDeleted, EventExported, EventAccountRestored, EventSessionRenamed, EventDeviceSeen, EventDeviceForgotten,
+	EventFactorAdded, EventFactorRemoved, EventFactorUsed, EventFactorFailed, EventMFAEnabled, EventMFADisabled, EventRecoveryCodesMade,
+	EventRecoveryCodeUsed,
+)
+
+func sortedKinds(kinds ...EventKind) []EventKind {
+	slices.Sort(kinds)
+	return kinds
+}
 
 // Event is one line of the append-only history: ids only, no names, addresses or secrets of people.
 type Event struct {
@@ -100,6 +127,14 @@ const (
 	MailTest              MailKind = "test" // sent by hand, never through the outbox
 	MailDeletionScheduled MailKind = "deletion_scheduled"
 	MailAccountRestored   MailKind = "account_restored"
+	MailSecondFactorCode  MailKind = "second_factor_code"
+	MailFactorCode        MailKind = "factor_code"
+	MailFactorAdded       MailKind = "factor_added"
+	MailFactorRemoved     MailKind = "factor_removed"
+	MailMFAEnabled        MailKind = "mfa_enabled"
+	MailMFADisabled       MailKind = "mfa_disabled"
+	MailRecoveryCodesMade MailKind = "recovery_codes_made"
+	MailRecoveryCodeUsed  MailKind = "recovery_code_used"
 )
 
 // Message is what a mail has to say, before it is sealed.

@@ -72,9 +72,10 @@ const (
 	CodeRequired  Rule = "code_required"
 	LoginRequired Rule = "login_required"
 
-	// These two are broken by programs alone; no page has such a field.
+	// These three are broken by programs alone; no page has such a field.
 	SessionSelector  Rule = "session_selector"
 	SessionIDInvalid Rule = "session_id_invalid"
+	DeviceIDInvalid  Rule = "device_id_invalid"
 )
 
 // english is what the API says of a broken rule. {N} is that of [Params].
@@ -127,6 +128,7 @@ var english = map[Rule]string{
 	LoginRequired:           "Enter your e-mail address or username.",
 	SessionSelector:         "Send exactly one of ids, all and others.",
 	SessionIDInvalid:        "Send ids of sessions.",
+	DeviceIDInvalid:         "Send ids of devices.",
 }
 
 // taken are the rules that a unique identifier of another account breaks.

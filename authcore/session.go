@@ -165,3 +165,8 @@ type Principal struct {
 	// Origin is the origin that the session is a child session for: the token is good there alone. "" for every other session.
 	Origin string
 }
+
+// Holder returns what revocations are compared with.
+func (p *Principal) Holder() Holder {
+	return Holder{SessionID: p.SessionID, AccountID: p.AccountID, Epoch: p.Epoch, RolesVersion: p.RolesVersion}
+}

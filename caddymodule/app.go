@@ -133,7 +133,7 @@ func (a *App) Start() error {
 	a.workers.Go(func() { c.notifier.Run(run) })
 	a.workers.Go(func() { c.flows.Closure.Run(run, a.logger) })
 	a.workers.Go(func() { a.node.clock.Watch(run, a.node.store.ServerTime) })
-	a.workers.Go(func() { a.node.sweep(run, a.logger) })
+	a.workers.Go(func() { a.node.sweep(run, a.cfg.retention, a.logger) })
 	a.workers.Go(func() { a.node.poller.Run(run) })
 	if a.cfg.sqlitePath == "" {
 		a.workers.Go(func() { a.node.staleness.Watch(run, a.node.woken) })

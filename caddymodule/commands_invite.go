@@ -91,18 +91,11 @@ func listInvitations(ctx context.Context, d *adminOps) (invitationList, error) {
 		return invitationList{}, errStopped()
 	}
 	list := invitationList{Invitations: []managedInvitation{}}
-	for page := (invite.Page{Limit: 200}); ; {
-		listed, err := d.invite.ListAll(ctx, page)
-		if err != nil {
-			return list, err
-		}
-		for _, i := range listed.Invitations {
-			list.Invitations = append(list.Invitations, d.managedInvitation(i))
-		}
-		if page.Cursor = listed.Next; page.Cursor == "" {
-			return list, nil
-		}
+	all, err := d.invite.ListAll(ctx)
+	for _, i := range all {
+		list.Invitations = append(list.Invitations, d.managedInvitation(i))
 	}
+	return list, err
 }
 
 // namedInvitation is an invitation by its id.

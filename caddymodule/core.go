@@ -124,12 +124,12 @@ func (c *core) wireAPI(a *App) (err error) {
 	limits := httpauth.NewLimits(a.limiter(), ratelimit.AddressKey)
 	c.api, err = httpapi.New(httpapi.Config{CookiePrefix: a.CookiePrefix, Authenticator: c.auth, Limits: limits, Sessions: f.Sessions,
 		SignIn: f.SignIn, SignUp: f.SignUp, Password: f.Password, Profile: f.Profile, JWKS: c.ring.JWKS, Ready: a.health, Logger: a.logger,
-		Setup: f.Setup, Invite: f.Invite, Secure: f.Secure, Contact: f.Contact, Fresh: f.Fresh, Closure: f.Closure, Export: f.Export, Avatars: f.Avatars, Now: n.clock.Now, Admins: cfg.admins, Offer: cfg.offer()})
+		Setup: f.Setup, Invite: f.Invite, Secure: f.Secure, Contact: f.Contact, Fresh: f.Fresh, Closure: f.Closure, Export: f.Export, Avatars: f.Avatars, History: f.History, Devices: f.Devices, Now: n.clock.Now, Admins: cfg.admins, Offer: cfg.offer()})
 	if err != nil {
 		return err
 	}
 	c.pages, err = portal.New(portal.Config{API: c.api, Authenticator: c.auth, Limits: limits, Sessions: f.Sessions,
-		SignIn: f.SignIn, SignUp: f.SignUp, Password: f.Password, Profile: f.Profile, Setup: f.Setup, Invite: f.Invite, Secure: f.Secure, Contact: f.Contact, Fresh: f.Fresh, Closure: f.Closure, Export: f.Export, Avatars: f.Avatars, Handover: f.Handover, Issuers: a.issuers,
+		SignIn: f.SignIn, SignUp: f.SignUp, Password: f.Password, Profile: f.Profile, Setup: f.Setup, Invite: f.Invite, Secure: f.Secure, Contact: f.Contact, Fresh: f.Fresh, Closure: f.Closure, Export: f.Export, Avatars: f.Avatars, Devices: f.Devices, Handover: f.Handover, Issuers: a.issuers,
 		Brand: cfg.brand, ReturnHosts: a.returnHosts, Logger: a.logger, Now: n.clock.Now})
 	return err
 }

@@ -19,7 +19,8 @@ func init() { caddy.RegisterModule(new(Guard)) }
 // Guard admits requests of signed-in users and refuses the rest. It removes every identity header a client sends, on
 // admitted, anonymous and unmatched requests alike, and sets them for the upstream.
 //
-// An admitted request has the placeholders {http.auth.user.id}, .email, .username, .name, .roles and .session_id.
+// An admitted request has the placeholders {http.auth.user.id}, .email, .username, .name, .roles,
+// .session_id, .acr, .amr and .auth_time.
 //
 // It is a handler of its own and no provider of http.authentication: that interface drops response headers, so a session
 // could not be renewed in place, and it turns every technical error into 401, so that an outage would log people out.

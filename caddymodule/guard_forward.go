@@ -2,11 +2,13 @@ package caddymodule
 
 import (
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/accesstoken"
 )
 
@@ -77,7 +79,21 @@ func (g *Guard) placeholders(v *accesstoken.Verified) caddy.ReplacerFunc {
 			return accesstoken.List(p.Roles), true
 		case "session_id":
 			return p.Session, true
+		case "acr":
+			return authcore.ACR(p.AMR), true
+		case "amr":
+			return accesstoken.List(p.AMR), true
+		case "auth_time":
+			return authTime(p), true
 		}
 		return nil, false
 	}
+}
+
+// authTime is the claim auth_time as text; "" where the token says none.
+func authTime(p authcore.Principal) string {
+	if p.AuthTime.IsZero() {
+		return ""
+	}
+	return strconv.FormatInt(p.AuthTime.Unix(), 10)
 }

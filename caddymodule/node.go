@@ -207,8 +207,9 @@ func (n *node) Destruct() error {
 	return n.store.Close()
 }
 
-// sweep keeps tables and memory small until ctx ends.
-func (n *node) sweep(ctx context.Context, logger *slog.Logger) {
+// sweep keeps tables and memory small until ctx ends. kept is what the configuration keeps by choice.
+func (n *node) sweep(ctx context.Context, kept authcore.Retention, logger *slog.Logger) {
+	store := n.store.WithRetention(kept)
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
 	for {
@@ -222,7 +223,7 @@ func (n *node) sweep(ctx context.Context, logger *slog.Logger) {
 			continue
 		}
 		n.revocations.Sweep(at)
-		if err := n.store.Sweep(ctx, at); err != nil && ctx.Err() == nil && !errors.Is(err, authcore.ErrUnavailable) {
+		if err := store.Sweep(ctx, at); err != nil && ctx.Err() == nil && !errors.Is(err, authcore.ErrUnavailable) {
 			logger.Error("could not remove expired rows; will retry", "error", err)
 		}
 	}

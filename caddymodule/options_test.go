@@ -33,6 +33,7 @@ func documentedOptions() []documented {
 		"user_field":  optionNames(userFieldOptions),
 		"password":    optionNames(passwordOptions),
 		"invitations": optionNames(invitationOptions),
+		"retention":   optionNames(retentionOptions),
 		"lockout":     append(optionNames(lockoutOptions), "off"),
 	}
 	var all []documented

@@ -104,6 +104,9 @@ type Settings struct {
 	// Who may invite, and for how long an invitation is good.
 	Invitations *InvitationSettings `json:"invitations,omitempty"`
 
+	// How long events, devices and unused invitations are kept.
+	Retention *RetentionSettings `json:"retention,omitempty"`
+
 	// Addresses of administrators: whoever has verified one of them has the role admin.
 	Admins []string `json:"admins,omitempty"`
 

@@ -176,6 +176,11 @@ var globalOptions = []option[Settings]{
 		check: checkInvitations,
 	},
 	{
+		name:  "retention",
+		parse: readBlock("retention", retentionOptions, func(s *Settings) **RetentionSettings { return &s.Retention }),
+		check: func(s *Settings) error { return checkBlock(retentionOptions, s.Retention) },
+	},
+	{
 		name:  "phone",
 		parse: readBlock("phone", phoneOptions, func(s *Settings) **PhoneSettings { return &s.Phone }),
 		check: func(s *Settings) error { return checkBlock(phoneOptions, s.Phone) },

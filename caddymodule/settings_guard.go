@@ -93,7 +93,7 @@ var (
 	headerFamilies = []string{"remote", "x_auth", "x_auth_request", "x_forwarded", "webauth", "none"}
 	ruleKinds      = []string{"role", "verified", "user"}
 	encodings      = []string{"percent", "utf8"}
-	userFields     = []string{"id", "email", "username", "name", "roles", "session_id"}
+	userFields     = []string{"id", "email", "username", "name", "roles", "session_id", "acr", "amr", "auth_time"}
 
 	roleName    = regexp.MustCompile(`^[a-z0-9._:-]{1,64}$`)
 	prefixShape = regexp.MustCompile(`^(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+$`)

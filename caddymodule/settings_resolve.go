@@ -68,6 +68,7 @@ type resolved struct {
 	numbers        identifier.Numbers
 	admins         authcore.Admins
 	invitations    invitationRules
+	retention      authcore.Retention
 	shortSession   time.Duration
 	maxSessions    int
 	otp            otpRules
@@ -98,6 +99,7 @@ func (s *Settings) resolve() (*resolved, error) {
 		brand:        cmp.Or(read.Brand, "Gatehouse"),
 		numbers:      read.numbers(),
 		invitations:  read.invitationRules(),
+		retention:    read.retention(),
 		otp:          read.otpRules(),
 		password:     read.passwordRules(),
 		lockout:      read.lockoutRules(),

@@ -18,6 +18,7 @@ promtool        prometheus
 wrk             wrk
 gunicorn        gunicorn
 django          python3-django
+oathtool        oathtool
 systemd-analyze systemd
 ' ;;
 bench) wanted='

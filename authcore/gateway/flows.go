@@ -15,9 +15,13 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/closure"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/contact"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/cursor"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/device"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/export"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/factor"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/fresh"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/handover"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/history"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/invite"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/notice"
@@ -45,9 +49,12 @@ type Store interface {
 	signup.Store
 	closure.Store
 	contact.Store
+	device.Store
 	export.Store
+	factor.Store
 	fresh.Store
 	handover.Store
+	history.Store
 	setup.Store
 	invite.Store
 	password.Store
@@ -99,6 +106,8 @@ type Settings struct {
 	MaxSessions     int           // of an account
 	FreshFor        time.Duration // how long a sign-in is fresh
 	DeletionGrace   time.Duration // how long a deletion waits; 0: none
+
+	Factors []authcore.FactorType // that may be added and count; nil: all but SMS
 }
 
 // InvitationSettings say who may invite.
@@ -122,6 +131,8 @@ type Traces struct {
 	SignIn, Refresh, Handover authcore.Trace
 	// CodeSent is told of every code that goes out.
 	CodeSent func(by authcore.Channel, p authcore.Purpose)
+	// SecondFactor is told how each use of a second factor has ended.
+	SecondFactor func(t authcore.FactorType, outcome string)
 }
 
 // Flows is what people do with accounts. They are safe for concurrent use.
@@ -129,7 +140,9 @@ type Flows struct {
 	Policy     *passpolicy.Policy
 	Challenges *challenge.Issuer
 	Notices    *notice.Notices
+	Factors    *factor.Factors
 	Sessions   *session.Sessions
+	Devices    *device.Devices
 	SignIn     *signin.Flow
 	SignUp     *signup.Flow
 	Password   *password.Flow
@@ -143,6 +156,9 @@ type Flows struct {
 	Invite     *invite.Flow
 	Closure    *closure.Flow
 	Export     *export.Flow
+	History    *history.Flow
+
+	cursors *cursor.Signer
 }
 
 // NewFlows checks cfg and wires the flows. It does no I/O.
@@ -161,6 +177,9 @@ func (f *Flows) wireShared(cfg Config) (err error) {
 	if f.Policy, err = passpolicy.New(cfg.Settings.Password); err != nil {
 		return err
 	}
+	if f.cursors, err = cursor.NewSigner(macKey(cfg.Ring, "cursor")); err != nil {
+		return err
+	}
 	code := cfg.Settings.Code
 	var reaches func(string) bool
 	if cfg.Settings.Numbers.Texts {
@@ -173,6 +192,11 @@ func (f *Flows) wireShared(cfg Config) (err error) {
 		return err
 	}
 	f.Notices, err = notice.New(notice.Config{Store: cfg.Store, Mailer: cfg.Mailer, MayText: f.Challenges.MayText, Sealer: cfg.Sealer, Now: cfg.Now})
+	if err != nil {
+		return err
+	}
+	f.Factors, err = factor.New(factor.Config{Store: cfg.Store, Challenges: f.Challenges, Notices: f.Notices, Sealer: cfg.Sealer,
+		Key: macKey(cfg.Ring, "recovery code"), Offered: cfg.Settings.Factors, Trace: cfg.Traces.SecondFactor, Now: cfg.Now})
 	return err
 }
 
@@ -183,6 +207,9 @@ func (f *Flows) wireSessions(cfg Config) (err error) {
 		Audience: s.Audience, AccessLifetime: s.AccessLifetime, RefreshLifetime: s.RefreshLifetime, SessionLifetime: s.SessionLifetime,
 		RefreshLeeway: s.RefreshLeeway, ShortSession: s.ShortSession, MaxSessions: s.MaxSessions, MayIssue: cfg.MayIssue, Trace: cfg.Traces.Refresh, Now: cfg.Now})
 	if err != nil {
+		return err
+	}
+	if f.Devices, err = device.New(device.Config{Store: cfg.Store, Now: cfg.Now}); err != nil {
 		return err
 	}
 	f.SignIn, err = signin.New(signin.Config{Store: cfg.Store, Hasher: cfg.Hasher, Policy: f.Policy, Lockouts: cfg.Lockouts,
@@ -197,7 +224,7 @@ func (f *Flows) wireSessions(cfg Config) (err error) {
 
 // wireAccounts makes and changes accounts.
 func (f *Flows) wireAccounts(cfg Config) (err error) {
-	f.Invite, err = invite.New(invite.Config{Store: cfg.Store, Mailer: cfg.Mailer, Limiter: cfg.Limiter, Admins: cfg.Settings.Admins,
+	f.Invite, err = invite.New(invite.Config{Store: cfg.Store, Mailer: cfg.Mailer, Limiter: cfg.Limiter, Cursors: f.cursors, Admins: cfg.Settings.Admins,
 		Inviters: cfg.Settings.Invitation.Inviters, EmailSignsIn: slices.Contains(cfg.Settings.Identities, authcore.KindEmail),
 		Lifetime: cfg.Settings.Invitation.Lifetime, Pending: cfg.Settings.Invitation.Pending, Now: cfg.Now})
 	if err != nil {
@@ -229,8 +256,12 @@ func (f *Flows) wireAccounts(cfg Config) (err error) {
 }
 
 // confirm sends a code for an address that an account has pending.
-func (f *Flows) confirm(ctx context.Context, account uuid.UUID, address string, c authcore.Client) error {
-	_, err := f.Contact.RequestEmail(ctx, account, address, c)
+func (f *Flows) confirm(ctx context.Context, account uuid.UUID, p authcore.Pending, c authcore.Client) (err error) {
+	if p.Channel == authcore.BySMS {
+		_, err = f.Contact.RequestPhone(ctx, account, p.Address, c)
+	} else {
+		_, err = f.Contact.RequestEmail(ctx, account, p.Address, c)
+	}
 	return err
 }
 
@@ -256,7 +287,10 @@ func (f *Flows) wireOwner(cfg Config) (err error) {
 	if err != nil {
 		return err
 	}
-	f.Export, err = export.New(export.Config{Store: cfg.Store, Limiter: cfg.Limiter, Now: cfg.Now})
+	if f.Export, err = export.New(export.Config{Store: cfg.Store, Limiter: cfg.Limiter, Now: cfg.Now}); err != nil {
+		return err
+	}
+	f.History, err = history.New(history.Config{Store: cfg.Store, Cursors: f.cursors})
 	return err
 }
 

@@ -24,6 +24,7 @@ type cluster struct {
 	redis          *testredis.Server
 	aRedis, bRedis *testproxy.Proxy
 	aData, bData   *testproxy.Proxy
+	known          []string // the codes by SMS that a test has used
 }
 
 // redisRules are those of docs/configuration.md.

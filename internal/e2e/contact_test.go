@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 )
 
@@ -70,6 +71,17 @@ func TestNumberMovesOverTwoNodes(t *testing.T) {
 		t.Errorf("got %v", me)
 	}
 	c.a.ofKind(t, first.email, "phone_changed")
+
+	// Who signs up by a number alone has an account once it is proven, on whichever node.
+	const new = "+436767654321"
+	proof := c.a.api(t, "POST", "/register", object{"phone": new, "password": password}).must(t, 202, "")
+	if proof.text("channel") != "phone" {
+		t.Errorf("answered %s", proof.body)
+	}
+	code := c.nthCode(t, new, 1)
+	c.b.api(t, "POST", "/verify", object{"phone": new, "otp": code, "registration": proof.text("registration")}).must(t, 200, "")
+	c.a.api(t, "POST", "/verify", object{"phone": new, "otp": code, "registration": proof.text("registration")}).want(t, 400, "invalid_code")
+	c.a.attempt(t, new, password).want(t, 200, "")
 }
 
 // codes returns those that went to a number by either node.
@@ -83,7 +95,7 @@ func (c *cluster) codes(t testing.TB, number string) (codes []string) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if m := code.FindSubmatch(text); m != nil {
+			if m := code.FindSubmatch(text); m != nil && strings.HasPrefix(string(text), "To: "+number) {
 				codes = append(codes, string(m[1]))
 			}
 		}

@@ -37,7 +37,7 @@ func TestContract_AccessToken(t *testing.T) {
 	g := shared(t)
 	u := g.newUser(t, profile{firstName: "Ada", lastName: "Lovelace"})
 	got := claims(t, u.access)
-	for _, name := range []string{"iss", "aud", "sub", "sid", "jti", "iat", "exp", "nbf", "amr", "auth_time", "roles"} {
+	for _, name := range []string{"iss", "aud", "sub", "sid", "jti", "iat", "exp", "nbf", "amr", "acr", "auth_time", "roles"} {
 		if got[name] == nil {
 			t.Errorf("there is no claim %s", name)
 		}

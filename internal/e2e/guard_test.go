@@ -302,6 +302,9 @@ func TestGuard_placeholders(t *testing.T) {
 		header X-My-Name {http.auth.user.name}
 		header X-My-Roles {http.auth.user.roles}
 		header X-My-Session {http.auth.user.session_id}
+		header X-My-Acr {http.auth.user.acr}
+		header X-My-Amr {http.auth.user.amr}
+		header X-My-Auth-Time {http.auth.user.auth_time}
 		header X-My-Query {http.request.uri.query.q}`,
 		site: strings.Replace(defaultSite, "reverse_proxy", "header X-Told \"{http.auth.user.name}\"\n\treverse_proxy", 1)})
 	names := map[string]string{}
@@ -318,6 +321,10 @@ func TestGuard_placeholders(t *testing.T) {
 		}
 		if got.get(t, "X-My-Id") != u.id || got.get(t, "X-My-Email") != u.email || got.get(t, "X-My-Username") != u.username || got.get(t, "X-My-Session") != u.sid {
 			t.Errorf("placeholders: %v", got.Headers)
+		}
+		said := claims(t, u.access)
+		if got.get(t, "X-My-Acr") != "1fa" || got.get(t, "X-My-Amr") != "pwd" || got.get(t, "X-My-Auth-Time") != fmt.Sprintf("%.0f", said["auth_time"]) || said["acr"] != "1fa" {
+			t.Errorf("how the user signed in: %v, the token %v", got.Headers, said)
 		}
 		if text := fmt.Sprint(got.Headers, e.header); strings.Contains(text, "pineapple") || strings.Contains(text, g.Dir+" ") || strings.Contains(text, "root:") {
 			t.Errorf("a name was expanded: %s", text)

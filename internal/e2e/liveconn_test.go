@@ -139,6 +139,8 @@ func TestS13_S08_OnTheOtherNode(t *testing.T) {
 	if n := c.b.metric(t, `gatehouse_open_connections_ended_total{outcome="outdated"}`); n != 2 {
 		t.Errorf("%v connections are counted as outdated", n)
 	}
+	c.deletedAndSecured(t, up)
+	wantOpen(t, "after a deletion and a notice", stays...)
 	// A node that hears nothing for a while makes up for it.
 	x := c.a.newUser(t)
 	ofX := c.b.both(t, x.access)
@@ -151,6 +153,24 @@ func TestS13_S08_OnTheOtherNode(t *testing.T) {
 	c.bData.Set(t, testproxy.Faults{})
 	t.Logf("after both sources were away for a while: within %s", up.wantClosed(t, time.Now(), 1008, ofX...))
 	wantOpen(t, "to the end", stays...)
+}
+
+// deletedAndSecured: what a deletion and the link "This was not me" end is cut on both nodes.
+func (c *cluster) deletedAndSecured(t *testing.T, up *liveUpstream) {
+	t.Helper()
+	leaver, owner := c.a.newUser(t), c.a.newUser(t)
+	cut := append(c.a.both(t, leaver.access), c.b.both(t, leaver.access)...)
+	wantOpen(t, "before the deletion", cut...)
+	c.b.api(t, "DELETE", "/me", nil, call{bearer: leaver.access}).must(t, 204, "")
+	t.Logf("after a deletion clients learn within %s", up.wantClosed(t, time.Now(), 1008, cut...))
+
+	c.a.api(t, "PATCH", "/me", object{"username": owner.username + ".thief"}, call{bearer: owner.access}).must(t, 200, "")
+	token := c.a.ofKind(t, owner.email, "username_changed").token
+	thief := c.a.signIn(t, owner, false)
+	cut = append(append(c.a.both(t, thief.access), c.b.both(t, thief.access)...), c.b.both(t, owner.access)...)
+	wantOpen(t, "before the owner takes it back", cut...)
+	c.a.api(t, "POST", "/secure", object{"token": token}).must(t, 200, "")
+	t.Logf("after \"This was not me\" clients learn within %s", up.wantClosed(t, time.Now(), 1008, cut...))
 }
 
 // TestS13_AcrossReloads: connections of a configuration that is gone end with their session like any others; and where

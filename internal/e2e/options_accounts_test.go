@@ -296,11 +296,25 @@ func TestOption_invitations(t *testing.T) {
 	a.api(t, "POST", "/invitations", object{}, call{bearer: bob.access}).want(t, 403, "forbidden")
 	a.api(t, "POST", "/invitations", object{"roles": []string{"lead"}}, call{bearer: lead.access}).want(t, 403, "forbidden")
 
+	// Of 50 who come at once with one invitation one gets an account, on whichever node.
+	once := a.api(t, "POST", "/invitations", object{"email": "once@example.com"}, call{bearer: lead.access}).must(t, 201, "").json(t)
+	token = a.waitMail(t, "once@example.com", 1).token
+	got := tally(a.atOnce(t, 50, func(i int) call {
+		base := "http://" + []*gateway{a, b}[i%2].Host()
+		return call{method: "POST", path: "/auth/register", base: base, body: object{"invitation": token, "password": password}}
+	}))
+	if got["201"] != 1 || got["201"]+got["400 invalid_invitation"]+got["503 unavailable"] != 50 || once["token"] != nil {
+		t.Errorf("with one invitation: %v", got)
+	}
+	if n := a.count(t, "select count(*) from users where email = 'once@example.com'"); n != 1 {
+		t.Errorf("%d accounts of one invitation", n)
+	}
+
 	// What the inviter may not do any more is gone on every node.
 	open := a.api(t, "POST", "/invitations", object{}, call{bearer: lead.access}).must(t, 201, "").json(t)
 	b.operatorJSON(t, "user", "role", "remove", lead.email, "lead")
 	a.api(t, "POST", "/register", object{"invitation": open["token"], "email": "late@example.com", "password": password}).want(t, 400, "invalid_invitation")
-	for outcome, want := range map[string]float64{"created": 3, "used": 2, "revoked": 1} {
+	for outcome, want := range map[string]float64{"created": 4, "used": 3, "revoked": 1} {
 		if n := a.metric(t, `gatehouse_invitations_total{outcome="`+outcome+`"}`) + b.metric(t, `gatehouse_invitations_total{outcome="`+outcome+`"}`); n != want {
 			t.Errorf("%v invitations are counted as %s, want %v", n, outcome, want)
 		}

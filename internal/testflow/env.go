@@ -42,6 +42,7 @@ type Options struct {
 	MayIssue     func() error  // of session.Config
 	// MaxSessions is of session.Config.
 	MaxSessions int
+	Factors     []authcore.FactorType // of factor.Config
 	// DeletionGrace is how long deletions wait.
 	DeletionGrace time.Duration
 }
@@ -132,7 +133,7 @@ func (e *Env) flows(t testing.TB, o Options) {
 		Mailer: plainMailer{e.Clock}, Sealer: e.Sealer, MayIssue: o.MayIssue, Now: e.Clock.Now,
 		Settings: gateway.Settings{
 			Invitation: gateway.InvitationSettings{Inviters: o.Inviters},
-			Signup:     o.Mode, Deferred: o.Deferred, CodeOnDemand: o.CodeOnDemand, Identities: o.Identities, UserFields: o.UserFields, Numbers: o.Numbers, RefreshLeeway: o.Leeway, MaxSessions: o.MaxSessions, DeletionGrace: o.DeletionGrace,
+			Signup:     o.Mode, Deferred: o.Deferred, CodeOnDemand: o.CodeOnDemand, Identities: o.Identities, UserFields: o.UserFields, Numbers: o.Numbers, RefreshLeeway: o.Leeway, MaxSessions: o.MaxSessions, DeletionGrace: o.DeletionGrace, Factors: o.Factors,
 			AccessLifetime: 5 * time.Minute, RefreshLifetime: 30 * 24 * time.Hour, SessionLifetime: 90 * 24 * time.Hour,
 		},
 	}))(t)

@@ -30,10 +30,18 @@ func Failure(kind authcore.EventKind, account uuid.UUID, c authcore.Client, code
 
 // The ways in, as events and metrics name them.
 const (
-	ByPassword = "password"
-	ByCode     = "code"
-	ByLink     = "link"
+	ByPassword   = "password"
+	ByCode       = "code"
+	ByLink       = "link"
+	ByPasskey    = "passkey"
+	ByProvider   = "provider"
+	ByInvitation = "invitation"
 )
+
+// Methods returns every way in.
+func Methods() []string {
+	return []string{ByPassword, ByCode, ByLink, ByPasskey, ByProvider, ByInvitation}
+}
 
 // Addr returns the client's address in the one form that is stored; "" for none.
 func Addr(c authcore.Client) string {

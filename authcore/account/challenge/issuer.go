@@ -141,6 +141,9 @@ func (d *Issuer) issue(p authcore.Purpose, subject string, account uuid.UUID, to
 	ch := d.fresh(p, subject, account)
 	ch.CodeDigest, ch.TokenDigest = d.digest(p, subject, code), secret.SumString(token)
 	ch.CodeExpiresAt = ch.CreatedAt.Add(d.cfg.Lifetime)
+	if row.Bound && account != uuid.Nil {
+		ch.SentTo = to.Address
+	}
 	m := authcore.Message{
 		Kind: row.Mail, Channel: to.Channel, AccountID: account, To: to.Address, Name: to.Name, Code: code,
 		Expiry: d.cfg.Lifetime, LinkExpiry: d.linkLifetime(p), Addr: audit.Addr(c), Device: Device(c), At: ch.CreatedAt, Lang: cmp.Or(to.Lang, c.Lang),
@@ -149,7 +152,7 @@ func (d *Issuer) issue(p authcore.Purpose, subject string, account uuid.UUID, to
 		ch.ExpiresAt = ch.CreatedAt.Add(d.cfg.SMSLifetime)
 		ch.CodeExpiresAt = ch.ExpiresAt
 		m.Expiry, m.LinkExpiry, m.Host = d.cfg.SMSLifetime, 0, hostOf(c.Portal)
-	} else {
+	} else if row.Path != "" {
 		m.Link = strings.TrimSuffix(c.Portal, "/") + row.Path + "?token=" + token
 	}
 	mail, err := d.cfg.Mailer.Compose(m)

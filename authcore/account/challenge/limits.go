@@ -1,6 +1,7 @@
 package challenge
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -14,13 +15,14 @@ type send struct {
 	purpose authcore.Purpose
 	by      authcore.Channel
 	counted string // whose: an address, a number, or what stands for one that nobody has
+	pause   string // whose next one waits a while; "": as counted
 	client  authcore.Client
 	real    bool // somebody gets it
 }
 
 // resend is the limit on one purpose and recipient in a while.
 func (s send) resend() authcore.Limit {
-	return authcore.Limit{Name: authcore.LimitResend, Key: string(s.purpose) + " " + s.counted}
+	return authcore.Limit{Name: authcore.LimitResend, Key: string(s.purpose) + " " + cmp.Or(s.pause, s.counted)}
 }
 
 // limits are those on what is sent. Whoever sells numbers earns by each SMS that we pay for (SMS pumping, O19): so the number is

@@ -43,7 +43,7 @@ func (d *Issuer) Prove(ctx context.Context, p authcore.Purpose, shown Credential
 	if err == nil && !d.codeEnd(ch).After(d.now()) {
 		return authcore.Challenge{}, errInvalid() // the link lives on
 	}
-	return ch, refusal(err)
+	return ch, refusal(p, err)
 }
 
 func (d *Issuer) proveToken(ctx context.Context, p authcore.Purpose, token string) (authcore.Challenge, error) {
@@ -51,7 +51,7 @@ func (d *Issuer) proveToken(ctx context.Context, p authcore.Purpose, token strin
 		return authcore.Challenge{}, errInvalid()
 	}
 	ch, err := d.cfg.Store.ProveToken(ctx, p, secret.SumString(token), d.now())
-	return ch, refusal(err)
+	return ch, refusal(p, err)
 }
 
 func (d *Issuer) countMiss(ctx context.Context, p authcore.Purpose, subject string) error {
@@ -60,20 +60,20 @@ func (d *Issuer) countMiss(ctx context.Context, p authcore.Purpose, subject stri
 	case err != nil:
 		return fmt.Errorf("count code attempt: %w", err)
 	case wait > 0:
-		return errExhausted()
+		return errExhausted(p)
 	}
 	return errInvalid()
 }
 
 // refusal turns the store's outcomes into what a client may see.
-func refusal(err error) error {
+func refusal(p authcore.Purpose, err error) error {
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, authcore.ErrNotFound), errors.Is(err, authcore.ErrWrongCode):
 		return errInvalid()
 	case errors.Is(err, authcore.ErrNoAttempts):
-		return errExhausted()
+		return errExhausted(p)
 	}
 	return fmt.Errorf("prove challenge: %w", err)
 }
@@ -87,8 +87,12 @@ func errInvalid() error {
 
 // errExhausted names the whole window in every case: the true rest differs between a subject with a challenge and one
 // without, which would tell them apart.
-func errExhausted() error {
-	return authcore.RefuseFor(authcore.TooManyAttempts, "Too many wrong codes. Use the link in the mail, or try again later with a new code.", budgetWindow)
+func errExhausted(p authcore.Purpose) error {
+	detail := "Too many wrong codes. Use the link in the mail, or try again later with a new code."
+	if purposes[p].Path == "" {
+		detail = "Too many wrong codes. Try again later with a new code, or use another way."
+	}
+	return authcore.RefuseFor(authcore.TooManyAttempts, detail, budgetWindow)
 }
 
 // codeEnd is until when the code of a challenge is good.

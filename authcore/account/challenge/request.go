@@ -16,6 +16,9 @@ type Request struct {
 	Purpose authcore.Purpose
 	Subject string // of the challenge
 	Counted string // whose mails or SMS are counted: an address or number, or what stands for one that nobody has
+	// Pause is whose next code waits a while; "": that of Counted. A code that is good for one sign-in alone must not keep another
+	// sign-in from getting its own.
+	Pause string
 	// Channel is how who asks gets the code, if anybody does; "" is authcore.ByEmail. It is the same for known and unknown.
 	Channel authcore.Channel
 	Known   *Known // nil: nobody gets a code
@@ -43,7 +46,7 @@ type Known struct {
 func (d *Issuer) Request(ctx context.Context, r Request) (wait time.Duration, spent bool, err error) {
 	r.Channel = cmp.Or(r.Channel, authcore.ByEmail)
 	r.Known = d.reached(r.Known)
-	counted := send{purpose: r.Purpose, by: r.Channel, counted: r.Counted, client: r.Client, real: r.Known != nil}
+	counted := send{purpose: r.Purpose, by: r.Channel, counted: r.Counted, pause: r.Pause, client: r.Client, real: r.Known != nil}
 	if wait, spent, err = d.reserveSend(ctx, counted); err != nil || wait > 0 {
 		return wait, spent, err
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/contact"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/ratelimit"
 	"github.com/gatehouse-auth/gatehouse/internal/testflow"
 )
@@ -107,6 +108,49 @@ func TestChangeEmail_ByLink(t *testing.T) {
 	o.refused(o.confirm("", token), authcore.InvalidCode)
 	o.refused(o.confirm("1", "2"), authcore.InvalidRequest)
 	o.refused(o.confirm("", ""), authcore.InvalidFields)
+}
+
+// A thief who signs up with somebody's address and changes to another one keeps it from nobody.
+func TestPrehijack_AbandonedClaimBlocksNobody(t *testing.T) {
+	t.Parallel()
+	e := testflow.New(t, testflow.Options{Mode: signup.Open})
+	thief := owner{t, e, e.Register(t, signup.RegisterInput{Email: old, Username: "thief"}).Account.ID}
+	thief.ask(next)
+	if err := thief.confirm(thief.Mail(t, next, authcore.MailConfirmEmail).Code, ""); err != nil {
+		t.Fatal(err)
+	}
+	a := e.Register(t, signup.RegisterInput{Email: old}).Account
+	if a == nil || a.Email != old {
+		t.Fatalf("the owner of the address gets %+v", a)
+	}
+	remover := owner{t, e, e.Register(t, signup.RegisterInput{Email: "third@example.com", Username: "remover"}).Account.ID}
+	if _, err := e.Contact.RemoveEmail(t.Context(), remover.id, testflow.Client()); err != nil {
+		t.Fatal(err)
+	}
+	if a := e.Register(t, signup.RegisterInput{Email: "third@example.com"}).Account; a == nil {
+		t.Error("an address that was removed unverified is kept from its owner")
+	}
+}
+
+// A reset that is asked for in the instant of the change is written after it: its link went to the former address, and is worth nothing.
+func TestR12_ResetAskedForInTheInstantOfTheChange(t *testing.T) {
+	o := open(t, testflow.Options{})
+	if err := o.Password.Forgot(t.Context(), old, testflow.Client()); err != nil {
+		t.Fatal(err)
+	}
+	token := testflow.Token(t, o.Mail(t, old, authcore.MailReset))
+	late, err := o.Store.ProveToken(t.Context(), authcore.PurposeResetPassword, secret.SumString(token), o.Clock.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.ask(next)
+	if err := o.confirm(o.Mail(t, next, authcore.MailConfirmEmail).Code, ""); err != nil {
+		t.Fatal(err)
+	}
+	if err := o.Store.IssueChallenge(t.Context(), late, authcore.Effects{}); err != nil {
+		t.Fatal(err)
+	}
+	o.refused(o.Password.Reset(t.Context(), password.ResetInput{Token: token, NewPassword: testflow.OtherPassword, Client: testflow.Client()}), authcore.InvalidCode)
 }
 
 // Links that were sent to the former address before the change get nobody in after it.

@@ -13,6 +13,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/cursor"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 )
@@ -47,6 +48,7 @@ type Config struct {
 	Store    Store
 	Mailer   Mailer
 	Limiter  authcore.Limiter
+	Cursors  *cursor.Signer
 	Admins   authcore.Admins
 	Inviters authcore.Inviters
 	// EmailSignsIn says that addresses find accounts.
@@ -61,8 +63,8 @@ type Flow struct{ cfg Config }
 
 // New checks cfg. Zero numbers mean the defaults: 7 days, 20 open ones.
 func New(cfg Config) (*Flow, error) {
-	if cfg.Store == nil || cfg.Mailer == nil || cfg.Limiter == nil || cfg.Now == nil {
-		return nil, errors.New("invite: store, mailer, limiter and clock are required")
+	if cfg.Store == nil || cfg.Mailer == nil || cfg.Limiter == nil || cfg.Cursors == nil || cfg.Now == nil {
+		return nil, errors.New("invite: store, mailer, limiter, cursors and clock are required")
 	}
 	if cfg.Lifetime == 0 {
 		cfg.Lifetime = 7 * 24 * time.Hour

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/cursor"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 )
 
@@ -38,32 +39,40 @@ func (f *Flow) List(ctx context.Context, inviter uuid.UUID, p Page) (Listed, err
 	if p.All && !f.isAdmin(a) {
 		return Listed{}, authcore.Refuse(authcore.Forbidden, "Only administrators see the invitations of others.")
 	}
-	of := a.ID
+	which, of := cursor.Invitations, a.ID
 	if p.All {
-		of = uuid.Nil
+		which, of = cursor.AllInvitations, uuid.Nil
 	}
-	return f.list(ctx, of, p)
-}
-
-// ListAll is List of everybody's for whoever runs the gateway.
-func (f *Flow) ListAll(ctx context.Context, p Page) (Listed, error) { return f.list(ctx, uuid.Nil, p) }
-
-func (f *Flow) list(ctx context.Context, of uuid.UUID, p Page) (l Listed, err error) {
-	before := uuid.Max
-	if p.Cursor != "" {
-		if before, err = uuid.Parse(p.Cursor); err != nil {
-			return l, authcore.Refuse(authcore.InvalidRequest, "The cursor is not one that was answered.").Because(err)
-		}
-	}
-	l.Invitations, err = f.cfg.Store.Invitations(ctx, of, before, p.Limit+1)
+	after, err := f.cfg.Cursors.Read(which, a.ID, p.Cursor)
 	if err != nil {
-		return l, fmt.Errorf("list invitations: %w", err)
+		return Listed{}, err
+	}
+	if after.IsZero() {
+		after.ID = uuid.Max
+	}
+	var l Listed
+	if l.Invitations, err = f.cfg.Store.Invitations(ctx, of, after.ID, p.Limit+1); err != nil {
+		return Listed{}, fmt.Errorf("list invitations: %w", err)
 	}
 	if len(l.Invitations) > p.Limit {
 		l.Invitations = l.Invitations[:p.Limit]
-		l.Next = l.Invitations[p.Limit-1].ID.String()
+		l.Next = f.cfg.Cursors.Sign(which, a.ID, cursor.Position{ID: l.Invitations[p.Limit-1].ID})
 	}
 	return l, nil
+}
+
+// ListAll returns everybody's invitations, newest first, for whoever runs the gateway. [authcore.Unavailable].
+func (f *Flow) ListAll(ctx context.Context) (all []authcore.Invitation, err error) {
+	const batch = 200
+	for before := uuid.Max; ; before = all[len(all)-1].ID {
+		page, err := f.cfg.Store.Invitations(ctx, uuid.Nil, before, batch)
+		if err != nil {
+			return nil, fmt.Errorf("list invitations: %w", err)
+		}
+		if all = append(all, page...); len(page) < batch {
+			return all, nil
+		}
+	}
 }
 
 // Revoke makes an open invitation of the account useless; administrators revoke anybody's. Refusals: [authcore.NotFound] for

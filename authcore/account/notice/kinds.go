@@ -21,6 +21,12 @@ var rules = map[authcore.MailKind]rule{
 	authcore.MailPhoneChanged:      {tells: []authcore.EventKind{authcore.EventPhoneChanged}},
 	authcore.MailNewDevice:         {tells: []authcore.EventKind{authcore.EventSignedIn}, optional: true},
 	authcore.MailSessionRevoked:    {tells: []authcore.EventKind{authcore.EventRefreshReplayed}},
+	authcore.MailFactorAdded:       {tells: []authcore.EventKind{authcore.EventFactorAdded}},
+	authcore.MailFactorRemoved:     {tells: []authcore.EventKind{authcore.EventFactorRemoved}},
+	authcore.MailMFAEnabled:        {tells: []authcore.EventKind{authcore.EventMFAEnabled}},
+	authcore.MailMFADisabled:       {tells: []authcore.EventKind{authcore.EventMFADisabled}},
+	authcore.MailRecoveryCodesMade: {tells: []authcore.EventKind{authcore.EventRecoveryCodesMade}},
+	authcore.MailRecoveryCodeUsed:  {tells: []authcore.EventKind{authcore.EventRecoveryCodeUsed}},
 	authcore.MailDeletionScheduled: {tells: []authcore.EventKind{authcore.EventDeletionRequested}},
 }
 

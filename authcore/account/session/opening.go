@@ -81,10 +81,12 @@ func (s *Sessions) PrepareSignIn(account authcore.Account, r Request) (SignIn, e
 		in.device = s.deviceMAC().IssueToken(DevicePrefix, uuid.New())
 	}
 	in.SessionOpening = authcore.SessionOpening{
-		Session: sess, Keep: !r.ShortLived, MaxSessions: s.cfg.MaxSessions,
+		Session: sess, Keep: !r.ShortLived, MaxSessions: s.cfg.MaxSessions, MaxDevices: authcore.MaxDevices,
 		Device: authcore.Device{ID: uuid.New(), Name: r.DeviceName},
 		Seen:   audit.Event(authcore.EventDeviceSeen, account.ID, r.Client, sess.CreatedAt),
 		Ended:  audit.Event(authcore.EventSessionsRevoked, account.ID, r.Client, sess.CreatedAt),
+
+		Forgotten: audit.Event(authcore.EventDeviceForgotten, account.ID, r.Client, sess.CreatedAt),
 	}
 	if in.device != "" {
 		in.Device.TokenDigest = secret.SumString(in.device)

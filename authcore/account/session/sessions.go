@@ -204,7 +204,7 @@ func (s *Sessions) claims(a authcore.Account, sess authcore.Session, issuer stri
 		Issuer: issuer, Audience: audience, Subject: a.ID.String(), SessionID: sess.ID.String(),
 		ID:       base64.RawURLEncoding.EncodeToString(secret.Random(16)),
 		IssuedAt: now, NotBefore: now, ExpiresAt: s.accessExpiry(now, sess.ExpiresAt),
-		AuthTime: sess.AuthTime, AMR: sess.AMR, Roles: s.cfg.Admins.Roles(a), Epoch: a.Epoch, RolesVersion: a.RolesVersion,
+		AuthTime: sess.AuthTime, AMR: sess.AMR, ACR: authcore.ACR(sess.AMR), Roles: s.cfg.Admins.Roles(a), Epoch: a.Epoch, RolesVersion: a.RolesVersion,
 		Email: a.VerifiedEmail(), EmailVerified: a.EmailVerified(), EmailReused: a.EmailVerified() && a.EmailReused,
 		Username: a.Username, Name: audit.Cut(a.Name(), 256),
 		Origin: sess.Origin,

@@ -46,6 +46,27 @@ func TestRegister_Deferred(t *testing.T) {
 	}
 }
 
+// A number that is pending gets its code as an address does.
+func TestRegister_DeferredNumber(t *testing.T) {
+	t.Parallel()
+	e := texting(t, testflow.Options{Mode: signup.Open, Deferred: true})
+	a := e.Register(t, signup.RegisterInput{Email: bob, Phone: number, Username: "bobby"}).Account
+	if a.Phone != "" || a.PendingPhone != number {
+		t.Fatalf("%+v", a)
+	}
+	e.Mail(t, bob, authcore.MailConfirmEmail)
+	code := e.Mail(t, number, authcore.MailConfirmEmail).Code
+	got, err := e.Contact.ConfirmPhone(t.Context(), contact.ConfirmInput{AccountID: a.ID, OTP: code, Client: testflow.Client()})
+	if err != nil || got.Phone != number || !got.PhoneVerified() || got.PendingEmail != bob {
+		t.Errorf("%+v (%v)", got, err)
+	}
+	quiet := texting(t, testflow.Options{Mode: signup.Open, Deferred: true, CodeOnDemand: true})
+	quiet.Register(t, signup.RegisterInput{Phone: number, Username: "bobby"})
+	if n := len(quiet.Mails(t, number)); n != 0 {
+		t.Errorf("%d SMS that nobody has asked for", n)
+	}
+}
+
 func TestRegister_DeferredNeedsAUsername(t *testing.T) {
 	t.Parallel()
 	e := testflow.New(t, testflow.Options{Mode: signup.Open, Deferred: true})

@@ -83,8 +83,8 @@ type Config struct {
 	Fields   userfield.Set      // that the operator has added
 	Locales  identifier.Locales // that people can choose
 	Numbers  identifier.Numbers // how phone numbers are read, and which are taken
-	// Confirm sends a code for the address that an account has pending. Required with Deferred.
-	Confirm func(ctx context.Context, account uuid.UUID, address string, c authcore.Client) error
+	// Confirm sends a code for the address or number that an account has pending. Required with Deferred.
+	Confirm func(ctx context.Context, account uuid.UUID, p authcore.Pending, c authcore.Client) error
 	Now     authcore.Clock
 }
 

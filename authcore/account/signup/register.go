@@ -217,8 +217,10 @@ func (f *Flow) registerDeferred(ctx context.Context, a authcore.Account, invitat
 	case err != nil:
 		return Registered{}, fmt.Errorf("create account: %w", err)
 	}
-	if a.PendingEmail != "" && !f.cfg.Settings.CodeOnDemand {
-		_ = f.cfg.Confirm(ctx, a.ID, a.PendingEmail, c)
+	if !f.cfg.Settings.CodeOnDemand {
+		for _, p := range a.Pending(a.CreatedAt) {
+			_ = f.cfg.Confirm(ctx, a.ID, p, c)
+		}
 	}
 	return Registered{Account: &a}, nil
 }

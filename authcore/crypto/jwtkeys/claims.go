@@ -23,6 +23,7 @@ type Claims struct {
 	AuthTime  time.Time // auth_time: when the user last proved who they are; zero is left out
 
 	AMR   []string // amr: how (RFC 8176)
+	ACR   string   // acr: what that is worth (OpenID Connect Core §2); empty is left out
 	Roles []string // roles
 
 	// Epoch is the account's epoch: raising it revokes all tokens of the account. Not negative.
@@ -54,6 +55,7 @@ type wireClaims struct {
 	ExpiresAt     int64    `json:"exp"`
 	AuthTime      int64    `json:"auth_time,omitempty"`
 	AMR           []string `json:"amr"`
+	ACR           string   `json:"acr,omitempty"`
 	Roles         []string `json:"roles"`
 	Epoch         int64    `json:"epoch"`
 	RolesVersion  int64    `json:"rv"`
@@ -74,7 +76,7 @@ func (c Claims) encode() ([]byte, error) {
 	w := wireClaims{
 		Issuer: c.Issuer, Audience: c.Audience, Subject: c.Subject, SessionID: c.SessionID, ID: c.ID,
 		IssuedAt: c.IssuedAt.Unix(), NotBefore: c.NotBefore.Unix(), ExpiresAt: c.ExpiresAt.Unix(),
-		AMR: orEmpty(c.AMR), Roles: orEmpty(c.Roles), Epoch: c.Epoch, RolesVersion: c.RolesVersion,
+		AMR: orEmpty(c.AMR), ACR: c.ACR, Roles: orEmpty(c.Roles), Epoch: c.Epoch, RolesVersion: c.RolesVersion,
 		Email: c.Email, EmailVerified: c.EmailVerified, EmailReused: c.EmailReused, Username: c.Username, Name: c.Name, Origin: c.Origin,
 	}
 	if len(c.Audience) == 1 {
@@ -115,7 +117,7 @@ func (c Claims) check() error {
 			return errors.New("claim aud must not hold an empty text")
 		}
 	}
-	for _, s := range []string{c.Issuer, c.ID, c.Email, c.Username, c.Name, c.Origin} {
+	for _, s := range []string{c.Issuer, c.ID, c.ACR, c.Email, c.Username, c.Name, c.Origin} {
 		if !utf8.ValidString(s) {
 			return errors.New("claims must be valid UTF-8")
 		}

@@ -35,6 +35,8 @@ func (c *Claims) set(name, value string) (ok bool) {
 		c.AuthTime, ok = readTime(value)
 	case "amr":
 		c.AMR, ok = readTexts(value)
+	case "acr":
+		c.ACR, ok = readText(value)
 	case "roles":
 		c.Roles, ok = readTexts(value)
 	case "epoch":

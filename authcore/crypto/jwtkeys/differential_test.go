@@ -135,7 +135,7 @@ func stricter(k Key, head, claims string) bool {
 	if !canonicalUUID(jsonText(m["sub"])) || !canonicalUUID(jsonText(m["sid"])) {
 		return true
 	}
-	for _, name := range []string{"email", "username", "name"} {
+	for _, name := range []string{"email", "username", "name", "acr"} {
 		if v, there := m[name]; there && v[0] != '"' {
 			return true
 		}

@@ -25,7 +25,7 @@ func someClaims() Claims {
 		Issuer: issuer, Audience: []string{"app"},
 		Subject: "0b6f2c1e-54f7-4c7c-9a56-0d6f6f0f2a11", SessionID: "018f3c5e-7c1a-7b5e-8f00-1a2b3c4d5e6f",
 		ID: "j-1", IssuedAt: now, NotBefore: now, ExpiresAt: now.Add(5 * time.Minute), AuthTime: now.Add(-time.Hour),
-		AMR: []string{"pwd", "otp"}, Roles: []string{"admin", "ops:eu"}, Epoch: 3, RolesVersion: 7,
+		AMR: []string{"pwd", "otp"}, ACR: "mfa", Roles: []string{"admin", "ops:eu"}, Epoch: 3, RolesVersion: 7,
 		Email: "ada@example.com", EmailVerified: true, Username: "ada", Name: `Ada <"L&L"> 🦊`,
 	}
 }

@@ -56,7 +56,7 @@ func pack(p *authcore.Principal, rest string, g *claimTable) *Verified {
 	}
 	v := &Verified{
 		shared: shared, own: uint16(min(own, math.MaxUint16)), reused: p.EmailReused, expires: p.ExpiresAt.Unix(),
-		holder: authcore.Holder{SessionID: p.SessionID, AccountID: p.AccountID, Epoch: p.Epoch, RolesVersion: p.RolesVersion},
+		holder: p.Holder(),
 	}
 	if !p.AuthTime.IsZero() {
 		v.proven = p.AuthTime.Unix()

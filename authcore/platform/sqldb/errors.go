@@ -38,7 +38,7 @@ func finish(ctx context.Context, step string, err error) error {
 
 func outcome(err error) bool {
 	var taken *authcore.TakenError
-	return errors.As(err, &taken) || errors.Is(err, authcore.ErrNotFound) ||
+	return errors.As(err, &taken) || errors.Is(err, authcore.ErrSessionEnded) || errors.Is(err, authcore.ErrNotFound) ||
 		errors.Is(err, authcore.ErrWrongCode) || errors.Is(err, authcore.ErrNoAttempts)
 }
 

@@ -160,6 +160,9 @@ var ofAccount = []struct{ table, erase string }{
 	{"security_links", "delete from security_links where account_id = $1"},
 	{"devices", "delete from devices where account_id = $1"},
 	{"avatars", "delete from avatars where account_id = $1"},
+	{"factors", "delete from factors where account_id = $1"},
+	{"recovery_codes", "delete from recovery_codes where account_id = $1"},
+	{"pending_signins", "delete from pending_signins where account_id = $1"},
 	{"sessions", "delete from sessions where account_id = $1"},
 	{"identifiers", "delete from identifiers where user_id = $1"},
 	// A used invitation goes with the account that it made; an unused one with whoever made it.
@@ -175,7 +178,7 @@ var ofAccount = []struct{ table, erase string }{
 // What is kept of an address or number in the rows of others, who wait for one that is another's. $1 is the address.
 var ofAddress = []struct{ table, erase string }{
 	{"registrations", "delete from registrations where address = $1"},
-	{"challenges", "delete from challenges where subject in ($1, 'unknown:email:' || cast($1 as text), 'unknown:phone:' || cast($1 as text))"},
+	{"challenges", "delete from challenges where subject in ($1, 'unknown:email:' || cast($1 as text), 'unknown:phone:' || cast($1 as text)) or sent_to = $1"},
 	{"invitations", "delete from invitations where address = $1 and used_at is null"},
 	{"users", "update users set pending_email = '', pending_email_until = null where pending_email = $1"},
 	{"users", "update users set pending_phone = '', pending_phone_until = null where pending_phone = $1"},
@@ -235,6 +238,9 @@ const late = `select distinct r.account_id from revocations r where r.session_id
 		or exists (select 1 from devices d where d.account_id = r.account_id)
 		or exists (select 1 from security_links l where l.account_id = r.account_id)
 		or exists (select 1 from avatars a where a.account_id = r.account_id)
+		or exists (select 1 from factors f where f.account_id = r.account_id)
+		or exists (select 1 from recovery_codes c where c.account_id = r.account_id)
+		or exists (select 1 from pending_signins p where p.account_id = r.account_id)
 		or exists (select 1 from identifiers i where i.user_id = r.account_id)
 		or exists (select 1 from invitations i where i.inviter_id = r.account_id))`
 

@@ -40,13 +40,13 @@ func (s *Store) change(ctx context.Context, step string, do func(ctx context.Con
 	return s.changeBy(ctx, s.Write, step, do)
 }
 
-// changeBy is change with the bounds of write.
+// changeBy is change with the bounds of write. Every change is one of the context's actor (see actedBy).
 func (s *Store) changeBy(ctx context.Context, write func(context.Context, string, sqldb.Work) error, step string,
 	do func(ctx context.Context, t *tx) error) error {
 	var done Commit
 	err := write(ctx, step, func(ctx context.Context, q sqldb.Querier) error {
 		t := &tx{Querier: q, former: s.former}
-		err := do(ctx, t)
+		err := actedBy(ctx, t, do)
 		done = t.done // of the last run: a conflict makes it run again
 		return err
 	})

@@ -114,7 +114,7 @@ func (s *Store) confirmContact(ctx context.Context, q *tx, c contact.Confirmatio
 			return a, err
 		}
 	}
-	if err := release(ctx, q, a.ID, kind, c.Address); err != nil {
+	if err := letGo(ctx, q, c.Before, kind, c.Address); err != nil {
 		return a, err
 	}
 	if unique {
@@ -165,6 +165,21 @@ func (s *Store) holdBoth(ctx context.Context, q sqldb.Querier, c contact.Confirm
 	return err
 }
 
+// letGo makes the account no longer found by what it had before of a kind. What it had verified stays its own; what it had only claimed is
+// free: otherwise a stranger keeps an address from its owner by signing up with it and changing to another (denial by claim).
+func letGo(ctx context.Context, q sqldb.Querier, before authcore.Account, kind authcore.IdentifierKind, keep string) error {
+	value, verified := before.Email, before.EmailVerified()
+	if kind == authcore.KindPhone {
+		value, verified = before.Phone, before.PhoneVerified()
+	}
+	if value != "" && value != keep && !verified {
+		if _, err := sqldb.Exec(ctx, q, unclaim, string(kind), value, before.ID); err != nil {
+			return err
+		}
+	}
+	return release(ctx, q, before.ID, kind, keep)
+}
+
 // RemoveContact implements contact.Store.
 func (s *Store) RemoveContact(ctx context.Context, r contact.Removal) (a authcore.Account, err error) {
 	err = s.change(ctx, "remove contact", func(ctx context.Context, q *tx) error {
@@ -177,7 +192,7 @@ func (s *Store) RemoveContact(ctx context.Context, r contact.Removal) (a authcor
 		if a, err = sqldb.One(ctx, q, scanAccount, forChannel(r.Channel, removeEmail), r.Before.ID, micros(r.Now)); err != nil {
 			return err
 		}
-		if err := release(ctx, q, a.ID, kindOf(r.Channel), ""); err != nil {
+		if err := letGo(ctx, q, r.Before, kindOf(r.Channel), ""); err != nil {
 			return err
 		}
 		return record(ctx, q, r.Effects)

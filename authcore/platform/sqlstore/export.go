@@ -25,19 +25,24 @@ type exported struct {
 var exports = []exported{
 	{"account", "users", "id, email, email_verified_at, username, phone, phone_verified_at, first_name, last_name, avatar_url, locale, fields, " +
 		"roles, pending_email, pending_email_until, pending_phone, pending_phone_until, disabled_at, deletes_at, invited_by, first_sign_in_at, made_by_operator, " +
-		"email_reused, muted, created_at, updated_at", "id = $1", "password_hash, epoch, roles_version"},
+		"email_reused, muted, mfa_enabled_at, mfa_preferred, password_by, created_at, updated_at", "id = $1", "password_hash, epoch, roles_version"},
 	{"identifiers", "identifiers", "kind, value, is_current, claimed_at", "user_id = $1 order by kind, value", "user_id"},
 	{"sessions", "sessions", "id, mode, amr, auth_time, created_at, last_seen_at, expires_at, refresh_expires_at, access_until, addr, user_agent, " +
 		"device_name, device_id, host, parent_id, short_lived, rotated_at, revoked_at", "account_id = $1 order by id",
 		"account_id, account_epoch, refresh_digest, previous_digest, successor"},
 	{"devices", "devices", "id, name, user_agent, addr, first_seen_at, last_seen_at, trusted_until", "account_id = $1 order by id", "account_id, token_digest"},
 	{"events", "events", "id, kind, at, result, method, addr, user_agent, host, session_id, device_id", "account_id = $1 order by at, id", "account_id"},
-	{"codes", "challenges", "purpose, created_at, expires_at", "account_id = $1 order by created_at, id",
+	{"codes", "challenges", "purpose, sent_to, created_at, expires_at", "account_id = $1 order by created_at, id",
 		"id, account_id, subject, code_digest, token_digest, attempts_left, attempts_reset_at, code_expires_at"},
 	{"security_links", "security_links", "kind, at, expires_at, used_at", "account_id = $1 order by at, id", "id, account_id, token_digest, undo, contact"},
 	{"mails", "outbox", "kind, channel, created_at, done_at", "account_id = $1 order by created_at, id", "id, account_id, sealed, attempts, due_at, sms_due_at"},
 	{"invitations", "invitations", "id, channel, address, roles, created_at, expires_at, used_at, revoked_at",
 		"inviter_id = $1 or used_by = $1 order by created_at, id", "inviter_id, used_by, token_digest"},
+	{"factors", "factors", "id, type, name, address, created_at, confirmed_at, last_used_at, expires_at", "account_id = $1 order by id",
+		"account_id, secret, last_step, credential_id, credential, sign_count"},
+	{"recovery_codes", "recovery_codes", "factor_id, used_at", "account_id = $1 order by factor_id, digest", "account_id, digest"},
+	{"pending_sign_ins", "pending_signins", "id, session_id, mode, method, amr, device_name, short_lived, created_at, expires_at",
+		"account_id = $1 order by id", "account_id, account_epoch, token_digest, device_digest, attempts_left"},
 	{"pictures", "avatars", "name, size, media_type, image", "account_id = $1 order by name, size", "account_id"},
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/gatehouse-auth/gatehouse/authcore/account/history"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
 )
@@ -190,4 +191,27 @@ func (x SchemaTable) Find(t testing.TB, s *Store, text string) (rows int64) {
 		t.Fatal(err)
 	}
 	return rows
+}
+
+// HistoryPlan returns how the database answers a question about an account's history.
+func HistoryPlan(t testing.TB, s *Store, q history.Query) string {
+	t.Helper()
+	text, args := accountEvents(q)
+	explain := "explain (analyze, buffers off, timing off, costs off) "
+	scan := sqldb.ScanText
+	if s.Dialect().Name == sqldb.SQLite {
+		explain, scan = "explain query plan ", func(r sqldb.Row) (line string, err error) {
+			var id, parent, unused int64
+			return line, r.Scan(&id, &parent, &unused, &line)
+		}
+	}
+	var lines []string
+	err := s.Read(t.Context(), "explain", func(ctx context.Context, db sqldb.Querier) (err error) {
+		lines, err = sqldb.All(ctx, db, scan, explain+text, args...)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Join(lines, "\n")
 }

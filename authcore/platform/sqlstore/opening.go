@@ -51,6 +51,13 @@ func (s *Store) open(ctx context.Context, q *tx, o authcore.SessionOpening) (aut
 	if err != nil {
 		return sess, err
 	}
+	if over := met.devices + 1 - int64(o.MaxDevices); o.MaxDevices > 0 && over > 0 && !met.known && met.id != uuid.Nil {
+		forgotten, err := forgetOldest(ctx, q, o, met.id, over)
+		if err != nil {
+			return sess, err
+		}
+		fx.Events = append(fx.Events, forgotten...)
+	}
 	if over := met.sessions + 1 - int64(o.MaxSessions); o.MaxSessions > 0 && over > 0 {
 		ended, err := s.endOldest(ctx, q, o, over)
 		if err != nil {
@@ -88,10 +95,11 @@ type met struct {
 	sessions int64     // live ones of the account but this one, child sessions apart
 	first    bool      // nobody has signed in to the account before
 	links    int64     // open ones of changes of address or number
+	devices  int64     // that the account knows besides
 }
 
 func scanMet(r sqldb.Row) (m met, err error) {
-	return m, r.Scan(&optional{&m.id}, &m.sessions, &m.first, &m.links)
+	return m, r.Scan(&optional{&m.id}, &m.sessions, &m.first, &m.links, &m.devices)
 }
 
 // What else a sign-in has to know. The statement comes after the one that waited for the account's row, and so sees what those have
@@ -99,7 +107,8 @@ func scanMet(r sqldb.Row) (m met, err error) {
 const whatElse = `(select count(*) from sessions s where s.account_id = $1 and s.id <> $3 and s.parent_id is null and s.revoked_at is null
 		and s.account_epoch = $4 and s.refresh_expires_at > $5 and s.expires_at > $5),
 	(select u.first_sign_in_at is null from users u where u.id = $1),
-	(select count(*) from security_links l where l.account_id = $1 and l.contact and l.used_at is null and l.expires_at > $5)`
+	(select count(*) from security_links l where l.account_id = $1 and l.contact and l.used_at is null and l.expires_at > $5),
+	(select count(*) from devices v where v.account_id = $1 and v.token_digest <> $2)`
 
 const (
 	upsertDevice = `insert into devices (account_id, token_digest, id, name, user_agent, addr, first_seen_at, last_seen_at)

@@ -91,10 +91,12 @@ const verifyAccount = `update users set {}_verified_at = $2, updated_at = $2
 
 // A mail that arrived verifies the address. A link from before an account was disabled changes nothing of it.
 // What the account had asked to be known by goes: it may have been asked for by whoever the reset locks out (R05).
+// A reset that was asked for in the instant in which the address changed is written after the change, and went to the former address:
+// whoever reads that mailbox must not get in by it (pre-hijacking, "unexpired e-mail change").
 const resetPassword = `update users set password_hash = $2, epoch = epoch + 1, updated_at = $3,
 		pending_email = '', pending_email_until = null, pending_phone = '', pending_phone_until = null,
 		email_verified_at = case when $4 and email <> '' and email_verified_at is null then $3 else email_verified_at end
-	where id = $1 and disabled_at is null
+	where id = $1 and disabled_at is null and ($5 = '' or email = $5 or phone = $5)
 	returning ` + accountColumns
 
 const dropChallenges = `delete from challenges where account_id = $1
@@ -124,17 +126,22 @@ func (s *Store) reset(ctx context.Context, q *tx, r authcore.Reset) (a authcore.
 		return a, rev, err
 	}
 	if r.Create != nil {
+		if ch.SentTo != "" && ch.SentTo != r.Create.Email {
+			return a, rev, authcore.ErrNotFound
+		}
 		return s.resetClaimed(ctx, q, r)
 	}
 	if a, err = sqldb.One(ctx, q, scanAccount, resetPassword, r.AccountID, r.PasswordHash, micros(r.Now),
-		r.Channel != authcore.BySMS); err != nil {
+		r.Channel != authcore.BySMS, ch.SentTo); err != nil {
 		return a, rev, err
 	}
 	if err := verified(ctx, q, &a); err != nil {
 		return a, rev, err
 	}
-	if err := s.forgetRegistrations(ctx, q, a.Email); err != nil {
-		return a, rev, err
+	if a.EmailVerified() { // what was only typed into the account may be somebody else's, who signs up
+		if err := s.forgetRegistrations(ctx, q, a.Email); err != nil {
+			return a, rev, err
+		}
 	}
 	if rev, err = s.endSessions(ctx, q, a, r.Now); err != nil {
 		return a, rev, err

@@ -35,6 +35,7 @@ type Store struct {
 	former    Digester                      // see WithDigester; nil: none
 	erasures  *erasures
 	sweep     *sweepCursor
+	retention authcore.Retention // see WithRetention
 	// unscrubbed says that SQLite's log may hold deleted rows; that of a process that was killed may.
 	unscrubbed *atomic.Bool
 }

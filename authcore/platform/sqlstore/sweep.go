@@ -14,6 +14,8 @@ import (
 
 const (
 	sweepBatch = 500
+	// sweepBatches bounds what one sweep takes from a table: what a shorter retention leaves over must not keep SQLite's one writer busy.
+	sweepBatches = 40
 	// sessionPage and sessionPages bound how much of the sessions table one sweep looks at; the next goes on from there.
 	sessionPage  = 1000
 	sessionPages = 100
@@ -32,17 +34,38 @@ type expired struct {
 	dead       string
 	since      string // the indexed column
 	kept       time.Duration
+	empty      string // what of the row goes instead of all of it
 }
 
-var expiries = []expired{
-	{"registrations", "id", "expires_at <= $1", "expires_at", expiredKept},
-	// An expired challenge stays while its spent attempts count.
-	{"challenges", "id", "expires_at <= $1 and (attempts_reset_at is null or attempts_reset_at <= $1)", "expires_at", expiredKept},
-	{"revocations", "seq", "until <= $1", "until", expiredKept},
-	{"security_links", "id", "expires_at <= $1", "expires_at", expiredKept},
-	{"outbox", "id", "done_at is not null and done_at <= $1", "done_at", mailKept},
-	// A row of a node of the release before says nothing of when it is void; its doubling is forgotten then.
-	{"lockouts", "key", "until <= $1 and void_at <= $1", "until", expiredKept},
+// expiries are all that expires, under what is kept by choice.
+func expiries(r authcore.Retention) []expired {
+	return []expired{
+		{table: "registrations", key: "id", dead: "expires_at <= $1", since: "expires_at", kept: expiredKept},
+		// An expired challenge stays while its spent attempts count.
+		{table: "challenges", key: "id", dead: "expires_at <= $1 and (attempts_reset_at is null or attempts_reset_at <= $1)", since: "expires_at", kept: expiredKept},
+		{table: "revocations", key: "seq", dead: "until <= $1", since: "until", kept: expiredKept},
+		{table: "security_links", key: "id", dead: "expires_at <= $1", since: "expires_at", kept: expiredKept},
+		{table: "pending_signins", key: "id", dead: "expires_at <= $1", since: "expires_at", kept: expiredKept},
+		{table: "factors", key: "id", dead: "confirmed_at is null and expires_at <= $1", since: "expires_at", kept: expiredKept},
+		{table: "outbox", key: "id", dead: "done_at is not null and done_at <= $1", since: "done_at", kept: mailKept},
+		// A row of a node of the release before says nothing of when it is void; its doubling is forgotten then.
+		{table: "lockouts", key: "key", dead: "until <= $1 and void_at <= $1", since: "until", kept: expiredKept},
+		{table: "users", key: "id", dead: "pending_email_until <= $1", since: "pending_email_until", kept: expiredKept,
+			empty: "pending_email = '', pending_email_until = null"},
+		{table: "users", key: "id", dead: "pending_phone_until <= $1", since: "pending_phone_until", kept: expiredKept,
+			empty: "pending_phone = '', pending_phone_until = null"},
+		{table: "events", key: "id", dead: "at <= $1", since: "at", kept: r.Events},
+		{table: "devices", key: "id", dead: "last_seen_at <= $1", since: "last_seen_at", kept: r.Devices},
+		// A used one goes with the account that it made.
+		{table: "invitations", key: "id", dead: "used_at is null and expires_at <= $1", since: "expires_at", kept: r.Invitations},
+	}
+}
+
+// WithRetention returns a Store on the same database whose sweeps keep rows for so long.
+func (s *Store) WithRetention(r authcore.Retention) *Store {
+	derived := *s
+	derived.retention = r
+	return &derived
 }
 
 // some is a query that counts to one: whether there is anything to do is looked at before, for to write, be it nothing, takes SQLite's
@@ -55,7 +78,11 @@ func (e expired) look() string { return some(e.table + " where " + e.dead + " or
 
 // remove removes at most a batch, so that no lock is held for long, and waits for nobody: what is locked goes next time.
 func (e expired) remove(skipLocked string) string {
-	return "delete from " + e.table + " where " + e.dead + " and " + e.key + " in (select " + e.key + " from " + e.table +
+	remove := "delete from " + e.table
+	if e.empty != "" {
+		remove = "update " + e.table + " set " + e.empty
+	}
+	return remove + " where " + e.dead + " and " + e.key + " in (select " + e.key + " from " + e.table +
 		" where " + e.dead + " order by " + e.since + " limit $2" + skipLocked + ")"
 }
 
@@ -64,7 +91,7 @@ func (s *Store) Sweep(ctx context.Context, now time.Time) error {
 	if err := s.eraseSuccessors(ctx, now); err != nil {
 		return err
 	}
-	for _, e := range expiries {
+	for _, e := range expiries(s.retention.OrDefault()) {
 		if err := s.sweepExpired(ctx, e, now.Add(-e.kept)); err != nil {
 			return err
 		}
@@ -87,7 +114,8 @@ func (s *Store) sweepExpired(ctx context.Context, e expired, before time.Time) e
 		found, err = sqldb.One(ctx, q, sqldb.ScanInt, e.look(), micros(before))
 		return err
 	})
-	for more := found > 0; more && err == nil; {
+	more := found > 0
+	for n := 0; more && err == nil && n < sweepBatches; n++ {
 		err = s.Single(ctx, "sweep "+e.table, func(ctx context.Context, q sqldb.Querier) error {
 			n, err := sqldb.Exec(ctx, q, e.remove(s.Dialect().SkipLocked), micros(before), sweepBatch)
 			more = n == sweepBatch

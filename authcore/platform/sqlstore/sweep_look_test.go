@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/contact"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqlstore"
@@ -37,7 +38,7 @@ func TestSweep_WritesOnlyWhereSomethingIsDead(t *testing.T) {
 				}
 			}
 			must(err)
-			s = s.WithDigester(sqlstore.TestDigester)
+			s = s.WithDigester(sqlstore.TestDigester).WithRetention(authcore.Retention{Events: time.Hour, Invitations: time.Hour})
 			t.Cleanup(func() { _ = s.Close() })
 			must(s.Migrate(t.Context()))
 			must(s.Sweep(t.Context(), time.Now())) // the first looks after what a killed process has left
@@ -64,6 +65,18 @@ func TestSweep_WritesOnlyWhereSomethingIsDead(t *testing.T) {
 					must(s.SaveRegistration(t.Context(), authcore.Registration{ID: uuid.New(), Address: "a@example.com", ProofDigest: []byte{1},
 						CreatedAt: start, ExpiresAt: until}, 9, nil, authcore.Effects{}))
 				},
+				"events": func(until time.Time) {
+					must(s.Record(t.Context(), authcore.Effects{Events: []authcore.Event{{ID: uuid.New(), Kind: authcore.EventSignedIn, At: until}}}))
+				},
+				"invitations": func(until time.Time) {
+					must(s.CreateInvitation(t.Context(), authcore.Invitation{ID: uuid.New(), TokenDigest: secret.SumString(until.String()),
+						CreatedAt: start, ExpiresAt: until}, 0, authcore.Effects{}))
+				},
+				"users": func(until time.Time) {
+					must(s.ClaimContact(t.Context(), contact.Claim{AccountID: a.ID, Channel: authcore.ByEmail, Address: "new@example.com", Until: until, Now: start,
+						Challenge: authcore.Challenge{ID: uuid.New(), Purpose: authcore.PurposeConfirmEmail, Subject: until.String(), CreatedAt: start, ExpiresAt: live}},
+						authcore.Effects{}))
+				},
 				"lockouts": func(until time.Time) {
 					_, err := s.ChangeLockout(t.Context(), until.String(), authcore.Lockout{}, authcore.Lockout{Key: until.String(), Until: until, VoidAt: until})
 					must(err)
@@ -89,7 +102,7 @@ func TestSweep_WritesOnlyWhereSomethingIsDead(t *testing.T) {
 			must(err)
 			sweep() // its access token is good until then
 			late = live.Add(2 * time.Hour)
-			sweep("sweep challenges", "sweep lockouts", "sweep registrations", "sweep revocations", "sweep sessions")
+			sweep("sweep challenges", "sweep events", "sweep invitations", "sweep lockouts", "sweep registrations", "sweep revocations", "sweep sessions")
 			mail := authcore.Mail{ID: uuid.New(), Kind: authcore.MailVerify, Sealed: []byte("sealed"), CreatedAt: start}
 			must(s.Record(t.Context(), authcore.Effects{Mails: []authcore.Mail{mail}}))
 			must(s.MailSent(t.Context(), mail.ID, start))

@@ -24,10 +24,10 @@ func filled(t testing.TB, rows int) *sqlstore.Store {
 	storetest.Fill(t, s, rows)
 	// Tables that no method fills yet.
 	for _, text := range []string{
-		`insert into devices (id, account_id, token_digest, name, user_agent, addr, first_seen_at, last_seen_at)
-			values ('` + uuid.NewString() + `', '` + uuid.NewString() + `', x'01', '', '', '', 1, 2)`,
-		`insert into former_identifiers (kind, digest, at) values ('username', x'02', 1)`,
-		`insert into invitations (id, channel, address, roles, token_digest, created_at, expires_at) values ('` + uuid.NewString() + `', '', '', '[]', x'03', 1, 2)`,
+		`insert into factors (id, account_id, type, name, created_at) values ('` + uuid.NewString() + `', '` + uuid.NewString() + `', 'totp', '', 1)`,
+		`insert into recovery_codes (factor_id, digest, account_id) values ('` + uuid.NewString() + `', x'04', '` + uuid.NewString() + `')`,
+		`insert into pending_signins (id, account_id, account_epoch, token_digest, mode, method, amr, device_name, short_lived, attempts_left,
+			created_at, expires_at) values ('` + uuid.NewString() + `', '` + uuid.NewString() + `', 1, x'05', 'bearer', '', '[]', '', 0, 5, 1, 2)`,
 	} {
 		err := s.Single(t.Context(), "fill", func(ctx context.Context, q sqldb.Querier) error {
 			_, err := sqldb.Exec(ctx, q, text)

@@ -21,6 +21,7 @@ var accounts = []promise{
 	{"profile changes leave what is nil", profileChange},
 	{"100 change fields of one account: all are kept", fieldsMerged},
 	{"100 rename one account: one does, and not too often", renameLimit},
+	{"of 100 accounts that want one username one gets it", renameRace},
 	{"a hash is replaced only if it is still the old one", replaceHash},
 	{"100 sign up with one address: one account", signUpRace},
 }
@@ -118,6 +119,31 @@ func signUpRace(t *testing.T, s Store) {
 }
 
 // renameLimit: however many rename an account at once, on whatever node, no more changes come about than may.
+func renameRace(t *testing.T, s Store) {
+	var people []authcore.Account
+	for i := range 100 {
+		people = append(people, aMember(t, s, fmt.Sprint("anna", i)))
+	}
+	name := "anna"
+	won := 0
+	for i, err := range atOnce(len(people), func(i int) error {
+		_, err := s.UpdateProfile(t.Context(), people[i].ID, authcore.ProfileChange{Username: &name}, true, start, mails(1))
+		return err
+	}) {
+		if err != nil {
+			wantsTaken(t, err, authcore.KindUsername)
+			continue
+		}
+		won++
+		if found, err := s.AccountByIdentifier(t.Context(), username(name)); err != nil || found.ID != people[i].ID {
+			t.Errorf("the username finds %s (%v)", found.ID, err)
+		}
+	}
+	if n, _, err := s.OutboxDepth(t.Context()); err != nil || n != 1 || won != 1 {
+		t.Errorf("%d have it, %d mails (%v)", won, n, err)
+	}
+}
+
 func renameLimit(t *testing.T, s Store) {
 	a := withAccount(t, s, "anna")
 	rename := func(from, to string) error {

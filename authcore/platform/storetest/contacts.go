@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -18,8 +19,10 @@ var contacts = []promise{
 	{"a confirmed claim is the address, and what went to the former one is dead", contactConfirm},
 	{"100 confirm one claim: one wins", contactRace},
 	{"of two who confirm one address one gets it, and nothing of the other changes", contactTaken},
+	{"of 100 accounts that confirm one address one gets it", contactTakenRace},
 	{"an account that changed meanwhile keeps address and claim", contactChanged},
 	{"a number moves to who proves it, with everything or not at all", contactMoves},
+	{"what was never verified is free once the account has something else", contactAbandoned},
 	{"an address or number is removed with its effects, or not at all", contactRemove},
 }
 
@@ -155,6 +158,34 @@ func contactTaken(t *testing.T, s Store) {
 	}
 }
 
+func contactTakenRace(t *testing.T, s Store) {
+	const address = "all@example.com"
+	var people []authcore.Account
+	var challenges []authcore.Challenge
+	for i := range 100 {
+		a := aMember(t, s, fmt.Sprint("anna", i))
+		people, challenges = append(people, a), append(challenges, claimsAddress(t, s, a, address, fmt.Sprint(i)))
+	}
+	won := 0
+	for i, err := range atOnce(len(people), func(i int) error {
+		_, err := s.ConfirmContact(t.Context(), confirmation(challenges[i], people[i], address))
+		return err
+	}) {
+		var taken *authcore.TakenError
+		switch found, failed := s.AccountByIdentifier(t.Context(), email(address)); {
+		case err == nil:
+			if won++; failed != nil || found.ID != people[i].ID {
+				t.Errorf("it finds %s (%v)", found.ID, failed)
+			}
+		case !errors.As(err, &taken) && !errors.Is(err, authcore.ErrNotFound):
+			t.Errorf("a loser gets %v", err)
+		}
+	}
+	if n, _, err := s.OutboxDepth(t.Context()); err != nil || n != 101 || won != 1 {
+		t.Errorf("%d have it, %d mails (%v), want those of the claims and the winner's", won, n, err)
+	}
+}
+
 func contactChanged(t *testing.T, s Store) {
 	a := withAccount(t, s, "anna")
 	ch := claimsAddress(t, s, a, "new@example.com", "1")
@@ -238,4 +269,17 @@ func contactMoves(t *testing.T, s Store) {
 	}
 	_, err = s.ProveToken(t.Context(), sent.Purpose, sent.TokenDigest, start)
 	wants(t, err, authcore.ErrNotFound)
+}
+
+func contactAbandoned(t *testing.T, s Store) {
+	changes, removes := unverified(t, s, "anna"), unverified(t, s, "ben")
+	_, err := s.ConfirmContact(t.Context(), confirmation(claimsAddress(t, s, changes, "new@example.com", "1"), changes, "new@example.com"))
+	must(t, err)
+	_, err = s.RemoveContact(t.Context(), contact.Removal{Channel: authcore.ByEmail, Before: removes, Now: start})
+	must(t, err)
+	for _, a := range []authcore.Account{changes, removes} {
+		if taken, err := s.IdentifierTaken(t.Context(), email(a.Email), uuid.New()); err != nil || taken {
+			t.Errorf("%s is taken: %v (%v)", a.Email, taken, err)
+		}
+	}
 }

@@ -47,6 +47,11 @@ func Fill(t testing.TB, s Store, n int) {
 	used := aSecurityLink(ada.ID, "used", 0)
 	used.Undo, used.UsedAt = nil, start
 	must(t, s.Record(ctx, authcore.Effects{SecurityLinks: []authcore.SecurityLink{aSecurityLink(ada.ID, "open", time.Second), used}}))
+	must(t, s.CreateInvitation(ctx, anInvitation(uuid.Nil, "operator's"), 0, authcore.Effects{}))
+	invited := invites(t, s, ada.ID, "used")
+	must(t, s.RevokeInvitation(ctx, invites(t, s, ada.ID, "revoked").ID, start, authcore.Effects{}))
+	must(t, registersInvited(ctx, s, anAccount("invited"), invited.ID))
+	opened(t, s, anOpening(plain, "phone", "phone"))
 	ch := aChallenge(authcore.PurposeResetPassword, "subject", "1")
 	ch.AccountID = ada.ID
 	issued(t, s, ch)
@@ -99,8 +104,8 @@ func CheckFilled(t testing.TB, s Store) {
 		t.Errorf("a code: %v", err)
 	}
 	claimed, err := s.ClaimMail(ctx, start, time.Minute, 10)
-	if err != nil || len(claimed) != 1 {
-		t.Errorf("%d mails are due (%v), want 1", len(claimed), err)
+	if err != nil || len(claimed) != 4 {
+		t.Errorf("%d mails are due (%v), want 4", len(claimed), err)
 	}
 	links, err := s.OpenContactLinks(ctx, ada.ID, start)
 	if err != nil || len(links) != 1 || string(links[0].Undo) != "sealed open" {

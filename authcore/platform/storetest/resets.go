@@ -13,6 +13,8 @@ import (
 var resets = []promise{
 	{"a reset ends every session and every other challenge", resetEnds},
 	{"a reset proves the address", resetProves},
+	{"a reset is good at the address that it was sent to", resetSentTo},
+	{"a reset by number leaves what others sign up with", resetByNumber},
 	{"a reset gives a claimed address to a new account", resetInstead},
 	{"a disabled account is not found and stays as it is", resetRefused},
 	{"O04 100 use one reset: one wins", resetRace},
@@ -174,5 +176,54 @@ func resetCovers(t *testing.T, s Store) {
 		}
 		_, _, err := s.SessionByRefresh(t.Context(), late.ID, late.RefreshDigest, start)
 		wants(t, err, authcore.ErrNotFound)
+	}
+}
+
+func resetSentTo(t *testing.T, s Store) {
+	a := withAccount(t, s, "anna")
+	for i, c := range []struct {
+		to   string
+		good bool
+	}{{"former@example.com", false}, {"+4999999", false}, {a.Email, true}, {a.Phone, true}, {"", true}} {
+		ch := aChallenge(authcore.PurposeResetPassword, "account:"+a.ID.String(), "reset")
+		ch.AccountID, ch.SentTo = a.ID, c.to
+		issued(t, s, ch)
+		if got, err := s.ProveToken(t.Context(), ch.Purpose, ch.TokenDigest, start); err != nil || got.SentTo != c.to {
+			t.Errorf("%d: went to %q (%v)", i, got.SentTo, err)
+		}
+		r := aReset(ch, a)
+		r.Effects = mails(1)
+		_, _, err := s.ResetPassword(t.Context(), r)
+		if c.good {
+			must(t, err)
+		} else {
+			wants(t, err, authcore.ErrNotFound)
+		}
+	}
+	if n, _, err := s.OutboxDepth(t.Context()); err != nil || n != 3 {
+		t.Errorf("%d mails (%v), want 3", n, err)
+	}
+	claimer := unverified(t, s, "ben")
+	ch := aChallenge(authcore.PurposeResetPassword, "account:"+claimer.ID.String(), "reset")
+	ch.AccountID, ch.SentTo = claimer.ID, "former@example.com"
+	r, own := aReset(issued(t, s, ch), claimer), anAccount("own")
+	own.Email = claimer.Email
+	r.Create, r.Unique, r.Identifiers = &own, signIn, []authcore.Identifier{email(own.Email)}
+	_, _, err := s.ResetPassword(t.Context(), r)
+	wants(t, err, authcore.ErrNotFound)
+}
+
+func resetByNumber(t *testing.T, s Store) {
+	a := unverified(t, s, "anna")
+	must(t, s.SaveRegistration(t.Context(), aRegistration(a.Email, "theirs", 0), 10, nil, authcore.Effects{}))
+	r := aReset(resetChallenge(t, s, a), a)
+	r.Channel = authcore.BySMS
+	got, _, err := s.ResetPassword(t.Context(), r)
+	must(t, err)
+	if got.EmailVerified() {
+		t.Error("a code that went to a number verifies the address")
+	}
+	if list, err := s.Registrations(t.Context(), a.Email, start); err != nil || len(list) != 1 {
+		t.Errorf("%d registrations (%v), want the other's", len(list), err)
 	}
 }

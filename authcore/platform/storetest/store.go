@@ -12,9 +12,12 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/closure"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/contact"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/device"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/export"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/factor"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/fresh"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/handover"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/history"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/invite"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/notice"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
@@ -42,11 +45,14 @@ type Store interface {
 	signup.Store
 	closure.Store
 	contact.Store
+	device.Store
 	export.Store
+	factor.Store
 	fresh.Store
 	setup.Store
 	setup.LinkStore
 	handover.Store
+	history.Store
 	password.Store
 	secure.Store
 	profile.Store

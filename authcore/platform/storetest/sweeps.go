@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -12,6 +13,8 @@ var sweeps = []promise{
 	{"live rows stay", sweepKeeps},
 	{"a store that has swept forgets nothing that can still act", sweepBoundary},
 	{"an SMS that nobody sends is given up after a day, a mail is not", sweepSMS},
+	{"events, devices and unused invitations go when they have been kept long enough", sweepRetention},
+	{"a claim that nobody has confirmed lapses, and the account keeps what it has", sweepPending},
 	{"a sweep by a clock that is ahead takes nothing that lives", sweepAhead},
 }
 
@@ -109,5 +112,58 @@ func sweepSMS(t *testing.T, s Store) {
 	}
 	if n, _, err := s.OutboxDepth(t.Context()); err != nil || n != 1 {
 		t.Errorf("%d mails wait (%v), want 1", n, err)
+	}
+}
+
+func sweepRetention(t *testing.T, s Store) {
+	day := 24 * time.Hour
+	ada := withAccount(t, s, "ada")
+	opened(t, s, anOpening(ada, "1", "phone"))
+	must(t, s.Record(t.Context(), authcore.Effects{Events: []authcore.Event{anEvent(authcore.EventSignedIn, start)}}))
+	unused, used := anInvitation(ada.ID, "unused"), anInvitation(ada.ID, "used")
+	for _, i := range []authcore.Invitation{unused, used} {
+		must(t, s.CreateInvitation(t.Context(), i, 0, authcore.Effects{}))
+	}
+	invited := anAccount("bob")
+	must(t, registersInvited(t.Context(), s, invited, used.ID))
+
+	kept := func(events, devices int, invited error) {
+		t.Helper()
+		all, err := s.ExportAccount(t.Context(), ada.ID)
+		must(t, err)
+		if len(all["events"]) < events || events == 0 && len(all["events"]) > 0 || len(all["devices"]) != devices {
+			t.Errorf("%d events and %d devices, want %d and %d", len(all["events"]), len(all["devices"]), events, devices)
+		}
+		if _, err := s.InvitationByID(t.Context(), unused.ID); !errors.Is(err, invited) {
+			t.Errorf("the unused invitation: %v", err)
+		}
+	}
+	must(t, s.Sweep(t.Context(), unused.ExpiresAt.Add(90*day-time.Microsecond)))
+	kept(2, 1, nil)
+	must(t, s.Sweep(t.Context(), unused.ExpiresAt.Add(90*day)))
+	kept(2, 1, authcore.ErrNotFound)
+	must(t, s.Sweep(t.Context(), start.Add(400*day-time.Microsecond)))
+	kept(2, 1, authcore.ErrNotFound)
+	must(t, s.Sweep(t.Context(), start.Add(400*day)))
+	kept(0, 0, authcore.ErrNotFound)
+	if _, err := s.InvitationByID(t.Context(), used.ID); err != nil {
+		t.Errorf("the used invitation: %v", err)
+	}
+}
+
+func sweepPending(t *testing.T, s Store) {
+	const week = 7 * 24 * time.Hour
+	a := withAccount(t, s, "anna")
+	claimsAddress(t, s, a, "new@example.com", "1")
+	for _, c := range []struct {
+		after time.Duration
+		want  string
+	}{{week + spare - time.Microsecond, "new@example.com"}, {week + spare, ""}} {
+		must(t, s.Sweep(t.Context(), start.Add(c.after)))
+		got, err := s.AccountByID(t.Context(), a.ID)
+		must(t, err)
+		if got.PendingEmail != c.want || got.PendingEmailUntil.IsZero() != (c.want == "") || got.Email != a.Email {
+			t.Errorf("%v later the claim is of %q until %v, the address %q", c.after, got.PendingEmail, got.PendingEmailUntil, got.Email)
+		}
 	}
 }

@@ -100,6 +100,7 @@ func (a *API) perform(x *call, to route) error {
 		if x.who, err = a.auth.Authenticate(x.w, x.r, x.in); err != nil {
 			return err
 		}
+		x.r = x.r.WithContext(authcore.ActAs(x.r.Context(), x.who.Holder()))
 	}
 	body, err := to.does.read(x, to.optional)
 	if err != nil {

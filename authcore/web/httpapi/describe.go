@@ -27,6 +27,7 @@ const (
 	tagPassword    tag = "Passwords"
 	tagAccount     tag = "Account"
 	tagSessions    tag = "Sessions"
+	tagDevices     tag = "Devices"
 	tagInvitations tag = "Invitations"
 	tagMachines    tag = "Service endpoints"
 )
@@ -52,7 +53,7 @@ func describe(all routes, cookiePrefix string) (spec *huma.OpenAPI, err error) {
 		Paths:      map[string]*huma.PathItem{},
 		Components: &huma.Components{Schemas: schemas, SecuritySchemes: securitySchemes(cookiePrefix)},
 	}
-	for _, t := range []tag{tagSignIn, tagSignUp, tagTokens, tagAccount, tagSessions, tagPassword, tagMachines} {
+	for _, t := range []tag{tagSignIn, tagSignUp, tagTokens, tagAccount, tagSessions, tagDevices, tagPassword, tagMachines} {
 		spec.Tags = append(spec.Tags, &huma.Tag{Name: string(t)})
 	}
 	for _, path := range slices.Sorted(maps.Keys(all)) {

@@ -148,7 +148,8 @@ func TestDocument_HasTheContract(t *testing.T) {
 		"post /register": "201 202 403 409 422", "post /verify": "200 400 403 429", "post /verify/resend": "202 429", "post /login": "200 401 403 429",
 		"post /refresh": "200 401", "post /logout": "204", "post /token/verify": "200 429", "get /me": "200 401", "patch /me": "200 401 422",
 		"put /me": "200 401 422", "post /me/password": "204 401 422", "post /password/forgot": "202", "post /password/reset": "204 400 422",
-		"get /sessions": "200", "delete /sessions/{id}": "204 404", "post /sessions/revoke": "200", "get /.well-known/jwks.json": "200",
+		"get /sessions": "200", "delete /sessions/{id}": "204 404", "post /sessions/revoke": "200", "get /devices": "200", "patch /devices/{id}": "200 404 422",
+		"delete /devices/{id}": "204 404", "post /devices/revoke": "200 422", "get /.well-known/jwks.json": "200",
 		"get /healthz": "200", "get /config": "200", "get /readyz": "200 503",
 	} {
 		method, path, _ := strings.Cut(call, " ")

@@ -3,7 +3,6 @@ package httpapi
 import (
 	"net/http"
 	"reflect"
-	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -29,11 +28,8 @@ func (c *invitationCalls) routes() []route {
 		method: http.MethodGet, path: "/invitations", tag: tagInvitations, summary: "List invitations",
 		text: "Lists your invitations, the newest first.",
 		does: authenticated(c.list),
-		params: []param{
-			{in: "query", name: "limit", text: "How many at most; 50 if omitted.", kind: reflect.TypeFor[int](), most: maxListed},
-			{in: "query", name: "cursor", text: "`next` of the answer before.", kind: reflect.TypeFor[string]()},
-			{in: "query", name: "all", text: "Those of everybody; for administrators.", kind: reflect.TypeFor[string]()},
-		},
+		params: append(pageParams(),
+			param{in: "query", name: "all", text: "Those of everybody; for administrators.", kind: reflect.TypeFor[string]()}),
 		replies: []reply{{http.StatusOK, "The invitations.", invitationList{}}},
 		refuses: []authcore.Code{authcore.InvalidRequest, authcore.Forbidden},
 	}, {
@@ -52,11 +48,6 @@ func (c *invitationCalls) routes() []route {
 		refuses: []authcore.Code{authcore.NotFound, authcore.Forbidden, authcore.RateLimited},
 	}}
 }
-
-const (
-	maxListed     = 200
-	defaultListed = 50
-)
 
 type inviteBody struct {
 	Email string   `json:"email,omitempty" format:"email" maxLength:"254" example:"ada@example.com"`
@@ -115,24 +106,18 @@ func (c *invitationCalls) create(x *call, body inviteBody) error {
 
 func (c *invitationCalls) list(x *call) error {
 	query := x.r.URL.Query()
-	p := invite.Page{Limit: defaultListed, Cursor: query.Get("cursor"), All: query.Has("all") && query.Get("all") != "false"}
-	if query.Has("limit") {
-		n, err := strconv.Atoi(query.Get("limit"))
-		if err != nil || n < 1 || n > maxListed {
-			return authcore.Refuse(authcore.InvalidRequest, "limit is a number from 1 to 200.")
-		}
-		p.Limit = n
+	page, err := x.page()
+	if err != nil {
+		return err
 	}
+	p := invite.Page{Limit: page.Limit, Cursor: page.Cursor, All: query.Has("all") && query.Get("all") != "false"}
 	listed, err := c.flow.List(x.r.Context(), x.who.AccountID, p)
 	if err != nil {
 		return err
 	}
-	out := invitationList{Invitations: make([]invitation, 0, len(listed.Invitations))}
+	out := invitationList{Invitations: make([]invitation, 0, len(listed.Invitations)), Next: textOrNull(listed.Next)}
 	for _, i := range listed.Invitations {
 		out.Invitations = append(out.Invitations, x.invitationOf(i))
-	}
-	if listed.Next != "" {
-		out.Next = &listed.Next
 	}
 	return x.answer(http.StatusOK, out)
 }

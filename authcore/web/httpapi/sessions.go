@@ -165,18 +165,12 @@ type revoked struct {
 }
 
 func (c *sessionCalls) revoke(x *call, body revokeBody) error {
-	ids, err := parseIDs(body.IDs)
+	ids, err := parseIDs(body.IDs, authcore.SessionIDInvalid)
+	if err == nil {
+		err = exactlyOne(body.IDs != nil, body.All, body.Others)
+	}
 	if err != nil {
 		return err
-	}
-	asked := 0
-	for _, one := range []bool{body.IDs != nil, body.All, body.Others} {
-		if one {
-			asked++
-		}
-	}
-	if asked != 1 {
-		return authcore.RefuseField("ids", authcore.SessionSelector)
 	}
 	if body.Others {
 		ids = []uuid.UUID{x.who.SessionID}
@@ -191,12 +185,27 @@ func (c *sessionCalls) revoke(x *call, body revokeBody) error {
 	return x.answer(http.StatusOK, revoked{n})
 }
 
-func parseIDs(texts []string) ([]uuid.UUID, error) {
+// exactlyOne refuses a body that does not choose by exactly one of ids, all and others.
+func exactlyOne(chosen ...bool) error {
+	n := 0
+	for _, one := range chosen {
+		if one {
+			n++
+		}
+	}
+	if n != 1 {
+		return authcore.RefuseField("ids", authcore.SessionSelector)
+	}
+	return nil
+}
+
+// parseIDs refuses what is no id under the rule.
+func parseIDs(texts []string, rule authcore.Rule) ([]uuid.UUID, error) {
 	ids := make([]uuid.UUID, 0, len(texts))
 	for _, text := range texts {
 		id, err := uuid.Parse(text)
 		if err != nil {
-			return nil, authcore.RefuseField("ids", authcore.SessionIDInvalid)
+			return nil, authcore.RefuseField("ids", rule)
 		}
 		ids = append(ids, id)
 	}

@@ -48,8 +48,9 @@ type accessClaims struct {
 	IssuedAt      int64     `json:"iat"`
 	NotBefore     int64     `json:"nbf"`
 	ExpiresAt     int64     `json:"exp" doc:"In seconds since 1970."`
-	AuthTime      int64     `json:"auth_time,omitempty" doc:"When the user last signed in with credentials."`
+	AuthTime      int64     `json:"auth_time,omitempty" doc:"When the user last signed in with credentials, or proved themselves again. A refresh does not change it."`
 	AMR           []string  `json:"amr" doc:"How the user signed in (RFC 8176)."`
+	ACR           string    `json:"acr,omitempty" enum:"mfa,1fa" doc:"Whether that was by two kinds of proof."`
 	Roles         []string  `json:"roles"`
 	Epoch         int64     `json:"epoch"`
 	RolesVersion  int64     `json:"rv"`

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/device"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/profile"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
@@ -15,6 +16,7 @@ import (
 type accountPage struct {
 	profile  *profile.Profiles
 	sessions *session.Sessions
+	devices  *device.Devices
 }
 
 func (p *accountPage) routes() []page.Route {
@@ -74,6 +76,10 @@ func (p *accountPage) groups(q *page.Request, owner authcore.Account) ([]group, 
 	if err != nil {
 		return nil, err
 	}
+	known, err := p.devices.List(q.R.Context(), q.User)
+	if err != nil {
+		return nil, err
+	}
 	return []group{
 		{q.T("account.you"), []section{
 			{q.Path("/account/profile"), q.T("account.profile"), profileState(q, owner)},
@@ -84,6 +90,7 @@ func (p *accountPage) groups(q *page.Request, owner authcore.Account) ([]group, 
 		{q.T("account.security"), []section{
 			{q.Path("/account/password"), q.T("account.password"), passwordState(q, owner)},
 			{q.Path("/account/sessions"), q.T("account.sessions"), q.Count("account.sessions.state", len(live))},
+			{q.Path(devicesPath), q.T("devices.title"), q.Count("devices.state", len(known))},
 		}},
 		{q.T("account.leave"), []section{
 			{q.Path("/account/export"), q.T("export.title"), ""},

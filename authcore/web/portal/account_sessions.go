@@ -2,36 +2,21 @@ package portal
 
 import (
 	"strings"
-	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
-	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 	"github.com/gatehouse-auth/gatehouse/authcore/web/portal/page"
 )
 
-// sessionsPage is where people see and end their sessions.
+// sessionsPage is where people see, name and end their sessions.
 type sessionsPage struct{ sessions *session.Sessions }
 
+const sessionsPath = "/account/sessions"
+
 func (p *sessionsPage) routes() []page.Route {
-	return []page.Route{{Path: "/account/sessions", For: page.SignedIn, Show: p.show, Submit: p.end}}
-}
-
-// sessionsView is what its template shows.
-type sessionsView struct {
-	page.View
-	Sessions    []sessionItem
-	Others, All *page.Form
-}
-
-// sessionItem is one session.
-type sessionItem struct {
-	Name, Where, Seen, SeenAt string
-	Host                      string // that it was handed over to; "" for the session of a sign-in
-	Current                   bool
-	End                       page.Form
+	return []page.Route{{Path: sessionsPath, For: page.SignedIn, Show: p.show, Submit: p.submit}}
 }
 
 func (p *sessionsPage) show(q *page.Request) error {
@@ -39,52 +24,53 @@ func (p *sessionsPage) show(q *page.Request) error {
 	if err != nil {
 		return err
 	}
-	v := sessionsView{View: page.View{Title: q.T("account.sessions"), Back: backToAccount(q), Intro: []string{q.T("account.sessions.intro")}}}
-	end := func(id, value, button string) page.Form {
-		return page.Form{ID: "end-" + id, Action: q.Path("/account/sessions"), Hidden: []page.Hidden{{Name: "end", Value: value}}, Button: button, Quiet: true}
+	if id, ok := renamed(q); ok {
+		for _, s := range live {
+			if s.ID == id {
+				return showRename(q, page.Link{To: q.Path(sessionsPath), Text: q.T("account.sessions")}, id, s.DeviceName)
+			}
+		}
 	}
+	v := entriesView{View: page.View{Title: q.T("account.sessions"), Back: backToAccount(q), Intro: []string{q.T("account.sessions.intro")}}}
 	for _, s := range live {
-		_, host, _ := strings.Cut(s.Origin, "://")
-		v.Sessions = append(v.Sessions, sessionItem{
-			Host: host,
-			Name: deviceName(q, s), Where: s.Addr, Seen: ago(q, s.LastSeenAt), SeenAt: s.LastSeenAt.UTC().Format(time.RFC3339),
-			Current: s.ID == q.User.SessionID, End: end(s.ID.String(), s.ID.String(), q.T("account.sessions.end")),
-		})
+		v.Entries = append(v.Entries, sessionEntry(q, s))
 	}
 	if len(live) > 1 {
-		others := end("others", "others", q.T("account.sessions.others"))
-		v.Others = &others
+		v.Below = append(v.Below, endForm(q, sessionsPath, "others", "others", q.T("account.sessions.others")))
 	}
-	all := end("all", "all", q.T("account.sessions.all"))
-	v.All = &all
-	return q.ShowAs("account_sessions.html", &v.View, &v)
+	v.Below = append(v.Below, endForm(q, sessionsPath, "all", "all", q.T("account.sessions.all")))
+	return v.show(q)
 }
 
-func deviceName(q *page.Request, s authcore.Session) string {
-	browser, system, _, _ := httpauth.ParseUserAgent(s.UserAgent)
-	switch {
-	case s.DeviceName != "":
-		return s.DeviceName
-	case browser != "" && system != "":
-		return q.T("account.sessions.device", "Browser", browser, "System", system)
-	case browser != "" || system != "":
-		return browser + system
+func sessionEntry(q *page.Request, s authcore.Session) entry {
+	e := entry{
+		Where: s.Addr, Rename: renameLink(q, sessionsPath, s.ID),
+		End: endForm(q, sessionsPath, s.ID.String(), s.ID.String(), q.T("account.sessions.end")),
 	}
-	return q.T("account.sessions.unknown")
+	if s.ID == q.User.SessionID {
+		e.Badge = q.T("account.sessions.current")
+	}
+	name, kind := clientName(q, s.DeviceName, s.UserAgent)
+	if e.Name = name; kind != "" {
+		e.Lines = append(e.Lines, kind)
+	}
+	if _, host, child := strings.Cut(s.Origin, "://"); child {
+		e.Lines = append(e.Lines, q.T("account.sessions.host", "Host", host))
+	}
+	e.Seen, e.SeenAt = seen(q, s.LastSeenAt)
+	return e
 }
 
-// ago says how long ago something was, in words.
-func ago(q *page.Request, at time.Time) string {
-	switch d := q.Now().Sub(at); {
-	case d < 2*time.Minute:
-		return q.T("ago.now")
-	case d < time.Hour:
-		return q.Count("ago.minutes", int(d/time.Minute))
-	case d < 24*time.Hour:
-		return q.Count("ago.hours", int(d/time.Hour))
-	default:
-		return q.Count("ago.days", int(d/(24*time.Hour)))
+// submit names a session, or ends one, all others, or all.
+func (p *sessionsPage) submit(q *page.Request) error {
+	if !q.Form.Has("name") {
+		return p.end(q)
 	}
+	id, _ := uuid.Parse(q.Form.Get("id")) // the zero one is nobody's
+	if _, err := p.sessions.Rename(q.R.Context(), q.User.AccountID, id, q.Form.Get("name"), q.Info.Client); err != nil {
+		return err
+	}
+	return q.Done("/account/sessions", "renamed")
 }
 
 // end ends one session, all others, or all. A session that is not theirs or not live is as good as ended.

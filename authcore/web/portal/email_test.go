@@ -1,12 +1,14 @@
 package portal_test
 
 import (
+	"context"
 	"net/http"
 	"testing"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
 	"github.com/gatehouse-auth/gatehouse/internal/testflow"
 )
 
@@ -65,4 +67,22 @@ func TestEmail_Remove(t *testing.T) {
 	b.post("/account/profile", []string{"username", "ada"})
 	b.post("/account/email/remove", nil).leads("/auth/account/email?done=email_removed")
 	b.get("/account/email").want(http.StatusOK).says("None").silent(email)
+}
+
+// A form that comes by a session which another node has ended a moment ago, so that this one does not know, changes nothing.
+func TestS08_ThiefOnTheOtherNode_ByPage(t *testing.T) {
+	h := open(t)
+	b := h.browser().person()
+	if err := h.Store.Write(t.Context(), "as another node", func(ctx context.Context, q sqldb.Querier) error {
+		_, err := sqldb.Exec(ctx, q, "update sessions set revoked_at = 1")
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for path, form := range map[string][]string{
+		"/account/email": {"email", "thief@example.com"}, "/account/profile": {"first_name", "Thief", "username", "thief"}, "/account/delete": nil,
+		"/account/export": nil,
+	} {
+		b.post(path, form).leads("/auth/login?done=not_saved")
+	}
 }

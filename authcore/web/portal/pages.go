@@ -14,6 +14,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/avatar"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/closure"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/contact"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/device"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/export"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/fresh"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/handover"
@@ -33,6 +34,7 @@ import (
 // Config is what the pages need.
 type Config struct {
 	Sessions      *session.Sessions
+	Devices       *device.Devices
 	SignIn        *signin.Flow
 	SignUp        *signup.Flow
 	Profile       *profile.Profiles
@@ -83,8 +85,8 @@ func New(cfg Config) (*Pages, error) {
 	switch {
 	case cfg.Sessions == nil || cfg.SignIn == nil || cfg.SignUp == nil || cfg.Profile == nil || cfg.Password == nil || cfg.Handover == nil:
 		return nil, errors.New("portal: sessions, sign-in, sign-up, profile, password and hand-overs are required")
-	case cfg.Secure == nil || cfg.Contact == nil || cfg.Setup == nil || cfg.Invite == nil || cfg.Fresh == nil || cfg.Closure == nil || cfg.Export == nil || cfg.Avatars == nil:
-		return nil, errors.New("portal: security links, contacts, set-up, invitations, the gate of fresh sign-ins, closures, exports and avatars are required")
+	case cfg.Secure == nil || cfg.Contact == nil || cfg.Setup == nil || cfg.Invite == nil || cfg.Fresh == nil || cfg.Closure == nil || cfg.Export == nil || cfg.Avatars == nil || cfg.Devices == nil:
+		return nil, errors.New("portal: security links, contacts, set-up, invitations, the gate of fresh sign-ins, closures, exports, avatars and devices are required")
 	case cfg.Authenticator == nil || cfg.Limits == nil || cfg.API == nil || cfg.Issuers == nil || cfg.Logger == nil || cfg.Now == nil:
 		return nil, errors.New("portal: authenticator, limits, the API, issuers, logger and a clock are required")
 	}
@@ -115,11 +117,12 @@ func New(cfg Config) (*Pages, error) {
 		(&forgotPage{cfg.Password}).routes(),
 		(&resetPage{cfg.Password, cfg.SignUp}).routes(),
 		(&securePage{cfg.Secure, cfg.SignUp}).routes(),
-		(&accountPage{cfg.Profile, cfg.Sessions}).routes(),
+		(&accountPage{cfg.Profile, cfg.Sessions, cfg.Devices}).routes(),
 		(&profilePage{cfg.Profile}).routes(),
 		(&avatarPage{cfg.Profile, cfg.Avatars}).routes(),
 		(&passwordPage{cfg.Password, cfg.SignUp, cfg.Profile}).routes(),
 		(&sessionsPage{cfg.Sessions}).routes(),
+		(&devicesPage{cfg.Devices}).routes(),
 		(&emailPage{cfg.Profile, cfg.Contact}).routes(),
 		(&phonePage{cfg.Profile, cfg.Contact}).routes(),
 		(&deletePage{cfg.Closure}).routes(),

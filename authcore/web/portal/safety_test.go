@@ -17,7 +17,7 @@ import (
 // everyPath is every page, and one that is none.
 var everyPath = []string{
 	"/login", "/register", "/verify", "/verify/resend", "/password/forgot", "/password/reset", "/reset", "/logout", "/signed-out",
-	"/account", "/account/profile", "/account/password", "/account/sessions", "/onward", "", "/", "/x",
+	"/account", "/account/profile", "/account/password", "/account/sessions", "/account/devices", "/onward", "", "/", "/x",
 }
 
 func TestB04_ForeignForms(t *testing.T) {
@@ -36,6 +36,7 @@ func TestB04_ForeignForms(t *testing.T) {
 		"/account/profile":  {"first_name", "Mallory"},
 		"/account/password": {"current_password", testflow.Password, "new_password", testflow.OtherPassword},
 		"/account/sessions": {"end", "all"},
+		"/account/devices":  {"end", "others"},
 	}
 	for path, fields := range forms {
 		for name, c := range map[string][]change{
@@ -148,7 +149,7 @@ func TestB06_WhatIsSentIsEscaped(t *testing.T) {
 		}
 		delete(b.cookies, "__Host-gatehouse_pending")
 		fields := []string{}
-		for _, name := range []string{"login", "email", "otp", "username", "first_name", "last_name", "phone", "password", "new_password", "rd", "end"} {
+		for _, name := range []string{"login", "email", "otp", "username", "first_name", "last_name", "phone", "password", "new_password", "rd", "end", "id", "name"} {
 			fields = append(fields, name, hostile)
 		}
 		if got := b.post(path, fields); got.body != "" {
@@ -173,6 +174,7 @@ func TestB07_WhatIsStoredIsEscaped(t *testing.T) {
 		t.Fatal("no session")
 	}
 	checkEscaped(t, b.get("/account/sessions").want(http.StatusOK).says(hostile))
+	checkEscaped(t, b.get("/account/devices").want(http.StatusOK).says(hostile))
 }
 
 func TestB08_HeadersOnEveryAnswer(t *testing.T) {

@@ -33,7 +33,7 @@ func (p *setupPage) show(q *page.Request) error {
 	email.Focus = true
 	v.Intro = []string{q.T("setup.intro", "Brand", q.Brand)}
 	v.Forms = []page.Form{{ID: "setup-form", Button: q.T("setup.button"), Fields: []page.Field{
-		email, page.NewPasswordField(q, "password", p.signUp.MinPassword()), page.UsernameField(q, ""),
+		email, page.NewPasswordField(q, "password", p.signUp.MinPassword()), page.UsernameField(q, ""), page.Checkbox(q, "forget", false),
 	}}}
 	return q.Show(v)
 }

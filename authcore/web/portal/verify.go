@@ -43,6 +43,7 @@ func (p *verifyPage) show(q *page.Request) error {
 	if !here {
 		p.askProof(q, &v, &f)
 	}
+	f.Fields = append(f.Fields, page.Checkbox(q, "forget", false))
 	v.Forms = []page.Form{f}
 	v.Links = append(v.Links, page.Link{To: q.Path("/verify/resend"), Text: q.T("verify.resend")}, p.loginLink(q))
 	return q.Show(v)

@@ -104,7 +104,7 @@ func TestTexts_AreThoseThatAreUsed(t *testing.T) {
 		}
 	}, ".", "..")
 	for _, rule := range constants[authcore.Rule](t, "../../../rules.go") {
-		if rule != authcore.SessionSelector && rule != authcore.SessionIDInvalid { // no page has their fields
+		if rule != authcore.SessionSelector && rule != authcore.SessionIDInvalid && rule != authcore.DeviceIDInvalid { // no page has their fields
 			mark("rule." + string(rule))
 		}
 	}
@@ -130,7 +130,7 @@ func TestTexts_AreThoseThatAreUsed(t *testing.T) {
 	for _, why := range []string{"long", "broken", "own", "host", "http"} {
 		mark("lost." + why)
 	}
-	for _, name := range []string{"first_name", "last_name", "username", "phone", "password", "new_password", "current_password", "forget", "locale"} {
+	for _, name := range []string{"first_name", "last_name", "username", "phone", "password", "new_password", "current_password", "forget", "name", "locale"} {
 		mark("field." + name)
 	}
 	for _, code := range constants[authcore.Code](t, "../../../errors.go") {

@@ -72,16 +72,22 @@ func (q *Request) SetProblem(err error) *httpauth.Problem {
 // Is reports whether the problem has the code.
 func (q *Request) Is(code authcore.Code) bool { return q.Problem != nil && q.Problem.Code == code }
 
-// RequireUser returns who is signed in, or the refusal of whoever is not. From then on the page is in the language that they have chosen.
+// RequireUser returns who is signed in, or the refusal of whoever is not. From then on changes of the request are theirs, and the page
+// is in the language that they have chosen.
 func (q *Request) RequireUser() (*authcore.Principal, error) {
-	p, err := q.Authenticator.Authenticate(q.W, q.R, q.Info)
+	user, err := q.authenticate()
 	if err != nil {
-		return nil, err
+		return user, err
 	}
-	if locale := q.Locale(q.R.Context(), p.AccountID); locale != "" {
+	q.R = q.R.WithContext(authcore.ActAs(q.R.Context(), user.Holder()))
+	if locale := q.Locale(q.R.Context(), user.AccountID); locale != "" {
 		q.Texts = q.textsIn(locale)
 	}
-	return p, nil
+	return user, nil
+}
+
+func (q *Request) authenticate() (*authcore.Principal, error) {
+	return q.Authenticator.Authenticate(q.W, q.R, q.Info)
 }
 
 // CurrentUser returns who is signed in; nil for nobody, whose dead cookies are forgotten (B10).
@@ -89,7 +95,7 @@ func (q *Request) CurrentUser() (*authcore.Principal, error) {
 	if q.User != nil {
 		return q.User, nil
 	}
-	p, err := q.RequireUser()
+	p, err := q.authenticate()
 	if err == nil || !authcore.IsAnonymous(err) {
 		return p, err
 	}

@@ -1,0 +1,52 @@
+package factor
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
+)
+
+// Send sends a code to an email or sms factor of the account, and returns how long it is good. subject is the pending sign-in or session
+// that it is for. A factor with a zero ID is the account's verified address or number itself. Asked again for the same subject too
+// soon it sends nothing, and the code that is out stays good. Refusals: [authcore.RateLimited] when the address or number has had its
+// share; [authcore.Unavailable] for an SMS whose limits cannot be counted.
+func (f *Factors) Send(ctx context.Context, a authcore.Account, x authcore.Factor, subject string, c authcore.Client) (time.Duration, error) {
+	return f.send(ctx, authcore.PurposeSecondFactor, a, x, sentSubject(x.Type, x.ID, subject), c, f.cfg.Store.IssueChallenge)
+}
+
+// sentSubject is the subject of a challenge: codes for one factor and one pending sign-in or session have one budget.
+func sentSubject(t authcore.FactorType, id uuid.UUID, subject string) string {
+	return string(t) + " " + id.String() + " " + subject
+}
+
+func (f *Factors) send(ctx context.Context, p authcore.Purpose, a authcore.Account, x authcore.Factor, subject string, c authcore.Client,
+	save func(context.Context, authcore.Challenge, authcore.Effects) error) (time.Duration, error) {
+	by := channelOf(x.Type)
+	to := challenge.Recipient{Channel: by, Address: x.Address, Account: a.ID}
+	if by == authcore.ByEmail && p == authcore.PurposeSecondFactor {
+		to.Name = a.Name() // it has been shown that they read mail there
+	}
+	wait, exhausted, err := f.cfg.Challenges.Request(ctx, challenge.Request{
+		Purpose: p, Subject: subject, Counted: x.Address, Pause: subject, Channel: by,
+		Known: &challenge.Known{Account: a.ID, To: to}, Client: c, Save: save,
+	})
+	switch {
+	case err != nil:
+		return 0, fmt.Errorf("send code: %w", err)
+	case exhausted:
+		return 0, authcore.RefuseFor(authcore.RateLimited, "Too many messages were requested for this recipient. Try again later.", wait)
+	}
+	return f.cfg.Challenges.LifetimeBy(by), nil
+}
+
+func channelOf(t authcore.FactorType) authcore.Channel {
+	if t == authcore.FactorSMS {
+		return authcore.BySMS
+	}
+	return authcore.ByEmail
+}

@@ -1,0 +1,159 @@
+package factor
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/notice"
+)
+
+// Given is what somebody sends to prove a factor.
+type Given struct {
+	Type authcore.FactorType
+	// FactorID is the factor. Zero is any app or the set of recovery codes; of email and sms it is no factor but the account's
+	// verified address or number itself, as in [Factors.Send].
+	FactorID   uuid.UUID
+	Code       string
+	Credential json.RawMessage // of WebAuthn
+	// Subject is the pending sign-in or session that a code was sent for: what was sent for one is worth nothing for another (O12).
+	Subject string
+	Client  authcore.Client
+}
+
+// Proved is a factor that was proven.
+type Proved struct {
+	FactorID uuid.UUID // zero for the account's own address or number
+	Type     authcore.FactorType
+	AMR      []string
+}
+
+// Verify checks what was given for an account, and spends it: the same is worth nothing a second time. Of several callers with one code
+// exactly one succeeds. An event tells of either outcome. Refusals: [authcore.InvalidCode], also for a type that the account has no
+// factor of or that is not offered, and [authcore.TooManyAttempts] for codes that were sent. It counts no wrong codes of apps and
+// recovery codes: the caller does, by what it lets in.
+func (f *Factors) Verify(ctx context.Context, a authcore.Account, g Given) (Proved, error) {
+	x, err := f.verify(ctx, a, g)
+	switch {
+	case err == nil:
+		f.cfg.Trace(g.Type, audit.Success)
+		return Proved{FactorID: x.ID, Type: g.Type, AMR: []string{AMR(g.Type)}}, nil
+	case authcore.CodeOf(err) != authcore.InvalidCode && authcore.CodeOf(err) != authcore.TooManyAttempts:
+		return Proved{}, err
+	}
+	code := authcore.CodeOf(err)
+	f.cfg.Trace(g.Type, string(code))
+	failure := audit.Failure(authcore.EventFactorFailed, a.ID, g.Client, code, f.now())
+	failure.Method = string(g.Type)
+	if stored := f.cfg.Store.Record(ctx, authcore.Effects{Events: []authcore.Event{failure}}); stored != nil {
+		return Proved{}, fmt.Errorf("record failure: %w", stored)
+	}
+	return Proved{}, err
+}
+
+func (f *Factors) verify(ctx context.Context, a authcore.Account, g Given) (authcore.Factor, error) {
+	switch {
+	case g.Type == authcore.FactorEmail, g.Type == authcore.FactorSMS:
+		return f.verifySent(ctx, a, g)
+	case !f.offers(g.Type):
+		return authcore.Factor{}, challenge.Refuse()
+	}
+	s, err := f.state(ctx, a.ID)
+	if err != nil {
+		return authcore.Factor{}, err
+	}
+	if g.Type == authcore.FactorRecovery {
+		return f.verifyRecovery(ctx, s, g)
+	}
+	return f.verifyTOTP(ctx, s, g)
+}
+
+// verifyTOTP takes a code of any of the account's apps, or of the one that is named.
+func (f *Factors) verifyTOTP(ctx context.Context, s State, g Given) (authcore.Factor, error) {
+	code := withoutBlanks(g.Code)
+	for _, x := range f.counting(s.Factors) {
+		if x.Type != authcore.FactorTOTP || g.FactorID != uuid.Nil && g.FactorID != x.ID {
+			continue
+		}
+		seed, err := openSeed(f.cfg.Sealer, x)
+		if err != nil {
+			return x, err
+		}
+		step, ok := matchStep(seed, code, x.LastStep, f.now())
+		if !ok {
+			continue
+		}
+		err = f.cfg.Store.UseTOTPStep(ctx, f.use(s.Account, x, g), step)
+		return x, spent(err)
+	}
+	return authcore.Factor{}, wrongCode()
+}
+
+// verifyRecovery spends a recovery code, and tells the owner: whoever has the list can come back.
+func (f *Factors) verifyRecovery(ctx context.Context, s State, g Given) (authcore.Factor, error) {
+	digest := f.recoveryDigest(s.Account.ID, g.Code)
+	at := slices.IndexFunc(s.Factors, func(x authcore.Factor) bool { return x.Type == authcore.FactorRecovery })
+	if at < 0 || !slices.ContainsFunc(s.Codes, digest.Equal) {
+		return authcore.Factor{}, wrongCode()
+	}
+	x := s.Factors[at]
+	if g.FactorID != uuid.Nil && g.FactorID != x.ID {
+		return authcore.Factor{}, wrongCode()
+	}
+	u := f.use(s.Account, x, g)
+	event := audit.Event(authcore.EventRecoveryCodeUsed, s.Account.ID, g.Client, u.Now)
+	u.Effects.Events = append(u.Effects.Events, event)
+	err := f.cfg.Notices.Security(ctx, &u.Effects, notice.Notice{
+		Kind: authcore.MailRecoveryCodeUsed, Event: event, Account: s.Account, Client: g.Client,
+	})
+	if err != nil {
+		return x, err
+	}
+	return x, spent(f.cfg.Store.UseRecoveryCode(ctx, u, digest))
+}
+
+// verifySent takes the code of a mail or SMS that was sent for the subject.
+func (f *Factors) verifySent(ctx context.Context, a authcore.Account, g Given) (authcore.Factor, error) {
+	x := authcore.Factor{ID: g.FactorID, Type: g.Type}
+	if g.FactorID != uuid.Nil && !f.offers(g.Type) {
+		return x, challenge.Refuse()
+	}
+	shown := challenge.Credentials{Subject: sentSubject(g.Type, g.FactorID, g.Subject), Code: g.Code}
+	proof, err := f.cfg.Challenges.Prove(ctx, authcore.PurposeSecondFactor, shown)
+	if err != nil {
+		return x, err
+	}
+	if proof.AccountID != a.ID { // O13
+		return x, challenge.Refuse()
+	}
+	return x, spent(f.cfg.Store.UseFactorCode(ctx, f.use(a, x, g), proof.ID))
+}
+
+func (f *Factors) use(a authcore.Account, x authcore.Factor, g Given) Use {
+	now := f.now()
+	event := audit.Event(authcore.EventFactorUsed, a.ID, g.Client, now)
+	event.Method = string(x.Type)
+	return Use{AccountID: a.ID, FactorID: x.ID, Now: now, Effects: authcore.Effects{Events: []authcore.Event{event}}}
+}
+
+// spent is what a client may see of a use: whoever was not the first has a code that is worth nothing.
+func spent(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, authcore.ErrNotFound):
+		return wrongCode()
+	}
+	return fmt.Errorf("use factor: %w", err)
+}
+
+func wrongCode() error {
+	return authcore.Refuse(authcore.InvalidCode, "The code is wrong, or has been used already. Each code is good once: wait for the next one.")
+}
