@@ -101,11 +101,7 @@ func (c *cluster) sessions(t testing.TB, u *user, n int) map[string]string {
 		select gen_random_uuid(), account_id, account_epoch, mode, amr, auth_time, created_at, last_seen_at,
 		sha256(gen_random_uuid()::text::bytea), refresh_expires_at, expires_at, access_until, addr, user_agent, 'clone'
 		from sessions, generate_series(1, `+strconv.Itoa(n)+`) where id = '`+u.sid+`'`)
-	sealer, err := secret.NewSealer(secret.FromString(testSecret))
-	if err != nil {
-		t.Fatal(err)
-	}
-	key := c.bearerKey(t, sealer)
+	key := c.a.bearerKey(t)
 	claims := members(t, u.access, 1)
 	tokens := map[string]string{}
 	for _, row := range c.a.query(t, "select id::text from sessions where device_name = 'clone' and revoked_at is null") {
@@ -120,9 +116,14 @@ func (c *cluster) sessions(t testing.TB, u *user, n int) map[string]string {
 	return tokens
 }
 
-func (c *cluster) bearerKey(t testing.TB, sealer *secret.Sealer) signingKey {
+// bearerKey returns the key that bearer tokens are signed by, where the secret is testSecret.
+func (g *gateway) bearerKey(t testing.TB) signingKey {
 	t.Helper()
-	rows := c.a.query(t, "select kid, algorithm, sealed from signing_keys where key_use = 'bearer' and not_before is not null and retire_at is null")
+	sealer, err := secret.NewSealer(secret.FromString(testSecret))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := g.query(t, "select kid, algorithm, sealed from signing_keys where key_use = 'bearer' and not_before is not null and retire_at is null")
 	if len(rows) != 1 {
 		t.Fatalf("%d active bearer keys", len(rows))
 	}

@@ -2,8 +2,8 @@ package sqldb
 
 import "context"
 
-// Scrub empties SQLite's log of changes into the file. Until then the log may hold rows that have been deleted; the file does not, since
-// it is opened with secure_delete. done is false while somebody reads what the log holds: then it is to be tried again. Postgres does
+// Scrub empties SQLite's log of changes into the file. Until then the log may hold rows that have been deleted; those of the file
+// are overwritten, by secure_delete. done is false while somebody reads what the log holds: then it is to be tried again. Postgres does
 // with its log what its operator has set.
 func (d *DB) Scrub(ctx context.Context) (done bool, err error) {
 	if d.dialect.Name != SQLite {

@@ -99,7 +99,7 @@ func prepareFile(path string, log *slog.Logger) error {
 }
 
 // open gives a handle whose connections have the settings that every one needs. synchronous(full): what was answered survives a
-// power cut. secure_delete(1): what is deleted is overwritten, so that the file holds nothing of people who have left.
+// power cut. secure_delete(1): what is deleted is overwritten. Copies that SQLite leaves when it moves rows to another page are not.
 func open(path, more string) (*sql.DB, error) {
 	settings := fmt.Sprintf("_pragma=busy_timeout(%d)&_pragma=journal_mode(wal)&_pragma=synchronous(full)"+
 		"&_pragma=secure_delete(1)&_pragma=foreign_keys(1)&_pragma=trusted_schema(0)&_pragma=temp_store(memory)&_dqs=0&%s",

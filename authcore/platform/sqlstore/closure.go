@@ -40,7 +40,7 @@ func (s *Store) scrub(ctx context.Context) error {
 }
 
 func (s *Store) deleteAccount(ctx context.Context, q *tx, d authcore.Deletion) error {
-	if err := s.lockAdmins(ctx, q); err != nil {
+	if err := s.lockAdminsFor(ctx, q, d.AccountID); err != nil {
 		return err
 	}
 	// Challenges before the account, as in reset.
@@ -81,7 +81,7 @@ const (
 // ScheduleDeletion implements closure.Store.
 func (s *Store) ScheduleDeletion(ctx context.Context, r authcore.DeletionRequest) error {
 	return s.change(ctx, "schedule deletion of account", func(ctx context.Context, q *tx) error {
-		if err := s.lockAdmins(ctx, q); err != nil {
+		if err := s.lockAdminsFor(ctx, q, r.AccountID); err != nil {
 			return err
 		}
 		// Challenges before the account, as in reset.

@@ -2,8 +2,11 @@ package sqlstore
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
@@ -29,11 +32,27 @@ func (s *Store) lockAdmins(ctx context.Context, q sqldb.Querier) error {
 	return s.Dialect().Serialise(ctx, q, "administrators")
 }
 
-// keepAdmin returns [authcore.ErrLastAdmin] where a can sign in as an administrator and nobody else can. It is called after lockAdmins,
-// in the transaction of a change after which a is none any more.
+// lockAdminsFor is lockAdmins where the account is an administrator's: everybody else's changes need not wait for each other.
+func (s *Store) lockAdminsFor(ctx context.Context, q sqldb.Querier, account uuid.UUID) error {
+	a, err := sqldb.One(ctx, q, scanAccount, selectAccount, account)
+	if errors.Is(err, authcore.ErrNotFound) || err == nil && !slices.Contains(s.admins.Roles(a), authcore.RoleAdmin) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return s.lockAdmins(ctx, q)
+}
+
+// keepAdmin returns [authcore.ErrLastAdmin] where a can sign in as an administrator and nobody else can. It is called after lockAdmins or
+// lockAdminsFor, in the transaction of a change after which a is none any more.
 func (s *Store) keepAdmin(ctx context.Context, q sqldb.Querier, a authcore.Account) error {
 	if a.Disabled() || !slices.Contains(s.admins.Roles(a), authcore.RoleAdmin) {
 		return nil
+	}
+	// Held already, but by who became an administrator since lockAdminsFor looked; a deadlock that comes of the order then is tried again.
+	if err := s.lockAdmins(ctx, q); err != nil {
+		return err
 	}
 	n, err := sqldb.One(ctx, q, sqldb.ScanInt, storedAdmins, a.ID)
 	for _, address := range s.admins {
@@ -138,7 +157,7 @@ func (s *Store) ChangeDisabled(ctx context.Context, d authcore.Disabling) (a aut
 
 func (s *Store) changeDisabled(ctx context.Context, q *tx, d authcore.Disabling) (a authcore.Account, err error) {
 	if d.Disable {
-		if err := s.lockAdmins(ctx, q); err != nil {
+		if err := s.lockAdminsFor(ctx, q, d.AccountID); err != nil {
 			return a, err
 		}
 		// Challenges before the account, as in reset. No code or link that is out works again once the account is enabled.
