@@ -55,6 +55,7 @@ const (
 	EventMFADisabled       EventKind = "mfa.disabled"
 	EventRecoveryCodesMade EventKind = "recovery_codes.made"
 	EventRecoveryCodeUsed  EventKind = "recovery_codes.used"
+	EventNotifications     EventKind = "account.notifications_changed"
 )
 
 // EventKinds returns every kind of event, in the order of their names.
@@ -69,6 +70,7 @@ var eventKinds = sortedKinds(
 	EventAccountDeleted, EventExported, EventAccountRestored, EventSessionRenamed, EventDeviceSeen, EventDeviceForgotten,
 	EventFactorAdded, EventFactorRemoved, EventFactorUsed, EventFactorFailed, EventMFAEnabled, EventMFADisabled, EventRecoveryCodesMade,
 	EventRecoveryCodeUsed,
+	EventNotifications,
 )
 
 func sortedKinds(kinds ...EventKind) []EventKind {
@@ -121,6 +123,7 @@ const (
 	MailEmailChanged      MailKind = "email_changed"
 	MailPhoneChanged      MailKind = "phone_changed"
 	MailUsernameChanged   MailKind = "username_changed"
+	MailNotifications     MailKind = "notifications_changed"
 	MailAccountDeleted    MailKind = "account_deleted"
 	MailInvitation        MailKind = "invitation"
 	MailInvitationKnown   MailKind = "invitation_known"

@@ -69,6 +69,9 @@ const (
 
 	RoleNeedsAddress Rule = "role_needs_address"
 
+	NotificationAlways  Rule = "notification_always"  // a kind of mail that cannot be switched off
+	NotificationUnknown Rule = "notification_unknown" // there is no such kind of mail
+
 	CodeRequired  Rule = "code_required"
 	LoginRequired Rule = "login_required"
 
@@ -124,6 +127,8 @@ var english = map[Rule]string{
 	RoleInvalid:             "A role has 1 to {N} of the letters a to z, digits, and . _ : -",
 	TooManyRoles:            "At most {N} roles are possible.",
 	RoleNeedsAddress:        "The roles admin and auditor can be given only to an address.",
+	NotificationAlways:      "This mail is always sent: it tells you of a change of your account.",
+	NotificationUnknown:     "There is no such notification.",
 	CodeRequired:            "Enter the code from the mail.",
 	LoginRequired:           "Enter your e-mail address or username.",
 	SessionSelector:         "Send exactly one of ids, all and others.",

@@ -124,7 +124,8 @@ func (c *core) wireAPI(a *App) (err error) {
 	limits := httpauth.NewLimits(a.limiter(), ratelimit.AddressKey)
 	c.api, err = httpapi.New(httpapi.Config{CookiePrefix: a.CookiePrefix, Authenticator: c.auth, Limits: limits, Sessions: f.Sessions,
 		SignIn: f.SignIn, SignUp: f.SignUp, Password: f.Password, Profile: f.Profile, JWKS: c.ring.JWKS, Ready: a.health, Logger: a.logger,
-		Setup: f.Setup, Invite: f.Invite, Secure: f.Secure, Contact: f.Contact, Fresh: f.Fresh, Closure: f.Closure, Export: f.Export, Avatars: f.Avatars, History: f.History, Devices: f.Devices, Now: n.clock.Now, Admins: cfg.admins, Offer: cfg.offer()})
+		Setup: f.Setup, Invite: f.Invite, Secure: f.Secure, Contact: f.Contact, Fresh: f.Fresh, Closure: f.Closure, Export: f.Export, Avatars: f.Avatars,
+		History: f.History, Devices: f.Devices, Notifications: f.Notifications, Now: n.clock.Now, Admins: cfg.admins, Offer: cfg.offer()})
 	if err != nil {
 		return err
 	}

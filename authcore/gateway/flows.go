@@ -25,6 +25,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/invite"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/notice"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/notification"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/profile"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/secure"
@@ -55,6 +56,7 @@ type Store interface {
 	fresh.Store
 	handover.Store
 	history.Store
+	notification.Store
 	setup.Store
 	invite.Store
 	password.Store
@@ -157,6 +159,8 @@ type Flows struct {
 	Closure    *closure.Flow
 	Export     *export.Flow
 	History    *history.Flow
+
+	Notifications *notification.Flow
 
 	cursors *cursor.Signer
 }
@@ -290,7 +294,10 @@ func (f *Flows) wireOwner(cfg Config) (err error) {
 	if f.Export, err = export.New(export.Config{Store: cfg.Store, Limiter: cfg.Limiter, Now: cfg.Now}); err != nil {
 		return err
 	}
-	f.History, err = history.New(history.Config{Store: cfg.Store, Cursors: f.cursors})
+	if f.History, err = history.New(history.Config{Store: cfg.Store, Cursors: f.cursors}); err != nil {
+		return err
+	}
+	f.Notifications, err = notification.New(notification.Config{Store: cfg.Store, Notices: f.Notices, Now: cfg.Now})
 	return err
 }
 

@@ -18,6 +18,7 @@ var rules = map[authcore.MailKind]rule{
 	authcore.MailPasswordReset:     {tells: []authcore.EventKind{authcore.EventPasswordChanged, authcore.EventPasswordReset}},
 	authcore.MailEmailChanged:      {tells: []authcore.EventKind{authcore.EventEmailChanged}},
 	authcore.MailUsernameChanged:   {tells: []authcore.EventKind{authcore.EventUsernameChanged}},
+	authcore.MailNotifications:     {tells: []authcore.EventKind{authcore.EventNotifications}},
 	authcore.MailPhoneChanged:      {tells: []authcore.EventKind{authcore.EventPhoneChanged}},
 	authcore.MailNewDevice:         {tells: []authcore.EventKind{authcore.EventSignedIn}, optional: true},
 	authcore.MailSessionRevoked:    {tells: []authcore.EventKind{authcore.EventRefreshReplayed}},

@@ -57,6 +57,7 @@ var kinds = map[authcore.MailKind]shape{
 	authcore.MailEmailChanged:      {cause: true, security: true},
 	authcore.MailPhoneChanged:      {cause: true, security: true},
 	authcore.MailUsernameChanged:   {cause: true, security: true},
+	authcore.MailNotifications:     {cause: true, security: true},
 	authcore.MailPasswordReset:     {cause: true, security: true},
 	authcore.MailNewDevice:         {cause: true, security: true},
 	authcore.MailSessionRevoked:    {cause: true, security: true},

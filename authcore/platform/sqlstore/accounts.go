@@ -150,7 +150,7 @@ func (s *Store) mergeFields(ctx context.Context, q sqldb.Querier, id uuid.UUID, 
 }
 
 // The events that told of changes are what counts them: whoever renames holds the account, so that none is missed.
-const countRenames = "select count(*) from events where account_id = $1 and kind = $2 and at > $3"
+const countSince = "select count(*) from events where account_id = $1 and kind = $2 and at > $3"
 
 // allowRename holds the account and refuses a change of its username that is one too many.
 func (s *Store) allowRename(ctx context.Context, q sqldb.Querier, id uuid.UUID, r *authcore.Rename) error {
@@ -161,7 +161,7 @@ func (s *Store) allowRename(ctx context.Context, q sqldb.Querier, id uuid.UUID, 
 	if err != nil {
 		return err
 	}
-	n, err := sqldb.One(ctx, q, sqldb.ScanInt, countRenames, id, string(authcore.EventUsernameChanged), micros(r.Since))
+	n, err := sqldb.One(ctx, q, sqldb.ScanInt, countSince, id, string(authcore.EventUsernameChanged), micros(r.Since))
 	switch {
 	case err != nil:
 		return err

@@ -26,6 +26,7 @@ func Run(t *testing.T, open func(testing.TB) Store) {
 		{"invitations", invitations},
 		{"history", histories},
 		{"factors", factors},
+		{"notifications", notifications},
 		{"avatars", avatars},
 		{"sessions", sessions},
 		{"opening", openings},

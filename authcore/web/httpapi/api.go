@@ -20,6 +20,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/fresh"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/history"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/invite"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/notification"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/profile"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/secure"
@@ -50,6 +51,7 @@ type Config struct {
 	History  *history.Flow
 	JWKS     func() []byte // the public keys of access tokens, RFC 7517
 
+	Notifications *notification.Flow
 	Authenticator *httpauth.Authenticator
 	Limits        *httpauth.Limits
 	// CookiePrefix begins the names of the cookies, for the description of the calls; "" is the default.
@@ -69,6 +71,8 @@ func (c Config) check() error {
 		return errors.New("httpapi: sessions, sign-in, sign-up, profile and password are required")
 	case c.JWKS == nil || c.Authenticator == nil || c.Limits == nil || c.Ready == nil || c.Logger == nil || c.Now == nil:
 		return errors.New("httpapi: keys, authenticator, limits, readiness, logger and clock are required")
+	case c.Notifications == nil:
+		return errors.New("httpapi: notifications are required")
 	case c.Setup == nil || c.Invite == nil || c.Secure == nil || c.Contact == nil || c.Fresh == nil || c.Closure == nil || c.Export == nil || c.Avatars == nil || c.History == nil || c.Devices == nil:
 		return errors.New("httpapi: set-up, invitations, security links, contacts, the gate of fresh sign-ins, closures, avatars, history and devices are required")
 	}
@@ -124,6 +128,7 @@ func mountAll(cfg Config) (routes, error) {
 		(&sessionCalls{sessions: cfg.Sessions}).routes(),
 		(&historyCalls{cfg.History}).routes(),
 		(&deviceCalls{cfg.Devices}).routes(),
+		(&notificationCalls{cfg.Notifications, cfg.Fresh}).routes(),
 		(&machineCalls{keySet: cfg.JWKS, ready: cfg.Ready}).routes(),
 	)
 }

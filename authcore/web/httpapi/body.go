@@ -93,7 +93,18 @@ func bind(text []byte, into any) error {
 	if err != nil {
 		return authcore.Refuse(authcore.InvalidRequest, "The body must be a single JSON object without duplicate members.").Because(err)
 	}
-	return bindFields(given, reflect.ValueOf(into).Elem())
+	if err := bindFields(given, reflect.ValueOf(into).Elem()); err != nil {
+		return err
+	}
+	if more, ok := into.(takesMore); ok {
+		return more.takeMore(given)
+	}
+	return nil
+}
+
+// takesMore is a body, by its pointer, that has members besides those that its fields name: its value decides what becomes of each.
+type takesMore interface {
+	takeMore(given map[string]json.RawMessage) error
 }
 
 func bindFields(given map[string]json.RawMessage, target reflect.Value) error {

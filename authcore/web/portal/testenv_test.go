@@ -78,7 +78,8 @@ func wire(t testing.TB, e *testflow.Env, log *lockedBuffer, p plan) (*portal.Pag
 	issuers := func() []string { return []string{origin} }
 	cfg := httpapi.Config{
 		Sessions: e.Sessions, SignIn: e.SignIn, SignUp: e.SignUp, Profile: e.Profile, Password: e.Password,
-		Setup: e.Setup, Invite: e.Invite, Secure: e.Secure, Contact: e.Contact, Fresh: e.Fresh, Closure: e.Closure, Export: e.Export, Avatars: e.Avatars, History: e.History, Devices: e.Devices,
+		Setup: e.Setup, Invite: e.Invite, Secure: e.Secure, Contact: e.Contact, Fresh: e.Fresh, Closure: e.Closure, Export: e.Export, Avatars: e.Avatars,
+		History: e.History, Devices: e.Devices, Notifications: e.Notifications,
 		Authenticator: must(httpauth.NewAuthenticator(httpauth.Config{
 			Verifier: verifier, Sessions: e.Sessions, Issuers: issuers, Origins: must(httpauth.NewOrigins([]string{"https://spa.example.com"}))(t),
 		}))(t),
