@@ -130,7 +130,7 @@ func (c *core) wireAPI(a *App) (err error) {
 		return err
 	}
 	c.pages, err = portal.New(portal.Config{API: c.api, Authenticator: c.auth, Limits: limits, Sessions: f.Sessions,
-		SignIn: f.SignIn, SignUp: f.SignUp, Password: f.Password, Profile: f.Profile, Setup: f.Setup, Invite: f.Invite, Secure: f.Secure, Contact: f.Contact, Fresh: f.Fresh, Closure: f.Closure, Export: f.Export, Avatars: f.Avatars, Devices: f.Devices, Handover: f.Handover, Issuers: a.issuers,
+		SignIn: f.SignIn, SignUp: f.SignUp, Password: f.Password, Profile: f.Profile, Setup: f.Setup, Invite: f.Invite, Secure: f.Secure, Contact: f.Contact, Fresh: f.Fresh, Closure: f.Closure, Export: f.Export, Avatars: f.Avatars, History: f.History, Notifications: f.Notifications, Devices: f.Devices, Handover: f.Handover, Issuers: a.issuers,
 		Brand: cfg.brand, ReturnHosts: a.returnHosts, Logger: a.logger, Now: n.clock.Now})
 	return err
 }

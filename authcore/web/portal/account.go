@@ -91,6 +91,8 @@ func (p *accountPage) groups(q *page.Request, owner authcore.Account) ([]group, 
 			{q.Path("/account/password"), q.T("account.password"), passwordState(q, owner)},
 			{q.Path("/account/sessions"), q.T("account.sessions"), q.Count("account.sessions.state", len(live))},
 			{q.Path(devicesPath), q.T("devices.title"), q.Count("devices.state", len(known))},
+			{q.Path(historyPath), q.T("history.title"), ""},
+			{q.Path(notificationsPath), q.T("notifications.title"), notificationsState(q, owner)},
 		}},
 		{q.T("account.leave"), []section{
 			{q.Path("/account/export"), q.T("export.title"), ""},

@@ -18,7 +18,9 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/export"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/fresh"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/handover"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/history"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/invite"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/notification"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/profile"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/secure"
@@ -45,6 +47,8 @@ type Config struct {
 	Export        *export.Flow
 	Fresh         *fresh.Gate
 	Avatars       *avatar.Avatars
+	History       *history.Flow
+	Notifications *notification.Flow
 	Setup         *setup.Flow
 	Invite        *invite.Flow
 	Handover      *handover.Flow
@@ -90,6 +94,9 @@ func New(cfg Config) (*Pages, error) {
 	case cfg.Authenticator == nil || cfg.Limits == nil || cfg.API == nil || cfg.Issuers == nil || cfg.Logger == nil || cfg.Now == nil:
 		return nil, errors.New("portal: authenticator, limits, the API, issuers, logger and a clock are required")
 	}
+	if cfg.History == nil || cfg.Notifications == nil {
+		return nil, errors.New("portal: history and notifications are required")
+	}
 	if cfg.ReturnHosts == nil {
 		cfg.ReturnHosts = func(string) []string { return nil }
 	}
@@ -125,6 +132,8 @@ func New(cfg Config) (*Pages, error) {
 		(&devicesPage{cfg.Devices}).routes(),
 		(&emailPage{cfg.Profile, cfg.Contact}).routes(),
 		(&phonePage{cfg.Profile, cfg.Contact}).routes(),
+		(&historyPage{cfg.History}).routes(),
+		(&notificationsPage{cfg.Notifications}).routes(),
 		(&deletePage{cfg.Closure}).routes(),
 		(&exportPage{cfg.Export}).routes(),
 	)...)

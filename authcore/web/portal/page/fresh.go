@@ -19,8 +19,9 @@ const (
 	signInAgain       // nothing helps here: the account has no password, or the session was closed to it
 )
 
-// checkFresh refuses a form whose sender is not the account's owner at this moment.
-func checkFresh(q *Request) error {
+// CheckFresh refuses a form whose sender is not the account's owner at this moment, and lets it ask for what is missing. Fresh routes ask it
+// of every form; a page whose form needs it only sometimes calls it.
+func CheckFresh(q *Request) error {
 	ctx, typed := q.R.Context(), q.Form.Get(proofField)
 	if q.Form.Has(proofField) {
 		q.proof = askPassword // it is asked for again, whatever else is refused
@@ -57,7 +58,7 @@ func atField(err error, field string, rule authcore.Rule) error {
 	return &at
 }
 
-// askProof asks, in the form that was sent, for what checkFresh found missing.
+// askProof asks, in the form that was sent, for what CheckFresh found missing.
 func (v *View) askProof(q *Request) {
 	switch q.proof {
 	case askPassword:

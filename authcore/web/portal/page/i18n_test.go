@@ -16,6 +16,8 @@ import (
 	"github.com/BurntSushi/toml"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/notice"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/secure"
 )
 
@@ -124,6 +126,13 @@ func TestTexts_AreThoseThatAreUsed(t *testing.T) {
 		mark("error.title." + title)
 	}
 	mark("done." + notSaved)
+	for _, method := range audit.Methods() {
+		mark("history.method." + method)
+	}
+	for _, kind := range notice.Optional() {
+		mark("notifications." + string(kind))
+		mark("notifications." + string(kind) + ".hint")
+	}
 	for _, done := range doneWords(t) {
 		mark("done." + done)
 	}

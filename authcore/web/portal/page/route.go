@@ -147,7 +147,7 @@ func (to Route) submit(q *Request) (err error) {
 		}
 	}
 	if to.Fresh {
-		if err := checkFresh(q); err != nil {
+		if err := CheckFresh(q); err != nil {
 			return err
 		}
 	}
