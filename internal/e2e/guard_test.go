@@ -323,7 +323,7 @@ func TestGuard_placeholders(t *testing.T) {
 			t.Errorf("placeholders: %v", got.Headers)
 		}
 		said := claims(t, u.access)
-		if got.get(t, "X-My-Acr") != "1fa" || got.get(t, "X-My-Amr") != "pwd" || got.get(t, "X-My-Auth-Time") != fmt.Sprintf("%.0f", said["auth_time"]) || said["acr"] != "1fa" {
+		if got.get(t, "X-My-Acr") != "1fa" || got.get(t, "X-My-Amr") != "email" || got.get(t, "X-My-Auth-Time") != fmt.Sprintf("%.0f", said["auth_time"]) || said["acr"] != "1fa" {
 			t.Errorf("how the user signed in: %v, the token %v", got.Headers, said)
 		}
 		if text := fmt.Sprint(got.Headers, e.header); strings.Contains(text, "pineapple") || strings.Contains(text, g.Dir+" ") || strings.Contains(text, "root:") {
