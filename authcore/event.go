@@ -37,6 +37,7 @@ const (
 	EventEmailChanged      EventKind = "account.email_changed"
 	EventUsernameChanged   EventKind = "account.username_changed"
 	EventPhoneChanged      EventKind = "account.phone_changed"
+	EventSteppedUp         EventKind = "session.stepped_up"
 	EventStepUpFailed      EventKind = "session.step_up_failed"
 	EventDeletionRequested EventKind = "account.deletion_requested"
 	EventCodeSent          EventKind = "code.sent"    // it went out
@@ -66,7 +67,7 @@ var eventKinds = sortedKinds(
 	EventInvitationCreated, EventInvitationUsed, EventInvitationRevoked, EventSignedIn, EventSignInFailed, EventHandedOver,
 	EventRefreshRepeated, EventRefreshReplayed, EventSignedOut, EventSessionsRevoked, EventResetRequested, EventPasswordReset,
 	EventPasswordChanged, EventAccountLocked, EventAccountSecured, EventRegistrationAgain, EventEmailChanged,
-	EventUsernameChanged, EventPhoneChanged, EventStepUpFailed, EventDeletionRequested, EventCodeSent, EventCodeRefused,
+	EventUsernameChanged, EventPhoneChanged, EventSteppedUp, EventStepUpFailed, EventDeletionRequested, EventCodeSent, EventCodeRefused,
 	EventAccountDeleted, EventExported, EventAccountRestored, EventSessionRenamed, EventDeviceSeen, EventDeviceForgotten,
 	EventFactorAdded, EventFactorRemoved, EventFactorUsed, EventFactorFailed, EventMFAEnabled, EventMFADisabled, EventRecoveryCodesMade,
 	EventRecoveryCodeUsed,

@@ -117,6 +117,20 @@ type Rotation struct {
 	Repeat, Replay Event
 }
 
+// Replacement puts a session in place of one whose user has proved themselves again. The new one is the user's from now on; the old one
+// is dead for good, so that whoever has a copy of its tokens gets nothing of it (S03).
+type Replacement struct {
+	Old uuid.UUID // a live session of the account of Session, and no child session
+	// Session is the new one. The store fills in name, device and ShortLived from the old one; then ShortEnd caps its ends.
+	Session  Session
+	ShortEnd time.Time
+	// Sealed is the refresh token of Session for whoever comes within Leeway with one of the old session: the answer may have been
+	// lost, or another request of the same browser been under way.
+	Sealed  []byte
+	Leeway  time.Duration
+	Effects Effects // the store completes DeviceID of the events of Session
+}
+
 // RotationOutcome is how a rotation ended.
 type RotationOutcome int
 
@@ -129,6 +143,9 @@ const (
 	Repeated
 	// Replayed: a dead token came back. The session is revoked, and that is committed.
 	Replayed
+	// Superseded: a step-up replaced the session less than Leeway ago, and the same kind of client comes with its refresh token. Session
+	// is the one in its place, and SealedSuccessor what [Replacement] stored. Nothing else changed (one event is written).
+	Superseded
 )
 
 // RotationResult is what the store found. Where it is Rotated, Session and Account hold what tokens are made from and what their
@@ -138,7 +155,7 @@ type RotationResult struct {
 	Outcome         RotationOutcome
 	Session         Session
 	Account         Account
-	SealedSuccessor []byte // Repeated only
+	SealedSuccessor []byte // Repeated and Superseded only
 }
 
 // Principal is who a request is made by: what a verified access token says. It holds no secret and is shared between

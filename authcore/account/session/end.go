@@ -51,8 +51,8 @@ func (s *Sessions) Ends(everywhere bool) (byAccess func(context.Context, *authco
 	return s.End, s.EndByRefresh
 }
 
-// EndByRefresh signs out the session that a refresh token was issued for. A token that has been replaced meanwhile counts
-// too: the client that sends it may have lost the answer with its successor, and believes that this ends its session. A
+// EndByRefresh signs out the session that a refresh token was issued for, or that a step-up has put in its place. A token that has been
+// replaced meanwhile counts too: the client that sends it may have lost the answer with its successor, and believes that this ends its session. A
 // token that was never issued, or whose session is over, is no error: what its sender wants is the case (RFC 7009 §2.2).
 func (s *Sessions) EndByRefresh(ctx context.Context, token string, c authcore.Client) error {
 	id, account, ok, err := s.issuedFor(ctx, token)
@@ -69,8 +69,7 @@ func (s *Sessions) issuedFor(ctx context.Context, token string) (id, account uui
 	if !ok {
 		return id, account, false, nil
 	}
-	id = raw
-	account, err = s.cfg.Store.SessionOwner(ctx, id)
+	id, account, err = s.cfg.Store.SessionOwner(ctx, raw)
 	if errors.Is(err, authcore.ErrNotFound) {
 		return id, account, false, nil
 	}

@@ -94,6 +94,12 @@ func (s *Sessions) rotate(ctx context.Context, token string, id uuid.UUID, leewa
 			return Tokens{}, errors.New("open sealed successor: it was not sealed for the presented token")
 		}
 		return s.Grant(res.Account, res.Session, string(plain), c)
+	case authcore.Superseded:
+		heir, err := openHeir(s.cfg.Keys, id, res)
+		if err != nil {
+			return Tokens{}, err
+		}
+		return s.Grant(res.Account, res.Session, heir, c)
 	}
 	s.warn(ctx, res, c)
 	return Tokens{}, authcore.Refuse(authcore.RefreshTokenReused,

@@ -73,8 +73,12 @@ type Store interface {
 	RotateRefresh(ctx context.Context, r authcore.Rotation) (authcore.RotationResult, error)
 	// SessionByRefresh returns the session whose LIVE refresh token has the digest; it changes nothing. ErrNotFound as above.
 	SessionByRefresh(ctx context.Context, id uuid.UUID, digest secret.Digest, now time.Time) (authcore.Session, authcore.Account, error)
-	// SessionOwner returns the account that a session belongs to, live or not. ErrNotFound.
-	SessionOwner(ctx context.Context, id uuid.UUID) (uuid.UUID, error)
+	// ReplaceSession ends a live parent of an account that is enabled and at the epoch of r.Session, opens another session in its
+	// place, and hangs its child sessions on that. Of concurrent callers exactly one wins. ErrNotFound.
+	ReplaceSession(ctx context.Context, r authcore.Replacement) (authcore.Session, error)
+	// SessionOwner returns the account that a session belongs to, live or not, and the session that has taken its place: itself, where
+	// none has. ErrNotFound.
+	SessionOwner(ctx context.Context, id uuid.UUID) (present, owner uuid.UUID, err error)
 	// Sessions returns the live sessions of an account, last seen first.
 	Sessions(ctx context.Context, account uuid.UUID, now time.Time) ([]authcore.Session, error)
 	// RenameSession names a live session of the account and returns it. ErrNotFound.

@@ -238,6 +238,8 @@ func (v *Verifier) Verify(raw string, kind authcore.CredentialKind) (*Verified, 
 	switch v.cfg.Revocations.Check(t.holder.SessionID, t.holder.AccountID, t.holder.Epoch, t.holder.RolesVersion) {
 	case authcore.Revoked:
 		return nil, Revoked
+	case authcore.Replaced:
+		return nil, Replaced
 	case authcore.RolesChanged:
 		return t, RolesChanged
 	}

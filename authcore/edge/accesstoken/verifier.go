@@ -28,6 +28,8 @@ const (
 	Revoked
 	// RolesChanged: roles have changed; a refresh yields a token that is accepted.
 	RolesChanged
+	// Replaced: as Revoked, by a step-up; a refresh may yield a token of the session that has taken its place.
+	Replaced
 )
 
 // Keys is where the present keys come from (keyring.Ring).

@@ -270,7 +270,7 @@ func verifyCookie(a *Authenticator, r *http.Request, given Credentials) (Result,
 		case outcome == accesstoken.Admitted && given.sentTo(r, v.Host()):
 			return Result{Verified: v}, nil
 		case outcome == accesstoken.Revoked:
-			// What is revoked is never renewed: no query needed to know.
+			// What is revoked is never renewed: no query needed to know. What a step-up has replaced may be.
 			return Result{ClearCookies: true}, ErrInvalidToken
 		}
 	}

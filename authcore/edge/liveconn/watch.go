@@ -99,7 +99,7 @@ func (r *Registry) look(since time.Time) {
 
 func (r *Registry) judge(c *Connection, age time.Duration) Reason {
 	switch r.cfg.Revocations.Check(c.Of.SessionID, c.Of.AccountID, c.Of.Epoch, c.Of.RolesVersion) {
-	case authcore.Revoked:
+	case authcore.Revoked, authcore.Replaced:
 		return Revoked
 	case authcore.RolesChanged:
 		return RolesChanged

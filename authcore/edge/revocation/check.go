@@ -22,7 +22,10 @@ func (s *Set) Check(session, account uuid.UUID, epoch, rolesVersion int64) authc
 	p, q := s.shard(byID), s.shard(byAccount)
 	sessionLive, accountLive := p.excludes(byID), q.excludes(byAccount)
 	if !sessionLive {
-		if _, found := p.tables[ofSession].get(byID); found {
+		if value, found := p.tables[ofSession].get(byID); found {
+			if value == authcore.SessionReplaced {
+				return authcore.Replaced
+			}
 			return authcore.Revoked
 		}
 	}

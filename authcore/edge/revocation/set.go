@@ -64,7 +64,7 @@ func (s *Set) apply(r authcore.Revocation) (news bool) {
 	until := r.Until.UnixMicro()
 	switch {
 	case r.SessionID != uuid.Nil:
-		return s.put(ofSession, r.SessionID, 0, until)
+		return s.put(ofSession, r.SessionID, r.RolesVersion, until)
 	case r.AccountID != uuid.Nil:
 		if r.Epoch > 0 {
 			news = s.put(ofEpoch, r.AccountID, r.Epoch, until)

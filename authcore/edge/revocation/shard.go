@@ -12,7 +12,7 @@ const (
 
 // The kinds of what is revoked, and what the value of an entry is.
 const (
-	ofSession = iota // unused
+	ofSession = iota // authcore.SessionReplaced, or 0
 	ofEpoch          // lowest epoch of the account that is still accepted
 	ofRoles          // lowest roles version of the account that is still accepted
 	kinds

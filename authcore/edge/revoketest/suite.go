@@ -38,6 +38,7 @@ func Run(t *testing.T, open func(testing.TB) Node) {
 		run  func(*testing.T, Node)
 	}{
 		{"Session/OnlyTheOneNamed", sessionOnly},
+		{"Session/ReplacedIsNotAdmittedEither", sessionReplaced},
 		{"Account/LowerEpochsOnly", accountEpoch},
 		{"Account/LowerRolesHaveChanged", accountRoles},
 		{"Account/RevokedWinsOverRolesChanged", revokedWins},
@@ -76,6 +77,13 @@ func sessionOnly(t *testing.T, n Node) {
 	n.want(t, authcore.Revoked, s, uuid.New(), 9, 9)
 	n.want(t, authcore.Valid, uuid.New(), a, 0, 0)
 	n.want(t, authcore.Valid, a, s, 0, 0) // an account is not a session
+}
+
+func sessionReplaced(t *testing.T, n Node) {
+	s, a := uuid.New(), uuid.New()
+	n.announce(t, authcore.Revocation{SessionID: s, AccountID: a, RolesVersion: authcore.SessionReplaced, Until: n.in(time.Minute)})
+	n.want(t, authcore.Replaced, s, a, 0, 9)
+	n.want(t, authcore.Valid, uuid.New(), a, 0, 0) // it is no version of the account's roles
 }
 
 func accountEpoch(t *testing.T, n Node) {

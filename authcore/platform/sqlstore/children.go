@@ -66,7 +66,7 @@ func (s *Store) openChild(ctx context.Context, q *tx, b authcore.ChildSession) (
 	sess.DeviceID, sess.ShortLived = parent.DeviceID, parent.ShortLived
 	sess.ExpiresAt = earlier(sess.ExpiresAt, parent.ExpiresAt)
 	sess.RefreshExpiresAt = earlier(sess.RefreshExpiresAt, sess.ExpiresAt)
-	if _, err := sqldb.Exec(ctx, q, insertChild, append(ownValues(sess), orNull(sess.DeviceID), sess.ShortLived)...); err != nil {
+	if _, err := sqldb.Exec(ctx, q, insertSession, append(ownValues(sess), orNull(sess.DeviceID), sess.ShortLived)...); err != nil {
 		return sess, a, err
 	}
 	opened := ofSession(b.Opened, sess)

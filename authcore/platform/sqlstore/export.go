@@ -28,7 +28,7 @@ var exports = []exported{
 		"email_reused, muted, mfa_enabled_at, mfa_preferred, password_by, created_at, updated_at", "id = $1", "password_hash, epoch, roles_version"},
 	{"identifiers", "identifiers", "kind, value, is_current, claimed_at", "user_id = $1 order by kind, value", "user_id"},
 	{"sessions", "sessions", "id, mode, amr, auth_time, created_at, last_seen_at, expires_at, refresh_expires_at, access_until, addr, user_agent, " +
-		"device_name, device_id, host, parent_id, short_lived, rotated_at, revoked_at", "account_id = $1 order by id",
+		"device_name, device_id, host, parent_id, short_lived, rotated_at, replaced_by, revoked_at", "account_id = $1 order by id",
 		"account_id, account_epoch, refresh_digest, previous_digest, successor"},
 	{"devices", "devices", "id, name, user_agent, addr, first_seen_at, last_seen_at, trusted_until", "account_id = $1 order by id", "account_id, token_digest"},
 	{"events", "events", "id, kind, at, result, method, addr, user_agent, host, session_id, device_id", "account_id = $1 order by at, id", "account_id"},

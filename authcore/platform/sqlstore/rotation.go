@@ -163,26 +163,26 @@ type missed struct {
 	previous  secret.Digest
 	successor []byte
 	rotatedAt time.Time
+	heir      uuid.UUID // that a step-up has put in its place
 }
 
 func scanMissed(r sqldb.Row) (m missed, err error) {
 	into := append(sessionInto(&m.session), accountInto(&m.account)...)
-	return m, r.Scan(append(into, &digest{&m.previous}, &m.successor, &stamp{&m.rotatedAt})...)
+	return m, r.Scan(append(into, &digest{&m.previous}, &m.successor, &stamp{&m.rotatedAt}, &optional{&m.heir})...)
 }
 
 var selectMissed = "select " + of("s", sessionColumns) + ", " + of("u", accountColumns) + `,
-		s.previous_digest, s.successor, s.rotated_at
+		s.previous_digest, s.successor, s.rotated_at, s.replaced_by
 	from sessions s join users u on u.id = s.account_id where s.id = $1`
 
 // explainMiss says what a token is that is not the live one. again: it has become the live one.
 func (s *Store) explainMiss(ctx context.Context, r authcore.Rotation) (result authcore.RotationResult, again bool, err error) {
-	var m missed
-	err = s.Read(ctx, "find session of refresh token", func(ctx context.Context, q sqldb.Querier) error {
-		m, err = sqldb.One(ctx, q, scanMissed, selectMissed, r.SessionID)
-		return err
-	})
+	m, err := s.missed(ctx, r.SessionID)
 	switch {
 	case err != nil:
+		return result, false, err
+	case m.heir != uuid.Nil:
+		result, err = s.superseded(ctx, r, m)
 		return result, false, err
 	case !m.live(r.Now):
 		return result, false, authcore.ErrNotFound
@@ -198,6 +198,14 @@ func (s *Store) explainMiss(ctx context.Context, r authcore.Rotation) (result au
 	}
 	result, err = s.replayed(ctx, r, m)
 	return result, false, err
+}
+
+func (s *Store) missed(ctx context.Context, session uuid.UUID) (m missed, err error) {
+	err = s.Read(ctx, "find session of refresh token", func(ctx context.Context, q sqldb.Querier) error {
+		m, err = sqldb.One(ctx, q, scanMissed, selectMissed, session)
+		return err
+	})
+	return m, err
 }
 
 func (m missed) live(now time.Time) bool {

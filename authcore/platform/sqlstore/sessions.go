@@ -35,7 +35,7 @@ func scanSignedIn(r sqldb.Row) (s signedIn, err error) {
 	return s, r.Scan(append(sessionInto(&s.session), accountInto(&s.account)...)...)
 }
 
-var insertChild = "insert into sessions (" + sessionColumns + ") values (" + parameters(sessionColumns) + ")"
+var insertSession = "insert into sessions (" + sessionColumns + ") values (" + parameters(sessionColumns) + ")"
 
 // ownValues are those of the ownColumns.
 func ownValues(s authcore.Session) []any {
@@ -60,15 +60,19 @@ func (s *Store) SessionByRefresh(ctx context.Context, id uuid.UUID, refresh secr
 	return found.session, found.account, err
 }
 
-const selectSessionOwner = `select account_id from sessions where id = $1`
+// A session in place of another may have been replaced in its turn.
+const selectSessionOwner = `with recursive heirs (id, account_id, next) as (
+		select id, account_id, replaced_by from sessions where id = $1
+		union all select s.id, s.account_id, s.replaced_by from sessions s join heirs h on s.id = h.next)
+	select id, account_id from heirs where next is null`
 
 // SessionOwner implements session.Store.
-func (s *Store) SessionOwner(ctx context.Context, id uuid.UUID) (owner uuid.UUID, err error) {
-	err = s.Read(ctx, "find session owner", func(ctx context.Context, q sqldb.Querier) (err error) {
-		owner, err = sqldb.One(ctx, q, func(r sqldb.Row) (id uuid.UUID, err error) { return id, r.Scan(&id) }, selectSessionOwner, id)
+func (s *Store) SessionOwner(ctx context.Context, id uuid.UUID) (present, owner uuid.UUID, err error) {
+	err = s.Read(ctx, "find session owner", func(ctx context.Context, q sqldb.Querier) error {
+		present, err = sqldb.One(ctx, q, func(r sqldb.Row) (id uuid.UUID, err error) { return id, r.Scan(&id, &owner) }, selectSessionOwner, id)
 		return err
 	})
-	return owner, err
+	return present, owner, err
 }
 
 var selectSessions = "select " + of("s", sessionColumns) + `

@@ -126,7 +126,7 @@ func deletionBesideSignIn(t *testing.T, s Store) {
 		if errs[0] != nil {
 			wants(t, errs[0], authcore.ErrNotFound)
 		}
-		_, err := s.SessionOwner(t.Context(), late.ID)
+		_, _, err := s.SessionOwner(t.Context(), late.ID)
 		wants(t, err, authcore.ErrNotFound)
 	}
 }

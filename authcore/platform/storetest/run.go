@@ -32,6 +32,7 @@ func Run(t *testing.T, open func(testing.TB) Store) {
 		{"opening", openings},
 		{"devices", devices},
 		{"rotation", rotations},
+		{"replacing", replacings},
 		{"children", children},
 		{"revocations", revocations},
 		{"keys", keys},

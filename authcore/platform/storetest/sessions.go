@@ -34,11 +34,11 @@ func sessionRoundTrip(t *testing.T, s Store) {
 	wants(t, err, authcore.ErrNotFound)
 	_, _, err = s.SessionByRefresh(t.Context(), uuid.New(), want.RefreshDigest, start)
 	wants(t, err, authcore.ErrNotFound)
-	owner, err := s.SessionOwner(t.Context(), want.ID)
-	if must(t, err); owner != a.ID {
-		t.Errorf("the session belongs to %s, want %s", owner, a.ID)
+	present, owner, err := s.SessionOwner(t.Context(), want.ID)
+	if must(t, err); owner != a.ID || present != want.ID {
+		t.Errorf("the session is %s and belongs to %s, want %s and %s", present, owner, want.ID, a.ID)
 	}
-	_, err = s.SessionOwner(t.Context(), uuid.New())
+	_, _, err = s.SessionOwner(t.Context(), uuid.New())
 	wants(t, err, authcore.ErrNotFound)
 }
 

@@ -9,6 +9,9 @@ alter table users add column mfa_preferred text not null default '';
 -- password, so the channel is no second factor beside it.
 alter table users add column password_by text not null default '';
 
+-- The session that a step-up has put in place of this one. Who comes with a refresh token of this one gets that one for a moment.
+alter table sessions add column replaced_by uuid;
+
 -- secret and credential belong to a type each: a sealed TOTP seed, and what is known of a WebAuthn credential. One that is not
 -- confirmed lapses at expires_at.
 create table factors (
