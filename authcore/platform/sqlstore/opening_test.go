@@ -48,12 +48,12 @@ func TestOpenSession_Statements(t *testing.T) {
 	if err := s.CreateAccount(t.Context(), a, nil, authcore.Effects{}); err != nil {
 		t.Fatal(err)
 	}
-	signIn := func(device string, maxSessions int) int {
+	signIn := func(device string, maxSessions, maxDevices int) int {
 		t.Helper()
 		sess := authcore.Session{ID: newID(), AccountID: a.ID, Mode: authcore.ModeBearer, CreatedAt: start, LastSeenAt: start,
 			RefreshExpiresAt: start.Add(time.Hour), ExpiresAt: start.Add(time.Hour), AccessUntil: start.Add(time.Minute)}
 		event := authcore.Event{Kind: authcore.EventSignedIn, At: start, AccountID: a.ID, SessionID: sess.ID}
-		o := authcore.SessionOpening{Session: sess, Keep: true, MaxSessions: maxSessions, Seen: event, Ended: event, Effects: authcore.Effects{Events: []authcore.Event{event}},
+		o := authcore.SessionOpening{Session: sess, Keep: true, MaxSessions: maxSessions, MaxDevices: maxDevices, Seen: event, Ended: event, Forgotten: event, Effects: authcore.Effects{Events: []authcore.Event{event}},
 			Device: authcore.Device{ID: uuid.New(), TokenDigest: secret.SumString(device)},
 			NewDevice: func([]authcore.SecurityLink) (authcore.Effects, error) {
 				return authcore.Effects{Mails: []authcore.Mail{{ID: newID(), CreatedAt: start}},
@@ -73,13 +73,14 @@ func TestOpenSession_Statements(t *testing.T) {
 	}
 	const before = 3
 	for _, c := range []struct {
-		name, device string
-		max, most    int
+		name, device            string
+		sessions, devices, most int
 	}{
-		{"the first of all", "phone", 100, before + 2}, {"from a known device", "phone", 100, before}, {"from a new device", "desk", 100, before + 2},
-		{"that ends another session", "desk", 3, before + 2},
+		{"the first of all", "phone", 100, 100, before + 2}, {"from a known device", "phone", 100, 100, before},
+		{"from a new device", "desk", 100, 100, before + 2}, {"that ends another session", "desk", 3, 100, before + 2},
+		{"from one device too many", "tablet", 100, 2, before + 3},
 	} {
-		if n := signIn(c.device, c.max); n > c.most {
+		if n := signIn(c.device, c.sessions, c.devices); n > c.most {
 			t.Errorf("a sign-in %s makes %d statements, %d at most", c.name, n, c.most)
 		}
 	}
