@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -171,6 +172,47 @@ func TestS13_ShortRequestIsAnswered(t *testing.T) {
 		}
 		if n := l.registry.Len(); n != 0 {
 			t.Errorf("%d are still registered", n)
+		}
+	}
+}
+
+// TestB02_CutBeforeTheAnswer: a service that is cut before it answers leaves nothing on the refusal of what it has set in the head: not our
+// cookies, by which it would say who the browser is, and nothing that another answer would be read by.
+func TestB02_CutBeforeTheAnswer(t *testing.T) {
+	t.Parallel()
+	began := make(chan struct{})
+	l := guardOver(t, 1, func(w http.ResponseWriter, r *http.Request) error {
+		for name, value := range map[string]string{"Set-Cookie": "gatehouse=theirs; Path=/", "Content-Length": "5", "Content-Encoding": "gzip",
+			"Cache-Control": "public, max-age=600", "Etag": `"1"`, "Content-Type": "text/html", "Refresh": "0; url=/elsewhere"} {
+			w.Header().Set(name, value)
+		}
+		w.Header().Add("Set-Cookie", "app=1")
+		return untilCancelled(w, r, func() { close(began) })
+	})
+	go func() {
+		<-began
+		<-time.After(600 * time.Millisecond) // so that it has lasted long
+		l.revoked.Apply(authcore.Revocation{SessionID: l.session, AccountID: l.account, Until: time.Now().Add(time.Minute)})
+	}()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, l.URL, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := l.Client().Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusUnauthorized || !strings.Contains(string(body), "invalid_token") {
+		t.Errorf("%d %q (%v)", resp.StatusCode, body, err)
+	}
+	if lines := resp.Header["Set-Cookie"]; len(lines) > 0 {
+		t.Errorf("the service sets %q", lines)
+	}
+	for name, want := range map[string]string{"Content-Encoding": "", "Cache-Control": "no-store", "Etag": "", "Content-Type": "application/problem+json", "Refresh": ""} {
+		if got := resp.Header.Get(name); got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
 		}
 	}
 }

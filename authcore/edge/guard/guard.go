@@ -210,7 +210,7 @@ func (g *Guard) watch(p *passage, r *http.Request, who *accesstoken.Verified, ne
 	defer p.Release()
 	err := next.ServeHTTP(p, on)
 	if cut := p.Conclude(); cut != nil {
-		p.head(http.StatusUnauthorized) // nothing of the service's stays on it
+		p.discard()
 		return g.refuse(p.ResponseWriter, r, cut, nil, https)
 	}
 	return err

@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/liveconn"
@@ -136,6 +137,29 @@ func (p *passage) head(status int) {
 		sanitize.MakePrivate(h)
 	}
 }
+
+// discard takes from the head what a service has set there that is cut before it answers. What describes its answer would be read as of the
+// refusal that is sent instead (RFC 9110 §8, §10.2.2, §15.4), and its cookies were set for a session that has ended. Other fields stay:
+// who set them is not known.
+func (p *passage) discard() {
+	p.head(http.StatusUnauthorized)
+	if p.Begun() {
+		return
+	}
+	h := p.Header()
+	for name := range h {
+		if strings.HasPrefix(name, "Content-") || slices.Contains(ofAnswer, name) {
+			delete(h, name)
+		}
+	}
+	if len(p.own) > 0 {
+		h["Set-Cookie"] = p.own
+	} else {
+		delete(h, "Set-Cookie")
+	}
+}
+
+var ofAnswer = []string{"Accept-Ranges", "Age", "Etag", "Expires", "Last-Modified", "Location", "Refresh", "Trailer"}
 
 // WriteHeader implements http.ResponseWriter.
 func (p *passage) WriteHeader(status int) {
