@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -112,6 +113,47 @@ func TestGuard_AsksNobodyCounted(t *testing.T) {
 	} {
 		c.counted(t, conn, k)
 	}
+	c.countedSessions(t, conn, u)
+}
+
+// ofMailWorker are the statements by which mails go out.
+var ofMailWorker = regexp.MustCompile(`^(with due|update outbox|select count\(\*\), min\(created_at\) from outbox)`)
+
+// signInStatements is how many a sign-in made before there were devices and limits of sessions (schema 0003), begin and commit included.
+const signInStatements = 10
+
+// countedSessions: a refresh is one statement, and a sign-in two more at most than it was.
+func (c *cluster) countedSessions(t *testing.T, conn *pgx.Conn, u *user) {
+	t.Helper()
+	const n = 40
+	statements := func(what string, most int64, one func()) {
+		before := c.serverCounts(t, conn)
+		for range n {
+			one()
+		}
+		each, list := int64(0), ""
+		for text, now := range c.serverCounts(t, conn) {
+			if ran := now - before[text]; ran >= n*3/4 && !strings.HasPrefix(text, "cmdstat_") && !ofMailWorker.MatchString(text) {
+				each += (ran + n/2) / n
+				list += fmt.Sprintf("\n%d %s", ran, text)
+			}
+		}
+		if each == 0 || each > most {
+			t.Errorf("%s makes %d statements, %d at most:%s", what, each, most, list)
+		}
+	}
+	statements("a refresh", 1, func() {
+		u.take(t, c.a.api(t, "POST", "/refresh", object{"refresh_token": u.refresh}).must(t, 200, ""))
+	})
+	u = c.a.newUser(t)
+	device := ""
+	statements("a sign-in", signInStatements+2, func() {
+		got := c.a.api(t, "POST", "/login", object{"login": u.email, "password": u.password, "device_token": device}).must(t, 200, "")
+		if token := got.text("device_token"); token != "" {
+			device = token
+		}
+	})
+	statements("a sign-in from a new device", signInStatements+2, func() { c.a.attempt(t, u.email, u.password).must(t, 200, "") })
 }
 
 // otherKey is a token that says to be signed with a key that there is not.
