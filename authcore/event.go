@@ -118,6 +118,8 @@ const (
 	MailPasswordReset     MailKind = "password_changed"
 	MailSessionRevoked    MailKind = "session_revoked"
 	MailNewDevice         MailKind = "new_device"
+	MailAccountLocked     MailKind = "account_locked"
+	MailInvitationUsed    MailKind = "invitation_used"
 	MailAccountSecured    MailKind = "account_secured"
 	MailConfirmEmail      MailKind = "confirm_email"
 	MailEmailInUse        MailKind = "email_in_use"

@@ -216,7 +216,7 @@ func (f *Flows) wireSessions(cfg Config) (err error) {
 	if f.Devices, err = device.New(device.Config{Store: cfg.Store, Now: cfg.Now}); err != nil {
 		return err
 	}
-	f.SignIn, err = signin.New(signin.Config{Store: cfg.Store, Hasher: cfg.Hasher, Policy: f.Policy, Lockouts: cfg.Lockouts,
+	f.SignIn, err = signin.New(signin.Config{Store: cfg.Store, Hasher: cfg.Hasher, Policy: f.Policy, Lockouts: cfg.Lockouts, Owners: f.Notices,
 		Sessions: f.Sessions, Identities: s.Identities, Numbers: s.Numbers, RequireVerified: s.Signup != signup.Open, Trace: cfg.Traces.SignIn, Now: cfg.Now})
 	if err != nil {
 		return err
@@ -271,7 +271,7 @@ func (f *Flows) confirm(ctx context.Context, account uuid.UUID, p authcore.Pendi
 
 // wireOwner makes what only the owner of an account does.
 func (f *Flows) wireOwner(cfg Config) (err error) {
-	f.Fresh, err = fresh.New(fresh.Config{Store: cfg.Store, Hasher: cfg.Hasher, Policy: f.Policy, Lockouts: cfg.Lockouts, Sessions: cfg.Proofs,
+	f.Fresh, err = fresh.New(fresh.Config{Store: cfg.Store, Hasher: cfg.Hasher, Policy: f.Policy, Lockouts: cfg.Lockouts, Owners: f.Notices, Sessions: cfg.Proofs,
 		For: cfg.Settings.FreshFor, Now: cfg.Now})
 	if err != nil {
 		return err

@@ -14,6 +14,13 @@ import (
 type Attempts struct {
 	Lockouts Lockouts
 	Store    Store
+	Owners   Owners
+}
+
+// Owners are told of what happens to their accounts.
+type Owners interface {
+	// Locked appends the mail about the lock e to fx. account is nil where there is none: then one to nobody.
+	Locked(ctx context.Context, fx *authcore.Effects, account *authcore.Account, e authcore.Event, c authcore.Client) error
 }
 
 // Store is the history. As with every port of a store: a method is one whole change, of which on an error nothing is done, and may
@@ -69,27 +76,31 @@ func (d Attempts) Begin(ctx context.Context, key string) (Attempt, error) {
 }
 
 // Failed counts a wrong password and records failure, for accounts that do not exist too: else the write would tell them
-// apart. A lock that comes of it is recorded with it. A client that hangs up does not undo it.
-func (d Attempts) Failed(ctx context.Context, attempt Attempt, failure authcore.Event, c authcore.Client) error {
+// apart. A lock that comes of it is recorded with it, and told to the owner of account, which is nil for none. A client that hangs up
+// does not undo it.
+func (d Attempts) Failed(ctx context.Context, attempt Attempt, account *authcore.Account, failure authcore.Event, c authcore.Client) error {
 	ctx = context.WithoutCancel(ctx)
-	return d.record(ctx, attempt.Failed(ctx), failure, c)
+	return d.record(ctx, attempt.Failed(ctx), account, failure, c)
 }
 
 // Count is [Attempts.Failed] for a wrong password that was tried without asking, under key: it counts for those who ask.
-func (d Attempts) Count(ctx context.Context, key string, failure authcore.Event, c authcore.Client) error {
+func (d Attempts) Count(ctx context.Context, key string, account *authcore.Account, failure authcore.Event, c authcore.Client) error {
 	ctx = context.WithoutCancel(ctx)
 	locked, err := d.Lockouts.Fail(ctx, key)
 	if err != nil {
 		return fmt.Errorf("count wrong password: %w", err)
 	}
-	return d.record(ctx, locked, failure, c)
+	return d.record(ctx, locked, account, failure, c)
 }
 
-func (d Attempts) record(ctx context.Context, locked bool, failure authcore.Event, c authcore.Client) error {
+func (d Attempts) record(ctx context.Context, locked bool, account *authcore.Account, failure authcore.Event, c authcore.Client) error {
 	fx := authcore.Effects{Events: []authcore.Event{failure}}
 	if locked {
-		fx.Events = append(fx.Events,
-			audit.Failure(authcore.EventAccountLocked, failure.AccountID, c, authcore.AccountLocked, failure.At))
+		lock := audit.Failure(authcore.EventAccountLocked, failure.AccountID, c, authcore.AccountLocked, failure.At)
+		fx.Events = append(fx.Events, lock)
+		if err := d.Owners.Locked(ctx, &fx, account, lock, c); err != nil {
+			return fmt.Errorf("tell of a lock: %w", err)
+		}
 	}
 	if err := d.Store.Record(ctx, fx); err != nil {
 		return fmt.Errorf("record wrong password: %w", err)

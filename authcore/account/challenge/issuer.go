@@ -175,6 +175,9 @@ func hostOf(portal string) string {
 // that is no country's (ITU-T E.164 Annex A: spare).
 var nobody = map[authcore.Channel]string{authcore.ByEmail: "nobody@mail.invalid", authcore.BySMS: "+9990000000"}
 
+// Nobody returns the recipient of a mail or SMS that is composed for the time that it takes, and not sent.
+func Nobody(by authcore.Channel) string { return nobody[by] }
+
 // Unredeemable returns a challenge that nobody can prove: its digests are random.
 func (d *Issuer) Unredeemable(p authcore.Purpose, subject string) authcore.Challenge {
 	ch := d.fresh(p, subject, uuid.Nil)

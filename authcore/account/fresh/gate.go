@@ -34,6 +34,7 @@ type Config struct {
 	Store    Store
 	Hasher   *passhash.Hasher
 	Policy   *passpolicy.Policy
+	Owners   attempt.Owners
 	Lockouts attempt.Lockouts // of accounts, shared with sign-in
 	Sessions attempt.Lockouts // of sessions: five wrong passwords within 15 minutes close a session to this proof
 	For      time.Duration    // how long a sign-in is fresh; 0 is DefaultFor
@@ -48,13 +49,13 @@ type Gate struct {
 
 // New checks cfg.
 func New(cfg Config) (*Gate, error) {
-	if cfg.Store == nil || cfg.Hasher == nil || cfg.Policy == nil || cfg.Lockouts == nil || cfg.Sessions == nil || cfg.Now == nil {
-		return nil, errors.New("fresh: store, hasher, policy, both lockouts and a clock are required")
+	if cfg.Store == nil || cfg.Hasher == nil || cfg.Policy == nil || cfg.Lockouts == nil || cfg.Sessions == nil || cfg.Owners == nil || cfg.Now == nil {
+		return nil, errors.New("fresh: store, hasher, policy, both lockouts, who tells owners and a clock are required")
 	}
 	if cfg.For == 0 {
 		cfg.For = DefaultFor
 	}
-	return &Gate{cfg: cfg, tries: attempt.Attempts{Lockouts: cfg.Lockouts, Store: cfg.Store}}, nil
+	return &Gate{cfg: cfg, tries: attempt.Attempts{Lockouts: cfg.Lockouts, Store: cfg.Store, Owners: cfg.Owners}}, nil
 }
 
 // Proof is what may be sent with a call in place of a fresh sign-in. It is good for that call alone.
@@ -115,7 +116,7 @@ func (g *Gate) prove(ctx context.Context, who *authcore.Principal, p Proof, c au
 	try.Failed(context.WithoutCancel(ctx))
 	failure := audit.Failure(authcore.EventStepUpFailed, account.ID, c, authcore.InvalidCredentials, g.now())
 	failure.SessionID, failure.Method = who.SessionID, "password"
-	if err := g.tries.Count(ctx, identifier.AccountKey(account.ID), failure, c); err != nil {
+	if err := g.tries.Count(ctx, identifier.AccountKey(account.ID), &account, failure, c); err != nil {
 		return err
 	}
 	return authcore.Refuse(authcore.InvalidCredentials, "The password is wrong.")

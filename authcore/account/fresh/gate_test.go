@@ -156,7 +156,7 @@ func TestCheck_FailsClosed(t *testing.T) {
 	for name, cfg := range map[string]fresh.Config{
 		"session": {Lockouts: e.Lockouts, Sessions: broken{}}, "account": {Lockouts: broken{}, Sessions: e.Proofs},
 	} {
-		cfg.Store, cfg.Hasher, cfg.Policy, cfg.Now = e.Store, e.Hasher, e.Policy, e.Clock.Now
+		cfg.Store, cfg.Hasher, cfg.Policy, cfg.Owners, cfg.Now = e.Store, e.Hasher, e.Policy, e.Notices, e.Clock.Now
 		gate, err := fresh.New(cfg)
 		if err != nil {
 			t.Fatal(err)

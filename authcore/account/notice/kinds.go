@@ -21,6 +21,8 @@ var rules = map[authcore.MailKind]rule{
 	authcore.MailNotifications:     {tells: []authcore.EventKind{authcore.EventNotifications}},
 	authcore.MailPhoneChanged:      {tells: []authcore.EventKind{authcore.EventPhoneChanged}},
 	authcore.MailNewDevice:         {tells: []authcore.EventKind{authcore.EventSignedIn}, optional: true},
+	authcore.MailAccountLocked:     {tells: []authcore.EventKind{authcore.EventAccountLocked}, optional: true},
+	authcore.MailInvitationUsed:    {tells: []authcore.EventKind{authcore.EventInvitationUsed}, optional: true},
 	authcore.MailSessionRevoked:    {tells: []authcore.EventKind{authcore.EventRefreshReplayed}},
 	authcore.MailFactorAdded:       {tells: []authcore.EventKind{authcore.EventFactorAdded}},
 	authcore.MailFactorRemoved:     {tells: []authcore.EventKind{authcore.EventFactorRemoved}},

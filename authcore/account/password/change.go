@@ -78,7 +78,7 @@ func (f *Flow) verifyCurrent(ctx context.Context, account authcore.Account, in C
 		return nil
 	}
 	failure := audit.Failure(authcore.EventPasswordChanged, account.ID, in.Client, authcore.InvalidCredentials, f.now())
-	if err := f.tries.Failed(ctx, try, failure, in.Client); err != nil {
+	if err := f.tries.Failed(ctx, try, &account, failure, in.Client); err != nil {
 		return err
 	}
 	return errCurrent()

@@ -68,7 +68,7 @@ func New(cfg Config) (*Flow, error) {
 		return nil, errors.New("password: at least one kind of identifier must recover")
 	}
 	cfg.Identities = slices.Clone(cfg.Identities)
-	return &Flow{cfg: cfg, tries: attempt.Attempts{Lockouts: cfg.Lockouts, Store: cfg.Store}}, nil
+	return &Flow{cfg: cfg, tries: attempt.Attempts{Lockouts: cfg.Lockouts, Store: cfg.Store, Owners: cfg.Notices}}, nil
 }
 
 func (f *Flow) now() time.Time { return f.cfg.Now.Now() }

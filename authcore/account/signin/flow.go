@@ -35,6 +35,7 @@ type Config struct {
 	Hasher   *passhash.Hasher
 	Policy   *passpolicy.Policy
 	Lockouts attempt.Lockouts
+	Owners   attempt.Owners
 	Sessions *session.Sessions
 	// Identities are the kinds of identifier that sign in.
 	Identities []authcore.IdentifierKind
@@ -54,8 +55,8 @@ type Flow struct {
 
 // New checks cfg.
 func New(cfg Config) (*Flow, error) {
-	if cfg.Store == nil || cfg.Hasher == nil || cfg.Policy == nil || cfg.Lockouts == nil || cfg.Sessions == nil || cfg.Now == nil {
-		return nil, errors.New("signin: store, hasher, policy, lockouts, sessions and clock are required")
+	if cfg.Store == nil || cfg.Hasher == nil || cfg.Policy == nil || cfg.Lockouts == nil || cfg.Owners == nil || cfg.Sessions == nil || cfg.Now == nil {
+		return nil, errors.New("signin: store, hasher, policy, lockouts, who tells owners, sessions and clock are required")
 	}
 	if len(cfg.Identities) == 0 {
 		return nil, errors.New("signin: at least one kind of identifier must sign in")
@@ -64,7 +65,7 @@ func New(cfg Config) (*Flow, error) {
 		cfg.Trace = authcore.NoTrace
 	}
 	cfg.Identities = slices.Clone(cfg.Identities)
-	return &Flow{cfg: cfg, tries: attempt.Attempts{Lockouts: cfg.Lockouts, Store: cfg.Store}}, nil
+	return &Flow{cfg: cfg, tries: attempt.Attempts{Lockouts: cfg.Lockouts, Store: cfg.Store, Owners: cfg.Owners}}, nil
 }
 
 func (f *Flow) now() time.Time { return f.cfg.Now.Now() }

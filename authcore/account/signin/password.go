@@ -189,7 +189,7 @@ func (f *Flow) failed(ctx context.Context, who subject, try attempt.Attempt, c a
 	}
 	failure := audit.Failure(authcore.EventSignInFailed, account, c, authcore.InvalidCredentials, f.now())
 	failure.Method = audit.ByPassword
-	if err := f.tries.Failed(ctx, try, failure, c); err != nil {
+	if err := f.tries.Failed(ctx, try, who.account, failure, c); err != nil {
 		return err
 	}
 	return errCredentials()

@@ -60,6 +60,8 @@ var kinds = map[authcore.MailKind]shape{
 	authcore.MailNotifications:     {cause: true, security: true},
 	authcore.MailPasswordReset:     {cause: true, security: true},
 	authcore.MailNewDevice:         {cause: true, security: true},
+	authcore.MailAccountLocked:     {cause: true, security: true},
+	authcore.MailInvitationUsed:    {security: true},
 	authcore.MailSessionRevoked:    {cause: true, security: true},
 	authcore.MailAccountSecured:    {cause: true},
 	authcore.MailAccountDeleted:    {cause: true},
