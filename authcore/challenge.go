@@ -58,9 +58,9 @@ type Challenge struct {
 
 // Opening makes an account whose address or number is not verified.
 type Opening struct {
-	InvitationID uuid.UUID // that it uses up; zero for none
-	Account      Account
-	Identifiers  []Identifier
+	Invited     Invited
+	Account     Account
+	Identifiers []Identifier
 	// Registration, of the account's id, holds the registration secret by which its owner verifies the address; nil for none.
 	Registration *Registration
 	Challenge    *Challenge // for the address; nil: no code is sent
@@ -77,9 +77,8 @@ type SignUp struct {
 	Account     Account
 	Create      bool
 	Identifiers []Identifier // to claim for a created account
-	// InvitationID is the invitation that the created account uses up, and gets roles and inviter from; zero for none.
-	InvitationID uuid.UUID
-	Closed       Event // recorded of an account that nothing finds any more, since it had only claimed Verified
+	Invited     Invited      // of a created account
+	Closed      Event        // recorded of an account that nothing finds any more, since it had only claimed Verified
 	// Opening is the session to open; the store fills in its account and epoch. Its Effects are of all of it, also where no session
 	// is opened.
 	Opening SessionOpening

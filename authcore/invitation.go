@@ -25,6 +25,14 @@ type Invitation struct {
 	RevokedAt   time.Time
 }
 
+// Invited is the invitation that a new account uses up, and gets roles and inviter from.
+type Invited struct {
+	ID uuid.UUID // zero for none
+	// Tell returns what is recorded besides of an invitation that somebody with an account has made; open are the links of changes of
+	// the inviter's address or number that can still be used. Nil: nothing.
+	Tell func(inviter Account, open []SecurityLink, used Event) (Effects, error)
+}
+
 // InvitationStatus says what has become of an invitation.
 type InvitationStatus string
 

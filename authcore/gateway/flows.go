@@ -4,7 +4,6 @@ package gateway
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -229,13 +228,13 @@ func (f *Flows) wireSessions(cfg Config) (err error) {
 // wireAccounts makes and changes accounts.
 func (f *Flows) wireAccounts(cfg Config) (err error) {
 	f.Invite, err = invite.New(invite.Config{Store: cfg.Store, Mailer: cfg.Mailer, Limiter: cfg.Limiter, Cursors: f.cursors, Admins: cfg.Settings.Admins,
-		Inviters: cfg.Settings.Invitation.Inviters, EmailSignsIn: slices.Contains(cfg.Settings.Identities, authcore.KindEmail),
+		Inviters: cfg.Settings.Invitation.Inviters, Identities: cfg.Settings.Identities, Numbers: cfg.Settings.Numbers, Texts: f.Challenges,
 		Lifetime: cfg.Settings.Invitation.Lifetime, Pending: cfg.Settings.Invitation.Pending, Now: cfg.Now})
 	if err != nil {
 		return err
 	}
 	s, salt := cfg.Settings, macKey(cfg.Ring, "password salt")
-	f.SignUp, err = signup.New(signup.Config{Store: cfg.Store, Invitations: f.Invite, Hasher: cfg.Hasher, Policy: f.Policy, Challenges: f.Challenges,
+	f.SignUp, err = signup.New(signup.Config{Store: cfg.Store, Invitations: f.Invite, Notices: f.Notices, Hasher: cfg.Hasher, Policy: f.Policy, Challenges: f.Challenges,
 		Sessions: f.Sessions, Settings: signup.Settings{Mode: s.Signup, Deferred: s.Deferred, CodeOnDemand: s.CodeOnDemand, Identities: s.Identities},
 		Fields: s.UserFields, Locales: httpauth.Languages(), Numbers: s.Numbers, Confirm: f.confirm,
 		CanReach: cfg.CanReach, Salt: func(address string) []byte { return salt().MAC([]byte(address)).Bytes()[:16] }, Now: cfg.Now})

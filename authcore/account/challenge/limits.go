@@ -95,6 +95,13 @@ func (d *Issuer) MayText(ctx context.Context, number string) (bool, error) {
 	return err == nil && wait == 0, wrapLimit(err)
 }
 
+// ReserveText counts an SMS without a code to a number that may be anybody's, as one that proves a number is counted (O19). wait is zero when
+// it may be sent.
+func (d *Issuer) ReserveText(ctx context.Context, number string, c authcore.Client) (wait time.Duration, err error) {
+	wait, err = d.cfg.Limiter.Take(ctx, d.limits(send{purpose: authcore.PurposeConfirmPhone, by: authcore.BySMS, counted: number, client: c})...)
+	return wait, wrapLimit(err)
+}
+
 // releaseSend gives back what reserveSend took for a mail or SMS that was not committed: who is told to try again must not be answered
 // then as if one had gone out. What fails here only makes them wait, as if one had.
 func (d *Issuer) releaseSend(ctx context.Context, s send) {

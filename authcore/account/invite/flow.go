@@ -43,6 +43,12 @@ type Mailer interface {
 	Compose(m authcore.Message) (authcore.Mail, error)
 }
 
+// Texts counts SMS.
+type Texts interface {
+	// ReserveText counts an SMS to a number that may be anybody's, and returns when the next may go if this one may not.
+	ReserveText(ctx context.Context, number string, c authcore.Client) (wait time.Duration, err error)
+}
+
 // Config is what a Flow needs.
 type Config struct {
 	Store    Store
@@ -51,11 +57,13 @@ type Config struct {
 	Cursors  *cursor.Signer
 	Admins   authcore.Admins
 	Inviters authcore.Inviters
-	// EmailSignsIn says that addresses find accounts.
-	EmailSignsIn bool
-	Lifetime     time.Duration
-	Pending      int // how many open ones an account may have
-	Now          authcore.Clock
+	// Identities are the kinds of identifier that find accounts. Numbers are invited only where they are one of them.
+	Identities []authcore.IdentifierKind
+	Numbers    identifier.Numbers // how numbers are read, and which are taken
+	Texts      Texts
+	Lifetime   time.Duration
+	Pending    int // how many open ones an account may have
+	Now        authcore.Clock
 }
 
 // Flow makes, lists and revokes invitations. It is safe for concurrent use.
@@ -63,9 +71,10 @@ type Flow struct{ cfg Config }
 
 // New checks cfg. Zero numbers mean the defaults: 7 days, 20 open ones.
 func New(cfg Config) (*Flow, error) {
-	if cfg.Store == nil || cfg.Mailer == nil || cfg.Limiter == nil || cfg.Cursors == nil || cfg.Now == nil {
-		return nil, errors.New("invite: store, mailer, limiter, cursors and clock are required")
+	if cfg.Store == nil || cfg.Mailer == nil || cfg.Limiter == nil || cfg.Cursors == nil || cfg.Texts == nil || cfg.Now == nil {
+		return nil, errors.New("invite: store, mailer, limiter, cursors, count of SMS and clock are required")
 	}
+	cfg.Identities = slices.Clone(cfg.Identities)
 	if cfg.Lifetime == 0 {
 		cfg.Lifetime = 7 * 24 * time.Hour
 	}
@@ -77,19 +86,20 @@ func New(cfg Config) (*Flow, error) {
 
 // Input is a new invitation, as it was typed.
 type Input struct {
-	Email  string // "" binds it to nobody
+	Email  string // "" binds it to no address
+	Phone  string // "" binds it to no number
 	Roles  []string
 	Client authcore.Client
 }
 
-// Made is a new invitation. Token is "" where it is bound: then it has gone by mail alone.
+// Made is a new invitation. Token is "" where it is bound: then it has gone by mail or SMS alone.
 type Made struct {
 	authcore.Invitation
 	Token, URL string
 }
 
-// Create invites somebody. An address that has an account gets a mail that says so, and who invites is answered alike. Refusals:
-// [authcore.Forbidden] for who may not invite, or may not give roles; [authcore.InvalidFields]; [authcore.LimitReached] with too many
+// Create invites somebody. An address or number that has an account gets a mail that says so, and who invites is answered alike. Refusals:
+// [authcore.Forbidden] for who may not invite, or may not give roles; [authcore.NotFound] for a number where numbers do not sign in; [authcore.InvalidFields]; [authcore.LimitReached] with too many
 // open ones; [authcore.RateLimited]; [authcore.Unavailable].
 func (f *Flow) Create(ctx context.Context, inviter uuid.UUID, in Input) (Made, error) {
 	i, err := f.read(in)
@@ -148,15 +158,24 @@ func (f *Flow) inviter(ctx context.Context, id uuid.UUID) (authcore.Account, err
 
 func (f *Flow) read(in Input) (i authcore.Invitation, err error) {
 	var broken authcore.FieldErrors
-	if in.Email != "" {
+	switch {
+	case in.Email != "" && in.Phone != "":
+		return i, authcore.Refuse(authcore.InvalidRequest, "Send an address or a number, not both.")
+	case in.Email != "":
 		i.Channel = authcore.ByEmail
 		i.Address, err = identifier.NewEmail(in.Email)
 		broken.AddError("email", err)
+	case in.Phone != "":
+		i.Channel = authcore.BySMS
+		i.Address, err = f.cfg.Numbers.Read(in.Phone)
+		if broken.AddError("phone", err); err == nil && !f.Phones() {
+			return i, authcore.Refuse(authcore.NotFound, "Nobody is invited by number here: numbers do not sign in.")
+		}
 	}
 	roles, bad := identifier.Roles(in.Roles)
 	broken = append(broken, bad...)
 	// What administers the gateway goes to an address that whoever gives it has named, and to nobody who finds a link.
-	if in.Email == "" && (slices.Contains(roles, authcore.RoleAdmin) || slices.Contains(roles, authcore.RoleAuditor)) {
+	if i.Channel == "" && (slices.Contains(roles, authcore.RoleAdmin) || slices.Contains(roles, authcore.RoleAuditor)) {
 		broken.Add("roles", authcore.RoleNeedsAddress)
 	}
 	now := f.cfg.Now.Now()
@@ -188,13 +207,27 @@ func (f *Flow) save(ctx context.Context, i authcore.Invitation, pending int, c a
 	return made, nil
 }
 
+// Phones reports whether numbers can be invited.
+func (f *Flow) Phones() bool { return slices.Contains(f.cfg.Identities, authcore.KindPhone) }
+
 // mail says what an administrator of the gateway wrote, and nothing that the inviter did: not even their name, which they choose.
 func (f *Flow) mail(ctx context.Context, i authcore.Invitation, url string, c authcore.Client) (authcore.Mail, error) {
-	m := authcore.Message{Kind: authcore.MailInvitation, To: i.Address, Link: url, Expiry: i.ExpiresAt.Sub(f.cfg.Now.Now()), At: f.cfg.Now.Now(), Lang: c.Lang}
-	if f.cfg.EmailSignsIn {
-		owner, err := f.cfg.Store.AccountByIdentifier(ctx, authcore.Identifier{Kind: authcore.KindEmail, Value: i.Address})
+	kind := authcore.KindEmail
+	if i.Channel == authcore.BySMS {
+		kind = authcore.KindPhone
+		wait, err := f.cfg.Texts.ReserveText(ctx, i.Address, c)
+		if err != nil {
+			return authcore.Mail{}, fmt.Errorf("count SMS: %w", err)
+		}
+		if wait > 0 {
+			return authcore.Mail{}, authcore.RefuseFor(authcore.RateLimited, "Too many messages were sent. Try again later.", wait)
+		}
+	}
+	m := authcore.Message{Kind: authcore.MailInvitation, Channel: i.Channel, To: i.Address, Link: url, Expiry: i.ExpiresAt.Sub(f.cfg.Now.Now()), At: f.cfg.Now.Now(), Lang: c.Lang}
+	if slices.Contains(f.cfg.Identities, kind) {
+		owner, err := f.cfg.Store.AccountByIdentifier(ctx, authcore.Identifier{Kind: kind, Value: i.Address})
 		switch {
-		case err == nil && (owner.EmailVerified() || owner.MadeByOperator):
+		case err == nil && known(owner, kind):
 			m.Kind, m.AccountID, m.Link = authcore.MailInvitationKnown, owner.ID, strings.TrimSuffix(c.Portal, "/")
 		case err != nil && !errors.Is(err, authcore.ErrNotFound):
 			return authcore.Mail{}, fmt.Errorf("find owner of address: %w", err)
@@ -205,6 +238,14 @@ func (f *Flow) mail(ctx context.Context, i authcore.Invitation, url string, c au
 		return mail, fmt.Errorf("compose %s mail: %w", m.Kind, err)
 	}
 	return mail, nil
+}
+
+// known reports whether an account has its address or number for good.
+func known(owner authcore.Account, kind authcore.IdentifierKind) bool {
+	if kind == authcore.KindPhone {
+		return owner.PhoneVerified()
+	}
+	return owner.EmailVerified() || owner.MadeByOperator
 }
 
 func link(c authcore.Client, token string) string {

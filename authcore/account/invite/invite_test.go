@@ -12,8 +12,11 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/admin"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/invite"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/notice"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/ratelimit"
 	"github.com/gatehouse-auth/gatehouse/internal/testflow"
 )
 
@@ -28,7 +31,13 @@ type team struct {
 // open has an administrator who may invite, as everybody may.
 func open(t *testing.T) *team {
 	t.Helper()
-	e := testflow.New(t, testflow.Options{Mode: signup.Invite, Inviters: authcore.Inviters{Everybody: true}})
+	return openWith(t, testflow.Options{})
+}
+
+func openWith(t *testing.T, o testflow.Options) *team {
+	t.Helper()
+	o.Mode, o.Inviters = signup.Invite, authcore.Inviters{Everybody: true}
+	e := testflow.New(t, o)
 	accounts, err := admin.New(admin.Config{Store: e.Store, Identities: []authcore.IdentifierKind{authcore.KindEmail, authcore.KindUsername}, Now: e.Clock.Now})
 	if err != nil {
 		t.Fatal(err)
@@ -251,5 +260,95 @@ func TestInvite_ListRevokeResend(t *testing.T) {
 	}
 	if want := []authcore.InvitationStatus{authcore.InvitationExpired, authcore.InvitationRevoked, authcore.InvitationUsed}; !slices.Equal(seen, want) {
 		t.Errorf("listed %v, want %v", seen, want)
+	}
+}
+
+// An invitation to a number goes there alone by SMS, and using it verifies the number.
+func TestInvite_ByNumber(t *testing.T) {
+	t.Parallel()
+	const number = "+436641234567"
+	e := openWith(t, testflow.Options{Numbers: identifier.Numbers{Region: "AT", Countries: []string{"AT"}, Texts: true},
+		Identities: []authcore.IdentifierKind{authcore.KindEmail, authcore.KindUsername, authcore.KindPhone},
+		Rates:      map[string]ratelimit.Rate{authcore.LimitSMS: {Count: 1, Window: time.Hour}}})
+	made := e.make(t, invite.Input{Phone: "0664 1234567", Roles: []string{authcore.RoleAuditor}})
+	if made.Token != "" || made.URL != "" || made.Address != number || made.Channel != authcore.BySMS {
+		t.Fatalf("%+v", made)
+	}
+	text := e.Mail(t, number, authcore.MailInvitation)
+	if text.Channel != authcore.BySMS {
+		t.Errorf("%+v", text)
+	}
+	_, err := e.SignUp.Register(t.Context(), signup.RegisterInput{Phone: "+436649999999", Password: testflow.Password, Invitation: testflow.Token(t, text), Client: testflow.Client()})
+	testflow.WantCode(t, err, authcore.InvalidInvitation)
+	done, err := e.register(t, bob, testflow.Token(t, text))
+	if err != nil || done.Account == nil {
+		t.Fatalf("%+v (%v)", done, err)
+	}
+	if a := done.Account; a.Phone != number || !a.PhoneVerified() || a.Email != "" || a.PendingEmail != bob || a.InvitedBy != e.chief {
+		t.Errorf("an address beside the number is saved unverified: %+v", a)
+	}
+	if _, err := e.TrySignIn(t, number, testflow.Password); err != nil {
+		t.Error(err)
+	}
+	create := func(in invite.Input) error {
+		in.Client = testflow.Client()
+		_, err := e.Invite.Create(t.Context(), e.chief, in)
+		return err
+	}
+	testflow.WantCode(t, create(invite.Input{Phone: number}), authcore.RateLimited)
+	testflow.WantCode(t, create(invite.Input{Phone: "+12025550123"}), authcore.InvalidFields)
+	testflow.WantCode(t, create(invite.Input{Phone: number, Email: bob}), authcore.InvalidRequest)
+	e.Clock.Advance(2 * time.Hour)
+	e.make(t, invite.Input{Phone: number})
+	e.Mail(t, number, authcore.MailInvitationKnown)
+	_, err = open(t).Invite.CreateAsOperator(t.Context(), invite.Input{Phone: number, Client: testflow.Client()})
+	testflow.WantCode(t, err, authcore.NotFound)
+}
+
+// Whoever has invited somebody is told when the invitation is used, unless they have switched that off, with a link that undoes what a thief
+// of their session has done since.
+func TestInvite_InviterIsTold(t *testing.T) {
+	t.Parallel()
+	e := open(t)
+	made := e.make(t, invite.Input{Email: bob})
+	if _, err := e.register(t, "", e.mailed(t, bob)); err != nil {
+		t.Fatal(err)
+	}
+	m := e.Mail(t, "chief@example.com", authcore.MailInvitationUsed)
+	if m.AccountID != made.InviterID || m.Link == "" || m.Addr != "" || m.Device != "" {
+		t.Errorf("the mail is %+v", m)
+	}
+	if _, err := e.Secure.Secure(t.Context(), testflow.Token(t, m), testflow.Client()); err != nil {
+		t.Error(err)
+	}
+	told := func() (n int) {
+		for _, m := range e.Mails(t, "chief@example.com") {
+			if m.Kind == authcore.MailInvitationUsed {
+				n++
+			}
+		}
+		return n
+	}
+	unbound := e.make(t, invite.Input{})
+	registered, err := e.register(t, "carl@example.com", unbound.Token)
+	if err != nil || told() != 1 {
+		t.Fatalf("told before an account is made (%v)", err)
+	}
+	token := testflow.Token(t, e.Mail(t, "carl@example.com", authcore.MailVerify))
+	if _, err := e.SignUp.Verify(t.Context(), signup.VerifyInput{Token: token, Proof: registered.Proof, Request: testflow.Request()}); err != nil {
+		t.Fatal(err)
+	}
+	if n := told(); n != 2 {
+		t.Errorf("%d mails of two invitations", n)
+	}
+	a, err := e.Store.AccountByID(t.Context(), e.chief)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.Muted = []string{string(authcore.MailInvitationUsed)}
+	var fx authcore.Effects
+	if err := e.Notices.Security(t.Context(), &fx, notice.Notice{Kind: authcore.MailInvitationUsed, Account: a, Client: testflow.Client(),
+		Event: authcore.Event{Kind: authcore.EventInvitationUsed, At: e.Clock.Now()}}); err != nil || len(fx.Mails) > 0 {
+		t.Errorf("%d mails to who has switched them off (%v)", len(fx.Mails), err)
 	}
 }

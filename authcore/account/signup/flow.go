@@ -12,6 +12,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/notice"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/userfield"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passhash"
@@ -70,6 +71,7 @@ type Config struct {
 	Policy     *passpolicy.Policy
 	Challenges *challenge.Issuer
 	Sessions   *session.Sessions
+	Notices    *notice.Notices
 	// Invitations finds the open invitation of a token, or refuses with [authcore.InvalidInvitation].
 	Invitations interface {
 		Find(ctx context.Context, token string) (authcore.Invitation, error)
@@ -105,8 +107,8 @@ type Flow struct{ cfg Config }
 // New checks cfg.
 func New(cfg Config) (*Flow, error) {
 	if cfg.Store == nil || cfg.Hasher == nil || cfg.Policy == nil || cfg.Challenges == nil || cfg.Sessions == nil ||
-		cfg.Salt == nil || cfg.Invitations == nil || cfg.Now == nil {
-		return nil, errors.New("signup: store, hasher, policy, challenges, sessions, invitations, salt and clock are required")
+		cfg.Notices == nil || cfg.Salt == nil || cfg.Invitations == nil || cfg.Now == nil {
+		return nil, errors.New("signup: store, hasher, policy, challenges, sessions, notices, invitations, salt and clock are required")
 	}
 	if m := cfg.Settings.Mode; m != Verified && m != Open && m != Invite && m != Closed {
 		return nil, fmt.Errorf("signup: signup mode %q is unknown; it is verified, open, invite or closed", m)

@@ -16,7 +16,7 @@ func TestL04_UnreachableAddress(t *testing.T) {
 	e := testflow.New(t, testflow.Options{})
 	const known, unknown = "jürgen@example.com", "jörg@example.com"
 	e.Person(t, signup.RegisterInput{Email: known}) // from before
-	f, err := signup.New(signup.Config{Invitations: e.Invite,
+	f, err := signup.New(signup.Config{Invitations: e.Invite, Notices: e.Notices,
 		Store: e.Store, Hasher: e.Hasher, Policy: e.Policy, Challenges: e.Challenges, Sessions: e.Sessions,
 		Settings: signup.Settings{Mode: signup.Verified, Identities: []authcore.IdentifierKind{authcore.KindEmail}},
 		Salt:     func(string) []byte { return make([]byte, 16) }, Now: e.Clock.Now,

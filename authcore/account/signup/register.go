@@ -173,7 +173,7 @@ func (f *Flow) registerOpen(ctx context.Context, a application, to target, hash 
 	if f.cfg.Settings.Deferred {
 		return f.registerDeferred(ctx, account, invitation, c)
 	}
-	o := authcore.Opening{Account: account, Identifiers: f.cfg.Settings.identifiers(account), InvitationID: invitation}
+	o := authcore.Opening{Account: account, Identifiers: f.cfg.Settings.identifiers(account), Invited: spends(f.cfg.Notices, invitation, c)}
 	events := []authcore.Event{audit.Event(authcore.EventRegistered, account.ID, c, now)}
 	done := Registered{Channel: to.channel}
 	if to.address != "" && f.cfg.Settings.unique(to.kind()) { // else an address does not lead to one account
@@ -206,7 +206,7 @@ func (f *Flow) registerDeferred(ctx context.Context, a authcore.Account, invitat
 	if a.Email != "" { // an address that does not sign in waits as well
 		a.PendingEmail, a.PendingEmailUntil, a.Email = a.Email, a.CreatedAt.Add(PendingLifetime), ""
 	}
-	err := f.cfg.Store.OpenAccount(ctx, authcore.Opening{Account: a, Identifiers: f.cfg.Settings.identifiers(a), InvitationID: invitation,
+	err := f.cfg.Store.OpenAccount(ctx, authcore.Opening{Account: a, Identifiers: f.cfg.Settings.identifiers(a), Invited: spends(f.cfg.Notices, invitation, c),
 		Effects: authcore.Effects{Events: []authcore.Event{audit.Event(authcore.EventRegistered, a.ID, c, a.CreatedAt)}}})
 	var taken *authcore.TakenError
 	switch {

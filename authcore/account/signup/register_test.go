@@ -224,7 +224,7 @@ func TestRegister_FailedWriteCostsNoMail(t *testing.T) {
 		}
 		before := len(e.Mails(t, address))
 		store := &failing{Store: e.Store, down: true}
-		f, err := signup.New(signup.Config{Invitations: e.Invite,
+		f, err := signup.New(signup.Config{Invitations: e.Invite, Notices: e.Notices,
 			Store: store, Hasher: e.Hasher, Policy: e.Policy, Challenges: e.Challenges, Sessions: e.Sessions,
 			Settings: signup.Settings{Mode: mode, Identities: []authcore.IdentifierKind{authcore.KindEmail}},
 			Salt:     func(string) []byte { return make([]byte, 16) }, Now: e.Clock.Now,

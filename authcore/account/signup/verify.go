@@ -135,7 +135,7 @@ func (f *Flow) complete(ctx context.Context, ch authcore.Challenge, c claim, r s
 		if f.cfg.Settings.Mode == Invite && c.invitation == uuid.Nil {
 			return session.Tokens{}, errNoInvitation()
 		}
-		e.Identifiers, e.InvitationID = f.cfg.Settings.identifiers(account), c.invitation
+		e.Identifiers, e.Invited = f.cfg.Settings.identifiers(account), spends(f.cfg.Notices, c.invitation, r.Client)
 	}
 	stored, opened, err := f.cfg.Store.SignUp(ctx, e)
 	var taken *authcore.TakenError

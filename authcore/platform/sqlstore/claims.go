@@ -22,6 +22,7 @@ var (
 	emptyClaim  = "update users set {} = '', updated_at = $2 where id = $1"
 	dropPending = `update users set pending_{} = '', pending_{}_until = null where id in (select id from users
 		where pending_{} = $1 and id <> $2 order by id`
+	dropGivenUp        = "delete from identifiers where kind = 'phone' and value = $1 and user_id <> $2 and not is_current"
 	countIdentifiers   = `select count(*) from identifiers where user_id = $1 and is_current and (kind = $2 or kind = $3 or kind = $4)`
 	disableUnreachable = "update users set disabled_at = $2, epoch = epoch + 1, updated_at = $2 where id = $1 returning " + accountColumns
 	dropCodes          = "delete from challenges where account_id = $1"
@@ -45,6 +46,11 @@ func (s *Store) takeClaims(ctx context.Context, q *tx, id authcore.Identifier, k
 	}
 	if _, err := sqldb.Exec(ctx, q, claimOf(id.Kind, dropPending)+s.Dialect().ForUpdate+")", id.Value, keeper); err != nil {
 		return err
+	}
+	if id.Kind == authcore.KindPhone { // numbers are handed out again
+		if _, err := sqldb.Exec(ctx, q, dropGivenUp, id.Value, keeper); err != nil {
+			return err
+		}
 	}
 	a, err := sqldb.One(ctx, q, scanAccount, claimOf(id.Kind, selectClaimer)+s.Dialect().ForUpdate, string(id.Kind), id.Value, keeper)
 	if errors.Is(err, authcore.ErrNotFound) {

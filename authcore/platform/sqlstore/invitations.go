@@ -123,7 +123,7 @@ func (s *Store) RenewInvitation(ctx context.Context, id uuid.UUID, token secret.
 func (s *Store) CreateInvited(ctx context.Context, e authcore.SignUp) (a authcore.Account, err error) {
 	err = s.change(ctx, "create invited account", func(ctx context.Context, q *tx) error {
 		invited := e.Account
-		if err := s.spend(ctx, q, &invited, e.InvitationID, e.Now); err != nil {
+		if err := s.spend(ctx, q, &invited, e.Invited, e.Now); err != nil {
 			return err
 		}
 		if err := s.takeClaims(ctx, q, e.Verified, invited.ID, e.Unique, e.Closed, e.Now); err != nil {
@@ -153,15 +153,14 @@ func (s *Store) CreateInvited(ctx context.Context, e authcore.SignUp) (a authcor
 // invitation gives. Exactly one account gets it. The inviter is asked here, and not when the invitation was made: from somebody who has
 // been disabled, deleted or stripped of the right meanwhile nothing is to be had any more. The inviter is locked before the invitation,
 // as by the changes that revoke. authcore.ErrInvitation: it is not good, and the change must not be committed.
-func (s *Store) spend(ctx context.Context, q *tx, a *authcore.Account, invitation uuid.UUID, now time.Time) error {
-	i, err := sqldb.One(ctx, q, scanInvitation, selectInvitation, invitation)
+func (s *Store) spend(ctx context.Context, q *tx, a *authcore.Account, invited authcore.Invited, now time.Time) error {
+	i, err := sqldb.One(ctx, q, scanInvitation, selectInvitation, invited.ID)
 	if err != nil {
 		return spent(err)
 	}
-	roles, method := []string{authcore.RoleAdmin}, "operator"
+	roles, method, inviter := []string{authcore.RoleAdmin}, "operator", authcore.Account{}
 	if i.InviterID != uuid.Nil {
-		inviter, err := sqldb.One(ctx, q, scanAccount, selectAccount+s.Dialect().ForShare, i.InviterID)
-		if err != nil {
+		if inviter, err = sqldb.One(ctx, q, scanAccount, selectAccount+s.Dialect().ForShare, i.InviterID); err != nil {
 			return spent(err)
 		}
 		if roles, method = s.admins.Roles(inviter), ""; inviter.Disabled() || !s.inviters.May(roles) {
@@ -169,17 +168,33 @@ func (s *Store) spend(ctx context.Context, q *tx, a *authcore.Account, invitatio
 		}
 		a.InvitedBy = inviter.ID
 	}
-	if i, err = sqldb.One(ctx, q, scanInvitation, spendOne, invitation, micros(now), a.ID); err != nil {
+	if i, err = sqldb.One(ctx, q, scanInvitation, spendOne, invited.ID, micros(now), a.ID); err != nil {
 		return spent(err)
 	}
-	if i.Address != "" && (i.Address != a.Email || !a.EmailVerified()) {
+	proven := a.EmailVerified() && a.Email == i.Address
+	if i.Channel == authcore.BySMS {
+		proven = a.PhoneVerified() && a.Phone == i.Address
+	}
+	if i.Address != "" && !proven {
 		return authcore.ErrInvitation
 	}
 	if slices.Contains(roles, authcore.RoleAdmin) {
 		a.Roles = i.Roles
 	}
 	e := authcore.Event{Kind: authcore.EventInvitationUsed, At: now, AccountID: i.InviterID, Result: "success", Method: method}
-	return record(ctx, q, authcore.Effects{Events: []authcore.Event{e}})
+	fx := authcore.Effects{Events: []authcore.Event{e}}
+	if inviter.ID != uuid.Nil && invited.Tell != nil {
+		open, err := sqldb.All(ctx, q, scanLink, selectOpenContactLinks, inviter.ID, micros(now))
+		if err != nil {
+			return err
+		}
+		more, err := invited.Tell(inviter, open, e)
+		if err != nil {
+			return err
+		}
+		fx = fx.And(more)
+	}
+	return record(ctx, q, fx)
 }
 
 func spent(err error) error {

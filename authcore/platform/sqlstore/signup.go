@@ -19,8 +19,8 @@ func (s *Store) OpenAccount(ctx context.Context, o authcore.Opening) error {
 				return err
 			}
 		}
-		if o.InvitationID != uuid.Nil {
-			if err := s.spend(ctx, q, &o.Account, o.InvitationID, o.Account.CreatedAt); err != nil {
+		if o.Invited.ID != uuid.Nil {
+			if err := s.spend(ctx, q, &o.Account, o.Invited, o.Account.CreatedAt); err != nil {
 				return err
 			}
 		}
@@ -56,8 +56,8 @@ func (s *Store) signUp(ctx context.Context, q *tx, e authcore.SignUp) (a authcor
 	if err = s.takeClaims(ctx, q, e.Verified, e.Account.ID, e.Unique, e.Closed, e.Now); err != nil {
 		return a, sess, err
 	}
-	if e.Create && e.InvitationID != uuid.Nil {
-		if err = s.spend(ctx, q, &e.Account, e.InvitationID, e.Now); err != nil {
+	if e.Create && e.Invited.ID != uuid.Nil {
+		if err = s.spend(ctx, q, &e.Account, e.Invited, e.Now); err != nil {
 			return a, sess, err
 		}
 	}

@@ -41,7 +41,7 @@ func invites(t testing.TB, s Store, inviter uuid.UUID, token string) authcore.In
 // registersInvited makes an account as a bound invitation does.
 func registersInvited(ctx context.Context, s Store, a authcore.Account, invitation uuid.UUID) error {
 	_, err := s.CreateInvited(ctx, authcore.SignUp{Verified: email(a.Email), Unique: signIn, Account: a, Create: true, Identifiers: idsOf(a),
-		InvitationID: invitation, Opening: authcore.SessionOpening{Effects: mails(1)}, Now: start})
+		Invited: authcore.Invited{ID: invitation}, Opening: authcore.SessionOpening{Effects: mails(1)}, Now: start})
 	return err
 }
 
@@ -179,7 +179,7 @@ func invitationOpenRace(t *testing.T, s Store) {
 	oneInvited(t, s, i, atOnce(100, func(n int) error {
 		a := anAccount(fmt.Sprint("person", n))
 		a.EmailVerifiedAt = time.Time{}
-		return s.OpenAccount(t.Context(), authcore.Opening{Account: a, Identifiers: idsOf(a), InvitationID: i.ID})
+		return s.OpenAccount(t.Context(), authcore.Opening{Account: a, Identifiers: idsOf(a), Invited: authcore.Invited{ID: i.ID}})
 	}))
 }
 

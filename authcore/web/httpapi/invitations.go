@@ -18,12 +18,12 @@ func (c *invitationCalls) routes() []route {
 	id := param{in: "path", name: "id", text: "The invitation's id.", kind: reflect.TypeFor[string](), format: "uuid"}
 	return []route{{
 		method: http.MethodPost, path: "/invitations", tag: tagInvitations, summary: "Invite somebody",
-		text: "An invitation with `email` is bound to that address: its token is mailed there and not answered, and using it verifies the address. " +
-			"Without, the answer has `token` and `url`, once. Only administrators give `roles`; `admin` and `auditor` need an `email`. " +
-			"The answer does not reveal whether the address has an account.",
+		text: "An invitation with `email` or `phone` is bound to that address or number: its token is sent there by mail or SMS and not answered, and using it " +
+			"verifies the address or number. Without, the answer has `token` and `url`, once. Only administrators give `roles`; `admin` and `auditor` " +
+			"need an `email` or `phone`. Numbers are invited where they sign in. The answer does not reveal whether the address or number has an account.",
 		does: authenticatedWith(c.create), optional: true,
 		replies: []reply{{http.StatusCreated, "The invitation.", invitation{}}},
-		refuses: []authcore.Code{authcore.InvalidFields, authcore.Forbidden, authcore.LimitReached, authcore.RateLimited},
+		refuses: []authcore.Code{authcore.InvalidFields, authcore.Forbidden, authcore.NotFound, authcore.LimitReached, authcore.RateLimited},
 	}, {
 		method: http.MethodGet, path: "/invitations", tag: tagInvitations, summary: "List invitations",
 		text: "Lists your invitations, the newest first.",
@@ -40,8 +40,8 @@ func (c *invitationCalls) routes() []route {
 		replies: []reply{{http.StatusNoContent, "It can no longer be used.", nil}},
 		refuses: []authcore.Code{authcore.NotFound},
 	}, {
-		method: http.MethodPost, path: "/invitations/{id}/resend", tag: tagInvitations, summary: "Mail an invitation again",
-		text:    "Only for one that is bound to an address. The link of the former mail stops working.",
+		method: http.MethodPost, path: "/invitations/{id}/resend", tag: tagInvitations, summary: "Send an invitation again",
+		text:    "Only for one that is bound to an address or number. The link that was sent before stops working.",
 		does:    authenticated(c.resend),
 		params:  []param{id},
 		replies: []reply{{http.StatusAccepted, "The mail is on its way.", status{}}},
@@ -51,6 +51,7 @@ func (c *invitationCalls) routes() []route {
 
 type inviteBody struct {
 	Email string   `json:"email,omitempty" format:"email" maxLength:"254" example:"ada@example.com"`
+	Phone string   `json:"phone,omitempty" maxLength:"32" example:"+4312345678"`
 	Roles []string `json:"roles,omitempty" maxItems:"32"`
 }
 
@@ -95,7 +96,7 @@ func idText(id uuid.UUID) *string {
 }
 
 func (c *invitationCalls) create(x *call, body inviteBody) error {
-	made, err := c.flow.Create(x.r.Context(), x.who.AccountID, invite.Input{Email: body.Email, Roles: body.Roles, Client: x.in.Client})
+	made, err := c.flow.Create(x.r.Context(), x.who.AccountID, invite.Input{Email: body.Email, Phone: body.Phone, Roles: body.Roles, Client: x.in.Client})
 	if err != nil {
 		return err
 	}
