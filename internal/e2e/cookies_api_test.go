@@ -172,6 +172,7 @@ func TestB04_CrossOriginCallsOfTheAPI(t *testing.T) {
 		{method: "PATCH", path: "/me", body: object{}, cookies: b.cookies}, {method: "PUT", path: "/me", body: object{}, cookies: b.cookies},
 		{method: "POST", path: "/sessions/revoke", body: object{"all": true}, cookies: b.cookies},
 		{method: "DELETE", path: "/sessions/" + b.sid, cookies: b.cookies},
+		{method: "POST", path: "/devices/revoke", body: object{"all": true}, cookies: b.cookies},
 	}
 	for _, c := range calls {
 		c.path = "/auth" + c.path

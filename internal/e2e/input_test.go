@@ -103,11 +103,12 @@ func TestI05_OddBytes(t *testing.T) {
 			"POST /verify": {"token", "email", "otp", "registration", "new_password", "device_name"}, "POST /login": {"login", "password", "device_name"},
 			"POST /refresh": {"refresh_token"}, "POST /logout": {"refresh_token"}, "POST /token/verify": {"token"}, "PATCH /me": {"username", "first_name", "phone"},
 			"POST /password/forgot": {"login", "email"}, "POST /password/reset": {"token", "login", "otp", "new_password"}, "POST /sessions/revoke": {"ids"},
+			"POST /devices/revoke": {"ids"},
 		}
 		for to, names := range fields {
 			method, path, _ := strings.Cut(to, " ")
 			c := call{header: map[string]string{"Content-Type": "application/json"}}
-			if path == "/me" || path == "/sessions/revoke" {
+			if path == "/me" || strings.HasSuffix(path, "s/revoke") {
 				c.bearer = u.access
 			}
 			for _, name := range names {

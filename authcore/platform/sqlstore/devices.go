@@ -41,7 +41,7 @@ func (s *Store) Devices(ctx context.Context, account, session uuid.UUID, now tim
 
 // RenameDevice implements device.Store.
 func (s *Store) RenameDevice(ctx context.Context, account, session, id uuid.UUID, name string, now time.Time) (d authcore.Device, err error) {
-	err = s.Write(ctx, "rename device", func(ctx context.Context, q sqldb.Querier) error {
+	err = s.change(ctx, "rename device", func(ctx context.Context, q *tx) error {
 		n, err := sqldb.Exec(ctx, q, renameDevice, account, id, name)
 		if err != nil {
 			return err

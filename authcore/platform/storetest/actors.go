@@ -65,6 +65,10 @@ func actorChanges(t testing.TB, s Store, a authcore.Account, sess authcore.Sessi
 			_, err := s.RevokeSessions(ctx, a.ID, []uuid.UUID{uuid.New()}, false, now, authcore.Effects{})
 			return err
 		}},
+		{"forgotten devices", func(ctx context.Context) error {
+			_, err := s.ForgetDevices(ctx, aForgetting(sess, uuid.New()))
+			return err
+		}},
 		{"password", func(ctx context.Context) error {
 			_, _, err := s.ChangePassword(ctx, authcore.PasswordChange{AccountID: a.ID, Old: a.PasswordHash, PasswordHash: "thief's", Now: now})
 			return err

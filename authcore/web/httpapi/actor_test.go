@@ -31,6 +31,7 @@ func TestS08_ThiefOnTheOtherNode(t *testing.T) {
 			h := open(t, plan{numbers: identifier.Numbers{Texts: true}})
 			a := h.account(email, username)
 			token := bearer(h.signIn(email).AccessToken)
+			device := h.devices(token)[0].ID
 			h.post("/me/email", `{"email":"thief@example.com"}`, token).want(202)
 			code := h.Mail(t, "thief@example.com", authcore.MailConfirmEmail).Code
 			h.elsewhere(end, a.ID)
@@ -49,6 +50,9 @@ func TestS08_ThiefOnTheOtherNode(t *testing.T) {
 				{"DELETE", "/me", ""},
 				{"DELETE", "/me", `{"password":"` + password + `"}`},
 				{"POST", "/sessions/revoke", `{"all":true}`},
+				{"POST", "/devices/revoke", `{"all":true}`},
+				{"DELETE", "/devices/" + device, ""},
+				{"PATCH", "/devices/" + device, `{"name":"thief"}`},
 				{"POST", "/me/export", ""},
 			} {
 				h.call(c.method, c.path, c.body, token).refused(http.StatusUnauthorized, authcore.InvalidToken)
