@@ -188,7 +188,7 @@ func (f *Flow) save(ctx context.Context, i authcore.Invitation, pending int, c a
 	i.TokenDigest = secret.SumString(token)
 	e := audit.Event(authcore.EventInvitationCreated, i.InviterID, c, i.CreatedAt)
 	fx := authcore.Effects{Events: []authcore.Event{e}}
-	made := Made{Invitation: i, Token: token, URL: link(c, token)}
+	made := Made{Invitation: i, Token: token, URL: Link(c, token)}
 	if i.Address != "" {
 		mail, err := f.mail(ctx, i, made.URL, c)
 		if err != nil {
@@ -248,7 +248,8 @@ func known(owner authcore.Account, kind authcore.IdentifierKind) bool {
 	return owner.EmailVerified() || owner.MadeByOperator
 }
 
-func link(c authcore.Client, token string) string {
+// Link returns the address with which somebody uses an invitation.
+func Link(c authcore.Client, token string) string {
 	return strings.TrimSuffix(c.Portal, "/") + "/invitation?token=" + token
 }
 

@@ -119,7 +119,7 @@ func (f *Flow) Resend(ctx context.Context, inviter, id uuid.UUID, c authcore.Cli
 	}
 	token, now := secret.Token(), f.cfg.Now.Now()
 	i.ExpiresAt = now.Add(f.cfg.Lifetime)
-	mail, err := f.mail(ctx, i, link(c, token), c)
+	mail, err := f.mail(ctx, i, Link(c, token), c)
 	if err != nil {
 		return err
 	}

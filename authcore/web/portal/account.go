@@ -5,6 +5,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/device"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/invite"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/profile"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
@@ -17,6 +18,7 @@ type accountPage struct {
 	profile  *profile.Profiles
 	sessions *session.Sessions
 	devices  *device.Devices
+	invite   *invite.Flow
 }
 
 func (p *accountPage) routes() []page.Route {
@@ -80,7 +82,7 @@ func (p *accountPage) groups(q *page.Request, owner authcore.Account) ([]group, 
 	if err != nil {
 		return nil, err
 	}
-	return []group{
+	groups := []group{
 		{q.T("account.you"), []section{
 			{q.Path("/account/profile"), q.T("account.profile"), profileState(q, owner)},
 			{q.Path("/account/avatar"), q.T("avatar.title"), avatarState(q, owner)},
@@ -98,7 +100,11 @@ func (p *accountPage) groups(q *page.Request, owner authcore.Account) ([]group, 
 			{q.Path("/account/export"), q.T("export.title"), ""},
 			{q.Path("/account/delete"), q.T("delete.title"), ""},
 		}},
-	}, nil
+	}
+	if may, _ := p.invite.MayInvite(owner); may {
+		groups[0].Sections = append(groups[0].Sections, section{q.Path(invitationsPath), q.T("invitations.title"), ""})
+	}
+	return groups, nil
 }
 
 // banners is what waits for the owner.

@@ -52,6 +52,8 @@ type plan struct {
 	lockout lockout.Policy
 	returns []string
 	grace   time.Duration // that deletions wait
+
+	inviters authcore.Inviters
 }
 
 func open(t *testing.T, plans ...plan) *house {
@@ -66,7 +68,7 @@ func build(t *testing.T, plans ...plan) *house {
 	if len(plans) > 0 {
 		p = plans[0]
 	}
-	h := &house{T: t, log: &lockedBuffer{}, Env: testflow.New(t, testflow.Options{Mode: p.signup, Numbers: p.numbers, UserFields: p.fields, Rates: p.rates, Lockout: p.lockout, DeletionGrace: p.grace})}
+	h := &house{T: t, log: &lockedBuffer{}, Env: testflow.New(t, testflow.Options{Mode: p.signup, Numbers: p.numbers, UserFields: p.fields, Rates: p.rates, Lockout: p.lockout, DeletionGrace: p.grace, Inviters: p.inviters})}
 	h.pages, h.both = wire(t, h.Env, h.log, p)
 	return h
 }

@@ -110,6 +110,9 @@ func TestTexts_AreThoseThatAreUsed(t *testing.T) {
 			mark("rule." + string(rule))
 		}
 	}
+	for _, status := range []authcore.InvitationStatus{authcore.InvitationPending, authcore.InvitationUsed, authcore.InvitationRevoked, authcore.InvitationExpired} {
+		mark("invitations.status." + string(status))
+	}
 	for _, cause := range []string{"http", "cookies", "host", "clock", "guarded"} {
 		mark("redirectloop." + cause)
 		mark("redirectloop." + cause + ".text")
@@ -139,7 +142,7 @@ func TestTexts_AreThoseThatAreUsed(t *testing.T) {
 	for _, why := range []string{"long", "broken", "own", "host", "http"} {
 		mark("lost." + why)
 	}
-	for _, name := range []string{"first_name", "last_name", "username", "phone", "password", "new_password", "current_password", "forget", "name", "locale"} {
+	for _, name := range []string{"first_name", "last_name", "username", "phone", "password", "new_password", "current_password", "forget", "name", "locale", "roles"} {
 		mark("field." + name)
 	}
 	for _, code := range constants[authcore.Code](t, "../../../errors.go") {

@@ -24,6 +24,7 @@ const (
 	SetupLink      = "setup"
 	RestoreLink    = "restore"
 	InvitationLink = "invitation"
+	InvitedLink    = "invited" // that its maker may give on
 )
 
 // EmailLinkPath is of the page where an [EmailLink] leads. Who is not signed in there signs in first and comes back.
