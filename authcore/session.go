@@ -171,6 +171,7 @@ type Principal struct {
 	EmailReused  bool   // it was another account's before, so that services do not get it as the name of the user
 	Username     string
 	Name         string
+	Fields       string // a JSON object of those fields of the operator's own that tokens have; "" for none
 	Roles        []string
 	Issuer       string
 	Audience     []string

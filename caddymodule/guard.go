@@ -20,7 +20,7 @@ func init() { caddy.RegisterModule(new(Guard)) }
 // admitted, anonymous and unmatched requests alike, and sets them for the upstream.
 //
 // An admitted request has the placeholders {http.auth.user.id}, .email, .username, .name, .roles,
-// .session_id, .acr, .amr and .auth_time.
+// .session_id, .acr, .amr and .auth_time, and .fields.<name> for each `user_field` with `claim`.
 //
 // It is a handler of its own and no provider of http.authentication: that interface drops response headers, so a session
 // could not be renewed in place, and it turns every technical error into 401, so that an outage would log people out.
@@ -73,6 +73,9 @@ func (g *Guard) Provision(ctx caddy.Context) (err error) {
 	g.way.UTF8, g.way.User = g.HeaderEncoding == "utf8", accesstoken.UserField(g.app.cfg.remoteUser)
 	g.way.ForwardToken, g.way.Tell = g.ForwardToken, g.tell
 	if g.way.Identity, err = sanitize.IdentityHeaders(g.GuardSettings.Headers); err != nil {
+		return fmt.Errorf("gatehouse_guard: %w", err)
+	}
+	if err := checkOwnFields(g.Header, g.app.cfg.userFields); err != nil {
 		return fmt.Errorf("gatehouse_guard: %w", err)
 	}
 	for _, h := range g.Header {

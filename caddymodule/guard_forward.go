@@ -65,6 +65,12 @@ func (g *Guard) placeholders(v *accesstoken.Verified) caddy.ReplacerFunc {
 		if !ok {
 			return nil, false
 		}
+		if own, ok := strings.CutPrefix(field, ownField); ok {
+			if !g.app.cfg.userFields.InTokens(own) {
+				return nil, false
+			}
+			return v.Field(own), true
+		}
 		p := v.Principal()
 		switch field {
 		case "id":

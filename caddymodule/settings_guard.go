@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/userfield"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/access"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/sanitize"
 )
@@ -235,8 +236,26 @@ func checkField(f HeaderField) error {
 	if !oneField.MatchString(f.Value) {
 		return fmt.Errorf("the value of %s must be exactly one placeholder, such as {http.auth.user.id}", f.Name)
 	}
-	if field, ok := strings.CutPrefix(strings.Trim(f.Value, "{}"), "http.auth.user."); ok && !slices.Contains(userFields, field) {
-		return fmt.Errorf("the value of %s: %s", f.Name, unknownWord("a field of http.auth.user", field, userFields))
+	field, ok := strings.CutPrefix(strings.Trim(f.Value, "{}"), "http.auth.user.")
+	if own, isOwn := strings.CutPrefix(field, ownField); isOwn && userFieldName.MatchString(own) {
+		return nil // which there are, the global options say
+	}
+	if ok && !slices.Contains(userFields, field) {
+		return fmt.Errorf("the value of %s: %s", f.Name, unknownWord("a field of http.auth.user", field, append(slices.Clone(userFields), ownField+"<name>")))
+	}
+	return nil
+}
+
+// ownField begins the name of a field of the option user_field in {http.auth.user.…}.
+const ownField = "fields."
+
+// checkOwnFields demands of a `header` line that tokens have the field that it names.
+func checkOwnFields(headers []HeaderField, fields userfield.Set) error {
+	for _, h := range headers {
+		own, ok := strings.CutPrefix(strings.Trim(h.Value, "{}"), "http.auth.user."+ownField)
+		if ok && !fields.InTokens(own) {
+			return fmt.Errorf("header %s: there is no global option `user_field %s …` with `claim`, so tokens do not have it", h.Name, own)
+		}
 	}
 	return nil
 }

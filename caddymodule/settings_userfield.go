@@ -29,7 +29,16 @@ type UserFieldSettings struct {
 	Required bool `json:"required,omitempty"`
 	// People cannot write it.
 	ReadOnly bool `json:"readonly,omitempty"`
+	// Access tokens have it, and requests the placeholder {http.auth.user.fields.<name>}. All fields with it together have at most 1024
+	// characters.
+	Claim bool `json:"claim,omitempty"`
 }
+
+// What fields take of a token is bounded: a browser keeps cookies of 4 KiB, and a token has at most 64 members that differ.
+const (
+	maxClaims     = 1024 // characters, by the greatest length of each field
+	maxClaimCount = 64
+)
 
 var userFieldOptions = []option[UserFieldSettings]{
 	{
@@ -49,6 +58,7 @@ var userFieldOptions = []option[UserFieldSettings]{
 	},
 	{name: "required", parse: readFlag(func(f *UserFieldSettings) *bool { return &f.Required })},
 	{name: "readonly", parse: readFlag(func(f *UserFieldSettings) *bool { return &f.ReadOnly })},
+	{name: "claim", parse: readFlag(func(f *UserFieldSettings) *bool { return &f.Claim })},
 }
 
 // parseUserField reads `user_field <name> <type>` and its block. It checks the field, because the check of the option would name the line
@@ -93,7 +103,32 @@ func checkUserField(fields []UserFieldSettings) error {
 	if err := f.validate(); err != nil {
 		return fmt.Errorf("%s: %w", f.Name, err)
 	}
+	if f.Claim {
+		return checkClaims(fields)
+	}
 	return nil
+}
+
+func checkClaims(fields []UserFieldSettings) error {
+	length, count := 0, 0
+	for _, f := range fields {
+		if f.Claim {
+			length, count = length+f.field().Length(), count+1
+		}
+	}
+	if length > maxClaims {
+		return fmt.Errorf("%s: claim: the fields with claim may have %d characters together, and with this one they have %d; give texts and urls a lower max",
+			fields[len(fields)-1].Name, maxClaims, length)
+	}
+	if count > maxClaimCount {
+		return fmt.Errorf("%s: claim: at most %d fields may have it", fields[len(fields)-1].Name, maxClaimCount)
+	}
+	return nil
+}
+
+// field is the field without its pattern.
+func (f UserFieldSettings) field() userfield.Field {
+	return userfield.Field{Name: f.Name, Type: userfield.Type(f.Type), Values: f.Values, Max: f.Max, Required: f.Required, ReadOnly: f.ReadOnly, Claim: f.Claim}
 }
 
 func (f UserFieldSettings) validate() error {
@@ -140,7 +175,7 @@ func checkPattern(pattern string) error {
 
 func resolveUserFields(s *Settings, r *resolved) error {
 	for _, f := range s.UserFields {
-		field := userfield.Field{Name: f.Name, Type: userfield.Type(f.Type), Values: f.Values, Max: f.Max, Required: f.Required, ReadOnly: f.ReadOnly}
+		field := f.field()
 		if f.Pattern != "" {
 			var err error
 			if field.Pattern, err = userfield.Pattern(f.Pattern); err != nil {

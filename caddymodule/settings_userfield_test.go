@@ -76,3 +76,15 @@ func TestOption_user_field_readonly(t *testing.T) {
 		t.Errorf("%v %v", got, broken)
 	}
 }
+
+// TestHeader_OwnFieldMustBeAClaim: a header line can name only what tokens have.
+func TestHeader_OwnFieldMustBeAClaim(t *testing.T) {
+	t.Parallel()
+	set := fieldsFrom(t, "user_field team text {\n\tclaim\n}\nuser_field note text")
+	for field, ok := range map[string]bool{"team": true, "note": false, "other": false} {
+		err := checkOwnFields([]HeaderField{{Name: "X-Team", Value: "{http.auth.user.fields." + field + "}"}}, set)
+		if (err == nil) != ok {
+			t.Errorf("%s: %v", field, err)
+		}
+	}
+}

@@ -206,7 +206,7 @@ func (f *Flows) wireShared(cfg Config) (err error) {
 // wireSessions makes the ways in, and on to other hosts.
 func (f *Flows) wireSessions(cfg Config) (err error) {
 	s := cfg.Settings
-	f.Sessions, err = session.New(session.Config{Store: cfg.Store, Admins: s.Admins, Keys: cfg.Ring, Notices: f.Notices,
+	f.Sessions, err = session.New(session.Config{Store: cfg.Store, Admins: s.Admins, Fields: s.UserFields, Keys: cfg.Ring, Notices: f.Notices,
 		Audience: s.Audience, AccessLifetime: s.AccessLifetime, RefreshLifetime: s.RefreshLifetime, SessionLifetime: s.SessionLifetime,
 		RefreshLeeway: s.RefreshLeeway, ShortSession: s.ShortSession, MaxSessions: s.MaxSessions, MayIssue: cfg.MayIssue, Trace: cfg.Traces.Refresh, Now: cfg.Now})
 	if err != nil {

@@ -407,3 +407,32 @@ func TestOption_user_field(t *testing.T) {
 	}
 	b.api(t, "PATCH", "/me", object{"fields": object{"colour": "red"}}, me).want(t, 422, "invalid_fields")
 }
+
+// TestOption_user_field_claim: services get a field with claim by a placeholder, encoded like other identity headers and never taken from
+// the client; tokens have it under fields. A change shows with the next renewal, as that of a name does.
+func TestOption_user_field_claim(t *testing.T) {
+	t.Parallel()
+	a, b := twoNodes(t, plan{
+		global: "\t\tuser_field team text {\n\t\t\tmax 1000\n\t\t\tclaim\n\t\t}\n\t\tuser_field note text\n",
+		guard:  "header X-Team {http.auth.user.fields.team}",
+	})
+	u := a.newUser(t)
+	me := call{bearer: u.access}
+	a.api(t, "PATCH", "/me", object{"fields": object{"team": "Grün {env.HOME} 5%", "note": "hidden"}}, me).must(t, 200, "")
+	renewed := b.api(t, "POST", "/refresh", object{"refresh_token": u.refresh}).must(t, 200, "").text("access_token")
+	me = call{path: "/", bearer: renewed, header: map[string]string{"X-Team": "spoofed", "X_Team": "spoofed"}}
+	for _, g := range []*gateway{a, b} {
+		e := g.do(t, me).must(t, 200, "").echo(t)
+		if got := e.get(t, "X-Team"); got != "Gr%C3%BCn {env.HOME} 5%25" || len(e.like("X-Team")) != 1 {
+			t.Errorf("the upstream got %q of %v", got, e.Headers)
+		}
+	}
+	claims := a.api(t, "POST", "/token/verify", object{"token": me.bearer}).must(t, 200, "").json(t)
+	if !reflect.DeepEqual(claims["fields"], map[string]any{"team": "Grün {env.HOME} 5%"}) {
+		t.Errorf("the token has %v", claims["fields"])
+	}
+	anonymous := a.newUser(t) // an account without the field
+	if e := a.do(t, call{path: "/", bearer: anonymous.access, header: map[string]string{"X-Team": "spoofed"}}).must(t, 200, "").echo(t); len(e.like("X-Team")) != 0 {
+		t.Errorf("of an account without it the upstream got %v", e.Headers)
+	}
+}

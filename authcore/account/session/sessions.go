@@ -15,6 +15,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/notice"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/userfield"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/jwtkeys"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 )
@@ -42,6 +43,7 @@ type Config struct {
 	Keys            Keys
 	Notices         *notice.Notices
 	Admins          authcore.Admins // of the option: their tokens have the role
+	Fields          userfield.Set   // that the operator has added: those of Claims are in tokens
 	Audience        []string        // `aud` of tokens; empty means the issuer of each
 	AccessLifetime  time.Duration
 	RefreshLifetime time.Duration
@@ -171,16 +173,17 @@ func (s *Sessions) Grant(account authcore.Account, sess authcore.Session, refres
 		use = jwtkeys.Cookie
 	}
 	claims := s.claims(account, sess, c.Issuer, now)
-	access, err := s.cfg.Keys.Set().Sign(use, claims, now)
+	access, err := sign(s.cfg.Keys.Set(), use, claims, now)
+	// Browsers drop larger cookies, which would send their owner in circles; a longer token would not be read. Nobody is to be kept out by
+	// what they have written in their profile, so that is left out: the name first, then their fields.
+	for _, shorten := range []func(){func() { claims.Name = "" }, func() { claims.Fields = "" }} {
+		if errors.Is(err, jwtkeys.ErrTooLong) {
+			shorten()
+			access, err = sign(s.cfg.Keys.Set(), use, claims, now)
+		}
+	}
 	if err != nil {
 		return Tokens{}, unsigned(err)
-	}
-	if use == jwtkeys.Cookie && len(access) > maxCookie {
-		// Browsers drop larger cookies, which would send their owner in circles. Of all claims only the name is decoration.
-		claims.Name = ""
-		if access, err = s.cfg.Keys.Set().Sign(use, claims, now); err != nil {
-			return Tokens{}, unsigned(err)
-		}
 	}
 	return Tokens{
 		Access: access, Refresh: refresh, Mode: sess.Mode, Session: sess, Account: account,
@@ -188,6 +191,15 @@ func (s *Sessions) Grant(account authcore.Account, sess authcore.Session, refres
 		RefreshExpiresIn: sess.RefreshExpiresAt.Sub(now).Round(time.Second),
 		Principal:        principalOf(claims, sess),
 	}, nil
+}
+
+// sign returns an access token. [jwtkeys.ErrTooLong] also where it does not fit into a cookie.
+func sign(keys *jwtkeys.KeySet, use jwtkeys.Use, claims jwtkeys.Claims, now time.Time) (string, error) {
+	access, err := keys.Sign(use, claims, now)
+	if err == nil && use == jwtkeys.Cookie && len(access) > maxCookie && claims.Name+claims.Fields != "" {
+		err = jwtkeys.ErrTooLong
+	}
+	return access, err
 }
 
 // unsigned is why an access token was not signed. Keys that another node has just removed are a part that cannot answer, no fault: their
@@ -211,7 +223,7 @@ func (s *Sessions) claims(a authcore.Account, sess authcore.Session, issuer stri
 		AuthTime: sess.AuthTime, AMR: sess.AMR, ACR: authcore.ACR(sess.AMR), Roles: s.cfg.Admins.Roles(a), Epoch: a.Epoch, RolesVersion: a.RolesVersion,
 		Email: a.VerifiedEmail(), EmailVerified: a.EmailVerified(), EmailReused: a.EmailVerified() && a.EmailReused,
 		Username: a.Username, Name: audit.Cut(a.Name(), 256),
-		Origin: sess.Origin,
+		Fields: s.cfg.Fields.Claims(a.Fields), Origin: sess.Origin,
 	}
 }
 
@@ -231,6 +243,7 @@ func principalOf(c jwtkeys.Claims, sess authcore.Session) authcore.Principal {
 		AccountID: sess.AccountID, SessionID: sess.ID, Subject: c.Subject, Session: c.SessionID,
 		Epoch: c.Epoch, RolesVersion: c.RolesVersion, Email: c.Email, EmailReused: c.EmailReused, Username: c.Username, Name: c.Name, Roles: c.Roles,
 		Issuer: c.Issuer, Audience: c.Audience, AMR: c.AMR, AuthTime: c.AuthTime, ExpiresAt: c.ExpiresAt, Credential: sess.Mode.Credential(), Origin: c.Origin,
+		Fields: c.Fields,
 	}
 }
 

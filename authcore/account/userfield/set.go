@@ -3,10 +3,13 @@
 package userfield
 
 import (
+	"bytes"
 	"cmp"
+	"encoding/json"
 	"maps"
 	"regexp"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
@@ -43,6 +46,7 @@ type Field struct {
 	Pattern  *regexp.Regexp // of a Text, as [Pattern] reads it; nil: any
 	Required bool           // at sign-up, and from then on
 	ReadOnly bool           // people do not write it
+	Claim    bool           // tokens have it
 }
 
 // Path is how requests and their errors name the field.
@@ -153,4 +157,38 @@ func (s Set) Shown(values map[string]any) map[string]any {
 		}
 	}
 	return shown
+}
+
+// InTokens reports whether tokens have the field with a name.
+func (s Set) InTokens(name string) bool {
+	f, known := s.Find(name)
+	return known && f.Claim
+}
+
+// Claims returns those of an account's values that its tokens have, as a JSON object; "" for none. A value that is not, or no longer, one
+// of its field is left out: services take it for what the configuration promises.
+func (s Set) Claims(values map[string]any) string {
+	if len(values) == 0 {
+		return ""
+	}
+	claims := map[string]any{}
+	for _, f := range s {
+		value, there := values[f.Name]
+		if !there || !f.Claim {
+			continue
+		}
+		if normal, err := f.check(value); err == nil && normal != nil {
+			claims[f.Name] = normal
+		}
+	}
+	if len(claims) == 0 {
+		return ""
+	}
+	var text bytes.Buffer
+	enc := json.NewEncoder(&text)
+	enc.SetEscapeHTML(false) // it would be five bytes longer for each
+	if err := enc.Encode(claims); err != nil {
+		return "" // unreachable: texts, numbers and booleans
+	}
+	return strings.TrimSpace(text.String())
 }

@@ -40,6 +40,9 @@ type Claims struct {
 	Username    string // username
 	Name        string // name
 
+	// Fields is a JSON object of the account's own fields, whose values are texts, numbers and booleans; else empty.
+	Fields string // fields
+
 	// Origin is the origin that the token is good at alone, where it is of a child session; else empty.
 	Origin string // host
 }
@@ -65,6 +68,8 @@ type wireClaims struct {
 	Username      string   `json:"username,omitempty"`
 	Name          string   `json:"name,omitempty"`
 	Origin        string   `json:"host,omitempty"`
+
+	Fields json.RawMessage `json:"fields,omitempty"`
 }
 
 // encode returns the JSON of c, without HTML escaping. It refuses claims that decode
@@ -78,6 +83,9 @@ func (c Claims) encode() ([]byte, error) {
 		IssuedAt: c.IssuedAt.Unix(), NotBefore: c.NotBefore.Unix(), ExpiresAt: c.ExpiresAt.Unix(),
 		AMR: orEmpty(c.AMR), ACR: c.ACR, Roles: orEmpty(c.Roles), Epoch: c.Epoch, RolesVersion: c.RolesVersion,
 		Email: c.Email, EmailVerified: c.EmailVerified, EmailReused: c.EmailReused, Username: c.Username, Name: c.Name, Origin: c.Origin,
+	}
+	if c.Fields != "" {
+		w.Fields = json.RawMessage(c.Fields)
 	}
 	if len(c.Audience) == 1 {
 		w.Audience = c.Audience[0] // RFC 7519 §4.1.3; some verifiers know only this form
@@ -105,6 +113,8 @@ func (c Claims) check() error {
 		return errors.New("claims sub and sid must be canonical UUIDs")
 	case c.Epoch < 0 || c.RolesVersion < 0:
 		return errors.New("claims epoch and rv must not be negative")
+	case c.Fields != "" && !members(c.Fields, scalar):
+		return errors.New("claim fields must be an object of texts, numbers and booleans")
 	case c.Email != "" && !c.EmailVerified:
 		return errors.New("claim email must be verified")
 	case !sane(c.IssuedAt) || !sane(c.NotBefore) || !sane(c.ExpiresAt) || !(c.AuthTime.IsZero() || sane(c.AuthTime)):
@@ -123,6 +133,15 @@ func (c Claims) check() error {
 		}
 	}
 	return nil
+}
+
+// scalar takes a member of the claim fields.
+func scalar(_, value string) bool {
+	switch value[0] {
+	case '{', '[', 'n':
+		return false
+	}
+	return json.Valid([]byte(value))
 }
 
 const maxUnix = 253402300799 // the last second of the year 9999

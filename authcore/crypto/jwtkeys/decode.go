@@ -53,6 +53,8 @@ func (c *Claims) set(name, value string) (ok bool) {
 		c.Username, ok = readText(value)
 	case "name":
 		c.Name, ok = readText(value)
+	case "fields":
+		c.Fields, ok = value, value[0] == '{' // what is in it, check looks at
 	case "host":
 		c.Origin, ok = readText(value)
 	default:

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -85,6 +86,17 @@ func same(t *testing.T, c Claims, m jwt.MapClaims) {
 	if v, _ := m["email_verified"].(bool); v != c.EmailVerified {
 		t.Fatalf("email_verified is %v, and %v to golang-jwt", c.EmailVerified, v)
 	}
+	var fields map[string]any
+	if c.Fields != "" {
+		dec := json.NewDecoder(strings.NewReader(c.Fields))
+		dec.UseNumber()
+		if err := dec.Decode(&fields); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if v, _ := m["fields"].(map[string]any); len(v)+len(fields) > 0 && !reflect.DeepEqual(v, fields) {
+		t.Fatalf("fields is %v, and %v to golang-jwt", fields, v)
+	}
 	aud, err := m.GetAudience()
 	if err != nil || !slices.Equal([]string(aud), c.Audience) {
 		t.Fatalf("aud is %q, and %q to golang-jwt", c.Audience, aud)
@@ -143,7 +155,19 @@ func stricter(k Key, head, claims string) bool {
 	if v, there := m["email_verified"]; there && string(v) != "true" && string(v) != "false" || jsonText(m["email"]) != "" && string(v) != "true" {
 		return true
 	}
-	return listsBreak(m) || numbersBreak(m)
+	return listsBreak(m) || numbersBreak(m) || fieldsBreak(m["fields"])
+}
+
+// fieldsBreak: fields is an object by the rules of the claims, of texts, numbers and booleans.
+func fieldsBreak(raw json.RawMessage) bool {
+	if raw == nil {
+		return false
+	}
+	fields, plain := membersOf(string(raw))
+	for _, v := range fields {
+		plain = plain && v[0] != '{' && v[0] != '[' && v[0] != 'n'
+	}
+	return !plain
 }
 
 func listsBreak(m map[string]json.RawMessage) bool {

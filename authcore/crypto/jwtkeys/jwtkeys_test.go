@@ -27,6 +27,7 @@ func someClaims() Claims {
 		ID: "j-1", IssuedAt: now, NotBefore: now, ExpiresAt: now.Add(5 * time.Minute), AuthTime: now.Add(-time.Hour),
 		AMR: []string{"pwd", "otp"}, ACR: "mfa", Roles: []string{"admin", "ops:eu"}, Epoch: 3, RolesVersion: 7,
 		Email: "ada@example.com", EmailVerified: true, Username: "ada", Name: `Ada <"L&L"> 🦊`,
+		Fields: `{"age":-7,"news":false,"team":"blue <\"&\"> 🦊"}`,
 	}
 }
 
@@ -152,7 +153,7 @@ func TestSign_Minimal(t *testing.T) {
 	}
 	accepted(t, s, Bearer, raw)
 	text, _ = full.encode()
-	for _, part := range []string{`"name":"Ada <\"L&L\"> 🦊"`, `"aud":"app"`, `"email":"ada@example.com","email_verified":true`, `"auth_time":1772362800`} {
+	for _, part := range []string{`"name":"Ada <\"L&L\"> 🦊"`, `"aud":"app"`, `"email":"ada@example.com","email_verified":true`, `"auth_time":1772362800`, `"fields":` + someClaims().Fields} {
 		if !strings.Contains(string(text), part) {
 			t.Errorf("%s lacks %s", text, part)
 		}
@@ -174,6 +175,10 @@ func TestSign_RefusesWhatVerifyRefuses(t *testing.T) {
 		"negative epoch":   func(c *Claims) { c.Epoch = -1 },
 		"unverified email": func(c *Claims) { c.EmailVerified = false },
 		"bad UTF-8":        func(c *Claims) { c.Name = "\xff" },
+		"fields no object": func(c *Claims) { c.Fields = `["a"]` },
+		"fields no JSON":   func(c *Claims) { c.Fields = `{"a":nul}` },
+		"fields of fields": func(c *Claims) { c.Fields = `{"a":{"b":1}}` },
+		"a field twice":    func(c *Claims) { c.Fields = `{"a":1,"a":2}` },
 		"too long":         func(c *Claims) { c.Name = strings.Repeat("x", MaxLength) },
 	} {
 		c := someClaims()

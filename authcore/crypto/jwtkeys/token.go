@@ -23,6 +23,9 @@ var ErrInvalid = errors.New("invalid token")
 // It looks like ErrInvalid wherever it is printed.
 var ErrSignature error = signatureError{}
 
+// ErrTooLong is the error of [KeySet.Sign] for a token above [MaxLength].
+var ErrTooLong = errors.New("the claims are too long")
+
 type signatureError struct{}
 
 func (signatureError) Error() string        { return ErrInvalid.Error() }
@@ -40,7 +43,7 @@ var strictURL = base64.RawURLEncoding.Strict()
 
 // Sign returns a token of the use with the claims, made by the key that is active at
 // now. A zero IssuedAt means now, a zero NotBefore means IssuedAt. Claims that Verify
-// would refuse, and a token above MaxLength, are errors.
+// would refuse, and a token above MaxLength ([ErrTooLong]), are errors.
 func (s *KeySet) Sign(use Use, c Claims, now time.Time) (string, error) {
 	e, err := s.signer(use, now)
 	if err != nil {
@@ -65,7 +68,7 @@ func (s *KeySet) Sign(use Use, c Claims, now time.Time) (string, error) {
 	}
 	token := signed + "." + sig
 	if len(token) > MaxLength {
-		return "", fmt.Errorf("signing token: its length of %d is above %d", len(token), MaxLength)
+		return "", fmt.Errorf("signing token: %w: its length of %d is above %d", ErrTooLong, len(token), MaxLength)
 	}
 	return token, nil
 }

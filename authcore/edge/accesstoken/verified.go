@@ -1,6 +1,7 @@
 package accesstoken
 
 import (
+	"encoding/json"
 	"math"
 	"slices"
 	"strings"
@@ -34,6 +35,7 @@ const (
 	email
 	username
 	name
+	fields
 	encodedEmail
 	encodedUsername
 	encodedName
@@ -51,7 +53,7 @@ func pack(p *authcore.Principal, rest string, g *claimTable) *Verified {
 		own = shared.charge()
 	}
 	texts := [parts]string{
-		token: rest, subject: p.Subject, sessionID: p.Session, email: p.Email, username: p.Username, name: p.Name,
+		token: rest, subject: p.Subject, sessionID: p.Session, email: p.Email, username: p.Username, name: p.Name, fields: p.Fields,
 		encodedEmail: encodedUnlessPlain(p.Email), encodedUsername: encodedUnlessPlain(p.Username), encodedName: encodedUnlessPlain(p.Name),
 	}
 	v := &Verified{
@@ -109,13 +111,31 @@ func (v *Verified) Holder() *authcore.Holder { return &v.holder }
 func (v *Verified) Principal() authcore.Principal {
 	p := authcore.Principal{
 		AccountID: v.holder.AccountID, SessionID: v.holder.SessionID, Subject: v.part(subject), Session: v.part(sessionID), Epoch: v.holder.Epoch, RolesVersion: v.holder.RolesVersion,
-		Email: v.part(email), EmailReused: v.reused, Username: v.part(username), Name: v.part(name), Roles: v.shared.roles, Issuer: v.shared.issuer,
+		Email: v.part(email), EmailReused: v.reused, Username: v.part(username), Name: v.part(name), Fields: v.part(fields), Roles: v.shared.roles, Issuer: v.shared.issuer,
 		Audience: v.shared.audience, AMR: v.shared.amr, ExpiresAt: time.Unix(v.expires, 0).UTC(), KeyID: v.shared.kid, Credential: v.shared.kind, Origin: v.shared.host,
 	}
 	if v.proven != 0 {
 		p.AuthTime = time.Unix(v.proven, 0).UTC()
 	}
 	return p
+}
+
+// Field returns the value of one of the operator's own fields as text in one line; "" where the token has none.
+func (v *Verified) Field(called string) string {
+	text := v.part(fields)
+	if text == "" {
+		return ""
+	}
+	var values map[string]json.RawMessage
+	if json.Unmarshal([]byte(text), &values) != nil {
+		return ""
+	}
+	raw := values[called]
+	var value string
+	if len(raw) > 0 && raw[0] == '"' && json.Unmarshal(raw, &value) == nil {
+		return Text(value)
+	}
+	return string(raw) // a number or boolean
 }
 
 // Identity returns the principal as identity headers carry it.

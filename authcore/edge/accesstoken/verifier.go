@@ -185,6 +185,7 @@ func principalOf(claims jwtkeys.Claims, kid string, kind authcore.CredentialKind
 		Epoch: claims.Epoch, RolesVersion: claims.RolesVersion, Email: claims.Email, EmailReused: claims.EmailReused, Username: claims.Username,
 		Name: claims.Name, Roles: claims.Roles, Issuer: claims.Issuer, Audience: claims.Audience, AMR: claims.AMR,
 		AuthTime: claims.AuthTime, ExpiresAt: claims.ExpiresAt, KeyID: kid, Credential: kind, Origin: claims.Origin,
+		Fields: claims.Fields,
 	}, nil
 }
 

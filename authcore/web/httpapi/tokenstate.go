@@ -59,6 +59,8 @@ type accessClaims struct {
 	EmailReused   bool      `json:"email_reused,omitempty" doc:"The address was another account's before. Do not take it for the name of this one."`
 	Username      string    `json:"username,omitempty"`
 	Name          string    `json:"name,omitempty"`
+
+	Fields map[string]any `json:"fields,omitempty" doc:"Those fields of the operator's own that tokens have."`
 }
 
 // audience is one text or several (RFC 7519 §4.1.3).
