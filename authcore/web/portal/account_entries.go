@@ -50,11 +50,15 @@ func renamed(q *page.Request) (id uuid.UUID, ok bool) {
 	return id, err == nil && !q.Is(authcore.NotFound)
 }
 
-// showRename asks for the name of an entry; back leads to the list.
-func showRename(q *page.Request, back page.Link, id uuid.UUID, name string) error {
+// showRename asks for the name of an entry, which is by a user agent from an address; back leads to the list.
+func showRename(q *page.Request, back page.Link, id uuid.UUID, name, userAgent, addr string) error {
+	about, _ := clientName(q, "", userAgent)
+	if addr != "" {
+		about += " · " + addr
+	}
 	field := page.TextField(q, "name", "off", name, 100)
 	field.Focus = true
-	return q.Show(page.View{Title: q.T("entry.rename.title"), Back: &back, Forms: []page.Form{{
+	return q.Show(page.View{Title: q.T("entry.rename.title"), Back: &back, Intro: []string{about}, Forms: []page.Form{{
 		ID: "rename-form", Action: back.To, Hidden: []page.Hidden{{Name: "id", Value: id.String()}}, Fields: []page.Field{field},
 		Button: q.T("entry.rename.button"),
 	}}})

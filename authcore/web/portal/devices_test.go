@@ -53,7 +53,7 @@ func TestAccount_Devices(t *testing.T) {
 		t.Fatalf("this browser is %v, and %d others", own, len(others))
 	}
 	id := idIn(own)
-	b.get("/account/devices?rename="+id).want(http.StatusOK).says("Give it a name", id)
+	b.get("/account/devices?rename="+id).want(http.StatusOK).says("Give it a name", "Firefox on Linux · 192.0.2.7", id)
 	b.post("/account/devices", []string{"id", id, "name", strings.Repeat("x", 101)}).want(http.StatusUnprocessableEntity).says("Give it a name", "at most 100")
 	b.post("/account/devices", []string{"id", id, "name", "Kitchen"}).leads("/auth/account/devices?done=renamed")
 	b.get("/account/devices?done=renamed").want(http.StatusOK).says("The name was saved", "Kitchen", "Firefox on Linux")

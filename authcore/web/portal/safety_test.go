@@ -175,6 +175,10 @@ func TestB07_WhatIsStoredIsEscaped(t *testing.T) {
 	}
 	checkEscaped(t, b.get("/account/sessions").want(http.StatusOK).says(hostile))
 	checkEscaped(t, b.get("/account/devices").want(http.StatusOK).says(hostile))
+	_, others := b.listed("/account/devices")
+	for _, li := range others {
+		checkEscaped(t, b.get("/account/devices?rename="+idIn(li)).want(http.StatusOK))
+	}
 }
 
 func TestB08_HeadersOnEveryAnswer(t *testing.T) {

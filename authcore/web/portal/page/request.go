@@ -72,22 +72,26 @@ func (q *Request) SetProblem(err error) *httpauth.Problem {
 // Is reports whether the problem has the code.
 func (q *Request) Is(code authcore.Code) bool { return q.Problem != nil && q.Problem.Code == code }
 
-// RequireUser returns who is signed in, or the refusal of whoever is not. From then on changes of the request are theirs, and the page
-// is in the language that they have chosen.
+// RequireUser returns who is signed in, or the refusal of whoever is not. From then on changes of the request are theirs.
 func (q *Request) RequireUser() (*authcore.Principal, error) {
 	user, err := q.authenticate()
 	if err != nil {
 		return user, err
 	}
 	q.R = q.R.WithContext(authcore.ActAs(q.R.Context(), user.Holder()))
+	return user, nil
+}
+
+// authenticate finds out who is signed in. From then on the page is in the language that they have chosen.
+func (q *Request) authenticate() (*authcore.Principal, error) {
+	user, err := q.Authenticator.Authenticate(q.W, q.R, q.Info)
+	if err != nil {
+		return user, err
+	}
 	if locale := q.Locale(q.R.Context(), user.AccountID); locale != "" {
 		q.Texts = q.textsIn(locale)
 	}
 	return user, nil
-}
-
-func (q *Request) authenticate() (*authcore.Principal, error) {
-	return q.Authenticator.Authenticate(q.W, q.R, q.Info)
 }
 
 // CurrentUser returns who is signed in; nil for nobody, whose dead cookies are forgotten (B10).
