@@ -26,7 +26,7 @@ type adminOps struct {
 	sealer   *secret.Sealer
 	operator *operator.Operator
 	accounts *admin.Accounts
-	invite   *invite.Flow // nil where no gateway runs
+	invite   *invite.Flow
 	store    *sqlstore.Store
 	now      authcore.Clock
 	portal   string           // base URL of pages and links; only a path where the configuration does not say it
@@ -83,6 +83,9 @@ func openAdminOps(ctx context.Context, cfg *resolved) (d *adminOps, done func() 
 		store = store.WithDigester(sqlstore.NewDigester(gateway.FormerIdentifiers(ring)))
 	}
 	if d, err = newAdminOps(cfg, store, ring, sealer, clock.Now); err != nil {
+		return fail(err)
+	}
+	if d.invite, err = d.inviteStopped(); err != nil {
 		return fail(err)
 	}
 	return d, store.Close, nil

@@ -34,6 +34,7 @@ func invitationRoutes() []caddy.AdminRoute {
 // newInvitation is one that whoever runs the gateway makes.
 type newInvitation struct {
 	Email string   `json:"email,omitempty"`
+	Phone string   `json:"phone,omitempty"`
 	Roles []string `json:"roles,omitempty"`
 }
 
@@ -41,6 +42,7 @@ type newInvitation struct {
 type managedInvitation struct {
 	ID        uuid.UUID                 `json:"id"`
 	Email     string                    `json:"email"`
+	Phone     string                    `json:"phone"`
 	Roles     []string                  `json:"roles"`
 	InvitedBy *uuid.UUID                `json:"invited_by"`
 	Status    authcore.InvitationStatus `json:"status"`
@@ -57,8 +59,13 @@ type invitationList struct {
 }
 
 func (d *adminOps) managedInvitation(i authcore.Invitation) managedInvitation {
-	m := managedInvitation{ID: i.ID, Email: i.Address, Roles: append([]string{}, i.Roles...), Status: i.Status(d.now.Now()),
+	m := managedInvitation{ID: i.ID, Roles: append([]string{}, i.Roles...), Status: i.Status(d.now.Now()),
 		CreatedAt: i.CreatedAt, ExpiresAt: i.ExpiresAt}
+	if i.Channel == authcore.BySMS {
+		m.Phone = i.Address
+	} else {
+		m.Email = i.Address
+	}
 	if i.InviterID != uuid.Nil {
 		m.InvitedBy = &i.InviterID
 	}
@@ -69,10 +76,11 @@ func (d *adminOps) managedInvitation(i authcore.Invitation) managedInvitation {
 }
 
 func (n newInvitation) create(ctx context.Context, d *adminOps) (managedInvitation, error) {
-	if d.invite == nil {
-		return managedInvitation{}, errStopped()
+	if d.notifier == nil && d.cfg.issuer == nil && n.Email+n.Phone != "" {
+		return managedInvitation{}, authcore.Refuse(authcore.Unavailable,
+			"No gateway runs, and the configuration does not say where its pages are. Start the gateway, or set the option issuer.")
 	}
-	made, err := d.invite.CreateAsOperator(ctx, invite.Input{Email: n.Email, Roles: n.Roles, Client: authcore.Client{Portal: d.portal}})
+	made, err := d.invite.CreateAsOperator(ctx, invite.Input{Email: n.Email, Phone: n.Phone, Roles: n.Roles, Client: authcore.Client{Portal: d.portal}})
 	if err != nil {
 		return managedInvitation{}, err
 	}
@@ -81,15 +89,7 @@ func (n newInvitation) create(ctx context.Context, d *adminOps) (managedInvitati
 	return m, nil
 }
 
-// errStopped: only a gateway that runs sends mails and knows where its pages are.
-func errStopped() error {
-	return authcore.Refuse(authcore.Unavailable, "No gateway runs. Start it first: invitations are sent by the running gateway.")
-}
-
 func listInvitations(ctx context.Context, d *adminOps) (invitationList, error) {
-	if d.invite == nil {
-		return invitationList{}, errStopped()
-	}
 	list := invitationList{Invitations: []managedInvitation{}}
 	all, err := d.invite.ListAll(ctx)
 	for _, i := range all {
@@ -104,9 +104,6 @@ type namedInvitation struct {
 }
 
 func (n namedInvitation) revoke(ctx context.Context, d *adminOps) (namedInvitation, error) {
-	if d.invite == nil {
-		return n, errStopped()
-	}
 	id, err := uuid.Parse(n.ID)
 	if err != nil {
 		return n, authcore.Refuse(authcore.NotFound, "No open invitation has this id.")
@@ -121,14 +118,16 @@ func inviteCommand() *cobra.Command {
 	family(top)
 	n := newInvitation{}
 	create := &cobra.Command{
-		Use: "create [--email <address>] [--role <role>]…", Short: "Invites somebody", Args: cobra.NoArgs,
-		Long: "Invites somebody, through the running gateway. With --email the link goes to that address alone, and using it verifies the address. Without, " +
-			"the link is printed, once; whoever has it makes one account. The roles admin and auditor need --email.",
+		Use: "create [--email <address> | --phone <number>] [--role <role>]…", Short: "Invites somebody", Args: cobra.NoArgs,
+		Long: "Invites somebody. With --email or --phone the link goes there alone, and using it verifies the address or number; where no gateway runs, it is " +
+			"sent once one starts. With neither, the link is printed, once; whoever has it makes one account. The roles admin and auditor need --email or --phone.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return run(p, cmd, request[managedInvitation]{method: http.MethodPost, path: adminInviteCreate, body: n, limit: shortLimit, do: n.create}, printInvitation)
 		},
 	}
 	create.Flags().StringVar(&n.Email, "email", "", "e-mail address")
+	create.Flags().StringVar(&n.Phone, "phone", "", "phone number")
+	create.MarkFlagsMutuallyExclusive("email", "phone")
 	create.Flags().StringArrayVar(&n.Roles, "role", nil, "a role that the account gets; may be repeated")
 	top.AddCommand(create, &cobra.Command{
 		Use: "list", Short: "Lists the invitations of everyone", Args: cobra.NoArgs,
@@ -147,15 +146,15 @@ func inviteCommand() *cobra.Command {
 }
 
 func printInvitation(w io.Writer, i managedInvitation) {
-	fmt.Fprintf(w, "invitation\t%s\nemail\t%s\nroles\t%s\nuntil\t%s\n", i.ID, orDash(i.Email), orDash(strings.Join(i.Roles, " ")), i.ExpiresAt.UTC().Format(time.RFC3339))
+	fmt.Fprintf(w, "invitation\t%s\nto\t%s\nroles\t%s\nuntil\t%s\n", i.ID, orDash(i.Email+i.Phone), orDash(strings.Join(i.Roles, " ")), i.ExpiresAt.UTC().Format(time.RFC3339))
 	if i.URL != "" {
 		fmt.Fprintf(w, "link\t%s\n", i.URL)
 	}
 }
 
 func printInvitations(w io.Writer, l invitationList) {
-	fmt.Fprintln(w, "ID\tSTATUS\tEMAIL\tROLES\tUNTIL")
+	fmt.Fprintln(w, "ID\tSTATUS\tTO\tROLES\tUNTIL")
 	for _, i := range l.Invitations {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", i.ID, i.Status, orDash(i.Email), orDash(strings.Join(i.Roles, " ")), i.ExpiresAt.UTC().Format(time.RFC3339))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", i.ID, i.Status, orDash(i.Email+i.Phone), orDash(strings.Join(i.Roles, " ")), i.ExpiresAt.UTC().Format(time.RFC3339))
 	}
 }

@@ -180,7 +180,7 @@ func (f *Flows) wireShared(cfg Config) (err error) {
 	if f.Policy, err = passpolicy.New(cfg.Settings.Password); err != nil {
 		return err
 	}
-	if f.cursors, err = cursor.NewSigner(macKey(cfg.Ring, "cursor")); err != nil {
+	if f.cursors, err = cursor.NewSigner(Cursors(cfg.Ring)); err != nil {
 		return err
 	}
 	code := cfg.Settings.Code
@@ -299,6 +299,9 @@ func (f *Flows) wireOwner(cfg Config) (err error) {
 	f.Notifications, err = notification.New(notification.Config{Store: cfg.Store, Notices: f.Notices, Now: cfg.Now})
 	return err
 }
+
+// Cursors returns the key of [cursor.NewSigner].
+func Cursors(ring *keyring.Ring) func() secret.MACKey { return macKey(ring, "cursor") }
 
 // FormerIdentifiers returns the key of [sqlstore.NewDigester]: that of the digests of what left accounts were found by.
 func FormerIdentifiers(ring *keyring.Ring) func() secret.MACKey {

@@ -1,0 +1,55 @@
+package caddymodule
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/cursor"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/invite"
+	"github.com/gatehouse-auth/gatehouse/authcore/gateway"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/notify"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/ratelimit"
+)
+
+// inviteStopped makes the flow by which invitations are made where no gateway runs: their mails and SMS wait in the database until one
+// starts.
+func (d *adminOps) inviteStopped() (*invite.Flow, error) {
+	counters, err := ratelimit.NewMemory(ratelimit.Config{Now: d.now})
+	if err != nil {
+		return nil, err
+	}
+	cursors, err := cursor.NewSigner(gateway.Cursors(d.ring))
+	if err != nil {
+		return nil, err
+	}
+	waiting := notify.Config{Store: d.store, Sealer: d.sealer, Sender: later{}, Head: notify.Letterhead{Brand: d.cfg.brand}, Now: d.now}
+	if d.cfg.numbers.Texts {
+		waiting.SMS = laterTexts{}
+	}
+	mailer, err := notify.New(waiting)
+	if err != nil {
+		return nil, err
+	}
+	r := d.cfg.invitations
+	return invite.New(invite.Config{Store: d.store, Mailer: mailer, Limiter: counters, Cursors: cursors, Admins: d.cfg.admins, Inviters: r.inviters,
+		Identities: d.cfg.identities, Numbers: d.cfg.numbers, Texts: uncounted{}, Lifetime: r.lifetime, Pending: r.pending, Now: d.now})
+}
+
+var errLater = errors.New("the running gateway sends it")
+
+// later and laterTexts send nothing: what is composed with them waits.
+type (
+	later      struct{}
+	laterTexts struct{}
+)
+
+func (later) Send(context.Context, notify.Letter) error { return errLater }
+
+func (laterTexts) Send(context.Context, notify.SMS) (string, error) { return "", errLater }
+
+// uncounted lets whoever runs the gateway send what they want.
+type uncounted struct{}
+
+func (uncounted) ReserveText(context.Context, string, authcore.Client) (time.Duration, error) { return 0, nil }
