@@ -52,4 +52,6 @@ func (laterTexts) Send(context.Context, notify.SMS) (string, error) { return "",
 // uncounted lets whoever runs the gateway send what they want.
 type uncounted struct{}
 
-func (uncounted) ReserveText(context.Context, string, authcore.Client) (time.Duration, error) { return 0, nil }
+func (uncounted) ReserveText(context.Context, string, authcore.Client) (time.Duration, error) {
+	return 0, nil
+}
