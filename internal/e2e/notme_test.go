@@ -78,6 +78,8 @@ func TestR12_ThisWasNotMeOverTwoNodes(t *testing.T) {
 		g.api(t, "POST", "/secure", object{"token": later.token}).must(t, 400, "invalid_code")
 	}
 	done := c.b.api(t, "POST", "/secure", object{"token": first.token}).must(t, 200, "")
+	// A thief who is quick finds the other node, which may not have heard of it yet, no better.
+	c.a.api(t, "POST", "/me/email", object{"email": thief, "password": password + "0"}, call{bearer: stolen.text("access_token")}).want(t, 401, "invalid_token")
 	var undone []string
 	for _, kind := range done.json(t)["undone"].([]any) {
 		undone = append(undone, kind.(string))

@@ -73,7 +73,7 @@ func TestSetUp_ANewLinkKillsTheFormer(t *testing.T) {
 	former, later := link(t, e), link(t, e)
 	_, err := e.Setup.SetUp(t.Context(), input(former))
 	testflow.WantCode(t, err, authcore.InvalidCode)
-	e.Clock.Advance(setup.LinkLifetime)
+	e.Clock.Advance(24 * time.Hour)
 	_, err = e.Setup.SetUp(t.Context(), input(later))
 	testflow.WantCode(t, err, authcore.NotFound)
 	e.Clock.Advance(-time.Second)
