@@ -26,7 +26,7 @@ func TestInviterLostTheRight_WhateverItWasBy(t *testing.T) {
 			t.Fatal(err)
 		}
 		guest := account("guest" + id.String()[24:])
-		_, err := with.CreateInvited(t.Context(), authcore.SignUp{InvitationID: id, Account: guest, Create: true, Now: now})
+		_, err := with.CreateInvited(t.Context(), authcore.SignUp{Invited: authcore.Invited{ID: id}, Account: guest, Create: true, Now: now})
 		return err
 	}
 	if err := use(everybody); err != nil {
