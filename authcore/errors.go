@@ -33,6 +33,7 @@ const (
 	LimitReached              Code = "limit_reached"
 	Forbidden                 Code = "forbidden"
 	ReauthenticationRequired  Code = "reauthentication_required"
+	MFARequired               Code = "mfa_required"
 	CrossOrigin               Code = "cross_origin"
 	NotFound                  Code = "not_found"
 	MethodNotAllowed          Code = "method_not_allowed"
@@ -52,9 +53,11 @@ type Error struct {
 	Fields FieldErrors
 	// RetryAfter says when trying again makes sense; zero means nothing is known about it.
 	RetryAfter time.Duration
-	// MaxAge is how recent a sign-in must be (only with ReauthenticationRequired).
+	// MaxAge is how recent a sign-in must be; only with ReauthenticationRequired, and with MFARequired where both are asked for.
 	MaxAge time.Duration
-	cause  error
+	// StepUpURL is where a person gives what a sign-in lacks; "" for none. Only with these two.
+	StepUpURL string
+	cause     error
 }
 
 // Refuse returns an Error with the given code and sentence.

@@ -116,7 +116,7 @@ func parseGuard(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
 	return h.NewRoute(nil, &Guard{GuardSettings: g}), nil
 }
 
-// parseRule reads `require role <role…> | verified | user <id|email…>`.
+// parseRule reads `require role <role…> | verified | user <id|email…> | mfa | fresh <duration>`.
 func parseRule(d *caddyfile.Dispenser, g *GuardSettings) error {
 	args := d.RemainingArgs()
 	if len(args) == 0 {
@@ -128,10 +128,20 @@ func parseRule(d *caddyfile.Dispenser, g *GuardSettings) error {
 	}
 	var r Rule
 	switch {
-	case kind == "verified" && len(values) > 0:
-		return d.Err("require: verified takes no value")
+	case (kind == "verified" || kind == "mfa") && len(values) > 0:
+		return d.Errf("require: %s takes no value", kind)
 	case kind == "verified":
 		r.Verified = true
+	case kind == "mfa":
+		r.MFA = true
+	case kind == "fresh" && len(values) != 1:
+		return d.Err("require: fresh takes one duration: require fresh 10m")
+	case kind == "fresh":
+		n, err := caddy.ParseDuration(values[0])
+		if err != nil || n <= 0 {
+			return d.Errf("require: fresh: %q is not a positive duration; %s", values[0], durationHint(values[0]))
+		}
+		r.Fresh = caddy.Duration(n)
 	case len(values) == 0:
 		return d.Errf("require: %s takes at least one value", kind)
 	case kind == "role":

@@ -86,7 +86,7 @@ func (g *Guard) Provision(ctx caddy.Context) (err error) {
 	}
 	g.way.Policy.Optional = g.Optional
 	for _, r := range g.Require {
-		g.way.Policy.Rules = append(g.way.Policy.Rules, r.policy())
+		r.apply(&g.way.Policy)
 	}
 	return nil
 }

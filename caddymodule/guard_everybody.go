@@ -10,7 +10,7 @@ import (
 // warnOfEverybody tells, once for a configuration, that a guard keeps nobody out for long: who is not let in signs up. Where all
 // hosts are this machine's own names there is nobody else.
 func (g *Guard) warnOfEverybody(ctx caddy.Context, at *site) {
-	if g.Optional || len(g.Require) > 0 || g.app.cfg.signup == "closed" {
+	if g.Optional || slices.ContainsFunc(g.Require, Rule.chooses) || g.app.cfg.signup == "closed" {
 		return
 	}
 	where := "a site for all host names"

@@ -20,6 +20,7 @@ var (
 	smsOutcomes     = newTally("sms_total", "Tries to send an SMS, by outcome.", "sent", "failed", "dropped")
 	mailOutcomes    = newTally("mails_total", "Tries to send a mail, by outcome.", "sent", "failed", "dropped")
 	loginOutcomes   = newTally("logins_total", "Sign-ins by password, by outcome.", outcomesOf(authcore.InvalidCredentials, authcore.AccountLocked, authcore.AccountNotVerified, authcore.InvalidFields)...)
+	stepUpOutcomes  = newTally("step_ups_total", "Step-ups: proofs of who is signed in already, by outcome.", outcomesOf(authcore.InvalidCredentials, authcore.MFARequired, authcore.ReauthenticationRequired, authcore.Forbidden)...)
 	refreshOutcomes = newTally("refreshes_total", "Refreshes of a session, by outcome.", outcomesOf(authcore.InvalidRefreshToken, authcore.RefreshTokenReused)...)
 	guardOutcomes   = newTally("guard_decisions_total", "Decisions of the guard, by outcome.", append(outcomesOf(authcore.AuthenticationRequired,
 		authcore.InvalidToken, authcore.Forbidden, authcore.CrossOrigin, authcore.InvalidRequest), guardRenewed, guardAnonymous)...)
@@ -157,7 +158,7 @@ func viewAgeNow() float64 {
 
 // processMetrics are all metrics; docs/monitoring.md has a row for each.
 func processMetrics() []prometheus.Collector {
-	return []prometheus.Collector{mailOutcomes.vec, smsOutcomes.vec, codesSent, invitations, loginOutcomes.vec, refreshOutcomes.vec, guardOutcomes.vec, outboxWaiting, outboxOldest, accountsSecured,
+	return []prometheus.Collector{mailOutcomes.vec, smsOutcomes.vec, codesSent, invitations, loginOutcomes.vec, stepUpOutcomes.vec, refreshOutcomes.vec, guardOutcomes.vec, outboxWaiting, outboxOldest, accountsSecured,
 		feedMessages.vec, feedUp, revocationLag, viewAge, openConnections.vec, endedConnections.vec, cutSeconds,
 		logsink.Lost(), nodeReadings, revocationCount, refreshesRepeated, accountsDeleted, handoverOutcomes.vec, limitRefusals.vec, storeCalls.vec, storeSeconds, hashOutcomes.vec, hashSeconds}
 }

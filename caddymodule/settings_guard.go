@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -73,6 +74,10 @@ type Rule struct {
 	Verified bool `json:"verified,omitempty"`
 	// The user is any of these: ids or verified e-mail addresses.
 	User []string `json:"user,omitempty"`
+	// The user has signed in by two kinds of proof.
+	MFA bool `json:"mfa,omitempty"`
+	// The user has signed in, or proved who they are again, no longer ago than this.
+	Fresh caddy.Duration `json:"fresh,omitempty"`
 }
 
 // HeaderField is a request header for the upstream.
@@ -92,7 +97,7 @@ const defaultPrefix = "/auth"
 
 var (
 	headerFamilies = []string{"remote", "x_auth", "x_auth_request", "x_forwarded", "webauth", "none"}
-	ruleKinds      = []string{"role", "verified", "user"}
+	ruleKinds      = []string{"role", "verified", "user", "mfa", "fresh"}
 	encodings      = []string{"percent", "utf8"}
 	userFields     = []string{"id", "email", "username", "name", "roles", "session_id", "acr", "amr", "auth_time"}
 
@@ -143,11 +148,32 @@ func checkRules(rules []Rule) error {
 		if err := r.check(); err != nil {
 			return err
 		}
-		if r.Verified && slices.ContainsFunc(rules[:i], func(o Rule) bool { return o.Verified }) {
-			return errors.New("verified is given twice")
+		for kind, is := range map[string]func(Rule) bool{
+			"verified": func(o Rule) bool { return o.Verified },
+			"mfa":      func(o Rule) bool { return o.MFA },
+			"fresh":    func(o Rule) bool { return o.Fresh != 0 },
+		} {
+			if is(r) && slices.ContainsFunc(rules[:i], is) {
+				return errors.New(kind + " is given twice")
+			}
 		}
 	}
 	return nil
+}
+
+// chooses reports whether the rule chooses among users: each of them can do what the others ask for.
+func (r Rule) chooses() bool { return len(r.Role) > 0 || r.Verified || len(r.User) > 0 }
+
+// apply adds the rule to a policy.
+func (r Rule) apply(p *access.Policy) {
+	switch {
+	case r.MFA:
+		p.MFA = true
+	case r.Fresh != 0:
+		p.Fresh = time.Duration(r.Fresh)
+	default:
+		p.Rules = append(p.Rules, r.policy())
+	}
 }
 
 // policy is the rule in the form requests are checked against. Users are told apart without regard to case.
@@ -161,13 +187,16 @@ func (r Rule) policy() access.Rule {
 
 func (r Rule) check() error {
 	given := 0
-	for _, is := range []bool{len(r.Role) > 0, r.Verified, len(r.User) > 0} {
+	for _, is := range []bool{len(r.Role) > 0, r.Verified, len(r.User) > 0, r.MFA, r.Fresh != 0} {
 		if is {
 			given++
 		}
 	}
 	if given != 1 {
 		return fmt.Errorf("each rule must have exactly one of: %s", strings.Join(ruleKinds, ", "))
+	}
+	if d := time.Duration(r.Fresh); d < 0 || d%time.Second != 0 {
+		return fmt.Errorf("fresh: %s must be whole seconds, at least 1s: tokens say when somebody signed in to the second", durationText(d))
 	}
 	if err := each(r.Role, checkRole); err != nil {
 		return fmt.Errorf("role: %w", err)

@@ -32,6 +32,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/setup"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signin"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/stepup"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/userfield"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passhash"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passpolicy"
@@ -129,7 +130,7 @@ type CodeSettings struct {
 
 // Traces are told of steps of the flows. Each may be nil.
 type Traces struct {
-	SignIn, Refresh, Handover authcore.Trace
+	SignIn, StepUp, Refresh, Handover authcore.Trace
 	// CodeSent is told of every code that goes out.
 	CodeSent func(by authcore.Channel, p authcore.Purpose)
 	// SecondFactor is told how each use of a second factor has ended.
@@ -160,6 +161,7 @@ type Flows struct {
 	History    *history.Flow
 
 	Notifications *notification.Flow
+	StepUp        *stepup.Flow
 
 	cursors *cursor.Signer
 }
@@ -272,6 +274,10 @@ func (f *Flows) confirm(ctx context.Context, account uuid.UUID, p authcore.Pendi
 func (f *Flows) wireOwner(cfg Config) (err error) {
 	f.Fresh, err = fresh.New(fresh.Config{Store: cfg.Store, Hasher: cfg.Hasher, Policy: f.Policy, Lockouts: cfg.Lockouts, Owners: f.Notices, Sessions: cfg.Proofs,
 		For: cfg.Settings.FreshFor, Now: cfg.Now})
+	if err != nil {
+		return err
+	}
+	f.StepUp, err = stepup.New(stepup.Config{Store: cfg.Store, Gate: f.Fresh, Sessions: f.Sessions, Trace: cfg.Traces.StepUp})
 	if err != nil {
 		return err
 	}

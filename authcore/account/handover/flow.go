@@ -128,7 +128,10 @@ func (f *Flow) Issue(ctx context.Context, p *authcore.Principal, origin, words s
 func bound(to AskInput) secret.Digest { return secret.SumString(to.Origin + " " + to.Challenge) }
 
 // RedeemInput is what a browser brings: the code from its address, the verifier from its cookie; and the origin it brings them to.
-type RedeemInput struct{ Code, Verifier, Origin string }
+type RedeemInput struct {
+	Code, Verifier, Origin string
+	Account                uuid.UUID // whose session the browser has there already, which no other account's takes the place of; zero for none
+}
 
 // Redeem opens the child session. Refusal: [authcore.InvalidCode], for every code that is not good here and now. One that comes to
 // its own origin from another browser is spent by that; at another origin it is not.
@@ -157,6 +160,12 @@ func (f *Flow) Redeem(ctx context.Context, shown RedeemInput, c authcore.Client)
 	}
 	if err != nil {
 		return session.Tokens{}, fmt.Errorf("redeem hand-over: %w", err)
+	}
+	if shown.Account != uuid.Nil && shown.Account != account.ID {
+		if err := f.cfg.Sessions.EndByRefresh(ctx, refresh, c); err != nil {
+			return session.Tokens{}, err
+		}
+		return session.Tokens{}, errInvalid()
 	}
 	return f.cfg.Sessions.Grant(account, opened, refresh, c)
 }

@@ -88,6 +88,9 @@ func TestReplace_AnotherClientWithTheOldRefreshTokenGetsNothing(t *testing.T) {
 	second := stepUp(t, e, first)
 	_, err := refresh(t, e, first.Refresh, authcore.ModeBearer, "somebody else")
 	testflow.WantCode(t, err, authcore.InvalidRefreshToken)
+	if again, err := refresh(t, e, first.Refresh, authcore.ModeBearer, ""); err != nil || again.Session.ID != second.Session.ID {
+		t.Errorf("a thief's try keeps the owner's other requests from the new session: %v", err)
+	}
 	if _, err := refresh(t, e, second.Refresh, authcore.ModeBearer, ""); err != nil {
 		t.Errorf("a thief's try has harmed the new session: %v", err)
 	}

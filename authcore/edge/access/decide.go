@@ -13,6 +13,8 @@ import (
 type Policy struct {
 	Optional     bool          // requests that bring no good credential pass as nobody's
 	Rules        []Rule        // every one of them must hold for a user
+	MFA          bool          // the user must have given two kinds of proof
+	Fresh        time.Duration // how long ago the user may have proved who they are, in whole seconds; 0 for any time
 	MaxStaleness time.Duration // how old the snapshot of revocations may be; 0 for any age
 }
 
@@ -21,6 +23,7 @@ type Request struct {
 	Who   httpauth.Result // whoever makes it
 	Err   error           // why that is nobody
 	Stale bool            // the snapshot of revocations is older than the policy bears
+	Now   time.Time       // of the request; only for a policy with Fresh
 }
 
 // Decision is what becomes of a request: it passes where Err is nil.
@@ -31,12 +34,15 @@ type Decision struct {
 
 var (
 	errForbidden = authcore.Refuse(authcore.Forbidden, "Your account may not use this.")
+	errMFA       = authcore.Refuse(authcore.MFARequired, "This needs a sign-in with a second factor.")
+	errNotFresh  = authcore.Refuse(authcore.ReauthenticationRequired, "Your sign-in is not recent enough for this.")
 	errNotAsked  = errors.New("decide access: there is neither a user nor a reason why not")
 )
 
 // Decide applies p to r. Its refusals are those of the credential (r.Err); [httpauth.ErrStale], because a token may be revoked
-// and the snapshot not know of it (S08), unless the database has just confirmed the session by a renewal; and Forbidden. It allocates
-// nothing, and may be called concurrently.
+// and the snapshot not know of it (S08), unless the database has just confirmed the session by a renewal; Forbidden; and, where nothing
+// else is in the way (RFC 9470), MFARequired or ReauthenticationRequired, which [Policy.Lacking] writes out. It allocates nothing, and
+// may be called concurrently.
 func Decide(r Request, p *Policy) Decision {
 	switch {
 	case p.Optional && authcore.IsAnonymous(r.Err): // an outage, or a request from another origin, does not make a visitor nobody
@@ -50,6 +56,12 @@ func Decide(r Request, p *Policy) Decision {
 	}
 	if !p.holds(r.Who.Verified) {
 		return Decision{User: r.Who.Verified, Err: errForbidden}
+	}
+	if p.MFA && !r.Who.Multi() {
+		return Decision{User: r.Who.Verified, Err: errMFA}
+	}
+	if p.Fresh > 0 && r.Who.Age(r.Now) > p.Fresh {
+		return Decision{User: r.Who.Verified, Err: errNotFresh}
 	}
 	return Decision{User: r.Who.Verified}
 }
@@ -66,4 +78,21 @@ func (p *Policy) holds(v *accesstoken.Verified) bool {
 		}
 	}
 	return true
+}
+
+// Lacks reports whether a refusal of Decide is for what a step-up would give.
+func Lacks(err error) bool { return err == error(errMFA) || err == error(errNotFresh) }
+
+// Lacking is the refusal of a request whose sign-in lacks something, with all that the policy asks of it beyond what it has. stepUp is
+// where a person gives it.
+func (p *Policy) Lacking(r Request, stepUp string) *authcore.Error {
+	e := *errNotFresh
+	if p.MFA && !r.Who.Multi() {
+		e = *errMFA
+	}
+	if p.Fresh > 0 && r.Who.Age(r.Now) > p.Fresh {
+		e.MaxAge = p.Fresh
+	}
+	e.StepUpURL = stepUp
+	return &e
 }

@@ -29,10 +29,15 @@ func users(tb testing.TB) func(authcore.Principal) httpauth.Result {
 		tb.Fatal(err)
 	}
 	return func(p authcore.Principal) httpauth.Result {
+		if p.AuthTime.IsZero() {
+			p.AuthTime = signedInAt
+		}
 		p.AccountID, p.ExpiresAt = uuid.MustParse(p.Subject), time.Now().Add(time.Hour)
 		return httpauth.Result{Verified: v.Admit(p)}
 	}
 }
+
+var signedInAt = time.Date(2026, 11, 29, 14, 0, 0, 0, time.UTC)
 
 const ada = "0198c2f4-7a11-7cc2-9d4e-111111111111"
 
@@ -49,12 +54,31 @@ func TestDecide(t *testing.T) {
 	roles := func(words ...string) access.Rule { return access.Rule{Roles: words} }
 	rules := func(all ...access.Rule) access.Policy { return access.Policy{Rules: all} }
 	optional := access.Policy{Optional: true}
+	multi := admit(authcore.Principal{Subject: ada, Roles: []string{"staff"}, AMR: []string{"pwd", "otp", "mfa"}})
+	unsaid := admit(authcore.Principal{Subject: ada, AuthTime: time.Unix(0, 0)})
+	after := func(who httpauth.Result, d time.Duration) access.Request {
+		return access.Request{Who: who, Now: signedInAt.Add(d)}
+	}
+	mfa, tenSeconds := access.Policy{MFA: true}, access.Policy{Fresh: 10 * time.Second}
+	both := access.Policy{MFA: true, Fresh: 10 * time.Second, Rules: []access.Rule{{Roles: []string{"staff"}}}}
 	for name, row := range map[string]struct {
 		request access.Request
 		policy  access.Policy
 		code    authcore.Code // of the refusal; "" for none
 		user    bool
 	}{
+		"two kinds of proof":                 {request: access.Request{Who: multi}, policy: mfa, user: true},
+		"one kind of proof":                  {request: access.Request{Who: plain}, policy: mfa, code: authcore.MFARequired, user: true},
+		"fresh to the second":                {request: after(plain, 10*time.Second), policy: tenSeconds, user: true},
+		"a second too old":                   {request: after(plain, 11*time.Second), policy: tenSeconds, code: authcore.ReauthenticationRequired, user: true},
+		"nobody knows how old":               {request: after(unsaid, 0), policy: tenSeconds, code: authcore.ReauthenticationRequired, user: true},
+		"old, for a policy without an age":   {request: after(multi, 1000*time.Hour), policy: mfa, user: true},
+		"a renewal is no sign-in":            {request: after(renewed, time.Minute), policy: tenSeconds, code: authcore.ReauthenticationRequired, user: true},
+		"both hold":                          {request: after(multi, time.Second), policy: both, user: true},
+		"neither holds":                      {request: after(staff, time.Minute), policy: both, code: authcore.MFARequired, user: true},
+		"a rule goes before a step-up":       {request: after(plain, time.Minute), policy: both, code: authcore.Forbidden, user: true},
+		"an outage goes before a step-up":    {request: access.Request{Who: plain, Stale: true}, policy: mfa, code: authcore.Unavailable, user: false},
+		"nobody where mfa is asked of users": {request: access.Request{Err: nobody}, policy: access.Policy{Optional: true, MFA: true}},
 		"a user":                             {request: access.Request{Who: plain}, user: true},
 		"nobody":                             {request: access.Request{Err: nobody}, code: authcore.AuthenticationRequired},
 		"nobody where that is allowed":       {request: access.Request{Err: nobody}, policy: optional},
@@ -99,13 +123,44 @@ func TestDecide(t *testing.T) {
 
 // Nothing about a decision goes to the heap: it is made for each request.
 func TestDecide_AllocatesNothing(t *testing.T) {
-	who := users(t)(authcore.Principal{Subject: ada, Email: "ada@example.com", Roles: []string{"user", "staff"}})
-	p := &access.Policy{Rules: []access.Rule{{Roles: []string{"staff"}}, {Verified: true}, {Users: []string{ada}}}}
+	who := users(t)(authcore.Principal{Subject: ada, Email: "ada@example.com", Roles: []string{"user", "staff"}, AMR: []string{"pwd", "otp", "mfa"}})
+	p := &access.Policy{MFA: true, Fresh: time.Hour, Rules: []access.Rule{{Roles: []string{"staff"}}, {Verified: true}, {Users: []string{ada}}}}
 	if n := testing.AllocsPerRun(100, func() {
-		if access.Decide(access.Request{Who: who}, p).Err != nil {
+		if access.Decide(access.Request{Who: who, Now: signedInAt}, p).Err != nil {
 			t.Error("refused")
 		}
 	}); n != 0 {
 		t.Errorf("%g allocations", n)
+	}
+}
+
+// What is refused says all that a step-up has to give, and nothing that the sign-in has (RFC 9470).
+func TestPolicy_Lacking(t *testing.T) {
+	t.Parallel()
+	admit := users(t)
+	one := admit(authcore.Principal{Subject: ada})
+	two := admit(authcore.Principal{Subject: ada, AMR: []string{"pwd", "otp", "mfa"}})
+	p := &access.Policy{MFA: true, Fresh: 10 * time.Second}
+	for name, row := range map[string]struct {
+		who  httpauth.Result
+		age  time.Duration
+		code authcore.Code
+		max  time.Duration
+	}{
+		"one kind, fresh": {one, 0, authcore.MFARequired, 0},
+		"one kind, old":   {one, time.Minute, authcore.MFARequired, 10 * time.Second},
+		"two kinds, old":  {two, time.Minute, authcore.ReauthenticationRequired, 10 * time.Second},
+	} {
+		r := access.Request{Who: row.who, Now: signedInAt.Add(row.age)}
+		if !access.Lacks(access.Decide(r, p).Err) {
+			t.Errorf("%s: not refused for what a step-up gives", name)
+		}
+		got := p.Lacking(r, "https://auth.example.com/auth/login")
+		if got.Code != row.code || got.MaxAge != row.max || got.StepUpURL == "" {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+	if access.Lacks(access.Decide(access.Request{Who: one}, &access.Policy{Rules: []access.Rule{{Verified: true}}}).Err) {
+		t.Error("a step-up would give a verified address")
 	}
 }

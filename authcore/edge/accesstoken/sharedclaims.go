@@ -16,6 +16,7 @@ type sharedClaims struct {
 	kind                 authcore.CredentialKind
 	audience, amr, roles []string
 	groups               string // roles, encoded
+	multi                bool   // amr says that two kinds of proof were given
 }
 
 // claimTable finds the claims that a new token shares with those before it. It forgets rather than grows: where more kinds of
@@ -45,6 +46,7 @@ func (g *claimTable) of(p *authcore.Principal) *sharedClaims {
 	fresh := &sharedClaims{
 		kid: strings.Clone(p.KeyID), issuer: strings.Clone(p.Issuer), host: strings.Clone(p.Origin), kind: p.Credential,
 		audience: cloned(p.Audience), amr: cloned(p.AMR), roles: cloned(p.Roles), groups: groups(p),
+		multi: authcore.ACR(p.AMR) == authcore.ACRMulti,
 	}
 	at.Store(fresh)
 	return fresh
@@ -82,7 +84,7 @@ func (g *sharedClaims) match(p *authcore.Principal) bool {
 }
 
 func (g *sharedClaims) size() int {
-	const self, each = 208, 32 // the structure; a text's header and its rounding up
+	const self, each = 216, 32 // the structure; a text's header and its rounding up
 	n := self + len(g.kid) + len(g.issuer) + len(g.host) + len(g.groups)
 	for _, list := range [][]string{g.audience, g.amr, g.roles} {
 		for _, text := range list {

@@ -107,6 +107,17 @@ func (v *Verified) Host() string { return v.shared.host }
 // Holder returns whose the token is.
 func (v *Verified) Holder() *authcore.Holder { return &v.holder }
 
+// Multi reports whether two kinds of proof were given, see [authcore.ACR].
+func (v *Verified) Multi() bool { return v.shared.multi }
+
+// Age returns how long before a time the user proved who they are, in whole seconds; the longest there is where the token does not say.
+func (v *Verified) Age(at time.Time) time.Duration {
+	if v.proven == 0 {
+		return math.MaxInt64
+	}
+	return time.Duration(at.Unix()-v.proven) * time.Second
+}
+
 // Principal returns who the token speaks for.
 func (v *Verified) Principal() authcore.Principal {
 	p := authcore.Principal{

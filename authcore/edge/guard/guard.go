@@ -3,6 +3,7 @@ package guard
 import (
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/access"
@@ -72,8 +73,11 @@ func (g *Guard) Serve(w http.ResponseWriter, r *http.Request, next Next) error {
 		return g.goOn(p, w, r, next, httpauth.Result{}, err, https)
 	}
 	who, err := g.identify(w, r, https)
-	decided := access.Decide(access.Request{Who: who, Err: err, Stale: err == nil && g.Stale()}, &g.Policy)
+	asked := access.Request{Who: who, Err: err, Stale: err == nil && g.Stale(), Now: g.at()}
+	decided := access.Decide(asked, &g.Policy)
 	switch {
+	case access.Lacks(decided.Err):
+		return g.askForMore(w, r, asked, https)
 	case decided.Err != nil:
 		return g.refuse(w, r, decided.Err, decided.User, https)
 	case decided.User == nil:
@@ -133,6 +137,14 @@ func (g *Guard) identify(w http.ResponseWriter, r *http.Request, https bool) (ht
 
 func (g *Guard) requestInfo(r *http.Request) httpauth.RequestInfo {
 	return g.RequestInfo(r, g.ServesHost)
+}
+
+// at is the time of a request where the policy asks for it.
+func (g *Guard) at() (now time.Time) {
+	if g.Policy.Fresh > 0 {
+		now = g.Now()
+	}
+	return now
 }
 
 // Stale reports whether this node has not learned of revocations for longer than this guard bears. A process that was
@@ -220,7 +232,10 @@ func (g *Guard) watch(p *passage, r *http.Request, who *accesstoken.Verified, ne
 func (g *Guard) again(p *passage, w http.ResponseWriter, r *http.Request, next Next, https bool) error {
 	guarded, err := g.takes(r)
 	if guarded && err == nil {
-		if decided := access.Decide(access.Request{Who: p.admitted, Stale: g.Stale()}, &g.Policy); decided.Err != nil {
+		asked := access.Request{Who: p.admitted, Stale: g.Stale(), Now: g.at()}
+		if decided := access.Decide(asked, &g.Policy); access.Lacks(decided.Err) {
+			return g.askForMore(w, r, asked, https)
+		} else if decided.Err != nil {
 			return g.refuse(w, r, decided.Err, decided.User, https)
 		}
 		g.forward(p, r, p.admitted.Verified)

@@ -99,6 +99,7 @@ func (g *Guard) showRefusal(w http.ResponseWriter, r *http.Request, err error, w
 	switch code := authcore.CodeOf(err); {
 	case code == authcore.Forbidden || code == authcore.Unavailable || code == authcore.Internal || code == authcore.CrossOrigin:
 	case authcore.IsAnonymous(err) && form:
+	case (code == authcore.MFARequired || code == authcore.ReauthenticationRequired) && form:
 	case errors.Is(err, errUnnamedHost):
 	default:
 		return false

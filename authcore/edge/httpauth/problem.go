@@ -38,6 +38,7 @@ var statuses = map[authcore.Code]int{
 	authcore.LastWayIn:                 http.StatusConflict,
 	authcore.Forbidden:                 http.StatusForbidden,
 	authcore.ReauthenticationRequired:  http.StatusForbidden,
+	authcore.MFARequired:               http.StatusForbidden,
 	authcore.CrossOrigin:               http.StatusForbidden,
 	authcore.NotFound:                  http.StatusNotFound,
 	authcore.MethodNotAllowed:          http.StatusMethodNotAllowed,
@@ -68,6 +69,8 @@ type Problem struct {
 	Instance string              `json:"instance,omitempty"`
 	Code     authcore.Code       `json:"code"`
 	Errors   map[string][]string `json:"errors,omitempty"` // texts in English by field
+	// StepUpURL is a page where the user gives what the sign-in lacks.
+	StepUpURL string `json:"step_up_url,omitempty"`
 
 	Fields authcore.FieldErrors `json:"-"` // for who shows them in another language
 }
@@ -120,8 +123,9 @@ func ToProblem(h http.Header, r *http.Request, log *slog.Logger, err error) Prob
 	case http.StatusUnauthorized:
 		challenge(h, p.Code)
 	}
-	if p.Code == authcore.ReauthenticationRequired && refusal != nil {
-		h.Set("WWW-Authenticate", `Bearer error="insufficient_user_authentication", max_age=`+seconds(refusal.MaxAge)) // RFC 9470 §3
+	if refusal != nil && (p.Code == authcore.ReauthenticationRequired || p.Code == authcore.MFARequired) {
+		p.StepUpURL = refusal.StepUpURL
+		insufficient(h, refusal)
 	}
 	p.Title = http.StatusText(p.Status)
 	return p
@@ -152,6 +156,18 @@ func challenge(h http.Header, code authcore.Code) {
 		return
 	}
 	h.Set("WWW-Authenticate", "Bearer")
+}
+
+// insufficient says what a sign-in lacks, as RFC 9470 §3 has it.
+func insufficient(h http.Header, why *authcore.Error) {
+	lacks := `Bearer error="insufficient_user_authentication"`
+	if why.Code == authcore.MFARequired {
+		lacks += `, acr_values="` + authcore.ACRMulti + `"`
+	}
+	if why.Code == authcore.ReauthenticationRequired || why.MaxAge > 0 {
+		lacks += ", max_age=" + seconds(why.MaxAge)
+	}
+	h.Set("WWW-Authenticate", lacks)
 }
 
 // retryAfter rounds up: a client that waits as told must not come too early.

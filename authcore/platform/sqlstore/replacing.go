@@ -89,8 +89,11 @@ func (s *Store) superseded(ctx context.Context, r authcore.Rotation, m missed) (
 	if err != nil {
 		return result, err
 	}
-	if !heir.live(r.Now) || heir.heir != uuid.Nil || heir.session.UserAgent != r.UserAgent || heir.session.Mode != r.Mode {
+	if !heir.live(r.Now) || heir.heir != uuid.Nil {
 		return result, authcore.ErrNotFound
+	}
+	if heir.session.UserAgent != r.UserAgent || heir.session.Mode != r.Mode {
+		return result, authcore.ErrOtherOrigin // a thief's try makes nobody forget the token: its owner may be under way with it
 	}
 	result = authcore.RotationResult{Outcome: authcore.Superseded, Session: heir.session, Account: heir.account, SealedSuccessor: m.successor}
 	return result, s.Record(ctx, authcore.Effects{Events: []authcore.Event{ofSession(r.Repeat, heir.session)}})

@@ -107,18 +107,22 @@ func replaceLeeway(t *testing.T, s Store) {
 			t.Errorf("%s: outcome %d, session %s, %q", what, res.Outcome, res.Session.ID, res.SealedSuccessor)
 		}
 	}
-	refused := func(what string, after time.Duration, change func(*authcore.Rotation)) {
+	otherwise := func(what string, after time.Duration, want error, change func(*authcore.Rotation)) {
 		t.Helper()
 		if res, err := present(what, after, change); err == nil {
 			t.Errorf("%s: outcome %d", what, res.Outcome)
 		} else {
-			wants(t, err, authcore.ErrNotFound)
+			wants(t, err, want)
 		}
+	}
+	refused := func(what string, after time.Duration, change func(*authcore.Rotation)) {
+		t.Helper()
+		otherwise(what, after, authcore.ErrNotFound, change)
 	}
 	yields("at once", 0)
 	yields("again", time.Second)
-	refused("another user agent", time.Second, func(r *authcore.Rotation) { r.UserAgent = "thief" })
-	refused("another mode", time.Second, func(r *authcore.Rotation) { r.Mode = authcore.ModeCookie })
+	otherwise("another user agent", time.Second, authcore.ErrOtherOrigin, func(r *authcore.Rotation) { r.UserAgent = "thief" })
+	otherwise("another mode", time.Second, authcore.ErrOtherOrigin, func(r *authcore.Rotation) { r.Mode = authcore.ModeCookie })
 	refused("another token of the session", time.Second, func(r *authcore.Rotation) { r.Token = sum("0") })
 	yields("just before the end", leeway-time.Microsecond)
 	refused("at the end", leeway, same)

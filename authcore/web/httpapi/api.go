@@ -28,6 +28,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/setup"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signin"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/stepup"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/userfield"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 )
@@ -52,6 +53,7 @@ type Config struct {
 	JWKS     func() []byte // the public keys of access tokens, RFC 7517
 
 	Notifications *notification.Flow
+	StepUp        *stepup.Flow
 	Authenticator *httpauth.Authenticator
 	Limits        *httpauth.Limits
 	// CookiePrefix begins the names of the cookies, for the description of the calls; "" is the default.
@@ -71,8 +73,8 @@ func (c Config) check() error {
 		return errors.New("httpapi: sessions, sign-in, sign-up, profile and password are required")
 	case c.JWKS == nil || c.Authenticator == nil || c.Limits == nil || c.Ready == nil || c.Logger == nil || c.Now == nil:
 		return errors.New("httpapi: keys, authenticator, limits, readiness, logger and clock are required")
-	case c.Notifications == nil:
-		return errors.New("httpapi: notifications are required")
+	case c.Notifications == nil || c.StepUp == nil:
+		return errors.New("httpapi: notifications and step-ups are required")
 	case c.Setup == nil || c.Invite == nil || c.Secure == nil || c.Contact == nil || c.Fresh == nil || c.Closure == nil || c.Export == nil || c.Avatars == nil || c.History == nil || c.Devices == nil:
 		return errors.New("httpapi: set-up, invitations, security links, contacts, the gate of fresh sign-ins, closures, avatars, history and devices are required")
 	}
@@ -117,6 +119,7 @@ func mountAll(cfg Config) (routes, error) {
 		(&invitationCalls{cfg.Invite}).routes(),
 		(&offerCalls{cfg.Offer}).routes(),
 		(&signInCalls{signIn: cfg.SignIn, sessions: cfg.Sessions, log: cfg.Logger}).routes(),
+		(&stepUpCalls{cfg.StepUp}).routes(),
 		(&tokenCalls{sessions: cfg.Sessions, auth: cfg.Authenticator}).routes(),
 		(&passwordCalls{passwords: cfg.Password, fresh: cfg.Fresh}).routes(),
 		(&profileCalls{profile: cfg.Profile}).routes(),

@@ -26,6 +26,7 @@ var meanings = map[authcore.Code]string{
 	authcore.LimitReached:              "the account has as many of these as it may have, or has changed it too often",
 	authcore.LastWayIn:                 "it would take the account's last way to sign in",
 	authcore.Forbidden:                 "the account is not allowed to do this",
+	authcore.MFARequired:               "the sign-in is by one kind of proof, and this needs two: see `step_up_url`",
 	authcore.ReauthenticationRequired:  "the sign-in is not recent enough for this: send `password` with the request, or sign in again",
 	authcore.CrossOrigin:               "the request has cookies and came from a page of another origin",
 	authcore.NotFound:                  "not found",

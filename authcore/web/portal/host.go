@@ -70,23 +70,24 @@ func (h *host) serve(q *page.Request) error {
 // arrive signs a browser in at this host by a code, or sends it for one.
 func (h *host) arrive(q *page.Request) error {
 	back, why := h.landing(q)
+	var who httpauth.Result
 	given, err := httpauth.FindCredentials(q.R, q.Info.Cookies(), q.Info.ServesHost)
 	if err == nil {
-		_, err = q.Authenticator.AuthenticateRequest(q.W, q.R, given, func(*http.Request) httpauth.RequestInfo { return q.Info })
+		who, err = q.Authenticator.AuthenticateRequest(q.W, q.R, given, func(*http.Request) httpauth.RequestInfo { return q.Info })
 	}
 	if err == nil || authcore.IsAnonymous(err) {
 		if httpauth.IsRedirectLoop(q.R, q.Info.Cookies(), q.Now(), back) {
 			return showRedirectLoop(q, back, true, nil)
 		}
 	}
-	if err == nil {
+	if err == nil && !h.again(q) {
 		noteRedirect(q, back)
 		if why != "" && why != httpauth.NoReturn {
 			h.next.tellDropped(q, q.R.URL.Query().Get("rd"), why)
 		}
 		return q.Redirect(back) // to its guard, which knows how old a view of revocations it bears
 	}
-	if !authcore.IsAnonymous(err) {
+	if err != nil && !authcore.IsAnonymous(err) {
 		return err
 	}
 	query := q.R.URL.Query()
@@ -94,7 +95,7 @@ func (h *host) arrive(q *page.Request) error {
 	case strings.HasPrefix(h.login, "/"):
 		return q.Redirect(back) // its guard leads to the sign-in page; no code is meant for it
 	case query.Has("code"):
-		return h.redeem(q, query.Get("code"), back)
+		return h.redeem(q, query.Get("code"), back, who)
 	}
 	return h.sendForCode(q, back)
 }
@@ -145,16 +146,16 @@ func withReturn(login, back string) string {
 
 // redeem trades a code for cookies of this host. What is wrong with one that is not good here is not told, and nothing leads
 // on by itself: a browser that was sent here with somebody else's code must not end up signed in.
-func (h *host) redeem(q *page.Request, shown, back string) error {
-	code, name, _ := strings.Cut(shown, ".")
-	kept := httpauth.HandoverCookie.Of(name)
-	verifier := ""
-	if len(name) == keptName && strings.Trim(name, page.LinkAlphabet) == "" {
-		verifier = kept.Read(q.R, q.Info.Cookies())
+//
+// A browser that is signed in here comes with a code after a step-up. It stays the same account's: one that is somebody else's at the
+// portal by now is refused, and not swapped.
+func (h *host) redeem(q *page.Request, shown, back string, who httpauth.Result) error {
+	code, kept, verifier := verifierFor(q, shown)
+	in := handover.RedeemInput{Code: code, Verifier: verifier, Origin: q.Origin()}
+	if who.Verified != nil {
+		in.Account = who.Holder().AccountID
 	}
-	tokens, err := h.handover.Redeem(q.R.Context(), handover.RedeemInput{
-		Code: code, Verifier: verifier, Origin: q.Origin(),
-	}, q.Info.Client)
+	tokens, err := h.handover.Redeem(q.R.Context(), in, q.Info.Client)
 	if authcore.CodeOf(err) == authcore.InvalidCode && httpauth.WantsHTML(q.R) {
 		q.SetProblem(err)
 		return q.ShowProblem(page.View{
@@ -164,11 +165,30 @@ func (h *host) redeem(q *page.Request, shown, back string) error {
 	if err != nil {
 		return err
 	}
+	httpauth.RevokeReplaced(q.R, q.Info, h.next.sessions, q.Logger)
 	if err := q.Info.Cookies().SetSession(q.W.Header(), tokens); err != nil {
 		return err
 	}
 	kept.Clear(q.W.Header(), q.Info.Cookies())
 	return q.Redirect(back)
+}
+
+// verifierFor returns the code that an address shows, and the verifier that the browser keeps for it; "" for none.
+func verifierFor(q *page.Request, shown string) (code string, kept httpauth.FlowCookie, verifier string) {
+	code, name, _ := strings.Cut(shown, ".")
+	kept = httpauth.HandoverCookie.Of(name)
+	if len(name) == keptName && strings.Trim(name, page.LinkAlphabet) == "" {
+		verifier = kept.Read(q.R, q.Info.Cookies())
+	}
+	return code, kept, verifier
+}
+
+// again reports whether a browser that is signed in here is handed over all the same: its user has just proved themselves at the portal,
+// or it comes from there with a code that it has asked for.
+func (h *host) again(q *page.Request) bool {
+	query := q.R.URL.Query()
+	_, _, verifier := verifierFor(q, query.Get("code"))
+	return query.Has("again") || verifier != ""
 }
 
 // signOut ends the session of this host, or with the field `everywhere` that of every host that it was handed over to.

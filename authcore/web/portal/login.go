@@ -36,6 +36,9 @@ func (p *loginPage) show(q *page.Request) error {
 		return showRedirectLoop(q, raw, user != nil, p.view)
 	}
 	if user != nil {
+		if to, ok := wantsStepUp(q); ok {
+			return q.Redirect(to)
+		}
 		return p.handover.to(q, user)
 	}
 	return q.Show(p.view(q))

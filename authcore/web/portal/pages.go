@@ -28,6 +28,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/setup"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signin"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/stepup"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 	"github.com/gatehouse-auth/gatehouse/authcore/web/portal/apidocs"
 	"github.com/gatehouse-auth/gatehouse/authcore/web/portal/page"
@@ -49,6 +50,7 @@ type Config struct {
 	Avatars       *avatar.Avatars
 	History       *history.Flow
 	Notifications *notification.Flow
+	StepUp        *stepup.Flow
 	Setup         *setup.Flow
 	Invite        *invite.Flow
 	Handover      *handover.Flow
@@ -94,8 +96,8 @@ func New(cfg Config) (*Pages, error) {
 	case cfg.Authenticator == nil || cfg.Limits == nil || cfg.API == nil || cfg.Issuers == nil || cfg.Logger == nil || cfg.Now == nil:
 		return nil, errors.New("portal: authenticator, limits, the API, issuers, logger and a clock are required")
 	}
-	if cfg.History == nil || cfg.Notifications == nil {
-		return nil, errors.New("portal: history and notifications are required")
+	if cfg.History == nil || cfg.Notifications == nil || cfg.StepUp == nil {
+		return nil, errors.New("portal: history, notifications and step-ups are required")
 	}
 	if cfg.ReturnHosts == nil {
 		cfg.ReturnHosts = func(string) []string { return nil }
@@ -114,6 +116,7 @@ func New(cfg Config) (*Pages, error) {
 	}
 	p.routes, err = page.NewRoutes(slices.Concat(
 		(&loginPage{signIn: cfg.SignIn, signUp: cfg.SignUp, handover: &handoverPage{cfg.Handover, p.next}, next: p.next}).routes(),
+		(&reauthenticatePage{cfg.StepUp, p.next}).routes(),
 		logoutPage{}.routes(),
 		p.next.routes(),
 		(&registerPage{cfg.SignUp, cfg.Profile.Fields()}).routes(),

@@ -2,6 +2,7 @@ package portal
 
 import (
 	"cmp"
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -32,6 +33,9 @@ func showRefused(q *page.Request, why Refused) error {
 	case authcore.AuthenticationRequired, authcore.InvalidToken:
 		v.Title, v.Intro = q.T("refused.form.title"), []string{q.T("refused.form"), q.T("refused.form.again")}
 		v.Apart = &page.Link{To: signInBeside(q, why.Login), Text: q.T("refused.form.sign_in")}
+	case authcore.MFARequired, authcore.ReauthenticationRequired:
+		v.Title, v.Intro = q.T("refused.step_up.title"), []string{q.T("refused.step_up"), q.T("refused.form.again")}
+		v.Apart = &page.Link{To: stepUpBeside(q, why), Text: q.T("refused.step_up.link")}
 	case authcore.Forbidden:
 		refuseUser(q, &v, why)
 	case authcore.Unavailable:
@@ -65,6 +69,19 @@ func signInBeside(q *page.Request, login string) string {
 		return login
 	}
 	return withReturn(login, back)
+}
+
+// stepUpBeside is where somebody gives what their sign-in lacks while the page with what they sent stays open, like signInBeside.
+func stepUpBeside(q *page.Request, why Refused) string {
+	back := q.Origin() + "/"
+	if from, err := url.Parse(q.R.Referer()); err == nil && from.Host != "" && page.OriginOf(from)+"/" == back {
+		back = q.Origin() + from.RequestURI()
+	}
+	var lacking *authcore.Error
+	if !errors.As(why.Err, &lacking) {
+		return why.Login
+	}
+	return guard.StepUpURL(withReturn(why.Login, back), lacking)
 }
 
 // refuseUser says who is signed in, and how to be somebody else.

@@ -1,0 +1,44 @@
+package httpapi
+
+import (
+	"net/http"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/stepup"
+)
+
+// stepUpCalls let who is signed in prove themselves again.
+type stepUpCalls struct{ flow *stepup.Flow }
+
+func (c *stepUpCalls) routes() []route {
+	return []route{{
+		method: http.MethodPost, path: "/reauthenticate", tag: tagSignIn, summary: "Prove again who you are",
+		text: "For what asks for a recent sign-in (RFC 9470). The answer is a new session in place of this one, with its name, its device and the " +
+			"sessions of hosts that it was handed over to. The tokens of before are invalid at once; the refresh token still yields the new " +
+			"session to the same browser or app for a moment. A browser signed in by cookies gets cookies.",
+		limit: authcore.LimitLogin, does: authenticatedWith(c.reauthenticate),
+		replies: []reply{{http.StatusOK, pairText, tokenPair{}}},
+		refuses: []authcore.Code{authcore.InvalidFields, authcore.InvalidCredentials, authcore.Forbidden, authcore.MFARequired, authcore.ReauthenticationRequired},
+	}}
+}
+
+type reauthenticateBody struct {
+	Password string `json:"password" minLength:"1"`
+	Cookies  bool   `json:"cookies,omitempty" doc:"Set cookies instead of returning tokens."`
+}
+
+// reauthenticate answers a browser in cookies, whatever the body asks for: a script could otherwise trade its HttpOnly cookies for tokens
+// that it can read.
+func (c *stepUpCalls) reauthenticate(x *call, body reauthenticateBody) error {
+	if err := required("password", body.Password); err != nil {
+		return err
+	}
+	tokens, err := c.flow.Password(x.r.Context(), x.who, body.Password, session.Request{
+		Mode: modeOf(body.Cookies || x.who.Credential == authcore.SessionCookie), Client: x.in.Client,
+	})
+	if err != nil {
+		return err
+	}
+	return x.answerTokens(tokens)
+}

@@ -1,0 +1,76 @@
+package portal_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/internal/testflow"
+)
+
+// Who comes from a guard that asks for a recent sign-in gives the password and goes back, in another session.
+func TestReauthenticate_AsksForWhatIsMissing(t *testing.T) {
+	h := open(t)
+	b := h.browser().person()
+	const rd = origin + "/app/admin?x=1"
+	from := "/auth/login?rd=" + url.QueryEscape(rd) + "&max_age=600"
+	to := b.open(from).to()
+	if !strings.HasPrefix(to, "/auth/reauthenticate?") {
+		t.Fatalf("leads to %s", to)
+	}
+	b.open(to).leads(rd) // the sign-in is recent enough
+	h.Clock.Advance(11 * time.Minute)
+	before := b.cookies[accessOf]
+	path := strings.TrimPrefix(to, "/auth")
+	b.get(path).want(http.StatusOK).says("Confirm that it is you", "Ada Lovelace")
+	b.post(path, []string{"password", "wrong"}).want(http.StatusUnauthorized).says("The current password is wrong.")
+	b.post(path, []string{"password", ""}).want(http.StatusUnprocessableEntity)
+	b.post(path, []string{"password", testflow.Password}).leads(rd)
+	if after := b.cookies[accessOf]; after == before || after == "" {
+		t.Error("the cookies are those of before")
+	}
+	b.open(to).leads(rd)
+	b.open("/auth/login?acr_values=mfa&rd=" + url.QueryEscape(rd)).leads("/auth/reauthenticate?acr_values=mfa&rd=" + url.QueryEscape(rd))
+	b.get("/reauthenticate?acr_values=mfa").want(http.StatusOK).says("second factor").noField("password")
+	h.browser().get("/reauthenticate?max_age=1").want(http.StatusSeeOther)
+}
+
+// A guarded host says in its own session when its user proved themselves: after a step-up it is handed over to again.
+func TestReauthenticate_HandsOverAgain(t *testing.T) {
+	h := apps(t)
+	a, b := h.browser().person(), h.app()
+	const wanted = app + "/admin"
+	b.open(a.code(b.begin(wanted))).leads(wanted)
+	first := b.cookies[refreshOf]
+	h.Clock.Advance(11 * time.Minute)
+	to := a.post("/reauthenticate?max_age=600&rd="+url.QueryEscape(wanted), []string{"password", testflow.Password}).to()
+	if !strings.HasPrefix(to, app+"/.gatehouse/handover?again=1&rd=") {
+		t.Fatalf("leads to %s", to)
+	}
+	code := a.code(b.open(to).to())
+	b.open(code).leads(wanted)
+	if b.cookies[refreshOf] == first || b.cookies[refreshOf] == "" {
+		t.Error("the host has its session of before")
+	}
+	b.open(code).leads(wanted) // shown again, it changes nothing
+	account, err := h.Store.AccountByIdentifier(t.Context(), authcore.Identifier{Kind: authcore.KindEmail, Value: email})
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := h.Store.Sessions(t.Context(), account.ID, h.Clock.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	recent := 0
+	for _, s := range list {
+		if h.Clock.Now().Sub(s.AuthTime) < time.Minute {
+			recent++
+		}
+	}
+	if recent != 2 || len(list) != 3 { // and that of the sign-up, which has nothing to do with it
+		t.Errorf("%d of %d sessions say that their user was proved just now, want the new one and the host's, and nothing of before", recent, len(list))
+	}
+}
