@@ -22,7 +22,7 @@ func (p *tab) visit(address string) {
 func (p *tab) fill(form string, pairs ...string) {
 	p.t.Helper()
 	for pair := range slices.Chunk(pairs, 2) {
-		field := fmt.Sprintf("#%s [name=%s]", form, pair[0])
+		field := fmt.Sprintf("#%s [name=%q]", form, pair[0])
 		p.do("typing into "+field, chromedp.Click(chromedp.CSS(field)), chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
 			if _, err := chromedp.Run(ctx, chromedp.Evaluate[bool](fmt.Sprintf(`document.querySelector(%q).select(), true`, field))); err != nil {
 				return err
