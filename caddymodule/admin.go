@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 
 	"github.com/caddyserver/caddy/v2"
 
@@ -34,7 +35,7 @@ const (
 
 // Routes returns the operations.
 func (*Admin) Routes() []caddy.AdminRoute {
-	return append(append(userRoutes(), invitationRoutes()...), []caddy.AdminRoute{
+	return append(slices.Concat(userRoutes(), invitationRoutes(), smsRoutes()), []caddy.AdminRoute{
 		{Pattern: adminKeys, Handler: operation(http.MethodGet, plain(listKeys))},
 		{Pattern: adminRotate, Handler: operation(http.MethodPost, plain(rotateKeys))},
 		{Pattern: adminSecret, Handler: operation(http.MethodPost, plain(rotateSecret))},

@@ -13,11 +13,11 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 )
 
-// Trial is what became of a test mail. It holds no secret.
+// Trial is what became of a test mail or SMS. It holds no secret.
 type Trial struct {
 	Address  string `json:"address"`
 	Accepted bool   `json:"accepted"`
-	// Answer is the mail server's reply, or the path of the file, of a mail that was accepted; else what went wrong.
+	// Answer is the mail server's or provider's reply, or the path of the file, of what was accepted; else what went wrong.
 	Answer string      `json:"answer"`
 	Reason TrialReason `json:"reason,omitempty"` // why the mail was not accepted
 }
@@ -58,6 +58,28 @@ func (n *Notifier) Test(ctx context.Context, address string) (Trial, error) {
 		return Trial{Address: address, Answer: shown(textOf(err)), Reason: reasonOf(err)}, nil
 	}
 	return Trial{Address: address, Accepted: true, Answer: shown(receipt)}, nil
+}
+
+// TestSMS sends one SMS to an E.164 number through the sender, at once and once, as [Notifier.Test] sends a mail. The error is for a number
+// that is none, and [authcore.NotFound] where no SMS are sent.
+func (n *Notifier) TestSMS(ctx context.Context, number string) (Trial, error) {
+	if n.texts == nil {
+		return Trial{}, authcore.Refuse(authcore.NotFound, "No SMS are sent: set the option sms.")
+	}
+	s, err := n.renderSMS(authcore.Message{Kind: authcore.MailTest, Channel: authcore.BySMS, To: number})
+	if err != nil {
+		return Trial{}, err
+	}
+	if s.ID, err = uuid.NewV7(); err != nil {
+		return Trial{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, n.sms.timeout)
+	defer cancel()
+	receipt, err := n.texts.Send(ctx, s)
+	if err != nil {
+		return Trial{Address: number, Answer: shown(textOf(err)), Reason: reasonOf(err)}, nil
+	}
+	return Trial{Address: number, Accepted: true, Answer: shown(receipt)}, nil
 }
 
 // hand gives a letter to the sender, and returns what that tells of it.
