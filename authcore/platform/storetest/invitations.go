@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/contact"
 )
 
 var invitations = []promise{
@@ -22,6 +23,7 @@ var invitations = []promise{
 	{"100 register with one invitation: one account", invitationRace},
 	{"100 open accounts at once with one invitation: one account", invitationOpenRace},
 	{"an invitation is good for its own address alone", invitationBound},
+	{"a number that its former owner has given up is the invited's", invitationGivenUpNumber},
 	{"of revoking and using an invitation one wins", invitationRevokedRace},
 }
 
@@ -208,5 +210,28 @@ func invitationRevokedRace(t *testing.T, s Store) {
 		if (errs[0] == nil) == (errs[1] == nil) {
 			t.Errorf("revoked: %v; used: %v", errs[0], errs[1])
 		}
+	}
+}
+
+func invitationGivenUpNumber(t *testing.T, s Store) {
+	former := anAccount("ada")
+	former.PhoneVerifiedAt = start
+	number := authcore.Identifier{Kind: authcore.KindPhone, Value: former.Phone}
+	must(t, s.CreateAccount(t.Context(), former, append(idsOf(former), number), authcore.Effects{}))
+	i := anInvitation(former.ID, "1")
+	i.Address, i.Channel = former.Phone, authcore.BySMS
+	must(t, s.CreateInvitation(t.Context(), i, 0, authcore.Effects{}))
+	invited := anAccount("bob")
+	invited.Email, invited.EmailVerifiedAt, invited.PhoneVerifiedAt = "", time.Time{}, start
+	use := authcore.SignUp{Verified: number, Unique: signIn, Account: invited, Create: true, Identifiers: []authcore.Identifier{username("bob"), number},
+		Invited: authcore.Invited{ID: i.ID}, Now: start}
+	_, err := s.CreateInvited(t.Context(), use)
+	wantsTaken(t, err, authcore.KindPhone)
+	_, err = s.RemoveContact(t.Context(), contact.Removal{Channel: authcore.BySMS, Before: former, Now: start})
+	must(t, err)
+	_, err = s.CreateInvited(t.Context(), use)
+	must(t, err)
+	if got, err := s.AccountByIdentifier(t.Context(), number); err != nil || got.ID != invited.ID {
+		t.Errorf("the number finds %v (%v)", got.ID, err)
 	}
 }
