@@ -15,7 +15,7 @@ import (
 
 // In these statements {} is the column of the kind that they are about: see claimOf.
 var (
-	selectClaimer = "select " + accountColumns + ` from users where {}_verified_at is null and not made_by_operator and id <> $3
+	selectClaimer = "select " + accountColumns + ` from users where {} = $2 and {}_verified_at is null and not made_by_operator and id <> $3
 		and id = (select user_id from identifiers where kind = $1 and value = $2)`
 	// The row goes, so that the value can be somebody else's: who never verified it leaves no trust behind in it.
 	unclaim     = "delete from identifiers where kind = $1 and value = $2 and user_id = $3"

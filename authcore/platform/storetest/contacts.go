@@ -23,6 +23,7 @@ var contacts = []promise{
 	{"an account that changed meanwhile keeps address and claim", contactChanged},
 	{"a number moves to who proves it, with everything or not at all", contactMoves},
 	{"what was never verified is free once the account has something else", contactAbandoned},
+	{"an address that was verified and removed stays its account's", contactGivenUp},
 	{"an address or number is removed with its effects, or not at all", contactRemove},
 }
 
@@ -281,5 +282,17 @@ func contactAbandoned(t *testing.T, s Store) {
 		if taken, err := s.IdentifierTaken(t.Context(), email(a.Email), uuid.New()); err != nil || taken {
 			t.Errorf("%s is taken: %v (%v)", a.Email, taken, err)
 		}
+	}
+}
+
+func contactGivenUp(t *testing.T, s Store) {
+	a := withAccount(t, s, "anna")
+	removed, err := s.RemoveContact(t.Context(), contact.Removal{Channel: authcore.ByEmail, Before: a, Now: start})
+	must(t, err)
+	other := withAccount(t, s, "ben")
+	_, err = s.ConfirmContact(t.Context(), confirmation(claimsAddress(t, s, other, a.Email, "1"), other, a.Email))
+	wantsTaken(t, err, authcore.KindEmail)
+	if got, err := s.AccountByID(t.Context(), a.ID); err != nil || got.Disabled() || got.Epoch != removed.Epoch {
+		t.Errorf("the account that has removed it is %+v (%v)", got, err)
 	}
 }
