@@ -23,6 +23,9 @@ func (c *core) committed(ctx context.Context, done sqlstore.Commit) {
 	if done.Mails > 0 {
 		c.notifier.Nudge()
 	}
+	for _, kind := range done.Kinds {
+		countNotification(kind)
+	}
 	for _, e := range done.Events {
 		tell(ctx, c.logger, e)
 	}

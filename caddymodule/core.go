@@ -88,7 +88,7 @@ func (c *core) wireFlows(a *App, sealer *secret.Sealer) error {
 	c.flows, err = gateway.NewFlows(gateway.Config{Store: c.store, Ring: c.ring, Hasher: n.hasher, Limiter: a.limiter(), Lockouts: n.lockouts, Proofs: n.proofs,
 		Mailer: c.notifier, Sealer: sealer, Now: n.clock.Now, Settings: cfg.flowSettings(),
 		CanReach: c.notifier.CanReach, MayIssue: func() error { return gateway.MayIssue(n.clock.Wrong, c.ring.Signs) },
-		Traces: gateway.Traces{SignIn: traceOf(ended), StepUp: traceOf(stepUpOutcomes.result), Refresh: traceOf(refreshOutcomes.result), Handover: traceHandovers,
+		Traces: gateway.Traces{SignIn: traceSignIns, SignUp: traceSignUps, StepUp: traceOf(stepUpOutcomes.result), Refresh: traceOf(refreshOutcomes.result), Handover: traceHandovers,
 			CodeSent: countCode}})
 	return err
 }
@@ -121,7 +121,7 @@ func (c *core) wireAPI(a *App) (err error) {
 	if err != nil {
 		return err
 	}
-	limits := httpauth.NewLimits(a.limiter(), ratelimit.AddressKey)
+	limits := httpauth.NewLimits(a.limiter(), ratelimit.AddressKey).TellRefused(countRateLimited)
 	c.api, err = httpapi.New(httpapi.Config{CookiePrefix: a.CookiePrefix, Authenticator: c.auth, Limits: limits, Sessions: f.Sessions,
 		SignIn: f.SignIn, SignUp: f.SignUp, Password: f.Password, Profile: f.Profile, JWKS: c.ring.JWKS, Ready: a.health, Logger: a.logger,
 		Setup: f.Setup, Invite: f.Invite, Secure: f.Secure, Contact: f.Contact, Fresh: f.Fresh, Closure: f.Closure, Export: f.Export, Avatars: f.Avatars,

@@ -19,7 +19,6 @@ import (
 var (
 	smsOutcomes     = newTally("sms_total", "Tries to send an SMS, by outcome.", "sent", "failed", "dropped")
 	mailOutcomes    = newTally("mails_total", "Tries to send a mail, by outcome.", "sent", "failed", "dropped")
-	loginOutcomes   = newTally("logins_total", "Sign-ins by password, by outcome.", outcomesOf(authcore.InvalidCredentials, authcore.AccountLocked, authcore.AccountNotVerified, authcore.InvalidFields)...)
 	stepUpOutcomes  = newTally("step_ups_total", "Step-ups: proofs of who is signed in already, by outcome.", outcomesOf(authcore.InvalidCredentials, authcore.MFARequired, authcore.ReauthenticationRequired, authcore.Forbidden)...)
 	refreshOutcomes = newTally("refreshes_total", "Refreshes of a session, by outcome.", outcomesOf(authcore.InvalidRefreshToken, authcore.RefreshTokenReused)...)
 	guardOutcomes   = newTally("guard_decisions_total", "Decisions of the guard, by outcome.", append(outcomesOf(authcore.AuthenticationRequired,
@@ -75,10 +74,12 @@ type tally struct {
 const otherOutcome = "other"
 
 func newTally(name, help string, outcomes ...string) *tally {
-	t := &tally{
-		vec:  prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "gatehouse", Name: name, Help: help}, []string{"outcome"}),
-		each: make(map[string]prometheus.Counter),
-	}
+	return newTallyOf(prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "gatehouse", Name: name, Help: help}, []string{"outcome"}), outcomes...)
+}
+
+// newTallyOf counts in vec, of which the outcome alone is left open.
+func newTallyOf(vec *prometheus.CounterVec, outcomes ...string) *tally {
+	t := &tally{vec: vec, each: make(map[string]prometheus.Counter)}
 	for _, o := range append(outcomes, otherOutcome) {
 		t.each[o] = t.vec.WithLabelValues(o)
 	}
@@ -158,7 +159,7 @@ func viewAgeNow() float64 {
 
 // processMetrics are all metrics; docs/monitoring.md has a row for each.
 func processMetrics() []prometheus.Collector {
-	return []prometheus.Collector{mailOutcomes.vec, smsOutcomes.vec, codesSent, invitations, loginOutcomes.vec, stepUpOutcomes.vec, refreshOutcomes.vec, guardOutcomes.vec, outboxWaiting, outboxOldest, accountsSecured,
+	return []prometheus.Collector{mailOutcomes.vec, smsOutcomes.vec, codesSent, invitations, loginOutcomes.vec, registrationOutcomes.vec, notificationCount, stepUpOutcomes.vec, refreshOutcomes.vec, guardOutcomes.vec, outboxWaiting, outboxOldest, accountsSecured,
 		feedMessages.vec, feedUp, revocationLag, viewAge, openConnections.vec, endedConnections.vec, cutSeconds,
 		logsink.Lost(), nodeReadings, revocationCount, refreshesRepeated, accountsDeleted, handoverOutcomes.vec, limitRefusals.vec, storeCalls.vec, storeSeconds, hashOutcomes.vec, hashSeconds}
 }

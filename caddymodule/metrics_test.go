@@ -82,19 +82,25 @@ func TestMetrics_LabelsAreClosed(t *testing.T) {
 	}
 	before := slices.Sorted(maps.Keys(gathered(t, r)))
 	for _, err := range []error{nil, errors.New("x"), authcore.ErrUnavailable, authcore.Refuse(authcore.Code("ada@example.com"), ""), context.Canceled} {
-		loginOutcomes.result(err)
+		for _, method := range []string{"password", "link", "smile"} {
+			loginOutcomes.of(method).result(err)
+			registrationOutcomes.of(method).result(err)
+		}
 		refreshOutcomes.result(err)
 		guardOutcomes.result(err)
 	}
 	for o := range notify.Outcome(5) {
 		countMail(o)
 	}
+	for _, kind := range []authcore.MailKind{authcore.MailNewDevice, authcore.MailVerify, "smile"} {
+		countNotification(kind)
+	}
 	after := slices.Sorted(maps.Keys(gathered(t, r)))
 	if !slices.Equal(before, after) {
 		t.Errorf("the metrics were\n%s\nand are\n%s", strings.Join(before, "\n"), strings.Join(after, "\n"))
 	}
 	for _, want := range []string{
-		"gatehouse_outbox_waiting", "gatehouse_outbox_oldest_seconds", "gatehouse_mails_total{outcome=sent}", "gatehouse_logins_total{outcome=invalid_credentials}",
+		"gatehouse_outbox_waiting", "gatehouse_outbox_oldest_seconds", "gatehouse_mails_total{outcome=sent}", "gatehouse_logins_total{method=password}{outcome=invalid_credentials}",
 		"gatehouse_refreshes_total{outcome=refresh_token_reused}", "gatehouse_guard_decisions_total{outcome=authentication_required}",
 	} {
 		if !slices.Contains(after, want) {

@@ -113,13 +113,5 @@ func (c refusalCounter) Take(ctx context.Context, limits ...authcore.Limit) (tim
 	return wait, err
 }
 
-// ended counts how sign-ins ended; those that a lock refused are among what limits refuse as well.
-func ended(err error) {
-	loginOutcomes.result(err)
-	if authcore.CodeOf(err) == authcore.AccountLocked {
-		limitRefusals.count(limitLockout)
-	}
-}
-
 // Interface guard
 var _ authcore.Limiter = refusalCounter{}

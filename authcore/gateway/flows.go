@@ -130,7 +130,7 @@ type CodeSettings struct {
 
 // Traces are told of steps of the flows. Each may be nil.
 type Traces struct {
-	SignIn, StepUp, Refresh, Handover authcore.Trace
+	SignIn, SignUp, StepUp, Refresh, Handover authcore.Trace
 	// CodeSent is told of every code that goes out.
 	CodeSent func(by authcore.Channel, p authcore.Purpose)
 	// SecondFactor is told how each use of a second factor has ended.
@@ -238,7 +238,7 @@ func (f *Flows) wireAccounts(cfg Config) (err error) {
 	s, salt := cfg.Settings, macKey(cfg.Ring, "password salt")
 	f.SignUp, err = signup.New(signup.Config{Store: cfg.Store, Invitations: f.Invite, Notices: f.Notices, Hasher: cfg.Hasher, Policy: f.Policy, Challenges: f.Challenges,
 		Sessions: f.Sessions, Settings: signup.Settings{Mode: s.Signup, Deferred: s.Deferred, CodeOnDemand: s.CodeOnDemand, Identities: s.Identities},
-		Fields: s.UserFields, Locales: httpauth.Languages(), Numbers: s.Numbers, Confirm: f.confirm,
+		Fields: s.UserFields, Locales: httpauth.Languages(), Numbers: s.Numbers, Confirm: f.confirm, Trace: cfg.Traces.SignUp,
 		CanReach: cfg.CanReach, Salt: func(address string) []byte { return salt().MAC([]byte(address)).Bytes()[:16] }, Now: cfg.Now})
 	if err != nil {
 		return err

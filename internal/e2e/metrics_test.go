@@ -33,7 +33,7 @@ func TestMetrics_TellWhatHappened(t *testing.T) {
 	verify := func() { g.api(t, "POST", "/token/verify", map[string]any{"token": u.access}) }
 	old, second := u.refresh, ""
 
-	moves(`gatehouse_logins_total{outcome="success"}`, 1, login(u.password, 200, ""))
+	moves(`gatehouse_logins_total{method="password",outcome="success"}`, 1, login(u.password, 200, ""))
 	moves(`gatehouse_password_hashes_total{outcome="success"}`, 1, login("not this one 77", 401, "invalid_credentials"))
 	moves(`gatehouse_password_hash_wait_seconds_count`, 1, login("not this one 78", 401, "invalid_credentials"))
 	moves(`gatehouse_limit_refusals_total{outcome="lockout"}`, 1, login(u.password, 429, "account_locked"))
@@ -76,9 +76,9 @@ func TestMetrics_TellWhatHappened(t *testing.T) {
 		return g.metric(t, `gatehouse_signing_key_age_seconds{use="bearer"}`) < min(keys, 5)
 	})
 	// A reload has a new registry; what was counted goes on in it.
-	before := g.metric(t, `gatehouse_logins_total{outcome="success"}`)
+	before := g.metric(t, `gatehouse_logins_total{method="password",outcome="success"}`)
 	g.mustReload(t, plan{})
-	if after := g.metric(t, `gatehouse_logins_total{outcome="success"}`); after != before || g.metric(t, "gatehouse_ready") != 1 {
+	if after := g.metric(t, `gatehouse_logins_total{method="password",outcome="success"}`); after != before || g.metric(t, "gatehouse_ready") != 1 {
 		t.Errorf("after a reload %v sign-ins are counted, before it %v", after, before)
 	}
 	if strings.Contains(g.logs(), "register metrics") {

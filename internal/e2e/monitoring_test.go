@@ -125,7 +125,7 @@ func (p *prometheus) ask(t *testing.T, path string, v any) {
 func TestMonitoring_Example(t *testing.T) {
 	t.Parallel()
 	redis := testredis.New(t, testredis.Options{})
-	g := start(t, plan{postgres: true, env: []string{"TEST_REDIS=" + redis.URL()}, global: "\n\t\tredis {env.TEST_REDIS}\n",
+	g := start(t, plan{postgres: true, env: []string{"TEST_REDIS=" + redis.URL()}, global: "\n\t\tredis {env.TEST_REDIS}\n\t\tsms outbox\n",
 		site: defaultSite + "http://127.0.0.1:<port2> {\n\tmetrics\n}\n"})
 	u := g.newUser(t)
 	g.do(t, call{path: "/x", bearer: u.access}).want(t, 200, "")

@@ -29,6 +29,9 @@ type Store interface {
 	ReplacePasswordHash(ctx context.Context, id uuid.UUID, old, hash string) error
 }
 
+// Step is what a [Config.Trace] is told of.
+const Step = "sign in"
+
 // Config is what a Flow needs.
 type Config struct {
 	Store    Store

@@ -26,7 +26,7 @@ type Input struct {
 // alike; [authcore.AccountNotVerified], only with the right password; [authcore.AccountLocked] with RetryAfter;
 // [authcore.InvalidFields]; [authcore.Unavailable] with RetryAfter when the hasher is at capacity.
 func (f *Flow) Password(ctx context.Context, in Input) (session.Tokens, error) {
-	ctx, done := f.cfg.Trace(ctx, "sign in")
+	ctx, done := f.cfg.Trace(ctx, Step)
 	tokens, err := f.password(ctx, in)
 	done(err)
 	return tokens, err

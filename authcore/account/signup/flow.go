@@ -64,6 +64,14 @@ type Store interface {
 	SignUp(ctx context.Context, e authcore.SignUp) (authcore.Account, authcore.Session, error)
 }
 
+// What a [Config.Trace] is told of: sign-ups, and the sign-ins that complete them.
+const (
+	StepRegister = "sign up"
+	StepInvited  = "sign up by invitation"
+	StepCode     = "sign in by code"
+	StepLink     = "sign in by link"
+)
+
 // Config is what a Flow needs.
 type Config struct {
 	Store      Store
@@ -77,6 +85,7 @@ type Config struct {
 		Find(ctx context.Context, token string) (authcore.Invitation, error)
 	}
 	Settings Settings
+	Trace    authcore.Trace // of the steps above; nil is nobody
 	// Salt returns the 16 bytes under which the first password of a normalised address is hashed: a MAC of it, the same on
 	// every node and after a restart.
 	Salt func(address string) []byte
@@ -121,6 +130,9 @@ func New(cfg Config) (*Flow, error) {
 	}
 	if len(cfg.Settings.Identities) == 0 {
 		return nil, errors.New("signup: at least one kind of identifier must sign in")
+	}
+	if cfg.Trace == nil {
+		cfg.Trace = authcore.NoTrace
 	}
 	cfg.Settings.Identities = slices.Clone(cfg.Settings.Identities)
 	return &Flow{cfg: cfg}, nil

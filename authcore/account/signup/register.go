@@ -47,6 +47,17 @@ type Registered struct {
 // mail that says so. Refusals: [authcore.SignupClosed]; [authcore.InvitationRequired]; [authcore.InvalidInvitation]; [authcore.InvalidFields] with every broken rule; with signup open
 // [authcore.Conflict], whose Fields name what is taken; [authcore.Unavailable].
 func (f *Flow) Register(ctx context.Context, in RegisterInput) (Registered, error) {
+	step := StepRegister
+	if in.Invitation != "" {
+		step = StepInvited
+	}
+	ctx, done := f.cfg.Trace(ctx, step)
+	r, err := register(ctx, f, in)
+	done(err)
+	return r, err
+}
+
+func register(ctx context.Context, f *Flow, in RegisterInput) (Registered, error) {
 	if f.cfg.Settings.Mode == Closed {
 		return Registered{}, authcore.Refuse(authcore.SignupClosed, "Sign-up is closed.")
 	}

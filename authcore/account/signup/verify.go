@@ -44,6 +44,17 @@ type VerifyInput struct {
 // Refusals: [authcore.InvalidRequest], [authcore.InvalidFields], [authcore.InvalidCode], [authcore.TooManyAttempts],
 // [authcore.RegistrationProofRequired], [authcore.Unavailable].
 func (f *Flow) Verify(ctx context.Context, in VerifyInput) (session.Tokens, error) {
+	step := StepCode
+	if in.Token != "" {
+		step = StepLink
+	}
+	ctx, done := f.cfg.Trace(ctx, step)
+	tokens, err := verify(ctx, f, in)
+	done(err)
+	return tokens, err
+}
+
+func verify(ctx context.Context, f *Flow, in VerifyInput) (session.Tokens, error) {
 	shown, err := f.readInput(&in)
 	if err != nil {
 		return session.Tokens{}, f.withEveryRule(ctx, shown, in.NewPassword, err)

@@ -11,7 +11,8 @@ import (
 type Commit struct {
 	Revocations []authcore.Revocation
 	Events      []authcore.Event
-	Mails       int // in the outbox, dummies included
+	Mails       int                 // in the outbox, dummies included
+	Kinds       []authcore.MailKind // of those that are no dummies
 }
 
 // AfterCommit returns a Store on the same database whose changes call hook, after the hooks that s has. A change that commits

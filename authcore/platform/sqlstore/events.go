@@ -40,6 +40,9 @@ func record(ctx context.Context, q *tx, fx authcore.Effects) error {
 			return err
 		}
 		q.done.Mails++
+		if !m.Dummy {
+			q.done.Kinds = append(q.done.Kinds, m.Kind)
+		}
 	}
 	return recordLinks(ctx, q, fx.SecurityLinks)
 }

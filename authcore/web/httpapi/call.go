@@ -92,7 +92,7 @@ func with[B any](c caller, do func(*call, B) error) action {
 // perform answers a request for the call of to: counts it, finds out who makes it, reads its body, and asks where it comes
 // from when a cookie speaks in it. No call does any of these by itself.
 func (a *API) perform(x *call, to route) error {
-	if err := a.limits.Take(x.r.Context(), to.limit, x.in.Client.Addr); err != nil {
+	if err := a.limits.Take(x.r.Context(), to.limit, to.path, x.in.Client.Addr); err != nil {
 		return err
 	}
 	if to.does.caller == signedIn {

@@ -28,6 +28,7 @@ func everyPage(h *house) map[string]*answer {
 	b, c := h.browser().person(), h.browser()
 	pages := map[string]*answer{
 		"account": b.get("/account"), "profile": b.get("/account/profile"), "password": b.get("/account/password"), "sessions": b.get("/account/sessions"),
+		"history": b.get("/account/history"), "notifications": b.get("/account/notifications"),
 		"devices": b.get("/account/devices"), "name refused": b.renames("/account/devices"),
 		"profile refused":  b.post("/account/profile", []string{"username", "a b", "phone", "1"}),
 		"password refused": b.post("/account/password", nil), "circle in": nil, "missing": c.get("/x"),

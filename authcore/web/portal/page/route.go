@@ -138,7 +138,7 @@ func (to Route) read(q *Request) (err error) {
 }
 
 func (to Route) submit(q *Request) (err error) {
-	if err := q.Limits.Take(q.R.Context(), to.Limit, q.Info.Client.Addr); err != nil {
+	if err := q.Limits.Take(q.R.Context(), to.Limit, to.Path, q.Info.Client.Addr); err != nil {
 		return err
 	}
 	if to.For == SignedIn {
