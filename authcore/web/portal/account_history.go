@@ -116,9 +116,9 @@ func loginOf(q *page.Request, e authcore.Event) login {
 		l.Lines = append(l.Lines, q.T("history.host", "Host", e.Host))
 	}
 	words, exact := seen(q, e.At)
-	l.Seen, l.SeenAt = words+" · "+e.At.UTC().Format("2006-01-02 15:04 UTC"), exact
-	if q.Now().Sub(e.At) < 2*time.Minute {
-		l.Seen = words
+	l.Seen, l.SeenAt = e.At.UTC().Format("2006-01-02 15:04 UTC"), exact
+	if q.Now().Sub(e.At) >= 2*time.Minute { // before, the words tell of somebody who is active
+		l.Seen = words + " · " + l.Seen
 	}
 	return l
 }
