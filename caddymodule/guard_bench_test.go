@@ -136,7 +136,7 @@ func (b *benched) token(tb testing.TB) string {
 	token, err := b.keys.Sign(use, jwtkeys.Claims{
 		Issuer: "https://auth.example.com", Audience: []string{"https://auth.example.com"}, Subject: account.String(),
 		SessionID: uuid.Must(uuid.NewV7()).String(), ID: "q6Ue0rWzNQm7YkXc1vHt3A", ExpiresAt: at.Add(time.Hour),
-		AuthTime: at, AMR: []string{"pwd"}, Roles: []string{"user", "staff"}, Epoch: 3, RolesVersion: 2,
+		AuthTime: at, AMR: []string{"pwd", "otp", "mfa"}, Roles: []string{"user", "staff"}, Epoch: 3, RolesVersion: 2,
 		Email: "ada." + account.String()[:8] + "@example.com", EmailVerified: true, Username: "ada", Name: "Ada Lovelace",
 	}, at)
 	if err != nil {
@@ -208,6 +208,26 @@ func BenchmarkGuard(b *testing.B) {
 	}
 }
 
+// BenchmarkGuard_StepUp is what `require mfa` and `require fresh` cost a request that they let through.
+func BenchmarkGuard_StepUp(b *testing.B) {
+	over := seenBy(b, authcore.ModeBearer, 1000, 0)
+	asks := access.Policy{MaxStaleness: 24 * time.Hour, MFA: true, Fresh: time.Hour}
+	for name, policy := range map[string]access.Policy{"none": {MaxStaleness: 24 * time.Hour}, "both": asks} {
+		b.Run(name, func(b *testing.B) {
+			over.guard.way.Policy = policy
+			b.ReportAllocs()
+			b.ResetTimer()
+			var guarded, bare atomic.Int64
+			b.RunParallel(func(pb *testing.PB) {
+				with, without := over.rounds(b, pb)
+				guarded.Add(int64(with))
+				bare.Add(int64(without))
+			})
+			b.ReportMetric(float64(guarded.Load()-bare.Load())/float64(b.N), "guard-ns/op")
+		})
+	}
+}
+
 // seenBy is newBenched with every token seen, twice, from when on it is cached.
 func seenBy(tb testing.TB, mode authcore.Mode, sessions, revocations int) *benched {
 	tb.Helper()
@@ -267,6 +287,7 @@ func (b *benched) serve(tb testing.TB, in *incoming, token string) {
 func TestGuard_Allocations(t *testing.T) {
 	for mode, limit := range map[authcore.Mode]float64{authcore.ModeBearer: 3, authcore.ModeCookie: 5} { // and the other cookies
 		over := newBenched(t, mode, 1, 100)
+		over.guard.way.Policy.MFA, over.guard.way.Policy.Fresh = true, time.Hour
 		in := over.incoming()
 		over.serve(t, in, over.tokens[0])
 		w := httptest.NewRecorder()

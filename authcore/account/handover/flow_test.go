@@ -166,6 +166,22 @@ func TestRedeem_Refused(t *testing.T) {
 
 }
 
+// A host that is signed in stays the same account's: another one's code is refused there, and leaves no session.
+func TestRedeem_AnotherAccountIsNotSwappedIn(t *testing.T) {
+	e := open(t)
+	bob := e.Person(t, signup.RegisterInput{Email: "bob@example.com", Username: "bob"})
+	verifier, code := e.issue(bob)
+	_, err := e.redeem(handover.RedeemInput{Code: code, Verifier: verifier, Origin: app, Account: e.parent.Account.ID})
+	testflow.WantCode(t, err, authcore.InvalidCode)
+	if list, err := e.Sessions.List(t.Context(), bob.Account.ID); err != nil || len(list) != 1 {
+		t.Errorf("%d sessions (%v), want that of the sign-up alone", len(list), err)
+	}
+	verifier, code = e.issue(e.parent)
+	if _, err := e.redeem(handover.RedeemInput{Code: code, Verifier: verifier, Origin: app, Account: e.parent.Account.ID}); err != nil {
+		t.Errorf("the same account's: %v", err)
+	}
+}
+
 // Asking again in one tab voids the code before; other tabs keep theirs.
 func TestIssue_Again(t *testing.T) {
 	e := open(t)
