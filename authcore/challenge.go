@@ -82,6 +82,10 @@ type SignUp struct {
 	// Opening is the session to open; the store fills in its account and epoch. Its Effects are of all of it, also where no session
 	// is opened.
 	Opening SessionOpening
+	// Pending returns the sign-in that waits for a second step, for the account as it is stored: then that is stored in place of the
+	// session, and the events of the session are not. It is called within the transaction, which may run again, and returns nil where
+	// nothing is waited for. Nil: nothing ever is.
+	Pending func(a Account) *PendingSignIn
 	Now     time.Time
 }
 

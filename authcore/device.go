@@ -68,4 +68,12 @@ type SessionOpening struct {
 	// NewDevice returns what to write besides where the account does not know the device, unless this is its first sign-in. open are
 	// the account's open links of changes of address or number. It is called within the transaction, which may run again. Nil: nothing.
 	NewDevice func(open []SecurityLink) (Effects, error)
+	// Pending is the pending sign-in that the session ends: of several who end it at once exactly one opens a session. Zero for none.
+	Pending uuid.UUID
+	// TrustUntil is until when the device is asked for no second factor; zero leaves it as it is. Trusted tells of it; the store completes
+	// it.
+	TrustUntil time.Time
+	Trusted    Event
+	// ForgetReset: another kind of proof was given than the channel that the password was reset by (Account.PasswordBy), which is forgotten.
+	ForgetReset bool
 }

@@ -19,6 +19,7 @@ const (
 	InvalidRefreshToken       Code = "invalid_refresh_token"
 	RefreshTokenReused        Code = "refresh_token_reused"
 	InvalidCode               Code = "invalid_code"
+	InvalidMFAToken           Code = "invalid_mfa_token"
 	RegistrationProofRequired Code = "registration_proof_required"
 	TooManyAttempts           Code = "too_many_attempts"
 	RateLimited               Code = "rate_limited"
@@ -128,6 +129,8 @@ var (
 	ErrTooManyInvitations = errors.New("too many invitations")
 	// ErrLeaving: the account waits for its deletion, which its owner alone calls off. Nothing has changed.
 	ErrLeaving = errors.New("the account is about to be deleted")
+	// ErrSecondStep is no failure: traces are told by it that a sign-in waits for a second step.
+	ErrSecondStep = errors.New("waits for a second step")
 	// ErrUnavailable: the store cannot answer now (down, locked, full, read-only, timed out). Nothing is known to have
 	// changed; the client is told 503 with Retry-After and keeps its credentials.
 	ErrUnavailable = errors.New("store unavailable")

@@ -57,6 +57,7 @@ const (
 	EventRecoveryCodesMade EventKind = "recovery_codes.made"
 	EventRecoveryCodeUsed  EventKind = "recovery_codes.used"
 	EventNotifications     EventKind = "account.notifications_changed"
+	EventDeviceTrusted     EventKind = "device.trusted"
 )
 
 // EventKinds returns every kind of event, in the order of their names.
@@ -68,7 +69,7 @@ var eventKinds = sortedKinds(
 	EventRefreshRepeated, EventRefreshReplayed, EventSignedOut, EventSessionsRevoked, EventResetRequested, EventPasswordReset,
 	EventPasswordChanged, EventAccountLocked, EventAccountSecured, EventRegistrationAgain, EventEmailChanged,
 	EventUsernameChanged, EventPhoneChanged, EventSteppedUp, EventStepUpFailed, EventDeletionRequested, EventCodeSent, EventCodeRefused,
-	EventAccountDeleted, EventExported, EventAccountRestored, EventSessionRenamed, EventDeviceSeen, EventDeviceForgotten,
+	EventAccountDeleted, EventExported, EventAccountRestored, EventSessionRenamed, EventDeviceSeen, EventDeviceForgotten, EventDeviceTrusted,
 	EventFactorAdded, EventFactorRemoved, EventFactorUsed, EventFactorFailed, EventMFAEnabled, EventMFADisabled, EventRecoveryCodesMade,
 	EventRecoveryCodeUsed,
 	EventNotifications,
@@ -135,6 +136,7 @@ const (
 	MailAccountRestored   MailKind = "account_restored"
 	MailSecondFactorCode  MailKind = "second_factor_code"
 	MailFactorCode        MailKind = "factor_code"
+	MailCodesGuessed      MailKind = "codes_guessed"
 	MailFactorAdded       MailKind = "factor_added"
 	MailFactorRemoved     MailKind = "factor_removed"
 	MailMFAEnabled        MailKind = "mfa_enabled"

@@ -62,7 +62,8 @@ type PendingSignIn struct {
 	DeviceDigest secret.Digest // of the device token that the client brought; zero for none
 	DeviceName   string
 	ShortLived   bool
-	AttemptsLeft int // wrong codes that may still come
+	TrustDevice  bool // asked for with the first step
+	AttemptsLeft int  // wrong codes that may still come
 	CreatedAt    time.Time
 	ExpiresAt    time.Time
 }

@@ -14,6 +14,7 @@ type Limit struct {
 // The limits of contract §2 (`rate_limit`) and those that `otp` sets.
 const (
 	LimitLogin       = "login"
+	LimitMFA         = "mfa"
 	LimitRegister    = "register"
 	LimitVerify      = "verify"
 	LimitForgot      = "forgot"

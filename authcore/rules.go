@@ -73,6 +73,7 @@ const (
 	NotificationUnknown Rule = "notification_unknown" // there is no such kind of mail
 
 	CodeRequired  Rule = "code_required"
+	NotOffered    Rule = "not_offered" // not one of those that the answer before has named
 	LoginRequired Rule = "login_required"
 
 	// These three are broken by programs alone; no page has such a field.
@@ -129,6 +130,7 @@ var english = map[Rule]string{
 	RoleNeedsAddress:        "The roles admin and auditor can be given only to an address.",
 	NotificationAlways:      "This mail is always sent: it tells you of a change of your account.",
 	NotificationUnknown:     "There is no such notification.",
+	NotOffered:              "This is not offered here.",
 	CodeRequired:            "Enter the code from the mail.",
 	LoginRequired:           "Enter your e-mail address or username.",
 	SessionSelector:         "Send exactly one of ids, all and others.",

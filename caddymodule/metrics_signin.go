@@ -10,16 +10,17 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/notice"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/secondstep"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signin"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 )
 
 // The metrics of who signs in and up, and what people are told of.
 var (
-	loginOutcomes = newMethodTally("logins_total", "Sign-ins, by how somebody signed in and by outcome.", loginMethods,
-		outcomesOf(authcore.InvalidCredentials, authcore.AccountLocked, authcore.AccountNotVerified, authcore.InvalidFields, authcore.InvalidRequest,
+	loginOutcomes = newMethodTally("logins_total", "Sign-ins, by how somebody signed in and by outcome; pending waits for a second step.", loginMethods,
+		append(outcomesOf(authcore.InvalidCredentials, authcore.AccountLocked, authcore.AccountNotVerified, authcore.InvalidFields, authcore.InvalidRequest,
 			authcore.InvalidCode, authcore.TooManyAttempts, authcore.RegistrationProofRequired, authcore.InvalidInvitation, authcore.InvitationRequired,
-			authcore.RateLimited)...)
+			authcore.RateLimited, authcore.InvalidMFAToken), outcomePending)...)
 	registrationOutcomes = newMethodTally("registrations_total", "Sign-ups, by how somebody signed up and by outcome; an address that has an account counts as any other.",
 		registrationMethods, outcomesOf(authcore.InvalidFields, authcore.SignupClosed, authcore.InvitationRequired, authcore.InvalidInvitation, authcore.Conflict,
 			authcore.RateLimited)...)
@@ -28,7 +29,8 @@ var (
 
 // loginMethods and registrationMethods are the methods that the steps of the flows count under.
 var (
-	loginMethods        = map[string]string{signin.Step: audit.ByPassword, signup.StepCode: audit.ByCode, signup.StepLink: audit.ByLink}
+	loginMethods = map[string]string{signin.Step: audit.ByPassword, signup.StepCode: audit.ByCode, signup.StepLink: audit.ByLink,
+		secondstep.StepBy(audit.ByPassword): audit.ByPassword, secondstep.StepBy(audit.ByCode): audit.ByCode, secondstep.StepBy(audit.ByLink): audit.ByLink}
 	registrationMethods = map[string]string{signup.StepRegister: audit.ByPassword, signup.StepInvited: audit.ByInvitation}
 )
 

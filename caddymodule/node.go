@@ -50,6 +50,7 @@ type node struct {
 	limiter     *ratelimit.Memory
 	lockouts    *lockout.Lockouts
 	proofs      *lockout.Lockouts // of sessions that prove themselves by a password
+	codes       *lockout.Lockouts // of accounts: wrong codes of second factors
 	verifier    *accesstoken.Verifier
 	connections *liveconn.Registry
 	hasher      *passhash.Hasher
@@ -161,6 +162,11 @@ func (n *node) fill(ctx context.Context, store *sqlstore.Store, cfg *resolved, l
 		return err
 	}
 	n.proofs, err = lockout.New(lockout.Config{Policy: lockout.ProofPolicy, Store: store, Logger: logger, Now: n.clock.Now,
+		Key: func() secret.MACKey { return n.ring.Load().MACKey("lockout names") }})
+	if err != nil {
+		return err
+	}
+	n.codes, err = lockout.New(lockout.Config{Policy: lockout.CodePolicy, Store: store, Logger: logger, Now: n.clock.Now,
 		Key: func() secret.MACKey { return n.ring.Load().MACKey("lockout names") }})
 	if err != nil {
 		return err

@@ -53,6 +53,7 @@ const (
 	outcomeConflict  = "conflict"
 	outcomeWrongCode = "wrong_code"
 	outcomeCanceled  = "canceled"
+	outcomePending   = "pending" // a sign-in waits for its second step
 )
 
 // outcomeOf names how a step ended, by a word from a closed set.
@@ -61,6 +62,8 @@ func outcomeOf(err error) string {
 	switch {
 	case err == nil:
 		return outcomeSuccess
+	case errors.Is(err, authcore.ErrSecondStep):
+		return outcomePending
 	case errors.Is(err, authcore.ErrNotFound):
 		return outcomeNotFound
 	case errors.As(err, &taken):

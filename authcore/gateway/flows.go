@@ -27,6 +27,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/notification"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/profile"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/secondstep"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/secure"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/setup"
@@ -60,6 +61,7 @@ type Store interface {
 	setup.Store
 	invite.Store
 	password.Store
+	secondstep.Store
 	secure.Store
 	profile.Store
 	session.Store
@@ -74,6 +76,7 @@ type Config struct {
 	Limiter  authcore.Limiter
 	Lockouts attempt.Lockouts
 	Proofs   attempt.Lockouts // of sessions that prove themselves by a password
+	Codes    attempt.Lockouts // of accounts: wrong codes of second factors (lockout.CodePolicy)
 	Mailer   challenge.Mailer
 	Sealer   *secret.Sealer
 	// CanReach returns false for a normalised address to which mails are known not to go out. It must not wait. It may be nil.
@@ -109,7 +112,9 @@ type Settings struct {
 	FreshFor        time.Duration // how long a sign-in is fresh
 	DeletionGrace   time.Duration // how long a deletion waits; 0: none
 
-	Factors []authcore.FactorType // that may be added and count; nil: all but SMS
+	Factors  []authcore.FactorType // that may be added and count; nil: all but SMS
+	MFA      secondstep.Requirement
+	TrustFor time.Duration // how long a trusted device is asked for no second factor; 0: none is trusted
 }
 
 // InvitationSettings say who may invite.
@@ -145,6 +150,7 @@ type Flows struct {
 	Factors    *factor.Factors
 	Sessions   *session.Sessions
 	Devices    *device.Devices
+	Steps      *secondstep.Flow
 	SignIn     *signin.Flow
 	SignUp     *signup.Flow
 	Password   *password.Flow
@@ -214,11 +220,17 @@ func (f *Flows) wireSessions(cfg Config) (err error) {
 	if err != nil {
 		return err
 	}
+	f.Steps, err = secondstep.New(secondstep.Config{Store: cfg.Store, Sessions: f.Sessions, Factors: f.Factors, Notices: f.Notices, Hasher: cfg.Hasher,
+		Policy: f.Policy, Lockouts: cfg.Lockouts, Codes: cfg.Codes, Key: macKey(cfg.Ring, "pending sign-in"), Lifetime: f.Challenges.Lifetime(),
+		Required: s.MFA, TrustFor: s.TrustFor, Admins: s.Admins, Trace: cfg.Traces.SignIn, Now: cfg.Now})
+	if err != nil {
+		return err
+	}
 	if f.Devices, err = device.New(device.Config{Store: cfg.Store, Now: cfg.Now}); err != nil {
 		return err
 	}
 	f.SignIn, err = signin.New(signin.Config{Store: cfg.Store, Hasher: cfg.Hasher, Policy: f.Policy, Lockouts: cfg.Lockouts, Owners: f.Notices,
-		Sessions: f.Sessions, Identities: s.Identities, Numbers: s.Numbers, RequireVerified: s.Signup != signup.Open, Trace: cfg.Traces.SignIn, Now: cfg.Now})
+		Steps: f.Steps, Identities: s.Identities, Numbers: s.Numbers, RequireVerified: s.Signup != signup.Open, Trace: cfg.Traces.SignIn, Now: cfg.Now})
 	if err != nil {
 		return err
 	}
@@ -237,7 +249,7 @@ func (f *Flows) wireAccounts(cfg Config) (err error) {
 	}
 	s, salt := cfg.Settings, macKey(cfg.Ring, "password salt")
 	f.SignUp, err = signup.New(signup.Config{Store: cfg.Store, Invitations: f.Invite, Notices: f.Notices, Hasher: cfg.Hasher, Policy: f.Policy, Challenges: f.Challenges,
-		Sessions: f.Sessions, Settings: signup.Settings{Mode: s.Signup, Deferred: s.Deferred, CodeOnDemand: s.CodeOnDemand, Identities: s.Identities},
+		Steps: f.Steps, Settings: signup.Settings{Mode: s.Signup, Deferred: s.Deferred, CodeOnDemand: s.CodeOnDemand, Identities: s.Identities},
 		Fields: s.UserFields, Locales: httpauth.Languages(), Numbers: s.Numbers, Confirm: f.confirm, Trace: cfg.Traces.SignUp,
 		CanReach: cfg.CanReach, Salt: func(address string) []byte { return salt().MAC([]byte(address)).Bytes()[:16] }, Now: cfg.Now})
 	if err != nil {
@@ -286,7 +298,7 @@ func (f *Flows) wireOwner(cfg Config) (err error) {
 	if err != nil {
 		return err
 	}
-	f.Setup, err = setup.New(setup.Config{Store: cfg.Store, Hasher: cfg.Hasher, Policy: f.Policy, Sessions: f.Sessions, Contact: f.Contact,
+	f.Setup, err = setup.New(setup.Config{Store: cfg.Store, Hasher: cfg.Hasher, Policy: f.Policy, Steps: f.Steps, Contact: f.Contact,
 		Identities: cfg.Settings.Identities, Now: cfg.Now})
 	if err != nil {
 		return err

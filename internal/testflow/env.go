@@ -10,6 +10,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/secondstep"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/userfield"
@@ -43,6 +44,8 @@ type Options struct {
 	// MaxSessions is of session.Config.
 	MaxSessions int
 	Factors     []authcore.FactorType // of factor.Config
+	MFA         secondstep.Requirement
+	TrustFor    time.Duration // of secondstep.Config
 	// DeletionGrace is how long deletions wait.
 	DeletionGrace time.Duration
 }
@@ -59,6 +62,7 @@ type Env struct {
 	Hasher   *passhash.Hasher
 	Lockouts *lockout.Lockouts
 	Proofs   *lockout.Lockouts
+	Codes    *lockout.Lockouts
 	Limiter  *ratelimit.Memory
 	Revoked  *revocation.Set
 	Ring     *keyring.Ring
@@ -117,6 +121,10 @@ func (e *Env) guard(t testing.TB, o Options) {
 		Policy: lockout.ProofPolicy, Store: e.Store, Logger: o.Logger, Now: e.Clock.Now,
 		Key: func() secret.MACKey { return e.Ring.MACKey("lockout names") },
 	}))(t)
+	e.Codes = must(lockout.New(lockout.Config{
+		Policy: lockout.CodePolicy, Store: e.Store, Logger: o.Logger, Now: e.Clock.Now,
+		Key: func() secret.MACKey { return e.Ring.MACKey("lockout names") },
+	}))(t)
 	e.Ring = must(keyring.New(keyring.Config{
 		Store: e.Store, Sealer: e.Sealer, Algorithm: jwtkeys.EdDSA, AccessLifetime: 5 * time.Minute,
 		Logger: o.Logger, Now: e.Clock.Now,
@@ -129,11 +137,11 @@ func (e *Env) guard(t testing.TB, o Options) {
 func (e *Env) flows(t testing.TB, o Options) {
 	t.Helper()
 	flows := must(gateway.NewFlows(gateway.Config{
-		Store: e.Store, Ring: e.Ring, Hasher: e.Hasher, Limiter: e.Limiter, Lockouts: e.Lockouts, Proofs: e.Proofs,
+		Store: e.Store, Ring: e.Ring, Hasher: e.Hasher, Limiter: e.Limiter, Lockouts: e.Lockouts, Proofs: e.Proofs, Codes: e.Codes,
 		Mailer: plainMailer{e.Clock}, Sealer: e.Sealer, MayIssue: o.MayIssue, Now: e.Clock.Now,
 		Settings: gateway.Settings{
 			Invitation: gateway.InvitationSettings{Inviters: o.Inviters},
-			Signup:     o.Mode, Deferred: o.Deferred, CodeOnDemand: o.CodeOnDemand, Identities: o.Identities, UserFields: o.UserFields, Numbers: o.Numbers, RefreshLeeway: o.Leeway, MaxSessions: o.MaxSessions, DeletionGrace: o.DeletionGrace, Factors: o.Factors,
+			Signup:     o.Mode, Deferred: o.Deferred, CodeOnDemand: o.CodeOnDemand, Identities: o.Identities, UserFields: o.UserFields, Numbers: o.Numbers, RefreshLeeway: o.Leeway, MaxSessions: o.MaxSessions, DeletionGrace: o.DeletionGrace, Factors: o.Factors, MFA: o.MFA, TrustFor: o.TrustFor,
 			AccessLifetime: 5 * time.Minute, RefreshLifetime: 30 * 24 * time.Hour, SessionLifetime: 90 * 24 * time.Hour,
 		},
 	}))(t)

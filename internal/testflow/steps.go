@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/secondstep"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signin"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
@@ -37,7 +38,7 @@ func (e *Env) Person(t testing.TB, in signup.RegisterInput) session.Tokens {
 	t.Helper()
 	done := e.Register(t, in)
 	token := Token(t, e.Mail(t, in.Email, authcore.MailVerify))
-	tokens, err := e.SignUp.Verify(t.Context(), signup.VerifyInput{Token: token, Proof: done.Proof, Request: Request()})
+	tokens, err := Tokens(e.SignUp.Verify(t.Context(), signup.VerifyInput{Token: token, Proof: done.Proof, Request: Request()}))
 	if err != nil {
 		t.Fatalf("verify: %v", err)
 	}
@@ -47,7 +48,7 @@ func (e *Env) Person(t testing.TB, in signup.RegisterInput) session.Tokens {
 // TrySignIn signs in.
 func (e *Env) TrySignIn(t testing.TB, login, password string) (session.Tokens, error) {
 	t.Helper()
-	return e.SignIn.Password(t.Context(), signin.Input{Login: login, Password: password, Request: Request()})
+	return Tokens(e.SignIn.Password(t.Context(), signin.Input{Login: login, Password: password, Request: Request()}))
 }
 
 // WantCode ends the test unless err has the code; it returns the refusal.
@@ -61,4 +62,12 @@ func WantCode(t testing.TB, err error, want authcore.Code) *authcore.Error {
 		t.Fatalf("got %v, want %s", err, want)
 	}
 	return e
+}
+
+// Tokens returns the tokens of a way in, where nothing more was asked for.
+func Tokens(out secondstep.Outcome, err error) (session.Tokens, error) {
+	if err == nil && out.Pending != nil {
+		err = errors.New("the sign-in waits for a second step")
+	}
+	return out.Tokens, err
 }

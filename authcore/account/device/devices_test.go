@@ -23,7 +23,7 @@ func signIn(t *testing.T, e *testflow.Env, login, deviceToken string) session.To
 	t.Helper()
 	r := testflow.Request()
 	r.DeviceToken = deviceToken
-	tokens, err := e.SignIn.Password(t.Context(), signin.Input{Login: login, Password: testflow.Password, Request: r})
+	tokens, err := testflow.Tokens(e.SignIn.Password(t.Context(), signin.Input{Login: login, Password: testflow.Password, Request: r}))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -111,7 +111,7 @@ func TestInvite_Unbound(t *testing.T) {
 	_, err = e.SignUp.Verify(t.Context(), verify) // without the registration there is no invitation
 	testflow.WantCode(t, err, authcore.InvitationRequired)
 	verify.NewPassword, verify.Proof = "", done.Proof
-	tokens, err := e.SignUp.Verify(t.Context(), verify)
+	tokens, err := testflow.Tokens(e.SignUp.Verify(t.Context(), verify))
 	if err != nil || !slices.Equal(tokens.Account.Roles, []string{"staff"}) || tokens.Account.InvitedBy != e.chief {
 		t.Fatalf("%+v (%v)", tokens.Account, err)
 	}
@@ -179,8 +179,8 @@ func TestInvite_InviterLostTheRight(t *testing.T) {
 			t.Fatal(err)
 		}
 		bound, errBound := e.register(t, "", e.mailed(t, bob))
-		tokens, errWaiting := e.SignUp.Verify(t.Context(), signup.VerifyInput{
-			Token: testflow.Token(t, e.Mail(t, "eve@example.com", authcore.MailVerify)), Proof: done.Proof, Request: testflow.Request()})
+		tokens, errWaiting := testflow.Tokens(e.SignUp.Verify(t.Context(), signup.VerifyInput{
+			Token: testflow.Token(t, e.Mail(t, "eve@example.com", authcore.MailVerify)), Proof: done.Proof, Request: testflow.Request()}))
 		if name == "disabled" {
 			testflow.WantCode(t, errBound, authcore.InvalidInvitation)
 			testflow.WantCode(t, errWaiting, authcore.InvalidInvitation)

@@ -26,6 +26,7 @@ var rules = map[authcore.MailKind]rule{
 	authcore.MailSessionRevoked:    {tells: []authcore.EventKind{authcore.EventRefreshReplayed}},
 	authcore.MailFactorAdded:       {tells: []authcore.EventKind{authcore.EventFactorAdded}},
 	authcore.MailFactorRemoved:     {tells: []authcore.EventKind{authcore.EventFactorRemoved}},
+	authcore.MailCodesGuessed:      {tells: []authcore.EventKind{authcore.EventFactorFailed}},
 	authcore.MailMFAEnabled:        {tells: []authcore.EventKind{authcore.EventMFAEnabled}},
 	authcore.MailMFADisabled:       {tells: []authcore.EventKind{authcore.EventMFADisabled}},
 	authcore.MailRecoveryCodesMade: {tells: []authcore.EventKind{authcore.EventRecoveryCodesMade}},

@@ -150,7 +150,7 @@ func (f *Flow) instead(r *authcore.Reset, claimer authcore.Account, hash string)
 	now := f.now()
 	a := authcore.Account{ID: uuid.New(), Email: claimer.Email, PasswordHash: hash, CreatedAt: now, UpdatedAt: now}
 	verified := a
-	verified.EmailVerifiedAt = now
+	verified.EmailVerifiedAt, verified.PasswordBy = now, authcore.ByEmail
 	r.Create, r.Identifiers = &verified, []authcore.Identifier{{Kind: authcore.KindEmail, Value: a.Email}}
 	r.Closed = audit.Event(authcore.EventDisabled, uuid.Nil, authcore.Client{}, now)
 	return a

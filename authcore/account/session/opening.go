@@ -32,6 +32,19 @@ type Request struct {
 	Method      string   // the way in, as in events
 	AMR         []string // how they proved who they are, RFC 8176
 	Client      authcore.Client
+	// TrustDevice and OTP are what came with the first step for the second one: whether the device shall be asked for no second factor
+	// from then on, and a code of an app or a recovery code. Without a second step they are nothing.
+	TrustDevice bool
+	OTP         string
+	Step        Step // set by package secondstep
+}
+
+// Step is what a second step adds to the opening of a session.
+type Step struct {
+	Pending      uuid.UUID     // the pending sign-in that the session ends; zero for none
+	DeviceDigest secret.Digest // of the token that the client brought to the first step, where it brings none to this one
+	TrustUntil   time.Time     // until when the device is asked for no second factor; zero leaves it as it is
+	ForgetReset  bool          // of authcore.SessionOpening
 }
 
 // Prepare makes a session and its first refresh token without storing them, for stores that open it in a transaction of
@@ -75,21 +88,25 @@ func (s *Sessions) PrepareSignIn(account authcore.Account, r Request) (SignIn, e
 		return SignIn{}, err
 	}
 	in := SignIn{refresh: refresh, client: r.Client}
-	if _, in.brought = s.deviceMAC().ParseToken(DevicePrefix, r.DeviceToken); in.brought {
+	digest, brought := s.DeviceDigest(r.DeviceToken)
+	switch in.brought = brought; {
+	case brought:
 		in.device = r.DeviceToken
-	} else if !r.ShortLived {
-		in.device = s.deviceMAC().IssueToken(DevicePrefix, uuid.New())
+	case !r.Step.DeviceDigest.IsZero():
+		digest, in.brought = r.Step.DeviceDigest, true
+	case !r.ShortLived:
+		in.device = deviceMAC(s.cfg.Keys).IssueToken(DevicePrefix, uuid.New())
+		digest = secret.SumString(in.device)
 	}
 	in.SessionOpening = authcore.SessionOpening{
 		Session: sess, Keep: !r.ShortLived, MaxSessions: s.cfg.MaxSessions, MaxDevices: authcore.MaxDevices,
-		Device: authcore.Device{ID: uuid.New(), Name: r.DeviceName},
-		Seen:   audit.Event(authcore.EventDeviceSeen, account.ID, r.Client, sess.CreatedAt),
-		Ended:  audit.Event(authcore.EventSessionsRevoked, account.ID, r.Client, sess.CreatedAt),
+		Device:  authcore.Device{ID: uuid.New(), Name: r.DeviceName, TokenDigest: digest},
+		Seen:    audit.Event(authcore.EventDeviceSeen, account.ID, r.Client, sess.CreatedAt),
+		Ended:   audit.Event(authcore.EventSessionsRevoked, account.ID, r.Client, sess.CreatedAt),
+		Pending: r.Step.Pending, TrustUntil: r.Step.TrustUntil, ForgetReset: r.Step.ForgetReset,
+		Trusted: audit.Event(authcore.EventDeviceTrusted, account.ID, r.Client, sess.CreatedAt),
 
 		Forgotten: audit.Event(authcore.EventDeviceForgotten, account.ID, r.Client, sess.CreatedAt),
-	}
-	if in.device != "" {
-		in.Device.TokenDigest = secret.SumString(in.device)
 	}
 	ev := audit.Event(authcore.EventSignedIn, account.ID, r.Client, sess.CreatedAt)
 	ev.SessionID, ev.Method = sess.ID, r.Method
@@ -127,4 +144,12 @@ func (s *Sessions) GrantSignIn(account authcore.Account, opened authcore.Session
 	return t, nil
 }
 
-func (s *Sessions) deviceMAC() secret.MACKey { return s.cfg.Keys.MACKey("device token") }
+// DeviceDigest returns the digest of a device token of ours; false for any other text.
+func (s *Sessions) DeviceDigest(token string) (secret.Digest, bool) {
+	if _, ours := deviceMAC(s.cfg.Keys).ParseToken(DevicePrefix, token); !ours {
+		return secret.Digest{}, false
+	}
+	return secret.SumString(token), true
+}
+
+func deviceMAC(k Keys) secret.MACKey { return k.MACKey("device token") }

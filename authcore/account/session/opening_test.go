@@ -18,7 +18,7 @@ func signIn(t *testing.T, e *testflow.Env, change func(*session.Request)) sessio
 	t.Helper()
 	r := testflow.Request()
 	change(&r)
-	tokens, err := e.SignIn.Password(t.Context(), signin.Input{Login: ada, Password: testflow.Password, Request: r})
+	tokens, err := testflow.Tokens(e.SignIn.Password(t.Context(), signin.Input{Login: ada, Password: testflow.Password, Request: r}))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -266,8 +266,8 @@ func TestRefresh_LeewayOfTheOperator(t *testing.T) {
 			for _, late := range []bool{false, true} {
 				e := testflow.New(t, testflow.Options{Leeway: c.set})
 				e.Person(t, signup.RegisterInput{Email: ada})
-				first, err := e.SignIn.Password(t.Context(), signin.Input{Login: ada, Password: testflow.Password,
-					Request: session.Request{Mode: authcore.ModeCookie, Client: testflow.Client()}})
+				first, err := testflow.Tokens(e.SignIn.Password(t.Context(), signin.Input{Login: ada, Password: testflow.Password,
+					Request: session.Request{Mode: authcore.ModeCookie, Client: testflow.Client()}}))
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -15,6 +15,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/contact"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/secondstep"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passhash"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passpolicy"
@@ -33,11 +34,11 @@ type Store interface {
 
 // Config is what a Flow needs; all of it is required.
 type Config struct {
-	Store    Store
-	Hasher   *passhash.Hasher
-	Policy   *passpolicy.Policy
-	Sessions *session.Sessions
-	Contact  *contact.Flow
+	Store   Store
+	Hasher  *passhash.Hasher
+	Policy  *passpolicy.Policy
+	Steps   *secondstep.Flow // every sign-in ends in it
+	Contact *contact.Flow
 	// Identities are the kinds of identifier that sign in, and thus must be unique.
 	Identities []authcore.IdentifierKind
 	Now        authcore.Clock
@@ -52,8 +53,8 @@ type Flow struct {
 
 // New checks cfg.
 func New(cfg Config) (*Flow, error) {
-	if cfg.Store == nil || cfg.Hasher == nil || cfg.Policy == nil || cfg.Sessions == nil || cfg.Contact == nil || cfg.Now == nil {
-		return nil, errors.New("setup: store, hasher, policy, sessions, contacts and clock are required")
+	if cfg.Store == nil || cfg.Hasher == nil || cfg.Policy == nil || cfg.Steps == nil || cfg.Contact == nil || cfg.Now == nil {
+		return nil, errors.New("setup: store, hasher, policy, second steps, contacts and clock are required")
 	}
 	return &Flow{cfg: cfg, turn: make(chan struct{}, 1)}, nil
 }
@@ -69,31 +70,31 @@ type Input struct {
 // else gets it by verifying the address. Refusals: [authcore.NotFound] while no link is out, or for who was slower;
 // [authcore.InvalidCode] for a token that is wrong; [authcore.InvalidFields] with every broken rule, which leaves the link alone;
 // [authcore.Conflict]; [authcore.Unavailable].
-func (f *Flow) SetUp(ctx context.Context, in Input) (session.Tokens, error) {
+func (f *Flow) SetUp(ctx context.Context, in Input) (secondstep.Outcome, error) {
 	a, normal, broken := f.check(&in)
 	if err := broken.Refusal(); err != nil {
-		return session.Tokens{}, err
+		return secondstep.Outcome{}, err
 	}
 	select {
 	case f.turn <- struct{}{}:
 		defer func() { <-f.turn }()
 	case <-ctx.Done():
-		return session.Tokens{}, fmt.Errorf("wait for another set-up: %w", ctx.Err())
+		return secondstep.Outcome{}, fmt.Errorf("wait for another set-up: %w", ctx.Err())
 	}
 	ch, err := f.prove(ctx, in.Token)
 	if err != nil {
-		return session.Tokens{}, err
+		return secondstep.Outcome{}, err
 	}
 	if a.PasswordHash, err = password.Hash(ctx, f.cfg.Hasher, normal, "", nil); err != nil {
-		return session.Tokens{}, fmt.Errorf("set up: %w", err)
+		return secondstep.Outcome{}, fmt.Errorf("set up: %w", err)
 	}
-	tokens, err := f.open(ctx, ch, a, in.Request)
+	out, err := f.open(ctx, ch, a, in.Request)
 	if err != nil {
-		return session.Tokens{}, err
+		return secondstep.Outcome{}, err
 	}
 	// The account stands. What fails here is only the mail, which can be asked for again.
 	_, _ = f.cfg.Contact.RequestEmail(ctx, a.ID, a.Email, in.Request.Client)
-	return tokens, nil
+	return out, nil
 }
 
 // Open reports whether a link is out.
@@ -163,31 +164,32 @@ func (f *Flow) identifiers(a authcore.Account) (ids []authcore.Identifier) {
 	return ids
 }
 
-func (f *Flow) open(ctx context.Context, ch authcore.Challenge, a authcore.Account, r session.Request) (session.Tokens, error) {
+func (f *Flow) open(ctx context.Context, ch authcore.Challenge, a authcore.Account, r session.Request) (secondstep.Outcome, error) {
 	r.AMR, r.Method = []string{"pwd"}, audit.ByPassword
-	in, err := f.cfg.Sessions.PrepareSignIn(a, r)
+	plan, err := f.cfg.Steps.Plan(ctx, a, true, r)
 	if err != nil {
-		return session.Tokens{}, err
+		return secondstep.Outcome{}, err
 	}
 	made := audit.Event(authcore.EventRegistered, a.ID, r.Client, a.CreatedAt)
-	in.Effects.Events = append([]authcore.Event{made}, in.Effects.Events...)
+	plan.Effects.Events = append([]authcore.Event{made}, plan.Effects.Events...)
 	stored, opened, err := f.cfg.Store.SetUp(ctx, authcore.SignUp{
-		ChallengeID: ch.ID, Account: a, Create: true, Identifiers: f.identifiers(a), Opening: in.SessionOpening, Now: a.CreatedAt,
+		ChallengeID: ch.ID, Account: a, Create: true, Identifiers: f.identifiers(a), Opening: plan.SessionOpening,
+		Pending: plan.Pending, Now: a.CreatedAt,
 	})
 	var taken *authcore.TakenError
 	switch {
 	case errors.As(err, &taken):
 		e := authcore.Refuse(authcore.Conflict, "An account with this "+string(taken.Field)+" already exists.")
 		e.Fields.Add(string(taken.Field), taken.Rule())
-		return session.Tokens{}, e
+		return secondstep.Outcome{}, e
 	case errors.Is(err, authcore.ErrNotFound): // another request was faster
-		return session.Tokens{}, errClosed()
+		return secondstep.Outcome{}, errClosed()
 	case err != nil:
-		return session.Tokens{}, fmt.Errorf("set up: %w", err)
+		return secondstep.Outcome{}, fmt.Errorf("set up: %w", err)
 	}
-	tokens, err := f.cfg.Sessions.GrantSignIn(stored, opened, in)
+	out, err := f.cfg.Steps.Planned(ctx, plan, stored, opened)
 	if err != nil {
-		return session.Tokens{}, fmt.Errorf("sign in after set-up: %w", err)
+		return secondstep.Outcome{}, fmt.Errorf("sign in after set-up: %w", err)
 	}
-	return tokens, nil
+	return out, nil
 }

@@ -45,7 +45,7 @@ func TestSetUp(t *testing.T) {
 	testflow.WantCode(t, err, authcore.InvalidFields) // and the link is as good as before
 	_, err = e.Setup.SetUp(t.Context(), input("wrong"))
 	testflow.WantCode(t, err, authcore.InvalidCode)
-	tokens, err := e.Setup.SetUp(t.Context(), input(l.Token))
+	tokens, err := testflow.Tokens(e.Setup.SetUp(t.Context(), input(l.Token)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +116,7 @@ func TestL22_NobodyGetsItByTheAddress(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []signup.Mode{signup.Verified, signup.Open} {
 		e := testflow.New(t, testflow.Options{Mode: mode})
-		tokens, err := e.Setup.SetUp(t.Context(), input(link(t, e)))
+		tokens, err := testflow.Tokens(e.Setup.SetUp(t.Context(), input(link(t, e))))
 		if err != nil {
 			t.Fatal(err)
 		}

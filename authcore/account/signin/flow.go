@@ -11,7 +11,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/attempt"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/secondstep"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passhash"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passpolicy"
 )
@@ -39,7 +39,7 @@ type Config struct {
 	Policy   *passpolicy.Policy
 	Lockouts attempt.Lockouts
 	Owners   attempt.Owners
-	Sessions *session.Sessions
+	Steps    *secondstep.Flow // every sign-in ends in it
 	// Identities are the kinds of identifier that sign in.
 	Identities []authcore.IdentifierKind
 	Numbers    identifier.Numbers // how numbers are read that somebody signs in with
@@ -58,8 +58,8 @@ type Flow struct {
 
 // New checks cfg.
 func New(cfg Config) (*Flow, error) {
-	if cfg.Store == nil || cfg.Hasher == nil || cfg.Policy == nil || cfg.Lockouts == nil || cfg.Owners == nil || cfg.Sessions == nil || cfg.Now == nil {
-		return nil, errors.New("signin: store, hasher, policy, lockouts, who tells owners, sessions and clock are required")
+	if cfg.Store == nil || cfg.Hasher == nil || cfg.Policy == nil || cfg.Lockouts == nil || cfg.Owners == nil || cfg.Steps == nil || cfg.Now == nil {
+		return nil, errors.New("signin: store, hasher, policy, lockouts, who tells owners, second steps and clock are required")
 	}
 	if len(cfg.Identities) == 0 {
 		return nil, errors.New("signin: at least one kind of identifier must sign in")

@@ -12,6 +12,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/secondstep"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 )
 
@@ -22,61 +23,62 @@ type Input struct {
 	Request  session.Request // AMR and Method are set here
 }
 
-// Password signs in. Refusals: [authcore.InvalidCredentials] for an unknown login, a wrong password and a disabled account
-// alike; [authcore.AccountNotVerified], only with the right password; [authcore.AccountLocked] with RetryAfter;
-// [authcore.InvalidFields]; [authcore.Unavailable] with RetryAfter when the hasher is at capacity.
-func (f *Flow) Password(ctx context.Context, in Input) (session.Tokens, error) {
+// Password signs in, or begins a sign-in that waits for a second step. Refusals: [authcore.InvalidCredentials] for an unknown login, a
+// wrong password and a disabled account alike; [authcore.AccountNotVerified], only with the right password; [authcore.AccountLocked] with RetryAfter;
+// [authcore.InvalidFields]; [authcore.Unavailable] with RetryAfter when the hasher is at capacity; those of [secondstep.Flow.Finish]
+// for the code of a second step.
+func (f *Flow) Password(ctx context.Context, in Input) (secondstep.Outcome, error) {
 	ctx, done := f.cfg.Trace(ctx, Step)
-	tokens, err := f.password(ctx, in)
-	done(err)
-	return tokens, err
+	out, err := f.password(ctx, in)
+	done(out.Traced(err))
+	return out, err
 }
 
-func (f *Flow) password(ctx context.Context, in Input) (session.Tokens, error) {
+func (f *Flow) password(ctx context.Context, in Input) (secondstep.Outcome, error) {
 	var broken authcore.FieldErrors
 	device, err := identifier.DeviceName(in.Request.DeviceName)
 	if broken.AddError("device_name", err); err != nil {
-		return session.Tokens{}, broken.Refusal()
+		return secondstep.Outcome{}, broken.Refusal()
 	}
 	in.Request.DeviceName, in.Request.AMR, in.Request.Method = device, []string{"pwd"}, audit.ByPassword
 
 	who, err := f.find(ctx, in.Login)
 	if err != nil {
-		return session.Tokens{}, err
+		return secondstep.Outcome{}, err
 	}
 	try, err := f.tries.Begin(ctx, who.lockKey)
 	if err != nil {
-		return session.Tokens{}, err
+		return secondstep.Outcome{}, err
 	}
 	which, err := f.verify(ctx, who, in.Password)
 	if err != nil {
 		try.Cancel()
-		return session.Tokens{}, err
+		return secondstep.Outcome{}, err
 	}
 	switch which {
 	case ofNobody:
-		return session.Tokens{}, f.failed(ctx, who, try, in.Request.Client)
+		return secondstep.Outcome{}, f.failed(ctx, who, try, in.Request.Client)
 	case ofRegistration:
 		// Neither a failure nor a proof of owning the account that may have the address.
 		try.Cancel()
-		return session.Tokens{}, errNotVerified()
+		return secondstep.Outcome{}, errNotVerified()
 	}
 	if who.account.Disabled() {
-		return session.Tokens{}, f.failed(ctx, who, try, in.Request.Client)
+		return secondstep.Outcome{}, f.failed(ctx, who, try, in.Request.Client)
 	}
 	try.Succeeded(context.WithoutCancel(ctx)) // counted, also when the client has hung up meanwhile
 	if f.cfg.RequireVerified && unverified(*who.account) {
-		return session.Tokens{}, errNotVerified()
+		return secondstep.Outcome{}, errNotVerified()
 	}
 	f.rehash(ctx, who.account, in.Password)
-	tokens, err := f.cfg.Sessions.Start(ctx, *who.account, in.Request)
+	out, err := f.cfg.Steps.Finish(ctx, *who.account, in.Request)
 	if errors.Is(err, authcore.ErrNotFound) { // disabled, deleted or reset since it was read
-		return session.Tokens{}, errCredentials()
+		return secondstep.Outcome{}, errCredentials()
 	}
 	if err != nil {
-		return session.Tokens{}, fmt.Errorf("sign in: %w", err)
+		return secondstep.Outcome{}, fmt.Errorf("sign in: %w", err)
 	}
-	return tokens, nil
+	return out, nil
 }
 
 // subject is whom a login means.

@@ -22,7 +22,7 @@ func TestRegister_KeepsFieldsAndLocale(t *testing.T) {
 		if got := e.Mail(t, bob, authcore.MailVerify); got.Lang != "de-AT" {
 			t.Errorf("%s: the mail is in %q", mode, got.Lang)
 		}
-		signedIn, err := e.SignUp.Verify(t.Context(), signup.VerifyInput{Email: bob, OTP: e.Mail(t, bob, authcore.MailVerify).Code, Proof: done.Proof, Request: testflow.Request()})
+		signedIn, err := testflow.Tokens(e.SignUp.Verify(t.Context(), signup.VerifyInput{Email: bob, OTP: e.Mail(t, bob, authcore.MailVerify).Code, Proof: done.Proof, Request: testflow.Request()}))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -13,7 +13,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/notice"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/secondstep"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/userfield"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passhash"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passpolicy"
@@ -78,7 +78,7 @@ type Config struct {
 	Hasher     *passhash.Hasher
 	Policy     *passpolicy.Policy
 	Challenges *challenge.Issuer
-	Sessions   *session.Sessions
+	Steps      *secondstep.Flow // every sign-in ends in it
 	Notices    *notice.Notices
 	// Invitations finds the open invitation of a token, or refuses with [authcore.InvalidInvitation].
 	Invitations interface {
@@ -115,9 +115,9 @@ type Flow struct{ cfg Config }
 
 // New checks cfg.
 func New(cfg Config) (*Flow, error) {
-	if cfg.Store == nil || cfg.Hasher == nil || cfg.Policy == nil || cfg.Challenges == nil || cfg.Sessions == nil ||
+	if cfg.Store == nil || cfg.Hasher == nil || cfg.Policy == nil || cfg.Challenges == nil || cfg.Steps == nil ||
 		cfg.Notices == nil || cfg.Salt == nil || cfg.Invitations == nil || cfg.Now == nil {
-		return nil, errors.New("signup: store, hasher, policy, challenges, sessions, notices, invitations, salt and clock are required")
+		return nil, errors.New("signup: store, hasher, policy, challenges, second steps, notices, invitations, salt and clock are required")
 	}
 	if m := cfg.Settings.Mode; m != Verified && m != Open && m != Invite && m != Closed {
 		return nil, fmt.Errorf("signup: signup mode %q is unknown; it is verified, open, invite or closed", m)

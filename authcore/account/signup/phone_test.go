@@ -33,7 +33,7 @@ func TestRegister_ByNumber(t *testing.T) {
 	if text.Channel != authcore.BySMS || text.Link != "" || text.Name != "" {
 		t.Errorf("%+v", text)
 	}
-	tokens, err := e.SignUp.Verify(t.Context(), signup.VerifyInput{Phone: "0664/1234567", OTP: text.Code, Proof: done.Proof, Request: testflow.Request()})
+	tokens, err := testflow.Tokens(e.SignUp.Verify(t.Context(), signup.VerifyInput{Phone: "0664/1234567", OTP: text.Code, Proof: done.Proof, Request: testflow.Request()}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,7 +99,7 @@ func TestPrehijack_NumberOfAStrangersAccount(t *testing.T) {
 	e := texting(t, testflow.Options{Mode: signup.Open})
 	theirs := e.Register(t, signup.RegisterInput{Phone: number, Username: "planted", Password: planted})
 	code := e.Mail(t, number, authcore.MailVerify).Code
-	tokens, err := e.SignUp.Verify(t.Context(), signup.VerifyInput{Phone: number, OTP: code, NewPassword: testflow.OtherPassword, Request: testflow.Request()})
+	tokens, err := testflow.Tokens(e.SignUp.Verify(t.Context(), signup.VerifyInput{Phone: number, OTP: code, NewPassword: testflow.OtherPassword, Request: testflow.Request()}))
 	if err != nil || tokens.Account.ID == theirs.Account.ID || !tokens.Account.PhoneVerified() {
 		t.Fatalf("%v, %+v", err, tokens.Account)
 	}

@@ -79,7 +79,7 @@ func TestPrehijack_AccountWithoutAnythingElseIsClosed(t *testing.T) {
 		t.Fatal(err)
 	}
 	token := testflow.Token(t, e.Mail(t, bob, authcore.MailVerify))
-	tokens, err := e.SignUp.Verify(t.Context(), signup.VerifyInput{Token: token, NewPassword: testflow.OtherPassword, Request: testflow.Request()})
+	tokens, err := testflow.Tokens(e.SignUp.Verify(t.Context(), signup.VerifyInput{Token: token, NewPassword: testflow.OtherPassword, Request: testflow.Request()}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,7 +132,7 @@ func TestVerify_OpenAccountByItsOwner(t *testing.T) {
 			made := e.Register(t, signup.RegisterInput{Email: bob, Username: "bobby", FirstName: "Bob"})
 			shown := in(made.Proof)
 			shown.Email, shown.OTP, shown.Request = bob, e.Mail(t, bob, authcore.MailVerify).Code, testflow.Request()
-			tokens, err := e.SignUp.Verify(t.Context(), shown)
+			tokens, err := testflow.Tokens(e.SignUp.Verify(t.Context(), shown))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -161,9 +161,9 @@ func TestPrehijack_RaceOfClaimerAndOwner(t *testing.T) {
 			if i%2 == 1 {
 				in.Password, in.NewPassword = "", testflow.OtherPassword
 			}
-			tokens, err := e.SignUp.Verify(t.Context(), in)
+			tokens, err := testflow.Tokens(e.SignUp.Verify(t.Context(), in))
 			for authcore.CodeOf(err) == authcore.Unavailable && t.Context().Err() == nil {
-				tokens, err = e.SignUp.Verify(t.Context(), in)
+				tokens, err = testflow.Tokens(e.SignUp.Verify(t.Context(), in))
 			}
 			mu.Lock()
 			defer mu.Unlock()
@@ -200,7 +200,7 @@ func TestPrehijack_AccountOfTheOperatorIsNotTaken(t *testing.T) {
 		in.Email, in.OTP = bob, code
 		testflow.WantCode(t, verify(t, e, in), authcore.RegistrationProofRequired)
 	}
-	tokens, err := e.SignUp.Verify(t.Context(), signup.VerifyInput{Email: bob, OTP: code, Password: testflow.Password, Request: testflow.Request()})
+	tokens, err := testflow.Tokens(e.SignUp.Verify(t.Context(), signup.VerifyInput{Email: bob, OTP: code, Password: testflow.Password, Request: testflow.Request()}))
 	if err != nil || tokens.Account.ID != a.ID {
 		t.Errorf("its owner: %v, %v", err, tokens.Account.ID)
 	}

@@ -17,7 +17,7 @@ func TestL04_UnreachableAddress(t *testing.T) {
 	const known, unknown = "jürgen@example.com", "jörg@example.com"
 	e.Person(t, signup.RegisterInput{Email: known}) // from before
 	f, err := signup.New(signup.Config{Invitations: e.Invite, Notices: e.Notices,
-		Store: e.Store, Hasher: e.Hasher, Policy: e.Policy, Challenges: e.Challenges, Sessions: e.Sessions,
+		Store: e.Store, Hasher: e.Hasher, Policy: e.Policy, Challenges: e.Challenges, Steps: e.Steps,
 		Settings: signup.Settings{Mode: signup.Verified, Identities: []authcore.IdentifierKind{authcore.KindEmail}},
 		Salt:     func(string) []byte { return make([]byte, 16) }, Now: e.Clock.Now,
 		CanReach: func(address string) bool { return !strings.ContainsAny(address, "üö") },

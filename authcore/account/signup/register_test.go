@@ -36,7 +36,7 @@ func TestRegister_MakesTheAccountOnlyOnceTheAddressIsProven(t *testing.T) {
 	if mail.Device != "Firefox, Linux" || mail.Addr != "192.0.2.7" || mail.Expiry != 10*time.Minute {
 		t.Errorf("mail tells device %q, address %q, expiry %s", mail.Device, mail.Addr, mail.Expiry)
 	}
-	tokens, err := e.SignUp.Verify(t.Context(), signup.VerifyInput{Email: bob, OTP: mail.Code, Proof: done.Proof, Request: testflow.Request()})
+	tokens, err := testflow.Tokens(e.SignUp.Verify(t.Context(), signup.VerifyInput{Email: bob, OTP: mail.Code, Proof: done.Proof, Request: testflow.Request()}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,9 +170,9 @@ func TestRegister_ModesOfSignup(t *testing.T) {
 		}
 	}
 	code := open.Mail(t, bob, authcore.MailVerify).Code
-	tokens, err := open.SignUp.Verify(t.Context(), signup.VerifyInput{
+	tokens, err := testflow.Tokens(open.SignUp.Verify(t.Context(), signup.VerifyInput{
 		Email: bob, OTP: code, Password: testflow.Password, Request: testflow.Request(),
-	})
+	}))
 	if err != nil || tokens.Account.ID != done.Account.ID || !tokens.Account.EmailVerified() || tokens.Account.Username != "bobby" {
 		t.Errorf("verify own account: %v, %+v", err, tokens.Account)
 	}
@@ -225,7 +225,7 @@ func TestRegister_FailedWriteCostsNoMail(t *testing.T) {
 		before := len(e.Mails(t, address))
 		store := &failing{Store: e.Store, down: true}
 		f, err := signup.New(signup.Config{Invitations: e.Invite, Notices: e.Notices,
-			Store: store, Hasher: e.Hasher, Policy: e.Policy, Challenges: e.Challenges, Sessions: e.Sessions,
+			Store: store, Hasher: e.Hasher, Policy: e.Policy, Challenges: e.Challenges, Steps: e.Steps,
 			Settings: signup.Settings{Mode: mode, Identities: []authcore.IdentifierKind{authcore.KindEmail}},
 			Salt:     func(string) []byte { return make([]byte, 16) }, Now: e.Clock.Now,
 		})

@@ -48,7 +48,7 @@ func TestL02_ResendLeavesAsMuchBehindForEveryAddress(t *testing.T) {
 	e.Clock.Advance(2 * time.Minute)
 	seen := &effects{Store: e.Store}
 	f, err := signup.New(signup.Config{Invitations: e.Invite, Notices: e.Notices,
-		Store: seen, Hasher: e.Hasher, Policy: e.Policy, Challenges: e.Challenges, Sessions: e.Sessions,
+		Store: seen, Hasher: e.Hasher, Policy: e.Policy, Challenges: e.Challenges, Steps: e.Steps,
 		Settings: signup.Settings{Mode: signup.Verified, Identities: []authcore.IdentifierKind{authcore.KindEmail}},
 		Salt:     func(string) []byte { return make([]byte, 16) }, Now: e.Clock.Now,
 	})

@@ -14,6 +14,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/invite"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/secondstep"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 )
 
@@ -31,7 +32,7 @@ type VerifyInput struct {
 	Request session.Request // AMR and Method are set here
 }
 
-// Verify makes the account of a verified address or number, or marks that of an existing one as verified, and signs in. Nothing
+// Verify makes the account of a verified address or number, or marks that of an existing one as verified, and signs in or, where a second factor is asked for, begins a sign-in that waits for it. Nothing
 // is spent unless it succeeds, except an attempt for a wrong code. Of several callers with one code exactly one succeeds. What other
 // accounts claim of it ends.
 //
@@ -43,29 +44,29 @@ type VerifyInput struct {
 //
 // Refusals: [authcore.InvalidRequest], [authcore.InvalidFields], [authcore.InvalidCode], [authcore.TooManyAttempts],
 // [authcore.RegistrationProofRequired], [authcore.Unavailable].
-func (f *Flow) Verify(ctx context.Context, in VerifyInput) (session.Tokens, error) {
+func (f *Flow) Verify(ctx context.Context, in VerifyInput) (secondstep.Outcome, error) {
 	step := StepCode
 	if in.Token != "" {
 		step = StepLink
 	}
 	ctx, done := f.cfg.Trace(ctx, step)
-	tokens, err := verify(ctx, f, in)
-	done(err)
-	return tokens, err
+	out, err := verify(ctx, f, in)
+	done(out.Traced(err))
+	return out, err
 }
 
-func verify(ctx context.Context, f *Flow, in VerifyInput) (session.Tokens, error) {
+func verify(ctx context.Context, f *Flow, in VerifyInput) (secondstep.Outcome, error) {
 	shown, err := f.readInput(&in)
 	if err != nil {
-		return session.Tokens{}, f.withEveryRule(ctx, shown, in.NewPassword, err)
+		return secondstep.Outcome{}, f.withEveryRule(ctx, shown, in.NewPassword, err)
 	}
 	ch, err := f.cfg.Challenges.Prove(ctx, authcore.PurposeVerifyEmail, shown)
 	if err != nil {
-		return session.Tokens{}, err
+		return secondstep.Outcome{}, err
 	}
 	claimed, err := f.claim(ctx, targetOf(ch.Subject), in)
 	if err != nil {
-		return session.Tokens{}, err
+		return secondstep.Outcome{}, err
 	}
 	in.Request.AMR, in.Request.Method = claimed.amr, audit.ByCode
 	if in.Token != "" {
@@ -123,7 +124,7 @@ func (f *Flow) withEveryRule(ctx context.Context, shown challenge.Credentials, t
 }
 
 // complete consumes the challenge together with everything it brings about.
-func (f *Flow) complete(ctx context.Context, ch authcore.Challenge, c claim, r session.Request) (session.Tokens, error) {
+func (f *Flow) complete(ctx context.Context, ch authcore.Challenge, c claim, r session.Request) (secondstep.Outcome, error) {
 	now, to := f.now(), targetOf(ch.Subject)
 	account := c.account
 	if to.channel == authcore.BySMS {
@@ -131,20 +132,20 @@ func (f *Flow) complete(ctx context.Context, ch authcore.Challenge, c claim, r s
 	} else {
 		account.EmailVerifiedAt = now
 	}
-	in, err := f.cfg.Sessions.PrepareSignIn(account, r)
+	plan, err := f.cfg.Steps.Plan(ctx, account, c.create, r)
 	if err != nil {
-		return session.Tokens{}, err
+		return secondstep.Outcome{}, err
 	}
 	// Nobody is told of a new device: no address was verified before.
-	in.Effects.Events = append(f.events(c, r.Client), in.Effects.Events...)
+	plan.Effects.Events = append(f.events(c, r.Client), plan.Effects.Events...)
 	e := authcore.SignUp{
 		ChallengeID: ch.ID, Verified: to.identifier(), Unique: f.cfg.Settings.Identities, Account: account, Create: c.create,
-		Closed: audit.Event(authcore.EventDisabled, uuid.Nil, authcore.Client{}, now), Opening: in.SessionOpening, Now: now,
+		Closed: audit.Event(authcore.EventDisabled, uuid.Nil, authcore.Client{}, now), Opening: plan.SessionOpening, Pending: plan.Pending, Now: now,
 	}
 	if c.create {
 		// Whoever proves the address without the registration that came with an invitation has none.
 		if f.cfg.Settings.Mode == Invite && c.invitation == uuid.Nil {
-			return session.Tokens{}, errNoInvitation()
+			return secondstep.Outcome{}, errNoInvitation()
 		}
 		e.Identifiers, e.Invited = f.cfg.Settings.identifiers(account), spends(f.cfg.Notices, c.invitation, r.Client)
 	}
@@ -158,20 +159,20 @@ func (f *Flow) complete(ctx context.Context, ch authcore.Challenge, c claim, r s
 	}
 	switch {
 	case errors.As(err, &taken):
-		return session.Tokens{}, conflict(taken)
+		return secondstep.Outcome{}, conflict(taken)
 	case errors.Is(err, authcore.ErrInvitation): // used or revoked while the registration waited
-		return session.Tokens{}, invite.Refuse()
+		return secondstep.Outcome{}, invite.Refuse()
 	case errors.Is(err, authcore.ErrNotFound): // another request was faster
-		return session.Tokens{}, challenge.Refuse()
+		return secondstep.Outcome{}, challenge.Refuse()
 	case err != nil:
-		return session.Tokens{}, fmt.Errorf("signup: %w", err)
+		return secondstep.Outcome{}, fmt.Errorf("signup: %w", err)
 	}
 	f.cfg.Challenges.Used(ctx, authcore.PurposeVerifyEmail, to.address)
-	tokens, err := f.cfg.Sessions.GrantSignIn(stored, opened, in)
+	out, err := f.cfg.Steps.Planned(ctx, plan, stored, opened)
 	if err != nil {
-		return session.Tokens{}, fmt.Errorf("sign in after sign-up: %w", err)
+		return secondstep.Outcome{}, fmt.Errorf("sign in after sign-up: %w", err)
 	}
-	return tokens, nil
+	return out, nil
 }
 
 func (f *Flow) events(c claim, client authcore.Client) []authcore.Event {

@@ -57,7 +57,7 @@ func TestVerify_NobodyCanPlantAPassword(t *testing.T) {
 			}
 			in := c.prove(proof)
 			in.Token, in.Request = testflow.Token(t, e.Mail(t, bob, authcore.MailVerify)), testflow.Request()
-			tokens, err := e.SignUp.Verify(t.Context(), in)
+			tokens, err := testflow.Tokens(e.SignUp.Verify(t.Context(), in))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -112,7 +112,7 @@ func TestVerify_MethodsOfTheSession(t *testing.T) {
 			in := c.in(e.Register(t, signup.RegisterInput{Email: bob}).Proof)
 			in.Token, in.Request = testflow.Token(t, e.Mail(t, bob, authcore.MailVerify)), testflow.Request()
 			in.Request.DeviceName = "  Bob's laptop "
-			tokens, err := e.SignUp.Verify(t.Context(), in)
+			tokens, err := testflow.Tokens(e.SignUp.Verify(t.Context(), in))
 			if err != nil || !slices.Equal(tokens.Session.AMR, c.want) || tokens.Session.DeviceName != "Bob's laptop" {
 				t.Errorf("amr %v, device %q, %v; want amr %v", tokens.Session.AMR, tokens.Session.DeviceName, err, c.want)
 			}
@@ -253,7 +253,7 @@ func TestVerify_UsernameTakenMeanwhileIsLeftOut(t *testing.T) {
 	proof := e.Register(t, signup.RegisterInput{Email: bob, Username: "bobby", FirstName: "Bob"}).Proof
 	e.Person(t, signup.RegisterInput{Email: "eve@example.com", Username: "bobby"})
 	token := testflow.Token(t, e.Mail(t, bob, authcore.MailVerify))
-	tokens, err := e.SignUp.Verify(t.Context(), signup.VerifyInput{Token: token, Proof: proof, Request: testflow.Request()})
+	tokens, err := testflow.Tokens(e.SignUp.Verify(t.Context(), signup.VerifyInput{Token: token, Proof: proof, Request: testflow.Request()}))
 	if err != nil || tokens.Account.Username != "" || tokens.Account.FirstName != "Bob" {
 		t.Errorf("%v, account %+v", err, tokens.Account)
 	}

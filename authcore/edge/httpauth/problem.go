@@ -24,6 +24,7 @@ var statuses = map[authcore.Code]int{
 	authcore.InvalidRefreshToken:       http.StatusUnauthorized,
 	authcore.RefreshTokenReused:        http.StatusUnauthorized,
 	authcore.InvalidCode:               http.StatusBadRequest,
+	authcore.InvalidMFAToken:           http.StatusUnauthorized,
 	authcore.RegistrationProofRequired: http.StatusForbidden,
 	authcore.TooManyAttempts:           http.StatusTooManyRequests,
 	authcore.RateLimited:               http.StatusTooManyRequests,

@@ -11,6 +11,9 @@ const longest = 400 * 24 * time.Hour
 // ProofPolicy closes a session to the proof of a password for as long as it may live: a session that guesses is not its owner's.
 var ProofPolicy = Policy{Failures: 5, Window: 15 * time.Minute, First: longest, Max: longest}
 
+// CodePolicy closes an account to codes of second factors for an hour: whoever guesses them has its password (O02).
+var CodePolicy = Policy{Failures: 10, Window: time.Hour, First: time.Hour, Max: time.Hour}
+
 // Policy says when a name is locked. A zero field means its default.
 type Policy struct {
 	Failures int           // failures within Window that lock; default 5

@@ -70,6 +70,7 @@ var kinds = map[authcore.MailKind]shape{
 	authcore.MailTest:              {sms: telling},
 	authcore.MailSecondFactorCode:  {code: true, cause: true},
 	authcore.MailFactorCode:        {code: true, cause: true},
+	authcore.MailCodesGuessed:      {cause: true, security: true},
 	authcore.MailFactorAdded:       {cause: true, security: true},
 	authcore.MailFactorRemoved:     {cause: true, security: true},
 	authcore.MailMFAEnabled:        {cause: true, security: true},

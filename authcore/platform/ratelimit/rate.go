@@ -104,6 +104,7 @@ var limits = []struct {
 	settable bool // by the option `rate_limit`; the others follow from `otp`, and sms_unproven from sms_total
 }{
 	{authcore.LimitLogin, Rate{30, time.Minute}, true},
+	{authcore.LimitMFA, Rate{30, time.Minute}, true},
 	{authcore.LimitRegister, Rate{20, time.Hour}, true},
 	{authcore.LimitVerify, Rate{30, time.Minute}, true},
 	{authcore.LimitForgot, Rate{20, time.Hour}, true},

@@ -29,6 +29,9 @@ func (s *Store) OpenSession(ctx context.Context, o authcore.SessionOpening) (ope
 // device is not forgotten while a session is opened on it.
 func (s *Store) open(ctx context.Context, q *tx, o authcore.SessionOpening) (authcore.Session, error) {
 	sess := o.Session
+	if err := endPending(ctx, q, o); err != nil {
+		return sess, err
+	}
 	expected, err := s.insertOpening(ctx, q, o)
 	if err != nil {
 		return sess, err
@@ -58,6 +61,11 @@ func (s *Store) open(ctx context.Context, q *tx, o authcore.SessionOpening) (aut
 		}
 		fx.Events = append(fx.Events, forgotten...)
 	}
+	trusted, err := afterSecondStep(ctx, q, o, met.id)
+	if err != nil {
+		return sess, err
+	}
+	fx.Events = append(fx.Events, trusted...)
 	if over := met.sessions + 1 - int64(o.MaxSessions); o.MaxSessions > 0 && over > 0 {
 		ended, err := s.endOldest(ctx, q, o, over)
 		if err != nil {

@@ -34,5 +34,8 @@ func (s *Store) changePassword(ctx context.Context, q *tx, c authcore.PasswordCh
 	if rev, err = s.endSessions(ctx, q, a, c.Now); err != nil {
 		return a, rev, err
 	}
+	if _, err = sqldb.Exec(ctx, q, endTrust, a.ID); err != nil {
+		return a, rev, err
+	}
 	return a, rev, record(ctx, q, c.Effects)
 }

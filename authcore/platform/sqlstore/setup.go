@@ -45,9 +45,7 @@ func (s *Store) SetUp(ctx context.Context, e authcore.SignUp) (a authcore.Accoun
 		if a, err = sqldb.One(ctx, q, scanAccount, selectAccount, e.Account.ID); err != nil {
 			return err
 		}
-		opening := e.Opening
-		opening.Session.AccountID, opening.Session.AccountEpoch = a.ID, a.Epoch
-		sess, err = s.open(ctx, q, opening)
+		sess, err = s.openOrWait(ctx, q, a, e)
 		return err
 	})
 	if err != nil {

@@ -26,8 +26,8 @@ func filled(t testing.TB, rows int) *sqlstore.Store {
 	for _, text := range []string{
 		`insert into factors (id, account_id, type, name, created_at) values ('` + uuid.NewString() + `', '` + uuid.NewString() + `', 'totp', '', 1)`,
 		`insert into recovery_codes (factor_id, digest, account_id) values ('` + uuid.NewString() + `', x'04', '` + uuid.NewString() + `')`,
-		`insert into pending_signins (id, account_id, account_epoch, token_digest, mode, method, amr, device_name, short_lived, attempts_left,
-			created_at, expires_at) values ('` + uuid.NewString() + `', '` + uuid.NewString() + `', 1, x'05', 'bearer', '', '[]', '', 0, 5, 1, 2)`,
+		`insert into pending_signins (id, account_id, account_epoch, token_digest, mode, method, amr, device_name, short_lived, trust_device, attempts_left,
+			created_at, expires_at) values ('` + uuid.NewString() + `', '` + uuid.NewString() + `', 1, x'05', 'bearer', '', '[]', '', 0, 0, 5, 1, 2)`,
 	} {
 		err := s.Single(t.Context(), "fill", func(ctx context.Context, q sqldb.Querier) error {
 			_, err := sqldb.Exec(ctx, q, text)

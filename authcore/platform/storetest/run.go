@@ -31,6 +31,7 @@ func Run(t *testing.T, open func(testing.TB) Store) {
 		{"sessions", sessions},
 		{"opening", openings},
 		{"devices", devices},
+		{"second steps", secondSteps},
 		{"rotation", rotations},
 		{"replacing", replacings},
 		{"children", children},

@@ -23,6 +23,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/notification"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/profile"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/secondstep"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/secure"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/setup"
@@ -38,6 +39,7 @@ type Config struct {
 	Sessions *session.Sessions
 	Devices  *device.Devices
 	SignIn   *signin.Flow
+	Steps    *secondstep.Flow
 	SignUp   *signup.Flow
 	Profile  *profile.Profiles
 	Password *password.Flow
@@ -69,8 +71,8 @@ type Config struct {
 // check returns an error that names what is missing.
 func (c Config) check() error {
 	switch {
-	case c.Sessions == nil || c.SignIn == nil || c.SignUp == nil || c.Profile == nil || c.Password == nil:
-		return errors.New("httpapi: sessions, sign-in, sign-up, profile and password are required")
+	case c.Sessions == nil || c.SignIn == nil || c.Steps == nil || c.SignUp == nil || c.Profile == nil || c.Password == nil:
+		return errors.New("httpapi: sessions, sign-in, second steps, sign-up, profile and password are required")
 	case c.JWKS == nil || c.Authenticator == nil || c.Limits == nil || c.Ready == nil || c.Logger == nil || c.Now == nil:
 		return errors.New("httpapi: keys, authenticator, limits, readiness, logger and clock are required")
 	case c.Notifications == nil || c.StepUp == nil:
@@ -114,12 +116,13 @@ func New(cfg Config) (*API, error) {
 // mountAll is the one list of what there is to call.
 func mountAll(cfg Config) (routes, error) {
 	return newRoutes(
-		(&signUpCalls{flow: cfg.SignUp}).routes(),
-		(&setupCalls{cfg.Setup}).routes(),
+		(&signUpCalls{flow: cfg.SignUp, sessions: cfg.Sessions, log: cfg.Logger}).routes(),
+		(&setupCalls{flow: cfg.Setup, sessions: cfg.Sessions, log: cfg.Logger}).routes(),
 		(&invitationCalls{cfg.Invite}).routes(),
 		(&offerCalls{cfg.Offer}).routes(),
 		(&signInCalls{signIn: cfg.SignIn, sessions: cfg.Sessions, log: cfg.Logger}).routes(),
 		(&stepUpCalls{cfg.StepUp}).routes(),
+		(&secondStepCalls{steps: cfg.Steps, sessions: cfg.Sessions, log: cfg.Logger}).routes(),
 		(&tokenCalls{sessions: cfg.Sessions, auth: cfg.Authenticator}).routes(),
 		(&passwordCalls{passwords: cfg.Password, fresh: cfg.Fresh}).routes(),
 		(&profileCalls{profile: cfg.Profile}).routes(),

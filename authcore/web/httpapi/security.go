@@ -14,6 +14,7 @@ const (
 	accessScheme       scheme = "access_cookie"
 	refreshScheme      scheme = "refresh_cookie"
 	registrationScheme scheme = "registration_cookie"
+	mfaScheme          scheme = "mfa_cookie"
 	overHTTP                  = "_http" // ends the name of the variant for plain http
 )
 
@@ -28,6 +29,7 @@ func securitySchemes(prefix string) map[string]*huma.SecurityScheme {
 		}
 		for s, name := range map[scheme]string{
 			accessScheme: jar.Access(), refreshScheme: jar.Refresh(), registrationScheme: httpauth.RegistrationCookie.Name(jar),
+			mfaScheme: httpauth.MFACookie.Name(jar),
 		} {
 			all[s.name(https)] = &huma.SecurityScheme{
 				Type: "apiKey", In: "cookie", Name: name, Description: "Over " + over +

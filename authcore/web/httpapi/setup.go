@@ -1,15 +1,21 @@
 package httpapi
 
 import (
+	"log/slog"
 	"net/http"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/setup"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 )
 
 // setupCalls make the first administrator.
-type setupCalls struct{ flow *setup.Flow }
+type setupCalls struct {
+	flow     *setup.Flow
+	sessions *session.Sessions
+	log      *slog.Logger
+}
 
 func (c *setupCalls) routes() []route {
 	return []route{{
@@ -17,7 +23,7 @@ func (c *setupCalls) routes() []route {
 		text: "Takes the token of the set-up link: a gateway without accounts prints one when it starts, and `gatehouse user setup-link` prints one at any time. " +
 			"The link works once. The account signs in at once; the address counts as verified once the mail to it is confirmed.",
 		limit: authcore.LimitVerify, does: bodyOrCookie(c.setUp),
-		replies: []reply{{http.StatusCreated, pairText, tokenPair{}}},
+		replies: []reply{{http.StatusCreated, signInText, signInAnswer{}}},
 		refuses: []authcore.Code{authcore.InvalidFields, authcore.InvalidCode, authcore.NotFound, authcore.Conflict},
 	}}
 }
@@ -39,12 +45,12 @@ func (c *setupCalls) setUp(x *call, body setupBody) error {
 	if err := required("token", body.Token); err != nil {
 		return err
 	}
-	tokens, err := c.flow.SetUp(x.r.Context(), setup.Input{
+	out, err := c.flow.SetUp(x.r.Context(), setup.Input{
 		Token: body.Token, Email: body.Email, Password: body.Password, Username: body.Username,
 		Request: x.request(signInBody{body.DeviceName, body.DeviceToken, body.Remember, body.Cookies}),
 	})
 	if err != nil {
 		return err
 	}
-	return x.answerTokensAs(http.StatusCreated, tokens)
+	return x.answerSignInAs(http.StatusCreated, out, c.sessions, c.log)
 }

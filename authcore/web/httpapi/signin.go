@@ -21,16 +21,20 @@ func (c *signInCalls) routes() []route {
 	return []route{{
 		method: http.MethodPost, path: "/login", tag: tagSignIn, summary: "Sign in with a password",
 		text: "An unknown name, a wrong password and a disabled account get the same answer. Failures are counted per name, whether or " +
-			"not it exists; after too many, the name is locked for a while.",
+			"not it exists; after too many, the name is locked for a while. Where the account asks for a second factor, `otp` gives it in the " +
+			"same call, unless the device is trusted; without it the sign-in waits for /login/mfa.",
 		limit: authcore.LimitLogin, does: bodyOrCookie(c.login),
-		replies: []reply{{http.StatusOK, pairText, tokenPair{}}},
-		refuses: []authcore.Code{authcore.InvalidFields, authcore.InvalidCredentials, authcore.AccountNotVerified, authcore.AccountLocked},
+		replies: []reply{{http.StatusOK, signInText, signInAnswer{}}},
+		refuses: []authcore.Code{authcore.InvalidFields, authcore.InvalidCredentials, authcore.AccountNotVerified, authcore.AccountLocked,
+			authcore.InvalidCode, authcore.TooManyAttempts},
 	}}
 }
 
 type loginBody struct {
 	Login       string `json:"login" minLength:"1" doc:"E-mail address or username, whichever the operator allows." example:"ada@example.com"`
 	Password    string `json:"password" minLength:"1"`
+	OTP         string `json:"otp,omitempty" doc:"The code of an authenticator app, or a recovery code. Ignored where no second factor is asked for." example:"123456"`
+	TrustDevice bool   `json:"trust_device,omitempty" doc:"Ask this device for no second factor for a while, once one has been given."`
 	DeviceName  string `json:"device_name,omitempty" maxLength:"100" doc:"Name of the session in the list of sessions."`
 	DeviceToken string `json:"device_token,omitempty" doc:"The one that an earlier sign-in of this app answered."`
 	Remember    *bool  `json:"remember,omitempty" doc:"False for a computer that others use: the session ends early, its cookies end with the browser, and no device_token is answered. Default true."`
@@ -44,15 +48,11 @@ func (c *signInCalls) login(x *call, body loginBody) error {
 	if err := required("login", body.Login, "password", body.Password); err != nil {
 		return err
 	}
-	tokens, err := c.signIn.Password(x.r.Context(), signin.Input{
-		Login: body.Login, Password: body.Password,
-		Request: x.request(signInBody{body.DeviceName, body.DeviceToken, body.Remember, body.Cookies}),
-	})
+	request := x.request(signInBody{body.DeviceName, body.DeviceToken, body.Remember, body.Cookies})
+	request.OTP, request.TrustDevice = body.OTP, body.TrustDevice
+	out, err := c.signIn.Password(x.r.Context(), signin.Input{Login: body.Login, Password: body.Password, Request: request})
 	if err != nil {
 		return err
 	}
-	if body.Cookies {
-		httpauth.RevokeReplaced(x.r, x.in, c.sessions, c.log)
-	}
-	return x.answerTokens(tokens)
+	return x.answerSignIn(out, c.sessions, c.log)
 }

@@ -1,17 +1,23 @@
 package httpapi
 
 import (
+	"log/slog"
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 )
 
 // signUpCalls lead from no account to a verified one.
-type signUpCalls struct{ flow *signup.Flow }
+type signUpCalls struct {
+	flow     *signup.Flow
+	sessions *session.Sessions
+	log      *slog.Logger
+}
 
 func (c *signUpCalls) routes() []route {
 	return []route{{
@@ -30,7 +36,7 @@ func (c *signUpCalls) routes() []route {
 		text: "Takes the token of the link, or address and code. Also send what shows that you are the person who registered: `registration` (or its " +
 			"cookie) or the `password` you chose. Or send `new_password`, which replaces everything that was entered at sign-up.",
 		limit: authcore.LimitVerify, does: bodyOrCookie(c.verify), cookies: []scheme{registrationScheme},
-		replies: []reply{{http.StatusOK, pairText, tokenPair{}}},
+		replies: []reply{{http.StatusOK, signInText, signInAnswer{}}},
 		refuses: []authcore.Code{
 			authcore.InvalidFields, authcore.InvalidCode, authcore.TooManyAttempts, authcore.RegistrationProofRequired, authcore.Conflict,
 			authcore.InvitationRequired, authcore.InvalidInvitation,
@@ -123,7 +129,7 @@ func (b verifyBody) byCookie(r *http.Request, in httpauth.RequestInfo) bool {
 
 func (c *signUpCalls) verify(x *call, body verifyBody) error {
 	kept := httpauth.RegistrationCookie.Read(x.r, x.in.Cookies())
-	tokens, err := c.flow.Verify(x.r.Context(), signup.VerifyInput{
+	out, err := c.flow.Verify(x.r.Context(), signup.VerifyInput{
 		Token: body.Token, Email: body.Email, Phone: body.Phone, OTP: body.OTP,
 		Proof: firstOf(body.Registration, kept), Password: body.Password, NewPassword: body.NewPassword,
 		Request: x.request(signInBody{body.DeviceName, body.DeviceToken, body.Remember, body.Cookies}),
@@ -134,7 +140,7 @@ func (c *signUpCalls) verify(x *call, body verifyBody) error {
 	if kept != "" {
 		httpauth.RegistrationCookie.Clear(x.w.Header(), x.in.Cookies())
 	}
-	return x.answerTokens(tokens)
+	return x.answerSignIn(out, c.sessions, c.log)
 }
 
 type resendBody struct {

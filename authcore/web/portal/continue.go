@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/secondstep"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 	"github.com/gatehouse-auth/gatehouse/authcore/web/portal/page"
@@ -35,10 +36,13 @@ func requestOf(q *page.Request) session.Request {
 	}
 }
 
-// arrive gives the browser the cookies of a new session in place of any other, and leads on.
-func (p *continuePage) arrive(q *page.Request, tokens session.Tokens, raw string) error {
+// arrive gives the browser the cookies of a new session in place of any other, and leads on; or to the second step that is asked for.
+func (p *continuePage) arrive(q *page.Request, out secondstep.Outcome, raw string) error {
+	if out.Pending != nil {
+		return wait(q, out.Pending, raw)
+	}
 	httpauth.RevokeReplaced(q.R, q.Info, p.sessions, q.Logger)
-	if err := q.Info.Cookies().SetSession(q.W.Header(), tokens); err != nil {
+	if err := q.Info.Cookies().SetSession(q.W.Header(), out.Tokens); err != nil {
 		return err
 	}
 	return p.to(q, raw)

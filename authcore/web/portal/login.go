@@ -80,7 +80,7 @@ func (p *loginPage) submit(q *page.Request) error {
 	if err := broken.Refusal(); err != nil {
 		return err
 	}
-	tokens, err := p.signIn.Password(q.R.Context(), signin.Input{
+	out, err := p.signIn.Password(q.R.Context(), signin.Input{
 		Login: login, Password: q.Form.Get("password"), Request: requestOf(q),
 	})
 	if authcore.CodeOf(err) == authcore.AccountNotVerified {
@@ -89,5 +89,5 @@ func (p *loginPage) submit(q *page.Request) error {
 	if err != nil {
 		return err
 	}
-	return p.next.arrive(q, tokens, q.Wanted())
+	return p.next.arrive(q, out, q.Wanted())
 }

@@ -23,6 +23,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/notification"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/profile"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/secondstep"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/secure"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/setup"
@@ -39,6 +40,7 @@ type Config struct {
 	Sessions      *session.Sessions
 	Devices       *device.Devices
 	SignIn        *signin.Flow
+	Steps         *secondstep.Flow
 	SignUp        *signup.Flow
 	Profile       *profile.Profiles
 	Password      *password.Flow
@@ -89,8 +91,8 @@ type Pages struct {
 // New checks cfg and reads every template and text.
 func New(cfg Config) (*Pages, error) {
 	switch {
-	case cfg.Sessions == nil || cfg.SignIn == nil || cfg.SignUp == nil || cfg.Profile == nil || cfg.Password == nil || cfg.Handover == nil:
-		return nil, errors.New("portal: sessions, sign-in, sign-up, profile, password and hand-overs are required")
+	case cfg.Sessions == nil || cfg.SignIn == nil || cfg.Steps == nil || cfg.SignUp == nil || cfg.Profile == nil || cfg.Password == nil || cfg.Handover == nil:
+		return nil, errors.New("portal: sessions, sign-in, second steps, sign-up, profile, password and hand-overs are required")
 	case cfg.Secure == nil || cfg.Contact == nil || cfg.Setup == nil || cfg.Invite == nil || cfg.Fresh == nil || cfg.Closure == nil || cfg.Export == nil || cfg.Avatars == nil || cfg.Devices == nil:
 		return nil, errors.New("portal: security links, contacts, set-up, invitations, the gate of fresh sign-ins, closures, exports, avatars and devices are required")
 	case cfg.Authenticator == nil || cfg.Limits == nil || cfg.API == nil || cfg.Issuers == nil || cfg.Logger == nil || cfg.Now == nil:
@@ -117,6 +119,7 @@ func New(cfg Config) (*Pages, error) {
 	p.routes, err = page.NewRoutes(slices.Concat(
 		(&loginPage{signIn: cfg.SignIn, signUp: cfg.SignUp, handover: &handoverPage{cfg.Handover, p.next}, next: p.next}).routes(),
 		(&reauthenticatePage{cfg.StepUp, p.next}).routes(),
+		(&mfaPage{cfg.Steps, p.next}).routes(),
 		logoutPage{}.routes(),
 		p.next.routes(),
 		(&registerPage{cfg.SignUp, cfg.Profile.Fields()}).routes(),

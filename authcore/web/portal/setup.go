@@ -43,7 +43,7 @@ func (p *setupPage) submit(q *page.Request) error {
 	if token == "" {
 		return authcore.Refuse(authcore.InvalidCode, "The link is no longer valid.")
 	}
-	tokens, err := p.flow.SetUp(q.R.Context(), setup.Input{
+	out, err := p.flow.SetUp(q.R.Context(), setup.Input{
 		Token: token, Email: q.Form.Get("email"), Password: q.Form.Get("password"), Username: q.Form.Get("username"),
 		Request: requestOf(q),
 	})
@@ -51,7 +51,10 @@ func (p *setupPage) submit(q *page.Request) error {
 		return err
 	}
 	q.DropLink()
-	if err := q.Info.Cookies().SetSession(q.W.Header(), tokens); err != nil {
+	if out.Pending != nil {
+		return wait(q, out.Pending, "")
+	}
+	if err := q.Info.Cookies().SetSession(q.W.Header(), out.Tokens); err != nil {
 		return err
 	}
 	return q.Done("/account", "setup")

@@ -95,7 +95,7 @@ func (p *verifyPage) submit(q *page.Request) error {
 	if q.Form.Has("new_password") && in.NewPassword == "" {
 		return authcore.RefuseField("new_password", authcore.PasswordRequired)
 	}
-	tokens, err := p.signUp.Verify(q.R.Context(), in)
+	out, err := p.signUp.Verify(q.R.Context(), in)
 	if err != nil {
 		return err
 	}
@@ -103,5 +103,5 @@ func (p *verifyPage) submit(q *page.Request) error {
 		httpauth.RegistrationCookie.Clear(q.W.Header(), q.Info.Cookies())
 	}
 	q.DropLink()
-	return p.next.arrive(q, tokens, q.Pending().ReturnTo)
+	return p.next.arrive(q, out, q.Pending().ReturnTo)
 }

@@ -2,6 +2,7 @@ package page
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/fresh"
@@ -55,6 +56,22 @@ func atField(err error, field string, rule authcore.Rule) error {
 	}
 	at := *refusal
 	at.Fields.Add(field, rule)
+	return &at
+}
+
+// RenameField returns a refusal with what it says of one field said of another, for pages whose fields have other names.
+func RenameField(err error, from, to string) error {
+	var refusal *authcore.Error
+	if !errors.As(err, &refusal) {
+		return err
+	}
+	at := *refusal
+	at.Fields = slices.Clone(at.Fields)
+	for i := range at.Fields {
+		if at.Fields[i].Field == from {
+			at.Fields[i].Field = to
+		}
+	}
 	return &at
 }
 

@@ -128,6 +128,10 @@ func TestTexts_AreThoseThatAreUsed(t *testing.T) {
 	for _, title := range []string{"missing", "foreign", "unavailable", "internal", "slow_down", "refused"} {
 		mark("error.title." + title)
 	}
+	for _, method := range []string{"email", "sms", "totp", "recovery", "password"} {
+		mark("mfa.intro." + method)
+		mark("mfa.use." + method)
+	}
 	mark("done." + notSaved)
 	for _, method := range audit.Methods() {
 		mark("history.method." + method)
@@ -136,6 +140,7 @@ func TestTexts_AreThoseThatAreUsed(t *testing.T) {
 		mark("notifications." + string(kind))
 		mark("notifications." + string(kind) + ".hint")
 	}
+	mark("done.code_sent")
 	for _, done := range doneWords(t) {
 		mark("done." + done)
 	}

@@ -55,6 +55,7 @@ create table pending_signins (
 	device_digest bytea,
 	device_name   text not null,
 	short_lived   boolean not null,
+	trust_device  boolean not null,
 	attempts_left bigint not null,
 	created_at    bigint not null,
 	expires_at    bigint not null

@@ -55,6 +55,7 @@ create table pending_signins (
 	device_digest blob,
 	device_name   text not null,
 	short_lived   integer not null,
+	trust_device  integer not null,
 	attempts_left integer not null,
 	created_at    integer not null,
 	expires_at    integer not null

@@ -1,0 +1,152 @@
+package secondstep
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/factor"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
+)
+
+// Outcome is what a right proof leads to: a session or, where more is asked for, a pending sign-in.
+type Outcome struct {
+	Tokens  session.Tokens
+	Pending *Pending // nil: Tokens is the session
+}
+
+// Traced is the outcome as traces have it: err, or [authcore.ErrSecondStep] for a sign-in that waits.
+func (o Outcome) Traced(err error) error {
+	if err == nil && o.Pending != nil {
+		return authcore.ErrSecondStep
+	}
+	return err
+}
+
+// Pending is a sign-in that waits for what Methods and Enrol say.
+type Pending struct {
+	Token     string // that finishes it
+	Mode      authcore.Mode
+	ExpiresIn time.Duration
+	Methods   []Method
+	Enrol     []authcore.FactorType // of which one is to be added where no method is left
+}
+
+// Finish ends a way in, for an account whose own proof is r.AMR: every way calls it in place of opening a session by itself. A code in
+// r.OTP does the second step at once. Refusals: [authcore.InvalidCode] and [authcore.TooManyAttempts] for that code. An account that was
+// disabled, deleted or reset since it was read is [authcore.ErrNotFound].
+func (f *Flow) Finish(ctx context.Context, a authcore.Account, r session.Request) (Outcome, error) {
+	if !f.asks(a) {
+		return f.open(ctx, a, r)
+	}
+	trusted, err := f.trusted(ctx, a, r.DeviceToken)
+	if err != nil {
+		return Outcome{}, err
+	}
+	if trusted {
+		return f.open(ctx, a, r)
+	}
+	factors, err := f.cfg.Factors.Of(ctx, a.ID)
+	if err != nil {
+		return Outcome{}, err
+	}
+	n := f.next(a, factors, r.AMR)
+	if !n.done && r.OTP != "" {
+		proved, err := f.proveOTP(ctx, a, r)
+		if err != nil {
+			return Outcome{}, err
+		}
+		r.AMR = append(slices.Clone(r.AMR), proved.AMR...)
+		n = f.next(a, factors, r.AMR)
+	}
+	if n.done {
+		return f.open(ctx, a, f.complete(a, r))
+	}
+	p, token := f.prepare(a, r)
+	if err := f.cfg.Store.SavePending(ctx, p, authcore.Effects{}); err != nil {
+		return Outcome{}, fmt.Errorf("save pending sign-in: %w", err)
+	}
+	return f.pending(ctx, a, p, token, n, r.Client)
+}
+
+// open opens the session.
+func (f *Flow) open(ctx context.Context, a authcore.Account, r session.Request) (Outcome, error) {
+	r.Step.ForgetReset = a.PasswordBy != "" && factor.Kinds(kindsGiven(a, r.AMR)) > 1
+	tokens, err := f.cfg.Sessions.Start(ctx, a, r)
+	return Outcome{Tokens: tokens}, err
+}
+
+// complete says of a sign-in that has given two kinds of proof that it has: the one place where `amr` gets "mfa" (RFC 8176).
+func (f *Flow) complete(a authcore.Account, r session.Request) session.Request {
+	if factor.Kinds(kindsGiven(a, r.AMR)) > 1 && !slices.Contains(r.AMR, "mfa") {
+		r.AMR = append(slices.Clone(r.AMR), "mfa")
+	}
+	if r.TrustDevice && f.cfg.TrustFor > 0 {
+		r.Step.TrustUntil = f.now().Add(f.cfg.TrustFor)
+	}
+	return r
+}
+
+// trusted reports whether the account asks the device for no second factor. It is never a factor: such a session is one of a single kind.
+func (f *Flow) trusted(ctx context.Context, a authcore.Account, token string) (bool, error) {
+	digest, ours := f.cfg.Sessions.DeviceDigest(token)
+	if !ours || f.cfg.TrustFor == 0 {
+		return false, nil
+	}
+	trusted, err := f.cfg.Store.DeviceTrusted(ctx, a.ID, digest, f.now())
+	if err != nil {
+		return false, fmt.Errorf("look for trusted device: %w", err)
+	}
+	return trusted, nil
+}
+
+// prepare makes a pending sign-in and its token.
+func (f *Flow) prepare(a authcore.Account, r session.Request) (authcore.PendingSignIn, string) {
+	now, id := f.now(), uuid.Must(uuid.NewV7())
+	token := f.cfg.Key().IssueToken(Prefix, id)
+	p := authcore.PendingSignIn{
+		ID: id, AccountID: a.ID, AccountEpoch: a.Epoch, TokenDigest: secret.SumString(token), Mode: r.Mode, Method: r.Method, AMR: r.AMR,
+		DeviceName: r.DeviceName, ShortLived: r.ShortLived, TrustDevice: r.TrustDevice, AttemptsLeft: attempts,
+		CreatedAt: now, ExpiresAt: now.Add(f.cfg.Lifetime),
+	}
+	p.DeviceDigest, _ = f.cfg.Sessions.DeviceDigest(r.DeviceToken)
+	return p, token
+}
+
+// pending says how to go on, and sends the code of the first method where that is one that is sent. What cannot be sent now can be asked
+// for again: the sign-in waits.
+func (f *Flow) pending(ctx context.Context, a authcore.Account, p authcore.PendingSignIn, token string, n next, c authcore.Client) (Outcome, error) {
+	if len(n.methods) > 0 && sendable(n.methods[0]) {
+		_, err := f.cfg.Factors.Send(ctx, a, n.methods[0].Factor, p.ID.String(), c)
+		var refusal *authcore.Error
+		if err != nil && !errors.As(err, &refusal) && !errors.Is(err, authcore.ErrUnavailable) {
+			return Outcome{}, err
+		}
+		n.methods[0].Sent = err == nil
+	}
+	return Outcome{Pending: f.show(p, token, n)}, nil
+}
+
+func (f *Flow) show(p authcore.PendingSignIn, token string, n next) *Pending {
+	return &Pending{Token: token, Mode: p.Mode, ExpiresIn: p.ExpiresAt.Sub(f.now()), Methods: n.methods, Enrol: n.enrol}
+}
+
+func sendable(m Method) bool {
+	return m.Method == string(authcore.FactorEmail) || m.Method == string(authcore.FactorSMS)
+}
+
+// proveOTP tries what came beside the first proof: the code of an app, or a recovery code.
+func (f *Flow) proveOTP(ctx context.Context, a authcore.Account, r session.Request) (factor.Proved, error) {
+	g := factor.Given{Type: authcore.FactorTOTP, Code: r.OTP, Client: r.Client}
+	if strings.ContainsFunc(r.OTP, func(c rune) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' }) {
+		g.Type = authcore.FactorRecovery
+	}
+	return f.verify(ctx, a, g)
+}

@@ -1,0 +1,135 @@
+package secondstep
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/attempt"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/factor"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/notice"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passhash"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passpolicy"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
+)
+
+// Prefix marks the tokens of pending sign-ins, so that scanners of leaked secrets can know them.
+const Prefix = "ghm_"
+
+// attempts is how many wrong codes end a pending sign-in (O01).
+const attempts = 5
+
+// Store is what the flow reads and writes.
+type Store interface {
+	attempt.Store
+	// SavePending stores a pending sign-in. ErrNotFound: its account is gone, disabled, or past its epoch.
+	SavePending(ctx context.Context, p authcore.PendingSignIn, fx authcore.Effects) error
+	// Pending returns a pending sign-in with its account. ErrNotFound: it is gone, has expired or no attempts left, or its account is
+	// gone, disabled, or past its epoch.
+	Pending(ctx context.Context, id uuid.UUID, token secret.Digest, now time.Time) (authcore.PendingSignIn, authcore.Account, error)
+	// SpendAttempt takes one of the wrong codes that may still come: of a hundred who ask at once as many get one as are left.
+	// ErrNotFound: none is.
+	SpendAttempt(ctx context.Context, id uuid.UUID, now time.Time) error
+	// ReturnAttempt gives it back. ErrNotFound: the sign-in is gone.
+	ReturnAttempt(ctx context.Context, id uuid.UUID, now time.Time) error
+	// AdvancePending notes what was given by now, if it still is what the caller has read. ErrNotFound otherwise.
+	AdvancePending(ctx context.Context, id uuid.UUID, from, to []string, now time.Time) error
+	// DeviceTrusted reports whether the account asks the device of the token for no second factor.
+	DeviceTrusted(ctx context.Context, account uuid.UUID, device secret.Digest, now time.Time) (bool, error)
+}
+
+// Factors are the second factors that accounts have.
+type Factors interface {
+	// Offered returns the types that count, in the order in which they are offered.
+	Offered() []authcore.FactorType
+	// Of returns the factors of an account that count.
+	Of(ctx context.Context, account uuid.UUID) ([]authcore.Factor, error)
+	// Verify checks and spends what was given.
+	Verify(ctx context.Context, a authcore.Account, g factor.Given) (factor.Proved, error)
+	// Send sends a code, to the account's verified address or number itself where the factor has no ID.
+	Send(ctx context.Context, a authcore.Account, x authcore.Factor, subject string, c authcore.Client) (time.Duration, error)
+}
+
+// Requirement is whose sign-ins ask for a second factor although the owner has not switched it on (the option `mfa`).
+type Requirement struct {
+	Everybody bool
+	Roles     []string // or those with any of these
+}
+
+// Config is what a Flow needs.
+type Config struct {
+	Store    Store
+	Sessions *session.Sessions
+	Factors  Factors
+	Notices  *notice.Notices
+	Hasher   *passhash.Hasher
+	Policy   *passpolicy.Policy
+	Lockouts attempt.Lockouts // of accounts, shared with sign-in: for the password of who came without one
+	// Codes count wrong codes over all pending sign-ins of an account: ten within an hour close it to codes for an hour (O02).
+	Codes    attempt.Lockouts
+	Key      func() secret.MACKey // of the tokens, the same on every node and after a restart
+	Lifetime time.Duration        // of pending sign-ins
+	Required Requirement
+	TrustFor time.Duration   // how long a trusted device is asked for no second factor; 0: no device is trusted
+	Admins   authcore.Admins // of the option: their accounts have the role
+	// Trace is told of every second step; it may be nil.
+	Trace authcore.Trace
+	Now   authcore.Clock
+}
+
+// Flow asks for second steps. It is safe for concurrent use.
+type Flow struct {
+	cfg   Config
+	tries attempt.Attempts
+}
+
+// New checks cfg.
+func New(cfg Config) (*Flow, error) {
+	switch {
+	case cfg.Store == nil || cfg.Sessions == nil || cfg.Factors == nil || cfg.Notices == nil || cfg.Key == nil || cfg.Now == nil:
+		return nil, errors.New("secondstep: store, sessions, factors, notices, key and clock are required")
+	case cfg.Hasher == nil || cfg.Policy == nil || cfg.Lockouts == nil || cfg.Codes == nil:
+		return nil, errors.New("secondstep: hasher, policy, lockouts and the count of wrong codes are required")
+	}
+	if cfg.Lifetime < time.Second || cfg.TrustFor < 0 {
+		return nil, errors.New("secondstep: a pending sign-in lives at least 1s, and trust is not negative")
+	}
+	if cfg.Trace == nil {
+		cfg.Trace = authcore.NoTrace
+	}
+	cfg.Required.Roles = slices.Clone(cfg.Required.Roles)
+	return &Flow{cfg: cfg, tries: attempt.Attempts{Lockouts: cfg.Lockouts, Store: cfg.Store, Owners: cfg.Notices}}, nil
+}
+
+// RequiredBy returns why sign-ins of the account ask for a second factor: "all", "role:<role>" or, where its owner has switched it on,
+// "account"; "" where they do not.
+func (f *Flow) RequiredBy(a authcore.Account) string {
+	if f.cfg.Required.Everybody {
+		return "all"
+	}
+	if len(f.cfg.Required.Roles) > 0 {
+		roles := f.cfg.Admins.Roles(a)
+		for _, role := range f.cfg.Required.Roles {
+			if slices.Contains(roles, role) {
+				return "role:" + role
+			}
+		}
+	}
+	if a.MFAEnabled() {
+		return "account"
+	}
+	return ""
+}
+
+// asks reports whether a sign-in of the account needs a second factor. It is decided from the account's row alone.
+func (f *Flow) asks(a authcore.Account) bool { return f.RequiredBy(a) != "" }
+
+// TrustFor returns how long a device can be trusted; 0: none can.
+func (f *Flow) TrustFor() time.Duration { return f.cfg.TrustFor }
+
+func (f *Flow) now() time.Time { return f.cfg.Now.Now() }

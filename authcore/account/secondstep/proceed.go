@@ -1,0 +1,171 @@
+package secondstep
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/factor"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
+)
+
+// Input is the proof of a second step.
+type Input struct {
+	Token    string
+	Method   string    // or
+	FactorID uuid.UUID // that the proof is of; neither: the first method of all
+	// One of them, as the method has it.
+	Code, Password string
+	Credential     json.RawMessage
+	TrustDevice    bool
+	Request        session.Request // how the client is signed in now; what else the first step said holds
+}
+
+// Proceed takes the proof of a second step, and opens the session where nothing else is asked for. Of several callers with one proof
+// exactly one gets it. What was proven is noted before anything else: a process that dies in between costs a code at most.
+//
+// Refusals: [authcore.InvalidMFAToken]; [authcore.InvalidFields] for a method that is not offered; [authcore.InvalidCode];
+// [authcore.TooManyAttempts]; [authcore.InvalidCredentials] and [authcore.AccountLocked] for a password.
+func (f *Flow) Proceed(ctx context.Context, in Input) (Outcome, error) {
+	s, err := f.load(ctx, in.Token, in.Request.Mode)
+	if err != nil {
+		return Outcome{}, err
+	}
+	ctx, done := f.cfg.Trace(ctx, StepBy(s.pending.Method))
+	out, err := f.proceed(ctx, s, in)
+	done(out.Traced(err))
+	return out, err
+}
+
+// StepBy is what a [Config.Trace] is told of: the second step of sign-ins by a method.
+func StepBy(method string) string { return "second step by " + method }
+
+func (f *Flow) proceed(ctx context.Context, s started, in Input) (Outcome, error) {
+	m, offered := s.next.find(in.Method, in.FactorID)
+	if !offered {
+		return Outcome{}, authcore.RefuseField("method", authcore.NotOffered)
+	}
+	amr, err := f.prove(ctx, s, m, in)
+	if err != nil {
+		return Outcome{}, err
+	}
+	have := append(slices.Clone(s.pending.AMR), amr...)
+	n := f.next(s.account, s.factors, have)
+	if n.done {
+		return f.finish(ctx, s, have, in)
+	}
+	switch err := f.cfg.Store.AdvancePending(ctx, s.pending.ID, s.pending.AMR, have, f.now()); {
+	case errors.Is(err, authcore.ErrNotFound): // another request was faster
+		return Outcome{}, errInvalidToken()
+	case err != nil:
+		return Outcome{}, fmt.Errorf("advance pending sign-in: %w", err)
+	}
+	return f.pending(ctx, s.account, s.pending, in.Token, n, in.Request.Client)
+}
+
+// started is a pending sign-in, and what it still lacks.
+type started struct {
+	pending authcore.PendingSignIn
+	account authcore.Account
+	factors []authcore.Factor
+	next    next
+}
+
+// load finds a pending sign-in by its token. It is bound to how its token travels: what a browser keeps in a cookie that no script reads
+// is no token of a program, and the reverse (L19).
+func (f *Flow) load(ctx context.Context, token string, mode authcore.Mode) (s started, err error) {
+	id, ours := f.cfg.Key().ParseToken(Prefix, token)
+	if !ours {
+		return s, errInvalidToken() // junk costs no query
+	}
+	s.pending, s.account, err = f.cfg.Store.Pending(ctx, uuid.UUID(id), secret.SumString(token), f.now())
+	switch {
+	case errors.Is(err, authcore.ErrNotFound), err == nil && s.pending.Mode != mode:
+		return s, errInvalidToken()
+	case err != nil:
+		return s, fmt.Errorf("find pending sign-in: %w", err)
+	}
+	if s.factors, err = f.cfg.Factors.Of(ctx, s.account.ID); err != nil {
+		return s, err
+	}
+	s.next = f.next(s.account, s.factors, s.pending.AMR)
+	return s, nil
+}
+
+// Show returns a pending sign-in as it is, and changes nothing. [authcore.InvalidMFAToken].
+func (f *Flow) Show(ctx context.Context, token string, mode authcore.Mode) (*Pending, error) {
+	s, err := f.load(ctx, token, mode)
+	if err != nil {
+		return nil, err
+	}
+	return f.show(s.pending, token, s.next), nil
+}
+
+// Send sends the code of a method, and returns how long it is good. Asked again too soon it sends nothing, and the code that is out stays
+// good. Refusals: [authcore.InvalidMFAToken], [authcore.InvalidFields], [authcore.RateLimited], [authcore.Unavailable].
+func (f *Flow) Send(ctx context.Context, token, method string, id uuid.UUID, r session.Request) (time.Duration, error) {
+	s, err := f.load(ctx, token, r.Mode)
+	if err != nil {
+		return 0, err
+	}
+	m, offered := s.next.find(method, id)
+	if !offered || !sendable(m) {
+		return 0, authcore.RefuseField("method", authcore.NotOffered)
+	}
+	return f.cfg.Factors.Send(ctx, s.account, m.Factor, s.pending.ID.String(), r.Client)
+}
+
+// prove tries the proof of a method. The attempt is taken before the code is looked at: of a hundred guesses that come at once no more
+// are looked at than may be (O01).
+func (f *Flow) prove(ctx context.Context, s started, m Method, in Input) ([]string, error) {
+	if m.Method == MethodPassword {
+		if in.Password == "" {
+			return nil, authcore.RefuseField("password", authcore.Required)
+		}
+		return []string{"pwd"}, f.provePassword(ctx, s.account, in.Password, in.Request.Client)
+	}
+	if in.Code == "" && len(in.Credential) == 0 {
+		return nil, authcore.RefuseField("code", authcore.CodeRequired)
+	}
+	err := f.cfg.Store.SpendAttempt(ctx, s.pending.ID, f.now())
+	switch {
+	case errors.Is(err, authcore.ErrNotFound):
+		return nil, errInvalidToken()
+	case err != nil:
+		return nil, fmt.Errorf("spend attempt: %w", err)
+	}
+	proved, err := f.verify(ctx, s.account, factor.Given{
+		Type: m.Factor.Type, FactorID: m.Factor.ID, Code: in.Code, Credential: in.Credential, Subject: s.pending.ID.String(), Client: in.Request.Client,
+	})
+	if code := authcore.CodeOf(err); err == nil || code != authcore.InvalidCode {
+		returned := f.cfg.Store.ReturnAttempt(context.WithoutCancel(ctx), s.pending.ID, f.now())
+		if returned != nil && !errors.Is(returned, authcore.ErrNotFound) && err == nil {
+			err = fmt.Errorf("return attempt: %w", returned)
+		}
+	}
+	return proved.AMR, err
+}
+
+// finish opens the session of a pending sign-in, which ends by it.
+func (f *Flow) finish(ctx context.Context, s started, have []string, in Input) (Outcome, error) {
+	r, p := in.Request, s.pending
+	r.DeviceName, r.ShortLived, r.Method, r.AMR = p.DeviceName, p.ShortLived, p.Method, have
+	r.TrustDevice = p.TrustDevice || in.TrustDevice
+	r.Step = session.Step{Pending: p.ID, DeviceDigest: p.DeviceDigest}
+	out, err := f.open(ctx, s.account, f.complete(s.account, r))
+	if errors.Is(err, authcore.ErrNotFound) { // another request was faster, or the account disabled or reset meanwhile
+		return Outcome{}, errInvalidToken()
+	}
+	return out, err
+}
+
+func errInvalidToken() error {
+	return authcore.Refuse(authcore.InvalidMFAToken, "This sign-in has expired, was finished already, or had too many wrong codes. Sign in again.")
+}
