@@ -81,7 +81,7 @@ func (p *Policy) holds(v *accesstoken.Verified) bool {
 }
 
 // Lacks reports whether a refusal of Decide is for what a step-up would give.
-func Lacks(err error) bool { return err == error(errMFA) || err == error(errNotFresh) }
+func Lacks(err error) bool { return errors.Is(err, errMFA) || errors.Is(err, errNotFresh) }
 
 // Lacking is the refusal of a request whose sign-in lacks something, with all that the policy asks of it beyond what it has. stepUp is
 // where a person gives it.
