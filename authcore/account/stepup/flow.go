@@ -24,7 +24,9 @@ type Config struct {
 	Store    Store
 	Gate     *fresh.Gate
 	Sessions *session.Sessions
-	Trace    authcore.Trace // of every step-up; it may be nil
+	// RequiredBy returns why sign-ins of an account ask for a second factor; "" where they do not.
+	RequiredBy func(a authcore.Account) string
+	Trace      authcore.Trace // of every step-up; it may be nil
 }
 
 // Flow makes step-ups. It is safe for concurrent use.
@@ -32,8 +34,8 @@ type Flow struct{ cfg Config }
 
 // New checks cfg.
 func New(cfg Config) (*Flow, error) {
-	if cfg.Store == nil || cfg.Gate == nil || cfg.Sessions == nil {
-		return nil, errors.New("stepup: store, gate and sessions are required")
+	if cfg.Store == nil || cfg.Gate == nil || cfg.Sessions == nil || cfg.RequiredBy == nil {
+		return nil, errors.New("stepup: store, gate, sessions and what asks for second factors are required")
 	}
 	if cfg.Trace == nil {
 		cfg.Trace = authcore.NoTrace
@@ -66,7 +68,7 @@ func (f *Flow) password(ctx context.Context, who *authcore.Principal, password s
 		return session.Tokens{}, authcore.ErrSessionEnded
 	case err != nil:
 		return session.Tokens{}, fmt.Errorf("find who steps up: %w", err)
-	case account.MFAEnabled():
+	case f.cfg.RequiredBy(account) != "": // a password alone would be less than signing in takes
 		return session.Tokens{}, authcore.Refuse(authcore.MFARequired, "Your account asks for a second factor. Sign in again with it.")
 	}
 	if err := f.cfg.Gate.Check(ctx, who, fresh.Proof{Password: password}, r.Client); err != nil {
