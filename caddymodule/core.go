@@ -101,13 +101,13 @@ func (r *resolved) flowSettings() gateway.Settings {
 		Code:     gateway.CodeSettings{Length: r.otp.length, Lifetime: r.otp.lifetime, SMSLifetime: r.otp.smsLifetime, Attempts: r.otp.attempts},
 		Audience: r.audience, AccessLifetime: r.accessLifetime, RefreshLifetime: r.refreshLifetime,
 		SessionLifetime: r.sessionLifetime, RefreshLeeway: r.refreshLeeway, FreshFor: r.freshFor,
-		DeletionGrace: r.deletionGrace, ShortSession: r.shortSession, MaxSessions: r.maxSessions}
+		DeletionGrace: r.deletionGrace, ShortSession: r.shortSession, MaxSessions: r.maxSessions, MFA: r.mfa, TrustFor: r.trustFor}
 }
 
 // offer is what anybody may know of the settings. Passwords are the only way to sign in, and there are no second factors.
 func (r *resolved) offer() httpapi.Offer {
 	return httpapi.Offer{Signup: signup.Mode(r.signup), Identities: r.identities, SignIn: []string{"password"},
-		Providers: []httpapi.OfferedProvider{}, Factors: []string{}, MFA: "optional",
+		Providers: []httpapi.OfferedProvider{}, Factors: []string{}, MFA: r.offeredMFA(),
 		Password: httpapi.OfferedPassword{MinLength: r.password.minLength, MaxLength: r.password.maxLength},
 		OTP:      httpapi.OfferedCode{Length: r.otp.length}, UserFields: offeredFields(r.userFields),
 		Invitations: r.invitations.by, Locales: httpauth.Languages()}

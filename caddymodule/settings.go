@@ -104,6 +104,12 @@ type Settings struct {
 	// Who may invite, and for how long an invitation is good.
 	Invitations *InvitationSettings `json:"invitations,omitempty"`
 
+	// Whose sign-ins need a second factor. Default: of those who have switched it on.
+	MFA *MFASettings `json:"mfa,omitempty"`
+
+	// How long a device that its owner trusts is asked for no second factor, 1h to 400d; or off. Default: 30d.
+	TrustedDevice string `json:"trusted_device,omitempty"`
+
 	// How long events, devices and unused invitations are kept.
 	Retention *RetentionSettings `json:"retention,omitempty"`
 

@@ -176,6 +176,16 @@ var globalOptions = []option[Settings]{
 		check: checkInvitations,
 	},
 	{
+		name:  "mfa",
+		parse: parseMFA,
+		check: checkMFA,
+	},
+	{
+		name:  "trusted_device",
+		parse: readText(func(s *Settings) *string { return &s.TrustedDevice }),
+		check: checkTrust,
+	},
+	{
 		name:  "retention",
 		parse: readBlock("retention", retentionOptions, func(s *Settings) **RetentionSettings { return &s.Retention }),
 		check: func(s *Settings) error { return checkBlock(retentionOptions, s.Retention) },

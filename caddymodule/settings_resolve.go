@@ -15,6 +15,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/fresh"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/secondstep"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/userfield"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/jwtkeys"
@@ -69,6 +70,8 @@ type resolved struct {
 	admins         authcore.Admins
 	invitations    invitationRules
 	retention      authcore.Retention
+	mfa            secondstep.Requirement
+	trustFor       time.Duration // 0: no device is trusted
 	shortSession   time.Duration
 	maxSessions    int
 	otp            otpRules
@@ -100,6 +103,8 @@ func (s *Settings) resolve() (*resolved, error) {
 		numbers:      read.numbers(),
 		invitations:  read.invitationRules(),
 		retention:    read.retention(),
+		mfa:          read.mfa(),
+		trustFor:     read.trustFor(),
 		otp:          read.otpRules(),
 		password:     read.passwordRules(),
 		lockout:      read.lockoutRules(),

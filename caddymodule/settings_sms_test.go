@@ -129,7 +129,7 @@ func textedFrom(t *testing.T, lines string) *texted {
 	}
 	x := &texted{Env: testflow.New(t, testflow.Options{})}
 	x.flows, err = gateway.NewFlows(gateway.Config{Store: x.Store, Ring: x.Ring, Hasher: x.Hasher, Sealer: x.Sealer, Limiter: x.Limiter,
-		Lockouts: x.Lockouts, Proofs: x.Proofs, Mailer: x, Now: x.Clock.Now, Settings: cfg.flowSettings()})
+		Lockouts: x.Lockouts, Proofs: x.Proofs, Codes: x.Codes, Mailer: x, Now: x.Clock.Now, Settings: cfg.flowSettings()})
 	if err != nil {
 		t.Fatal(err)
 	}
