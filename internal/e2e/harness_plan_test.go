@@ -33,7 +33,7 @@ const defaultSite = `http://127.0.0.1:<port> {
 }
 `
 
-var limitNames = []string{"login", "register", "verify", "forgot", "refresh", "token_verify", "secure", "mail"}
+var limitNames = []string{"login", "mfa", "register", "verify", "forgot", "refresh", "token_verify", "secure", "mail"}
 
 // program is the binary that the plan asks for.
 func (p plan) program() (string, error) {

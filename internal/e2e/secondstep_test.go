@@ -32,6 +32,50 @@ func (g *gateway) waiting(t testing.TB, u *user, more object) (token, code strin
 	return a.text("mfa_token"), g.waitMail(t, u.email, before+1).code
 }
 
+// TestL19_SecondStepOverTwoNodes: each step of a sign-in with a second factor on the other node. Its token is good for these steps alone;
+// of a hundred who send the right code at once to both one is signed in; five wrong codes end it.
+func TestL19_SecondStepOverTwoNodes(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t, plan{})
+	u := c.a.newUser(t)
+	c.a.withEmailFactor(t, u)
+	device, steps := "", []*gateway{c.b, c.a}
+
+	token, code := c.a.waiting(t, u, nil)
+	for _, g := range []*gateway{c.a, c.b} {
+		g.do(t, call{path: "/x", bearer: token}).want(t, 401, "invalid_token")
+		g.api(t, "GET", "/me", nil, call{bearer: token}).want(t, 401, "invalid_token")
+		g.api(t, "POST", "/refresh", object{"refresh_token": token}, call{}).want(t, 401, "invalid_refresh_token")
+	}
+	steps[0].api(t, "POST", "/login/mfa/send", object{"mfa_token": token, "method": "email"}, call{}).must(t, 202, "")
+	answers := c.overBoth(t, race, func(int) call {
+		return call{method: "POST", path: "/auth/login/mfa", body: object{"mfa_token": token, "method": "email", "code": code, "trust_device": true}}
+	})
+	signedIn := 0
+	for _, a := range answers {
+		if a.status == 200 && a.text("access_token") != "" {
+			signedIn++
+			device = a.text("device_token")
+			c.a.do(t, call{path: "/x", bearer: a.text("access_token")}).must(t, 200, "")
+		}
+	}
+	if signedIn != 1 {
+		t.Errorf("%d of %d are signed in by one code", signedIn, race)
+	}
+
+	// A trusted device is asked for nothing more, on either node; others are.
+	c.b.api(t, "POST", "/login", object{"login": u.email, "password": u.password, "device_token": device}, call{}).must(t, 200, "")
+	token, code = c.a.waiting(t, u, nil)
+	wrong := "000000"
+	if code == wrong {
+		wrong = "000001"
+	}
+	for i := range 5 {
+		steps[i%2].api(t, "POST", "/login/mfa", object{"mfa_token": token, "code": wrong}, call{}).must(t, 400, "invalid_code")
+	}
+	c.a.api(t, "POST", "/login/mfa", object{"mfa_token": token, "code": code}, call{}).must(t, 401, "invalid_mfa_token")
+}
+
 // mfa required: a sign-up asks for a second kind at its first sign-in. By role it asks whoever has it alone.
 func TestOption_mfa(t *testing.T) {
 	t.Parallel()
