@@ -69,8 +69,11 @@ const (
 
 	RoleNeedsAddress Rule = "role_needs_address"
 
-	NotificationAlways  Rule = "notification_always"  // a kind of mail that cannot be switched off
-	NotificationUnknown Rule = "notification_unknown" // there is no such kind of mail
+	NotificationAlways   Rule = "notification_always"  // a kind of mail that cannot be switched off
+	NotificationUnknown  Rule = "notification_unknown" // there is no such kind of mail
+	FactorTypeNotOffered Rule = "factor_type_not_offered"
+	FactorTypeMissing    Rule = "factor_type_missing" // the account has no factor of the type
+	FactorExists         Rule = "factor_exists"
 
 	CodeRequired  Rule = "code_required"
 	NotOffered    Rule = "not_offered" // not one of those that the answer before has named
@@ -131,6 +134,9 @@ var english = map[Rule]string{
 	NotificationAlways:      "This mail is always sent: it tells you of a change of your account.",
 	NotificationUnknown:     "There is no such notification.",
 	NotOffered:              "This is not offered here.",
+	FactorTypeNotOffered:    "This type of second factor is not offered here.",
+	FactorTypeMissing:       "You have no second factor of this type.",
+	FactorExists:            "This is a second factor of your account already.",
 	CodeRequired:            "Enter the code from the mail.",
 	LoginRequired:           "Enter your e-mail address or username.",
 	SessionSelector:         "Send exactly one of ids, all and others.",

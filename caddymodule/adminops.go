@@ -7,6 +7,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/admin"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/factor"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/invite"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/notice"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
@@ -27,6 +28,7 @@ type adminOps struct {
 	operator *operator.Operator
 	accounts *admin.Accounts
 	invite   *invite.Flow
+	factors  *factor.Factors // nil where no gateway runs
 	store    *sqlstore.Store
 	now      authcore.Clock
 	portal   string           // base URL of pages and links; only a path where the configuration does not say it
@@ -47,7 +49,7 @@ func adminOpsOf(ctx context.Context, a *App) (*adminOps, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.notifier, d.invite, d.portal = c.notifier, c.flows.Invite, a.sites.portalURL()
+	d.notifier, d.invite, d.factors, d.portal = c.notifier, c.flows.Invite, c.flows.Factors, a.sites.portalURL()
 	return d, nil
 }
 
@@ -101,6 +103,7 @@ func newAdminOps(cfg *resolved, store *sqlstore.Store, ring *keyring.Ring, seale
 	if d.accounts, err = admin.New(admin.Config{Store: store, Identities: cfg.identities, Admins: cfg.admins, Now: now}); err != nil {
 		return nil, err
 	}
-	d.operator, err = operator.New(operator.Config{Store: store, Keys: ring, MailPurpose: notify.SealPurpose, LinkPurpose: notice.SealPurpose, Now: now})
+	d.operator, err = operator.New(operator.Config{Store: store, Keys: ring, MailPurpose: notify.SealPurpose, LinkPurpose: notice.SealPurpose,
+		SeedPurpose: factor.SealPurpose, Now: now})
 	return d, err
 }

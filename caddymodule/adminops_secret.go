@@ -49,6 +49,7 @@ func (d *adminOps) resealAll(ctx context.Context) (total operator.Resealed, err 
 		total.Keys += done.Keys
 		total.Mails += done.Mails
 		total.Links += done.Links
+		total.Seeds += done.Seeds
 		if err != nil || done == (operator.Resealed{}) {
 			return total, err
 		}

@@ -25,6 +25,7 @@ const (
 	adminUserEnable  = "/gatehouse/users/enable"
 	adminUserRoles   = "/gatehouse/users/roles"
 	adminSetupLink   = "/gatehouse/users/setup-link"
+	adminFactors     = "/gatehouse/users/factors/reset"
 )
 
 // userRoutes are the operations on accounts.
@@ -34,6 +35,7 @@ func userRoutes() []caddy.AdminRoute {
 		{Pattern: adminUserDisable, Handler: operation(http.MethodPost, withBody(namedUser.disable))},
 		{Pattern: adminUserEnable, Handler: operation(http.MethodPost, withBody(namedUser.enable))},
 		{Pattern: adminSetupLink, Handler: operation(http.MethodPost, plain(newSetupLink))},
+		{Pattern: adminFactors, Handler: operation(http.MethodPost, withBody(namedUser.resetFactors))},
 		{Pattern: adminUserRoles, Handler: operation(http.MethodPost, withBody(roleChange.apply))},
 	}
 }
@@ -116,6 +118,24 @@ func (n namedUser) disable(ctx context.Context, d *adminOps) (managedUser, error
 func (n namedUser) enable(ctx context.Context, d *adminOps) (managedUser, error) {
 	a, err := d.accounts.Enable(ctx, n.User, admin.ByOperator)
 	return d.managed(a), err
+}
+
+// resetUser is an account whose second factors were removed.
+type resetUser struct {
+	managedUser
+	Removed int `json:"factors_removed"`
+}
+
+func (n namedUser) resetFactors(ctx context.Context, d *adminOps) (resetUser, error) {
+	if d.factors == nil {
+		return resetUser{}, authcore.Refuse(authcore.Unavailable, "No gateway runs. Start it first: it tells the owner by mail.")
+	}
+	a, err := admin.Find(ctx, d.store, n.User)
+	if err != nil {
+		return resetUser{}, err
+	}
+	removed, err := d.factors.Reset(ctx, a.ID, admin.ByOperator, authcore.Client{Portal: d.portal})
+	return resetUser{d.managed(a), removed}, err
 }
 
 // roleChange gives roles to an account and takes others away.

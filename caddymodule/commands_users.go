@@ -13,10 +13,10 @@ import (
 
 func userCommand() *cobra.Command {
 	p := &cliEnv{}
-	user := &cobra.Command{Use: "user", Short: "Creates accounts, disables and enables them, gives and takes roles"}
+	user := &cobra.Command{Use: "user", Short: "Creates accounts, disables and enables them, gives and takes roles, resets second factors"}
 	p.flags(user)
 	family(user)
-	user.AddCommand(createUserCommand(p), disableUserCommand(p), enableUserCommand(p), roleCommand(p), setupLinkCommand(p))
+	user.AddCommand(createUserCommand(p), disableUserCommand(p), enableUserCommand(p), roleCommand(p), factorsCommand(p), setupLinkCommand(p))
 	return user
 }
 
@@ -86,6 +86,24 @@ func roleCommand(p *cliEnv) *cobra.Command {
 		})
 	}
 	return role
+}
+
+func factorsCommand(p *cliEnv) *cobra.Command {
+	factors := &cobra.Command{Use: "factors", Short: "Resets the second factors of an account"}
+	family(factors)
+	factors.AddCommand(&cobra.Command{
+		Use: "reset <user>", Short: "Removes the second factors of somebody who has lost them", Args: cobra.ExactArgs(1),
+		Long: "Removes every second factor and recovery code of an account, switches its two-factor authentication off and ends its sessions. The owner is " +
+			"told by a mail, whose link takes it back. Make sure first that it is the owner who asks. It needs a running gateway. " + whichUser,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			n := namedUser{args[0]}
+			return run(p, cmd, request[resetUser]{method: http.MethodPost, path: adminFactors, body: n, limit: shortLimit, do: n.resetFactors}, func(w io.Writer, u resetUser) {
+				printUser(w, u.managedUser)
+				fmt.Fprintf(w, "factors removed\t%d\n", u.Removed)
+			})
+		},
+	})
+	return factors
 }
 
 func setupLinkCommand(p *cliEnv) *cobra.Command {

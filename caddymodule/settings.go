@@ -113,6 +113,10 @@ type Settings struct {
 	// How long events, devices and unused invitations are kept.
 	Retention *RetentionSettings `json:"retention,omitempty"`
 
+	// The second factors that people may add: email, sms, totp, recovery; or none. Default: all but sms. Those of a type that is not
+	// listed do not count.
+	Factors []string `json:"factors,omitempty"`
+
 	// Addresses of administrators: whoever has verified one of them has the role admin.
 	Admins []string `json:"admins,omitempty"`
 

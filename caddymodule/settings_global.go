@@ -169,6 +169,7 @@ var globalOptions = []option[Settings]{
 			return checkIdentities(s)
 		},
 	},
+	factorsOption,
 	adminsOption,
 	{
 		name:  "invitations",

@@ -67,6 +67,7 @@ type resolved struct {
 	templates      notify.Templates // of mails
 	identities     []authcore.IdentifierKind
 	numbers        identifier.Numbers
+	factors        []authcore.FactorType // that are offered
 	admins         authcore.Admins
 	invitations    invitationRules
 	retention      authcore.Retention
@@ -101,6 +102,7 @@ func (s *Settings) resolve() (*resolved, error) {
 		codeOnDemand: read.signupRules().SendCode == "off",
 		brand:        cmp.Or(read.Brand, "Gatehouse"),
 		numbers:      read.numbers(),
+		factors:      read.factors(),
 		invitations:  read.invitationRules(),
 		retention:    read.retention(),
 		mfa:          read.mfa(),

@@ -113,6 +113,7 @@ type Settings struct {
 	DeletionGrace   time.Duration // how long a deletion waits; 0: none
 
 	Factors  []authcore.FactorType // that may be added and count; nil: all but SMS
+	Brand    string                // what authenticator apps show beside a code; "": the host of the issuer
 	MFA      secondstep.Requirement
 	TrustFor time.Duration // how long a trusted device is asked for no second factor; 0: none is trusted
 }
@@ -207,7 +208,8 @@ func (f *Flows) wireShared(cfg Config) (err error) {
 		return err
 	}
 	f.Factors, err = factor.New(factor.Config{Store: cfg.Store, Challenges: f.Challenges, Notices: f.Notices, Sealer: cfg.Sealer,
-		Key: macKey(cfg.Ring, "recovery code"), Offered: cfg.Settings.Factors, Trace: cfg.Traces.SecondFactor, Now: cfg.Now})
+		Key: macKey(cfg.Ring, "recovery code"), Offered: cfg.Settings.Factors, Brand: cfg.Settings.Brand,
+		Numbers: cfg.Settings.Numbers, CanReach: cfg.CanReach, Trace: cfg.Traces.SecondFactor, Now: cfg.Now})
 	return err
 }
 
@@ -260,7 +262,7 @@ func (f *Flows) wireAccounts(cfg Config) (err error) {
 	if err != nil {
 		return err
 	}
-	f.Secure, err = secure.New(secure.Config{Store: cfg.Store, Notices: f.Notices, Challenges: f.Challenges, Identities: s.Identities, Now: cfg.Now})
+	f.Secure, err = secure.New(secure.Config{Store: cfg.Store, Notices: f.Notices, Challenges: f.Challenges, Factors: f.Factors, Identities: s.Identities, Now: cfg.Now})
 	if err != nil {
 		return err
 	}
@@ -293,7 +295,7 @@ func (f *Flows) wireOwner(cfg Config) (err error) {
 	if err != nil {
 		return err
 	}
-	f.Contact, err = contact.New(contact.Config{Store: cfg.Store, Challenges: f.Challenges, Notices: f.Notices, Identities: cfg.Settings.Identities,
+	f.Contact, err = contact.New(contact.Config{Store: cfg.Store, Challenges: f.Challenges, Notices: f.Notices, Factors: f.Factors, Identities: cfg.Settings.Identities,
 		CanReach: cfg.CanReach, Numbers: cfg.Settings.Numbers, Now: cfg.Now})
 	if err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -31,7 +32,7 @@ func (f *Flow) ConfirmEmail(ctx context.Context, in ConfirmInput) (authcore.Acco
 }
 
 // ConfirmPhone is [Flow.ConfirmEmail] for a number. One that another account has moves, if that account has another way in, and is told:
-// numbers are handed out again. Refusal besides: [authcore.Conflict] where it has none.
+// numbers are handed out again. Refusal besides: [authcore.Conflict] where it has none, or where the number is a second factor of it.
 func (f *Flow) ConfirmPhone(ctx context.Context, in ConfirmInput) (authcore.Account, error) {
 	return f.confirm(ctx, byPhone, in)
 }
@@ -109,8 +110,13 @@ func (f *Flow) movesFrom(ctx context.Context, ch channel, to authcore.Account, f
 	if err != nil || owner == nil || owner.ID == to.ID {
 		return nil, err
 	}
-	if !wayin.Has(ch.without(*owner), f.cfg.Identities) {
-		e := authcore.Refuse(authcore.Conflict, "Another account has this number, and no other way to sign in.")
+	factors, err := f.cfg.Factors.List(ctx, owner.ID)
+	if err != nil {
+		return nil, err
+	}
+	isFactor := slices.ContainsFunc(factors, func(x authcore.Factor) bool { return x.Type == authcore.FactorSMS && x.Address == owner.Phone })
+	if isFactor || !wayin.Has(ch.without(*owner), f.cfg.Identities) {
+		e := authcore.Refuse(authcore.Conflict, "Another account needs this number to sign in.")
 		e.Fields.Add(ch.field, authcore.PhoneTaken)
 		return nil, e
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/factor"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/notice"
 )
@@ -76,6 +77,7 @@ type Config struct {
 	Store      Store
 	Challenges *challenge.Issuer
 	Notices    *notice.Notices
+	Factors    *factor.Factors
 	// Identities are the kinds of identifier that sign in, and thus must be unique.
 	Identities []authcore.IdentifierKind
 	// CanReach returns false for a normalised address to which mails are known not to go out. It must not wait. nil: all may.
@@ -89,8 +91,8 @@ type Flow struct{ cfg Config }
 
 // New checks cfg.
 func New(cfg Config) (*Flow, error) {
-	if cfg.Store == nil || cfg.Challenges == nil || cfg.Notices == nil || cfg.Now == nil {
-		return nil, errors.New("contact: store, challenges, notices and clock are required")
+	if cfg.Store == nil || cfg.Challenges == nil || cfg.Notices == nil || cfg.Factors == nil || cfg.Now == nil {
+		return nil, errors.New("contact: store, challenges, notices, factors and clock are required")
 	}
 	cfg.Identities = slices.Clone(cfg.Identities)
 	return &Flow{cfg: cfg}, nil

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/notice"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 )
@@ -25,6 +26,8 @@ type Store interface {
 	ChangeFactors(ctx context.Context, c Change) error
 	// RenameFactor names a confirmed factor of the account, and returns it as it is then. ErrNotFound.
 	RenameFactor(ctx context.Context, account, id uuid.UUID, name string) (authcore.Factor, error)
+	// TrustedDevices returns how many devices of the account are asked for no second factor now.
+	TrustedDevices(ctx context.Context, account uuid.UUID, now time.Time) (int, error)
 	// UseTOTPStep takes a time step of a confirmed factor: of several callers with one step exactly one succeeds. ErrNotFound: the
 	// factor is gone, or the step is not after the last one that was used.
 	UseTOTPStep(ctx context.Context, u Use, step int64) error
@@ -55,8 +58,8 @@ type Change struct {
 	Codes   []secret.Digest // of the set of recovery codes among Add
 	Confirm *Confirmation   // nil: none
 	MFA     *MFA            // nil: stays as it is
-	// EndTrust ends the trust in every device.
-	EndTrust bool
+	// EndTrust ends the trust in every device, EndSessions every session: it raises the account's epoch.
+	EndTrust, EndSessions bool
 	// Issue is a challenge for a factor among Add; nil for none.
 	Issue   *authcore.Challenge
 	Now     time.Time
@@ -105,6 +108,12 @@ type Config struct {
 	Key func() secret.MACKey
 	// Offered are the types that may be added and that count (the option `factors`). Nil means all but SMS; empty means none.
 	Offered []authcore.FactorType
+	// Required returns by what the operator demands a second factor of an account, as [Status] has it; "" where they do not. Nil: of none.
+	Required func(authcore.Account) string
+	Brand    string             // what apps show beside a code; "": the host of the issuer
+	Numbers  identifier.Numbers // how numbers are read, and which are taken
+	// CanReach returns false for a normalised address to which mails are known not to go out. It must not wait. nil: all may.
+	CanReach func(address string) bool
 	// Trace is told how each use of a factor has ended: "success" or the code of the failure. It may be nil.
 	Trace func(t authcore.FactorType, outcome string)
 	Now   authcore.Clock

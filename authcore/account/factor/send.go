@@ -16,7 +16,8 @@ import (
 // soon it sends nothing, and the code that is out stays good. Refusals: [authcore.RateLimited] when the address or number has had its
 // share; [authcore.Unavailable] for an SMS whose limits cannot be counted.
 func (f *Factors) Send(ctx context.Context, a authcore.Account, x authcore.Factor, subject string, c authcore.Client) (time.Duration, error) {
-	return f.send(ctx, authcore.PurposeSecondFactor, a, x, sentSubject(x.Type, x.ID, subject), c, f.cfg.Store.IssueChallenge)
+	subject = sentSubject(x.Type, x.ID, subject)
+	return f.send(ctx, sending{purpose: authcore.PurposeSecondFactor, subject: subject, pause: subject, save: f.cfg.Store.IssueChallenge}, a, x, c)
 }
 
 // sentSubject is the subject of a challenge: codes for one factor and one pending sign-in or session have one budget.
@@ -24,16 +25,23 @@ func sentSubject(t authcore.FactorType, id uuid.UUID, subject string) string {
 	return string(t) + " " + id.String() + " " + subject
 }
 
-func (f *Factors) send(ctx context.Context, p authcore.Purpose, a authcore.Account, x authcore.Factor, subject string, c authcore.Client,
-	save func(context.Context, authcore.Challenge, authcore.Effects) error) (time.Duration, error) {
+// sending is what a code is sent for.
+type sending struct {
+	purpose authcore.Purpose
+	subject string // of the challenge
+	pause   string // what the next code for waits a while
+	save    func(context.Context, authcore.Challenge, authcore.Effects) error
+}
+
+func (f *Factors) send(ctx context.Context, s sending, a authcore.Account, x authcore.Factor, c authcore.Client) (time.Duration, error) {
 	by := channelOf(x.Type)
 	to := challenge.Recipient{Channel: by, Address: x.Address, Account: a.ID}
-	if by == authcore.ByEmail && p == authcore.PurposeSecondFactor {
-		to.Name = a.Name() // it has been shown that they read mail there
+	if s.purpose == authcore.PurposeSecondFactor {
+		to.Name = a.Name() // it has been shown that they read what is sent there
 	}
 	wait, exhausted, err := f.cfg.Challenges.Request(ctx, challenge.Request{
-		Purpose: p, Subject: subject, Counted: x.Address, Pause: subject, Channel: by,
-		Known: &challenge.Known{Account: a.ID, To: to}, Client: c, Save: save,
+		Purpose: s.purpose, Subject: s.subject, Counted: x.Address, Pause: s.pause, Channel: by,
+		Known: &challenge.Known{Account: a.ID, To: to}, Client: c, Save: s.save,
 	})
 	switch {
 	case err != nil:

@@ -14,6 +14,7 @@ import (
 const (
 	MaxPersonName = 100
 	MaxDeviceName = 100
+	MaxFactorName = 100
 )
 
 // PersonName returns free text as people name themselves: trimmed, in NFC, at most 100 characters, "" allowed. It is
@@ -31,6 +32,11 @@ func DeviceName(s string) (string, error) {
 // Line is free text of at most so many characters, by the rules of [PersonName].
 func Line(s string, limit int) (string, error) {
 	return freeText(s, limit, authcore.FieldTooLong)
+}
+
+// FactorName is PersonName for what people call their second factors.
+func FactorName(s string) (string, error) {
+	return freeText(s, MaxFactorName, authcore.NameTooLong)
 }
 
 func freeText(s string, limit int, tooLong authcore.Rule) (string, error) {

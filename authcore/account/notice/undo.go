@@ -1,14 +1,17 @@
 package notice
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 )
 
 // Undo says what an event has changed, by what was there before. Nil and false is what it has not changed.
@@ -20,6 +23,9 @@ type Undo struct {
 	Password bool `json:"password,omitempty"`
 	// Muted is which kinds of mail the owner had switched off before.
 	Muted *[]string `json:"muted,omitempty"`
+	// Factors is which second factors were removed, and whether some were added.
+	Factors *FormerFactors `json:"factors,omitempty"`
+	MFA     *FormerMFA     `json:"mfa,omitempty"`
 	// Deletion says that the account was to be deleted from then on.
 	Deletion bool `json:"deletion,omitempty"`
 }
@@ -29,6 +35,44 @@ type Former struct {
 	Value      string    `json:"value"`
 	VerifiedAt time.Time `json:"verified_at,omitzero"`
 	Reused     bool      `json:"reused,omitempty"` // Account.EmailReused
+}
+
+// FormerFactors are second factors as they were before a change.
+type FormerFactors struct {
+	Removed []FormerFactor `json:"removed,omitempty"`
+	Added   bool           `json:"added,omitempty"`
+}
+
+// FormerFactor is one that was removed.
+type FormerFactor struct {
+	Factor authcore.Factor `json:"factor"`
+	Seed   []byte          `json:"seed,omitempty"`  // of totp, in place of Factor.Secret
+	Codes  []secret.Digest `json:"codes,omitempty"` // of recovery: those that had not been used
+}
+
+// and adds what a later event has removed and added.
+func (f *FormerFactors) and(later *FormerFactors) *FormerFactors {
+	if f == nil || later == nil {
+		return cmp.Or(f, later)
+	}
+	all := FormerFactors{Removed: slices.Clone(f.Removed), Added: f.Added || later.Added}
+	for _, x := range later.Removed {
+		if !slices.ContainsFunc(all.Removed, func(y FormerFactor) bool { return x.Factor.ID == y.Factor.ID }) {
+			all.Removed = append(all.Removed, x)
+		}
+	}
+	return &all
+}
+
+// FormerMFA is whether sign-ins asked for a second factor.
+type FormerMFA struct {
+	EnabledAt time.Time           `json:"enabled_at,omitzero"`
+	Preferred authcore.FactorType `json:"preferred,omitempty"`
+}
+
+// FormerMFAOf returns it as it is before a change.
+func FormerMFAOf(a authcore.Account) *FormerMFA {
+	return &FormerMFA{EnabledAt: a.MFAEnabledAt, Preferred: a.MFAPreferred}
 }
 
 // FormerEmail returns the account's address, verified or not, as it is before a change.
@@ -67,6 +111,10 @@ func (u Undo) Before(later Undo) Undo {
 	if u.Muted == nil {
 		u.Muted = later.Muted
 	}
+	if u.MFA == nil {
+		u.MFA = later.MFA
+	}
+	u.Factors = u.Factors.and(later.Factors)
 	u.Password = u.Password || later.Password
 	u.Deletion = u.Deletion || later.Deletion
 	return u

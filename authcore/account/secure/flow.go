@@ -10,6 +10,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/factor"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/notice"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
@@ -19,7 +20,8 @@ import (
 type Store interface {
 	// UseSecurityLink uses the link of the token, if it is open: as one change it raises the epoch so that every session ends, ends the
 	// trust in every device, drops every challenge and pending claim of the account, cancels its deletion, closes its password, kills the
-	// link and all that rank after it, and sets the account to what Recall returns. An identifier that is another account's by now is
+	// link and all that rank after it, and sets the account to what Recall returns. Factors that were confirmed at the link's event or after
+	// it are removed, and those that Recall returns and that were confirmed before it are there again. An identifier that is another account's by now is
 	// left out. Exactly one of the callers that present one token succeeds. ErrNotFound: no such link is open, or its account is gone.
 	UseSecurityLink(ctx context.Context, u Use) error
 }
@@ -42,6 +44,7 @@ type Config struct {
 	Store      Store
 	Notices    *notice.Notices
 	Challenges *challenge.Issuer
+	Factors    *factor.Factors
 	// Identities are the kinds of identifier that accounts are found by.
 	Identities []authcore.IdentifierKind
 	Now        authcore.Clock
@@ -52,8 +55,8 @@ type Flow struct{ cfg Config }
 
 // New checks cfg.
 func New(cfg Config) (*Flow, error) {
-	if cfg.Store == nil || cfg.Notices == nil || cfg.Challenges == nil || len(cfg.Identities) == 0 || cfg.Now == nil {
-		return nil, errors.New("secure: store, notices, challenges, identities and clock are required")
+	if cfg.Store == nil || cfg.Notices == nil || cfg.Challenges == nil || cfg.Factors == nil || len(cfg.Identities) == 0 || cfg.Now == nil {
+		return nil, errors.New("secure: store, notices, challenges, factors, identities and clock are required")
 	}
 	cfg.Identities = slices.Clone(cfg.Identities)
 	return &Flow{cfg: cfg}, nil
@@ -116,7 +119,21 @@ func (u *use) recall(used authcore.SecurityLink, links []authcore.SecurityLink) 
 		}
 		u.undo = u.undo.Before(event)
 	}
-	return u.undo, nil
+	return u.undo, u.sealFactors()
+}
+
+// sealFactors makes of the factors that were removed what is stored again. One that was added after the event is not given back.
+func (u *use) sealFactors() (err error) {
+	if u.undo.Factors == nil {
+		return nil
+	}
+	for i := range u.undo.Factors.Removed {
+		was := &u.undo.Factors.Removed[i]
+		if was.Factor, err = u.cfg.Factors.Restored(*was); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (u *use) prepare(before, after authcore.Account) (*authcore.Challenge, authcore.Effects, error) {

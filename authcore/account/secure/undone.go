@@ -23,6 +23,10 @@ var undoes = []struct {
 	}},
 	{"username", func(before, after authcore.Account, _ notice.Undo) bool { return before.Username != after.Username }},
 	{"password", func(_, _ authcore.Account, u notice.Undo) bool { return u.Password }},
+	{"factor", func(_, _ authcore.Account, u notice.Undo) bool { return u.Factors != nil }},
+	{"mfa", func(before, after authcore.Account, _ notice.Undo) bool {
+		return before.MFAEnabled() != after.MFAEnabled()
+	}},
 	{"notifications", func(before, after authcore.Account, _ notice.Undo) bool {
 		return !slices.Equal(before.Muted, after.Muted)
 	}},

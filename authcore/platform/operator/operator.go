@@ -38,15 +38,27 @@ type Store interface {
 	ResealLink(ctx context.Context, id uuid.UUID, old, sealed []byte) error
 	// DropLink removes a link: it cannot be used any more.
 	DropLink(ctx context.Context, id uuid.UUID) error
+	SeedStore
+}
+
+// SeedStore is what the operations need of second factors that hold a sealed seed.
+type SeedStore interface {
+	// SealedFactors returns up to limit factors with a seed, in order of their ids after the given one.
+	SealedFactors(ctx context.Context, after uuid.UUID, limit int) ([]authcore.Factor, error)
+	// ResealFactor replaces the seed of a factor if it is still old. No error when it is not.
+	ResealFactor(ctx context.Context, id uuid.UUID, old, sealed []byte) error
+	// DropFactor removes a factor without a word: nothing can prove it any more.
+	DropFactor(ctx context.Context, id uuid.UUID) error
 }
 
 // Config is what an Operator needs; all of it is required.
 type Config struct {
 	Store Store
 	Keys  *keyring.Ring
-	// MailPurpose is what mails in the outbox are sealed for, LinkPurpose what the links of security mails take back.
-	MailPurpose, LinkPurpose string
-	Now                      func() time.Time
+	// MailPurpose is what mails in the outbox are sealed for, LinkPurpose what the links of security mails take back, SeedPurpose the
+	// seeds of authenticator apps.
+	MailPurpose, LinkPurpose, SeedPurpose string
+	Now                                   func() time.Time
 }
 
 // Operator does the operations. It is safe for concurrent use.
@@ -54,8 +66,8 @@ type Operator struct{ cfg Config }
 
 // New checks cfg.
 func New(cfg Config) (*Operator, error) {
-	if cfg.Store == nil || cfg.Keys == nil || cfg.MailPurpose == "" || cfg.LinkPurpose == "" || cfg.Now == nil {
-		return nil, errors.New("operator: store, keys, purposes of mails and links, and clock are required")
+	if cfg.Store == nil || cfg.Keys == nil || cfg.MailPurpose == "" || cfg.LinkPurpose == "" || cfg.SeedPurpose == "" || cfg.Now == nil {
+		return nil, errors.New("operator: store, keys, purposes of mails, links and seeds, and clock are required")
 	}
 	return &Operator{cfg: cfg}, nil
 }

@@ -10,12 +10,14 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/factor"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/notice"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/operator"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqlstore"
 	"github.com/gatehouse-auth/gatehouse/internal/testflow"
+	"github.com/gatehouse-auth/gatehouse/internal/testotp"
 )
 
 const purpose = "test mail"
@@ -30,7 +32,7 @@ func (a *announced) committed(_ context.Context, done sqlstore.Commit) {
 func operate(t *testing.T, e *testflow.Env) (*operator.Operator, *announced) {
 	t.Helper()
 	told := &announced{}
-	o, err := operator.New(operator.Config{Store: e.Store.AfterCommit(told.committed), Keys: e.Ring, MailPurpose: purpose, LinkPurpose: notice.SealPurpose, Now: e.Clock.Now})
+	o, err := operator.New(operator.Config{Store: e.Store.AfterCommit(told.committed), Keys: e.Ring, MailPurpose: purpose, LinkPurpose: notice.SealPurpose, SeedPurpose: factor.SealPurpose, Now: e.Clock.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -191,5 +193,68 @@ func TestDiscard(t *testing.T) {
 	}
 	if _, err := e.TrySignIn(t, "ada@example.com", testflow.Password); err != nil {
 		t.Errorf("sign-in after it: %v", err)
+	}
+}
+
+// TestO14_SeedsAreSealedAnew: after a rotation of the secret the new one alone opens the seeds of authenticator apps, also those that a
+// link gives back; and what no secret opens goes.
+func TestO14_SeedsAreSealedAnew(t *testing.T) {
+	t.Parallel()
+	e := testflow.New(t, testflow.Options{})
+	o, _ := operate(t, e)
+	old := secretOf("old")
+	if err := e.Sealer.Use(old); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := e.Ring.Discard(t.Context()); err != nil { // of the environment's own secret
+		t.Fatal(err)
+	}
+	a := e.Person(t, signup.RegisterInput{Email: "ada@example.com"}).Account
+	app := func() (factor.Added, string) {
+		e.Clock.Advance(time.Minute)
+		added, err := e.Factors.Add(t.Context(), factor.AddInput{AccountID: a.ID, Type: authcore.FactorTOTP, Client: testflow.Client()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		in := factor.ConfirmInput{AccountID: a.ID, FactorID: added.Factor.ID, Code: testotp.Code(t, added.Seed, e.Clock.Now()), Client: testflow.Client()}
+		if _, err := e.Factors.Confirm(t.Context(), in); err != nil {
+			t.Fatal(err)
+		}
+		return added, testflow.Token(t, e.Mail(t, "ada@example.com", authcore.MailFactorAdded))
+	}
+	stays, _ := app()
+	removed, _ := app()
+	e.Clock.Advance(time.Minute)
+	if err := e.Factors.Remove(t.Context(), a.ID, removed.Factor.ID, testflow.Client()); err != nil {
+		t.Fatal(err)
+	}
+	back := testflow.Token(t, e.Mail(t, "ada@example.com", authcore.MailFactorRemoved))
+	if err := e.Sealer.Use(secretOf("new"), old); err != nil {
+		t.Fatal(err)
+	}
+	if done, err := o.Reseal(t.Context(), e.Sealer); err != nil || done.Seeds != 1 {
+		t.Errorf("%+v (error %v)", done, err)
+	}
+	if err := e.Sealer.Use(secretOf("new")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := e.Secure.Secure(t.Context(), back, testflow.Client()); err != nil {
+		t.Fatal(err)
+	}
+	e.Clock.Advance(time.Minute)
+	for _, seed := range []string{stays.Seed, removed.Seed} {
+		g := factor.Given{Type: authcore.FactorTOTP, Code: testotp.Code(t, seed, e.Clock.Now()), Client: testflow.Client()}
+		if _, err := e.Factors.Verify(t.Context(), a, g); err != nil {
+			t.Errorf("under the new secret: %v", err)
+		}
+	}
+	if err := e.Sealer.Use(secretOf("third")); err != nil {
+		t.Fatal(err)
+	}
+	if done, err := o.Discard(t.Context(), e.Sealer); err != nil || done.Seeds != 2 {
+		t.Errorf("%+v (error %v)", done, err)
+	}
+	if all, err := e.Factors.List(t.Context(), a.ID); err != nil || len(all) != 0 {
+		t.Errorf("%+v (error %v)", all, err)
 	}
 }

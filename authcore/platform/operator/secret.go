@@ -16,6 +16,7 @@ type Resealed struct {
 	Keys  int `json:"keys"`
 	Mails int `json:"mails"`
 	Links int `json:"links"` // of security mails
+	Seeds int `json:"seeds"` // of authenticator apps
 }
 
 // sealedPage is how many sealed rows are read at once.
@@ -55,6 +56,20 @@ func (o *Operator) Reseal(ctx context.Context, sealer *secret.Sealer) (Resealed,
 		done.Links++
 		return o.cfg.Store.ResealLink(ctx, l.ID, l.Undo, sealed)
 	})
+	if err != nil {
+		return done, err
+	}
+	err = o.eachSeed(ctx, func(x authcore.Factor) error {
+		if sealer.SealedByFirst(x.Secret) {
+			return nil
+		}
+		sealed, err := sealer.Reseal(o.cfg.SeedPurpose, x.Secret)
+		if err != nil {
+			return fmt.Errorf("seed of factor %s: %w", x.ID, err)
+		}
+		done.Seeds++
+		return o.cfg.Store.ResealFactor(ctx, x.ID, x.Secret, sealed)
+	})
 	return done, err
 }
 
@@ -63,10 +78,11 @@ type Discarded struct {
 	Ended
 	Mails int `json:"mails"`
 	Links int `json:"links"` // of security mails
+	Seeds int `json:"seeds"` // of authenticator apps
 }
 
 // Discard gives up everything that no secret of the sealer opens: keys, for which new ones are made, mails, which are
-// never sent, and links of security mails. Everybody is signed out. An [authcore.Error] says that there is nothing to give up.
+// never sent, links of security mails, and authenticator apps. Where keys are given up recovery codes are worth nothing any more either. Everybody is signed out. An [authcore.Error] says that there is nothing to give up.
 func (o *Operator) Discard(ctx context.Context, sealer *secret.Sealer) (Discarded, error) {
 	var done Discarded
 	keys, err := o.cfg.Keys.Discard(ctx)
@@ -93,7 +109,17 @@ func (o *Operator) Discard(ctx context.Context, sealer *secret.Sealer) (Discarde
 	if err != nil {
 		return done, err
 	}
-	if keys == 0 && done.Mails == 0 && done.Links == 0 {
+	err = o.eachSeed(ctx, func(x authcore.Factor) error {
+		if _, err := sealer.Open(o.cfg.SeedPurpose, x.Secret); !errors.Is(err, secret.ErrUnsealable) {
+			return err
+		}
+		done.Seeds++
+		return o.cfg.Store.DropFactor(ctx, x.ID)
+	})
+	if err != nil {
+		return done, err
+	}
+	if keys == 0 && done.Mails == 0 && done.Links == 0 && done.Seeds == 0 {
 		return done, authcore.Refuse(authcore.InvalidRequest, "The secret decrypts everything in the database, so nothing is lost. To sign everyone out, use sessions revoke --all.")
 	}
 	// Their tokens are dead with the keys. What still stands in the rows would be shown as live sessions, and codes that
@@ -111,6 +137,10 @@ func (o *Operator) eachMail(ctx context.Context, do func(authcore.Mail) error) e
 
 func (o *Operator) eachLink(ctx context.Context, do func(authcore.SecurityLink) error) error {
 	return each(ctx, o.cfg.Store.SealedLinks, func(l authcore.SecurityLink) uuid.UUID { return l.ID }, do)
+}
+
+func (o *Operator) eachSeed(ctx context.Context, do func(authcore.Factor) error) error {
+	return each(ctx, o.cfg.Store.SealedFactors, func(x authcore.Factor) uuid.UUID { return x.ID }, do)
 }
 
 // each calls do for every row, a page at a time.

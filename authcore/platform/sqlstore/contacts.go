@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -109,6 +110,13 @@ func (s *Store) confirmContact(ctx context.Context, q *tx, c contact.Confirmatio
 	if a, err = sqldb.One(ctx, q, scanAccount, forChannel(c.Channel, confirmEmail), c.Before.ID, c.Address, micros(c.Now)); err != nil {
 		return a, err
 	}
+	former := c.Before.Email
+	if kind == authcore.KindPhone {
+		former = c.Before.Phone
+	}
+	if err := followContact(ctx, q, a.ID, kind, former, c.Address); err != nil {
+		return a, err
+	}
 	for _, known := range []*authcore.Account{&c.Before, &a} { // before: one of a release that remembered no addresses
 		if err := verified(ctx, q, known); err != nil {
 			return a, err
@@ -160,6 +168,10 @@ func (s *Store) holdBoth(ctx context.Context, q sqldb.Querier, c contact.Confirm
 	}
 	if c.From == nil {
 		return nil
+	}
+	// Whoever reads a number that is somebody's second factor must not take it out of their account.
+	if n, err := sqldb.One(ctx, q, sqldb.ScanInt, countByNumber, c.From.ID, c.Address); err != nil || n > 0 {
+		return cmp.Or(err, authcore.ErrNotFound)
 	}
 	_, err := sqldb.One(ctx, q, scanAccount, forChannel(authcore.BySMS, removeEmail), c.From.ID, micros(c.Now))
 	return err

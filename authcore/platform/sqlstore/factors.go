@@ -8,6 +8,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/factor"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/notice"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
 )
@@ -125,7 +126,7 @@ const (
 	setMFA = "update users set mfa_enabled_at = $2, mfa_preferred = $3, updated_at = $4 where id = $1"
 )
 
-var insertFactor = "insert into factors (" + factorColumns + ") values (" + parameters(factorColumns) + ")"
+var insertFactor = "insert into factors (" + factorColumns + ") values (" + parameters(factorColumns) + ") on conflict (id) do nothing"
 
 // ChangeFactors implements factor.Store.
 func (s *Store) ChangeFactors(ctx context.Context, c factor.Change) error {
@@ -145,8 +146,22 @@ func (s *Store) ChangeFactors(ctx context.Context, c factor.Change) error {
 		if err := changeFactors(ctx, q, c); err != nil {
 			return err
 		}
+		if c.EndSessions {
+			if err := s.endAll(ctx, q, now.Account.ID, c.Now); err != nil {
+				return err
+			}
+		}
 		return record(ctx, q, c.Effects)
 	})
+}
+
+func (s *Store) endAll(ctx context.Context, q *tx, account uuid.UUID, now time.Time) error {
+	a, err := sqldb.One(ctx, q, scanAccount, raiseEpoch, account)
+	if err != nil {
+		return err
+	}
+	_, err = s.endSessions(ctx, q, a, now)
+	return err
 }
 
 func challengesOf(ctx context.Context, q *tx, c factor.Change) error {
@@ -194,7 +209,66 @@ func changeFactors(ctx context.Context, q *tx, c factor.Change) error {
 	return nil
 }
 
-// addFactor inserts a factor; the codes are those of a set of recovery codes.
+const (
+	dropCodesSince = `delete from recovery_codes where account_id = $1 and factor_id in
+		(select id from factors where account_id = $1 and (confirmed_at is null or confirmed_at >= $2))`
+	dropFactorsSince = "delete from factors where account_id = $1 and (confirmed_at is null or confirmed_at >= $2)"
+)
+
+// restoreFactors leaves an account the factors that it had before the event of a link: whoever can remove a factor, or add one of their
+// own, would otherwise keep the account that its owner takes back (O17).
+func restoreFactors(ctx context.Context, q *tx, l authcore.SecurityLink, former *notice.FormerFactors) error {
+	for _, statement := range []string{dropCodesSince, dropFactorsSince} {
+		if _, err := sqldb.Exec(ctx, q, statement, l.AccountID, micros(l.At)); err != nil {
+			return err
+		}
+	}
+	if former == nil {
+		return nil
+	}
+	for _, was := range former.Removed {
+		if !was.Factor.ConfirmedAt.Before(l.At) {
+			continue
+		}
+		if err := addFactor(ctx, q, l.AccountID, was.Factor, was.Codes); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const (
+	moveFactors   = "update factors set address = $3 where account_id = $1 and address = $2 and type = $4"
+	countByNumber = "select count(*) from factors where account_id = $1 and address = $2 and type = 'sms' and confirmed_at is not null"
+)
+
+// followContact has factors that are the account's own address or number follow when that changes to one that was verified just now:
+// else codes would go on going to the former one.
+func followContact(ctx context.Context, q sqldb.Querier, account uuid.UUID, kind authcore.IdentifierKind, from, to string) error {
+	if from == "" || to == "" || from == to || kind == authcore.KindUsername {
+		return nil
+	}
+	t := authcore.FactorEmail
+	if kind == authcore.KindPhone {
+		t = authcore.FactorSMS
+	}
+	_, err := sqldb.Exec(ctx, q, moveFactors, account, from, to, string(t))
+	return err
+}
+
+const countTrusted = "select count(*) from devices where account_id = $1 and trusted_until > $2"
+
+// TrustedDevices implements factor.Store.
+func (s *Store) TrustedDevices(ctx context.Context, account uuid.UUID, now time.Time) (n int, err error) {
+	err = s.Read(ctx, "count trusted devices", func(ctx context.Context, q sqldb.Querier) error {
+		trusted, err := sqldb.One(ctx, q, sqldb.ScanInt, countTrusted, account, micros(now))
+		n = int(trusted)
+		return err
+	})
+	return n, err
+}
+
+// addFactor inserts a factor; the codes are those of a set of recovery codes. What is there already stays as it is.
 func addFactor(ctx context.Context, q *tx, account uuid.UUID, x authcore.Factor, codes []secret.Digest) error {
 	_, err := sqldb.Exec(ctx, q, insertFactor, x.ID, account, string(x.Type), x.Name, x.Address, x.Secret, x.LastStep, x.CredentialID, x.Credential,
 		x.SignCount, micros(x.CreatedAt), micros(x.ConfirmedAt), micros(x.LastUsedAt), micros(x.ExpiresAt))
@@ -218,4 +292,35 @@ func (s *Store) RenameFactor(ctx context.Context, account, id uuid.UUID, name st
 		return err
 	})
 	return x, err
+}
+
+const (
+	selectSealedFactors = "select " + factorColumns + " from factors where id > $1 and secret is not null order by id limit $2"
+	resealFactor        = "update factors set secret = $3 where id = $1 and secret = $2"
+	dropFactor          = "delete from factors where id = $1"
+)
+
+// SealedFactors implements operator.SeedStore.
+func (s *Store) SealedFactors(ctx context.Context, after uuid.UUID, limit int) (all []authcore.Factor, err error) {
+	err = s.Read(ctx, "read sealed factors", func(ctx context.Context, q sqldb.Querier) error {
+		all, err = sqldb.All(ctx, q, scanFactor, selectSealedFactors, after, limit)
+		return err
+	})
+	return all, err
+}
+
+// ResealFactor implements operator.SeedStore.
+func (s *Store) ResealFactor(ctx context.Context, id uuid.UUID, old, sealed []byte) error {
+	return s.Single(ctx, "seal factor again", func(ctx context.Context, q sqldb.Querier) error {
+		_, err := sqldb.Exec(ctx, q, resealFactor, id, old, sealed)
+		return err
+	})
+}
+
+// DropFactor implements operator.SeedStore.
+func (s *Store) DropFactor(ctx context.Context, id uuid.UUID) error {
+	return s.Single(ctx, "drop factor", func(ctx context.Context, q sqldb.Querier) error {
+		_, err := sqldb.Exec(ctx, q, dropFactor, id)
+		return err
+	})
 }

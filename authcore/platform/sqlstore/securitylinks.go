@@ -105,6 +105,9 @@ func (s *Store) UseSecurityLink(ctx context.Context, u secure.Use) error {
 		if err != nil {
 			return err
 		}
+		if err := restoreFactors(ctx, q, l, undo.Factors); err != nil {
+			return err
+		}
 		after, err := restore(ctx, q, before, undo, u)
 		if err != nil {
 			return err
@@ -150,7 +153,7 @@ func useOpenLink(ctx context.Context, q *tx, l authcore.SecurityLink, u secure.U
 // An account that is to be deleted is disabled for that reason alone.
 const restoreAccount = `update users set email = $2, email_verified_at = $3, email_reused = $4, phone = $5, phone_verified_at = $6,
 		username = $7, muted = $8, password_hash = '', pending_email = '', pending_email_until = null, pending_phone = '',
-		pending_phone_until = null, disabled_at = case when deletes_at is null then disabled_at end, deletes_at = null, updated_at = $9
+		pending_phone_until = null, disabled_at = case when deletes_at is null then disabled_at end, deletes_at = null, mfa_enabled_at = $10, mfa_preferred = $11, updated_at = $9
 	where id = $1
 	returning ` + accountColumns
 
@@ -158,12 +161,13 @@ const restoreAccount = `update users set email = $2, email_verified_at = $3, ema
 func restore(ctx context.Context, q *tx, a authcore.Account, undo notice.Undo, u secure.Use) (authcore.Account, error) {
 	for _, was := range []struct {
 		kind   authcore.IdentifierKind
+		now    string
 		former *notice.Former
 		set    func(notice.Former)
 	}{
-		{authcore.KindEmail, undo.Email, func(f notice.Former) { a.Email, a.EmailVerifiedAt, a.EmailReused = f.Value, f.VerifiedAt, f.Reused }},
-		{authcore.KindPhone, undo.Phone, func(f notice.Former) { a.Phone, a.PhoneVerifiedAt = f.Value, f.VerifiedAt }},
-		{authcore.KindUsername, undo.Username, func(f notice.Former) { a.Username = f.Value }},
+		{authcore.KindEmail, a.Email, undo.Email, func(f notice.Former) { a.Email, a.EmailVerifiedAt, a.EmailReused = f.Value, f.VerifiedAt, f.Reused }},
+		{authcore.KindPhone, a.Phone, undo.Phone, func(f notice.Former) { a.Phone, a.PhoneVerifiedAt = f.Value, f.VerifiedAt }},
+		{authcore.KindUsername, "", undo.Username, func(f notice.Former) { a.Username = f.Value }},
 	} {
 		if was.former == nil {
 			continue
@@ -172,13 +176,19 @@ func restore(ctx context.Context, q *tx, a authcore.Account, undo notice.Undo, u
 		if err != nil {
 			return a, err
 		}
+		if err := followContact(ctx, q, a.ID, was.kind, was.now, former.Value); err != nil {
+			return a, err
+		}
 		was.set(former)
 	}
 	if undo.Muted != nil {
 		a.Muted = *undo.Muted
 	}
+	if undo.MFA != nil {
+		a.MFAEnabledAt, a.MFAPreferred = undo.MFA.EnabledAt, undo.MFA.Preferred
+	}
 	return sqldb.One(ctx, q, scanAccount, restoreAccount, a.ID, a.Email, micros(a.EmailVerifiedAt), a.EmailReused, a.Phone,
-		micros(a.PhoneVerifiedAt), a.Username, jsonText(a.Muted), micros(u.Now))
+		micros(a.PhoneVerifiedAt), a.Username, jsonText(a.Muted), micros(u.Now), micros(a.MFAEnabledAt), string(a.MFAPreferred))
 }
 
 // reclaim makes the account found by what it was found by before, and by nothing else of the kind. What is another account's by now,

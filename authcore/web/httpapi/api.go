@@ -17,6 +17,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/contact"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/device"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/export"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/factor"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/fresh"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/history"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/invite"
@@ -45,6 +46,7 @@ type Config struct {
 	Password *password.Flow
 	Secure   *secure.Flow
 	Contact  *contact.Flow
+	Factors  *factor.Factors
 	Fresh    *fresh.Gate
 	Setup    *setup.Flow
 	Invite   *invite.Flow
@@ -77,8 +79,8 @@ func (c Config) check() error {
 		return errors.New("httpapi: keys, authenticator, limits, readiness, logger and clock are required")
 	case c.Notifications == nil || c.StepUp == nil:
 		return errors.New("httpapi: notifications and step-ups are required")
-	case c.Setup == nil || c.Invite == nil || c.Secure == nil || c.Contact == nil || c.Fresh == nil || c.Closure == nil || c.Export == nil || c.Avatars == nil || c.History == nil || c.Devices == nil:
-		return errors.New("httpapi: set-up, invitations, security links, contacts, the gate of fresh sign-ins, closures, avatars, history and devices are required")
+	case c.Setup == nil || c.Invite == nil || c.Secure == nil || c.Contact == nil || c.Factors == nil || c.Fresh == nil || c.Closure == nil || c.Export == nil || c.Avatars == nil || c.History == nil || c.Devices == nil:
+		return errors.New("httpapi: set-up, invitations, security links, contacts, factors, the gate of fresh sign-ins, closures, avatars, history and devices are required")
 	}
 	return nil
 }
@@ -129,6 +131,7 @@ func mountAll(cfg Config) (routes, error) {
 		(&avatarCalls{avatars: cfg.Avatars}).routes(),
 		(&secureCalls{flow: cfg.Secure}).routes(),
 		(&contactCalls{contacts: cfg.Contact}).routes(),
+		(&factorCalls{factors: cfg.Factors}).routes(),
 		(&closureCalls{closure: cfg.Closure}).routes(),
 		(&exportCalls{export: cfg.Export}).routes(),
 		(&sessionCalls{sessions: cfg.Sessions}).routes(),

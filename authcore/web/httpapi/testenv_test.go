@@ -74,7 +74,7 @@ func open(t *testing.T, plans ...plan) *house {
 	h.issuers.Store(&[]string{issuer})
 	h.api = must(httpapi.New(httpapi.Config{
 		Sessions: h.Sessions, SignIn: h.SignIn, Steps: h.Steps, SignUp: h.SignUp, Profile: h.Profile, Password: h.Env.Password,
-		Setup: h.Setup, Invite: h.Invite, Secure: h.Secure, Contact: h.Contact, Fresh: h.Fresh, Closure: h.Closure, Export: h.Export, Avatars: h.Avatars,
+		Setup: h.Setup, Invite: h.Invite, Secure: h.Secure, Contact: h.Contact, Factors: h.Factors, Fresh: h.Fresh, Closure: h.Closure, Export: h.Export, Avatars: h.Avatars,
 		History: h.History, Devices: h.Devices, Notifications: h.Notifications, StepUp: h.StepUp,
 		Authenticator: must(httpauth.NewAuthenticator(httpauth.Config{
 			Verifier: must(accesstoken.New(accesstoken.Config{Keys: h.Ring, Revocations: h.Revoked, Now: h.Clock.Now}))(t),

@@ -46,7 +46,7 @@ func (x *call) userOf(a authcore.Account) user {
 		ID: a.ID, Email: a.Email, EmailVerified: a.EmailVerified(), Phone: a.Phone,
 		FirstName: a.FirstName, LastName: a.LastName, AvatarURL: AvatarURL(x.in.Client.Portal, a.AvatarURL),
 		Roles: append([]string{}, x.admins.Roles(a)...), CreatedAt: a.CreatedAt.UTC(),
-		PhoneVerified: a.PhoneVerified(), Locale: a.Locale, PasswordSet: a.PasswordHash != "", Pending: []pending{}, Fields: x.fields.Shown(a.Fields),
+		PhoneVerified: a.PhoneVerified(), Locale: a.Locale, PasswordSet: a.PasswordHash != "", MFAEnabled: a.MFAEnabled(), Pending: []pending{}, Fields: x.fields.Shown(a.Fields),
 	}
 	if a.Username != "" {
 		u.Username = &a.Username

@@ -5,6 +5,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/device"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/factor"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/invite"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/profile"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
@@ -18,6 +19,7 @@ type accountPage struct {
 	profile  *profile.Profiles
 	sessions *session.Sessions
 	devices  *device.Devices
+	factors  *factor.Factors
 	invite   *invite.Flow
 }
 
@@ -65,6 +67,13 @@ func (p *accountPage) show(q *page.Request) error {
 		o.Name = owner.Username
 	}
 	o.Banners = banners(q, owner)
+	if owner.MFAEnabled() {
+		few, err := mfaBanners(q, p.factors)
+		if err != nil {
+			return err
+		}
+		o.Banners = append(o.Banners, few...)
+	}
 	o.SignOut = page.Form{ID: "logout-form", Action: q.Path("/logout"), Button: q.T("account.sign_out"), Quiet: true}
 	if guarded(q) {
 		o.Links = []page.Link{{To: "/", Text: q.T("account.service", "Host", q.R.Host)}}
@@ -91,6 +100,8 @@ func (p *accountPage) groups(q *page.Request, owner authcore.Account) ([]group, 
 		}},
 		{q.T("account.security"), []section{
 			{q.Path("/account/password"), q.T("account.password"), passwordState(q, owner)},
+			{q.Path(mfaPath), q.T("mfa.title"), mfaState(q, owner)},
+			{q.Path(factorsPath), q.T("factors.title"), ""},
 			{q.Path("/account/sessions"), q.T("account.sessions"), q.Count("account.sessions.state", len(live))},
 			{q.Path(devicesPath), q.T("devices.title"), q.Count("devices.state", len(known))},
 			{q.Path(historyPath), q.T("history.title"), ""},

@@ -27,7 +27,7 @@ func (p *devicesPage) show(q *page.Request) error {
 	if id, ok := renamed(q); ok {
 		for _, d := range list {
 			if d.ID == id {
-				return showRename(q, page.Link{To: q.Path(devicesPath), Text: q.T("devices.title")}, id, d.Name, d.UserAgent, d.Addr)
+				return showRename(q, page.Link{To: q.Path(devicesPath), Text: q.T("devices.title")}, id, d.Name, aboutClient(q, d.UserAgent, d.Addr))
 			}
 		}
 	}

@@ -50,12 +50,17 @@ func renamed(q *page.Request) (id uuid.UUID, ok bool) {
 	return id, err == nil && !q.Is(authcore.NotFound)
 }
 
-// showRename asks for the name of an entry, which is by a user agent from an address; back leads to the list.
-func showRename(q *page.Request, back page.Link, id uuid.UUID, name, userAgent, addr string) error {
+// aboutClient says which browser or app an entry is, and from which address.
+func aboutClient(q *page.Request, userAgent, addr string) string {
 	about, _ := clientName(q, "", userAgent)
 	if addr != "" {
 		about += " · " + addr
 	}
+	return about
+}
+
+// showRename asks for the name of an entry; about says which it is, and back leads to the list.
+func showRename(q *page.Request, back page.Link, id uuid.UUID, name, about string) error {
 	field := page.TextField(q, "name", "off", name, 100)
 	field.Focus = true
 	return q.Show(page.View{Title: q.T("entry.rename.title"), Back: &back, Intro: []string{about}, Forms: []page.Form{{

@@ -27,7 +27,7 @@ func (p *sessionsPage) show(q *page.Request) error {
 	if id, ok := renamed(q); ok {
 		for _, s := range live {
 			if s.ID == id {
-				return showRename(q, page.Link{To: q.Path(sessionsPath), Text: q.T("account.sessions")}, id, s.DeviceName, s.UserAgent, s.Addr)
+				return showRename(q, page.Link{To: q.Path(sessionsPath), Text: q.T("account.sessions")}, id, s.DeviceName, aboutClient(q, s.UserAgent, s.Addr))
 			}
 		}
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/contact"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/device"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/export"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/factor"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/fresh"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/handover"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/history"
@@ -46,6 +47,7 @@ type Config struct {
 	Password      *password.Flow
 	Secure        *secure.Flow
 	Contact       *contact.Flow
+	Factors       *factor.Factors
 	Closure       *closure.Flow
 	Export        *export.Flow
 	Fresh         *fresh.Gate
@@ -98,8 +100,8 @@ func New(cfg Config) (*Pages, error) {
 	case cfg.Authenticator == nil || cfg.Limits == nil || cfg.API == nil || cfg.Issuers == nil || cfg.Logger == nil || cfg.Now == nil:
 		return nil, errors.New("portal: authenticator, limits, the API, issuers, logger and a clock are required")
 	}
-	if cfg.History == nil || cfg.Notifications == nil || cfg.StepUp == nil {
-		return nil, errors.New("portal: history, notifications and step-ups are required")
+	if cfg.History == nil || cfg.Notifications == nil || cfg.StepUp == nil || cfg.Factors == nil {
+		return nil, errors.New("portal: history, notifications, step-ups and factors are required")
 	}
 	if cfg.ReturnHosts == nil {
 		cfg.ReturnHosts = func(string) []string { return nil }
@@ -130,7 +132,7 @@ func New(cfg Config) (*Pages, error) {
 		(&forgotPage{cfg.Password}).routes(),
 		(&resetPage{cfg.Password, cfg.SignUp}).routes(),
 		(&securePage{cfg.Secure, cfg.SignUp}).routes(),
-		(&accountPage{cfg.Profile, cfg.Sessions, cfg.Devices, cfg.Invite}).routes(),
+		(&accountPage{cfg.Profile, cfg.Sessions, cfg.Devices, cfg.Factors, cfg.Invite}).routes(),
 		(&profilePage{cfg.Profile}).routes(),
 		(&avatarPage{cfg.Profile, cfg.Avatars}).routes(),
 		(&passwordPage{cfg.Password, cfg.SignUp, cfg.Profile}).routes(),
@@ -139,6 +141,8 @@ func New(cfg Config) (*Pages, error) {
 		(&invitationsPage{cfg.Profile, cfg.Invite}).routes(),
 		(&emailPage{cfg.Profile, cfg.Contact}).routes(),
 		(&phonePage{cfg.Profile, cfg.Contact}).routes(),
+		(&factorsPage{cfg.Factors}).routes(),
+		(&mfaPage{cfg.Factors}).routes(),
 		(&historyPage{cfg.History}).routes(),
 		(&notificationsPage{cfg.Notifications}).routes(),
 		(&deletePage{cfg.Closure}).routes(),

@@ -80,7 +80,7 @@ func wire(t testing.TB, e *testflow.Env, log *lockedBuffer, p plan) (*portal.Pag
 	issuers := func() []string { return []string{origin} }
 	cfg := httpapi.Config{
 		Sessions: e.Sessions, SignIn: e.SignIn, Steps: e.Steps, SignUp: e.SignUp, Profile: e.Profile, Password: e.Password,
-		Setup: e.Setup, Invite: e.Invite, Secure: e.Secure, Contact: e.Contact, Fresh: e.Fresh, Closure: e.Closure, Export: e.Export, Avatars: e.Avatars,
+		Setup: e.Setup, Invite: e.Invite, Secure: e.Secure, Contact: e.Contact, Factors: e.Factors, Fresh: e.Fresh, Closure: e.Closure, Export: e.Export, Avatars: e.Avatars,
 		History: e.History, Devices: e.Devices, Notifications: e.Notifications, StepUp: e.StepUp,
 		Authenticator: must(httpauth.NewAuthenticator(httpauth.Config{
 			Verifier: verifier, Sessions: e.Sessions, Issuers: issuers, Origins: must(httpauth.NewOrigins([]string{"https://spa.example.com"}))(t),
@@ -91,7 +91,7 @@ func wire(t testing.TB, e *testflow.Env, log *lockedBuffer, p plan) (*portal.Pag
 	api := must(httpapi.New(cfg))(t)
 	pages := must(portal.New(portal.Config{
 		Sessions: cfg.Sessions, SignIn: cfg.SignIn, Steps: cfg.Steps, SignUp: cfg.SignUp, Profile: cfg.Profile, Password: cfg.Password, Handover: e.Handover,
-		Setup: cfg.Setup, Invite: cfg.Invite, Secure: cfg.Secure, Contact: cfg.Contact, Fresh: cfg.Fresh, Closure: cfg.Closure, Export: cfg.Export, Avatars: cfg.Avatars, History: cfg.History, Notifications: cfg.Notifications, StepUp: cfg.StepUp, Devices: cfg.Devices,
+		Setup: cfg.Setup, Invite: cfg.Invite, Secure: cfg.Secure, Contact: cfg.Contact, Factors: cfg.Factors, Fresh: cfg.Fresh, Closure: cfg.Closure, Export: cfg.Export, Avatars: cfg.Avatars, History: cfg.History, Notifications: cfg.Notifications, StepUp: cfg.StepUp, Devices: cfg.Devices,
 		Authenticator: cfg.Authenticator, Limits: cfg.Limits, API: api, Issuers: issuers, Brand: "Acme",
 		ReturnHosts: func(string) []string { return p.returns }, Logger: cfg.Logger, Now: e.Clock.Now,
 	}))(t)

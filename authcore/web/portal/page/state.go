@@ -25,6 +25,9 @@ const (
 	RestoreLink    = "restore"
 	InvitationLink = "invitation"
 	InvitedLink    = "invited" // that its maker may give on
+	// These are no links: what a form has made, for the page behind it to show once.
+	FactorLink    = "factor" // the id of a second factor that this browser adds
+	RecoveryCodes = "codes"
 )
 
 // EmailLinkPath is of the page where an [EmailLink] leads. Who is not signed in there signs in first and comes back.

@@ -1,0 +1,219 @@
+package factor
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/notice"
+)
+
+// ByAccount is why a sign-in asks for a second factor where its owner wants it so.
+const ByAccount = "account"
+
+// Status is the state of two-factor authentication of an account.
+type Status struct {
+	Enabled    bool
+	RequiredBy string            // "" where a sign-in asks for no second factor; ByAccount, "all" or "role:<role>"
+	Factors    []authcore.Factor // that count
+	Preferred  authcore.FactorType
+	CodesLeft  int
+	Trusted    int      // devices that are asked for none
+	Codes      []string // recovery codes that were made just now
+}
+
+// Status returns the state of an account. [authcore.InvalidToken] when it is gone.
+func (f *Factors) Status(ctx context.Context, account uuid.UUID) (Status, error) {
+	s, err := f.state(ctx, account)
+	if err != nil {
+		return Status{}, err
+	}
+	now := Status{
+		Enabled: s.Account.MFAEnabled(), RequiredBy: f.required(s.Account), Factors: f.counting(s.Factors), Preferred: s.Account.MFAPreferred,
+		CodesLeft: len(s.Codes),
+	}
+	if now.RequiredBy == "" && now.Enabled {
+		now.RequiredBy = ByAccount
+	}
+	if !f.offers(authcore.FactorRecovery) {
+		now.CodesLeft = 0
+	}
+	if now.Trusted, err = f.cfg.Store.TrustedDevices(ctx, account, f.now()); err != nil {
+		return Status{}, fmt.Errorf("count trusted devices: %w", err)
+	}
+	return now, nil
+}
+
+// required returns by what the operator demands a second factor of the account; "" where they do not.
+func (f *Factors) required(a authcore.Account) string {
+	if f.cfg.Required == nil {
+		return ""
+	}
+	return f.cfg.Required(a)
+}
+
+// Enable has sign-ins of the account ask for a second factor, or changes which type is preferred; "" leaves that. Where the account has no
+// factor its verified address becomes one. It makes recovery codes where there are none. Refusals: [authcore.NoFactor] where there would
+// be nothing to ask for beside what signs in; [authcore.InvalidFields] for a preferred type that the account has no factor of;
+// [authcore.InvalidToken] when the account is gone.
+func (f *Factors) Enable(ctx context.Context, account uuid.UUID, preferred authcore.FactorType, c authcore.Client) (Status, error) {
+	codes, err := retry(func() ([]string, error) {
+		s, err := f.state(ctx, account)
+		if err != nil {
+			return nil, err
+		}
+		change := Change{Was: s, Now: f.now()}
+		codes, err := f.enable(ctx, s, &change, c)
+		if err != nil {
+			return nil, err
+		}
+		if preferred != "" {
+			if preferred == authcore.FactorRecovery || !hasType(append(f.counting(s.Factors), change.Add...), preferred) {
+				return nil, authcore.RefuseField("preferred", authcore.FactorTypeMissing)
+			}
+			change.MFA.Preferred = preferred
+		}
+		return codes, f.cfg.Store.ChangeFactors(ctx, change)
+	})
+	if err != nil {
+		return Status{}, err
+	}
+	now, err := f.Status(ctx, account)
+	now.Codes = codes
+	return now, err
+}
+
+// Prefer says which type a sign-in asks for first; "" is any. Refusals: [authcore.InvalidFields] for a type that the account has no factor of;
+// [authcore.InvalidToken] when the account is gone.
+func (f *Factors) Prefer(ctx context.Context, account uuid.UUID, t authcore.FactorType) error {
+	_, err := retry(func() (struct{}, error) {
+		s, err := f.state(ctx, account)
+		switch {
+		case err != nil:
+			return struct{}{}, err
+		case t != "" && (t == authcore.FactorRecovery || !hasType(f.counting(s.Factors), t)):
+			return struct{}{}, authcore.RefuseField("preferred", authcore.FactorTypeMissing)
+		}
+		change := Change{Was: s, Now: f.now(), MFA: &MFA{EnabledAt: s.Account.MFAEnabledAt, Preferred: t}}
+		return struct{}{}, f.cfg.Store.ChangeFactors(ctx, change)
+	})
+	return err
+}
+
+// enable adds to a change what switches two-factor authentication on for an account with the factors of s, and returns the recovery
+// codes that it makes.
+func (f *Factors) enable(ctx context.Context, s State, c *Change, by authcore.Client) (codes []string, err error) {
+	counting := f.counting(s.Factors)
+	added := false
+	if !hasSecond(counting) && s.Account.EmailVerified() && f.offers(authcore.FactorEmail) {
+		x := authcore.Factor{ID: uuid.Must(uuid.NewV7()), AccountID: s.Account.ID, Type: authcore.FactorEmail, Address: s.Account.Email,
+			CreatedAt: c.Now, ConfirmedAt: c.Now}
+		c.Add, added = append(c.Add, x), true
+		counting = append(counting, x)
+		c.Effects.Events = append(c.Effects.Events, f.event(authcore.EventFactorAdded, s.Account.ID, x.Type, by))
+	}
+	if !suffices(s.Account, counting) {
+		return nil, authcore.Refuse(authcore.NoFactor, "There is no second factor to ask for. Add an authenticator app or another factor first, or set a password.")
+	}
+	if len(s.Codes) == 0 && f.offers(authcore.FactorRecovery) {
+		codes, added = f.makeCodes(s, "", c).Codes, true
+		c.Effects.Events = append(c.Effects.Events, audit.Event(authcore.EventRecoveryCodesMade, s.Account.ID, by, c.Now))
+	}
+	c.MFA = &MFA{EnabledAt: s.Account.MFAEnabledAt, Preferred: s.Account.MFAPreferred}
+	if s.Account.MFAEnabled() {
+		return codes, f.madeCodes(ctx, s, c, codes, by)
+	}
+	c.MFA.EnabledAt = c.Now
+	undo, err := f.undo(s, c.Remove, added)
+	if err != nil {
+		return nil, err
+	}
+	undo.MFA = notice.FormerMFAOf(s.Account)
+	event := audit.Event(authcore.EventMFAEnabled, s.Account.ID, by, c.Now)
+	c.Effects.Events = append(c.Effects.Events, event)
+	return codes, f.cfg.Notices.Security(ctx, &c.Effects, notice.Notice{
+		Kind: authcore.MailMFAEnabled, Event: event, Account: s.Account, Undo: undo, Client: by,
+	})
+}
+
+// madeCodes tells of recovery codes that were made with nothing else that is told.
+func (f *Factors) madeCodes(ctx context.Context, s State, c *Change, codes []string, by authcore.Client) error {
+	if codes == nil {
+		return nil
+	}
+	undo, err := f.undo(s, c.Remove, true)
+	if err != nil {
+		return err
+	}
+	event := c.Effects.Events[len(c.Effects.Events)-1]
+	return f.cfg.Notices.Security(ctx, &c.Effects, notice.Notice{
+		Kind: authcore.MailRecoveryCodesMade, Event: event, Account: s.Account, Undo: undo, Client: by,
+	})
+}
+
+// Disable has sign-ins ask for no second factor any more. The factors stay; no device is trusted after it. Where it is off already
+// nothing changes. Refusals: [authcore.MFAEnforced] where the operator demands it; [authcore.InvalidToken] when the account is gone.
+func (f *Factors) Disable(ctx context.Context, account uuid.UUID, by authcore.Client) error {
+	_, err := retry(func() (struct{}, error) {
+		s, err := f.state(ctx, account)
+		switch {
+		case err != nil:
+			return struct{}{}, err
+		case f.required(s.Account) != "":
+			return struct{}{}, authcore.Refuse(authcore.MFAEnforced, "Two-factor authentication is required for your account and cannot be switched off.")
+		case !s.Account.MFAEnabled():
+			return struct{}{}, nil
+		}
+		c := Change{Was: s, Now: f.now(), MFA: &MFA{Preferred: s.Account.MFAPreferred}, EndTrust: true}
+		event := audit.Event(authcore.EventMFADisabled, account, by, c.Now)
+		c.Effects.Events = []authcore.Event{event}
+		err = f.cfg.Notices.Security(ctx, &c.Effects, notice.Notice{
+			Kind: authcore.MailMFADisabled, Event: event, Account: s.Account, Undo: notice.Undo{MFA: notice.FormerMFAOf(s.Account)}, Client: by,
+		})
+		if err != nil {
+			return struct{}{}, err
+		}
+		return struct{}{}, f.cfg.Store.ChangeFactors(ctx, c)
+	})
+	return err
+}
+
+// hasSecond reports whether there is a factor besides recovery codes, which are for when it is lost.
+func hasSecond(all []authcore.Factor) bool {
+	return slices.ContainsFunc(all, func(x authcore.Factor) bool { return x.Type != authcore.FactorRecovery })
+}
+
+// suffices reports whether a sign-in to the account can be asked for two kinds of proof: those that its factors are, and its password. The
+// mailbox alone, or the number alone, is one kind, however often it is asked for; a passkey is two.
+func suffices(a authcore.Account, counting []authcore.Factor) bool {
+	if !hasSecond(counting) {
+		return false
+	}
+	kinds := map[string]bool{}
+	if a.PasswordHash != "" {
+		kinds["password"] = true
+	}
+	if a.EmailVerified() {
+		kinds[string(authcore.FactorEmail)] = true // by a code or link
+	}
+	for _, x := range counting {
+		switch x.Type {
+		case authcore.FactorPasskey:
+			return true
+		case authcore.FactorRecovery:
+		default:
+			kinds[string(x.Type)] = true
+		}
+	}
+	return len(kinds) > 1
+}
+
+func (f *Factors) event(kind authcore.EventKind, account uuid.UUID, t authcore.FactorType, by authcore.Client) authcore.Event {
+	e := audit.Event(kind, account, by, f.now())
+	e.Method = string(t)
+	return e
+}
