@@ -103,7 +103,7 @@ func newAdminOps(cfg *resolved, store *sqlstore.Store, ring *keyring.Ring, seale
 	if d.accounts, err = admin.New(admin.Config{Store: store, Identities: cfg.identities, Admins: cfg.admins, Now: now}); err != nil {
 		return nil, err
 	}
-	d.operator, err = operator.New(operator.Config{Store: store, Keys: ring, MailPurpose: notify.SealPurpose, LinkPurpose: notice.SealPurpose,
+	d.operator, err = operator.New(operator.Config{Store: store, Seeds: store, Keys: ring, MailPurpose: notify.SealPurpose, LinkPurpose: notice.SealPurpose,
 		SeedPurpose: factor.SealPurpose, Now: now})
 	return d, err
 }

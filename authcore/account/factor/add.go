@@ -69,11 +69,11 @@ func (f *Factors) Add(ctx context.Context, in AddInput) (Added, error) {
 		}
 		switch in.Type {
 		case authcore.FactorRecovery:
-			return f.addRecovery(ctx, s, in)
+			return adder{f}.addRecovery(ctx, s, in)
 		case authcore.FactorTOTP:
-			return f.addTOTP(ctx, s, in)
+			return adder{f}.addTOTP(ctx, s, in)
 		}
-		return f.addSent(ctx, s, in)
+		return adder{f}.addSent(ctx, s, in)
 	})
 }
 
@@ -96,8 +96,11 @@ func refuseFound(field string, err error) error {
 	return broken.Refusal()
 }
 
+// adder adds factors.
+type adder struct{ *Factors }
+
 // newFactor returns a factor that is not confirmed, and the change that adds it in place of one of its type that waits.
-func (f *Factors) newFactor(s State, in AddInput) (authcore.Factor, Change, error) {
+func (f adder) newFactor(s State, in AddInput) (authcore.Factor, Change, error) {
 	now := f.now()
 	x := authcore.Factor{ID: uuid.Must(uuid.NewV7()), AccountID: s.Account.ID, Type: in.Type, Name: in.Name, CreatedAt: now, ExpiresAt: now.Add(unconfirmedFor)}
 	c := Change{Was: s, Now: now}
@@ -117,7 +120,7 @@ func (f *Factors) newFactor(s State, in AddInput) (authcore.Factor, Change, erro
 	return x, c, nil
 }
 
-func (f *Factors) addTOTP(ctx context.Context, s State, in AddInput) (Added, error) {
+func (f adder) addTOTP(ctx context.Context, s State, in AddInput) (Added, error) {
 	x, c, err := f.newFactor(s, in)
 	if err != nil {
 		return Added{}, err
@@ -134,7 +137,7 @@ func (f *Factors) addTOTP(ctx context.Context, s State, in AddInput) (Added, err
 }
 
 // show returns what the owner of an app needs to read a seed into it.
-func (f *Factors) show(x authcore.Factor, a authcore.Account, seed []byte, c authcore.Client) (Added, error) {
+func (f adder) show(x authcore.Factor, a authcore.Account, seed []byte, c authcore.Client) (Added, error) {
 	added := Added{Factor: x, Seed: seedText(seed), URL: otpauthURL(f.issuer(c), nameOf(a), seed)}
 	var err error
 	added.QR, err = qrSVG(added.URL)
@@ -142,7 +145,7 @@ func (f *Factors) show(x authcore.Factor, a authcore.Account, seed []byte, c aut
 }
 
 // issuer is what apps show beside a code.
-func (f *Factors) issuer(c authcore.Client) string {
+func (f adder) issuer(c authcore.Client) string {
 	if f.cfg.Brand != "" {
 		return f.cfg.Brand
 	}
@@ -164,7 +167,7 @@ func nameOf(a authcore.Account) string {
 }
 
 // addSent adds a mailbox or number, and sends it a code.
-func (f *Factors) addSent(ctx context.Context, s State, in AddInput) (Added, error) {
+func (f adder) addSent(ctx context.Context, s State, in AddInput) (Added, error) {
 	address, err := f.address(s.Account, in)
 	if err != nil {
 		return Added{}, err
@@ -207,7 +210,7 @@ func fieldOf(t authcore.FactorType) string {
 }
 
 // address returns the address or number of the factor, normalised.
-func (f *Factors) address(a authcore.Account, in AddInput) (string, error) {
+func (f adder) address(a authcore.Account, in AddInput) (string, error) {
 	if in.Type == authcore.FactorSMS {
 		if in.Phone == "" && a.PhoneVerified() {
 			return a.Phone, nil
@@ -235,7 +238,7 @@ func (f *Factors) address(a authcore.Account, in AddInput) (string, error) {
 }
 
 // addRecovery makes a new set of recovery codes; the former is dead from then on.
-func (f *Factors) addRecovery(ctx context.Context, s State, in AddInput) (Added, error) {
+func (f adder) addRecovery(ctx context.Context, s State, in AddInput) (Added, error) {
 	c := Change{Was: s, Now: f.now()}
 	added := f.makeCodes(s, in.Name, &c)
 	undo, err := f.undo(s, c.Remove, true)

@@ -33,10 +33,13 @@ type Confirmed struct {
 // worth nothing for a sign-in (O08). Refusals: [authcore.InvalidCode], also for a factor that is confirmed already;
 // [authcore.TooManyAttempts]; [authcore.NotFound] for one that has lapsed or is no factor of the account.
 func (f *Factors) Confirm(ctx context.Context, in ConfirmInput) (Confirmed, error) {
-	return retry(func() (Confirmed, error) { return f.confirm(ctx, in) })
+	return retry(func() (Confirmed, error) { return confirmer{f}.confirm(ctx, in) })
 }
 
-func (f *Factors) confirm(ctx context.Context, in ConfirmInput) (Confirmed, error) {
+// confirmer makes factors count.
+type confirmer struct{ *Factors }
+
+func (f confirmer) confirm(ctx context.Context, in ConfirmInput) (Confirmed, error) {
 	s, err := f.state(ctx, in.AccountID)
 	if err != nil {
 		return Confirmed{}, err
@@ -76,7 +79,7 @@ func (f *Factors) confirm(ctx context.Context, in ConfirmInput) (Confirmed, erro
 }
 
 // shown checks the code that confirms a factor.
-func (f *Factors) shown(ctx context.Context, x authcore.Factor, code string) (Confirmation, error) {
+func (f confirmer) shown(ctx context.Context, x authcore.Factor, code string) (Confirmation, error) {
 	if x.Type == authcore.FactorTOTP {
 		seed, err := openSeed(f.cfg.Sealer, x)
 		if err != nil {

@@ -52,7 +52,7 @@ func (f *Factors) Show(ctx context.Context, account, id uuid.UUID, c authcore.Cl
 		if err != nil {
 			return Added{}, err
 		}
-		return f.show(x, s.Account, seed, c)
+		return adder{f}.show(x, s.Account, seed, c)
 	}
 	return Added{}, errNoFactor()
 }
@@ -89,7 +89,7 @@ func (f *Factors) Remove(ctx context.Context, account, id uuid.UUID, by authcore
 		}
 		c := Change{Was: s, Now: f.now(), Remove: []uuid.UUID{id}}
 		if x := s.Factors[at]; x.Confirmed() {
-			if err := f.removal(ctx, s, x, &c, by); err != nil {
+			if err := (remover{f}).removal(ctx, s, x, &c, by); err != nil {
 				return struct{}{}, err
 			}
 		}
@@ -98,8 +98,11 @@ func (f *Factors) Remove(ctx context.Context, account, id uuid.UUID, by authcore
 	return err
 }
 
+// remover removes factors.
+type remover struct{ *Factors }
+
 // removal adds to a change what belongs to the removal of a confirmed factor, or refuses it.
-func (f *Factors) removal(ctx context.Context, s State, x authcore.Factor, c *Change, by authcore.Client) error {
+func (f remover) removal(ctx context.Context, s State, x authcore.Factor, c *Change, by authcore.Client) error {
 	left := slices.DeleteFunc(f.counting(s.Factors), func(y authcore.Factor) bool { return y.ID == x.ID })
 	counts := f.offers(x.Type) && x.Type != authcore.FactorRecovery
 	if counts && (s.Account.MFAEnabled() || f.required(s.Account) != "") && !suffices(s.Account, left) {
@@ -113,7 +116,7 @@ func (f *Factors) removal(ctx context.Context, s State, x authcore.Factor, c *Ch
 }
 
 // removed tells of confirmed factors that a change removes.
-func (f *Factors) removed(ctx context.Context, s State, c *Change, by authcore.Client) error {
+func (f remover) removed(ctx context.Context, s State, c *Change, by authcore.Client) error {
 	undo, err := f.undo(s, c.Remove, false)
 	if err != nil {
 		return err
@@ -123,11 +126,10 @@ func (f *Factors) removed(ctx context.Context, s State, c *Change, by authcore.C
 	}
 	for _, x := range s.Factors {
 		if x.Confirmed() && slices.Contains(c.Remove, x.ID) {
-			c.Effects.Events = append(c.Effects.Events, f.event(authcore.EventFactorRemoved, s.Account.ID, x.Type, by))
+			c.Effects.Events = append(c.Effects.Events, eventOf(authcore.EventFactorRemoved, s.Account.ID, x.Type, by, c.Now))
 		}
 	}
 	event := c.Effects.Events[len(c.Effects.Events)-1]
-	event.At = c.Now
 	return f.cfg.Notices.Security(ctx, &c.Effects, notice.Notice{
 		Kind: authcore.MailFactorRemoved, Event: event, Account: s.Account, Undo: undo, Client: by,
 	})
@@ -155,7 +157,7 @@ func (f *Factors) Reset(ctx context.Context, account uuid.UUID, method string, b
 			c.Effects.Events = append(c.Effects.Events, off)
 		}
 		if confirmed > 0 {
-			if err := f.removed(ctx, s, &c, by); err != nil {
+			if err := (remover{f}).removed(ctx, s, &c, by); err != nil {
 				return 0, err
 			}
 		}

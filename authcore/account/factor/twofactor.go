@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -114,7 +115,7 @@ func (f *Factors) enable(ctx context.Context, s State, c *Change, by authcore.Cl
 			CreatedAt: c.Now, ConfirmedAt: c.Now}
 		c.Add, added = append(c.Add, x), true
 		counting = append(counting, x)
-		c.Effects.Events = append(c.Effects.Events, f.event(authcore.EventFactorAdded, s.Account.ID, x.Type, by))
+		c.Effects.Events = append(c.Effects.Events, eventOf(authcore.EventFactorAdded, s.Account.ID, x.Type, by, c.Now))
 	}
 	if !suffices(s.Account, counting) {
 		return nil, authcore.Refuse(authcore.NoFactor, "There is no second factor to ask for. Add an authenticator app or another factor first, or set a password.")
@@ -212,8 +213,8 @@ func suffices(a authcore.Account, counting []authcore.Factor) bool {
 	return len(kinds) > 1
 }
 
-func (f *Factors) event(kind authcore.EventKind, account uuid.UUID, t authcore.FactorType, by authcore.Client) authcore.Event {
-	e := audit.Event(kind, account, by, f.now())
+func eventOf(kind authcore.EventKind, account uuid.UUID, t authcore.FactorType, by authcore.Client, at time.Time) authcore.Event {
+	e := audit.Event(kind, account, by, at)
 	e.Method = string(t)
 	return e
 }

@@ -197,3 +197,23 @@ func TestO17_NumberOfAFactorStays(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestDisable_Required: what the operator demands its owner cannot switch off, and the last factor stays.
+func TestDisable_Required(t *testing.T) {
+	e, a := ada(t, testflow.Options{})
+	added, _ := withApp(t, e, a, false)
+	strict, err := factor.New(factor.Config{
+		Store: e.Store, Challenges: e.Challenges, Notices: e.Notices, Sealer: e.Sealer, Now: e.Clock.Now,
+		Key:      func() secret.MACKey { return e.Ring.MACKey("recovery code") },
+		Required: func(authcore.Account) string { return "all" },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := strict.Status(t.Context(), a.ID)
+	if err != nil || s.Enabled || s.RequiredBy != "all" {
+		t.Errorf("got %+v (%v)", s, err)
+	}
+	refused(t, strict.Disable(t.Context(), a.ID, testflow.Client()), authcore.MFAEnforced)
+	refused(t, strict.Remove(t.Context(), a.ID, added.Factor.ID, testflow.Client()), authcore.LastFactor)
+}

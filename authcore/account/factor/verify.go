@@ -40,7 +40,7 @@ type Proved struct {
 // factor of or that is not offered, and [authcore.TooManyAttempts] for codes that were sent. It counts no wrong codes of apps and
 // recovery codes: the caller does, by what it lets in.
 func (f *Factors) Verify(ctx context.Context, a authcore.Account, g Given) (Proved, error) {
-	x, err := f.verify(ctx, a, g)
+	x, err := prover{f}.verify(ctx, a, g)
 	switch {
 	case err == nil:
 		f.cfg.Trace(g.Type, audit.Success)
@@ -58,7 +58,10 @@ func (f *Factors) Verify(ctx context.Context, a authcore.Account, g Given) (Prov
 	return Proved{}, err
 }
 
-func (f *Factors) verify(ctx context.Context, a authcore.Account, g Given) (authcore.Factor, error) {
+// prover proves factors.
+type prover struct{ *Factors }
+
+func (f prover) verify(ctx context.Context, a authcore.Account, g Given) (authcore.Factor, error) {
 	switch {
 	case g.Type == authcore.FactorEmail, g.Type == authcore.FactorSMS:
 		return f.verifySent(ctx, a, g)
@@ -76,7 +79,7 @@ func (f *Factors) verify(ctx context.Context, a authcore.Account, g Given) (auth
 }
 
 // verifyTOTP takes a code of any of the account's apps, or of the one that is named.
-func (f *Factors) verifyTOTP(ctx context.Context, s State, g Given) (authcore.Factor, error) {
+func (f prover) verifyTOTP(ctx context.Context, s State, g Given) (authcore.Factor, error) {
 	code := withoutBlanks(g.Code)
 	for _, x := range f.counting(s.Factors) {
 		if x.Type != authcore.FactorTOTP || g.FactorID != uuid.Nil && g.FactorID != x.ID {
@@ -97,7 +100,7 @@ func (f *Factors) verifyTOTP(ctx context.Context, s State, g Given) (authcore.Fa
 }
 
 // verifyRecovery spends a recovery code, and tells the owner: whoever has the list can come back.
-func (f *Factors) verifyRecovery(ctx context.Context, s State, g Given) (authcore.Factor, error) {
+func (f prover) verifyRecovery(ctx context.Context, s State, g Given) (authcore.Factor, error) {
 	digest := f.recoveryDigest(s.Account.ID, g.Code)
 	at := slices.IndexFunc(s.Factors, func(x authcore.Factor) bool { return x.Type == authcore.FactorRecovery })
 	if at < 0 || !slices.ContainsFunc(s.Codes, digest.Equal) {
@@ -120,7 +123,7 @@ func (f *Factors) verifyRecovery(ctx context.Context, s State, g Given) (authcor
 }
 
 // verifySent takes the code of a mail or SMS that was sent for the subject.
-func (f *Factors) verifySent(ctx context.Context, a authcore.Account, g Given) (authcore.Factor, error) {
+func (f prover) verifySent(ctx context.Context, a authcore.Account, g Given) (authcore.Factor, error) {
 	x := authcore.Factor{ID: g.FactorID, Type: g.Type}
 	if g.FactorID != uuid.Nil && !f.offers(g.Type) {
 		return x, challenge.Refuse()
@@ -136,7 +139,7 @@ func (f *Factors) verifySent(ctx context.Context, a authcore.Account, g Given) (
 	return x, spent(f.cfg.Store.UseFactorCode(ctx, f.use(a, x, g), proof.ID))
 }
 
-func (f *Factors) use(a authcore.Account, x authcore.Factor, g Given) Use {
+func (f prover) use(a authcore.Account, x authcore.Factor, g Given) Use {
 	now := f.now()
 	event := audit.Event(authcore.EventFactorUsed, a.ID, g.Client, now)
 	event.Method = string(x.Type)

@@ -38,7 +38,6 @@ type Store interface {
 	ResealLink(ctx context.Context, id uuid.UUID, old, sealed []byte) error
 	// DropLink removes a link: it cannot be used any more.
 	DropLink(ctx context.Context, id uuid.UUID) error
-	SeedStore
 }
 
 // SeedStore is what the operations need of second factors that hold a sealed seed.
@@ -54,6 +53,7 @@ type SeedStore interface {
 // Config is what an Operator needs; all of it is required.
 type Config struct {
 	Store Store
+	Seeds SeedStore
 	Keys  *keyring.Ring
 	// MailPurpose is what mails in the outbox are sealed for, LinkPurpose what the links of security mails take back, SeedPurpose the
 	// seeds of authenticator apps.
@@ -66,8 +66,8 @@ type Operator struct{ cfg Config }
 
 // New checks cfg.
 func New(cfg Config) (*Operator, error) {
-	if cfg.Store == nil || cfg.Keys == nil || cfg.MailPurpose == "" || cfg.LinkPurpose == "" || cfg.SeedPurpose == "" || cfg.Now == nil {
-		return nil, errors.New("operator: store, keys, purposes of mails, links and seeds, and clock are required")
+	if cfg.Store == nil || cfg.Seeds == nil || cfg.Keys == nil || cfg.MailPurpose == "" || cfg.LinkPurpose == "" || cfg.SeedPurpose == "" || cfg.Now == nil {
+		return nil, errors.New("operator: stores, keys, purposes of mails, links and seeds, and clock are required")
 	}
 	return &Operator{cfg: cfg}, nil
 }

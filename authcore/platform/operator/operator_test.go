@@ -32,7 +32,7 @@ func (a *announced) committed(_ context.Context, done sqlstore.Commit) {
 func operate(t *testing.T, e *testflow.Env) (*operator.Operator, *announced) {
 	t.Helper()
 	told := &announced{}
-	o, err := operator.New(operator.Config{Store: e.Store.AfterCommit(told.committed), Keys: e.Ring, MailPurpose: purpose, LinkPurpose: notice.SealPurpose, SeedPurpose: factor.SealPurpose, Now: e.Clock.Now})
+	o, err := operator.New(operator.Config{Store: e.Store.AfterCommit(told.committed), Seeds: e.Store, Keys: e.Ring, MailPurpose: purpose, LinkPurpose: notice.SealPurpose, SeedPurpose: factor.SealPurpose, Now: e.Clock.Now})
 	if err != nil {
 		t.Fatal(err)
 	}

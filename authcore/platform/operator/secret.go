@@ -68,7 +68,7 @@ func (o *Operator) Reseal(ctx context.Context, sealer *secret.Sealer) (Resealed,
 			return fmt.Errorf("seed of factor %s: %w", x.ID, err)
 		}
 		done.Seeds++
-		return o.cfg.Store.ResealFactor(ctx, x.ID, x.Secret, sealed)
+		return o.cfg.Seeds.ResealFactor(ctx, x.ID, x.Secret, sealed)
 	})
 	return done, err
 }
@@ -114,7 +114,7 @@ func (o *Operator) Discard(ctx context.Context, sealer *secret.Sealer) (Discarde
 			return err
 		}
 		done.Seeds++
-		return o.cfg.Store.DropFactor(ctx, x.ID)
+		return o.cfg.Seeds.DropFactor(ctx, x.ID)
 	})
 	if err != nil {
 		return done, err
@@ -140,7 +140,7 @@ func (o *Operator) eachLink(ctx context.Context, do func(authcore.SecurityLink) 
 }
 
 func (o *Operator) eachSeed(ctx context.Context, do func(authcore.Factor) error) error {
-	return each(ctx, o.cfg.Store.SealedFactors, func(x authcore.Factor) uuid.UUID { return x.ID }, do)
+	return each(ctx, o.cfg.Seeds.SealedFactors, func(x authcore.Factor) uuid.UUID { return x.ID }, do)
 }
 
 // each calls do for every row, a page at a time.

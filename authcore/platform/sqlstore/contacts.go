@@ -93,14 +93,7 @@ func (s *Store) confirmContact(ctx context.Context, q *tx, c contact.Confirmatio
 		}
 	}
 	if unique {
-		if err := s.lockClaimers(ctx, q, c); err != nil {
-			return a, err
-		}
-		id := authcore.Identifier{Kind: kind, Value: c.Address}
-		if err := s.takeClaims(ctx, q, id, c.Before.ID, c.Unique, c.Closed, c.Now); err != nil {
-			return a, err
-		}
-		if err := claim(ctx, q, c.Before.ID, []authcore.Identifier{id}, c.Now); err != nil {
+		if err := s.claimContact(ctx, q, c, authcore.Identifier{Kind: kind, Value: c.Address}); err != nil {
 			return a, err
 		}
 	}
@@ -110,11 +103,7 @@ func (s *Store) confirmContact(ctx context.Context, q *tx, c contact.Confirmatio
 	if a, err = sqldb.One(ctx, q, scanAccount, forChannel(c.Channel, confirmEmail), c.Before.ID, c.Address, micros(c.Now)); err != nil {
 		return a, err
 	}
-	former := c.Before.Email
-	if kind == authcore.KindPhone {
-		former = c.Before.Phone
-	}
-	if err := followContact(ctx, q, a.ID, kind, former, c.Address); err != nil {
+	if err := followContact(ctx, q, a.ID, kind, valueOf(c.Before, kind), c.Address); err != nil {
 		return a, err
 	}
 	for _, known := range []*authcore.Account{&c.Before, &a} { // before: one of a release that remembered no addresses
@@ -131,6 +120,17 @@ func (s *Store) confirmContact(ctx context.Context, q *tx, c contact.Confirmatio
 		}
 	}
 	return a, record(ctx, q, c.Effects)
+}
+
+// claimContact makes the account found by what it confirms, and ends the claims of others.
+func (s *Store) claimContact(ctx context.Context, q *tx, c contact.Confirmation, id authcore.Identifier) error {
+	if err := s.lockClaimers(ctx, q, c); err != nil {
+		return err
+	}
+	if err := s.takeClaims(ctx, q, id, c.Before.ID, c.Unique, c.Closed, c.Now); err != nil {
+		return err
+	}
+	return claim(ctx, q, c.Before.ID, []authcore.Identifier{id}, c.Now)
 }
 
 const claimers = "select id from users where pending_email = $1 or id = $2 order by id"
@@ -239,6 +239,14 @@ const dropSent = `delete from challenges where account_id = $1 and purpose <> $2
 func (s *Store) dropFormer(ctx context.Context, q sqldb.Querier, before authcore.Account) error {
 	_, err := sqldb.Exec(ctx, q, dropSent, before.ID, string(authcore.PurposeHandover), string(authcore.PurposeVerifyEmail), before.Email)
 	return err
+}
+
+// valueOf returns the account's address or number.
+func valueOf(a authcore.Account, kind authcore.IdentifierKind) string {
+	if kind == authcore.KindPhone {
+		return a.Phone
+	}
+	return a.Email
 }
 
 func kindOf(ch authcore.Channel) authcore.IdentifierKind {

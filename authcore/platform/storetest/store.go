@@ -64,6 +64,7 @@ type Store interface {
 	signin.Store
 	keyring.Store
 	operator.Store
+	operator.SeedStore
 
 	// CreateAccount stores a new account and claims ids for it. *TakenError names the first that belongs to somebody else.
 	CreateAccount(ctx context.Context, a authcore.Account, ids []authcore.Identifier, fx authcore.Effects) error

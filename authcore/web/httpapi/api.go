@@ -132,6 +132,7 @@ func mountAll(cfg Config) (routes, error) {
 		(&secureCalls{flow: cfg.Secure}).routes(),
 		(&contactCalls{contacts: cfg.Contact}).routes(),
 		(&factorCalls{factors: cfg.Factors}).routes(),
+		(&factorCalls{factors: cfg.Factors}).mfaRoutes(),
 		(&closureCalls{closure: cfg.Closure}).routes(),
 		(&exportCalls{export: cfg.Export}).routes(),
 		(&sessionCalls{sessions: cfg.Sessions}).routes(),

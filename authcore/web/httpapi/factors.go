@@ -57,7 +57,11 @@ func (c *factorCalls) routes() []route {
 		params:  []param{id},
 		replies: []reply{{http.StatusOK, "The factor counts from now on.", confirmedFactor{}}},
 		refuses: []authcore.Code{authcore.InvalidFields, authcore.InvalidCode, authcore.TooManyAttempts, authcore.NotFound, authcore.NoFactor},
-	}, {
+	}}
+}
+
+func (c *factorCalls) mfaRoutes() []route {
+	return []route{{
 		method: http.MethodGet, path: "/2fa", tag: tagFactors, summary: "Show two-factor authentication",
 		text:    "Shows whether a sign-in to the account asks for a second factor, and for which.",
 		does:    authenticated(c.status),
