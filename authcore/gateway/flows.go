@@ -208,7 +208,7 @@ func (f *Flows) wireShared(cfg Config) (err error) {
 		return err
 	}
 	f.Factors, err = factor.New(factor.Config{Store: cfg.Store, Challenges: f.Challenges, Notices: f.Notices, Sealer: cfg.Sealer,
-		Key: macKey(cfg.Ring, "recovery code"), Offered: cfg.Settings.Factors, Brand: cfg.Settings.Brand,
+		Key: macKey(cfg.Ring, "recovery code"), Offered: cfg.Settings.Factors, Required: f.requiredMFA, Brand: cfg.Settings.Brand,
 		Numbers: cfg.Settings.Numbers, CanReach: cfg.CanReach, Trace: cfg.Traces.SecondFactor, Now: cfg.Now})
 	return err
 }
@@ -272,6 +272,15 @@ func (f *Flows) wireAccounts(cfg Config) (err error) {
 	f.Profile, err = profile.New(profile.Config{Store: cfg.Store, Notices: f.Notices, Identities: s.Identities, Fields: s.UserFields,
 		Locales: httpauth.Languages(), Numbers: s.Numbers, Now: cfg.Now})
 	return err
+}
+
+// requiredMFA returns by what the operator demands a second factor of an account; "" where they do not.
+func (f *Flows) requiredMFA(a authcore.Account) string {
+	by := f.Steps.RequiredBy(a)
+	if by == factor.ByAccount {
+		return ""
+	}
+	return by
 }
 
 // confirm sends a code for an address that an account has pending.

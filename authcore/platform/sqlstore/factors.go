@@ -256,12 +256,12 @@ func followContact(ctx context.Context, q sqldb.Querier, account uuid.UUID, kind
 	return err
 }
 
-const countTrusted = "select count(*) from devices where account_id = $1 and trusted_until > $2"
+const countTrustedDevices = "select count(*) from devices where account_id = $1 and trusted_until > $2"
 
 // TrustedDevices implements factor.Store.
 func (s *Store) TrustedDevices(ctx context.Context, account uuid.UUID, now time.Time) (n int, err error) {
 	err = s.Read(ctx, "count trusted devices", func(ctx context.Context, q sqldb.Querier) error {
-		trusted, err := sqldb.One(ctx, q, sqldb.ScanInt, countTrusted, account, micros(now))
+		trusted, err := sqldb.One(ctx, q, sqldb.ScanInt, countTrustedDevices, account, micros(now))
 		n = int(trusted)
 		return err
 	})

@@ -8,19 +8,19 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/web/portal/page"
 )
 
-// mfaPage is where people switch two-factor authentication on and off.
-type mfaPage struct{ factors *factor.Factors }
+// twoFactorPage is where people switch two-factor authentication on and off.
+type twoFactorPage struct{ factors *factor.Factors }
 
-const mfaPath = "/account/2fa"
+const twoFactorPath = "/account/2fa"
 
 // fewCodes is how many recovery codes are so few that their owner is reminded.
 const fewCodes = 3
 
-func (p *mfaPage) routes() []page.Route {
-	return []page.Route{{Path: mfaPath, For: page.SignedIn, Fresh: true, Show: p.show, Submit: p.submit}}
+func (p *twoFactorPage) routes() []page.Route {
+	return []page.Route{{Path: twoFactorPath, For: page.SignedIn, Fresh: true, Show: p.show, Submit: p.submit}}
 }
 
-func (p *mfaPage) show(q *page.Request) error {
+func (p *twoFactorPage) show(q *page.Request) error {
 	s, err := p.factors.Status(q.R.Context(), q.User.AccountID)
 	if err != nil {
 		return err
@@ -28,7 +28,7 @@ func (p *mfaPage) show(q *page.Request) error {
 	v := factorsView{View: page.View{Title: q.T("mfa.title"), Back: backToAccount(q), Links: []page.Link{{To: q.Path(factorsPath), Text: q.T("factors.title")}}}}
 	v.takeCodes(q)
 	form := func(do, button string) page.Form {
-		return page.Form{ID: "mfa-" + do, Action: q.Path(mfaPath), Hidden: []page.Hidden{{Name: "do", Value: do}}, Button: button}
+		return page.Form{ID: "mfa-" + do, Action: q.Path(twoFactorPath), Hidden: []page.Hidden{{Name: "do", Value: do}}, Button: button}
 	}
 	if !s.Enabled {
 		v.Intro = []string{q.T("mfa.off"), q.T("mfa.off.intro")}
@@ -76,7 +76,7 @@ func preferences(q *page.Request, s factor.Status) []page.Choice {
 	return all
 }
 
-func (p *mfaPage) submit(q *page.Request) error {
+func (p *twoFactorPage) submit(q *page.Request) error {
 	ctx, account := q.R.Context(), q.User.AccountID
 	switch q.Form.Get("do") {
 	case "on":
@@ -102,16 +102,16 @@ func (p *mfaPage) submit(q *page.Request) error {
 	return authcore.Refuse(authcore.InvalidRequest, "The form does not say what to do.")
 }
 
-// mfaState says in a few words how things are.
-func mfaState(q *page.Request, a authcore.Account) string {
+// twoFactorState says in a few words how things are.
+func twoFactorState(q *page.Request, a authcore.Account) string {
 	if a.MFAEnabled() {
 		return q.T("mfa.state.on")
 	}
 	return q.T("mfa.state.off")
 }
 
-// mfaBanners is what waits for an owner who has two-factor authentication on.
-func mfaBanners(q *page.Request, factors *factor.Factors) ([]string, error) {
+// twoFactorBanners is what waits for an owner who has two-factor authentication on.
+func twoFactorBanners(q *page.Request, factors *factor.Factors) ([]string, error) {
 	s, err := factors.Status(q.R.Context(), q.User.AccountID)
 	if err != nil || s.CodesLeft > fewCodes || !offersCodes(factors) {
 		return nil, err

@@ -142,7 +142,7 @@ func New(cfg Config) (*Pages, error) {
 		(&emailPage{cfg.Profile, cfg.Contact}).routes(),
 		(&phonePage{cfg.Profile, cfg.Contact}).routes(),
 		(&factorsPage{cfg.Factors}).routes(),
-		(&mfaPage{cfg.Factors}).routes(),
+		(&twoFactorPage{cfg.Factors}).routes(),
 		(&historyPage{cfg.History}).routes(),
 		(&notificationsPage{cfg.Notifications}).routes(),
 		(&deletePage{cfg.Closure}).routes(),
