@@ -100,7 +100,7 @@ func (p *accountPage) groups(q *page.Request, owner authcore.Account) ([]group, 
 		}},
 		{q.T("account.security"), []section{
 			{q.Path("/account/password"), q.T("account.password"), passwordState(q, owner)},
-			{q.Path(twoFactorPath), q.T("mfa.title"), twoFactorState(q, owner)},
+			{q.Path(twoFactorPath), q.T("twofactor.title"), twoFactorState(q, owner)},
 			{q.Path(factorsPath), q.T("factors.title"), ""},
 			{q.Path("/account/sessions"), q.T("account.sessions"), q.Count("account.sessions.state", len(live))},
 			{q.Path(devicesPath), q.T("devices.title"), q.Count("devices.state", len(known))},

@@ -25,36 +25,36 @@ func (p *twoFactorPage) show(q *page.Request) error {
 	if err != nil {
 		return err
 	}
-	v := factorsView{View: page.View{Title: q.T("mfa.title"), Back: backToAccount(q), Links: []page.Link{{To: q.Path(factorsPath), Text: q.T("factors.title")}}}}
+	v := factorsView{View: page.View{Title: q.T("twofactor.title"), Back: backToAccount(q), Links: []page.Link{{To: q.Path(factorsPath), Text: q.T("factors.title")}}}}
 	v.takeCodes(q)
 	form := func(do, button string) page.Form {
 		return page.Form{ID: "mfa-" + do, Action: q.Path(twoFactorPath), Hidden: []page.Hidden{{Name: "do", Value: do}}, Button: button}
 	}
 	if !s.Enabled {
-		v.Intro = []string{q.T("mfa.off"), q.T("mfa.off.intro")}
+		v.Intro = []string{q.T("twofactor.off"), q.T("twofactor.off.intro")}
 		if len(s.Factors) == 0 {
-			v.Intro = append(v.Intro, q.T("mfa.off.email"))
+			v.Intro = append(v.Intro, q.T("twofactor.off.email"))
 		}
-		v.Forms = []page.Form{form("on", q.T("mfa.on.button"))}
+		v.Forms = []page.Form{form("on", q.T("twofactor.on.button"))}
 		return q.ShowAs("account_factors.html", &v.View, &v)
 	}
-	v.Intro = []string{q.T("mfa.on")}
+	v.Intro = []string{q.T("twofactor.on")}
 	if s.RequiredBy != factor.ByAccount {
-		v.Intro = append(v.Intro, q.T("mfa.required"))
+		v.Intro = append(v.Intro, q.T("twofactor.required"))
 	}
 	if offersCodes(p.factors) {
 		v.Intro = append(v.Intro, q.Count("factors.codes.left", s.CodesLeft))
 	}
 	if choices := preferences(q, s); len(choices) > 2 {
-		prefer := form("prefer", q.T("mfa.prefer.button"))
-		prefer.Title = q.T("mfa.prefer")
-		prefer.Fields = []page.Field{{ID: "preferred", Name: "preferred", Label: q.T("mfa.prefer.label"), Type: "text", Autocomplete: "off",
+		prefer := form("prefer", q.T("twofactor.prefer.button"))
+		prefer.Title = q.T("twofactor.prefer")
+		prefer.Fields = []page.Field{{ID: "preferred", Name: "preferred", Label: q.T("twofactor.prefer.label"), Type: "text", Autocomplete: "off",
 			Value: q.Value("preferred", string(s.Preferred)), Choices: choices, Optional: q.T("field.optional")}}
 		v.Forms = append(v.Forms, prefer)
 	}
 	if s.RequiredBy == factor.ByAccount {
-		off := form("off", q.T("mfa.off.button"))
-		off.Title, off.Intro, off.Quiet = q.T("mfa.off.title"), q.T("mfa.off.warning"), true
+		off := form("off", q.T("twofactor.off.button"))
+		off.Title, off.Intro, off.Quiet = q.T("twofactor.off.title"), q.T("twofactor.off.warning"), true
 		v.Forms = append(v.Forms, off)
 	}
 	return q.ShowAs("account_factors.html", &v.View, &v)
@@ -66,7 +66,7 @@ func offersCodes(factors *factor.Factors) bool {
 
 // preferences are the types that can be asked for first, "any" before them.
 func preferences(q *page.Request, s factor.Status) []page.Choice {
-	all := []page.Choice{{Value: "", Text: q.T("mfa.prefer.any")}}
+	all := []page.Choice{{Value: "", Text: q.T("twofactor.prefer.any")}}
 	for _, x := range s.Factors {
 		c := page.Choice{Value: string(x.Type), Text: typeName(q, x.Type)}
 		if x.Type != authcore.FactorRecovery && !slices.Contains(all, c) {
@@ -105,9 +105,9 @@ func (p *twoFactorPage) submit(q *page.Request) error {
 // twoFactorState says in a few words how things are.
 func twoFactorState(q *page.Request, a authcore.Account) string {
 	if a.MFAEnabled() {
-		return q.T("mfa.state.on")
+		return q.T("twofactor.state.on")
 	}
-	return q.T("mfa.state.off")
+	return q.T("twofactor.state.off")
 }
 
 // twoFactorBanners is what waits for an owner who has two-factor authentication on.

@@ -68,7 +68,7 @@ func (p *factorsPage) show(q *page.Request) error {
 		v.Entries = append(v.Entries, factorLineOf(q, x))
 	}
 	v.Forms = p.forms(q)
-	v.Links = []page.Link{{To: q.Path(twoFactorPath), Text: q.T("mfa.title")}}
+	v.Links = []page.Link{{To: q.Path(twoFactorPath), Text: q.T("twofactor.title")}}
 	return q.ShowAs("account_factors.html", &v.View, &v)
 }
 
