@@ -102,15 +102,10 @@ func (f *Flow) tell(kind authcore.MailKind, event authcore.EventKind, a authcore
 }
 
 func refusal(err error) error {
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, authcore.ErrNotFound):
-		return authcore.Refuse(authcore.InvalidToken, "This account no longer exists.")
-	case errors.Is(err, authcore.ErrLastAdmin):
+	if errors.Is(err, authcore.ErrLastAdmin) {
 		return authcore.Refuse(authcore.LastAdmin, "Nobody else can sign in as an administrator. Make somebody else an administrator first.")
 	}
-	return fmt.Errorf("delete account: %w", err)
+	return authcore.OwnerGone("delete account", err)
 }
 
 const (

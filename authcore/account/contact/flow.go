@@ -3,7 +3,6 @@ package contact
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -154,21 +153,7 @@ func (f *Flow) unique(k authcore.IdentifierKind) bool { return slices.Contains(f
 
 // account returns the account, which must not be disabled.
 func (f *Flow) account(ctx context.Context, id uuid.UUID) (authcore.Account, error) {
-	a, err := f.cfg.Store.AccountByID(ctx, id)
-	if err == nil && a.Disabled() {
-		err = authcore.ErrNotFound
-	}
-	return a, gone(err, "find account")
+	return authcore.Owner(f.cfg.Store.AccountByID(ctx, id))
 }
 
 func subject(account uuid.UUID) string { return identifier.AccountKey(account) }
-
-func gone(err error, step string) error {
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, authcore.ErrNotFound):
-		return authcore.Refuse(authcore.InvalidToken, "This account no longer exists.")
-	}
-	return fmt.Errorf("%s: %w", step, err)
-}

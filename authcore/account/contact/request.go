@@ -80,7 +80,7 @@ func (f *Flow) request(ctx context.Context, ch channel, account uuid.UUID, addre
 	}
 	switch {
 	case errors.Is(err, authcore.ErrNotFound):
-		return 0, gone(authcore.ErrNotFound, "claim")
+		return 0, authcore.OwnerGone("claim", authcore.ErrNotFound)
 	case err != nil:
 		return 0, fmt.Errorf("claim %s: %w", ch.field, err)
 	case spent:

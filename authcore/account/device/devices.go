@@ -96,11 +96,8 @@ func (d *Devices) Forget(ctx context.Context, p *authcore.Principal, w Which, c 
 		AccountID: p.AccountID, SessionID: p.SessionID, IDs: w.IDs, All: w.All, Others: w.Others, Now: now,
 		Event: audit.Event(authcore.EventDeviceForgotten, p.AccountID, c, now),
 	})
-	if errors.Is(err, authcore.ErrNotFound) {
-		return Gone{}, authcore.Refuse(authcore.InvalidToken, "This account no longer exists.")
-	}
 	if err != nil {
-		return Gone{}, fmt.Errorf("forget devices: %w", err)
+		return Gone{}, authcore.OwnerGone("forget devices", err)
 	}
 	return Gone{Devices: len(gone.Devices), SignedOut: slices.ContainsFunc(gone.Ended, func(r authcore.Revocation) bool {
 		return r.SessionID == p.SessionID

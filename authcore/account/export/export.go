@@ -55,11 +55,8 @@ func (f *Flow) Export(ctx context.Context, account uuid.UUID, c authcore.Client)
 		return nil, fmt.Errorf("record export: %w", err)
 	}
 	all, err := f.cfg.Store.ExportAccount(ctx, account)
-	if errors.Is(err, authcore.ErrNotFound) {
-		return nil, authcore.Refuse(authcore.InvalidToken, "This account no longer exists.")
-	}
 	if err != nil {
-		return nil, fmt.Errorf("export account: %w", err)
+		return nil, authcore.OwnerGone("export account", err)
 	}
 	whole := map[string]any{"exported_at": now.UTC().Format(time.RFC3339)}
 	for name, rows := range all {

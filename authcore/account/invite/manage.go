@@ -29,12 +29,9 @@ type Listed struct {
 // List returns invitations of the account, or everybody's. Refusals: [authcore.Forbidden] for who may not see everybody's;
 // [authcore.InvalidRequest] for a cursor that is none; [authcore.InvalidToken]; [authcore.Unavailable].
 func (f *Flow) List(ctx context.Context, inviter uuid.UUID, p Page) (Listed, error) {
-	a, err := f.cfg.Store.AccountByID(ctx, inviter)
-	if errors.Is(err, authcore.ErrNotFound) {
-		return Listed{}, authcore.Refuse(authcore.InvalidToken, "This account no longer exists.")
-	}
+	a, err := authcore.Owner(f.cfg.Store.AccountByID(ctx, inviter))
 	if err != nil {
-		return Listed{}, fmt.Errorf("find account: %w", err)
+		return Listed{}, err
 	}
 	if p.All && !f.isAdmin(a) {
 		return Listed{}, authcore.Refuse(authcore.Forbidden, "Only administrators see the invitations of others.")

@@ -75,9 +75,9 @@ type Choices struct {
 
 // Get returns the choices of the account. [authcore.InvalidToken] when it is gone; [authcore.Unavailable].
 func (f *Flow) Get(ctx context.Context, account uuid.UUID) (Choices, error) {
-	a, err := f.cfg.Store.AccountByID(ctx, account)
+	a, err := authcore.Owner(f.cfg.Store.AccountByID(ctx, account))
 	if err != nil {
-		return Choices{}, gone(err)
+		return Choices{}, err
 	}
 	return choicesOf(a), nil
 }
@@ -107,9 +107,9 @@ func (f *Flow) Change(ctx context.Context, in Input) (Choices, error) {
 		return Choices{}, err
 	}
 	for range attempts {
-		a, err := f.cfg.Store.AccountByID(ctx, in.AccountID)
+		a, err := authcore.Owner(f.cfg.Store.AccountByID(ctx, in.AccountID))
 		if err != nil {
-			return Choices{}, gone(err)
+			return Choices{}, err
 		}
 		muted := mutedAfter(a, in.On)
 		if slices.Equal(muted, a.Muted) {
@@ -121,7 +121,7 @@ func (f *Flow) Change(ctx context.Context, in Input) (Choices, error) {
 		case errors.Is(err, ErrLimit):
 			return Choices{}, authcore.RefuseFor(authcore.RateLimited, "You have changed this many times. Try again later.", window)
 		case err != nil:
-			return Choices{}, gone(err)
+			return Choices{}, authcore.OwnerGone("change notifications", err)
 		}
 		a.Muted = muted
 		return choicesOf(a), nil
@@ -169,11 +169,4 @@ func (f *Flow) change(ctx context.Context, before authcore.Account, muted []stri
 	}
 	return f.cfg.Store.ChangeMuted(ctx, Change{AccountID: before.ID, From: before.Muted, To: muted, Since: now.Add(-window), Most: changes,
 		Now: now, Effects: fx})
-}
-
-func gone(err error) error {
-	if errors.Is(err, authcore.ErrNotFound) {
-		return authcore.Refuse(authcore.InvalidToken, "This account no longer exists.")
-	}
-	return fmt.Errorf("change notifications: %w", err)
 }

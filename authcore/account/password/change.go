@@ -29,12 +29,9 @@ type ChangeInput struct {
 // [authcore.InvalidCredentials] when Current is wrong, also where there is none; [authcore.AccountLocked] with RetryAfter; [authcore.InvalidToken] when
 // the account is gone or disabled; [authcore.Unavailable].
 func (f *Flow) Change(ctx context.Context, in ChangeInput) error {
-	account, err := f.cfg.Store.AccountByID(ctx, in.AccountID)
-	if errors.Is(err, authcore.ErrNotFound) || err == nil && account.Disabled() {
-		return authcore.Refuse(authcore.InvalidToken, "This account no longer exists.")
-	}
+	account, err := authcore.Owner(f.cfg.Store.AccountByID(ctx, in.AccountID))
 	if err != nil {
-		return fmt.Errorf("find account: %w", err)
+		return err
 	}
 	normal, rules := Check(f.cfg.Policy, in.New, Words(account)...)
 	var broken authcore.FieldErrors

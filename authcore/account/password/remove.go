@@ -2,8 +2,6 @@ package password
 
 import (
 	"context"
-	"errors"
-	"fmt"
 
 	"github.com/google/uuid"
 
@@ -13,12 +11,8 @@ import (
 // Remove refuses to remove the account's password. People sign in by passwords alone, so nobody has another way in: recovery by mail
 // is none, it sets a password. Refusals: [authcore.LastWayIn]; [authcore.InvalidToken] when the account is gone or disabled.
 func (f *Flow) Remove(ctx context.Context, account uuid.UUID) error {
-	a, err := f.cfg.Store.AccountByID(ctx, account)
-	switch {
-	case errors.Is(err, authcore.ErrNotFound) || err == nil && a.Disabled():
-		return authcore.Refuse(authcore.InvalidToken, "This account no longer exists.")
-	case err != nil:
-		return fmt.Errorf("find account: %w", err)
+	if _, err := authcore.Owner(f.cfg.Store.AccountByID(ctx, account)); err != nil {
+		return err
 	}
 	return authcore.Refuse(authcore.LastWayIn, "Without a password you could not sign in any more.")
 }

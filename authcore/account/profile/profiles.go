@@ -3,7 +3,6 @@ package profile
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -92,7 +91,7 @@ func (p *Profiles) Locales() identifier.Locales { return p.locales }
 // Get returns the account. [authcore.InvalidToken] when it is gone: then no token of it is good any more.
 func (p *Profiles) Get(ctx context.Context, id uuid.UUID) (authcore.Account, error) {
 	a, err := p.store.AccountByID(ctx, id)
-	return a, gone(err, "read profile")
+	return a, authcore.OwnerGone("read profile", err)
 }
 
 // Locale returns the language that the account has chosen, as a BCP 47 tag; "" for none, and where that cannot be found out.
@@ -126,7 +125,7 @@ func (p *Profiles) Change(ctx context.Context, id uuid.UUID, patch Patch, c auth
 	if errors.Is(err, ErrLimit) {
 		return authcore.Account{}, authcore.Refuse(authcore.LimitReached, "The username was changed three times in the last 30 days. Try again later.")
 	}
-	return a, gone(err, "change profile")
+	return a, authcore.OwnerGone("change profile", err)
 }
 
 func (p *Profiles) normalise(patch Patch) (authcore.ProfileChange, error) {
@@ -155,14 +154,4 @@ func (p *Profiles) normalise(patch Patch) (authcore.ProfileChange, error) {
 		}
 	}
 	return change, broken.Refusal()
-}
-
-func gone(err error, step string) error {
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, authcore.ErrNotFound):
-		return authcore.Refuse(authcore.InvalidToken, "This account no longer exists.")
-	}
-	return fmt.Errorf("%s: %w", step, err)
 }
