@@ -107,12 +107,8 @@ func (f *Flow) Resend(ctx context.Context, inviter, id uuid.UUID, c authcore.Cli
 	if i.Address == "" {
 		return missing("", authcore.ErrNotFound)
 	}
-	wait, err := f.cfg.Limiter.Take(ctx, authcore.Limit{Name: authcore.LimitInvite, Key: inviter.String()})
-	if err != nil {
-		return fmt.Errorf("count invitation: %w", err)
-	}
-	if wait > 0 {
-		return authcore.RefuseFor(authcore.RateLimited, "You have invited many people. Try again later.", wait)
+	if err := f.count(ctx, inviter); err != nil {
+		return err
 	}
 	token, now := secret.Token(), f.cfg.Now.Now()
 	i.ExpiresAt = now.Add(f.cfg.Lifetime)

@@ -2,8 +2,6 @@ package signup
 
 import (
 	"context"
-	"errors"
-	"fmt"
 
 	"github.com/google/uuid"
 
@@ -71,7 +69,7 @@ func (f *Flow) registerInvited(ctx context.Context, a application, hash string, 
 	}
 	f.cfg.Settings.setAside(&account, to.channel, now)
 	registered := audit.Event(authcore.EventRegistered, account.ID, c, now)
-	registered.Method = "invitation"
+	registered.Method = audit.ByInvitation
 	made, err := f.cfg.Store.CreateInvited(ctx, authcore.SignUp{
 		Account: account, Create: true, Identifiers: f.cfg.Settings.identifiers(account), Invited: spends(f.cfg.Notices, i.ID, c),
 		Verified: to.identifier(), Unique: f.cfg.Settings.Identities, Now: now,
@@ -80,14 +78,8 @@ func (f *Flow) registerInvited(ctx context.Context, a application, hash string, 
 			Effects: authcore.Effects{Events: []authcore.Event{registered, audit.Event(authcore.EventVerified, account.ID, c, now)}},
 		},
 	})
-	var taken *authcore.TakenError
-	switch {
-	case errors.As(err, &taken):
-		return Registered{}, conflict(taken)
-	case errors.Is(err, authcore.ErrInvitation): // another request was faster, or it was revoked meanwhile
-		return Registered{}, invite.Refuse()
-	case err != nil:
-		return Registered{}, fmt.Errorf("create invited account: %w", err)
+	if err != nil {
+		return Registered{}, refusal("create invited account", err)
 	}
 	return Registered{Account: &made}, nil
 }

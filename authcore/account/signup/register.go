@@ -197,14 +197,8 @@ func (f *Flow) registerOpen(ctx context.Context, a application, to target, hash 
 		return f.cfg.Store.OpenAccount(ctx, o)
 	}
 	err := f.saveOpen(ctx, save, done.Sent, f.requestFor(to, &account, true, c), events)
-	var taken *authcore.TakenError
-	switch {
-	case errors.As(err, &taken):
-		return Registered{}, conflict(taken)
-	case errors.Is(err, authcore.ErrInvitation): // another request was faster, or it was revoked meanwhile
-		return Registered{}, invite.Refuse()
-	case err != nil:
-		return Registered{}, fmt.Errorf("create account: %w", err)
+	if err != nil {
+		return Registered{}, refusal("create account", err)
 	}
 	done.Account = &account
 	return done, nil
@@ -219,14 +213,8 @@ func (f *Flow) registerDeferred(ctx context.Context, a authcore.Account, invitat
 	}
 	err := f.cfg.Store.OpenAccount(ctx, authcore.Opening{Account: a, Identifiers: f.cfg.Settings.identifiers(a), Invited: spends(f.cfg.Notices, invitation, c),
 		Effects: authcore.Effects{Events: []authcore.Event{audit.Event(authcore.EventRegistered, a.ID, c, a.CreatedAt)}}})
-	var taken *authcore.TakenError
-	switch {
-	case errors.As(err, &taken):
-		return Registered{}, conflict(taken)
-	case errors.Is(err, authcore.ErrInvitation):
-		return Registered{}, invite.Refuse()
-	case err != nil:
-		return Registered{}, fmt.Errorf("create account: %w", err)
+	if err != nil {
+		return Registered{}, refusal("create account", err)
 	}
 	if !f.cfg.Settings.CodeOnDemand {
 		for _, p := range a.Pending(a.CreatedAt) {
@@ -264,8 +252,16 @@ func (f *Flow) owner(ctx context.Context, to target) (*authcore.Account, error) 
 	return &a, nil
 }
 
-func conflict(taken *authcore.TakenError) error {
-	e := authcore.Refuse(authcore.Conflict, "An account with this "+string(taken.Field)+" already exists.")
-	e.Fields.Add(string(taken.Field), taken.Rule())
-	return e
+// refusal turns the error of a step that makes an account into what whoever signs up is told.
+func refusal(step string, err error) error {
+	var taken *authcore.TakenError
+	switch {
+	case errors.As(err, &taken):
+		e := authcore.Refuse(authcore.Conflict, "An account with this "+string(taken.Field)+" already exists.")
+		e.Fields.Add(string(taken.Field), taken.Rule())
+		return e
+	case errors.Is(err, authcore.ErrInvitation): // it was used or revoked since somebody looked
+		return invite.Refuse()
+	}
+	return fmt.Errorf("%s: %w", step, err)
 }

@@ -12,7 +12,6 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/invite"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/secondstep"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
@@ -157,15 +156,11 @@ func (f *Flow) complete(ctx context.Context, ch authcore.Challenge, c claim, r s
 		e.Identifiers = f.cfg.Settings.identifiers(e.Account)
 		stored, opened, err = f.cfg.Store.SignUp(ctx, e)
 	}
-	switch {
-	case errors.As(err, &taken):
-		return secondstep.Outcome{}, conflict(taken)
-	case errors.Is(err, authcore.ErrInvitation): // used or revoked while the registration waited
-		return secondstep.Outcome{}, invite.Refuse()
-	case errors.Is(err, authcore.ErrNotFound): // another request was faster
+	if errors.Is(err, authcore.ErrNotFound) { // another request was faster
 		return secondstep.Outcome{}, challenge.Refuse()
-	case err != nil:
-		return secondstep.Outcome{}, fmt.Errorf("signup: %w", err)
+	}
+	if err != nil {
+		return secondstep.Outcome{}, refusal("complete sign-up", err)
 	}
 	f.cfg.Challenges.Used(ctx, authcore.PurposeVerifyEmail, to.address)
 	out, err := f.cfg.Steps.Planned(ctx, plan, stored, opened)
