@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
+	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -42,6 +43,20 @@ func NewSigner(key func() secret.MACKey) (*Signer, error) {
 		return nil, errors.New("cursor: a key is required")
 	}
 	return &Signer{key: key}, nil
+}
+
+// The rows of a page.
+const (
+	DefaultLimit = 50
+	MaxLimit     = 200
+)
+
+// CheckLimit refuses a number of rows that no page has. [authcore.InvalidRequest].
+func CheckLimit(n int) error {
+	if n < 1 || n > MaxLimit {
+		return authcore.Refuse(authcore.InvalidRequest, "limit is a number from 1 to "+strconv.Itoa(MaxLimit)+".")
+	}
+	return nil
 }
 
 const (

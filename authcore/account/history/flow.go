@@ -1,6 +1,7 @@
 package history
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,12 +33,6 @@ type Query struct {
 	Limit     int
 }
 
-// The limits of a page.
-const (
-	DefaultLimit = 50
-	MaxLimit     = 200
-)
-
 // Result is how a sign-in ended, as lists are filtered by it.
 type Result string
 
@@ -57,7 +52,7 @@ var signIns = map[Result][]authcore.EventKind{
 
 // Page is what is asked for of a list: the Limit events that follow a cursor.
 type Page struct {
-	Limit  int    // 1 to MaxLimit; 0: DefaultLimit
+	Limit  int    // 1 to [cursor.MaxLimit]; 0: [cursor.DefaultLimit]
 	Cursor string // Older of a page before; "" for the latest
 	Newer  string // Newer of a page before, in place of Cursor
 }
@@ -129,11 +124,9 @@ func (f *Flow) Events(ctx context.Context, account uuid.UUID, e Events) (Listed,
 
 // list reads one event more than the page has, which tells whether there is another page.
 func (f *Flow) list(ctx context.Context, which cursor.List, p Page, q Query) (l Listed, err error) {
-	switch {
-	case p.Limit == 0:
-		p.Limit = DefaultLimit
-	case p.Limit < 1 || p.Limit > MaxLimit:
-		return l, authcore.Refuse(authcore.InvalidRequest, "limit is a number from 1 to 200.")
+	p.Limit = cmp.Or(p.Limit, cursor.DefaultLimit)
+	if err := cursor.CheckLimit(p.Limit); err != nil {
+		return l, err
 	}
 	if q.Older, err = f.cfg.Cursors.Read(which, q.AccountID, p.Cursor); err != nil {
 		return l, err

@@ -15,7 +15,7 @@ import (
 
 // Page asks for invitations.
 type Page struct {
-	Limit  int
+	Limit  int    // 1 to [cursor.MaxLimit]
 	Cursor string // Next of the page before; "" for the first
 	All    bool   // of everybody: for administrators
 }
@@ -27,8 +27,11 @@ type Listed struct {
 }
 
 // List returns invitations of the account, or everybody's. Refusals: [authcore.Forbidden] for who may not see everybody's;
-// [authcore.InvalidRequest] for a cursor that is none; [authcore.InvalidToken]; [authcore.Unavailable].
+// [authcore.InvalidRequest] for a limit or cursor that is none; [authcore.InvalidToken]; [authcore.Unavailable].
 func (f *Flow) List(ctx context.Context, inviter uuid.UUID, p Page) (Listed, error) {
+	if err := cursor.CheckLimit(p.Limit); err != nil {
+		return Listed{}, err
+	}
 	a, err := authcore.Owner(f.cfg.Store.AccountByID(ctx, inviter))
 	if err != nil {
 		return Listed{}, err

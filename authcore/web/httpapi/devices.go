@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"net/http"
-	"reflect"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -17,7 +16,7 @@ import (
 type deviceCalls struct{ devices *device.Devices }
 
 func (c *deviceCalls) routes() []route {
-	id := param{in: "path", name: "id", text: "The device's id.", kind: reflect.TypeFor[string](), format: "uuid"}
+	id := idParam("The device's id.")
 	return []route{{
 		method: http.MethodGet, path: "/devices", tag: tagDevices, summary: "List your devices",
 		text: "Lists the browsers and apps that have signed in to the account and have kept their device token, the latest first. A sign-in from " +
@@ -93,7 +92,7 @@ func (c *deviceCalls) rename(x *call, body nameBody) error {
 	if body.Name == nil {
 		return authcore.RefuseField("name", authcore.Required)
 	}
-	id, _ := x.pathID() // the zero one is nobody's
+	id, _ := x.pathID()
 	renamed, err := c.devices.Rename(x.r.Context(), x.who, id, *body.Name)
 	if err != nil {
 		return err
@@ -102,7 +101,7 @@ func (c *deviceCalls) rename(x *call, body nameBody) error {
 }
 
 func (c *deviceCalls) forgetOne(x *call) error {
-	id, _ := x.pathID() // likewise
+	id, _ := x.pathID()
 	gone, err := c.devices.ForgetOne(x.r.Context(), x.who, id, x.in.Client)
 	if err != nil {
 		return err

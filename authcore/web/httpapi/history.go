@@ -3,7 +3,6 @@ package httpapi
 import (
 	"net/http"
 	"reflect"
-	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -77,12 +76,12 @@ type eventEntry struct {
 }
 
 func (c *historyCalls) logins(x *call) error {
-	page, err := x.page()
+	limit, from, err := x.page()
 	if err != nil {
 		return err
 	}
 	query := x.r.URL.Query()
-	ask := history.Logins{Page: page, Result: history.Result(query.Get("result")), Method: query.Get("method")}
+	ask := history.Logins{Page: history.Page{Limit: limit, Cursor: from}, Result: history.Result(query.Get("result")), Method: query.Get("method")}
 	if ask.Since, err = x.queryTime("since"); err != nil {
 		return err
 	}
@@ -105,11 +104,12 @@ func (c *historyCalls) logins(x *call) error {
 }
 
 func (c *historyCalls) events(x *call) error {
-	page, err := x.page()
+	limit, from, err := x.page()
 	if err != nil {
 		return err
 	}
-	listed, err := c.history.Events(x.r.Context(), x.who.AccountID, history.Events{Page: page, Kind: authcore.EventKind(x.r.URL.Query().Get("kind"))})
+	ask := history.Events{Page: history.Page{Limit: limit, Cursor: from}, Kind: authcore.EventKind(x.r.URL.Query().Get("kind"))}
+	listed, err := c.history.Events(x.r.Context(), x.who.AccountID, ask)
 	if err != nil {
 		return err
 	}
@@ -122,49 +122,4 @@ func (c *historyCalls) events(x *call) error {
 		})
 	}
 	return x.answer(http.StatusOK, out)
-}
-
-// pageParams are the parameters of every list that has pages.
-func pageParams() []param {
-	return []param{
-		{in: "query", name: "limit", text: "How many at most; 50 if omitted.", kind: reflect.TypeFor[int](), most: history.MaxLimit},
-		{in: "query", name: "cursor", text: "`next` of the answer before.", kind: reflect.TypeFor[string]()},
-	}
-}
-
-// page reads those parameters. Whether the cursor is one says the list that it is for.
-func (x *call) page() (history.Page, error) {
-	query := x.r.URL.Query()
-	p := history.Page{Limit: history.DefaultLimit, Cursor: query.Get("cursor")}
-	if query.Has("limit") {
-		n, err := strconv.Atoi(query.Get("limit"))
-		if err != nil || n < 1 || n > history.MaxLimit {
-			return p, authcore.Refuse(authcore.InvalidRequest, "limit is a number from 1 to 200.")
-		}
-		p.Limit = n
-	}
-	return p, nil
-}
-
-// queryTime reads a time of the query; the zero time where there is none.
-func (x *call) queryTime(name string) (time.Time, error) {
-	text := x.r.URL.Query().Get(name)
-	if text == "" {
-		return time.Time{}, nil
-	}
-	t, err := time.Parse(time.RFC3339, text)
-	if err != nil {
-		return t, authcore.Refuse(authcore.InvalidRequest, name+" is a time such as 2026-01-31T08:00:00Z.")
-	}
-	if epoch := time.Unix(0, 0); t.Before(epoch) { // nothing has happened before, and the zero time stands for none
-		t = epoch
-	}
-	return t, nil
-}
-
-func textOrNull(text string) *string {
-	if text == "" {
-		return nil
-	}
-	return &text
 }

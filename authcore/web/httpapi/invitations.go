@@ -15,7 +15,7 @@ import (
 type invitationCalls struct{ flow *invite.Flow }
 
 func (c *invitationCalls) routes() []route {
-	id := param{in: "path", name: "id", text: "The invitation's id.", kind: reflect.TypeFor[string](), format: "uuid"}
+	id := idParam("The invitation's id.")
 	return []route{{
 		method: http.MethodPost, path: "/invitations", tag: tagInvitations, summary: "Invite somebody",
 		text: "An invitation with `email` or `phone` is bound to that address or number: its token is sent there by mail or SMS and not answered, and using it " +
@@ -77,7 +77,7 @@ type invitationList struct {
 func (x *call) invitationOf(i authcore.Invitation) invitation {
 	return invitation{
 		ID: i.ID, Email: addressBy(i, authcore.ByEmail), Phone: addressBy(i, authcore.BySMS), Roles: append([]string{}, i.Roles...),
-		InvitedBy: idText(i.InviterID), Status: i.Status(x.now.Now()), CreatedAt: i.CreatedAt.UTC(), ExpiresAt: i.ExpiresAt.UTC(), UsedBy: idText(i.UsedBy),
+		InvitedBy: idOrNull(i.InviterID), Status: i.Status(x.now.Now()), CreatedAt: i.CreatedAt.UTC(), ExpiresAt: i.ExpiresAt.UTC(), UsedBy: idOrNull(i.UsedBy),
 	}
 }
 
@@ -86,13 +86,6 @@ func addressBy(i authcore.Invitation, by authcore.Channel) string {
 		return ""
 	}
 	return i.Address
-}
-
-func idText(id uuid.UUID) *string {
-	if id == uuid.Nil {
-		return nil
-	}
-	return new(id.String())
 }
 
 func (c *invitationCalls) create(x *call, body inviteBody) error {
@@ -107,11 +100,11 @@ func (c *invitationCalls) create(x *call, body inviteBody) error {
 
 func (c *invitationCalls) list(x *call) error {
 	query := x.r.URL.Query()
-	page, err := x.page()
+	limit, from, err := x.page()
 	if err != nil {
 		return err
 	}
-	p := invite.Page{Limit: page.Limit, Cursor: page.Cursor, All: query.Has("all") && query.Get("all") != "false"}
+	p := invite.Page{Limit: limit, Cursor: from, All: query.Has("all") && query.Get("all") != "false"}
 	listed, err := c.flow.List(x.r.Context(), x.who.AccountID, p)
 	if err != nil {
 		return err
@@ -123,32 +116,17 @@ func (c *invitationCalls) list(x *call) error {
 	return x.answer(http.StatusOK, out)
 }
 
-// id returns the id in the path; one that is none is nobody's.
-func (c *invitationCalls) id(x *call) (uuid.UUID, error) {
-	id, err := uuid.Parse(x.r.PathValue("id"))
-	if err != nil || id.String() != x.r.PathValue("id") {
-		return uuid.Nil, authcore.Refuse(authcore.NotFound, "There is no such open invitation of yours.")
-	}
-	return id, nil
-}
-
 func (c *invitationCalls) revoke(x *call) error {
-	id, err := c.id(x)
-	if err == nil {
-		err = c.flow.Revoke(x.r.Context(), x.who.AccountID, id, x.in.Client)
-	}
-	if err != nil {
+	id, _ := x.pathID()
+	if err := c.flow.Revoke(x.r.Context(), x.who.AccountID, id, x.in.Client); err != nil {
 		return err
 	}
 	return x.done()
 }
 
 func (c *invitationCalls) resend(x *call) error {
-	id, err := c.id(x)
-	if err == nil {
-		err = c.flow.Resend(x.r.Context(), x.who.AccountID, id, x.in.Client)
-	}
-	if err != nil {
+	id, _ := x.pathID()
+	if err := c.flow.Resend(x.r.Context(), x.who.AccountID, id, x.in.Client); err != nil {
 		return err
 	}
 	return x.answer(http.StatusAccepted, status{"invitation_sent"})

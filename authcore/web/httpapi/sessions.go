@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"net/http"
-	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -29,14 +28,14 @@ func (c *sessionCalls) routes() []route {
 		method: http.MethodDelete, path: "/sessions/{id}", tag: tagSessions, summary: "End a session",
 		text:    "Its tokens become invalid at once, and so do those of the hosts it was handed over to. Someone else's session gets the same answer as an unknown one.",
 		does:    authenticated(c.end),
-		params:  []param{{in: "path", name: "id", text: "The session's id.", kind: reflect.TypeFor[string](), format: "uuid"}},
+		params:  []param{idParam("The session's id.")},
 		replies: []reply{{http.StatusNoContent, "The session has ended.", nil}},
 		refuses: []authcore.Code{authcore.NotFound},
 	}, {
 		method: http.MethodPatch, path: "/sessions/{id}", tag: tagSessions, summary: "Name a session",
 		text:    "The name is for the list of sessions alone. Empty removes it.",
 		does:    authenticatedWith(c.rename),
-		params:  []param{{in: "path", name: "id", text: "The session's id.", kind: reflect.TypeFor[string](), format: "uuid"}},
+		params:  []param{idParam("The session's id.")},
 		replies: []reply{{http.StatusOK, "The session.", sessionEntry{}}},
 		refuses: []authcore.Code{authcore.NotFound, authcore.InvalidFields},
 	}, {
@@ -83,31 +82,11 @@ func (c *sessionCalls) list(x *call) error {
 func entryOf(s authcore.Session, current uuid.UUID) sessionEntry {
 	browser, system, device, agent := httpauth.ParseUserAgent(s.UserAgent)
 	_, host, _ := strings.Cut(s.Origin, "://")
-	entry := sessionEntry{
+	return sessionEntry{
 		ID: s.ID, Current: s.ID == current, CreatedAt: s.CreatedAt.UTC(), LastSeenAt: s.LastSeenAt.UTC(),
 		IP: s.Addr, Browser: browser, OS: system, Device: device, UserAgent: agent, Name: s.DeviceName,
-		Host: host,
+		Host: host, Parent: idOrNull(s.ParentID), DeviceID: idOrNull(s.DeviceID),
 	}
-	if s.ParentID != uuid.Nil {
-		parent := s.ParentID.String()
-		entry.Parent = &parent
-	}
-	entry.DeviceID = idOrNull(s.DeviceID)
-	return entry
-}
-
-// idOrNull is an id as answers have it where there may be none.
-func idOrNull(id uuid.UUID) *string {
-	if id == uuid.Nil {
-		return nil
-	}
-	return new(id.String())
-}
-
-// pathID returns the id in the path; ok is false for what is no id as we write them.
-func (x *call) pathID() (id uuid.UUID, ok bool) {
-	id, err := uuid.Parse(x.r.PathValue("id"))
-	return id, err == nil && id.String() == x.r.PathValue("id")
 }
 
 type nameBody struct {
@@ -118,7 +97,7 @@ func (c *sessionCalls) rename(x *call, body nameBody) error {
 	if body.Name == nil {
 		return authcore.RefuseField("name", authcore.Required)
 	}
-	id, _ := x.pathID() // the zero one is nobody's
+	id, _ := x.pathID()
 	renamed, err := c.sessions.Rename(x.r.Context(), x.who.AccountID, id, *body.Name, x.in.Client)
 	if err != nil {
 		return err
@@ -132,10 +111,7 @@ func errNoSession() error {
 }
 
 func (c *sessionCalls) end(x *call) error {
-	id, ok := x.pathID()
-	if !ok {
-		return errNoSession()
-	}
+	id, _ := x.pathID()
 	n, err := c.sessions.Revoke(x.r.Context(), x.who.AccountID, []uuid.UUID{id}, false, x.in.Client)
 	if err != nil {
 		return err

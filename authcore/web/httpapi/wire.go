@@ -46,13 +46,11 @@ func (x *call) userOf(a authcore.Account) user {
 		ID: a.ID, Email: a.Email, EmailVerified: a.EmailVerified(), Phone: a.Phone,
 		FirstName: a.FirstName, LastName: a.LastName, AvatarURL: AvatarURL(x.in.Client.Portal, a.AvatarURL),
 		Roles: append([]string{}, x.admins.Roles(a)...), CreatedAt: a.CreatedAt.UTC(),
-		PhoneVerified: a.PhoneVerified(), Locale: a.Locale, PasswordSet: a.PasswordHash != "", MFAEnabled: a.MFAEnabled(), Pending: []pending{}, Fields: x.fields.Shown(a.Fields),
+		PhoneVerified: a.PhoneVerified(), Locale: a.Locale, PasswordSet: a.PasswordHash != "", MFAEnabled: a.MFAEnabled(), Pending: []pending{},
+		Fields: x.fields.Shown(a.Fields), InvitedBy: idOrNull(a.InvitedBy),
 	}
 	if a.Username != "" {
 		u.Username = &a.Username
-	}
-	if a.InvitedBy != uuid.Nil {
-		u.InvitedBy = new(a.InvitedBy.String())
 	}
 	for _, p := range a.Pending(x.now()) {
 		u.Pending = append(u.Pending, pending{p.Channel, p.Address, p.Until.UTC()})
