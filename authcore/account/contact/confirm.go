@@ -133,6 +133,7 @@ func (f *Flow) effects(ctx context.Context, ch channel, before authcore.Account,
 	case former != address:
 	case verified:
 		return fx, nil
+	case ch.by == authcore.BySMS: // a contact number can be set without a word to anybody, so its owner hears of it now
 	default:
 		fx.Events = []authcore.Event{audit.Event(authcore.EventVerified, before.ID, c, now)}
 		return fx, nil

@@ -1,6 +1,7 @@
 package contact_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -9,6 +10,8 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/contact"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/profile"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/secure"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/internal/testflow"
 )
@@ -71,6 +74,53 @@ func TestChangePhone(t *testing.T) {
 		t.Fatal(err)
 	}
 	o.hasPhone("")
+}
+
+// Where numbers do not sign in, a contact number is set without a word to anybody. That it is then verified is told like any new number:
+// else whoever holds a session adds their own to the account in silence, and the link of no mail takes it back.
+func TestR12_ContactNumberIsNotVerifiedInSilence(t *testing.T) {
+	o := open(t, testflow.Options{Numbers: identifier.Numbers{Texts: true}})
+	contactNumber := number
+	if _, err := o.Profile.Change(t.Context(), o.id, profile.Patch{Phone: &contactNumber}, testflow.Client()); err != nil {
+		t.Fatal(err)
+	}
+	if err := o.confirmPhone(o.askPhone(number).Code); err != nil {
+		t.Fatal(err)
+	}
+	o.hasPhone(number)
+	done, err := o.Secure.Secure(t.Context(), testflow.Token(t, o.Mail(t, old, authcore.MailPhoneChanged)), testflow.Client())
+	if err != nil || !slices.Equal(done.Undone, []secure.Kind{"phone"}) {
+		t.Errorf("%+v (%v)", done, err)
+	}
+	if a, err := o.Store.AccountByID(t.Context(), o.id); err != nil || a.PhoneVerified() {
+		t.Errorf("the number is still verified (%v)", err)
+	}
+}
+
+// Nor is a verified one replaced in silence: it may be how the owner recovers.
+func TestR12_VerifiedNumberIsNotReplacedInSilence(t *testing.T) {
+	o := open(t, testflow.Options{Numbers: identifier.Numbers{Texts: true}})
+	if err := o.confirmPhone(o.askPhone(number).Code); err != nil {
+		t.Fatal(err)
+	}
+	o.Clock.Advance(time.Hour)
+	another := otherNumber
+	if _, err := o.Profile.Change(t.Context(), o.id, profile.Patch{Phone: &another}, testflow.Client()); err != nil {
+		t.Fatal(err)
+	}
+	var told []authcore.Message
+	for _, m := range o.Mails(t, old) {
+		if m.Kind == authcore.MailPhoneChanged {
+			told = append(told, m)
+		}
+	}
+	if len(told) != 2 {
+		t.Fatalf("told %d times", len(told))
+	}
+	if _, err := o.Secure.Secure(t.Context(), testflow.Token(t, told[1]), testflow.Client()); err != nil {
+		t.Fatal(err)
+	}
+	o.hasPhone(number)
 }
 
 func TestChangePhone_Refusals(t *testing.T) {

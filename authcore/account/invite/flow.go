@@ -218,13 +218,13 @@ func (f *Flow) mail(ctx context.Context, i authcore.Invitation, url string, c au
 	kind := authcore.KindEmail
 	if i.Channel == authcore.BySMS {
 		kind = authcore.KindPhone
-		wait, err := f.cfg.Texts.ReserveText(ctx, i.Address, c)
-		if err != nil {
-			return authcore.Mail{}, fmt.Errorf("count SMS: %w", err)
-		}
-		if wait > 0 {
-			return authcore.Mail{}, authcore.RefuseFor(authcore.RateLimited, "Too many messages were sent. Try again later.", wait)
-		}
+	}
+	wait, err := f.reserve(ctx, i, c)
+	if err != nil {
+		return authcore.Mail{}, err
+	}
+	if wait > 0 {
+		return authcore.Mail{}, authcore.RefuseFor(authcore.RateLimited, "Too many messages were sent. Try again later.", wait)
 	}
 	m := authcore.Message{Kind: authcore.MailInvitation, Channel: i.Channel, To: i.Address, Link: url, Expiry: i.ExpiresAt.Sub(f.cfg.Now.Now()), At: f.cfg.Now.Now(), Lang: c.Lang}
 	if slices.Contains(f.cfg.Identities, kind) {
@@ -241,6 +241,21 @@ func (f *Flow) mail(ctx context.Context, i authcore.Invitation, url string, c au
 		return mail, fmt.Errorf("compose %s mail: %w", m.Kind, err)
 	}
 	return mail, nil
+}
+
+// reserve counts the mail or SMS among those that its recipient gets: many accounts together must not flood an address. The count is the
+// same whether the address has an account.
+func (f *Flow) reserve(ctx context.Context, i authcore.Invitation, c authcore.Client) (wait time.Duration, err error) {
+	if i.Channel == authcore.BySMS {
+		if wait, err = f.cfg.Texts.ReserveText(ctx, i.Address, c); err != nil {
+			return 0, fmt.Errorf("count SMS: %w", err)
+		}
+		return wait, nil
+	}
+	if wait, err = f.cfg.Limiter.Take(ctx, authcore.Limit{Name: authcore.LimitMail, Key: i.Address}); err != nil {
+		return 0, fmt.Errorf("count mail: %w", err)
+	}
+	return wait, nil
 }
 
 // known reports whether an account has its address or number for good.

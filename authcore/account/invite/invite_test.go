@@ -221,6 +221,25 @@ func TestInvite_WhoMay(t *testing.T) {
 	}
 }
 
+// Invitations are mails that somebody else asks for: those of many accounts count together (contract §11, the limit mail).
+func TestInvite_ManyAccountsDoNotFloodAnAddress(t *testing.T) {
+	t.Parallel()
+	e := openWith(t, testflow.Options{Rates: map[string]ratelimit.Rate{authcore.LimitMail: {Count: 2, Window: time.Hour}}})
+	other, err := e.admins.Create(t.Context(), admin.CreateInput{Email: "third@example.com"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := e.make(t, invite.Input{Email: bob})
+	in := invite.Input{Email: bob, Client: testflow.Client()}
+	if _, err := e.Invite.Create(t.Context(), other.Account.ID, in); err != nil {
+		t.Fatal(err)
+	}
+	_, err = e.Invite.Create(t.Context(), other.Account.ID, in)
+	testflow.WantCode(t, err, authcore.RateLimited)
+	testflow.WantCode(t, e.Invite.Resend(t.Context(), e.chief, first.ID, testflow.Client()), authcore.RateLimited)
+	e.make(t, invite.Input{Email: "carol@example.com"})
+}
+
 func TestInvite_ListRevokeResend(t *testing.T) {
 	t.Parallel()
 	e := open(t)

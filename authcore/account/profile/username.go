@@ -51,6 +51,9 @@ func (p *Profiles) update(ctx context.Context, id uuid.UUID, change authcore.Pro
 func (p *Profiles) effects(ctx context.Context, before authcore.Account, change authcore.ProfileChange, c authcore.Client,
 	now time.Time) (fx authcore.Effects, err error) {
 	fx.Events = []authcore.Event{audit.Event(authcore.EventProfileChanged, before.ID, c, now)}
+	if err := p.losesNumber(ctx, &fx, before, change, c, now); err != nil {
+		return fx, err
+	}
 	if change.Rename == nil || before.Username == "" {
 		return fx, nil
 	}
@@ -62,4 +65,16 @@ func (p *Profiles) effects(ctx context.Context, before authcore.Account, change 
 	fx.Events = append(fx.Events, event)
 	return fx, p.notices.Security(ctx, &fx, notice.Notice{Kind: authcore.MailUsernameChanged, Event: event, Account: before,
 		Undo: notice.Undo{Username: notice.FormerUsername(before)}, Client: c})
+}
+
+// losesNumber tells of a change of the contact number by which the account loses one that was verified: it may be how its owner recovers.
+func (p *Profiles) losesNumber(ctx context.Context, fx *authcore.Effects, before authcore.Account, change authcore.ProfileChange,
+	c authcore.Client, now time.Time) error {
+	if change.Phone == nil || *change.Phone == before.Phone || !before.PhoneVerified() {
+		return nil
+	}
+	event := audit.Event(authcore.EventPhoneChanged, before.ID, c, now)
+	fx.Events = append(fx.Events, event)
+	return p.notices.Security(ctx, fx, notice.Notice{Kind: authcore.MailPhoneChanged, Event: event, Account: before,
+		Undo: notice.Undo{Phone: notice.FormerPhone(before)}, Client: c})
 }

@@ -19,7 +19,7 @@ import (
 // Store is what the flow writes.
 type Store interface {
 	// UseSecurityLink uses the link of the token, if it is open: as one change it raises the epoch so that every session ends, ends the
-	// trust in every device, drops every challenge and pending claim of the account, cancels its deletion, closes its password, kills the
+	// trust in every device, drops every challenge, pending claim and open invitation of the account, cancels its deletion, closes its password, kills the
 	// link and all that rank after it, and sets the account to what Recall returns. Factors that were confirmed at the link's event or after
 	// it are removed, and those that Recall returns and that were confirmed before it are there again. An identifier that is another account's by now is
 	// left out. Exactly one of the callers that present one token succeeds. ErrNotFound: no such link is open, or its account is gone.

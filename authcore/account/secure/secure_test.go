@@ -11,6 +11,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/invite"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/notice"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/secure"
@@ -241,6 +242,24 @@ func TestR05_SecuringKillsCodesAndPendingClaims(t *testing.T) {
 	testflow.WantCode(t, err, authcore.InvalidCode)
 	if a := h.account(); a.PendingEmail != "" || a.PendingPhone != "" || !a.PendingEmailUntil.IsZero() || !a.PendingPhoneUntil.IsZero() {
 		t.Errorf("the account is %+v", a)
+	}
+}
+
+// Whoever had a session of an administrator's has no way back by what they invited, to their own mailbox or to nobody's (R05).
+func TestR05_InvitationsOfAStolenSessionAreDead(t *testing.T) {
+	h := open(t, testflow.Options{Inviters: authcore.Inviters{Everybody: true}})
+	unbound, err := h.Invite.Create(t.Context(), h.id, invite.Input{Client: testflow.Client()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.Invite.Create(t.Context(), h.id, invite.Input{Email: thief, Client: testflow.Client()}); err != nil {
+		t.Fatal(err)
+	}
+	bound := testflow.Token(t, h.Mail(t, thief, authcore.MailInvitation))
+	h.secured(h.happens(notice.Undo{}))
+	for _, token := range []string{unbound.Token, bound} {
+		_, err := h.SignUp.Register(t.Context(), signup.RegisterInput{Email: thief, Password: testflow.Password, Invitation: token, Client: testflow.Client()})
+		testflow.WantCode(t, err, authcore.InvalidInvitation)
 	}
 }
 

@@ -118,6 +118,11 @@ func (s *Store) UseSecurityLink(ctx context.Context, u secure.Use) error {
 		if _, err := sqldb.Exec(ctx, q, endTrust, after.ID); err != nil {
 			return err
 		}
+		// Whoever had a session may have invited themselves, and with an administrator's as one. Making an invitation mails nobody, so
+		// none is known to be the owner's.
+		if err := revokeInvitations(ctx, q, after.ID, u.Now); err != nil {
+			return err
+		}
 		ch, fx, err := u.Prepare(before, after)
 		if err != nil {
 			return err
