@@ -11,16 +11,17 @@ import (
 )
 
 // The sessions are those that the list of sessions shows.
-const (
-	selectDevices = `select d.id, d.account_id, d.name, d.user_agent, d.addr, d.first_seen_at,
+var selectDevices = `select d.id, d.account_id, d.name, d.user_agent, d.addr, d.first_seen_at,
 			case when l.seen > d.last_seen_at then l.seen else d.last_seen_at end as seen, d.trusted_until, coalesce(l.sessions, 0),
 			exists (select 1 from sessions c where c.id = $2 and c.account_id = $1 and c.device_id = d.id)
 		from devices d left join (select s.device_id, count(*) as sessions, max(s.last_seen_at) as seen
 			from sessions s join users u on u.id = s.account_id
-			where s.account_id = $1 and s.device_id is not null and s.revoked_at is null and s.refresh_expires_at > $3 and s.expires_at > $3
+			where s.account_id = $1 and s.device_id is not null and ` + live("s", "$3") + `
 				and u.epoch = s.account_epoch
 			group by s.device_id) l on l.device_id = d.id
 		where d.account_id = $1`
+
+const (
 	latestFirst  = " order by seen desc, d.id"
 	renameDevice = "update devices set name = $3 where account_id = $1 and id = $2"
 )
@@ -116,10 +117,9 @@ func eventsOf(e authcore.Event, account uuid.UUID, devices []uuid.UUID) []authco
 	return events
 }
 
-const forgetOldestDevices = `delete from devices where id in (select d.id from devices d
+var forgetOldestDevices = `delete from devices where id in (select d.id from devices d
 	where d.account_id = $1 and d.id <> $2 and not exists (select 1 from sessions s
-		where s.account_id = $1 and s.device_id = d.id and s.revoked_at is null and s.account_epoch = $3
-			and s.refresh_expires_at > $4 and s.expires_at > $4)
+		where s.account_id = $1 and s.device_id = d.id and s.account_epoch = $3 and ` + live("s", "$4") + `)
 	order by d.last_seen_at, d.id limit $5) returning id`
 
 // forgetOldest forgets n devices but the one that is met, and returns the events that tell of them. A device that a session lives on

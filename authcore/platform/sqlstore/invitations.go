@@ -9,6 +9,8 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/admin"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
 )
@@ -158,7 +160,7 @@ func (s *Store) spend(ctx context.Context, q *tx, a *authcore.Account, invited a
 	if err != nil {
 		return spent(err)
 	}
-	roles, method, inviter := []string{authcore.RoleAdmin}, "operator", authcore.Account{}
+	roles, method, inviter := []string{authcore.RoleAdmin}, admin.ByOperator, authcore.Account{}
 	if i.InviterID != uuid.Nil {
 		if inviter, err = sqldb.One(ctx, q, scanAccount, selectAccount+s.Dialect().ForShare, i.InviterID); err != nil {
 			return spent(err)
@@ -181,7 +183,8 @@ func (s *Store) spend(ctx context.Context, q *tx, a *authcore.Account, invited a
 	if slices.Contains(roles, authcore.RoleAdmin) {
 		a.Roles = i.Roles
 	}
-	e := authcore.Event{Kind: authcore.EventInvitationUsed, At: now, AccountID: i.InviterID, Result: "success", Method: method}
+	e := audit.Event(authcore.EventInvitationUsed, i.InviterID, authcore.Client{}, now)
+	e.Method = method
 	fx := authcore.Effects{Events: []authcore.Event{e}}
 	if inviter.ID != uuid.Nil && invited.Tell != nil {
 		open, err := sqldb.All(ctx, q, scanLink, selectOpenContactLinks, inviter.ID, micros(now))
@@ -208,7 +211,7 @@ func spent(err error) error {
 func revokeInvitations(ctx context.Context, q *tx, inviter uuid.UUID, now time.Time) error {
 	n, err := sqldb.Exec(ctx, q, revokeAllOpen, inviter, micros(now))
 	for range n {
-		e := authcore.Event{Kind: authcore.EventInvitationRevoked, At: now, AccountID: inviter, Result: "success"}
+		e := audit.Event(authcore.EventInvitationRevoked, inviter, authcore.Client{}, now)
 		if err := record(ctx, q, authcore.Effects{Events: []authcore.Event{e}}); err != nil {
 			return err
 		}

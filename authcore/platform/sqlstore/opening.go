@@ -112,13 +112,13 @@ func scanMet(r sqldb.Row) (m met, err error) {
 
 // What else a sign-in has to know. The statement comes after the one that waited for the account's row, and so sees what those have
 // written that it waited for.
-const whatElse = `(select count(*) from sessions s where s.account_id = $1 and s.id <> $3 and s.parent_id is null and s.revoked_at is null
-		and s.account_epoch = $4 and s.refresh_expires_at > $5 and s.expires_at > $5),
+var whatElse = `(select count(*) from sessions s where s.account_id = $1 and s.id <> $3 and s.parent_id is null and s.account_epoch = $4
+		and ` + live("s", "$5") + `),
 	(select u.first_sign_in_at is null from users u where u.id = $1),
 	(select count(*) from security_links l where l.account_id = $1 and l.contact and l.used_at is null and l.expires_at > $5),
 	(select count(*) from devices v where v.account_id = $1 and v.token_digest <> $2)`
 
-const (
+var (
 	upsertDevice = `insert into devices (account_id, token_digest, id, name, user_agent, addr, first_seen_at, last_seen_at)
 		values ($1, $2, $6, $7, $8, $9, $5, $5)
 		on conflict (account_id, token_digest) do update set last_seen_at = $5, user_agent = $8, addr = $9
@@ -169,10 +169,10 @@ func (m met) effects(ctx context.Context, q *tx, o authcore.SessionOpening) (fx 
 }
 
 // endOldestSessions ends with each parent its child sessions: no hand-over is under way, for it waits for the account's row.
-const endOldestSessions = `update sessions set revoked_at = $2, successor = null where revoked_at is null and id in (
+var endOldestSessions = `update sessions set revoked_at = $2, successor = null where revoked_at is null and id in (
 		select s.id from sessions s where s.account_id = $1 and s.revoked_at is null and coalesce(s.parent_id, s.id) in (
-			select o.id from sessions o where o.account_id = $1 and o.id <> $3 and o.parent_id is null and o.revoked_at is null
-				and o.account_epoch = $4 and o.refresh_expires_at > $2 and o.expires_at > $2
+			select o.id from sessions o where o.account_id = $1 and o.id <> $3 and o.parent_id is null and o.account_epoch = $4
+				and ` + live("o", "$2") + `
 			order by o.last_seen_at, o.id limit $5)
 		order by s.id`
 

@@ -75,9 +75,15 @@ func (s *Store) SessionOwner(ctx context.Context, id uuid.UUID) (present, owner 
 	return present, owner, err
 }
 
+// live is the condition that a row of sessions is one that can go on; now is the parameter with the time. Whether an account's epoch has
+// ended it is asked besides.
+func live(sessions, now string) string {
+	return sessions + ".revoked_at is null and " + sessions + ".refresh_expires_at > " + now + " and " + sessions + ".expires_at > " + now
+}
+
 var selectSessions = "select " + of("s", sessionColumns) + `
 	from sessions s join users u on u.id = s.account_id
-	where s.account_id = $1 and s.revoked_at is null and s.refresh_expires_at > $2 and s.expires_at > $2
+	where s.account_id = $1 and ` + live("s", "$2") + `
 		and u.epoch = s.account_epoch
 	order by s.last_seen_at desc, s.id desc`
 
@@ -91,8 +97,8 @@ func (s *Store) Sessions(ctx context.Context, account uuid.UUID, now time.Time) 
 }
 
 // The list and this name the same sessions.
-const renameSession = `update sessions set device_name = $3
-	where id = $2 and account_id = $1 and revoked_at is null and refresh_expires_at > $4 and expires_at > $4
+var renameSession = `update sessions set device_name = $3
+	where id = $2 and account_id = $1 and ` + live("sessions", "$4") + `
 		and account_epoch = (select epoch from users where id = $1)
 	returning ` + sessionColumns
 

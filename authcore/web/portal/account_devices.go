@@ -79,7 +79,7 @@ func (p *devicesPage) submit(q *page.Request) error {
 	if _, err := p.devices.Rename(q.R.Context(), q.User, id, q.Form.Get("name")); err != nil {
 		return err
 	}
-	return q.Done("/account/devices", "renamed")
+	return q.Done(devicesPath, "renamed")
 }
 
 // forget forgets one device or all others. One that is not theirs is as good as forgotten.
@@ -100,5 +100,5 @@ func (p *devicesPage) forget(q *page.Request) error {
 		q.Info.Cookies().WriteSignedOut(q.W.Header())
 		return q.Redirect(q.Path("/signed-out"))
 	}
-	return q.Done("/account/devices", "forgotten")
+	return q.Done(devicesPath, "forgotten")
 }

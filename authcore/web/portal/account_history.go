@@ -78,7 +78,7 @@ func (p *historyPage) show(q *page.Request) error {
 		{Title: q.T("history.strange.success"), Text: q.T("history.strange.success.text")},
 		{Title: q.T("history.strange.failure"), Text: q.T("history.strange.failure.text")},
 	}
-	v.Go = []page.Link{{To: q.Path("/account/sessions"), Text: q.T("account.sessions")}, {To: q.Path("/account/password"), Text: q.T("account.password.button")}}
+	v.Go = []page.Link{{To: q.Path(sessionsPath), Text: q.T("account.sessions")}, {To: q.Path("/account/password"), Text: q.T("account.password.button")}}
 	return q.ShowAs("account_history.html", &v.View, &v)
 }
 

@@ -126,13 +126,13 @@ func (p *invitationsPage) submit(q *page.Request) error {
 		if err := p.flow.Revoke(ctx, who, id, q.Info.Client); err != nil {
 			return err
 		}
-		return q.Done("/account/invitations", "invitation_revoked")
+		return q.Done(invitationsPath, "invitation_revoked")
 	case q.Form.Has("again"):
 		id, _ := uuid.Parse(q.Form.Get("again"))
 		if err := p.flow.Resend(ctx, who, id, q.Info.Client); err != nil {
 			return err
 		}
-		return q.Done("/account/invitations", "invited")
+		return q.Done(invitationsPath, "invited")
 	}
 	made, err := p.flow.Create(ctx, who, invite.Input{Email: strings.TrimSpace(q.Form.Get("email")), Phone: strings.TrimSpace(q.Form.Get("phone")),
 		Roles: strings.Fields(q.Form.Get("roles")), Client: q.Info.Client})
@@ -140,8 +140,8 @@ func (p *invitationsPage) submit(q *page.Request) error {
 		return err
 	}
 	if made.Token == "" {
-		return q.Done("/account/invitations", "invited")
+		return q.Done(invitationsPath, "invited")
 	}
 	q.KeepLink(page.InvitedLink, made.Token)
-	return q.Done("/account/invitations", "invitation_made")
+	return q.Done(invitationsPath, "invitation_made")
 }

@@ -61,5 +61,5 @@ func (p *notificationsPage) submit(q *page.Request) error {
 	if _, err := p.notifications.Change(q.R.Context(), in); err != nil {
 		return err
 	}
-	return q.Done("/account/notifications", "notifications")
+	return q.Done(notificationsPath, "notifications")
 }

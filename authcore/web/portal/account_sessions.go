@@ -70,7 +70,7 @@ func (p *sessionsPage) submit(q *page.Request) error {
 	if _, err := p.sessions.Rename(q.R.Context(), q.User.AccountID, id, q.Form.Get("name"), q.Info.Client); err != nil {
 		return err
 	}
-	return q.Done("/account/sessions", "renamed")
+	return q.Done(sessionsPath, "renamed")
 }
 
 // end ends one session, all others, or all. A session that is not theirs or not live is as good as ended.
@@ -94,5 +94,5 @@ func (p *sessionsPage) end(q *page.Request) error {
 		q.Info.Cookies().WriteSignedOut(q.W.Header())
 		return q.Redirect(q.Path("/signed-out"))
 	}
-	return q.Done("/account/sessions", "sessions")
+	return q.Done(sessionsPath, "sessions")
 }
