@@ -274,7 +274,7 @@ func Link(c authcore.Client, token string) string {
 // Find returns the open invitation of a token. What it gives is decided when it is used. Refusals: [authcore.InvalidInvitation];
 // [authcore.Unavailable].
 func (f *Flow) Find(ctx context.Context, token string) (authcore.Invitation, error) {
-	if token == "" || len(token) > maxToken {
+	if token == "" || len(token) > secret.MaxToken {
 		return authcore.Invitation{}, Refuse()
 	}
 	i, err := f.cfg.Store.InvitationByToken(ctx, secret.SumString(token))
@@ -286,9 +286,6 @@ func (f *Flow) Find(ctx context.Context, token string) (authcore.Invitation, err
 	}
 	return i, nil
 }
-
-// maxToken is the longest token looked at, in bytes.
-const maxToken = 128
 
 // Refuse returns the refusal of an invitation that is not good, for callers that learn it after Find.
 func Refuse() error {

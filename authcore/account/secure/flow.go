@@ -71,13 +71,10 @@ type Secured struct {
 	ExpiresIn  time.Duration // of the ResetToken
 }
 
-// maxToken is the longest token looked at, in bytes.
-const maxToken = 128
-
 // Secure uses the link of a security mail. It signs nobody in. Refusals: [authcore.InvalidCode], also for a link that has expired or
 // was used or killed; [authcore.Unavailable].
 func (f *Flow) Secure(ctx context.Context, token string, c authcore.Client) (Secured, error) {
-	if token == "" || len(token) > maxToken {
+	if token == "" || len(token) > secret.MaxToken {
 		return Secured{}, errInvalid()
 	}
 	u := &use{Flow: f, now: f.cfg.Now.Now(), client: c}

@@ -107,7 +107,7 @@ func (f *Flow) Open(ctx context.Context) (bool, error) {
 }
 
 func (f *Flow) prove(ctx context.Context, token string) (authcore.Challenge, error) {
-	if len(token) > maxToken {
+	if len(token) > secret.MaxToken {
 		token = ""
 	}
 	ch, err := f.cfg.Store.ProveToken(ctx, authcore.PurposeSetup, secret.SumString(token), f.cfg.Now.Now())
@@ -126,9 +126,6 @@ func (f *Flow) prove(ctx context.Context, token string) (authcore.Challenge, err
 	}
 	return ch, errClosed()
 }
-
-// maxToken is the longest token looked at, in bytes.
-const maxToken = 128
 
 func errClosed() error {
 	return authcore.Refuse(authcore.NotFound, "No set-up link is out. Whoever runs the gateway gets one with: gatehouse user setup-link")

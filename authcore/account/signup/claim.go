@@ -132,7 +132,7 @@ func (f *Flow) withPassword(ctx context.Context, to target, waiting []authcore.R
 
 // withProof finds the registration of a registration secret.
 func withProof(waiting []authcore.Registration, proof string) (authcore.Registration, bool) {
-	if proof == "" || len(proof) > 128 {
+	if proof == "" || len(proof) > secret.MaxToken {
 		return authcore.Registration{}, false
 	}
 	shown := secret.SumString(proof)

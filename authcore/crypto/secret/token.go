@@ -107,6 +107,9 @@ func Random(n int) []byte {
 	return b
 }
 
+// MaxToken is the longest token, link or code of a client that is worth a look, in bytes: no release has made one that is longer.
+const MaxToken = 128
+
 // Token returns 256 random bits as 43 characters of unpadded base64url, for links.
 func Token() string { return base64.RawURLEncoding.EncodeToString(Random(32)) }
 

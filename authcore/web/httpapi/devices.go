@@ -20,7 +20,7 @@ func (c *deviceCalls) routes() []route {
 	return []route{{
 		method: http.MethodGet, path: "/devices", tag: tagDevices, summary: "List your devices",
 		text: "Lists the browsers and apps that have signed in to the account and have kept their device token, the latest first. A sign-in from " +
-			"any other one is told to its owner by mail. An account knows 100 devices: beyond that, those go that have no session and were seen longest ago.",
+			"any other one sends its owner a mail. An account knows up to 100 devices: beyond that, it forgets those that have no session and were seen longest ago.",
 		does:    authenticated(c.list),
 		replies: []reply{{http.StatusOK, "The devices.", deviceList{}}},
 	}, {
