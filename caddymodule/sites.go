@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"net"
 	"net/url"
 	"slices"
 	"sync"
@@ -40,7 +41,7 @@ func (s *sites) addPortal(of *site, prefix string, issuer *url.URL) error {
 	return nil
 }
 
-// portalURL is where pages and links are, for whoever has made no request that says it.
+// portalURL is where pages and links are, for whoever has made no request that says it: rather at a name than at an IP address.
 func (s *sites) portalURL() string {
 	origins, prefixes := s.issuers.All(), s.prefixes.All()
 	prefix := defaultPrefix
@@ -50,7 +51,11 @@ func (s *sites) portalURL() string {
 	if len(origins) == 0 {
 		return prefix
 	}
-	return origins[0] + prefix
+	named := slices.IndexFunc(origins, func(o string) bool {
+		u, err := url.Parse(o)
+		return err == nil && net.ParseIP(u.Hostname()) == nil
+	})
+	return origins[max(named, 0)] + prefix
 }
 
 func (s *sites) addProxied(origins []string, trusted bool) {

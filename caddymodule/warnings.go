@@ -89,5 +89,8 @@ func (r *resolved) withOwner(err error) error {
 	if within, relErr := filepath.Rel(r.dataDir, what); relErr == nil && filepath.IsLocal(within) {
 		what = r.dataDir
 	}
+	if _, missing := os.Lstat(what); errors.Is(missing, fs.ErrNotExist) {
+		return fmt.Errorf("%w; the gateway runs as uid %d: make %s for it with install -d -o %[2]d -m 700 %[3]s", err, uid, what)
+	}
 	return fmt.Errorf("%w; the gateway runs as uid %d: make %s its own with chown -R %[2]d %[3]s", err, uid, what)
 }

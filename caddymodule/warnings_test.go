@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -74,13 +75,23 @@ func TestAddressWarnings(t *testing.T) {
 // TestWithOwner: who may not use a file is told who it is and what helps: for data_dir as a whole, or for the file elsewhere.
 func TestWithOwner(t *testing.T) {
 	t.Parallel()
-	cfg := &resolved{dataDir: "/var/lib/gatehouse"}
-	for path, want := range map[string]string{"/var/lib/gatehouse/secret": "/var/lib/gatehouse", "/srv/users.db": "/srv/users.db"} {
-		err := fmt.Errorf("read: %w", &fs.PathError{Op: "open", Path: path, Err: fs.ErrPermission})
-		if got := cfg.withOwner(err); !errors.Is(got, err) || !strings.HasSuffix(got.Error(), fmt.Sprintf("chown -R %d %s", os.Getuid(), want)) {
-			t.Error(got)
+	there, alone := t.TempDir(), filepath.Join(t.TempDir(), "users.db")
+	if err := os.WriteFile(alone, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	missing := filepath.Join(there, "missing")
+	for _, c := range []struct{ dataDir, path, cure string }{
+		{there, filepath.Join(there, "secret"), fmt.Sprintf("chown -R %d %s", os.Getuid(), there)},
+		{there, alone, fmt.Sprintf("chown -R %d %s", os.Getuid(), alone)},
+		{missing, filepath.Join(missing, "secret"), fmt.Sprintf("install -d -o %d -m 700 %s", os.Getuid(), missing)},
+	} {
+		cfg := &resolved{dataDir: c.dataDir}
+		err := fmt.Errorf("read: %w", &fs.PathError{Op: "open", Path: c.path, Err: fs.ErrPermission})
+		if got := cfg.withOwner(err); !errors.Is(got, err) || !strings.HasSuffix(got.Error(), c.cure) {
+			t.Errorf("%v, want %s", got, c.cure)
 		}
 	}
+	cfg := &resolved{dataDir: there}
 	err := &fs.PathError{Op: "open", Path: "/x", Err: fs.ErrNotExist}
 	if got := cfg.withOwner(err); !errors.Is(got, err) || got.Error() != err.Error() {
 		t.Error(got)

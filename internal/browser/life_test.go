@@ -29,9 +29,9 @@ func TestLife(t *testing.T) {
 	p.press("email-form", "email", next)
 	p.see("We have sent a code", next)
 	p.visit(g.mail(t, next, 1).link)
-	p.at("/auth/me/email/confirm", "Confirm your new address")
+	p.at("/auth/me/email/confirm", "Confirm your address")
 	p.press("confirm-form")
-	p.see("Your address has been changed.", next)
+	p.see("Your address has been confirmed.", next)
 
 	p.visit(g.notice(t, address, "address").link)
 	p.press("secure-form")

@@ -12,7 +12,7 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// TestScreenshots: the two pictures of the README show the product as it is. With -args -write they are made anew; without
+// TestScreenshots: the pictures of the README show the product as it is. With -args -write they are made anew; without
 // it is checked that they are there, in their size, and light.
 func TestScreenshots(t *testing.T) {
 	t.Parallel()
@@ -20,7 +20,7 @@ func TestScreenshots(t *testing.T) {
 	if *write {
 		takeScreenshots(t, folder)
 	}
-	for _, name := range []string{"sign-in.png", "account.png"} {
+	for _, name := range []string{"sign-in.png", "account.png", "sessions.png", "history.png"} {
 		text, err := os.ReadFile(filepath.Join(folder, name))
 		if err != nil {
 			t.Fatalf("%v; make it with: go test -run TestScreenshots ./internal/browser -args -write", err)
@@ -61,6 +61,10 @@ func takeScreenshots(t *testing.T, folder string) {
 	q.at("/auth/account", "Your account")
 	p.visit(g.origin() + "/auth/account")
 	keep("account.png")
+	p.visit(g.origin() + "/auth/account/sessions")
+	keep("sessions.png")
+	p.visit(g.origin() + "/auth/account/history")
+	keep("history.png")
 }
 
 // callItself makes the browser give another name.

@@ -226,12 +226,12 @@ func (f *Flow) mail(ctx context.Context, i authcore.Invitation, url string, c au
 	if wait > 0 {
 		return authcore.Mail{}, authcore.RefuseFor(authcore.RateLimited, "Too many messages were sent. Try again later.", wait)
 	}
-	m := authcore.Message{Kind: authcore.MailInvitation, Channel: i.Channel, To: i.Address, Link: url, Expiry: i.ExpiresAt.Sub(f.cfg.Now.Now()), At: f.cfg.Now.Now(), Lang: c.Lang}
+	m := authcore.Message{Kind: authcore.MailInvitation, Channel: i.Channel, To: i.Address, Link: url, Expiry: f.cfg.Lifetime, At: f.cfg.Now.Now(), Lang: c.Lang}
 	if slices.Contains(f.cfg.Identities, kind) {
 		owner, err := f.cfg.Store.AccountByIdentifier(ctx, authcore.Identifier{Kind: kind, Value: i.Address})
 		switch {
 		case err == nil && known(owner, kind):
-			m.Kind, m.AccountID, m.Link = authcore.MailInvitationKnown, owner.ID, strings.TrimSuffix(c.Portal, "/")
+			m.Kind, m.AccountID, m.Link, m.Expiry = authcore.MailInvitationKnown, owner.ID, strings.TrimSuffix(c.Portal, "/"), 0
 		case err != nil && !errors.Is(err, authcore.ErrNotFound):
 			return authcore.Mail{}, fmt.Errorf("find owner of address: %w", err)
 		}

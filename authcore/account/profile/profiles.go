@@ -88,6 +88,9 @@ func (p *Profiles) Fields() userfield.Set { return p.fields }
 // Locales returns the languages that people can choose.
 func (p *Profiles) Locales() identifier.Locales { return p.locales }
 
+// Phone reports whether the profile has a number that its owner types in: where numbers sign in it has none.
+func (p *Profiles) Phone() bool { return !p.phonesSignIn }
+
 // Get returns the account. [authcore.InvalidToken] when it is gone: then no token of it is good any more.
 func (p *Profiles) Get(ctx context.Context, id uuid.UUID) (authcore.Account, error) {
 	a, err := p.store.AccountByID(ctx, id)

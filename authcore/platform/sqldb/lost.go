@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
+	"syscall"
 )
 
 // refuseLost returns an error where a SQLite file has been there and is not any more, or is cut to nothing: what would be begun
@@ -19,6 +21,8 @@ func refuseLost(path, mark string) (string, error) {
 	}
 	if _, err := os.Stat(trace); errors.Is(err, fs.ErrNotExist) {
 		return "", nil
+	} else if errors.Is(err, syscall.ENOTDIR) {
+		return "", fmt.Errorf("%s is not a folder: %w", filepath.Dir(trace), err)
 	} else if err != nil {
 		return "", fmt.Errorf("look whether there has been a database: %w", err)
 	}

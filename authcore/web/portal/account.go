@@ -39,8 +39,14 @@ type overview struct {
 	page.View
 	Name, Email string
 	SignOut     page.Form
-	Banners     []string // of what waits for the owner
+	Banners     []banner // of what waits for the owner
 	Groups      []group
+}
+
+// banner says what waits, and leads there.
+type banner struct {
+	Text string
+	Go   page.Link
 }
 
 // group is the sections under one heading.
@@ -119,14 +125,19 @@ func (p *accountPage) groups(q *page.Request, owner authcore.Account) ([]group, 
 }
 
 // banners is what waits for the owner.
-func banners(q *page.Request, owner authcore.Account) (all []string) {
+func banners(q *page.Request, owner authcore.Account) (all []banner) {
 	if owner.PendingEmail != "" && owner.PendingEmailUntil.After(q.Now()) {
-		all = append(all, q.T("account.pending", "Address", owner.PendingEmail))
+		all = append(all, codeWaits(q, owner.PendingEmail, "/account/email"))
 	}
 	if owner.PendingPhone != "" && owner.PendingPhoneUntil.After(q.Now()) {
-		all = append(all, q.T("account.pending", "Address", owner.PendingPhone))
+		all = append(all, codeWaits(q, owner.PendingPhone, "/account/phone"))
 	}
 	return all
+}
+
+// codeWaits is the banner of an address or number that is not confirmed yet.
+func codeWaits(q *page.Request, address, path string) banner {
+	return banner{q.T("account.pending", "Address", address), page.Link{To: q.Path(path), Text: q.T("account.pending.enter")}}
 }
 
 // backToAccount leads from a page of the account to the overview.

@@ -67,6 +67,9 @@ func deviceEntry(q *page.Request, d authcore.Device) entry {
 		e.Lines = append(e.Lines, q.T("devices.trusted", "Date", d.TrustedUntil.UTC().Format(time.DateOnly)))
 	}
 	e.Seen, e.SeenAt = seen(q, d.LastSeenAt)
+	if d.Sessions == 0 { // nobody is active there
+		e.Seen = minute(d.LastSeenAt)
+	}
 	return e
 }
 

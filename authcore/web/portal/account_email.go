@@ -36,10 +36,14 @@ func (p *emailPage) show(q *page.Request) error {
 		return err
 	}
 	v := page.View{Title: q.T("email.title"), Back: backToAccount(q), Intro: []string{emailState(q, owner)}}
-	if owner.Email != "" && !owner.EmailVerified() {
+	waits := owner.PendingEmail
+	if !owner.PendingEmailUntil.After(q.Now()) {
+		waits = ""
+	}
+	if owner.Email != "" && !owner.EmailVerified() && waits == "" {
 		v.Intro = append(v.Intro, q.T("email.unverified"))
 	}
-	if waits := owner.PendingEmail; waits != "" && owner.PendingEmailUntil.After(q.Now()) {
+	if waits != "" {
 		code := confirmForm(q)
 		code.Title, code.Intro = q.T("email.confirm.title"), q.T("email.waits", "Address", waits)
 		v.Forms = append(v.Forms, code)

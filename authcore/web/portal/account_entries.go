@@ -93,6 +93,9 @@ func seen(q *page.Request, at time.Time) (words, exact string) {
 	return ago(q, at), at.UTC().Format(time.RFC3339)
 }
 
+// minute is a time as people read it who do not say where they are.
+func minute(at time.Time) string { return at.UTC().Format("2006-01-02 15:04 UTC") }
+
 // ago says how long ago something was, in words.
 func ago(q *page.Request, at time.Time) string {
 	switch d := q.Now().Sub(at); {

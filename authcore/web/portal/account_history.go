@@ -115,10 +115,6 @@ func loginOf(q *page.Request, e authcore.Event) login {
 	if e.Host != "" {
 		l.Lines = append(l.Lines, q.T("history.host", "Host", e.Host))
 	}
-	words, exact := seen(q, e.At)
-	l.Seen, l.SeenAt = e.At.UTC().Format("2006-01-02 15:04 UTC"), exact
-	if q.Now().Sub(e.At) >= 2*time.Minute { // before, the words tell of somebody who is active
-		l.Seen = words + " · " + l.Seen
-	}
+	l.Seen, l.SeenAt = minute(e.At), e.At.UTC().Format(time.RFC3339)
 	return l
 }

@@ -51,6 +51,7 @@ func (p *phonePage) show(q *page.Request) error {
 			Intro: q.T("phone.change.intro"), Fields: []page.Field{typed}, Button: q.T("email.change.button")})
 	} else if owner.Phone == "" {
 		v.Intro = append(v.Intro, q.T("phone.in_profile"))
+		v.Links = []page.Link{{To: q.Path("/account/profile"), Text: q.T("account.profile")}}
 	}
 	if owner.Phone != "" {
 		v.Forms = append(v.Forms, page.Form{ID: "phone-remove-form", Action: q.Path("/account/phone/remove"), Button: q.T("phone.remove"), Quiet: true})

@@ -24,15 +24,17 @@ func (p *profilePage) show(q *page.Request) error {
 	if err != nil {
 		return err
 	}
+	fields := []page.Field{
+		page.TextField(q, "first_name", "given-name", owner.FirstName, 100),
+		page.TextField(q, "last_name", "family-name", owner.LastName, 100),
+		page.UsernameField(q, owner.Username),
+	}
+	if p.profile.Phone() {
+		fields = append(fields, phoneField(q, owner.Phone))
+	}
+	fields = append(fields, localeField(q, p.profile.Locales(), owner.Locale))
 	return q.Show(page.View{Title: q.T("account.profile"), Back: backToAccount(q), Forms: []page.Form{{
-		ID: "profile-form", Button: q.T("account.profile.button"),
-		Fields: append([]page.Field{
-			page.TextField(q, "first_name", "given-name", owner.FirstName, 100),
-			page.TextField(q, "last_name", "family-name", owner.LastName, 100),
-			page.UsernameField(q, owner.Username),
-			phoneField(q, owner.Phone),
-			localeField(q, p.profile.Locales(), owner.Locale),
-		}, userFields(q, p.profile.Fields(), owner.Fields)...),
+		ID: "profile-form", Button: q.T("account.profile.button"), Fields: append(fields, userFields(q, p.profile.Fields(), owner.Fields)...),
 	}}})
 }
 

@@ -29,7 +29,7 @@ func TestEmail_ByCode(t *testing.T) {
 	b.post("/me/email/confirm", []string{"otp", "000000"}).want(http.StatusBadRequest).says("The code or link is wrong").field("otp")
 	code := h.Mail(t, "new@example.com", authcore.MailConfirmEmail).Code
 	b.post("/me/email/confirm", []string{"otp", code}).leads("/auth/account/email?done=email_changed")
-	b.get("/account/email?done=email_changed").want(http.StatusOK).says("new@example.com", "Your address has been changed.").silent(email)
+	b.get("/account/email?done=email_changed").want(http.StatusOK).says("new@example.com", "Your address has been confirmed.").silent(email)
 }
 
 // Who opens the link without a session signs in first and goes on; who is somebody else learns nothing and changes nothing.

@@ -36,11 +36,15 @@ func (p *registerPage) show(q *page.Request) error {
 	}
 	contacts := p.contactFields(q)
 	contacts[0].Focus = true
+	intro := "register.intro"
+	if q.Link(page.InvitationLink) != "" {
+		intro = "register.invited"
+	}
 	password := page.NewPasswordField(q, "password", p.signUp.MinPassword())
 	// Some browsers fill a name into the field before the password: the address must stand there. What may be left out comes last.
 	return q.Show(page.View{
 		Title: q.T("register.title"),
-		Intro: []string{q.T("register.intro", "Brand", q.Brand)},
+		Intro: []string{q.T(intro)},
 		Forms: []page.Form{{
 			ID: "register-form", Hidden: page.ReturnField(q), Button: q.T("register.button"),
 			Fields: slices.Concat(contacts, []page.Field{password,
