@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"testing"
 
+	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
 	"github.com/gatehouse-auth/gatehouse/internal/testflow"
 )
@@ -21,4 +22,17 @@ func TestPhone(t *testing.T) {
 	b.post("/me/phone/confirm", []string{"otp", sent[len(sent)-1].Code}).leads("/auth/account/phone?done=phone_changed")
 	b.get("/account/phone").want(http.StatusOK).says("436641234567").noField("otp")
 	b.post("/account/phone/remove", []string{"password", testflow.Password}).leads("/auth/account/phone?done=phone_removed")
+}
+
+// TestPhone_InProfile: a number that nobody verifies is typed into the profile, and the page of the number leads there; one that signs in
+// is changed on that page alone.
+func TestPhone_InProfile(t *testing.T) {
+	t.Parallel()
+	b := build(t).browser().person()
+	b.get("/account/phone").want(http.StatusOK).says("/auth/account/profile").noField("phone")
+	b.get("/account/profile").want(http.StatusOK).field("phone")
+
+	all := []authcore.IdentifierKind{authcore.KindEmail, authcore.KindUsername, authcore.KindPhone}
+	b = build(t, plan{numbers: identifier.Numbers{Texts: true}, signIn: all}).browser().person()
+	b.get("/account/profile").want(http.StatusOK).says("First name").noField("phone")
 }

@@ -46,6 +46,7 @@ type house struct {
 
 type plan struct {
 	numbers identifier.Numbers
+	signIn  []authcore.IdentifierKind // nil for address and username
 	fields  userfield.Set
 	signup  signup.Mode
 	rates   map[string]ratelimit.Rate
@@ -68,7 +69,7 @@ func build(t *testing.T, plans ...plan) *house {
 	if len(plans) > 0 {
 		p = plans[0]
 	}
-	h := &house{T: t, log: &lockedBuffer{}, Env: testflow.New(t, testflow.Options{Mode: p.signup, Numbers: p.numbers, UserFields: p.fields, Rates: p.rates, Lockout: p.lockout, DeletionGrace: p.grace, Inviters: p.inviters})}
+	h := &house{T: t, log: &lockedBuffer{}, Env: testflow.New(t, testflow.Options{Mode: p.signup, Numbers: p.numbers, Identities: p.signIn, UserFields: p.fields, Rates: p.rates, Lockout: p.lockout, DeletionGrace: p.grace, Inviters: p.inviters})}
 	h.pages, h.both = wire(t, h.Env, h.log, p)
 	return h
 }
