@@ -78,7 +78,9 @@ func (p *accountPage) show(q *page.Request) error {
 		if err != nil {
 			return err
 		}
-		o.Banners = append(o.Banners, few...)
+		for _, text := range few {
+			o.Banners = append(o.Banners, banner{text, page.Link{To: q.Path(twoFactorPath), Text: q.T("twofactor.title")}})
+		}
 	}
 	o.SignOut = page.Form{ID: "logout-form", Action: q.Path("/logout"), Button: q.T("account.sign_out"), Quiet: true}
 	if guarded(q) {
