@@ -295,7 +295,7 @@ func (f *Flows) confirm(ctx context.Context, account uuid.UUID, p authcore.Pendi
 
 // wireOwner makes what only the owner of an account does.
 func (f *Flows) wireOwner(cfg Config) (err error) {
-	f.Fresh, err = fresh.New(fresh.Config{Store: cfg.Store, Hasher: cfg.Hasher, Policy: f.Policy, Lockouts: cfg.Lockouts, Owners: f.Notices, Sessions: cfg.Proofs,
+	f.Fresh, err = fresh.New(fresh.Config{Store: cfg.Store, Hasher: cfg.Hasher, Policy: f.Policy, Steps: f.Steps, Lockouts: cfg.Lockouts, Owners: f.Notices, Sessions: cfg.Proofs,
 		For: cfg.Settings.FreshFor, Now: cfg.Now})
 	if err != nil {
 		return err

@@ -18,13 +18,18 @@ func TestO17_FactorsOverTwoNodes(t *testing.T) {
 	id := added.text("id")
 	c.b.api(t, "GET", "/factors", nil, as).must(t, 200, "")
 	code := testotp.Code(t, added.text("secret"), time.Now())
-	c.b.api(t, "POST", "/factors/"+id+"/confirm", object{"code": code, "enable_2fa": true}, as).must(t, 200, "")
+	on := c.b.api(t, "POST", "/factors/"+id+"/confirm", object{"code": code, "enable_2fa": true}, as).must(t, 200, "")
 	c.a.api(t, "POST", "/factors/"+id+"/confirm", object{"code": code}, as).must(t, 400, "invalid_code")
-	c.a.api(t, "DELETE", "/factors/"+id, nil, as).must(t, 409, "last_factor")
+	// A session from before is not enough any more: beside its password a code is asked for, and each is good once on both.
+	c.a.api(t, "DELETE", "/factors/"+id, nil, as).must(t, 403, "mfa_required")
+	codes := on.json(t)["recovery_codes"].([]any)
+	proof := object{"password": u.password, "otp": codes[0]}
+	c.a.api(t, "DELETE", "/factors/"+id, proof, as).must(t, 409, "last_factor")
+	c.b.api(t, "DELETE", "/factors/"+id, proof, as).must(t, 400, "invalid_code")
 	if me := c.b.api(t, "GET", "/me", nil, as).must(t, 200, ""); me.json(t)["mfa_enabled"] != true {
 		t.Errorf("got %s", me.body)
 	}
-	c.b.api(t, "POST", "/factors", object{"type": "recovery"}, as).must(t, 201, "")
+	c.b.api(t, "POST", "/factors", object{"type": "recovery", "password": u.password, "otp": codes[1]}, as).must(t, 201, "")
 	if got := c.a.api(t, "GET", "/2fa", nil, as).must(t, 200, "").json(t); got["recovery_codes_left"] != 10.0 || got["enabled"] != true {
 		t.Errorf("got %v", got)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -11,6 +12,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/attempt"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/factor"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passhash"
@@ -29,14 +31,26 @@ type Store interface {
 	SessionFamily(ctx context.Context, account, session uuid.UUID) (uuid.UUID, error)
 }
 
+// SecondSteps know what a sign-in asks for besides its first proof.
+type SecondSteps interface {
+	// Suffices reports whether a sign-in by amr is one that the account would be asked nothing more for now, whatever device it trusts.
+	Suffices(ctx context.Context, a authcore.Account, amr []string) (bool, error)
+	// TakesOTP reports whether the account has anything that ProveOTP takes.
+	TakesOTP(ctx context.Context, a authcore.Account) (bool, error)
+	// ProveOTP checks and spends the code of an app or a recovery code, and counts wrong ones with those of sign-ins.
+	// Refusals: [authcore.InvalidCode], [authcore.TooManyAttempts].
+	ProveOTP(ctx context.Context, a authcore.Account, otp string, c authcore.Client) (factor.Proved, error)
+}
+
 // Config is what a Gate needs.
 type Config struct {
 	Store    Store
 	Hasher   *passhash.Hasher
 	Policy   *passpolicy.Policy
+	Steps    SecondSteps
 	Owners   attempt.Owners
 	Lockouts attempt.Lockouts // of accounts, shared with sign-in
-	Sessions attempt.Lockouts // of sessions: five wrong passwords within 15 minutes close a session to this proof
+	Sessions attempt.Lockouts // of sessions: five wrong proofs within 15 minutes close a session to this proof
 	For      time.Duration    // how long a sign-in is fresh; 0 is DefaultFor
 	Now      authcore.Clock
 }
@@ -49,8 +63,8 @@ type Gate struct {
 
 // New checks cfg.
 func New(cfg Config) (*Gate, error) {
-	if cfg.Store == nil || cfg.Hasher == nil || cfg.Policy == nil || cfg.Lockouts == nil || cfg.Sessions == nil || cfg.Owners == nil || cfg.Now == nil {
-		return nil, errors.New("fresh: store, hasher, policy, both lockouts, who tells owners and a clock are required")
+	if cfg.Store == nil || cfg.Hasher == nil || cfg.Policy == nil || cfg.Steps == nil || cfg.Lockouts == nil || cfg.Sessions == nil || cfg.Owners == nil || cfg.Now == nil {
+		return nil, errors.New("fresh: store, hasher, policy, second steps, both lockouts, who tells owners and a clock are required")
 	}
 	if cfg.For == 0 {
 		cfg.For = DefaultFor
@@ -61,65 +75,143 @@ func New(cfg Config) (*Gate, error) {
 // Proof is what may be sent with a call in place of a fresh sign-in. It is good for that call alone.
 type Proof struct {
 	Password string
-	OTP      string // of a second factor; ignored where the account has none
+	OTP      string // of an app, or a recovery code; looked at beside a password where a sign-in asks for a second factor, else ignored
 }
 
 // Check returns nil where the owner is at hand: the sign-in of who is fresh, or p proves them. A proof is checked even where the
-// sign-in is fresh. Refusals: [authcore.ReauthenticationRequired] without a proof, and unchecked once wrong ones have closed
-// the session to it; [authcore.InvalidCredentials]; [authcore.InvalidToken] when account or session is gone; [authcore.Unavailable],
-// also when wrong proofs cannot be counted.
+// sign-in is fresh.
+//
+// A sign-in is fresh that is recent enough and in which all was given that one now asks for. So a session of a trusted device, or one
+// from before second factors were switched on, is as good as its password: who stole that and the device makes no fresh call with it
+// (contract §6.2, §8.5).
+//
+// Refusals: [authcore.ReauthenticationRequired] without a proof, and unchecked once wrong ones have closed the session to it;
+// [authcore.MFARequired] where the second factor alone is missing; [authcore.InvalidCredentials]; [authcore.InvalidCode] and
+// [authcore.TooManyAttempts] for a code; [authcore.InvalidToken] when account or session is gone; [authcore.Unavailable], also when
+// wrong proofs cannot be counted.
 func (g *Gate) Check(ctx context.Context, who *authcore.Principal, p Proof, c authcore.Client) error {
 	if p.Password != "" {
-		return g.prove(ctx, who, p, c)
+		_, err := g.Prove(ctx, who, p, c)
+		if p.OTP == "" && authcore.CodeOf(err) == authcore.MFARequired { // nothing that was sent is wrong: the session may make up for the rest
+			return g.session(ctx, who, err)
+		}
+		return err
 	}
-	// A sign-in asks for everything that an account can be asked for, so its age alone decides.
+	return g.session(ctx, who, nil)
+}
+
+// session asks the sign-in of who. missing is what is refused where it is too old.
+func (g *Gate) session(ctx context.Context, who *authcore.Principal, missing error) error {
 	if g.now().After(who.AuthTime.Add(g.cfg.For)) {
+		if missing != nil {
+			return missing
+		}
 		return g.stale()
 	}
-	return nil
-}
-
-// HasPassword reports whether the account of who could prove itself by a password. [authcore.InvalidToken] when it is gone.
-func (g *Gate) HasPassword(ctx context.Context, who *authcore.Principal) (bool, error) {
+	if slices.Contains(who.AMR, authcore.AMRMulti) { // nothing asks for more: no account needs to be read
+		return nil
+	}
 	a, err := g.account(ctx, who)
-	return a.PasswordHash != "", err
-}
-
-// prove tries the password. Whoever holds a stolen session could guess here what the lock on signing in keeps them from: so wrong ones
-// count there too, and a session has few of them, with all its child sessions together. The lock does not stop the owner here,
-// who would be kept out of their own account by a stranger's guesses (L09).
-func (g *Gate) prove(ctx context.Context, who *authcore.Principal, p Proof, c authcore.Client) error {
-	account, err := g.account(ctx, who)
 	if err != nil {
 		return err
+	}
+	all, err := g.cfg.Steps.Suffices(ctx, a, who.AMR)
+	if err != nil || all {
+		return err
+	}
+	return errFactorMissing()
+}
+
+// Inline says what an account can prove itself by within a call.
+type Inline struct {
+	Password bool
+	OTP      bool // beside the password: a sign-in asks for a second factor
+}
+
+// Inline returns what who could send as a [Proof]; nothing where that cannot be enough, as for an account whose only factor is a mailbox.
+// [authcore.InvalidToken] when it is gone.
+func (g *Gate) Inline(ctx context.Context, who *authcore.Principal) (Inline, error) {
+	a, err := g.account(ctx, who)
+	if err != nil || a.PasswordHash == "" {
+		return Inline{}, err
+	}
+	enough, err := g.cfg.Steps.Suffices(ctx, a, byPassword)
+	if err != nil || enough {
+		return Inline{Password: enough}, err
+	}
+	takes, err := g.cfg.Steps.TakesOTP(ctx, a)
+	return Inline{Password: takes, OTP: takes}, err
+}
+
+// byPassword is the amr of who has given a password.
+var byPassword = []string{"pwd"}
+
+// Prove tries what p has, whatever the sign-in of who is like, and returns what it has shown (amr, RFC 8176). Refusals are those of Check.
+//
+// Whoever holds a stolen session could guess here what the lock on signing in keeps them from: so wrong passwords and codes
+// count there too, and a session has few of them, with all its child sessions together. The lock does not stop the owner here,
+// who would be kept out of their own account by a stranger's guesses (L09).
+func (g *Gate) Prove(ctx context.Context, who *authcore.Principal, p Proof, c authcore.Client) (amr []string, err error) {
+	account, err := g.account(ctx, who)
+	if err != nil {
+		return nil, err
 	}
 	family, err := g.cfg.Store.SessionFamily(ctx, who.AccountID, who.SessionID)
 	if err != nil {
-		return gone(err)
+		return nil, gone(err)
 	}
 	try, _, err := g.cfg.Sessions.Begin(ctx, "session:"+family.String())
 	if err != nil && !errors.Is(err, attempt.ErrFull) {
-		return fmt.Errorf("begin proof: %w", err)
+		return nil, fmt.Errorf("begin proof: %w", err)
 	}
 	if try == nil {
-		return g.stale()
+		return nil, g.stale()
 	}
-	right, err := password.Verify(ctx, g.cfg.Hasher, g.cfg.Policy, account.PasswordHash, p.Password)
-	if err != nil {
-		try.Cancel()
-		return fmt.Errorf("verify password: %w", password.Busy(err))
-	}
-	if right {
+	amr, err = g.prove(ctx, account, p, c)
+	code := authcore.CodeOf(err)
+	switch {
+	case err == nil:
 		try.Succeeded(context.WithoutCancel(ctx))
-		return nil
+		return amr, nil
+	case code != authcore.InvalidCredentials && code != authcore.InvalidCode:
+		try.Cancel()
+		return nil, err
 	}
 	try.Failed(context.WithoutCancel(ctx))
-	failure := audit.Failure(authcore.EventStepUpFailed, account.ID, c, authcore.InvalidCredentials, g.now())
-	failure.SessionID, failure.Method = who.SessionID, "password"
-	if err := g.tries.Count(ctx, identifier.AccountKey(account.ID), &account, failure, c); err != nil {
-		return err
+	failure := audit.Failure(authcore.EventStepUpFailed, account.ID, c, code, g.now())
+	failure.SessionID, failure.Method = who.SessionID, audit.ByPassword
+	if counted := g.tries.Count(ctx, identifier.AccountKey(account.ID), &account, failure, c); counted != nil {
+		return nil, counted
 	}
-	return authcore.Refuse(authcore.InvalidCredentials, "The password is wrong.")
+	return nil, err
+}
+
+// prove tries the password and then, where a sign-in asks for more, the code. A right password forgives no wrong code: who has stolen the
+// one could else guess the other for ever.
+func (g *Gate) prove(ctx context.Context, a authcore.Account, p Proof, c authcore.Client) ([]string, error) {
+	right, err := password.Verify(ctx, g.cfg.Hasher, g.cfg.Policy, a.PasswordHash, p.Password)
+	if err != nil {
+		return nil, fmt.Errorf("verify password: %w", password.Busy(err))
+	}
+	if !right {
+		return nil, authcore.Refuse(authcore.InvalidCredentials, "The password is wrong.")
+	}
+	enough, err := g.cfg.Steps.Suffices(ctx, a, byPassword)
+	switch {
+	case err != nil:
+		return nil, err
+	case enough:
+		return byPassword, nil
+	case p.OTP == "":
+		return nil, errFactorMissing()
+	}
+	proved, err := g.cfg.Steps.ProveOTP(ctx, a, p.OTP, c)
+	return append(slices.Clone(byPassword), proved.AMR...), err
+}
+
+// errFactorMissing: all else was given.
+func errFactorMissing() error {
+	return authcore.Refuse(authcore.MFARequired, "This asks for your second factor. Send your password and a code with the request, or prove yourself again.")
 }
 
 func (g *Gate) account(ctx context.Context, who *authcore.Principal) (authcore.Account, error) {

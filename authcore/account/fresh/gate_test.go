@@ -24,7 +24,7 @@ const address = "ada@example.com"
 
 // who is what the access token of a session says.
 func who(s authcore.Session) *authcore.Principal {
-	return &authcore.Principal{AccountID: s.AccountID, SessionID: s.ID, AuthTime: s.AuthTime}
+	return &authcore.Principal{AccountID: s.AccountID, SessionID: s.ID, AMR: s.AMR, AuthTime: s.AuthTime}
 }
 
 // env is a node where nobody is locked out at sign-in, but for tests that say otherwise.
@@ -156,7 +156,7 @@ func TestCheck_FailsClosed(t *testing.T) {
 	for name, cfg := range map[string]fresh.Config{
 		"session": {Lockouts: e.Lockouts, Sessions: broken{}}, "account": {Lockouts: broken{}, Sessions: e.Proofs},
 	} {
-		cfg.Store, cfg.Hasher, cfg.Policy, cfg.Owners, cfg.Now = e.Store, e.Hasher, e.Policy, e.Notices, e.Clock.Now
+		cfg.Store, cfg.Hasher, cfg.Policy, cfg.Steps, cfg.Owners, cfg.Now = e.Store, e.Hasher, e.Policy, e.Steps, e.Notices, e.Clock.Now
 		gate, err := fresh.New(cfg)
 		if err != nil {
 			t.Fatal(err)

@@ -59,7 +59,7 @@ func (f *Flow) Finish(ctx context.Context, a authcore.Account, r session.Request
 	}
 	n := f.next(a, factors, r.AMR)
 	if !n.done && r.OTP != "" {
-		proved, err := f.proveOTP(ctx, a, r)
+		proved, err := f.ProveOTP(ctx, a, r.OTP, r.Client)
 		if err != nil {
 			return Outcome{}, err
 		}
@@ -142,11 +142,11 @@ func sendable(m Method) bool {
 	return m.Method == string(authcore.FactorEmail) || m.Method == string(authcore.FactorSMS)
 }
 
-// proveOTP tries what came beside the first proof: the code of an app, or a recovery code.
-func (f *Flow) proveOTP(ctx context.Context, a authcore.Account, r session.Request) (factor.Proved, error) {
-	g := factor.Given{Type: authcore.FactorTOTP, Code: r.OTP, Client: r.Client}
-	if strings.ContainsFunc(r.OTP, func(c rune) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' }) {
+// givenOTP is what came beside the first proof: the code of an app, or a recovery code.
+func givenOTP(otp string, c authcore.Client) factor.Given {
+	g := factor.Given{Type: authcore.FactorTOTP, Code: otp, Client: c}
+	if strings.ContainsFunc(otp, func(c rune) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' }) {
 		g.Type = authcore.FactorRecovery
 	}
-	return f.verify(ctx, a, g)
+	return g
 }

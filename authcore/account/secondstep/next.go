@@ -40,7 +40,7 @@ func (f *Flow) next(a authcore.Account, factors []authcore.Factor, have []string
 	}
 	var n next
 	if len(own) > 0 {
-		n.methods = f.ofFactors(a, own, given)
+		n.methods = ofFactors(a, f.cfg.Factors.Offered(), own, given)
 		if len(n.methods) == 0 && a.PasswordHash != "" && !slices.Contains(given, kindOfPassword(a)) {
 			n.methods = []Method{{Method: MethodPassword}}
 		}
@@ -99,8 +99,7 @@ func (f *Flow) satisfied(given []string, own []authcore.Factor) bool {
 }
 
 // ofFactors are the methods of the account's factors, the type that its owner prefers first.
-func (f *Flow) ofFactors(a authcore.Account, own []authcore.Factor, given []string) []Method {
-	offered := f.cfg.Factors.Offered()
+func ofFactors(a authcore.Account, offered []authcore.FactorType, own []authcore.Factor, given []string) []Method {
 	rank := func(t authcore.FactorType) int {
 		if t == a.MFAPreferred {
 			return -1

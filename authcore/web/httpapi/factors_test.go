@@ -64,6 +64,9 @@ func TestFactors_Manage(t *testing.T) {
 	if len(on["recovery_codes"].([]any)) != 10 || on["enabled"] != true {
 		t.Errorf("got %v", on)
 	}
+	h.call(http.MethodDelete, "/2fa", "", token).refused(403, authcore.MFARequired) // the sign-in was by less than one needs now
+	code := on["recovery_codes"].([]any)[0].(string)
+	token = bearer(h.post("/login", `{"login":"`+email+`","password":"`+password+`","otp":"`+code+`"}`).want(200).pair().AccessToken)
 	list := h.call(http.MethodGet, "/factors", "", token).want(200).fields()["factors"].([]any)
 	box := list[0].(map[string]any)
 	if box["type"] != "email" || box["to"] != "a***@example.com" {

@@ -15,7 +15,7 @@ type freshGate interface {
 // freshProof is embedded in the body of every fresh call: what may be sent where the sign-in is not recent enough.
 type freshProof struct {
 	Password string `json:"password,omitempty" doc:"Your password. Needed if your sign-in is not recent enough, and checked whenever it is sent."`
-	OTP      string `json:"otp,omitempty" doc:"Ignored without two-factor authentication." example:"123456"`
+	OTP      string `json:"otp,omitempty" doc:"With password: a code of your authenticator app, or a recovery code. Ignored where a sign-in asks for no second factor." example:"123456"`
 }
 
 func (p freshProof) proof() fresh.Proof { return fresh.Proof{Password: p.Password, OTP: p.OTP} }
@@ -24,7 +24,9 @@ func (p freshProof) proof() fresh.Proof { return fresh.Proof{Password: p.Passwor
 type proves interface{ proof() fresh.Proof }
 
 // freshCodes are those that a fresh call can answer with besides its own.
-var freshCodes = []authcore.Code{authcore.ReauthenticationRequired, authcore.InvalidCredentials}
+var freshCodes = []authcore.Code{
+	authcore.ReauthenticationRequired, authcore.MFARequired, authcore.InvalidCredentials, authcore.InvalidCode, authcore.TooManyAttempts,
+}
 
 // checkFresh refuses a call whose sender is not the account's owner at this moment.
 func (a *API) checkFresh(x *call, body any) error {

@@ -65,10 +65,16 @@ func TestO17_FactorPages(t *testing.T) {
 	b.get("/account/factors?rename=" + id).want(http.StatusOK).says("Old phone")
 	b.get("/account/factors/remove?id=" + id).want(http.StatusOK).says("Remove Old phone?")
 	b.get("/account/factors/remove").leads("/auth/account/factors")
-	b.post("/account/factors/remove", []string{"id", id}).want(http.StatusForbidden).says("enter your password")
-	b.post("/account/factors/remove", []string{"id", id, "password", testflow.Password}).want(http.StatusConflict).says("last second factor")
+	b.post("/account/factors/remove", []string{"id", id}).want(http.StatusForbidden).says("enter your password and a code")
+	b.post("/account/factors/remove", []string{"id", id, "password", testflow.Password, "proof_otp", ""}).want(http.StatusForbidden).says("enter your password and a code")
+	b.post("/account/factors/remove", []string{"id", id, "password", testflow.Password, "proof_otp", "000000x"}).want(http.StatusBadRequest)
+	both := func() []string {
+		h.Clock.Advance(time.Minute) // a code of the app is good once
+		return []string{"password", testflow.Password, "proof_otp", testotp.Code(t, seed, h.Clock.Now())}
+	}
+	b.post("/account/factors/remove", append(both(), "id", id)).want(http.StatusConflict).says("last second factor")
 	b.post("/account/2fa", []string{"do", "off"}).want(http.StatusForbidden)
-	b.post("/account/2fa", []string{"do", "off", "password", testflow.Password}).leads("/auth/account/2fa?done=mfa_off")
+	b.post("/account/2fa", append(both(), "do", "off")).leads("/auth/account/2fa?done=mfa_off")
 	b.post("/account/factors/remove", []string{"id", id, "password", testflow.Password}).leads("/auth/account/factors?done=factor_removed")
 	b.get("/account/factors?done=factor_removed").want(http.StatusOK).says("has been removed").silent("Old phone")
 }
@@ -79,20 +85,26 @@ func TestMFAPage(t *testing.T) {
 	b.get("/account/2fa").want(http.StatusOK).says("It is off", "your verified e-mail address becomes one")
 	b.post("/account/2fa", []string{"do", "x"}).want(http.StatusBadRequest)
 	b.post("/account/2fa", []string{"do", "on"}).leads("/auth/account/2fa?done=mfa_on")
-	if page := b.get("/account/2fa?done=mfa_on").want(http.StatusOK); len(recoveryCode.FindAllString(page.body, -1)) != 10 {
-		t.Errorf("got\n%s", page.body)
+	page := b.get("/account/2fa?done=mfa_on").want(http.StatusOK)
+	codes := recoveryCode.FindAllString(page.body, -1)
+	if len(codes) != 10 {
+		t.Fatalf("got\n%s", page.body)
 	}
-	b.post("/account/factors/add", []string{"type", "email", "email", "box@example.com"}).leads("/auth/account/factors/confirm")
+	by := func(i int) []string { // the sign-in was by less than one needs now
+		return []string{"password", testflow.Password, "proof_otp", strings.TrimSuffix(strings.TrimPrefix(codes[i], "<code>"), "</code>")}
+	}
+	b.post("/account/factors/add", []string{"type", "email", "email", "box@example.com"}).want(http.StatusForbidden).says("enter your password and a code")
+	b.post("/account/factors/add", append(by(0), "type", "email", "email", "box@example.com")).leads("/auth/account/factors/confirm")
 	b.get("/account/factors/confirm").want(http.StatusOK).says("box@example.com").noField("enable_2fa")
 	b.post("/account/factors/confirm", []string{"otp", h.Mail(t, "box@example.com", authcore.MailFactorCode).Code}).leads("/auth/account/factors?done=factor_added")
-	b.post("/account/factors/add", []string{"type", "totp"}).leads("/auth/account/factors/confirm")
+	b.post("/account/factors/add", append(by(1), "type", "totp")).leads("/auth/account/factors/confirm")
 	seed := seedShown(t, b.get("/account/factors/confirm"))
 	b.post("/account/factors/confirm", []string{"otp", testotp.Code(t, seed, h.Clock.Now())}).leads("/auth/account/factors?done=factor_added")
 	b.get("/account/2fa").want(http.StatusOK).says("Asked for first")
-	b.post("/account/2fa", []string{"do", "prefer", "preferred", "totp"}).leads("/auth/account/2fa?done=mfa_preferred")
-	b.post("/account/2fa", []string{"do", "prefer", "preferred", ""}).leads("/auth/account/2fa?done=mfa_preferred")
-	b.post("/account/2fa", []string{"do", "prefer", "preferred", "sms"}).want(http.StatusUnprocessableEntity)
-	b.post("/account/factors/add", []string{"type", "recovery"}).leads("/auth/account/factors?done=codes_made")
+	b.post("/account/2fa", append(by(3), "do", "prefer", "preferred", "totp")).leads("/auth/account/2fa?done=mfa_preferred")
+	b.post("/account/2fa", append(by(4), "do", "prefer", "preferred", "")).leads("/auth/account/2fa?done=mfa_preferred")
+	b.post("/account/2fa", append(by(5), "do", "prefer", "preferred", "sms")).want(http.StatusUnprocessableEntity)
+	b.post("/account/factors/add", append(by(2), "type", "recovery")).leads("/auth/account/factors?done=codes_made")
 	if page := b.get("/account/factors?done=codes_made").want(http.StatusOK); len(recoveryCode.FindAllString(page.body, -1)) != 10 {
 		t.Errorf("got\n%s", page.body)
 	}

@@ -8,8 +8,12 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/fresh"
 )
 
-// proofField is the name of the field that a form of a Fresh page has where the sign-in is not recent enough.
-const proofField = "password"
+// The names of the fields that a form of a Fresh page has where the sign-in is not recent enough, or by one kind of proof alone. A page
+// may have a field otp of its own.
+const (
+	proofField = "password"
+	otpField   = "proof_otp"
+)
 
 // proof says what a form that was refused needs besides what was typed.
 type proof int
@@ -17,27 +21,37 @@ type proof int
 const (
 	noProof     proof = iota
 	askPassword       // a field for the password
+	askBoth           // and one for a code
 	signInAgain       // nothing helps here: the account has no password, or the session was closed to it
 )
 
 // CheckFresh refuses a form whose sender is not the account's owner at this moment, and lets it ask for what is missing. Fresh routes ask it
 // of every form; a page whose form needs it only sometimes calls it.
 func CheckFresh(q *Request) error {
-	ctx, typed := q.R.Context(), q.Form.Get(proofField)
-	if q.Form.Has(proofField) {
-		q.proof = askPassword // it is asked for again, whatever else is refused
+	ctx, typed := q.R.Context(), fresh.Proof{Password: q.Form.Get(proofField), OTP: q.Form.Get(otpField)}
+	switch { // it is asked for again, whatever else is refused
+	case q.Form.Has(otpField):
+		q.proof = askBoth
+	case q.Form.Has(proofField):
+		q.proof = askPassword
 	}
-	err := q.Fresh.Check(ctx, q.User, fresh.Proof{Password: typed}, q.Info.Client)
+	err := q.Fresh.Check(ctx, q.User, typed, q.Info.Client)
 	switch authcore.CodeOf(err) {
 	case authcore.InvalidCredentials:
 		return atField(err, proofField, authcore.CurrentPasswordWrong)
-	case authcore.ReauthenticationRequired:
-		has, failed := q.Fresh.HasPassword(ctx, q.User)
+	case authcore.ReauthenticationRequired, authcore.MFARequired:
+		can, failed := q.Fresh.Inline(ctx, q.User)
 		if failed != nil {
 			return failed
 		}
-		if q.proof = askPassword; typed != "" || !has {
+		closed := authcore.CodeOf(err) == authcore.ReauthenticationRequired && typed.Password != ""
+		switch {
+		case closed, !can.Password:
 			q.proof = signInAgain
+		case can.OTP:
+			q.proof = askBoth
+		default:
+			q.proof = askPassword
 		}
 	}
 	return err
@@ -78,13 +92,18 @@ func RenameField(err error, from, to string) error {
 // askProof asks, in the form that was sent, for what CheckFresh found missing.
 func (v *View) askProof(q *Request) {
 	switch q.proof {
-	case askPassword:
+	case askPassword, askBoth:
 		for i := range v.Forms {
 			if f := &v.Forms[i]; f.sent(q) {
 				field := PasswordField(q, proofField)
 				field.ID = f.ID + "-" + proofField
 				field.Focus = true
 				f.Fields = append(f.Fields, field)
+				if q.proof == askBoth {
+					code := CodeField(q)
+					code.Value, code.Name, code.ID, code.Label, code.Hint, code.InputMode = "", otpField, f.ID+"-"+otpField, q.T("field.proof_otp"), q.T("field.proof_otp.hint"), "text"
+					f.Fields = append(f.Fields, code)
+				}
 			}
 		}
 	case signInAgain:

@@ -21,8 +21,11 @@ func (q *Request) Explain() string {
 		if q.Form.Get("password") != "" {
 			text = q.T("verify.password.wrong")
 		}
-	case authcore.ReauthenticationRequired:
-		if q.proof == signInAgain {
+	case authcore.ReauthenticationRequired, authcore.MFARequired:
+		switch q.proof {
+		case askBoth:
+			text = q.T("fresh.both")
+		case signInAgain:
 			text = q.T("fresh.again")
 		}
 	case authcore.RateLimited, authcore.AccountLocked, authcore.TooManyAttempts:

@@ -112,7 +112,7 @@ func (to Route) post(q *Request) error {
 	if authcore.IsAnonymous(err) { // the session ended while the form was open; what was typed is gone, and the page says so
 		return q.Redirect(q.Path("/login") + "?done=" + notSaved)
 	}
-	if q.SetProblem(err); q.Is(authcore.ReauthenticationRequired) && q.proof == noProof {
+	if q.SetProblem(err); (q.Is(authcore.ReauthenticationRequired) || q.Is(authcore.MFARequired)) && q.proof == noProof {
 		q.proof = signInAgain // the page has no field for a proof
 	}
 	return to.show(q)
