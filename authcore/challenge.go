@@ -27,6 +27,8 @@ const (
 	PurposeSecondFactor Purpose = "second_factor"
 	// PurposeConfirmFactor shows that somebody who adds an email or sms factor reads what is sent there. Its subject is the factor.
 	PurposeConfirmFactor Purpose = "confirm_factor"
+	// PurposeSignIn signs in without a password. Its subject is the account, or an address or number that none has.
+	PurposeSignIn Purpose = "sign_in"
 	// PurposeHandover takes a browser that is signed in to another host. Its CodeDigest is no code's: it says for which
 	// origin and which browser the token is ([ChildSession]).
 	PurposeHandover Purpose = "handover"
@@ -54,6 +56,11 @@ type Challenge struct {
 	CodeExpiresAt time.Time
 	// SentTo is the address or number that it went to, where it is good only for as long as its account has that; else "".
 	SentTo string
+	// Binding is of what the browser or app keeps that asked for it; zero: nothing does. Wrong codes that come together with it have a
+	// budget of their own, BoundLeft until BoundResetAt, which is carried over likewise: so nobody else can spend it.
+	Binding      secret.Digest
+	BoundLeft    int
+	BoundResetAt time.Time
 }
 
 // Opening makes an account whose address or number is not verified.
@@ -71,6 +78,7 @@ type Opening struct {
 // challenge succeeds.
 type SignUp struct {
 	ChallengeID uuid.UUID
+	Purpose     Purpose          // of the challenge; "": PurposeVerifyEmail
 	Verified    Identifier       // the address or number
 	Unique      []IdentifierKind // that find accounts; where that of Verified is none of them, other accounts may hold it too
 	// Account is the account to create (Create true), or the existing one that verifies: then only its ID is used.

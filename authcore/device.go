@@ -70,6 +70,9 @@ type SessionOpening struct {
 	NewDevice func(open []SecurityLink) (Effects, error)
 	// Pending is the pending sign-in that the session ends: of several who end it at once exactly one opens a session. Zero for none.
 	Pending uuid.UUID
+	// Challenge is the challenge of [PurposeSignIn] that the sign-in spends: of several who spend it at once exactly one opens a session.
+	// It must be one of the session's account, sent to an address or number that the account has and has verified. Zero for none.
+	Challenge uuid.UUID
 	// TrustUntil is until when the device is asked for no second factor; zero leaves it as it is. Trusted tells of it; the store completes
 	// it.
 	TrustUntil time.Time

@@ -36,6 +36,7 @@ const (
 	NoFactor                  Code = "no_factor"
 	MFAEnforced               Code = "mfa_enforced"
 	Forbidden                 Code = "forbidden"
+	BindingRequired           Code = "binding_required"
 	ReauthenticationRequired  Code = "reauthentication_required"
 	MFARequired               Code = "mfa_required"
 	CrossOrigin               Code = "cross_origin"

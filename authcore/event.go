@@ -134,6 +134,7 @@ const (
 	MailTest              MailKind = "test" // sent by hand, never through the outbox
 	MailDeletionScheduled MailKind = "deletion_scheduled"
 	MailAccountRestored   MailKind = "account_restored"
+	MailSignInCode        MailKind = "sign_in_code"
 	MailSecondFactorCode  MailKind = "second_factor_code"
 	MailFactorCode        MailKind = "factor_code"
 	MailCodesGuessed      MailKind = "codes_guessed"

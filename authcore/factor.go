@@ -62,8 +62,9 @@ type PendingSignIn struct {
 	DeviceDigest secret.Digest // of the device token that the client brought; zero for none
 	DeviceName   string
 	ShortLived   bool
-	TrustDevice  bool // asked for with the first step
-	AttemptsLeft int  // wrong codes that may still come
+	TrustDevice  bool      // asked for with the first step
+	AttemptsLeft int       // wrong codes that may still come
+	Challenge    uuid.UUID // as in [SessionOpening]; it is spent when the sign-in begins to wait, and is not kept
 	CreatedAt    time.Time
 	ExpiresAt    time.Time
 }

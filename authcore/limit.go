@@ -15,6 +15,7 @@ type Limit struct {
 const (
 	LimitLogin       = "login"
 	LimitMFA         = "mfa"
+	LimitOTP         = "otp"
 	LimitRegister    = "register"
 	LimitVerify      = "verify"
 	LimitForgot      = "forgot"

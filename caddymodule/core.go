@@ -96,7 +96,7 @@ func (c *core) wireFlows(a *App, sealer *secret.Sealer) error {
 // flowSettings are the settings of the flows.
 func (r *resolved) flowSettings() gateway.Settings {
 	return gateway.Settings{Signup: signup.Mode(r.signup), Deferred: r.deferred, CodeOnDemand: r.codeOnDemand, Identities: r.identities, Admins: r.admins, UserFields: r.userFields,
-		Invitation: gateway.InvitationSettings{Inviters: r.invitations.inviters, Lifetime: r.invitations.lifetime, Pending: r.invitations.pending}, Numbers: r.numbers,
+		Invitation: gateway.InvitationSettings{Inviters: r.invitations.inviters, Lifetime: r.invitations.lifetime, Pending: r.invitations.pending}, Numbers: r.numbers, Ways: r.ways(),
 		Password: passpolicy.Config{MinLength: r.password.minLength, MaxLength: r.password.maxLength},
 		Code:     gateway.CodeSettings{Length: r.otp.length, Lifetime: r.otp.lifetime, SMSLifetime: r.otp.smsLifetime, Attempts: r.otp.attempts},
 		Audience: r.audience, AccessLifetime: r.accessLifetime, RefreshLifetime: r.refreshLifetime,
@@ -104,9 +104,9 @@ func (r *resolved) flowSettings() gateway.Settings {
 		DeletionGrace: r.deletionGrace, Factors: r.factors, Brand: r.brand, ShortSession: r.shortSession, MaxSessions: r.maxSessions, MFA: r.mfa, TrustFor: r.trustFor}
 }
 
-// offer is what anybody may know of the settings. Passwords are the only way to sign in.
+// offer is what anybody may know of the settings.
 func (r *resolved) offer() httpapi.Offer {
-	return httpapi.Offer{Signup: signup.Mode(r.signup), Identities: r.identities, SignIn: []string{"password"},
+	return httpapi.Offer{Signup: signup.Mode(r.signup), Identities: r.identities, SignIn: r.signIn,
 		Providers: []httpapi.OfferedProvider{}, Factors: r.offeredFactors(), MFA: r.offeredMFA(),
 		Password: httpapi.OfferedPassword{MinLength: r.password.minLength, MaxLength: r.password.maxLength},
 		OTP:      httpapi.OfferedCode{Length: r.otp.length}, UserFields: offeredFields(r.userFields),
@@ -123,14 +123,14 @@ func (c *core) wireAPI(a *App) (err error) {
 	}
 	limits := httpauth.NewLimits(a.limiter(), ratelimit.AddressKey).TellRefused(countRateLimited)
 	c.api, err = httpapi.New(httpapi.Config{CookiePrefix: a.CookiePrefix, Authenticator: c.auth, Limits: limits, Sessions: f.Sessions,
-		SignIn: f.SignIn, Steps: f.Steps, SignUp: f.SignUp, Password: f.Password, Profile: f.Profile, JWKS: c.ring.JWKS, Ready: a.health, Logger: a.logger,
+		SignIn: f.SignIn, Passwordless: f.Passwordless, Steps: f.Steps, SignUp: f.SignUp, Password: f.Password, Profile: f.Profile, JWKS: c.ring.JWKS, Ready: a.health, Logger: a.logger,
 		Setup: f.Setup, Invite: f.Invite, Secure: f.Secure, Contact: f.Contact, Factors: f.Factors, Fresh: f.Fresh, Closure: f.Closure, Export: f.Export, Avatars: f.Avatars,
 		History: f.History, Devices: f.Devices, Notifications: f.Notifications, StepUp: f.StepUp, Now: n.clock.Now, Admins: cfg.admins, Offer: cfg.offer()})
 	if err != nil {
 		return err
 	}
 	c.pages, err = portal.New(portal.Config{API: c.api, Authenticator: c.auth, Limits: limits, Sessions: f.Sessions,
-		SignIn: f.SignIn, Steps: f.Steps, SignUp: f.SignUp, Password: f.Password, Profile: f.Profile, Setup: f.Setup, Invite: f.Invite, Secure: f.Secure, Contact: f.Contact, Factors: f.Factors, Fresh: f.Fresh, Closure: f.Closure, Export: f.Export, Avatars: f.Avatars, History: f.History, Notifications: f.Notifications, StepUp: f.StepUp, Devices: f.Devices, Handover: f.Handover, Issuers: a.issuers,
+		SignIn: f.SignIn, Passwordless: f.Passwordless, Steps: f.Steps, SignUp: f.SignUp, Password: f.Password, Profile: f.Profile, Setup: f.Setup, Invite: f.Invite, Secure: f.Secure, Contact: f.Contact, Factors: f.Factors, Fresh: f.Fresh, Closure: f.Closure, Export: f.Export, Avatars: f.Avatars, History: f.History, Notifications: f.Notifications, StepUp: f.StepUp, Devices: f.Devices, Handover: f.Handover, Issuers: a.issuers,
 		Brand: cfg.brand, ReturnHosts: a.returnHosts, Logger: a.logger, Now: n.clock.Now})
 	return err
 }

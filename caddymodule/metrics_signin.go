@@ -20,7 +20,7 @@ var (
 	loginOutcomes = newMethodTally("logins_total", "Sign-ins, by how somebody signed in and by outcome; pending waits for a second step.", loginMethods,
 		append(outcomesOf(authcore.InvalidCredentials, authcore.AccountLocked, authcore.AccountNotVerified, authcore.InvalidFields, authcore.InvalidRequest,
 			authcore.InvalidCode, authcore.TooManyAttempts, authcore.RegistrationProofRequired, authcore.InvalidInvitation, authcore.InvitationRequired,
-			authcore.RateLimited, authcore.InvalidMFAToken), outcomePending)...)
+			authcore.RateLimited, authcore.InvalidMFAToken, authcore.BindingRequired), outcomePending)...)
 	registrationOutcomes = newMethodTally("registrations_total", "Sign-ups, by how somebody signed up and by outcome; an address that has an account counts as any other.",
 		registrationMethods, outcomesOf(authcore.InvalidFields, authcore.SignupClosed, authcore.InvitationRequired, authcore.InvalidInvitation, authcore.Conflict,
 			authcore.RateLimited)...)
@@ -91,7 +91,7 @@ func countRateLimited(path string) {
 	switch path {
 	case "/login":
 		loginOutcomes.of(audit.ByPassword).count(string(authcore.RateLimited))
-	case "/verify":
+	case "/verify", "/otp/verify":
 		loginOutcomes.of(audit.ByCode).count(string(authcore.RateLimited))
 	case "/register":
 		registrationOutcomes.of(audit.ByPassword).count(string(authcore.RateLimited))

@@ -101,6 +101,9 @@ type Settings struct {
 	// Default: email username.
 	Identities []string `json:"identities,omitempty"`
 
+	// How people sign in: password, code (by mail, or by SMS to a number), link (by mail, with a code beside it). Default: password.
+	SignIn []string `json:"sign_in,omitempty"`
+
 	// Who may invite, and for how long an invitation is good.
 	Invitations *InvitationSettings `json:"invitations,omitempty"`
 
@@ -133,7 +136,7 @@ type Settings struct {
 	Lockout *LockoutSettings `json:"lockout,omitempty"`
 
 	// Limits by name: `<count>/<window>` or `off`. Per client address (/64 for IPv6): login 30/1m, register 20/1h,
-	// verify 30/1m, forgot 20/1h, refresh 120/1m, token_verify 120/1m,
+	// verify 30/1m, forgot 20/1h, otp 20/1h, refresh 120/1m, token_verify 120/1m,
 	// secure 30/1h. Per account: export 5/1d, invite 20/1d. Per recipient: mail 5/1h.
 	// Per account: avatar 10/1h. SMS: sms 3/1h per number, sms_prefix 30/1h per number without its last four digits, sms_client 10/1h per client
 	// address, sms_total 1000/1d for all.

@@ -170,6 +170,11 @@ var globalOptions = []option[Settings]{
 		},
 	},
 	factorsOption,
+	{
+		name:  "sign_in",
+		parse: readWords(func(s *Settings) *[]string { return &s.SignIn }),
+		check: checkSignIn,
+	},
 	adminsOption,
 	{
 		name:  "invitations",

@@ -68,6 +68,7 @@ type resolved struct {
 	identities     []authcore.IdentifierKind
 	numbers        identifier.Numbers
 	factors        []authcore.FactorType // that are offered
+	signIn         []string              // the ways, at least one
 	admins         authcore.Admins
 	invitations    invitationRules
 	retention      authcore.Retention
@@ -103,6 +104,7 @@ func (s *Settings) resolve() (*resolved, error) {
 		brand:        cmp.Or(read.Brand, "Gatehouse"),
 		numbers:      read.numbers(),
 		factors:      read.factors(),
+		signIn:       read.signIn(),
 		invitations:  read.invitationRules(),
 		retention:    read.retention(),
 		mfa:          read.mfa(),

@@ -26,6 +26,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/notice"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/notification"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/passwordless"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/profile"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/secondstep"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/secure"
@@ -112,6 +113,8 @@ type Settings struct {
 	FreshFor        time.Duration // how long a sign-in is fresh
 	DeletionGrace   time.Duration // how long a deletion waits; 0: none
 
+	Ways passwordless.Ways // to sign in without a password
+
 	Factors  []authcore.FactorType // that may be added and count; nil: all but SMS
 	Brand    string                // what authenticator apps show beside a code; "": the host of the issuer
 	MFA      secondstep.Requirement
@@ -145,27 +148,28 @@ type Traces struct {
 
 // Flows is what people do with accounts. They are safe for concurrent use.
 type Flows struct {
-	Policy     *passpolicy.Policy
-	Challenges *challenge.Issuer
-	Notices    *notice.Notices
-	Factors    *factor.Factors
-	Sessions   *session.Sessions
-	Devices    *device.Devices
-	Steps      *secondstep.Flow
-	SignIn     *signin.Flow
-	SignUp     *signup.Flow
-	Password   *password.Flow
-	Secure     *secure.Flow
-	Profile    *profile.Profiles
-	Avatars    *avatar.Avatars
-	Contact    *contact.Flow
-	Fresh      *fresh.Gate
-	Handover   *handover.Flow
-	Setup      *setup.Flow
-	Invite     *invite.Flow
-	Closure    *closure.Flow
-	Export     *export.Flow
-	History    *history.Flow
+	Policy       *passpolicy.Policy
+	Challenges   *challenge.Issuer
+	Notices      *notice.Notices
+	Factors      *factor.Factors
+	Sessions     *session.Sessions
+	Devices      *device.Devices
+	Steps        *secondstep.Flow
+	SignIn       *signin.Flow
+	Passwordless *passwordless.Flow
+	SignUp       *signup.Flow
+	Password     *password.Flow
+	Secure       *secure.Flow
+	Profile      *profile.Profiles
+	Avatars      *avatar.Avatars
+	Contact      *contact.Flow
+	Fresh        *fresh.Gate
+	Handover     *handover.Flow
+	Setup        *setup.Flow
+	Invite       *invite.Flow
+	Closure      *closure.Flow
+	Export       *export.Flow
+	History      *history.Flow
 
 	Notifications *notification.Flow
 	StepUp        *stepup.Flow
@@ -233,6 +237,11 @@ func (f *Flows) wireSessions(cfg Config) (err error) {
 	}
 	f.SignIn, err = signin.New(signin.Config{Store: cfg.Store, Hasher: cfg.Hasher, Policy: f.Policy, Lockouts: cfg.Lockouts, Owners: f.Notices,
 		Steps: f.Steps, Identities: s.Identities, Numbers: s.Numbers, RequireVerified: s.Signup != signup.Open, Trace: cfg.Traces.SignIn, Now: cfg.Now})
+	if err != nil {
+		return err
+	}
+	f.Passwordless, err = passwordless.New(passwordless.Config{Store: cfg.Store, Challenges: f.Challenges, Steps: f.Steps, Ways: s.Ways, Identities: s.Identities,
+		Numbers: s.Numbers, Key: macKey(cfg.Ring, "sign-in binding"), Trace: cfg.Traces.SignIn, Now: cfg.Now})
 	if err != nil {
 		return err
 	}

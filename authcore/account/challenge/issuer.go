@@ -42,8 +42,9 @@ type Config struct {
 // Store keeps codes and links.
 type Store interface {
 	// ProveCode tests a code against the live challenge, as one atomic statement: a wrong code costs one attempt, a right
-	// one costs nothing and does not consume it. ErrNotFound: none is live. ErrWrongCode. ErrNoAttempts.
-	ProveCode(ctx context.Context, purpose authcore.Purpose, subject string, code secret.Digest, now time.Time) (authcore.Challenge, error)
+	// one costs nothing and does not consume it. Where binding is that of the challenge, the attempt is one of those that are kept for
+	// it, and the others are not asked for; zero is that of none. ErrNotFound: none is live. ErrWrongCode. ErrNoAttempts.
+	ProveCode(ctx context.Context, purpose authcore.Purpose, subject string, code, binding secret.Digest, now time.Time) (authcore.Challenge, error)
 	// ProveToken finds the live challenge of a link, whatever attempts are left: they are for codes. ErrNotFound.
 	ProveToken(ctx context.Context, purpose authcore.Purpose, token secret.Digest, now time.Time) (authcore.Challenge, error)
 }
@@ -125,7 +126,10 @@ type Recipient struct {
 // issue makes a challenge and the mail that carries its code and link, or the SMS that carries its code: a text of ours has no
 // link that anybody could put another in the place of. Nothing is stored: the caller does that in the
 // transaction of its change. account is uuid.Nil where there is none.
-func (d *Issuer) issue(p authcore.Purpose, subject string, account uuid.UUID, to Recipient, c authcore.Client) (authcore.Challenge, authcore.Mail, error) {
+//
+// Whoever shows its binding has a budget of attempts of their own.
+func (d *Issuer) issue(r Request, account uuid.UUID, to Recipient) (authcore.Challenge, authcore.Mail, error) {
+	p, subject, c := r.Purpose, r.Subject, r.Client
 	row, err := lookup(p)
 	if err != nil {
 		return authcore.Challenge{}, authcore.Mail{}, err
@@ -141,6 +145,7 @@ func (d *Issuer) issue(p authcore.Purpose, subject string, account uuid.UUID, to
 	ch := d.fresh(p, subject, account)
 	ch.CodeDigest, ch.TokenDigest = d.digest(p, subject, code), secret.SumString(token)
 	ch.CodeExpiresAt = ch.CreatedAt.Add(d.cfg.Lifetime)
+	d.bind(&ch, r.Binding)
 	if row.Bound && account != uuid.Nil {
 		ch.SentTo = to.Address
 	}
@@ -152,7 +157,7 @@ func (d *Issuer) issue(p authcore.Purpose, subject string, account uuid.UUID, to
 		ch.ExpiresAt = ch.CreatedAt.Add(d.cfg.SMSLifetime)
 		ch.CodeExpiresAt = ch.ExpiresAt
 		m.Expiry, m.LinkExpiry, m.Host = d.cfg.SMSLifetime, 0, hostOf(c.Portal)
-	} else if row.Path != "" {
+	} else if row.Path != "" && !r.CodeAlone {
 		m.Link = strings.TrimSuffix(c.Portal, "/") + row.Path + "?token=" + token
 	}
 	mail, err := d.cfg.Mailer.Compose(m)
@@ -177,6 +182,13 @@ var nobody = map[authcore.Channel]string{authcore.ByEmail: "nobody@mail.invalid"
 
 // Nobody returns the recipient of a mail or SMS that is composed for the time that it takes, and not sent.
 func Nobody(by authcore.Channel) string { return nobody[by] }
+
+// bind gives a challenge its binding, and the budget of attempts of whoever shows it; "" for none.
+func (d *Issuer) bind(ch *authcore.Challenge, binding string) {
+	if binding != "" {
+		ch.Binding, ch.BoundLeft, ch.BoundResetAt = secret.SumString(binding), d.cfg.Attempts, ch.CreatedAt.Add(budgetWindow)
+	}
+}
 
 // Unredeemable returns a challenge that nobody can prove: its digests are random.
 func (d *Issuer) Unredeemable(p authcore.Purpose, subject string) authcore.Challenge {

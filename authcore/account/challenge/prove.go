@@ -16,6 +16,7 @@ type Credentials struct {
 	Token   string
 	Subject string
 	Code    string
+	Binding string // that they keep who asked; beside a code
 }
 
 // maxLength is the longest token or code looked at, in bytes.
@@ -36,7 +37,11 @@ func (d *Issuer) Prove(ctx context.Context, p authcore.Purpose, shown Credential
 		}
 		return r
 	}, shown.Code[:min(len(shown.Code), maxLength)])
-	ch, err := d.cfg.Store.ProveCode(ctx, p, shown.Subject, d.digest(p, shown.Subject, code), d.now())
+	var binding secret.Digest
+	if shown.Binding != "" {
+		binding = secret.SumString(shown.Binding)
+	}
+	ch, err := d.cfg.Store.ProveCode(ctx, p, shown.Subject, d.digest(p, shown.Subject, code), binding, d.now())
 	if errors.Is(err, authcore.ErrNotFound) {
 		return authcore.Challenge{}, d.countMiss(ctx, p, shown.Subject)
 	}

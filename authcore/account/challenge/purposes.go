@@ -31,6 +31,7 @@ var purposes = map[authcore.Purpose]purpose{
 	// No link: who follows one elsewhere would finish the sign-in of whoever asked for it. The session is opened by what asked for the code.
 	authcore.PurposeSecondFactor:  {Mail: authcore.MailSecondFactorCode},
 	authcore.PurposeConfirmFactor: {Mail: authcore.MailFactorCode, Unproven: true},
+	authcore.PurposeSignIn:        {Path: "/otp/verify", Mail: authcore.MailSignInCode, AMR: []string{"email"}, Bound: true},
 	// It is printed for whoever runs the gateway (package setup).
 	authcore.PurposeSetup: {Life: 24 * time.Hour},
 	// Its link lives as long as the deletion waits, and stands in a security mail. No session: who restores signs in again.

@@ -22,8 +22,11 @@ type Request struct {
 	// Channel is how who asks gets the code, if anybody does; "" is authcore.ByEmail. It is the same for known and unknown.
 	Channel authcore.Channel
 	Known   *Known // nil: nobody gets a code
-	Events  []authcore.Event
-	Client  authcore.Client
+	// Binding is what the browser or app keeps that asks; "" for nothing. Only purposes have a use for it whose flows ask for it.
+	Binding   string
+	CodeAlone bool // the mail has no link
+	Events    []authcore.Event
+	Client    authcore.Client
 	// Save stores challenge, events and mail in one transaction.
 	Save func(ctx context.Context, ch authcore.Challenge, fx authcore.Effects) error
 }
@@ -84,12 +87,14 @@ func (d *Issuer) reached(known *Known) *Known {
 func (d *Issuer) prepare(r Request) (authcore.Challenge, authcore.Mail, error) {
 	switch {
 	case r.Known == nil:
-		_, mail, err := d.issue(r.Purpose, r.Subject, uuid.Nil, Recipient{Channel: r.Channel, Address: nobody[r.Channel]}, r.Client)
+		_, mail, err := d.issue(r, uuid.Nil, Recipient{Channel: r.Channel, Address: nobody[r.Channel]})
 		mail.Dummy = true
-		return d.Unredeemable(r.Purpose, r.Subject), mail, err
+		ch := d.Unredeemable(r.Purpose, r.Subject)
+		d.bind(&ch, r.Binding)
+		return ch, mail, err
 	case r.Known.Instead != "":
 		mail, err := d.Notification(r.Known.Instead, r.Known.To, r.Client)
 		return d.Unredeemable(r.Purpose, r.Subject), mail, err
 	}
-	return d.issue(r.Purpose, r.Subject, r.Known.Account, r.Known.To, r.Client)
+	return d.issue(r, r.Known.Account, r.Known.To)
 }

@@ -113,7 +113,7 @@ func (f *Flow) prepare(a authcore.Account, r session.Request) (authcore.PendingS
 	token := f.cfg.Key().IssueToken(Prefix, id)
 	p := authcore.PendingSignIn{
 		ID: id, AccountID: a.ID, AccountEpoch: a.Epoch, TokenDigest: secret.SumString(token), Mode: r.Mode, Method: r.Method, AMR: r.AMR,
-		DeviceName: r.DeviceName, ShortLived: r.ShortLived, TrustDevice: r.TrustDevice, AttemptsLeft: attempts,
+		DeviceName: r.DeviceName, ShortLived: r.ShortLived, TrustDevice: r.TrustDevice, AttemptsLeft: attempts, Challenge: r.Challenge,
 		CreatedAt: now, ExpiresAt: now.Add(f.cfg.Lifetime),
 	}
 	p.DeviceDigest, _ = f.cfg.Sessions.DeviceDigest(r.DeviceToken)

@@ -22,12 +22,13 @@ const (
 	loopEnding         = "_sent"
 	deviceEnding       = "_device"
 	mfaEnding          = "_mfa"
+	bindingEnding      = "_code"
 	handoverEnding     = "_handover" // and an ending, see [HandoverCookie]
 	hostPrefix         = "__Host-"
 	maxCookieSize      = 4096 // name and value; browsers drop larger ones without a word (RFC 6265 §6.1)
 )
 
-var endings = [...]string{accessEnding, refreshEnding, registrationEnding, linkEnding, pendingEnding, loopEnding, deviceEnding, mfaEnding, handoverEnding}
+var endings = [...]string{accessEnding, refreshEnding, registrationEnding, linkEnding, pendingEnding, loopEnding, deviceEnding, mfaEnding, bindingEnding, handoverEnding}
 
 // DefaultCookiePrefix begins the names of the cookies of a gateway that is given no other prefix.
 const DefaultCookiePrefix = "gatehouse"
@@ -127,6 +128,8 @@ var (
 	DeviceCookie = FlowCookie{deviceEnding, authcore.DeviceLifetime}
 	// MFACookie is the token of a sign-in that waits for a second step. It lives longer than any of them.
 	MFACookie = FlowCookie{mfaEnding, 24 * time.Hour}
+	// BindingCookie is by what a link in a mail knows the browser that asked for it. It lives longer than any of them.
+	BindingCookie = FlowCookie{bindingEnding, 24 * time.Hour}
 	// HandoverCookie is the verifier of a browser that asks to be handed over: one for each time that it asks, for tabs that
 	// are opened together ask at the same moment. It outlives the code, which goes out at once.
 	HandoverCookie = FlowCookie{handoverEnding, 2 * time.Minute}

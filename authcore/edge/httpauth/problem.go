@@ -41,6 +41,7 @@ var statuses = map[authcore.Code]int{
 	authcore.NoFactor:                  http.StatusConflict,
 	authcore.MFAEnforced:               http.StatusConflict,
 	authcore.Forbidden:                 http.StatusForbidden,
+	authcore.BindingRequired:           http.StatusForbidden,
 	authcore.ReauthenticationRequired:  http.StatusForbidden,
 	authcore.MFARequired:               http.StatusForbidden,
 	authcore.CrossOrigin:               http.StatusForbidden,

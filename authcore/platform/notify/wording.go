@@ -68,6 +68,7 @@ var kinds = map[authcore.MailKind]shape{
 	authcore.MailInvitation:        {sms: linking},
 	authcore.MailInvitationKnown:   {sms: telling},
 	authcore.MailTest:              {sms: telling},
+	authcore.MailSignInCode:        {code: true, cause: true},
 	authcore.MailSecondFactorCode:  {code: true, cause: true},
 	authcore.MailFactorCode:        {code: true, cause: true},
 	authcore.MailCodesGuessed:      {cause: true, security: true},

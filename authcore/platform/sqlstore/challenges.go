@@ -13,18 +13,18 @@ import (
 )
 
 const challengeColumns = "id, purpose, subject, account_id, code_digest, token_digest, attempts_left, " +
-	"attempts_reset_at, created_at, expires_at, code_expires_at, sent_to"
+	"attempts_reset_at, created_at, expires_at, code_expires_at, sent_to, binding_digest, bound_left, bound_reset_at"
 
 func scanChallenge(r sqldb.Row) (c authcore.Challenge, err error) {
 	return c, r.Scan(&c.ID, &c.Purpose, &c.Subject, &optional{&c.AccountID}, &digest{&c.CodeDigest}, &digest{&c.TokenDigest},
 		&c.AttemptsLeft, &stamp{&c.AttemptsResetAt}, &stamp{&c.CreatedAt}, &stamp{&c.ExpiresAt},
-		&stamp{&c.CodeExpiresAt}, &c.SentTo)
+		&stamp{&c.CodeExpiresAt}, &c.SentTo, &digest{&c.Binding}, &c.BoundLeft, &stamp{&c.BoundResetAt})
 }
 
 // A new challenge takes over the attempts that were spent on the one before, until that one's window ends: otherwise
 // every resend would buy new guesses (ASVS 6.6.3).
 const upsertChallenge = "insert into challenges (" + challengeColumns + `)
-	values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+	values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
 	on conflict (purpose, subject) do update set
 		id = excluded.id, account_id = excluded.account_id,
 		code_digest = excluded.code_digest, token_digest = excluded.token_digest,
@@ -35,7 +35,11 @@ const upsertChallenge = "insert into challenges (" + challengeColumns + `)
 				and challenges.attempts_left < excluded.attempts_left
 			then challenges.attempts_reset_at else excluded.attempts_reset_at end,
 		created_at = excluded.created_at, expires_at = excluded.expires_at,
-		code_expires_at = excluded.code_expires_at, sent_to = excluded.sent_to`
+		code_expires_at = excluded.code_expires_at, sent_to = excluded.sent_to, binding_digest = excluded.binding_digest,
+		bound_left = case when challenges.bound_reset_at > excluded.created_at and challenges.bound_left < excluded.bound_left
+			then challenges.bound_left else excluded.bound_left end,
+		bound_reset_at = case when challenges.bound_reset_at > excluded.created_at and challenges.bound_left < excluded.bound_left
+			then challenges.bound_reset_at else excluded.bound_reset_at end`
 
 // IssueChallenge implements password.Store.
 func (s *Store) IssueChallenge(ctx context.Context, ch authcore.Challenge, fx authcore.Effects) error {
@@ -50,23 +54,25 @@ func (s *Store) IssueChallenge(ctx context.Context, ch authcore.Challenge, fx au
 func issue(ctx context.Context, q sqldb.Querier, ch authcore.Challenge) error {
 	_, err := sqldb.Exec(ctx, q, upsertChallenge, ch.ID, string(ch.Purpose), ch.Subject, orNull(ch.AccountID),
 		ch.CodeDigest.Bytes(), ch.TokenDigest.Bytes(), ch.AttemptsLeft, micros(ch.AttemptsResetAt), micros(ch.CreatedAt),
-		micros(ch.ExpiresAt), micros(ch.CodeExpiresAt), ch.SentTo)
+		micros(ch.ExpiresAt), micros(ch.CodeExpiresAt), ch.SentTo, digestOrNull(ch.Binding), ch.BoundLeft, micros(ch.BoundResetAt))
 	return err
 }
 
 // One statement that counts and tells: between a question and a subtraction a hundred parallel guesses would fit.
+// Tries with the right binding, $5, have a budget of their own.
 const proveCode = `update challenges
-	set attempts_left = case when code_digest = $3 then attempts_left else attempts_left - 1 end
-	where purpose = $1 and subject = $2 and expires_at > $4 and attempts_left > 0
+	set attempts_left = case when code_digest = $3 or binding_digest = $5 then attempts_left else attempts_left - 1 end,
+		bound_left = case when code_digest <> $3 and binding_digest = $5 then bound_left - 1 else bound_left end
+	where purpose = $1 and subject = $2 and expires_at > $4 and case when binding_digest = $5 then bound_left else attempts_left end > 0
 	returning ` + challengeColumns
 
 const countLive = "select count(*) from challenges where purpose = $1 and subject = $2 and expires_at > $3"
 
 // ProveCode implements challenge.Store. An expired challenge is not live, whatever its attempts.
-func (s *Store) ProveCode(ctx context.Context, purpose authcore.Purpose, subject string, code secret.Digest,
+func (s *Store) ProveCode(ctx context.Context, purpose authcore.Purpose, subject string, code, binding secret.Digest,
 	now time.Time) (ch authcore.Challenge, err error) {
 	err = s.Single(ctx, "prove code", func(ctx context.Context, q sqldb.Querier) error {
-		ch, err = sqldb.One(ctx, q, scanChallenge, proveCode, string(purpose), subject, code.Bytes(), micros(now))
+		ch, err = sqldb.One(ctx, q, scanChallenge, proveCode, string(purpose), subject, code.Bytes(), micros(now), digestOrNull(binding))
 		return err
 	})
 	if errors.Is(err, authcore.ErrNotFound) {
@@ -118,4 +124,21 @@ const consumeChallenge = `delete from challenges
 // consume spends the challenge; authcore.ErrNotFound when it is gone. A code of another purpose spends nothing.
 func consume(ctx context.Context, q sqldb.Querier, id uuid.UUID, purpose authcore.Purpose, now time.Time) (authcore.Challenge, error) {
 	return sqldb.One(ctx, q, scanChallenge, consumeChallenge, id, string(purpose), micros(now))
+}
+
+// A code or link to sign in with is dead once its account has another address or number, or has it no longer verified.
+const consumeSignIn = `delete from challenges
+	where id = $1 and purpose = $2 and expires_at > $3 and account_id = $4 and exists (select 1 from users u where u.id = $4
+		and (u.email = sent_to and u.email_verified_at is not null or u.phone = sent_to and u.phone_verified_at is not null))`
+
+// endChallenge spends what somebody signs in with, of an account whose row the caller has locked; authcore.ErrNotFound when it is gone.
+func endChallenge(ctx context.Context, q sqldb.Querier, id, account uuid.UUID, now time.Time) error {
+	if id == uuid.Nil {
+		return nil
+	}
+	n, err := sqldb.Exec(ctx, q, consumeSignIn, id, string(authcore.PurposeSignIn), micros(now), account)
+	if err == nil && n == 0 {
+		err = authcore.ErrNotFound
+	}
+	return err
 }

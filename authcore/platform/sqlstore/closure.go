@@ -178,7 +178,7 @@ var ofAccount = []struct{ table, erase string }{
 // What is kept of an address or number in the rows of others, who wait for one that is another's. $1 is the address.
 var ofAddress = []struct{ table, erase string }{
 	{"registrations", "delete from registrations where address = $1"},
-	{"challenges", "delete from challenges where subject in ($1, 'unknown:email:' || cast($1 as text), 'unknown:phone:' || cast($1 as text)) or sent_to = $1"},
+	{"challenges", "delete from challenges where subject in ($1, 'unknown:email:' || cast($1 as text), 'unknown:phone:' || cast($1 as text), 'email:' || cast($1 as text), 'phone:' || cast($1 as text)) or sent_to = $1"},
 	{"invitations", "delete from invitations where address = $1 and used_at is null"},
 	{"users", "update users set pending_email = '', pending_email_until = null where pending_email = $1"},
 	{"users", "update users set pending_phone = '', pending_phone_until = null where pending_phone = $1"},

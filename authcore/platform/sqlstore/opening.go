@@ -36,6 +36,9 @@ func (s *Store) open(ctx context.Context, q *tx, o authcore.SessionOpening) (aut
 	if err != nil {
 		return sess, err
 	}
+	if err := endChallenge(ctx, q, o.Challenge, sess.AccountID, sess.CreatedAt); err != nil {
+		return sess, err
+	}
 	met, err := meetDevice(ctx, q, o)
 	if err != nil {
 		return sess, err

@@ -31,6 +31,9 @@ func (s *Store) SavePending(ctx context.Context, p authcore.PendingSignIn, fx au
 		if err := savePending(ctx, q, p); err != nil {
 			return err
 		}
+		if err := endChallenge(ctx, q, p.Challenge, p.AccountID, p.CreatedAt); err != nil {
+			return err
+		}
 		return record(ctx, q, fx)
 	})
 }

@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -50,7 +51,7 @@ func (s *Store) SignUp(ctx context.Context, e authcore.SignUp) (a authcore.Accou
 }
 
 func (s *Store) signUp(ctx context.Context, q *tx, e authcore.SignUp) (a authcore.Account, sess authcore.Session, err error) {
-	if _, err = consume(ctx, q, e.ChallengeID, authcore.PurposeVerifyEmail, e.Now); err != nil {
+	if _, err = consume(ctx, q, e.ChallengeID, cmp.Or(e.Purpose, authcore.PurposeVerifyEmail), e.Now); err != nil {
 		return a, sess, err
 	}
 	if err = s.takeClaims(ctx, q, e.Verified, e.Account.ID, e.Unique, e.Closed, e.Now); err != nil {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 )
 
 var calls = []promise{
@@ -22,10 +23,13 @@ func callCancelled(t *testing.T, s Store) {
 	cancel()
 	begin := time.Now()
 	for name, call := range map[string]func() error{
-		"read":    func() error { _, err := s.AccountByID(ctx, a.ID); return err },
-		"create":  func() error { return s.CreateAccount(ctx, anAccount("new"), nil, mails(1)) },
-		"rotate":  func() error { _, err := s.RotateRefresh(ctx, rotation(sess, "1", "2", 0)); return err },
-		"prove":   func() error { _, err := s.ProveCode(ctx, ch.Purpose, subject, sum("wrong"), start); return err },
+		"read":   func() error { _, err := s.AccountByID(ctx, a.ID); return err },
+		"create": func() error { return s.CreateAccount(ctx, anAccount("new"), nil, mails(1)) },
+		"rotate": func() error { _, err := s.RotateRefresh(ctx, rotation(sess, "1", "2", 0)); return err },
+		"prove": func() error {
+			_, err := s.ProveCode(ctx, ch.Purpose, subject, sum("wrong"), secret.Digest{}, start)
+			return err
+		},
 		"record":  func() error { return s.Record(ctx, mails(1)) },
 		"sweep":   func() error { return s.Sweep(ctx, start.Add(1000*time.Hour)) },
 		"ping":    func() error { return s.Ping(ctx) },

@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 )
 
 var challenges = []promise{
@@ -27,7 +28,7 @@ const subject = "anna@example.com"
 
 func prove(t testing.TB, s Store, code string, after time.Duration) error {
 	t.Helper()
-	_, err := s.ProveCode(t.Context(), authcore.PurposeVerifyEmail, subject, sum("code "+code), start.Add(after))
+	_, err := s.ProveCode(t.Context(), authcore.PurposeVerifyEmail, subject, sum("code "+code), secret.Digest{}, start.Add(after))
 	return err
 }
 
@@ -36,7 +37,7 @@ func challengeProve(t *testing.T, s Store) {
 	want.AccountID = uuid.New()
 	issued(t, s, want)
 	for range 7 { // more often than there are attempts
-		got, err := s.ProveCode(t.Context(), want.Purpose, subject, want.CodeDigest, start)
+		got, err := s.ProveCode(t.Context(), want.Purpose, subject, want.CodeDigest, secret.Digest{}, start)
 		must(t, err)
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Fatalf("by code (-want +got):\n%s", diff)
@@ -62,10 +63,10 @@ func challengeAttempts(t *testing.T, s Store) {
 func exhaust(t testing.TB, s Store, ch authcore.Challenge) {
 	t.Helper()
 	for range ch.AttemptsLeft {
-		_, err := s.ProveCode(t.Context(), ch.Purpose, ch.Subject, sum("code wrong"), start)
+		_, err := s.ProveCode(t.Context(), ch.Purpose, ch.Subject, sum("code wrong"), secret.Digest{}, start)
 		wants(t, err, authcore.ErrWrongCode)
 	}
-	_, err := s.ProveCode(t.Context(), ch.Purpose, ch.Subject, ch.CodeDigest, start)
+	_, err := s.ProveCode(t.Context(), ch.Purpose, ch.Subject, ch.CodeDigest, secret.Digest{}, start)
 	wants(t, err, authcore.ErrNoAttempts)
 }
 
@@ -82,7 +83,7 @@ func challengeLink(t *testing.T, s Store) {
 	second := aChallenge(authcore.PurposeResetPassword, subject, "2")
 	second.AccountID = a.ID
 	issued(t, s, second)
-	_, err = s.ProveCode(t.Context(), second.Purpose, subject, second.CodeDigest, start)
+	_, err = s.ProveCode(t.Context(), second.Purpose, subject, second.CodeDigest, secret.Digest{}, start)
 	wants(t, err, authcore.ErrNoAttempts)
 	_, err = s.ProveToken(t.Context(), second.Purpose, second.TokenDigest, start)
 	must(t, err)
@@ -154,9 +155,9 @@ func challengePurpose(t *testing.T, s Store) {
 
 	_, err := s.ProveToken(t.Context(), authcore.PurposeResetPassword, verify.TokenDigest, start)
 	wants(t, err, authcore.ErrNotFound)
-	_, err = s.ProveCode(t.Context(), authcore.PurposeResetPassword, subject, verify.CodeDigest, start)
+	_, err = s.ProveCode(t.Context(), authcore.PurposeResetPassword, subject, verify.CodeDigest, secret.Digest{}, start)
 	wants(t, err, authcore.ErrWrongCode)
-	_, err = s.ProveCode(t.Context(), authcore.PurposeVerifyEmail, "other@example.com", verify.CodeDigest, start)
+	_, err = s.ProveCode(t.Context(), authcore.PurposeVerifyEmail, "other@example.com", verify.CodeDigest, secret.Digest{}, start)
 	wants(t, err, authcore.ErrNotFound)
 	_, _, err = s.SignUp(t.Context(), aSignUp(reset, anAccount("berta")))
 	wants(t, err, authcore.ErrNotFound)

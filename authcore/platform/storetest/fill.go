@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 )
 
 // Fill puts rows into every table: n sessions with their events, claims and mails, each field set at least once and each
@@ -100,7 +101,7 @@ func CheckFilled(t testing.TB, s Store) {
 	if len(before) != 1 || len(ended) != 1 || ended[0].Seq <= before[0].Seq {
 		t.Errorf("revocations before %+v, and now %+v", before, ended)
 	}
-	if _, err := s.ProveCode(ctx, authcore.PurposeResetPassword, "subject", sum("code 1"), start); err != nil {
+	if _, err := s.ProveCode(ctx, authcore.PurposeResetPassword, "subject", sum("code 1"), secret.Digest{}, start); err != nil {
 		t.Errorf("a code: %v", err)
 	}
 	claimed, err := s.ClaimMail(ctx, start, time.Minute, 10)

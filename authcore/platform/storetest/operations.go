@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/operator"
 )
 
@@ -175,21 +176,21 @@ func voidsChallenges(t *testing.T, s Operated) {
 	for i := range n {
 		issued(t, s, aChallenge(authcore.PurposeResetPassword, fmt.Sprint("subject ", i), fmt.Sprint(i)))
 	}
-	_, err := s.ProveCode(t.Context(), authcore.PurposeResetPassword, "subject 0", sum("code wrong"), start)
+	_, err := s.ProveCode(t.Context(), authcore.PurposeResetPassword, "subject 0", sum("code wrong"), secret.Digest{}, start)
 	wants(t, err, authcore.ErrWrongCode)
 	voided, err := s.VoidChallenges(t.Context(), start.Add(time.Second))
 	if err != nil || voided != n {
 		t.Errorf("%d voided (%v), want %d", voided, err, n)
 	}
 	for _, now := range []time.Time{start.Add(time.Second), start.Add(-time.Minute)} { // also on a node whose clock is behind
-		_, err = s.ProveCode(t.Context(), authcore.PurposeResetPassword, "subject 1", sum("code 1"), now)
+		_, err = s.ProveCode(t.Context(), authcore.PurposeResetPassword, "subject 1", sum("code 1"), secret.Digest{}, now)
 		wants(t, err, authcore.ErrNotFound)
 		_, err = s.ProveToken(t.Context(), authcore.PurposeResetPassword, sum("token 2"), now)
 		wants(t, err, authcore.ErrNotFound)
 	}
 	again := aChallenge(authcore.PurposeResetPassword, "subject 0", "again")
 	issued(t, s, again)
-	got, err := s.ProveCode(t.Context(), authcore.PurposeResetPassword, "subject 0", sum("code again"), start)
+	got, err := s.ProveCode(t.Context(), authcore.PurposeResetPassword, "subject 0", sum("code again"), secret.Digest{}, start)
 	if err != nil || got.AttemptsLeft != again.AttemptsLeft-1 {
 		t.Errorf("%d attempts left (%v), one was spent before", got.AttemptsLeft, err)
 	}

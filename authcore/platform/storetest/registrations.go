@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 )
 
 var registrations = []promise{
@@ -87,7 +88,7 @@ func registrationChallenge(t *testing.T, s Store) {
 	ch := aChallenge(authcore.PurposeVerifyEmail, address, "1")
 	must(t, s.SaveRegistration(t.Context(), aRegistration(address, "a", 0), 10, &ch, mails(1)))
 	must(t, s.SaveRegistration(t.Context(), aRegistration(address, "b", 0), 10, nil, authcore.Effects{}))
-	got, err := s.ProveCode(t.Context(), ch.Purpose, address, ch.CodeDigest, start)
+	got, err := s.ProveCode(t.Context(), ch.Purpose, address, ch.CodeDigest, secret.Digest{}, start)
 	must(t, err)
 	if diff := cmp.Diff(ch, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -16,6 +16,7 @@ func Run(t *testing.T, open func(testing.TB) Store) {
 		{"identifiers", identifiers},
 		{"registrations", registrations},
 		{"challenges", challenges},
+		{"bindings", bindings},
 		{"sign-up", signUps},
 		{"set-up", setups},
 		{"reset", resets},

@@ -23,6 +23,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/invite"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/notification"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/passwordless"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/profile"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/secondstep"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/secure"
@@ -37,24 +38,25 @@ import (
 
 // Config is what an API needs: the capabilities it speaks for, and how it meets the outside.
 type Config struct {
-	Sessions *session.Sessions
-	Devices  *device.Devices
-	SignIn   *signin.Flow
-	Steps    *secondstep.Flow
-	SignUp   *signup.Flow
-	Profile  *profile.Profiles
-	Password *password.Flow
-	Secure   *secure.Flow
-	Contact  *contact.Flow
-	Factors  *factor.Factors
-	Fresh    *fresh.Gate
-	Setup    *setup.Flow
-	Invite   *invite.Flow
-	Closure  *closure.Flow
-	Export   *export.Flow
-	Avatars  *avatar.Avatars
-	History  *history.Flow
-	JWKS     func() []byte // the public keys of access tokens, RFC 7517
+	Sessions     *session.Sessions
+	Devices      *device.Devices
+	SignIn       *signin.Flow
+	Steps        *secondstep.Flow
+	Passwordless *passwordless.Flow
+	SignUp       *signup.Flow
+	Profile      *profile.Profiles
+	Password     *password.Flow
+	Secure       *secure.Flow
+	Contact      *contact.Flow
+	Factors      *factor.Factors
+	Fresh        *fresh.Gate
+	Setup        *setup.Flow
+	Invite       *invite.Flow
+	Closure      *closure.Flow
+	Export       *export.Flow
+	Avatars      *avatar.Avatars
+	History      *history.Flow
+	JWKS         func() []byte // the public keys of access tokens, RFC 7517
 
 	Notifications *notification.Flow
 	StepUp        *stepup.Flow
@@ -73,7 +75,7 @@ type Config struct {
 // check returns an error that names what is missing.
 func (c Config) check() error {
 	switch {
-	case c.Sessions == nil || c.SignIn == nil || c.Steps == nil || c.SignUp == nil || c.Profile == nil || c.Password == nil:
+	case c.Sessions == nil || c.SignIn == nil || c.Steps == nil || c.Passwordless == nil || c.SignUp == nil || c.Profile == nil || c.Password == nil:
 		return errors.New("httpapi: sessions, sign-in, second steps, sign-up, profile and password are required")
 	case c.JWKS == nil || c.Authenticator == nil || c.Limits == nil || c.Ready == nil || c.Logger == nil || c.Now == nil:
 		return errors.New("httpapi: keys, authenticator, limits, readiness, logger and clock are required")
@@ -122,7 +124,8 @@ func mountAll(cfg Config) (routes, error) {
 		(&setupCalls{flow: cfg.Setup, sessions: cfg.Sessions, log: cfg.Logger}).routes(),
 		(&invitationCalls{cfg.Invite}).routes(),
 		(&offerCalls{cfg.Offer}).routes(),
-		(&signInCalls{signIn: cfg.SignIn, sessions: cfg.Sessions, log: cfg.Logger}).routes(),
+		(&signInCalls{signIn: cfg.SignIn, codes: cfg.Passwordless, sessions: cfg.Sessions, log: cfg.Logger}).routes(),
+		(&codeCalls{codes: cfg.Passwordless, sessions: cfg.Sessions, log: cfg.Logger}).routes(),
 		(&stepUpCalls{cfg.StepUp}).routes(),
 		(&secondStepCalls{steps: cfg.Steps, sessions: cfg.Sessions, log: cfg.Logger}).routes(),
 		(&tokenCalls{sessions: cfg.Sessions, auth: cfg.Authenticator}).routes(),

@@ -31,6 +31,7 @@ var meanings = map[authcore.Code]string{
 	authcore.MFAEnforced:               "two-factor authentication is required for the account",
 	authcore.Forbidden:                 "the account is not allowed to do this",
 	authcore.MFARequired:               "the sign-in is by one kind of proof, and this needs two: see `step_up_url`",
+	authcore.BindingRequired:           "the link signs in only the browser or app that asked for it, which sends the `binding`; it is not spent",
 	authcore.ReauthenticationRequired:  "the sign-in is not recent enough for this: send `password` with the request, or sign in again",
 	authcore.CrossOrigin:               "the request has cookies and came from a page of another origin",
 	authcore.NotFound:                  "not found",

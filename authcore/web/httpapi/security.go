@@ -15,6 +15,7 @@ const (
 	refreshScheme      scheme = "refresh_cookie"
 	registrationScheme scheme = "registration_cookie"
 	mfaScheme          scheme = "mfa_cookie"
+	bindingScheme      scheme = "binding_cookie"
 	overHTTP                  = "_http" // ends the name of the variant for plain http
 )
 
@@ -29,7 +30,7 @@ func securitySchemes(prefix string) map[string]*huma.SecurityScheme {
 		}
 		for s, name := range map[scheme]string{
 			accessScheme: jar.Access(), refreshScheme: jar.Refresh(), registrationScheme: httpauth.RegistrationCookie.Name(jar),
-			mfaScheme: httpauth.MFACookie.Name(jar),
+			mfaScheme: httpauth.MFACookie.Name(jar), bindingScheme: httpauth.BindingCookie.Name(jar),
 		} {
 			all[s.name(https)] = &huma.SecurityScheme{
 				Type: "apiKey", In: "cookie", Name: name, Description: "Over " + over +

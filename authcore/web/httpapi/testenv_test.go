@@ -14,6 +14,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/passwordless"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/userfield"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/accesstoken"
@@ -51,6 +52,7 @@ type plan struct {
 	numbers identifier.Numbers
 	fields  userfield.Set
 	signup  signup.Mode
+	ways    passwordless.Ways
 	rates   map[string]ratelimit.Rate
 	origins []string
 	panics  bool          // every limited call panics
@@ -66,14 +68,14 @@ func open(t *testing.T, plans ...plan) *house {
 	}
 	h := &house{T: t, log: &lockedBuffer{}, ready: func(context.Context) (bool, []string) { return true, nil }}
 	log := slog.New(slog.NewTextHandler(h.log, nil))
-	h.Env = testflow.New(t, testflow.Options{Mode: p.signup, Numbers: p.numbers, UserFields: p.fields, Rates: p.rates, DeletionGrace: p.grace, Logger: log})
+	h.Env = testflow.New(t, testflow.Options{Mode: p.signup, Ways: p.ways, Numbers: p.numbers, UserFields: p.fields, Rates: p.rates, DeletionGrace: p.grace, Logger: log})
 	limiter := authcore.Limiter(h.Limiter)
 	if p.panics {
 		limiter = panicking{limiter}
 	}
 	h.issuers.Store(&[]string{issuer})
 	h.api = must(httpapi.New(httpapi.Config{
-		Sessions: h.Sessions, SignIn: h.SignIn, Steps: h.Steps, SignUp: h.SignUp, Profile: h.Profile, Password: h.Env.Password,
+		Sessions: h.Sessions, SignIn: h.SignIn, Steps: h.Steps, Passwordless: h.Passwordless, SignUp: h.SignUp, Profile: h.Profile, Password: h.Env.Password,
 		Setup: h.Setup, Invite: h.Invite, Secure: h.Secure, Contact: h.Contact, Factors: h.Factors, Fresh: h.Fresh, Closure: h.Closure, Export: h.Export, Avatars: h.Avatars,
 		History: h.History, Devices: h.Devices, Notifications: h.Notifications, StepUp: h.StepUp,
 		Authenticator: must(httpauth.NewAuthenticator(httpauth.Config{

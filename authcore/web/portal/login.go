@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/passwordless"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signin"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/authcore/web/portal/page"
@@ -13,6 +14,7 @@ import (
 // loginPage is where people sign in.
 type loginPage struct {
 	signIn   *signin.Flow
+	codes    *passwordless.Flow
 	signUp   *signup.Flow
 	handover *handoverPage
 	next     *continuePage
@@ -58,6 +60,7 @@ func (p *loginPage) view(q *page.Request) page.View {
 		}},
 		Links: []page.Link{{To: q.WithReturn("/password/forgot"), Text: q.T("login.forgot")}},
 	}
+	v.Links = append(otherWays(q, p.codes), v.Links...)
 	if p.signUp.Mode() != signup.Closed {
 		v.Links = append(v.Links, page.Link{To: q.WithReturn("/register"), Text: q.T("login.register")})
 	}

@@ -23,6 +23,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/invite"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/notification"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/passwordless"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/profile"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/secondstep"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/secure"
@@ -41,6 +42,7 @@ type Config struct {
 	Sessions      *session.Sessions
 	Devices       *device.Devices
 	SignIn        *signin.Flow
+	Passwordless  *passwordless.Flow
 	Steps         *secondstep.Flow
 	SignUp        *signup.Flow
 	Profile       *profile.Profiles
@@ -93,7 +95,7 @@ type Pages struct {
 // New checks cfg and reads every template and text.
 func New(cfg Config) (*Pages, error) {
 	switch {
-	case cfg.Sessions == nil || cfg.SignIn == nil || cfg.Steps == nil || cfg.SignUp == nil || cfg.Profile == nil || cfg.Password == nil || cfg.Handover == nil:
+	case cfg.Sessions == nil || cfg.SignIn == nil || cfg.Passwordless == nil || cfg.Steps == nil || cfg.SignUp == nil || cfg.Profile == nil || cfg.Password == nil || cfg.Handover == nil:
 		return nil, errors.New("portal: sessions, sign-in, second steps, sign-up, profile, password and hand-overs are required")
 	case cfg.Secure == nil || cfg.Contact == nil || cfg.Setup == nil || cfg.Invite == nil || cfg.Fresh == nil || cfg.Closure == nil || cfg.Export == nil || cfg.Avatars == nil || cfg.Devices == nil:
 		return nil, errors.New("portal: security links, contacts, set-up, invitations, the gate of fresh sign-ins, closures, exports, avatars and devices are required")
@@ -119,7 +121,9 @@ func New(cfg Config) (*Pages, error) {
 		return nil, err
 	}
 	p.routes, err = page.NewRoutes(slices.Concat(
-		(&loginPage{signIn: cfg.SignIn, signUp: cfg.SignUp, handover: &handoverPage{cfg.Handover, p.next}, next: p.next}).routes(),
+		(&loginPage{signIn: cfg.SignIn, codes: cfg.Passwordless, signUp: cfg.SignUp, handover: &handoverPage{cfg.Handover, p.next}, next: p.next}).routes(),
+		(&otpPage{cfg.Passwordless}).routes(),
+		(&otpVerifyPage{cfg.Passwordless, p.next}).routes(),
 		(&reauthenticatePage{cfg.StepUp, p.next}).routes(),
 		(&mfaPage{cfg.Steps, p.next}).routes(),
 		logoutPage{}.routes(),

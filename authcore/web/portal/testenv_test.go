@@ -17,6 +17,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/passwordless"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/userfield"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/accesstoken"
@@ -45,6 +46,7 @@ type house struct {
 }
 
 type plan struct {
+	ways    passwordless.Ways
 	numbers identifier.Numbers
 	signIn  []authcore.IdentifierKind // nil for address and username
 	fields  userfield.Set
@@ -69,7 +71,7 @@ func build(t *testing.T, plans ...plan) *house {
 	if len(plans) > 0 {
 		p = plans[0]
 	}
-	h := &house{T: t, log: &lockedBuffer{}, Env: testflow.New(t, testflow.Options{Mode: p.signup, Numbers: p.numbers, Identities: p.signIn, UserFields: p.fields, Rates: p.rates, Lockout: p.lockout, DeletionGrace: p.grace, Inviters: p.inviters})}
+	h := &house{T: t, log: &lockedBuffer{}, Env: testflow.New(t, testflow.Options{Mode: p.signup, Ways: p.ways, Numbers: p.numbers, Identities: p.signIn, UserFields: p.fields, Rates: p.rates, Lockout: p.lockout, DeletionGrace: p.grace, Inviters: p.inviters})}
 	h.pages, h.both = wire(t, h.Env, h.log, p)
 	return h
 }
@@ -80,7 +82,7 @@ func wire(t testing.TB, e *testflow.Env, log *lockedBuffer, p plan) (*portal.Pag
 	verifier := must(accesstoken.New(accesstoken.Config{Keys: e.Ring, Revocations: e.Revoked, Now: e.Clock.Now}))(t)
 	issuers := func() []string { return []string{origin} }
 	cfg := httpapi.Config{
-		Sessions: e.Sessions, SignIn: e.SignIn, Steps: e.Steps, SignUp: e.SignUp, Profile: e.Profile, Password: e.Password,
+		Sessions: e.Sessions, SignIn: e.SignIn, Steps: e.Steps, Passwordless: e.Passwordless, SignUp: e.SignUp, Profile: e.Profile, Password: e.Password,
 		Setup: e.Setup, Invite: e.Invite, Secure: e.Secure, Contact: e.Contact, Factors: e.Factors, Fresh: e.Fresh, Closure: e.Closure, Export: e.Export, Avatars: e.Avatars,
 		History: e.History, Devices: e.Devices, Notifications: e.Notifications, StepUp: e.StepUp,
 		Authenticator: must(httpauth.NewAuthenticator(httpauth.Config{
@@ -91,7 +93,7 @@ func wire(t testing.TB, e *testflow.Env, log *lockedBuffer, p plan) (*portal.Pag
 	}
 	api := must(httpapi.New(cfg))(t)
 	pages := must(portal.New(portal.Config{
-		Sessions: cfg.Sessions, SignIn: cfg.SignIn, Steps: cfg.Steps, SignUp: cfg.SignUp, Profile: cfg.Profile, Password: cfg.Password, Handover: e.Handover,
+		Sessions: cfg.Sessions, SignIn: cfg.SignIn, Steps: cfg.Steps, Passwordless: cfg.Passwordless, SignUp: cfg.SignUp, Profile: cfg.Profile, Password: cfg.Password, Handover: e.Handover,
 		Setup: cfg.Setup, Invite: cfg.Invite, Secure: cfg.Secure, Contact: cfg.Contact, Factors: cfg.Factors, Fresh: cfg.Fresh, Closure: cfg.Closure, Export: cfg.Export, Avatars: cfg.Avatars, History: cfg.History, Notifications: cfg.Notifications, StepUp: cfg.StepUp, Devices: cfg.Devices,
 		Authenticator: cfg.Authenticator, Limits: cfg.Limits, API: api, Issuers: issuers, Brand: "Acme",
 		ReturnHosts: func(string) []string { return p.returns }, Logger: cfg.Logger, Now: e.Clock.Now,

@@ -140,6 +140,10 @@ func TestTexts_AreThoseThatAreUsed(t *testing.T) {
 		mark("notifications." + string(kind))
 		mark("notifications." + string(kind) + ".hint")
 	}
+	for _, what := range []string{"code", "link"} {
+		mark("login.otp." + what)
+		mark("otp.intro." + what)
+	}
 	mark("done.code_sent")
 	for _, done := range doneWords(t) {
 		mark("done." + done)

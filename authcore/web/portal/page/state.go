@@ -24,6 +24,7 @@ const (
 	SetupLink      = "setup"
 	RestoreLink    = "restore"
 	InvitationLink = "invitation"
+	SignInLink     = "sign_in"
 	InvitedLink    = "invited" // that its maker may give on
 	// These are no links: what a form has made, for the page behind it to show once.
 	FactorLink    = "factor" // the id of a second factor that this browser adds

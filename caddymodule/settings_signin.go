@@ -1,0 +1,39 @@
+package caddymodule
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/gatehouse-auth/gatehouse/authcore/account/passwordless"
+)
+
+// The ways to sign in, as the option sign_in names them.
+const (
+	signInPassword = "password"
+	signInCode     = "code"
+	signInLink     = "link"
+)
+
+// checkSignIn checks the ways to sign in.
+func checkSignIn(s *Settings) error {
+	if err := distinctOf(s.SignIn, signInPassword, signInCode, signInLink); err != nil {
+		return err
+	}
+	if len(s.SignIn) > 0 && !slices.Contains(s.SignIn, signInPassword) {
+		return errors.New("password must be among them")
+	}
+	return nil
+}
+
+// signIn are the ways to sign in, in the order in which they are listed.
+func (s *Settings) signIn() []string {
+	if len(s.SignIn) == 0 {
+		return []string{signInPassword}
+	}
+	return slices.Clone(s.SignIn)
+}
+
+// ways are those without a password.
+func (r *resolved) ways() passwordless.Ways {
+	return passwordless.Ways{Code: slices.Contains(r.signIn, signInCode), Link: slices.Contains(r.signIn, signInLink)}
+}
