@@ -92,18 +92,24 @@ type Pages struct {
 	next   *continuePage
 }
 
+func (cfg *Config) check() error {
+	switch {
+	case cfg.Sessions == nil || cfg.SignIn == nil || cfg.Passwordless == nil || cfg.Steps == nil || cfg.SignUp == nil || cfg.Password == nil || cfg.Handover == nil:
+		return errors.New("portal: sessions, sign-in, codes and links, second steps, sign-up, password and hand-overs are required")
+	case cfg.Profile == nil || cfg.Contact == nil || cfg.Avatars == nil || cfg.Devices == nil || cfg.Factors == nil || cfg.History == nil || cfg.Notifications == nil:
+		return errors.New("portal: profile, contacts, avatars, devices, factors, history and notifications are required")
+	case cfg.Secure == nil || cfg.Setup == nil || cfg.Invite == nil || cfg.Fresh == nil || cfg.StepUp == nil || cfg.Closure == nil || cfg.Export == nil:
+		return errors.New("portal: security links, set-up, invitations, the gate of fresh sign-ins, step-ups, closures and exports are required")
+	case cfg.Authenticator == nil || cfg.Limits == nil || cfg.API == nil || cfg.Issuers == nil || cfg.Logger == nil || cfg.Now == nil:
+		return errors.New("portal: authenticator, limits, the API, issuers, logger and a clock are required")
+	}
+	return nil
+}
+
 // New checks cfg and reads every template and text.
 func New(cfg Config) (*Pages, error) {
-	switch {
-	case cfg.Sessions == nil || cfg.SignIn == nil || cfg.Passwordless == nil || cfg.Steps == nil || cfg.SignUp == nil || cfg.Profile == nil || cfg.Password == nil || cfg.Handover == nil:
-		return nil, errors.New("portal: sessions, sign-in, second steps, sign-up, profile, password and hand-overs are required")
-	case cfg.Secure == nil || cfg.Contact == nil || cfg.Setup == nil || cfg.Invite == nil || cfg.Fresh == nil || cfg.Closure == nil || cfg.Export == nil || cfg.Avatars == nil || cfg.Devices == nil:
-		return nil, errors.New("portal: security links, contacts, set-up, invitations, the gate of fresh sign-ins, closures, exports, avatars and devices are required")
-	case cfg.Authenticator == nil || cfg.Limits == nil || cfg.API == nil || cfg.Issuers == nil || cfg.Logger == nil || cfg.Now == nil:
-		return nil, errors.New("portal: authenticator, limits, the API, issuers, logger and a clock are required")
-	}
-	if cfg.History == nil || cfg.Notifications == nil || cfg.StepUp == nil || cfg.Factors == nil {
-		return nil, errors.New("portal: history, notifications, step-ups and factors are required")
+	if err := cfg.check(); err != nil {
+		return nil, err
 	}
 	if cfg.ReturnHosts == nil {
 		cfg.ReturnHosts = func(string) []string { return nil }
