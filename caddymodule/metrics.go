@@ -19,7 +19,7 @@ import (
 var (
 	smsOutcomes     = newTally("sms_total", "Tries to send an SMS, by outcome.", "sent", "failed", "dropped")
 	mailOutcomes    = newTally("mails_total", "Tries to send a mail, by outcome.", "sent", "failed", "dropped")
-	stepUpOutcomes  = newTally("step_ups_total", "Step-ups: proofs of who is signed in already, by outcome.", outcomesOf(authcore.InvalidCredentials, authcore.MFARequired, authcore.ReauthenticationRequired, authcore.Forbidden)...)
+	stepUpOutcomes  = newTally("step_ups_total", "Step-ups: proofs of who is signed in already, by outcome.", outcomesOf(authcore.InvalidCredentials, authcore.InvalidCode, authcore.TooManyAttempts, authcore.MFARequired, authcore.ReauthenticationRequired, authcore.Forbidden)...)
 	refreshOutcomes = newTally("refreshes_total", "Refreshes of a session, by outcome.", outcomesOf(authcore.InvalidRefreshToken, authcore.RefreshTokenReused)...)
 	guardOutcomes   = newTally("guard_decisions_total", "Decisions of the guard, by outcome.", append(outcomesOf(authcore.AuthenticationRequired,
 		authcore.InvalidToken, authcore.Forbidden, authcore.CrossOrigin, authcore.InvalidRequest), guardRenewed, guardAnonymous)...)

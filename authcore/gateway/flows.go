@@ -309,7 +309,7 @@ func (f *Flows) wireOwner(cfg Config) (err error) {
 	if err != nil {
 		return err
 	}
-	f.StepUp, err = stepup.New(stepup.Config{Store: cfg.Store, Gate: f.Fresh, Sessions: f.Sessions, RequiredBy: f.Steps.RequiredBy, Trace: cfg.Traces.StepUp})
+	f.StepUp, err = stepup.New(stepup.Config{Store: cfg.Store, Gate: f.Fresh, Sessions: f.Sessions, Trace: cfg.Traces.StepUp})
 	if err != nil {
 		return err
 	}

@@ -29,7 +29,14 @@ func TestO17_FactorsOverTwoNodes(t *testing.T) {
 	if me := c.b.api(t, "GET", "/me", nil, as).must(t, 200, ""); me.json(t)["mfa_enabled"] != true {
 		t.Errorf("got %s", me.body)
 	}
-	c.b.api(t, "POST", "/factors", object{"type": "recovery", "password": u.password, "otp": codes[1]}, as).must(t, 201, "")
+	// A step-up by both at one node: its session is fresh at the other, and the token from before is dead there.
+	before := as
+	c.a.api(t, "POST", "/reauthenticate", object{"password": u.password}, as).must(t, 403, "mfa_required")
+	as = call{bearer: c.a.api(t, "POST", "/reauthenticate", object{"password": u.password, "otp": codes[1]}, before).must(t, 200, "").text("access_token")}
+	inTime(t, time.Second, "the other node refuses the token from before", func() bool {
+		return c.b.api(t, "GET", "/me", nil, before).status == 401
+	})
+	c.b.api(t, "POST", "/factors", object{"type": "recovery"}, as).must(t, 201, "")
 	if got := c.a.api(t, "GET", "/2fa", nil, as).must(t, 200, "").json(t); got["recovery_codes_left"] != 10.0 || got["enabled"] != true {
 		t.Errorf("got %v", got)
 	}

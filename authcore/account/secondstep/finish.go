@@ -83,11 +83,17 @@ func (f *Flow) open(ctx context.Context, a authcore.Account, r session.Request) 
 	return Outcome{Tokens: tokens}, err
 }
 
-// complete says of a sign-in that has given two kinds of proof that it has: the one place where `amr` gets "mfa" (RFC 8176).
-func (f *Flow) complete(a authcore.Account, r session.Request) session.Request {
-	if factor.Kinds(kindsGiven(a, r.AMR)) > 1 && !slices.Contains(r.AMR, "mfa") {
-		r.AMR = append(slices.Clone(r.AMR), "mfa")
+// Complete returns the amr of a proof with what it makes of them: the one place where two kinds become "mfa" (RFC 8176).
+func Complete(a authcore.Account, amr []string) []string {
+	if factor.Kinds(kindsGiven(a, amr)) > 1 && !slices.Contains(amr, authcore.AMRMulti) {
+		return append(slices.Clone(amr), authcore.AMRMulti)
 	}
+	return amr
+}
+
+// complete is Complete for a sign-in that has given all that is asked for.
+func (f *Flow) complete(a authcore.Account, r session.Request) session.Request {
+	r.AMR = Complete(a, r.AMR)
 	if r.TrustDevice && f.cfg.TrustFor > 0 {
 		r.Step.TrustUntil = f.now().Add(f.cfg.TrustFor)
 	}

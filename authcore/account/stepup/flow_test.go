@@ -1,9 +1,13 @@
 package stepup_test
 
 import (
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/factor"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/fresh"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/secondstep"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
@@ -12,7 +16,7 @@ import (
 
 func stepUp(t *testing.T, e *testflow.Env, as session.Tokens, password string) (session.Tokens, error) {
 	t.Helper()
-	return e.StepUp.Password(t.Context(), &as.Principal, password, session.Request{Mode: as.Mode, Client: testflow.Client()})
+	return e.StepUp.Password(t.Context(), &as.Principal, fresh.Proof{Password: password}, session.Request{Mode: as.Mode, Client: testflow.Client()})
 }
 
 func TestPassword(t *testing.T) {
@@ -43,4 +47,31 @@ func TestPassword_IsNotEnoughWhereSignInAsksForMore(t *testing.T) {
 	}
 	_, err := stepUp(t, e, first, testflow.Password)
 	testflow.WantCode(t, err, authcore.MFARequired)
+}
+
+// A code beside the password makes the new session one of two kinds; the old one is dead.
+func TestPassword_WithCode(t *testing.T) {
+	t.Parallel()
+	e := testflow.New(t, testflow.Options{})
+	first := e.Person(t, signup.RegisterInput{Email: "ada@example.com"})
+	on, err := e.Factors.Enable(t.Context(), first.Account.ID, "", testflow.Client())
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.Clock.Advance(time.Minute)
+	by := func(otp string) (session.Tokens, error) {
+		p := fresh.Proof{Password: testflow.Password, OTP: otp}
+		return e.StepUp.Password(t.Context(), &first.Principal, p, session.Request{Mode: first.Mode, Client: testflow.Client()})
+	}
+	_, err = by("00000-00000")
+	testflow.WantCode(t, err, authcore.InvalidCode)
+	second, err := by(on.Codes[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"pwd", factor.AMR(authcore.FactorRecovery), authcore.AMRMulti}; !slices.Equal(second.Session.AMR, want) {
+		t.Errorf("stepped up by %v, want %v", second.Session.AMR, want)
+	}
+	_, err = by(on.Codes[1])
+	testflow.WantCode(t, err, authcore.InvalidToken)
 }

@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/fresh"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/stepup"
 )
@@ -19,12 +20,14 @@ func (c *stepUpCalls) routes() []route {
 			"session to the same browser or app for a moment. A browser signed in by cookies gets cookies.",
 		limit: authcore.LimitLogin, does: authenticatedWith(c.reauthenticate),
 		replies: []reply{{http.StatusOK, pairText, tokenPair{}}},
-		refuses: []authcore.Code{authcore.InvalidFields, authcore.InvalidCredentials, authcore.Forbidden, authcore.MFARequired, authcore.ReauthenticationRequired},
+		refuses: []authcore.Code{authcore.InvalidFields, authcore.InvalidCredentials, authcore.InvalidCode, authcore.TooManyAttempts, authcore.Forbidden,
+			authcore.MFARequired, authcore.ReauthenticationRequired},
 	}}
 }
 
 type reauthenticateBody struct {
 	Password string `json:"password" minLength:"1"`
+	OTP      string `json:"otp,omitempty" doc:"Where a sign-in asks for a second factor: a code of your authenticator app, or a recovery code." example:"123456"`
 	Cookies  bool   `json:"cookies,omitempty" doc:"Set cookies instead of returning tokens."`
 }
 
@@ -34,7 +37,7 @@ func (c *stepUpCalls) reauthenticate(x *call, body reauthenticateBody) error {
 	if err := required("password", body.Password); err != nil {
 		return err
 	}
-	tokens, err := c.flow.Password(x.r.Context(), x.who, body.Password, session.Request{
+	tokens, err := c.flow.Password(x.r.Context(), x.who, fresh.Proof{Password: body.Password, OTP: body.OTP}, session.Request{
 		Mode: modeOf(body.Cookies || x.who.Credential == authcore.SessionCookie), Client: x.in.Client,
 	})
 	if err != nil {

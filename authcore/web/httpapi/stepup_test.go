@@ -47,3 +47,16 @@ func TestR12_ReauthenticateGuesses(t *testing.T) {
 	h.call(http.MethodPost, "/reauthenticate", `{"password":"`+password+`"}`, token).refused(403, authcore.ReauthenticationRequired)
 	h.post("/login", `{"login":"`+email+`","password":"`+password+`"}`).refused(429, authcore.AccountLocked)
 }
+
+// Where signing in asks for a second factor a step-up does too, and gives a sign-in of two kinds.
+func TestReauthenticate_WithCode(t *testing.T) {
+	h := open(t)
+	h.account(email, username)
+	before := bearer(h.signIn(email).AccessToken)
+	codes := h.call(http.MethodPut, "/2fa", "", before).want(200).fields()["recovery_codes"].([]any)
+	h.call(http.MethodPost, "/reauthenticate", `{"password":"`+password+`"}`, before).refused(403, authcore.MFARequired)
+	h.call(http.MethodPost, "/reauthenticate", `{"password":"`+password+`","otp":"abcde-fghjk"}`, before).refused(400, authcore.InvalidCode)
+	after := h.call(http.MethodPost, "/reauthenticate", `{"password":"`+password+`","otp":"`+codes[0].(string)+`"}`, before).want(200).pair()
+	h.call(http.MethodGet, "/me", "", before).refused(401, authcore.InvalidToken)
+	h.call(http.MethodDelete, "/2fa", "", bearer(after.AccessToken)).want(204) // it is fresh, by both
+}

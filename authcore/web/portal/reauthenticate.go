@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/fresh"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/stepup"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
@@ -62,7 +63,11 @@ func (p *reauthenticatePage) show(q *page.Request) error {
 		Title: q.T("reauthenticate.title"), Intro: []string{q.T("reauthenticate.who", "Who", who)},
 		Links: []page.Link{{To: q.WithReturn("/logout"), Text: q.T("reauthenticate.other")}},
 	}
-	if mfa || q.Is(authcore.MFARequired) {
+	can, err := q.Fresh.Inline(q.R.Context(), q.User)
+	if err != nil {
+		return err
+	}
+	if !can.Password || mfa && !can.OTP { // what it takes cannot be given here
 		v.Intro = append(v.Intro, q.T("reauthenticate.mfa"))
 		v.Links = append(v.Links, page.Link{To: q.Path("/account"), Text: q.T("refused.account")})
 		return q.Show(v)
@@ -71,6 +76,11 @@ func (p *reauthenticatePage) show(q *page.Request) error {
 	password.Focus = true
 	v.Intro = append(v.Intro, q.T("reauthenticate.text"))
 	v.Forms = []page.Form{{ID: "reauthenticate-form", Hidden: page.ReturnField(q), Fields: []page.Field{password}, Button: q.T("reauthenticate.button")}}
+	if can.OTP {
+		code := page.CodeField(q)
+		code.Value, code.Label, code.Hint, code.InputMode = "", q.T("field.proof_otp"), q.T("field.proof_otp.hint"), "text"
+		v.Forms[0].Fields = append(v.Forms[0].Fields, code)
+	}
 	return q.Show(v)
 }
 
@@ -80,7 +90,8 @@ func (p *reauthenticatePage) submit(q *page.Request) error {
 		broken.Add("password", authcore.Required)
 		return broken.Refusal()
 	}
-	tokens, err := p.flow.Password(q.R.Context(), q.User, q.Form.Get("password"), session.Request{Mode: authcore.ModeCookie, Client: q.Info.Client})
+	tokens, err := p.flow.Password(q.R.Context(), q.User, fresh.Proof{Password: q.Form.Get("password"), OTP: q.Form.Get("otp")},
+		session.Request{Mode: authcore.ModeCookie, Client: q.Info.Client})
 	var refusal *authcore.Error
 	if errors.As(err, &refusal) && refusal.Code == authcore.InvalidCredentials {
 		wrong := *refusal

@@ -74,3 +74,17 @@ func TestReauthenticate_HandsOverAgain(t *testing.T) {
 		t.Errorf("%d of %d sessions say that their user was proved just now, want the new one and the host's, and nothing of before", recent, len(list))
 	}
 }
+
+// Whoever has codes gives one beside the password where a page asks for a second factor.
+func TestReauthenticate_AsksForACode(t *testing.T) {
+	h := open(t)
+	b := h.browser().person()
+	b.post("/account/2fa", []string{"do", "on"}).leads("/auth/account/2fa?done=mfa_on")
+	code := recoveryCode.FindString(b.get("/account/2fa?done=mfa_on").want(http.StatusOK).body)
+	code = strings.TrimSuffix(strings.TrimPrefix(code, "<code>"), "</code>")
+	b.get("/reauthenticate?acr_values=mfa").want(http.StatusOK).says("Or one of your recovery codes")
+	b.post("/reauthenticate", []string{"password", testflow.Password, "otp", ""}).want(http.StatusForbidden).says("Or one of your recovery codes")
+	b.post("/reauthenticate", []string{"password", testflow.Password, "otp", "abcde-fghjk"}).want(http.StatusBadRequest)
+	b.post("/reauthenticate", []string{"password", testflow.Password, "otp", code}).leads("/auth/account")
+	b.post("/account/2fa", []string{"do", "off"}).leads("/auth/account/2fa?done=mfa_off")
+}
