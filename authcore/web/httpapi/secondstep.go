@@ -60,7 +60,7 @@ type pendingAnswer struct {
 	MFAToken    string          `json:"mfa_token,omitempty" doc:"Finishes this sign-in, and is good for nothing else. Omitted if you asked for cookies."`
 	ExpiresIn   int64           `json:"expires_in" doc:"Seconds until the sign-in ends if it is not finished."`
 	Methods     []pendingMethod `json:"methods" doc:"What is taken, the one to ask for first at the top."`
-	Enrol       []string        `json:"enrol" doc:"Where methods is empty: the kinds of factor of which one is to be added."`
+	Enrol       []string        `json:"enrol" doc:"Empty: a factor is added by who is signed in. With methods empty as well, the account has none that could be asked for."`
 }
 
 type pendingMethod struct {
@@ -79,9 +79,6 @@ func pendingOf(p *secondstep.Pending) pendingAnswer {
 			one.FactorID = new(m.Factor.ID.String())
 		}
 		a.Methods = append(a.Methods, one)
-	}
-	for _, t := range p.Enrol {
-		a.Enrol = append(a.Enrol, string(t))
 	}
 	return a
 }
