@@ -29,6 +29,12 @@ const (
 	PurposeConfirmFactor Purpose = "confirm_factor"
 	// PurposeSignIn signs in without a password. Its subject is the account, or an address or number that none has.
 	PurposeSignIn Purpose = "sign_in"
+	// PurposePasskey signs in with a passkey, whoever has it. Its token is the challenge of WebAuthn, as in the next two.
+	PurposePasskey Purpose = "passkey"
+	// PurposeAssertKey proves a passkey or security key as second factor. Its subject is its type, the account, and what it is for.
+	PurposeAssertKey Purpose = "assert_key"
+	// PurposeRegisterKey adds a passkey or security key. Its subject is the factor.
+	PurposeRegisterKey Purpose = "register_key"
 	// PurposeHandover takes a browser that is signed in to another host. Its CodeDigest is no code's: it says for which
 	// origin and which browser the token is ([ChildSession]).
 	PurposeHandover Purpose = "handover"

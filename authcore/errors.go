@@ -20,6 +20,8 @@ const (
 	RefreshTokenReused        Code = "refresh_token_reused"
 	InvalidCode               Code = "invalid_code"
 	InvalidMFAToken           Code = "invalid_mfa_token"
+	InvalidPasskey            Code = "invalid_passkey"
+	UnknownPasskey            Code = "unknown_passkey"
 	RegistrationProofRequired Code = "registration_proof_required"
 	TooManyAttempts           Code = "too_many_attempts"
 	RateLimited               Code = "rate_limited"

@@ -52,6 +52,7 @@ const (
 	EventFactorRemoved     EventKind = "factor.removed"
 	EventFactorUsed        EventKind = "factor.used"
 	EventFactorFailed      EventKind = "factor.failed"
+	EventCloneSuspected    EventKind = "factor.clone_suspected"
 	EventMFAEnabled        EventKind = "mfa.enabled"
 	EventMFADisabled       EventKind = "mfa.disabled"
 	EventRecoveryCodesMade EventKind = "recovery_codes.made"
@@ -70,7 +71,7 @@ var eventKinds = sortedKinds(
 	EventPasswordChanged, EventAccountLocked, EventAccountSecured, EventRegistrationAgain, EventEmailChanged,
 	EventUsernameChanged, EventPhoneChanged, EventSteppedUp, EventStepUpFailed, EventDeletionRequested, EventCodeSent, EventCodeRefused,
 	EventAccountDeleted, EventExported, EventAccountRestored, EventSessionRenamed, EventDeviceSeen, EventDeviceForgotten, EventDeviceTrusted,
-	EventFactorAdded, EventFactorRemoved, EventFactorUsed, EventFactorFailed, EventMFAEnabled, EventMFADisabled, EventRecoveryCodesMade,
+	EventFactorAdded, EventFactorRemoved, EventFactorUsed, EventFactorFailed, EventCloneSuspected, EventMFAEnabled, EventMFADisabled, EventRecoveryCodesMade,
 	EventRecoveryCodeUsed,
 	EventNotifications,
 )
@@ -144,6 +145,7 @@ const (
 	MailMFADisabled       MailKind = "mfa_disabled"
 	MailRecoveryCodesMade MailKind = "recovery_codes_made"
 	MailRecoveryCodeUsed  MailKind = "recovery_code_used"
+	MailCloneSuspected    MailKind = "clone_suspected"
 )
 
 // Message is what a mail has to say, before it is sealed.

@@ -32,6 +32,10 @@ var purposes = map[authcore.Purpose]purpose{
 	authcore.PurposeSecondFactor:  {Mail: authcore.MailSecondFactorCode},
 	authcore.PurposeConfirmFactor: {Mail: authcore.MailFactorCode, Unproven: true},
 	authcore.PurposeSignIn:        {Path: "/otp/verify", Mail: authcore.MailSignInCode, AMR: []string{"email"}, Bound: true},
+	// Challenges of WebAuthn: no mail, no link. What a passkey is worth is said by what verifies it.
+	authcore.PurposePasskey:     {},
+	authcore.PurposeAssertKey:   {},
+	authcore.PurposeRegisterKey: {},
 	// It is printed for whoever runs the gateway (package setup).
 	authcore.PurposeSetup: {Life: 24 * time.Hour},
 	// Its link lives as long as the deletion waits, and stands in a security mail. No session: who restores signs in again.

@@ -2,6 +2,7 @@ package factor
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
@@ -44,6 +45,8 @@ type Added struct {
 	QR        string        // of totp: URL as an SVG
 	ExpiresIn time.Duration // of email and sms: how long the code is good
 	Codes     []string      // of recovery
+	// Options are those of passkey and security_key: a PublicKeyCredentialCreationOptionsJSON.
+	Options json.RawMessage
 }
 
 // Add adds a factor that its owner has to confirm within ten minutes, and until then counts for nothing. There is one of a type that
@@ -72,6 +75,8 @@ func (f *Factors) Add(ctx context.Context, in AddInput) (Added, error) {
 			return adder{f}.addRecovery(ctx, s, in)
 		case authcore.FactorTOTP:
 			return adder{f}.addTOTP(ctx, s, in)
+		case authcore.FactorPasskey, authcore.FactorSecurityKey:
+			return keys{f}.add(ctx, s, in)
 		}
 		return adder{f}.addSent(ctx, s, in)
 	})

@@ -2,6 +2,7 @@ package factor
 
 import (
 	"context"
+	"encoding/json"
 	"slices"
 	"time"
 
@@ -18,6 +19,8 @@ type ConfirmInput struct {
 	AccountID uuid.UUID
 	FactorID  uuid.UUID
 	Code      string
+	// Credential is that of passkey and security_key: a RegistrationResponseJSON.
+	Credential json.RawMessage
 	// Enable switches two-factor authentication on with it.
 	Enable bool
 	Client authcore.Client
@@ -30,7 +33,7 @@ type Confirmed struct {
 }
 
 // Confirm makes a factor count whose owner shows that it works. Of several callers with one code exactly one succeeds, and the code is
-// worth nothing for a sign-in (O08). Refusals: [authcore.InvalidCode], also for a factor that is confirmed already;
+// worth nothing for a sign-in (O08). Refusals: [authcore.InvalidCode], also for a factor that is confirmed already; [authcore.InvalidPasskey];
 // [authcore.TooManyAttempts]; [authcore.NotFound] for one that has lapsed or is no factor of the account.
 func (f *Factors) Confirm(ctx context.Context, in ConfirmInput) (Confirmed, error) {
 	return retry(func() (Confirmed, error) { return confirmer{f}.confirm(ctx, in) })
@@ -52,7 +55,7 @@ func (f confirmer) confirm(ctx context.Context, in ConfirmInput) (Confirmed, err
 		return Confirmed{}, challenge.Refuse()
 	}
 	x := s.Factors[at]
-	proof, err := f.shown(ctx, x, in.Code)
+	proof, err := f.shown(ctx, s, x, in)
 	if err != nil {
 		return Confirmed{}, err
 	}
@@ -67,6 +70,9 @@ func (f confirmer) confirm(ctx context.Context, in ConfirmInput) (Confirmed, err
 		return Confirmed{}, err
 	}
 	x.ConfirmedAt, x.ExpiresAt, x.LastStep = c.Now, time.Time{}, proof.LastStep
+	if made := proof.Credential; made != nil {
+		x.CredentialID, x.Credential, x.SignCount = made.ID, made.Record, made.SignCount
+	}
 	done := Confirmed{Factor: x}
 	if in.Enable && !s.Account.MFAEnabled() {
 		after := slices.Clone(s.Factors)
@@ -78,8 +84,12 @@ func (f confirmer) confirm(ctx context.Context, in ConfirmInput) (Confirmed, err
 	return done, f.cfg.Store.ChangeFactors(ctx, c)
 }
 
-// shown checks the code that confirms a factor.
-func (f confirmer) shown(ctx context.Context, x authcore.Factor, code string) (Confirmation, error) {
+// shown checks the code or credential that confirms a factor.
+func (f confirmer) shown(ctx context.Context, s State, x authcore.Factor, in ConfirmInput) (Confirmation, error) {
+	if _, key := kindOf(x.Type); key {
+		return keys{f.Factors}.registered(ctx, s, x, in)
+	}
+	code := in.Code
 	if x.Type == authcore.FactorTOTP {
 		seed, err := openSeed(f.cfg.Sealer, x)
 		if err != nil {

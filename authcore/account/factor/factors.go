@@ -14,10 +14,12 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/notice"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/webauthn"
 )
 
 // Store is what Factors read and write.
 type Store interface {
+	CredentialStore
 	// FactorState returns the account and all its factors, in the order of their ids, and the recovery codes that have not been used. Of
 	// the factors that are not confirmed it has those that have not lapsed. ErrNotFound: the account is gone.
 	FactorState(ctx context.Context, account uuid.UUID, now time.Time) (State, error)
@@ -71,6 +73,8 @@ type Confirmation struct {
 	ID          uuid.UUID
 	LastStep    int64     // of totp: the step that has shown it, which is not taken again
 	ChallengeID uuid.UUID // that is consumed; zero for none
+	// Credential is that of passkey and security_key; else nil.
+	Credential *webauthn.Credential
 }
 
 // MFA is whether sign-ins ask for a second factor, as Account has it.
@@ -105,7 +109,8 @@ type Config struct {
 	Notices    *notice.Notices
 	Sealer     *secret.Sealer // of the seeds
 	// Key is the key of the digests of recovery codes, the same on every node and after a restart. It is asked for at each use.
-	Key func() secret.MACKey
+	Key     func() secret.MACKey
+	Parties webauthn.Parties // of passkeys and security keys
 	// Offered are the types that may be added and that count (the option `factors`). Nil means all but SMS; empty means none.
 	Offered []authcore.FactorType
 	// Required returns by what the operator demands a second factor of an account, as [Status] has it; "" where they do not. Nil: of none.
@@ -122,22 +127,19 @@ type Config struct {
 // Factors are the second factors of all accounts. They are safe for concurrent use.
 type Factors struct{ cfg Config }
 
-// provable are the types that this package can add and prove, in the order in which they are offered.
-var provable = []authcore.FactorType{authcore.FactorTOTP, authcore.FactorEmail, authcore.FactorSMS, authcore.FactorRecovery}
-
 // New checks cfg.
 func New(cfg Config) (*Factors, error) {
 	if cfg.Store == nil || cfg.Challenges == nil || cfg.Notices == nil || cfg.Sealer == nil || cfg.Key == nil || cfg.Now == nil {
 		return nil, errors.New("factor: store, challenges, notices, sealer, key and clock are required")
 	}
 	if cfg.Offered == nil {
-		cfg.Offered = []authcore.FactorType{authcore.FactorEmail, authcore.FactorTOTP, authcore.FactorRecovery}
+		cfg.Offered = slices.DeleteFunc(slices.Clone(authcore.FactorTypes), func(t authcore.FactorType) bool { return t == authcore.FactorSMS })
 	}
 	if slices.Contains(cfg.Offered, authcore.FactorSMS) && !cfg.Challenges.SMS() {
 		return nil, errors.New("factor: sms is offered, and no SMS are sent")
 	}
 	wanted := cfg.Offered
-	cfg.Offered = slices.DeleteFunc(slices.Clone(provable), func(t authcore.FactorType) bool { return !slices.Contains(wanted, t) })
+	cfg.Offered = slices.DeleteFunc(slices.Clone(authcore.FactorTypes), func(t authcore.FactorType) bool { return !slices.Contains(wanted, t) })
 	if cfg.Trace == nil {
 		cfg.Trace = func(authcore.FactorType, string) {}
 	}

@@ -34,7 +34,7 @@ func (f *Factors) Get(ctx context.Context, account, id uuid.UUID) (authcore.Fact
 	return s.Factors[at], nil
 }
 
-// Show returns again what the owner needs to read an app that waits to be confirmed. Refusal: [authcore.NotFound], also for any other
+// Show returns again what the owner needs to add an app, passkey or security key that waits to be confirmed. Refusal: [authcore.NotFound], also for any other
 // factor: the seed of one that counts is never shown again.
 func (f *Factors) Show(ctx context.Context, account, id uuid.UUID, c authcore.Client) (Added, error) {
 	s, err := f.state(ctx, account)
@@ -44,6 +44,9 @@ func (f *Factors) Show(ctx context.Context, account, id uuid.UUID, c authcore.Cl
 	for _, x := range s.Factors {
 		if x.ID != id || x.Confirmed() {
 			continue
+		}
+		if _, key := kindOf(x.Type); key {
+			return keys{f}.show(ctx, s, x, c)
 		}
 		if x.Type != authcore.FactorTOTP {
 			return Added{Factor: x}, nil

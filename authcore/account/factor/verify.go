@@ -37,45 +37,62 @@ type Proved struct {
 
 // Verify checks what was given for an account, and spends it: the same is worth nothing a second time. Of several callers with one code
 // exactly one succeeds. An event tells of either outcome. Refusals: [authcore.InvalidCode], also for a type that the account has no
-// factor of or that is not offered, and [authcore.TooManyAttempts] for codes that were sent. It counts no wrong codes of apps and
-// recovery codes: the caller does, by what it lets in.
+// factor of or that is not offered, [authcore.InvalidPasskey], and [authcore.TooManyAttempts] for codes that were sent. It counts no
+// wrong codes of apps and recovery codes: the caller does, by what it lets in.
 func (f *Factors) Verify(ctx context.Context, a authcore.Account, g Given) (Proved, error) {
-	x, err := prover{f}.verify(ctx, a, g)
+	x, amr, err := prover{f}.verify(ctx, a, g)
+	if err := (prover{f}).outcome(ctx, a, g, err); err != nil {
+		return Proved{}, err
+	}
+	return Proved{FactorID: x.ID, Type: g.Type, AMR: amr}, nil
+}
+
+// refusals are the codes of proofs that are not right.
+var refusals = []authcore.Code{authcore.InvalidCode, authcore.TooManyAttempts, authcore.InvalidPasskey}
+
+// outcome tells of the end of a proof, and returns err.
+func (f prover) outcome(ctx context.Context, a authcore.Account, g Given, err error) error {
+	code := authcore.CodeOf(err)
 	switch {
 	case err == nil:
 		f.cfg.Trace(g.Type, audit.Success)
-		return Proved{FactorID: x.ID, Type: g.Type, AMR: []string{AMR(g.Type)}}, nil
-	case authcore.CodeOf(err) != authcore.InvalidCode && authcore.CodeOf(err) != authcore.TooManyAttempts:
-		return Proved{}, err
+		return nil
+	case !slices.Contains(refusals, code):
+		return err
 	}
-	code := authcore.CodeOf(err)
 	f.cfg.Trace(g.Type, string(code))
 	failure := audit.Failure(authcore.EventFactorFailed, a.ID, g.Client, code, f.now())
 	failure.Method = string(g.Type)
 	if stored := f.cfg.Store.Record(ctx, authcore.Effects{Events: []authcore.Event{failure}}); stored != nil {
-		return Proved{}, fmt.Errorf("record failure: %w", stored)
+		return fmt.Errorf("record failure: %w", stored)
 	}
-	return Proved{}, err
+	return err
 }
 
 // prover proves factors.
 type prover struct{ *Factors }
 
-func (f prover) verify(ctx context.Context, a authcore.Account, g Given) (authcore.Factor, error) {
-	switch {
+func (f prover) verify(ctx context.Context, a authcore.Account, g Given) (x authcore.Factor, worth []string, err error) {
+	worth = []string{AMR(g.Type)}
+	switch _, key := kindOf(g.Type); {
+	case key:
+		return keys{f.Factors}.verify(ctx, a, g)
 	case g.Type == authcore.FactorEmail, g.Type == authcore.FactorSMS:
-		return f.verifySent(ctx, a, g)
+		x, err = f.verifySent(ctx, a, g)
+		return x, worth, err
 	case !f.offers(g.Type):
-		return authcore.Factor{}, challenge.Refuse()
+		return x, nil, challenge.Refuse()
 	}
 	s, err := f.state(ctx, a.ID)
-	if err != nil {
-		return authcore.Factor{}, err
+	switch {
+	case err != nil:
+		return x, nil, err
+	case g.Type == authcore.FactorRecovery:
+		x, err = f.verifyRecovery(ctx, s, g)
+	default:
+		x, err = f.verifyTOTP(ctx, s, g)
 	}
-	if g.Type == authcore.FactorRecovery {
-		return f.verifyRecovery(ctx, s, g)
-	}
-	return f.verifyTOTP(ctx, s, g)
+	return x, worth, err
 }
 
 // verifyTOTP takes a code of any of the account's apps, or of the one that is named.

@@ -31,6 +31,7 @@ var rules = map[authcore.MailKind]rule{
 	authcore.MailMFADisabled:       {tells: []authcore.EventKind{authcore.EventMFADisabled}},
 	authcore.MailRecoveryCodesMade: {tells: []authcore.EventKind{authcore.EventRecoveryCodesMade}},
 	authcore.MailRecoveryCodeUsed:  {tells: []authcore.EventKind{authcore.EventRecoveryCodeUsed}},
+	authcore.MailCloneSuspected:    {tells: []authcore.EventKind{authcore.EventCloneSuspected}},
 	authcore.MailDeletionScheduled: {tells: []authcore.EventKind{authcore.EventDeletionRequested}},
 }
 

@@ -25,6 +25,8 @@ var statuses = map[authcore.Code]int{
 	authcore.RefreshTokenReused:        http.StatusUnauthorized,
 	authcore.InvalidCode:               http.StatusBadRequest,
 	authcore.InvalidMFAToken:           http.StatusUnauthorized,
+	authcore.InvalidPasskey:            http.StatusBadRequest,
+	authcore.UnknownPasskey:            http.StatusBadRequest,
 	authcore.RegistrationProofRequired: http.StatusForbidden,
 	authcore.TooManyAttempts:           http.StatusTooManyRequests,
 	authcore.RateLimited:               http.StatusTooManyRequests,

@@ -78,6 +78,7 @@ var kinds = map[authcore.MailKind]shape{
 	authcore.MailMFADisabled:       {cause: true, security: true},
 	authcore.MailRecoveryCodesMade: {cause: true, security: true},
 	authcore.MailRecoveryCodeUsed:  {cause: true, security: true},
+	authcore.MailCloneSuspected:    {cause: true, security: true},
 	authcore.MailDeletionScheduled: {cause: true, security: true, link: true},
 	authcore.MailAccountRestored:   {cause: true},
 }

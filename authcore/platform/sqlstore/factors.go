@@ -10,6 +10,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/factor"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/notice"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/webauthn"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
 )
 
@@ -121,7 +122,7 @@ const (
 	deleteFactor  = "delete from factors where id = $1 and account_id = $2"
 	deleteCodes   = "delete from recovery_codes where factor_id = $1"
 	insertCode    = "insert into recovery_codes (factor_id, digest, account_id) values ($1, $2, $3)"
-	confirmFactor = `update factors set confirmed_at = $3, expires_at = null, last_step = $4
+	confirmFactor = `update factors set confirmed_at = $3, expires_at = null, last_step = $4, credential_id = $5, credential = $6, sign_count = $7
 		where id = $1 and account_id = $2 and confirmed_at is null and expires_at > $3`
 	setMFA = "update users set mfa_enabled_at = $2, mfa_preferred = $3, updated_at = $4 where id = $1"
 )
@@ -193,7 +194,7 @@ func changeFactors(ctx context.Context, q *tx, c factor.Change) error {
 		}
 	}
 	if c.Confirm != nil {
-		if err := oneRow(ctx, q, confirmFactor, c.Confirm.ID, account, micros(c.Now), c.Confirm.LastStep); err != nil {
+		if err := confirm(ctx, q, account, *c.Confirm, c.Now); err != nil {
 			return err
 		}
 	}
@@ -207,6 +208,14 @@ func changeFactors(ctx context.Context, q *tx, c factor.Change) error {
 		return err
 	}
 	return nil
+}
+
+func confirm(ctx context.Context, q *tx, account uuid.UUID, c factor.Confirmation, now time.Time) error {
+	var made webauthn.Credential
+	if c.Credential != nil {
+		made = *c.Credential
+	}
+	return oneRow(ctx, q, confirmFactor, c.ID, account, micros(now), c.LastStep, made.ID, made.Record, made.SignCount)
 }
 
 const (

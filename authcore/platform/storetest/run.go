@@ -27,6 +27,7 @@ func Run(t *testing.T, open func(testing.TB) Store) {
 		{"invitations", invitations},
 		{"history", histories},
 		{"factors", factors},
+		{"credentials", credentials},
 		{"notifications", notifications},
 		{"avatars", avatars},
 		{"sessions", sessions},

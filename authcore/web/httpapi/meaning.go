@@ -14,6 +14,8 @@ var meanings = map[authcore.Code]string{
 	authcore.RefreshTokenReused:        "the refresh token was used before, so its session is revoked",
 	authcore.InvalidCode:               "the code or link is wrong, has expired, or has been used already",
 	authcore.InvalidMFAToken:           "the pending sign-in is unknown, has expired, was finished, or had too many wrong codes; sign in again",
+	authcore.InvalidPasskey:            "the response of the passkey or security key was not accepted; ask for new options",
+	authcore.UnknownPasskey:            "no account has this passkey",
 	authcore.RegistrationProofRequired: "also show that you are the person who registered: send `registration`, `password` or `new_password`",
 	authcore.TooManyAttempts:           "too many wrong codes; the link in the mail still works",
 	authcore.RateLimited:               "too many requests from this address, or mails to this recipient",
