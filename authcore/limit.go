@@ -16,6 +16,7 @@ const (
 	LimitLogin       = "login"
 	LimitMFA         = "mfa"
 	LimitOTP         = "otp"
+	LimitPasskey     = "passkey"
 	LimitRegister    = "register"
 	LimitVerify      = "verify"
 	LimitForgot      = "forgot"

@@ -12,7 +12,7 @@ var secondFactors = prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "
 
 func init() {
 	for _, t := range offerable {
-		for _, outcome := range []string{audit.Success, string(authcore.InvalidCode), string(authcore.TooManyAttempts)} {
+		for _, outcome := range []string{audit.Success, string(authcore.InvalidCode), string(authcore.TooManyAttempts), string(authcore.InvalidPasskey)} {
 			secondFactors.WithLabelValues(string(t), outcome)
 		}
 	}

@@ -19,8 +19,8 @@ import (
 var (
 	loginOutcomes = newMethodTally("logins_total", "Sign-ins, by how somebody signed in and by outcome; pending waits for a second step.", loginMethods,
 		append(outcomesOf(authcore.InvalidCredentials, authcore.AccountLocked, authcore.AccountNotVerified, authcore.InvalidFields, authcore.InvalidRequest,
-			authcore.InvalidCode, authcore.TooManyAttempts, authcore.RegistrationProofRequired, authcore.InvalidInvitation, authcore.InvitationRequired,
-			authcore.RateLimited, authcore.InvalidMFAToken, authcore.BindingRequired), outcomePending)...)
+			authcore.InvalidCode, authcore.InvalidPasskey, authcore.UnknownPasskey, authcore.TooManyAttempts, authcore.RegistrationProofRequired,
+			authcore.InvalidInvitation, authcore.InvitationRequired, authcore.RateLimited, authcore.InvalidMFAToken, authcore.BindingRequired), outcomePending)...)
 	registrationOutcomes = newMethodTally("registrations_total", "Sign-ups, by how somebody signed up and by outcome; an address that has an account counts as any other.",
 		registrationMethods, outcomesOf(authcore.InvalidFields, authcore.SignupClosed, authcore.InvitationRequired, authcore.InvalidInvitation, authcore.Conflict,
 			authcore.RateLimited)...)
@@ -29,7 +29,7 @@ var (
 
 // loginMethods and registrationMethods are the methods that the steps of the flows count under.
 var (
-	loginMethods = map[string]string{signin.Step: audit.ByPassword, signup.StepCode: audit.ByCode, signup.StepLink: audit.ByLink,
+	loginMethods = map[string]string{signin.Step: audit.ByPassword, signin.StepPasskey: audit.ByPasskey, signup.StepCode: audit.ByCode, signup.StepLink: audit.ByLink,
 		secondstep.StepBy(audit.ByPassword): audit.ByPassword, secondstep.StepBy(audit.ByCode): audit.ByCode, secondstep.StepBy(audit.ByLink): audit.ByLink}
 	registrationMethods = map[string]string{signup.StepRegister: audit.ByPassword, signup.StepInvited: audit.ByInvitation}
 )
@@ -91,6 +91,8 @@ func countRateLimited(path string) {
 	switch path {
 	case "/login":
 		loginOutcomes.of(audit.ByPassword).count(string(authcore.RateLimited))
+	case "/passkeys/options", "/passkeys/verify":
+		loginOutcomes.of(audit.ByPasskey).count(string(authcore.RateLimited))
 	case "/verify", "/otp/verify":
 		loginOutcomes.of(audit.ByCode).count(string(authcore.RateLimited))
 	case "/register":

@@ -116,9 +116,12 @@ type Settings struct {
 	// How long events, devices and unused invitations are kept.
 	Retention *RetentionSettings `json:"retention,omitempty"`
 
-	// The second factors that people may add: email, sms, totp, recovery; or none. Default: all but sms. Those of a type that is not
+	// The second factors that people may add: email, sms, totp, passkey, security_key, recovery; or none. Default: all but sms. Those of a type that is not
 	// listed do not count.
 	Factors []string `json:"factors,omitempty"`
+
+	// For which domain passkeys and security keys are.
+	Passkeys *PasskeySettings `json:"passkeys,omitempty"`
 
 	// Addresses of administrators: whoever has verified one of them has the role admin.
 	Admins []string `json:"admins,omitempty"`

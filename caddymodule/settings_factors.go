@@ -11,7 +11,8 @@ import (
 const noFactors = "none"
 
 // offerable are the types of second factor that the option factors can name, in the order of its default.
-var offerable = []authcore.FactorType{authcore.FactorEmail, authcore.FactorSMS, authcore.FactorTOTP, authcore.FactorRecovery}
+var offerable = []authcore.FactorType{authcore.FactorEmail, authcore.FactorSMS, authcore.FactorTOTP, authcore.FactorPasskey,
+	authcore.FactorSecurityKey, authcore.FactorRecovery}
 
 var factorsOption = option[Settings]{
 	name:  "factors",

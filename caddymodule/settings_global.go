@@ -175,6 +175,7 @@ var globalOptions = []option[Settings]{
 		parse: readWords(func(s *Settings) *[]string { return &s.SignIn }),
 		check: checkSignIn,
 	},
+	passkeysOption,
 	adminsOption,
 	{
 		name:  "invitations",

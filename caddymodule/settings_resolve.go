@@ -20,6 +20,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/userfield"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/jwtkeys"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/webauthn"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/notify"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/ratelimit"
@@ -69,6 +70,7 @@ type resolved struct {
 	numbers        identifier.Numbers
 	factors        []authcore.FactorType // that are offered
 	signIn         []string              // the ways, at least one
+	passkeys       webauthn.Parties
 	admins         authcore.Admins
 	invitations    invitationRules
 	retention      authcore.Retention
@@ -105,6 +107,7 @@ func (s *Settings) resolve() (*resolved, error) {
 		numbers:      read.numbers(),
 		factors:      read.factors(),
 		signIn:       read.signIn(),
+		passkeys:     read.passkeys(),
 		invitations:  read.invitationRules(),
 		retention:    read.retention(),
 		mfa:          read.mfa(),

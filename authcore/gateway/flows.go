@@ -3,6 +3,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -39,6 +40,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passhash"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passpolicy"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/webauthn"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/keyring"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/ratelimit"
@@ -116,6 +118,7 @@ type Settings struct {
 	Ways passwordless.Ways // to sign in without a password
 
 	Factors  []authcore.FactorType // that may be added and count; nil: all but SMS
+	Passkeys webauthn.Parties      // its Name is Brand where it is empty
 	Brand    string                // what authenticator apps show beside a code; "": the host of the issuer
 	MFA      secondstep.Requirement
 	TrustFor time.Duration // how long a trusted device is asked for no second factor; 0: none is trusted
@@ -212,7 +215,7 @@ func (f *Flows) wireShared(cfg Config) (err error) {
 		return err
 	}
 	f.Factors, err = factor.New(factor.Config{Store: cfg.Store, Challenges: f.Challenges, Notices: f.Notices, Sealer: cfg.Sealer,
-		Key: macKey(cfg.Ring, "recovery code"), Offered: cfg.Settings.Factors, Required: f.requiredMFA, Brand: cfg.Settings.Brand,
+		Key: macKey(cfg.Ring, "recovery code"), Offered: cfg.Settings.Factors, Required: f.requiredMFA, Brand: cfg.Settings.Brand, Parties: parties(cfg.Settings),
 		Numbers: cfg.Settings.Numbers, CanReach: cfg.CanReach, Trace: cfg.Traces.SecondFactor, Now: cfg.Now})
 	return err
 }
@@ -236,7 +239,7 @@ func (f *Flows) wireSessions(cfg Config) (err error) {
 		return err
 	}
 	f.SignIn, err = signin.New(signin.Config{Store: cfg.Store, Hasher: cfg.Hasher, Policy: f.Policy, Lockouts: cfg.Lockouts, Owners: f.Notices,
-		Steps: f.Steps, Identities: s.Identities, Numbers: s.Numbers, RequireVerified: s.Signup != signup.Open, Trace: cfg.Traces.SignIn, Now: cfg.Now})
+		Steps: f.Steps, Passkeys: f.Factors, Identities: s.Identities, Numbers: s.Numbers, RequireVerified: s.Signup != signup.Open, Trace: cfg.Traces.SignIn, Now: cfg.Now})
 	if err != nil {
 		return err
 	}
@@ -350,4 +353,10 @@ func FormerIdentifiers(ring *keyring.Ring) func() secret.MACKey {
 // the flows exist.
 func macKey(ring *keyring.Ring, purpose string) func() secret.MACKey {
 	return func() secret.MACKey { return ring.MACKey(purpose) }
+}
+
+func parties(s Settings) webauthn.Parties {
+	p := s.Passkeys
+	p.Name = cmp.Or(p.Name, s.Brand)
+	return p
 }

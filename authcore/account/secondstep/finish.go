@@ -2,6 +2,7 @@ package secondstep
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -137,11 +138,28 @@ func (f *Flow) pending(ctx context.Context, a authcore.Account, p authcore.Pendi
 		}
 		n.methods[0].Sent = err == nil
 	}
-	return Outcome{Pending: f.show(p, token, n)}, nil
+	shown, err := f.show(ctx, a, p, token, n, c)
+	return Outcome{Pending: shown}, err
 }
 
-func (f *Flow) show(p authcore.PendingSignIn, token string, n next) *Pending {
-	return &Pending{Token: token, Mode: p.Mode, ExpiresIn: p.ExpiresAt.Sub(f.now()), Methods: n.methods, Enrol: n.enrol}
+// show says how to go on, with options for the keys among the methods. Those of a type have the same: the browser asks its user which.
+func (f *Flow) show(ctx context.Context, a authcore.Account, p authcore.PendingSignIn, token string, n next, c authcore.Client) (*Pending, error) {
+	options := map[authcore.FactorType]json.RawMessage{}
+	for i, m := range n.methods {
+		if m.Method != string(authcore.FactorPasskey) && m.Method != string(authcore.FactorSecurityKey) {
+			continue
+		}
+		made, known := options[m.Factor.Type]
+		if !known {
+			var err error
+			if made, err = f.cfg.Factors.Ask(ctx, a, m.Factor.Type, p.ID.String(), c); err != nil {
+				return nil, err
+			}
+			options[m.Factor.Type] = made
+		}
+		n.methods[i].Options = made
+	}
+	return &Pending{Token: token, Mode: p.Mode, ExpiresIn: p.ExpiresAt.Sub(f.now()), Methods: n.methods, Enrol: n.enrol}, nil
 }
 
 func sendable(m Method) bool {

@@ -2,6 +2,7 @@ package secondstep
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"slices"
 	"time"
@@ -51,6 +52,8 @@ type Factors interface {
 	Of(ctx context.Context, account uuid.UUID) ([]authcore.Factor, error)
 	// Verify checks and spends what was given.
 	Verify(ctx context.Context, a authcore.Account, g factor.Given) (factor.Proved, error)
+	// Ask returns options for the keys of a type that the account has; nil where none can be used.
+	Ask(ctx context.Context, a authcore.Account, t authcore.FactorType, subject string, c authcore.Client) (json.RawMessage, error)
 	// Send sends a code, to the account's verified address or number itself where the factor has no ID.
 	Send(ctx context.Context, a authcore.Account, x authcore.Factor, subject string, c authcore.Client) (time.Duration, error)
 }

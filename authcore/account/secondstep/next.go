@@ -1,6 +1,7 @@
 package secondstep
 
 import (
+	"encoding/json"
 	"slices"
 
 	"github.com/google/uuid"
@@ -19,6 +20,8 @@ type Method struct {
 	// Factor is that of the account; zero but for type and address where a code goes to the account's own address or number.
 	Factor authcore.Factor
 	Sent   bool // a code is on its way
+	// Options are for the browser, of passkeys and security keys (PublicKeyCredentialRequestOptionsJSON). nil: none can be used at this host.
+	Options json.RawMessage
 }
 
 // next is what a sign-in still lacks.

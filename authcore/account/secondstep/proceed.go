@@ -32,7 +32,7 @@ type Input struct {
 // exactly one gets it. What was proven is noted before anything else: a process that dies in between costs a code at most.
 //
 // Refusals: [authcore.InvalidMFAToken]; [authcore.InvalidFields] for a method that is not offered; [authcore.InvalidCode];
-// [authcore.TooManyAttempts]; [authcore.InvalidCredentials] and [authcore.AccountLocked] for a password.
+// [authcore.InvalidPasskey]; [authcore.TooManyAttempts]; [authcore.InvalidCredentials] and [authcore.AccountLocked] for a password.
 func (f *Flow) Proceed(ctx context.Context, in Input) (Outcome, error) {
 	s, err := f.load(ctx, in.Token, in.Request.Mode)
 	if err != nil {
@@ -99,13 +99,14 @@ func (f *Flow) load(ctx context.Context, token string, mode authcore.Mode) (s st
 	return s, nil
 }
 
-// Show returns a pending sign-in as it is, and changes nothing. [authcore.InvalidMFAToken].
-func (f *Flow) Show(ctx context.Context, token string, mode authcore.Mode) (*Pending, error) {
+// Show returns a pending sign-in as it is, and changes nothing but that options for keys are new: those before are dead.
+// [authcore.InvalidMFAToken].
+func (f *Flow) Show(ctx context.Context, token string, mode authcore.Mode, c authcore.Client) (*Pending, error) {
 	s, err := f.load(ctx, token, mode)
 	if err != nil {
 		return nil, err
 	}
-	return f.show(s.pending, token, s.next), nil
+	return f.show(ctx, s.account, s.pending, token, s.next, c)
 }
 
 // Send sends the code of a method, and returns how long it is good. Asked again too soon it sends nothing, and the code that is out stays

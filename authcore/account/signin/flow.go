@@ -29,8 +29,11 @@ type Store interface {
 	ReplacePasswordHash(ctx context.Context, id uuid.UUID, old, hash string) error
 }
 
-// Step is what a [Config.Trace] is told of.
-const Step = "sign in"
+// Step and StepPasskey are what a [Config.Trace] is told of.
+const (
+	Step        = "sign in"
+	StepPasskey = "sign in with passkey"
+)
 
 // Config is what a Flow needs.
 type Config struct {
@@ -40,6 +43,7 @@ type Config struct {
 	Lockouts attempt.Lockouts
 	Owners   attempt.Owners
 	Steps    *secondstep.Flow // every sign-in ends in it
+	Passkeys Passkeys
 	// Identities are the kinds of identifier that sign in.
 	Identities []authcore.IdentifierKind
 	Numbers    identifier.Numbers // how numbers are read that somebody signs in with
@@ -58,8 +62,8 @@ type Flow struct {
 
 // New checks cfg.
 func New(cfg Config) (*Flow, error) {
-	if cfg.Store == nil || cfg.Hasher == nil || cfg.Policy == nil || cfg.Lockouts == nil || cfg.Owners == nil || cfg.Steps == nil || cfg.Now == nil {
-		return nil, errors.New("signin: store, hasher, policy, lockouts, who tells owners, second steps and clock are required")
+	if cfg.Store == nil || cfg.Hasher == nil || cfg.Policy == nil || cfg.Lockouts == nil || cfg.Owners == nil || cfg.Steps == nil || cfg.Passkeys == nil || cfg.Now == nil {
+		return nil, errors.New("signin: store, hasher, policy, lockouts, who tells owners, second steps, passkeys and clock are required")
 	}
 	if len(cfg.Identities) == 0 {
 		return nil, errors.New("signin: at least one kind of identifier must sign in")

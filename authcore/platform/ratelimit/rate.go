@@ -106,6 +106,7 @@ var limits = []struct {
 	{authcore.LimitLogin, Rate{30, time.Minute}, true},
 	{authcore.LimitMFA, Rate{30, time.Minute}, true},
 	{authcore.LimitOTP, Rate{20, time.Hour}, true},
+	{authcore.LimitPasskey, Rate{60, time.Minute}, true},
 	{authcore.LimitRegister, Rate{20, time.Hour}, true},
 	{authcore.LimitVerify, Rate{30, time.Minute}, true},
 	{authcore.LimitForgot, Rate{20, time.Hour}, true},

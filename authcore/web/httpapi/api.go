@@ -127,6 +127,7 @@ func mountAll(cfg Config) (routes, error) {
 		(&signInCalls{signIn: cfg.SignIn, codes: cfg.Passwordless, sessions: cfg.Sessions, log: cfg.Logger}).routes(),
 		(&codeCalls{codes: cfg.Passwordless, sessions: cfg.Sessions, log: cfg.Logger}).routes(),
 		(&stepUpCalls{cfg.StepUp}).routes(),
+		(&passkeyCalls{signIn: cfg.SignIn, sessions: cfg.Sessions, log: cfg.Logger}).routes(),
 		(&secondStepCalls{steps: cfg.Steps, sessions: cfg.Sessions, log: cfg.Logger}).routes(),
 		(&tokenCalls{sessions: cfg.Sessions, auth: cfg.Authenticator}).routes(),
 		(&passwordCalls{passwords: cfg.Password, fresh: cfg.Fresh}).routes(),

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"encoding/json"
 	"net/http"
 	"reflect"
 	"time"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/factor"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/webauthn"
 )
 
 // factorCalls are about the second factors of the account that makes the request.
@@ -52,11 +54,11 @@ func (c *factorCalls) routes() []route {
 		refuses: []authcore.Code{authcore.NotFound, authcore.LastFactor},
 	}, {
 		method: http.MethodPost, path: "/factors/{id}/confirm", tag: tagFactors, summary: "Confirm a second factor",
-		text:    "Takes the code that the app shows, or that was sent. The same code does not sign in. With `enable_2fa` it also switches two-factor authentication on.",
+		text:    "Takes the code that the app shows, or that was sent, or the `credential` of a passkey or security key. The same code does not sign in. With `enable_2fa` it also switches two-factor authentication on.",
 		does:    authenticatedWith(c.confirm),
 		params:  []param{id},
 		replies: []reply{{http.StatusOK, "The factor counts from now on.", confirmedFactor{}}},
-		refuses: []authcore.Code{authcore.InvalidFields, authcore.InvalidCode, authcore.TooManyAttempts, authcore.NotFound, authcore.NoFactor},
+		refuses: []authcore.Code{authcore.InvalidFields, authcore.InvalidCode, authcore.InvalidPasskey, authcore.TooManyAttempts, authcore.NotFound, authcore.NoFactor},
 	}}
 }
 
@@ -92,10 +94,27 @@ type FactorEntry struct {
 	LastUsedAt *time.Time          `json:"last_used_at" doc:"Null if it was not used yet."`
 	To         string              `json:"to,omitempty" doc:"Of email and sms: where codes go, in part." example:"a***@example.com"`
 	Left       *int                `json:"left,omitempty" doc:"Of recovery: how many codes have not been used."`
+	keyEntry
+}
+
+// keyEntry is what a passkey or security key has besides; apps tell authenticators by it which of them are still good.
+type keyEntry struct {
+	CredentialID string `json:"credential_id,omitempty" doc:"Of passkey and security_key: its id, in base64url."`
+	RPID         string `json:"rp_id,omitempty" doc:"Of passkey and security_key: the domain that it is for." example:"example.com"`
+	UserHandle   string `json:"user_handle,omitempty" doc:"Of passkey and security_key: by which authenticators know the account, in base64url."`
+	Synced       *bool  `json:"synced,omitempty" doc:"Of passkey and security_key: whether it may be on several devices."`
+}
+
+func keyEntryOf(f authcore.Factor) keyEntry {
+	if len(f.CredentialID) == 0 {
+		return keyEntry{}
+	}
+	d := webauthn.Describe(f.Credential)
+	return keyEntry{webauthn.Text(f.CredentialID), d.RPID, webauthn.Text(factor.Handle(f.AccountID)), &d.Synced}
 }
 
 func factorOf(f authcore.Factor) FactorEntry {
-	entry := FactorEntry{ID: f.ID, Type: f.Type, Name: f.Name, Confirmed: f.Confirmed(), CreatedAt: f.CreatedAt.UTC(), To: factor.Masked(f)}
+	entry := FactorEntry{ID: f.ID, Type: f.Type, Name: f.Name, Confirmed: f.Confirmed(), CreatedAt: f.CreatedAt.UTC(), To: factor.Masked(f), keyEntry: keyEntryOf(f)}
 	if !f.LastUsedAt.IsZero() {
 		entry.LastUsedAt = new(f.LastUsedAt.UTC())
 	}
@@ -128,6 +147,8 @@ type newFactor struct {
 	QR        string   `json:"qr_svg,omitempty" doc:"Of totp: the link as a QR code, an SVG."`
 	ExpiresIn *int64   `json:"expires_in,omitempty" doc:"Of email and sms: seconds until the code expires."`
 	Codes     []string `json:"codes,omitempty" doc:"Of recovery: the codes. Shown this once."`
+	// Options are for navigator.credentials.create.
+	Options webauthnOptions `json:"options,omitempty" doc:"Of passkey and security_key: PublicKeyCredentialCreationOptionsJSON, for PublicKeyCredential.parseCreationOptionsFromJSON. Good for five minutes, once."`
 }
 
 type addFactorBody struct {
@@ -145,7 +166,7 @@ func (c *factorCalls) add(x *call, body addFactorBody) error {
 	if err != nil {
 		return err
 	}
-	made := newFactor{FactorEntry: factorOf(added.Factor), Secret: added.Seed, URL: added.URL, QR: added.QR, Codes: added.Codes}
+	made := newFactor{FactorEntry: factorOf(added.Factor), Secret: added.Seed, URL: added.URL, QR: added.QR, Codes: added.Codes, Options: webauthnOptions(added.Options)}
 	if added.ExpiresIn > 0 {
 		made.ExpiresIn = new(seconds(added.ExpiresIn))
 	}
@@ -182,8 +203,9 @@ func (c *factorCalls) remove(x *call, _ removalBody) error {
 }
 
 type confirmFactorBody struct {
-	Code   string `json:"code" minLength:"1" example:"123456"`
-	Enable bool   `json:"enable_2fa,omitempty" doc:"Also switch two-factor authentication on."`
+	Code       string          `json:"code,omitempty" doc:"The code that the app shows, or that was sent." example:"123456"`
+	Credential webauthnOptions `json:"credential,omitempty" doc:"Of passkey and security_key: RegistrationResponseJSON, as PublicKeyCredential.toJSON returns it."`
+	Enable     bool            `json:"enable_2fa,omitempty" doc:"Also switch two-factor authentication on."`
 }
 
 type confirmedFactor struct {
@@ -192,12 +214,12 @@ type confirmedFactor struct {
 }
 
 func (c *factorCalls) confirm(x *call, body confirmFactorBody) error {
-	if body.Code == "" {
+	if body.Code == "" && len(body.Credential) == 0 {
 		return authcore.RefuseField("code", authcore.CodeRequired)
 	}
 	id, _ := x.pathID()
 	done, err := c.factors.Confirm(x.r.Context(), factor.ConfirmInput{
-		AccountID: x.who.AccountID, FactorID: id, Code: body.Code, Enable: body.Enable, Client: x.in.Client,
+		AccountID: x.who.AccountID, FactorID: id, Code: body.Code, Credential: json.RawMessage(body.Credential), Enable: body.Enable, Client: x.in.Client,
 	})
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -30,7 +31,7 @@ func (c *secondStepCalls) routes() []route {
 			"account to codes, over all its sign-ins, until an hour has passed or the password is changed.",
 		limit: authcore.LimitMFA, does: bodyOrCookie(c.proceed), cookies: []scheme{mfaScheme},
 		replies: []reply{{http.StatusOK, signInText, signInAnswer{}}},
-		refuses: []authcore.Code{authcore.InvalidMFAToken, authcore.InvalidFields, authcore.InvalidCode, authcore.TooManyAttempts,
+		refuses: []authcore.Code{authcore.InvalidMFAToken, authcore.InvalidFields, authcore.InvalidCode, authcore.InvalidPasskey, authcore.TooManyAttempts,
 			authcore.InvalidCredentials, authcore.AccountLocked},
 	}, {
 		method: http.MethodPost, path: "/login/mfa/send", tag: tagSignIn, summary: "Send a second-factor code",
@@ -64,17 +65,18 @@ type pendingAnswer struct {
 }
 
 type pendingMethod struct {
-	Method   string  `json:"method" enum:"email,sms,totp,passkey,security_key,recovery,password"`
-	FactorID *string `json:"factor_id" format:"uuid" doc:"Null for the account's own address or number, and for its password."`
-	Name     string  `json:"name"`
-	To       string  `json:"to,omitempty" doc:"Of email and sms: where codes go, with most of it hidden." example:"a***@example.com"`
-	Sent     bool    `json:"sent,omitempty" doc:"A code is on its way."`
+	Method   string          `json:"method" enum:"email,sms,totp,passkey,security_key,recovery,password"`
+	FactorID *string         `json:"factor_id" format:"uuid" doc:"Null for the account's own address or number, and for its password."`
+	Name     string          `json:"name"`
+	To       string          `json:"to,omitempty" doc:"Of email and sms: where codes go, with most of it hidden." example:"a***@example.com"`
+	Sent     bool            `json:"sent,omitempty" doc:"A code is on its way."`
+	Options  webauthnOptions `json:"options,omitempty" doc:"Of passkey and security_key: PublicKeyCredentialRequestOptionsJSON, good once, for five minutes. Methods of one type have the same."`
 }
 
 func pendingOf(p *secondstep.Pending) pendingAnswer {
 	a := pendingAnswer{MFARequired: true, ExpiresIn: seconds(p.ExpiresIn), Methods: []pendingMethod{}, Enrol: []string{}}
 	for _, m := range p.Methods {
-		one := pendingMethod{Method: m.Method, Name: m.Factor.Name, To: m.To(), Sent: m.Sent}
+		one := pendingMethod{Method: m.Method, Name: m.Factor.Name, To: m.To(), Sent: m.Sent, Options: webauthnOptions(m.Options)}
 		if m.Factor.ID != uuid.Nil {
 			one.FactorID = new(m.Factor.ID.String())
 		}
@@ -136,9 +138,10 @@ func (b mfaToken) read(x *call) (token string, factor uuid.UUID, r session.Reque
 
 type proceedBody struct {
 	mfaToken
-	Code        string `json:"code,omitempty" doc:"The code that was sent, that of an authenticator app, or a recovery code." example:"123456"`
-	Password    string `json:"password,omitempty" doc:"With the method password."`
-	TrustDevice bool   `json:"trust_device,omitempty" doc:"Ask this device for no second factor for a while."`
+	Code        string          `json:"code,omitempty" doc:"The code that was sent, that of an authenticator app, or a recovery code." example:"123456"`
+	Credential  webauthnOptions `json:"credential,omitempty" doc:"With passkey and security_key: AuthenticationResponseJSON, as PublicKeyCredential.toJSON returns it."`
+	Password    string          `json:"password,omitempty" doc:"With the method password."`
+	TrustDevice bool            `json:"trust_device,omitempty" doc:"Ask this device for no second factor for a while."`
 }
 
 func (c *secondStepCalls) proceed(x *call, body proceedBody) error {
@@ -147,7 +150,7 @@ func (c *secondStepCalls) proceed(x *call, body proceedBody) error {
 		return err
 	}
 	out, err := c.steps.Proceed(x.r.Context(), secondstep.Input{
-		Token: token, Method: body.Method, FactorID: factor, Code: body.Code, Password: body.Password, TrustDevice: body.TrustDevice, Request: request,
+		Token: token, Method: body.Method, FactorID: factor, Code: body.Code, Credential: json.RawMessage(body.Credential), Password: body.Password, TrustDevice: body.TrustDevice, Request: request,
 	})
 	if err != nil {
 		return x.forgetMFA(request, err)

@@ -41,7 +41,7 @@ func wait(q *page.Request, waits *secondstep.Pending, returnTo string) error {
 
 // show asks for one method, with a way to each other one. Who has nothing to go on with signs in first.
 func (p *mfaPage) show(q *page.Request) error {
-	waits, err := p.steps.Show(q.R.Context(), mfaToken(q), authcore.ModeCookie)
+	waits, err := p.steps.Show(q.R.Context(), mfaToken(q), authcore.ModeCookie, q.Info.Client)
 	if authcore.CodeOf(err) == authcore.InvalidMFAToken {
 		httpauth.MFACookie.Clear(q.W.Header(), q.Info.Cookies())
 		if q.Form == nil {
