@@ -146,7 +146,7 @@ func (f *Flow) pending(ctx context.Context, a authcore.Account, p authcore.Pendi
 func (f *Flow) show(ctx context.Context, a authcore.Account, p authcore.PendingSignIn, token string, n next, c authcore.Client) (*Pending, error) {
 	options := map[authcore.FactorType]json.RawMessage{}
 	for i, m := range n.methods {
-		if m.Method != string(authcore.FactorPasskey) && m.Method != string(authcore.FactorSecurityKey) {
+		if !keyed(m) {
 			continue
 		}
 		made, known := options[m.Factor.Type]
@@ -160,6 +160,10 @@ func (f *Flow) show(ctx context.Context, a authcore.Account, p authcore.PendingS
 		n.methods[i].Options = made
 	}
 	return &Pending{Token: token, Mode: p.Mode, ExpiresIn: p.ExpiresAt.Sub(f.now()), Methods: n.methods, Enrol: n.enrol}, nil
+}
+
+func keyed(m Method) bool {
+	return m.Method == string(authcore.FactorPasskey) || m.Method == string(authcore.FactorSecurityKey)
 }
 
 func sendable(m Method) bool {

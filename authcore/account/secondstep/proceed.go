@@ -142,8 +142,12 @@ func (f *Flow) prove(ctx context.Context, s started, m Method, in Input) ([]stri
 	case err != nil:
 		return nil, fmt.Errorf("spend attempt: %w", err)
 	}
+	id := m.Factor.ID
+	if keyed(m) {
+		id = uuid.Nil // the options were for all of the type
+	}
 	proved, err := f.verify(ctx, s.account, factor.Given{
-		Type: m.Factor.Type, FactorID: m.Factor.ID, Code: in.Code, Credential: in.Credential, Subject: s.pending.ID.String(), Client: in.Request.Client,
+		Type: m.Factor.Type, FactorID: id, Code: in.Code, Credential: in.Credential, Subject: s.pending.ID.String(), Client: in.Request.Client,
 	})
 	if code := authcore.CodeOf(err); err == nil || code != authcore.InvalidCode {
 		returned := f.cfg.Store.ReturnAttempt(context.WithoutCancel(ctx), s.pending.ID, f.now())

@@ -127,6 +127,10 @@ func typeName(q *page.Request, t authcore.FactorType) string {
 		return q.T("factors.type.sms")
 	case authcore.FactorRecovery:
 		return q.T("factors.type.recovery")
+	case authcore.FactorPasskey:
+		return q.T("factors.type.passkey")
+	case authcore.FactorSecurityKey:
+		return q.T("factors.type.security_key")
 	}
 	return string(t)
 }
@@ -148,6 +152,11 @@ func (p *factorsPage) forms(q *page.Request) (all []page.Form) {
 			to := phoneField(q, "")
 			to.Optional, to.Hint = q.T("field.optional"), q.T("factors.add.sms.hint")
 			f.Title, f.Intro, f.Button, f.Fields = q.T("factors.add.sms"), q.T("factors.add.sms.intro"), q.T("factors.add.send"), []page.Field{to}
+		case authcore.FactorPasskey, authcore.FactorSecurityKey:
+			name := page.TextField(q, "name", "off", "", 100)
+			name.ID, name.Hint = "name-"+string(t), q.T("factors.name.hint")
+			f.Title, f.Intro, f.Button = q.T("factors.add."+string(t)), q.T("factors.add."+string(t)+".intro"), q.T("factors.add."+string(t)+".button")
+			f.Fields = []page.Field{name}
 		case authcore.FactorRecovery:
 			f.Title, f.Intro, f.Button, f.Quiet = q.T("factors.add.recovery"), q.T("factors.add.recovery.intro"), q.T("factors.add.recovery.button"), true
 		default:
@@ -212,6 +221,9 @@ func (p *factorsPage) showConfirm(q *page.Request) error {
 	if err != nil {
 		return err
 	}
+	if added.Options != nil {
+		return p.showRegister(q, added, status.Enabled)
+	}
 	v := confirmView{View: page.View{Title: q.T("factors.confirm.title"), Back: &page.Link{To: q.Path(factorsPath), Text: q.T("factors.title")}}}
 	code := page.CodeField(q)
 	code.Focus = true
@@ -232,6 +244,19 @@ func (p *factorsPage) showConfirm(q *page.Request) error {
 	return q.ShowAs("account_factor.html", &v.View, &v)
 }
 
+// showRegister has the browser make a passkey, or take a security key.
+func (p *factorsPage) showRegister(q *page.Request, added factor.Added, enabled bool) error {
+	kind := string(added.Factor.Type)
+	v := page.View{Title: q.T("factors.add." + kind), Back: &page.Link{To: q.Path(factorsPath), Text: q.T("factors.title")}, Intro: []string{q.T("factors.confirm." + kind)}}
+	form := passkeyForm(q, "confirm-form", confirmFactorPath, added.Options, q.T("factors.add."+kind+".button"))
+	if !enabled {
+		form.Fields = []page.Field{page.Checkbox(q, "enable_2fa", true)}
+	}
+	v.Forms = []page.Form{form}
+	withPasskeys(q, &v, q.T("passkeys.without"))
+	return q.Show(v)
+}
+
 // spaced is a seed in groups of four, as people type it.
 func spaced(seed string) string {
 	var out strings.Builder
@@ -247,7 +272,7 @@ func spaced(seed string) string {
 func (p *factorsPage) confirm(q *page.Request) error {
 	id, _ := uuid.Parse(q.Link(page.FactorLink))
 	done, err := p.factors.Confirm(q.R.Context(), factor.ConfirmInput{
-		AccountID: q.User.AccountID, FactorID: id, Code: q.Form.Get("otp"), Enable: q.Form.Get("enable_2fa") != "", Client: q.Info.Client,
+		AccountID: q.User.AccountID, FactorID: id, Code: q.Form.Get("otp"), Credential: credentialOf(q), Enable: q.Form.Get("enable_2fa") != "", Client: q.Info.Client,
 	})
 	if err != nil {
 		return err

@@ -2,9 +2,11 @@ package portal
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/factor"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/passwordless"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signin"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
@@ -16,18 +18,22 @@ type loginPage struct {
 	signIn   *signin.Flow
 	codes    *passwordless.Flow
 	signUp   *signup.Flow
+	factors  *factor.Factors
 	handover *handoverPage
 	next     *continuePage
 }
 
 func (p *loginPage) routes() []page.Route {
-	return []page.Route{{Path: "/login", Show: p.show, Submit: p.submit, Limit: authcore.LimitLogin}}
+	return []page.Route{
+		{Path: "/login", Show: p.show, Submit: p.submit, Limit: authcore.LimitLogin},
+		{Path: passkeyPath, Show: p.showPasskey, Submit: p.passkey, Limit: authcore.LimitPasskey},
+	}
 }
 
 // show is the sign-in page. Who is signed in goes on at once, unless that only leads in circles.
 func (p *loginPage) show(q *page.Request) error {
 	if q.Form != nil {
-		return q.Show(p.view(q))
+		return p.showForm(q)
 	}
 	user, err := q.CurrentUser()
 	if err != nil {
@@ -43,7 +49,41 @@ func (p *loginPage) show(q *page.Request) error {
 		}
 		return p.handover.to(q, user)
 	}
-	return q.Show(p.view(q))
+	return p.showForm(q)
+}
+
+const passkeyPath = "/passkeys/verify"
+
+// showForm shows the form, and lets the browser offer a passkey in its field for the name.
+func (p *loginPage) showForm(q *page.Request) error {
+	v := p.view(q)
+	if slices.Contains(p.factors.Offered(), authcore.FactorPasskey) {
+		v.Forms[0].Action, v.Forms[0].Fields[0].Autocomplete = q.Path("/login"), "username webauthn"
+		if q.At("/login") {
+			v.Forms[0].Action = "" // the fragment of the address goes along
+		}
+		v.Forms = append(v.Forms, passkeyForm(q, "passkey-form", passkeyPath, nil, q.T("login.passkey"), page.ReturnField(q)...))
+		v.Forms[1].Quiet = true
+		withPasskeys(q, &v, "")
+	}
+	return q.Show(v)
+}
+
+// showPasskey shows the sign-in page again when a passkey was refused.
+func (p *loginPage) showPasskey(q *page.Request) error {
+	if q.Form == nil {
+		return q.Redirect(q.WithReturn("/login"))
+	}
+	return p.showForm(q)
+}
+
+// passkey signs in with what the script has filled in.
+func (p *loginPage) passkey(q *page.Request) error {
+	out, err := p.signIn.Passkey(q.R.Context(), signin.PasskeyInput{Credential: credentialOf(q), Request: requestOf(q)})
+	if err != nil {
+		return err
+	}
+	return p.next.arrive(q, out, q.Wanted())
 }
 
 func (p *loginPage) view(q *page.Request) page.View {

@@ -103,6 +103,13 @@ func (p *mfaPage) chosen(q *page.Request, waits *secondstep.Pending) int {
 // ask is the form of a method. The code of the first one went out when the sign-in began to wait for it.
 func (p *mfaPage) ask(q *page.Request, v *page.View, m secondstep.Method, first bool) {
 	use := []page.Hidden{{Name: "use", Value: nameOf(m)}}
+	v.Intro = []string{q.T("mfa.intro."+m.Method, "To", m.To(), "Name", m.Factor.Name)}
+	if m.Options != nil {
+		v.Forms = []page.Form{passkeyForm(q, "mfa-form", mfaPath, m.Options, q.T("mfa.use."+m.Method), use...)}
+		v.Forms[0].Fields = p.trust(q)
+		withPasskeys(q, v, q.T("passkeys.without"))
+		return
+	}
 	form := page.Form{ID: "mfa-form", Action: q.Path(mfaPath), Hidden: use, Button: q.T("mfa.button")}
 	var field page.Field
 	switch m.Method {
@@ -117,12 +124,9 @@ func (p *mfaPage) ask(q *page.Request, v *page.View, m secondstep.Method, first 
 	}
 	field.Focus = true
 	form.Fields = []page.Field{field}
-	if p.steps.TrustFor() > 0 && m.Method != secondstep.MethodPassword {
-		trust := page.Checkbox(q, "trust_device", false)
-		trust.Label = q.Count("field.trust_device", int(p.steps.TrustFor().Hours()/24))
-		form.Fields = append(form.Fields, trust)
+	if m.Method != secondstep.MethodPassword {
+		form.Fields = append(form.Fields, p.trust(q)...)
 	}
-	v.Intro = []string{q.T("mfa.intro."+m.Method, "To", m.To(), "Name", m.Factor.Name)}
 	v.Forms = []page.Form{form}
 	if sendable := m.Method == string(authcore.FactorEmail) || m.Method == string(authcore.FactorSMS); sendable {
 		again := page.Form{ID: "mfa-send-form", Action: q.Path(mfaPath + "/send"), Hidden: use, Button: q.T("mfa.resend"), Quiet: true}
@@ -134,9 +138,19 @@ func (p *mfaPage) ask(q *page.Request, v *page.View, m secondstep.Method, first 
 	}
 }
 
+// trust asks whether the device shall be trusted, where one can be.
+func (p *mfaPage) trust(q *page.Request) []page.Field {
+	if p.steps.TrustFor() == 0 {
+		return nil
+	}
+	trust := page.Checkbox(q, "trust_device", false)
+	trust.Label = q.Count("field.trust_device", int(p.steps.TrustFor().Hours()/24))
+	return []page.Field{trust}
+}
+
 // submit takes the proof of a method.
 func (p *mfaPage) submit(q *page.Request) error {
-	in := secondstep.Input{Token: mfaToken(q), Code: q.Form.Get("otp"), Password: q.Form.Get("password"), TrustDevice: q.Form.Get("trust_device") != "",
+	in := secondstep.Input{Token: mfaToken(q), Code: q.Form.Get("otp"), Password: q.Form.Get("password"), Credential: credentialOf(q), TrustDevice: q.Form.Get("trust_device") != "",
 		Request: requestOf(q)}
 	in.Method, in.FactorID = used(q)
 	out, err := p.steps.Proceed(q.R.Context(), in)

@@ -127,7 +127,7 @@ func New(cfg Config) (*Pages, error) {
 		return nil, err
 	}
 	p.routes, err = page.NewRoutes(slices.Concat(
-		(&loginPage{signIn: cfg.SignIn, codes: cfg.Passwordless, signUp: cfg.SignUp, handover: &handoverPage{cfg.Handover, p.next}, next: p.next}).routes(),
+		(&loginPage{signIn: cfg.SignIn, codes: cfg.Passwordless, signUp: cfg.SignUp, factors: cfg.Factors, handover: &handoverPage{cfg.Handover, p.next}, next: p.next}).routes(),
 		(&otpPage{cfg.Passwordless}).routes(),
 		(&otpVerifyPage{cfg.Passwordless, p.next}).routes(),
 		(&reauthenticatePage{cfg.StepUp, p.next}).routes(),

@@ -48,6 +48,8 @@ type Form struct {
 	Button string
 	Quiet  bool // not what the page is for
 	Upload bool // it has a field of type file
+	// Scripted forms are filled in by a script of the page, and hidden until it runs.
+	Scripted bool
 }
 
 // Hidden is a field that nobody sees.
