@@ -94,27 +94,27 @@ type FactorEntry struct {
 	LastUsedAt *time.Time          `json:"last_used_at" doc:"Null if it was not used yet."`
 	To         string              `json:"to,omitempty" doc:"Of email and sms: where codes go, in part." example:"a***@example.com"`
 	Left       *int                `json:"left,omitempty" doc:"Of recovery: how many codes have not been used."`
-	keyEntry
+	KeyEntry
 }
 
-// keyEntry is what a passkey or security key has besides; apps tell authenticators by it which of them are still good.
-type keyEntry struct {
+// KeyEntry is what a passkey or security key has besides; apps tell authenticators by it which of them are still good.
+type KeyEntry struct {
 	CredentialID string `json:"credential_id,omitempty" doc:"Of passkey and security_key: its id, in base64url."`
 	RPID         string `json:"rp_id,omitempty" doc:"Of passkey and security_key: the domain that it is for." example:"example.com"`
 	UserHandle   string `json:"user_handle,omitempty" doc:"Of passkey and security_key: by which authenticators know the account, in base64url."`
 	Synced       *bool  `json:"synced,omitempty" doc:"Of passkey and security_key: whether it may be on several devices."`
 }
 
-func keyEntryOf(f authcore.Factor) keyEntry {
+func keyEntryOf(f authcore.Factor) KeyEntry {
 	if len(f.CredentialID) == 0 {
-		return keyEntry{}
+		return KeyEntry{}
 	}
 	d := webauthn.Describe(f.Credential)
-	return keyEntry{webauthn.Text(f.CredentialID), d.RPID, webauthn.Text(factor.Handle(f.AccountID)), &d.Synced}
+	return KeyEntry{webauthn.Text(f.CredentialID), d.RPID, webauthn.Text(factor.Handle(f.AccountID)), &d.Synced}
 }
 
 func factorOf(f authcore.Factor) FactorEntry {
-	entry := FactorEntry{ID: f.ID, Type: f.Type, Name: f.Name, Confirmed: f.Confirmed(), CreatedAt: f.CreatedAt.UTC(), To: factor.Masked(f), keyEntry: keyEntryOf(f)}
+	entry := FactorEntry{ID: f.ID, Type: f.Type, Name: f.Name, Confirmed: f.Confirmed(), CreatedAt: f.CreatedAt.UTC(), To: factor.Masked(f), KeyEntry: keyEntryOf(f)}
 	if !f.LastUsedAt.IsZero() {
 		entry.LastUsedAt = new(f.LastUsedAt.UTC())
 	}

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"net/http"
 
@@ -43,7 +44,7 @@ type webauthnOptions json.RawMessage
 
 // Schema implements [huma.SchemaProvider].
 func (webauthnOptions) Schema(huma.Registry) *huma.Schema {
-	return &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true}
+	return &huma.Schema{Type: huma.TypeObject, AdditionalProperties: &huma.Schema{}}
 }
 
 // MarshalJSON implements [json.Marshaler].
@@ -51,7 +52,14 @@ func (o webauthnOptions) MarshalJSON() ([]byte, error) { return json.RawMessage(
 
 // UnmarshalJSON implements [json.Unmarshaler].
 func (o *webauthnOptions) UnmarshalJSON(raw []byte) error {
-	*o = append((*o)[:0], raw...)
+	switch {
+	case string(raw) == "null":
+		*o = nil
+	case len(raw) == 0 || raw[0] != '{':
+		return errors.New("not an object")
+	default:
+		*o = append((*o)[:0], raw...)
+	}
 	return nil
 }
 

@@ -11,6 +11,7 @@ if (api?.parseRequestOptionsFromJSON) for (const form of document.forms) {
       : await key.get({publicKey: api.parseRequestOptionsFromJSON(options), ...more});
     field.credential.value = JSON.stringify(made);
     field.options?.remove();
+    form.action += location.hash; // it outlives the redirect
     form.submit();
   };
   form.addEventListener("submit", event => {

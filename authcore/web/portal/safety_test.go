@@ -113,7 +113,7 @@ const hostile = `"><script>alert(1)</script><img src=x onerror=alert(1)>{{.Title
 func checkEscaped(t *testing.T, a *answer) {
 	t.Helper()
 	for _, name := range []string{"script", "img", "iframe", "base", "style", "object"} {
-		if len(a.all(name)) != 0 {
+		if len(a.all(name)) != 0 && (name != "script" || !onlyPasskeys(a)) {
 			t.Fatalf("there is a %s:\n%s", name, a.body)
 		}
 	}

@@ -128,9 +128,14 @@ func TestTexts_AreThoseThatAreUsed(t *testing.T) {
 	for _, title := range []string{"missing", "foreign", "unavailable", "internal", "slow_down", "refused"} {
 		mark("error.title." + title)
 	}
-	for _, method := range []string{"email", "sms", "totp", "recovery", "password"} {
+	for _, method := range []string{"email", "sms", "totp", "recovery", "password", "passkey", "security_key"} {
 		mark("mfa.intro." + method)
 		mark("mfa.use." + method)
+	}
+	for _, kind := range []string{"passkey", "security_key"} {
+		for _, id := range []string{"factors.add." + kind, "factors.add." + kind + ".intro", "factors.add." + kind + ".button", "factors.confirm." + kind} {
+			mark(id)
+		}
 	}
 	mark("done." + notSaved)
 	for _, method := range audit.Methods() {
