@@ -126,7 +126,7 @@ func (f *Factors) enable(ctx context.Context, s State, c *Change, by authcore.Cl
 	}
 	c.MFA = &MFA{EnabledAt: s.Account.MFAEnabledAt, Preferred: s.Account.MFAPreferred}
 	if s.Account.MFAEnabled() {
-		return codes, f.madeCodes(ctx, s, c, codes, by)
+		return codes, adder{f}.madeCodes(ctx, s, c, codes, by)
 	}
 	c.MFA.EnabledAt = c.Now
 	undo, err := f.undo(s, c.Remove, added)
@@ -142,7 +142,7 @@ func (f *Factors) enable(ctx context.Context, s State, c *Change, by authcore.Cl
 }
 
 // madeCodes tells of recovery codes that were made with nothing else that is told.
-func (f *Factors) madeCodes(ctx context.Context, s State, c *Change, codes []string, by authcore.Client) error {
+func (f adder) madeCodes(ctx context.Context, s State, c *Change, codes []string, by authcore.Client) error {
 	if codes == nil {
 		return nil
 	}
