@@ -205,6 +205,9 @@ func TestDocument_RulesAreEnforced(t *testing.T) {
 				}
 				h.call(method, path, fmt.Sprintf(`{%q:%s}`, name, wrong), me).refused(400, authcore.InvalidRequest)
 			}
+			if name == "credential" { // what a browser answers is read by what verifies it, and may have more members
+				continue
+			}
 			for _, broken := range s.broken() {
 				rules++
 				fields := body.good(name)
@@ -274,6 +277,7 @@ func (s schema) broken() []any {
 func (s schema) good(name string) map[string]any {
 	values := map[string]any{
 		"email": "x@example.com", "password": password, "new_password": password2, "current_password": password, "login": username, "otp": "123456", "token": "x",
+		"credential": map[string]any{},
 	}
 	fields := map[string]any{}
 	needed := slices.Clone(s.Required)

@@ -203,9 +203,9 @@ func (c *factorCalls) remove(x *call, _ removalBody) error {
 }
 
 type confirmFactorBody struct {
-	Code       string          `json:"code,omitempty" doc:"The code that the app shows, or that was sent." example:"123456"`
-	Credential webauthnOptions `json:"credential,omitempty" doc:"Of passkey and security_key: RegistrationResponseJSON, as PublicKeyCredential.toJSON returns it."`
-	Enable     bool            `json:"enable_2fa,omitempty" doc:"Also switch two-factor authentication on."`
+	Code       string           `json:"code,omitempty" doc:"The code that the app shows, or that was sent." example:"123456"`
+	Credential webauthnResponse `json:"credential,omitempty" doc:"Of passkey and security_key: RegistrationResponseJSON, as PublicKeyCredential.toJSON returns it."`
+	Enable     bool             `json:"enable_2fa,omitempty" doc:"Also switch two-factor authentication on."`
 }
 
 type confirmedFactor struct {

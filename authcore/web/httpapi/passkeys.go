@@ -39,7 +39,7 @@ func (c *passkeyCalls) routes() []route {
 	}}
 }
 
-// webauthnOptions are options or a response of WebAuthn as JSON.
+// webauthnOptions are options of WebAuthn as JSON.
 type webauthnOptions json.RawMessage
 
 // Schema implements [huma.SchemaProvider].
@@ -50,8 +50,16 @@ func (webauthnOptions) Schema(huma.Registry) *huma.Schema {
 // MarshalJSON implements [json.Marshaler].
 func (o webauthnOptions) MarshalJSON() ([]byte, error) { return json.RawMessage(o).MarshalJSON() }
 
+// webauthnResponse is a response of WebAuthn as JSON.
+type webauthnResponse json.RawMessage
+
+// Schema implements [huma.SchemaProvider].
+func (webauthnResponse) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{Type: huma.TypeObject}
+}
+
 // UnmarshalJSON implements [json.Unmarshaler].
-func (o *webauthnOptions) UnmarshalJSON(raw []byte) error {
+func (o *webauthnResponse) UnmarshalJSON(raw []byte) error {
 	switch {
 	case string(raw) == "null":
 		*o = nil
@@ -77,11 +85,11 @@ func (c *passkeyCalls) options(x *call) error {
 }
 
 type passkeyBody struct {
-	Credential  webauthnOptions `json:"credential" doc:"AuthenticationResponseJSON, as PublicKeyCredential.toJSON returns it."`
-	DeviceName  string          `json:"device_name,omitempty" maxLength:"100" doc:"Name of the session in the list of sessions."`
-	DeviceToken string          `json:"device_token,omitempty" doc:"The one that an earlier sign-in of this app answered."`
-	Remember    *bool           `json:"remember,omitempty" doc:"False for a computer that others use: the session ends early, its cookies end with the browser, and no device_token is answered. Default true."`
-	Cookies     bool            `json:"cookies,omitempty" doc:"Set cookies instead of returning tokens."`
+	Credential  webauthnResponse `json:"credential" doc:"AuthenticationResponseJSON, as PublicKeyCredential.toJSON returns it."`
+	DeviceName  string           `json:"device_name,omitempty" maxLength:"100" doc:"Name of the session in the list of sessions."`
+	DeviceToken string           `json:"device_token,omitempty" doc:"The one that an earlier sign-in of this app answered."`
+	Remember    *bool            `json:"remember,omitempty" doc:"False for a computer that others use: the session ends early, its cookies end with the browser, and no device_token is answered. Default true."`
+	Cookies     bool             `json:"cookies,omitempty" doc:"Set cookies instead of returning tokens."`
 }
 
 // A foreign page must not swap the account a browser is signed in with.

@@ -138,10 +138,10 @@ func (b mfaToken) read(x *call) (token string, factor uuid.UUID, r session.Reque
 
 type proceedBody struct {
 	mfaToken
-	Code        string          `json:"code,omitempty" doc:"The code that was sent, that of an authenticator app, or a recovery code." example:"123456"`
-	Credential  webauthnOptions `json:"credential,omitempty" doc:"With passkey and security_key: AuthenticationResponseJSON, as PublicKeyCredential.toJSON returns it."`
-	Password    string          `json:"password,omitempty" doc:"With the method password."`
-	TrustDevice bool            `json:"trust_device,omitempty" doc:"Ask this device for no second factor for a while."`
+	Code        string           `json:"code,omitempty" doc:"The code that was sent, that of an authenticator app, or a recovery code." example:"123456"`
+	Credential  webauthnResponse `json:"credential,omitempty" doc:"With passkey and security_key: AuthenticationResponseJSON, as PublicKeyCredential.toJSON returns it."`
+	Password    string           `json:"password,omitempty" doc:"With the method password."`
+	TrustDevice bool             `json:"trust_device,omitempty" doc:"Ask this device for no second factor for a while."`
 }
 
 func (c *secondStepCalls) proceed(x *call, body proceedBody) error {
