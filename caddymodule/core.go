@@ -101,7 +101,7 @@ func (r *resolved) flowSettings() gateway.Settings {
 		Code:     gateway.CodeSettings{Length: r.otp.length, Lifetime: r.otp.lifetime, SMSLifetime: r.otp.smsLifetime, Attempts: r.otp.attempts},
 		Audience: r.audience, AccessLifetime: r.accessLifetime, RefreshLifetime: r.refreshLifetime,
 		SessionLifetime: r.sessionLifetime, RefreshLeeway: r.refreshLeeway, FreshFor: r.freshFor,
-		DeletionGrace: r.deletionGrace, Factors: r.factors, Passkeys: r.passkeys, Brand: r.brand, ShortSession: r.shortSession, MaxSessions: r.maxSessions, MFA: r.mfa, TrustFor: r.trustFor}
+		DeletionGrace: r.deletionGrace, Factors: r.factors, Passkeys: r.passkeys, PasskeysSecond: !slices.Contains(r.signIn, signInPasskey), Brand: r.brand, ShortSession: r.shortSession, MaxSessions: r.maxSessions, MFA: r.mfa, TrustFor: r.trustFor}
 }
 
 // offer is what anybody may know of the settings.

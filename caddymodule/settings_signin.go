@@ -12,11 +12,12 @@ const (
 	signInPassword = "password"
 	signInCode     = "code"
 	signInLink     = "link"
+	signInPasskey  = "passkey"
 )
 
 // checkSignIn checks the ways to sign in.
 func checkSignIn(s *Settings) error {
-	if err := distinctOf(s.SignIn, signInPassword, signInCode, signInLink); err != nil {
+	if err := distinctOf(s.SignIn, signInPassword, signInCode, signInLink, signInPasskey); err != nil {
 		return err
 	}
 	if len(s.SignIn) > 0 && !slices.Contains(s.SignIn, signInPassword) {
@@ -28,7 +29,7 @@ func checkSignIn(s *Settings) error {
 // signIn are the ways to sign in, in the order in which they are listed.
 func (s *Settings) signIn() []string {
 	if len(s.SignIn) == 0 {
-		return []string{signInPassword}
+		return []string{signInPassword, signInPasskey}
 	}
 	return slices.Clone(s.SignIn)
 }

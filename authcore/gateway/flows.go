@@ -117,11 +117,13 @@ type Settings struct {
 
 	Ways passwordless.Ways // to sign in without a password
 
-	Factors  []authcore.FactorType // that may be added and count; nil: all but SMS
-	Passkeys webauthn.Parties      // its Name is Brand where it is empty
-	Brand    string                // what authenticator apps show beside a code; "": the host of the issuer
-	MFA      secondstep.Requirement
-	TrustFor time.Duration // how long a trusted device is asked for no second factor; 0: none is trusted
+	Factors []authcore.FactorType // that may be added and count; nil: all but SMS
+	// PasskeysSecond says that passkeys do not sign in by themselves: they are second factors alone.
+	PasskeysSecond bool
+	Passkeys       webauthn.Parties // its Name is Brand where it is empty
+	Brand          string           // what authenticator apps show beside a code; "": the host of the issuer
+	MFA            secondstep.Requirement
+	TrustFor       time.Duration // how long a trusted device is asked for no second factor; 0: none is trusted
 }
 
 // InvitationSettings say who may invite.
@@ -238,8 +240,12 @@ func (f *Flows) wireSessions(cfg Config) (err error) {
 	if f.Devices, err = device.New(device.Config{Store: cfg.Store, Now: cfg.Now}); err != nil {
 		return err
 	}
+	var passkeys signin.Passkeys
+	if !s.PasskeysSecond {
+		passkeys = f.Factors
+	}
 	f.SignIn, err = signin.New(signin.Config{Store: cfg.Store, Hasher: cfg.Hasher, Policy: f.Policy, Lockouts: cfg.Lockouts, Owners: f.Notices,
-		Steps: f.Steps, Passkeys: f.Factors, Identities: s.Identities, Numbers: s.Numbers, RequireVerified: s.Signup != signup.Open, Trace: cfg.Traces.SignIn, Now: cfg.Now})
+		Steps: f.Steps, Passkeys: passkeys, Identities: s.Identities, Numbers: s.Numbers, RequireVerified: s.Signup != signup.Open, Trace: cfg.Traces.SignIn, Now: cfg.Now})
 	if err != nil {
 		return err
 	}

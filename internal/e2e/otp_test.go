@@ -13,10 +13,12 @@ func TestOption_sign_in(t *testing.T) {
 	u := g.newUser(t)
 	g.api(t, "POST", "/otp", object{"login": u.email}).want(t, 404, "not_found")
 	g.api(t, "POST", "/login", object{"login": u.email, "otp": "123456"}).want(t, 401, "invalid_credentials")
+	g.api(t, "POST", "/passkeys/verify", object{"credential": object{}}).want(t, 400, "invalid_passkey")
 	g.restartWith(t, plan{global: codesAndLinks})
 	if ways, _ := g.api(t, "GET", "/config", nil).must(t, 200, "").json(t)["sign_in"].([]any); len(ways) != 3 || ways[1] != "code" || ways[2] != "link" {
 		t.Errorf("%v", ways)
 	}
+	g.api(t, "POST", "/passkeys/verify", object{"credential": object{}}).want(t, 404, "not_found")
 	g.api(t, "POST", "/otp", object{"login": u.email}).must(t, 202, "")
 	g.api(t, "POST", "/login", object{"login": u.email, "otp": g.ofKind(t, u.email, "sign_in_code").code}).pair(t, false)
 }

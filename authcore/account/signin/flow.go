@@ -43,7 +43,7 @@ type Config struct {
 	Lockouts attempt.Lockouts
 	Owners   attempt.Owners
 	Steps    *secondstep.Flow // every sign-in ends in it
-	Passkeys Passkeys
+	Passkeys Passkeys         // nil: none signs in
 	// Identities are the kinds of identifier that sign in.
 	Identities []authcore.IdentifierKind
 	Numbers    identifier.Numbers // how numbers are read that somebody signs in with
@@ -62,7 +62,7 @@ type Flow struct {
 
 // New checks cfg.
 func New(cfg Config) (*Flow, error) {
-	if cfg.Store == nil || cfg.Hasher == nil || cfg.Policy == nil || cfg.Lockouts == nil || cfg.Owners == nil || cfg.Steps == nil || cfg.Passkeys == nil || cfg.Now == nil {
+	if cfg.Store == nil || cfg.Hasher == nil || cfg.Policy == nil || cfg.Lockouts == nil || cfg.Owners == nil || cfg.Steps == nil || cfg.Now == nil {
 		return nil, errors.New("signin: store, hasher, policy, lockouts, who tells owners, second steps, passkeys and clock are required")
 	}
 	if len(cfg.Identities) == 0 {

@@ -29,9 +29,15 @@ type PasskeyInput struct {
 	Request    session.Request // AMR and Method are set here
 }
 
+// TakesPasskeys reports whether a passkey signs in. Where it does not, one may still be a second factor.
+func (f *Flow) TakesPasskeys() bool { return f.cfg.Passkeys != nil }
+
 // PasskeyOptions returns options (PublicKeyCredentialRequestOptionsJSON) to sign in with, and how long they are good.
 // [authcore.NotFound] where nobody signs in with a passkey.
 func (f *Flow) PasskeyOptions(ctx context.Context, c authcore.Client) (json.RawMessage, time.Duration, error) {
+	if !f.TakesPasskeys() {
+		return nil, 0, errNoPasskeys()
+	}
 	return f.cfg.Passkeys.AskAnybody(ctx, c)
 }
 
@@ -50,6 +56,9 @@ func (f *Flow) passkey(ctx context.Context, in PasskeyInput) (secondstep.Outcome
 	device, err := identifier.DeviceName(in.Request.DeviceName)
 	if broken.AddError("device_name", err); err != nil {
 		return secondstep.Outcome{}, broken.Refusal()
+	}
+	if !f.TakesPasskeys() {
+		return secondstep.Outcome{}, errNoPasskeys()
 	}
 	account, proved, err := f.cfg.Passkeys.Identify(ctx, in.Credential, in.Request.Client)
 	if err != nil {
@@ -70,6 +79,10 @@ func (f *Flow) passkey(ctx context.Context, in PasskeyInput) (secondstep.Outcome
 		return secondstep.Outcome{}, fmt.Errorf("sign in: %w", err)
 	}
 	return out, nil
+}
+
+func errNoPasskeys() error {
+	return authcore.Refuse(authcore.NotFound, "Nobody signs in with a passkey here.")
 }
 
 func errPasskey() error {

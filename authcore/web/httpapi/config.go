@@ -14,7 +14,7 @@ import (
 type Offer struct {
 	Signup      signup.Mode               `json:"signup" enum:"verified,open,invite,closed"`
 	Identities  []authcore.IdentifierKind `json:"identities" doc:"The fields that sign in."`
-	SignIn      []string                  `json:"sign_in" enum:"password,code,link" doc:"The ways to sign in."`
+	SignIn      []string                  `json:"sign_in" enum:"password,code,link,passkey" doc:"The ways to sign in."`
 	Providers   []OfferedProvider         `json:"providers"`
 	Factors     []string                  `json:"factors" doc:"The kinds of second factor that can be added."`
 	MFA         string                    `json:"mfa" enum:"optional,required"`
