@@ -80,6 +80,7 @@ var signs = []sign{
 	{"BSD-3-Clause", []string{bsd, "may be used to endorse or promote products derived from this software without specific prior written permission"}, nil},
 	{"BSD-2-Clause", []string{bsd, "in binary form must reproduce the above copyright notice"}, []string{"endorse or promote products"}},
 	{"ISC", []string{isc, notice}, nil},
+	{"ISC", []string{strings.Replace(isc, "and or distribute", "and distribute", 1), notice}, nil},
 	{"0BSD", []string{isc}, []string{notice}},
 	{"CC0-1.0", []string{"cc0 1 0 universal"}, nil},
 	{"Unlicense", []string{"this is free and unencumbered software released into the public domain"}, nil},

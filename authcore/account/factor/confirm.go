@@ -87,7 +87,7 @@ func (f confirmer) confirm(ctx context.Context, in ConfirmInput) (Confirmed, err
 // shown checks the code or credential that confirms a factor.
 func (f confirmer) shown(ctx context.Context, s State, x authcore.Factor, in ConfirmInput) (Confirmation, error) {
 	if _, key := kindOf(x.Type); key {
-		return keys{f.Factors}.registered(ctx, s, x, in)
+		return keys(f).registered(ctx, s, x, in)
 	}
 	code := in.Code
 	if x.Type == authcore.FactorTOTP {

@@ -67,7 +67,7 @@ func (f keys) add(ctx context.Context, s State, in AddInput) (Added, error) {
 	if err != nil {
 		return Added{}, authcore.RefuseField("type", authcore.FactorTypeNotOffered)
 	}
-	x, c, err := adder{f.Factors}.newFactor(s, in)
+	x, c, err := adder(f).newFactor(s, in)
 	if err != nil {
 		return Added{}, err
 	}
@@ -235,7 +235,7 @@ func (f keys) asserted(ctx context.Context, a authcore.Account, x authcore.Facto
 	}
 	err = authcore.ErrNotFound
 	if webauthn.Rises(x.SignCount, proof.SignCount) {
-		err = f.cfg.Store.UseCredential(ctx, prover{f.Factors}.use(a, x, g), proof.SignCount)
+		err = f.cfg.Store.UseCredential(ctx, prover(f).use(a, x, g), proof.SignCount)
 	}
 	switch {
 	case errors.Is(err, authcore.ErrNotFound):

@@ -76,7 +76,7 @@ func (f prover) verify(ctx context.Context, a authcore.Account, g Given) (x auth
 	worth = []string{AMR(g.Type)}
 	switch _, key := kindOf(g.Type); {
 	case key:
-		return keys{f.Factors}.verify(ctx, a, g)
+		return keys(f).verify(ctx, a, g)
 	case g.Type == authcore.FactorEmail, g.Type == authcore.FactorSMS:
 		x, err = f.verifySent(ctx, a, g)
 		return x, worth, err

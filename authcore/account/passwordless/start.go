@@ -4,8 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
 )
@@ -44,10 +42,8 @@ func (f *Flow) Start(ctx context.Context, in StartInput) (Started, error) {
 		Purpose: authcore.PurposeSignIn, Subject: who.name, Counted: who.counted, Channel: who.by, Binding: started.Binding,
 		CodeAlone: !f.cfg.Ways.Link, Client: in.Client, Save: f.cfg.Store.IssueChallenge,
 	}
-	account := uuid.Nil
 	if who.account != nil {
-		account = who.account.ID
-		request.Known = &challenge.Known{Account: account, To: who.to}
+		request.Known = &challenge.Known{Account: who.account.ID, To: who.to}
 	}
 	_, _, err = f.cfg.Challenges.Request(ctx, request)
 	return started, err
