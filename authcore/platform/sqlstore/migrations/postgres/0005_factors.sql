@@ -67,7 +67,7 @@ create index pending_signins_expiry on pending_signins (expires_at);
 alter table challenges add column sent_to text not null default '';
 -- What the browser or app keeps that asked for a code to sign in with, and how many wrong codes may still come together with it.
 alter table challenges add column binding_digest bytea;
-alter table challenges add column bound_left integer not null default 0;
+alter table challenges add column bound_left bigint not null default 0;
 alter table challenges add column bound_reset_at bigint;
 
 -- What lapses is found by when it does.
