@@ -1,12 +1,8 @@
 package caddymodule
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -17,9 +13,6 @@ import (
 type mailTest struct {
 	Address string `json:"address"`
 }
-
-// mailLimit is longer than the longest time that the gateway allows one mail.
-const mailLimit = longestMail + 30*time.Second
 
 func mailCommand() *cobra.Command {
 	p := &cliEnv{}
@@ -35,7 +28,6 @@ func mailCommand() *cobra.Command {
 			if len(args) != 1 || notify.CheckAddress(args[0]) != nil {
 				return usageError(cmd, errors.New("give one plain address: "+cmd.CommandPath()+" you@example.com"))
 			}
-			cmd.SilenceUsage = true
 			return p.testMail(cmd, mailTest{Address: args[0]})
 		},
 	})
@@ -43,23 +35,12 @@ func mailCommand() *cobra.Command {
 }
 
 func (p *cliEnv) testMail(cmd *cobra.Command, m mailTest) error {
-	ctx, cancel := context.WithTimeout(cmd.Context(), mailLimit)
-	defer cancel()
-	var result notify.Trial
-	err := p.ask(ctx, http.MethodPost, adminMail, m, &result)
-	switch {
-	case errors.Is(err, errNotRunning):
-		return fmt.Errorf("%w; start the gateway first: it is its configuration that is tested", err)
-	case err != nil:
-		return err
-	}
-	if result.Accepted || p.asJSON {
-		err = p.print(cmd.OutOrStdout(), result, func(w io.Writer) { fmt.Fprintf(w, "accepted\t%s\n", result.Answer) })
-	}
-	if !result.Accepted {
-		return fmt.Errorf("%s: %s", trialText[result.Reason], result.Answer)
-	}
-	return err
+	return trial{
+		path: adminMail, body: m,
+		failed:   func(err error) error { return err },
+		accepted: func(t notify.Trial) string { return t.Answer },
+		refused:  func(t notify.Trial) error { return fmt.Errorf("%s: %s", trialText[t.Reason], t.Answer) },
+	}.run(cmd, p)
 }
 
 var trialText = map[notify.TrialReason]string{

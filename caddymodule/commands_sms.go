@@ -2,11 +2,8 @@ package caddymodule
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/spf13/cobra"
@@ -38,9 +35,6 @@ func (s smsTest) send(ctx context.Context, d *adminOps) (notify.Trial, error) {
 	return d.notifier.TestSMS(ctx, number)
 }
 
-// smsLimit is longer than the longest time that the gateway allows one SMS.
-const smsLimit = longestMail + 30*time.Second
-
 func smsCommand() *cobra.Command {
 	p := &cliEnv{}
 	sms := &cobra.Command{Use: "sms", Short: "Sends a test SMS"}
@@ -56,22 +50,10 @@ func smsCommand() *cobra.Command {
 }
 
 func (p *cliEnv) testSMS(cmd *cobra.Command, s smsTest) error {
-	cmd.SilenceUsage = true
-	ctx, cancel := context.WithTimeout(cmd.Context(), smsLimit)
-	defer cancel()
-	var result notify.Trial
-	err := p.ask(ctx, http.MethodPost, adminSMS, s, &result)
-	switch {
-	case errors.Is(err, errNotRunning):
-		return fmt.Errorf("%w; start the gateway first: it is its configuration that is tested", err)
-	case err != nil:
-		return p.fail(cmd, err)
-	}
-	if result.Accepted || p.asJSON {
-		err = p.print(cmd.OutOrStdout(), result, func(w io.Writer) { fmt.Fprintf(w, "accepted\t%s\n", orDash(result.Answer)) })
-	}
-	if !result.Accepted {
-		return fmt.Errorf("the SMS was not sent: %s", result.Answer)
-	}
-	return err
+	return trial{
+		path: adminSMS, body: s,
+		failed:   func(err error) error { return p.fail(cmd, err) },
+		accepted: func(t notify.Trial) string { return orDash(t.Answer) },
+		refused:  func(t notify.Trial) error { return fmt.Errorf("the SMS was not sent: %s", t.Answer) },
+	}.run(cmd, p)
 }
