@@ -29,22 +29,12 @@ func (Outbox) CaddyModule() caddy.ModuleInfo {
 //
 //	mail outbox [<dir>]
 func (o *Outbox) UnmarshalCaddyfile(d *caddyfile.Dispenser) (err error) {
-	if o.Dir, err = parseFolder(d, "mail"); err != nil {
-		return err
-	}
-	if err := o.Validate(); err != nil {
-		return d.WrapErr(err)
-	}
-	return nil
+	o.Dir, err = parseFolder(d, "mail")
+	return err
 }
 
 // Validate checks the folder's name; it does not touch it.
-func (o *Outbox) Validate() error {
-	if err := checkPlaceholders(o.Dir); err != nil {
-		return fmt.Errorf("mail outbox: %w", err)
-	}
-	return nil
-}
+func (o *Outbox) Validate() error { return checkFolder("mail", o.Dir) }
 
 // Delivery returns the sender of the folder.
 func (o *Outbox) Delivery(dataDir string) (Delivery, error) {

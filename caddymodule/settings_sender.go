@@ -62,7 +62,18 @@ func parseFolder(d *caddyfile.Dispenser, option string) (dir string, err error) 
 	if d.NextBlock(0) {
 		return "", d.Errf("%s outbox takes no block", option)
 	}
+	if err := checkFolder(option, dir); err != nil {
+		return "", d.WrapErr(err)
+	}
 	return dir, nil
+}
+
+// checkFolder checks the name of the folder of `<option> outbox`; it does not touch it.
+func checkFolder(option, dir string) error {
+	if err := checkPlaceholders(dir); err != nil {
+		return fmt.Errorf("%s outbox: %w", option, err)
+	}
+	return nil
 }
 
 // folderOr returns the absolute folder that dir names, which may hold {env.*} and {file.*}; byDefault where it is empty.

@@ -30,22 +30,12 @@ func (SMSOutbox) CaddyModule() caddy.ModuleInfo {
 //
 //	sms outbox [<dir>]
 func (o *SMSOutbox) UnmarshalCaddyfile(d *caddyfile.Dispenser) (err error) {
-	if o.Dir, err = parseFolder(d, "sms"); err != nil {
-		return err
-	}
-	if err := o.Validate(); err != nil {
-		return d.WrapErr(err)
-	}
-	return nil
+	o.Dir, err = parseFolder(d, "sms")
+	return err
 }
 
 // Validate checks the folder's name; it does not touch it.
-func (o *SMSOutbox) Validate() error {
-	if err := checkPlaceholders(o.Dir); err != nil {
-		return fmt.Errorf("sms outbox: %w", err)
-	}
-	return nil
-}
+func (o *SMSOutbox) Validate() error { return checkFolder("sms", o.Dir) }
 
 // SMSDelivery returns the sender of the folder.
 func (o *SMSOutbox) SMSDelivery(dataDir string) (SMSDelivery, error) {
