@@ -33,7 +33,7 @@ type Store interface {
 
 // SecondSteps know what a sign-in asks for besides its first proof.
 type SecondSteps interface {
-	// Suffices reports whether a sign-in by amr is one that the account would be asked nothing more for now, whatever device it trusts.
+	// Suffices reports whether a sign-in by amr is one that the account would be asked nothing more for at present, whatever device it trusts.
 	Suffices(ctx context.Context, a authcore.Account, amr []string) (bool, error)
 	// TakesOTP reports whether the account has anything that ProveOTP takes.
 	TakesOTP(ctx context.Context, a authcore.Account) (bool, error)

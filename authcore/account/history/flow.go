@@ -63,7 +63,7 @@ type Logins struct {
 	Result Result
 	Method string    // one of [audit.Methods]; "" for any
 	Since  time.Time // this instant too; zero for the beginning
-	Until  time.Time // this instant not; zero for now
+	Until  time.Time // this instant not; zero for the present
 }
 
 // Events asks for the security log of an account.

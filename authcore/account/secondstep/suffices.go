@@ -8,7 +8,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/factor"
 )
 
-// Suffices reports whether a sign-in by amr is one that the account would be asked nothing more for now, on a device that is not trusted:
+// Suffices reports whether a sign-in by amr is one that the account would be asked nothing more for at present, on a device that is not trusted:
 // trust skips a step of a sign-in and proves nothing (contract §8.5).
 func (f *Flow) Suffices(ctx context.Context, a authcore.Account, amr []string) (bool, error) {
 	if !f.asks(a) || slices.Contains(amr, authcore.AMRMulti) {
