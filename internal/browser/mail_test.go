@@ -1,33 +1,20 @@
 package browser
 
 import (
-	"errors"
-	"io"
-	"mime"
-	"mime/multipart"
-	"mime/quotedprintable"
-	"net/mail"
-	"net/url"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/gatehouse-auth/gatehouse/internal/testmail"
 )
 
 // letter is a mail from the outbox.
 type letter struct {
-	subject, text, html string
-	code                string // the code that stands alone on a line, "" for none
-	link                string // the link with a token, "" for none
-	token               string // the link's token
+	to, subject, text, html string
+	code, link, token       string // those of [testmail.Mail]
 }
-
-var (
-	codeLine = regexp.MustCompile(`(?m)^([0-9]{6,10})\r?$`)
-	linkLine = regexp.MustCompile(`https?://\S+[?&]token=\S+`)
-)
 
 // mail waits for the nth letter to an address.
 func (g *gateway) mail(t testing.TB, address string, n int) letter {
@@ -53,14 +40,8 @@ func (g *gateway) mails(t testing.TB, address string) []letter {
 		if err != nil {
 			t.Fatal(err)
 		}
-		m, err := mail.ReadMessage(strings.NewReader(string(raw)))
-		if err != nil {
-			t.Fatalf("reading a mail: %v", err)
-		}
-		if to, err := mail.ParseAddress(m.Header.Get("To")); err == nil && to.Address == address {
-			if l := readLetter(t, m); !l.newSignIn() {
-				out = append(out, l)
-			}
+		if l := readLetter(t, raw); l.to == address && !l.newSignIn() {
+			out = append(out, l)
 		}
 	}
 	return out
@@ -71,46 +52,8 @@ func (l letter) newSignIn() bool {
 	return strings.HasPrefix(l.subject, "New sign-in") || strings.HasPrefix(l.subject, "Neue Anmeldung")
 }
 
-func readLetter(t testing.TB, m *mail.Message) letter {
+func readLetter(t testing.TB, raw []byte) letter {
 	t.Helper()
-	subject, err := new(mime.WordDecoder).DecodeHeader(m.Header.Get("Subject"))
-	if err != nil {
-		t.Fatalf("reading a mail's subject: %v", err)
-	}
-	_, params, err := mime.ParseMediaType(m.Header.Get("Content-Type"))
-	if err != nil {
-		t.Fatalf("reading a mail: %v", err)
-	}
-	l := letter{subject: subject}
-	for parts := multipart.NewReader(m.Body, params["boundary"]); ; {
-		part, err := parts.NextRawPart()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			t.Fatalf("reading a mail: %v", err)
-		}
-		var r io.Reader = part
-		if strings.EqualFold(part.Header.Get("Content-Transfer-Encoding"), "quoted-printable") {
-			r = quotedprintable.NewReader(part)
-		}
-		text, err := io.ReadAll(r)
-		if err != nil {
-			t.Fatalf("reading a mail: %v", err)
-		}
-		if strings.HasPrefix(part.Header.Get("Content-Type"), "text/html") {
-			l.html = string(text)
-		} else {
-			l.text = string(text)
-		}
-	}
-	if m := codeLine.FindStringSubmatch(l.text); m != nil {
-		l.code = m[1]
-	}
-	if l.link = linkLine.FindString(l.text); l.link != "" {
-		if u, err := url.Parse(l.link); err == nil {
-			l.token = u.Query().Get("token")
-		}
-	}
-	return l
+	m := testmail.Read(t, raw)
+	return letter{to: m.To, subject: m.Subject, text: m.Text, html: m.HTML, code: m.Code, link: m.Link, token: m.Token}
 }

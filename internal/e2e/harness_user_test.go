@@ -2,21 +2,15 @@ package e2e
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
-	"io"
-	"mime"
-	"mime/multipart"
-	"mime/quotedprintable"
-	"net/mail"
-	"net/url"
 	"os"
 	"path/filepath"
-	"regexp"
 	"sort"
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"github.com/gatehouse-auth/gatehouse/internal/testmail"
 )
 
 const password = "winter granite lantern 7"
@@ -121,15 +115,8 @@ func (g *gateway) signIn(t testing.TB, u *user, cookies bool) *user {
 type letter struct {
 	to, subject, text, html string
 	raw                     []byte
-	code                    string // the code that stands alone on a line, "" for none
-	link                    string // the link with a token, "" for none
-	token                   string // the link's token
+	code, link, token       string // those of [testmail.Mail]
 }
-
-var (
-	codeLine = regexp.MustCompile(`(?m)^([0-9]{6,10})\r?$`)
-	linkLine = regexp.MustCompile(`https?://\S+[?&]token=\S+`)
-)
 
 // newSignIn begins the subject of the mails that most tests do not ask for: each of their sign-ins comes from a device that is new.
 const newSignIn = "New sign-in"
@@ -171,51 +158,6 @@ func (g *gateway) waitMail(t testing.TB, address string, n int) letter {
 
 func readLetter(t testing.TB, raw []byte) letter {
 	t.Helper()
-	m, err := mail.ReadMessage(bytes.NewReader(raw))
-	if err != nil {
-		t.Fatalf("reading a mail: %v", err)
-	}
-	l := letter{raw: raw}
-	if l.subject, err = new(mime.WordDecoder).DecodeHeader(m.Header.Get("Subject")); err != nil {
-		t.Fatalf("reading a mail's subject: %v", err)
-	}
-	if to, err := mail.ParseAddress(m.Header.Get("To")); err == nil {
-		l.to = to.Address
-	}
-	_, params, err := mime.ParseMediaType(m.Header.Get("Content-Type"))
-	if err != nil {
-		t.Fatalf("reading a mail: %v", err)
-	}
-	parts := multipart.NewReader(m.Body, params["boundary"])
-	for {
-		part, err := parts.NextRawPart()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			t.Fatalf("reading a mail: %v", err)
-		}
-		var r io.Reader = part
-		if strings.EqualFold(part.Header.Get("Content-Transfer-Encoding"), "quoted-printable") {
-			r = quotedprintable.NewReader(part)
-		}
-		text, err := io.ReadAll(r)
-		if err != nil {
-			t.Fatalf("reading a mail: %v", err)
-		}
-		if strings.HasPrefix(part.Header.Get("Content-Type"), "text/html") {
-			l.html = string(text)
-		} else {
-			l.text = string(text)
-		}
-	}
-	if m := codeLine.FindStringSubmatch(l.text); m != nil {
-		l.code = m[1]
-	}
-	if l.link = linkLine.FindString(l.text); l.link != "" {
-		if u, err := url.Parse(l.link); err == nil {
-			l.token = u.Query().Get("token")
-		}
-	}
-	return l
+	m := testmail.Read(t, raw)
+	return letter{raw: raw, to: m.To, subject: m.Subject, text: m.Text, html: m.HTML, code: m.Code, link: m.Link, token: m.Token}
 }
