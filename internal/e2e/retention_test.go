@@ -13,29 +13,26 @@ func (g *gateway) goes(t *testing.T, rows string) {
 
 func TestOption_retention_events(t *testing.T) {
 	t.Parallel()
-	g := start(t, plan{global: "\t\tretention {\n\t\t\tevents 1s\n\t\t}\n"})
-	u := g.newUser(t)
-	if g.count(t, "select count(*) from events") == 0 {
-		t.Fatal("nothing to remove")
-	}
-	g.goes(t, "events")
-	g.api(t, "GET", "/me", nil, call{bearer: u.access}).must(t, 200, "")
-	if g.count(t, "select count(*) from devices") == 0 {
-		t.Error("devices have gone with the events")
-	}
+	retainsOnly(t, "devices", "events")
 }
 
 func TestOption_retention_devices(t *testing.T) {
 	t.Parallel()
-	g := start(t, plan{global: "\t\tretention {\n\t\t\tdevices 1s\n\t\t}\n"})
+	retainsOnly(t, "events", "devices")
+}
+
+// retainsOnly: rows of one table go in time, those of the other stay, and so does the session.
+func retainsOnly(t *testing.T, stays, leaves string) {
+	t.Helper()
+	g := start(t, plan{global: "\t\tretention {\n\t\t\t" + leaves + " 1s\n\t\t}\n"})
 	u := g.newUser(t)
-	if g.count(t, "select count(*) from devices") == 0 {
+	if g.count(t, "select count(*) from "+leaves) == 0 {
 		t.Fatal("nothing to remove")
 	}
-	g.goes(t, "devices")
+	g.goes(t, leaves)
 	g.api(t, "GET", "/me", nil, call{bearer: u.access}).must(t, 200, "")
-	if g.count(t, "select count(*) from events") == 0 {
-		t.Error("events have gone with the devices")
+	if g.count(t, "select count(*) from "+stays) == 0 {
+		t.Errorf("%s have gone with the %s", stays, leaves)
 	}
 }
 

@@ -76,7 +76,7 @@ func TestL19_SecondStepOverTwoNodes(t *testing.T) {
 	c.a.api(t, "POST", "/login/mfa", object{"mfa_token": token, "code": code}, call{}).must(t, 401, "invalid_mfa_token")
 }
 
-// mfa required: a sign-up asks for a second kind at its first sign-in. By role it asks whoever has it alone.
+// mfa required by role asks whoever has the role for a second kind of proof, and nobody else.
 func TestOption_mfa(t *testing.T) {
 	t.Parallel()
 	g := start(t, plan{global: "mfa required role ops"})
@@ -84,6 +84,7 @@ func TestOption_mfa(t *testing.T) {
 	if g.api(t, "GET", "/config", nil, call{}).must(t, 200, "").text("mfa") != "optional" {
 		t.Error("the offer says that everybody needs a second factor")
 	}
+	g.attempt(t, u.email, u.password).pair(t, false)
 	g.exec(t, `update users set roles = '["ops"]' where id = '`+u.id+`'`)
 	token, code := g.waiting(t, u, nil)
 	a := g.api(t, "POST", "/login/mfa", object{"mfa_token": token, "method": "email", "code": code}, call{}).must(t, 200, "")

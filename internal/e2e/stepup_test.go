@@ -68,7 +68,10 @@ func TestOption_guard_require_fresh(t *testing.T) {
 	}
 	c.a.do(t, call{path: "/x", bearer: u.access}).want(t, 401, "invalid_token")
 	c.a.do(t, call{path: "/auth/me", bearer: stepped.text("access_token")}).want(t, 200, "")
-	c.a.api(t, "GET", "/events?kind=session.stepped_up", nil, call{bearer: stepped.text("access_token")}).must(t, 200, "")
+	told := c.a.api(t, "GET", "/events?kind=session.stepped_up", nil, call{bearer: stepped.text("access_token")}).must(t, 200, "").json(t)
+	if events, _ := told["events"].([]any); len(events) != 1 {
+		t.Errorf("the log tells of the step-up in %v", told)
+	}
 }
 
 // TestS03_StolenCookieAfterStepUp: whoever has a copy of a browser's cookies is kept out of what asks for a recent sign-in once its time has

@@ -43,6 +43,19 @@ func secretOf(name string) secret.Value {
 	return secret.FromString(name + " secret of more than thirty-two bytes")
 }
 
+// useOld makes "old" the secret, and gives up the keys of the environment's own.
+func useOld(t *testing.T, e *testflow.Env) secret.Value {
+	t.Helper()
+	old := secretOf("old")
+	if err := e.Sealer.Use(old); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := e.Ring.Discard(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return old
+}
+
 func sealMail(t *testing.T, e *testflow.Env, text string) uuid.UUID {
 	t.Helper()
 	sealed, err := e.Sealer.Seal(purpose, []byte(text))
@@ -125,13 +138,7 @@ func TestReseal_Mails(t *testing.T) {
 	t.Parallel()
 	e := testflow.New(t, testflow.Options{})
 	o, _ := operate(t, e)
-	old := secretOf("old")
-	if err := e.Sealer.Use(old); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := e.Ring.Discard(t.Context()); err != nil { // of the environment's own secret
-		t.Fatal(err)
-	}
+	old := useOld(t, e)
 	sent := sealMail(t, e, "sent")
 	if err := e.Store.MailSent(t.Context(), sent, e.Clock.Now()); err != nil {
 		t.Fatal(err)
@@ -202,13 +209,7 @@ func TestO14_SeedsAreSealedAnew(t *testing.T) {
 	t.Parallel()
 	e := testflow.New(t, testflow.Options{})
 	o, _ := operate(t, e)
-	old := secretOf("old")
-	if err := e.Sealer.Use(old); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := e.Ring.Discard(t.Context()); err != nil { // of the environment's own secret
-		t.Fatal(err)
-	}
+	old := useOld(t, e)
 	a := e.Person(t, signup.RegisterInput{Email: "ada@example.com"}).Account
 	app := func() (factor.Added, string) {
 		e.Clock.Advance(time.Minute)
