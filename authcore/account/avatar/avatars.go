@@ -88,13 +88,7 @@ func (a *Avatars) save(ctx context.Context, account uuid.UUID, name string, pict
 	now := a.cfg.Now.Now()
 	fx := authcore.Effects{Events: []authcore.Event{audit.Event(authcore.EventProfileChanged, account, c, now)}}
 	changed, err := a.cfg.Store.SetAvatar(ctx, account, name, pictures, now, fx)
-	switch {
-	case errors.Is(err, authcore.ErrNotFound):
-		return authcore.Account{}, authcore.Refuse(authcore.InvalidToken, "The account no longer exists.")
-	case err != nil:
-		return authcore.Account{}, fmt.Errorf("save avatar: %w", err)
-	}
-	return changed, nil
+	return changed, authcore.OwnerGone("save avatar", err)
 }
 
 // render renders one upload at a time.

@@ -3,7 +3,6 @@ package factor
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -166,13 +165,7 @@ func (f *Factors) counting(all []authcore.Factor) []authcore.Factor {
 
 func (f *Factors) state(ctx context.Context, account uuid.UUID) (State, error) {
 	s, err := f.cfg.Store.FactorState(ctx, account, f.now())
-	switch {
-	case errors.Is(err, authcore.ErrNotFound):
-		return s, authcore.Refuse(authcore.InvalidToken, "This account no longer exists.")
-	case err != nil:
-		return s, fmt.Errorf("find factors: %w", err)
-	}
-	return s, nil
+	return s, authcore.OwnerGone("find factors", err)
 }
 
 func (f *Factors) now() time.Time { return f.cfg.Now.Now() }

@@ -157,8 +157,11 @@ func (g *Gate) Prove(ctx context.Context, who *authcore.Principal, p Proof, c au
 		return nil, err
 	}
 	family, err := g.cfg.Store.SessionFamily(ctx, who.AccountID, who.SessionID)
-	if err != nil {
-		return nil, gone(err)
+	switch {
+	case errors.Is(err, authcore.ErrNotFound):
+		return nil, authcore.ErrSessionEnded
+	case err != nil:
+		return nil, fmt.Errorf("find session: %w", err)
 	}
 	try, _, err := g.cfg.Sessions.Begin(ctx, "session:"+family.String())
 	if err != nil && !errors.Is(err, attempt.ErrFull) {
@@ -215,21 +218,7 @@ func errFactorMissing() error {
 }
 
 func (g *Gate) account(ctx context.Context, who *authcore.Principal) (authcore.Account, error) {
-	account, err := g.cfg.Store.AccountByID(ctx, who.AccountID)
-	if err == nil && account.Disabled() {
-		err = authcore.ErrNotFound
-	}
-	return account, gone(err)
-}
-
-func gone(err error) error {
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, authcore.ErrNotFound):
-		return authcore.Refuse(authcore.InvalidToken, "This account no longer exists, or the session has ended.")
-	}
-	return fmt.Errorf("find who proves themselves: %w", err)
+	return authcore.Owner(g.cfg.Store.AccountByID(ctx, who.AccountID))
 }
 
 // stale says how recent the sign-in must be, as RFC 9470 has it.

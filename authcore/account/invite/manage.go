@@ -128,14 +128,11 @@ func (f *Flow) own(ctx context.Context, inviter, id uuid.UUID) (authcore.Invitat
 	if err != nil || i.InviterID == inviter {
 		return i, missing("find invitation", err)
 	}
-	a, err := f.cfg.Store.AccountByID(ctx, inviter)
-	if err != nil || a.Disabled() || !f.isAdmin(a) {
-		if err == nil {
-			err = authcore.ErrNotFound
-		}
-		return i, missing("find account", err)
+	a, err := authcore.Owner(f.cfg.Store.AccountByID(ctx, inviter))
+	if err == nil && !f.isAdmin(a) {
+		err = missing("", authcore.ErrNotFound)
 	}
-	return i, nil
+	return i, err
 }
 
 func missing(step string, err error) error {

@@ -3,7 +3,6 @@ package stepup
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/google/uuid"
 
@@ -42,9 +41,9 @@ func New(cfg Config) (*Flow, error) {
 	return &Flow{cfg}, nil
 }
 
-// Password proves by a password, and by a code where signing in asks for more, who is signed in, always as the account of who: nobody else can sign in by it (the session is that
-// account's, and so is the new one). Of r only Mode and Client count. It returns the session that takes the old one's place, see
-// [session.Sessions.Replace].
+// Password proves by a password, and by a code where signing in asks for more, who is signed in, always as the account of who: nobody else
+// can sign in by it (the session is that account's, and so is the new one). Of r only Mode and Client count. It returns the session that
+// takes the old one's place, see [session.Sessions.Replace].
 //
 // Refusals: [authcore.Forbidden] for a child session, which its host alone has and no owner ever signed in to; [authcore.MFARequired]
 // where signing in asks for more and no code was given: a password alone would be less than that takes; [authcore.InvalidCredentials],
@@ -62,12 +61,9 @@ func (f *Flow) password(ctx context.Context, who *authcore.Principal, p fresh.Pr
 	if who.Origin != "" {
 		return session.Tokens{}, authcore.Refuse(authcore.Forbidden, "This session was handed over from another host. Prove yourself where you signed in.")
 	}
-	account, err := f.cfg.Store.AccountByID(ctx, who.AccountID)
-	switch {
-	case errors.Is(err, authcore.ErrNotFound) || err == nil && account.Disabled():
-		return session.Tokens{}, authcore.ErrSessionEnded
-	case err != nil:
-		return session.Tokens{}, fmt.Errorf("find who steps up: %w", err)
+	account, err := authcore.Owner(f.cfg.Store.AccountByID(ctx, who.AccountID))
+	if err != nil {
+		return session.Tokens{}, err
 	}
 	amr, err := f.cfg.Gate.Prove(ctx, who, p, r.Client)
 	if err != nil {
