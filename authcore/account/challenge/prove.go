@@ -19,9 +19,6 @@ type Credentials struct {
 	Binding string // that they keep who asked; beside a code
 }
 
-// maxLength is the longest token or code looked at, in bytes.
-const maxLength = 128
-
 // Prove returns the live challenge that p proves. It consumes nothing: what a verified challenge allows is done by the store
 // method that also consumes it, so that of several presenters exactly one wins. Refusals: [authcore.InvalidCode], also for
 // one that has expired, was used or is of another purpose; of codes [authcore.TooManyAttempts]. A wrong code costs an attempt,
@@ -31,17 +28,11 @@ func (d *Issuer) Prove(ctx context.Context, p authcore.Purpose, shown Credential
 	if shown.Token != "" {
 		return d.proveToken(ctx, p, shown.Token)
 	}
-	code := strings.Map(func(r rune) rune { // as people copy codes: "123 456", "123-456"
-		if r == ' ' || r == '-' || r == '\u00a0' || r == '\t' {
-			return -1
-		}
-		return r
-	}, shown.Code[:min(len(shown.Code), maxLength)])
 	var binding secret.Digest
 	if shown.Binding != "" {
 		binding = secret.SumString(shown.Binding)
 	}
-	ch, err := d.cfg.Store.ProveCode(ctx, p, shown.Subject, d.digest(p, shown.Subject, code), binding, d.now())
+	ch, err := d.cfg.Store.ProveCode(ctx, p, shown.Subject, d.digest(p, shown.Subject, PlainCode(shown.Code)), binding, d.now())
 	if errors.Is(err, authcore.ErrNotFound) {
 		return authcore.Challenge{}, d.countMiss(ctx, p, shown.Subject)
 	}
@@ -51,8 +42,18 @@ func (d *Issuer) Prove(ctx context.Context, p authcore.Purpose, shown Credential
 	return ch, refusal(p, err)
 }
 
+// PlainCode is a code without what people add when they copy it ("123 456", "123-456"), cut to what is worth a look.
+func PlainCode(code string) string {
+	return strings.Map(func(r rune) rune {
+		if r == ' ' || r == '-' || r == '\u00a0' || r == '\t' {
+			return -1
+		}
+		return r
+	}, code[:min(len(code), secret.MaxToken)])
+}
+
 func (d *Issuer) proveToken(ctx context.Context, p authcore.Purpose, token string) (authcore.Challenge, error) {
-	if len(token) > maxLength {
+	if len(token) > secret.MaxToken {
 		return authcore.Challenge{}, errInvalid()
 	}
 	ch, err := d.cfg.Store.ProveToken(ctx, p, secret.SumString(token), d.now())

@@ -95,7 +95,7 @@ func (f confirmer) shown(ctx context.Context, s State, x authcore.Factor, in Con
 		if err != nil {
 			return Confirmation{}, err
 		}
-		step, ok := matchStep(seed, withoutBlanks(code), x.LastStep, f.now())
+		step, ok := matchStep(seed, challenge.PlainCode(code), x.LastStep, f.now())
 		if !ok {
 			// There is no such challenge: the try is counted as one of a code that was sent.
 			_, err := f.cfg.Challenges.Prove(ctx, authcore.PurposeConfirmFactor, challenge.Credentials{Subject: x.ID.String(), Code: code})

@@ -5,6 +5,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 )
 
@@ -36,21 +37,8 @@ var readAs = strings.NewReplacer("o", "0", "i", "1", "l", "1")
 
 // plainRecoveryCode is a code without what people add or change when they copy it: case, blanks and hyphens do not count.
 func plainRecoveryCode(code string) string {
-	return readAs.Replace(strings.ToLower(withoutBlanks(code)))
+	return readAs.Replace(strings.ToLower(challenge.PlainCode(code)))
 }
-
-// withoutBlanks is a code as people copy it: "123 456", "123-456".
-func withoutBlanks(code string) string {
-	return strings.Map(func(r rune) rune {
-		if r == ' ' || r == '-' || r == '\u00a0' || r == '\t' {
-			return -1
-		}
-		return r
-	}, code[:min(len(code), maxCode)])
-}
-
-// maxCode is how many bytes of a code are looked at.
-const maxCode = 128
 
 // recoveryDigest is all that is kept of a code. It is keyed, so that a dump of the database yields no code by trying all of them, and
 // bound to the account: the code of one is worth nothing in another (O13).

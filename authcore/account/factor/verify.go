@@ -97,7 +97,7 @@ func (f prover) verify(ctx context.Context, a authcore.Account, g Given) (x auth
 
 // verifyTOTP takes a code of any of the account's apps, or of the one that is named.
 func (f prover) verifyTOTP(ctx context.Context, s State, g Given) (authcore.Factor, error) {
-	code := withoutBlanks(g.Code)
+	code := challenge.PlainCode(g.Code)
 	for _, x := range f.counting(s.Factors) {
 		if x.Type != authcore.FactorTOTP || g.FactorID != uuid.Nil && g.FactorID != x.ID {
 			continue
