@@ -125,8 +125,8 @@ var (
 	ErrWrongCode = errors.New("wrong code")
 	// ErrNoAttempts: a challenge exists, but its attempts are used up.
 	ErrNoAttempts = errors.New("no attempts left")
-	// ErrLastAdmin: the change would leave nobody who administers the gateway. Nothing has changed.
-	ErrLastAdmin = errors.New("the last administrator")
+	// ErrLastAdmin: the change would leave nobody who administers the gateway. Nothing has changed. It is a refusal as it stands.
+	ErrLastAdmin error = Refuse(LastAdmin, "Nobody else can sign in as an administrator. Make somebody else an administrator first.")
 	// ErrTooManyRoles: the account would have more than MaxRoles. Nothing has changed.
 	ErrTooManyRoles = errors.New("too many roles")
 	// ErrInvitation: the invitation is used, revoked or expired, or its inviter may not invite any more. Nothing has changed.

@@ -148,7 +148,7 @@ func refusal(step string, err error) error {
 	case errors.Is(err, authcore.ErrNotFound):
 		return authcore.Refuse(authcore.NotFound, "The account is not there any more.")
 	case errors.Is(err, authcore.ErrLastAdmin):
-		return authcore.Refuse(authcore.LastAdmin, "Nobody else can sign in as an administrator. Make somebody else an administrator first.")
+		return authcore.ErrLastAdmin
 	case errors.Is(err, authcore.ErrTooManyRoles):
 		return authcore.RefuseValue("roles", authcore.FieldError{Rule: authcore.TooManyRoles, Params: authcore.Params{N: authcore.MaxRoles}})
 	case errors.Is(err, authcore.ErrLeaving):

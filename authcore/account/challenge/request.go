@@ -76,6 +76,11 @@ func (d *Issuer) Request(ctx context.Context, r Request) (wait time.Duration, sp
 	return 0, false, nil
 }
 
+// Spent returns the refusal of a [Issuer.Request] whose limits are spent, where whoever asks may learn that.
+func Spent(wait time.Duration) error {
+	return authcore.RefuseFor(authcore.RateLimited, "Too many messages were requested for this recipient. Try again later.", wait)
+}
+
 // reached returns who gets something: nobody does at a number that nothing may be sent to (O19).
 func (d *Issuer) reached(known *Known) *Known {
 	if known == nil || known.To.Channel != authcore.BySMS || d.cfg.Reaches != nil && d.cfg.Reaches(known.To.Address) {

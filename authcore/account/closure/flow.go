@@ -103,7 +103,7 @@ func (f *Flow) tell(kind authcore.MailKind, event authcore.EventKind, a authcore
 
 func refusal(err error) error {
 	if errors.Is(err, authcore.ErrLastAdmin) {
-		return authcore.Refuse(authcore.LastAdmin, "Nobody else can sign in as an administrator. Make somebody else an administrator first.")
+		return authcore.ErrLastAdmin
 	}
 	return authcore.OwnerGone("delete account", err)
 }

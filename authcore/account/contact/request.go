@@ -84,7 +84,7 @@ func (f *Flow) request(ctx context.Context, ch channel, account uuid.UUID, addre
 	case err != nil:
 		return 0, fmt.Errorf("claim %s: %w", ch.field, err)
 	case spent:
-		return 0, authcore.RefuseFor(authcore.RateLimited, "Too many messages were requested for this recipient. Try again later.", wait)
+		return 0, challenge.Spent(wait)
 	}
 	return f.cfg.Challenges.LifetimeBy(ch.by), nil
 }

@@ -285,6 +285,9 @@ func refusePasskey(err error) error {
 	return err
 }
 
+// WrongPasskey returns the refusal of a passkey that proves nothing, for callers that learn it after [Factors.Identify].
+func WrongPasskey() error { return errInvalidPasskey(nil) }
+
 func errInvalidPasskey(cause error) error {
 	e := authcore.Refuse(authcore.InvalidPasskey, "This passkey or security key was not accepted. Try again.")
 	if cause != nil {

@@ -18,7 +18,7 @@ import (
 func (f *Factors) AskAnybody(ctx context.Context, c authcore.Client) (json.RawMessage, time.Duration, error) {
 	party, err := f.cfg.Parties.For(c.Issuer)
 	if err != nil || !f.offers(authcore.FactorPasskey) {
-		return nil, 0, errNoPasskeys()
+		return nil, 0, NoPasskeys()
 	}
 	ch, raw := keys{f}.newChallenge(authcore.PurposePasskey, uuid.NewString(), uuid.Nil)
 	options, err := party.Request(webauthn.Passkey, raw, nil)
@@ -36,7 +36,7 @@ func (f *Factors) AskAnybody(ctx context.Context, c authcore.Client) (json.RawMe
 // credential that no account has; [authcore.NotFound] where passkeys are not offered.
 func (f *Factors) Identify(ctx context.Context, credential json.RawMessage, c authcore.Client) (authcore.Account, Proved, error) {
 	if !f.offers(authcore.FactorPasskey) {
-		return authcore.Account{}, Proved{}, errNoPasskeys()
+		return authcore.Account{}, Proved{}, NoPasskeys()
 	}
 	shown, err := webauthn.ReadAssertion(credential)
 	if err != nil {
@@ -62,6 +62,7 @@ func (f *Factors) Identify(ctx context.Context, credential json.RawMessage, c au
 	return a, Proved{FactorID: x.ID, Type: x.Type, AMR: amr}, nil
 }
 
-func errNoPasskeys() error {
+// NoPasskeys returns the refusal where passkeys do not sign in.
+func NoPasskeys() error {
 	return authcore.Refuse(authcore.NotFound, "Nobody signs in with a passkey here.")
 }

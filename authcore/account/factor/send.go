@@ -47,7 +47,7 @@ func (f *Factors) send(ctx context.Context, s sending, a authcore.Account, x aut
 	case err != nil:
 		return 0, fmt.Errorf("send code: %w", err)
 	case exhausted:
-		return 0, authcore.RefuseFor(authcore.RateLimited, "Too many messages were requested for this recipient. Try again later.", wait)
+		return 0, challenge.Spent(wait)
 	}
 	return f.cfg.Challenges.LifetimeBy(by), nil
 }

@@ -36,7 +36,7 @@ func (f *Flow) TakesPasskeys() bool { return f.cfg.Passkeys != nil }
 // [authcore.NotFound] where nobody signs in with a passkey.
 func (f *Flow) PasskeyOptions(ctx context.Context, c authcore.Client) (json.RawMessage, time.Duration, error) {
 	if !f.TakesPasskeys() {
-		return nil, 0, errNoPasskeys()
+		return nil, 0, factor.NoPasskeys()
 	}
 	return f.cfg.Passkeys.AskAnybody(ctx, c)
 }
@@ -58,14 +58,14 @@ func (f *Flow) passkey(ctx context.Context, in PasskeyInput) (secondstep.Outcome
 		return secondstep.Outcome{}, broken.Refusal()
 	}
 	if !f.TakesPasskeys() {
-		return secondstep.Outcome{}, errNoPasskeys()
+		return secondstep.Outcome{}, factor.NoPasskeys()
 	}
 	account, proved, err := f.cfg.Passkeys.Identify(ctx, in.Credential, in.Request.Client)
 	if err != nil {
 		return secondstep.Outcome{}, err
 	}
 	if account.Disabled() { // as a passkey that is not right: nobody learns that the account is there
-		return secondstep.Outcome{}, errPasskey()
+		return secondstep.Outcome{}, factor.WrongPasskey()
 	}
 	if f.cfg.RequireVerified && unverified(account) {
 		return secondstep.Outcome{}, errNotVerified()
@@ -73,18 +73,10 @@ func (f *Flow) passkey(ctx context.Context, in PasskeyInput) (secondstep.Outcome
 	in.Request.DeviceName, in.Request.AMR, in.Request.Method = device, proved.AMR, audit.ByPasskey
 	out, err := f.cfg.Steps.Finish(ctx, account, in.Request)
 	if errors.Is(err, authcore.ErrNotFound) { // disabled, deleted or reset since it was read
-		return secondstep.Outcome{}, errPasskey()
+		return secondstep.Outcome{}, factor.WrongPasskey()
 	}
 	if err != nil {
 		return secondstep.Outcome{}, fmt.Errorf("sign in: %w", err)
 	}
 	return out, nil
-}
-
-func errNoPasskeys() error {
-	return authcore.Refuse(authcore.NotFound, "Nobody signs in with a passkey here.")
-}
-
-func errPasskey() error {
-	return authcore.Refuse(authcore.InvalidPasskey, "This passkey or security key was not accepted. Try again.")
 }
