@@ -154,11 +154,9 @@ func ownChannel(a authcore.Account) authcore.Factor {
 // find returns the method that is meant: the one of the factor, else the first of the name, else the first of all.
 func (n next) find(method string, id uuid.UUID) (Method, bool) {
 	for _, m := range n.methods {
-		switch {
-		case id != uuid.Nil && m.Factor.ID != id, id == uuid.Nil && method != "" && m.Method != method:
-			continue
+		if id != uuid.Nil && m.Factor.ID == id || id == uuid.Nil && (method == "" || m.Method == method) {
+			return m, true
 		}
-		return m, true
 	}
 	return Method{}, false
 }

@@ -63,7 +63,7 @@ type Flow struct {
 // New checks cfg.
 func New(cfg Config) (*Flow, error) {
 	if cfg.Store == nil || cfg.Hasher == nil || cfg.Policy == nil || cfg.Lockouts == nil || cfg.Owners == nil || cfg.Steps == nil || cfg.Now == nil {
-		return nil, errors.New("signin: store, hasher, policy, lockouts, who tells owners, second steps, passkeys and clock are required")
+		return nil, errors.New("signin: store, hasher, policy, lockouts, who tells owners, second steps and clock are required")
 	}
 	if len(cfg.Identities) == 0 {
 		return nil, errors.New("signin: at least one kind of identifier must sign in")
