@@ -102,7 +102,7 @@ func (s *Sessions) Rename(ctx context.Context, account, id uuid.UUID, name strin
 	renamed, err := s.cfg.Store.RenameSession(ctx, account, id, name, s.now(), authcore.Effects{Events: []authcore.Event{ev}})
 	switch {
 	case errors.Is(err, authcore.ErrNotFound):
-		return authcore.Session{}, authcore.Refuse(authcore.NotFound, "You have no session with this id.")
+		return authcore.Session{}, NoSession()
 	case err != nil:
 		return authcore.Session{}, fmt.Errorf("rename session: %w", err)
 	}
@@ -127,4 +127,9 @@ func (s *Sessions) end(ctx context.Context, kind authcore.EventKind, account uui
 		return 0, fmt.Errorf("revoke sessions: %w", err)
 	}
 	return len(gone), nil
+}
+
+// NoSession returns the refusal of an id that is no session of the account: a foreign session and none at all look alike (S06).
+func NoSession() error {
+	return authcore.Refuse(authcore.NotFound, "You have no session with this id.")
 }

@@ -105,11 +105,6 @@ func (c *sessionCalls) rename(x *call, body nameBody) error {
 	return x.answer(http.StatusOK, entryOf(renamed, x.who.SessionID))
 }
 
-// errNoSession: a foreign session and none at all look alike (S06).
-func errNoSession() error {
-	return authcore.Refuse(authcore.NotFound, "You have no session with this id.")
-}
-
 func (c *sessionCalls) end(x *call) error {
 	id, _ := x.pathID()
 	n, err := c.sessions.Revoke(x.r.Context(), x.who.AccountID, []uuid.UUID{id}, false, x.in.Client)
@@ -117,7 +112,7 @@ func (c *sessionCalls) end(x *call) error {
 		return err
 	}
 	if n == 0 {
-		return errNoSession()
+		return session.NoSession()
 	}
 	if id == x.who.SessionID {
 		x.forgetCookies()
