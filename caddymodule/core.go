@@ -106,7 +106,7 @@ func (r *resolved) flowSettings() gateway.Settings {
 
 // offer is what anybody may know of the settings.
 func (r *resolved) offer() httpapi.Offer {
-	return httpapi.Offer{Signup: signup.Mode(r.signup), Identities: r.identities, SignIn: r.signIn,
+	return httpapi.Offer{Signup: signup.Mode(r.signup), Identities: r.identities, SignIn: r.offeredSignIn(),
 		Providers: []httpapi.OfferedProvider{}, Factors: r.offeredFactors(), MFA: r.offeredMFA(),
 		Password: httpapi.OfferedPassword{MinLength: r.password.minLength, MaxLength: r.password.maxLength},
 		OTP:      httpapi.OfferedCode{Length: r.otp.length}, UserFields: offeredFields(r.userFields),

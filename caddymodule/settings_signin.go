@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/passwordless"
 )
 
@@ -32,6 +33,14 @@ func (s *Settings) signIn() []string {
 		return []string{signInPassword, signInPasskey}
 	}
 	return slices.Clone(s.SignIn)
+}
+
+// offeredSignIn are those of the answer of `GET /config`: passkeys sign in only where people may add them.
+func (r *resolved) offeredSignIn() []string {
+	if slices.Contains(r.factors, authcore.FactorPasskey) {
+		return r.signIn
+	}
+	return slices.DeleteFunc(slices.Clone(r.signIn), func(way string) bool { return way == signInPasskey })
 }
 
 // ways are those without a password.

@@ -58,9 +58,14 @@ func TestO17_FactorsOverTwoNodes(t *testing.T) {
 func TestOption_factors(t *testing.T) {
 	t.Parallel()
 	g := start(t, plan{global: "\t\tfactors totp recovery\n"})
-	if got := g.api(t, "GET", "/config", nil).must(t, 200, "").json(t)["factors"].([]any); len(got) != 2 || got[0] != "totp" {
+	offer := g.api(t, "GET", "/config", nil).must(t, 200, "").json(t)
+	if got := offer["factors"].([]any); len(got) != 2 || got[0] != "totp" {
 		t.Errorf("offered: %v", got)
 	}
+	if got := offer["sign_in"].([]any); len(got) != 1 || got[0] != "password" {
+		t.Errorf("without passkeys the ways to sign in are %v", got)
+	}
+	g.api(t, "POST", "/passkeys/options", object{}).want(t, 404, "not_found")
 	u := g.newUser(t)
 	g.api(t, "POST", "/factors", object{"type": "email"}, call{bearer: u.access}).must(t, 422, "invalid_fields")
 	g.api(t, "POST", "/factors", object{"type": "totp"}, call{bearer: u.access}).must(t, 201, "")
