@@ -51,6 +51,9 @@ func documentedOptions() []documented {
 			all = append(all, documented{global, o.name, w, "TestOption_" + o.name + "_" + w})
 		}
 	}
+	for _, o := range passkeyOptions {
+		all = append(all, documented{global, "passkeys", o.name, "TestOption_passkeys"})
+	}
 	for _, o := range smtpOptions {
 		all = append(all, documented{global, "mail", o.name, "TestOption_mail_smtp_" + o.name})
 	}

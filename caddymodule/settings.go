@@ -88,7 +88,7 @@ type Settings struct {
 	// thing is missing it is the id. Default: email.
 	RemoteUser string `json:"remote_user,omitempty"`
 
-	// Who may register: verified (after proving the address), open (at once) or closed (nobody). Default: verified.
+	// Who may register: verified (after proving the address), open (at once), invite (by invitation alone) or closed (nobody). Default: verified.
 	Signup string `json:"signup,omitempty"`
 
 	// Fields that accounts have besides those of Gatehouse.
@@ -101,7 +101,8 @@ type Settings struct {
 	// Default: email username.
 	Identities []string `json:"identities,omitempty"`
 
-	// How people sign in: password, code (by mail, or by SMS to a number), link (by mail, with a code beside it). Default: password.
+	// How people sign in: password, code (by mail, or by SMS to a number), link (by mail, with a code beside it), passkey. Default:
+	// password passkey.
 	SignIn []string `json:"sign_in,omitempty"`
 
 	// Who may invite, and for how long an invitation is good.
@@ -138,8 +139,8 @@ type Settings struct {
 	// The lock after wrong passwords, per normalised identifier, existing or not.
 	Lockout *LockoutSettings `json:"lockout,omitempty"`
 
-	// Limits by name: `<count>/<window>` or `off`. Per client address (/64 for IPv6): login 30/1m, register 20/1h,
-	// verify 30/1m, forgot 20/1h, otp 20/1h, refresh 120/1m, token_verify 120/1m,
+	// Limits by name: `<count>/<window>` or `off`. Per client address (/64 for IPv6): login 30/1m, mfa 30/1m,
+	// passkey 60/1m, register 20/1h, verify 30/1m, forgot 20/1h, otp 20/1h, refresh 120/1m, token_verify 120/1m,
 	// secure 30/1h. Per account: export 5/1d, invite 20/1d. Per recipient: mail 5/1h.
 	// Per account: avatar 10/1h. SMS: sms 3/1h per number, sms_prefix 30/1h per number without its last four digits, sms_client 10/1h per client
 	// address, sms_total 1000/1d for all.
