@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -56,12 +55,6 @@ func CheckID(id string) error {
 		return fmt.Errorf("webauthn: %q is no domain name in lower case", id)
 	}
 	return nil
-}
-
-// Covers reports whether pages of an origin may use an RP ID by themselves: the host is the domain or below it (WebAuthn L3 §5.1.2).
-func Covers(id, origin string) bool {
-	u, err := url.Parse(origin)
-	return err == nil && (u.Hostname() == id || strings.HasSuffix(u.Hostname(), "."+id))
 }
 
 // ID returns the RP ID.
