@@ -92,7 +92,7 @@ func (c *deviceCalls) rename(x *call, body nameBody) error {
 	if body.Name == nil {
 		return authcore.RefuseField("name", authcore.Required)
 	}
-	id, _ := x.pathID()
+	id := x.pathID()
 	renamed, err := c.devices.Rename(x.r.Context(), x.who, id, *body.Name)
 	if err != nil {
 		return err
@@ -101,7 +101,7 @@ func (c *deviceCalls) rename(x *call, body nameBody) error {
 }
 
 func (c *deviceCalls) forgetOne(x *call) error {
-	id, _ := x.pathID()
+	id := x.pathID()
 	gone, err := c.devices.ForgetOne(x.r.Context(), x.who, id, x.in.Client)
 	if err != nil {
 		return err

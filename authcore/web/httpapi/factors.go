@@ -3,7 +3,6 @@ package httpapi
 import (
 	"encoding/json"
 	"net/http"
-	"reflect"
 	"time"
 
 	"github.com/google/uuid"
@@ -17,7 +16,7 @@ import (
 type factorCalls struct{ factors *factor.Factors }
 
 func (c *factorCalls) routes() []route {
-	id := param{in: "path", name: "id", text: "The factor's id.", kind: reflect.TypeFor[string](), format: "uuid"}
+	id := idParam("The factor's id.")
 	return []route{{
 		method: http.MethodGet, path: "/factors", tag: tagFactors, summary: "List your second factors",
 		text:    "Lists the factors that are confirmed, in the order in which they were added. A set of recovery codes is one of them.",
@@ -174,7 +173,7 @@ func (c *factorCalls) add(x *call, body addFactorBody) error {
 }
 
 func (c *factorCalls) get(x *call) error {
-	id, _ := x.pathID()
+	id := x.pathID()
 	f, err := c.factors.Get(x.r.Context(), x.who.AccountID, id)
 	if err != nil {
 		return err
@@ -186,7 +185,7 @@ func (c *factorCalls) rename(x *call, body nameBody) error {
 	if body.Name == nil {
 		return authcore.RefuseField("name", authcore.Required)
 	}
-	id, _ := x.pathID() // what is none is nobody's
+	id := x.pathID()
 	f, err := c.factors.Rename(x.r.Context(), x.who.AccountID, id, *body.Name)
 	if err != nil {
 		return err
@@ -195,7 +194,7 @@ func (c *factorCalls) rename(x *call, body nameBody) error {
 }
 
 func (c *factorCalls) remove(x *call, _ removalBody) error {
-	id, _ := x.pathID()
+	id := x.pathID()
 	if err := c.factors.Remove(x.r.Context(), x.who.AccountID, id, x.in.Client); err != nil {
 		return err
 	}
@@ -217,7 +216,7 @@ func (c *factorCalls) confirm(x *call, body confirmFactorBody) error {
 	if body.Code == "" && len(body.Credential) == 0 {
 		return authcore.RefuseField("code", authcore.CodeRequired)
 	}
-	id, _ := x.pathID()
+	id := x.pathID()
 	done, err := c.factors.Confirm(x.r.Context(), factor.ConfirmInput{
 		AccountID: x.who.AccountID, FactorID: id, Code: body.Code, Credential: json.RawMessage(body.Credential), Enable: body.Enable, Client: x.in.Client,
 	})

@@ -117,7 +117,7 @@ func (c *invitationCalls) list(x *call) error {
 }
 
 func (c *invitationCalls) revoke(x *call) error {
-	id, _ := x.pathID()
+	id := x.pathID()
 	if err := c.flow.Revoke(x.r.Context(), x.who.AccountID, id, x.in.Client); err != nil {
 		return err
 	}
@@ -125,7 +125,7 @@ func (c *invitationCalls) revoke(x *call) error {
 }
 
 func (c *invitationCalls) resend(x *call) error {
-	id, _ := x.pathID()
+	id := x.pathID()
 	if err := c.flow.Resend(x.r.Context(), x.who.AccountID, id, x.in.Client); err != nil {
 		return err
 	}

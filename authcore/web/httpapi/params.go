@@ -16,13 +16,13 @@ func idParam(text string) param {
 	return param{in: "path", name: "id", text: text, kind: reflect.TypeFor[string](), format: "uuid"}
 }
 
-// pathID returns the id in the path. What is no id as we write them is not ok: it is the zero id then, which is nobody's.
-func (x *call) pathID() (id uuid.UUID, ok bool) {
+// pathID returns the id in the path; for what is no id as we write them the zero one, which is nobody's.
+func (x *call) pathID() uuid.UUID {
 	text := x.r.PathValue("id")
 	if id, err := uuid.Parse(text); err == nil && id.String() == text {
-		return id, true
+		return id
 	}
-	return uuid.Nil, false
+	return uuid.Nil
 }
 
 // pageParams are the parameters of every list that has pages.

@@ -97,7 +97,7 @@ func (c *sessionCalls) rename(x *call, body nameBody) error {
 	if body.Name == nil {
 		return authcore.RefuseField("name", authcore.Required)
 	}
-	id, _ := x.pathID()
+	id := x.pathID()
 	renamed, err := c.sessions.Rename(x.r.Context(), x.who.AccountID, id, *body.Name, x.in.Client)
 	if err != nil {
 		return err
@@ -106,7 +106,7 @@ func (c *sessionCalls) rename(x *call, body nameBody) error {
 }
 
 func (c *sessionCalls) end(x *call) error {
-	id, _ := x.pathID()
+	id := x.pathID()
 	n, err := c.sessions.Revoke(x.r.Context(), x.who.AccountID, []uuid.UUID{id}, false, x.in.Client)
 	if err != nil {
 		return err
