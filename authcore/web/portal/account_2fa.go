@@ -87,17 +87,17 @@ func (p *twoFactorPage) submit(q *page.Request) error {
 		if s.Codes != nil {
 			keepCodes(q, s.Codes)
 		}
-		return q.Done("/account/2fa", "mfa_on")
+		return q.Done(twoFactorPath, "mfa_on")
 	case "prefer":
 		if err := p.factors.Prefer(ctx, account, authcore.FactorType(q.Form.Get("preferred"))); err != nil {
 			return err
 		}
-		return q.Done("/account/2fa", "mfa_preferred")
+		return q.Done(twoFactorPath, "mfa_preferred")
 	case "off":
 		if err := p.factors.Disable(ctx, account, q.Info.Client); err != nil {
 			return err
 		}
-		return q.Done("/account/2fa", "mfa_off")
+		return q.Done(twoFactorPath, "mfa_off")
 	}
 	return authcore.Refuse(authcore.InvalidRequest, "The form does not say what to do.")
 }

@@ -172,7 +172,7 @@ func (p *factorsPage) rename(q *page.Request) error {
 	if _, err := p.factors.Rename(q.R.Context(), q.User.AccountID, id, q.Form.Get("name")); err != nil {
 		return err
 	}
-	return q.Done("/account/factors", "renamed")
+	return q.Done(factorsPath, "renamed")
 }
 
 func (p *factorsPage) add(q *page.Request) error {
@@ -185,7 +185,7 @@ func (p *factorsPage) add(q *page.Request) error {
 	}
 	if added.Codes != nil {
 		keepCodes(q, added.Codes)
-		return q.Done("/account/factors", "codes_made")
+		return q.Done(factorsPath, "codes_made")
 	}
 	q.KeepLink(page.FactorLink, added.Factor.ID.String())
 	return q.Redirect(q.Path(confirmFactorPath))
@@ -281,7 +281,7 @@ func (p *factorsPage) confirm(q *page.Request) error {
 	if done.Codes != nil {
 		keepCodes(q, done.Codes)
 	}
-	return q.Done("/account/factors", "factor_added")
+	return q.Done(factorsPath, "factor_added")
 }
 
 // showRemove asks whether a factor is to be removed.
@@ -311,5 +311,5 @@ func (p *factorsPage) remove(q *page.Request) error {
 	if err := p.factors.Remove(q.R.Context(), q.User.AccountID, id, q.Info.Client); err != nil {
 		return err
 	}
-	return q.Done("/account/factors", "factor_removed")
+	return q.Done(factorsPath, "factor_removed")
 }

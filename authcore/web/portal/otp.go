@@ -62,7 +62,7 @@ func (p *otpPage) submit(q *page.Request) error {
 	}
 	q.KeepPending(page.Pending{ReturnTo: q.Wanted(), Login: q.Form.Get("login")})
 	q.DropLink() // it died with the new one
-	return q.Done("/otp/verify", "code_asked")
+	return q.Done(otpVerifyPath, "code_asked")
 }
 
 func bindingOf(q *page.Request) string { return httpauth.BindingCookie.Read(q.R, q.Info.Cookies()) }
@@ -121,7 +121,7 @@ func (p *otpVerifyPage) submit(q *page.Request) error {
 	}
 	switch {
 	case in.Token == "" && !q.Form.Has("login"): // the cookie has gone; the page asks for the code now
-		return authcore.Refuse(authcore.InvalidCode, "The link is no longer valid.")
+		return errLinkGone()
 	case in.OTP == "" && q.Form.Has("otp"):
 		return authcore.RefuseField("otp", authcore.CodeRequired)
 	}

@@ -219,3 +219,8 @@ func (p *Pages) serve(q *page.Request) error {
 func errNoPage() error {
 	return authcore.Refuse(authcore.NotFound, "There is nothing at this address.")
 }
+
+// errLinkGone is for a form that needs a link of which the cookie has gone.
+func errLinkGone() error {
+	return authcore.Refuse(authcore.InvalidCode, "The link is no longer valid.")
+}

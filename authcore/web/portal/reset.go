@@ -53,7 +53,7 @@ func (p *resetPage) submit(q *page.Request) error {
 		in.Token, in.Login, in.OTP = "", q.Form.Get("login"), q.Form.Get("otp")
 	}
 	if in.Token == "" && !q.Form.Has("otp") {
-		return authcore.Refuse(authcore.InvalidCode, "The link is no longer valid.")
+		return errLinkGone()
 	}
 	if in.Token == "" && in.Login == "" && in.OTP == "" {
 		return authcore.FieldErrors{{Field: "login", Rule: authcore.LoginRequired}, {Field: "otp", Rule: authcore.CodeRequired}}.Refusal()

@@ -41,7 +41,7 @@ func (p *setupPage) show(q *page.Request) error {
 func (p *setupPage) submit(q *page.Request) error {
 	token := q.Link(page.SetupLink)
 	if token == "" {
-		return authcore.Refuse(authcore.InvalidCode, "The link is no longer valid.")
+		return errLinkGone()
 	}
 	out, err := p.flow.SetUp(q.R.Context(), setup.Input{
 		Token: token, Email: q.Form.Get("email"), Password: q.Form.Get("password"), Username: q.Form.Get("username"),

@@ -87,7 +87,7 @@ func (p *verifyPage) submit(q *page.Request) error {
 		in.Token, in.OTP = "", q.Form.Get("otp")
 	}
 	if in.Token == "" && !q.Form.Has("otp") { // the cookie has gone; the page asks for the code now
-		return authcore.Refuse(authcore.InvalidCode, "The link is no longer valid.")
+		return errLinkGone()
 	}
 	if in.Token == "" && in.Email+in.Phone == "" && in.OTP == "" {
 		return authcore.FieldErrors{{Field: "email", Rule: authcore.EmailRequired}, {Field: "otp", Rule: authcore.CodeRequired}}.Refusal()
