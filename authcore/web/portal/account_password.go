@@ -1,8 +1,6 @@
 package portal
 
 import (
-	"errors"
-
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/profile"
@@ -51,11 +49,8 @@ func (p *passwordPage) change(q *page.Request) error {
 		AccountID: q.User.AccountID, Current: q.Form.Get("current_password"), New: q.Form.Get("new_password"), Client: q.Info.Client,
 		NotFresh: page.NotFresh(q),
 	})
-	var refusal *authcore.Error
-	if errors.As(err, &refusal) && refusal.Code == authcore.InvalidCredentials {
-		atField := *refusal
-		atField.Fields.Add("current_password", authcore.CurrentPasswordWrong)
-		return &atField
+	if authcore.CodeOf(err) == authcore.InvalidCredentials {
+		return page.AtField(err, "current_password", authcore.CurrentPasswordWrong)
 	}
 	if err != nil {
 		return err

@@ -1,8 +1,6 @@
 package portal
 
 import (
-	"cmp"
-	"errors"
 	"net/url"
 	"slices"
 	"strconv"
@@ -58,9 +56,8 @@ func (p *reauthenticatePage) show(q *page.Request) error {
 	if q.Form == nil && !mfa && !age && (query.Has("acr_values") || query.Has("max_age")) {
 		return p.onward(q)
 	}
-	who := cmp.Or(q.User.Name, q.User.Email, q.User.Username, q.User.Subject)
 	v := page.View{
-		Title: q.T("reauthenticate.title"), Intro: []string{q.T("reauthenticate.who", "Who", who)},
+		Title: q.T("reauthenticate.title"), Intro: []string{signedInAs(q, q.User)},
 		Links: []page.Link{{To: q.WithReturn("/logout"), Text: q.T("reauthenticate.other")}},
 	}
 	can, err := q.Fresh.Inline(q.R.Context(), q.User)
@@ -77,26 +74,19 @@ func (p *reauthenticatePage) show(q *page.Request) error {
 	v.Intro = append(v.Intro, q.T("reauthenticate.text"))
 	v.Forms = []page.Form{{ID: "reauthenticate-form", Hidden: page.ReturnField(q), Fields: []page.Field{password}, Button: q.T("reauthenticate.button")}}
 	if can.OTP {
-		code := page.CodeField(q)
-		code.Value, code.Label, code.Hint, code.InputMode = "", q.T("field.proof_otp"), q.T("field.proof_otp.hint"), "text"
-		v.Forms[0].Fields = append(v.Forms[0].Fields, code)
+		v.Forms[0].Fields = append(v.Forms[0].Fields, page.ProofCodeField(q))
 	}
 	return q.Show(v)
 }
 
 func (p *reauthenticatePage) submit(q *page.Request) error {
-	var broken authcore.FieldErrors
 	if q.Form.Get("password") == "" {
-		broken.Add("password", authcore.Required)
-		return broken.Refusal()
+		return authcore.RefuseField("password", authcore.Required)
 	}
 	tokens, err := p.flow.Password(q.R.Context(), q.User, fresh.Proof{Password: q.Form.Get("password"), OTP: q.Form.Get("otp")},
 		session.Request{Mode: authcore.ModeCookie, Client: q.Info.Client})
-	var refusal *authcore.Error
-	if errors.As(err, &refusal) && refusal.Code == authcore.InvalidCredentials {
-		wrong := *refusal
-		wrong.Fields.Add("password", authcore.CurrentPasswordWrong)
-		return &wrong
+	if authcore.CodeOf(err) == authcore.InvalidCredentials {
+		return page.AtField(err, "password", authcore.CurrentPasswordWrong)
 	}
 	if err != nil {
 		return err

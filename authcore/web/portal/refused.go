@@ -57,31 +57,37 @@ func showRefused(q *page.Request, why Refused) error {
 // signInBeside is where somebody signs in while the page with what they sent stays open: it leads back to the page that their
 // form stands on, or on a host without a sign-in page of its own to any of the host's, for its cookies come with a hand-over.
 func signInBeside(q *page.Request, login string) string {
-	here, back := q.Origin(), ""
-	from, err := url.Parse(q.R.Referer())
-	if err == nil && from.Host != "" && page.OriginOf(from) == here {
-		back = here + from.RequestURI()
-	}
+	back := formPage(q)
 	switch {
 	case !strings.HasPrefix(login, "/"):
-		return httpauth.HandoverPath + "?rd=" + url.QueryEscape(cmp.Or(back, here+"/"))
+		return httpauth.HandoverPath + "?rd=" + url.QueryEscape(cmp.Or(back, q.Origin()+"/"))
 	case back == "":
 		return login
 	}
 	return withReturn(login, back)
 }
 
+// formPage is the page of this host that the form stands on; "" where the browser names none.
+func formPage(q *page.Request) string {
+	here := q.Origin()
+	if from, err := url.Parse(q.R.Referer()); err == nil && from.Host != "" && page.OriginOf(from) == here {
+		return here + from.RequestURI()
+	}
+	return ""
+}
+
 // stepUpBeside is where somebody gives what their sign-in lacks while the page with what they sent stays open, like signInBeside.
 func stepUpBeside(q *page.Request, why Refused) string {
-	back := q.Origin() + "/"
-	if from, err := url.Parse(q.R.Referer()); err == nil && from.Host != "" && page.OriginOf(from)+"/" == back {
-		back = q.Origin() + from.RequestURI()
-	}
 	var lacking *authcore.Error
 	if !errors.As(why.Err, &lacking) {
 		return why.Login
 	}
-	return guard.StepUpURL(withReturn(why.Login, back), lacking)
+	return guard.StepUpURL(withReturn(why.Login, cmp.Or(formPage(q), q.Origin()+"/")), lacking)
+}
+
+// signedInAs says who is signed in.
+func signedInAs(q *page.Request, p *authcore.Principal) string {
+	return q.T("signed_in.who", "Who", cmp.Or(p.Name, p.Email, p.Username, p.Subject))
 }
 
 // refuseUser says who is signed in, and how to be somebody else.
@@ -91,7 +97,7 @@ func refuseUser(q *page.Request, v *page.View, why Refused) {
 		v.Intro = append(v.Intro, q.T("refused.form"))
 	}
 	if p := why.Who; p != nil {
-		v.Intro = append(v.Intro, q.T("refused.who", "Who", cmp.Or(p.Name, p.Email, p.Username, p.Subject)))
+		v.Intro = append(v.Intro, signedInAs(q, p))
 	}
 	back := ""
 	if why.Wanted != "" {

@@ -32,6 +32,13 @@ func CodeField(q *Request) Field {
 	}
 }
 
+// ProofCodeField is for the code beside a password: that of an authenticator app or a recovery code. It is never filled in again.
+func ProofCodeField(q *Request) Field {
+	f := CodeField(q)
+	f.Value, f.Label, f.Hint, f.InputMode = "", q.T("field.proof_otp"), q.T("field.proof_otp.hint"), "text"
+	return f
+}
+
 // PasswordField asks for a password that is known, under a name with a label.
 func PasswordField(q *Request, name string) Field {
 	return Field{

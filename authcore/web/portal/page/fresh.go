@@ -38,7 +38,7 @@ func CheckFresh(q *Request) error {
 	err := q.Fresh.Check(ctx, q.User, typed, q.Info.Client)
 	switch authcore.CodeOf(err) {
 	case authcore.InvalidCredentials:
-		return atField(err, proofField, authcore.CurrentPasswordWrong)
+		return AtField(err, proofField, authcore.CurrentPasswordWrong)
 	case authcore.ReauthenticationRequired, authcore.MFARequired:
 		can, failed := q.Fresh.Inline(ctx, q.User)
 		if failed != nil {
@@ -62,8 +62,8 @@ func NotFresh(q *Request) error {
 	return q.Fresh.Check(q.R.Context(), q.User, fresh.Proof{}, q.Info.Client)
 }
 
-// atField returns a refusal that says at which field it was.
-func atField(err error, field string, rule authcore.Rule) error {
+// AtField returns a refusal that says at which field it was.
+func AtField(err error, field string, rule authcore.Rule) error {
 	var refusal *authcore.Error
 	if !errors.As(err, &refusal) {
 		return err
@@ -100,8 +100,8 @@ func (v *View) askProof(q *Request) {
 				field.Focus = true
 				f.Fields = append(f.Fields, field)
 				if q.proof == askBoth {
-					code := CodeField(q)
-					code.Value, code.Name, code.ID, code.Label, code.Hint, code.InputMode = "", otpField, f.ID+"-"+otpField, q.T("field.proof_otp"), q.T("field.proof_otp.hint"), "text"
+					code := ProofCodeField(q)
+					code.Name, code.ID = otpField, f.ID+"-"+otpField
 					f.Fields = append(f.Fields, code)
 				}
 			}
