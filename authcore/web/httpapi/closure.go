@@ -30,7 +30,7 @@ func (c *closureCalls) routes() []route {
 }
 
 // deletionBody is that of a deletion.
-type deletionBody struct{ freshProof }
+type deletionBody struct{ FreshProof }
 
 func (c *closureCalls) delete(x *call, _ deletionBody) error {
 	at, err := c.closure.Delete(x.r.Context(), x.who.AccountID, x.in.Client)

@@ -62,7 +62,7 @@ type claimSent struct {
 
 type emailBody struct {
 	Email string `json:"email" minLength:"1" maxLength:"254" example:"ada@example.com"`
-	freshProof
+	FreshProof
 }
 
 func (c *contactCalls) requestEmail(x *call, body emailBody) error {
@@ -96,7 +96,7 @@ func (c *contactCalls) confirmEmail(x *call, body claimProof) error {
 
 type phoneBody struct {
 	Phone string `json:"phone" minLength:"1" maxLength:"32" example:"+442079460018"`
-	freshProof
+	FreshProof
 }
 
 func (c *contactCalls) requestPhone(x *call, body phoneBody) error {
@@ -111,7 +111,7 @@ func (c *contactCalls) confirmPhone(x *call, body claimProof) error {
 }
 
 // removalBody is that of a removal.
-type removalBody struct{ freshProof }
+type removalBody struct{ FreshProof }
 
 func (c *contactCalls) removeEmail(x *call, _ removalBody) error {
 	return x.removal(c.contacts.RemoveEmail)

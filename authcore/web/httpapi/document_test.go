@@ -165,11 +165,21 @@ func TestDocument_HasTheContract(t *testing.T) {
 		"Problem":      "type title status detail code errors",
 		"SessionEntry": "id current created_at last_seen_at ip browser os device user_agent name",
 		"Registered":   "status channel expires_in registration",
-		"LoginBody":    "login password device_name cookies",
+		"LoginBody":    "login password device_name device_token remember cookies",
 		"RegisterBody": "email password username first_name last_name phone locale fields",
 		"ProfileBody":  "username first_name last_name locale fields",
 		"VerifyBody":   "token email phone otp registration password new_password",
 		"ResetBody":    "token login email otp new_password",
+		// What several bodies share is described in each of them.
+		"OtpBody":           "login email phone rd binding cookies",
+		"OtpVerifyBody":     "login email phone otp token binding device_name device_token remember cookies",
+		"PasskeyBody":       "credential device_name device_token remember cookies",
+		"SetupBody":         "token email password username device_name device_token remember cookies",
+		"ProceedBody":       "mfa_token method factor_id code credential password trust_device",
+		"SendBody":          "mfa_token method factor_id",
+		"DeletionBody":      "password otp",
+		"AddFactorBody":     "type name email phone password otp",
+		"NotificationsBody": "new_device password otp",
 	} {
 		for member := range strings.SplitSeq(members, " ") {
 			if _, ok := d.Components.Schemas[name].Properties[member]; !ok {

@@ -23,7 +23,7 @@ func (c *exportCalls) routes() []route {
 }
 
 // exportBody is that of an export.
-type exportBody struct{ freshProof }
+type exportBody struct{ FreshProof }
 
 func (c *exportCalls) send(x *call, _ exportBody) error {
 	text, err := c.export.Export(x.r.Context(), x.who.AccountID, x.in.Client)

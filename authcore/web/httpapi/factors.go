@@ -155,7 +155,7 @@ type addFactorBody struct {
 	Name  string `json:"name,omitempty" maxLength:"100"`
 	Email string `json:"email,omitempty" doc:"Of email: left out, the verified address of the account."`
 	Phone string `json:"phone,omitempty" doc:"Of sms: left out, the verified number of the account."`
-	freshProof
+	FreshProof
 }
 
 func (c *factorCalls) add(x *call, body addFactorBody) error {
@@ -265,7 +265,7 @@ func (c *factorCalls) status(x *call) error {
 
 type enableBody struct {
 	Preferred string `json:"preferred,omitempty" doc:"The type that a sign-in asks for first." example:"totp"`
-	freshProof
+	FreshProof
 }
 
 type enabledMFA struct {

@@ -12,15 +12,16 @@ type freshGate interface {
 	Check(ctx context.Context, who *authcore.Principal, p fresh.Proof, c authcore.Client) error
 }
 
-// freshProof is embedded in the body of every fresh call: what may be sent where the sign-in is not recent enough.
-type freshProof struct {
+// FreshProof is embedded in the body of every fresh call: what may be sent where the sign-in is not recent enough. Like all that bodies
+// embed it is exported, for else the OpenAPI document leaves its members out.
+type FreshProof struct {
 	Password string `json:"password,omitempty" doc:"Your password. Needed if your sign-in is not recent enough, and checked whenever it is sent."`
 	OTP      string `json:"otp,omitempty" doc:"With password: a code of your authenticator app, or a recovery code. Ignored where a sign-in asks for no second factor." example:"123456"`
 }
 
-func (p freshProof) proof() fresh.Proof { return fresh.Proof{Password: p.Password, OTP: p.OTP} }
+func (p FreshProof) proof() fresh.Proof { return fresh.Proof{Password: p.Password, OTP: p.OTP} }
 
-// proves is a body with a freshProof.
+// proves is a body with a FreshProof.
 type proves interface{ proof() fresh.Proof }
 
 // freshCodes are those that a fresh call can answer with besides its own.

@@ -51,7 +51,7 @@ func (c *notificationCalls) show(x *call) error {
 
 // notificationsBody has a member for each kind, besides the proof.
 type notificationsBody struct {
-	freshProof
+	FreshProof
 	on map[authcore.MailKind]bool
 }
 

@@ -40,19 +40,19 @@ func (c *codeCalls) routes() []route {
 	}}
 }
 
-// whoBody is who signs in, in one of three ways.
-type whoBody struct {
+// WhoBody is who signs in, in one of three ways.
+type WhoBody struct {
 	Login string `json:"login,omitempty" doc:"E-mail address, number or username, whichever the operator allows." example:"ada@example.com"`
 	Email string `json:"email,omitempty" format:"email" maxLength:"254" doc:"In place of login."`
 	Phone string `json:"phone,omitempty" maxLength:"32" pattern:"^(\\+?[0-9 ().\\-/]+)?$" doc:"In place of login, where codes go to numbers."`
 }
 
-func (b whoBody) login() passwordless.Login {
+func (b WhoBody) login() passwordless.Login {
 	return passwordless.Login{Login: b.Login, Email: b.Email, Phone: b.Phone}
 }
 
 type otpBody struct {
-	whoBody
+	WhoBody
 	RD      string `json:"rd,omitempty" doc:"With cookies: where the page of the link leads once it has signed in, if sign-in may lead there."`
 	Binding string `json:"binding,omitempty" doc:"The one of an answer before, to have it answered again: then a link that is on its way stays good with it."`
 	Cookies bool   `json:"cookies,omitempty" doc:"Keep the binding in a cookie instead of the answer."`
@@ -93,14 +93,11 @@ func (c *codeCalls) start(x *call, body otpBody) error {
 }
 
 type otpVerifyBody struct {
-	whoBody
-	OTP         string `json:"otp,omitempty" doc:"The code." example:"123456"`
-	Token       string `json:"token,omitempty" doc:"The token in the link of the mail."`
-	Binding     string `json:"binding,omitempty" doc:"The one that /otp answered. If omitted, the one in the cookie."`
-	DeviceName  string `json:"device_name,omitempty" maxLength:"100" doc:"Name of the session in the list of sessions."`
-	DeviceToken string `json:"device_token,omitempty" doc:"The one that an earlier sign-in of this app answered."`
-	Remember    *bool  `json:"remember,omitempty" doc:"False for a computer that others use: the session ends early, its cookies end with the browser, and no device_token is answered. Default true."`
-	Cookies     bool   `json:"cookies,omitempty" doc:"Set cookies instead of returning tokens."`
+	WhoBody
+	OTP     string `json:"otp,omitempty" doc:"The code." example:"123456"`
+	Token   string `json:"token,omitempty" doc:"The token in the link of the mail."`
+	Binding string `json:"binding,omitempty" doc:"The one that /otp answered. If omitted, the one in the cookie."`
+	SignInBody
 }
 
 // TransformSchema implements [huma.SchemaTransformer].
@@ -116,7 +113,7 @@ func (c *codeCalls) finish(x *call, body otpVerifyBody) error {
 	kept := httpauth.BindingCookie.Read(x.r, x.in.Cookies())
 	out, err := c.codes.Finish(x.r.Context(), passwordless.Input{
 		Login: body.login(), OTP: body.OTP, Token: body.Token, Binding: firstOf(body.Binding, kept),
-		Request: x.request(signInBody{body.DeviceName, body.DeviceToken, body.Remember, body.Cookies}),
+		Request: x.request(body.SignInBody),
 	})
 	if err != nil {
 		return err

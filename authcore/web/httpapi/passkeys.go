@@ -85,11 +85,8 @@ func (c *passkeyCalls) options(x *call) error {
 }
 
 type passkeyBody struct {
-	Credential  webauthnResponse `json:"credential" doc:"AuthenticationResponseJSON, as PublicKeyCredential.toJSON returns it."`
-	DeviceName  string           `json:"device_name,omitempty" maxLength:"100" doc:"Name of the session in the list of sessions."`
-	DeviceToken string           `json:"device_token,omitempty" doc:"The one that an earlier sign-in of this app answered."`
-	Remember    *bool            `json:"remember,omitempty" doc:"False for a computer that others use: the session ends early, its cookies end with the browser, and no device_token is answered. Default true."`
-	Cookies     bool             `json:"cookies,omitempty" doc:"Set cookies instead of returning tokens."`
+	Credential webauthnResponse `json:"credential" doc:"AuthenticationResponseJSON, as PublicKeyCredential.toJSON returns it."`
+	SignInBody
 }
 
 // A foreign page must not swap the account a browser is signed in with.
@@ -99,7 +96,7 @@ func (c *passkeyCalls) verify(x *call, body passkeyBody) error {
 	if len(body.Credential) == 0 {
 		return authcore.RefuseField("credential", authcore.Required)
 	}
-	request := x.request(signInBody{body.DeviceName, body.DeviceToken, body.Remember, body.Cookies})
+	request := x.request(body.SignInBody)
 	out, err := c.signIn.Passkey(x.r.Context(), signin.PasskeyInput{Credential: json.RawMessage(body.Credential), Request: request})
 	if err != nil {
 		return err

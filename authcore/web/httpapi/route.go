@@ -31,7 +31,7 @@ type route struct {
 	text         string // what a caller needs to know, in Markdown
 	limit        string // that its sender is counted against; "" for none
 	does         action
-	fresh        bool     // its sender must have signed in just now, or prove themselves by a freshProof in the body
+	fresh        bool     // its sender must have signed in just now, or prove themselves by a FreshProof in the body
 	optional     bool     // the call also works without a body
 	params       []param  // in path and query
 	cookies      []scheme // of a bodyOrCookie call: the cookies that it reads
@@ -88,7 +88,7 @@ func (to route) check() error {
 	case (to.does.caller == holder) != (to.does.body != nil && to.does.body.Implements(reflect.TypeFor[usesCookies]())):
 		return errors.New("a body that speaks by cookies belongs to a bodyOrCookie call")
 	case to.fresh && (to.does.caller != signedIn || to.does.body == nil || !to.does.body.Implements(reflect.TypeFor[proves]())):
-		return errors.New("a fresh call is one of somebody who is signed in, and its body has a freshProof")
+		return errors.New("a fresh call is one of somebody who is signed in, and its body has a FreshProof")
 	case strings.Contains(strings.Replace(to.path, "/{id}", "", 1), "{"):
 		return errors.New("a path has no other parameter than one {id}")
 	case strings.Contains(to.path, "{") != slices.ContainsFunc(to.params, func(p param) bool { return p.in == "path" }):

@@ -111,19 +111,19 @@ func (x *call) answerSignInAs(status int, out secondstep.Outcome, sessions *sess
 	return x.answerTokensAs(status, out.Tokens)
 }
 
-// mfaToken is what every call of a pending sign-in takes.
-type mfaToken struct {
+// MFABody is what every call of a pending sign-in takes.
+type MFABody struct {
 	MFAToken string `json:"mfa_token,omitempty" doc:"If omitted, the one in the cookie."`
 	Method   string `json:"method,omitempty" doc:"One of the methods of the answer before; by default the first." example:"totp"`
 	FactorID string `json:"factor_id,omitempty" format:"uuid" doc:"In place of method, where there are several of a kind."`
 }
 
-func (b mfaToken) byCookie(r *http.Request, in httpauth.RequestInfo) bool {
+func (b MFABody) byCookie(r *http.Request, in httpauth.RequestInfo) bool {
 	return b.MFAToken == "" && httpauth.MFACookie.Read(r, in.Cookies()) != ""
 }
 
 // read returns the token and how it came, which is how the sign-in is delivered: cookies stay cookies.
-func (b mfaToken) read(x *call) (token string, factor uuid.UUID, r session.Request, err error) {
+func (b MFABody) read(x *call) (token string, factor uuid.UUID, r session.Request, err error) {
 	token, cookies := b.MFAToken, false
 	if token == "" {
 		token, cookies = httpauth.MFACookie.Read(x.r, x.in.Cookies()), true
@@ -133,11 +133,11 @@ func (b mfaToken) read(x *call) (token string, factor uuid.UUID, r session.Reque
 			err = authcore.RefuseField("factor_id", authcore.NotOffered)
 		}
 	}
-	return token, factor, x.request(signInBody{cookies: cookies}), err
+	return token, factor, x.request(SignInBody{Cookies: cookies}), err
 }
 
 type proceedBody struct {
-	mfaToken
+	MFABody
 	Code        string           `json:"code,omitempty" doc:"The code that was sent, that of an authenticator app, or a recovery code." example:"123456"`
 	Credential  webauthnResponse `json:"credential,omitempty" doc:"With passkey and security_key: AuthenticationResponseJSON, as PublicKeyCredential.toJSON returns it."`
 	Password    string           `json:"password,omitempty" doc:"With the method password."`
@@ -167,7 +167,7 @@ func (x *call) forgetMFA(r session.Request, err error) error {
 	return err
 }
 
-type sendBody struct{ mfaToken }
+type sendBody struct{ MFABody }
 
 // codeSent says that a code is on its way.
 type codeSent struct {

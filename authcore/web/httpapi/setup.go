@@ -29,14 +29,11 @@ func (c *setupCalls) routes() []route {
 }
 
 type setupBody struct {
-	Token       string `json:"token" doc:"The token in the set-up link."`
-	Email       string `json:"email" format:"email" maxLength:"254" example:"ada@example.com"`
-	Password    string `json:"password" minLength:"1" example:"winter granite lantern 7"`
-	Username    string `json:"username,omitempty" pattern:"^([A-Za-z0-9._-]{3,32})?$" doc:"Stored in lower case; some words are reserved."`
-	DeviceName  string `json:"device_name,omitempty" maxLength:"100" doc:"Name of the session in the list of sessions."`
-	DeviceToken string `json:"device_token,omitempty" doc:"The one that an earlier sign-in of this app answered."`
-	Remember    *bool  `json:"remember,omitempty" doc:"False for a computer that others use: the session ends early, its cookies end with the browser, and no device_token is answered. Default true."`
-	Cookies     bool   `json:"cookies,omitempty" doc:"Set cookies instead of returning tokens."`
+	Token    string `json:"token" doc:"The token in the set-up link."`
+	Email    string `json:"email" format:"email" maxLength:"254" example:"ada@example.com"`
+	Password string `json:"password" minLength:"1" example:"winter granite lantern 7"`
+	Username string `json:"username,omitempty" pattern:"^([A-Za-z0-9._-]{3,32})?$" doc:"Stored in lower case; some words are reserved."`
+	SignInBody
 }
 
 func (b setupBody) byCookie(*http.Request, httpauth.RequestInfo) bool { return b.Cookies }
@@ -47,7 +44,7 @@ func (c *setupCalls) setUp(x *call, body setupBody) error {
 	}
 	out, err := c.flow.SetUp(x.r.Context(), setup.Input{
 		Token: body.Token, Email: body.Email, Password: body.Password, Username: body.Username,
-		Request: x.request(signInBody{body.DeviceName, body.DeviceToken, body.Remember, body.Cookies}),
+		Request: x.request(body.SignInBody),
 	})
 	if err != nil {
 		return err

@@ -40,10 +40,7 @@ type loginBody struct {
 	OTP         string `json:"otp,omitempty" doc:"Beside a password: the code of an authenticator app, or a recovery code; ignored where no second factor is asked for. In place of a password: the code that /otp has sent." example:"123456"`
 	Binding     string `json:"binding,omitempty" doc:"Beside a code of /otp: what that answered. If omitted, the one in the cookie."`
 	TrustDevice bool   `json:"trust_device,omitempty" doc:"Ask this device for no second factor for a while, once one has been given."`
-	DeviceName  string `json:"device_name,omitempty" maxLength:"100" doc:"Name of the session in the list of sessions."`
-	DeviceToken string `json:"device_token,omitempty" doc:"The one that an earlier sign-in of this app answered."`
-	Remember    *bool  `json:"remember,omitempty" doc:"False for a computer that others use: the session ends early, its cookies end with the browser, and no device_token is answered. Default true."`
-	Cookies     bool   `json:"cookies,omitempty" doc:"Set cookies instead of returning tokens."`
+	SignInBody
 }
 
 // A foreign page must not swap the account a browser is signed in with.
@@ -67,7 +64,7 @@ func (c *signInCalls) login(x *call, body loginBody) error {
 	if err := required(append(proof, "login", body.Login)...); err != nil {
 		return err
 	}
-	request := x.request(signInBody{body.DeviceName, body.DeviceToken, body.Remember, body.Cookies})
+	request := x.request(body.SignInBody)
 	if body.byCode() {
 		return c.byCode(x, body, request)
 	}

@@ -112,10 +112,7 @@ type verifyBody struct {
 	Registration string `json:"registration,omitempty" doc:"The registration from the answer to the sign-up."`
 	Password     string `json:"password,omitempty" doc:"The password chosen at sign-up."`
 	NewPassword  string `json:"new_password,omitempty"`
-	DeviceName   string `json:"device_name,omitempty" maxLength:"100" doc:"Name of the session in the list of sessions."`
-	DeviceToken  string `json:"device_token,omitempty" doc:"The one that an earlier sign-in of this app answered."`
-	Remember     *bool  `json:"remember,omitempty" doc:"False for a computer that others use: the session ends early, its cookies end with the browser, and no device_token is answered. Default true."`
-	Cookies      bool   `json:"cookies,omitempty" doc:"Set cookies instead of returning tokens."`
+	SignInBody
 }
 
 // TransformSchema implements [huma.SchemaTransformer].
@@ -132,7 +129,7 @@ func (c *signUpCalls) verify(x *call, body verifyBody) error {
 	out, err := c.flow.Verify(x.r.Context(), signup.VerifyInput{
 		Token: body.Token, Email: body.Email, Phone: body.Phone, OTP: body.OTP,
 		Proof: firstOf(body.Registration, kept), Password: body.Password, NewPassword: body.NewPassword,
-		Request: x.request(signInBody{body.DeviceName, body.DeviceToken, body.Remember, body.Cookies}),
+		Request: x.request(body.SignInBody),
 	})
 	if err != nil {
 		return err

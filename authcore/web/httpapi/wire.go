@@ -110,20 +110,21 @@ func modeOf(cookies bool) authcore.Mode {
 	return authcore.ModeBearer
 }
 
-// signInBody is what every way in takes besides its proof.
-type signInBody struct {
-	deviceName, deviceToken string
-	remember                *bool
-	cookies                 bool
+// SignInBody is what every way in takes besides its proof.
+type SignInBody struct {
+	DeviceName  string `json:"device_name,omitempty" maxLength:"100" doc:"Name of the session in the list of sessions."`
+	DeviceToken string `json:"device_token,omitempty" doc:"The one that an earlier sign-in of this app answered."`
+	Remember    *bool  `json:"remember,omitempty" doc:"False for a computer that others use: the session ends early, its cookies end with the browser, and no device_token is answered. Default true."`
+	Cookies     bool   `json:"cookies,omitempty" doc:"Set cookies instead of returning tokens."`
 }
 
 // request is how the caller wants to be signed in. With cookies the token of the device is in one, unless the body has it.
-func (x *call) request(b signInBody) session.Request {
+func (x *call) request(b SignInBody) session.Request {
 	r := session.Request{
-		Mode: modeOf(b.cookies), DeviceName: b.deviceName, DeviceToken: b.deviceToken,
-		ShortLived: b.remember != nil && !*b.remember, Client: x.in.Client,
+		Mode: modeOf(b.Cookies), DeviceName: b.DeviceName, DeviceToken: b.DeviceToken,
+		ShortLived: b.Remember != nil && !*b.Remember, Client: x.in.Client,
 	}
-	if r.DeviceToken == "" && b.cookies {
+	if r.DeviceToken == "" && b.Cookies {
 		r.DeviceToken = httpauth.DeviceCookie.Read(x.r, x.in.Cookies())
 	}
 	return r
