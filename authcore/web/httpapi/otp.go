@@ -58,7 +58,7 @@ type otpBody struct {
 	Cookies bool   `json:"cookies,omitempty" doc:"Keep the binding in a cookie instead of the answer."`
 }
 
-func (b otpBody) byCookie(r *http.Request, in httpauth.RequestInfo) bool { return b.Cookies }
+func (b otpBody) byCookie(*http.Request, httpauth.RequestInfo) bool { return b.Cookies }
 
 // TransformSchema implements [huma.SchemaTransformer].
 func (otpBody) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
