@@ -112,13 +112,13 @@ func TestR02_ResetTokens(t *testing.T) {
 		}
 	}
 	g.restart(t)
-	for at := 0; at < n; at += 50 {
-		for _, a := range g.atOnce(t, 50, func(i int) call {
+	for at := 0; at < n; at += 10 {
+		for _, a := range g.atOnce(t, 10, func(i int) call {
 			return call{method: "POST", path: "/auth/password/forgot", body: object{"login": fmt.Sprintf("r%d@example.com", at+i)}}
 		}) {
 			a.must(t, 202, "")
 		}
-		if (at+50)%1000 == 0 {
+		if (at+10)%1000 == 0 {
 			g.settle(t)
 		}
 	}
