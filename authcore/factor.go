@@ -60,10 +60,12 @@ type PendingSignIn struct {
 	Method       string        // the way in, as in events
 	AMR          []string      // what was given so far, RFC 8176
 	DeviceDigest secret.Digest // of the device token that the client brought; zero for none
+	ClientDigest secret.Digest // of the client's user agent, cut to [MaxUserAgent]; zero: not known
 	DeviceName   string
 	ShortLived   bool
 	TrustDevice  bool      // asked for with the first step
 	AttemptsLeft int       // wrong codes that may still come
+	Enrolment    uuid.UUID // the factor that is added in the midst of it; zero for none
 	Challenge    uuid.UUID // as in [SessionOpening]; it is spent when the sign-in begins to wait, and is not kept
 	CreatedAt    time.Time
 	ExpiresAt    time.Time

@@ -262,7 +262,7 @@ func (f adder) addRecovery(ctx context.Context, s State, in AddInput) (Added, er
 }
 
 // makeCodes adds a set of recovery codes to a change, in place of the one that there is.
-func (f *Factors) makeCodes(s State, name string, c *Change) Added {
+func (f adder) makeCodes(s State, name string, c *Change) Added {
 	for _, y := range s.Factors {
 		if y.Type == authcore.FactorRecovery {
 			c.Remove = append(c.Remove, y.ID)

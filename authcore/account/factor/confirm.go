@@ -23,6 +23,8 @@ type ConfirmInput struct {
 	Credential json.RawMessage
 	// Enable switches two-factor authentication on with it.
 	Enable bool
+	// First demands that the account has no factor yet that counts: the caller has seen none of them proven.
+	First  bool
 	Client authcore.Client
 }
 
@@ -30,11 +32,14 @@ type ConfirmInput struct {
 type Confirmed struct {
 	Factor authcore.Factor
 	Codes  []string // recovery codes, where switching on has made the first ones
+	// EnabledAt is since when sign-ins ask for a second factor; zero: they do not.
+	EnabledAt time.Time
 }
 
 // Confirm makes a factor count whose owner shows that it works. Of several callers with one code exactly one succeeds, and the code is
 // worth nothing for a sign-in (O08). Refusals: [authcore.InvalidCode], also for a factor that is confirmed already; [authcore.InvalidPasskey];
-// [authcore.TooManyAttempts]; [authcore.NotFound] for one that has lapsed or is no factor of the account.
+// [authcore.TooManyAttempts]; [authcore.NotFound] for one that has lapsed or is no factor of the account; [authcore.Forbidden] for another
+// than the first, where that is demanded.
 func (f *Factors) Confirm(ctx context.Context, in ConfirmInput) (Confirmed, error) {
 	return retry(func() (Confirmed, error) { return confirmer{f}.confirm(ctx, in) })
 }
@@ -53,6 +58,8 @@ func (f confirmer) confirm(ctx context.Context, in ConfirmInput) (Confirmed, err
 		return Confirmed{}, errNoFactor()
 	case s.Factors[at].Confirmed(), !f.offers(s.Factors[at].Type):
 		return Confirmed{}, challenge.Refuse()
+	case in.First && hasSecond(f.counting(s.Factors)):
+		return Confirmed{}, authcore.Refuse(authcore.Forbidden, "Your account has a second factor by now. Sign in again with it.")
 	}
 	x := s.Factors[at]
 	proof, err := f.shown(ctx, s, x, in)
@@ -73,13 +80,14 @@ func (f confirmer) confirm(ctx context.Context, in ConfirmInput) (Confirmed, err
 	if made := proof.Credential; made != nil {
 		x.CredentialID, x.Credential, x.SignCount = made.ID, made.Record, made.SignCount
 	}
-	done := Confirmed{Factor: x}
+	done := Confirmed{Factor: x, EnabledAt: s.Account.MFAEnabledAt}
 	if in.Enable && !s.Account.MFAEnabled() {
 		after := slices.Clone(s.Factors)
 		after[at] = x
-		if done.Codes, err = f.enable(ctx, State{Account: s.Account, Factors: after, Codes: s.Codes}, &c, in.Client); err != nil {
+		if done.Codes, err = adder(f).enable(ctx, State{Account: s.Account, Factors: after, Codes: s.Codes}, &c, in.Client); err != nil {
 			return Confirmed{}, err
 		}
+		done.EnabledAt = c.MFA.EnabledAt
 	}
 	return done, f.cfg.Store.ChangeFactors(ctx, c)
 }

@@ -221,8 +221,7 @@ func (f keys) verify(ctx context.Context, a authcore.Account, g Given) (authcore
 	return counting[at], amr, err
 }
 
-// asserted verifies an assertion by a factor, notes its counter, and returns what it is worth in `amr`: a passkey has verified its user
-// by itself, and is two kinds of proof.
+// asserted verifies an assertion by a factor, notes its counter, and returns what it is worth in `amr`.
 func (f keys) asserted(ctx context.Context, a authcore.Account, x authcore.Factor, shown webauthn.Assertion, g Given) ([]string, error) {
 	kind, _ := kindOf(x.Type)
 	party, err := f.cfg.Parties.For(g.Client.Issuer)
@@ -243,14 +242,7 @@ func (f keys) asserted(ctx context.Context, a authcore.Account, x authcore.Facto
 	case err != nil:
 		return nil, fmt.Errorf("use factor: %w", err)
 	}
-	amr := []string{"hwk"} // RFC 8176: a key bound to its hardware
-	if proof.Synced {
-		amr = []string{"swk"}
-	}
-	if kind == webauthn.Passkey {
-		amr = append(amr, "mfa")
-	}
-	return amr, nil
+	return worthOfKey(kind, proof.Synced), nil
 }
 
 // cloned tells the owner that there may be a second copy of a key: its signature is right, and its counter was seen before (WebAuthn L3

@@ -68,7 +68,7 @@ func (f *Factors) Enable(ctx context.Context, account uuid.UUID, preferred authc
 			return nil, err
 		}
 		change := Change{Was: s, Now: f.now()}
-		codes, err := f.enable(ctx, s, &change, c)
+		codes, err := adder{f}.enable(ctx, s, &change, c)
 		if err != nil {
 			return nil, err
 		}
@@ -107,7 +107,7 @@ func (f *Factors) Prefer(ctx context.Context, account uuid.UUID, t authcore.Fact
 
 // enable adds to a change what switches two-factor authentication on for an account with the factors of s, and returns the recovery
 // codes that it makes.
-func (f *Factors) enable(ctx context.Context, s State, c *Change, by authcore.Client) (codes []string, err error) {
+func (f adder) enable(ctx context.Context, s State, c *Change, by authcore.Client) (codes []string, err error) {
 	counting := f.counting(s.Factors)
 	added := false
 	if !hasSecond(counting) && s.Account.EmailVerified() && f.offers(authcore.FactorEmail) {
@@ -126,7 +126,7 @@ func (f *Factors) enable(ctx context.Context, s State, c *Change, by authcore.Cl
 	}
 	c.MFA = &MFA{EnabledAt: s.Account.MFAEnabledAt, Preferred: s.Account.MFAPreferred}
 	if s.Account.MFAEnabled() {
-		return codes, adder{f}.madeCodes(ctx, s, c, codes, by)
+		return codes, f.madeCodes(ctx, s, c, codes, by)
 	}
 	c.MFA.EnabledAt = c.Now
 	undo, err := f.undo(s, c.Remove, added)

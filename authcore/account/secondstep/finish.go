@@ -21,6 +21,7 @@ import (
 type Outcome struct {
 	Tokens  session.Tokens
 	Pending *Pending // nil: Tokens is the session
+	Codes   []string // recovery codes that were made just now, with the account's first factor; they are shown this once
 }
 
 // Traced is the outcome as traces have it: err, or [authcore.ErrSecondStep] for a sign-in that waits.
@@ -37,7 +38,7 @@ type Pending struct {
 	Mode      authcore.Mode
 	ExpiresIn time.Duration
 	Methods   []Method
-	Enrol     []authcore.FactorType // of which one is to be added where no method is left
+	Enrol     []authcore.FactorType // of which one is to be added, see [Enrolment.Begin]
 }
 
 // Finish ends a way in, for an account whose own proof is r.AMR: every way calls it in place of opening a session by itself. A code in
@@ -121,7 +122,7 @@ func (f *Flow) prepare(a authcore.Account, r session.Request) (authcore.PendingS
 	p := authcore.PendingSignIn{
 		ID: id, AccountID: a.ID, AccountEpoch: a.Epoch, TokenDigest: secret.SumString(token), Mode: r.Mode, Method: r.Method, AMR: r.AMR,
 		DeviceName: r.DeviceName, ShortLived: r.ShortLived, TrustDevice: r.TrustDevice, AttemptsLeft: attempts, Challenge: r.Challenge,
-		CreatedAt: now, ExpiresAt: now.Add(f.cfg.Lifetime),
+		ClientDigest: clientDigest(r.Client), CreatedAt: now, ExpiresAt: now.Add(f.cfg.Lifetime),
 	}
 	p.DeviceDigest, _ = f.cfg.Sessions.DeviceDigest(r.DeviceToken)
 	return p, token
@@ -142,7 +143,7 @@ func (f *Flow) pending(ctx context.Context, a authcore.Account, p authcore.Pendi
 	return Outcome{Pending: shown}, err
 }
 
-// show says how to go on, with options for the keys among the methods. Those of a type have the same: the browser asks its user which.
+// show says how to go on and what can be added, with options for the keys among the methods. Those of a type have the same: the browser asks its user which.
 func (f *Flow) show(ctx context.Context, a authcore.Account, p authcore.PendingSignIn, token string, n next, c authcore.Client) (*Pending, error) {
 	options := map[authcore.FactorType]json.RawMessage{}
 	for i, m := range n.methods {
@@ -159,7 +160,9 @@ func (f *Flow) show(ctx context.Context, a authcore.Account, p authcore.PendingS
 		}
 		n.methods[i].Options = made
 	}
-	return &Pending{Token: token, Mode: p.Mode, ExpiresIn: p.ExpiresAt.Sub(f.now()), Methods: n.methods, Enrol: n.enrol}, nil
+	// What cannot be added at this host is not offered at it. It counts all the same: nobody gets past a step by the host they come to.
+	enrol := slices.DeleteFunc(slices.Clone(n.enrol), func(t authcore.FactorType) bool { return !f.cfg.Factors.CanAdd(t, c) })
+	return &Pending{Token: token, Mode: p.Mode, ExpiresIn: p.ExpiresAt.Sub(f.now()), Methods: n.methods, Enrol: enrol}, nil
 }
 
 func keyed(m Method) bool {

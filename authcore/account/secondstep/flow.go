@@ -40,6 +40,8 @@ type Store interface {
 	ReturnAttempt(ctx context.Context, id uuid.UUID, now time.Time) error
 	// AdvancePending notes what was given by now, if it still is what the caller has read. ErrNotFound otherwise.
 	AdvancePending(ctx context.Context, id uuid.UUID, from, to []string, now time.Time) error
+	// BeginEnrolment notes which factor is added in the midst of a sign-in, in place of any other. ErrNotFound: the sign-in is gone.
+	BeginEnrolment(ctx context.Context, id, factor uuid.UUID, now time.Time) error
 	// DeviceTrusted reports whether the account asks the device of the token for no second factor.
 	DeviceTrusted(ctx context.Context, account uuid.UUID, device secret.Digest, now time.Time) (bool, error)
 }
@@ -56,6 +58,16 @@ type Factors interface {
 	Ask(ctx context.Context, a authcore.Account, t authcore.FactorType, subject string, c authcore.Client) (json.RawMessage, error)
 	// Send sends a code, to the account's verified address or number itself where the factor has no ID.
 	Send(ctx context.Context, a authcore.Account, x authcore.Factor, subject string, c authcore.Client) (time.Duration, error)
+	enroller
+}
+
+// enroller adds factors, see [factor.Factors].
+type enroller interface {
+	// CanAdd reports whether a type can be added by a client.
+	CanAdd(t authcore.FactorType, c authcore.Client) bool
+	Add(ctx context.Context, in factor.AddInput) (factor.Added, error)
+	Show(ctx context.Context, account, id uuid.UUID, c authcore.Client) (factor.Added, error)
+	Confirm(ctx context.Context, in factor.ConfirmInput) (factor.Confirmed, error)
 }
 
 // Requirement is whose sign-ins ask for a second factor although the owner has not switched it on (the option `mfa`).

@@ -86,7 +86,7 @@ func TestProceed_MailedCode(t *testing.T) {
 	}
 	_, err = e.Steps.Proceed(t.Context(), proof(p, code(t, e)))
 	testflow.WantCode(t, err, authcore.InvalidMFAToken)
-	_, err = e.Steps.Show(t.Context(), p.Token, authcore.ModeBearer, testflow.Client())
+	_, err = e.Steps.Show(t.Context(), p.Token, testflow.Request())
 	testflow.WantCode(t, err, authcore.InvalidMFAToken)
 }
 
@@ -102,10 +102,12 @@ func TestL19_PendingTokenElsewhere(t *testing.T) {
 		t.Error("it is taken for another token of ours")
 	}
 	// What a browser keeps in a cookie is no token of a program, and the reverse.
-	_, err := e.Steps.Show(t.Context(), p.Token, authcore.ModeCookie, testflow.Client())
+	r := testflow.Request()
+	r.Mode = authcore.ModeCookie
+	_, err := e.Steps.Show(t.Context(), p.Token, r)
 	testflow.WantCode(t, err, authcore.InvalidMFAToken)
 	for _, junk := range []string{"", "ghm_", p.Token + "x", strings.Replace(p.Token, "ghm_", "ghr_", 1), strings.Replace(p.Token, "ghm_", "ghm_A", 1)} {
-		_, err := e.Steps.Show(t.Context(), junk, authcore.ModeBearer, testflow.Client())
+		_, err := e.Steps.Show(t.Context(), junk, testflow.Request())
 		testflow.WantCode(t, err, authcore.InvalidMFAToken)
 	}
 }

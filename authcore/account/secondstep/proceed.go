@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/factor"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
@@ -34,7 +35,7 @@ type Input struct {
 // Refusals: [authcore.InvalidMFAToken]; [authcore.InvalidFields] for a method that is not offered; [authcore.InvalidCode];
 // [authcore.InvalidPasskey]; [authcore.TooManyAttempts]; [authcore.InvalidCredentials] and [authcore.AccountLocked] for a password.
 func (f *Flow) Proceed(ctx context.Context, in Input) (Outcome, error) {
-	s, err := f.load(ctx, in.Token, in.Request.Mode)
+	s, err := f.load(ctx, in.Token, in.Request)
 	if err != nil {
 		return Outcome{}, err
 	}
@@ -48,6 +49,9 @@ func (f *Flow) Proceed(ctx context.Context, in Input) (Outcome, error) {
 func StepBy(method string) string { return "second step by " + method }
 
 func (f *Flow) proceed(ctx context.Context, s started, in Input) (Outcome, error) {
+	if e := NewEnrolment(f); e.means(s, in) {
+		return e.confirm(ctx, s, in)
+	}
 	m, offered := s.next.find(in.Method, in.FactorID)
 	if !offered {
 		return Outcome{}, authcore.RefuseField("method", authcore.NotOffered)
@@ -56,6 +60,14 @@ func (f *Flow) proceed(ctx context.Context, s started, in Input) (Outcome, error
 	if err != nil {
 		return Outcome{}, err
 	}
+	return step{f}.advance(ctx, s, amr, in)
+}
+
+// step is what every proof in a sign-in that waits has in common.
+type step struct{ *Flow }
+
+// advance goes on with a sign-in in which amr was given just now.
+func (f step) advance(ctx context.Context, s started, amr []string, in Input) (Outcome, error) {
 	have := append(slices.Clone(s.pending.AMR), amr...)
 	n := f.next(s.account, s.factors, have)
 	if n.done {
@@ -79,15 +91,16 @@ type started struct {
 }
 
 // load finds a pending sign-in by its token. It is bound to how its token travels: what a browser keeps in a cookie that no script reads
-// is no token of a program, and the reverse (L19).
-func (f *Flow) load(ctx context.Context, token string, mode authcore.Mode) (s started, err error) {
+// is no token of a program, and the reverse (L19). And to the browser or app that began it, as far as that can be known: whoever has read
+// the token somewhere goes on with it from a program of their own.
+func (f *Flow) load(ctx context.Context, token string, r session.Request) (s started, err error) {
 	id, ours := f.cfg.Key().ParseToken(Prefix, token)
 	if !ours {
 		return s, errInvalidToken() // junk costs no query
 	}
 	s.pending, s.account, err = f.cfg.Store.Pending(ctx, uuid.UUID(id), secret.SumString(token), f.now())
 	switch {
-	case errors.Is(err, authcore.ErrNotFound), err == nil && s.pending.Mode != mode:
+	case errors.Is(err, authcore.ErrNotFound), err == nil && !sameClient(f.cfg.Sessions, s.pending, r):
 		return s, errInvalidToken()
 	case err != nil:
 		return s, fmt.Errorf("find pending sign-in: %w", err)
@@ -99,20 +112,33 @@ func (f *Flow) load(ctx context.Context, token string, mode authcore.Mode) (s st
 	return s, nil
 }
 
+// sameClient reports whether a request may be of the browser or app that began a sign-in. It is known by how its tokens travel and by its
+// user agent, as at a refresh, and by the token that a device keeps, where both requests have one. A sign-in that a node of the release
+// before has begun says nothing of the user agent.
+func sameClient(sessions *session.Sessions, p authcore.PendingSignIn, r session.Request) bool {
+	if p.Mode != r.Mode || !p.ClientDigest.IsZero() && p.ClientDigest != clientDigest(r.Client) {
+		return false
+	}
+	device, ours := sessions.DeviceDigest(r.DeviceToken)
+	return !ours || p.DeviceDigest.IsZero() || p.DeviceDigest == device
+}
+
+func clientDigest(c authcore.Client) secret.Digest { return secret.SumString(audit.UserAgent(c)) }
+
 // Show returns a pending sign-in as it is, and changes nothing but that options for keys are new: those before are dead.
 // [authcore.InvalidMFAToken].
-func (f *Flow) Show(ctx context.Context, token string, mode authcore.Mode, c authcore.Client) (*Pending, error) {
-	s, err := f.load(ctx, token, mode)
+func (f *Flow) Show(ctx context.Context, token string, r session.Request) (*Pending, error) {
+	s, err := f.load(ctx, token, r)
 	if err != nil {
 		return nil, err
 	}
-	return f.show(ctx, s.account, s.pending, token, s.next, c)
+	return f.show(ctx, s.account, s.pending, token, s.next, r.Client)
 }
 
 // Send sends the code of a method, and returns how long it is good. Asked again too soon it sends nothing, and the code that is out stays
 // good. Refusals: [authcore.InvalidMFAToken], [authcore.InvalidFields], [authcore.RateLimited], [authcore.Unavailable].
 func (f *Flow) Send(ctx context.Context, token, method string, id uuid.UUID, r session.Request) (time.Duration, error) {
-	s, err := f.load(ctx, token, r.Mode)
+	s, err := f.load(ctx, token, r)
 	if err != nil {
 		return 0, err
 	}
@@ -123,8 +149,7 @@ func (f *Flow) Send(ctx context.Context, token, method string, id uuid.UUID, r s
 	return f.cfg.Factors.Send(ctx, s.account, m.Factor, s.pending.ID.String(), r.Client)
 }
 
-// prove tries the proof of a method. The attempt is taken before the code is looked at: of a hundred guesses that come at once no more
-// are looked at than may be (O01).
+// prove tries the proof of a method, and returns what it is worth.
 func (f *Flow) prove(ctx context.Context, s started, m Method, in Input) ([]string, error) {
 	if m.Method == MethodPassword {
 		if in.Password == "" {
@@ -135,27 +160,37 @@ func (f *Flow) prove(ctx context.Context, s started, m Method, in Input) ([]stri
 	if in.Code == "" && len(in.Credential) == 0 {
 		return nil, authcore.RefuseField("code", authcore.CodeRequired)
 	}
-	err := f.cfg.Store.SpendAttempt(ctx, s.pending.ID, f.now())
-	switch {
-	case errors.Is(err, authcore.ErrNotFound):
-		return nil, errInvalidToken()
-	case err != nil:
-		return nil, fmt.Errorf("spend attempt: %w", err)
-	}
 	id := m.Factor.ID
 	if keyed(m) {
 		id = uuid.Nil // the options were for all of the type
 	}
-	proved, err := f.verify(ctx, s.account, factor.Given{
-		Type: m.Factor.Type, FactorID: id, Code: in.Code, Credential: in.Credential, Subject: s.pending.ID.String(), Client: in.Request.Client,
+	var proved factor.Proved
+	err := step{f}.attempt(ctx, s, func() (err error) {
+		proved, err = f.verify(ctx, s.account, factor.Given{
+			Type: m.Factor.Type, FactorID: id, Code: in.Code, Credential: in.Credential, Subject: s.pending.ID.String(), Client: in.Request.Client,
+		})
+		return err
 	})
-	if code := authcore.CodeOf(err); err == nil || code != authcore.InvalidCode {
+	return proved.AMR, err
+}
+
+// attempt has a code or credential looked at. The attempt is taken before that: of a hundred guesses that come at once no more are looked at
+// than may be (O01). It is given back unless the code is wrong.
+func (f step) attempt(ctx context.Context, s started, look func() error) error {
+	switch err := f.cfg.Store.SpendAttempt(ctx, s.pending.ID, f.now()); {
+	case errors.Is(err, authcore.ErrNotFound):
+		return errInvalidToken()
+	case err != nil:
+		return fmt.Errorf("spend attempt: %w", err)
+	}
+	err := look()
+	if authcore.CodeOf(err) != authcore.InvalidCode {
 		returned := f.cfg.Store.ReturnAttempt(context.WithoutCancel(ctx), s.pending.ID, f.now())
 		if returned != nil && !errors.Is(returned, authcore.ErrNotFound) && err == nil {
 			err = fmt.Errorf("return attempt: %w", returned)
 		}
 	}
-	return proved.AMR, err
+	return err
 }
 
 // finish opens the session of a pending sign-in, which ends by it.

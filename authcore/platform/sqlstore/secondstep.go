@@ -13,12 +13,12 @@ import (
 )
 
 const pendingColumns = "id, account_id, account_epoch, session_id, token_digest, mode, method, amr, device_digest, device_name, short_lived, " +
-	"trust_device, attempts_left, created_at, expires_at"
+	"trust_device, attempts_left, created_at, expires_at, enrolment, client_digest"
 
 func pendingInto(p *authcore.PendingSignIn) []any {
 	return []any{&p.ID, &p.AccountID, &p.AccountEpoch, &optional{&p.SessionID}, &digest{&p.TokenDigest}, &p.Mode, &p.Method,
 		&jsonList[string]{&p.AMR}, &digest{&p.DeviceDigest}, &p.DeviceName, &p.ShortLived, &p.TrustDevice, &p.AttemptsLeft,
-		&stamp{&p.CreatedAt}, &stamp{&p.ExpiresAt}}
+		&stamp{&p.CreatedAt}, &stamp{&p.ExpiresAt}, &optional{&p.Enrolment}, &digest{&p.ClientDigest}}
 }
 
 // An account that is disabled, or past the epoch at which its owner gave the first proof, has no pending sign-in.
@@ -41,7 +41,7 @@ func (s *Store) SavePending(ctx context.Context, p authcore.PendingSignIn, fx au
 func savePending(ctx context.Context, q sqldb.Querier, p authcore.PendingSignIn) error {
 	n, err := sqldb.Exec(ctx, q, insertPending, p.ID, p.AccountID, p.AccountEpoch, orNull(p.SessionID), p.TokenDigest.Bytes(), string(p.Mode),
 		p.Method, jsonText(p.AMR), digestOrNull(p.DeviceDigest), p.DeviceName, p.ShortLived, p.TrustDevice, p.AttemptsLeft,
-		micros(p.CreatedAt), micros(p.ExpiresAt))
+		micros(p.CreatedAt), micros(p.ExpiresAt), orNull(p.Enrolment), digestOrNull(p.ClientDigest))
 	if err == nil && n == 0 {
 		err = authcore.ErrNotFound
 	}
@@ -83,6 +83,13 @@ const advancePending = "update pending_signins set amr = $3 where id = $1 and am
 // AdvancePending implements secondstep.Store.
 func (s *Store) AdvancePending(ctx context.Context, id uuid.UUID, from, to []string, now time.Time) error {
 	return s.onPending(ctx, "advance pending sign-in", advancePending, id, jsonText(from), jsonText(to), micros(now))
+}
+
+const beginEnrolment = "update pending_signins set enrolment = $2 where id = $1 and expires_at > $3"
+
+// BeginEnrolment implements secondstep.Store.
+func (s *Store) BeginEnrolment(ctx context.Context, id, factor uuid.UUID, now time.Time) error {
+	return s.onPending(ctx, "begin enrolment", beginEnrolment, id, factor, micros(now))
 }
 
 // onPending runs one statement that changes a pending sign-in. ErrNotFound when it changes none.

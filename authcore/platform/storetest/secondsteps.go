@@ -18,6 +18,7 @@ var secondSteps = []promise{
 	{"O01 100 guesses at once: as many are looked at as may be", pendingAttempts},
 	{"O04 100 finish one pending sign-in: one session", pendingRace},
 	{"what was given is noted once", pendingAdvance},
+	{"the factor that a sign-in adds is noted until the sign-in ends", pendingEnrolment},
 	{"a device is trusted until then, and by its account alone", deviceTrust},
 	{"trust ends with a new password and a reset", trustEnds},
 	{"a reset says by which channel, until another kind was given", resetChannel},
@@ -27,7 +28,7 @@ var secondSteps = []promise{
 func aPending(a authcore.Account, token string) authcore.PendingSignIn {
 	return authcore.PendingSignIn{
 		ID: uuid.Must(uuid.NewV7()), AccountID: a.ID, AccountEpoch: a.Epoch, TokenDigest: sum(token), Mode: authcore.ModeCookie, Method: "password",
-		AMR: []string{"pwd"}, DeviceDigest: sum("phone"), DeviceName: "Café ☕", ShortLived: true, TrustDevice: true, AttemptsLeft: 5,
+		AMR: []string{"pwd"}, DeviceDigest: sum("phone"), ClientDigest: sum("Firefox"), DeviceName: "Café ☕", ShortLived: true, TrustDevice: true, AttemptsLeft: 5,
 		CreatedAt: start, ExpiresAt: start.Add(10 * time.Minute),
 	}
 }
@@ -49,7 +50,7 @@ func pendingFound(t *testing.T, s Store) {
 	a := withAccount(t, s, "ada")
 	want := withPending(t, s, a, "token")
 	stepUp := aPending(a, "step-up")
-	stepUp.SessionID, stepUp.DeviceDigest, stepUp.TrustDevice = withSession(t, s, a, "s").ID, [32]byte{}, false
+	stepUp.SessionID, stepUp.DeviceDigest, stepUp.ClientDigest, stepUp.TrustDevice = withSession(t, s, a, "s").ID, [32]byte{}, [32]byte{}, false
 	must(t, s.SavePending(t.Context(), stepUp, mails(1)))
 	for token, want := range map[string]authcore.PendingSignIn{"token": want, "step-up": stepUp} {
 		got, account, err := s.Pending(t.Context(), want.ID, sum(token), start)
@@ -141,6 +142,21 @@ func pendingAdvance(t *testing.T, s Store) {
 	got, _, err := s.Pending(t.Context(), p.ID, sum("token"), start)
 	if must(t, err); !slices.Equal(got.AMR, to) {
 		t.Errorf("given is %v, want %v", got.AMR, to)
+	}
+}
+
+func pendingEnrolment(t *testing.T, s Store) {
+	a := withAccount(t, s, "ada")
+	p, other := withPending(t, s, a, "token"), withPending(t, s, a, "other")
+	first, second := uuid.New(), uuid.New()
+	must(t, s.BeginEnrolment(t.Context(), p.ID, first, start))
+	must(t, s.BeginEnrolment(t.Context(), p.ID, second, start))
+	wants(t, s.BeginEnrolment(t.Context(), p.ID, first, p.ExpiresAt), authcore.ErrNotFound)
+	for token, want := range map[string]uuid.UUID{"token": second, "other": uuid.Nil} {
+		got, _, err := s.Pending(t.Context(), map[string]uuid.UUID{"token": p.ID, "other": other.ID}[token], sum(token), start)
+		if must(t, err); got.Enrolment != want {
+			t.Errorf("%s adds %v, want %v", token, got.Enrolment, want)
+		}
 	}
 }
 

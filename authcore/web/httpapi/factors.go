@@ -165,11 +165,15 @@ func (c *factorCalls) add(x *call, body addFactorBody) error {
 	if err != nil {
 		return err
 	}
+	return x.answer(http.StatusCreated, newFactorOf(added))
+}
+
+func newFactorOf(added factor.Added) newFactor {
 	made := newFactor{FactorEntry: factorOf(added.Factor), Secret: added.Seed, URL: added.URL, QR: added.QR, Codes: added.Codes, Options: webauthnOptions(added.Options)}
 	if added.ExpiresIn > 0 {
 		made.ExpiresIn = new(seconds(added.ExpiresIn))
 	}
-	return x.answer(http.StatusCreated, made)
+	return made
 }
 
 func (c *factorCalls) get(x *call) error {

@@ -26,13 +26,22 @@ type secondStepCalls struct {
 func (c *secondStepCalls) routes() []route {
 	return []route{{
 		method: http.MethodPost, path: "/login/mfa", tag: tagSignIn, summary: "Give the second factor",
-		text: "Takes the `mfa_token` of a sign-in that waits (or its cookie) and the proof of one of its `methods`. The answer is a token pair or, " +
+		text: "Takes the `mfa_token` of a sign-in that waits (or its cookie) and the proof of one of its `methods`, or of the factor that " +
+			"`POST /login/mfa/enrol` has added. The answer is a token pair or, " +
 			"where something else is asked for as well, the same sign-in with what is left. Five wrong codes end it; ten within an hour close the " +
 			"account to codes, over all its sign-ins, until an hour has passed or the password is changed.",
 		limit: authcore.LimitMFA, does: bodyOrCookie(c.proceed), cookies: []scheme{mfaScheme},
 		replies: []reply{{http.StatusOK, signInText, signInAnswer{}}},
 		refuses: []authcore.Code{authcore.InvalidMFAToken, authcore.InvalidFields, authcore.InvalidCode, authcore.InvalidPasskey, authcore.TooManyAttempts,
-			authcore.InvalidCredentials, authcore.AccountLocked},
+			authcore.InvalidCredentials, authcore.AccountLocked, authcore.Forbidden},
+	}, {
+		method: http.MethodPost, path: "/login/mfa/enrol", tag: tagSignIn, summary: "Add the first factor in a sign-in",
+		text: "Where a sign-in asks for a second factor and the account has none, its answer lists under `enrol` what can be added, once all else was given. " +
+			"`POST /login/mfa` confirms the factor with its `code` or `credential`, switches two-factor authentication on, and signs in; " +
+			"recovery codes come with it. Another call takes the place of the one before.",
+		limit: authcore.LimitMFA, does: bodyOrCookie(c.enrol), cookies: []scheme{mfaScheme},
+		replies: []reply{{http.StatusCreated, "The factor, and what is needed to confirm it.", newFactor{}}},
+		refuses: []authcore.Code{authcore.InvalidMFAToken, authcore.Forbidden, authcore.InvalidFields, authcore.LimitReached, authcore.RateLimited},
 	}, {
 		method: http.MethodPost, path: "/login/mfa/send", tag: tagSignIn, summary: "Send a second-factor code",
 		text: "For the methods `email` and `sms`. The code is good for this sign-in alone. Asked for again too soon, the call sends nothing, and " +
@@ -60,8 +69,9 @@ type pendingAnswer struct {
 	MFARequired bool            `json:"mfa_required" enum:"true"`
 	MFAToken    string          `json:"mfa_token,omitempty" doc:"Finishes this sign-in, and is good for nothing else. Omitted if you asked for cookies."`
 	ExpiresIn   int64           `json:"expires_in" doc:"Seconds until the sign-in ends if it is not finished."`
+	Codes       []string        `json:"recovery_codes,omitempty" doc:"After a first factor was confirmed, if there were none. Shown this once."`
 	Methods     []pendingMethod `json:"methods" doc:"What is taken, the one to ask for first at the top."`
-	Enrol       []string        `json:"enrol" doc:"Empty: a factor is added by who is signed in. With methods empty as well, the account has none that could be asked for."`
+	Enrol       []string        `json:"enrol" doc:"What can be added where the account has no second factor and all else was given; POST /login/mfa/enrol adds one. With methods empty as well, there is nothing that could be asked for."`
 }
 
 type pendingMethod struct {
@@ -82,6 +92,9 @@ func pendingOf(p *secondstep.Pending) pendingAnswer {
 		}
 		a.Methods = append(a.Methods, one)
 	}
+	for _, t := range p.Enrol {
+		a.Enrol = append(a.Enrol, string(t))
+	}
 	return a
 }
 
@@ -95,6 +108,7 @@ func (x *call) answerSignIn(out secondstep.Outcome, sessions *session.Sessions, 
 func (x *call) answerSignInAs(status int, out secondstep.Outcome, sessions *session.Sessions, log *slog.Logger) error {
 	if p := out.Pending; p != nil {
 		answer := pendingOf(p)
+		answer.Codes = out.Codes
 		if p.Mode != authcore.ModeCookie {
 			answer.MFAToken = p.Token
 		} else if err := httpauth.MFACookie.Set(x.w.Header(), x.in.Cookies(), p.Token); err != nil {
@@ -108,32 +122,43 @@ func (x *call) answerSignInAs(status int, out secondstep.Outcome, sessions *sess
 			httpauth.MFACookie.Clear(x.w.Header(), x.in.Cookies())
 		}
 	}
-	return x.answerTokensAs(status, out.Tokens)
+	return x.answerTokensAs(status, out.Tokens, out.Codes)
 }
 
-// MFABody is what every call of a pending sign-in takes.
-type MFABody struct {
+// MFATokenBody is what every call of a pending sign-in takes.
+type MFATokenBody struct {
 	MFAToken string `json:"mfa_token,omitempty" doc:"If omitted, the one in the cookie."`
+}
+
+// MFABody is what the calls take that are about one of its methods.
+type MFABody struct {
+	MFATokenBody
 	Method   string `json:"method,omitempty" doc:"One of the methods of the answer before; by default the first." example:"totp"`
 	FactorID string `json:"factor_id,omitempty" format:"uuid" doc:"In place of method, where there are several of a kind."`
 }
 
-func (b MFABody) byCookie(r *http.Request, in httpauth.RequestInfo) bool {
+func (b MFATokenBody) byCookie(r *http.Request, in httpauth.RequestInfo) bool {
 	return b.MFAToken == "" && httpauth.MFACookie.Read(r, in.Cookies()) != ""
 }
 
-// read returns the token and how it came, which is how the sign-in is delivered: cookies stay cookies.
-func (b MFABody) read(x *call) (token string, factor uuid.UUID, r session.Request, err error) {
+// token returns the token and how it came, which is how the sign-in is delivered: cookies stay cookies.
+func (b MFATokenBody) token(x *call) (string, session.Request) {
 	token, cookies := b.MFAToken, false
 	if token == "" {
 		token, cookies = httpauth.MFACookie.Read(x.r, x.in.Cookies()), true
 	}
+	return token, x.request(SignInBody{Cookies: cookies})
+}
+
+// read returns that, and which factor is meant.
+func (b MFABody) read(x *call) (token string, factor uuid.UUID, r session.Request, err error) {
+	token, r = b.token(x)
 	if b.FactorID != "" {
 		if factor, err = uuid.Parse(b.FactorID); err != nil {
 			err = authcore.RefuseField("factor_id", authcore.NotOffered)
 		}
 	}
-	return token, factor, x.request(SignInBody{Cookies: cookies}), err
+	return token, factor, r, err
 }
 
 type proceedBody struct {
@@ -185,4 +210,26 @@ func (c *secondStepCalls) send(x *call, body sendBody) error {
 		return x.forgetMFA(request, err)
 	}
 	return x.answer(http.StatusAccepted, codeSent{"code_sent", seconds(expires)})
+}
+
+type enrolBody struct {
+	MFATokenBody
+	Type  string `json:"type" doc:"One of those under enrol." example:"totp"`
+	Name  string `json:"name,omitempty"`
+	Email string `json:"email,omitempty" doc:"Of email: left out, the verified address of the account."`
+	Phone string `json:"phone,omitempty" doc:"Of sms: left out, the verified number of the account."`
+}
+
+func (c *secondStepCalls) enrol(x *call, body enrolBody) error {
+	if body.Type == "" {
+		return authcore.RefuseField("type", authcore.Required)
+	}
+	token, request := body.token(x)
+	added, err := secondstep.NewEnrolment(c.steps).Begin(x.r.Context(), secondstep.EnrolInput{
+		Token: token, Type: authcore.FactorType(body.Type), Name: body.Name, Email: body.Email, Phone: body.Phone, Request: request,
+	})
+	if err != nil {
+		return x.forgetMFA(request, err)
+	}
+	return x.answer(http.StatusCreated, newFactorOf(added))
 }

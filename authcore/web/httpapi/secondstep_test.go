@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/secondstep"
+	"github.com/gatehouse-auth/gatehouse/internal/testotp"
 )
 
 // pending is a sign-in that waits.
@@ -74,5 +76,39 @@ func TestLoginMFA_Cookies(t *testing.T) {
 	b.post("/login/mfa", `{"code":"`+h.mfaCode()+`"}`).want(200)
 	if b.cookies[name] != "" || b.cookies["__Host-gatehouse"] == "" {
 		t.Errorf("cookies %v", b.cookies)
+	}
+}
+
+// The first factor is added in the midst of the sign-in that asks for one, in cookies as in bodies.
+func TestLoginMFA_Enrol(t *testing.T) {
+	h := open(t, plan{mfa: secondstep.Requirement{Everybody: true}, factors: []authcore.FactorType{authcore.FactorTOTP, authcore.FactorRecovery}})
+	h.account(email, username)
+	b := h.browser()
+	var p pending
+	b.post("/login", `{"login":"`+username+`","password":"`+password+`","cookies":true}`).want(200).into(&p)
+	b.post("/login/mfa/enrol", `{"type":"totp"}`).refused(403, authcore.Forbidden)
+	b.post("/login/mfa", `{"code":"`+h.mfaCode()+`"}`).want(200).into(&p)
+	if len(p.Methods) != 0 || len(p.Enrol) != 1 || p.Enrol[0] != "totp" {
+		t.Fatalf("%+v", p)
+	}
+	b.post("/login/mfa/enrol", `{"type":"email"}`).refused(403, authcore.Forbidden)
+	b.post("/login/mfa/enrol", `{"type":"totp"}`, header("Sec-Fetch-Site", "cross-site")).refused(403, authcore.CrossOrigin)
+	h.post("/login/mfa/enrol", `{"mfa_token":"`+b.cookies["__Host-gatehouse_mfa"]+`","type":"totp"}`).refused(401, authcore.InvalidMFAToken)
+	var added struct {
+		ID, Type, Secret string
+		Confirmed        bool
+		URL              string `json:"otpauth_url"`
+		QR               string `json:"qr_svg"`
+	}
+	b.post("/login/mfa/enrol", `{"type":"totp","name":"Phone"}`).want(201).into(&added)
+	if added.ID == "" || added.Type != "totp" || added.Confirmed || added.Secret == "" || added.URL == "" || added.QR == "" {
+		t.Fatalf("%+v", added)
+	}
+	var in struct {
+		Codes []string `json:"recovery_codes"`
+	}
+	b.post("/login/mfa", `{"factor_id":"`+added.ID+`","code":"`+testotp.Code(t, added.Secret, h.Clock.Now())+`"}`).want(200).into(&in)
+	if len(in.Codes) != 10 || b.cookies["__Host-gatehouse"] == "" {
+		t.Errorf("%d recovery codes, cookies %v", len(in.Codes), b.cookies)
 	}
 }

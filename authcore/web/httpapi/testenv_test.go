@@ -15,6 +15,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/passwordless"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/secondstep"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/userfield"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/accesstoken"
@@ -57,6 +58,8 @@ type plan struct {
 	origins []string
 	panics  bool          // every limited call panics
 	grace   time.Duration // that deletions wait
+	mfa     secondstep.Requirement
+	factors []authcore.FactorType
 }
 
 func open(t *testing.T, plans ...plan) *house {
@@ -68,7 +71,7 @@ func open(t *testing.T, plans ...plan) *house {
 	}
 	h := &house{T: t, log: &lockedBuffer{}, ready: func(context.Context) (bool, []string) { return true, nil }}
 	log := slog.New(slog.NewTextHandler(h.log, nil))
-	h.Env = testflow.New(t, testflow.Options{Mode: p.signup, Ways: p.ways, Numbers: p.numbers, UserFields: p.fields, Rates: p.rates, DeletionGrace: p.grace, Logger: log})
+	h.Env = testflow.New(t, testflow.Options{Mode: p.signup, Ways: p.ways, Numbers: p.numbers, UserFields: p.fields, Rates: p.rates, DeletionGrace: p.grace, MFA: p.mfa, Factors: p.factors, Logger: log})
 	limiter := authcore.Limiter(h.Limiter)
 	if p.panics {
 		limiter = panicking{limiter}

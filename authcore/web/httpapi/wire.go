@@ -69,6 +69,7 @@ type tokenPair struct {
 	SessionID        uuid.UUID `json:"session_id" format:"uuid"`
 	DeviceToken      string    `json:"device_token,omitempty" doc:"After a sign-in that brought none: keep it for 400 days and send it with the next sign-ins, so that they do not come from a new device. Omitted if you asked for cookies."`
 	User             user      `json:"user"`
+	Codes            []string  `json:"recovery_codes,omitempty" doc:"After a sign-in in which the first factor was added, if there were none. Shown this once."`
 }
 
 // status is an answer that only says what has been done.
@@ -79,13 +80,13 @@ type status struct {
 const pairText = "Signed in. Where cookies were asked for, or the refresh token came in one, the tokens are in `Set-Cookie` and not in the body."
 
 // answerTokens answers with a token pair, in the body or in cookies as the session's mode says.
-func (x *call) answerTokens(t session.Tokens) error { return x.answerTokensAs(http.StatusOK, t) }
+func (x *call) answerTokens(t session.Tokens) error { return x.answerTokensAs(http.StatusOK, t, nil) }
 
-// answerTokensAs is answerTokens with another status.
-func (x *call) answerTokensAs(status int, t session.Tokens) error {
+// answerTokensAs is answerTokens with another status, and recovery codes that came with the sign-in.
+func (x *call) answerTokensAs(status int, t session.Tokens, codes []string) error {
 	pair := tokenPair{
 		TokenType: "Bearer", ExpiresIn: seconds(t.ExpiresIn), RefreshExpiresIn: seconds(t.RefreshExpiresIn),
-		SessionID: t.Session.ID, User: x.userOf(t.Account),
+		SessionID: t.Session.ID, User: x.userOf(t.Account), Codes: codes,
 	}
 	if t.Mode == authcore.ModeCookie {
 		if err := x.in.Cookies().SetSession(x.w.Header(), t); err != nil {

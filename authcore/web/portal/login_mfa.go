@@ -8,7 +8,6 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/secondstep"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 	"github.com/gatehouse-auth/gatehouse/authcore/web/portal/page"
 )
@@ -41,7 +40,7 @@ func wait(q *page.Request, waits *secondstep.Pending, returnTo string) error {
 
 // show asks for one method, with a way to each other one. Who has nothing to go on with signs in first.
 func (p *mfaPage) show(q *page.Request) error {
-	waits, err := p.steps.Show(q.R.Context(), mfaToken(q), authcore.ModeCookie, q.Info.Client)
+	waits, err := p.steps.Show(q.R.Context(), mfaToken(q), requestOf(q))
 	if authcore.CodeOf(err) == authcore.InvalidMFAToken {
 		httpauth.MFACookie.Clear(q.W.Header(), q.Info.Cookies())
 		if q.Form == nil {
@@ -178,7 +177,7 @@ func atShown(err error) error { return page.RenameField(err, "code", "otp") }
 // send sends the code of a method.
 func (p *mfaPage) send(q *page.Request) error {
 	method, factor := used(q)
-	_, err := p.steps.Send(q.R.Context(), mfaToken(q), method, factor, session.Request{Mode: authcore.ModeCookie, Client: q.Info.Client})
+	_, err := p.steps.Send(q.R.Context(), mfaToken(q), method, factor, requestOf(q))
 	if err != nil {
 		return err
 	}
