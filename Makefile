@@ -16,10 +16,12 @@ build: need-go ## build bin/gatehouse
 
 test: need-go ## run every test; as root, install what they need (Debian)
 	@tools/test-deps.sh
+	@tools/test-npm.sh
 	@tools/test.sh -timeout $(GO_TEST_TIMEOUT)
 
 soak: need-go ## the tests at full length, and every fuzz target for 30 seconds; hours
 	@tools/test-deps.sh
+	@tools/test-npm.sh
 	@tools/soak.sh
 
 bench: build ## measure against bare Caddy in the same run; as root, install what it needs (Debian)

@@ -19,6 +19,8 @@ wrk             wrk
 gunicorn        gunicorn
 django          python3-django
 oathtool        oathtool
+node            nodejs
+npm             npm
 systemd-analyze systemd
 ' ;;
 bench) wanted='
