@@ -17,7 +17,7 @@ import (
 )
 
 // unvisited are folders of products, not of sources.
-var unvisited = map[string]bool{".git": true, "bin": true, ".gatehouse": true}
+var unvisited = map[string]bool{".git": true, "bin": true, ".gatehouse": true, "node_modules": true}
 
 func main() {
 	root := "."
