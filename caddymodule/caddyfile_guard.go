@@ -3,7 +3,6 @@ package caddymodule
 import (
 	"cmp"
 	"encoding/json"
-	"fmt"
 	"slices"
 
 	"github.com/caddyserver/caddy/v2"
@@ -159,9 +158,9 @@ func parseRule(d *caddyfile.Dispenser, g *GuardSettings) error {
 // parseLoginURL reads `login_url <url>`. Whether a guard can send browsers there is known only when its site is put together,
 // so it takes its place in the file along.
 func parseLoginURL(d *caddyfile.Dispenser, g *GuardSettings) (err error) {
-	at := d.Token()
+	at := placeOf(d)
 	if g.LoginURL, err = oneValue(d); err == nil {
-		g.Source = fmt.Sprintf("%s:%d", at.File, at.Line)
+		g.Source = at
 	}
 	return err
 }

@@ -127,6 +127,7 @@ func (g *Guard) joinSite(ctx caddy.Context) error {
 	g.app.edge.AddGuard(headers, g.Keep)
 	g.warnOfEverybody(ctx, at)
 	g.warnOfErrorsOnly(ctx, at)
+	g.warnOfRelated(ctx, at)
 	prefix, hasPortal := at.portal()
 	w := &g.way
 	w.Alone, w.Portal, w.Login, w.ServesHost = !hasPortal, prefix, g.LoginURL, at.names()

@@ -37,7 +37,10 @@ func TestEverybody(t *testing.T) {
 func validateTells(t *testing.T, option, site, block string) string {
 	t.Helper()
 	log := filepath.Join(t.TempDir(), "log")
-	validated(t, "{\n\tadmin off\n\tauto_https off\n\tlog {\n\t\toutput file "+log+"\n\t}\n\tgatehouse {\n\t\tissuer https://auth.example.net\n\t\tdata_dir "+
+	if !strings.Contains(option, "issuer ") {
+		option = "issuer https://auth.example.net\n" + option
+	}
+	validated(t, "{\n\tadmin off\n\tauto_https off\n\tlog {\n\t\toutput file "+log+"\n\t}\n\tgatehouse {\n\t\tdata_dir "+
 		t.TempDir()+"\n\t\t"+option+"\n\t}\n}\n"+site+" {\n\tgatehouse\n"+block+"\nrespond ok\n}\n")
 	said, err := os.ReadFile(log)
 	if err != nil && !os.IsNotExist(err) {

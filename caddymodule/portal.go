@@ -9,6 +9,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/sanitize"
+	"github.com/gatehouse-auth/gatehouse/authcore/web/portal"
 )
 
 func init() { caddy.RegisterModule(new(Portal)) }
@@ -43,7 +44,11 @@ func (p *Portal) Provision(ctx caddy.Context) (err error) {
 	if p.strips, p.names = at.hasGuard(), at.names(); p.strips {
 		at.putFronts(ctx, p.app, true)
 	}
-	return p.app.sites.addPortal(at, p.prefix(), p.app.cfg.issuer)
+	if err := p.app.sites.addPortal(at, p.prefix(), p.app.cfg.issuer); err != nil {
+		return err
+	}
+	p.warnOfPasskeys(ctx, at)
+	return nil
 }
 
 // ServeHTTP answers requests under the prefix. The path is taken as Caddy decoded it, and never cleaned: what is not
@@ -58,22 +63,35 @@ func (p *Portal) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhtt
 		httpauth.WriteError(w, r, p.app.logger, err)
 		return nil
 	}
-	if !ours && p.strips && !begun && e.Guards() > 0 {
+	if ours || portal.InWellKnown(r.URL.Path) {
+		if answered, err := p.answer(w, r, ours); err != nil {
+			httpauth.WriteError(w, r, p.app.logger, err)
+			return nil
+		} else if answered {
+			return nil
+		}
+	}
+	if p.strips && !begun && e.Guards() > 0 {
 		return e.Front(w, r, on, false) // a guard may stand in a block of the site that this request never enters (P01)
 	}
-	if !ours {
-		return on.ServeHTTP(w, r)
-	}
+	return on.ServeHTTP(w, r)
+}
+
+// answer answers a request, and reports false for one that is the site's to answer. ours says that it is under the prefix.
+func (p *Portal) answer(w http.ResponseWriter, r *http.Request, ours bool) (answered bool, err error) {
 	c, err := p.app.await(r.Context())
 	if err != nil {
-		httpauth.WriteError(w, r, p.app.logger, err)
-		return nil
+		return false, err
 	}
+	e := p.app.edge
 	in := e.RequestInfo(r, p.names)
 	in.Client.Portal = in.Client.Issuer + p.prefix()
+	if !ours {
+		return c.pages.WellKnown(w, r, p.prefix(), in), nil
+	}
 	r = e.AsBrowsersSee(r, in.HTTPS)
 	c.handler(p.prefix(), r).ServeHTTP(w, r.WithContext(httpauth.WithRequestInfo(r.Context(), in)))
-	return nil
+	return true, nil
 }
 
 // Interface guards

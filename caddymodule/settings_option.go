@@ -99,6 +99,9 @@ func errorAt(at caddyfile.Token, err error) error {
 	return d.WrapErr(err)
 }
 
+// placeOf is where the current token stands, as file:line.
+func placeOf(d *caddyfile.Dispenser) string { return fmt.Sprintf("%s:%d", d.File(), d.Line()) }
+
 // oneValue returns the only argument. Its errors never show a value: it may be a secret.
 func oneValue(d *caddyfile.Dispenser) (string, error) {
 	name := d.Val()

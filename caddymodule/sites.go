@@ -22,7 +22,8 @@ type sites struct {
 	blind    bool             // one of those in plain http has none
 	anywhere bool             // one of these answers to any host, or to some that are not written out
 
-	everybody atomic.Bool // it has been told that a guard lets everybody in who signs up
+	everybody atomic.Bool      // it has been told that a guard lets everybody in who signs up
+	related   httpauth.NameSet // origins of passkeys of which it has been told that they are guarded
 }
 
 // addPortal makes known under which origins and prefix a portal is reached. Where an issuer is configured that is for warnings alone.

@@ -123,7 +123,7 @@ func mountAll(cfg Config) (routes, error) {
 		(&signUpCalls{flow: cfg.SignUp, sessions: cfg.Sessions, log: cfg.Logger}).routes(),
 		(&setupCalls{flow: cfg.Setup, sessions: cfg.Sessions, log: cfg.Logger}).routes(),
 		(&invitationCalls{cfg.Invite}).routes(),
-		(&offerCalls{cfg.Offer}).routes(),
+		(&offerCalls{cfg.Offer, cfg.Factors}).routes(),
 		(&signInCalls{signIn: cfg.SignIn, codes: cfg.Passwordless, sessions: cfg.Sessions, log: cfg.Logger}).routes(),
 		(&codeCalls{codes: cfg.Passwordless, sessions: cfg.Sessions, log: cfg.Logger}).routes(),
 		(&stepUpCalls{cfg.StepUp}).routes(),

@@ -3,8 +3,10 @@ package httpapi
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/factor"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 )
@@ -52,7 +54,10 @@ type OfferedField struct {
 }
 
 // offerCalls tell apps what they can ask for.
-type offerCalls struct{ offer Offer }
+type offerCalls struct {
+	offer   Offer
+	factors *factor.Factors
+}
 
 func (c *offerCalls) routes() []route {
 	return []route{{
@@ -64,11 +69,23 @@ func (c *offerCalls) routes() []route {
 }
 
 func (c *offerCalls) show(x *call) error {
-	text, err := json.Marshal(c.offer)
+	text, err := json.Marshal(c.at(x.in.Client.Issuer))
 	if err != nil {
 		return err
 	}
 	x.w.Header().Set("Cache-Control", "public, max-age=60")
 	httpauth.WriteBody(x.w, x.r, http.StatusOK, "application/json", text)
 	return nil
+}
+
+// at is what is offered at an issuer: one whose host is an address has no passkeys and no security keys.
+func (c *offerCalls) at(issuer string) Offer {
+	o, possible := c.offer, factor.At(c.factors, issuer).Offered()
+	cannot := func(name string) bool {
+		t := authcore.FactorType(name)
+		return slices.Contains(c.factors.Offered(), t) && !slices.Contains(possible, t)
+	}
+	o.Factors = slices.DeleteFunc(slices.Clone(o.Factors), cannot)
+	o.SignIn = slices.DeleteFunc(slices.Clone(o.SignIn), cannot)
+	return o
 }

@@ -137,7 +137,7 @@ func typeName(q *page.Request, t authcore.FactorType) string {
 
 // forms are those that add a factor, one for each type that is offered.
 func (p *factorsPage) forms(q *page.Request) (all []page.Form) {
-	for _, t := range p.factors.Offered() {
+	for _, t := range factor.At(p.factors, q.Info.Client.Issuer).Offered() {
 		f := page.Form{ID: "add-" + string(t), Action: q.Path(addFactorPath), Hidden: []page.Hidden{{Name: "type", Value: string(t)}}}
 		switch t {
 		case authcore.FactorTOTP:

@@ -2,7 +2,6 @@ package portal
 
 import (
 	"cmp"
-	"slices"
 	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
@@ -57,7 +56,7 @@ const passkeyPath = "/passkeys/verify"
 // showForm shows the form, and lets the browser offer a passkey in its field for the name.
 func (p *loginPage) showForm(q *page.Request) error {
 	v := p.view(q)
-	if p.signIn.TakesPasskeys() && slices.Contains(p.factors.Offered(), authcore.FactorPasskey) {
+	if p.signIn.TakesPasskeys() && factor.At(p.factors, q.Info.Client.Issuer).Passkeys() {
 		v.Forms[0].Action, v.Forms[0].Fields[0].Autocomplete = q.Path("/login"), "username webauthn"
 		if q.At("/login") {
 			v.Forms[0].Action = "" // the fragment of the address goes along
