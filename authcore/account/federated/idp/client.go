@@ -1,0 +1,193 @@
+package idp
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// The rules of every call to a provider (contract §10.5). Its answers are a stranger's, and it may be sick.
+const (
+	// Budget is how long all calls of one request may take together; what is left of 5 s is for our own work.
+	Budget = 4500 * time.Millisecond
+	// maxAnswer is the size of the largest answer, after decompression.
+	maxAnswer = 1 << 20
+	// failedFor is how long a call that failed is not tried again: who comes meanwhile is told at once, and a sick provider is left alone.
+	failedFor = 3 * time.Second
+)
+
+// Retry is after how long another try makes sense once a provider did not answer.
+const Retry = failedFor
+
+// Within returns ctx with the deadline that all calls of one request to providers have together.
+func Within(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, Budget)
+}
+
+// ClientConfig is what a Client needs.
+type ClientConfig struct {
+	// Own is the host (a name or an address, without a port) that the configuration names by itself: it alone may be in a private network.
+	Own string
+	// Observe is told how long each call took and whether the provider answered, by the step that it was for; it may be nil.
+	Observe func(step string, took time.Duration, ok bool)
+	Now     func() time.Time
+}
+
+// Client calls a provider. It is the one place of the rules above, and safe for concurrent use.
+type Client struct {
+	cfg       ClientConfig
+	transport http.RoundTripper
+
+	mu     sync.Mutex
+	failed map[string]time.Time // by step and host: until when
+}
+
+// NewClient returns a client for one provider. It uses no proxy: what a proxy connects to cannot be judged here.
+func NewClient(cfg ClientConfig) *Client {
+	if cfg.Observe == nil {
+		cfg.Observe = func(string, time.Duration, bool) {}
+	}
+	c := &Client{cfg: cfg, failed: map[string]time.Time{}}
+	c.transport = &http.Transport{
+		DialContext: c.dial, ForceAttemptHTTP2: true, MaxIdleConnsPerHost: 4, IdleConnTimeout: 30 * time.Second,
+		TLSHandshakeTimeout: Budget, ResponseHeaderTimeout: Budget, MaxResponseHeaderBytes: 64 << 10,
+	}
+	return c
+}
+
+// HTTP returns an HTTP client for the calls of one step (discovery, keys, token, userinfo, revocation). Its errors wrap [ErrUnavailable] where the
+// provider did not answer, answered with a redirect, too much, 429 or a server's error. What it returns is read already.
+func (c *Client) HTTP(step string) *http.Client {
+	return &http.Client{
+		Transport:     stepTransport{c, step},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+type stepTransport struct {
+	c    *Client
+	step string
+}
+
+// RoundTrip implements [http.RoundTripper].
+func (t stepTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	if err := CheckURL(r.URL); err != nil {
+		return nil, fmt.Errorf("%s: %w: %w", t.step, err, ErrUnavailable)
+	}
+	key := t.step + " " + r.URL.Host
+	if t.c.rests(key) {
+		return nil, fmt.Errorf("%s: it has just failed: %w", t.step, ErrUnavailable)
+	}
+	begun := t.c.cfg.Now()
+	res, err := t.call(r)
+	ok := err == nil
+	if errors.Is(err, context.Canceled) { // who asked has gone: that says nothing of the provider
+		return nil, fmt.Errorf("%s: %w", t.step, err)
+	}
+	t.c.cfg.Observe(t.step, t.c.cfg.Now().Sub(begun), ok)
+	t.c.note(key, ok)
+	if !ok {
+		return nil, fmt.Errorf("%s: %w: %w", t.step, err, ErrUnavailable)
+	}
+	return res, nil
+}
+
+// call reads the whole answer, so that the deadline holds for it and nothing larger is kept.
+func (t stepTransport) call(r *http.Request) (*http.Response, error) {
+	res, err := t.c.transport.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close()
+	if res.StatusCode/100 == 3 || res.StatusCode >= 500 || res.StatusCode == http.StatusTooManyRequests {
+		return nil, fmt.Errorf("status %d", res.StatusCode)
+	}
+	body, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
+	switch {
+	case err != nil:
+		return nil, err
+	case len(body) > maxAnswer:
+		return nil, errors.New("the answer is larger than 1 MiB")
+	}
+	res.Body, res.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	return res, nil
+}
+
+func (c *Client) rests(key string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.cfg.Now().Before(c.failed[key])
+}
+
+func (c *Client) note(key string, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if ok {
+		delete(c.failed, key)
+	} else {
+		c.failed[key] = c.cfg.Now().Add(failedFor)
+	}
+}
+
+// CheckURL refuses what a provider is never called at, nor a browser sent to: anything but https, and http on a loopback host.
+func CheckURL(u *url.URL) error {
+	if u.Host == "" || u.User != nil || u.Scheme != "https" && (u.Scheme != "http" || !isLoopback(u.Hostname())) {
+		return errors.New("the address is neither https nor http on a loopback host")
+	}
+	return nil
+}
+
+func isLoopback(host string) bool {
+	host = strings.ToLower(host)
+	addr, err := netip.ParseAddr(host)
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") || err == nil && addr.IsLoopback()
+}
+
+// dial connects to public addresses alone, and for the provider's own host to any. The address is judged that is connected to, whatever the
+// name meant a moment before (SSRF, ASVS 15.3.2).
+func (c *Client) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, err
+	}
+	d := net.Dialer{Timeout: Budget}
+	if !strings.EqualFold(host, c.cfg.Own) {
+		d.Control = func(_, connected string, _ syscall.RawConn) error {
+			at, err := netip.ParseAddrPort(connected)
+			if err != nil || !public(at.Addr().Unmap()) {
+				return errors.New("the address is in no public network")
+			}
+			return nil
+		}
+	}
+	return d.DialContext(ctx, network, address)
+}
+
+// special are networks that are neither private nor local by their kind and that nobody on the Internet has (RFC 6890).
+var special = []netip.Prefix{
+	netip.MustParsePrefix("0.0.0.0/8"), netip.MustParsePrefix("100.64.0.0/10"), netip.MustParsePrefix("192.0.0.0/24"),
+	netip.MustParsePrefix("198.18.0.0/15"), netip.MustParsePrefix("240.0.0.0/4"), netip.MustParsePrefix("64:ff9b::/96"),
+	netip.MustParsePrefix("64:ff9b:1::/48"), netip.MustParsePrefix("2002::/16"), netip.MustParsePrefix("2001::/32"),
+}
+
+func public(a netip.Addr) bool {
+	if !a.IsGlobalUnicast() || a.IsPrivate() || a.IsLoopback() || a.IsLinkLocalUnicast() {
+		return false
+	}
+	for _, p := range special {
+		if p.Contains(a) {
+			return false
+		}
+	}
+	return true
+}

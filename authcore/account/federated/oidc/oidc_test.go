@@ -1,0 +1,308 @@
+package oidc_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/authcore/account/federated/idp"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/federated/oidc"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
+	"github.com/gatehouse-auth/gatehouse/internal/testidp"
+)
+
+const callback = "https://auth.example.com/auth/social/acme/callback"
+
+// pair is a fake provider and a client of it.
+func pair(t *testing.T, change func(*oidc.Config)) (*testidp.Provider, *oidc.Provider) {
+	t.Helper()
+	fake := testidp.Start(t, time.Now)
+	fake.User = map[string]any{"sub": "ada-1", "email": "ada@example.com", "email_verified": true}
+	cfg := oidc.Config{Issuer: fake.Issuer(), ClientID: testidp.ClientID, ClientSecret: secret.FromString(testidp.ClientSecret), Now: time.Now}
+	if change != nil {
+		change(&cfg)
+	}
+	p, err := oidc.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fake, p
+}
+
+// signIn goes to the provider and back.
+func signIn(t *testing.T, fake *testidp.Provider, p *oidc.Provider, change func(*idp.Code)) (idp.Identity, error) {
+	t.Helper()
+	ctx, cancel := idp.Within(t.Context())
+	defer cancel()
+	verifier := secret.Token()
+	to, err := p.AuthURL(ctx, idp.AuthRequest{State: "s", Nonce: "n", Verifier: verifier, RedirectURI: callback})
+	if err != nil {
+		return idp.Identity{}, err
+	}
+	if !strings.Contains(to, "code_challenge_method=S256") || strings.Contains(to, verifier) {
+		t.Errorf("no S256 challenge in %s", to)
+	}
+	_, query, _ := strings.Cut(fake.Answer(to), "?code=")
+	code, _, _ := strings.Cut(query, "&")
+	in := idp.Code{Code: code, Verifier: verifier, Nonce: "n", RedirectURI: callback}
+	if change != nil {
+		change(&in)
+	}
+	return p.Exchange(ctx, in)
+}
+
+func TestExchange(t *testing.T) {
+	t.Parallel()
+	for _, alg := range []string{"RS256", "ES256"} {
+		fake, p := pair(t, nil)
+		fake.Algorithm = alg
+		id, err := signIn(t, fake, p, nil)
+		if err != nil || id.Issuer != fake.Issuer() || id.Subject != "ada-1" || id.Email != "ada@example.com" || !id.EmailVerified || id.Once.IsZero() {
+			t.Errorf("%s: %+v %v", alg, id, err)
+		}
+	}
+}
+
+// A sign-in makes the calls alone that the protocol needs: with what is kept, one.
+func TestExchange_Calls(t *testing.T) {
+	t.Parallel()
+	fake, p := pair(t, func(c *oidc.Config) { c.Reads = []string{"email", "email_verified"} })
+	for range 3 {
+		if _, err := signIn(t, fake, p, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := fmt.Sprint(fake.Calls()); got != "map[discovery:1 keys:1 token:3]" {
+		t.Error(got)
+	}
+}
+
+// C02, C03, C05: everything that a token of somebody else, of another time or of another request looks like.
+func TestC05_IDTokens(t *testing.T) {
+	t.Parallel()
+	claim := func(name string, value any) func(*testidp.Provider) {
+		return func(f *testidp.Provider) { f.Token = func(c map[string]any) { c[name] = value } }
+	}
+	drop := func(name string) func(*testidp.Provider) {
+		return func(f *testidp.Provider) { f.Token = func(c map[string]any) { delete(c, name) } }
+	}
+	for name, lie := range map[string]func(*testidp.Provider){
+		"none":             func(f *testidp.Provider) { f.Algorithm = "none" },
+		"HS256":            func(f *testidp.Provider) { f.Algorithm = "HS256" },
+		"foreign aud":      claim("aud", "another"),
+		"two aud, no azp":  claim("aud", []string{testidp.ClientID, "another"}),
+		"foreign azp":      claim("azp", "another"),
+		"azp no text":      claim("azp", 7),
+		"nonce":            claim("nonce", "another"),
+		"no nonce":         drop("nonce"),
+		"iss with a slash": func(f *testidp.Provider) { claim("iss", f.Issuer()+"/")(f) },
+		"no iss":           drop("iss"),
+		"expired":          claim("exp", time.Now().Add(-2*time.Minute).Unix()),
+		"no exp":           drop("exp"),
+		"no iat":           drop("iat"),
+		"future":           claim("iat", time.Now().Add(2*time.Minute).Unix()),
+		"no sub":           drop("sub"),
+		"long sub":         claim("sub", strings.Repeat("x", 256)),
+		"NUL in sub":       claim("sub", "ada\x00"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			fake, p := pair(t, nil)
+			lie(fake)
+			if id, err := signIn(t, fake, p, nil); !errors.Is(err, idp.ErrAnswer) || id.Subject != "" {
+				t.Errorf("%+v %v", id, err)
+			}
+		})
+	}
+	for name, change := range map[string]func(*idp.Code){
+		"verifier": func(c *idp.Code) { c.Verifier = secret.Token() }, "code": func(c *idp.Code) { c.Code = "x" },
+	} {
+		fake, p := pair(t, nil)
+		if _, err := signIn(t, fake, p, change); !errors.Is(err, idp.ErrAnswer) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// A clock that is 30 s off, and an audience with others beside us and the party that it was issued to, are right.
+func TestExchange_Lenient(t *testing.T) {
+	t.Parallel()
+	fake, p := pair(t, nil)
+	fake.Token = func(c map[string]any) {
+		c["exp"], c["iat"] = time.Now().Add(-30*time.Second).Unix(), time.Now().Add(30*time.Second).Unix()
+		c["aud"], c["azp"] = []string{"api", testidp.ClientID}, testidp.ClientID
+	}
+	if _, err := signIn(t, fake, p, nil); err != nil {
+		t.Error(err)
+	}
+}
+
+// C10: proven is JSON true alone.
+func TestC10_EmailVerified(t *testing.T) {
+	t.Parallel()
+	fake, p := pair(t, nil)
+	for _, v := range []any{"true", 1, nil, "TRUE", []bool{true}, false} {
+		fake.User["email_verified"] = v
+		if id, err := signIn(t, fake, p, nil); err != nil || id.EmailVerified {
+			t.Errorf("%v: %+v %v", v, id, err)
+		}
+	}
+}
+
+// Userinfo fills what is missing, of the same subject; a proof that it has of one address proves no other.
+func TestUserInfo(t *testing.T) {
+	t.Parallel()
+	reads := func(c *oidc.Config) { c.Reads = []string{"email", "email_verified", "groups"} }
+	for name, c := range map[string]struct {
+		user, only map[string]any
+		email      string
+		verified   bool
+		bad        bool
+	}{
+		"all of it":        {map[string]any{"sub": "1"}, map[string]any{"email": "a@b.example", "email_verified": true, "groups": "x"}, "a@b.example", true, false},
+		"the proof":        {map[string]any{"sub": "1", "email": "a@b.example"}, map[string]any{"email_verified": true}, "a@b.example", true, false},
+		"of another":       {map[string]any{"sub": "1", "email": "a@b.example"}, map[string]any{"email": "c@b.example", "email_verified": true}, "a@b.example", false, false},
+		"of no address":    {map[string]any{"sub": "1", "email_verified": true}, map[string]any{"email": "c@b.example", "email_verified": false}, "c@b.example", false, false},
+		"another subject":  {map[string]any{"sub": "1"}, map[string]any{"sub": "2", "email": "a@b.example"}, "", false, true},
+		"without userinfo": {map[string]any{"sub": "1", "email": "a@b.example", "email_verified": true, "groups": []string{}}, nil, "a@b.example", true, false},
+	} {
+		fake, p := pair(t, reads)
+		fake.User, fake.OnlyUserInfo = c.user, c.only
+		id, err := signIn(t, fake, p, nil)
+		if c.bad != errors.Is(err, idp.ErrAnswer) || !c.bad && (id.Email != c.email || id.EmailVerified != c.verified) {
+			t.Errorf("%s: %q %v %v", name, id.Email, id.EmailVerified, err)
+		}
+	}
+}
+
+// C15: a sick provider costs five seconds at most, and nothing that it answers leads elsewhere.
+func TestC15_Sick(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]func(w http.ResponseWriter, r *http.Request){
+		"5xx": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) },
+		"hangs": func(_ http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body) // else nobody sees that the client has gone
+			<-r.Context().Done()
+		},
+		"10 MB": func(w http.ResponseWriter, _ *http.Request) { _, _ = io.CopyN(w, endless{}, 10<<20) },
+		"redirect": func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "http://169.254.169.254/latest", http.StatusFound)
+		},
+	} {
+		for _, step := range []string{"discovery", "keys", "token", "userinfo"} {
+			t.Run(name+" at "+step, func(t *testing.T) {
+				t.Parallel()
+				fake, p := pair(t, func(c *oidc.Config) { c.Reads = []string{"groups"} })
+				fake.Fault = func(at string, w http.ResponseWriter, r *http.Request) bool {
+					if at == step {
+						fault(w, r)
+					}
+					return at == step
+				}
+				begun := time.Now()
+				if _, err := signIn(t, fake, p, nil); !errors.Is(err, idp.ErrUnavailable) || time.Since(begun) > 6*time.Second {
+					t.Errorf("%v after %s", err, time.Since(begun))
+				}
+				calls := fake.Calls()[step]
+				if _, err := signIn(t, fake, p, nil); !errors.Is(err, idp.ErrUnavailable) {
+					t.Error(err)
+				}
+				if again := fake.Calls()[step]; again != calls && name != "hangs" {
+					t.Errorf("called %d times more at once", again-calls)
+				}
+			})
+		}
+	}
+}
+
+type endless struct{}
+
+func (endless) Read(b []byte) (int, error) { return len(b), nil }
+
+// The provider names where it is called. Inside our network that is nowhere but at the host that the configuration names.
+func TestC15_PrivateNetworks(t *testing.T) {
+	t.Parallel()
+	c := idp.NewClient(idp.ClientConfig{Own: "id.example.com", Now: time.Now})
+	for _, at := range []string{"https://127.0.0.1:1", "http://127.0.0.1:2", "https://10.1.2.3", "https://169.254.169.254/x", "https://[::1]:1", "https://[fd00::1]",
+		"https://[::ffff:10.0.0.1]", "https://100.64.0.1", "http://example.com", "file:///etc/passwd"} {
+		res, err := c.HTTP("token").Get(at)
+		if err == nil {
+			_ = res.Body.Close()
+		}
+		if !errors.Is(err, idp.ErrUnavailable) || !strings.Contains(err.Error(), "public network") && !strings.Contains(err.Error(), "loopback") {
+			t.Errorf("%s: %v", at, err)
+		}
+	}
+}
+
+// Keys that the provider has changed in the middle of a flow are fetched; of keys that nobody has, once a minute.
+func TestKeys_Rotation(t *testing.T) {
+	t.Parallel()
+	fake, p := pair(t, nil)
+	if _, err := signIn(t, fake, p, nil); err != nil {
+		t.Fatal(err)
+	}
+	fake.Rotate(t)
+	if _, err := signIn(t, fake, p, nil); err != nil {
+		t.Fatal(err)
+	}
+	fake.Rotate(t)
+	for range 5 {
+		if _, err := signIn(t, fake, p, nil); !errors.Is(err, idp.ErrAnswer) {
+			t.Error(err)
+		}
+	}
+	if n := fake.Calls()["keys"]; n != 2 {
+		t.Errorf("keys were fetched %d times", n)
+	}
+}
+
+// What apps bring: an id_token with its nonce, for any client that is listed; no access token.
+func TestNative(t *testing.T) {
+	t.Parallel()
+	fake, p := pair(t, func(c *oidc.Config) { c.Audiences = []string{"the-app"} })
+	fake.Token = func(c map[string]any) { c["aud"] = "the-app" }
+	for _, c := range []struct {
+		in   idp.Native
+		want error
+	}{
+		{idp.Native{IDToken: fake.IDToken("n"), Nonce: "n"}, nil},
+		{idp.Native{IDToken: fake.IDToken("n"), Nonce: "m"}, idp.ErrAnswer},
+		{idp.Native{IDToken: fake.IDToken("n")}, idp.ErrAnswer},
+		{idp.Native{IDToken: fake.IDToken(""), Nonce: "n"}, idp.ErrAnswer},
+		{idp.Native{AccessToken: "x"}, idp.ErrNotTaken},
+	} {
+		if _, err := p.Native(t.Context(), c.in); !errors.Is(err, c.want) {
+			t.Errorf("%v, want %v", err, c.want)
+		}
+	}
+	if _, err := signIn(t, fake, p, nil); !errors.Is(err, idp.ErrAnswer) {
+		t.Errorf("the app's token is taken from a browser: %v", err)
+	}
+}
+
+func TestVerifyLogout(t *testing.T) {
+	t.Parallel()
+	fake, p := pair(t, nil)
+	good := map[string]any{"sub": "ada-1", "sid": "s1"}
+	out, err := p.VerifyLogout(t.Context(), fake.LogoutToken(good))
+	if err != nil || out.Subject != "ada-1" || out.SID != "s1" || out.Once.IsZero() {
+		t.Errorf("%+v %v", out, err)
+	}
+	for name, more := range map[string]map[string]any{
+		"nobody": {}, "nonce": {"sub": "a", "nonce": "n"}, "no jti": {"sub": "a", "jti": nil}, "no event": {"sub": "a", "events": map[string]any{}},
+		"aud": {"sub": "a", "aud": "another"}, "iss": {"sub": "a", "iss": fake.Issuer() + "/"}, "expired": {"sub": "a", "exp": time.Now().Add(-2 * time.Minute).Unix()},
+		"no exp": {"sub": "a", "exp": nil}, "lives long": {"sub": "a", "exp": time.Now().Add(48 * time.Hour).Unix()},
+	} {
+		if _, err := p.VerifyLogout(t.Context(), fake.LogoutToken(more)); !errors.Is(err, idp.ErrAnswer) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := p.VerifyLogout(t.Context(), fake.IDToken("n")); !errors.Is(err, idp.ErrAnswer) {
+		t.Errorf("an id_token is a logout token: %v", err)
+	}
+}

@@ -1,0 +1,182 @@
+package oidc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/coreos/go-oidc/v3/oidc"
+
+	"github.com/gatehouse-auth/gatehouse/authcore/account/federated/idp"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
+)
+
+const (
+	// skew is how far a provider's clock may be from ours.
+	skew = time.Minute
+	// maxToken is the longest token that is looked at, in bytes.
+	maxToken = 64 << 10
+	// maxSubject is the longest subject (OpenID Connect Core §2).
+	maxSubject = 255
+)
+
+// verifier checks everything but times, which have a leeway here, and the audience, of which there may be several.
+func (p *Provider) verifier(m metadata) (*oidc.IDTokenVerifier, *keyErrors) {
+	keys := &keyErrors{keySet: p.keys}
+	return oidc.NewVerifier(p.cfg.Issuer, keys, &oidc.Config{SupportedSigningAlgs: m.Algorithms, SkipClientIDCheck: true, SkipExpiryCheck: true}), keys
+}
+
+// keyErrors keeps why keys could not be had, which go-oidc makes text of.
+type keyErrors struct {
+	*keySet
+	err error
+}
+
+// VerifySignature implements the KeySet of go-oidc.
+func (k *keyErrors) VerifySignature(ctx context.Context, jwt string) (payload []byte, err error) {
+	payload, k.err = k.keySet.VerifySignature(ctx, jwt)
+	return payload, k.err
+}
+
+// of returns the error of a check with that cause.
+func (k *keyErrors) of(err error) error {
+	if errors.Is(k.err, idp.ErrUnavailable) {
+		return k.err
+	}
+	return err
+}
+
+// verify checks an id_token (OpenID Connect Core §3.1.3.7, C03, C05): signature, issuer, audience, authorised party, times and nonce.
+func (p *Provider) verify(ctx context.Context, raw string, audiences []string, nonce string) (id idp.Identity, checked *oidc.IDToken, err error) {
+	if len(raw) > maxToken {
+		return id, nil, fmt.Errorf("the id_token is too long: %w", idp.ErrAnswer)
+	}
+	m, err := p.metadata(ctx)
+	if err != nil {
+		return id, nil, err
+	}
+	verifier, keys := p.verifier(m)
+	if checked, err = verifier.Verify(ctx, raw); err != nil {
+		return id, nil, asAnswer("check id_token", keys.of(err))
+	}
+	claims := map[string]any{}
+	if err := decodeClaims(checked, &claims); err != nil {
+		return id, nil, asAnswer("check id_token", err)
+	}
+	azp, _ := claims["azp"].(string)
+	switch {
+	case !usableSubject(checked.Subject):
+		err = errors.New("its subject is missing or not text")
+	case !overlap(checked.Audience, audiences):
+		err = errors.New("it is for another client")
+	case len(checked.Audience) > 1 && azp == "", claims["azp"] != nil && !slices.Contains(audiences, azp):
+		err = errors.New("it was issued to another client")
+	case nonce != "" && !secret.SumString(checked.Nonce).Equal(secret.SumString(nonce)):
+		err = errors.New("it is of another request")
+	default:
+		err = p.checkTimes(claims, checked.Expiry, checked.IssuedAt)
+	}
+	if err != nil {
+		return id, nil, asAnswer("check id_token", err)
+	}
+	id = idp.Identity{Issuer: p.cfg.Issuer, Subject: checked.Subject, Claims: claims, AMR: texts(claims["amr"]),
+		Once: secret.SumString("id_token " + raw), OnceUntil: checked.Expiry.Add(skew)}
+	id.SID, _ = claims["sid"].(string)
+	return withEmail(id), checked, nil
+}
+
+func decodeClaims(t *oidc.IDToken, into *map[string]any) error {
+	var raw rawClaims
+	if err := t.Claims(&raw); err != nil {
+		return err
+	}
+	return decode(raw, into)
+}
+
+// rawClaims keeps the text, so that numbers stay as they are.
+type rawClaims []byte
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (r *rawClaims) UnmarshalJSON(b []byte) error {
+	*r = append((*r)[:0], b...)
+	return nil
+}
+
+// checkTimes demands both times, and that now is between them.
+func (p *Provider) checkTimes(claims map[string]any, expires, issued time.Time) error {
+	now := p.cfg.Now()
+	switch {
+	case claims["exp"] == nil || claims["iat"] == nil:
+		return errors.New("it does not say when it was issued and expires")
+	case !expires.After(now.Add(-skew)):
+		return errors.New("it has expired")
+	case issued.After(now.Add(skew)):
+		return errors.New("it was issued in the future")
+	}
+	return nil
+}
+
+func overlap(a, b []string) bool {
+	return slices.ContainsFunc(a, func(s string) bool { return slices.Contains(b, s) })
+}
+
+func texts(v any) (all []string) {
+	list, _ := v.([]any)
+	for _, one := range list {
+		if text, ok := one.(string); ok {
+			all = append(all, text)
+		}
+	}
+	return all
+}
+
+func usableSubject(sub string) bool {
+	return sub != "" && len(sub) <= maxSubject && utf8.ValidString(sub) && !strings.ContainsFunc(sub, unicode.IsControl)
+}
+
+// maxLogout is how long a logout token may live: what was taken is remembered that long.
+const maxLogout = time.Hour
+
+// VerifyLogout implements [idp.Logouts] (OpenID Connect Back-Channel Logout 1.0 §2.6).
+func (p *Provider) VerifyLogout(ctx context.Context, token string) (idp.Logout, error) {
+	if len(token) > maxToken {
+		return idp.Logout{}, fmt.Errorf("the logout token is too long: %w", idp.ErrAnswer)
+	}
+	m, err := p.metadata(ctx)
+	if err != nil {
+		return idp.Logout{}, err
+	}
+	verifier, keys := p.verifier(m)
+	t, err := verifier.VerifyLogout(ctx, token)
+	if err != nil {
+		return idp.Logout{}, asAnswer("check logout token", keys.of(err))
+	}
+	claims := map[string]any{}
+	var raw rawClaims
+	if err := t.Claims(&raw); err != nil {
+		return idp.Logout{}, asAnswer("check logout token", err)
+	}
+	if err := decode(raw, &claims); err != nil {
+		return idp.Logout{}, asAnswer("check logout token", err)
+	}
+	err = p.checkTimes(claims, t.Expiry, t.IssuedAt)
+	switch {
+	case err != nil:
+	case !slices.Contains(t.Audience, p.cfg.ClientID):
+		err = errors.New("it is for another client")
+	case t.Expiry.Sub(t.IssuedAt) > maxLogout:
+		err = errors.New("it lives for too long")
+	case t.Subject != "" && !usableSubject(t.Subject), len(t.SessionID) > maxSubject:
+		err = errors.New("its subject or session is not usable")
+	}
+	if err != nil {
+		return idp.Logout{}, asAnswer("check logout token", err)
+	}
+	return idp.Logout{Issuer: p.cfg.Issuer, Subject: t.Subject, SID: t.SessionID,
+		Once: secret.SumString("jti " + p.cfg.Issuer + " " + t.TokenID), OnceUntil: t.Expiry.Add(skew)}, nil
+}
