@@ -126,9 +126,12 @@ type Replacement struct {
 	ShortEnd time.Time
 	// Sealed is the refresh token of Session for whoever comes within Leeway with one of the old session: the answer may have been
 	// lost, or another request of the same browser been under way.
-	Sealed  []byte
-	Leeway  time.Duration
-	Effects Effects // the store completes DeviceID of the events of Session
+	Sealed []byte
+	Leeway time.Duration
+	// Pending is the step-up that has waited, which ends by it: where it is gone nothing is replaced. Zero where none did.
+	Pending     uuid.UUID
+	ForgetReset bool    // as in [SessionOpening]
+	Effects     Effects // the store completes DeviceID of the events of Session
 }
 
 // RotationOutcome is how a rotation ended.

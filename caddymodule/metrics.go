@@ -17,9 +17,11 @@ import (
 // that were made anew with it would begin at zero at every reload. Labels are outcomes from closed sets, never anything
 // that somebody outside can choose.
 var (
-	smsOutcomes     = newTally("sms_total", "Tries to send an SMS, by outcome.", "sent", "failed", "dropped")
-	mailOutcomes    = newTally("mails_total", "Tries to send a mail, by outcome.", "sent", "failed", "dropped")
-	stepUpOutcomes  = newTally("step_ups_total", "Step-ups: proofs of who is signed in already, by outcome.", outcomesOf(authcore.InvalidCredentials, authcore.InvalidCode, authcore.TooManyAttempts, authcore.MFARequired, authcore.ReauthenticationRequired, authcore.Forbidden)...)
+	smsOutcomes    = newTally("sms_total", "Tries to send an SMS, by outcome.", "sent", "failed", "dropped")
+	mailOutcomes   = newTally("mails_total", "Tries to send a mail, by outcome.", "sent", "failed", "dropped")
+	stepUpOutcomes = newTally("step_ups_total", "Step-ups: proofs of who is signed in already, by outcome.", append(outcomesOf(authcore.InvalidCredentials, authcore.InvalidCode,
+		authcore.InvalidPasskey, authcore.InvalidFields, authcore.InvalidToken, authcore.InvalidMFAToken, authcore.TooManyAttempts,
+		authcore.ReauthenticationRequired, authcore.Forbidden), outcomePending)...)
 	refreshOutcomes = newTally("refreshes_total", "Refreshes of a session, by outcome.", outcomesOf(authcore.InvalidRefreshToken, authcore.RefreshTokenReused)...)
 	guardOutcomes   = newTally("guard_decisions_total", "Decisions of the guard, by outcome.", append(outcomesOf(authcore.AuthenticationRequired,
 		authcore.InvalidToken, authcore.Forbidden, authcore.CrossOrigin, authcore.InvalidRequest), guardRenewed, guardAnonymous)...)

@@ -232,8 +232,8 @@ func (f *Flows) wireSessions(cfg Config) (err error) {
 		return err
 	}
 	f.Steps, err = secondstep.New(secondstep.Config{Store: cfg.Store, Sessions: f.Sessions, Factors: f.Factors, Notices: f.Notices, Hasher: cfg.Hasher,
-		Policy: f.Policy, Lockouts: cfg.Lockouts, Codes: cfg.Codes, Key: macKey(cfg.Ring, "pending sign-in"), Lifetime: f.Challenges.Lifetime(),
-		Required: s.MFA, TrustFor: s.TrustFor, Admins: s.Admins, Trace: cfg.Traces.SignIn, Now: cfg.Now})
+		Policy: f.Policy, Lockouts: cfg.Lockouts, Proofs: cfg.Proofs, Codes: cfg.Codes, Key: macKey(cfg.Ring, "pending sign-in"), Lifetime: f.Challenges.Lifetime(),
+		Required: s.MFA, TrustFor: s.TrustFor, Admins: s.Admins, Texts: f.Challenges.SMS(), Trace: cfg.Traces.SignIn, StepUps: cfg.Traces.StepUp, Now: cfg.Now})
 	if err != nil {
 		return err
 	}
@@ -318,7 +318,7 @@ func (f *Flows) wireOwner(cfg Config) (err error) {
 	if err != nil {
 		return err
 	}
-	f.StepUp, err = stepup.New(stepup.Config{Store: cfg.Store, Gate: f.Fresh, Sessions: f.Sessions, Trace: cfg.Traces.StepUp})
+	f.StepUp, err = stepup.New(stepup.Config{Store: cfg.Store, Gate: f.Fresh, Steps: f.Steps, Trace: cfg.Traces.StepUp})
 	if err != nil {
 		return err
 	}

@@ -11,9 +11,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/attempt"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/factor"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passhash"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passpolicy"
@@ -58,7 +56,7 @@ type Config struct {
 // Gate tells the owner from somebody who found their browser open, or a token. It is safe for concurrent use.
 type Gate struct {
 	cfg   Config
-	tries attempt.Attempts
+	tries attempt.Proofs
 }
 
 // New checks cfg.
@@ -69,7 +67,9 @@ func New(cfg Config) (*Gate, error) {
 	if cfg.For == 0 {
 		cfg.For = DefaultFor
 	}
-	return &Gate{cfg: cfg, tries: attempt.Attempts{Lockouts: cfg.Lockouts, Store: cfg.Store, Owners: cfg.Owners}}, nil
+	return &Gate{cfg: cfg, tries: attempt.Proofs{
+		Attempts: attempt.Attempts{Lockouts: cfg.Lockouts, Store: cfg.Store, Owners: cfg.Owners}, Sessions: cfg.Sessions, Now: cfg.Now,
+	}}, nil
 }
 
 // Proof is what may be sent with a call in place of a fresh sign-in. It is good for that call alone.
@@ -148,9 +148,7 @@ var byPassword = []string{"pwd"}
 
 // Prove tries what p has, whatever the sign-in of who is like, and returns what it has shown (amr, RFC 8176). Refusals are those of Check.
 //
-// Whoever holds a stolen session could guess here what the lock on signing in keeps them from: so wrong passwords and codes
-// count there too, and a session has few of them, with all its child sessions together. The lock does not stop the owner here,
-// who would be kept out of their own account by a stranger's guesses (L09).
+// Wrong ones count as [attempt.Proofs] says, of a session with all its child sessions together.
 func (g *Gate) Prove(ctx context.Context, who *authcore.Principal, p Proof, c authcore.Client) (amr []string, err error) {
 	account, err := g.account(ctx, who)
 	if err != nil {
@@ -163,30 +161,13 @@ func (g *Gate) Prove(ctx context.Context, who *authcore.Principal, p Proof, c au
 	case err != nil:
 		return nil, fmt.Errorf("find session: %w", err)
 	}
-	try, _, err := g.cfg.Sessions.Begin(ctx, "session:"+family.String())
-	if err != nil && !errors.Is(err, attempt.ErrFull) {
-		return nil, fmt.Errorf("begin proof: %w", err)
+	amr, err = g.tries.Try(ctx, attempt.Prover{Account: account, Session: who.SessionID, Family: family, Client: c}, func() ([]string, error) {
+		return g.prove(ctx, account, p, c)
+	})
+	if errors.Is(err, attempt.ErrClosed) {
+		err = g.stale()
 	}
-	if try == nil {
-		return nil, g.stale()
-	}
-	amr, err = g.prove(ctx, account, p, c)
-	code := authcore.CodeOf(err)
-	switch {
-	case err == nil:
-		try.Succeeded(context.WithoutCancel(ctx))
-		return amr, nil
-	case code != authcore.InvalidCredentials && code != authcore.InvalidCode:
-		try.Cancel()
-		return nil, err
-	}
-	try.Failed(context.WithoutCancel(ctx))
-	failure := audit.Failure(authcore.EventStepUpFailed, account.ID, c, code, g.now())
-	failure.SessionID, failure.Method = who.SessionID, audit.ByPassword
-	if counted := g.tries.Count(ctx, identifier.AccountKey(account.ID), &account, failure, c); counted != nil {
-		return nil, counted
-	}
-	return nil, err
+	return amr, err
 }
 
 // prove tries the password and then, where a sign-in asks for more, the code. A right password forgives no wrong code: who has stolen the

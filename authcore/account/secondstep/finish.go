@@ -19,9 +19,10 @@ import (
 
 // Outcome is what a right proof leads to: a session or, where more is asked for, a pending sign-in.
 type Outcome struct {
-	Tokens  session.Tokens
-	Pending *Pending // nil: Tokens is the session
-	Codes   []string // recovery codes that were made just now, with the account's first factor; they are shown this once
+	Tokens    session.Tokens
+	Pending   *Pending // nil: Tokens is the session
+	Codes     []string // recovery codes that were made just now, with the account's first factor; they are shown this once
+	SteppedUp bool     // the session has taken the place of the one that the client had: there is none left to end
 }
 
 // Traced is the outcome as traces have it: err, or [authcore.ErrSecondStep] for a sign-in that waits.

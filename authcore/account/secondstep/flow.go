@@ -85,6 +85,7 @@ type Config struct {
 	Hasher   *passhash.Hasher
 	Policy   *passpolicy.Policy
 	Lockouts attempt.Lockouts // of accounts, shared with sign-in: for the password of who came without one
+	Proofs   attempt.Lockouts // of sessions: wrong passwords of step-ups
 	// Codes count wrong codes over all pending sign-ins of an account: ten within an hour close it to codes for an hour (O02).
 	Codes    attempt.Lockouts
 	Key      func() secret.MACKey // of the tokens, the same on every node and after a restart
@@ -92,15 +93,17 @@ type Config struct {
 	Required Requirement
 	TrustFor time.Duration   // how long a trusted device is asked for no second factor; 0: no device is trusted
 	Admins   authcore.Admins // of the option: their accounts have the role
-	// Trace is told of every second step; it may be nil.
-	Trace authcore.Trace
-	Now   authcore.Clock
+	Texts    bool            // codes go by SMS
+	// Trace is told of every second step, StepUps of every step of a step-up that has waited. They may be nil.
+	Trace, StepUps authcore.Trace
+	Now            authcore.Clock
 }
 
 // Flow asks for second steps. It is safe for concurrent use.
 type Flow struct {
-	cfg   Config
-	tries attempt.Attempts
+	cfg    Config
+	tries  attempt.Attempts
+	proofs attempt.Proofs
 }
 
 // New checks cfg.
@@ -108,8 +111,8 @@ func New(cfg Config) (*Flow, error) {
 	switch {
 	case cfg.Store == nil || cfg.Sessions == nil || cfg.Factors == nil || cfg.Notices == nil || cfg.Key == nil || cfg.Now == nil:
 		return nil, errors.New("secondstep: store, sessions, factors, notices, key and clock are required")
-	case cfg.Hasher == nil || cfg.Policy == nil || cfg.Lockouts == nil || cfg.Codes == nil:
-		return nil, errors.New("secondstep: hasher, policy, lockouts and the count of wrong codes are required")
+	case cfg.Hasher == nil || cfg.Policy == nil || cfg.Lockouts == nil || cfg.Proofs == nil || cfg.Codes == nil:
+		return nil, errors.New("secondstep: hasher, policy, lockouts and the counts of wrong proofs and codes are required")
 	}
 	if cfg.Lifetime < time.Second || cfg.TrustFor < 0 {
 		return nil, errors.New("secondstep: a pending sign-in lives at least 1s, and trust is not negative")
@@ -118,7 +121,11 @@ func New(cfg Config) (*Flow, error) {
 		cfg.Trace = authcore.NoTrace
 	}
 	cfg.Required.Roles = slices.Clone(cfg.Required.Roles)
-	return &Flow{cfg: cfg, tries: attempt.Attempts{Lockouts: cfg.Lockouts, Store: cfg.Store, Owners: cfg.Notices}}, nil
+	if cfg.StepUps == nil {
+		cfg.StepUps = authcore.NoTrace
+	}
+	tries := attempt.Attempts{Lockouts: cfg.Lockouts, Store: cfg.Store, Owners: cfg.Notices}
+	return &Flow{cfg: cfg, tries: tries, proofs: attempt.Proofs{Attempts: tries, Sessions: cfg.Proofs, Now: cfg.Now}}, nil
 }
 
 // RequiredBy returns why sign-ins of the account ask for a second factor: "all", "role:<role>" or, where its owner has switched it on,

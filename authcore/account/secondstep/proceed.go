@@ -39,7 +39,11 @@ func (f *Flow) Proceed(ctx context.Context, in Input) (Outcome, error) {
 	if err != nil {
 		return Outcome{}, err
 	}
-	ctx, done := f.cfg.Trace(ctx, StepBy(s.pending.Method))
+	trace, step := f.cfg.Trace, StepBy(s.pending.Method)
+	if s.stepsUp() {
+		trace, step = f.cfg.StepUps, "step up"
+	}
+	ctx, done := trace(ctx, step)
 	out, err := f.proceed(ctx, s, in)
 	done(out.Traced(err))
 	return out, err
@@ -58,6 +62,9 @@ func (f *Flow) proceed(ctx context.Context, s started, in Input) (Outcome, error
 	}
 	amr, err := f.prove(ctx, s, m, in)
 	if err != nil {
+		if s.stepsUp() {
+			err = StepUp{f}.failed(ctx, s, m, in.Request.Client, err)
+		}
 		return Outcome{}, err
 	}
 	return step{f}.advance(ctx, s, amr, in)
@@ -69,8 +76,11 @@ type step struct{ *Flow }
 // advance goes on with a sign-in in which amr was given just now.
 func (f step) advance(ctx context.Context, s started, amr []string, in Input) (Outcome, error) {
 	have := append(slices.Clone(s.pending.AMR), amr...)
-	n := f.next(s.account, s.factors, have)
-	if n.done {
+	n := s.lacks(f.Flow, have)
+	switch {
+	case n.done && s.stepsUp():
+		return StepUp{f.Flow}.finish(ctx, s, have, in.Request)
+	case n.done:
 		return f.finish(ctx, s, have, in)
 	}
 	switch err := f.cfg.Store.AdvancePending(ctx, s.pending.ID, s.pending.AMR, have, f.now()); {
@@ -88,6 +98,17 @@ type started struct {
 	account authcore.Account
 	factors []authcore.Factor
 	next    next
+}
+
+// stepsUp reports whether it is a step-up.
+func (s started) stepsUp() bool { return s.pending.SessionID != uuid.Nil }
+
+// lacks is what is still asked for after the proofs in have.
+func (s started) lacks(f *Flow, have []string) next {
+	if s.stepsUp() {
+		return StepUp{f}.lacks(s.account, s.factors, have)
+	}
+	return f.next(s.account, s.factors, have)
 }
 
 // load finds a pending sign-in by its token. It is bound to how its token travels: what a browser keeps in a cookie that no script reads
@@ -108,7 +129,7 @@ func (f *Flow) load(ctx context.Context, token string, r session.Request) (s sta
 	if s.factors, err = f.cfg.Factors.Of(ctx, s.account.ID); err != nil {
 		return s, err
 	}
-	s.next = f.next(s.account, s.factors, s.pending.AMR)
+	s.next = s.lacks(f, s.pending.AMR)
 	return s, nil
 }
 
@@ -154,6 +175,9 @@ func (f *Flow) prove(ctx context.Context, s started, m Method, in Input) ([]stri
 	if m.Method == MethodPassword {
 		if in.Password == "" {
 			return nil, authcore.RefuseField("password", authcore.Required)
+		}
+		if s.stepsUp() {
+			return []string{"pwd"}, StepUp{f}.tryPassword(ctx, s, in.Password, in.Request.Client)
 		}
 		return []string{"pwd"}, f.provePassword(ctx, s.account, in.Password, in.Request.Client)
 	}

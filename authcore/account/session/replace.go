@@ -17,12 +17,12 @@ import (
 // Replace opens a session in place of one whose user has proved themselves again, by amr (RFC 8176) now: a step-up. The new session has
 // an id and tokens of its own, because the old ones may be known to somebody who could not have given that proof (S03, ASVS 7.2.4).
 // It has the name, the device and the child sessions of the old one; those keep their auth_time until they are handed over again.
-// Of r only Mode, Method and Client count.
+// Of r only Mode, Method, Client, and Pending and ForgetReset of Step count.
 //
 // The old session's access tokens are dead before Replace returns, here at once and elsewhere as with every revocation. Its refresh
 // tokens yield the new session for as long as a lost answer is forgiven, see [Sessions.Refresh]; after that they are invalid, and never
-// a reuse. Refusal: [authcore.InvalidToken], where the old session is not live, or a child session, or the account may not sign in; of
-// many at once for one session all but one get it.
+// a reuse. Refusal: [authcore.InvalidToken], where the old session is not live, or a child session, or the account may not sign in, or the
+// pending step-up is gone; of many at once for one session all but one get it.
 func (s *Sessions) Replace(ctx context.Context, account authcore.Account, old uuid.UUID, amr []string, r Request) (Tokens, error) {
 	r.AMR = amr
 	sess, refresh, err := s.Prepare(account, r)
@@ -35,6 +35,7 @@ func (s *Sessions) Replace(ctx context.Context, account authcore.Account, old uu
 	opened, err := s.cfg.Store.ReplaceSession(ctx, authcore.Replacement{
 		Old: old, Session: sess, ShortEnd: sess.CreatedAt.Add(s.cfg.ShortSession).Truncate(time.Second),
 		Sealed: secret.SealFor(heirKey(s.cfg.Keys, old, sess.ID), []byte(refresh)), Leeway: max(s.cfg.RefreshLeeway, Leeway),
+		Pending: r.Step.Pending, ForgetReset: r.Step.ForgetReset,
 		Effects: authcore.Effects{Events: []authcore.Event{ev}},
 	})
 	switch {

@@ -7,7 +7,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/fresh"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/secondstep"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
@@ -21,57 +20,73 @@ type Store interface {
 
 // Config is what a Flow needs.
 type Config struct {
-	Store    Store
-	Gate     *fresh.Gate
-	Sessions *session.Sessions
-	Trace    authcore.Trace // of every step-up; it may be nil
+	Store Store
+	Gate  *fresh.Gate
+	Steps *secondstep.Flow // that ask for what is missing
+	Trace authcore.Trace   // of the beginning of every step-up; it may be nil
 }
 
-// Flow makes step-ups. It is safe for concurrent use.
-type Flow struct{ cfg Config }
+// Flow begins step-ups. It is safe for concurrent use.
+type Flow struct {
+	cfg   Config
+	steps secondstep.StepUp
+}
 
 // New checks cfg.
 func New(cfg Config) (*Flow, error) {
-	if cfg.Store == nil || cfg.Gate == nil || cfg.Sessions == nil {
-		return nil, errors.New("stepup: store, gate and sessions are required")
+	if cfg.Store == nil || cfg.Gate == nil || cfg.Steps == nil {
+		return nil, errors.New("stepup: store, gate and second steps are required")
 	}
 	if cfg.Trace == nil {
 		cfg.Trace = authcore.NoTrace
 	}
-	return &Flow{cfg}, nil
+	return &Flow{cfg, secondstep.StepUp{Flow: cfg.Steps}}, nil
 }
 
-// Password proves by a password, and by a code where signing in asks for more, who is signed in, always as the account of who: nobody else
-// can sign in by it (the session is that account's, and so is the new one). Of r only Mode and Client count. It returns the session that
-// takes the old one's place, see [session.Sessions.Replace].
+// Begin proves who is signed in by what p has, always as the account of who: nobody else can sign in by it (the session is that account's,
+// and so is the new one). Where that is all that is asked for, the outcome is the session that takes the old one's place, see
+// [session.Sessions.Replace]; else, and with nothing given, a step-up that waits for the rest. Of r only Mode and Client count.
 //
-// Refusals: [authcore.Forbidden] for a child session, which its host alone has and no owner ever signed in to; [authcore.MFARequired]
-// where signing in asks for more and no code was given: a password alone would be less than that takes; [authcore.InvalidCredentials],
-// [authcore.InvalidCode] and [authcore.TooManyAttempts], counted as the gate counts them, and
-// [authcore.ReauthenticationRequired], unchecked, once there were too many; [authcore.InvalidToken] when account or session is gone;
-// [authcore.Unavailable].
-func (f *Flow) Password(ctx context.Context, who *authcore.Principal, p fresh.Proof, r session.Request) (session.Tokens, error) {
+// Refusals: [authcore.Forbidden] for a child session, which its host alone has and no owner ever signed in to;
+// [authcore.InvalidFields] for a code without a password; [authcore.InvalidCredentials], [authcore.InvalidCode] and
+// [authcore.TooManyAttempts], counted as the gate counts them, and [authcore.ReauthenticationRequired], unchecked, once there were too
+// many; [authcore.InvalidToken] when account or session is gone; [authcore.Unavailable].
+func (f *Flow) Begin(ctx context.Context, who *authcore.Principal, p fresh.Proof, r session.Request) (secondstep.Outcome, error) {
 	ctx, done := f.cfg.Trace(ctx, "step up")
-	tokens, err := f.password(ctx, who, p, r)
-	done(err)
-	return tokens, err
+	out, err := f.begin(ctx, who, p, r)
+	done(out.Traced(err))
+	return out, err
 }
 
-func (f *Flow) password(ctx context.Context, who *authcore.Principal, p fresh.Proof, r session.Request) (session.Tokens, error) {
+func (f *Flow) begin(ctx context.Context, who *authcore.Principal, p fresh.Proof, r session.Request) (secondstep.Outcome, error) {
 	if who.Origin != "" {
-		return session.Tokens{}, authcore.Refuse(authcore.Forbidden, "This session was handed over from another host. Prove yourself where you signed in.")
+		return secondstep.Outcome{}, authcore.Refuse(authcore.Forbidden, "This session was handed over from another host. Prove yourself where you signed in.")
 	}
 	account, err := authcore.Owner(f.cfg.Store.AccountByID(ctx, who.AccountID))
 	if err != nil {
-		return session.Tokens{}, err
+		return secondstep.Outcome{}, err
 	}
-	amr, err := f.cfg.Gate.Prove(ctx, who, p, r.Client)
+	amr, err := f.prove(ctx, who, p, r.Client)
 	if err != nil {
-		return session.Tokens{}, err
+		return secondstep.Outcome{}, err
 	}
 	if account.Epoch != who.Epoch { // the password was changed since the token was made
-		return session.Tokens{}, authcore.ErrSessionEnded
+		return secondstep.Outcome{}, authcore.ErrSessionEnded
 	}
-	r.Method = audit.ByPassword
-	return f.cfg.Sessions.Replace(ctx, account, who.SessionID, secondstep.Complete(account, amr), r)
+	return f.steps.Begin(ctx, secondstep.StepUpInput{Account: account, Session: who.SessionID, AMR: amr, Request: r})
+}
+
+// prove tries what was given with the call, and returns what it has shown.
+func (f *Flow) prove(ctx context.Context, who *authcore.Principal, p fresh.Proof, c authcore.Client) ([]string, error) {
+	if p.Password == "" {
+		if p.OTP != "" {
+			return nil, authcore.RefuseField("password", authcore.Required)
+		}
+		return nil, nil
+	}
+	amr, err := f.cfg.Gate.Prove(ctx, who, p, c)
+	if p.OTP == "" && authcore.CodeOf(err) == authcore.MFARequired { // the password is right: the rest is asked for
+		return []string{"pwd"}, nil
+	}
+	return amr, err
 }

@@ -29,7 +29,7 @@ func (s *Store) OpenSession(ctx context.Context, o authcore.SessionOpening) (ope
 // device is not forgotten while a session is opened on it.
 func (s *Store) open(ctx context.Context, q *tx, o authcore.SessionOpening) (authcore.Session, error) {
 	sess := o.Session
-	if err := endPending(ctx, q, o); err != nil {
+	if err := endPending(ctx, q, o.Pending, o.Session); err != nil {
 		return sess, err
 	}
 	expected, err := s.insertOpening(ctx, q, o)

@@ -47,6 +47,9 @@ func (s *Store) replace(ctx context.Context, q *tx, r authcore.Replacement) (ses
 	if a.Disabled() || a.Epoch != sess.AccountEpoch {
 		return sess, authcore.ErrNotFound
 	}
+	if err := endPending(ctx, q, r.Pending, sess); err != nil {
+		return sess, err
+	}
 	old, err := sqldb.One(ctx, q, scanSession, retireSession, r.Old, sess.AccountID, micros(now), sess.ID, r.Sealed,
 		micros(now.Add(-r.Leeway)), sess.AccountEpoch)
 	if err != nil {
@@ -62,6 +65,11 @@ func (s *Store) replace(ctx context.Context, q *tx, r authcore.Replacement) (ses
 	}
 	if _, err := sqldb.Exec(ctx, q, adoptChildren+s.Dialect().ForUpdate+")", old.ID, sess.ID); err != nil {
 		return sess, err
+	}
+	if r.ForgetReset {
+		if _, err := sqldb.Exec(ctx, q, forgetReset, sess.AccountID); err != nil {
+			return sess, err
+		}
 	}
 	ended := authcore.Revocation{SessionID: old.ID, AccountID: old.AccountID, RolesVersion: authcore.SessionReplaced, Until: old.AccessUntil}
 	if _, err := revoke(ctx, q, ended, now); err != nil {

@@ -50,7 +50,8 @@ func savePending(ctx context.Context, q sqldb.Querier, p authcore.PendingSignIn)
 
 var selectPending = "select " + of("p", pendingColumns) + ", " + of("u", accountColumns) + `
 	from pending_signins p join users u on u.id = p.account_id and u.epoch = p.account_epoch and u.disabled_at is null
-	where p.id = $1 and p.token_digest = $2 and p.expires_at > $3 and p.attempts_left > 0`
+	where p.id = $1 and p.token_digest = $2 and p.expires_at > $3 and p.attempts_left > 0
+		and (p.session_id is null or exists (select 1 from sessions s where s.id = p.session_id and s.account_id = p.account_id and s.revoked_at is null and s.expires_at > $3))`
 
 // Pending implements secondstep.Store.
 func (s *Store) Pending(ctx context.Context, id uuid.UUID, token secret.Digest, now time.Time) (p authcore.PendingSignIn, a authcore.Account, err error) {
@@ -118,12 +119,12 @@ func (s *Store) DeviceTrusted(ctx context.Context, account uuid.UUID, device sec
 // Of all who delete the row at once exactly one does, under READ COMMITTED too.
 const deletePending = "delete from pending_signins where id = $1 and account_id = $2 and expires_at > $3"
 
-// endPending ends the pending sign-in that the session is of; ErrNotFound when it is gone.
-func endPending(ctx context.Context, q sqldb.Querier, o authcore.SessionOpening) error {
-	if o.Pending == uuid.Nil {
+// endPending ends the pending sign-in, or step-up, that the session is of; ErrNotFound when it is gone.
+func endPending(ctx context.Context, q sqldb.Querier, pending uuid.UUID, of authcore.Session) error {
+	if pending == uuid.Nil {
 		return nil
 	}
-	n, err := sqldb.Exec(ctx, q, deletePending, o.Pending, o.Session.AccountID, micros(o.Session.CreatedAt))
+	n, err := sqldb.Exec(ctx, q, deletePending, pending, of.AccountID, micros(of.CreatedAt))
 	if err == nil && n == 0 {
 		err = authcore.ErrNotFound
 	}

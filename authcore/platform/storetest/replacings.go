@@ -17,6 +17,8 @@ var replacings = []promise{
 	{"the old refresh token yields the new session to the same client for the leeway, and ends nothing after it", replaceLeeway},
 	{"so does the token before it, where a refresh would still forgive it", replaceEarlier},
 	{"of 100 step-ups of one session one replaces it", replaceRace},
+	{"S03 100 finish one pending step-up: one session, and the step-up is gone", replacePending},
+	{"a pending step-up dies with its session", stepUpDies},
 	{"what cannot be replaced", replaceRefused},
 	{"100 refreshes beside a step-up: none counts as a reuse", replaceBesideRefresh},
 	{"no child session is left behind by a step-up beside a hand-over", replaceBesideHandover},
@@ -171,6 +173,57 @@ func replaceRace(t *testing.T, s Store) {
 	if list, err := s.Sessions(t.Context(), a.ID, start); err != nil || len(list) != 1 {
 		t.Errorf("%d sessions (%v), want one", len(list), err)
 	}
+}
+
+// withStepUp is a step-up that waits.
+func withStepUp(t testing.TB, s Store, a authcore.Account, of authcore.Session, token string) authcore.PendingSignIn {
+	t.Helper()
+	p := aPending(a, token)
+	p.SessionID = of.ID
+	must(t, s.SavePending(t.Context(), p, authcore.Effects{}))
+	return p
+}
+
+func replacePending(t *testing.T, s Store) {
+	a, old := signedIn(t, s)
+	p := withStepUp(t, s, a, old, "token")
+	try := func(of authcore.PendingSignIn, refresh string) error {
+		r := aReplacement(old, refresh, time.Second)
+		r.Pending = of.ID
+		_, err := s.ReplaceSession(t.Context(), r)
+		return err
+	}
+	foreign := withStepUp(t, s, withAccount(t, s, "bob"), old, "foreign") // O13
+	wants(t, try(foreign, "0"), authcore.ErrNotFound)
+	counts := countErrors(t, atOnce(100, func(i int) error { return try(p, fmt.Sprint("next ", i)) }))
+	if counts[nil] != 1 || counts[authcore.ErrNotFound] != 99 {
+		t.Errorf("%v, want one to finish it", counts)
+	}
+	list, err := s.Sessions(t.Context(), a.ID, start)
+	if must(t, err); len(list) != 1 || list[0].ID == old.ID {
+		t.Fatalf("live sessions %+v, want the one in its place", list)
+	}
+	wants(t, finding(t, s, p, "token", time.Second), authcore.ErrNotFound)
+	r := aReplacement(list[0], "again", time.Minute)
+	r.Pending = p.ID
+	_, err = s.ReplaceSession(t.Context(), r)
+	wants(t, err, authcore.ErrNotFound)
+	lives(t, s, list[0])
+}
+
+func stepUpDies(t *testing.T, s Store) {
+	a, gone := signedIn(t, s)
+	p := withStepUp(t, s, a, gone, "gone")
+	must(t, finding(t, s, p, "gone", 0))
+	_, err := s.RevokeSessions(t.Context(), a.ID, idList(gone), false, start, authcore.Effects{})
+	must(t, err)
+	wants(t, finding(t, s, p, "gone", 0), authcore.ErrNotFound)
+	old := withSession(t, s, a, "old")
+	p = withStepUp(t, s, a, old, "replaced")
+	replaced(t, s, aReplacement(old, "new", 0))
+	wants(t, finding(t, s, p, "replaced", 0), authcore.ErrNotFound)
+	bob := withAccount(t, s, "bob")
+	wants(t, finding(t, s, withStepUp(t, s, bob, withSession(t, s, a, "ada's"), "bob's"), "bob's", 0), authcore.ErrNotFound) // O13
 }
 
 func replaceRefused(t *testing.T, s Store) {

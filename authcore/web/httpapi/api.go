@@ -126,7 +126,7 @@ func mountAll(cfg Config) (routes, error) {
 		(&offerCalls{cfg.Offer, cfg.Factors}).routes(),
 		(&signInCalls{signIn: cfg.SignIn, codes: cfg.Passwordless, sessions: cfg.Sessions, log: cfg.Logger}).routes(),
 		(&codeCalls{codes: cfg.Passwordless, sessions: cfg.Sessions, log: cfg.Logger}).routes(),
-		(&stepUpCalls{cfg.StepUp}).routes(),
+		(&stepUpCalls{cfg.StepUp, cfg.Sessions, cfg.Logger}).routes(),
 		(&passkeyCalls{signIn: cfg.SignIn, sessions: cfg.Sessions, log: cfg.Logger}).routes(),
 		(&secondStepCalls{steps: cfg.Steps, sessions: cfg.Sessions, log: cfg.Logger}).routes(),
 		(&tokenCalls{sessions: cfg.Sessions, auth: cfg.Authenticator}).routes(),

@@ -117,7 +117,9 @@ func (x *call) answerSignInAs(status int, out secondstep.Outcome, sessions *sess
 		return x.answer(status, answer)
 	}
 	if out.Tokens.Mode == authcore.ModeCookie {
-		httpauth.RevokeReplaced(x.r, x.in, sessions, log)
+		if !out.SteppedUp {
+			httpauth.RevokeReplaced(x.r, x.in, sessions, log)
+		}
 		if httpauth.MFACookie.Read(x.r, x.in.Cookies()) != "" {
 			httpauth.MFACookie.Clear(x.w.Header(), x.in.Cookies())
 		}

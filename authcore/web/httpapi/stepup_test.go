@@ -17,7 +17,7 @@ func TestS03_Reauthenticate(t *testing.T) {
 	before = h.post("/refresh", `{"refresh_token":"`+before.RefreshToken+`"}`).want(200).pair()
 	old := bearer(before.AccessToken)
 	h.post("/reauthenticate", `{"password":"x"}`).refused(401, authcore.AuthenticationRequired)
-	h.call(http.MethodPost, "/reauthenticate", `{}`, old).refused(422, authcore.InvalidFields)
+	h.call(http.MethodPost, "/reauthenticate", `{"otp":"123456"}`, old).refused(422, authcore.InvalidFields)
 	h.call(http.MethodPost, "/reauthenticate", `{"password":"wrong"}`, old).refused(401, authcore.InvalidCredentials)
 	h.call(http.MethodGet, "/me", "", old).want(200)
 	after := h.call(http.MethodPost, "/reauthenticate", `{"password":"`+password+`"}`, old).want(200).pair()
@@ -34,6 +34,43 @@ func TestS03_Reauthenticate(t *testing.T) {
 	h.Clock.Advance(time.Minute)
 	h.post("/refresh", `{"refresh_token":"`+before.RefreshToken+`"}`).refused(401, authcore.InvalidRefreshToken)
 	h.post("/refresh", `{"refresh_token":"`+after.RefreshToken+`"}`).want(200)
+}
+
+// Without a body every way is offered, and what waits goes on like a sign-in, in a browser by its cookies.
+func TestReauthenticate_Waits(t *testing.T) {
+	h := open(t)
+	h.account(email, username)
+	before := h.signIn(email)
+	var p pending
+	h.call(http.MethodPost, "/reauthenticate", "", bearer(before.AccessToken)).want(200).into(&p)
+	if p.MFAToken == "" || p.ExpiresIn != 600 || len(p.Methods) != 2 || p.Methods[0].Method != "email" || !p.Methods[0].Sent || p.Methods[1].Method != "password" {
+		t.Fatalf("%+v", p)
+	}
+	token := `{"mfa_token":"` + p.MFAToken + `","method":"email"`
+	h.post("/login/mfa/send", token+`}`).want(202) // too soon: the code that is out stays good
+	h.post("/login/mfa", token+`,"code":"x"}`).refused(400, authcore.InvalidCode)
+	h.call(http.MethodGet, "/me", "", bearer(before.AccessToken)).want(200)
+	after := h.post("/login/mfa", token+`,"code":"`+h.mfaCode()+`"}`).want(200).pair()
+	if after.SessionID == before.SessionID || after.AccessToken == "" {
+		t.Errorf("got %+v after %+v", after, before)
+	}
+	h.call(http.MethodGet, "/me", "", bearer(before.AccessToken)).refused(401, authcore.InvalidToken)
+	h.call(http.MethodGet, "/me", "", bearer(after.AccessToken)).want(200)
+	h.post("/login/mfa", token+`,"code":"`+h.mfaCode()+`"}`).refused(401, authcore.InvalidMFAToken)
+
+	b := h.browser()
+	b.post("/login", `{"login":"`+email+`","password":"`+password+`","cookies":true}`).want(200)
+	old := b.cookies["__Host-gatehouse"]
+	p = pending{}
+	b.post("/reauthenticate", `{}`).want(200).into(&p)
+	if p.MFAToken != "" || b.cookies["__Host-gatehouse_mfa"] == "" {
+		t.Fatalf("%+v, cookies %v", p, b.cookies)
+	}
+	b.post("/login/mfa", `{"method":"password","password":"`+password+`"}`).want(200)
+	if b.cookies["__Host-gatehouse_mfa"] != "" || b.cookies["__Host-gatehouse"] == old {
+		t.Errorf("cookies %v", b.cookies)
+	}
+	b.post("/refresh", "").want(200) // the session that took the old one's place lives
 }
 
 // Whoever guesses passwords by a stolen token has few tries, as with every proof.
@@ -54,7 +91,11 @@ func TestReauthenticate_WithCode(t *testing.T) {
 	h.account(email, username)
 	before := bearer(h.signIn(email).AccessToken)
 	codes := h.call(http.MethodPut, "/2fa", "", before).want(200).fields()["recovery_codes"].([]any)
-	h.call(http.MethodPost, "/reauthenticate", `{"password":"`+password+`"}`, before).refused(403, authcore.MFARequired)
+	var waits pending
+	h.call(http.MethodPost, "/reauthenticate", `{"password":"`+password+`"}`, before).want(200).into(&waits)
+	if !waits.MFARequired || waits.AccessToken != "" || len(waits.Methods) != 2 || waits.Methods[0].Method != "email" || !waits.Methods[0].Sent {
+		t.Errorf("%+v", waits)
+	}
 	h.call(http.MethodPost, "/reauthenticate", `{"password":"`+password+`","otp":"abcde-fghjk"}`, before).refused(400, authcore.InvalidCode)
 	after := h.call(http.MethodPost, "/reauthenticate", `{"password":"`+password+`","otp":"`+codes[0].(string)+`"}`, before).want(200).pair()
 	h.call(http.MethodGet, "/me", "", before).refused(401, authcore.InvalidToken)

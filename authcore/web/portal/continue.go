@@ -41,7 +41,12 @@ func (p *continuePage) arrive(q *page.Request, out secondstep.Outcome, raw strin
 	if out.Pending != nil {
 		return wait(q, out.Pending, raw)
 	}
-	httpauth.RevokeReplaced(q.R, q.Info, p.sessions, q.Logger)
+	if !out.SteppedUp {
+		httpauth.RevokeReplaced(q.R, q.Info, p.sessions, q.Logger)
+	}
+	if mfaToken(q) != "" { // of this sign-in or of one that was left: nobody goes on with it
+		httpauth.MFACookie.Clear(q.W.Header(), q.Info.Cookies())
+	}
 	if err := q.Info.Cookies().SetSession(q.W.Header(), out.Tokens); err != nil {
 		return err
 	}

@@ -156,9 +156,6 @@ func (p *mfaPage) submit(q *page.Request) error {
 	if err != nil {
 		return atShown(err)
 	}
-	if out.Pending == nil {
-		httpauth.MFACookie.Clear(q.W.Header(), q.Info.Cookies())
-	}
 	return p.next.arrive(q, out, q.Pending().ReturnTo)
 }
 

@@ -54,7 +54,7 @@ func (p *reauthenticatePage) show(q *page.Request) error {
 	query := q.R.URL.Query()
 	mfa, age := lacks(q.User, query, q.Now())
 	if q.Form == nil && !mfa && !age && (query.Has("acr_values") || query.Has("max_age")) {
-		return p.onward(q)
+		return p.next.to(q, back(q))
 	}
 	v := page.View{
 		Title: q.T("reauthenticate.title"), Intro: []string{signedInAs(q, q.User)},
@@ -83,7 +83,7 @@ func (p *reauthenticatePage) submit(q *page.Request) error {
 	if q.Form.Get("password") == "" {
 		return authcore.RefuseField("password", authcore.Required)
 	}
-	tokens, err := p.flow.Password(q.R.Context(), q.User, fresh.Proof{Password: q.Form.Get("password"), OTP: q.Form.Get("otp")},
+	out, err := p.flow.Begin(q.R.Context(), q.User, fresh.Proof{Password: q.Form.Get("password"), OTP: q.Form.Get("otp")},
 		session.Request{Mode: authcore.ModeCookie, Client: q.Info.Client})
 	if authcore.CodeOf(err) == authcore.InvalidCredentials {
 		return page.AtField(err, "password", authcore.CurrentPasswordWrong)
@@ -91,18 +91,15 @@ func (p *reauthenticatePage) submit(q *page.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := q.Info.Cookies().SetSession(q.W.Header(), tokens); err != nil {
-		return err
-	}
-	return p.onward(q)
+	return p.next.arrive(q, out, back(q))
 }
 
-// onward leads back. A host with a session of its own there has to be handed over to again: that one says when its user proved
+// back is where a step-up leads. A host with a session of its own there has to be handed over to again: that one says when its user proved
 // themselves before.
-func (p *reauthenticatePage) onward(q *page.Request) error {
-	back := q.ReturnTo()
-	if other := httpauth.OtherOrigin(q.R, back); back != "" && other != "" {
-		return p.next.to(q, other+httpauth.HandoverPath+"?again=1&rd="+url.QueryEscape(back))
+func back(q *page.Request) string {
+	to := q.ReturnTo()
+	if other := httpauth.OtherOrigin(q.R, to); to != "" && other != "" {
+		return other + httpauth.HandoverPath + "?again=1&rd=" + url.QueryEscape(to)
 	}
-	return p.next.to(q, q.Wanted())
+	return q.Wanted()
 }

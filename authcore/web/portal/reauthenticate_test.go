@@ -83,7 +83,7 @@ func TestReauthenticate_AsksForACode(t *testing.T) {
 	code := recoveryCode.FindString(b.get("/account/2fa?done=mfa_on").want(http.StatusOK).body)
 	code = strings.TrimSuffix(strings.TrimPrefix(code, "<code>"), "</code>")
 	b.get("/reauthenticate?acr_values=mfa").want(http.StatusOK).says("Or one of your recovery codes")
-	b.post("/reauthenticate", []string{"password", testflow.Password, "otp", ""}).want(http.StatusForbidden).says("Or one of your recovery codes")
+	b.post("/reauthenticate", []string{"password", testflow.Password, "otp", ""}).leads("/auth/login/mfa")
 	b.post("/reauthenticate", []string{"password", testflow.Password, "otp", "abcde-fghjk"}).want(http.StatusBadRequest)
 	b.post("/reauthenticate", []string{"password", testflow.Password, "otp", code}).leads("/auth/account")
 	b.post("/account/2fa", []string{"do", "off"}).leads("/auth/account/2fa?done=mfa_off")
