@@ -1,7 +1,6 @@
 package portal
 
 import (
-	"html/template"
 	"strings"
 
 	"github.com/google/uuid"
@@ -67,7 +66,7 @@ func (p *factorsPage) show(q *page.Request) error {
 	for _, x := range all {
 		v.Entries = append(v.Entries, factorLineOf(q, x))
 	}
-	v.Forms = p.forms(q)
+	v.Forms = addForms(q, factor.At(p.factors, q.Info.Client.Issuer).Offered(), addFactorPath)
 	v.Links = []page.Link{{To: q.Path(twoFactorPath), Text: q.T("twofactor.title")}}
 	return q.ShowAs("account_factors.html", &v.View, &v)
 }
@@ -135,10 +134,10 @@ func typeName(q *page.Request, t authcore.FactorType) string {
 	return string(t)
 }
 
-// forms are those that add a factor, one for each type that is offered.
-func (p *factorsPage) forms(q *page.Request) (all []page.Form) {
-	for _, t := range factor.At(p.factors, q.Info.Client.Issuer).Offered() {
-		f := page.Form{ID: "add-" + string(t), Action: q.Path(addFactorPath), Hidden: []page.Hidden{{Name: "type", Value: string(t)}}}
+// addForms are those that add a factor, one for each of the types.
+func addForms(q *page.Request, types []authcore.FactorType, action string) (all []page.Form) {
+	for _, t := range types {
+		f := page.Form{ID: "add-" + string(t), Action: q.Path(action), Hidden: []page.Hidden{{Name: "type", Value: string(t)}}}
 		switch t {
 		case authcore.FactorTOTP:
 			name := page.TextField(q, "name", "off", "", 100)
@@ -191,20 +190,6 @@ func (p *factorsPage) add(q *page.Request) error {
 	return q.Redirect(q.Path(confirmFactorPath))
 }
 
-// confirmView asks for the code of a new factor.
-type confirmView struct {
-	page.View
-	QR   template.HTML // ours
-	App  *appLink
-	Seed *page.Field
-}
-
-// appLink opens an app on this device.
-type appLink struct {
-	To   template.URL
-	Text string
-}
-
 // showConfirm shows what confirms a factor to the browser that adds it: whoever has another session of the account must not read the seed
 // of an app that its owner is about to trust.
 func (p *factorsPage) showConfirm(q *page.Request) error {
@@ -221,40 +206,12 @@ func (p *factorsPage) showConfirm(q *page.Request) error {
 	if err != nil {
 		return err
 	}
-	if added.Options != nil {
-		return p.showRegister(q, added, status.Enabled)
-	}
 	v := confirmView{View: page.View{Title: q.T("factors.confirm.title"), Back: &page.Link{To: q.Path(factorsPath), Text: q.T("factors.title")}}}
-	code := page.CodeField(q)
-	code.Focus = true
-	if added.Factor.Type == authcore.FactorTOTP {
-		v.Intro = []string{q.T("factors.confirm.totp")}
-		v.QR = template.HTML(added.QR) //nolint:gosec // it is drawn by us, and no text of anybody is in it
-		v.Seed = &page.Field{ID: "seed", Label: q.T("factors.confirm.seed"), Type: "text", Value: spaced(added.Seed), ReadOnly: true, Hint: q.T("factors.confirm.seed.hint")}
-		v.App = &appLink{template.URL(added.URL), q.T("factors.confirm.open")} //nolint:gosec // it is made by us
-		code.Label, code.Hint = q.T("factors.confirm.code"), q.T("factors.confirm.code.hint")
-	} else {
-		v.Intro = []string{q.T("factors.confirm.sent", "Address", added.Factor.Address)}
-	}
-	form := page.Form{ID: "confirm-form", Action: q.Path(confirmFactorPath), Fields: []page.Field{code}, Button: q.T("factors.confirm.button")}
+	v.ask(q, added, confirmFactorPath)
 	if !status.Enabled {
-		form.Fields = append(form.Fields, page.Checkbox(q, "enable_2fa", true))
+		v.Forms[0].Fields = append(v.Forms[0].Fields, page.Checkbox(q, "enable_2fa", true))
 	}
-	v.Forms = []page.Form{form}
 	return q.ShowAs("account_factor.html", &v.View, &v)
-}
-
-// showRegister has the browser make a passkey, or take a security key.
-func (p *factorsPage) showRegister(q *page.Request, added factor.Added, enabled bool) error {
-	kind := string(added.Factor.Type)
-	v := page.View{Title: q.T("factors.add." + kind), Back: &page.Link{To: q.Path(factorsPath), Text: q.T("factors.title")}, Intro: []string{q.T("factors.confirm." + kind)}}
-	form := passkeyForm(q, "confirm-form", confirmFactorPath, added.Options, q.T("factors.add."+kind+".button"))
-	if !enabled {
-		form.Fields = []page.Field{page.Checkbox(q, "enable_2fa", true)}
-	}
-	v.Forms = []page.Form{form}
-	withPasskeys(q, &v, q.T("passkeys.without"))
-	return q.Show(v)
 }
 
 // spaced is a seed in groups of four, as people type it.

@@ -50,6 +50,11 @@ func (p *continuePage) arrive(q *page.Request, out secondstep.Outcome, raw strin
 	if err := q.Info.Cookies().SetSession(q.W.Header(), out.Tokens); err != nil {
 		return err
 	}
+	if out.Codes != nil { // they are shown once, before anything else
+		keepCodes(q, out.Codes)
+		q.KeepPending(page.Pending{ReturnTo: raw})
+		return q.Redirect(q.Path(enrolCodesPath))
+	}
 	return p.to(q, raw)
 }
 

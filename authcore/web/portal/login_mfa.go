@@ -3,6 +3,7 @@ package portal
 import (
 	"cmp"
 	"net/url"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -17,6 +18,7 @@ const mfaPath = "/login/mfa"
 // mfaPage is where a sign-in goes on that waits for a second step. The browser keeps its token in a cookie.
 type mfaPage struct {
 	steps *secondstep.Flow
+	enrol *enrolPage
 	next  *continuePage
 }
 
@@ -24,6 +26,7 @@ func (p *mfaPage) routes() []page.Route {
 	return []page.Route{
 		{Path: mfaPath, Show: p.show, Submit: p.submit, Limit: authcore.LimitMFA},
 		{Path: mfaPath + "/send", Show: p.show, Submit: p.send, Limit: authcore.LimitMFA},
+		{Path: enrolPath, Show: p.show, Submit: p.enrol.add, Limit: authcore.LimitMFA},
 	}
 }
 
@@ -56,6 +59,9 @@ func (p *mfaPage) show(q *page.Request) error {
 		return q.Redirect(q.Path(mfaPath))
 	}
 	v := page.View{Title: q.T("mfa.title")}
+	if len(waits.Enrol) > 0 && p.named(q, waits) < 0 {
+		return p.enrol.show(q, waits, p.trust(q), append(p.links(q, waits, -1), p.cancel(q)))
+	}
 	if len(waits.Methods) == 0 {
 		v.Intro = []string{q.T("mfa.none", "Brand", q.Brand)}
 		v.Links = []page.Link{p.cancel(q)}
@@ -63,13 +69,18 @@ func (p *mfaPage) show(q *page.Request) error {
 	}
 	chosen := p.chosen(q, waits)
 	p.ask(q, &v, waits.Methods[chosen], chosen == 0)
+	v.Links = append(p.links(q, waits, chosen), p.cancel(q))
+	return q.Show(v)
+}
+
+// links lead to each method but the one that is chosen.
+func (p *mfaPage) links(q *page.Request, waits *secondstep.Pending, chosen int) (links []page.Link) {
 	for i, m := range waits.Methods {
 		if i != chosen {
-			v.Links = append(v.Links, page.Link{To: q.Path(mfaPath) + "?use=" + url.QueryEscape(nameOf(m)), Text: q.T("mfa.use."+m.Method, "To", m.To(), "Name", m.Factor.Name)})
+			links = append(links, page.Link{To: q.Path(mfaPath) + "?use=" + url.QueryEscape(nameOf(m)), Text: q.T("mfa.use."+m.Method, "To", m.To(), "Name", m.Factor.Name)})
 		}
 	}
-	v.Links = append(v.Links, p.cancel(q))
-	return q.Show(v)
+	return links
 }
 
 func (p *mfaPage) cancel(q *page.Request) page.Link {
@@ -90,13 +101,13 @@ func nameOf(m secondstep.Method) string {
 
 // chosen is the method that the form or the address names, else the first.
 func (p *mfaPage) chosen(q *page.Request, waits *secondstep.Pending) int {
+	return max(0, p.named(q, waits))
+}
+
+// named is the method that the form or the address names; -1 for none.
+func (p *mfaPage) named(q *page.Request, waits *secondstep.Pending) int {
 	use := cmp.Or(q.Form.Get("use"), q.R.URL.Query().Get("use"))
-	for i, m := range waits.Methods {
-		if nameOf(m) == use {
-			return i
-		}
-	}
-	return 0
+	return slices.IndexFunc(waits.Methods, func(m secondstep.Method) bool { return nameOf(m) == use })
 }
 
 // ask is the form of a method. The code of the first one went out when the sign-in began to wait for it.

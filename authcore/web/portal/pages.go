@@ -126,12 +126,14 @@ func New(cfg Config) (*Pages, error) {
 	if p.docs, err = apidocs.New(); err != nil {
 		return nil, err
 	}
+	enrol := &enrolPage{secondstep.NewEnrolment(cfg.Steps), p.next}
 	p.routes, err = page.NewRoutes(slices.Concat(
 		(&loginPage{signIn: cfg.SignIn, codes: cfg.Passwordless, signUp: cfg.SignUp, factors: cfg.Factors, handover: &handoverPage{cfg.Handover, p.next}, next: p.next}).routes(),
 		(&otpPage{cfg.Passwordless}).routes(),
 		(&otpVerifyPage{cfg.Passwordless, p.next}).routes(),
 		(&reauthenticatePage{cfg.StepUp, p.next}).routes(),
-		(&mfaPage{cfg.Steps, p.next}).routes(),
+		(&mfaPage{cfg.Steps, enrol, p.next}).routes(),
+		enrol.routes(),
 		logoutPage{}.routes(),
 		p.next.routes(),
 		(&registerPage{cfg.SignUp, cfg.Profile.Fields()}).routes(),
