@@ -151,14 +151,9 @@ func (f *Factors) Offered() []authcore.FactorType { return f.cfg.Offered }
 // offers reports whether a type may be added and counts.
 func (f *Factors) offers(t authcore.FactorType) bool { return slices.Contains(f.cfg.Offered, t) }
 
-// CanAdd reports whether a type can be added by a client: not those of WebAuthn where there is no relying party at the client's issuer.
+// CanAdd reports whether a type can be added by a client, see [Place.Offered].
 func (f *Factors) CanAdd(t authcore.FactorType, c authcore.Client) bool {
-	if _, key := kindOf(t); key {
-		if _, err := f.cfg.Parties.For(c.Issuer); err != nil {
-			return false
-		}
-	}
-	return f.offers(t)
+	return slices.Contains(At(f, c.Issuer).Offered(), t)
 }
 
 // Of returns the factors that count for an account: those that are confirmed and of a type that is offered, in the order in which
