@@ -86,6 +86,13 @@ func (p *accountPage) show(q *page.Request) error {
 	if guarded(q) {
 		o.Links = []page.Link{{To: "/", Text: q.T("account.service", "Host", q.R.Host)}}
 	}
+	news, err := newsOf(q, p.factors)
+	if err != nil {
+		return err
+	}
+	if err := tellPasskeys(q, &o.View, news); err != nil {
+		return err
+	}
 	return q.ShowAs("account.html", &o.View, &o)
 }
 

@@ -68,6 +68,14 @@ func (p *factorsPage) show(q *page.Request) error {
 	}
 	v.Forms = addForms(q, factor.At(p.factors, q.Info.Client.Issuer).Offered(), addFactorPath)
 	v.Links = []page.Link{{To: q.Path(twoFactorPath), Text: q.T("twofactor.title")}}
+	news, err := newsOf(q, p.factors)
+	if err != nil {
+		return err
+	}
+	news.Offer = nil // the page has a form for it
+	if err := tellPasskeys(q, &v.View, news); err != nil {
+		return err
+	}
 	return q.ShowAs("account_factors.html", &v.View, &v)
 }
 

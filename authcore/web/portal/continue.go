@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/factor"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/secondstep"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
@@ -19,6 +20,7 @@ import (
 // continuePage leads who is signed in to where they wanted to go.
 type continuePage struct {
 	sessions *session.Sessions
+	factors  *factor.Factors
 	strays   strays
 }
 
@@ -103,8 +105,24 @@ func (p *continuePage) show(q *page.Request) error {
 	if to == "" {
 		return p.to(q, q.Wanted())
 	}
+	v := page.View{Title: q.T("continue.title"), Continue: to, Script: continueElement, Links: []page.Link{{To: to, Text: q.T("continue.link")}}}
 	q.W.Header().Set("Content-Security-Policy", continuePolicy)
-	return q.Show(page.View{Title: q.T("continue.title"), Continue: to, Script: continueElement, Links: []page.Link{{To: to, Text: q.T("continue.link")}}})
+	if offer := p.offer(q); offer != nil {
+		if err := tellPasskeys(q, &v, passkeyNews{Offer: offer, Onward: true}); err != nil {
+			return err
+		}
+	}
+	return q.Show(v)
+}
+
+// offer is that of a passkey on the way; nil for none, and where that is not known: nobody is held up by it.
+func (p *continuePage) offer(q *page.Request) *passkeyOffer {
+	var err error
+	if q.User, err = q.CurrentUser(); err != nil || q.User == nil {
+		return nil
+	}
+	offer, _ := offerPasskey(q, p.factors)
+	return offer
 }
 
 // tellDropped tells the operator where a sign-in could not lead, and what to configure if it should.

@@ -64,6 +64,12 @@ func (p *loginPage) showForm(q *page.Request) error {
 		v.Forms = append(v.Forms, passkeyForm(q, "passkey-form", passkeyPath, nil, q.T("login.passkey"), page.ReturnField(q)...))
 		v.Forms[1].Quiet = true
 		withPasskeys(q, &v, "")
+		if q.Is(authcore.UnknownPasskey) {
+			rpID, id := factor.At(p.factors, q.Info.Client.Issuer).Unknown(credentialOf(q))
+			if err := tellPasskeys(q, &v, passkeyNews{Unknown: &unknownSignal{rpID, id}}); err != nil {
+				return err
+			}
+		}
 	}
 	return q.Show(v)
 }

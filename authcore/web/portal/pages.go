@@ -114,7 +114,7 @@ func New(cfg Config) (*Pages, error) {
 	if cfg.ReturnHosts == nil {
 		cfg.ReturnHosts = func(string) []string { return nil }
 	}
-	p := &Pages{cfg: cfg, next: &continuePage{sessions: cfg.Sessions}}
+	p := &Pages{cfg: cfg, next: &continuePage{sessions: cfg.Sessions, factors: cfg.Factors}}
 	var err error
 	p.kit, err = page.New(page.Config{
 		Authenticator: cfg.Authenticator, Limits: cfg.Limits, Fresh: cfg.Fresh, Brand: cmp.Or(cfg.Brand, "Gatehouse"), ReturnHosts: cfg.ReturnHosts,

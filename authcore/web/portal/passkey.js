@@ -1,4 +1,9 @@
 const api = window.PublicKeyCredential, key = navigator.credentials;
+const told = JSON.parse(document.getElementById("passkeys")?.dataset.told ?? "{}");
+const tell = async (signal, what) => { try { await (what && api?.[signal]?.(what)); } catch {} };
+tell("signalUnknownCredential", told.unknown);
+tell("signalAllAcceptedCredentials", told.accepted);
+tell("signalCurrentUserDetails", told.details);
 if (api?.parseRequestOptionsFromJSON) for (const form of document.forms) {
   const field = form.elements;
   if (!field.credential) continue;
@@ -23,4 +28,22 @@ if (api?.parseRequestOptionsFromJSON) for (const form of document.forms) {
     autofill = new AbortController();
     ask({mediation: "conditional", signal: autofill.signal}).catch(() => {});
   }
+}
+// Once in a session, and only where the browser makes a passkey by itself for who has just let it fill in the password.
+const offer = async ({to, session}) => {
+  if (sessionStorage.passkey === session || !(await api?.getClientCapabilities?.())?.conditionalCreate) return;
+  sessionStorage.passkey = session;
+  const signal = AbortSignal.timeout(5000);
+  const post = (path, body) => fetch(path, {method: "POST", headers: {"Content-Type": "application/json"}, body: JSON.stringify(body), signal});
+  const added = await post(to, {type: "passkey"});
+  if (!added.ok) return;
+  const {id, options} = await added.json();
+  const credential = await key.create({publicKey: api.parseCreationOptionsFromJSON(options), mediation: "conditional", signal});
+  if (!(await post(`${to}/${id}/confirm`, {credential})).ok) await tell("signalUnknownCredential", {rpId: options.rp.id, credentialId: credential.id});
+};
+try { if (told.offer) await offer(told.offer); } catch {}
+const onward = told.onward && document.querySelector(".links a");
+if (onward) {
+  if (!onward.hash) onward.hash = location.hash;
+  location.replace(onward.href);
 }
