@@ -161,6 +161,10 @@ type Rename struct {
 	From  string    // the username before
 	Since time.Time // from when on changes count
 	Most  int       // that there may have been since, this one not counted
+	// Before is the account as it was, where its other ways in were looked at; nil: it may have changed. Passkey says that a passkey alone
+	// is left, which must be there.
+	Before  *Account
+	Passkey bool
 }
 
 // The roles that mean something to the gateway itself. Every other one is the operator's.

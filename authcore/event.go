@@ -31,6 +31,7 @@ const (
 	EventResetRequested    EventKind = "password.reset_requested"
 	EventPasswordReset     EventKind = "password.reset"
 	EventPasswordChanged   EventKind = "password.changed"
+	EventPasswordRemoved   EventKind = "account.password_removed"
 	EventAccountLocked     EventKind = "account.locked"
 	EventAccountSecured    EventKind = "account.secured"
 	EventRegistrationAgain EventKind = "account.registered_again"
@@ -68,7 +69,7 @@ var eventKinds = sortedKinds(
 	EventRegistered, EventVerified, EventProfileChanged, EventDisabled, EventEnabled, EventRolesChanged,
 	EventInvitationCreated, EventInvitationUsed, EventInvitationRevoked, EventSignedIn, EventSignInFailed, EventHandedOver,
 	EventRefreshRepeated, EventRefreshReplayed, EventSignedOut, EventSessionsRevoked, EventResetRequested, EventPasswordReset,
-	EventPasswordChanged, EventAccountLocked, EventAccountSecured, EventRegistrationAgain, EventEmailChanged,
+	EventPasswordChanged, EventPasswordRemoved, EventAccountLocked, EventAccountSecured, EventRegistrationAgain, EventEmailChanged,
 	EventUsernameChanged, EventPhoneChanged, EventSteppedUp, EventStepUpFailed, EventDeletionRequested, EventCodeSent, EventCodeRefused,
 	EventAccountDeleted, EventExported, EventAccountRestored, EventSessionRenamed, EventDeviceSeen, EventDeviceForgotten, EventDeviceTrusted,
 	EventFactorAdded, EventFactorRemoved, EventFactorUsed, EventFactorFailed, EventCloneSuspected, EventMFAEnabled, EventMFADisabled, EventRecoveryCodesMade,
@@ -118,6 +119,7 @@ const (
 	MailAccountExists     MailKind = "account_exists"
 	MailReset             MailKind = "reset_password"
 	MailPasswordReset     MailKind = "password_changed"
+	MailPasswordRemoved   MailKind = "password_removed"
 	MailSessionRevoked    MailKind = "session_revoked"
 	MailNewDevice         MailKind = "new_device"
 	MailAccountLocked     MailKind = "account_locked"

@@ -53,6 +53,7 @@ const (
 	FieldTooLong Rule = "field_too_long" // N: the greatest number of characters
 
 	PasswordRequired  Rule = "password_required"
+	PasswordsOff      Rule = "passwords_off"      // nobody signs in by one
 	PasswordTooShort  Rule = "password_too_short" // N: the least number of characters
 	PasswordTooLong   Rule = "password_too_long"  // N: the greatest
 	PasswordOversize  Rule = "password_oversize"  // too long to be looked at
@@ -119,6 +120,7 @@ var english = map[Rule]string{
 	FieldPattern:            "This does not have the form that is asked for.",
 	FieldTooLong:            "This is too long: at most {N} characters.",
 	PasswordRequired:        "Choose a password.",
+	PasswordsOff:            "No passwords are used here. Leave it out.",
 	PasswordTooShort:        "Use at least {N} characters.",
 	PasswordTooLong:         "Use at most {N} characters.",
 	PasswordOversize:        "Password is too long.",

@@ -37,6 +37,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/stepup"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/userfield"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/wayin"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passhash"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passpolicy"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
@@ -116,6 +117,8 @@ type Settings struct {
 	DeletionGrace   time.Duration // how long a deletion waits; 0: none
 
 	Ways passwordless.Ways // to sign in without a password
+	// NoPassword says that nobody signs in by a password: none is taken or asked for, and what only passwords need is off.
+	NoPassword bool
 
 	Factors []authcore.FactorType // that may be added and count; nil: all but SMS
 	// PasskeysSecond says that passkeys do not sign in by themselves: they are second factors alone.
@@ -131,6 +134,15 @@ type InvitationSettings struct {
 	Inviters authcore.Inviters
 	Lifetime time.Duration
 	Pending  int // how many open ones an account may have
+}
+
+// waysIn are the ways to sign in that are on.
+func (s Settings) waysIn() wayin.Ways {
+	w := wayin.Ways{Password: !s.NoPassword, Code: s.Ways.Code, Link: s.Ways.Link, Passkey: !s.PasskeysSecond, Identities: s.Identities}
+	if s.Numbers.Texts {
+		w.Texts = s.Numbers.Reaches
+	}
+	return w
 }
 
 // CodeSettings are those of one-time codes and links.
@@ -217,7 +229,7 @@ func (f *Flows) wireShared(cfg Config) (err error) {
 		return err
 	}
 	f.Factors, err = factor.New(factor.Config{Store: cfg.Store, Challenges: f.Challenges, Notices: f.Notices, Sealer: cfg.Sealer,
-		Key: macKey(cfg.Ring, "recovery code"), Offered: cfg.Settings.Factors, Required: f.requiredMFA, Brand: cfg.Settings.Brand, Parties: parties(cfg.Settings),
+		Key: macKey(cfg.Ring, "recovery code"), Offered: cfg.Settings.Factors, Required: f.requiredMFA, Ways: cfg.Settings.waysIn(), Brand: cfg.Settings.Brand, Parties: parties(cfg.Settings),
 		Numbers: cfg.Settings.Numbers, CanReach: cfg.CanReach, Trace: cfg.Traces.SecondFactor, Now: cfg.Now})
 	return err
 }
@@ -269,14 +281,15 @@ func (f *Flows) wireAccounts(cfg Config) (err error) {
 	}
 	s, salt := cfg.Settings, macKey(cfg.Ring, "password salt")
 	f.SignUp, err = signup.New(signup.Config{Store: cfg.Store, Invitations: f.Invite, Notices: f.Notices, Hasher: cfg.Hasher, Policy: f.Policy, Challenges: f.Challenges,
-		Steps: f.Steps, Settings: signup.Settings{Mode: s.Signup, Deferred: s.Deferred, CodeOnDemand: s.CodeOnDemand, Identities: s.Identities},
+		Steps: f.Steps, Settings: signup.Settings{Mode: s.Signup, Deferred: s.Deferred, CodeOnDemand: s.CodeOnDemand, Identities: s.Identities,
+			Passwords: s.waysIn().Passwords()},
 		Fields: s.UserFields, Locales: httpauth.Languages(), Numbers: s.Numbers, Confirm: f.confirm, Trace: cfg.Traces.SignUp,
 		CanReach: cfg.CanReach, Salt: func(address string) []byte { return salt().MAC([]byte(address)).Bytes()[:16] }, Now: cfg.Now})
 	if err != nil {
 		return err
 	}
 	f.Password, err = password.New(password.Config{Store: cfg.Store, Hasher: cfg.Hasher, Policy: f.Policy, Challenges: f.Challenges,
-		Notices: f.Notices, Lockouts: cfg.Lockouts, Identities: s.Identities, Numbers: s.Numbers, Now: cfg.Now})
+		Notices: f.Notices, Factors: f.Factors, Lockouts: cfg.Lockouts, Identities: s.Identities, Numbers: s.Numbers, Now: cfg.Now})
 	if err != nil {
 		return err
 	}
@@ -287,7 +300,7 @@ func (f *Flows) wireAccounts(cfg Config) (err error) {
 	if f.Avatars, err = avatar.New(avatar.Config{Store: cfg.Store, Limiter: cfg.Limiter, Now: cfg.Now}); err != nil {
 		return err
 	}
-	f.Profile, err = profile.New(profile.Config{Store: cfg.Store, Notices: f.Notices, Identities: s.Identities, Fields: s.UserFields,
+	f.Profile, err = profile.New(profile.Config{Store: cfg.Store, Notices: f.Notices, Factors: f.Factors, Identities: s.Identities, Fields: s.UserFields,
 		Locales: httpauth.Languages(), Numbers: s.Numbers, Now: cfg.Now})
 	return err
 }
@@ -328,7 +341,7 @@ func (f *Flows) wireOwner(cfg Config) (err error) {
 		return err
 	}
 	f.Setup, err = setup.New(setup.Config{Store: cfg.Store, Hasher: cfg.Hasher, Policy: f.Policy, Steps: f.Steps, Contact: f.Contact,
-		Identities: cfg.Settings.Identities, Now: cfg.Now})
+		Identities: cfg.Settings.Identities, Passwords: cfg.Settings.waysIn().Passwords(), Now: cfg.Now})
 	if err != nil {
 		return err
 	}

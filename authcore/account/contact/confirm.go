@@ -11,8 +11,8 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/factor"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/notice"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/wayin"
 )
 
 // ConfirmInput is the proof of a claim, as it came: the code, or the token of the link.
@@ -61,12 +61,12 @@ func (f *Flow) confirm(ctx context.Context, ch channel, in ConfirmInput) (authco
 	if err != nil {
 		return authcore.Account{}, err
 	}
-	from, err := f.movesFrom(ctx, ch, before, &fx, in.Client)
+	from, left, err := f.movesFrom(ctx, ch, before, &fx, in.Client)
 	if err != nil {
 		return authcore.Account{}, err
 	}
 	after, err := f.cfg.Store.ConfirmContact(ctx, Confirmation{
-		ChallengeID: proof.ID, Purpose: ch.purpose, Channel: ch.by, Address: f.claimed(ch, before), Before: before, From: from, Unique: f.cfg.Identities,
+		ChallengeID: proof.ID, Purpose: ch.purpose, Channel: ch.by, Address: f.claimed(ch, before), Before: before, From: from, Passkey: left.Passkey, Unique: f.cfg.Identities,
 		Closed: audit.Event(authcore.EventDisabled, uuid.Nil, authcore.Client{}, f.now()), Now: f.now(), Effects: fx,
 	})
 	var taken *authcore.TakenError
@@ -101,28 +101,30 @@ func (f *Flow) proven(ctx context.Context, ch channel, in ConfirmInput) (proof a
 	return proof, a, nil
 }
 
-// movesFrom returns the account that a number moves away from, nil for none, and tells its owner.
-func (f *Flow) movesFrom(ctx context.Context, ch channel, to authcore.Account, fx *authcore.Effects, c authcore.Client) (*authcore.Account, error) {
+// movesFrom returns the account that a number moves away from, nil for none, and what it is left with, and tells its owner.
+func (f *Flow) movesFrom(ctx context.Context, ch channel, to authcore.Account, fx *authcore.Effects,
+	c authcore.Client) (from *authcore.Account, left factor.WayLeft, err error) {
 	if ch.by != authcore.BySMS || !f.unique(ch.kind) {
-		return nil, nil
+		return nil, left, nil
 	}
 	owner, err := f.owner(ctx, authcore.Identifier{Kind: ch.kind, Value: f.claimed(ch, to)})
 	if err != nil || owner == nil || owner.ID == to.ID {
-		return nil, err
+		return nil, left, err
 	}
 	factors, err := f.cfg.Factors.List(ctx, owner.ID)
 	if err != nil {
-		return nil, err
+		return nil, left, err
 	}
+	left = factor.WaysIn{Factors: f.cfg.Factors}.LeftBy(ch.without(*owner), factors)
 	isFactor := slices.ContainsFunc(factors, func(x authcore.Factor) bool { return x.Type == authcore.FactorSMS && x.Address == owner.Phone })
-	if isFactor || !wayin.Has(ch.without(*owner), f.cfg.Identities) {
+	if isFactor || left.None {
 		e := authcore.Refuse(authcore.Conflict, "Another account needs this number to sign in.")
 		e.Fields.Add(ch.field, authcore.PhoneTaken)
-		return nil, e
+		return nil, left, e
 	}
 	event := audit.Event(ch.changed, owner.ID, c, f.now())
 	fx.Events = append(fx.Events, event)
-	return owner, f.cfg.Notices.Security(ctx, fx, notice.Notice{Kind: ch.tells, Event: event, Account: *owner, Undo: ch.undo(*owner), Client: c})
+	return owner, left, f.cfg.Notices.Security(ctx, fx, notice.Notice{Kind: ch.tells, Event: event, Account: *owner, Undo: ch.undo(*owner), Client: c})
 }
 
 // effects tells of the claim of an account that is proven. An address that the account had already and has verified now has not changed.

@@ -9,8 +9,8 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/factor"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/notice"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/wayin"
 )
 
 // removals is how often a removal is tried while other requests change the account.
@@ -35,7 +35,7 @@ func (f *Flow) remove(ctx context.Context, ch channel, account uuid.UUID, c auth
 			return after, err
 		}
 		r := Removal{Channel: ch.by, Before: before, Now: f.now()}
-		if r.Effects, err = f.removed(ctx, ch, before, c); err != nil {
+		if r.Passkey, r.Effects, err = f.removed(ctx, ch, before, c); err != nil {
 			return after, err
 		}
 		after, err = f.cfg.Store.RemoveContact(ctx, r)
@@ -49,15 +49,19 @@ func (f *Flow) remove(ctx context.Context, ch channel, account uuid.UUID, c auth
 	return after, nil
 }
 
-// removed returns the effects of a removal, or its refusal.
-func (f *Flow) removed(ctx context.Context, ch channel, before authcore.Account, c authcore.Client) (fx authcore.Effects, err error) {
+// removed returns whether a removal leaves a passkey alone, and its effects, or its refusal.
+func (f *Flow) removed(ctx context.Context, ch channel, before authcore.Account, c authcore.Client) (passkey bool, fx authcore.Effects, err error) {
 	if value, _ := ch.of(before); value == "" {
-		return fx, nil
+		return false, fx, nil
 	}
-	if !wayin.Has(ch.without(before), f.cfg.Identities) {
-		return fx, authcore.Refuse(authcore.LastWayIn, "Without this you could not sign in any more. Set a username or another way to sign in first.")
+	left, err := factor.WaysIn{Factors: f.cfg.Factors}.Left(ctx, ch.without(before))
+	if err != nil {
+		return false, fx, err
+	}
+	if left.None {
+		return false, fx, authcore.Refuse(authcore.LastWayIn, "Without this you could not sign in any more. Set a username or another way to sign in first.")
 	}
 	event := audit.Event(ch.changed, before.ID, c, f.now())
 	fx.Events = []authcore.Event{event}
-	return fx, f.cfg.Notices.Security(ctx, &fx, notice.Notice{Kind: ch.tells, Event: event, Account: before, Undo: ch.undo(before), Client: c})
+	return left.Passkey, fx, f.cfg.Notices.Security(ctx, &fx, notice.Notice{Kind: ch.tells, Event: event, Account: before, Undo: ch.undo(before), Client: c})
 }

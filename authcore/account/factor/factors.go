@@ -12,6 +12,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/notice"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/wayin"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/webauthn"
 )
@@ -61,6 +62,8 @@ type Change struct {
 	MFA     *MFA            // nil: stays as it is
 	// EndTrust ends the trust in every device, EndSessions every session: it raises the account's epoch.
 	EndTrust, EndSessions bool
+	// DropPassword removes the account's password, and ends what was sent out to set another.
+	DropPassword bool
 	// Issue is a challenge for a factor among Add; nil for none.
 	Issue   *authcore.Challenge
 	Now     time.Time
@@ -85,7 +88,7 @@ type MFA struct {
 // Same reports whether nothing has changed by which a change of factors is decided. When a factor was last used is nothing of that.
 func (s State) Same(now State) bool {
 	a, b := s.Account, now.Account
-	return a.ID == b.ID && a.Email == b.Email && a.EmailVerifiedAt.Equal(b.EmailVerifiedAt) && a.Phone == b.Phone &&
+	return a.ID == b.ID && a.Username == b.Username && a.Email == b.Email && a.EmailVerifiedAt.Equal(b.EmailVerifiedAt) && a.Phone == b.Phone &&
 		a.PhoneVerifiedAt.Equal(b.PhoneVerifiedAt) && (a.PasswordHash == "") == (b.PasswordHash == "") && a.Disabled() == b.Disabled() &&
 		a.MFAEnabledAt.Equal(b.MFAEnabledAt) && a.MFAPreferred == b.MFAPreferred && slices.Equal(s.Codes, now.Codes) &&
 		slices.EqualFunc(s.Factors, now.Factors, func(x, y authcore.Factor) bool {
@@ -114,6 +117,7 @@ type Config struct {
 	Offered []authcore.FactorType
 	// Required returns by what the operator demands a second factor of an account, as [Status] has it; "" where they do not. Nil: of none.
 	Required func(authcore.Account) string
+	Ways     wayin.Ways         // that are on
 	Brand    string             // what apps show beside a code; "": the host of the issuer
 	Numbers  identifier.Numbers // how numbers are read, and which are taken
 	// CanReach returns false for a normalised address to which mails are known not to go out. It must not wait. nil: all may.

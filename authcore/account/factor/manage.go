@@ -79,7 +79,8 @@ func (f *Factors) Rename(ctx context.Context, account, id uuid.UUID, name string
 }
 
 // Remove removes a factor. The owner is told, and no device is trusted after it; one that was not confirmed goes without a word. Refusals:
-// [authcore.NotFound]; [authcore.LastFactor] where a sign-in is asked for a second factor and there would be none.
+// [authcore.NotFound]; [authcore.LastFactor] where a sign-in is asked for a second factor and there would be none; [authcore.LastWayIn] for
+// the passkey that alone signs in.
 func (f *Factors) Remove(ctx context.Context, account, id uuid.UUID, by authcore.Client) error {
 	_, err := retry(func() (struct{}, error) {
 		s, err := f.state(ctx, account)
@@ -108,8 +109,11 @@ type remover struct{ *Factors }
 func (f remover) removal(ctx context.Context, s State, x authcore.Factor, c *Change, by authcore.Client) error {
 	left := slices.DeleteFunc(f.counting(s.Factors), func(y authcore.Factor) bool { return y.ID == x.ID })
 	counts := f.offers(x.Type) && x.Type != authcore.FactorRecovery
-	if counts && (s.Account.MFAEnabled() || f.required(s.Account) != "") && !suffices(s.Account, left) {
+	if counts && (s.Account.MFAEnabled() || f.required(s.Account) != "") && !f.cfg.Ways.TwoKinds(s.Account, left) {
 		return authcore.Refuse(authcore.LastFactor, "This is the last second factor of your account. Add another one first, or switch two-factor authentication off.")
+	}
+	if f.cfg.Ways.Has(s.Account, f.counting(s.Factors)) && !f.cfg.Ways.Has(s.Account, left) {
+		return authcore.Refuse(authcore.LastWayIn, "Without this passkey you could not sign in any more. Add another way to sign in first.")
 	}
 	if x.Type == s.Account.MFAPreferred && !hasType(left, x.Type) {
 		c.MFA = &MFA{EnabledAt: s.Account.MFAEnabledAt}

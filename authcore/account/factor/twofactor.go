@@ -117,7 +117,7 @@ func (f adder) enable(ctx context.Context, s State, c *Change, by authcore.Clien
 		counting = append(counting, x)
 		c.Effects.Events = append(c.Effects.Events, eventOf(authcore.EventFactorAdded, s.Account.ID, x.Type, by, c.Now))
 	}
-	if !suffices(s.Account, counting) {
+	if !f.cfg.Ways.TwoKinds(s.Account, counting) {
 		return nil, authcore.Refuse(authcore.NoFactor, "There is no second factor to ask for. Add an authenticator app or another factor first, or set a password.")
 	}
 	if len(s.Codes) == 0 && f.offers(authcore.FactorRecovery) {
@@ -186,31 +186,6 @@ func (f *Factors) Disable(ctx context.Context, account uuid.UUID, by authcore.Cl
 // hasSecond reports whether there is a factor besides recovery codes, which are for when it is lost.
 func hasSecond(all []authcore.Factor) bool {
 	return slices.ContainsFunc(all, func(x authcore.Factor) bool { return x.Type != authcore.FactorRecovery })
-}
-
-// suffices reports whether a sign-in to the account can be asked for two kinds of proof: those that its factors are, and its password. The
-// mailbox alone, or the number alone, is one kind, however often it is asked for; a passkey is two.
-func suffices(a authcore.Account, counting []authcore.Factor) bool {
-	if !hasSecond(counting) {
-		return false
-	}
-	kinds := map[string]bool{}
-	if a.PasswordHash != "" {
-		kinds["password"] = true
-	}
-	if a.EmailVerified() {
-		kinds[string(authcore.FactorEmail)] = true // by a code or link
-	}
-	for _, x := range counting {
-		switch x.Type {
-		case authcore.FactorPasskey:
-			return true
-		case authcore.FactorRecovery:
-		default:
-			kinds[string(x.Type)] = true
-		}
-	}
-	return len(kinds) > 1
 }
 
 func eventOf(kind authcore.EventKind, account uuid.UUID, t authcore.FactorType, by authcore.Client, at time.Time) authcore.Event {

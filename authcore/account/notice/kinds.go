@@ -16,6 +16,7 @@ type rule struct {
 // rules is the one table of security mails: which kind tells of which events, and which the owner may switch off.
 var rules = map[authcore.MailKind]rule{
 	authcore.MailPasswordReset:     {tells: []authcore.EventKind{authcore.EventPasswordChanged, authcore.EventPasswordReset}},
+	authcore.MailPasswordRemoved:   {tells: []authcore.EventKind{authcore.EventPasswordRemoved}},
 	authcore.MailEmailChanged:      {tells: []authcore.EventKind{authcore.EventEmailChanged}},
 	authcore.MailUsernameChanged:   {tells: []authcore.EventKind{authcore.EventUsernameChanged}},
 	authcore.MailNotifications:     {tells: []authcore.EventKind{authcore.EventNotifications}},

@@ -7,7 +7,6 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/internal/testflow"
 )
 
@@ -36,16 +35,4 @@ func TestFirstPassword(t *testing.T) {
 	e.Mail(t, address, authcore.MailPasswordReset)
 	// From now on the current one is asked for.
 	testflow.WantCode(t, e.Password.Change(t.Context(), in), authcore.InvalidFields)
-}
-
-// Recovery by mail is no way in.
-func TestRemove_LastWayIn(t *testing.T) {
-	t.Parallel()
-	e := testflow.New(t, testflow.Options{})
-	id := e.Person(t, signup.RegisterInput{Email: address, Username: "ada"}).Account.ID
-	testflow.WantCode(t, e.Password.Remove(t.Context(), id), authcore.LastWayIn)
-	testflow.WantCode(t, e.Password.Remove(t.Context(), uuid.New()), authcore.InvalidToken)
-	if _, err := e.TrySignIn(t, "ada", testflow.Password); err != nil {
-		t.Error(err)
-	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/attempt"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/factor"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/notice"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passhash"
@@ -36,6 +37,9 @@ type Store interface {
 	// account of r.Create, and nothing to that of the challenge), raises the epoch so that every session ends, and drops every other challenge of the account. Exactly one of the callers that present one challenge
 	// succeeds. It does not ask for attempts: the challenge is verified. ErrNotFound: it is gone, or the account disabled.
 	ResetPassword(ctx context.Context, r authcore.Reset) (authcore.Account, authcore.Revocation, error)
+	// FactorState and ChangeFactors are those of [factor.Store]: a password goes only while another way in is left.
+	FactorState(ctx context.Context, account uuid.UUID, now time.Time) (factor.State, error)
+	ChangeFactors(ctx context.Context, c factor.Change) error
 }
 
 // Config is what a Flow needs.
@@ -45,6 +49,7 @@ type Config struct {
 	Policy     *passpolicy.Policy
 	Challenges *challenge.Issuer
 	Notices    *notice.Notices
+	Factors    *factor.Factors
 	Lockouts   attempt.Lockouts
 	// Identities are the kinds of identifier that recover.
 	Identities []authcore.IdentifierKind
@@ -61,8 +66,8 @@ type Flow struct {
 // New checks cfg.
 func New(cfg Config) (*Flow, error) {
 	if cfg.Store == nil || cfg.Hasher == nil || cfg.Policy == nil || cfg.Challenges == nil || cfg.Notices == nil ||
-		cfg.Lockouts == nil || cfg.Now == nil {
-		return nil, errors.New("password: store, hasher, policy, challenges, notices, lockouts and clock are required")
+		cfg.Factors == nil || cfg.Lockouts == nil || cfg.Now == nil {
+		return nil, errors.New("password: store, hasher, policy, challenges, notices, factors, lockouts and clock are required")
 	}
 	if len(cfg.Identities) == 0 {
 		return nil, errors.New("password: at least one kind of identifier must recover")

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/wayin"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passhash"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passpolicy"
 )
@@ -39,6 +40,17 @@ func Check(policy *passpolicy.Policy, password string, words ...string) (normal 
 		broken = append(broken, authcore.FieldError{Rule: policyRules[b.Rule], Params: authcore.Params{N: b.N}})
 	}
 	return normal, broken
+}
+
+// CheckFirst is [Check] for somebody who gets an account: where passwords are off none is taken, and where they are optional "" is none.
+func CheckFirst(policy *passpolicy.Policy, rule wayin.Passwords, password string, words ...string) (normal string, broken []authcore.FieldError) {
+	switch {
+	case password == "" && rule != wayin.PasswordsRequired:
+		return "", nil
+	case rule == wayin.PasswordsOff:
+		return "", []authcore.FieldError{{Rule: authcore.PasswordsOff}}
+	}
+	return Check(policy, password, words...)
 }
 
 // policyRules names the rules of a password as those of the other fields are named.

@@ -74,7 +74,7 @@ func flow(t *testing.T, e *testflow.Env, store password.Store) *password.Flow {
 		t.Fatal(err)
 	}
 	f, err := password.New(password.Config{
-		Store: store, Hasher: e.Hasher, Policy: e.Policy, Challenges: desk, Notices: e.Notices, Lockouts: e.Lockouts,
+		Store: store, Hasher: e.Hasher, Policy: e.Policy, Challenges: desk, Notices: e.Notices, Factors: e.Factors, Lockouts: e.Lockouts,
 		Identities: []authcore.IdentifierKind{authcore.KindEmail, authcore.KindUsername}, Now: e.Clock.Now,
 	})
 	if err != nil {

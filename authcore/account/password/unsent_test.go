@@ -20,7 +20,7 @@ func TestForgot_FailedWriteCostsNoMail(t *testing.T) {
 	before := len(e.Mails(t, bob))
 	store := &failing{Store: e.Store, down: true}
 	f, err := password.New(password.Config{
-		Store: store, Hasher: e.Hasher, Policy: e.Policy, Challenges: e.Challenges, Notices: e.Notices, Lockouts: e.Lockouts,
+		Store: store, Hasher: e.Hasher, Policy: e.Policy, Challenges: e.Challenges, Notices: e.Notices, Factors: e.Factors, Lockouts: e.Lockouts,
 		Identities: []authcore.IdentifierKind{authcore.KindEmail}, Now: e.Clock.Now,
 	})
 	if err != nil {

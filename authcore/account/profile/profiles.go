@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/factor"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/notice"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/userfield"
@@ -34,6 +35,7 @@ var (
 type Config struct {
 	Store   Store
 	Notices *notice.Notices
+	Factors *factor.Factors
 	// Identities are the kinds of identifier that sign in, and thus must be unique.
 	Identities []authcore.IdentifierKind
 	Fields     userfield.Set      // that the operator has added
@@ -46,7 +48,7 @@ type Config struct {
 type Profiles struct {
 	store           Store
 	notices         *notice.Notices
-	identities      []authcore.IdentifierKind
+	factors         *factor.Factors
 	uniqueUsernames bool
 	numbers         identifier.Numbers
 	fields          userfield.Set
@@ -57,11 +59,11 @@ type Profiles struct {
 
 // New checks cfg.
 func New(cfg Config) (*Profiles, error) {
-	if cfg.Store == nil || cfg.Notices == nil || cfg.Now == nil {
-		return nil, errors.New("profile: store, notices and clock are required")
+	if cfg.Store == nil || cfg.Notices == nil || cfg.Factors == nil || cfg.Now == nil {
+		return nil, errors.New("profile: store, notices, factors and clock are required")
 	}
 	return &Profiles{
-		store: cfg.Store, notices: cfg.Notices, identities: slices.Clone(cfg.Identities), clock: cfg.Now, numbers: cfg.Numbers, fields: cfg.Fields, locales: cfg.Locales,
+		store: cfg.Store, notices: cfg.Notices, factors: cfg.Factors, clock: cfg.Now, numbers: cfg.Numbers, fields: cfg.Fields, locales: cfg.Locales,
 		uniqueUsernames: slices.Contains(cfg.Identities, authcore.KindUsername),
 		phonesSignIn:    slices.Contains(cfg.Identities, authcore.KindPhone),
 	}, nil

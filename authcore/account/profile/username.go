@@ -9,8 +9,8 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/factor"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/notice"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/wayin"
 )
 
 // An account may change its username so often: names that were used stay its own for ever, and nobody may collect them.
@@ -37,6 +37,9 @@ func (p *Profiles) update(ctx context.Context, id uuid.UUID, change authcore.Pro
 		if change.Username != nil && *change.Username != before.Username {
 			change.Rename = &authcore.Rename{From: before.Username, Since: now.Add(-renameWindow), Most: renames}
 		}
+		if err = p.leavesWayIn(ctx, before, change); err != nil {
+			return a, err
+		}
 		if fx, err = p.effects(ctx, before, change, c, now); err != nil {
 			return a, err
 		}
@@ -45,6 +48,28 @@ func (p *Profiles) update(ctx context.Context, id uuid.UUID, change authcore.Pro
 		}
 	}
 	return a, err
+}
+
+// leavesWayIn refuses to remove the username of an account that nothing else lets in. What else does must still do so when the change is
+// written.
+func (p *Profiles) leavesWayIn(ctx context.Context, before authcore.Account, change authcore.ProfileChange) error {
+	if change.Rename == nil || *change.Username != "" {
+		return nil
+	}
+	after := before
+	after.Username = ""
+	left, err := factor.WaysIn{Factors: p.factors}.Left(ctx, after)
+	if err != nil {
+		return err
+	}
+	if !left.None {
+		change.Rename.Before, change.Rename.Passkey = &before, left.Passkey
+		return nil
+	}
+	if had, err := (factor.WaysIn{Factors: p.factors}).Left(ctx, before); err != nil || had.None {
+		return err
+	}
+	return authcore.Refuse(authcore.LastWayIn, "Without a username you could not sign in any more.")
 }
 
 // effects tells of a change of the profile.
@@ -56,10 +81,6 @@ func (p *Profiles) effects(ctx context.Context, before authcore.Account, change 
 	}
 	if change.Rename == nil || before.Username == "" {
 		return fx, nil
-	}
-	after := before
-	if after.Username = *change.Username; wayin.Has(before, p.identities) && !wayin.Has(after, p.identities) {
-		return fx, authcore.Refuse(authcore.LastWayIn, "Without a username you could not sign in any more.")
 	}
 	event := audit.Event(authcore.EventUsernameChanged, before.ID, c, now)
 	fx.Events = append(fx.Events, event)

@@ -17,6 +17,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/secondstep"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/wayin"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passhash"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passpolicy"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
@@ -41,6 +42,7 @@ type Config struct {
 	Contact *contact.Flow
 	// Identities are the kinds of identifier that sign in, and thus must be unique.
 	Identities []authcore.IdentifierKind
+	Passwords  wayin.Passwords // whether one is asked for
 	Now        authcore.Clock
 }
 
@@ -63,7 +65,7 @@ func New(cfg Config) (*Flow, error) {
 type Input struct {
 	Token                     string
 	Email, Password, Username string
-	Request                   session.Request // AMR is set here
+	Request                   session.Request // AMR and Method are set here
 }
 
 // SetUp makes the account and signs in. Its address is not verified until its mail is confirmed; it signs in meanwhile, and nobody
@@ -85,8 +87,12 @@ func (f *Flow) SetUp(ctx context.Context, in Input) (secondstep.Outcome, error) 
 	if err != nil {
 		return secondstep.Outcome{}, err
 	}
-	if a.PasswordHash, err = password.Hash(ctx, f.cfg.Hasher, normal, "", nil); err != nil {
-		return secondstep.Outcome{}, fmt.Errorf("set up: %w", err)
+	in.Request.AMR, in.Request.Method = []string{}, audit.ByLink
+	if normal != "" {
+		in.Request.AMR, in.Request.Method = []string{"pwd"}, audit.ByPassword
+		if a.PasswordHash, err = password.Hash(ctx, f.cfg.Hasher, normal, "", nil); err != nil {
+			return secondstep.Outcome{}, fmt.Errorf("set up: %w", err)
+		}
 	}
 	out, err := f.open(ctx, ch, a, in.Request)
 	if err != nil {
@@ -141,7 +147,7 @@ func (f *Flow) check(in *Input) (a authcore.Account, normal string, broken authc
 		a.Username, err = identifier.Username(in.Username)
 		broken.AddError("username", err)
 	}
-	normal, rules := password.Check(f.cfg.Policy, in.Password, password.Words(a)...)
+	normal, rules := password.CheckFirst(f.cfg.Policy, f.cfg.Passwords, in.Password, password.Words(a)...)
 	broken.AddErrors("password", rules...)
 	in.Request.DeviceName, err = identifier.DeviceName(in.Request.DeviceName)
 	broken.AddError("device_name", err)
@@ -162,7 +168,6 @@ func (f *Flow) identifiers(a authcore.Account) (ids []authcore.Identifier) {
 }
 
 func (f *Flow) open(ctx context.Context, ch authcore.Challenge, a authcore.Account, r session.Request) (secondstep.Outcome, error) {
-	r.AMR, r.Method = []string{"pwd"}, audit.ByPassword
 	plan, err := f.cfg.Steps.Plan(ctx, a, true, r)
 	if err != nil {
 		return secondstep.Outcome{}, err

@@ -43,7 +43,7 @@ func (f *Flow) check(in RegisterInput) (application, authcore.FieldErrors) {
 	if _, err := f.cfg.Numbers.Read(a.username); err == nil && f.cfg.Settings.unique(authcore.KindPhone) {
 		broken.Add("username", authcore.UsernameReserved) // it would sign in as somebody's number
 	}
-	normal, rules := password.Check(f.cfg.Policy, in.Password, password.Words(a.account())...)
+	normal, rules := password.CheckFirst(f.cfg.Policy, f.cfg.Settings.Passwords, in.Password, password.Words(a.account())...)
 	a.password = normal
 	broken.AddErrors("password", rules...)
 	return a, broken

@@ -20,7 +20,7 @@ import (
 // RegisterInput is what somebody who signs up gives, as it was typed. There is deliberately no way to give a role, an id or
 // whether an address is verified (mass assignment, ASVS 15.3.3).
 type RegisterInput struct {
-	Email, Password string
+	Email, Password string // Password as Settings.Passwords has it
 	Username        string
 	FirstName       string
 	LastName        string
@@ -96,8 +96,11 @@ func register(ctx context.Context, f *Flow, in RegisterInput) (Registered, error
 
 // hash hashes a password for an address under the salt of all its passwords: then a sign-in is checked against every one of
 // them in one computation, and neither its time nor its answer tells whether there was one before (L01, L02). Where there is
-// none the salt comes from the address: of several who register it at once, none would see another's.
+// none the salt comes from the address: of several who register it at once, none would see another's. "" is no password, and has no hash.
 func (f *Flow) hash(ctx context.Context, to target, normal string) (string, error) {
+	if normal == "" {
+		return "", nil
+	}
 	if to.address == "" {
 		return password.Hash(ctx, f.cfg.Hasher, normal, "", nil)
 	}

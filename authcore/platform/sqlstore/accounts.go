@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"time"
 
@@ -169,8 +170,16 @@ func (s *Store) allowRename(ctx context.Context, q sqldb.Querier, id uuid.UUID, 
 		return profile.ErrLimit
 	case held.Username != r.From:
 		return profile.ErrRenamed
+	case r.Before == nil:
+		return nil
 	}
-	return nil
+	if err = s.hold(ctx, q, *r.Before); err == nil {
+		err = keepPasskey(ctx, q, id, r.Passkey)
+	}
+	if errors.Is(err, authcore.ErrNotFound) { // another way in has gone, or come
+		return profile.ErrRenamed
+	}
+	return err
 }
 
 // rename makes the account's username the one it is found by, or none at all.

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/google/uuid"
+
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/contact"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
@@ -173,7 +175,25 @@ func (s *Store) holdBoth(ctx context.Context, q sqldb.Querier, c contact.Confirm
 	if n, err := sqldb.One(ctx, q, sqldb.ScanInt, countByNumber, c.From.ID, c.Address); err != nil || n > 0 {
 		return cmp.Or(err, authcore.ErrNotFound)
 	}
+	if err := keepPasskey(ctx, q, c.From.ID, c.Passkey); err != nil {
+		return err
+	}
 	_, err := sqldb.One(ctx, q, scanAccount, forChannel(authcore.BySMS, removeEmail), c.From.ID, micros(c.Now))
+	return err
+}
+
+const countPasskeys = "select count(*) from factors where account_id = $1 and type = 'passkey' and confirmed_at is not null"
+
+// keepPasskey is for a change that leaves a passkey alone to sign in by, of an account that the caller holds: whoever removes a passkey holds
+// it too. authcore.ErrNotFound when there is none any more.
+func keepPasskey(ctx context.Context, q sqldb.Querier, account uuid.UUID, alone bool) error {
+	if !alone {
+		return nil
+	}
+	n, err := sqldb.One(ctx, q, sqldb.ScanInt, countPasskeys, account)
+	if err == nil && n == 0 {
+		err = authcore.ErrNotFound
+	}
 	return err
 }
 
@@ -199,6 +219,9 @@ func (s *Store) RemoveContact(ctx context.Context, r contact.Removal) (a authcor
 			return err
 		}
 		if err := s.hold(ctx, q, r.Before); err != nil {
+			return err
+		}
+		if err := keepPasskey(ctx, q, r.Before.ID, r.Passkey); err != nil {
 			return err
 		}
 		if a, err = sqldb.One(ctx, q, scanAccount, forChannel(r.Channel, removeEmail), r.Before.ID, micros(r.Now)); err != nil {

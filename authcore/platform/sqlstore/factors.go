@@ -124,7 +124,8 @@ const (
 	insertCode    = "insert into recovery_codes (factor_id, digest, account_id) values ($1, $2, $3)"
 	confirmFactor = `update factors set confirmed_at = $3, expires_at = null, last_step = $4, credential_id = $5, credential = $6, sign_count = $7
 		where id = $1 and account_id = $2 and confirmed_at is null and expires_at > $3`
-	setMFA = "update users set mfa_enabled_at = $2, mfa_preferred = $3, updated_at = $4 where id = $1"
+	dropPassword = "update users set password_hash = '', password_by = '', updated_at = $2 where id = $1 and password_hash <> ''"
+	setMFA       = "update users set mfa_enabled_at = $2, mfa_preferred = $3, updated_at = $4 where id = $1"
 )
 
 var insertFactor = "insert into factors (" + factorColumns + ") values (" + parameters(factorColumns) + ") on conflict (id) do nothing"
@@ -135,6 +136,11 @@ func (s *Store) ChangeFactors(ctx context.Context, c factor.Change) error {
 		// Challenges before the account, as in reset.
 		if err := challengesOf(ctx, q, c); err != nil {
 			return err
+		}
+		if c.DropPassword {
+			if _, err := sqldb.Exec(ctx, q, dropChallenges, c.Was.Account.ID, string(authcore.PurposeVerifyEmail)); err != nil {
+				return err
+			}
 		}
 		// Whoever changes factors of one account comes one after the other: what a change was decided from holds until it is written.
 		now, err := factorState(ctx, q, selectAccount+s.Dialect().ForUpdate, c.Was.Account.ID, c.Now)
@@ -200,6 +206,11 @@ func changeFactors(ctx context.Context, q *tx, c factor.Change) error {
 	}
 	if c.MFA != nil {
 		if err := oneRow(ctx, q, setMFA, account, micros(c.MFA.EnabledAt), string(c.MFA.Preferred), micros(c.Now)); err != nil {
+			return err
+		}
+	}
+	if c.DropPassword {
+		if err := oneRow(ctx, q, dropPassword, account, micros(c.Now)); err != nil {
 			return err
 		}
 	}

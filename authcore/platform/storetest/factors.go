@@ -18,6 +18,8 @@ var factors = []promise{
 	{"a factor that is not confirmed lapses, and is confirmed once", factorConfirmed},
 	{"a change that was decided from something else changes nothing", factorChangeStale},
 	{"of 100 changes at once that were decided from one state, one is written", factorChangeRace},
+	{"a password goes with every session and every challenge", passwordDropped},
+	{"of a hundred who take two ways in from one account each, one is left", lastWayInRace},
 	{"of 100 who use one time step at once one succeeds, and no step goes backwards", totpStepRace},
 	{"of 100 who use one recovery code at once one succeeds", recoveryCodeRace},
 	{"of 100 who use one sent code at once one succeeds", factorCodeRace},

@@ -64,6 +64,48 @@ func TestRemovePassword(t *testing.T) {
 	h.call(http.MethodDelete, "/me/password", `{"password":"`+password+`"}`, token).refused(409, authcore.LastWayIn)
 }
 
+// Who signs in by a code as well may do without a password, and set one again.
+func TestRemovePassword_WhereCodesSignIn(t *testing.T) {
+	h := open(t, plan{ways: codesAndLinks})
+	h.account(email, username)
+	b := h.browser()
+	b.signIn(email)
+	b.call(http.MethodDelete, "/me/password", `{"password":"`+password+`"}`, header("Sec-Fetch-Site", "same-origin")).want(204)
+	if len(b.cookies) != 0 {
+		t.Errorf("cookies stay: %v", b.cookies)
+	}
+	h.post("/login", `{"login":"`+email+`","password":"`+password+`"}`).refused(401, authcore.InvalidCredentials)
+	_, m := h.askCode(`{"email":"` + email + `"}`)
+	p := h.post("/otp/verify", `{"email":"`+email+`","otp":"`+m.Code+`"}`).pair()
+	if p.User.PasswordSet {
+		t.Error("there is a password")
+	}
+	h.call(http.MethodDelete, "/me/password", `{"password":"`+password+`"}`, bearer(p.AccessToken)).refused(401, authcore.InvalidCredentials)
+	h.call(http.MethodDelete, "/me/password", "", bearer(p.AccessToken)).want(204)
+	h.post("/me/password", `{"new_password":"`+password2+`"}`, bearer(p.AccessToken)).want(204)
+	h.post("/login", `{"login":"`+email+`","password":"`+password2+`"}`).want(200)
+}
+
+// A password may be left out where something else signs in.
+func TestRegister_WithoutAPassword(t *testing.T) {
+	h := open(t)
+	h.post("/register", `{"email":"`+email+`"}`).refused(422, authcore.InvalidFields)
+	h = build(t, plan{ways: codesAndLinks})
+	var made struct{ Registration string }
+	h.post("/register", `{"email":"`+email+`"}`).want(202).into(&made)
+	h.post("/login", `{"login":"`+email+`","password":"`+password+`"}`).refused(401, authcore.InvalidCredentials)
+	code := h.Mail(t, email, authcore.MailVerify).Code
+	h.post("/verify", `{"email":"`+email+`","otp":"`+code+`"}`).refused(403, authcore.RegistrationProofRequired)
+	p := h.post("/verify", `{"email":"`+email+`","otp":"`+code+`","registration":"`+made.Registration+`"}`).pair()
+	if p.User.PasswordSet {
+		t.Error("there is a password")
+	}
+	// The mailbox sets the first one.
+	h.post("/password/forgot", `{"login":"`+email+`"}`).want(202)
+	h.post("/password/reset", `{"login":"`+email+`","otp":"`+h.Mail(t, email, authcore.MailReset).Code+`","new_password":"`+password2+`"}`).want(204)
+	h.post("/login", `{"login":"`+email+`","password":"`+password2+`"}`).want(200)
+}
+
 func TestFirstPassword(t *testing.T) {
 	h := open(t)
 	a := h.account(email, username)

@@ -50,7 +50,7 @@ func (c *factorCalls) routes() []route {
 		does: authenticatedWith(c.remove), fresh: true, optional: true,
 		params:  []param{id},
 		replies: []reply{{http.StatusNoContent, "The factor has been removed.", nil}},
-		refuses: []authcore.Code{authcore.NotFound, authcore.LastFactor},
+		refuses: []authcore.Code{authcore.NotFound, authcore.LastFactor, authcore.LastWayIn},
 	}, {
 		method: http.MethodPost, path: "/factors/{id}/confirm", tag: tagFactors, summary: "Confirm a second factor",
 		text:    "Takes the code that the app shows, or that was sent, or the `credential` of a passkey or security key. The same code does not sign in. With `enable_2fa` it also switches two-factor authentication on.",

@@ -26,8 +26,11 @@ func (c *passwordCalls) routes() []route {
 		refuses: []authcore.Code{authcore.InvalidFields, authcore.InvalidCredentials, authcore.AccountLocked, authcore.ReauthenticationRequired},
 	}, {
 		method: http.MethodDelete, path: "/me/password", tag: tagPassword, summary: "Remove your password",
-		text: "Refused while a password is the only way to sign in.",
-		does: authenticatedWith(c.remove), fresh: true, optional: true, refuses: []authcore.Code{authcore.LastWayIn},
+		text: "Refused while a password is the only way to sign in: a code or link needs a verified address or number, a passkey one that has been added. Ends every session " +
+			"of the account, including the one that sends this request, and clears a browser's cookies. Without a password nothing changes.",
+		does: authenticatedWith(c.remove), fresh: true, optional: true,
+		replies: []reply{{http.StatusNoContent, "There is no password any more.", nil}},
+		refuses: []authcore.Code{authcore.LastWayIn},
 	}, {
 		method: http.MethodPost, path: "/password/forgot", tag: tagPassword, summary: "Request a password reset",
 		text:  "The answer does not reveal whether there is such an account.",
@@ -61,7 +64,14 @@ func (c *passwordCalls) change(x *call, body changeBody) error {
 }
 
 func (c *passwordCalls) remove(x *call, _ removalBody) error {
-	return c.passwords.Remove(x.r.Context(), x.who.AccountID)
+	removed, err := c.passwords.Remove(x.r.Context(), x.who.AccountID, x.in.Client)
+	if err != nil {
+		return err
+	}
+	if removed {
+		x.forgetCookies()
+	}
+	return x.done()
 }
 
 type forgotBody struct {

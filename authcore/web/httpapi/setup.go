@@ -31,7 +31,7 @@ func (c *setupCalls) routes() []route {
 type setupBody struct {
 	Token    string `json:"token" doc:"The token in the set-up link."`
 	Email    string `json:"email" format:"email" maxLength:"254" example:"ada@example.com"`
-	Password string `json:"password" minLength:"1" example:"winter granite lantern 7"`
+	Password string `json:"password,omitempty" doc:"May be left out where a code or link signs in, and must be where no password does (GET /config)." example:"winter granite lantern 7"`
 	Username string `json:"username,omitempty" pattern:"^([A-Za-z0-9._-]{3,32})?$" doc:"Stored in lower case; some words are reserved."`
 	SignInBody
 }

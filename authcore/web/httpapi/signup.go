@@ -52,7 +52,7 @@ func (c *signUpCalls) routes() []route {
 
 type registerBody struct {
 	Email      string `json:"email,omitempty" format:"email" maxLength:"254" example:"ada@example.com"`
-	Password   string `json:"password" minLength:"1" doc:"Must follow the operator's rules: by default 12 to 256 characters, and not a common password." example:"winter granite lantern 7"`
+	Password   string `json:"password,omitempty" doc:"May be left out where a code or link signs in, and must be where no password does (GET /config). Must follow the operator's rules: by default 12 to 256 characters, and not a common password." example:"winter granite lantern 7"`
 	Username   string `json:"username,omitempty" pattern:"^([A-Za-z0-9._-]{3,32})?$" doc:"Stored in lower case; some words are reserved."`
 	FirstName  string `json:"first_name,omitempty" maxLength:"100"`
 	LastName   string `json:"last_name,omitempty" maxLength:"100"`

@@ -155,9 +155,10 @@ type pair struct {
 	RefreshExpiresIn int    `json:"refresh_expires_in"`
 	SessionID        string `json:"session_id"`
 	User             struct {
-		ID       string
-		Email    string
-		Username *string
+		ID          string
+		Email       string
+		Username    *string
+		PasswordSet bool `json:"password_set"`
 	}
 }
 

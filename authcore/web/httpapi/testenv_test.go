@@ -54,6 +54,7 @@ type plan struct {
 	fields  userfield.Set
 	signup  signup.Mode
 	ways    passwordless.Ways
+	noPass  bool // passwords sign nobody in
 	rates   map[string]ratelimit.Rate
 	origins []string
 	panics  bool          // every limited call panics
@@ -65,13 +66,18 @@ type plan struct {
 func open(t *testing.T, plans ...plan) *house {
 	t.Helper()
 	t.Parallel()
+	return build(t, plans...)
+}
+
+func build(t *testing.T, plans ...plan) *house {
+	t.Helper()
 	p := plan{}
 	if len(plans) > 0 {
 		p = plans[0]
 	}
 	h := &house{T: t, log: &lockedBuffer{}, ready: func(context.Context) (bool, []string) { return true, nil }}
 	log := slog.New(slog.NewTextHandler(h.log, nil))
-	h.Env = testflow.New(t, testflow.Options{Mode: p.signup, Ways: p.ways, Numbers: p.numbers, UserFields: p.fields, Rates: p.rates, DeletionGrace: p.grace, MFA: p.mfa, Factors: p.factors, Logger: log})
+	h.Env = testflow.New(t, testflow.Options{Mode: p.signup, Ways: p.ways, NoPassword: p.noPass, Numbers: p.numbers, UserFields: p.fields, Rates: p.rates, DeletionGrace: p.grace, MFA: p.mfa, Factors: p.factors, Logger: log})
 	limiter := authcore.Limiter(h.Limiter)
 	if p.panics {
 		limiter = panicking{limiter}

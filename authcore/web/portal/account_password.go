@@ -16,8 +16,13 @@ type passwordPage struct {
 }
 
 func (p *passwordPage) routes() []page.Route {
-	return []page.Route{{Path: "/account/password", For: page.SignedIn, Show: p.show, Submit: p.change, Limit: authcore.LimitLogin}}
+	return []page.Route{
+		{Path: "/account/password", For: page.SignedIn, Show: p.show, Submit: p.change, Limit: authcore.LimitLogin},
+		{Path: passwordRemovePath, For: page.SignedIn, Fresh: true, Show: p.showRemove, Submit: p.remove},
+	}
 }
+
+const passwordRemovePath = "/account/password/remove"
 
 func passwordState(q *page.Request, owner authcore.Account) string {
 	if owner.PasswordHash == "" {
@@ -38,9 +43,37 @@ func (p *passwordPage) show(q *page.Request) error {
 		f.Fields = append(f.Fields, page.PasswordField(q, "current_password"))
 	}
 	f.Fields = append(f.Fields, page.NewPasswordField(q, "new_password", p.signUp.MinPassword()))
+	v := page.View{Title: q.T("account.password"), Back: backToAccount(q), Intro: []string{q.T("account.password.intro")}, Forms: []page.Form{f}}
+	may, err := p.password.MayRemove(q.R.Context(), owner)
+	if err != nil {
+		return err
+	}
+	if may {
+		v.Links = []page.Link{{To: q.Path(passwordRemovePath), Text: q.T("account.password.remove")}}
+	}
+	return q.Show(v)
+}
+
+// showRemove says what will happen before the one button.
+func (p *passwordPage) showRemove(q *page.Request) error {
 	return q.Show(page.View{
-		Title: q.T("account.password"), Back: backToAccount(q), Intro: []string{q.T("account.password.intro")}, Forms: []page.Form{f},
+		Title: q.T("account.password.remove"), Back: &page.Link{To: q.Path("/account/password"), Text: q.T("account.password")},
+		Intro: []string{q.T("account.password.remove.intro")},
+		Forms: []page.Form{{ID: "password-remove-form", Action: q.Path(passwordRemovePath), Button: q.T("account.password.remove"), Quiet: true}},
 	})
+}
+
+// remove ends every session, this one too: from now on one signs in without a password.
+func (p *passwordPage) remove(q *page.Request) error {
+	removed, err := p.password.Remove(q.R.Context(), q.User.AccountID, q.Info.Client)
+	if err != nil {
+		return err
+	}
+	if !removed {
+		return q.Redirect(q.Path("/account/password"))
+	}
+	q.Info.Cookies().ClearSession(q.W.Header())
+	return q.Done("/login", "password_removed")
 }
 
 // change ends every session, this one too: with the new password one signs in again.

@@ -181,3 +181,36 @@ func TestAccount_FormsOfTheSignedOut(t *testing.T) {
 	b.get("").leads("/auth/login")
 	b.get("/").leads("/auth/login")
 }
+
+// Who signs in by a code as well may do without a password: the page says what will happen, and asks for a proof where the sign-in is old.
+func TestAccount_RemovePassword(t *testing.T) {
+	h := open(t)
+	h.browser().person().get("/account/password").want(http.StatusOK).silent("Remove password")
+	h = build(t, plan{ways: codesAndLinks})
+	b := h.browser().person()
+	b.get("/account/password").want(http.StatusOK).says("Remove password", "/auth/account/password/remove")
+	h.Clock.Advance(time.Hour)
+	b.get("/account/password/remove").want(http.StatusOK).says("You will sign in without a password")
+	b.post("/account/password/remove", nil).want(http.StatusForbidden).field("password")
+	b.post("/account/password/remove", []string{"password", testflow.Password}).leads("/auth/login?done=password_removed")
+	b.get("/login?done=password_removed").want(http.StatusOK).says("Your password has been removed")
+	b.get("/account").leads("/auth/login")
+	b.post("/login", []string{"login", email, "password", testflow.Password}).want(http.StatusUnauthorized)
+	b.post("/otp", []string{"login", email}).leads("/auth/otp/verify?done=code_asked")
+	b.post("/otp/verify", []string{"login", email, "otp", h.Mail(t, email, authcore.MailSignInCode).Code}).leads("/auth/account")
+	b.get("/account").want(http.StatusOK).says("None")
+	b.post("/account/password/remove", nil).leads("/auth/account/password")
+	b.get("/account/password").want(http.StatusOK).says("Set password").silent("Remove password")
+}
+
+// A password may be left out where something else signs in; the form says so.
+func TestRegister_WithoutAPassword(t *testing.T) {
+	h := open(t, plan{ways: codesAndLinks})
+	b := h.browser()
+	page := b.get("/register").want(http.StatusOK)
+	if attr(page.all("input")[1], "name") != "password" || has(page.all("input")[1], "required") {
+		t.Errorf("got\n%s", page.body)
+	}
+	b.post("/register", []string{"email", email}).leads("/auth/verify?done=sent")
+	b.post("/verify", []string{"email", email, "otp", h.Mail(t, email, authcore.MailVerify).Code}).leads("/auth/account")
+}

@@ -7,6 +7,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/userfield"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/wayin"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 	"github.com/gatehouse-auth/gatehouse/authcore/web/portal/page"
 )
@@ -40,19 +41,30 @@ func (p *registerPage) show(q *page.Request) error {
 	if q.Link(page.InvitationLink) != "" {
 		intro = "register.invited"
 	}
-	password := page.NewPasswordField(q, "password", p.signUp.MinPassword())
 	// Some browsers fill a name into the field before the password: the address must stand there. What may be left out comes last.
 	return q.Show(page.View{
 		Title: q.T("register.title"),
 		Intro: []string{q.T(intro)},
 		Forms: []page.Form{{
 			ID: "register-form", Hidden: page.ReturnField(q), Button: q.T("register.button"),
-			Fields: slices.Concat(contacts, []page.Field{password,
+			Fields: slices.Concat(contacts, firstPassword(q, p.signUp), []page.Field{
 				page.TextField(q, "first_name", "given-name", "", 100), page.TextField(q, "last_name", "family-name", "", 100), p.usernameField(q)},
 				userFields(q, p.fields, nil)),
 		}},
 		Links: []page.Link{{To: q.WithReturn("/login"), Text: q.T("register.login")}},
 	})
+}
+
+// firstPassword asks for the password of a new account, where it has one.
+func firstPassword(q *page.Request, flow *signup.Flow) []page.Field {
+	f := page.NewPasswordField(q, "password", flow.MinPassword())
+	switch flow.Settings().Passwords {
+	case wayin.PasswordsOff:
+		return nil
+	case wayin.PasswordsOptional:
+		f.Optional = q.T("field.optional")
+	}
+	return []page.Field{f}
 }
 
 // contactFields ask for an address and, where numbers sign in, for a number: one of them is enough then, and none where accounts stand at

@@ -1,6 +1,8 @@
 package portal
 
 import (
+	"slices"
+
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/setup"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
@@ -32,9 +34,8 @@ func (p *setupPage) show(q *page.Request) error {
 	email := page.EmailField(q, "")
 	email.Focus = true
 	v.Intro = []string{q.T("setup.intro", "Brand", q.Brand)}
-	v.Forms = []page.Form{{ID: "setup-form", Button: q.T("setup.button"), Fields: []page.Field{
-		email, page.NewPasswordField(q, "password", p.signUp.MinPassword()), page.UsernameField(q, ""), page.Checkbox(q, "forget", false),
-	}}}
+	v.Forms = []page.Form{{ID: "setup-form", Button: q.T("setup.button"), Fields: slices.Concat([]page.Field{email}, firstPassword(q, p.signUp),
+		[]page.Field{page.UsernameField(q, ""), page.Checkbox(q, "forget", false)})}}
 	return q.Show(v)
 }
 

@@ -1,0 +1,48 @@
+package factor
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/wayin"
+)
+
+// WayLeft is whether the owner of an account could still sign in, and by what.
+type WayLeft struct {
+	None bool
+	// Passkey says that nothing is left but a passkey: whoever relies on it must find it there when the change is written.
+	Passkey bool
+}
+
+// WaysIn are those into accounts, as far as they depend on factors.
+type WaysIn struct{ *Factors }
+
+// Left returns what would be left of the ways into an account, as it would be after a change that takes one. [authcore.InvalidToken] when
+// the account is gone.
+func (f WaysIn) Left(ctx context.Context, after authcore.Account) (WayLeft, error) {
+	if !after.MFAEnabled() && f.required(after) == "" && f.cfg.Ways.Has(after, nil) {
+		return WayLeft{}, nil // no factor needs to be read
+	}
+	s, err := f.state(ctx, after.ID)
+	if err != nil {
+		return WayLeft{}, fmt.Errorf("look for ways in: %w", err)
+	}
+	return f.LeftBy(after, s.Factors), nil
+}
+
+// LeftBy is Left for whoever has read the factors of the account, also those that do not count.
+func (f WaysIn) LeftBy(after authcore.Account, all []authcore.Factor) WayLeft {
+	counting := f.counting(all)
+	if !f.signsIn(after, counting) {
+		return WayLeft{None: true}
+	}
+	return WayLeft{Passkey: !f.signsIn(after, slices.DeleteFunc(counting, wayin.IsPasskey))}
+}
+
+// signsIn reports whether the owner could sign in. A way that leads to a second step which the account cannot give is none.
+func (f WaysIn) signsIn(a authcore.Account, counting []authcore.Factor) bool {
+	asked := a.MFAEnabled() || f.required(a) != "" && hasSecond(counting)
+	return f.cfg.Ways.Has(a, counting) && (!asked || f.cfg.Ways.TwoKinds(a, counting))
+}
