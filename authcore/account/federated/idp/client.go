@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
@@ -38,6 +39,10 @@ func Within(ctx context.Context) (context.Context, context.CancelFunc) {
 type ClientConfig struct {
 	// Own is the host (a name or an address, without a port) that the configuration names by itself: it alone may be in a private network.
 	Own string
+	// Header goes along with every call; it may be nil.
+	Header http.Header
+	// Sick reports further answers by which the provider says that it does not work now, or not for us, besides 429 and 5xx; it may be nil.
+	Sick func(status int, header http.Header, body []byte) bool
 	// Observe is told how long each call took and whether the provider answered, by the step that it was for; it may be nil.
 	Observe func(step string, took time.Duration, ok bool)
 	Now     func() time.Time
@@ -56,6 +61,9 @@ type Client struct {
 func NewClient(cfg ClientConfig) *Client {
 	if cfg.Observe == nil {
 		cfg.Observe = func(string, time.Duration, bool) {}
+	}
+	if cfg.Sick == nil {
+		cfg.Sick = func(int, http.Header, []byte) bool { return false }
 	}
 	c := &Client{cfg: cfg, failed: map[string]time.Time{}}
 	c.transport = &http.Transport{
@@ -88,6 +96,10 @@ func (t stepTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if t.c.rests(key) {
 		return nil, fmt.Errorf("%s: it has just failed: %w", t.step, ErrUnavailable)
 	}
+	if len(t.c.cfg.Header) > 0 {
+		r = r.Clone(r.Context())
+		maps.Copy(r.Header, t.c.cfg.Header)
+	}
 	begun := t.c.cfg.Now()
 	res, err := t.call(r)
 	ok := err == nil
@@ -118,6 +130,8 @@ func (t stepTransport) call(r *http.Request) (*http.Response, error) {
 		return nil, err
 	case len(body) > maxAnswer:
 		return nil, errors.New("the answer is larger than 1 MiB")
+	case t.c.cfg.Sick(res.StatusCode, res.Header, body):
+		return nil, fmt.Errorf("status %d", res.StatusCode)
 	}
 	res.Body, res.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 	return res, nil

@@ -49,6 +49,9 @@ type Code struct {
 	Verifier    string
 	Nonce       string // "": none is demanded, of an app that has redeemed PKCE alone
 	RedirectURI string
+	// User is what the provider has posted about the person beside the code, in the form of its own, "" for nothing. It came by way of the
+	// browser and nobody has signed it.
+	User string
 }
 
 // Native is what an app got from the provider: an id_token with its nonce, a code with its verifier, or an access token.
@@ -74,6 +77,8 @@ type Identity struct {
 	// Once is what must never be taken twice, the digest of an id_token, and until when it could be; zero for nothing.
 	Once      secret.Digest
 	OnceUntil time.Time
+	// Revoke is what [Revoker] takes to take the person's consent back; empty for nothing.
+	Revoke secret.Value
 }
 
 // Logout is a logout token (OpenID Connect Back-Channel Logout 1.0) that was checked: the session SID, or where it is "" every session of
@@ -94,4 +99,38 @@ type Logouts interface {
 type Background interface {
 	// Run returns when ctx ends.
 	Run(ctx context.Context)
+}
+
+// Revoker is a provider where consent that somebody gave us can be taken back.
+type Revoker interface {
+	// Revoke takes back the consent by Identity.Revoke. Consent that is no longer there is no error. ErrAnswer, ErrUnavailable.
+	Revoke(ctx context.Context, token secret.Value) error
+}
+
+// Change is what a [Notification] is about.
+type Change string
+
+// The changes that providers tell of.
+const (
+	// ConsentRevoked: the person has taken their consent back at the provider.
+	ConsentRevoked Change = "consent-revoked"
+	// AccountDeleted: the account at the provider is no more.
+	AccountDeleted Change = "account-delete"
+	// EmailDisabled and EmailEnabled: mail to the provider's relay address of the person arrives no longer, or again.
+	EmailDisabled Change = "email-disabled"
+	EmailEnabled  Change = "email-enabled"
+)
+
+// Notification is a message of a provider about an account there, and was checked. Its Change may be one that is not known here.
+type Notification struct {
+	Issuer, Subject string
+	Change          Change
+	Once            secret.Digest
+	OnceUntil       time.Time
+}
+
+// Notifications is a provider that tells when an account there changes.
+type Notifications interface {
+	// VerifyNotification checks a notification. ErrAnswer, ErrUnavailable.
+	VerifyNotification(ctx context.Context, payload string) (Notification, error)
 }

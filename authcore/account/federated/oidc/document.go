@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -83,16 +82,19 @@ func (f *fetched[T]) fetch(ctx context.Context, at string) (T, error) {
 }
 
 func (f *fetched[T]) load(ctx context.Context, at string) (value T, err error) {
-	body, header, err := get(ctx, f.client.HTTP(f.step), at, "")
+	a, err := f.client.Get(ctx, f.step, at, "")
+	if err == nil && a.Status != http.StatusOK {
+		err = fmt.Errorf("status %d: %w", a.Status, idp.ErrUnavailable)
+	}
 	if err != nil {
 		return value, err
 	}
-	if value, err = f.parse(body); err != nil {
+	if value, err = f.parse(a.Body); err != nil {
 		return value, fmt.Errorf("%s: %w: %w", f.step, err, idp.ErrUnavailable)
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.value, f.has, f.until = value, true, f.now().Add(lifetime(header))
+	f.value, f.has, f.until = value, true, f.now().Add(lifetime(a.Header))
 	return value, nil
 }
 
@@ -116,36 +118,6 @@ func lifetime(h http.Header) time.Duration {
 	return usuallyKept
 }
 
-// get makes a call without a body; token is a bearer token, "" for none.
-func get(ctx context.Context, client *http.Client, at, token string) (body []byte, header http.Header, err error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, at, nil)
-	if err != nil {
-		return nil, nil, fmt.Errorf("%w: %w", err, idp.ErrUnavailable)
-	}
-	r.Header.Set("Accept", "application/json")
-	if token != "" {
-		r.Header.Set("Authorization", "Bearer "+token)
-	}
-	res, err := client.Do(r)
-	if err != nil {
-		return nil, nil, plain(err)
-	}
-	defer res.Body.Close()
-	if res.StatusCode != http.StatusOK {
-		return nil, nil, fmt.Errorf("status %d: %w", res.StatusCode, idp.ErrUnavailable)
-	}
-	body, err = io.ReadAll(res.Body)
-	return body, res.Header, err
-}
-
-// plain is the error of a call without its URL, in which there may be something that belongs in no log.
-func plain(err error) error {
-	if wrapped, ok := err.(*url.Error); ok {
-		return wrapped.Err
-	}
-	return err
-}
-
 // metadata is what we read of a discovery document (OpenID Connect Discovery 1.0 §3).
 type metadata struct {
 	Issuer        string   `json:"issuer"`
@@ -153,23 +125,25 @@ type metadata struct {
 	Token         string   `json:"token_endpoint"`
 	UserInfo      string   `json:"userinfo_endpoint"`
 	Keys          string   `json:"jwks_uri"`
+	Revocation    string   `json:"revocation_endpoint"`
 	Algorithms    []string `json:"id_token_signing_alg_values_supported"`
 	TokenAuth     []string `json:"token_endpoint_auth_methods_supported"`
 	SendsIssuer   bool     `json:"authorization_response_iss_parameter_supported"`
 }
 
-// parseMetadata takes the document of an issuer whose name is this very text: a document that names another one speaks for somebody else
-// (Discovery 1.0 §4.3, mix-up).
-func parseMetadata(issuer string) func([]byte) (metadata, error) {
+// parseMetadata takes the document of an issuer whose name is one of these very texts: a document that names another one speaks for somebody
+// else (Discovery 1.0 §4.3, mix-up).
+func parseMetadata(issuers []string) func([]byte) (metadata, error) {
 	return func(body []byte) (m metadata, err error) {
 		if err := json.Unmarshal(body, &m); err != nil {
 			return m, fmt.Errorf("read discovery document: %w", err)
 		}
-		if m.Issuer != issuer {
+		if !slices.Contains(issuers, m.Issuer) {
 			return m, fmt.Errorf("the discovery document is of the issuer %q", m.Issuer)
 		}
-		for name, at := range map[string]string{"authorization_endpoint": m.Authorization, "token_endpoint": m.Token, "jwks_uri": m.Keys, "userinfo_endpoint": m.UserInfo} {
-			if at == "" && name == "userinfo_endpoint" {
+		for name, at := range map[string]string{"authorization_endpoint": m.Authorization, "token_endpoint": m.Token, "jwks_uri": m.Keys, "userinfo_endpoint": m.UserInfo,
+			"revocation_endpoint": m.Revocation} {
+			if at == "" && (name == "userinfo_endpoint" || name == "revocation_endpoint") {
 				continue
 			}
 			u, err := url.Parse(at)

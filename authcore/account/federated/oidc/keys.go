@@ -9,8 +9,6 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
-
-	"github.com/gatehouse-auth/gatehouse/authcore/account/federated/idp"
 )
 
 // How often an id_token with a key that is not known may have the keys fetched: a provider rotates its keys in the middle of a flow, and
@@ -111,12 +109,4 @@ func (k *keySet) mayAsk() bool {
 	}
 	k.asked = k.now()
 	return true
-}
-
-// asAnswer makes of a failed check an idp.ErrAnswer, unless the provider did not answer.
-func asAnswer(step string, err error) error {
-	if errors.Is(err, idp.ErrUnavailable) || errors.Is(err, idp.ErrAnswer) || errors.Is(err, context.Canceled) {
-		return fmt.Errorf("%s: %w", step, err)
-	}
-	return fmt.Errorf("%s: %w: %w", step, err, idp.ErrAnswer)
 }

@@ -2,9 +2,9 @@ package oidc
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -18,25 +18,26 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 )
 
-// The steps of calls, as metrics name them.
-const (
-	StepDiscovery = "discovery"
-	StepKeys      = "keys"
-	StepToken     = "token"
-	StepUserInfo  = "userinfo"
-)
-
 // DefaultScopes are asked for where the configuration says nothing.
 var DefaultScopes = []string{"openid", "email", "profile"}
 
 // Config is what a Provider needs.
 type Config struct {
 	// Issuer is the provider's, as its discovery document and its tokens have it to the letter.
-	Issuer       string
+	Issuer string
+	// Names are what the provider calls itself besides, in its document and its tokens, where it does not keep to one name. Whoever signs in is
+	// of Issuer all the same.
+	Names        []string
 	ClientID     string
 	ClientSecret secret.Value // empty for a public client
 	Scopes       []string
-	Audiences    []string // further clients whose id_tokens apps may bring
+	// MakeSecret makes the client's secret for one request, in place of ClientSecret, for providers that want a signed one; it may be nil.
+	MakeSecret func() (secret.Value, error)
+	// AuthParams are further parameters of the request that goes along with a browser.
+	AuthParams map[string]string
+	// Revokes says that the refresh token is handed on as Identity.Revoke; else it is dropped.
+	Revokes   bool
+	Audiences []string // further clients whose id_tokens apps may bring
 	// Reads are the claims that the configuration reads: where the id_token lacks one, the userinfo endpoint is asked.
 	Reads   []string
 	Observe func(step string, took time.Duration, ok bool) // of [idp.ClientConfig]
@@ -68,12 +69,12 @@ func New(cfg Config) (*Provider, error) {
 		cfg.Scopes = append([]string{oidc.ScopeOpenID}, cfg.Scopes...)
 	}
 	p := &Provider{cfg: cfg, client: idp.NewClient(idp.ClientConfig{Own: u.Hostname(), Observe: cfg.Observe, Now: cfg.Now})}
-	p.meta = &fetched[metadata]{client: p.client, step: StepDiscovery, now: cfg.Now, parse: parseMetadata(cfg.Issuer)}
+	p.meta = &fetched[metadata]{client: p.client, step: idp.StepDiscovery, now: cfg.Now, parse: parseMetadata(append([]string{cfg.Issuer}, cfg.Names...))}
 	p.keys = &keySet{now: cfg.Now, at: func(ctx context.Context) (string, []string, error) {
 		m, err := p.metadata(ctx)
 		return m.Keys, m.Algorithms, err
 	}}
-	p.keys.keys = &fetched[[]jose.JSONWebKey]{client: p.client, step: StepKeys, now: cfg.Now, parse: parseKeys}
+	p.keys.keys = &fetched[[]jose.JSONWebKey]{client: p.client, step: idp.StepKeys, now: cfg.Now, parse: parseKeys}
 	return p, nil
 }
 
@@ -108,9 +109,17 @@ func (p *Provider) refresh(ctx context.Context) {
 	}
 }
 
-func (p *Provider) oauth(m metadata, redirect string) *oauth2.Config {
-	return &oauth2.Config{ClientID: p.cfg.ClientID, ClientSecret: p.cfg.ClientSecret.RevealString(), RedirectURL: redirect, Scopes: p.cfg.Scopes,
+func (p *Provider) oauth(m metadata, redirect string) (*oauth2.Config, error) {
+	c := &oauth2.Config{ClientID: p.cfg.ClientID, ClientSecret: p.cfg.ClientSecret.RevealString(), RedirectURL: redirect, Scopes: p.cfg.Scopes,
 		Endpoint: oauth2.Endpoint{AuthURL: m.Authorization, TokenURL: m.Token, AuthStyle: m.authStyle()}}
+	if p.cfg.MakeSecret != nil {
+		made, err := p.cfg.MakeSecret()
+		if err != nil {
+			return nil, fmt.Errorf("make client secret: %w", err)
+		}
+		c.ClientSecret, c.Endpoint.AuthStyle = made.RevealString(), oauth2.AuthStyleInParams
+	}
+	return c, nil
 }
 
 // AuthURL implements [idp.Provider].
@@ -119,13 +128,21 @@ func (p *Provider) AuthURL(ctx context.Context, r idp.AuthRequest) (string, erro
 	if err != nil {
 		return "", err
 	}
-	return p.oauth(m, r.RedirectURI).AuthCodeURL(r.State, oidc.Nonce(r.Nonce), oauth2.S256ChallengeOption(r.Verifier)), nil
+	client, err := p.oauth(m, r.RedirectURI)
+	if err != nil {
+		return "", err
+	}
+	options := []oauth2.AuthCodeOption{oidc.Nonce(r.Nonce), oauth2.S256ChallengeOption(r.Verifier)}
+	for name, value := range p.cfg.AuthParams {
+		options = append(options, oauth2.SetAuthURLParam(name, value))
+	}
+	return client.AuthCodeURL(r.State, options...), nil
 }
 
 // Issuer implements [idp.Provider].
 func (p *Provider) Issuer(ctx context.Context) (string, bool, error) {
 	m, err := p.metadata(ctx)
-	return p.cfg.Issuer, m.SendsIssuer, err
+	return m.Issuer, m.SendsIssuer, err
 }
 
 // Exchange implements [idp.Provider].
@@ -134,10 +151,13 @@ func (p *Provider) Exchange(ctx context.Context, c idp.Code) (idp.Identity, erro
 	if err != nil {
 		return idp.Identity{}, err
 	}
-	calls := context.WithValue(ctx, oauth2.HTTPClient, p.client.HTTP(StepToken))
-	token, err := p.oauth(m, c.RedirectURI).Exchange(calls, c.Code, oauth2.VerifierOption(c.Verifier))
+	client, err := p.oauth(m, c.RedirectURI)
 	if err != nil {
-		return idp.Identity{}, asAnswer("redeem code", redeemError(err))
+		return idp.Identity{}, err
+	}
+	token, err := p.client.Redeem(ctx, client, c)
+	if err != nil {
+		return idp.Identity{}, err
 	}
 	raw, _ := token.Extra("id_token").(string)
 	if raw == "" {
@@ -150,16 +170,10 @@ func (p *Provider) Exchange(ctx context.Context, c idp.Code) (idp.Identity, erro
 	if checked.AccessTokenHash != "" && checked.VerifyAccessToken(token.AccessToken) != nil {
 		return id, fmt.Errorf("the access token is not that of the id_token: %w", idp.ErrAnswer)
 	}
-	return p.complete(ctx, id, m, token.AccessToken)
-}
-
-// redeemError is the error of a redeemed code without what the provider has written: that may hold what belongs in no log.
-func redeemError(err error) error {
-	var refused *oauth2.RetrieveError
-	if errors.As(err, &refused) {
-		return fmt.Errorf("the token endpoint refused with %q", refused.ErrorCode)
+	if p.cfg.Revokes {
+		id.Revoke = secret.FromString(token.RefreshToken)
 	}
-	return plain(err)
+	return p.complete(ctx, id, m, token.AccessToken)
 }
 
 // Native implements [idp.Provider]: it takes id_tokens with their nonce, and codes with their verifier.
@@ -170,7 +184,7 @@ func (p *Provider) Native(ctx context.Context, n idp.Native) (idp.Identity, erro
 	case n.IDToken != "" && n.Nonce == "":
 		return idp.Identity{}, fmt.Errorf("an id_token comes without its nonce: %w", idp.ErrAnswer)
 	case n.IDToken != "":
-		id, _, err := p.verify(ctx, n.IDToken, append([]string{p.cfg.ClientID}, p.cfg.Audiences...), n.Nonce)
+		id, _, err := p.verify(ctx, n.IDToken, p.audiences(), n.Nonce)
 		return id, err
 	}
 	return idp.Identity{}, idp.ErrNotTaken
@@ -183,16 +197,9 @@ func (p *Provider) complete(ctx context.Context, id idp.Identity, m metadata, ac
 	if m.UserInfo == "" || access == "" || !lacks {
 		return id, nil
 	}
-	body, _, err := get(ctx, p.client.HTTP(StepUserInfo), m.UserInfo, access)
+	more, err := p.userInfo(ctx, m, access, id.Subject)
 	if err != nil {
-		return id, fmt.Errorf("userinfo: %w", err)
-	}
-	more := map[string]any{}
-	if err := decode(body, &more); err != nil {
-		return id, asAnswer("userinfo", err)
-	}
-	if sub, _ := more["sub"].(string); sub != id.Subject {
-		return id, fmt.Errorf("userinfo is of another subject: %w", idp.ErrAnswer)
+		return id, err
 	}
 	// An address and its proof are said in one breath: a proof that is said of one address proves no other.
 	if id.Claims["email"] != nil && id.Claims["email"] != more["email"] {
@@ -209,10 +216,43 @@ func (p *Provider) complete(ctx context.Context, id idp.Identity, m metadata, ac
 	return withEmail(id), nil
 }
 
-func decode(body []byte, into any) error {
-	d := json.NewDecoder(strings.NewReader(string(body)))
-	d.UseNumber()
-	return d.Decode(into)
+// userInfo asks the userinfo endpoint of the access token, which must be of that subject.
+func (p *Provider) userInfo(ctx context.Context, m metadata, access, subject string) (map[string]any, error) {
+	a, err := p.client.Get(ctx, idp.StepUserInfo, m.UserInfo, access)
+	if err == nil && a.Status != http.StatusOK {
+		err = fmt.Errorf("status %d: %w", a.Status, idp.ErrUnavailable)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("userinfo: %w", err)
+	}
+	claims := map[string]any{}
+	if err := a.Decode(&claims); err != nil {
+		return nil, idp.AsAnswer("userinfo", err)
+	}
+	if sub, _ := claims["sub"].(string); sub != subject {
+		return nil, fmt.Errorf("userinfo is of another subject: %w", idp.ErrAnswer)
+	}
+	return claims, nil
+}
+
+// ByAccessToken returns who the userinfo endpoint says has given the access token, who must be that subject. Whom the token was given for,
+// the caller has checked: an access token says nothing of that by itself. ErrAnswer, ErrUnavailable.
+func (p *Provider) ByAccessToken(ctx context.Context, access, subject string) (idp.Identity, error) {
+	m, err := p.metadata(ctx)
+	if err != nil {
+		return idp.Identity{}, err
+	}
+	claims, err := p.userInfo(ctx, m, access, subject)
+	if err != nil {
+		return idp.Identity{}, err
+	}
+	return withEmail(idp.Identity{Issuer: p.cfg.Issuer, Subject: subject, Claims: claims}), nil
+}
+
+// Revocation returns the revocation endpoint that the discovery document names (RFC 8414 §2), "" for none. ErrUnavailable.
+func (p *Provider) Revocation(ctx context.Context) (string, error) {
+	m, err := p.metadata(ctx)
+	return m.Revocation, err
 }
 
 // withEmail reads the address. Proven is what is JSON true, and nothing that looks like it (C10).

@@ -5,10 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/coreos/go-oidc/v3/oidc"
 
@@ -21,14 +18,13 @@ const (
 	skew = time.Minute
 	// maxToken is the longest token that is looked at, in bytes.
 	maxToken = 64 << 10
-	// maxSubject is the longest subject (OpenID Connect Core §2).
-	maxSubject = 255
 )
 
-// verifier checks everything but times, which have a leeway here, and the audience, of which there may be several.
+// verifier checks signature and form; issuer, audience and times are checked here, by rules that go-oidc does not have.
 func (p *Provider) verifier(m metadata) (*oidc.IDTokenVerifier, *keyErrors) {
 	keys := &keyErrors{keySet: p.keys}
-	return oidc.NewVerifier(p.cfg.Issuer, keys, &oidc.Config{SupportedSigningAlgs: m.Algorithms, SkipClientIDCheck: true, SkipExpiryCheck: true}), keys
+	return oidc.NewVerifier(p.cfg.Issuer, keys, &oidc.Config{SupportedSigningAlgs: m.Algorithms, SkipIssuerCheck: true, SkipClientIDCheck: true,
+		SkipExpiryCheck: true}), keys
 }
 
 // keyErrors keeps why keys could not be had, which go-oidc makes text of.
@@ -51,26 +47,53 @@ func (k *keyErrors) of(err error) error {
 	return err
 }
 
-// verify checks an id_token (OpenID Connect Core §3.1.3.7, C03, C05): signature, issuer, audience, authorised party, times and nonce.
-func (p *Provider) verify(ctx context.Context, raw string, audiences []string, nonce string) (id idp.Identity, checked *oidc.IDToken, err error) {
+// signed checks what every token of the provider must have: a signature by one of its keys, and its name (C05).
+func (p *Provider) signed(ctx context.Context, raw string) (t *oidc.IDToken, claims map[string]any, err error) {
 	if len(raw) > maxToken {
-		return id, nil, fmt.Errorf("the id_token is too long: %w", idp.ErrAnswer)
+		return nil, nil, fmt.Errorf("it is too long: %w", idp.ErrAnswer)
 	}
 	m, err := p.metadata(ctx)
 	if err != nil {
-		return id, nil, err
+		return nil, nil, err
 	}
 	verifier, keys := p.verifier(m)
-	if checked, err = verifier.Verify(ctx, raw); err != nil {
-		return id, nil, asAnswer("check id_token", keys.of(err))
+	if t, err = verifier.Verify(ctx, raw); err != nil {
+		return nil, nil, keys.of(err)
 	}
-	claims := map[string]any{}
-	if err := decodeClaims(checked, &claims); err != nil {
-		return id, nil, asAnswer("check id_token", err)
+	if !slices.Contains(p.names(), t.Issuer) {
+		return nil, nil, errors.New("it is by another issuer")
+	}
+	return t, claims, decodeClaims(t, &claims)
+}
+
+// names are all that the issuer is called.
+func (p *Provider) names() []string { return append([]string{p.cfg.Issuer}, p.cfg.Names...) }
+
+// audiences are all clients for which tokens from apps are taken.
+func (p *Provider) audiences() []string { return append([]string{p.cfg.ClientID}, p.cfg.Audiences...) }
+
+// VerifyStatement checks a signed message of the provider that is neither an id_token nor a logout token: signature, issuer and audience, of all
+// clients. The claims are returned as they are; times are the caller's to check. ErrAnswer, ErrUnavailable.
+func (p *Provider) VerifyStatement(ctx context.Context, raw string) (claims map[string]any, err error) {
+	t, claims, err := p.signed(ctx, raw)
+	if err == nil && !overlap(t.Audience, p.audiences()) {
+		err = errors.New("it is for another client")
+	}
+	if err != nil {
+		return nil, idp.AsAnswer("check statement", err)
+	}
+	return claims, nil
+}
+
+// verify checks an id_token (OpenID Connect Core §3.1.3.7, C03, C05): signature, issuer, audience, authorised party, times and nonce.
+func (p *Provider) verify(ctx context.Context, raw string, audiences []string, nonce string) (id idp.Identity, checked *oidc.IDToken, err error) {
+	checked, claims, err := p.signed(ctx, raw)
+	if err != nil {
+		return id, nil, idp.AsAnswer("check id_token", err)
 	}
 	azp, _ := claims["azp"].(string)
 	switch {
-	case !usableSubject(checked.Subject):
+	case !idp.UsableSubject(checked.Subject):
 		err = errors.New("its subject is missing or not text")
 	case !overlap(checked.Audience, audiences):
 		err = errors.New("it is for another client")
@@ -82,7 +105,7 @@ func (p *Provider) verify(ctx context.Context, raw string, audiences []string, n
 		err = p.checkTimes(claims, checked.Expiry, checked.IssuedAt)
 	}
 	if err != nil {
-		return id, nil, asAnswer("check id_token", err)
+		return id, nil, idp.AsAnswer("check id_token", err)
 	}
 	id = idp.Identity{Issuer: p.cfg.Issuer, Subject: checked.Subject, Claims: claims, AMR: texts(claims["amr"]),
 		Once: secret.SumString("id_token " + raw), OnceUntil: checked.Expiry.Add(skew)}
@@ -95,7 +118,7 @@ func decodeClaims(t *oidc.IDToken, into *map[string]any) error {
 	if err := t.Claims(&raw); err != nil {
 		return err
 	}
-	return decode(raw, into)
+	return idp.Decode(raw, into)
 }
 
 // rawClaims keeps the text, so that numbers stay as they are.
@@ -135,10 +158,6 @@ func texts(v any) (all []string) {
 	return all
 }
 
-func usableSubject(sub string) bool {
-	return sub != "" && len(sub) <= maxSubject && utf8.ValidString(sub) && !strings.ContainsFunc(sub, unicode.IsControl)
-}
-
 // maxLogout is how long a logout token may live: what was taken is remembered that long.
 const maxLogout = time.Hour
 
@@ -154,28 +173,30 @@ func (p *Provider) VerifyLogout(ctx context.Context, token string) (idp.Logout, 
 	verifier, keys := p.verifier(m)
 	t, err := verifier.VerifyLogout(ctx, token)
 	if err != nil {
-		return idp.Logout{}, asAnswer("check logout token", keys.of(err))
+		return idp.Logout{}, idp.AsAnswer("check logout token", keys.of(err))
 	}
 	claims := map[string]any{}
 	var raw rawClaims
 	if err := t.Claims(&raw); err != nil {
-		return idp.Logout{}, asAnswer("check logout token", err)
+		return idp.Logout{}, idp.AsAnswer("check logout token", err)
 	}
-	if err := decode(raw, &claims); err != nil {
-		return idp.Logout{}, asAnswer("check logout token", err)
+	if err := idp.Decode(raw, &claims); err != nil {
+		return idp.Logout{}, idp.AsAnswer("check logout token", err)
 	}
 	err = p.checkTimes(claims, t.Expiry, t.IssuedAt)
 	switch {
 	case err != nil:
+	case !slices.Contains(p.names(), t.Issuer):
+		err = errors.New("it is by another issuer")
 	case !slices.Contains(t.Audience, p.cfg.ClientID):
 		err = errors.New("it is for another client")
 	case t.Expiry.Sub(t.IssuedAt) > maxLogout:
 		err = errors.New("it lives for too long")
-	case t.Subject != "" && !usableSubject(t.Subject), len(t.SessionID) > maxSubject:
+	case t.Subject != "" && !idp.UsableSubject(t.Subject), t.SessionID != "" && !idp.UsableSubject(t.SessionID):
 		err = errors.New("its subject or session is not usable")
 	}
 	if err != nil {
-		return idp.Logout{}, asAnswer("check logout token", err)
+		return idp.Logout{}, idp.AsAnswer("check logout token", err)
 	}
 	return idp.Logout{Issuer: p.cfg.Issuer, Subject: t.Subject, SID: t.SessionID,
 		Once: secret.SumString("jti " + p.cfg.Issuer + " " + t.TokenID), OnceUntil: t.Expiry.Add(skew)}, nil
