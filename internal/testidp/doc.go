@@ -1,3 +1,3 @@
-// Package testidp is an OpenID provider that tests start on loopback. It does what OpenID Connect says, and lies or falls sick where a test
-// tells it to.
+// Package testidp is identity providers that tests start on loopback: an OpenID provider, and Google, Apple, Facebook and GitHub as far as a
+// sign-in needs them. Each does what it documents, and lies or falls sick where a test tells it to.
 package testidp

@@ -45,8 +45,14 @@ type Provider struct {
 	Fault func(step string, w http.ResponseWriter, r *http.Request) bool
 	// KeysMaxAge is how long keys may be kept; 0 says nothing.
 	KeysMaxAge time.Duration
+	// Document changes the discovery document; nil leaves it.
+	Document func(document map[string]any)
 
 	server *httptest.Server
+	mux    *http.ServeMux
+	// client reports whether the token endpoint knows the client, and more what it answers besides; nil: nothing.
+	client func(r *http.Request) bool
+	more   func(g grant) map[string]any
 	now    func() time.Time
 	keyID  int
 	rsa    *rsa.PrivateKey
@@ -67,7 +73,10 @@ func Start(t testing.TB, now func() time.Time) *Provider {
 	t.Helper()
 	p := &Provider{now: now, Algorithm: "RS256", codes: map[string]grant{}, access: map[string]map[string]any{}, calls: map[string]int{}}
 	p.rotate(t)
-	mux := http.NewServeMux()
+	p.mux, p.client = http.NewServeMux(), func(r *http.Request) bool {
+		id, password, _ := r.BasicAuth()
+		return id == ClientID && password == ClientSecret
+	}
 	for path, serve := range map[string]struct {
 		step string
 		do   http.HandlerFunc
@@ -75,19 +84,24 @@ func Start(t testing.TB, now func() time.Time) *Provider {
 		"/.well-known/openid-configuration": {"discovery", p.discovery}, "/keys": {"keys", p.keys}, "/token": {"token", p.token},
 		"/userinfo": {"userinfo", p.userinfo}, "/authorize": {"authorize", p.authorize},
 	} {
-		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
-			p.Lock()
-			p.calls[serve.step]++
-			fault := p.Fault
-			p.Unlock()
-			if fault == nil || !fault(serve.step, w, r) {
-				serve.do(w, r)
-			}
-		})
+		p.handle(path, serve.step, serve.do)
 	}
-	p.server = httptest.NewServer(mux)
+	p.server = httptest.NewServer(p.mux)
 	t.Cleanup(p.server.Close)
 	return p
+}
+
+// handle serves an endpoint, counts its calls and falls sick where a test says so.
+func (p *Provider) handle(path, step string, do http.HandlerFunc) {
+	p.mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
+		p.Lock()
+		p.calls[step]++
+		fault := p.Fault
+		p.Unlock()
+		if fault == nil || !fault(step, w, r) {
+			do(w, r)
+		}
+	})
 }
 
 // Issuer returns the provider's issuer.
@@ -123,12 +137,16 @@ func (p *Provider) rotate(t testing.TB) {
 func (p *Provider) discovery(w http.ResponseWriter, _ *http.Request) {
 	p.Lock()
 	defer p.Unlock()
-	answer(w, map[string]any{
+	document := map[string]any{
 		"issuer": p.server.URL, "authorization_endpoint": p.server.URL + "/authorize", "token_endpoint": p.server.URL + "/token",
 		"userinfo_endpoint": p.server.URL + "/userinfo", "jwks_uri": p.server.URL + "/keys", "response_types_supported": []string{"code"},
 		"id_token_signing_alg_values_supported": []string{"RS256", "ES256", "HS256", "none"}, "subject_types_supported": []string{"public"},
 		"authorization_response_iss_parameter_supported": p.IssParameter,
-	})
+	}
+	if p.Document != nil {
+		p.Document(document)
+	}
+	answer(w, document)
 }
 
 func answer(w http.ResponseWriter, body any) {
@@ -163,8 +181,7 @@ func (p *Provider) Answer(authURL string) string {
 	p.Lock()
 	defer p.Unlock()
 	q := u.Query()
-	code := random()
-	p.codes[code] = grant{q.Get("code_challenge"), q.Get("nonce"), q.Get("redirect_uri"), maps.Clone(p.User)}
+	code := p.grant(q)
 	back := url.Values{"code": {code}, "state": {q.Get("state")}}
 	if p.IssParameter {
 		back.Set("iss", p.server.URL)
@@ -173,6 +190,13 @@ func (p *Provider) Answer(authURL string) string {
 		back.Set("iss", p.Iss)
 	}
 	return q.Get("redirect_uri") + "?" + back.Encode()
+}
+
+// grant returns a code for what a browser has asked.
+func (p *Provider) grant(q url.Values) (code string) {
+	code = random()
+	p.codes[code] = grant{q.Get("code_challenge"), q.Get("nonce"), q.Get("redirect_uri"), maps.Clone(p.User)}
+	return code
 }
 
 func random() string {
@@ -185,11 +209,10 @@ func random() string {
 func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
 	p.Lock()
 	defer p.Unlock()
-	id, password, _ := r.BasicAuth()
 	g, known := p.codes[r.PostFormValue("code")]
 	delete(p.codes, r.PostFormValue("code"))
 	sum := sha256.Sum256([]byte(r.PostFormValue("code_verifier")))
-	if id != ClientID || password != ClientSecret || !known || base64.RawURLEncoding.EncodeToString(sum[:]) != g.challenge ||
+	if !p.client(r) || !known || base64.RawURLEncoding.EncodeToString(sum[:]) != g.challenge ||
 		r.PostFormValue("redirect_uri") != g.redirect {
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(http.StatusBadRequest)
@@ -198,7 +221,11 @@ func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
 	}
 	access := random()
 	p.access[access] = g.user
-	answer(w, map[string]any{"access_token": access, "token_type": "Bearer", "expires_in": 300, "id_token": p.idToken(g.user, g.nonce)})
+	body := map[string]any{"access_token": access, "token_type": "Bearer", "expires_in": 300, "id_token": p.idToken(g.user, g.nonce)}
+	if p.more != nil {
+		maps.Copy(body, p.more(g))
+	}
+	answer(w, body)
 }
 
 func (p *Provider) userinfo(w http.ResponseWriter, r *http.Request) {
