@@ -63,9 +63,9 @@ func (p *Provider) read(claims map[string]any) (n idp.Notification, err error) {
 // goodUntil checks the times, and returns until when the notification could be taken.
 func (p *Provider) goodUntil(claims map[string]any) (until time.Time, err error) {
 	now := p.cfg.Now()
-	issued, ok := seconds(claims["iat"])
-	if !ok || issued.After(now.Add(skew)) {
-		return until, errors.New("it does not say when it was made, or that is in the future")
+	issued, _ := seconds(claims["iat"]) // one that does not say so has expired
+	if issued.After(now.Add(skew)) {
+		return until, errors.New("it was made in the future")
 	}
 	until = issued.Add(notificationFor)
 	if claims["exp"] != nil {
