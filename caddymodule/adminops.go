@@ -28,7 +28,7 @@ type adminOps struct {
 	operator *operator.Operator
 	accounts *admin.Accounts
 	invite   *invite.Flow
-	factors  *factor.Factors // nil where no gateway runs
+	factors  *factor.Factors
 	store    *sqlstore.Store
 	now      authcore.Clock
 	portal   string           // base URL of pages and links; only a path where the configuration does not say it
@@ -87,7 +87,7 @@ func openAdminOps(ctx context.Context, cfg *resolved) (d *adminOps, done func() 
 	if d, err = newAdminOps(cfg, store, ring, sealer, clock.Now); err != nil {
 		return fail(err)
 	}
-	if d.invite, err = d.inviteStopped(); err != nil {
+	if err := d.stopped(); err != nil {
 		return fail(err)
 	}
 	return d, store.Close, nil
@@ -106,4 +106,12 @@ func newAdminOps(cfg *resolved, store *sqlstore.Store, ring *keyring.Ring, seale
 	d.operator, err = operator.New(operator.Config{Store: store, Seeds: store, Keys: ring, MailPurpose: notify.SealPurpose, LinkPurpose: notice.SealPurpose,
 		SeedPurpose: factor.SealPurpose, Now: now})
 	return d, err
+}
+
+// hasPages reports whether it is known where the pages are that the links in mails lead to.
+func (d *adminOps) hasPages() bool { return d.notifier != nil || d.cfg.issuer != nil }
+
+func errNoPages() error {
+	return authcore.Refuse(authcore.Unavailable,
+		"No gateway runs, and the configuration does not say where its pages are. Start the gateway, or set the option issuer.")
 }

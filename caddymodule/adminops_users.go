@@ -127,8 +127,8 @@ type resetUser struct {
 }
 
 func (n namedUser) resetFactors(ctx context.Context, d *adminOps) (resetUser, error) {
-	if d.factors == nil {
-		return resetUser{}, authcore.Refuse(authcore.Unavailable, "No gateway runs. Start it first: it tells the owner by mail.")
+	if !d.hasPages() {
+		return resetUser{}, errNoPages()
 	}
 	a, err := admin.Find(ctx, d.store, n.User)
 	if err != nil {

@@ -76,9 +76,8 @@ func (d *adminOps) managedInvitation(i authcore.Invitation) managedInvitation {
 }
 
 func (n newInvitation) create(ctx context.Context, d *adminOps) (managedInvitation, error) {
-	if d.notifier == nil && d.cfg.issuer == nil && n.Email+n.Phone != "" {
-		return managedInvitation{}, authcore.Refuse(authcore.Unavailable,
-			"No gateway runs, and the configuration does not say where its pages are. Start the gateway, or set the option issuer.")
+	if n.Email+n.Phone != "" && !d.hasPages() {
+		return managedInvitation{}, errNoPages()
 	}
 	made, err := d.invite.CreateAsOperator(ctx, invite.Input{Email: n.Email, Phone: n.Phone, Roles: n.Roles, Client: authcore.Client{Portal: d.portal}})
 	if err != nil {

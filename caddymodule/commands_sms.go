@@ -52,7 +52,6 @@ func smsCommand() *cobra.Command {
 func (p *cliEnv) testSMS(cmd *cobra.Command, s smsTest) error {
 	return trial{
 		path: adminSMS, body: s,
-		failed:   func(err error) error { return p.fail(cmd, err) },
 		accepted: func(t notify.Trial) string { return orDash(t.Answer) },
 		refused:  func(t notify.Trial) error { return fmt.Errorf("the SMS was not sent: %s", t.Answer) },
 	}.run(cmd, p)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/notify"
 )
 
@@ -20,7 +21,6 @@ const trialLimit = longestMail + 30*time.Second
 type trial struct {
 	path     string
 	body     any
-	failed   func(error) error         // ends the command where nothing was tried
 	accepted func(notify.Trial) string // what is shown of an answer
 	refused  func(notify.Trial) error
 }
@@ -34,9 +34,9 @@ func (x trial) run(cmd *cobra.Command, p *cliEnv) error {
 	err := p.ask(ctx, http.MethodPost, x.path, x.body, &result)
 	switch {
 	case errors.Is(err, errNotRunning):
-		return fmt.Errorf("%w; start the gateway first: it is its configuration that is tested", err)
+		return p.fail(cmd, authcore.Refuse(authcore.Unavailable, fmt.Sprintf("%v; start the gateway first: it is its configuration that is tested", err)))
 	case err != nil:
-		return x.failed(err)
+		return p.fail(cmd, err)
 	}
 	if result.Accepted || p.asJSON {
 		err = p.print(cmd.OutOrStdout(), result, func(w io.Writer) { fmt.Fprintf(w, "accepted\t%s\n", x.accepted(result)) })

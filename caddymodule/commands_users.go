@@ -94,7 +94,7 @@ func factorsCommand(p *cliEnv) *cobra.Command {
 	factors.AddCommand(&cobra.Command{
 		Use: "reset <user>", Short: "Removes the second factors of somebody who has lost them", Args: cobra.ExactArgs(1),
 		Long: "Removes every second factor and recovery code of an account, switches its two-factor authentication off and ends its sessions. The owner is " +
-			"told by a mail, whose link takes it back. Make sure first that it is the owner who asks. It needs a running gateway. " + whichUser,
+			"told by a mail, whose link takes it back; if no gateway runs, the mail waits until one starts. Make sure first that it is the owner who asks. " + whichUser,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			n := namedUser{args[0]}
 			return run(p, cmd, request[resetUser]{method: http.MethodPost, path: adminFactors, body: n, limit: shortLimit, do: n.resetFactors}, func(w io.Writer, u resetUser) {

@@ -93,8 +93,10 @@ func countRateLimited(path string) {
 		loginOutcomes.of(audit.ByPassword).count(string(authcore.RateLimited))
 	case "/passkeys/options", "/passkeys/verify":
 		loginOutcomes.of(audit.ByPasskey).count(string(authcore.RateLimited))
-	case "/verify", "/otp/verify":
+	case "/verify", "/otp", "/otp/verify":
 		loginOutcomes.of(audit.ByCode).count(string(authcore.RateLimited))
+	case "/login/mfa": // of a sign-in that nobody has looked at: it began in any way
+		loginOutcomes.of(otherOutcome).count(string(authcore.RateLimited))
 	case "/register":
 		registrationOutcomes.of(audit.ByPassword).count(string(authcore.RateLimited))
 	}

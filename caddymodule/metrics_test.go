@@ -135,6 +135,24 @@ func TestMetrics_GuardDecisions(t *testing.T) {
 	}
 }
 
+// TestMetrics_RateLimitedSignIns is not parallel: it compares counters of the process. Every way in counts what a limit refuses.
+func TestMetrics_RateLimitedSignIns(t *testing.T) {
+	r := prometheus.NewPedanticRegistry()
+	if err := registerMetrics(r); err != nil {
+		t.Fatal(err)
+	}
+	for path, method := range map[string]string{
+		"/login": "password", "/login/mfa": "other", "/otp": "code", "/otp/verify": "code", "/verify": "code", "/passkeys/options": "passkey", "/passkeys/verify": "passkey",
+	} {
+		name := "gatehouse_logins_total{method=" + method + "}{outcome=rate_limited}"
+		before := gathered(t, r)[name]
+		countRateLimited(path)
+		if after := gathered(t, r)[name]; after != before+1 {
+			t.Errorf("%s: %s is %v and was %v", path, name, after, before)
+		}
+	}
+}
+
 // BenchmarkMetrics_GuardCount is what counting costs each guarded request; it must stay below 30 ns.
 func BenchmarkMetrics_GuardCount(b *testing.B) {
 	b.RunParallel(func(pb *testing.PB) {

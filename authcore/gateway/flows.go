@@ -218,7 +218,7 @@ func (f *Flows) wireShared(cfg Config) (err error) {
 	if cfg.Settings.Numbers.Texts {
 		reaches = cfg.Settings.Numbers.Reaches
 	}
-	f.Challenges, err = challenge.New(challenge.Config{Store: cfg.Store, Limiter: cfg.Limiter, Mailer: cfg.Mailer, Key: macKey(cfg.Ring, "code"),
+	f.Challenges, err = challenge.New(challenge.Config{Store: cfg.Store, Limiter: cfg.Limiter, Mailer: cfg.Mailer, Key: CodeKey(cfg.Ring),
 		Length: code.Length, Lifetime: code.Lifetime, SMSLifetime: code.SMSLifetime, Attempts: code.Attempts, Reaches: reaches,
 		ClientKey: ratelimit.AddressKey, Sent: cfg.Traces.CodeSent, Now: cfg.Now})
 	if err != nil {
@@ -229,7 +229,7 @@ func (f *Flows) wireShared(cfg Config) (err error) {
 		return err
 	}
 	f.Factors, err = factor.New(factor.Config{Store: cfg.Store, Challenges: f.Challenges, Notices: f.Notices, Sealer: cfg.Sealer,
-		Key: macKey(cfg.Ring, "recovery code"), Offered: cfg.Settings.Factors, Required: f.requiredMFA, Ways: cfg.Settings.waysIn(), Brand: cfg.Settings.Brand, Parties: parties(cfg.Settings),
+		Key: RecoveryKey(cfg.Ring), Offered: cfg.Settings.Factors, Required: f.requiredMFA, Ways: cfg.Settings.waysIn(), Brand: cfg.Settings.Brand, Parties: parties(cfg.Settings),
 		Numbers: cfg.Settings.Numbers, CanReach: cfg.CanReach, Trace: cfg.Traces.SecondFactor, Now: cfg.Now})
 	return err
 }
@@ -362,6 +362,12 @@ func (f *Flows) wireOwner(cfg Config) (err error) {
 
 // Cursors returns the key of [cursor.NewSigner].
 func Cursors(ring *keyring.Ring) func() secret.MACKey { return macKey(ring, "cursor") }
+
+// CodeKey returns the key of [challenge.New].
+func CodeKey(ring *keyring.Ring) func() secret.MACKey { return macKey(ring, "code") }
+
+// RecoveryKey returns the key of [factor.New].
+func RecoveryKey(ring *keyring.Ring) func() secret.MACKey { return macKey(ring, "recovery code") }
 
 // FormerIdentifiers returns the key of [sqlstore.NewDigester]: that of the digests of what left accounts were found by.
 func FormerIdentifiers(ring *keyring.Ring) func() secret.MACKey {

@@ -28,5 +28,5 @@ func TestSMSTest(t *testing.T) {
 	g.mustReload(t, plan{})
 	ends(3, "set the option sms", "+436641234567")
 	g.Kill()
-	ends(1, "start the gateway first", "+436641234567")
+	ends(5, "start the gateway first", "+436641234567")
 }

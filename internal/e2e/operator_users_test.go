@@ -48,7 +48,7 @@ func TestS08_Disabled(t *testing.T) {
 	c.b.api(t, "POST", "/refresh", object{"refresh_token": other.refresh}).want(t, 200, "")
 }
 
-// TestUser_Commands: accounts, roles and the last administrator, at a running gateway and without one.
+// TestUser_Commands: accounts, roles, lost factors and the last administrator, at a running gateway and without one.
 func TestUser_Commands(t *testing.T) {
 	t.Parallel()
 	g := start(t, plan{guard: "require role admin"})
@@ -79,6 +79,13 @@ func TestUser_Commands(t *testing.T) {
 		if where == "stopped" {
 			g.terminate(t)
 			g.client.CloseIdleConnections()
+			refused(5, "unavailable", "user", "factors", "reset", u.email) // the mail to its owner could have no link
+			g.edit(t, "\t\trate_limit login off\n", "\t\trate_limit login off\n\t\tissuer https://auth.example.com\n")
+		}
+		g.withEmailFactor(t, u)
+		refused(3, "not_found", "user", "factors", "reset", "nobody-of-this-name")
+		if said := g.operatorJSON(t, "user", "factors", "reset", u.email); said["factors_removed"] != 1.0 {
+			t.Errorf("%s: %v", where, said)
 		}
 		refused(4, "last_admin", "user", "disable", "ops")
 		refused(4, "last_admin", "user", "role", "remove", "ops", "admin")
@@ -99,7 +106,10 @@ func TestUser_Commands(t *testing.T) {
 			t.Errorf("%q ends with %d: %s", line, code, errs)
 		}
 	}
-	for kind, want := range map[string]int64{"account.disabled": 2, "account.enabled": 2, "account.roles_changed": 4} {
+	if n := g.count(t, "select count(*) from outbox where kind = 'factor_removed'"); n != 2 {
+		t.Errorf("the owner of the factors gets %d mails", n)
+	}
+	for kind, want := range map[string]int64{"factor.removed": 2, "mfa.disabled": 2, "account.disabled": 2, "account.enabled": 2, "account.roles_changed": 4} {
 		if n := g.count(t, "select count(*) from events where method = 'operator' and kind = '"+kind+"'"); n != want {
 			t.Errorf("%d events %s, want %d", n, kind, want)
 		}

@@ -6,23 +6,21 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/cursor"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/factor"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/invite"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/notice"
 	"github.com/gatehouse-auth/gatehouse/authcore/gateway"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/notify"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/ratelimit"
 )
 
-// inviteStopped makes the flow by which invitations are made where no gateway runs: their mails and SMS wait in the database until one
-// starts.
-func (d *adminOps) inviteStopped() (*invite.Flow, error) {
+// stopped makes the flows of commands where no gateway runs: their mails and SMS wait in the database until one starts.
+func (d *adminOps) stopped() error {
 	counters, err := ratelimit.NewMemory(ratelimit.Config{Now: d.now})
 	if err != nil {
-		return nil, err
-	}
-	cursors, err := cursor.NewSigner(gateway.Cursors(d.ring))
-	if err != nil {
-		return nil, err
+		return err
 	}
 	waiting := notify.Config{Store: d.store, Sealer: d.sealer, Sender: later{}, Head: notify.Letterhead{Brand: d.cfg.brand}, Now: d.now}
 	if d.cfg.numbers.Texts {
@@ -30,11 +28,42 @@ func (d *adminOps) inviteStopped() (*invite.Flow, error) {
 	}
 	mailer, err := notify.New(waiting)
 	if err != nil {
+		return err
+	}
+	if d.invite, err = d.inviteStopped(mailer, counters); err != nil {
+		return err
+	}
+	d.factors, err = d.factorsStopped(mailer, counters)
+	return err
+}
+
+// inviteStopped makes the flow by which invitations are made.
+func (d *adminOps) inviteStopped(mailer challenge.Mailer, counters authcore.Limiter) (*invite.Flow, error) {
+	cursors, err := cursor.NewSigner(gateway.Cursors(d.ring))
+	if err != nil {
 		return nil, err
 	}
 	r := d.cfg.invitations
 	return invite.New(invite.Config{Store: d.store, Mailer: mailer, Limiter: counters, Cursors: cursors, Admins: d.cfg.admins, Inviters: r.inviters,
 		Identities: d.cfg.identities, Numbers: d.cfg.numbers, Texts: uncounted{}, Lifetime: r.lifetime, Pending: r.pending, Now: d.now})
+}
+
+// factorsStopped makes the factors of accounts, to remove them.
+func (d *adminOps) factorsStopped(mailer challenge.Mailer, counters authcore.Limiter) (*factor.Factors, error) {
+	codes := challenge.Config{Store: d.store, Limiter: counters, Mailer: mailer, Key: gateway.CodeKey(d.ring), Now: d.now}
+	if d.cfg.numbers.Texts {
+		codes.Reaches = d.cfg.numbers.Reaches
+	}
+	challenges, err := challenge.New(codes)
+	if err != nil {
+		return nil, err
+	}
+	notices, err := notice.New(notice.Config{Store: d.store, Mailer: mailer, MayText: challenges.MayText, Sealer: d.sealer, Now: d.now})
+	if err != nil {
+		return nil, err
+	}
+	return factor.New(factor.Config{Store: d.store, Challenges: challenges, Notices: notices, Sealer: d.sealer, Key: gateway.RecoveryKey(d.ring),
+		Offered: d.cfg.factors, Now: d.now})
 }
 
 var errLater = errors.New("the running gateway sends it")
