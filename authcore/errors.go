@@ -105,6 +105,9 @@ func CodeOf(err error) Code {
 	return Internal
 }
 
+// Guessed reports whether a code was refused whose sender may have guessed it: one that is wrong, and was not right before.
+func Guessed(err error) bool { return CodeOf(err) == InvalidCode && !errors.Is(err, ErrSpentCode) }
+
 // IsAnonymous reports whether a refusal only says that nobody is signed in. What else goes wrong (a store that is away, a
 // request from another origin) is not made better by calling the visitor anonymous.
 func IsAnonymous(err error) bool {
@@ -121,6 +124,8 @@ var (
 	ErrNotFound = errors.New("not found")
 	// ErrOtherOrigin: the refresh token is live, at another host. It is an ErrNotFound as well.
 	ErrOtherOrigin = fmt.Errorf("%w at this host", ErrNotFound)
+	// ErrSpentCode: the code is that of a challenge that was used or has expired: who shows it has not guessed.
+	ErrSpentCode = errors.New("code is used or has expired")
 	// ErrWrongCode: a live challenge exists, the code is not its code; one attempt is spent.
 	ErrWrongCode = errors.New("wrong code")
 	// ErrNoAttempts: a challenge exists, but its attempts are used up.

@@ -49,7 +49,7 @@ func (p Proofs) Try(ctx context.Context, who Prover, prove func() (amr []string,
 	case err == nil:
 		try.Succeeded(context.WithoutCancel(ctx))
 		return amr, nil
-	case code != authcore.InvalidCredentials && code != authcore.InvalidCode:
+	case code != authcore.InvalidCredentials && !authcore.Guessed(err):
 		try.Cancel()
 		return nil, err
 	}

@@ -43,7 +43,8 @@ type Config struct {
 type Store interface {
 	// ProveCode tests a code against the live challenge, as one atomic statement: a wrong code costs one attempt, a right
 	// one costs nothing and does not consume it. Where binding is that of the challenge, the attempt is one of those that are kept for
-	// it, and the others are not asked for; zero is that of none. ErrNotFound: none is live. ErrWrongCode. ErrNoAttempts.
+	// it, and the others are not asked for; zero is that of none. ErrSpentCode: none is live, and the last one had that code. ErrNotFound:
+	// none is live. ErrWrongCode. ErrNoAttempts.
 	ProveCode(ctx context.Context, purpose authcore.Purpose, subject string, code, binding secret.Digest, now time.Time) (authcore.Challenge, error)
 	// ProveToken finds the live challenge of a link, whatever attempts are left: they are for codes. ErrNotFound.
 	ProveToken(ctx context.Context, purpose authcore.Purpose, token secret.Digest, now time.Time) (authcore.Challenge, error)

@@ -118,6 +118,18 @@ func (d *Issuer) Used(ctx context.Context, p authcore.Purpose, counted string) {
 	_ = d.cfg.Limiter.Refund(context.WithoutCancel(ctx), send{purpose: p, counted: counted}.resend())
 }
 
+// SignedIn is Used for a code or link that people sign in with again and again; by and counted are those of the [Request]. A mail counts no
+// more then: whoever reads them can sign in as often as they like, and whoever has others' mailboxes filled uses none (R13). An SMS stays
+// counted, because it was paid for (O19).
+func (d *Issuer) SignedIn(ctx context.Context, p authcore.Purpose, by authcore.Channel, counted string) {
+	s := send{purpose: p, by: by, counted: counted}
+	back := []authcore.Limit{s.resend()}
+	if by == authcore.ByEmail {
+		back = append(back, d.limits(s)...)
+	}
+	_ = d.cfg.Limiter.Refund(context.WithoutCancel(ctx), back...)
+}
+
 func wrapLimit(err error) error {
 	if err != nil {
 		return fmt.Errorf("take from the limits on what is sent: %w", err)

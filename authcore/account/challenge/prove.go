@@ -22,7 +22,8 @@ type Credentials struct {
 // Prove returns the live challenge that p proves. It consumes nothing: what a verified challenge allows is done by the store
 // method that also consumes it, so that of several presenters exactly one wins. Refusals: [authcore.InvalidCode], also for
 // one that has expired, was used or is of another purpose; of codes [authcore.TooManyAttempts]. A wrong code costs an attempt,
-// and is counted likewise where nothing was ever sent, so that guessing does not tell whether something was. The link
+// and is counted likewise where nothing was ever sent, so that guessing does not tell whether something was. A right one that was used
+// or has expired is refused as [authcore.ErrSpentCode] and not counted: its owner sent it twice. The link
 // outlives the attempts: anybody can spend them.
 func (d *Issuer) Prove(ctx context.Context, p authcore.Purpose, shown Credentials) (authcore.Challenge, error) {
 	if shown.Token != "" {
@@ -33,6 +34,9 @@ func (d *Issuer) Prove(ctx context.Context, p authcore.Purpose, shown Credential
 		binding = secret.SumString(shown.Binding)
 	}
 	ch, err := d.cfg.Store.ProveCode(ctx, p, shown.Subject, d.digest(p, shown.Subject, PlainCode(shown.Code)), binding, d.now())
+	if errors.Is(err, authcore.ErrSpentCode) {
+		return authcore.Challenge{}, errInvalid().Because(authcore.ErrSpentCode)
+	}
 	if errors.Is(err, authcore.ErrNotFound) {
 		return authcore.Challenge{}, d.countMiss(ctx, p, shown.Subject)
 	}
@@ -87,7 +91,7 @@ func refusal(p authcore.Purpose, err error) error {
 // Refuse returns the refusal of a code or link that proves nothing, for callers that learn it after Prove.
 func Refuse() error { return errInvalid() }
 
-func errInvalid() error {
+func errInvalid() *authcore.Error {
 	return authcore.Refuse(authcore.InvalidCode, "The code or link is wrong, has expired, or has been used already. Ask for a new one.")
 }
 

@@ -40,6 +40,13 @@ func plainRecoveryCode(code string) string {
 	return readAs.Replace(strings.ToLower(challenge.PlainCode(code)))
 }
 
+// IsRecoveryForm reports whether a code that may be either is to be tried as a recovery code and not as one of an app: those have
+// six digits, these ten characters, which may all be digits. Each is tried as one of the two, so that a try costs one budget alone.
+func IsRecoveryForm(code string) bool {
+	plain := plainRecoveryCode(code)
+	return len(plain) == recoveryChars || strings.ContainsFunc(plain, func(r rune) bool { return r >= 'a' && r <= 'z' })
+}
+
 // recoveryDigest is all that is kept of a code. It is keyed, so that a dump of the database yields no code by trying all of them, and
 // bound to the account: the code of one is worth nothing in another (O13).
 func (f *Factors) recoveryDigest(account uuid.UUID, code string) secret.Digest {

@@ -47,13 +47,14 @@ func hotp(seed []byte, counter int64, digits int) string {
 	return fmt.Sprintf("%0*d", digits, value%modulus)
 }
 
-// matchStep returns the time step whose code it is. It is after the last one that was used: a code that somebody has watched, or its
-// neighbour of before, is worth nothing any more (RFC 6238 §5.2, O05). Every step is computed and compared, whatever matches.
+// matchStep returns the time step whose code it is, 0 for none, and whether it is after the last one that was used: a code that somebody
+// has watched, or its neighbour of before, is worth nothing any more (RFC 6238 §5.2, O05). Every step is computed and compared, whatever
+// matches.
 func matchStep(seed []byte, code string, last int64, now time.Time) (step int64, ok bool) {
 	for s := stepAt(now) - totpSkew; s <= stepAt(now)+totpSkew; s++ {
 		same := subtle.ConstantTimeCompare([]byte(hotp(seed, s, totpDigits)), []byte(code)) == 1
-		if same && s > last && !ok {
-			step, ok = s, true
+		if same && !ok {
+			step, ok = s, s > last
 		}
 	}
 	return step, ok

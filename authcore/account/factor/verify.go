@@ -38,7 +38,7 @@ type Proved struct {
 // Verify checks what was given for an account, and spends it: the same is worth nothing a second time. Of several callers with one code
 // exactly one succeeds. An event tells of either outcome. Refusals: [authcore.InvalidCode], also for a type that the account has no
 // factor of or that is not offered, [authcore.InvalidPasskey], and [authcore.TooManyAttempts] for codes that were sent. It counts no
-// wrong codes of apps and recovery codes: the caller does, by what it lets in.
+// wrong codes of apps and recovery codes: the caller does, by what it lets in, and asks [authcore.Guessed] which are.
 func (f *Factors) Verify(ctx context.Context, a authcore.Account, g Given) (Proved, error) {
 	x, amr, err := prover{f}.verify(ctx, a, g)
 	if err := (prover{f}).outcome(ctx, a, g, err); err != nil {
@@ -97,7 +97,7 @@ func (f prover) verify(ctx context.Context, a authcore.Account, g Given) (x auth
 
 // verifyTOTP takes a code of any of the account's apps, or of the one that is named.
 func (f prover) verifyTOTP(ctx context.Context, s State, g Given) (authcore.Factor, error) {
-	code := challenge.PlainCode(g.Code)
+	code, refusal := challenge.PlainCode(g.Code), wrongCode()
 	for _, x := range f.counting(s.Factors) {
 		if x.Type != authcore.FactorTOTP || g.FactorID != uuid.Nil && g.FactorID != x.ID {
 			continue
@@ -108,12 +108,15 @@ func (f prover) verifyTOTP(ctx context.Context, s State, g Given) (authcore.Fact
 		}
 		step, ok := matchStep(seed, code, x.LastStep, f.now())
 		if !ok {
+			if step != 0 {
+				refusal = usedCode()
+			}
 			continue
 		}
 		err = f.cfg.Store.UseTOTPStep(ctx, f.use(s.Account, x, g), step)
 		return x, spent(err)
 	}
-	return authcore.Factor{}, wrongCode()
+	return authcore.Factor{}, refusal
 }
 
 // verifyRecovery spends a recovery code, and tells the owner: whoever has the list can come back.
@@ -153,7 +156,11 @@ func (f prover) verifySent(ctx context.Context, a authcore.Account, g Given) (au
 	if proof.AccountID != a.ID { // O13
 		return x, challenge.Refuse()
 	}
-	return x, spent(f.cfg.Store.UseFactorCode(ctx, f.use(a, x, g), proof.ID))
+	if err := spent(f.cfg.Store.UseFactorCode(ctx, f.use(a, x, g), proof.ID)); err != nil {
+		return x, err
+	}
+	f.cfg.Challenges.SignedIn(ctx, authcore.PurposeSecondFactor, channelOf(x.Type), sentCounted(a, x))
+	return x, nil
 }
 
 func (f prover) use(a authcore.Account, x authcore.Factor, g Given) Use {
@@ -169,11 +176,14 @@ func spent(err error) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, authcore.ErrNotFound):
-		return wrongCode()
+		return usedCode()
 	}
 	return fmt.Errorf("use factor: %w", err)
 }
 
-func wrongCode() error {
+// usedCode is a wrongCode that was right and has been used: it is no guess, and so not counted as one.
+func usedCode() *authcore.Error { return wrongCode().Because(authcore.ErrSpentCode) }
+
+func wrongCode() *authcore.Error {
 	return authcore.Refuse(authcore.InvalidCode, "The code is wrong, or has been used already. Each code is good once: wait for the next one.")
 }

@@ -68,7 +68,7 @@ func (f *Flow) finish(ctx context.Context, in Input) (out secondstep.Outcome, er
 	if err != nil {
 		return out, fmt.Errorf("sign in without a password: %w", err)
 	}
-	f.cfg.Challenges.Used(ctx, authcore.PurposeSignIn, ch.SentTo)
+	f.cfg.Challenges.SignedIn(ctx, authcore.PurposeSignIn, channelOf(ch), ch.SentTo)
 	return out, nil
 }
 

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -177,7 +176,7 @@ func sendable(m Method) bool {
 // givenOTP is what came beside the first proof: the code of an app, or a recovery code.
 func givenOTP(otp string, c authcore.Client) factor.Given {
 	g := factor.Given{Type: authcore.FactorTOTP, Code: otp, Client: c}
-	if strings.ContainsFunc(otp, func(c rune) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' }) {
+	if factor.IsRecoveryForm(otp) {
 		g.Type = authcore.FactorRecovery
 	}
 	return g

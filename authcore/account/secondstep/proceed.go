@@ -208,7 +208,7 @@ func (f step) attempt(ctx context.Context, s started, look func() error) error {
 		return fmt.Errorf("spend attempt: %w", err)
 	}
 	err := look()
-	if authcore.CodeOf(err) != authcore.InvalidCode {
+	if !authcore.Guessed(err) {
 		returned := f.cfg.Store.ReturnAttempt(context.WithoutCancel(ctx), s.pending.ID, f.now())
 		if returned != nil && !errors.Is(returned, authcore.ErrNotFound) && err == nil {
 			err = fmt.Errorf("return attempt: %w", returned)

@@ -32,7 +32,7 @@ func (f *Flow) verify(ctx context.Context, a authcore.Account, g factor.Given) (
 		return factor.Proved{}, errTooMany(wait)
 	}
 	proved, err := f.cfg.Factors.Verify(ctx, a, g)
-	if authcore.CodeOf(err) != authcore.InvalidCode {
+	if !authcore.Guessed(err) {
 		// A right code does not clear the count: else the owner's own sign-ins would buy a thief new guesses.
 		try.Cancel()
 		return proved, err

@@ -39,7 +39,7 @@ func finish(ctx context.Context, step string, err error) error {
 func outcome(err error) bool {
 	var taken *authcore.TakenError
 	return errors.As(err, &taken) || errors.Is(err, authcore.ErrSessionEnded) || errors.Is(err, authcore.ErrNotFound) ||
-		errors.Is(err, authcore.ErrWrongCode) || errors.Is(err, authcore.ErrNoAttempts)
+		errors.Is(err, authcore.ErrWrongCode) || errors.Is(err, authcore.ErrNoAttempts) || errors.Is(err, authcore.ErrSpentCode)
 }
 
 // conflict returns for how long after its beginning the same work may be run again at once; zero: it would not help.

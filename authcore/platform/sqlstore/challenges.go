@@ -66,7 +66,7 @@ const proveCode = `update challenges
 	where purpose = $1 and subject = $2 and expires_at > $4 and case when binding_digest = $5 then bound_left else attempts_left end > 0
 	returning ` + challengeColumns
 
-const countLive = "select count(*) from challenges where purpose = $1 and subject = $2 and expires_at > $3"
+const selectChallenge = "select " + challengeColumns + " from challenges where purpose = $1 and subject = $2"
 
 // ProveCode implements challenge.Store. An expired challenge is not live, whatever its attempts.
 func (s *Store) ProveCode(ctx context.Context, purpose authcore.Purpose, subject string, code, binding secret.Digest,
@@ -76,7 +76,7 @@ func (s *Store) ProveCode(ctx context.Context, purpose authcore.Purpose, subject
 		return err
 	})
 	if errors.Is(err, authcore.ErrNotFound) {
-		return authcore.Challenge{}, s.whyNone(ctx, purpose, subject, now)
+		return authcore.Challenge{}, s.whyNone(ctx, purpose, subject, code, now)
 	}
 	if err != nil {
 		return authcore.Challenge{}, err
@@ -87,14 +87,16 @@ func (s *Store) ProveCode(ctx context.Context, purpose authcore.Purpose, subject
 	return ch, nil
 }
 
-func (s *Store) whyNone(ctx context.Context, purpose authcore.Purpose, subject string, now time.Time) error {
+func (s *Store) whyNone(ctx context.Context, purpose authcore.Purpose, subject string, code secret.Digest, now time.Time) error {
 	return s.Read(ctx, "find challenge", func(ctx context.Context, q sqldb.Querier) error {
-		n, err := sqldb.One(ctx, q, sqldb.ScanInt, countLive, string(purpose), subject, micros(now))
+		ch, err := sqldb.One(ctx, q, scanChallenge, selectChallenge, string(purpose), subject)
 		switch {
 		case err != nil:
 			return err
-		case n > 0:
+		case ch.ExpiresAt.After(now):
 			return authcore.ErrNoAttempts
+		case ch.CodeDigest.Equal(code):
+			return authcore.ErrSpentCode
 		}
 		return authcore.ErrNotFound
 	})
@@ -115,11 +117,17 @@ func (s *Store) ProveToken(ctx context.Context, purpose authcore.Purpose, token 
 	return ch, nil
 }
 
-// Of all who delete the row at once exactly one gets it back, under READ COMMITTED too. Whether attempts are left was
+// Of all who end the row at once exactly one gets it back, under READ COMMITTED too. Whether attempts are left was
 // asked when a code was verified; a link needs none.
-const consumeChallenge = `delete from challenges
+//
+// What is left of it until it is swept is dead on every node, has no attempts to hand on, and knows the code that was right: of
+// a hundred clients with one right code one succeeds, and the others have guessed nothing.
+const (
+	endRow           = "update challenges set expires_at = 0, code_expires_at = 0, attempts_reset_at = null, bound_reset_at = null"
+	consumeChallenge = endRow + `
 	where id = $1 and purpose = $2 and expires_at > $3
 	returning ` + challengeColumns
+)
 
 // consume spends the challenge; authcore.ErrNotFound when it is gone. A code of another purpose spends nothing.
 func consume(ctx context.Context, q sqldb.Querier, id uuid.UUID, purpose authcore.Purpose, now time.Time) (authcore.Challenge, error) {
@@ -127,7 +135,7 @@ func consume(ctx context.Context, q sqldb.Querier, id uuid.UUID, purpose authcor
 }
 
 // A code or link to sign in with is dead once its account has another address or number, or has it no longer verified.
-const consumeSignIn = `delete from challenges
+const consumeSignIn = endRow + `
 	where id = $1 and purpose = $2 and expires_at > $3 and account_id = $4 and exists (select 1 from users u where u.id = $4
 		and (u.email = sent_to and u.email_verified_at is not null or u.phone = sent_to and u.phone_verified_at is not null))`
 

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -8,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/factor"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 )
 
@@ -21,6 +23,7 @@ var challenges = []promise{
 	{"O12 a code of another purpose or subject proves nothing", challengePurpose},
 	{"it expires at the boundary instant", challengeExpiry},
 	{"an expired one keeps its spent attempts", challengeExpiredBudget},
+	{"O04 of 100 with one right code one uses it, and none has guessed", challengeRace},
 	{"a consumed one leaves no budget behind", challengeConsumed},
 }
 
@@ -178,7 +181,7 @@ func challengeExpiry(t *testing.T, s Store) {
 	_, err := s.ProveToken(t.Context(), ch.Purpose, ch.TokenDigest, last)
 	must(t, err)
 
-	wants(t, prove(t, s, "1", ch.ExpiresAt.Sub(start)), authcore.ErrNotFound)
+	wants(t, prove(t, s, "1", ch.ExpiresAt.Sub(start)), authcore.ErrSpentCode)
 	wants(t, prove(t, s, "wrong", ch.ExpiresAt.Sub(start)), authcore.ErrNotFound)
 	_, err = s.ProveToken(t.Context(), ch.Purpose, ch.TokenDigest, ch.ExpiresAt)
 	wants(t, err, authcore.ErrNotFound)
@@ -208,10 +211,36 @@ func challengeConsumed(t *testing.T, s Store) {
 	}
 	_, _, err := s.SignUp(t.Context(), aSignUp(ch, anAccount("anna")))
 	must(t, err)
-	wants(t, prove(t, s, "1", 0), authcore.ErrNotFound)
+	wants(t, prove(t, s, "wrong", 0), authcore.ErrNotFound)
 	next := issued(t, s, aChallenge(authcore.PurposeVerifyEmail, subject, "2"))
 	got, err := s.ProveToken(t.Context(), next.Purpose, next.TokenDigest, start)
 	if err != nil || got.AttemptsLeft != next.AttemptsLeft {
 		t.Errorf("%d attempts (%v), want a full budget", got.AttemptsLeft, err)
 	}
+}
+
+// challengeRace: wrong codes count all the same, before and after the right one was used.
+func challengeRace(t *testing.T, s Store) {
+	a := withAccount(t, s, "anna")
+	ch := aChallenge(authcore.PurposeSecondFactor, subject, "1")
+	ch.AccountID = a.ID
+	issued(t, s, ch)
+	try := func(code string) error {
+		proved, err := s.ProveCode(t.Context(), ch.Purpose, subject, sum("code "+code), secret.Digest{}, start)
+		if err != nil {
+			return err
+		}
+		if err = s.UseFactorCode(t.Context(), factor.Use{AccountID: a.ID, Now: start}, proved.ID); errors.Is(err, authcore.ErrNotFound) {
+			return authcore.ErrSpentCode
+		}
+		return err
+	}
+	wants(t, try("wrong"), authcore.ErrWrongCode)
+	counts := countErrors(t, atOnce(100, func(int) error { return try("1") }))
+	if counts[nil] != 1 || counts[authcore.ErrSpentCode] != 99 {
+		t.Errorf("%v, want one that uses it, and 99 who hear that it is used", counts)
+	}
+	wants(t, try("wrong"), authcore.ErrNotFound)
+	_, err := s.ProveToken(t.Context(), ch.Purpose, ch.TokenDigest, start)
+	wants(t, err, authcore.ErrNotFound)
 }

@@ -179,7 +179,7 @@ func countErrors(t testing.TB, errs []error) map[error]int {
 	counts := map[error]int{}
 	for _, err := range errs {
 		kind := error(nil)
-		for _, known := range []error{authcore.ErrNotFound, authcore.ErrWrongCode, authcore.ErrNoAttempts} {
+		for _, known := range []error{authcore.ErrNotFound, authcore.ErrWrongCode, authcore.ErrNoAttempts, authcore.ErrSpentCode} {
 			if errors.Is(err, known) {
 				kind = known
 			}

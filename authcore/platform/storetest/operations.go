@@ -184,7 +184,7 @@ func voidsChallenges(t *testing.T, s Operated) {
 	}
 	for _, now := range []time.Time{start.Add(time.Second), start.Add(-time.Minute)} { // also on a node whose clock is behind
 		_, err = s.ProveCode(t.Context(), authcore.PurposeResetPassword, "subject 1", sum("code 1"), secret.Digest{}, now)
-		wants(t, err, authcore.ErrNotFound)
+		wants(t, err, authcore.ErrSpentCode)
 		_, err = s.ProveToken(t.Context(), authcore.PurposeResetPassword, sum("token 2"), now)
 		wants(t, err, authcore.ErrNotFound)
 	}
