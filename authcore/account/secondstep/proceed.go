@@ -137,11 +137,11 @@ func (f *Flow) load(ctx context.Context, token string, r session.Request) (s sta
 // user agent, as at a refresh, and by the token that a device keeps, where both requests have one. A sign-in that a node of the release
 // before has begun says nothing of the user agent.
 func sameClient(sessions *session.Sessions, p authcore.PendingSignIn, r session.Request) bool {
-	if p.Mode != r.Mode || !p.ClientDigest.IsZero() && p.ClientDigest != clientDigest(r.Client) {
+	if p.Mode != r.Mode || !p.ClientDigest.IsZero() && !p.ClientDigest.Equal(clientDigest(r.Client)) {
 		return false
 	}
 	device, ours := sessions.DeviceDigest(r.DeviceToken)
-	return !ours || p.DeviceDigest.IsZero() || p.DeviceDigest == device
+	return !ours || p.DeviceDigest.IsZero() || p.DeviceDigest.Equal(device)
 }
 
 func clientDigest(c authcore.Client) secret.Digest { return secret.SumString(audit.UserAgent(c)) }
