@@ -53,8 +53,13 @@ func (f Factor) Confirmed() bool { return !f.ConfirmedAt.IsZero() }
 type PendingSignIn struct {
 	ID           uuid.UUID // v7
 	AccountID    uuid.UUID
-	AccountEpoch int64         // the account's when it began: it is dead once the account's is higher
-	SessionID    uuid.UUID     // of a step-up: the session that is replaced; zero for a sign-in
+	AccountEpoch int64     // the account's when it began: it is dead once the account's is higher
+	SessionID    uuid.UUID // of a step-up: the session that is replaced; zero for a sign-in
+	// WantsMFA, of a step-up: two kinds of proof are wanted, also where sign-ins of the account ask for one.
+	WantsMFA bool
+	// AuthTime, of a step-up that adds to what its session was signed in by: when that was, and still is for the new one. Zero: it stands
+	// by itself.
+	AuthTime     time.Time
 	TokenDigest  secret.Digest // of the token that finishes it
 	Mode         Mode
 	Method       string        // the way in, as in events

@@ -35,6 +35,7 @@ func (o Outcome) Traced(err error) error {
 // Pending is a sign-in that waits for what Methods and Enrol say.
 type Pending struct {
 	Token     string // that finishes it
+	StepUp    bool   // it is one of who is signed in already
 	Mode      authcore.Mode
 	ExpiresIn time.Duration
 	Methods   []Method
@@ -162,7 +163,7 @@ func (f *Flow) show(ctx context.Context, a authcore.Account, p authcore.PendingS
 	}
 	// What cannot be added at this host is not offered at it. It counts all the same: nobody gets past a step by the host they come to.
 	enrol := slices.DeleteFunc(slices.Clone(n.enrol), func(t authcore.FactorType) bool { return !f.cfg.Factors.CanAdd(t, c) })
-	return &Pending{Token: token, Mode: p.Mode, ExpiresIn: p.ExpiresAt.Sub(f.now()), Methods: n.methods, Enrol: enrol}, nil
+	return &Pending{Token: token, StepUp: p.SessionID != uuid.Nil, Mode: p.Mode, ExpiresIn: p.ExpiresAt.Sub(f.now()), Methods: n.methods, Enrol: enrol}, nil
 }
 
 func keyed(m Method) bool {

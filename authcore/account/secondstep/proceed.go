@@ -106,7 +106,7 @@ func (s started) stepsUp() bool { return s.pending.SessionID != uuid.Nil }
 // lacks is what is still asked for after the proofs in have.
 func (s started) lacks(f *Flow, have []string) next {
 	if s.stepsUp() {
-		return StepUp{f}.lacks(s.account, s.factors, have)
+		return StepUp{f}.lacks(s.account, s.factors, have, s.pending.WantsMFA)
 	}
 	return f.next(s.account, s.factors, have)
 }

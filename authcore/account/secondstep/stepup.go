@@ -27,7 +27,35 @@ type StepUpInput struct {
 	Account authcore.Account
 	Session uuid.UUID // that is replaced
 	AMR     []string  // what was proven with the call; nil for nothing
+	// MFA asks for two kinds of proof, also where sign-ins of the account ask for one.
+	MFA bool
+	// Since is when the session was signed in, by SignedBy, where that counts and the rest alone is asked for. It stays the time of the new
+	// session's sign-in: what was given then was not given anew. Zero: all is asked for.
+	Since    time.Time
+	SignedBy []string
+	// First is the method, or the id of the factor, that is to be asked for first; "" is any.
+	First   string
 	Request session.Request
+}
+
+// Ways returns all by which the step-up could go on. It changes nothing, and sends nothing.
+func (f StepUp) Ways(ctx context.Context, in StepUpInput) ([]Method, error) {
+	factors, err := f.cfg.Factors.Of(ctx, in.Account.ID)
+	if err != nil {
+		return nil, err
+	}
+	p := in.prepare(authcore.PendingSignIn{})
+	return f.lacks(in.Account, factors, p.AMR, p.WantsMFA).methods, nil
+}
+
+// prepare fills in what is of a step-up.
+func (in StepUpInput) prepare(p authcore.PendingSignIn) authcore.PendingSignIn {
+	p.SessionID, p.AMR, p.WantsMFA = in.Session, in.AMR, in.MFA
+	if !in.Since.IsZero() {
+		p.AuthTime, p.AMR = in.Since, append(slices.Clone(in.SignedBy), in.AMR...)
+	}
+	p.Method, p.DeviceName, p.ShortLived, p.TrustDevice = "", "", false, false
+	return p
 }
 
 // Begin replaces the session where what was proven is all that is asked for, and else says what is. Refusals are those of
@@ -38,12 +66,15 @@ func (f StepUp) Begin(ctx context.Context, in StepUpInput) (Outcome, error) {
 		return Outcome{}, err
 	}
 	r := in.Request
-	r.AMR, r.Method = in.AMR, ""
 	p, token := f.prepare(in.Account, r)
-	p.SessionID, p.DeviceName, p.ShortLived, p.TrustDevice = in.Session, "", false, false
-	n := f.lacks(in.Account, factors, in.AMR)
+	p = in.prepare(p)
+	n := f.lacks(in.Account, factors, p.AMR, p.WantsMFA)
 	if n.done {
-		return f.replace(ctx, in.Account, p, in.AMR, r)
+		return f.replace(ctx, in.Account, p, p.AMR, r)
+	}
+	if at := slices.IndexFunc(n.methods, func(m Method) bool { return m.Method == in.First || m.Factor.ID.String() == in.First }); at > 0 {
+		first := n.methods[at]
+		n.methods = slices.Insert(slices.Delete(n.methods, at, at+1), 0, first)
 	}
 	switch err := f.cfg.Store.SavePending(ctx, p, authcore.Effects{}); {
 	case errors.Is(err, authcore.ErrNotFound):
@@ -57,8 +88,8 @@ func (f StepUp) Begin(ctx context.Context, in StepUpInput) (Outcome, error) {
 // lacks decides what a step-up still asks for after the proofs in have (contract §6.2, §8.2): all that a sign-in asks for, and of an account
 // whose sign-ins ask for one kind, one. It is the one place that does. Unlike a sign-in, which begins with the way that was chosen, it offers
 // every way there is.
-func (f StepUp) lacks(a authcore.Account, factors []authcore.Factor, have []string) next {
-	if !f.asks(a) {
+func (f StepUp) lacks(a authcore.Account, factors []authcore.Factor, have []string, mfa bool) next {
+	if !mfa && !f.asks(a) {
 		if len(have) > 0 {
 			return next{done: true}
 		}
@@ -144,7 +175,7 @@ func (f StepUp) failed(ctx context.Context, s started, m Method, c authcore.Clie
 
 // finish ends a step-up that has waited.
 func (f StepUp) finish(ctx context.Context, s started, have []string, r session.Request) (Outcome, error) {
-	r.Step = session.Step{Pending: s.pending.ID}
+	r.Step.Pending = s.pending.ID
 	out, err := f.replace(ctx, s.account, s.pending, have, r)
 	if authcore.CodeOf(err) == authcore.InvalidToken { // another request was faster, or the session has ended meanwhile
 		return Outcome{}, errInvalidToken()
@@ -155,6 +186,7 @@ func (f StepUp) finish(ctx context.Context, s started, have []string, r session.
 // replace ends a step-up that has given all that is asked for.
 func (f StepUp) replace(ctx context.Context, a authcore.Account, p authcore.PendingSignIn, have []string, r session.Request) (Outcome, error) {
 	r.Method = wayOf(have)
+	r.Step.AuthTime = p.AuthTime
 	r.Step.ForgetReset = a.PasswordBy != "" && factor.Kinds(kindsGiven(a, have)) > 1
 	tokens, err := f.cfg.Sessions.Replace(ctx, a, p.SessionID, Complete(a, have), r)
 	return Outcome{Tokens: tokens, SteppedUp: true}, err

@@ -47,6 +47,7 @@ type Step struct {
 	DeviceDigest secret.Digest // of the token that the client brought to the first step, where it brings none to this one
 	TrustUntil   time.Time     // until when the device is asked for no second factor; zero leaves it as it is
 	ForgetReset  bool          // of authcore.SessionOpening
+	AuthTime     time.Time     // of a step-up that adds to a sign-in: when that was; zero: now
 }
 
 // Prepare makes a session and its first refresh token without storing them, for stores that open it in a transaction of

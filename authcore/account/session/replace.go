@@ -17,7 +17,7 @@ import (
 // Replace opens a session in place of one whose user has proved themselves again, by amr (RFC 8176) now: a step-up. The new session has
 // an id and tokens of its own, because the old ones may be known to somebody who could not have given that proof (S03, ASVS 7.2.4).
 // It has the name, the device and the child sessions of the old one; those keep their auth_time until they are handed over again.
-// Of r only Mode, Method, Client, and Pending and ForgetReset of Step count.
+// Of r only Mode, Method, Client, and Pending, ForgetReset and AuthTime of Step count.
 //
 // The old session's access tokens are dead before Replace returns, here at once and elsewhere as with every revocation. Its refresh
 // tokens yield the new session for as long as a lost answer is forgiven, see [Sessions.Refresh]; after that they are invalid, and never
@@ -28,6 +28,9 @@ func (s *Sessions) Replace(ctx context.Context, account authcore.Account, old uu
 	sess, refresh, err := s.Prepare(account, r)
 	if err != nil {
 		return Tokens{}, err
+	}
+	if !r.Step.AuthTime.IsZero() {
+		sess.AuthTime = r.Step.AuthTime
 	}
 	sess.AccessUntil = sess.AccessUntil.Add(MaxLeeway) // of those that come with an old refresh token
 	ev := audit.Event(authcore.EventSteppedUp, account.ID, r.Client, sess.CreatedAt)

@@ -11,12 +11,13 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/secondstep"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/stepup"
 	"github.com/gatehouse-auth/gatehouse/internal/testflow"
 )
 
 func begin(t *testing.T, e *testflow.Env, as session.Tokens, p fresh.Proof) (secondstep.Outcome, error) {
 	t.Helper()
-	return e.StepUp.Begin(t.Context(), &as.Principal, p, session.Request{Mode: as.Mode, Client: testflow.Client()})
+	return e.StepUp.Begin(t.Context(), &as.Principal, stepup.Input{Proof: p, Request: session.Request{Mode: as.Mode, Client: testflow.Client()}})
 }
 
 func stepUp(t *testing.T, e *testflow.Env, as session.Tokens, password string) (session.Tokens, error) {

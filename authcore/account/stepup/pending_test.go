@@ -12,6 +12,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/secondstep"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/stepup"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/lockout"
 	"github.com/gatehouse-auth/gatehouse/internal/testflow"
 )
@@ -210,4 +211,53 @@ func TestO13_StepUpTakesNobodyElse(t *testing.T) {
 	waiting(t, e, bob, fresh.Proof{})
 	_, err = proceed(t, e, p, "email", e.Mail(t, "bob@example.com", authcore.MailSecondFactorCode).Code)
 	testflow.WantCode(t, err, authcore.InvalidCode)
+}
+
+// Where a guard asks for two kinds of proof, only the kind is asked for that the sign-in lacks; it makes the sign-in no younger, since the
+// other kind was not given anew.
+func TestBegin_AddsWhatIsMissing(t *testing.T) {
+	t.Parallel()
+	e, _ := person(t, testflow.Options{})
+	signedIn, err := e.TrySignIn(t, ada, testflow.Password)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.EmailFactor(t, signedIn.Account.ID)
+	e.Clock.Advance(time.Hour)
+	in := stepup.Input{MFA: true, Add: true, Request: testflow.Request()}
+	ways, err := e.StepUp.Ways(t.Context(), &signedIn.Principal, in)
+	if err != nil || len(ways) != 1 || ways[0].Method != "email" {
+		t.Fatalf("ways %+v (%v)", ways, err)
+	}
+	out, err := e.StepUp.Begin(t.Context(), &signedIn.Principal, in)
+	if err != nil || out.Pending == nil {
+		t.Fatal(err)
+	}
+	done, err := testflow.Tokens(proceed(t, e, out.Pending, "email", code(t, e)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if authcore.ACR(done.Session.AMR) != authcore.ACRMulti || !done.Principal.AuthTime.Equal(signedIn.Principal.AuthTime) {
+		t.Errorf("%v since %v, want both kinds since %v", done.Session.AMR, done.Principal.AuthTime, signedIn.Principal.AuthTime)
+	}
+	testflow.WantCode(t, e.Fresh.Check(t.Context(), &done.Principal, fresh.Proof{}, testflow.Client()), authcore.ReauthenticationRequired)
+	again := waiting(t, e, done, fresh.Proof{})
+	if got := methods(again); !slices.Equal(got, []string{"email", "password"}) {
+		t.Errorf("without the guard %v is asked for", got)
+	}
+	// Both kinds are there: nothing of before counts for another.
+	out, err = e.StepUp.Begin(t.Context(), &done.Principal, in)
+	if err != nil || !slices.Equal(methods(out.Pending), []string{"email", "password"}) {
+		t.Errorf("%+v (%v)", out.Pending, err)
+	}
+}
+
+// The way that was chosen is asked for first, and what was not chosen is not sent.
+func TestBegin_First(t *testing.T) {
+	t.Parallel()
+	e, signedIn := person(t, testflow.Options{})
+	out, err := e.StepUp.Begin(t.Context(), &signedIn.Principal, stepup.Input{First: "password", Request: testflow.Request()})
+	if err != nil || !slices.Equal(methods(out.Pending), []string{"password", "email"}) || out.Pending.Methods[1].Sent {
+		t.Errorf("%+v (%v)", out.Pending, err)
+	}
 }

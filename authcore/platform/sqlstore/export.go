@@ -41,7 +41,7 @@ var exports = []exported{
 	{"factors", "factors", "id, type, name, address, created_at, confirmed_at, last_used_at, expires_at", "account_id = $1 order by id",
 		"account_id, secret, last_step, credential_id, credential, sign_count"},
 	{"recovery_codes", "recovery_codes", "factor_id, used_at", "account_id = $1 order by factor_id, digest", "account_id, digest"},
-	{"pending_sign_ins", "pending_signins", "id, session_id, mode, method, amr, device_name, short_lived, trust_device, enrolment, created_at, expires_at",
+	{"pending_sign_ins", "pending_signins", "id, session_id, mode, method, amr, device_name, short_lived, trust_device, enrolment, wants_mfa, auth_time, created_at, expires_at",
 		"account_id = $1 order by id", "account_id, account_epoch, token_digest, device_digest, client_digest, attempts_left"},
 	{"pictures", "avatars", "name, size, media_type, image", "account_id = $1 order by name, size", "account_id"},
 }

@@ -51,6 +51,7 @@ func pendingFound(t *testing.T, s Store) {
 	want := withPending(t, s, a, "token")
 	stepUp := aPending(a, "step-up")
 	stepUp.SessionID, stepUp.DeviceDigest, stepUp.ClientDigest, stepUp.TrustDevice = withSession(t, s, a, "s").ID, [32]byte{}, [32]byte{}, false
+	stepUp.WantsMFA, stepUp.AuthTime = true, start.Add(-time.Hour)
 	must(t, s.SavePending(t.Context(), stepUp, mails(1)))
 	for token, want := range map[string]authcore.PendingSignIn{"token": want, "step-up": stepUp} {
 		got, account, err := s.Pending(t.Context(), want.ID, sum(token), start)

@@ -37,14 +37,17 @@ const stepUpText = pairText + " Where something else is asked for, the answer ha
 type reauthenticateBody struct {
 	Password string `json:"password,omitempty" doc:"Left out, the answer says by what you can prove yourself."`
 	OTP      string `json:"otp,omitempty" doc:"Where a sign-in asks for a second factor: a code of your authenticator app, or a recovery code." example:"123456"`
-	Cookies  bool   `json:"cookies,omitempty" doc:"Set cookies instead of returning tokens."`
+	// ACRValues is that of the challenge of a guard (RFC 9470).
+	ACRValues string `json:"acr_values,omitempty" enum:"mfa" doc:"What a guard's challenge says: two kinds of proof are wanted. Without a password only what the sign-in lacks is asked for, and its auth_time stays."`
+	Cookies   bool   `json:"cookies,omitempty" doc:"Set cookies instead of returning tokens."`
 }
 
 // reauthenticate answers a browser in cookies, whatever the body asks for: a script could otherwise trade its HttpOnly cookies for tokens
 // that it can read.
 func (c *stepUpCalls) reauthenticate(x *call, body reauthenticateBody) error {
-	out, err := c.flow.Begin(x.r.Context(), x.who, fresh.Proof{Password: body.Password, OTP: body.OTP}, session.Request{
-		Mode: modeOf(body.Cookies || x.who.Credential == authcore.SessionCookie), Client: x.in.Client,
+	out, err := c.flow.Begin(x.r.Context(), x.who, stepup.Input{
+		Proof: fresh.Proof{Password: body.Password, OTP: body.OTP}, MFA: body.ACRValues != "", Add: body.ACRValues != "",
+		Request: session.Request{Mode: modeOf(body.Cookies || x.who.Credential == authcore.SessionCookie), Client: x.in.Client},
 	})
 	if err != nil {
 		return err

@@ -34,11 +34,27 @@ func mfaToken(q *page.Request) string { return httpauth.MFACookie.Read(q.R, q.In
 
 // wait gives the browser the token of a sign-in that waits, and leads to where it goes on.
 func wait(q *page.Request, waits *secondstep.Pending, returnTo string) error {
+	return waitBy(q, waits, returnTo, "")
+}
+
+// waitBy is wait with the method that is asked for next; "" is any.
+func waitBy(q *page.Request, waits *secondstep.Pending, returnTo, use string) error {
 	if err := httpauth.MFACookie.Set(q.W.Header(), q.Info.Cookies(), waits.Token); err != nil {
 		return err
 	}
 	q.KeepPending(page.Pending{ReturnTo: returnTo})
-	return q.Redirect(q.Path(mfaPath))
+	to := url.Values{}
+	if waits.StepUp && len(waits.Methods) > 0 && waits.Methods[0].Sent {
+		use = cmp.Or(use, nameOf(waits.Methods[0]))
+		to.Set("done", "code_sent")
+	}
+	if use != "" {
+		to.Set("use", use)
+	}
+	if len(to) == 0 {
+		return q.Redirect(q.Path(mfaPath))
+	}
+	return q.Redirect(q.Path(mfaPath) + "?" + to.Encode())
 }
 
 // show asks for one method, with a way to each other one. Who has nothing to go on with signs in first.
@@ -60,16 +76,16 @@ func (p *mfaPage) show(q *page.Request) error {
 	}
 	v := page.View{Title: q.T("mfa.title")}
 	if len(waits.Enrol) > 0 && p.named(q, waits) < 0 {
-		return p.enrol.show(q, waits, p.trust(q), append(p.links(q, waits, -1), p.cancel(q)))
+		return p.enrol.show(q, waits, p.trust(q, waits), append(p.links(q, waits, -1), p.leave(q, waits)))
 	}
 	if len(waits.Methods) == 0 {
 		v.Intro = []string{q.T("mfa.none", "Brand", q.Brand)}
-		v.Links = []page.Link{p.cancel(q)}
+		v.Links = []page.Link{p.leave(q, waits)}
 		return q.Show(v)
 	}
 	chosen := p.chosen(q, waits)
-	p.ask(q, &v, waits.Methods[chosen], chosen == 0)
-	v.Links = append(p.links(q, waits, chosen), p.cancel(q))
+	p.ask(q, &v, waits, chosen)
+	v.Links = append(p.links(q, waits, chosen), p.leave(q, waits))
 	return q.Show(v)
 }
 
@@ -81,6 +97,14 @@ func (p *mfaPage) links(q *page.Request, waits *secondstep.Pending, chosen int) 
 		}
 	}
 	return links
+}
+
+// leave leads away: from a step-up to where the person is signed in, from a sign-in to another.
+func (p *mfaPage) leave(q *page.Request, waits *secondstep.Pending) page.Link {
+	if waits.StepUp {
+		return page.Link{To: q.Path("/account"), Text: q.T("refused.account")}
+	}
+	return p.cancel(q)
 }
 
 func (p *mfaPage) cancel(q *page.Request) page.Link {
@@ -110,13 +134,14 @@ func (p *mfaPage) named(q *page.Request, waits *secondstep.Pending) int {
 	return slices.IndexFunc(waits.Methods, func(m secondstep.Method) bool { return nameOf(m) == use })
 }
 
-// ask is the form of a method. The code of the first one went out when the sign-in began to wait for it.
-func (p *mfaPage) ask(q *page.Request, v *page.View, m secondstep.Method, first bool) {
+// ask is the form of a method. The code of the first one went out when a sign-in began to wait for it.
+func (p *mfaPage) ask(q *page.Request, v *page.View, waits *secondstep.Pending, chosen int) {
+	m, sent := waits.Methods[chosen], chosen == 0 && !waits.StepUp
 	use := []page.Hidden{{Name: "use", Value: nameOf(m)}}
 	v.Intro = []string{q.T("mfa.intro."+m.Method, "To", m.To(), "Name", m.Factor.Name)}
 	if m.Options != nil {
 		v.Forms = []page.Form{passkeyForm(q, "mfa-form", mfaPath, m.Options, q.T("mfa.use."+m.Method), use...)}
-		v.Forms[0].Fields = p.trust(q)
+		v.Forms[0].Fields = p.trust(q, waits)
 		withPasskeys(q, v, q.T("passkeys.without"))
 		return
 	}
@@ -135,12 +160,12 @@ func (p *mfaPage) ask(q *page.Request, v *page.View, m secondstep.Method, first 
 	field.Focus = true
 	form.Fields = []page.Field{field}
 	if m.Method != secondstep.MethodPassword {
-		form.Fields = append(form.Fields, p.trust(q)...)
+		form.Fields = append(form.Fields, p.trust(q, waits)...)
 	}
 	v.Forms = []page.Form{form}
 	if sendable := m.Method == string(authcore.FactorEmail) || m.Method == string(authcore.FactorSMS); sendable {
 		again := page.Form{ID: "mfa-send-form", Action: q.Path(mfaPath + "/send"), Hidden: use, Button: q.T("mfa.resend"), Quiet: true}
-		if !first && !q.R.URL.Query().Has("done") && q.Form == nil {
+		if !sent && !q.R.URL.Query().Has("done") && q.Form == nil {
 			v.Intro = []string{q.T("mfa.unsent", "To", m.To())}
 			again.Button = q.T("mfa.send")
 		}
@@ -148,9 +173,9 @@ func (p *mfaPage) ask(q *page.Request, v *page.View, m secondstep.Method, first 
 	}
 }
 
-// trust asks whether the device shall be trusted, where one can be.
-func (p *mfaPage) trust(q *page.Request) []page.Field {
-	if p.steps.TrustFor() == 0 {
+// trust asks whether the device shall be trusted, where one can be: it is of sign-ins.
+func (p *mfaPage) trust(q *page.Request, waits *secondstep.Pending) []page.Field {
+	if p.steps.TrustFor() == 0 || waits.StepUp {
 		return nil
 	}
 	trust := page.Checkbox(q, "trust_device", false)

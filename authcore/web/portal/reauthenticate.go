@@ -1,6 +1,7 @@
 package portal
 
 import (
+	"cmp"
 	"net/url"
 	"slices"
 	"strconv"
@@ -9,22 +10,30 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/fresh"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/secondstep"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/stepup"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 	"github.com/gatehouse-auth/gatehouse/authcore/web/portal/page"
 )
 
-// reauthenticatePage is where who is signed in proves again who they are, because a page asks for it.
+// reauthenticatePage is where who is signed in proves again who they are, because a page asks for it. What waits after the first proof, or
+// for a code that is sent, goes on at the page of second steps.
 type reauthenticatePage struct {
 	flow *stepup.Flow
 	next *continuePage
 }
 
-const reauthenticatePath = "/reauthenticate"
+const (
+	reauthenticatePath = "/reauthenticate"
+	beginPath          = "/reauthenticate/begin"
+)
 
 func (p *reauthenticatePage) routes() []page.Route {
-	return []page.Route{{Path: reauthenticatePath, For: page.SignedIn, Show: p.show, Submit: p.submit, Limit: authcore.LimitLogin}}
+	return []page.Route{
+		{Path: reauthenticatePath, For: page.SignedIn, Show: p.show, Submit: p.submit, Limit: authcore.LimitLogin},
+		{Path: beginPath, For: page.SignedIn, Show: p.show, Submit: p.begin, Limit: authcore.LimitMFA},
+	}
 }
 
 // wantsStepUp reports whether the sign-in page was asked for more than a sign-in, and returns the page where that is given.
@@ -46,50 +55,114 @@ func lacks(user *authcore.Principal, query url.Values, now time.Time) (mfa, age 
 	return mfa, age
 }
 
+// wanted is what the address asks for. What the sign-in has of it counts, unless it is too old.
+func wanted(q *page.Request) (in stepup.Input, mfa, age bool) {
+	query := q.R.URL.Query()
+	for _, name := range []string{"acr_values", "max_age"} { // a form brings them along
+		if q.Form.Has(name) {
+			query.Set(name, q.Form.Get(name))
+		}
+	}
+	mfa, age = lacks(q.User, query, q.Now())
+	return stepup.Input{MFA: mfa, Add: mfa && !age, Request: session.Request{Mode: authcore.ModeCookie, Client: q.Info.Client}}, mfa, age
+}
+
 // show asks for what is missing; with nothing missing it leads on, and who came of their own accord may prove themselves all the same.
 func (p *reauthenticatePage) show(q *page.Request) error {
-	if q.User.Origin != "" {
-		return authcore.Refuse(authcore.Forbidden, "This session was handed over from another host.")
-	}
 	query := q.R.URL.Query()
-	mfa, age := lacks(q.User, query, q.Now())
-	if q.Form == nil && !mfa && !age && (query.Has("acr_values") || query.Has("max_age")) {
+	in, mfa, age := wanted(q)
+	if q.Form == nil && q.User.Origin == "" && !mfa && !age && (query.Has("acr_values") || query.Has("max_age")) {
 		return p.next.to(q, back(q))
+	}
+	if q.Form == nil && !q.At(reauthenticatePath) {
+		return q.Redirect(q.WithReturn(reauthenticatePath))
+	}
+	ways, err := p.flow.Ways(q.R.Context(), q.User, in)
+	if err != nil {
+		return err
 	}
 	v := page.View{
 		Title: q.T("reauthenticate.title"), Intro: []string{signedInAs(q, q.User)},
 		Links: []page.Link{{To: q.WithReturn("/logout"), Text: q.T("reauthenticate.other")}},
 	}
-	can, err := q.Fresh.Inline(q.R.Context(), q.User)
-	if err != nil {
-		return err
-	}
-	if !can.Password || mfa && !can.OTP { // what it takes cannot be given here
+	if len(ways) == 0 { // what it takes cannot be given here
 		v.Intro = append(v.Intro, q.T("reauthenticate.mfa"))
 		v.Links = append(v.Links, page.Link{To: q.Path("/account"), Text: q.T("refused.account")})
 		return q.Show(v)
 	}
-	password := page.PasswordField(q, "password")
-	password.Focus = true
-	v.Intro = append(v.Intro, q.T("reauthenticate.text"))
-	v.Forms = []page.Form{{ID: "reauthenticate-form", Hidden: page.ReturnField(q), Fields: []page.Field{password}, Button: q.T("reauthenticate.button")}}
-	if can.OTP {
-		v.Forms[0].Fields = append(v.Forms[0].Fields, page.ProofCodeField(q))
+	hidden := page.ReturnField(q)
+	for _, name := range []string{"acr_values", "max_age"} {
+		if value := cmp.Or(q.Form.Get(name), query.Get(name)); value != "" {
+			hidden = append(hidden, page.Hidden{Name: name, Value: value})
+		}
+	}
+	for _, m := range ways {
+		if m.Method != secondstep.MethodPassword {
+			continue
+		}
+		form, err := p.passwordForm(q, hidden)
+		if err != nil {
+			return err
+		}
+		v.Intro = append(v.Intro, q.T("reauthenticate.text"))
+		v.Forms = append(v.Forms, form)
+	}
+	if len(v.Forms) == 0 {
+		v.Intro = append(v.Intro, q.T("reauthenticate.choose"))
+	}
+	for _, m := range ways {
+		if m.Method != secondstep.MethodPassword {
+			v.Forms = append(v.Forms, page.Form{ID: "by-" + nameOf(m), Action: q.Path(beginPath), Hidden: append(slices.Clone(hidden), page.Hidden{Name: "use", Value: nameOf(m)}),
+				Button: q.T("mfa.use."+m.Method, "To", m.To(), "Name", m.Factor.Name), Quiet: true})
+		}
 	}
 	return q.Show(v)
 }
 
+// passwordForm asks for the password, and for a code beside it where the account has one that could be typed at once.
+func (p *reauthenticatePage) passwordForm(q *page.Request, hidden []page.Hidden) (page.Form, error) {
+	can, err := q.Fresh.Inline(q.R.Context(), q.User)
+	if err != nil {
+		return page.Form{}, err
+	}
+	password := page.PasswordField(q, "password")
+	password.Focus = true
+	form := page.Form{ID: "reauthenticate-form", Action: q.Path(reauthenticatePath), Hidden: hidden, Fields: []page.Field{password}, Button: q.T("reauthenticate.button")}
+	if can.OTP {
+		code := page.ProofCodeField(q)
+		code.Optional = q.T("field.optional") // the next page asks for another factor
+		form.Fields = append(form.Fields, code)
+	}
+	return form, nil
+}
+
+// submit takes the password.
 func (p *reauthenticatePage) submit(q *page.Request) error {
 	if q.Form.Get("password") == "" {
 		return authcore.RefuseField("password", authcore.Required)
 	}
-	out, err := p.flow.Begin(q.R.Context(), q.User, fresh.Proof{Password: q.Form.Get("password"), OTP: q.Form.Get("otp")},
-		session.Request{Mode: authcore.ModeCookie, Client: q.Info.Client})
+	in, _, _ := wanted(q)
+	in.Proof = fresh.Proof{Password: q.Form.Get("password"), OTP: q.Form.Get("otp")}
+	out, err := p.flow.Begin(q.R.Context(), q.User, in)
 	if authcore.CodeOf(err) == authcore.InvalidCredentials {
 		return page.AtField(err, "password", authcore.CurrentPasswordWrong)
 	}
 	if err != nil {
 		return err
+	}
+	return p.next.arrive(q, out, back(q))
+}
+
+// begin goes on with the way that was chosen. The code of one that is sent goes out.
+func (p *reauthenticatePage) begin(q *page.Request) error {
+	in, _, _ := wanted(q)
+	in.First = q.Form.Get("use")
+	out, err := p.flow.Begin(q.R.Context(), q.User, in)
+	if err != nil {
+		return err
+	}
+	if out.Pending != nil {
+		return waitBy(q, out.Pending, back(q), in.First)
 	}
 	return p.next.arrive(q, out, back(q))
 }

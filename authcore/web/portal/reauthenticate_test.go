@@ -34,7 +34,7 @@ func TestReauthenticate_AsksForWhatIsMissing(t *testing.T) {
 	}
 	b.open(to).leads(rd)
 	b.open("/auth/login?acr_values=mfa&rd=" + url.QueryEscape(rd)).leads("/auth/reauthenticate?acr_values=mfa&rd=" + url.QueryEscape(rd))
-	b.get("/reauthenticate?acr_values=mfa").want(http.StatusOK).says("second factor").noField("password")
+	b.get("/reauthenticate?acr_values=mfa").want(http.StatusOK).says("Use a code sent to a***@example.com").noField("password")
 	h.browser().get("/reauthenticate?max_age=1").want(http.StatusSeeOther)
 }
 
@@ -82,9 +82,38 @@ func TestReauthenticate_AsksForACode(t *testing.T) {
 	b.post("/account/2fa", []string{"do", "on"}).leads("/auth/account/2fa?done=mfa_on")
 	code := recoveryCode.FindString(b.get("/account/2fa?done=mfa_on").want(http.StatusOK).body)
 	code = strings.TrimSuffix(strings.TrimPrefix(code, "<code>"), "</code>")
-	b.get("/reauthenticate?acr_values=mfa").want(http.StatusOK).says("Or one of your recovery codes")
-	b.post("/reauthenticate", []string{"password", testflow.Password, "otp", ""}).leads("/auth/login/mfa")
+	b.get("/reauthenticate?acr_values=mfa").want(http.StatusOK).says("Use a code sent to", "Use a recovery code").noField("password")
+	b.get("/reauthenticate").want(http.StatusOK).says("Or one of your recovery codes", "Use a code sent to", "Use a recovery code")
+	on := b.post("/reauthenticate", []string{"password", testflow.Password, "otp", ""})
+	if to := on.to(); !strings.HasPrefix(to, "/auth/login/mfa?done=code_sent&use=") {
+		t.Errorf("leads to %s", to)
+	}
 	b.post("/reauthenticate", []string{"password", testflow.Password, "otp", "abcde-fghjk"}).want(http.StatusBadRequest)
 	b.post("/reauthenticate", []string{"password", testflow.Password, "otp", code}).leads("/auth/account")
 	b.post("/account/2fa", []string{"do", "off"}).leads("/auth/account/2fa?done=mfa_off")
+}
+
+// Who has second factors gives what the page asks for and the sign-in lacks, by any of them, and is back at the guarded host.
+func TestReauthenticate_ByAnotherWay(t *testing.T) {
+	h := apps(t)
+	a, b := h.browser().person(), h.app()
+	const wanted = app + "/admin"
+	b.open(a.code(b.begin(wanted))).leads(wanted)
+	a.get("/reauthenticate").want(http.StatusOK).says("Enter your password", "Use a code sent to a***@example.com").silent("authenticator app")
+	h.Clock.Advance(11 * time.Minute)
+	a.post("/reauthenticate/begin", []string{"rd", wanted, "max_age", "600", "use", "email"}).leads("/auth/login/mfa?done=code_sent&use=email")
+	before := a.cookies[accessOf]
+	a.get("/login/mfa?done=code_sent&use=email").want(http.StatusOK).says("We have sent a code to a***@example.com", "Send another code", "Use your password", "Your account").
+		silent("Sign in as someone else").noField("trust_device")
+	a.post("/login/mfa", []string{"use", "email", "otp", "000000x"}).want(http.StatusBadRequest)
+	to := a.post("/login/mfa", []string{"use", "email", "otp", h.Mail(t, email, authcore.MailSecondFactorCode).Code}).to()
+	if !strings.HasPrefix(to, app+"/.gatehouse/handover?again=1&rd=") {
+		t.Fatalf("leads to %s", to)
+	}
+	if a.cookies[accessOf] == before {
+		t.Error("the cookies are those of before")
+	}
+	b.open(a.code(b.open(to).to())).leads(wanted)
+	a.get("/account").want(http.StatusOK)
+	a.get("/login/mfa").leads("/auth/login")
 }

@@ -5,5 +5,8 @@
 alter table pending_signins add column enrolment text;
 -- Of the user agent by which the browser or app is known again that began the sign-in.
 alter table pending_signins add column client_digest blob;
+-- Of a step-up: whether two kinds of proof are wanted whatever sign-ins ask for, and, where it adds to what its session was signed in by, when that was.
+alter table pending_signins add column wants_mfa integer not null default 0;
+alter table pending_signins add column auth_time integer;
 
 insert into settings (name, value) values ('schema_fits', '4') on conflict (name) do update set value = excluded.value;
