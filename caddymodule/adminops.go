@@ -100,7 +100,7 @@ func newAdminOps(cfg *resolved, store *sqlstore.Store, ring *keyring.Ring, seale
 		d.portal = cfg.issuer.String() + defaultPrefix
 	}
 	var err error
-	if d.accounts, err = admin.New(admin.Config{Store: store, Identities: cfg.identities, Admins: cfg.admins, Now: now}); err != nil {
+	if d.accounts, err = admin.New(admin.Config{Store: store, Identities: cfg.identities, Admins: cfg.admins, NoPassword: cfg.noPassword(), Now: now}); err != nil {
 		return nil, err
 	}
 	d.operator, err = operator.New(operator.Config{Store: store, Seeds: store, Keys: ring, MailPurpose: notify.SealPurpose, LinkPurpose: notice.SealPurpose,

@@ -82,8 +82,8 @@ type newUser struct {
 // createdUser is a new account and where its owner chooses the first password.
 type createdUser struct {
 	managedUser
-	Link      string    `json:"link"`
-	ExpiresAt time.Time `json:"link_expires_at"`
+	Link      string    `json:"link,omitempty"` // none where passwords are off
+	ExpiresAt time.Time `json:"link_expires_at,omitzero"`
 }
 
 func (n newUser) create(ctx context.Context, d *adminOps) (createdUser, error) {
@@ -95,7 +95,11 @@ func (n newUser) create(ctx context.Context, d *adminOps) (createdUser, error) {
 	if err != nil {
 		return createdUser{}, err
 	}
-	return createdUser{d.managed(made.Account), d.link("/reset", made.Token), made.ExpiresAt}, nil
+	created := createdUser{managedUser: d.managed(made.Account)}
+	if made.Token != "" {
+		created.Link, created.ExpiresAt = d.link("/reset", made.Token), made.ExpiresAt
+	}
+	return created, nil
 }
 
 // link is that of a page of the portal.

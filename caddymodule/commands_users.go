@@ -121,6 +121,9 @@ func setupLinkCommand(p *cliEnv) *cobra.Command {
 
 func printCreated(w io.Writer, u createdUser) {
 	printUser(w, u.managedUser)
+	if u.Link == "" {
+		return
+	}
 	fmt.Fprintf(w, "choose a password\t%s\nuntil\t%s\n", u.Link, u.ExpiresAt.UTC().Format(time.RFC3339))
 }
 

@@ -21,8 +21,9 @@ func checkSignIn(s *Settings) error {
 	if err := distinctOf(s.SignIn, signInPassword, signInCode, signInLink, signInPasskey); err != nil {
 		return err
 	}
-	if len(s.SignIn) > 0 && !slices.Contains(s.SignIn, signInPassword) {
-		return errors.New("password must be among them")
+	if len(s.SignIn) > 0 && !slices.ContainsFunc(s.SignIn, func(way string) bool { return way != signInPasskey }) &&
+		!slices.Contains(s.factors(), authcore.FactorPasskey) {
+		return errors.New("passkey alone signs nobody in where factors has no passkey: nobody could add one")
 	}
 	return nil
 }
@@ -42,6 +43,9 @@ func (r *resolved) offeredSignIn() []string {
 	}
 	return slices.DeleteFunc(slices.Clone(r.signIn), func(way string) bool { return way == signInPasskey })
 }
+
+// noPassword reports whether nobody signs in by a password.
+func (r *resolved) noPassword() bool { return !slices.Contains(r.signIn, signInPassword) }
 
 // ways are those without a password.
 func (r *resolved) ways() passwordless.Ways {

@@ -245,7 +245,7 @@ func (f *Flows) wireSessions(cfg Config) (err error) {
 	}
 	f.Steps, err = secondstep.New(secondstep.Config{Store: cfg.Store, Sessions: f.Sessions, Factors: f.Factors, Notices: f.Notices, Hasher: cfg.Hasher,
 		Policy: f.Policy, Lockouts: cfg.Lockouts, Proofs: cfg.Proofs, Codes: cfg.Codes, Key: macKey(cfg.Ring, "pending sign-in"), Lifetime: f.Challenges.Lifetime(),
-		Required: s.MFA, TrustFor: s.TrustFor, Admins: s.Admins, Texts: f.Challenges.SMS(), Trace: cfg.Traces.SignIn, StepUps: cfg.Traces.StepUp, Now: cfg.Now})
+		Required: s.MFA, NoPassword: s.NoPassword, TrustFor: s.TrustFor, Admins: s.Admins, Texts: f.Challenges.SMS(), Trace: cfg.Traces.SignIn, StepUps: cfg.Traces.StepUp, Now: cfg.Now})
 	if err != nil {
 		return err
 	}
@@ -257,7 +257,7 @@ func (f *Flows) wireSessions(cfg Config) (err error) {
 		passkeys = f.Factors
 	}
 	f.SignIn, err = signin.New(signin.Config{Store: cfg.Store, Hasher: cfg.Hasher, Policy: f.Policy, Lockouts: cfg.Lockouts, Owners: f.Notices,
-		Steps: f.Steps, Passkeys: passkeys, Identities: s.Identities, Numbers: s.Numbers, RequireVerified: s.Signup != signup.Open, Trace: cfg.Traces.SignIn, Now: cfg.Now})
+		Steps: f.Steps, Passkeys: passkeys, NoPassword: s.NoPassword, Identities: s.Identities, Numbers: s.Numbers, RequireVerified: s.Signup != signup.Open, Trace: cfg.Traces.SignIn, Now: cfg.Now})
 	if err != nil {
 		return err
 	}
@@ -289,11 +289,11 @@ func (f *Flows) wireAccounts(cfg Config) (err error) {
 		return err
 	}
 	f.Password, err = password.New(password.Config{Store: cfg.Store, Hasher: cfg.Hasher, Policy: f.Policy, Challenges: f.Challenges,
-		Notices: f.Notices, Factors: f.Factors, Lockouts: cfg.Lockouts, Identities: s.Identities, Numbers: s.Numbers, Now: cfg.Now})
+		Notices: f.Notices, Factors: f.Factors, Lockouts: cfg.Lockouts, Off: s.NoPassword, Identities: s.Identities, Numbers: s.Numbers, Now: cfg.Now})
 	if err != nil {
 		return err
 	}
-	f.Secure, err = secure.New(secure.Config{Store: cfg.Store, Notices: f.Notices, Challenges: f.Challenges, Factors: f.Factors, Identities: s.Identities, Now: cfg.Now})
+	f.Secure, err = secure.New(secure.Config{Store: cfg.Store, Notices: f.Notices, Challenges: f.Challenges, Factors: f.Factors, NoPassword: s.NoPassword, Identities: s.Identities, Now: cfg.Now})
 	if err != nil {
 		return err
 	}
@@ -327,7 +327,7 @@ func (f *Flows) confirm(ctx context.Context, account uuid.UUID, p authcore.Pendi
 // wireOwner makes what only the owner of an account does.
 func (f *Flows) wireOwner(cfg Config) (err error) {
 	f.Fresh, err = fresh.New(fresh.Config{Store: cfg.Store, Hasher: cfg.Hasher, Policy: f.Policy, Steps: f.Steps, Lockouts: cfg.Lockouts, Owners: f.Notices, Sessions: cfg.Proofs,
-		For: cfg.Settings.FreshFor, Now: cfg.Now})
+		NoPassword: cfg.Settings.NoPassword, For: cfg.Settings.FreshFor, Now: cfg.Now})
 	if err != nil {
 		return err
 	}

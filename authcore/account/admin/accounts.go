@@ -46,6 +46,8 @@ type Config struct {
 	// Identities are the kinds of identifier that sign in, and thus must be unique.
 	Identities []authcore.IdentifierKind
 	Admins     authcore.Admins // of the option; none is possible
+	// NoPassword: nobody signs in by a password, so the owner of a new account gets no link to choose one.
+	NoPassword bool
 	Now        authcore.Clock
 }
 

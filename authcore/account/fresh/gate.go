@@ -49,8 +49,10 @@ type Config struct {
 	Owners   attempt.Owners
 	Lockouts attempt.Lockouts // of accounts, shared with sign-in
 	Sessions attempt.Lockouts // of sessions: five wrong proofs within 15 minutes close a session to this proof
-	For      time.Duration    // how long a sign-in is fresh; 0 is DefaultFor
-	Now      authcore.Clock
+	// NoPassword: nobody signs in by a password, so every one is wrong.
+	NoPassword bool
+	For        time.Duration // how long a sign-in is fresh; 0 is DefaultFor
+	Now        authcore.Clock
 }
 
 // Gate tells the owner from somebody who found their browser open, or a token. It is safe for concurrent use.
@@ -132,7 +134,7 @@ type Inline struct {
 // [authcore.InvalidToken] when it is gone.
 func (g *Gate) Inline(ctx context.Context, who *authcore.Principal) (Inline, error) {
 	a, err := g.account(ctx, who)
-	if err != nil || a.PasswordHash == "" {
+	if err != nil || g.password(a) == "" {
 		return Inline{}, err
 	}
 	enough, err := g.cfg.Steps.Suffices(ctx, a, byPassword)
@@ -173,7 +175,7 @@ func (g *Gate) Prove(ctx context.Context, who *authcore.Principal, p Proof, c au
 // prove tries the password and then, where a sign-in asks for more, the code. A right password forgives no wrong code: who has stolen the
 // one could else guess the other for ever.
 func (g *Gate) prove(ctx context.Context, a authcore.Account, p Proof, c authcore.Client) ([]string, error) {
-	right, err := password.Verify(ctx, g.cfg.Hasher, g.cfg.Policy, a.PasswordHash, p.Password)
+	right, err := password.Verify(ctx, g.cfg.Hasher, g.cfg.Policy, g.password(a), p.Password)
 	if err != nil {
 		return nil, fmt.Errorf("verify password: %w", password.Busy(err))
 	}
@@ -191,6 +193,14 @@ func (g *Gate) prove(ctx context.Context, a authcore.Account, p Proof, c authcor
 	}
 	proved, err := g.cfg.Steps.ProveOTP(ctx, a, p.OTP, c)
 	return append(slices.Clone(byPassword), proved.AMR...), err
+}
+
+// password is the hash of the account's, "" where there is none that proves anything.
+func (g *Gate) password(a authcore.Account) string {
+	if g.cfg.NoPassword {
+		return ""
+	}
+	return a.PasswordHash
 }
 
 // errFactorMissing: all else was given.

@@ -27,8 +27,11 @@ type ChangeInput struct {
 // Change sets a new password, or the first one, and ends every session of the account. The new one is checked first, so that a password
 // which breaks a rule costs no try. Refusals: [authcore.InvalidFields]; NotFresh where the account has no password;
 // [authcore.InvalidCredentials] when Current is wrong, also where there is none; [authcore.AccountLocked] with RetryAfter; [authcore.InvalidToken] when
-// the account is gone or disabled; [authcore.Unavailable].
+// the account is gone or disabled; [authcore.NotFound] where passwords are off; [authcore.Unavailable].
 func (f *Flow) Change(ctx context.Context, in ChangeInput) error {
+	if err := f.on(); err != nil {
+		return err
+	}
 	account, err := authcore.Owner(f.cfg.Store.AccountByID(ctx, in.AccountID))
 	if err != nil {
 		return err

@@ -54,6 +54,7 @@ type Config struct {
 	// Identities are the kinds of identifier that recover.
 	Identities []authcore.IdentifierKind
 	Numbers    identifier.Numbers // how numbers are read that somebody recovers by
+	Off        bool               // nobody signs in by a password: every call is [authcore.NotFound]
 	Now        authcore.Clock
 }
 
@@ -74,6 +75,17 @@ func New(cfg Config) (*Flow, error) {
 	}
 	cfg.Identities = slices.Clone(cfg.Identities)
 	return &Flow{cfg: cfg, tries: attempt.Attempts{Lockouts: cfg.Lockouts, Store: cfg.Store, Owners: cfg.Notices}}, nil
+}
+
+// Off reports whether nobody signs in by a password, so that none can be set, changed or removed.
+func (f *Flow) Off() bool { return f.cfg.Off }
+
+// on refuses what only passwords need.
+func (f *Flow) on() error {
+	if f.cfg.Off {
+		return authcore.Refuse(authcore.NotFound, "No passwords are used here.")
+	}
+	return nil
 }
 
 func (f *Flow) now() time.Time { return f.cfg.Now.Now() }

@@ -14,8 +14,12 @@ import (
 // Forgot sends a code and link for a new password to the account's address. It answers nil for every login, known or
 // not, and also when the address has had its share of mails; for a login that means no account it stores a dummy
 // with an event and a mail to nobody, so that the work is the same. An empty login is [authcore.InvalidFields]. An
-// address that was never verified gets the mail too: receiving it proves it.
+// address that was never verified gets the mail too: receiving it proves it. An account without a password gets its first one so. Where
+// passwords are off it is [authcore.NotFound].
 func (f *Flow) Forgot(ctx context.Context, login string, c authcore.Client) error {
+	if err := f.on(); err != nil {
+		return err
+	}
 	if strings.TrimSpace(login) == "" {
 		return errNoLogin()
 	}

@@ -21,6 +21,9 @@ const removals = 3
 // or where what does is not enough for the second factor that is asked for: recovery by mail is no way in, it sets a password;
 // [authcore.InvalidToken] when the account is gone or disabled; [authcore.NotFound] where passwords are off.
 func (f *Flow) Remove(ctx context.Context, account uuid.UUID, c authcore.Client) (removed bool, err error) {
+	if err := f.on(); err != nil {
+		return false, err
+	}
 	for range removals {
 		if removed, err = f.remove(ctx, account, c); !errors.Is(err, authcore.ErrNotFound) { // else account or factors were changed meanwhile
 			return removed, err
@@ -31,7 +34,7 @@ func (f *Flow) Remove(ctx context.Context, account uuid.UUID, c authcore.Client)
 
 // MayRemove reports whether [Flow.Remove] would remove the password of the account.
 func (f *Flow) MayRemove(ctx context.Context, a authcore.Account) (bool, error) {
-	if a.PasswordHash == "" {
+	if a.PasswordHash == "" || f.cfg.Off {
 		return false, nil
 	}
 	a.PasswordHash = ""

@@ -26,8 +26,12 @@ type ResetInput struct {
 
 // Reset sets a new password. A password that breaks a rule spends neither link nor code. It ends every session and every other code
 // of the account, lifts its lock, and tells its owner. It signs nobody in. Refusals: [authcore.InvalidRequest],
-// [authcore.InvalidFields], [authcore.InvalidCode], [authcore.TooManyAttempts], [authcore.Unavailable].
+// [authcore.InvalidFields], [authcore.InvalidCode], [authcore.TooManyAttempts], [authcore.NotFound] where passwords are off,
+// [authcore.Unavailable].
 func (f *Flow) Reset(ctx context.Context, in ResetInput) error {
+	if err := f.on(); err != nil {
+		return err
+	}
 	if err := f.readReset(in); err != nil {
 		return f.withEveryRule(ctx, in, err)
 	}

@@ -91,9 +91,11 @@ type Config struct {
 	Key      func() secret.MACKey // of the tokens, the same on every node and after a restart
 	Lifetime time.Duration        // of pending sign-ins
 	Required Requirement
-	TrustFor time.Duration   // how long a trusted device is asked for no second factor; 0: no device is trusted
-	Admins   authcore.Admins // of the option: their accounts have the role
-	Texts    bool            // codes go by SMS
+	// NoPassword: nobody signs in by a password, so none is asked for.
+	NoPassword bool
+	TrustFor   time.Duration   // how long a trusted device is asked for no second factor; 0: no device is trusted
+	Admins     authcore.Admins // of the option: their accounts have the role
+	Texts      bool            // codes go by SMS
 	// Trace is told of every second step, StepUps of every step of a step-up that has waited. They may be nil.
 	Trace, StepUps authcore.Trace
 	Now            authcore.Clock
@@ -104,6 +106,14 @@ type Flow struct {
 	cfg    Config
 	tries  attempt.Attempts
 	proofs attempt.Proofs
+}
+
+// password is the hash of the account's, "" where there is none that proves anything.
+func (c *Config) password(a authcore.Account) string {
+	if c.NoPassword {
+		return ""
+	}
+	return a.PasswordHash
 }
 
 // New checks cfg.

@@ -44,7 +44,7 @@ func (f *Flow) next(a authcore.Account, factors []authcore.Factor, have []string
 	var n next
 	if len(own) > 0 {
 		n.methods = ofFactors(a, f.cfg.Factors.Offered(), own, given)
-		if len(n.methods) == 0 && a.PasswordHash != "" && !slices.Contains(given, kindOfPassword(a)) {
+		if len(n.methods) == 0 && f.cfg.password(a) != "" && !slices.Contains(given, kindOfPassword(a)) {
 			n.methods = []Method{{Method: MethodPassword}}
 		}
 	} else {
@@ -126,7 +126,7 @@ func (f *Flow) withoutFactor(a authcore.Account, have, given []string) next {
 	if own.Type != "" && !slices.Contains(have, factor.AMR(own.Type)) {
 		return next{methods: []Method{{Method: string(own.Type), Factor: own}}}
 	}
-	if a.PasswordHash != "" && !slices.Contains(have, "pwd") {
+	if f.cfg.password(a) != "" && !slices.Contains(have, "pwd") {
 		return next{methods: []Method{{Method: MethodPassword}}}
 	}
 	enrol := slices.DeleteFunc(slices.Clone(f.cfg.Factors.Offered()), func(t authcore.FactorType) bool {

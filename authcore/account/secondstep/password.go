@@ -16,7 +16,7 @@ func (f *Flow) provePassword(ctx context.Context, a authcore.Account, typed stri
 	if err != nil {
 		return err
 	}
-	right, err := password.Verify(ctx, f.cfg.Hasher, f.cfg.Policy, a.PasswordHash, typed)
+	right, err := password.Verify(ctx, f.cfg.Hasher, f.cfg.Policy, f.cfg.password(a), typed)
 	if err != nil {
 		try.Cancel()
 		return fmt.Errorf("verify password: %w", password.Busy(err))

@@ -110,7 +110,7 @@ func (f StepUp) lacks(a authcore.Account, factors []authcore.Factor, have []stri
 		}
 		n.methods = slices.Insert(n.methods, at, m)
 	}
-	if a.PasswordHash != "" {
+	if f.cfg.password(a) != "" {
 		with(Method{Method: MethodPassword}, kindOfPassword(a))
 	} else if own := ownChannel(a); own.Type != "" && !slices.ContainsFunc(factors, func(x authcore.Factor) bool { return x.Type == own.Type }) {
 		with(Method{Method: string(own.Type), Factor: own}, factor.AMR(own.Type)) // it stands for the password, as at a sign-in by code
@@ -123,7 +123,7 @@ func (f StepUp) single(a authcore.Account, factors []authcore.Factor) (all []Met
 	if a.EmailVerified() {
 		all = append(all, Method{Method: string(authcore.FactorEmail), Factor: authcore.Factor{AccountID: a.ID, Type: authcore.FactorEmail, Address: a.Email}})
 	}
-	if a.PasswordHash != "" {
+	if f.cfg.password(a) != "" {
 		all = append(all, Method{Method: MethodPassword})
 	}
 	if a.PhoneVerified() && f.cfg.Texts {
@@ -144,7 +144,7 @@ func hasSecond(factors []authcore.Factor) bool {
 // tryPassword tries the password of who is signed in: a lock of the account does not hold them up, but their session has few tries.
 func (f StepUp) tryPassword(ctx context.Context, s started, typed string, c authcore.Client) error {
 	_, err := f.proofs.Try(ctx, attempt.Prover{Account: s.account, Session: s.pending.SessionID, Family: s.pending.SessionID, Client: c}, func() ([]string, error) {
-		right, err := password.Verify(ctx, f.cfg.Hasher, f.cfg.Policy, s.account.PasswordHash, typed)
+		right, err := password.Verify(ctx, f.cfg.Hasher, f.cfg.Policy, f.cfg.password(s.account), typed)
 		switch {
 		case err != nil:
 			return nil, fmt.Errorf("verify password: %w", password.Busy(err))

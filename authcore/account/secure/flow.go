@@ -39,12 +39,14 @@ type Use struct {
 	Prepare func(before, after authcore.Account) (*authcore.Challenge, authcore.Effects, error)
 }
 
-// Config is what a Flow needs; all of it is required.
+// Config is what a Flow needs; all of it but NoPassword is required.
 type Config struct {
 	Store      Store
 	Notices    *notice.Notices
 	Challenges *challenge.Issuer
 	Factors    *factor.Factors
+	// NoPassword: nobody signs in by a password, so a used link hands out no way to set one.
+	NoPassword bool
 	// Identities are the kinds of identifier that accounts are found by.
 	Identities []authcore.IdentifierKind
 	Now        authcore.Clock
@@ -162,7 +164,7 @@ func (u *use) prepare(before, after authcore.Account) (*authcore.Challenge, auth
 // get a new password in any case, and nobody else can: after an older change of address that the owner made, the former
 // address gets no way in.
 func (u *use) recovers(a authcore.Account) bool {
-	if a.VerifiedEmail() != u.to || a.Disabled() {
+	if u.cfg.NoPassword || a.VerifiedEmail() != u.to || a.Disabled() {
 		return false
 	}
 	return slices.ContainsFunc(u.cfg.Identities, func(kind authcore.IdentifierKind) bool {

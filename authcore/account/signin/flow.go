@@ -44,6 +44,8 @@ type Config struct {
 	Owners   attempt.Owners
 	Steps    *secondstep.Flow // every sign-in ends in it
 	Passkeys Passkeys         // nil: none signs in
+	// NoPassword: nobody signs in by a password, so every one is wrong.
+	NoPassword bool
 	// Identities are the kinds of identifier that sign in.
 	Identities []authcore.IdentifierKind
 	Numbers    identifier.Numbers // how numbers are read that somebody signs in with
@@ -74,6 +76,9 @@ func New(cfg Config) (*Flow, error) {
 	cfg.Identities = slices.Clone(cfg.Identities)
 	return &Flow{cfg: cfg, tries: attempt.Attempts{Lockouts: cfg.Lockouts, Store: cfg.Store, Owners: cfg.Owners}}, nil
 }
+
+// TakesPasswords reports whether a password signs in.
+func (f *Flow) TakesPasswords() bool { return !f.cfg.NoPassword }
 
 func (f *Flow) now() time.Time { return f.cfg.Now.Now() }
 

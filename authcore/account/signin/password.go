@@ -24,7 +24,7 @@ type Input struct {
 }
 
 // Password signs in, or begins a sign-in that waits for a second step. Refusals: [authcore.InvalidCredentials] for an unknown login, a
-// wrong password and a disabled account alike; [authcore.AccountNotVerified], only with the right password; [authcore.AccountLocked] with RetryAfter;
+// wrong password, any password where none signs in, and a disabled account alike; [authcore.AccountNotVerified], only with the right password; [authcore.AccountLocked] with RetryAfter;
 // [authcore.InvalidFields]; [authcore.Unavailable] with RetryAfter when the hasher is at capacity; those of [secondstep.Flow.Finish]
 // for the code of a second step.
 func (f *Flow) Password(ctx context.Context, in Input) (secondstep.Outcome, error) {
@@ -42,6 +42,9 @@ func (f *Flow) password(ctx context.Context, in Input) (secondstep.Outcome, erro
 	}
 	in.Request.DeviceName, in.Request.AMR, in.Request.Method = device, []string{"pwd"}, audit.ByPassword
 
+	if f.cfg.NoPassword { // nothing is counted: nobody can guess what signs nobody in
+		return secondstep.Outcome{}, errCredentials()
+	}
 	who, err := f.find(ctx, in.Login)
 	if err != nil {
 		return secondstep.Outcome{}, err

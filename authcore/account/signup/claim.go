@@ -10,6 +10,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/wayin"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 )
 
@@ -46,6 +47,10 @@ func (f *Flow) claim(ctx context.Context, to target, in VerifyInput) (claim, err
 	}
 	if r, ok := withProof(waiting, in.Proof); ok {
 		return f.claimProven(r, to, existing), nil
+	}
+	if f.cfg.Settings.Passwords == wayin.PasswordsOff {
+		return claim{}, authcore.Refuse(authcore.RegistrationProofRequired,
+			"Show that you are the person who registered: continue in the browser or app in which you did.")
 	}
 	if in.Password != "" {
 		if c, ok, err := f.withPassword(ctx, to, waiting, existing, in.Password); ok || err != nil {

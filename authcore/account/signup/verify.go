@@ -15,6 +15,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/secondstep"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/wayin"
 )
 
 // VerifyInput is the proof of an address, as it came: the token of the link, or address or number and code; and what shows that the
@@ -95,7 +96,11 @@ func (f *Flow) readInput(in *VerifyInput) (challenge.Credentials, error) {
 		}
 		shown.Subject, shown.Code = address, in.OTP
 	}
-	if in.NewPassword != "" {
+	switch {
+	case in.NewPassword == "":
+	case f.cfg.Settings.Passwords == wayin.PasswordsOff:
+		broken.Add("new_password", authcore.PasswordsOff)
+	default:
 		_, rules := password.Check(f.cfg.Policy, in.NewPassword, shown.Subject)
 		broken.AddErrors("new_password", rules...)
 	}
@@ -109,7 +114,7 @@ func (f *Flow) readInput(in *VerifyInput) (challenge.Credentials, error) {
 // at a link costs nothing.
 func (f *Flow) withEveryRule(ctx context.Context, shown challenge.Credentials, typed string, refused error) error {
 	var e *authcore.Error
-	if shown.Token == "" || !errors.As(refused, &e) || len(e.Fields.At("new_password")) == 0 {
+	if shown.Token == "" || !errors.As(refused, &e) || len(e.Fields.At("new_password")) == 0 || f.cfg.Settings.Passwords == wayin.PasswordsOff {
 		return refused
 	}
 	ch, err := f.cfg.Challenges.Prove(ctx, authcore.PurposeVerifyEmail, shown)

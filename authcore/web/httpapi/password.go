@@ -23,26 +23,26 @@ func (c *passwordCalls) routes() []route {
 			"password gets its first one like this, without `current_password`, if the sign-in is recent enough.",
 		limit: authcore.LimitLogin, does: authenticatedWith(c.change),
 		replies: []reply{{http.StatusNoContent, "The password has been changed.", nil}},
-		refuses: []authcore.Code{authcore.InvalidFields, authcore.InvalidCredentials, authcore.AccountLocked, authcore.ReauthenticationRequired},
+		refuses: []authcore.Code{authcore.InvalidFields, authcore.InvalidCredentials, authcore.AccountLocked, authcore.ReauthenticationRequired, authcore.NotFound},
 	}, {
 		method: http.MethodDelete, path: "/me/password", tag: tagPassword, summary: "Remove your password",
 		text: "Refused while a password is the only way to sign in: a code or link needs a verified address or number, a passkey one that has been added. Ends every session " +
 			"of the account, including the one that sends this request, and clears a browser's cookies. Without a password nothing changes.",
 		does: authenticatedWith(c.remove), fresh: true, optional: true,
 		replies: []reply{{http.StatusNoContent, "There is no password any more.", nil}},
-		refuses: []authcore.Code{authcore.LastWayIn},
+		refuses: []authcore.Code{authcore.LastWayIn, authcore.NotFound},
 	}, {
 		method: http.MethodPost, path: "/password/forgot", tag: tagPassword, summary: "Request a password reset",
 		text:  "The answer does not reveal whether there is such an account.",
 		limit: authcore.LimitForgot, does: anonymousWith(c.forgot),
 		replies: []reply{{http.StatusAccepted, "If there is an account with this address or name, a mail is on its way.", status{}}},
-		refuses: []authcore.Code{authcore.InvalidFields},
+		refuses: []authcore.Code{authcore.InvalidFields, authcore.NotFound},
 	}, {
 		method: http.MethodPost, path: "/password/reset", tag: tagPassword, summary: "Set a new password",
 		text:  "Takes the token of the link, or login and code. Ends every session of the account; it does not sign in.",
 		limit: authcore.LimitForgot, does: anonymousWith(c.reset),
 		replies: []reply{{http.StatusNoContent, "The password has been changed.", nil}},
-		refuses: []authcore.Code{authcore.InvalidFields, authcore.InvalidCode, authcore.TooManyAttempts},
+		refuses: []authcore.Code{authcore.InvalidFields, authcore.InvalidCode, authcore.TooManyAttempts, authcore.NotFound},
 	}}
 }
 

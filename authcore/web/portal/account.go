@@ -7,6 +7,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/device"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/factor"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/invite"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/profile"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
@@ -21,6 +22,7 @@ type accountPage struct {
 	devices  *device.Devices
 	factors  *factor.Factors
 	invite   *invite.Flow
+	password *password.Flow
 }
 
 func (p *accountPage) routes() []page.Route {
@@ -126,6 +128,9 @@ func (p *accountPage) groups(q *page.Request, owner authcore.Account) ([]group, 
 			{q.Path("/account/export"), q.T("export.title"), ""},
 			{q.Path("/account/delete"), q.T("delete.title"), ""},
 		}},
+	}
+	if p.password.Off() {
+		groups[1].Sections = groups[1].Sections[1:]
 	}
 	if may, _ := p.invite.MayInvite(owner); may {
 		groups[0].Sections = append(groups[0].Sections, section{q.Path(invitationsPath), q.T("invitations.title"), ""})

@@ -32,6 +32,9 @@ func passwordState(q *page.Request, owner authcore.Account) string {
 }
 
 func (p *passwordPage) show(q *page.Request) error {
+	if p.password.Off() {
+		return errNoPage()
+	}
 	owner, err := p.profile.Get(q.R.Context(), q.User.AccountID)
 	if err != nil {
 		return err
@@ -56,6 +59,9 @@ func (p *passwordPage) show(q *page.Request) error {
 
 // showRemove says what will happen before the one button.
 func (p *passwordPage) showRemove(q *page.Request) error {
+	if p.password.Off() {
+		return errNoPage()
+	}
 	return q.Show(page.View{
 		Title: q.T("account.password.remove"), Back: &page.Link{To: q.Path("/account/password"), Text: q.T("account.password")},
 		Intro: []string{q.T("account.password.remove.intro")},

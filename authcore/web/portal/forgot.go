@@ -14,6 +14,9 @@ func (p *forgotPage) routes() []page.Route {
 }
 
 func (p *forgotPage) show(q *page.Request) error {
+	if p.password.Off() {
+		return errNoPage()
+	}
 	login := page.LoginField(q, q.Pending().Login)
 	login.Focus = true
 	return q.Show(page.View{

@@ -57,13 +57,16 @@ const passkeyPath = "/passkeys/verify"
 func (p *loginPage) showForm(q *page.Request) error {
 	v := p.view(q)
 	if p.signIn.TakesPasskeys() && factor.At(p.factors, q.Info.Client.Issuer).Passkeys() {
-		v.Forms[0].Action, v.Forms[0].Fields[0].Autocomplete = q.Path("/login"), "username webauthn"
-		if q.At("/login") {
-			v.Forms[0].Action = "" // the fragment of the address goes along
+		passkey, without := passkeyForm(q, "passkey-form", passkeyPath, nil, q.T("login.passkey"), page.ReturnField(q)...), q.T("passkeys.without")
+		if len(v.Forms) > 0 {
+			v.Forms[0].Fields[0].Autocomplete = "username webauthn"
+			if v.Forms[0].Action == "" && !q.At("/login") { // else the fragment of the address goes along
+				v.Forms[0].Action = q.Path("/login")
+			}
+			passkey.Quiet, without = true, ""
 		}
-		v.Forms = append(v.Forms, passkeyForm(q, "passkey-form", passkeyPath, nil, q.T("login.passkey"), page.ReturnField(q)...))
-		v.Forms[1].Quiet = true
-		withPasskeys(q, &v, "")
+		v.Forms = append(v.Forms, passkey)
+		withPasskeys(q, &v, without)
 		if q.Is(authcore.UnknownPasskey) {
 			rpID, id := factor.At(p.factors, q.Info.Client.Issuer).Unknown(credentialOf(q))
 			if err := tellPasskeys(q, &v, passkeyNews{Unknown: &unknownSignal{rpID, id}}); err != nil {
@@ -96,16 +99,12 @@ func (p *loginPage) view(q *page.Request) page.View {
 	if q.R.URL.Query().Has("done") { // straight from a form that asked for it
 		known = q.Pending().Login
 	}
-	login, password := page.LoginField(q, known), page.PasswordField(q, "password")
-	login.Focus, password.Focus = login.Value == "", login.Value != ""
-	v := page.View{
-		Title: q.T("login.title"),
-		Forms: []page.Form{{
-			ID: "login-form", Hidden: page.ReturnField(q), Fields: []page.Field{login, password, page.Checkbox(q, "forget", false)}, Button: q.T("login.button"),
-		}},
-		Links: []page.Link{{To: q.WithReturn("/password/forgot"), Text: q.T("login.forgot")}},
+	v := page.View{Title: q.T("login.title")}
+	if p.signIn.TakesPasswords() {
+		p.byPassword(q, &v, known)
+	} else {
+		p.withoutPassword(q, &v, known)
 	}
-	v.Links = append(otherWays(q, p.codes), v.Links...)
 	if p.signUp.Mode() != signup.Closed {
 		v.Links = append(v.Links, page.Link{To: q.WithReturn("/register"), Text: q.T("login.register")})
 	}
@@ -113,6 +112,27 @@ func (p *loginPage) view(q *page.Request) page.View {
 		v.Links = append([]page.Link{{To: q.Path("/verify"), Text: q.T("login.verify")}}, v.Links...)
 	}
 	return v
+}
+
+// byPassword asks for name and password, with links to the other ways.
+func (p *loginPage) byPassword(q *page.Request, v *page.View, known string) {
+	login, password := page.LoginField(q, known), page.PasswordField(q, "password")
+	login.Focus, password.Focus = login.Value == "", login.Value != ""
+	v.Forms = []page.Form{{
+		ID: "login-form", Hidden: page.ReturnField(q), Fields: []page.Field{login, password, page.Checkbox(q, "forget", false)}, Button: q.T("login.button"),
+	}}
+	v.Links = append(otherWays(q, p.codes), page.Link{To: q.WithReturn("/password/forgot"), Text: q.T("login.forgot")})
+}
+
+// withoutPassword asks whom a code or link goes to, where passwords are off. Where these are off too a passkey is all there is.
+func (p *loginPage) withoutPassword(q *page.Request, v *page.View, known string) {
+	if !p.codes.Ways().Any() {
+		return
+	}
+	login := page.LoginField(q, known)
+	login.Focus = true
+	v.Intro = []string{q.T("otp.intro." + kindOf(p.codes.Ways()))}
+	v.Forms = []page.Form{otpForm(q, login)}
 }
 
 // submit signs in.

@@ -3,6 +3,7 @@ package portal
 import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/passwordless"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/signin"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 	"github.com/gatehouse-auth/gatehouse/authcore/web/portal/page"
 )
@@ -13,7 +14,10 @@ const (
 )
 
 // otpPage sends a code or link to sign in with.
-type otpPage struct{ codes *passwordless.Flow }
+type otpPage struct {
+	codes  *passwordless.Flow
+	signIn *signin.Flow
+}
 
 func (p *otpPage) routes() []page.Route {
 	return []page.Route{{Path: otpPath, Show: p.show, Submit: p.submit, Limit: authcore.LimitOTP}}
@@ -41,11 +45,24 @@ func (p *otpPage) show(q *page.Request) error {
 	}
 	login := page.LoginField(q, q.Pending().Login)
 	login.Focus = true
+	back := q.T("otp.login")
+	if !p.signIn.TakesPasswords() {
+		back = q.T("otp_verify.login")
+	}
 	return q.Show(page.View{
 		Title: q.T("otp.title"), Intro: []string{q.T("otp.intro." + kindOf(p.codes.Ways()))},
-		Forms: []page.Form{{ID: "otp-form", Hidden: page.ReturnField(q), Fields: []page.Field{login}, Button: q.T("otp.button")}},
-		Links: []page.Link{{To: q.WithReturn("/login"), Text: q.T("otp.login")}},
+		Forms: []page.Form{otpForm(q, login)},
+		Links: []page.Link{{To: q.WithReturn("/login"), Text: back}},
 	})
+}
+
+// otpForm asks whom a code or link goes to.
+func otpForm(q *page.Request, login page.Field) page.Form {
+	f := page.Form{ID: "otp-form", Hidden: page.ReturnField(q), Fields: []page.Field{login}, Button: q.T("otp.button")}
+	if !q.At(otpPath) {
+		f.Action = q.Path(otpPath)
+	}
+	return f
 }
 
 // submit sends a code and link. The answer is the same for every login. The browser keeps the binding that it has: asked again too soon,

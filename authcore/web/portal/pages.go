@@ -129,7 +129,7 @@ func New(cfg Config) (*Pages, error) {
 	enrol := &enrolPage{secondstep.NewEnrolment(cfg.Steps), p.next}
 	p.routes, err = page.NewRoutes(slices.Concat(
 		(&loginPage{signIn: cfg.SignIn, codes: cfg.Passwordless, signUp: cfg.SignUp, factors: cfg.Factors, handover: &handoverPage{cfg.Handover, p.next}, next: p.next}).routes(),
-		(&otpPage{cfg.Passwordless}).routes(),
+		(&otpPage{cfg.Passwordless, cfg.SignIn}).routes(),
 		(&otpVerifyPage{cfg.Passwordless, p.next}).routes(),
 		(&reauthenticatePage{cfg.StepUp, p.next}).routes(),
 		(&mfaPage{cfg.Steps, enrol, p.next}).routes(),
@@ -144,7 +144,7 @@ func New(cfg Config) (*Pages, error) {
 		(&forgotPage{cfg.Password}).routes(),
 		(&resetPage{cfg.Password, cfg.SignUp}).routes(),
 		(&securePage{cfg.Secure, cfg.SignUp}).routes(),
-		(&accountPage{cfg.Profile, cfg.Sessions, cfg.Devices, cfg.Factors, cfg.Invite}).routes(),
+		(&accountPage{cfg.Profile, cfg.Sessions, cfg.Devices, cfg.Factors, cfg.Invite, cfg.Password}).routes(),
 		(&profilePage{cfg.Profile}).routes(),
 		(&avatarPage{cfg.Profile, cfg.Avatars}).routes(),
 		(&passwordPage{cfg.Password, cfg.SignUp, cfg.Profile}).routes(),

@@ -55,6 +55,9 @@ func (p *registerPage) show(q *page.Request) error {
 	})
 }
 
+// noPasswords reports whether nobody signs in by a password.
+func noPasswords(flow *signup.Flow) bool { return flow.Settings().Passwords == wayin.PasswordsOff }
+
 // firstPassword asks for the password of a new account, where it has one.
 func firstPassword(q *page.Request, flow *signup.Flow) []page.Field {
 	f := page.NewPasswordField(q, "password", flow.MinPassword())

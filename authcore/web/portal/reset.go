@@ -24,6 +24,9 @@ func (p *resetPage) routes() []page.Route {
 
 // show is where a new password is set: with the link that was opened, or else with the code.
 func (p *resetPage) show(q *page.Request) error {
+	if p.password.Off() {
+		return errNoPage()
+	}
 	opened := q.Link(page.ResetLink) != ""
 	if q.Is(authcore.InvalidCode) && opened {
 		q.DropLink()

@@ -67,8 +67,11 @@ func (p *securePage) showDone(q *page.Request) error {
 		}
 	}
 	if q.Link(page.ResetLink) == "" {
-		v.Intro = append(v.Intro, q.T("secure.done.forgot"))
-		v.Links = []page.Link{{To: q.Path("/password/forgot"), Text: q.T("login.forgot")}, {To: q.Path("/login"), Text: q.T("reset.login")}}
+		v.Links = []page.Link{{To: q.Path("/login"), Text: q.T("reset.login")}}
+		if !noPasswords(p.signUp) {
+			v.Intro = append(v.Intro, q.T("secure.done.forgot"))
+			v.Links = append([]page.Link{{To: q.Path("/password/forgot"), Text: q.T("login.forgot")}}, v.Links...)
+		}
 		return q.Show(v)
 	}
 	fresh := page.NewPasswordField(q, "new_password", p.signUp.MinPassword())

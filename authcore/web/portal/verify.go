@@ -51,6 +51,10 @@ func (p *verifyPage) show(q *page.Request) error {
 
 // askProof asks who opened the mail elsewhere for the password, or for a new one.
 func (p *verifyPage) askProof(q *page.Request, v *page.View, f *page.Form) {
+	if noPasswords(p.signUp) {
+		v.Intro = append(v.Intro, q.T("verify.intro.browser"))
+		return
+	}
 	fresh := q.R.URL.Query().Has("new") || q.Form.Has("new_password")
 	if fresh {
 		v.Intro = append(v.Intro, q.T("verify.intro.new"))

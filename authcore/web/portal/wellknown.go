@@ -67,6 +67,9 @@ func (p *Pages) wellKnown(r *http.Request, prefix, issuer string) (said any, to 
 			return map[string][]string{"origins": origins}, ""
 		}
 	case changePassword:
+		if p.cfg.Password.Off() {
+			return nil, ""
+		}
 		return nil, prefix + "/account/password"
 	}
 	return nil, ""
