@@ -29,6 +29,7 @@ func TestM05_KillInTheLifeOfAnAccount(t *testing.T) {
 			u := g.killedSignUp(t, again)
 			g.killedChange(t, u, again)
 			g.killedInvitation(t, u, again)
+			g.killedSecondStep(t, again)
 			g.killedDeletions(t, again)
 		})
 	}
@@ -45,6 +46,33 @@ func (g *gateway) killedSignUp(t *testing.T, again func()) *user {
 	g.api(t, "POST", "/verify", object{"token": token, "registration": proof}).want(t, 400, "invalid_code")
 	g.api(t, "GET", "/me", nil, call{bearer: u.access}).must(t, 200, "")
 	return u
+}
+
+// killedSecondStep kills the gateway between the steps of a sign-in, and in the midst of the second: at most a code is lost.
+func (g *gateway) killedSecondStep(t *testing.T, again func()) {
+	t.Helper()
+	u := g.newUser(t)
+	g.withEmailFactor(t, u)
+	token, code := g.waiting(t, u, nil)
+	again()
+	step := call{method: "POST", path: "/auth/login/mfa", body: object{"mfa_token": token, "method": "email", "code": code}}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_, _ = g.try(step)
+	}()
+	again()
+	<-ended
+	switch a := g.do(t, step); a.status {
+	case 200: // not done, and so repeatable
+	case 400: // the code was spent, and nobody signed in
+		a.want(t, 400, "invalid_code")
+		g.api(t, "POST", "/login/mfa/send", object{"mfa_token": token, "method": "email"}, call{}).must(t, 202, "")
+	default:
+		a.want(t, 401, "invalid_mfa_token")
+	}
+	token, code = g.waiting(t, u, nil)
+	g.api(t, "POST", "/login/mfa", object{"mfa_token": token, "method": "email", "code": code}, call{}).must(t, 200, "")
 }
 
 // killedChange kills the gateway after a request for a new address, in the midst of its confirmation, and in the way back.
