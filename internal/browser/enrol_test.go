@@ -83,7 +83,7 @@ func TestEnrol(t *testing.T) {
 	}
 
 	p = open(t, way{})
-	p.withAuthenticator()
+	p.with(phone)
 	address = signUp(p)
 	p.at("/auth/login/mfa", "Add a second factor")
 	fits(p, 1280)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
+	"github.com/gatehouse-auth/gatehouse/internal/testotp"
 )
 
 // tour leads through every page in every state that it can be in, and stops at each.
@@ -132,6 +133,45 @@ func tourRecovery(p *tab, g *gateway, address string, stop func(name string)) {
 	p.visit(origin + "/round")
 	p.at("/auth/login", "You keep being sent back here")
 	stop("circle")
+	tourFactors(p, g, stop)
+}
+
+// tourFactors leads through the pages of second factors.
+func tourFactors(p *tab, g *gateway, stop func(name string)) {
+	p.t.Helper()
+	address, origin := newAddress(), g.origin()
+	p.join(g, origin, address)
+	p.follow("Second factors")
+	p.see("You have none yet")
+	stop("account-factors-none")
+	p.press("add-security_key", "name", "Key")
+	stop("account-factors-key")
+	p.visit(origin + "/auth/account/factors")
+	p.press("add-totp", "name", "The telephone with the cracked screen and a very long name")
+	stop("account-factors-app")
+	seed := strings.ReplaceAll(p.ask(`document.querySelector("#seed").value`), " ", "")
+	p.press("confirm-form", "otp", testotp.Code(p.t, seed, time.Now()))
+	p.see("10 recovery codes left", "The telephone")
+	stop("account-factors-codes")
+	p.follow("Remove")
+	p.see("Remove The telephone")
+	stop("account-factors-remove")
+	p.visit(origin + "/auth/account/2fa")
+	p.see("It is on")
+	stop("account-2fa")
+	p.visit(origin + "/auth/account")
+	p.see("1 set up")
+	stop("account-protected")
+	p.press("logout-form")
+	p.visit(origin + "/auth/login")
+	p.signIn(address, password)
+	p.at("/auth/login/mfa", "Confirm that it is you")
+	stop("mfa")
+	p.press("mfa-form", "otp", "000000")
+	p.see("is wrong")
+	stop("mfa-refused")
+	p.follow("Use a recovery code")
+	stop("mfa-recovery")
 }
 
 // begin signs up and leaves the mail unopened.

@@ -108,6 +108,10 @@ func (p *accountPage) groups(q *page.Request, owner authcore.Account) ([]group, 
 	if err != nil {
 		return nil, err
 	}
+	counting, err := p.factors.Of(q.R.Context(), owner.ID)
+	if err != nil {
+		return nil, err
+	}
 	groups := []group{
 		{q.T("account.you"), []section{
 			{q.Path("/account/profile"), q.T("account.profile"), profileState(q, owner)},
@@ -118,7 +122,7 @@ func (p *accountPage) groups(q *page.Request, owner authcore.Account) ([]group, 
 		{q.T("account.security"), []section{
 			{q.Path("/account/password"), q.T("account.password"), passwordState(q, owner)},
 			{q.Path(twoFactorPath), q.T("twofactor.title"), twoFactorState(q, owner)},
-			{q.Path(factorsPath), q.T("factors.title"), ""},
+			{q.Path(factorsPath), q.T("factors.title"), factorsState(q, counting)},
 			{q.Path("/account/sessions"), q.T("account.sessions"), q.Count("account.sessions.state", len(live))},
 			{q.Path(devicesPath), q.T("devices.title"), q.Count("devices.state", len(known))},
 			{q.Path(historyPath), q.T("history.title"), ""},

@@ -2,6 +2,7 @@ package portal
 
 import (
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -116,12 +117,38 @@ func factorLineOf(q *page.Request, x authcore.Factor) factorLine {
 	if x.Type == authcore.FactorRecovery {
 		line.Lines = append(line.Lines, q.Count("factors.codes.left", x.Left))
 	}
-	used := q.T("factors.unused")
-	if !x.LastUsedAt.IsZero() {
-		used = q.T("factors.used", "Ago", ago(q, x.LastUsedAt))
-	}
-	line.Lines = append(line.Lines, used)
+	line.Lines = append(line.Lines, lastUse(q, x))
 	return line
+}
+
+// lastUse says when a factor was last used.
+func lastUse(q *page.Request, x authcore.Factor) string {
+	switch d := q.Now().Sub(x.LastUsedAt); {
+	case x.LastUsedAt.IsZero():
+		return q.T("factors.unused")
+	case d < 2*time.Minute:
+		return q.T("factors.used.now")
+	case d < time.Hour:
+		return q.Count("factors.used.minutes", int(d/time.Minute))
+	case d < 24*time.Hour:
+		return q.Count("factors.used.hours", int(d/time.Hour))
+	default:
+		return q.Count("factors.used.days", int(d/(24*time.Hour)))
+	}
+}
+
+// factorsState says in a few words how many there are; recovery codes stand in for another one.
+func factorsState(q *page.Request, counting []authcore.Factor) string {
+	n := 0
+	for _, x := range counting {
+		if x.Type != authcore.FactorRecovery {
+			n++
+		}
+	}
+	if n == 0 {
+		return q.T("factors.state.none")
+	}
+	return q.Count("factors.state", n)
 }
 
 func typeName(q *page.Request, t authcore.FactorType) string {

@@ -33,12 +33,12 @@ if (api?.parseRequestOptionsFromJSON) for (const form of document.forms) {
 const offer = async ({to, session}) => {
   if (sessionStorage.passkey === session || !(await api?.getClientCapabilities?.())?.conditionalCreate) return;
   sessionStorage.passkey = session;
-  const signal = AbortSignal.timeout(5000);
-  const post = (path, body) => fetch(path, {method: "POST", headers: {"Content-Type": "application/json"}, body: JSON.stringify(body), signal});
+  const soon = () => AbortSignal.timeout(5000);
+  const post = (path, body) => fetch(path, {method: "POST", headers: {"Content-Type": "application/json"}, body: JSON.stringify(body), signal: soon()});
   const added = await post(to, {type: "passkey"});
   if (!added.ok) return;
   const {id, options} = await added.json();
-  const credential = await key.create({publicKey: api.parseCreationOptionsFromJSON(options), mediation: "conditional", signal});
+  const credential = await key.create({publicKey: api.parseCreationOptionsFromJSON(options), mediation: "conditional", signal: soon()});
   if (!(await post(`${to}/${id}/confirm`, {credential})).ok) await tell("signalUnknownCredential", {rpId: options.rp.id, credentialId: credential.id});
 };
 try { if (told.offer) await offer(told.offer); } catch {}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -43,6 +44,14 @@ func (a *answer) news() (n news) {
 		}
 	}
 	return n
+}
+
+// shows ends the test unless this stands in the page's source.
+func (a *answer) shows(source string) {
+	a.Helper()
+	if !strings.Contains(a.body, source) {
+		a.Fatalf("%s is not in\n%s", source, a.body)
+	}
 }
 
 func (h *house) owner() uuid.UUID {
@@ -133,7 +142,9 @@ func TestO17_PasskeyOffer(t *testing.T) {
 		}
 	}
 	offers(false, "the password alone, and no factor")
+	b.get("/account").shows(`<a href="/auth/account/factors">Second factors</a> <span class="state">None</span>`)
 	h.withKey(authcore.FactorSecurityKey)
+	b.get("/account").shows(`<a href="/auth/account/factors">Second factors</a> <span class="state">1 set up</span>`)
 	offers(true, "with a factor")
 	h.Clock.Advance(11 * time.Minute)
 	offers(false, "signed in long ago")
