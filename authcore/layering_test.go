@@ -80,6 +80,10 @@ var homes = []struct {
 		"only authcore/crypto/jwtkeys signs and parses tokens",
 	},
 	{
+		[]string{"github.com/go-webauthn"}, []string{"authcore/crypto/webauthn"}, false,
+		"only authcore/crypto/webauthn judges passkeys and security keys",
+	},
+	{
 		[]string{"github.com/redis/go-redis/v9"},
 		[]string{"authcore/platform/redislink", "internal/testredis"}, false,
 		"only authcore/platform/redislink speaks to Redis, so that all that a user there must be allowed is in one place",

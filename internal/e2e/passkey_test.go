@@ -100,3 +100,57 @@ func TestOption_passkeys(t *testing.T) {
 		}
 	}
 }
+
+// TestO20_PasskeysOverTwoNodes: options of one node are taken at the other, once on both together, whether they register a passkey, sign in by
+// it, or ask for it as second factor; a counter that one node has seen is not taken by the other, and a removed key by neither.
+func TestO20_PasskeysOverTwoNodes(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t, plan{global: "\t\tpasskeys {\n\t\t\trp_id example.com\n\t\t\torigins https://auth.example.com\n\t\t}\n\t\trate_limit passkey 10000/1m"})
+	u := c.a.newUser(t)
+	as := call{bearer: u.access}
+	keys := map[string]*testwebauthn.Authenticator{}
+	ids := map[string]string{}
+	for _, kind := range []string{"passkey", "security_key"} {
+		key := testwebauthn.New("https://auth.example.com")
+		key.Unverified = kind == "security_key"
+		added := c.a.api(t, "POST", "/factors", object{"type": kind}, as).must(t, 201, "")
+		body := object{"credential": key.Create(t, passkeyOptions(t, added.json(t)["options"]))}
+		c.b.api(t, "POST", "/factors/"+added.text("id")+"/confirm", body, as).must(t, 200, "")
+		c.a.api(t, "POST", "/factors/"+added.text("id")+"/confirm", body, as).must(t, 400, "invalid_code") // it is confirmed
+		keys[kind], ids[kind] = key, added.text("id")
+	}
+	key := keys["passkey"]
+	passkey(t, key, c.a, c.b).pair(t, false)
+	passkey(t, key, c.b, c.a).pair(t, false)
+	options := c.a.api(t, "POST", "/passkeys/options", object{}).must(t, 200, "").json(t)["options"]
+	shown := key.Get(t, passkeyOptions(t, options))
+	got := tally(c.overBoth(t, race, func(int) call {
+		return call{method: "POST", path: "/auth/passkeys/verify", body: object{"credential": shown}}
+	}))
+	if got["200"] != 1 || got["400 invalid_passkey"] != race-1 {
+		t.Errorf("with one response: %v", got)
+	}
+	key.Counter -= 2 // a copy that was made before
+	passkey(t, key, c.a, c.b).want(t, 400, "invalid_passkey")
+	if c.a.ofKind(t, u.email, "clone_suspected").token == "" {
+		t.Error("the mail has no link")
+	}
+	key.Counter += 10
+	passkey(t, key, c.b, c.a).pair(t, false)
+
+	c.b.api(t, "PUT", "/2fa", nil, as).must(t, 200, "")
+	for kind, key := range keys {
+		waits := c.a.api(t, "POST", "/login", object{"login": u.email, "password": u.password}).must(t, 200, "").json(t)
+		for _, m := range waits["methods"].([]any) {
+			if m := m.(map[string]any); m["method"] == kind {
+				body := object{"mfa_token": waits["mfa_token"], "method": kind, "credential": key.Get(t, passkeyOptions(t, m["options"]))}
+				c.b.api(t, "POST", "/login/mfa", body).pair(t, false)
+				c.a.api(t, "POST", "/login/mfa", body).want(t, 401, "invalid_mfa_token")
+			}
+		}
+	}
+	passkey(t, keys["security_key"], c.a, c.b).want(t, 400, "invalid_passkey") // a second factor only
+	in := passkey(t, key, c.a, c.b)
+	c.b.api(t, "DELETE", "/factors/"+ids["passkey"], nil, call{bearer: in.text("access_token")}).must(t, 204, "")
+	passkey(t, key, c.b, c.a).want(t, 400, "unknown_passkey")
+}

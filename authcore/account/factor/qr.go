@@ -38,6 +38,6 @@ func qrSVG(text string) (string, error) {
 		}
 	}
 	side := size + 2*quiet
-	return fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %[1]d" width="240" height="240" shape-rendering="crispEdges" role="img">`+
+	return fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %[1]d" width="240" height="240" shape-rendering="crispEdges" role="img" aria-label="QR code">`+
 		`<rect width="%[1]d" height="%[1]d" fill="#fff"/><path fill="#000" d="%s"/></svg>`, side, path.String()), nil
 }

@@ -105,7 +105,7 @@ func (v *confirmView) ask(q *page.Request, added factor.Added, action string, mo
 	if added.Factor.Type == authcore.FactorTOTP {
 		v.Intro = []string{q.T("factors.confirm.totp")}
 		v.QR = template.HTML(added.QR) //nolint:gosec // it is drawn by us, and no text of anybody is in it
-		v.Seed = &page.Field{ID: "seed", Label: q.T("factors.confirm.seed"), Type: "text", Value: spaced(added.Seed), ReadOnly: true, Hint: q.T("factors.confirm.seed.hint")}
+		v.Seed = &page.Field{ID: "seed", Label: q.T("factors.confirm.seed"), Type: "lines", Value: spaced(added.Seed), ReadOnly: true, Hint: q.T("factors.confirm.seed.hint")}
 		v.App = &appLink{template.URL(added.URL), q.T("factors.confirm.open")} //nolint:gosec // it is made by us
 		code.Label, code.Hint = q.T("factors.confirm.code"), q.T("factors.confirm.code.hint")
 	} else {

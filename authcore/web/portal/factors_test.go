@@ -15,9 +15,9 @@ import (
 // seedShown is what the page shows of an app's seed.
 func seedShown(t *testing.T, a *answer) string {
 	t.Helper()
-	for _, n := range a.all("input") {
+	for _, n := range a.all("textarea") {
 		if attr(n, "id") == "seed" {
-			return strings.ReplaceAll(attr(n, "value"), " ", "")
+			return strings.ReplaceAll(text(n), " ", "")
 		}
 	}
 	t.Fatalf("no seed in\n%s", a.body)

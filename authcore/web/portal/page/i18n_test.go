@@ -54,7 +54,7 @@ func TestTexts_EveryLanguageIsComplete(t *testing.T) {
 				if strings.TrimSpace(got) == "" || !slices.Equal(places, wanted) {
 					t.Errorf("%s, %s.%s: %q, in English %q", lang, id, form, got, want)
 				}
-				if got == want && len(want) > 6 {
+				if got == want && len(want) > 6 && want != "Passkey" {
 					t.Errorf("%s, %s.%s is not translated: %q", lang, id, form, got)
 				}
 			}
