@@ -50,8 +50,10 @@ type Account struct {
 	// PasswordBy is the channel of the reset that set the password, until another kind of proof has been given once; "" for none.
 	// Whoever reads that channel has the password, so the channel is no second factor beside it.
 	PasswordBy Channel
-	CreatedAt  time.Time
-	UpdatedAt  time.Time
+	// PasswordShort: the password is too short to stand alone, and was taken because second factors were on.
+	PasswordShort bool
+	CreatedAt     time.Time
+	UpdatedAt     time.Time
 }
 
 // EmailVerified reports whether the account's address has been verified.
@@ -212,6 +214,7 @@ type PasswordChange struct {
 	AccountID    uuid.UUID
 	Old          string // the hash that the current password was verified against
 	PasswordHash string
+	Short        bool // as Account.PasswordShort: it is written only if second factors are on then
 	Now          time.Time
 	Effects      Effects
 }

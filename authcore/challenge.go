@@ -108,6 +108,7 @@ type Reset struct {
 	ChallengeID  uuid.UUID
 	AccountID    uuid.UUID // whose challenge it is
 	PasswordHash string
+	Short        bool    // as in [PasswordChange]
 	Channel      Channel // by which the code went out: by mail it verifies the address
 	// Create, where the address that the mail went to was only claimed by that account: the account that has it instead. AccountID
 	// then loses the address, as by a [SignUp].

@@ -37,6 +37,7 @@ const (
 	LastFactor                Code = "last_factor"
 	NoFactor                  Code = "no_factor"
 	MFAEnforced               Code = "mfa_enforced"
+	ShortPassword             Code = "password_too_short"
 	Forbidden                 Code = "forbidden"
 	BindingRequired           Code = "binding_required"
 	ReauthenticationRequired  Code = "reauthentication_required"

@@ -97,7 +97,7 @@ func (c *core) wireFlows(a *App, sealer *secret.Sealer) error {
 func (r *resolved) flowSettings() gateway.Settings {
 	return gateway.Settings{Signup: signup.Mode(r.signup), Deferred: r.deferred, CodeOnDemand: r.codeOnDemand, Identities: r.identities, Admins: r.admins, UserFields: r.userFields,
 		Invitation: gateway.InvitationSettings{Inviters: r.invitations.inviters, Lifetime: r.invitations.lifetime, Pending: r.invitations.pending}, Numbers: r.numbers, Ways: r.ways(), NoPassword: r.noPassword(),
-		Password: passpolicy.Config{MinLength: r.password.minLength, MaxLength: r.password.maxLength},
+		Password: passpolicy.Config{MinLength: r.password.minLength, MinBeside: r.password.minBeside, MaxLength: r.password.maxLength},
 		Code:     gateway.CodeSettings{Length: r.otp.length, Lifetime: r.otp.lifetime, SMSLifetime: r.otp.smsLifetime, Attempts: r.otp.attempts},
 		Audience: r.audience, AccessLifetime: r.accessLifetime, RefreshLifetime: r.refreshLifetime,
 		SessionLifetime: r.sessionLifetime, RefreshLeeway: r.refreshLeeway, FreshFor: r.freshFor,

@@ -9,6 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
+	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/secondstep"
 )
@@ -66,6 +67,24 @@ func checkMFA(s *Settings) error {
 		if _, err := identifier.Role(role); err != nil {
 			return fmt.Errorf("role %q: %w", role, err)
 		}
+	}
+	if o.Mode == mfaRequired {
+		return checkEnrolable(s)
+	}
+	return nil
+}
+
+// checkEnrolable refuses a requirement that an account without a factor could never meet: nothing can be added, or nothing beside the
+// mailbox by which everybody signs in.
+func checkEnrolable(s *Settings) error {
+	offered := s.factors()
+	if len(offered) == 0 {
+		return errors.New("factors is none: nobody could have the second factor that required asks for")
+	}
+	passwords := len(s.SignIn) == 0 || slices.Contains(s.SignIn, signInPassword)
+	other := slices.ContainsFunc(offered, func(t authcore.FactorType) bool { return t != authcore.FactorEmail && t != authcore.FactorRecovery })
+	if !passwords && !other {
+		return errors.New("factors has email alone and sign_in no password: a code to the mailbox that signs in is no second factor; add totp, passkey or another to factors")
 	}
 	return nil
 }

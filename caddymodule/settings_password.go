@@ -2,12 +2,15 @@ package caddymodule
 
 import (
 	"cmp"
+	"fmt"
 )
 
 // PasswordSettings are the rules of new passwords; passwords already set stay valid.
 type PasswordSettings struct {
 	// Fewest characters, 8 to 64. Default: 12.
 	MinLength int `json:"min_length,omitempty"`
+	// Fewest characters for who has second factors on, 8 to 64 and no more than min_length. Default: 8.
+	MinLengthMFA int `json:"min_length_mfa,omitempty"`
 	// Most characters, 64 to 1024. Default: 256.
 	MaxLength int `json:"max_length,omitempty"`
 }
@@ -19,18 +22,36 @@ var passwordOptions = []option[PasswordSettings]{
 		check: func(p *PasswordSettings) error { return between(p.MinLength, 8, 64) },
 	},
 	{
+		name:  "min_length_mfa",
+		parse: readNumber(func(p *PasswordSettings) *int { return &p.MinLengthMFA }),
+		check: checkMinLengthMFA,
+	},
+	{
 		name:  "max_length",
 		parse: readNumber(func(p *PasswordSettings) *int { return &p.MaxLength }),
 		check: func(p *PasswordSettings) error { return between(p.MaxLength, 64, 1024) },
 	},
 }
 
-type passwordRules struct{ minLength, maxLength int }
+// The defaults of `password`.
+const (
+	defaultMinLength = 12
+	defaultMaxLength = 256
+)
+
+func checkMinLengthMFA(p *PasswordSettings) error {
+	if alone := cmp.Or(p.MinLength, defaultMinLength); p.MinLengthMFA > alone {
+		return fmt.Errorf("%d is more than min_length, which is %d: beside a second factor a password may be shorter, not longer", p.MinLengthMFA, alone)
+	}
+	return between(p.MinLengthMFA, 8, 64)
+}
+
+type passwordRules struct{ minLength, minBeside, maxLength int }
 
 func (s *Settings) passwordRules() passwordRules {
 	p := PasswordSettings{}
 	if s.Password != nil {
 		p = *s.Password
 	}
-	return passwordRules{minLength: cmp.Or(p.MinLength, 12), maxLength: cmp.Or(p.MaxLength, 256)}
+	return passwordRules{minLength: cmp.Or(p.MinLength, defaultMinLength), minBeside: p.MinLengthMFA, maxLength: cmp.Or(p.MaxLength, defaultMaxLength)}
 }

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/testotp"
 )
 
 func TestOption_signup(t *testing.T) {
@@ -214,6 +216,24 @@ func TestOption_password_min_length(t *testing.T) {
 			}
 		}
 	}
+}
+
+// min_length_mfa holds for who has second factors on, who then cannot switch them off.
+func TestOption_password_min_length_mfa(t *testing.T) {
+	t.Parallel()
+	g := start(t, plan{global: "\t\tpassword {\n\t\t\tmin_length_mfa 9\n\t\t}"})
+	u := g.newUser(t)
+	change := func(to string) answer {
+		return g.api(t, "POST", "/me/password", object{"current_password": u.password, "new_password": to}, call{bearer: u.access})
+	}
+	change("k7 zq4vw xj").invalid(t, "new_password")
+	on := g.api(t, "POST", "/factors", object{"type": "totp"}, call{bearer: u.access}).must(t, 201, "")
+	confirm := object{"code": testotp.Code(t, on.text("secret"), time.Now()), "enable_2fa": true}
+	codes, _ := g.api(t, "POST", "/factors/"+on.text("id")+"/confirm", confirm, call{bearer: u.access}).must(t, 200, "").json(t)["recovery_codes"].([]any)
+	change("k7 zq4vw").invalid(t, "new_password")
+	change("k7 zq4vw x").must(t, 204, "")
+	in := g.api(t, "POST", "/login", object{"login": u.email, "password": "k7 zq4vw x", "otp": codes[0]}).must(t, 200, "")
+	g.api(t, "DELETE", "/2fa", nil, call{bearer: in.text("access_token")}).must(t, 409, "password_too_short")
 }
 
 func TestOption_password_max_length(t *testing.T) {

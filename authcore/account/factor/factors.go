@@ -90,7 +90,7 @@ func (s State) Same(now State) bool {
 	a, b := s.Account, now.Account
 	return a.ID == b.ID && a.Username == b.Username && a.Email == b.Email && a.EmailVerifiedAt.Equal(b.EmailVerifiedAt) && a.Phone == b.Phone &&
 		a.PhoneVerifiedAt.Equal(b.PhoneVerifiedAt) && (a.PasswordHash == "") == (b.PasswordHash == "") && a.Disabled() == b.Disabled() &&
-		a.MFAEnabledAt.Equal(b.MFAEnabledAt) && a.MFAPreferred == b.MFAPreferred && slices.Equal(s.Codes, now.Codes) &&
+		a.MFAEnabledAt.Equal(b.MFAEnabledAt) && a.MFAPreferred == b.MFAPreferred && a.PasswordShort == b.PasswordShort && slices.Equal(s.Codes, now.Codes) &&
 		slices.EqualFunc(s.Factors, now.Factors, func(x, y authcore.Factor) bool {
 			return x.ID == y.ID && x.Confirmed() == y.Confirmed() && x.Address == y.Address
 		})

@@ -157,7 +157,8 @@ func (f adder) madeCodes(ctx context.Context, s State, c *Change, codes []string
 }
 
 // Disable has sign-ins ask for no second factor any more. The factors stay; no device is trusted after it. Where it is off already
-// nothing changes. Refusals: [authcore.MFAEnforced] where the operator demands it; [authcore.InvalidToken] when the account is gone.
+// nothing changes. Refusals: [authcore.MFAEnforced] where the operator demands it; [authcore.ShortPassword] where the password was taken
+// beside second factors and is too short without; [authcore.InvalidToken] when the account is gone.
 func (f *Factors) Disable(ctx context.Context, account uuid.UUID, by authcore.Client) error {
 	_, err := retry(func() (struct{}, error) {
 		s, err := f.state(ctx, account)
@@ -168,6 +169,8 @@ func (f *Factors) Disable(ctx context.Context, account uuid.UUID, by authcore.Cl
 			return struct{}{}, authcore.Refuse(authcore.MFAEnforced, "Two-factor authentication is required for your account and cannot be switched off.")
 		case !s.Account.MFAEnabled():
 			return struct{}{}, nil
+		case s.Account.PasswordShort:
+			return struct{}{}, authcore.Refuse(authcore.ShortPassword, "Your password is long enough beside a second factor only. Set a longer one first.")
 		}
 		c := Change{Was: s, Now: f.now(), MFA: &MFA{Preferred: s.Account.MFAPreferred}, EndTrust: true}
 		event := audit.Event(authcore.EventMFADisabled, account, by, c.Now)

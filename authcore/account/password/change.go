@@ -36,7 +36,7 @@ func (f *Flow) Change(ctx context.Context, in ChangeInput) error {
 	if err != nil {
 		return err
 	}
-	normal, rules := Check(f.cfg.Policy, in.New, Words(account)...)
+	normal, rules := Check(f.policyOf(account), in.New, Words(account)...)
 	var broken authcore.FieldErrors
 	broken.AddErrors("new_password", rules...)
 	first := account.PasswordHash == "" && in.Current == ""
@@ -59,7 +59,7 @@ func (f *Flow) Change(ctx context.Context, in ChangeInput) error {
 	if err != nil {
 		return fmt.Errorf("set new password: %w", err)
 	}
-	return f.replaceCurrent(ctx, account, hash, in.Client)
+	return f.replaceCurrent(ctx, account, hash, f.cfg.Policy.Short(normal), in.Client)
 }
 
 // verifyCurrent tries the current password. It costs one hash in every case, and a wrong one counts as a failed sign-in.
@@ -84,7 +84,7 @@ func (f *Flow) verifyCurrent(ctx context.Context, account authcore.Account, in C
 	return errCurrent()
 }
 
-func (f *Flow) replaceCurrent(ctx context.Context, account authcore.Account, hash string, c authcore.Client) error {
+func (f *Flow) replaceCurrent(ctx context.Context, account authcore.Account, hash string, short bool, c authcore.Client) error {
 	event := audit.Event(authcore.EventPasswordChanged, account.ID, c, f.now())
 	fx := authcore.Effects{Events: []authcore.Event{event}}
 	err := f.cfg.Notices.Security(ctx, &fx, passwordChanged(event, account, c))
@@ -92,7 +92,7 @@ func (f *Flow) replaceCurrent(ctx context.Context, account authcore.Account, has
 		return err
 	}
 	_, _, err = f.cfg.Store.ChangePassword(ctx, authcore.PasswordChange{
-		AccountID: account.ID, Old: account.PasswordHash, PasswordHash: hash, Now: f.now(), Effects: fx,
+		AccountID: account.ID, Old: account.PasswordHash, PasswordHash: hash, Short: short, Now: f.now(), Effects: fx,
 	})
 	if errors.Is(err, authcore.ErrNotFound) { // changed or disabled since it was read: what was verified is no longer so
 		return errCurrent()

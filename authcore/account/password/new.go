@@ -53,6 +53,17 @@ func CheckFirst(policy *passpolicy.Policy, rule wayin.Passwords, password string
 	return Check(policy, password, words...)
 }
 
+// policyOf is the policy for passwords of an account: a short one is enough beside the second factor that every sign-in to it asks for.
+func (f *Flow) policyOf(a authcore.Account) *passpolicy.Policy {
+	if a.MFAEnabled() {
+		return f.cfg.Policy.Beside()
+	}
+	return f.cfg.Policy
+}
+
+// MinLength is the least number of characters of a new password of an account.
+func (f *Flow) MinLength(a authcore.Account) int { return f.policyOf(a).MinLength() }
+
 // policyRules names the rules of a password as those of the other fields are named.
 var policyRules = map[passpolicy.Rule]authcore.Rule{
 	passpolicy.TooShort: authcore.PasswordTooShort, passpolicy.TooLong: authcore.PasswordTooLong, passpolicy.Common: authcore.PasswordCommon,

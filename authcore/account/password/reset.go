@@ -14,6 +14,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/notice"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passpolicy"
 )
 
 // ResetInput is a new password with the proof that allows it: the token of the link, or login and code.
@@ -39,7 +40,7 @@ func (f *Flow) Reset(ctx context.Context, in ResetInput) error {
 	if err != nil {
 		return err
 	}
-	normal, rules := Check(f.cfg.Policy, in.NewPassword, Words(account)...)
+	normal, rules := Check(f.policyOfReset(account), in.NewPassword, Words(account)...)
 	if len(rules) > 0 {
 		return authcore.RefuseValue("new_password", rules...)
 	}
@@ -47,10 +48,18 @@ func (f *Flow) Reset(ctx context.Context, in ResetInput) error {
 	if err != nil {
 		return fmt.Errorf("set new password: %w", err)
 	}
-	return f.replace(ctx, ch, account, hash, in.Client)
+	return f.replace(ctx, ch, account, hash, f.cfg.Policy.Short(normal), in.Client)
 }
 
-// readReset checks everything that needs no look-up.
+// policyOfReset is the policy for a password that a reset sets, of another account where this one only claims the address.
+func (f *Flow) policyOfReset(a authcore.Account) *passpolicy.Policy {
+	if f.onlyClaims(a) {
+		return f.cfg.Policy
+	}
+	return f.policyOf(a)
+}
+
+// readReset checks everything that needs no look-up. Whether the account has second factors on needs one: the length is that beside them.
 func (f *Flow) readReset(in ResetInput) error {
 	var broken authcore.FieldErrors
 	switch {
@@ -66,7 +75,7 @@ func (f *Flow) readReset(in ResetInput) error {
 			broken.Add("otp", authcore.CodeRequired)
 		}
 	}
-	_, rules := Check(f.cfg.Policy, in.NewPassword, in.Login)
+	_, rules := Check(f.cfg.Policy.Beside(), in.NewPassword, in.Login)
 	broken.AddErrors("new_password", rules...)
 	return broken.Refusal()
 }
@@ -83,7 +92,7 @@ func (f *Flow) withEveryRule(ctx context.Context, in ResetInput, refused error) 
 	if err != nil {
 		return refused
 	}
-	_, rules := Check(f.cfg.Policy, in.NewPassword, Words(account)...)
+	_, rules := Check(f.policyOfReset(account), in.NewPassword, Words(account)...)
 	if len(rules) == 0 { // it breaks one by the login that was sent alone
 		return refused
 	}
@@ -117,8 +126,8 @@ func (f *Flow) credentials(ctx context.Context, in ResetInput) (challenge.Creden
 	return challenge.Credentials{Subject: who.name, Code: in.OTP}, err
 }
 
-func (f *Flow) replace(ctx context.Context, ch authcore.Challenge, account authcore.Account, hash string, c authcore.Client) error {
-	r := authcore.Reset{ChallengeID: ch.ID, AccountID: account.ID, PasswordHash: hash, Unique: f.cfg.Identities, Now: f.now()}
+func (f *Flow) replace(ctx context.Context, ch authcore.Challenge, account authcore.Account, hash string, short bool, c authcore.Client) error {
+	r := authcore.Reset{ChallengeID: ch.ID, AccountID: account.ID, PasswordHash: hash, Short: short, Unique: f.cfg.Identities, Now: f.now()}
 	r.Channel = authcore.ByEmail
 	if strings.HasSuffix(ch.Subject, byNumber) {
 		r.Channel = authcore.BySMS

@@ -196,7 +196,7 @@ func TestCheck_BoundedWork(t *testing.T) {
 
 func TestNew_Refuses(t *testing.T) {
 	t.Parallel()
-	for _, cfg := range []Config{{MinLength: 7}, {MinLength: -1}, {MaxLength: 63}, {MaxLength: 1025}, {MinLength: 100, MaxLength: 64}, {MinScore: 5}, {MinScore: -1}} {
+	for _, cfg := range []Config{{MinLength: 7}, {MinLength: -1}, {MaxLength: 63}, {MaxLength: 1025}, {MinLength: 100, MaxLength: 64}, {MinScore: 5}, {MinScore: -1}, {MinBeside: 7}, {MinBeside: 13}} {
 		if _, err := New(cfg); err == nil {
 			t.Errorf("%+v is accepted", cfg)
 		}
@@ -228,5 +228,23 @@ func BenchmarkCheck(b *testing.B) {
 	p := newPolicy(b, Config{})
 	for b.Loop() {
 		p.Check("lemon kite 42 river", account...)
+	}
+}
+
+// Beside a second factor a shorter password is enough, which is judged by every other rule all the same.
+func TestBeside(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		cfg           Config
+		password      string
+		beside, short bool
+	}{
+		{Config{}, "k7 zq4vw", true, true}, {Config{}, "k7 zq4v", false, true}, {Config{}, "k7 zq4vw xj3", true, false}, {Config{}, "password", false, true},
+		{Config{MinBeside: 10}, "k7 zq4vw", false, true}, {Config{MinLength: 8}, "k7 zq4vw", true, false},
+	} {
+		p := newPolicy(t, c.cfg)
+		if got := len(p.Beside().Check(c.password)) == 0; got != c.beside || p.Short(c.password) != c.short {
+			t.Errorf("%+v: %q is good beside a second factor: %v; short: %v", c.cfg, c.password, got, p.Short(c.password))
+		}
 	}
 }

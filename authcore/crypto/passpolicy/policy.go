@@ -36,9 +36,11 @@ var ErrNotUTF8 = errors.New("password is not valid UTF-8")
 
 // Config sets the rules. The zero Config is the default.
 type Config struct {
-	// MinLength is the least number of characters, at least 8. Default: 12. Beside a
-	// second factor 8 is enough: that is a second Policy.
+	// MinLength is the least number of characters, at least 8. Default: 12.
 	MinLength int
+	// MinBeside is that beside a second factor, 8 to MinLength. Default: 8
+	// (63B-4 §3.1.1.2).
+	MinBeside int
 	// MaxLength is the greatest number of characters, 64 to 1024. Default: 256.
 	MaxLength int
 	// MinScore is the least zxcvbn score, 1 to 4. Default: 2.
@@ -52,6 +54,7 @@ type Config struct {
 type Policy struct {
 	min, max, score int
 	context         []string
+	beside          *Policy // nil: it is that one
 }
 
 // New returns a Policy. Values outside the ranges of [Config] are errors.
@@ -77,8 +80,28 @@ func New(cfg Config) (*Policy, error) {
 		return nil, fmt.Errorf("password min score is %d, it needs to be 1 to 4", p.score)
 	}
 	p.context = append([]string{"gatehouse"}, cfg.Context...)
+	beside := *p
+	if beside.min = cfg.MinBeside; beside.min == 0 {
+		beside.min = 8
+	}
+	if beside.min < 8 || beside.min > p.min {
+		return nil, fmt.Errorf("password min length beside a second factor is %d, it needs to be 8 to %d", beside.min, p.min)
+	}
+	p.beside = &beside
 	return p, nil
 }
+
+// Beside returns the policy for passwords that never stand alone: the owner has second
+// factors on.
+func (p *Policy) Beside() *Policy {
+	if p.beside == nil {
+		return p
+	}
+	return p.beside
+}
+
+// Short reports whether a password, as Normalize returned it, is too short to stand alone.
+func (p *Policy) Short(password string) bool { return utf8.RuneCountInString(password) < p.min }
 
 // MinLength is the least number of characters.
 func (p *Policy) MinLength() int { return p.min }

@@ -42,6 +42,7 @@ var statuses = map[authcore.Code]int{
 	authcore.LastFactor:                http.StatusConflict,
 	authcore.NoFactor:                  http.StatusConflict,
 	authcore.MFAEnforced:               http.StatusConflict,
+	authcore.ShortPassword:             http.StatusConflict,
 	authcore.Forbidden:                 http.StatusForbidden,
 	authcore.BindingRequired:           http.StatusForbidden,
 	authcore.ReauthenticationRequired:  http.StatusForbidden,

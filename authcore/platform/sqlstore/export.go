@@ -25,7 +25,7 @@ type exported struct {
 var exports = []exported{
 	{"account", "users", "id, email, email_verified_at, username, phone, phone_verified_at, first_name, last_name, avatar_url, locale, fields, " +
 		"roles, pending_email, pending_email_until, pending_phone, pending_phone_until, disabled_at, deletes_at, invited_by, first_sign_in_at, made_by_operator, " +
-		"email_reused, muted, mfa_enabled_at, mfa_preferred, password_by, created_at, updated_at", "id = $1", "password_hash, epoch, roles_version"},
+		"email_reused, muted, mfa_enabled_at, mfa_preferred, password_by, password_short, created_at, updated_at", "id = $1", "password_hash, epoch, roles_version"},
 	{"identifiers", "identifiers", "kind, value, is_current, claimed_at", "user_id = $1 order by kind, value", "user_id"},
 	{"sessions", "sessions", "id, mode, amr, auth_time, created_at, last_seen_at, expires_at, refresh_expires_at, access_until, addr, user_agent, " +
 		"device_name, device_id, host, parent_id, short_lived, rotated_at, replaced_by, revoked_at", "account_id = $1 order by id",
@@ -114,7 +114,7 @@ func exportedValue(column string, v any) (any, error) {
 		switch {
 		case column == "at" || column == "auth_time" || strings.HasSuffix(column, "_at") || strings.HasSuffix(column, "_until"):
 			return time.UnixMicro(n).UTC().Format(time.RFC3339Nano), nil
-		case column == "is_current" || column == "short_lived" || column == "made_by_operator" || column == "email_reused": // SQLite's
+		case column == "is_current" || column == "short_lived" || column == "made_by_operator" || column == "email_reused" || column == "password_short": // SQLite's
 			return n != 0, nil
 		}
 	case string:

@@ -7,8 +7,9 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
 )
 
-const changePassword = `update users set password_hash = $3, epoch = epoch + 1, updated_at = $4
-	where id = $1 and password_hash = $2 and disabled_at is null
+// A short password never stands alone: second factors may have been switched off since the password was looked at.
+const changePassword = `update users set password_hash = $3, password_short = $5, epoch = epoch + 1, updated_at = $4
+	where id = $1 and password_hash = $2 and disabled_at is null and (mfa_enabled_at is not null or not $5)
 	returning ` + accountColumns
 
 // ChangePassword implements password.Store.
@@ -28,7 +29,7 @@ func (s *Store) changePassword(ctx context.Context, q *tx, c authcore.PasswordCh
 	if _, err = sqldb.Exec(ctx, q, dropChallenges, c.AccountID, string(authcore.PurposeVerifyEmail)); err != nil {
 		return a, rev, err
 	}
-	if a, err = sqldb.One(ctx, q, scanAccount, changePassword, c.AccountID, c.Old, c.PasswordHash, micros(c.Now)); err != nil {
+	if a, err = sqldb.One(ctx, q, scanAccount, changePassword, c.AccountID, c.Old, c.PasswordHash, micros(c.Now), c.Short); err != nil {
 		return a, rev, err
 	}
 	if rev, err = s.endSessions(ctx, q, a, c.Now); err != nil {

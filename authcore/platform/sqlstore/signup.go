@@ -92,10 +92,10 @@ const verifyAccount = `update users set {}_verified_at = $2, updated_at = $2
 // What the account had asked to be known by goes: it may have been asked for by whoever the reset locks out (R05).
 // A reset that was asked for in the instant in which the address changed is written after the change, and went to the former address:
 // whoever reads that mailbox must not get in by it (pre-hijacking, "unexpired e-mail change").
-const resetPassword = `update users set password_hash = $2, password_by = $6, epoch = epoch + 1, updated_at = $3,
+const resetPassword = `update users set password_hash = $2, password_by = $6, password_short = $7, epoch = epoch + 1, updated_at = $3,
 		pending_email = '', pending_email_until = null, pending_phone = '', pending_phone_until = null,
 		email_verified_at = case when $4 and email <> '' and email_verified_at is null then $3 else email_verified_at end
-	where id = $1 and disabled_at is null and ($5 = '' or email = $5 or phone = $5)
+	where id = $1 and disabled_at is null and ($5 = '' or email = $5 or phone = $5) and (mfa_enabled_at is not null or not $7)
 	returning ` + accountColumns
 
 const dropChallenges = `delete from challenges where account_id = $1
@@ -131,7 +131,7 @@ func (s *Store) reset(ctx context.Context, q *tx, r authcore.Reset) (a authcore.
 		return s.resetClaimed(ctx, q, r)
 	}
 	if a, err = sqldb.One(ctx, q, scanAccount, resetPassword, r.AccountID, r.PasswordHash, micros(r.Now),
-		r.Channel != authcore.BySMS, ch.SentTo, string(r.Channel)); err != nil {
+		r.Channel != authcore.BySMS, ch.SentTo, string(r.Channel), r.Short); err != nil {
 		return a, rev, err
 	}
 	if _, err := sqldb.Exec(ctx, q, endTrust, a.ID); err != nil {

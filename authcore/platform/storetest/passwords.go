@@ -8,11 +8,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/factor"
 )
 
 var passwords = []promise{
 	{"a changed password ends every session and every challenge", passwordEnds},
 	{"100 change one password: one wins", passwordRace},
+	{"a short password stands beside second factors alone", passwordShort},
 	{"a disabled or unknown account, or another password, is not found", passwordRefused},
 }
 
@@ -72,4 +74,35 @@ func passwordRefused(t *testing.T, s Store) {
 	}
 	_, err := s.ProveToken(t.Context(), ch.Purpose, ch.TokenDigest, start)
 	must(t, err)
+}
+
+// passwordShort: what was decided while second factors were on is not written once they are off, and the reverse.
+func passwordShort(t *testing.T, s Store) {
+	a := withAccount(t, s, "anna")
+	short := aChange(a, "new")
+	short.Short = true
+	_, _, err := s.ChangePassword(t.Context(), short)
+	wants(t, err, authcore.ErrNotFound)
+	reset := aReset(resetChallenge(t, s, a), a)
+	reset.Short = true
+	_, _, err = s.ResetPassword(t.Context(), reset)
+	wants(t, err, authcore.ErrNotFound)
+
+	on := factor.MFA{EnabledAt: start}
+	must(t, s.ChangeFactors(t.Context(), factor.Change{Was: factorState(t, s, a.ID, 0), MFA: &on, Now: start}))
+	before := factorState(t, s, a.ID, 0)
+	a, _, err = s.ChangePassword(t.Context(), short)
+	if must(t, err); !a.PasswordShort {
+		t.Error("a short password is not known to be one")
+	}
+	wants(t, s.ChangeFactors(t.Context(), factor.Change{Was: before, MFA: &factor.MFA{}, Now: start}), authcore.ErrNotFound)
+	a, _, err = s.ChangePassword(t.Context(), aChange(a, "longer"))
+	if must(t, err); a.PasswordShort {
+		t.Error("a longer password is taken for a short one")
+	}
+	reset = aReset(resetChallenge(t, s, a), a)
+	reset.Short = true
+	if a, _, err = s.ResetPassword(t.Context(), reset); err != nil || !a.PasswordShort {
+		t.Errorf("short is %v after a reset to a short one (%v)", a.PasswordShort, err)
+	}
 }

@@ -79,7 +79,7 @@ func (c *factorCalls) mfaRoutes() []route {
 		text: "The factors stay; no device is trusted any more.",
 		does: authenticatedWith(c.disable), fresh: true, optional: true,
 		replies: []reply{{http.StatusNoContent, "Two-factor authentication is off.", nil}},
-		refuses: []authcore.Code{authcore.MFAEnforced},
+		refuses: []authcore.Code{authcore.MFAEnforced, authcore.ShortPassword},
 	}}
 }
 

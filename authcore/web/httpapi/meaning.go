@@ -31,6 +31,7 @@ var meanings = map[authcore.Code]string{
 	authcore.LastFactor:                "it would take the account's last second factor while two-factor authentication is on",
 	authcore.NoFactor:                  "the account has nothing to be asked for as second factor; add a factor or set a password first",
 	authcore.MFAEnforced:               "two-factor authentication is required for the account",
+	authcore.ShortPassword:             "the password was taken beside a second factor and is too short without one; a longer one has to be set first",
 	authcore.Forbidden:                 "the account is not allowed to do this",
 	authcore.MFARequired:               "the sign-in is by one kind of proof, and this needs two: see `step_up_url`",
 	authcore.BindingRequired:           "the link signs in only the browser or app that asked for it, which sends the `binding`; it is not spent",

@@ -45,7 +45,7 @@ func (p *passwordPage) show(q *page.Request) error {
 	} else {
 		f.Fields = append(f.Fields, page.PasswordField(q, "current_password"))
 	}
-	f.Fields = append(f.Fields, page.NewPasswordField(q, "new_password", p.signUp.MinPassword()))
+	f.Fields = append(f.Fields, page.NewPasswordField(q, "new_password", p.password.MinLength(owner)))
 	v := page.View{Title: q.T("account.password"), Back: backToAccount(q), Intro: []string{q.T("account.password.intro")}, Forms: []page.Form{f}}
 	may, err := p.password.MayRemove(q.R.Context(), owner)
 	if err != nil {

@@ -8,5 +8,7 @@ alter table pending_signins add column client_digest blob;
 -- Of a step-up: whether two kinds of proof are wanted whatever sign-ins ask for, and, where it adds to what its session was signed in by, when that was.
 alter table pending_signins add column wants_mfa integer not null default 0;
 alter table pending_signins add column auth_time integer;
+-- The password is too short to stand alone, and was taken beside second factors: they are not switched off before it is changed.
+alter table users add column password_short integer not null default 0;
 
 insert into settings (name, value) values ('schema_fits', '4') on conflict (name) do update set value = excluded.value;
