@@ -245,7 +245,7 @@ func (f *Flows) wireSessions(cfg Config) (err error) {
 	}
 	f.Steps, err = secondstep.New(secondstep.Config{Store: cfg.Store, Sessions: f.Sessions, Factors: f.Factors, Notices: f.Notices, Hasher: cfg.Hasher,
 		Policy: f.Policy, Lockouts: cfg.Lockouts, Proofs: cfg.Proofs, Codes: cfg.Codes, Key: macKey(cfg.Ring, "pending sign-in"), Lifetime: f.Challenges.Lifetime(),
-		Required: s.MFA, NoPassword: s.NoPassword, TrustFor: s.TrustFor, Admins: s.Admins, Texts: f.Challenges.SMS(), Trace: cfg.Traces.SignIn, StepUps: cfg.Traces.StepUp, Now: cfg.Now})
+		Required: s.MFA, NoPassword: s.NoPassword, TrustFor: s.TrustFor, FreshFor: cmp.Or(s.FreshFor, fresh.DefaultFor), Admins: s.Admins, Texts: f.Challenges.SMS(), Trace: cfg.Traces.SignIn, StepUps: cfg.Traces.StepUp, Now: cfg.Now})
 	if err != nil {
 		return err
 	}

@@ -93,9 +93,11 @@ type Config struct {
 	Required Requirement
 	// NoPassword: nobody signs in by a password, so none is asked for.
 	NoPassword bool
-	TrustFor   time.Duration   // how long a trusted device is asked for no second factor; 0: no device is trusted
-	Admins     authcore.Admins // of the option: their accounts have the role
-	Texts      bool            // codes go by SMS
+	// FreshFor is how long a sign-in is fresh: for so long what it was by counts where a step-up leads to a first factor. 0: not at all.
+	FreshFor time.Duration
+	TrustFor time.Duration   // how long a trusted device is asked for no second factor; 0: no device is trusted
+	Admins   authcore.Admins // of the option: their accounts have the role
+	Texts    bool            // codes go by SMS
 	// Trace is told of every second step, StepUps of every step of a step-up that has waited. They may be nil.
 	Trace, StepUps authcore.Trace
 	Now            authcore.Clock

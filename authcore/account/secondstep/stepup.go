@@ -38,14 +38,25 @@ type StepUpInput struct {
 	Request session.Request
 }
 
-// Ways returns all by which the step-up could go on. It changes nothing, and sends nothing.
-func (f StepUp) Ways(ctx context.Context, in StepUpInput) ([]Method, error) {
+// Ways returns all by which the step-up could go on, or what can be added where that is all that is left. It changes nothing, and sends
+// nothing.
+func (f StepUp) Ways(ctx context.Context, in StepUpInput) ([]Method, []authcore.FactorType, error) {
 	factors, err := f.cfg.Factors.Of(ctx, in.Account.ID)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	p := in.prepare(authcore.PendingSignIn{})
-	return f.lacks(in.Account, factors, p.AMR, p.WantsMFA).methods, nil
+	p := f.counted(in, factors).prepare(authcore.PendingSignIn{})
+	n := f.lacks(in.Account, factors, p.AMR, p.WantsMFA)
+	return n.methods, n.enrol, nil
+}
+
+// counted is the input without a sign-in of long ago, where the account has no factor and may be led to add one: whoever holds a session that
+// was signed in by a mailed code last month must not add a factor of their own by it (contract §11, as at the account page).
+func (f StepUp) counted(in StepUpInput, factors []authcore.Factor) StepUpInput {
+	if !hasSecond(factors) && !in.Since.IsZero() && f.now().After(in.Since.Add(f.cfg.FreshFor)) {
+		in.Since, in.SignedBy = time.Time{}, nil
+	}
+	return in
 }
 
 // prepare fills in what is of a step-up.
@@ -67,7 +78,7 @@ func (f StepUp) Begin(ctx context.Context, in StepUpInput) (Outcome, error) {
 	}
 	r := in.Request
 	p, token := f.prepare(in.Account, r)
-	p = in.prepare(p)
+	p = f.counted(in, factors).prepare(p)
 	n := f.lacks(in.Account, factors, p.AMR, p.WantsMFA)
 	if n.done {
 		return f.replace(ctx, in.Account, p, p.AMR, r)

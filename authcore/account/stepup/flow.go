@@ -87,14 +87,15 @@ func (f *Flow) begin(ctx context.Context, who *authcore.Principal, in Input) (se
 	return f.steps.Begin(ctx, inputOf(account, who, amr, in))
 }
 
-// Ways returns what who could go on with if they gave nothing. It changes nothing, and sends nothing. Refusals are those of Begin.
-func (f *Flow) Ways(ctx context.Context, who *authcore.Principal, in Input) ([]secondstep.Method, error) {
+// Ways returns what who could go on with if they gave nothing, or the types of factor of which one is to be added. It changes nothing, and
+// sends nothing. Refusals are those of Begin.
+func (f *Flow) Ways(ctx context.Context, who *authcore.Principal, in Input) ([]secondstep.Method, []authcore.FactorType, error) {
 	if who.Origin != "" {
-		return nil, errBranch()
+		return nil, nil, errBranch()
 	}
 	account, err := authcore.Owner(f.cfg.Store.AccountByID(ctx, who.AccountID))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	return f.steps.Ways(ctx, inputOf(account, who, nil, in))
 }

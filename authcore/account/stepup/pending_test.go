@@ -225,7 +225,7 @@ func TestBegin_AddsWhatIsMissing(t *testing.T) {
 	e.EmailFactor(t, signedIn.Account.ID)
 	e.Clock.Advance(time.Hour)
 	in := stepup.Input{MFA: true, Add: true, Request: testflow.Request()}
-	ways, err := e.StepUp.Ways(t.Context(), &signedIn.Principal, in)
+	ways, _, err := e.StepUp.Ways(t.Context(), &signedIn.Principal, in)
 	if err != nil || len(ways) != 1 || ways[0].Method != "email" {
 		t.Fatalf("ways %+v (%v)", ways, err)
 	}

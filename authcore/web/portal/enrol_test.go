@@ -2,6 +2,8 @@ package portal_test
 
 import (
 	"net/http"
+	"net/url"
+	"strings"
 	"testing"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
@@ -45,4 +47,24 @@ func TestEnrolPage(t *testing.T) {
 	b.get("/login/mfa/codes").leads("https://app.example.com/x")
 	b.get("/login/mfa/codes").leads("/auth/account")
 	b.get("/account/2fa").want(http.StatusOK).says("It is on")
+}
+
+// A page that asks for a second factor leads who has none to one, by way of the code to their address, and back.
+func TestEnrolPage_StepUp(t *testing.T) {
+	types := []authcore.FactorType{authcore.FactorTOTP, authcore.FactorRecovery}
+	h := open(t, plan{factors: types, returns: []string{"app.example.com"}})
+	b := h.browser().person()
+	rd := "https://app.example.com/admin"
+	b.get("/reauthenticate?acr_values=mfa&rd=" + url.QueryEscape(rd)).want(http.StatusOK).says("Use a code sent to a***@example.com")
+	to := b.post("/reauthenticate/begin", []string{"acr_values", "mfa", "rd", rd, "use", "email"}).to()
+	b.get(strings.TrimPrefix(to, "/auth")).want(http.StatusOK).silent("Add a second factor", "Sign in as someone else")
+	b.post("/login/mfa", []string{"use", "email", "otp", h.Mail(t, email, authcore.MailSecondFactorCode).Code}).leads("/auth/login/mfa")
+	b.get("/login/mfa").want(http.StatusOK).says("Add a second factor")
+	b.post("/login/mfa/enrol", []string{"type", "totp"}).leads("/auth/login/mfa")
+	page := b.get("/login/mfa").want(http.StatusOK).says("Scan this picture").noField("trust_device")
+	b.post("/login/mfa", []string{"use", page.field("use"), "otp", testotp.Code(t, seedShown(t, page), h.Clock.Now())}).leads("/auth/login/mfa/codes")
+	b.get("/login/mfa/codes").want(http.StatusOK).says("not shown again")
+	if got := b.get("/login/mfa/codes").to(); !strings.HasPrefix(got, "https://app.example.com/") {
+		t.Errorf("leads to %s", got)
+	}
 }

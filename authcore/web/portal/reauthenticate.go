@@ -77,7 +77,7 @@ func (p *reauthenticatePage) show(q *page.Request) error {
 	if q.Form == nil && !q.At(reauthenticatePath) {
 		return q.Redirect(q.WithReturn(reauthenticatePath))
 	}
-	ways, err := p.flow.Ways(q.R.Context(), q.User, in)
+	ways, enrol, err := p.flow.Ways(q.R.Context(), q.User, in)
 	if err != nil {
 		return err
 	}
@@ -85,7 +85,7 @@ func (p *reauthenticatePage) show(q *page.Request) error {
 		Title: q.T("reauthenticate.title"), Intro: []string{signedInAs(q, q.User)},
 		Links: []page.Link{{To: q.WithReturn("/logout"), Text: q.T("reauthenticate.other")}},
 	}
-	if len(ways) == 0 { // what it takes cannot be given here
+	if len(ways) == 0 && len(enrol) == 0 { // what it takes cannot be given here
 		v.Intro = append(v.Intro, q.T("reauthenticate.mfa"))
 		v.Links = append(v.Links, page.Link{To: q.Path("/account"), Text: q.T("refused.account")})
 		return q.Show(v)
@@ -95,6 +95,11 @@ func (p *reauthenticatePage) show(q *page.Request) error {
 		if value := cmp.Or(q.Form.Get(name), query.Get(name)); value != "" {
 			hidden = append(hidden, page.Hidden{Name: name, Value: value})
 		}
+	}
+	if len(ways) == 0 { // all was given but a factor: the next page adds one
+		v.Intro = append(v.Intro, q.T("mfa.enrol.intro", "Brand", q.Brand))
+		v.Forms = []page.Form{{ID: "enrol-form", Action: q.Path(beginPath), Hidden: hidden, Button: q.T("mfa.enrol.title")}}
+		return q.Show(v)
 	}
 	for _, m := range ways {
 		if m.Method != secondstep.MethodPassword {
