@@ -67,6 +67,8 @@ type Challenge struct {
 	Binding      secret.Digest
 	BoundLeft    int
 	BoundResetAt time.Time
+	// InvitationID is the invitation that somebody without an account asked for it with; zero for none.
+	InvitationID uuid.UUID
 }
 
 // Opening makes an account whose address or number is not verified.

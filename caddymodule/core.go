@@ -96,7 +96,7 @@ func (c *core) wireFlows(a *App, sealer *secret.Sealer) error {
 // flowSettings are the settings of the flows.
 func (r *resolved) flowSettings() gateway.Settings {
 	return gateway.Settings{Signup: signup.Mode(r.signup), Deferred: r.deferred, CodeOnDemand: r.codeOnDemand, Identities: r.identities, Admins: r.admins, UserFields: r.userFields,
-		Invitation: gateway.InvitationSettings{Inviters: r.invitations.inviters, Lifetime: r.invitations.lifetime, Pending: r.invitations.pending}, Numbers: r.numbers, Ways: r.ways(), NoPassword: r.noPassword(),
+		Invitation: gateway.InvitationSettings{Inviters: r.invitations.inviters, Lifetime: r.invitations.lifetime, Pending: r.invitations.pending}, Numbers: r.numbers, Ways: r.ways(), NoPassword: r.noPassword(), ByCode: r.byCode,
 		Password: passpolicy.Config{MinLength: r.password.minLength, MinBeside: r.password.minBeside, MaxLength: r.password.maxLength},
 		Code:     gateway.CodeSettings{Length: r.otp.length, Lifetime: r.otp.lifetime, SMSLifetime: r.otp.smsLifetime, Attempts: r.otp.attempts},
 		Audience: r.audience, AccessLifetime: r.accessLifetime, RefreshLifetime: r.refreshLifetime,

@@ -22,7 +22,7 @@ var (
 			authcore.InvalidCode, authcore.InvalidPasskey, authcore.UnknownPasskey, authcore.TooManyAttempts, authcore.RegistrationProofRequired,
 			authcore.InvalidInvitation, authcore.InvitationRequired, authcore.RateLimited, authcore.InvalidMFAToken, authcore.BindingRequired), outcomePending)...)
 	registrationOutcomes = newMethodTally("registrations_total", "Sign-ups, by how somebody signed up and by outcome; an address that has an account counts as any other.",
-		registrationMethods, outcomesOf(authcore.InvalidFields, authcore.SignupClosed, authcore.InvitationRequired, authcore.InvalidInvitation, authcore.Conflict,
+		registrationMethods, outcomesOf(authcore.InvalidFields, authcore.SignupClosed, authcore.InvitationRequired, authcore.InvalidInvitation, authcore.Conflict, authcore.InvalidCode,
 			authcore.RateLimited)...)
 	notificationCount = newNotificationCount()
 )
@@ -31,7 +31,8 @@ var (
 var (
 	loginMethods = map[string]string{signin.Step: audit.ByPassword, signin.StepPasskey: audit.ByPasskey, signup.StepCode: audit.ByCode, signup.StepLink: audit.ByLink,
 		secondstep.StepBy(audit.ByPassword): audit.ByPassword, secondstep.StepBy(audit.ByCode): audit.ByCode, secondstep.StepBy(audit.ByLink): audit.ByLink}
-	registrationMethods = map[string]string{signup.StepRegister: audit.ByPassword, signup.StepInvited: audit.ByInvitation}
+	registrationMethods = map[string]string{signup.StepRegister: audit.ByPassword, signup.StepInvited: audit.ByInvitation,
+		signup.StepByCode: audit.ByCode, signup.StepByLink: audit.ByLink}
 )
 
 // methodTally is one counter for each method and outcome of closed sets.

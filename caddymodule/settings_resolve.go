@@ -70,6 +70,7 @@ type resolved struct {
 	numbers        identifier.Numbers
 	factors        []authcore.FactorType // that are offered
 	signIn         []string              // the ways, at least one
+	byCode         bool                  // who is new gets an account by a code
 	passkeys       webauthn.Parties
 	admins         authcore.Admins
 	invitations    invitationRules
@@ -107,6 +108,7 @@ func (s *Settings) resolve() (*resolved, error) {
 		numbers:      read.numbers(),
 		factors:      read.factors(),
 		signIn:       read.signIn(),
+		byCode:       read.byCode(),
 		passkeys:     read.passkeys(),
 		invitations:  read.invitationRules(),
 		retention:    read.retention(),

@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 
@@ -46,6 +47,15 @@ func (r *resolved) offeredSignIn() []string {
 
 // noPassword reports whether nobody signs in by a password.
 func (r *resolved) noPassword() bool { return !slices.Contains(r.signIn, signInPassword) }
+
+// byCode reports whether who proves an unknown address or number by a code or link gets an account.
+func (s *Settings) byCode() bool {
+	ways := s.signIn()
+	if !slices.Contains(ways, signInCode) && !slices.Contains(ways, signInLink) {
+		return false
+	}
+	return cmp.Or(s.signupRules().ByCode, map[bool]string{true: "off", false: "on"}[slices.Contains(ways, signInPassword)]) == "on"
+}
 
 // ways are those without a password.
 func (r *resolved) ways() passwordless.Ways {

@@ -16,6 +16,9 @@ type SignupSettings struct {
 	Deferred bool `json:"deferred,omitempty"`
 	// Whether signing up sends the code that verifies the address: on, or off, where a call for it does. Default: on.
 	SendCode string `json:"send_code,omitempty"`
+	// Whether who proves an unknown address or number by a code or link of sign_in gets an account: on or off. Default: on where sign_in has no
+	// password.
+	ByCode string `json:"by_code,omitempty"`
 }
 
 var signupOptions = []option[SignupSettings]{
@@ -27,6 +30,11 @@ var signupOptions = []option[SignupSettings]{
 		name:  "send_code",
 		parse: readText(func(o *SignupSettings) *string { return &o.SendCode }),
 		check: func(o *SignupSettings) error { return oneOf(o.SendCode, "on", "off") },
+	},
+	{
+		name:  "by_code",
+		parse: readText(func(o *SignupSettings) *string { return &o.ByCode }),
+		check: func(o *SignupSettings) error { return oneOf(o.ByCode, "on", "off") },
 	},
 }
 
@@ -47,6 +55,9 @@ func parseSignup(d *caddyfile.Dispenser, s *Settings) (err error) {
 
 // checkSignup checks what is right only together.
 func checkSignup(s *Settings) error {
+	if s.signupRules().ByCode == "on" && !slices.Contains(s.SignIn, signInCode) && !slices.Contains(s.SignIn, signInLink) {
+		return errors.New("by_code needs code or link in sign_in")
+	}
 	if !s.signupRules().Deferred {
 		return nil
 	}

@@ -119,6 +119,8 @@ type Settings struct {
 	Ways passwordless.Ways // to sign in without a password
 	// NoPassword says that nobody signs in by a password: none is taken or asked for, and what only passwords need is off.
 	NoPassword bool
+	// ByCode gives who proves by a code or link an address or number that is no account's an account.
+	ByCode bool
 
 	Factors []authcore.FactorType // that may be added and count; nil: all but SMS
 	// PasskeysSecond says that passkeys do not sign in by themselves: they are second factors alone.
@@ -261,11 +263,6 @@ func (f *Flows) wireSessions(cfg Config) (err error) {
 	if err != nil {
 		return err
 	}
-	f.Passwordless, err = passwordless.New(passwordless.Config{Store: cfg.Store, Challenges: f.Challenges, Steps: f.Steps, Ways: s.Ways, Identities: s.Identities,
-		Numbers: s.Numbers, Key: macKey(cfg.Ring, "sign-in binding"), Trace: cfg.Traces.SignIn, Now: cfg.Now})
-	if err != nil {
-		return err
-	}
 	f.Handover, err = handover.New(handover.Config{Store: cfg.Store, Challenges: f.Challenges, Sessions: f.Sessions,
 		Key: macKey(cfg.Ring, "hand-over"), Trace: cfg.Traces.Handover, Now: cfg.Now})
 	return err
@@ -285,6 +282,15 @@ func (f *Flows) wireAccounts(cfg Config) (err error) {
 			Passwords: s.waysIn().Passwords()},
 		Fields: s.UserFields, Locales: httpauth.Languages(), Numbers: s.Numbers, Confirm: f.confirm, Trace: cfg.Traces.SignUp,
 		CanReach: cfg.CanReach, Salt: func(address string) []byte { return salt().MAC([]byte(address)).Bytes()[:16] }, Now: cfg.Now})
+	if err != nil {
+		return err
+	}
+	var byCode signup.ByCode
+	if s.ByCode {
+		byCode.Flow = f.SignUp
+	}
+	f.Passwordless, err = passwordless.New(passwordless.Config{Store: cfg.Store, Challenges: f.Challenges, Steps: f.Steps, Ways: s.Ways, ByCode: byCode,
+		Identities: s.Identities, Numbers: s.Numbers, Key: macKey(cfg.Ring, "sign-in binding"), Trace: cfg.Traces.SignIn, Now: cfg.Now})
 	if err != nil {
 		return err
 	}

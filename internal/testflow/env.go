@@ -49,6 +49,7 @@ type Options struct {
 	TrustFor    time.Duration // of secondstep.Config
 	Ways        passwordless.Ways
 	NoPassword  bool // of gateway.Settings
+	ByCode      bool // likewise
 	// DeletionGrace is how long deletions wait.
 	DeletionGrace time.Duration
 }
@@ -144,7 +145,7 @@ func (e *Env) flows(t testing.TB, o Options) {
 		Mailer: plainMailer{e.Clock}, Sealer: e.Sealer, MayIssue: o.MayIssue, Now: e.Clock.Now,
 		Settings: gateway.Settings{
 			Invitation: gateway.InvitationSettings{Inviters: o.Inviters},
-			Signup:     o.Mode, Deferred: o.Deferred, CodeOnDemand: o.CodeOnDemand, Identities: o.Identities, UserFields: o.UserFields, Numbers: o.Numbers, RefreshLeeway: o.Leeway, MaxSessions: o.MaxSessions, DeletionGrace: o.DeletionGrace, Factors: o.Factors, MFA: o.MFA, TrustFor: o.TrustFor, Ways: o.Ways, NoPassword: o.NoPassword,
+			Signup:     o.Mode, Deferred: o.Deferred, CodeOnDemand: o.CodeOnDemand, Identities: o.Identities, UserFields: o.UserFields, Numbers: o.Numbers, RefreshLeeway: o.Leeway, MaxSessions: o.MaxSessions, DeletionGrace: o.DeletionGrace, Factors: o.Factors, MFA: o.MFA, TrustFor: o.TrustFor, Ways: o.Ways, NoPassword: o.NoPassword, ByCode: o.ByCode,
 			AccessLifetime: 5 * time.Minute, RefreshLifetime: 30 * 24 * time.Hour, SessionLifetime: 90 * 24 * time.Hour,
 		},
 	}))(t)

@@ -147,7 +147,8 @@ func (d *Issuer) issue(r Request, account uuid.UUID, to Recipient) (authcore.Cha
 	ch.CodeDigest, ch.TokenDigest = d.digest(p, subject, code), secret.SumString(token)
 	ch.CodeExpiresAt = ch.CreatedAt.Add(d.cfg.Lifetime)
 	d.bind(&ch, r.Binding)
-	if row.Bound && account != uuid.Nil {
+	ch.InvitationID = r.Invitation
+	if row.Bound {
 		ch.SentTo = to.Address
 	}
 	m := authcore.Message{

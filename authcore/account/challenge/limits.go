@@ -12,12 +12,13 @@ import (
 
 // send is one mail or SMS, as the limits count it.
 type send struct {
-	purpose authcore.Purpose
-	by      authcore.Channel
-	counted string // whose: an address, a number, or what stands for one that nobody has
-	pause   string // whose next one waits a while; "": as counted
-	client  authcore.Client
-	real    bool // somebody gets it
+	purpose  authcore.Purpose
+	by       authcore.Channel
+	counted  string // whose: an address, a number, or what stands for one that nobody has
+	pause    string // whose next one waits a while; "": as counted
+	client   authcore.Client
+	real     bool // somebody gets it
+	newcomer bool // who has no account
 }
 
 // resend is the limit on one purpose and recipient in a while.
@@ -42,8 +43,11 @@ func (d *Issuer) limits(s send) []authcore.Limit {
 // total are the limits on all SMS together.
 func (s send) total(of string) []authcore.Limit {
 	all := []authcore.Limit{{Name: authcore.LimitSMSTotal, Key: of}}
-	if purposes[s.purpose].Unproven {
+	switch {
+	case purposes[s.purpose].Unproven || s.newcomer:
 		all = append(all, authcore.Limit{Name: authcore.LimitSMSUnproven, Key: of})
+	case s.purpose == authcore.PurposeSignIn: // the same work as for a newcomer, at the cost of nobody
+		all = append(all, authcore.Limit{Name: authcore.LimitSMSUnproven, Key: noOne})
 	}
 	return all
 }

@@ -25,8 +25,10 @@ type Request struct {
 	// Binding is what the browser or app keeps that asks; "" for nothing. Only purposes have a use for it whose flows ask for it.
 	Binding   string
 	CodeAlone bool // the mail has no link
-	Events    []authcore.Event
-	Client    authcore.Client
+	// Invitation that somebody without an account asks with; zero for none.
+	Invitation uuid.UUID
+	Events     []authcore.Event
+	Client     authcore.Client
 	// Save stores challenge, events and mail in one transaction.
 	Save func(ctx context.Context, ch authcore.Challenge, fx authcore.Effects) error
 }
@@ -49,7 +51,8 @@ type Known struct {
 func (d *Issuer) Request(ctx context.Context, r Request) (wait time.Duration, spent bool, err error) {
 	r.Channel = cmp.Or(r.Channel, authcore.ByEmail)
 	r.Known = d.reached(r.Known)
-	counted := send{purpose: r.Purpose, by: r.Channel, counted: r.Counted, pause: r.Pause, client: r.Client, real: r.Known != nil}
+	counted := send{purpose: r.Purpose, by: r.Channel, counted: r.Counted, pause: r.Pause, client: r.Client, real: r.Known != nil,
+		newcomer: r.Purpose == authcore.PurposeSignIn && r.Known != nil && r.Known.Account == uuid.Nil}
 	if wait, spent, err = d.reserveSend(ctx, counted); err != nil || wait > 0 {
 		return wait, spent, err
 	}

@@ -25,6 +25,8 @@ type Input struct {
 	OTP     string
 	Token   string
 	Binding string
+	// New is what a new account is to have: the address or number is the one that is proven.
+	New     signup.RegisterInput
 	Request session.Request // AMR, Method and Challenge are set here
 }
 
@@ -33,7 +35,8 @@ type Input struct {
 // disabled, or have another address, since the code was sent. A lock of its password keeps nobody out here (contract §6.1).
 //
 // Refusals: [authcore.NotFound] where the way is off; [authcore.InvalidRequest]; [authcore.InvalidFields]; [authcore.InvalidCode];
-// [authcore.BindingRequired] for a link alone where its binding is not; [authcore.TooManyAttempts]; those of [secondstep.Flow.Finish].
+// [authcore.BindingRequired] for a link alone where its binding is not; [authcore.TooManyAttempts]; those of [secondstep.Flow.Finish]; with
+// by_code, for who is new, those of [signup.ByCode.SignUp].
 func (f *Flow) Finish(ctx context.Context, in Input) (secondstep.Outcome, error) {
 	step := signup.StepLink
 	if in.OTP != "" || in.Token == "" {
@@ -61,6 +64,10 @@ func (f *Flow) finish(ctx context.Context, in Input) (out secondstep.Outcome, er
 		in.Request.Method = audit.ByCode
 	}
 	in.Request.AMR = challenge.AMR(authcore.PurposeSignIn, channelOf(ch))
+	if ch.AccountID == uuid.Nil {
+		in.New.Client = in.Request.Client
+		return f.cfg.ByCode.SignUp(ctx, ch, in.New, in.Request)
+	}
 	out, err = f.cfg.Steps.Finish(ctx, account, in.Request)
 	if errors.Is(err, authcore.ErrNotFound) { // another request was faster, or the account was disabled or changed meanwhile
 		return out, challenge.Refuse()
@@ -85,6 +92,9 @@ func (f *Flow) readInput(in *Input) error {
 	if in.Token == "" && in.OTP == "" {
 		broken.Add("otp", authcore.CodeRequired)
 	}
+	if f.MakesAccounts() {
+		broken = append(broken, f.cfg.ByCode.Broken(in.New)...)
+	}
 	device, err := identifier.DeviceName(in.Request.DeviceName)
 	broken.AddError("device_name", err)
 	in.Request.DeviceName = device
@@ -100,6 +110,9 @@ func (f *Flow) prove(ctx context.Context, in Input) (ch authcore.Challenge, acco
 	}
 	if err != nil {
 		return ch, account, err
+	}
+	if ch.AccountID == uuid.Nil && f.MakesAccounts() {
+		return ch, account, nil
 	}
 	account, err = f.cfg.Store.AccountByID(ctx, ch.AccountID)
 	switch {
@@ -133,7 +146,8 @@ func (f *Flow) proveCode(ctx context.Context, in Input) (authcore.Challenge, err
 	if err != nil {
 		return authcore.Challenge{}, err
 	}
-	who, err := f.find(ctx, ids)
+	// By which name a code was asked for, with an invitation or without one, does not tell whose code it is.
+	who, err := f.find(ctx, ids, welcome{anybody: f.MakesAccounts()})
 	if err != nil {
 		return authcore.Challenge{}, err
 	}

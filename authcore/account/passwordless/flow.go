@@ -12,6 +12,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/secondstep"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 )
 
@@ -46,6 +47,8 @@ type Config struct {
 	Challenges *challenge.Issuer
 	Steps      *secondstep.Flow // every sign-in ends in it
 	Ways       Ways
+	// ByCode makes accounts of who proves an address or number that is no account's. The zero value makes none.
+	ByCode signup.ByCode
 	// Identities are the kinds of identifier that sign in.
 	Identities []authcore.IdentifierKind
 	Numbers    identifier.Numbers   // how numbers are read that somebody signs in with
@@ -75,6 +78,11 @@ func New(cfg Config) (*Flow, error) {
 
 // Ways returns what is on.
 func (f *Flow) Ways() Ways { return f.cfg.Ways }
+
+// MakesAccounts reports whether who is new gets an account by a code or link.
+func (f *Flow) MakesAccounts() bool {
+	return f.cfg.ByCode.Flow != nil && f.cfg.ByCode.Mode() != signup.Closed
+}
 
 // SMS reports whether codes go to numbers.
 func (f *Flow) SMS() bool { return f.cfg.Ways.Code && f.cfg.Challenges.SMS() }

@@ -12,7 +12,9 @@ import (
 type StartInput struct {
 	Login
 	Binding string // that the browser or app keeps since it asked before; "" for none
-	Client  authcore.Client
+	// Invitation is the token of one that somebody signs up with who is new; "" for none.
+	Invitation string
+	Client     authcore.Client
 }
 
 // Started is the answer to everybody.
@@ -21,7 +23,22 @@ type Started struct {
 	ExpiresIn time.Duration // of the code and link that may have been sent
 }
 
-// Start sends a code, by mail a link beside it where that way is on, to who can sign in by it. For everybody else it does the same work, with a message to nobody,
+// welcome is who gets an account by a code.
+type welcome struct {
+	anybody    bool // that none has
+	invitation authcore.Invitation
+}
+
+// welcomes asks whether who is new may have an account. It does the same for everybody.
+func (f *Flow) welcomes(ctx context.Context, token string) (w welcome, err error) {
+	if !f.MakesAccounts() {
+		return w, nil
+	}
+	w.invitation, w.anybody, err = f.cfg.ByCode.MayAsk(ctx, token)
+	return w, err
+}
+
+// Start sends a code, by mail a link beside it where that way is on, to who can sign in by it, and with by_code to who can get an account by it, which is not made yet. For everybody else it does the same work, with a message to nobody,
 // and the answer is the same (L01, L02). Asked again too soon it sends nothing, and what is out stays good; the same where the recipient
 // has had their share. Refusals: [authcore.NotFound] where the way or channel is off; [authcore.InvalidRequest];
 // [authcore.InvalidFields]; [authcore.Unavailable] for an SMS whose limits cannot be counted.
@@ -33,7 +50,11 @@ func (f *Flow) Start(ctx context.Context, in StartInput) (Started, error) {
 	if err != nil {
 		return Started{}, err
 	}
-	who, err := f.find(ctx, ids)
+	welcome, err := f.welcomes(ctx, in.Invitation)
+	if err != nil {
+		return Started{}, err
+	}
+	who, err := f.find(ctx, ids, welcome)
 	if err != nil {
 		return Started{}, err
 	}
@@ -42,8 +63,11 @@ func (f *Flow) Start(ctx context.Context, in StartInput) (Started, error) {
 		Purpose: authcore.PurposeSignIn, Subject: who.name, Counted: who.counted, Channel: who.by, Binding: started.Binding,
 		CodeAlone: !f.cfg.Ways.Link, Client: in.Client, Save: f.cfg.Store.IssueChallenge,
 	}
-	if who.account != nil {
+	switch {
+	case who.account != nil:
 		request.Known = &challenge.Known{Account: who.account.ID, To: who.to}
+	case who.newcomer:
+		request.Known, request.Invitation = &challenge.Known{To: who.to}, welcome.invitation.ID
 	}
 	_, _, err = f.cfg.Challenges.Request(ctx, request)
 	return started, err

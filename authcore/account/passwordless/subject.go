@@ -55,21 +55,31 @@ type subject struct {
 	counted string            // whose mails or SMS are counted
 	account *authcore.Account // nil: there is none that signs in by a code
 	to      challenge.Recipient
+	// newcomer: there is no account, and who proves the address or number gets one.
+	newcomer bool
 }
 
 // find makes the same look-ups for every login of a kind. One that means nobody has a name of its own, which no account has.
-func (f *Flow) find(ctx context.Context, ids []authcore.Identifier) (subject, error) {
+func (f *Flow) find(ctx context.Context, ids []authcore.Identifier, w welcome) (subject, error) {
 	who := subject{name: "unknown:none", by: authcore.ByEmail, counted: "none:"}
+	var newcomer *subject
 	for _, id := range ids {
 		var err error
-		if who, err = f.findBy(ctx, id); err != nil || who.account != nil {
+		if who, err = f.findBy(ctx, id, w); err != nil || who.account != nil {
 			return who, err
 		}
+		if who.newcomer && newcomer == nil {
+			known := who
+			newcomer = &known
+		}
+	}
+	if newcomer != nil {
+		return *newcomer, nil
 	}
 	return who, nil
 }
 
-func (f *Flow) findBy(ctx context.Context, id authcore.Identifier) (subject, error) {
+func (f *Flow) findBy(ctx context.Context, id authcore.Identifier, w welcome) (subject, error) {
 	none := subject{name: "unknown:" + identifier.Key(id), by: authcore.ByEmail, counted: identifier.Key(id)}
 	switch id.Kind {
 	case authcore.KindEmail:
@@ -82,20 +92,34 @@ func (f *Flow) findBy(ctx context.Context, id authcore.Identifier) (subject, err
 	}
 	a, err := f.cfg.Store.AccountByIdentifier(ctx, id)
 	if errors.Is(err, authcore.ErrNotFound) {
-		return none, nil
+		return f.asNewcomer(none, id, nil, w), nil
 	}
 	if err != nil {
 		return subject{}, fmt.Errorf("find account: %w", err)
 	}
 	to, ok := f.reaches(id.Kind, a)
 	if !ok {
-		return none, nil
+		return f.asNewcomer(none, id, &a, w), nil
 	}
 	known := subject{name: identifier.AccountKey(a.ID), by: none.by, counted: to.Address, account: &a, to: to}
 	if to.Channel == authcore.BySMS {
 		known.name += byNumber
 	}
 	return known, nil
+}
+
+// asNewcomer makes of nobody somebody who gets an account by a code, where that may be. found is the account that has only claimed the
+// address or number, nil for none.
+func (f *Flow) asNewcomer(none subject, id authcore.Identifier, found *authcore.Account, w welcome) subject {
+	by := authcore.ByEmail
+	if id.Kind == authcore.KindPhone {
+		by = authcore.BySMS
+	}
+	if !w.anybody || by == authcore.BySMS && !f.SMS() || !f.cfg.ByCode.Awaits(id, found, w.invitation) {
+		return none
+	}
+	none.newcomer, none.to = true, challenge.Recipient{Channel: by, Address: id.Value}
+	return none
 }
 
 // byNumber ends the subject of a code that goes by SMS: its budget is not that of the mailed ones.

@@ -66,11 +66,10 @@ func register(ctx context.Context, f *Flow, in RegisterInput) (Registered, error
 		return Registered{}, err
 	}
 	a, broken := f.check(in)
-	if f.cfg.Settings.Mode != Open && a.username != "" && f.cfg.Settings.unique(authcore.KindUsername) {
-		// Usernames are public: that one is taken may be said, and is found out without regard to the address.
-		taken, err := f.cfg.Store.IdentifierTaken(ctx, authcore.Identifier{Kind: authcore.KindUsername, Value: a.username}, uuid.Nil)
+	if f.cfg.Settings.Mode != Open {
+		taken, err := usernameTaken(ctx, f.cfg, a)
 		if err != nil {
-			return Registered{}, fmt.Errorf("look up username: %w", err)
+			return Registered{}, err
 		}
 		if taken {
 			broken.Add("username", authcore.UsernameTaken)
@@ -92,6 +91,19 @@ func register(ctx context.Context, f *Flow, in RegisterInput) (Registered, error
 		return f.registerOpen(ctx, a, to, hash, invitation.ID, in.Client)
 	}
 	return f.registerVerified(ctx, a, to, hash, invitation.ID, in.Client)
+}
+
+// usernameTaken reports whether the username is another account's. Usernames are public: that one is taken may be said, and is found out without
+// regard to the address.
+func usernameTaken(ctx context.Context, cfg Config, a application) (bool, error) {
+	if a.username == "" || !cfg.Settings.unique(authcore.KindUsername) {
+		return false, nil
+	}
+	taken, err := cfg.Store.IdentifierTaken(ctx, authcore.Identifier{Kind: authcore.KindUsername, Value: a.username}, uuid.Nil)
+	if err != nil {
+		return false, fmt.Errorf("look up username: %w", err)
+	}
+	return taken, nil
 }
 
 // hash hashes a password for an address under the salt of all its passwords: then a sign-in is checked against every one of

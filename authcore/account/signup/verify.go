@@ -129,7 +129,10 @@ func (f *Flow) withEveryRule(ctx context.Context, shown challenge.Credentials, t
 
 // complete consumes the challenge together with everything it brings about.
 func (f *Flow) complete(ctx context.Context, ch authcore.Challenge, c claim, r session.Request) (secondstep.Outcome, error) {
-	now, to := f.now(), targetOf(ch.Subject)
+	now, to, signsIn := f.now(), targetOf(ch.Subject), ch.Purpose == authcore.PurposeSignIn
+	if signsIn {
+		to = targetOf(ch.SentTo)
+	}
 	account := c.account
 	if to.channel == authcore.BySMS {
 		account.PhoneVerifiedAt = now
@@ -141,9 +144,9 @@ func (f *Flow) complete(ctx context.Context, ch authcore.Challenge, c claim, r s
 		return secondstep.Outcome{}, err
 	}
 	// Nobody is told of a new device: no address was verified before.
-	plan.Effects.Events = append(f.events(c, r.Client), plan.Effects.Events...)
+	plan.Effects.Events = append(f.events(c, ch, r), plan.Effects.Events...)
 	e := authcore.SignUp{
-		ChallengeID: ch.ID, Verified: to.identifier(), Unique: f.cfg.Settings.Identities, Account: account, Create: c.create,
+		ChallengeID: ch.ID, Purpose: ch.Purpose, Verified: to.identifier(), Unique: f.cfg.Settings.Identities, Account: account, Create: c.create,
 		Closed: audit.Event(authcore.EventDisabled, uuid.Nil, authcore.Client{}, now), Opening: plan.SessionOpening, Pending: plan.Pending, Now: now,
 	}
 	if c.create {
@@ -167,7 +170,11 @@ func (f *Flow) complete(ctx context.Context, ch authcore.Challenge, c claim, r s
 	if err != nil {
 		return secondstep.Outcome{}, refusal("complete sign-up", err)
 	}
-	f.cfg.Challenges.Used(ctx, authcore.PurposeVerifyEmail, to.address)
+	if signsIn {
+		f.cfg.Challenges.SignedIn(ctx, ch.Purpose, to.channel, to.address)
+	} else {
+		f.cfg.Challenges.Used(ctx, authcore.PurposeVerifyEmail, to.address)
+	}
 	out, err := f.cfg.Steps.Planned(ctx, plan, stored, opened)
 	if err != nil {
 		return secondstep.Outcome{}, fmt.Errorf("sign in after sign-up: %w", err)
@@ -175,11 +182,15 @@ func (f *Flow) complete(ctx context.Context, ch authcore.Challenge, c claim, r s
 	return out, nil
 }
 
-func (f *Flow) events(c claim, client authcore.Client) []authcore.Event {
-	account := c.account.ID
+func (f *Flow) events(c claim, ch authcore.Challenge, r session.Request) []authcore.Event {
+	account, client := c.account.ID, r.Client
 	var events []authcore.Event
 	if c.create {
-		events = append(events, audit.Event(authcore.EventRegistered, account, client, f.now()))
+		registered := audit.Event(authcore.EventRegistered, account, client, f.now())
+		if ch.Purpose == authcore.PurposeSignIn {
+			registered.Method = r.Method
+		}
+		events = append(events, registered)
 	}
 	return append(events, audit.Event(authcore.EventVerified, account, client, f.now()))
 }

@@ -13,18 +13,18 @@ import (
 )
 
 const challengeColumns = "id, purpose, subject, account_id, code_digest, token_digest, attempts_left, " +
-	"attempts_reset_at, created_at, expires_at, code_expires_at, sent_to, binding_digest, bound_left, bound_reset_at"
+	"attempts_reset_at, created_at, expires_at, code_expires_at, sent_to, binding_digest, bound_left, bound_reset_at, invitation_id"
 
 func scanChallenge(r sqldb.Row) (c authcore.Challenge, err error) {
 	return c, r.Scan(&c.ID, &c.Purpose, &c.Subject, &optional{&c.AccountID}, &digest{&c.CodeDigest}, &digest{&c.TokenDigest},
 		&c.AttemptsLeft, &stamp{&c.AttemptsResetAt}, &stamp{&c.CreatedAt}, &stamp{&c.ExpiresAt},
-		&stamp{&c.CodeExpiresAt}, &c.SentTo, &digest{&c.Binding}, &c.BoundLeft, &stamp{&c.BoundResetAt})
+		&stamp{&c.CodeExpiresAt}, &c.SentTo, &digest{&c.Binding}, &c.BoundLeft, &stamp{&c.BoundResetAt}, &optional{&c.InvitationID})
 }
 
 // A new challenge takes over the attempts that were spent on the one before, until that one's window ends: otherwise
 // every resend would buy new guesses (ASVS 6.6.3).
 const upsertChallenge = "insert into challenges (" + challengeColumns + `)
-	values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+	values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 	on conflict (purpose, subject) do update set
 		id = excluded.id, account_id = excluded.account_id,
 		code_digest = excluded.code_digest, token_digest = excluded.token_digest,
@@ -35,7 +35,7 @@ const upsertChallenge = "insert into challenges (" + challengeColumns + `)
 				and challenges.attempts_left < excluded.attempts_left
 			then challenges.attempts_reset_at else excluded.attempts_reset_at end,
 		created_at = excluded.created_at, expires_at = excluded.expires_at,
-		code_expires_at = excluded.code_expires_at, sent_to = excluded.sent_to, binding_digest = excluded.binding_digest,
+		code_expires_at = excluded.code_expires_at, sent_to = excluded.sent_to, binding_digest = excluded.binding_digest, invitation_id = excluded.invitation_id,
 		bound_left = case when challenges.bound_reset_at > excluded.created_at and challenges.bound_left < excluded.bound_left
 			then challenges.bound_left else excluded.bound_left end,
 		bound_reset_at = case when challenges.bound_reset_at > excluded.created_at and challenges.bound_left < excluded.bound_left
@@ -54,7 +54,7 @@ func (s *Store) IssueChallenge(ctx context.Context, ch authcore.Challenge, fx au
 func issue(ctx context.Context, q sqldb.Querier, ch authcore.Challenge) error {
 	_, err := sqldb.Exec(ctx, q, upsertChallenge, ch.ID, string(ch.Purpose), ch.Subject, orNull(ch.AccountID),
 		ch.CodeDigest.Bytes(), ch.TokenDigest.Bytes(), ch.AttemptsLeft, micros(ch.AttemptsResetAt), micros(ch.CreatedAt),
-		micros(ch.ExpiresAt), micros(ch.CodeExpiresAt), ch.SentTo, digestOrNull(ch.Binding), ch.BoundLeft, micros(ch.BoundResetAt))
+		micros(ch.ExpiresAt), micros(ch.CodeExpiresAt), ch.SentTo, digestOrNull(ch.Binding), ch.BoundLeft, micros(ch.BoundResetAt), orNull(ch.InvitationID))
 	return err
 }
 

@@ -33,7 +33,7 @@ var exports = []exported{
 	{"devices", "devices", "id, name, user_agent, addr, first_seen_at, last_seen_at, trusted_until", "account_id = $1 order by id", "account_id, token_digest"},
 	{"events", "events", "id, kind, at, result, method, addr, user_agent, host, session_id, device_id", "account_id = $1 order by at, id", "account_id"},
 	{"codes", "challenges", "purpose, sent_to, created_at, expires_at", "account_id = $1 and expires_at > 0 order by created_at, id",
-		"id, account_id, subject, code_digest, token_digest, attempts_left, attempts_reset_at, code_expires_at, binding_digest, bound_left, bound_reset_at"},
+		"id, account_id, subject, code_digest, token_digest, attempts_left, attempts_reset_at, code_expires_at, binding_digest, bound_left, bound_reset_at, invitation_id"},
 	{"security_links", "security_links", "kind, at, expires_at, used_at", "account_id = $1 order by at, id", "id, account_id, token_digest, undo, contact"},
 	{"mails", "outbox", "kind, channel, created_at, done_at", "account_id = $1 order by created_at, id", "id, account_id, sealed, attempts, due_at, sms_due_at"},
 	{"invitations", "invitations", "id, channel, address, roles, created_at, expires_at, used_at, revoked_at",

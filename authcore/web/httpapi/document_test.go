@@ -198,7 +198,7 @@ func TestDocument_HasTheContract(t *testing.T) {
 
 // What the document says of requests is what is enforced: a wrong type is 400, a broken rule 422.
 func TestDocument_RulesAreEnforced(t *testing.T) {
-	h := open(t, plan{rates: unlimited(), ways: codesAndLinks, numbers: identifier.Numbers{Texts: true}})
+	h := open(t, plan{rates: unlimited(), ways: codesAndLinks, byCode: true, numbers: identifier.Numbers{Texts: true}})
 	h.account(email, username)
 	me := bearer(h.signIn(username).AccessToken)
 	rules := 0

@@ -11,6 +11,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/passwordless"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 )
 
@@ -33,10 +34,12 @@ func (c *codeCalls) routes() []route {
 	}, {
 		method: http.MethodPost, path: "/otp/verify", tag: tagSignIn, summary: "Sign in with a code or link",
 		text: "Takes what /otp was given and the code, or the token of the link together with the `binding` (or its cookie). Either spends both. Tries with the right binding " +
-			"and tries without have budgets of their own, so that nobody else can use up yours.",
+			"and tries without have budgets of their own, so that nobody else can use up yours. With signup's `by_code`, who is new gets an account: what is missing " +
+			"for one is 422, and the code stays good.",
 		limit: authcore.LimitVerify, does: bodyOrCookie(c.finish), cookies: []scheme{bindingScheme},
 		replies: []reply{{http.StatusOK, signInText, signInAnswer{}}},
-		refuses: []authcore.Code{authcore.InvalidFields, authcore.InvalidCode, authcore.TooManyAttempts, authcore.BindingRequired, authcore.NotFound},
+		refuses: []authcore.Code{authcore.InvalidFields, authcore.InvalidCode, authcore.TooManyAttempts, authcore.BindingRequired, authcore.NotFound,
+			authcore.InvitationRequired, authcore.InvalidInvitation, authcore.Conflict},
 	}}
 }
 
@@ -53,9 +56,10 @@ func (b WhoBody) login() passwordless.Login {
 
 type otpBody struct {
 	WhoBody
-	RD      string `json:"rd,omitempty" doc:"With cookies: where the page of the link leads once it has signed in, if sign-in may lead there."`
-	Binding string `json:"binding,omitempty" doc:"The one of an answer before, to have it answered again: then a link that is on its way stays good with it."`
-	Cookies bool   `json:"cookies,omitempty" doc:"Keep the binding in a cookie instead of the answer."`
+	Invitation string `json:"invitation,omitempty" doc:"The token of an invitation, for who is new (signup's by_code)."`
+	RD         string `json:"rd,omitempty" doc:"With cookies: where the page of the link leads once it has signed in, if sign-in may lead there."`
+	Binding    string `json:"binding,omitempty" doc:"The one of an answer before, to have it answered again: then a link that is on its way stays good with it."`
+	Cookies    bool   `json:"cookies,omitempty" doc:"Keep the binding in a cookie instead of the answer."`
 }
 
 func (b otpBody) byCookie(*http.Request, httpauth.RequestInfo) bool { return b.Cookies }
@@ -73,7 +77,7 @@ type bindingSent struct {
 }
 
 func (c *codeCalls) start(x *call, body otpBody) error {
-	in := passwordless.StartInput{Login: body.login(), Binding: body.Binding, Client: x.in.Client}
+	in := passwordless.StartInput{Login: body.login(), Binding: body.Binding, Invitation: body.Invitation, Client: x.in.Client}
 	if in.Binding == "" && body.Cookies {
 		in.Binding = httpauth.BindingCookie.Read(x.r, x.in.Cookies())
 	}
@@ -92,11 +96,28 @@ func (c *codeCalls) start(x *call, body otpBody) error {
 	return x.answer(http.StatusAccepted, answer)
 }
 
+// NewcomerBody is what the account is to have of who signs in by a code and is new.
+type NewcomerBody struct {
+	Password   string         `json:"password,omitempty" doc:"Of a new account, if it is to have one. What follows up to fields is for new accounts alone too, as at /register."`
+	Username   string         `json:"username,omitempty" pattern:"^([A-Za-z0-9._-]{3,32})?$"`
+	FirstName  string         `json:"first_name,omitempty" maxLength:"100"`
+	LastName   string         `json:"last_name,omitempty" maxLength:"100"`
+	Invitation string         `json:"invitation,omitempty" doc:"If omitted, the one that the code was asked for with."`
+	Locale     string         `json:"locale,omitempty" maxLength:"35"`
+	Fields     map[string]any `json:"fields,omitempty" doc:"The fields that the operator has added."`
+}
+
+func (b NewcomerBody) input() signup.RegisterInput {
+	return signup.RegisterInput{Password: b.Password, Username: b.Username, FirstName: b.FirstName, LastName: b.LastName, Invitation: b.Invitation,
+		Locale: b.Locale, Fields: b.Fields}
+}
+
 type otpVerifyBody struct {
 	WhoBody
 	OTP     string `json:"otp,omitempty" doc:"The code." example:"123456"`
 	Token   string `json:"token,omitempty" doc:"The token in the link of the mail."`
 	Binding string `json:"binding,omitempty" doc:"The one that /otp answered. If omitted, the one in the cookie."`
+	NewcomerBody
 	SignInBody
 }
 
@@ -113,7 +134,7 @@ func (c *codeCalls) finish(x *call, body otpVerifyBody) error {
 	kept := httpauth.BindingCookie.Read(x.r, x.in.Cookies())
 	out, err := c.codes.Finish(x.r.Context(), passwordless.Input{
 		Login: body.login(), OTP: body.OTP, Token: body.Token, Binding: firstOf(body.Binding, kept),
-		Request: x.request(body.SignInBody),
+		New: body.input(), Request: x.request(body.SignInBody),
 	})
 	if err != nil {
 		return err

@@ -55,6 +55,7 @@ type plan struct {
 	signup  signup.Mode
 	ways    passwordless.Ways
 	noPass  bool // passwords sign nobody in
+	byCode  bool
 	rates   map[string]ratelimit.Rate
 	origins []string
 	panics  bool          // every limited call panics
@@ -77,7 +78,7 @@ func build(t *testing.T, plans ...plan) *house {
 	}
 	h := &house{T: t, log: &lockedBuffer{}, ready: func(context.Context) (bool, []string) { return true, nil }}
 	log := slog.New(slog.NewTextHandler(h.log, nil))
-	h.Env = testflow.New(t, testflow.Options{Mode: p.signup, Ways: p.ways, NoPassword: p.noPass, Numbers: p.numbers, UserFields: p.fields, Rates: p.rates, DeletionGrace: p.grace, MFA: p.mfa, Factors: p.factors, Logger: log})
+	h.Env = testflow.New(t, testflow.Options{Mode: p.signup, Ways: p.ways, NoPassword: p.noPass, ByCode: p.byCode, Numbers: p.numbers, UserFields: p.fields, Rates: p.rates, DeletionGrace: p.grace, MFA: p.mfa, Factors: p.factors, Logger: log})
 	limiter := authcore.Limiter(h.Limiter)
 	if p.panics {
 		limiter = panicking{limiter}

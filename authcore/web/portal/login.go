@@ -131,7 +131,7 @@ func (p *loginPage) withoutPassword(q *page.Request, v *page.View, known string)
 	}
 	login := page.LoginField(q, known)
 	login.Focus = true
-	v.Intro = []string{q.T("otp.intro." + kindOf(p.codes.Ways()))}
+	v.Intro = otpIntro(q, p.codes)
 	v.Forms = []page.Form{otpForm(q, login)}
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/passwordless"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/userfield"
 	"github.com/gatehouse-auth/gatehouse/internal/testflow"
 )
 
@@ -44,4 +45,28 @@ func TestNoPasswords_PasskeysAlone(t *testing.T) {
 		t.Errorf("got\n%s", page.body)
 	}
 	h.browser().get("/otp").want(http.StatusNotFound)
+}
+
+// Who is new is asked for what is missing once the code is right, and where the link was opened without the code.
+func TestOTP_ByCode(t *testing.T) {
+	fields := userfield.Set{{Name: "team", Type: userfield.Text, Max: 20, Required: true}}
+	h := open(t, plan{ways: codesAndLinks, noPass: true, byCode: true, fields: fields})
+	b, other := h.browser(), h.browser()
+	b.get("/login").want(http.StatusOK).says("If you are new here, you get an account this way.")
+	b.post("/otp", []string{"login", email, "rd", "/wanted"}).leads("/auth/otp/verify?done=code_asked")
+	b.get("/otp/verify").want(http.StatusOK).noField("username")
+	m := h.Mail(t, email, authcore.MailSignInCode)
+	missing := b.post("/otp/verify", []string{"login", email, "otp", m.Code}).want(http.StatusUnprocessableEntity).says("You are new here.")
+	if missing.field("otp") != m.Code || missing.field("login") != email || missing.field("fields.team") != "" {
+		t.Errorf("got\n%s", missing.body)
+	}
+	b.post("/otp/verify", []string{"login", email, "otp", m.Code, "username", "a b", "fields.team", "red"}).want(http.StatusUnprocessableEntity).
+		says("A username may contain only").field("fields.team")
+	b.post("/otp/verify", []string{"login", email, "otp", m.Code, "username", "", "first_name", "Ada", "fields.team", "red"}).leads("/wanted")
+	b.get("/account").want(http.StatusOK).says("Ada", email)
+
+	other.post("/otp", []string{"login", "ben@example.com"}).leads("/auth/otp/verify?done=code_asked")
+	other.get(linkPath(t, h.Mail(t, "ben@example.com", authcore.MailSignInCode))).leads("/auth/otp/verify")
+	other.post("/otp/verify", nil).want(http.StatusUnprocessableEntity).noField("otp").noField("login").says("You are new here.")
+	other.post("/otp/verify", []string{"username", "", "fields.team", "blue"}).leads("/auth/account")
 }

@@ -1,9 +1,13 @@
 package portal
 
 import (
+	"slices"
+
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/passwordless"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signin"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/userfield"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 	"github.com/gatehouse-auth/gatehouse/authcore/web/portal/page"
 )
@@ -50,10 +54,19 @@ func (p *otpPage) show(q *page.Request) error {
 		back = q.T("otp_verify.login")
 	}
 	return q.Show(page.View{
-		Title: q.T("otp.title"), Intro: []string{q.T("otp.intro." + kindOf(p.codes.Ways()))},
+		Title: q.T("otp.title"), Intro: otpIntro(q, p.codes),
 		Forms: []page.Form{otpForm(q, login)},
 		Links: []page.Link{{To: q.WithReturn("/login"), Text: back}},
 	})
+}
+
+// otpIntro says what is sent, and to whom.
+func otpIntro(q *page.Request, codes *passwordless.Flow) []string {
+	intro := []string{q.T("otp.intro." + kindOf(codes.Ways()))}
+	if codes.MakesAccounts() {
+		intro = append(intro, q.T("otp.intro.new"))
+	}
+	return intro
 }
 
 // otpForm asks whom a code or link goes to.
@@ -69,7 +82,7 @@ func otpForm(q *page.Request, login page.Field) page.Form {
 // nothing is sent, and the link that is on its way must still know it.
 func (p *otpPage) submit(q *page.Request) error {
 	started, err := p.codes.Start(q.R.Context(), passwordless.StartInput{
-		Login: passwordless.Login{Login: q.Form.Get("login")}, Binding: bindingOf(q), Client: q.Info.Client,
+		Login: passwordless.Login{Login: q.Form.Get("login")}, Binding: bindingOf(q), Invitation: q.Link(page.InvitationLink), Client: q.Info.Client,
 	})
 	if err != nil {
 		return err
@@ -86,8 +99,10 @@ func bindingOf(q *page.Request) string { return httpauth.BindingCookie.Read(q.R,
 
 // otpVerifyPage signs in by a code, or by the link of the same mail.
 type otpVerifyPage struct {
-	codes *passwordless.Flow
-	next  *continuePage
+	codes  *passwordless.Flow
+	signUp *signup.Flow
+	fields userfield.Set
+	next   *continuePage
 }
 
 func (p *otpVerifyPage) routes() []page.Route {
@@ -122,15 +137,38 @@ func (p *otpVerifyPage) show(q *page.Request) error {
 		login.Focus, code.Focus = login.Value == "", login.Value != ""
 		f.Fields = []page.Field{login, code}
 	}
+	if p.missing(q) {
+		v.Intro = []string{q.T("otp_verify.intro.new")}
+		f.Fields = append(f.Fields, p.newcomerFields(q)...)
+	}
 	f.Fields = append(f.Fields, page.Checkbox(q, "forget", false))
 	v.Forms = []page.Form{f}
 	v.Links = []page.Link{{To: q.Path(otpPath), Text: q.T("otp_verify.again")}, {To: q.Path("/login"), Text: q.T("otp_verify.login")}}
 	return q.Show(v)
 }
 
+// missing reports whether somebody who is new has proven who they are, and has to say more to get an account.
+func (p *otpVerifyPage) missing(q *page.Request) bool {
+	if !p.codes.MakesAccounts() || q.Form == nil {
+		return false
+	}
+	return q.Form.Has("username") || q.Problem != nil && slices.ContainsFunc(q.Problem.Fields, func(f authcore.FieldError) bool {
+		return f.Field != "login" && f.Field != "otp"
+	})
+}
+
+// newcomerFields ask for what a new account may and must have.
+func (p *otpVerifyPage) newcomerFields(q *page.Request) []page.Field {
+	return slices.Concat([]page.Field{
+		page.TextField(q, "first_name", "given-name", "", 100), page.TextField(q, "last_name", "family-name", "", 100), newUsername(q, p.signUp),
+	}, userFields(q, p.fields, nil))
+}
+
 // submit signs in. What was typed is what is meant, whatever link was opened before.
 func (p *otpVerifyPage) submit(q *page.Request) error {
-	in := passwordless.Input{Binding: bindingOf(q), OTP: q.Form.Get("otp"), Request: requestOf(q)}
+	in := passwordless.Input{Binding: bindingOf(q), OTP: q.Form.Get("otp"), Request: requestOf(q), New: signup.RegisterInput{
+		Username: q.Form.Get("username"), FirstName: q.Form.Get("first_name"), LastName: q.Form.Get("last_name"), Fields: typedFields(q, p.fields),
+	}}
 	if q.Form.Has("login") {
 		in.Login.Login = q.Form.Get("login")
 	} else {

@@ -130,7 +130,7 @@ func New(cfg Config) (*Pages, error) {
 	p.routes, err = page.NewRoutes(slices.Concat(
 		(&loginPage{signIn: cfg.SignIn, codes: cfg.Passwordless, signUp: cfg.SignUp, factors: cfg.Factors, handover: &handoverPage{cfg.Handover, p.next}, next: p.next}).routes(),
 		(&otpPage{cfg.Passwordless, cfg.SignIn}).routes(),
-		(&otpVerifyPage{cfg.Passwordless, p.next}).routes(),
+		(&otpVerifyPage{cfg.Passwordless, cfg.SignUp, cfg.Profile.Fields(), p.next}).routes(),
 		(&reauthenticatePage{cfg.StepUp, p.next}).routes(),
 		(&mfaPage{cfg.Steps, enrol, p.next}).routes(),
 		enrol.routes(),

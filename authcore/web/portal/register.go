@@ -48,7 +48,7 @@ func (p *registerPage) show(q *page.Request) error {
 		Forms: []page.Form{{
 			ID: "register-form", Hidden: page.ReturnField(q), Button: q.T("register.button"),
 			Fields: slices.Concat(contacts, firstPassword(q, p.signUp), []page.Field{
-				page.TextField(q, "first_name", "given-name", "", 100), page.TextField(q, "last_name", "family-name", "", 100), p.usernameField(q)},
+				page.TextField(q, "first_name", "given-name", "", 100), page.TextField(q, "last_name", "family-name", "", 100), newUsername(q, p.signUp)},
 				userFields(q, p.fields, nil)),
 		}},
 		Links: []page.Link{{To: q.WithReturn("/login"), Text: q.T("register.login")}},
@@ -87,10 +87,10 @@ func (p *registerPage) contactFields(q *page.Request) []page.Field {
 	return []page.Field{email, number}
 }
 
-// usernameField is required where nothing else finds the account before its address is verified.
-func (p *registerPage) usernameField(q *page.Request) page.Field {
+// newUsername is required where nothing else finds the account before its address is verified.
+func newUsername(q *page.Request, flow *signup.Flow) page.Field {
 	f := page.UsernameField(q, "")
-	if p.signUp.Settings().Deferred {
+	if flow.Settings().Deferred {
 		f.Optional = ""
 	}
 	return f

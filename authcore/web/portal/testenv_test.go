@@ -49,6 +49,7 @@ type house struct {
 type plan struct {
 	ways    passwordless.Ways
 	noPass  bool // passwords sign nobody in
+	byCode  bool
 	numbers identifier.Numbers
 	signIn  []authcore.IdentifierKind // nil for address and username
 	fields  userfield.Set
@@ -75,7 +76,7 @@ func build(t *testing.T, plans ...plan) *house {
 	if len(plans) > 0 {
 		p = plans[0]
 	}
-	h := &house{T: t, log: &lockedBuffer{}, Env: testflow.New(t, testflow.Options{Mode: p.signup, Ways: p.ways, NoPassword: p.noPass, Numbers: p.numbers, Identities: p.signIn, UserFields: p.fields, Rates: p.rates, Lockout: p.lockout, DeletionGrace: p.grace, MFA: p.mfa, Factors: p.factors, Inviters: p.inviters})}
+	h := &house{T: t, log: &lockedBuffer{}, Env: testflow.New(t, testflow.Options{Mode: p.signup, Ways: p.ways, NoPassword: p.noPass, ByCode: p.byCode, Numbers: p.numbers, Identities: p.signIn, UserFields: p.fields, Rates: p.rates, Lockout: p.lockout, DeletionGrace: p.grace, MFA: p.mfa, Factors: p.factors, Inviters: p.inviters})}
 	h.pages, h.both = wire(t, h.Env, h.log, p)
 	return h
 }

@@ -10,5 +10,7 @@ alter table pending_signins add column wants_mfa boolean not null default false;
 alter table pending_signins add column auth_time bigint;
 -- The password is too short to stand alone, and was taken beside second factors: they are not switched off before it is changed.
 alter table users add column password_short boolean not null default false;
+-- Of a code to sign in with that goes to somebody without an account: the invitation that it was asked for with.
+alter table challenges add column invitation_id uuid;
 
 insert into settings (name, value) values ('schema_fits', '4') on conflict (name) do update set value = excluded.value;

@@ -10,5 +10,7 @@ alter table pending_signins add column wants_mfa integer not null default 0;
 alter table pending_signins add column auth_time integer;
 -- The password is too short to stand alone, and was taken beside second factors: they are not switched off before it is changed.
 alter table users add column password_short integer not null default 0;
+-- Of a code to sign in with that goes to somebody without an account: the invitation that it was asked for with.
+alter table challenges add column invitation_id text;
 
 insert into settings (name, value) values ('schema_fits', '4') on conflict (name) do update set value = excluded.value;
