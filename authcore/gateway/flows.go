@@ -231,7 +231,7 @@ func (f *Flows) wireShared(cfg Config) (err error) {
 		return err
 	}
 	f.Factors, err = factor.New(factor.Config{Store: cfg.Store, Challenges: f.Challenges, Notices: f.Notices, Sealer: cfg.Sealer,
-		Key: RecoveryKey(cfg.Ring), Offered: cfg.Settings.Factors, Required: f.requiredMFA, Ways: cfg.Settings.waysIn(), Brand: cfg.Settings.Brand, Parties: parties(cfg.Settings),
+		Key: RecoveryKey(cfg.Ring), Offered: cfg.Settings.Factors, Required: f.requiredMFA, FreshFor: cfg.Settings.FreshFor, Ways: cfg.Settings.waysIn(), Brand: cfg.Settings.Brand, Parties: parties(cfg.Settings),
 		Numbers: cfg.Settings.Numbers, CanReach: cfg.CanReach, Trace: cfg.Traces.SecondFactor, Now: cfg.Now})
 	return err
 }

@@ -29,10 +29,12 @@ func TestO17_FactorsOverTwoNodes(t *testing.T) {
 	if me := c.b.api(t, "GET", "/me", nil, as).must(t, 200, ""); me.json(t)["mfa_enabled"] != true {
 		t.Errorf("got %s", me.body)
 	}
-	// A step-up by both at one node: its session is fresh at the other, and the token from before is dead there.
+	// A step-up by both, begun at one node and finished at the other: its session is fresh at the first, and the token from before is dead there.
 	before := as
-	c.a.api(t, "POST", "/reauthenticate", object{"password": u.password}, as).must(t, 403, "mfa_required")
-	as = call{bearer: c.a.api(t, "POST", "/reauthenticate", object{"password": u.password, "otp": codes[1]}, before).must(t, 200, "").text("access_token")}
+	waits := c.a.api(t, "POST", "/reauthenticate", object{"password": u.password}, as).must(t, 200, "").json(t)
+	given := object{"mfa_token": waits["mfa_token"], "method": "recovery", "code": codes[1]}
+	as = call{bearer: c.b.api(t, "POST", "/login/mfa", given).must(t, 200, "").text("access_token")}
+	c.a.api(t, "POST", "/login/mfa", given).must(t, 401, "invalid_mfa_token")
 	inTime(t, time.Second, "the other node refuses the token from before", func() bool {
 		return c.b.api(t, "GET", "/me", nil, before).status == 401
 	})

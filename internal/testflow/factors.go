@@ -24,3 +24,6 @@ func (e *Env) EmailFactor(t testing.TB, account uuid.UUID) authcore.Factor {
 	}
 	return x
 }
+
+// Mailed is a sign-in just now by a code to the verified address, which may add the first factor.
+func (e *Env) Mailed() factor.SignIn { return factor.SignIn{AMR: []string{"email"}, At: e.Clock.Now()} }

@@ -34,6 +34,7 @@ type AddInput struct {
 	Name      string
 	Email     string // of email; "" is the account's verified address
 	Phone     string // of sms; "" is the account's verified number
+	SignIn    SignIn // of who adds it
 	Client    authcore.Client
 }
 
@@ -68,6 +69,9 @@ func (f *Factors) Add(ctx context.Context, in AddInput) (Added, error) {
 	return retry(func() (Added, error) {
 		s, err := f.state(ctx, in.AccountID)
 		if err != nil {
+			return Added{}, err
+		}
+		if err := f.mayAddFirst(s, in.SignIn); err != nil {
 			return Added{}, err
 		}
 		switch in.Type {

@@ -118,6 +118,7 @@ type Config struct {
 	// Required returns by what the operator demands a second factor of an account, as [Status] has it; "" where they do not. Nil: of none.
 	Required func(authcore.Account) string
 	Ways     wayin.Ways         // that are on
+	FreshFor time.Duration      // how long ago a code to the proven address may be for the first factor; 0: 10 min
 	Brand    string             // what apps show beside a code; "": the host of the issuer
 	Numbers  identifier.Numbers // how numbers are read, and which are taken
 	// CanReach returns false for a normalised address to which mails are known not to go out. It must not wait. nil: all may.
@@ -140,6 +141,9 @@ func New(cfg Config) (*Factors, error) {
 	}
 	if slices.Contains(cfg.Offered, authcore.FactorSMS) && !cfg.Challenges.SMS() {
 		return nil, errors.New("factor: sms is offered, and no SMS are sent")
+	}
+	if cfg.FreshFor == 0 {
+		cfg.FreshFor = 10 * time.Minute
 	}
 	wanted := cfg.Offered
 	cfg.Offered = slices.DeleteFunc(slices.Clone(authcore.FactorTypes), func(t authcore.FactorType) bool { return !slices.Contains(wanted, t) })

@@ -36,7 +36,7 @@ func person(t *testing.T, e *testflow.Env, email string) authcore.Account {
 
 func add(t *testing.T, e *testflow.Env, in factor.AddInput) factor.Added {
 	t.Helper()
-	in.Client = testflow.Client()
+	in.Client, in.SignIn = testflow.Client(), e.Mailed()
 	added, err := e.Factors.Add(t.Context(), in)
 	if err != nil {
 		t.Fatalf("add: %v", err)
@@ -384,7 +384,7 @@ func TestFactors_Limits(t *testing.T) {
 		added := add(t, e, factor.AddInput{AccountID: a.ID, Type: authcore.FactorTOTP, Name: fmt.Sprint(i)})
 		confirm(t, e, a, added.Factor.ID, app(t, added.Seed, e.Clock.Now()), i == 0)
 	}
-	_, err := e.Factors.Add(t.Context(), factor.AddInput{AccountID: a.ID, Type: authcore.FactorTOTP})
+	_, err := e.Factors.Add(t.Context(), factor.AddInput{SignIn: e.Mailed(), AccountID: a.ID, Type: authcore.FactorTOTP})
 	refused(t, err, authcore.LimitReached)
 	add(t, e, factor.AddInput{AccountID: a.ID, Type: authcore.FactorRecovery})
 	for field, in := range map[string]factor.AddInput{
@@ -398,7 +398,7 @@ func TestFactors_Limits(t *testing.T) {
 			t.Errorf("%s: %+v", field, got.Fields)
 		}
 	}
-	_, err = e.Factors.Add(t.Context(), factor.AddInput{AccountID: a.ID, Type: authcore.FactorSMS, Phone: "+436641234567"})
+	_, err = e.Factors.Add(t.Context(), factor.AddInput{SignIn: e.Mailed(), AccountID: a.ID, Type: authcore.FactorSMS, Phone: "+436641234567"})
 	refused(t, err, authcore.InvalidFields)
 }
 
@@ -419,6 +419,6 @@ func TestSMSFactor(t *testing.T) {
 	if err != nil || !slices.Equal(got.AMR, []string{"sms"}) {
 		t.Errorf("got %+v (%v)", got, err)
 	}
-	_, err = e.Factors.Add(t.Context(), factor.AddInput{AccountID: a.ID, Type: authcore.FactorSMS, Phone: number})
+	_, err = e.Factors.Add(t.Context(), factor.AddInput{SignIn: e.Mailed(), AccountID: a.ID, Type: authcore.FactorSMS, Phone: number})
 	refused(t, err, authcore.InvalidFields)
 }

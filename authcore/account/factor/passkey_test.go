@@ -235,7 +235,7 @@ func TestSecurityKey_SecondOnly(t *testing.T) {
 
 func TestPasskey_NotOffered(t *testing.T) {
 	e, a := ada(t, testflow.Options{Factors: []authcore.FactorType{authcore.FactorTOTP}})
-	_, err := e.Factors.Add(t.Context(), factor.AddInput{AccountID: a.ID, Type: authcore.FactorPasskey, Client: testflow.Client()})
+	_, err := e.Factors.Add(t.Context(), factor.AddInput{SignIn: e.Mailed(), AccountID: a.ID, Type: authcore.FactorPasskey, Client: testflow.Client()})
 	refused(t, err, authcore.InvalidFields)
 	_, _, err = e.Factors.AskAnybody(t.Context(), testflow.Client())
 	refused(t, err, authcore.NotFound)
@@ -248,7 +248,7 @@ func TestPasskey_HostIsAnAddress(t *testing.T) {
 	e, a := ada(t, testflow.Options{})
 	c := testflow.Client()
 	c.Issuer = "https://192.0.2.1"
-	_, err := e.Factors.Add(t.Context(), factor.AddInput{AccountID: a.ID, Type: authcore.FactorPasskey, Client: c})
+	_, err := e.Factors.Add(t.Context(), factor.AddInput{SignIn: e.Mailed(), AccountID: a.ID, Type: authcore.FactorPasskey, Client: c})
 	refused(t, err, authcore.InvalidFields)
 	_, _, err = e.Factors.AskAnybody(t.Context(), c)
 	refused(t, err, authcore.NotFound)

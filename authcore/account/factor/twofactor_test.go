@@ -23,7 +23,7 @@ func plainDigest(text string) secret.Digest { return secret.SumString(text) }
 
 func TestEnable_WithoutAFactor(t *testing.T) {
 	e, a := ada(t, testflow.Options{})
-	s, err := e.Factors.Enable(t.Context(), a.ID, "", testflow.Client())
+	s, err := e.Factors.Enable(t.Context(), a.ID, "", e.Mailed(), testflow.Client())
 	if err != nil || !s.Enabled || s.RequiredBy != "account" || len(s.Codes) != 10 || s.CodesLeft != 10 || len(s.Factors) != 2 ||
 		s.Factors[0].Type != authcore.FactorEmail || s.Factors[0].Address != address {
 		t.Fatalf("got %+v (%v)", s, err)
@@ -31,11 +31,11 @@ func TestEnable_WithoutAFactor(t *testing.T) {
 	if e.Mail(t, address, authcore.MailMFAEnabled).Link == "" {
 		t.Error("the mail has no link")
 	}
-	again, err := e.Factors.Enable(t.Context(), a.ID, authcore.FactorEmail, testflow.Client())
+	again, err := e.Factors.Enable(t.Context(), a.ID, authcore.FactorEmail, e.Mailed(), testflow.Client())
 	if err != nil || again.Codes != nil || again.Preferred != authcore.FactorEmail {
 		t.Errorf("got %+v (%v)", again, err)
 	}
-	_, err = e.Factors.Enable(t.Context(), a.ID, authcore.FactorTOTP, testflow.Client())
+	_, err = e.Factors.Enable(t.Context(), a.ID, authcore.FactorTOTP, e.Mailed(), testflow.Client())
 	refused(t, err, authcore.InvalidFields)
 	refused(t, e.Factors.Remove(t.Context(), a.ID, s.Factors[0].ID, testflow.Client()), authcore.LastFactor)
 	for _, want := range []string{"factor.added success email", "recovery_codes.made success ", "mfa.enabled success "} {
@@ -63,7 +63,7 @@ func TestEnable_WithoutAFactor(t *testing.T) {
 // TestEnable_NothingToAskFor: the mailbox is one kind of proof, however often it is asked for.
 func TestEnable_NothingToAskFor(t *testing.T) {
 	e, a := ada(t, testflow.Options{Factors: []authcore.FactorType{authcore.FactorTOTP, authcore.FactorRecovery}})
-	_, err := e.Factors.Enable(t.Context(), a.ID, "", testflow.Client())
+	_, err := e.Factors.Enable(t.Context(), a.ID, "", e.Mailed(), testflow.Client())
 	refused(t, err, authcore.NoFactor)
 
 	e = testflow.New(t, testflow.Options{})
@@ -71,10 +71,10 @@ func TestEnable_NothingToAskFor(t *testing.T) {
 	if err := e.Store.CreateAccount(t.Context(), b, nil, authcore.Effects{}); err != nil {
 		t.Fatal(err)
 	}
-	_, err = e.Factors.Enable(t.Context(), b.ID, "", testflow.Client())
+	_, err = e.Factors.Enable(t.Context(), b.ID, "", e.Mailed(), testflow.Client())
 	refused(t, err, authcore.NoFactor)
 	added, _ := withApp(t, e, b, false)
-	if _, err := e.Factors.Enable(t.Context(), b.ID, authcore.FactorTOTP, testflow.Client()); err != nil {
+	if _, err := e.Factors.Enable(t.Context(), b.ID, authcore.FactorTOTP, e.Mailed(), testflow.Client()); err != nil {
 		t.Error(err)
 	}
 	box := add(t, e, factor.AddInput{AccountID: b.ID, Type: authcore.FactorEmail})
@@ -141,7 +141,7 @@ func TestReset(t *testing.T) {
 // TestFactorFollowsItsAddress: codes go where the account's mail goes, and back when a change is taken back.
 func TestFactorFollowsItsAddress(t *testing.T) {
 	e, a := ada(t, testflow.Options{})
-	if _, err := e.Factors.Enable(t.Context(), a.ID, "", testflow.Client()); err != nil {
+	if _, err := e.Factors.Enable(t.Context(), a.ID, "", e.Mailed(), testflow.Client()); err != nil {
 		t.Fatal(err)
 	}
 	e.Clock.Advance(time.Minute)

@@ -19,7 +19,7 @@ import (
 // withApp gives the account an authenticator app and switches second factors on. It returns the app's seed and the recovery codes.
 func withApp(t *testing.T, e *testflow.Env, mine session.Tokens) (seed string, codes []string) {
 	t.Helper()
-	added, err := e.Factors.Add(t.Context(), factor.AddInput{AccountID: mine.Account.ID, Type: authcore.FactorTOTP, Client: testflow.Client()})
+	added, err := e.Factors.Add(t.Context(), factor.AddInput{SignIn: e.Mailed(), AccountID: mine.Account.ID, Type: authcore.FactorTOTP, Client: testflow.Client()})
 	if err != nil {
 		t.Fatal(err)
 	}

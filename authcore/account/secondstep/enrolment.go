@@ -44,7 +44,8 @@ func (e Enrolment) Begin(ctx context.Context, in EnrolInput) (factor.Added, erro
 		return factor.Added{}, errNotOffered()
 	}
 	added, err := e.flow.cfg.Factors.Add(ctx, factor.AddInput{
-		AccountID: s.account.ID, Type: in.Type, Name: in.Name, Email: in.Email, Phone: in.Phone, Client: in.Request.Client,
+		AccountID: s.account.ID, Type: in.Type, Name: in.Name, Email: in.Email, Phone: in.Phone,
+		SignIn: factor.SignIn{AMR: s.pending.AMR, At: e.flow.now()}, Client: in.Request.Client,
 	})
 	if err != nil {
 		return factor.Added{}, err

@@ -182,7 +182,7 @@ func TestO04_EnrolmentAtOnce(t *testing.T) {
 func TestO12_EnrolmentOfAnother(t *testing.T) {
 	e, id := required(t, authcore.FactorTOTP)
 	p := enrolling(t, e)
-	added, err := e.Factors.Add(t.Context(), factor.AddInput{AccountID: id, Type: authcore.FactorTOTP, Client: testflow.Client()})
+	added, err := e.Factors.Add(t.Context(), factor.AddInput{SignIn: e.Mailed(), AccountID: id, Type: authcore.FactorTOTP, Client: testflow.Client()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -194,7 +194,7 @@ func TestO12_EnrolmentOfAnother(t *testing.T) {
 	}
 	// One that was pushed out by another is no longer there to be confirmed.
 	begin(t, e, p, authcore.FactorTOTP)
-	added, err = e.Factors.Add(t.Context(), factor.AddInput{AccountID: id, Type: authcore.FactorTOTP, Client: testflow.Client()})
+	added, err = e.Factors.Add(t.Context(), factor.AddInput{SignIn: e.Mailed(), AccountID: id, Type: authcore.FactorTOTP, Client: testflow.Client()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -208,7 +208,7 @@ func TestO17_EnrolmentBesideAFactor(t *testing.T) {
 	p := enrolling(t, e)
 	added := begin(t, e, p, authcore.FactorTOTP)
 	key := testwebauthn.New(testflow.Client().Issuer)
-	passkey, err := e.Factors.Add(t.Context(), factor.AddInput{AccountID: id, Type: authcore.FactorPasskey, Client: testflow.Client()})
+	passkey, err := e.Factors.Add(t.Context(), factor.AddInput{SignIn: e.Mailed(), AccountID: id, Type: authcore.FactorPasskey, Client: testflow.Client()})
 	if err != nil {
 		t.Fatal(err)
 	}

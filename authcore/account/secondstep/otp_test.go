@@ -22,7 +22,7 @@ func withApp(t *testing.T) (e *testflow.Env, ada authcore.Account, next func() s
 	t.Helper()
 	e = testflow.New(t, testflow.Options{})
 	ada = e.Person(t, signup.RegisterInput{Email: "ada@example.com"}).Account
-	added, err := e.Factors.Add(t.Context(), factor.AddInput{AccountID: ada.ID, Type: authcore.FactorTOTP, Client: testflow.Client()})
+	added, err := e.Factors.Add(t.Context(), factor.AddInput{SignIn: e.Mailed(), AccountID: ada.ID, Type: authcore.FactorTOTP, Client: testflow.Client()})
 	if err != nil {
 		t.Fatal(err)
 	}

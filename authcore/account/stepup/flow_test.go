@@ -62,7 +62,7 @@ func TestPassword_WithCode(t *testing.T) {
 	t.Parallel()
 	e := testflow.New(t, testflow.Options{})
 	first := e.Person(t, signup.RegisterInput{Email: "ada@example.com"})
-	on, err := e.Factors.Enable(t.Context(), first.Account.ID, "", testflow.Client())
+	on, err := e.Factors.Enable(t.Context(), first.Account.ID, "", e.Mailed(), testflow.Client())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -213,7 +213,7 @@ func TestO14_SeedsAreSealedAnew(t *testing.T) {
 	a := e.Person(t, signup.RegisterInput{Email: "ada@example.com"}).Account
 	app := func() (factor.Added, string) {
 		e.Clock.Advance(time.Minute)
-		added, err := e.Factors.Add(t.Context(), factor.AddInput{AccountID: a.ID, Type: authcore.FactorTOTP, Client: testflow.Client()})
+		added, err := e.Factors.Add(t.Context(), factor.AddInput{SignIn: e.Mailed(), AccountID: a.ID, Type: authcore.FactorTOTP, Client: testflow.Client()})
 		if err != nil {
 			t.Fatal(err)
 		}

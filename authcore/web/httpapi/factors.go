@@ -15,6 +15,9 @@ import (
 // factorCalls are about the second factors of the account that makes the request.
 type factorCalls struct{ factors *factor.Factors }
 
+const firstFactorText = "Who has no factor yet and a verified address needs a recent sign-in, or step-up, that included a code to that address: without one the answer " +
+	"is `reauthentication_required`, also with the right password, and `/reauthenticate` without a body sends the code."
+
 func (c *factorCalls) routes() []route {
 	id := idParam("The factor's id.")
 	return []route{{
@@ -25,7 +28,7 @@ func (c *factorCalls) routes() []route {
 	}, {
 		method: http.MethodPost, path: "/factors", tag: tagFactors, summary: "Add a second factor",
 		text: "The factor counts for nothing until it is confirmed, within ten minutes; one of each type can wait. An e-mail address or a phone number gets a " +
-			"code. Recovery codes need no confirmation, are shown this once, and replace the former ones.",
+			"code. Recovery codes need no confirmation, are shown this once, and replace the former ones.\n\n" + firstFactorText,
 		does: authenticatedWith(c.add), fresh: true,
 		replies: []reply{{http.StatusCreated, "The factor, and what is needed to confirm it.", newFactor{}}},
 		refuses: []authcore.Code{authcore.InvalidFields, authcore.LimitReached, authcore.RateLimited},
@@ -70,7 +73,7 @@ func (c *factorCalls) mfaRoutes() []route {
 	}, {
 		method: http.MethodPut, path: "/2fa", tag: tagFactors, summary: "Switch two-factor authentication on",
 		text: "Without any factor the verified e-mail address becomes one. Recovery codes are made, and shown this once, if there are none. Repeating it " +
-			"changes `preferred` alone.",
+			"changes `preferred` alone.\n\n" + firstFactorText,
 		does: authenticatedWith(c.enable), fresh: true, optional: true,
 		replies: []reply{{http.StatusOK, "Two-factor authentication is on.", enabledMFA{}}},
 		refuses: []authcore.Code{authcore.InvalidFields, authcore.NoFactor},
@@ -160,7 +163,8 @@ type addFactorBody struct {
 
 func (c *factorCalls) add(x *call, body addFactorBody) error {
 	added, err := c.factors.Add(x.r.Context(), factor.AddInput{
-		AccountID: x.who.AccountID, Type: authcore.FactorType(body.Type), Name: body.Name, Email: body.Email, Phone: body.Phone, Client: x.in.Client,
+		AccountID: x.who.AccountID, Type: authcore.FactorType(body.Type), Name: body.Name, Email: body.Email, Phone: body.Phone,
+		SignIn: factor.SignInOf(x.who), Client: x.in.Client,
 	})
 	if err != nil {
 		return err
@@ -278,7 +282,7 @@ type enabledMFA struct {
 }
 
 func (c *factorCalls) enable(x *call, body enableBody) error {
-	s, err := c.factors.Enable(x.r.Context(), x.who.AccountID, authcore.FactorType(body.Preferred), x.in.Client)
+	s, err := c.factors.Enable(x.r.Context(), x.who.AccountID, authcore.FactorType(body.Preferred), factor.SignInOf(x.who), x.in.Client)
 	if err != nil {
 		return err
 	}

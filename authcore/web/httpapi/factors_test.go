@@ -25,7 +25,9 @@ func TestO17_FactorsWithAStolenSession(t *testing.T) {
 	h.post("/factors", `{"type":"sms","phone":"+436641234567",`+proof+`}`, token).refused(422, authcore.InvalidFields)
 	h.post("/factors", `{`+proof+`}`, token).refused(422, authcore.InvalidFields)
 
-	added := h.post("/factors", `{"type":"totp","name":"Phone",`+proof+`}`, token).want(201).fields()
+	h.post("/factors", `{"type":"totp","name":"Phone",`+proof+`}`, token).refused(403, authcore.ReauthenticationRequired) // the first one
+	token = bearer(h.mailed(h.signIn(email).AccessToken))
+	added := h.post("/factors", `{"type":"totp","name":"Phone"}`, token).want(201).fields()
 	id, seed := added["id"].(string), added["secret"].(string)
 	if added["confirmed"] != false || added["otpauth_url"] == "" || added["qr_svg"] == "" || added["name"] != "Phone" || added["last_used_at"] != nil {
 		t.Errorf("got %v", added)
@@ -52,14 +54,18 @@ func TestO17_FactorsWithAStolenSession(t *testing.T) {
 		state["recovery_codes_left"] != 10.0 || state["trusted_devices"] != 0.0 || state["preferred"] != "" {
 		t.Errorf("got %v", state)
 	}
-	h.call(http.MethodDelete, "/factors/"+id, "", token).refused(403, authcore.ReauthenticationRequired)
-	h.call(http.MethodDelete, "/2fa", "", token).refused(403, authcore.ReauthenticationRequired)
+	h.call(http.MethodDelete, "/factors/"+id, "", token).refused(403, authcore.MFARequired) // confirming a factor has proved nothing
+	h.call(http.MethodDelete, "/2fa", "", token).refused(403, authcore.MFARequired)
 }
 
 func TestFactors_Manage(t *testing.T) {
 	h := open(t)
 	h.account(email, username)
-	token := bearer(h.signIn(email).AccessToken)
+	first := h.signIn(email).AccessToken
+	for _, body := range []string{"", `{"password":"` + password + `"}`} { // the password alone adds no first factor
+		h.call(http.MethodPut, "/2fa", body, bearer(first)).refused(403, authcore.ReauthenticationRequired)
+	}
+	token := bearer(h.mailed(first))
 	on := h.call(http.MethodPut, "/2fa", "", token).want(200).fields()
 	if len(on["recovery_codes"].([]any)) != 10 || on["enabled"] != true {
 		t.Errorf("got %v", on)

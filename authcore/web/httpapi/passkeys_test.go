@@ -33,7 +33,7 @@ func (h *house) withKey(t *testing.T, kind, token string) (*testwebauthn.Authent
 func TestPasskeys(t *testing.T) {
 	h := open(t)
 	h.account(email, username)
-	key, entry := h.withKey(t, "passkey", h.signIn(email).AccessToken)
+	key, entry := h.withKey(t, "passkey", h.mailed(h.signIn(email).AccessToken))
 	if entry["rp_id"] != "auth.example.com" || entry["synced"] != false || entry["credential_id"] == "" || entry["user_handle"] == "" || entry["confirmed"] != true {
 		t.Errorf("got %v", entry)
 	}
@@ -60,7 +60,7 @@ func TestPasskeys_SecondFactor(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			h := open(t)
 			h.account(email, username)
-			key, _ := h.withKey(t, kind, h.signIn(email).AccessToken)
+			key, _ := h.withKey(t, kind, h.mailed(h.signIn(email).AccessToken))
 			waits := h.post("/login", `{"login":"`+email+`","password":"`+password+`"}`).want(200).fields()
 			methods := waits["methods"].([]any)
 			at := slices.IndexFunc(methods, func(m any) bool { return m.(map[string]any)["method"] == kind })

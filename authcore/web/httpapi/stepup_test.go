@@ -36,6 +36,14 @@ func TestS03_Reauthenticate(t *testing.T) {
 	h.post("/refresh", `{"refresh_token":"`+after.RefreshToken+`"}`).want(200)
 }
 
+// mailed proves again who is signed in, by a code to their address, and returns the access token of the session that comes of it.
+func (h *house) mailed(token string) string {
+	h.Helper()
+	var p pending
+	h.call(http.MethodPost, "/reauthenticate", "", bearer(token)).want(200).into(&p)
+	return h.post("/login/mfa", `{"mfa_token":"`+p.MFAToken+`","method":"email","code":"`+h.mfaCode()+`"}`).want(200).pair().AccessToken
+}
+
 // Without a body every way is offered, and what waits goes on like a sign-in, in a browser by its cookies.
 func TestReauthenticate_Waits(t *testing.T) {
 	h := open(t)
@@ -89,7 +97,7 @@ func TestR12_ReauthenticateGuesses(t *testing.T) {
 func TestReauthenticate_WithCode(t *testing.T) {
 	h := open(t)
 	h.account(email, username)
-	before := bearer(h.signIn(email).AccessToken)
+	before := bearer(h.mailed(h.signIn(email).AccessToken))
 	codes := h.call(http.MethodPut, "/2fa", "", before).want(200).fields()["recovery_codes"].([]any)
 	var waits pending
 	h.call(http.MethodPost, "/reauthenticate", `{"password":"`+password+`"}`, before).want(200).into(&waits)

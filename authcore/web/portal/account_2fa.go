@@ -35,7 +35,13 @@ func (p *twoFactorPage) show(q *page.Request) error {
 		if len(s.Factors) == 0 {
 			v.Intro = append(v.Intro, q.T("twofactor.off.email"))
 		}
-		v.Forms = []page.Form{form("on", q.T("twofactor.on.button"))}
+		mail, err := mailFirst(q, p.factors, twoFactorPath)
+		if err != nil {
+			return err
+		}
+		if v.Forms = []page.Form{form("on", q.T("twofactor.on.button"))}; mail != nil {
+			v.Forms[0] = *mail
+		}
 		return q.ShowAs("account_factors.html", &v.View, &v)
 	}
 	v.Intro = []string{q.T("twofactor.on")}
@@ -80,7 +86,7 @@ func (p *twoFactorPage) submit(q *page.Request) error {
 	ctx, account := q.R.Context(), q.User.AccountID
 	switch q.Form.Get("do") {
 	case "on":
-		s, err := p.factors.Enable(ctx, account, "", q.Info.Client)
+		s, err := p.factors.Enable(ctx, account, "", factor.SignInOf(q.User), q.Info.Client)
 		if err != nil {
 			return err
 		}

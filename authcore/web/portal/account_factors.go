@@ -67,7 +67,15 @@ func (p *factorsPage) show(q *page.Request) error {
 	for _, x := range all {
 		v.Entries = append(v.Entries, factorLineOf(q, x))
 	}
-	v.Forms = addForms(q, factor.At(p.factors, q.Info.Client.Issuer).Offered(), addFactorPath)
+	mail, err := mailFirst(q, p.factors, factorsPath)
+	if err != nil {
+		return err
+	}
+	if mail != nil {
+		v.Forms = []page.Form{*mail}
+	} else {
+		v.Forms = addForms(q, factor.At(p.factors, q.Info.Client.Issuer).Offered(), addFactorPath)
+	}
 	v.Links = []page.Link{{To: q.Path(twoFactorPath), Text: q.T("twofactor.title")}}
 	news, err := newsOf(q, p.factors)
 	if err != nil {
@@ -212,7 +220,7 @@ func (p *factorsPage) rename(q *page.Request) error {
 func (p *factorsPage) add(q *page.Request) error {
 	added, err := p.factors.Add(q.R.Context(), factor.AddInput{
 		AccountID: q.User.AccountID, Type: authcore.FactorType(q.Form.Get("type")), Name: q.Form.Get("name"), Email: q.Form.Get("email"),
-		Phone: q.Form.Get("phone"), Client: q.Info.Client,
+		Phone: q.Form.Get("phone"), SignIn: factor.SignInOf(q.User), Client: q.Info.Client,
 	})
 	if err != nil {
 		return err

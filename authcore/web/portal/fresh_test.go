@@ -28,7 +28,7 @@ func TestR12_FreshForm(t *testing.T) {
 	b.get("/account/phone?done=phone_removed").want(http.StatusOK).says("The phone number has been removed.", "no phone number")
 }
 
-// Whoever has closed their session by wrong passwords is told to sign in again.
+// Whoever has closed their session by wrong passwords proves themselves by another way.
 func TestFreshForm_Closed(t *testing.T) {
 	h := open(t)
 	b := h.browser().person()
@@ -36,14 +36,9 @@ func TestFreshForm_Closed(t *testing.T) {
 	for range 5 {
 		b.post("/account/phone/remove", []string{"password", "wrong"}).want(http.StatusUnauthorized)
 	}
-	page := b.post("/account/phone/remove", []string{"password", testflow.Password}).want(http.StatusForbidden).
-		says("Sign out, sign in again").noField("password")
-	if attr(page.all("form")[1], "action") != "/auth/logout" {
-		t.Errorf("got\n%s", page.body)
-	}
-	b.post("/logout", nil)
-	b.post("/login", []string{"login", email, "password", testflow.Password}) // the lock at sign-in holds for a minute
-	h.Clock.Advance(time.Minute)
-	b.post("/login", []string{"login", email, "password", testflow.Password}).leads("/auth/account")
+	b.post("/account/phone/remove", []string{"password", testflow.Password}).want(http.StatusForbidden).
+		says("in another tab, and then send this form again", "/auth/reauthenticate?rd=").noField("password")
+	b.post("/reauthenticate", []string{"password", testflow.Password}).want(http.StatusTooManyRequests).says("Use a code sent to")
+	b.mailed()
 	b.post("/account/phone/remove", nil).leads("/auth/account/phone?done=phone_removed")
 }

@@ -67,7 +67,7 @@ func (h *house) owner() uuid.UUID {
 func (h *house) withKey(kind authcore.FactorType) (*testwebauthn.Authenticator, authcore.Factor) {
 	h.Helper()
 	key := testwebauthn.New(origin)
-	added, err := h.Factors.Add(h.Context(), factor.AddInput{AccountID: h.owner(), Type: kind, Client: testflow.Client()})
+	added, err := h.Factors.Add(h.Context(), factor.AddInput{SignIn: h.Mailed(), AccountID: h.owner(), Type: kind, Client: testflow.Client()})
 	if err != nil {
 		h.Fatal(err)
 	}

@@ -149,8 +149,11 @@ func (p *reauthenticatePage) submit(q *page.Request) error {
 	in, _, _ := wanted(q)
 	in.Proof = fresh.Proof{Password: q.Form.Get("password"), OTP: q.Form.Get("otp")}
 	out, err := p.flow.Begin(q.R.Context(), q.User, in)
-	if authcore.CodeOf(err) == authcore.InvalidCredentials {
+	switch authcore.CodeOf(err) {
+	case authcore.InvalidCredentials:
 		return page.AtField(err, "password", authcore.CurrentPasswordWrong)
+	case authcore.ReauthenticationRequired: // this session takes no more passwords; the page offers the other ways
+		return authcore.Refuse(authcore.RateLimited, "Too many wrong passwords. Prove yourself otherwise.")
 	}
 	if err != nil {
 		return err

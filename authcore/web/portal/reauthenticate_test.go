@@ -79,10 +79,13 @@ func TestReauthenticate_HandsOverAgain(t *testing.T) {
 func TestReauthenticate_AsksForACode(t *testing.T) {
 	h := open(t)
 	b := h.browser().person()
+	b.get("/account/2fa").want(http.StatusOK).says("Show that the address is yours", "we send a code to ada@example.com").silent("Switch on")
+	b.post("/account/2fa", []string{"do", "on"}).want(http.StatusForbidden).says("we send a code to ada@example.com")
+	b.mailed()
 	b.post("/account/2fa", []string{"do", "on"}).leads("/auth/account/2fa?done=mfa_on")
 	code := recoveryCode.FindString(b.get("/account/2fa?done=mfa_on").want(http.StatusOK).body)
 	code = strings.TrimSuffix(strings.TrimPrefix(code, "<code>"), "</code>")
-	b.get("/reauthenticate?acr_values=mfa").want(http.StatusOK).says("Use a code sent to", "Use a recovery code").noField("password")
+	b.get("/reauthenticate?acr_values=mfa").want(http.StatusOK).says("Enter your password", "Use a recovery code").silent("Use a code sent to")
 	b.get("/reauthenticate").want(http.StatusOK).says("Or one of your recovery codes", "Use a code sent to", "Use a recovery code")
 	on := b.post("/reauthenticate", []string{"password", testflow.Password, "otp", ""})
 	if to := on.to(); !strings.HasPrefix(to, "/auth/login/mfa?done=code_sent&use=") {

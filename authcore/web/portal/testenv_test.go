@@ -241,6 +241,13 @@ func (b *browser) signIn() {
 	b.post("/login", []string{"login", email, "password", testflow.Password}).leads("/auth/account")
 }
 
+// mailed proves again who is signed in, by a code to their address.
+func (b *browser) mailed() {
+	b.Helper()
+	b.post("/reauthenticate/begin", []string{"use", "email"}).leads("/auth/login/mfa?done=code_sent&use=email")
+	b.post("/login/mfa", []string{"use", "email", "otp", b.Mail(b.T, email, authcore.MailSecondFactorCode).Code}).leads("/auth/account")
+}
+
 type answer struct {
 	*testing.T
 	status int

@@ -2,6 +2,7 @@ package page
 
 import (
 	"errors"
+	"net/url"
 	"slices"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
@@ -22,8 +23,12 @@ const (
 	noProof     proof = iota
 	askPassword       // a field for the password
 	askBoth           // and one for a code
-	signInAgain       // nothing helps here: the account has no password, or the session was closed to it
+	stepUp            // nothing helps in the form: the account has no password, or the session was closed to it
+	elsewhere         // the page has another form for it
 )
+
+// AskElsewhere says that the page has a form of its own by which people prove themselves, in place of fields in the one that was refused.
+func AskElsewhere(q *Request) { q.proof = elsewhere }
 
 // CheckFresh refuses a form whose sender is not the account's owner at this moment, and lets it ask for what is missing. Fresh routes ask it
 // of every form; a page whose form needs it only sometimes calls it.
@@ -47,7 +52,7 @@ func CheckFresh(q *Request) error {
 		closed := authcore.CodeOf(err) == authcore.ReauthenticationRequired && typed.Password != ""
 		switch {
 		case closed, !can.Password:
-			q.proof = signInAgain
+			q.proof = stepUp
 		case can.OTP:
 			q.proof = askBoth
 		default:
@@ -106,8 +111,9 @@ func (v *View) askProof(q *Request) {
 				}
 			}
 		}
-	case signInAgain:
-		v.Forms = append(v.Forms, Form{ID: "fresh-logout-form", Action: q.Path("/logout"), Button: q.T("fresh.sign_out")})
+	case stepUp:
+		// In another tab: what was typed stays here.
+		v.Apart = &Link{To: q.Path("/reauthenticate") + "?rd=" + url.QueryEscape(q.Origin()+q.Path(q.route.Path)), Text: q.T("refused.step_up.link")}
 	}
 }
 

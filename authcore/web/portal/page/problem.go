@@ -25,8 +25,10 @@ func (q *Request) Explain() string {
 		switch q.proof {
 		case askBoth:
 			text = q.T("fresh.both")
-		case signInAgain:
+		case stepUp:
 			text = q.T("fresh.again")
+		case elsewhere:
+			text = q.T("fresh.first")
 		}
 	case authcore.RateLimited, authcore.AccountLocked, authcore.TooManyAttempts:
 		if seconds, err := strconv.Atoi(q.W.Header().Get("Retry-After")); err == nil && seconds > 0 {

@@ -113,7 +113,7 @@ func (to Route) post(q *Request) error {
 		return q.Redirect(q.Path("/login") + "?done=" + notSaved)
 	}
 	if q.SetProblem(err); (q.Is(authcore.ReauthenticationRequired) || q.Is(authcore.MFARequired)) && q.proof == noProof {
-		q.proof = signInAgain // the page has no field for a proof
+		q.proof = stepUp // the page has no field for a proof
 	}
 	return to.show(q)
 }

@@ -1,0 +1,21 @@
+package portal
+
+import (
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/factor"
+	"github.com/gatehouse-auth/gatehouse/authcore/web/portal/page"
+)
+
+// mailFirst returns the form that sends a code to the proven address and leads back to a page, where the first factor is not added without;
+// nil where it may be added.
+func mailFirst(q *page.Request, factors *factor.Factors, back string) (*page.Form, error) {
+	first, err := factors.First(q.R.Context(), q.User.AccountID, factor.SignInOf(q.User))
+	if err != nil || !first.Refused {
+		return nil, err
+	}
+	page.AskElsewhere(q)
+	return &page.Form{
+		ID: "mail-first", Action: q.Path(beginPath), Title: q.T("factors.first"), Intro: q.T("factors.first.intro", "Address", q.User.Email),
+		Hidden: []page.Hidden{{Name: "use", Value: string(authcore.FactorEmail)}, {Name: "rd", Value: q.Origin() + q.Path(back)}}, Button: q.T("mfa.send"),
+	}, nil
+}
