@@ -25,7 +25,7 @@ func passkey(t *testing.T, e *testflow.Env, id uuid.UUID, kind authcore.FactorTy
 	t.Helper()
 	key := testwebauthn.New("https://auth.example.com")
 	key.Unverified = kind == authcore.FactorSecurityKey
-	added, err := e.Factors.Add(t.Context(), factor.AddInput{AccountID: id, Type: kind, Client: testflow.Client()})
+	added, err := e.Factors.Add(t.Context(), factor.AddInput{SignIn: e.Mailed(), AccountID: id, Type: kind, Client: testflow.Client()})
 	if err != nil {
 		t.Fatal(err)
 	}
