@@ -23,7 +23,7 @@ func SignInOf(who *authcore.Principal) SignIn { return SignIn{who.AMR, who.AuthT
 // authentication on, only in a sign-in or step-up that is recent and included a code to the proven address. Else whoever has stolen a
 // password would lock the owner out with a factor of their own. An account without a proven address has nothing more to show.
 // Refusal: [authcore.ReauthenticationRequired].
-func (f *Factors) mayAddFirst(s State, by SignIn) error {
+func mayAddFirst(f *Factors, s State, by SignIn) error {
 	if hasSecond(f.counting(s.Factors)) || !s.Account.EmailVerified() {
 		return nil
 	}
@@ -41,11 +41,11 @@ type First struct {
 	Refused bool // the sign-in lacks a recent code to the proven address
 }
 
-// First returns it. [authcore.InvalidToken] when the account is gone.
-func (f *Factors) First(ctx context.Context, account uuid.UUID, by SignIn) (First, error) {
+// FirstOf returns it. [authcore.InvalidToken] when the account is gone.
+func FirstOf(ctx context.Context, f *Factors, account uuid.UUID, by SignIn) (First, error) {
 	s, err := f.state(ctx, account)
 	if err != nil {
 		return First{}, err
 	}
-	return First{Missing: !hasSecond(f.counting(s.Factors)), Refused: f.mayAddFirst(s, by) != nil}, nil
+	return First{Missing: !hasSecond(f.counting(s.Factors)), Refused: mayAddFirst(f, s, by) != nil}, nil
 }

@@ -32,12 +32,12 @@ func TestFirst_StolenPasswordAddsNoFactor(t *testing.T) {
 				t.Errorf("%s: %s: %v", name, what, err)
 			}
 		}
-		if first, err := e.Factors.First(t.Context(), a.ID, by); err != nil || !first.Missing || !first.Refused {
+		if first, err := factor.FirstOf(t.Context(), e.Factors, a.ID, by); err != nil || !first.Missing || !first.Refused {
 			t.Errorf("%s: %+v (%v)", name, first, err)
 		}
 	}
 	mailed := factor.SignIn{AMR: []string{"email"}, At: now.Add(-10 * time.Minute)}
-	if first, err := e.Factors.First(t.Context(), a.ID, mailed); err != nil || !first.Missing || first.Refused {
+	if first, err := factor.FirstOf(t.Context(), e.Factors, a.ID, mailed); err != nil || !first.Missing || first.Refused {
 		t.Errorf("%+v (%v)", first, err)
 	}
 	s, err := e.Factors.Enable(t.Context(), a.ID, "", mailed, testflow.Client())

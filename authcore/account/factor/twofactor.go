@@ -67,7 +67,7 @@ func (f *Factors) Enable(ctx context.Context, account uuid.UUID, preferred authc
 		if err != nil {
 			return nil, err
 		}
-		if err := f.mayAddFirst(s, by); err != nil {
+		if err := mayAddFirst(f, s, by); err != nil {
 			return nil, err
 		}
 		change := Change{Was: s, Now: f.now()}

@@ -9,7 +9,7 @@ import (
 // mailFirst returns the form that sends a code to the proven address and leads back to a page, where the first factor is not added without;
 // nil where it may be added.
 func mailFirst(q *page.Request, factors *factor.Factors, back string) (*page.Form, error) {
-	first, err := factors.First(q.R.Context(), q.User.AccountID, factor.SignInOf(q.User))
+	first, err := factor.FirstOf(q.R.Context(), factors, q.User.AccountID, factor.SignInOf(q.User))
 	if err != nil || !first.Refused {
 		return nil, err
 	}
