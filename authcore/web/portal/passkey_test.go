@@ -87,6 +87,11 @@ func TestPasskeys_Signals(t *testing.T) {
 	h := open(t)
 	b := h.browser().person()
 	key, x := h.withKey(authcore.FactorPasskey)
+	for _, kind := range []authcore.FactorType{authcore.FactorPasskey, authcore.FactorTOTP} { // neither is confirmed
+		if _, err := h.Factors.Add(t.Context(), factor.AddInput{AccountID: h.owner(), Type: kind, Client: testflow.Client()}); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for _, path := range []string{"/account", "/account/factors"} {
 		told := b.get(path).news()
 		if got := told.Accepted; got.RPID != host || got.User != b64(key.Handle) || !slices.Equal(got.IDs, []string{b64(key.ID)}) {

@@ -70,7 +70,9 @@ func (p *Pages) wellKnown(r *http.Request, prefix, issuer string) (said any, to 
 		if p.cfg.Password.Off() {
 			return nil, ""
 		}
-		return nil, prefix + "/account/password"
+		if p.cfg.SignIn.TakesPasswords() {
+			return nil, prefix + "/account/password"
+		}
 	}
 	return nil, ""
 }
