@@ -67,10 +67,7 @@ func (p *Pages) wellKnown(r *http.Request, prefix, issuer string) (said any, to 
 			return map[string][]string{"origins": origins}, ""
 		}
 	case changePassword:
-		if p.cfg.Password.Off() {
-			return nil, ""
-		}
-		if p.cfg.SignIn.TakesPasswords() {
+		if !p.cfg.Password.Off() {
 			return nil, prefix + "/account/password"
 		}
 	}
