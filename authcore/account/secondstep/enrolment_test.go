@@ -148,6 +148,10 @@ func TestEnrolment_Key(t *testing.T) {
 			if err != nil || out.Pending != nil || !slices.Equal(out.Tokens.Session.AMR, want) {
 				t.Errorf("signed in by %v (%v)", out.Tokens.Session.AMR, err)
 			}
+			own, err := e.Factors.Of(t.Context(), out.Tokens.Account.ID)
+			if err != nil || len(own) != 1 || slices.Contains(factor.Worth(own[0]), authcore.AMRMulti) != (typ == authcore.FactorPasskey) {
+				t.Errorf("%v is worth something else (%v)", own, err)
+			}
 		})
 	}
 }
@@ -200,6 +204,9 @@ func TestO12_EnrolmentOfAnother(t *testing.T) {
 	}
 	_, err = e.Steps.Proceed(t.Context(), proof(p, testotp.Code(t, added.Seed, e.Clock.Now())))
 	testflow.WantCode(t, err, authcore.InvalidCode)
+	in.FactorID = added.Factor.ID
+	_, err = e.Steps.Proceed(t.Context(), in)
+	testflow.WantCode(t, err, authcore.InvalidFields)
 }
 
 // Who has a factor by now gives it: a sign-in that began before adds none beside it.
