@@ -226,3 +226,22 @@ func TestByCode_SMS(t *testing.T) {
 		t.Errorf("%d SMS", n)
 	}
 }
+
+// An address that whoever runs the gateway has typed, and one of a disabled account, become nobody's by a code (L22).
+func TestL22_ByCodeTakesNoOperatorsAddress(t *testing.T) {
+	t.Parallel()
+	e := site(t, testflow.Options{})
+	now := e.Clock.Now()
+	for address, a := range map[string]authcore.Account{
+		"root@example.com": {MadeByOperator: true}, "gone@example.com": {EmailVerifiedAt: now, DisabledAt: now},
+	} {
+		a.ID, a.Email, a.CreatedAt, a.UpdatedAt = uuid.New(), address, now, now
+		if err := e.Store.CreateAccount(t.Context(), a, []authcore.Identifier{{Kind: authcore.KindEmail, Value: address}}, authcore.Effects{}); err != nil {
+			t.Fatal(err)
+		}
+		ask(t, e, address, "")
+		if n := len(e.Mails(t, address)); n != 0 {
+			t.Errorf("%d mails to %s", n, address)
+		}
+	}
+}
