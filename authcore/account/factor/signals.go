@@ -44,11 +44,11 @@ func (p Place) Unknown(credential []byte) (rpID, id string) {
 	return p.rpID(), webauthn.Text(shown.CredentialID)
 }
 
-// WantsPasskey reports whether somebody who has just signed in by amr is to be offered a passkey without being asked: by a password, and the
-// account has none here. Whether the sign-in is one that may add it, fresh calls decide; the first factor of an account asks for a code to
-// its proven address besides (contract §11), and without that nothing is offered.
-func (p Place) WantsPasskey(ctx context.Context, account uuid.UUID, amr []string) (bool, error) {
-	if !p.Passkeys() || !slices.Contains(amr, "pwd") {
+// WantsPasskey reports whether somebody who has just signed in is to be offered a passkey without being asked: by a password, in a sign-in
+// that may add a first factor where there is none, and the account has no passkey here. What else is asked of who adds one, fresh calls
+// decide.
+func (p Place) WantsPasskey(ctx context.Context, account uuid.UUID, by SignIn) (bool, error) {
+	if !p.Passkeys() || !slices.Contains(by.AMR, "pwd") {
 		return false, nil
 	}
 	s, err := p.factors.state(ctx, account)
@@ -56,8 +56,7 @@ func (p Place) WantsPasskey(ctx context.Context, account uuid.UUID, amr []string
 		return false, err
 	}
 	has := slices.ContainsFunc(p.own(s.Factors), func(x authcore.Factor) bool { return x.Type == authcore.FactorPasskey })
-	another := slices.ContainsFunc(p.factors.counting(s.Factors), func(x authcore.Factor) bool { return x.Type != authcore.FactorRecovery })
-	return !has && (another || !s.Account.EmailVerified() || slices.Contains(amr, "email")), nil
+	return !has && mayAddFirst(p.factors, s, by) == nil, nil
 }
 
 // own returns the confirmed passkeys and security keys that are for this place.

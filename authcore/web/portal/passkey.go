@@ -69,7 +69,7 @@ func newsOf(q *page.Request, factors *factor.Factors) (news passkeyNews, err err
 
 // offerPasskey returns nil where nothing is to be offered.
 func offerPasskey(q *page.Request, factors *factor.Factors) (*passkeyOffer, error) {
-	wanted, err := factor.At(factors, q.Info.Client.Issuer).WantsPasskey(q.R.Context(), q.User.AccountID, q.User.AMR)
+	wanted, err := factor.At(factors, q.Info.Client.Issuer).WantsPasskey(q.R.Context(), q.User.AccountID, factor.SignInOf(q.User))
 	if err != nil || !wanted || page.NotFresh(q) != nil {
 		return nil, err
 	}
