@@ -181,3 +181,21 @@ func TestFinish_StatementsWithoutSecondFactor(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestTrust_SwitchedOff: once the operator lets no device be trusted, one that was trusted before is asked again.
+func TestTrust_SwitchedOff(t *testing.T) {
+	t.Parallel()
+	w := trustedDevice(t)
+	steps, err := secondstep.New(secondstep.Config{Store: w.Store, Factors: w.Factors, Sessions: w.Sessions, Notices: w.Notices, Hasher: w.Hasher, Policy: w.Policy,
+		Lockouts: w.Lockouts, Proofs: w.Proofs, Codes: w.Codes, Key: gateway.CodeKey(w.Ring), Lifetime: time.Minute, Now: w.Clock.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := testflow.Request()
+	r.AMR, r.DeviceToken = []string{"pwd"}, w.session.DeviceToken
+	out, err := steps.Finish(t.Context(), w.ada, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	waiting(t, out)
+}
