@@ -68,6 +68,9 @@ func (w Ways) TwoKinds(a authcore.Account, counting []authcore.Factor) bool {
 	if a.EmailVerified() {
 		kinds[string(authcore.FactorEmail)] = true // by a code or link
 	}
+	if w.Texts != nil && a.PhoneVerified() && w.Texts(a.Phone) {
+		kinds[string(authcore.FactorSMS)] = true
+	}
 	for _, x := range counting {
 		switch x.Type {
 		case authcore.FactorPasskey:

@@ -53,6 +53,41 @@ func TestHas(t *testing.T) {
 	}
 }
 
+// TestTwoKinds: who could never give two kinds of proof gets no second factor to be asked for.
+func TestTwoKinds(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	w := wayin.Ways{Password: true, Code: true, Texts: func(n string) bool { return n != "+19" }}
+	of := func(types ...authcore.FactorType) (all []authcore.Factor) {
+		for _, x := range types {
+			all = append(all, authcore.Factor{Type: x})
+		}
+		return all
+	}
+	mailbox := authcore.Account{Email: "a@example.com", EmailVerifiedAt: now}
+	number := authcore.Account{Phone: "+491", PhoneVerifiedAt: now}
+	password := authcore.Account{PasswordHash: "x"}
+	for name, c := range map[string]struct {
+		account  authcore.Account
+		counting []authcore.Factor
+		want     bool
+	}{
+		"password and app":            {password, of(authcore.FactorTOTP), true},
+		"password and recovery":       {password, of(authcore.FactorRecovery), false},
+		"mailbox and app":             {mailbox, of(authcore.FactorTOTP), true},
+		"mailbox twice":               {mailbox, of(authcore.FactorEmail), false},
+		"number and app":              {number, of(authcore.FactorTOTP), true},
+		"number twice":                {number, of(authcore.FactorSMS), false},
+		"number that nothing goes to": {authcore.Account{Phone: "+19", PhoneVerifiedAt: now}, of(authcore.FactorTOTP), false},
+		"app alone":                   {authcore.Account{}, of(authcore.FactorTOTP), false},
+		"passkey alone":               {authcore.Account{}, of(authcore.FactorPasskey), true},
+	} {
+		if got := w.TwoKinds(c.account, c.counting); got != c.want {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+}
+
 func TestPasswords(t *testing.T) {
 	t.Parallel()
 	for want, w := range map[wayin.Passwords]wayin.Ways{
