@@ -13,6 +13,8 @@ type Account struct {
 	ID              uuid.UUID // v4: it goes to upstreams and must not tell when the account was made
 	Email           string    // normalised; "" for none
 	EmailVerifiedAt time.Time
+	// EmailVerifiedBy is the provider by whose word alone the address is verified; "" where the gateway itself has verified it.
+	EmailVerifiedBy string
 	Username        string // normalised; "" for none
 	Phone           string // E.164; "" for none
 	PhoneVerifiedAt time.Time
@@ -180,7 +182,10 @@ const (
 type Admins []string
 
 // Has reports whether the option makes the account an administrator: it does for whoever has verified one of the addresses.
-func (s Admins) Has(a Account) bool { return a.EmailVerified() && slices.Contains(s, a.Email) }
+// The word of a provider is none: its administrators are not ours.
+func (s Admins) Has(a Account) bool {
+	return a.EmailVerified() && a.EmailVerifiedBy == "" && slices.Contains(s, a.Email)
+}
 
 // Roles returns the roles of the account: those that are stored, and admin where the option gives it.
 func (s Admins) Roles(a Account) []string {

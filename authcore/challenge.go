@@ -35,6 +35,8 @@ const (
 	PurposeAssertKey Purpose = "assert_key"
 	// PurposeRegisterKey adds a passkey or security key. Its subject is the factor.
 	PurposeRegisterKey Purpose = "register_key"
+	// PurposeProvider proves the address of somebody who signs in by a provider that does not. Its subject is the sign-in.
+	PurposeProvider Purpose = "provider"
 	// PurposeHandover takes a browser that is signed in to another host. Its CodeDigest is no code's: it says for which
 	// origin and which browser the token is ([ChildSession]).
 	PurposeHandover Purpose = "handover"
@@ -94,7 +96,12 @@ type SignUp struct {
 	Create      bool
 	Identifiers []Identifier // to claim for a created account
 	Invited     Invited      // of a created account
-	Closed      Event        // recorded of an account that nothing finds any more, since it had only claimed Verified
+	// Connection is the person at a provider by whom the account is made; nil for none. Then there may be no challenge, nor an address. The
+	// store fills in its account.
+	Connection *Connection
+	// SocialToken is spent with it; zero for none.
+	SocialToken uuid.UUID
+	Closed      Event // recorded of an account that nothing finds any more, since it had only claimed Verified
 	// Opening is the session to open; the store fills in its account and epoch. Its Effects are of all of it, also where no session
 	// is opened.
 	Opening SessionOpening

@@ -77,6 +77,8 @@ type SessionOpening struct {
 	// it.
 	TrustUntil time.Time
 	Trusted    Event
+	// Provider is what the session was opened by at a provider; nil for every other way in.
+	Provider *ProviderSession
 	// ForgetReset: another kind of proof was given than the channel that the password was reset by (Account.PasswordBy), which is forgotten.
 	ForgetReset bool
 }

@@ -49,6 +49,11 @@ const (
 	EventSessionRenamed    EventKind = "session.renamed"
 	EventDeviceSeen        EventKind = "device.seen"
 	EventDeviceForgotten   EventKind = "device.forgotten"
+	EventConnectionAdded   EventKind = "connection.added"
+	EventConnectionRemoved EventKind = "connection.removed"
+	EventConnectionRefused EventKind = "connection.refused"
+	EventProviderFailed    EventKind = "provider.failed"
+	EventProviderLoggedOut EventKind = "provider.logged_out"
 	EventFactorAdded       EventKind = "factor.added"
 	EventFactorRemoved     EventKind = "factor.removed"
 	EventFactorUsed        EventKind = "factor.used"
@@ -74,7 +79,7 @@ var eventKinds = sortedKinds(
 	EventAccountDeleted, EventExported, EventAccountRestored, EventSessionRenamed, EventDeviceSeen, EventDeviceForgotten, EventDeviceTrusted,
 	EventFactorAdded, EventFactorRemoved, EventFactorUsed, EventFactorFailed, EventCloneSuspected, EventMFAEnabled, EventMFADisabled, EventRecoveryCodesMade,
 	EventRecoveryCodeUsed,
-	EventNotifications,
+	EventNotifications, EventConnectionAdded, EventConnectionRemoved, EventConnectionRefused, EventProviderFailed, EventProviderLoggedOut,
 )
 
 func sortedKinds(kinds ...EventKind) []EventKind {
@@ -140,6 +145,9 @@ const (
 	MailSignInCode        MailKind = "sign_in_code"
 	MailSecondFactorCode  MailKind = "second_factor_code"
 	MailFactorCode        MailKind = "factor_code"
+	MailProviderCode      MailKind = "provider_code"
+	MailConnectionAdded   MailKind = "connection_added"
+	MailConnectionRemoved MailKind = "connection_removed"
 	MailCodesGuessed      MailKind = "codes_guessed"
 	MailFactorAdded       MailKind = "factor_added"
 	MailFactorRemoved     MailKind = "factor_removed"

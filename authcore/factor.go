@@ -68,10 +68,11 @@ type PendingSignIn struct {
 	ClientDigest secret.Digest // of the client's user agent, cut to [MaxUserAgent]; zero: not known
 	DeviceName   string
 	ShortLived   bool
-	TrustDevice  bool      // asked for with the first step
-	AttemptsLeft int       // wrong codes that may still come
-	Enrolment    uuid.UUID // the factor that is added in the midst of it; zero for none
-	Challenge    uuid.UUID // as in [SessionOpening]; it is spent when the sign-in begins to wait, and is not kept
+	TrustDevice  bool             // asked for with the first step
+	Provider     *ProviderSession // as in [SessionOpening]
+	AttemptsLeft int              // wrong codes that may still come
+	Enrolment    uuid.UUID        // the factor that is added in the midst of it; zero for none
+	Challenge    uuid.UUID        // as in [SessionOpening]; it is spent when the sign-in begins to wait, and is not kept
 	CreatedAt    time.Time
 	ExpiresAt    time.Time
 }

@@ -23,6 +23,7 @@ const (
 	LimitRefresh     = "refresh"
 	LimitTokenVerify = "token_verify"
 	LimitSecure      = "secure"
+	LimitSocial      = "social"
 	LimitExport      = "export" // per account
 	LimitInvite      = "invite" // per account
 	LimitMail        = "mail"

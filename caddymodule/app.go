@@ -29,16 +29,17 @@ func init() { caddy.RegisterModule(new(App)) }
 type App struct {
 	Settings
 
-	ctx      caddy.Context
-	cfg      *resolved
-	logger   *slog.Logger
-	mail     MailSender
-	sms      SMSSender // nil: no SMS are sent
-	database string    // key of the node, "" until it is held
-	node     *node
-	exchange *exchange        // nil without Redis
-	feed     *redisfeed.Feed  // the exchange's, once the node is open
-	counters *ratelimit.Redis // likewise
+	ctx       caddy.Context
+	cfg       *resolved
+	logger    *slog.Logger
+	mail      MailSender
+	sms       SMSSender // nil: no SMS are sent
+	providers []IdentityProvider
+	database  string // key of the node, "" until it is held
+	node      *node
+	exchange  *exchange        // nil without Redis
+	feed      *redisfeed.Feed  // the exchange's, once the node is open
+	counters  *ratelimit.Redis // likewise
 
 	exchangeKey string // "" until it is held
 
@@ -78,6 +79,9 @@ func (a *App) Provision(ctx caddy.Context) (err error) {
 	}
 	if a.sms, err = a.loadSMS(ctx); err != nil {
 		return fmt.Errorf("gatehouse: option sms: %w", err)
+	}
+	if a.providers, err = a.loadProviders(ctx); err != nil {
+		return fmt.Errorf("gatehouse: option provider: %w", err)
 	}
 	if err := registerMetrics(ctx.GetMetricsRegistry()); err != nil {
 		return fmt.Errorf("gatehouse: %w", err)
@@ -131,6 +135,9 @@ func (a *App) Start() error {
 	a.stop = stop
 	a.workers.Go(func() { c.ring.Run(run) })
 	a.workers.Go(func() { c.notifier.Run(run) })
+	for _, keepFresh := range c.flows.Federated.Background() {
+		a.workers.Go(func() { keepFresh(run) })
+	}
 	a.workers.Go(func() { c.flows.Closure.Run(run, a.logger) })
 	a.workers.Go(func() { a.node.clock.Watch(run, a.node.store.ServerTime) })
 	a.workers.Go(func() { a.node.sweep(run, a.cfg.retention, a.logger) })

@@ -85,11 +85,15 @@ func (c *core) wireFlows(a *App, sealer *secret.Sealer) error {
 	if c.notifier, err = notifierFor(cfg, delivery, texts, c.store, sealer, n.clock.Now, a.logger); err != nil {
 		return err
 	}
+	settings := cfg.flowSettings()
+	if settings.Providers, err = a.readyProviders(cfg.userFields); err != nil {
+		return err
+	}
 	c.flows, err = gateway.NewFlows(gateway.Config{Store: c.store, Ring: c.ring, Hasher: n.hasher, Limiter: a.limiter(), Lockouts: n.lockouts, Proofs: n.proofs, Codes: n.codes,
-		Mailer: c.notifier, Sealer: sealer, Now: n.clock.Now, Settings: cfg.flowSettings(),
+		Mailer: c.notifier, Sealer: sealer, Now: n.clock.Now, Settings: settings,
 		CanReach: c.notifier.CanReach, MayIssue: func() error { return gateway.MayIssue(n.clock.Wrong, c.ring.Signs) },
 		Traces: gateway.Traces{SignIn: traceSignIns, SignUp: traceSignUps, StepUp: traceOf(stepUpOutcomes.result), Refresh: traceOf(refreshOutcomes.result), Handover: traceHandovers,
-			CodeSent: countCode, SecondFactor: countSecondFactor}})
+			CodeSent: countCode, SecondFactor: countSecondFactor, Provider: countProvider}})
 	return err
 }
 
@@ -107,7 +111,7 @@ func (r *resolved) flowSettings() gateway.Settings {
 // offer is what anybody may know of the settings.
 func (r *resolved) offer() httpapi.Offer {
 	return httpapi.Offer{Signup: signup.Mode(r.signup), Identities: r.identities, SignIn: r.offeredSignIn(),
-		Providers: []httpapi.OfferedProvider{}, Factors: r.offeredFactors(), MFA: r.offeredMFA(),
+		Factors: r.offeredFactors(), MFA: r.offeredMFA(),
 		Password: httpapi.OfferedPassword{MinLength: r.password.minLength, MaxLength: r.password.maxLength},
 		OTP:      httpapi.OfferedCode{Length: r.otp.length}, UserFields: offeredFields(r.userFields),
 		Invitations: r.invitations.by, Locales: httpauth.Languages()}
@@ -125,12 +129,12 @@ func (c *core) wireAPI(a *App) (err error) {
 	c.api, err = httpapi.New(httpapi.Config{CookiePrefix: a.CookiePrefix, Authenticator: c.auth, Limits: limits, Sessions: f.Sessions,
 		SignIn: f.SignIn, Passwordless: f.Passwordless, Steps: f.Steps, SignUp: f.SignUp, Password: f.Password, Profile: f.Profile, JWKS: c.ring.JWKS, Ready: a.health, Logger: a.logger,
 		Setup: f.Setup, Invite: f.Invite, Secure: f.Secure, Contact: f.Contact, Factors: f.Factors, Fresh: f.Fresh, Closure: f.Closure, Export: f.Export, Avatars: f.Avatars,
-		History: f.History, Devices: f.Devices, Notifications: f.Notifications, StepUp: f.StepUp, Now: n.clock.Now, Admins: cfg.admins, Offer: cfg.offer()})
+		History: f.History, Devices: f.Devices, Notifications: f.Notifications, StepUp: f.StepUp, Federated: f.Federated, Now: n.clock.Now, Admins: cfg.admins, Offer: cfg.offer()})
 	if err != nil {
 		return err
 	}
 	c.pages, err = portal.New(portal.Config{API: c.api, Authenticator: c.auth, Limits: limits, Sessions: f.Sessions,
-		SignIn: f.SignIn, Passwordless: f.Passwordless, Steps: f.Steps, SignUp: f.SignUp, Password: f.Password, Profile: f.Profile, Setup: f.Setup, Invite: f.Invite, Secure: f.Secure, Contact: f.Contact, Factors: f.Factors, Fresh: f.Fresh, Closure: f.Closure, Export: f.Export, Avatars: f.Avatars, History: f.History, Notifications: f.Notifications, StepUp: f.StepUp, Devices: f.Devices, Handover: f.Handover, Issuers: a.issuers,
+		SignIn: f.SignIn, Passwordless: f.Passwordless, Steps: f.Steps, SignUp: f.SignUp, Password: f.Password, Profile: f.Profile, Setup: f.Setup, Invite: f.Invite, Secure: f.Secure, Contact: f.Contact, Factors: f.Factors, Fresh: f.Fresh, Closure: f.Closure, Export: f.Export, Avatars: f.Avatars, History: f.History, Notifications: f.Notifications, StepUp: f.StepUp, Devices: f.Devices, Handover: f.Handover, Federated: f.Federated, Issuers: a.issuers,
 		Brand: cfg.brand, ReturnHosts: a.returnHosts, Logger: a.logger, Now: n.clock.Now})
 	return err
 }

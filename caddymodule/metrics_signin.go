@@ -9,6 +9,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/federated"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/notice"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/secondstep"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signin"
@@ -20,7 +21,8 @@ var (
 	loginOutcomes = newMethodTally("logins_total", "Sign-ins, by how somebody signed in and by outcome; pending waits for a second step.", loginMethods,
 		append(outcomesOf(authcore.InvalidCredentials, authcore.AccountLocked, authcore.AccountNotVerified, authcore.InvalidFields, authcore.InvalidRequest,
 			authcore.InvalidCode, authcore.InvalidPasskey, authcore.UnknownPasskey, authcore.TooManyAttempts, authcore.RegistrationProofRequired,
-			authcore.InvalidInvitation, authcore.InvitationRequired, authcore.RateLimited, authcore.InvalidMFAToken, authcore.BindingRequired), outcomePending)...)
+			authcore.InvalidInvitation, authcore.InvitationRequired, authcore.RateLimited, authcore.InvalidMFAToken, authcore.BindingRequired, authcore.InvalidProviderAnswer,
+			authcore.ProviderDenied, authcore.ProviderUnavailable, authcore.InvalidSocialToken, authcore.SignupClosed), outcomePending)...)
 	registrationOutcomes = newMethodTally("registrations_total", "Sign-ups, by how somebody signed up and by outcome; an address that has an account counts as any other.",
 		registrationMethods, outcomesOf(authcore.InvalidFields, authcore.SignupClosed, authcore.InvitationRequired, authcore.InvalidInvitation, authcore.Conflict, authcore.InvalidCode,
 			authcore.RateLimited)...)
@@ -29,10 +31,10 @@ var (
 
 // loginMethods and registrationMethods are the methods that the steps of the flows count under.
 var (
-	loginMethods = map[string]string{signin.Step: audit.ByPassword, signin.StepPasskey: audit.ByPasskey, signup.StepCode: audit.ByCode, signup.StepLink: audit.ByLink,
+	loginMethods = map[string]string{federated.Step: audit.ByProvider, secondstep.StepBy(audit.ByProvider): audit.ByProvider, signin.Step: audit.ByPassword, signin.StepPasskey: audit.ByPasskey, signup.StepCode: audit.ByCode, signup.StepLink: audit.ByLink,
 		secondstep.StepBy(audit.ByPassword): audit.ByPassword, secondstep.StepBy(audit.ByCode): audit.ByCode, secondstep.StepBy(audit.ByLink): audit.ByLink}
 	registrationMethods = map[string]string{signup.StepRegister: audit.ByPassword, signup.StepInvited: audit.ByInvitation,
-		signup.StepByCode: audit.ByCode, signup.StepByLink: audit.ByLink}
+		signup.StepByCode: audit.ByCode, signup.StepByLink: audit.ByLink, signup.StepProvider: audit.ByProvider}
 )
 
 // methodTally is one counter for each method and outcome of closed sets.

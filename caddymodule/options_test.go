@@ -34,6 +34,7 @@ func documentedOptions() []documented {
 		"password":    optionNames(passwordOptions),
 		"invitations": optionNames(invitationOptions),
 		"retention":   optionNames(retentionOptions),
+		"provider":    optionNames(oidcOptions),
 		"lockout":     append(optionNames(lockoutOptions), "off"),
 	}
 	var all []documented

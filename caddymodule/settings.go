@@ -159,6 +159,9 @@ type Settings struct {
 	// reload. May hold {env.*} and {file.*}. Default: none.
 	MailTemplates string `json:"mail_templates,omitempty"`
 
+	// Identity providers that people can sign in by: modules of the namespace gatehouse.providers. Default: none.
+	ProvidersRaw []json.RawMessage `json:"providers,omitempty" caddy:"namespace=gatehouse.providers inline_key=kind"`
+
 	// What sends SMS: a module of the namespace gatehouse.sms. Default: none, and no SMS are sent.
 	SMSRaw json.RawMessage `json:"sms,omitempty" caddy:"namespace=gatehouse.sms inline_key=sender"`
 }

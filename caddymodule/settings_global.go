@@ -251,6 +251,12 @@ var globalOptions = []option[Settings]{
 		name:  "sms",
 		parse: parseSMS,
 	},
+	{
+		name:   "provider",
+		repeat: true,
+		parse:  parseProvider,
+		check:  checkProviders,
+	},
 }
 
 // checkIdentities checks the fields that sign in. A number signs nobody in that cannot be proven.

@@ -19,6 +19,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/device"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/export"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/factor"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/federated"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/fresh"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/handover"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/history"
@@ -58,6 +59,8 @@ type Store interface {
 	device.Store
 	export.Store
 	factor.Store
+	federated.Store
+	federated.Transit
 	fresh.Store
 	handover.Store
 	history.Store
@@ -120,7 +123,8 @@ type Settings struct {
 	// NoPassword says that nobody signs in by a password: none is taken or asked for, and what only passwords need is off.
 	NoPassword bool
 	// ByCode gives who proves by a code or link an address or number that is no account's an account.
-	ByCode bool
+	ByCode    bool
+	Providers []federated.Settings // of identity, in the order in which they are shown
 
 	Factors []authcore.FactorType // that may be added and count; nil: all but SMS
 	// PasskeysSecond says that passkeys do not sign in by themselves: they are second factors alone.
@@ -163,6 +167,7 @@ type Traces struct {
 	CodeSent func(by authcore.Channel, p authcore.Purpose)
 	// SecondFactor is told how each use of a second factor has ended.
 	SecondFactor func(t authcore.FactorType, outcome string)
+	Provider     func(provider string, err error) // how each sign-in by a provider has ended
 }
 
 // Flows is what people do with accounts. They are safe for concurrent use.
@@ -192,6 +197,7 @@ type Flows struct {
 
 	Notifications *notification.Flow
 	StepUp        *stepup.Flow
+	Federated     *federated.Flow
 
 	cursors *cursor.Signer
 }
@@ -199,7 +205,7 @@ type Flows struct {
 // NewFlows checks cfg and wires the flows. It does no I/O.
 func NewFlows(cfg Config) (*Flows, error) {
 	f := &Flows{}
-	for _, wire := range []func(Config) error{f.wireShared, f.wireSessions, f.wireAccounts, f.wireOwner} {
+	for _, wire := range []func(Config) error{f.wireShared, f.wireSessions, f.wireAccounts, f.wireOwner, f.wireFederated} {
 		if err := wire(cfg); err != nil {
 			return nil, err
 		}
@@ -231,7 +237,7 @@ func (f *Flows) wireShared(cfg Config) (err error) {
 		return err
 	}
 	f.Factors, err = factor.New(factor.Config{Store: cfg.Store, Challenges: f.Challenges, Notices: f.Notices, Sealer: cfg.Sealer,
-		Key: RecoveryKey(cfg.Ring), Offered: cfg.Settings.Factors, Required: f.requiredMFA, FreshFor: cfg.Settings.FreshFor, Ways: cfg.Settings.waysIn(), Brand: cfg.Settings.Brand, Parties: parties(cfg.Settings),
+		Key: RecoveryKey(cfg.Ring), Offered: cfg.Settings.Factors, Required: f.requiredMFA, FreshFor: cfg.Settings.FreshFor, Ways: cfg.Settings.waysIn(), Connected: f.connected, Brand: cfg.Settings.Brand, Parties: parties(cfg.Settings),
 		Numbers: cfg.Settings.Numbers, CanReach: cfg.CanReach, Trace: cfg.Traces.SecondFactor, Now: cfg.Now})
 	return err
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/federated"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/passwordless"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/secondstep"
@@ -50,6 +51,8 @@ type Options struct {
 	Ways        passwordless.Ways
 	NoPassword  bool // of gateway.Settings
 	ByCode      bool // likewise
+	Providers   []federated.Settings
+	Admins      authcore.Admins
 	// DeletionGrace is how long deletions wait.
 	DeletionGrace time.Duration
 }
@@ -145,7 +148,7 @@ func (e *Env) flows(t testing.TB, o Options) {
 		Mailer: plainMailer{e.Clock}, Sealer: e.Sealer, MayIssue: o.MayIssue, Now: e.Clock.Now,
 		Settings: gateway.Settings{
 			Invitation: gateway.InvitationSettings{Inviters: o.Inviters},
-			Signup:     o.Mode, Deferred: o.Deferred, CodeOnDemand: o.CodeOnDemand, Identities: o.Identities, UserFields: o.UserFields, Numbers: o.Numbers, RefreshLeeway: o.Leeway, MaxSessions: o.MaxSessions, DeletionGrace: o.DeletionGrace, Factors: o.Factors, MFA: o.MFA, TrustFor: o.TrustFor, Ways: o.Ways, NoPassword: o.NoPassword, ByCode: o.ByCode,
+			Signup:     o.Mode, Deferred: o.Deferred, CodeOnDemand: o.CodeOnDemand, Identities: o.Identities, UserFields: o.UserFields, Numbers: o.Numbers, RefreshLeeway: o.Leeway, MaxSessions: o.MaxSessions, DeletionGrace: o.DeletionGrace, Factors: o.Factors, MFA: o.MFA, TrustFor: o.TrustFor, Ways: o.Ways, NoPassword: o.NoPassword, ByCode: o.ByCode, Providers: o.Providers, Admins: o.Admins,
 			AccessLifetime: 5 * time.Minute, RefreshLifetime: 30 * 24 * time.Hour, SessionLifetime: 90 * 24 * time.Hour,
 		},
 	}))(t)

@@ -31,7 +31,9 @@ var purposes = map[authcore.Purpose]purpose{
 	// No link: who follows one elsewhere would finish the sign-in of whoever asked for it. The session is opened by what asked for the code.
 	authcore.PurposeSecondFactor:  {Mail: authcore.MailSecondFactorCode},
 	authcore.PurposeConfirmFactor: {Mail: authcore.MailFactorCode, Unproven: true},
-	authcore.PurposeSignIn:        {Path: "/otp/verify", Mail: authcore.MailSignInCode, AMR: []string{"email"}, Bound: true},
+	// No link: it proves the address to the browser or app that has begun the sign-in by a provider, and opens no session by itself.
+	authcore.PurposeProvider: {Mail: authcore.MailProviderCode, Unproven: true},
+	authcore.PurposeSignIn:   {Path: "/otp/verify", Mail: authcore.MailSignInCode, AMR: []string{"email"}, Bound: true},
 	// Challenges of WebAuthn: no mail, no link. What a passkey is worth is said by what verifies it.
 	authcore.PurposePasskey:     {},
 	authcore.PurposeAssertKey:   {},

@@ -115,7 +115,9 @@ func (f *Flow) movesFrom(ctx context.Context, ch channel, to authcore.Account, f
 	if err != nil {
 		return nil, left, err
 	}
-	left = factor.WaysIn{Factors: f.cfg.Factors}.LeftBy(ch.without(*owner), factors)
+	if left, err = (factor.WaysIn{Factors: f.cfg.Factors}).LeftBy(ctx, ch.without(*owner), factors); err != nil {
+		return nil, left, err
+	}
 	isFactor := slices.ContainsFunc(factors, func(x authcore.Factor) bool { return x.Type == authcore.FactorSMS && x.Address == owner.Phone })
 	if isFactor || left.None {
 		e := authcore.Refuse(authcore.Conflict, "Another account needs this number to sign in.")

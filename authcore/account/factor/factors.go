@@ -64,6 +64,8 @@ type Change struct {
 	EndTrust, EndSessions bool
 	// DropPassword removes the account's password, and ends what was sent out to set another.
 	DropPassword bool
+	// Connected demands that the account has a connection with somebody at an identity provider when the change is written.
+	Connected bool
 	// Issue is a challenge for a factor among Add; nil for none.
 	Issue   *authcore.Challenge
 	Now     time.Time
@@ -117,10 +119,12 @@ type Config struct {
 	Offered []authcore.FactorType
 	// Required returns by what the operator demands a second factor of an account, as [Status] has it; "" where they do not. Nil: of none.
 	Required func(authcore.Account) string
-	Ways     wayin.Ways         // that are on
-	FreshFor time.Duration      // how long ago a code to the proven address may be for the first factor; 0: 10 min
-	Brand    string             // what apps show beside a code; "": the host of the issuer
-	Numbers  identifier.Numbers // how numbers are read, and which are taken
+	Ways     wayin.Ways // that are on
+	// Connected reports whether somebody at an identity provider of the configuration signs in to the account; nil: nobody does.
+	Connected func(ctx context.Context, account uuid.UUID) (bool, error)
+	FreshFor  time.Duration      // how long ago a code to the proven address may be for the first factor; 0: 10 min
+	Brand     string             // what apps show beside a code; "": the host of the issuer
+	Numbers   identifier.Numbers // how numbers are read, and which are taken
 	// CanReach returns false for a normalised address to which mails are known not to go out. It must not wait. nil: all may.
 	CanReach func(address string) bool
 	// Trace is told how each use of a factor has ended: "success" or the code of the failure. It may be nil.

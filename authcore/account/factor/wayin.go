@@ -14,6 +14,8 @@ type WayLeft struct {
 	None bool
 	// Passkey says that nothing is left but a passkey: whoever relies on it must find it there when the change is written.
 	Passkey bool
+	// Connection says likewise that nothing is left but a connection with somebody at an identity provider.
+	Connection bool
 }
 
 // WaysIn are those into accounts, as far as they depend on factors.
@@ -29,20 +31,35 @@ func (f WaysIn) Left(ctx context.Context, after authcore.Account) (WayLeft, erro
 	if err != nil {
 		return WayLeft{}, fmt.Errorf("look for ways in: %w", err)
 	}
-	return f.LeftBy(after, s.Factors), nil
+	return f.LeftBy(ctx, after, s.Factors)
 }
 
 // LeftBy is Left for whoever has read the factors of the account, also those that do not count.
-func (f WaysIn) LeftBy(after authcore.Account, all []authcore.Factor) WayLeft {
+func (f WaysIn) LeftBy(ctx context.Context, after authcore.Account, all []authcore.Factor) (WayLeft, error) {
 	counting := f.counting(all)
-	if !f.signsIn(after, counting) {
-		return WayLeft{None: true}
+	if f.signsIn(after, counting) {
+		return WayLeft{Passkey: !f.signsIn(after, slices.DeleteFunc(counting, wayin.IsPasskey))}, nil
 	}
-	return WayLeft{Passkey: !f.signsIn(after, slices.DeleteFunc(counting, wayin.IsPasskey))}
+	if f.cfg.Connected == nil || f.asked(after, counting) && !hasSecond(counting) { // a provider is one kind of proof
+		return WayLeft{None: true}, nil
+	}
+	connected, err := f.cfg.Connected(ctx, after.ID)
+	return WayLeft{None: !connected, Connection: connected}, err
 }
 
-// signsIn reports whether the owner could sign in. A way that leads to a second step which the account cannot give is none.
+// Unconnected reports whether the owner could sign in without any connection with somebody at an identity provider.
+func (f WaysIn) Unconnected(ctx context.Context, a authcore.Account) (bool, error) {
+	left, err := f.Left(ctx, a)
+	return !left.None && !left.Connection, err
+}
+
+// asked reports whether sign-ins of the account are asked for a second factor.
+func (f WaysIn) asked(a authcore.Account, counting []authcore.Factor) bool {
+	return a.MFAEnabled() || f.required(a) != "" && hasSecond(counting)
+}
+
+// signsIn reports whether the owner could sign in, by anything but a provider. A way that leads to a second step which the account cannot give
+// is none.
 func (f WaysIn) signsIn(a authcore.Account, counting []authcore.Factor) bool {
-	asked := a.MFAEnabled() || f.required(a) != "" && hasSecond(counting)
-	return f.cfg.Ways.Has(a, counting) && (!asked || f.cfg.Ways.TwoKinds(a, counting))
+	return f.cfg.Ways.Has(a, counting) && (!f.asked(a, counting) || f.cfg.Ways.TwoKinds(a, counting))
 }

@@ -25,6 +25,8 @@ var rules = map[authcore.MailKind]rule{
 	authcore.MailAccountLocked:     {tells: []authcore.EventKind{authcore.EventAccountLocked}, optional: true},
 	authcore.MailInvitationUsed:    {tells: []authcore.EventKind{authcore.EventInvitationUsed}, optional: true},
 	authcore.MailSessionRevoked:    {tells: []authcore.EventKind{authcore.EventRefreshReplayed}},
+	authcore.MailConnectionAdded:   {tells: []authcore.EventKind{authcore.EventConnectionAdded}},
+	authcore.MailConnectionRemoved: {tells: []authcore.EventKind{authcore.EventConnectionRemoved}},
 	authcore.MailFactorAdded:       {tells: []authcore.EventKind{authcore.EventFactorAdded}},
 	authcore.MailFactorRemoved:     {tells: []authcore.EventKind{authcore.EventFactorRemoved}},
 	authcore.MailCodesGuessed:      {tells: []authcore.EventKind{authcore.EventFactorFailed}},

@@ -28,13 +28,30 @@ type Undo struct {
 	MFA     *FormerMFA     `json:"mfa,omitempty"`
 	// Deletion says that the account was to be deleted from then on.
 	Deletion bool `json:"deletion,omitempty"`
+	// Connections is which connections with people at providers were removed, and whether some were added.
+	Connections *FormerConnections `json:"connections,omitempty"`
+}
+
+// FormerConnections are connections as they were before a change.
+type FormerConnections struct {
+	Removed []authcore.Connection `json:"removed,omitempty"`
+	Added   bool                  `json:"added,omitempty"`
+}
+
+// and adds what a later event has removed and added.
+func (f *FormerConnections) and(later *FormerConnections) *FormerConnections {
+	if f == nil || later == nil {
+		return cmp.Or(f, later)
+	}
+	return &FormerConnections{Removed: slices.Concat(f.Removed, later.Removed), Added: f.Added || later.Added}
 }
 
 // Former is what an account was known by; an empty value for nothing.
 type Former struct {
 	Value      string    `json:"value"`
 	VerifiedAt time.Time `json:"verified_at,omitzero"`
-	Reused     bool      `json:"reused,omitempty"` // Account.EmailReused
+	Reused     bool      `json:"reused,omitempty"`      // Account.EmailReused
+	VerifiedBy string    `json:"verified_by,omitempty"` // Account.EmailVerifiedBy
 }
 
 // FormerFactors are second factors as they were before a change.
@@ -77,7 +94,7 @@ func FormerMFAOf(a authcore.Account) *FormerMFA {
 
 // FormerEmail returns the account's address, verified or not, as it is before a change.
 func FormerEmail(a authcore.Account) *Former {
-	return &Former{Value: a.Email, VerifiedAt: a.EmailVerifiedAt, Reused: a.EmailReused}
+	return &Former{Value: a.Email, VerifiedAt: a.EmailVerifiedAt, Reused: a.EmailReused, VerifiedBy: a.EmailVerifiedBy}
 }
 
 // FormerPhone returns the account's number, verified or not, as it is before a change.
@@ -115,6 +132,7 @@ func (u Undo) Before(later Undo) Undo {
 		u.MFA = later.MFA
 	}
 	u.Factors = u.Factors.and(later.Factors)
+	u.Connections = u.Connections.and(later.Connections)
 	u.Password = u.Password || later.Password
 	u.Deletion = u.Deletion || later.Deletion
 	return u

@@ -52,11 +52,15 @@ func (f *Flow) remove(ctx context.Context, account uuid.UUID, c authcore.Client)
 	}
 	after := was.Account
 	after.PasswordHash = ""
-	if left := (factor.WaysIn{Factors: f.cfg.Factors}).LeftBy(after, was.Factors); left.None {
+	left, err := factor.WaysIn{Factors: f.cfg.Factors}.LeftBy(ctx, after, was.Factors)
+	if err != nil {
+		return false, err
+	}
+	if left.None {
 		return false, authcore.Refuse(authcore.LastWayIn, "Without a password you could not sign in any more. Set up another way to sign in first.")
 	}
 	event := audit.Event(authcore.EventPasswordRemoved, account, c, f.now())
-	change := factor.Change{Was: was, DropPassword: true, EndTrust: true, EndSessions: true, Now: f.now(),
+	change := factor.Change{Was: was, DropPassword: true, Connected: left.Connection, EndTrust: true, EndSessions: true, Now: f.now(),
 		Effects: authcore.Effects{Events: []authcore.Event{event}}}
 	err = f.cfg.Notices.Security(ctx, &change.Effects, notice.Notice{
 		Kind: authcore.MailPasswordRemoved, Event: event, Account: was.Account, Undo: notice.Undo{Password: true}, Client: c,

@@ -221,6 +221,7 @@ func (f step) attempt(ctx context.Context, s started, look func() error) error {
 func (f *Flow) finish(ctx context.Context, s started, have []string, in Input) (Outcome, error) {
 	r, p := in.Request, s.pending
 	r.DeviceName, r.ShortLived, r.Method, r.AMR = p.DeviceName, p.ShortLived, p.Method, have
+	r.Provider = p.Provider
 	r.TrustDevice = p.TrustDevice || in.TrustDevice
 	r.Step = session.Step{Pending: p.ID, DeviceDigest: p.DeviceDigest}
 	out, err := f.open(ctx, s.account, f.complete(s.account, r))

@@ -27,6 +27,7 @@ var undoes = []struct {
 	{"mfa", func(before, after authcore.Account, _ notice.Undo) bool {
 		return before.MFAEnabled() != after.MFAEnabled()
 	}},
+	{"connection", func(_, _ authcore.Account, u notice.Undo) bool { return u.Connections != nil }},
 	{"notifications", func(before, after authcore.Account, _ notice.Undo) bool {
 		return !slices.Equal(before.Muted, after.Muted)
 	}},

@@ -34,6 +34,8 @@ type Request struct {
 	Client      authcore.Client
 	// Challenge is the code or link that the sign-in spends, of authcore.SessionOpening; zero for none.
 	Challenge uuid.UUID
+	// Provider is of authcore.SessionOpening; nil for none.
+	Provider *authcore.ProviderSession
 	// TrustDevice and OTP are what came with the first step for the second one: whether the device shall be asked for no second factor
 	// from then on, and a code of an app or a recovery code. Without a second step they are nothing.
 	TrustDevice bool
@@ -106,7 +108,7 @@ func (s *Sessions) PrepareSignIn(account authcore.Account, r Request) (SignIn, e
 		Device:  authcore.Device{ID: uuid.New(), Name: r.DeviceName, TokenDigest: digest},
 		Seen:    audit.Event(authcore.EventDeviceSeen, account.ID, r.Client, sess.CreatedAt),
 		Ended:   audit.Event(authcore.EventSessionsRevoked, account.ID, r.Client, sess.CreatedAt),
-		Pending: r.Step.Pending, Challenge: r.Challenge, TrustUntil: r.Step.TrustUntil, ForgetReset: r.Step.ForgetReset,
+		Pending: r.Step.Pending, Challenge: r.Challenge, Provider: r.Provider, TrustUntil: r.Step.TrustUntil, ForgetReset: r.Step.ForgetReset,
 		Trusted: audit.Event(authcore.EventDeviceTrusted, account.ID, r.Client, sess.CreatedAt),
 
 		Forgotten: audit.Event(authcore.EventDeviceForgotten, account.ID, r.Client, sess.CreatedAt),

@@ -63,6 +63,10 @@ type Store interface {
 	// session and drops every other registration of the address. It does not ask for attempts: the challenge is verified.
 	// ErrNotFound: it is gone (consumed by another). *TakenError.
 	SignUp(ctx context.Context, e authcore.SignUp) (authcore.Account, authcore.Session, error)
+	// SignUpConnected is SignUp for an account that is made by the word of an identity provider, and no challenge: it spends the social
+	// token, where there is one, and connects the account. ErrConnected: the person at the provider is connected already. ErrNotFound: the
+	// social token is gone. *TakenError. ErrInvitation.
+	SignUpConnected(ctx context.Context, e authcore.SignUp) (authcore.Account, authcore.Session, error)
 }
 
 // What a [Config.Trace] is told of: sign-ups, and the sign-ins that complete them.

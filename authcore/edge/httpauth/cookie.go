@@ -23,12 +23,13 @@ const (
 	deviceEnding       = "_device"
 	mfaEnding          = "_mfa"
 	bindingEnding      = "_code"
+	socialEnding       = "_social"   // and an ending, see [SocialCookie]
 	handoverEnding     = "_handover" // and an ending, see [HandoverCookie]
 	hostPrefix         = "__Host-"
 	maxCookieSize      = 4096 // name and value; browsers drop larger ones without a word (RFC 6265 §6.1)
 )
 
-var endings = [...]string{accessEnding, refreshEnding, registrationEnding, linkEnding, pendingEnding, loopEnding, deviceEnding, mfaEnding, bindingEnding, handoverEnding}
+var endings = [...]string{accessEnding, refreshEnding, registrationEnding, linkEnding, pendingEnding, loopEnding, deviceEnding, mfaEnding, bindingEnding, socialEnding, handoverEnding}
 
 // DefaultCookiePrefix begins the names of the cookies of a gateway that is given no other prefix.
 const DefaultCookiePrefix = "gatehouse"
@@ -36,8 +37,10 @@ const DefaultCookiePrefix = "gatehouse"
 // CookieEnding returns with which ending of our cookies' names a prefix ends, so that it would be such a name of another
 // gateway; "" for none.
 func CookieEnding(prefix string) string {
-	if at := strings.Index(strings.ToLower(prefix), handoverEnding); at > 0 {
-		return prefix[at:]
+	for _, several := range []string{handoverEnding, socialEnding} {
+		if at := strings.Index(strings.ToLower(prefix), several); at > 0 {
+			return prefix[at:]
+		}
 	}
 	for _, ending := range endings[1:] {
 		if cut := len(prefix) - len(ending); cut > 0 && strings.EqualFold(prefix[cut:], ending) {
@@ -130,10 +133,16 @@ var (
 	MFACookie = FlowCookie{mfaEnding, 24 * time.Hour}
 	// BindingCookie is by what a link in a mail knows the browser that asked for it. It lives longer than any of them.
 	BindingCookie = FlowCookie{bindingEnding, 24 * time.Hour}
+	// SocialCookie is what a browser keeps of its ways to identity providers: one for each that is under way, since several tabs may be, and
+	// [SocialToken] for a sign-in that lacks something.
+	SocialCookie = FlowCookie{socialEnding, 15 * time.Minute}
 	// HandoverCookie is the verifier of a browser that asks to be handed over: one for each time that it asks, for tabs that
 	// are opened together ask at the same moment. It outlives the code, which goes out at once.
 	HandoverCookie = FlowCookie{handoverEnding, 2 * time.Minute}
 )
+
+// SocialToken is the name of the [SocialCookie] with the token of a sign-in that lacks something.
+const SocialToken = "0"
 
 // Name returns the cookie's name.
 func (k FlowCookie) Name(j *Jar) string { return j.name(k.base) }

@@ -108,8 +108,10 @@ func (j *Jar) owns(name string) bool {
 	if !ok {
 		return false
 	}
-	if _, ok := cutFold(ending, handoverEnding); ok {
-		return true
+	for _, several := range []string{handoverEnding, socialEnding} {
+		if _, ok := cutFold(ending, several); ok {
+			return true
+		}
 	}
 	for _, one := range endings {
 		if strings.EqualFold(ending, one) {

@@ -113,6 +113,7 @@ var limits = []struct {
 	{authcore.LimitRefresh, Rate{120, time.Minute}, true},
 	{authcore.LimitTokenVerify, Rate{120, time.Minute}, true},
 	{authcore.LimitSecure, Rate{30, time.Hour}, true},
+	{authcore.LimitSocial, Rate{30, time.Minute}, true},
 	{authcore.LimitExport, Rate{5, 24 * time.Hour}, true},
 	{authcore.LimitInvite, Rate{20, 24 * time.Hour}, true},
 	{authcore.LimitMail, Rate{5, time.Hour}, true},

@@ -13,12 +13,12 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
 )
 
-const accountColumns = "id, email, email_verified_at, username, phone, phone_verified_at, first_name, last_name, avatar_url, locale, fields, " +
+const accountColumns = "id, email, email_verified_at, email_verified_by, username, phone, phone_verified_at, first_name, last_name, avatar_url, locale, fields, " +
 	"roles, password_hash, pending_email, pending_email_until, pending_phone, pending_phone_until, epoch, roles_version, disabled_at, deletes_at, " +
 	"invited_by, made_by_operator, email_reused, muted, mfa_enabled_at, mfa_preferred, password_by, password_short, created_at, updated_at"
 
 func accountInto(a *authcore.Account) []any {
-	return []any{&a.ID, &a.Email, &stamp{&a.EmailVerifiedAt}, &a.Username, &a.Phone, &stamp{&a.PhoneVerifiedAt}, &a.FirstName, &a.LastName,
+	return []any{&a.ID, &a.Email, &stamp{&a.EmailVerifiedAt}, &a.EmailVerifiedBy, &a.Username, &a.Phone, &stamp{&a.PhoneVerifiedAt}, &a.FirstName, &a.LastName,
 		&a.AvatarURL, &a.Locale, &jsonObject{&a.Fields}, &jsonList[string]{&a.Roles}, &a.PasswordHash, &a.PendingEmail,
 		&stamp{&a.PendingEmailUntil}, &a.PendingPhone, &stamp{&a.PendingPhoneUntil}, &a.Epoch, &a.RolesVersion, &stamp{&a.DisabledAt},
 		&stamp{&a.DeletesAt}, &optional{&a.InvitedBy}, &a.MadeByOperator, &a.EmailReused, &jsonList[string]{&a.Muted},
@@ -78,7 +78,7 @@ func create(ctx context.Context, q *tx, a authcore.Account, ids []authcore.Ident
 	if err := claim(ctx, q, a.ID, ids, a.CreatedAt); err != nil {
 		return err
 	}
-	_, err := sqldb.Exec(ctx, q, insertAccount, a.ID, a.Email, micros(a.EmailVerifiedAt), a.Username, a.Phone, micros(a.PhoneVerifiedAt),
+	_, err := sqldb.Exec(ctx, q, insertAccount, a.ID, a.Email, micros(a.EmailVerifiedAt), a.EmailVerifiedBy, a.Username, a.Phone, micros(a.PhoneVerifiedAt),
 		a.FirstName, a.LastName, a.AvatarURL, a.Locale, objectText(a.Fields), jsonText(a.Roles), a.PasswordHash, a.PendingEmail,
 		micros(a.PendingEmailUntil), a.PendingPhone, micros(a.PendingPhoneUntil), a.Epoch, a.RolesVersion, micros(a.DisabledAt),
 		micros(a.DeletesAt), orNull(a.InvitedBy), a.MadeByOperator, a.EmailReused, jsonText(a.Muted),

@@ -17,7 +17,7 @@ const (
 	insertApplied = "insert into settings (name, value) values ('admins', $1) on conflict (name) do nothing"
 	updateApplied = "update settings set value = $1 where name = 'admins' and value = $2"
 	raiseRoles    = `update users set roles_version = roles_version + 1
-		where email = $1 and email <> '' and email_verified_at is not null returning ` + accountColumns
+		where email = $1 and email <> '' and email_verified_at is not null and email_verified_by = '' returning ` + accountColumns
 )
 
 // AppliedAdmins implements admin.OptionStore.

@@ -163,6 +163,10 @@ var ofAccount = []struct{ table, erase string }{
 	{"factors", "delete from factors where account_id = $1"},
 	{"recovery_codes", "delete from recovery_codes where account_id = $1"},
 	{"pending_signins", "delete from pending_signins where account_id = $1"},
+	{"connections", "delete from connections where account_id = $1"},
+	{"former_connections", "delete from former_connections where account_id = $1"},
+	{"social_starts", "delete from social_starts where account_id = $1"},
+	{"provider_sessions", "delete from provider_sessions where account_id = $1"},
 	{"sessions", "delete from sessions where account_id = $1"},
 	{"identifiers", "delete from identifiers where user_id = $1"},
 	// A used invitation goes with the account that it made; an unused one with whoever made it.
@@ -241,6 +245,10 @@ const late = `select distinct r.account_id from revocations r where r.session_id
 		or exists (select 1 from factors f where f.account_id = r.account_id)
 		or exists (select 1 from recovery_codes c where c.account_id = r.account_id)
 		or exists (select 1 from pending_signins p where p.account_id = r.account_id)
+		or exists (select 1 from connections c where c.account_id = r.account_id)
+		or exists (select 1 from former_connections c where c.account_id = r.account_id)
+		or exists (select 1 from social_starts s where s.account_id = r.account_id)
+		or exists (select 1 from provider_sessions p where p.account_id = r.account_id)
 		or exists (select 1 from identifiers i where i.user_id = r.account_id)
 		or exists (select 1 from invitations i where i.inviter_id = r.account_id))`
 

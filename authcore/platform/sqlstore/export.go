@@ -23,8 +23,8 @@ type exported struct {
 }
 
 var exports = []exported{
-	{"account", "users", "id, email, email_verified_at, username, phone, phone_verified_at, first_name, last_name, avatar_url, locale, fields, " +
-		"roles, pending_email, pending_email_until, pending_phone, pending_phone_until, disabled_at, deletes_at, invited_by, first_sign_in_at, made_by_operator, " +
+	{"account", "users", "id, email, email_verified_at, email_verified_by, username, phone, phone_verified_at, first_name, last_name, avatar_url, locale, fields, " +
+		"roles, own_roles, pending_email, pending_email_until, pending_phone, pending_phone_until, disabled_at, deletes_at, invited_by, first_sign_in_at, made_by_operator, " +
 		"email_reused, muted, mfa_enabled_at, mfa_preferred, password_by, password_short, created_at, updated_at", "id = $1", "password_hash, epoch, roles_version"},
 	{"identifiers", "identifiers", "kind, value, is_current, claimed_at", "user_id = $1 order by kind, value", "user_id"},
 	{"sessions", "sessions", "id, mode, amr, auth_time, created_at, last_seen_at, expires_at, refresh_expires_at, access_until, addr, user_agent, " +
@@ -41,8 +41,13 @@ var exports = []exported{
 	{"factors", "factors", "id, type, name, address, created_at, confirmed_at, last_used_at, expires_at", "account_id = $1 order by id",
 		"account_id, secret, last_step, credential_id, credential, sign_count"},
 	{"recovery_codes", "recovery_codes", "factor_id, used_at", "account_id = $1 order by factor_id, digest", "account_id, digest"},
-	{"pending_sign_ins", "pending_signins", "id, session_id, mode, method, amr, device_name, short_lived, trust_device, enrolment, wants_mfa, auth_time, created_at, expires_at",
+	{"pending_sign_ins", "pending_signins", "id, session_id, mode, method, amr, device_name, short_lived, trust_device, enrolment, wants_mfa, auth_time, provider_session, created_at, expires_at",
 		"account_id = $1 order by id", "account_id, account_epoch, token_digest, device_digest, client_digest, attempts_left"},
+	{"connections", "connections", "id, provider, issuer, subject, email, name, roles, made_signed_in, connected_at, last_used_at", "account_id = $1 order by id", "account_id"},
+	{"former_connections", "former_connections", "issuer, subject, at", "account_id = $1 order by issuer, subject", "account_id"},
+	{"connections_begun", "social_starts", "id, provider, session_id, created_at, expires_at", "account_id = $1 order by id",
+		"account_id, state_digest, browser_digest, sealed, posted"},
+	{"sessions_by_provider", "provider_sessions", "session_id, provider, issuer, subject, sid, expires_at", "account_id = $1 order by session_id", "account_id"},
 	{"pictures", "avatars", "name, size, media_type, image", "account_id = $1 order by name, size", "account_id"},
 }
 
@@ -114,12 +119,12 @@ func exportedValue(column string, v any) (any, error) {
 		switch {
 		case column == "at" || column == "auth_time" || strings.HasSuffix(column, "_at") || strings.HasSuffix(column, "_until"):
 			return time.UnixMicro(n).UTC().Format(time.RFC3339Nano), nil
-		case column == "is_current" || column == "short_lived" || column == "made_by_operator" || column == "email_reused" || column == "password_short": // SQLite's
+		case column == "is_current" || column == "short_lived" || column == "made_by_operator" || column == "email_reused" || column == "password_short" || column == "made_signed_in": // SQLite's
 			return n != 0, nil
 		}
 	case string:
 		switch column {
-		case "roles", "amr", "muted", "fields":
+		case "roles", "own_roles", "amr", "muted", "fields":
 			return json.RawMessage(v), nil
 		case "image":
 			raw, err := hex.DecodeString(v)

@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -149,6 +150,12 @@ func (s *Store) ChangeFactors(ctx context.Context, c factor.Change) error {
 		}
 		if !c.Was.Same(now) || now.Account.Disabled() {
 			return authcore.ErrNotFound
+		}
+		if c.Connected {
+			connected, err := sqldb.All(ctx, q, scanConnection, selectConnections, now.Account.ID)
+			if err != nil || len(connected) == 0 {
+				return cmp.Or(err, authcore.ErrNotFound)
+			}
 		}
 		if err := changeFactors(ctx, q, c); err != nil {
 			return err

@@ -39,6 +39,9 @@ func (s *Store) open(ctx context.Context, q *tx, o authcore.SessionOpening) (aut
 	if err := endChallenge(ctx, q, o.Challenge, sess.AccountID, sess.CreatedAt); err != nil {
 		return sess, err
 	}
+	if err := openedBy(ctx, q, o); err != nil {
+		return sess, err
+	}
 	met, err := meetDevice(ctx, q, o)
 	if err != nil {
 		return sess, err

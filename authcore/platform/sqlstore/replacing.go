@@ -71,6 +71,9 @@ func (s *Store) replace(ctx context.Context, q *tx, r authcore.Replacement) (ses
 			return sess, err
 		}
 	}
+	if _, err := sqldb.Exec(ctx, q, moveProviderSession, old.ID, sess.ID, micros(sess.ExpiresAt)); err != nil {
+		return sess, err
+	}
 	ended := authcore.Revocation{SessionID: old.ID, AccountID: old.AccountID, RolesVersion: authcore.SessionReplaced, Until: old.AccessUntil}
 	if _, err := revoke(ctx, q, ended, now); err != nil {
 		return sess, err

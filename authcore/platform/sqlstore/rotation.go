@@ -56,10 +56,10 @@ const (
 // Read one by one, they would cost each refresh of everybody a tenth more.
 func seldom(object string) string {
 	return `case when u.phone_verified_at is null and u.locale = '' and u.fields = '{}' and u.pending_email = '' and u.pending_phone = ''
-			and u.invited_by is null and not u.email_reused and u.password_hash <> '' then null
+			and u.invited_by is null and not u.email_reused and u.email_verified_by = '' and u.password_hash <> '' then null
 		else cast(` + object + `('phone_verified_at', u.phone_verified_at, 'locale', u.locale, 'fields', u.fields,
 			'pending_email', u.pending_email, 'pending_email_until', u.pending_email_until,
-			'pending_phone', u.pending_phone, 'pending_phone_until', u.pending_phone_until, 'invited_by', u.invited_by,
+			'pending_phone', u.pending_phone, 'pending_phone_until', u.pending_phone_until, 'invited_by', u.invited_by, 'email_verified_by', u.email_verified_by,
 			'email_reused', case when u.email_reused then 1 else 0 end, 'password_set', case when u.password_hash = '' then 0 else 1 end) as text) end`
 }
 
@@ -86,6 +86,7 @@ func (s seldomSet) Scan(src any) error {
 		PendingPhone      string     `json:"pending_phone"`
 		PendingPhoneUntil *int64     `json:"pending_phone_until"`
 		InvitedBy         *uuid.UUID `json:"invited_by"`
+		EmailVerifiedBy   string     `json:"email_verified_by"`
 		EmailReused       int        `json:"email_reused"`
 		PasswordSet       int        `json:"password_set"`
 	}
@@ -102,7 +103,7 @@ func (s seldomSet) Scan(src any) error {
 	if is.InvitedBy != nil {
 		a.InvitedBy = *is.InvitedBy
 	}
-	a.Locale, a.PendingEmail, a.PendingPhone, a.EmailReused = is.Locale, is.PendingEmail, is.PendingPhone, is.EmailReused == 1
+	a.Locale, a.PendingEmail, a.PendingPhone, a.EmailReused, a.EmailVerifiedBy = is.Locale, is.PendingEmail, is.PendingPhone, is.EmailReused == 1, is.EmailVerifiedBy
 	if is.PasswordSet == 1 {
 		a.PasswordHash = hashNotRead
 	}

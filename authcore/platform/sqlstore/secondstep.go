@@ -13,13 +13,13 @@ import (
 )
 
 const pendingColumns = "id, account_id, account_epoch, session_id, token_digest, mode, method, amr, device_digest, device_name, short_lived, " +
-	"trust_device, attempts_left, created_at, expires_at, enrolment, client_digest, wants_mfa, auth_time"
+	"trust_device, attempts_left, created_at, expires_at, enrolment, client_digest, wants_mfa, auth_time, provider_session"
 
 func pendingInto(p *authcore.PendingSignIn) []any {
 	return []any{&p.ID, &p.AccountID, &p.AccountEpoch, &optional{&p.SessionID}, &digest{&p.TokenDigest}, &p.Mode, &p.Method,
 		&jsonList[string]{&p.AMR}, &digest{&p.DeviceDigest}, &p.DeviceName, &p.ShortLived, &p.TrustDevice, &p.AttemptsLeft,
 		&stamp{&p.CreatedAt}, &stamp{&p.ExpiresAt}, &optional{&p.Enrolment}, &digest{&p.ClientDigest},
-		&p.WantsMFA, &stamp{&p.AuthTime}}
+		&p.WantsMFA, &stamp{&p.AuthTime}, &providerSession{&p.Provider}}
 }
 
 // An account that is disabled, or past the epoch at which its owner gave the first proof, has no pending sign-in.
@@ -42,7 +42,7 @@ func (s *Store) SavePending(ctx context.Context, p authcore.PendingSignIn, fx au
 func savePending(ctx context.Context, q sqldb.Querier, p authcore.PendingSignIn) error {
 	n, err := sqldb.Exec(ctx, q, insertPending, p.ID, p.AccountID, p.AccountEpoch, orNull(p.SessionID), p.TokenDigest.Bytes(), string(p.Mode),
 		p.Method, jsonText(p.AMR), digestOrNull(p.DeviceDigest), p.DeviceName, p.ShortLived, p.TrustDevice, p.AttemptsLeft,
-		micros(p.CreatedAt), micros(p.ExpiresAt), orNull(p.Enrolment), digestOrNull(p.ClientDigest), p.WantsMFA, micros(p.AuthTime))
+		micros(p.CreatedAt), micros(p.ExpiresAt), orNull(p.Enrolment), digestOrNull(p.ClientDigest), p.WantsMFA, micros(p.AuthTime), providerText(p.Provider))
 	if err == nil && n == 0 {
 		err = authcore.ErrNotFound
 	}

@@ -51,7 +51,7 @@ func (s *Store) SignUp(ctx context.Context, e authcore.SignUp) (a authcore.Accou
 }
 
 func (s *Store) signUp(ctx context.Context, q *tx, e authcore.SignUp) (a authcore.Account, sess authcore.Session, err error) {
-	if _, err = consume(ctx, q, e.ChallengeID, cmp.Or(e.Purpose, authcore.PurposeVerifyEmail), e.Now); err != nil {
+	if err = spendProof(ctx, q, e); err != nil {
 		return a, sess, err
 	}
 	if err = s.takeClaims(ctx, q, e.Verified, e.Account.ID, e.Unique, e.Closed, e.Now); err != nil {
@@ -76,11 +76,25 @@ func (s *Store) signUp(ctx context.Context, q *tx, e authcore.SignUp) (a authcor
 	if err = verified(ctx, q, &a); err != nil {
 		return a, sess, err
 	}
-	if err = s.forgetRegistrations(ctx, q, e.Verified.Value); err != nil {
+	if e.Verified.Value != "" {
+		if err = s.forgetRegistrations(ctx, q, e.Verified.Value); err != nil {
+			return a, sess, err
+		}
+	}
+	if a, err = s.connectNew(ctx, q, a, e); err != nil {
 		return a, sess, err
 	}
 	sess, err = s.openOrWait(ctx, q, a, e)
 	return a, sess, err
+}
+
+// spendProof spends what a sign-up stands on: its challenge, or what a provider has said.
+func spendProof(ctx context.Context, q *tx, e authcore.SignUp) error {
+	if e.Connection != nil && e.ChallengeID == uuid.Nil {
+		return spendSocialToken(ctx, q, e.SocialToken, e.Now)
+	}
+	_, err := consume(ctx, q, e.ChallengeID, cmp.Or(e.Purpose, authcore.PurposeVerifyEmail), e.Now)
+	return err
 }
 
 // {} is the column of the kind that is verified.
@@ -94,7 +108,8 @@ const verifyAccount = `update users set {}_verified_at = $2, updated_at = $2
 // whoever reads that mailbox must not get in by it (pre-hijacking, "unexpired e-mail change").
 const resetPassword = `update users set password_hash = $2, password_by = $6, password_short = $7, epoch = epoch + 1, updated_at = $3,
 		pending_email = '', pending_email_until = null, pending_phone = '', pending_phone_until = null,
-		email_verified_at = case when $4 and email <> '' and email_verified_at is null then $3 else email_verified_at end
+		email_verified_at = case when $4 and email <> '' and email_verified_at is null then $3 else email_verified_at end,
+		email_verified_by = case when $4 then '' else email_verified_by end
 	where id = $1 and disabled_at is null and ($5 = '' or email = $5 or phone = $5) and (mfa_enabled_at is not null or not $7)
 	returning ` + accountColumns
 

@@ -23,7 +23,7 @@ func (s *Store) WithAdmins(admins authcore.Admins) *Store {
 const (
 	storedAdmins = `select count(*) from users where roles <> '[]' and roles like '%"admin"%' and disabled_at is null and id <> $1`
 	// The option admins does not ask whether addresses identify: whoever has verified one of them is meant.
-	adminsByAddress = `select count(*) from users where email = $2 and email <> '' and email_verified_at is not null and disabled_at is null and id <> $1`
+	adminsByAddress = `select count(*) from users where email = $2 and email <> '' and email_verified_at is not null and email_verified_by = '' and disabled_at is null and id <> $1`
 )
 
 // lockAdmins lets one change at a time take an administrator away: of two who take each other away at the same moment one stays. It
@@ -91,9 +91,13 @@ func (s *Store) changeRoles(ctx context.Context, q *tx, c authcore.RolesChange) 
 	if a, err = sqldb.One(ctx, q, scanAccount, selectAccount+s.Dialect().ForUpdate, c.AccountID); err != nil {
 		return a, err
 	}
-	roles := rolesAfter(a.Roles, c)
+	own, err := sqldb.One(ctx, q, scanRoles, selectOwnRoles, a.ID)
+	if err != nil {
+		return a, err
+	}
+	roles := rolesAfter(own, c)
 	switch {
-	case slices.Equal(roles, a.Roles):
+	case slices.Equal(roles, own):
 		return a, nil
 	case len(roles) > authcore.MaxRoles:
 		return a, authcore.ErrTooManyRoles
@@ -102,16 +106,7 @@ func (s *Store) changeRoles(ctx context.Context, q *tx, c authcore.RolesChange) 
 			return a, err
 		}
 	}
-	could := s.inviters.May(s.admins.Roles(a))
-	if a, err = sqldb.One(ctx, q, scanAccount, setRoles, c.AccountID, jsonText(roles), micros(c.Now)); err != nil {
-		return a, err
-	}
-	if could && !s.inviters.May(s.admins.Roles(a)) {
-		if err := revokeInvitations(ctx, q, a.ID, c.Now); err != nil {
-			return a, err
-		}
-	}
-	if err := outdate(ctx, q, a, c.Now); err != nil {
+	if a, err = s.withRoles(ctx, q, a, roles, c.Now); err != nil {
 		return a, err
 	}
 	return a, record(ctx, q, c.Effects)

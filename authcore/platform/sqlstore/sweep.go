@@ -46,6 +46,10 @@ func expiries(r authcore.Retention) []expired {
 		{table: "revocations", key: "seq", dead: "until <= $1", since: "until", kept: expiredKept},
 		{table: "security_links", key: "id", dead: "expires_at <= $1", since: "expires_at", kept: expiredKept},
 		{table: "pending_signins", key: "id", dead: "expires_at <= $1", since: "expires_at", kept: expiredKept},
+		{table: "social_starts", key: "id", dead: "expires_at <= $1", since: "expires_at", kept: expiredKept},
+		{table: "social_tokens", key: "id", dead: "expires_at <= $1", since: "expires_at", kept: expiredKept},
+		{table: "used_tokens", key: "digest", dead: "expires_at <= $1", since: "expires_at", kept: expiredKept},
+		{table: "provider_sessions", key: "session_id", dead: "expires_at <= $1", since: "expires_at", kept: expiredKept},
 		{table: "factors", key: "id", dead: "confirmed_at is null and expires_at <= $1", since: "expires_at", kept: expiredKept},
 		{table: "outbox", key: "id", dead: "done_at is not null and done_at <= $1", since: "done_at", kept: mailKept},
 		// A row of a node of the release before says nothing of when it is void; its doubling is forgotten then.

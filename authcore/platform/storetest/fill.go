@@ -63,6 +63,7 @@ func Fill(t testing.TB, s Store, n int) {
 		PasswordHash: "$argon2id$", CreatedAt: start, ExpiresAt: start.Add(24 * time.Hour)}, 10, nil, authcore.Effects{}))
 	_, err = s.ChangeLockout(ctx, "0\u00e4", authcore.Lockout{}, aLockout("0\u00e4", 2, "1@2"))
 	must(t, err)
+	fillConnections(t, s, ada, plain)
 	_, err = s.ChangeKeys(ctx, start, Birth("fill "))
 	must(t, err)
 	gone := withSession(t, s, ada, "gone")

@@ -28,6 +28,7 @@ func Run(t *testing.T, open func(testing.TB) Store) {
 		{"history", histories},
 		{"factors", factors},
 		{"credentials", credentials},
+		{"connections", connections},
 		{"notifications", notifications},
 		{"avatars", avatars},
 		{"sessions", sessions},

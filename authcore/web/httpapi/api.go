@@ -18,6 +18,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/device"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/export"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/factor"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/federated"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/fresh"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/history"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/invite"
@@ -42,6 +43,7 @@ type Config struct {
 	Devices      *device.Devices
 	SignIn       *signin.Flow
 	Steps        *secondstep.Flow
+	Federated    *federated.Flow
 	Passwordless *passwordless.Flow
 	SignUp       *signup.Flow
 	Profile      *profile.Profiles
@@ -79,8 +81,8 @@ func (c Config) check() error {
 		return errors.New("httpapi: sessions, sign-in, second steps, sign-up, profile and password are required")
 	case c.JWKS == nil || c.Authenticator == nil || c.Limits == nil || c.Ready == nil || c.Logger == nil || c.Now == nil:
 		return errors.New("httpapi: keys, authenticator, limits, readiness, logger and clock are required")
-	case c.Notifications == nil || c.StepUp == nil:
-		return errors.New("httpapi: notifications and step-ups are required")
+	case c.Notifications == nil || c.StepUp == nil || c.Federated == nil:
+		return errors.New("httpapi: notifications, step-ups and providers are required")
 	case c.Setup == nil || c.Invite == nil || c.Secure == nil || c.Contact == nil || c.Factors == nil || c.Fresh == nil || c.Closure == nil || c.Export == nil || c.Avatars == nil || c.History == nil || c.Devices == nil:
 		return errors.New("httpapi: set-up, invitations, security links, contacts, factors, the gate of fresh sign-ins, closures, avatars, history and devices are required")
 	}
@@ -123,9 +125,11 @@ func mountAll(cfg Config) (routes, error) {
 		(&signUpCalls{flow: cfg.SignUp, sessions: cfg.Sessions, log: cfg.Logger}).routes(),
 		(&setupCalls{flow: cfg.Setup, sessions: cfg.Sessions, log: cfg.Logger}).routes(),
 		(&invitationCalls{cfg.Invite}).routes(),
-		(&offerCalls{cfg.Offer, cfg.Factors}).routes(),
+		(&offerCalls{cfg.Offer, cfg.Factors, cfg.Federated}).routes(),
 		(&signInCalls{signIn: cfg.SignIn, codes: cfg.Passwordless, sessions: cfg.Sessions, log: cfg.Logger}).routes(),
 		(&codeCalls{codes: cfg.Passwordless, sessions: cfg.Sessions, log: cfg.Logger}).routes(),
+		(&socialCalls{flow: cfg.Federated, sessions: cfg.Sessions, log: cfg.Logger}).routes(),
+		(&connectionCalls{cfg.Federated}).routes(),
 		(&stepUpCalls{cfg.StepUp, cfg.Sessions, cfg.Logger}).routes(),
 		(&passkeyCalls{signIn: cfg.SignIn, sessions: cfg.Sessions, log: cfg.Logger}).routes(),
 		(&secondStepCalls{steps: cfg.Steps, sessions: cfg.Sessions, log: cfg.Logger}).routes(),

@@ -7,6 +7,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/factor"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/federated"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 )
@@ -31,7 +32,7 @@ type Offer struct {
 type OfferedProvider struct {
 	Name     string `json:"name"`
 	Title    string `json:"title" doc:"The text of its button."`
-	StartURL string `json:"start_url"`
+	StartURL string `json:"start_url" doc:"Where a browser begins; add rd for where to go afterwards."`
 }
 
 // OfferedPassword is the length that a new password must have, in characters.
@@ -55,8 +56,9 @@ type OfferedField struct {
 
 // offerCalls tell apps what they can ask for.
 type offerCalls struct {
-	offer   Offer
-	factors *factor.Factors
+	offer     Offer
+	factors   *factor.Factors
+	providers *federated.Flow
 }
 
 func (c *offerCalls) routes() []route {
@@ -69,7 +71,7 @@ func (c *offerCalls) routes() []route {
 }
 
 func (c *offerCalls) show(x *call) error {
-	text, err := json.Marshal(c.at(x.in.Client.Issuer))
+	text, err := json.Marshal(c.at(x.in.Client))
 	if err != nil {
 		return err
 	}
@@ -79,13 +81,17 @@ func (c *offerCalls) show(x *call) error {
 }
 
 // at is what is offered at an issuer: one whose host is an address has no passkeys and no security keys.
-func (c *offerCalls) at(issuer string) Offer {
-	o, possible := c.offer, factor.At(c.factors, issuer).Offered()
+func (c *offerCalls) at(client authcore.Client) Offer {
+	o, possible := c.offer, factor.At(c.factors, client.Issuer).Offered()
 	cannot := func(name string) bool {
 		t := authcore.FactorType(name)
 		return slices.Contains(c.factors.Offered(), t) && !slices.Contains(possible, t)
 	}
 	o.Factors = slices.DeleteFunc(slices.Clone(o.Factors), cannot)
 	o.SignIn = slices.DeleteFunc(slices.Clone(o.SignIn), cannot)
+	o.Providers = []OfferedProvider{}
+	for _, p := range c.providers.Offered() {
+		o.Providers = append(o.Providers, OfferedProvider{Name: p.Name, Title: p.Title, StartURL: client.Portal + "/social/" + p.Name + "/start"})
+	}
 	return o
 }

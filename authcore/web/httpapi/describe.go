@@ -29,6 +29,7 @@ const (
 	tagSessions    tag = "Sessions"
 	tagDevices     tag = "Devices"
 	tagFactors     tag = "Second factors"
+	tagProviders   tag = "Identity providers"
 	tagInvitations tag = "Invitations"
 	tagMachines    tag = "Service endpoints"
 )
@@ -54,7 +55,7 @@ func describe(all routes, cookiePrefix string) (spec *huma.OpenAPI, err error) {
 		Paths:      map[string]*huma.PathItem{},
 		Components: &huma.Components{Schemas: schemas, SecuritySchemes: securitySchemes(cookiePrefix)},
 	}
-	for _, t := range []tag{tagSignIn, tagSignUp, tagTokens, tagAccount, tagSessions, tagDevices, tagPassword, tagFactors, tagMachines} {
+	for _, t := range []tag{tagSignIn, tagSignUp, tagTokens, tagAccount, tagSessions, tagDevices, tagPassword, tagFactors, tagProviders, tagMachines} {
 		spec.Tags = append(spec.Tags, &huma.Tag{Name: string(t)})
 	}
 	for _, path := range slices.Sorted(maps.Keys(all)) {

@@ -16,6 +16,7 @@ const (
 	registrationScheme scheme = "registration_cookie"
 	mfaScheme          scheme = "mfa_cookie"
 	bindingScheme      scheme = "binding_cookie"
+	socialScheme       scheme = "social_cookie"
 	overHTTP                  = "_http" // ends the name of the variant for plain http
 )
 
@@ -31,6 +32,7 @@ func securitySchemes(prefix string) map[string]*huma.SecurityScheme {
 		for s, name := range map[scheme]string{
 			accessScheme: jar.Access(), refreshScheme: jar.Refresh(), registrationScheme: httpauth.RegistrationCookie.Name(jar),
 			mfaScheme: httpauth.MFACookie.Name(jar), bindingScheme: httpauth.BindingCookie.Name(jar),
+			socialScheme: httpauth.SocialCookie.Of(httpauth.SocialToken).Name(jar),
 		} {
 			all[s.name(https)] = &huma.SecurityScheme{
 				Type: "apiKey", In: "cookie", Name: name, Description: "Over " + over +

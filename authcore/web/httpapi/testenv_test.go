@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/federated"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/passwordless"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/secondstep"
@@ -23,6 +24,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/ratelimit"
 	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
 	"github.com/gatehouse-auth/gatehouse/internal/testflow"
+	"github.com/gatehouse-auth/gatehouse/internal/testidp"
 )
 
 const (
@@ -43,6 +45,7 @@ type house struct {
 	handler http.Handler
 	api     *httpapi.API
 	log     *lockedBuffer
+	idp     *testidp.Provider
 	ready   func(context.Context) (bool, []string)
 	stale   atomic.Bool              // what the node knows of revocations is too old
 	issuers atomic.Pointer[[]string] // `iss` that access tokens may name
@@ -62,6 +65,8 @@ type plan struct {
 	grace   time.Duration // that deletions wait
 	mfa     secondstep.Requirement
 	factors []authcore.FactorType
+	// provider adds the identity provider acme, which is h.idp.
+	provider bool
 }
 
 func open(t *testing.T, plans ...plan) *house {
@@ -78,7 +83,7 @@ func build(t *testing.T, plans ...plan) *house {
 	}
 	h := &house{T: t, log: &lockedBuffer{}, ready: func(context.Context) (bool, []string) { return true, nil }}
 	log := slog.New(slog.NewTextHandler(h.log, nil))
-	h.Env = testflow.New(t, testflow.Options{Mode: p.signup, Ways: p.ways, NoPassword: p.noPass, ByCode: p.byCode, Numbers: p.numbers, UserFields: p.fields, Rates: p.rates, DeletionGrace: p.grace, MFA: p.mfa, Factors: p.factors, Logger: log})
+	h.Env = testflow.New(t, testflow.Options{Providers: h.providers(p.provider), Mode: p.signup, Ways: p.ways, NoPassword: p.noPass, ByCode: p.byCode, Numbers: p.numbers, UserFields: p.fields, Rates: p.rates, DeletionGrace: p.grace, MFA: p.mfa, Factors: p.factors, Logger: log})
 	limiter := authcore.Limiter(h.Limiter)
 	if p.panics {
 		limiter = panicking{limiter}
@@ -87,7 +92,7 @@ func build(t *testing.T, plans ...plan) *house {
 	h.api = must(httpapi.New(httpapi.Config{
 		Sessions: h.Sessions, SignIn: h.SignIn, Steps: h.Steps, Passwordless: h.Passwordless, SignUp: h.SignUp, Profile: h.Profile, Password: h.Env.Password,
 		Setup: h.Setup, Invite: h.Invite, Secure: h.Secure, Contact: h.Contact, Factors: h.Factors, Fresh: h.Fresh, Closure: h.Closure, Export: h.Export, Avatars: h.Avatars,
-		History: h.History, Devices: h.Devices, Notifications: h.Notifications, StepUp: h.StepUp,
+		History: h.History, Devices: h.Devices, Notifications: h.Notifications, StepUp: h.StepUp, Federated: h.Federated,
 		Authenticator: must(httpauth.NewAuthenticator(httpauth.Config{
 			Verifier: must(accesstoken.New(accesstoken.Config{Keys: h.Ring, Revocations: h.Revoked, Now: h.Clock.Now}))(t),
 			Sessions: h.Sessions, Issuers: func() []string { return *h.issuers.Load() },
@@ -102,6 +107,16 @@ func build(t *testing.T, plans ...plan) *house {
 	}))(t)
 	h.handler = h.api.Handler("/auth")
 	return h
+}
+
+// providers starts the identity provider, if one is asked for.
+func (h *house) providers(wanted bool) []federated.Settings {
+	if !wanted {
+		return nil
+	}
+	h.idp = testidp.Start(h.T, func() time.Time { return h.Clock.Now() })
+	h.idp.User = map[string]any{"sub": "ada-1", "email": "ada@example.com", "email_verified": true}
+	return []federated.Settings{h.idp.Settings(h.T, "acme")}
 }
 
 func must[T any](v T, err error) func(testing.TB) T {

@@ -6,6 +6,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/device"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/factor"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/federated"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/invite"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/profile"
@@ -17,12 +18,13 @@ import (
 // accountPage is the overview of who is signed in: who they are, what waits for them, and a list of the pages of their account.
 // Each of those pages is in a file account_<name>.go.
 type accountPage struct {
-	profile  *profile.Profiles
-	sessions *session.Sessions
-	devices  *device.Devices
-	factors  *factor.Factors
-	invite   *invite.Flow
-	password *password.Flow
+	profile   *profile.Profiles
+	sessions  *session.Sessions
+	devices   *device.Devices
+	factors   *factor.Factors
+	invite    *invite.Flow
+	password  *password.Flow
+	providers *federated.Flow
 }
 
 func (p *accountPage) routes() []page.Route {
@@ -123,6 +125,7 @@ func (p *accountPage) groups(q *page.Request, owner authcore.Account) ([]group, 
 			{q.Path("/account/password"), q.T("account.password"), passwordState(q, owner)},
 			{q.Path(twoFactorPath), q.T("twofactor.title"), twoFactorState(q, owner)},
 			{q.Path(factorsPath), q.T("factors.title"), factorsState(q, counting)},
+			{q.Path(connectionsPath), q.T("connections.title"), ""},
 			{q.Path("/account/sessions"), q.T("account.sessions"), q.Count("account.sessions.state", len(live))},
 			{q.Path(devicesPath), q.T("devices.title"), q.Count("devices.state", len(known))},
 			{q.Path(historyPath), q.T("history.title"), ""},

@@ -6,6 +6,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/factor"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/federated"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/passwordless"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signin"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
@@ -14,12 +15,13 @@ import (
 
 // loginPage is where people sign in.
 type loginPage struct {
-	signIn   *signin.Flow
-	codes    *passwordless.Flow
-	signUp   *signup.Flow
-	factors  *factor.Factors
-	handover *handoverPage
-	next     *continuePage
+	signIn    *signin.Flow
+	codes     *passwordless.Flow
+	signUp    *signup.Flow
+	factors   *factor.Factors
+	providers *federated.Flow
+	handover  *handoverPage
+	next      *continuePage
 }
 
 func (p *loginPage) routes() []page.Route {
@@ -105,6 +107,7 @@ func (p *loginPage) view(q *page.Request) page.View {
 	} else {
 		p.withoutPassword(q, &v, known)
 	}
+	v.Links = append(providerLinks(q, p.providers), v.Links...)
 	if p.signUp.Mode() != signup.Closed {
 		v.Links = append(v.Links, page.Link{To: q.WithReturn("/register"), Text: q.T("login.register")})
 	}

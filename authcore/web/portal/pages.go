@@ -17,6 +17,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/device"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/export"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/factor"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/federated"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/fresh"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/handover"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/history"
@@ -60,6 +61,7 @@ type Config struct {
 	Setup         *setup.Flow
 	Invite        *invite.Flow
 	Handover      *handover.Flow
+	Federated     *federated.Flow
 	Authenticator *httpauth.Authenticator
 	Limits        *httpauth.Limits
 	API           API
@@ -98,6 +100,8 @@ func (cfg *Config) check() error {
 		return errors.New("portal: sessions, sign-in, codes and links, second steps, sign-up, password and hand-overs are required")
 	case cfg.Profile == nil || cfg.Contact == nil || cfg.Avatars == nil || cfg.Devices == nil || cfg.Factors == nil || cfg.History == nil || cfg.Notifications == nil:
 		return errors.New("portal: profile, contacts, avatars, devices, factors, history and notifications are required")
+	case cfg.Federated == nil:
+		return errors.New("portal: providers are required")
 	case cfg.Secure == nil || cfg.Setup == nil || cfg.Invite == nil || cfg.Fresh == nil || cfg.StepUp == nil || cfg.Closure == nil || cfg.Export == nil:
 		return errors.New("portal: security links, set-up, invitations, the gate of fresh sign-ins, step-ups, closures and exports are required")
 	case cfg.Authenticator == nil || cfg.Limits == nil || cfg.API == nil || cfg.Issuers == nil || cfg.Logger == nil || cfg.Now == nil:
@@ -128,7 +132,10 @@ func New(cfg Config) (*Pages, error) {
 	}
 	enrol := &enrolPage{secondstep.NewEnrolment(cfg.Steps), p.next}
 	p.routes, err = page.NewRoutes(slices.Concat(
-		(&loginPage{signIn: cfg.SignIn, codes: cfg.Passwordless, signUp: cfg.SignUp, factors: cfg.Factors, handover: &handoverPage{cfg.Handover, p.next}, next: p.next}).routes(),
+		(&loginPage{signIn: cfg.SignIn, codes: cfg.Passwordless, signUp: cfg.SignUp, factors: cfg.Factors, providers: cfg.Federated, handover: &handoverPage{cfg.Handover, p.next}, next: p.next}).routes(),
+		(&socialPages{cfg.Federated, p.next}).routes(),
+		(&completePage{cfg.Federated, cfg.Profile.Fields(), p.next}).routes(),
+		(&connectionsPage{cfg.Federated}).routes(),
 		(&otpPage{cfg.Passwordless, cfg.SignIn}).routes(),
 		(&otpVerifyPage{cfg.Passwordless, cfg.SignUp, cfg.Profile.Fields(), p.next}).routes(),
 		(&reauthenticatePage{cfg.StepUp, p.next}).routes(),
@@ -136,7 +143,7 @@ func New(cfg Config) (*Pages, error) {
 		enrol.routes(),
 		logoutPage{}.routes(),
 		p.next.routes(),
-		(&registerPage{cfg.SignUp, cfg.Profile.Fields()}).routes(),
+		(&registerPage{cfg.SignUp, cfg.Profile.Fields(), cfg.Federated}).routes(),
 		(&invitationPage{cfg.Invite}).routes(),
 		(&setupPage{cfg.Setup, cfg.SignUp}).routes(),
 		(&resendPage{cfg.SignUp}).routes(),
@@ -144,7 +151,7 @@ func New(cfg Config) (*Pages, error) {
 		(&forgotPage{cfg.Password}).routes(),
 		(&resetPage{cfg.Password, cfg.SignUp}).routes(),
 		(&securePage{cfg.Secure, cfg.SignUp}).routes(),
-		(&accountPage{cfg.Profile, cfg.Sessions, cfg.Devices, cfg.Factors, cfg.Invite, cfg.Password}).routes(),
+		(&accountPage{cfg.Profile, cfg.Sessions, cfg.Devices, cfg.Factors, cfg.Invite, cfg.Password, cfg.Federated}).routes(),
 		(&profilePage{cfg.Profile}).routes(),
 		(&avatarPage{cfg.Profile, cfg.Avatars}).routes(),
 		(&passwordPage{cfg.Password, cfg.SignUp, cfg.Profile}).routes(),

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/federated"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/userfield"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/wayin"
@@ -14,8 +15,9 @@ import (
 
 // registerPage is where people sign up.
 type registerPage struct {
-	signUp *signup.Flow
-	fields userfield.Set
+	signUp    *signup.Flow
+	fields    userfield.Set
+	providers *federated.Flow
 }
 
 func (p *registerPage) routes() []page.Route {
@@ -51,7 +53,7 @@ func (p *registerPage) show(q *page.Request) error {
 				page.TextField(q, "first_name", "given-name", "", 100), page.TextField(q, "last_name", "family-name", "", 100), newUsername(q, p.signUp)},
 				userFields(q, p.fields, nil)),
 		}},
-		Links: []page.Link{{To: q.WithReturn("/login"), Text: q.T("register.login")}},
+		Links: append(providerLinks(q, p.providers), page.Link{To: q.WithReturn("/login"), Text: q.T("register.login")}),
 	})
 }
 

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/net/html"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/federated"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/passwordless"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/secondstep"
@@ -28,6 +29,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
 	"github.com/gatehouse-auth/gatehouse/authcore/web/portal"
 	"github.com/gatehouse-auth/gatehouse/internal/testflow"
+	"github.com/gatehouse-auth/gatehouse/internal/testidp"
 )
 
 const (
@@ -44,6 +46,7 @@ type house struct {
 	pages *portal.Pages
 	both  http.Handler
 	log   *lockedBuffer
+	idp   *testidp.Provider
 }
 
 type plan struct {
@@ -60,6 +63,8 @@ type plan struct {
 	grace   time.Duration // that deletions wait
 	mfa     secondstep.Requirement
 	factors []authcore.FactorType
+	// provider adds the identity provider acme, which is h.idp.
+	provider bool
 
 	inviters authcore.Inviters
 }
@@ -76,7 +81,8 @@ func build(t *testing.T, plans ...plan) *house {
 	if len(plans) > 0 {
 		p = plans[0]
 	}
-	h := &house{T: t, log: &lockedBuffer{}, Env: testflow.New(t, testflow.Options{Mode: p.signup, Ways: p.ways, NoPassword: p.noPass, ByCode: p.byCode, Numbers: p.numbers, Identities: p.signIn, UserFields: p.fields, Rates: p.rates, Lockout: p.lockout, DeletionGrace: p.grace, MFA: p.mfa, Factors: p.factors, Inviters: p.inviters})}
+	h := &house{T: t, log: &lockedBuffer{}}
+	h.Env = testflow.New(t, testflow.Options{Providers: h.providers(p.provider), Mode: p.signup, Ways: p.ways, NoPassword: p.noPass, ByCode: p.byCode, Numbers: p.numbers, Identities: p.signIn, UserFields: p.fields, Rates: p.rates, Lockout: p.lockout, DeletionGrace: p.grace, MFA: p.mfa, Factors: p.factors, Inviters: p.inviters})
 	h.pages, h.both = wire(t, h.Env, h.log, p)
 	return h
 }
@@ -89,7 +95,7 @@ func wire(t testing.TB, e *testflow.Env, log *lockedBuffer, p plan) (*portal.Pag
 	cfg := httpapi.Config{
 		Sessions: e.Sessions, SignIn: e.SignIn, Steps: e.Steps, Passwordless: e.Passwordless, SignUp: e.SignUp, Profile: e.Profile, Password: e.Password,
 		Setup: e.Setup, Invite: e.Invite, Secure: e.Secure, Contact: e.Contact, Factors: e.Factors, Fresh: e.Fresh, Closure: e.Closure, Export: e.Export, Avatars: e.Avatars,
-		History: e.History, Devices: e.Devices, Notifications: e.Notifications, StepUp: e.StepUp,
+		History: e.History, Devices: e.Devices, Notifications: e.Notifications, StepUp: e.StepUp, Federated: e.Federated,
 		Authenticator: must(httpauth.NewAuthenticator(httpauth.Config{
 			Verifier: verifier, Sessions: e.Sessions, Issuers: issuers, Origins: must(httpauth.NewOrigins([]string{"https://spa.example.com"}))(t),
 		}))(t),
@@ -99,7 +105,7 @@ func wire(t testing.TB, e *testflow.Env, log *lockedBuffer, p plan) (*portal.Pag
 	api := must(httpapi.New(cfg))(t)
 	pages := must(portal.New(portal.Config{
 		Sessions: cfg.Sessions, SignIn: cfg.SignIn, Steps: cfg.Steps, Passwordless: cfg.Passwordless, SignUp: cfg.SignUp, Profile: cfg.Profile, Password: cfg.Password, Handover: e.Handover,
-		Setup: cfg.Setup, Invite: cfg.Invite, Secure: cfg.Secure, Contact: cfg.Contact, Factors: cfg.Factors, Fresh: cfg.Fresh, Closure: cfg.Closure, Export: cfg.Export, Avatars: cfg.Avatars, History: cfg.History, Notifications: cfg.Notifications, StepUp: cfg.StepUp, Devices: cfg.Devices,
+		Setup: cfg.Setup, Invite: cfg.Invite, Secure: cfg.Secure, Contact: cfg.Contact, Factors: cfg.Factors, Fresh: cfg.Fresh, Closure: cfg.Closure, Export: cfg.Export, Avatars: cfg.Avatars, History: cfg.History, Notifications: cfg.Notifications, StepUp: cfg.StepUp, Federated: cfg.Federated, Devices: cfg.Devices,
 		Authenticator: cfg.Authenticator, Limits: cfg.Limits, API: api, Issuers: issuers, Brand: "Acme",
 		ReturnHosts: func(string) []string { return p.returns }, Logger: cfg.Logger, Now: e.Clock.Now,
 	}))(t)
@@ -111,6 +117,16 @@ func wire(t testing.TB, e *testflow.Env, log *lockedBuffer, p plan) (*portal.Pag
 		}
 		calls.ServeHTTP(w, r)
 	})
+}
+
+// providers starts the identity provider, if one is asked for.
+func (h *house) providers(wanted bool) []federated.Settings {
+	if !wanted {
+		return nil
+	}
+	h.idp = testidp.Start(h.T, func() time.Time { return h.Clock.Now() })
+	h.idp.User = map[string]any{"sub": "ada-1", "email": "ada@example.com", "email_verified": true}
+	return []federated.Settings{h.idp.Settings(h.T, "acme")}
 }
 
 func must[T any](v T, err error) func(testing.TB) T {

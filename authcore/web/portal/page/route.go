@@ -19,6 +19,8 @@ type Route struct {
 	Show func(*Request) error
 	// Submit answers a POST with a redirect, or returns why it did not happen. Nil: there is no form.
 	Submit func(*Request) error
+	// Foreign answers a POST from any site in place of Submit. It must do nothing by what the browser keeps. Nil: no other site may post here.
+	Foreign func(*Request) error
 	// Fresh pages take a form only from somebody who has signed in just now, or who gives the password with it.
 	Fresh bool
 	// Upload is how large a file its form may bring, in bytes; 0: none. Only who is signed in may send one.
@@ -71,6 +73,9 @@ func (to Route) Serve(q *Request) error {
 		}
 		return to.show(q)
 	case http.MethodPost:
+		if to.Foreign != nil {
+			return to.foreign(q)
+		}
 		if to.Submit != nil {
 			return to.post(q)
 		}
@@ -80,6 +85,17 @@ func (to Route) Serve(q *Request) error {
 		q.W.Header().Set("Allow", "GET, HEAD, POST")
 	}
 	return authcore.Refuse(authcore.MethodNotAllowed, "Method not allowed; see the Allow header.")
+}
+
+// foreign takes a form of any site.
+func (to Route) foreign(q *Request) (err error) {
+	if err = q.Limits.Take(q.R.Context(), to.Limit, to.Path, q.Info.Client.Addr); err != nil {
+		return err
+	}
+	if q.Form, err = readForm(q.W, q.R); err != nil {
+		return err
+	}
+	return to.Foreign(q)
 }
 
 // show shows the page to whoever may use it.

@@ -13,4 +13,89 @@ alter table users add column password_short boolean not null default false;
 -- Of a code to sign in with that goes to somebody without an account: the invitation that it was asked for with.
 alter table challenges add column invitation_id uuid;
 
+-- Who has proved the address: '' is the gateway itself, else the provider that says so.
+alter table users add column email_verified_by text not null default '';
+-- The roles that administrators gave, where roles holds those of providers besides; null: roles holds them alone.
+alter table users add column own_roles text;
+
+-- What a session or a sign-in that waits was opened by at a provider, as JSON.
+alter table pending_signins add column provider_session text;
+
+-- A person at a provider, who is issuer and subject and nothing else, and the account that it signs in to.
+create table connections (
+	id             uuid primary key,
+	account_id     uuid not null,
+	provider       text not null,
+	issuer         text not null,
+	subject        text not null,
+	email          text not null,
+	name           text not null,
+	roles          text not null,
+	made_signed_in boolean not null,
+	connected_at   bigint not null,
+	last_used_at   bigint,
+	unique (issuer, subject)
+);
+create index connections_account on connections (account_id, id);
+
+-- Persons at providers who were disconnected from an account: they are connected again only by who asks for it.
+create table former_connections (
+	issuer     text not null,
+	subject    text not null,
+	account_id uuid not null,
+	at         bigint not null,
+	primary key (issuer, subject)
+);
+create index former_connections_account on former_connections (account_id);
+
+-- Browsers that are on their way to a provider. account_id and session_id are of who connects, null for a sign-in. sealed holds the
+-- verifier of PKCE and what goes on afterwards, posted what came by a form in place of the address.
+create table social_starts (
+	id             uuid primary key,
+	state_digest   bytea not null unique,
+	browser_digest bytea not null,
+	provider       text not null,
+	account_id     uuid,
+	session_id     uuid,
+	sealed         bytea not null,
+	posted         bytea,
+	created_at     bigint not null,
+	expires_at     bigint not null
+);
+create index social_starts_account on social_starts (account_id);
+create index social_starts_expiry on social_starts (expires_at);
+
+-- Sign-ins by a provider that lack something. sealed holds who it is and what is known.
+create table social_tokens (
+	id           uuid primary key,
+	token_digest bytea not null unique,
+	mode         text not null,
+	sealed       bytea not null,
+	created_at   bigint not null,
+	expires_at   bigint not null
+);
+create index social_tokens_expiry on social_tokens (expires_at);
+
+-- Tokens of providers that were taken: none is taken twice.
+create table used_tokens (
+	digest     bytea primary key,
+	expires_at bigint not null
+);
+create index used_tokens_expiry on used_tokens (expires_at);
+
+-- Which sessions a provider has opened, and the session at the provider that each is of.
+create table provider_sessions (
+	session_id uuid primary key,
+	account_id uuid not null,
+	provider   text not null,
+	issuer     text not null,
+	subject    text not null,
+	sid        text not null,
+	expires_at bigint not null
+);
+create index provider_sessions_account on provider_sessions (account_id);
+create index provider_sessions_subject on provider_sessions (issuer, subject);
+create index provider_sessions_sid on provider_sessions (issuer, sid) where sid <> '';
+create index provider_sessions_expiry on provider_sessions (expires_at);
+
 insert into settings (name, value) values ('schema_fits', '4') on conflict (name) do update set value = excluded.value;

@@ -1,0 +1,213 @@
+package federated
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/federated/idp"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/notice"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
+)
+
+// TokenInput is what an app has got from a provider.
+type TokenInput struct {
+	Provider string
+	idp.Native
+	// FirstName and LastName are what the app knows and the provider does not say.
+	FirstName, LastName string
+	Invitation          string
+	Request             session.Request
+}
+
+// Token signs in an app by what it got from the provider. Refusals: those of [Flow.Callback].
+func (f *Flow) Token(ctx context.Context, in TokenInput) (Result, error) {
+	s, err := f.find(in.Provider)
+	if err != nil {
+		return Result{}, err
+	}
+	ctx, done := f.cfg.Trace(ctx, Step)
+	res, err := f.token(ctx, s, in)
+	if res.Outcome != nil {
+		done(res.Outcome.Traced(err))
+	} else {
+		done(err)
+	}
+	f.cfg.Told(s.Name, err)
+	return res, err
+}
+
+func (f *Flow) token(ctx context.Context, s Settings, in TokenInput) (Result, error) {
+	id, err := f.native(ctx, s, in.Native)
+	if err != nil {
+		return Result{}, f.tellFailed(ctx, in.Request.Client, err)
+	}
+	if id.Claims == nil {
+		id.Claims = map[string]any{}
+	}
+	for claim, given := range map[string]string{"given_name": in.FirstName, "family_name": in.LastName} {
+		if id.Text(claim) == "" && given != "" {
+			id.Claims[claim] = given
+		}
+	}
+	return arrival{f}.arrive(ctx, s, id, in.Invitation, in.Request)
+}
+
+func (f *Flow) native(ctx context.Context, s Settings, n idp.Native) (idp.Identity, error) {
+	ctx, cancel := idp.Within(ctx)
+	defer cancel()
+	id, err := s.Native(ctx, n)
+	return id, failed(err)
+}
+
+// List returns the connections of an account, and the providers that it has none of.
+func (f *Flow) List(ctx context.Context, account uuid.UUID) (connected []authcore.Connection, available []Offered, err error) {
+	if connected, err = f.cfg.Store.AccountConnections(ctx, account); err != nil {
+		return nil, nil, fmt.Errorf("list connections: %w", err)
+	}
+	has := map[string]bool{}
+	for _, c := range connected {
+		has[c.Provider] = true
+	}
+	for _, o := range f.Offered() {
+		if !has[o.Name] {
+			available = append(available, o)
+		}
+	}
+	return connected, available, nil
+}
+
+// Title returns what a provider is called; its name, where it is none of the configuration any more.
+func (f *Flow) Title(provider string) string {
+	if s, err := f.find(provider); err == nil {
+		return s.Title
+	}
+	return provider
+}
+
+// ConnectNative connects somebody who is signed in by what an app of theirs got from the provider. Refusals: those of [Flow.Callback].
+func (f *Flow) ConnectNative(ctx context.Context, account uuid.UUID, provider string, n idp.Native, c authcore.Client) (made authcore.Connection, err error) {
+	s, err := f.find(provider)
+	if err != nil {
+		return made, err
+	}
+	id, err := f.native(ctx, s, n)
+	if err != nil {
+		return made, err
+	}
+	return arrival{f}.connectAsked(ctx, s, id, account, c)
+}
+
+// connectAsked connects what the owner of an account has asked for while signed in. It never signs in, and makes no account.
+func (f arrival) connectAsked(ctx context.Context, s Settings, id idp.Identity, account uuid.UUID, client authcore.Client) (made authcore.Connection, err error) {
+	p, err := s.read(id, f.cfg.Fields, f.cfg.Locales)
+	if err == nil {
+		err = f.once(ctx, id)
+	}
+	if err != nil {
+		return made, f.refused(ctx, account, client, err)
+	}
+	known, _, _, err := f.cfg.Store.ConnectionOf(ctx, id.Issuer, id.Subject)
+	x := situation{connecting: true}
+	switch {
+	case err == nil && known.AccountID == account:
+		x.known = theirs
+	case err == nil:
+		x.known = anothers
+	case !errors.Is(err, authcore.ErrNotFound):
+		return made, fmt.Errorf("find connection: %w", err)
+	}
+	switch decide(x) {
+	case already:
+		return known, nil
+	case conflict:
+		return made, f.refused(ctx, account, client, connectError(authcore.ErrConnected))
+	}
+	w := waiting{Provider: s.Name, Issuer: id.Issuer, Subject: id.Subject, Email: p.address, Name: p.name, Roles: p.roles}
+	made = w.connection(account, true, f.now())
+	_, err = f.cfg.Store.Connect(ctx, authcore.Connecting{Connection: made, Effects: f.tellConnected(ctx, client), Now: made.ConnectedAt})
+	if errors.Is(err, authcore.ErrNotFound) {
+		return made, authcore.OwnerGone("connect", err)
+	}
+	if err != nil {
+		return made, f.refused(ctx, account, client, connectError(err))
+	}
+	return made, nil
+}
+
+// Disconnect takes a connection from an account, and tells its owner. The person at the provider is never connected again by an address
+// alone. Refusals: [authcore.NotFound]; [authcore.LastWayIn] where nothing else would sign in.
+func (f *Flow) Disconnect(ctx context.Context, account, id uuid.UUID, c authcore.Client) error {
+	now := f.now()
+	owner := authcore.Disconnecting{AccountID: account, ID: id, Now: now,
+		May: func(a authcore.Account, left []authcore.Connection) error {
+			if f.signsIn(left) {
+				return nil
+			}
+			if has, err := f.cfg.WayIn(ctx, a); err != nil || has {
+				return err
+			}
+			return authcore.Refuse(authcore.LastWayIn, "Nothing else signs in to your account. Set a password or add another way in first.")
+		},
+		Effects: func(a authcore.Account, was authcore.Connection) (fx authcore.Effects, err error) {
+			event := audit.Event(authcore.EventConnectionRemoved, a.ID, c, now)
+			event.Method = audit.ByProvider
+			fx.Events = []authcore.Event{event}
+			err = f.cfg.Notices.Security(ctx, &fx, notice.Notice{Kind: authcore.MailConnectionRemoved, Event: event, Account: a, Client: c,
+				Undo: notice.Undo{Connections: &notice.FormerConnections{Removed: []authcore.Connection{was}}}})
+			return fx, err
+		}}
+	err := f.cfg.Store.Disconnect(ctx, owner)
+	if errors.Is(err, authcore.ErrNotFound) {
+		return authcore.Refuse(authcore.NotFound, "There is no such connection.")
+	}
+	return err
+}
+
+// signsIn reports whether one of the connections is of a provider of the configuration.
+func (f *Flow) signsIn(connected []authcore.Connection) bool {
+	for _, c := range connected {
+		if _, err := f.find(c.Provider); err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// Connected reports whether the account could sign in by a connection of its own, for who asks whether it has another way in.
+func (f *Flow) Connected(ctx context.Context, account uuid.UUID) (bool, error) {
+	connected, err := f.cfg.Store.AccountConnections(ctx, account)
+	return f.signsIn(connected), err
+}
+
+// Logout takes a provider's word that somebody has signed out there (OpenID Connect Back-Channel Logout 1.0): by a session that session's,
+// by a subject every session that the provider has opened for it. Who is not known is no failure. Refusals: [authcore.NotFound] where
+// the provider tells of none; [authcore.InvalidProviderAnswer], also for a token that was taken before; [authcore.ProviderUnavailable].
+func (f *Flow) Logout(ctx context.Context, provider, token string, c authcore.Client) error {
+	s, err := f.find(provider)
+	if err != nil {
+		return err
+	}
+	tells, ok := s.Provider.(idp.Logouts)
+	if !ok {
+		return authcore.Refuse(authcore.NotFound, "This provider tells of no logouts.")
+	}
+	calls, cancel := idp.Within(ctx)
+	defer cancel()
+	out, err := tells.VerifyLogout(calls, token)
+	if err != nil {
+		return failed(err)
+	}
+	event := audit.Event(authcore.EventProviderLoggedOut, uuid.Nil, c, f.now())
+	event.Method = audit.ByProvider
+	_, err = f.cfg.Transit.EndProviderSessions(ctx, authcore.ProviderLogout{Issuer: out.Issuer, Subject: out.Subject, SID: out.SID, Once: out.Once,
+		OnceUntil: out.OnceUntil, Event: event, Now: f.now()})
+	if errors.Is(err, authcore.ErrUsed) {
+		return invalidAnswer(err)
+	}
+	return err
+}

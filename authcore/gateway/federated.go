@@ -1,0 +1,27 @@
+package gateway
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/authcore/account/factor"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/federated"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
+)
+
+// wireFederated makes the way in by identity providers.
+func (f *Flows) wireFederated(cfg Config) (err error) {
+	s := cfg.Settings
+	f.Federated, err = federated.New(federated.Config{Store: cfg.Store, Transit: cfg.Store, Providers: s.Providers, Steps: f.Steps,
+		SignUp: signup.NewConnected(f.SignUp), Challenges: f.Challenges, Notices: f.Notices, Sealer: cfg.Sealer, Key: macKey(cfg.Ring, "social token"),
+		Admins: s.Admins, Fields: s.UserFields, Locales: httpauth.Languages(), WayIn: factor.WaysIn{Factors: f.Factors}.Unconnected,
+		RequireVerified: s.Signup != signup.Open, Trace: cfg.Traces.SignIn, Told: cfg.Traces.Provider, Now: cfg.Now})
+	return err
+}
+
+// connected reports whether somebody at a provider of the configuration signs in to the account.
+func (f *Flows) connected(ctx context.Context, account uuid.UUID) (bool, error) {
+	return f.Federated.Connected(ctx, account)
+}

@@ -1,0 +1,82 @@
+package portal
+
+import (
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/federated"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
+	"github.com/gatehouse-auth/gatehouse/authcore/web/portal/page"
+)
+
+const connectionsPath = "/account/connections"
+
+// connectionsPage is where people see which accounts elsewhere sign in to theirs, and connect and disconnect them.
+type connectionsPage struct{ flow *federated.Flow }
+
+func (p *connectionsPage) routes() []page.Route {
+	return []page.Route{{Path: connectionsPath, For: page.SignedIn, Show: p.show, Submit: p.submit, Fresh: true, Limit: authcore.LimitSocial}}
+}
+
+func (p *connectionsPage) show(q *page.Request) error {
+	connected, available, err := p.flow.List(q.R.Context(), q.User.AccountID)
+	if err != nil {
+		return err
+	}
+	v := entriesView{View: page.View{Title: q.T("connections.title"), Back: backToAccount(q), Intro: []string{q.T("connections.intro")}}}
+	if len(connected) == 0 {
+		v.Intro = []string{q.T("connections.none")}
+	}
+	if len(connected) == 0 && len(available) == 0 {
+		v.Intro = []string{q.T("connections.nothing")}
+	}
+	for _, c := range connected {
+		e := entry{Name: p.flow.Title(c.Provider), End: endForm(q, connectionsPath, c.ID.String(), c.ID.String(), q.T("connections.remove"))}
+		for _, line := range []string{c.Name, c.Email} {
+			if line != "" {
+				e.Lines = append(e.Lines, line)
+			}
+		}
+		e.Seen = q.T("connections.unused")
+		if !c.LastUsedAt.IsZero() {
+			e.Seen, e.SeenAt = seen(q, c.LastUsedAt)
+		}
+		v.Entries = append(v.Entries, e)
+	}
+	// The form that connects leads on to the provider, which browsers hold against the page with the form (CSP3 §6.4.1.1).
+	var origins []string
+	for _, o := range available {
+		v.Below = append(v.Below, page.Form{ID: "connect-" + o.Name, Action: q.Path(connectionsPath), Hidden: []page.Hidden{{Name: "connect", Value: o.Name}},
+			Button: q.T("connections.connect", "Title", o.Title), Quiet: true})
+		if origin := p.flow.Origin(q.R.Context(), o.Name); origin != "" {
+			origins = append(origins, origin)
+		}
+	}
+	q.W.Header().Set("Content-Security-Policy", page.PolicyTo(strings.Join(origins, " ")))
+	return v.show(q)
+}
+
+func (p *connectionsPage) submit(q *page.Request) error {
+	if provider := q.Form.Get("connect"); provider != "" {
+		slot := httpauth.SocialSlot(q.R, q.Info.Cookies())
+		begun, err := p.flow.Start(q.R.Context(), federated.StartInput{Provider: provider, Slot: slot, AccountID: q.User.AccountID, SessionID: q.User.SessionID,
+			Client: q.Info.Client})
+		if err != nil {
+			return err
+		}
+		if err := httpauth.SocialCookie.Of(slot).Set(q.W.Header(), q.Info.Cookies(), begun.Browser); err != nil {
+			return err
+		}
+		return q.Redirect(begun.URL)
+	}
+	id, err := uuid.Parse(q.Form.Get("end"))
+	if err != nil {
+		return authcore.Refuse(authcore.InvalidRequest, "The form does not say which connection.")
+	}
+	if err := p.flow.Disconnect(q.R.Context(), q.User.AccountID, id, q.Info.Client); err != nil && authcore.CodeOf(err) != authcore.NotFound {
+		return err
+	}
+	return q.Done(connectionsPath, "disconnected")
+}

@@ -1,0 +1,63 @@
+package caddymodule
+
+import (
+	"slices"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/federated/idp"
+)
+
+// The metrics of identity providers. Their names are those of the configuration.
+var (
+	providerLogins = prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "gatehouse", Name: "provider_logins_total",
+		Help: "Answers of identity providers that sign in or up, or connect, by provider and outcome."}, []string{"provider", "outcome"})
+	providerSeconds = prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: "gatehouse", Name: "provider_seconds",
+		Help:    "Time that calls to identity providers took, by provider and step.",
+		Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5}}, []string{"provider", "step"})
+	providerUp = prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "gatehouse", Name: "provider_up",
+		Help: "1 if the last call to the identity provider was answered, else 0."}, []string{"provider"})
+)
+
+var (
+	providerOutcomes = append(outcomesOf(authcore.InvalidProviderAnswer, authcore.ProviderDenied, authcore.ProviderUnavailable, authcore.SignupClosed,
+		authcore.InvalidCredentials, authcore.Conflict, authcore.LimitReached, authcore.InvalidCode, authcore.TooManyAttempts, authcore.InvalidFields,
+		authcore.InvitationRequired, authcore.InvalidInvitation, authcore.InvalidRequest, authcore.InvalidSocialToken), otherOutcome)
+	providerSteps = []string{idp.StepDiscovery, idp.StepKeys, idp.StepToken, idp.StepUserInfo}
+)
+
+// expectProvider makes every counter of a provider at once, so that none appears out of nowhere.
+func expectProvider(name string) {
+	for _, outcome := range providerOutcomes {
+		providerLogins.WithLabelValues(name, outcome)
+	}
+	for _, step := range providerSteps {
+		providerSeconds.WithLabelValues(name, step)
+	}
+}
+
+// observeProvider is told of every call to a provider.
+func observeProvider(name, step string, took time.Duration, ok bool) {
+	if slices.Contains(providerSteps, step) {
+		providerSeconds.WithLabelValues(name, step).Observe(took.Seconds())
+	}
+	up := 0.0
+	if ok {
+		up = 1
+	}
+	providerUp.WithLabelValues(name).Set(up)
+}
+
+// countProvider is told how each sign-in by a provider has ended.
+func countProvider(name string, err error) {
+	outcome := outcomeOf(err)
+	if outcome != outcomeSuccess && outcome != outcomeCanceled {
+		outcome = string(authcore.CodeOf(err))
+	}
+	if !slices.Contains(providerOutcomes, outcome) {
+		outcome = otherOutcome
+	}
+	providerLogins.WithLabelValues(name, outcome).Inc()
+}
