@@ -56,6 +56,8 @@ func lastWayInRace(t *testing.T, s Store) {
 		key.CredentialID = key.ID[:]
 		addFactors(t, s, a, []authcore.Factor{key})
 		was := factorState(t, s, a.ID, 0)
+		late := withAccount(t, s, "ben"+uuid.NewString()[:8]) // its passkey has gone since somebody looked
+		wants(t, other(late), authcore.ErrNotFound)
 		errs := atOnce(100, func(i int) error {
 			if i%2 == 0 {
 				return s.ChangeFactors(t.Context(), factor.Change{Was: was, Remove: []uuid.UUID{key.ID}, Now: start})
