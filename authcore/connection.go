@@ -23,6 +23,9 @@ type Connection struct {
 	MadeSignedIn bool
 	ConnectedAt  time.Time
 	LastUsedAt   time.Time // of a sign-in; zero for never
+	// Grant is what takes the person's consent back at the provider, sealed, on its way into the store; nil for none. No store reads it with a
+	// connection.
+	Grant []byte `json:"-"`
 }
 
 // MaxConnections is how many connections an account has.
@@ -79,7 +82,27 @@ type ConnectionUse struct {
 	LastName    string
 	Locale      string
 	Fields      map[string]any
+	Grant       []byte // in place of what was kept; nil keeps that
 	Now         time.Time
+}
+
+// Grant is consent of somebody at a provider that is to be taken back there, because their connection or their account has ended. Nothing tells
+// whose it was.
+type Grant struct {
+	ID       uuid.UUID
+	Provider string
+	Sealed   []byte
+	Tries    int // so far, with the one that has just been claimed
+}
+
+// ConnectionEnding ends a connection because the provider says that there is no person behind it any more, and the sessions that it has opened.
+type ConnectionEnding struct {
+	Issuer, Subject string
+	Once            secret.Digest // of the message that says so
+	OnceUntil       time.Time
+	// Effects returns what belongs to the change.
+	Effects func(a Account, was Connection) (Effects, error)
+	Now     time.Time
 }
 
 // Connecting connects a person at a provider with an account that there is.

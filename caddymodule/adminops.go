@@ -8,6 +8,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/admin"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/factor"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/federated"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/invite"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/notice"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
@@ -103,8 +104,8 @@ func newAdminOps(cfg *resolved, store *sqlstore.Store, ring *keyring.Ring, seale
 	if d.accounts, err = admin.New(admin.Config{Store: store, Identities: cfg.identities, Admins: cfg.admins, NoPassword: cfg.noPassword(), Now: now}); err != nil {
 		return nil, err
 	}
-	d.operator, err = operator.New(operator.Config{Store: store, Seeds: store, Keys: ring, MailPurpose: notify.SealPurpose, LinkPurpose: notice.SealPurpose,
-		SeedPurpose: factor.SealPurpose, Now: now})
+	d.operator, err = operator.New(operator.Config{Store: store, Seeds: store, Grants: store, Keys: ring, MailPurpose: notify.SealPurpose, LinkPurpose: notice.SealPurpose,
+		SeedPurpose: factor.SealPurpose, GrantPurpose: federated.GrantPurpose, Now: now})
 	return d, err
 }
 

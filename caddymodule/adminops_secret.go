@@ -50,6 +50,7 @@ func (d *adminOps) resealAll(ctx context.Context) (total operator.Resealed, err 
 		total.Mails += done.Mails
 		total.Links += done.Links
 		total.Seeds += done.Seeds
+		total.Grants += done.Grants
 		if err != nil || done == (operator.Resealed{}) {
 			return total, err
 		}

@@ -36,7 +36,8 @@ func printRotated(w io.Writer, r rotated) {
 	if r.File != "" {
 		fmt.Fprintf(w, "new secret in\t%s\n", r.File)
 	}
-	fmt.Fprintf(w, "keys re-encrypted\t%d\nmails re-encrypted\t%d\nlinks re-encrypted\t%d\nfactors re-encrypted\t%d\n", r.Keys, r.Mails, r.Links, r.Seeds)
+	fmt.Fprintf(w, "keys re-encrypted\t%d\nmails re-encrypted\t%d\nlinks re-encrypted\t%d\nfactors re-encrypted\t%d\nprovider grants re-encrypted\t%d\n", r.Keys, r.Mails, r.Links, r.Seeds,
+		r.Grants)
 }
 
 func resetCommand(p *cliEnv) *cobra.Command {
@@ -59,7 +60,8 @@ func resetCommand(p *cliEnv) *cobra.Command {
 			}
 			return p.print(cmd.OutOrStdout(), done, func(w io.Writer) {
 				printEnded(w, done.Ended)
-				fmt.Fprintf(w, "mails dropped\t%d\nlinks dropped\t%d\nfactors dropped\t%d\n", done.Mails, done.Links, done.Seeds)
+				fmt.Fprintf(w, "mails dropped\t%d\nlinks dropped\t%d\nfactors dropped\t%d\nprovider grants dropped\t%d\n", done.Mails, done.Links, done.Seeds,
+					done.Grants)
 			})
 		},
 	}

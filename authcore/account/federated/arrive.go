@@ -41,6 +41,7 @@ type waiting struct {
 	Invitation string               `json:"invitation,omitempty"`
 	DeviceName string               `json:"device,omitempty"`
 	ShortLived bool                 `json:"short,omitempty"`
+	Grant      []byte               `json:"grant,omitempty"` // of authcore.Connection
 	Given      signup.RegisterInput `json:"-"`
 }
 
@@ -61,6 +62,9 @@ func (f arrival) arrive(ctx context.Context, s Settings, id idp.Identity, invita
 		DeviceName: r.DeviceName, ShortLived: r.ShortLived}
 	if p.proven {
 		w.Proven = byProvider
+	}
+	if w.Grant, err = f.grant(id); err != nil {
+		return Result{}, err
 	}
 	return f.settle(ctx, s, w, nil, completion{}, r)
 }
@@ -191,7 +195,7 @@ const (
 func (f arrival) signIn(ctx context.Context, s Settings, w waiting, x found, r session.Request) (Result, error) {
 	now := f.now()
 	a, err := f.cfg.Store.UseConnection(ctx, authcore.ConnectionUse{ID: x.connection.ID, Email: w.Email, Name: w.Name, Roles: w.Roles,
-		FirstName: w.Profile.FirstName, LastName: w.Profile.LastName, Locale: w.Profile.Locale, Fields: w.Profile.Fields, Now: now})
+		FirstName: w.Profile.FirstName, LastName: w.Profile.LastName, Locale: w.Profile.Locale, Fields: w.Profile.Fields, Grant: w.Grant, Now: now})
 	switch {
 	case errors.Is(err, authcore.ErrNotFound), err == nil && f.cfg.RequireVerified && !a.EmailVerified() && !a.PhoneVerified() && !a.MadeByOperator:
 		return Result{}, f.refused(ctx, x.account.ID, r.Client, cannotSignIn())
@@ -219,7 +223,7 @@ func (f arrival) finish(ctx context.Context, a authcore.Account, r session.Reque
 // connection is the one that w asks for.
 func (w waiting) connection(account uuid.UUID, signedIn bool, now time.Time) authcore.Connection {
 	return authcore.Connection{ID: uuid.Must(uuid.NewV7()), AccountID: account, Provider: w.Provider, Issuer: w.Issuer, Subject: w.Subject, Email: w.Email,
-		Name: w.Name, Roles: w.Roles, MadeSignedIn: signedIn, ConnectedAt: now}
+		Name: w.Name, Roles: w.Roles, MadeSignedIn: signedIn, ConnectedAt: now, Grant: w.Grant}
 }
 
 // connectOwner connects the account whose address it is, tells its owner, and signs in. Whether it may is asked again in the change.

@@ -128,6 +128,9 @@ func (f arrival) connectAsked(ctx context.Context, s Settings, id idp.Identity, 
 		return made, f.refused(ctx, account, client, connectError(authcore.ErrConnected))
 	}
 	w := waiting{Provider: s.Name, Issuer: id.Issuer, Subject: id.Subject, Email: p.address, Name: p.name, Roles: p.roles}
+	if w.Grant, err = f.grant(id); err != nil {
+		return made, err
+	}
 	made = w.connection(account, true, f.now())
 	_, err = f.cfg.Store.Connect(ctx, authcore.Connecting{Connection: made, Effects: f.tellConnected(ctx, client), Now: made.ConnectedAt})
 	if errors.Is(err, authcore.ErrNotFound) {

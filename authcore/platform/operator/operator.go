@@ -50,15 +50,26 @@ type SeedStore interface {
 	DropFactor(ctx context.Context, id uuid.UUID) error
 }
 
+// GrantStore is what the operations need of consent at providers.
+type GrantStore interface {
+	// SealedGrants returns up to limit of them, in order of their ids after the given one.
+	SealedGrants(ctx context.Context, after uuid.UUID, limit int) ([]authcore.Grant, error)
+	// ResealGrant replaces what takes the consent back if it is still old. No error when it is not.
+	ResealGrant(ctx context.Context, id uuid.UUID, old, sealed []byte) error
+	// DropGrant removes one: the consent stays at the provider.
+	DropGrant(ctx context.Context, id uuid.UUID) error
+}
+
 // Config is what an Operator needs; all of it is required.
 type Config struct {
-	Store Store
-	Seeds SeedStore
-	Keys  *keyring.Ring
+	Store  Store
+	Seeds  SeedStore
+	Grants GrantStore
+	Keys   *keyring.Ring
 	// MailPurpose is what mails in the outbox are sealed for, LinkPurpose what the links of security mails take back, SeedPurpose the
-	// seeds of authenticator apps.
-	MailPurpose, LinkPurpose, SeedPurpose string
-	Now                                   func() time.Time
+	// seeds of authenticator apps, GrantPurpose what takes consent back at providers.
+	MailPurpose, LinkPurpose, SeedPurpose, GrantPurpose string
+	Now                                                 func() time.Time
 }
 
 // Operator does the operations. It is safe for concurrent use.
@@ -66,8 +77,11 @@ type Operator struct{ cfg Config }
 
 // New checks cfg.
 func New(cfg Config) (*Operator, error) {
-	if cfg.Store == nil || cfg.Seeds == nil || cfg.Keys == nil || cfg.MailPurpose == "" || cfg.LinkPurpose == "" || cfg.SeedPurpose == "" || cfg.Now == nil {
-		return nil, errors.New("operator: stores, keys, purposes of mails, links and seeds, and clock are required")
+	if cfg.Store == nil || cfg.Seeds == nil || cfg.Grants == nil || cfg.Keys == nil || cfg.Now == nil {
+		return nil, errors.New("operator: stores, keys and clock are required")
+	}
+	if cfg.MailPurpose == "" || cfg.LinkPurpose == "" || cfg.SeedPurpose == "" || cfg.GrantPurpose == "" {
+		return nil, errors.New("operator: purposes of mails, links, seeds and grants are required")
 	}
 	return &Operator{cfg: cfg}, nil
 }

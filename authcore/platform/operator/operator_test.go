@@ -11,6 +11,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/factor"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/federated"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/notice"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
@@ -32,7 +33,7 @@ func (a *announced) committed(_ context.Context, done sqlstore.Commit) {
 func operate(t *testing.T, e *testflow.Env) (*operator.Operator, *announced) {
 	t.Helper()
 	told := &announced{}
-	o, err := operator.New(operator.Config{Store: e.Store.AfterCommit(told.committed), Seeds: e.Store, Keys: e.Ring, MailPurpose: purpose, LinkPurpose: notice.SealPurpose, SeedPurpose: factor.SealPurpose, Now: e.Clock.Now})
+	o, err := operator.New(operator.Config{Store: e.Store.AfterCommit(told.committed), Seeds: e.Store, Grants: e.Store, Keys: e.Ring, MailPurpose: purpose, LinkPurpose: notice.SealPurpose, SeedPurpose: factor.SealPurpose, GrantPurpose: federated.GrantPurpose, Now: e.Clock.Now})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,6 +17,8 @@ type Resealed struct {
 	Mails int `json:"mails"`
 	Links int `json:"links"` // of security mails
 	Seeds int `json:"seeds"` // of authenticator apps
+	// Grants take consent back at providers.
+	Grants int `json:"grants"`
 }
 
 // sealedPage is how many sealed rows are read at once.
@@ -70,7 +72,37 @@ func (o *Operator) Reseal(ctx context.Context, sealer *secret.Sealer) (Resealed,
 		done.Seeds++
 		return o.cfg.Seeds.ResealFactor(ctx, x.ID, x.Secret, sealed)
 	})
+	if err != nil {
+		return done, err
+	}
+	done.Grants, err = o.resealGrants(ctx, sealer)
 	return done, err
+}
+
+func (o *Operator) resealGrants(ctx context.Context, sealer *secret.Sealer) (resealed int, err error) {
+	err = o.eachGrant(ctx, func(g authcore.Grant) error {
+		if sealer.SealedByFirst(g.Sealed) {
+			return nil
+		}
+		sealed, err := sealer.Reseal(o.cfg.GrantPurpose, g.Sealed)
+		if err != nil {
+			return fmt.Errorf("consent %s: %w", g.ID, err)
+		}
+		resealed++
+		return o.cfg.Grants.ResealGrant(ctx, g.ID, g.Sealed, sealed)
+	})
+	return resealed, err
+}
+
+func (o *Operator) dropGrants(ctx context.Context, sealer *secret.Sealer) (dropped int, err error) {
+	err = o.eachGrant(ctx, func(g authcore.Grant) error {
+		if _, err := sealer.Open(o.cfg.GrantPurpose, g.Sealed); !errors.Is(err, secret.ErrUnsealable) {
+			return err
+		}
+		dropped++
+		return o.cfg.Grants.DropGrant(ctx, g.ID)
+	})
+	return dropped, err
 }
 
 // Discarded tells what was given up.
@@ -79,10 +111,12 @@ type Discarded struct {
 	Mails int `json:"mails"`
 	Links int `json:"links"` // of security mails
 	Seeds int `json:"seeds"` // of authenticator apps
+	// Grants take consent back at providers.
+	Grants int `json:"grants"`
 }
 
 // Discard gives up everything that no secret of the sealer opens: keys, for which new ones are made, mails, which are
-// never sent, links of security mails, and authenticator apps. Where keys are given up recovery codes are worth nothing any more either. Everybody is signed out. An [authcore.Error] says that there is nothing to give up.
+// never sent, links of security mails, authenticator apps, and what takes consent back at providers. Where keys are given up recovery codes are worth nothing any more either. Everybody is signed out. An [authcore.Error] says that there is nothing to give up.
 func (o *Operator) Discard(ctx context.Context, sealer *secret.Sealer) (Discarded, error) {
 	var done Discarded
 	keys, err := o.cfg.Keys.Discard(ctx)
@@ -119,7 +153,10 @@ func (o *Operator) Discard(ctx context.Context, sealer *secret.Sealer) (Discarde
 	if err != nil {
 		return done, err
 	}
-	if keys == 0 && done.Mails == 0 && done.Links == 0 && done.Seeds == 0 {
+	if done.Grants, err = o.dropGrants(ctx, sealer); err != nil {
+		return done, err
+	}
+	if keys == 0 && done.Mails == 0 && done.Links == 0 && done.Seeds == 0 && done.Grants == 0 {
 		return done, authcore.Refuse(authcore.InvalidRequest, "The secret decrypts everything in the database, so nothing is lost. To sign everyone out, use sessions revoke --all.")
 	}
 	// Their tokens are dead with the keys. What still stands in the rows would be shown as live sessions, and codes that
@@ -141,6 +178,10 @@ func (o *Operator) eachLink(ctx context.Context, do func(authcore.SecurityLink) 
 
 func (o *Operator) eachSeed(ctx context.Context, do func(authcore.Factor) error) error {
 	return each(ctx, o.cfg.Seeds.SealedFactors, func(x authcore.Factor) uuid.UUID { return x.ID }, do)
+}
+
+func (o *Operator) eachGrant(ctx context.Context, do func(authcore.Grant) error) error {
+	return each(ctx, o.cfg.Grants.SealedGrants, func(g authcore.Grant) uuid.UUID { return g.ID }, do)
 }
 
 // each calls do for every row, a page at a time.

@@ -76,6 +76,9 @@ func (s *Store) UseConnection(ctx context.Context, u authcore.ConnectionUse) (a 
 		if err := oneRow(ctx, q, useConnection, u.ID, u.Email, u.Name, jsonText(u.Roles), micros(u.Now)); err != nil {
 			return err
 		}
+		if err := keepGrant(ctx, q, c.ID, c.Provider, u.Grant); err != nil {
+			return err
+		}
 		if a, err = fill(ctx, q, a, u); err != nil {
 			return err
 		}
@@ -172,8 +175,10 @@ func addConnection(ctx context.Context, q *tx, c authcore.Connection) error {
 	if err != nil {
 		return err
 	}
-	_, err = sqldb.Exec(ctx, q, forgetFormer, c.Issuer, c.Subject)
-	return err
+	if _, err = sqldb.Exec(ctx, q, forgetFormer, c.Issuer, c.Subject); err != nil {
+		return err
+	}
+	return keepGrant(ctx, q, c.ID, c.Provider, c.Grant)
 }
 
 // Connect implements federated.Store.
@@ -254,9 +259,12 @@ func (s *Store) Disconnect(ctx context.Context, d authcore.Disconnecting) error 
 	})
 }
 
-// sever takes a connection away, and remembers that it was.
+// sever takes a connection away, remembers that it was, and leaves the consent to be taken back.
 func sever(ctx context.Context, q *tx, c authcore.Connection, now time.Time) error {
 	if err := oneRow(ctx, q, deleteConnection, c.ID, c.AccountID); err != nil {
+		return err
+	}
+	if _, err := sqldb.Exec(ctx, q, endGrant, c.ID, micros(now)); err != nil {
 		return err
 	}
 	_, err := sqldb.Exec(ctx, q, keepFormer, c.Issuer, c.Subject, c.AccountID, micros(now))

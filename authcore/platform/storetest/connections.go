@@ -58,7 +58,7 @@ func disconnecting(c authcore.Connection) authcore.Disconnecting {
 func fillConnections(t testing.TB, s Store, ada, plain authcore.Account) {
 	t.Helper()
 	must(t, s.Disconnect(t.Context(), disconnecting(connected(t, s, ada, "former"))))
-	connected(t, s, ada, "1")
+	granted(t, s, ada, "1", "sealed")
 	st := aStart("state", "browser")
 	st.AccountID, st.SessionID = ada.ID, uuid.New()
 	must(t, s.SaveSocialStart(t.Context(), st))

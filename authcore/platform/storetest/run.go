@@ -29,6 +29,7 @@ func Run(t *testing.T, open func(testing.TB) Store) {
 		{"factors", factors},
 		{"credentials", credentials},
 		{"connections", connections},
+		{"grants", grants},
 		{"notifications", notifications},
 		{"avatars", avatars},
 		{"sessions", sessions},

@@ -54,6 +54,8 @@ type Store interface {
 	factor.Store
 	federated.Store
 	federated.Transit
+	federated.ConsentStore
+	operator.GrantStore
 	fresh.Store
 	setup.Store
 	setup.LinkStore
