@@ -18,6 +18,10 @@ func (f *Flows) wireFederated(cfg Config) (err error) {
 		SignUp: signup.NewConnected(f.SignUp), Challenges: f.Challenges, Notices: f.Notices, Sealer: cfg.Sealer, Key: macKey(cfg.Ring, "social token"),
 		Admins: s.Admins, Fields: s.UserFields, Locales: httpauth.Languages(), WayIn: factor.WaysIn{Factors: f.Factors}.Unconnected,
 		RequireVerified: s.Signup != signup.Open, Trace: cfg.Traces.SignIn, Told: cfg.Traces.Provider, Now: cfg.Now})
+	if err != nil {
+		return err
+	}
+	f.Consents, err = federated.NewConsents(federated.ConsentsConfig{Store: cfg.Store, Providers: s.Providers, Sealer: cfg.Sealer, Notices: f.Notices, Now: cfg.Now})
 	return err
 }
 

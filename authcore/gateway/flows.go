@@ -61,6 +61,7 @@ type Store interface {
 	factor.Store
 	federated.Store
 	federated.Transit
+	federated.ConsentStore
 	fresh.Store
 	handover.Store
 	history.Store
@@ -198,6 +199,7 @@ type Flows struct {
 	Notifications *notification.Flow
 	StepUp        *stepup.Flow
 	Federated     *federated.Flow
+	Consents      *federated.Consents
 
 	cursors *cursor.Signer
 }

@@ -99,6 +99,7 @@ type CallbackInput struct {
 	Code     string
 	Error    string // of RFC 6749 §4.1.2.1; "" for none
 	Iss      string // RFC 9207
+	Posted   string // of [Flow.SealPosted]; "" for nothing
 	// Who is signed in with the browser, for a connection; nil for nobody.
 	Who     *authcore.Principal
 	Request session.Request // Mode, Client and DeviceToken
@@ -148,7 +149,8 @@ func (f *Flow) callback(ctx context.Context, s Settings, in CallbackInput) (Resu
 		return res, f.tellFailed(ctx, in.Request.Client, err)
 	}
 	switch {
-	case in.Error == "access_denied" || in.Error == "login_required" || in.Error == "consent_required" || in.Error == "interaction_required":
+	case in.Error == "access_denied" || in.Error == "login_required" || in.Error == "consent_required" || in.Error == "interaction_required" ||
+		in.Error == "user_cancelled_authorize":
 		res.Declined = true
 		return res, nil
 	case in.Error == "temporarily_unavailable" || in.Error == "server_error":
@@ -156,7 +158,8 @@ func (f *Flow) callback(ctx context.Context, s Settings, in CallbackInput) (Resu
 	case in.Error != "" || in.Code == "":
 		return res, f.tellFailed(ctx, in.Request.Client, invalidAnswer(errors.New("an error, or no code")))
 	}
-	id, err := s.Exchange(calls, idp.Code{Code: in.Code, Verifier: c.Verifier, Nonce: c.Nonce, RedirectURI: c.Redirect})
+	id, err := s.Exchange(calls, idp.Code{Code: in.Code, Verifier: c.Verifier, Nonce: c.Nonce, RedirectURI: c.Redirect,
+		User: f.openPosted(in.State, in.Posted)})
 	if err != nil {
 		return res, f.tellFailed(ctx, in.Request.Client, failed(err))
 	}

@@ -44,6 +44,7 @@ type Config struct {
 	SignIn       *signin.Flow
 	Steps        *secondstep.Flow
 	Federated    *federated.Flow
+	Consents     *federated.Consents
 	Passwordless *passwordless.Flow
 	SignUp       *signup.Flow
 	Profile      *profile.Profiles
@@ -81,7 +82,7 @@ func (c Config) check() error {
 		return errors.New("httpapi: sessions, sign-in, second steps, sign-up, profile and password are required")
 	case c.JWKS == nil || c.Authenticator == nil || c.Limits == nil || c.Ready == nil || c.Logger == nil || c.Now == nil:
 		return errors.New("httpapi: keys, authenticator, limits, readiness, logger and clock are required")
-	case c.Notifications == nil || c.StepUp == nil || c.Federated == nil:
+	case c.Notifications == nil || c.StepUp == nil || c.Federated == nil || c.Consents == nil:
 		return errors.New("httpapi: notifications, step-ups and providers are required")
 	case c.Setup == nil || c.Invite == nil || c.Secure == nil || c.Contact == nil || c.Factors == nil || c.Fresh == nil || c.Closure == nil || c.Export == nil || c.Avatars == nil || c.History == nil || c.Devices == nil:
 		return errors.New("httpapi: set-up, invitations, security links, contacts, factors, the gate of fresh sign-ins, closures, avatars, history and devices are required")
@@ -130,6 +131,7 @@ func mountAll(cfg Config) (routes, error) {
 		(&codeCalls{codes: cfg.Passwordless, sessions: cfg.Sessions, log: cfg.Logger}).routes(),
 		(&socialCalls{flow: cfg.Federated, sessions: cfg.Sessions, log: cfg.Logger}).routes(),
 		(&connectionCalls{cfg.Federated}).routes(),
+		(&changeCalls{cfg.Consents, cfg.Logger}).routes(),
 		(&stepUpCalls{cfg.StepUp, cfg.Sessions, cfg.Logger}).routes(),
 		(&passkeyCalls{signIn: cfg.SignIn, sessions: cfg.Sessions, log: cfg.Logger}).routes(),
 		(&secondStepCalls{steps: cfg.Steps, sessions: cfg.Sessions, log: cfg.Logger}).routes(),

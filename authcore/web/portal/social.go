@@ -24,7 +24,7 @@ func (p *socialPages) routes() (all []page.Route) {
 		all = append(all,
 			page.Route{Path: startPath(o.Name), Show: func(q *page.Request) error { return p.begin(q, o) },
 				Submit: func(q *page.Request) error { return p.start(q, o) }, Limit: authcore.LimitSocial},
-			page.Route{Path: federated.CallbackPath(o.Name), Show: func(q *page.Request) error { return p.callback(q, o) }, Foreign: toOwnGet, Limit: authcore.LimitSocial},
+			page.Route{Path: federated.CallbackPath(o.Name), Show: func(q *page.Request) error { return p.callback(q, o) }, Foreign: p.posted, Limit: authcore.LimitSocial},
 		)
 	}
 	return all
@@ -101,12 +101,24 @@ func (p *socialPages) start(q *page.Request, o federated.Offered) error {
 // answered are the parameters of a provider's answer.
 var answered = []string{"code", "state", "iss", "error"}
 
-// toOwnGet leads a posted answer to the same address by GET: with the post of another site a browser sends no cookie of ours.
-func toOwnGet(q *page.Request) error {
+// sealedUser is the parameter in which what was posted about the person goes along, sealed.
+const sealedUser = "user"
+
+// posted leads a posted answer to the same address by GET: with the post of another site a browser sends no cookie of ours.
+func (p *socialPages) posted(q *page.Request) error {
 	kept := url.Values{}
 	for _, name := range answered {
 		if q.Form.Has(name) {
 			kept.Set(name, q.Form.Get(name))
+		}
+	}
+	if user := q.Form.Get("user"); user != "" {
+		sealed, err := p.flow.SealPosted(q.Form.Get("state"), user)
+		if err != nil {
+			return err
+		}
+		if sealed != "" {
+			kept.Set(sealedUser, sealed)
 		}
 	}
 	return q.Redirect(q.Path(strings.TrimPrefix(q.R.URL.Path, q.Prefix)) + "?" + kept.Encode())
@@ -133,7 +145,8 @@ func (p *socialPages) callback(q *page.Request, o federated.Offered) error {
 		return err
 	}
 	query := q.R.URL.Query()
-	in := federated.CallbackInput{Provider: o.Name, State: one(query, "state"), Code: one(query, "code"), Error: one(query, "error"), Iss: one(query, "iss"), Who: who, Request: requestOf(q)}
+	in := federated.CallbackInput{Provider: o.Name, State: one(query, "state"), Code: one(query, "code"), Error: one(query, "error"), Iss: one(query, "iss"), Posted: one(query, sealedUser),
+		Who: who, Request: requestOf(q)}
 	if slot := federated.SlotOf(in.State); slot != "" {
 		cookie := httpauth.SocialCookie.Of(slot)
 		if in.Browser = cookie.Read(q.R, q.Info.Cookies()); in.Browser != "" {

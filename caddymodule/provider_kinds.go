@@ -1,0 +1,115 @@
+package caddymodule
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/gatehouse-auth/gatehouse/authcore/account/federated"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/federated/idp"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
+)
+
+// KindSettings are the options of a provider of which there is one, and whose kind is its name: Google, Apple, Facebook and GitHub.
+type KindSettings struct {
+	ProviderSettings
+	// Where the provider is elsewhere: an Enterprise Server of GitHub, or one for tests. May hold {env.*} and {file.*}. Default: the provider itself.
+	BaseURL string `json:"base_url,omitempty"`
+
+	base, clientID string // without placeholders
+	secret         secret.Value
+}
+
+// kindOptions is what the block of such a provider has, without the options that would do nothing there.
+func kindOptions[T any](of func(*T) *KindSettings, without ...string) []option[T] {
+	all := append([]option[T]{{
+		name:  "base_url",
+		parse: readText(func(p *T) *string { return &of(p).BaseURL }),
+		check: func(p *T) error { return checkBaseURL(of(p).BaseURL) },
+	}}, providerOptions(func(p *T) *ProviderSettings { return &of(p).ProviderSettings })...)
+	return slices.DeleteFunc(all, func(o option[T]) bool { return slices.Contains(without, o.name) })
+}
+
+func checkBaseURL(v string) error {
+	if v == "" {
+		return nil
+	}
+	u, err := checkCallURL(v)
+	if err != nil || u == nil {
+		return err
+	}
+	if idp.CheckURL(u) != nil {
+		return errors.New("it must be https; plain http is allowed on loopback only")
+	}
+	if u.RawQuery != "" {
+		return errors.New("it must be a URL without a query")
+	}
+	return nil
+}
+
+// parseKind reads
+//
+//	provider <kind> {
+//		<option> …
+//	}
+func parseKind[T any](d *caddyfile.Dispenser, kind string, options []option[T], p *T, check func() error) error {
+	d.Next() // the kind
+	at := d.Token()
+	if d.CountRemainingArgs() > 0 {
+		return d.Errf("provider %s takes no name, only a block: provider %s { … }", kind, kind)
+	}
+	if err := parseBlock(d, options, p); err != nil {
+		return fmt.Errorf("provider %s: %w", kind, err)
+	}
+	if err := check(); err != nil {
+		return errorAt(at, err)
+	}
+	return nil
+}
+
+// needed is an option without which a provider cannot work.
+type needed struct{ option, value string }
+
+// checkKind judges what is known before the placeholders are read.
+func checkKind[T any](kind string, k *KindSettings, options []option[T], p *T, all ...needed) error {
+	if k.Name != "" && k.Name != kind {
+		return fmt.Errorf("provider %s: it is called by its kind and takes no name", kind)
+	}
+	for _, n := range append([]needed{{"client_id", k.ClientID}}, all...) {
+		if n.value == "" {
+			return fmt.Errorf("provider %s: %s is required", kind, n.option)
+		}
+	}
+	if err := checkAll(options, p); err != nil {
+		return fmt.Errorf("provider %s: %w", kind, err)
+	}
+	return nil
+}
+
+// read reads the placeholders. Their values are in no message.
+func (k *KindSettings) read(kind string) error {
+	text, err := "", error(nil)
+	for _, f := range []struct {
+		option, value string
+		into          *string
+	}{{"base_url", k.BaseURL, &k.base}, {"client_id", k.ClientID, &k.clientID}, {"client_secret", k.ClientSecret, &text}} {
+		if *f.into, err = readPlaceholders(f.value); err != nil {
+			return fmt.Errorf("provider %s: %s: %w", kind, f.option, err)
+		}
+	}
+	k.secret = secret.FromString(text)
+	if err := checkBaseURL(k.base); err != nil {
+		return fmt.Errorf("provider %s: base_url: %w", kind, err)
+	}
+	return nil
+}
+
+// of returns the settings of a kind, with its title and its default of trust_email.
+func (k *KindSettings) of(kind, title string, trust federated.Trust) federated.Settings {
+	s := k.settings(kind, trust)
+	s.Title = cmp.Or(k.Title, title)
+	return s
+}
