@@ -13,6 +13,10 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"github.com/gatehouse-auth/gatehouse/authcore/account/federated"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/federated/apple"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 )
 
 // The client that Apple knows.
@@ -60,6 +64,17 @@ func StartApple(t testing.TB, now func() time.Time) *Apple {
 func (a *Apple) claims(c map[string]any) {
 	c["iss"], c["aud"], c["nonce_supported"] = appleName, AppleClientID, true
 	delete(c, "name")
+}
+
+// Settings returns Apple as one of a configuration.
+func (a *Apple) Settings(t testing.TB) federated.Settings {
+	t.Helper()
+	p, err := apple.New(apple.Config{BaseURL: a.Issuer(), ClientID: AppleClientID, TeamID: AppleTeamID, KeyID: AppleKeyID,
+		PrivateKey: secret.FromString(a.PrivateKey()), Now: a.now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return federated.Settings{Name: "apple", Title: "Apple", Provider: p, SignUp: true, Trust: federated.Trust{All: true}}
 }
 
 // PrivateKey returns the client's key, as Apple's console hands it out.

@@ -67,6 +67,8 @@ type plan struct {
 	factors []authcore.FactorType
 	// provider adds the identity provider acme, which is h.idp.
 	provider bool
+	// apple adds Apple.
+	apple *testidp.Apple
 }
 
 func open(t *testing.T, plans ...plan) *house {
@@ -83,7 +85,7 @@ func build(t *testing.T, plans ...plan) *house {
 	}
 	h := &house{T: t, log: &lockedBuffer{}, ready: func(context.Context) (bool, []string) { return true, nil }}
 	log := slog.New(slog.NewTextHandler(h.log, nil))
-	h.Env = testflow.New(t, testflow.Options{Providers: h.providers(p.provider), Mode: p.signup, Ways: p.ways, NoPassword: p.noPass, ByCode: p.byCode, Numbers: p.numbers, UserFields: p.fields, Rates: p.rates, DeletionGrace: p.grace, MFA: p.mfa, Factors: p.factors, Logger: log})
+	h.Env = testflow.New(t, testflow.Options{Providers: h.providers(p), Mode: p.signup, Ways: p.ways, NoPassword: p.noPass, ByCode: p.byCode, Numbers: p.numbers, UserFields: p.fields, Rates: p.rates, DeletionGrace: p.grace, MFA: p.mfa, Factors: p.factors, Logger: log})
 	limiter := authcore.Limiter(h.Limiter)
 	if p.panics {
 		limiter = panicking{limiter}
@@ -92,7 +94,7 @@ func build(t *testing.T, plans ...plan) *house {
 	h.api = must(httpapi.New(httpapi.Config{
 		Sessions: h.Sessions, SignIn: h.SignIn, Steps: h.Steps, Passwordless: h.Passwordless, SignUp: h.SignUp, Profile: h.Profile, Password: h.Env.Password,
 		Setup: h.Setup, Invite: h.Invite, Secure: h.Secure, Contact: h.Contact, Factors: h.Factors, Fresh: h.Fresh, Closure: h.Closure, Export: h.Export, Avatars: h.Avatars,
-		History: h.History, Devices: h.Devices, Notifications: h.Notifications, StepUp: h.StepUp, Federated: h.Federated,
+		History: h.History, Devices: h.Devices, Notifications: h.Notifications, StepUp: h.StepUp, Federated: h.Federated, Consents: h.Consents,
 		Authenticator: must(httpauth.NewAuthenticator(httpauth.Config{
 			Verifier: must(accesstoken.New(accesstoken.Config{Keys: h.Ring, Revocations: h.Revoked, Now: h.Clock.Now}))(t),
 			Sessions: h.Sessions, Issuers: func() []string { return *h.issuers.Load() },
@@ -110,13 +112,16 @@ func build(t *testing.T, plans ...plan) *house {
 }
 
 // providers starts the identity provider, if one is asked for.
-func (h *house) providers(wanted bool) []federated.Settings {
-	if !wanted {
-		return nil
+func (h *house) providers(p plan) (all []federated.Settings) {
+	if p.apple != nil {
+		all = append(all, p.apple.Settings(h.T))
+	}
+	if !p.provider {
+		return all
 	}
 	h.idp = testidp.Start(h.T, func() time.Time { return h.Clock.Now() })
 	h.idp.User = map[string]any{"sub": "ada-1", "email": "ada@example.com", "email_verified": true}
-	return []federated.Settings{h.idp.Settings(h.T, "acme")}
+	return append(all, h.idp.Settings(h.T, "acme"))
 }
 
 func must[T any](v T, err error) func(testing.TB) T {
