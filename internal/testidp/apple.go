@@ -34,6 +34,7 @@ type Apple struct {
 	*Provider
 	key     *ecdsa.PrivateKey
 	refresh map[string]bool // whether each is good
+	last    string          // the latest of them
 	met     map[any]bool    // by subject: who has had a first consent
 }
 
@@ -48,7 +49,7 @@ func StartApple(t testing.TB, now func() time.Time) *Apple {
 	a.client = a.knowsClient
 	a.more = func(grant) map[string]any {
 		token := random()
-		a.refresh[token] = true
+		a.refresh[token], a.last = true, token
 		return map[string]any{"refresh_token": token}
 	}
 	a.Document = func(d map[string]any) {
@@ -146,6 +147,13 @@ func (a *Apple) Good() (n int) {
 		}
 	}
 	return n
+}
+
+// LastGood reports whether the refresh token that was handed out last is good.
+func (a *Apple) LastGood() bool {
+	a.Lock()
+	defer a.Unlock()
+	return a.refresh[a.last]
 }
 
 func (a *Apple) revoke(w http.ResponseWriter, r *http.Request) {

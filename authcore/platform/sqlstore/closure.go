@@ -164,8 +164,7 @@ var ofAccount = []struct{ table, erase string }{
 	{"recovery_codes", "delete from recovery_codes where account_id = $1"},
 	{"pending_signins", "delete from pending_signins where account_id = $1"},
 	// What takes consent back outlives the account until that is done: it says no more than which provider it is for. It is due at once.
-	{"provider_grants", `update provider_grants set connection_id = null, due_at = 0
-		where connection_id in (select id from connections where account_id = $1)`},
+	{"provider_grants", "update provider_grants set connection_id = null, account_id = null, due_at = 0 where account_id = $1"},
 	{"connections", "delete from connections where account_id = $1"},
 	{"former_connections", "delete from former_connections where account_id = $1"},
 	{"social_starts", "delete from social_starts where account_id = $1"},

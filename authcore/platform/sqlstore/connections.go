@@ -76,7 +76,7 @@ func (s *Store) UseConnection(ctx context.Context, u authcore.ConnectionUse) (a 
 		if err := oneRow(ctx, q, useConnection, u.ID, u.Email, u.Name, jsonText(u.Roles), micros(u.Now)); err != nil {
 			return err
 		}
-		if err := keepGrant(ctx, q, c.ID, c.Provider, u.Grant); err != nil {
+		if err := keepGrant(ctx, q, c, u.Grant); err != nil {
 			return err
 		}
 		if a, err = fill(ctx, q, a, u); err != nil {
@@ -178,7 +178,7 @@ func addConnection(ctx context.Context, q *tx, c authcore.Connection) error {
 	if _, err = sqldb.Exec(ctx, q, forgetFormer, c.Issuer, c.Subject); err != nil {
 		return err
 	}
-	return keepGrant(ctx, q, c.ID, c.Provider, c.Grant)
+	return keepGrant(ctx, q, c, c.Grant)
 }
 
 // Connect implements federated.Store.

@@ -44,6 +44,8 @@ var exports = []exported{
 	{"pending_sign_ins", "pending_signins", "id, session_id, mode, method, amr, device_name, short_lived, trust_device, enrolment, wants_mfa, auth_time, provider_session, created_at, expires_at",
 		"account_id = $1 order by id", "account_id, account_epoch, token_digest, device_digest, client_digest, attempts_left"},
 	{"connections", "connections", "id, provider, issuer, subject, email, name, roles, made_signed_in, connected_at, last_used_at", "account_id = $1 order by id", "account_id"},
+	{"consents_at_providers", "provider_grants", "id, provider", "account_id = $1 order by id",
+		"connection_id, account_id, sealed, due_at, tries"},
 	{"former_connections", "former_connections", "issuer, subject, at", "account_id = $1 order by issuer, subject", "account_id"},
 	{"connections_begun", "social_starts", "id, provider, session_id, created_at, expires_at", "account_id = $1 order by id",
 		"account_id, state_digest, browser_digest, sealed, posted"},

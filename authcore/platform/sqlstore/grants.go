@@ -18,24 +18,24 @@ func scanGrant(r sqldb.Row) (g authcore.Grant, err error) {
 }
 
 const (
-	insertGrant = `insert into provider_grants (id, connection_id, provider, sealed) values ($1, $2, $3, $4)
+	insertGrant = `insert into provider_grants (id, connection_id, account_id, provider, sealed) values ($1, $2, $3, $4, $5)
 		on conflict (connection_id) do update set provider = excluded.provider, sealed = excluded.sealed`
-	endGrant = "update provider_grants set connection_id = null, due_at = $2 where connection_id = $1"
+	endGrant = "update provider_grants set connection_id = null, account_id = null, due_at = $2 where connection_id = $1"
 	// Of all nodes that look at once one gets it: the row is due again only when the claim has run out.
 	claimGrant = `update provider_grants set due_at = $2, tries = tries + 1 where due_at <= $1 and id = (
 		select id from provider_grants where due_at <= $1 order by due_at, id limit 1) returning ` + grantColumns
-	delayGrant         = "update provider_grants set due_at = $2 where id = $1 and due_at is not null"
+	delayGrant         = "update provider_grants set due_at = $2 where id = $1"
 	dropGrant          = "delete from provider_grants where id = $1"
 	selectSealedGrants = "select " + grantColumns + " from provider_grants where id > $1 order by id limit $2"
 	resealGrant        = "update provider_grants set sealed = $3 where id = $1 and sealed = $2"
 )
 
 // keepGrant keeps what takes consent back, in place of what was kept for the connection; nothing where it is nil.
-func keepGrant(ctx context.Context, q sqldb.Querier, connection uuid.UUID, provider string, sealed []byte) error {
+func keepGrant(ctx context.Context, q sqldb.Querier, c authcore.Connection, sealed []byte) error {
 	if len(sealed) == 0 {
 		return nil
 	}
-	_, err := sqldb.Exec(ctx, q, insertGrant, newID(), connection, provider, sealed)
+	_, err := sqldb.Exec(ctx, q, insertGrant, newID(), c.ID, c.AccountID, c.Provider, sealed)
 	return err
 }
 

@@ -116,6 +116,9 @@ func grantResealed(t *testing.T, s Store) {
 	all, err := s.SealedGrants(t.Context(), uuid.Nil, 10)
 	must(t, err)
 	must(t, s.ResealGrant(t.Context(), all[0].ID, []byte("other"), []byte("x")))
+	if got, err := s.SealedGrants(t.Context(), uuid.Nil, 10); err != nil || string(got[0].Sealed) != "old" {
+		t.Errorf("%+v %v", got, err)
+	}
 	must(t, s.ResealGrant(t.Context(), all[0].ID, []byte("old"), []byte("new")))
 	got, err := s.SealedGrants(t.Context(), uuid.Nil, 10)
 	if must(t, err); len(got) != 1 || string(got[0].Sealed) != "new" {

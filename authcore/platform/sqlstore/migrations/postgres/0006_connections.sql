@@ -98,16 +98,18 @@ create index provider_sessions_subject on provider_sessions (issuer, subject);
 create index provider_sessions_sid on provider_sessions (issuer, sid) where sid <> '';
 create index provider_sessions_expiry on provider_sessions (expires_at);
 
--- What takes consent back that somebody gave at a provider, sealed, for the connection that it is of. Once that has ended connection_id is null
--- and due_at says when it is tried.
+-- What takes consent back that somebody gave at a provider, sealed, for the connection that it is of. Once that has ended it names
+-- nobody, and due_at says when it is tried.
 create table provider_grants (
 	id            uuid primary key,
 	connection_id uuid unique,
+	account_id    uuid,
 	provider      text not null,
 	sealed        bytea not null,
 	due_at        bigint,
 	tries         bigint not null default 0
 );
+create index provider_grants_account on provider_grants (account_id) where account_id is not null;
 create index provider_grants_due on provider_grants (due_at) where due_at is not null;
 
 insert into settings (name, value) values ('schema_fits', '4') on conflict (name) do update set value = excluded.value;
