@@ -34,7 +34,7 @@ func documentedOptions() []documented {
 		"password":    optionNames(passwordOptions),
 		"invitations": optionNames(invitationOptions),
 		"retention":   optionNames(retentionOptions),
-		"provider":    optionNames(oidcOptions),
+		"provider":    append(optionNames(oidcOptions), "base_url", "team_id", "key_id", "private_key"),
 		"lockout":     append(optionNames(lockoutOptions), "off"),
 	}
 	var all []documented

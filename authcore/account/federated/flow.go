@@ -192,7 +192,7 @@ func failed(err error) error {
 	case errors.Is(err, idp.ErrAnswer):
 		return invalidAnswer(err)
 	case errors.Is(err, idp.ErrNotTaken):
-		return authcore.Refuse(authcore.InvalidRequest, "This provider takes an id_token with its nonce, or a code with code_verifier and redirect_uri.")
+		return authcore.Refuse(authcore.InvalidRequest, "This provider takes no such proof: send another one of id_token with its nonce, code with code_verifier and redirect_uri, and access_token.")
 	}
 	return err
 }

@@ -98,7 +98,7 @@ type NativeBody struct {
 	Code         string `json:"code,omitempty" doc:"In place of an id_token."`
 	CodeVerifier string `json:"code_verifier,omitempty" doc:"Of PKCE, with code."`
 	RedirectURI  string `json:"redirect_uri,omitempty" doc:"That the code was asked for with."`
-	AccessToken  string `json:"access_token,omitempty" doc:"Only of providers that have no id_token."`
+	AccessToken  string `json:"access_token,omitempty" doc:"Of google, facebook and github. It counts once the provider has said that it was given to this client."`
 }
 
 func (b NativeBody) empty() bool { return b.IDToken == "" && b.Code == "" && b.AccessToken == "" }
