@@ -149,6 +149,13 @@ func (a *Apple) Good() (n int) {
 	return n
 }
 
+// Last returns the refresh token that was handed out last.
+func (a *Apple) Last() string {
+	a.Lock()
+	defer a.Unlock()
+	return a.last
+}
+
 // LastGood reports whether the refresh token that was handed out last is good.
 func (a *Apple) LastGood() bool {
 	a.Lock()

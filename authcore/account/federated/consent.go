@@ -78,7 +78,7 @@ func (c *Consents) find(name string) (Settings, bool) {
 
 const (
 	// look is how often it is looked whether consent is to be taken back.
-	look = 30 * time.Second
+	look = 5 * time.Second
 	// lease is longer than a try takes: who has died meanwhile is replaced after it.
 	lease = time.Minute
 	// A try that failed is repeated after waits that grow from firstWait to longestWait, mostTries times: for about 30 days.
