@@ -11,6 +11,13 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 )
 
+// federatedStore is what the way in by identity providers reads and writes.
+type federatedStore interface {
+	federated.Store
+	federated.Transit
+	federated.ConsentStore
+}
+
 // wireFederated makes the way in by identity providers.
 func (f *Flows) wireFederated(cfg Config) (err error) {
 	s := cfg.Settings

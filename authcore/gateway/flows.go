@@ -59,9 +59,7 @@ type Store interface {
 	device.Store
 	export.Store
 	factor.Store
-	federated.Store
-	federated.Transit
-	federated.ConsentStore
+	federatedStore
 	fresh.Store
 	handover.Store
 	history.Store
