@@ -8,15 +8,9 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/factor"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/federated"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/wayin"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 )
-
-// federatedStore is what the way in by identity providers reads and writes.
-type federatedStore interface {
-	federated.Store
-	federated.Transit
-	federated.ConsentStore
-}
 
 // wireFederated makes the way in by identity providers.
 func (f *Flows) wireFederated(cfg Config) (err error) {
@@ -35,4 +29,13 @@ func (f *Flows) wireFederated(cfg Config) (err error) {
 // connected reports whether somebody at a provider of the configuration signs in to the account.
 func (f *Flows) connected(ctx context.Context, account uuid.UUID) (bool, error) {
 	return f.Federated.Connected(ctx, account)
+}
+
+// waysIn are the ways to sign in that are on.
+func (s Settings) waysIn() wayin.Ways {
+	w := wayin.Ways{Password: !s.NoPassword, Code: s.Ways.Code, Link: s.Ways.Link, Passkey: !s.PasskeysSecond, Identities: s.Identities}
+	if s.Numbers.Texts {
+		w.Texts = s.Numbers.Reaches
+	}
+	return w
 }

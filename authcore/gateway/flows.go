@@ -38,7 +38,6 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/stepup"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/userfield"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/wayin"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passhash"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passpolicy"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
@@ -59,7 +58,9 @@ type Store interface {
 	device.Store
 	export.Store
 	factor.Store
-	federatedStore
+	federated.Store
+	federated.Transit
+	federated.ConsentStore
 	fresh.Store
 	handover.Store
 	history.Store
@@ -139,15 +140,6 @@ type InvitationSettings struct {
 	Inviters authcore.Inviters
 	Lifetime time.Duration
 	Pending  int // how many open ones an account may have
-}
-
-// waysIn are the ways to sign in that are on.
-func (s Settings) waysIn() wayin.Ways {
-	w := wayin.Ways{Password: !s.NoPassword, Code: s.Ways.Code, Link: s.Ways.Link, Passkey: !s.PasskeysSecond, Identities: s.Identities}
-	if s.Numbers.Texts {
-		w.Texts = s.Numbers.Reaches
-	}
-	return w
 }
 
 // CodeSettings are those of one-time codes and links.

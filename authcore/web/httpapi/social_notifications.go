@@ -28,7 +28,7 @@ func (c *changeCalls) routes() []route {
 }
 
 type notificationBody struct {
-	Payload string `json:"payload" doc:"A JWS of Apple (RFC 7515)."`
+	Payload string `json:"payload,omitempty" doc:"A JWS of Apple (RFC 7515)."`
 }
 
 func (c *changeCalls) take(x *call, body notificationBody) error {
