@@ -68,15 +68,15 @@ func (d *Issuer) reserveSend(ctx context.Context, s send) (wait time.Duration, s
 		return wait, false, wrapLimit(err)
 	}
 	wait, err = d.cfg.Limiter.Take(ctx, d.limits(s)...)
-	if s.by == authcore.BySMS && err == nil {
+	if err == nil && (s.by == authcore.BySMS || wait > 0) {
 		d.balance(ctx, s, wait > 0)
 	}
 	return wait, wait > 0, wrapLimit(err)
 }
 
 // balance gives back what an SMS that nobody gets took from the number of all, so that asking for codes of numbers without an account
-// does not use it up; and of one that the limits refused the pause until the next. It asks the limiter once in every case: the time
-// that it takes tells nobody which it was.
+// does not use it up; and of an SMS or mail that the limits refused the pause until the next: who asks again would be told that a code is
+// on its way, and wait for one that was never sent. It asks the limiter once in every case: the time that it takes tells nobody which it was.
 func (d *Issuer) balance(ctx context.Context, s send, refused bool) {
 	taken := s.total(noOne)
 	switch {

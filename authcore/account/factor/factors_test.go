@@ -292,6 +292,22 @@ func TestO03_Resend(t *testing.T) {
 	refused(t, try(e.Mail(t, "other@example.com", authcore.MailFactorCode).Code), authcore.TooManyAttempts)
 }
 
+// TestSend_SaysThatNothingWasSent: an address that has had its share is refused each time. Asked again at once, nobody is told that a code
+// is on its way, and waits for it.
+func TestSend_SaysThatNothingWasSent(t *testing.T) {
+	e, a := ada(t, testflow.Options{})
+	own := authcore.Factor{Type: authcore.FactorEmail, Address: address}
+	for i := range 5 { // a thief's
+		if _, err := e.Factors.Send(t.Context(), a, own, fmt.Sprint("stolen ", i), testflow.Client()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 3 {
+		_, err := e.Factors.Send(t.Context(), a, own, "owner", testflow.Client())
+		refused(t, err, authcore.RateLimited)
+	}
+}
+
 // TestO15_SentCodeExpires: ten minutes and a second, and the factor that waits has lapsed as well.
 func TestO15_SentCodeExpires(t *testing.T) {
 	e, a := ada(t, testflow.Options{})
