@@ -10,10 +10,14 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/factor"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/webauthn"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 )
 
 // factorCalls are about the second factors of the account that makes the request.
-type factorCalls struct{ factors *factor.Factors }
+type factorCalls struct {
+	factors *factor.Factors
+	limits  *httpauth.Limits
+}
 
 const firstFactorText = "Who has no factor yet and a verified address needs a recent sign-in, or step-up, that included a code to that address: without one the answer " +
 	"is `reauthentication_required`, also with the right password, and `/reauthenticate` without a body sends the code."
@@ -161,7 +165,14 @@ type addFactorBody struct {
 	FreshProof
 }
 
+// add counts who has codes sent to addresses and numbers of their choice, like changes of address: one account would else fill as many
+// strangers' mailboxes as it can name.
 func (c *factorCalls) add(x *call, body addFactorBody) error {
+	if t := authcore.FactorType(body.Type); t == authcore.FactorEmail || t == authcore.FactorSMS {
+		if err := c.limits.Take(x.r.Context(), authcore.LimitVerify, "/factors", x.in.Client.Addr); err != nil {
+			return err
+		}
+	}
 	added, err := c.factors.Add(x.r.Context(), factor.AddInput{
 		AccountID: x.who.AccountID, Type: authcore.FactorType(body.Type), Name: body.Name, Email: body.Email, Phone: body.Phone,
 		SignIn: factor.SignInOf(x.who), Client: x.in.Client,

@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"fmt"
 	"net/http"
 	"testing"
 	"time"
@@ -103,4 +104,17 @@ func TestFactors_Manage(t *testing.T) {
 	h.call(http.MethodDelete, "/2fa", "", token).want(204)
 	h.call(http.MethodDelete, "/factors/"+id, "", token).want(204)
 	h.Clock.Advance(time.Second)
+}
+
+// TestFactors_FillNoStrangersMailboxes: an account names other people's addresses as its factors, one after the other.
+func TestFactors_FillNoStrangersMailboxes(t *testing.T) {
+	h := open(t)
+	h.account(email, username)
+	h.Clock.Advance(time.Minute) // what signing up took from the limit
+	token := bearer(h.mailed(h.signIn(email).AccessToken))
+	for i := range 30 {
+		h.post("/factors", fmt.Sprintf(`{"type":"email","email":"stranger%d@example.com"}`, i), token).want(201)
+	}
+	h.post("/factors", `{"type":"email","email":"one-more@example.com"}`, token).refused(429, authcore.RateLimited)
+	h.post("/factors", `{"type":"totp"}`, token).want(201) // sends nothing
 }

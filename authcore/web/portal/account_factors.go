@@ -24,7 +24,7 @@ const (
 func (p *factorsPage) routes() []page.Route {
 	return []page.Route{
 		{Path: factorsPath, For: page.SignedIn, Show: p.show, Submit: p.rename},
-		{Path: addFactorPath, For: page.SignedIn, Fresh: true, Show: p.show, Submit: p.add},
+		{Path: addFactorPath, For: page.SignedIn, Fresh: true, Show: p.show, Submit: p.add, Limit: authcore.LimitVerify},
 		{Path: confirmFactorPath, For: page.SignedIn, Show: p.showConfirm, Submit: p.confirm, Limit: authcore.LimitVerify},
 		{Path: removeFactorPath, For: page.SignedIn, Fresh: true, Show: p.showRemove, Submit: p.remove},
 	}
