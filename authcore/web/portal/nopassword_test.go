@@ -3,6 +3,7 @@ package portal_test
 import (
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/passwordless"
@@ -35,6 +36,22 @@ func TestNoPasswords(t *testing.T) {
 	b.get("/account/password").want(http.StatusNotFound)
 	b.get("/account/password/remove").want(http.StatusNotFound)
 	b.post("/account/password", []string{"new_password", testflow.OtherPassword}).want(http.StatusNotFound)
+}
+
+// A form that needs a recent sign-in leads who has no password to the page where they prove themselves otherwise, and keeps what was typed.
+func TestNoPasswords_FreshForm(t *testing.T) {
+	h := open(t, plan{ways: codesAndLinks, noPass: true, byCode: true})
+	b := h.browser()
+	b.post("/otp", []string{"login", email}).leads("/auth/otp/verify?done=code_asked")
+	b.post("/otp/verify", []string{"login", email, "otp", h.Mail(t, email, authcore.MailSignInCode).Code}).leads("/auth/account")
+	b.post("/account/profile", []string{"phone", "+43 1 2345678"}).leads("/auth/account?done=profile")
+	h.Clock.Advance(11 * time.Minute)
+	b.post("/account/phone/remove", nil).want(http.StatusForbidden).
+		says("/auth/reauthenticate?rd=", "in another tab").noField("password").silent("Sign out")
+	b.get("/reauthenticate").want(http.StatusOK).noField("password").says("Use a code sent to")
+	b.post("/reauthenticate", []string{"password", testflow.Password}).want(http.StatusUnauthorized).noField("password")
+	b.mailed()
+	b.post("/account/phone/remove", nil).leads("/auth/account/phone?done=phone_removed")
 }
 
 // With passkeys alone there is one button, and a word for browsers that run no scripts.
