@@ -6,7 +6,8 @@ import (
 
 const codesAndLinks = "\t\tsign_in password code link"
 
-// TestOption_sign_in: without it codes and links are not there; with it they sign in, and /config says so.
+// TestOption_sign_in: without it codes and links are not there; with it they sign in, and /config says so. Without password the one that
+// somebody has set before signs them in no more, steps no session up, and is neither offered nor set anew.
 func TestOption_sign_in(t *testing.T) {
 	t.Parallel()
 	g := start(t, plan{})
@@ -21,6 +22,27 @@ func TestOption_sign_in(t *testing.T) {
 	g.api(t, "POST", "/passkeys/verify", object{"credential": object{}}).want(t, 404, "not_found")
 	g.api(t, "POST", "/otp", object{"login": u.email}).must(t, 202, "")
 	g.api(t, "POST", "/login", object{"login": u.email, "otp": g.ofKind(t, u.email, "sign_in_code").code}).pair(t, false)
+
+	v := g.newUser(t)
+	g.restartWith(t, plan{global: "\t\tsign_in code"})
+	if ways, _ := g.api(t, "GET", "/config", nil).must(t, 200, "").json(t)["sign_in"].([]any); len(ways) != 1 || ways[0] != "code" {
+		t.Errorf("%v", ways)
+	}
+	g.api(t, "POST", "/login", object{"login": v.email, "password": password}).want(t, 401, "invalid_credentials")
+	g.api(t, "POST", "/password/forgot", object{"login": v.email}).want(t, 404, "not_found")
+	g.api(t, "POST", "/otp", object{"login": v.email}).must(t, 202, "")
+	mail := g.ofKind(t, v.email, "sign_in_code")
+	if mail.token != "" {
+		t.Error("a link was sent")
+	}
+	who := call{bearer: g.api(t, "POST", "/otp/verify", object{"login": v.email, "otp": mail.code}).must(t, 200, "").text("access_token")}
+	g.api(t, "POST", "/reauthenticate", object{"password": password}, who).want(t, 401, "invalid_credentials")
+	g.api(t, "POST", "/me/password", object{"current_password": password, "new_password": "brand-Lantern-62-copper"}, who).want(t, 404, "not_found")
+	asked := g.api(t, "POST", "/reauthenticate", nil, who).must(t, 200, "").json(t)
+	methods, _ := asked["methods"].([]any)
+	if len(methods) != 1 || methods[0].(map[string]any)["method"] != "email" {
+		t.Errorf("a step-up offers %v", asked)
+	}
 }
 
 // TestO04_CodesAndLinksOverTwoNodes: each step of a sign-in by code or link is on the other node; of a hundred at once by one link one wins; what is
