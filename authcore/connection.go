@@ -76,6 +76,7 @@ type SocialToken struct {
 // ConnectionUse is a sign-in by a connection, with what the provider says now.
 type ConnectionUse struct {
 	ID          uuid.UUID
+	SocialToken uuid.UUID // that is spent with it: of several who spend it at once exactly one signs in; zero for none
 	Email, Name string
 	Roles       []string // in place of those that the provider gave before
 	FirstName   string   // this and the next ones fill only what is empty

@@ -103,7 +103,7 @@ func (f arrival) settle(ctx context.Context, s Settings, w waiting, kept *authco
 	x.asked = c.consent
 	switch decide(x.situation) {
 	case signIn:
-		return f.signIn(ctx, s, w, x, r)
+		return f.signIn(ctx, s, w, x, c, r)
 	case connect:
 		return f.connectOwner(ctx, s, w, x, c, r)
 	case signUp:
@@ -192,9 +192,12 @@ const (
 	amrEmail     = "email"
 )
 
-func (f arrival) signIn(ctx context.Context, s Settings, w waiting, x found, r session.Request) (Result, error) {
-	now := f.now()
-	a, err := f.cfg.Store.UseConnection(ctx, authcore.ConnectionUse{ID: x.connection.ID, Email: w.Email, Name: w.Name, Roles: w.Roles,
+func (f arrival) signIn(ctx context.Context, s Settings, w waiting, x found, c completion, r session.Request) (Result, error) {
+	now, spent := f.now(), uuid.Nil
+	if c.token != nil { // somebody has completed it at the same moment, or connected meanwhile
+		spent = c.token.ID
+	}
+	a, err := f.cfg.Store.UseConnection(ctx, authcore.ConnectionUse{ID: x.connection.ID, SocialToken: spent, Email: w.Email, Name: w.Name, Roles: w.Roles,
 		FirstName: w.Profile.FirstName, LastName: w.Profile.LastName, Locale: w.Profile.Locale, Fields: w.Profile.Fields, Grant: w.Grant, Now: now})
 	switch {
 	case errors.Is(err, authcore.ErrNotFound), err == nil && f.cfg.RequireVerified && !a.EmailVerified() && !a.PhoneVerified() && !a.MadeByOperator:

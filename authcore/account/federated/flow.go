@@ -41,7 +41,7 @@ type Store interface {
 	// AccountByIdentifier returns the account that currently uses the identifier. ErrNotFound.
 	AccountByIdentifier(ctx context.Context, id authcore.Identifier) (authcore.Account, error)
 	// UseConnection notes a sign-in: what the provider says now, and its roles in place of those that it gave before. It returns the account.
-	// ErrNotFound: the connection is gone, or its account disabled.
+	// ErrNotFound: the connection is gone, its account disabled, or the social token spent.
 	UseConnection(ctx context.Context, u authcore.ConnectionUse) (authcore.Account, error)
 	// Connect connects. ErrConnected; ErrTooManyConnections; ErrNotFound: the account is gone or disabled, or the social token spent; what
 	// Connecting.May returns.

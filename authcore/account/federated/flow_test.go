@@ -677,3 +677,28 @@ func TestCallback_Declined(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// O04: one code and one token, a hundred at once: one is signed in.
+func TestO04_CompleteOneOfAHundred(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, testflow.Options{}, nil)
+	w.acme.User = map[string]any{"sub": "1"}
+	res, err := w.arrive(t, "acme")
+	token := waits(t, res, err, federated.MissingEmail).Token
+	if _, err = w.complete(t, federated.CompleteInput{Token: token, Email: ada}); err != nil {
+		t.Fatal(err)
+	}
+	in := federated.CompleteInput{Token: token, OTP: w.code(t, ada), Request: testflow.Request()}
+	var all sync.WaitGroup
+	signedIn := make([]bool, 100)
+	for i := range signedIn {
+		all.Go(func() {
+			res, err := w.Federated.Complete(t.Context(), in)
+			signedIn[i] = err == nil && res.Outcome != nil
+		})
+	}
+	all.Wait()
+	if n := len(slices.DeleteFunc(signedIn, func(in bool) bool { return !in })); n != 1 {
+		t.Errorf("%d are signed in", n)
+	}
+}

@@ -63,6 +63,9 @@ const (
 // UseConnection implements federated.Store. The account is held first, as everywhere.
 func (s *Store) UseConnection(ctx context.Context, u authcore.ConnectionUse) (a authcore.Account, err error) {
 	err = s.change(ctx, "use connection", func(ctx context.Context, q *tx) error {
+		if err := spendSocialToken(ctx, q, u.SocialToken, u.Now); err != nil {
+			return err
+		}
 		c, err := sqldb.One(ctx, q, scanConnection, selectConnection, u.ID)
 		if err != nil {
 			return err
