@@ -24,6 +24,9 @@ func checkFactors(s *Settings) error {
 	if slices.Equal(s.Factors, []string{noFactors}) {
 		return nil
 	}
+	if slices.Contains(s.Factors, noFactors) {
+		return errors.New("none stands alone: it switches second factors off")
+	}
 	known := make([]string, len(offerable))
 	for i, t := range offerable {
 		known[i] = string(t)
@@ -35,7 +38,7 @@ func checkFactors(s *Settings) error {
 	case slices.Contains(s.Factors, string(authcore.FactorSMS)) && len(s.SMSRaw) == 0:
 		return errors.New("sms needs the option sms: nothing else sends the codes")
 	case slices.Equal(s.Factors, []string{string(authcore.FactorRecovery)}):
-		return errors.New("recovery codes stand in for another factor: name one, or none")
+		return errors.New("recovery codes stand in for another factor: name one beside recovery, or write none alone")
 	}
 	return nil
 }

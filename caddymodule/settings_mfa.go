@@ -104,7 +104,7 @@ func checkTrust(s *Settings) error {
 	}
 	d, err := caddy.ParseDuration(s.TrustedDevice)
 	if err != nil || d < time.Hour || d > longestTrust {
-		return errors.New("it is off, or how long: 1h to 400d")
+		return fmt.Errorf("%q is neither off nor a time from 1h to 400d, such as 30d", s.TrustedDevice)
 	}
 	return nil
 }

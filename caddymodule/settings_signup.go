@@ -40,6 +40,9 @@ var signupOptions = []option[SignupSettings]{
 
 // parseSignup reads `signup <mode>` and its block.
 func parseSignup(d *caddyfile.Dispenser, s *Settings) (err error) {
+	if d.CountRemainingArgs() == 0 {
+		return d.Err("signup takes one value, also before a block: verified, open, invite or closed")
+	}
 	if s.Signup, err = oneValue(d); err != nil {
 		return err
 	}
