@@ -88,7 +88,7 @@ func TestEnrol(t *testing.T) {
 	p.at("/auth/login/mfa", "Add a second factor")
 	fits(p, 1280)
 	p.press("add-passkey", "name", "This computer")
-	p.at("/auth/login/mfa", "A passkey")
+	p.at("/auth/login/mfa", "Passkey")
 	p.press("confirm-form")
 	p.at("/auth/login/mfa/codes", "Recovery codes")
 	fits(p, 1280)

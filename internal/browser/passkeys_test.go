@@ -157,7 +157,7 @@ func (p *tab) adds(g *gateway, kind string, on bool) {
 	p.t.Helper()
 	p.visit(g.origin() + "/auth/account/factors")
 	p.press("add-"+kind, "name", "My "+kind)
-	p.at("/auth/account/factors/confirm", map[string]string{"passkey": "A passkey", "security_key": "Security key"}[kind])
+	p.at("/auth/account/factors/confirm", map[string]string{"passkey": "Passkey", "security_key": "Security key"}[kind])
 	if !on {
 		p.do("leaving it off", chromedp.Click(chromedp.CSS("#confirm-form [name=enable_2fa]")))
 	}

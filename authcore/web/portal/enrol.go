@@ -37,7 +37,10 @@ func (p *enrolPage) show(q *page.Request, waits *secondstep.Pending, trust []pag
 			return p.confirm(q, *added, trust, append([]page.Link{other}, more...))
 		}
 	}
-	v := factorsView{View: page.View{Title: q.T("mfa.enrol.title"), Intro: []string{q.T("mfa.enrol.intro", "Brand", q.Brand)}, Links: more}}
+	v := factorsView{View: page.View{Title: q.T("mfa.enrol.title"), Links: more}}
+	if v.Intro = []string{q.T("mfa.enrol.intro", "Brand", q.Brand)}; waits.StepUp {
+		v.Intro = []string{q.T("mfa.enrol.step_up")}
+	}
 	v.Forms = addForms(q, waits.Enrol, enrolPath)
 	for i, f := range v.Forms {
 		if f.ID == "add-email" { // the account has no address of its own that could be meant
@@ -100,6 +103,7 @@ func (v *confirmView) ask(q *page.Request, added factor.Added, action string, mo
 		withPasskeys(q, &v.View, q.T("passkeys.without"))
 		return
 	}
+	page.AskCodeOf(q, added.Factor.Type)
 	code := page.CodeField(q)
 	code.Focus = true
 	if added.Factor.Type == authcore.FactorTOTP {

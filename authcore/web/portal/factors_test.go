@@ -66,11 +66,12 @@ func TestO17_FactorPages(t *testing.T) {
 	id := all[0].ID.String()
 	b.post("/account/factors", []string{"id", id, "name", "Old phone"}).leads("/auth/account/factors?done=renamed")
 	b.get("/account/factors?rename=" + id).want(http.StatusOK).says("Old phone")
-	b.get("/account/factors/remove?id=" + id).want(http.StatusOK).says("Remove Old phone?")
+	b.get("/account/factors/remove?id=" + id).want(http.StatusOK).says("Remove “Old phone”?")
 	b.get("/account/factors/remove").leads("/auth/account/factors")
 	b.post("/account/factors/remove", []string{"id", id}).want(http.StatusForbidden).says("enter your password and a code")
 	b.post("/account/factors/remove", []string{"id", id, "password", testflow.Password, "proof_otp", ""}).want(http.StatusForbidden).says("enter your password and a code")
-	b.post("/account/factors/remove", []string{"id", id, "password", testflow.Password, "proof_otp", "000000x"}).want(http.StatusBadRequest)
+	b.post("/account/factors/remove", []string{"id", id, "password", testflow.Password, "proof_otp", "000000x"}).want(http.StatusBadRequest).
+		says("Enter the one that your app shows now").silent("ask for a new one")
 	both := func() []string {
 		h.Clock.Advance(time.Minute) // a code of the app is good once
 		return []string{"password", testflow.Password, "proof_otp", testotp.Code(t, seed, h.Clock.Now())}
@@ -97,7 +98,8 @@ func TestMFAPage(t *testing.T) {
 	by := func(i int) []string { // the sign-in was by less than one needs now
 		return []string{"password", testflow.Password, "proof_otp", strings.TrimSuffix(strings.TrimPrefix(codes[i], "<code>"), "</code>")}
 	}
-	b.post("/account/factors/add", []string{"type", "email", "email", "box@example.com"}).want(http.StatusForbidden).says("enter your password and a code")
+	b.post("/account/factors/add", []string{"type", "email", "email", "box@example.com"}).want(http.StatusForbidden).
+		says("enter your password and a code", "/auth/reauthenticate", "Confirm it another way") // the mailbox is a factor, and no code of it fits in the form
 	b.post("/account/factors/add", append(by(0), "type", "email", "email", "box@example.com")).leads("/auth/account/factors/confirm")
 	b.get("/account/factors/confirm").want(http.StatusOK).says("box@example.com").noField("enable_2fa")
 	b.post("/account/factors/confirm", []string{"otp", h.Mail(t, "box@example.com", authcore.MailFactorCode).Code}).leads("/auth/account/factors?done=factor_added")

@@ -138,6 +138,7 @@ func (p *mfaPage) named(q *page.Request, waits *secondstep.Pending) int {
 func (p *mfaPage) ask(q *page.Request, v *page.View, waits *secondstep.Pending, chosen int) {
 	m, sent := waits.Methods[chosen], chosen == 0 && !waits.StepUp
 	use := []page.Hidden{{Name: "use", Value: nameOf(m)}}
+	page.AskCodeOf(q, m.Factor.Type)
 	v.Intro = []string{q.T("mfa.intro."+m.Method, "To", m.To(), "Name", m.Factor.Name)}
 	if m.Options != nil {
 		v.Forms = []page.Form{passkeyForm(q, "mfa-form", mfaPath, m.Options, q.T("mfa.use."+m.Method), use...)}

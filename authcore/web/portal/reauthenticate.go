@@ -97,7 +97,7 @@ func (p *reauthenticatePage) show(q *page.Request) error {
 		}
 	}
 	if len(ways) == 0 { // all was given but a factor: the next page adds one
-		v.Intro = append(v.Intro, q.T("mfa.enrol.intro", "Brand", q.Brand))
+		v.Intro = append(v.Intro, q.T("mfa.enrol.step_up"))
 		v.Forms = []page.Form{{ID: "enrol-form", Action: q.Path(beginPath), Hidden: hidden, Button: q.T("mfa.enrol.title")}}
 		return q.Show(v)
 	}

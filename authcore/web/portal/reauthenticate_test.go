@@ -86,7 +86,7 @@ func TestReauthenticate_AsksForACode(t *testing.T) {
 	code := recoveryCode.FindString(b.get("/account/2fa?done=mfa_on").want(http.StatusOK).body)
 	code = strings.TrimSuffix(strings.TrimPrefix(code, "<code>"), "</code>")
 	b.get("/reauthenticate?acr_values=mfa").want(http.StatusOK).says("Enter your password", "Use a recovery code").silent("Use a code sent to")
-	b.get("/reauthenticate").want(http.StatusOK).says("Or one of your recovery codes", "Use a code sent to", "Use a recovery code")
+	b.get("/reauthenticate").want(http.StatusOK).says("Code of your app, or recovery code", "Use a code sent to", "Use a recovery code")
 	on := b.post("/reauthenticate", []string{"password", testflow.Password, "otp", ""})
 	if to := on.to(); !strings.HasPrefix(to, "/auth/login/mfa?done=code_sent&use=") {
 		t.Errorf("leads to %s", to)

@@ -34,6 +34,7 @@ func CodeField(q *Request) Field {
 
 // ProofCodeField is for the code beside a password: that of an authenticator app or a recovery code. It is never filled in again.
 func ProofCodeField(q *Request) Field {
+	AskCodeOf(q, authcore.FactorTOTP)
 	f := CodeField(q)
 	f.Value, f.Label, f.Hint, f.InputMode = "", q.T("field.proof_otp"), q.T("field.proof_otp.hint"), "text"
 	return f

@@ -2,7 +2,6 @@ package page
 
 import (
 	"errors"
-	"net/url"
 	"slices"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
@@ -111,9 +110,12 @@ func (v *View) askProof(q *Request) {
 				}
 			}
 		}
+	}
+	switch q.proof { // in another tab: what was typed stays here, and a page of ours is no place to be led back to
+	case askBoth: // who has neither app nor recovery codes at hand
+		v.Apart = &Link{To: q.Path("/reauthenticate"), Text: q.T("fresh.otherwise")}
 	case stepUp:
-		// In another tab: what was typed stays here.
-		v.Apart = &Link{To: q.Path("/reauthenticate") + "?rd=" + url.QueryEscape(q.Origin()+q.Path(q.route.Path)), Text: q.T("refused.step_up.link")}
+		v.Apart = &Link{To: q.Path("/reauthenticate"), Text: q.T("refused.step_up.link")}
 	}
 }
 

@@ -132,6 +132,9 @@ func TestTexts_AreThoseThatAreUsed(t *testing.T) {
 		mark("mfa.intro." + method)
 		mark("mfa.use." + method)
 	}
+	for _, typed := range []string{"totp", "recovery"} {
+		mark("error.wrong_code." + typed)
+	}
 	for _, kind := range []string{"passkey", "security_key"} {
 		for _, id := range []string{"factors.add." + kind, "factors.add." + kind + ".intro", "factors.add." + kind + ".button", "factors.confirm." + kind} {
 			mark(id)

@@ -9,6 +9,9 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 )
 
+// AskCodeOf says what the code that the page asks for is of, where nobody sends it: then a wrong one is no reason to ask for another.
+func AskCodeOf(q *Request, of authcore.FactorType) { q.code = of }
+
 // Explain says in the visitor's language what happened and what to do.
 func (q *Request) Explain() string {
 	p := q.Problem
@@ -29,6 +32,10 @@ func (q *Request) Explain() string {
 			text = q.T("fresh.again")
 		case elsewhere:
 			text = q.T("fresh.first")
+		}
+	case authcore.InvalidCode:
+		if id := "error.wrong_code." + string(q.code); q.Has(id) {
+			text = q.T(id)
 		}
 	case authcore.RateLimited, authcore.AccountLocked, authcore.TooManyAttempts:
 		if seconds, err := strconv.Atoi(q.W.Header().Get("Retry-After")); err == nil && seconds > 0 {

@@ -25,6 +25,7 @@ type Request struct {
 	Problem *httpauth.Problem   // why the form was refused
 	route   Route               // where the request was led
 	proof   proof               // what the form needs as well
+	code    authcore.FactorType // what the code that the page asks for is of; "" for one that was sent
 }
 
 // Path returns the address of a page.
