@@ -86,14 +86,18 @@ func (f *Factors) Add(ctx context.Context, in AddInput) (Added, error) {
 	})
 }
 
-// retry tries a change again that was decided from what another request has changed meanwhile.
+// retry tries a change again that was decided from what another request has changed meanwhile. One that others keep from being made is
+// [authcore.Unavailable], with nothing changed: who sends many at once has met no fault.
 func retry[T any](try func() (T, error)) (done T, err error) {
 	for range tries {
 		if done, err = try(); !errors.Is(err, authcore.ErrNotFound) {
 			break
 		}
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, authcore.ErrNotFound):
+		err = fmt.Errorf("change factors, %d times in the way of other changes: %w", tries, authcore.ErrUnavailable)
+	case err != nil:
 		err = fmt.Errorf("change factors: %w", err)
 	}
 	return done, err

@@ -438,3 +438,25 @@ func TestSMSFactor(t *testing.T) {
 	_, err = e.Factors.Add(t.Context(), factor.AddInput{SignIn: e.Mailed(), AccountID: a.ID, Type: authcore.FactorSMS, Phone: number})
 	refused(t, err, authcore.InvalidFields)
 }
+
+// TestFactors_RacesAreNoFault: a hundred changes at once are each made or put off, none is a fault of ours. One set of recovery codes is good.
+func TestFactors_RacesAreNoFault(t *testing.T) {
+	e, a := ada(t, testflow.Options{})
+	refusals := make(chan error, 100)
+	var wg sync.WaitGroup
+	for range cap(refusals) {
+		wg.Go(func() {
+			_, err := e.Factors.Add(t.Context(), factor.AddInput{SignIn: e.Mailed(), AccountID: a.ID, Type: authcore.FactorRecovery, Client: testflow.Client()})
+			refusals <- err
+		})
+	}
+	wg.Wait()
+	for range cap(refusals) {
+		if err := <-refusals; err != nil && authcore.CodeOf(err) != authcore.Unavailable {
+			t.Fatal(err)
+		}
+	}
+	if now, err := e.Factors.Status(t.Context(), a.ID); err != nil || now.CodesLeft != 10 {
+		t.Errorf("got %+v (%v)", now, err)
+	}
+}
