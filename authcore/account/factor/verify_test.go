@@ -40,6 +40,9 @@ func TestVerify_NotOffered(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if of, err := without.Of(t.Context(), a.ID); err != nil || len(of) != 0 {
+		t.Errorf("they count: %v (%v)", of, err)
+	}
 	for _, g := range all {
 		g.Client = testflow.Client()
 		want := authcore.InvalidCode
@@ -117,4 +120,41 @@ func TestOf_Unconfirmed(t *testing.T) {
 	_, err = verify(t, e, a, factor.Given{Type: authcore.FactorTOTP, FactorID: waits.Factor.ID, Code: app(t, waits.Seed, e.Clock.Now())})
 	refused(t, err, authcore.InvalidCode)
 	refused(t, e.Factors.Remove(t.Context(), a.ID, first.Factor.ID, testflow.Client()), authcore.LastFactor)
+}
+
+// TestO14_SeedOfAnotherRow: a sealed seed is bound to its row and its account: whoever can write to the database brings no former app back by
+// a copy, and gives it to nobody else under the id that it had.
+func TestO14_SeedOfAnotherRow(t *testing.T) {
+	e, a := ada(t, testflow.Options{})
+	added, _ := withApp(t, e, a, false)
+	sealed, err := e.Store.SealedFactors(t.Context(), uuid.Nil, 10)
+	if err != nil || len(sealed) != 1 {
+		t.Fatalf("got %v (%v)", sealed, err)
+	}
+	was, err := e.Store.FactorState(t.Context(), a.ID, e.Clock.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := e.Clock.Now()
+	copied := authcore.Factor{ID: uuid.Must(uuid.NewV7()), AccountID: a.ID, Type: authcore.FactorTOTP, Secret: sealed[0].Secret, CreatedAt: now, ConfirmedAt: now}
+	err = e.Store.ChangeFactors(t.Context(), factor.Change{Was: was, Remove: []uuid.UUID{added.Factor.ID}, Add: []authcore.Factor{copied}, Now: now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.Clock.Advance(time.Minute)
+	if _, err := verify(t, e, a, factor.Given{Type: authcore.FactorTOTP, Code: app(t, added.Seed, e.Clock.Now())}); err == nil {
+		t.Error("a seed that was copied to another row counts")
+	}
+
+	b := person(t, e, "bob@example.com")
+	if was, err = e.Store.FactorState(t.Context(), b.ID, e.Clock.Now()); err != nil {
+		t.Fatal(err)
+	}
+	copied.ID, copied.AccountID = added.Factor.ID, b.ID
+	if err := e.Store.ChangeFactors(t.Context(), factor.Change{Was: was, Add: []authcore.Factor{copied}, Now: e.Clock.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := verify(t, e, b, factor.Given{Type: authcore.FactorTOTP, Code: app(t, added.Seed, e.Clock.Now())}); err == nil {
+		t.Error("a seed that was moved to another account counts there")
+	}
 }

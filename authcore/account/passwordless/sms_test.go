@@ -50,3 +50,26 @@ func TestFinish_SMS(t *testing.T) {
 		refused(t, e, in, authcore.InvalidCode)
 	}
 }
+
+// O19: each SMS was paid for, so one whose code has signed somebody in stays counted: a number of their own gets whoever pumps no more of them.
+func TestO19_UsedCodesStayCounted(t *testing.T) {
+	t.Parallel()
+	const number = "+436641234567"
+	e := site(t, testflow.Options{Numbers: identifier.Numbers{Texts: true}, Identities: []authcore.IdentifierKind{authcore.KindPhone}})
+	for range 6 {
+		sent := len(e.Mails(t, number))
+		login := passwordless.Login{Phone: number}
+		if _, err := e.Passwordless.Start(t.Context(), passwordless.StartInput{Login: login, Client: testflow.Client()}); err != nil {
+			t.Fatal(err)
+		}
+		if len(e.Mails(t, number)) > sent {
+			if _, err := finish(t, e, passwordless.Input{Login: login, OTP: e.Mail(t, number, authcore.MailSignInCode).Code}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		e.Clock.Advance(2 * time.Minute)
+	}
+	if n := len(e.Mails(t, number)); n != 3 {
+		t.Errorf("%d SMS within a quarter of an hour, want 3", n)
+	}
+}

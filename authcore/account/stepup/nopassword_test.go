@@ -9,9 +9,11 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/fresh"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/passwordless"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/secondstep"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/internal/testflow"
 )
 
@@ -57,5 +59,18 @@ func TestNoPassword(t *testing.T) {
 			_, err = proceed(t, e, p, secondstep.MethodPassword, testflow.Password)
 			testflow.WantCode(t, err, authcore.InvalidFields)
 		})
+	}
+}
+
+// A number that nobody has verified may be a stranger's: no step-up sends a code there.
+func TestBegin_UnverifiedNumber(t *testing.T) {
+	t.Parallel()
+	e := testflow.New(t, testflow.Options{Numbers: identifier.Numbers{Texts: true}})
+	who := e.Person(t, signup.RegisterInput{Email: ada, Phone: "+436641234567"})
+	if who.Account.Phone == "" || who.Account.PhoneVerified() {
+		t.Fatalf("%+v", who.Account)
+	}
+	if got := methods(waiting(t, e, who, fresh.Proof{})); !slices.Equal(got, []string{"email", "password"}) {
+		t.Errorf("offered %v", got)
 	}
 }

@@ -2,6 +2,8 @@ package portal_test
 
 import (
 	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
@@ -94,4 +96,32 @@ func TestOTP_Off(t *testing.T) {
 	b.get("/otp").want(http.StatusNotFound)
 	b.get("/otp/verify").want(http.StatusNotFound)
 	b.post("/otp", []string{"login", email}).want(http.StatusNotFound)
+}
+
+// A link to sign in with is used by a post alone (R07), also in the browser that asked for it: what opens links before their owner does, or
+// fetches the page in advance, signs nobody in and spends nothing. Nor does it leave a trace (R09).
+func TestR07_OTPLinkIsUsedByAPostAlone(t *testing.T) {
+	h := open(t, plan{ways: codesAndLinks})
+	h.Person(t, signup.RegisterInput{Email: email})
+	b := h.browser()
+	b.post("/otp", []string{"login", email}).leads("/auth/otp/verify?done=code_asked")
+	m := h.Mail(t, email, authcore.MailSignInCode)
+	_, token, _ := strings.Cut(m.Link, "token=")
+	for _, method := range []string{http.MethodHead, http.MethodGet, http.MethodHead, http.MethodGet} {
+		opened := b.send(httptest.NewRequest(method, "/auth"+linkPath(t, m), nil), nil).want(http.StatusSeeOther)
+		if to := opened.header.Get("Location"); to != "/auth/otp/verify" {
+			t.Fatalf("leads to %s", to)
+		}
+		page := b.send(httptest.NewRequest(method, "/auth/otp/verify", nil), nil).want(http.StatusOK)
+		if page.header.Get("Set-Cookie") != "" {
+			t.Errorf("a %s of the page sets %s", method, page.header.Get("Set-Cookie"))
+		}
+		for _, a := range []*answer{opened, page} {
+			if a.header.Get("Referrer-Policy") != "no-referrer" || a.header.Get("Cache-Control") != "no-store" {
+				t.Errorf("%s: %v", method, a.header)
+			}
+			a.silent(token)
+		}
+	}
+	b.post("/otp/verify", nil).leads("/auth/account")
 }
