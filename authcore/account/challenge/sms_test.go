@@ -152,10 +152,16 @@ func TestO19_Countries(t *testing.T) {
 	}
 }
 
-// blind is a limiter that cannot count what goes to people.
-type blind struct{ authcore.Limiter }
+// blind is a limiter that cannot count what goes to people; counts is the one limit that it can count.
+type blind struct {
+	authcore.Limiter
+	counts string
+}
 
-func (blind) Take(context.Context, ...authcore.Limit) (time.Duration, error) {
+func (b blind) Take(_ context.Context, all ...authcore.Limit) (time.Duration, error) {
+	if all[0].Name == b.counts {
+		return 0, nil
+	}
 	return 0, fmt.Errorf("count: %w", authcore.ErrUnavailable)
 }
 
@@ -163,17 +169,19 @@ func (blind) Take(context.Context, ...authcore.Limit) (time.Duration, error) {
 func TestO19_BlindLimiter(t *testing.T) {
 	t.Parallel()
 	e := testflow.New(t, testflow.Options{})
-	d, err := challenge.New(challenge.Config{Store: e.Store, Limiter: blind{}, Mailer: mailer{}, Now: e.Clock.Now,
-		Key: func() secret.MACKey { return e.Ring.MACKey("code") }, Reaches: func(string) bool { return true }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, known := range []*challenge.Known{nil, {To: challenge.Recipient{Channel: authcore.BySMS, Address: number(1)}}} {
-		_, _, err = d.Request(t.Context(), challenge.Request{Purpose: authcore.PurposeResetPassword, Subject: number(1), Counted: number(1),
-			Channel: authcore.BySMS, Known: known, Client: testflow.Client(),
-			Save: func(context.Context, authcore.Challenge, authcore.Effects) error { t.Error("it was saved"); return nil }})
-		if !errors.Is(err, authcore.ErrUnavailable) {
-			t.Errorf("the error is %v", err)
+	for _, counts := range []string{"", authcore.LimitResend} {
+		d, err := challenge.New(challenge.Config{Store: e.Store, Limiter: blind{counts: counts}, Mailer: mailer{}, Now: e.Clock.Now,
+			Key: func() secret.MACKey { return e.Ring.MACKey("code") }, Reaches: func(string) bool { return true }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, known := range []*challenge.Known{nil, {To: challenge.Recipient{Channel: authcore.BySMS, Address: number(1)}}} {
+			_, _, err = d.Request(t.Context(), challenge.Request{Purpose: authcore.PurposeResetPassword, Subject: number(1), Counted: number(1),
+				Channel: authcore.BySMS, Known: known, Client: testflow.Client(),
+				Save: func(context.Context, authcore.Challenge, authcore.Effects) error { t.Error("it was saved"); return nil }})
+			if !errors.Is(err, authcore.ErrUnavailable) {
+				t.Errorf("the error is %v", err)
+			}
 		}
 	}
 }
