@@ -79,7 +79,7 @@ func (f step) advance(ctx context.Context, s started, amr []string, in Input) (O
 	n := s.lacks(f.Flow, have)
 	switch {
 	case n.done && s.stepsUp():
-		return StepUp{f.Flow}.finish(ctx, s, have, in.Request)
+		return StepUp(f).finish(ctx, s, have, in.Request)
 	case n.done:
 		return f.finish(ctx, s, have, in)
 	}

@@ -107,7 +107,7 @@ func TestC15_Faults(t *testing.T) {
 		for code, want := range map[int]error{2: idp.ErrUnavailable, 4: idp.ErrUnavailable, 613: idp.ErrUnavailable, 100: idp.ErrAnswer, 190: idp.ErrAnswer} {
 			fake, p := pair(t)
 			fake.Fault[step] = code
-			if _, err := signIn(t, fake, p, nil); !errors.Is(err, want) || errors.Is(err, idp.ErrAnswer) != (want == idp.ErrAnswer) {
+			if _, err := signIn(t, fake, p, nil); !errors.Is(err, want) || errors.Is(err, idp.ErrAnswer) != errors.Is(want, idp.ErrAnswer) {
 				t.Errorf("%d at %s: %v", code, step, err)
 			}
 		}

@@ -151,7 +151,7 @@ func TestC15_Limits(t *testing.T) {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
-		if n := fake.Calls()["/api/v3/user"]; c.want == idp.ErrUnavailable && n != 1 {
+		if n := fake.Calls()["/api/v3/user"]; errors.Is(c.want, idp.ErrUnavailable) && n != 1 {
 			t.Errorf("%s: called %d times", name, n)
 		}
 	}

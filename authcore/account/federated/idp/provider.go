@@ -32,7 +32,7 @@ type Provider interface {
 	Native(ctx context.Context, n Native) (Identity, error)
 }
 
-// ErrNotTaken: this kind of provider takes no such proof from apps.
+// ErrNotTaken says that this kind of provider takes no such proof from apps.
 var ErrNotTaken = errors.New("the provider takes no such proof")
 
 // AuthRequest is what goes along with a browser. All of it but RedirectURI is random and good once.
