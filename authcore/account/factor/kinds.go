@@ -38,7 +38,7 @@ func worthOfKey(kind webauthn.Kind, synced bool) []string {
 }
 
 // kinds are the different proofs there are: something of another kind is a second one.
-var kinds = []string{"pwd", "email", "sms", "otp", "hwk", "swk", "recovery", "fed"}
+var kinds = []string{authcore.AMRPassword, "email", "sms", "otp", "hwk", "swk", "recovery", "fed"}
 
 // Kinds returns how many different kinds of proof an `amr` tells of. Two are a second factor. A passkey with user verification is two
 // by itself, and says so by the value "mfa".
@@ -49,7 +49,7 @@ func Kinds(amr []string) int {
 			n++
 		}
 	}
-	if slices.Contains(amr, "mfa") {
+	if slices.Contains(amr, authcore.AMRMulti) {
 		return max(n, 2)
 	}
 	return n

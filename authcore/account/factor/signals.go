@@ -48,7 +48,7 @@ func (p Place) Unknown(credential []byte) (rpID, id string) {
 // that may add a first factor where there is none, and the account has no passkey here. What else is asked of who adds one, fresh calls
 // decide.
 func (p Place) WantsPasskey(ctx context.Context, account uuid.UUID, by SignIn) (bool, error) {
-	if !p.Passkeys() || !slices.Contains(by.AMR, "pwd") {
+	if !p.Passkeys() || !slices.Contains(by.AMR, authcore.AMRPassword) {
 		return false, nil
 	}
 	s, err := p.factors.state(ctx, account)

@@ -146,7 +146,7 @@ func (g *Gate) Inline(ctx context.Context, who *authcore.Principal) (Inline, err
 }
 
 // byPassword is the amr of who has given a password.
-var byPassword = []string{"pwd"}
+var byPassword = []string{authcore.AMRPassword}
 
 // Prove tries what p has, whatever the sign-in of who is like, and returns what it has shown (amr, RFC 8176). Refusals are those of Check.
 //

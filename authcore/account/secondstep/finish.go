@@ -81,9 +81,14 @@ func (f *Flow) Finish(ctx context.Context, a authcore.Account, r session.Request
 
 // open opens the session.
 func (f *Flow) open(ctx context.Context, a authcore.Account, r session.Request) (Outcome, error) {
-	r.Step.ForgetReset = a.PasswordBy != "" && factor.Kinds(kindsGiven(a, r.AMR)) > 1
+	r.Step.ForgetReset = forgetsReset(a, r.AMR)
 	tokens, err := f.cfg.Sessions.Start(ctx, a, r)
 	return Outcome{Tokens: tokens}, err
+}
+
+// forgetsReset reports whether a password that a reset has set is worth a password again: another kind of proof has been given (contract §8.2).
+func forgetsReset(a authcore.Account, amr []string) bool {
+	return a.PasswordBy != "" && factor.Kinds(kindsGiven(a, amr)) > 1
 }
 
 // Complete returns the amr of a proof with what it makes of them: the one place where two kinds become "mfa" (RFC 8176).

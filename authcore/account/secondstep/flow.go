@@ -141,7 +141,7 @@ func New(cfg Config) (*Flow, error) {
 }
 
 // RequiredBy returns why sign-ins of the account ask for a second factor: "all", "role:<role>" or, where its owner has switched it on,
-// "account"; "" where they do not.
+// [factor.ByAccount]; "" where they do not.
 func (f *Flow) RequiredBy(a authcore.Account) string {
 	if f.cfg.Required.Everybody {
 		return "all"
@@ -155,7 +155,7 @@ func (f *Flow) RequiredBy(a authcore.Account) string {
 		}
 	}
 	if a.MFAEnabled() {
-		return "account"
+		return factor.ByAccount
 	}
 	return ""
 }

@@ -8,7 +8,6 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/factor"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
 )
 
 // MethodPassword is the method of who came by code or link and is asked for the password. The other methods are types of factor.
@@ -65,7 +64,7 @@ func (f *Flow) next(a authcore.Account, factors []authcore.Factor, have []string
 func kindsGiven(a authcore.Account, have []string) []string {
 	given := slices.Clone(have)
 	for i, kind := range given {
-		if kind == "pwd" {
+		if kind == authcore.AMRPassword {
 			given[i] = kindOfPassword(a)
 		}
 	}
@@ -80,7 +79,7 @@ func kindOfPassword(a authcore.Account) string {
 	case authcore.BySMS:
 		return factor.AMR(authcore.FactorSMS)
 	}
-	return "pwd"
+	return authcore.AMRPassword
 }
 
 // satisfied reports whether two kinds were given of which one is a factor that counts: of an account without any, its own address or
@@ -91,7 +90,7 @@ func (f *Flow) satisfied(given []string, own []authcore.Factor) bool {
 	}
 	return slices.ContainsFunc(given, func(kind string) bool {
 		switch kind {
-		case "mfa", "recovery", "hwk", "swk":
+		case authcore.AMRMulti, "recovery", "hwk", "swk":
 			return true
 		}
 		if len(own) == 0 {
@@ -126,7 +125,7 @@ func (f *Flow) withoutFactor(a authcore.Account, have, given []string) next {
 	if own.Type != "" && !slices.Contains(have, factor.AMR(own.Type)) {
 		return next{methods: []Method{{Method: string(own.Type), Factor: own}}}
 	}
-	if f.cfg.password(a) != "" && !slices.Contains(have, "pwd") {
+	if f.cfg.password(a) != "" && !slices.Contains(have, authcore.AMRPassword) {
 		return next{methods: []Method{{Method: MethodPassword}}}
 	}
 	enrol := slices.DeleteFunc(slices.Clone(f.cfg.Factors.Offered()), func(t authcore.FactorType) bool {
@@ -162,9 +161,4 @@ func (n next) find(method string, id uuid.UUID) (Method, bool) {
 }
 
 // To is where the method's codes go, with most of it hidden; "" for methods without codes that are sent.
-func (m Method) To() string {
-	if m.Factor.Address == "" {
-		return ""
-	}
-	return identifier.Mask(m.Factor.Address)
-}
+func (m Method) To() string { return factor.Masked(m.Factor) }

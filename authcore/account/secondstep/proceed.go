@@ -177,9 +177,9 @@ func (f *Flow) prove(ctx context.Context, s started, m Method, in Input) ([]stri
 			return nil, authcore.RefuseField("password", authcore.Required)
 		}
 		if s.stepsUp() {
-			return []string{"pwd"}, StepUp{f}.tryPassword(ctx, s, in.Password, in.Request.Client)
+			return []string{authcore.AMRPassword}, StepUp{f}.tryPassword(ctx, s, in.Password, in.Request.Client)
 		}
-		return []string{"pwd"}, f.provePassword(ctx, s.account, in.Password, in.Request.Client)
+		return []string{authcore.AMRPassword}, f.provePassword(ctx, s.account, in.Password, in.Request.Client)
 	}
 	if in.Code == "" && len(in.Credential) == 0 {
 		return nil, authcore.RefuseField("code", authcore.CodeRequired)

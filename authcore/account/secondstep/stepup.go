@@ -162,7 +162,7 @@ func (f StepUp) tryPassword(ctx context.Context, s started, typed string, c auth
 		case !right:
 			return nil, authcore.Refuse(authcore.InvalidCredentials, "The password is wrong.")
 		}
-		return []string{"pwd"}, nil
+		return []string{authcore.AMRPassword}, nil
 	})
 	if errors.Is(err, attempt.ErrClosed) {
 		return authcore.RefuseFor(authcore.TooManyAttempts, "Too many wrong passwords. Prove yourself otherwise, or try again later.", time.Minute)
@@ -198,7 +198,7 @@ func (f StepUp) finish(ctx context.Context, s started, have []string, r session.
 func (f StepUp) replace(ctx context.Context, a authcore.Account, p authcore.PendingSignIn, have []string, r session.Request) (Outcome, error) {
 	r.Method = wayOf(have)
 	r.Step.AuthTime = p.AuthTime
-	r.Step.ForgetReset = a.PasswordBy != "" && factor.Kinds(kindsGiven(a, have)) > 1
+	r.Step.ForgetReset = forgetsReset(a, have)
 	tokens, err := f.cfg.Sessions.Replace(ctx, a, p.SessionID, Complete(a, have), r)
 	return Outcome{Tokens: tokens, SteppedUp: true}, err
 }
@@ -206,7 +206,7 @@ func (f StepUp) replace(ctx context.Context, a authcore.Account, p authcore.Pend
 // wayOf is the way in that the proofs of a step-up stand for, as events have it.
 func wayOf(amr []string) string {
 	switch {
-	case slices.Contains(amr, "pwd"):
+	case slices.Contains(amr, authcore.AMRPassword):
 		return audit.ByPassword
 	case slices.Contains(amr, "hwk"), slices.Contains(amr, "swk"):
 		return audit.ByPasskey

@@ -89,7 +89,7 @@ func (f *Flow) SetUp(ctx context.Context, in Input) (secondstep.Outcome, error) 
 	}
 	in.Request.AMR, in.Request.Method = []string{}, audit.ByLink
 	if normal != "" {
-		in.Request.AMR, in.Request.Method = []string{"pwd"}, audit.ByPassword
+		in.Request.AMR, in.Request.Method = []string{authcore.AMRPassword}, audit.ByPassword
 		if a.PasswordHash, err = password.Hash(ctx, f.cfg.Hasher, normal, "", nil); err != nil {
 			return secondstep.Outcome{}, fmt.Errorf("set up: %w", err)
 		}

@@ -40,7 +40,7 @@ func (f *Flow) password(ctx context.Context, in Input) (secondstep.Outcome, erro
 	if broken.AddError("device_name", err); err != nil {
 		return secondstep.Outcome{}, broken.Refusal()
 	}
-	in.Request.DeviceName, in.Request.AMR, in.Request.Method = device, []string{"pwd"}, audit.ByPassword
+	in.Request.DeviceName, in.Request.AMR, in.Request.Method = device, []string{authcore.AMRPassword}, audit.ByPassword
 
 	if f.cfg.NoPassword { // nothing is counted: nobody can guess what signs nobody in
 		return secondstep.Outcome{}, errCredentials()

@@ -124,7 +124,7 @@ func (f *Flow) withPassword(ctx context.Context, to target, waiting []authcore.R
 		}
 		if ok {
 			c = f.claimRegistered(r, to)
-			c.amr = append([]string{"pwd"}, c.amr...)
+			c.amr = append([]string{authcore.AMRPassword}, c.amr...)
 			return c, true, nil
 		}
 	}
@@ -132,7 +132,7 @@ func (f *Flow) withPassword(ctx context.Context, to target, waiting []authcore.R
 		return claim{}, false, nil
 	}
 	ok, err = verify(existing.PasswordHash)
-	return claim{account: *existing, amr: append([]string{"pwd"}, challenge.AMR(authcore.PurposeVerifyEmail, to.channel)...)}, ok, err
+	return claim{account: *existing, amr: append([]string{authcore.AMRPassword}, challenge.AMR(authcore.PurposeVerifyEmail, to.channel)...)}, ok, err
 }
 
 // withProof finds the registration of a registration secret.

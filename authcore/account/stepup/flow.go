@@ -122,7 +122,7 @@ func (f *Flow) prove(ctx context.Context, who *authcore.Principal, p fresh.Proof
 	}
 	amr, err := f.cfg.Gate.Prove(ctx, who, p, c)
 	if p.OTP == "" && authcore.CodeOf(err) == authcore.MFARequired { // the password is right: the rest is asked for
-		return []string{"pwd"}, nil
+		return []string{authcore.AMRPassword}, nil
 	}
 	return amr, err
 }

@@ -79,7 +79,7 @@ type pendingMethod struct {
 	FactorID *string         `json:"factor_id" format:"uuid" doc:"Null for the account's own address or number, and for its password."`
 	Name     string          `json:"name"`
 	To       string          `json:"to,omitempty" doc:"Of email and sms: where codes go, with most of it hidden." example:"a***@example.com"`
-	Sent     bool            `json:"sent,omitempty" doc:"A code is on its way."`
+	Sent     bool            `json:"sent" doc:"A code is on its way."`
 	Options  webauthnOptions `json:"options,omitempty" doc:"Of passkey and security_key: PublicKeyCredentialRequestOptionsJSON, good once, for five minutes. Methods of one type have the same."`
 }
 
