@@ -71,7 +71,7 @@ func (f *Factors) Add(ctx context.Context, in AddInput) (Added, error) {
 		if err != nil {
 			return Added{}, err
 		}
-		if err := mayAddFirst(f, s, in.SignIn); err != nil {
+		if err := mayAdd(f, s, in.SignIn); err != nil {
 			return Added{}, err
 		}
 		switch in.Type {

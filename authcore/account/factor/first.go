@@ -19,33 +19,29 @@ type SignIn struct {
 // SignInOf is the sign-in that a request is made by.
 func SignInOf(who *authcore.Principal) SignIn { return SignIn{who.AMR, who.AuthTime} }
 
-// mayAddFirst is the one place of the rule on the first factor (contract §11): whoever has no factor yet adds one, and switches two-factor
-// authentication on, only in a sign-in or step-up that is recent and included a code to the proven address. Else whoever has stolen a
-// password would lock the owner out with a factor of their own. An account without a proven address has nothing more to show.
+// mayAdd is the one place of the rule on who gives an account second factors while its sign-ins ask for none (contract §11, §8.4): whoever
+// adds one, or switches two-factor authentication on, is signed in by a sign-in or step-up that is recent and included a code to the proven
+// address, or one of the factors that the account has. Else whoever has stolen a password would lock the owner out with a factor of their
+// own. Where sign-ins ask for a factor, fresh calls do too. An account without a proven address has nothing more to show.
 // Refusal: [authcore.ReauthenticationRequired].
-func mayAddFirst(f *Factors, s State, by SignIn) error {
-	if hasSecond(f.counting(s.Factors)) || !s.Account.EmailVerified() {
+func mayAdd(f *Factors, s State, by SignIn) error {
+	own := slices.DeleteFunc(slices.Clone(f.counting(s.Factors)), func(x authcore.Factor) bool { return x.Type == authcore.FactorRecovery })
+	asked := len(own) > 0 && (s.Account.MFAEnabled() || f.required(s.Account) != "")
+	if asked || !s.Account.EmailVerified() {
 		return nil
 	}
-	if slices.Contains(by.AMR, AMR(authcore.FactorEmail)) && !f.now().After(by.At.Add(f.cfg.FreshFor)) {
+	shown := slices.Contains(by.AMR, AMR(authcore.FactorEmail)) ||
+		slices.ContainsFunc(own, func(x authcore.Factor) bool { return slices.Contains(by.AMR, Worth(x)[0]) })
+	if shown && !f.now().After(by.At.Add(f.cfg.FreshFor)) {
 		return nil
 	}
-	e := authcore.Refuse(authcore.ReauthenticationRequired, "The first factor of an account is added by who reads its mail. Prove yourself by a code to your e-mail address first.")
+	e := authcore.Refuse(authcore.ReauthenticationRequired, "A second factor is added by who reads the account's mail. Prove yourself by a code to your e-mail address first.")
 	e.MaxAge = f.cfg.FreshFor
 	return e
 }
 
-// First says whether an account has its first factor still to add, and whether a sign-in may.
-type First struct {
-	Missing bool // it has none that counts
-	Refused bool // the sign-in lacks a recent code to the proven address
-}
-
-// FirstOf returns it. [authcore.InvalidToken] when the account is gone.
-func FirstOf(ctx context.Context, f *Factors, account uuid.UUID, by SignIn) (First, error) {
+// MayAdd says whether a sign-in may give an account a second factor. [authcore.InvalidToken] when the account is gone.
+func MayAdd(ctx context.Context, f *Factors, account uuid.UUID, by SignIn) (bool, error) {
 	s, err := f.state(ctx, account)
-	if err != nil {
-		return First{}, err
-	}
-	return First{Missing: !hasSecond(f.counting(s.Factors)), Refused: mayAddFirst(f, s, by) != nil}, nil
+	return err == nil && mayAdd(f, s, by) == nil, err
 }

@@ -32,20 +32,42 @@ func TestFirst_StolenPasswordAddsNoFactor(t *testing.T) {
 				t.Errorf("%s: %s: %v", name, what, err)
 			}
 		}
-		if first, err := factor.FirstOf(t.Context(), e.Factors, a.ID, by); err != nil || !first.Missing || !first.Refused {
-			t.Errorf("%s: %+v (%v)", name, first, err)
+		if may, err := factor.MayAdd(t.Context(), e.Factors, a.ID, by); err != nil || may {
+			t.Errorf("%s: may add (%v)", name, err)
 		}
 	}
 	mailed := factor.SignIn{AMR: []string{"email"}, At: now.Add(-10 * time.Minute)}
-	if first, err := factor.FirstOf(t.Context(), e.Factors, a.ID, mailed); err != nil || !first.Missing || first.Refused {
-		t.Errorf("%+v (%v)", first, err)
+	if may, err := factor.MayAdd(t.Context(), e.Factors, a.ID, mailed); err != nil || !may {
+		t.Errorf("may not add (%v)", err)
 	}
 	s, err := e.Factors.Enable(t.Context(), a.ID, "", mailed, testflow.Client())
 	if err != nil || len(s.Codes) != 10 || len(s.Factors) != 2 || s.Factors[0].Type != authcore.FactorEmail {
 		t.Fatalf("%+v (%v)", s, err)
 	}
-	// Who has a factor adds others by what a fresh call asks for.
+	// Where sign-ins ask for a factor, others are added by what a fresh call asks for.
 	if _, err := e.Factors.Add(t.Context(), factor.AddInput{AccountID: a.ID, Type: authcore.FactorTOTP, Client: testflow.Client()}); err != nil {
+		t.Error(err)
+	}
+}
+
+// A factor that sign-ins do not ask for lifts nothing: who has the password alone adds none beside it, and does not have sign-ins ask for one.
+func TestFirst_BesideAFactorThatNobodyAsksFor(t *testing.T) {
+	e, a := ada(t, testflow.Options{})
+	now := e.Clock.Now()
+	withApp(t, e, a, false)
+	try := func(by factor.SignIn) error {
+		_, err := e.Factors.Add(t.Context(), factor.AddInput{AccountID: a.ID, Type: authcore.FactorRecovery, SignIn: by, Client: testflow.Client()})
+		if _, enabled := e.Factors.Enable(t.Context(), a.ID, "", by, testflow.Client()); authcore.CodeOf(enabled) != authcore.CodeOf(err) {
+			t.Errorf("added %v, enabled %v", err, enabled)
+		}
+		return err
+	}
+	for _, by := range []factor.SignIn{{AMR: []string{"pwd"}, At: now}, {AMR: []string{"pwd", "recovery"}, At: now}, {AMR: []string{"pwd", "otp"}, At: now.Add(-time.Hour)}} {
+		if err := try(by); authcore.CodeOf(err) != authcore.ReauthenticationRequired {
+			t.Errorf("%v: %v", by, err)
+		}
+	}
+	if err := try(factor.SignIn{AMR: []string{"pwd", factor.AMR(authcore.FactorTOTP)}, At: now}); err != nil {
 		t.Error(err)
 	}
 }

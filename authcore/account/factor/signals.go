@@ -45,7 +45,7 @@ func (p Place) Unknown(credential []byte) (rpID, id string) {
 }
 
 // WantsPasskey reports whether somebody who has just signed in is to be offered a passkey without being asked: by a password, in a sign-in
-// that may add a first factor where there is none, and the account has no passkey here. What else is asked of who adds one, fresh calls
+// that may add a factor, and the account has no passkey here. What else is asked of who adds one, fresh calls
 // decide.
 func (p Place) WantsPasskey(ctx context.Context, account uuid.UUID, by SignIn) (bool, error) {
 	if !p.Passkeys() || !slices.Contains(by.AMR, authcore.AMRPassword) {
@@ -56,7 +56,7 @@ func (p Place) WantsPasskey(ctx context.Context, account uuid.UUID, by SignIn) (
 		return false, err
 	}
 	has := slices.ContainsFunc(p.own(s.Factors), func(x authcore.Factor) bool { return x.Type == authcore.FactorPasskey })
-	return !has && mayAddFirst(p.factors, s, by) == nil, nil
+	return !has && mayAdd(p.factors, s, by) == nil, nil
 }
 
 // own returns the confirmed passkeys and security keys that are for this place.

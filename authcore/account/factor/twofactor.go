@@ -60,14 +60,14 @@ func (f *Factors) required(a authcore.Account) string {
 // Enable has sign-ins of the account ask for a second factor, or changes which type is preferred; "" leaves that. Where the account has no
 // factor its verified address becomes one. It makes recovery codes where there are none. Refusals: [authcore.NoFactor] where there would
 // be nothing to ask for beside what signs in; [authcore.InvalidFields] for a preferred type that the account has no factor of;
-// [authcore.ReauthenticationRequired] where the first factor may not be added; [authcore.InvalidToken] when the account is gone.
+// [authcore.ReauthenticationRequired] where the sign-in may not add a factor; [authcore.InvalidToken] when the account is gone.
 func (f *Factors) Enable(ctx context.Context, account uuid.UUID, preferred authcore.FactorType, by SignIn, c authcore.Client) (Status, error) {
 	codes, err := retry(func() ([]string, error) {
 		s, err := f.state(ctx, account)
 		if err != nil {
 			return nil, err
 		}
-		if err := mayAddFirst(f, s, by); err != nil {
+		if err := mayAdd(f, s, by); err != nil {
 			return nil, err
 		}
 		change := Change{Was: s, Now: f.now()}

@@ -6,11 +6,11 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/web/portal/page"
 )
 
-// mailFirst returns the form that sends a code to the proven address and leads back to a page, where the first factor is not added without;
-// nil where it may be added.
+// mailFirst returns the form that sends a code to the proven address and leads back to a page, where no second factor is added without;
+// nil where one may be added.
 func mailFirst(q *page.Request, factors *factor.Factors, back string) (*page.Form, error) {
-	first, err := factor.FirstOf(q.R.Context(), factors, q.User.AccountID, factor.SignInOf(q.User))
-	if err != nil || !first.Refused {
+	may, err := factor.MayAdd(q.R.Context(), factors, q.User.AccountID, factor.SignInOf(q.User))
+	if err != nil || may {
 		return nil, err
 	}
 	page.AskElsewhere(q)
