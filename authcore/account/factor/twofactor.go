@@ -24,6 +24,7 @@ type Status struct {
 	Preferred  authcore.FactorType
 	CodesLeft  int
 	Trusted    int      // devices that are asked for none
+	Ready      bool     // there is something to ask for beside what signs in: it can be switched on
 	Codes      []string // recovery codes that were made just now
 }
 
@@ -37,6 +38,11 @@ func (f *Factors) Status(ctx context.Context, account uuid.UUID) (Status, error)
 		Enabled: s.Account.MFAEnabled(), RequiredBy: f.required(s.Account), Factors: f.counting(s.Factors), Preferred: s.Account.MFAPreferred,
 		CodesLeft: len(s.Codes),
 	}
+	would := now.Factors
+	if x := f.mailbox(s, would); x != nil {
+		would = append(slices.Clone(would), *x)
+	}
+	now.Ready = f.cfg.Ways.TwoKinds(s.Account, would)
 	if now.RequiredBy == "" && now.Enabled {
 		now.RequiredBy = ByAccount
 	}
@@ -55,6 +61,14 @@ func (f *Factors) required(a authcore.Account) string {
 		return ""
 	}
 	return f.cfg.Required(a)
+}
+
+// mailbox is the factor that the account's verified address becomes where it has none that counts; nil for none.
+func (f *Factors) mailbox(s State, counting []authcore.Factor) *authcore.Factor {
+	if hasSecond(counting) || !s.Account.EmailVerified() || !f.offers(authcore.FactorEmail) {
+		return nil
+	}
+	return &authcore.Factor{AccountID: s.Account.ID, Type: authcore.FactorEmail, Address: s.Account.Email}
 }
 
 // Enable has sign-ins of the account ask for a second factor, or changes which type is preferred; "" leaves that. Where the account has no
@@ -113,15 +127,18 @@ func (f *Factors) Prefer(ctx context.Context, account uuid.UUID, t authcore.Fact
 func (f adder) enable(ctx context.Context, s State, c *Change, by authcore.Client) (codes []string, err error) {
 	counting := f.counting(s.Factors)
 	added := false
-	if !hasSecond(counting) && s.Account.EmailVerified() && f.offers(authcore.FactorEmail) {
-		x := authcore.Factor{ID: uuid.Must(uuid.NewV7()), AccountID: s.Account.ID, Type: authcore.FactorEmail, Address: s.Account.Email,
-			CreatedAt: c.Now, ConfirmedAt: c.Now}
-		c.Add, added = append(c.Add, x), true
-		counting = append(counting, x)
+	if x := f.mailbox(s, counting); x != nil {
+		x.ID, x.CreatedAt, x.ConfirmedAt = uuid.Must(uuid.NewV7()), c.Now, c.Now
+		c.Add, added = append(c.Add, *x), true
+		counting = append(counting, *x)
 		c.Effects.Events = append(c.Effects.Events, eventOf(authcore.EventFactorAdded, s.Account.ID, x.Type, by, c.Now))
 	}
 	if !f.cfg.Ways.TwoKinds(s.Account, counting) {
-		return nil, authcore.Refuse(authcore.NoFactor, "There is no second factor to ask for. Add an authenticator app or another factor first, or set a password.")
+		say := "There is no second factor to ask for. Add an authenticator app or another factor first."
+		if f.cfg.Ways.Password && s.Account.PasswordHash == "" {
+			say = "There is no second factor to ask for. Add an authenticator app or another factor first, or set a password."
+		}
+		return nil, authcore.Refuse(authcore.NoFactor, say)
 	}
 	if len(s.Codes) == 0 && f.offers(authcore.FactorRecovery) {
 		codes, added = f.makeCodes(s, "", c).Codes, true

@@ -121,7 +121,7 @@ func ofFactors(a authcore.Account, offered []authcore.FactorType, own []authcore
 // withoutFactor is what comes where a second factor is asked for and the account has none that counts: the code to its proven address
 // first, or to its proven number, then the password of who came by a code or link, then the enrolment of a factor. None skips another.
 func (f *Flow) withoutFactor(a authcore.Account, have, given []string) next {
-	own := ownChannel(a)
+	own := ownChannel(a, f.cfg.Texts)
 	if own.Type != "" && !slices.Contains(have, factor.AMR(own.Type)) {
 		return next{methods: []Method{{Method: string(own.Type), Factor: own}}}
 	}
@@ -139,12 +139,12 @@ func (f *Flow) withoutFactor(a authcore.Account, have, given []string) next {
 	return next{enrol: enrol}
 }
 
-// ownChannel is the account's proven address, or its proven number where it has none.
-func ownChannel(a authcore.Account) authcore.Factor {
+// ownChannel is the account's proven address, or where it has none its proven number, while codes go by SMS.
+func ownChannel(a authcore.Account, texts bool) authcore.Factor {
 	switch {
 	case a.EmailVerified():
 		return authcore.Factor{AccountID: a.ID, Type: authcore.FactorEmail, Address: a.Email}
-	case a.PhoneVerified():
+	case a.PhoneVerified() && texts:
 		return authcore.Factor{AccountID: a.ID, Type: authcore.FactorSMS, Address: a.Phone}
 	}
 	return authcore.Factor{}

@@ -122,7 +122,7 @@ func TestNext(t *testing.T) {
 		{"pem", "", types{email, totp}, nil, def, "totp email"},
 	} {
 		name := fmt.Sprint(c.has, " ", c.by, " ", c.own, " ", c.have, " ", c.offered)
-		f := &Flow{cfg: Config{Factors: offers{types: c.offered}}}
+		f := &Flow{cfg: Config{Factors: offers{types: c.offered}, Texts: true}}
 		var own []authcore.Factor
 		for _, typ := range c.own {
 			own = append(own, authcore.Factor{ID: uuid.New(), Type: typ, Left: 10})
@@ -130,6 +130,15 @@ func TestNext(t *testing.T) {
 		if got := f.next(person(c.has, c.by), own, c.have).String(); got != c.want {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
+	}
+}
+
+// A number that no code goes to any more stands for nothing: whoever has no address adds a factor at once, and is not asked for ever.
+func TestNext_NumberWithoutSMS(t *testing.T) {
+	t.Parallel()
+	f := &Flow{cfg: Config{Factors: offers{types: types{totp, recovery}}}}
+	if got := f.next(person("pn", ""), nil, []string{"pwd"}).String(); got != " +totp" {
+		t.Errorf("asked for %q", got)
 	}
 }
 

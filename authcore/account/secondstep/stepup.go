@@ -123,7 +123,7 @@ func (f StepUp) lacks(a authcore.Account, factors []authcore.Factor, have []stri
 	}
 	if f.cfg.password(a) != "" {
 		with(Method{Method: MethodPassword}, kindOfPassword(a))
-	} else if own := ownChannel(a); own.Type != "" && !slices.ContainsFunc(factors, func(x authcore.Factor) bool { return x.Type == own.Type }) {
+	} else if own := ownChannel(a, f.cfg.Texts); own.Type != "" && !slices.ContainsFunc(factors, func(x authcore.Factor) bool { return x.Type == own.Type }) {
 		with(Method{Method: string(own.Type), Factor: own}, factor.AMR(own.Type)) // it stands for the password, as at a sign-in by code
 	}
 	return n

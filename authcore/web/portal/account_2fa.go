@@ -32,6 +32,10 @@ func (p *twoFactorPage) show(q *page.Request) error {
 	}
 	if !s.Enabled {
 		v.Intro = []string{q.T("twofactor.off"), q.T("twofactor.off.intro")}
+		if !s.Ready {
+			v.Intro = append(v.Intro, q.T("twofactor.off.missing"))
+			return q.ShowAs("account_factors.html", &v.View, &v)
+		}
 		if len(s.Factors) == 0 {
 			v.Intro = append(v.Intro, q.T("twofactor.off.email"))
 		}
