@@ -154,7 +154,7 @@ func tourFactors(p *tab, g *gateway, stop func(name string)) {
 	p.see("10 recovery codes left", "The telephone")
 	stop("account-factors-codes")
 	p.follow("Remove")
-	p.see("Remove The telephone")
+	p.see("Remove “The telephone")
 	stop("account-factors-remove")
 	p.visit(origin + "/auth/account/2fa")
 	p.see("It is on")

@@ -37,7 +37,7 @@ func withPassword(t *testing.T, e *testflow.Env, address string) authcore.Accoun
 // occupy keeps the one worker of a hasher at work until the returned function is called, which waits for its end.
 func occupy(t *testing.T, h *passhash.Hasher) (release func()) {
 	t.Helper()
-	const slow = "$argon2id$v=19$m=65536,t=10,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+	const slow = "$argon2id$v=19$m=131072,t=16,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		if _, err := h.Verify(t.Context(), slow, testflow.Password); err != nil {
