@@ -147,9 +147,8 @@ func gzipped(t testing.TB, text string) []byte {
 // and not for sites without a gateway, whose services count on Caddy's limit.
 func TestD06_RoomForCookiesAlone(t *testing.T) {
 	t.Parallel()
-	g := shared(t)
+	g := start(t, plan{})
 	u := g.newUser(t)
-	before := g.up.requests.Load()
 	for _, path := range []string{"/x?", "/auth/login?", "/auth/healthz?"} {
 		a := g.raw(t, "GET "+path+strings.Repeat("a", 100_000)+" HTTP/1.1\r\nHost: "+g.Host()+"\r\nAuthorization: Bearer "+u.access+"\r\n"+closing+"\r\n")
 		if a.status != 431 {
@@ -161,7 +160,7 @@ func TestD06_RoomForCookiesAlone(t *testing.T) {
 	if a := mixed.raw(t, "GET /x HTTP/1.1\r\nHost: bare.example\r\n"+closing+big+"\r\n"); a.status != 431 {
 		t.Errorf("60 KB of headers to a site without a gateway: %d", a.status)
 	}
-	if g.up.requests.Load() != before {
+	if g.up.requests.Load()+mixed.up.requests.Load() != 0 {
 		t.Error("the upstream was asked")
 	}
 }

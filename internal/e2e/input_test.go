@@ -239,6 +239,9 @@ func TestD03_GiantPassword(t *testing.T) {
 		for i := 0; i < 5 && took > usual+2*parseLimit; i++ { // both again: something else may have kept the processors busy
 			_, again := g.quickest(t, wrong)
 			usual = max(usual, again)
+			if c.body["login"] != nil {
+				c.body["login"] = freshEmail() // the former is locked after five wrong passwords
+			}
 			a, took = g.quickest(t, giant)
 		}
 		if a.status != c.want || took > usual+2*parseLimit {
