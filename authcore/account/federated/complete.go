@@ -149,15 +149,7 @@ func (f *Flow) Complete(ctx context.Context, in CompleteInput) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	ctx, done := f.cfg.Trace(ctx, Step)
-	res, err := f.complete(ctx, s, kept, w, in)
-	if res.Outcome != nil {
-		done(res.Outcome.Traced(err))
-	} else {
-		done(err)
-	}
-	f.cfg.Told(s.Name, err)
-	return res, err
+	return traced(ctx, f, s, func(ctx context.Context) (Result, error) { return f.complete(ctx, s, kept, w, in) })
 }
 
 // load finds a sign-in by its token, which is bound to how it travels: what a browser keeps in a cookie is no token of a program.

@@ -30,15 +30,7 @@ func (f *Flow) Token(ctx context.Context, in TokenInput) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	ctx, done := f.cfg.Trace(ctx, Step)
-	res, err := f.token(ctx, s, in)
-	if res.Outcome != nil {
-		done(res.Outcome.Traced(err))
-	} else {
-		done(err)
-	}
-	f.cfg.Told(s.Name, err)
-	return res, err
+	return traced(ctx, f, s, func(ctx context.Context) (Result, error) { return f.token(ctx, s, in) })
 }
 
 func (f *Flow) token(ctx context.Context, s Settings, in TokenInput) (Result, error) {

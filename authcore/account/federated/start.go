@@ -126,8 +126,13 @@ func (f *Flow) Callback(ctx context.Context, in CallbackInput) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
+	return traced(ctx, f, s, func(ctx context.Context) (Result, error) { return f.callback(ctx, s, in) })
+}
+
+// traced runs what takes a provider's answer, and tells how it has ended.
+func traced(ctx context.Context, f *Flow, s Settings, take func(context.Context) (Result, error)) (Result, error) {
 	ctx, done := f.cfg.Trace(ctx, Step)
-	res, err := f.callback(ctx, s, in)
+	res, err := take(ctx)
 	if res.Outcome != nil {
 		done(res.Outcome.Traced(err))
 	} else {

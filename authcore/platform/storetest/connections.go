@@ -104,17 +104,7 @@ func connectionRace(t *testing.T, s Store) {
 		_, err := s.Connect(t.Context(), connecting(aConnection(accounts[i%2], "1")))
 		return err
 	})
-	won := 0
-	for _, err := range errs {
-		if err == nil {
-			won++
-		} else {
-			wants(t, err, authcore.ErrConnected)
-		}
-	}
-	if won != 1 {
-		t.Errorf("%d connected, want 1", won)
-	}
+	win(t, 1, authcore.ErrConnected, errs)
 }
 
 func connectionLimit(t *testing.T, s Store) {
@@ -123,17 +113,7 @@ func connectionLimit(t *testing.T, s Store) {
 		_, err := s.Connect(t.Context(), connecting(aConnection(ada, fmt.Sprint(i))))
 		return err
 	})
-	won := 0
-	for _, err := range errs {
-		if err == nil {
-			won++
-		} else {
-			wants(t, err, authcore.ErrTooManyConnections)
-		}
-	}
-	if won != authcore.MaxConnections {
-		t.Errorf("%d connected, want %d", won, authcore.MaxConnections)
-	}
+	win(t, authcore.MaxConnections, authcore.ErrTooManyConnections, errs)
 }
 
 func connectionUse(t *testing.T, s Store) {
@@ -252,15 +232,5 @@ func connectionSignUpRace(t *testing.T, s Store) {
 		_, _, err := s.SignUpConnected(t.Context(), connectedSignUp(anAccount(fmt.Sprint("bob", i)), "2", uuid.Nil))
 		return err
 	})
-	won := 0
-	for _, err := range errs {
-		if err == nil {
-			won++
-		} else {
-			wants(t, err, authcore.ErrConnected)
-		}
-	}
-	if won != 1 {
-		t.Errorf("%d signed up, want 1", won)
-	}
+	win(t, 1, authcore.ErrConnected, errs)
 }

@@ -192,6 +192,22 @@ func countErrors(t testing.TB, errs []error) map[error]int {
 	return counts
 }
 
+// win wants so many of several callers to have succeeded, and all others to have met loser.
+func win(t testing.TB, want int, loser error, errs []error) {
+	t.Helper()
+	won := 0
+	for _, err := range errs {
+		if err == nil {
+			won++
+		} else {
+			wants(t, err, loser)
+		}
+	}
+	if won != want {
+		t.Errorf("%d have won, want %d", won, want)
+	}
+}
+
 // oneMade wants exactly one of several callers to have made an account, and the address to be taken for all others.
 func oneMade(t testing.TB, errs []error) {
 	t.Helper()

@@ -1,7 +1,6 @@
 package storetest
 
 import (
-	"errors"
 	"testing"
 	"time"
 
@@ -58,16 +57,5 @@ func changeMuted(t *testing.T, s Store) {
 
 func changeMutedRace(t *testing.T, s Store) {
 	a := withAccount(t, s, "ada")
-	won := 0
-	for _, err := range atOnce(100, func(int) error { return s.ChangeMuted(t.Context(), aMutedChange(a, "new_device")) }) {
-		switch {
-		case err == nil:
-			won++
-		case !errors.Is(err, notification.ErrChanged):
-			t.Errorf("unexpected error: %v", err)
-		}
-	}
-	if won != 1 {
-		t.Errorf("%d have won", won)
-	}
+	win(t, 1, notification.ErrChanged, atOnce(100, func(int) error { return s.ChangeMuted(t.Context(), aMutedChange(a, "new_device")) }))
 }

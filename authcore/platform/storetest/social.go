@@ -1,7 +1,6 @@
 package storetest
 
 import (
-	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -74,17 +73,7 @@ func socialTokens(t *testing.T, s Store) {
 }
 
 func usedTokenRace(t *testing.T, s Store) {
-	won := 0
-	for _, err := range atOnce(100, func(int) error { return s.UseToken(t.Context(), sum("token"), start) }) {
-		if err == nil {
-			won++
-		} else if !errors.Is(err, authcore.ErrUsed) {
-			t.Error(err)
-		}
-	}
-	if won != 1 {
-		t.Errorf("%d took it, want 1", won)
-	}
+	win(t, 1, authcore.ErrUsed, atOnce(100, func(int) error { return s.UseToken(t.Context(), sum("token"), start) }))
 }
 
 // byProvider opens a session of a subject and a session at the provider.

@@ -19,8 +19,6 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/testidp"
 )
 
-const callback = "https://auth.example.com/auth/social/apple/callback"
-
 func pair(t *testing.T, change func(*apple.Config)) (*testidp.Apple, *apple.Provider) {
 	t.Helper()
 	fake := testidp.StartApple(t, time.Now)
@@ -40,17 +38,7 @@ func pair(t *testing.T, change func(*apple.Config)) (*testidp.Apple, *apple.Prov
 
 func signIn(t *testing.T, fake *testidp.Apple, p *apple.Provider, change func(*idp.Code)) (idp.Identity, error) {
 	t.Helper()
-	verifier := secret.Token()
-	to, err := p.AuthURL(t.Context(), idp.AuthRequest{State: "s", Nonce: "n", Verifier: verifier, RedirectURI: callback})
-	if err != nil {
-		return idp.Identity{}, err
-	}
-	form := fake.Form(to)
-	c := idp.Code{Code: form.Get("code"), Verifier: verifier, Nonce: "n", RedirectURI: callback, User: form.Get("user")}
-	if change != nil {
-		change(&c)
-	}
-	return p.Exchange(t.Context(), c)
+	return testidp.SignIn(t, p, fake.Form, change)
 }
 
 // The name comes beside the code, the first time alone; booleans are text; the secret is signed.
@@ -126,7 +114,7 @@ func TestAuthURL_ResponseMode(t *testing.T) {
 	t.Parallel()
 	for want, scopes := range map[string][]string{"form_post": nil, "": {"openid"}} {
 		_, p := pair(t, func(c *apple.Config) { c.Scopes = scopes })
-		to, err := p.AuthURL(t.Context(), idp.AuthRequest{State: "s", Nonce: "n", Verifier: secret.Token(), RedirectURI: callback})
+		to, err := p.AuthURL(t.Context(), idp.AuthRequest{State: "s", Nonce: "n", Verifier: secret.Token(), RedirectURI: testidp.Callback})
 		if u, _ := url.Parse(to); err != nil || u.Query().Get("response_mode") != want {
 			t.Errorf("%q: %s %v", want, to, err)
 		}

@@ -14,8 +14,6 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/testidp"
 )
 
-const callback = "https://auth.example.com/auth/social/facebook/callback"
-
 func pair(t *testing.T) (*testidp.Facebook, *facebook.Provider) {
 	t.Helper()
 	fake := testidp.StartFacebook(t, time.Now)
@@ -30,20 +28,7 @@ func pair(t *testing.T) (*testidp.Facebook, *facebook.Provider) {
 
 func signIn(t *testing.T, fake *testidp.Facebook, p *facebook.Provider, change func(*idp.Code)) (idp.Identity, error) {
 	t.Helper()
-	verifier := secret.Token()
-	to, err := p.AuthURL(t.Context(), idp.AuthRequest{State: "s", Nonce: "n", Verifier: verifier, RedirectURI: callback})
-	if err != nil {
-		return idp.Identity{}, err
-	}
-	back, err := url.Parse(fake.Answer(to))
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := idp.Code{Code: back.Query().Get("code"), Verifier: verifier, Nonce: "n", RedirectURI: callback}
-	if change != nil {
-		change(&c)
-	}
-	return p.Exchange(t.Context(), c)
+	return testidp.SignIn(t, p, func(to string) url.Values { return testidp.Query(t, fake.Answer(to)) }, change)
 }
 
 // Two calls, each of the Graph API with the proof; no address is proven, and often there is none.

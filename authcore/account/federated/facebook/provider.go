@@ -124,28 +124,10 @@ func (p *Provider) Exchange(ctx context.Context, c idp.Code) (idp.Identity, erro
 
 // Native implements [idp.Provider]: it takes codes and access tokens.
 func (p *Provider) Native(ctx context.Context, n idp.Native) (idp.Identity, error) {
-	switch {
-	case n.Code != "":
-		return p.Exchange(ctx, idp.Code{Code: n.Code, Verifier: n.Verifier, RedirectURI: n.RedirectURI})
-	case n.AccessToken == "":
-		return idp.Identity{}, idp.ErrNotTaken
-	}
-	giver, err := p.giver(ctx, n.AccessToken)
-	if err != nil {
-		return idp.Identity{}, idp.AsAnswer("check access token", err)
-	}
-	id, err := p.me(ctx, n.AccessToken)
-	if err == nil && id.Subject != giver {
-		err = fmt.Errorf("check access token: it is of another person: %w", idp.ErrAnswer)
-	}
-	if err != nil {
-		return idp.Identity{}, err
-	}
-	return id, nil
+	return idp.NativeByToken(ctx, n, p, p.giver, p.me)
 }
 
-// giver returns who has given an access token to an app of ours. Any app that somebody uses has an access token of theirs: without this check it
-// could sign in here as they.
+// giver returns who has given an access token to an app of ours.
 func (p *Provider) giver(ctx context.Context, access string) (string, error) {
 	a, err := p.call(ctx, idp.StepToken, "/debug_token", p.cfg.ClientID+"|"+p.cfg.ClientSecret.RevealString(), url.Values{"input_token": {access}})
 	if err != nil {

@@ -16,8 +16,6 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/testidp"
 )
 
-const callback = "https://auth.example.com/auth/social/github/callback"
-
 func pair(t *testing.T, change func(*github.Config)) (*testidp.GitHub, *github.Provider) {
 	t.Helper()
 	fake := testidp.StartGitHub(t)
@@ -36,23 +34,13 @@ func pair(t *testing.T, change func(*github.Config)) (*testidp.GitHub, *github.P
 
 func signIn(t *testing.T, fake *testidp.GitHub, p *github.Provider, change func(*idp.Code)) (idp.Identity, error) {
 	t.Helper()
-	verifier := secret.Token()
-	to, err := p.AuthURL(t.Context(), idp.AuthRequest{State: "s", Nonce: "n", Verifier: verifier, RedirectURI: callback})
-	if err != nil {
-		return idp.Identity{}, err
-	}
-	back, err := url.Parse(fake.Answer(to))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if issuer, announced, err := p.Issuer(t.Context()); err != nil || announced || back.Query().Get("iss") != issuer {
-		t.Errorf("iss is %q, want %q", back.Query().Get("iss"), issuer)
-	}
-	c := idp.Code{Code: back.Query().Get("code"), Verifier: verifier, Nonce: "n", RedirectURI: callback}
-	if change != nil {
-		change(&c)
-	}
-	return p.Exchange(t.Context(), c)
+	return testidp.SignIn(t, p, func(to string) url.Values {
+		back := testidp.Query(t, fake.Answer(to))
+		if issuer, announced, err := p.Issuer(t.Context()); err != nil || announced || back.Get("iss") != issuer {
+			t.Errorf("iss is %q, want %q", back.Get("iss"), issuer)
+		}
+		return back
+	}, change)
 }
 
 // The id is who it is, whatever the name; the primary address is the address, whatever the profile shows.
@@ -171,7 +159,7 @@ func TestGroups(t *testing.T) {
 	if err != nil || len(got) != 102 || !slices.Contains(got, "org100") || !slices.Contains(got, "acme/ops") {
 		t.Errorf("%v %v", got, err)
 	}
-	to, err := p.AuthURL(t.Context(), idp.AuthRequest{State: "s", Verifier: secret.Token(), RedirectURI: callback})
+	to, err := p.AuthURL(t.Context(), idp.AuthRequest{State: "s", Verifier: secret.Token(), RedirectURI: testidp.Callback})
 	if err != nil || !strings.Contains(to, url.QueryEscape("read:user user:email read:org")) {
 		t.Error(to, err)
 	}

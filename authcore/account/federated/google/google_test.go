@@ -13,8 +13,6 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/testidp"
 )
 
-const callback = "https://auth.example.com/auth/social/google/callback"
-
 func pair(t *testing.T, change func(*google.Config)) (*testidp.Google, *google.Provider) {
 	t.Helper()
 	fake := testidp.StartGoogle(t, time.Now)
@@ -32,16 +30,7 @@ func pair(t *testing.T, change func(*google.Config)) (*testidp.Google, *google.P
 
 func signIn(t *testing.T, fake *testidp.Google, p *google.Provider) (idp.Identity, error) {
 	t.Helper()
-	verifier := secret.Token()
-	to, err := p.AuthURL(t.Context(), idp.AuthRequest{State: "s", Nonce: "n", Verifier: verifier, RedirectURI: callback})
-	if err != nil {
-		return idp.Identity{}, err
-	}
-	back, err := url.Parse(fake.Answer(to))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p.Exchange(t.Context(), idp.Code{Code: back.Query().Get("code"), Verifier: verifier, Nonce: "n", RedirectURI: callback})
+	return testidp.SignIn(t, p, func(to string) url.Values { return testidp.Query(t, fake.Answer(to)) }, nil)
 }
 
 // Google calls itself by two names. Whoever signs in is one person by both.
@@ -100,7 +89,7 @@ func TestAuthURL_Domains(t *testing.T) {
 	t.Parallel()
 	for want, domains := range map[string][]string{"corp.example": {"corp.example"}, "": {"corp.example", "b.example"}} {
 		_, p := pair(t, func(c *google.Config) { c.Domains = domains })
-		to, err := p.AuthURL(t.Context(), idp.AuthRequest{State: "s", Nonce: "n", Verifier: secret.Token(), RedirectURI: callback})
+		to, err := p.AuthURL(t.Context(), idp.AuthRequest{State: "s", Nonce: "n", Verifier: secret.Token(), RedirectURI: testidp.Callback})
 		if u, _ := url.Parse(to); err != nil || u.Query().Get("hd") != want {
 			t.Errorf("%q: %s %v", want, to, err)
 		}

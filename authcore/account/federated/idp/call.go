@@ -106,6 +106,38 @@ func Decode(body []byte, into any) error {
 	return d.Decode(into)
 }
 
+// Exchanger is a provider whose apps bring codes and access tokens.
+type Exchanger interface {
+	Exchange(ctx context.Context, c Code) (Identity, error)
+}
+
+// NativeByToken is [Provider].Native of a provider without id_tokens. giver returns who has given an access token to this very client, who
+// asks whose it is. Any app that somebody uses has an access token of theirs: one that was not given to this client, or is of somebody else
+// than its check says, signs nobody in (C05). ErrAnswer, ErrUnavailable, and ErrNotTaken for anything but a code and an access token.
+func NativeByToken(
+	ctx context.Context, n Native, by Exchanger,
+	giver func(ctx context.Context, access string) (string, error), who func(ctx context.Context, access string) (Identity, error),
+) (Identity, error) {
+	switch {
+	case n.Code != "":
+		return by.Exchange(ctx, Code{Code: n.Code, Verifier: n.Verifier, RedirectURI: n.RedirectURI})
+	case n.AccessToken == "":
+		return Identity{}, ErrNotTaken
+	}
+	subject, err := giver(ctx, n.AccessToken)
+	if err != nil {
+		return Identity{}, AsAnswer("check access token", err)
+	}
+	id, err := who(ctx, n.AccessToken)
+	if err == nil && id.Subject != subject {
+		err = fmt.Errorf("check access token: it is of another person: %w", ErrAnswer)
+	}
+	if err != nil {
+		return Identity{}, err
+	}
+	return id, nil
+}
+
 // AsAnswer makes of a failed check an ErrAnswer, unless the provider did not answer or whoever asked has gone.
 func AsAnswer(step string, err error) error {
 	if errors.Is(err, ErrUnavailable) || errors.Is(err, ErrAnswer) || errors.Is(err, context.Canceled) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -14,8 +15,6 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 	"github.com/gatehouse-auth/gatehouse/internal/testidp"
 )
-
-const callback = "https://auth.example.com/auth/social/acme/callback"
 
 // pair is a fake provider and a client of it.
 func pair(t *testing.T, change func(*oidc.Config)) (*testidp.Provider, *oidc.Provider) {
@@ -36,23 +35,7 @@ func pair(t *testing.T, change func(*oidc.Config)) (*testidp.Provider, *oidc.Pro
 // signIn goes to the provider and back.
 func signIn(t *testing.T, fake *testidp.Provider, p *oidc.Provider, change func(*idp.Code)) (idp.Identity, error) {
 	t.Helper()
-	ctx, cancel := idp.Within(t.Context())
-	defer cancel()
-	verifier := secret.Token()
-	to, err := p.AuthURL(ctx, idp.AuthRequest{State: "s", Nonce: "n", Verifier: verifier, RedirectURI: callback})
-	if err != nil {
-		return idp.Identity{}, err
-	}
-	if !strings.Contains(to, "code_challenge_method=S256") || strings.Contains(to, verifier) {
-		t.Errorf("no S256 challenge in %s", to)
-	}
-	_, query, _ := strings.Cut(fake.Answer(to), "?code=")
-	code, _, _ := strings.Cut(query, "&")
-	in := idp.Code{Code: code, Verifier: verifier, Nonce: "n", RedirectURI: callback}
-	if change != nil {
-		change(&in)
-	}
-	return p.Exchange(ctx, in)
+	return testidp.SignIn(t, p, func(to string) url.Values { return testidp.Query(t, fake.Answer(to)) }, change)
 }
 
 func TestExchange(t *testing.T) {
