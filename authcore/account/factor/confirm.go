@@ -58,7 +58,7 @@ func (f confirmer) confirm(ctx context.Context, in ConfirmInput) (Confirmed, err
 		return Confirmed{}, errNoFactor()
 	case s.Factors[at].Confirmed(), !f.offers(s.Factors[at].Type):
 		return Confirmed{}, challenge.Refuse()
-	case in.First && hasSecond(f.counting(s.Factors)):
+	case in.First && HasSecond(f.counting(s.Factors)):
 		return Confirmed{}, authcore.Refuse(authcore.Forbidden, "Your account has a second factor by now. Sign in again with it.")
 	}
 	x := s.Factors[at]

@@ -25,13 +25,13 @@ func SignInOf(who *authcore.Principal) SignIn { return SignIn{who.AMR, who.AuthT
 // own. Where sign-ins ask for a factor, fresh calls do too. An account without a proven address has nothing more to show.
 // Refusal: [authcore.ReauthenticationRequired].
 func mayAdd(f *Factors, s State, by SignIn) error {
-	own := slices.DeleteFunc(slices.Clone(f.counting(s.Factors)), func(x authcore.Factor) bool { return x.Type == authcore.FactorRecovery })
-	asked := len(own) > 0 && (s.Account.MFAEnabled() || f.required(s.Account) != "")
-	if asked || !s.Account.EmailVerified() {
+	counting := f.counting(s.Factors)
+	if HasSecond(counting) && (WaysIn{f}).asked(s.Account, counting) || !s.Account.EmailVerified() {
 		return nil
 	}
-	shown := slices.Contains(by.AMR, AMR(authcore.FactorEmail)) ||
-		slices.ContainsFunc(own, func(x authcore.Factor) bool { return slices.Contains(by.AMR, Worth(x)[0]) })
+	shown := slices.Contains(by.AMR, AMR(authcore.FactorEmail)) || slices.ContainsFunc(counting, func(x authcore.Factor) bool {
+		return x.Type != authcore.FactorRecovery && slices.Contains(by.AMR, Worth(x)[0])
+	})
 	if shown && !f.now().After(by.At.Add(f.cfg.FreshFor)) {
 		return nil
 	}

@@ -65,7 +65,7 @@ func (f *Factors) required(a authcore.Account) string {
 
 // mailbox is the factor that the account's verified address becomes where it has none that counts; nil for none.
 func (f *Factors) mailbox(s State, counting []authcore.Factor) *authcore.Factor {
-	if hasSecond(counting) || !s.Account.EmailVerified() || !f.offers(authcore.FactorEmail) {
+	if HasSecond(counting) || !s.Account.EmailVerified() || !f.offers(authcore.FactorEmail) {
 		return nil
 	}
 	return &authcore.Factor{AccountID: s.Account.ID, Type: authcore.FactorEmail, Address: s.Account.Email}
@@ -206,8 +206,8 @@ func (f *Factors) Disable(ctx context.Context, account uuid.UUID, by authcore.Cl
 	return err
 }
 
-// hasSecond reports whether there is a factor besides recovery codes, which are for when it is lost.
-func hasSecond(all []authcore.Factor) bool {
+// HasSecond reports whether there is a factor besides recovery codes, which are for when it is lost.
+func HasSecond(all []authcore.Factor) bool {
 	return slices.ContainsFunc(all, func(x authcore.Factor) bool { return x.Type != authcore.FactorRecovery })
 }
 

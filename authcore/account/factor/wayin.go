@@ -40,7 +40,7 @@ func (f WaysIn) LeftBy(ctx context.Context, after authcore.Account, all []authco
 	if f.signsIn(after, counting) {
 		return WayLeft{Passkey: !f.signsIn(after, slices.DeleteFunc(counting, wayin.IsPasskey))}, nil
 	}
-	if f.cfg.Connected == nil || f.asked(after, counting) && !hasSecond(counting) { // a provider is one kind of proof
+	if f.cfg.Connected == nil || f.asked(after, counting) && !HasSecond(counting) { // a provider is one kind of proof
 		return WayLeft{None: true}, nil
 	}
 	connected, err := f.cfg.Connected(ctx, after.ID)
@@ -55,7 +55,7 @@ func (f WaysIn) Unconnected(ctx context.Context, a authcore.Account) (bool, erro
 
 // asked reports whether sign-ins of the account are asked for a second factor.
 func (f WaysIn) asked(a authcore.Account, counting []authcore.Factor) bool {
-	return a.MFAEnabled() || f.required(a) != "" && hasSecond(counting)
+	return a.MFAEnabled() || f.required(a) != "" && HasSecond(counting)
 }
 
 // signsIn reports whether the owner could sign in, by anything but a provider. A way that leads to a second step which the account cannot give

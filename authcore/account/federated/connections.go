@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -134,6 +135,18 @@ func (f arrival) connectAsked(ctx context.Context, s Settings, id idp.Identity, 
 	return made, nil
 }
 
+// removed tells of a connection that is gone, and gives the mail what takes that back.
+func removed(ctx context.Context, tell *notice.Notices, c authcore.Client, now time.Time) func(authcore.Account, authcore.Connection) (authcore.Effects, error) {
+	return func(a authcore.Account, was authcore.Connection) (fx authcore.Effects, err error) {
+		event := audit.Event(authcore.EventConnectionRemoved, a.ID, c, now)
+		event.Method = audit.ByProvider
+		fx.Events = []authcore.Event{event}
+		err = tell.Security(ctx, &fx, notice.Notice{Kind: authcore.MailConnectionRemoved, Event: event, Account: a, Client: c,
+			Undo: notice.Undo{Connections: &notice.FormerConnections{Removed: []authcore.Connection{was}}}})
+		return fx, err
+	}
+}
+
 // Disconnect takes a connection from an account, and tells its owner. The person at the provider is never connected again by an address
 // alone. Refusals: [authcore.NotFound]; [authcore.LastWayIn] where nothing else would sign in.
 func (f *Flow) Disconnect(ctx context.Context, account, id uuid.UUID, c authcore.Client) error {
@@ -148,14 +161,7 @@ func (f *Flow) Disconnect(ctx context.Context, account, id uuid.UUID, c authcore
 			}
 			return authcore.Refuse(authcore.LastWayIn, "Nothing else signs in to your account. Set a password or add another way in first.")
 		},
-		Effects: func(a authcore.Account, was authcore.Connection) (fx authcore.Effects, err error) {
-			event := audit.Event(authcore.EventConnectionRemoved, a.ID, c, now)
-			event.Method = audit.ByProvider
-			fx.Events = []authcore.Event{event}
-			err = f.cfg.Notices.Security(ctx, &fx, notice.Notice{Kind: authcore.MailConnectionRemoved, Event: event, Account: a, Client: c,
-				Undo: notice.Undo{Connections: &notice.FormerConnections{Removed: []authcore.Connection{was}}}})
-			return fx, err
-		}}
+		Effects: removed(ctx, f.cfg.Notices, c, now)}
 	err := f.cfg.Store.Disconnect(ctx, owner)
 	if errors.Is(err, authcore.ErrNotFound) {
 		return authcore.Refuse(authcore.NotFound, "There is no such connection.")

@@ -11,7 +11,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/federated/idp"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/notice"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
@@ -176,14 +175,7 @@ func (c *Consents) Notify(ctx context.Context, provider, payload string, client 
 	}
 	now := c.cfg.Now.Now()
 	err = c.cfg.Store.EndConnection(ctx, authcore.ConnectionEnding{Issuer: n.Issuer, Subject: n.Subject, Once: n.Once, OnceUntil: n.OnceUntil, Now: now,
-		Effects: func(a authcore.Account, was authcore.Connection) (fx authcore.Effects, err error) {
-			event := audit.Event(authcore.EventConnectionRemoved, a.ID, client, now)
-			event.Method = audit.ByProvider
-			fx.Events = []authcore.Event{event}
-			err = c.cfg.Notices.Security(ctx, &fx, notice.Notice{Kind: authcore.MailConnectionRemoved, Event: event, Account: a, Client: client,
-				Undo: notice.Undo{Connections: &notice.FormerConnections{Removed: []authcore.Connection{was}}}})
-			return fx, err
-		}})
+		Effects: removed(ctx, c.cfg.Notices, client, now)})
 	if errors.Is(err, authcore.ErrUsed) {
 		return "", invalidAnswer(err)
 	}

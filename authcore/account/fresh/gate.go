@@ -175,12 +175,8 @@ func (g *Gate) Prove(ctx context.Context, who *authcore.Principal, p Proof, c au
 // prove tries the password and then, where a sign-in asks for more, the code. A right password forgives no wrong code: who has stolen the
 // one could else guess the other for ever.
 func (g *Gate) prove(ctx context.Context, a authcore.Account, p Proof, c authcore.Client) ([]string, error) {
-	right, err := password.Verify(ctx, g.cfg.Hasher, g.cfg.Policy, g.password(a), p.Password)
-	if err != nil {
-		return nil, fmt.Errorf("verify password: %w", password.Busy(err))
-	}
-	if !right {
-		return nil, authcore.Refuse(authcore.InvalidCredentials, "The password is wrong.")
+	if err := password.Prove(ctx, g.cfg.Hasher, g.cfg.Policy, g.password(a), p.Password); err != nil {
+		return nil, err
 	}
 	enough, err := g.cfg.Steps.Suffices(ctx, a, byPassword)
 	switch {

@@ -105,3 +105,16 @@ func Busy(err error) error {
 	}
 	return err
 }
+
+// Prove tries the password of an account whose owner is asked for it. Refusals: [authcore.InvalidCredentials] for a wrong one, and
+// [authcore.Unavailable] when there was no time to look.
+func Prove(ctx context.Context, h *passhash.Hasher, p *passpolicy.Policy, hash, typed string) error {
+	right, err := Verify(ctx, h, p, hash, typed)
+	switch {
+	case err != nil:
+		return fmt.Errorf("verify password: %w", Busy(err))
+	case !right:
+		return authcore.Refuse(authcore.InvalidCredentials, "The password is wrong.")
+	}
+	return nil
+}

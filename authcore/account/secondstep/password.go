@@ -2,7 +2,6 @@ package secondstep
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
@@ -16,19 +15,19 @@ func (f *Flow) provePassword(ctx context.Context, a authcore.Account, typed stri
 	if err != nil {
 		return err
 	}
-	right, err := password.Verify(ctx, f.cfg.Hasher, f.cfg.Policy, f.cfg.password(a), typed)
-	if err != nil {
-		try.Cancel()
-		return fmt.Errorf("verify password: %w", password.Busy(err))
-	}
-	if right {
+	err = password.Prove(ctx, f.cfg.Hasher, f.cfg.Policy, f.cfg.password(a), typed)
+	switch {
+	case err == nil:
 		try.Succeeded(context.WithoutCancel(ctx))
 		return nil
+	case authcore.CodeOf(err) != authcore.InvalidCredentials:
+		try.Cancel()
+		return err
 	}
 	failure := audit.Failure(authcore.EventSignInFailed, a.ID, c, authcore.InvalidCredentials, f.now())
 	failure.Method = audit.ByPassword
-	if err := f.tries.Failed(ctx, try, &a, failure, c); err != nil {
-		return err
+	if counted := f.tries.Failed(ctx, try, &a, failure, c); counted != nil {
+		return counted
 	}
-	return authcore.Refuse(authcore.InvalidCredentials, "The password is wrong.")
+	return err
 }

@@ -53,7 +53,7 @@ func (f StepUp) Ways(ctx context.Context, in StepUpInput) ([]Method, []authcore.
 // counted is the input without a sign-in of long ago, where the account has no factor and may be led to add one: whoever holds a session that
 // was signed in by a mailed code last month must not add a factor of their own by it (contract §11, as at the account page).
 func (f StepUp) counted(in StepUpInput, factors []authcore.Factor) StepUpInput {
-	if !hasSecond(factors) && !in.Since.IsZero() && f.now().After(in.Since.Add(f.cfg.FreshFor)) {
+	if !factor.HasSecond(factors) && !in.Since.IsZero() && f.now().After(in.Since.Add(f.cfg.FreshFor)) {
 		in.Since, in.SignedBy = time.Time{}, nil
 	}
 	return in
@@ -107,7 +107,7 @@ func (f StepUp) lacks(a authcore.Account, factors []authcore.Factor, have []stri
 		return next{methods: f.single(a, factors)}
 	}
 	n := f.next(a, factors, have)
-	if n.done || !hasSecond(factors) {
+	if n.done || !factor.HasSecond(factors) {
 		return n // who has no factor is asked for the code to their address first, then for the password
 	}
 	given := kindsGiven(a, have)
@@ -148,19 +148,11 @@ func (f StepUp) single(a authcore.Account, factors []authcore.Factor) (all []Met
 	return all
 }
 
-func hasSecond(factors []authcore.Factor) bool {
-	return slices.ContainsFunc(factors, func(x authcore.Factor) bool { return x.Type != authcore.FactorRecovery })
-}
-
 // tryPassword tries the password of who is signed in: a lock of the account does not hold them up, but their session has few tries.
 func (f StepUp) tryPassword(ctx context.Context, s started, typed string, c authcore.Client) error {
 	_, err := f.proofs.Try(ctx, attempt.Prover{Account: s.account, Session: s.pending.SessionID, Family: s.pending.SessionID, Client: c}, func() ([]string, error) {
-		right, err := password.Verify(ctx, f.cfg.Hasher, f.cfg.Policy, f.cfg.password(s.account), typed)
-		switch {
-		case err != nil:
-			return nil, fmt.Errorf("verify password: %w", password.Busy(err))
-		case !right:
-			return nil, authcore.Refuse(authcore.InvalidCredentials, "The password is wrong.")
+		if err := password.Prove(ctx, f.cfg.Hasher, f.cfg.Policy, f.cfg.password(s.account), typed); err != nil {
+			return nil, err
 		}
 		return []string{authcore.AMRPassword}, nil
 	})
