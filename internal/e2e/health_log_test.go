@@ -103,41 +103,42 @@ func TestHealth_OneLineForEachChange(t *testing.T) {
 		return len(lines) == 1 && g.metric(t, "gatehouse_revocation_feed_up") == 1
 	})
 	_, before := g.healthLines(t, "")
-	away := func(kill, restart func(), goes, comes string, components ...string) {
+	type told struct{ component, goes, comes string }
+	away := func(kill, restart func(), all ...told) {
 		t.Helper()
 		seen := map[string]int{}
-		for _, c := range components {
-			lines, _ := g.healthLines(t, c)
-			seen[c] = len(lines)
-		}
-		changed := func(state string) func() bool {
-			return func() bool {
-				for _, c := range components {
-					if lines, _ := g.healthLines(t, c); len(lines) == seen[c] || lines[len(lines)-1].State != state {
-						return false
-					}
-				}
-				return true
-			}
+		for _, x := range all {
+			lines, _ := g.healthLines(t, x.component)
+			seen[x.component] = len(lines)
 		}
 		for _, change := range []struct {
-			do        func()
-			what, now string
-		}{{kill, " went away", goes}, {restart, " came back", comes}} { // nobody asks meanwhile: connections of before and after would answer in turn
+			do    func()
+			what  string
+			state func(told) string
+		}{
+			{kill, "went away", func(x told) string { return x.goes }}, {restart, "came back", func(x told) string { return x.comes }},
+		} { // nobody asks meanwhile: connections of before and after would answer in turn
 			change.do()
 			stop := g.pester(u, browser)
-			inTime(t, 15*time.Second, "the log tells that "+strings.Join(components, " and ")+change.what, changed(change.now))
+			for _, x := range all {
+				inTime(t, 15*time.Second, "the log tells that "+x.component+" "+change.what, func() bool {
+					lines, _ := g.healthLines(t, x.component)
+					return len(lines) > seen[x.component] && lines[len(lines)-1].State == change.state(x)
+				})
+			}
 			stop()
 		}
-		for _, c := range components {
-			lines, _ := g.healthLines(t, c)
-			if n := len(lines) - seen[c]; n != 2 || lines[seen[c]].Level != "warn" || lines[seen[c]+1].Level != "info" || lines[seen[c]+1].Outage <= 0 {
-				t.Errorf("%s tells %+v of one outage", c, lines[seen[c]:])
+		for _, x := range all {
+			lines, _ := g.healthLines(t, x.component)
+			at := seen[x.component]
+			if n := len(lines) - at; n != 2 || lines[at].Level != "warn" || lines[at+1].Level != "info" || lines[at+1].Outage <= 0 {
+				t.Errorf("%s tells %+v of one outage", x.component, lines[at:])
 			}
 		}
 	}
-	away(redis.Kill, redis.Start, "away", "up", "redis_feed", "redis_counters")
-	away(server.Kill, server.Start, "away", "up", "database")
+	feed, counters, database := told{"redis_feed", "away", "up"}, told{"redis_counters", "away", "up"}, told{"database", "away", "up"}
+	away(redis.Kill, redis.Start, feed, counters)
+	away(server.Kill, server.Start, database)
 	admin := func(statements ...string) func() {
 		return func() {
 			conn, err := pgx.Connect(t.Context(), server.AdminURL())
@@ -155,11 +156,10 @@ func TestHealth_OneLineForEachChange(t *testing.T) {
 	name := pathOf(t, g.database)
 	cut := "select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = '" + name + "'"
 	away(admin("alter database "+name+" set default_transaction_read_only = on", cut),
-		admin("alter database "+name+" reset default_transaction_read_only", cut), "read_only", "up", "database")
+		admin("alter database "+name+" reset default_transaction_read_only", cut), told{"database", "read_only", "up"})
 	both := func(first, second func()) func() { return func() { first(); second() } }
-	away(both(redis.Kill, server.Kill), both(redis.Start, server.Start), "stale", "fresh", "revocation_view")
-	// Two for Redis and one for Postgres, twice, one for the snapshot, and read-only. Of the last outage nobody may have told the database's yet.
-	if _, after := g.healthLines(t, ""); after-before < 7 || after-before > 8 {
+	away(both(redis.Kill, server.Kill), both(redis.Start, server.Start), feed, counters, database, told{"revocation_view", "stale", "fresh"})
+	if _, after := g.healthLines(t, ""); after-before != 8 { // two for Redis and one for Postgres, twice, one for the snapshot, and read-only
 		t.Errorf("%d lines complain of four outages, want 8:\n%s", after-before, g.Log.Tail(40))
 	}
 	if n := g.metric(t, "gatehouse_database_up"); n != 1 {
