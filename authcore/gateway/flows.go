@@ -36,6 +36,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/setup"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signin"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/stats"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/stepup"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/userfield"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passhash"
@@ -73,6 +74,7 @@ type Store interface {
 	profile.Store
 	session.Store
 	signin.Store
+	stats.Store
 }
 
 // Config is what the flows stand on. Every field is required but those that say otherwise.
@@ -186,6 +188,7 @@ type Flows struct {
 	Export       *export.Flow
 	History      *history.Flow
 
+	Stats         *stats.Flow
 	Notifications *notification.Flow
 	StepUp        *stepup.Flow
 	Federated     *federated.Flow
@@ -197,7 +200,7 @@ type Flows struct {
 // NewFlows checks cfg and wires the flows. It does no I/O.
 func NewFlows(cfg Config) (*Flows, error) {
 	f := &Flows{}
-	for _, wire := range []func(Config) error{f.wireShared, f.wireSessions, f.wireAccounts, f.wireOwner, f.wireFederated} {
+	for _, wire := range []func(Config) error{f.wireShared, f.wireSessions, f.wireAccounts, f.wireOwner, f.wireFederated, f.wireAdministration} {
 		if err := wire(cfg); err != nil {
 			return nil, err
 		}

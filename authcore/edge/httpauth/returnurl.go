@@ -3,6 +3,7 @@ package httpauth
 import (
 	"net/netip"
 	"net/url"
+	"path"
 	"strings"
 )
 
@@ -15,6 +16,14 @@ type ReturnRules struct {
 	HTTPS  bool     // how the request came in
 	Hosts  []string // other hosts (`redirect_hosts` and guarded ones), as [HostAllowed] reads them
 	Prefix string   // Gatehouse's own path prefix: sending a browser back into it could sign it out, or in circles
+	Own    string   // the path below Prefix of pages that a browser may be sent back to all the same; "" for none
+}
+
+// leadsToOwn reports whether u is one of those pages of ours, in the spelling that nobody reads otherwise. They do nothing when they
+// are looked at.
+func (rules ReturnRules) leadsToOwn(u *url.URL) bool {
+	return rules.Own != "" && u.Scheme == "" && u.RawPath == "" && path.Clean(u.Path) == u.Path &&
+		!strings.ContainsAny(u.Path, ";%") && HasPrefix(rules.Prefix+rules.Own, u.Path)
 }
 
 // DropReason says why nobody is led to where they wanted to go after a sign-in.
@@ -58,7 +67,7 @@ func CheckReturn(raw string, rules ReturnRules) (back string, why DropReason) {
 			return "", why
 		}
 	}
-	if !safePath(u.EscapedPath(), rules.Prefix) {
+	if !safePath(u.EscapedPath(), rules.Prefix) && !rules.leadsToOwn(u) {
 		return "", OwnReturn
 	}
 	return u.String(), ""

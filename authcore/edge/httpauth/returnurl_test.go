@@ -93,6 +93,35 @@ func TestC13_GoodReturns(t *testing.T) {
 	}
 }
 
+// Of our own pages a browser is led back to those of one path alone, in one spelling.
+func TestC13_OwnPages(t *testing.T) {
+	t.Parallel()
+	rules := portalRules()
+	rules.Own = "/console"
+	for raw, want := range map[string]bool{
+		"/auth/console":                         true,
+		"/auth/console/users/17?cursor=x":       true,
+		"/auth/consoles":                        false,
+		"/auth/logout":                          false,
+		"/auth/console/../logout":               false,
+		"/auth/console/%2e%2e/logout":           false,
+		"/auth/console/%252e%252e/logout":       false,
+		"/auth/console/..;/logout":              false,
+		"/auth/console//logout":                 false,
+		"/auth/console/":                        false,
+		"/AUTH/console":                         false,
+		"https://app.example.com/auth/console":  false,
+		"https://elsewhere.test/auth/console":   false,
+		"/auth/console?next=//elsewhere.test/":  true,
+		"/auth/console/x%5c..%5c..%5clogout":    false,
+		"/auth/console/users/%2f%2e%2e%2flogin": false,
+	} {
+		if got, ok := accepted(raw, rules); ok != want || ok && got != raw {
+			t.Errorf("%q: accepted is %v as %q, want %v", raw, ok, got, want)
+		}
+	}
+}
+
 // Plain http leads back only where the request came over http itself, or to loopback.
 func TestC13_PlainHTTP(t *testing.T) {
 	t.Parallel()

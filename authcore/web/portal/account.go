@@ -1,6 +1,7 @@
 package portal
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
@@ -135,6 +136,9 @@ func (p *accountPage) groups(q *page.Request, owner authcore.Account) ([]group, 
 			{q.Path("/account/export"), q.T("export.title"), ""},
 			{q.Path("/account/delete"), q.T("delete.title"), ""},
 		}},
+	}
+	if page.MayRead(q) {
+		groups = slices.Insert(groups, 2, group{q.T("account.administration"), []section{{q.Path(consolePath), q.T("console.title"), ""}}})
 	}
 	if p.password.Off() {
 		groups[1].Sections = groups[1].Sections[1:]

@@ -32,6 +32,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/setup"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signin"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/stats"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/stepup"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 	"github.com/gatehouse-auth/gatehouse/authcore/web/portal/apidocs"
@@ -62,6 +63,7 @@ type Config struct {
 	Invite        *invite.Flow
 	Handover      *handover.Flow
 	Federated     *federated.Flow
+	Stats         *stats.Flow
 	Authenticator *httpauth.Authenticator
 	Limits        *httpauth.Limits
 	API           API
@@ -104,6 +106,8 @@ func (cfg *Config) check() error {
 		return errors.New("portal: providers are required")
 	case cfg.Secure == nil || cfg.Setup == nil || cfg.Invite == nil || cfg.Fresh == nil || cfg.StepUp == nil || cfg.Closure == nil || cfg.Export == nil:
 		return errors.New("portal: security links, set-up, invitations, the gate of fresh sign-ins, step-ups, closures and exports are required")
+	case cfg.Stats == nil:
+		return errors.New("portal: the figures of the console are required")
 	case cfg.Authenticator == nil || cfg.Limits == nil || cfg.API == nil || cfg.Issuers == nil || cfg.Logger == nil || cfg.Now == nil:
 		return errors.New("portal: authenticator, limits, the API, issuers, logger and a clock are required")
 	}
@@ -166,6 +170,7 @@ func New(cfg Config) (*Pages, error) {
 		(&notificationsPage{cfg.Notifications}).routes(),
 		(&deletePage{cfg.Closure}).routes(),
 		(&exportPage{cfg.Export}).routes(),
+		(&dashboardPage{cfg.Stats}).routes(),
 	)...)
 	return p, err
 }
@@ -177,7 +182,7 @@ func (p *Pages) Has(prefix string, r *http.Request) bool {
 	if !ok {
 		return false
 	}
-	_, isPage := p.routes[path]
+	_, isPage := p.routes.Find(path)
 	switch r.Method {
 	case http.MethodGet, http.MethodHead:
 		if isPage || p.kit.HasAsset(path) || p.docs.Has(path) {
@@ -214,7 +219,7 @@ func (p *Pages) serve(q *page.Request) error {
 	if p.docs.Has(path) && (q.R.Method == http.MethodGet || q.R.Method == http.MethodHead) {
 		return p.docs.Serve(q.W, q.R, path, q.Prefix, q.Icon())
 	}
-	if to, ok := p.routes[path]; ok {
+	if to, ok := p.routes.Find(path); ok {
 		return to.Serve(q)
 	}
 	// There is no page, though the API may have a call there.

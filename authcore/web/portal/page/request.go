@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
@@ -54,6 +55,19 @@ func (q *Request) ToLogin() error { return q.Redirect(q.Path("/login")) }
 
 // At reports whether the request is for the page of a name.
 func (q *Request) At(name string) bool { return q.route.Path == name }
+
+// Param returns the segment of the address that stands where the path of the route has its name in braces.
+func Param(q *Request, name string) string { return q.route.params[name] }
+
+// MayChange reports whether who is signed in is an administrator: forms of the console are theirs alone.
+func MayChange(q *Request) bool {
+	return q.User != nil && slices.Contains(q.User.Roles, authcore.RoleAdmin)
+}
+
+// MayRead reports whether they may see the console: an administrator, or an auditor.
+func MayRead(q *Request) bool {
+	return MayChange(q) || q.User != nil && slices.Contains(q.User.Roles, authcore.RoleAuditor)
+}
 
 // Value returns what stands in a field: what was typed, or else known.
 func (q *Request) Value(name, known string) string {

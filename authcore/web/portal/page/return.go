@@ -7,10 +7,13 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 )
 
+// ConsolePath is where the console is, below the prefix.
+const ConsolePath = "/console"
+
 // CheckReturn checks where somebody wants to go.
 func (q *Request) CheckReturn(raw string) (string, httpauth.DropReason) {
 	return httpauth.CheckReturn(raw, httpauth.ReturnRules{
-		Host: q.R.Host, HTTPS: q.Info.HTTPS, Hosts: q.ReturnHosts(q.R.Host), Prefix: q.Prefix,
+		Host: q.R.Host, HTTPS: q.Info.HTTPS, Hosts: q.ReturnHosts(q.R.Host), Prefix: q.Prefix, Own: ConsolePath,
 	})
 }
 

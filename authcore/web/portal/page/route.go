@@ -12,7 +12,7 @@ import (
 
 // Route declares one page: its address, who may use it, what it shows and what its form does. There is no other way to add a page.
 type Route struct {
-	Path string // below the prefix
+	Path string // below the prefix; a segment in braces stands for any, [Param] returns it
 	For  Users
 	// Show answers a GET. After a submit that was refused it is called again, with Problem and Form of the request set; it must then
 	// change nothing.
@@ -27,6 +27,7 @@ type Route struct {
 	Upload int64
 	Limit  string // that submits are counted against; "" for none
 	Link   string // which kind of link from a mail leads here; "" for none
+	params map[string]string
 }
 
 // Users says who may use a page.
@@ -36,10 +37,44 @@ type Users int
 const (
 	Anyone   Users = iota
 	SignedIn       // others are sent to the sign-in page; User of the request is set
+	Readers        // SignedIn, and of them administrators and auditors; only administrators send its forms
 )
 
 // Routes finds the page of a path.
 type Routes map[string]Route
+
+// Find returns the page of a path below the prefix. Where one has the very path, it comes before those with braces in theirs.
+func (rs Routes) Find(path string) (Route, bool) {
+	if to, ok := rs[path]; ok {
+		return to, true
+	}
+	for at, to := range rs {
+		if params, ok := match(at, path); ok {
+			to.Path, to.params = path, params
+			return to, true
+		}
+	}
+	return Route{}, false
+}
+
+// match returns what stands in a path where the pattern has names in braces; false where it has none, or the path is another.
+func match(pattern, path string) (map[string]string, bool) {
+	names, parts := strings.Split(pattern, "/"), strings.Split(path, "/")
+	if len(names) != len(parts) {
+		return nil, false
+	}
+	params := map[string]string{}
+	for i, name := range names {
+		inner, open := strings.CutPrefix(name, "{")
+		switch {
+		case open && parts[i] != "":
+			params[strings.TrimSuffix(inner, "}")] = parts[i]
+		case name != parts[i]:
+			return nil, false
+		}
+	}
+	return params, len(params) > 0
+}
 
 // NewRoutes refuses two pages of one path, a page that shows nothing, and a fresh one for anyone.
 func NewRoutes(all ...Route) (Routes, error) {
@@ -48,10 +83,10 @@ func NewRoutes(all ...Route) (Routes, error) {
 		if _, twice := routes[to.Path]; twice || to.Show == nil {
 			return nil, fmt.Errorf("mount page %q: it is there already, or shows nothing", to.Path)
 		}
-		if to.Fresh && (to.For != SignedIn || to.Submit == nil) {
+		if to.Fresh && (to.For == Anyone || to.Submit == nil) {
 			return nil, fmt.Errorf("mount page %q: a fresh page has a form for somebody who is signed in", to.Path)
 		}
-		if to.Upload > 0 && (to.For != SignedIn || to.Submit == nil || to.Fresh) {
+		if to.Upload > 0 && (to.For == Anyone || to.Submit == nil || to.Fresh) {
 			return nil, fmt.Errorf("mount page %q: a file is taken by a form for somebody who is signed in", to.Path)
 		}
 		routes[to.Path] = to
@@ -100,20 +135,36 @@ func (to Route) foreign(q *Request) (err error) {
 
 // show shows the page to whoever may use it.
 func (to Route) show(q *Request) (err error) {
-	if to.For == SignedIn {
+	if to.For != Anyone {
 		if q.User, err = q.CurrentUser(); err != nil {
 			return err
 		}
 		if q.User == nil {
-			return q.ToLogin()
+			return to.toLogin(q)
 		}
 	}
+	if to.For == Readers && !MayRead(q) {
+		return errNotForYou()
+	}
 	err = to.Show(q)
-	if to.For == SignedIn && authcore.IsAnonymous(err) { // the account is gone
+	if to.For != Anyone && authcore.IsAnonymous(err) { // the account is gone
 		q.Info.Cookies().ClearSession(q.W.Header())
 		return q.ToLogin()
 	}
 	return err
+}
+
+// toLogin sends the browser to the sign-in page, and from a page of the console back again.
+func (to Route) toLogin(q *Request) error {
+	if to.For == Readers {
+		return q.Redirect(q.Path("/login") + "?rd=" + url.QueryEscape(q.R.URL.RequestURI()))
+	}
+	return q.ToLogin()
+}
+
+// errNotForYou refuses who may neither read nor change what administrators see. No page says what there would be.
+func errNotForYou() error {
+	return authcore.Refuse(authcore.Forbidden, "Administrators and auditors alone may see this.")
 }
 
 // post reads a form and does what it asks. What is refused is shown in the form, with what was typed.
@@ -157,10 +208,13 @@ func (to Route) submit(q *Request) (err error) {
 	if err := q.Limits.Take(q.R.Context(), to.Limit, to.Path, q.Info.Client.Addr); err != nil {
 		return err
 	}
-	if to.For == SignedIn {
+	if to.For != Anyone {
 		if q.User, err = q.RequireUser(); err != nil {
 			return err
 		}
+	}
+	if to.For == Readers && !MayChange(q) { // a form that an auditor was never shown (S17)
+		return errNotForYou()
 	}
 	if to.Fresh {
 		if err := CheckFresh(q); err != nil {

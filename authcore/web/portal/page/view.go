@@ -47,6 +47,7 @@ type Form struct {
 	Fields []Field
 	Button string
 	Quiet  bool // not what the page is for
+	Danger bool // it takes something away
 	Upload bool // it has a field of type file
 	// Scripted forms are filled in by a script of the page, and hidden until it runs.
 	Scripted bool

@@ -1,0 +1,61 @@
+package stats
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+)
+
+// Store is what the flow reads.
+type Store interface {
+	// OutboxDepth returns how many mails wait to be sent, and since when the oldest does.
+	OutboxDepth(context.Context) (waiting int, oldest time.Time, err error)
+	// SMSDepth is OutboxDepth for SMS.
+	SMSDepth(context.Context) (waiting int, oldest time.Time, err error)
+}
+
+// Config is what a Flow needs; all of it is required.
+type Config struct {
+	Store Store
+	Now   authcore.Clock
+}
+
+// Flow reads figures. It is safe for concurrent use.
+type Flow struct{ cfg Config }
+
+// New checks cfg.
+func New(cfg Config) (*Flow, error) {
+	if cfg.Store == nil || cfg.Now == nil {
+		return nil, errors.New("stats: store and clock are required")
+	}
+	return &Flow{cfg}, nil
+}
+
+// Queue is what waits to be sent. Since is when the oldest of it was written; zero where nothing waits.
+type Queue struct {
+	Mails, SMS int
+	Since      time.Time
+}
+
+// Queue returns what waits to be sent. Refusal: [authcore.Unavailable].
+func (f *Flow) Queue(ctx context.Context) (q Queue, err error) {
+	mails, mailSince, err := f.cfg.Store.OutboxDepth(ctx)
+	if err != nil {
+		return q, fmt.Errorf("count waiting mails: %w", err)
+	}
+	texts, textSince, err := f.cfg.Store.SMSDepth(ctx)
+	if err != nil {
+		return q, fmt.Errorf("count waiting SMS: %w", err)
+	}
+	q = Queue{Mails: mails, SMS: texts}
+	if mails > 0 {
+		q.Since = mailSince
+	}
+	if texts > 0 && (q.Since.IsZero() || textSince.Before(q.Since)) {
+		q.Since = textSince
+	}
+	return q, nil
+}

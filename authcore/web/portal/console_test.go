@@ -1,0 +1,67 @@
+package portal_test
+
+import (
+	"net/http"
+	"regexp"
+	"testing"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
+	"github.com/gatehouse-auth/gatehouse/internal/testflow"
+)
+
+// as gives the person of this browser a role, and signs them in with it.
+func (b *browser) as(role string) *browser {
+	b.Helper()
+	owner := b.Person(b.T, signup.RegisterInput{Email: email, Username: "ada", FirstName: "Ada", LastName: "Lovelace"}).Account
+	if _, err := b.Store.ChangeRoles(b.Context(), authcore.RolesChange{AccountID: owner.ID, Add: []string{role}, Now: b.Clock.Now()}); err != nil {
+		b.Fatal(err)
+	}
+	b.signIn()
+	return b
+}
+
+func TestConsole_IsForAdministratorsAndAuditors(t *testing.T) {
+	for role, status := range map[string]int{authcore.RoleAdmin: http.StatusOK, authcore.RoleAuditor: http.StatusOK, "staff": http.StatusForbidden} {
+		t.Run(role, func(t *testing.T) {
+			b := open(t).browser().as(role)
+			got := b.get("/console").want(status)
+			if status == http.StatusOK {
+				got.says("Dashboard", "Mails waiting")
+				b.get("/admin").leads("/auth/console")
+				b.get("/console/").leads("/auth/console")
+				b.get("/account").says("Administration", "Console")
+				return
+			}
+			got.silent("Dashboard", "waiting")
+			b.get("/admin").want(status)
+			b.get("/account").silent("/auth/console")
+		})
+	}
+}
+
+// Who is not signed in comes back to the page of the console that they wanted.
+func TestConsole_BackAfterSignIn(t *testing.T) {
+	b := open(t).browser().as(authcore.RoleAdmin)
+	b.cookies = map[string]string{}
+	b.get("/console").leads("/auth/login?rd=%2Fauth%2Fconsole")
+	b.get("/login?rd=%2Fauth%2Fconsole").want(http.StatusOK).says("Sign in")
+	b.post("/login", []string{"login", email, "password", testflow.Password, "rd", "/auth/console"}).leads("/auth/console")
+}
+
+// S17: an auditor sees every page and changes nothing: there is no button to do so, and a form that is sent all the same is refused.
+func TestS17_AuditorsChangeNothing(t *testing.T) {
+	b := open(t).browser().as(authcore.RoleAuditor)
+	start := b.get("/console").want(http.StatusOK)
+	pages := regexp.MustCompile(`href="/auth(/console[^"]*)"`).FindAllStringSubmatch(start.body, -1)
+	if len(pages) == 0 {
+		t.Fatalf("no navigation: %s", start.body)
+	}
+	for _, found := range pages {
+		at := found[1]
+		b.get(at).want(http.StatusOK).silent(`method="post"`, `class="act"`)
+		if got := b.post(at, []string{"id", "x"}); got.status != http.StatusForbidden && got.status != http.StatusMethodNotAllowed {
+			t.Errorf("a form to %s: %d", at, got.status)
+		}
+	}
+}
