@@ -6,7 +6,7 @@ set -eu
 cd "$(dirname "$0")/.."
 export GATEHOUSE_BINARIES="$PWD/bin/test"
 go build -o bin/test/gatehouse ./cmd/gatehouse
-go build -tags gatehouse_testclock -o bin/test/gatehouse-testclock ./cmd/gatehouse
+go build -tags gatehouse_testbuild -o bin/test/gatehouse-testbuild ./cmd/gatehouse
 failed=0
 go -C tools test -vet=off "$@" ./... || failed=1
 go -C bench test -vet=off "$@" ./... || failed=1

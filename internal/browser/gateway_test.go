@@ -75,7 +75,7 @@ func start(t testing.TB, caddyfile string) *gateway {
 }
 
 func launch(caddyfile string) (*gateway, error) {
-	binary, err := gatehousetest.Release()
+	binary, err := gatehousetest.TestBuild()
 	if err != nil {
 		return nil, err
 	}

@@ -34,7 +34,7 @@ type company struct {
 
 func startCompany(t *testing.T) *company {
 	t.Helper()
-	binary, err := gatehousetest.Release()
+	binary, err := gatehousetest.TestBuild()
 	if err != nil {
 		t.Fatal(err)
 	}

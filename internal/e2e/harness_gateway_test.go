@@ -106,7 +106,6 @@ func newGateway(p plan, database string) (*gateway, error) {
 	}
 	g.clockFile = filepath.Join(g.Dir, "clock")
 	g.Env = append([]string{"TEST_DATABASE=" + database, "TEST_SECRET=" + testSecret}, p.env...)
-	g.RunEnv = []string{"GATEHOUSE_TEST_CLOCK=" + g.clockFile, "GATEHOUSE_TEST_MISSET=" + g.clockFile + "-misset"}
 	if g.up, err = newUpstream(); err != nil {
 		return nil, err
 	}
@@ -116,6 +115,10 @@ func newGateway(p plan, database string) (*gateway, error) {
 		Transport:     &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 64},
 	}
 	if p.clock {
+		g.RunEnv = []string{"GATEHOUSE_TEST_CLOCK=" + g.clockFile, "GATEHOUSE_TEST_MISSET=" + g.clockFile + "-misset"}
+		if p.hashes {
+			g.RunEnv = append(g.RunEnv, "GATEHOUSE_TEST_HASHES=release")
+		}
 		if err := os.WriteFile(g.clockFile, []byte("0s"), 0o600); err != nil {
 			return g, err
 		}

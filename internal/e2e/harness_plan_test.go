@@ -18,7 +18,8 @@ type plan struct {
 	dataDir  string   // in place of <dir>/data
 	postgres bool     // a fresh Postgres database in place of SQLite
 	limits   bool     // keep the default rate limits; without it those that global does not name are off
-	clock    bool     // the binary whose clock can be moved: gateway.advance
+	clock    bool     // its clock can be moved: gateway.advance
+	hashes   bool     // password hashes cost what they cost in a release
 	env      []string // more environment, NAME=value
 	binary   string   // a program of another release
 	failing  bool     // do not wait until it is ready: it is expected to refuse
@@ -40,10 +41,10 @@ func (p plan) program() (string, error) {
 	switch {
 	case p.binary != "":
 		return p.binary, nil
-	case p.clock:
-		return gatehousetest.TestClock()
+	case p.hashes && !p.clock:
+		return gatehousetest.Release()
 	}
-	return gatehousetest.Release()
+	return gatehousetest.TestBuild()
 }
 
 // caddyfile writes the plan out; the placeholders are left in.

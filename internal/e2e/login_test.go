@@ -75,7 +75,7 @@ func TestL01_EqualAnswers(t *testing.T) {
 // TestL02_EqualTime compares interleaved pairs of a known and an unknown name at the real cost.
 func TestL02_EqualTime(t *testing.T) {
 	aloneOrParallel(t)
-	g := start(t, plan{global: "\t\tlockout off"})
+	g := start(t, plan{hashes: true, global: "\t\tlockout off"})
 	u := g.newUser(t)
 	unknown := freshEmail()
 	g.equal(t, soak.N(24, 400), func(known bool) {
@@ -143,7 +143,7 @@ func TestL04_SignInAfterRegistering(t *testing.T) {
 // TestL04_RegisterTakesEqualTime: a hash or a mail that is left out for an address that has an account would show.
 func TestL04_RegisterTakesEqualTime(t *testing.T) {
 	aloneOrParallel(t)
-	g := start(t, plan{clock: true})
+	g := start(t, plan{clock: true, hashes: true})
 	u := g.newUser(t)
 	turn := 0
 	g.equal(t, soak.N(16, 400), func(known bool) {

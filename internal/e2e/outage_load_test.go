@@ -59,7 +59,7 @@ func (g *gateway) paced(t testing.TB, token string, done <-chan struct{}) (p99 t
 // TestD01_PasswordFlood: five hundred sign-ins at once, again and again. Memory stays within what the few hashes at a time take, who is
 // signed in notices little, and who has to wait too long is told to come again.
 func TestD01_PasswordFlood(t *testing.T) {
-	g := start(t, plan{})
+	g := start(t, plan{hashes: true})
 	u := g.newUser(t)
 	idle := make(chan struct{})
 	time.AfterFunc(time.Second, func() { close(idle) })

@@ -17,8 +17,8 @@ const command = "github.com/gatehouse-auth/gatehouse/cmd/gatehouse"
 var (
 	// Release returns the path of the gateway as it is shipped.
 	Release = sync.OnceValues(func() (string, error) { return binary("gatehouse") })
-	// TestClock returns that of the gateway whose clock a test can move.
-	TestClock = sync.OnceValues(func() (string, error) { return binary("gatehouse-testclock", "-tags", "gatehouse_testclock") })
+	// TestBuild returns that of the gateway whose clock a test can move, and whose password hashes cost a hundredth.
+	TestBuild = sync.OnceValues(func() (string, error) { return binary("gatehouse-testbuild", "-tags", "gatehouse_testbuild") })
 )
 
 // binary builds with plain flags, so that it shares the build cache with everything else.

@@ -22,9 +22,6 @@ type Params struct {
 	Threads   uint8  // p: lanes, 1 to 16
 }
 
-// DefaultParams is OWASP's first choice, 46 MiB in one pass.
-var DefaultParams = Params{MemoryKiB: 47104, Time: 1, Threads: 1}
-
 // Caps, held before anything is allocated: a planted hash must not be able to take the
 // machine down with the cost that it names.
 const (

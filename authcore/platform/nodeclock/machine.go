@@ -1,4 +1,4 @@
-//go:build !gatehouse_testclock
+//go:build !gatehouse_testbuild
 
 package nodeclock
 
