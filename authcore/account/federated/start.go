@@ -143,12 +143,12 @@ func traced(ctx context.Context, f *Flow, s Settings, take func(context.Context)
 }
 
 func (f *Flow) callback(ctx context.Context, s Settings, in CallbackInput) (Result, error) {
-	calls, cancel := idp.Within(ctx)
-	defer cancel()
 	start, c, err := f.takeStart(ctx, s, in)
 	if err != nil {
 		return Result{}, err
 	}
+	calls, cancel := idp.Within(ctx) // begins here: what a busy store took is no slowness of the provider
+	defer cancel()
 	res := Result{Return: c.Return, Connecting: start.AccountID != uuid.Nil}
 	if err := checkIssuer(calls, s, in.Iss); err != nil {
 		return res, f.tellFailed(ctx, in.Request.Client, err)

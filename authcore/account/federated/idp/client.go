@@ -25,6 +25,9 @@ const (
 	maxAnswer = 1 << 20
 	// failedFor is how long a call that failed is not tried again: who comes meanwhile is told at once, and a sick provider is left alone.
 	failedFor = 3 * time.Second
+	// failures is how many calls about somebody must fail one after the other for that: what a code, a token or a profile of one person makes of
+	// the provider's answer, or one slow answer, closes the way for nobody else (a lockout as a weapon, L09).
+	failures = 5
 )
 
 // Retry is after how long another try makes sense once a provider did not answer.
@@ -54,7 +57,13 @@ type Client struct {
 	transport http.RoundTripper
 
 	mu     sync.Mutex
-	failed map[string]time.Time // by step and host: until when
+	failed map[string]failing // by step and host
+}
+
+// failing are calls that have failed since the last one that did not.
+type failing struct {
+	times int
+	until time.Time // none is made before
 }
 
 // NewClient returns a client for one provider. It uses no proxy: what a proxy connects to cannot be judged here.
@@ -65,7 +74,7 @@ func NewClient(cfg ClientConfig) *Client {
 	if cfg.Sick == nil {
 		cfg.Sick = func(int, http.Header, []byte) bool { return false }
 	}
-	c := &Client{cfg: cfg, failed: map[string]time.Time{}}
+	c := &Client{cfg: cfg, failed: map[string]failing{}}
 	c.transport = &http.Transport{
 		DialContext: c.dial, ForceAttemptHTTP2: true, MaxIdleConnsPerHost: 4, IdleConnTimeout: 30 * time.Second,
 		TLSHandshakeTimeout: Budget, ResponseHeaderTimeout: Budget, MaxResponseHeaderBytes: 64 << 10,
@@ -107,7 +116,7 @@ func (t stepTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, fmt.Errorf("%s: %w", t.step, err)
 	}
 	t.c.cfg.Observe(t.step, t.c.cfg.Now().Sub(begun), ok)
-	t.c.note(key, ok)
+	t.c.note(t.step, key, err)
 	if !ok {
 		return nil, fmt.Errorf("%s: %w: %w", t.step, err, ErrUnavailable)
 	}
@@ -121,7 +130,10 @@ func (t stepTransport) call(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	defer res.Body.Close()
-	if res.StatusCode/100 == 3 || res.StatusCode >= 500 || res.StatusCode == http.StatusTooManyRequests {
+	switch {
+	case res.StatusCode == http.StatusTooManyRequests:
+		return nil, fmt.Errorf("status %d: %w", res.StatusCode, errAsksForRest)
+	case res.StatusCode/100 == 3, res.StatusCode >= 500:
 		return nil, fmt.Errorf("status %d", res.StatusCode)
 	}
 	body, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
@@ -131,7 +143,7 @@ func (t stepTransport) call(r *http.Request) (*http.Response, error) {
 	case len(body) > maxAnswer:
 		return nil, errors.New("the answer is larger than 1 MiB")
 	case t.c.cfg.Sick(res.StatusCode, res.Header, body):
-		return nil, fmt.Errorf("status %d", res.StatusCode)
+		return nil, fmt.Errorf("status %d: %w", res.StatusCode, errAsksForRest)
 	}
 	res.Body, res.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 	return res, nil
@@ -140,17 +152,25 @@ func (t stepTransport) call(r *http.Request) (*http.Response, error) {
 func (c *Client) rests(key string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.cfg.Now().Before(c.failed[key])
+	return c.cfg.Now().Before(c.failed[key].until)
 }
 
-func (c *Client) note(key string, ok bool) {
+// errAsksForRest: the provider has said that it wants no calls of ours now.
+var errAsksForRest = errors.New("it wants no calls now")
+
+// note counts how a call ended. One failure says all where the provider asks for rest, and of its own documents, which are the same for everybody.
+func (c *Client) note(step, key string, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if ok {
+	if err == nil {
 		delete(c.failed, key)
-	} else {
-		c.failed[key] = c.cfg.Now().Add(failedFor)
+		return
 	}
+	f := c.failed[key]
+	if f.times++; f.times >= failures || step == StepDiscovery || step == StepKeys || errors.Is(err, errAsksForRest) {
+		f = failing{until: c.cfg.Now().Add(failedFor)}
+	}
+	c.failed[key] = f
 }
 
 // CheckURL refuses what a provider is never called at, nor a browser sent to: anything but https, and http on a loopback host.

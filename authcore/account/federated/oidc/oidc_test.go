@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -186,10 +187,16 @@ func TestC15_Sick(t *testing.T) {
 					}
 					return at == step
 				}
-				begun := time.Now()
-				if _, err := signIn(t, fake, p, nil); !errors.Is(err, idp.ErrUnavailable) || time.Since(begun) > 6*time.Second {
-					t.Errorf("%v after %s", err, time.Since(begun))
+				var waited sync.WaitGroup // five at once: of calls about somebody, one that fails stops no others
+				for range 5 {
+					waited.Go(func() {
+						begun := time.Now()
+						if _, err := signIn(t, fake, p, nil); !errors.Is(err, idp.ErrUnavailable) || time.Since(begun) > 6*time.Second {
+							t.Errorf("%v after %s", err, time.Since(begun))
+						}
+					})
 				}
+				waited.Wait()
 				calls := fake.Calls()[step]
 				if _, err := signIn(t, fake, p, nil); !errors.Is(err, idp.ErrUnavailable) {
 					t.Error(err)
@@ -198,6 +205,34 @@ func TestC15_Sick(t *testing.T) {
 					t.Errorf("called %d times more at once", again-calls)
 				}
 			})
+		}
+	}
+}
+
+// A code, a token or a profile of one person that the provider cannot digest closes the way for nobody else (L09): the calls of others are made
+// all the same, and each that succeeds is proof that the provider works.
+func TestC15_OnePersonsFailure(t *testing.T) {
+	t.Parallel()
+	for _, step := range []string{"token", "userinfo"} {
+		fake, p := pair(t, func(c *oidc.Config) { c.Reads = []string{"groups"} })
+		fails := false
+		fake.Fault = func(at string, w http.ResponseWriter, _ *http.Request) bool {
+			if at == step && fails {
+				w.WriteHeader(http.StatusInternalServerError)
+			}
+			return at == step && fails
+		}
+		for range 3 {
+			for range 4 {
+				fails = true
+				if _, err := signIn(t, fake, p, nil); !errors.Is(err, idp.ErrUnavailable) {
+					t.Error(err)
+				}
+			}
+			fails = false
+			if _, err := signIn(t, fake, p, nil); err != nil {
+				t.Errorf("%s: somebody else is refused: %v", step, err)
+			}
 		}
 	}
 }
