@@ -165,10 +165,16 @@ type Rename struct {
 	From  string    // the username before
 	Since time.Time // from when on changes count
 	Most  int       // that there may have been since, this one not counted
-	// Before is the account as it was, where its other ways in were looked at; nil: it may have changed. Passkey says that a passkey alone
-	// is left, which must be there.
-	Before  *Account
-	Passkey bool
+	// Before is the account as it was, where its other ways in were looked at; nil: it may have changed. Left is what alone is left.
+	Before *Account
+	Left   LastWay
+}
+
+// LastWay is what alone is left to sign in by after a change that takes a way in: it must be there when the change is written. Else two
+// changes at once, of which each leaves what the other takes, leave an account that nobody can sign in to. Zero: there is more.
+type LastWay struct {
+	Passkey    bool      // some passkey
+	Connection uuid.UUID // this connection with somebody at an identity provider
 }
 
 // The roles that mean something to the gateway itself. Every other one is the operator's.

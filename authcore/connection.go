@@ -121,8 +121,9 @@ type Connecting struct {
 // Disconnecting takes a connection from its account.
 type Disconnecting struct {
 	AccountID, ID uuid.UUID
-	// May is asked for the account and the connections that would be left, in the change, which may run again; an error ends it.
-	May     func(a Account, left []Connection) error
+	// May is asked for the account, its factors, also those that do not count, and the connections that would be left, in the change, which
+	// may run again; an error ends it.
+	May     func(a Account, factors []Factor, left []Connection) error
 	Effects func(a Account, was Connection) (Effects, error)
 	Now     time.Time
 }

@@ -26,8 +26,8 @@ func (f *Flows) wireFederated(cfg Config) (err error) {
 	return err
 }
 
-// connected reports whether somebody at a provider of the configuration signs in to the account.
-func (f *Flows) connected(ctx context.Context, account uuid.UUID) (bool, error) {
+// connected returns a connection by which somebody at a provider of the configuration signs in to the account; zero for none.
+func (f *Flows) connected(ctx context.Context, account uuid.UUID) (uuid.UUID, error) {
 	return f.Federated.Connected(ctx, account)
 }
 

@@ -66,7 +66,7 @@ func (f *Flow) confirm(ctx context.Context, ch channel, in ConfirmInput) (authco
 		return authcore.Account{}, err
 	}
 	after, err := f.cfg.Store.ConfirmContact(ctx, Confirmation{
-		ChallengeID: proof.ID, Purpose: ch.purpose, Channel: ch.by, Address: f.claimed(ch, before), Before: before, From: from, Passkey: left.Passkey, Unique: f.cfg.Identities,
+		ChallengeID: proof.ID, Purpose: ch.purpose, Channel: ch.by, Address: f.claimed(ch, before), Before: before, From: from, Left: left.LastWay, Unique: f.cfg.Identities,
 		Closed: audit.Event(authcore.EventDisabled, uuid.Nil, authcore.Client{}, f.now()), Now: f.now(), Effects: fx,
 	})
 	var taken *authcore.TakenError

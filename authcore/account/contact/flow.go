@@ -57,7 +57,7 @@ type Confirmation struct {
 	// Before is the account as it was when the Effects were made.
 	Before  authcore.Account
 	From    *authcore.Account         // the account that the number moves away from, likewise; nil for none
-	Passkey bool                      // From is left with a passkey alone to sign in by, which must be there
+	Left    authcore.LastWay          // what alone From is left with
 	Unique  []authcore.IdentifierKind // that find accounts
 	Closed  authcore.Event            // recorded of an account that only claimed it, and that nothing finds any more
 	Now     time.Time
@@ -68,7 +68,7 @@ type Confirmation struct {
 type Removal struct {
 	Channel authcore.Channel
 	Before  authcore.Account // as it was when the Effects were made
-	Passkey bool             // the account is left with a passkey alone to sign in by, which must be there
+	Left    authcore.LastWay // what alone the account is left with
 	Now     time.Time
 	Effects authcore.Effects
 }

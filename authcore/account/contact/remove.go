@@ -35,7 +35,7 @@ func (f *Flow) remove(ctx context.Context, ch channel, account uuid.UUID, c auth
 			return after, err
 		}
 		r := Removal{Channel: ch.by, Before: before, Now: f.now()}
-		if r.Passkey, r.Effects, err = f.removed(ctx, ch, before, c); err != nil {
+		if r.Left, r.Effects, err = f.removed(ctx, ch, before, c); err != nil {
 			return after, err
 		}
 		after, err = f.cfg.Store.RemoveContact(ctx, r)
@@ -49,19 +49,19 @@ func (f *Flow) remove(ctx context.Context, ch channel, account uuid.UUID, c auth
 	return after, nil
 }
 
-// removed returns whether a removal leaves a passkey alone, and its effects, or its refusal.
-func (f *Flow) removed(ctx context.Context, ch channel, before authcore.Account, c authcore.Client) (passkey bool, fx authcore.Effects, err error) {
+// removed returns what alone a removal leaves, and its effects, or its refusal.
+func (f *Flow) removed(ctx context.Context, ch channel, before authcore.Account, c authcore.Client) (last authcore.LastWay, fx authcore.Effects, err error) {
 	if value, _ := ch.of(before); value == "" {
-		return false, fx, nil
+		return last, fx, nil
 	}
 	left, err := factor.WaysIn{Factors: f.cfg.Factors}.Left(ctx, ch.without(before))
 	if err != nil {
-		return false, fx, err
+		return last, fx, err
 	}
 	if left.None {
-		return false, fx, authcore.Refuse(authcore.LastWayIn, "Without this you could not sign in any more. Set a username or another way to sign in first.")
+		return last, fx, authcore.Refuse(authcore.LastWayIn, "Without this you could not sign in any more. Set a username or another way to sign in first.")
 	}
 	event := audit.Event(ch.changed, before.ID, c, f.now())
 	fx.Events = []authcore.Event{event}
-	return left.Passkey, fx, f.cfg.Notices.Security(ctx, &fx, notice.Notice{Kind: ch.tells, Event: event, Account: before, Undo: ch.undo(before), Client: c})
+	return left.LastWay, fx, f.cfg.Notices.Security(ctx, &fx, notice.Notice{Kind: ch.tells, Event: event, Account: before, Undo: ch.undo(before), Client: c})
 }

@@ -64,8 +64,8 @@ type Change struct {
 	EndTrust, EndSessions bool
 	// DropPassword removes the account's password, and ends what was sent out to set another.
 	DropPassword bool
-	// Connected demands that the account has a connection with somebody at an identity provider when the change is written.
-	Connected bool
+	// Left is what alone is left to sign in by.
+	Left authcore.LastWay
 	// Issue is a challenge for a factor among Add; nil for none.
 	Issue   *authcore.Challenge
 	Now     time.Time
@@ -120,8 +120,9 @@ type Config struct {
 	// Required returns by what the operator demands a second factor of an account, as [Status] has it; "" where they do not. Nil: of none.
 	Required func(authcore.Account) string
 	Ways     wayin.Ways // that are on
-	// Connected reports whether somebody at an identity provider of the configuration signs in to the account; nil: nobody does.
-	Connected func(ctx context.Context, account uuid.UUID) (bool, error)
+	// Connected returns a connection of the account by which somebody at an identity provider of the configuration signs in to it, zero for
+	// none; nil: there are no providers.
+	Connected func(ctx context.Context, account uuid.UUID) (uuid.UUID, error)
 	FreshFor  time.Duration      // how long ago a code to the proven address may be for the first factor; 0: 10 min
 	Brand     string             // what apps show beside a code; "": the host of the issuer
 	Numbers   identifier.Numbers // how numbers are read, and which are taken

@@ -1,6 +1,7 @@
 package factor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -112,8 +113,14 @@ func (f remover) removal(ctx context.Context, s State, x authcore.Factor, c *Cha
 	if counts && (s.Account.MFAEnabled() || f.required(s.Account) != "") && !f.cfg.Ways.TwoKinds(s.Account, left) {
 		return authcore.Refuse(authcore.LastFactor, "This is the last second factor of your account. Add another one first, or switch two-factor authentication off.")
 	}
-	if f.cfg.Ways.Has(s.Account, f.counting(s.Factors)) && !f.cfg.Ways.Has(s.Account, left) {
-		return authcore.Refuse(authcore.LastWayIn, "Without this passkey you could not sign in any more. Add another way to sign in first.")
+	ways, err := (WaysIn{f.Factors}).LeftBy(ctx, s.Account, left)
+	if err != nil {
+		return err
+	}
+	if c.Left = ways.LastWay; ways.None {
+		if had, err := (WaysIn{f.Factors}).LeftBy(ctx, s.Account, s.Factors); err != nil || !had.None {
+			return cmp.Or(err, error(authcore.Refuse(authcore.LastWayIn, "Without this passkey you could not sign in any more. Add another way to sign in first.")))
+		}
 	}
 	if x.Type == s.Account.MFAPreferred && !hasType(left, x.Type) {
 		c.MFA = &MFA{EnabledAt: s.Account.MFAEnabledAt}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/google/uuid"
+
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/wayin"
 )
@@ -12,10 +14,7 @@ import (
 // WayLeft is whether the owner of an account could still sign in, and by what.
 type WayLeft struct {
 	None bool
-	// Passkey says that nothing is left but a passkey: whoever relies on it must find it there when the change is written.
-	Passkey bool
-	// Connection says likewise that nothing is left but a connection with somebody at an identity provider.
-	Connection bool
+	authcore.LastWay
 }
 
 // WaysIn are those into accounts, as far as they depend on factors.
@@ -38,19 +37,19 @@ func (f WaysIn) Left(ctx context.Context, after authcore.Account) (WayLeft, erro
 func (f WaysIn) LeftBy(ctx context.Context, after authcore.Account, all []authcore.Factor) (WayLeft, error) {
 	counting := f.counting(all)
 	if f.signsIn(after, counting) {
-		return WayLeft{Passkey: !f.signsIn(after, slices.DeleteFunc(counting, wayin.IsPasskey))}, nil
+		return WayLeft{LastWay: authcore.LastWay{Passkey: !f.signsIn(after, slices.DeleteFunc(counting, wayin.IsPasskey))}}, nil
 	}
 	if f.cfg.Connected == nil || f.asked(after, counting) && !HasSecond(counting) { // a provider is one kind of proof
 		return WayLeft{None: true}, nil
 	}
 	connected, err := f.cfg.Connected(ctx, after.ID)
-	return WayLeft{None: !connected, Connection: connected}, err
+	return WayLeft{None: connected == uuid.Nil, LastWay: authcore.LastWay{Connection: connected}}, err
 }
 
-// Unconnected reports whether the owner could sign in without any connection with somebody at an identity provider.
-func (f WaysIn) Unconnected(ctx context.Context, a authcore.Account) (bool, error) {
-	left, err := f.Left(ctx, a)
-	return !left.None && !left.Connection, err
+// Unconnected reports whether the owner, who has these factors, could sign in without any connection with somebody at an identity provider.
+// Factors that do not count may be among them.
+func (f WaysIn) Unconnected(a authcore.Account, all []authcore.Factor) bool {
+	return f.signsIn(a, f.counting(all))
 }
 
 // asked reports whether sign-ins of the account are asked for a second factor.

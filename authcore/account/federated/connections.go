@@ -152,12 +152,9 @@ func removed(ctx context.Context, tell *notice.Notices, c authcore.Client, now t
 func (f *Flow) Disconnect(ctx context.Context, account, id uuid.UUID, c authcore.Client) error {
 	now := f.now()
 	owner := authcore.Disconnecting{AccountID: account, ID: id, Now: now,
-		May: func(a authcore.Account, left []authcore.Connection) error {
-			if f.signsIn(left) {
+		May: func(a authcore.Account, factors []authcore.Factor, left []authcore.Connection) error {
+			if f.signsInBy(left) != uuid.Nil || f.cfg.WayIn(a, factors) {
 				return nil
-			}
-			if has, err := f.cfg.WayIn(ctx, a); err != nil || has {
-				return err
 			}
 			return authcore.Refuse(authcore.LastWayIn, "Nothing else signs in to your account. Set a password or add another way in first.")
 		},
@@ -169,20 +166,20 @@ func (f *Flow) Disconnect(ctx context.Context, account, id uuid.UUID, c authcore
 	return err
 }
 
-// signsIn reports whether one of the connections is of a provider of the configuration.
-func (f *Flow) signsIn(connected []authcore.Connection) bool {
+// signsInBy returns the first of the connections that is of a provider of the configuration; zero for none.
+func (f *Flow) signsInBy(connected []authcore.Connection) uuid.UUID {
 	for _, c := range connected {
 		if _, err := f.find(c.Provider); err == nil {
-			return true
+			return c.ID
 		}
 	}
-	return false
+	return uuid.Nil
 }
 
-// Connected reports whether the account could sign in by a connection of its own, for who asks whether it has another way in.
-func (f *Flow) Connected(ctx context.Context, account uuid.UUID) (bool, error) {
+// Connected returns a connection that signs in to the account, for who asks whether it has another way in; zero for none.
+func (f *Flow) Connected(ctx context.Context, account uuid.UUID) (uuid.UUID, error) {
 	connected, err := f.cfg.Store.AccountConnections(ctx, account)
-	return f.signsIn(connected), err
+	return f.signsInBy(connected), err
 }
 
 // Logout takes a provider's word that somebody has signed out there (OpenID Connect Back-Channel Logout 1.0): by a session that session's,

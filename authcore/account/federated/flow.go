@@ -88,8 +88,8 @@ type Config struct {
 	Admins     authcore.Admins
 	Fields     userfield.Set
 	Locales    identifier.Locales
-	// WayIn reports whether an account could sign in without any connection.
-	WayIn func(ctx context.Context, a authcore.Account) (bool, error)
+	// WayIn reports whether the owner of an account with these factors could sign in without any connection. It asks no store.
+	WayIn func(a authcore.Account, factors []authcore.Factor) bool
 	// RequireVerified refuses accounts of which nothing is verified (signup mode verified).
 	RequireVerified bool
 	Trace           authcore.Trace

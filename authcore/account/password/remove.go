@@ -60,7 +60,7 @@ func (f *Flow) remove(ctx context.Context, account uuid.UUID, c authcore.Client)
 		return false, authcore.Refuse(authcore.LastWayIn, "Without a password you could not sign in any more. Set up another way to sign in first.")
 	}
 	event := audit.Event(authcore.EventPasswordRemoved, account, c, f.now())
-	change := factor.Change{Was: was, DropPassword: true, Connected: left.Connection, EndTrust: true, EndSessions: true, Now: f.now(),
+	change := factor.Change{Was: was, DropPassword: true, Left: left.LastWay, EndTrust: true, EndSessions: true, Now: f.now(),
 		Effects: authcore.Effects{Events: []authcore.Event{event}}}
 	err = f.cfg.Notices.Security(ctx, &change.Effects, notice.Notice{
 		Kind: authcore.MailPasswordRemoved, Event: event, Account: was.Account, Undo: notice.Undo{Password: true}, Client: c,

@@ -63,7 +63,7 @@ func (p *Profiles) leavesWayIn(ctx context.Context, before authcore.Account, cha
 		return err
 	}
 	if !left.None {
-		change.Rename.Before, change.Rename.Passkey = &before, left.Passkey
+		change.Rename.Before, change.Rename.Left = &before, left.LastWay
 		return nil
 	}
 	if had, err := (factor.WaysIn{Factors: p.factors}).Left(ctx, before); err != nil || had.None {

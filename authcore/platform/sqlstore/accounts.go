@@ -174,7 +174,7 @@ func (s *Store) allowRename(ctx context.Context, q sqldb.Querier, id uuid.UUID, 
 		return nil
 	}
 	if err = s.hold(ctx, q, *r.Before); err == nil {
-		err = keepPasskey(ctx, q, id, r.Passkey)
+		err = keepWay(ctx, q, id, r.Left)
 	}
 	if errors.Is(err, authcore.ErrNotFound) { // another way in has gone, or come
 		return profile.ErrRenamed

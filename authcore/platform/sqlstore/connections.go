@@ -245,7 +245,11 @@ func (s *Store) Disconnect(ctx context.Context, d authcore.Disconnecting) error 
 			return authcore.ErrNotFound
 		}
 		was := all[at]
-		if err := d.May(a, slices.Delete(slices.Clone(all), at, at+1)); err != nil {
+		factors, err := sqldb.All(ctx, q, scanFactor, selectFactors, a.ID, micros(d.Now))
+		if err != nil {
+			return err
+		}
+		if err := d.May(a, factors, slices.Delete(slices.Clone(all), at, at+1)); err != nil {
 			return err
 		}
 		fx, err := d.Effects(a, was)

@@ -175,22 +175,28 @@ func (s *Store) holdBoth(ctx context.Context, q sqldb.Querier, c contact.Confirm
 	if n, err := sqldb.One(ctx, q, sqldb.ScanInt, countByNumber, c.From.ID, c.Address); err != nil || n > 0 {
 		return cmp.Or(err, authcore.ErrNotFound)
 	}
-	if err := keepPasskey(ctx, q, c.From.ID, c.Passkey); err != nil {
+	if err := keepWay(ctx, q, c.From.ID, c.Left); err != nil {
 		return err
 	}
 	_, err := sqldb.One(ctx, q, scanAccount, forChannel(authcore.BySMS, removeEmail), c.From.ID, micros(c.Now))
 	return err
 }
 
-const countPasskeys = "select count(*) from factors where account_id = $1 and type = 'passkey' and confirmed_at is not null"
+const (
+	countPasskeys  = "select count(*) from factors where account_id = $1 and type = 'passkey' and confirmed_at is not null"
+	countConnected = "select count(*) from connections where account_id = $1 and id = $2"
+)
 
-// keepPasskey is for a change that leaves a passkey alone to sign in by, of an account that the caller holds: whoever removes a passkey holds
-// it too. authcore.ErrNotFound when there is none any more.
-func keepPasskey(ctx context.Context, q sqldb.Querier, account uuid.UUID, alone bool) error {
-	if !alone {
-		return nil
+// keepWay is for a change that leaves one way alone to sign in by, of an account that the caller holds: whoever removes a passkey or a
+// connection holds it too. authcore.ErrNotFound when it is not there any more.
+func keepWay(ctx context.Context, q sqldb.Querier, account uuid.UUID, left authcore.LastWay) error {
+	n, err := int64(1), error(nil)
+	if left.Passkey {
+		n, err = sqldb.One(ctx, q, sqldb.ScanInt, countPasskeys, account)
 	}
-	n, err := sqldb.One(ctx, q, sqldb.ScanInt, countPasskeys, account)
+	if err == nil && n > 0 && left.Connection != uuid.Nil {
+		n, err = sqldb.One(ctx, q, sqldb.ScanInt, countConnected, account, left.Connection)
+	}
 	if err == nil && n == 0 {
 		err = authcore.ErrNotFound
 	}
@@ -221,7 +227,7 @@ func (s *Store) RemoveContact(ctx context.Context, r contact.Removal) (a authcor
 		if err := s.hold(ctx, q, r.Before); err != nil {
 			return err
 		}
-		if err := keepPasskey(ctx, q, r.Before.ID, r.Passkey); err != nil {
+		if err := keepWay(ctx, q, r.Before.ID, r.Left); err != nil {
 			return err
 		}
 		if a, err = sqldb.One(ctx, q, scanAccount, forChannel(r.Channel, removeEmail), r.Before.ID, micros(r.Now)); err != nil {

@@ -1,7 +1,6 @@
 package sqlstore
 
 import (
-	"cmp"
 	"context"
 	"time"
 
@@ -151,11 +150,8 @@ func (s *Store) ChangeFactors(ctx context.Context, c factor.Change) error {
 		if !c.Was.Same(now) || now.Account.Disabled() {
 			return authcore.ErrNotFound
 		}
-		if c.Connected {
-			connected, err := sqldb.All(ctx, q, scanConnection, selectConnections, now.Account.ID)
-			if err != nil || len(connected) == 0 {
-				return cmp.Or(err, authcore.ErrNotFound)
-			}
+		if err := keepWay(ctx, q, now.Account.ID, c.Left); err != nil {
+			return err
 		}
 		if err := changeFactors(ctx, q, c); err != nil {
 			return err

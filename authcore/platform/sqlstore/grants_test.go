@@ -24,7 +24,7 @@ func TestGrant_NamesNobody(t *testing.T) {
 	if _, err := s.Connect(t.Context(), authcore.Connecting{Connection: c, Effects: none, Now: now}); err != nil {
 		t.Fatal(err)
 	}
-	err := s.Disconnect(t.Context(), authcore.Disconnecting{AccountID: a.ID, ID: c.ID, Now: now, May: func(authcore.Account, []authcore.Connection) error { return nil },
+	err := s.Disconnect(t.Context(), authcore.Disconnecting{AccountID: a.ID, ID: c.ID, Now: now, May: func(authcore.Account, []authcore.Factor, []authcore.Connection) error { return nil },
 		Effects: func(authcore.Account, authcore.Connection) (authcore.Effects, error) { return authcore.Effects{}, nil }})
 	if err != nil {
 		t.Fatal(err)

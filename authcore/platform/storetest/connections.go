@@ -50,7 +50,7 @@ func connected(t testing.TB, s Store, a authcore.Account, subject string) authco
 }
 
 func disconnecting(c authcore.Connection) authcore.Disconnecting {
-	return authcore.Disconnecting{AccountID: c.AccountID, ID: c.ID, May: func(authcore.Account, []authcore.Connection) error { return nil },
+	return authcore.Disconnecting{AccountID: c.AccountID, ID: c.ID, May: func(authcore.Account, []authcore.Factor, []authcore.Connection) error { return nil },
 		Effects: func(authcore.Account, authcore.Connection) (authcore.Effects, error) { return authcore.Effects{}, nil }, Now: start}
 }
 
@@ -175,7 +175,7 @@ func disconnection(t *testing.T, s Store) {
 	foreign.AccountID = bob.ID
 	wants(t, s.Disconnect(t.Context(), foreign), authcore.ErrNotFound)
 	last := disconnecting(c)
-	last.May = func(_ authcore.Account, left []authcore.Connection) error {
+	last.May = func(_ authcore.Account, _ []authcore.Factor, left []authcore.Connection) error {
 		if len(left) == 0 {
 			return authcore.ErrLastAdmin
 		}

@@ -20,6 +20,7 @@ var factors = []promise{
 	{"of 100 changes at once that were decided from one state, one is written", factorChangeRace},
 	{"a password goes with every session and every challenge", passwordDropped},
 	{"of a hundred who take two ways in from one account each, one is left", lastWayInRace},
+	{"of a hundred who take the last connection and the last other way in, one is left", lastConnectionRace},
 	{"of 100 who use one time step at once one succeeds, and no step goes backwards", totpStepRace},
 	{"of 100 who use one recovery code at once one succeeds", recoveryCodeRace},
 	{"of 100 who use one sent code at once one succeeds", factorCodeRace},
