@@ -61,6 +61,7 @@ const (
 	PasswordContext   Rule = "password_context" // mostly names of the person or the service
 	PasswordRepeats   Rule = "password_repeats"
 	PasswordGuessable Rule = "password_guessable"
+	PasswordBreached  Rule = "password_breached" // in a list of passwords of known breaches
 
 	CurrentPasswordRequired Rule = "current_password_required"
 	CurrentPasswordWrong    Rule = "current_password_wrong"
@@ -128,6 +129,7 @@ var english = map[Rule]string{
 	PasswordContext:         "Do not use your name, your address or the name of this service as your password.",
 	PasswordRepeats:         "Do not repeat the same characters. Add more, different words.",
 	PasswordGuessable:       "This password is easy to guess. Use several unrelated words.",
+	PasswordBreached:        "This password is in a list of stolen passwords. Choose another one.",
 	CurrentPasswordRequired: "Enter your current password.",
 	CurrentPasswordWrong:    "The current password is wrong.",
 	RoleInvalid:             "A role has 1 to {N} of the letters a to z, digits, and . _ : -",

@@ -35,7 +35,8 @@ type App struct {
 	mail      MailSender
 	sms       SMSSender // nil: no SMS are sent
 	providers []IdentityProvider
-	database  string // key of the node, "" until it is held
+	breaches  *breaches // nil: no list is configured
+	database  string    // key of the node, "" until it is held
 	node      *node
 	exchange  *exchange        // nil without Redis
 	feed      *redisfeed.Feed  // the exchange's, once the node is open
@@ -82,6 +83,9 @@ func (a *App) Provision(ctx caddy.Context) (err error) {
 	}
 	if a.providers, err = a.loadProviders(ctx); err != nil {
 		return fmt.Errorf("gatehouse: option provider: %w", err)
+	}
+	if a.breaches, err = a.cfg.openBreaches(a.logger); err != nil {
+		return fmt.Errorf("gatehouse: option password: breached: %w", err)
 	}
 	if err := registerMetrics(ctx.GetMetricsRegistry()); err != nil {
 		return fmt.Errorf("gatehouse: %w", err)
@@ -199,10 +203,11 @@ func (a *App) halt() {
 func (a *App) Cleanup() error {
 	a.halt()
 	defer logsink.Flush() // Caddy closes this configuration's log next
+	err := a.breaches.close()
 	if a.database == "" {
-		return nil
+		return err
 	}
-	err := a.dropRedis() // first: what goes over it is the node's
+	err = errors.Join(err, a.dropRedis()) // first: what goes over it is the node's
 	_, gone := nodes.Delete(a.database)
 	a.database = ""
 	return errors.Join(err, gone)

@@ -57,7 +57,7 @@ var subcommands = []struct {
 	make func() *cobra.Command
 }{
 	{"user", userCommand}, {"invite", inviteCommand}, {"keys", keysCommand}, {"sessions", sessionsCommand}, {"secret", secretCommand}, {"mail", mailCommand}, {"sms", smsCommand},
-	{"migrate-store", migrateStoreCommand},
+	{"breached", breachedCommand}, {"migrate-store", migrateStoreCommand},
 }
 
 // family makes a command that only has others below it: alone it shows its help, and with a word that is none of them it ends

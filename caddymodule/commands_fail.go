@@ -50,7 +50,7 @@ func (p *cliEnv) fail(cmd *cobra.Command, err error) error {
 	if code == exitFailed {
 		return err
 	}
-	return caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (int, error) { return code, nil })(cmd, nil)
+	return p.ends(cmd, code)
 }
 
 // problemOf returns what is told of an error. Whoever runs the gateway may see the cause of any.
@@ -80,4 +80,10 @@ func exitCode(code authcore.Code) int {
 		return exitUnavailable
 	}
 	return exitRefused
+}
+
+// ends ends a command that has printed what it found with a code that says so.
+func (p *cliEnv) ends(cmd *cobra.Command, code int) error {
+	cmd.SilenceErrors, cmd.SilenceUsage = true, true
+	return caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (int, error) { return code, nil })(cmd, nil)
 }

@@ -86,6 +86,7 @@ func (c *core) wireFlows(a *App, sealer *secret.Sealer) error {
 		return err
 	}
 	settings := cfg.flowSettings()
+	settings.Password.Breached = a.breaches.hook()
 	if settings.Providers, err = a.readyProviders(cfg.userFields); err != nil {
 		return err
 	}

@@ -161,7 +161,7 @@ func viewAgeNow() float64 {
 
 // processMetrics are all metrics; docs/monitoring.md has a row for each.
 func processMetrics() []prometheus.Collector {
-	return []prometheus.Collector{mailOutcomes.vec, smsOutcomes.vec, codesSent, secondFactors, invitations, providerLogins, providerSeconds, providerUp, loginOutcomes.vec, registrationOutcomes.vec, notificationCount, stepUpOutcomes.vec, refreshOutcomes.vec, guardOutcomes.vec, outboxWaiting, outboxOldest, accountsSecured,
+	return []prometheus.Collector{mailOutcomes.vec, smsOutcomes.vec, codesSent, secondFactors, invitations, providerLogins, providerSeconds, providerUp, loginOutcomes.vec, registrationOutcomes.vec, notificationCount, stepUpOutcomes.vec, refreshOutcomes.vec, guardOutcomes.vec, breachChecks.vec, outboxWaiting, outboxOldest, accountsSecured,
 		feedMessages.vec, feedUp, revocationLag, viewAge, openConnections.vec, endedConnections.vec, cutSeconds,
 		logsink.Lost(), nodeReadings, revocationCount, refreshesRepeated, accountsDeleted, handoverOutcomes.vec, limitRefusals.vec, storeCalls.vec, storeSeconds, hashOutcomes.vec, hashSeconds}
 }

@@ -13,6 +13,8 @@ type PasswordSettings struct {
 	MinLengthMFA int `json:"min_length_mfa,omitempty"`
 	// Most characters, 64 to 1024. Default: 256.
 	MaxLength int `json:"max_length,omitempty"`
+	// File of passwords of known breaches, made by `gatehouse breached build`, or off. New passwords that it has are refused. Default: off.
+	Breached string `json:"breached,omitempty"`
 }
 
 var passwordOptions = []option[PasswordSettings]{
@@ -31,6 +33,11 @@ var passwordOptions = []option[PasswordSettings]{
 		parse: readNumber(func(p *PasswordSettings) *int { return &p.MaxLength }),
 		check: func(p *PasswordSettings) error { return between(p.MaxLength, 64, 1024) },
 	},
+	{
+		name:  "breached",
+		parse: readText(func(p *PasswordSettings) *string { return &p.Breached }),
+		check: func(p *PasswordSettings) error { return checkPlaceholders(p.Breached) },
+	},
 }
 
 // The defaults of `password`.
@@ -46,12 +53,19 @@ func checkMinLengthMFA(p *PasswordSettings) error {
 	return between(p.MinLengthMFA, 8, 64)
 }
 
-type passwordRules struct{ minLength, minBeside, maxLength int }
+type passwordRules struct {
+	minLength, minBeside, maxLength int
+	breached                        string // file; "": none
+}
 
 func (s *Settings) passwordRules() passwordRules {
 	p := PasswordSettings{}
 	if s.Password != nil {
 		p = *s.Password
 	}
-	return passwordRules{minLength: cmp.Or(p.MinLength, defaultMinLength), minBeside: p.MinLengthMFA, maxLength: cmp.Or(p.MaxLength, defaultMaxLength)}
+	r := passwordRules{minLength: cmp.Or(p.MinLength, defaultMinLength), minBeside: p.MinLengthMFA, maxLength: cmp.Or(p.MaxLength, defaultMaxLength)}
+	if p.Breached != "off" {
+		r.breached = p.Breached
+	}
+	return r
 }

@@ -169,7 +169,13 @@ func (g *gateway) restart(t testing.TB) {
 
 // reload gives the running process another Caddyfile and returns Caddy's complaint, "" for none.
 func (g *gateway) reload(p plan) (complaint string, err error) {
-	resp, err := g.Admin.Post("http://admin/load", "text/caddyfile", strings.NewReader(g.fill(p.caddyfile())))
+	req, err := http.NewRequest(http.MethodPost, "http://admin/load", strings.NewReader(g.fill(p.caddyfile())))
+	if err != nil {
+		return "", err
+	}
+	req.Header.Set("Content-Type", "text/caddyfile")
+	req.Header.Set("Cache-Control", "must-revalidate") // as `reload --force`: also a configuration that has not changed
+	resp, err := g.Admin.Do(req)
 	if err != nil {
 		return "", err
 	}

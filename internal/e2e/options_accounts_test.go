@@ -1,8 +1,11 @@
 package e2e
 
 import (
+	"crypto/sha1"
 	"fmt"
 	"net/url"
+	"os"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"sync"
@@ -234,6 +237,49 @@ func TestOption_password_min_length_mfa(t *testing.T) {
 	change("k7 zq4vw x").must(t, 204, "")
 	in := g.api(t, "POST", "/login", object{"login": u.email, "password": "k7 zq4vw x", "otp": codes[0]}).must(t, 200, "")
 	g.api(t, "DELETE", "/2fa", nil, call{bearer: in.text("access_token")}).must(t, 409, "password_too_short")
+}
+
+// breached refuses the passwords of the file that a reload has opened; a damaged or missing file is refused, and the former one stays.
+func TestOption_password_breached(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "breached")
+	build := func(password string) {
+		t.Helper()
+		list := filepath.Join(t.TempDir(), "list")
+		if err := os.WriteFile(list, fmt.Appendf(nil, "%X:1\n", sha1.Sum([]byte(password))), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if out, errs, code := shared(t).Command(t, "breached", "build", list, file); code != 0 {
+			t.Fatalf("build: %s %s", out, errs)
+		}
+	}
+	build(chosenPassword)
+	p := plan{global: "\t\tpassword {\n\t\t\tbreached " + file + "\n\t\t}"}
+	g := start(t, p)
+	u := g.newUser(t)
+	try := func(password string) answer {
+		return g.api(t, "POST", "/me/password", object{"current_password": u.password, "new_password": password}, call{bearer: u.access})
+	}
+	try(chosenPassword).invalid(t, "new_password")
+	g.api(t, "POST", "/register", object{"email": freshEmail(), "password": chosenPassword}).invalid(t, "password")
+
+	for what, spoil := range map[string]func() error{"damaged": func() error { return os.WriteFile(file+"x", make([]byte, 1<<16), 0o600) }, "missing": func() error { return nil }} {
+		if err := spoil(); err != nil {
+			t.Fatal(err)
+		}
+		wrong := plan{global: strings.Replace(p.global, file, file+"x", 1)}
+		if complaint, err := g.reload(wrong); err != nil || !strings.Contains(complaint, "breached") {
+			t.Errorf("%s: a reload says %q, %v", what, complaint, err)
+		}
+		if err := os.RemoveAll(file + "x"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	build(password)
+	try(chosenPassword).invalid(t, "new_password")
+	g.mustReload(t, p)
+	g.api(t, "POST", "/register", object{"email": freshEmail(), "password": password}).invalid(t, "password")
+	try(chosenPassword).must(t, 204, "")
 }
 
 func TestOption_password_max_length(t *testing.T) {

@@ -68,6 +68,7 @@ func (f *Flow) MinLength(a authcore.Account) int { return f.policyOf(a).MinLengt
 var policyRules = map[passpolicy.Rule]authcore.Rule{
 	passpolicy.TooShort: authcore.PasswordTooShort, passpolicy.TooLong: authcore.PasswordTooLong, passpolicy.Common: authcore.PasswordCommon,
 	passpolicy.Context: authcore.PasswordContext, passpolicy.Repeats: authcore.PasswordRepeats, passpolicy.Guessable: authcore.PasswordGuessable,
+	passpolicy.Breached: authcore.PasswordBreached,
 }
 
 // Words returns what of an account may not be its password.

@@ -248,3 +248,26 @@ func TestBeside(t *testing.T) {
 		}
 	}
 }
+
+// A password of a known breach is refused however strong it looks, also beside second factors, and in its normal form.
+func TestL16_Breached(t *testing.T) {
+	t.Parallel()
+	known := map[string]bool{"lemon kite 42 river": true, "caf\u00e9 lantern 42": true, "k7 zq4vw xj": true}
+	asked := 0
+	p := newPolicy(t, Config{Breached: func(password string) bool { asked++; return known[password] }})
+	for typed, want := range map[string][]Broken{
+		"lemon kite 42 river": {{Rule: Breached}}, "Lemon kite 42 river": nil, "cafe\u0301 lantern 42": {{Rule: Breached}},
+		"k7 zq4vw xj": {{TooShort, 12}, {Rule: Breached}}, "password1234": {{Rule: Common}},
+	} {
+		text, err := p.Normalize(typed)
+		if got := p.Check(text, account...); err != nil || !slices.Equal(got, want) {
+			t.Errorf("%q: %v, %v, want %v", typed, got, err, want)
+		}
+	}
+	if asked != 4 {
+		t.Errorf("the list was asked %d times, want 4", asked)
+	}
+	if got := p.Beside().Check("k7 zq4vw xj"); !slices.Equal(got, []Broken{{Rule: Breached}}) {
+		t.Errorf("beside second factors: %v", got)
+	}
+}

@@ -20,6 +20,7 @@ const (
 	Context   Rule = "context"   // mostly what is known of the person or the service
 	Repeats   Rule = "repeats"   // one short text again and again
 	Guessable Rule = "guessable" // by its zxcvbn score
+	Breached  Rule = "breached"  // of a known breach, by Config.Breached
 )
 
 // Broken is a rule that a password breaks.
@@ -48,18 +49,22 @@ type Config struct {
 	// Context are words of the deployment (its name, its domain) that are no secret to
 	// anyone. "gatehouse" is always among them.
 	Context []string
+	// Breached reports whether a password, as Normalize returned it, is of a known breach. It is asked once for every password that breaks
+	// no other rule of what is easily guessed. Nil: none is known to be.
+	Breached func(password string) bool
 }
 
 // Policy judges passwords. It is immutable and safe for concurrent use.
 type Policy struct {
 	min, max, score int
 	context         []string
-	beside          *Policy // nil: it is that one
+	breached        func(string) bool // may be nil
+	beside          *Policy           // nil: it is that one
 }
 
 // New returns a Policy. Values outside the ranges of [Config] are errors.
 func New(cfg Config) (*Policy, error) {
-	p := &Policy{min: cfg.MinLength, max: cfg.MaxLength, score: cfg.MinScore}
+	p := &Policy{min: cfg.MinLength, max: cfg.MaxLength, score: cfg.MinScore, breached: cfg.Breached}
 	if p.min == 0 {
 		p.min = 12
 	}
@@ -146,6 +151,8 @@ func (p *Policy) Check(password string, context ...string) []Broken {
 		wrong = append(wrong, Broken{Rule: Repeats})
 	case guessable(password, words) < p.score:
 		wrong = append(wrong, Broken{Rule: Guessable})
+	case p.breached != nil && p.breached(password): // 63B §3.1.1.2: L16
+		wrong = append(wrong, Broken{Rule: Breached})
 	}
 	return wrong
 }
