@@ -1,7 +1,10 @@
 package federated_test
 
 import (
+	"crypto/elliptic"
+	"encoding/base64"
 	"errors"
+	"math/big"
 	"net/url"
 	"slices"
 	"strings"
@@ -523,6 +526,49 @@ func TestToken_Once(t *testing.T) {
 	in.Native = idp.Native{AccessToken: "x"}
 	_, err = w.Federated.Token(t.Context(), in)
 	testflow.WantCode(t, err, authcore.InvalidRequest)
+}
+
+// One signed statement can be written in many ways: with white space, with other bits where the last character of the signature holds none, and by
+// the other of the two signatures that ECDSA always has (s and n-s). A replay is one in any writing.
+func TestToken_OnceInAnyWriting(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, testflow.Options{}, nil)
+	for alg, ways := range map[string]map[string]func(string) string{
+		"RS256": {"space": func(s string) string { return s + " " }, "line": func(s string) string { return "\n" + s }, "line within": func(s string) string { return s[:30] + "\n" + s[30:] },
+			"last bits": lastBits, "padding": func(s string) string { return s + "=" }},
+		"ES256": {"other s": otherS},
+	} {
+		w.acme.Algorithm = alg
+		for name, write := range ways {
+			raw := w.acme.IDToken(name)
+			for i, token := range []string{raw, write(raw)} {
+				res, err := w.Federated.Token(t.Context(), federated.TokenInput{Provider: "acme", Native: idp.Native{IDToken: token, Nonce: name}, Request: testflow.Request()})
+				if i == 0 {
+					signedIn(t, res, err)
+				} else {
+					testflow.WantCode(t, err, authcore.InvalidProviderAnswer)
+				}
+			}
+		}
+	}
+}
+
+// lastBits changes the bits of a token's last character that belong to no byte of the signature.
+func lastBits(token string) string {
+	const digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+	last := strings.IndexByte(digits, token[len(token)-1])
+	return token[:len(token)-1] + digits[last^1:last^1+1]
+}
+
+// otherS makes of a signature (r, s) by P-256 the signature (r, n-s) of the same text.
+func otherS(token string) string {
+	cut := strings.LastIndexByte(token, '.') + 1
+	sig, err := base64.RawURLEncoding.DecodeString(token[cut:])
+	if err != nil {
+		panic(err)
+	}
+	s := new(big.Int).Sub(elliptic.P256().Params().N, new(big.Int).SetBytes(sig[32:]))
+	return token[:cut] + base64.RawURLEncoding.EncodeToString(append(sig[:32], s.FillBytes(make([]byte, 32))...))
 }
 
 // The last way in cannot go; what was disconnected comes back only by who asks for it.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -82,10 +83,13 @@ func (f *Flow) Start(ctx context.Context, in StartInput) (Started, error) {
 	return Started{URL: to, Browser: browser, ExpiresIn: StartLifetime}, err
 }
 
-// SlotOf returns the slot that a state of ours begins with; "" for none.
+// ErrNoStart is the cause of a refusal by which no start was spent: whoever has sent the browser here, what it keeps is still good.
+var ErrNoStart = errors.New("no start of this browser and provider")
+
+// SlotOf returns the slot that a state of ours begins with; "" for none. Slots are numbers from 1: another name would be of another cookie.
 func SlotOf(state string) string {
 	slot, rest, ok := strings.Cut(state, ".")
-	if !ok || len(slot) > 2 || len(rest) > secret.MaxToken {
+	if n, err := strconv.Atoi(slot); !ok || err != nil || n < 1 || len(slot) > 2 || len(rest) > secret.MaxToken {
 		return ""
 	}
 	return slot
@@ -182,12 +186,12 @@ func (f *Flow) callback(ctx context.Context, s Settings, in CallbackInput) (Resu
 // takeStart spends the start of an answer. One of a connection is good in the session alone that asked for it (C11).
 func (f *Flow) takeStart(ctx context.Context, s Settings, in CallbackInput) (start authcore.SocialStart, c startContent, err error) {
 	if in.Browser == "" || in.State == "" || len(in.State) > secret.MaxToken+4 {
-		return start, c, invalidAnswer(errors.New("no state, or not in this browser"))
+		return start, c, invalidAnswer(fmt.Errorf("%w: no state, or not in this browser", ErrNoStart))
 	}
 	start, err = f.cfg.Transit.TakeSocialStart(ctx, secret.SumString(in.State), secret.SumString(in.Browser), s.Name, f.now())
 	switch {
 	case errors.Is(err, authcore.ErrNotFound):
-		return start, c, invalidAnswer(errors.New("the state is none of this browser and provider, was used or has expired"))
+		return start, c, invalidAnswer(fmt.Errorf("%w: the state is of another, was used or has expired", ErrNoStart))
 	case err != nil:
 		return start, c, fmt.Errorf("take start: %w", err)
 	}

@@ -1,6 +1,7 @@
 package portal
 
 import (
+	"errors"
 	"net/url"
 	"strings"
 
@@ -153,13 +154,12 @@ func (p *socialPages) callback(q *page.Request, o federated.Offered) error {
 	query := q.R.URL.Query()
 	in := federated.CallbackInput{Provider: o.Name, State: one(query, "state"), Code: one(query, "code"), Error: one(query, "error"), Iss: one(query, "iss"), Posted: one(query, sealedUser),
 		Who: who, Request: requestOf(q)}
-	if slot := federated.SlotOf(in.State); slot != "" {
-		cookie := httpauth.SocialCookie.Of(slot)
-		if in.Browser = cookie.Read(q.R, q.Info.Cookies()); in.Browser != "" {
-			cookie.Clear(q.W.Header(), q.Info.Cookies())
-		}
-	}
+	slot := httpauth.SocialCookie.Of(federated.SlotOf(in.State))
+	in.Browser = slot.Read(q.R, q.Info.Cookies())
 	res, err := p.flow.Callback(q.R.Context(), in)
+	if in.Browser != "" && !errors.Is(err, federated.ErrNoStart) { // else any page could end the way that somebody is on, by a made-up answer
+		slot.Clear(q.W.Header(), q.Info.Cookies())
+	}
 	if err != nil {
 		return p.fail(q, err)
 	}

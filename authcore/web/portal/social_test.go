@@ -47,6 +47,23 @@ func TestSocial_SignsIn(t *testing.T) {
 	b.get(back).want(400)
 }
 
+// C01: an answer that somebody else has made up, and that a page of theirs sends a browser to, ends nothing that the browser is on: neither a start
+// of which it names the cookie, nor a sign-in that lacks something.
+func TestC01_MadeUpAnswers(t *testing.T) {
+	h := open(t, plan{provider: true})
+	b := h.browser()
+	h.idp.User = map[string]any{"sub": "1"}
+	b.get(h.back(b.get("/social/acme/start").want(303))).leads("/auth/social/complete")
+	back := h.back(b.get("/social/acme/start").want(303))
+	values, _ := url.ParseQuery(strings.SplitN(back, "?", 2)[1])
+	slot, _, _ := strings.Cut(values.Get("state"), ".")
+	for _, state := range []string{slot + ".made-up", "0.made-up", "00.made-up", "", ".", "17.x", "-1.x", "+1.x"} {
+		b.get("/social/acme/callback?code=x&state=" + url.QueryEscape(state)).want(400)
+	}
+	b.get("/social/complete").want(200)
+	b.get(back).leads("/auth/social/complete")
+}
+
 // Another site, and who is signed in, are asked first.
 func TestC11_StartIsAsked(t *testing.T) {
 	h := open(t, plan{provider: true})

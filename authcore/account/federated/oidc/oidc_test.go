@@ -112,6 +112,18 @@ func TestC05_IDTokens(t *testing.T) {
 	}
 }
 
+// A session's name that no store and no logout could carry is none.
+func TestExchange_SID(t *testing.T) {
+	t.Parallel()
+	fake, p := pair(t, nil)
+	for sid, want := range map[any]string{"s1": "s1", "a\x00": "", strings.Repeat("x", 256): "", 7: ""} {
+		fake.User["sid"] = sid
+		if id, err := signIn(t, fake, p, nil); err != nil || id.SID != want {
+			t.Errorf("%.9v: %q %v", sid, id.SID, err)
+		}
+	}
+}
+
 // A clock that is 30 s off, and an audience with others beside us and the party that it was issued to, are right.
 func TestExchange_Lenient(t *testing.T) {
 	t.Parallel()

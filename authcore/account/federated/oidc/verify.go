@@ -2,6 +2,7 @@ package oidc
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -107,9 +108,17 @@ func (p *Provider) verify(ctx context.Context, raw string, audiences []string, n
 	if err != nil {
 		return id, nil, idp.AsAnswer("check id_token", err)
 	}
+	// What is taken once is what was signed, not how it is written: white space, spare bits of base64 and the other signature of ECDSA would make
+	// of one token many (replay, C01).
+	statement, err := json.Marshal(claims)
+	if err != nil {
+		return id, nil, idp.AsAnswer("check id_token", err)
+	}
 	id = idp.Identity{Issuer: p.cfg.Issuer, Subject: checked.Subject, Claims: claims, AMR: texts(claims["amr"]),
-		Once: secret.SumString("id_token " + raw), OnceUntil: checked.Expiry.Add(skew)}
-	id.SID, _ = claims["sid"].(string)
+		Once: secret.SumString("id_token " + string(statement)), OnceUntil: checked.Expiry.Add(skew)}
+	if sid, _ := claims["sid"].(string); idp.UsableSubject(sid) { // another one no logout can name
+		id.SID = sid
+	}
 	return withEmail(id), checked, nil
 }
 
