@@ -81,6 +81,10 @@ const (
 	NotOffered    Rule = "not_offered" // not one of those that the answer before has named
 	LoginRequired Rule = "login_required"
 
+	// Of a span of time.
+	SpanEmpty   Rule = "span_empty"    // it ends before it begins
+	SpanTooLong Rule = "span_too_long" // N: the greatest number of days
+
 	// These three are broken by programs alone; no page has such a field.
 	SessionSelector  Rule = "session_selector"
 	SessionIDInvalid Rule = "session_id_invalid"
@@ -143,6 +147,8 @@ var english = map[Rule]string{
 	FactorExists:            "This is a second factor of your account already.",
 	CodeRequired:            "Enter the code from the mail.",
 	LoginRequired:           "Enter your e-mail address or username.",
+	SpanEmpty:               "This must be earlier than the end.",
+	SpanTooLong:             "At most {N} days are possible.",
 	SessionSelector:         "Send exactly one of ids, all and others.",
 	SessionIDInvalid:        "Send ids of sessions.",
 	DeviceIDInvalid:         "Send ids of devices.",

@@ -12,6 +12,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/gatehouse-auth/gatehouse/authcore/account/stats"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/guard"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/nodeclock"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/ratelimit"
@@ -146,6 +147,8 @@ func (a *App) Start() error {
 	a.workers.Go(func() { c.flows.Consents.Run(run, a.logger) })
 	a.workers.Go(func() { a.node.clock.Watch(run, a.node.store.ServerTime) })
 	a.workers.Go(func() { a.node.sweep(run, a.cfg.retention, a.logger) })
+	a.workers.Go(func() { a.heartbeat().Run(run) })
+	a.workers.Go(func() { stats.NewWorker(a.node.store, a.node.clock.Now).Run(run, a.logger) })
 	a.workers.Go(func() { a.node.poller.Run(run) })
 	if a.cfg.sqlitePath == "" {
 		a.workers.Go(func() { a.node.staleness.Watch(run, a.node.woken) })

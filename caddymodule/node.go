@@ -42,6 +42,7 @@ type node struct {
 
 	mu          sync.Mutex // held while opening
 	opened      atomic.Bool
+	openedAt    time.Time
 	store       *sqlstore.Store
 	revocations *revocation.Set
 	revoker     *revocation.Announcer
@@ -101,6 +102,7 @@ func (n *node) open(ctx context.Context, cfg *resolved, logger *slog.Logger) err
 	if err := n.fill(soon, store, cfg, logger); err != nil {
 		return errors.Join(err, store.Close())
 	}
+	n.openedAt = n.clock.Now()
 	n.opened.Store(true)
 	return nil
 }

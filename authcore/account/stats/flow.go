@@ -15,6 +15,10 @@ type Store interface {
 	OutboxDepth(context.Context) (waiting int, oldest time.Time, err error)
 	// SMSDepth is OutboxDepth for SMS.
 	SMSDepth(context.Context) (waiting int, oldest time.Time, err error)
+	// Figures returns the figures of the hours that begin at from or later, and before to. Their order is not defined.
+	Figures(ctx context.Context, from, to time.Time) ([]Figure, error)
+	// Nodes returns the row of every node, as it wrote it. Their order is not defined.
+	Nodes(ctx context.Context) ([]Node, error)
 }
 
 // Config is what a Flow needs; all of it is required.
@@ -58,4 +62,33 @@ func (f *Flow) Queue(ctx context.Context) (q Queue, err error) {
 		q.Since = textSince
 	}
 	return q, nil
+}
+
+// The hours that are shown.
+const (
+	// DefaultSpan is what is shown where nobody says from when.
+	DefaultSpan = 24 * time.Hour
+	maxDays     = 366
+)
+
+// Series returns what has happened in the hours from the one of from to the last that begins before to. Zero times stand for now, and
+// [DefaultSpan] before it. Refusals: [authcore.InvalidFields] for a span that is empty or longer than a year; [authcore.Unavailable].
+func (f *Flow) Series(ctx context.Context, from, to time.Time) ([]Series, error) {
+	if to.IsZero() {
+		to = f.cfg.Now().Add(time.Microsecond) // the hour that begins at this moment is there
+	}
+	if from.IsZero() {
+		from = to.Add(-DefaultSpan)
+	}
+	switch {
+	case !from.Before(to):
+		return nil, authcore.RefuseField("from", authcore.SpanEmpty)
+	case to.Sub(from) > maxDays*24*time.Hour:
+		return nil, authcore.RefuseValue("from", authcore.FieldError{Rule: authcore.SpanTooLong, Params: authcore.Params{N: maxDays}})
+	}
+	all, err := f.cfg.Store.Figures(ctx, hourOf(from), to)
+	if err != nil {
+		return nil, fmt.Errorf("read figures: %w", err)
+	}
+	return series(all), nil
 }

@@ -22,6 +22,8 @@ const (
 	// successorKept is longer than any leeway.
 	successorKept = 2 * time.Minute
 	mailKept      = 7 * 24 * time.Hour
+	nodeKept      = time.Hour            // so long a node that was killed shows as lost
+	statsKept     = 400 * 24 * time.Hour // a year, and what one compares it with
 	// expiredKept is how long rows outlive the time from which nothing is done with them any more. Should the clock that a
 	// sweep goes by be wrong, then what it took for expired is there when it is right again: a revocation above all, without
 	// which a node that starts would take the revoked token.
@@ -60,6 +62,8 @@ func expiries(r authcore.Retention) []expired {
 			empty: "pending_phone = '', pending_phone_until = null"},
 		{table: "events", key: "id", dead: "at <= $1", since: "at", kept: r.Events},
 		{table: "devices", key: "id", dead: "last_seen_at <= $1", since: "last_seen_at", kept: r.Devices},
+		{table: "nodes", key: "id", dead: "seen_at <= $1", since: "seen_at", kept: nodeKept},
+		{table: "stats", key: "hour", dead: "hour <= $1", since: "hour", kept: statsKept},
 		// A used one goes with the account that it made.
 		{table: "invitations", key: "id", dead: "used_at is null and expires_at <= $1", since: "expires_at", kept: r.Invitations},
 	}

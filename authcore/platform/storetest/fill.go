@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/stats"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 )
 
@@ -39,6 +40,10 @@ func Fill(t testing.TB, s Store, n int) {
 		}
 		must(t, openPlain(ctx, s, sess, authcore.Effects{}))
 	}
+	must(t, s.SaveFigures(ctx, []stats.Figure{{Hour: start.Truncate(time.Hour), Name: stats.Lockouts, N: 1}}))
+	must(t, s.SaveNode(ctx, stats.Node{ID: uuid.New(), Version: "v1", State: stats.NodeReady, StartedAt: start, SeenAt: start}))
+	_, err = s.Lease(ctx, "filled", start, start.Add(time.Minute))
+	must(t, err)
 	_, err = s.SetAvatar(ctx, plain.ID, "picture", pictures("picture"), start, authcore.Effects{})
 	must(t, err)
 	fx := mails(3)

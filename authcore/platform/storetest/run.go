@@ -26,6 +26,7 @@ func Run(t *testing.T, open func(testing.TB) Store) {
 		{"closure", closures},
 		{"invitations", invitations},
 		{"history", histories},
+		{"figures", figures},
 		{"factors", factors},
 		{"credentials", credentials},
 		{"connections", connections},

@@ -30,6 +30,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/setup"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signin"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/stats"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/keyring"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/operator"
 )
@@ -67,6 +68,9 @@ type Store interface {
 	profile.Store
 	session.Store
 	signin.Store
+	stats.Store
+	stats.WorkerStore
+	stats.NodeStore
 	keyring.Store
 	operator.Store
 	operator.SeedStore

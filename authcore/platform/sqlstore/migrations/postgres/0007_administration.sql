@@ -1,0 +1,40 @@
+-- +goose Up
+
+-- Programs of the release before write none of these columns, and read past all of them.
+
+-- Lists of events of everybody, the newest first, by what leads a filter.
+drop index events_at;
+create index events_at on events (at, id);
+create index events_kind on events (kind, at, id);
+create index events_session on events (session_id, at, id) where session_id is not null;
+create index events_addr on events (addr, at, id) where addr <> '';
+
+-- The gateways on this database, each as it last wrote. view_age and clock_skew are in microseconds.
+create table nodes (
+	id         uuid primary key,
+	version    text not null,
+	state      text not null,
+	started_at bigint not null,
+	seen_at    bigint not null,
+	view_age   bigint not null,
+	clock_skew bigint not null
+);
+create index nodes_seen on nodes (seen_at);
+
+-- What happened in each hour. result and method are '' where a name has none.
+create table stats (
+	hour   bigint not null,
+	name   text not null,
+	result text not null,
+	method text not null,
+	n      bigint not null,
+	primary key (hour, name, result, method)
+);
+
+-- What one node at a time does, and until when it is somebody's turn.
+create table leases (
+	name  text primary key,
+	until bigint not null
+);
+
+insert into settings (name, value) values ('schema_fits', '4') on conflict (name) do update set value = excluded.value;
