@@ -98,6 +98,9 @@ func (s *Store) EndConnection(ctx context.Context, e authcore.ConnectionEnding) 
 		if err := useToken(ctx, q, e.Once, e.OnceUntil); err != nil {
 			return err
 		}
+		if err := endWaiting(ctx, q, e.Issuer, "", e.Subject); err != nil {
+			return err
+		}
 		c, err := sqldb.One(ctx, q, scanConnection, selectBySubject, e.Issuer, e.Subject)
 		if errors.Is(err, authcore.ErrNotFound) {
 			return nil

@@ -46,7 +46,10 @@ func savePending(ctx context.Context, q sqldb.Querier, p authcore.PendingSignIn)
 	if err == nil && n == 0 {
 		err = authcore.ErrNotFound
 	}
-	return err
+	if err != nil || p.Provider == nil {
+		return err
+	}
+	return noteProvider(ctx, q, p.ID, p.AccountID, *p.Provider, p.ExpiresAt)
 }
 
 var selectPending = "select " + of("p", pendingColumns) + ", " + of("u", accountColumns) + `

@@ -120,15 +120,35 @@ const (
 	moveProviderSession = "update provider_sessions set session_id = $2, expires_at = $3 where session_id = $1"
 	selectByProvider    = `select p.session_id, p.account_id, p.sid from provider_sessions p where p.issuer = $1
 		and ($2 = '' or p.sid = $2) and ($3 = '' or p.subject = $3) order by p.account_id, p.session_id`
+	deleteWaiting = `delete from pending_signins where id in (select p.session_id from provider_sessions p where p.issuer = $1
+		and ($2 = '' or p.sid = $2) and ($3 = '' or p.subject = $3))`
 )
 
-// openedBy notes which provider a session was opened by.
+// openedBy notes which provider a session was opened by. That of a sign-in that has waited for its second step is noted already.
 func openedBy(ctx context.Context, q sqldb.Querier, o authcore.SessionOpening) error {
 	if o.Provider == nil {
 		return nil
 	}
-	p := *o.Provider
-	_, err := sqldb.Exec(ctx, q, insertProviderSession, o.Session.ID, o.Session.AccountID, p.Provider, p.Issuer, p.Subject, p.SID, micros(o.Session.ExpiresAt))
+	sess := o.Session
+	if o.Pending != uuid.Nil {
+		n, err := sqldb.Exec(ctx, q, moveProviderSession, o.Pending, sess.ID, micros(sess.ExpiresAt))
+		if err != nil || n > 0 {
+			return err
+		}
+	}
+	return noteProvider(ctx, q, sess.ID, sess.AccountID, *o.Provider, sess.ExpiresAt)
+}
+
+// noteProvider notes which provider a session, or a sign-in that waits, is of.
+func noteProvider(ctx context.Context, q sqldb.Querier, id, account uuid.UUID, p authcore.ProviderSession, until time.Time) error {
+	_, err := sqldb.Exec(ctx, q, insertProviderSession, id, account, p.Provider, p.Issuer, p.Subject, p.SID, micros(until))
+	return err
+}
+
+// endWaiting ends the sign-ins that wait for their second step and were begun by a provider's word that holds no more. It comes before the
+// sessions are looked for, and before their accounts are held: a sign-in that is completed meanwhile is waited for, and its session found.
+func endWaiting(ctx context.Context, q sqldb.Querier, issuer, sid, subject string) error {
+	_, err := sqldb.Exec(ctx, q, deleteWaiting, issuer, sid, subject)
 	return err
 }
 
@@ -141,6 +161,9 @@ func (s *Store) EndProviderSessions(ctx context.Context, l authcore.ProviderLogo
 	err = s.change(ctx, "end sessions of provider", func(ctx context.Context, q *tx) error {
 		ended = 0
 		if err := useToken(ctx, q, l.Once, l.OnceUntil); err != nil {
+			return err
+		}
+		if err := endWaiting(ctx, q, l.Issuer, l.SID, l.Subject); err != nil {
 			return err
 		}
 		found, err := sqldb.All(ctx, q, func(r sqldb.Row) (x row, err error) { return x, r.Scan(&x.session, &x.account, &x.sid) },

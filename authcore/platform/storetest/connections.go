@@ -26,6 +26,8 @@ var connections = []promise{
 	{"of a hundred who take a token one does", usedTokenRace},
 	{"a provider ends its sessions", providerLogout},
 	{"a step-up keeps the provider's session", providerStepUp},
+	{"a provider ends the sign-ins that wait", providerEndsWaiting},
+	{"of a hundred logouts and second steps none leaves a session", providerLogoutRace},
 }
 
 const issuer = "https://id.example.com"

@@ -134,3 +134,65 @@ func providerStepUp(t *testing.T, s Store) {
 		t.Errorf("%d ended, want the one in its place", n)
 	}
 }
+
+// waitsByProvider keeps a sign-in that a provider has begun and that waits for its second step.
+func waitsByProvider(t testing.TB, s Store, a authcore.Account, subject, sid string) authcore.PendingSignIn {
+	t.Helper()
+	p := aPending(a, subject+sid)
+	p.Provider = &authcore.ProviderSession{Provider: "acme", Issuer: issuer, Subject: subject, SID: sid}
+	must(t, s.SavePending(t.Context(), p, authcore.Effects{}))
+	return p
+}
+
+// secondStep opens the session of a sign-in that waits.
+func secondStep(t testing.TB, s Store, a authcore.Account, p authcore.PendingSignIn) error {
+	o := anOpening(a, "second step "+p.ID.String(), "")
+	o.Pending, o.Provider = p.ID, p.Provider
+	_, err := s.OpenSession(t.Context(), o)
+	return err
+}
+
+func logout(subject, sid string) authcore.ProviderLogout {
+	return authcore.ProviderLogout{Issuer: issuer, Subject: subject, SID: sid, Once: sum(uuid.NewString()), OnceUntil: start,
+		Event: anEvent(authcore.EventProviderLoggedOut, start), Now: start}
+}
+
+func providerEndsWaiting(t *testing.T, s Store) {
+	a := withAccount(t, s, "ada")
+	one, two, three := waitsByProvider(t, s, a, "1", "a"), waitsByProvider(t, s, a, "1", "b"), waitsByProvider(t, s, a, "2", "c")
+	n, err := s.EndProviderSessions(t.Context(), logout("", "a"))
+	if must(t, err); n != 0 {
+		t.Errorf("%d sessions ended", n)
+	}
+	wants(t, secondStep(t, s, a, one), authcore.ErrNotFound)
+	must(t, secondStep(t, s, a, two))
+	if n, err = s.EndProviderSessions(t.Context(), logout("", "b")); err != nil || n != 1 {
+		t.Errorf("%d ended (%v), want the session that had waited", n, err)
+	}
+	_, err = s.EndProviderSessions(t.Context(), logout("1", ""))
+	must(t, err)
+	must(t, finding(t, s, three, "2c", 0))
+	must(t, s.EndConnection(t.Context(), ending("2", "once")))
+	wants(t, finding(t, s, three, "2c", 0), authcore.ErrNotFound)
+}
+
+func providerLogoutRace(t *testing.T, s Store) {
+	a := withAccount(t, s, "ada")
+	waiting := make([]authcore.PendingSignIn, 50)
+	for i := range waiting {
+		waiting[i] = waitsByProvider(t, s, a, "1", fmt.Sprint("sid", i))
+	}
+	counts := countErrors(t, atOnce(100, func(i int) error {
+		if i%2 == 0 {
+			return secondStep(t, s, a, waiting[i/2])
+		}
+		_, err := s.EndProviderSessions(t.Context(), logout("", waiting[i/2].Provider.SID))
+		return err
+	}))
+	if counts[nil] < 50 {
+		t.Errorf("%v", counts)
+	}
+	if list, err := s.Sessions(t.Context(), a.ID, start); err != nil || len(list) != 0 {
+		t.Errorf("%d sessions are left (%v)", len(list), err)
+	}
+}

@@ -49,7 +49,7 @@ func (c *socialCalls) routes() []route {
 	}, {
 		method: http.MethodPost, path: "/social/{id}/backchannel-logout", tag: tagProviders, summary: "Take a provider's logout",
 		text: "For the provider: OpenID Connect Back-Channel Logout 1.0. A form with `logout_token`: by its `sid` that session ends, by `sub` every session " +
-			"that the provider has opened. Unknown ones are no failure; a token works once.",
+			"that the provider has opened; a sign-in that waits for its second factor ends like its session. Unknown ones are no failure; a token works once.",
 		does: anonymous(c.logout), params: []param{providerParam},
 		replies: []reply{{http.StatusOK, "What the provider names has ended.", nil}, {http.StatusBadRequest, "The token is not valid, or was used.", logoutRefused{}}},
 		refuses: []authcore.Code{authcore.NotFound, authcore.ProviderUnavailable},
