@@ -78,7 +78,7 @@ func openAdminOps(ctx context.Context, cfg *resolved) (d *adminOps, done func() 
 		return fail(err)
 	}
 	ring, err := keyring.New(keyring.Config{Store: store, Sealer: sealer, Algorithm: cfg.algorithm,
-		AccessLifetime: cfg.accessLifetime, Logger: logger, Now: clock.Now})
+		AccessLifetime: cfg.longestAccess, Logger: logger, Now: clock.Now})
 	if err != nil {
 		return fail(err)
 	}

@@ -56,7 +56,7 @@ func (f *onSecretFile) ops(t *testing.T) *adminOps {
 		t.Fatal(err)
 	}
 	ring, err := keyring.New(keyring.Config{Store: f.store, Sealer: sealer, Algorithm: cfg.algorithm,
-		AccessLifetime: cfg.accessLifetime, Logger: logsink.Present(), Now: nodeclock.Now})
+		AccessLifetime: cfg.longestAccess, Logger: logsink.Present(), Now: nodeclock.Now})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passpolicy"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
@@ -46,7 +45,7 @@ func newCore(ctx context.Context, a *App) (*core, error) {
 	c := &core{logger: a.logger, sealer: sealer}
 	c.store = n.store.WithAdmins(cfg.admins).WithInviters(cfg.invitations.inviters).AfterCommit(c.committed)
 	c.ring, err = keyring.New(keyring.Config{Store: c.store, Sealer: sealer, Algorithm: cfg.algorithm,
-		AccessLifetime: cfg.accessLifetime, Logger: a.logger, Now: n.clock.Now})
+		AccessLifetime: cfg.longestAccess, Logger: a.logger, Now: n.clock.Now})
 	if err != nil {
 		return nil, err
 	}
@@ -100,20 +99,19 @@ func (c *core) wireFlows(a *App, sealer *secret.Sealer) error {
 
 // flowSettings are the settings of the flows.
 func (r *resolved) flowSettings() gateway.Settings {
-	return gateway.Settings{Signup: signup.Mode(r.signup), Deferred: r.deferred, CodeOnDemand: r.codeOnDemand, Identities: r.identities, Admins: r.admins, UserFields: r.userFields,
+	return gateway.Settings{Signup: r.signupMode(), Deferred: r.deferred, CodeOnDemand: r.codeOnDemand, Identities: r.identities, Admins: r.admins, UserFields: r.userFields,
 		Invitation: gateway.InvitationSettings{Inviters: r.invitations.inviters, Lifetime: r.invitations.lifetime, Pending: r.invitations.pending}, Numbers: r.numbers, Ways: r.ways(), NoPassword: r.noPassword(), ByCode: r.byCode,
-		Password: passpolicy.Config{MinLength: r.password.minLength, MinBeside: r.password.minBeside, MaxLength: r.password.maxLength},
-		Code:     gateway.CodeSettings{Length: r.otp.length, Lifetime: r.otp.lifetime, SMSLifetime: r.otp.smsLifetime, Attempts: r.otp.attempts},
-		Audience: r.audience, AccessLifetime: r.accessLifetime, RefreshLifetime: r.refreshLifetime,
-		SessionLifetime: r.sessionLifetime, RefreshLeeway: r.refreshLeeway, FreshFor: r.freshFor,
+		Password: passpolicy.Config{MinLength: r.password.minLength, LiveMin: r.tuning.Number(minPassword), MinBeside: r.password.minBeside, MaxLength: r.password.maxLength},
+		Code:     gateway.CodeSettings{Length: r.otp.length, Lifetime: r.tuning.Duration(otpLifetime), SMSLifetime: r.otp.smsLifetime, Attempts: r.tuning.Number(otpAttempts)},
+		Audience: r.audience, Lifetimes: r.lifetimes(), RefreshLeeway: r.refreshLeeway, FreshFor: r.tuning.Duration(freshFor),
 		DeletionGrace: r.deletionGrace, Factors: r.factors, Passkeys: r.passkeys, PasskeysSecond: !slices.Contains(r.signIn, signInPasskey), Brand: r.brand, ShortSession: r.shortSession, MaxSessions: r.maxSessions, MFA: r.mfa, TrustFor: r.trustFor}
 }
 
 // offer is what anybody may know of the settings.
 func (r *resolved) offer() httpapi.Offer {
-	return httpapi.Offer{Signup: signup.Mode(r.signup), Identities: r.identities, SignIn: r.offeredSignIn(),
+	return httpapi.Offer{Identities: r.identities, SignIn: r.offeredSignIn(),
 		Factors: r.offeredFactors(), MFA: r.offeredMFA(),
-		Password: httpapi.OfferedPassword{MinLength: r.password.minLength, MaxLength: r.password.maxLength},
+		Password: httpapi.OfferedPassword{MaxLength: r.password.maxLength},
 		OTP:      httpapi.OfferedCode{Length: r.otp.length}, UserFields: offeredFields(r.userFields),
 		Invitations: r.invitations.by, Locales: httpauth.Languages()}
 }

@@ -5,12 +5,14 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 )
 
 // warnOfEverybody tells, once for a configuration, that a guard keeps nobody out for long: who is not let in signs up. Where all
 // hosts are this machine's own names there is nobody else.
 func (g *Guard) warnOfEverybody(ctx caddy.Context, at *site) {
-	if g.Optional || slices.ContainsFunc(g.Require, Rule.chooses) || g.app.cfg.signup == "closed" {
+	if g.Optional || slices.ContainsFunc(g.Require, Rule.chooses) || g.app.cfg.signupMode()() == signup.Closed {
 		return
 	}
 	where := "a site for all host names"

@@ -110,8 +110,9 @@ func (s *Settings) lockoutRules() lockoutRules {
 	}
 }
 
-// lockPolicy is when an identifier is locked.
+// lockPolicy is when an identifier is locked, as it is now.
 func (r *resolved) lockPolicy() lockout.Policy {
-	l := r.lockout
-	return lockout.Policy{Failures: l.failures, Window: l.window, First: l.first, Max: l.max, Off: l.off}
+	now, key := r.tuning.Values(), r.tuning.Key
+	return lockout.Policy{Failures: now.Number(key(lockoutFailures)), Window: now.Duration(key(lockoutWindow)),
+		First: now.Duration(key(lockoutFirst)), Max: now.Duration(key(lockoutMax)), Off: r.lockout.off}
 }

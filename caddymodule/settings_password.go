@@ -21,7 +21,7 @@ var passwordOptions = []option[PasswordSettings]{
 	{
 		name:  "min_length",
 		parse: readNumber(func(p *PasswordSettings) *int { return &p.MinLength }),
-		check: func(p *PasswordSettings) error { return between(p.MinLength, 8, 64) },
+		check: func(p *PasswordSettings) error { return between(p.MinLength, shortestPassword, longestMinimum) },
 	},
 	{
 		name:  "min_length_mfa",
@@ -43,6 +43,8 @@ var passwordOptions = []option[PasswordSettings]{
 // The defaults of `password`.
 const (
 	defaultMinLength = 12
+	shortestPassword = 8
+	longestMinimum   = 64 // of min_length
 	defaultMaxLength = 256
 )
 
@@ -50,7 +52,7 @@ func checkMinLengthMFA(p *PasswordSettings) error {
 	if alone := cmp.Or(p.MinLength, defaultMinLength); p.MinLengthMFA > alone {
 		return fmt.Errorf("%d is more than min_length, which is %d: beside a second factor a password may be shorter, not longer", p.MinLengthMFA, alone)
 	}
-	return between(p.MinLengthMFA, 8, 64)
+	return between(p.MinLengthMFA, shortestPassword, longestMinimum)
 }
 
 type passwordRules struct {

@@ -75,15 +75,15 @@ func resolveRates(s *Settings, r *resolved) error {
 	return nil
 }
 
-// limits are the settings of the limiter.
+// limits are the settings of the limiter, as they are now.
 func (r *resolved) limits() ratelimit.Config {
 	rates := make(map[string]ratelimit.Rate, len(r.rates)+3)
 	for name, rate := range r.rates {
 		rates[name] = rate
 	}
-	rates[authcore.LimitResend] = ratelimit.Rate{Count: 1, Window: r.otp.resendAfter}
+	rates[authcore.LimitResend] = ratelimit.Rate{Count: 1, Window: r.tuning.Duration(otpResendAfter)()}
 	rates[authcore.LimitSMSUnproven] = half(rates[authcore.LimitSMSTotal])
-	rates[authcore.LimitCode] = ratelimit.Rate{Count: r.otp.attempts, Window: time.Hour}
+	rates[authcore.LimitCode] = ratelimit.Rate{Count: r.tuning.Number(otpAttempts)(), Window: time.Hour}
 	return ratelimit.Config{Rates: rates, Now: nodeclock.Now}
 }
 

@@ -13,10 +13,10 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/fresh"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/secondstep"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/tuning"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/userfield"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/jwtkeys"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
@@ -46,10 +46,9 @@ type resolved struct {
 	audience      []string          // empty: the issuer
 	algorithm     jwtkeys.Algorithm
 
-	accessLifetime, refreshLifetime, sessionLifetime time.Duration
-	refreshLeeway                                    time.Duration
-	freshFor                                         time.Duration // how long a sign-in is fresh
-	deletionGrace                                    time.Duration // how long a deletion waits; 0: none
+	tuning        *tuning.Registry // what may change while the gateway runs
+	refreshLeeway time.Duration
+	deletionGrace time.Duration // how long a deletion waits; 0: none
 
 	jars [2]*httpauth.Jar // our cookies over http and over https
 
@@ -60,7 +59,6 @@ type resolved struct {
 	trustedOrigins []string // as a browser writes them in Origin
 	origins        *httpauth.Origins
 	remoteUser     string
-	signup         string
 	userFields     userfield.Set
 	deferred       bool // of signup open
 	codeOnDemand   bool // signing up sends no code
@@ -101,7 +99,6 @@ func (s *Settings) resolve() (*resolved, error) {
 		audience:     read.Audience,
 		algorithm:    cmp.Or(jwtkeys.Algorithm(read.Algorithm), jwtkeys.EdDSA),
 		remoteUser:   cmp.Or(read.RemoteUser, "email"),
-		signup:       cmp.Or(read.Signup, "verified"),
 		deferred:     read.signupRules().Deferred,
 		codeOnDemand: read.signupRules().SendCode == "off",
 		brand:        cmp.Or(read.Brand, "Gatehouse"),
@@ -119,18 +116,13 @@ func (s *Settings) resolve() (*resolved, error) {
 		lockout:      read.lockoutRules(),
 	}
 	r.jars = [2]*httpauth.Jar{httpauth.NewJar(read.CookiePrefix, false), httpauth.NewJar(read.CookiePrefix, true)}
-	r.accessLifetime, r.refreshLifetime, r.sessionLifetime = read.lifetimes()
 	r.refreshLeeway = orDefault(read.RefreshLeeway, session.Leeway)
 	r.shortSession, r.maxSessions = read.shortSession(), cmp.Or(read.MaxSessions, session.DefaultMax)
-	r.freshFor = orDefault(read.FreshFor, fresh.DefaultFor)
 	r.deletionGrace = time.Duration(read.DeletionGrace)
 	if r.tokenCache, err = tokenCacheBytes(read.TokenCache); err != nil {
 		return nil, err
 	}
-	if read.IdleTimeout > 0 {
-		r.refreshLifetime = time.Duration(read.IdleTimeout)
-	}
-	for _, step := range []func(*Settings, *resolved) error{resolvePaths, resolveSecrets, resolveRedis, resolveStaleness, resolveOrigins, resolveRates, resolveAdmins, resolveTemplates, resolveUserFields} {
+	for _, step := range []func(*Settings, *resolved) error{resolvePaths, resolveSecrets, resolveRedis, resolveStaleness, resolveOrigins, resolveRates, resolveAdmins, resolveTemplates, resolveUserFields, resolveTuning} {
 		if err := step(read, r); err != nil {
 			return nil, err
 		}

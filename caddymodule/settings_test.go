@@ -15,6 +15,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/jwtkeys"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/notify"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/ratelimit"
@@ -51,9 +52,9 @@ func TestDefaults(t *testing.T) {
 		"issuer":     r.issuer == nil,
 		"audience":   len(r.audience) == 0,
 		"algorithm":  r.algorithm == jwtkeys.EdDSA,
-		"lifetimes":  r.accessLifetime == 5*time.Minute && r.refreshLifetime == 720*time.Hour && r.sessionLifetime == 2160*time.Hour,
+		"lifetimes":  r.lifetimes()() == session.Lifetimes{Access: 5 * time.Minute, Refresh: 720 * time.Hour, Session: 2160 * time.Hour},
 		"remote":     r.remoteUser == "email",
-		"signup":     r.signup == "verified",
+		"signup":     r.signupMode()() == "verified",
 		"identities": slices.Equal(r.identities, []authcore.IdentifierKind{authcore.KindEmail, authcore.KindUsername}),
 		"otp":        r.otp == otpRules{length: 6, attempts: 5, lifetime: 10 * time.Minute, smsLifetime: 10 * time.Minute, resendAfter: time.Minute},
 		"password":   r.password == passwordRules{minLength: 12, maxLength: 256},
@@ -112,8 +113,8 @@ func TestResolvedForms(t *testing.T) {
 	if !slices.Equal(r.redirectHosts, []string{"app.example.org:8443"}) {
 		t.Errorf("redirect hosts %v", r.redirectHosts)
 	}
-	if r.accessLifetime != time.Second || r.refreshLifetime != 2*time.Second || r.algorithm != jwtkeys.RS256 {
-		t.Errorf("lifetimes %v %v, algorithm %v", r.accessLifetime, r.refreshLifetime, r.algorithm)
+	if r.lifetimes()().Access != time.Second || r.lifetimes()().Refresh != 2*time.Second || r.algorithm != jwtkeys.RS256 {
+		t.Errorf("lifetimes %v %v, algorithm %v", r.lifetimes()().Access, r.lifetimes()().Refresh, r.algorithm)
 	}
 	if r.rates["login"] != (ratelimit.Rate{Count: 3, Window: time.Second}) || !r.rates["mail"].Off() {
 		t.Errorf("rates %v", r.rates)

@@ -18,7 +18,7 @@ func (f *Flows) wireFederated(cfg Config) (err error) {
 	f.Federated, err = federated.New(federated.Config{Store: cfg.Store, Transit: cfg.Store, Providers: s.Providers, Steps: f.Steps,
 		SignUp: signup.NewConnected(f.SignUp), Challenges: f.Challenges, Notices: f.Notices, Sealer: cfg.Sealer, Key: macKey(cfg.Ring, "social token"),
 		Admins: s.Admins, Fields: s.UserFields, Locales: httpauth.Languages(), WayIn: factor.WaysIn{Factors: f.Factors}.Unconnected,
-		RequireVerified: s.Signup != signup.Open, Trace: cfg.Traces.SignIn, Told: cfg.Traces.Provider, Now: cfg.Now})
+		RequireVerified: s.requireVerified, Trace: cfg.Traces.SignIn, Told: cfg.Traces.Provider, Now: cfg.Now})
 	if err != nil {
 		return err
 	}

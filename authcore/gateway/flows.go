@@ -98,9 +98,10 @@ type Config struct {
 	Traces   Traces
 }
 
-// Settings are what an operator chooses. The zero value of a number is the contract's default.
+// Settings are what an operator chooses. The zero value of a number is the contract's default, and nil that of a function. Functions
+// are asked at each use, for what they return may change while the flows run; they must wait for nothing.
 type Settings struct {
-	Signup       signup.Mode
+	Signup       func() signup.Mode        // required
 	UserFields   userfield.Set             // that the operator has added
 	Deferred     bool                      // with signup open: an address or number is saved only once it is verified
 	CodeOnDemand bool                      // signing up sends no code by itself
@@ -111,15 +112,13 @@ type Settings struct {
 	Code         CodeSettings
 	Numbers      identifier.Numbers // how phone numbers are read, which are taken, and whether codes and notices go to them by SMS
 
-	Audience        []string // `aud` of tokens; empty is the issuer of each
-	AccessLifetime  time.Duration
-	RefreshLifetime time.Duration
-	SessionLifetime time.Duration
-	RefreshLeeway   time.Duration
-	ShortSession    time.Duration // of sign-ins with "remember": false
-	MaxSessions     int           // of an account
-	FreshFor        time.Duration // how long a sign-in is fresh
-	DeletionGrace   time.Duration // how long a deletion waits; 0: none
+	Audience      []string // `aud` of tokens; empty is the issuer of each
+	Lifetimes     func() session.Lifetimes
+	RefreshLeeway time.Duration
+	ShortSession  time.Duration        // of sign-ins with "remember": false
+	MaxSessions   int                  // of an account
+	FreshFor      func() time.Duration // how long a sign-in is fresh
+	DeletionGrace time.Duration        // how long a deletion waits; 0: none
 
 	Ways passwordless.Ways // to sign in without a password
 	// NoPassword says that nobody signs in by a password: none is taken or asked for, and what only passwords need is off.
@@ -146,11 +145,11 @@ type InvitationSettings struct {
 
 // CodeSettings are those of one-time codes and links.
 type CodeSettings struct {
-	Length   int           // digits
-	Lifetime time.Duration // also of links, unless they live longer
+	Length   int                  // digits
+	Lifetime func() time.Duration // also of links, unless they live longer
 	// SMSLifetime is that of codes that go by SMS; 0: as Lifetime.
 	SMSLifetime time.Duration
-	Attempts    int // wrong codes per purpose and subject in an hour
+	Attempts    func() int // wrong codes per purpose and subject in an hour
 }
 
 // Traces are told of steps of the flows. Each may be nil.
@@ -241,14 +240,14 @@ func (f *Flows) wireShared(cfg Config) (err error) {
 func (f *Flows) wireSessions(cfg Config) (err error) {
 	s := cfg.Settings
 	f.Sessions, err = session.New(session.Config{Store: cfg.Store, Admins: s.Admins, Fields: s.UserFields, Keys: cfg.Ring, Notices: f.Notices,
-		Audience: s.Audience, AccessLifetime: s.AccessLifetime, RefreshLifetime: s.RefreshLifetime, SessionLifetime: s.SessionLifetime,
+		Audience: s.Audience, Lifetimes: s.Lifetimes,
 		RefreshLeeway: s.RefreshLeeway, ShortSession: s.ShortSession, MaxSessions: s.MaxSessions, MayIssue: cfg.MayIssue, Trace: cfg.Traces.Refresh, Now: cfg.Now})
 	if err != nil {
 		return err
 	}
 	f.Steps, err = secondstep.New(secondstep.Config{Store: cfg.Store, Sessions: f.Sessions, Factors: f.Factors, Notices: f.Notices, Hasher: cfg.Hasher,
-		Policy: f.Policy, Lockouts: cfg.Lockouts, Proofs: cfg.Proofs, Codes: cfg.Codes, Key: macKey(cfg.Ring, "pending sign-in"), Lifetime: f.Challenges.Lifetime(),
-		Required: s.MFA, NoPassword: s.NoPassword, TrustFor: s.TrustFor, FreshFor: cmp.Or(s.FreshFor, fresh.DefaultFor), Admins: s.Admins, Texts: f.Challenges.SMS(), Trace: cfg.Traces.SignIn, StepUps: cfg.Traces.StepUp, Now: cfg.Now})
+		Policy: f.Policy, Lockouts: cfg.Lockouts, Proofs: cfg.Proofs, Codes: cfg.Codes, Key: macKey(cfg.Ring, "pending sign-in"), Lifetime: f.Challenges.Lifetime,
+		Required: s.MFA, NoPassword: s.NoPassword, TrustFor: s.TrustFor, FreshFor: s.FreshFor, Admins: s.Admins, Texts: f.Challenges.SMS(), Trace: cfg.Traces.SignIn, StepUps: cfg.Traces.StepUp, Now: cfg.Now})
 	if err != nil {
 		return err
 	}
@@ -260,7 +259,7 @@ func (f *Flows) wireSessions(cfg Config) (err error) {
 		passkeys = f.Factors
 	}
 	f.SignIn, err = signin.New(signin.Config{Store: cfg.Store, Hasher: cfg.Hasher, Policy: f.Policy, Lockouts: cfg.Lockouts, Owners: f.Notices,
-		Steps: f.Steps, Passkeys: passkeys, NoPassword: s.NoPassword, Identities: s.Identities, Numbers: s.Numbers, RequireVerified: s.Signup != signup.Open, Trace: cfg.Traces.SignIn, Now: cfg.Now})
+		Steps: f.Steps, Passkeys: passkeys, NoPassword: s.NoPassword, Identities: s.Identities, Numbers: s.Numbers, RequireVerified: s.requireVerified, Trace: cfg.Traces.SignIn, Now: cfg.Now})
 	if err != nil {
 		return err
 	}
@@ -392,3 +391,6 @@ func parties(s Settings) webauthn.Parties {
 	p.Name = cmp.Or(p.Name, s.Brand)
 	return p
 }
+
+// requireVerified reports whether accounts have to have something verified.
+func (s Settings) requireVerified() bool { return s.Signup() != signup.Open }

@@ -74,6 +74,9 @@ type Env struct {
 	Revoked  *revocation.Set
 	Ring     *keyring.Ring
 
+	// Lifetimes of what is issued from now on: 5 minutes, 30 and 90 days, unless a test changes them.
+	Lifetimes session.Lifetimes
+
 	mails []authcore.Message
 }
 
@@ -92,7 +95,8 @@ func New(t testing.TB, o Options) *Env {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	e := &Env{Clock: &Clock{now: time.Date(2026, 11, 22, 13, 0, 0, 0, time.UTC)}}
+	e := &Env{Clock: &Clock{now: time.Date(2026, 11, 22, 13, 0, 0, 0, time.UTC)},
+		Lifetimes: session.Lifetimes{Access: 5 * time.Minute, Refresh: 30 * 24 * time.Hour, Session: 90 * 24 * time.Hour}}
 	e.open(t, o)
 	e.guard(t, o)
 	e.flows(t, o)
@@ -133,7 +137,7 @@ func (e *Env) guard(t testing.TB, o Options) {
 		Key: func() secret.MACKey { return e.Ring.MACKey("lockout names") },
 	}))(t)
 	e.Ring = must(keyring.New(keyring.Config{
-		Store: e.Store, Sealer: e.Sealer, Algorithm: jwtkeys.EdDSA, AccessLifetime: 5 * time.Minute,
+		Store: e.Store, Sealer: e.Sealer, Algorithm: jwtkeys.EdDSA, AccessLifetime: func() time.Duration { return e.Lifetimes.Access },
 		Logger: o.Logger, Now: e.Clock.Now,
 	}))(t)
 	if err := e.Ring.Load(t.Context()); err != nil {
@@ -148,8 +152,8 @@ func (e *Env) flows(t testing.TB, o Options) {
 		Mailer: plainMailer{e.Clock}, Sealer: e.Sealer, MayIssue: o.MayIssue, Now: e.Clock.Now,
 		Settings: gateway.Settings{
 			Invitation: gateway.InvitationSettings{Inviters: o.Inviters},
-			Signup:     o.Mode, Deferred: o.Deferred, CodeOnDemand: o.CodeOnDemand, Identities: o.Identities, UserFields: o.UserFields, Numbers: o.Numbers, RefreshLeeway: o.Leeway, MaxSessions: o.MaxSessions, DeletionGrace: o.DeletionGrace, Factors: o.Factors, MFA: o.MFA, TrustFor: o.TrustFor, Ways: o.Ways, NoPassword: o.NoPassword, ByCode: o.ByCode, Providers: o.Providers, Admins: o.Admins,
-			AccessLifetime: 5 * time.Minute, RefreshLifetime: 30 * 24 * time.Hour, SessionLifetime: 90 * 24 * time.Hour,
+			Signup:     func() signup.Mode { return o.Mode }, Deferred: o.Deferred, CodeOnDemand: o.CodeOnDemand, Identities: o.Identities, UserFields: o.UserFields, Numbers: o.Numbers, RefreshLeeway: o.Leeway, MaxSessions: o.MaxSessions, DeletionGrace: o.DeletionGrace, Factors: o.Factors, MFA: o.MFA, TrustFor: o.TrustFor, Ways: o.Ways, NoPassword: o.NoPassword, ByCode: o.ByCode, Providers: o.Providers, Admins: o.Admins,
+			Lifetimes: func() session.Lifetimes { return e.Lifetimes },
 		},
 	}))(t)
 	e.Flows = *flows

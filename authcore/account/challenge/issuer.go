@@ -17,7 +17,8 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 )
 
-// Config is what an Issuer needs. Zero numbers and durations mean the defaults: 6 digits, 10 minutes, 5 attempts.
+// Config is what an Issuer needs. Zero numbers and durations, and functions that are nil, mean the defaults: 6 digits, 10 minutes,
+// 5 attempts. Functions are asked at each use and must wait for nothing.
 type Config struct {
 	Store   Store
 	Limiter authcore.Limiter
@@ -25,8 +26,8 @@ type Config struct {
 	// Key is the key of the digests of codes, the same on every node and after a restart. It is asked for at each use,
 	// since keys may be loaded after New.
 	Key      func() secret.MACKey
-	Length   int           // digits of a code, 6 to 12
-	Lifetime time.Duration // of codes, at most 10 minutes by ASVS 6.5.5, and of those links that do not live longer
+	Length   int                  // digits of a code, 6 to 12
+	Lifetime func() time.Duration // of codes, at most 10 minutes by ASVS 6.5.5, and of those links that do not live longer
 	// SMSLifetime is how long a code lives that goes by SMS; 0: as Lifetime.
 	SMSLifetime time.Duration
 	// ClientKey is what of an address counts as one client; nil: the whole address.
@@ -35,7 +36,7 @@ type Config struct {
 	Reaches func(number string) bool
 	// Sent is told of every code that was composed for somebody, once it is committed; it may be nil.
 	Sent     func(by authcore.Channel, p authcore.Purpose)
-	Attempts int // wrong codes per purpose and subject in an hour
+	Attempts func() int // wrong codes per purpose and subject in an hour
 	Now      authcore.Clock
 }
 
@@ -68,10 +69,13 @@ func New(cfg Config) (*Issuer, error) {
 	if cfg.Store == nil || cfg.Limiter == nil || cfg.Mailer == nil || cfg.Key == nil || cfg.Now == nil {
 		return nil, errors.New("challenge: store, limiter, mailer, key and clock are required")
 	}
-	cfg.Length = orDefault(cfg.Length, 6)
-	cfg.Attempts = orDefault(cfg.Attempts, 5)
-	cfg.Lifetime = orDefault(cfg.Lifetime, 10*time.Minute)
-	cfg.SMSLifetime = orDefault(cfg.SMSLifetime, cfg.Lifetime)
+	cfg.Length = cmp.Or(cfg.Length, 6)
+	if cfg.Attempts == nil {
+		cfg.Attempts = func() int { return 5 }
+	}
+	if cfg.Lifetime == nil {
+		cfg.Lifetime = func() time.Duration { return 10 * time.Minute }
+	}
 	if cfg.ClientKey == nil {
 		cfg.ClientKey = netip.Addr.String
 	}
@@ -81,28 +85,21 @@ func New(cfg Config) (*Issuer, error) {
 	if cfg.Length < 6 || cfg.Length > 12 {
 		return nil, errors.New("challenge: a code must have 6 to 12 digits") // 20 bits at least, ASVS 6.5.4
 	}
-	if cfg.Attempts < 1 || min(cfg.Lifetime, cfg.SMSLifetime) < time.Second {
+	if cfg.Attempts() < 1 || min(cfg.Lifetime(), cmp.Or(cfg.SMSLifetime, time.Second)) < time.Second {
 		return nil, errors.New("challenge: attempts must be at least 1 and the lifetime at least 1s")
 	}
 	return &Issuer{cfg: cfg}, nil
 }
 
-func orDefault[T int | time.Duration](v, def T) T {
-	if v == 0 {
-		return def
-	}
-	return v
-}
-
 // Lifetime returns how long codes live that go by mail.
-func (d *Issuer) Lifetime() time.Duration { return d.cfg.Lifetime }
+func (d *Issuer) Lifetime() time.Duration { return d.cfg.Lifetime() }
 
 // LifetimeBy returns how long codes live that go by a channel.
 func (d *Issuer) LifetimeBy(by authcore.Channel) time.Duration {
-	if by == authcore.BySMS {
+	if by == authcore.BySMS && d.cfg.SMSLifetime > 0 {
 		return d.cfg.SMSLifetime
 	}
-	return d.cfg.Lifetime
+	return d.Lifetime()
 }
 
 // SMS reports whether codes and notices can go by SMS.
@@ -110,7 +107,7 @@ func (d *Issuer) SMS() bool { return d.cfg.Reaches != nil }
 
 // linkLifetime returns how long a link lives, which is never less than its code.
 func (d *Issuer) linkLifetime(p authcore.Purpose) time.Duration {
-	return max(purposes[p].Link, d.cfg.Lifetime)
+	return max(purposes[p].Link, d.Lifetime())
 }
 
 // Recipient is whom a challenge's mail or SMS goes to.
@@ -145,7 +142,8 @@ func (d *Issuer) issue(r Request, account uuid.UUID, to Recipient) (authcore.Cha
 	code, token := secret.Code(d.cfg.Length), secret.Token()
 	ch := d.fresh(p, subject, account)
 	ch.CodeDigest, ch.TokenDigest = d.digest(p, subject, code), secret.SumString(token)
-	ch.CodeExpiresAt = ch.CreatedAt.Add(d.cfg.Lifetime)
+	life := d.LifetimeBy(to.Channel)
+	ch.CodeExpiresAt = ch.CreatedAt.Add(life)
 	d.bind(&ch, r.Binding)
 	ch.InvitationID = r.Invitation
 	if row.Bound {
@@ -153,12 +151,11 @@ func (d *Issuer) issue(r Request, account uuid.UUID, to Recipient) (authcore.Cha
 	}
 	m := authcore.Message{
 		Kind: row.Mail, Channel: to.Channel, AccountID: account, To: to.Address, Name: to.Name, Code: code,
-		Expiry: d.cfg.Lifetime, LinkExpiry: d.linkLifetime(p), Addr: audit.Addr(c), Device: Device(c), At: ch.CreatedAt, Lang: cmp.Or(to.Lang, c.Lang),
+		Expiry: life, LinkExpiry: d.linkLifetime(p), Addr: audit.Addr(c), Device: Device(c), At: ch.CreatedAt, Lang: cmp.Or(to.Lang, c.Lang),
 	}
 	if to.Channel == authcore.BySMS {
-		ch.ExpiresAt = ch.CreatedAt.Add(d.cfg.SMSLifetime)
-		ch.CodeExpiresAt = ch.ExpiresAt
-		m.Expiry, m.LinkExpiry, m.Host = d.cfg.SMSLifetime, 0, hostOf(c.Portal)
+		ch.ExpiresAt = ch.CodeExpiresAt
+		m.LinkExpiry, m.Host = 0, hostOf(c.Portal)
 	} else if row.Path != "" && !r.CodeAlone {
 		m.Link = strings.TrimSuffix(c.Portal, "/") + row.Path + "?token=" + token
 	}
@@ -188,7 +185,7 @@ func Nobody(by authcore.Channel) string { return nobody[by] }
 // bind gives a challenge its binding, and the budget of attempts of whoever shows it; "" for none.
 func (d *Issuer) bind(ch *authcore.Challenge, binding string) {
 	if binding != "" {
-		ch.Binding, ch.BoundLeft, ch.BoundResetAt = secret.SumString(binding), d.cfg.Attempts, ch.CreatedAt.Add(budgetWindow)
+		ch.Binding, ch.BoundLeft, ch.BoundResetAt = secret.SumString(binding), d.cfg.Attempts(), ch.CreatedAt.Add(budgetWindow)
 	}
 }
 
@@ -230,7 +227,7 @@ func (d *Issuer) fresh(p authcore.Purpose, subject string, account uuid.UUID) au
 	now := d.now()
 	return authcore.Challenge{
 		ID: uuid.Must(uuid.NewV7()), Purpose: p, Subject: subject, AccountID: account,
-		AttemptsLeft: d.cfg.Attempts, AttemptsResetAt: now.Add(budgetWindow),
+		AttemptsLeft: d.cfg.Attempts(), AttemptsResetAt: now.Add(budgetWindow),
 		CreatedAt: now, ExpiresAt: now.Add(d.linkLifetime(p)),
 	}
 }

@@ -110,8 +110,8 @@ func (d *Issuer) codeEnd(ch authcore.Challenge) time.Time {
 	switch {
 	case !ch.CodeExpiresAt.IsZero():
 		return ch.CodeExpiresAt
-	case d.linkLifetime(ch.Purpose) > d.cfg.Lifetime: // of a node of the release before
-		return ch.CreatedAt.Add(d.cfg.Lifetime)
+	case d.linkLifetime(ch.Purpose) > d.Lifetime(): // of a node of the release before
+		return ch.CreatedAt.Add(d.Lifetime())
 	}
 	return ch.ExpiresAt
 }

@@ -123,9 +123,10 @@ type Config struct {
 	// Connected returns a connection of the account by which somebody at an identity provider of the configuration signs in to it, zero for
 	// none; nil: there are no providers.
 	Connected func(ctx context.Context, account uuid.UUID) (uuid.UUID, error)
-	FreshFor  time.Duration      // how long ago a code to the proven address may be for the first factor; 0: 10 min
-	Brand     string             // what apps show beside a code; "": the host of the issuer
-	Numbers   identifier.Numbers // how numbers are read, and which are taken
+	// FreshFor is how long ago a code to the proven address may be for the first factor, asked at each use; nil: 10 min.
+	FreshFor func() time.Duration
+	Brand    string             // what apps show beside a code; "": the host of the issuer
+	Numbers  identifier.Numbers // how numbers are read, and which are taken
 	// CanReach returns false for a normalised address to which mails are known not to go out. It must not wait. nil: all may.
 	CanReach func(address string) bool
 	// Trace is told how each use of a factor has ended: "success" or the code of the failure. It may be nil.
@@ -147,8 +148,8 @@ func New(cfg Config) (*Factors, error) {
 	if slices.Contains(cfg.Offered, authcore.FactorSMS) && !cfg.Challenges.SMS() {
 		return nil, errors.New("factor: sms is offered, and no SMS are sent")
 	}
-	if cfg.FreshFor == 0 {
-		cfg.FreshFor = 10 * time.Minute
+	if cfg.FreshFor == nil {
+		cfg.FreshFor = func() time.Duration { return 10 * time.Minute }
 	}
 	wanted := cfg.Offered
 	cfg.Offered = slices.DeleteFunc(slices.Clone(authcore.FactorTypes), func(t authcore.FactorType) bool { return !slices.Contains(wanted, t) })

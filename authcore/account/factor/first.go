@@ -32,11 +32,11 @@ func mayAdd(f *Factors, s State, by SignIn) error {
 	shown := slices.Contains(by.AMR, AMR(authcore.FactorEmail)) || slices.ContainsFunc(counting, func(x authcore.Factor) bool {
 		return x.Type != authcore.FactorRecovery && slices.Contains(by.AMR, Worth(x)[0])
 	})
-	if shown && !f.now().After(by.At.Add(f.cfg.FreshFor)) {
+	if shown && !f.now().After(by.At.Add(f.cfg.FreshFor())) {
 		return nil
 	}
 	e := authcore.Refuse(authcore.ReauthenticationRequired, "A second factor is added by who reads the account's mail. Prove yourself by a code to your e-mail address first.")
-	e.MaxAge = f.cfg.FreshFor
+	e.MaxAge = f.cfg.FreshFor()
 	return e
 }
 

@@ -200,7 +200,7 @@ func (f arrival) signIn(ctx context.Context, s Settings, w waiting, x found, c c
 	a, err := f.cfg.Store.UseConnection(ctx, authcore.ConnectionUse{ID: x.connection.ID, SocialToken: spent, Email: w.Email, Name: w.Name, Roles: w.Roles,
 		FirstName: w.Profile.FirstName, LastName: w.Profile.LastName, Locale: w.Profile.Locale, Fields: w.Profile.Fields, Grant: w.Grant, Now: now})
 	switch {
-	case errors.Is(err, authcore.ErrNotFound), err == nil && f.cfg.RequireVerified && !a.EmailVerified() && !a.PhoneVerified() && !a.MadeByOperator:
+	case errors.Is(err, authcore.ErrNotFound), err == nil && f.cfg.RequireVerified() && !a.EmailVerified() && !a.PhoneVerified() && !a.MadeByOperator:
 		return Result{}, f.refused(ctx, x.account.ID, r.Client, cannotSignIn())
 	case err != nil:
 		return Result{}, fmt.Errorf("use connection: %w", err)

@@ -90,8 +90,8 @@ type Config struct {
 	Locales    identifier.Locales
 	// WayIn reports whether the owner of an account with these factors could sign in without any connection. It asks no store.
 	WayIn func(a authcore.Account, factors []authcore.Factor) bool
-	// RequireVerified refuses accounts of which nothing is verified (signup mode verified).
-	RequireVerified bool
+	// RequireVerified says whether accounts are refused of which nothing is verified (signup mode verified); nil: they are not.
+	RequireVerified func() bool
 	Trace           authcore.Trace
 	// Told is told how every sign-in, sign-up and connection by a provider ended; it may be nil.
 	Told func(provider string, err error)
@@ -108,6 +108,9 @@ func New(cfg Config) (*Flow, error) {
 		return nil, errors.New("federated: stores, second steps, challenges, notices and sealer are required")
 	case cfg.Key == nil || cfg.WayIn == nil || cfg.Now == nil:
 		return nil, errors.New("federated: key, ways in and clock are required")
+	}
+	if cfg.RequireVerified == nil {
+		cfg.RequireVerified = func() bool { return false }
 	}
 	if cfg.Trace == nil {
 		cfg.Trace = authcore.NoTrace

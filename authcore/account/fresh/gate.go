@@ -51,7 +51,7 @@ type Config struct {
 	Sessions attempt.Lockouts // of sessions: five wrong proofs within 15 minutes close a session to this proof
 	// NoPassword: nobody signs in by a password, so every one is wrong.
 	NoPassword bool
-	For        time.Duration // how long a sign-in is fresh; 0 is DefaultFor
+	For        func() time.Duration // how long a sign-in is fresh, asked at each use; nil: DefaultFor
 	Now        authcore.Clock
 }
 
@@ -66,8 +66,8 @@ func New(cfg Config) (*Gate, error) {
 	if cfg.Store == nil || cfg.Hasher == nil || cfg.Policy == nil || cfg.Steps == nil || cfg.Lockouts == nil || cfg.Sessions == nil || cfg.Owners == nil || cfg.Now == nil {
 		return nil, errors.New("fresh: store, hasher, policy, second steps, both lockouts, who tells owners and a clock are required")
 	}
-	if cfg.For == 0 {
-		cfg.For = DefaultFor
+	if cfg.For == nil {
+		cfg.For = func() time.Duration { return DefaultFor }
 	}
 	return &Gate{cfg: cfg, tries: attempt.Proofs{
 		Attempts: attempt.Attempts{Lockouts: cfg.Lockouts, Store: cfg.Store, Owners: cfg.Owners}, Sessions: cfg.Sessions, Now: cfg.Now,
@@ -104,7 +104,7 @@ func (g *Gate) Check(ctx context.Context, who *authcore.Principal, p Proof, c au
 
 // session asks the sign-in of who. missing is what is refused where it is too old.
 func (g *Gate) session(ctx context.Context, who *authcore.Principal, missing error) error {
-	if g.now().After(who.AuthTime.Add(g.cfg.For)) {
+	if g.now().After(who.AuthTime.Add(g.cfg.For())) {
 		if missing != nil {
 			return missing
 		}
@@ -211,7 +211,7 @@ func (g *Gate) account(ctx context.Context, who *authcore.Principal) (authcore.A
 // stale says how recent the sign-in must be, as RFC 9470 has it.
 func (g *Gate) stale() error {
 	e := authcore.Refuse(authcore.ReauthenticationRequired, "Your sign-in is not recent enough for this. Send your password with the request, or sign in again.")
-	e.MaxAge = g.cfg.For
+	e.MaxAge = g.cfg.For()
 	return e
 }
 

@@ -128,7 +128,7 @@ func (f *Flow) prepare(a authcore.Account, r session.Request) (authcore.PendingS
 	p := authcore.PendingSignIn{
 		ID: id, AccountID: a.ID, AccountEpoch: a.Epoch, TokenDigest: secret.SumString(token), Mode: r.Mode, Method: r.Method, AMR: r.AMR,
 		DeviceName: r.DeviceName, ShortLived: r.ShortLived, TrustDevice: r.TrustDevice, AttemptsLeft: attempts, Challenge: r.Challenge, Provider: r.Provider,
-		ClientDigest: clientDigest(r.Client), CreatedAt: now, ExpiresAt: now.Add(f.cfg.Lifetime),
+		ClientDigest: clientDigest(r.Client), CreatedAt: now, ExpiresAt: now.Add(f.cfg.Lifetime()),
 	}
 	p.DeviceDigest, _ = f.cfg.Sessions.DeviceDigest(r.DeviceToken)
 	return p, token

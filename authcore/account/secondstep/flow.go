@@ -89,12 +89,13 @@ type Config struct {
 	// Codes count wrong codes over all pending sign-ins of an account: ten within an hour close it to codes for an hour (O02).
 	Codes    attempt.Lockouts
 	Key      func() secret.MACKey // of the tokens, the same on every node and after a restart
-	Lifetime time.Duration        // of pending sign-ins
+	Lifetime func() time.Duration // of pending sign-ins; asked at each use
 	Required Requirement
 	// NoPassword: nobody signs in by a password, so none is asked for.
 	NoPassword bool
-	// FreshFor is how long a sign-in is fresh: for so long what it was by counts where a step-up leads to a first factor. 0: not at all.
-	FreshFor time.Duration
+	// FreshFor is how long a sign-in is fresh: for so long what it was by counts where a step-up leads to a first factor. It is asked at
+	// each use. Nil: not at all.
+	FreshFor func() time.Duration
 	TrustFor time.Duration   // how long a trusted device is asked for no second factor; 0: no device is trusted
 	Admins   authcore.Admins // of the option: their accounts have the role
 	Texts    bool            // codes go by SMS
@@ -126,8 +127,11 @@ func New(cfg Config) (*Flow, error) {
 	case cfg.Hasher == nil || cfg.Policy == nil || cfg.Lockouts == nil || cfg.Proofs == nil || cfg.Codes == nil:
 		return nil, errors.New("secondstep: hasher, policy, lockouts and the counts of wrong proofs and codes are required")
 	}
-	if cfg.Lifetime < time.Second || cfg.TrustFor < 0 {
+	if cfg.Lifetime == nil || cfg.Lifetime() < time.Second || cfg.TrustFor < 0 {
 		return nil, errors.New("secondstep: a pending sign-in lives at least 1s, and trust is not negative")
+	}
+	if cfg.FreshFor == nil {
+		cfg.FreshFor = func() time.Duration { return 0 }
 	}
 	if cfg.Trace == nil {
 		cfg.Trace = authcore.NoTrace

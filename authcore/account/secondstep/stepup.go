@@ -53,7 +53,7 @@ func (f StepUp) Ways(ctx context.Context, in StepUpInput) ([]Method, []authcore.
 // counted is the input without a sign-in of long ago, where the account has no factor and may be led to add one: whoever holds a session that
 // was signed in by a mailed code last month must not add a factor of their own by it (contract §11, as at the account page).
 func (f StepUp) counted(in StepUpInput, factors []authcore.Factor) StepUpInput {
-	if !factor.HasSecond(factors) && !in.Since.IsZero() && f.now().After(in.Since.Add(f.cfg.FreshFor)) {
+	if !factor.HasSecond(factors) && !in.Since.IsZero() && f.now().After(in.Since.Add(f.cfg.FreshFor())) {
 		in.Since, in.SignedBy = time.Time{}, nil
 	}
 	return in

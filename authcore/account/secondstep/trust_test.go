@@ -15,6 +15,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/secondstep"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/tuning"
 	"github.com/gatehouse-auth/gatehouse/authcore/gateway"
 	"github.com/gatehouse-auth/gatehouse/internal/testflow"
 )
@@ -170,7 +171,7 @@ func TestFinish_StatementsWithoutSecondFactor(t *testing.T) {
 	e := testflow.New(t, testflow.Options{})
 	ada := e.Person(t, signup.RegisterInput{Email: ada}).Account
 	steps, err := secondstep.New(secondstep.Config{Store: noStore{}, Factors: noFactors{}, Sessions: e.Sessions, Notices: e.Notices, Hasher: e.Hasher, Policy: e.Policy,
-		Lockouts: e.Lockouts, Proofs: e.Proofs, Codes: e.Codes, Key: gateway.CodeKey(e.Ring), Lifetime: time.Minute, TrustFor: time.Hour,
+		Lockouts: e.Lockouts, Proofs: e.Proofs, Codes: e.Codes, Key: gateway.CodeKey(e.Ring), Lifetime: tuning.Always(time.Minute), TrustFor: time.Hour,
 		Required: secondstep.Requirement{Roles: []string{"ops"}}, Now: e.Clock.Now})
 	if err != nil {
 		t.Fatal(err)
@@ -187,7 +188,7 @@ func TestTrust_SwitchedOff(t *testing.T) {
 	t.Parallel()
 	w := trustedDevice(t)
 	steps, err := secondstep.New(secondstep.Config{Store: w.Store, Factors: w.Factors, Sessions: w.Sessions, Notices: w.Notices, Hasher: w.Hasher, Policy: w.Policy,
-		Lockouts: w.Lockouts, Proofs: w.Proofs, Codes: w.Codes, Key: gateway.CodeKey(w.Ring), Lifetime: time.Minute, Now: w.Clock.Now})
+		Lockouts: w.Lockouts, Proofs: w.Proofs, Codes: w.Codes, Key: gateway.CodeKey(w.Ring), Lifetime: tuning.Always(time.Minute), Now: w.Clock.Now})
 	if err != nil {
 		t.Fatal(err)
 	}

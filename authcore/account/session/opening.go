@@ -62,17 +62,18 @@ func (s *Sessions) Prepare(account authcore.Account, r Request) (sess authcore.S
 	}
 	id := uuid.Must(uuid.NewV7())
 	refresh = s.mac().IssueToken(Prefix, id)
-	life := s.cfg.SessionLifetime
+	lives := s.cfg.Lifetimes()
+	life := lives.Session
 	if r.ShortLived {
-		life = s.cfg.ShortSession
+		life = min(life, s.cfg.ShortSession)
 	}
 	// A whole second, as tokens have them: so none of them needs to outlive the session.
 	end := now.Add(life).Truncate(time.Second)
 	return authcore.Session{
 		ID: id, AccountID: account.ID, AccountEpoch: account.Epoch,
 		Mode: r.Mode, AMR: r.AMR, AuthTime: now, CreatedAt: now, LastSeenAt: now,
-		RefreshDigest: secret.SumString(refresh), RefreshExpiresAt: earlier(now.Add(s.cfg.RefreshLifetime), end), ExpiresAt: end,
-		AccessUntil: now.Add(s.cfg.AccessLifetime + issueSlack),
+		RefreshDigest: secret.SumString(refresh), RefreshExpiresAt: earlier(now.Add(lives.Refresh), end), ExpiresAt: end,
+		AccessUntil: now.Add(lives.Access + issueSlack),
 		Addr:        audit.Addr(r.Client), UserAgent: audit.UserAgent(r.Client), DeviceName: r.DeviceName, ShortLived: r.ShortLived,
 	}, refresh, nil
 }

@@ -66,13 +66,14 @@ func (s *Sessions) rotate(ctx context.Context, token string, id uuid.UUID, leewa
 	if err := s.cfg.MayIssue(); err != nil {
 		return Tokens{}, err
 	}
-	next := s.mac().IssueToken(Prefix, id)
+	next, lives := s.mac().IssueToken(Prefix, id), s.cfg.Lifetimes()
+	// The most, not this node's: another one, or this one after a reload, may repeat the answer as late.
+	accessUntil := now.Add(lives.Access + MaxLeeway + issueSlack)
 	res, err := s.cfg.Store.RotateRefresh(ctx, authcore.Rotation{
 		SessionID: id, Token: digest, Origin: c.Origin, Next: secret.SumString(next), SealedSuccessor: secret.SealFor(token, []byte(next)),
 		Mode: mode, Addr: audit.Addr(c), UserAgent: audit.UserAgent(c),
-		Now: now, Leeway: leeway, Keep: max(s.cfg.RefreshLeeway, Leeway), RefreshExpiresAt: now.Add(s.cfg.RefreshLifetime),
-		// The most, not this node's: another one, or this one after a reload, may repeat the answer as late.
-		AccessUntil: now.Add(s.cfg.AccessLifetime + MaxLeeway + issueSlack),
+		Now: now, Leeway: leeway, Keep: max(s.cfg.RefreshLeeway, Leeway), RefreshExpiresAt: now.Add(lives.Refresh),
+		AccessUntil: accessUntil,
 		Repeat:      audit.Event(authcore.EventRefreshRepeated, uuid.Nil, c, now),
 		Replay:      audit.Failure(authcore.EventRefreshReplayed, uuid.Nil, c, authcore.RefreshTokenReused, now),
 	})
@@ -87,6 +88,7 @@ func (s *Sessions) rotate(ctx context.Context, token string, id uuid.UUID, leewa
 	}
 	switch res.Outcome {
 	case authcore.Rotated:
+		res.Session.AccessUntil = accessUntil
 		return s.Grant(res.Account, res.Session, next, c)
 	case authcore.Repeated:
 		plain, ok := secret.OpenWith(token, res.SealedSuccessor)

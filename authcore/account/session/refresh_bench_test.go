@@ -19,6 +19,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/notice"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/tuning"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/jwtkeys"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/keyring"
@@ -155,7 +156,7 @@ func benchCrowd(b testing.TB, url string) (callers []*benchCaller) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	ring, err := keyring.New(keyring.Config{Store: store, Sealer: sealer, Algorithm: jwtkeys.EdDSA, AccessLifetime: 5 * time.Minute,
+	ring, err := keyring.New(keyring.Config{Store: store, Sealer: sealer, Algorithm: jwtkeys.EdDSA, AccessLifetime: tuning.Always(5 * time.Minute),
 		Logger: discard, Now: time.Now})
 	if err != nil {
 		b.Fatal(err)
@@ -169,7 +170,7 @@ func benchCrowd(b testing.TB, url string) (callers []*benchCaller) {
 	}
 	store = store.WithDigester(sqlstore.NewDigester(func() secret.MACKey { return ring.MACKey("former identifiers") }))
 	sessions, err := session.New(session.Config{Store: store, Keys: ring, Notices: notices,
-		AccessLifetime: 5 * time.Minute, RefreshLifetime: 30 * 24 * time.Hour, SessionLifetime: 90 * 24 * time.Hour, Now: time.Now})
+		Lifetimes: tuning.Always(session.Lifetimes{Access: 5 * time.Minute, Refresh: 30 * 24 * time.Hour, Session: 90 * 24 * time.Hour}), Now: time.Now})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -37,20 +37,22 @@ const issueSlack = 15 * time.Second
 // maxCookie is the size a browser must keep of a cookie, RFC 6265 §6.1, less what its name and attributes take.
 const maxCookie = 4096 - 112
 
+// Lifetimes say how long what is issued lives: an access token at least 1s and shorter than a session that is not used, and that no longer
+// than any session.
+type Lifetimes struct{ Access, Refresh, Session time.Duration }
+
 // Config is what Sessions need.
 type Config struct {
-	Store           Store
-	Keys            Keys
-	Notices         *notice.Notices
-	Admins          authcore.Admins // of the option: their tokens have the role
-	Fields          userfield.Set   // that the operator has added: those of Claims are in tokens
-	Audience        []string        // `aud` of tokens; empty means the issuer of each
-	AccessLifetime  time.Duration
-	RefreshLifetime time.Duration
-	SessionLifetime time.Duration
-	RefreshLeeway   time.Duration // 1s to MaxLeeway; 0 means Leeway
-	// ShortSession is the life of a session signed in with "remember": false, at most SessionLifetime; 0 means the lesser of that and
-	// DefaultShort.
+	Store    Store
+	Keys     Keys
+	Notices  *notice.Notices
+	Admins   authcore.Admins // of the option: their tokens have the role
+	Fields   userfield.Set   // that the operator has added: those of Claims are in tokens
+	Audience []string        // `aud` of tokens; empty means the issuer of each
+	// Lifetimes returns how long what is issued now lives. It is asked at each use, and must wait for nothing.
+	Lifetimes     func() Lifetimes
+	RefreshLeeway time.Duration // 1s to MaxLeeway; 0 means Leeway
+	// ShortSession is the life of a session signed in with "remember": false, unless that of all is shorter; 0 means DefaultShort.
 	ShortSession time.Duration
 	// MaxSessions is how many live sessions an account may have, child sessions apart: one more ends the one that was used longest
 	// ago (S12). 0 means DefaultMax.
@@ -118,13 +120,16 @@ func New(cfg Config) (*Sessions, error) {
 	if cfg.Store == nil || cfg.Keys == nil || cfg.Notices == nil || cfg.Now == nil {
 		return nil, errors.New("session: store, keys, notices and clock are required")
 	}
-	if cfg.AccessLifetime < time.Second || cfg.RefreshLifetime <= cfg.AccessLifetime || cfg.SessionLifetime < cfg.RefreshLifetime {
+	if cfg.Lifetimes == nil {
+		return nil, errors.New("session: lifetimes are required")
+	}
+	if l := cfg.Lifetimes(); l.Access < time.Second || l.Refresh <= l.Access || l.Session < l.Refresh {
 		return nil, errors.New("session: lifetimes must rise: access (at least 1s) < refresh <= session")
 	}
-	cfg.ShortSession = cmp.Or(cfg.ShortSession, min(DefaultShort, cfg.SessionLifetime))
+	cfg.ShortSession = cmp.Or(cfg.ShortSession, DefaultShort)
 	cfg.MaxSessions = cmp.Or(cfg.MaxSessions, DefaultMax)
-	if cfg.ShortSession < time.Second || cfg.ShortSession > cfg.SessionLifetime || cfg.MaxSessions < 1 {
-		return nil, errors.New("session: a short session lives at least 1s and no longer than others, and an account may have at least one")
+	if cfg.ShortSession < time.Second || cfg.MaxSessions < 1 {
+		return nil, errors.New("session: a short session lives at least 1s, and an account may have at least one")
 	}
 	cfg.RefreshLeeway = cmp.Or(cfg.RefreshLeeway, Leeway)
 	if cfg.RefreshLeeway < time.Second || cfg.RefreshLeeway > MaxLeeway {
@@ -187,7 +192,7 @@ func (s *Sessions) Grant(account authcore.Account, sess authcore.Session, refres
 	}
 	return Tokens{
 		Access: access, Refresh: refresh, Mode: sess.Mode, Session: sess, Account: account,
-		ExpiresIn:        min(s.cfg.AccessLifetime, claims.ExpiresAt.Sub(now)),
+		ExpiresIn:        min(s.cfg.Lifetimes().Access, claims.ExpiresAt.Sub(now)),
 		RefreshExpiresIn: sess.RefreshExpiresAt.Sub(now).Round(time.Second),
 		Principal:        principalOf(claims, sess),
 	}, nil
@@ -219,7 +224,7 @@ func (s *Sessions) claims(a authcore.Account, sess authcore.Session, issuer stri
 	return jwtkeys.Claims{
 		Issuer: issuer, Audience: audience, Subject: a.ID.String(), SessionID: sess.ID.String(),
 		ID:       base64.RawURLEncoding.EncodeToString(secret.Random(16)),
-		IssuedAt: now, NotBefore: now, ExpiresAt: s.accessExpiry(now, sess.ExpiresAt),
+		IssuedAt: now, NotBefore: now, ExpiresAt: s.accessExpiry(now, sess),
 		AuthTime: sess.AuthTime, AMR: sess.AMR, ACR: authcore.ACR(sess.AMR), Roles: s.cfg.Admins.Roles(a), Epoch: a.Epoch, RolesVersion: a.RolesVersion,
 		Email: a.VerifiedEmail(), EmailVerified: a.EmailVerified(), EmailReused: a.EmailVerified() && a.EmailReused,
 		Username: a.Username, Name: audit.Cut(a.Name(), 256),
@@ -228,11 +233,15 @@ func (s *Sessions) claims(a authcore.Account, sess authcore.Session, issuer stri
 }
 
 // accessExpiry returns the end of an access token issued now, in whole seconds as tokens have them: at least one second
-// away, never past the session's absolute end otherwise.
-func (s *Sessions) accessExpiry(now, end time.Time) time.Time {
-	exp := now.Add(s.cfg.AccessLifetime + time.Second - time.Microsecond).Truncate(time.Second)
+// away, never past the session's absolute end otherwise. Nor is it past what is recorded of the session, where that is known: the lifetime
+// may have become longer since, and a revocation, which is kept until then, would be forgotten before the token expires (S07).
+func (s *Sessions) accessExpiry(now time.Time, sess authcore.Session) time.Time {
+	exp := now.Add(s.cfg.Lifetimes().Access + time.Second - time.Microsecond).Truncate(time.Second)
 	first := now.Truncate(time.Second).Add(time.Second)
-	if exp = earlier(exp, end.Truncate(time.Second)); exp.Before(first) {
+	if !sess.AccessUntil.IsZero() {
+		exp = earlier(exp, sess.AccessUntil.Truncate(time.Second))
+	}
+	if exp = earlier(exp, sess.ExpiresAt.Truncate(time.Second)); exp.Before(first) {
 		return first
 	}
 	return exp

@@ -49,8 +49,8 @@ type Config struct {
 	// Identities are the kinds of identifier that sign in.
 	Identities []authcore.IdentifierKind
 	Numbers    identifier.Numbers // how numbers are read that somebody signs in with
-	// RequireVerified refuses accounts whose address is not verified (signup mode verified).
-	RequireVerified bool
+	// RequireVerified says whether accounts are refused whose address is not verified (signup mode verified); nil: they are not.
+	RequireVerified func() bool
 	// Trace is told of every sign-in; it may be nil.
 	Trace authcore.Trace
 	Now   authcore.Clock
@@ -69,6 +69,9 @@ func New(cfg Config) (*Flow, error) {
 	}
 	if len(cfg.Identities) == 0 {
 		return nil, errors.New("signin: at least one kind of identifier must sign in")
+	}
+	if cfg.RequireVerified == nil {
+		cfg.RequireVerified = func() bool { return false }
 	}
 	if cfg.Trace == nil {
 		cfg.Trace = authcore.NoTrace

@@ -67,7 +67,7 @@ func (f *Flow) passkey(ctx context.Context, in PasskeyInput) (secondstep.Outcome
 	if account.Disabled() { // as a passkey that is not right: nobody learns that the account is there
 		return secondstep.Outcome{}, factor.WrongPasskey()
 	}
-	if f.cfg.RequireVerified && unverified(account) {
+	if f.cfg.RequireVerified() && unverified(account) {
 		return secondstep.Outcome{}, errNotVerified()
 	}
 	in.Request.DeviceName, in.Request.AMR, in.Request.Method = device, proved.AMR, audit.ByPasskey

@@ -70,7 +70,7 @@ func (f *Flow) password(ctx context.Context, in Input) (secondstep.Outcome, erro
 		return secondstep.Outcome{}, f.failed(ctx, who, try, in.Request.Client)
 	}
 	try.Succeeded(context.WithoutCancel(ctx)) // counted, also when the client has hung up meanwhile
-	if f.cfg.RequireVerified && unverified(*who.account) {
+	if f.cfg.RequireVerified() && unverified(*who.account) {
 		return secondstep.Outcome{}, errNotVerified()
 	}
 	f.rehash(ctx, who.account, in.Password)

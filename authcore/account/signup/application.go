@@ -57,12 +57,12 @@ func (s Settings) required(in RegisterInput) map[string]authcore.Rule {
 	phone := s.unique(authcore.KindPhone)
 	missing := map[string]authcore.Rule{"email": authcore.EmailRequired}
 	switch {
-	case s.Mode != Open && (!phone || in.Phone == ""):
+	case s.Mode() != Open && (!phone || in.Phone == ""):
 		if phone && !s.unique(authcore.KindEmail) {
 			missing = map[string]authcore.Rule{"phone": authcore.Required}
 		}
 		return missing
-	case s.Mode != Open:
+	case s.Mode() != Open:
 		return nil
 	}
 	for _, k := range s.Identities {

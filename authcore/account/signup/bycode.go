@@ -31,7 +31,7 @@ func (f ByCode) MayAsk(ctx context.Context, token string) (i authcore.Invitation
 			return authcore.Invitation{}, false, nil
 		}
 	}
-	mode := f.cfg.Settings.Mode
+	mode := f.Mode()
 	return i, err == nil && mode != Closed && (mode != Invite || i.ID != uuid.Nil), err
 }
 
@@ -85,7 +85,7 @@ func (f ByCode) signUp(ctx context.Context, ch authcore.Challenge, in RegisterIn
 	if err != nil {
 		return secondstep.Outcome{}, err
 	}
-	if f.cfg.Settings.Mode == Closed || !to.open(existing) {
+	if f.Mode() == Closed || !to.open(existing) {
 		return secondstep.Outcome{}, challenge.Refuse()
 	}
 	if to.channel == authcore.BySMS {
@@ -129,7 +129,7 @@ func (f ByCode) application(ctx context.Context, in RegisterInput) (application,
 	if err != nil {
 		return a, err
 	}
-	if taken && f.cfg.Settings.Mode == Open && len(broken) == 0 {
+	if taken && f.Mode() == Open && len(broken) == 0 {
 		return a, refusal("sign up by code", &authcore.TakenError{Field: authcore.KindUsername})
 	}
 	if taken {

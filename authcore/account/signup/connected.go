@@ -40,7 +40,7 @@ type Connected struct{ flow *Flow }
 func NewConnected(f *Flow) Connected { return Connected{f} }
 
 // Open reports whether anybody can get an account that way at all.
-func (c Connected) Open() bool { return c.flow.cfg.Settings.Mode != Closed }
+func (c Connected) Open() bool { return c.flow.Mode() != Closed }
 
 // Unique reports whether addresses find accounts.
 func (c Connected) Unique() bool { return c.flow.cfg.Settings.unique(authcore.KindEmail) }
@@ -129,7 +129,7 @@ func (c Connected) signUp(ctx context.Context, in ConnectedInput) (secondstep.Ou
 		a.Username = ""
 		out, err = c.create(ctx, a, invitation.ID, in)
 	}
-	if errors.As(err, &taken) && f.cfg.Settings.Mode != Open {
+	if errors.As(err, &taken) && f.Mode() != Open {
 		return out, authcore.RefuseField(string(taken.Field), taken.Rule())
 	}
 	if err != nil {

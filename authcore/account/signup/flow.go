@@ -106,8 +106,8 @@ type Config struct {
 
 // Settings is the operator's choice.
 type Settings struct {
-	Mode Mode
-	// Deferred, with Open: an address or number is saved only once it is verified, and is pending before; a username is required.
+	Mode func() Mode // asked at each use
+	// Deferred, with Open or Closed: an address or number is saved only once it is verified, and is pending before; a username is required.
 	Deferred bool
 	// CodeOnDemand: signing up sends no code; it goes out when [Flow.Resend] asks for it.
 	CodeOnDemand bool
@@ -126,10 +126,14 @@ func New(cfg Config) (*Flow, error) {
 		cfg.Notices == nil || cfg.Salt == nil || cfg.Invitations == nil || cfg.Now == nil {
 		return nil, errors.New("signup: store, hasher, policy, challenges, second steps, notices, invitations, salt and clock are required")
 	}
-	if m := cfg.Settings.Mode; m != Verified && m != Open && m != Invite && m != Closed {
+	if cfg.Settings.Mode == nil {
+		return nil, errors.New("signup: a signup mode is required")
+	}
+	m := cfg.Settings.Mode()
+	if m != Verified && m != Open && m != Invite && m != Closed {
 		return nil, fmt.Errorf("signup: signup mode %q is unknown; it is verified, open, invite or closed", m)
 	}
-	if cfg.Settings.Deferred && (cfg.Settings.Mode != Open || !slices.Contains(cfg.Settings.Identities, authcore.KindUsername)) {
+	if cfg.Settings.Deferred && (m != Open && m != Closed || !slices.Contains(cfg.Settings.Identities, authcore.KindUsername)) {
 		return nil, errors.New("signup: deferred needs signup open, and usernames that sign in")
 	}
 	if cfg.Settings.Deferred && cfg.Confirm == nil {
@@ -169,7 +173,7 @@ func (s Settings) identifiers(a authcore.Account) []authcore.Identifier {
 func (f *Flow) Settings() Settings { return f.cfg.Settings }
 
 // Mode returns who may sign up.
-func (f *Flow) Mode() Mode { return f.cfg.Settings.Mode }
+func (f *Flow) Mode() Mode { return f.cfg.Settings.Mode() }
 
 // MinPassword returns the least number of characters of a new password.
 func (f *Flow) MinPassword() int { return f.cfg.Policy.MinLength() }

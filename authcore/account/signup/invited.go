@@ -16,7 +16,7 @@ import (
 // A token that is good for one address must not make an account of another (contract §7.4).
 func invited(ctx context.Context, cfg Config, in *RegisterInput) (authcore.Invitation, error) {
 	if in.Invitation == "" {
-		if cfg.Settings.Mode == Invite {
+		if cfg.Settings.Mode() == Invite {
 			return authcore.Invitation{}, errNoInvitation()
 		}
 		return authcore.Invitation{}, nil

@@ -58,7 +58,7 @@ func (f *Flow) Register(ctx context.Context, in RegisterInput) (Registered, erro
 }
 
 func register(ctx context.Context, f *Flow, in RegisterInput) (Registered, error) {
-	if f.cfg.Settings.Mode == Closed {
+	if f.Mode() == Closed {
 		return Registered{}, authcore.Refuse(authcore.SignupClosed, "Sign-up is closed.")
 	}
 	invitation, err := invited(ctx, f.cfg, &in)
@@ -66,7 +66,7 @@ func register(ctx context.Context, f *Flow, in RegisterInput) (Registered, error
 		return Registered{}, err
 	}
 	a, broken := f.check(in)
-	if f.cfg.Settings.Mode != Open {
+	if f.Mode() != Open {
 		taken, err := usernameTaken(ctx, f.cfg, a)
 		if err != nil {
 			return Registered{}, err
@@ -87,7 +87,7 @@ func register(ctx context.Context, f *Flow, in RegisterInput) (Registered, error
 	switch {
 	case invitation.Address != "":
 		return f.registerInvited(ctx, a, hash, invitation, in.Client)
-	case f.cfg.Settings.Mode == Open:
+	case f.Mode() == Open:
 		return f.registerOpen(ctx, a, to, hash, invitation.ID, in.Client)
 	}
 	return f.registerVerified(ctx, a, to, hash, invitation.ID, in.Client)

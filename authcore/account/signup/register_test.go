@@ -10,6 +10,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/tuning"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passhash"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/ratelimit"
 	"github.com/gatehouse-auth/gatehouse/internal/testflow"
@@ -226,7 +227,7 @@ func TestRegister_FailedWriteCostsNoMail(t *testing.T) {
 		store := &failing{Store: e.Store, down: true}
 		f, err := signup.New(signup.Config{Invitations: e.Invite, Notices: e.Notices,
 			Store: store, Hasher: e.Hasher, Policy: e.Policy, Challenges: e.Challenges, Steps: e.Steps,
-			Settings: signup.Settings{Mode: mode, Identities: []authcore.IdentifierKind{authcore.KindEmail}},
+			Settings: signup.Settings{Mode: tuning.Always(mode), Identities: []authcore.IdentifierKind{authcore.KindEmail}},
 			Salt:     func(string) []byte { return make([]byte, 16) }, Now: e.Clock.Now,
 		})
 		if err != nil {

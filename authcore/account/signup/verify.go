@@ -151,7 +151,7 @@ func (f *Flow) complete(ctx context.Context, ch authcore.Challenge, c claim, r s
 	}
 	if c.create {
 		// Whoever proves the address without the registration that came with an invitation has none.
-		if f.cfg.Settings.Mode == Invite && c.invitation == uuid.Nil {
+		if f.Mode() == Invite && c.invitation == uuid.Nil {
 			return secondstep.Outcome{}, errNoInvitation()
 		}
 		e.Identifiers, e.Invited = f.cfg.Settings.identifiers(account), spends(f.cfg.Notices, c.invitation, r.Client)

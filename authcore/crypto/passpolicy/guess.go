@@ -58,14 +58,14 @@ func (p *Policy) mostlyContext(folded string, words []string) bool {
 			left++
 		}
 	}
-	return left < p.min/2
+	return left < p.MinLength()/2
 }
 
 // repeats tells whether a password is a shorter text, itself too short, again and again:
 // "adminadminadmin", "aaaa…".
 func (p *Policy) repeats(folded string) bool {
 	runes := []rune(folded)
-	for period := 1; period < p.min && 2*period <= len(runes); period++ {
+	for period := 1; period < p.MinLength() && 2*period <= len(runes); period++ {
 		if slices.Equal(runes[period:], runes[:len(runes)-period]) {
 			return true
 		}

@@ -39,6 +39,9 @@ var ErrNotUTF8 = errors.New("password is not valid UTF-8")
 type Config struct {
 	// MinLength is the least number of characters, at least 8. Default: 12.
 	MinLength int
+	// LiveMin returns the least number of characters in place of MinLength, MinBeside to
+	// 64, at each use; nil: it stays.
+	LiveMin func() int
 	// MinBeside is that beside a second factor, 8 to MinLength. Default: 8
 	// (63B-4 §3.1.1.2).
 	MinBeside int
@@ -54,9 +57,10 @@ type Config struct {
 	Breached func(password string) bool
 }
 
-// Policy judges passwords. It is immutable and safe for concurrent use.
+// Policy judges passwords. It is safe for concurrent use.
 type Policy struct {
 	min, max, score int
+	live            func() int // in place of min; may be nil
 	context         []string
 	breached        func(string) bool // may be nil
 	beside          *Policy           // nil: it is that one
@@ -64,7 +68,7 @@ type Policy struct {
 
 // New returns a Policy. Values outside the ranges of [Config] are errors.
 func New(cfg Config) (*Policy, error) {
-	p := &Policy{min: cfg.MinLength, max: cfg.MaxLength, score: cfg.MinScore, breached: cfg.Breached}
+	p := &Policy{min: cfg.MinLength, live: cfg.LiveMin, max: cfg.MaxLength, score: cfg.MinScore, breached: cfg.Breached}
 	if p.min == 0 {
 		p.min = 12
 	}
@@ -86,6 +90,7 @@ func New(cfg Config) (*Policy, error) {
 	}
 	p.context = append([]string{"gatehouse"}, cfg.Context...)
 	beside := *p
+	beside.live = nil
 	if beside.min = cfg.MinBeside; beside.min == 0 {
 		beside.min = 8
 	}
@@ -106,10 +111,17 @@ func (p *Policy) Beside() *Policy {
 }
 
 // Short reports whether a password, as Normalize returned it, is too short to stand alone.
-func (p *Policy) Short(password string) bool { return utf8.RuneCountInString(password) < p.min }
+func (p *Policy) Short(password string) bool {
+	return utf8.RuneCountInString(password) < p.MinLength()
+}
 
 // MinLength is the least number of characters.
-func (p *Policy) MinLength() int { return p.min }
+func (p *Policy) MinLength() int {
+	if p.live != nil {
+		return p.live()
+	}
+	return p.min
+}
 
 // Normalize returns the text of a password that is hashed and compared: the Unicode
 // normalisation form C of what was typed, so that one password entered on two keyboards
@@ -137,8 +149,8 @@ func (p *Policy) Check(password string, context ...string) []Broken {
 		return []Broken{{TooLong, p.max}}
 	}
 	var wrong []Broken
-	if length < p.min {
-		wrong = append(wrong, Broken{TooShort, p.min})
+	if least := p.MinLength(); length < least {
+		wrong = append(wrong, Broken{TooShort, least})
 	}
 	folded := strings.ToLower(password)
 	words := contextWords(p.context, context)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/tuning"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/jwtkeys"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/accesstoken"
@@ -21,7 +22,7 @@ const accessLifetime = 5 * time.Minute
 
 func ringOver(t *testing.T, e *testflow.Env, s *secret.Sealer, alg jwtkeys.Algorithm) *keyring.Ring {
 	t.Helper()
-	r, err := keyring.New(keyring.Config{Store: e.Store, Sealer: s, Algorithm: alg, AccessLifetime: accessLifetime,
+	r, err := keyring.New(keyring.Config{Store: e.Store, Sealer: s, Algorithm: alg, AccessLifetime: tuning.Always(accessLifetime),
 		Logger: slog.New(slog.DiscardHandler), Now: e.Clock.Now})
 	if err != nil {
 		t.Fatal(err)
@@ -141,7 +142,7 @@ func (f *fixedKeys) ChangeKeys(context.Context, time.Time, func([]authcore.KeyRe
 
 func ringWith(t *testing.T, store keyring.Store, s *secret.Sealer) *keyring.Ring {
 	t.Helper()
-	r, err := keyring.New(keyring.Config{Store: store, Sealer: s, Algorithm: jwtkeys.EdDSA, AccessLifetime: accessLifetime,
+	r, err := keyring.New(keyring.Config{Store: store, Sealer: s, Algorithm: jwtkeys.EdDSA, AccessLifetime: tuning.Always(accessLifetime),
 		Logger: slog.New(slog.DiscardHandler), Now: time.Now})
 	if err != nil {
 		t.Fatal(err)

@@ -43,8 +43,9 @@ type Config struct {
 	Store     Store
 	Sealer    *secret.Sealer
 	Algorithm jwtkeys.Algorithm // of bearer tokens
-	// AccessLifetime is how long a retired key must still verify.
-	AccessLifetime time.Duration
+	// AccessLifetime returns how long a retired key must still verify: the longest that access tokens live which may be out. It is asked at
+	// each rotation.
+	AccessLifetime func() time.Duration
 	Logger         *slog.Logger
 	Now            func() time.Time
 }
@@ -67,7 +68,7 @@ func New(cfg Config) (*Ring, error) {
 	if cfg.Store == nil || cfg.Sealer == nil || cfg.Now == nil || cfg.Logger == nil {
 		return nil, errors.New("keyring: store, sealer, logger and clock are required")
 	}
-	if cfg.AccessLifetime <= 0 {
+	if cfg.AccessLifetime == nil || cfg.AccessLifetime() <= 0 {
 		return nil, errors.New("keyring: access lifetime must be positive")
 	}
 	return &Ring{cfg: cfg, missed: make(chan struct{}, 1)}, nil

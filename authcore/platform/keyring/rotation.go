@@ -188,7 +188,7 @@ func (r *Ring) retire(k authcore.KeyRecord, now time.Time) authcore.KeyRecord {
 		k.NotBefore = now // never signed: nothing of it can be in use
 	}
 	k.RetireAt = now
-	k.RemoveAt = now.Add(r.cfg.AccessLifetime + overlap)
+	k.RemoveAt = now.Add(r.cfg.AccessLifetime() + overlap)
 	return k
 }
 

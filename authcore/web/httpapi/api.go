@@ -126,7 +126,7 @@ func mountAll(cfg Config) (routes, error) {
 		(&signUpCalls{flow: cfg.SignUp, sessions: cfg.Sessions, log: cfg.Logger}).routes(),
 		(&setupCalls{flow: cfg.Setup, sessions: cfg.Sessions, log: cfg.Logger}).routes(),
 		(&invitationCalls{cfg.Invite}).routes(),
-		(&offerCalls{cfg.Offer, cfg.Factors, cfg.Federated}).routes(),
+		(&offerCalls{cfg.Offer, cfg.SignUp, cfg.Factors, cfg.Federated}).routes(),
 		(&signInCalls{signIn: cfg.SignIn, codes: cfg.Passwordless, sessions: cfg.Sessions, log: cfg.Logger}).routes(),
 		(&codeCalls{codes: cfg.Passwordless, sessions: cfg.Sessions, log: cfg.Logger}).routes(),
 		(&socialCalls{flow: cfg.Federated, sessions: cfg.Sessions, log: cfg.Logger}).routes(),

@@ -57,6 +57,7 @@ type OfferedField struct {
 // offerCalls tell apps what they can ask for.
 type offerCalls struct {
 	offer     Offer
+	signUp    *signup.Flow
 	factors   *factor.Factors
 	providers *federated.Flow
 }
@@ -89,6 +90,7 @@ func (c *offerCalls) at(client authcore.Client) Offer {
 	}
 	o.Factors = slices.DeleteFunc(slices.Clone(o.Factors), cannot)
 	o.SignIn = slices.DeleteFunc(slices.Clone(o.SignIn), cannot)
+	o.Signup, o.Password.MinLength = c.signUp.Mode(), c.signUp.MinPassword()
 	o.Providers = []OfferedProvider{}
 	for _, p := range c.providers.Offered() {
 		o.Providers = append(o.Providers, OfferedProvider{Name: p.Name, Title: p.Title, StartURL: client.Portal + "/social/" + p.Name + "/start"})

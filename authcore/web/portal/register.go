@@ -78,7 +78,7 @@ func (p *registerPage) contactFields(q *page.Request) []page.Field {
 	s := p.signUp.Settings()
 	email := page.EmailField(q, "")
 	phone := slices.Contains(s.Identities, authcore.KindPhone)
-	if phone || s.Mode == signup.Open {
+	if phone || s.Mode() == signup.Open {
 		email.Optional = q.T("field.optional")
 	}
 	if !phone {

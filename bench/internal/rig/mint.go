@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/gatehouse-auth/gatehouse/authcore/account/tuning"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/jwtkeys"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/keyring"
@@ -39,7 +40,7 @@ func OpenMint(ctx context.Context, data string) (*Mint, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the gateway's keys: %w", err)
 	}
-	ring, err := keyring.New(keyring.Config{Store: store, Sealer: sealer, Algorithm: jwtkeys.EdDSA, AccessLifetime: 24 * time.Hour,
+	ring, err := keyring.New(keyring.Config{Store: store, Sealer: sealer, Algorithm: jwtkeys.EdDSA, AccessLifetime: tuning.Always(24 * time.Hour),
 		Logger: logger, Now: time.Now})
 	if err == nil {
 		err = ring.Reload(ctx)

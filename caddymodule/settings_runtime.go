@@ -1,0 +1,117 @@
+package caddymodule
+
+import (
+	"slices"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/authcore/account/fresh"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/tuning"
+)
+
+// What administrators change while the gateway runs. The options of these names give the values that rule until then.
+const (
+	accessLifetime  = "access_lifetime"
+	refreshLifetime = "refresh_lifetime"
+	sessionLifetime = "session_lifetime"
+	idleTimeout     = "idle_timeout"
+	signupMode      = "signup"
+	freshFor        = "fresh_for"
+	lockoutFailures = "lockout.failures"
+	lockoutWindow   = "lockout.window"
+	lockoutFirst    = "lockout.first"
+	lockoutMax      = "lockout.max"
+	otpLifetime     = "otp.lifetime"
+	otpAttempts     = "otp.attempts"
+	otpResendAfter  = "otp.resend_after"
+	minPassword     = "password.min_length"
+)
+
+// resolveTuning makes the registry of what may change while the gateway runs.
+func resolveTuning(s *Settings, r *resolved) (err error) {
+	rules := []tuning.Rule{
+		{Less: accessLifetime, Than: refreshLifetime},
+		{Less: refreshLifetime, Than: sessionLifetime, OrEqual: true},
+		{Less: accessLifetime, Than: idleTimeout},
+		{Less: idleTimeout, Than: refreshLifetime, OrEqual: true},
+		{Less: lockoutFirst, Than: lockoutMax, OrEqual: true},
+	}
+	definitions := slices.Concat(s.lifetimeDefinitions(), s.lockoutDefinitions(), s.signUpDefinitions())
+	r.tuning, err = tuning.NewRegistry(definitions, rules, nil)
+	return err
+}
+
+func (s *Settings) lifetimeDefinitions() []tuning.Definition {
+	return []tuning.Definition{
+		tuning.Duration(accessLifetime, defaultAccess, shortest, longestDay).Or(tuning.DurationValue(time.Duration(s.AccessLifetime))),
+		tuning.Duration(refreshLifetime, defaultRefresh, shortest, longestLife).Or(tuning.DurationValue(time.Duration(s.RefreshLifetime))),
+		tuning.Duration(sessionLifetime, defaultSession, shortest, longestLife).Or(tuning.DurationValue(time.Duration(s.SessionLifetime))),
+		tuning.OptionalDuration(idleTimeout, shortest, longestLife).Or(tuning.DurationValue(time.Duration(s.IdleTimeout))),
+		tuning.Duration(freshFor, fresh.DefaultFor, shortest, longestDay).Or(tuning.DurationValue(time.Duration(s.FreshFor))),
+	}
+}
+
+// lockoutDefinitions are those of the option lockout; where that is off there is nothing to set.
+func (s *Settings) lockoutDefinitions() []tuning.Definition {
+	given, by := LockoutSettings{}, (&Settings{}).lockoutRules()
+	if s.Lockout != nil {
+		given = *s.Lockout
+	}
+	all := []tuning.Definition{
+		tuning.Number(lockoutFailures, by.failures, 1, 100).Or(tuning.NumberValue(given.Failures)),
+		tuning.Duration(lockoutWindow, by.window, shortest, longestDay).Or(tuning.DurationValue(time.Duration(given.Window))),
+		tuning.Duration(lockoutFirst, by.first, shortest, longestDay).Or(tuning.DurationValue(time.Duration(given.First))),
+		tuning.Duration(lockoutMax, by.max, shortest, longestDay).Or(tuning.DurationValue(time.Duration(given.Max))),
+	}
+	for i := range all {
+		all[i].Fixed = given.Off
+	}
+	return all
+}
+
+func (s *Settings) signUpDefinitions() []tuning.Definition {
+	otp, codes := OTPSettings{}, (&Settings{}).otpRules()
+	if s.OTP != nil {
+		otp = *s.OTP
+	}
+	password := PasswordSettings{}
+	if s.Password != nil {
+		password = *s.Password
+	}
+	modes := []string{string(signup.Verified), string(signup.Open), string(signup.Invite), string(signup.Closed)}
+	if s.signupRules().Deferred { // which only open has
+		modes = []string{string(signup.Open), string(signup.Closed)}
+	}
+	return []tuning.Definition{
+		tuning.Word(signupMode, modes...).Or(tuning.WordValue(s.Signup)),
+		tuning.Duration(otpLifetime, codes.lifetime, shortest, longestDay).Or(tuning.DurationValue(time.Duration(otp.Lifetime))),
+		tuning.Number(otpAttempts, codes.attempts, 1, 10).Or(tuning.NumberValue(otp.Attempts)),
+		tuning.Duration(otpResendAfter, codes.resendAfter, shortest, time.Hour).Or(tuning.DurationValue(time.Duration(otp.ResendAfter))),
+		// Not below what is asked for beside a second factor, which never asks for more.
+		tuning.Number(minPassword, defaultMinLength, max(password.MinLengthMFA, shortestPassword), longestMinimum).Or(tuning.NumberValue(password.MinLength)),
+	}
+}
+
+// lifetimes returns what reads how long what is issued lives. Activity is seen at refreshes, so that an idle session ends with its
+// refresh token.
+func (r *resolved) lifetimes() func() session.Lifetimes {
+	key := r.tuning.Key
+	access, refresh, whole, idle := key(accessLifetime), key(refreshLifetime), key(sessionLifetime), key(idleTimeout)
+	return func() session.Lifetimes {
+		now := r.tuning.Values()
+		l := session.Lifetimes{Access: now.Duration(access), Refresh: now.Duration(refresh), Session: now.Duration(whole)}
+		if idle := now.Duration(idle); idle > 0 {
+			l.Refresh = idle
+		}
+		return l
+	}
+}
+
+// longestAccess is the longest that access tokens live which may be out.
+func (r *resolved) longestAccess() time.Duration { return r.tuning.Longest(accessLifetime) }
+
+func (r *resolved) signupMode() func() signup.Mode {
+	read := r.tuning.Text(signupMode)
+	return func() signup.Mode { return signup.Mode(read()) }
+}
