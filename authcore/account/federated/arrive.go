@@ -128,13 +128,8 @@ func cannotSignIn() error {
 func (f arrival) look(ctx context.Context, s Settings, w waiting) (x found, err error) {
 	x.address, x.proven = w.Address != "", w.Proven
 	x.maySign = s.SignUp && f.cfg.SignUp.Open()
-	x.connection, x.account, x.former, err = f.cfg.Store.ConnectionOf(ctx, w.Issuer, w.Subject)
-	switch {
-	case err == nil:
-		x.known = theirs
-		return x, nil
-	case !errors.Is(err, authcore.ErrNotFound):
-		return x, fmt.Errorf("find connection: %w", err)
+	if err = f.known(ctx, w, &x); err != nil || x.known == theirs {
+		return x, err
 	}
 	if w.Address == "" || !f.cfg.SignUp.Unique() {
 		return x, nil
@@ -146,10 +141,32 @@ func (f arrival) look(ctx context.Context, s Settings, w waiting) (x found, err 
 	case err != nil:
 		return x, fmt.Errorf("find account: %w", err)
 	}
-	if x.owner = ownerOf(x.account); x.owner == ownerOurs {
-		x.eligible, err = f.eligible(ctx, s, x.account)
+	if x.owner = ownerOf(x.account); x.owner == noOwner || w.Proven != byProvider { // where a code goes out, an owner costs no time (L02)
+		return x, nil
+	}
+	if x.owner == ownerOurs {
+		if x.eligible, err = f.eligible(ctx, s, x.account); err != nil || x.eligible {
+			return x, err
+		}
+	}
+	// What keeps them from it may be the connection that another tab of theirs has made in between.
+	account := x.account
+	if err = f.known(ctx, w, &x); err == nil && x.known != theirs {
+		x.account = account
 	}
 	return x, err
+}
+
+// known finds the connection of the person, and its account.
+func (f arrival) known(ctx context.Context, w waiting, x *found) (err error) {
+	x.connection, x.account, x.former, err = f.cfg.Store.ConnectionOf(ctx, w.Issuer, w.Subject)
+	switch {
+	case err == nil:
+		x.known = theirs
+	case !errors.Is(err, authcore.ErrNotFound):
+		return fmt.Errorf("find connection: %w", err)
+	}
+	return nil
 }
 
 func ownerOf(a authcore.Account) owner {
@@ -212,6 +229,20 @@ func (f arrival) signIn(ctx context.Context, s Settings, w waiting, x found, c c
 	return f.finish(ctx, a, w.session(r, amr...))
 }
 
+// meanwhile goes on for somebody who has come twice at once, as two tabs of a browser do: the other has made the connection that err was met by,
+// and it is good for both. Else, and for what was kept and is spent with it, err stays.
+func (f arrival) meanwhile(ctx context.Context, s Settings, w waiting, c completion, r session.Request, err error) (Result, error) {
+	theirDoing := []authcore.Code{authcore.Conflict, authcore.InvalidFields, authcore.InvalidProviderAnswer} // an address, a field with it or a person that is taken
+	if c.token != nil || !slices.Contains(theirDoing, authcore.CodeOf(err)) {
+		return Result{}, err
+	}
+	x, failed := f.look(ctx, s, w)
+	if failed != nil || x.known != theirs {
+		return Result{}, err
+	}
+	return f.signIn(ctx, s, w, x, c, r)
+}
+
 func (f arrival) finish(ctx context.Context, a authcore.Account, r session.Request) (Result, error) {
 	out, err := f.cfg.Steps.Finish(ctx, a, r)
 	if errors.Is(err, authcore.ErrNotFound) { // disabled, deleted or reset since it was read
@@ -245,7 +276,11 @@ func (f arrival) connectOwner(ctx context.Context, s Settings, w waiting, x foun
 	}
 	a, err := f.cfg.Store.Connect(ctx, con)
 	if err != nil {
-		return Result{}, f.refused(ctx, x.account.ID, r.Client, connectError(err))
+		res, err := f.meanwhile(ctx, s, w, c, r, connectError(err))
+		if err != nil {
+			return res, f.refused(ctx, x.account.ID, r.Client, err)
+		}
+		return res, nil
 	}
 	if w.Proven == byCode {
 		f.cfg.Challenges.Used(ctx, authcore.PurposeProvider, w.Address)

@@ -109,17 +109,17 @@ func (f arrival) missingFields(w waiting) (missing []string) {
 }
 
 // signUp makes an account, where nothing is missing for one.
-func (f arrival) signUp(ctx context.Context, _ Settings, w waiting, c completion, r session.Request) (Result, error) {
+func (f arrival) signUp(ctx context.Context, s Settings, w waiting, c completion, r session.Request) (Result, error) {
 	in := f.connectedInput(w, c, r)
 	if missing := f.missingFields(w); len(missing) > 0 && c.token == nil {
 		return f.wait(ctx, w, c, r, Waits{Missing: missing, Suggested: Suggested{Email: w.Address}})
 	}
 	out, err := f.cfg.SignUp.SignUp(ctx, in)
-	switch {
-	case errors.Is(err, authcore.ErrConnected), errors.Is(err, authcore.ErrNotFound): // another request was faster
-		return Result{}, invalidAnswer(err)
-	case err != nil:
-		return Result{}, err
+	if errors.Is(err, authcore.ErrConnected) || errors.Is(err, authcore.ErrNotFound) { // another request was faster
+		err = invalidAnswer(err)
+	}
+	if err != nil {
+		return f.meanwhile(ctx, s, w, c, r, err)
 	}
 	if w.Proven == byCode {
 		f.cfg.Challenges.Used(ctx, authcore.PurposeProvider, w.Address)

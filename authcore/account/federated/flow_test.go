@@ -194,6 +194,44 @@ func TestC01_OneOfAHundred(t *testing.T) {
 	}
 }
 
+// Somebody new who comes a hundred times at once, as tabs and apps do, is one person: each is signed in, to one account, by one connection. So is who has
+// an account that the first of them connects.
+func TestCallback_OnePersonAHundredTimes(t *testing.T) {
+	t.Parallel()
+	for _, owner := range []bool{false, true} {
+		w := newWorld(t, testflow.Options{}, nil)
+		if owner {
+			w.person(t, ada)
+		}
+		came := make([]federated.TokenInput, 100)
+		for i := range came {
+			nonce := secret.Token()
+			came[i] = federated.TokenInput{Provider: "acme", Native: idp.Native{IDToken: w.acme.IDToken(nonce), Nonce: nonce}, Request: testflow.Request()}
+		}
+		var all sync.WaitGroup
+		var mu sync.Mutex
+		accounts := map[uuid.UUID]int{}
+		for _, in := range came {
+			all.Go(func() {
+				res, err := w.Federated.Token(t.Context(), in)
+				mu.Lock()
+				defer mu.Unlock()
+				if err != nil || res.Outcome == nil {
+					t.Errorf("%+v %v", res, err)
+					return
+				}
+				accounts[res.Outcome.Tokens.Account.ID]++
+			})
+		}
+		all.Wait()
+		for id := range accounts {
+			if list, _, err := w.Federated.List(t.Context(), id); err != nil || len(list) != 1 || len(accounts) != 1 {
+				t.Errorf("%v: %d connections %v", accounts, len(list), err)
+			}
+		}
+	}
+}
+
 // C04: the issuer of an answer is asked before the code leaves.
 func TestC04_Issuer(t *testing.T) {
 	t.Parallel()
