@@ -27,6 +27,8 @@ type consoleView struct {
 	page.View
 	Nav     []filterLink
 	Figures []page.Point // each a number and what it counts
+	Choose  []filterLink // among a few views of the page
+	Charts  []consoleChart
 	Filter  *consoleFilter
 	Tables  []consoleTable
 }
@@ -44,6 +46,7 @@ type consoleTable struct {
 	Head      []string
 	Rows      []consoleRow
 	Empty     string // what is said in place of no rows, and what to do
+	Compact   bool   // its few columns fit a narrow screen too
 	Next      *page.Link
 }
 

@@ -19,6 +19,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/notice"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/secure"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/stats"
 )
 
 // read returns the texts of a language: id → plural form → text.
@@ -112,6 +113,12 @@ func TestTexts_AreThoseThatAreUsed(t *testing.T) {
 	}
 	for _, status := range []authcore.InvitationStatus{authcore.InvitationPending, authcore.InvitationUsed, authcore.InvitationRevoked, authcore.InvitationExpired} {
 		mark("invitations.status." + string(status))
+	}
+	for _, method := range audit.Methods() {
+		mark("console.way." + method)
+	}
+	for _, state := range []string{stats.NodeReady, stats.NodeUnready, stats.NodeLost} {
+		mark("console.node.state." + state)
 	}
 	for _, cause := range []string{"http", "cookies", "host", "clock", "guarded"} {
 		mark("redirectloop." + cause)
