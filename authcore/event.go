@@ -2,6 +2,7 @@ package authcore
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -67,6 +68,15 @@ const (
 	EventDeviceTrusted     EventKind = "device.trusted"
 )
 
+// The kinds of event that calls of the administration are: admin.<resource>.<verb>.
+const (
+	EventAdminUsersList EventKind = "admin.users.list"
+	EventAdminUsersGet  EventKind = "admin.users.get"
+)
+
+// IsAdministration reports whether events of the kind are calls of the administration.
+func (k EventKind) IsAdministration() bool { return strings.HasPrefix(string(k), "admin.") }
+
 // EventKinds returns every kind of event, in the order of their names.
 func EventKinds() []EventKind { return slices.Clone(eventKinds) }
 
@@ -80,6 +90,7 @@ var eventKinds = sortedKinds(
 	EventFactorAdded, EventFactorRemoved, EventFactorUsed, EventFactorFailed, EventCloneSuspected, EventMFAEnabled, EventMFADisabled, EventRecoveryCodesMade,
 	EventRecoveryCodeUsed,
 	EventNotifications, EventConnectionAdded, EventConnectionRemoved, EventConnectionRefused, EventProviderFailed, EventProviderLoggedOut,
+	EventAdminUsersList, EventAdminUsersGet,
 )
 
 func sortedKinds(kinds ...EventKind) []EventKind {
@@ -87,7 +98,8 @@ func sortedKinds(kinds ...EventKind) []EventKind {
 	return kinds
 }
 
-// Event is one line of the append-only history: ids only, no names, addresses or secrets of people.
+// Event is one line of the append-only history: ids only, no names, addresses or secrets of people (what an administrator has
+// changed stands in Details, and goes with the account).
 type Event struct {
 	ID        uuid.UUID // v7
 	Kind      EventKind
@@ -100,6 +112,10 @@ type Event struct {
 	UserAgent string
 	DeviceID  uuid.UUID // zero where none is known
 	Host      string    // that the request came to; "" where it is not known
+	// ActorID is who did it, where that is somebody else than the account's owner; Via says by what (ViaSession, ViaOperator), "" for the owner.
+	ActorID uuid.UUID
+	Via     string
+	Details string // a JSON object; "" for none
 }
 
 // Mail is one row of the outbox. Its content is sealed, for it holds a person's address and often a live code.

@@ -26,6 +26,7 @@ const (
 	LimitSocial      = "social"
 	LimitExport      = "export" // per account
 	LimitInvite      = "invite" // per account
+	LimitAdmin       = "admin"  // per account
 	LimitMail        = "mail"
 	LimitAvatar      = "avatar"       // per account
 	LimitSMS         = "sms"          // per number

@@ -93,7 +93,7 @@ func (c *core) wireFlows(a *App, sealer *secret.Sealer) error {
 		Mailer: c.notifier, Sealer: sealer, Now: n.clock.Now, Settings: settings,
 		CanReach: c.notifier.CanReach, MayIssue: func() error { return gateway.MayIssue(n.clock.Wrong, c.ring.Signs) },
 		Traces: gateway.Traces{SignIn: traceSignIns, SignUp: traceSignUps, StepUp: traceOf(stepUpOutcomes.result), Refresh: traceOf(refreshOutcomes.result), Handover: traceHandovers,
-			CodeSent: countCode, SecondFactor: countSecondFactor, Provider: countProvider}})
+			CodeSent: countCode, SecondFactor: countSecondFactor, Provider: countProvider, AdminCall: adminCalls.result}})
 	return err
 }
 
@@ -128,7 +128,7 @@ func (c *core) wireAPI(a *App) (err error) {
 	c.api, err = httpapi.New(httpapi.Config{CookiePrefix: a.CookiePrefix, Authenticator: c.auth, Limits: limits, Sessions: f.Sessions,
 		SignIn: f.SignIn, Passwordless: f.Passwordless, Steps: f.Steps, SignUp: f.SignUp, Password: f.Password, Profile: f.Profile, JWKS: c.ring.JWKS, Ready: a.health, Logger: a.logger,
 		Setup: f.Setup, Invite: f.Invite, Secure: f.Secure, Contact: f.Contact, Factors: f.Factors, Fresh: f.Fresh, Closure: f.Closure, Export: f.Export, Avatars: f.Avatars,
-		History: f.History, Devices: f.Devices, Notifications: f.Notifications, StepUp: f.StepUp, Federated: f.Federated, Consents: f.Consents, Now: n.clock.Now, Admins: cfg.admins, Offer: cfg.offer()})
+		History: f.History, Devices: f.Devices, AdminGate: f.AdminGate, Directory: f.Directory, Notifications: f.Notifications, StepUp: f.StepUp, Federated: f.Federated, Consents: f.Consents, Now: n.clock.Now, Admins: cfg.admins, Offer: cfg.offer()})
 	if err != nil {
 		return err
 	}

@@ -1,9 +1,19 @@
 package gateway
 
-import "github.com/gatehouse-auth/gatehouse/authcore/account/stats"
+import (
+	"github.com/gatehouse-auth/gatehouse/authcore/account/admin"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/stats"
+)
 
 // wireAdministration makes what administrators read and do.
 func (f *Flows) wireAdministration(cfg Config) (err error) {
+	f.AdminGate, err = admin.NewGate(admin.GateConfig{Store: cfg.Store, Limiter: cfg.Limiter, Admins: cfg.Settings.Admins, Ended: cfg.Traces.AdminCall, Now: cfg.Now})
+	if err != nil {
+		return err
+	}
+	if f.Directory, err = admin.NewDirectory(admin.DirectoryConfig{Store: cfg.Store}); err != nil {
+		return err
+	}
 	f.Stats, err = stats.New(stats.Config{Store: cfg.Store, Now: cfg.Now})
 	return err
 }

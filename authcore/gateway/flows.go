@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/admin"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/attempt"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/avatar"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
@@ -50,6 +51,8 @@ import (
 
 // Store is what the flows read and write.
 type Store interface {
+	admin.GateStore
+	admin.DirectoryStore
 	avatar.Store
 	challenge.Store
 	notice.Store
@@ -160,6 +163,7 @@ type Traces struct {
 	// SecondFactor is told how each use of a second factor has ended.
 	SecondFactor func(t authcore.FactorType, outcome string)
 	Provider     func(provider string, err error) // how each sign-in by a provider has ended
+	AdminCall    func(error)                      // how each call of the administration has ended
 }
 
 // Flows is what people do with accounts. They are safe for concurrent use.
@@ -187,7 +191,10 @@ type Flows struct {
 	Export       *export.Flow
 	History      *history.Flow
 
-	Stats         *stats.Flow
+	Stats     *stats.Flow
+	AdminGate *admin.Gate
+	Directory *admin.Directory
+
 	Notifications *notification.Flow
 	StepUp        *stepup.Flow
 	Federated     *federated.Flow

@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"net/netip"
 	"path/filepath"
+	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -77,7 +79,30 @@ type Env struct {
 	// Lifetimes of what is issued from now on: 5 minutes, 30 and 90 days, unless a test changes them.
 	Lifetimes session.Lifetimes
 
-	mails []authcore.Message
+	mails  []authcore.Message
+	events told
+	url    string
+}
+
+// told are the events that changes have written, in their order.
+type told struct {
+	mu  sync.Mutex
+	all []authcore.Event
+}
+
+// Events returns every event that was written, the oldest first.
+func (e *Env) Events() []authcore.Event {
+	e.events.mu.Lock()
+	defer e.events.mu.Unlock()
+	return slices.Clone(e.events.all)
+}
+
+// Elsewhere returns the store of another node on the same database: what it changes this one does not hear of.
+func (e *Env) Elsewhere(t testing.TB) *sqlstore.Store {
+	t.Helper()
+	store := must(sqlstore.Open(t.Context(), sqlstore.Config{URL: e.url, Logger: slog.New(slog.DiscardHandler), Now: e.Clock.Now}))(t)
+	t.Cleanup(func() { _ = store.Close() })
+	return store
 }
 
 // New makes an environment that ends with the test.
@@ -105,16 +130,20 @@ func New(t testing.TB, o Options) *Env {
 
 func (e *Env) open(t testing.TB, o Options) {
 	t.Helper()
-	store := must(sqlstore.Open(t.Context(), sqlstore.Config{
-		URL: "sqlite:" + filepath.Join(t.TempDir(), "gatehouse.db"), Logger: o.Logger, Now: e.Clock.Now,
-	}))(t)
+	e.url = "sqlite:" + filepath.Join(t.TempDir(), "gatehouse.db")
+	store := must(sqlstore.Open(t.Context(), sqlstore.Config{URL: e.url, Logger: o.Logger, Now: e.Clock.Now}))(t)
 	t.Cleanup(func() { _ = store.Close() })
 	if err := store.Migrate(t.Context()); err != nil {
 		t.Fatalf("migrate: %v", err)
 	}
 	e.Revoked = revocation.NewSet(e.Clock.Now)
 	announcer := must(revocation.NewAnnouncer(e.Revoked))(t)
-	e.Store = store.WithInviters(o.Inviters).AfterCommit(func(ctx context.Context, done sqlstore.Commit) { announcer.Announce(ctx, done.Revocations...) }).
+	e.Store = store.WithInviters(o.Inviters).AfterCommit(func(ctx context.Context, done sqlstore.Commit) {
+		announcer.Announce(ctx, done.Revocations...)
+		e.events.mu.Lock()
+		defer e.events.mu.Unlock()
+		e.events.all = append(e.events.all, done.Events...)
+	}).
 		WithDigester(sqlstore.NewDigester(func() secret.MACKey { return gateway.FormerIdentifiers(e.Ring)() }))
 }
 

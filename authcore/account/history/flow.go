@@ -17,7 +17,8 @@ import (
 
 // Store is what the flow reads.
 type Store interface {
-	// AccountEvents returns events of an account, the latest first.
+	// AccountEvents returns events of an account, the latest first, without those of the administration: they are from the address and
+	// session of an administrator.
 	AccountEvents(ctx context.Context, q Query) ([]authcore.Event, error)
 }
 
@@ -114,7 +115,7 @@ func (f *Flow) Logins(ctx context.Context, account uuid.UUID, l Logins) (Listed,
 func (f *Flow) Events(ctx context.Context, account uuid.UUID, e Events) (Listed, error) {
 	q := Query{AccountID: account}
 	if e.Kind != "" {
-		if !slices.Contains(authcore.EventKinds(), e.Kind) {
+		if !slices.Contains(authcore.EventKinds(), e.Kind) || e.Kind.IsAdministration() {
 			return Listed{}, authcore.Refuse(authcore.InvalidRequest, "There is no such kind of event.")
 		}
 		q.Kinds = []authcore.EventKind{e.Kind}

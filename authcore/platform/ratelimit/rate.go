@@ -116,6 +116,7 @@ var limits = []struct {
 	{authcore.LimitSocial, Rate{30, time.Minute}, true},
 	{authcore.LimitExport, Rate{5, 24 * time.Hour}, true},
 	{authcore.LimitInvite, Rate{20, 24 * time.Hour}, true},
+	{authcore.LimitAdmin, Rate{600, time.Minute}, true},
 	{authcore.LimitMail, Rate{5, time.Hour}, true},
 	{authcore.LimitAvatar, Rate{10, time.Hour}, true},
 	{authcore.LimitSMS, Rate{3, time.Hour}, true},

@@ -175,8 +175,10 @@ var ofAccount = []struct{ table, erase string }{
 	{"invitations", "delete from invitations where used_by = $1 or inviter_id = $1 and used_at is null"},
 	{"invitations", "update invitations set inviter_id = null where inviter_id = $1"},
 	// Kind, time and result are statistics.
-	{"events", `update events set account_id = null, session_id = null, device_id = null, method = '', addr = '', user_agent = '', host = ''
-		where account_id = $1`},
+	{"events", `update events set account_id = null, session_id = null, device_id = null, method = '', addr = '', user_agent = '', host = '',
+		actor_id = null, actor_via = '', details = '' where account_id = $1`},
+	// What an administrator has done to others stays told of them, without who it was and from where.
+	{"events", `update events set actor_id = null, session_id = null, device_id = null, addr = '', user_agent = '', host = '' where actor_id = $1`},
 	{"users", "update users set invited_by = null where invited_by = $1"},
 	{"users", "delete from users where id = $1"},
 }
@@ -239,6 +241,7 @@ func addressesOf(a authcore.Account, had []authcore.Identifier) (addresses []str
 const late = `select distinct r.account_id from revocations r where r.session_id is null
 	and not exists (select 1 from users u where u.id = r.account_id)
 	and (exists (select 1 from events e where e.account_id = r.account_id)
+		or exists (select 1 from events e where e.actor_id = r.account_id)
 		or exists (select 1 from challenges c where c.account_id = r.account_id)
 		or exists (select 1 from outbox o where o.account_id = r.account_id and o.due_at is not null)
 		or exists (select 1 from devices d where d.account_id = r.account_id)

@@ -48,12 +48,16 @@ func (s *Store) changeBy(ctx context.Context, write func(context.Context, string
 	err := write(ctx, step, func(ctx context.Context, q sqldb.Querier) error {
 		t := &tx{Querier: q, former: s.former}
 		err := actedBy(ctx, t, do)
+		if err == nil {
+			err = recordCall(ctx, t)
+		}
 		done = t.done // of the last run: a conflict makes it run again
 		return err
 	})
 	if err != nil {
 		return err
 	}
+	authcore.AdminCallOf(ctx).MarkWritten()
 	if len(done.Revocations) > 0 || len(done.Events) > 0 || done.Mails > 0 {
 		s.committed(context.WithoutCancel(ctx), done)
 	}

@@ -31,7 +31,9 @@ var exports = []exported{
 		"device_name, device_id, host, parent_id, short_lived, rotated_at, replaced_by, revoked_at", "account_id = $1 order by id",
 		"account_id, account_epoch, refresh_digest, previous_digest, successor"},
 	{"devices", "devices", "id, name, user_agent, addr, first_seen_at, last_seen_at, trusted_until", "account_id = $1 order by id", "account_id, token_digest"},
-	{"events", "events", "id, kind, at, result, method, addr, user_agent, host, session_id, device_id", "account_id = $1 order by at, id", "account_id"},
+	// A call of the administration is from the address and session of whoever made it, and is told to administrators.
+	{"events", "events", "id, kind, at, result, method, addr, user_agent, host, session_id, device_id, actor_via", "account_id = $1 and kind not like 'admin.%' order by at, id",
+		"account_id, actor_id, details"},
 	{"codes", "challenges", "purpose, sent_to, created_at, expires_at", "account_id = $1 and expires_at > 0 order by created_at, id",
 		"id, account_id, subject, code_digest, token_digest, attempts_left, attempts_reset_at, code_expires_at, binding_digest, bound_left, bound_reset_at, invitation_id"},
 	{"security_links", "security_links", "kind, at, expires_at, used_at", "account_id = $1 order by at, id", "id, account_id, token_digest, undo, contact"},

@@ -13,7 +13,7 @@ import (
 
 func scanEvent(r sqldb.Row) (e authcore.Event, err error) {
 	return e, r.Scan(&e.ID, &e.Kind, &stamp{&e.At}, &optional{&e.AccountID}, &optional{&e.SessionID}, &e.Result, &e.Method, &e.Addr,
-		&e.UserAgent, &optional{&e.DeviceID}, &e.Host)
+		&e.UserAgent, &optional{&e.DeviceID}, &e.Host, &optional{&e.ActorID}, &e.Via, &e.Details)
 }
 
 // AccountEvents implements history.Store.
@@ -36,7 +36,7 @@ func accountEvents(q history.Query) (text string, args []any) {
 		args = append(args, v)
 		return "$" + strconv.Itoa(len(args))
 	}
-	order, where := " order by at desc, id desc", " where account_id = "+place(q.AccountID)
+	order, where := " order by at desc, id desc", " where account_id = "+place(q.AccountID)+" and kind not like 'admin.%'"
 	if q.Method != "" {
 		where += " and method = " + place(q.Method)
 	}

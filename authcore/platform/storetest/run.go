@@ -27,6 +27,7 @@ func Run(t *testing.T, open func(testing.TB) Store) {
 		{"invitations", invitations},
 		{"history", histories},
 		{"figures", figures},
+		{"calls of the administration", adminCalls},
 		{"factors", factors},
 		{"credentials", credentials},
 		{"connections", connections},

@@ -43,6 +43,8 @@ type Store interface {
 	avatar.Store
 	admin.Store
 	admin.OptionStore
+	admin.GateStore
+	admin.DirectoryStore
 	invite.Store
 	challenge.Store
 	notice.Store

@@ -12,6 +12,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/admin"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/avatar"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/closure"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/contact"
@@ -61,6 +62,8 @@ type Config struct {
 	History      *history.Flow
 	JWKS         func() []byte // the public keys of access tokens, RFC 7517
 
+	AdminGate     *admin.Gate
+	Directory     *admin.Directory
 	Notifications *notification.Flow
 	StepUp        *stepup.Flow
 	Authenticator *httpauth.Authenticator
@@ -82,6 +85,8 @@ func (c Config) check() error {
 		return errors.New("httpapi: sessions, sign-in, second steps, sign-up, profile and password are required")
 	case c.JWKS == nil || c.Authenticator == nil || c.Limits == nil || c.Ready == nil || c.Logger == nil || c.Now == nil:
 		return errors.New("httpapi: keys, authenticator, limits, readiness, logger and clock are required")
+	case c.AdminGate == nil || c.Directory == nil:
+		return errors.New("httpapi: what administers is required")
 	case c.Notifications == nil || c.StepUp == nil || c.Federated == nil || c.Consents == nil:
 		return errors.New("httpapi: notifications, step-ups and providers are required")
 	case c.Setup == nil || c.Invite == nil || c.Secure == nil || c.Contact == nil || c.Factors == nil || c.Fresh == nil || c.Closure == nil || c.Export == nil || c.Avatars == nil || c.History == nil || c.Devices == nil:
@@ -96,6 +101,7 @@ type API struct {
 	spec   *huma.OpenAPI
 	auth   *httpauth.Authenticator
 	fresh  freshGate
+	gate   *admin.Gate
 	limits *httpauth.Limits
 	log    *slog.Logger
 	now    authcore.Clock
@@ -116,7 +122,7 @@ func New(cfg Config) (*API, error) {
 	if err != nil {
 		return nil, fmt.Errorf("httpapi: %w", err)
 	}
-	return &API{routes: all, spec: spec, auth: cfg.Authenticator, fresh: cfg.Fresh, limits: cfg.Limits, log: cfg.Logger, now: cfg.Now, admins: cfg.Admins,
+	return &API{routes: all, spec: spec, auth: cfg.Authenticator, fresh: cfg.Fresh, gate: cfg.AdminGate, limits: cfg.Limits, log: cfg.Logger, now: cfg.Now, admins: cfg.Admins,
 		fields: cfg.Profile.Fields()}, nil
 }
 
@@ -149,6 +155,7 @@ func mountAll(cfg Config) (routes, error) {
 		(&historyCalls{cfg.History}).routes(),
 		(&deviceCalls{cfg.Devices}).routes(),
 		(&notificationCalls{cfg.Notifications, cfg.Fresh}).routes(),
+		(&adminUserCalls{cfg.Directory}).routes(),
 		(&machineCalls{keySet: cfg.JWKS, ready: cfg.Ready}).routes(),
 	)
 }

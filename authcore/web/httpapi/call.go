@@ -6,6 +6,7 @@ import (
 	"reflect"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/admin"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/userfield"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 )
@@ -18,6 +19,8 @@ type call struct {
 	who   *authcore.Principal // who makes the call; nil where the call asks for nobody
 	mount *mount
 	now   authcore.Clock
+	// end writes the event of a call of the administration, once, and returns what to answer with; nil for every other call.
+	end func(error) error
 
 	admins authcore.Admins
 	fields userfield.Set // that the operator has added to accounts
@@ -102,6 +105,11 @@ func (a *API) perform(x *call, to route) error {
 		}
 		x.r = x.r.WithContext(authcore.ActAs(x.r.Context(), x.who.Holder()))
 	}
+	if to.admin != authcore.NoAccess {
+		if err := a.gate.Admit(x.r.Context(), x.who.AccountID, to.admin); err != nil {
+			return err
+		}
+	}
 	body, err := to.does.read(x, to.optional)
 	if err != nil {
 		return err
@@ -116,11 +124,35 @@ func (a *API) perform(x *call, to route) error {
 			return err
 		}
 	}
-	return to.does.do(x, body)
+	if to.admin == authcore.NoAccess {
+		return to.does.do(x, body)
+	}
+	return a.administer(x, to, body)
+}
+
+// administer performs a call of the administration and has it told by its event.
+func (a *API) administer(x *call, to route, body any) error {
+	ctx, end := a.gate.Begin(x.r.Context(), admin.Call{
+		Kind: to.event, Access: to.admin, Actor: x.who.AccountID, SessionID: x.who.SessionID, Client: x.in.Client,
+	})
+	x.r, x.end = x.r.WithContext(ctx), end
+	return end(to.does.do(x, body))
+}
+
+// tell writes the event of a call of the administration. It comes before the first byte of an answer: nothing is shown to an administrator
+// of which no event tells (M07).
+func (x *call) tell() error {
+	if x.end == nil {
+		return nil
+	}
+	return x.end(nil)
 }
 
 // answer writes a JSON answer.
 func (x *call) answer(status int, body any) error {
+	if err := x.tell(); err != nil {
+		return err
+	}
 	text, err := json.Marshal(body)
 	if err != nil { // unreachable: every body of this package is made of strings, numbers and lists of them
 		panic(err)
@@ -131,6 +163,9 @@ func (x *call) answer(status int, body any) error {
 
 // done answers that there is nothing to say.
 func (x *call) done() error {
+	if err := x.tell(); err != nil {
+		return err
+	}
 	x.w.WriteHeader(http.StatusNoContent)
 	return nil
 }

@@ -31,6 +31,7 @@ const (
 	tagFactors     tag = "Second factors"
 	tagProviders   tag = "Identity providers"
 	tagInvitations tag = "Invitations"
+	tagAdmin       tag = "Administration"
 	tagMachines    tag = "Service endpoints"
 )
 
@@ -55,7 +56,7 @@ func describe(all routes, cookiePrefix string) (spec *huma.OpenAPI, err error) {
 		Paths:      map[string]*huma.PathItem{},
 		Components: &huma.Components{Schemas: schemas, SecuritySchemes: securitySchemes(cookiePrefix)},
 	}
-	for _, t := range []tag{tagSignIn, tagSignUp, tagTokens, tagAccount, tagSessions, tagDevices, tagPassword, tagFactors, tagProviders, tagMachines} {
+	for _, t := range []tag{tagSignIn, tagSignUp, tagTokens, tagAccount, tagSessions, tagDevices, tagPassword, tagFactors, tagProviders, tagAdmin, tagMachines} {
 		spec.Tags = append(spec.Tags, &huma.Tag{Name: string(t)})
 	}
 	for _, path := range slices.Sorted(maps.Keys(all)) {

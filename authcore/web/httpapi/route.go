@@ -35,8 +35,11 @@ type route struct {
 	optional     bool     // the call also works without a body
 	params       []param  // in path and query
 	cookies      []scheme // of a bodyOrCookie call: the cookies that it reads
-	replies      []reply
-	refuses      []authcore.Code
+	// admin says who may make a call of the administration, and event which event tells of it. Every path below /admin/ is one.
+	admin   authcore.Access
+	event   authcore.EventKind
+	replies []reply
+	refuses []authcore.Code
 }
 
 // param is a parameter of a path or query.
@@ -66,6 +69,9 @@ func (to route) codes() []authcore.Code {
 	if to.fresh {
 		all = append(all, freshCodes...)
 	}
+	if to.admin != authcore.NoAccess {
+		all = append(all, authcore.Forbidden, authcore.RateLimited)
+	}
 	switch to.does.caller {
 	case signedIn:
 		all = append(all, authcore.AuthenticationRequired, authcore.InvalidToken, authcore.InvalidRequest, authcore.CrossOrigin)
@@ -89,10 +95,14 @@ func (to route) check() error {
 		return errors.New("a body that speaks by cookies belongs to a bodyOrCookie call")
 	case to.fresh && (to.does.caller != signedIn || to.does.body == nil || !to.does.body.Implements(reflect.TypeFor[proves]())):
 		return errors.New("a fresh call is one of somebody who is signed in, and its body has a FreshProof")
-	case strings.Contains(strings.Replace(to.path, "/{id}", "", 1), "{"):
-		return errors.New("a path has no other parameter than one {id}")
-	case strings.Contains(to.path, "{") != slices.ContainsFunc(to.params, func(p param) bool { return p.in == "path" }):
-		return errors.New("the parameters of its path are not described")
+	case strings.Count(to.path, "/{") != strings.Count(to.path, "{") || !slices.Equal(to.pathParams(), placeholders(to.path)):
+		return errors.New("the parameters of its path are not described, in their order")
+	case strings.HasPrefix(to.path, "/admin/") != (to.admin != authcore.NoAccess):
+		return errors.New("a call below /admin/ says who may make it, and no other does")
+	case to.admin != authcore.NoAccess && (to.does.caller != signedIn || to.limit != "" || to.fresh && to.admin != authcore.Changes):
+		return errors.New("a call of the administration is one of somebody who is signed in, and is counted as such")
+	case to.event.IsAdministration() != (to.admin != authcore.NoAccess) || to.event != "" && !slices.Contains(authcore.EventKinds(), to.event):
+		return errors.New("a call of the administration is told by an event of its own kind, admin.<resource>.<verb>")
 	}
 	for _, code := range to.codes() {
 		if httpauth.Status(code) == http.StatusInternalServerError && code != authcore.Internal || meanings[code] == "" {
@@ -100,6 +110,33 @@ func (to route) check() error {
 		}
 	}
 	return nil
+}
+
+// pathParams are the names of the parameters in the path, as they are described.
+func (to route) pathParams() (names []string) {
+	for _, p := range to.params {
+		if p.in == "path" {
+			names = append(names, p.name)
+		}
+	}
+	return names
+}
+
+// placeholders are the names of the parameters of a path: id in /sessions/{id}.
+func placeholders(path string) (names []string) {
+	for segment := range strings.SplitSeq(path, "/") {
+		if name, ok := placeholder(segment); ok {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+func placeholder(segment string) (name string, ok bool) {
+	if strings.HasPrefix(segment, "{") && strings.HasSuffix(segment, "}") {
+		return segment[1 : len(segment)-1], true
+	}
+	return "", false
 }
 
 // routes maps paths below the prefix to their methods.
@@ -112,6 +149,9 @@ func newRoutes(lists ...[]route) (routes, error) {
 			return nil, fmt.Errorf("mount %s %s: %w", to.method, to.path, err)
 		}
 		if rs[to.path] == nil {
+			if like := rs.like(to.path); like != "" {
+				return nil, fmt.Errorf("mount %s %s: it cannot be told from %s", to.method, to.path, like)
+			}
 			rs[to.path] = make(map[string]route)
 		}
 		if _, twice := rs[to.path][to.method]; twice {
@@ -122,24 +162,52 @@ func newRoutes(lists ...[]route) (routes, error) {
 	return rs, nil
 }
 
-// find returns the methods of a path and, where it has an {id} at its end or before its last part, the id in it. It is an exact look-up and no ServeMux, which
-// would answer //, /./ and /../ with redirects to what it takes them to mean.
-func (rs routes) find(path string) (methods map[string]route, id string, ok bool) {
-	if methods, ok = rs[path]; ok && !strings.Contains(path, "{id}") {
-		return methods, "", true
+// like returns another path that is written out in as many places, and fits all that path does; "" for none.
+func (rs routes) like(path string) string {
+	for other := range rs {
+		_, a := fit(other, strings.Split(path, "/"))
+		_, b := fit(path, strings.Split(other, "/"))
+		if (a || b) && written(other) == written(path) {
+			return other
+		}
 	}
-	last := strings.LastIndexByte(path, '/') + 1
-	if methods, ok = rs[path[:last]+"{id}"]; ok && path[last:] != "" {
-		return methods, path[last:], true
-	}
-	if last < 2 {
-		return nil, "", false
-	}
-	before := strings.LastIndexByte(path[:last-1], '/') + 1
-	id = path[before : last-1]
-	methods, ok = rs[path[:before]+"{id}/"+path[last:]]
-	return methods, id, ok && id != "" && id != "{id}"
+	return ""
 }
+
+// find returns the methods of a path, and what stands in it for the parameters of theirs; a path that is written out goes before one
+// with parameters. It is no ServeMux, which would answer //, /./ and /../ with redirects to what it takes them to mean.
+func (rs routes) find(path string) (methods map[string]route, given []string, ok bool) {
+	if methods, ok = rs[path]; ok && !strings.Contains(path, "{") {
+		return methods, nil, true
+	}
+	segments, best := strings.Split(path, "/"), ""
+	for pattern := range rs {
+		if values, fits := fit(pattern, segments); fits && (best == "" || written(pattern) > written(best)) { // newRoutes refuses two that are alike
+			best, given = pattern, values
+		}
+	}
+	return rs[best], given, best != ""
+}
+
+// fit returns what stands in the segments of a path for the parameters of a pattern; none of them is empty.
+func fit(pattern string, segments []string) (values []string, ok bool) {
+	if !strings.Contains(pattern, "{") || strings.Count(pattern, "/")+1 != len(segments) {
+		return nil, false
+	}
+	i := 0
+	for want := range strings.SplitSeq(pattern, "/") {
+		if _, free := placeholder(want); free && segments[i] != "" {
+			values = append(values, segments[i])
+		} else if free || want != segments[i] {
+			return nil, false
+		}
+		i++
+	}
+	return values, true
+}
+
+// written counts what of a pattern is written out: of two that fit a path the one with more is meant.
+func written(pattern string) int { return strings.Count(pattern, "/") - strings.Count(pattern, "{") }
 
 // serve finds the call of a request and has it performed.
 func (a *API) serve(x *call) error {
@@ -149,7 +217,7 @@ func (a *API) serve(x *call) error {
 	if !ok {
 		return errNoSuchPath()
 	}
-	methods, id, ok := a.routes.find(path)
+	methods, given, ok := a.routes.find(path)
 	if !ok {
 		return errNoSuchPath()
 	}
@@ -169,7 +237,9 @@ func (a *API) serve(x *call) error {
 		w.Header().Set("Allow", allowed(methods))
 		return authcore.Refuse(authcore.MethodNotAllowed, "Method not allowed; see the Allow header.")
 	}
-	r.SetPathValue("id", id)
+	for i, name := range placeholders(to.path) {
+		r.SetPathValue(name, given[i])
+	}
 	return a.perform(x, to)
 }
 

@@ -1,0 +1,7 @@
+package authcore
+
+// ManagedAccount is an account as administrators see it.
+type ManagedAccount struct {
+	Account
+	Sessions int // that are live, those of other hosts apart
+}
