@@ -5,6 +5,20 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/stats"
 )
 
+// administrationStore is what the flows of the administration read and write.
+type administrationStore interface {
+	admin.GateStore
+	admin.DirectoryStore
+	stats.Store
+}
+
+// Administration is what administrators read and do.
+type Administration struct {
+	AdminGate *admin.Gate
+	Directory *admin.Directory
+	Stats     *stats.Flow
+}
+
 // wireAdministration makes what administrators read and do.
 func (f *Flows) wireAdministration(cfg Config) (err error) {
 	f.AdminGate, err = admin.NewGate(admin.GateConfig{Store: cfg.Store, Limiter: cfg.Limiter, Admins: cfg.Settings.Admins, Ended: cfg.Traces.AdminCall, Now: cfg.Now})

@@ -10,7 +10,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/admin"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/attempt"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/avatar"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
@@ -37,7 +36,6 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/setup"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signin"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/stats"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/stepup"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/userfield"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passhash"
@@ -51,8 +49,7 @@ import (
 
 // Store is what the flows read and write.
 type Store interface {
-	admin.GateStore
-	admin.DirectoryStore
+	administrationStore
 	avatar.Store
 	challenge.Store
 	notice.Store
@@ -77,7 +74,6 @@ type Store interface {
 	profile.Store
 	session.Store
 	signin.Store
-	stats.Store
 }
 
 // Config is what the flows stand on. Every field is required but those that say otherwise.
@@ -191,9 +187,7 @@ type Flows struct {
 	Export       *export.Flow
 	History      *history.Flow
 
-	Stats     *stats.Flow
-	AdminGate *admin.Gate
-	Directory *admin.Directory
+	Administration
 
 	Notifications *notification.Flow
 	StepUp        *stepup.Flow
