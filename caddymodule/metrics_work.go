@@ -27,8 +27,7 @@ var (
 	hashSeconds = prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "gatehouse", Name: "password_hash_wait_seconds",
 		Help: "How long requests for a password hash wait for a worker.", Buckets: []float64{.001, .01, .05, .1, .25, .5, 1, 2, 4}})
 
-	limitRefusals = newTally("limit_refusals_total", "What was refused by a limit or a lock, by its name; of several limits asked at once, each is counted.",
-		append(ratelimit.Names(), limitLockout)...)
+	limitRefusals = newRefusals()
 
 	revocationCount = prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "gatehouse", Name: "revocations_total",
 		Help: "Revocations of sessions and accounts, by whether this node made them or received them through Redis."}, []string{"origin"})
@@ -99,18 +98,40 @@ func traceHashes(ctx context.Context, step string) (context.Context, func(error)
 	}
 }
 
+// refusals count what limits and locks refuse, by the name of the limit and what it counts together.
+type refusals struct {
+	vec  *prometheus.CounterVec
+	each map[string]prometheus.Counter // by the limit's full name
+}
+
+func newRefusals() *refusals {
+	r := &refusals{each: make(map[string]prometheus.Counter), vec: prometheus.NewCounterVec(prometheus.CounterOpts{
+		Namespace: "gatehouse", Name: "limit_refusals_total",
+		Help: "What was refused by a limit or a lock, by its name and whose events it counts together; of several limits asked at once, each that refuses is counted.",
+	}, []string{"outcome", "scope"})}
+	for name := range ratelimit.Defaults() {
+		r.each[name] = r.vec.WithLabelValues(authcore.LimitBase(name), string(authcore.ScopeOf(name)))
+	}
+	r.each[limitLockout] = r.vec.WithLabelValues(limitLockout, string(authcore.PerAccount))
+	return r
+}
+
+func (r *refusals) count(name string) { r.each[name].Inc() }
+
 // refusalCounter counts what its limiter refuses.
 type refusalCounter struct{ authcore.Limiter }
 
 // Take implements authcore.Limiter.
-func (c refusalCounter) Take(ctx context.Context, limits ...authcore.Limit) (time.Duration, error) {
-	wait, err := c.Limiter.Take(ctx, limits...)
-	if wait > 0 && err == nil {
-		for _, l := range limits {
-			limitRefusals.count(l.Name)
+func (c refusalCounter) Take(ctx context.Context, limits ...authcore.Limit) (authcore.Taken, error) {
+	took, err := c.Limiter.Take(ctx, limits...)
+	if took.Wait > 0 && err == nil {
+		for _, b := range took.Budgets {
+			if b.Wait > 0 {
+				limitRefusals.count(b.Name)
+			}
 		}
 	}
-	return wait, err
+	return took, err
 }
 
 // Interface guard

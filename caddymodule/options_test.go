@@ -64,7 +64,7 @@ func documentedOptions() []documented {
 	for _, o := range webhookOptions {
 		all = append(all, documented{global, "sms", o.name, "TestOption_sms_webhook"})
 	}
-	for _, name := range limitNames {
+	for _, name := range limitBases {
 		all = append(all, documented{global, "rate_limit", name, ""})
 	}
 	for _, o := range guardOptions {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -13,27 +14,47 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/ratelimit"
 )
 
-// limitNames are the limits that `rate_limit` sets.
-var limitNames = ratelimit.Settable()
+// limitNames are the limits that `rate_limit` sets, with their lines: login, login.account, login.global.
+var (
+	limitNames = ratelimit.Settable()
+	limitBases = ratelimit.Bases()
+)
 
-// parseRateLimit reads `rate_limit <name> <count>/<window>|off`.
+// limitScopes are the words that may follow the name of a limit.
+var limitScopes = []authcore.LimitScope{authcore.PerAccount, authcore.Overall}
+
+// parseRateLimit reads `rate_limit <name> [account|global] <count>/<window>|off`.
 func parseRateLimit(d *caddyfile.Dispenser, s *Settings) error {
 	args := d.RemainingArgs()
-	if len(args) != 2 {
-		return d.Err("rate_limit takes a name and a rate: rate_limit login 30/1m")
+	if len(args) < 2 || len(args) > 3 {
+		return d.Err("rate_limit takes a name and a rate: rate_limit login 30/1m; before the rate may stand account or global")
 	}
-	if _, twice := s.RateLimit[args[0]]; twice {
-		return d.Errf("rate_limit: %s is given twice", args[0])
+	name, rate := args[0], args[len(args)-1]
+	if !slices.Contains(limitBases, name) {
+		return d.Errf("rate_limit: %v", unknownWord("a limit", name, limitBases))
 	}
-	if err := checkRateLimit(args[0], args[1]); err != nil {
+	if len(args) == 3 {
+		scope := authcore.LimitScope(args[1])
+		if !slices.Contains(limitScopes, scope) {
+			return d.Errf("rate_limit: %s: %q is neither account nor global", name, args[1])
+		}
+		name = authcore.LimitLine(name, scope)
+	}
+	if _, twice := s.RateLimit[name]; twice {
+		return d.Errf("rate_limit: %s is given twice", limitText(name))
+	}
+	if err := checkRateLimit(name, rate); err != nil {
 		return d.Errf("rate_limit: %v", err)
 	}
 	if s.RateLimit == nil {
 		s.RateLimit = make(map[string]string)
 	}
-	s.RateLimit[args[0]] = args[1]
+	s.RateLimit[name] = rate
 	return nil
 }
+
+// limitText is a limit as the Caddyfile has it: login account.
+func limitText(name string) string { return strings.Replace(name, ".", " ", 1) }
 
 func checkRateLimits(s *Settings) error {
 	for _, name := range sortedKeys(s.RateLimit) {
@@ -49,7 +70,7 @@ func checkRateLimit(name, rate string) error {
 		return errors.New(unknownWord("a limit", name, limitNames))
 	}
 	if _, err := ratelimit.ParseRate(rate); err != nil {
-		return fmt.Errorf("%s: %w", name, err)
+		return fmt.Errorf("%s: %w", limitText(name), err)
 	}
 	return nil
 }
@@ -68,8 +89,8 @@ func resolveRates(s *Settings, r *resolved) error {
 			return fmt.Errorf("rate_limit: %s: %w", name, err)
 		}
 		r.rates[name] = rate
-		if given == "off" {
-			r.warnings = append(r.warnings, "rate_limit "+name+" is off")
+		if given == "off" && !defaults[name].Off() {
+			r.warnings = append(r.warnings, "rate_limit "+limitText(name)+" is off")
 		}
 	}
 	return nil
@@ -82,15 +103,6 @@ func (r *resolved) limits() ratelimit.Config {
 		rates[name] = rate
 	}
 	rates[authcore.LimitResend] = ratelimit.Rate{Count: 1, Window: r.tuning.Duration(otpResendAfter)()}
-	rates[authcore.LimitSMSUnproven] = half(rates[authcore.LimitSMSTotal])
 	rates[authcore.LimitCode] = ratelimit.Rate{Count: r.tuning.Number(otpAttempts)(), Window: time.Hour}
 	return ratelimit.Config{Rates: rates, Now: nodeclock.Now}
-}
-
-// half is the share of a limit that is not kept for proven numbers, at least one; off stays off.
-func half(rate ratelimit.Rate) ratelimit.Rate {
-	if !rate.Off() {
-		rate.Count = max(1, rate.Count/2)
-	}
-	return rate
 }

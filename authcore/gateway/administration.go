@@ -21,7 +21,7 @@ type Administration struct {
 
 // wireAdministration makes what administrators read and do.
 func (f *Flows) wireAdministration(cfg Config) (err error) {
-	f.AdminGate, err = admin.NewGate(admin.GateConfig{Store: cfg.Store, Limiter: cfg.Limiter, Admins: cfg.Settings.Admins, Ended: cfg.Traces.AdminCall, Now: cfg.Now})
+	f.AdminGate, err = admin.NewGate(admin.GateConfig{Store: cfg.Store, Admins: cfg.Settings.Admins, Ended: cfg.Traces.AdminCall, Now: cfg.Now})
 	if err != nil {
 		return err
 	}

@@ -304,7 +304,7 @@ func (f *Flows) wireAccounts(cfg Config) (err error) {
 	if err != nil {
 		return err
 	}
-	if f.Avatars, err = avatar.New(avatar.Config{Store: cfg.Store, Limiter: cfg.Limiter, Now: cfg.Now}); err != nil {
+	if f.Avatars, err = avatar.New(avatar.Config{Store: cfg.Store, Now: cfg.Now}); err != nil {
 		return err
 	}
 	f.Profile, err = profile.New(profile.Config{Store: cfg.Store, Notices: f.Notices, Factors: f.Factors, Identities: s.Identities, Fields: s.UserFields,
@@ -357,7 +357,7 @@ func (f *Flows) wireOwner(cfg Config) (err error) {
 	if err != nil {
 		return err
 	}
-	if f.Export, err = export.New(export.Config{Store: cfg.Store, Limiter: cfg.Limiter, Now: cfg.Now}); err != nil {
+	if f.Export, err = export.New(export.Config{Store: cfg.Store, Now: cfg.Now}); err != nil {
 		return err
 	}
 	if f.History, err = history.New(history.Config{Store: cfg.Store, Cursors: f.cursors}); err != nil {

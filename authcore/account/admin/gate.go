@@ -28,22 +28,21 @@ type GateStore interface {
 
 // GateConfig is what a Gate needs. All of it is required but where it says otherwise.
 type GateConfig struct {
-	Store   GateStore
-	Limiter authcore.Limiter
-	Admins  authcore.Admins // of the option; none is possible
+	Store  GateStore
+	Admins authcore.Admins // of the option; none is possible
 	// Ended is told how each call has ended, those too that were refused. It must return at once; nil is nobody.
 	Ended func(error)
 	Now   authcore.Clock
 }
 
-// Gate is passed by every call of the administration, of the API and of the console: it says who may make it, counts it, and has it
+// Gate is passed by every call of the administration, of the API and of the console: it says who may make it, has it counted, and has it
 // told by an event. It is safe for concurrent use.
 type Gate struct{ cfg GateConfig }
 
 // NewGate checks cfg.
 func NewGate(cfg GateConfig) (*Gate, error) {
-	if cfg.Store == nil || cfg.Limiter == nil || cfg.Now == nil {
-		return nil, errors.New("admin: store, limiter and clock are required")
+	if cfg.Store == nil || cfg.Now == nil {
+		return nil, errors.New("admin: store and clock are required")
 	}
 	if cfg.Ended == nil {
 		cfg.Ended = func(error) {}
@@ -59,17 +58,17 @@ func (g *Gate) Roles(ctx context.Context, account uuid.UUID) ([]string, error) {
 }
 
 // Admit lets a call pass, or refuses it: [authcore.Forbidden] for whoever is neither an administrator nor, where the call only reads, an
-// auditor; [authcore.RateLimited]; [authcore.InvalidToken]; [authcore.Unavailable]. Roles are those of the database and not of the token: whoever
+// auditor; what count returns, which counts it against the limit admin; [authcore.InvalidToken]; [authcore.Unavailable]. Roles are those of the database and not of the token: whoever
 // has lost one administers nothing from that moment, on every node (S17).
-func (g *Gate) Admit(ctx context.Context, account uuid.UUID, access authcore.Access) error {
-	err := g.admit(ctx, account, access)
+func (g *Gate) Admit(ctx context.Context, account uuid.UUID, access authcore.Access, count func() error) error {
+	err := g.admit(ctx, account, access, count)
 	if err != nil {
 		g.cfg.Ended(err)
 	}
 	return err
 }
 
-func (g *Gate) admit(ctx context.Context, account uuid.UUID, access authcore.Access) error {
+func (g *Gate) admit(ctx context.Context, account uuid.UUID, access authcore.Access, count func() error) error {
 	roles, err := g.Roles(ctx, account)
 	switch {
 	case err != nil:
@@ -80,14 +79,7 @@ func (g *Gate) admit(ctx context.Context, account uuid.UUID, access authcore.Acc
 	case access != authcore.Reads:
 		return authcore.Refuse(authcore.Forbidden, "Auditors change nothing. This is for administrators.")
 	}
-	wait, err := g.cfg.Limiter.Take(ctx, authcore.Limit{Name: authcore.LimitAdmin, Key: account.String()})
-	if err != nil {
-		return fmt.Errorf("count against limit %s: %w", authcore.LimitAdmin, err)
-	}
-	if wait > 0 {
-		return authcore.RefuseFor(authcore.RateLimited, "Too many calls of the administration. The Retry-After header says when to try again.", wait)
-	}
-	return nil
+	return count()
 }
 
 // Call says who makes an admitted call, and which.

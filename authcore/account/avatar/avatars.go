@@ -26,9 +26,8 @@ type Store interface {
 
 // Config is what Avatars need; all of it is required.
 type Config struct {
-	Store   Store
-	Limiter authcore.Limiter
-	Now     authcore.Clock
+	Store Store
+	Now   authcore.Clock
 }
 
 // renderTime is how long one upload may wait for its turn and then compute.
@@ -43,24 +42,16 @@ type Avatars struct {
 
 // New checks cfg.
 func New(cfg Config) (*Avatars, error) {
-	if cfg.Store == nil || cfg.Limiter == nil || cfg.Now == nil {
-		return nil, errors.New("avatar: store, limiter and clock are required")
+	if cfg.Store == nil || cfg.Now == nil {
+		return nil, errors.New("avatar: store and clock are required")
 	}
 	return &Avatars{cfg: cfg, turn: make(chan struct{}, 1)}, nil
 }
 
 // Set makes what body holds the picture of an account, under a new name: caches and whoever knew the old name do not see the new picture,
-// and the old one is gone. Refusals: [authcore.RateLimited] by the limit avatar, before anything is read; [authcore.RequestTooLarge]
-// over [MaxBytes]; [authcore.InvalidFields] for what [Render] refuses; [authcore.InvalidToken] when the account is gone. While others
+// and the old one is gone. Refusals: [authcore.RequestTooLarge] over [MaxBytes]; [authcore.InvalidFields] for what [Render] refuses; [authcore.InvalidToken] when the account is gone. While others
 // are rendered for too long it is an error that wraps [authcore.ErrUnavailable].
 func (a *Avatars) Set(ctx context.Context, account uuid.UUID, body io.Reader, c authcore.Client) (authcore.Account, error) {
-	wait, err := a.cfg.Limiter.Take(ctx, authcore.Limit{Name: authcore.LimitAvatar, Key: account.String()})
-	if err != nil {
-		return authcore.Account{}, fmt.Errorf("count avatar: %w", err)
-	}
-	if wait > 0 {
-		return authcore.Account{}, authcore.RefuseFor(authcore.RateLimited, "Too many pictures. Try again later.", wait)
-	}
 	data, err := io.ReadAll(io.LimitReader(body, MaxBytes+1))
 	if err != nil {
 		return authcore.Account{}, authcore.Refuse(authcore.InvalidRequest, "The body is incomplete.").Because(err)

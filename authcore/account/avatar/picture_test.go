@@ -16,13 +16,11 @@ import (
 	"io"
 	"runtime"
 	"testing"
-	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/avatar"
-	"github.com/gatehouse-auth/gatehouse/authcore/platform/ratelimit"
 	"github.com/gatehouse-auth/gatehouse/internal/testflow"
 )
 
@@ -245,9 +243,9 @@ func TestRender_EndsWithItsTime(t *testing.T) {
 	}
 }
 
-func TestSet_LimitAndSize(t *testing.T) {
+func TestSet_Size(t *testing.T) {
 	t.Parallel()
-	e := testflow.New(t, testflow.Options{Rates: map[string]ratelimit.Rate{authcore.LimitAvatar: {Count: 2, Window: time.Hour}}})
+	e := testflow.New(t, testflow.Options{})
 	account := authcore.Account{ID: uuid.New(), Email: "ada@example.com", Epoch: 1, CreatedAt: e.Clock.Now(), UpdatedAt: e.Clock.Now()}
 	if err := e.Store.CreateAccount(t.Context(), account, nil, authcore.Effects{}); err != nil {
 		t.Fatal(err)
@@ -263,10 +261,6 @@ func TestSet_LimitAndSize(t *testing.T) {
 	if _, err := set(io.LimitReader(zeros{}, avatar.MaxBytes+1)); authcore.CodeOf(err) != authcore.RequestTooLarge {
 		t.Errorf("a byte more than 8 MiB: %v", err)
 	}
-	if _, err := set(failing{}); authcore.CodeOf(err) != authcore.RateLimited {
-		t.Errorf("a third within the hour: %v", err) // and nothing of it was read
-	}
-	e.Clock.Advance(31 * time.Minute)
 	second, err := set(bytes.NewReader(data))
 	if err != nil || second.AvatarURL == first.AvatarURL {
 		t.Errorf("the next has the name %q, %v", second.AvatarURL, err)
@@ -285,7 +279,3 @@ func TestSet_LimitAndSize(t *testing.T) {
 type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { return len(p), nil }
-
-type failing struct{}
-
-func (failing) Read([]byte) (int, error) { return 0, errors.New("it was read") }

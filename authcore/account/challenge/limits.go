@@ -55,7 +55,7 @@ func (s send) total(of string) []authcore.Limit {
 // everybody and no one are keys of limits that count all senders together.
 const (
 	everybody = "all"
-	noOne     = "none"
+	noOne     = authcore.NobodysKey
 )
 
 // reserveSend takes one mail or SMS from the limits, all or none of them: one per purpose and recipient in a while, and those on what
@@ -63,15 +63,15 @@ const (
 // whether the limits on what is sent are what refuses. What then is not committed is given back by [Issuer.releaseSend]. SMS are
 // refused with an error where the limits cannot be counted.
 func (d *Issuer) reserveSend(ctx context.Context, s send) (wait time.Duration, spent bool, err error) {
-	wait, err = d.cfg.Limiter.Take(ctx, s.resend())
-	if err != nil || wait > 0 {
-		return wait, false, wrapLimit(err)
+	took, err := d.cfg.Limiter.Take(ctx, s.resend())
+	if err != nil || took.Wait > 0 {
+		return took.Wait, false, wrapLimit(err)
 	}
-	wait, err = d.cfg.Limiter.Take(ctx, d.limits(s)...)
-	if err == nil && (s.by == authcore.BySMS || wait > 0) {
-		d.balance(ctx, s, wait > 0)
+	took, err = d.cfg.Limiter.Take(ctx, d.limits(s)...)
+	if err == nil && (s.by == authcore.BySMS || took.Wait > 0) {
+		d.balance(ctx, s, took.Wait > 0)
 	}
-	return wait, wait > 0, wrapLimit(err)
+	return took.Wait, took.Wait > 0, wrapLimit(err)
 }
 
 // balance gives back what an SMS that nobody gets took from the number of all, so that asking for codes of numbers without an account
@@ -95,15 +95,15 @@ func (d *Issuer) MayText(ctx context.Context, number string) (bool, error) {
 	if d.cfg.Reaches == nil || !d.cfg.Reaches(number) {
 		return false, nil
 	}
-	wait, err := d.cfg.Limiter.Take(ctx, authcore.Limit{Name: authcore.LimitSMSTotal, Key: everybody})
-	return err == nil && wait == 0, wrapLimit(err)
+	took, err := d.cfg.Limiter.Take(ctx, authcore.Limit{Name: authcore.LimitSMSTotal, Key: everybody})
+	return err == nil && took.Wait == 0, wrapLimit(err)
 }
 
 // ReserveText counts an SMS without a code to a number that may be anybody's, as one that proves a number is counted (O19). wait is zero when
 // it may be sent.
 func (d *Issuer) ReserveText(ctx context.Context, number string, c authcore.Client) (wait time.Duration, err error) {
-	wait, err = d.cfg.Limiter.Take(ctx, d.limits(send{purpose: authcore.PurposeConfirmPhone, by: authcore.BySMS, counted: number, client: c})...)
-	return wait, wrapLimit(err)
+	took, err := d.cfg.Limiter.Take(ctx, d.limits(send{purpose: authcore.PurposeConfirmPhone, by: authcore.BySMS, counted: number, client: c})...)
+	return took.Wait, wrapLimit(err)
 }
 
 // releaseSend gives back what reserveSend took for a mail or SMS that was not committed: who is told to try again must not be answered

@@ -65,11 +65,11 @@ func (d *Issuer) proveToken(ctx context.Context, p authcore.Purpose, token strin
 }
 
 func (d *Issuer) countMiss(ctx context.Context, p authcore.Purpose, subject string) error {
-	wait, err := d.cfg.Limiter.Take(ctx, authcore.Limit{Name: authcore.LimitCode, Key: string(p) + " " + subject})
+	took, err := d.cfg.Limiter.Take(ctx, authcore.Limit{Name: authcore.LimitCode, Key: string(p) + " " + subject})
 	switch {
 	case err != nil:
 		return fmt.Errorf("count code attempt: %w", err)
-	case wait > 0:
+	case took.Wait > 0:
 		return errExhausted(p)
 	}
 	return errInvalid()

@@ -23,8 +23,11 @@ func (k *keep) Compose(m authcore.Message) (authcore.Mail, error) {
 // unlimited counts nothing.
 type unlimited struct{}
 
-func (unlimited) Take(context.Context, ...authcore.Limit) (time.Duration, error) { return 0, nil }
-func (unlimited) Refund(context.Context, ...authcore.Limit) error                { return nil }
+func (unlimited) Take(context.Context, ...authcore.Limit) (authcore.Taken, error) {
+	return authcore.Taken{}, nil
+}
+func (unlimited) Refund(context.Context, ...authcore.Limit) error { return nil }
+func (unlimited) On(string) bool                                  { return false }
 
 // desk issues challenges whose mails are kept; nothing is stored by issuing.
 func desk(t *testing.T) (*challenge.Issuer, *keep) {

@@ -57,11 +57,11 @@ func (d *Issuer) Request(ctx context.Context, r Request) (wait time.Duration, sp
 		return wait, spent, err
 	}
 	if r.Channel == authcore.ByEmail && r.Known != nil && r.Known.To.Channel == authcore.BySMS {
-		wait, err := d.cfg.Limiter.Take(ctx, d.limits(send{purpose: r.Purpose, by: authcore.BySMS, counted: r.Known.To.Address, client: r.Client})...)
+		took, err := d.cfg.Limiter.Take(ctx, d.limits(send{purpose: r.Purpose, by: authcore.BySMS, counted: r.Known.To.Address, client: r.Client})...)
 		if err != nil {
 			return 0, false, wrapLimit(err)
 		}
-		if wait > 0 {
+		if took.Wait > 0 {
 			r.Known = nil
 		}
 	}

@@ -158,11 +158,11 @@ type blind struct {
 	counts string
 }
 
-func (b blind) Take(_ context.Context, all ...authcore.Limit) (time.Duration, error) {
+func (b blind) Take(_ context.Context, all ...authcore.Limit) (authcore.Taken, error) {
 	if all[0].Name == b.counts {
-		return 0, nil
+		return authcore.Taken{}, nil
 	}
-	return 0, fmt.Errorf("count: %w", authcore.ErrUnavailable)
+	return authcore.Taken{}, fmt.Errorf("count: %w", authcore.ErrUnavailable)
 }
 
 // TestO19_BlindLimiter: where the limits cannot be counted no SMS goes out, and none is stored to go out later.

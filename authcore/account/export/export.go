@@ -24,9 +24,8 @@ type Store interface {
 
 // Config is what a Flow needs; all of it is required.
 type Config struct {
-	Store   Store
-	Limiter authcore.Limiter
-	Now     authcore.Clock
+	Store Store
+	Now   authcore.Clock
 }
 
 // Flow exports accounts. It is safe for concurrent use.
@@ -34,22 +33,15 @@ type Flow struct{ cfg Config }
 
 // New checks cfg.
 func New(cfg Config) (*Flow, error) {
-	if cfg.Store == nil || cfg.Limiter == nil || cfg.Now == nil {
-		return nil, errors.New("export: store, limiter and clock are required")
+	if cfg.Store == nil || cfg.Now == nil {
+		return nil, errors.New("export: store and clock are required")
 	}
 	return &Flow{cfg}, nil
 }
 
 // Export returns everything that is kept about the owner of the account as one JSON object, who has just shown who they are. Refusals:
-// [authcore.RateLimited]; [authcore.InvalidToken] when the account is gone; [authcore.Unavailable].
+// [authcore.InvalidToken] when the account is gone; [authcore.Unavailable].
 func (f *Flow) Export(ctx context.Context, account uuid.UUID, c authcore.Client) ([]byte, error) {
-	wait, err := f.cfg.Limiter.Take(ctx, authcore.Limit{Name: authcore.LimitExport, Key: account.String()})
-	if err != nil {
-		return nil, fmt.Errorf("take from export limit: %w", err)
-	}
-	if wait > 0 {
-		return nil, authcore.RefuseFor(authcore.RateLimited, "You have exported your data several times already. Try again later.", wait)
-	}
 	now := f.cfg.Now.Now()
 	if err := f.cfg.Store.Record(ctx, authcore.Effects{Events: []authcore.Event{audit.Event(authcore.EventExported, account, c, now)}}); err != nil {
 		return nil, fmt.Errorf("record export: %w", err)

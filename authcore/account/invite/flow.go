@@ -113,9 +113,6 @@ func (f *Flow) Create(ctx context.Context, inviter uuid.UUID, in Input) (Made, e
 	if len(in.Roles) > 0 && !f.isAdmin(a) {
 		return Made{}, authcore.Refuse(authcore.Forbidden, "Only administrators give roles.")
 	}
-	if err := f.count(ctx, a.ID); err != nil {
-		return Made{}, err
-	}
 	i.InviterID = a.ID
 	return f.save(ctx, i, f.cfg.Pending, in.Client)
 }
@@ -145,18 +142,6 @@ func (f *Flow) inviter(ctx context.Context, id uuid.UUID) (authcore.Account, err
 		err = authcore.Refuse(authcore.Forbidden, "You may not invite anybody.")
 	}
 	return a, err
-}
-
-// count counts an invitation that the account sends.
-func (f *Flow) count(ctx context.Context, inviter uuid.UUID) error {
-	wait, err := f.cfg.Limiter.Take(ctx, authcore.Limit{Name: authcore.LimitInvite, Key: inviter.String()})
-	if err != nil {
-		return fmt.Errorf("count invitation: %w", err)
-	}
-	if wait > 0 {
-		return authcore.RefuseFor(authcore.RateLimited, "You have invited many people. Try again later.", wait)
-	}
-	return nil
 }
 
 func (f *Flow) read(in Input) (i authcore.Invitation, err error) {
@@ -252,10 +237,11 @@ func (f *Flow) reserve(ctx context.Context, i authcore.Invitation, c authcore.Cl
 		}
 		return wait, nil
 	}
-	if wait, err = f.cfg.Limiter.Take(ctx, authcore.Limit{Name: authcore.LimitMail, Key: i.Address}); err != nil {
+	took, err := f.cfg.Limiter.Take(ctx, authcore.Limit{Name: authcore.LimitMail, Key: i.Address})
+	if err != nil {
 		return 0, fmt.Errorf("count mail: %w", err)
 	}
-	return wait, nil
+	return took.Wait, nil
 }
 
 // known reports whether an account has its address or number for good.

@@ -110,9 +110,6 @@ func (f *Flow) Resend(ctx context.Context, inviter, id uuid.UUID, c authcore.Cli
 	if i.Address == "" {
 		return missing("", authcore.ErrNotFound)
 	}
-	if err := f.count(ctx, inviter); err != nil {
-		return err
-	}
 	token, now := secret.Token(), f.cfg.Now.Now()
 	i.ExpiresAt = now.Add(f.cfg.Lifetime)
 	mail, err := f.mail(ctx, i, Link(c, token), c)

@@ -19,7 +19,7 @@ func (o *Origins) WriteCORS(w http.ResponseWriter, r *http.Request) (listed bool
 	}
 	h.Set("Access-Control-Allow-Origin", from[0])
 	h.Set("Access-Control-Allow-Credentials", "true")
-	h.Set("Access-Control-Expose-Headers", "Retry-After, WWW-Authenticate")
+	h.Set("Access-Control-Expose-Headers", "RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate")
 	h.Set("Cross-Origin-Resource-Policy", "cross-origin")
 	return true
 }

@@ -185,7 +185,7 @@ func insufficient(h http.Header, why *authcore.Error) {
 // retryAfter rounds up: a client that waits as told must not come too early.
 func retryAfter(h http.Header, d time.Duration) {
 	if d > 0 {
-		h.Set("Retry-After", seconds(d+time.Second-1))
+		h.Set("Retry-After", wholeSeconds(d))
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"maps"
 	"net/netip"
 	"slices"
 	"sync"
@@ -46,8 +47,10 @@ type Memory struct {
 type counter struct {
 	order int // in which limits are locked
 	name  string
-	rate  atomic.Pointer[Rate]
-	parts [shards]shard
+	// Its lines, each a limit of its own; nil: there is none.
+	account, global *counter
+	rate            atomic.Pointer[Rate]
+	parts           [shards]shard
 }
 
 const (
@@ -68,12 +71,20 @@ func NewMemory(cfg Config) (*Memory, error) {
 		m.now = time.Now
 	}
 	m.origin = m.now().Add(-10 * 365 * 24 * time.Hour) // so that times stay positive when the clock goes back
-	for name := range Defaults() {
+	for _, name := range slices.Sorted(maps.Keys(Defaults())) {
 		c := &counter{order: len(m.limits), name: name}
 		for i := range c.parts {
 			c.parts[i].room = cfg.MaxKeys / shards
 		}
 		m.limits[name] = c
+	}
+	for name, c := range m.limits {
+		if line := authcore.AccountLine(name); line != name {
+			c.account = m.limits[line]
+		}
+		if line := authcore.GlobalLine(name); line != name {
+			c.global = m.limits[line]
+		}
 	}
 	if err := m.Reconfigure(cfg); err != nil {
 		return nil, err
@@ -81,25 +92,34 @@ func NewMemory(cfg Config) (*Memory, error) {
 	return m, nil
 }
 
-// Reconfigure changes the rates (a name that cfg.Rates leaves out gets its default) and
+// Reconfigure changes the rates (a name that cfg.Rates leaves out gets its default, and sms_unproven half of sms_total) and
 // keeps all counts. MaxKeys and Now stay as they were at construction. On an error
 // nothing has changed.
 func (m *Memory) Reconfigure(cfg Config) error {
-	rates := Defaults()
-	for name, r := range cfg.Rates {
-		if _, known := rates[name]; !known {
-			return unknownName(name, rates)
-		}
-		if err := r.check(); err != nil {
-			return fmt.Errorf("rate limit %s: %w", name, err)
-		}
-		rates[name] = r
+	rates, err := complete(cfg.Rates)
+	if err != nil {
+		return err
 	}
 	for name, c := range m.limits {
 		r := rates[name]
 		c.rate.Store(&r)
 	}
 	return nil
+}
+
+// Rates returns the rates that are counted now, by name, those that are off too. The caller owns the map.
+func (m *Memory) Rates() map[string]Rate {
+	rates := make(map[string]Rate, len(m.limits))
+	for name, c := range m.limits {
+		rates[name] = *c.rate.Load()
+	}
+	return rates
+}
+
+// On implements [authcore.Limiter].
+func (m *Memory) On(name string) bool {
+	c := m.limits[name]
+	return c != nil && !c.rate.Load().Off()
 }
 
 // taking is one limit of a Take, found.
@@ -110,28 +130,48 @@ type taking struct {
 	key  string
 	rate Rate
 	cell *int64 // shared bucket; nil where the key has a place of its own
-	tat  int64  // before
-	next int64  // after
+	tat  int64  // before, and in the end after
+	next int64  // after, if it is counted
+
+	ahead int64 // in the end: how far tat is ahead of now
 }
 
 // Take implements [authcore.Limiter]. The same limit and key given twice count once.
-func (m *Memory) Take(ctx context.Context, limits ...authcore.Limit) (time.Duration, error) {
+func (m *Memory) Take(ctx context.Context, limits ...authcore.Limit) (authcore.Taken, error) {
 	if err := ctx.Err(); err != nil {
-		return 0, err
+		return authcore.Taken{}, err
 	}
 	var room [4]taking // spares an allocation for the usual numbers
-	ts, err := m.locate(room[:0], limits)
-	if err != nil {
-		return 0, err
+	ts, err := m.locate(ctx, room[:0], limits)
+	if err != nil || len(ts) == 0 {
+		return authcore.Taken{}, err
 	}
+	return m.takeNow(ts), nil
+}
+
+func (m *Memory) takeNow(ts []taking) authcore.Taken {
 	lock(ts)
 	defer unlock(ts)
-	return take(ts, m.elapsed()), nil
+	return taken(take(ts, m.elapsed()), ts)
+}
+
+// taken tells what a Take that has been decided has found.
+func taken(wait time.Duration, ts []taking) authcore.Taken {
+	found := authcore.Taken{Wait: wait, Budgets: make([]authcore.Budget, len(ts))}
+	for i, t := range ts {
+		window, interval := int64(t.rate.Window), int64(t.rate.interval())
+		found.Budgets[i] = authcore.Budget{
+			Limit: authcore.Limit{Name: t.c.name, Key: t.key}, Count: t.rate.Count, Window: t.rate.Window,
+			Left: int(min(int64(t.rate.Count), max(0, (window-t.ahead)/interval))),
+			Full: time.Duration(t.ahead), Wait: time.Duration(max(0, t.ahead+interval-window)),
+		}
+	}
+	return found
 }
 
 // Refund implements [authcore.Limiter]. It needs no I/O, so ctx may have ended.
-func (m *Memory) Refund(_ context.Context, limits ...authcore.Limit) error {
-	ts, err := m.locate(nil, limits)
+func (m *Memory) Refund(ctx context.Context, limits ...authcore.Limit) error {
+	ts, err := m.locate(ctx, nil, limits)
 	if err != nil {
 		return err
 	}
@@ -143,23 +183,45 @@ func (m *Memory) Refund(_ context.Context, limits ...authcore.Limit) error {
 // wall clock changes nothing.
 func (m *Memory) elapsed() int64 { return int64(m.now().Sub(m.origin)) }
 
-// locate appends the limits that are not off to ts, each once and in one order for all callers: two that take the same
+// everybody is the key of a line that counts all together.
+const everybody = "all"
+
+// locate appends the limits and lines that are not off to ts, each once and in one order for all callers: two that take the same
 // limits never wait for each other.
-func (m *Memory) locate(ts []taking, limits []authcore.Limit) ([]taking, error) {
+func (m *Memory) locate(ctx context.Context, ts []taking, limits []authcore.Limit) ([]taking, error) {
 	for _, l := range limits {
 		c := m.limits[l.Name]
 		if c == nil {
 			return nil, errors.New("taking from an unknown rate limit: " + l.Name)
 		}
-		if rate := *c.rate.Load(); !rate.Off() {
-			h := maphash.String(m.seed, l.Key)
-			ts = append(ts, taking{c: c, p: &c.parts[h%shards], hash: h, key: l.Key, rate: rate})
+		ts = m.add(ts, c, l.Key)
+		if l.Key == authcore.NobodysKey {
+			continue
+		}
+		if c.global != nil {
+			ts = m.add(ts, c.global, everybody)
+		}
+		if c.account == nil || c.account.rate.Load().Off() {
+			continue
+		}
+		if who, ok := authcore.Actor(ctx); ok {
+			ts = m.add(ts, c.account, who.AccountID.String())
 		}
 	}
 	slices.SortFunc(ts, func(a, b taking) int {
 		return cmp.Or(cmp.Compare(a.c.order, b.c.order), cmp.Compare(a.hash%shards, b.hash%shards), cmp.Compare(a.hash, b.hash))
 	})
 	return slices.CompactFunc(ts, func(a, b taking) bool { return a.c == b.c && a.hash == b.hash }), nil
+}
+
+// add appends a limit, unless it is off.
+func (m *Memory) add(ts []taking, c *counter, key string) []taking {
+	rate := *c.rate.Load()
+	if rate.Off() {
+		return ts
+	}
+	h := maphash.String(m.seed, key)
+	return append(ts, taking{c: c, p: &c.parts[h%shards], hash: h, key: key, rate: rate})
 }
 
 // take decides and, if all allow it, counts. The parts must be locked.
@@ -178,13 +240,15 @@ func take(ts []taking, now int64) (wait time.Duration) {
 		t.next = t.tat + int64(t.rate.interval())
 		wait = max(wait, time.Duration(t.next-now-window))
 	}
-	if wait > 0 {
-		return wait
-	}
 	for i := range ts {
-		ts[i].store(ts[i].next)
+		t := &ts[i]
+		if wait <= 0 {
+			t.tat = t.next
+			t.store(t.tat)
+		}
+		t.ahead = t.tat - now
 	}
-	return 0
+	return max(0, wait)
 }
 
 func lock(ts []taking) {
@@ -221,7 +285,7 @@ type shard struct {
 	mu     sync.Mutex
 	keys   map[uint64]int64 // by hash: when the budget is full again; guarded by mu
 	room   int
-	shared [sharedCells]int64 // for keys that find no room; guarded by mu
+	shared *[sharedCells]int64 // for keys that find no room; nil until one does; guarded by mu
 }
 
 const (
@@ -241,6 +305,9 @@ func (t *taking) find(now int64) {
 		return
 	}
 	if !p.makeRoom(t, now) {
+		if p.shared == nil {
+			p.shared = new([sharedCells]int64)
+		}
 		t.cell = &p.shared[t.hash/shards%sharedCells]
 		t.tat = *t.cell
 	}

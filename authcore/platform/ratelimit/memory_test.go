@@ -57,11 +57,11 @@ func login(key string) authcore.Limit { return authcore.Limit{Name: authcore.Lim
 
 func take(t *testing.T, m *ratelimit.Memory, limits ...authcore.Limit) time.Duration {
 	t.Helper()
-	wait, err := m.Take(t.Context(), limits...)
+	took, err := m.Take(t.Context(), limits...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return wait
+	return took.Wait
 }
 
 func TestMemory_FloodNeverFreesAKeyAtItsLimit(t *testing.T) {

@@ -1,7 +1,6 @@
 package ratelimit_test
 
 import (
-	"maps"
 	"slices"
 	"testing"
 
@@ -17,8 +16,10 @@ func TestNames_EveryLimitThatIsDeclared(t *testing.T) {
 	if got := ratelimit.Names(); !slices.Equal(slices.Sorted(slices.Values(got)), slices.Sorted(slices.Values(declared))) {
 		t.Errorf("the list has %v, authcore declares %v", got, declared)
 	}
-	if got := slices.Sorted(maps.Keys(ratelimit.Defaults())); len(got) != len(declared) {
-		t.Errorf("defaults of %v", got)
+	for name := range ratelimit.Defaults() {
+		if !slices.Contains(declared, authcore.LimitBase(name)) {
+			t.Errorf("a default of %s", name)
+		}
 	}
 }
 
@@ -30,7 +31,30 @@ func TestSettable_LeavesOutWhatFollowsFromOthers(t *testing.T) {
 			t.Errorf("%s can be set", name)
 		}
 	}
-	if len(got) != len(ratelimit.Names())-3 {
-		t.Errorf("settable: %v", got)
+	if bases := ratelimit.Bases(); len(bases) != len(ratelimit.Names())-3 {
+		t.Errorf("settable: %v", bases)
+	}
+}
+
+// Each limit has one line for each way of counting, and none that says what the limit itself says.
+func TestSettable_Lines(t *testing.T) {
+	t.Parallel()
+	got, defaults := ratelimit.Settable(), ratelimit.Defaults()
+	for name, want := range map[string]bool{
+		"login": true, "login.account": true, "login.global": true, "login.address": false, "export": true, "export.account": false,
+		"export.global": true, "sms_total.account": true, "sms_total.global": false, "mail.account": true, "resend.global": false,
+	} {
+		if slices.Contains(got, name) != want {
+			t.Errorf("%s can be set: %t", name, !want)
+		}
+	}
+	for _, name := range got {
+		line := name != authcore.LimitBase(name)
+		if on := !defaults[name].Off(); on == line {
+			t.Errorf("%s is on by default: %t", name, on)
+		}
+	}
+	if r := defaults[authcore.AccountLine("admin")]; r.String() != "600/1m" {
+		t.Errorf("admin account is %s", r)
 	}
 }

@@ -2,7 +2,6 @@ package ratelimit
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -128,31 +127,62 @@ var limits = []struct {
 	{authcore.LimitCode, Rate{5, time.Hour}, false},
 }
 
-// Defaults returns the rate of every limit, by name. The caller owns the map.
+// Defaults returns the rate of every limit and of its lines, by name; the lines are off unless the list says otherwise. The caller owns
+// the map.
 func Defaults() map[string]Rate {
-	rates := make(map[string]Rate, len(limits))
+	rates := make(map[string]Rate, 3*len(limits))
+	for _, name := range Settable() {
+		rates[name] = Rate{}
+	}
 	for _, l := range limits {
 		rates[l.name] = l.rate
 	}
 	return rates
 }
 
-// Names returns the names of all limits, in the order of the documentation.
-func Names() []string { return names(false) }
+// Names returns the names of all limits, in the order of the documentation, without those of their lines.
+func Names() []string { return bases(false) }
 
-// Settable returns the names of the limits that the option `rate_limit` sets, in the order of the documentation.
-func Settable() []string { return names(true) }
+// Bases returns the names of the limits that the option `rate_limit` sets, in the order of the documentation, without those of their lines.
+func Bases() []string { return bases(true) }
 
-func names(settable bool) (list []string) {
+func bases(settable bool) (list []string) {
 	for _, l := range limits {
-		if l.settable || !settable {
+		if (l.settable || !settable) && authcore.LimitBase(l.name) == l.name {
 			list = append(list, l.name)
 		}
 	}
 	return list
 }
 
-func unknownName(name string, names map[string]Rate) error {
-	return fmt.Errorf("there is no rate limit %q; there are %s", name,
-		strings.Join(slices.Sorted(maps.Keys(names)), ", "))
+// Settable returns the names of the limits that can be set, each with its lines: login, login.account, login.global. A limit that counts
+// per account or over all by itself has no such line.
+func Settable() (list []string) {
+	for _, name := range Bases() {
+		list = append(list, name, authcore.AccountLine(name), authcore.GlobalLine(name))
+	}
+	return slices.Compact(list)
+}
+
+// complete returns the rates that are counted where given is set: defaults for what it leaves out, and for SMS to numbers of which nobody
+// knows whose they are half of what all may have.
+func complete(given map[string]Rate) (map[string]Rate, error) {
+	rates := Defaults()
+	for name, r := range given {
+		if _, known := rates[name]; !known {
+			return nil, unknownName(name)
+		}
+		if err := r.check(); err != nil {
+			return nil, fmt.Errorf("rate limit %s: %w", name, err)
+		}
+		rates[name] = r
+	}
+	if _, set := given[authcore.LimitSMSUnproven]; !set {
+		rates[authcore.LimitSMSUnproven] = rates[authcore.LimitSMSTotal].share(2)
+	}
+	return rates, nil
+}
+
+func unknownName(name string) error {
+	return fmt.Errorf("there is no rate limit %q; there are %s", name, strings.Join(slices.Sorted(slices.Values(Names())), ", "))
 }

@@ -69,33 +69,39 @@ func NewRedis(cfg RedisConfig) (*Redis, error) {
 }
 
 // Take implements [authcore.Limiter].
-func (r *Redis) Take(ctx context.Context, limits ...authcore.Limit) (time.Duration, error) {
+func (r *Redis) Take(ctx context.Context, limits ...authcore.Limit) (authcore.Taken, error) {
 	if err := ctx.Err(); err != nil {
-		return 0, err
+		return authcore.Taken{}, err
 	}
-	ts, err := r.cfg.Memory.locate(nil, limits)
+	ts, err := r.cfg.Memory.locate(ctx, nil, limits)
 	if err != nil || len(ts) == 0 {
-		return 0, err
+		return authcore.Taken{}, err
 	}
-	if wait, err := r.take(ctx, ts); err == nil || ctx.Err() != nil {
-		return wait, err
+	switch wait, asked, err := r.take(ctx, ts); {
+	case err == nil:
+		return taken(wait, asked), nil
+	case ctx.Err() != nil:
+		return authcore.Taken{}, err
 	}
 	for _, t := range ts {
 		if toAddresses(t.c.name) {
-			return 0, fmt.Errorf("count %s with the other nodes: %w", t.c.name, authcore.ErrUnavailable)
+			return authcore.Taken{}, fmt.Errorf("count %s with the other nodes: %w", t.c.name, authcore.ErrUnavailable)
 		}
 	}
 	return r.cfg.Memory.takeShare(ts, r.Nodes()), nil
 }
 
-// take asks Redis, one server after the other.
-func (r *Redis) take(ctx context.Context, ts []taking) (wait time.Duration, err error) {
+// On implements [authcore.Limiter].
+func (r *Redis) On(name string) bool { return r.cfg.Memory.On(name) }
+
+// take asks Redis, one server after the other. It returns the limits with what was found.
+func (r *Redis) take(ctx context.Context, ts []taking) (wait time.Duration, asked []taking, err error) {
 	groups := r.group(ts)
 	var counted [][]taking
 	for _, group := range groups {
 		w, err := r.ask(ctx, group, wait == 0)
 		if err != nil {
-			return 0, err
+			return 0, nil, err
 		}
 		if wait == 0 && w == 0 {
 			counted = append(counted, group)
@@ -105,11 +111,11 @@ func (r *Redis) take(ctx context.Context, ts []taking) (wait time.Duration, err 
 	if wait > 0 {
 		for _, group := range counted {
 			if err := r.refund(ctx, group); err != nil {
-				return 0, err
+				return 0, nil, err
 			}
 		}
 	}
-	return wait, nil
+	return wait, slices.Concat(groups...), nil
 }
 
 // ask takes from limits of which one script can see all.
@@ -128,6 +134,7 @@ func (r *Redis) ask(ctx context.Context, ts []taking, count bool) (time.Duration
 	}
 	for i := range ts {
 		ahead[i] = got[1+i] * int64(time.Microsecond)
+		ts[i].ahead = min(max(0, ahead[i]), int64(ts[i].rate.Window))
 	}
 	r.cfg.Memory.remember(ts, before, ahead)
 	return time.Duration(got[0]) * time.Microsecond, nil
@@ -138,7 +145,7 @@ func (r *Redis) Refund(ctx context.Context, limits ...authcore.Limit) error {
 	if err := r.cfg.Memory.Refund(ctx, limits...); err != nil {
 		return err
 	}
-	ts, err := r.cfg.Memory.locate(nil, limits)
+	ts, err := r.cfg.Memory.locate(ctx, nil, limits)
 	if err != nil {
 		return err
 	}
@@ -153,6 +160,9 @@ func (r *Redis) Refund(ctx context.Context, limits ...authcore.Limit) error {
 // refund undoes ask, in Redis and in memory.
 func (r *Redis) refund(ctx context.Context, ts []taking) error {
 	r.cfg.Memory.refund(ts)
+	for i := range ts {
+		ts[i].ahead = max(0, ts[i].ahead-int64(ts[i].rate.interval()))
+	}
 	return r.restore(ctx, ts)
 }
 
@@ -211,7 +221,7 @@ func (r *Redis) clock() string {
 
 // toAddresses reports whether a limit counts what is sent to people's addresses and numbers.
 func toAddresses(name string) bool {
-	switch name {
+	switch authcore.LimitBase(name) {
 	case authcore.LimitMail, authcore.LimitResend, authcore.LimitSMS, authcore.LimitSMSPrefix, authcore.LimitSMSClient,
 		authcore.LimitSMSTotal, authcore.LimitSMSUnproven:
 		return true

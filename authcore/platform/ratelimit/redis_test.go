@@ -113,11 +113,11 @@ func eventually(t *testing.T, limit time.Duration, what string, holds func() boo
 
 func (p *peer) take(t *testing.T, limits ...authcore.Limit) time.Duration {
 	t.Helper()
-	wait, err := p.Take(t.Context(), limits...)
+	took, err := p.Take(t.Context(), limits...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return wait
+	return took.Wait
 }
 
 // allowed is how many of n events are.

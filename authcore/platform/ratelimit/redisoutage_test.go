@@ -53,9 +53,9 @@ func TestK05_OneLimitOverNodes(t *testing.T) {
 	got = 0
 	for i := range soak.N(150, 3000) {
 		all.Go(func() {
-			if wait, err := ps[i%3].Take(t.Context(), login("at once")); err != nil {
+			if took, err := ps[i%3].Take(t.Context(), login("at once")); err != nil {
 				t.Error(err)
-			} else if wait == 0 {
+			} else if took.Wait == 0 {
 				mu.Lock()
 				got++
 				mu.Unlock()

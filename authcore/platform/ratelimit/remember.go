@@ -1,6 +1,6 @@
 package ratelimit
 
-import "time"
+import "github.com/gatehouse-auth/gatehouse/authcore"
 
 // remembered tells how far ahead of now each key's time is, and the moment that was asked.
 func (m *Memory) remembered(ts []taking) (now int64, ahead []int64) {
@@ -31,13 +31,11 @@ func (m *Memory) remember(ts []taking, at int64, ahead []int64) {
 }
 
 // takeShare is Take at one of n equal parts of each limit, at least one event each.
-func (m *Memory) takeShare(ts []taking, n int) time.Duration {
+func (m *Memory) takeShare(ts []taking, n int) authcore.Taken {
 	for i := range ts {
 		ts[i].rate = ts[i].rate.share(n)
 	}
-	lock(ts)
-	defer unlock(ts)
-	return take(ts, m.elapsed())
+	return m.takeNow(ts)
 }
 
 // refund gives back one event on every limit.

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/gatehouse-auth/gatehouse/authcore"
 )
 
@@ -33,6 +35,9 @@ func RunLimiter(t *testing.T, open func(testing.TB, map[string]Rate) Limiter) {
 		authcore.LimitLogin:    {Count: 3, Window: time.Minute},
 		authcore.LimitMail:     {Count: 1, Window: time.Hour},
 		authcore.LimitRegister: {},
+		"verify":               {Count: 10, Window: time.Minute},
+		"verify.account":       {Count: 2, Window: time.Minute},
+		"verify.global":        {Count: 4, Window: time.Minute},
 	}
 	for _, c := range []struct {
 		name string
@@ -45,6 +50,9 @@ func RunLimiter(t *testing.T, open func(testing.TB, map[string]Rate) Limiter) {
 		{"Several/AllOrNone", allOrNone},
 		{"Several/SameTwiceCountsOnce", sameTwice},
 		{"Off/AlwaysAllows", off},
+		{"Budget/TellsWhatIsLeft", budgetLeft},
+		{"Budget/OfSeveral", budgetOfSeveral},
+		{"Lines/CountTogether", lines},
 		{"Return/GivesBackOneEvent", returned},
 		{"Return/NeverMoreThanTheBurst", returnedTooMuch},
 		{"Name/UnknownIsAnError", unknown},
@@ -60,14 +68,20 @@ func RunLimiter(t *testing.T, open func(testing.TB, map[string]Rate) Limiter) {
 func login(key string) authcore.Limit { return authcore.Limit{Name: authcore.LimitLogin, Key: key} }
 func mail(key string) authcore.Limit  { return authcore.Limit{Name: authcore.LimitMail, Key: key} }
 
-// take returns the wait, and fails the test on an error.
-func (l Limiter) take(t *testing.T, limits ...authcore.Limit) time.Duration {
+// measure takes and returns what was found, and fails the test on an error.
+func (l Limiter) measure(t *testing.T, limits ...authcore.Limit) authcore.Taken {
 	t.Helper()
-	wait, err := l.Take(t.Context(), limits...)
+	took, err := l.Take(t.Context(), limits...)
 	if err != nil {
 		t.Fatalf("take: %v", err)
 	}
-	return wait
+	return took
+}
+
+// take returns the wait, and fails the test on an error.
+func (l Limiter) take(t *testing.T, limits ...authcore.Limit) time.Duration {
+	t.Helper()
+	return l.measure(t, limits...).Wait
 }
 
 func (l Limiter) allows(t *testing.T, times int, limits ...authcore.Limit) {
@@ -106,6 +120,99 @@ func waitExact(t *testing.T, l Limiter) {
 	l.holds(t, 10*time.Millisecond+l.Exact, login("a"))
 	l.Advance(10*time.Millisecond + 2*l.Exact)
 	l.allows(t, 1, login("a"))
+}
+
+// budget returns what of a Take concerns a limit.
+func budget(t *testing.T, took authcore.Taken, name string) authcore.Budget {
+	t.Helper()
+	for _, b := range took.Budgets {
+		if b.Name == name {
+			return b
+		}
+	}
+	t.Fatalf("nothing of %s in %+v", name, took)
+	return authcore.Budget{}
+}
+
+func (l Limiter) near(got, want time.Duration) bool {
+	return got >= want-l.Exact && got <= want+l.Exact
+}
+
+// What is left is told by the same call that takes, down to nothing, and then how long it lasts.
+func budgetLeft(t *testing.T, l Limiter) {
+	for i := range 3 {
+		b := budget(t, l.measure(t, login("a")), authcore.LimitLogin)
+		if b.Left != 2-i || b.Count != 3 || b.Window != time.Minute || b.Key != "a" || !l.near(b.Full, time.Duration(i+1)*20*time.Second) {
+			t.Errorf("after %d: %+v", i+1, b)
+		}
+		if spent := b.Left == 0; spent != (b.Wait > 0) || spent && !l.near(b.Wait, 20*time.Second) {
+			t.Errorf("after %d: the wait is %s", i+1, b.Wait)
+		}
+	}
+	took := l.measure(t, login("a"))
+	if b := budget(t, took, authcore.LimitLogin); b.Left != 0 || b.Wait != took.Wait || !l.near(b.Full, time.Minute) {
+		t.Errorf("at the limit: %+v of %+v", b, took)
+	}
+	l.Advance(20*time.Second + 2*l.Exact)
+	if b := budget(t, l.measure(t, login("a")), authcore.LimitLogin); b.Left != 0 || !l.near(b.Wait, 20*time.Second-2*l.Exact) {
+		t.Errorf("one interval later: %+v", b)
+	}
+	if took := l.measure(t, authcore.Limit{Name: authcore.LimitRegister, Key: "a"}); len(took.Budgets) != 0 {
+		t.Errorf("of a limit that is off: %+v", took)
+	}
+	if !l.On(authcore.LimitLogin) || l.On(authcore.LimitRegister) || l.On("no such limit") {
+		t.Error("a limit that is off is on, or the other way round")
+	}
+}
+
+// Where one refuses, nothing is taken of the others, and each tells its own.
+func budgetOfSeveral(t *testing.T, l Limiter) {
+	l.allows(t, 1, mail("m"), login("a"))
+	took := l.measure(t, mail("m"), login("a"))
+	if b := budget(t, took, authcore.LimitLogin); b.Left != 2 || b.Wait != 0 {
+		t.Errorf("the one that allows it: %+v", b)
+	}
+	if b := budget(t, took, authcore.LimitMail); b.Left != 0 || b.Wait != took.Wait || !l.near(b.Wait, time.Hour) {
+		t.Errorf("the one that refuses: %+v", b)
+	}
+}
+
+// A limit takes from its lines too: from that of the account which acts, and from that over all. All allow it, or none counts it.
+func lines(t *testing.T, l Limiter) {
+	verify := func(ctx context.Context, key string) authcore.Taken {
+		t.Helper()
+		took, err := l.Take(ctx, authcore.Limit{Name: authcore.LimitVerify, Key: key})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return took
+	}
+	ada := authcore.ActAs(t.Context(), authcore.Holder{AccountID: uuid.New()})
+	verify(ada, "a")
+	if took := verify(ada, "b"); took.Wait != 0 || budget(t, took, "verify.account").Left != 0 || budget(t, took, "verify.global").Left != 2 ||
+		budget(t, took, "verify").Left != 9 {
+		t.Errorf("the second of an account: %+v", took)
+	}
+	if took := verify(ada, "c"); took.Wait == 0 || budget(t, took, "verify").Left != 10 || budget(t, took, "verify.global").Left != 2 {
+		t.Errorf("the third of an account: %+v", took)
+	}
+	other := authcore.ActAs(t.Context(), authcore.Holder{AccountID: uuid.New()})
+	verify(other, "a")
+	if took := verify(t.Context(), "a"); took.Wait != 0 || len(took.Budgets) != 2 {
+		t.Errorf("the fourth of all, nobody's: %+v", took)
+	}
+	if took := verify(t.Context(), "d"); took.Wait == 0 || budget(t, took, "verify").Wait != 0 {
+		t.Errorf("the fifth of all: %+v", took)
+	}
+	if took := verify(t.Context(), authcore.NobodysKey); took.Wait != 0 || len(took.Budgets) != 1 {
+		t.Errorf("nobody's key: %+v", took)
+	}
+	if err := l.Refund(ada, authcore.Limit{Name: authcore.LimitVerify, Key: "a"}); err != nil {
+		t.Fatal(err)
+	}
+	if took := verify(ada, "e"); took.Wait != 0 || budget(t, took, "verify.account").Left != 0 {
+		t.Errorf("after one was given back: %+v", took)
+	}
 }
 
 func keysApart(t *testing.T, l Limiter) {
@@ -217,7 +324,7 @@ func concurrentTake(t *testing.T, l Limiter) {
 	var all sync.WaitGroup
 	for range 100 {
 		all.Go(func() {
-			if wait, err := l.Take(context.Background(), login("a")); err == nil && wait == 0 {
+			if took, err := l.Take(context.Background(), login("a")); err == nil && took.Wait == 0 {
 				allowed.Add(1)
 			}
 		})

@@ -23,7 +23,7 @@ func (c *avatarCalls) routes() []route {
 		method: http.MethodPut, path: "/me/avatar", tag: tagAccount, summary: "Set your picture",
 		text: "The body is the file: PNG, JPEG, WebP or GIF, at most 8 MiB and 16 million pixels. The middle of it becomes a square; metadata is dropped, " +
 			"and of an animation the first frame is taken. The picture gets a new address, and the one before is gone.",
-		does: uploaded(c.put), replies: changed, refuses: []authcore.Code{authcore.InvalidFields, authcore.RateLimited},
+		limit: authcore.LimitAvatar, does: uploaded(c.put), replies: changed, refuses: []authcore.Code{authcore.InvalidFields},
 	}, {
 		method: http.MethodDelete, path: "/me/avatar", tag: tagAccount, summary: "Remove your picture",
 		text: "Leaves the account without a picture.",

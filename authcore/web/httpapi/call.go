@@ -95,18 +95,11 @@ func with[B any](c caller, do func(*call, B) error) action {
 // perform answers a request for the call of to: counts it, finds out who makes it, reads its body, and asks where it comes
 // from when a cookie speaks in it. No call does any of these by itself.
 func (a *API) perform(x *call, to route) error {
-	if err := a.limits.Take(x.r.Context(), to.limit, to.path, x.in.Client.Addr); err != nil {
+	if err := a.count(x, to); err != nil {
 		return err
 	}
-	if to.does.caller == signedIn {
-		var err error
-		if x.who, err = a.auth.Authenticate(x.w, x.r, x.in); err != nil {
-			return err
-		}
-		x.r = x.r.WithContext(authcore.ActAs(x.r.Context(), x.who.Holder()))
-	}
 	if to.admin != authcore.NoAccess {
-		if err := a.gate.Admit(x.r.Context(), x.who.AccountID, to.admin); err != nil {
+		if err := a.gate.Admit(x.r.Context(), x.who.AccountID, to.admin, func() error { return a.countAccount(x, authcore.LimitAdmin, to.path) }); err != nil {
 			return err
 		}
 	}
@@ -146,6 +139,26 @@ func (x *call) tell() error {
 		return nil
 	}
 	return x.end(nil)
+}
+
+// count counts a call against its limit, by address before its sender is asked for, and finds out who makes it.
+func (a *API) count(x *call, to route) (err error) {
+	if err := a.limits.Take(x.r.Context(), x.w.Header(), to.limit, to.path, x.in.Client.Addr); err != nil {
+		return err
+	}
+	if to.does.caller != signedIn {
+		return a.limits.TakeCaller(x.w.Header(), x.r, x.in, a.auth, to.limit, to.path)
+	}
+	if x.who, err = a.auth.Authenticate(x.w, x.r, x.in); err != nil {
+		return err
+	}
+	x.r = x.r.WithContext(authcore.ActAs(x.r.Context(), x.who.Holder()))
+	return a.countAccount(x, to.limit, to.path)
+}
+
+// countAccount counts a call of somebody who is signed in.
+func (a *API) countAccount(x *call, limit, path string) error {
+	return a.limits.TakeAccount(x.r.Context(), x.w.Header(), limit, path, x.who.AccountID)
 }
 
 // answer writes a JSON answer.

@@ -156,6 +156,11 @@ func (to route) describe(schemas huma.Registry) *huma.Operation {
 	for status, codes := range byStatus {
 		op.Responses[strconv.Itoa(status)] = problemResponse(schemas, status, codes)
 	}
+	if to.limit != "" || to.mayCount {
+		for _, res := range op.Responses {
+			describeLimit(res)
+		}
+	}
 	return op
 }
 
@@ -218,6 +223,19 @@ func problemResponse(schemas huma.Registry, status int, codes []authcore.Code) *
 		res.Headers = header("Retry-After", "Seconds to wait before trying again.", huma.TypeInteger)
 	}
 	return res
+}
+
+// describeLimit adds the header fields that tell how much of a limit is left. A limit that is off sends none.
+func describeLimit(res *huma.Response) {
+	for name, h := range map[string]struct{ text, example string }{
+		"RateLimit-Policy": {"The limits of this call that are yours, as draft-ietf-httpapi-ratelimit-headers has it: `q` calls in `w` seconds.", `"login";q=30;w=60`},
+		"RateLimit":        {"What is left of them: `r` calls now, and in `t` seconds `r` is `q` again.", `"login";r=29;t=2`},
+	} {
+		if res.Headers == nil {
+			res.Headers = map[string]*huma.Header{}
+		}
+		res.Headers[name] = &huma.Header{Description: h.text, Example: h.example, Schema: &huma.Schema{Type: huma.TypeString}}
+	}
 }
 
 func header(name, text, kind string) map[string]*huma.Header {

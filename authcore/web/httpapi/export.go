@@ -16,9 +16,8 @@ func (c *exportCalls) routes() []route {
 		method: http.MethodPost, path: "/me/export", tag: tagAccount, summary: "Export everything kept about you",
 		text: "Answers a JSON object to be saved: the account, its sessions, devices, events, invitations, pictures and what else is kept about its " +
 			"owner. It has no secret: no password, code or token.",
-		does: authenticatedWith(c.send), fresh: true, optional: true,
+		limit: authcore.LimitExport, does: authenticatedWith(c.send), fresh: true, optional: true,
 		replies: []reply{{http.StatusOK, "Everything that is kept.", map[string]any{}}},
-		refuses: []authcore.Code{authcore.RateLimited},
 	}}
 }
 

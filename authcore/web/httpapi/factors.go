@@ -35,7 +35,7 @@ func (c *factorCalls) routes() []route {
 			"code. Recovery codes need no confirmation, are shown this once, and replace the former ones.\n\n" + firstFactorText,
 		does: authenticatedWith(c.add), fresh: true,
 		replies: []reply{{http.StatusCreated, "The factor, and what is needed to confirm it.", newFactor{}}},
-		refuses: []authcore.Code{authcore.InvalidFields, authcore.LimitReached, authcore.RateLimited},
+		refuses: []authcore.Code{authcore.InvalidFields, authcore.LimitReached}, mayCount: true,
 	}, {
 		method: http.MethodGet, path: "/factors/{id}", tag: tagFactors, summary: "Show a second factor",
 		text:    "Also shows one that waits to be confirmed. Someone else's factor gets the same answer as an unknown one.",
@@ -169,7 +169,7 @@ type addFactorBody struct {
 // strangers' mailboxes as it can name.
 func (c *factorCalls) add(x *call, body addFactorBody) error {
 	if t := authcore.FactorType(body.Type); t == authcore.FactorEmail || t == authcore.FactorSMS {
-		if err := c.limits.Take(x.r.Context(), authcore.LimitVerify, "/factors", x.in.Client.Addr); err != nil {
+		if err := c.limits.Take(x.r.Context(), x.w.Header(), authcore.LimitVerify, "/factors", x.in.Client.Addr); err != nil {
 			return err
 		}
 	}

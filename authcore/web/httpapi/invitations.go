@@ -21,9 +21,9 @@ func (c *invitationCalls) routes() []route {
 		text: "An invitation with `email` or `phone` is bound to that address or number: its token is sent there by mail or SMS and not answered, and using it " +
 			"verifies the address or number. Without, the answer has `token` and `url`, once. Only administrators give `roles`; `admin` and `auditor` " +
 			"need an `email` or `phone`. Numbers are invited where they sign in. The answer does not reveal whether the address or number has an account.",
-		does: authenticatedWith(c.create), optional: true,
+		limit: authcore.LimitInvite, does: authenticatedWith(c.create), optional: true,
 		replies: []reply{{http.StatusCreated, "The invitation.", invitation{}}},
-		refuses: []authcore.Code{authcore.InvalidFields, authcore.Forbidden, authcore.NotFound, authcore.LimitReached, authcore.RateLimited},
+		refuses: []authcore.Code{authcore.InvalidFields, authcore.Forbidden, authcore.NotFound, authcore.LimitReached},
 	}, {
 		method: http.MethodGet, path: "/invitations", tag: tagInvitations, summary: "List invitations",
 		text: "Lists your invitations, the newest first.",
@@ -42,10 +42,11 @@ func (c *invitationCalls) routes() []route {
 	}, {
 		method: http.MethodPost, path: "/invitations/{id}/resend", tag: tagInvitations, summary: "Send an invitation again",
 		text:    "Only for one that is bound to an address or number. The link that was sent before stops working.",
+		limit:   authcore.LimitInvite,
 		does:    authenticated(c.resend),
 		params:  []param{id},
 		replies: []reply{{http.StatusAccepted, "The mail is on its way.", status{}}},
-		refuses: []authcore.Code{authcore.NotFound, authcore.Forbidden, authcore.RateLimited},
+		refuses: []authcore.Code{authcore.NotFound, authcore.Forbidden},
 	}}
 }
 

@@ -21,6 +21,8 @@ import (
 //   - Return a route from that type's routes, with does made by the constructor of [action] that says whose call it is.
 //   - List in replies every success and in refuses the codes that the call itself can answer with. What follows from the
 //     limit, the caller and the body is added (see [route.codes]).
+//   - A limit that counts by address is taken before its sender is asked for, one that counts by account after, and both before the
+//     body is read.
 //
 // The tests of this package check every answer they get against the document, and fail where a route or a success was
 // never seen.
@@ -30,6 +32,7 @@ type route struct {
 	summary      string // three to eight words
 	text         string // what a caller needs to know, in Markdown
 	limit        string // that its sender is counted against; "" for none
+	mayCount     bool   // the call itself counts some of its uses against a limit
 	does         action
 	fresh        bool     // its sender must have signed in just now, or prove themselves by a FreshProof in the body
 	optional     bool     // the call also works without a body
@@ -60,7 +63,7 @@ type reply struct {
 // codes returns every code that the call can answer with: its own, and those that follow from what it takes.
 func (to route) codes() []authcore.Code {
 	all := slices.Concat(to.refuses, []authcore.Code{authcore.Internal, authcore.Unavailable, authcore.HeadersTooLarge})
-	if to.limit != "" {
+	if to.limit != "" || to.mayCount {
 		all = append(all, authcore.RateLimited)
 	}
 	if to.does.body != nil {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"reflect"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -141,7 +142,7 @@ func check(tb testing.TB, err error) {
 
 type panicking struct{ authcore.Limiter }
 
-func (panicking) Take(context.Context, ...authcore.Limit) (time.Duration, error) {
+func (panicking) Take(context.Context, ...authcore.Limit) (authcore.Taken, error) {
 	panic("the limiter broke")
 }
 
@@ -179,4 +180,12 @@ func (h *house) account(email, username string, change ...func(*authcore.Account
 	}
 	check(h, h.Store.CreateAccount(h.Context(), a, ids, authcore.Effects{}))
 	return a
+}
+
+// sameHeader reports whether two answers have the same header fields, but for what is left of the limit: the second has less.
+func sameHeader(a, b answer) bool {
+	first, second := a.header.Clone(), b.header.Clone()
+	first.Del("RateLimit")
+	second.Del("RateLimit")
+	return reflect.DeepEqual(first, second)
 }

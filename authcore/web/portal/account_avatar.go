@@ -17,7 +17,7 @@ type avatarPage struct {
 
 func (p *avatarPage) routes() []page.Route {
 	return []page.Route{
-		{Path: "/account/avatar", For: page.SignedIn, Upload: avatar.MaxBytes, Show: p.show, Submit: p.set},
+		{Path: "/account/avatar", For: page.SignedIn, Upload: avatar.MaxBytes, Show: p.show, Submit: p.set, Limit: authcore.LimitAvatar},
 		{Path: "/account/avatar/remove", For: page.SignedIn, Show: p.show, Submit: p.remove},
 	}
 }

@@ -3,6 +3,7 @@ package portal
 import (
 	"net/http"
 
+	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/export"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 	"github.com/gatehouse-auth/gatehouse/authcore/web/portal/page"
@@ -12,7 +13,7 @@ import (
 type exportPage struct{ export *export.Flow }
 
 func (p *exportPage) routes() []page.Route {
-	return []page.Route{{Path: "/account/export", For: page.SignedIn, Fresh: true, Show: p.show, Submit: p.submit}}
+	return []page.Route{{Path: "/account/export", For: page.SignedIn, Fresh: true, Show: p.show, Submit: p.submit, Limit: authcore.LimitExport}}
 }
 
 func (p *exportPage) show(q *page.Request) error {

@@ -20,12 +20,16 @@ type invitationsPage struct {
 
 const (
 	invitationsPath = "/account/invitations"
+	revokePath      = invitationsPath + "/revoke"
 	// invitationsListed is how many there are on a page.
 	invitationsListed = 20
 )
 
 func (p *invitationsPage) routes() []page.Route {
-	return []page.Route{{Path: invitationsPath, For: page.SignedIn, Show: p.show, Submit: p.submit}}
+	return []page.Route{
+		{Path: invitationsPath, For: page.SignedIn, Show: p.show, Submit: p.submit, Limit: authcore.LimitInvite},
+		{Path: revokePath, For: page.SignedIn, Show: p.show, Submit: p.revoke},
+	}
 }
 
 // invitationsView is the page: the link of one that was just made, the list, and the form for another.
@@ -42,6 +46,9 @@ type invitationEntry struct {
 }
 
 func (p *invitationsPage) show(q *page.Request) error {
+	if q.Form == nil && !q.At(invitationsPath) {
+		return q.Redirect(q.Path(invitationsPath))
+	}
 	owner, err := p.profile.Get(q.R.Context(), q.User.AccountID)
 	if err != nil {
 		return err
@@ -107,27 +114,29 @@ func invitationEntryOf(q *page.Request, i authcore.Invitation) invitationEntry {
 		return e
 	}
 	e.Lines = append(e.Lines, q.T("invitations.until", "Date", day(i.ExpiresAt)))
-	button := func(name, text string) page.Form {
-		return page.Form{ID: name + "-" + id, Action: q.Path(invitationsPath), Hidden: []page.Hidden{{Name: name, Value: id}}, Button: text, Quiet: true}
+	button := func(name, path, text string) page.Form {
+		return page.Form{ID: name + "-" + id, Action: q.Path(path), Hidden: []page.Hidden{{Name: name, Value: id}}, Button: text, Quiet: true}
 	}
 	if i.Address != "" {
-		e.Forms = append(e.Forms, button("again", q.T("invitations.again")))
+		e.Forms = append(e.Forms, button("again", invitationsPath, q.T("invitations.again")))
 	}
-	e.Forms = append(e.Forms, button("revoke", q.T("invitations.revoke")))
+	e.Forms = append(e.Forms, button("revoke", revokePath, q.T("invitations.revoke")))
 	return e
 }
 
-// submit invites somebody, sends an invitation again, or revokes one.
+// revoke revokes an invitation. It is not counted as one.
+func (p *invitationsPage) revoke(q *page.Request) error {
+	id, _ := uuid.Parse(q.Form.Get("revoke")) // the zero one is nobody's
+	if err := p.flow.Revoke(q.R.Context(), q.User.AccountID, id, q.Info.Client); err != nil {
+		return err
+	}
+	return q.Done(invitationsPath, "invitation_revoked")
+}
+
+// submit invites somebody, or sends an invitation again.
 func (p *invitationsPage) submit(q *page.Request) error {
 	ctx, who := q.R.Context(), q.User.AccountID
-	switch {
-	case q.Form.Has("revoke"):
-		id, _ := uuid.Parse(q.Form.Get("revoke")) // the zero one is nobody's
-		if err := p.flow.Revoke(ctx, who, id, q.Info.Client); err != nil {
-			return err
-		}
-		return q.Done(invitationsPath, "invitation_revoked")
-	case q.Form.Has("again"):
+	if q.Form.Has("again") {
 		id, _ := uuid.Parse(q.Form.Get("again"))
 		if err := p.flow.Resend(ctx, who, id, q.Info.Client); err != nil {
 			return err

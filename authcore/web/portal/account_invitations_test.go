@@ -39,9 +39,9 @@ func TestAccount_Invitations(t *testing.T) {
 	h.Clock.Advance(time.Minute)
 	b.post(path, []string{"again", bound}).leads("/auth/account/invitations?done=invited")
 	b.post(path, []string{"again", unbound}).want(http.StatusNotFound)
-	b.post(path, []string{"revoke", unbound}).leads("/auth/account/invitations?done=invitation_revoked")
-	b.post(path, []string{"revoke", unbound}).want(http.StatusNotFound).says("Revoked")
-	b.post(path, []string{"revoke", "x"}).want(http.StatusNotFound)
+	b.post(path+"/revoke", []string{"revoke", unbound}).leads("/auth/account/invitations?done=invitation_revoked")
+	b.post(path+"/revoke", []string{"revoke", unbound}).want(http.StatusNotFound).says("Revoked")
+	b.post(path+"/revoke", []string{"revoke", "x"}).want(http.StatusNotFound)
 	b.post(path, []string{"email", "dora@example.com", "roles", "staff"}).want(http.StatusForbidden)
 	if _, err := h.Invite.Find(t.Context(), token); err == nil {
 		t.Error("a revoked invitation is good")

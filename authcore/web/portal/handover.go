@@ -41,7 +41,7 @@ func (p *handoverPage) to(q *page.Request, user *authcore.Principal) error {
 	if !ok { // whoever made that up, no guard of the host's did, so perhaps none could redeem a code
 		return q.Redirect(host + "?rd=" + url.QueryEscape(back))
 	}
-	if err := q.Limits.Take(q.R.Context(), authcore.LimitRefresh, "", q.Info.Client.Addr); err != nil {
+	if err := q.Limits.Take(q.R.Context(), q.W.Header(), authcore.LimitRefresh, "", q.Info.Client.Addr); err != nil {
 		return err
 	}
 	code, err := p.flow.Issue(q.R.Context(), user, other, words)

@@ -53,7 +53,7 @@ func (p *socialPages) begin(q *page.Request, o federated.Offered) error {
 	}
 	site := q.R.Header.Get("Sec-Fetch-Site")
 	if who == nil && site != "cross-site" && site != "same-site" {
-		if err := q.Limits.Take(q.R.Context(), authcore.LimitSocial, startPath(o.Name), q.Info.Client.Addr); err != nil {
+		if err := q.Limits.Take(q.R.Context(), q.W.Header(), authcore.LimitSocial, startPath(o.Name), q.Info.Client.Addr); err != nil {
 			return err
 		}
 		if err := p.start(q, o); err != nil {
@@ -144,7 +144,7 @@ func (p *socialPages) callback(q *page.Request, o federated.Offered) error {
 	if q.Problem != nil {
 		return p.failed(q)
 	}
-	if err := q.Limits.Take(q.R.Context(), authcore.LimitSocial, federated.CallbackPath(o.Name), q.Info.Client.Addr); err != nil {
+	if err := q.Limits.Take(q.R.Context(), q.W.Header(), authcore.LimitSocial, federated.CallbackPath(o.Name), q.Info.Client.Addr); err != nil {
 		return p.fail(q, err)
 	}
 	who, err := q.CurrentUser()

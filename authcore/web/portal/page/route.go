@@ -124,7 +124,7 @@ func (to Route) Serve(q *Request) error {
 
 // foreign takes a form of any site.
 func (to Route) foreign(q *Request) (err error) {
-	if err = q.Limits.Take(q.R.Context(), to.Limit, to.Path, q.Info.Client.Addr); err != nil {
+	if err = to.count(q); err != nil {
 		return err
 	}
 	if q.Form, err = readForm(q.W, q.R); err != nil {
@@ -169,12 +169,17 @@ func errNotForYou() error {
 
 // post reads a form and does what it asks. What is refused is shown in the form, with what was typed.
 func (to Route) post(q *Request) error {
-	err := to.read(q)
-	if err != nil {
+	err := to.count(q)
+	if err != nil && authcore.CodeOf(err) != authcore.RateLimited {
 		return err
 	}
-	if err = to.submit(q); err == nil {
-		return nil
+	if unread := to.read(q, err != nil); unread != nil {
+		return unread
+	}
+	if err == nil {
+		if err = to.submit(q); err == nil {
+			return nil
+		}
 	}
 	if authcore.IsAnonymous(err) { // the session ended while the form was open; what was typed is gone, and the page says so
 		return q.Redirect(q.Path("/login") + "?done=" + notSaved)
@@ -185,10 +190,36 @@ func (to Route) post(q *Request) error {
 	return to.show(q)
 }
 
-// read reads what the form has. Who sends a file is asked before it is read: of anybody's, memory would hold as many as they like.
-func (to Route) read(q *Request) (err error) {
+// count counts a form against the limit of the page, and finds out who sends one that counts by account.
+func (to Route) count(q *Request) (err error) {
+	h := q.W.Header()
+	if err := q.Limits.Take(q.R.Context(), h, to.Limit, to.Path, q.Info.Client.Addr); err != nil {
+		return err
+	}
+	if to.For == Anyone {
+		return q.Limits.TakeCaller(h, q.R, q.Info, q.Authenticator, to.Limit, to.Path)
+	}
+	if !q.Limits.CountAccounts(to.Limit) {
+		return nil
+	}
+	if err := q.Authenticator.Origins().CheckForm(q.R, q.Info.HTTPS); err != nil {
+		return err
+	}
+	if q.User, err = q.CurrentUser(); err != nil || q.User == nil {
+		return err // submit says so
+	}
+	return q.Limits.TakeAccount(q.R.Context(), h, to.Limit, to.Path, q.User.AccountID)
+}
+
+// read reads what the form has. Who sends a file is asked before it is read: of anybody's, memory would hold as many as they like. A file
+// is not read where the form is refused.
+func (to Route) read(q *Request, refused bool) (err error) {
 	if to.Upload == 0 {
 		return q.ReadForm()
+	}
+	if refused {
+		q.Form = url.Values{}
+		return nil
 	}
 	if err := q.Authenticator.Origins().CheckForm(q.R, q.Info.HTTPS); err != nil {
 		return err
@@ -205,9 +236,6 @@ func (to Route) read(q *Request) (err error) {
 }
 
 func (to Route) submit(q *Request) (err error) {
-	if err := q.Limits.Take(q.R.Context(), to.Limit, to.Path, q.Info.Client.Addr); err != nil {
-		return err
-	}
 	if to.For != Anyone {
 		if q.User, err = q.RequireUser(); err != nil {
 			return err
