@@ -54,8 +54,10 @@ type Account struct {
 	PasswordBy Channel
 	// PasswordShort: the password is too short to stand alone, and was taken because second factors were on.
 	PasswordShort bool
-	CreatedAt     time.Time
-	UpdatedAt     time.Time
+	// BreachToldAt is when the owner was told that the password is of a known breach; zero: never, for this password.
+	BreachToldAt time.Time
+	CreatedAt    time.Time
+	UpdatedAt    time.Time
 }
 
 // EmailVerified reports whether the account's address has been verified.

@@ -41,6 +41,7 @@ const (
 	LastFactor                Code = "last_factor"
 	NoFactor                  Code = "no_factor"
 	MFAEnforced               Code = "mfa_enforced"
+	PasswordResetRequired     Code = "password_reset_required"
 	ShortPassword             Code = "password_too_short"
 	Forbidden                 Code = "forbidden"
 	BindingRequired           Code = "binding_required"

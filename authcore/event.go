@@ -32,6 +32,7 @@ const (
 	EventResetRequested    EventKind = "password.reset_requested"
 	EventPasswordReset     EventKind = "password.reset"
 	EventPasswordChanged   EventKind = "password.changed"
+	EventPasswordBreached  EventKind = "password.breached"
 	EventPasswordRemoved   EventKind = "account.password_removed"
 	EventAccountLocked     EventKind = "account.locked"
 	EventAccountSecured    EventKind = "account.secured"
@@ -84,7 +85,7 @@ var eventKinds = sortedKinds(
 	EventRegistered, EventVerified, EventProfileChanged, EventDisabled, EventEnabled, EventRolesChanged,
 	EventInvitationCreated, EventInvitationUsed, EventInvitationRevoked, EventSignedIn, EventSignInFailed, EventHandedOver,
 	EventRefreshRepeated, EventRefreshReplayed, EventSignedOut, EventSessionsRevoked, EventResetRequested, EventPasswordReset,
-	EventPasswordChanged, EventPasswordRemoved, EventAccountLocked, EventAccountSecured, EventRegistrationAgain, EventEmailChanged,
+	EventPasswordChanged, EventPasswordBreached, EventPasswordRemoved, EventAccountLocked, EventAccountSecured, EventRegistrationAgain, EventEmailChanged,
 	EventUsernameChanged, EventPhoneChanged, EventSteppedUp, EventStepUpFailed, EventDeletionRequested, EventCodeSent, EventCodeRefused,
 	EventAccountDeleted, EventExported, EventAccountRestored, EventSessionRenamed, EventDeviceSeen, EventDeviceForgotten, EventDeviceTrusted,
 	EventFactorAdded, EventFactorRemoved, EventFactorUsed, EventFactorFailed, EventCloneSuspected, EventMFAEnabled, EventMFADisabled, EventRecoveryCodesMade,
@@ -140,6 +141,7 @@ const (
 	MailAccountExists     MailKind = "account_exists"
 	MailReset             MailKind = "reset_password"
 	MailPasswordReset     MailKind = "password_changed"
+	MailPasswordBreached  MailKind = "password_breached"
 	MailPasswordRemoved   MailKind = "password_removed"
 	MailSessionRevoked    MailKind = "session_revoked"
 	MailNewDevice         MailKind = "new_device"

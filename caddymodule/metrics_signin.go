@@ -19,7 +19,7 @@ import (
 // The metrics of who signs in and up, and what people are told of.
 var (
 	loginOutcomes = newMethodTally("logins_total", "Sign-ins, by how somebody signed in and by outcome; pending waits for a second step.", loginMethods,
-		append(outcomesOf(authcore.InvalidCredentials, authcore.AccountLocked, authcore.AccountNotVerified, authcore.InvalidFields, authcore.InvalidRequest,
+		append(outcomesOf(authcore.InvalidCredentials, authcore.AccountLocked, authcore.AccountNotVerified, authcore.PasswordResetRequired, authcore.InvalidFields, authcore.InvalidRequest,
 			authcore.InvalidCode, authcore.InvalidPasskey, authcore.UnknownPasskey, authcore.TooManyAttempts, authcore.RegistrationProofRequired,
 			authcore.InvalidInvitation, authcore.InvitationRequired, authcore.RateLimited, authcore.InvalidMFAToken, authcore.BindingRequired, authcore.InvalidProviderAnswer,
 			authcore.ProviderDenied, authcore.ProviderUnavailable, authcore.InvalidSocialToken, authcore.SignupClosed), outcomePending)...)

@@ -2,7 +2,10 @@ package caddymodule
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
+
+	"github.com/gatehouse-auth/gatehouse/authcore/account/breach"
 )
 
 // PasswordSettings are the rules of new passwords; passwords already set stay valid.
@@ -15,6 +18,9 @@ type PasswordSettings struct {
 	MaxLength int `json:"max_length,omitempty"`
 	// File of passwords of known breaches, made by `gatehouse breached build`, or off. New passwords that it has are refused. Default: off.
 	Breached string `json:"breached,omitempty"`
+	// What happens to a sign-in with a password that the file has: off, notify (one mail to the owner), reset (it is refused, and a reset is
+	// mailed). Default: off.
+	BreachedAtLogin string `json:"breached_at_login,omitempty"`
 }
 
 var passwordOptions = []option[PasswordSettings]{
@@ -38,6 +44,11 @@ var passwordOptions = []option[PasswordSettings]{
 		parse: readText(func(p *PasswordSettings) *string { return &p.Breached }),
 		check: func(p *PasswordSettings) error { return checkPlaceholders(p.Breached) },
 	},
+	{
+		name:  "breached_at_login",
+		parse: readText(func(p *PasswordSettings) *string { return &p.BreachedAtLogin }),
+		check: checkBreachedAtLogin,
+	},
 }
 
 // The defaults of `password`.
@@ -47,6 +58,16 @@ const (
 	longestMinimum   = 64 // of min_length
 	defaultMaxLength = 256
 )
+
+func checkBreachedAtLogin(p *PasswordSettings) error {
+	if err := oneOf(p.BreachedAtLogin, string(breach.Off), string(breach.Notify), string(breach.Reset)); err != nil {
+		return err
+	}
+	if none := p.Breached == "" || p.Breached == "off"; none && p.BreachedAtLogin != "" && p.BreachedAtLogin != string(breach.Off) {
+		return errors.New("there is no list to look in; name one with breached <file>")
+	}
+	return nil
+}
 
 func checkMinLengthMFA(p *PasswordSettings) error {
 	if alone := cmp.Or(p.MinLength, defaultMinLength); p.MinLengthMFA > alone {
@@ -58,6 +79,7 @@ func checkMinLengthMFA(p *PasswordSettings) error {
 type passwordRules struct {
 	minLength, minBeside, maxLength int
 	breached                        string // file; "": none
+	breachedAtLogin                 breach.AtLogin
 }
 
 func (s *Settings) passwordRules() passwordRules {
@@ -67,7 +89,7 @@ func (s *Settings) passwordRules() passwordRules {
 	}
 	r := passwordRules{minLength: cmp.Or(p.MinLength, defaultMinLength), minBeside: p.MinLengthMFA, maxLength: cmp.Or(p.MaxLength, defaultMaxLength)}
 	if p.Breached != "off" {
-		r.breached = p.Breached
+		r.breached, r.breachedAtLogin = p.Breached, cmp.Or(breach.AtLogin(p.BreachedAtLogin), breach.Off)
 	}
 	return r
 }

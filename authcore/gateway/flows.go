@@ -12,6 +12,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/attempt"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/avatar"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/breach"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/closure"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/contact"
@@ -65,6 +66,7 @@ type Store interface {
 	fresh.Store
 	handover.Store
 	history.Store
+	breach.Store
 	notification.Store
 	setup.Store
 	invite.Store
@@ -108,8 +110,10 @@ type Settings struct {
 	Admins       authcore.Admins
 	Invitation   InvitationSettings
 	Password     passpolicy.Config
-	Code         CodeSettings
-	Numbers      identifier.Numbers // how phone numbers are read, which are taken, and whether codes and notices go to them by SMS
+	// BreachedAtLogin is what happens to a sign-in with a password of a known breach (Password.Breached); it is asked each time. Nil: nothing.
+	BreachedAtLogin func() breach.AtLogin
+	Code            CodeSettings
+	Numbers         identifier.Numbers // how phone numbers are read, which are taken, and whether codes and notices go to them by SMS
 
 	Audience      []string // `aud` of tokens; empty is the issuer of each
 	Lifetimes     func() session.Lifetimes
@@ -165,6 +169,7 @@ type Traces struct {
 // Flows is what people do with accounts. They are safe for concurrent use.
 type Flows struct {
 	Policy       *passpolicy.Policy
+	Breach       *breach.Flow
 	Challenges   *challenge.Issuer
 	Notices      *notice.Notices
 	Factors      *factor.Factors
@@ -260,7 +265,7 @@ func (f *Flows) wireSessions(cfg Config) (err error) {
 		passkeys = f.Factors
 	}
 	f.SignIn, err = signin.New(signin.Config{Store: cfg.Store, Hasher: cfg.Hasher, Policy: f.Policy, Lockouts: cfg.Lockouts, Owners: f.Notices,
-		Steps: f.Steps, Passkeys: passkeys, NoPassword: s.NoPassword, Identities: s.Identities, Numbers: s.Numbers, RequireVerified: s.requireVerified, Trace: cfg.Traces.SignIn, Now: cfg.Now})
+		Steps: f.Steps, Passkeys: passkeys, NoPassword: s.NoPassword, Identities: s.Identities, Numbers: s.Numbers, Breached: f.breached, RequireVerified: s.requireVerified, Trace: cfg.Traces.SignIn, Now: cfg.Now})
 	if err != nil {
 		return err
 	}
@@ -300,6 +305,10 @@ func (f *Flows) wireAccounts(cfg Config) (err error) {
 	if err != nil {
 		return err
 	}
+	f.Breach, err = breach.New(breach.Config{Store: cfg.Store, Resets: f.Password, Notices: f.Notices, Has: s.Password.Breached, AtLogin: s.BreachedAtLogin, Now: cfg.Now})
+	if err != nil {
+		return err
+	}
 	f.Secure, err = secure.New(secure.Config{Store: cfg.Store, Notices: f.Notices, Challenges: f.Challenges, Factors: f.Factors, NoPassword: s.NoPassword, Identities: s.Identities, Now: cfg.Now})
 	if err != nil {
 		return err
@@ -319,6 +328,11 @@ func (f *Flows) requiredMFA(a authcore.Account) string {
 		return ""
 	}
 	return by
+}
+
+// breached looks at the password of a sign-in.
+func (f *Flows) breached(ctx context.Context, a authcore.Account, password string, c authcore.Client) error {
+	return f.Breach.SignIn(ctx, a, password, c)
 }
 
 // confirm sends a code for an address that an account has pending.

@@ -243,16 +243,7 @@ func TestOption_password_min_length_mfa(t *testing.T) {
 func TestOption_password_breached(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "breached")
-	build := func(password string) {
-		t.Helper()
-		list := filepath.Join(t.TempDir(), "list")
-		if err := os.WriteFile(list, fmt.Appendf(nil, "%X:1\n", sha1.Sum([]byte(password))), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if out, errs, code := shared(t).Command(t, "breached", "build", list, file); code != 0 {
-			t.Fatalf("build: %s %s", out, errs)
-		}
-	}
+	build := func(password string) { buildBreached(t, file, password) }
 	build(chosenPassword)
 	p := plan{global: "\t\tpassword {\n\t\t\tbreached " + file + "\n\t\t}"}
 	g := start(t, p)
@@ -280,6 +271,42 @@ func TestOption_password_breached(t *testing.T) {
 	g.mustReload(t, p)
 	g.api(t, "POST", "/register", object{"email": freshEmail(), "password": password}).invalid(t, "password")
 	try(chosenPassword).must(t, 204, "")
+}
+
+// buildBreached makes the file of one breached password.
+func buildBreached(t *testing.T, file, password string) {
+	t.Helper()
+	list := filepath.Join(t.TempDir(), "list")
+	if err := os.WriteFile(list, fmt.Appendf(nil, "%X:1\n", sha1.Sum([]byte(password))), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, errs, code := shared(t).Command(t, "breached", "build", list, file); code != 0 {
+		t.Fatalf("build: %s %s", out, errs)
+	}
+}
+
+// breached_at_login: a password that became known after it was chosen is told of once, or signs nobody in any more.
+func TestOption_password_breached_at_login(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "breached")
+	buildBreached(t, file, password)
+	option := func(at string) plan {
+		return plan{global: "\t\tpassword {\n\t\t\tbreached " + file + "\n\t\t\tbreached_at_login " + at + "\n\t\t}"}
+	}
+	g := start(t, plan{})
+	u := g.newUser(t)
+	g.restartWith(t, option("notify"))
+	for range 2 {
+		g.attempt(t, u.email, password).pair(t, false)
+	}
+	if m := g.waitMail(t, u.email, 2); !strings.Contains(m.text, "stolen passwords") {
+		t.Errorf("the mail says %s", m.text)
+	}
+	g.restartWith(t, option("reset"))
+	g.attempt(t, u.email, password).problem(t, 403, "password_reset_required")
+	reset := g.waitMail(t, u.email, 3) // the second notice would be the third
+	g.api(t, "POST", "/password/reset", object{"token": reset.token, "new_password": chosenPassword}).empty(t, 204)
+	g.attempt(t, u.email, chosenPassword).pair(t, false)
 }
 
 func TestOption_password_max_length(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/breach"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/federated"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/passwordless"
@@ -20,6 +21,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/userfield"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/jwtkeys"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passhash"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passpolicy"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/revocation"
 	"github.com/gatehouse-auth/gatehouse/authcore/gateway"
@@ -55,6 +57,9 @@ type Options struct {
 	ByCode      bool // likewise
 	Providers   []federated.Settings
 	Admins      authcore.Admins
+	// Breached and BreachedAtLogin are of gateway.Settings.
+	Breached        func(password string) bool
+	BreachedAtLogin func() breach.AtLogin
 	// DeletionGrace is how long deletions wait.
 	DeletionGrace time.Duration
 }
@@ -183,6 +188,7 @@ func (e *Env) flows(t testing.TB, o Options) {
 			Invitation: gateway.InvitationSettings{Inviters: o.Inviters},
 			Signup:     func() signup.Mode { return o.Mode }, Deferred: o.Deferred, CodeOnDemand: o.CodeOnDemand, Identities: o.Identities, UserFields: o.UserFields, Numbers: o.Numbers, RefreshLeeway: o.Leeway, MaxSessions: o.MaxSessions, DeletionGrace: o.DeletionGrace, Factors: o.Factors, MFA: o.MFA, TrustFor: o.TrustFor, Ways: o.Ways, NoPassword: o.NoPassword, ByCode: o.ByCode, Providers: o.Providers, Admins: o.Admins,
 			Lifetimes: func() session.Lifetimes { return e.Lifetimes },
+			Password:  passpolicy.Config{Breached: o.Breached}, BreachedAtLogin: o.BreachedAtLogin,
 		},
 	}))(t)
 	e.Flows = *flows

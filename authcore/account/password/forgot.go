@@ -9,6 +9,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
 )
 
 // Forgot sends a code and link for a new password to the account's address. It answers nil for every login, known or
@@ -36,6 +37,29 @@ func (f *Flow) Forgot(ctx context.Context, login string, c authcore.Client) erro
 	request.Events = []authcore.Event{audit.Event(authcore.EventResetRequested, account, c, f.now())}
 	_, _, err = f.cfg.Challenges.Request(ctx, request)
 	return err
+}
+
+// CanReset reports whether a reset can reach the owner of the account.
+func (f *Flow) CanReset(a authcore.Account) bool {
+	_, ok := recovers(authcore.KindUsername, a)
+	return ok && !f.cfg.Off
+}
+
+// SendReset sends a code and link for a new password to the owner of an account who has not asked for it, and writes the events with it. Nothing
+// is written, and sent is false, when none can reach them, or when they have had their share of mails: then what went out before still works.
+func (f *Flow) SendReset(ctx context.Context, a authcore.Account, c authcore.Client, events ...authcore.Event) (sent bool, err error) {
+	to, ok := recovers(authcore.KindUsername, a)
+	if !ok || f.cfg.Off {
+		return false, nil
+	}
+	subject := identifier.AccountKey(a.ID)
+	if to.Channel == authcore.BySMS {
+		subject += byNumber
+	}
+	wait, _, err := f.cfg.Challenges.Request(ctx, challenge.Request{Purpose: authcore.PurposeResetPassword, Subject: subject, Counted: to.Address, Channel: to.Channel,
+		Known: &challenge.Known{Account: a.ID, To: to}, Client: c, Save: f.cfg.Store.IssueChallenge,
+		Events: append(events, audit.Event(authcore.EventResetRequested, a.ID, c, f.now()))})
+	return err == nil && wait == 0, err
 }
 
 // recipient greets by name only at an address that is verified: else a stranger may have chosen the name.

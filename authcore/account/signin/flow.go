@@ -46,6 +46,8 @@ type Config struct {
 	Passkeys Passkeys         // nil: none signs in
 	// NoPassword: nobody signs in by a password, so every one is wrong.
 	NoPassword bool
+	// Breached is asked about a password that has proved right, in its normal form, before the sign-in goes on; an error ends it. It may be nil.
+	Breached func(ctx context.Context, a authcore.Account, password string, c authcore.Client) error
 	// Identities are the kinds of identifier that sign in.
 	Identities []authcore.IdentifierKind
 	Numbers    identifier.Numbers // how numbers are read that somebody signs in with
@@ -75,6 +77,9 @@ func New(cfg Config) (*Flow, error) {
 	}
 	if cfg.Trace == nil {
 		cfg.Trace = authcore.NoTrace
+	}
+	if cfg.Breached == nil {
+		cfg.Breached = func(context.Context, authcore.Account, string, authcore.Client) error { return nil }
 	}
 	cfg.Identities = slices.Clone(cfg.Identities)
 	return &Flow{cfg: cfg, tries: attempt.Attempts{Lockouts: cfg.Lockouts, Store: cfg.Store, Owners: cfg.Owners}}, nil

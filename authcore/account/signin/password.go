@@ -25,6 +25,7 @@ type Input struct {
 
 // Password signs in, or begins a sign-in that waits for a second step. Refusals: [authcore.InvalidCredentials] for an unknown login, a
 // wrong password, any password where none signs in, and a disabled account alike; [authcore.AccountNotVerified], only with the right password; [authcore.AccountLocked] with RetryAfter;
+// [authcore.PasswordResetRequired], only with the right password;
 // [authcore.InvalidFields]; [authcore.Unavailable] with RetryAfter when the hasher is at capacity; those of [secondstep.Flow.Finish]
 // for the code of a second step.
 func (f *Flow) Password(ctx context.Context, in Input) (secondstep.Outcome, error) {
@@ -74,6 +75,9 @@ func (f *Flow) password(ctx context.Context, in Input) (secondstep.Outcome, erro
 		return secondstep.Outcome{}, errNotVerified()
 	}
 	f.rehash(ctx, who.account, in.Password)
+	if err := f.breached(ctx, *who.account, in); err != nil {
+		return secondstep.Outcome{}, err
+	}
 	out, err := f.cfg.Steps.Finish(ctx, *who.account, in.Request)
 	if errors.Is(err, authcore.ErrNotFound) { // disabled, deleted or reset since it was read
 		return secondstep.Outcome{}, errCredentials()
@@ -223,6 +227,14 @@ func (f *Flow) rehash(ctx context.Context, a *authcore.Account, typed string) {
 	if f.cfg.Store.ReplacePasswordHash(ctx, a.ID, a.PasswordHash, hash) == nil {
 		a.PasswordHash = hash
 	}
+}
+
+func (f *Flow) breached(ctx context.Context, a authcore.Account, in Input) error {
+	normal, err := f.cfg.Policy.Normalize(in.Password)
+	if err != nil {
+		return err
+	}
+	return f.cfg.Breached(ctx, a, normal, in.Request.Client)
 }
 
 func errNotVerified() error {

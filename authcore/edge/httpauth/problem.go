@@ -32,6 +32,7 @@ var statuses = map[authcore.Code]int{
 	authcore.RateLimited:               http.StatusTooManyRequests,
 	authcore.AccountLocked:             http.StatusTooManyRequests,
 	authcore.AccountNotVerified:        http.StatusForbidden,
+	authcore.PasswordResetRequired:     http.StatusForbidden,
 	authcore.InvalidInvitation:         http.StatusBadRequest,
 	authcore.InvitationRequired:        http.StatusForbidden,
 	authcore.SignupClosed:              http.StatusForbidden,

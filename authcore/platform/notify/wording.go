@@ -59,6 +59,7 @@ var kinds = map[authcore.MailKind]shape{
 	authcore.MailUsernameChanged:   {cause: true, security: true},
 	authcore.MailNotifications:     {cause: true, security: true},
 	authcore.MailPasswordReset:     {cause: true, security: true},
+	authcore.MailPasswordBreached:  {cause: true},
 	authcore.MailPasswordRemoved:   {cause: true, security: true},
 	authcore.MailNewDevice:         {cause: true, security: true},
 	authcore.MailAccountLocked:     {cause: true, security: true},

@@ -124,7 +124,7 @@ const (
 	insertCode    = "insert into recovery_codes (factor_id, digest, account_id) values ($1, $2, $3)"
 	confirmFactor = `update factors set confirmed_at = $3, expires_at = null, last_step = $4, credential_id = $5, credential = $6, sign_count = $7
 		where id = $1 and account_id = $2 and confirmed_at is null and expires_at > $3`
-	dropPassword = "update users set password_hash = '', password_by = '', password_short = false, updated_at = $2 where id = $1 and password_hash <> ''"
+	dropPassword = "update users set password_hash = '', password_by = '', password_short = false, breach_told_at = null, updated_at = $2 where id = $1 and password_hash <> ''"
 	setMFA       = "update users set mfa_enabled_at = $2, mfa_preferred = $3, updated_at = $4 where id = $1"
 )
 

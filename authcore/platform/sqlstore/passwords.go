@@ -8,7 +8,7 @@ import (
 )
 
 // A short password never stands alone: second factors may have been switched off since the password was looked at.
-const changePassword = `update users set password_hash = $3, password_short = $5, epoch = epoch + 1, updated_at = $4
+const changePassword = `update users set password_hash = $3, password_short = $5, breach_told_at = null, epoch = epoch + 1, updated_at = $4
 	where id = $1 and password_hash = $2 and disabled_at is null and (mfa_enabled_at is not null or not $5)
 	returning ` + accountColumns
 

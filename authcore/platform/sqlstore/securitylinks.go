@@ -163,7 +163,7 @@ func useOpenLink(ctx context.Context, q *tx, l authcore.SecurityLink, u secure.U
 
 // An account that is to be deleted is disabled for that reason alone.
 const restoreAccount = `update users set email = $2, email_verified_at = $3, email_reused = $4, phone = $5, phone_verified_at = $6,
-		username = $7, muted = $8, password_hash = '', password_short = false, pending_email = '', pending_email_until = null, pending_phone = '',
+		username = $7, muted = $8, password_hash = '', password_short = false, breach_told_at = null, pending_email = '', pending_email_until = null, pending_phone = '',
 		pending_phone_until = null, disabled_at = case when deletes_at is null then disabled_at end, deletes_at = null, mfa_enabled_at = $10, mfa_preferred = $11, email_verified_by = $12, updated_at = $9
 	where id = $1
 	returning ` + accountColumns

@@ -106,7 +106,7 @@ const verifyAccount = `update users set {}_verified_at = $2, updated_at = $2
 // What the account had asked to be known by goes: it may have been asked for by whoever the reset locks out (R05).
 // A reset that was asked for in the instant in which the address changed is written after the change, and went to the former address:
 // whoever reads that mailbox must not get in by it (pre-hijacking, "unexpired e-mail change").
-const resetPassword = `update users set password_hash = $2, password_by = $6, password_short = $7, epoch = epoch + 1, updated_at = $3,
+const resetPassword = `update users set password_hash = $2, password_by = $6, password_short = $7, breach_told_at = null, epoch = epoch + 1, updated_at = $3,
 		pending_email = '', pending_email_until = null, pending_phone = '', pending_phone_until = null,
 		email_verified_at = case when $4 and email <> '' and email_verified_at is null then $3 else email_verified_at end,
 		email_verified_by = case when $4 then '' else email_verified_by end

@@ -32,7 +32,7 @@ func Run(t *testing.T, open func(testing.TB) Store) {
 		{"credentials", credentials},
 		{"connections", connections},
 		{"grants", grants},
-		{"notifications", notifications},
+		{"breaches", breaches}, {"notifications", notifications},
 		{"avatars", avatars},
 		{"sessions", sessions},
 		{"opening", openings},

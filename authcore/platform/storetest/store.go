@@ -9,6 +9,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/admin"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/avatar"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/breach"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/closure"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/contact"
@@ -48,6 +49,7 @@ type Store interface {
 	invite.Store
 	challenge.Store
 	notice.Store
+	breach.Store
 	notification.Store
 	signup.Store
 	closure.Store

@@ -20,6 +20,7 @@ var meanings = map[authcore.Code]string{
 	authcore.TooManyAttempts:           "too many wrong codes; the link in the mail still works",
 	authcore.RateLimited:               "too many requests from this address, or mails to this recipient",
 	authcore.AccountLocked:             "too many failed sign-ins with this name",
+	authcore.PasswordResetRequired:     "the password is correct, but is in a list of stolen passwords: a message says how to choose a new one",
 	authcore.AccountNotVerified:        "the password is correct, but the address is not verified yet",
 	authcore.InvalidInvitation:         "the invitation is wrong, has expired, was used or revoked, or is for another address",
 	authcore.InvitationRequired:        "sign-up needs an invitation",

@@ -111,6 +111,9 @@ func (p *loginPage) view(q *page.Request) page.View {
 	if p.signUp.Mode() != signup.Closed {
 		v.Links = append(v.Links, page.Link{To: q.WithReturn("/register"), Text: q.T("login.register")})
 	}
+	if q.Is(authcore.PasswordResetRequired) {
+		v.Links = append([]page.Link{{To: q.Path("/password/reset"), Text: q.T("login.reset")}}, v.Links...)
+	}
 	if q.Is(authcore.AccountNotVerified) {
 		v.Links = append([]page.Link{{To: q.Path("/verify"), Text: q.T("login.verify")}}, v.Links...)
 	}
@@ -154,7 +157,7 @@ func (p *loginPage) submit(q *page.Request) error {
 	out, err := p.signIn.Password(q.R.Context(), signin.Input{
 		Login: login, Password: q.Form.Get("password"), Request: requestOf(q),
 	})
-	if authcore.CodeOf(err) == authcore.AccountNotVerified {
+	if code := authcore.CodeOf(err); code == authcore.AccountNotVerified || code == authcore.PasswordResetRequired {
 		q.KeepPending(page.Pending{ReturnTo: cmp.Or(q.Wanted(), q.Pending().ReturnTo), Login: login})
 	}
 	if err != nil {
