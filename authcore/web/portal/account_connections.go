@@ -2,6 +2,7 @@ package portal
 
 import (
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -39,9 +40,8 @@ func (p *connectionsPage) show(q *page.Request) error {
 				e.Lines = append(e.Lines, line)
 			}
 		}
-		e.Seen = q.T("connections.unused")
-		if !c.LastUsedAt.IsZero() {
-			e.Seen, e.SeenAt = seen(q, c.LastUsedAt)
+		if e.Seen = lastUse(q, c.LastUsedAt); !c.LastUsedAt.IsZero() {
+			e.SeenAt = c.LastUsedAt.UTC().Format(time.RFC3339)
 		}
 		v.Entries = append(v.Entries, e)
 	}
@@ -55,7 +55,29 @@ func (p *connectionsPage) show(q *page.Request) error {
 		}
 	}
 	q.W.Header().Set("Content-Security-Policy", page.PolicyTo(strings.Join(origins, " ")))
+	if q.Is(authcore.ReauthenticationRequired) || q.Is(authcore.MFARequired) || q.Form.Has("password") {
+		return p.showSent(q, v)
+	}
 	return v.show(q)
+}
+
+// showSent shows the form alone that was sent, with fields for the proof that was missing.
+func (p *connectionsPage) showSent(q *page.Request, v entriesView) error {
+	alone := page.View{Title: v.Title, Back: &page.Link{To: q.Path(connectionsPath), Text: v.Title}}
+	for _, e := range v.Entries {
+		if q.Form.Get("end") == e.End.Hidden[0].Value {
+			alone.Title, alone.Forms = q.T("connections.remove.title", "Title", e.Name), []page.Form{e.End}
+		}
+	}
+	for _, f := range v.Below {
+		if q.Form.Get("connect") == f.Hidden[0].Value {
+			alone.Title, alone.Forms = f.Button, []page.Form{f}
+		}
+	}
+	for i := range alone.Forms {
+		alone.Forms[i].Quiet = false
+	}
+	return q.Show(alone)
 }
 
 func (p *connectionsPage) submit(q *page.Request) error {

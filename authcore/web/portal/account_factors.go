@@ -125,14 +125,14 @@ func factorLineOf(q *page.Request, x authcore.Factor) factorLine {
 	if x.Type == authcore.FactorRecovery {
 		line.Lines = append(line.Lines, q.Count("factors.codes.left", x.Left))
 	}
-	line.Lines = append(line.Lines, lastUse(q, x))
+	line.Lines = append(line.Lines, lastUse(q, x.LastUsedAt))
 	return line
 }
 
-// lastUse says when a factor was last used.
-func lastUse(q *page.Request, x authcore.Factor) string {
-	switch d := q.Now().Sub(x.LastUsedAt); {
-	case x.LastUsedAt.IsZero():
+// lastUse says when something to sign in by was last used.
+func lastUse(q *page.Request, at time.Time) string {
+	switch d := q.Now().Sub(at); {
+	case at.IsZero():
 		return q.T("factors.unused")
 	case d < 2*time.Minute:
 		return q.T("factors.used.now")

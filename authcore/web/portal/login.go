@@ -107,7 +107,7 @@ func (p *loginPage) view(q *page.Request) page.View {
 	} else {
 		p.withoutPassword(q, &v, known)
 	}
-	v.Links = append(providerLinks(q, p.providers), v.Links...)
+	v.Ways = providerLinks(q, p.providers)
 	if p.signUp.Mode() != signup.Closed {
 		v.Links = append(v.Links, page.Link{To: q.WithReturn("/register"), Text: q.T("login.register")})
 	}

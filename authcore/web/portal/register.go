@@ -53,7 +53,8 @@ func (p *registerPage) show(q *page.Request) error {
 				page.TextField(q, "first_name", "given-name", "", 100), page.TextField(q, "last_name", "family-name", "", 100), newUsername(q, p.signUp)},
 				userFields(q, p.fields, nil)),
 		}},
-		Links: append(providerLinks(q, p.providers), page.Link{To: q.WithReturn("/login"), Text: q.T("register.login")}),
+		Ways:  providerLinks(q, p.providers),
+		Links: []page.Link{{To: q.WithReturn("/login"), Text: q.T("register.login")}},
 	})
 }
 

@@ -2,6 +2,7 @@ package portal
 
 import (
 	"errors"
+	"maps"
 	"net/url"
 	"strings"
 
@@ -36,7 +37,7 @@ func startPath(provider string) string { return "/social/" + provider + "/start"
 // providerLinks are the ways to sign in by a provider.
 func providerLinks(q *page.Request, flow *federated.Flow) (links []page.Link) {
 	for _, o := range flow.Offered() {
-		links = append(links, page.Link{To: q.WithReturn(startPath(o.Name)), Text: q.T("social.with", "Title", o.Title)})
+		links = append(links, page.Link{To: q.WithReturn(startPath(o.Name)), Text: q.T("social.with", "Title", o.Title), Logo: o.Name})
 	}
 	return links
 }
@@ -160,10 +161,12 @@ func (p *socialPages) callback(q *page.Request, o federated.Offered) error {
 	if in.Browser != "" && !errors.Is(err, federated.ErrNoStart) { // else any page could end the way that somebody is on, by a made-up answer
 		slot.Clear(q.W.Header(), q.Info.Cookies())
 	}
-	if err != nil {
-		return p.fail(q, err)
-	}
 	switch {
+	case err != nil && res.Connecting && httpauth.WantsHTML(q.R):
+		q.SetProblem(err)
+		return notConnected(q, o)
+	case err != nil:
+		return p.fail(q, err)
 	case res.Declined && res.Connecting:
 		return q.Done(connectionsPath, "provider_declined")
 	case res.Declined:
@@ -191,6 +194,20 @@ func (p *socialPages) fail(q *page.Request, err error) error {
 	}
 	q.SetProblem(err)
 	return p.failed(q)
+}
+
+// notConnected shows why nothing was connected, to who is signed in.
+func notConnected(q *page.Request, o federated.Offered) error {
+	v := q.ProblemView()
+	switch {
+	case q.Is(authcore.Conflict):
+		v.Intro = []string{q.T("social.taken", "Title", o.Title)}
+	case q.Is(authcore.LimitReached):
+		v.Intro = []string{q.T("social.full")}
+	}
+	v.Intro = append(v.Intro, q.Quote()...)
+	v.Links = []page.Link{{To: q.Path(connectionsPath), Text: q.T("connections.title")}}
+	return q.ShowProblem(v)
 }
 
 func (p *socialPages) failed(q *page.Request) error {
@@ -276,8 +293,10 @@ func (p *completePage) missingFields(q *page.Request, waits federated.Waits) (fi
 }
 
 func (p *completePage) submit(q *page.Request) error {
+	fields := typedFields(q, p.fields)
+	maps.DeleteFunc(fields, func(_ string, typed any) bool { return typed == nil || typed == "" }) // only a new account needs them
 	res, err := p.flow.Complete(q.R.Context(), federated.CompleteInput{Token: socialToken(q), Email: q.Form.Get("email"), OTP: q.Form.Get("otp"), Connect: q.Form.Get("connect") != "",
-		Given: signup.RegisterInput{Username: q.Form.Get("username"), Fields: typedFields(q, p.fields)}, Request: requestOf(q)})
+		Given: signup.RegisterInput{Username: q.Form.Get("username"), Fields: fields}, Request: requestOf(q)})
 	if err != nil {
 		return err
 	}

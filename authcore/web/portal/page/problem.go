@@ -140,7 +140,7 @@ func (q *Request) ProblemView() View {
 func (k *Kit) fail(q *Request, err error) {
 	problem := q.SetProblem(err)
 	v := q.ProblemView()
-	v.Links = []Link{{q.Home(), q.T("error.home")}}
+	v.Links = []Link{{To: q.Home(), Text: q.T("error.home")}}
 	if problem.Code == authcore.CrossOrigin && overHTTP(q.R, q.Info) {
 		v.Title, v.Intro = q.T("redirectloop.http"), []string{q.T("redirectloop.http.text")}
 	}

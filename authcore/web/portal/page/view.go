@@ -14,6 +14,7 @@ type View struct {
 	Points   []Point
 	Apart    *Link // opens in a new tab
 	Forms    []Form
+	Ways     []Link // ways on that are as good as the forms
 	Links    []Link
 	Continue string        // where browsers that run no scripts go at once
 	Script   template.HTML // ours
@@ -32,7 +33,10 @@ type Item struct{ Text, Field string }
 type Point struct{ Title, Text string }
 
 // Link leads to an address.
-type Link struct{ To, Text string }
+type Link struct {
+	To, Text string
+	Logo     string // of whom it leads to: google, apple, facebook, github; "" or another one for none
+}
 
 // Picture is an image of ours; Text is what it shows, for whoever does not see it.
 type Picture struct{ From, Text string }
