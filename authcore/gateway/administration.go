@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/admin"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/attempt"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/stats"
 )
 
@@ -10,6 +11,12 @@ type administrationStore interface {
 	admin.GateStore
 	admin.DirectoryStore
 	stats.Store
+}
+
+// Lockouts count the failed sign-ins of accounts, and know which are locked.
+type Lockouts interface {
+	attempt.Lockouts
+	admin.Locks
 }
 
 // Administration is what administrators read and do.
@@ -25,7 +32,7 @@ func (f *Flows) wireAdministration(cfg Config) (err error) {
 	if err != nil {
 		return err
 	}
-	if f.Directory, err = admin.NewDirectory(admin.DirectoryConfig{Store: cfg.Store}); err != nil {
+	if f.Directory, err = admin.NewDirectory(admin.DirectoryConfig{Store: cfg.Store, Locks: cfg.Lockouts, Cursors: f.cursors, Now: cfg.Now}); err != nil {
 		return err
 	}
 	f.Stats, err = stats.New(stats.Config{Store: cfg.Store, Now: cfg.Now})

@@ -84,7 +84,7 @@ type Config struct {
 	Ring     *keyring.Ring // it may be loaded later, before the first request
 	Hasher   *passhash.Hasher
 	Limiter  authcore.Limiter
-	Lockouts attempt.Lockouts
+	Lockouts Lockouts
 	Proofs   attempt.Lockouts // of sessions that prove themselves by a password
 	Codes    attempt.Lockouts // of accounts: wrong codes of second factors (lockout.CodePolicy)
 	Mailer   challenge.Mailer

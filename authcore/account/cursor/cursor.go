@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"encoding/base64"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"strconv"
 	"time"
@@ -23,7 +24,14 @@ const (
 	SecurityEvents List = "events"
 	Invitations    List = "invitations"
 	AllInvitations List = "all invitations"
+	Accounts       List = "accounts"
 )
+
+// Filtered returns the list with a filter, whose parts are values of JSON: a cursor of one filter is none of another.
+func Filtered(l List, filter ...any) List {
+	text, _ := json.Marshal(filter) // what a query had: cannot go wrong
+	return List(string(l) + " " + string(text))
+}
 
 // Position is a place in a list: that of one of its rows, by what the list is ordered by. The zero Position is before the first.
 type Position struct {

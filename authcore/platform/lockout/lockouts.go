@@ -152,6 +152,18 @@ func (l *Lockouts) Reset(ctx context.Context, name string) error {
 	return nil
 }
 
+// LockedUntil implements [admin.Locks].
+func (l *Lockouts) LockedUntil(ctx context.Context, name string) (time.Time, error) {
+	found, err := l.store.Lockout(ctx, l.stored(name))
+	if errors.Is(err, authcore.ErrNotFound) || err == nil && !found.Until.After(l.now()) {
+		return time.Time{}, nil
+	}
+	if err != nil {
+		return time.Time{}, fmt.Errorf("find lockout: %w", err)
+	}
+	return found.Until, nil
+}
+
 func (l *Lockouts) stored(name string) string {
 	digest := l.key().MAC([]byte(name))
 	return hex.EncodeToString(digest[:])

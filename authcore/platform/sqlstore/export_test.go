@@ -3,12 +3,14 @@ package sqlstore
 import (
 	"bytes"
 	"context"
+	"errors"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/google/uuid"
 
+	"github.com/gatehouse-auth/gatehouse/authcore/account/admin"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/history"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
@@ -197,6 +199,25 @@ func (x SchemaTable) Find(t testing.TB, s *Store, text string) (rows int64) {
 func HistoryPlan(t testing.TB, s *Store, q history.Query) string {
 	t.Helper()
 	text, args := accountEvents(q)
+	return plan(t, s, text, args)
+}
+
+// DirectoryPlan returns how the database answers a question for a page of accounts.
+func DirectoryPlan(t testing.TB, s *Store, q admin.UserQuery) (text string) {
+	t.Helper()
+	l := s.accountList(q)
+	err := s.Read(t.Context(), "prepare", func(ctx context.Context, db sqldb.Querier) error {
+		return errors.Join(l.search(ctx, db), l.after(ctx, db))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text = l.page()
+	return plan(t, s, text, l.args)
+}
+
+func plan(t testing.TB, s *Store, text string, args []any) string {
+	t.Helper()
 	explain := "explain (analyze, buffers off, timing off, costs off) "
 	scan := sqldb.ScanText
 	if s.Dialect().Name == sqldb.SQLite {

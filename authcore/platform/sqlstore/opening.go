@@ -51,10 +51,8 @@ func (s *Store) open(ctx context.Context, q *tx, o authcore.SessionOpening) (aut
 			return sess, err
 		}
 	}
-	if met.first {
-		if _, err := sqldb.Exec(ctx, q, setFirstSignIn, sess.AccountID, micros(sess.CreatedAt)); err != nil {
-			return sess, err
-		}
+	if _, err := sqldb.Exec(ctx, q, setSignIns, sess.AccountID, micros(sess.CreatedAt)); err != nil {
+		return sess, err
 	}
 	fx, err := met.effects(ctx, q, o)
 	if err != nil {
@@ -83,8 +81,8 @@ func (s *Store) open(ctx context.Context, q *tx, o authcore.SessionOpening) (aut
 }
 
 const (
-	setDevice      = "update sessions set device_id = $2 where id = $1"
-	setFirstSignIn = "update users set first_sign_in_at = $2 where id = $1"
+	setDevice  = "update sessions set device_id = $2 where id = $1"
+	setSignIns = "update users set first_sign_in_at = coalesce(first_sign_in_at, $2), last_sign_in_at = $2 where id = $1"
 )
 
 // insertIntoSessions gives device_id the id of the device that the account knows by the digest $21, else $19.

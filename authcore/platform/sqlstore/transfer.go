@@ -225,8 +225,10 @@ func (t *transfer) restartIdentity(ctx context.Context, table table) error {
 		if !c.identity {
 			continue
 		}
-		text := fmt.Sprintf("select setval(pg_get_serial_sequence($1, $2), greatest(coalesce(max(%s), 0), 1), max(%s) is not null) from %s",
-			c.name, c.name, table.name)
+		// A number that was given to what is gone by now is not given again: SQLite keeps the last one in settings.
+		text := fmt.Sprintf(`select setval(pg_get_serial_sequence($1, $2), greatest(coalesce(max(%s), 0), coalesce(max(l.last), 0), 1), coalesce(max(%s), nullif(max(l.last), 0)) is not null)
+			from (select cast(max(value) as bigint) as last from settings where name = 'last_%s_%s') l left join %s on true`,
+			c.name, c.name, table.name, c.name, table.name)
 		err := t.to.Single(ctx, "number "+table.name, func(ctx context.Context, q sqldb.Querier) error {
 			_, err := sqldb.One(ctx, q, sqldb.ScanInt, text, table.name, c.name)
 			return err

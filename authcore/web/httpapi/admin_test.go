@@ -89,6 +89,54 @@ func TestM07_CallsOfTheAdministration(t *testing.T) {
 	}
 }
 
+// The list: who may read it, filters, pages, order and the count.
+func TestAdmin_ListsAccounts(t *testing.T) {
+	h := open(t)
+	user, asUser := h.withRoles("user.one", "staff")
+	_, asAuditor := h.withRoles("auditor.one", authcore.RoleAuditor)
+	_, asAdmin := h.withRoles("boss.one", authcore.RoleAdmin)
+	h.call(http.MethodGet, "/admin/users", "", asUser).refused(403, authcore.Forbidden)
+	h.call(http.MethodGet, "/admin/users", "", asAuditor).want(200)
+	h.call(http.MethodGet, "/admin/users", "").refused(401, authcore.AuthenticationRequired)
+	list := func(query string) (names []string, next string, total any) {
+		t.Helper()
+		got := h.call(http.MethodGet, "/admin/users?"+query, "", asAdmin).want(200).fields()
+		for _, u := range got["users"].([]any) {
+			names = append(names, u.(map[string]any)["username"].(string))
+		}
+		next, _ = got["next"].(string)
+		return names, next, got["total"]
+	}
+	for query, want := range map[string][]string{
+		"sort=email": {"auditor.one", "boss.one", "user.one"}, "q=USER": {"user.one"}, "q=lovel&sort=email": {"auditor.one", "boss.one", "user.one"},
+		"q=" + user.ID.String(): {"user.one"}, "role=staff": {"user.one"}, "role=sta": nil, "email=user.one@example.com": {"user.one"},
+		"username=boss.one": {"boss.one"}, "number=1": {"user.one"}, "disabled=true": nil, "kind=service": nil, "verified=false": nil, "mfa=true": nil,
+		"role=staff&disabled=false&verified=true&mfa=false&kind=person": {"user.one"}, "q=%25": nil, "role=%25": nil, "seen_before=2001-01-01T00:00:00Z": nil,
+		"invited_by=" + user.ID.String(): nil, "created_after=2099-01-01T00:00:00Z": nil, "phone=%2B43": nil,
+	} {
+		if got, _, _ := list(query); !slices.Equal(got, want) {
+			t.Errorf("%s: %q", query, got)
+		}
+	}
+	first, next, total := list("sort=email&limit=2&count=true")
+	rest, end, _ := list("sort=email&limit=2&cursor=" + next)
+	if len(first) != 2 || !slices.Equal(rest, []string{"user.one"}) || end != "" || total != 3.0 {
+		t.Errorf("pages %q %q %v", first, rest, total)
+	}
+	for _, bad := range []string{"sort=name", "limit=0", "cursor=x", "disabled=yes", "kind=x", "number=0", "email=x", "username=%2B", "invited_by=x", "created_after=x",
+		"sort=email&disabled=false&cursor=" + next, "cursor=" + next} {
+		h.call(http.MethodGet, "/admin/users?"+bad, "", asAdmin).refused(400, authcore.InvalidRequest)
+	}
+	h.call(http.MethodGet, "/admin/users?sort=email&limit=2&cursor="+next, "", asAuditor).refused(400, authcore.InvalidRequest) // another's
+	one := h.call(http.MethodGet, "/admin/users/number:1", "", asAdmin).want(200)
+	if one.fields()["id"] != user.ID.String() || one.header.Get("ETag") == "" || one.fields()["last_sign_in_at"] == nil {
+		t.Errorf("got %s", one.body)
+	}
+	for _, none := range []string{"number:99", "number:01", "number:0", "number:", "number:x"} {
+		h.call(http.MethodGet, "/admin/users/"+none, "", asAdmin).refused(404, authcore.NotFound)
+	}
+}
+
 // Callers are counted by account, not by address.
 func TestAdmin_Limit(t *testing.T) {
 	h := open(t, plan{rates: map[string]ratelimit.Rate{authcore.LimitAdmin: {Count: 2, Window: time.Minute}}})

@@ -45,4 +45,36 @@ alter table events add column actor_via text not null default '';
 alter table events add column details text not null default '';
 create index events_actor on events (actor_id, kind, at, id) where actor_id is not null;
 
+-- What machines are known by in place of an id: in the order in which accounts were made, and never given again. The last one stands in
+-- settings: there it outlives the account that has it.
+alter table users add column number integer;
+create temporary table places as select id, row_number() over (order by created_at, id) as place from users;
+create index temp.places_id on places (id);
+update users set number = (select place from places where places.id = users.id);
+drop table places;
+insert into settings (name, value) select 'last_users_number', cast(coalesce(max(number), 0) as text) from users;
+-- +goose StatementBegin
+create trigger users_number after insert on users when new.number is null
+begin
+	update settings set value = cast(cast(value as integer) + 1 as text) where name = 'last_users_number';
+	update users set number = (select cast(value as integer) from settings where name = 'last_users_number') where id = new.id;
+end;
+-- +goose StatementEnd
+create unique index users_number on users (number);
+-- person or service.
+alter table users add column kind text not null default 'person';
+-- Why an administrator keeps the owner out; null: nothing is said, or the account is enabled.
+alter table users add column disabled_reason text;
+alter table users add column last_sign_in_at integer;
+
+-- What leads a list of accounts. The order is that of the list, or that of the addresses.
+create index users_username on users (username, id) where username <> '';
+create index users_phone on users (phone, id) where phone <> '';
+create index users_first_name on users (lower(first_name), id) where first_name <> '';
+create index users_last_name on users (lower(last_name), id) where last_name <> '';
+create index users_address on users (email, id);
+create index users_having_roles on users (created_at, id) where roles <> '[]';
+create index users_disabled on users (created_at, id) where disabled_at is not null;
+create index users_services on users (created_at, id) where kind <> 'person';
+
 insert into settings (name, value) values ('schema_fits', '4') on conflict (name) do update set value = excluded.value;

@@ -1,0 +1,123 @@
+package sqlstore_test
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/admin"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/cursor"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqlstore"
+	"github.com/gatehouse-auth/gatehouse/internal/testpg"
+)
+
+// Twenty-four thousand accounts: one in four thousand has a role, is disabled or a service; the names of all begin alike.
+const (
+	someAccounts = `insert into users (number, id, email, username, phone, first_name, last_name, avatar_url, roles, password_hash, epoch, roles_version,
+			disabled_at, kind, created_at, updated_at)
+		select i, %id, 'user' || i || '@example.com', 'user' || i, '+43' || i, 'Ada', 'Lovelace', '', case when i %mod 4000 = 0 then '["staff"]' else '[]' end, '', 0, 0,
+			case when i %mod 4000 = 1 then i end, case when i %mod 4000 = 2 then 'service' else 'person' end, i, i from `
+	liteAccounts     = "(with recursive n(i) as (select 1 union all select i + 1 from n where i < 24000) select i from n)"
+	postgresAccounts = "generate_series(1, 24000) i"
+)
+
+func fillAccounts(t testing.TB, s *sqlstore.Store, id, from string) {
+	t.Helper()
+	sqlstore.Change(t, s, strings.NewReplacer("%id", id, "%mod", "%").Replace(someAccounts)+from)
+}
+
+// TestDirectory_GoesAlongAnIndex: what leads a list has an index, in the order of the list or with few rows, and no more than
+// admin.Tested rows are tested, however many accounts there are.
+func TestDirectory_GoesAlongAnIndex(t *testing.T) {
+	t.Parallel()
+	lite, big := migrated(t, sqliteURL(t)), migrated(t, testpg.Database(t))
+	fillAccounts(t, lite, "printf('%08x-0000-4000-8000-000000000000', i)", liteAccounts)
+	fillAccounts(t, big, "cast(lpad(to_hex(i), 8, '0') || '-0000-4000-8000-000000000000' as uuid)", postgresAccounts)
+	sqlstore.Change(t, big, "analyze users")
+	sqlstore.Change(t, lite, "analyze")
+	no, yes := false, true
+	for name, c := range map[string]struct {
+		filter admin.UserFilter
+		sort   admin.Sort
+		index  string // of SQLite's plan
+		most   float64
+	}{
+		"all":              {admin.UserFilter{}, admin.NewestFirst, "users_created", 60},
+		"all, oldest":      {admin.UserFilter{}, admin.OldestFirst, "users_created", 60},
+		"all, by address":  {admin.UserFilter{}, admin.ByAddress, "users_address", 60},
+		"of a time":        {admin.UserFilter{CreatedAfter: time.UnixMicro(500), CreatedBefore: time.UnixMicro(900)}, admin.NewestFirst, "users_created", 60},
+		"an address":       {admin.UserFilter{Email: "user7@example.com"}, admin.NewestFirst, "users_", 5},
+		"a username":       {admin.UserFilter{Username: "user7"}, admin.NewestFirst, "users_username", 5},
+		"a number":         {admin.UserFilter{Number: 7}, admin.NewestFirst, "users_number", 5},
+		"a role":           {admin.UserFilter{Role: "staff"}, admin.NewestFirst, "users_having_roles", 60},
+		"disabled":         {admin.UserFilter{Disabled: &yes}, admin.NewestFirst, "users_disabled", 60},
+		"services":         {admin.UserFilter{Kind: authcore.KindService}, admin.NewestFirst, "users_services", 60},
+		"nobody's guests":  {admin.UserFilter{InvitedBy: uuid.New()}, admin.NewestFirst, "users_invited", 5},
+		"a rare prefix":    {admin.UserFilter{Search: "user2399"}, admin.NewestFirst, "sqlite_autoindex_users", 70},
+		"a common prefix":  {admin.UserFilter{Search: "user"}, admin.NewestFirst, "users_created", 10_100},
+		"tested, and none": {admin.UserFilter{Verified: &yes, MFA: &no, SeenBefore: time.Now()}, admin.NewestFirst, "users_created", 10_100},
+	} {
+		q := admin.UserQuery{UserFilter: c.filter, Sort: c.sort, Limit: 50, Now: time.Now()}
+		for _, after := range []cursor.Position{{}, {At: time.UnixMicro(23000), ID: uuid.MustParse("000059d8-0000-4000-8000-000000000000")}} {
+			q.After = after
+			plan := sqlstore.DirectoryPlan(t, lite, q)
+			if regexp.MustCompile(`SCAN users\n|SCAN users$`).MatchString(plan) || !strings.Contains(plan, c.index) {
+				t.Errorf("SQLite, %s:\n%s", name, plan)
+			}
+			plan = sqlstore.DirectoryPlan(t, big, q)
+			for _, rows := range regexp.MustCompile(`Scan.* on users.*actual rows=([0-9.]+)|Rows Removed by Filter: ([0-9]+)`).FindAllStringSubmatch(plan, -1) {
+				if n, err := strconv.ParseFloat(rows[1]+rows[2], 64); err != nil || n > c.most {
+					t.Errorf("Postgres, %s:\n%s", name, plan)
+				}
+			}
+		}
+	}
+	for _, s := range []*sqlstore.Store{lite, big} {
+		q := admin.UserQuery{UserFilter: admin.UserFilter{Verified: &yes}, Sort: admin.NewestFirst, Limit: 50, Now: time.Now()}
+		// A page ends after ten thousand rows, and the next goes on there.
+		for i, want := range []int64{14_001, 4001, 0} {
+			page, err := s.ManagedAccounts(t.Context(), q)
+			if err != nil || len(page.Accounts) != 0 || !page.Next.IsZero() && page.Next.At.UnixMicro() != want || page.Next.IsZero() != (want == 0) {
+				t.Errorf("page %d: %d accounts, next %v (%v)", i, len(page.Accounts), page.Next, err)
+			}
+			q.After = page.Next
+		}
+		if n, err := s.CountAccounts(t.Context(), admin.UserQuery{Sort: admin.NewestFirst, Now: time.Now()}); err != nil || n != admin.Tested {
+			t.Errorf("counted %d (%v)", n, err)
+		}
+	}
+}
+
+// Numbers go up and are never given again, also after the account with the highest is gone.
+func TestNumbers_AreNeverGivenAgain(t *testing.T) {
+	t.Parallel()
+	for name, url := range map[string]string{"sqlite": sqliteURL(t), "postgres": testpg.Database(t)} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, now := migrated(t, url), time.Now().UTC().Truncate(time.Microsecond)
+			number := func() (uuid.UUID, int64) {
+				a := authcore.Account{ID: uuid.New(), CreatedAt: now, UpdatedAt: now}
+				if err := s.CreateAccount(t.Context(), a, nil, authcore.Effects{}); err != nil {
+					t.Fatal(err)
+				}
+				m, err := s.ManagedAccount(t.Context(), a.ID)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return a.ID, m.Number
+			}
+			_, first := number()
+			second, two := number()
+			sqlstore.Change(t, s, "delete from users where id = $1", second)
+			_, third := number()
+			if first != 1 || two != 2 || third != 3 {
+				t.Errorf("numbers %d %d %d", first, two, third)
+			}
+		})
+	}
+}
