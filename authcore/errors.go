@@ -45,6 +45,7 @@ const (
 	ShortPassword             Code = "password_too_short"
 	Forbidden                 Code = "forbidden"
 	BindingRequired           Code = "binding_required"
+	Blocked                   Code = "blocked"
 	ReauthenticationRequired  Code = "reauthentication_required"
 	MFARequired               Code = "mfa_required"
 	CrossOrigin               Code = "cross_origin"

@@ -35,6 +35,7 @@ const (
 	EventPasswordBreached  EventKind = "password.breached"
 	EventPasswordRemoved   EventKind = "account.password_removed"
 	EventAccountLocked     EventKind = "account.locked"
+	EventBlockHit          EventKind = "block.hit"
 	EventAccountSecured    EventKind = "account.secured"
 	EventRegistrationAgain EventKind = "account.registered_again"
 	EventEmailChanged      EventKind = "account.email_changed"
@@ -89,7 +90,7 @@ var eventKinds = sortedKinds(
 	EventUsernameChanged, EventPhoneChanged, EventSteppedUp, EventStepUpFailed, EventDeletionRequested, EventCodeSent, EventCodeRefused,
 	EventAccountDeleted, EventExported, EventAccountRestored, EventSessionRenamed, EventDeviceSeen, EventDeviceForgotten, EventDeviceTrusted,
 	EventFactorAdded, EventFactorRemoved, EventFactorUsed, EventFactorFailed, EventCloneSuspected, EventMFAEnabled, EventMFADisabled, EventRecoveryCodesMade,
-	EventRecoveryCodeUsed,
+	EventRecoveryCodeUsed, EventBlockHit,
 	EventNotifications, EventConnectionAdded, EventConnectionRemoved, EventConnectionRefused, EventProviderFailed, EventProviderLoggedOut,
 	EventAdminUsersList, EventAdminUsersGet,
 )

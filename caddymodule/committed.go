@@ -42,6 +42,8 @@ func tell(ctx context.Context, logger *slog.Logger, e authcore.Event) {
 		if e.Result != audit.Success {
 			logger.LogAttrs(ctx, slog.LevelInfo, "wrong password of a session", about(e)...)
 		}
+	case authcore.EventBlockHit:
+		logger.LogAttrs(ctx, slog.LevelInfo, "blocked", about(e)...)
 	case authcore.EventAccountLocked:
 		logger.LogAttrs(ctx, slog.LevelWarn, "sign-ins locked after failures", about(e)...)
 	case authcore.EventAccountSecured: // somebody had taken over an account, or was about to

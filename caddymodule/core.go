@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/gatehouse-auth/gatehouse/authcore/account/block"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/breach"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passpolicy"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
@@ -29,6 +30,7 @@ type core struct {
 	ring     *keyring.Ring
 	notifier *notify.Notifier
 	flows    *gateway.Flows
+	blocks   *block.Blocks
 	auth     *httpauth.Authenticator
 	api      *httpapi.API
 	pages    *portal.Pages
@@ -90,8 +92,12 @@ func (c *core) wireFlows(a *App, sealer *secret.Sealer) error {
 	if settings.Providers, err = a.readyProviders(cfg.userFields); err != nil {
 		return err
 	}
+	c.blocks, err = block.New(block.Config{Rules: cfg.blocks.rules, Allowed: cfg.blocks.allowed, Count: countBlock, Now: n.clock.Now})
+	if err != nil {
+		return err
+	}
 	c.flows, err = gateway.NewFlows(gateway.Config{Store: c.store, Ring: c.ring, Hasher: n.hasher, Limiter: a.limiter(), Lockouts: n.lockouts, Proofs: n.proofs, Codes: n.codes,
-		Mailer: c.notifier, Sealer: sealer, Now: n.clock.Now, Settings: settings,
+		Mailer: c.notifier, Blocks: c.blocks, Sealer: sealer, Now: n.clock.Now, Settings: settings,
 		CanReach: c.notifier.CanReach, MayIssue: func() error { return gateway.MayIssue(n.clock.Wrong, c.ring.Signs) },
 		Traces: gateway.Traces{SignIn: traceSignIns, SignUp: traceSignUps, StepUp: traceOf(stepUpOutcomes.result), Refresh: traceOf(refreshOutcomes.result), Handover: traceHandovers,
 			CodeSent: countCode, SecondFactor: countSecondFactor, Provider: countProvider, AdminCall: adminCalls.result}})

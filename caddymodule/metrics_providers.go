@@ -22,7 +22,7 @@ var (
 )
 
 var (
-	providerOutcomes = append(outcomesOf(authcore.InvalidProviderAnswer, authcore.ProviderDenied, authcore.ProviderUnavailable, authcore.SignupClosed,
+	providerOutcomes = append(outcomesOf(authcore.InvalidProviderAnswer, authcore.ProviderDenied, authcore.ProviderUnavailable, authcore.SignupClosed, authcore.Blocked,
 		authcore.InvalidCredentials, authcore.Conflict, authcore.LimitReached, authcore.InvalidCode, authcore.TooManyAttempts, authcore.InvalidFields,
 		authcore.InvitationRequired, authcore.InvalidInvitation, authcore.InvalidRequest, authcore.InvalidSocialToken), otherOutcome)
 	providerSteps = []string{idp.StepDiscovery, idp.StepKeys, idp.StepToken, idp.StepUserInfo}

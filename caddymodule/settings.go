@@ -147,6 +147,12 @@ type Settings struct {
 	// address, sms_total 1000/1d for all.
 	RateLimit map[string]string `json:"rate_limit,omitempty"`
 
+	// Who and what is kept out: addresses, numbers, usernames and client addresses, by pattern or list.
+	Block []BlockSettings `json:"block,omitempty"`
+
+	// The only addresses and numbers that sign up or are sent a code. Default: all.
+	Allow []AllowSettings `json:"allow,omitempty"`
+
 	// How much memory verified access tokens may take: 1MiB to 64GiB. Default: 128MiB.
 	TokenCache string `json:"token_cache,omitempty"`
 

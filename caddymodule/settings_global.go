@@ -226,6 +226,18 @@ var globalOptions = []option[Settings]{
 		check:  checkRateLimits,
 	},
 	{
+		name:   "block",
+		repeat: true,
+		parse:  parseBlockRule,
+		check:  checkBlocks,
+	},
+	{
+		name:   "allow",
+		repeat: true,
+		parse:  parseAllow,
+		check:  checkAllowed,
+	},
+	{
 		name:  "token_cache",
 		parse: readText(func(s *Settings) *string { return &s.TokenCache }),
 		check: func(s *Settings) error {

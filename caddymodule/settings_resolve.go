@@ -81,8 +81,9 @@ type resolved struct {
 	password       passwordRules
 	lockout        lockoutRules
 	rates          map[string]ratelimit.Rate // every limit of limitNames
-	tokenCache     uint64                    // bytes
-	warnings       []string                  // what is allowed but should be told at start
+	blocks         blockRules
+	tokenCache     uint64   // bytes
+	warnings       []string // what is allowed but should be told at start
 }
 
 // resolve checks the settings and gives every option its value. It reads the environment and the files that the
@@ -122,7 +123,7 @@ func (s *Settings) resolve() (*resolved, error) {
 	if r.tokenCache, err = tokenCacheBytes(read.TokenCache); err != nil {
 		return nil, err
 	}
-	for _, step := range []func(*Settings, *resolved) error{resolvePaths, resolveSecrets, resolveRedis, resolveStaleness, resolveOrigins, resolveRates, resolveAdmins, resolveTemplates, resolveUserFields, resolveTuning} {
+	for _, step := range []func(*Settings, *resolved) error{resolvePaths, resolveSecrets, resolveRedis, resolveStaleness, resolveOrigins, resolveRates, resolveAdmins, resolveTemplates, resolveUserFields, resolveBlocks, resolveTuning} {
 		if err := step(read, r); err != nil {
 			return nil, err
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/attempt"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/avatar"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/block"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/breach"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/closure"
@@ -91,6 +92,7 @@ type Config struct {
 	Sealer   *secret.Sealer
 	// CanReach returns false for a normalised address to which mails are known not to go out. It must not wait. It may be nil.
 	CanReach func(address string) bool
+	Blocks   *block.Blocks // whom the operator keeps out; nil: nobody
 	// MayIssue is asked before tokens are issued; an error refuses them. It may be nil.
 	MayIssue func() error
 	Now      authcore.Clock
@@ -228,7 +230,7 @@ func (f *Flows) wireShared(cfg Config) (err error) {
 	}
 	f.Challenges, err = challenge.New(challenge.Config{Store: cfg.Store, Limiter: cfg.Limiter, Mailer: cfg.Mailer, Key: CodeKey(cfg.Ring),
 		Length: code.Length, Lifetime: code.Lifetime, SMSLifetime: code.SMSLifetime, Attempts: code.Attempts, Reaches: reaches,
-		ClientKey: ratelimit.AddressKey, Sent: cfg.Traces.CodeSent, Now: cfg.Now})
+		ClientKey: ratelimit.AddressKey, MaySend: cfg.Blocks.MaySend, Sent: cfg.Traces.CodeSent, Now: cfg.Now})
 	if err != nil {
 		return err
 	}
@@ -253,7 +255,7 @@ func (f *Flows) wireSessions(cfg Config) (err error) {
 	}
 	f.Steps, err = secondstep.New(secondstep.Config{Store: cfg.Store, Sessions: f.Sessions, Factors: f.Factors, Notices: f.Notices, Hasher: cfg.Hasher,
 		Policy: f.Policy, Lockouts: cfg.Lockouts, Proofs: cfg.Proofs, Codes: cfg.Codes, Key: macKey(cfg.Ring, "pending sign-in"), Lifetime: f.Challenges.Lifetime,
-		Required: s.MFA, NoPassword: s.NoPassword, TrustFor: s.TrustFor, FreshFor: s.FreshFor, Admins: s.Admins, Texts: f.Challenges.SMS(), Trace: cfg.Traces.SignIn, StepUps: cfg.Traces.StepUp, Now: cfg.Now})
+		Required: s.MFA, Blocks: cfg.Blocks, NoPassword: s.NoPassword, TrustFor: s.TrustFor, FreshFor: s.FreshFor, Admins: s.Admins, Texts: f.Challenges.SMS(), Trace: cfg.Traces.SignIn, StepUps: cfg.Traces.StepUp, Now: cfg.Now})
 	if err != nil {
 		return err
 	}
@@ -277,7 +279,7 @@ func (f *Flows) wireSessions(cfg Config) (err error) {
 // wireAccounts makes and changes accounts.
 func (f *Flows) wireAccounts(cfg Config) (err error) {
 	f.Invite, err = invite.New(invite.Config{Store: cfg.Store, Mailer: cfg.Mailer, Limiter: cfg.Limiter, Cursors: f.cursors, Admins: cfg.Settings.Admins,
-		Inviters: cfg.Settings.Invitation.Inviters, Identities: cfg.Settings.Identities, Numbers: cfg.Settings.Numbers, Texts: f.Challenges,
+		Inviters: cfg.Settings.Invitation.Inviters, Identities: cfg.Settings.Identities, Numbers: cfg.Settings.Numbers, Texts: f.Challenges, Blocks: cfg.Blocks,
 		Lifetime: cfg.Settings.Invitation.Lifetime, Pending: cfg.Settings.Invitation.Pending, Now: cfg.Now})
 	if err != nil {
 		return err
@@ -286,7 +288,7 @@ func (f *Flows) wireAccounts(cfg Config) (err error) {
 	f.SignUp, err = signup.New(signup.Config{Store: cfg.Store, Invitations: f.Invite, Notices: f.Notices, Hasher: cfg.Hasher, Policy: f.Policy, Challenges: f.Challenges,
 		Steps: f.Steps, Settings: signup.Settings{Mode: s.Signup, Deferred: s.Deferred, CodeOnDemand: s.CodeOnDemand, Identities: s.Identities,
 			Passwords: s.waysIn().Passwords()},
-		Fields: s.UserFields, Locales: httpauth.Languages(), Numbers: s.Numbers, Confirm: f.confirm, Trace: cfg.Traces.SignUp,
+		Fields: s.UserFields, Locales: httpauth.Languages(), Numbers: s.Numbers, Blocks: cfg.Blocks, Confirm: f.confirm, Trace: cfg.Traces.SignUp,
 		CanReach: cfg.CanReach, Salt: func(address string) []byte { return salt().MAC([]byte(address)).Bytes()[:16] }, Now: cfg.Now})
 	if err != nil {
 		return err
@@ -317,7 +319,7 @@ func (f *Flows) wireAccounts(cfg Config) (err error) {
 		return err
 	}
 	f.Profile, err = profile.New(profile.Config{Store: cfg.Store, Notices: f.Notices, Factors: f.Factors, Identities: s.Identities, Fields: s.UserFields,
-		Locales: httpauth.Languages(), Numbers: s.Numbers, Now: cfg.Now})
+		Locales: httpauth.Languages(), Numbers: s.Numbers, Admins: s.Admins, Blocks: cfg.Blocks, Now: cfg.Now})
 	return err
 }
 

@@ -204,6 +204,8 @@ var accountStates = map[string]func(t testing.TB, e *entrant){
 			e.g.attempt(t, e.email, "not the password").must(t, 401, "invalid_credentials")
 		}
 	},
+	// A rule of the option keeps this username from signing in.
+	"blocked":  func(t testing.TB, e *entrant) { e.set(t, "username = 'outcast-"+e.id[:8]+"'") },
 	"2FA owed": func(t testing.TB, e *entrant) { e.g.withEmailFactor(t, e.user) },
 	// The option demands a second factor of this role; the account has none.
 	"2FA required": func(t testing.TB, e *entrant) { e.set(t, `roles = '["staff"]'`) },
@@ -220,34 +222,42 @@ var waysAndStates = map[string]map[string][2]string{
 	"password": {
 		"fine": {"in"}, "unproven": {"403 account_not_verified"}, "disabled": {"401 invalid_credentials"}, "deleted": {"401 invalid_credentials"},
 		"locked": {"429 account_locked"}, "2FA owed": {"pending"}, "2FA required": {"pending"},
+		"blocked": {"401 invalid_credentials"},
 	},
 	"recovery code": {
 		"fine": {"in"}, "unproven": {"403 account_not_verified"}, "disabled": {"401 invalid_credentials"}, "deleted": {"401 invalid_credentials"},
 		"locked": {"429 account_locked"}, "2FA owed": {"in"}, "2FA required": {"in"},
+		"blocked": {"401 invalid_credentials"},
 	},
 	"refresh": {
 		"fine": {"in"}, "unproven": {"in"}, "disabled": {"401 invalid_refresh_token"}, "deleted": {"401 invalid_refresh_token"},
 		"locked": {"in"}, "2FA owed": {"in"}, "2FA required": {"in"},
+		"blocked": {"in"},
 	},
 	"passkey": {
 		"fine": {"in"}, "unproven": {"403 account_not_verified"}, "disabled": {"400 invalid_passkey"}, "deleted": {"400 unknown_passkey"},
 		"locked": {"in"}, "2FA owed": {"in"}, "2FA required": {"in"},
+		"blocked": {"400 invalid_passkey"},
 	},
 	"code": {
 		"fine": {"in"}, "unproven": {"nothing sent", "400 invalid_code"}, "disabled": {"nothing sent", "400 invalid_code"}, "deleted": {"nothing sent", "400 invalid_code"},
 		"locked": {"in"}, "2FA owed": {"pending"}, "2FA required": {"pending"},
+		"blocked": {"nothing sent", "400 invalid_code"},
 	},
 	"link": {
 		"fine": {"in"}, "unproven": {"nothing sent", "400 invalid_code"}, "disabled": {"nothing sent", "400 invalid_code"}, "deleted": {"nothing sent", "400 invalid_code"},
 		"locked": {"in"}, "2FA owed": {"pending"}, "2FA required": {"pending"},
+		"blocked": {"nothing sent", "400 invalid_code"},
 	},
 	"reset": { // it signs nobody in, and proves the address
 		"fine": {"done"}, "unproven": {"done"}, "disabled": {"nothing sent", "400 invalid_code"}, "deleted": {"nothing sent", "400 invalid_code"},
 		"locked": {"done"}, "2FA owed": {"done"}, "2FA required": {"done"},
+		"blocked": {"done"},
 	},
 	"second factor": {
 		"fine": {"in"}, "unproven": {"403 account_not_verified", "in"}, "disabled": {"401 invalid_credentials", "401 invalid_mfa_token"},
 		"deleted": {"401 invalid_credentials", "401 invalid_mfa_token"}, "locked": {"429 account_locked", "in"}, "2FA owed": {"in"}, "2FA required": {"in"},
+		"blocked": {"401 invalid_credentials", "401 invalid_mfa_token"},
 	},
 }
 
@@ -255,7 +265,7 @@ var waysAndStates = map[string]map[string][2]string{
 func TestWaysIn(t *testing.T) {
 	t.Parallel()
 	g := start(t, plan{site: passkeySite, global: "\t\tissuer " + entrantsIssuer + "\n" + codesAndLinks + " passkey" +
-		"\n\t\tmfa required role staff\n\t\tlockout {\n\t\t\tfailures 2\n\t\t}\n\t\trate_limit otp off\n\t\trate_limit passkey off\n"})
+		"\n\t\tmfa required role staff\n\t\tlockout {\n\t\t\tfailures 2\n\t\t}\n\t\tblock username outcast-* for login\n\t\trate_limit otp off\n\t\trate_limit passkey off\n"})
 	model := g.newUser(t)
 	for way, states := range waysAndStates {
 		for state, want := range states {

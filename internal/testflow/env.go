@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/block"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/breach"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/federated"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
@@ -57,6 +58,7 @@ type Options struct {
 	ByCode      bool // likewise
 	Providers   []federated.Settings
 	Admins      authcore.Admins
+	Blocks      block.Config // but its clock
 	// Breached and BreachedAtLogin are of gateway.Settings.
 	Breached        func(password string) bool
 	BreachedAtLogin func() breach.AtLogin
@@ -80,6 +82,7 @@ type Env struct {
 	Limiter  *ratelimit.Memory
 	Revoked  *revocation.Set
 	Ring     *keyring.Ring
+	Blocks   *block.Blocks
 
 	// Lifetimes of what is issued from now on: 5 minutes, 30 and 90 days, unless a test changes them.
 	Lifetimes session.Lifetimes
@@ -181,9 +184,11 @@ func (e *Env) guard(t testing.TB, o Options) {
 
 func (e *Env) flows(t testing.TB, o Options) {
 	t.Helper()
+	o.Blocks.Now = e.Clock.Now
+	e.Blocks = must(block.New(o.Blocks))(t)
 	flows := must(gateway.NewFlows(gateway.Config{
 		Store: e.Store, Ring: e.Ring, Hasher: e.Hasher, Limiter: e.Limiter, Lockouts: e.Lockouts, Proofs: e.Proofs, Codes: e.Codes,
-		Mailer: plainMailer{e.Clock}, Sealer: e.Sealer, MayIssue: o.MayIssue, Now: e.Clock.Now,
+		Mailer: plainMailer{e.Clock}, Blocks: e.Blocks, Sealer: e.Sealer, MayIssue: o.MayIssue, Now: e.Clock.Now,
 		Settings: gateway.Settings{
 			Invitation: gateway.InvitationSettings{Inviters: o.Inviters},
 			Signup:     func() signup.Mode { return o.Mode }, Deferred: o.Deferred, CodeOnDemand: o.CodeOnDemand, Identities: o.Identities, UserFields: o.UserFields, Numbers: o.Numbers, RefreshLeeway: o.Leeway, MaxSessions: o.MaxSessions, DeletionGrace: o.DeletionGrace, Factors: o.Factors, MFA: o.MFA, TrustFor: o.TrustFor, Ways: o.Ways, NoPassword: o.NoPassword, ByCode: o.ByCode, Providers: o.Providers, Admins: o.Admins,

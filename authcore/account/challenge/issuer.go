@@ -14,6 +14,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/block"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 )
 
@@ -34,6 +35,8 @@ type Config struct {
 	ClientKey func(netip.Addr) string
 	// Reaches returns false for an E.164 number to which nothing may be sent. Nil: SMS are off, and none is composed.
 	Reaches func(number string) bool
+	// MaySend returns false for what a rule of the operator keeps from being sent anything; nil: none does.
+	MaySend func(block.Subject) bool
 	// Sent is told of every code that was composed for somebody, once it is committed; it may be nil.
 	Sent     func(by authcore.Channel, p authcore.Purpose)
 	Attempts func() int // wrong codes per purpose and subject in an hour
@@ -78,6 +81,9 @@ func New(cfg Config) (*Issuer, error) {
 	}
 	if cfg.ClientKey == nil {
 		cfg.ClientKey = netip.Addr.String
+	}
+	if cfg.MaySend == nil {
+		cfg.MaySend = func(block.Subject) bool { return true }
 	}
 	if cfg.Sent == nil {
 		cfg.Sent = func(authcore.Channel, authcore.Purpose) {}

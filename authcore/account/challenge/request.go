@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/block"
 )
 
 // Request is a wish for a code and link, by whoever it may be.
@@ -36,9 +37,10 @@ type Request struct {
 // Known is who gets the mail or SMS of a Request. Where it goes by SMS and Channel is ByEmail, since a username was asked for, the
 // limits on SMS count as well; what they refuse then is not sent, and nobody is told.
 type Known struct {
-	Account uuid.UUID // uuid.Nil where there is none yet
-	To      Recipient
-	Instead authcore.MailKind // a mail without a code, in place of that of the purpose; the challenge cannot be redeemed then
+	Account  uuid.UUID // uuid.Nil where there is none yet
+	Username string    // of the account, for rules on what is sent; "" for none
+	To       Recipient
+	Instead  authcore.MailKind // a mail without a code, in place of that of the purpose; the challenge cannot be redeemed then
 }
 
 // Request counts the mail or SMS, makes it and its challenge, and has both saved. For a Request without a Known, and for a number that
@@ -50,7 +52,7 @@ type Known struct {
 // where its limits cannot be counted.
 func (d *Issuer) Request(ctx context.Context, r Request) (wait time.Duration, spent bool, err error) {
 	r.Channel = cmp.Or(r.Channel, authcore.ByEmail)
-	r.Known = d.reached(r.Known)
+	r.Known = d.reached(r.Known, r.Client)
 	counted := send{purpose: r.Purpose, by: r.Channel, counted: r.Counted, pause: r.Pause, client: r.Client, real: r.Known != nil,
 		newcomer: r.Purpose == authcore.PurposeSignIn && r.Known != nil && r.Known.Account == uuid.Nil}
 	if wait, spent, err = d.reserveSend(ctx, counted); err != nil || wait > 0 {
@@ -84,12 +86,23 @@ func Spent(wait time.Duration) error {
 	return authcore.RefuseFor(authcore.RateLimited, "Too many messages were requested for this recipient. Try again later.", wait)
 }
 
-// reached returns who gets something: nobody does at a number that nothing may be sent to (O19).
-func (d *Issuer) reached(known *Known) *Known {
-	if known == nil || known.To.Channel != authcore.BySMS || d.cfg.Reaches != nil && d.cfg.Reaches(known.To.Address) {
-		return known
+// reached returns who gets something: nobody does at a number that nothing may be sent to (O19), or whom a rule keeps it from.
+func (d *Issuer) reached(known *Known, c authcore.Client) *Known {
+	if known == nil {
+		return nil
 	}
-	return nil
+	to := known.To
+	if to.Channel == authcore.BySMS && (d.cfg.Reaches == nil || !d.cfg.Reaches(to.Address)) {
+		return nil
+	}
+	about := block.Subject{Email: to.Address, Username: known.Username, Account: known.Account, Client: c}
+	if to.Channel == authcore.BySMS {
+		about.Email, about.Phone = "", to.Address
+	}
+	if !d.cfg.MaySend(about) {
+		return nil
+	}
+	return known
 }
 
 func (d *Issuer) prepare(r Request) (authcore.Challenge, authcore.Mail, error) {

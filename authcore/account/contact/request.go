@@ -91,7 +91,7 @@ func (f *Flow) request(ctx context.Context, ch channel, account uuid.UUID, addre
 
 // reader returns who gets the message, and which: the account its code, or else whoever has the address word of it.
 func (f *Flow) reader(ctx context.Context, ch channel, a authcore.Account, address string) (*challenge.Known, error) {
-	known := &challenge.Known{Account: a.ID, To: challenge.Recipient{Channel: ch.by, Address: address, Account: a.ID, Lang: a.Locale}}
+	known := &challenge.Known{Account: a.ID, Username: a.Username, To: challenge.Recipient{Channel: ch.by, Address: address, Account: a.ID, Lang: a.Locale}}
 	if !f.unique(ch.kind) || ch.inUse == "" {
 		return known, nil
 	}

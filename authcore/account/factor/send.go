@@ -54,7 +54,7 @@ func (f *Factors) send(ctx context.Context, s sending, a authcore.Account, x aut
 	}
 	wait, exhausted, err := f.cfg.Challenges.Request(ctx, challenge.Request{
 		Purpose: s.purpose, Subject: s.subject, Counted: cmp.Or(s.counted, x.Address), Pause: s.pause, Channel: by,
-		Known: &challenge.Known{Account: a.ID, To: to}, Client: c, Save: s.save,
+		Known: &challenge.Known{Account: a.ID, Username: a.Username, To: to}, Client: c, Save: s.save,
 	})
 	switch {
 	case err != nil:

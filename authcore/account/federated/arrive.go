@@ -95,10 +95,16 @@ type found struct {
 
 // settle decides what the provider's word leads to, and does it. kept is the social token that w is kept under; nil for none yet.
 func (f arrival) settle(ctx context.Context, s Settings, w waiting, kept *authcore.SocialToken, c completion, r session.Request) (Result, error) {
+	if err := f.cfg.Steps.MayLoginFrom(r.Client); err != nil {
+		return Result{}, err
+	}
 	c.token = kept
-	x, err := f.look(ctx, s, w)
+	x, err := f.look(ctx, s, w, r.Client)
 	if err != nil {
 		return Result{}, err
+	}
+	if x.account.ID != uuid.Nil && decide(x.situation) == signIn && !f.cfg.Steps.MayLogin(x.account, r.Client) {
+		return Result{}, f.refused(ctx, x.account.ID, r.Client, cannotSignIn()) // before the connection is used
 	}
 	x.asked = c.consent
 	switch decide(x.situation) {
@@ -125,7 +131,7 @@ func cannotSignIn() error {
 }
 
 // look finds out what the decision needs.
-func (f arrival) look(ctx context.Context, s Settings, w waiting) (x found, err error) {
+func (f arrival) look(ctx context.Context, s Settings, w waiting, c authcore.Client) (x found, err error) {
 	x.address, x.proven = w.Address != "", w.Proven
 	x.maySign = s.SignUp && f.cfg.SignUp.Open()
 	if err = f.known(ctx, w, &x); err != nil || x.known == theirs {
@@ -141,7 +147,11 @@ func (f arrival) look(ctx context.Context, s Settings, w waiting) (x found, err 
 	case err != nil:
 		return x, fmt.Errorf("find account: %w", err)
 	}
-	if x.owner = ownerOf(x.account); x.owner == noOwner || w.Proven != byProvider { // where a code goes out, an owner costs no time (L02)
+	x.owner = ownerOf(x.account)
+	if x.owner != noOwner && !f.cfg.Steps.MayLogin(x.account, c) {
+		x.owner = ownerOff
+	}
+	if x.owner == noOwner || w.Proven != byProvider { // where a code goes out, an owner costs no time (L02)
 		return x, nil
 	}
 	if x.owner == ownerOurs {

@@ -229,7 +229,7 @@ func (f *Flow) Show(ctx context.Context, token string, r session.Request) (Waits
 	if err != nil {
 		return Waits{}, err
 	}
-	x, err := arrival{f}.look(ctx, s, w)
+	x, err := arrival{f}.look(ctx, s, w, r.Client)
 	if err != nil {
 		return Waits{}, err
 	}

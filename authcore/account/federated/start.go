@@ -52,7 +52,7 @@ type Started struct {
 func CallbackPath(provider string) string { return "/social/" + provider + "/callback" }
 
 // Start prepares a browser's way to a provider: state, nonce and the verifier of PKCE are new for each, and belong to the browser
-// (C01 to C03). Refusals: [authcore.NotFound]; [authcore.ProviderUnavailable].
+// (C01 to C03). Refusals: [authcore.NotFound]; [authcore.ProviderUnavailable]; [authcore.Blocked].
 func (f *Flow) Start(ctx context.Context, in StartInput) (Started, error) {
 	s, err := f.find(in.Provider)
 	if err != nil {
@@ -60,6 +60,11 @@ func (f *Flow) Start(ctx context.Context, in StartInput) (Started, error) {
 	}
 	if in.Client.Portal == "" {
 		return Started{}, errors.New("start: the portal's address is not known")
+	}
+	if in.AccountID == uuid.Nil {
+		if err := f.cfg.Steps.MayLoginFrom(in.Client); err != nil {
+			return Started{}, err
+		}
 	}
 	ctx, cancel := idp.Within(ctx)
 	defer cancel()

@@ -12,6 +12,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/block"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/cursor"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
@@ -61,6 +62,7 @@ type Config struct {
 	Identities []authcore.IdentifierKind
 	Numbers    identifier.Numbers // how numbers are read, and which are taken
 	Texts      Texts
+	Blocks     *block.Blocks // whom rules keep from being sent anything; nil: nobody
 	Lifetime   time.Duration
 	Pending    int // how many open ones an account may have
 	Now        authcore.Clock
@@ -221,10 +223,19 @@ func (f *Flow) mail(ctx context.Context, i authcore.Invitation, url string, c au
 			return authcore.Mail{}, fmt.Errorf("find owner of address: %w", err)
 		}
 	}
+	about := block.Subject{Email: i.Address, Client: c}
+	if i.Channel == authcore.BySMS {
+		about.Email, about.Phone = "", i.Address
+	}
+	dummy := !f.cfg.Blocks.MaySend(about)
+	if dummy { // who invites is answered alike
+		m.To = challenge.Nobody(i.Channel)
+	}
 	mail, err := f.cfg.Mailer.Compose(m)
 	if err != nil {
 		return mail, fmt.Errorf("compose %s mail: %w", m.Kind, err)
 	}
+	mail.Dummy = dummy
 	return mail, nil
 }
 

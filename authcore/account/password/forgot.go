@@ -32,7 +32,7 @@ func (f *Flow) Forgot(ctx context.Context, login string, c authcore.Client) erro
 	account := uuid.Nil
 	if who.account != nil {
 		account = who.account.ID
-		request.Known = &challenge.Known{Account: account, To: who.to}
+		request.Known = &challenge.Known{Account: account, Username: who.account.Username, To: who.to}
 	}
 	request.Events = []authcore.Event{audit.Event(authcore.EventResetRequested, account, c, f.now())}
 	_, _, err = f.cfg.Challenges.Request(ctx, request)

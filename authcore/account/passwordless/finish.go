@@ -52,6 +52,9 @@ func (f *Flow) finish(ctx context.Context, in Input) (out secondstep.Outcome, er
 	if !f.cfg.Ways.Any() {
 		return out, errOff()
 	}
+	if err := f.cfg.Steps.MayLoginFrom(in.Request.Client); err != nil {
+		return out, err
+	}
 	if err := f.readInput(&in); err != nil {
 		return out, err
 	}
@@ -116,7 +119,7 @@ func (f *Flow) prove(ctx context.Context, in Input) (ch authcore.Challenge, acco
 	}
 	account, err = f.cfg.Store.AccountByID(ctx, ch.AccountID)
 	switch {
-	case errors.Is(err, authcore.ErrNotFound), err == nil && (account.Disabled() || !reads(account, ch)):
+	case errors.Is(err, authcore.ErrNotFound), err == nil && (account.Disabled() || !reads(account, ch) || !f.cfg.Steps.MayLogin(account, in.Request.Client)):
 		return ch, account, challenge.Refuse()
 	case err != nil:
 		return ch, account, fmt.Errorf("find account: %w", err)

@@ -38,6 +38,16 @@ func (f *Flow) welcomes(ctx context.Context, token string) (w welcome, err error
 	return w, err
 }
 
+// keepOut leaves nobody of whom a rule keeps from signing in, or from getting an account: nothing is sent, and the answer is the same.
+func (f *Flow) keepOut(who *subject, c authcore.Client) {
+	switch {
+	case who.account != nil && !f.cfg.Steps.MayLogin(*who.account, c):
+		who.account = nil
+	case who.newcomer && !f.cfg.ByCode.MayHave(who.to, c):
+		who.newcomer = false
+	}
+}
+
 // Start sends a code, by mail a link beside it where that way is on, to who can sign in by it, and with by_code to who can get an account by it, which is not made yet. For everybody else it does the same work, with a message to nobody,
 // and the answer is the same (L01, L02). Asked again too soon it sends nothing, and what is out stays good; the same where the recipient
 // has had their share. Refusals: [authcore.NotFound] where the way or channel is off; [authcore.InvalidRequest];
@@ -45,6 +55,9 @@ func (f *Flow) welcomes(ctx context.Context, token string) (w welcome, err error
 func (f *Flow) Start(ctx context.Context, in StartInput) (Started, error) {
 	if !f.cfg.Ways.Any() {
 		return Started{}, errOff()
+	}
+	if err := f.cfg.Steps.MayLoginFrom(in.Client); err != nil {
+		return Started{}, err
 	}
 	ids, err := f.read(in.Login)
 	if err != nil {
@@ -58,6 +71,7 @@ func (f *Flow) Start(ctx context.Context, in StartInput) (Started, error) {
 	if err != nil {
 		return Started{}, err
 	}
+	f.keepOut(&who, in.Client)
 	started := Started{Binding: f.binding(in.Binding), ExpiresIn: f.cfg.Challenges.LifetimeBy(who.by)}
 	request := challenge.Request{
 		Purpose: authcore.PurposeSignIn, Subject: who.name, Counted: who.counted, Channel: who.by, Binding: started.Binding,
@@ -65,7 +79,7 @@ func (f *Flow) Start(ctx context.Context, in StartInput) (Started, error) {
 	}
 	switch {
 	case who.account != nil:
-		request.Known = &challenge.Known{Account: who.account.ID, To: who.to}
+		request.Known = &challenge.Known{Account: who.account.ID, Username: who.account.Username, To: who.to}
 	case who.newcomer:
 		request.Known, request.Invitation = &challenge.Known{To: who.to}, welcome.invitation.ID
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/block"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/factor"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/notice"
@@ -41,6 +42,8 @@ type Config struct {
 	Fields     userfield.Set      // that the operator has added
 	Locales    identifier.Locales // that people can choose
 	Numbers    identifier.Numbers // how phone numbers are read, and which are taken
+	Admins     authcore.Admins    // of the option: their accounts have the role
+	Blocks     *block.Blocks      // which usernames rules keep from people; nil: none
 	Now        func() time.Time
 }
 
@@ -53,6 +56,8 @@ type Profiles struct {
 	numbers         identifier.Numbers
 	fields          userfield.Set
 	locales         identifier.Locales
+	admins          authcore.Admins
+	blocks          *block.Blocks
 	phonesSignIn    bool // so that they are verified, and change in a flow of their own
 	clock           authcore.Clock
 }
@@ -64,6 +69,7 @@ func New(cfg Config) (*Profiles, error) {
 	}
 	return &Profiles{
 		store: cfg.Store, notices: cfg.Notices, factors: cfg.Factors, clock: cfg.Now, numbers: cfg.Numbers, fields: cfg.Fields, locales: cfg.Locales,
+		admins: cfg.Admins, blocks: cfg.Blocks,
 		uniqueUsernames: slices.Contains(cfg.Identities, authcore.KindUsername),
 		phonesSignIn:    slices.Contains(cfg.Identities, authcore.KindPhone),
 	}, nil

@@ -3,6 +3,7 @@ package profile
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -36,6 +37,9 @@ func (p *Profiles) update(ctx context.Context, id uuid.UUID, change authcore.Pro
 		change.Rename = nil
 		if change.Username != nil && *change.Username != before.Username {
 			change.Rename = &authcore.Rename{From: before.Username, Since: now.Add(-renameWindow), Most: renames}
+			if err = p.mayTake(*change.Username, before, c); err != nil {
+				return a, err
+			}
 		}
 		if err = p.leavesWayIn(ctx, before, change); err != nil {
 			return a, err
@@ -48,6 +52,14 @@ func (p *Profiles) update(ctx context.Context, id uuid.UUID, change authcore.Pro
 		}
 	}
 	return a, err
+}
+
+// mayTake refuses a username that a rule keeps from people who sign up, and from those who have. Administrators have any.
+func (p *Profiles) mayTake(username string, by authcore.Account, c authcore.Client) error {
+	if slices.Contains(p.admins.Roles(by), authcore.RoleAdmin) {
+		return nil
+	}
+	return p.blocks.MayTake(username, by.ID, c)
 }
 
 // leavesWayIn refuses to remove the username of an account that nothing else lets in. What else does must still do so when the change is

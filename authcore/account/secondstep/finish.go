@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/block"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/factor"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
@@ -44,8 +45,14 @@ type Pending struct {
 
 // Finish ends a way in, for an account whose own proof is r.AMR: every way calls it in place of opening a session by itself. A code in
 // r.OTP does the second step at once. Refusals: [authcore.InvalidCode] and [authcore.TooManyAttempts] for that code. An account that was
-// disabled, deleted or reset since it was read is [authcore.ErrNotFound].
+// disabled, deleted or reset since it was read, and one that a rule keeps out, is [authcore.ErrNotFound]; [authcore.Blocked] is for the client's address.
 func (f *Flow) Finish(ctx context.Context, a authcore.Account, r session.Request) (Outcome, error) {
+	if err := f.MayLoginFrom(r.Client); err != nil {
+		return Outcome{}, err
+	}
+	if !f.MayLogin(a, r.Client) {
+		return Outcome{}, authcore.ErrNotFound
+	}
 	if !f.asks(a) {
 		return f.open(ctx, a, r)
 	}
@@ -77,6 +84,15 @@ func (f *Flow) Finish(ctx context.Context, a authcore.Account, r session.Request
 		return Outcome{}, fmt.Errorf("save pending sign-in: %w", err)
 	}
 	return f.pending(ctx, a, p, token, n, r.Client)
+}
+
+// MayLoginFrom returns nil, or [authcore.Blocked] where a rule keeps the client's address from signing in. Every way in asks it before
+// anything else, when it starts and when it is redeemed.
+func (f *Flow) MayLoginFrom(c authcore.Client) error { return f.cfg.Blocks.MayLoginFrom(c) }
+
+// MayLogin reports whether no rule keeps the account from signing in. Every way in answers as for an account that is disabled.
+func (f *Flow) MayLogin(a authcore.Account, c authcore.Client) bool {
+	return f.cfg.Blocks.MayLogin(block.Of(a, c))
 }
 
 // open opens the session.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/attempt"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/block"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/factor"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/notice"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
@@ -98,6 +99,7 @@ type Config struct {
 	FreshFor func() time.Duration
 	TrustFor time.Duration   // how long a trusted device is asked for no second factor; 0: no device is trusted
 	Admins   authcore.Admins // of the option: their accounts have the role
+	Blocks   *block.Blocks   // whom rules keep from signing in; nil: nobody
 	Texts    bool            // codes go by SMS
 	// Trace is told of every second step, StepUps of every step of a step-up that has waited. They may be nil.
 	Trace, StepUps authcore.Trace

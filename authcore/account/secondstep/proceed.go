@@ -126,6 +126,14 @@ func (f *Flow) load(ctx context.Context, token string, r session.Request) (s sta
 	case err != nil:
 		return s, fmt.Errorf("find pending sign-in: %w", err)
 	}
+	if !s.stepsUp() { // who steps up has signed in
+		if err = f.MayLoginFrom(r.Client); err != nil {
+			return s, err
+		}
+		if !f.MayLogin(s.account, r.Client) {
+			return s, errInvalidToken()
+		}
+	}
 	if s.factors, err = f.cfg.Factors.Of(ctx, s.account.ID); err != nil {
 		return s, err
 	}

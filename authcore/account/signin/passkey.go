@@ -38,6 +38,9 @@ func (f *Flow) PasskeyOptions(ctx context.Context, c authcore.Client) (json.RawM
 	if !f.TakesPasskeys() {
 		return nil, 0, factor.NoPasskeys()
 	}
+	if err := f.cfg.Steps.MayLoginFrom(c); err != nil {
+		return nil, 0, err
+	}
 	return f.cfg.Passkeys.AskAnybody(ctx, c)
 }
 
@@ -60,11 +63,14 @@ func (f *Flow) passkey(ctx context.Context, in PasskeyInput) (secondstep.Outcome
 	if !f.TakesPasskeys() {
 		return secondstep.Outcome{}, factor.NoPasskeys()
 	}
+	if err := f.cfg.Steps.MayLoginFrom(in.Request.Client); err != nil {
+		return secondstep.Outcome{}, err
+	}
 	account, proved, err := f.cfg.Passkeys.Identify(ctx, in.Credential, in.Request.Client)
 	if err != nil {
 		return secondstep.Outcome{}, err
 	}
-	if account.Disabled() { // as a passkey that is not right: nobody learns that the account is there
+	if account.Disabled() || !f.cfg.Steps.MayLogin(account, in.Request.Client) { // as a passkey that is not right: nobody learns that the account is there
 		return secondstep.Outcome{}, factor.WrongPasskey()
 	}
 	if f.cfg.RequireVerified() && unverified(account) {

@@ -24,7 +24,7 @@ type Input struct {
 }
 
 // Password signs in, or begins a sign-in that waits for a second step. Refusals: [authcore.InvalidCredentials] for an unknown login, a
-// wrong password, any password where none signs in, and a disabled account alike; [authcore.AccountNotVerified], only with the right password; [authcore.AccountLocked] with RetryAfter;
+// wrong password, any password where none signs in, a disabled account and one that a rule keeps out alike; [authcore.Blocked] for the client's address; [authcore.AccountNotVerified], only with the right password; [authcore.AccountLocked] with RetryAfter;
 // [authcore.PasswordResetRequired], only with the right password;
 // [authcore.InvalidFields]; [authcore.Unavailable] with RetryAfter when the hasher is at capacity; those of [secondstep.Flow.Finish]
 // for the code of a second step.
@@ -45,6 +45,9 @@ func (f *Flow) password(ctx context.Context, in Input) (secondstep.Outcome, erro
 
 	if f.cfg.NoPassword { // nothing is counted: nobody can guess what signs nobody in
 		return secondstep.Outcome{}, errCredentials()
+	}
+	if err := f.cfg.Steps.MayLoginFrom(in.Request.Client); err != nil {
+		return secondstep.Outcome{}, err
 	}
 	who, err := f.find(ctx, in.Login)
 	if err != nil {
@@ -67,7 +70,7 @@ func (f *Flow) password(ctx context.Context, in Input) (secondstep.Outcome, erro
 		try.Cancel()
 		return secondstep.Outcome{}, errNotVerified()
 	}
-	if who.account.Disabled() {
+	if who.account.Disabled() || !f.cfg.Steps.MayLogin(*who.account, in.Request.Client) {
 		return secondstep.Outcome{}, f.failed(ctx, who, try, in.Request.Client)
 	}
 	try.Succeeded(context.WithoutCancel(ctx)) // counted, also when the client has hung up meanwhile

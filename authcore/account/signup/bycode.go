@@ -8,6 +8,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/block"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/secondstep"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
@@ -51,6 +52,15 @@ func (f ByCode) Awaits(id authcore.Identifier, found *authcore.Account, i authco
 	}
 	address, err := read(id.Value)
 	return err == nil && address == id.Value && f.cfg.Settings.unique(id.Kind) && to.open(found)
+}
+
+// MayHave reports whether no rule keeps an address or number from getting an account.
+func (f ByCode) MayHave(to challenge.Recipient, c authcore.Client) bool {
+	about := block.Subject{Email: to.Address, Client: c}
+	if to.Channel == authcore.BySMS {
+		about.Email, about.Phone = "", to.Address
+	}
+	return f.cfg.Blocks.MaySignUp(about) == nil
 }
 
 // Broken returns the rules that what somebody gives breaks by itself, whatever is missing.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/block"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/secondstep"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
@@ -98,7 +99,7 @@ func (c Connected) Missing(in ConnectedInput) authcore.FieldErrors {
 // provider exactly one succeeds; the others get [authcore.ErrConnected], or [authcore.ErrNotFound] where the social token is spent.
 //
 // Refusals: [authcore.SignupClosed]; [authcore.InvitationRequired]; [authcore.InvalidInvitation]; [authcore.InvalidFields];
-// [authcore.Conflict].
+// [authcore.Conflict]; [authcore.Blocked].
 func (c Connected) SignUp(ctx context.Context, in ConnectedInput) (secondstep.Outcome, error) {
 	ctx, done := c.flow.cfg.Trace(ctx, StepProvider)
 	out, err := c.signUp(ctx, in)
@@ -121,6 +122,9 @@ func (c Connected) signUp(ctx context.Context, in ConnectedInput) (secondstep.Ou
 		return secondstep.Outcome{}, err
 	}
 	now := f.now()
+	if err := c.mayEnter(&a, in); err != nil {
+		return secondstep.Outcome{}, err
+	}
 	a.ID, a.Email, a.EmailVerifiedAt, a.EmailVerifiedBy, a.CreatedAt, a.UpdatedAt = uuid.New(), in.Email, now, in.VerifiedBy, now, now
 	in.Request.Client.Lang = cmp.Or(a.Locale, in.Request.Client.Lang)
 	out, err := c.create(ctx, a, invitation.ID, in)
@@ -136,6 +140,21 @@ func (c Connected) signUp(ctx context.Context, in ConnectedInput) (secondstep.Ou
 		return out, refusal("sign up by provider", err)
 	}
 	return out, nil
+}
+
+// mayEnter asks the rules. A username that the person has not chosen here is left out where one keeps it from them.
+func (c Connected) mayEnter(a *authcore.Account, in ConnectedInput) error {
+	about := block.Of(*a, in.Request.Client)
+	about.Email = in.Email
+	err := c.flow.cfg.Blocks.MaySignUp(about)
+	if err != nil && a.Username != "" && in.Given.Username == "" && !c.flow.cfg.Settings.Deferred {
+		a.Username, about.Username = "", ""
+		err = c.flow.cfg.Blocks.MaySignUp(about)
+	}
+	if err == nil && !c.flow.cfg.Blocks.MayLogin(about) {
+		err = authcore.Refuse(authcore.InvalidCredentials, "This account cannot sign in.")
+	}
+	return err
 }
 
 func (c Connected) create(ctx context.Context, a authcore.Account, invitation uuid.UUID, in ConnectedInput) (secondstep.Outcome, error) {

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/block"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/notice"
@@ -99,6 +100,7 @@ type Config struct {
 	Fields   userfield.Set      // that the operator has added
 	Locales  identifier.Locales // that people can choose
 	Numbers  identifier.Numbers // how phone numbers are read, and which are taken
+	Blocks   *block.Blocks      // whom rules keep from signing up; nil: nobody
 	// Confirm sends a code for the address or number that an account has pending. Required with Deferred.
 	Confirm func(ctx context.Context, account uuid.UUID, p authcore.Pending, c authcore.Client) error
 	Now     authcore.Clock

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/block"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/invite"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
@@ -44,7 +45,7 @@ type Registered struct {
 }
 
 // Register signs up. With signup verified the answer is the same for an address that has an account, whose owner gets a
-// mail that says so. Refusals: [authcore.SignupClosed]; [authcore.InvitationRequired]; [authcore.InvalidInvitation]; [authcore.InvalidFields] with every broken rule; with signup open
+// mail that says so. Refusals: [authcore.SignupClosed]; [authcore.InvitationRequired]; [authcore.InvalidInvitation]; [authcore.Blocked]; [authcore.InvalidFields] with every broken rule; with signup open
 // [authcore.Conflict], whose Fields name what is taken; [authcore.Unavailable].
 func (f *Flow) Register(ctx context.Context, in RegisterInput) (Registered, error) {
 	step := StepRegister
@@ -76,6 +77,9 @@ func register(ctx context.Context, f *Flow, in RegisterInput) (Registered, error
 		}
 	}
 	if err := broken.Refusal(); err != nil {
+		return Registered{}, err
+	}
+	if err := f.cfg.Blocks.MaySignUp(block.Of(a.account(), in.Client)); err != nil {
 		return Registered{}, err
 	}
 	in.Client.Lang = cmp.Or(a.locale, in.Client.Lang)

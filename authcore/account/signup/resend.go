@@ -69,9 +69,9 @@ func (f *Flow) requestFor(to target, account *authcore.Account, registered bool,
 		r.Known = &challenge.Known{To: challenge.Recipient{Channel: to.channel, Address: to.address}}
 	case account == nil:
 	case to.awaits(*account):
-		r.Known = &challenge.Known{Account: account.ID, To: challenge.Recipient{Channel: to.channel, Address: to.address, Lang: account.Locale}}
+		r.Known = &challenge.Known{Account: account.ID, Username: account.Username, To: challenge.Recipient{Channel: to.channel, Address: to.address, Lang: account.Locale}}
 	case registered:
-		r.Known = &challenge.Known{Account: account.ID, To: challenge.Recipient{Channel: to.channel, Address: to.address, Name: greeting(to, *account), Lang: account.Locale},
+		r.Known = &challenge.Known{Account: account.ID, Username: account.Username, To: challenge.Recipient{Channel: to.channel, Address: to.address, Name: greeting(to, *account), Lang: account.Locale},
 			Instead: authcore.MailAccountExists}
 		r.Events = []authcore.Event{audit.Event(authcore.EventRegistrationAgain, account.ID, c, f.now())}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/block"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
@@ -43,7 +44,7 @@ type VerifyInput struct {
 // The session's amr is email or, where the code came by SMS, sms (RFC 8176); with the password given in the same request, pwd too.
 //
 // Refusals: [authcore.InvalidRequest], [authcore.InvalidFields], [authcore.InvalidCode], [authcore.TooManyAttempts],
-// [authcore.RegistrationProofRequired], [authcore.Unavailable].
+// [authcore.RegistrationProofRequired], [authcore.Blocked], [authcore.Unavailable].
 func (f *Flow) Verify(ctx context.Context, in VerifyInput) (secondstep.Outcome, error) {
 	step := StepCode
 	if in.Token != "" {
@@ -56,6 +57,9 @@ func (f *Flow) Verify(ctx context.Context, in VerifyInput) (secondstep.Outcome, 
 }
 
 func verify(ctx context.Context, f *Flow, in VerifyInput) (secondstep.Outcome, error) {
+	if err := f.cfg.Steps.MayLoginFrom(in.Request.Client); err != nil {
+		return secondstep.Outcome{}, err
+	}
 	shown, err := f.readInput(&in)
 	if err != nil {
 		return secondstep.Outcome{}, f.withEveryRule(ctx, shown, in.NewPassword, err)
@@ -134,6 +138,9 @@ func (f *Flow) complete(ctx context.Context, ch authcore.Challenge, c claim, r s
 		to = targetOf(ch.SentTo)
 	}
 	account := c.account
+	if err := f.mayEnter(c, r.Client); err != nil {
+		return secondstep.Outcome{}, err
+	}
 	if to.channel == authcore.BySMS {
 		account.PhoneVerifiedAt = now
 	} else {
@@ -180,6 +187,19 @@ func (f *Flow) complete(ctx context.Context, ch authcore.Challenge, c claim, r s
 		return secondstep.Outcome{}, fmt.Errorf("sign in after sign-up: %w", err)
 	}
 	return out, nil
+}
+
+// mayEnter asks the rules again when a sign-up is completed, which signs in: they may be newer than what was sent.
+func (f *Flow) mayEnter(c claim, client authcore.Client) error {
+	if c.create {
+		if err := f.cfg.Blocks.MaySignUp(block.Of(c.account, client)); err != nil {
+			return err
+		}
+	}
+	if !f.cfg.Steps.MayLogin(c.account, client) {
+		return challenge.Refuse()
+	}
+	return nil
 }
 
 func (f *Flow) events(c claim, ch authcore.Challenge, r session.Request) []authcore.Event {

@@ -50,6 +50,7 @@ var statuses = map[authcore.Code]int{
 	authcore.ShortPassword:             http.StatusConflict,
 	authcore.Forbidden:                 http.StatusForbidden,
 	authcore.BindingRequired:           http.StatusForbidden,
+	authcore.Blocked:                   http.StatusForbidden,
 	authcore.ReauthenticationRequired:  http.StatusForbidden,
 	authcore.MFARequired:               http.StatusForbidden,
 	authcore.CrossOrigin:               http.StatusForbidden,

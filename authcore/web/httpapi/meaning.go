@@ -39,6 +39,7 @@ var meanings = map[authcore.Code]string{
 	authcore.ShortPassword:             "the password was taken beside a second factor and is too short without one; a longer one has to be set first",
 	authcore.Forbidden:                 "the account is not allowed to do this",
 	authcore.MFARequired:               "the sign-in is by one kind of proof, and this needs two: see `step_up_url`",
+	authcore.Blocked:                   "a rule of the operator keeps the address, number, username or client from this",
 	authcore.BindingRequired:           "the link signs in only the browser or app that asked for it, which sends the `binding`; it is not spent",
 	authcore.ReauthenticationRequired:  "the sign-in is not recent enough for this: send `password` with the request, or sign in again",
 	authcore.CrossOrigin:               "the request has cookies and came from a page of another origin",

@@ -30,7 +30,7 @@ func (c *codeCalls) routes() []route {
 			"stays good.",
 		limit: authcore.LimitOTP, does: bodyOrCookie(c.start), cookies: []scheme{bindingScheme},
 		replies: []reply{{http.StatusAccepted, "If somebody signs in by that, a message is on its way.", bindingSent{}}},
-		refuses: []authcore.Code{authcore.InvalidFields, authcore.NotFound},
+		refuses: []authcore.Code{authcore.InvalidFields, authcore.NotFound, authcore.Blocked},
 	}, {
 		method: http.MethodPost, path: "/otp/verify", tag: tagSignIn, summary: "Sign in with a code or link",
 		text: "Takes what /otp was given and the code, or the token of the link together with the `binding` (or its cookie). Either spends both. Tries with the right binding " +
@@ -38,7 +38,7 @@ func (c *codeCalls) routes() []route {
 			"for one is 422, and the code stays good.",
 		limit: authcore.LimitVerify, does: bodyOrCookie(c.finish), cookies: []scheme{bindingScheme},
 		replies: []reply{{http.StatusOK, signInText, signInAnswer{}}},
-		refuses: []authcore.Code{authcore.InvalidFields, authcore.InvalidCode, authcore.TooManyAttempts, authcore.BindingRequired, authcore.NotFound,
+		refuses: []authcore.Code{authcore.InvalidFields, authcore.InvalidCode, authcore.TooManyAttempts, authcore.BindingRequired, authcore.NotFound, authcore.Blocked,
 			authcore.InvitationRequired, authcore.InvalidInvitation, authcore.Conflict},
 	}}
 }

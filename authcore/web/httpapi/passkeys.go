@@ -28,14 +28,14 @@ func (c *passkeyCalls) routes() []route {
 			"once, for five minutes.",
 		limit: authcore.LimitPasskey, does: anonymous(c.options),
 		replies: []reply{{http.StatusOK, "The options.", passkeyOptions{}}},
-		refuses: []authcore.Code{authcore.NotFound},
+		refuses: []authcore.Code{authcore.NotFound, authcore.Blocked},
 	}, {
 		method: http.MethodPost, path: "/passkeys/verify", tag: tagSignIn, summary: "Sign in with a passkey",
 		text: "A passkey has verified its user by itself: no second factor is asked for. `unknown_passkey` is for a credential that no account has (any " +
 			"more); everything else that is not right is `invalid_passkey`, and ends what the options were for.",
 		limit: authcore.LimitPasskey, does: bodyOrCookie(c.verify),
 		replies: []reply{{http.StatusOK, signInText, signInAnswer{}}},
-		refuses: []authcore.Code{authcore.InvalidFields, authcore.InvalidPasskey, authcore.UnknownPasskey, authcore.AccountNotVerified, authcore.NotFound},
+		refuses: []authcore.Code{authcore.InvalidFields, authcore.InvalidPasskey, authcore.UnknownPasskey, authcore.AccountNotVerified, authcore.NotFound, authcore.Blocked},
 	}}
 }
 

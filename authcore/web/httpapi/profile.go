@@ -16,7 +16,7 @@ type profileCalls struct{ profile *profile.Profiles }
 
 func (c *profileCalls) routes() []route {
 	changed := []reply{{http.StatusOK, "The account as it is now.", user{}}}
-	broken := []authcore.Code{authcore.InvalidFields, authcore.LimitReached, authcore.LastWayIn}
+	broken := []authcore.Code{authcore.InvalidFields, authcore.LimitReached, authcore.LastWayIn, authcore.Blocked}
 	return []route{{
 		method: http.MethodGet, path: "/me", tag: tagAccount, summary: "Show your account",
 		text:    "Returns the account that the token or cookies belong to.",

@@ -32,7 +32,7 @@ func (c *secondStepCalls) routes() []route {
 			"account to codes, over all its sign-ins, until an hour has passed or the password is changed.",
 		limit: authcore.LimitMFA, does: bodyOrCookie(c.proceed), cookies: []scheme{mfaScheme},
 		replies: []reply{{http.StatusOK, signInText, signInAnswer{}}},
-		refuses: []authcore.Code{authcore.InvalidMFAToken, authcore.InvalidFields, authcore.InvalidCode, authcore.InvalidPasskey, authcore.TooManyAttempts,
+		refuses: []authcore.Code{authcore.InvalidMFAToken, authcore.Blocked, authcore.InvalidFields, authcore.InvalidCode, authcore.InvalidPasskey, authcore.TooManyAttempts,
 			authcore.InvalidCredentials, authcore.AccountLocked, authcore.Forbidden},
 	}, {
 		method: http.MethodPost, path: "/login/mfa/enrol", tag: tagSignIn, summary: "Add the first factor in a sign-in",
@@ -41,14 +41,14 @@ func (c *secondStepCalls) routes() []route {
 			"recovery codes come with it. Another call takes the place of the one before.",
 		limit: authcore.LimitMFA, does: bodyOrCookie(c.enrol), cookies: []scheme{mfaScheme},
 		replies: []reply{{http.StatusCreated, "The factor, and what is needed to confirm it.", newFactor{}}},
-		refuses: []authcore.Code{authcore.InvalidMFAToken, authcore.Forbidden, authcore.InvalidFields, authcore.LimitReached, authcore.RateLimited},
+		refuses: []authcore.Code{authcore.InvalidMFAToken, authcore.Blocked, authcore.Forbidden, authcore.InvalidFields, authcore.LimitReached, authcore.RateLimited},
 	}, {
 		method: http.MethodPost, path: "/login/mfa/send", tag: tagSignIn, summary: "Send a second-factor code",
 		text: "For the methods `email` and `sms`. The code is good for this sign-in alone. Asked for again too soon, the call sends nothing, and " +
 			"the code that is out stays good.",
 		limit: authcore.LimitMFA, does: bodyOrCookie(c.send), cookies: []scheme{mfaScheme},
 		replies: []reply{{http.StatusAccepted, "A code is on its way.", codeSent{}}},
-		refuses: []authcore.Code{authcore.InvalidMFAToken, authcore.InvalidFields, authcore.RateLimited},
+		refuses: []authcore.Code{authcore.InvalidMFAToken, authcore.Blocked, authcore.InvalidFields, authcore.RateLimited},
 	}}
 }
 

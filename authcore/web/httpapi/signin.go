@@ -29,7 +29,7 @@ func (c *signInCalls) routes() []route {
 			"same call, unless the device is trusted; without it the sign-in waits for /login/mfa. In place of a password, `otp` is a code of /otp.",
 		limit: authcore.LimitLogin, does: bodyOrCookie(c.login), cookies: []scheme{bindingScheme},
 		replies: []reply{{http.StatusOK, signInText, signInAnswer{}}},
-		refuses: []authcore.Code{authcore.InvalidFields, authcore.InvalidCredentials, authcore.AccountNotVerified, authcore.PasswordResetRequired, authcore.AccountLocked,
+		refuses: []authcore.Code{authcore.InvalidFields, authcore.InvalidCredentials, authcore.AccountNotVerified, authcore.PasswordResetRequired, authcore.AccountLocked, authcore.Blocked,
 			authcore.InvalidCode, authcore.TooManyAttempts},
 	}}
 }

@@ -30,7 +30,7 @@ func (c *signUpCalls) routes() []route {
 			{http.StatusAccepted, "A mail with a code and a link is on its way.", registered{}},
 			{http.StatusCreated, "The account has been created (`signup open`, or an invitation that was mailed to the address).", registeredOpen{}},
 		},
-		refuses: []authcore.Code{authcore.InvalidFields, authcore.SignupClosed, authcore.Conflict, authcore.InvitationRequired, authcore.InvalidInvitation},
+		refuses: []authcore.Code{authcore.InvalidFields, authcore.SignupClosed, authcore.Conflict, authcore.InvitationRequired, authcore.InvalidInvitation, authcore.Blocked},
 	}, {
 		method: http.MethodPost, path: "/verify", tag: tagSignUp, summary: "Verify an address and sign in",
 		text: "Takes the token of the link, or address and code. Also send what shows that you are the person who registered: `registration` (or its " +
@@ -39,7 +39,7 @@ func (c *signUpCalls) routes() []route {
 		replies: []reply{{http.StatusOK, signInText, signInAnswer{}}},
 		refuses: []authcore.Code{
 			authcore.InvalidFields, authcore.InvalidCode, authcore.TooManyAttempts, authcore.RegistrationProofRequired, authcore.Conflict,
-			authcore.InvitationRequired, authcore.InvalidInvitation,
+			authcore.InvitationRequired, authcore.InvalidInvitation, authcore.Blocked,
 		},
 	}, {
 		method: http.MethodPost, path: "/verify/resend", tag: tagSignUp, summary: "Send another code",

@@ -27,7 +27,7 @@ type socialCalls struct {
 // socialRefusals are those of every way in by a provider.
 var socialRefusals = []authcore.Code{
 	authcore.InvalidFields, authcore.InvalidProviderAnswer, authcore.ProviderDenied, authcore.ProviderUnavailable, authcore.SignupClosed,
-	authcore.InvitationRequired, authcore.InvalidInvitation, authcore.InvalidCredentials, authcore.Conflict, authcore.LimitReached,
+	authcore.InvitationRequired, authcore.InvalidInvitation, authcore.InvalidCredentials, authcore.Conflict, authcore.LimitReached, authcore.Blocked,
 }
 
 func (c *socialCalls) routes() []route {
@@ -52,7 +52,7 @@ func (c *socialCalls) routes() []route {
 			"that the provider has opened; a sign-in that waits for its second factor ends like its session. Unknown ones are no failure; a token works once.",
 		does: anonymous(c.logout), params: []param{providerParam},
 		replies: []reply{{http.StatusOK, "What the provider names has ended.", nil}, {http.StatusBadRequest, "The token is not valid, or was used.", logoutRefused{}}},
-		refuses: []authcore.Code{authcore.NotFound, authcore.ProviderUnavailable},
+		refuses: []authcore.Code{authcore.NotFound, authcore.ProviderUnavailable, authcore.Blocked},
 	}}
 }
 
