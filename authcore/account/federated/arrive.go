@@ -246,7 +246,7 @@ func (f arrival) meanwhile(ctx context.Context, s Settings, w waiting, c complet
 	if c.token != nil || !slices.Contains(theirDoing, authcore.CodeOf(err)) {
 		return Result{}, err
 	}
-	x, failed := f.look(ctx, s, w)
+	x, failed := f.look(ctx, s, w, r.Client)
 	if failed != nil || x.known != theirs {
 		return Result{}, err
 	}
