@@ -86,13 +86,16 @@ func (f *Flow) Finish(ctx context.Context, a authcore.Account, r session.Request
 	return f.pending(ctx, a, p, token, n, r.Client)
 }
 
+// entry is what rules say of who comes in.
+type entry struct{ blocks *block.Blocks }
+
 // MayLoginFrom returns nil, or [authcore.Blocked] where a rule keeps the client's address from signing in. Every way in asks it before
 // anything else, when it starts and when it is redeemed.
-func (f *Flow) MayLoginFrom(c authcore.Client) error { return f.cfg.Blocks.MayLoginFrom(c) }
+func (e entry) MayLoginFrom(c authcore.Client) error { return e.blocks.MayLoginFrom(c) }
 
 // MayLogin reports whether no rule keeps the account from signing in. Every way in answers as for an account that is disabled.
-func (f *Flow) MayLogin(a authcore.Account, c authcore.Client) bool {
-	return f.cfg.Blocks.MayLogin(block.Of(a, c))
+func (e entry) MayLogin(a authcore.Account, c authcore.Client) bool {
+	return e.blocks.MayLogin(block.Of(a, c))
 }
 
 // open opens the session.

@@ -108,6 +108,7 @@ type Config struct {
 
 // Flow asks for second steps. It is safe for concurrent use.
 type Flow struct {
+	entry
 	cfg    Config
 	tries  attempt.Attempts
 	proofs attempt.Proofs
@@ -143,7 +144,7 @@ func New(cfg Config) (*Flow, error) {
 		cfg.StepUps = authcore.NoTrace
 	}
 	tries := attempt.Attempts{Lockouts: cfg.Lockouts, Store: cfg.Store, Owners: cfg.Notices}
-	return &Flow{cfg: cfg, tries: tries, proofs: attempt.Proofs{Attempts: tries, Sessions: cfg.Proofs, Now: cfg.Now}}, nil
+	return &Flow{entry: entry{cfg.Blocks}, cfg: cfg, tries: tries, proofs: attempt.Proofs{Attempts: tries, Sessions: cfg.Proofs, Now: cfg.Now}}, nil
 }
 
 // RequiredBy returns why sign-ins of the account ask for a second factor: "all", "role:<role>" or, where its owner has switched it on,

@@ -138,7 +138,7 @@ func (f *Flow) complete(ctx context.Context, ch authcore.Challenge, c claim, r s
 		to = targetOf(ch.SentTo)
 	}
 	account := c.account
-	if err := f.mayEnter(c, r.Client); err != nil {
+	if err := mayEnter(f.cfg, c, r.Client); err != nil {
 		return secondstep.Outcome{}, err
 	}
 	if to.channel == authcore.BySMS {
@@ -190,13 +190,13 @@ func (f *Flow) complete(ctx context.Context, ch authcore.Challenge, c claim, r s
 }
 
 // mayEnter asks the rules again when a sign-up is completed, which signs in: they may be newer than what was sent.
-func (f *Flow) mayEnter(c claim, client authcore.Client) error {
+func mayEnter(cfg Config, c claim, client authcore.Client) error {
 	if c.create {
-		if err := f.cfg.Blocks.MaySignUp(block.Of(c.account, client)); err != nil {
+		if err := cfg.Blocks.MaySignUp(block.Of(c.account, client)); err != nil {
 			return err
 		}
 	}
-	if !f.cfg.Steps.MayLogin(c.account, client) {
+	if !cfg.Steps.MayLogin(c.account, client) {
 		return challenge.Refuse()
 	}
 	return nil
