@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -104,6 +105,9 @@ func (e *Env) Events() []authcore.Event {
 	defer e.events.mu.Unlock()
 	return slices.Clone(e.events.all)
 }
+
+// File is where the database is; beside it, with an ending more, what is not in it yet.
+func (e *Env) File() string { return strings.TrimPrefix(e.url, "sqlite:") }
 
 // Elsewhere returns the store of another node on the same database: what it changes this one does not hear of.
 func (e *Env) Elsewhere(t testing.TB) *sqlstore.Store {

@@ -48,7 +48,7 @@ func StartApple(t testing.TB, now func() time.Time) *Apple {
 	a := &Apple{Provider: Start(t, now), key: key, refresh: map[string]bool{}, met: map[any]bool{}}
 	a.client = a.knowsClient
 	a.more = func(grant) map[string]any {
-		token := random()
+		token := a.out(random())
 		a.refresh[token], a.last = true, token
 		return map[string]any{"refresh_token": token}
 	}

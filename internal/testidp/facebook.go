@@ -28,6 +28,7 @@ type Facebook struct {
 	// Fault is the code of a fault in place of an answer, by the step: token, debug, me.
 	Fault map[string]int
 
+	handed
 	server *httptest.Server
 	now    func() time.Time
 	codes  map[string]grant
@@ -98,7 +99,7 @@ func (f *Facebook) Answer(authURL string) string {
 	}
 	f.Lock()
 	defer f.Unlock()
-	q, code := u.Query(), random()
+	q, code := u.Query(), f.out(random())
 	f.codes[code] = grant{q.Get("code_challenge"), "", q.Get("redirect_uri"), maps.Clone(f.User)}
 	return q.Get("redirect_uri") + "?" + url.Values{"code": {code}, "state": {q.Get("state")}}.Encode() + "#_=_"
 }
@@ -122,7 +123,7 @@ func (f *Facebook) token(w http.ResponseWriter, r *http.Request) {
 	case !known || g.redirect != r.FormValue("redirect_uri") || g.challenge != base64.RawURLEncoding.EncodeToString(sum[:]):
 		graphFault(w, 100, "This authorization code has expired.")
 	default:
-		access := "EAA" + random()
+		access := f.out("EAA" + random())
 		f.access[access] = g.user
 		answer(w, map[string]any{"access_token": access, "token_type": "bearer", "expires_in": 5183944})
 	}

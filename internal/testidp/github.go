@@ -28,6 +28,7 @@ type GitHub struct {
 	// Fault answers in place of an endpoint, by its path; nil or false: none.
 	Fault func(path string, w http.ResponseWriter) bool
 
+	handed
 	server *httptest.Server
 	codes  map[string]grant
 	access map[string]map[string]any
@@ -93,7 +94,7 @@ func (g *GitHub) Answer(authURL string) string {
 	}
 	g.Lock()
 	defer g.Unlock()
-	q, code := u.Query(), random()
+	q, code := u.Query(), g.out(random())
 	g.codes[code] = grant{q.Get("code_challenge"), "", q.Get("redirect_uri"), maps.Clone(g.User)}
 	return q.Get("redirect_uri") + "?" + url.Values{"code": {code}, "state": {q.Get("state")}, "iss": {g.server.URL + "/login/oauth"}}.Encode()
 }
@@ -118,7 +119,7 @@ func (g *GitHub) token(w http.ResponseWriter, r *http.Request) {
 	case !known || code.redirect != r.FormValue("redirect_uri") || code.challenge != base64.RawURLEncoding.EncodeToString(sum[:]):
 		body = map[string]string{"error": "bad_verification_code", "error_description": "The code passed is incorrect or expired."}
 	default:
-		body["access_token"] = "gho_" + random()
+		body["access_token"] = g.out("gho_" + random())
 		g.access[body["access_token"]] = code.user
 	}
 	if r.Header.Get("Accept") == "application/json" {

@@ -48,6 +48,7 @@ type Provider struct {
 	// Document changes the discovery document; nil leaves it.
 	Document func(document map[string]any)
 
+	handed
 	server *httptest.Server
 	mux    *http.ServeMux
 	// client reports whether the token endpoint knows the client, and more what it answers besides; nil: nothing.
@@ -194,7 +195,7 @@ func (p *Provider) Answer(authURL string) string {
 
 // grant returns a code for what a browser has asked.
 func (p *Provider) grant(q url.Values) (code string) {
-	code = random()
+	code = p.out(random())
 	p.codes[code] = grant{q.Get("code_challenge"), q.Get("nonce"), q.Get("redirect_uri"), maps.Clone(p.User)}
 	return code
 }
@@ -219,9 +220,9 @@ func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
 		_ = json.NewEncoder(w).Encode(map[string]string{"error": "invalid_grant"})
 		return
 	}
-	access := random()
+	access := p.out(random())
 	p.access[access] = g.user
-	body := map[string]any{"access_token": access, "token_type": "Bearer", "expires_in": 300, "id_token": p.idToken(g.user, g.nonce)}
+	body := map[string]any{"access_token": access, "token_type": "Bearer", "expires_in": 300, "id_token": p.out(p.idToken(g.user, g.nonce)), "refresh_token": p.out(random())}
 	if p.more != nil {
 		maps.Copy(body, p.more(g))
 	}

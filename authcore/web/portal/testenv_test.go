@@ -63,8 +63,9 @@ type plan struct {
 	grace   time.Duration // that deletions wait
 	mfa     secondstep.Requirement
 	factors []authcore.FactorType
-	// provider adds the identity provider acme, which is h.idp.
+	// provider adds the identity provider acme, which is h.idp; kinds adds others.
 	provider bool
+	kinds    func(h *house) []federated.Settings
 
 	inviters authcore.Inviters
 }
@@ -82,7 +83,7 @@ func build(t *testing.T, plans ...plan) *house {
 		p = plans[0]
 	}
 	h := &house{T: t, log: &lockedBuffer{}}
-	h.Env = testflow.New(t, testflow.Options{Providers: h.providers(p.provider), Mode: p.signup, Ways: p.ways, NoPassword: p.noPass, ByCode: p.byCode, Numbers: p.numbers, Identities: p.signIn, UserFields: p.fields, Rates: p.rates, Lockout: p.lockout, DeletionGrace: p.grace, MFA: p.mfa, Factors: p.factors, Inviters: p.inviters})
+	h.Env = testflow.New(t, testflow.Options{Logger: logger(h.log), Providers: h.providers(p), Mode: p.signup, Ways: p.ways, NoPassword: p.noPass, ByCode: p.byCode, Numbers: p.numbers, Identities: p.signIn, UserFields: p.fields, Rates: p.rates, Lockout: p.lockout, DeletionGrace: p.grace, MFA: p.mfa, Factors: p.factors, Inviters: p.inviters})
 	h.pages, h.both = wire(t, h.Env, h.log, p)
 	return h
 }
@@ -100,7 +101,7 @@ func wire(t testing.TB, e *testflow.Env, log *lockedBuffer, p plan) (*portal.Pag
 			Verifier: verifier, Sessions: e.Sessions, Issuers: issuers, Origins: must(httpauth.NewOrigins([]string{"https://spa.example.com"}))(t),
 		}))(t),
 		JWKS: e.Ring.JWKS, Limits: httpauth.NewLimits(e.Limiter, ratelimit.AddressKey),
-		Ready: nobodyAsks, Logger: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})), Now: e.Clock.Now,
+		Ready: nobodyAsks, Logger: logger(log), Now: e.Clock.Now,
 	}
 	api := must(httpapi.New(cfg))(t)
 	pages := must(portal.New(portal.Config{
@@ -119,9 +120,16 @@ func wire(t testing.TB, e *testflow.Env, log *lockedBuffer, p plan) (*portal.Pag
 	})
 }
 
-// providers starts the identity provider, if one is asked for.
-func (h *house) providers(wanted bool) []federated.Settings {
-	if !wanted {
+func logger(to *lockedBuffer) *slog.Logger {
+	return slog.New(slog.NewTextHandler(to, &slog.HandlerOptions{Level: slog.LevelDebug}))
+}
+
+// providers starts the identity providers that are asked for.
+func (h *house) providers(p plan) []federated.Settings {
+	if p.kinds != nil {
+		return p.kinds(h)
+	}
+	if !p.provider {
 		return nil
 	}
 	h.idp = testidp.Start(h.T, func() time.Time { return h.Clock.Now() })
