@@ -5,9 +5,11 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/ratelimit"
 	"github.com/gatehouse-auth/gatehouse/internal/testflow"
 )
 
@@ -79,14 +81,32 @@ func TestC11_StartIsAsked(t *testing.T) {
 	h.browser().get("/social/gone/start").want(404)
 }
 
-// C13: where to go afterwards is checked.
+// C13: where to go afterwards is checked, whichever way the answer takes: signed in, declined and then signed in, or with something to complete.
 func TestC13_SocialReturn(t *testing.T) {
-	h := open(t, plan{provider: true})
-	for _, evil := range []string{"https://evil.example", "//evil.example", "javascript:alert(1)", "data:text/html,x", "/\\evil.example", "https:evil.example"} {
+	h := open(t, plan{provider: true, rates: map[string]ratelimit.Rate{string(authcore.LimitSocial): {Count: 1000, Window: time.Minute}}})
+	for _, evil := range []string{"https://evil.example", "//evil.example", "javascript:alert(1)", "data:text/html,x", "/\\evil.example", "https:evil.example",
+		"/\t/evil.example", "https://" + host + "@evil.example", "https://" + host + ".evil.example", "/auth/social/acme/start", "/\r\nLocation: https://evil.example"} {
+		begin := func(b *browser) string {
+			return h.back(b.get("/social/acme/start?rd=" + url.QueryEscape(evil)).want(303))
+		}
 		b := h.browser()
-		to := b.get("/social/acme/start?rd=" + url.QueryEscape(evil)).want(303)
-		b.get(h.back(to)).leads("/auth/account")
+		b.get(begin(b)).leads("/auth/account")
+
+		b = h.browser()
+		values, _ := url.ParseQuery(strings.SplitN(begin(b), "?", 2)[1])
+		declined := b.get("/social/acme/callback?error=access_denied&state=" + values.Get("state")).want(303).header.Get("Location")
+		if !strings.HasPrefix(declined, "/auth/login?") {
+			t.Errorf("%q leads to %s", evil, declined)
+		}
+		if page := b.get(strings.TrimPrefix(declined, "/auth")).want(200); strings.Contains(page.body, "evil.example") || strings.Contains(page.body, "rd=") {
+			t.Errorf("%q is on the page of %s", evil, declined)
+		}
 	}
+	h.idp.User = map[string]any{"sub": "2"} // without an address
+	b := h.browser()
+	b.get(h.back(b.get("/social/acme/start?rd=" + url.QueryEscape("//evil.example")).want(303))).leads("/auth/social/complete")
+	b.post("/social/complete", []string{"email", "new@example.com"}).want(303)
+	b.post("/social/complete", []string{"otp", h.Mail(t, "new@example.com", authcore.MailProviderCode).Code}).leads("/auth/account")
 }
 
 func TestSocial_Posted(t *testing.T) {

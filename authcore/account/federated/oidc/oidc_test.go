@@ -1,6 +1,7 @@
 package oidc_test
 
 import (
+	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
@@ -184,12 +185,29 @@ func TestC15_Sick(t *testing.T) {
 			_, _ = io.Copy(io.Discard, r.Body) // else nobody sees that the client has gone
 			<-r.Context().Done()
 		},
+		"gzip bomb": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Encoding", "gzip")
+			z := gzip.NewWriter(w)
+			_, _ = io.CopyN(z, endless{}, 10<<20)
+			_ = z.Close()
+		},
+		"drips": func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body)
+			for r.Context().Err() == nil {
+				_, _ = w.Write([]byte(" "))
+				_ = http.NewResponseController(w).Flush()
+				<-time.After(20 * time.Millisecond)
+			}
+		},
 		"10 MB": func(w http.ResponseWriter, _ *http.Request) { _, _ = io.CopyN(w, endless{}, 10<<20) },
 		"redirect": func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "http://169.254.169.254/latest", http.StatusFound)
 		},
 	} {
 		for _, step := range []string{"discovery", "keys", "token", "userinfo"} {
+			if name == "drips" && step != "token" {
+				continue // each takes as long as a provider has
+			}
 			t.Run(name+" at "+step, func(t *testing.T) {
 				t.Parallel()
 				fake, p := pair(t, func(c *oidc.Config) { c.Reads = []string{"groups"} })
@@ -213,7 +231,7 @@ func TestC15_Sick(t *testing.T) {
 				if _, err := signIn(t, fake, p, nil); !errors.Is(err, idp.ErrUnavailable) {
 					t.Error(err)
 				}
-				if again := fake.Calls()[step]; again != calls && name != "hangs" {
+				if again := fake.Calls()[step]; again != calls && name != "hangs" && name != "drips" {
 					t.Errorf("called %d times more at once", again-calls)
 				}
 			})
