@@ -194,6 +194,41 @@ func TestC01_OneOfAHundred(t *testing.T) {
 	}
 }
 
+// C01, C02, C03: state, nonce, challenge and what the browser keeps are new for each start.
+func TestC02_NewForEachStart(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, testflow.Options{}, nil)
+	seen := map[string]int{}
+	for range 3 {
+		begun, err := w.Federated.Start(t.Context(), federated.StartInput{Provider: "acme", Slot: "1", Client: testflow.Client()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		q := testidp.Query(t, begun.URL)
+		for _, s := range []string{begun.Browser, q.Get("state"), q.Get("nonce"), q.Get("code_challenge")} {
+			if seen[s]++; len(s) < 43 {
+				t.Errorf("%q is short", s)
+			}
+		}
+		if q.Get("code_challenge_method") != "S256" || q.Get("response_type") != "code" {
+			t.Error(begun.URL)
+		}
+	}
+	if len(seen) != 12 {
+		t.Errorf("%v", seen)
+	}
+}
+
+// C01: a state names a cookie of a start and no other.
+func TestC01_SlotOf(t *testing.T) {
+	t.Parallel()
+	for state, want := range map[string]string{"1.x": "1", "16.x": "16", "0.x": "", "-1.x": "", "100.x": "", "x.x": "", "": "", "1": "", "1." + strings.Repeat("x", 200): ""} {
+		if got := federated.SlotOf(state); got != want {
+			t.Errorf("%.9s: %q, want %q", state, got, want)
+		}
+	}
+}
+
 // Somebody new who comes a hundred times at once, as tabs and apps do, is one person: each is signed in, to one account, by one connection. So is who has
 // an account that the first of them connects.
 func TestCallback_OnePersonAHundredTimes(t *testing.T) {

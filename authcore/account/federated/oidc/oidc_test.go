@@ -138,6 +138,53 @@ func TestExchange_Lenient(t *testing.T) {
 	}
 }
 
+// C04: a discovery document speaks for the issuer that it names to the letter, and nothing in it leads to where no provider is called or browsers are
+// sent.
+func TestC04_DocumentOfAnother(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(d map[string]any, own string){
+		"another issuer": func(d map[string]any, _ string) { d["issuer"] = "https://id.example.com" },
+		"with a slash":   func(d map[string]any, own string) { d["issuer"] = own + "/" },
+		"upper case":     func(d map[string]any, own string) { d["issuer"] = strings.ToUpper(own) },
+		"none":           func(d map[string]any, _ string) { delete(d, "issuer") },
+		"script":         func(d map[string]any, _ string) { d["authorization_endpoint"] = "javascript:alert(1)" },
+		"in the clear":   func(d map[string]any, _ string) { d["token_endpoint"] = "http://id.example.com/token" },
+		"file":           func(d map[string]any, _ string) { d["jwks_uri"] = "file:///etc/passwd" },
+		"with a name":    func(d map[string]any, _ string) { d["userinfo_endpoint"] = "https://user@id.example.com/userinfo" },
+	} {
+		fake, p := pair(t, nil)
+		fake.Document = func(d map[string]any) { change(d, fake.Issuer()) }
+		if _, err := p.AuthURL(t.Context(), idp.AuthRequest{State: "s", Verifier: secret.Token()}); !errors.Is(err, idp.ErrUnavailable) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// C15: what the document names inside our network is not called, whoever is there.
+func TestC15_DocumentLeadsInside(t *testing.T) {
+	t.Parallel()
+	for _, field := range []string{"token_endpoint", "jwks_uri", "userinfo_endpoint"} {
+		inside := testidp.Start(t, time.Now) // on 127.0.0.1, and the provider is called localhost
+		fake, p := pair(t, func(c *oidc.Config) {
+			c.Issuer = strings.Replace(c.Issuer, "127.0.0.1", "localhost", 1)
+			c.Reads = []string{"groups"}
+		})
+		fake.Document = func(d map[string]any) {
+			for name, value := range d {
+				if text, ok := value.(string); ok {
+					d[name] = strings.Replace(text, "127.0.0.1", "localhost", 1)
+				}
+			}
+			step := map[string]string{"token_endpoint": "/token", "jwks_uri": "/keys", "userinfo_endpoint": "/userinfo"}[field]
+			d[field] = inside.Issuer() + step
+		}
+		fake.Token = func(c map[string]any) { c["iss"] = strings.Replace(fake.Issuer(), "127.0.0.1", "localhost", 1) }
+		if _, err := signIn(t, fake, p, nil); !errors.Is(err, idp.ErrUnavailable) || len(inside.Calls()) != 0 {
+			t.Errorf("%s: %v, %v", field, err, inside.Calls())
+		}
+	}
+}
+
 // C10: proven is JSON true alone.
 func TestC10_EmailVerified(t *testing.T) {
 	t.Parallel()
