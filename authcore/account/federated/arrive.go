@@ -107,7 +107,7 @@ func (f arrival) settle(ctx context.Context, s Settings, w waiting, kept *authco
 		return Result{}, f.refused(ctx, x.account.ID, r.Client, cannotSignIn()) // before the connection is used
 	}
 	x.asked = c.consent
-	switch decide(x.situation) {
+	switch verdict := decide(x.situation); verdict {
 	case signIn:
 		return f.signIn(ctx, s, w, x, c, r)
 	case connect:
@@ -119,7 +119,11 @@ func (f arrival) settle(ctx context.Context, s Settings, w waiting, kept *authco
 	case askAddress:
 		return f.wait(ctx, w, c, r, Waits{Missing: append([]string{MissingEmail}, f.missingFields(w)...)})
 	case sendCode, sendNothing:
-		return f.sendTo(ctx, w, c, r, decide(x.situation) == sendCode)
+		awaited, err := f.cfg.SignUp.Awaits(ctx, w.Invitation, w.Address)
+		if err != nil {
+			return Result{}, fmt.Errorf("find invitation: %w", err)
+		}
+		return f.sendTo(ctx, w, c, r, verdict == sendCode && (x.owner != noOwner || awaited))
 	case refuse:
 		return Result{}, f.refused(ctx, x.account.ID, r.Client, cannotSignIn())
 	}

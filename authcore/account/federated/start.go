@@ -33,7 +33,7 @@ type startContent struct {
 type StartInput struct {
 	Provider   string
 	Slot       string // names what the browser keeps of this start; it leads the state, so that it is found again
-	Return     string // where to go afterwards; it is checked when it is used
+	Return     string // where to go afterwards; it is checked when it is used, and not kept where it is longer than an address is
 	ShortLived bool   // "remember": false
 	Invitation string
 	// AccountID and SessionID are of who asks for a connection; zero for a sign-in.
@@ -47,6 +47,9 @@ type Started struct {
 	Browser   string
 	ExpiresIn time.Duration
 }
+
+// maxReturn is the longest address that is kept to lead back to.
+const maxReturn = 2048
 
 // CallbackPath returns the path below the portal at which a provider's answer arrives.
 func CallbackPath(provider string) string { return "/social/" + provider + "/callback" }
@@ -68,6 +71,10 @@ func (f *Flow) Start(ctx context.Context, in StartInput) (Started, error) {
 	}
 	ctx, cancel := idp.Within(ctx)
 	defer cancel()
+	if len(in.Return) > maxReturn {
+		in.Return = ""
+	}
+	in.Invitation = in.Invitation[:min(len(in.Invitation), secret.MaxToken)] // a longer one is none anyway
 	state, browser := in.Slot+"."+secret.Token(), secret.Token()
 	c := startContent{Verifier: secret.Token(), Nonce: secret.Token(), Redirect: strings.TrimSuffix(in.Client.Portal, "/") + CallbackPath(s.Name),
 		Return: in.Return, ShortLived: in.ShortLived, Invitation: in.Invitation}

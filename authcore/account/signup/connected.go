@@ -43,6 +43,13 @@ func NewConnected(f *Flow) Connected { return Connected{f} }
 // Open reports whether anybody can get an account that way at all.
 func (c Connected) Open() bool { return c.flow.Mode() != Closed }
 
+// Awaits reports whether a code may go to an address that is nobody's, by the token of an invitation, "" for none. It is to be asked for every
+// address: the look-up must not tell whose it is (L02).
+func (c Connected) Awaits(ctx context.Context, invitation, address string) (bool, error) {
+	i, may, err := ByCode{c.flow}.MayAsk(ctx, invitation)
+	return may && (i.Address == "" || i.Channel == authcore.BySMS || i.Address == address), err
+}
+
 // Unique reports whether addresses find accounts.
 func (c Connected) Unique() bool { return c.flow.cfg.Settings.unique(authcore.KindEmail) }
 

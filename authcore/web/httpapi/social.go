@@ -32,6 +32,13 @@ var socialRefusals = []authcore.Code{
 
 func (c *socialCalls) routes() []route {
 	return []route{{
+		method: http.MethodPost, path: "/social/{id}/start", tag: tagProviders, summary: "Send the browser to a provider",
+		text: "For a page of yours that the browser shows: leads to the provider, which leads back. A form is taken as well, and a link by GET without `invitation`: " +
+			"they answer errors by pages.",
+		limit: authcore.LimitSocial, optional: true, does: bodyOrCookie(c.start), params: []param{providerParam},
+		replies: []reply{{http.StatusSeeOther, "Where to: `Location`. A cookie belongs to it.", nil}},
+		refuses: []authcore.Code{authcore.NotFound, authcore.ProviderUnavailable},
+	}, {
 		method: http.MethodPost, path: "/social/{id}/token", tag: tagProviders, summary: "Sign in by a provider's token",
 		text: "For apps that have signed in at the provider by themselves: an `id_token` with the `nonce` that it was asked for with, or a `code` with " +
 			"`code_verifier` and `redirect_uri`. An id_token works once. Where something is missing, the answer has `registration_required`, and /social/complete goes on.",
@@ -54,6 +61,30 @@ func (c *socialCalls) routes() []route {
 		replies: []reply{{http.StatusOK, "What the provider names has ended.", nil}, {http.StatusBadRequest, "The token is not valid, or was used.", logoutRefused{}}},
 		refuses: []authcore.Code{authcore.NotFound, authcore.ProviderUnavailable, authcore.Blocked},
 	}}
+}
+
+type startBody struct {
+	RD         string `json:"rd,omitempty" doc:"Where to lead afterwards: an address of the gateway's hosts."`
+	Remember   *bool  `json:"remember,omitempty" doc:"As at /login."`
+	Invitation string `json:"invitation,omitempty" doc:"Token of an invitation, for a new account."`
+}
+
+// byCookie: it sets the cookie that the answer must come back with.
+func (startBody) byCookie(*http.Request, httpauth.RequestInfo) bool { return true }
+
+func (c *socialCalls) start(x *call, body startBody) error {
+	slot := httpauth.SocialSlot(x.r, x.in.Cookies())
+	begun, err := c.flow.Start(x.r.Context(), federated.StartInput{Provider: x.r.PathValue("id"), Slot: slot, Return: body.RD,
+		ShortLived: body.Remember != nil && !*body.Remember, Invitation: body.Invitation, Client: x.in.Client})
+	if err != nil {
+		return err
+	}
+	if err := httpauth.SocialCookie.Of(slot).Set(x.w.Header(), x.in.Cookies(), begun.Browser); err != nil {
+		return err
+	}
+	x.w.Header().Set("Location", begun.URL)
+	x.w.WriteHeader(http.StatusSeeOther)
+	return nil
 }
 
 var providerParam = param{in: "path", name: "id", text: "The provider's name.", kind: reflect.TypeFor[string]()}

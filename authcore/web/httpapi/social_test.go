@@ -175,3 +175,16 @@ func TestBackchannelLogout(t *testing.T) {
 	h.call(http.MethodGet, "/me", "", bearer(p.AccessToken)).refused(401, authcore.InvalidToken)
 	h.post("/social/acme/backchannel-logout", "", form("logout_token", token)).want(400)
 }
+
+// A program's page sends the browser to a provider by JSON as well as by a form; no other site does.
+func TestSocialStart(t *testing.T) {
+	h := open(t, plan{provider: true})
+	got := h.post("/social/acme/start", `{"rd":"/wanted","remember":false,"invitation":"x"}`).want(http.StatusSeeOther)
+	to, err := url.Parse(got.header.Get("Location"))
+	if err != nil || !strings.HasPrefix(to.String(), h.idp.Issuer()) || to.Query().Get("code_challenge_method") != "S256" || !strings.Contains(got.header.Get("Set-Cookie"), "_social_") {
+		t.Errorf("%s %v", to, got.header)
+	}
+	h.post("/social/acme/start", "").want(http.StatusSeeOther)
+	h.post("/social/acme/start", `{}`, header("Origin", "https://evil.example")).refused(403, authcore.CrossOrigin)
+	h.post("/social/gone/start", `{}`).refused(404, authcore.NotFound)
+}

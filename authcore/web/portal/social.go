@@ -77,9 +77,6 @@ func (p *socialPages) begin(q *page.Request, o federated.Offered) error {
 	return q.Show(v)
 }
 
-// maxReturn is the longest address that is kept to lead back to.
-const maxReturn = 2048
-
 // start sends the browser to the provider, and gives it what only it brings back.
 func (p *socialPages) start(q *page.Request, o federated.Offered) error {
 	remember := q.R.URL.Query().Get("remember")
@@ -90,12 +87,8 @@ func (p *socialPages) start(q *page.Request, o federated.Offered) error {
 	if typed := q.Form.Get("invitation"); typed != "" {
 		invitation = typed
 	}
-	to := q.Wanted() // checked when it is used
-	if len(to) > maxReturn {
-		to = ""
-	}
 	slot := httpauth.SocialSlot(q.R, q.Info.Cookies())
-	begun, err := p.flow.Start(q.R.Context(), federated.StartInput{Provider: o.Name, Slot: slot, Return: to, ShortLived: remember == "false" || q.Form.Get("forget") != "",
+	begun, err := p.flow.Start(q.R.Context(), federated.StartInput{Provider: o.Name, Slot: slot, Return: q.Wanted(), ShortLived: remember == "false" || q.Form.Get("forget") != "",
 		Invitation: invitation, Client: q.Info.Client})
 	if err != nil {
 		return err
