@@ -11,7 +11,9 @@ type Deletion struct {
 	AccountID uuid.UUID
 	// Due: only if the account's DeletesAt has come. Of several nodes that ask at once, one deletes.
 	Due bool
-	Now time.Time
+	// Disabled: also an account that is disabled, for administrators.
+	Disabled bool
+	Now      time.Time
 	// Effects returns the events and mails of the deletion, from the account as it is while nobody else can change it. The mails must
 	// not name the account as theirs, for what waits for an account is dropped with it. It may be called again after a conflict.
 	Effects func(Account) (Effects, error)

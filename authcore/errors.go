@@ -36,6 +36,8 @@ const (
 	SignupClosed              Code = "signup_closed"
 	Conflict                  Code = "conflict"
 	LastAdmin                 Code = "last_admin"
+	ManagedByConfiguration    Code = "managed_by_configuration"
+	PreconditionFailed        Code = "precondition_failed"
 	LastWayIn                 Code = "last_way_in"
 	LimitReached              Code = "limit_reached"
 	LastFactor                Code = "last_factor"

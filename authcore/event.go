@@ -68,12 +68,28 @@ const (
 	EventRecoveryCodeUsed  EventKind = "recovery_codes.used"
 	EventNotifications     EventKind = "account.notifications_changed"
 	EventDeviceTrusted     EventKind = "device.trusted"
+	EventCreatedByAdmin    EventKind = "account.created_by_admin"
+	EventUnlocked          EventKind = "account.unlocked"
+	EventEndedByAdmin      EventKind = "session.ended_by_admin"
 )
 
 // The kinds of event that calls of the administration are: admin.<resource>.<verb>.
 const (
-	EventAdminUsersList EventKind = "admin.users.list"
-	EventAdminUsersGet  EventKind = "admin.users.get"
+	EventAdminUsersList       EventKind = "admin.users.list"
+	EventAdminUsersGet        EventKind = "admin.users.get"
+	EventAdminUsersCreate     EventKind = "admin.users.create"
+	EventAdminUsersReplace    EventKind = "admin.users.replace"
+	EventAdminUsersUpdate     EventKind = "admin.users.update"
+	EventAdminUsersDelete     EventKind = "admin.users.delete"
+	EventAdminUsersAddRole    EventKind = "admin.users.add_role"
+	EventAdminUsersRemoveRole EventKind = "admin.users.remove_role"
+	EventAdminUsersReset      EventKind = "admin.users.reset_password"
+	EventAdminUsersVerify     EventKind = "admin.users.send_verification"
+	EventAdminUsersUnlock     EventKind = "admin.users.unlock"
+	EventAdminSessionsList    EventKind = "admin.sessions.list"
+	EventAdminSessionsRevoke  EventKind = "admin.sessions.revoke"
+	EventAdminFactorsList     EventKind = "admin.factors.list"
+	EventAdminFactorsRemove   EventKind = "admin.factors.remove"
 )
 
 // IsAdministration reports whether events of the kind are calls of the administration.
@@ -92,7 +108,9 @@ var eventKinds = sortedKinds(
 	EventFactorAdded, EventFactorRemoved, EventFactorUsed, EventFactorFailed, EventCloneSuspected, EventMFAEnabled, EventMFADisabled, EventRecoveryCodesMade,
 	EventRecoveryCodeUsed, EventBlockHit,
 	EventNotifications, EventConnectionAdded, EventConnectionRemoved, EventConnectionRefused, EventProviderFailed, EventProviderLoggedOut,
-	EventAdminUsersList, EventAdminUsersGet,
+	EventAdminUsersList, EventAdminUsersGet, EventAdminUsersCreate, EventAdminUsersReplace, EventAdminUsersUpdate, EventAdminUsersDelete,
+	EventAdminUsersAddRole, EventAdminUsersRemoveRole, EventAdminUsersReset, EventAdminUsersVerify, EventAdminUsersUnlock,
+	EventAdminSessionsList, EventAdminSessionsRevoke, EventAdminFactorsList, EventAdminFactorsRemove, EventCreatedByAdmin, EventUnlocked, EventEndedByAdmin,
 )
 
 func sortedKinds(kinds ...EventKind) []EventKind {
@@ -158,6 +176,7 @@ const (
 	MailAccountDeleted    MailKind = "account_deleted"
 	MailInvitation        MailKind = "invitation"
 	MailInvitationKnown   MailKind = "invitation_known"
+	MailAccountCreated    MailKind = "account_created"
 	MailTest              MailKind = "test" // sent by hand, never through the outbox
 	MailDeletionScheduled MailKind = "deletion_scheduled"
 	MailAccountRestored   MailKind = "account_restored"

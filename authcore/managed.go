@@ -5,6 +5,8 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // AccountKind says whether a person or a machine has an account.
@@ -32,4 +34,35 @@ func (a ManagedAccount) Version() string {
 	text, _ := json.Marshal([]any{a.ID, a.Email, a.Username, a.Phone, a.FirstName, a.LastName, a.Roles, a.Disabled(), a.DisabledReason, a.Fields}) // cannot go wrong
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:12])
+}
+
+// ManagedChange is what an administrator makes of an account.
+type ManagedChange struct {
+	AccountID uuid.UUID
+	// Ends says that it disables the account, or takes a role: what may leave nobody who administers.
+	Ends          bool
+	ClaimUsername bool // usernames sign in
+	Now           time.Time
+	// Decide returns the edit, from the account as it is while nobody else can change it, or why there is none. It may be called again.
+	Decide func(before ManagedAccount) (ManagedEdit, error)
+}
+
+// ManagedEdit is one edit of an account. Nil leaves a field as it is.
+type ManagedEdit struct {
+	Profile             *ProfileChange
+	AddRoles, TakeRoles []string
+	Disable             *bool
+	Reason              *string // of the disabling
+	// What tells of each part.
+	RolesChanged, Disabled, Profiled Effects
+}
+
+// ManagedCreation is an account that an administrator makes.
+type ManagedCreation struct {
+	Account     Account
+	Kind        AccountKind
+	Identifiers []Identifier
+	// Link is by which the owner chooses the first password; nil for none.
+	Link    *Challenge
+	Effects Effects
 }

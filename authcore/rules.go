@@ -85,7 +85,10 @@ const (
 	SpanEmpty   Rule = "span_empty"    // it ends before it begins
 	SpanTooLong Rule = "span_too_long" // N: the greatest number of days
 
-	// These three are broken by programs alone; no page has such a field.
+	// These are broken by programs alone; no page has such a field.
+	NotForServices   Rule = "not_for_services"
+	KindUnknown      Rule = "kind_unknown"
+	AdminSetsNone    Rule = "admin_sets_none"
 	SessionSelector  Rule = "session_selector"
 	SessionIDInvalid Rule = "session_id_invalid"
 	DeviceIDInvalid  Rule = "device_id_invalid"
@@ -149,6 +152,9 @@ var english = map[Rule]string{
 	LoginRequired:           "Enter your e-mail address or username.",
 	SpanEmpty:               "This must be earlier than the end.",
 	SpanTooLong:             "At most {N} days are possible.",
+	NotForServices:          "A service account has none.",
+	KindUnknown:             "person or service.",
+	AdminSetsNone:           "Administrators set no passwords: the owner chooses one by a link.",
 	SessionSelector:         "Send exactly one of ids, all and others.",
 	SessionIDInvalid:        "Send ids of sessions.",
 	DeviceIDInvalid:         "Send ids of devices.",

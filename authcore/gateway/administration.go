@@ -9,8 +9,13 @@ import (
 // administrationStore is what the flows of the administration read and write.
 type administrationStore interface {
 	admin.GateStore
-	admin.DirectoryStore
 	stats.Store
+}
+
+// accountsStore is what administrators find and change accounts in.
+type accountsStore interface {
+	admin.DirectoryStore
+	admin.UserStore
 }
 
 // Lockouts count the failed sign-ins of accounts, and know which are locked.
@@ -23,6 +28,8 @@ type Lockouts interface {
 type Administration struct {
 	AdminGate *admin.Gate
 	Directory *admin.Directory
+	Users     *admin.Users
+	Unlocker  *admin.Unlocker
 	Stats     *stats.Flow
 }
 
@@ -33,6 +40,14 @@ func (f *Flows) wireAdministration(cfg Config) (err error) {
 		return err
 	}
 	if f.Directory, err = admin.NewDirectory(admin.DirectoryConfig{Store: cfg.Store, Locks: cfg.Lockouts, Cursors: f.cursors, Now: cfg.Now}); err != nil {
+		return err
+	}
+	f.Users, err = admin.NewUsers(admin.UsersConfig{Store: cfg.Store, Directory: f.Directory, Mailer: cfg.Mailer, Identities: cfg.Settings.Identities, Numbers: cfg.Settings.Numbers,
+		Fields: cfg.Settings.UserFields, Admins: cfg.Settings.Admins, NoPassword: cfg.Settings.NoPassword, Now: cfg.Now})
+	if err != nil {
+		return err
+	}
+	if f.Unlocker, err = admin.NewUnlocker(admin.UnlockerConfig{Store: cfg.Store, Locks: cfg.Lockouts, Now: cfg.Now}); err != nil {
 		return err
 	}
 	f.Stats, err = stats.New(stats.Config{Store: cfg.Store, Now: cfg.Now})

@@ -52,6 +52,7 @@ import (
 // Store is what the flows read and write.
 type Store interface {
 	administrationStore
+	accountsStore
 	avatar.Store
 	challenge.Store
 	notice.Store

@@ -81,6 +81,18 @@ func (f *Flow) Delete(ctx context.Context, account uuid.UUID, c authcore.Client)
 	}))
 }
 
+// DeleteForAdmin deletes an account at once, also a disabled one, at the wish of an administrator. The owner is told as by [Flow.Delete].
+// Refusals: [authcore.LastAdmin]; [authcore.NotFound]; [authcore.Unavailable].
+func (f *Flow) DeleteForAdmin(ctx context.Context, account uuid.UUID, c authcore.Client) error {
+	err := f.cfg.Store.DeleteAccount(ctx, authcore.Deletion{
+		AccountID: account, Disabled: true, Now: f.now(), Effects: func(a authcore.Account) (authcore.Effects, error) { return f.deleted(a, c) },
+	})
+	if errors.Is(err, authcore.ErrNotFound) {
+		return authcore.Refuse(authcore.NotFound, "There is no such account.")
+	}
+	return refusal(err)
+}
+
 // deleted tells of the deletion. The farewell goes to an address that the account has been verified to own, and to no other.
 func (f *Flow) deleted(a authcore.Account, c authcore.Client) (authcore.Effects, error) {
 	fx, err := f.tell(authcore.MailAccountDeleted, authcore.EventAccountDeleted, a, c)

@@ -115,6 +115,11 @@ func (s *Sessions) Revoke(ctx context.Context, account uuid.UUID, ids []uuid.UUI
 	return s.end(ctx, authcore.EventSessionsRevoked, account, ids, all, c)
 }
 
+// RevokeForAdmin is [Sessions.Revoke] at the wish of an administrator: it ends those in ids, or with all every session of the account.
+func RevokeForAdmin(ctx context.Context, s *Sessions, account uuid.UUID, ids []uuid.UUID, all bool) (int, error) {
+	return s.end(ctx, authcore.EventEndedByAdmin, account, ids, all, authcore.Client{})
+}
+
 // end revokes sessions. The store's hook has applied that to this node's memory before it returns (design §1.1): a client that has
 // its answer can rely on it.
 func (s *Sessions) end(ctx context.Context, kind authcore.EventKind, account uuid.UUID, ids []uuid.UUID, all bool, c authcore.Client) (int, error) {

@@ -38,6 +38,8 @@ var statuses = map[authcore.Code]int{
 	authcore.SignupClosed:              http.StatusForbidden,
 	authcore.Conflict:                  http.StatusConflict,
 	authcore.LastAdmin:                 http.StatusConflict,
+	authcore.ManagedByConfiguration:    http.StatusConflict,
+	authcore.PreconditionFailed:        http.StatusPreconditionFailed,
 	authcore.LimitReached:              http.StatusConflict,
 	authcore.LastWayIn:                 http.StatusConflict,
 	authcore.LastFactor:                http.StatusConflict,

@@ -69,6 +69,7 @@ var kinds = map[authcore.MailKind]shape{
 	authcore.MailAccountDeleted:    {cause: true},
 	authcore.MailInvitation:        {sms: linking},
 	authcore.MailInvitationKnown:   {sms: telling},
+	authcore.MailAccountCreated:    {},
 	authcore.MailTest:              {sms: telling},
 	authcore.MailSignInCode:        {code: true, cause: true},
 	authcore.MailSecondFactorCode:  {code: true, cause: true},

@@ -12,6 +12,7 @@ import (
 
 const (
 	closeAccount    = "update users set epoch = epoch + 1 where id = $1 and disabled_at is null returning " + accountColumns
+	closeAnyAccount = "update users set epoch = epoch + 1 where id = $1 returning " + accountColumns
 	closeDueAccount = "update users set epoch = epoch + 1 where id = $1 and deletes_at <= $2 returning " + accountColumns
 )
 
@@ -20,7 +21,7 @@ func (s *Store) DeleteAccount(ctx context.Context, d authcore.Deletion) error {
 	// It may be one of many events.
 	err := s.changeBy(ctx, s.WriteLong, "delete account", func(ctx context.Context, q *tx) error { return s.deleteAccount(ctx, q, d) })
 	if err != nil {
-		return err
+		return s.orLastAdmin(ctx, d.AccountID, err)
 	}
 	s.unscrubbed.Store(true)
 	_ = s.scrub(context.WithoutCancel(ctx)) // the rows are gone; what fails here the next sweep does
@@ -50,6 +51,8 @@ func (s *Store) deleteAccount(ctx context.Context, q *tx, d authcore.Deletion) e
 	text, args := closeAccount, []any{d.AccountID}
 	if d.Due {
 		text, args = closeDueAccount, append(args, micros(d.Now))
+	} else if d.Disabled {
+		text = closeAnyAccount
 	}
 	a, err := sqldb.One(ctx, q, scanAccount, text, args...)
 	if err != nil {

@@ -28,6 +28,7 @@ func Run(t *testing.T, open func(testing.TB) Store) {
 		{"history", histories},
 		{"figures", figures},
 		{"calls of the administration", adminCalls},
+		{"managed accounts", managed},
 		{"factors", factors},
 		{"credentials", credentials},
 		{"connections", connections},

@@ -46,6 +46,7 @@ type Store interface {
 	admin.OptionStore
 	admin.GateStore
 	admin.DirectoryStore
+	admin.UserStore
 	invite.Store
 	challenge.Store
 	notice.Store

@@ -64,6 +64,8 @@ type Config struct {
 
 	AdminGate     *admin.Gate
 	Directory     *admin.Directory
+	Users         *admin.Users
+	Unlocker      *admin.Unlocker
 	Notifications *notification.Flow
 	StepUp        *stepup.Flow
 	Authenticator *httpauth.Authenticator
@@ -85,7 +87,7 @@ func (c Config) check() error {
 		return errors.New("httpapi: sessions, sign-in, second steps, sign-up, profile and password are required")
 	case c.JWKS == nil || c.Authenticator == nil || c.Limits == nil || c.Ready == nil || c.Logger == nil || c.Now == nil:
 		return errors.New("httpapi: keys, authenticator, limits, readiness, logger and clock are required")
-	case c.AdminGate == nil || c.Directory == nil:
+	case c.AdminGate == nil || c.Directory == nil || c.Users == nil || c.Unlocker == nil:
 		return errors.New("httpapi: what administers is required")
 	case c.Notifications == nil || c.StepUp == nil || c.Federated == nil || c.Consents == nil:
 		return errors.New("httpapi: notifications, step-ups and providers are required")
@@ -156,6 +158,8 @@ func mountAll(cfg Config) (routes, error) {
 		(&deviceCalls{cfg.Devices}).routes(),
 		(&notificationCalls{cfg.Notifications, cfg.Fresh}).routes(),
 		(&adminUserCalls{cfg.Directory}).routes(),
+		(&adminChangeCalls{cfg.Users, cfg.Directory, cfg.Closure}).routes(),
+		(&adminHelpCalls{cfg.Directory, cfg.Unlocker, cfg.Sessions, cfg.Password, cfg.SignUp, cfg.Factors}).routes(),
 		(&machineCalls{keySet: cfg.JWKS, ready: cfg.Ready}).routes(),
 	)
 }

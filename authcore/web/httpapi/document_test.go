@@ -199,7 +199,7 @@ func TestDocument_HasTheContract(t *testing.T) {
 // What the document says of requests is what is enforced: a wrong type is 400, a broken rule 422.
 func TestDocument_RulesAreEnforced(t *testing.T) {
 	h := open(t, plan{rates: unlimited(), ways: codesAndLinks, byCode: true, numbers: identifier.Numbers{Texts: true}})
-	h.account(email, username)
+	h.account(email, username, func(a *authcore.Account) { a.Roles = []string{authcore.RoleAdmin} })
 	me := bearer(h.signIn(username).AccessToken)
 	rules := 0
 	described(t).each(func(method, path string, op operation, body *schema) {
@@ -287,7 +287,7 @@ func (s schema) broken() []any {
 func (s schema) good(name string) map[string]any {
 	values := map[string]any{
 		"email": "x@example.com", "password": password, "new_password": password2, "current_password": password, "login": username, "otp": "123456", "token": "x",
-		"credential": map[string]any{},
+		"credential": map[string]any{}, "roles": []any{}, "disabled": false,
 	}
 	fields := map[string]any{}
 	needed := slices.Clone(s.Required)

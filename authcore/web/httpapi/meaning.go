@@ -27,6 +27,8 @@ var meanings = map[authcore.Code]string{
 	authcore.SignupClosed:              "sign-up is closed",
 	authcore.Conflict:                  "already in use by another account; `errors` says which field",
 	authcore.LastAdmin:                 "nobody else administers the gateway; make somebody else an administrator first",
+	authcore.ManagedByConfiguration:    "the configuration says so; change it there",
+	authcore.PreconditionFailed:        "it has changed since it was read: `If-Match` names another state",
 	authcore.LimitReached:              "the account has as many of these as it may have, or has changed it too often",
 	authcore.LastWayIn:                 "it would take the account's last way to sign in",
 	authcore.InvalidProviderAnswer:     "what the identity provider answered, or what claims to be its answer, is not valid for this client and request, or was used",
