@@ -1,6 +1,7 @@
 package federated
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -41,7 +42,8 @@ type waiting struct {
 	Invitation string               `json:"invitation,omitempty"`
 	DeviceName string               `json:"device,omitempty"`
 	ShortLived bool                 `json:"short,omitempty"`
-	Grant      []byte               `json:"grant,omitempty"` // of authcore.Connection
+	Device     string               `json:"device_token,omitempty"` // that the app is known by, until it has completed the sign-in
+	Grant      []byte               `json:"grant,omitempty"`        // of authcore.Connection
 	Given      signup.RegisterInput `json:"-"`
 }
 
@@ -59,7 +61,7 @@ func (f arrival) arrive(ctx context.Context, s Settings, id idp.Identity, invita
 	}
 	w := waiting{Provider: s.Name, Issuer: id.Issuer, Subject: id.Subject, SID: id.SID, Multi: slices.Contains(id.AMR, authcore.AMRMulti), Email: p.address,
 		Address: p.address, Name: p.name, Username: p.username, Roles: p.roles, Profile: p.profile, Invitation: invitation,
-		DeviceName: r.DeviceName, ShortLived: r.ShortLived}
+		DeviceName: r.DeviceName, ShortLived: r.ShortLived, Device: r.DeviceToken}
 	if p.proven {
 		w.Proven = byProvider
 	}
@@ -214,6 +216,7 @@ func (f arrival) mayConnect(provider string, a authcore.Account, connected []aut
 // no second proof beside it: whoever reads that mailbox can make one with an account elsewhere of their own.
 func (w waiting) session(r session.Request, amr ...string) session.Request {
 	r.Method, r.AMR, r.DeviceName, r.ShortLived = audit.ByProvider, amr, w.DeviceName, w.ShortLived
+	r.DeviceToken = cmp.Or(r.DeviceToken, w.Device)
 	r.Provider = &authcore.ProviderSession{Provider: w.Provider, Issuer: w.Issuer, Subject: w.Subject, SID: w.SID}
 	return r
 }
