@@ -7,6 +7,8 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/admin"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/closure"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/cursor"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/factor"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/federated"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/invite"
@@ -14,6 +16,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 	"github.com/gatehouse-auth/gatehouse/authcore/gateway"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/keyring"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/lockout"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/nodeclock"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/notify"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/operator"
@@ -23,17 +26,21 @@ import (
 
 // adminOps is where the commands are done: at the running gateway, or at a database that no gateway of this machine serves.
 type adminOps struct {
-	cfg      *resolved
-	ring     *keyring.Ring
-	sealer   *secret.Sealer
-	operator *operator.Operator
-	accounts *admin.Accounts
-	invite   *invite.Flow
-	factors  *factor.Factors
-	store    *sqlstore.Store
-	now      authcore.Clock
-	portal   string           // base URL of pages and links; only a path where the configuration does not say it
-	notifier *notify.Notifier // nil where no gateway runs
+	cfg       *resolved
+	ring      *keyring.Ring
+	sealer    *secret.Sealer
+	operator  *operator.Operator
+	accounts  *admin.Accounts
+	directory *admin.Directory
+	unlocker  *admin.Unlocker
+	users     *admin.Users // of a running gateway, as closure; or made by stopped
+	closure   *closure.Flow
+	invite    *invite.Flow
+	factors   *factor.Factors
+	store     *sqlstore.Store
+	now       authcore.Clock
+	portal    string           // base URL of pages and links; only a path where the configuration does not say it
+	notifier  *notify.Notifier // nil where no gateway runs
 }
 
 // adminOpsOf returns that of a running gateway.
@@ -50,7 +57,7 @@ func adminOpsOf(ctx context.Context, a *App) (*adminOps, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.notifier, d.invite, d.factors, d.portal = c.notifier, c.flows.Invite, c.flows.Factors, a.sites.portalURL()
+	d.notifier, d.invite, d.factors, d.users, d.closure, d.portal = c.notifier, c.flows.Invite, c.flows.Factors, c.flows.Users, c.flows.Closure, a.sites.portalURL()
 	return d, nil
 }
 
@@ -104,9 +111,29 @@ func newAdminOps(cfg *resolved, store *sqlstore.Store, ring *keyring.Ring, seale
 	if d.accounts, err = admin.New(admin.Config{Store: store, Identities: cfg.identities, Admins: cfg.admins, NoPassword: cfg.noPassword(), Now: now}); err != nil {
 		return nil, err
 	}
+	if err := d.find(); err != nil {
+		return nil, err
+	}
 	d.operator, err = operator.New(operator.Config{Store: store, Seeds: store, Grants: store, Keys: ring, MailPurpose: notify.SealPurpose, LinkPurpose: notice.SealPurpose,
 		SeedPurpose: factor.SealPurpose, GrantPurpose: federated.GrantPurpose, Now: now})
 	return d, err
+}
+
+// find makes what finds accounts.
+func (d *adminOps) find() error {
+	locks, err := lockout.New(lockout.Config{Policy: d.cfg.lockPolicy(), Store: d.store, Now: d.now, Key: func() secret.MACKey { return d.ring.MACKey("lockout names") }})
+	if err != nil {
+		return err
+	}
+	cursors, err := cursor.NewSigner(gateway.Cursors(d.ring))
+	if err != nil {
+		return err
+	}
+	if d.unlocker, err = admin.NewUnlocker(admin.UnlockerConfig{Store: d.store, Locks: locks, Now: d.now}); err != nil {
+		return err
+	}
+	d.directory, err = admin.NewDirectory(admin.DirectoryConfig{Store: d.store, Locks: locks, Cursors: cursors, Now: d.now})
+	return err
 }
 
 // hasPages reports whether it is known where the pages are that the links in mails lead to.

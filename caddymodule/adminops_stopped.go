@@ -6,7 +6,9 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/admin"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/closure"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/cursor"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/factor"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/invite"
@@ -33,8 +35,40 @@ func (d *adminOps) stopped() error {
 	if d.invite, err = d.inviteStopped(mailer, counters); err != nil {
 		return err
 	}
+	if err := d.usersStopped(mailer, counters); err != nil {
+		return err
+	}
 	d.factors, err = d.factorsStopped(mailer, counters)
 	return err
+}
+
+// usersStopped makes what changes and deletes accounts.
+func (d *adminOps) usersStopped(mailer challenge.Mailer, counters authcore.Limiter) (err error) {
+	d.users, err = admin.NewUsers(admin.UsersConfig{Store: d.store, Directory: d.directory, Mailer: mailer, Identities: d.cfg.identities, Numbers: d.cfg.numbers,
+		Fields: d.cfg.userFields, Admins: d.cfg.admins, NoPassword: d.cfg.noPassword(), Now: d.now})
+	if err != nil {
+		return err
+	}
+	challenges, notices, err := d.noticesStopped(mailer, counters)
+	if err != nil {
+		return err
+	}
+	d.closure, err = closure.New(closure.Config{Store: d.store, Challenges: challenges, Notices: notices, Grace: d.cfg.deletionGrace, Now: d.now})
+	return err
+}
+
+// noticesStopped makes what tells owners.
+func (d *adminOps) noticesStopped(mailer challenge.Mailer, counters authcore.Limiter) (*challenge.Issuer, *notice.Notices, error) {
+	codes := challenge.Config{Store: d.store, Limiter: counters, Mailer: mailer, Key: gateway.CodeKey(d.ring), Now: d.now}
+	if d.cfg.numbers.Texts {
+		codes.Reaches = d.cfg.numbers.Reaches
+	}
+	challenges, err := challenge.New(codes)
+	if err != nil {
+		return nil, nil, err
+	}
+	notices, err := notice.New(notice.Config{Store: d.store, Mailer: mailer, MayText: challenges.MayText, Sealer: d.sealer, Now: d.now})
+	return challenges, notices, err
 }
 
 // inviteStopped makes the flow by which invitations are made.
@@ -50,15 +84,7 @@ func (d *adminOps) inviteStopped(mailer challenge.Mailer, counters authcore.Limi
 
 // factorsStopped makes the factors of accounts, to remove them.
 func (d *adminOps) factorsStopped(mailer challenge.Mailer, counters authcore.Limiter) (*factor.Factors, error) {
-	codes := challenge.Config{Store: d.store, Limiter: counters, Mailer: mailer, Key: gateway.CodeKey(d.ring), Now: d.now}
-	if d.cfg.numbers.Texts {
-		codes.Reaches = d.cfg.numbers.Reaches
-	}
-	challenges, err := challenge.New(codes)
-	if err != nil {
-		return nil, err
-	}
-	notices, err := notice.New(notice.Config{Store: d.store, Mailer: mailer, MayText: challenges.MayText, Sealer: d.sealer, Now: d.now})
+	challenges, notices, err := d.noticesStopped(mailer, counters)
 	if err != nil {
 		return nil, err
 	}

@@ -12,11 +12,11 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
-	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/admin"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/setup"
+	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
 )
 
 const (
@@ -25,7 +25,16 @@ const (
 	adminUserEnable  = "/gatehouse/users/enable"
 	adminUserRoles   = "/gatehouse/users/roles"
 	adminSetupLink   = "/gatehouse/users/setup-link"
-	adminFactors     = "/gatehouse/users/factors/reset"
+
+	adminUserGet      = "/gatehouse/users/get"
+	adminUserList     = "/gatehouse/users/list"
+	adminUserUpdate   = "/gatehouse/users/update"
+	adminUserDelete   = "/gatehouse/users/delete"
+	adminUserUnlock   = "/gatehouse/users/unlock"
+	adminUserSessions = "/gatehouse/users/sessions"
+	adminSessionEnd   = "/gatehouse/users/sessions/end"
+
+	adminFactors = "/gatehouse/users/factors/reset"
 )
 
 // userRoutes are the operations on accounts.
@@ -36,6 +45,13 @@ func userRoutes() []caddy.AdminRoute {
 		{Pattern: adminUserEnable, Handler: operation(http.MethodPost, withBody(namedUser.enable))},
 		{Pattern: adminSetupLink, Handler: operation(http.MethodPost, plain(newSetupLink))},
 		{Pattern: adminFactors, Handler: operation(http.MethodPost, withBody(namedUser.resetFactors))},
+		{Pattern: adminUserGet, Handler: operation(http.MethodPost, withBody(namedUser.get))},
+		{Pattern: adminUserList, Handler: operation(http.MethodPost, withBody(userList.read))},
+		{Pattern: adminUserUpdate, Handler: operation(http.MethodPost, withBody(userUpdate.apply))},
+		{Pattern: adminUserDelete, Handler: operation(http.MethodPost, withBody(namedUser.delete))},
+		{Pattern: adminUserUnlock, Handler: operation(http.MethodPost, withBody(namedUser.unlock))},
+		{Pattern: adminUserSessions, Handler: operation(http.MethodPost, withBody(namedUser.sessions))},
+		{Pattern: adminSessionEnd, Handler: operation(http.MethodPost, withBody(sessionEnd.apply))},
 		{Pattern: adminUserRoles, Handler: operation(http.MethodPost, withBody(roleChange.apply))},
 	}
 }
@@ -52,23 +68,19 @@ func withBody[B, T any](do func(B, context.Context, *adminOps) (T, error)) func(
 }
 
 // managedUser is an account as whoever administers it sees it.
-type managedUser struct {
-	ID            uuid.UUID `json:"id"`
-	Email         string    `json:"email"`
-	EmailVerified bool      `json:"email_verified"`
-	Username      *string   `json:"username"`
-	Roles         []string  `json:"roles"`
-	Disabled      bool      `json:"disabled"`
-	CreatedAt     time.Time `json:"created_at"`
+type managedUser = httpapi.ManagedUser
+
+// managed returns the account that a command has found or changed, as it is now.
+func (d *adminOps) managed(ctx context.Context, a authcore.Account, err error) (managedUser, error) {
+	if err != nil {
+		return managedUser{}, err
+	}
+	now, err := d.directory.Get(ctx, a.ID.String())
+	return d.show(now), err
 }
 
-func (d *adminOps) managed(a authcore.Account) managedUser {
-	u := managedUser{ID: a.ID, Email: a.Email, EmailVerified: a.EmailVerified(), Roles: append([]string{}, d.cfg.admins.Roles(a)...),
-		Disabled: a.Disabled(), CreatedAt: a.CreatedAt}
-	if a.Username != "" {
-		u.Username = &a.Username
-	}
-	return u
+func (d *adminOps) show(a authcore.ManagedAccount) managedUser {
+	return httpapi.ManagedBy{Admins: d.cfg.admins, Fields: d.cfg.userFields, Portal: d.portal, Now: d.now}.Show(a)
 }
 
 // newUser is an account that is to be made.
@@ -81,7 +93,7 @@ type newUser struct {
 
 // createdUser is a new account and where its owner chooses the first password.
 type createdUser struct {
-	managedUser
+	httpapi.ManagedUser
 	Link      string    `json:"link,omitempty"` // none where passwords are off
 	ExpiresAt time.Time `json:"link_expires_at,omitzero"`
 }
@@ -95,7 +107,11 @@ func (n newUser) create(ctx context.Context, d *adminOps) (createdUser, error) {
 	if err != nil {
 		return createdUser{}, err
 	}
-	created := createdUser{managedUser: d.managed(made.Account)}
+	shown, err := d.managed(ctx, made.Account, nil)
+	if err != nil {
+		return createdUser{}, err
+	}
+	created := createdUser{ManagedUser: shown}
 	if made.Token != "" {
 		created.Link, created.ExpiresAt = d.link("/reset", made.Token), made.ExpiresAt
 	}
@@ -116,17 +132,17 @@ type namedUser struct {
 
 func (n namedUser) disable(ctx context.Context, d *adminOps) (managedUser, error) {
 	a, err := d.accounts.Disable(ctx, n.User, admin.ByOperator)
-	return d.managed(a), err
+	return d.managed(ctx, a, err)
 }
 
 func (n namedUser) enable(ctx context.Context, d *adminOps) (managedUser, error) {
 	a, err := d.accounts.Enable(ctx, n.User, admin.ByOperator)
-	return d.managed(a), err
+	return d.managed(ctx, a, err)
 }
 
 // resetUser is an account whose second factors were removed.
 type resetUser struct {
-	managedUser
+	httpapi.ManagedUser
 	Removed int `json:"factors_removed"`
 }
 
@@ -139,7 +155,11 @@ func (n namedUser) resetFactors(ctx context.Context, d *adminOps) (resetUser, er
 		return resetUser{}, err
 	}
 	removed, err := d.factors.Reset(ctx, a.ID, admin.ByOperator, authcore.Client{Portal: d.portal})
-	return resetUser{d.managed(a), removed}, err
+	if err != nil {
+		return resetUser{}, err
+	}
+	shown, err := d.managed(ctx, a, nil)
+	return resetUser{shown, removed}, err
 }
 
 // roleChange gives roles to an account and takes others away.
@@ -151,7 +171,7 @@ type roleChange struct {
 
 func (c roleChange) apply(ctx context.Context, d *adminOps) (managedUser, error) {
 	a, err := d.accounts.ChangeRoles(ctx, c.User, c.Add, c.Remove, admin.ByOperator)
-	return d.managed(a), err
+	return d.managed(ctx, a, err)
 }
 
 // setupLink is where the first administrator is made.

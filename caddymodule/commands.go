@@ -56,7 +56,7 @@ var subcommands = []struct {
 	name string
 	make func() *cobra.Command
 }{
-	{"user", userCommand}, {"invite", inviteCommand}, {"keys", keysCommand}, {"sessions", sessionsCommand}, {"secret", secretCommand}, {"mail", mailCommand}, {"sms", smsCommand},
+	{"user", userCommand}, {"invite", inviteCommand}, {"keys", keysCommand}, {"sessions", sessionsCommand}, {"session", sessionCommand}, {"secret", secretCommand}, {"mail", mailCommand}, {"sms", smsCommand},
 	{"breached", breachedCommand}, {"migrate-store", migrateStoreCommand},
 }
 

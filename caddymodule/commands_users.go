@@ -13,10 +13,10 @@ import (
 
 func userCommand() *cobra.Command {
 	p := &cliEnv{}
-	user := &cobra.Command{Use: "user", Short: "Creates accounts, disables and enables them, gives and takes roles, resets second factors"}
+	user := &cobra.Command{Use: "user", Short: "Lists, shows, creates, changes and deletes accounts, gives and takes roles, resets second factors"}
 	p.flags(user)
 	family(user)
-	user.AddCommand(createUserCommand(p), disableUserCommand(p), enableUserCommand(p), roleCommand(p), factorsCommand(p), setupLinkCommand(p))
+	user.AddCommand(listUsersCommand(p), getUserCommand(p), updateUserCommand(p), deleteUserCommand(p), unlockUserCommand(p), createUserCommand(p), disableUserCommand(p), enableUserCommand(p), roleCommand(p), factorsCommand(p), setupLinkCommand(p))
 	return user
 }
 
@@ -98,7 +98,7 @@ func factorsCommand(p *cliEnv) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			n := namedUser{args[0]}
 			return run(p, cmd, request[resetUser]{method: http.MethodPost, path: adminFactors, body: n, limit: shortLimit, do: n.resetFactors}, func(w io.Writer, u resetUser) {
-				printUser(w, u.managedUser)
+				printUser(w, u.ManagedUser)
 				fmt.Fprintf(w, "factors removed\t%d\n", u.Removed)
 			})
 		},
@@ -120,7 +120,7 @@ func setupLinkCommand(p *cliEnv) *cobra.Command {
 }
 
 func printCreated(w io.Writer, u createdUser) {
-	printUser(w, u.managedUser)
+	printUser(w, u.ManagedUser)
 	if u.Link == "" {
 		return
 	}

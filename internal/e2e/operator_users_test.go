@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/url"
 	"slices"
 	"strings"
@@ -89,6 +90,7 @@ func TestUser_Commands(t *testing.T) {
 		}
 		refused(4, "last_admin", "user", "disable", "ops")
 		refused(4, "last_admin", "user", "role", "remove", "ops", "admin")
+		refused(4, "last_admin", "user", "delete", "ops", "--yes")
 		refused(4, "conflict", "user", "create", "--email", u.email)
 		refused(3, "not_found", "user", "enable", "nobody-of-this-name")
 		refused(2, "invalid_fields", "user", "role", "add", u.email, "Not A Role")
@@ -96,6 +98,27 @@ func TestUser_Commands(t *testing.T) {
 		if said := g.operatorJSON(t, "user", "role", "add", u.username, "admin", "staff"); len(said["roles"].([]any)) != 2 {
 			t.Errorf("%s: roles are %v", where, said)
 		}
+		refused(3, "not_found", "user", "get", "nobody@example.com")
+		refused(3, "not_found", "session", "list", "--user", "nobody-of-this-name")
+		refused(2, "invalid_fields", "user", "update", "ops", "--username", "!")
+		one := g.operatorJSON(t, "user", "get", u.email)
+		if again := g.operatorJSON(t, "user", "get", fmt.Sprint(one["number"])); again["id"] != u.id || again["kind"] != "person" {
+			t.Errorf("%s: number %v is %v", where, one["number"], again)
+		}
+		if list := g.operatorJSON(t, "user", "list", "--q", u.username); len(list["users"].([]any)) != 1 || list["next"] != nil {
+			t.Errorf("%s: the list is %v", where, list)
+		}
+		if said := g.operatorJSON(t, "user", "update", u.id, "--first-name", where); said["first_name"] != where {
+			t.Errorf("%s: updated %v", where, said)
+		}
+		g.operatorJSON(t, "user", "unlock", u.id)
+		g.operatorJSON(t, "session", "list", "--user", u.id)
+		g.operatorJSON(t, "session", "end", "--user", u.id)
+		robot := g.operatorJSON(t, "user", "create", "--username", "short-lived-"+where)["id"].(string)
+		if said := g.operatorJSON(t, "user", "delete", robot, "--yes"); said["id"] != robot {
+			t.Errorf("%s: deleted %v", where, said)
+		}
+		refused(3, "not_found", "user", "get", robot)
 		g.operatorJSON(t, "user", "disable", "ops") // there is another one now
 		refused(4, "last_admin", "user", "role", "remove", u.email, "admin")
 		g.operatorJSON(t, "user", "enable", "ops")

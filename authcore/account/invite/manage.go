@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -36,8 +37,8 @@ func (f *Flow) List(ctx context.Context, inviter uuid.UUID, p Page) (Listed, err
 	if err != nil {
 		return Listed{}, err
 	}
-	if p.All && !f.isAdmin(a) {
-		return Listed{}, authcore.Refuse(authcore.Forbidden, "Only administrators see the invitations of others.")
+	if p.All && !f.isAdmin(a) && !slices.Contains(a.Roles, authcore.RoleAuditor) {
+		return Listed{}, authcore.Refuse(authcore.Forbidden, "Only administrators and auditors see the invitations of others.")
 	}
 	which, of := cursor.Invitations, a.ID
 	if p.All {

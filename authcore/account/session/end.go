@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -118,6 +119,21 @@ func (s *Sessions) Revoke(ctx context.Context, account uuid.UUID, ids []uuid.UUI
 // RevokeForAdmin is [Sessions.Revoke] at the wish of an administrator: it ends those in ids, or with all every session of the account.
 func RevokeForAdmin(ctx context.Context, s *Sessions, account uuid.UUID, ids []uuid.UUID, all bool) (int, error) {
 	return s.end(ctx, authcore.EventEndedByAdmin, account, ids, all, authcore.Client{})
+}
+
+// Revoker ends sessions, as [Store] does.
+type Revoker interface {
+	RevokeSessions(ctx context.Context, account uuid.UUID, ids []uuid.UUID, all bool, now time.Time, fx authcore.Effects) ([]authcore.Revocation, error)
+}
+
+// EndForOperator ends sessions of an account for whoever runs the gateway: those in ids, or every one where there are none.
+func EndForOperator(ctx context.Context, store Revoker, now time.Time, account uuid.UUID, ids []uuid.UUID) (int, error) {
+	e := audit.Event(authcore.EventEndedByAdmin, account, authcore.Client{}, now)
+	gone, err := store.RevokeSessions(ctx, account, ids, len(ids) == 0, now, authcore.Effects{Events: []authcore.Event{e}})
+	if err != nil {
+		return 0, fmt.Errorf("revoke sessions: %w", err)
+	}
+	return len(gone), nil
 }
 
 // end revokes sessions. The store's hook has applied that to this node's memory before it returns (design §1.1): a client that has

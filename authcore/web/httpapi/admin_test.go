@@ -98,6 +98,8 @@ func TestAdmin_ListsAccounts(t *testing.T) {
 	h.call(http.MethodGet, "/admin/users", "", asUser).refused(403, authcore.Forbidden)
 	h.call(http.MethodGet, "/admin/users", "", asAuditor).want(200)
 	h.call(http.MethodGet, "/admin/users", "").refused(401, authcore.AuthenticationRequired)
+	h.call(http.MethodGet, "/invitations?all", "", asAuditor).want(200)
+	h.call(http.MethodGet, "/invitations?all", "", asUser).refused(403, authcore.Forbidden)
 	list := func(query string) (names []string, next string, total any) {
 		t.Helper()
 		got := h.call(http.MethodGet, "/admin/users?"+query, "", asAdmin).want(200).fields()

@@ -11,6 +11,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/admin"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/userfield"
 )
 
 // adminUserCalls show administrators the accounts.
@@ -98,6 +99,24 @@ func (x *call) managed(a authcore.ManagedAccount) managedUser {
 		m.RolesFromConfiguration = []string{authcore.RoleAdmin}
 	}
 	return m
+}
+
+// ManagedUser is an account as administrators see it, for whoever shows it elsewhere: a command prints the body of the call.
+type ManagedUser = managedUser
+
+// ManagedBy says what an account is shown by.
+type ManagedBy struct {
+	Admins authcore.Admins
+	Fields userfield.Set
+	Portal string // base URL of pages and pictures
+	Now    authcore.Clock
+}
+
+// Show returns the body that the API answers with for an account.
+func (by ManagedBy) Show(a authcore.ManagedAccount) ManagedUser {
+	x := &call{admins: by.Admins, fields: by.Fields, now: by.Now}
+	x.in.Client.Portal = by.Portal
+	return x.managed(a)
 }
 
 func timeOrNull(t time.Time) *time.Time {

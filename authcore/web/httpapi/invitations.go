@@ -29,7 +29,7 @@ func (c *invitationCalls) routes() []route {
 		text: "Lists your invitations, the newest first.",
 		does: authenticated(c.list),
 		params: append(pageParams(),
-			param{in: "query", name: "all", text: "Those of everybody; for administrators.", kind: reflect.TypeFor[string]()}),
+			param{in: "query", name: "all", text: "Those of everybody; for administrators and auditors.", kind: reflect.TypeFor[string]()}),
 		replies: []reply{{http.StatusOK, "The invitations.", invitationList{}}},
 		refuses: []authcore.Code{authcore.InvalidRequest, authcore.Forbidden},
 	}, {

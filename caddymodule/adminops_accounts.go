@@ -1,0 +1,175 @@
+package caddymodule
+
+import (
+	"context"
+	"strconv"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/admin"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
+	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
+)
+
+// told performs a call of the administration for the operator, and has it told by an event like one of the API.
+func told[T any](ctx context.Context, d *adminOps, kind authcore.EventKind, do func(context.Context) (T, error)) (T, error) {
+	e := audit.Event(kind, uuid.Nil, authcore.Client{}, d.now())
+	e.Via, e.Method = authcore.ViaOperator, admin.ByOperator
+	call := authcore.NewAdminCall(e)
+	out, err := do(authcore.WithAdminCall(ctx, call))
+	if call.Written() {
+		return out, err
+	}
+	result := audit.Success
+	if err != nil {
+		result = string(authcore.CodeOf(err))
+	}
+	if failed := d.store.Record(ctx, authcore.Effects{Events: []authcore.Event{call.Event(result)}}); err == nil {
+		err = failed
+	}
+	return out, err
+}
+
+// find returns the account that a command names by id, number, address or username.
+func (n namedUser) find(ctx context.Context, d *adminOps) (authcore.ManagedAccount, error) {
+	if number, err := strconv.ParseInt(n.User, 10, 64); err == nil && number > 0 {
+		if a, err := d.directory.Get(ctx, "number:"+strconv.FormatInt(number, 10)); authcore.CodeOf(err) != authcore.NotFound || err == nil {
+			return a, err
+		}
+	}
+	a, err := admin.Find(ctx, d.store, n.User)
+	if err != nil {
+		return authcore.ManagedAccount{}, err
+	}
+	return d.directory.Get(ctx, a.ID.String())
+}
+
+func (n namedUser) get(ctx context.Context, d *adminOps) (managedUser, error) {
+	return told(ctx, d, authcore.EventAdminUsersGet, func(ctx context.Context) (managedUser, error) {
+		a, err := n.find(ctx, d)
+		return d.show(a), err
+	})
+}
+
+// userList asks for a page of accounts.
+type userList struct {
+	Search string `json:"q,omitempty"`
+	Role   string `json:"role,omitempty"`
+	Limit  int    `json:"limit,omitempty"`
+	Cursor string `json:"cursor,omitempty"`
+}
+
+// userPage is the body of the call.
+type userPage struct {
+	Users []managedUser `json:"users"`
+	Next  *string       `json:"next"`
+}
+
+func (l userList) read(ctx context.Context, d *adminOps) (userPage, error) {
+	return told(ctx, d, authcore.EventAdminUsersList, func(ctx context.Context) (userPage, error) {
+		listed, err := d.directory.List(ctx, uuid.Nil, admin.Listing{UserFilter: admin.UserFilter{Search: l.Search, Role: l.Role}, Limit: l.Limit, Cursor: l.Cursor})
+		page := userPage{Users: []managedUser{}}
+		for _, a := range listed.Accounts {
+			page.Users = append(page.Users, d.show(a))
+		}
+		if listed.Next != "" {
+			page.Next = &listed.Next
+		}
+		return page, err
+	})
+}
+
+// userUpdate changes fields of an account; nil leaves one.
+type userUpdate struct {
+	User      string  `json:"user"`
+	Username  *string `json:"username,omitempty"`
+	FirstName *string `json:"first_name,omitempty"`
+	LastName  *string `json:"last_name,omitempty"`
+	Reason    *string `json:"disabled_reason,omitempty"`
+}
+
+func (u userUpdate) apply(ctx context.Context, d *adminOps) (managedUser, error) {
+	return told(ctx, d, authcore.EventAdminUsersUpdate, func(ctx context.Context) (managedUser, error) {
+		a, err := namedUser{u.User}.find(ctx, d)
+		if err == nil {
+			e := admin.Edit{Username: u.Username, FirstName: u.FirstName, LastName: u.LastName, Reason: u.Reason}
+			a, err = d.users.Change(ctx, uuid.Nil, a.ID.String(), e, nil)
+		}
+		return d.show(a), err
+	})
+}
+
+// deletedUser says who is gone.
+type deletedUser struct {
+	ID uuid.UUID `json:"id"`
+}
+
+func (n namedUser) delete(ctx context.Context, d *adminOps) (deletedUser, error) {
+	return told(ctx, d, authcore.EventAdminUsersDelete, func(ctx context.Context) (deletedUser, error) {
+		a, err := n.find(ctx, d)
+		if err != nil {
+			return deletedUser{}, err
+		}
+		call := authcore.AdminCallOf(ctx)
+		call.About(uuid.Nil)
+		call.Note("number", a.Number)
+		return deletedUser{a.ID}, d.closure.DeleteForAdmin(ctx, a.ID, authcore.Client{Portal: d.portal})
+	})
+}
+
+func (n namedUser) unlock(ctx context.Context, d *adminOps) (managedUser, error) {
+	return told(ctx, d, authcore.EventAdminUsersUnlock, func(ctx context.Context) (managedUser, error) {
+		a, err := n.find(ctx, d)
+		if err == nil {
+			err = d.unlocker.Unlock(ctx, a.ID)
+		}
+		if err != nil {
+			return managedUser{}, err
+		}
+		return d.managed(ctx, a.Account, nil)
+	})
+}
+
+func (n namedUser) sessions(ctx context.Context, d *adminOps) (httpapi.SessionList, error) {
+	return told(ctx, d, authcore.EventAdminSessionsList, func(ctx context.Context) (httpapi.SessionList, error) {
+		a, err := n.find(ctx, d)
+		if err != nil {
+			return httpapi.SessionList{}, err
+		}
+		live, err := d.store.Sessions(ctx, a.ID, d.now())
+		return httpapi.ListSessions(live), err
+	})
+}
+
+// sessionEnd ends sessions of an account; all of them where none is named.
+type sessionEnd struct {
+	User string   `json:"user"`
+	IDs  []string `json:"ids,omitempty"`
+}
+
+// endedSessions says how many have ended.
+type endedSessions struct {
+	Revoked int `json:"revoked"`
+}
+
+func (s sessionEnd) apply(ctx context.Context, d *adminOps) (endedSessions, error) {
+	return told(ctx, d, authcore.EventAdminSessionsRevoke, func(ctx context.Context) (endedSessions, error) {
+		var ids []uuid.UUID
+		for _, text := range s.IDs {
+			id, err := uuid.Parse(strings.TrimSpace(text))
+			if err != nil {
+				return endedSessions{}, authcore.RefuseField("ids", authcore.SessionIDInvalid)
+			}
+			ids = append(ids, id)
+		}
+		a, err := namedUser{s.User}.find(ctx, d)
+		if err != nil {
+			return endedSessions{}, err
+		}
+		n, err := session.EndForOperator(ctx, d.store, d.now(), a.ID, ids)
+		return endedSessions{n}, err
+	})
+}

@@ -1,0 +1,161 @@
+package caddymodule
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gatehouse-auth/gatehouse/authcore/account/cursor"
+	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
+)
+
+func listUsersCommand(p *cliEnv) *cobra.Command {
+	l := userList{}
+	cmd := &cobra.Command{
+		Use: "list [--q <beginning>] [--role <role>]", Short: "Lists accounts, the newest first", Args: cobra.NoArgs,
+		Long: "Lists accounts, the newest first. --q is the beginning of an address, username, number or name, or a whole id or number. " +
+			"If there are more, the last line says how to go on.",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return run(p, cmd, request[userPage]{method: http.MethodPost, path: adminUserList, body: l, limit: shortLimit, do: l.read}, printUsers)
+		},
+	}
+	cmd.Flags().StringVar(&l.Search, "q", "", "the beginning of an address, username, number or name")
+	cmd.Flags().StringVar(&l.Role, "role", "", "accounts with this role")
+	cmd.Flags().IntVar(&l.Limit, "limit", cursor.DefaultLimit, "how many at most, 1 to 200")
+	cmd.Flags().StringVar(&l.Cursor, "cursor", "", "where the list before ended")
+	return cmd
+}
+
+func printUsers(w io.Writer, page userPage) {
+	fmt.Fprint(w, "number\tid\temail\tusername\troles\tstate\n")
+	for _, u := range page.Users {
+		name, state := "", "enabled"
+		if u.Username != nil {
+			name = *u.Username
+		}
+		if u.Disabled {
+			state = "disabled"
+		}
+		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\n", u.Number, u.ID, orDash(u.Email), orDash(name), orDash(strings.Join(u.Roles, " ")), state)
+	}
+	if page.Next != nil {
+		fmt.Fprintf(w, "more: --cursor %s\n", *page.Next)
+	}
+}
+
+func getUserCommand(p *cliEnv) *cobra.Command {
+	return &cobra.Command{
+		Use: "get <user>", Short: "Shows an account", Args: cobra.ExactArgs(1), Long: "Shows an account. " + whichNumbered,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			n := namedUser{args[0]}
+			return run(p, cmd, request[managedUser]{method: http.MethodPost, path: adminUserGet, body: n, limit: shortLimit, do: n.get}, printUser)
+		},
+	}
+}
+
+func updateUserCommand(p *cliEnv) *cobra.Command {
+	given := struct{ username, first, last, reason string }{}
+	cmd := &cobra.Command{
+		Use: "update <user> [--username …] [--first-name …] [--last-name …] [--reason …]", Short: "Changes the profile of an account", Args: cobra.ExactArgs(1),
+		Long: "Changes what is given; an empty value removes a field. " + whichNumbered,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			u := userUpdate{User: args[0]}
+			for name, into := range map[string]struct {
+				value *string
+				at    **string
+			}{"username": {&given.username, &u.Username}, "first-name": {&given.first, &u.FirstName}, "last-name": {&given.last, &u.LastName}, "reason": {&given.reason, &u.Reason}} {
+				if cmd.Flags().Changed(name) {
+					*into.at = into.value
+				}
+			}
+			return run(p, cmd, request[managedUser]{method: http.MethodPost, path: adminUserUpdate, body: u, limit: shortLimit, do: u.apply}, printUser)
+		},
+	}
+	cmd.Flags().StringVar(&given.username, "username", "", "username")
+	cmd.Flags().StringVar(&given.first, "first-name", "", "first name")
+	cmd.Flags().StringVar(&given.last, "last-name", "", "last name")
+	cmd.Flags().StringVar(&given.reason, "reason", "", "why the account is disabled")
+	cmd.MarkFlagsOneRequired("username", "first-name", "last-name", "reason")
+	return cmd
+}
+
+func deleteUserCommand(p *cliEnv) *cobra.Command {
+	yes := false
+	cmd := &cobra.Command{
+		Use: "delete <user> [--yes]", Short: "Deletes an account and everything that is kept about its owner", Args: cobra.ExactArgs(1),
+		Long: "Deletes an account at once, and everything that is kept about its owner. Nothing brings it back. It asks first, unless --yes is given. " + whichNumbered,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if !yes && !confirmed(cmd, "Delete the account "+args[0]+" and everything that is kept about its owner?") {
+				return usageError(cmd, fmt.Errorf("nothing was deleted: answer yes, or give --yes"))
+			}
+			n := namedUser{args[0]}
+			return run(p, cmd, request[deletedUser]{method: http.MethodPost, path: adminUserDelete, body: n, limit: shortLimit, do: n.delete}, func(w io.Writer, d deletedUser) {
+				fmt.Fprintf(w, "deleted\t%s\n", d.ID)
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
+	return cmd
+}
+
+// confirmed asks on the standard error, and reads the answer from the standard input.
+func confirmed(cmd *cobra.Command, question string) bool {
+	fmt.Fprint(cmd.ErrOrStderr(), question+" [yes/no] ")
+	line, _ := bufio.NewReader(cmd.InOrStdin()).ReadString('\n')
+	return strings.TrimSpace(line) == "yes"
+}
+
+func unlockUserCommand(p *cliEnv) *cobra.Command {
+	return &cobra.Command{
+		Use: "unlock <user>", Short: "Forgets the wrong passwords that lock an account", Args: cobra.ExactArgs(1), Long: "Forgets the wrong passwords that lock an account. " + whichNumbered,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			n := namedUser{args[0]}
+			return run(p, cmd, request[managedUser]{method: http.MethodPost, path: adminUserUnlock, body: n, limit: shortLimit, do: n.unlock}, printUser)
+		},
+	}
+}
+
+func sessionCommand() *cobra.Command {
+	p := &cliEnv{}
+	session := &cobra.Command{Use: "session", Short: "Lists and ends the sessions of an account"}
+	p.flags(session)
+	family(session)
+	list := namedUser{}
+	listing := &cobra.Command{
+		Use: "list --user <user>", Short: "Lists the sessions of an account", Args: cobra.NoArgs, Long: "Lists the live sessions of an account. " + whichNumbered,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return run(p, cmd, request[httpapi.SessionList]{method: http.MethodPost, path: adminUserSessions, body: list, limit: shortLimit, do: list.sessions}, printSessions)
+		},
+	}
+	listing.Flags().StringVar(&list.User, "user", "", "the account's id, number, e-mail address or username")
+	_ = listing.MarkFlagRequired("user")
+	end := sessionEnd{}
+	ending := &cobra.Command{
+		Use: "end [<id>…] --user <user>", Short: "Ends sessions of an account", Args: cobra.ArbitraryArgs,
+		Long: "Ends the sessions that are named, or every session of the account. " + whichNumbered,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			e := sessionEnd{User: end.User, IDs: args}
+			return run(p, cmd, request[endedSessions]{method: http.MethodPost, path: adminSessionEnd, body: e, limit: shortLimit, do: e.apply}, func(w io.Writer, n endedSessions) {
+				fmt.Fprintf(w, "sessions ended\t%d\n", n.Revoked)
+			})
+		},
+	}
+	ending.Flags().StringVar(&end.User, "user", "", "the account's id, number, e-mail address or username")
+	_ = ending.MarkFlagRequired("user")
+	session.AddCommand(listing, ending)
+	return session
+}
+
+func printSessions(w io.Writer, list httpapi.SessionList) {
+	fmt.Fprint(w, "id\tlast seen\taddress\tdevice\n")
+	for _, s := range list.Sessions {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", s.ID, s.LastSeenAt.Format(time.RFC3339), orDash(s.IP), orDash(s.Device))
+	}
+}
+
+const whichNumbered = "<user> is the account's id, number, e-mail address or username."
