@@ -2,6 +2,9 @@ package authcore
 
 import "time"
 
+// LockoutDeviceDigits is how many hexadecimal digits the key of a device's lockout has after that of the account: half a MAC.
+const LockoutDeviceDigits = 32
+
 // Lockout is what is known of a name's failed sign-ins.
 type Lockout struct {
 	Key    string    // MAC of the normalised identifier or account

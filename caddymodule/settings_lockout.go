@@ -27,6 +27,8 @@ type LockoutSettings struct {
 	Window caddy.Duration `json:"window,omitempty"`
 	// The first lock, from 1s; each further one is twice as long. Default: 1m.
 	First caddy.Duration `json:"first,omitempty"`
+	// Failures from one device that the account knows which lock that device, 1 to 100. Default: 10.
+	Device int `json:"device,omitempty"`
 	// The longest lock, from first to 24h. Default: 1h.
 	Max caddy.Duration `json:"max,omitempty"`
 }
@@ -36,6 +38,11 @@ var lockoutOptions = []option[LockoutSettings]{
 		name:  "failures",
 		parse: readNumber(func(l *LockoutSettings) *int { return &l.Failures }),
 		check: func(l *LockoutSettings) error { return between(l.Failures, 1, 100) },
+	},
+	{
+		name:  "device",
+		parse: readNumber(func(l *LockoutSettings) *int { return &l.Device }),
+		check: func(l *LockoutSettings) error { return between(l.Device, 1, 100) },
 	},
 	{
 		name:  "window",
@@ -92,7 +99,7 @@ func checkLockSteps(l *LockoutSettings) error {
 
 type lockoutRules struct {
 	off                bool
-	failures           int
+	failures, device   int
 	window, first, max time.Duration
 }
 
@@ -104,6 +111,7 @@ func (s *Settings) lockoutRules() lockoutRules {
 	return lockoutRules{
 		off:      l.Off,
 		failures: cmp.Or(l.Failures, 5),
+		device:   cmp.Or(l.Device, 10),
 		window:   orDefault(l.Window, 15*time.Minute),
 		first:    orDefault(l.First, defaultLockFirst),
 		max:      orDefault(l.Max, defaultLockMax),
@@ -113,6 +121,6 @@ func (s *Settings) lockoutRules() lockoutRules {
 // lockPolicy is when an identifier is locked, as it is now.
 func (r *resolved) lockPolicy() lockout.Policy {
 	now, key := r.tuning.Values(), r.tuning.Key
-	return lockout.Policy{Failures: now.Number(key(lockoutFailures)), Window: now.Duration(key(lockoutWindow)),
+	return lockout.Policy{Failures: now.Number(key(lockoutFailures)), Device: now.Number(key(lockoutDevice)), Window: now.Duration(key(lockoutWindow)),
 		First: now.Duration(key(lockoutFirst)), Max: now.Duration(key(lockoutMax)), Off: r.lockout.off}
 }

@@ -22,6 +22,7 @@ const (
 	lockoutWindow   = "lockout.window"
 	lockoutFirst    = "lockout.first"
 	lockoutMax      = "lockout.max"
+	lockoutDevice   = "lockout.device"
 	otpLifetime     = "otp.lifetime"
 	otpAttempts     = "otp.attempts"
 	otpResendAfter  = "otp.resend_after"
@@ -60,6 +61,7 @@ func (s *Settings) lockoutDefinitions() []tuning.Definition {
 	}
 	all := []tuning.Definition{
 		tuning.Number(lockoutFailures, by.failures, 1, 100).Or(tuning.NumberValue(given.Failures)),
+		tuning.Number(lockoutDevice, by.device, 1, 100).Or(tuning.NumberValue(given.Device)),
 		tuning.Duration(lockoutWindow, by.window, shortest, longestDay).Or(tuning.DurationValue(time.Duration(given.Window))),
 		tuning.Duration(lockoutFirst, by.first, shortest, longestDay).Or(tuning.DurationValue(time.Duration(given.First))),
 		tuning.Duration(lockoutMax, by.max, shortest, longestDay).Or(tuning.DurationValue(time.Duration(given.Max))),

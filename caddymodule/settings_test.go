@@ -58,7 +58,7 @@ func TestDefaults(t *testing.T) {
 		"identities": slices.Equal(r.identities, []authcore.IdentifierKind{authcore.KindEmail, authcore.KindUsername}),
 		"otp":        r.otp == otpRules{length: 6, attempts: 5, lifetime: 10 * time.Minute, smsLifetime: 10 * time.Minute, resendAfter: time.Minute},
 		"password":   r.password == passwordRules{minLength: 12, maxLength: 256},
-		"lockout":    r.lockout == lockoutRules{failures: 5, window: 15 * time.Minute, first: time.Minute, max: time.Hour},
+		"lockout":    r.lockout == lockoutRules{failures: 5, device: 10, window: 15 * time.Minute, first: time.Minute, max: time.Hour},
 		"warnings":   len(r.warnings) == 0,
 	} {
 		if !equal {

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 )
@@ -111,6 +112,30 @@ func TestOption_lockout_off(t *testing.T) {
 	}
 }
 
+// TestOption_lockout_device: twenty failures of a stranger hold up whoever shows no device token of the account, and not its owner who does.
+// What fails there is counted for that device alone.
+func TestOption_lockout_device(t *testing.T) {
+	t.Parallel()
+	g := start(t, lockout("device 3"))
+	u := g.newUser(t)
+	device := g.attempt(t, u.email, password).must(t, 200, "").text("device_token")
+	on := func(password string) answer {
+		return g.api(t, "POST", "/login", object{"login": u.email, "password": password, "device_token": device})
+	}
+	for range 20 {
+		g.attempt(t, u.email, "wrong password 1")
+	}
+	g.attempt(t, u.email, password).want(t, 429, "account_locked")
+	on(password).must(t, 200, "")
+	g.attempt(t, u.email, password).want(t, 429, "account_locked")
+	for range 3 {
+		on("wrong password 1").want(t, 401, "invalid_credentials")
+	}
+	on(password).want(t, 429, "account_locked")
+	g.advance(t, 2*time.Minute)
+	on(password).must(t, 200, "")
+}
+
 // from is a client whose requests come from another address.
 func from(address string) *http.Client {
 	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(address)}}
@@ -140,12 +165,20 @@ func TestOption_rate_limit(t *testing.T) {
 			return g.do(t, c)
 		}
 		for i := range 4 {
-			if a := send(i, nil); a.status == 429 {
+			a := send(i, nil)
+			if a.status == 429 {
 				t.Errorf("%s: call %d is limited", name, i+1)
+			}
+			if policy, left := a.header.Get("RateLimit-Policy"), a.header.Get("RateLimit"); policy != `"`+name+`";q=4;w=3600` ||
+				!strings.HasPrefix(left, `"`+name+`";r=`+strconv.Itoa(3-i)+`;t=`) {
+				t.Errorf("%s: after call %d policy %s, left %s", name, i+1, policy, left)
 			}
 		}
 		a := send(0, nil)
 		a.problem(t, 429, "rate_limited")
+		if !strings.HasPrefix(a.header.Get("RateLimit"), `"`+name+`";r=0;t=`) {
+			t.Errorf("%s: past the limit %s", name, a.header.Get("RateLimit"))
+		}
 		if n, err := strconv.Atoi(a.header.Get("Retry-After")); err != nil || n < 800 || n > 900 {
 			t.Errorf("%s: Retry-After %q", name, a.header.Get("Retry-After"))
 		}

@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 )
 
 // Attempts is where tries are asked for and reported. It is safe for concurrent use.
@@ -15,6 +18,12 @@ type Attempts struct {
 	Lockouts Lockouts
 	Store    Store
 	Owners   Owners
+}
+
+// Shown is the device that whoever tries a password of an account shows.
+type Shown struct {
+	Account uuid.UUID     // that the name is of; zero for none
+	Device  secret.Digest // of the device token; zero for none
 }
 
 // Owners are told of what happens to their accounts.
@@ -29,6 +38,8 @@ type Owners interface {
 type Store interface {
 	// Record writes events and mails that belong to no other change.
 	Record(ctx context.Context, fx authcore.Effects) error
+	// DeviceByToken returns the id of the device of an account whose token has the digest. ErrNotFound: the account knows none.
+	DeviceByToken(ctx context.Context, account uuid.UUID, token secret.Digest) (uuid.UUID, error)
 }
 
 // Lockouts counts failed sign-ins by normalised identifier, existing or not.
@@ -36,10 +47,13 @@ type Lockouts interface {
 	// Begin asks to try a password. While as many tries run as failures are left it waits (ctx, at most 2 s), and in the end returns
 	// ErrFull; when the identifier is locked, wait says for how long and attempt is nil.
 	Begin(ctx context.Context, key string) (attempt Attempt, wait time.Duration, err error)
+	// BeginOn is Begin for whoever shows that they have signed in before, on the device of an id; "" is Begin. Each device of a key has a
+	// budget of its own: no lock of others holds it up, and how its tries end changes nothing for others.
+	BeginOn(ctx context.Context, key, device string) (attempt Attempt, wait time.Duration, err error)
 	// Fail counts a failure of a password that was tried elsewhere, without a place among those that run. A name that is locked stays
 	// so for as long as it was.
 	Fail(ctx context.Context, key string) (locked bool, err error)
-	// Reset forgets failures and lock, after the owner has verified the account otherwise.
+	// Reset forgets failures and lock, those of devices too, after the owner has verified the account otherwise.
 	Reset(ctx context.Context, key string) error
 }
 
@@ -57,11 +71,21 @@ type Attempt interface {
 // ErrFull says that as many tries at the password run as may, and have done so for too long to wait for one of them. Nothing is locked.
 var ErrFull = errors.New("too many tries run at once")
 
-// Begin asks to try a password under key. It refuses with [authcore.AccountLocked] and RetryAfter, and with [authcore.RateLimited]
+// Begin asks to try a password under key.
+//
+// Strangers can lock a key by guessing at it. Its owner signs in all the same from a device that the account knows (L09): tries from there
+// are counted apart. A token that is forged, another account's, or of a device that was forgotten is a stranger's. Whether the key is of
+// an account changes nothing in what is asked of the store (L02).
+//
+// It refuses with [authcore.AccountLocked] and RetryAfter, and with [authcore.RateLimited]
 // whoever only waited too long: a burst of right passwords locks nothing (S12). Of the attempt exactly one method must be called, or
 // [Attempts.Failed] in its place.
-func (d Attempts) Begin(ctx context.Context, key string) (Attempt, error) {
-	attempt, wait, err := d.Lockouts.Begin(ctx, key)
+func (d Attempts) Begin(ctx context.Context, key string, shown Shown) (Attempt, error) {
+	device, err := d.known(ctx, shown)
+	if err != nil {
+		return nil, err
+	}
+	attempt, wait, err := d.Lockouts.BeginOn(ctx, key, device)
 	if errors.Is(err, ErrFull) {
 		return nil, authcore.RefuseFor(authcore.RateLimited, "Too many sign-ins at once. Try again in a moment.", time.Second)
 	}
@@ -73,6 +97,21 @@ func (d Attempts) Begin(ctx context.Context, key string) (Attempt, error) {
 			"Too many failed sign-ins. Try again later or reset the password.", max(wait, time.Second))
 	}
 	return attempt, nil
+}
+
+// known returns the id of the device that is shown; "" where the account knows none such.
+func (d Attempts) known(ctx context.Context, shown Shown) (string, error) {
+	if shown.Device.IsZero() {
+		return "", nil
+	}
+	id, err := d.Store.DeviceByToken(ctx, shown.Account, shown.Device)
+	switch {
+	case errors.Is(err, authcore.ErrNotFound):
+		return "", nil
+	case err != nil:
+		return "", fmt.Errorf("look for the device of a sign-in: %w", err)
+	}
+	return id.String(), nil
 }
 
 // Failed counts a wrong password and records failure, for accounts that do not exist too: else the write would tell them

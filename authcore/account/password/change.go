@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/attempt"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/notice"
@@ -21,7 +22,9 @@ type ChangeInput struct {
 	// NotFresh is the refusal of a sign-in that is not recent enough, nil for one that is: whoever finds a browser open must not be able
 	// to set the first password of an account.
 	NotFresh error
-	Client   authcore.Client
+	// DeviceToken is what the browser keeps; "" for nothing.
+	DeviceToken string
+	Client      authcore.Client
 }
 
 // Change sets a new password, or the first one, and ends every session of the account. The new one is checked first, so that a password
@@ -64,7 +67,7 @@ func (f *Flow) Change(ctx context.Context, in ChangeInput) error {
 
 // verifyCurrent tries the current password. It costs one hash in every case, and a wrong one counts as a failed sign-in.
 func (f *Flow) verifyCurrent(ctx context.Context, account authcore.Account, in ChangeInput) error {
-	try, err := f.tries.Begin(ctx, identifier.AccountKey(account.ID))
+	try, err := f.tries.Begin(ctx, identifier.AccountKey(account.ID), attempt.Shown{Account: account.ID, Device: f.cfg.DeviceDigest(in.DeviceToken)})
 	if err != nil {
 		return err
 	}

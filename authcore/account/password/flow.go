@@ -17,6 +17,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/notice"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passhash"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passpolicy"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 )
 
 // Store is what the flows read and write.
@@ -51,6 +52,8 @@ type Config struct {
 	Notices    *notice.Notices
 	Factors    *factor.Factors
 	Lockouts   attempt.Lockouts
+	// DeviceDigest returns the digest of a device token of ours; the zero one for any other text.
+	DeviceDigest func(token string) secret.Digest
 	// Identities are the kinds of identifier that recover.
 	Identities []authcore.IdentifierKind
 	Numbers    identifier.Numbers // how numbers are read that somebody recovers by

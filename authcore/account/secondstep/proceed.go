@@ -187,7 +187,7 @@ func (f *Flow) prove(ctx context.Context, s started, m Method, in Input) ([]stri
 		if s.stepsUp() {
 			return []string{authcore.AMRPassword}, StepUp{f}.tryPassword(ctx, s, in.Password, in.Request.Client)
 		}
-		return []string{authcore.AMRPassword}, f.provePassword(ctx, s.account, in.Password, in.Request.Client)
+		return []string{authcore.AMRPassword}, f.provePassword(ctx, s, in.Password, in.Request)
 	}
 	if in.Code == "" && len(in.Credential) == 0 {
 		return nil, authcore.RefuseField("code", authcore.CodeRequired)

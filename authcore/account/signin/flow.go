@@ -14,6 +14,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/secondstep"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passhash"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passpolicy"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 )
 
 // Store is what signing in reads and writes.
@@ -53,6 +54,8 @@ type Config struct {
 	Numbers    identifier.Numbers // how numbers are read that somebody signs in with
 	// RequireVerified says whether accounts are refused whose address is not verified (signup mode verified); nil: they are not.
 	RequireVerified func() bool
+	// DeviceDigest returns the digest of a device token of ours; the zero one for any other text.
+	DeviceDigest func(token string) secret.Digest
 	// Trace is told of every sign-in; it may be nil.
 	Trace authcore.Trace
 	Now   authcore.Clock
@@ -66,8 +69,8 @@ type Flow struct {
 
 // New checks cfg.
 func New(cfg Config) (*Flow, error) {
-	if cfg.Store == nil || cfg.Hasher == nil || cfg.Policy == nil || cfg.Lockouts == nil || cfg.Owners == nil || cfg.Steps == nil || cfg.Now == nil {
-		return nil, errors.New("signin: store, hasher, policy, lockouts, who tells owners, second steps and clock are required")
+	if cfg.Store == nil || cfg.Hasher == nil || cfg.Policy == nil || cfg.Lockouts == nil || cfg.Owners == nil || cfg.Steps == nil || cfg.DeviceDigest == nil || cfg.Now == nil {
+		return nil, errors.New("signin: store, hasher, policy, lockouts, who tells owners, second steps, device tokens and clock are required")
 	}
 	if len(cfg.Identities) == 0 {
 		return nil, errors.New("signin: at least one kind of identifier must sign in")

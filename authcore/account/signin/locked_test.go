@@ -12,6 +12,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signin"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqlstore"
 	"github.com/gatehouse-auth/gatehouse/internal/testflow"
 )
@@ -19,8 +20,16 @@ import (
 // recorder notes what tries have recorded.
 type recorder struct {
 	*sqlstore.Store
-	mu  sync.Mutex
-	got []authcore.Effects
+	mu      sync.Mutex
+	got     []authcore.Effects
+	devices int // that were looked for
+}
+
+func (r *recorder) DeviceByToken(ctx context.Context, account uuid.UUID, token secret.Digest) (uuid.UUID, error) {
+	r.mu.Lock()
+	r.devices++
+	r.mu.Unlock()
+	return r.Store.DeviceByToken(ctx, account, token)
 }
 
 func (r *recorder) Record(ctx context.Context, fx authcore.Effects) error {
@@ -70,11 +79,14 @@ func TestLocked_TellsTheOwner(t *testing.T) {
 	}
 }
 
-// The try that locks writes the same for a login that nobody has, and for an owner who has switched the mail off.
+// The try that locks writes the same for a login that nobody has, and for an owner who has switched the mail off; and a device token that is
+// shown is looked for as often.
 func TestL02_LockOfAnUnknownLoginDoesTheSameWork(t *testing.T) {
 	t.Parallel()
 	e := testflow.New(t, testflow.Options{})
 	e.Person(t, signup.RegisterInput{Email: "ada@example.com"})
+	shown := testflow.Request()
+	shown.DeviceToken = e.Person(t, signup.RegisterInput{Email: "eve@example.com"}).DeviceToken
 	muted := authcore.Account{ID: uuid.New(), Email: "bob@example.com", EmailVerifiedAt: e.Clock.Now(), Muted: []string{string(authcore.MailAccountLocked)},
 		CreatedAt: e.Clock.Now(), UpdatedAt: e.Clock.Now()}
 	if err := e.Store.CreateAccount(t.Context(), muted, []authcore.Identifier{{Kind: authcore.KindEmail, Value: muted.Email}}, authcore.Effects{}); err != nil {
@@ -82,17 +94,17 @@ func TestL02_LockOfAnUnknownLoginDoesTheSameWork(t *testing.T) {
 	}
 	for login, dummy := range map[string]bool{"ada@example.com": false, muted.Email: true, "nobody@example.com": true, "no name": true} {
 		r := &recorder{Store: e.Store}
-		f, err := signin.New(signin.Config{Store: r, Hasher: e.Hasher, Policy: e.Policy, Lockouts: e.Lockouts, Owners: e.Notices, Steps: e.Steps,
+		f, err := signin.New(signin.Config{Store: r, Hasher: e.Hasher, Policy: e.Policy, Lockouts: e.Lockouts, Owners: e.Notices, Steps: e.Steps, DeviceDigest: e.Sessions.DeviceDigestOf,
 			Identities: []authcore.IdentifierKind{authcore.KindEmail, authcore.KindUsername}, Now: e.Clock.Now})
 		if err != nil {
 			t.Fatal(err)
 		}
 		for range 5 {
-			_, err := f.Password(t.Context(), signin.Input{Login: login, Password: "wrong", Request: testflow.Request()})
+			_, err := f.Password(t.Context(), signin.Input{Login: login, Password: "wrong", Request: shown})
 			testflow.WantCode(t, err, authcore.InvalidCredentials)
 		}
 		last := r.got[len(r.got)-1]
-		if len(r.got) != 5 || len(last.Events) != 2 || len(last.Mails) != 1 || len(last.SecurityLinks) != 1 || last.Mails[0].Dummy != dummy {
+		if len(r.got) != 5 || r.devices != 5 || len(last.Events) != 2 || len(last.Mails) != 1 || len(last.SecurityLinks) != 1 || last.Mails[0].Dummy != dummy {
 			t.Errorf("%s: %d records, the last is %+v", login, len(r.got), last)
 		}
 	}

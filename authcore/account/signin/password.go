@@ -14,6 +14,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/secondstep"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 )
 
 // Input is a try to sign in, as it was typed.
@@ -53,7 +54,7 @@ func (f *Flow) password(ctx context.Context, in Input) (secondstep.Outcome, erro
 	if err != nil {
 		return secondstep.Outcome{}, err
 	}
-	try, err := f.tries.Begin(ctx, who.lockKey)
+	try, err := f.tries.Begin(ctx, who.lockKey, who.shows(f.cfg.DeviceDigest(in.Request.DeviceToken)))
 	if err != nil {
 		return secondstep.Outcome{}, err
 	}
@@ -98,6 +99,15 @@ type subject struct {
 	// whoever registers an address and then signs in must get one answer, whether it had an account before or not (L01).
 	pending []string
 	lockKey string
+}
+
+// shows is the device that a try at the subject's password comes from.
+func (s subject) shows(device secret.Digest) attempt.Shown {
+	shown := attempt.Shown{Device: device}
+	if s.account != nil {
+		shown.Account = s.account.ID
+	}
+	return shown
 }
 
 // owner is whose password somebody gave.

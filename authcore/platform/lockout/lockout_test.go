@@ -64,7 +64,11 @@ func (r *rows) ClearLockout(ctx context.Context, key string) error {
 	if err := errors.Join(ctx.Err(), r.down); err != nil {
 		return err
 	}
-	delete(r.rows, key)
+	for stored := range r.rows {
+		if stored == key || strings.HasPrefix(stored, key) && len(stored) == len(key)+authcore.LockoutDeviceDigits {
+			delete(r.rows, stored)
+		}
+	}
 	return nil
 }
 
@@ -111,7 +115,7 @@ func (c *clock) advance(d time.Duration) {
 func TestLockouts_Conformance(t *testing.T) {
 	t.Parallel()
 	lockouttest.Run(t, time.Nanosecond, func(tb testing.TB, p lockouttest.Policy) attempt.Lockouts {
-		policy := lockout.Policy{Failures: p.Failures, Window: p.Window, First: p.First, Max: p.Max}
+		policy := lockout.Policy{Failures: p.Failures, Window: p.Window, First: p.First, Max: p.Max, Device: p.Device}
 		return newLockouts(tb, lockout.Config{Policy: policy, Store: &rows{}})
 	})
 }
@@ -134,6 +138,10 @@ func (e either) Begin(ctx context.Context, key string) (attempt.Attempt, time.Du
 	return e.node().Begin(ctx, key)
 }
 
+func (e either) BeginOn(ctx context.Context, key, device string) (attempt.Attempt, time.Duration, error) {
+	return e.node().BeginOn(ctx, key, device)
+}
+
 func (e either) Fail(ctx context.Context, key string) (bool, error) { return e.node().Fail(ctx, key) }
 
 func (e either) Reset(ctx context.Context, key string) error { return e.node().Reset(ctx, key) }
@@ -143,7 +151,7 @@ func TestLockouts_ConformanceOfTwoNodes(t *testing.T) {
 	t.Parallel()
 	lockouttest.Run(t, time.Nanosecond, func(tb testing.TB, p lockouttest.Policy) attempt.Lockouts {
 		store := &rows{}
-		cfg := lockout.Config{Policy: lockout.Policy{Failures: p.Failures, Window: p.Window, First: p.First, Max: p.Max}, Store: store}
+		cfg := lockout.Config{Policy: lockout.Policy{Failures: p.Failures, Window: p.Window, First: p.First, Max: p.Max, Device: p.Device}, Store: store}
 		return either{[2]attempt.Lockouts{newLockouts(tb, cfg), newLockouts(tb, cfg)}, new(int), new(sync.Mutex)}
 	})
 }

@@ -32,7 +32,8 @@ type Store interface {
 	// ChangeLockout puts next (zero: nothing) in the place of what is stored under a key, if that still is old (zero: nothing).
 	// It reports whether it was: of several callers that know the same exactly one changes it.
 	ChangeLockout(ctx context.Context, key string, old, next authcore.Lockout) (changed bool, err error)
-	// ClearLockout removes what is stored under a key, whatever it is.
+	// ClearLockout removes what is stored under a key, whatever it is, and under each key that continues it with
+	// [authcore.LockoutDeviceDigits] hexadecimal digits.
 	ClearLockout(ctx context.Context, key string) error
 }
 
@@ -106,13 +107,18 @@ func (l *Lockouts) Reconfigure(p Policy) error {
 // Begin implements [attempt.Lockouts]. A caller who finds no place within QueueWait, since all tries that are allowed at
 // once still run, gets [attempt.ErrFull].
 func (l *Lockouts) Begin(ctx context.Context, name string) (attempt.Attempt, time.Duration, error) {
+	return l.BeginOn(ctx, name, "")
+}
+
+// BeginOn implements [attempt.Lockouts]. A device is counted under a key of its own, by the same rules but for Policy.Device.
+func (l *Lockouts) BeginOn(ctx context.Context, name, device string) (attempt.Attempt, time.Duration, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, 0, err
 	}
 	if l.policy.Load().Off {
 		return uncounted{}, 0, nil
 	}
-	a := &runningTry{l: l, key: l.stored(name), id: binary.BigEndian.Uint64(secret.Random(8))}
+	a := &runningTry{l: l, key: l.storedOn(name, device), device: device != "", id: binary.BigEndian.Uint64(secret.Random(8))}
 	q := l.join(a.key)
 	defer l.leave(a.key, q)
 	timeout := time.NewTimer(l.queueWait)
@@ -134,7 +140,7 @@ func (l *Lockouts) Fail(ctx context.Context, name string) (locked bool, err erro
 		return false, nil
 	}
 	key, id := l.stored(name), binary.BigEndian.Uint64(secret.Random(8))
-	_, err = l.change(ctx, key, nil, func(s *state, now time.Time, p *Policy) {
+	_, err = l.change(ctx, key, false, nil, func(s *state, now time.Time, p *Policy) {
 		if locked = false; s.lockedFor(now) <= 0 {
 			locked = s.fail(id, now, p)
 		}
@@ -167,6 +173,15 @@ func (l *Lockouts) LockedUntil(ctx context.Context, name string) (time.Time, err
 func (l *Lockouts) stored(name string) string {
 	digest := l.key().MAC([]byte(name))
 	return hex.EncodeToString(digest[:])
+}
+
+// storedOn is stored for tries from a device; "" is none.
+func (l *Lockouts) storedOn(name, device string) string {
+	key := l.stored(name)
+	if device == "" {
+		return key
+	}
+	return key + l.stored(name + "\n" + device)[:authcore.LockoutDeviceDigits]
 }
 
 func (l *Lockouts) join(key string) *queue {
@@ -204,7 +219,7 @@ func (l *Lockouts) wake(key string) {
 // change applies do to what the store knows of a key, and stores the result unless somebody else has changed it meanwhile:
 // then do is applied to that. known is what the caller knows to be stored; nil is nothing. Who hangs up undoes no change:
 // a guesser could keep failures out of the store like that.
-func (l *Lockouts) change(ctx context.Context, key string, known *authcore.Lockout, do func(s *state, now time.Time, p *Policy)) (authcore.Lockout, error) {
+func (l *Lockouts) change(ctx context.Context, key string, device bool, known *authcore.Lockout, do func(s *state, now time.Time, p *Policy)) (authcore.Lockout, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeLimit)
 	defer cancel()
 	for range changes {
@@ -215,7 +230,7 @@ func (l *Lockouts) change(ctx context.Context, key string, known *authcore.Locko
 			}
 			known = &found
 		}
-		now, policy := l.now(), l.policy.Load()
+		now, policy := l.now(), l.policy.Load().of(device)
 		s := read(*known)
 		s.expire(now, policy)
 		do(s, now, policy)
@@ -237,11 +252,12 @@ func (l *Lockouts) change(ctx context.Context, key string, known *authcore.Locko
 
 // runningTry is a running attempt.
 type runningTry struct {
-	l    *Lockouts
-	key  string
-	id   uint64
-	row  authcore.Lockout // as this try left it when it began
-	done atomic.Bool
+	l      *Lockouts
+	key    string
+	device bool // it is counted as one of a device
+	id     uint64
+	row    authcore.Lockout // as this try left it when it began
+	done   atomic.Bool
 }
 
 // ask asks for a place until there is one, the name is locked, or time is up.
@@ -274,7 +290,7 @@ func (a *runningTry) ask(ctx context.Context, q *queue, timeout <-chan time.Time
 
 // begin asks once. A name that is locked is not written to.
 func (a *runningTry) begin(ctx context.Context) (granted bool, wait time.Duration, err error) {
-	a.row, err = a.l.change(ctx, a.key, nil, func(s *state, now time.Time, p *Policy) {
+	a.row, err = a.l.change(ctx, a.key, a.device, nil, func(s *state, now time.Time, p *Policy) {
 		// A change whose answer was lost is found done.
 		if granted, wait = s.has(a.id), s.lockedFor(now); !granted && wait <= 0 {
 			granted = s.begin(a.id, now, p)
@@ -304,7 +320,7 @@ func (a *runningTry) end(ctx context.Context, do func(*state, time.Time, *Policy
 	if a.done.Swap(true) {
 		return
 	}
-	_, err := a.l.change(ctx, a.key, &a.row, do)
+	_, err := a.l.change(ctx, a.key, a.device, &a.row, do)
 	a.l.wake(a.key)
 	if err == nil {
 		return

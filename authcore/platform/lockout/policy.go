@@ -20,6 +20,7 @@ type Policy struct {
 	Window   time.Duration // default 15m
 	First    time.Duration // length of the first lock; default 1m
 	Max      time.Duration // the longest a lock gets by doubling; default 1h
+	Device   int           // failures within Window that lock a device which the account knows; default 10
 	Off      bool          // nothing is counted or locked
 }
 
@@ -27,6 +28,9 @@ type Policy struct {
 func (p Policy) complete() (*Policy, error) {
 	if p.Failures == 0 {
 		p.Failures = 5
+	}
+	if p.Device == 0 {
+		p.Device = 10
 	}
 	if p.Window == 0 {
 		p.Window = 15 * time.Minute
@@ -40,12 +44,24 @@ func (p Policy) complete() (*Policy, error) {
 	switch {
 	case p.Failures < 1 || p.Failures > 100:
 		return nil, errors.New("lockout failures must be from 1 to 100")
+	case p.Device < 1 || p.Device > 100:
+		return nil, errors.New("lockout device must be from 1 to 100")
 	case p.Window < time.Second || p.First < time.Second:
 		return nil, errors.New("lockout window and first must be at least 1s")
 	case p.Max < p.First || p.Max > longest:
 		return nil, errors.New("lockout max must be from first to 400d")
 	}
 	return &p, nil
+}
+
+// of returns the policy for a device that the account knows, or for strangers.
+func (p *Policy) of(device bool) *Policy {
+	if !device {
+		return p
+	}
+	known := *p
+	known.Failures = p.Device
+	return &known
 }
 
 // length returns how long the next lock after so many is.

@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
@@ -28,7 +29,7 @@ const (
 	updateLockout = `update lockouts set until = $5, level = $6, tries = $7, void_at = $8
 		where key = $1 and until = $2 and level = $3 and tries = $4`
 	deleteLockout = "delete from lockouts where key = $1 and until = $2 and level = $3 and tries = $4"
-	clearLockout  = "delete from lockouts where key = $1"
+	clearLockout  = "delete from lockouts where key = $1 or key between $2 and $3"
 )
 
 // ChangeLockout implements lockout.Store.
@@ -53,7 +54,9 @@ func (s *Store) ChangeLockout(ctx context.Context, key string, old, next authcor
 // ClearLockout implements lockout.Store.
 func (s *Store) ClearLockout(ctx context.Context, key string) error {
 	return s.Single(ctx, "clear lockout", func(ctx context.Context, q sqldb.Querier) error {
-		_, err := sqldb.Exec(ctx, q, clearLockout, key)
+		// Keys are hexadecimal digits, and those of devices all as long, which every collation orders alike.
+		const n = authcore.LockoutDeviceDigits
+		_, err := sqldb.Exec(ctx, q, clearLockout, key, key+strings.Repeat("0", n), key+strings.Repeat("f", n))
 		return err
 	})
 }

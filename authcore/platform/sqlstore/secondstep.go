@@ -120,6 +120,17 @@ func (s *Store) DeviceTrusted(ctx context.Context, account uuid.UUID, device sec
 	return trusted, err
 }
 
+const deviceByToken = "select id from devices where account_id = $1 and token_digest = $2"
+
+// DeviceByToken implements attempt.Store.
+func (s *Store) DeviceByToken(ctx context.Context, account uuid.UUID, token secret.Digest) (id uuid.UUID, err error) {
+	err = s.Read(ctx, "look for known device", func(ctx context.Context, q sqldb.Querier) error {
+		id, err = sqldb.One(ctx, q, scanID, deviceByToken, account, token.Bytes())
+		return err
+	})
+	return id, err
+}
+
 // Of all who delete the row at once exactly one does, under READ COMMITTED too.
 const deletePending = "delete from pending_signins where id = $1 and account_id = $2 and expires_at > $3"
 

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"errors"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -19,6 +20,25 @@ var lockouts = []promise{
 
 func aLockout(key string, level int, tries string) authcore.Lockout {
 	return authcore.Lockout{Key: key, Until: start.Add(time.Minute), Level: level, Tries: tries, VoidAt: start.Add(time.Hour)}
+}
+
+// clearedWithDevices: what is cleared takes the rows of its devices along, and nothing of its neighbours.
+func clearedWithDevices(t *testing.T, s Store) {
+	t.Helper()
+	ada, bob := strings.Repeat("a0", 32), strings.Repeat("a0", 31)+"a1"
+	phone, laptop := strings.Repeat("f", authcore.LockoutDeviceDigits), strings.Repeat("0", authcore.LockoutDeviceDigits)
+	for _, key := range []string{ada, ada + phone, ada + laptop, bob, bob + phone} {
+		if changed, err := s.ChangeLockout(t.Context(), key, authcore.Lockout{}, aLockout(key, 0, "")); err != nil || !changed {
+			t.Fatalf("changed %v, %v", changed, err)
+		}
+	}
+	must(t, s.ClearLockout(t.Context(), ada))
+	for key, gone := range map[string]bool{ada: true, ada + phone: true, ada + laptop: true, bob: false, bob + phone: false} {
+		if _, err := s.Lockout(t.Context(), key); errors.Is(err, authcore.ErrNotFound) != gone {
+			t.Errorf("%s: %v", key, err)
+		}
+	}
+	must(t, s.ClearLockout(t.Context(), bob))
 }
 
 func lockoutLife(t *testing.T, s Store) {
@@ -51,6 +71,7 @@ func lockoutLife(t *testing.T, s Store) {
 	must(t, s.ClearLockout(t.Context(), "a"))
 	lockoutIs(t, s, "a", none)
 	must(t, s.ClearLockout(t.Context(), "unknown"))
+	clearedWithDevices(t, s)
 }
 
 // lockoutIs compares what is stored under a key; a zero want is nothing.

@@ -182,6 +182,18 @@ func deviceTrust(t *testing.T, s Store) {
 	if trusts(t, s, ada, "phone", 0) {
 		t.Error("a device is trusted that nobody has asked to trust")
 	}
+	knows := func(account uuid.UUID, device string) (id uuid.UUID, err error) {
+		return s.DeviceByToken(t.Context(), account, sum(device))
+	}
+	hers, err := knows(ada.ID, "phone")
+	must(t, err)
+	if his, err := knows(bob.ID, "phone"); err != nil || his == hers {
+		t.Errorf("two accounts know one token as one device (%v)", err)
+	}
+	_, err = knows(ada.ID, "laptop")
+	wants(t, err, authcore.ErrNotFound)
+	_, err = knows(uuid.Nil, "phone")
+	wants(t, err, authcore.ErrNotFound)
 	opened(t, s, trusting(ada, "a2", "phone"))
 	opened(t, s, anOpening(ada, "a3", "phone")) // leaves it as it is
 	last := 30*24*time.Hour - time.Second

@@ -8,6 +8,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/fresh"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 )
 
 // passwordCalls change the password of who is signed in, and give a new one to whoever owns the address.
@@ -53,7 +54,7 @@ type changeBody struct {
 
 func (c *passwordCalls) change(x *call, body changeBody) error {
 	err := c.passwords.Change(x.r.Context(), password.ChangeInput{
-		AccountID: x.who.AccountID, Current: body.Current, New: body.New, Client: x.in.Client,
+		AccountID: x.who.AccountID, Current: body.Current, New: body.New, Client: x.in.Client, DeviceToken: httpauth.DeviceCookie.Read(x.r, x.in.Cookies()),
 		NotFresh: c.fresh.Check(x.r.Context(), x.who, fresh.Proof{}, x.in.Client),
 	})
 	if err != nil {

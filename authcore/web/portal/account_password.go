@@ -5,6 +5,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/profile"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 	"github.com/gatehouse-auth/gatehouse/authcore/web/portal/page"
 )
 
@@ -86,7 +87,7 @@ func (p *passwordPage) remove(q *page.Request) error {
 func (p *passwordPage) change(q *page.Request) error {
 	err := p.password.Change(q.R.Context(), password.ChangeInput{
 		AccountID: q.User.AccountID, Current: q.Form.Get("current_password"), New: q.Form.Get("new_password"), Client: q.Info.Client,
-		NotFresh: page.NotFresh(q),
+		NotFresh: page.NotFresh(q), DeviceToken: httpauth.DeviceCookie.Read(q.R, q.Info.Cookies()),
 	})
 	if authcore.CodeOf(err) == authcore.InvalidCredentials {
 		return page.AtField(err, "current_password", authcore.CurrentPasswordWrong)
