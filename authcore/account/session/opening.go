@@ -158,10 +158,4 @@ func (s *Sessions) DeviceDigest(token string) (secret.Digest, bool) {
 	return secret.SumString(token), true
 }
 
-// DeviceDigestOf is DeviceDigest; the zero digest for any other text.
-func (s *Sessions) DeviceDigestOf(token string) secret.Digest {
-	digest, _ := s.DeviceDigest(token)
-	return digest
-}
-
 func deviceMAC(k Keys) secret.MACKey { return k.MACKey("device token") }

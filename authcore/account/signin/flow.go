@@ -54,8 +54,8 @@ type Config struct {
 	Numbers    identifier.Numbers // how numbers are read that somebody signs in with
 	// RequireVerified says whether accounts are refused whose address is not verified (signup mode verified); nil: they are not.
 	RequireVerified func() bool
-	// DeviceDigest returns the digest of a device token of ours; the zero one for any other text.
-	DeviceDigest func(token string) secret.Digest
+	// DeviceDigest returns the digest of a device token of ours; false for any other text.
+	DeviceDigest func(token string) (secret.Digest, bool)
 	// Trace is told of every sign-in; it may be nil.
 	Trace authcore.Trace
 	Now   authcore.Clock
