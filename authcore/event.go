@@ -71,6 +71,8 @@ const (
 	EventCreatedByAdmin    EventKind = "account.created_by_admin"
 	EventUnlocked          EventKind = "account.unlocked"
 	EventEndedByAdmin      EventKind = "session.ended_by_admin"
+	EventSettingChanged    EventKind = "settings.changed"
+	EventSettingReset      EventKind = "settings.reset"
 )
 
 // The kinds of event that calls of the administration are: admin.<resource>.<verb>.
@@ -108,7 +110,7 @@ var eventKinds = sortedKinds(
 	EventFactorAdded, EventFactorRemoved, EventFactorUsed, EventFactorFailed, EventCloneSuspected, EventMFAEnabled, EventMFADisabled, EventRecoveryCodesMade,
 	EventRecoveryCodeUsed, EventBlockHit,
 	EventNotifications, EventConnectionAdded, EventConnectionRemoved, EventConnectionRefused, EventProviderFailed, EventProviderLoggedOut,
-	EventAdminUsersList, EventAdminUsersGet, EventAdminUsersCreate, EventAdminUsersReplace, EventAdminUsersUpdate, EventAdminUsersDelete,
+	EventSettingChanged, EventSettingReset, EventAdminUsersList, EventAdminUsersGet, EventAdminUsersCreate, EventAdminUsersReplace, EventAdminUsersUpdate, EventAdminUsersDelete,
 	EventAdminUsersAddRole, EventAdminUsersRemoveRole, EventAdminUsersReset, EventAdminUsersVerify, EventAdminUsersUnlock,
 	EventAdminSessionsList, EventAdminSessionsRevoke, EventAdminFactorsList, EventAdminFactorsRemove, EventCreatedByAdmin, EventUnlocked, EventEndedByAdmin,
 )

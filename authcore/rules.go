@@ -12,7 +12,7 @@ import (
 // are made where they are shown: the API's in English, below, and those of the pages under the id "rule." and the name.
 type Rule string
 
-// The rules. N is that of [Params].
+// The rules. N and Text are those of [Params].
 const (
 	Required            Rule = "required"
 	NotUTF8             Rule = "not_utf8"
@@ -85,6 +85,8 @@ const (
 	SpanEmpty   Rule = "span_empty"    // it ends before it begins
 	SpanTooLong Rule = "span_too_long" // N: the greatest number of days
 
+	SettingRange Rule = "setting_range" // Text: what the value may be
+
 	// These are broken by programs alone; no page has such a field.
 	NotForServices   Rule = "not_for_services"
 	KindUnknown      Rule = "kind_unknown"
@@ -94,7 +96,7 @@ const (
 	DeviceIDInvalid  Rule = "device_id_invalid"
 )
 
-// english is what the API says of a broken rule. {N} is that of [Params].
+// english is what the API says of a broken rule. {N} and {Text} are those of [Params].
 var english = map[Rule]string{
 	Required:                "is required",
 	NotUTF8:                 "This is not valid UTF-8.",
@@ -155,6 +157,7 @@ var english = map[Rule]string{
 	NotForServices:          "A service account has none.",
 	KindUnknown:             "person or service.",
 	AdminSetsNone:           "Administrators set no passwords: the owner chooses one by a link.",
+	SettingRange:            "The value must be {Text}.",
 	SessionSelector:         "Send exactly one of ids, all and others.",
 	SessionIDInvalid:        "Send ids of sessions.",
 	DeviceIDInvalid:         "Send ids of devices.",
@@ -165,7 +168,8 @@ var taken = map[IdentifierKind]Rule{KindEmail: EmailTaken, KindUsername: Usernam
 
 // Params is what the text about a broken rule names besides the rule.
 type Params struct {
-	N int // the number that the rule is about, by which a language also chooses its plural
+	N    int    // the number that the rule is about, by which a language also chooses its plural
+	Text string // what the rule names, in no language
 }
 
 // FieldError is a broken rule of one field of a request. It never holds the value.
@@ -177,7 +181,7 @@ type FieldError struct {
 
 // Error returns the text in English that the API shows.
 func (e FieldError) Error() string {
-	return strings.ReplaceAll(english[e.Rule], "{N}", strconv.Itoa(e.Params.N))
+	return strings.NewReplacer("{N}", strconv.Itoa(e.Params.N), "{Text}", e.Params.Text).Replace(english[e.Rule])
 }
 
 // FieldErrors is everything that is wrong with the fields of a request, in the order in which it was found.

@@ -13,6 +13,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/federated"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/invite"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/notice"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/tuning"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 	"github.com/gatehouse-auth/gatehouse/authcore/gateway"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/keyring"
@@ -37,6 +38,7 @@ type adminOps struct {
 	closure   *closure.Flow
 	invite    *invite.Flow
 	factors   *factor.Factors
+	tuning    *tuning.Flow
 	store     *sqlstore.Store
 	now       authcore.Clock
 	portal    string           // base URL of pages and links; only a path where the configuration does not say it
@@ -57,6 +59,7 @@ func adminOpsOf(ctx context.Context, a *App) (*adminOps, error) {
 	if err != nil {
 		return nil, err
 	}
+	d.tuning = c.tuning
 	d.notifier, d.invite, d.factors, d.users, d.closure, d.portal = c.notifier, c.flows.Invite, c.flows.Factors, c.flows.Users, c.flows.Closure, a.sites.portalURL()
 	return d, nil
 }
@@ -80,6 +83,11 @@ func openAdminOps(ctx context.Context, cfg *resolved) (d *adminOps, done func() 
 	if err := store.Migrate(ctx); err != nil {
 		return fail(err)
 	}
+	settings, err := store.RuntimeSettings(ctx)
+	if err != nil {
+		return fail(err)
+	}
+	cfg.tuning.Apply(settings)
 	sealer, err := cfg.sealer(ctx, store)
 	if err != nil {
 		return fail(err)
@@ -108,6 +116,9 @@ func newAdminOps(cfg *resolved, store *sqlstore.Store, ring *keyring.Ring, seale
 		d.portal = cfg.issuer.String() + defaultPrefix
 	}
 	var err error
+	if d.tuning, err = tuning.New(tuning.Config{Store: store, Registry: cfg.tuning, Now: now}); err != nil {
+		return nil, err
+	}
 	if d.accounts, err = admin.New(admin.Config{Store: store, Identities: cfg.identities, Admins: cfg.admins, NoPassword: cfg.noPassword(), Now: now}); err != nil {
 		return nil, err
 	}

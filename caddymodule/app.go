@@ -136,6 +136,7 @@ func (a *App) Start() error {
 	for _, w := range slices.Concat(a.cfg.warnings, a.addressWarnings(), a.leavingWarnings(before)) {
 		a.logger.Warn(w)
 	}
+	a.tellRuntime()
 	run, stop := context.WithCancel(context.Background())
 	a.stop = stop
 	a.workers.Go(func() { c.ring.Run(run) })
@@ -151,6 +152,9 @@ func (a *App) Start() error {
 	a.workers.Go(func() { a.heartbeat().Run(run) })
 	a.workers.Go(func() { stats.NewWorker(a.node.store, a.node.clock.Now).Run(run, a.logger) })
 	a.workers.Go(func() { a.node.poller.Run(run) })
+	if a.cfg.sqlitePath == "" { // else every change is made here
+		a.workers.Go(func() { a.node.tuning.Run(run, a.logger) })
+	}
 	if a.cfg.sqlitePath == "" {
 		a.workers.Go(func() { a.node.staleness.Watch(run, a.node.woken) })
 	}
@@ -211,6 +215,9 @@ func (a *App) Cleanup() error {
 	if a.database == "" {
 		return err
 	}
+	if a.node.opened.Load() {
+		a.node.tuning.Leave(a.cfg.tuning)
+	}
 	err = errors.Join(err, a.dropRedis()) // first: what goes over it is the node's
 	_, gone := nodes.Delete(a.database)
 	a.database = ""
@@ -240,6 +247,8 @@ func (a *App) assemble(ctx context.Context) (err error) {
 		}
 		a.feed, a.counters = a.exchange.feed, a.exchange.counters
 	}
+	a.cfg.tuning.OnChange(a.retune)
+	a.node.tuning.Join(a.cfg.tuning)
 	c, err := newCore(ctx, a)
 	if err != nil {
 		return fmt.Errorf("gatehouse: %w", err)

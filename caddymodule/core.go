@@ -10,6 +10,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore/account/block"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/breach"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/tuning"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passpolicy"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
@@ -31,6 +32,7 @@ type core struct {
 	notifier *notify.Notifier
 	flows    *gateway.Flows
 	blocks   *block.Blocks
+	tuning   *tuning.Flow
 	auth     *httpauth.Authenticator
 	api      *httpapi.API
 	pages    *portal.Pages
@@ -85,6 +87,9 @@ func (c *core) wireFlows(a *App, sealer *secret.Sealer) error {
 		cfg.warnings = append(cfg.warnings, texts.Warnings...)
 	}
 	if c.notifier, err = notifierFor(cfg, delivery, texts, c.store, sealer, n.clock.Now, a.logger); err != nil {
+		return err
+	}
+	if c.tuning, err = tuning.New(tuning.Config{Store: c.store, Registry: cfg.tuning, Apply: n.tuning.Apply, Now: n.clock.Now}); err != nil {
 		return err
 	}
 	settings := cfg.flowSettings()

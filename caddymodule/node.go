@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/tuning"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/jwtkeys"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passhash"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
@@ -52,6 +53,7 @@ type node struct {
 	lockouts    *lockout.Lockouts
 	proofs      *lockout.Lockouts // of sessions that prove themselves by a password
 	codes       *lockout.Lockouts // of accounts: wrong codes of second factors
+	tuning      *tuning.Follower
 	verifier    *accesstoken.Verifier
 	connections *liveconn.Registry
 	hasher      *passhash.Hasher
@@ -155,6 +157,13 @@ func (n *node) fill(ctx context.Context, store *sqlstore.Store, cfg *resolved, l
 	if err = n.poller.Read(ctx); err != nil {
 		return fmt.Errorf("read revocations: %w", err)
 	}
+	if n.tuning, err = tuning.NewFollower(store, observeSettingsLag, n.clock.Now); err != nil {
+		return err
+	}
+	if err = n.tuning.Read(ctx); err != nil {
+		return fmt.Errorf("read run-time settings: %w", err)
+	}
+	n.tuning.Join(cfg.tuning)
 	if n.limiter, err = ratelimit.NewMemory(cfg.limits()); err != nil {
 		return err
 	}

@@ -66,6 +66,19 @@ func (n *node) leaving() bool {
 	return left <= 1
 }
 
+// retune gives the node's counters what has been set while the gateway runs. Those of a configuration that is going, or not there yet, have
+// no say.
+func (a *App) retune() {
+	started.mu.Lock()
+	defer started.mu.Unlock()
+	if n := len(started.apps); n == 0 || started.apps[n-1] != a {
+		return
+	}
+	if err := a.node.reconfigure(a.cfg); err != nil {
+		a.logger.Error("could not apply run-time settings", "error", err)
+	}
+}
+
 // apply gives the node the app's settings.
 func (a *App) apply() error {
 	if err := a.node.reconfigure(a.cfg); err != nil {

@@ -64,6 +64,9 @@ type Settings struct {
 	// again: 1s to 24h. Default: 10m.
 	FreshFor caddy.Duration `json:"fresh_for,omitempty"`
 
+	// What may be changed while the gateway runs: off (nothing), or names of settings. Default: all of them.
+	RuntimeSettings []string `json:"runtime_settings,omitempty"`
+
 	// How long the deletion of an account waits, during which its owner can take it back: 0s to 90d. Default: 0s, which is at once.
 	DeletionGrace caddy.Duration `json:"deletion_grace,omitempty"`
 

@@ -113,6 +113,11 @@ var globalOptions = []option[Settings]{
 		check: func(s *Settings) error { return within(s.FreshFor, shortest, longestDay) },
 	},
 	{
+		name:  "runtime_settings",
+		parse: parseRuntimeSettings,
+		check: checkRuntimeSettings,
+	},
+	{
 		name:  "deletion_grace",
 		parse: readGrace,
 		check: func(s *Settings) error { return within(s.DeletionGrace, 0, closure.MaxGrace) },

@@ -1,8 +1,11 @@
 package caddymodule
 
 import (
+	"errors"
 	"slices"
 	"time"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/gatehouse-auth/gatehouse/authcore/account/fresh"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
@@ -29,6 +32,30 @@ const (
 	minPassword     = "password.min_length"
 )
 
+// runtimeSettings are the names of all of them.
+var runtimeSettings = []string{accessLifetime, refreshLifetime, sessionLifetime, idleTimeout, signupMode, freshFor,
+	lockoutFailures, lockoutWindow, lockoutFirst, lockoutMax, otpLifetime, otpAttempts, otpResendAfter, minPassword}
+
+// parseRuntimeSettings reads `runtime_settings off` or `runtime_settings <name…>`.
+func parseRuntimeSettings(d *caddyfile.Dispenser, s *Settings) error {
+	names := d.RemainingArgs()
+	if len(names) == 0 {
+		return d.Err("runtime_settings takes off, or the names of the settings that may be changed while the gateway runs")
+	}
+	s.RuntimeSettings = names
+	return nil
+}
+
+func checkRuntimeSettings(s *Settings) error {
+	if len(s.RuntimeSettings) == 1 && s.RuntimeSettings[0] == tuning.Off {
+		return nil
+	}
+	if slices.Contains(s.RuntimeSettings, tuning.Off) {
+		return errors.New("off cannot be combined with names")
+	}
+	return distinctOf(s.RuntimeSettings, runtimeSettings...)
+}
+
 // resolveTuning makes the registry of what may change while the gateway runs.
 func resolveTuning(s *Settings, r *resolved) (err error) {
 	rules := []tuning.Rule{
@@ -39,7 +66,9 @@ func resolveTuning(s *Settings, r *resolved) (err error) {
 		{Less: lockoutFirst, Than: lockoutMax, OrEqual: true},
 	}
 	definitions := slices.Concat(s.lifetimeDefinitions(), s.lockoutDefinitions(), s.signUpDefinitions())
-	r.tuning, err = tuning.NewRegistry(definitions, rules, nil)
+	r.tuning, err = tuning.NewRegistry(definitions, rules, func(name string) bool {
+		return len(s.RuntimeSettings) == 0 || slices.Contains(s.RuntimeSettings, name)
+	})
 	return err
 }
 
@@ -116,4 +145,15 @@ func (r *resolved) longestAccess() time.Duration { return r.tuning.Longest(acces
 func (r *resolved) signupMode() func() signup.Mode {
 	read := r.tuning.Text(signupMode)
 	return func() signup.Mode { return signup.Mode(read()) }
+}
+
+// tellRuntime tells, at start, which settings do not follow the configuration.
+func (a *App) tellRuntime() {
+	for _, o := range a.cfg.tuning.Ruling() {
+		a.logger.Info("a run-time setting outranks the configuration; gatehouse settings reset takes it back", "setting", o.Name, "value", o.Value,
+			"configured", a.cfg.tuning.Base(o.Name).Text, "since", o.At)
+	}
+	for _, o := range a.cfg.tuning.Idle() {
+		a.logger.Warn("a run-time setting is not in force", "setting", o.Name, "value", o.Value, "reason", o.Why)
+	}
 }

@@ -32,7 +32,7 @@ type Value struct {
 type Definition struct {
 	Name       string
 	Type       Type
-	Range      string // what it may be, such as "1s to 24h"
+	Range      string // what it may be, in no language: 1s-24h, off|1s-24h, open|closed
 	Default    Value
 	Configured *Value // what the configuration says; nil: nothing
 	// Fixed says that the configuration leaves nothing to set: the option is off, say.
@@ -56,22 +56,16 @@ func (d Definition) base() Value {
 	return d.Default
 }
 
-// Parse reads a value. Its errors say what the value may be.
+// Parse reads a value. What it returns as an error is out of the range.
 func (d Definition) Parse(text string) (Value, error) {
 	if len(text) > maxValue {
-		return Value{}, d.out()
+		return Value{}, errRange
 	}
-	v, err := d.parse(strings.TrimSpace(text))
-	if err != nil {
-		return Value{}, d.out()
-	}
-	return v, nil
+	return d.parse(strings.TrimSpace(text))
 }
 
 // maxValue is the length in bytes of the longest value.
 const maxValue = 64
-
-func (d Definition) out() error { return fmt.Errorf("It must be %s.", d.Range) } //nolint:staticcheck // a sentence for people
 
 var errRange = errors.New("out of range")
 
@@ -85,7 +79,7 @@ func DurationValue(d time.Duration) Value {
 
 // Duration defines a duration from lo to hi.
 func Duration(name string, fallback, lo, hi time.Duration) Definition {
-	d := Definition{Name: name, Type: TypeDuration, Default: DurationValue(fallback), Range: DurationText(lo) + " to " + DurationText(hi)}
+	d := Definition{Name: name, Type: TypeDuration, Default: DurationValue(fallback), Range: DurationText(lo) + "-" + DurationText(hi)}
 	d.parse = func(text string) (Value, error) {
 		v, err := ParseDuration(text)
 		if err != nil || v < lo || v > hi {
@@ -103,7 +97,7 @@ const Off = "off"
 func OptionalDuration(name string, lo, hi time.Duration) Definition {
 	d := Duration(name, 0, lo, hi)
 	within := d.parse
-	d.Default, d.Range = Value{Text: Off}, "off, or "+d.Range
+	d.Default, d.Range = Value{Text: Off}, Off+"|"+d.Range
 	d.parse = func(text string) (Value, error) {
 		if text == Off {
 			return Value{Text: Off}, nil
@@ -123,7 +117,7 @@ func NumberValue(n int) Value {
 
 // Number defines a whole number from lo, which is at least 1, to hi.
 func Number(name string, fallback, lo, hi int) Definition {
-	d := Definition{Name: name, Type: TypeNumber, Default: NumberValue(fallback), Range: fmt.Sprintf("%d to %d", lo, hi)}
+	d := Definition{Name: name, Type: TypeNumber, Default: NumberValue(fallback), Range: fmt.Sprintf("%d-%d", lo, hi)}
 	d.parse = func(text string) (Value, error) {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < lo || n > hi {
@@ -139,7 +133,7 @@ func WordValue(w string) Value { return Value{Text: w} }
 
 // Word defines one of some words, of which the first is the default.
 func Word(name string, words ...string) Definition {
-	d := Definition{Name: name, Type: TypeWord, Default: WordValue(words[0]), Range: listed(words)}
+	d := Definition{Name: name, Type: TypeWord, Default: WordValue(words[0]), Range: strings.Join(words, "|")}
 	d.parse = func(text string) (Value, error) {
 		if !slices.Contains(words, text) {
 			return Value{}, errRange
@@ -149,17 +143,9 @@ func Word(name string, words ...string) Definition {
 	return d
 }
 
-func listed(words []string) string {
-	last := len(words) - 1
-	if last == 0 {
-		return words[0]
-	}
-	return strings.Join(words[:last], ", ") + " or " + words[last]
-}
-
 // Limit defines a limit such as 30/1m. parse returns the text of a rate as it is stored.
 func Limit(name, fallback string, parse func(text string) (string, error)) Definition {
-	d := Definition{Name: name, Type: TypeLimit, Default: Value{Text: fallback}, Range: "a count and a window such as 30/1m, or off"}
+	d := Definition{Name: name, Type: TypeLimit, Default: Value{Text: fallback}, Range: Off + "|<count>/<window>"}
 	d.parse = func(text string) (Value, error) {
 		rate, err := parse(text)
 		return Value{Text: rate}, err
@@ -182,15 +168,14 @@ func (r Rule) broken(less, than Value) bool {
 	return c > 0 || c == 0 && !r.OrEqual
 }
 
-// says tells what a setting has to be by the rule, given the value of the other one.
+// says tells what a setting has to be by the rule, given the value of the other one: < refresh_lifetime (30d).
 func (r Rule) says(name string, other Value) string {
-	switch {
-	case name == r.Less && r.OrEqual:
-		return fmt.Sprintf("at most %s, which is %s", r.Than, other.Text)
-	case name == r.Less:
-		return fmt.Sprintf("less than %s, which is %s", r.Than, other.Text)
-	case r.OrEqual:
-		return fmt.Sprintf("at least %s, which is %s", r.Less, other.Text)
+	sign, than := "<", r.Than
+	if name != r.Less {
+		sign, than = ">", r.Less
 	}
-	return fmt.Sprintf("more than %s, which is %s", r.Less, other.Text)
+	if r.OrEqual {
+		sign += "="
+	}
+	return fmt.Sprintf("%s %s (%s)", sign, than, other.Text)
 }

@@ -181,7 +181,7 @@ func (r *Registry) look(s State) *view {
 		case !r.Changeable(o.Name):
 			v.idle = append(v.idle, Idle{o, "the configuration keeps this setting to itself"})
 		case err != nil:
-			v.idle = append(v.idle, Idle{o, err.Error()})
+			v.idle = append(v.idle, Idle{o, "it must be " + r.definitions[i].Range})
 		default:
 			v.values[i], v.by[i] = value, &o
 		}
@@ -218,7 +218,7 @@ func (r *Registry) Changeable(name string) bool {
 	return i >= 0 && !r.definitions[i].Fixed && (r.changeable == nil || r.changeable(name))
 }
 
-// fits returns what is wrong with a value among those that rule by a state; "" where nothing is.
+// fits returns what a value had to be among those that rule by a state; "" where it is.
 func (r *Registry) fits(s State, name string, value Value) string {
 	v := r.look(s)
 	v.values[r.index[name]] = value
@@ -231,7 +231,7 @@ func (r *Registry) fits(s State, name string, value Value) string {
 		if name == rule.Than {
 			other = less
 		}
-		return fmt.Sprintf("It must be %s, and %s.", r.definitions[r.index[name]].Range, rule.says(name, other))
+		return r.definitions[r.index[name]].Range + ", " + rule.says(name, other)
 	}
 	return ""
 }

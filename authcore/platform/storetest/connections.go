@@ -59,6 +59,7 @@ func disconnecting(c authcore.Connection) authcore.Disconnecting {
 // fillConnections puts rows into the tables of connections.
 func fillConnections(t testing.TB, s Store, ada, plain authcore.Account) {
 	t.Helper()
+	must(t, s.ChangeSetting(t.Context(), aSettingChange(1, "access_lifetime", 5*time.Minute, time.Minute), authcore.Effects{}))
 	must(t, s.Disconnect(t.Context(), disconnecting(connected(t, s, ada, "former"))))
 	granted(t, s, ada, "1", "sealed")
 	st := aStart("state", "browser")

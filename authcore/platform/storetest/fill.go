@@ -114,6 +114,10 @@ func CheckFilled(t testing.TB, s Store) {
 	if err != nil || len(claimed) != 4 {
 		t.Errorf("%d mails are due (%v), want 4", len(claimed), err)
 	}
+	settings, err := s.RuntimeSettings(ctx)
+	if err != nil || settings.Version != 1 || len(settings.Overrides) != 1 || settings.Overrides[0].Value != "1m" {
+		t.Errorf("settings %+v (%v)", settings, err)
+	}
 	links, err := s.OpenContactLinks(ctx, ada.ID, start)
 	if err != nil || len(links) != 1 || string(links[0].Undo) != "sealed open" {
 		t.Errorf("open links: %+v (%v)", links, err)

@@ -34,6 +34,7 @@ func Run(t *testing.T, open func(testing.TB) Store) {
 		{"connections", connections},
 		{"grants", grants},
 		{"breaches", breaches}, {"notifications", notifications},
+		{"runtime settings", runtimeSettings},
 		{"avatars", avatars},
 		{"sessions", sessions},
 		{"opening", openings},

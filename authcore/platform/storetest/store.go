@@ -32,6 +32,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signin"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/stats"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/tuning"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/keyring"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/operator"
 )
@@ -73,6 +74,7 @@ type Store interface {
 	profile.Store
 	session.Store
 	signin.Store
+	tuning.Store
 	stats.Store
 	stats.WorkerStore
 	stats.NodeStore

@@ -66,6 +66,8 @@ func (x *Texts) Rule(broken authcore.FieldError) string {
 	switch {
 	case !x.Has(id):
 		return broken.Error()
+	case broken.Params.Text != "":
+		return x.T(id, "Text", broken.Params.Text)
 	case broken.Params.N > 0:
 		return x.Count(id, broken.Params.N)
 	}

@@ -33,6 +33,30 @@ create table stats (
 	primary key (hour, name, result, method)
 ) strict;
 
+-- What administrators have set while the gateway runs. changed_by is null for whoever runs the gateway.
+create table runtime_settings (
+	name       text primary key,
+	value      text not null,
+	changed_at integer not null,
+	changed_by text,
+	reason     text not null
+) strict;
+
+-- Every change of them. None is removed: versions count on, and most, the greater number of the two values, tells how long tokens may
+-- live that are out.
+create table runtime_setting_changes (
+	version    integer primary key,
+	name       text not null,
+	from_value text not null,
+	to_value   text not null,
+	most       integer not null,
+	reset      integer not null,
+	changed_at integer not null,
+	changed_by text,
+	reason     text not null
+) strict;
+create index runtime_setting_changes_name on runtime_setting_changes (name, version);
+
 -- What one node at a time does, and until when it is somebody's turn.
 create table leases (
 	name  text primary key,
