@@ -92,6 +92,14 @@ const (
 	EventAdminSessionsRevoke  EventKind = "admin.sessions.revoke"
 	EventAdminFactorsList     EventKind = "admin.factors.list"
 	EventAdminFactorsRemove   EventKind = "admin.factors.remove"
+
+	EventAdminSettingsList    EventKind = "admin.settings.list"
+	EventAdminSettingsGet     EventKind = "admin.settings.get"
+	EventAdminSettingsSet     EventKind = "admin.settings.set"
+	EventAdminSettingsReset   EventKind = "admin.settings.reset"
+	EventAdminSettingsHistory EventKind = "admin.settings.history"
+	EventAdminKeysList        EventKind = "admin.signing_keys.list"
+	EventAdminKeysRotate      EventKind = "admin.signing_keys.rotate"
 )
 
 // IsAdministration reports whether events of the kind are calls of the administration.
@@ -110,7 +118,8 @@ var eventKinds = sortedKinds(
 	EventFactorAdded, EventFactorRemoved, EventFactorUsed, EventFactorFailed, EventCloneSuspected, EventMFAEnabled, EventMFADisabled, EventRecoveryCodesMade,
 	EventRecoveryCodeUsed, EventBlockHit,
 	EventNotifications, EventConnectionAdded, EventConnectionRemoved, EventConnectionRefused, EventProviderFailed, EventProviderLoggedOut,
-	EventSettingChanged, EventSettingReset, EventAdminUsersList, EventAdminUsersGet, EventAdminUsersCreate, EventAdminUsersReplace, EventAdminUsersUpdate, EventAdminUsersDelete,
+	EventSettingChanged, EventSettingReset, EventAdminSettingsList, EventAdminSettingsGet, EventAdminSettingsSet, EventAdminSettingsReset, EventAdminSettingsHistory,
+	EventAdminKeysList, EventAdminKeysRotate, EventAdminUsersList, EventAdminUsersGet, EventAdminUsersCreate, EventAdminUsersReplace, EventAdminUsersUpdate, EventAdminUsersDelete,
 	EventAdminUsersAddRole, EventAdminUsersRemoveRole, EventAdminUsersReset, EventAdminUsersVerify, EventAdminUsersUnlock,
 	EventAdminSessionsList, EventAdminSessionsRevoke, EventAdminFactorsList, EventAdminFactorsRemove, EventCreatedByAdmin, EventUnlocked, EventEndedByAdmin,
 )

@@ -20,6 +20,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/secondstep"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/tuning"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/userfield"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/jwtkeys"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passhash"
@@ -85,6 +86,8 @@ type Env struct {
 	Ring     *keyring.Ring
 	Blocks   *block.Blocks
 
+	// Tuning changes settings at run time; of this one nothing but the API and pages is to be seen, for the flows have settings of their own.
+	Tuning *tuning.Flow
 	// Lifetimes of what is issued from now on: 5 minutes, 30 and 90 days, unless a test changes them.
 	Lifetimes session.Lifetimes
 
@@ -201,6 +204,12 @@ func (e *Env) flows(t testing.TB, o Options) {
 		},
 	}))(t)
 	e.Flows = *flows
+	day := 24 * time.Hour
+	registry := must(tuning.NewRegistry([]tuning.Definition{
+		tuning.Duration("access_lifetime", 5*time.Minute, time.Second, day), tuning.Duration("refresh_lifetime", 30*day, time.Second, 400*day).Or(tuning.DurationValue(30 * day)),
+		tuning.Number("otp.attempts", 5, 1, 10), tuning.Word("signup", "verified", "open", "invite", "closed"),
+	}, []tuning.Rule{{Less: "access_lifetime", Than: "refresh_lifetime"}}, func(name string) bool { return name != "otp.attempts" }))(t)
+	e.Tuning = must(tuning.New(tuning.Config{Store: e.Store, Registry: registry, Apply: registry.Apply, Now: e.Clock.Now}))(t)
 }
 
 func must[T any](v T, err error) func(testing.TB) T {

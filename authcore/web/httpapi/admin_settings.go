@@ -1,11 +1,14 @@
 package httpapi
 
 import (
+	"net/http"
+	"reflect"
 	"strconv"
 	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/tuning"
 )
 
@@ -99,4 +102,113 @@ func settingActor(id uuid.UUID) string {
 		return "operator"
 	}
 	return id.String()
+}
+
+// settingCalls are what administrators do with what may be changed while the gateway runs.
+type settingCalls struct{ flow *tuning.Flow }
+
+func (c *settingCalls) routes() []route {
+	name := param{in: "path", name: "name", text: "The setting's name.", kind: reflect.TypeFor[string]()}
+	one := []reply{{http.StatusOK, "The setting.", Setting{}}}
+	changes := []authcore.Code{authcore.NotFound, authcore.ManagedByConfiguration, authcore.InvalidFields}
+	return []route{{
+		method: http.MethodGet, path: "/admin/settings", tag: tagAdmin, summary: "List the settings",
+		text:  "What may be changed while the gateway runs: the value that rules, where it comes from, and what it may be. For administrators and auditors.",
+		admin: authcore.Reads, event: authcore.EventAdminSettingsList, does: authenticated(c.list),
+		replies: []reply{{http.StatusOK, "Every setting.", SettingList{}}},
+	}, {
+		method: http.MethodGet, path: "/admin/settings/{name}", tag: tagAdmin, summary: "Show a setting",
+		text:  "For administrators and auditors.",
+		admin: authcore.Reads, event: authcore.EventAdminSettingsGet, does: authenticated(c.get), params: []param{name},
+		replies: one, refuses: []authcore.Code{authcore.NotFound},
+	}, {
+		method: http.MethodPut, path: "/admin/settings/{name}", tag: tagAdmin, summary: "Change a setting",
+		text: "The value rules on every node within a second, over that of the configuration and through reloads and restarts, until it is deleted. " +
+			"New tokens take a new lifetime; those that are out keep theirs.",
+		admin: authcore.Changes, event: authcore.EventAdminSettingsSet, fresh: true, does: authenticatedWith(c.set), params: []param{name},
+		replies: one, refuses: changes,
+	}, {
+		method: http.MethodDelete, path: "/admin/settings/{name}", tag: tagAdmin, summary: "Reset a setting",
+		text:  "The value of the configuration rules again.",
+		admin: authcore.Changes, event: authcore.EventAdminSettingsReset, fresh: true, optional: true, does: authenticatedWith(c.reset), params: []param{name},
+		replies: one, refuses: changes,
+	}, {
+		method: http.MethodGet, path: "/admin/settings/{name}/history", tag: tagAdmin, summary: "List changes of a setting",
+		text:  "The last one first. For administrators and auditors.",
+		admin: authcore.Reads, event: authcore.EventAdminSettingsHistory, does: authenticated(c.history), params: append([]param{name}, pageParams()...),
+		replies: []reply{{http.StatusOK, "The changes.", SettingHistory{}}}, refuses: []authcore.Code{authcore.NotFound, authcore.InvalidRequest},
+	}}
+}
+
+func (c *settingCalls) list(x *call) error {
+	all, version, err := c.flow.List(x.r.Context())
+	if err != nil {
+		return err
+	}
+	return x.answer(http.StatusOK, ShowSettings(all, version))
+}
+
+func (c *settingCalls) get(x *call) error {
+	s, err := c.flow.Get(x.r.Context(), x.r.PathValue("name"))
+	if err != nil {
+		return err
+	}
+	return x.answer(http.StatusOK, ShowSetting(s))
+}
+
+type settingBody struct {
+	Value  any    `json:"value" doc:"A text, a number or a truth value, as the setting's type says."`
+	Reason string `json:"reason,omitempty" maxLength:"500" doc:"Why, for the history."`
+	FreshProof
+}
+
+// text is the value as it is set, by whatever kind of JSON it came; "" for none, which no setting takes.
+func (b settingBody) text() string {
+	switch v := b.Value.(type) {
+	case string:
+		return v
+	case float64:
+		return strconv.FormatFloat(v, 'f', -1, 64)
+	case bool:
+		return strconv.FormatBool(v)
+	}
+	return ""
+}
+
+type resetSettingBody struct {
+	Reason string `json:"reason,omitempty" maxLength:"500" doc:"Why, for the history."`
+	FreshProof
+}
+
+func (c *settingCalls) set(x *call, body settingBody) error {
+	s, err := c.flow.Set(x.r.Context(), tuning.ChangeInput{Name: x.r.PathValue("name"), Value: body.text(), Reason: body.Reason, By: x.who.AccountID, Client: x.in.Client})
+	if err != nil {
+		return err
+	}
+	return x.answer(http.StatusOK, ShowSetting(s))
+}
+
+func (c *settingCalls) reset(x *call, body resetSettingBody) error {
+	s, err := c.flow.Reset(x.r.Context(), tuning.ChangeInput{Name: x.r.PathValue("name"), Reason: body.Reason, By: x.who.AccountID, Client: x.in.Client})
+	if err != nil {
+		return err
+	}
+	return x.answer(http.StatusOK, ShowSetting(s))
+}
+
+func (c *settingCalls) history(x *call) error {
+	limit, from, err := x.page()
+	if err != nil {
+		return err
+	}
+	name := x.r.PathValue("name")
+	s, err := c.flow.Get(x.r.Context(), name)
+	if err != nil {
+		return err
+	}
+	changes, next, err := c.flow.History(x.r.Context(), name, limit, from)
+	if err != nil {
+		return err
+	}
+	return x.answer(http.StatusOK, ShowSettingHistory(s.Type, changes, next))
 }

@@ -34,6 +34,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signin"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/stepup"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/tuning"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/userfield"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 )
@@ -63,6 +64,8 @@ type Config struct {
 	JWKS         func() []byte // the public keys of access tokens, RFC 7517
 
 	AdminGate     *admin.Gate
+	Tuning        *tuning.Flow
+	SigningKeys   SigningKeys
 	Directory     *admin.Directory
 	Users         *admin.Users
 	Unlocker      *admin.Unlocker
@@ -87,7 +90,7 @@ func (c Config) check() error {
 		return errors.New("httpapi: sessions, sign-in, second steps, sign-up, profile and password are required")
 	case c.JWKS == nil || c.Authenticator == nil || c.Limits == nil || c.Ready == nil || c.Logger == nil || c.Now == nil:
 		return errors.New("httpapi: keys, authenticator, limits, readiness, logger and clock are required")
-	case c.AdminGate == nil || c.Directory == nil || c.Users == nil || c.Unlocker == nil:
+	case c.AdminGate == nil || c.Directory == nil || c.Users == nil || c.Unlocker == nil || c.Tuning == nil || c.SigningKeys == nil:
 		return errors.New("httpapi: what administers is required")
 	case c.Notifications == nil || c.StepUp == nil || c.Federated == nil || c.Consents == nil:
 		return errors.New("httpapi: notifications, step-ups and providers are required")
@@ -157,6 +160,8 @@ func mountAll(cfg Config) (routes, error) {
 		(&historyCalls{cfg.History}).routes(),
 		(&deviceCalls{cfg.Devices}).routes(),
 		(&notificationCalls{cfg.Notifications, cfg.Fresh}).routes(),
+		(&settingCalls{cfg.Tuning}).routes(),
+		(&signingKeyCalls{cfg.SigningKeys}).routes(),
 		(&adminUserCalls{cfg.Directory}).routes(),
 		(&adminChangeCalls{cfg.Users, cfg.Directory, cfg.Closure}).routes(),
 		(&adminHelpCalls{cfg.Directory, cfg.Unlocker, cfg.Sessions, cfg.Password, cfg.SignUp, cfg.Factors}).routes(),

@@ -26,7 +26,6 @@ var meanings = map[authcore.Code]string{
 	authcore.InvitationRequired:        "sign-up needs an invitation",
 	authcore.SignupClosed:              "sign-up is closed",
 	authcore.Conflict:                  "already in use by another account; `errors` says which field",
-	authcore.ManagedByConfiguration:    "the configuration keeps this to itself; it is changed there",
 	authcore.LastAdmin:                 "nobody else administers the gateway; make somebody else an administrator first",
 	authcore.ManagedByConfiguration:    "the configuration says so; change it there",
 	authcore.PreconditionFailed:        "it has changed since it was read: `If-Match` names another state",
