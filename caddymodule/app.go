@@ -152,11 +152,9 @@ func (a *App) Start() error {
 	a.workers.Go(func() { a.heartbeat().Run(run) })
 	a.workers.Go(func() { stats.NewWorker(a.node.store, a.node.clock.Now).Run(run, a.logger) })
 	a.workers.Go(func() { a.node.poller.Run(run) })
-	if a.cfg.sqlitePath == "" { // else every change is made here
-		a.workers.Go(func() { a.node.tuning.Run(run, a.logger) })
-	}
 	if a.cfg.sqlitePath == "" {
 		a.workers.Go(func() { a.node.staleness.Watch(run, a.node.woken) })
+		a.workers.Go(func() { a.node.tuning.Run(run, a.logger) }) // with SQLite every change is made here
 	}
 	a.workers.Go(func() { a.node.connections.Run(run) })
 	a.workers.Go(func() { a.node.releaseMemory(run) })
