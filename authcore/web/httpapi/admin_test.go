@@ -3,6 +3,7 @@ package httpapi_test
 import (
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -86,6 +87,17 @@ func TestM07_CallsOfTheAdministration(t *testing.T) {
 	own := h.call(http.MethodGet, "/events", "", bearer(h.signIn("user.one").AccessToken)).want(200).fields()["events"].([]any)
 	if slices.ContainsFunc(own, func(e any) bool { return e.(map[string]any)["kind"] == string(authcore.EventAdminUsersGet) }) {
 		t.Errorf("the owner sees %v", own)
+	}
+}
+
+// TestM07_NothingIsShownUntold: where the event of a read cannot be written, the answer has nothing of what was read.
+func TestM07_NothingIsShownUntold(t *testing.T) {
+	h := open(t)
+	user, _ := h.withRoles("user.one")
+	_, asAdmin := h.withRoles("boss.one", authcore.RoleAdmin)
+	h.elsewhere("alter table events rename to events_gone")
+	if got := h.call(http.MethodGet, "/admin/users/"+user.ID.String(), "", asAdmin); got.status < 500 || strings.Contains(string(got.body), user.Email) {
+		t.Errorf("answered %d %s", got.status, got.body)
 	}
 }
 
