@@ -314,6 +314,26 @@ func TestC15_OnePersonsFailure(t *testing.T) {
 	}
 }
 
+// C15: of an answer without end no more is read than an answer may have.
+func TestC15_ReadsNoMore(t *testing.T) {
+	t.Parallel()
+	fake, p := pair(t, nil)
+	sent := make(chan int64, 1)
+	fake.Fault = func(at string, w http.ResponseWriter, _ *http.Request) bool {
+		if at == "token" {
+			n, _ := io.CopyN(w, endless{}, 256<<20)
+			sent <- n
+		}
+		return at == "token"
+	}
+	if _, err := signIn(t, fake, p, nil); !errors.Is(err, idp.ErrUnavailable) {
+		t.Error(err)
+	}
+	if n := <-sent; n > 64<<20 { // what lies in buffers on the way is sent, and not read
+		t.Errorf("%d MiB were taken", n>>20)
+	}
+}
+
 type endless struct{}
 
 func (endless) Read(b []byte) (int, error) { return len(b), nil }
