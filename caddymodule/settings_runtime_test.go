@@ -55,7 +55,7 @@ func TestRuntimeSettings_ReachTheirReaders(t *testing.T) {
 	if got, want := r.lifetimes()(), (session.Lifetimes{Access: time.Minute, Refresh: time.Hour, Session: 5 * day}); got != want {
 		t.Errorf("lifetimes %+v, want %+v", got, want)
 	}
-	if got, want := r.lockPolicy(), (lockout.Policy{Failures: 3, Window: 2 * time.Minute, First: 30 * time.Second, Max: 10 * time.Minute}); got != want {
+	if got, want := r.lockPolicy(), (lockout.Policy{Failures: 3, Window: 2 * time.Minute, First: 30 * time.Second, Max: 10 * time.Minute, Device: 10}); got != want {
 		t.Errorf("lockout %+v, want %+v", got, want)
 	}
 	s := r.flowSettings()
