@@ -1,6 +1,7 @@
 package authcore
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -102,6 +103,11 @@ func (a Account) MFAEnabled() bool { return !a.MFAEnabledAt.IsZero() }
 // Name returns first and last name joined by one space, or what there is of them.
 func (a Account) Name() string {
 	return strings.TrimSpace(a.FirstName + " " + a.LastName)
+}
+
+// Label is what an account is called where another name than its own is needed: its address, or else a name, or its number.
+func (a Account) Label() string {
+	return cmp.Or(a.Email, a.Username, a.Name(), a.Phone)
 }
 
 // IdentifierKind names a field by which accounts are found.

@@ -93,6 +93,10 @@ const (
 	EventAdminFactorsList     EventKind = "admin.factors.list"
 	EventAdminFactorsRemove   EventKind = "admin.factors.remove"
 
+	EventAdminStatsGet        EventKind = "admin.stats.get"
+	EventAdminNodesList       EventKind = "admin.nodes.list"
+	EventAdminEventsList      EventKind = "admin.events.list"
+	EventAdminEventsExport    EventKind = "admin.events.export"
 	EventAdminSettingsList    EventKind = "admin.settings.list"
 	EventAdminSettingsGet     EventKind = "admin.settings.get"
 	EventAdminSettingsSet     EventKind = "admin.settings.set"
@@ -118,6 +122,7 @@ var eventKinds = sortedKinds(
 	EventFactorAdded, EventFactorRemoved, EventFactorUsed, EventFactorFailed, EventCloneSuspected, EventMFAEnabled, EventMFADisabled, EventRecoveryCodesMade,
 	EventRecoveryCodeUsed, EventBlockHit,
 	EventNotifications, EventConnectionAdded, EventConnectionRemoved, EventConnectionRefused, EventProviderFailed, EventProviderLoggedOut,
+	EventAdminStatsGet, EventAdminNodesList, EventAdminEventsList, EventAdminEventsExport,
 	EventSettingChanged, EventSettingReset, EventAdminSettingsList, EventAdminSettingsGet, EventAdminSettingsSet, EventAdminSettingsReset, EventAdminSettingsHistory,
 	EventAdminKeysList, EventAdminKeysRotate, EventAdminUsersList, EventAdminUsersGet, EventAdminUsersCreate, EventAdminUsersReplace, EventAdminUsersUpdate, EventAdminUsersDelete,
 	EventAdminUsersAddRole, EventAdminUsersRemoveRole, EventAdminUsersReset, EventAdminUsersVerify, EventAdminUsersUnlock,

@@ -84,6 +84,7 @@ const (
 	// Of a span of time.
 	SpanEmpty   Rule = "span_empty"    // it ends before it begins
 	SpanTooLong Rule = "span_too_long" // N: the greatest number of days
+	TooManyRows Rule = "too_many_rows" // N: the greatest number of rows
 
 	SettingRange Rule = "setting_range" // Text: what the value may be
 
@@ -153,6 +154,7 @@ var english = map[Rule]string{
 	CodeRequired:            "Enter the code from the mail.",
 	LoginRequired:           "Enter your e-mail address or username.",
 	SpanEmpty:               "This must be earlier than the end.",
+	TooManyRows:             "More than {N} rows fit. Choose a shorter time, from and to.",
 	SpanTooLong:             "At most {N} days are possible.",
 	NotForServices:          "A service account has none.",
 	KindUnknown:             "person or service.",

@@ -3,6 +3,7 @@ package gateway
 import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/admin"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/attempt"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/eventlog"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/stats"
 )
 
@@ -30,6 +31,7 @@ type Administration struct {
 	Directory *admin.Directory
 	Users     *admin.Users
 	Unlocker  *admin.Unlocker
+	EventLog  *eventlog.Flow
 	Stats     *stats.Flow
 }
 
@@ -48,6 +50,9 @@ func (f *Flows) wireAdministration(cfg Config) (err error) {
 		return err
 	}
 	if f.Unlocker, err = admin.NewUnlocker(admin.UnlockerConfig{Store: cfg.Store, Locks: cfg.Lockouts, Now: cfg.Now}); err != nil {
+		return err
+	}
+	if f.EventLog, err = eventlog.New(eventlog.Config{Store: cfg.Store, Cursors: f.cursors}); err != nil {
 		return err
 	}
 	f.Stats, err = stats.New(stats.Config{Store: cfg.Store, Now: cfg.Now})

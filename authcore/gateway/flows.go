@@ -19,6 +19,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/contact"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/cursor"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/device"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/eventlog"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/export"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/factor"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/federated"
@@ -60,6 +61,7 @@ type Store interface {
 	closure.Store
 	contact.Store
 	device.Store
+	eventlog.Store
 	export.Store
 	factor.Store
 	federated.Store

@@ -25,6 +25,7 @@ const (
 	Invitations    List = "invitations"
 	AllInvitations List = "all invitations"
 	Accounts       List = "accounts"
+	AllEvents      List = "all events"
 )
 
 // Filtered returns the list with a filter, whose parts are values of JSON: a cursor of one filter is none of another.

@@ -37,12 +37,12 @@ const (
 
 // counted are the events of each name that counts some.
 var counted = map[authcore.EventKind]string{
-	authcore.EventSignedIn:      SignIns,
-	authcore.EventSignInFailed:  SignIns,
-	authcore.EventRegistered:    AccountsCreated,
-	"account.created_by_admin":  AccountsCreated,
-	authcore.EventAccountLocked: Lockouts,
-	"block.hit":                 Blocks,
+	authcore.EventSignedIn:       SignIns,
+	authcore.EventSignInFailed:   SignIns,
+	authcore.EventRegistered:     AccountsCreated,
+	authcore.EventCreatedByAdmin: AccountsCreated,
+	authcore.EventAccountLocked:  Lockouts,
+	"block.hit":                  Blocks,
 }
 
 // countedKinds are the kinds of those events.

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore/account/admin"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/eventlog"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/history"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
@@ -235,4 +236,17 @@ func plan(t testing.TB, s *Store, text string, args []any) string {
 		t.Fatal(err)
 	}
 	return strings.Join(lines, "\n")
+}
+
+// EventPlan returns how the database answers a search of events.
+func EventPlan(t testing.TB, s *Store, q eventlog.Query) (text string, events int) {
+	t.Helper()
+	found, tested, err := s.FindEvents(t.Context(), q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	search := searchEvents(q)
+	tests := search.tests(tested)
+	limit := " limit " + search.place(q.Limit)
+	return plan(t, s, "select * from ("+search.union(eventColumns, tests+newestFirst+limit)+") as every"+newestFirst+limit, search.args), len(found)
 }

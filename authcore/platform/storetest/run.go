@@ -27,6 +27,7 @@ func Run(t *testing.T, open func(testing.TB) Store) {
 		{"invitations", invitations},
 		{"history", histories},
 		{"figures", figures},
+		{"event log", eventLog},
 		{"calls of the administration", adminCalls},
 		{"managed accounts", managed},
 		{"factors", factors},

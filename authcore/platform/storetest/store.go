@@ -14,6 +14,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/closure"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/contact"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/device"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/eventlog"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/export"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/factor"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/federated"
@@ -75,6 +76,7 @@ type Store interface {
 	session.Store
 	signin.Store
 	tuning.Store
+	eventlog.Store
 	stats.Store
 	stats.WorkerStore
 	stats.NodeStore

@@ -17,6 +17,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/closure"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/contact"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/device"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/eventlog"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/export"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/factor"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/federated"
@@ -33,6 +34,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/setup"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signin"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/stats"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/stepup"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/tuning"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/userfield"
@@ -68,6 +70,8 @@ type Config struct {
 	SigningKeys   SigningKeys
 	Directory     *admin.Directory
 	Users         *admin.Users
+	Stats         *stats.Flow
+	EventLog      *eventlog.Flow
 	Unlocker      *admin.Unlocker
 	Notifications *notification.Flow
 	StepUp        *stepup.Flow
@@ -90,7 +94,7 @@ func (c Config) check() error {
 		return errors.New("httpapi: sessions, sign-in, second steps, sign-up, profile and password are required")
 	case c.JWKS == nil || c.Authenticator == nil || c.Limits == nil || c.Ready == nil || c.Logger == nil || c.Now == nil:
 		return errors.New("httpapi: keys, authenticator, limits, readiness, logger and clock are required")
-	case c.AdminGate == nil || c.Directory == nil || c.Users == nil || c.Unlocker == nil || c.Tuning == nil || c.SigningKeys == nil:
+	case c.AdminGate == nil || c.Directory == nil || c.Users == nil || c.Unlocker == nil || c.Stats == nil || c.EventLog == nil || c.Tuning == nil || c.SigningKeys == nil:
 		return errors.New("httpapi: what administers is required")
 	case c.Notifications == nil || c.StepUp == nil || c.Federated == nil || c.Consents == nil:
 		return errors.New("httpapi: notifications, step-ups and providers are required")
@@ -163,6 +167,8 @@ func mountAll(cfg Config) (routes, error) {
 		(&settingCalls{cfg.Tuning}).routes(),
 		(&signingKeyCalls{cfg.SigningKeys}).routes(),
 		(&adminUserCalls{cfg.Directory}).routes(),
+		(&adminStatsCalls{cfg.Stats}).routes(),
+		(&adminEventCalls{cfg.EventLog}).routes(),
 		(&adminChangeCalls{cfg.Users, cfg.Directory, cfg.Closure}).routes(),
 		(&adminHelpCalls{cfg.Directory, cfg.Unlocker, cfg.Sessions, cfg.Password, cfg.SignUp, cfg.Factors}).routes(),
 		(&machineCalls{keySet: cfg.JWKS, ready: cfg.Ready}).routes(),

@@ -62,11 +62,13 @@ create table leases (
 	name  text primary key,
 	until integer not null
 ) strict;
+
 -- Who did it, where that is somebody else than the account's owner, and by what; '' is the owner.
 alter table events add column actor_id text;
 alter table events add column actor_via text not null default '';
 -- What an administrator has changed, as JSON; '' is nothing.
 alter table events add column details text not null default '';
+create index events_actor_at on events (actor_id, at, id) where actor_id is not null;
 create index events_actor on events (actor_id, kind, at, id) where actor_id is not null;
 
 -- What machines are known by in place of an id: in the order in which accounts were made, and never given again. The last one stands in
