@@ -147,14 +147,12 @@ func (s *eventSearch) hasTests() bool {
 	return len(s.rest.Kinds) > 0 || s.rest.Result != "" || s.rest.Account != uuid.Nil || s.rest.Actor != uuid.Nil || s.rest.Addr != ""
 }
 
-func scanPlace(r sqldb.Row) (p cursor.Position, err error) { return p, r.Scan(&stamp{&p.At}, &p.ID) }
-
 // tested returns the last row that may be tested; zero where that is all. Where nothing is tested there is no such bound.
 func (s *eventSearch) tested(ctx context.Context, db sqldb.Querier, test int, always bool) (cursor.Position, error) {
 	if !s.hasTests() && !always {
 		return cursor.Position{}, nil
 	}
-	found, err := sqldb.All(ctx, db, scanPlace, s.end(test), s.args...)
+	found, err := sqldb.All(ctx, db, scanPosition, s.end(test), s.args...)
 	if err != nil || len(found) == 0 {
 		return cursor.Position{}, err
 	}
@@ -192,7 +190,7 @@ func (s *Store) CountFitting(ctx context.Context, q eventlog.Query) (n int64, te
 // Newest implements eventlog.Store.
 func (s *Store) Newest(ctx context.Context) (p cursor.Position, err error) {
 	err = s.Read(ctx, "find newest event", func(ctx context.Context, db sqldb.Querier) error {
-		found, err := sqldb.All(ctx, db, scanPlace, "select at, id from events"+newestFirst+" limit 1")
+		found, err := sqldb.All(ctx, db, scanPosition, "select at, id from events"+newestFirst+" limit 1")
 		if len(found) > 0 {
 			p = found[0]
 		}
@@ -210,7 +208,7 @@ func (s *Store) Newer(ctx context.Context, after cursor.Position, limit int) (po
 		at = int64(0)
 	}
 	err = s.Read(ctx, "find newer events", func(ctx context.Context, db sqldb.Querier) error {
-		positions, err = sqldb.All(ctx, db, scanPlace, selectNewer, at, after.ID, limit)
+		positions, err = sqldb.All(ctx, db, scanPosition, selectNewer, at, after.ID, limit)
 		return err
 	})
 	return positions, err

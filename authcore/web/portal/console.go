@@ -19,6 +19,7 @@ const consolePath = page.ConsolePath
 func consolePages(q *page.Request) []page.Link {
 	return []page.Link{
 		{To: consolePath, Text: q.T("console.dashboard")},
+		{To: consoleEventsPath, Text: q.T("console.events")},
 	}
 }
 

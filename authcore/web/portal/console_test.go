@@ -3,6 +3,7 @@ package portal_test
 import (
 	"net/http"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
@@ -63,5 +64,20 @@ func TestS17_AuditorsChangeNothing(t *testing.T) {
 		if got := b.post(at, []string{"id", "x"}); got.status != http.StatusForbidden && got.status != http.StatusMethodNotAllowed {
 			t.Errorf("a form to %s: %d", at, got.status)
 		}
+	}
+}
+
+// The list of events: filters from the address, accounts by their names, and a table with the same filters.
+func TestConsole_Events(t *testing.T) {
+	b := open(t).browser().as(authcore.RoleAuditor)
+	b.house.browser().post("/login", []string{"login", email, "password", "wrong"}).want(http.StatusUnauthorized)
+	b.get("/console/events").want(http.StatusOK).says("session.signed_in", "invalid_credentials", email, "192.0.2.7")
+	narrowed := b.get("/console/events?kind=session.*&result=failure&to=2030-01-31").want(http.StatusOK).says("invalid_credentials", "Remove filters").silent(">success<")
+	if !strings.Contains(narrowed.body, "/auth/admin/events.csv?kind=session.%2A&amp;result=failure&amp;to=2030-02-01T00%3A00%3A00Z") {
+		t.Errorf("the table has other filters: %s", narrowed.body)
+	}
+	b.get("/console/events?ip=203.0.113.9").want(http.StatusOK).says("No event fits")
+	for _, query := range []string{"account=x", "kind=none", "from=yesterday", "cursor=x"} {
+		b.get("/console/events?" + query).want(http.StatusBadRequest)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/closure"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/contact"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/device"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/eventlog"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/export"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/factor"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/federated"
@@ -64,6 +65,7 @@ type Config struct {
 	Handover      *handover.Flow
 	Federated     *federated.Flow
 	Stats         *stats.Flow
+	EventLog      *eventlog.Flow
 	Authenticator *httpauth.Authenticator
 	Limits        *httpauth.Limits
 	API           API
@@ -106,8 +108,8 @@ func (cfg *Config) check() error {
 		return errors.New("portal: providers are required")
 	case cfg.Secure == nil || cfg.Setup == nil || cfg.Invite == nil || cfg.Fresh == nil || cfg.StepUp == nil || cfg.Closure == nil || cfg.Export == nil:
 		return errors.New("portal: security links, set-up, invitations, the gate of fresh sign-ins, step-ups, closures and exports are required")
-	case cfg.Stats == nil:
-		return errors.New("portal: the figures of the console are required")
+	case cfg.Stats == nil || cfg.EventLog == nil:
+		return errors.New("portal: the figures and events of the console are required")
 	case cfg.Authenticator == nil || cfg.Limits == nil || cfg.API == nil || cfg.Issuers == nil || cfg.Logger == nil || cfg.Now == nil:
 		return errors.New("portal: authenticator, limits, the API, issuers, logger and a clock are required")
 	}
@@ -171,6 +173,7 @@ func New(cfg Config) (*Pages, error) {
 		(&deletePage{cfg.Closure}).routes(),
 		(&exportPage{cfg.Export}).routes(),
 		(&dashboardPage{cfg.Stats}).routes(),
+		(&eventsPage{cfg.EventLog}).routes(),
 	)...)
 	return p, err
 }
