@@ -54,6 +54,7 @@ type UserFilter struct {
 	Disabled      *bool
 	Verified      *bool // an address or number is
 	MFA           *bool
+	Locked        *bool     // wrong passwords lock it
 	CreatedAfter  time.Time // this instant too
 	CreatedBefore time.Time // this instant not
 	SeenBefore    time.Time // last signed in before, or never
@@ -67,6 +68,8 @@ type UserQuery struct {
 	After cursor.Position // of the row before the page; by address only its ID counts
 	Limit int
 	Now   time.Time
+	// LockKey is under what the lock of an account is stored; for Locked.
+	LockKey func(uuid.UUID) string
 }
 
 // UserPage is a page as a store answers it.
@@ -96,6 +99,8 @@ type Listed struct {
 type Locks interface {
 	// LockedUntil returns until when a name is locked; the zero time where it is not.
 	LockedUntil(ctx context.Context, name string) (time.Time, error)
+	// Key returns under what the lock of a name is stored.
+	Key(name string) string
 	// Reset forgets failures and lock of a name.
 	Reset(ctx context.Context, name string) error
 }
@@ -172,7 +177,8 @@ func (d *Directory) List(ctx context.Context, caller uuid.UUID, l Listing) (List
 	if err != nil {
 		return Listed{}, err
 	}
-	q := UserQuery{UserFilter: l.UserFilter, Sort: l.Sort, After: after, Limit: l.Limit, Now: d.cfg.Now.Now()}
+	q := UserQuery{UserFilter: l.UserFilter, Sort: l.Sort, After: after, Limit: l.Limit, Now: d.cfg.Now.Now(),
+		LockKey: func(id uuid.UUID) string { return d.cfg.Locks.Key(identifier.AccountKey(id)) }}
 	page, err := d.cfg.Store.ManagedAccounts(ctx, q)
 	if err != nil {
 		return Listed{}, fmt.Errorf("list accounts: %w", err)

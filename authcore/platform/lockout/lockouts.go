@@ -170,6 +170,9 @@ func (l *Lockouts) LockedUntil(ctx context.Context, name string) (time.Time, err
 	return found.Until, nil
 }
 
+// Key implements [admin.Locks].
+func (l *Lockouts) Key(name string) string { return l.stored(name) }
+
 func (l *Lockouts) stored(name string) string {
 	digest := l.key().MAC([]byte(name))
 	return hex.EncodeToString(digest[:])

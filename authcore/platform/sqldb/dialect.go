@@ -29,6 +29,8 @@ type Dialect struct {
 	AnyOf func(parameter string) string
 	// List makes that parameter.
 	List func(ids []uuid.UUID) any
+	// Texts makes one of texts.
+	Texts func(texts []string) any
 	// Serialise lets one transaction at a time pass with this key.
 	Serialise func(ctx context.Context, q Querier, key string) error
 }
@@ -43,7 +45,8 @@ var postgresDialect = &Dialect{
 	ForShare:   " for share",
 	AnyOf:      func(parameter string) string { return "= any(" + parameter + ")" },
 	// Never nil: that would be null, and nothing compares with null.
-	List: func(ids []uuid.UUID) any { return append([]uuid.UUID{}, ids...) },
+	List:  func(ids []uuid.UUID) any { return append([]uuid.UUID{}, ids...) },
+	Texts: func(texts []string) any { return append([]string{}, texts...) },
 	Serialise: func(ctx context.Context, q Querier, key string) error {
 		h := fnv.New64a()
 		_, _ = h.Write([]byte(key))
@@ -62,6 +65,10 @@ var sqliteDialect = &Dialect{
 			return "[]"
 		}
 		text, _ := json.Marshal(ids) // strings of hexadecimal digits: cannot go wrong
+		return string(text)
+	},
+	Texts: func(texts []string) any {
+		text, _ := json.Marshal(append([]string{}, texts...)) // cannot go wrong
 		return string(text)
 	},
 	Serialise: func(context.Context, Querier, string) error { return nil },

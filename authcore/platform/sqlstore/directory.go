@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -245,6 +246,53 @@ func (l *accountList) page() string {
 	return "select " + managedColumns(l.place(micros(l.q.Now))) + " from (" + found + ") as u order by " + l.orderBy
 }
 
+// atOnce is for how many accounts one statement asks whether they are locked.
+const atOnce = 1000
+
+// lockedOnly tests for locks, which are stored under keys that tell no account: it asks for those of the accounts that all else fits, until
+// enough are found.
+func (l *accountList) lockedOnly(ctx context.Context, db sqldb.Querier, enough int) error {
+	if l.q.Locked == nil {
+		return nil
+	}
+	args := slices.Clone(l.args)
+	text := "select id from " + l.tested("*") + where(l.conditions()) + " order by " + l.orderBy
+	ids, err := sqldb.All(ctx, db, scanID, text, l.args...)
+	l.args = args
+	if err != nil {
+		return err
+	}
+	found := []uuid.UUID{}
+	for some := range slices.Chunk(ids, atOnce) {
+		keys := make([]string, len(some))
+		for i, id := range some {
+			keys[i] = l.q.LockKey(id)
+		}
+		dialect := l.s.Dialect()
+		locked, err := sqldb.All(ctx, db, scanText, lockedKeys+dialect.AnyOf("$2"), micros(l.q.Now), dialect.Texts(keys))
+		if err != nil {
+			return err
+		}
+		has := make(map[string]bool, len(locked))
+		for _, key := range locked {
+			has[key] = true
+		}
+		for i, id := range some {
+			if has[keys[i]] == *l.q.Locked {
+				found = append(found, id)
+			}
+		}
+		if len(found) >= enough {
+			found = found[:enough]
+			break
+		}
+	}
+	l.test(func() string { return "id " + l.s.Dialect().AnyOf(l.place(l.s.Dialect().List(found))) })
+	return nil
+}
+
+const lockedKeys = "select key from lockouts where until > $1 and key "
+
 func scanPosition(r sqldb.Row) (p cursor.Position, err error) {
 	return p, r.Scan(&stamp{&p.At}, &p.ID)
 }
@@ -258,6 +306,9 @@ func (s *Store) ManagedAccounts(ctx context.Context, q admin.UserQuery) (p admin
 		}
 		last := "select created_at, id from " + l.tested("created_at, id, email") + " order by " + l.orderBy + " limit 1 offset " + strconv.Itoa(admin.Tested-1)
 		lastArgs := append([]any{}, l.args...)
+		if err := l.lockedOnly(ctx, db, q.Limit+1); err != nil {
+			return err
+		}
 		if p.Accounts, err = sqldb.All(ctx, db, scanManaged, l.page(), l.args...); err != nil {
 			return err
 		}
@@ -286,6 +337,9 @@ func (s *Store) CountAccounts(ctx context.Context, q admin.UserQuery) (n int, er
 	err = s.Read(ctx, "count accounts", func(ctx context.Context, db sqldb.Querier) error {
 		l := s.accountList(q)
 		if err := l.search(ctx, db); err != nil {
+			return err
+		}
+		if err := l.lockedOnly(ctx, db, admin.Tested); err != nil {
 			return err
 		}
 		found, err := sqldb.One(ctx, db, sqldb.ScanInt, "select count(*) from "+l.tested("*")+where(l.conditions()), l.args...)

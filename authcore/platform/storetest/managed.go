@@ -15,6 +15,7 @@ import (
 var managed = []promise{
 	{"an account is made with its kind, its number and its link, or not at all", createManaged},
 	{"a change is decided by the account as it is, and all of it happens or nothing", changeManaged},
+	{"a list tests whether accounts are locked, and pages of it go on", lockedAccounts},
 	{"of administrators who disable each other at once one stays", lastAdministratorStays},
 	{"whose session ended is told that they would have left nobody", lastAdministratorTold},
 }
@@ -41,6 +42,41 @@ func createManaged(t *testing.T, s Store) {
 	page, err := s.ManagedAccounts(t.Context(), admin.UserQuery{UserFilter: admin.UserFilter{Kind: authcore.KindService}, Sort: admin.NewestFirst, Limit: 2, Now: start})
 	if must(t, err); len(page.Accounts) != 1 {
 		t.Errorf("services: %+v", page)
+	}
+}
+
+func lockedAccounts(t *testing.T, s Store) {
+	key := func(id uuid.UUID) string { return "key of " + id.String() }
+	yes, no := true, false
+	var locked []uuid.UUID
+	for i, name := range []string{"ada", "bob", "cleo", "dora", "eve"} {
+		a := withAccount(t, s, name)
+		until := start.Add(time.Minute)
+		if i == 4 {
+			until = start // it is over
+		}
+		if i%2 == 0 {
+			_, err := s.ChangeLockout(t.Context(), key(a.ID), authcore.Lockout{}, authcore.Lockout{Key: key(a.ID), Until: until, Level: 1, VoidAt: until})
+			must(t, err)
+		}
+		if i == 0 || i == 2 {
+			locked = append(locked, a.ID)
+		}
+	}
+	q := admin.UserQuery{UserFilter: admin.UserFilter{Locked: &yes}, Sort: admin.ByAddress, Limit: 1, Now: start, LockKey: key}
+	for _, want := range locked {
+		page, err := s.ManagedAccounts(t.Context(), q)
+		if must(t, err); len(page.Accounts) != 1 || page.Accounts[0].ID != want || page.Next.IsZero() != (want == locked[1]) {
+			t.Fatalf("a page: %+v", page)
+		}
+		q.After = page.Next
+	}
+	if n, err := s.CountAccounts(t.Context(), q); err != nil || n != 2 {
+		t.Errorf("%d are locked (%v)", n, err)
+	}
+	q.Locked = &no
+	if n, err := s.CountAccounts(t.Context(), q); err != nil || n != 3 {
+		t.Errorf("%d are not locked (%v)", n, err)
 	}
 }
 

@@ -177,7 +177,23 @@ func TestAdmin_Helps(t *testing.T) {
 	if got := h.call(http.MethodGet, path, "", asAdmin).want(200).fields(); got["locked_until"] == nil {
 		t.Errorf("got %v", got)
 	}
+	locked := func(query string, want ...string) {
+		t.Helper()
+		got := h.call(http.MethodGet, "/admin/users?sort=email&count=true&limit=1&"+query, "", asAdmin).want(200).fields()
+		var names []string
+		for _, u := range got["users"].([]any) {
+			names = append(names, u.(map[string]any)["username"].(string))
+		}
+		if !slices.Equal(names, want) || got["total"] != float64(len(want)) || got["next"] != nil {
+			t.Errorf("%s: %v", query, got)
+		}
+	}
+	locked("locked=true", "user.one")
+	locked("locked=false", "boss.one")
+	locked("locked=true&role=admin")
+	h.call(http.MethodGet, "/admin/users?locked=x", "", asAdmin).refused(400, authcore.InvalidRequest)
 	h.post(path+"/unlock", "", asAdmin).want(204)
+	locked("locked=true")
 	h.signIn("user.one")
 	h.post(path+"/password/reset", "", asAdmin).want(202)
 	h.Mail(t, "user.one@example.com", authcore.MailReset)

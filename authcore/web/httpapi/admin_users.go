@@ -57,6 +57,7 @@ func userFilters() []param {
 		query("role", "Accounts with this role; one that the option admins gives is not looked at.", text, ""), query("kind", "`person` or `service`.", text, ""),
 		query("disabled", "Whether the owner is kept out.", truth, ""), query("verified", "Whether an address or number is verified.", truth, ""),
 		query("mfa", "Whether the owner has switched second factors on.", truth, ""),
+		query("locked", "Whether wrong passwords lock sign-ins by password.", truth, ""),
 		query("created_after", "Made at this time or later.", text, "date-time"), query("created_before", "Made before this time.", text, "date-time"),
 		query("seen_before", "Last signed in to before this time, or never.", text, "date-time"),
 		query("invited_by", "The id of the account that invited the owner.", text, "uuid"),
@@ -198,7 +199,7 @@ func (x *call) listing() (l admin.Listing, err error) {
 func (x *call) listingStates(l *admin.Listing) error {
 	query := x.r.URL.Query()
 	count := new(bool)
-	for name, into := range map[string]**bool{"disabled": &l.Disabled, "verified": &l.Verified, "mfa": &l.MFA, "count": &count} {
+	for name, into := range map[string]**bool{"disabled": &l.Disabled, "verified": &l.Verified, "mfa": &l.MFA, "locked": &l.Locked, "count": &count} {
 		if !query.Has(name) {
 			continue
 		}
