@@ -49,10 +49,7 @@ func NewUsers(cfg UsersConfig) (*Users, error) {
 	if cfg.Store == nil || cfg.Directory == nil || cfg.Mailer == nil || len(cfg.Identities) == 0 || cfg.Now == nil {
 		return nil, errors.New("admin: store, directory, mailer, kinds of identifier and clock are required")
 	}
-	cfg.Fields = slices.Clone(cfg.Fields)
-	for i := range cfg.Fields {
-		cfg.Fields[i].ReadOnly = false // administrators write them
-	}
+	cfg.Fields = cfg.Fields.Writable()
 	return &Users{cfg}, nil
 }
 
@@ -100,6 +97,9 @@ func (u *Users) Change(ctx context.Context, actor uuid.UUID, which string, e Edi
 	return a, u.cfg.Directory.lock(ctx, &a)
 }
 
+// WritesPhone reports whether administrators write the number of an account: where numbers sign in they do not.
+func (u *Users) WritesPhone() bool { return !slices.Contains(u.cfg.Identities, authcore.KindPhone) }
+
 // Replacing returns the merge patch that makes fields of the option user_field as given, and removes all others.
 func (u *Users) Replacing(fields map[string]any) map[string]any { return u.cfg.Fields.Replace(fields) }
 
@@ -125,7 +125,7 @@ func (u *Users) profile(e Edit) (change authcore.ProfileChange, err error) {
 		return &normal
 	}
 	phone := e.Phone
-	if slices.Contains(u.cfg.Identities, authcore.KindPhone) {
+	if !u.WritesPhone() {
 		phone = nil
 	}
 	change = authcore.ProfileChange{
@@ -300,7 +300,7 @@ func (u *Users) creation(in NewUser) (c authcore.ManagedCreation, err error) {
 	a := authcore.Account{ID: uuid.New(), MadeByOperator: true, CreatedAt: now, UpdatedAt: now}
 	a.Email, a.Username = optional("email", identifier.NewEmail, in.Email), optional("username", identifier.Username, in.Username)
 	a.FirstName, a.LastName = optional("first_name", identifier.PersonName, in.FirstName), optional("last_name", identifier.PersonName, in.LastName)
-	if !slices.Contains(u.cfg.Identities, authcore.KindPhone) {
+	if u.WritesPhone() {
 		a.Phone = optional("phone", u.cfg.Numbers.Read, in.Phone)
 	}
 	var wrong authcore.FieldErrors

@@ -133,6 +133,15 @@ func (s Set) Change(patch map[string]any) (map[string]any, authcore.FieldErrors)
 	return change, broken
 }
 
+// Writable returns the set as administrators have it: they write every field.
+func (s Set) Writable() Set {
+	all := slices.Clone(s)
+	for i := range all {
+		all[i].ReadOnly = false
+	}
+	return all
+}
+
 // Replace returns the merge patch that leaves the given values and no other that people write.
 func (s Set) Replace(given map[string]any) map[string]any {
 	patch := maps.Clone(given)

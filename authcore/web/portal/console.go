@@ -19,8 +19,18 @@ const consolePath = page.ConsolePath
 func consolePages(q *page.Request) []page.Link {
 	return []page.Link{
 		{To: consolePath, Text: q.T("console.dashboard")},
+		{To: consoleUsersPath, Text: q.T("console.users")},
 		{To: consoleEventsPath, Text: q.T("console.events")},
 	}
+}
+
+// consoleRoutes are the pages of the console.
+func consoleRoutes(cfg *Config) []page.Route {
+	return slices.Concat(
+		(&dashboardPage{cfg.Stats}).routes(),
+		(&eventsPage{cfg.EventLog}).routes(),
+		(&usersPage{consoleGate{cfg.Admin.Gate}, cfg.Admin, cfg.Profile.Fields()}).routes(),
+	)
 }
 
 // consoleView is what a page of the console shows, in this order. Every part of it may be empty.

@@ -66,6 +66,7 @@ type Config struct {
 	Federated     *federated.Flow
 	Stats         *stats.Flow
 	EventLog      *eventlog.Flow
+	Admin         Administration
 	Authenticator *httpauth.Authenticator
 	Limits        *httpauth.Limits
 	API           API
@@ -108,8 +109,8 @@ func (cfg *Config) check() error {
 		return errors.New("portal: providers are required")
 	case cfg.Secure == nil || cfg.Setup == nil || cfg.Invite == nil || cfg.Fresh == nil || cfg.StepUp == nil || cfg.Closure == nil || cfg.Export == nil:
 		return errors.New("portal: security links, set-up, invitations, the gate of fresh sign-ins, step-ups, closures and exports are required")
-	case cfg.Stats == nil || cfg.EventLog == nil:
-		return errors.New("portal: the figures and events of the console are required")
+	case cfg.Stats == nil || cfg.EventLog == nil || !cfg.Admin.complete():
+		return errors.New("portal: the figures, events and accounts of the console are required")
 	case cfg.Authenticator == nil || cfg.Limits == nil || cfg.API == nil || cfg.Issuers == nil || cfg.Logger == nil || cfg.Now == nil:
 		return errors.New("portal: authenticator, limits, the API, issuers, logger and a clock are required")
 	}
@@ -172,8 +173,7 @@ func New(cfg Config) (*Pages, error) {
 		(&notificationsPage{cfg.Notifications}).routes(),
 		(&deletePage{cfg.Closure}).routes(),
 		(&exportPage{cfg.Export}).routes(),
-		(&dashboardPage{cfg.Stats}).routes(),
-		(&eventsPage{cfg.EventLog}).routes(),
+		consoleRoutes(&cfg),
 	)...)
 	return p, err
 }

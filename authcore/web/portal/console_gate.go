@@ -1,0 +1,48 @@
+package portal
+
+import (
+	"context"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/admin"
+	"github.com/gatehouse-auth/gatehouse/authcore/web/portal/page"
+)
+
+// Administration is what the console does with other people's accounts.
+type Administration struct {
+	Gate      *admin.Gate
+	Directory *admin.Directory
+	Users     *admin.Users
+	Unlocker  *admin.Unlocker
+	Admins    authcore.Admins // of the option; none is possible
+}
+
+func (a Administration) complete() bool {
+	return a.Gate != nil && a.Directory != nil && a.Users != nil && a.Unlocker != nil
+}
+
+// consoleGate stands before what the console reads and does, as it stands before the calls of the API: roles as the database has them, the
+// limit admin, and the event of the call (S17, M07).
+type consoleGate struct{ gate *admin.Gate }
+
+// reads performs what administrators and auditors may; kind is the event of the call of the API that it stands for.
+func (g consoleGate) reads(q *page.Request, kind authcore.EventKind, do func(context.Context) error) error {
+	return g.call(q, kind, authcore.Reads, do)
+}
+
+// changes performs what administrators alone may.
+func (g consoleGate) changes(q *page.Request, kind authcore.EventKind, do func(context.Context) error) error {
+	return g.call(q, kind, authcore.Changes, do)
+}
+
+func (g consoleGate) call(q *page.Request, kind authcore.EventKind, access authcore.Access, do func(context.Context) error) error {
+	ctx := q.R.Context()
+	err := g.gate.Admit(ctx, q.User.AccountID, access, func() error {
+		return q.Limits.TakeAccount(ctx, q.W.Header(), authcore.LimitAdmin, consolePath, q.User.AccountID)
+	})
+	if err != nil {
+		return err
+	}
+	within, end := g.gate.Begin(ctx, admin.Call{Kind: kind, Access: access, Actor: q.User.AccountID, SessionID: q.User.SessionID, Client: q.Info.Client})
+	return end(do(within))
+}
