@@ -36,6 +36,8 @@ const (
 	EventPasswordRemoved   EventKind = "account.password_removed"
 	EventAccountLocked     EventKind = "account.locked"
 	EventBlockHit          EventKind = "block.hit"
+	EventBlockAdded        EventKind = "block.added"
+	EventBlockRemoved      EventKind = "block.removed"
 	EventAccountSecured    EventKind = "account.secured"
 	EventRegistrationAgain EventKind = "account.registered_again"
 	EventEmailChanged      EventKind = "account.email_changed"
@@ -77,6 +79,11 @@ const (
 
 // The kinds of event that calls of the administration are: admin.<resource>.<verb>.
 const (
+	EventAdminBlocksList      EventKind = "admin.blocks.list"
+	EventAdminBlocksGet       EventKind = "admin.blocks.get"
+	EventAdminBlocksCreate    EventKind = "admin.blocks.create"
+	EventAdminBlocksDelete    EventKind = "admin.blocks.delete"
+	EventAdminBlocksTest      EventKind = "admin.blocks.test"
 	EventAdminUsersList       EventKind = "admin.users.list"
 	EventAdminUsersGet        EventKind = "admin.users.get"
 	EventAdminUsersCreate     EventKind = "admin.users.create"
@@ -120,7 +127,7 @@ var eventKinds = sortedKinds(
 	EventUsernameChanged, EventPhoneChanged, EventSteppedUp, EventStepUpFailed, EventDeletionRequested, EventCodeSent, EventCodeRefused,
 	EventAccountDeleted, EventExported, EventAccountRestored, EventSessionRenamed, EventDeviceSeen, EventDeviceForgotten, EventDeviceTrusted,
 	EventFactorAdded, EventFactorRemoved, EventFactorUsed, EventFactorFailed, EventCloneSuspected, EventMFAEnabled, EventMFADisabled, EventRecoveryCodesMade,
-	EventRecoveryCodeUsed, EventBlockHit,
+	EventRecoveryCodeUsed, EventBlockHit, EventBlockAdded, EventBlockRemoved, EventAdminBlocksList, EventAdminBlocksGet, EventAdminBlocksCreate, EventAdminBlocksDelete, EventAdminBlocksTest,
 	EventNotifications, EventConnectionAdded, EventConnectionRemoved, EventConnectionRefused, EventProviderFailed, EventProviderLoggedOut,
 	EventAdminStatsGet, EventAdminNodesList, EventAdminEventsList, EventAdminEventsExport,
 	EventSettingChanged, EventSettingReset, EventAdminSettingsList, EventAdminSettingsGet, EventAdminSettingsSet, EventAdminSettingsReset, EventAdminSettingsHistory,

@@ -41,6 +41,8 @@ const (
 
 	LocaleInvalid Rule = "locale_invalid"
 
+	BlockPattern Rule = "block_pattern" // of a block rule
+
 	// Of the fields that the operator has added.
 	FieldUnknown Rule = "field_unknown"
 	FieldText    Rule = "field_text"
@@ -120,6 +122,7 @@ var english = map[Rule]string{
 	PhoneTaken:              "This phone number is taken.",
 	NameTooLong:             "The name is too long: at most {N} characters.",
 	DeviceNameTooLong:       "The device name is too long: at most {N} characters.",
+	BlockPattern:            "This is not a valid pattern.",
 	LocaleInvalid:           "Choose one of the languages that are offered.",
 	FieldUnknown:            "There is no such field.",
 	FieldText:               "Enter text.",

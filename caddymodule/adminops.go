@@ -7,6 +7,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/admin"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/block"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/closure"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/cursor"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/factor"
@@ -39,6 +40,7 @@ type adminOps struct {
 	invite    *invite.Flow
 	factors   *factor.Factors
 	tuning    *tuning.Flow
+	blocks    *block.Manager
 	store     *sqlstore.Store
 	now       authcore.Clock
 	portal    string           // base URL of pages and links; only a path where the configuration does not say it
@@ -61,6 +63,7 @@ func adminOpsOf(ctx context.Context, a *App) (*adminOps, error) {
 	}
 	d.tuning = c.tuning
 	d.notifier, d.invite, d.factors, d.users, d.closure, d.portal = c.notifier, c.flows.Invite, c.flows.Factors, c.flows.Users, c.flows.Closure, a.sites.portalURL()
+	d.blocks = c.flows.BlockRules
 	return d, nil
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/admin"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/block"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/closure"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/cursor"
@@ -36,6 +37,9 @@ func (d *adminOps) stopped() error {
 		return err
 	}
 	if err := d.usersStopped(mailer, counters); err != nil {
+		return err
+	}
+	if d.blocks, err = d.blocksStopped(); err != nil {
 		return err
 	}
 	d.factors, err = d.factorsStopped(mailer, counters)
@@ -69,6 +73,19 @@ func (d *adminOps) noticesStopped(mailer challenge.Mailer, counters authcore.Lim
 	}
 	notices, err := notice.New(notice.Config{Store: d.store, Mailer: mailer, MayText: challenges.MayText, Sealer: d.sealer, Now: d.now})
 	return challenges, notices, err
+}
+
+// blocksStopped makes what changes block rules.
+func (d *adminOps) blocksStopped() (*block.Manager, error) {
+	cursors, err := cursor.NewSigner(gateway.Cursors(d.ring))
+	if err != nil {
+		return nil, err
+	}
+	blocks, err := block.New(block.Config{Rules: d.cfg.blocks.rules, Allowed: d.cfg.blocks.allowed, Now: d.now})
+	if err != nil {
+		return nil, err
+	}
+	return block.NewManager(d.store, blocks, cursors, d.now)
 }
 
 // inviteStopped makes the flow by which invitations are made.

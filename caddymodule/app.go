@@ -146,7 +146,7 @@ func (a *App) Start() error {
 	}
 	a.workers.Go(func() { c.flows.Closure.Run(run, a.logger) })
 	a.workers.Go(func() { c.flows.Consents.Run(run, a.logger) })
-	a.workers.Go(func() { c.blocks.Run(run, c.store, a.logger) })
+	a.workers.Go(func() { c.blocks.Run(run, c.store, a.cfg.sqlitePath == "", a.logger) })
 	a.workers.Go(func() { a.node.clock.Watch(run, a.node.store.ServerTime) })
 	a.workers.Go(func() { a.node.sweep(run, a.cfg.retention, a.logger) })
 	a.workers.Go(func() { a.heartbeat().Run(run) })

@@ -101,6 +101,9 @@ func (c *core) wireFlows(a *App, sealer *secret.Sealer) error {
 	if err != nil {
 		return err
 	}
+	if err := c.blocks.Read(context.Background(), c.store); err != nil {
+		return fmt.Errorf("read block rules: %w", err)
+	}
 	c.flows, err = gateway.NewFlows(gateway.Config{Store: c.store, Ring: c.ring, Hasher: n.hasher, Limiter: a.limiter(), Lockouts: n.lockouts, Proofs: n.proofs, Codes: n.codes,
 		Mailer: c.notifier, Blocks: c.blocks, Sealer: sealer, Now: n.clock.Now, Settings: settings,
 		CanReach: c.notifier.CanReach, MayIssue: func() error { return gateway.MayIssue(n.clock.Wrong, c.ring.Signs) },
@@ -141,7 +144,7 @@ func (c *core) wireAPI(a *App) (err error) {
 	c.api, err = httpapi.New(httpapi.Config{CookiePrefix: a.CookiePrefix, Authenticator: c.auth, Limits: limits, Sessions: f.Sessions,
 		SignIn: f.SignIn, Passwordless: f.Passwordless, Steps: f.Steps, SignUp: f.SignUp, Password: f.Password, Profile: f.Profile, JWKS: c.ring.JWKS, Ready: a.health, Logger: a.logger,
 		Setup: f.Setup, Invite: f.Invite, Secure: f.Secure, Contact: f.Contact, Factors: f.Factors, Fresh: f.Fresh, Closure: f.Closure, Export: f.Export, Avatars: f.Avatars,
-		History: f.History, Devices: f.Devices, AdminGate: f.AdminGate, Tuning: c.tuning, SigningKeys: gateway.SigningKeys(c.ring), Directory: f.Directory, Users: f.Users, Unlocker: f.Unlocker, Stats: f.Stats, EventLog: f.EventLog, Notifications: f.Notifications, StepUp: f.StepUp, Federated: f.Federated, Consents: f.Consents, Now: n.clock.Now, Admins: cfg.admins, Offer: cfg.offer()})
+		History: f.History, Devices: f.Devices, AdminGate: f.AdminGate, Tuning: c.tuning, SigningKeys: gateway.SigningKeys(c.ring), Directory: f.Directory, Users: f.Users, Unlocker: f.Unlocker, BlockRules: f.BlockRules, Stats: f.Stats, EventLog: f.EventLog, Notifications: f.Notifications, StepUp: f.StepUp, Federated: f.Federated, Consents: f.Consents, Now: n.clock.Now, Admins: cfg.admins, Offer: cfg.offer()})
 	if err != nil {
 		return err
 	}

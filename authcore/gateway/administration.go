@@ -3,6 +3,7 @@ package gateway
 import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/admin"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/attempt"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/block"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/eventlog"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/stats"
 )
@@ -10,6 +11,7 @@ import (
 // administrationStore is what the flows of the administration read and write.
 type administrationStore interface {
 	admin.GateStore
+	block.Store
 	stats.Store
 }
 
@@ -33,6 +35,8 @@ type Administration struct {
 	Unlocker  *admin.Unlocker
 	EventLog  *eventlog.Flow
 	Stats     *stats.Flow
+	// BlockRules are nil where the configuration of the flows has no Blocks.
+	BlockRules *block.Manager
 }
 
 // wireAdministration makes what administrators read and do.
@@ -54,6 +58,11 @@ func (f *Flows) wireAdministration(cfg Config) (err error) {
 	}
 	if f.EventLog, err = eventlog.New(eventlog.Config{Store: cfg.Store, Cursors: f.cursors}); err != nil {
 		return err
+	}
+	if cfg.Blocks != nil {
+		if f.BlockRules, err = block.NewManager(cfg.Store, cfg.Blocks, f.cursors, cfg.Now); err != nil {
+			return err
+		}
 	}
 	f.Stats, err = stats.New(stats.Config{Store: cfg.Store, Now: cfg.Now})
 	return err

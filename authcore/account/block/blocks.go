@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/netip"
 	"slices"
+	"sync"
 	"sync/atomic"
 
 	"github.com/google/uuid"
@@ -28,6 +29,10 @@ type Blocks struct {
 	allowed map[Kind]*index
 	live    atomic.Pointer[set]
 	hits    hits
+
+	turn    sync.Mutex // held by whoever replaces the snapshot
+	version int64      // of the rules that were added while a gateway runs
+	added   []Compiled // those
 }
 
 // New checks cfg.
@@ -118,7 +123,7 @@ func (b *Blocks) hit(act Act, s Subject, from bool) bool {
 			continue
 		}
 		b.cfg.Count(v.kind, act)
-		b.hits.add(s, now)
+		b.hits.add(rule, v.kind, act, s, now)
 		return true
 	}
 	return false

@@ -9,47 +9,63 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 )
 
-// Recorder writes what the worker has collected.
-type Recorder interface {
-	// Record writes events that belong to no other change.
-	Record(ctx context.Context, fx authcore.Effects) error
-}
+const (
+	// readEvery is how often the database is asked whether a rule has changed on another node: it holds here within a second.
+	readEvery = 300 * time.Millisecond
+	// writeEvery is how often hits are written.
+	writeEvery = time.Second
+	// maxWritten is how many events, and how many hits, one transaction writes.
+	maxWritten = 500
+)
 
-// writeEvery is how often hits are written.
-const writeEvery = time.Second
-
-// Run writes hits until ctx ends, and what is left then. What cannot be written is told to log, and lost: the events of a flood are not
-// worth waiting for.
-func (b *Blocks) Run(ctx context.Context, store Recorder, log *slog.Logger) {
-	tick := time.NewTicker(writeEvery)
-	defer tick.Stop()
+// Run writes hits until ctx ends, and what is left then. Where there are other nodes it reads what they change. What cannot be written is told
+// to log, and lost: the events of a flood are not worth waiting for.
+func (b *Blocks) Run(ctx context.Context, store Store, others bool, log *slog.Logger) {
+	write := time.NewTicker(writeEvery)
+	defer write.Stop()
+	read := time.NewTicker(readEvery)
+	defer read.Stop()
+	if !others {
+		read.Stop()
+	}
+	failing := false
 	for {
 		select {
 		case <-ctx.Done():
 			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeEvery)
 			defer cancel()
-			b.write(last, store, log)
+			tell(b.Flush(last, store), log)
 			return
-		case <-tick.C:
-			b.write(ctx, store, log)
+		case <-write.C:
+			tell(b.Flush(ctx, store), log)
+		case <-read.C:
+			err := b.Read(ctx, store)
+			if err != nil && !failing && ctx.Err() == nil && !errors.Is(err, authcore.ErrUnavailable) {
+				log.Error("could not read block rules; those known here stay in force", "component", "blocks", "state", "failing", "error", err)
+			}
+			if err == nil && failing {
+				log.Info("block rules can be read again", "component", "blocks", "state", "up")
+			}
+			failing = err != nil && !errors.Is(err, authcore.ErrUnavailable)
 		}
 	}
 }
 
-func (b *Blocks) write(ctx context.Context, store Recorder, log *slog.Logger) {
-	events := b.hits.take(b.cfg.Now.Now())
-	for len(events) > 0 {
-		n := min(len(events), maxWritten)
-		err := store.Record(ctx, authcore.Effects{Events: events[:n]})
-		if err != nil && !errors.Is(err, authcore.ErrUnavailable) {
-			log.Error("could not write hits of block rules", "error", err, "events", len(events))
+// Flush writes the hits that have been collected. What it could not write is lost.
+func (b *Blocks) Flush(ctx context.Context, store Store) error {
+	hits, events := b.hits.take(b.cfg.Now.Now())
+	for len(hits) > 0 || len(events) > 0 {
+		h, e := min(len(hits), maxWritten), min(len(events), maxWritten)
+		if err := store.RecordHits(ctx, hits[:h], authcore.Effects{Events: events[:e]}); err != nil {
+			return err
 		}
-		if err != nil {
-			return
-		}
-		events = events[n:]
+		hits, events = hits[h:], events[e:]
 	}
+	return nil
 }
 
-// maxWritten is how many events one statement writes.
-const maxWritten = 500
+func tell(err error, log *slog.Logger) {
+	if err != nil && !errors.Is(err, authcore.ErrUnavailable) { // a database that is away tells of itself
+		log.Error("could not write hits of block rules", "error", err)
+	}
+}

@@ -26,6 +26,7 @@ const (
 	AllInvitations List = "all invitations"
 	Accounts       List = "accounts"
 	AllEvents      List = "all events"
+	Blocks         List = "block rules"
 )
 
 // Filtered returns the list with a filter, whose parts are values of JSON: a cursor of one filter is none of another.

@@ -164,6 +164,7 @@ var ofAccount = []struct{ table, erase string }{
 	{"devices", "delete from devices where account_id = $1"},
 	{"avatars", "delete from avatars where account_id = $1"},
 	{"factors", "delete from factors where account_id = $1"},
+	{"blocks", "update blocks set created_by = null where created_by = $1"},
 	{"recovery_codes", "delete from recovery_codes where account_id = $1"},
 	{"pending_signins", "delete from pending_signins where account_id = $1"},
 	// What takes consent back outlives the account until that is done: it says no more than which provider it is for. It is due at once.

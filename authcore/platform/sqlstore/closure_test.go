@@ -17,7 +17,7 @@ import (
 )
 
 // What these tables keep is of nobody, or under a digest, or sealed for somebody who has no account yet.
-var ofNobody = []string{"former_identifiers", "leases", "lockouts", "nodes", "provider_grants", "runtime_setting_changes", "runtime_settings", "settings", "signing_keys", "social_tokens", "stats", "used_tokens"}
+var ofNobody = []string{"block_hits", "blocks", "former_identifiers", "leases", "lockouts", "nodes", "provider_grants", "runtime_setting_changes", "runtime_settings", "settings", "signing_keys", "social_tokens", "stats", "used_tokens"}
 
 // A row in every table with the account in every column of an id, and its address in every text: after the deletion none has either,
 // but for the revocation that ends its tokens. A table that is new, and that deletion does not know, turns this red.

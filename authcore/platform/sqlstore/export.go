@@ -40,6 +40,8 @@ var exports = []exported{
 	{"mails", "outbox", "kind, channel, created_at, done_at", "account_id = $1 order by created_at, id", "id, account_id, sealed, attempts, due_at, sms_due_at"},
 	{"invitations", "invitations", "id, channel, address, roles, created_at, expires_at, used_at, revoked_at",
 		"inviter_id = $1 or used_by = $1 order by created_at, id", "inviter_id, used_by, token_digest"},
+	// Whom a rule keeps out is not the administrator's own.
+	{"block_rules", "blocks", "id, kind, acts, reason, source, created_at, expires_at", "created_by = $1 order by created_at, id", "created_by, pattern"},
 	{"factors", "factors", "id, type, name, address, created_at, confirmed_at, last_used_at, expires_at", "account_id = $1 order by id",
 		"account_id, secret, last_step, credential_id, credential, sign_count"},
 	{"recovery_codes", "recovery_codes", "factor_id, used_at", "account_id = $1 order by factor_id, digest", "account_id, digest"},

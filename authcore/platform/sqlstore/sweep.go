@@ -63,6 +63,8 @@ func expiries(r authcore.Retention) []expired {
 		{table: "events", key: "id", dead: "at <= $1", since: "at", kept: r.Events},
 		{table: "devices", key: "id", dead: "last_seen_at <= $1", since: "last_seen_at", kept: r.Devices},
 		{table: "nodes", key: "id", dead: "seen_at <= $1", since: "seen_at", kept: nodeKept},
+		{table: "blocks", key: "id", dead: "expires_at <= $1", since: "expires_at", kept: expiredKept},
+		{table: "block_hits", key: "rule_id", dead: "last_hit_at <= $1", since: "last_hit_at", kept: r.Events},
 		{table: "stats", key: "hour", dead: "hour <= $1", since: "hour", kept: statsKept},
 		// A used one goes with the account that it made.
 		{table: "invitations", key: "id", dead: "used_at is null and expires_at <= $1", since: "expires_at", kept: r.Invitations},

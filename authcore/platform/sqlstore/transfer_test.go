@@ -24,6 +24,8 @@ func filled(t testing.TB, rows int) *sqlstore.Store {
 	storetest.Fill(t, s, rows)
 	// Tables that no method fills yet.
 	for _, text := range []string{
+		`insert into blocks (id, kind, pattern, acts, reason, source, created_at) values ('` + uuid.NewString() + `', 'ip', '192.0.2.1', 'signup', '', 'runtime', 1)`,
+		`insert into block_hits (rule_id, hits, last_hit_at) values ('` + uuid.NewString() + `', 1, 1)`,
 		`insert into factors (id, account_id, type, name, created_at) values ('` + uuid.NewString() + `', '` + uuid.NewString() + `', 'totp', '', 1)`,
 		`insert into recovery_codes (factor_id, digest, account_id) values ('` + uuid.NewString() + `', x'04', '` + uuid.NewString() + `')`,
 		`insert into pending_signins (id, account_id, account_epoch, token_digest, mode, method, amr, device_name, short_lived, trust_device, attempts_left,

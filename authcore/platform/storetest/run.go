@@ -34,7 +34,7 @@ func Run(t *testing.T, open func(testing.TB) Store) {
 		{"credentials", credentials},
 		{"connections", connections},
 		{"grants", grants},
-		{"breaches", breaches}, {"notifications", notifications},
+		{"block rules", blockRules}, {"breaches", breaches}, {"notifications", notifications},
 		{"runtime settings", runtimeSettings},
 		{"avatars", avatars},
 		{"sessions", sessions},

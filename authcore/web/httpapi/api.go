@@ -14,6 +14,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/admin"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/avatar"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/block"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/closure"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/contact"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/device"
@@ -69,6 +70,7 @@ type Config struct {
 	Tuning        *tuning.Flow
 	SigningKeys   SigningKeys
 	Directory     *admin.Directory
+	BlockRules    *block.Manager
 	Users         *admin.Users
 	Stats         *stats.Flow
 	EventLog      *eventlog.Flow
@@ -94,7 +96,7 @@ func (c Config) check() error {
 		return errors.New("httpapi: sessions, sign-in, second steps, sign-up, profile and password are required")
 	case c.JWKS == nil || c.Authenticator == nil || c.Limits == nil || c.Ready == nil || c.Logger == nil || c.Now == nil:
 		return errors.New("httpapi: keys, authenticator, limits, readiness, logger and clock are required")
-	case c.AdminGate == nil || c.Directory == nil || c.Users == nil || c.Unlocker == nil || c.Stats == nil || c.EventLog == nil || c.Tuning == nil || c.SigningKeys == nil:
+	case c.AdminGate == nil || c.Directory == nil || c.Users == nil || c.Unlocker == nil || c.BlockRules == nil || c.Stats == nil || c.EventLog == nil || c.Tuning == nil || c.SigningKeys == nil:
 		return errors.New("httpapi: what administers is required")
 	case c.Notifications == nil || c.StepUp == nil || c.Federated == nil || c.Consents == nil:
 		return errors.New("httpapi: notifications, step-ups and providers are required")
@@ -169,6 +171,7 @@ func mountAll(cfg Config) (routes, error) {
 		(&adminUserCalls{cfg.Directory}).routes(),
 		(&adminStatsCalls{cfg.Stats}).routes(),
 		(&adminEventCalls{cfg.EventLog}).routes(),
+		(&adminBlockCalls{cfg.BlockRules}).routes(),
 		(&adminChangeCalls{cfg.Users, cfg.Directory, cfg.Closure}).routes(),
 		(&adminHelpCalls{cfg.Directory, cfg.Unlocker, cfg.Sessions, cfg.Password, cfg.SignUp, cfg.Factors}).routes(),
 		(&machineCalls{keySet: cfg.JWKS, ready: cfg.Ready}).routes(),

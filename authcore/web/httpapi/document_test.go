@@ -257,6 +257,8 @@ func (s schema) takes(value string) bool {
 		return strings.Contains(kinds, "boolean")
 	case '{':
 		return strings.Contains(kinds, "object")
+	case '5':
+		return strings.Contains(kinds, "integer")
 	}
 	return false
 }

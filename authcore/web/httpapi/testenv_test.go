@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/block"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/federated"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/passwordless"
@@ -69,6 +70,7 @@ type plan struct {
 	factors []authcore.FactorType
 	// provider adds the identity provider acme, which is h.idp.
 	provider bool
+	blocks   []block.Compiled
 	// apple adds Apple.
 	apple *testidp.Apple
 }
@@ -87,7 +89,7 @@ func build(t *testing.T, plans ...plan) *house {
 	}
 	h := &house{T: t, log: &lockedBuffer{}, ready: func(context.Context) (bool, []string) { return true, nil }}
 	log := slog.New(slog.NewTextHandler(h.log, nil))
-	h.Env = testflow.New(t, testflow.Options{Providers: h.providers(p), Mode: p.signup, Ways: p.ways, NoPassword: p.noPass, ByCode: p.byCode, Numbers: p.numbers, UserFields: p.fields, Rates: p.rates, DeletionGrace: p.grace, MFA: p.mfa, Factors: p.factors, Logger: log})
+	h.Env = testflow.New(t, testflow.Options{Blocks: block.Config{Rules: p.blocks}, Providers: h.providers(p), Mode: p.signup, Ways: p.ways, NoPassword: p.noPass, ByCode: p.byCode, Numbers: p.numbers, UserFields: p.fields, Rates: p.rates, DeletionGrace: p.grace, MFA: p.mfa, Factors: p.factors, Logger: log})
 	limiter := authcore.Limiter(h.Limiter)
 	if p.panics {
 		limiter = panicking{limiter}
@@ -96,7 +98,7 @@ func build(t *testing.T, plans ...plan) *house {
 	h.api = must(httpapi.New(httpapi.Config{
 		Sessions: h.Sessions, SignIn: h.SignIn, Steps: h.Steps, Passwordless: h.Passwordless, SignUp: h.SignUp, Profile: h.Profile, Password: h.Env.Password,
 		Setup: h.Setup, Invite: h.Invite, Secure: h.Secure, Contact: h.Contact, Factors: h.Factors, Fresh: h.Fresh, Closure: h.Closure, Export: h.Export, Avatars: h.Avatars,
-		History: h.History, Devices: h.Devices, AdminGate: h.AdminGate, Tuning: h.Tuning, SigningKeys: gateway.SigningKeys(h.Ring), Directory: h.Directory, Users: h.Users, Unlocker: h.Unlocker, Stats: h.Stats, EventLog: h.EventLog, Notifications: h.Notifications, StepUp: h.StepUp, Federated: h.Federated, Consents: h.Consents,
+		History: h.History, Devices: h.Devices, AdminGate: h.AdminGate, Tuning: h.Tuning, SigningKeys: gateway.SigningKeys(h.Ring), Directory: h.Directory, Users: h.Users, Unlocker: h.Unlocker, BlockRules: h.BlockRules, Stats: h.Stats, EventLog: h.EventLog, Notifications: h.Notifications, StepUp: h.StepUp, Federated: h.Federated, Consents: h.Consents,
 		Authenticator: must(httpauth.NewAuthenticator(httpauth.Config{
 			Verifier: must(accesstoken.New(accesstoken.Config{Keys: h.Ring, Revocations: h.Revoked, Now: h.Clock.Now}))(t),
 			Sessions: h.Sessions, Issuers: func() []string { return *h.issuers.Load() },

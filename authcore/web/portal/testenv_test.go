@@ -97,7 +97,7 @@ func wire(t testing.TB, e *testflow.Env, log *lockedBuffer, p plan) (*portal.Pag
 	cfg := httpapi.Config{
 		Sessions: e.Sessions, SignIn: e.SignIn, Steps: e.Steps, Passwordless: e.Passwordless, SignUp: e.SignUp, Profile: e.Profile, Password: e.Password,
 		Setup: e.Setup, Invite: e.Invite, Secure: e.Secure, Contact: e.Contact, Factors: e.Factors, Fresh: e.Fresh, Closure: e.Closure, Export: e.Export, Avatars: e.Avatars,
-		History: e.History, Devices: e.Devices, AdminGate: e.AdminGate, Tuning: e.Tuning, SigningKeys: gateway.SigningKeys(e.Ring), Directory: e.Directory, Users: e.Users, Unlocker: e.Unlocker, Stats: e.Stats, EventLog: e.EventLog, Notifications: e.Notifications, StepUp: e.StepUp, Federated: e.Federated, Consents: e.Consents,
+		History: e.History, Devices: e.Devices, AdminGate: e.AdminGate, Tuning: e.Tuning, SigningKeys: gateway.SigningKeys(e.Ring), Directory: e.Directory, Users: e.Users, Unlocker: e.Unlocker, BlockRules: e.BlockRules, Stats: e.Stats, EventLog: e.EventLog, Notifications: e.Notifications, StepUp: e.StepUp, Federated: e.Federated, Consents: e.Consents,
 		Authenticator: must(httpauth.NewAuthenticator(httpauth.Config{
 			Verifier: verifier, Sessions: e.Sessions, Issuers: issuers, Origins: must(httpauth.NewOrigins([]string{"https://spa.example.com"}))(t),
 		}))(t),

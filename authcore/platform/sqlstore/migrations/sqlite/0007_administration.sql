@@ -103,4 +103,28 @@ create index users_having_roles on users (created_at, id) where roles <> '[]';
 create index users_disabled on users (created_at, id) where disabled_at is not null;
 create index users_services on users (created_at, id) where kind <> 'person';
 
+-- Block rules that were added while a gateway runs. acts are words apart by spaces; created_by is null for nobody's account; expires_at is
+-- null for never. How often they have changed stands in settings.
+create table blocks (
+	id         text primary key,
+	kind       text not null,
+	pattern    text not null,
+	acts       text not null,
+	reason     text not null,
+	source     text not null,
+	created_at integer not null,
+	created_by text,
+	expires_at integer
+) strict;
+create index blocks_expiring on blocks (expires_at) where expires_at is not null;
+create index blocks_created_by on blocks (created_by) where created_by is not null;
+
+-- How often rules have matched, those of the configuration too.
+create table block_hits (
+	rule_id     text primary key,
+	hits        integer not null,
+	last_hit_at integer not null
+) strict;
+create index block_hits_last on block_hits (last_hit_at);
+
 insert into settings (name, value) values ('schema_fits', '4') on conflict (name) do update set value = excluded.value;
