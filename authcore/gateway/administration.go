@@ -11,7 +11,6 @@ import (
 // administrationStore is what the flows of the administration read and write.
 type administrationStore interface {
 	admin.GateStore
-	block.Store
 	stats.Store
 }
 

@@ -55,6 +55,7 @@ type Store interface {
 	administrationStore
 	accountsStore
 	avatar.Store
+	block.Store
 	challenge.Store
 	notice.Store
 	signup.Store
