@@ -9,7 +9,6 @@ import (
 	"sync"
 
 	"github.com/gatehouse-auth/gatehouse/authcore/account/block"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/breach"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/tuning"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passpolicy"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
@@ -117,7 +116,7 @@ func (r *resolved) flowSettings() gateway.Settings {
 	return gateway.Settings{Signup: r.signupMode(), Deferred: r.deferred, CodeOnDemand: r.codeOnDemand, Identities: r.identities, Admins: r.admins, UserFields: r.userFields,
 		Invitation: gateway.InvitationSettings{Inviters: r.invitations.inviters, Lifetime: r.invitations.lifetime, Pending: r.invitations.pending}, Numbers: r.numbers, Ways: r.ways(), NoPassword: r.noPassword(), ByCode: r.byCode,
 		Password:        passpolicy.Config{MinLength: r.password.minLength, LiveMin: r.tuning.Number(minPassword), MinBeside: r.password.minBeside, MaxLength: r.password.maxLength},
-		BreachedAtLogin: func() breach.AtLogin { return r.password.breachedAtLogin },
+		BreachedAtLogin: r.breachedAtLogin(),
 		Code:            gateway.CodeSettings{Length: r.otp.length, Lifetime: r.tuning.Duration(otpLifetime), SMSLifetime: r.otp.smsLifetime, Attempts: r.tuning.Number(otpAttempts)},
 		Audience:        r.audience, Lifetimes: r.lifetimes(), RefreshLeeway: r.refreshLeeway, FreshFor: r.tuning.Duration(freshFor),
 		DeletionGrace: r.deletionGrace, Factors: r.factors, Passkeys: r.passkeys, PasskeysSecond: !slices.Contains(r.signIn, signInPasskey), Brand: r.brand, ShortSession: r.shortSession, MaxSessions: r.maxSessions, MFA: r.mfa, TrustFor: r.trustFor}

@@ -79,7 +79,6 @@ func checkMinLengthMFA(p *PasswordSettings) error {
 type passwordRules struct {
 	minLength, minBeside, maxLength int
 	breached                        string // file; "": none
-	breachedAtLogin                 breach.AtLogin
 }
 
 func (s *Settings) passwordRules() passwordRules {
@@ -89,7 +88,7 @@ func (s *Settings) passwordRules() passwordRules {
 	}
 	r := passwordRules{minLength: cmp.Or(p.MinLength, defaultMinLength), minBeside: p.MinLengthMFA, maxLength: cmp.Or(p.MaxLength, defaultMaxLength)}
 	if p.Breached != "off" {
-		r.breached, r.breachedAtLogin = p.Breached, cmp.Or(breach.AtLogin(p.BreachedAtLogin), breach.Off)
+		r.breached = p.Breached
 	}
 	return r
 }

@@ -99,7 +99,11 @@ func resolveRates(s *Settings, r *resolved) error {
 // limits are the settings of the limiter, as they are now.
 func (r *resolved) limits() ratelimit.Config {
 	rates := make(map[string]ratelimit.Rate, len(r.rates)+3)
+	now := r.tuning.Values()
 	for name, rate := range r.rates {
+		if set, err := ratelimit.ParseRate(now.Text(r.tuning.Key(limitSetting(name)))); err == nil { // always: its definition has read it
+			rate = set
+		}
 		rates[name] = rate
 	}
 	rates[authcore.LimitResend] = ratelimit.Rate{Count: 1, Window: r.tuning.Duration(otpResendAfter)()}

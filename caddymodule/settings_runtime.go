@@ -7,10 +7,12 @@ import (
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
+	"github.com/gatehouse-auth/gatehouse/authcore/account/breach"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/fresh"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/tuning"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/ratelimit"
 )
 
 // What administrators change while the gateway runs. The options of these names give the values that rule until then.
@@ -30,11 +32,27 @@ const (
 	otpAttempts     = "otp.attempts"
 	otpResendAfter  = "otp.resend_after"
 	minPassword     = "password.min_length"
+	breachedAtLogin = "password.breached_at_login"
 )
 
+// limitSetting is the name of the setting of a limit or of one of its lines: rate_limit.login.account.
+func limitSetting(name string) string { return "rate_limit." + name }
+
+// perLimit returns what of gives for each limit and its lines.
+func perLimit[T any](of func(name string) T) []T {
+	all := make([]T, len(limitNames))
+	for i, name := range limitNames {
+		all[i] = of(name)
+	}
+	return all
+}
+
+// namedSettings are the names of all of them but those of limits.
+var namedSettings = []string{accessLifetime, refreshLifetime, sessionLifetime, idleTimeout, signupMode, freshFor,
+	lockoutFailures, lockoutWindow, lockoutFirst, lockoutMax, lockoutDevice, otpLifetime, otpAttempts, otpResendAfter, minPassword, breachedAtLogin}
+
 // runtimeSettings are the names of all of them.
-var runtimeSettings = []string{accessLifetime, refreshLifetime, sessionLifetime, idleTimeout, signupMode, freshFor,
-	lockoutFailures, lockoutWindow, lockoutFirst, lockoutMax, otpLifetime, otpAttempts, otpResendAfter, minPassword}
+var runtimeSettings = slices.Concat(namedSettings, perLimit(limitSetting))
 
 // parseRuntimeSettings reads `runtime_settings off` or `runtime_settings <name…>`.
 func parseRuntimeSettings(d *caddyfile.Dispenser, s *Settings) error {
@@ -53,6 +71,11 @@ func checkRuntimeSettings(s *Settings) error {
 	if slices.Contains(s.RuntimeSettings, tuning.Off) {
 		return errors.New("off cannot be combined with names")
 	}
+	for _, name := range s.RuntimeSettings {
+		if !slices.Contains(runtimeSettings, name) { // every limit by name would be too much to read
+			return errors.New(unknownWord("allowed", name, append(slices.Clone(namedSettings), limitSetting("<name>[.account|.global]"))))
+		}
+	}
 	return distinctOf(s.RuntimeSettings, runtimeSettings...)
 }
 
@@ -65,7 +88,7 @@ func resolveTuning(s *Settings, r *resolved) (err error) {
 		{Less: idleTimeout, Than: refreshLifetime, OrEqual: true},
 		{Less: lockoutFirst, Than: lockoutMax, OrEqual: true},
 	}
-	definitions := slices.Concat(s.lifetimeDefinitions(), s.lockoutDefinitions(), s.signUpDefinitions())
+	definitions := slices.Concat(s.lifetimeDefinitions(), s.lockoutDefinitions(), s.signUpDefinitions(), s.breachDefinitions(), r.limitDefinitions(s))
 	r.tuning, err = tuning.NewRegistry(definitions, rules, func(name string) bool {
 		return len(s.RuntimeSettings) == 0 || slices.Contains(s.RuntimeSettings, name)
 	})
@@ -124,6 +147,35 @@ func (s *Settings) signUpDefinitions() []tuning.Definition {
 	}
 }
 
+// breachDefinitions are those of the list of breached passwords; without one there is nothing to look in, and nothing to set.
+func (s *Settings) breachDefinitions() []tuning.Definition {
+	password := PasswordSettings{}
+	if s.Password != nil {
+		password = *s.Password
+	}
+	d := tuning.Word(breachedAtLogin, string(breach.Off), string(breach.Notify), string(breach.Reset)).Or(tuning.WordValue(password.BreachedAtLogin))
+	d.Fixed = s.passwordRules().breached == ""
+	return []tuning.Definition{d}
+}
+
+// limitDefinitions are those of every limit and its lines. A run-time value rules over off too: in the middle of an attack a limit must not
+// need the file.
+func (r *resolved) limitDefinitions(s *Settings) []tuning.Definition {
+	defaults := ratelimit.Defaults()
+	return perLimit(func(name string) tuning.Definition {
+		d := tuning.Limit(limitSetting(name), defaults[name].String(), normalRate)
+		if _, given := s.RateLimit[name]; given {
+			d = d.Or(tuning.WordValue(r.rates[name].String()))
+		}
+		return d
+	})
+}
+
+func normalRate(text string) (string, error) {
+	rate, err := ratelimit.ParseRate(text)
+	return rate.String(), err
+}
+
 // lifetimes returns what reads how long what is issued lives. Activity is seen at refreshes, so that an idle session ends with its
 // refresh token.
 func (r *resolved) lifetimes() func() session.Lifetimes {
@@ -145,6 +197,11 @@ func (r *resolved) longestAccess() time.Duration { return r.tuning.Longest(acces
 func (r *resolved) signupMode() func() signup.Mode {
 	read := r.tuning.Text(signupMode)
 	return func() signup.Mode { return signup.Mode(read()) }
+}
+
+func (r *resolved) breachedAtLogin() func() breach.AtLogin {
+	read := r.tuning.Text(breachedAtLogin)
+	return func() breach.AtLogin { return breach.AtLogin(read()) }
 }
 
 // tellRuntime tells, at start, which settings do not follow the configuration.

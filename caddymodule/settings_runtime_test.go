@@ -1,12 +1,16 @@
 package caddymodule
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/breach"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/tuning"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/lockout"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/ratelimit"
 )
 
 func overridden(r *resolved, of ...string) {
@@ -47,15 +51,16 @@ func TestRuntimeSettings_ReachTheirReaders(t *testing.T) {
 		t.Error("a run-time value rules at first")
 	}
 	overridden(r, accessLifetime, "1m", refreshLifetime, "2d", sessionLifetime, "5d", idleTimeout, "1h", signupMode, "closed", freshFor, "3m",
-		lockoutFailures, "3", lockoutWindow, "2m", lockoutFirst, "30s", lockoutMax, "10m", otpLifetime, "4m", otpAttempts, "2", otpResendAfter, "5s", minPassword, "15")
-	if idle := r.tuning.Idle(); len(idle) != 0 || len(r.tuning.Ruling()) != len(runtimeSettings) {
+		lockoutFailures, "3", lockoutWindow, "2m", lockoutFirst, "30s", lockoutMax, "10m", otpLifetime, "4m", otpAttempts, "2", otpResendAfter, "5s", minPassword, "15",
+		lockoutDevice, "7")
+	if idle := r.tuning.Idle(); len(idle) != 0 || len(r.tuning.Ruling()) != len(runtimeSettings)-1-len(limitNames) {
 		t.Fatalf("not in force: %+v; %d of %d rule", idle, len(r.tuning.Ruling()), len(runtimeSettings))
 	}
 	day := 24 * time.Hour
 	if got, want := r.lifetimes()(), (session.Lifetimes{Access: time.Minute, Refresh: time.Hour, Session: 5 * day}); got != want {
 		t.Errorf("lifetimes %+v, want %+v", got, want)
 	}
-	if got, want := r.lockPolicy(), (lockout.Policy{Failures: 3, Window: 2 * time.Minute, First: 30 * time.Second, Max: 10 * time.Minute, Device: 10}); got != want {
+	if got, want := r.lockPolicy(), (lockout.Policy{Failures: 3, Window: 2 * time.Minute, First: 30 * time.Second, Max: 10 * time.Minute, Device: 7}); got != want {
 		t.Errorf("lockout %+v, want %+v", got, want)
 	}
 	s := r.flowSettings()
@@ -69,6 +74,79 @@ func TestRuntimeSettings_ReachTheirReaders(t *testing.T) {
 	}
 	if got := r.longestAccess(); got != 5*time.Minute {
 		t.Errorf("retired keys verify for %s: tokens of the configured lifetime may be out", got)
+	}
+}
+
+// Limits set at run time rule over the configuration, over off too, and of every name that the option takes; sms_unproven follows sms_total.
+func TestRuntimeSettings_Limits(t *testing.T) {
+	t.Parallel()
+	r := resolvedOf(t, `{"rate_limit": {"login": "off", "forgot": "7/1h", "refresh.account": "9/1m"}}`)
+	all, now := r.tuning.Ruling(), r.limits().Rates
+	if len(all) != 0 || !now["login"].Off() || now["forgot"].String() != "7/1h" || now["refresh.account"].String() != "9/1m" || now["verify"].String() != "30/1m" {
+		t.Errorf("before: %v rules, %v", all, now)
+	}
+	var of []string
+	for i, name := range limitNames {
+		of = append(of, limitSetting(name), fmt.Sprintf("%d/1h", i+1))
+	}
+	overridden(r, of...)
+	if idle := r.tuning.Idle(); len(idle) != 0 {
+		t.Fatalf("not in force: %+v", idle)
+	}
+	now = r.limits().Rates
+	for i, name := range limitNames {
+		if got, want := now[name].String(), fmt.Sprintf("%d/1h", i+1); got != want {
+			t.Errorf("%s is %s, want %s", name, got, want)
+		}
+	}
+	if _, set := now["sms_unproven"]; set {
+		t.Error("sms_unproven does not follow sms_total")
+	}
+	r = resolvedOf(t, `{"rate_limit": {"forgot": "7/1h"}}`)
+	overridden(r, "rate_limit.forgot", "off", "rate_limit.login", "0/1m", "rate_limit.login.global", "3/1d", "rate_limit.resend", "1/1h")
+	if now = r.limits().Rates; !now["forgot"].Off() || now["login"].String() != "30/1m" || now["login.global"].String() != "3/24h" || now["resend"].String() != "1/1m" {
+		t.Errorf("%v", now)
+	}
+}
+
+// What is done at a sign-in with a breached password follows a run-time value, where there is a list to look in.
+func TestRuntimeSettings_BreachedAtLogin(t *testing.T) {
+	t.Parallel()
+	for config, want := range map[string][2]breach.AtLogin{
+		`{"password": {"breached": "list", "breached_at_login": "notify"}}`: {breach.Notify, breach.Reset},
+		`{"password": {"breached": "list"}}`:                                {breach.Off, breach.Reset},
+		`{"password": {"breached": "off"}}`:                                 {breach.Off, breach.Off},
+		`{}`:                                                                {breach.Off, breach.Off},
+	} {
+		r := resolvedOf(t, config)
+		read := r.flowSettings().BreachedAtLogin
+		before := read()
+		overridden(r, breachedAtLogin, "reset")
+		if got := [2]breach.AtLogin{before, read()}; got != want {
+			t.Errorf("%s: %v, want %v", config, got, want)
+		}
+		if r.tuning.Changeable(breachedAtLogin) != (want[1] == breach.Reset) {
+			t.Errorf("%s: can it be changed?", config)
+		}
+	}
+}
+
+// The counters of the node take a limit as soon as it is set, those in Redis too: they have the rates of the ones in memory.
+func TestRuntimeSettings_CountersTakeLimits(t *testing.T) {
+	t.Parallel()
+	r := resolvedOf(t, `{"rate_limit": {"login": "off"}}`)
+	memory, err := ratelimit.NewMemory(r.limits())
+	if err != nil {
+		t.Fatal(err)
+	}
+	overridden(r, "rate_limit.login", "1/1h")
+	if err := memory.Reconfigure(r.limits()); err != nil {
+		t.Fatal(err)
+	}
+	for _, wait := range []bool{false, true} {
+		if taken, err := memory.Take(t.Context(), authcore.Limit{Name: authcore.LimitLogin, Key: "192.0.2.1"}); err != nil || (taken.Wait > 0) != wait {
+			t.Errorf("%+v (%v), held back: want %v", taken, err, wait)
+		}
 	}
 }
 

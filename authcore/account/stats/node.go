@@ -23,6 +23,7 @@ type Node struct {
 	SeenAt    time.Time     // when it last wrote this
 	ViewAge   time.Duration // since when nothing has confirmed its view of revocations; 0 with SQLite
 	ClockSkew time.Duration // how far its machine's clock is ahead of the database's; 0 with SQLite
+	Settings  int64         // the version of the run-time settings that ruled on it
 }
 
 // The states of a node. It writes the first two; one that has written nothing for [lostAfter] is lost, whatever it wrote.

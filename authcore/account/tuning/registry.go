@@ -98,6 +98,9 @@ func (r *Registry) Values() Values { return Values{r.view.Load()} }
 // Duration returns a duration, 0 for off.
 func (v Values) Duration(k Key) time.Duration { return time.Duration(v.v.values[k].Number) }
 
+// Text returns a word or a limit.
+func (v Values) Text(k Key) string { return v.v.values[k].Text }
+
 // Number returns a number.
 func (v Values) Number(k Key) int { return int(v.v.values[k].Number) }
 

@@ -48,6 +48,9 @@ func TestSettable_Lines(t *testing.T) {
 			t.Errorf("%s can be set: %t", name, !want)
 		}
 	}
+	if sorted := slices.Sorted(slices.Values(got)); len(slices.Compact(sorted)) != len(got) {
+		t.Errorf("a name is there twice: %v", got)
+	}
 	for _, name := range got {
 		line := name != authcore.LimitBase(name)
 		if on := !defaults[name].Off(); on == line {

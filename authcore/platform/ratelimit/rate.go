@@ -159,9 +159,14 @@ func bases(settable bool) (list []string) {
 // per account or over all by itself has no such line.
 func Settable() (list []string) {
 	for _, name := range Bases() {
-		list = append(list, name, authcore.AccountLine(name), authcore.GlobalLine(name))
+		list = append(list, name)
+		for _, line := range []string{authcore.AccountLine(name), authcore.GlobalLine(name)} {
+			if line != name {
+				list = append(list, line)
+			}
+		}
 	}
-	return slices.Compact(list)
+	return list
 }
 
 // complete returns the rates that are counted where given is set: defaults for what it leaves out, and for SMS to numbers of which nobody

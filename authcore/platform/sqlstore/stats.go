@@ -117,11 +117,11 @@ func (s *Store) Lease(ctx context.Context, name string, now, until time.Time) (f
 	return free, err
 }
 
-const nodeColumns = "id, version, state, started_at, seen_at, view_age, clock_skew"
+const nodeColumns = "id, version, state, started_at, seen_at, view_age, clock_skew, settings_version"
 
 func scanNode(r sqldb.Row) (n stats.Node, err error) {
 	var age, skew int64
-	err = r.Scan(&n.ID, &n.Version, &n.State, &stamp{&n.StartedAt}, &stamp{&n.SeenAt}, &age, &skew)
+	err = r.Scan(&n.ID, &n.Version, &n.State, &stamp{&n.StartedAt}, &stamp{&n.SeenAt}, &age, &skew, &n.Settings)
 	n.ViewAge, n.ClockSkew = time.Duration(age)*time.Microsecond, time.Duration(skew)*time.Microsecond
 	return n, err
 }
@@ -135,13 +135,15 @@ func (s *Store) Nodes(ctx context.Context) (nodes []stats.Node, err error) {
 	return nodes, err
 }
 
-const saveNode = "insert into nodes (" + nodeColumns + `) values ($1, $2, $3, $4, $5, $6, $7) on conflict (id) do update set
-	version = excluded.version, state = excluded.state, seen_at = excluded.seen_at, view_age = excluded.view_age, clock_skew = excluded.clock_skew`
+const saveNode = "insert into nodes (" + nodeColumns + `) values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict (id) do update set
+	version = excluded.version, state = excluded.state, seen_at = excluded.seen_at, view_age = excluded.view_age, clock_skew = excluded.clock_skew,
+	settings_version = excluded.settings_version`
 
 // SaveNode implements stats.NodeStore.
 func (s *Store) SaveNode(ctx context.Context, n stats.Node) error {
 	return s.Single(ctx, "save node", func(ctx context.Context, q sqldb.Querier) error {
-		_, err := sqldb.Exec(ctx, q, saveNode, n.ID, n.Version, n.State, micros(n.StartedAt), micros(n.SeenAt), n.ViewAge.Microseconds(), n.ClockSkew.Microseconds())
+		_, err := sqldb.Exec(ctx, q, saveNode, n.ID, n.Version, n.State, micros(n.StartedAt), micros(n.SeenAt), n.ViewAge.Microseconds(),
+			n.ClockSkew.Microseconds(), n.Settings)
 		return err
 	})
 }

@@ -122,12 +122,12 @@ func leases(t *testing.T, s Store) {
 }
 
 func nodeRows(t *testing.T, s Store) {
-	n := stats.Node{ID: uuid.New(), Version: "v1", State: stats.NodeReady, StartedAt: start, SeenAt: start, ViewAge: 3 * time.Millisecond, ClockSkew: -time.Second}
+	n := stats.Node{ID: uuid.New(), Version: "v1", State: stats.NodeReady, StartedAt: start, SeenAt: start, ViewAge: 3 * time.Millisecond, ClockSkew: -time.Second, Settings: 3}
 	must(t, s.SaveNode(t.Context(), n))
 	other := n
 	other.ID = uuid.New()
 	must(t, s.SaveNode(t.Context(), other))
-	n.Version, n.State, n.SeenAt, n.ViewAge = "v2", stats.NodeUnready, start.Add(2*time.Hour), time.Minute
+	n.Version, n.State, n.SeenAt, n.ViewAge, n.Settings = "v2", stats.NodeUnready, start.Add(2*time.Hour), time.Minute, 4
 	must(t, s.SaveNode(t.Context(), n))
 	must(t, s.Sweep(t.Context(), start.Add(2*time.Hour)))
 	if got, err := s.Nodes(t.Context()); err != nil || !slices.Equal(got, []stats.Node{n}) {

@@ -153,11 +153,11 @@ func TestAdmin_StatsAndNodes(t *testing.T) {
 	h.call(http.MethodGet, "/admin/stats?from=x", "", asAuditor).refused(400, authcore.InvalidRequest)
 
 	beat := stats.Heartbeat{Store: h.Store, Now: h.Clock.Now, Look: func() stats.Node {
-		return stats.Node{ID: authcore.Account{}.ID, Version: "v1", State: stats.NodeReady, StartedAt: h.Clock.Now(), ViewAge: 1500 * time.Millisecond}
+		return stats.Node{ID: authcore.Account{}.ID, Version: "v1", State: stats.NodeReady, StartedAt: h.Clock.Now(), ViewAge: 1500 * time.Millisecond, Settings: 7}
 	}}
 	check(t, beat.Beat(t.Context()))
 	nodes := h.call(http.MethodGet, "/admin/nodes", "", asAuditor).want(200).fields()["nodes"].([]any)
-	if node := nodes[0].(map[string]any); len(nodes) != 1 || node["state"] != "ready" || node["view_age"] != 1.5 || node["clock_skew"] != 0.0 {
+	if node := nodes[0].(map[string]any); len(nodes) != 1 || node["state"] != "ready" || node["view_age"] != 1.5 || node["clock_skew"] != 0.0 || node["settings_version"] != 7.0 {
 		t.Errorf("nodes %v", nodes)
 	}
 }

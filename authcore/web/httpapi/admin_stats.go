@@ -60,6 +60,7 @@ type nodeEntry struct {
 	SeenAt    time.Time `json:"seen_at"`
 	ViewAge   float64   `json:"view_age" doc:"For how many seconds nothing has confirmed its view of revocations; 0 with SQLite."`
 	ClockSkew float64   `json:"clock_skew" doc:"By how many seconds its machine's clock is ahead of the database's; 0 with SQLite."`
+	Settings  int64     `json:"settings_version" doc:"The version of the settings that rule on it; all nodes have the same a second after a change."`
 }
 
 func (c *adminStatsCalls) get(x *call) error {
@@ -96,7 +97,7 @@ func (c *adminStatsCalls) nodes(x *call) error {
 	out := nodeList{Nodes: make([]nodeEntry, len(nodes))}
 	for i, n := range nodes {
 		out.Nodes[i] = nodeEntry{ID: n.ID, Version: n.Version, State: n.State, StartedAt: n.StartedAt.UTC(), SeenAt: n.SeenAt.UTC(),
-			ViewAge: n.ViewAge.Seconds(), ClockSkew: n.ClockSkew.Seconds()}
+			ViewAge: n.ViewAge.Seconds(), ClockSkew: n.ClockSkew.Seconds(), Settings: n.Settings}
 	}
 	return x.answer(http.StatusOK, out)
 }

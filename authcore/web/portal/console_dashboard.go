@@ -126,6 +126,7 @@ func (p *dashboardPage) ways(q *page.Request, figures []stats.Series, series fun
 func nodesTable(q *page.Request, nodes []stats.Node) consoleTable {
 	t := consoleTable{ID: "nodes", Title: q.T("console.nodes"), Empty: q.T("console.nodes.none"), Head: []string{
 		q.T("console.node"), q.T("console.node.state"), q.T("console.node.version"), q.T("console.node.started"), q.T("console.node.seen"), q.T("console.node.view"), q.T("console.node.skew"),
+		q.T("console.node.settings"),
 	}}
 	for _, n := range nodes {
 		id, _, _ := strings.Cut(n.ID.String(), "-")
@@ -137,6 +138,7 @@ func nodesTable(q *page.Request, nodes []stats.Node) consoleTable {
 			{At: n.SeenAt},
 			{Text: seconds(n.ViewAge)},
 			{Text: seconds(n.ClockSkew)},
+			{Text: strconv.FormatInt(n.Settings, 10)},
 		}})
 	}
 	return t

@@ -19,7 +19,8 @@ create table nodes (
 	started_at bigint not null,
 	seen_at    bigint not null,
 	view_age   bigint not null,
-	clock_skew bigint not null
+	clock_skew bigint not null,
+	settings_version bigint not null
 );
 create index nodes_seen on nodes (seen_at);
 

@@ -19,7 +19,8 @@ create table nodes (
 	started_at integer not null,
 	seen_at    integer not null,
 	view_age   integer not null,
-	clock_skew integer not null
+	clock_skew integer not null,
+	settings_version integer not null
 ) strict;
 create index nodes_seen on nodes (seen_at);
 
