@@ -36,6 +36,11 @@ func (a ManagedAccount) Version() string {
 	return hex.EncodeToString(sum[:12])
 }
 
+// AwaitsVerification reports whether the account has an address to be verified, and an owner who may do so.
+func (a ManagedAccount) AwaitsVerification() bool {
+	return a.Email != "" && !a.EmailVerified() && !a.Disabled()
+}
+
 // ManagedChange is what an administrator makes of an account.
 type ManagedChange struct {
 	AccountID uuid.UUID

@@ -5,8 +5,6 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/google/uuid"
-
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/admin"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/closure"
@@ -206,22 +204,10 @@ func (c *adminChangeCalls) setRole(x *call, e admin.Edit) error {
 }
 
 func (c *adminChangeCalls) delete(x *call, _ freshBody) error {
-	a, err := c.directory.Get(x.r.Context(), x.r.PathValue("id"))
+	err := admin.Delete(x.r.Context(), c.directory, c.closure, admin.Deletion{
+		Actor: x.who.AccountID, Which: x.r.PathValue("id"), Match: x.ifMatch(), Client: authcore.Client{Portal: x.in.Client.Portal, Lang: x.in.Client.Lang},
+	})
 	if err != nil {
-		return err
-	}
-	if a.ID == x.who.AccountID {
-		return authcore.Refuse(authcore.Forbidden, "You cannot delete your own account here.")
-	}
-	if match := x.ifMatch(); match != nil && !match(a.Version()) {
-		return authcore.Refuse(authcore.PreconditionFailed, "The account has changed since you read it. Read it again.")
-	}
-	// What is left to say of somebody who is gone is a number that nobody gets again.
-	call := authcore.AdminCallOf(x.r.Context())
-	call.About(uuid.Nil)
-	call.Note("number", a.Number)
-	if err := c.closure.DeleteForAdmin(x.r.Context(), a.ID, authcore.Client{Portal: x.in.Client.Portal, Lang: x.in.Client.Lang}); err != nil {
-		call.About(a.ID)
 		return err
 	}
 	return x.done()

@@ -127,7 +127,7 @@ func (c *adminHelpCalls) verify(x *call) error {
 	if err != nil {
 		return err
 	}
-	if a.Email == "" || a.EmailVerified() || a.Disabled() {
+	if !a.AwaitsVerification() {
 		return authcore.Refuse(authcore.Conflict, "The account has no address that waits to be verified.")
 	}
 	if err := c.signUp.Resend(x.r.Context(), signup.ResendInput{Email: a.Email, Client: x.quiet()}); err != nil {

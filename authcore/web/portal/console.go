@@ -30,6 +30,7 @@ func consoleRoutes(cfg *Config) []page.Route {
 		(&dashboardPage{cfg.Stats}).routes(),
 		(&eventsPage{cfg.EventLog}).routes(),
 		(&usersPage{consoleGate{cfg.Admin.Gate}, cfg.Admin, cfg.Profile.Fields()}).routes(),
+		newUserPage(cfg).routes(),
 	)
 }
 

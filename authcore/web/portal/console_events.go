@@ -24,9 +24,7 @@ func (p *eventsPage) routes() []page.Route {
 func (p *eventsPage) show(q *page.Request) error {
 	query := q.R.URL.Query()
 	v := consoleView{View: page.View{Title: q.T("console.events")}, Filter: eventFilters(q)}
-	t := consoleTable{ID: "events", Title: q.T("console.events"), Empty: q.T("console.events.none"), Head: []string{
-		q.T("console.event.at"), q.T("console.event.kind"), q.T("console.event.account"), q.T("console.event.actor"), q.T("console.event.from"),
-	}}
+	t := consoleTable{ID: "events", Title: q.T("console.events"), Empty: q.T("console.events.none"), Head: eventHead(q)}
 	filter, err := eventsAsked(query)
 	if err != nil {
 		return err
@@ -110,6 +108,10 @@ func exported(query url.Values) string {
 		rest.Set("to", filter.To.Format(time.RFC3339))
 	}
 	return rest.Encode()
+}
+
+func eventHead(q *page.Request) []string {
+	return []string{q.T("console.event.at"), q.T("console.event.kind"), q.T("console.event.account"), q.T("console.event.actor"), q.T("console.event.from")}
 }
 
 func eventRow(q *page.Request, e eventlog.Entry) consoleRow {

@@ -44,5 +44,9 @@ func (g consoleGate) call(q *page.Request, kind authcore.EventKind, access authc
 		return err
 	}
 	within, end := g.gate.Begin(ctx, admin.Call{Kind: kind, Access: access, Actor: q.User.AccountID, SessionID: q.User.SessionID, Client: q.Info.Client})
-	return end(do(within))
+	err = do(within)
+	if authcore.IsAnonymous(err) { // an account that is gone, and not the caller's: they stay signed in
+		err = authcore.Refuse(authcore.NotFound, "There is no such account.").Because(err)
+	}
+	return end(err)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/admin"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/eventlog"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/internal/testflow"
 )
 
@@ -106,5 +107,82 @@ func TestS17_ConsoleAsksTheDatabase(t *testing.T) {
 	all := must(b.Directory.List(b.Context(), [16]byte{}, admin.Listing{Limit: 10, UserFilter: admin.UserFilter{Username: "second"}}))(t)
 	if len(all.Accounts) != 0 {
 		t.Error("an account was made by nobody who may")
+	}
+}
+
+// What an administrator does on the page of an account: each change says what it did, asks for the proof as the API does, and is told.
+func TestConsole_User(t *testing.T) {
+	b := open(t).browser().as(authcore.RoleAdmin)
+	a := b.make(admin.NewUser{Email: "grace@example.com", FirstName: "Grace", LastName: "Hopper"})
+	at := "/console/users/" + a.ID.String()
+	b.get("/console/users/number:"+"1").want(http.StatusOK).says("This is your own account").silent(`value="disable"`, `value="give_role"`, `value="delete"`)
+	b.get(at).want(http.StatusOK).says("Grace Hopper", "not verified", "Nobody is signed in", "no second factor", "account.created_by_admin", "every session, code and link", "cannot be undone")
+	b.Clock.Advance(time.Hour)
+	b.post(at, []string{"do", "disable", "disabled_reason", "left"}).want(http.StatusForbidden).says("do-disable-password", "left")
+	b.post(at, []string{"do", "disable", "disabled_reason", "left", "password", "wrong"}).want(http.StatusUnauthorized)
+	proof := func(fields ...string) []string { return append(fields, "password", testflow.Password) }
+	b.post(at, proof("do", "disable", "disabled_reason", "left")).leads("/auth" + at + "?done=user_disabled")
+	b.get(at+"?done=user_disabled").want(http.StatusOK).says("The account is disabled.", "left", "Disabled since").silent(`value="reset"`, `value="verification"`)
+	b.post(at, proof("do", "enable")).leads("/auth" + at + "?done=user_enabled")
+	b.post(at, proof("do", "give_role", "role", "two words")).want(http.StatusUnprocessableEntity).says("role-error")
+	b.post(at, proof("do", "give_role", "role", "ops")).leads("/auth" + at + "?done=user_roles")
+	b.get(at).says("Take a role away")
+	b.post(at, proof("do", "take_role", "taken", "ops")).leads("/auth" + at + "?done=user_roles")
+	b.get(at).silent("Take a role away")
+	b.post(at, proof("do", "reset")).leads("/auth" + at + "?done=user_reset")
+	b.post(at, []string{"do", "verification"}).leads("/auth" + at + "?done=user_verification")
+	b.post(at, []string{"do", "unlock"}).leads("/auth" + at + "?done=user_unlocked")
+	b.post(at, proof("do", "nothing")).want(http.StatusBadRequest)
+	for kind, n := range map[authcore.EventKind]int{authcore.EventAdminUsersUpdate: 2, authcore.EventDisabled: 1, authcore.EventEnabled: 1, authcore.EventAdminUsersAddRole: 2,
+		authcore.EventAdminUsersRemoveRole: 1, authcore.EventAdminUsersReset: 1, authcore.EventAdminUsersVerify: 1, authcore.EventAdminUsersUnlock: 1, authcore.EventUnlocked: 1} {
+		if got := b.told(kind); got != n {
+			t.Errorf("%d events %s, want %d", got, kind, n)
+		}
+	}
+	b.post(at, proof("do", "delete")).leads("/auth/console/users?done=user_deleted")
+	b.get(at).want(http.StatusNotFound)
+	b.post(at, proof("do", "delete")).want(http.StatusNotFound)
+	b.get("/console/users").want(http.StatusOK).silent("grace@example.com")
+}
+
+// Sessions and factors of somebody else: a page for each says what will happen.
+func TestConsole_SessionsAndFactorsOfAUser(t *testing.T) {
+	b := open(t).browser().as(authcore.RoleAdmin)
+	other := b.house.browser()
+	grace := b.Person(t, signup.RegisterInput{Email: "grace@example.com", Username: "grace"}).Account
+	other.post("/login", []string{"login", "grace@example.com", "password", testflow.Password}).want(http.StatusSeeOther)
+	at := "/console/users/" + grace.ID.String()
+	live := must(b.Sessions.List(b.Context(), grace.ID))(t)
+	user := b.get(at).want(http.StatusOK)
+	for _, s := range live {
+		user.says("/auth" + at + "/sessions/" + s.ID.String())
+		b.get(at + "/sessions/" + s.ID.String()).want(http.StatusOK).says("signed out at once")
+		b.post(at+"/sessions/"+s.ID.String(), nil).leads("/auth" + at + "?done=user_session_ended")
+		b.get(at + "/sessions/" + s.ID.String()).want(http.StatusNotFound)
+	}
+	other.get("/account").leads("/auth/login")
+	other.post("/login", []string{"login", "grace@example.com", "password", testflow.Password}).want(http.StatusSeeOther)
+	b.post(at, []string{"do", "sessions"}).leads("/auth" + at + "?done=user_sessions_ended")
+	other.get("/account").leads("/auth/login")
+	b.get(at + "/factors/" + grace.ID.String()).want(http.StatusNotFound)
+	b.post(at+"/factors/"+grace.ID.String(), nil).want(http.StatusNotFound)
+	b.get("/console").want(http.StatusOK) // whoever looks at somebody who is gone stays signed in
+}
+
+// S17: an auditor sees an account whole, and can do nothing to it.
+func TestS17_AuditorsChangeNoUser(t *testing.T) {
+	b := open(t).browser().as(authcore.RoleAuditor)
+	a := b.make(admin.NewUser{Email: "grace@example.com", Roles: []string{"ops"}})
+	at := "/console/users/" + a.ID.String()
+	b.get(at).want(http.StatusOK).says("grace@example.com", "ops", "Latest events").silent(`method="post"`, `class="act"`)
+	for _, do := range []string{"give_role", "take_role", "reset", "verification", "unlock", "sessions", "disable", "enable", "delete"} {
+		b.post(at, []string{"do", do, "role", "admin", "taken", "ops", "password", testflow.Password}).want(http.StatusForbidden)
+	}
+	for _, below := range []string{"/sessions/", "/factors/"} {
+		b.get(at + below + a.ID.String()).want(http.StatusForbidden)
+		b.post(at+below+a.ID.String(), []string{"password", testflow.Password}).want(http.StatusForbidden)
+	}
+	if after := must(b.Directory.Get(b.Context(), a.ID.String()))(t); after.Version() != a.Version() {
+		t.Error("an auditor has changed an account")
 	}
 }

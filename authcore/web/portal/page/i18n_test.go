@@ -166,7 +166,7 @@ func TestTexts_AreThoseThatAreUsed(t *testing.T) {
 	for _, why := range []string{"long", "broken", "own", "host", "http"} {
 		mark("lost." + why)
 	}
-	for _, name := range []string{"first_name", "last_name", "username", "phone", "password", "new_password", "current_password", "forget", "enable_2fa", "name", "locale", "roles", "send"} {
+	for _, name := range []string{"first_name", "last_name", "username", "phone", "password", "new_password", "current_password", "forget", "enable_2fa", "name", "locale", "role", "roles", "disabled_reason", "send"} {
 		mark("field." + name)
 	}
 	for _, code := range constants[authcore.Code](t, "../../../errors.go") {
