@@ -270,7 +270,7 @@ func (f *Flows) wireSessions(cfg Config) (err error) {
 	if !s.PasskeysSecond {
 		passkeys = f.Factors
 	}
-	f.SignIn, err = signin.New(signin.Config{DeviceDigest: f.Sessions.DeviceDigest, Store: cfg.Store, Hasher: cfg.Hasher, Policy: f.Policy, Lockouts: cfg.Lockouts, Owners: f.Notices,
+	f.SignIn, err = signin.New(signin.Config{ReadDevice: f.Sessions.DeviceDigest, Store: cfg.Store, Hasher: cfg.Hasher, Policy: f.Policy, Lockouts: cfg.Lockouts, Owners: f.Notices,
 		Steps: f.Steps, Passkeys: passkeys, NoPassword: s.NoPassword, Identities: s.Identities, Numbers: s.Numbers, Breached: f.breached, RequireVerified: s.requireVerified, Trace: cfg.Traces.SignIn, Now: cfg.Now})
 	if err != nil {
 		return err
@@ -306,7 +306,7 @@ func (f *Flows) wireAccounts(cfg Config) (err error) {
 	if err != nil {
 		return err
 	}
-	f.Password, err = password.New(password.Config{DeviceDigest: f.Sessions.DeviceDigest, Store: cfg.Store, Hasher: cfg.Hasher, Policy: f.Policy, Challenges: f.Challenges,
+	f.Password, err = password.New(password.Config{ReadDevice: f.Sessions.DeviceDigest, Store: cfg.Store, Hasher: cfg.Hasher, Policy: f.Policy, Challenges: f.Challenges,
 		Notices: f.Notices, Factors: f.Factors, Lockouts: cfg.Lockouts, Off: s.NoPassword, Identities: s.Identities, Numbers: s.Numbers, Now: cfg.Now})
 	if err != nil {
 		return err

@@ -67,7 +67,7 @@ func (f *Flow) Change(ctx context.Context, in ChangeInput) error {
 
 // verifyCurrent tries the current password. It costs one hash in every case, and a wrong one counts as a failed sign-in.
 func (f *Flow) verifyCurrent(ctx context.Context, account authcore.Account, in ChangeInput) error {
-	shown, _ := f.cfg.DeviceDigest(in.DeviceToken)
+	shown, _ := f.cfg.ReadDevice(in.DeviceToken)
 	try, err := f.tries.Begin(ctx, identifier.AccountKey(account.ID), attempt.Shown{Account: account.ID, Device: shown})
 	if err != nil {
 		return err

@@ -52,8 +52,8 @@ type Config struct {
 	Notices    *notice.Notices
 	Factors    *factor.Factors
 	Lockouts   attempt.Lockouts
-	// DeviceDigest returns the digest of a device token of ours; false for any other text.
-	DeviceDigest func(token string) (secret.Digest, bool)
+	// ReadDevice returns the digest of a device token of ours; false for any other text.
+	ReadDevice func(token string) (secret.Digest, bool)
 	// Identities are the kinds of identifier that recover.
 	Identities []authcore.IdentifierKind
 	Numbers    identifier.Numbers // how numbers are read that somebody recovers by

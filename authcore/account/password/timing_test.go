@@ -19,7 +19,7 @@ func TestL02_ForgotTakesEqualTime(t *testing.T) {
 // flow is one on the store, with the mailer of the product.
 func flow(t *testing.T, e *testflow.Env, store password.Store) *password.Flow {
 	t.Helper()
-	f, err := password.New(password.Config{DeviceDigest: e.Sessions.DeviceDigest,
+	f, err := password.New(password.Config{ReadDevice: e.Sessions.DeviceDigest,
 		Store: store, Hasher: e.Hasher, Policy: e.Policy, Challenges: e.Composing(t), Notices: e.Notices, Factors: e.Factors, Lockouts: e.Lockouts,
 		Identities: []authcore.IdentifierKind{authcore.KindEmail, authcore.KindUsername}, Now: e.Clock.Now,
 	})

@@ -19,7 +19,7 @@ func TestForgot_FailedWriteCostsNoMail(t *testing.T) {
 	e.Clock.Advance(2 * time.Hour)
 	before := len(e.Mails(t, bob))
 	store := &failing{Store: e.Store, down: true}
-	f, err := password.New(password.Config{DeviceDigest: e.Sessions.DeviceDigest,
+	f, err := password.New(password.Config{ReadDevice: e.Sessions.DeviceDigest,
 		Store: store, Hasher: e.Hasher, Policy: e.Policy, Challenges: e.Challenges, Notices: e.Notices, Factors: e.Factors, Lockouts: e.Lockouts,
 		Identities: []authcore.IdentifierKind{authcore.KindEmail}, Now: e.Clock.Now,
 	})

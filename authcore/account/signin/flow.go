@@ -54,8 +54,8 @@ type Config struct {
 	Numbers    identifier.Numbers // how numbers are read that somebody signs in with
 	// RequireVerified says whether accounts are refused whose address is not verified (signup mode verified); nil: they are not.
 	RequireVerified func() bool
-	// DeviceDigest returns the digest of a device token of ours; false for any other text.
-	DeviceDigest func(token string) (secret.Digest, bool)
+	// ReadDevice returns the digest of a device token of ours; false for any other text.
+	ReadDevice func(token string) (secret.Digest, bool)
 	// Trace is told of every sign-in; it may be nil.
 	Trace authcore.Trace
 	Now   authcore.Clock
@@ -69,7 +69,7 @@ type Flow struct {
 
 // New checks cfg.
 func New(cfg Config) (*Flow, error) {
-	if cfg.Store == nil || cfg.Hasher == nil || cfg.Policy == nil || cfg.Lockouts == nil || cfg.Owners == nil || cfg.Steps == nil || cfg.DeviceDigest == nil || cfg.Now == nil {
+	if cfg.Store == nil || cfg.Hasher == nil || cfg.Policy == nil || cfg.Lockouts == nil || cfg.Owners == nil || cfg.Steps == nil || cfg.ReadDevice == nil || cfg.Now == nil {
 		return nil, errors.New("signin: store, hasher, policy, lockouts, who tells owners, second steps, device tokens and clock are required")
 	}
 	if len(cfg.Identities) == 0 {

@@ -94,7 +94,7 @@ func TestL02_LockOfAnUnknownLoginDoesTheSameWork(t *testing.T) {
 	}
 	for login, dummy := range map[string]bool{"ada@example.com": false, muted.Email: true, "nobody@example.com": true, "no name": true} {
 		r := &recorder{Store: e.Store}
-		f, err := signin.New(signin.Config{Store: r, Hasher: e.Hasher, Policy: e.Policy, Lockouts: e.Lockouts, Owners: e.Notices, Steps: e.Steps, DeviceDigest: e.Sessions.DeviceDigest,
+		f, err := signin.New(signin.Config{Store: r, Hasher: e.Hasher, Policy: e.Policy, Lockouts: e.Lockouts, Owners: e.Notices, Steps: e.Steps, ReadDevice: e.Sessions.DeviceDigest,
 			Identities: []authcore.IdentifierKind{authcore.KindEmail, authcore.KindUsername}, Now: e.Clock.Now})
 		if err != nil {
 			t.Fatal(err)

@@ -54,7 +54,7 @@ func (f *Flow) password(ctx context.Context, in Input) (secondstep.Outcome, erro
 	if err != nil {
 		return secondstep.Outcome{}, err
 	}
-	shown, _ := f.cfg.DeviceDigest(in.Request.DeviceToken)
+	shown, _ := f.cfg.ReadDevice(in.Request.DeviceToken)
 	try, err := f.tries.Begin(ctx, who.lockKey, who.shows(shown))
 	if err != nil {
 		return secondstep.Outcome{}, err
