@@ -58,7 +58,6 @@ type SocialStart struct {
 	AccountID uuid.UUID // that a connection is asked for; zero for a sign-in
 	SessionID uuid.UUID // in which it is asked for
 	Sealed    []byte
-	Posted    []byte // sealed, what the provider had the browser post; nil for nothing
 	CreatedAt time.Time
 	ExpiresAt time.Time
 }

@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"log/slog"
 	"slices"
 	"time"
 
@@ -48,6 +49,17 @@ func observeProvider(name, step string, took time.Duration, ok bool) {
 		up = 1
 	}
 	providerUp.WithLabelValues(name).Set(up)
+}
+
+// tellProvider counts how each sign-in by a provider has ended, and logs why its answer was refused: the browser is told no more than the code.
+// That a provider is away is no line per request.
+func tellProvider(log *slog.Logger) func(name string, err error) {
+	return func(name string, err error) {
+		countProvider(name, err)
+		if code := authcore.CodeOf(err); code == authcore.InvalidProviderAnswer || code == authcore.ProviderDenied {
+			log.Info("answer of a provider refused", "provider", name, "error", err)
+		}
+	}
 }
 
 // countProvider is told how each sign-in by a provider has ended.

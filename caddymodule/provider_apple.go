@@ -60,14 +60,10 @@ func (p *Apple) Provision(caddy.Context) error {
 	if err := p.read(kindApple); err != nil {
 		return err
 	}
-	text, err := "", error(nil)
-	for _, f := range []struct {
-		option, value string
-		into          *string
-	}{{"team_id", p.TeamID, &p.team}, {"key_id", p.KeyID, &p.keyID}, {"private_key", p.PrivateKey, &text}} {
-		if *f.into, err = readPlaceholders(f.value); err != nil {
-			return fmt.Errorf("provider %s: %s: %w", kindApple, f.option, err)
-		}
+	text := ""
+	err := readProvider(kindApple, toRead{"team_id", p.TeamID, &p.team}, toRead{"key_id", p.KeyID, &p.keyID}, toRead{"private_key", p.PrivateKey, &text})
+	if err != nil {
+		return err
 	}
 	p.key = secret.FromString(text)
 	_, err = p.IdentityProvider(nil) // a key that is none is told at once

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
@@ -23,7 +24,7 @@ type KindSettings struct {
 	secret         secret.Value
 }
 
-// kindOptions is what the block of such a provider has, without the options that would do nothing there.
+// kindOptions is what the block of such a provider has, without some options that would do nothing there.
 func kindOptions[T any](of func(*T) *KindSettings, without ...string) []option[T] {
 	all := append([]option[T]{{
 		name:  "base_url",
@@ -34,20 +35,23 @@ func kindOptions[T any](of func(*T) *KindSettings, without ...string) []option[T
 }
 
 func checkBaseURL(v string) error {
+	err := checkProviderURL(v)
+	if err == nil && !hasPlaceholder(v) && strings.Contains(v, "?") {
+		err = errors.New("it must be a URL without a query")
+	}
+	return err
+}
+
+// checkProviderURL takes the address of a provider. One with placeholders is judged once they are read.
+func checkProviderURL(v string) error {
 	if v == "" {
 		return nil
 	}
 	u, err := checkCallURL(v)
-	if err != nil || u == nil {
-		return err
+	if err == nil && u != nil && idp.CheckURL(u) != nil {
+		err = errors.New("it must be https; plain http is allowed on loopback only")
 	}
-	if idp.CheckURL(u) != nil {
-		return errors.New("it must be https; plain http is allowed on loopback only")
-	}
-	if u.RawQuery != "" {
-		return errors.New("it must be a URL without a query")
-	}
-	return nil
+	return err
 }
 
 // parseKind reads
@@ -78,27 +82,43 @@ func checkKind[T any](kind string, k *KindSettings, options []option[T], p *T, a
 	if k.Name != "" && k.Name != kind {
 		return fmt.Errorf("provider %s: it is called by its kind and takes no name", kind)
 	}
-	for _, n := range append([]needed{{"client_id", k.ClientID}}, all...) {
+	return checkProvider(kind, options, p, append([]needed{{"client_id", k.ClientID}}, all...)...)
+}
+
+// checkProvider judges the options of a provider of any kind; what says which one it is.
+func checkProvider[T any](what string, options []option[T], p *T, all ...needed) error {
+	for _, n := range all {
 		if n.value == "" {
-			return fmt.Errorf("provider %s: %s is required", kind, n.option)
+			return fmt.Errorf("provider %s: %s is required", what, n.option)
 		}
 	}
 	if err := checkAll(options, p); err != nil {
-		return fmt.Errorf("provider %s: %w", kind, err)
+		return fmt.Errorf("provider %s: %w", what, err)
 	}
 	return nil
 }
 
-// read reads the placeholders. Their values are in no message.
-func (k *KindSettings) read(kind string) error {
-	text, err := "", error(nil)
-	for _, f := range []struct {
-		option, value string
-		into          *string
-	}{{"base_url", k.BaseURL, &k.base}, {"client_id", k.ClientID, &k.clientID}, {"client_secret", k.ClientSecret, &text}} {
-		if *f.into, err = readPlaceholders(f.value); err != nil {
-			return fmt.Errorf("provider %s: %s: %w", kind, f.option, err)
+// toRead is an option whose placeholders are read, and where its value goes.
+type toRead struct {
+	option, value string
+	into          *string
+}
+
+// readProvider reads the placeholders of options. Their values are in no message.
+func readProvider(what string, all ...toRead) (err error) {
+	for _, r := range all {
+		if *r.into, err = readPlaceholders(r.value); err != nil {
+			return fmt.Errorf("provider %s: %s: %w", what, r.option, err)
 		}
+	}
+	return nil
+}
+
+func (k *KindSettings) read(kind string) error {
+	text := ""
+	err := readProvider(kind, toRead{"base_url", k.BaseURL, &k.base}, toRead{"client_id", k.ClientID, &k.clientID}, toRead{"client_secret", k.ClientSecret, &text})
+	if err != nil {
+		return err
 	}
 	k.secret = secret.FromString(text)
 	if err := checkBaseURL(k.base); err != nil {

@@ -10,7 +10,6 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/gatehouse-auth/gatehouse/authcore/account/federated"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/federated/idp"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/federated/oidc"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/nodeclock"
@@ -36,16 +35,7 @@ func (OIDC) CaddyModule() caddy.ModuleInfo {
 var oidcOptions = slices.Concat([]option[OIDC]{{
 	name:  "issuer",
 	parse: readText(func(p *OIDC) *string { return &p.Issuer }),
-	check: func(p *OIDC) error {
-		if p.Issuer == "" {
-			return nil
-		}
-		u, err := checkCallURL(p.Issuer)
-		if err == nil && u != nil && idp.CheckURL(u) != nil {
-			err = errors.New("it must be https; plain http is allowed on loopback only")
-		}
-		return err
-	},
+	check: func(p *OIDC) error { return checkProviderURL(p.Issuer) },
 }}, providerOptions(func(p *OIDC) *ProviderSettings { return &p.ProviderSettings }))
 
 // UnmarshalCaddyfile reads
@@ -76,15 +66,7 @@ func (p *OIDC) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 
 // check judges what is known before the placeholders are read.
 func (p *OIDC) check() error {
-	for _, needed := range []struct{ option, value string }{{"issuer", p.Issuer}, {"client_id", p.ClientID}} {
-		if needed.value == "" {
-			return fmt.Errorf("provider oidc %s: %s is required", p.Name, needed.option)
-		}
-	}
-	if err := checkAll(oidcOptions, p); err != nil {
-		return fmt.Errorf("provider oidc %s: %w", p.Name, err)
-	}
-	return nil
+	return checkProvider("oidc "+p.Name, oidcOptions, p, needed{"issuer", p.Issuer}, needed{"client_id", p.ClientID})
 }
 
 // Provision reads the placeholders. It makes no call.
@@ -95,23 +77,14 @@ func (p *OIDC) Provision(caddy.Context) error {
 	if err := p.check(); err != nil {
 		return err
 	}
-	read := *p
-	for _, f := range []struct {
-		option string
-		value  *string
-	}{{"issuer", &read.Issuer}, {"client_id", &read.ClientID}} {
-		v, err := readPlaceholders(*f.value)
-		if err != nil {
-			return fmt.Errorf("provider oidc %s: %s: %w", p.Name, f.option, err)
-		}
-		*f.value = v
+	read, clientSecret := *p, ""
+	err := readProvider("oidc "+p.Name, toRead{"issuer", p.Issuer, &read.Issuer}, toRead{"client_id", p.ClientID, &read.ClientID},
+		toRead{"client_secret", p.ClientSecret, &clientSecret})
+	if err != nil {
+		return err
 	}
 	if err := read.check(); err != nil {
 		return err
-	}
-	clientSecret, err := readPlaceholders(p.ClientSecret)
-	if err != nil {
-		return fmt.Errorf("provider oidc %s: client_secret: %w", p.Name, err)
 	}
 	p.ready = oidc.Config{Issuer: read.Issuer, ClientID: read.ClientID, ClientSecret: secret.FromString(clientSecret), Scopes: p.Scopes,
 		Audiences: p.NativeClients, Now: nodeclock.Now}

@@ -161,10 +161,10 @@ func (p *ProviderSettings) checkMap() error {
 		}
 		own, isOwn := strings.CutPrefix(m.Field, "fields.")
 		if !isOwn && !slices.Contains([]string{"first_name", "last_name", "username", "locale"}, m.Field) || isOwn && own == "" {
-			return fmt.Errorf("%q is no field; it is first_name, last_name, username, locale, or fields. and the name of a user_field", m.Field)
+			return fmt.Errorf("%q cannot be filled; use first_name, last_name, username, locale, or fields. and the name of a user_field", m.Field)
 		}
 		if slices.Contains(fields, m.Field) {
-			return fmt.Errorf("%s is filled twice", m.Field)
+			return fmt.Errorf("%s is filled by two claims; keep one", m.Field)
 		}
 		fields = append(fields, m.Field)
 	}
@@ -207,7 +207,7 @@ func (p *ProviderSettings) checkRoles() error {
 			return err
 		}
 		if _, broken := identifier.Roles(r.Roles); len(broken) > 0 {
-			return fmt.Errorf("%s are not all names of roles", strings.Join(r.Roles, " "))
+			return fmt.Errorf("%s: a role has 1 to %d of the characters a-z 0-9 . _ : -, and there are at most %d", strings.Join(r.Roles, " "), identifier.MaxRole, authcore.MaxRoles)
 		}
 		for _, role := range []string{authcore.RoleAdmin, authcore.RoleAuditor} {
 			if slices.Contains(r.Roles, role) {
@@ -268,7 +268,7 @@ func checkProviders(s *Settings) error {
 			return fmt.Errorf("%q is not a name of 1 to 32 lower-case letters, digits and hyphens", name)
 		}
 		if slices.Contains(names, name) {
-			return fmt.Errorf("%s is there twice", name)
+			return fmt.Errorf("%s is configured twice", name)
 		}
 		names = append(names, name)
 	}
@@ -307,7 +307,7 @@ func (a *App) readyProviders(fields userfield.Set) (all []federated.Settings, er
 		for _, m := range s.Map {
 			if own, isOwn := strings.CutPrefix(m.Field, "fields."); isOwn {
 				if _, known := fields.Find(own); !known {
-					return nil, fmt.Errorf("option provider: %s: map: there is no user_field %s", s.Name, own)
+					return nil, fmt.Errorf("option provider: %s: map: there is no user_field %s; add the option user_field, or map to another field", s.Name, own)
 				}
 			}
 		}

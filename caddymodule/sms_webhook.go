@@ -127,7 +127,7 @@ func checkCallURL(v string) (*url.URL, error) {
 	}
 	u, err := url.Parse(v)
 	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.User != nil || u.Fragment != "" {
-		return nil, errors.New("it must be a URL, such as https://sms.example.com/send, without user and password")
+		return nil, errors.New("it must be a URL, such as https://example.com/path, without user and password")
 	}
 	return u, nil
 }

@@ -68,7 +68,7 @@ func (f arrival) arrive(ctx context.Context, s Settings, id idp.Identity, invita
 	if w.Grant, err = f.grant(id); err != nil {
 		return Result{}, err
 	}
-	return f.settle(ctx, s, w, nil, completion{}, r)
+	return f.settle(ctx, s, w, completion{}, r)
 }
 
 func (f arrival) once(ctx context.Context, id idp.Identity) error {
@@ -84,8 +84,8 @@ func (f arrival) once(ctx context.Context, id idp.Identity) error {
 
 // completion is what somebody has given to complete a sign-in.
 type completion struct {
-	consent bool // to connect the account that was named
-	token   *authcore.SocialToken
+	consent bool                  // to connect the account that was named
+	token   *authcore.SocialToken // under which the sign-in was kept; nil for none yet
 }
 
 // found is what the decision was made from, and what it is about.
@@ -95,18 +95,14 @@ type found struct {
 	situation
 }
 
-// settle decides what the provider's word leads to, and does it. kept is the social token that w is kept under; nil for none yet.
-func (f arrival) settle(ctx context.Context, s Settings, w waiting, kept *authcore.SocialToken, c completion, r session.Request) (Result, error) {
+// settle decides what the provider's word leads to, and does it.
+func (f arrival) settle(ctx context.Context, s Settings, w waiting, c completion, r session.Request) (Result, error) {
 	if err := f.cfg.Steps.MayLoginFrom(r.Client); err != nil {
 		return Result{}, err
 	}
-	c.token = kept
 	x, err := f.look(ctx, s, w, r.Client)
 	if err != nil {
 		return Result{}, err
-	}
-	if x.account.ID != uuid.Nil && decide(x.situation) == signIn && !f.cfg.Steps.MayLogin(x.account, r.Client) {
-		return Result{}, f.refused(ctx, x.account.ID, r.Client, cannotSignIn()) // before the connection is used
 	}
 	x.asked = c.consent
 	switch verdict := decide(x.situation); verdict {
@@ -227,6 +223,9 @@ const (
 )
 
 func (f arrival) signIn(ctx context.Context, s Settings, w waiting, x found, c completion, r session.Request) (Result, error) {
+	if !f.cfg.Steps.MayLogin(x.account, r.Client) { // before the connection is used
+		return Result{}, f.refused(ctx, x.account.ID, r.Client, cannotSignIn())
+	}
 	now, spent := f.now(), uuid.Nil
 	if c.token != nil { // somebody has completed it at the same moment, or connected meanwhile
 		spent = c.token.ID
@@ -311,7 +310,7 @@ func connectError(err error) error {
 	case errors.Is(err, authcore.ErrNotFound): // another request was faster, or something has changed meanwhile
 		return invalidAnswer(err)
 	case errors.Is(err, authcore.ErrConnected):
-		return authcore.Refuse(authcore.Conflict, "This account elsewhere is connected with another account here.")
+		return authcore.Refuse(authcore.Conflict, "That account is connected with another account here. Disconnect it there first, or use another one.")
 	case errors.Is(err, authcore.ErrTooManyConnections):
 		return authcore.Refuse(authcore.LimitReached, fmt.Sprintf("An account has at most %d connections. Remove one first.", authcore.MaxConnections))
 	}

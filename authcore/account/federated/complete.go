@@ -183,7 +183,7 @@ func (f *Flow) complete(ctx context.Context, s Settings, kept authcore.SocialTok
 			return Result{}, broken.Refusal()
 		}
 		w.Address, w.Proven = address, unproven
-		res, err := arrival{f}.settle(ctx, s, w, &kept, completion{}, in.Request)
+		res, err := arrival{f}.settle(ctx, s, w, completion{token: &kept}, in.Request)
 		if res.Waits != nil {
 			res.Waits.Sent = true
 		}
@@ -196,7 +196,7 @@ func (f *Flow) complete(ctx context.Context, s Settings, kept authcore.SocialTok
 		}
 	}
 	w.Given = in.Given
-	return arrival{f}.settle(ctx, s, w, &kept, completion{consent: in.Connect}, in.Request)
+	return arrival{f}.settle(ctx, s, w, completion{consent: in.Connect, token: &kept}, in.Request)
 }
 
 // prove takes the code that was sent to the address, and notes that it came back.

@@ -88,11 +88,15 @@ func (f *Flow) ConnectNative(ctx context.Context, account uuid.UUID, provider st
 	if err != nil {
 		return made, err
 	}
-	id, err := f.native(ctx, s, n)
-	if err != nil {
-		return made, err
-	}
-	return arrival{f}.connectAsked(ctx, s, id, account, c)
+	_, err = traced(ctx, f, s, func(ctx context.Context) (Result, error) {
+		id, err := f.native(ctx, s, n)
+		if err != nil {
+			return Result{}, f.tellFailed(ctx, c, err)
+		}
+		made, err = arrival{f}.connectAsked(ctx, s, id, account, c)
+		return Result{}, err
+	})
+	return made, err
 }
 
 // connectAsked connects what the owner of an account has asked for while signed in. It never signs in, and makes no account.
@@ -156,7 +160,7 @@ func (f *Flow) Disconnect(ctx context.Context, account, id uuid.UUID, c authcore
 			if f.signsInBy(left) != uuid.Nil || f.cfg.WayIn(a, factors) {
 				return nil
 			}
-			return authcore.Refuse(authcore.LastWayIn, "Nothing else signs in to your account. Set a password or add another way in first.")
+			return authcore.Refuse(authcore.LastWayIn, "You have no other way to sign in. Set a password or add another way to sign in first.")
 		},
 		Effects: removed(ctx, f.cfg.Notices, c, now)}
 	err := f.cfg.Store.Disconnect(ctx, owner)
@@ -192,7 +196,7 @@ func (f *Flow) Logout(ctx context.Context, provider, token string, c authcore.Cl
 	}
 	tells, ok := s.Provider.(idp.Logouts)
 	if !ok {
-		return authcore.Refuse(authcore.NotFound, "This provider tells of no logouts.")
+		return authcore.Refuse(authcore.NotFound, "This provider does not support back-channel logout.")
 	}
 	calls, cancel := idp.Within(ctx)
 	defer cancel()

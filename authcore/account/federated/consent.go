@@ -16,7 +16,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 )
 
-// GrantPurpose is what that is sealed for which takes consent back at a provider.
+// GrantPurpose is the purpose for which the token is sealed that revokes consent at a provider.
 const GrantPurpose = "provider grant"
 
 // grant returns what takes the consent of somebody back, sealed; nil where the provider has nothing such.
@@ -66,15 +66,6 @@ func NewConsents(cfg ConsentsConfig) (*Consents, error) {
 	return &Consents{cfg: cfg}, nil
 }
 
-func (c *Consents) find(name string) (Settings, bool) {
-	for _, s := range c.cfg.Providers {
-		if s.Name == name {
-			return s, true
-		}
-	}
-	return Settings{}, false
-}
-
 const (
 	// look is how often it is looked whether consent is to be taken back.
 	look = 5 * time.Second
@@ -101,7 +92,7 @@ func (c *Consents) Run(ctx context.Context, log *slog.Logger) {
 		for ctx.Err() == nil {
 			more, err := c.Next(ctx)
 			if err != nil && ctx.Err() == nil {
-				log.LogAttrs(ctx, slog.LevelWarn, "consent at a provider is not taken back yet", slog.String("error", err.Error()))
+				log.LogAttrs(ctx, slog.LevelWarn, "could not revoke consent at a provider", slog.String("error", err.Error()))
 			}
 			if !more {
 				break
@@ -134,7 +125,7 @@ func (c *Consents) Next(ctx context.Context) (more bool, err error) {
 }
 
 func (c *Consents) takeBack(ctx context.Context, g authcore.Grant) error {
-	s, known := c.find(g.Provider)
+	s, known := named(c.cfg.Providers, g.Provider)
 	if !known {
 		return fmt.Errorf("%s: the provider is none of the configuration", g.Provider)
 	}
@@ -159,10 +150,10 @@ func (c *Consents) takeBack(ctx context.Context, g authcore.Grant) error {
 // [authcore.NotFound] where the provider sends none; [authcore.InvalidProviderAnswer], also for a message that was taken before;
 // [authcore.ProviderUnavailable].
 func (c *Consents) Notify(ctx context.Context, provider, payload string, client authcore.Client) (idp.Change, error) {
-	s, known := c.find(provider)
+	s, known := named(c.cfg.Providers, provider)
 	tells, ok := s.Provider.(idp.Notifications)
 	if !known || !ok {
-		return "", authcore.Refuse(authcore.NotFound, "There is no provider here that sends notifications to this address.")
+		return "", authcore.Refuse(authcore.NotFound, "No provider that sends notifications to this address is configured here.")
 	}
 	calls, cancel := idp.Within(ctx)
 	defer cancel()

@@ -175,12 +175,10 @@ func (f *Flow) Origin(ctx context.Context, provider string) string {
 
 // find returns a provider of the configuration. One that was taken out of it is gone with everything that was begun by it (C17).
 func (f *Flow) find(name string) (Settings, error) {
-	for _, s := range f.cfg.Providers {
-		if s.Name == name {
-			return s, nil
-		}
+	if s, ok := named(f.cfg.Providers, name); ok {
+		return s, nil
 	}
-	return Settings{}, authcore.Refuse(authcore.NotFound, "There is no such provider here.")
+	return Settings{}, authcore.Refuse(authcore.NotFound, "There is no provider with this name here.")
 }
 
 func (f *Flow) now() time.Time { return f.cfg.Now.Now() }
@@ -195,13 +193,13 @@ func failed(err error) error {
 	case errors.Is(err, idp.ErrAnswer):
 		return invalidAnswer(err)
 	case errors.Is(err, idp.ErrNotTaken):
-		return authcore.Refuse(authcore.InvalidRequest, "This provider takes no such proof: send another one of id_token with its nonce, code with code_verifier and redirect_uri, and access_token.")
+		return authcore.Refuse(authcore.InvalidRequest, "This provider does not accept that. Send an id_token with its nonce, a code with code_verifier and redirect_uri, or an access_token.")
 	}
 	return err
 }
 
 func invalidAnswer(err error) error {
-	return authcore.Refuse(authcore.InvalidProviderAnswer, "The answer of the provider cannot be used: it is not of this request, has expired or was used. Begin again.").Because(err)
+	return authcore.Refuse(authcore.InvalidProviderAnswer, "The provider's answer cannot be used: it belongs to another request, has expired or was used before. Start again.").Because(err)
 }
 
 // seal and open are for what is kept of people between two requests, for a purpose.

@@ -3,7 +3,6 @@ package federated_test
 import (
 	"crypto/elliptic"
 	"encoding/base64"
-	"errors"
 	"math/big"
 	"net/url"
 	"slices"
@@ -601,6 +600,18 @@ func TestToken_Once(t *testing.T) {
 	testflow.WantCode(t, err, authcore.InvalidRequest)
 }
 
+// A connection that an app asks for leaves a trace like every other way in: what the provider did wrong is in the events.
+func TestConnectNative_Recorded(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, testflow.Options{}, nil)
+	owner := w.person(t, ada)
+	_, err := w.Federated.ConnectNative(t.Context(), owner.ID, "acme", idp.Native{IDToken: w.acme.IDToken("n"), Nonce: "m"}, testflow.Client())
+	testflow.WantCode(t, err, authcore.InvalidProviderAnswer)
+	if !slices.ContainsFunc(w.Events(), func(e authcore.Event) bool { return e.Kind == authcore.EventProviderFailed }) {
+		t.Errorf("%+v", w.Events())
+	}
+}
+
 // One signed statement can be written in many ways: with white space, with other bits where the last character of the signature holds none, and by
 // the other of the two signatures that ECDSA always has (s and n-s). A replay is one in any writing.
 func TestToken_OnceInAnyWriting(t *testing.T) {
@@ -718,16 +729,6 @@ func TestSecure_Connections(t *testing.T) {
 func TestLogout(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, testflow.Options{}, nil)
-	live := func() int {
-		t.Helper()
-		res, err := w.Federated.Token(t.Context(), federated.TokenInput{Provider: "acme", Native: idp.Native{IDToken: w.acme.IDToken("n" + secret.Token()), Nonce: "x"}, Request: testflow.Request()})
-		_ = res
-		if err == nil {
-			t.Fatal("a nonce that is none")
-		}
-		return 0
-	}
-	live()
 	var account uuid.UUID
 	for _, sid := range []string{"s1", "s2", "s3"} {
 		w.acme.User["sid"] = sid
@@ -791,9 +792,6 @@ func TestCallback_Declined(t *testing.T) {
 	res, err := w.Federated.Callback(t.Context(), in)
 	if err != nil || !res.Declined || res.Return != "/here" {
 		t.Errorf("%+v %v", res, err)
-	}
-	if errors.Is(err, idp.ErrAnswer) {
-		t.Error(err)
 	}
 }
 

@@ -60,6 +60,16 @@ func (s Settings) Reads() []string {
 	return all
 }
 
+// named returns the provider of a name.
+func named(all []Settings, name string) (Settings, bool) {
+	for _, s := range all {
+		if s.Name == name {
+			return s, true
+		}
+	}
+	return Settings{}, false
+}
+
 func domainOf(address string) string { return address[strings.LastIndexByte(address, '@')+1:] }
 
 // person is who signed in, in our own terms.

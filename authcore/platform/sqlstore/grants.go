@@ -39,7 +39,7 @@ func keepGrant(ctx context.Context, q sqldb.Querier, c authcore.Connection, seal
 	return err
 }
 
-// ClaimGrant implements federated.Consents.
+// ClaimGrant implements federated.ConsentStore.
 func (s *Store) ClaimGrant(ctx context.Context, now, until time.Time) (g authcore.Grant, err error) {
 	var due int64
 	err = s.Read(ctx, "look for consent to take back", func(ctx context.Context, q sqldb.Querier) error {
@@ -59,12 +59,12 @@ func (s *Store) ClaimGrant(ctx context.Context, now, until time.Time) (g authcor
 	return g, err
 }
 
-// DelayGrant implements federated.Consents.
+// DelayGrant implements federated.ConsentStore.
 func (s *Store) DelayGrant(ctx context.Context, id uuid.UUID, until time.Time) error {
 	return s.grant(ctx, "delay consent to take back", delayGrant, id, micros(until))
 }
 
-// DropGrant implements federated.Consents and operator.GrantStore.
+// DropGrant implements federated.ConsentStore and operator.GrantStore.
 func (s *Store) DropGrant(ctx context.Context, id uuid.UUID) error {
 	return s.grant(ctx, "drop consent", dropGrant, id)
 }
@@ -92,7 +92,7 @@ func (s *Store) grant(ctx context.Context, what, text string, args ...any) error
 
 const selectOpened = "select session_id from provider_sessions where account_id = $1 and issuer = $2 and subject = $3 order by session_id"
 
-// EndConnection implements federated.Consents. The account is held before its connection is looked at again, as everywhere.
+// EndConnection implements federated.ConsentStore. The account is held before its connection is looked at again, as everywhere.
 func (s *Store) EndConnection(ctx context.Context, e authcore.ConnectionEnding) error {
 	return s.change(ctx, "end connection", func(ctx context.Context, q *tx) error {
 		if err := useToken(ctx, q, e.Once, e.OnceUntil); err != nil {

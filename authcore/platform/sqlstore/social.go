@@ -15,20 +15,20 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
 )
 
-const startColumns = "id, state_digest, browser_digest, provider, account_id, session_id, sealed, posted, created_at, expires_at"
+const startColumns = "id, state_digest, browser_digest, provider, account_id, session_id, sealed, created_at, expires_at"
 
 func scanStart(r sqldb.Row) (st authcore.SocialStart, err error) {
 	return st, r.Scan(&st.ID, &digest{&st.State}, &digest{&st.Browser}, &st.Provider, &optional{&st.AccountID}, &optional{&st.SessionID}, &st.Sealed,
-		&st.Posted, &stamp{&st.CreatedAt}, &stamp{&st.ExpiresAt})
+		&stamp{&st.CreatedAt}, &stamp{&st.ExpiresAt})
 }
 
 var insertStart = "insert into social_starts (" + startColumns + ") values (" + parameters(startColumns) + ")"
 
-// SaveSocialStart implements federated.Starts.
+// SaveSocialStart implements federated.Transit.
 func (s *Store) SaveSocialStart(ctx context.Context, st authcore.SocialStart) error {
 	return s.Single(ctx, "save start", func(ctx context.Context, q sqldb.Querier) error {
 		_, err := sqldb.Exec(ctx, q, insertStart, st.ID, st.State.Bytes(), st.Browser.Bytes(), st.Provider, orNull(st.AccountID), orNull(st.SessionID),
-			st.Sealed, st.Posted, micros(st.CreatedAt), micros(st.ExpiresAt))
+			st.Sealed, micros(st.CreatedAt), micros(st.ExpiresAt))
 		return err
 	})
 }
@@ -38,7 +38,7 @@ func (s *Store) SaveSocialStart(ctx context.Context, st authcore.SocialStart) er
 const takeStart = `delete from social_starts where state_digest = $1 and browser_digest = $2 and provider = $3 and expires_at > $4
 	returning ` + startColumns
 
-// TakeSocialStart implements federated.Starts.
+// TakeSocialStart implements federated.Transit.
 func (s *Store) TakeSocialStart(ctx context.Context, state, browser secret.Digest, provider string, now time.Time) (st authcore.SocialStart, err error) {
 	err = s.Single(ctx, "take start", func(ctx context.Context, q sqldb.Querier) error {
 		st, err = sqldb.One(ctx, q, scanStart, takeStart, state.Bytes(), browser.Bytes(), provider, micros(now))
@@ -63,7 +63,7 @@ const (
 	takeSocialToken   = "delete from social_tokens where id = $1 and expires_at > $2"
 )
 
-// SaveSocialToken implements federated.Tokens.
+// SaveSocialToken implements federated.Transit.
 func (s *Store) SaveSocialToken(ctx context.Context, t authcore.SocialToken) error {
 	return s.Single(ctx, "save social token", func(ctx context.Context, q sqldb.Querier) error {
 		_, err := sqldb.Exec(ctx, q, insertSocialToken, t.ID, t.Token.Bytes(), string(t.Mode), t.Sealed, micros(t.CreatedAt), micros(t.ExpiresAt))
@@ -71,7 +71,7 @@ func (s *Store) SaveSocialToken(ctx context.Context, t authcore.SocialToken) err
 	})
 }
 
-// SocialToken implements federated.Tokens.
+// SocialToken implements federated.Transit.
 func (s *Store) SocialToken(ctx context.Context, id uuid.UUID, token secret.Digest, now time.Time) (t authcore.SocialToken, err error) {
 	err = s.Read(ctx, "find social token", func(ctx context.Context, q sqldb.Querier) error {
 		t, err = sqldb.One(ctx, q, scanSocialToken, selectSocialToken, id, token.Bytes(), micros(now))
@@ -80,7 +80,7 @@ func (s *Store) SocialToken(ctx context.Context, id uuid.UUID, token secret.Dige
 	return t, err
 }
 
-// ChangeSocialToken implements federated.Tokens.
+// ChangeSocialToken implements federated.Transit.
 func (s *Store) ChangeSocialToken(ctx context.Context, was, next authcore.SocialToken, challenge uuid.UUID, now time.Time) error {
 	return s.change(ctx, "change social token", func(ctx context.Context, q *tx) error {
 		if challenge != uuid.Nil {
@@ -101,7 +101,7 @@ func spendSocialToken(ctx context.Context, q sqldb.Querier, id uuid.UUID, now ti
 
 const markUsed = "insert into used_tokens (digest, expires_at) values ($1, $2) on conflict (digest) do nothing"
 
-// UseToken implements federated.Tokens.
+// UseToken implements federated.Transit.
 func (s *Store) UseToken(ctx context.Context, once secret.Digest, until time.Time) error {
 	return s.Single(ctx, "mark token", func(ctx context.Context, q sqldb.Querier) error { return useToken(ctx, q, once, until) })
 }
@@ -152,7 +152,7 @@ func endWaiting(ctx context.Context, q sqldb.Querier, issuer, sid, subject strin
 	return err
 }
 
-// EndProviderSessions implements federated.Logouts.
+// EndProviderSessions implements federated.Transit.
 func (s *Store) EndProviderSessions(ctx context.Context, l authcore.ProviderLogout) (ended int, err error) {
 	type row struct {
 		session, account uuid.UUID
@@ -232,7 +232,7 @@ func providerText(p *authcore.ProviderSession) any {
 	return string(text)
 }
 
-// SignUpConnected implements federated.Store.
+// SignUpConnected implements signup.Store.
 func (s *Store) SignUpConnected(ctx context.Context, e authcore.SignUp) (a authcore.Account, sess authcore.Session, err error) {
 	if e.Connection == nil || !e.Create {
 		return a, sess, errors.New("sign up by a provider: there is no connection, or no account to make")

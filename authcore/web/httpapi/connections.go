@@ -8,7 +8,6 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/federated"
-	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 )
 
 // connectionCalls show, make and end the connections of an account with people at identity providers.
@@ -103,14 +102,10 @@ func (c *connectionCalls) connect(x *call, body connectBody) error {
 		return x.answer(http.StatusCreated, c.entry(made))
 	}
 	if x.who.Credential != authcore.SessionCookie {
-		return authcore.Refuse(authcore.InvalidRequest, "Send what the app got from the provider; only a browser's session can be sent there.")
+		return authcore.Refuse(authcore.InvalidRequest, "Send the id_token, code or access_token that the app got from the provider. Only a browser's session can be sent to it.")
 	}
-	slot := httpauth.SocialSlot(x.r, x.in.Cookies())
-	begun, err := c.flow.Start(ctx, federated.StartInput{Provider: provider, Slot: slot, AccountID: x.who.AccountID, SessionID: x.who.SessionID, Client: x.in.Client})
+	begun, err := x.toProvider(c.flow, federated.StartInput{Provider: provider, AccountID: x.who.AccountID, SessionID: x.who.SessionID})
 	if err != nil {
-		return err
-	}
-	if err := httpauth.SocialCookie.Of(slot).Set(x.w.Header(), x.in.Cookies(), begun.Browser); err != nil {
 		return err
 	}
 	return x.answer(http.StatusOK, connectURL{begun.URL, seconds(begun.ExpiresIn)})

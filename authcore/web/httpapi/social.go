@@ -73,18 +73,24 @@ type startBody struct {
 func (startBody) byCookie(*http.Request, httpauth.RequestInfo) bool { return true }
 
 func (c *socialCalls) start(x *call, body startBody) error {
-	slot := httpauth.SocialSlot(x.r, x.in.Cookies())
-	begun, err := c.flow.Start(x.r.Context(), federated.StartInput{Provider: x.r.PathValue("id"), Slot: slot, Return: body.RD,
-		ShortLived: body.Remember != nil && !*body.Remember, Invitation: body.Invitation, Client: x.in.Client})
+	begun, err := x.toProvider(c.flow, federated.StartInput{Provider: x.r.PathValue("id"), Return: body.RD,
+		ShortLived: body.Remember != nil && !*body.Remember, Invitation: body.Invitation})
 	if err != nil {
-		return err
-	}
-	if err := httpauth.SocialCookie.Of(slot).Set(x.w.Header(), x.in.Cookies(), begun.Browser); err != nil {
 		return err
 	}
 	x.w.Header().Set("Location", begun.URL)
 	x.w.WriteHeader(http.StatusSeeOther)
 	return nil
+}
+
+// toProvider begins a way to a provider, and sets the cookie that its answer must come back with.
+func (x *call) toProvider(flow *federated.Flow, in federated.StartInput) (federated.Started, error) {
+	in.Slot, in.Client = httpauth.SocialSlot(x.r, x.in.Cookies()), x.in.Client
+	begun, err := flow.Start(x.r.Context(), in)
+	if err != nil {
+		return begun, err
+	}
+	return begun, httpauth.SocialCookie.Of(in.Slot).Set(x.w.Header(), x.in.Cookies(), begun.Browser)
 }
 
 var providerParam = param{in: "path", name: "id", text: "The provider's name.", kind: reflect.TypeFor[string]()}
@@ -250,8 +256,7 @@ func (c *socialCalls) logout(x *call) error {
 		}
 	}
 	err := c.flow.Logout(x.r.Context(), x.r.PathValue("id"), token, x.in.Client)
-	switch authcore.CodeOf(err) {
-	case authcore.InvalidProviderAnswer:
+	if authcore.CodeOf(err) == authcore.InvalidProviderAnswer {
 		return x.answer(http.StatusBadRequest, logoutRefused{"invalid_request"})
 	}
 	if err != nil {

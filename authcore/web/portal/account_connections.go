@@ -8,7 +8,6 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/federated"
-	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 	"github.com/gatehouse-auth/gatehouse/authcore/web/portal/page"
 )
 
@@ -82,20 +81,11 @@ func (p *connectionsPage) showSent(q *page.Request, v entriesView) error {
 
 func (p *connectionsPage) submit(q *page.Request) error {
 	if provider := q.Form.Get("connect"); provider != "" {
-		slot := httpauth.SocialSlot(q.R, q.Info.Cookies())
-		begun, err := p.flow.Start(q.R.Context(), federated.StartInput{Provider: provider, Slot: slot, AccountID: q.User.AccountID, SessionID: q.User.SessionID,
-			Client: q.Info.Client})
-		if err != nil {
-			return err
-		}
-		if err := httpauth.SocialCookie.Of(slot).Set(q.W.Header(), q.Info.Cookies(), begun.Browser); err != nil {
-			return err
-		}
-		return q.Redirect(begun.URL)
+		return toProvider(q, p.flow, federated.StartInput{Provider: provider, AccountID: q.User.AccountID, SessionID: q.User.SessionID})
 	}
 	id, err := uuid.Parse(q.Form.Get("end"))
 	if err != nil {
-		return authcore.Refuse(authcore.InvalidRequest, "The form does not say which connection.")
+		return authcore.Refuse(authcore.InvalidRequest, "The form does not name a connection. Reload the page and try again.")
 	}
 	if err := p.flow.Disconnect(q.R.Context(), q.User.AccountID, id, q.Info.Client); err != nil && authcore.CodeOf(err) != authcore.NotFound {
 		return err

@@ -77,7 +77,7 @@ func (p *socialPages) begin(q *page.Request, o federated.Offered) error {
 	return q.Show(v)
 }
 
-// start sends the browser to the provider, and gives it what only it brings back.
+// start sends the browser to the provider, as its form or link says.
 func (p *socialPages) start(q *page.Request, o federated.Offered) error {
 	remember := q.R.URL.Query().Get("remember")
 	if q.Form != nil {
@@ -87,13 +87,18 @@ func (p *socialPages) start(q *page.Request, o federated.Offered) error {
 	if typed := q.Form.Get("invitation"); typed != "" {
 		invitation = typed
 	}
-	slot := httpauth.SocialSlot(q.R, q.Info.Cookies())
-	begun, err := p.flow.Start(q.R.Context(), federated.StartInput{Provider: o.Name, Slot: slot, Return: q.Wanted(), ShortLived: remember == "false" || q.Form.Get("forget") != "",
-		Invitation: invitation, Client: q.Info.Client})
+	return toProvider(q, p.flow, federated.StartInput{Provider: o.Name, Return: q.Wanted(), ShortLived: remember == "false" || q.Form.Get("forget") != "",
+		Invitation: invitation})
+}
+
+// toProvider sends the browser to a provider, with the cookie that the answer must come back with.
+func toProvider(q *page.Request, flow *federated.Flow, in federated.StartInput) error {
+	in.Slot, in.Client = httpauth.SocialSlot(q.R, q.Info.Cookies()), q.Info.Client
+	begun, err := flow.Start(q.R.Context(), in)
 	if err != nil {
 		return err
 	}
-	if err := httpauth.SocialCookie.Of(slot).Set(q.W.Header(), q.Info.Cookies(), begun.Browser); err != nil {
+	if err := httpauth.SocialCookie.Of(in.Slot).Set(q.W.Header(), q.Info.Cookies(), begun.Browser); err != nil {
 		return err
 	}
 	return q.Redirect(begun.URL)

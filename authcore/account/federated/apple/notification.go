@@ -11,8 +11,6 @@ import (
 )
 
 const (
-	// skew is how far Apple's clock may be from ours.
-	skew = time.Minute
 	// notificationFor is how long after it was made a notification is taken at most: what was taken is remembered that long.
 	notificationFor = 7 * 24 * time.Hour
 	// maxPayload is the longest payload that is looked at, in bytes.
@@ -64,7 +62,7 @@ func (p *Provider) read(claims map[string]any) (n idp.Notification, err error) {
 func (p *Provider) goodUntil(claims map[string]any) (until time.Time, err error) {
 	now := p.cfg.Now()
 	issued, _ := seconds(claims["iat"]) // one that does not say so has expired
-	if issued.After(now.Add(skew)) {
+	if issued.After(now.Add(idp.Skew)) {
 		return until, errors.New("it was made in the future")
 	}
 	until = issued.Add(notificationFor)
@@ -77,7 +75,7 @@ func (p *Provider) goodUntil(claims map[string]any) (until time.Time, err error)
 			until = expires
 		}
 	}
-	if until = until.Add(skew); !until.After(now) {
+	if until = until.Add(idp.Skew); !until.After(now) {
 		return until, errors.New("it has expired")
 	}
 	return until, nil

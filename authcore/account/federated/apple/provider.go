@@ -187,8 +187,9 @@ func (p *Provider) Revoke(ctx context.Context, token secret.Value) error {
 		Error string `json:"error"`
 	}
 	_ = a.Decode(&refusal)
+	kind := idp.ErrAnswer
 	if refusal.Error == "invalid_client" || refusal.Error == "unauthorized_client" { // our configuration is wrong, not the token
-		return fmt.Errorf("revoke: refused with %q: %w", refusal.Error, idp.ErrUnavailable)
+		kind = idp.ErrUnavailable
 	}
-	return fmt.Errorf("revoke: refused with %q: %w", refusal.Error, idp.ErrAnswer)
+	return fmt.Errorf("revoke: refused with status %d and error %q: %w", a.Status, idp.ErrorCode(refusal.Error), kind)
 }

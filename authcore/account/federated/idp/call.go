@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -49,9 +50,19 @@ func (c *Client) Redeem(ctx context.Context, cfg *oauth2.Config, code Code) (*oa
 func redeemError(err error) error {
 	var refused *oauth2.RetrieveError
 	if errors.As(err, &refused) {
-		return fmt.Errorf("the token endpoint refused with %q", refused.ErrorCode)
+		return fmt.Errorf("the token endpoint refused with status %d and error %q", refused.Response.StatusCode, ErrorCode(refused.ErrorCode))
 	}
 	return plain(err)
+}
+
+var errorCode = regexp.MustCompile(`^[a-z_]{1,64}$`)
+
+// ErrorCode returns the code of a refusal (RFC 6749 §5.2) if it can stand in a log, else "": a provider may write anything there, a token too.
+func ErrorCode(said string) string {
+	if !errorCode.MatchString(said) {
+		return ""
+	}
+	return said
 }
 
 // plain is the error of a call without its URL, in which there may be something that belongs in no log.

@@ -82,7 +82,7 @@ func NewClient(cfg ClientConfig) *Client {
 	return c
 }
 
-// HTTP returns an HTTP client for the calls of one step (discovery, keys, token, userinfo, revocation). Its errors wrap [ErrUnavailable] where the
+// HTTP returns an HTTP client for the calls of one step, such as [StepToken]. Its errors wrap [ErrUnavailable] where the
 // provider did not answer, answered with a redirect, too much, 429 or a server's error. What it returns is read already.
 func (c *Client) HTTP(step string) *http.Client {
 	return &http.Client{

@@ -16,6 +16,9 @@ var (
 	ErrUnavailable = errors.New("the provider does not answer")
 )
 
+// Skew is how far a provider's clock may be from ours.
+const Skew = time.Minute
+
 // Provider is one identity provider of the configuration. It is safe for concurrent use. The context of every call carries the deadline of
 // [Budget], which all calls of one request have together.
 type Provider interface {

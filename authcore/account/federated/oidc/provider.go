@@ -78,8 +78,13 @@ func New(cfg Config) (*Provider, error) {
 	return p, nil
 }
 
+// document is where the discovery document is (OpenID Connect Discovery 1.0 §4).
+func (p *Provider) document() string {
+	return strings.TrimSuffix(p.cfg.Issuer, "/") + "/.well-known/openid-configuration"
+}
+
 func (p *Provider) metadata(ctx context.Context) (metadata, error) {
-	return p.meta.get(ctx, strings.TrimSuffix(p.cfg.Issuer, "/")+"/.well-known/openid-configuration")
+	return p.meta.get(ctx, p.document())
 }
 
 // Run keeps discovery document and keys fresh until ctx ends.
@@ -98,9 +103,8 @@ func (p *Provider) Run(ctx context.Context) {
 
 // refresh fetches what is no longer fresh. What fails is tried again, and by whoever needs it.
 func (p *Provider) refresh(ctx context.Context) {
-	at := strings.TrimSuffix(p.cfg.Issuer, "/") + "/.well-known/openid-configuration"
 	if p.meta.due() == 0 {
-		if _, err := p.meta.fetch(ctx, at); err != nil {
+		if _, err := p.meta.fetch(ctx, p.document()); err != nil {
 			return
 		}
 	}

@@ -14,12 +14,8 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 )
 
-const (
-	// skew is how far a provider's clock may be from ours.
-	skew = time.Minute
-	// maxToken is the longest token that is looked at, in bytes.
-	maxToken = 64 << 10
-)
+// maxToken is the longest token that is looked at, in bytes.
+const maxToken = 64 << 10
 
 // verifier checks signature and form; issuer, audience and times are checked here, by rules that go-oidc does not have.
 func (p *Provider) verifier(m metadata) (*oidc.IDTokenVerifier, *keyErrors) {
@@ -64,7 +60,8 @@ func (p *Provider) signed(ctx context.Context, raw string) (t *oidc.IDToken, cla
 	if !slices.Contains(p.names(), t.Issuer) {
 		return nil, nil, errors.New("it is by another issuer")
 	}
-	return t, claims, decodeClaims(t, &claims)
+	claims, err = decodeClaims(t)
+	return t, claims, err
 }
 
 // names are all that the issuer is called.
@@ -115,19 +112,20 @@ func (p *Provider) verify(ctx context.Context, raw string, audiences []string, n
 		return id, nil, idp.AsAnswer("check id_token", err)
 	}
 	id = idp.Identity{Issuer: p.cfg.Issuer, Subject: checked.Subject, Claims: claims, AMR: texts(claims["amr"]),
-		Once: secret.SumString("id_token " + string(statement)), OnceUntil: checked.Expiry.Add(skew)}
+		Once: secret.SumString("id_token " + string(statement)), OnceUntil: checked.Expiry.Add(idp.Skew)}
 	if sid, _ := claims["sid"].(string); idp.UsableSubject(sid) { // another one no logout can name
 		id.SID = sid
 	}
 	return withEmail(id), checked, nil
 }
 
-func decodeClaims(t *oidc.IDToken, into *map[string]any) error {
+// decodeClaims returns the claims of an id_token or a logout token.
+func decodeClaims(t interface{ Claims(any) error }) (claims map[string]any, err error) {
 	var raw rawClaims
-	if err := t.Claims(&raw); err != nil {
-		return err
+	if err = t.Claims(&raw); err == nil {
+		err = idp.Decode(raw, &claims)
 	}
-	return idp.Decode(raw, into)
+	return claims, err
 }
 
 // rawClaims keeps the text, so that numbers stay as they are.
@@ -145,9 +143,9 @@ func (p *Provider) checkTimes(claims map[string]any, expires, issued time.Time) 
 	switch {
 	case claims["exp"] == nil || claims["iat"] == nil:
 		return errors.New("it does not say when it was issued and expires")
-	case !expires.After(now.Add(-skew)):
+	case !expires.After(now.Add(-idp.Skew)):
 		return errors.New("it has expired")
-	case issued.After(now.Add(skew)):
+	case issued.After(now.Add(idp.Skew)):
 		return errors.New("it was issued in the future")
 	}
 	return nil
@@ -184,12 +182,8 @@ func (p *Provider) VerifyLogout(ctx context.Context, token string) (idp.Logout, 
 	if err != nil {
 		return idp.Logout{}, idp.AsAnswer("check logout token", keys.of(err))
 	}
-	claims := map[string]any{}
-	var raw rawClaims
-	if err := t.Claims(&raw); err != nil {
-		return idp.Logout{}, idp.AsAnswer("check logout token", err)
-	}
-	if err := idp.Decode(raw, &claims); err != nil {
+	claims, err := decodeClaims(t)
+	if err != nil {
 		return idp.Logout{}, idp.AsAnswer("check logout token", err)
 	}
 	err = p.checkTimes(claims, t.Expiry, t.IssuedAt)
@@ -208,5 +202,5 @@ func (p *Provider) VerifyLogout(ctx context.Context, token string) (idp.Logout, 
 		return idp.Logout{}, idp.AsAnswer("check logout token", err)
 	}
 	return idp.Logout{Issuer: p.cfg.Issuer, Subject: t.Subject, SID: t.SessionID,
-		Once: secret.SumString("jti " + p.cfg.Issuer + " " + t.TokenID), OnceUntil: t.Expiry.Add(skew)}, nil
+		Once: secret.SumString("jti " + p.cfg.Issuer + " " + t.TokenID), OnceUntil: t.Expiry.Add(idp.Skew)}, nil
 }

@@ -49,7 +49,7 @@ create table former_connections (
 create index former_connections_account on former_connections (account_id);
 
 -- Browsers that are on their way to a provider. account_id and session_id are of who connects, null for a sign-in. sealed holds the
--- verifier of PKCE and what goes on afterwards, posted what came by a form in place of the address.
+-- verifier of PKCE and what goes on afterwards.
 create table social_starts (
 	id             text primary key,
 	state_digest   blob not null unique,
@@ -58,7 +58,6 @@ create table social_starts (
 	account_id     text,
 	session_id     text,
 	sealed         blob not null,
-	posted         blob,
 	created_at     integer not null,
 	expires_at     integer not null
 ) strict;
