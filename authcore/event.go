@@ -111,6 +111,7 @@ const (
 	EventAdminSettingsHistory EventKind = "admin.settings.history"
 	EventAdminKeysList        EventKind = "admin.signing_keys.list"
 	EventAdminKeysRotate      EventKind = "admin.signing_keys.rotate"
+	EventAdminExplain         EventKind = "admin.explain.ask"
 )
 
 // IsAdministration reports whether events of the kind are calls of the administration.
@@ -134,6 +135,7 @@ var eventKinds = sortedKinds(
 	EventAdminKeysList, EventAdminKeysRotate, EventAdminUsersList, EventAdminUsersGet, EventAdminUsersCreate, EventAdminUsersReplace, EventAdminUsersUpdate, EventAdminUsersDelete,
 	EventAdminUsersAddRole, EventAdminUsersRemoveRole, EventAdminUsersReset, EventAdminUsersVerify, EventAdminUsersUnlock,
 	EventAdminSessionsList, EventAdminSessionsRevoke, EventAdminFactorsList, EventAdminFactorsRemove, EventCreatedByAdmin, EventUnlocked, EventEndedByAdmin,
+	EventAdminExplain,
 )
 
 func sortedKinds(kinds ...EventKind) []EventKind {

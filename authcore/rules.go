@@ -63,7 +63,9 @@ const (
 	PasswordContext   Rule = "password_context" // mostly names of the person or the service
 	PasswordRepeats   Rule = "password_repeats"
 	PasswordGuessable Rule = "password_guessable"
-	PasswordBreached  Rule = "password_breached" // in a list of passwords of known breaches
+	QuestionInvalid   Rule = "question_invalid" // of what is asked about a request
+
+	PasswordBreached Rule = "password_breached" // in a list of passwords of known breaches
 
 	CurrentPasswordRequired Rule = "current_password_required"
 	CurrentPasswordWrong    Rule = "current_password_wrong"
@@ -142,6 +144,7 @@ var english = map[Rule]string{
 	PasswordContext:         "Do not use your name, your address or the name of this service as your password.",
 	PasswordRepeats:         "Do not repeat the same characters. Add more, different words.",
 	PasswordGuessable:       "This password is easy to guess. Use several unrelated words.",
+	QuestionInvalid:         "This is not valid in a question about a request.",
 	PasswordBreached:        "This password is in a list of stolen passwords. Choose another one.",
 	CurrentPasswordRequired: "Enter your current password.",
 	CurrentPasswordWrong:    "The current password is wrong.",

@@ -18,6 +18,10 @@ var guardOptions = []option[GuardSettings]{
 		parse: readFlag(func(g *GuardSettings) *bool { return &g.Optional }),
 	},
 	{
+		name:  "shadow",
+		parse: readFlag(func(g *GuardSettings) *bool { return &g.Shadow }),
+	},
+	{
 		name:   "require",
 		repeat: true,
 		parse:  parseRule,
@@ -102,7 +106,7 @@ func parseGuard(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
 	if args := h.RemainingArgs(); len(args) > 0 {
 		return nil, h.Errf("%q is no matcher; it takes a path such as /app/*, a name such as @app or a block", args[0])
 	}
-	var g GuardSettings
+	g := GuardSettings{At: placeOf(h.Dispenser)}
 	if matchers != nil {
 		g.MatcherSetsRaw = caddyhttp.RawMatcherSets{caddy.ModuleMap(matchers)}
 	}
@@ -151,6 +155,7 @@ func parseRule(d *caddyfile.Dispenser, g *GuardSettings) error {
 	if err := r.check(); err != nil { // here, since require stands on several lines and the error names one
 		return d.Errf("require: %v", err)
 	}
+	r.At = placeOf(d)
 	g.Require = append(g.Require, r)
 	return nil
 }

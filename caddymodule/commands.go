@@ -57,7 +57,7 @@ var subcommands = []struct {
 	make func() *cobra.Command
 }{
 	{"user", userCommand}, {"invite", inviteCommand}, {"block", blockCommand}, {"keys", keysCommand}, {"settings", settingsCommand}, {"sessions", sessionsCommand}, {"session", sessionCommand}, {"secret", secretCommand}, {"mail", mailCommand}, {"sms", smsCommand},
-	{"breached", breachedCommand}, {"migrate-store", migrateStoreCommand},
+	{"explain", explainCommand}, {"doctor", doctorCommand}, {"breached", breachedCommand}, {"migrate-store", migrateStoreCommand},
 }
 
 // family makes a command that only has others below it: alone it shows its help, and with a word that is none of them it ends
@@ -178,6 +178,11 @@ func (p *cliEnv) resolved() (*resolved, error) {
 		return nil, fmt.Errorf("no Caddyfile in this folder and no gateway answers at %s: name the configuration with --config",
 			cmp.Or(p.address, caddy.DefaultAdminListen))
 	}
+	return resolveConfig(config)
+}
+
+// resolveConfig reads the settings of a configuration, as JSON.
+func resolveConfig(config []byte) (*resolved, error) {
 	var parsed struct {
 		Apps struct {
 			Gatehouse Settings `json:"gatehouse"`

@@ -18,7 +18,7 @@ func (a *App) newEdge() *guard.Edge {
 	e.Server, e.Jars, e.Issuer, e.Issuers, e.Origins = caddyServer{}, a.cfg.jars, a.cfg.issuer, &a.sites.issuers, a.cfg.origins
 	e.Logger, e.Now = a.logger, a.node.clock.Now
 	e.Counts = guard.Counts{Admitted: guardOutcomes.each[outcomeSuccess], Renewed: guardOutcomes.each[guardRenewed],
-		Anonymous: guardOutcomes.each[guardAnonymous], Refused: guardOutcomes.result}
+		Anonymous: guardOutcomes.each[guardAnonymous], Refused: guardOutcomes.result, Shadowed: shadowRefusals.result}
 	return e
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"path/filepath"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
@@ -85,6 +86,11 @@ func (g *Guard) Provision(ctx caddy.Context) (err error) {
 		g.way.Keep = append(g.way.Keep, http.CanonicalHeaderKey(name))
 	}
 	g.way.Policy.Optional = g.Optional
+	if g.Shadow {
+		g.way.Shadow = &guard.Shadow{Where: g.place(), Logger: g.app.logger}
+		g.app.sites.addShadow(g.place())
+		g.app.cfg.warnings = append(g.app.cfg.warnings, g.place()+" has shadow: it refuses nobody, and requests that it would refuse go on without identity headers")
+	}
 	for _, r := range g.Require {
 		r.apply(&g.way.Policy)
 	}
@@ -112,6 +118,17 @@ func (g *Guard) loadMatcher(ctx caddy.Context) error {
 	}
 	return nil
 }
+
+// place names the guard in messages.
+func (g *Guard) place() string {
+	if g.At == "" {
+		return "gatehouse_guard"
+	}
+	return "gatehouse_guard at " + shortPlace(g.At)
+}
+
+// shortPlace is a file:line without the folder of the file.
+func shortPlace(at string) string { return filepath.Base(at) }
 
 // joinSite makes the guard one of its site's.
 func (g *Guard) joinSite(ctx caddy.Context) error {

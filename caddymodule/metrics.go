@@ -26,6 +26,10 @@ var (
 	guardOutcomes   = newTally("guard_decisions_total", "Decisions of the guard, by outcome.", append(outcomesOf(authcore.AuthenticationRequired,
 		authcore.InvalidToken, authcore.Forbidden, authcore.CrossOrigin, authcore.InvalidRequest), guardRenewed, guardAnonymous)...)
 
+	shadowRefusals = newTally("guard_shadow_refusals_total", "Requests that a guard with the option shadow let pass although it would have refused them, by the code of the refusal.",
+		outcomesOf(authcore.AuthenticationRequired, authcore.InvalidToken, authcore.Forbidden, authcore.CrossOrigin, authcore.InvalidRequest, authcore.MFARequired,
+			authcore.ReauthenticationRequired)...)
+
 	guardAdmittedCount = guardOutcomes.each[outcomeSuccess] // found once: the guard has no time to look it up
 
 	accountsSecured = prometheus.NewCounter(prometheus.CounterOpts{Namespace: "gatehouse", Name: "accounts_secured_total",
@@ -161,7 +165,7 @@ func viewAgeNow() float64 {
 
 // processMetrics are all metrics; docs/monitoring.md has a row for each.
 func processMetrics() []prometheus.Collector {
-	return []prometheus.Collector{mailOutcomes.vec, smsOutcomes.vec, codesSent, secondFactors, invitations, providerLogins, providerSeconds, providerUp, loginOutcomes.vec, registrationOutcomes.vec, notificationCount, stepUpOutcomes.vec, refreshOutcomes.vec, guardOutcomes.vec, breachChecks.vec, outboxWaiting, outboxOldest, accountsSecured,
+	return []prometheus.Collector{mailOutcomes.vec, smsOutcomes.vec, codesSent, secondFactors, invitations, providerLogins, providerSeconds, providerUp, loginOutcomes.vec, registrationOutcomes.vec, notificationCount, stepUpOutcomes.vec, refreshOutcomes.vec, guardOutcomes.vec, breachChecks.vec, shadowRefusals.vec, outboxWaiting, outboxOldest, accountsSecured,
 		feedMessages.vec, feedUp, revocationLag, viewAge, openConnections.vec, endedConnections.vec, cutSeconds,
 		logsink.Lost(), nodeReadings, settingsReadings, settingsLag, revocationCount, refreshesRepeated, accountsDeleted, blocksHit, handoverOutcomes.vec, limitRefusals.vec, adminCalls.vec, storeCalls.vec, storeSeconds, hashOutcomes.vec, hashSeconds}
 }

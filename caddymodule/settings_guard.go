@@ -29,6 +29,9 @@ type GuardSettings struct {
 	// Requests without a good credential pass as anonymous.
 	Optional bool `json:"optional,omitempty"`
 
+	// The guard refuses nobody: what it would refuse goes on without identity headers, is counted and logged.
+	Shadow bool `json:"shadow,omitempty"`
+
 	// Rules for the signed-in user; every one of them must hold.
 	Require []Rule `json:"require,omitempty"`
 
@@ -64,6 +67,9 @@ type GuardSettings struct {
 
 	// Where login_url stands, as file:line. It is for messages alone and need not be given.
 	Source string `json:"source,omitempty"`
+
+	// Where the guard stands, as file:line. It is for messages alone and need not be given.
+	At string `json:"at,omitempty"`
 }
 
 // Rule is one condition on the signed-in user; exactly one field is given.
@@ -78,6 +84,8 @@ type Rule struct {
 	MFA bool `json:"mfa,omitempty"`
 	// The user has signed in, or proved who they are again, no longer ago than this.
 	Fresh caddy.Duration `json:"fresh,omitempty"`
+	// Where the rule stands, as file:line. It is for messages alone and need not be given.
+	At string `json:"at,omitempty"`
 }
 
 // HeaderField is a request header for the upstream.

@@ -22,6 +22,7 @@ type sites struct {
 	blind    bool             // one of those in plain http has none
 	anywhere bool             // one of these answers to any host, or to some that are not written out
 
+	shadows   []string         // guards that refuse nobody
 	everybody atomic.Bool      // it has been told that a guard lets everybody in who signs up
 	related   httpauth.NameSet // origins of passkeys of which it has been told that they are guarded
 }
@@ -77,6 +78,13 @@ func (s *sites) behindUnknown(issuer *url.URL) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.blind && issuer.Scheme == "https"
+}
+
+// addShadow makes known a guard that refuses nobody.
+func (s *sites) addShadow(guard string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.shadows = append(s.shadows, guard)
 }
 
 // addGuard makes known a guard's site.

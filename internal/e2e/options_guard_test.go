@@ -193,3 +193,39 @@ func TestOption_portal_prefix(t *testing.T) {
 		t.Errorf("the mail links to %s", l.link)
 	}
 }
+
+// shadow: what the guard would refuse goes on, without a word of who the user is, also where a client or a cookie says one; it is counted
+// and logged once a second.
+func TestOption_guard_shadow(t *testing.T) {
+	t.Parallel()
+	g := start(t, plan{guard: "shadow\nrequire role editor"})
+	plain, editor := g.newUser(t), g.newUser(t)
+	editor = g.as(t, editor, "editor")
+	forged := map[string]string{"Remote-User": "root@example.com", "X-Auth-Request-Email": "root@example.com"}
+	for what, c := range map[string]call{
+		"nobody": {}, "a navigation": {header: page}, "a bad token": {bearer: "x"}, "no role": {bearer: plain.access}, "forged": {header: forged},
+		"another origin": {method: "POST", cookies: g.newBrowser(t).cookies, header: map[string]string{"Origin": "https://evil.test"}},
+	} {
+		c.path = "/x"
+		e := g.do(t, c).must(t, 200, "").echo(t)
+		if said := len(e.like("Remote-User")) + len(e.like("Remote-Sub")) + len(e.like("X-Auth-Request-Email")) + len(e.like("Cookie")); said != 0 {
+			t.Errorf("%s: the upstream got %v", what, e.Headers)
+		}
+		if c.bearer == plain.access && len(e.like("Authorization")) != 0 {
+			t.Errorf("%s: the upstream got the token", what)
+		}
+	}
+	if g.do(t, call{path: "/x", bearer: editor.access, header: forged}).must(t, 200, "").echo(t).get(t, "Remote-Sub") != editor.id {
+		t.Error("who is let in is not told to the upstream")
+	}
+	for outcome, least := range map[string]float64{"authentication_required": 3, "forbidden": 1, "cross_origin": 1, "unavailable": 0} {
+		if n := g.metric(t, `gatehouse_guard_shadow_refusals_total{outcome="`+outcome+`"}`); n < least {
+			t.Errorf("%v of %s are counted", n, outcome)
+		}
+	}
+	if log := g.logs(); !strings.Contains(log, "has shadow: it refuses nobody") || !strings.Contains(log, "would have refused a request") {
+		t.Error("the log does not tell")
+	}
+	g.mustReload(t, plan{guard: "require role editor"})
+	g.do(t, call{path: "/x", bearer: plain.access}).want(t, 403, "forbidden")
+}

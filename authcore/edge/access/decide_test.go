@@ -115,6 +115,11 @@ func TestDecide(t *testing.T) {
 		if got.Err != nil {
 			code = authcore.CodeOf(got.Err)
 		}
+		// What is explained is what was decided, by the same order.
+		steps, broken := access.Explain(row.request, &row.policy)
+		if (code == authcore.Forbidden) != (broken >= 0) || len(steps) == 0 || (access.Word(got.Err) == access.Allows) != (got.Err == nil) {
+			t.Errorf("%s: explained by %v, rule %d", name, steps, broken)
+		}
 		if code != row.code || (got.User != nil) != row.user {
 			t.Errorf("%s: %q (%v), user %v", name, code, got.Err, got.User)
 		}

@@ -28,6 +28,7 @@ type Guard struct {
 	Alone        bool                  // no portal on the site sees requests before
 	First        bool                  // nor anything else of ours
 	ServesHost   func(host string) bool
+	Shadow       *Shadow // nil: the guard refuses
 
 	// Matches reports whether the guard is for a request; nil is for all.
 	Matches func(r *http.Request) (bool, error)
@@ -41,6 +42,7 @@ type Guard struct {
 type Counts struct {
 	Admitted, Renewed, Anonymous interface{ Inc() }
 	Refused                      func(error)
+	Shadowed                     func(error) // what a guard with Shadow would have refused
 }
 
 // Serve is the path of every guarded request. Nothing on it does I/O but the renewal, which only a browser whose
@@ -57,11 +59,11 @@ func (g *Guard) Serve(w http.ResponseWriter, r *http.Request, next Next) error {
 	if g.Alone {
 		next = g.CloseAfterResponse(w, r, next)
 		if err := sanitize.CheckForm(w, r, false); err != nil {
-			return g.refuse(w, r, err, nil, https)
+			return g.malformed(p, w, r, next, err, https)
 		}
 	}
 	if err := sanitize.CheckTarget(w, r); err != nil {
-		return g.refuse(w, r, err, nil, https)
+		return g.malformed(p, w, r, next, err, https)
 	}
 	if r.Method == http.MethodOptions || strings.HasPrefix(r.URL.Path, httpauth.HostPrefix) {
 		if done, err := g.host(w, r, https); done {
@@ -76,6 +78,8 @@ func (g *Guard) Serve(w http.ResponseWriter, r *http.Request, next Next) error {
 	asked := access.Request{Who: who, Err: err, Stale: err == nil && g.Stale(), Now: g.at()}
 	decided := access.Decide(asked, &g.Policy)
 	switch {
+	case decided.Err != nil && g.Shadow != nil:
+		return g.pass(p, w, r, next, decided.Err, https)
 	case access.Lacks(decided.Err):
 		return g.askForMore(w, r, asked, https)
 	case decided.Err != nil:
@@ -233,7 +237,10 @@ func (g *Guard) again(p *passage, w http.ResponseWriter, r *http.Request, next N
 	guarded, err := g.takes(r)
 	if guarded && err == nil {
 		asked := access.Request{Who: p.admitted, Stale: g.Stale(), Now: g.at()}
-		if decided := access.Decide(asked, &g.Policy); access.Lacks(decided.Err) {
+		if decided := access.Decide(asked, &g.Policy); decided.Err != nil && g.Shadow != nil {
+			g.strip.Load().Strip(r) // what the guard before has said of the user
+			return g.pass(p, w, r, next, decided.Err, https)
+		} else if access.Lacks(decided.Err) {
 			return g.askForMore(w, r, asked, https)
 		} else if decided.Err != nil {
 			return g.refuse(w, r, decided.Err, decided.User, https)

@@ -67,6 +67,22 @@ func (s *Store) keepAdmin(ctx context.Context, q sqldb.Querier, a authcore.Accou
 	return err
 }
 
+// HasAdministrator reports whether anybody can sign in as an administrator.
+func (s *Store) HasAdministrator(ctx context.Context) (has bool, err error) {
+	err = s.Read(ctx, "look for an administrator", func(ctx context.Context, q sqldb.Querier) error {
+		n, err := sqldb.One(ctx, q, sqldb.ScanInt, storedAdmins, uuid.Nil)
+		for _, address := range s.admins {
+			if err != nil || n > 0 {
+				break
+			}
+			n, err = sqldb.One(ctx, q, sqldb.ScanInt, adminsByAddress, uuid.Nil, address)
+		}
+		has = n > 0
+		return err
+	})
+	return has, err
+}
+
 const setRoles = `update users set roles = $2, roles_version = roles_version + 1, updated_at = $3 where id = $1 returning ` + accountColumns
 
 // ChangeRoles implements admin.Store.

@@ -75,6 +75,7 @@ type Config struct {
 	Stats         *stats.Flow
 	EventLog      *eventlog.Flow
 	Unlocker      *admin.Unlocker
+	Explain       Explainer
 	Notifications *notification.Flow
 	StepUp        *stepup.Flow
 	Authenticator *httpauth.Authenticator
@@ -96,7 +97,7 @@ func (c Config) check() error {
 		return errors.New("httpapi: sessions, sign-in, second steps, sign-up, profile and password are required")
 	case c.JWKS == nil || c.Authenticator == nil || c.Limits == nil || c.Ready == nil || c.Logger == nil || c.Now == nil:
 		return errors.New("httpapi: keys, authenticator, limits, readiness, logger and clock are required")
-	case c.AdminGate == nil || c.Directory == nil || c.Users == nil || c.Unlocker == nil || c.BlockRules == nil || c.Stats == nil || c.EventLog == nil || c.Tuning == nil || c.SigningKeys == nil:
+	case c.AdminGate == nil || c.Directory == nil || c.Explain == nil || c.Users == nil || c.Unlocker == nil || c.BlockRules == nil || c.Stats == nil || c.EventLog == nil || c.Tuning == nil || c.SigningKeys == nil:
 		return errors.New("httpapi: what administers is required")
 	case c.Notifications == nil || c.StepUp == nil || c.Federated == nil || c.Consents == nil:
 		return errors.New("httpapi: notifications, step-ups and providers are required")
@@ -143,6 +144,7 @@ func mountAll(cfg Config) (routes, error) {
 		(&signUpCalls{flow: cfg.SignUp, sessions: cfg.Sessions, log: cfg.Logger}).routes(),
 		(&setupCalls{flow: cfg.Setup, sessions: cfg.Sessions, log: cfg.Logger}).routes(),
 		(&invitationCalls{cfg.Invite}).routes(),
+		(&explainCalls{cfg.Explain}).routes(),
 		(&offerCalls{cfg.Offer, cfg.SignUp, cfg.Factors, cfg.Federated}).routes(),
 		(&signInCalls{signIn: cfg.SignIn, codes: cfg.Passwordless, sessions: cfg.Sessions, log: cfg.Logger}).routes(),
 		(&codeCalls{codes: cfg.Passwordless, sessions: cfg.Sessions, log: cfg.Logger}).routes(),

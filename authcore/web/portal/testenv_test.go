@@ -22,6 +22,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/secondstep"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/userfield"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/access"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/accesstoken"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 	"github.com/gatehouse-auth/gatehouse/authcore/gateway"
@@ -94,7 +95,7 @@ func wire(t testing.TB, e *testflow.Env, log *lockedBuffer, p plan) (*portal.Pag
 	t.Helper()
 	verifier := must(accesstoken.New(accesstoken.Config{Keys: e.Ring, Revocations: e.Revoked, Now: e.Clock.Now}))(t)
 	issuers := func() []string { return []string{origin} }
-	cfg := httpapi.Config{
+	cfg := httpapi.Config{Explain: func(context.Context, access.Question) (access.Explanation, error) { return access.Explanation{}, nil },
 		Sessions: e.Sessions, SignIn: e.SignIn, Steps: e.Steps, Passwordless: e.Passwordless, SignUp: e.SignUp, Profile: e.Profile, Password: e.Password,
 		Setup: e.Setup, Invite: e.Invite, Secure: e.Secure, Contact: e.Contact, Factors: e.Factors, Fresh: e.Fresh, Closure: e.Closure, Export: e.Export, Avatars: e.Avatars,
 		History: e.History, Devices: e.Devices, AdminGate: e.AdminGate, Tuning: e.Tuning, SigningKeys: gateway.SigningKeys(e.Ring), Directory: e.Directory, Users: e.Users, Unlocker: e.Unlocker, BlockRules: e.BlockRules, Stats: e.Stats, EventLog: e.EventLog, Notifications: e.Notifications, StepUp: e.StepUp, Federated: e.Federated, Consents: e.Consents,

@@ -1,0 +1,139 @@
+package caddymodule
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/spf13/cobra"
+
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/nodeclock"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqlstore"
+	"github.com/gatehouse-auth/gatehouse/caddymodule/logsink"
+)
+
+const adminDoctor = "/gatehouse/doctor"
+
+func doctorRoutes() []caddy.AdminRoute {
+	return []caddy.AdminRoute{{Pattern: adminDoctor, Handler: operation(http.MethodGet, func(r *http.Request, _ *adminOps) (any, error) {
+		return inquiry{running()}.condition(r.Context())
+	})}}
+}
+
+// nodeState is what a running gateway knows of itself.
+type nodeState struct {
+	signs, clockWrong bool
+	skew              time.Duration
+	database          error
+	waiting           int    // mails
+	mail, redis       string // why they fail; "" where they do not
+}
+
+func (f *findings) node(s nodeState) {
+	if !s.signs {
+		f.add("keys", findingError, "signing keys", "this node has no keys to sign with, so nobody can sign in", "check that every node has the same secret")
+	}
+	if s.clockWrong {
+		f.add("clock", findingError, "clock", fmt.Sprintf("the clock of this machine differs from the database's by %s", s.skew.Round(time.Second)), "set the clock, and keep it right by NTP")
+	}
+	if s.database != nil {
+		f.database(s.database)
+	}
+	if s.mail != "" {
+		f.add("mail", findingError, "option mail", fmt.Sprintf("mails do not go out, %d wait: %s", s.waiting, s.mail), "try gatehouse mail test <address>")
+	}
+	if s.redis != "" {
+		f.add("redis", findingWarning, "option redis", "revocations of other nodes do not arrive through Redis: "+s.redis, "see that Redis runs and is reached from here")
+	}
+}
+
+func (f *findings) database(err error) {
+	f.add("postgres", findingError, "option database", "the database does not answer as it should: "+err.Error(), "see that it runs, accepts changes, and is reached from here")
+}
+
+// administrators looks for somebody who administers.
+func (f *findings) administrators(ctx context.Context, store *sqlstore.Store) error {
+	has, err := store.HasAdministrator(ctx)
+	if err == nil && !has {
+		f.add("no_admin", findingWarning, "accounts", "nobody can administer this gateway", "make an administrator with gatehouse user create --admin, or name an address in admins")
+	}
+	return err
+}
+
+func doctorCommand() *cobra.Command {
+	p, offline := &cliEnv{}, false
+	cmd := &cobra.Command{
+		Use: "doctor", Short: "Looks for what is wrong or dangerous in the configuration and the running gateway", Args: cobra.NoArgs,
+		Long: "Looks through the configuration and asks the running gateway about its database, keys, clock, mail and Redis. If no gateway runs, it " +
+			"looks whether the database answers. With --offline it reads the configuration alone.\n\nExit codes: 0 no error was found; 4 an error was found.",
+		RunE: func(cmd *cobra.Command, _ []string) error { return p.doctor(cmd, offline) },
+	}
+	p.flags(cmd)
+	cmd.Flags().BoolVar(&offline, "offline", false, "look at the configuration alone")
+	return cmd
+}
+
+func (p *cliEnv) doctor(cmd *cobra.Command, offline bool) error {
+	cmd.SilenceUsage = true
+	if p.asJSON {
+		caddy.BufferedLog() // as in run
+	}
+	ctx, cancel := context.WithTimeout(cmd.Context(), shortLimit)
+	defer cancel()
+	cfg, err := p.resolved()
+	if err != nil {
+		return p.fail(cmd, err)
+	}
+	config, _, err := p.load()
+	if err != nil {
+		return p.fail(cmd, err)
+	}
+	found, err := examine(config, cfg)
+	if err == nil && !offline {
+		var state findings
+		err = p.ask(ctx, http.MethodGet, adminDoctor, nil, &state)
+		if errors.Is(err, errNotRunning) {
+			state, err = stoppedCondition(ctx, cfg), nil
+		}
+		found.Findings = append(found.Findings, state.Findings...)
+	}
+	if err != nil {
+		return p.fail(cmd, err)
+	}
+	found = found.sorted()
+	if err := p.print(cmd.OutOrStdout(), found, func(w io.Writer) { printFindings(w, found) }); err != nil {
+		return err
+	}
+	if found.failed() {
+		return p.ends(cmd, exitRefused)
+	}
+	return nil
+}
+
+// stoppedCondition looks at a database that no gateway of this machine serves. It changes nothing in it.
+func stoppedCondition(ctx context.Context, cfg *resolved) (f findings) {
+	if cfg.sqlitePath != "" {
+		return f
+	}
+	store, err := sqlstore.Open(ctx, sqlstore.Config{URL: cfg.database.RevealString(), Logger: logsink.Present(), Now: nodeclock.Now})
+	if err == nil {
+		err = errors.Join(store.Ping(ctx), store.Close())
+	}
+	if err != nil {
+		f.database(err)
+	}
+	return f
+}
+
+func printFindings(w io.Writer, f findings) {
+	if len(f.Findings) == 0 {
+		fmt.Fprintln(w, "nothing found")
+	}
+	for _, x := range f.Findings {
+		fmt.Fprintf(w, "%s: %s (%s)\n  %s\n  %s\n", x.Level, x.ID, x.Where, x.What, x.Do)
+	}
+}
