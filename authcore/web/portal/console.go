@@ -20,6 +20,7 @@ func consolePages(q *page.Request) []page.Link {
 	return []page.Link{
 		{To: consolePath, Text: q.T("console.dashboard")},
 		{To: consoleUsersPath, Text: q.T("console.users")},
+		{To: consoleBlocksPath, Text: q.T("console.blocks")},
 		{To: consoleEventsPath, Text: q.T("console.events")},
 	}
 }
@@ -28,6 +29,7 @@ func consolePages(q *page.Request) []page.Link {
 func consoleRoutes(cfg *Config) []page.Route {
 	return slices.Concat(
 		(&dashboardPage{cfg.Stats}).routes(),
+		(&blocksPage{consoleGate{cfg.Admin.Gate}, cfg.Admin.BlockRules}).routes(),
 		(&eventsPage{cfg.EventLog}).routes(),
 		(&usersPage{consoleGate{cfg.Admin.Gate}, cfg.Admin, cfg.Profile.Fields()}).routes(),
 		newUserPage(cfg).routes(),

@@ -5,20 +5,22 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/admin"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/block"
 	"github.com/gatehouse-auth/gatehouse/authcore/web/portal/page"
 )
 
 // Administration is what the console does with other people's accounts.
 type Administration struct {
-	Gate      *admin.Gate
-	Directory *admin.Directory
-	Users     *admin.Users
-	Unlocker  *admin.Unlocker
-	Admins    authcore.Admins // of the option; none is possible
+	Gate       *admin.Gate
+	Directory  *admin.Directory
+	Users      *admin.Users
+	Unlocker   *admin.Unlocker
+	BlockRules *block.Manager
+	Admins     authcore.Admins // of the option; none is possible
 }
 
 func (a Administration) complete() bool {
-	return a.Gate != nil && a.Directory != nil && a.Users != nil && a.Unlocker != nil
+	return a.Gate != nil && a.Directory != nil && a.Users != nil && a.Unlocker != nil && a.BlockRules != nil
 }
 
 // consoleGate stands before what the console reads and does, as it stands before the calls of the API: roles as the database has them, the

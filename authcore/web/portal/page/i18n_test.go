@@ -17,6 +17,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/block"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/notice"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/secure"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/stats"
@@ -119,6 +120,18 @@ func TestTexts_AreThoseThatAreUsed(t *testing.T) {
 	}
 	for _, state := range []string{stats.NodeReady, stats.NodeUnready, stats.NodeLost} {
 		mark("console.node.state." + state)
+	}
+	for _, kind := range block.Kinds() {
+		mark("console.block.kind." + string(kind))
+	}
+	for _, act := range block.Acts() {
+		mark("console.block.for." + string(act))
+	}
+	for _, source := range []block.Source{block.FromCaddyfile, block.FromRuntime, block.FromTrap} {
+		mark("console.block.source." + string(source))
+	}
+	for _, word := range []string{"expires_in", "hour", "day", "week", "month", "year"} {
+		mark("console.block." + word)
 	}
 	for _, cause := range []string{"http", "cookies", "host", "clock", "guarded"} {
 		mark("redirectloop." + cause)
