@@ -49,6 +49,35 @@ func TestS08_Disabled(t *testing.T) {
 	c.b.api(t, "POST", "/refresh", object{"refresh_token": other.refresh}).want(t, 200, "")
 }
 
+// blockCommands adds, tries, lists and removes a block rule by the command line.
+func (g *gateway) blockCommands(t *testing.T, where string) {
+	t.Helper()
+	added := g.operatorJSON(t, "block", "add", "email", "*@"+where+".example", "--for", "signup,login", "--expires", "1h", "--reason", "bots")
+	if added["pattern"] != "*@"+where+".example" || added["source"] != "runtime" || added["reason"] != "bots" || added["created_by"] != nil || added["expires_at"] == nil ||
+		!slices.Equal(added["for"].([]any), []any{"signup", "login"}) {
+		t.Errorf("%s: added %v", where, added)
+	}
+	if where == "running" {
+		g.api(t, "POST", "/register", object{"email": "x@running.example", "password": password}).want(t, 403, "blocked")
+	}
+	if found := g.operatorJSON(t, "block", "test", "email", "X@"+where+".example")["matches"].([]any); len(found) != 1 {
+		t.Errorf("%s: %v match", where, found)
+	}
+	if all := g.operatorJSON(t, "block", "list")["blocks"].([]any); len(all) != 1 || all[0].(map[string]any)["id"] != added["id"] {
+		t.Errorf("%s: the list is %v", where, all)
+	}
+	g.operatorJSON(t, "block", "remove", added["id"].(string))
+	if where == "running" {
+		g.api(t, "POST", "/register", object{"email": "x@running.example", "password": password}).want(t, 202, "")
+	}
+	for _, args := range [][]string{{"3", "remove", added["id"].(string)}, {"2", "add", "ip", "300.1.1.1"}, {"2", "add", "email", "x@fine.example", "--for", "all"}} {
+		_, errs, code := g.Command(t, append([]string{"block"}, append(args[1:], "--config", "Caddyfile", "--json")...)...)
+		if fmt.Sprint(code) != args[0] || !json.Valid([]byte(errs)) {
+			t.Errorf("%s: %v ends with %d: %s", where, args[1:], code, errs)
+		}
+	}
+}
+
 // TestUser_Commands: accounts, roles, lost factors and the last administrator, at a running gateway and without one.
 func TestUser_Commands(t *testing.T) {
 	t.Parallel()
@@ -119,6 +148,7 @@ func TestUser_Commands(t *testing.T) {
 			t.Errorf("%s: deleted %v", where, said)
 		}
 		refused(3, "not_found", "user", "get", robot)
+		g.blockCommands(t, where)
 		g.operatorJSON(t, "user", "disable", "ops") // there is another one now
 		refused(4, "last_admin", "user", "role", "remove", u.email, "admin")
 		g.operatorJSON(t, "user", "enable", "ops")
