@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/factor"
 	"github.com/gatehouse-auth/gatehouse/internal/testflow"
 )
 
@@ -213,4 +214,13 @@ func TestAdmin_Helps(t *testing.T) {
 	h.call(http.MethodGet, path+"/factors", "", asAdmin).want(200)
 	h.call(http.MethodDelete, path+"/factors/"+uuid.NewString(), "", asAdmin).refused(404, authcore.NotFound)
 	h.call(http.MethodDelete, path+"/factors/x", "", asAdmin).refused(404, authcore.NotFound)
+	last := h.EmailFactor(t, user.ID)
+	h.call(http.MethodDelete, path+"/factors/"+last.ID.String(), "", asAdmin).refused(409, authcore.LastFactor)
+	was := must(h.Store.FactorState(t.Context(), user.ID, h.Clock.Now()))(t)
+	app := authcore.Factor{ID: uuid.Must(uuid.NewV7()), AccountID: user.ID, Type: authcore.FactorTOTP, CreatedAt: h.Clock.Now(), ConfirmedAt: h.Clock.Now()}
+	if err := h.Store.ChangeFactors(t.Context(), factor.Change{Was: was, Add: []authcore.Factor{app}, Now: h.Clock.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	h.call(http.MethodDelete, path+"/factors/"+app.ID.String(), "", asAdmin).want(204)
+	h.Mail(t, "user.one@example.com", authcore.MailFactorRemoved)
 }

@@ -29,7 +29,8 @@ func (p *socialPages) routes() (all []page.Route) {
 			page.Route{Path: federated.CallbackPath(o.Name), Show: func(q *page.Request) error { return p.callback(q, o) }, Foreign: p.posted, Limit: authcore.LimitSocial},
 		)
 	}
-	return all
+	// Links to a provider that is no longer there.
+	return append(all, page.Route{Path: startPath("{id}"), Show: func(*page.Request) error { return authcore.Refuse(authcore.NotFound, "There is no such provider.") }})
 }
 
 func startPath(provider string) string { return "/social/" + provider + "/start" }

@@ -19,8 +19,9 @@ var assetFiles embed.FS
 // assets is the templates, and the files that they load.
 type assets struct {
 	templates map[string]*template.Template
-	files     map[string]file // by path below the prefix
-	css, icon string          // their paths
+	files     map[string]file   // by path below the prefix
+	css, icon string            // their paths
+	sheets    map[string]string // the paths of the style sheets that single templates have besides, by template
 }
 
 type file struct {
@@ -30,7 +31,7 @@ type file struct {
 
 // readAssets reads the layout, and beside the template of a [View] those of pages.
 func readAssets(pages fs.FS) (*assets, error) {
-	a := &assets{templates: map[string]*template.Template{}, files: map[string]file{}}
+	a := &assets{templates: map[string]*template.Template{}, files: map[string]file{}, sheets: map[string]string{}}
 	names, err := fs.Glob(pages, "*.html")
 	if err != nil {
 		return nil, fmt.Errorf("read templates of the pages: %w", err)
@@ -51,6 +52,9 @@ func readAssets(pages fs.FS) (*assets, error) {
 		a.templates[path.Base(name)] = t
 	}
 	if a.css, err = a.add("style.css", ".css", "text/css; charset=utf-8"); err != nil {
+		return nil, err
+	}
+	if a.sheets["console.html"], err = a.add("console.css", ".css", "text/css; charset=utf-8"); err != nil {
 		return nil, err
 	}
 	a.icon, err = a.add("icon.svg", ".svg", "image/svg+xml")
@@ -92,6 +96,7 @@ func (q *Request) ServeAsset(at string) {
 type frame struct {
 	*Texts
 	Brand, Home, CSS, Icon string
+	Sheets                 []string // besides CSS
 	Title                  string
 	View                   any
 }
@@ -112,9 +117,11 @@ func (q *Request) draw(name, title string, view any) error {
 	if q.Problem != nil { // the title is what a screen reader reads first
 		title, status = q.T("error.prefix")+": "+title, q.Problem.Status
 	}
-	err := q.assets.templates[name].ExecuteTemplate(&body, "layout.html", frame{
-		Texts: q.Texts, Brand: q.Brand, Home: q.Home(), CSS: q.Path(q.assets.css), Icon: q.Icon(), Title: title, View: view,
-	})
+	f := frame{Texts: q.Texts, Brand: q.Brand, Home: q.Home(), CSS: q.Path(q.assets.css), Icon: q.Icon(), Title: title, View: view}
+	if sheet := q.assets.sheets[name]; sheet != "" {
+		f.Sheets = []string{q.Path(sheet)}
+	}
+	err := q.assets.templates[name].ExecuteTemplate(&body, "layout.html", f)
 	if err != nil {
 		return fmt.Errorf("render page: %w", err)
 	}
