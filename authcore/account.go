@@ -50,6 +50,8 @@ type Account struct {
 	// "" for any.
 	MFAEnabledAt time.Time
 	MFAPreferred FactorType
+	// MFADemandedAt is since when an administrator has sign-ins of the account ask for a second factor; zero: they do not.
+	MFADemandedAt time.Time
 	// PasswordBy is the channel of the reset that set the password, until another kind of proof has been given once; "" for none.
 	// Whoever reads that channel has the password, so the channel is no second factor beside it.
 	PasswordBy Channel
@@ -99,6 +101,9 @@ func (a Account) Disabled() bool { return !a.DisabledAt.IsZero() }
 
 // MFAEnabled reports whether the owner has switched second factors on.
 func (a Account) MFAEnabled() bool { return !a.MFAEnabledAt.IsZero() }
+
+// MFADemanded reports whether an administrator has sign-ins of the account ask for a second factor.
+func (a Account) MFADemanded() bool { return !a.MFADemandedAt.IsZero() }
 
 // Name returns first and last name joined by one space, or what there is of them.
 func (a Account) Name() string {

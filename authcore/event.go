@@ -66,6 +66,8 @@ const (
 	EventCloneSuspected    EventKind = "factor.clone_suspected"
 	EventMFAEnabled        EventKind = "mfa.enabled"
 	EventMFADisabled       EventKind = "mfa.disabled"
+	EventMFARequired       EventKind = "mfa.required"
+	EventMFAReleased       EventKind = "mfa.released"
 	EventRecoveryCodesMade EventKind = "recovery_codes.made"
 	EventRecoveryCodeUsed  EventKind = "recovery_codes.used"
 	EventNotifications     EventKind = "account.notifications_changed"
@@ -95,6 +97,8 @@ const (
 	EventAdminUsersReset      EventKind = "admin.users.reset_password"
 	EventAdminUsersVerify     EventKind = "admin.users.send_verification"
 	EventAdminUsersUnlock     EventKind = "admin.users.unlock"
+	EventAdminUsersRequireMFA EventKind = "admin.users.require_2fa"
+	EventAdminUsersReleaseMFA EventKind = "admin.users.release_2fa"
 	EventAdminSessionsList    EventKind = "admin.sessions.list"
 	EventAdminSessionsRevoke  EventKind = "admin.sessions.revoke"
 	EventAdminFactorsList     EventKind = "admin.factors.list"
@@ -134,6 +138,7 @@ var eventKinds = sortedKinds(
 	EventSettingChanged, EventSettingReset, EventAdminSettingsList, EventAdminSettingsGet, EventAdminSettingsSet, EventAdminSettingsReset, EventAdminSettingsHistory,
 	EventAdminKeysList, EventAdminKeysRotate, EventAdminUsersList, EventAdminUsersGet, EventAdminUsersCreate, EventAdminUsersReplace, EventAdminUsersUpdate, EventAdminUsersDelete,
 	EventAdminUsersAddRole, EventAdminUsersRemoveRole, EventAdminUsersReset, EventAdminUsersVerify, EventAdminUsersUnlock,
+	EventAdminUsersRequireMFA, EventAdminUsersReleaseMFA, EventMFARequired, EventMFAReleased,
 	EventAdminSessionsList, EventAdminSessionsRevoke, EventAdminFactorsList, EventAdminFactorsRemove, EventCreatedByAdmin, EventUnlocked, EventEndedByAdmin,
 	EventAdminExplain,
 )
@@ -216,6 +221,8 @@ const (
 	MailFactorRemoved     MailKind = "factor_removed"
 	MailMFAEnabled        MailKind = "mfa_enabled"
 	MailMFADisabled       MailKind = "mfa_disabled"
+	MailMFARequired       MailKind = "mfa_required"
+	MailMFAReleased       MailKind = "mfa_released"
 	MailRecoveryCodesMade MailKind = "recovery_codes_made"
 	MailRecoveryCodeUsed  MailKind = "recovery_code_used"
 	MailCloneSuspected    MailKind = "clone_suspected"

@@ -14,6 +14,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/federated"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/invite"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/notice"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/tuning"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 	"github.com/gatehouse-auth/gatehouse/authcore/gateway"
@@ -39,6 +40,7 @@ type adminOps struct {
 	closure   *closure.Flow
 	invite    *invite.Flow
 	factors   *factor.Factors
+	resets    *password.Resets
 	tuning    *tuning.Flow
 	blocks    *block.Manager
 	store     *sqlstore.Store
@@ -61,7 +63,7 @@ func adminOpsOf(ctx context.Context, a *App) (*adminOps, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.tuning = c.tuning
+	d.tuning, d.resets = c.tuning, c.flows.Password.Resets()
 	d.notifier, d.invite, d.factors, d.users, d.closure, d.portal = c.notifier, c.flows.Invite, c.flows.Factors, c.flows.Users, c.flows.Closure, a.sites.portalURL()
 	d.blocks = c.flows.BlockRules
 	return d, nil

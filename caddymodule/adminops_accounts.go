@@ -10,6 +10,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/admin"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/factor"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
 )
@@ -171,5 +172,43 @@ func (s sessionEnd) apply(ctx context.Context, d *adminOps) (endedSessions, erro
 		}
 		n, err := session.EndForOperator(ctx, d.store, d.now(), a.ID, ids)
 		return endedSessions{n}, err
+	})
+}
+
+// mfaDemand has an account owe a second factor, or not.
+type mfaDemand struct {
+	User    string `json:"user"`
+	Require bool   `json:"require"`
+}
+
+func (m mfaDemand) apply(ctx context.Context, d *adminOps) (managedUser, error) {
+	kind := authcore.EventAdminUsersReleaseMFA
+	if m.Require {
+		kind = authcore.EventAdminUsersRequireMFA
+	}
+	return told(ctx, d, kind, func(ctx context.Context) (managedUser, error) {
+		if !d.hasPages() {
+			return managedUser{}, errNoPages()
+		}
+		a, err := namedUser{m.User}.find(ctx, d)
+		if err != nil {
+			return managedUser{}, err
+		}
+		err = factor.Demand{Factors: d.factors}.Set(ctx, a.ID, m.Require, authcore.Client{Portal: d.portal})
+		return d.managed(ctx, a.Account, err)
+	})
+}
+
+// reset has the owner choose a new password by a mail, whose link nobody else sees.
+func (n namedUser) reset(ctx context.Context, d *adminOps) (managedUser, error) {
+	return told(ctx, d, authcore.EventAdminUsersReset, func(ctx context.Context) (managedUser, error) {
+		if !d.hasPages() {
+			return managedUser{}, errNoPages()
+		}
+		a, err := n.find(ctx, d)
+		if err != nil {
+			return managedUser{}, err
+		}
+		return d.managed(ctx, a.Account, d.resets.Send(ctx, a.Account, authcore.Client{Portal: d.portal}))
 	})
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/factor"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/invite"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/notice"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
 	"github.com/gatehouse-auth/gatehouse/authcore/gateway"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/notify"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/ratelimit"
@@ -57,6 +58,7 @@ func (d *adminOps) usersStopped(mailer challenge.Mailer, counters authcore.Limit
 	if err != nil {
 		return err
 	}
+	d.resets = &password.Resets{Store: d.store, Challenges: challenges, Off: d.cfg.noPassword(), Now: d.now}
 	d.closure, err = closure.New(closure.Config{Store: d.store, Challenges: challenges, Notices: notices, Grace: d.cfg.deletionGrace, Now: d.now})
 	return err
 }

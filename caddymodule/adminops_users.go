@@ -34,7 +34,9 @@ const (
 	adminUserSessions = "/gatehouse/users/sessions"
 	adminSessionEnd   = "/gatehouse/users/sessions/end"
 
-	adminFactors = "/gatehouse/users/factors/reset"
+	adminFactors   = "/gatehouse/users/factors/reset"
+	adminUserMFA   = "/gatehouse/users/2fa"
+	adminUserReset = "/gatehouse/users/reset"
 )
 
 // userRoutes are the operations on accounts.
@@ -45,6 +47,8 @@ func userRoutes() []caddy.AdminRoute {
 		{Pattern: adminUserEnable, Handler: operation(http.MethodPost, withBody(namedUser.enable))},
 		{Pattern: adminSetupLink, Handler: operation(http.MethodPost, plain(newSetupLink))},
 		{Pattern: adminFactors, Handler: operation(http.MethodPost, withBody(namedUser.resetFactors))},
+		{Pattern: adminUserMFA, Handler: operation(http.MethodPost, withBody(mfaDemand.apply))},
+		{Pattern: adminUserReset, Handler: operation(http.MethodPost, withBody(namedUser.reset))},
 		{Pattern: adminUserGet, Handler: operation(http.MethodPost, withBody(namedUser.get))},
 		{Pattern: adminUserList, Handler: operation(http.MethodPost, withBody(userList.read))},
 		{Pattern: adminUserUpdate, Handler: operation(http.MethodPost, withBody(userUpdate.apply))},

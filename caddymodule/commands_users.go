@@ -16,7 +16,7 @@ func userCommand() *cobra.Command {
 	user := &cobra.Command{Use: "user", Short: "Lists, shows, creates, changes and deletes accounts, gives and takes roles, resets second factors"}
 	p.flags(user)
 	family(user)
-	user.AddCommand(listUsersCommand(p), getUserCommand(p), updateUserCommand(p), deleteUserCommand(p), unlockUserCommand(p), createUserCommand(p), disableUserCommand(p), enableUserCommand(p), roleCommand(p), factorsCommand(p), setupLinkCommand(p))
+	user.AddCommand(listUsersCommand(p), getUserCommand(p), updateUserCommand(p), deleteUserCommand(p), unlockUserCommand(p), createUserCommand(p), disableUserCommand(p), enableUserCommand(p), roleCommand(p), factorsCommand(p), twoFactorCommand(p), resetUserCommand(p), setupLinkCommand(p))
 	return user
 }
 
@@ -104,6 +104,39 @@ func factorsCommand(p *cliEnv) *cobra.Command {
 		},
 	})
 	return factors
+}
+
+func twoFactorCommand(p *cliEnv) *cobra.Command {
+	mfa := &cobra.Command{Use: "2fa", Short: "Requires a second factor of an account, or no longer does"}
+	family(mfa)
+	for _, c := range []struct {
+		name, short, long string
+		require           bool
+	}{
+		{"require", "Has sign-ins of an account ask for a second factor", "Has sign-ins of an account ask for a second factor, whatever its owner has chosen. Who has none adds one on the way. Sessions go on.", true},
+		{"release", "Requires no second factor of an account any more", "Requires no second factor of an account any more. What the owner has switched on stays on, and what the option mfa demands.", false},
+	} {
+		mfa.AddCommand(&cobra.Command{
+			Use: c.name + " <user>", Short: c.short, Args: cobra.ExactArgs(1), Long: c.long + " The owner is told. " + whichNumbered,
+			RunE: func(cmd *cobra.Command, args []string) error {
+				m := mfaDemand{User: args[0], Require: c.require}
+				return run(p, cmd, request[managedUser]{method: http.MethodPost, path: adminUserMFA, body: m, limit: shortLimit, do: m.apply}, printUser)
+			},
+		})
+	}
+	return mfa
+}
+
+func resetUserCommand(p *cliEnv) *cobra.Command {
+	return &cobra.Command{
+		Use: "reset <user>", Short: "Mails the owner of an account a link to choose a new password", Args: cobra.ExactArgs(1),
+		Long: "Mails the owner of an account a code and link to choose a new password. You see neither, and the present password works until then. " +
+			"If no gateway runs, the mail waits until one starts. " + whichNumbered,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			n := namedUser{args[0]}
+			return run(p, cmd, request[managedUser]{method: http.MethodPost, path: adminUserReset, body: n, limit: shortLimit, do: n.reset}, printUser)
+		},
+	}
 }
 
 func setupLinkCommand(p *cliEnv) *cobra.Command {

@@ -60,6 +60,7 @@ type Change struct {
 	Codes   []secret.Digest // of the set of recovery codes among Add
 	Confirm *Confirmation   // nil: none
 	MFA     *MFA            // nil: stays as it is
+	Demand  *bool           // an administrator's for second factors; nil: stays as it is
 	// EndTrust ends the trust in every device, EndSessions every session: it raises the account's epoch.
 	EndTrust, EndSessions bool
 	// DropPassword removes the account's password, and ends what was sent out to set another.
@@ -92,7 +93,7 @@ func (s State) Same(now State) bool {
 	a, b := s.Account, now.Account
 	return a.ID == b.ID && a.Username == b.Username && a.Email == b.Email && a.EmailVerifiedAt.Equal(b.EmailVerifiedAt) && a.Phone == b.Phone &&
 		a.PhoneVerifiedAt.Equal(b.PhoneVerifiedAt) && (a.PasswordHash == "") == (b.PasswordHash == "") && a.Disabled() == b.Disabled() &&
-		a.MFAEnabledAt.Equal(b.MFAEnabledAt) && a.MFAPreferred == b.MFAPreferred && a.PasswordShort == b.PasswordShort && slices.Equal(s.Codes, now.Codes) &&
+		a.MFAEnabledAt.Equal(b.MFAEnabledAt) && a.MFADemanded() == b.MFADemanded() && a.MFAPreferred == b.MFAPreferred && a.PasswordShort == b.PasswordShort && slices.Equal(s.Codes, now.Codes) &&
 		slices.EqualFunc(s.Factors, now.Factors, func(x, y authcore.Factor) bool {
 			return x.ID == y.ID && x.Confirmed() == y.Confirmed() && x.Address == y.Address
 		})

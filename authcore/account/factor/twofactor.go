@@ -19,7 +19,7 @@ const ByAccount = "account"
 // Status is the state of two-factor authentication of an account.
 type Status struct {
 	Enabled    bool
-	RequiredBy string            // "" where a sign-in asks for no second factor; ByAccount, "all" or "role:<role>"
+	RequiredBy string            // "" where a sign-in asks for no second factor; ByAccount, ByAdministrator, "all" or "role:<role>"
 	Factors    []authcore.Factor // that count
 	Preferred  authcore.FactorType
 	CodesLeft  int

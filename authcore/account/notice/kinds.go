@@ -32,6 +32,8 @@ var rules = map[authcore.MailKind]rule{
 	authcore.MailCodesGuessed:      {tells: []authcore.EventKind{authcore.EventFactorFailed}},
 	authcore.MailMFAEnabled:        {tells: []authcore.EventKind{authcore.EventMFAEnabled}},
 	authcore.MailMFADisabled:       {tells: []authcore.EventKind{authcore.EventMFADisabled}},
+	authcore.MailMFARequired:       {tells: []authcore.EventKind{authcore.EventMFARequired}},
+	authcore.MailMFAReleased:       {tells: []authcore.EventKind{authcore.EventMFAReleased}},
 	authcore.MailRecoveryCodesMade: {tells: []authcore.EventKind{authcore.EventRecoveryCodesMade}},
 	authcore.MailRecoveryCodeUsed:  {tells: []authcore.EventKind{authcore.EventRecoveryCodeUsed}},
 	authcore.MailCloneSuspected:    {tells: []authcore.EventKind{authcore.EventCloneSuspected}},

@@ -86,10 +86,12 @@ func (f *Flow) Off() bool { return f.cfg.Off }
 // on refuses what only passwords need.
 func (f *Flow) on() error {
 	if f.cfg.Off {
-		return authcore.Refuse(authcore.NotFound, "No passwords are used here.")
+		return errOff()
 	}
 	return nil
 }
+
+func errOff() error { return authcore.Refuse(authcore.NotFound, "No passwords are used here.") }
 
 func (f *Flow) now() time.Time { return f.cfg.Now.Now() }
 

@@ -147,7 +147,8 @@ func New(cfg Config) (*Flow, error) {
 	return &Flow{entry: entry{cfg.Blocks}, cfg: cfg, tries: tries, proofs: attempt.Proofs{Attempts: tries, Sessions: cfg.Proofs, Now: cfg.Now}}, nil
 }
 
-// RequiredBy returns why sign-ins of the account ask for a second factor: "all", "role:<role>" or, where its owner has switched it on,
+// RequiredBy returns why sign-ins of the account ask for a second factor: "all", "role:<role>",
+// [factor.ByAdministrator] or, where its owner has switched it on,
 // [factor.ByAccount]; "" where they do not.
 func (f *Flow) RequiredBy(a authcore.Account) string {
 	if f.cfg.Required.Everybody {
@@ -160,6 +161,9 @@ func (f *Flow) RequiredBy(a authcore.Account) string {
 				return "role:" + role
 			}
 		}
+	}
+	if a.MFADemanded() {
+		return factor.ByAdministrator
 	}
 	if a.MFAEnabled() {
 		return factor.ByAccount

@@ -82,6 +82,8 @@ var kinds = map[authcore.MailKind]shape{
 	authcore.MailFactorRemoved:     {cause: true, security: true},
 	authcore.MailMFAEnabled:        {cause: true, security: true},
 	authcore.MailMFADisabled:       {cause: true, security: true},
+	authcore.MailMFARequired:       {security: true},
+	authcore.MailMFAReleased:       {security: true},
 	authcore.MailRecoveryCodesMade: {cause: true, security: true},
 	authcore.MailRecoveryCodeUsed:  {cause: true, security: true},
 	authcore.MailCloneSuspected:    {cause: true, security: true},

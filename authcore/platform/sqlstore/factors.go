@@ -125,6 +125,7 @@ const (
 	confirmFactor = `update factors set confirmed_at = $3, expires_at = null, last_step = $4, credential_id = $5, credential = $6, sign_count = $7
 		where id = $1 and account_id = $2 and confirmed_at is null and expires_at > $3`
 	dropPassword = "update users set password_hash = '', password_by = '', password_short = false, breach_told_at = null, updated_at = $2 where id = $1 and password_hash <> ''"
+	setDemand    = "update users set mfa_demanded_at = $2, updated_at = $3 where id = $1"
 	setMFA       = "update users set mfa_enabled_at = $2, mfa_preferred = $3, updated_at = $4 where id = $1"
 )
 
@@ -147,7 +148,7 @@ func (s *Store) ChangeFactors(ctx context.Context, c factor.Change) error {
 		if err != nil {
 			return err
 		}
-		if !c.Was.Same(now) || now.Account.Disabled() {
+		if !c.Was.Same(now) || now.Account.Disabled() && c.Demand == nil {
 			return authcore.ErrNotFound
 		}
 		if err := keepWay(ctx, q, now.Account.ID, c.Left); err != nil {
@@ -209,6 +210,15 @@ func changeFactors(ctx context.Context, q *tx, c factor.Change) error {
 	}
 	if c.MFA != nil {
 		if err := oneRow(ctx, q, setMFA, account, micros(c.MFA.EnabledAt), string(c.MFA.Preferred), micros(c.Now)); err != nil {
+			return err
+		}
+	}
+	if c.Demand != nil {
+		var since any
+		if *c.Demand {
+			since = micros(c.Now)
+		}
+		if err := oneRow(ctx, q, setDemand, account, since, micros(c.Now)); err != nil {
 			return err
 		}
 	}

@@ -59,7 +59,28 @@ func (c *adminHelpCalls) routes() []route {
 		admin: authcore.Changes, event: authcore.EventAdminFactorsRemove, fresh: true, optional: true, does: authenticatedWith(c.removeFactor),
 		params: []param{whichAccount(), factorID}, replies: []reply{{http.StatusNoContent, "The factor has been removed.", nil}},
 		refuses: []authcore.Code{authcore.NotFound, authcore.LastFactor, authcore.LastWayIn},
-	}}
+	}, c.twoFactor(http.MethodPut, "Require a second factor of an account", "Sign-ins owe a second factor from now on, whatever the owner has chosen; who has none adds one on the way.",
+		authcore.EventAdminUsersRequireMFA, true),
+		c.twoFactor(http.MethodDelete, "Require no second factor of an account any more", "What the owner has switched on stays on, and what the option `mfa` demands.",
+			authcore.EventAdminUsersReleaseMFA, false)}
+}
+
+func (c *adminHelpCalls) twoFactor(method, summary, text string, event authcore.EventKind, demand bool) route {
+	return route{
+		method: method, path: "/admin/users/{id}/2fa", tag: tagAdmin, summary: summary, text: text + " The owner is told. For administrators.",
+		admin: authcore.Changes, event: event, fresh: true, optional: true, params: []param{whichAccount()},
+		does: authenticatedWith(func(x *call, _ freshBody) error {
+			a, err := c.account(x)
+			if err == nil {
+				err = factor.Demand{Factors: c.factors}.Set(x.r.Context(), a.ID, demand, x.quiet())
+			}
+			if err != nil {
+				return err
+			}
+			return x.done()
+		}),
+		replies: []reply{{http.StatusNoContent, "It is so.", nil}}, refuses: []authcore.Code{authcore.NotFound},
+	}
 }
 
 // quiet is who causes what the owner is told of: an administrator, whose address and browser are no business of the owner's.
@@ -114,7 +135,7 @@ func (c *adminHelpCalls) revoke(x *call, body adminRevokeBody) error {
 func (c *adminHelpCalls) reset(x *call, _ freshBody) error {
 	a, err := c.account(x)
 	if err == nil {
-		err = c.passwords.SendResetForAdmin(x.r.Context(), a.Account, x.quiet())
+		err = c.passwords.Resets().Send(x.r.Context(), a.Account, x.quiet())
 	}
 	if err != nil {
 		return err

@@ -267,6 +267,10 @@ func mfaStateOf(s factor.Status) MFAState {
 	state := MFAState{Enabled: s.Enabled, Required: s.RequiredBy != "", Methods: []mfaMethod{}, Preferred: s.Preferred, CodesLeft: s.CodesLeft, Trusted: s.Trusted}
 	if s.RequiredBy != "" {
 		state.RequiredBy = &s.RequiredBy
+		if s.RequiredBy == factor.ByAdministrator { // it is this account that owes it
+			by := factor.ByAccount
+			state.RequiredBy = &by
+		}
 	}
 	for _, f := range s.Factors {
 		state.Methods = append(state.Methods, mfaMethod{f.Type, f.ID, f.Name, factor.Masked(f)})

@@ -140,7 +140,7 @@ func (p *userPage) submit(q *page.Request) error {
 
 func (p *userPage) reset(q *page.Request) error {
 	err := p.change(q, authcore.EventAdminUsersReset, func(ctx context.Context, a authcore.ManagedAccount) error {
-		return p.passwords.SendResetForAdmin(ctx, a.Account, quiet(q))
+		return p.passwords.Resets().Send(ctx, a.Account, quiet(q))
 	})
 	if err != nil {
 		return err

@@ -3,6 +3,8 @@
 -- Programs of the release before write none of these columns, and read past all of them.
 -- When the owner was told that the password is of a known breach; null: never, or it was changed since.
 alter table users add column breach_told_at bigint;
+-- Since when an administrator has sign-ins of the account ask for a second factor; null: they do not.
+alter table users add column mfa_demanded_at bigint;
 
 -- Lists of events of everybody, the newest first, by what leads a filter.
 drop index events_at;
