@@ -8,7 +8,7 @@ import (
 	"github.com/chromedp/chromedp/kb"
 )
 
-// TestConsole: an administrator who is not signed in comes back to the console; every page of its navigation, in both widths, light and dark,
+// TestConsole: an administrator who is not signed in comes back to the console; every page of its navigation, that of an account and that for a new one, in both widths, light and dark,
 // has nothing that axe finds and is not wider than the screen; the keyboard alone reaches everything.
 func TestConsole(t *testing.T) {
 	t.Parallel()
@@ -31,7 +31,8 @@ func TestConsole(t *testing.T) {
 			p.visit(g.origin() + "/auth/console")
 			return strings.Contains(p.text(), "Sign-ins by result")
 		})
-		for _, at := range strings.Fields(p.ask(`[...document.querySelectorAll("nav:first-of-type a[href*='/console']")].map(a => a.href).join(" ")`)) {
+		pages := strings.Fields(p.ask(`[...document.querySelectorAll("nav:first-of-type a[href*='/console']")].map(a => a.href).join(" ")`))
+		for _, at := range append(pages, g.origin()+"/auth/console/users/new", g.origin()+"/auth/console/users/number:1") {
 			p.visit(at)
 			p.ask(`document.querySelectorAll("details").forEach(d => d.open = true), ""`)
 			name := "console" + strings.ReplaceAll(strings.TrimPrefix(at, g.origin()+"/auth/console"), "/", "-")
