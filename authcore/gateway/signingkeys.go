@@ -6,6 +6,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/keyring"
 	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
+	"github.com/gatehouse-auth/gatehouse/authcore/web/portal"
 )
 
 // SigningKeys are the keys of a ring as administrators see and rotate them.
@@ -37,4 +38,25 @@ func timeOrNull(t time.Time) *time.Time {
 		return nil
 	}
 	return &t
+}
+
+// ConsoleKeys are the keys of a ring as the console shows and rotates them.
+func ConsoleKeys(ring *keyring.Ring) portal.SigningKeys { return consoleKeys{ring} }
+
+type consoleKeys struct{ ring *keyring.Ring }
+
+// ListKeys implements portal.SigningKeys.
+func (c consoleKeys) ListKeys(ctx context.Context) ([]portal.SigningKey, error) {
+	list, err := c.ring.List(ctx)
+	keys := make([]portal.SigningKey, len(list))
+	for i, k := range list {
+		keys[i] = portal.SigningKey{KID: k.KID, Use: k.Use, Algorithm: k.Algorithm, State: string(k.State), CreatedAt: k.CreatedAt, RemoveAt: k.RemoveAt}
+	}
+	return keys, err
+}
+
+// RotateKeys implements portal.SigningKeys.
+func (c consoleKeys) RotateKeys(ctx context.Context) error {
+	_, err := c.ring.Rotate(ctx)
+	return err
 }

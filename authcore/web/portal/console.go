@@ -22,6 +22,8 @@ func consolePages(q *page.Request) []page.Link {
 		{To: consoleUsersPath, Text: q.T("console.users")},
 		{To: consoleBlocksPath, Text: q.T("console.blocks")},
 		{To: consoleEventsPath, Text: q.T("console.events")},
+		{To: settingsPath, Text: q.T("console.settings")},
+		{To: keysPath, Text: q.T("console.keys")},
 	}
 }
 
@@ -31,6 +33,8 @@ func consoleRoutes(cfg *Config) []page.Route {
 		(&dashboardPage{cfg.Stats}).routes(),
 		(&blocksPage{consoleGate{cfg.Admin.Gate}, cfg.Admin.BlockRules}).routes(),
 		(&eventsPage{cfg.EventLog}).routes(),
+		(&settingsPage{consoleGate{cfg.Admin.Gate}, cfg.Admin.Tuning}).routes(),
+		(&keysPage{consoleGate{cfg.Admin.Gate}, cfg.Admin.SigningKeys}).routes(),
 		(&usersPage{consoleGate{cfg.Admin.Gate}, cfg.Admin, cfg.Profile.Fields()}).routes(),
 		newUserPage(cfg).routes(),
 	)

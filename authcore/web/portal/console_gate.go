@@ -6,10 +6,11 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/admin"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/block"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/tuning"
 	"github.com/gatehouse-auth/gatehouse/authcore/web/portal/page"
 )
 
-// Administration is what the console does with other people's accounts.
+// Administration is what the console does beside showing figures and events.
 type Administration struct {
 	Gate       *admin.Gate
 	Directory  *admin.Directory
@@ -17,10 +18,13 @@ type Administration struct {
 	Unlocker   *admin.Unlocker
 	BlockRules *block.Manager
 	Admins     authcore.Admins // of the option; none is possible
+	Tuning     *tuning.Flow
+	// SigningKeys are listed and rotated.
+	SigningKeys SigningKeys
 }
 
 func (a Administration) complete() bool {
-	return a.Gate != nil && a.Directory != nil && a.Users != nil && a.Unlocker != nil && a.BlockRules != nil
+	return a.Gate != nil && a.Directory != nil && a.Users != nil && a.Unlocker != nil && a.BlockRules != nil && a.Tuning != nil && a.SigningKeys != nil
 }
 
 // consoleGate stands before what the console reads and does, as it stands before the calls of the API: roles as the database has them, the

@@ -109,7 +109,7 @@ func wire(t testing.TB, e *testflow.Env, log *lockedBuffer, p plan) (*portal.Pag
 	pages := must(portal.New(portal.Config{
 		Sessions: cfg.Sessions, SignIn: cfg.SignIn, Steps: cfg.Steps, Passwordless: cfg.Passwordless, SignUp: cfg.SignUp, Profile: cfg.Profile, Password: cfg.Password, Handover: e.Handover,
 		Setup: cfg.Setup, Invite: cfg.Invite, Secure: cfg.Secure, Contact: cfg.Contact, Factors: cfg.Factors, Fresh: cfg.Fresh, Closure: cfg.Closure, Export: cfg.Export, Avatars: cfg.Avatars, History: cfg.History, Notifications: cfg.Notifications, StepUp: cfg.StepUp, Federated: cfg.Federated, Devices: cfg.Devices, Stats: e.Stats, EventLog: e.EventLog,
-		Admin:         portal.Administration{Gate: e.AdminGate, BlockRules: e.BlockRules, Directory: e.Directory, Users: e.Users, Unlocker: e.Unlocker},
+		Admin:         portal.Administration{Gate: e.AdminGate, BlockRules: e.BlockRules, Directory: e.Directory, Users: e.Users, Unlocker: e.Unlocker, Tuning: e.Tuning, SigningKeys: gateway.ConsoleKeys(e.Ring)},
 		Authenticator: cfg.Authenticator, Limits: cfg.Limits, API: api, Issuers: issuers, Brand: "Acme",
 		ReturnHosts: func(string) []string { return p.returns }, Logger: cfg.Logger, Now: e.Clock.Now,
 	}))(t)

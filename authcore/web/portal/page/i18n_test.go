@@ -133,6 +133,12 @@ func TestTexts_AreThoseThatAreUsed(t *testing.T) {
 	for _, word := range []string{"expires_in", "hour", "day", "week", "month", "year"} {
 		mark("console.block." + word)
 	}
+	for _, word := range []string{"source.default", "source.caddyfile", "source.runtime"} {
+		mark("console.setting." + word)
+	}
+	for _, word := range []string{"state.next", "state.active", "state.retired", "use.bearer", "use.cookie"} {
+		mark("console.key." + word)
+	}
 	for _, cause := range []string{"http", "cookies", "host", "clock", "guarded"} {
 		mark("redirectloop." + cause)
 		mark("redirectloop." + cause + ".text")
