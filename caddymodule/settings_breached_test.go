@@ -60,8 +60,10 @@ func TestBreaches_LossRefusesNobody(t *testing.T) {
 	if err := b.list.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if b.has("lemon kite 42 river") || b.has("lemon kite 42 river") {
-		t.Error("a list that cannot be read refuses somebody")
+	for range 2 {
+		if b.has("lemon kite 42 river") {
+			t.Error("a list that cannot be read refuses somebody")
+		}
 	}
 	if n := gathered(t, registry)[series] - lost; n != 2 || strings.Count(log.String(), "was lost") != 1 {
 		t.Errorf("%v lost look-ups are counted, and the log says %q", n, &log)

@@ -214,7 +214,9 @@ func (g *gateway) clones(t *testing.T, u *user, n int) (people []*user) {
 		}
 		var names []string
 		for _, row := range g.query(t, columns) {
-			names = append(names, row[0].(string))
+			if name := row[0].(string); name != "number" { // each account gets its own
+				names = append(names, name)
+			}
 		}
 		like[table] = strings.Join(names, ", ")
 	}

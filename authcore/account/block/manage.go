@@ -28,7 +28,7 @@ const (
 	MaxLife = 10 * 365 * 24 * time.Hour
 )
 
-// ErrTooMany: there are [MaxRules]. Nothing has changed.
+// ErrTooMany is returned where there are [MaxRules]. Nothing has changed.
 var ErrTooMany = errors.New("too many block rules")
 
 // Store keeps the rules that are added while a gateway runs.

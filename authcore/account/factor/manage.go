@@ -113,12 +113,12 @@ func (f remover) removal(ctx context.Context, s State, x authcore.Factor, c *Cha
 	if counts && (s.Account.MFAEnabled() || f.required(s.Account) != "") && !f.cfg.Ways.TwoKinds(s.Account, left) {
 		return authcore.Refuse(authcore.LastFactor, "This is the last second factor of your account. Add another one first, or switch two-factor authentication off.")
 	}
-	ways, err := (WaysIn{f.Factors}).LeftBy(ctx, s.Account, left)
+	ways, err := WaysIn(f).LeftBy(ctx, s.Account, left)
 	if err != nil {
 		return err
 	}
 	if c.Left = ways.LastWay; ways.None {
-		if had, err := (WaysIn{f.Factors}).LeftBy(ctx, s.Account, s.Factors); err != nil || !had.None {
+		if had, err := WaysIn(f).LeftBy(ctx, s.Account, s.Factors); err != nil || !had.None {
 			return cmp.Or(err, error(authcore.Refuse(authcore.LastWayIn, "Without this passkey you could not sign in any more. Add another way to sign in first.")))
 		}
 	}

@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -42,7 +43,7 @@ func (s *Store) open(ctx context.Context, q *tx, o authcore.SessionOpening) (aut
 	if err := openedBy(ctx, q, o); err != nil {
 		return sess, err
 	}
-	met, err := meetDevice(ctx, q, o)
+	met, err := s.meetDevice(ctx, q, o)
 	if err != nil {
 		return sess, err
 	}
@@ -50,9 +51,6 @@ func (s *Store) open(ctx context.Context, q *tx, o authcore.SessionOpening) (aut
 		if _, err := sqldb.Exec(ctx, q, setDevice, sess.ID, orNull(met.id)); err != nil {
 			return sess, err
 		}
-	}
-	if _, err := sqldb.Exec(ctx, q, setSignIns, sess.AccountID, micros(sess.CreatedAt)); err != nil {
-		return sess, err
 	}
 	fx, err := met.effects(ctx, q, o)
 	if err != nil {
@@ -80,10 +78,10 @@ func (s *Store) open(ctx context.Context, q *tx, o authcore.SessionOpening) (aut
 	return sess, record(ctx, q, fx)
 }
 
-const (
-	setDevice  = "update sessions set device_id = $2 where id = $1"
-	setSignIns = "update users set first_sign_in_at = coalesce(first_sign_in_at, $2), last_sign_in_at = $2 where id = $1"
-)
+const setDevice = "update sessions set device_id = $2 where id = $1"
+
+// setSignIns writes down when the account $1 was signed in to, at $5.
+const setSignIns = "update users set first_sign_in_at = coalesce(first_sign_in_at, $5), last_sign_in_at = $5 where id = $1"
 
 // insertIntoSessions gives device_id the id of the device that the account knows by the digest $21, else $19.
 var insertIntoSessions = "insert into sessions (" + sessionColumns + ") select " + parameters(ownColumns) + `,
@@ -131,17 +129,28 @@ var (
 		from (select 1 as one) as one left join devices d on d.account_id = $1 and d.token_digest = $2`
 )
 
-// meetDevice finds the device of a sign-in, or makes it known.
-func meetDevice(ctx context.Context, q *tx, o authcore.SessionOpening) (m met, err error) {
+// meetDevice finds the device of a sign-in, or makes it known, and writes down when the account was signed in to. Postgres does both in one
+// statement, each part of which sees what was before.
+func (s *Store) meetDevice(ctx context.Context, q *tx, o authcore.SessionOpening) (m met, err error) {
 	sess, d := o.Session, o.Device
 	args := []any{sess.AccountID, digestOrNull(d.TokenDigest), sess.ID, sess.AccountEpoch, micros(sess.CreatedAt)}
-	if o.Keep && !d.TokenDigest.IsZero() {
-		m, err = sqldb.One(ctx, q, scanMet, upsertDevice, append(args, d.ID, d.Name, sess.UserAgent, sess.Addr)...)
-		m.known = m.id != d.ID
+	oneStatement, text := s.Dialect().ForUpdate != "", selectDevice
+	keeps := o.Keep && !d.TokenDigest.IsZero()
+	if keeps {
+		text, args = upsertDevice, append(args, d.ID, d.Name, sess.UserAgent, sess.Addr)
+	}
+	if oneStatement {
+		text = "with signed_in as (" + setSignIns + ") " + text
+	}
+	if m, err = sqldb.One(ctx, q, scanMet, text, args...); err != nil {
 		return m, err
 	}
-	m, err = sqldb.One(ctx, q, scanMet, selectDevice, args...)
-	m.known = m.id != uuid.Nil
+	if m.known = m.id != uuid.Nil; keeps {
+		m.known = m.id != d.ID
+	}
+	if !oneStatement {
+		_, err = sqldb.Exec(ctx, q, strings.ReplaceAll(setSignIns, "$5", "$2"), sess.AccountID, micros(sess.CreatedAt))
+	}
 	return m, err
 }
 

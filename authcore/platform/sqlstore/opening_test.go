@@ -32,8 +32,8 @@ func (c *counting) Exec(ctx context.Context, text string, args ...any) (pgconn.C
 	return c.Querier.Exec(ctx, text, args...)
 }
 
-// A sign-in was three statements before there were devices: the look at the account, the session and its event. It may be two more, and one
-// that writes down when it was, by which administrators find accounts.
+// A sign-in was three statements before there were devices: the look at the account, the session and its event. It may be two more, and on
+// SQLite one that writes down when it was, which Postgres does with another.
 func TestOpenSession_Statements(t *testing.T) {
 	t.Parallel()
 	start := sweepStart
