@@ -36,21 +36,7 @@ func TestConsole(t *testing.T) {
 			p.visit(at)
 			p.ask(`document.querySelectorAll("details").forEach(d => d.open = true), ""`)
 			name := "console" + strings.ReplaceAll(strings.TrimPrefix(at, g.origin()+"/auth/console"), "/", "-")
-			if got := p.ask(`String(document.documentElement.scrollWidth - document.documentElement.clientWidth)`); got != "0" {
-				t.Errorf("%s is %s px too wide", name, got)
-			}
-			for _, f := range p.axe(everyRule) {
-				t.Errorf("%s: %s", name, f)
-			}
-			p.picture(w, name)
-			dark := w
-			dark.dark = true
-			p.do("going dark", dark.scheme())
-			for _, f := range p.axe(colourRules) {
-				t.Errorf("%s, dark: %s", name, f)
-			}
-			p.picture(dark, name)
-			p.do("going light", w.scheme())
+			p.looksRight(t, w, name)
 		}
 		if w.phone {
 			continue

@@ -195,27 +195,33 @@ func TestPages(t *testing.T) {
 				if n := p.net.weigh() + icon; n > 60<<10 || n < 2<<10 {
 					t.Errorf("%s weighs %d bytes", name, n)
 				}
-				if got := p.ask(`String(document.documentElement.scrollWidth - document.documentElement.clientWidth)`); got != "0" {
-					t.Errorf("%s is %s px too wide", name, got)
-				}
-				for _, f := range p.axe(everyRule) {
-					t.Errorf("%s: %s", name, f)
-				}
-				p.picture(w, name)
-				dark := w
-				dark.dark = true
-				p.do("going dark", dark.scheme())
-				for _, f := range p.axe(colourRules) {
-					t.Errorf("%s, dark: %s", name, f)
-				}
-				p.picture(dark, name)
-				p.do("going light", w.scheme())
+				p.looksRight(t, w, name)
 			})
 			if others := foreign(p.net.addresses(), g.origin()); len(others) != 0 {
 				t.Errorf("third parties were asked: %q", others)
 			}
 		})
 	}
+}
+
+// looksRight fails the test for a page that is wider than the screen or in which axe finds something, light and dark, and takes its pictures.
+func (p *tab) looksRight(t *testing.T, w way, name string) {
+	t.Helper()
+	if got := p.ask(`String(document.documentElement.scrollWidth - document.documentElement.clientWidth)`); got != "0" {
+		t.Errorf("%s is %s px too wide", name, got)
+	}
+	for _, f := range p.axe(everyRule) {
+		t.Errorf("%s: %s", name, f)
+	}
+	p.picture(w, name)
+	dark := w
+	dark.dark = true
+	p.do("going dark", dark.scheme())
+	for _, f := range p.axe(colourRules) {
+		t.Errorf("%s, dark: %s", name, f)
+	}
+	p.picture(dark, name)
+	p.do("going light", w.scheme())
 }
 
 // picture leaves a picture of the whole page in the folder of -look.

@@ -71,8 +71,8 @@ const (
 	maxDays     = 366
 )
 
-// Series returns what has happened in the hours from the one of from to the last that begins before to. Zero times stand for now, and
-// [DefaultSpan] before it. Refusals: [authcore.InvalidFields] for a span that is empty or longer than a year; [authcore.Unavailable].
+// Series returns what has happened in each hour, from the hour that from lies in to the last one that begins before to. A zero to is now; a
+// zero from is [DefaultSpan] before to. Refusals: [authcore.InvalidFields] for a span that is empty or longer than a year; [authcore.Unavailable].
 func (f *Flow) Series(ctx context.Context, from, to time.Time) ([]Series, error) {
 	if to.IsZero() {
 		to = f.cfg.Now().Add(time.Microsecond) // the hour that begins at this moment is there

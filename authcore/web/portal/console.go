@@ -30,9 +30,9 @@ func consolePages(q *page.Request) []page.Link {
 // consoleRoutes are the pages of the console.
 func consoleRoutes(cfg *Config) []page.Route {
 	return slices.Concat(
-		(&dashboardPage{cfg.Stats}).routes(),
+		(&dashboardPage{consoleGate{cfg.Admin.Gate}, cfg.Stats}).routes(),
 		(&blocksPage{consoleGate{cfg.Admin.Gate}, cfg.Admin.BlockRules}).routes(),
-		(&eventsPage{cfg.EventLog}).routes(),
+		(&eventsPage{consoleGate{cfg.Admin.Gate}, cfg.EventLog}).routes(),
 		(&settingsPage{consoleGate{cfg.Admin.Gate}, cfg.Admin.Tuning}).routes(),
 		(&keysPage{consoleGate{cfg.Admin.Gate}, cfg.Admin.SigningKeys}).routes(),
 		(&usersPage{consoleGate{cfg.Admin.Gate}, cfg.Admin, cfg.Profile.Fields()}).routes(),

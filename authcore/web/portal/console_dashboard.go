@@ -1,18 +1,23 @@
 package portal
 
 import (
+	"context"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/stats"
 	"github.com/gatehouse-auth/gatehouse/authcore/web/portal/page"
 )
 
 // dashboardPage tells how the gateway fares.
-type dashboardPage struct{ stats *stats.Flow }
+type dashboardPage struct {
+	consoleGate
+	stats *stats.Flow
+}
 
 func (p *dashboardPage) routes() []page.Route {
 	return []page.Route{
@@ -26,15 +31,23 @@ func (p *dashboardPage) routes() []page.Route {
 func toConsole(q *page.Request) error { return q.Redirect(q.Path(consolePath)) }
 
 func (p *dashboardPage) show(q *page.Request) error {
-	queue, err := p.stats.Queue(q.R.Context())
-	if err != nil {
-		return err
-	}
-	nodes, err := p.stats.Nodes(q.R.Context())
-	if err != nil {
-		return err
-	}
 	v := consoleView{View: page.View{Title: q.T("console.dashboard")}}
+	err := p.reads(q, authcore.EventAdminStatsGet, func(ctx context.Context) error { return p.read(ctx, q, &v) })
+	if err != nil {
+		return err
+	}
+	return showConsole(q, &v)
+}
+
+func (p *dashboardPage) read(ctx context.Context, q *page.Request, v *consoleView) error {
+	queue, err := p.stats.Queue(ctx)
+	if err != nil {
+		return err
+	}
+	nodes, err := p.stats.Nodes(ctx)
+	if err != nil {
+		return err
+	}
 	v.Figures = []page.Point{
 		{Title: q.T("console.queue.mails"), Text: strconv.Itoa(queue.Mails)},
 		{Title: q.T("console.queue.sms"), Text: strconv.Itoa(queue.SMS)},
@@ -42,11 +55,8 @@ func (p *dashboardPage) show(q *page.Request) error {
 	if !queue.Since.IsZero() {
 		v.Figures = append(v.Figures, page.Point{Title: q.T("console.queue.oldest"), Text: minute(queue.Since)})
 	}
-	if err := p.charts(q, &v); err != nil {
-		return err
-	}
 	v.Tables = []consoleTable{nodesTable(q, nodes)}
-	return showConsole(q, &v)
+	return p.charts(q, v)
 }
 
 // spans are how much time the charts can show.

@@ -1,6 +1,7 @@
 package portal
 
 import (
+	"context"
 	"net/url"
 	"strings"
 	"time"
@@ -13,7 +14,10 @@ import (
 )
 
 // eventsPage lists the events of everybody.
-type eventsPage struct{ events *eventlog.Flow }
+type eventsPage struct {
+	consoleGate
+	events *eventlog.Flow
+}
 
 const consoleEventsPath = consolePath + "/events"
 
@@ -29,7 +33,11 @@ func (p *eventsPage) show(q *page.Request) error {
 	if err != nil {
 		return err
 	}
-	list, err := p.events.List(q.R.Context(), q.User.AccountID, filter, 0, query.Get("cursor"))
+	var list eventlog.List
+	err = p.reads(q, authcore.EventAdminEventsList, func(ctx context.Context) (err error) {
+		list, err = p.events.List(ctx, q.User.AccountID, filter, 0, query.Get("cursor"))
+		return err
+	})
 	if err != nil {
 		return err
 	}

@@ -50,16 +50,23 @@ func TestConsole_BackAfterSignIn(t *testing.T) {
 	b.post("/login", []string{"login", email, "password", testflow.Password, "rd", "/auth/console"}).leads("/auth/console")
 }
 
+// consolePages are those of the console's navigation.
+func (b *browser) consolePages() (pages []string) {
+	b.Helper()
+	start := b.get("/console").want(http.StatusOK)
+	for _, found := range regexp.MustCompile(`href="/auth(/console[^"]*)"`).FindAllStringSubmatch(start.body, -1) {
+		pages = append(pages, found[1])
+	}
+	if len(pages) == 0 {
+		b.Fatalf("no navigation: %s", start.body)
+	}
+	return pages
+}
+
 // S17: an auditor sees every page and changes nothing: there is no button to do so, and a form that is sent all the same is refused.
 func TestS17_AuditorsChangeNothing(t *testing.T) {
 	b := open(t).browser().as(authcore.RoleAuditor)
-	start := b.get("/console").want(http.StatusOK)
-	pages := regexp.MustCompile(`href="/auth(/console[^"]*)"`).FindAllStringSubmatch(start.body, -1)
-	if len(pages) == 0 {
-		t.Fatalf("no navigation: %s", start.body)
-	}
-	for _, found := range pages {
-		at := found[1]
+	for _, at := range b.consolePages() {
 		b.get(at).want(http.StatusOK).silent(`method="post"`, `class="act"`)
 		if got := b.post(at, []string{"id", "x"}); got.status != http.StatusForbidden && got.status != http.StatusMethodNotAllowed {
 			t.Errorf("a form to %s: %d", at, got.status)
