@@ -179,11 +179,13 @@ func fileOf(t testing.TB, path string) []byte {
 	return text
 }
 
-// pipe is a FIFO for a log, which somebody holds open and reads only when told to.
+// pipe is a FIFO for a log. It is read until it is to be stuck: each question whether a gateway is ready is a line of Caddy's own, and a
+// slow start would fill it.
 type pipe struct {
-	path string
-	f    *os.File
-	read gatehousetest.Log
+	path    string
+	f       *os.File
+	read    gatehousetest.Log
+	reading sync.WaitGroup
 }
 
 func newPipe(t testing.TB) *pipe {
@@ -197,12 +199,18 @@ func newPipe(t testing.TB) *pipe {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = f.Close() })
-	return &pipe{path: path, f: f}
+	p := &pipe{path: path, f: f}
+	p.flow(t)
+	return p
 }
 
-// stick fills the pipe to the last byte.
+// stick stops the reading and fills the pipe to the last byte.
 func (p *pipe) stick(t testing.TB) {
 	t.Helper()
+	if err := p.f.SetReadDeadline(time.Unix(1, 0)); err != nil {
+		t.Fatal(err)
+	}
+	p.reading.Wait()
 	conn, err := p.f.SyscallConn()
 	if err != nil {
 		t.Fatal(err)
@@ -219,8 +227,14 @@ func (p *pipe) stick(t testing.TB) {
 	}
 }
 
-// drain reads from now on.
-func (p *pipe) drain() { go func() { _, _ = io.Copy(&p.read, p.f) }() }
+// flow reads from now on.
+func (p *pipe) flow(t testing.TB) {
+	t.Helper()
+	if err := p.f.SetReadDeadline(time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	p.reading.Go(func() { _, _ = io.Copy(&p.read, p.f) })
+}
 
 // stuckLog is a gateway whose log goes into a pipe that is full.
 func stuckLog(t *testing.T) (g *gateway, p *pipe, u, b, out *user) {
@@ -244,7 +258,7 @@ func TestLogSink_Stuck(t *testing.T) {
 		served(t, g, u, b, out)
 	}
 	busy(t, g, u)
-	p.drain()
+	p.flow(t)
 	guess.Wait()
 	failed(t, g, u, 1)
 	eventually(t, "the log goes on", func() bool { return strings.Count(p.read.String(), "sign-in failed") == 2 })
@@ -257,7 +271,7 @@ func TestLogSink_StuckGuesses(t *testing.T) {
 	g, p, u, b, out := stuckLog(t)
 	failed(t, g, u, soak.N(8, 200))
 	served(t, g, u, b, out)
-	p.drain()
+	p.flow(t)
 	eventually(t, "the log goes on", func() bool { return strings.Contains(p.read.String(), "sign-in failed") })
 }
 
