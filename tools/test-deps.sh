@@ -18,6 +18,7 @@ promtool        prometheus
 wrk             wrk
 gunicorn        gunicorn
 django          python3-django
+simplejwt       python3-djangorestframework-simplejwt
 oathtool        oathtool
 node            nodejs
 npm             npm
@@ -28,6 +29,9 @@ postgres        postgresql
 redis-server    redis-server
 wrk             wrk
 nginx           nginx
+gunicorn        gunicorn
+django          python3-django
+simplejwt       python3-djangorestframework-simplejwt
 ' ;;
 *)
 	echo "usage: $0 [bench]" >&2
@@ -35,11 +39,12 @@ nginx           nginx
 	;;
 esac
 
-# Debian keeps the server programs of Postgres out of PATH; internal/testpg looks there too. Django is a module of Debian's
-# Python, and the python3 in PATH may be another.
+# Debian keeps the server programs of Postgres out of PATH; internal/testpg looks there too. Django and what stands on it are
+# modules of Debian's Python, and the python3 in PATH may be another.
 have() {
 	case $1 in
 	django) /usr/bin/python3 -c 'import django' 2>/dev/null && return ;;
+	simplejwt) /usr/bin/python3 -c 'import rest_framework, rest_framework_simplejwt' 2>/dev/null && return ;;
 	*) command -v "$1" >/dev/null && return ;;
 	esac
 	[ -x "/usr/sbin/$1" ] && return
