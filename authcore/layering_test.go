@@ -97,7 +97,7 @@ var homes = []struct {
 		[]string{"net/http"},
 		[]string{
 			"authcore/edge/sanitize", "authcore/edge/liveconn", "authcore/edge/access", "authcore/edge/httpauth", "authcore/edge/guard",
-			"authcore/web/httpapi", "authcore/web/portal",
+			"authcore/web/httpapi", "authcore/web/portal", "authcore/web/dialect",
 			"authcore/account/federated", "authcore/platform/notify", "caddymodule", "cmd", "internal",
 		},
 		true,
