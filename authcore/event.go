@@ -104,6 +104,12 @@ const (
 	EventAdminFactorsList     EventKind = "admin.factors.list"
 	EventAdminFactorsRemove   EventKind = "admin.factors.remove"
 
+	EventAdminInvitationsList   EventKind = "admin.invitations.list"
+	EventAdminInvitationsGet    EventKind = "admin.invitations.get"
+	EventAdminInvitationsCreate EventKind = "admin.invitations.create"
+	EventAdminInvitationsResend EventKind = "admin.invitations.resend"
+	EventAdminInvitationsRevoke EventKind = "admin.invitations.revoke"
+
 	EventAdminStatsGet        EventKind = "admin.stats.get"
 	EventAdminNodesList       EventKind = "admin.nodes.list"
 	EventAdminEventsList      EventKind = "admin.events.list"
@@ -116,6 +122,7 @@ const (
 	EventAdminKeysList        EventKind = "admin.signing_keys.list"
 	EventAdminKeysRotate      EventKind = "admin.signing_keys.rotate"
 	EventAdminExplain         EventKind = "admin.explain.ask"
+	EventAdminHealthGet       EventKind = "admin.health.get"
 )
 
 // IsAdministration reports whether events of the kind are calls of the administration.
@@ -140,7 +147,8 @@ var eventKinds = sortedKinds(
 	EventAdminUsersAddRole, EventAdminUsersRemoveRole, EventAdminUsersReset, EventAdminUsersVerify, EventAdminUsersUnlock,
 	EventAdminUsersRequireMFA, EventAdminUsersReleaseMFA, EventMFARequired, EventMFAReleased,
 	EventAdminSessionsList, EventAdminSessionsRevoke, EventAdminFactorsList, EventAdminFactorsRemove, EventCreatedByAdmin, EventUnlocked, EventEndedByAdmin,
-	EventAdminExplain,
+	EventAdminInvitationsList, EventAdminInvitationsGet, EventAdminInvitationsCreate, EventAdminInvitationsResend, EventAdminInvitationsRevoke,
+	EventAdminExplain, EventAdminHealthGet,
 )
 
 func sortedKinds(kinds ...EventKind) []EventKind {

@@ -44,6 +44,11 @@ const (
 	InvitationExpired InvitationStatus = "expired"
 )
 
+// InvitationStatuses are all of them.
+func InvitationStatuses() []InvitationStatus {
+	return []InvitationStatus{InvitationPending, InvitationUsed, InvitationRevoked, InvitationExpired}
+}
+
 // Status returns what has become of the invitation by now.
 func (i Invitation) Status(now time.Time) InvitationStatus {
 	switch {

@@ -63,7 +63,14 @@ const (
 	PasswordContext   Rule = "password_context" // mostly names of the person or the service
 	PasswordRepeats   Rule = "password_repeats"
 	PasswordGuessable Rule = "password_guessable"
-	QuestionInvalid   Rule = "question_invalid" // of what is asked about a request
+	// Of what is asked about a request.
+	QuestionInvalid Rule = "question_invalid"
+	WholeURL        Rule = "whole_url"
+	IPInvalid       Rule = "ip_invalid"
+	HeaderLine      Rule = "header_line"
+	UserOrToken     Rule = "user_or_token"
+	NoSuchSite      Rule = "no_such_site"
+	NoSuchAccount   Rule = "no_such_account"
 
 	PasswordBreached Rule = "password_breached" // in a list of passwords of known breaches
 
@@ -144,7 +151,13 @@ var english = map[Rule]string{
 	PasswordContext:         "Do not use your name, your address or the name of this service as your password.",
 	PasswordRepeats:         "Do not repeat the same characters. Add more, different words.",
 	PasswordGuessable:       "This password is easy to guess. Use several unrelated words.",
-	QuestionInvalid:         "This is not valid in a question about a request.",
+	QuestionInvalid:         "This is not the method of a request.",
+	WholeURL:                "Enter the whole address, such as https://app.example.com/reports.",
+	IPInvalid:               "This is not an IP address.",
+	HeaderLine:              "Enter one header a line, as Name: value, 64 KiB at most. A token has a field of its own, and cookies are not asked about.",
+	UserOrToken:             "Enter a user or a token, not both.",
+	NoSuchSite:              "No site of the configuration takes this address.",
+	NoSuchAccount:           "There is no such account.",
 	PasswordBreached:        "This password is in a list of stolen passwords. Choose another one.",
 	CurrentPasswordRequired: "Enter your current password.",
 	CurrentPasswordWrong:    "The current password is wrong.",

@@ -45,8 +45,9 @@ type App struct {
 
 	exchangeKey string // "" until it is held
 
-	sites  sites
-	bounds bounds
+	sites      sites
+	issuerLook issuerLook
+	bounds     bounds
 
 	edge *guard.Edge
 	core atomic.Pointer[core]

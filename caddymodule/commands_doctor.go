@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"time"
+	"os"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/spf13/cobra"
@@ -22,46 +22,6 @@ func doctorRoutes() []caddy.AdminRoute {
 	return []caddy.AdminRoute{{Pattern: adminDoctor, Handler: operation(http.MethodGet, func(r *http.Request, _ *adminOps) (any, error) {
 		return inquiry{running()}.condition(r.Context())
 	})}}
-}
-
-// nodeState is what a running gateway knows of itself.
-type nodeState struct {
-	signs, clockWrong bool
-	skew              time.Duration
-	database          error
-	waiting           int    // mails
-	mail, redis       string // why they fail; "" where they do not
-}
-
-func (f *findings) node(s nodeState) {
-	if !s.signs {
-		f.add("keys", findingError, "signing keys", "this node has no keys to sign with, so nobody can sign in", "check that every node has the same secret")
-	}
-	if s.clockWrong {
-		f.add("clock", findingError, "clock", fmt.Sprintf("the clock of this machine differs from the database's by %s", s.skew.Round(time.Second)), "set the clock, and keep it right by NTP")
-	}
-	if s.database != nil {
-		f.database(s.database)
-	}
-	if s.mail != "" {
-		f.add("mail", findingError, "option mail", fmt.Sprintf("mails do not go out, %d wait: %s", s.waiting, s.mail), "try gatehouse mail test <address>")
-	}
-	if s.redis != "" {
-		f.add("redis", findingWarning, "option redis", "revocations of other nodes do not arrive through Redis: "+s.redis, "see that Redis runs and is reached from here")
-	}
-}
-
-func (f *findings) database(err error) {
-	f.add("postgres", findingError, "option database", "the database does not answer as it should: "+err.Error(), "see that it runs, accepts changes, and is reached from here")
-}
-
-// administrators looks for somebody who administers.
-func (f *findings) administrators(ctx context.Context, store *sqlstore.Store) error {
-	has, err := store.HasAdministrator(ctx)
-	if err == nil && !has {
-		f.add("no_admin", findingWarning, "accounts", "nobody can administer this gateway", "make an administrator with gatehouse user create --admin, or name an address in admins")
-	}
-	return err
 }
 
 func doctorCommand() *cobra.Command {
@@ -116,12 +76,12 @@ func (p *cliEnv) doctor(cmd *cobra.Command, offline bool) error {
 
 // stoppedCondition looks at a database that no gateway of this machine serves. It changes nothing in it.
 func stoppedCondition(ctx context.Context, cfg *resolved) (f findings) {
-	if cfg.sqlitePath != "" {
-		return f
+	if _, err := os.Stat(cfg.sqlitePath); cfg.sqlitePath != "" && err != nil {
+		return f // the first start makes it
 	}
 	store, err := sqlstore.Open(ctx, sqlstore.Config{URL: cfg.database.RevealString(), Logger: logsink.Present(), Now: nodeclock.Now})
 	if err == nil {
-		err = errors.Join(store.Ping(ctx), store.Close())
+		err = errors.Join(store.Ping(ctx), f.migrations(ctx, store), store.Close())
 	}
 	if err != nil {
 		f.database(err)

@@ -150,7 +150,7 @@ func (c *core) wireAPI(a *App) (err error) {
 	c.pages, err = portal.New(portal.Config{API: c.api, Authenticator: c.auth, Limits: limits, Sessions: f.Sessions,
 		SignIn: f.SignIn, Passwordless: f.Passwordless, Steps: f.Steps, SignUp: f.SignUp, Password: f.Password, Profile: f.Profile, Setup: f.Setup, Invite: f.Invite, Secure: f.Secure, Contact: f.Contact, Factors: f.Factors, Fresh: f.Fresh, Closure: f.Closure, Export: f.Export, Avatars: f.Avatars, History: f.History, Notifications: f.Notifications, StepUp: f.StepUp, Devices: f.Devices, Handover: f.Handover, Federated: f.Federated, Stats: f.Stats, EventLog: f.EventLog, Issuers: a.issuers,
 		Admin: portal.Administration{Gate: f.AdminGate, BlockRules: f.BlockRules, Directory: f.Directory, Users: f.Users, Unlocker: f.Unlocker, Admins: cfg.admins, Tuning: c.tuning,
-			SigningKeys: gateway.ConsoleKeys(c.ring)},
+			SigningKeys: gateway.ConsoleKeys(c.ring), Explain: inquiry{a}.explain, Health: inquiry{a}.health},
 		Brand: cfg.brand, ReturnHosts: a.returnHosts, Logger: a.logger, Now: n.clock.Now})
 	return err
 }

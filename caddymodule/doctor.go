@@ -12,13 +12,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/breachlist"
-)
-
-// The levels of a finding.
-const (
-	findingError   = "error"
-	findingWarning = "warning"
-	findingInfo    = "info"
+	"github.com/gatehouse-auth/gatehouse/authcore/web/portal"
+	"github.com/gatehouse-auth/gatehouse/authcore/web/portal/page"
 )
 
 // finding is one thing that `gatehouse doctor` has found.
@@ -28,6 +23,7 @@ type finding struct {
 	Where string `json:"where"` // a site, an option, or a place as file:line
 	What  string `json:"what"`
 	Do    string `json:"do"`
+	shown portal.Finding
 }
 
 // findings are what a doctor has found, the worst first.
@@ -35,13 +31,21 @@ type findings struct {
 	Findings []finding `json:"findings"`
 }
 
-func (f *findings) add(id, level, where, what, do string) {
-	f.Findings = append(f.Findings, finding{id, level, where, what, do})
+// add notes a finding. text is its id, and perhaps a word behind a dot that tells the texts of one id apart; params are name and value in
+// turn of what the text has places for.
+func (f *findings) add(text, level, where string, params ...any) {
+	id, _, _ := strings.Cut(text, ".")
+	x := finding{ID: id, Level: level, Where: where, shown: portal.Finding{ID: id, Level: level, Where: where, Text: text, Params: params}}
+	x.What, x.Do = text, text
+	if english, err := page.English(); err == nil { // a test reads the texts
+		x.What, x.Do = x.shown.Words(english)
+	}
+	f.Findings = append(f.Findings, x)
 }
 
 // sorted returns them by level, those of a level as they were found.
 func (f findings) sorted() findings {
-	order := []string{findingError, findingWarning, findingInfo}
+	order := []string{portal.FindingError, portal.FindingWarning, portal.FindingInfo}
 	list := append([]finding{}, f.Findings...)
 	slices.SortStableFunc(list, func(a, b finding) int { return slices.Index(order, a.Level) - slices.Index(order, b.Level) })
 	return findings{list}
@@ -49,21 +53,23 @@ func (f findings) sorted() findings {
 
 // failed reports whether one of them is an error.
 func (f findings) failed() bool {
-	return slices.ContainsFunc(f.Findings, func(x finding) bool { return x.Level == findingError })
+	return slices.ContainsFunc(f.Findings, func(x finding) bool { return x.Level == portal.FindingError })
 }
 
 // rawConfig is what a doctor reads of a configuration.
 type rawConfig struct {
-	Admin *struct {
-		Disabled bool   `json:"disabled"`
-		Listen   string `json:"listen"`
-	} `json:"admin"`
-	Apps struct {
+	Admin rawAdmin `json:"admin"`
+	Apps  struct {
 		Gatehouse *Settings `json:"gatehouse"`
 		HTTP      struct {
 			Servers map[string]rawServer `json:"servers"`
 		} `json:"http"`
 	} `json:"apps"`
+}
+
+type rawAdmin struct {
+	Disabled bool   `json:"disabled"`
+	Listen   string `json:"listen"`
 }
 
 type rawServer struct {
@@ -80,23 +86,27 @@ func examine(config []byte, cfg *resolved) (f findings, err error) {
 	if err := json.Unmarshal(config, &raw); err != nil {
 		return f, fmt.Errorf("read the configuration: %w", err)
 	}
-	settings := raw.Apps.Gatehouse
-	if settings == nil {
-		settings = new(Settings)
+	if raw.Apps.Gatehouse == nil {
+		raw.Apps.Gatehouse = new(Settings)
 	}
+	f.breachedFile(cfg, readsBreached)
+	f.configuration(raw, cfg)
+	return f, nil
+}
+
+// configuration looks through what a configuration says.
+func (f *findings) configuration(raw rawConfig, cfg *resolved) {
 	f.adminEndpoint(raw)
-	f.settings(settings, cfg)
+	f.settings(raw.Apps.Gatehouse, cfg)
 	guarded := map[string]bool{}
 	for _, name := range slices.Sorted(maps.Keys(raw.Apps.HTTP.Servers)) {
 		f.server(raw.Apps.HTTP.Servers[name], cfg, guarded)
 	}
 	for _, host := range cfg.redirectHosts {
 		if !guarded[hostOnly(host)] {
-			f.add("redirect_host_unguarded", findingWarning, "redirect_hosts "+host, "a sign-in may lead to "+host+", where no guard stands",
-				"remove it from redirect_hosts, or put a gatehouse_guard into its site")
+			f.add("redirect_host_unguarded", portal.FindingWarning, "redirect_hosts "+host, "Host", host)
 		}
 	}
-	return f, nil
 }
 
 func hostOnly(host string) string {
@@ -109,28 +119,25 @@ func hostOnly(host string) string {
 
 // adminEndpoint: whoever reaches it owns the server.
 func (f *findings) adminEndpoint(raw rawConfig) {
-	if raw.Admin == nil || raw.Admin.Disabled || raw.Admin.Listen == "" {
+	if raw.Admin.Disabled || raw.Admin.Listen == "" {
 		return
 	}
 	addr, err := caddy.ParseNetworkAddress(raw.Admin.Listen)
 	if err == nil && (addr.IsUnixNetwork() || addr.IsFdNetwork() || isLoopback(addr.Host)) {
 		return
 	}
-	f.add("admin_endpoint_open", findingError, "admin "+raw.Admin.Listen, "Caddy's admin endpoint is reachable from other machines: whoever reaches it owns the server",
-		"write admin unix//run/gatehouse/admin.sock, or an address of loopback")
+	f.add("admin_endpoint_open", portal.FindingError, "admin "+raw.Admin.Listen)
 }
 
 // settings looks at the options of the global block.
 func (f *findings) settings(s *Settings, cfg *resolved) {
 	if u, err := url.Parse(s.Database); err == nil && u.User != nil {
 		if password, set := u.User.Password(); set && password != "" && !hasPlaceholder(s.Database) {
-			f.add("secret_in_caddyfile", findingWarning, "option database", "the password of the database stands in the configuration, which Caddy saves and shows unencrypted",
-				"put the whole URL into {env.NAME} or {file./path}")
+			f.add("secret_in_caddyfile", portal.FindingWarning, "database")
 		}
 	}
 	if len(cfg.secrets) == 0 {
-		f.add("secret_beside_database", findingInfo, cfg.dataDir, "no secret is set, so it lies in data_dir, beside a SQLite database: whoever copies the folder can open the keys",
-			"set secret {file./path} with a file that backups of the database do not have")
+		f.add("secret_beside_database", portal.FindingInfo, cfg.dataDir)
 	}
 	var off []string
 	for _, name := range slices.Sorted(maps.Keys(s.RateLimit)) {
@@ -139,34 +146,40 @@ func (f *findings) settings(s *Settings, cfg *resolved) {
 		}
 	}
 	if len(off) > 0 {
-		f.add("limits_off", findingWarning, "rate_limit "+strings.Join(off, ", "), "these calls can be made without limit", "remove the lines, or give them a rate")
+		f.add("limits_off", portal.FindingWarning, "rate_limit "+strings.Join(off, ", "))
 	}
 	if cfg.lockout.off {
-		f.add("lockout_off", findingWarning, "lockout off", "nothing slows down guessing one account's password from many addresses", "remove lockout off")
+		f.add("lockout_off", portal.FindingWarning, "lockout off")
 	}
-	if len(s.MailRaw) == 0 {
-		f.add("mail", findingWarning, "option mail", "codes and links are written to files in data_dir and reach nobody", "set mail smtp …")
+	if !cfg.mailSet {
+		f.add("mail.unset", portal.FindingWarning, "mail")
 	}
-	f.breachedFile(cfg)
 	if issuer := cfg.issuer; issuer != nil && issuer.Scheme == "http" && !isLoopback(issuer.Hostname()) {
-		f.add("http_cookies", findingWarning, "issuer "+issuer.String(), "tokens and passwords are sent unencrypted, and cookies are not Secure", "serve the issuer by https")
+		f.add("http_cookies.issuer", portal.FindingWarning, "issuer "+issuer.String())
 	}
 }
 
-func (f *findings) breachedFile(cfg *resolved) {
+// breachedFile looks whether the list of breached passwords can be used.
+func (f *findings) breachedFile(cfg *resolved, check func(file string) error) {
 	if cfg.password.breached == "" {
 		return
 	}
 	file, err := readPlaceholders(cfg.password.breached)
 	if err == nil {
-		var list *breachlist.List
-		if list, err = breachlist.Open(file); err == nil {
-			err = list.Close()
-		}
+		err = check(file)
 	}
 	if err != nil {
-		f.add("breached_file", findingError, "password breached", err.Error(), "make it with gatehouse breached build <sha1-list> "+cfg.password.breached)
+		f.add("breached_file", portal.FindingError, "password breached", "Error", err.Error(), "File", cfg.password.breached)
 	}
+}
+
+// readsBreached reads a list of breached passwords in whole.
+func readsBreached(file string) error {
+	list, err := breachlist.Open(file)
+	if err == nil {
+		err = list.Close()
+	}
+	return err
 }
 
 // server looks at the sites of a server. guarded learns the hosts that have a guard.
@@ -183,15 +196,13 @@ func (f *findings) server(srv rawServer, cfg *resolved, guarded map[string]bool)
 			guarded[h] = guarded[h] || w.guard
 		}
 		if w.guard && w.bare > 0 {
-			f.add("unguarded_upstream", findingWarning, where, "a service of this site is reached without passing its guard", "put gatehouse_guard before the blocks of the site, "+
-				"with a matcher if not all of it needs a user")
+			f.add("unguarded_upstream", portal.FindingWarning, where)
 		}
 		if w.late {
-			f.add("guard_after_proxy", findingError, where, "a gatehouse_guard stands behind reverse_proxy, which answers first: it guards nothing",
-				"put the guard before reverse_proxy")
+			f.add("guard_after_proxy", portal.FindingError, where)
 		}
 		for _, at := range w.shadows {
-			f.add("shadow_guard", findingWarning, at, "the guard has shadow: it refuses nobody", "remove shadow once its numbers are what you expect")
+			f.add("shadow_guard", portal.FindingWarning, at)
 		}
 		if w.portal {
 			f.plain(srv, cfg, hosts, where)
@@ -207,10 +218,9 @@ func (f *findings) plain(srv rawServer, cfg *resolved, hosts []string, where str
 	}
 	switch {
 	case cfg.issuer == nil:
-		f.add("http_cookies", findingWarning, where, "tokens and passwords are sent unencrypted, and cookies are not Secure", "serve the site by https, or set issuer if something in front does")
+		f.add("http_cookies.site", portal.FindingWarning, where)
 	case cfg.issuer.Scheme == "https" && len(srv.TrustedProxies) == 0:
-		f.add("untrusted_proxies", findingWarning, where, "https ends at a proxy that trusted_proxies does not name: everyone has its address and shares one rate limit",
-			"write servers { trusted_proxies static <the proxy's address> }")
+		f.add("untrusted_proxies", portal.FindingWarning, where)
 	}
 }
 

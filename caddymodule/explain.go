@@ -29,30 +29,30 @@ func readQuestion(q access.Question) (*url.URL, netip.Addr, error) {
 	var broken authcore.FieldErrors
 	to, err := url.Parse(q.URL)
 	if err != nil || to.Scheme != "http" && to.Scheme != "https" || to.Host == "" || to.User != nil {
-		broken.Add("url", authcore.QuestionInvalid)
+		broken.Add("url", authcore.WholeURL)
 	}
 	if q.Method == "" || strings.ContainsAny(q.Method, " \t\r\n") {
 		broken.Add("method", authcore.QuestionInvalid)
 	}
 	if q.User != "" && q.Token != "" {
-		broken.Add("token", authcore.QuestionInvalid)
+		broken.Add("token", authcore.UserOrToken)
 	}
 	addr := netip.AddrFrom4([4]byte{127, 0, 0, 1})
 	if q.IP != "" {
 		if addr, err = netip.ParseAddr(q.IP); err != nil {
-			broken.Add("ip", authcore.QuestionInvalid)
+			broken.Add("ip", authcore.IPInvalid)
 		}
 	}
 	size := 0
 	for name, value := range q.Headers {
 		size += len(name) + len(value)
 		if !fieldName.MatchString(name) || strings.ContainsAny(value, "\r\n\x00") || slices.Contains(credentialHeaders, http.CanonicalHeaderKey(name)) {
-			broken.Add("headers", authcore.QuestionInvalid)
+			broken.Add("headers", authcore.HeaderLine)
 			break
 		}
 	}
 	if size > maxExplained {
-		broken.Add("headers", authcore.QuestionInvalid)
+		broken.Add("headers", authcore.HeaderLine)
 	}
 	return to, addr, broken.Refusal()
 }

@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"net"
 	"net/url"
@@ -38,16 +39,20 @@ func (i inquiry) explain(ctx context.Context, q access.Question) (access.Explana
 	}
 	srv := i.serverFor(to)
 	if srv == nil {
-		return access.Explanation{}, authcore.Refuse(authcore.NotFound, "No site of the configuration takes this address.")
+		return access.Explanation{}, errNoSite()
 	}
 	w := newRouteWalk(i, srv, q, to, addr)
 	w.account = account
 	w.take(srv.Routes)
 	if w.site == "" {
-		return access.Explanation{}, authcore.Refuse(authcore.NotFound, "No site of the configuration takes this address.")
+		return access.Explanation{}, errNoSite()
 	}
 	w.out.Site = w.site
 	return w.out, nil
+}
+
+func errNoSite() error {
+	return authcore.Refuse(authcore.NotFound, "No site of the configuration takes this address.").Because(access.ErrNoSite)
 }
 
 // asked returns the account that a question names; nil for none.
@@ -126,5 +131,13 @@ func (i inquiry) condition(ctx context.Context) (f findings, err error) {
 	if s.database != nil {
 		return f, nil // nobody can say who administers
 	}
-	return f, f.administrators(ctx, c.store)
+	all, _, err := c.tuning.List(ctx)
+	if err != nil {
+		return f, err
+	}
+	f.overridden(all)
+	if i.app.cfg.issuer != nil {
+		f.issuer(ctx, &i.app.issuerLook, i.app.sites.portalURL())
+	}
+	return f, errors.Join(f.migrations(ctx, c.store), f.administrators(ctx, c.store))
 }

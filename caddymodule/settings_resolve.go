@@ -46,6 +46,7 @@ type resolved struct {
 	audience      []string          // empty: the issuer
 	algorithm     jwtkeys.Algorithm
 
+	mailSet       bool             // option mail: Caddy keeps nothing of it once its module is loaded
 	tuning        *tuning.Registry // what may change while the gateway runs
 	refreshLeeway time.Duration
 	deletionGrace time.Duration // how long a deletion waits; 0: none
@@ -97,6 +98,7 @@ func (s *Settings) resolve() (*resolved, error) {
 		return nil, err
 	}
 	r := &resolved{
+		mailSet:      len(read.MailRaw) > 0,
 		audience:     read.Audience,
 		algorithm:    cmp.Or(jwtkeys.Algorithm(read.Algorithm), jwtkeys.EdDSA),
 		remoteUser:   cmp.Or(read.RemoteUser, "email"),

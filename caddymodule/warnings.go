@@ -60,7 +60,7 @@ func (a *App) addressWarnings() (warnings []string) {
 				"and cookies are not Secure")
 		}
 	}
-	if len(a.MailRaw) == 0 && public > 0 {
+	if !a.cfg.mailSet && public > 0 {
 		warnings = append(warnings, "option mail is not set: codes and links are written to files in data_dir and reach nobody; "+
 			"set mail smtp …")
 	}

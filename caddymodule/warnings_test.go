@@ -1,7 +1,6 @@
 package caddymodule
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -16,37 +15,35 @@ import (
 func TestAddressWarnings(t *testing.T) {
 	t.Parallel()
 	const mail, plain, nowhere, blind = "option mail is not set", "is plain http", "is not the address of a site", "trusted_proxies is not set"
-	outbox := json.RawMessage(`{"sender": "outbox"}`)
 	for name, c := range map[string]struct {
 		issuer string // the option
 		sites  []string
 		any    bool
 		trusts bool // of the sites' server
-		mail   json.RawMessage
+		mail   bool
 		want   []string
 	}{
 		"public site":                   {sites: []string{"https://app.example.com"}, want: []string{mail}},
 		"public site in plain":          {sites: []string{"http://app.example.com"}, want: []string{plain, mail}},
-		"one of two":                    {sites: []string{"http://localhost", "http://app.example.com"}, mail: outbox, want: []string{plain}},
+		"one of two":                    {sites: []string{"http://localhost", "http://app.example.com"}, mail: true, want: []string{plain}},
 		"loopback sites":                {sites: []string{"http://localhost:8080", "http://127.0.0.1:8080"}},
 		"issuer in plain":               {issuer: "http://app.example.com", any: true, want: []string{plain, mail}},
 		"issuer on loopback":            {issuer: "http://localhost:8080", any: true},
-		"meant to stay here":            {issuer: "https://app.example.com", any: true, mail: outbox},
-		"issuer is a site":              {issuer: "https://app.example.com", sites: []string{"https://x.example.com", "https://app.example.com"}, mail: outbox},
-		"issuer is no site":             {issuer: "https://auth.example.com", sites: []string{"https://app.example.com"}, mail: outbox, want: []string{nowhere}},
-		"another port":                  {issuer: "https://app.example.com", sites: []string{"https://app.example.com:8443"}, mail: outbox, want: []string{nowhere}},
-		"https ends in front":           {issuer: "https://app.example.com", sites: []string{"http://app.example.com:8080"}, mail: outbox, want: []string{blind}},
-		"https ends at a known proxy":   {issuer: "https://app.example.com", sites: []string{"http://app.example.com:8080"}, trusts: true, mail: outbox},
-		"a known proxy changes ports":   {issuer: "https://app.example.com", sites: []string{"https://app.example.com:8443"}, trusts: true, mail: outbox},
-		"a known proxy of another name": {issuer: "https://auth.example.com", sites: []string{"http://app.example.com"}, trusts: true, mail: outbox, want: []string{nowhere}},
-		"all in plain":                  {issuer: "http://app.example.com", sites: []string{"http://app.example.com"}, mail: outbox, want: []string{plain}},
+		"meant to stay here":            {issuer: "https://app.example.com", any: true, mail: true},
+		"issuer is a site":              {issuer: "https://app.example.com", sites: []string{"https://x.example.com", "https://app.example.com"}, mail: true},
+		"issuer is no site":             {issuer: "https://auth.example.com", sites: []string{"https://app.example.com"}, mail: true, want: []string{nowhere}},
+		"another port":                  {issuer: "https://app.example.com", sites: []string{"https://app.example.com:8443"}, mail: true, want: []string{nowhere}},
+		"https ends in front":           {issuer: "https://app.example.com", sites: []string{"http://app.example.com:8080"}, mail: true, want: []string{blind}},
+		"https ends at a known proxy":   {issuer: "https://app.example.com", sites: []string{"http://app.example.com:8080"}, trusts: true, mail: true},
+		"a known proxy changes ports":   {issuer: "https://app.example.com", sites: []string{"https://app.example.com:8443"}, trusts: true, mail: true},
+		"a known proxy of another name": {issuer: "https://auth.example.com", sites: []string{"http://app.example.com"}, trusts: true, mail: true, want: []string{nowhere}},
+		"all in plain":                  {issuer: "http://app.example.com", sites: []string{"http://app.example.com"}, mail: true, want: []string{plain}},
 		"https ends nowhere":            {issuer: "https://localhost", sites: []string{"http://localhost:8080"}, want: []string{nowhere}},
-		"whichever host a client names": {issuer: "https://app.example.com", any: true, sites: []string{"https://x.example.com"}, mail: outbox},
+		"whichever host a client names": {issuer: "https://app.example.com", any: true, sites: []string{"https://x.example.com"}, mail: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			a := &App{cfg: &resolved{}}
-			a.MailRaw = c.mail
+			a := &App{cfg: &resolved{mailSet: c.mail}}
 			a.sites.portals, a.sites.anywhere = c.sites, c.any
 			a.sites.addProxied(c.sites, c.trusts)
 			if c.issuer != "" {

@@ -8,8 +8,9 @@ import (
 	"github.com/chromedp/chromedp/kb"
 )
 
-// TestConsole: an administrator who is not signed in comes back to the console; every page of its navigation, that of an account and that for a new one, in both widths, light and dark,
-// has nothing that axe finds and is not wider than the screen; the keyboard alone reaches everything.
+// TestConsole: an administrator who is not signed in comes back to the console; every page of its navigation, of one account, block or
+// setting, and for a new one, in both widths, light and dark, has nothing that axe finds and is not wider than the screen; the keyboard
+// alone reaches everything, and asks what becomes of a request.
 func TestConsole(t *testing.T) {
 	t.Parallel()
 	text, err := shipped()
@@ -32,12 +33,18 @@ func TestConsole(t *testing.T) {
 			return strings.Contains(p.text(), "Sign-ins by result")
 		})
 		pages := strings.Fields(p.ask(`[...document.querySelectorAll("nav:first-of-type a[href*='/console']")].map(a => a.href).join(" ")`))
-		for _, at := range append(pages, g.origin()+"/auth/console/users/new", g.origin()+"/auth/console/users/number:1") {
+		for _, at := range append(pages, g.origin()+"/auth/console/users/new", g.origin()+"/auth/console/users/number:1", g.origin()+"/auth/console/invitations/new",
+			g.origin()+"/auth/console/blocks/new", g.origin()+"/auth/console/settings/access_lifetime") {
 			p.visit(at)
 			p.ask(`document.querySelectorAll("details").forEach(d => d.open = true), ""`)
 			name := "console" + strings.ReplaceAll(strings.TrimPrefix(at, g.origin()+"/auth/console"), "/", "-")
 			p.looksRight(t, w, name)
 		}
+		p.visit(g.origin() + "/auth/console/explain")
+		p.tabTo(`document.activeElement.name === "url"`)
+		p.load("asking by keyboard", chromedp.KeyEvent(g.origin()+"/"+kb.Enter))
+		p.see("A sign-in is asked for (401, authentication_required)", "Caddyfile:", "Step by step")
+		p.looksRight(t, w, "console-explained")
 		if w.phone {
 			continue
 		}

@@ -103,24 +103,29 @@ func (f *Flow) List(ctx context.Context, reader uuid.UUID, filter Filter, limit 
 
 func positionOf(e authcore.Event) cursor.Position { return cursor.Position{At: e.At, ID: e.ID} }
 
+// Labels returns what the accounts are called now; there is none for one that is gone. [authcore.Unavailable].
+func (f *Flow) Labels(ctx context.Context, ids ...uuid.UUID) (map[uuid.UUID]string, error) {
+	ids = slices.DeleteFunc(slices.Clone(ids), func(id uuid.UUID) bool { return id == uuid.Nil })
+	slices.SortFunc(ids, func(a, b uuid.UUID) int { return slices.Compare(a[:], b[:]) })
+	if ids = slices.Compact(ids); len(ids) == 0 {
+		return nil, nil
+	}
+	labels, err := f.cfg.Store.Labels(ctx, ids)
+	if err != nil {
+		return nil, fmt.Errorf("find names of accounts: %w", err)
+	}
+	return labels, nil
+}
+
 // label looks up what accounts are called.
 func (f *Flow) label(ctx context.Context, events []authcore.Event) ([]Entry, error) {
 	var ids []uuid.UUID
 	for _, e := range events {
-		for _, id := range []uuid.UUID{e.AccountID, ActorOf(e)} {
-			if id != uuid.Nil {
-				ids = append(ids, id)
-			}
-		}
+		ids = append(ids, e.AccountID, ActorOf(e))
 	}
-	slices.SortFunc(ids, func(a, b uuid.UUID) int { return slices.Compare(a[:], b[:]) })
-	ids = slices.Compact(ids)
-	labels := map[uuid.UUID]string{}
-	if len(ids) > 0 {
-		var err error
-		if labels, err = f.cfg.Store.Labels(ctx, ids); err != nil {
-			return nil, fmt.Errorf("find names of accounts: %w", err)
-		}
+	labels, err := f.Labels(ctx, ids...)
+	if err != nil {
+		return nil, err
 	}
 	entries := make([]Entry, len(events))
 	for i, e := range events {

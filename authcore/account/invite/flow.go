@@ -31,13 +31,26 @@ type Store interface {
 	InvitationByID(ctx context.Context, id uuid.UUID) (authcore.Invitation, error)
 	// InvitationByToken is InvitationByID by the token. ErrNotFound.
 	InvitationByToken(ctx context.Context, token secret.Digest) (authcore.Invitation, error)
-	// Invitations returns up to limit invitations with ids below before, newest first; of one inviter, or all for uuid.Nil.
-	Invitations(ctx context.Context, inviter, before uuid.UUID, limit int) ([]authcore.Invitation, error)
+	// Invitations returns a page of a list, newest first. It tests at most Tested rows and then ends early: next is the last of those, and
+	// uuid.Nil where there are no more.
+	Invitations(ctx context.Context, q Query) (list []authcore.Invitation, next uuid.UUID, err error)
 	// RevokeInvitation makes an open invitation useless. ErrNotFound: it is not open.
 	RevokeInvitation(ctx context.Context, id uuid.UUID, now time.Time, fx authcore.Effects) error
 	// RenewInvitation gives an open invitation another token, which kills the former, and another end. ErrNotFound: it is not open.
 	RenewInvitation(ctx context.Context, id uuid.UUID, token secret.Digest, until, now time.Time, fx authcore.Effects) error
 }
+
+// Query asks a store for invitations. Zero fields ask for nothing.
+type Query struct {
+	Inviter uuid.UUID
+	Status  authcore.InvitationStatus
+	Before  uuid.UUID // those with ids below it
+	Limit   int
+	Now     time.Time // at which they have the status
+}
+
+// Tested is how many rows are looked at for a page.
+const Tested = 10_000
 
 // Mailer prepares mails for the outbox.
 type Mailer interface {

@@ -16,9 +16,10 @@ import (
 
 // Page asks for invitations.
 type Page struct {
-	Limit  int    // 1 to [cursor.MaxLimit]
-	Cursor string // Next of the page before; "" for the first
-	All    bool   // of everybody: for administrators
+	Limit  int                       // 1 to [cursor.MaxLimit]
+	Cursor string                    // Next of the page before; "" for the first
+	All    bool                      // of everybody: for administrators
+	Status authcore.InvitationStatus // "" for any
 }
 
 // Listed is a page of invitations, newest first.
@@ -27,11 +28,15 @@ type Listed struct {
 	Next        string // "" at the end
 }
 
-// List returns invitations of the account, or everybody's. Refusals: [authcore.Forbidden] for who may not see everybody's;
-// [authcore.InvalidRequest] for a limit or cursor that is none; [authcore.InvalidToken]; [authcore.Unavailable].
+// List returns invitations of the account, or everybody's. A page of one status may have fewer, or none, and there is a next all the same:
+// so many were looked at. Refusals: [authcore.Forbidden] for who may not see everybody's; [authcore.InvalidRequest] for a limit, status or
+// cursor that is none; [authcore.InvalidToken]; [authcore.Unavailable].
 func (f *Flow) List(ctx context.Context, inviter uuid.UUID, p Page) (Listed, error) {
 	if err := cursor.CheckLimit(p.Limit); err != nil {
 		return Listed{}, err
+	}
+	if p.Status != "" && !slices.Contains(authcore.InvitationStatuses(), p.Status) {
+		return Listed{}, authcore.Refuse(authcore.InvalidRequest, "status is pending, used, revoked or expired.")
 	}
 	a, err := authcore.Owner(f.cfg.Store.AccountByID(ctx, inviter))
 	if err != nil {
@@ -51,13 +56,17 @@ func (f *Flow) List(ctx context.Context, inviter uuid.UUID, p Page) (Listed, err
 	if after.IsZero() {
 		after.ID = uuid.Max
 	}
-	var l Listed
-	if l.Invitations, err = f.cfg.Store.Invitations(ctx, of, after.ID, p.Limit+1); err != nil {
+	list, next, err := f.cfg.Store.Invitations(ctx, Query{Inviter: of, Status: p.Status, Before: after.ID, Limit: p.Limit + 1, Now: f.cfg.Now.Now()})
+	if err != nil {
 		return Listed{}, fmt.Errorf("list invitations: %w", err)
 	}
-	if len(l.Invitations) > p.Limit {
-		l.Invitations = l.Invitations[:p.Limit]
-		l.Next = f.cfg.Cursors.Sign(which, a.ID, cursor.Position{ID: l.Invitations[p.Limit-1].ID})
+	if len(list) > p.Limit {
+		list = list[:p.Limit]
+		next = list[p.Limit-1].ID
+	}
+	l := Listed{Invitations: list}
+	if next != uuid.Nil {
+		l.Next = f.cfg.Cursors.Sign(which, a.ID, cursor.Position{ID: next})
 	}
 	return l, nil
 }
@@ -66,7 +75,7 @@ func (f *Flow) List(ctx context.Context, inviter uuid.UUID, p Page) (Listed, err
 func (f *Flow) ListAll(ctx context.Context) (all []authcore.Invitation, err error) {
 	const batch = 200
 	for before := uuid.Max; ; before = all[len(all)-1].ID {
-		page, err := f.cfg.Store.Invitations(ctx, uuid.Nil, before, batch)
+		page, _, err := f.cfg.Store.Invitations(ctx, Query{Before: before, Limit: batch})
 		if err != nil {
 			return nil, fmt.Errorf("list invitations: %w", err)
 		}
@@ -74,6 +83,20 @@ func (f *Flow) ListAll(ctx context.Context) (all []authcore.Invitation, err erro
 			return all, nil
 		}
 	}
+}
+
+// Get returns an invitation of the account; administrators and auditors see anybody's. Refusals: [authcore.NotFound]; [authcore.InvalidToken];
+// [authcore.Unavailable].
+func (f *Flow) Get(ctx context.Context, reader, id uuid.UUID) (authcore.Invitation, error) {
+	i, err := f.cfg.Store.InvitationByID(ctx, id)
+	if err != nil {
+		return i, missing("find invitation", err)
+	}
+	a, err := authcore.Owner(f.cfg.Store.AccountByID(ctx, reader))
+	if err == nil && i.InviterID != a.ID && !f.isAdmin(a) && !slices.Contains(a.Roles, authcore.RoleAuditor) {
+		err = missing("", authcore.ErrNotFound)
+	}
+	return i, err
 }
 
 // Revoke makes an open invitation of the account useless; administrators revoke anybody's. Refusals: [authcore.NotFound] for

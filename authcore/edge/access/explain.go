@@ -18,6 +18,9 @@ const (
 	Unavailable = "unavailable"
 )
 
+// ErrNoSite is the cause where no site of the configuration takes a request.
+var ErrNoSite = errors.New("no site takes the request")
+
 // Step is one check on the way to a decision.
 type Step struct {
 	Check  string `json:"check" doc:"What is looked at."`

@@ -115,15 +115,20 @@ func tableHeld(err error) bool {
 // CheckSchema returns nil if the schema is the very one that this program knows, and an error that says what to do if it is
 // older, newer or not there. It changes nothing.
 func (d *DB) CheckSchema(ctx context.Context) error {
-	known, err := d.known()
-	if err != nil {
-		return finish(ctx, "check schema", err)
-	}
-	found, err := d.version(ctx)
+	found, known, err := d.SchemaVersions(ctx)
 	if err != nil {
 		return err
 	}
 	return compare(found, known)
+}
+
+// SchemaVersions returns the version of the schema that is there, 0 for none, and the one that this program knows.
+func (d *DB) SchemaVersions(ctx context.Context) (found, known int64, err error) {
+	if known, err = d.known(); err != nil {
+		return 0, 0, finish(ctx, "check schema", err)
+	}
+	found, err = d.version(ctx)
+	return found, known, err
 }
 
 func compare(found, known int64) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -11,6 +12,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/admin"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/invite"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
 )
@@ -37,8 +39,6 @@ var (
 	insertInvitation = "insert into invitations (" + invitationColumns + ") values (" + parameters(invitationColumns) + ")"
 	selectInvitation = "select " + invitationColumns + " from invitations where id = $1"
 	byToken          = "select " + invitationColumns + " from invitations where token_digest = $1"
-	listAll          = "select " + invitationColumns + " from invitations where id < $1 order by id desc limit $2"
-	listOf           = "select " + invitationColumns + " from invitations where inviter_id = $3 and id < $1 order by id desc limit $2"
 	revokeOne        = "update invitations set revoked_at = $2 where id = $1 and" + openInvitation + "$2 returning " + invitationColumns
 	revokeAllOpen    = "update invitations set revoked_at = $2 where inviter_id = $1 and" + openInvitation + "$2"
 	renewOne         = "update invitations set token_digest = $3, expires_at = $4 where id = $1 and" + openInvitation + "$2 returning " + invitationColumns
@@ -88,17 +88,70 @@ func (s *Store) InvitationByID(ctx context.Context, id uuid.UUID) (i authcore.In
 	return i, err
 }
 
-// Invitations implements invite.Store.
-func (s *Store) Invitations(ctx context.Context, inviter, before uuid.UUID, limit int) (list []authcore.Invitation, err error) {
-	text, args := listAll, []any{before, limit}
-	if inviter != uuid.Nil {
-		text, args = listOf, append(args, inviter)
+// invitationList is a list in the making: what leads it has an index, and of the rows so found at most invite.Tested are tested.
+type invitationList struct {
+	args    []any
+	leads   string
+	leading int    // how many of args are of leads
+	test    string // "" where all that leads is in the list
+}
+
+func listInvitations(q invite.Query) (l invitationList) {
+	place := func(v any) string {
+		l.args = append(l.args, v)
+		return "$" + strconv.Itoa(len(l.args))
 	}
-	err = s.Read(ctx, "list invitations", func(ctx context.Context, q sqldb.Querier) error {
-		list, err = sqldb.All(ctx, q, scanInvitation, text, args...)
+	l.leads = "id < " + place(q.Before)
+	if q.Inviter != uuid.Nil {
+		l.leads += " and inviter_id = " + place(q.Inviter)
+	}
+	if q.Status == authcore.InvitationPending || q.Status == authcore.InvitationExpired {
+		l.leads += " and used_at is null and revoked_at is null"
+	}
+	l.leading = len(l.args)
+	switch q.Status {
+	case authcore.InvitationPending:
+		l.test = "expires_at > " + place(micros(q.Now))
+	case authcore.InvitationExpired:
+		l.test = "expires_at <= " + place(micros(q.Now))
+	case authcore.InvitationUsed:
+		l.test = "used_at is not null"
+	case authcore.InvitationRevoked:
+		l.test = "used_at is null and revoked_at is not null"
+	}
+	return l
+}
+
+// tested are the rows of what leads, as many as are tested.
+func (l invitationList) tested(columns string) string {
+	return "(select " + columns + " from invitations where " + l.leads + " order by id desc limit " + strconv.Itoa(invite.Tested) + ") as t"
+}
+
+func (l invitationList) page(limit int) string {
+	text := "select " + invitationColumns + " from "
+	if l.test == "" {
+		text += "invitations where " + l.leads
+	} else {
+		text += l.tested(invitationColumns) + " where " + l.test
+	}
+	return text + " order by id desc limit " + strconv.Itoa(limit)
+}
+
+// Invitations implements invite.Store.
+func (s *Store) Invitations(ctx context.Context, q invite.Query) (list []authcore.Invitation, next uuid.UUID, err error) {
+	l := listInvitations(q)
+	err = s.Read(ctx, "list invitations", func(ctx context.Context, db sqldb.Querier) error {
+		if list, err = sqldb.All(ctx, db, scanInvitation, l.page(q.Limit), l.args...); err != nil || l.test == "" || len(list) == q.Limit {
+			return err
+		}
+		text := "select id from " + l.tested("id") + " order by id desc limit 1 offset " + strconv.Itoa(invite.Tested-1)
+		next, err = sqldb.One(ctx, db, scanID, text, l.args[:l.leading]...)
+		if errors.Is(err, authcore.ErrNotFound) { // fewer were there: none is left to test
+			return nil
+		}
 		return err
 	})
-	return list, err
+	return list, next, err
 }
 
 // RevokeInvitation implements invite.Store.

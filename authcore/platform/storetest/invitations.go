@@ -13,11 +13,13 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/contact"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/invite"
 )
 
 var invitations = []promise{
 	{"an invitation is found by its id and its token, and listed newest first", invitationFound},
 	{"a revoked invitation is not open, and stays in lists", invitationRevoked},
+	{"invitations are listed by what has become of them", invitationsByStatus},
 	{"a renewed invitation has another token and end", invitationRenewed},
 	{"an account invites no more than it may, also 100 at once", invitationPending},
 	{"100 register with one invitation: one account", invitationRace},
@@ -77,7 +79,7 @@ func invitationFound(t *testing.T, s Store) {
 		{ada.ID, uuid.Max, 10, []uuid.UUID{second.ID, first.ID}},
 		{ada.ID, first.ID, 10, nil},
 	} {
-		list, err := s.Invitations(t.Context(), c.of, c.before, c.limit)
+		list, _, err := s.Invitations(t.Context(), invite.Query{Inviter: c.of, Before: c.before, Limit: c.limit})
 		must(t, err)
 		var ids []uuid.UUID
 		for _, i := range list {
@@ -107,6 +109,45 @@ func invitationRevoked(t *testing.T, s Store) {
 	wants(t, s.RevokeInvitation(t.Context(), expired.ID, expired.ExpiresAt, mails(1)), authcore.ErrNotFound)
 	if n, _, err := s.OutboxDepth(t.Context()); err != nil || n != 2 {
 		t.Errorf("%d mails (%v), want those of the invitations", n, err)
+	}
+}
+
+func invitationsByStatus(t *testing.T, s Store) {
+	ada := withAccount(t, s, "ada").ID
+	now := start.Add(8 * 24 * time.Hour)
+	want := map[authcore.InvitationStatus][]uuid.UUID{}
+	for n, status := range slices.Repeat(authcore.InvitationStatuses(), 2) {
+		i := anInvitation(ada, fmt.Sprint(n))
+		switch status {
+		case authcore.InvitationPending:
+			i.ExpiresAt = now.Add(time.Hour)
+		case authcore.InvitationUsed:
+			i.UsedAt, i.UsedBy, i.RevokedAt = start, ada, start
+		case authcore.InvitationRevoked:
+			i.RevokedAt = start
+		}
+		must(t, s.CreateInvitation(t.Context(), i, 0, authcore.Effects{}))
+		want[status] = append([]uuid.UUID{i.ID}, want[status]...)
+	}
+	for _, status := range authcore.InvitationStatuses() {
+		q := invite.Query{Status: status, Before: uuid.Max, Limit: 10, Now: now}
+		for _, q.Inviter = range []uuid.UUID{uuid.Nil, ada} {
+			list, next, err := s.Invitations(t.Context(), q)
+			must(t, err)
+			var ids []uuid.UUID
+			for _, i := range list {
+				if ids = append(ids, i.ID); i.Status(now) != status {
+					t.Errorf("among the %s ones is one that is %s", status, i.Status(now))
+				}
+			}
+			if !slices.Equal(ids, want[status]) || next != uuid.Nil {
+				t.Errorf("%s of %v: %v, want %v; next %v", status, q.Inviter, ids, want[status], next)
+			}
+		}
+		q.Before, q.Limit = want[status][0], 1
+		if list, _, err := s.Invitations(t.Context(), q); err != nil || len(list) != 1 || list[0].ID != want[status][1] {
+			t.Errorf("%s, second page: %v %v", status, list, err)
+		}
 	}
 }
 

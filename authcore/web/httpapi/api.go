@@ -143,7 +143,7 @@ func mountAll(cfg Config) (routes, error) {
 	return newRoutes(
 		(&signUpCalls{flow: cfg.SignUp, sessions: cfg.Sessions, log: cfg.Logger}).routes(),
 		(&setupCalls{flow: cfg.Setup, sessions: cfg.Sessions, log: cfg.Logger}).routes(),
-		(&invitationCalls{cfg.Invite}).routes(),
+		(&invitationCalls{cfg.Invite, cfg.AdminGate, cfg.Limits}).routes(),
 		(&explainCalls{cfg.Explain}).routes(),
 		(&offerCalls{cfg.Offer, cfg.SignUp, cfg.Factors, cfg.Federated}).routes(),
 		(&signInCalls{signIn: cfg.SignIn, codes: cfg.Passwordless, sessions: cfg.Sessions, log: cfg.Logger}).routes(),

@@ -8,11 +8,17 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/admin"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/invite"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 )
 
 // invitationCalls make, list and revoke invitations.
-type invitationCalls struct{ flow *invite.Flow }
+type invitationCalls struct {
+	flow   *invite.Flow
+	gate   *admin.Gate
+	limits *httpauth.Limits
+}
 
 func (c *invitationCalls) routes() []route {
 	id := idParam("The invitation's id.")
@@ -106,6 +112,27 @@ func (c *invitationCalls) list(x *call) error {
 		return err
 	}
 	p := invite.Page{Limit: limit, Cursor: from, All: query.Has("all") && query.Get("all") != "false"}
+	if p.All {
+		return c.listAll(x, p)
+	}
+	return c.page(x, p)
+}
+
+// listAll is a call of the administration, though it has no path of its own: it passes the same gate, and an event tells of it (M07).
+func (c *invitationCalls) listAll(x *call, p invite.Page) error {
+	ctx, who := x.r.Context(), x.who.AccountID
+	err := c.gate.Admit(ctx, who, authcore.Reads, func() error {
+		return c.limits.TakeAccount(ctx, x.w.Header(), authcore.LimitAdmin, "/invitations", who)
+	})
+	if err != nil {
+		return err
+	}
+	within, end := c.gate.Begin(ctx, admin.Call{Kind: authcore.EventAdminInvitationsList, Access: authcore.Reads, Actor: who, SessionID: x.who.SessionID, Client: x.in.Client})
+	x.r, x.end = x.r.WithContext(within), end
+	return end(c.page(x, p))
+}
+
+func (c *invitationCalls) page(x *call, p invite.Page) error {
 	listed, err := c.flow.List(x.r.Context(), x.who.AccountID, p)
 	if err != nil {
 		return err

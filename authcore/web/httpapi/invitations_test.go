@@ -39,6 +39,10 @@ func TestInvitations(t *testing.T) {
 	h.call(http.MethodDelete, "/invitations/"+uuid.NewString(), "", token).refused(404, authcore.NotFound)
 	h.call(http.MethodGet, "/invitations?limit=1", "", token).want(200)
 	h.call(http.MethodGet, "/invitations?all", "", token).want(200)
+	h.call(http.MethodGet, "/invitations?all", "", bearer(other.Access)).refused(403, authcore.Forbidden)
+	if told := h.adminEvents(uuid.Nil); len(told) != 1 || told[0].Kind != authcore.EventAdminInvitationsList || told[0].ActorID != chief.Account.ID {
+		t.Errorf("the list of all is told by %+v", told)
+	}
 	h.call(http.MethodGet, "/invitations?cursor=forged", "", token).refused(400, authcore.InvalidRequest)
 	h.call(http.MethodGet, "/invitations?limit=0", "", token).refused(400, authcore.InvalidRequest)
 	mail := testflow.Token(t, h.Mail(t, "new@example.com", authcore.MailInvitation))

@@ -20,10 +20,13 @@ func consolePages(q *page.Request) []page.Link {
 	return []page.Link{
 		{To: consolePath, Text: q.T("console.dashboard")},
 		{To: consoleUsersPath, Text: q.T("console.users")},
+		{To: allInvitationsPath, Text: q.T("console.invitations")},
 		{To: consoleBlocksPath, Text: q.T("console.blocks")},
 		{To: consoleEventsPath, Text: q.T("console.events")},
 		{To: settingsPath, Text: q.T("console.settings")},
 		{To: keysPath, Text: q.T("console.keys")},
+		{To: explainPath, Text: q.T("console.explain")},
+		{To: healthPath, Text: q.T("console.health")},
 	}
 }
 
@@ -35,6 +38,9 @@ func consoleRoutes(cfg *Config) []page.Route {
 		(&eventsPage{consoleGate{cfg.Admin.Gate}, cfg.EventLog}).routes(),
 		(&settingsPage{consoleGate{cfg.Admin.Gate}, cfg.Admin.Tuning}).routes(),
 		(&keysPage{consoleGate{cfg.Admin.Gate}, cfg.Admin.SigningKeys}).routes(),
+		(&allInvitationsPage{consoleGate{cfg.Admin.Gate}, cfg.Invite, cfg.EventLog}).routes(),
+		(&explainPage{consoleGate{cfg.Admin.Gate}, cfg.Admin.Explain}).routes(),
+		(&healthPage{consoleGate{cfg.Admin.Gate}, cfg.Admin.Health, cfg.Stats}).routes(),
 		(&usersPage{consoleGate{cfg.Admin.Gate}, cfg.Admin, cfg.Profile.Fields()}).routes(),
 		newUserPage(cfg).routes(),
 	)
@@ -44,6 +50,8 @@ func consoleRoutes(cfg *Config) []page.Route {
 type consoleView struct {
 	page.View
 	Nav     []filterLink
+	Asks    bool         // its forms change nothing: auditors see them too
+	Made    *page.Field  // what a form has made, to be shown once
 	Figures []page.Point // each a number and what it counts
 	Choose  []filterLink // among a few views of the page
 	Charts  []consoleChart
@@ -95,7 +103,9 @@ func showConsole(q *page.Request, v *consoleView) error {
 		v.Nav = append(v.Nav, filterLink{page.Link{To: q.Path(at.To), Text: at.Text}, here})
 	}
 	if !page.MayChange(q) {
-		v.Forms = nil
+		if !v.Asks {
+			v.Forms = nil
+		}
 		for i := range v.Tables {
 			for j := range v.Tables[i].Rows {
 				v.Tables[i].Rows[j].Actions = nil

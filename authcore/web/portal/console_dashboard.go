@@ -48,13 +48,7 @@ func (p *dashboardPage) read(ctx context.Context, q *page.Request, v *consoleVie
 	if err != nil {
 		return err
 	}
-	v.Figures = []page.Point{
-		{Title: q.T("console.queue.mails"), Text: strconv.Itoa(queue.Mails)},
-		{Title: q.T("console.queue.sms"), Text: strconv.Itoa(queue.SMS)},
-	}
-	if !queue.Since.IsZero() {
-		v.Figures = append(v.Figures, page.Point{Title: q.T("console.queue.oldest"), Text: minute(queue.Since)})
-	}
+	v.Figures = queueFigures(q, queue)
 	v.Tables = []consoleTable{nodesTable(q, nodes)}
 	return p.charts(q, v)
 }

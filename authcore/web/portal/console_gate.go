@@ -21,10 +21,13 @@ type Administration struct {
 	Tuning     *tuning.Flow
 	// SigningKeys are listed and rotated.
 	SigningKeys SigningKeys
+	Explain     Explainer
+	Health      Doctor
 }
 
 func (a Administration) complete() bool {
-	return a.Gate != nil && a.Directory != nil && a.Users != nil && a.Unlocker != nil && a.BlockRules != nil && a.Tuning != nil && a.SigningKeys != nil
+	return a.Gate != nil && a.Directory != nil && a.Users != nil && a.Unlocker != nil && a.BlockRules != nil && a.Tuning != nil && a.SigningKeys != nil &&
+		a.Explain != nil && a.Health != nil
 }
 
 // consoleGate stands before what the console reads and does, as it stands before the calls of the API: roles as the database has them, the
@@ -41,16 +44,22 @@ func (g consoleGate) changes(q *page.Request, kind authcore.EventKind, do func(c
 	return g.call(q, kind, authcore.Changes, do)
 }
 
-func (g consoleGate) call(q *page.Request, kind authcore.EventKind, access authcore.Access, do func(context.Context) error) error {
+// admits lets administrators and auditors pass to a page that reads nothing.
+func (g consoleGate) admits(q *page.Request) error { return g.admit(q, authcore.Reads) }
+
+func (g consoleGate) admit(q *page.Request, access authcore.Access) error {
 	ctx := q.R.Context()
-	err := g.gate.Admit(ctx, q.User.AccountID, access, func() error {
+	return g.gate.Admit(ctx, q.User.AccountID, access, func() error {
 		return q.Limits.TakeAccount(ctx, q.W.Header(), authcore.LimitAdmin, consolePath, q.User.AccountID)
 	})
-	if err != nil {
+}
+
+func (g consoleGate) call(q *page.Request, kind authcore.EventKind, access authcore.Access, do func(context.Context) error) error {
+	if err := g.admit(q, access); err != nil {
 		return err
 	}
-	within, end := g.gate.Begin(ctx, admin.Call{Kind: kind, Access: access, Actor: q.User.AccountID, SessionID: q.User.SessionID, Client: q.Info.Client})
-	err = do(within)
+	within, end := g.gate.Begin(q.R.Context(), admin.Call{Kind: kind, Access: access, Actor: q.User.AccountID, SessionID: q.User.SessionID, Client: q.Info.Client})
+	err := do(within)
 	if authcore.IsAnonymous(err) { // an account that is gone, and not the caller's: they stay signed in
 		err = authcore.Refuse(authcore.NotFound, "There is no such account.").Because(err)
 	}

@@ -70,6 +70,8 @@ type plan struct {
 	kinds    func(h *house) []federated.Settings
 
 	inviters authcore.Inviters
+	explain  portal.Explainer // nil: every request goes on
+	health   portal.Doctor    // nil: nothing is wrong
 }
 
 func open(t *testing.T, plans ...plan) *house {
@@ -93,6 +95,14 @@ func build(t *testing.T, plans ...plan) *house {
 // wire puts pages and API before the capabilities of e.
 func wire(t testing.TB, e *testflow.Env, log *lockedBuffer, p plan) (*portal.Pages, http.Handler) {
 	t.Helper()
+	if p.explain == nil {
+		p.explain = func(context.Context, access.Question) (access.Explanation, error) {
+			return access.Explanation{Decision: access.Allows, Status: 200}, nil
+		}
+	}
+	if p.health == nil {
+		p.health = func(context.Context) (portal.Health, error) { return portal.Health{}, nil }
+	}
 	verifier := must(accesstoken.New(accesstoken.Config{Keys: e.Ring, Revocations: e.Revoked, Now: e.Clock.Now}))(t)
 	issuers := func() []string { return []string{origin} }
 	cfg := httpapi.Config{Explain: func(context.Context, access.Question) (access.Explanation, error) { return access.Explanation{}, nil },
@@ -109,7 +119,7 @@ func wire(t testing.TB, e *testflow.Env, log *lockedBuffer, p plan) (*portal.Pag
 	pages := must(portal.New(portal.Config{
 		Sessions: cfg.Sessions, SignIn: cfg.SignIn, Steps: cfg.Steps, Passwordless: cfg.Passwordless, SignUp: cfg.SignUp, Profile: cfg.Profile, Password: cfg.Password, Handover: e.Handover,
 		Setup: cfg.Setup, Invite: cfg.Invite, Secure: cfg.Secure, Contact: cfg.Contact, Factors: cfg.Factors, Fresh: cfg.Fresh, Closure: cfg.Closure, Export: cfg.Export, Avatars: cfg.Avatars, History: cfg.History, Notifications: cfg.Notifications, StepUp: cfg.StepUp, Federated: cfg.Federated, Devices: cfg.Devices, Stats: e.Stats, EventLog: e.EventLog,
-		Admin:         portal.Administration{Gate: e.AdminGate, BlockRules: e.BlockRules, Directory: e.Directory, Users: e.Users, Unlocker: e.Unlocker, Tuning: e.Tuning, SigningKeys: gateway.ConsoleKeys(e.Ring)},
+		Admin:         portal.Administration{Gate: e.AdminGate, BlockRules: e.BlockRules, Directory: e.Directory, Users: e.Users, Unlocker: e.Unlocker, Tuning: e.Tuning, SigningKeys: gateway.ConsoleKeys(e.Ring), Explain: p.explain, Health: p.health},
 		Authenticator: cfg.Authenticator, Limits: cfg.Limits, API: api, Issuers: issuers, Brand: "Acme",
 		ReturnHosts: func(string) []string { return p.returns }, Logger: cfg.Logger, Now: e.Clock.Now,
 	}))(t)

@@ -3,6 +3,7 @@ package page
 import (
 	"embed"
 	"fmt"
+	"sync"
 
 	"github.com/BurntSushi/toml"
 	"github.com/nicksnyder/go-i18n/v2/i18n"
@@ -95,3 +96,12 @@ func data(pairs []any) map[string]any {
 	}
 	return m
 }
+
+// English returns the texts in English, for programs that say the same as a page.
+var English = sync.OnceValues(func() (*Texts, error) {
+	all, err := readTexts()
+	if err != nil {
+		return nil, err
+	}
+	return all[languages[0]], nil
+})

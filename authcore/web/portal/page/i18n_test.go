@@ -107,6 +107,12 @@ func TestTexts_AreThoseThatAreUsed(t *testing.T) {
 			used[text] = true
 		}
 	}, ".", "..")
+	sources(t, func(file, text string) { // what the doctor finds is told here and on the command line
+		if what := "finding." + text + ".what"; strings.HasPrefix(file, "doctor") && english[what] != nil {
+			mark(what)
+			mark("finding." + text + ".do")
+		}
+	}, "../../../../caddymodule")
 	for _, rule := range constants[authcore.Rule](t, "../../../rules.go") {
 		if rule != authcore.SessionSelector && rule != authcore.SessionIDInvalid && rule != authcore.DeviceIDInvalid { // no page has their fields
 			mark("rule." + string(rule))
@@ -138,6 +144,10 @@ func TestTexts_AreThoseThatAreUsed(t *testing.T) {
 	}
 	for _, word := range []string{"state.next", "state.active", "state.retired", "use.bearer", "use.cookie"} {
 		mark("console.key." + word)
+	}
+	for _, word := range []string{"explain.allow", "explain.login", "explain.deny", "explain.unavailable", "explain.method", "explain.url", "explain.user", "explain.token", "explain.ip", "explain.headers",
+		"finding.error", "finding.warning", "finding.info", "part.database", "part.mail", "part.sms", "part.redis"} {
+		mark("console." + word)
 	}
 	for _, cause := range []string{"http", "cookies", "host", "clock", "guarded"} {
 		mark("redirectloop." + cause)

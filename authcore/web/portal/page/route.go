@@ -21,6 +21,8 @@ type Route struct {
 	Submit func(*Request) error
 	// Foreign answers a POST from any site in place of Submit. It must do nothing by what the browser keeps. Nil: no other site may post here.
 	Foreign func(*Request) error
+	// Asks says that the form changes nothing: an auditor sends it too, and Submit may answer with the page.
+	Asks bool
 	// Fresh pages take a form only from somebody who has signed in just now, or who gives the password with it.
 	Fresh bool
 	// Upload is how large a file its form may bring, in bytes; 0: none. Only who is signed in may send one.
@@ -37,7 +39,7 @@ type Users int
 const (
 	Anyone   Users = iota
 	SignedIn       // others are sent to the sign-in page; User of the request is set
-	Readers        // SignedIn, and of them administrators and auditors; only administrators send its forms
+	Readers        // SignedIn, and of them administrators and auditors; only administrators send its forms, unless the route Asks
 )
 
 // Routes finds the page of a path.
@@ -241,7 +243,7 @@ func (to Route) submit(q *Request) (err error) {
 			return err
 		}
 	}
-	if to.For == Readers && !MayChange(q) { // a form that an auditor was never shown (S17)
+	if to.For == Readers && !MayChange(q) && !(to.Asks && MayRead(q)) { // a form that an auditor was never shown (S17)
 		return errNotForYou()
 	}
 	if to.Fresh {

@@ -65,7 +65,7 @@ type Field struct {
 	ID           string
 	Name         string
 	Label        string
-	Type         string // of an input; "lines" is a text of several, which is shown and not sent
+	Type         string // of an input; "lines" is a text of several, which is shown and not sent; "area" is one to write
 	Value        string
 	Accept       string // media types, of a field of type file
 	Autocomplete string // WHATWG HTML §4.10.18.7.1

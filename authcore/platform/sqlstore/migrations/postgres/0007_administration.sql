@@ -97,6 +97,9 @@ create index users_having_roles on users (created_at, id) where roles <> '[]';
 create index users_disabled on users (created_at, id) where disabled_at is not null;
 create index users_services on users (created_at, id) where kind <> 'person';
 
+-- What leads a list of invitations that are open or have expired.
+create index invitations_open on invitations (id) where used_at is null and revoked_at is null;
+
 -- Block rules that were added while a gateway runs. acts are words apart by spaces; created_by is null for nobody's account; expires_at is
 -- null for never. How often they have changed stands in settings.
 create table blocks (
