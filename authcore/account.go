@@ -52,6 +52,9 @@ type Account struct {
 	MFAPreferred FactorType
 	// MFADemandedAt is since when an administrator has sign-ins of the account ask for a second factor; zero: they do not.
 	MFADemandedAt time.Time
+	// EmailSetAt and PhoneSetAt are when an administrator has put the present address or number in place of the owner's; zero: nobody has.
+	EmailSetAt time.Time
+	PhoneSetAt time.Time
 	// PasswordBy is the channel of the reset that set the password, until another kind of proof has been given once; "" for none.
 	// Whoever reads that channel has the password, so the channel is no second factor beside it.
 	PasswordBy Channel
@@ -104,6 +107,28 @@ func (a Account) MFAEnabled() bool { return !a.MFAEnabledAt.IsZero() }
 
 // MFADemanded reports whether an administrator has sign-ins of the account ask for a second factor.
 func (a Account) MFADemanded() bool { return !a.MFADemandedAt.IsZero() }
+
+// ContactWatch is for how long what is sent to an address or number that an administrator has set asks for an existing factor besides, where
+// there is one: whoever had a help desk put theirs in must not get in by it alone. The former address can take it back for as long.
+const ContactWatch = 7 * 24 * time.Hour
+
+// Watched reports whether an administrator has set the account's address, or its number, within the time of [ContactWatch].
+func (a Account) Watched(ch Channel, now time.Time) bool {
+	value, set := a.Email, a.EmailSetAt
+	if ch == BySMS {
+		value, set = a.Phone, a.PhoneSetAt
+	}
+	return value != "" && !set.IsZero() && now.Before(set.Add(ContactWatch))
+}
+
+// TakesCodes reports whether codes and links that sign in or set a password go to the account's address, or its number: it is verified, or an
+// administrator has set it. Whoever uses one of those verifies it.
+func (a Account) TakesCodes(ch Channel) bool {
+	if ch == BySMS {
+		return a.PhoneVerified() || a.Phone != "" && !a.PhoneSetAt.IsZero()
+	}
+	return a.EmailVerified() || a.Email != "" && !a.EmailSetAt.IsZero()
+}
 
 // Name returns first and last name joined by one space, or what there is of them.
 func (a Account) Name() string {

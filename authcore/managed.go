@@ -58,8 +58,19 @@ type ManagedEdit struct {
 	AddRoles, TakeRoles []string
 	Disable             *bool
 	Reason              *string // of the disabling
+	// Contacts are put in place of the account's address and number. Each ends every session, code and link of the account.
+	Contacts []ContactSet
+	Left     LastWay // what alone is left to sign in by after them
 	// What tells of each part.
 	RolesChanged, Disabled, Profiled Effects
+}
+
+// ContactSet is an address or number that an administrator puts in place of an account's. Nobody has proven it.
+type ContactSet struct {
+	Kind    IdentifierKind // email or phone
+	Value   string         // normalised; "" removes it
+	Unique  bool           // it signs in, so no other account may have it
+	Effects Effects
 }
 
 // ManagedCreation is an account that an administrator makes.

@@ -153,7 +153,7 @@ const (
 
 // RotationResult is what the store found. Where it is Rotated, Session and Account hold what tokens are made from and what their
 // owner is told, and no more: CreatedAt, AccessUntil, DeviceName, DeviceID, RevokedAt and ParentID of the session are zero, and so are
-// DisabledAt, DeletesAt, MadeByOperator, Muted and UpdatedAt of the account. Of its PasswordHash it is known only whether there is one.
+// DisabledAt, DeletesAt, MadeByOperator, Muted, EmailSetAt, PhoneSetAt and UpdatedAt of the account. Of its PasswordHash it is known only whether there is one.
 type RotationResult struct {
 	Outcome         RotationOutcome
 	Session         Session

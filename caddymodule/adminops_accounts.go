@@ -86,6 +86,8 @@ func (l userList) read(ctx context.Context, d *adminOps) (userPage, error) {
 // userUpdate changes fields of an account; nil leaves one.
 type userUpdate struct {
 	User      string  `json:"user"`
+	Email     *string `json:"email,omitempty"`
+	Phone     *string `json:"phone,omitempty"`
 	Username  *string `json:"username,omitempty"`
 	FirstName *string `json:"first_name,omitempty"`
 	LastName  *string `json:"last_name,omitempty"`
@@ -94,9 +96,13 @@ type userUpdate struct {
 
 func (u userUpdate) apply(ctx context.Context, d *adminOps) (managedUser, error) {
 	return told(ctx, d, authcore.EventAdminUsersUpdate, func(ctx context.Context) (managedUser, error) {
+		if (u.Email != nil || u.Phone != nil) && !d.hasPages() {
+			return managedUser{}, errNoPages()
+		}
 		a, err := namedUser{u.User}.find(ctx, d)
 		if err == nil {
-			e := admin.Edit{Username: u.Username, FirstName: u.FirstName, LastName: u.LastName, Reason: u.Reason}
+			e := admin.Edit{Email: u.Email, Phone: u.Phone, Username: u.Username, FirstName: u.FirstName, LastName: u.LastName, Reason: u.Reason,
+				Client: authcore.Client{Portal: d.portal}}
 			a, err = d.users.Change(ctx, uuid.Nil, a.ID.String(), e, nil)
 		}
 		return d.show(a), err

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/admin"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/block"
@@ -37,24 +39,24 @@ func (d *adminOps) stopped() error {
 	if d.invite, err = d.inviteStopped(mailer, counters); err != nil {
 		return err
 	}
+	if d.factors, err = d.factorsStopped(mailer, counters); err != nil {
+		return err
+	}
 	if err := d.usersStopped(mailer, counters); err != nil {
 		return err
 	}
-	if d.blocks, err = d.blocksStopped(); err != nil {
-		return err
-	}
-	d.factors, err = d.factorsStopped(mailer, counters)
+	d.blocks, err = d.blocksStopped()
 	return err
 }
 
 // usersStopped makes what changes and deletes accounts.
 func (d *adminOps) usersStopped(mailer challenge.Mailer, counters authcore.Limiter) (err error) {
-	d.users, err = admin.NewUsers(admin.UsersConfig{Store: d.store, Directory: d.directory, Mailer: mailer, Identities: d.cfg.identities, Numbers: d.cfg.numbers,
-		Fields: d.cfg.userFields, Admins: d.cfg.admins, NoPassword: d.cfg.noPassword(), Now: d.now})
+	challenges, notices, err := d.noticesStopped(mailer, counters)
 	if err != nil {
 		return err
 	}
-	challenges, notices, err := d.noticesStopped(mailer, counters)
+	d.users, err = admin.NewUsers(admin.UsersConfig{Store: d.store, Directory: d.directory, Mailer: mailer, Notices: notices, Ways: factor.WaysIn{Factors: d.factors},
+		Identities: d.cfg.identities, Numbers: d.cfg.numbers, Fields: d.cfg.userFields, Admins: d.cfg.admins, NoPassword: d.cfg.noPassword(), Now: d.now})
 	if err != nil {
 		return err
 	}
@@ -108,7 +110,16 @@ func (d *adminOps) factorsStopped(mailer challenge.Mailer, counters authcore.Lim
 		return nil, err
 	}
 	return factor.New(factor.Config{Store: d.store, Challenges: challenges, Notices: notices, Sealer: d.sealer, Key: gateway.RecoveryKey(d.ring),
-		Offered: d.cfg.factors, Now: d.now})
+		Offered: d.cfg.factors, Ways: d.cfg.flowSettings().WaysIn(), Connected: d.connected, Now: d.now})
+}
+
+// connected returns a connection of the account, with whichever provider: none is asked while no gateway runs.
+func (d *adminOps) connected(ctx context.Context, account uuid.UUID) (uuid.UUID, error) {
+	all, err := d.store.AccountConnections(ctx, account)
+	if err != nil || len(all) == 0 {
+		return uuid.Nil, err
+	}
+	return all[0].ID, nil
 }
 
 var errLater = errors.New("the running gateway sends it")

@@ -59,16 +59,18 @@ func getUserCommand(p *cliEnv) *cobra.Command {
 }
 
 func updateUserCommand(p *cliEnv) *cobra.Command {
-	given := struct{ username, first, last, reason string }{}
+	given := struct{ email, phone, username, first, last, reason string }{}
 	cmd := &cobra.Command{
-		Use: "update <user> [--username …] [--first-name …] [--last-name …] [--reason …]", Short: "Changes the profile of an account", Args: cobra.ExactArgs(1),
-		Long: "Changes what is given; an empty value removes a field. " + whichNumbered,
+		Use: "update <user> [--email …] [--phone …] [--username …] [--first-name …] [--last-name …] [--reason …]", Short: "Changes an account", Args: cobra.ExactArgs(1),
+		Long: "Changes what is given; an empty value removes a field. Another address or number is unverified and ends every session; the former address is " +
+			"told, and can take it back for 7 days. For as long what is sent to the new one asks for an existing second factor besides, where there is one. " +
+			"That of an administrator is changed by this command alone. " + whichNumbered,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			u := userUpdate{User: args[0]}
 			for name, into := range map[string]struct {
 				value *string
 				at    **string
-			}{"username": {&given.username, &u.Username}, "first-name": {&given.first, &u.FirstName}, "last-name": {&given.last, &u.LastName}, "reason": {&given.reason, &u.Reason}} {
+			}{"email": {&given.email, &u.Email}, "phone": {&given.phone, &u.Phone}, "username": {&given.username, &u.Username}, "first-name": {&given.first, &u.FirstName}, "last-name": {&given.last, &u.LastName}, "reason": {&given.reason, &u.Reason}} {
 				if cmd.Flags().Changed(name) {
 					*into.at = into.value
 				}
@@ -76,11 +78,13 @@ func updateUserCommand(p *cliEnv) *cobra.Command {
 			return run(p, cmd, request[managedUser]{method: http.MethodPost, path: adminUserUpdate, body: u, limit: shortLimit, do: u.apply}, printUser)
 		},
 	}
+	cmd.Flags().StringVar(&given.email, "email", "", "e-mail address")
+	cmd.Flags().StringVar(&given.phone, "phone", "", "number, in international format")
 	cmd.Flags().StringVar(&given.username, "username", "", "username")
 	cmd.Flags().StringVar(&given.first, "first-name", "", "first name")
 	cmd.Flags().StringVar(&given.last, "last-name", "", "last name")
 	cmd.Flags().StringVar(&given.reason, "reason", "", "why the account is disabled")
-	cmd.MarkFlagsOneRequired("username", "first-name", "last-name", "reason")
+	cmd.MarkFlagsOneRequired("email", "phone", "username", "first-name", "last-name", "reason")
 	return cmd
 }
 

@@ -5,6 +5,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/attempt"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/block"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/eventlog"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/factor"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/stats"
 )
 
@@ -47,7 +48,8 @@ func (f *Flows) wireAdministration(cfg Config) (err error) {
 	if f.Directory, err = admin.NewDirectory(admin.DirectoryConfig{Store: cfg.Store, Locks: cfg.Lockouts, Cursors: f.cursors, Now: cfg.Now}); err != nil {
 		return err
 	}
-	f.Users, err = admin.NewUsers(admin.UsersConfig{Store: cfg.Store, Directory: f.Directory, Mailer: cfg.Mailer, Identities: cfg.Settings.Identities, Numbers: cfg.Settings.Numbers,
+	f.Users, err = admin.NewUsers(admin.UsersConfig{Store: cfg.Store, Directory: f.Directory, Mailer: cfg.Mailer, Notices: f.Notices,
+		Ways: factor.WaysIn{Factors: f.Factors}, Identities: cfg.Settings.Identities, Numbers: cfg.Settings.Numbers,
 		Fields: cfg.Settings.UserFields, Admins: cfg.Settings.Admins, NoPassword: cfg.Settings.NoPassword, Now: cfg.Now})
 	if err != nil {
 		return err

@@ -31,8 +31,8 @@ func (f *Flows) connected(ctx context.Context, account uuid.UUID) (uuid.UUID, er
 	return f.Federated.Connected(ctx, account)
 }
 
-// waysIn are the ways to sign in that are on.
-func (s Settings) waysIn() wayin.Ways {
+// WaysIn are the ways to sign in that are on.
+func (s Settings) WaysIn() wayin.Ways {
 	w := wayin.Ways{Password: !s.NoPassword, Code: s.Ways.Code, Link: s.Ways.Link, Passkey: !s.PasskeysSecond, Identities: s.Identities}
 	if s.Numbers.Texts {
 		w.Texts = s.Numbers.Reaches

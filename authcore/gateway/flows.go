@@ -243,7 +243,7 @@ func (f *Flows) wireShared(cfg Config) (err error) {
 		return err
 	}
 	f.Factors, err = factor.New(factor.Config{Store: cfg.Store, Challenges: f.Challenges, Notices: f.Notices, Sealer: cfg.Sealer,
-		Key: RecoveryKey(cfg.Ring), Offered: cfg.Settings.Factors, Required: f.requiredMFA, FreshFor: cfg.Settings.FreshFor, Ways: cfg.Settings.waysIn(), Connected: f.connected, Brand: cfg.Settings.Brand, Parties: parties(cfg.Settings),
+		Key: RecoveryKey(cfg.Ring), Offered: cfg.Settings.Factors, Required: f.requiredMFA, FreshFor: cfg.Settings.FreshFor, Ways: cfg.Settings.WaysIn(), Connected: f.connected, Brand: cfg.Settings.Brand, Parties: parties(cfg.Settings),
 		Numbers: cfg.Settings.Numbers, CanReach: cfg.CanReach, Trace: cfg.Traces.SecondFactor, Now: cfg.Now})
 	return err
 }
@@ -291,7 +291,7 @@ func (f *Flows) wireAccounts(cfg Config) (err error) {
 	s, salt := cfg.Settings, macKey(cfg.Ring, "password salt")
 	f.SignUp, err = signup.New(signup.Config{Store: cfg.Store, Invitations: f.Invite, Notices: f.Notices, Hasher: cfg.Hasher, Policy: f.Policy, Challenges: f.Challenges,
 		Steps: f.Steps, Settings: signup.Settings{Mode: s.Signup, Deferred: s.Deferred, CodeOnDemand: s.CodeOnDemand, Identities: s.Identities,
-			Passwords: s.waysIn().Passwords()},
+			Passwords: s.WaysIn().Passwords()},
 		Fields: s.UserFields, Locales: httpauth.Languages(), Numbers: s.Numbers, Blocks: cfg.Blocks, Confirm: f.confirm, Trace: cfg.Traces.SignUp,
 		CanReach: cfg.CanReach, Salt: func(address string) []byte { return salt().MAC([]byte(address)).Bytes()[:16] }, Now: cfg.Now})
 	if err != nil {
@@ -368,7 +368,7 @@ func (f *Flows) wireOwner(cfg Config) (err error) {
 		return err
 	}
 	f.Setup, err = setup.New(setup.Config{Store: cfg.Store, Hasher: cfg.Hasher, Policy: f.Policy, Steps: f.Steps, Contact: f.Contact,
-		Identities: cfg.Settings.Identities, Passwords: cfg.Settings.waysIn().Passwords(), Now: cfg.Now})
+		Identities: cfg.Settings.Identities, Passwords: cfg.Settings.WaysIn().Passwords(), Now: cfg.Now})
 	if err != nil {
 		return err
 	}

@@ -153,6 +153,13 @@ func (f arrival) look(ctx context.Context, s Settings, w waiting, c authcore.Cli
 	if x.owner != noOwner && !f.cfg.Steps.MayLogin(x.account, c) {
 		x.owner = ownerOff
 	}
+	if x.owner == ownerOurs || x.owner == ownerOther {
+		// A connection outlives the time for which the mailbox alone is not enough.
+		if kept, err := (secondstep.Existing{Flow: f.cfg.Steps}).Keeps(ctx, x.account); err != nil || kept {
+			x.owner = ownerOff
+			return x, err
+		}
+	}
 	if x.owner == noOwner || w.Proven != byProvider { // where a code goes out, an owner costs no time (L02)
 		return x, nil
 	}

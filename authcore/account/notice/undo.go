@@ -52,6 +52,7 @@ type Former struct {
 	VerifiedAt time.Time `json:"verified_at,omitzero"`
 	Reused     bool      `json:"reused,omitempty"`      // Account.EmailReused
 	VerifiedBy string    `json:"verified_by,omitempty"` // Account.EmailVerifiedBy
+	SetAt      time.Time `json:"set_at,omitzero"`       // Account.EmailSetAt, Account.PhoneSetAt
 }
 
 // FormerFactors are second factors as they were before a change.
@@ -94,12 +95,12 @@ func FormerMFAOf(a authcore.Account) *FormerMFA {
 
 // FormerEmail returns the account's address, verified or not, as it is before a change.
 func FormerEmail(a authcore.Account) *Former {
-	return &Former{Value: a.Email, VerifiedAt: a.EmailVerifiedAt, Reused: a.EmailReused, VerifiedBy: a.EmailVerifiedBy}
+	return &Former{Value: a.Email, VerifiedAt: a.EmailVerifiedAt, Reused: a.EmailReused, VerifiedBy: a.EmailVerifiedBy, SetAt: a.EmailSetAt}
 }
 
 // FormerPhone returns the account's number, verified or not, as it is before a change.
 func FormerPhone(a authcore.Account) *Former {
-	return &Former{Value: a.Phone, VerifiedAt: a.PhoneVerifiedAt}
+	return &Former{Value: a.Phone, VerifiedAt: a.PhoneVerifiedAt, SetAt: a.PhoneSetAt}
 }
 
 // FormerUsername returns the account's username as it is before a change.

@@ -150,14 +150,14 @@ const byNumber = " phone"
 
 // recovers returns where the code for an account goes that somebody names by an identifier of a kind: to the address or number named, or
 // for a username to the address, else the number, that is verified. Any address gets it that nobody has verified, since it proves
-// the address, but one that whoever runs the gateway has typed: that may be a stranger's (L22).
+// the address, but one that whoever runs the gateway has typed for a new account: that may be a stranger's (L22).
 func recovers(kind authcore.IdentifierKind, a authcore.Account) (to challenge.Recipient, ok bool) {
 	switch {
 	case a.Disabled():
 		return to, false
-	case a.PhoneVerified() && (kind == authcore.KindPhone || kind == authcore.KindUsername && !a.EmailVerified()):
+	case a.TakesCodes(authcore.BySMS) && (kind == authcore.KindPhone || kind == authcore.KindUsername && !a.EmailVerified()):
 		return challenge.Recipient{Channel: authcore.BySMS, Address: a.Phone, Lang: a.Locale}, true
-	case kind == authcore.KindPhone || a.Email == "" || a.MadeByOperator && !a.EmailVerified():
+	case kind == authcore.KindPhone || a.Email == "" || a.MadeByOperator && !a.TakesCodes(authcore.ByEmail):
 		return to, false
 	}
 	return recipient(a), true

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -71,7 +72,7 @@ func (f *Flow) finish(ctx context.Context, in Input) (out secondstep.Outcome, er
 		in.New.Client = in.Request.Client
 		return f.cfg.ByCode.SignUp(ctx, ch, in.New, in.Request)
 	}
-	out, err = f.cfg.Steps.Finish(ctx, account, in.Request)
+	out, err = f.cfg.Steps.Finish(ctx, verified(account, ch, f.now()), in.Request)
 	if errors.Is(err, authcore.ErrNotFound) { // another request was faster, or the account was disabled or changed meanwhile
 		return out, challenge.Refuse()
 	}
@@ -176,12 +177,23 @@ func (f *Flow) tryCode(ctx context.Context, account uuid.UUID, shown challenge.C
 	return ch, err
 }
 
-// reads reports whether the account still has, verified, what the challenge was sent to. The store asks again when it is spent.
+// reads reports whether the account still has what the challenge was sent to, and takes codes there. The store asks again when it is spent.
 func reads(a authcore.Account, ch authcore.Challenge) bool {
 	if channelOf(ch) == authcore.BySMS {
-		return a.PhoneVerified() && a.Phone == ch.SentTo
+		return a.TakesCodes(authcore.BySMS) && a.Phone == ch.SentTo
 	}
-	return a.EmailVerified() && a.Email == ch.SentTo
+	return a.TakesCodes(authcore.ByEmail) && a.Email == ch.SentTo
+}
+
+// verified returns the account as the use of a code or link leaves it.
+func verified(a authcore.Account, ch authcore.Challenge, now time.Time) authcore.Account {
+	switch {
+	case channelOf(ch) == authcore.BySMS && !a.PhoneVerified():
+		a.PhoneVerifiedAt = now
+	case channelOf(ch) == authcore.ByEmail && !a.EmailVerified():
+		a.EmailVerifiedAt = now
+	}
+	return a
 }
 
 // channelOf is how the code of a challenge went out: numbers have no @.

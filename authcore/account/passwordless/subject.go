@@ -126,14 +126,19 @@ func (f *Flow) asNewcomer(none subject, id authcore.Identifier, found *authcore.
 const byNumber = " phone"
 
 // reaches returns where the code goes for an account that somebody names by an identifier of a kind: to the address or number named, or for
-// a username to the address, else the number, that is verified. What is not verified may be a stranger's, and signs nobody in.
+// a username to the address, else the number, that is verified or set by an administrator. What anybody has only claimed may be a stranger's, and
+// signs nobody in.
 func (f *Flow) reaches(kind authcore.IdentifierKind, a authcore.Account) (to challenge.Recipient, ok bool) {
 	switch {
 	case a.Disabled():
 		return to, false
-	case a.EmailVerified() && kind != authcore.KindPhone:
-		return challenge.Recipient{Channel: authcore.ByEmail, Address: a.Email, Name: a.Name(), Lang: a.Locale}, true
-	case a.PhoneVerified() && kind != authcore.KindEmail && f.cfg.Ways.Code:
+	case a.TakesCodes(authcore.ByEmail) && kind != authcore.KindPhone:
+		to = challenge.Recipient{Channel: authcore.ByEmail, Address: a.Email, Lang: a.Locale}
+		if a.EmailVerified() {
+			to.Name = a.Name()
+		}
+		return to, true
+	case a.TakesCodes(authcore.BySMS) && kind != authcore.KindEmail && f.cfg.Ways.Code:
 		return challenge.Recipient{Channel: authcore.BySMS, Address: a.Phone, Lang: a.Locale}, true
 	}
 	return to, false

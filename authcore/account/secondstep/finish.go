@@ -53,28 +53,22 @@ func (f *Flow) Finish(ctx context.Context, a authcore.Account, r session.Request
 	if !f.MayLogin(a, r.Client) {
 		return Outcome{}, authcore.ErrNotFound
 	}
-	if !f.asks(a) {
-		return f.open(ctx, a, r)
-	}
-	trusted, err := f.trusted(ctx, a, r.DeviceToken)
+	existing := Existing{f}
+	factors, trusted, err := existing.read(ctx, a, r)
 	if err != nil {
 		return Outcome{}, err
 	}
-	if trusted {
+	if trusted || !existing.asked(a, factors, r.AMR) {
 		return f.open(ctx, a, r)
 	}
-	factors, err := f.cfg.Factors.Of(ctx, a.ID)
-	if err != nil {
-		return Outcome{}, err
-	}
-	n := f.next(a, factors, r.AMR)
+	n := existing.lacks(a, factors, r.AMR)
 	if !n.done && r.OTP != "" {
 		proved, err := f.ProveOTP(ctx, a, r.OTP, r.Client)
 		if err != nil {
 			return Outcome{}, err
 		}
 		r.AMR = append(slices.Clone(r.AMR), proved.AMR...)
-		n = f.next(a, factors, r.AMR)
+		n = existing.lacks(a, factors, r.AMR)
 	}
 	if n.done {
 		return f.open(ctx, a, f.complete(a, r))

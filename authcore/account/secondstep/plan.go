@@ -22,19 +22,17 @@ type Plan struct {
 // Plan prepares the sign-in of an account that is about to be made (made), or to be verified by the proof that signs in. The account
 // is as it will be. What the store has done is for [Flow.Planned]. Refusals are those of opening sessions.
 func (f *Flow) Plan(ctx context.Context, a authcore.Account, made bool, r session.Request) (*Plan, error) {
-	plan, trusted := &Plan{client: r.Client}, false
+	plan, existing := &Plan{client: r.Client}, Existing{f}
 	var factors []authcore.Factor
+	var trusted bool
 	var err error
-	if !made && f.asks(a) {
-		if trusted, err = f.trusted(ctx, a, r.DeviceToken); err != nil {
-			return nil, err
-		}
-		if factors, err = f.cfg.Factors.Of(ctx, a.ID); err != nil {
+	if !made {
+		if factors, trusted, err = existing.read(ctx, a, r); err != nil {
 			return nil, err
 		}
 	}
 	waiting := r
-	if !trusted && f.mayAsk(a) && f.next(a, factors, r.AMR).done {
+	if !trusted && f.mayAsk(a) && existing.lacks(a, factors, r.AMR).done {
 		r = f.complete(a, r)
 	}
 	if plan.SignIn, err = f.cfg.Sessions.PrepareSignIn(a, r); err != nil {
@@ -42,10 +40,10 @@ func (f *Flow) Plan(ctx context.Context, a authcore.Account, made bool, r sessio
 	}
 	plan.Pending = func(stored authcore.Account) *authcore.PendingSignIn {
 		plan.waits = nil
-		if trusted || !f.asks(stored) { // its roles may have come with an invitation
+		if trusted || !existing.asked(stored, factors, r.AMR) { // its roles may have come with an invitation
 			return nil
 		}
-		if plan.next = f.next(stored, factors, r.AMR); plan.next.done {
+		if plan.next = existing.lacks(stored, factors, r.AMR); plan.next.done {
 			return nil
 		}
 		p, token := f.prepare(stored, waiting)

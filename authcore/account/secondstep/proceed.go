@@ -108,7 +108,7 @@ func (s started) lacks(f *Flow, have []string) next {
 	if s.stepsUp() {
 		return StepUp{f}.lacks(s.account, s.factors, have, s.pending.WantsMFA)
 	}
-	return f.next(s.account, s.factors, have)
+	return Existing{f}.lacks(s.account, s.factors, have)
 }
 
 // load finds a pending sign-in by its token. It is bound to how its token travels: what a browser keeps in a cookie that no script reads

@@ -11,14 +11,15 @@ import (
 // Suffices reports whether a sign-in by amr is one that the account would be asked nothing more for at present, on a device that is not trusted:
 // trust skips a step of a sign-in and proves nothing (contract §8.5).
 func (f *Flow) Suffices(ctx context.Context, a authcore.Account, amr []string) (bool, error) {
-	if !f.asks(a) || slices.Contains(amr, authcore.AMRMulti) {
+	existing := Existing{f}
+	if !f.asks(a) && !existing.watches(a, amr) || slices.Contains(amr, authcore.AMRMulti) {
 		return true, nil
 	}
 	factors, err := f.cfg.Factors.Of(ctx, a.ID)
 	if err != nil {
 		return false, err
 	}
-	return f.next(a, factors, amr).done, nil
+	return !existing.asked(a, factors, amr) || existing.lacks(a, factors, amr).done, nil
 }
 
 // TakesOTP reports whether [Flow.ProveOTP] could take anything of the account: it has an app, or recovery codes that are left.

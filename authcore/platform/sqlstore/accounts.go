@@ -15,14 +15,15 @@ import (
 
 const accountColumns = "id, email, email_verified_at, email_verified_by, username, phone, phone_verified_at, first_name, last_name, avatar_url, locale, fields, " +
 	"roles, password_hash, pending_email, pending_email_until, pending_phone, pending_phone_until, epoch, roles_version, disabled_at, deletes_at, " +
-	"invited_by, made_by_operator, email_reused, muted, mfa_enabled_at, mfa_preferred, password_by, password_short, breach_told_at, mfa_demanded_at, created_at, updated_at"
+	"invited_by, made_by_operator, email_reused, muted, mfa_enabled_at, mfa_preferred, password_by, password_short, breach_told_at, mfa_demanded_at, email_set_at, phone_set_at, created_at, updated_at"
 
 func accountInto(a *authcore.Account) []any {
 	return []any{&a.ID, &a.Email, &stamp{&a.EmailVerifiedAt}, &a.EmailVerifiedBy, &a.Username, &a.Phone, &stamp{&a.PhoneVerifiedAt}, &a.FirstName, &a.LastName,
 		&a.AvatarURL, &a.Locale, &jsonObject{&a.Fields}, &jsonList[string]{&a.Roles}, &a.PasswordHash, &a.PendingEmail,
 		&stamp{&a.PendingEmailUntil}, &a.PendingPhone, &stamp{&a.PendingPhoneUntil}, &a.Epoch, &a.RolesVersion, &stamp{&a.DisabledAt},
 		&stamp{&a.DeletesAt}, &optional{&a.InvitedBy}, &a.MadeByOperator, &a.EmailReused, &jsonList[string]{&a.Muted},
-		&stamp{&a.MFAEnabledAt}, &a.MFAPreferred, &a.PasswordBy, &a.PasswordShort, &stamp{&a.BreachToldAt}, &stamp{&a.MFADemandedAt}, &stamp{&a.CreatedAt}, &stamp{&a.UpdatedAt}}
+		&stamp{&a.MFAEnabledAt}, &a.MFAPreferred, &a.PasswordBy, &a.PasswordShort, &stamp{&a.BreachToldAt}, &stamp{&a.MFADemandedAt},
+		&stamp{&a.EmailSetAt}, &stamp{&a.PhoneSetAt}, &stamp{&a.CreatedAt}, &stamp{&a.UpdatedAt}}
 }
 
 func scanAccount(r sqldb.Row) (a authcore.Account, err error) { return a, r.Scan(accountInto(&a)...) }
@@ -82,7 +83,8 @@ func create(ctx context.Context, q *tx, a authcore.Account, ids []authcore.Ident
 		a.FirstName, a.LastName, a.AvatarURL, a.Locale, objectText(a.Fields), jsonText(a.Roles), a.PasswordHash, a.PendingEmail,
 		micros(a.PendingEmailUntil), a.PendingPhone, micros(a.PendingPhoneUntil), a.Epoch, a.RolesVersion, micros(a.DisabledAt),
 		micros(a.DeletesAt), orNull(a.InvitedBy), a.MadeByOperator, a.EmailReused, jsonText(a.Muted),
-		micros(a.MFAEnabledAt), string(a.MFAPreferred), string(a.PasswordBy), a.PasswordShort, micros(a.BreachToldAt), micros(a.MFADemandedAt), micros(a.CreatedAt), micros(a.UpdatedAt))
+		micros(a.MFAEnabledAt), string(a.MFAPreferred), string(a.PasswordBy), a.PasswordShort, micros(a.BreachToldAt), micros(a.MFADemandedAt),
+		micros(a.EmailSetAt), micros(a.PhoneSetAt), micros(a.CreatedAt), micros(a.UpdatedAt))
 	if err != nil {
 		return err
 	}

@@ -134,19 +134,39 @@ func consume(ctx context.Context, q sqldb.Querier, id uuid.UUID, purpose authcor
 	return sqldb.One(ctx, q, scanChallenge, consumeChallenge, id, string(purpose), micros(now))
 }
 
-// A code or link to sign in with is dead once its account has another address or number, or has it no longer verified.
+// A code or link to sign in with is dead once its account has another address or number, or has it no longer verified. One that an
+// administrator has set is verified by it.
 const consumeSignIn = endRow + `
 	where id = $1 and purpose = $2 and expires_at > $3 and account_id = $4 and exists (select 1 from users u where u.id = $4
-		and (u.email = sent_to and u.email_verified_at is not null or u.phone = sent_to and u.phone_verified_at is not null))`
+		and (u.email = sent_to and coalesce(u.email_verified_at, u.email_set_at) is not null
+			or u.phone = sent_to and coalesce(u.phone_verified_at, u.phone_set_at) is not null))`
+
+const (
+	emailArrived = `update users set email_verified_at = $2, updated_at = $2
+		where id = $1 and email_verified_at is null and email_set_at is not null and email = (select sent_to from challenges where id = $3)
+		returning ` + accountColumns
+	phoneArrived = `update users set phone_verified_at = $2, updated_at = $2
+		where id = $1 and phone_verified_at is null and phone_set_at is not null and phone = (select sent_to from challenges where id = $3)
+		returning ` + accountColumns
+)
 
 // endChallenge spends what somebody signs in with, of an account whose row the caller has locked; authcore.ErrNotFound when it is gone.
-func endChallenge(ctx context.Context, q sqldb.Querier, id, account uuid.UUID, now time.Time) error {
+func endChallenge(ctx context.Context, q *tx, id, account uuid.UUID, now time.Time) error {
 	if id == uuid.Nil {
 		return nil
 	}
 	n, err := sqldb.Exec(ctx, q, consumeSignIn, id, string(authcore.PurposeSignIn), micros(now), account)
 	if err == nil && n == 0 {
 		err = authcore.ErrNotFound
+	}
+	for _, arrived := range []string{emailArrived, phoneArrived} {
+		if err != nil {
+			break
+		}
+		var all []authcore.Account
+		if all, err = sqldb.All(ctx, q, scanAccount, arrived, account, micros(now), id); len(all) > 0 && err == nil {
+			err = verified(ctx, q, &all[0])
+		}
 	}
 	return err
 }

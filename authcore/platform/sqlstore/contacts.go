@@ -18,11 +18,11 @@ const (
 	claimEmail = `update users set pending_email = $2, pending_email_until = $3, updated_at = $4
 		where id = $1 and disabled_at is null`
 	confirmEmail = `update users set email = $2, email_verified_at = $3, email_verified_by = '', email_reused = false, pending_email = '', pending_email_until = null,
-			updated_at = $3
+			email_set_at = null, updated_at = $3
 		where id = $1 and pending_email = $2 and pending_email_until > $3
 		returning ` + accountColumns
 	removeEmail = `update users set email = '', email_verified_at = null, email_verified_by = '', email_reused = false, pending_email = '', pending_email_until = null,
-			updated_at = $2
+			email_set_at = null, updated_at = $2
 		where id = $1
 		returning ` + accountColumns
 )

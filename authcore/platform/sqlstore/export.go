@@ -25,7 +25,7 @@ type exported struct {
 var exports = []exported{
 	{"account", "users", "id, email, email_verified_at, email_verified_by, username, phone, phone_verified_at, first_name, last_name, avatar_url, locale, fields, " +
 		"roles, own_roles, pending_email, pending_email_until, pending_phone, pending_phone_until, disabled_at, deletes_at, invited_by, first_sign_in_at, last_sign_in_at, number, kind, disabled_reason, made_by_operator, " +
-		"email_reused, muted, mfa_enabled_at, mfa_preferred, password_by, password_short, breach_told_at, mfa_demanded_at, created_at, updated_at", "id = $1", "password_hash, epoch, roles_version"},
+		"email_reused, muted, mfa_enabled_at, mfa_preferred, password_by, password_short, breach_told_at, mfa_demanded_at, email_set_at, phone_set_at, created_at, updated_at", "id = $1", "password_hash, epoch, roles_version"},
 	{"identifiers", "identifiers", "kind, value, is_current, claimed_at", "user_id = $1 order by kind, value", "user_id"},
 	{"sessions", "sessions", "id, mode, amr, auth_time, created_at, last_seen_at, expires_at, refresh_expires_at, access_until, addr, user_agent, " +
 		"device_name, device_id, host, parent_id, short_lived, rotated_at, replaced_by, revoked_at", "account_id = $1 order by id",

@@ -98,6 +98,11 @@ func (s *Store) changeManaged(ctx context.Context, q *tx, c authcore.ManagedChan
 			return err
 		}
 	}
+	if len(e.Contacts) > 0 {
+		if err := s.setContacts(ctx, q, before.Account, c, e); err != nil {
+			return err
+		}
+	}
 	if len(e.AddRoles)+len(e.TakeRoles) > 0 {
 		roles := authcore.RolesChange{AccountID: c.AccountID, Add: e.AddRoles, Remove: e.TakeRoles, Now: c.Now, Effects: e.RolesChanged}
 		if _, err := s.changeRoles(ctx, q, roles); err != nil {

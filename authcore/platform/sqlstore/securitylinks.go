@@ -164,7 +164,8 @@ func useOpenLink(ctx context.Context, q *tx, l authcore.SecurityLink, u secure.U
 // An account that is to be deleted is disabled for that reason alone.
 const restoreAccount = `update users set email = $2, email_verified_at = $3, email_reused = $4, phone = $5, phone_verified_at = $6,
 		username = $7, muted = $8, password_hash = '', password_short = false, breach_told_at = null, pending_email = '', pending_email_until = null, pending_phone = '',
-		pending_phone_until = null, disabled_at = case when deletes_at is null then disabled_at end, deletes_at = null, mfa_enabled_at = $10, mfa_preferred = $11, email_verified_by = $12, updated_at = $9
+		pending_phone_until = null, disabled_at = case when deletes_at is null then disabled_at end, deletes_at = null, mfa_enabled_at = $10, mfa_preferred = $11, email_verified_by = $12,
+		email_set_at = $13, phone_set_at = $14, updated_at = $9
 	where id = $1
 	returning ` + accountColumns
 
@@ -177,9 +178,9 @@ func restore(ctx context.Context, q *tx, a authcore.Account, undo notice.Undo, u
 		set    func(notice.Former)
 	}{
 		{authcore.KindEmail, a.Email, undo.Email, func(f notice.Former) {
-			a.Email, a.EmailVerifiedAt, a.EmailVerifiedBy, a.EmailReused = f.Value, f.VerifiedAt, f.VerifiedBy, f.Reused
+			a.Email, a.EmailVerifiedAt, a.EmailVerifiedBy, a.EmailReused, a.EmailSetAt = f.Value, f.VerifiedAt, f.VerifiedBy, f.Reused, f.SetAt
 		}},
-		{authcore.KindPhone, a.Phone, undo.Phone, func(f notice.Former) { a.Phone, a.PhoneVerifiedAt = f.Value, f.VerifiedAt }},
+		{authcore.KindPhone, a.Phone, undo.Phone, func(f notice.Former) { a.Phone, a.PhoneVerifiedAt, a.PhoneSetAt = f.Value, f.VerifiedAt, f.SetAt }},
 		{authcore.KindUsername, "", undo.Username, func(f notice.Former) { a.Username = f.Value }},
 	} {
 		if was.former == nil {
@@ -201,7 +202,8 @@ func restore(ctx context.Context, q *tx, a authcore.Account, undo notice.Undo, u
 		a.MFAEnabledAt, a.MFAPreferred = undo.MFA.EnabledAt, undo.MFA.Preferred
 	}
 	return sqldb.One(ctx, q, scanAccount, restoreAccount, a.ID, a.Email, micros(a.EmailVerifiedAt), a.EmailReused, a.Phone,
-		micros(a.PhoneVerifiedAt), a.Username, jsonText(a.Muted), micros(u.Now), micros(a.MFAEnabledAt), string(a.MFAPreferred), a.EmailVerifiedBy)
+		micros(a.PhoneVerifiedAt), a.Username, jsonText(a.Muted), micros(u.Now), micros(a.MFAEnabledAt), string(a.MFAPreferred), a.EmailVerifiedBy,
+		micros(a.EmailSetAt), micros(a.PhoneSetAt))
 }
 
 // reclaim makes the account found by what it was found by before, and by nothing else of the kind. What is another account's by now,

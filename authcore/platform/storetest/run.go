@@ -30,6 +30,7 @@ func Run(t *testing.T, open func(testing.TB) Store) {
 		{"event log", eventLog},
 		{"calls of the administration", adminCalls},
 		{"managed accounts", managed},
+		{"addresses set by administrators", managedContacts},
 		{"factors", factors},
 		{"credentials", credentials},
 		{"connections", connections},

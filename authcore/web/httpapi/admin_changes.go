@@ -21,9 +21,12 @@ type adminChangeCalls struct {
 const changeText = " `If-Match` may name the `ETag` that was read. Nobody changes their own roles, or disables or deletes their own account here; the last administrator stays. " +
 	"For administrators."
 
+const contactText = "Another `email` or `phone` is unverified, is told to the former one with a link that takes it back, and ends every session; for 7 days " +
+	"what is sent there asks for an existing factor besides, where there is one."
+
 func (c *adminChangeCalls) routes() []route {
 	id, changed := []param{whichAccount()}, []reply{{http.StatusOK, "The account as it is now.", managedUser{}}}
-	broken := []authcore.Code{authcore.NotFound, authcore.InvalidFields, authcore.Conflict, authcore.LastAdmin, authcore.ManagedByConfiguration, authcore.PreconditionFailed}
+	broken := []authcore.Code{authcore.NotFound, authcore.InvalidFields, authcore.Conflict, authcore.LastWayIn, authcore.LastAdmin, authcore.ManagedByConfiguration, authcore.PreconditionFailed}
 	return []route{{
 		method: http.MethodPost, path: "/admin/users", tag: tagAdmin, summary: "Make an account",
 		text: "Makes an account without a password. With `send`, which is the default, its owner gets one mail, whose link sets a password and proves the address; " +
@@ -33,12 +36,12 @@ func (c *adminChangeCalls) routes() []route {
 		refuses: []authcore.Code{authcore.InvalidFields, authcore.Conflict},
 	}, {
 		method: http.MethodPatch, path: "/admin/users/{id}", tag: tagAdmin, summary: "Change parts of an account",
-		text:  "Changes the members in the body; null empties one. Disabling ends every session, code and link at once." + changeText,
+		text:  "Changes the members in the body; null empties one. Disabling ends every session, code and link at once. " + contactText + changeText,
 		admin: authcore.Changes, event: authcore.EventAdminUsersUpdate, fresh: true, does: authenticatedWith(c.patch),
 		params: id, replies: changed, refuses: broken,
 	}, {
 		method: http.MethodPut, path: "/admin/users/{id}", tag: tagAdmin, summary: "Replace what administrators write",
-		text:  "Empties the members that the body omits; `roles` and `disabled` are required." + changeText,
+		text:  "Empties the members that the body omits; `roles` and `disabled` are required. " + contactText + changeText,
 		admin: authcore.Changes, event: authcore.EventAdminUsersReplace, fresh: true, does: authenticatedWith(c.put),
 		params: id, replies: changed, refuses: broken,
 	}, {
@@ -84,7 +87,7 @@ type newUserBody struct {
 	Username  string               `json:"username,omitempty" pattern:"^([A-Za-z0-9._-]{3,32})?$"`
 	FirstName string               `json:"first_name,omitempty" maxLength:"100"`
 	LastName  string               `json:"last_name,omitempty" maxLength:"100"`
-	Phone     string               `json:"phone,omitempty" maxLength:"32" doc:"A contact number, in international format. Ignored where numbers sign in."`
+	Phone     string               `json:"phone,omitempty" maxLength:"32" doc:"In international format. Nobody has proven it."`
 	Fields    givenFields          `json:"fields,omitempty" doc:"The fields that the operator has added, also those that only administrators write."`
 	Roles     []string             `json:"roles,omitempty" maxItems:"32"`
 	Kind      authcore.AccountKind `json:"kind,omitempty" doc:"person, which is the default, or service."`
@@ -108,10 +111,11 @@ func (c *adminChangeCalls) create(x *call, body newUserBody) error {
 }
 
 type editUserBody struct {
+	Email     given       `json:"email,omitempty" maxLength:"254" format:"email" doc:"Another one is unverified, ends every session, and is told to the former one. An administrator's is the operator's alone to change."`
+	Phone     given       `json:"phone,omitempty" maxLength:"32" doc:"In international format. As the address."`
 	Username  given       `json:"username,omitempty" pattern:"^([A-Za-z0-9._-]{3,32})?$"`
 	FirstName given       `json:"first_name,omitempty" maxLength:"100"`
 	LastName  given       `json:"last_name,omitempty" maxLength:"100"`
-	Phone     given       `json:"phone,omitempty" maxLength:"32" doc:"A contact number, in international format. Ignored where numbers sign in."`
 	Fields    givenFields `json:"fields,omitempty" doc:"A merge patch (RFC 7396), also of fields that only administrators write."`
 	Roles     *[]string   `json:"roles,omitempty" maxItems:"32" doc:"All of its roles but those that a provider gives."`
 	Disabled  *bool       `json:"disabled,omitempty"`
@@ -125,10 +129,11 @@ func (c *adminChangeCalls) patch(x *call, body editUserBody) error { return c.ed
 
 // replaceUserBody is that of a PUT: roles and the state are never left to chance.
 type replaceUserBody struct {
+	Email     given       `json:"email,omitempty" maxLength:"254" format:"email" doc:"Another one is unverified, ends every session, and is told to the former one. An administrator's is the operator's alone to change."`
+	Phone     given       `json:"phone,omitempty" maxLength:"32" doc:"In international format. As the address."`
 	Username  given       `json:"username,omitempty" pattern:"^([A-Za-z0-9._-]{3,32})?$"`
 	FirstName given       `json:"first_name,omitempty" maxLength:"100"`
 	LastName  given       `json:"last_name,omitempty" maxLength:"100"`
-	Phone     given       `json:"phone,omitempty" maxLength:"32" doc:"A contact number, in international format. Ignored where numbers sign in."`
 	Fields    givenFields `json:"fields,omitempty" doc:"Also those that only administrators write."`
 	Roles     *[]string   `json:"roles" nullable:"false" maxItems:"32" doc:"All of its roles but those that a provider gives."`
 	Disabled  *bool       `json:"disabled" nullable:"false"`
@@ -161,8 +166,8 @@ func (c *adminChangeCalls) edit(x *call, body editUserBody, replace bool) error 
 		fields = c.users.Replacing(fields)
 	}
 	a, err := c.users.Change(x.r.Context(), x.who.AccountID, x.r.PathValue("id"), admin.Edit{
-		Username: body.Username.pointer(replace), FirstName: body.FirstName.pointer(replace), LastName: body.LastName.pointer(replace),
-		Phone: body.Phone.pointer(replace), Fields: fields, Roles: body.Roles, Disabled: body.Disabled, Reason: body.Reason.pointer(replace),
+		Email: body.Email.pointer(replace), Phone: body.Phone.pointer(replace), Username: body.Username.pointer(replace), FirstName: body.FirstName.pointer(replace), LastName: body.LastName.pointer(replace),
+		Fields: fields, Roles: body.Roles, Disabled: body.Disabled, Reason: body.Reason.pointer(replace), Client: x.quiet(),
 	}, x.ifMatch())
 	if err != nil {
 		return err

@@ -137,10 +137,7 @@ func (p *usersPage) showNew(q *page.Request) error {
 	}
 	email := page.EmailField(q, "")
 	email.Optional = q.T("field.optional")
-	fields := []page.Field{email, page.UsernameField(q, ""), page.TextField(q, "first_name", "off", "", 100), page.TextField(q, "last_name", "off", "", 100)}
-	if p.at.Users.WritesPhone() {
-		fields = append(fields, phoneField(q, ""))
-	}
+	fields := []page.Field{email, page.UsernameField(q, ""), page.TextField(q, "first_name", "off", "", 100), page.TextField(q, "last_name", "off", "", 100), phoneField(q, "")}
 	roles := page.TextField(q, "roles", "off", "", 1000)
 	roles.Hint = q.T("field.roles.hint")
 	kind := page.Field{ID: "kind", Name: "kind", Label: q.T("console.user.kind"), Choices: kindChoices(q), Value: q.Value("kind", string(authcore.KindPerson)),

@@ -5,6 +5,9 @@
 alter table users add column breach_told_at bigint;
 -- Since when an administrator has sign-ins of the account ask for a second factor; null: they do not.
 alter table users add column mfa_demanded_at bigint;
+-- When an administrator has put the present address or number in place of the owner's; null: nobody has.
+alter table users add column email_set_at bigint;
+alter table users add column phone_set_at bigint;
 
 -- Lists of events of everybody, the newest first, by what leads a filter.
 drop index events_at;
