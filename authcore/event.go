@@ -100,6 +100,7 @@ const (
 	EventAdminUsersRequireMFA EventKind = "admin.users.require_2fa"
 	EventAdminUsersReleaseMFA EventKind = "admin.users.release_2fa"
 	EventAdminSessionsList    EventKind = "admin.sessions.list"
+	EventAdminSessionsDelete  EventKind = "admin.sessions.delete"
 	EventAdminSessionsRevoke  EventKind = "admin.sessions.revoke"
 	EventAdminFactorsList     EventKind = "admin.factors.list"
 	EventAdminFactorsRemove   EventKind = "admin.factors.remove"
@@ -146,7 +147,7 @@ var eventKinds = sortedKinds(
 	EventAdminKeysList, EventAdminKeysRotate, EventAdminUsersList, EventAdminUsersGet, EventAdminUsersCreate, EventAdminUsersReplace, EventAdminUsersUpdate, EventAdminUsersDelete,
 	EventAdminUsersAddRole, EventAdminUsersRemoveRole, EventAdminUsersReset, EventAdminUsersVerify, EventAdminUsersUnlock,
 	EventAdminUsersRequireMFA, EventAdminUsersReleaseMFA, EventMFARequired, EventMFAReleased,
-	EventAdminSessionsList, EventAdminSessionsRevoke, EventAdminFactorsList, EventAdminFactorsRemove, EventCreatedByAdmin, EventUnlocked, EventEndedByAdmin,
+	EventAdminSessionsList, EventAdminSessionsDelete, EventAdminSessionsRevoke, EventAdminFactorsList, EventAdminFactorsRemove, EventCreatedByAdmin, EventUnlocked, EventEndedByAdmin,
 	EventAdminInvitationsList, EventAdminInvitationsGet, EventAdminInvitationsCreate, EventAdminInvitationsResend, EventAdminInvitationsRevoke,
 	EventAdminExplain, EventAdminHealthGet,
 )

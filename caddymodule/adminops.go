@@ -35,6 +35,7 @@ type adminOps struct {
 	operator  *operator.Operator
 	accounts  *admin.Accounts
 	directory *admin.Directory
+	sessions  *admin.Sessions
 	unlocker  *admin.Unlocker
 	users     *admin.Users // of a running gateway, as closure; or made by stopped
 	closure   *closure.Flow
@@ -143,6 +144,9 @@ func (d *adminOps) find() error {
 	}
 	cursors, err := cursor.NewSigner(gateway.Cursors(d.ring))
 	if err != nil {
+		return err
+	}
+	if d.sessions, err = admin.NewSessions(admin.SessionsConfig{Store: d.store, Cursors: cursors, Now: d.now}); err != nil {
 		return err
 	}
 	if d.unlocker, err = admin.NewUnlocker(admin.UnlockerConfig{Store: d.store, Locks: locks, Now: d.now}); err != nil {

@@ -3,7 +3,6 @@ package caddymodule
 import (
 	"context"
 	"strconv"
-	"strings"
 
 	"github.com/google/uuid"
 
@@ -11,8 +10,6 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/admin"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/factor"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
-	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
 )
 
 // told performs a call of the administration for the operator, and has it told by an event like one of the API.
@@ -137,47 +134,6 @@ func (n namedUser) unlock(ctx context.Context, d *adminOps) (managedUser, error)
 			return managedUser{}, err
 		}
 		return d.managed(ctx, a.Account, nil)
-	})
-}
-
-func (n namedUser) sessions(ctx context.Context, d *adminOps) (httpapi.SessionList, error) {
-	return told(ctx, d, authcore.EventAdminSessionsList, func(ctx context.Context) (httpapi.SessionList, error) {
-		a, err := n.find(ctx, d)
-		if err != nil {
-			return httpapi.SessionList{}, err
-		}
-		live, err := d.store.Sessions(ctx, a.ID, d.now())
-		return httpapi.ListSessions(live), err
-	})
-}
-
-// sessionEnd ends sessions of an account; all of them where none is named.
-type sessionEnd struct {
-	User string   `json:"user"`
-	IDs  []string `json:"ids,omitempty"`
-}
-
-// endedSessions says how many have ended.
-type endedSessions struct {
-	Revoked int `json:"revoked"`
-}
-
-func (s sessionEnd) apply(ctx context.Context, d *adminOps) (endedSessions, error) {
-	return told(ctx, d, authcore.EventAdminSessionsRevoke, func(ctx context.Context) (endedSessions, error) {
-		var ids []uuid.UUID
-		for _, text := range s.IDs {
-			id, err := uuid.Parse(strings.TrimSpace(text))
-			if err != nil {
-				return endedSessions{}, authcore.RefuseField("ids", authcore.SessionIDInvalid)
-			}
-			ids = append(ids, id)
-		}
-		a, err := namedUser{s.User}.find(ctx, d)
-		if err != nil {
-			return endedSessions{}, err
-		}
-		n, err := session.EndForOperator(ctx, d.store, d.now(), a.ID, ids)
-		return endedSessions{n}, err
 	})
 }
 

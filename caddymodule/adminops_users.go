@@ -26,13 +26,11 @@ const (
 	adminUserRoles   = "/gatehouse/users/roles"
 	adminSetupLink   = "/gatehouse/users/setup-link"
 
-	adminUserGet      = "/gatehouse/users/get"
-	adminUserList     = "/gatehouse/users/list"
-	adminUserUpdate   = "/gatehouse/users/update"
-	adminUserDelete   = "/gatehouse/users/delete"
-	adminUserUnlock   = "/gatehouse/users/unlock"
-	adminUserSessions = "/gatehouse/users/sessions"
-	adminSessionEnd   = "/gatehouse/users/sessions/end"
+	adminUserGet    = "/gatehouse/users/get"
+	adminUserList   = "/gatehouse/users/list"
+	adminUserUpdate = "/gatehouse/users/update"
+	adminUserDelete = "/gatehouse/users/delete"
+	adminUserUnlock = "/gatehouse/users/unlock"
 
 	adminFactors   = "/gatehouse/users/factors/reset"
 	adminUserMFA   = "/gatehouse/users/2fa"
@@ -54,8 +52,6 @@ func userRoutes() []caddy.AdminRoute {
 		{Pattern: adminUserUpdate, Handler: operation(http.MethodPost, withBody(userUpdate.apply))},
 		{Pattern: adminUserDelete, Handler: operation(http.MethodPost, withBody(namedUser.delete))},
 		{Pattern: adminUserUnlock, Handler: operation(http.MethodPost, withBody(namedUser.unlock))},
-		{Pattern: adminUserSessions, Handler: operation(http.MethodPost, withBody(namedUser.sessions))},
-		{Pattern: adminSessionEnd, Handler: operation(http.MethodPost, withBody(sessionEnd.apply))},
 		{Pattern: adminUserRoles, Handler: operation(http.MethodPost, withBody(roleChange.apply))},
 	}
 }

@@ -6,12 +6,10 @@ import (
 	"io"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/gatehouse-auth/gatehouse/authcore/account/cursor"
-	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
 )
 
 func listUsersCommand(p *cliEnv) *cobra.Command {
@@ -121,44 +119,6 @@ func unlockUserCommand(p *cliEnv) *cobra.Command {
 			n := namedUser{args[0]}
 			return run(p, cmd, request[managedUser]{method: http.MethodPost, path: adminUserUnlock, body: n, limit: shortLimit, do: n.unlock}, printUser)
 		},
-	}
-}
-
-func sessionCommand() *cobra.Command {
-	p := &cliEnv{}
-	session := &cobra.Command{Use: "session", Short: "Lists and ends the sessions of an account"}
-	p.flags(session)
-	family(session)
-	list := namedUser{}
-	listing := &cobra.Command{
-		Use: "list --user <user>", Short: "Lists the sessions of an account", Args: cobra.NoArgs, Long: "Lists the live sessions of an account. " + whichNumbered,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return run(p, cmd, request[httpapi.SessionList]{method: http.MethodPost, path: adminUserSessions, body: list, limit: shortLimit, do: list.sessions}, printSessions)
-		},
-	}
-	listing.Flags().StringVar(&list.User, "user", "", "the account's id, number, e-mail address or username")
-	_ = listing.MarkFlagRequired("user")
-	end := sessionEnd{}
-	ending := &cobra.Command{
-		Use: "end [<id>…] --user <user>", Short: "Ends sessions of an account", Args: cobra.ArbitraryArgs,
-		Long: "Ends the sessions that are named, or every session of the account. " + whichNumbered,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			e := sessionEnd{User: end.User, IDs: args}
-			return run(p, cmd, request[endedSessions]{method: http.MethodPost, path: adminSessionEnd, body: e, limit: shortLimit, do: e.apply}, func(w io.Writer, n endedSessions) {
-				fmt.Fprintf(w, "sessions ended\t%d\n", n.Revoked)
-			})
-		},
-	}
-	ending.Flags().StringVar(&end.User, "user", "", "the account's id, number, e-mail address or username")
-	_ = ending.MarkFlagRequired("user")
-	session.AddCommand(listing, ending)
-	return session
-}
-
-func printSessions(w io.Writer, list httpapi.SessionList) {
-	fmt.Fprint(w, "id\tlast seen\taddress\tdevice\n")
-	for _, s := range list.Sessions {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", s.ID, s.LastSeenAt.Format(time.RFC3339), orDash(s.IP), orDash(s.Device))
 	}
 }
 

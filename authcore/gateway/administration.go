@@ -19,6 +19,7 @@ type administrationStore interface {
 type accountsStore interface {
 	admin.DirectoryStore
 	admin.UserStore
+	admin.SessionStore
 }
 
 // Lockouts count the failed sign-ins of accounts, and know which are locked.
@@ -31,10 +32,12 @@ type Lockouts interface {
 type Administration struct {
 	AdminGate *admin.Gate
 	Directory *admin.Directory
-	Users     *admin.Users
-	Unlocker  *admin.Unlocker
-	EventLog  *eventlog.Flow
-	Stats     *stats.Flow
+	// AllSessions are those of everybody.
+	AllSessions *admin.Sessions
+	Users       *admin.Users
+	Unlocker    *admin.Unlocker
+	EventLog    *eventlog.Flow
+	Stats       *stats.Flow
 	// BlockRules are nil where the configuration of the flows has no Blocks.
 	BlockRules *block.Manager
 }
@@ -46,6 +49,9 @@ func (f *Flows) wireAdministration(cfg Config) (err error) {
 		return err
 	}
 	if f.Directory, err = admin.NewDirectory(admin.DirectoryConfig{Store: cfg.Store, Locks: cfg.Lockouts, Cursors: f.cursors, Now: cfg.Now}); err != nil {
+		return err
+	}
+	if f.AllSessions, err = admin.NewSessions(admin.SessionsConfig{Store: cfg.Store, Cursors: f.cursors, Now: cfg.Now}); err != nil {
 		return err
 	}
 	f.Users, err = admin.NewUsers(admin.UsersConfig{Store: cfg.Store, Directory: f.Directory, Mailer: cfg.Mailer, Notices: f.Notices,

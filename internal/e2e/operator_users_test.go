@@ -141,8 +141,7 @@ func TestUser_Commands(t *testing.T) {
 			t.Errorf("%s: updated %v", where, said)
 		}
 		g.operatorJSON(t, "user", "unlock", u.id)
-		g.operatorJSON(t, "session", "list", "--user", u.id)
-		g.operatorJSON(t, "session", "end", "--user", u.id)
+		g.sessionCommands(t, where, u)
 		robot := g.operatorJSON(t, "user", "create", "--username", "short-lived-"+where)["id"].(string)
 		if said := g.operatorJSON(t, "user", "delete", robot, "--yes"); said["id"] != robot {
 			t.Errorf("%s: deleted %v", where, said)

@@ -27,6 +27,7 @@ const (
 	Accounts       List = "accounts"
 	AllEvents      List = "all events"
 	Blocks         List = "block rules"
+	Sessions       List = "all sessions"
 )
 
 // Filtered returns the list with a filter, whose parts are values of JSON: a cursor of one filter is none of another.

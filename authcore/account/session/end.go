@@ -121,19 +121,39 @@ func RevokeForAdmin(ctx context.Context, s *Sessions, account uuid.UUID, ids []u
 	return s.end(ctx, authcore.EventEndedByAdmin, account, ids, all, authcore.Client{})
 }
 
-// Revoker ends sessions, as [Store] does.
-type Revoker interface {
-	RevokeSessions(ctx context.Context, account uuid.UUID, ids []uuid.UUID, all bool, now time.Time, fx authcore.Effects) ([]authcore.Revocation, error)
+// Told returns what is written with sessions that have just ended.
+type Told func(ended []authcore.Revocation) authcore.Effects
+
+// EveryoneStore ends the sessions of everybody.
+type EveryoneStore interface {
+	// EndNext ends the live sessions among the next few hundred after the given id, and writes the effects of what has ended in the same
+	// transaction. It returns a revocation to announce for each, and where to go on: uuid.Max after the last one.
+	EndNext(ctx context.Context, after uuid.UUID, now time.Time, told Told) ([]authcore.Revocation, uuid.UUID, error)
 }
 
-// EndForOperator ends sessions of an account for whoever runs the gateway: those in ids, or every one where there are none.
-func EndForOperator(ctx context.Context, store Revoker, now time.Time, account uuid.UUID, ids []uuid.UUID) (int, error) {
-	e := audit.Event(authcore.EventEndedByAdmin, account, authcore.Client{}, now)
-	gone, err := store.RevokeSessions(ctx, account, ids, len(ids) == 0, now, authcore.Effects{Events: []authcore.Event{e}})
-	if err != nil {
-		return 0, fmt.Errorf("revoke sessions: %w", err)
+// EndEveryone ends every session of everybody, and returns how many. What has ended before an error stays so; doing it again goes on.
+func EndEveryone(ctx context.Context, store EveryoneStore, now authcore.Clock, method string) (sessions int, err error) {
+	for at := uuid.Nil; at != uuid.Max; {
+		var ended []authcore.Revocation
+		t := now.Now()
+		if ended, at, err = store.EndNext(ctx, at, t, EndedByAdmin(method, t)); err != nil {
+			return sessions, fmt.Errorf("after %d sessions, do it again: %w", sessions, err)
+		}
+		sessions += len(ended)
 	}
-	return len(gone), nil
+	return sessions, nil
+}
+
+// EndedByAdmin tells the owner of each session that whoever administers has ended it; method is how the history calls them.
+func EndedByAdmin(method string, now time.Time) Told {
+	return func(ended []authcore.Revocation) (fx authcore.Effects) {
+		for _, r := range ended {
+			e := audit.Event(authcore.EventEndedByAdmin, r.AccountID, authcore.Client{}, now)
+			e.SessionID, e.Method = r.SessionID, method
+			fx.Events = append(fx.Events, e)
+		}
+		return fx
+	}
 }
 
 // end revokes sessions. The store's hook has applied that to this node's memory before it returns (design §1.1): a client that has

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/admin"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/keyring"
 )
 
@@ -21,9 +22,7 @@ type Store interface {
 	// EndAccount raises the account's epoch and ends all its sessions. It returns the revocation to announce, and how many
 	// sessions were live. ErrNotFound.
 	EndAccount(ctx context.Context, account uuid.UUID, now time.Time, fx authcore.Effects) (authcore.Revocation, int, error)
-	// EndNext ends the live sessions among the next few hundred after the given id, and returns a revocation to announce
-	// for each, and where to go on: uuid.Max after the last one.
-	EndNext(ctx context.Context, after uuid.UUID, now time.Time) ([]authcore.Revocation, uuid.UUID, error)
+	session.EveryoneStore
 	// VoidChallenges makes every code and link that is out invalid, and returns how many there were. Spent attempts stay spent.
 	VoidChallenges(ctx context.Context, now time.Time) (int, error)
 	// SealedMails returns up to limit mails that wait, in order of their ids after the given one.

@@ -2,13 +2,13 @@ package operator
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/admin"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 )
 
 // Ended tells what an operation has ended.
@@ -27,12 +27,16 @@ func (o *Operator) RevokeUser(ctx context.Context, who string) (Ended, error) {
 	if err != nil {
 		return Ended{}, err
 	}
-	now := o.cfg.Now()
-	_, sessions, err := o.cfg.Store.EndAccount(ctx, account.ID, now, o.event(account.ID))
+	return o.EndAccount(ctx, account.ID, authcore.EventSessionsRevoked)
+}
+
+// EndAccount ends every session of an account, those too that the database does not know; kind is the event that tells its owner.
+func (o *Operator) EndAccount(ctx context.Context, account uuid.UUID, kind authcore.EventKind) (Ended, error) {
+	_, sessions, err := o.cfg.Store.EndAccount(ctx, account, o.cfg.Now(), o.event(kind, account))
 	if err != nil {
 		return Ended{}, err
 	}
-	return Ended{Account: &account.ID, Sessions: sessions}, nil
+	return Ended{Account: &account, Sessions: sessions}, nil
 }
 
 // RevokeAll signs everybody out: whoever signed in before it began, whatever they hold.
@@ -51,25 +55,14 @@ func (o *Operator) RevokeAll(ctx context.Context) (Ended, error) {
 	if ended.Codes, err = o.cfg.Store.VoidChallenges(ctx, o.cfg.Now()); err != nil {
 		return ended, err
 	}
-	if ended.Sessions, err = o.endSessions(ctx); err != nil {
+	if ended.Sessions, err = session.EndEveryone(ctx, o.cfg.Store, o.cfg.Now, admin.ByOperator); err != nil {
 		return ended, err
 	}
-	return ended, o.cfg.Store.Record(ctx, o.event(uuid.Nil))
+	return ended, o.cfg.Store.Record(ctx, o.event(authcore.EventSessionsRevoked, uuid.Nil))
 }
 
-func (o *Operator) endSessions(ctx context.Context) (sessions int, err error) {
-	for at := uuid.Nil; at != uuid.Max; {
-		var revoked []authcore.Revocation
-		if revoked, at, err = o.cfg.Store.EndNext(ctx, at, o.cfg.Now()); err != nil {
-			return sessions, fmt.Errorf("after %d sessions, do it again: %w", sessions, err)
-		}
-		sessions += len(revoked)
-	}
-	return sessions, nil
-}
-
-func (o *Operator) event(account uuid.UUID) authcore.Effects {
-	e := audit.Event(authcore.EventSessionsRevoked, account, authcore.Client{}, o.cfg.Now())
+func (o *Operator) event(kind authcore.EventKind, account uuid.UUID) authcore.Effects {
+	e := audit.Event(kind, account, authcore.Client{}, o.cfg.Now())
 	e.Method = admin.ByOperator
 	return authcore.Effects{Events: []authcore.Event{e}}
 }

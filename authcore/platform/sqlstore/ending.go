@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
 )
 
@@ -50,8 +51,8 @@ const endRange = `update sessions set revoked_at = $3, successor = null
 		where revoked_at is null and id in (select id from sessions
 		where id > $1 and id <= $2 and revoked_at is null and (refresh_expires_at > $3 or access_until > $3) order by id`
 
-// EndNext implements operator.Store.
-func (s *Store) EndNext(ctx context.Context, after uuid.UUID, now time.Time) (ended []authcore.Revocation, next uuid.UUID, err error) {
+// EndNext implements session.EveryoneStore.
+func (s *Store) EndNext(ctx context.Context, after uuid.UUID, now time.Time, told session.Told) (ended []authcore.Revocation, next uuid.UUID, err error) {
 	const step = "end sessions"
 	to := uuid.Max
 	err = s.Read(ctx, step, func(ctx context.Context, q sqldb.Querier) error {
@@ -76,7 +77,10 @@ func (s *Store) EndNext(ctx context.Context, after uuid.UUID, now time.Time) (en
 		if err != nil || len(ended) == 0 {
 			return err
 		}
-		return revokeRange(ctx, q, after, to, now, ended)
+		if err := revokeRange(ctx, q, after, to, now, ended); err != nil {
+			return err
+		}
+		return record(ctx, q, told(ended))
 	})
 	if err != nil {
 		return nil, uuid.Nil, err

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore/account/admin"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/cursor"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/eventlog"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/history"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
@@ -215,6 +216,22 @@ func DirectoryPlan(t testing.TB, s *Store, q admin.UserQuery) (text string) {
 	}
 	text = l.page()
 	return plan(t, s, text, l.args)
+}
+
+// SessionsPlan returns how the database answers a question for a page of everybody's sessions.
+func SessionsPlan(t testing.TB, s *Store, q admin.SessionQuery) (text string) {
+	t.Helper()
+	l := s.searchSessions(q)
+	text = plan(t, s, l.end(), l.args)
+	page, err := s.SessionsOfAll(t.Context(), q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tested := page.Next
+	if len(page.Sessions) == q.Limit {
+		tested = cursor.Position{}
+	}
+	return text + "\n" + plan(t, s, l.page(q, tested), l.args)
 }
 
 func plan(t testing.TB, s *Store, text string, args []any) string {

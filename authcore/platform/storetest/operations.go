@@ -69,7 +69,7 @@ func endsHandovers(t *testing.T, s Operated) {
 	race(t, s, func() authcore.Session { return withSession(t, s, a, uuid.NewString()) }, func(authcore.Session) error {
 		for at := uuid.Nil; at != uuid.Max; {
 			var err error
-			if _, at, err = s.EndNext(t.Context(), at, start); err != nil {
+			if _, at, err = s.EndNext(t.Context(), at, start, nobodyTold); err != nil {
 				return err
 			}
 		}
@@ -77,13 +77,15 @@ func endsHandovers(t *testing.T, s Operated) {
 	})
 }
 
+func nobodyTold([]authcore.Revocation) authcore.Effects { return authcore.Effects{} }
+
 // endAll goes through all sessions as an operator does.
 func endAll(t testing.TB, s Operated, now time.Time) (ended []authcore.Revocation, steps int) {
 	t.Helper()
 	for at := uuid.Nil; at != uuid.Max; steps++ {
 		var some []authcore.Revocation
 		var err error
-		some, at, err = s.EndNext(t.Context(), at, now)
+		some, at, err = s.EndNext(t.Context(), at, now, nobodyTold)
 		must(t, err)
 		ended = append(ended, some...)
 	}

@@ -38,7 +38,7 @@ func Run(t *testing.T, open func(testing.TB) Store) {
 		{"block rules", blockRules}, {"breaches", breaches}, {"notifications", notifications},
 		{"runtime settings", runtimeSettings},
 		{"avatars", avatars},
-		{"sessions", sessions},
+		{"sessions", sessions}, {"sessions of everybody", sessionLists},
 		{"opening", openings},
 		{"devices", devices},
 		{"second steps", secondSteps},

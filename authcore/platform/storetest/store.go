@@ -50,6 +50,7 @@ type Store interface {
 	admin.GateStore
 	block.Store
 	admin.DirectoryStore
+	admin.SessionStore
 	admin.UserStore
 	invite.Store
 	challenge.Store

@@ -70,6 +70,7 @@ type Config struct {
 	Tuning        *tuning.Flow
 	SigningKeys   SigningKeys
 	Directory     *admin.Directory
+	AllSessions   *admin.Sessions
 	BlockRules    *block.Manager
 	Users         *admin.Users
 	Stats         *stats.Flow
@@ -97,7 +98,7 @@ func (c Config) check() error {
 		return errors.New("httpapi: sessions, sign-in, second steps, sign-up, profile and password are required")
 	case c.JWKS == nil || c.Authenticator == nil || c.Limits == nil || c.Ready == nil || c.Logger == nil || c.Now == nil:
 		return errors.New("httpapi: keys, authenticator, limits, readiness, logger and clock are required")
-	case c.AdminGate == nil || c.Directory == nil || c.Explain == nil || c.Users == nil || c.Unlocker == nil || c.BlockRules == nil || c.Stats == nil || c.EventLog == nil || c.Tuning == nil || c.SigningKeys == nil:
+	case c.AdminGate == nil || c.Directory == nil || c.AllSessions == nil || c.Explain == nil || c.Users == nil || c.Unlocker == nil || c.BlockRules == nil || c.Stats == nil || c.EventLog == nil || c.Tuning == nil || c.SigningKeys == nil:
 		return errors.New("httpapi: what administers is required")
 	case c.Notifications == nil || c.StepUp == nil || c.Federated == nil || c.Consents == nil:
 		return errors.New("httpapi: notifications, step-ups and providers are required")
@@ -173,6 +174,7 @@ func mountAll(cfg Config) (routes, error) {
 		(&adminUserCalls{cfg.Directory}).routes(),
 		(&adminStatsCalls{cfg.Stats}).routes(),
 		(&adminEventCalls{cfg.EventLog}).routes(),
+		(&adminSessionCalls{cfg.AllSessions, cfg.Directory}).routes(),
 		(&adminBlockCalls{cfg.BlockRules}).routes(),
 		(&adminChangeCalls{cfg.Users, cfg.Directory, cfg.Closure}).routes(),
 		(&adminHelpCalls{cfg.Directory, cfg.Unlocker, cfg.Sessions, cfg.Password, cfg.SignUp, cfg.Factors}).routes(),

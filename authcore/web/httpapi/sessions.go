@@ -51,18 +51,6 @@ type sessionList struct {
 	Sessions []sessionEntry `json:"sessions"`
 }
 
-// SessionList is the list of an account's sessions for whoever shows it elsewhere: a command prints the body of the call.
-type SessionList = sessionList
-
-// ListSessions returns the body that the API answers with for sessions, none of which asks for it.
-func ListSessions(live []authcore.Session) SessionList {
-	list := sessionList{make([]sessionEntry, 0, len(live))}
-	for _, s := range live {
-		list.Sessions = append(list.Sessions, entryOf(s, uuid.Nil))
-	}
-	return list
-}
-
 type sessionEntry struct {
 	ID         uuid.UUID `json:"id" format:"uuid"`
 	Current    bool      `json:"current" doc:"Whether this request belongs to this session."`

@@ -98,7 +98,7 @@ func build(t *testing.T, plans ...plan) *house {
 	h.api = must(httpapi.New(httpapi.Config{Explain: explained,
 		Sessions: h.Sessions, SignIn: h.SignIn, Steps: h.Steps, Passwordless: h.Passwordless, SignUp: h.SignUp, Profile: h.Profile, Password: h.Env.Password,
 		Setup: h.Setup, Invite: h.Invite, Secure: h.Secure, Contact: h.Contact, Factors: h.Factors, Fresh: h.Fresh, Closure: h.Closure, Export: h.Export, Avatars: h.Avatars,
-		History: h.History, Devices: h.Devices, AdminGate: h.AdminGate, Tuning: h.Tuning, SigningKeys: gateway.SigningKeys(h.Ring), Directory: h.Directory, Users: h.Users, Unlocker: h.Unlocker, BlockRules: h.BlockRules, Stats: h.Stats, EventLog: h.EventLog, Notifications: h.Notifications, StepUp: h.StepUp, Federated: h.Federated, Consents: h.Consents,
+		History: h.History, Devices: h.Devices, AdminGate: h.AdminGate, Tuning: h.Tuning, SigningKeys: gateway.SigningKeys(h.Ring), Directory: h.Directory, AllSessions: h.AllSessions, Users: h.Users, Unlocker: h.Unlocker, BlockRules: h.BlockRules, Stats: h.Stats, EventLog: h.EventLog, Notifications: h.Notifications, StepUp: h.StepUp, Federated: h.Federated, Consents: h.Consents,
 		Authenticator: must(httpauth.NewAuthenticator(httpauth.Config{
 			Verifier: must(accesstoken.New(accesstoken.Config{Keys: h.Ring, Revocations: h.Revoked, Now: h.Clock.Now}))(t),
 			Sessions: h.Sessions, Issuers: func() []string { return *h.issuers.Load() },

@@ -1,0 +1,50 @@
+package e2e
+
+import (
+	"strings"
+	"testing"
+)
+
+// sessionCommands lists and ends sessions, of one and of everybody, by the gateway and by the stopped one.
+func (g *gateway) sessionCommands(t *testing.T, where string, u *user) {
+	t.Helper()
+	list := func(args ...string) (ids []string) {
+		t.Helper()
+		for _, s := range g.operatorJSON(t, append([]string{"session", "list"}, args...)...)["sessions"].([]any) {
+			if one := s.(map[string]any); len(args) == 0 || args[0] != "--user" || one["user_id"] == u.id {
+				ids = append(ids, one["id"].(string))
+			}
+		}
+		return ids
+	}
+	lives := "update sessions set revoked_at = null, account_epoch = (select epoch from users where id = account_id) where account_id = '" + u.id + "'"
+	g.exec(t, lives)
+	mine := list("--user", u.username)
+	if len(mine) < 1 || len(list()) < len(mine) || len(list("--ip", "203.0.113.250"))+len(list("--host", "none.example")) != 0 {
+		t.Fatalf("%s: %d sessions of everybody, %d of one", where, len(list()), len(mine))
+	}
+	if out, _, code := g.Command(t, "session", "list", "--config", "Caddyfile", "--limit", "1"); len(list()) > 1 && (code != 0 || !strings.Contains(out, "more: --cursor ")) {
+		t.Errorf("%s: %d %q", where, code, out)
+	}
+	if said := g.operatorJSON(t, "session", "end", mine[0]); said["revoked"] != 1.0 || len(list("--user", u.id)) != len(mine)-1 {
+		t.Errorf("%s: ended %v", where, said)
+	}
+	for line, want := range map[string]int{
+		"end " + mine[0]: 3, "end x": 2, "end": 2, "end --all --user ada": 2, "end --all": 2, "list --ip here": 2, "list --limit x": 2,
+	} {
+		if _, errs, code := g.Command(t, append(append([]string{"session"}, strings.Fields(line)...), "--config", "Caddyfile")...); code != want {
+			t.Errorf("%s: session %s ends with %d: %s", where, line, code, errs)
+		}
+	}
+	g.exec(t, lives)
+	if said := g.operatorJSON(t, "session", "end", "--user", u.email); said["revoked"] != float64(len(mine)) || len(list("--user", u.id)) != 0 {
+		t.Errorf("%s: ended %v", where, said)
+	}
+	g.exec(t, lives)
+	if said := g.operatorJSON(t, "session", "end", "--all", "--yes"); said["revoked"].(float64) < float64(len(mine)) || len(list()) != 0 {
+		t.Errorf("%s: ended %v", where, said)
+	}
+	if n := g.count(t, "select count(*) from events where kind = 'session.ended_by_admin' and method = 'operator' and account_id = '"+u.id+"' and session_id is not null"); n < int64(len(mine)) {
+		t.Errorf("%s: %d events", where, n)
+	}
+}
