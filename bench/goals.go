@@ -41,6 +41,7 @@ func setGoals(r *report.Report) {
 		r.AtMost("a sign-out's way to another node: p99", l.P99, 50, " ms")
 		r.AtMost("a sign-out's way to another node: longest", l.Longest, 1000, " ms")
 	}
+	setListGoals(r)
 	setCallGoals(r)
 	setGuardGoals(r)
 	wrong := 0
@@ -49,6 +50,22 @@ func setGoals(r *report.Report) {
 	}
 	if len(r.Cases) > 0 {
 		r.AtMost("wrong answers of all", float64(wrong), 0, "")
+	}
+}
+
+// setListGoals judges the slowest of what administrators look at, over each store.
+func setListGoals(r *report.Report) {
+	slowest, stores := map[string]report.List{}, []string{}
+	for _, l := range r.Lists {
+		if _, ok := slowest[l.Store]; !ok {
+			stores = append(stores, l.Store)
+		}
+		if l.P99 >= slowest[l.Store].P99 {
+			slowest[l.Store] = l
+		}
+	}
+	for _, store := range stores {
+		r.AtMost("administration over "+store+": p99 of the slowest, "+slowest[store].What, slowest[store].P99, 50, " ms")
 	}
 }
 

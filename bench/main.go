@@ -93,14 +93,16 @@ func measure(ctx context.Context, b *bench, binary string) (err error) {
 	if err != nil {
 		return err
 	}
-	if b.stock, err = b.fill(ctx); err != nil {
-		return err
+	if len(b.only) != 1 || !b.wants(sectionLists) { // which has accounts of its own
+		if b.stock, err = b.fill(ctx); err != nil {
+			return err
+		}
 	}
 	for _, section := range []struct {
 		name string
 		run  func(context.Context) error
 	}{
-		{sectionStarts, b.starts}, {sectionMemory, b.memory}, {"", b.cases}, {sectionIsolation, b.isolation}, {sectionLag, b.lag}, {sectionGo, b.benchmarks},
+		{sectionStarts, b.starts}, {sectionMemory, b.memory}, {"", b.cases}, {sectionIsolation, b.isolation}, {sectionLag, b.lag}, {sectionLists, b.administration}, {sectionGo, b.benchmarks},
 	} {
 		if section.name != "" && !b.wants(section.name) {
 			continue

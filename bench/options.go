@@ -26,6 +26,9 @@ type options struct {
 	many  int // distinct tokens that the cap of the cache is measured with
 	count int // runs of each Go benchmark
 
+	accounts int // of a big gateway, for its administration
+	requests int // for each list and page
+
 	revocations int // sign-outs whose way to another node is timed
 }
 
@@ -36,24 +39,28 @@ const (
 	sectionMemory    = "memory"
 	sectionGo        = "go"
 	sectionLag       = "lag"
+	sectionLists     = "administration"
 )
 
 func parseOptions(args []string, usage io.Writer) (o options, err error) {
-	o = options{flood: 100_000, few: 10_000, many: 200_000, count: 6, revocations: 1000}
+	o = options{flood: 100_000, few: 10_000, many: 200_000, count: 6, accounts: 1_000_000, requests: 500, revocations: 1000}
 	set := flag.NewFlagSet("bench", flag.ContinueOnError)
 	set.SetOutput(usage)
 	set.IntVar(&o.rounds, "rounds", 12, "rounds of each case, and starts of the binary")
 	set.DurationVar(&o.slice, "slice", 3*time.Second, "length of a slice, in whole seconds")
 	set.BoolVar(&o.quick, "quick", false, "few short slices, to see that everything works")
 	set.BoolVar(&o.doc, "doc", false, "write the figures into docs/performance.md and docs/performance.svg as well")
+	set.IntVar(&o.accounts, "accounts", o.accounts, "accounts of the gateway that is administered")
+	set.IntVar(&o.requests, "requests", o.requests, "requests for each of its lists and pages")
 	set.StringVar(&o.out, "out", "results", "folder of the results")
 	set.StringVar(&o.binary, "binary", filepath.Join(root, "bin", "gatehouse"), "the gateway to measure, which is bare Caddy as well")
-	names := append(caseNames(), sectionIsolation, sectionStarts, sectionMemory, sectionLag, sectionGo)
+	names := append(caseNames(), sectionIsolation, sectionStarts, sectionMemory, sectionLag, sectionLists, sectionGo)
 	only := set.String("cases", "", "comma-separated; of "+strings.Join(names, " "))
 	if err := set.Parse(args); err != nil {
 		return o, err
 	}
 	if o.quick {
+		o.accounts, o.requests = min(o.accounts, 20_000), min(o.requests, 5)
 		o.rounds, o.slice = min(o.rounds, 2), time.Second
 		o.flood, o.few, o.many, o.count, o.revocations = 5_000, 2_000, 30_000, 1, 20
 	}

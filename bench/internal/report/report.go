@@ -18,6 +18,7 @@ type Report struct {
 	Starts     *Starts           `json:"starts,omitempty"`
 	Memory     *Memory           `json:"memory,omitempty"`
 	Lag        *Lag              `json:"lag,omitempty"`
+	Lists      []List            `json:"lists,omitempty"`
 	Benchmarks []Benchmark       `json:"benchmarks,omitempty"`
 	Goals      []Goal            `json:"goals"`
 }
@@ -129,6 +130,15 @@ type Lag struct {
 	Median      float64 `json:"median_ms"`
 	P99         float64 `json:"p99_ms"`
 	Longest     float64 `json:"longest_ms"`
+}
+
+// List is how long a list or page takes that an administrator looks at, in milliseconds.
+type List struct {
+	Store   string  `json:"store"`
+	What    string  `json:"what"` // method, unless it is GET, and path
+	Median  float64 `json:"median_ms"`
+	P99     float64 `json:"p99_ms"`
+	Longest float64 `json:"longest_ms"`
 }
 
 // Benchmark is a Go benchmark: the spread of each of its metrics over its runs.

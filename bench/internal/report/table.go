@@ -20,7 +20,7 @@ type Table struct {
 // Tables returns every section that was measured, the goals first.
 func (r *Report) Tables() []Table {
 	var tables []Table
-	for _, t := range []Table{r.goals(), r.ratios(), r.figures(), r.others(), r.benchmarks()} {
+	for _, t := range []Table{r.goals(), r.ratios(), r.figures(), r.others(), r.lists(), r.benchmarks()} {
 		if len(t.Rows) > 0 {
 			tables = append(tables, t)
 		}
@@ -107,6 +107,28 @@ func (r *Report) others() Table {
 		add(fmt.Sprintf("from a sign-out's answer to the first 401 of another node, %d times: median · p99 · longest", l.Revocations),
 			fmt.Sprintf("%s · %s · %s ms", number(l.Median), number(l.P99), number(l.Longest)))
 		add("guarded requests that the other node answered meanwhile", fmt.Sprint(l.Requests))
+	}
+	return t
+}
+
+// lists has a row for each list and page, and the stores side by side.
+func (r *Report) lists() Table {
+	t := Table{Title: "What administrators look at, of a big gateway", Header: []string{"below /auth"}, Note: "Median · p99 · longest, in ms, of requests one after the other."}
+	rows := map[string]int{}
+	for _, l := range r.Lists {
+		column := slices.Index(t.Header, l.Store)
+		if column < 0 {
+			column, t.Header = len(t.Header), append(t.Header, l.Store)
+		}
+		at, ok := rows[l.What]
+		if !ok {
+			at, rows[l.What] = len(t.Rows), len(t.Rows)
+			t.Rows = append(t.Rows, []string{"`" + l.What + "`"})
+		}
+		for len(t.Rows[at]) <= column {
+			t.Rows[at] = append(t.Rows[at], "")
+		}
+		t.Rows[at][column] = fmt.Sprintf("%s · %s · %s", number(l.Median), number(l.P99), number(l.Longest))
 	}
 	return t
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/bench/internal/proc"
@@ -78,6 +79,18 @@ func (r *Rig) Close() error {
 func (r *Rig) Stop(s *Server) error {
 	delete(r.running, s)
 	return s.Process.Stop()
+}
+
+// Remove removes the files of a server that was stopped.
+func (r *Rig) Remove(s *Server) error { return os.RemoveAll(s.Dir) }
+
+// End ends a cluster whose gateways are stopped, with its database; nil is none.
+func (r *Rig) End(c *Cluster) error {
+	if c == nil {
+		return nil
+	}
+	r.clusters = slices.DeleteFunc(r.clusters, func(o *Cluster) bool { return o == c })
+	return c.close()
 }
 
 // play starts this program in one of its roles.
