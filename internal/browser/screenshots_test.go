@@ -19,14 +19,15 @@ func TestScreenshots(t *testing.T) {
 	folder := filepath.Join("..", "..", "docs", "screenshots")
 	if *write {
 		takeScreenshots(t, folder)
+		takeConsole(t, folder)
 	}
-	for _, name := range []string{"sign-in.png", "account.png", "sessions.png", "history.png"} {
+	for _, name := range []string{"sign-in.png", "account.png", "sessions.png", "history.png", "console.png", "console-users.png"} {
 		text, err := os.ReadFile(filepath.Join(folder, name))
 		if err != nil {
 			t.Fatalf("%v; make it with: go test -run TestScreenshots ./internal/browser -args -write", err)
 		}
 		picture, err := png.DecodeConfig(bytes.NewReader(text))
-		if err != nil || picture.Width != 1280 || picture.Height != 800 || len(text) > 200<<10 {
+		if err != nil || picture.Width != 1280 || picture.Height != 800 || len(text) > 150<<10 {
 			t.Errorf("%s: %dx%d, %d bytes, %v", name, picture.Width, picture.Height, len(text), err)
 		}
 	}

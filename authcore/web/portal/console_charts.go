@@ -37,9 +37,27 @@ type chartLegend struct {
 type chartSeries struct {
 	name   string
 	points []int64
+	bad    bool // it counts failures, and is red
 }
 
 const chartHeight = 100
+
+// The colours of series: red is that of failures, and of a sixth series that is none.
+const redClass = 1
+
+var chartClasses = []int{0, 2, 3, 4, 5, redClass}
+
+// classesOf returns the colour of each series.
+func classesOf(all []chartSeries) []int {
+	classes, next := make([]int, len(all)), 0
+	for i, s := range all {
+		if classes[i] = redClass; !s.bad {
+			classes[i] = chartClasses[next%len(chartClasses)]
+			next++
+		}
+	}
+	return classes
+}
 
 // chartSpan is how much time charts show, and how much of it a column is.
 type chartSpan struct {
@@ -85,9 +103,9 @@ func drawChart(q *page.Request, id, title string, times []time.Time, format stri
 	c := consoleChart{ID: id, Title: title, Columns: len(times), First: times[0].Format(format), Last: times[len(times)-1].Format(format),
 		AsTable: q.T("console.chart.table"), Table: consoleTable{ID: id + "-table", Title: title, Head: []string{q.T("console.chart.from")}}}
 	c.Table.Compact = len(all) < 3
-	totals := make([]int64, len(times))
-	for class, s := range all {
-		entry := chartLegend{Class: class, Name: s.name}
+	totals, classes := make([]int64, len(times)), classesOf(all)
+	for series, s := range all {
+		entry := chartLegend{Class: classes[series], Name: s.name}
 		for i, n := range s.points {
 			totals[i] += n
 			entry.Value += n
@@ -104,12 +122,12 @@ func drawChart(q *page.Request, id, title string, times []time.Time, format stri
 	for i, at := range times {
 		row := consoleRow{Cells: []consoleCell{{At: at}}}
 		top := float64(chartHeight)
-		for class, s := range all {
+		for series, s := range all {
 			row.Cells = append(row.Cells, consoleCell{Text: strconv.FormatInt(s.points[i], 10)})
 			if s.points[i] > 0 {
 				height := float64(s.points[i]) / float64(c.Most) * chartHeight
 				top -= height
-				c.Bars = append(c.Bars, chartBar{X: i, Class: class, Y: top, Height: height})
+				c.Bars = append(c.Bars, chartBar{X: i, Class: classes[series], Y: top, Height: height})
 			}
 		}
 		c.Table.Rows = append(c.Table.Rows, row)

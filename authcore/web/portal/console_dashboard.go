@@ -89,7 +89,7 @@ func (p *dashboardPage) charts(q *page.Request, v *consoleView) error {
 		return nil
 	}
 	series := func(name string, fits func(stats.Series) bool) chartSeries {
-		return chartSeries{name, columns(figures, times, span.step, fits)}
+		return chartSeries{name: name, points: columns(figures, times, span.step, fits)}
 	}
 	called := func(name string) func(stats.Series) bool { return func(s stats.Series) bool { return s.Name == name } }
 	signIns := func(succeeded bool) func(stats.Series) bool {
@@ -100,7 +100,9 @@ func (p *dashboardPage) charts(q *page.Request, v *consoleView) error {
 	draw := func(id, title string, moment bool, series ...chartSeries) {
 		v.Charts = append(v.Charts, drawChart(q, id, title, times, span.shortest, moment, series...))
 	}
-	draw("sign-ins", q.T("console.chart.sign_ins"), false, series(q.T("history.succeeded"), signIns(true)), series(q.T("history.failed"), signIns(false)))
+	failed := series(q.T("history.failed"), signIns(false))
+	failed.bad = true
+	draw("sign-ins", q.T("console.chart.sign_ins"), false, series(q.T("history.succeeded"), signIns(true)), failed)
 	draw("ways", q.T("console.chart.ways"), false, p.ways(q, figures, series)...)
 	draw("sessions", q.T("console.chart.sessions"), true, series(q.T("console.chart.sessions"), called(stats.SessionsActive)))
 	draw("accounts", q.T("console.chart.accounts"), false, series(q.T("console.chart.accounts"), called(stats.AccountsCreated)))
