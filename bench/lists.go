@@ -140,7 +140,7 @@ func (b *bench) administer(ctx context.Context, store string) (err error) {
 		return err
 	}
 	say("%d accounts into %s", b.accounts, store)
-	if err := b.rig.Fill(ctx, s, cluster, b.accounts); err != nil {
+	if err := rig.Fill(ctx, s, cluster, b.accounts); err != nil {
 		return err
 	}
 	if err := b.rig.Again(s); err != nil {
@@ -166,7 +166,7 @@ func (b *bench) administer(ctx context.Context, store string) (err error) {
 		result.Store, result.What = store, strings.TrimSpace(a.method+" "+a.path)
 		b.report.Lists = append(b.report.Lists, result)
 	}
-	return errors.Join(b.rig.Stop(s), b.rig.Remove(s), b.rig.End(cluster))
+	return errors.Join(b.rig.Stop(s), s.Remove(), b.rig.End(cluster))
 }
 
 // warming is how many requests are made before those that are timed.

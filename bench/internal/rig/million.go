@@ -69,7 +69,7 @@ var filling = []struct {
 }
 
 // Fill writes so many accounts, and what comes with them, into the database of a gateway that is stopped, or of a cluster.
-func (r *Rig) Fill(ctx context.Context, s *Server, c *Cluster, accounts int) (err error) {
+func Fill(ctx context.Context, s *Server, c *Cluster, accounts int) (err error) {
 	at := "sqlite:" + filepath.Join(s.Dir, "data", "gatehouse.db")
 	if c != nil {
 		at = c.database

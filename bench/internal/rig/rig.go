@@ -82,7 +82,7 @@ func (r *Rig) Stop(s *Server) error {
 }
 
 // Remove removes the files of a server that was stopped.
-func (r *Rig) Remove(s *Server) error { return os.RemoveAll(s.Dir) }
+func (s *Server) Remove() error { return os.RemoveAll(s.Dir) }
 
 // End ends a cluster whose gateways are stopped, with its database; nil is none.
 func (r *Rig) End(c *Cluster) error {
