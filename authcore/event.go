@@ -38,6 +38,7 @@ const (
 	EventBlockHit          EventKind = "block.hit"
 	EventBlockAdded        EventKind = "block.added"
 	EventBlockRemoved      EventKind = "block.removed"
+	EventTrapSprung        EventKind = "trap.sprung" // a honey trap keeps an address out
 	EventAccountSecured    EventKind = "account.secured"
 	EventRegistrationAgain EventKind = "account.registered_again"
 	EventEmailChanged      EventKind = "account.email_changed"
@@ -140,7 +141,7 @@ var eventKinds = sortedKinds(
 	EventUsernameChanged, EventPhoneChanged, EventSteppedUp, EventStepUpFailed, EventDeletionRequested, EventCodeSent, EventCodeRefused,
 	EventAccountDeleted, EventExported, EventAccountRestored, EventSessionRenamed, EventDeviceSeen, EventDeviceForgotten, EventDeviceTrusted,
 	EventFactorAdded, EventFactorRemoved, EventFactorUsed, EventFactorFailed, EventCloneSuspected, EventMFAEnabled, EventMFADisabled, EventRecoveryCodesMade,
-	EventRecoveryCodeUsed, EventBlockHit, EventBlockAdded, EventBlockRemoved, EventAdminBlocksList, EventAdminBlocksGet, EventAdminBlocksCreate, EventAdminBlocksDelete, EventAdminBlocksTest,
+	EventRecoveryCodeUsed, EventBlockHit, EventBlockAdded, EventBlockRemoved, EventTrapSprung, EventAdminBlocksList, EventAdminBlocksGet, EventAdminBlocksCreate, EventAdminBlocksDelete, EventAdminBlocksTest,
 	EventNotifications, EventConnectionAdded, EventConnectionRemoved, EventConnectionRefused, EventProviderFailed, EventProviderLoggedOut,
 	EventAdminStatsGet, EventAdminNodesList, EventAdminEventsList, EventAdminEventsExport,
 	EventSettingChanged, EventSettingReset, EventAdminSettingsList, EventAdminSettingsGet, EventAdminSettingsSet, EventAdminSettingsReset, EventAdminSettingsHistory,

@@ -96,7 +96,7 @@ var homes = []struct {
 	{
 		[]string{"net/http"},
 		[]string{
-			"authcore/edge/sanitize", "authcore/edge/liveconn", "authcore/edge/access", "authcore/edge/httpauth", "authcore/edge/guard",
+			"authcore/edge/sanitize", "authcore/edge/liveconn", "authcore/edge/access", "authcore/edge/httpauth", "authcore/edge/guard", "authcore/edge/honeytrap",
 			"authcore/web/httpapi", "authcore/web/portal", "authcore/web/dialect",
 			"authcore/account/federated", "authcore/platform/notify", "caddymodule", "cmd", "internal",
 		},

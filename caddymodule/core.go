@@ -12,6 +12,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/tuning"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passpolicy"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/honeytrap"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 	"github.com/gatehouse-auth/gatehouse/authcore/gateway"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/keyring"
@@ -33,6 +34,7 @@ type core struct {
 	blocks   *block.Blocks
 	tuning   *tuning.Flow
 	auth     *httpauth.Authenticator
+	trap     *honeytrap.Trap // nil: there is none
 	api      *httpapi.API
 	pages    *portal.Pages
 
@@ -92,7 +94,7 @@ func (c *core) wireFlows(a *App, sealer *secret.Sealer) error {
 		return err
 	}
 	settings := cfg.flowSettings()
-	settings.Password.Breached = a.breaches.hook()
+	settings.Password.Breached, settings.Trap = a.breaches.hook(), a.trapSettings()
 	if settings.Providers, err = a.readyProviders(cfg.userFields); err != nil {
 		return err
 	}
@@ -139,15 +141,16 @@ func (c *core) wireAPI(a *App) (err error) {
 	if err != nil {
 		return err
 	}
+	c.trap = honeytrap.New(f.Trap, c.auth, cfg.trap.field)
 	limits := httpauth.NewLimits(a.limiter(), ratelimit.AddressKey).TellRefused(countRateLimited)
-	c.api, err = httpapi.New(httpapi.Config{Explain: inquiry{a}.explain, CookiePrefix: a.CookiePrefix, Authenticator: c.auth, Limits: limits, Sessions: f.Sessions,
+	c.api, err = httpapi.New(httpapi.Config{Explain: inquiry{a}.explain, CookiePrefix: a.CookiePrefix, Authenticator: c.auth, Limits: limits, Trap: c.trap, Sessions: f.Sessions,
 		SignIn: f.SignIn, Passwordless: f.Passwordless, Steps: f.Steps, SignUp: f.SignUp, Password: f.Password, Profile: f.Profile, JWKS: c.ring.JWKS, Ready: a.health, Logger: a.logger,
 		Setup: f.Setup, Invite: f.Invite, Secure: f.Secure, Contact: f.Contact, Factors: f.Factors, Fresh: f.Fresh, Closure: f.Closure, Export: f.Export, Avatars: f.Avatars,
 		History: f.History, Devices: f.Devices, AdminGate: f.AdminGate, Tuning: c.tuning, SigningKeys: gateway.SigningKeys(c.ring), Directory: f.Directory, AllSessions: f.AllSessions, Users: f.Users, Unlocker: f.Unlocker, BlockRules: f.BlockRules, Stats: f.Stats, EventLog: f.EventLog, Notifications: f.Notifications, StepUp: f.StepUp, Federated: f.Federated, Consents: f.Consents, Now: n.clock.Now, Admins: cfg.admins, Offer: cfg.offer()})
 	if err != nil {
 		return err
 	}
-	c.pages, err = portal.New(portal.Config{API: c.api, Authenticator: c.auth, Limits: limits, Sessions: f.Sessions,
+	c.pages, err = portal.New(portal.Config{API: c.api, Authenticator: c.auth, Limits: limits, Trap: c.trap, Sessions: f.Sessions,
 		SignIn: f.SignIn, Passwordless: f.Passwordless, Steps: f.Steps, SignUp: f.SignUp, Password: f.Password, Profile: f.Profile, Setup: f.Setup, Invite: f.Invite, Secure: f.Secure, Contact: f.Contact, Factors: f.Factors, Fresh: f.Fresh, Closure: f.Closure, Export: f.Export, Avatars: f.Avatars, History: f.History, Notifications: f.Notifications, StepUp: f.StepUp, Devices: f.Devices, Handover: f.Handover, Federated: f.Federated, Stats: f.Stats, EventLog: f.EventLog, Issuers: a.issuers,
 		Admin: portal.Administration{Gate: f.AdminGate, BlockRules: f.BlockRules, Directory: f.Directory, Users: f.Users, Unlocker: f.Unlocker, Admins: cfg.admins, Tuning: c.tuning,
 			SigningKeys: gateway.ConsoleKeys(c.ring), Explain: inquiry{a}.explain, Health: inquiry{a}.health},

@@ -68,6 +68,7 @@ type routeWalk struct {
 	token   string
 	site    string
 	out     access.Explanation
+	onGuard func(*Guard) (done bool)
 }
 
 func newRouteWalk(i inquiry, srv *caddyhttp.Server, q access.Question, to *url.URL, addr netip.Addr) *routeWalk {
@@ -89,6 +90,7 @@ func newRouteWalk(i inquiry, srv *caddyhttp.Server, q access.Question, to *url.U
 	repl := caddy.NewReplacer()
 	w := &routeWalk{inquiry: i, srv: srv, repl: repl, groups: map[string]bool{}, token: q.Token}
 	w.request = caddyhttp.PrepareRequest(r.WithContext(context.Background()), repl, nil, srv)
+	w.onGuard = w.ask
 	w.out = access.Explanation{Decision: access.Allows, Status: http.StatusOK, Steps: []access.Step{}, Headers: map[string]string{}}
 	return w
 }
@@ -157,9 +159,14 @@ func (w *routeWalk) meet(h caddyhttp.MiddlewareHandler) (done bool) {
 			w.step("portal", "answers", "the pages and the API of this gateway decide for themselves")
 			return true
 		}
+		if w.app != nil && h.baited != nil && h.baited.at(w.request) != nil {
+			w.step("honey_trap", "answers", "the path is a bait")
+			w.out.Decision, w.out.Status = access.Denies, http.StatusNotFound
+			return true
+		}
 		return false
 	case *Guard:
-		return w.ask(h)
+		return w.onGuard(h)
 	case rewriter:
 		before := w.request.URL.RequestURI()
 		if h.Rewrite(w.request, w.repl) {

@@ -10,6 +10,9 @@ import (
 var blocksHit = prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "gatehouse", Name: "blocks_total",
 	Help: "Refusals by block rules, by what the rule looks at and what it kept from."}, []string{"kind", "act"})
 
+var trapsSprung = prometheus.NewCounter(prometheus.CounterOpts{Namespace: "gatehouse", Name: "traps_total",
+	Help: "Requests that fell into the honey trap."})
+
 func init() {
 	for _, kind := range block.Kinds() {
 		for _, act := range block.Acts() {

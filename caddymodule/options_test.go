@@ -55,6 +55,9 @@ func documentedOptions() []documented {
 	for _, o := range passkeyOptions {
 		all = append(all, documented{global, "passkeys", o.name, "TestOption_passkeys"})
 	}
+	for _, o := range trapOptions {
+		all = append(all, documented{global, "honey_trap", o.name, "TestOption_honey_trap"})
+	}
 	for _, o := range smtpOptions {
 		all = append(all, documented{global, "mail", o.name, "TestOption_mail_smtp_" + o.name})
 	}

@@ -20,6 +20,7 @@ type Portal struct {
 
 	app    *App
 	strips bool                   // the site has a guard, or may have one
+	baited *baited                // nil: there is no honey trap
 	names  func(host string) bool // the site is there for it
 }
 
@@ -43,6 +44,12 @@ func (p *Portal) Provision(ctx caddy.Context) (err error) {
 	at.raiseHeaderLimit()
 	if p.strips, p.names = at.hasGuard(), at.names(); p.strips {
 		at.putFronts(ctx, p.app, true)
+	}
+	if len(p.app.cfg.trap.baits) > 0 {
+		if err := p.app.checkBaits(p.prefix()); err != nil {
+			return err
+		}
+		p.baited = &baited{p.app, at.srv, p.names}
 	}
 	if err := p.app.sites.addPortal(at, p.prefix(), p.app.cfg.issuer); err != nil {
 		return err
@@ -71,6 +78,11 @@ func (p *Portal) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhtt
 			return nil
 		}
 	}
+	if p.baited != nil && !ours {
+		if taken, err := p.baited.take(w, r); taken {
+			return err
+		}
+	}
 	if p.strips && !begun && e.Guards() > 0 {
 		return e.Front(w, r, on, false) // a guard may stand in a block of the site that this request never enters (P01)
 	}
@@ -85,6 +97,9 @@ func (p *Portal) answer(w http.ResponseWriter, r *http.Request, ours bool) (answ
 	}
 	e := p.app.edge
 	in := e.RequestInfo(r, p.names)
+	if p.baited != nil {
+		in.IsProxy = p.baited.isProxy
+	}
 	in.Client.Portal = in.Client.Issuer + p.prefix()
 	if !ours {
 		return c.pages.WellKnown(w, r, p.prefix(), in), nil

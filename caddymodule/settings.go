@@ -156,6 +156,9 @@ type Settings struct {
 	// The only addresses and numbers that sign up or are sent a code. Default: all.
 	Allow []AllowSettings `json:"allow,omitempty"`
 
+	// What keeps programs from signing up that ask for baits, or fill in a field that people do not see. Default: off.
+	HoneyTrap *TrapSettings `json:"honey_trap,omitempty"`
+
 	// How much memory verified access tokens may take: 1MiB to 64GiB. Default: 128MiB.
 	TokenCache string `json:"token_cache,omitempty"`
 

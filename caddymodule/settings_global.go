@@ -243,6 +243,11 @@ var globalOptions = []option[Settings]{
 		check:  checkAllowed,
 	},
 	{
+		name:  "honey_trap",
+		parse: parseTrap,
+		check: checkTrap,
+	},
+	{
 		name:  "token_cache",
 		parse: readText(func(s *Settings) *string { return &s.TokenCache }),
 		check: func(s *Settings) error {

@@ -225,7 +225,7 @@ func unknownOption[T any](word string, options []option[T]) string {
 	names := optionNames(options)
 	for block, inner := range map[string][]string{
 		"otp": optionNames(otpOptions), "password": optionNames(passwordOptions), "lockout": optionNames(lockoutOptions),
-		"signup": optionNames(signupOptions), "phone": optionNames(phoneOptions),
+		"signup": optionNames(signupOptions), "phone": optionNames(phoneOptions), "honey_trap": optionNames(trapOptions),
 	} {
 		if slices.Contains(names, block) && slices.Contains(inner, word) {
 			return fmt.Sprintf("%q is an option of a block, which begins with: %s {", word, block)

@@ -83,6 +83,7 @@ type resolved struct {
 	lockout        lockoutRules
 	rates          map[string]ratelimit.Rate // every limit of limitNames
 	blocks         blockRules
+	trap           trapRules
 	tokenCache     uint64   // bytes
 	warnings       []string // what is allowed but should be told at start
 }
@@ -125,7 +126,7 @@ func (s *Settings) resolve() (*resolved, error) {
 	if r.tokenCache, err = tokenCacheBytes(read.TokenCache); err != nil {
 		return nil, err
 	}
-	for _, step := range []func(*Settings, *resolved) error{resolvePaths, resolveSecrets, resolveRedis, resolveStaleness, resolveOrigins, resolveRates, resolveAdmins, resolveTemplates, resolveUserFields, resolveBlocks, resolveTuning} {
+	for _, step := range []func(*Settings, *resolved) error{resolvePaths, resolveSecrets, resolveRedis, resolveStaleness, resolveOrigins, resolveRates, resolveAdmins, resolveTemplates, resolveUserFields, resolveBlocks, resolveTrap, resolveTuning} {
 		if err := step(read, r); err != nil {
 			return nil, err
 		}

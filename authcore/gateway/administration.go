@@ -1,6 +1,10 @@
 package gateway
 
 import (
+	"log/slog"
+	"net/netip"
+	"time"
+
 	"github.com/gatehouse-auth/gatehouse/authcore/account/admin"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/attempt"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/block"
@@ -40,6 +44,15 @@ type Administration struct {
 	Stats       *stats.Flow
 	// BlockRules are nil where the configuration of the flows has no Blocks.
 	BlockRules *block.Manager
+	Trap       *block.Trap // nil where there is none
+}
+
+// TrapSettings are those of a honey trap.
+type TrapSettings struct {
+	Lifetime time.Duration  // of its rules; 0: there is no trap
+	Ignored  []netip.Prefix // addresses that it leaves alone
+	Sprung   func()         // is told of each time; it may be nil
+	Logger   *slog.Logger
 }
 
 // wireAdministration makes what administrators read and do.
@@ -70,7 +83,20 @@ func (f *Flows) wireAdministration(cfg Config) (err error) {
 		if f.BlockRules, err = block.NewManager(cfg.Store, cfg.Blocks, f.cursors, cfg.Now); err != nil {
 			return err
 		}
+		if err := f.wireTrap(cfg); err != nil {
+			return err
+		}
 	}
 	f.Stats, err = stats.New(stats.Config{Store: cfg.Store, Now: cfg.Now})
+	return err
+}
+
+// wireTrap makes the honey trap, where there is one.
+func (f *Flows) wireTrap(cfg Config) (err error) {
+	t := cfg.Settings.Trap
+	if t.Lifetime == 0 {
+		return nil
+	}
+	f.Trap, err = block.NewTrap(block.TrapConfig{Store: cfg.Store, Blocks: cfg.Blocks, Lifetime: t.Lifetime, Ignored: t.Ignored, Count: t.Sprung, Logger: t.Logger, Now: cfg.Now})
 	return err
 }

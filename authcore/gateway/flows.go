@@ -56,6 +56,7 @@ type Store interface {
 	accountsStore
 	avatar.Store
 	block.Store
+	block.TrapStore
 	challenge.Store
 	notice.Store
 	signup.Store
@@ -135,6 +136,8 @@ type Settings struct {
 	// ByCode gives who proves by a code or link an address or number that is no account's an account.
 	ByCode    bool
 	Providers []federated.Settings // of identity, in the order in which they are shown
+
+	Trap TrapSettings // of the honey trap; the zero value is none
 
 	Factors []authcore.FactorType // that may be added and count; nil: all but SMS
 	// PasskeysSecond says that passkeys do not sign in by themselves: they are second factors alone.

@@ -61,6 +61,7 @@ type Options struct {
 	Providers   []federated.Settings
 	Admins      authcore.Admins
 	Blocks      block.Config // but its clock
+	Trap        gateway.TrapSettings
 	// Breached and BreachedAtLogin are of gateway.Settings.
 	Breached        func(password string) bool
 	BreachedAtLogin func() breach.AtLogin
@@ -191,7 +192,7 @@ func (e *Env) guard(t testing.TB, o Options) {
 
 func (e *Env) flows(t testing.TB, o Options) {
 	t.Helper()
-	o.Blocks.Now = e.Clock.Now
+	o.Blocks.Now, o.Trap.Logger = e.Clock.Now, o.Logger
 	e.Blocks = must(block.New(o.Blocks))(t)
 	flows := must(gateway.NewFlows(gateway.Config{
 		Store: e.Store, Ring: e.Ring, Hasher: e.Hasher, Limiter: e.Limiter, Lockouts: e.Lockouts, Proofs: e.Proofs, Codes: e.Codes,
@@ -200,6 +201,7 @@ func (e *Env) flows(t testing.TB, o Options) {
 			Invitation: gateway.InvitationSettings{Inviters: o.Inviters},
 			Signup:     func() signup.Mode { return o.Mode }, Deferred: o.Deferred, CodeOnDemand: o.CodeOnDemand, Identities: o.Identities, UserFields: o.UserFields, Numbers: o.Numbers, RefreshLeeway: o.Leeway, MaxSessions: o.MaxSessions, DeletionGrace: o.DeletionGrace, Factors: o.Factors, MFA: o.MFA, TrustFor: o.TrustFor, Ways: o.Ways, NoPassword: o.NoPassword, ByCode: o.ByCode, Providers: o.Providers, Admins: o.Admins,
 			Lifetimes: func() session.Lifetimes { return e.Lifetimes },
+			Trap:      o.Trap,
 			Password:  passpolicy.Config{Breached: o.Breached}, BreachedAtLogin: o.BreachedAtLogin,
 		},
 	}))(t)

@@ -129,5 +129,17 @@ func (s *set) all(kind Kind, value string, now time.Time) (found []Rule) {
 	return found
 }
 
+// trapped returns the rule by which a trap keeps out just this network now; nil for none.
+func (s *set) trapped(network netip.Prefix, now time.Time) *Compiled {
+	if x := s.kinds[IP]; x != nil {
+		for _, rule := range x.networks[network] {
+			if rule != nil && rule.Source == FromTrap && rule.holds(now) {
+				return rule
+			}
+		}
+	}
+	return nil
+}
+
 // holds reports whether a rule has not expired.
 func (r Rule) holds(now time.Time) bool { return r.ExpiresAt.IsZero() || now.Before(r.ExpiresAt) }

@@ -14,7 +14,9 @@ type StartInput struct {
 	Binding string // that the browser or app keeps since it asked before; "" for none
 	// Invitation is the token of one that somebody signs up with who is new; "" for none.
 	Invitation string
-	Client     authcore.Client
+	// Trapped is that of [signup.RegisterInput]: who is new gets nothing.
+	Trapped bool
+	Client  authcore.Client
 }
 
 // Started is the answer to everybody.
@@ -72,6 +74,7 @@ func (f *Flow) Start(ctx context.Context, in StartInput) (Started, error) {
 		return Started{}, err
 	}
 	f.keepOut(&who, in.Client)
+	who.newcomer = who.newcomer && !in.Trapped
 	started := Started{Binding: f.binding(in.Binding), ExpiresIn: f.cfg.Challenges.LifetimeBy(who.by)}
 	request := challenge.Request{
 		Purpose: authcore.PurposeSignIn, Subject: who.name, Counted: who.counted, Channel: who.by, Binding: started.Binding,

@@ -76,8 +76,8 @@ func (f ByCode) Broken(in RegisterInput) authcore.FieldErrors {
 // unless it succeeds. Of several callers with one challenge exactly one succeeds.
 //
 // Refusals: [authcore.InvalidFields] with every broken rule, as signing up; [authcore.InvitationRequired]; [authcore.InvalidInvitation];
-// [authcore.Conflict] for a username, with signup open, or an address that another account once had; [authcore.InvalidCode], also where sign-up
-// is closed by now, or somebody else has the address.
+// [authcore.Conflict] for a username, with signup open, or an address that another account once had; [authcore.Blocked]; [authcore.InvalidCode],
+// also where sign-up is closed by now, or somebody else has the address.
 func (f ByCode) SignUp(ctx context.Context, ch authcore.Challenge, in RegisterInput, r session.Request) (secondstep.Outcome, error) {
 	step := StepByCode
 	if r.Method == audit.ByLink {
@@ -97,6 +97,9 @@ func (f ByCode) signUp(ctx context.Context, ch authcore.Challenge, in RegisterIn
 	}
 	if f.Mode() == Closed || !to.open(existing) {
 		return secondstep.Outcome{}, challenge.Refuse()
+	}
+	if in.Trapped {
+		return secondstep.Outcome{}, errTrapped()
 	}
 	if to.channel == authcore.BySMS {
 		in.Phone = to.address

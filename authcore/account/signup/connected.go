@@ -119,6 +119,9 @@ func (c Connected) signUp(ctx context.Context, in ConnectedInput) (secondstep.Ou
 	if !c.Open() {
 		return secondstep.Outcome{}, authcore.Refuse(authcore.SignupClosed, "Sign-up is closed.")
 	}
+	if in.Given.Trapped {
+		return secondstep.Outcome{}, errTrapped()
+	}
 	in.Given.Email = in.Email
 	invitation, err := invited(ctx, f.cfg, &in.Given)
 	if err != nil {

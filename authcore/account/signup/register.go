@@ -30,6 +30,8 @@ type RegisterInput struct {
 	Locale          string         // a language tag (BCP 47)
 	Fields          map[string]any // of the option user_field
 	Client          authcore.Client
+	// Trapped: the form had a field that people do not see, and something was in it. Then nothing is made.
+	Trapped bool
 }
 
 // Registered is the answer to a sign-up.
@@ -84,6 +86,9 @@ func register(ctx context.Context, f *Flow, in RegisterInput) (Registered, error
 	}
 	in.Client.Lang = cmp.Or(a.locale, in.Client.Lang)
 	to := f.cfg.Settings.target(a)
+	if in.Trapped {
+		return pretend(f, a, to, invitation), nil
+	}
 	hash, err := f.hash(ctx, to, a.password)
 	if err != nil {
 		return Registered{}, fmt.Errorf("register: %w", err)
@@ -226,10 +231,7 @@ func (f *Flow) registerOpen(ctx context.Context, a application, to target, hash 
 // registerDeferred makes an account that is found by its username alone: what is to be verified is pending, and any number of accounts may
 // claim it. The account stands before the code is sent: what fails then is only the message, which its owner can ask for again.
 func (f *Flow) registerDeferred(ctx context.Context, a authcore.Account, invitation uuid.UUID, c authcore.Client) (Registered, error) {
-	f.cfg.Settings.setAside(&a, "", a.CreatedAt)
-	if a.Email != "" { // an address that does not sign in waits as well
-		a.PendingEmail, a.PendingEmailUntil, a.Email = a.Email, a.CreatedAt.Add(PendingLifetime), ""
-	}
+	f.cfg.Settings.defers(&a)
 	err := f.cfg.Store.OpenAccount(ctx, authcore.Opening{Account: a, Identifiers: f.cfg.Settings.identifiers(a), Invited: spends(f.cfg.Notices, invitation, c),
 		Effects: authcore.Effects{Events: []authcore.Event{audit.Event(authcore.EventRegistered, a.ID, c, a.CreatedAt)}}})
 	if err != nil {
@@ -241,6 +243,14 @@ func (f *Flow) registerDeferred(ctx context.Context, a authcore.Account, invitat
 		}
 	}
 	return Registered{Account: &a}, nil
+}
+
+// defers makes what is to be verified pending, in an account that is made now.
+func (s Settings) defers(a *authcore.Account) {
+	s.setAside(a, "", a.CreatedAt)
+	if a.Email != "" { // an address that does not sign in waits as well
+		a.PendingEmail, a.PendingEmailUntil, a.Email = a.Email, a.CreatedAt.Add(PendingLifetime), ""
+	}
 }
 
 // saveOpen saves an account with a code, where one is to be sent and may be.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -300,6 +301,8 @@ type RequestInfo struct {
 	ServesHost func(host string) bool
 	// Jar is where the gateway's cookies are; nil is that of the default prefix.
 	Jar *Jar
+	// IsProxy reports whether an address is of a proxy that the configuration trusts, behind which are many; nil: none is.
+	IsProxy func(netip.Addr) bool
 }
 
 // Cookies returns where the cookies of the request's gateway are.

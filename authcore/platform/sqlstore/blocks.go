@@ -20,7 +20,11 @@ const (
 	countBlockChange = `insert into settings (name, value) values ('blocks_version', '1') on conflict (name)
 		do update set value = cast(cast(settings.value as bigint) + 1 as text)`
 	selectBlocks = "select " + blockColumns + " from blocks where expires_at is null or expires_at > $1 order by created_at, id"
-	countBlocks  = "select count(*) from blocks where expires_at is null or expires_at > $1"
+	// Those of traps are counted apart.
+	countBlocks  = "select count(*) from blocks where source <> 'trap' and (expires_at is null or expires_at > $1)"
+	countTrapped = "select count(*) from blocks where source = 'trap' and expires_at > $1"
+	selectTrap   = "select " + blockColumns + " from blocks where source = 'trap' and pattern = $1 and expires_at > $2 order by expires_at desc, id limit 1"
+	prolongBlock = "update blocks set expires_at = $2 where id = $1"
 	insertBlock  = "insert into blocks (" + blockColumns + ") values ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
 	deleteBlock  = "delete from blocks where id = $1"
 	forgetHits   = "delete from block_hits where rule_id = $1"
@@ -78,16 +82,68 @@ func (s *Store) AddBlock(ctx context.Context, r block.Rule, fx authcore.Effects)
 		if n >= block.MaxRules {
 			return block.ErrTooMany
 		}
-		acts := make([]string, len(r.For))
-		for i, act := range r.For {
-			acts[i] = string(act)
-		}
-		if _, err := sqldb.Exec(ctx, q, insertBlock, r.ID, string(r.Kind), r.Pattern, strings.Join(acts, " "), r.Reason, string(r.Source),
-			micros(r.CreatedAt), orNull(r.CreatedBy), micros(r.ExpiresAt)); err != nil {
+		if err := insertRule(ctx, q, r); err != nil {
 			return err
 		}
 		return record(ctx, q, fx)
 	})
+}
+
+func insertRule(ctx context.Context, q *tx, r block.Rule) error {
+	acts := make([]string, len(r.For))
+	for i, act := range r.For {
+		acts[i] = string(act)
+	}
+	_, err := sqldb.Exec(ctx, q, insertBlock, r.ID, string(r.Kind), r.Pattern, strings.Join(acts, " "), r.Reason, string(r.Source),
+		micros(r.CreatedAt), orNull(r.CreatedBy), micros(r.ExpiresAt))
+	return err
+}
+
+// SpringTrap implements block.TrapStore. Changes wait for each other at countBlockChange, so that no two see that there is no rule yet.
+func (s *Store) SpringTrap(ctx context.Context, r block.Rule, most int, fx authcore.Effects) (holds block.Rule, version int64, err error) {
+	err = s.change(ctx, "spring trap", func(ctx context.Context, q *tx) error {
+		if _, err := sqldb.Exec(ctx, q, countBlockChange); err != nil {
+			return err
+		}
+		known, err := sqldb.All(ctx, q, scanBlock, selectTrap, r.Pattern, micros(r.CreatedAt))
+		if err != nil {
+			return err
+		}
+		if holds = r; len(known) > 0 {
+			holds, err = prolong(ctx, q, known[0], r.ExpiresAt)
+		} else {
+			err = addTrap(ctx, q, r, most)
+		}
+		if err != nil {
+			return err
+		}
+		if version, err = sqldb.One(ctx, q, sqldb.ScanInt, blocksVersion); err != nil {
+			return err
+		}
+		return record(ctx, q, fx)
+	})
+	return holds, version, err
+}
+
+// prolong has a rule end no earlier than until.
+func prolong(ctx context.Context, q *tx, r block.Rule, until time.Time) (block.Rule, error) {
+	if !r.ExpiresAt.Before(until) {
+		return r, nil
+	}
+	r.ExpiresAt = until
+	_, err := sqldb.Exec(ctx, q, prolongBlock, r.ID, micros(until))
+	return r, err
+}
+
+func addTrap(ctx context.Context, q *tx, r block.Rule, most int) error {
+	n, err := sqldb.One(ctx, q, sqldb.ScanInt, countTrapped, micros(r.CreatedAt))
+	if err != nil {
+		return err
+	}
+	if n >= int64(most) {
+		return block.ErrTooMany
+	}
+	return insertRule(ctx, q, r)
 }
 
 // RemoveBlock implements block.Store.

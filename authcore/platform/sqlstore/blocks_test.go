@@ -12,11 +12,15 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqlstore"
 )
 
-// There are 10 000 rules at the most; one that has expired, or is removed, makes room.
+// There are 10 000 rules at the most; one that has expired, or is removed, makes room. Those of traps take none of it (D10).
 func TestAddBlock_Limit(t *testing.T) {
 	t.Parallel()
 	s := migrated(t, sqliteURL(t))
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	trap := block.Rule{ID: uuid.Must(uuid.NewV7()), Kind: block.IP, Pattern: "203.0.113.7", For: []block.Act{block.SignUp}, Source: block.FromTrap, CreatedAt: now, ExpiresAt: now.Add(9 * time.Hour)}
+	if _, _, err := s.SpringTrap(t.Context(), trap, 1, authcore.Effects{}); err != nil {
+		t.Fatal(err)
+	}
 	sqlstore.Change(t, s, `insert into blocks (id, kind, pattern, acts, reason, source, created_at, expires_at)
 		with recursive n(i) as (select 1 union all select i + 1 from n where i < $1)
 		select 'rule ' || i, 'email', '*@' || i || '.example', 'signup', '', 'runtime', 0, $2 from n`, block.MaxRules-1, now.Add(time.Hour).UnixMicro())

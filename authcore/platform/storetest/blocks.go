@@ -18,6 +18,8 @@ var blockRules = []promise{
 	{"hits add up, the last one stands, and they go with the rule", countBlockHits},
 	{"of 100 who remove a rule at once one does", removeBlockRace},
 	{"of 100 who add rules at once each change counts", addBlockRace},
+	{"of 100 traps for one address that spring at once there is one rule, with the latest end", springRace},
+	{"a trap that is sprung again prolongs its rule and shortens none, and traps are bounded apart", springAgain},
 }
 
 func aBlock() block.Rule {
@@ -116,5 +118,61 @@ func addBlockRace(t *testing.T, s Store) {
 	all.Wait()
 	if state, err := s.Blocks(t.Context(), start); err != nil || len(state.Rules) != 100 || state.Version != 100 {
 		t.Errorf("%d rules, version %d (%v)", len(state.Rules), state.Version, err)
+	}
+}
+
+func aTrap(pattern string, until time.Time) block.Rule {
+	return block.Rule{ID: uuid.Must(uuid.NewV7()), Kind: block.IP, Pattern: pattern, For: []block.Act{block.SignUp}, Reason: "asked for /.env", Source: block.FromTrap,
+		CreatedAt: start, ExpiresAt: until}
+}
+
+func springRace(t *testing.T, s Store) {
+	var all sync.WaitGroup
+	for i := range 100 {
+		all.Go(func() {
+			fx := authcore.Effects{Events: []authcore.Event{anEvent(authcore.EventTrapSprung, start)}}
+			if _, _, err := s.SpringTrap(t.Context(), aTrap("203.0.113.7", start.Add(time.Duration(i)*time.Second)), 1, fx); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	state, err := s.Blocks(t.Context(), start)
+	if err != nil || len(state.Rules) != 1 || !state.Rules[0].ExpiresAt.Equal(start.Add(99*time.Second)) || state.Version != 100 {
+		t.Errorf("%+v (%v)", state, err)
+	}
+}
+
+func springAgain(t *testing.T, s Store) {
+	ctx := t.Context()
+	one := aTrap("203.0.113.7", start.Add(time.Hour))
+	spring := func(r block.Rule, most int) block.Rule {
+		t.Helper()
+		got, version, err := s.SpringTrap(ctx, r, most, authcore.Effects{})
+		must(t, err)
+		if now, err := s.BlocksVersion(ctx); err != nil || now != version {
+			t.Errorf("version %d, and %d is there (%v)", version, now, err)
+		}
+		return got
+	}
+	spring(one, 1)
+	if got := spring(aTrap(one.Pattern, start.Add(time.Minute)), 1); got.ID != one.ID || !got.ExpiresAt.Equal(one.ExpiresAt) {
+		t.Errorf("got %+v", got)
+	}
+	if got := spring(aTrap(one.Pattern, start.Add(2*time.Hour)), 1); got.ID != one.ID || !got.ExpiresAt.Equal(start.Add(2*time.Hour)) {
+		t.Errorf("got %+v", got)
+	}
+	_, _, err := s.SpringTrap(ctx, aTrap("203.0.113.8", start.Add(time.Hour)), 1, authcore.Effects{})
+	wants(t, err, block.ErrTooMany)
+	manual := aBlock()
+	manual.Kind, manual.Pattern = block.IP, "203.0.113.9" // of an administrator: no trap's, and not counted among them
+	must(t, s.AddBlock(ctx, manual, authcore.Effects{}))
+	if got := spring(aTrap(manual.Pattern, start.Add(time.Hour)), 2); got.ID == manual.ID {
+		t.Error("a trap has changed the rule of an administrator")
+	}
+	later := aTrap(one.Pattern, start.Add(9*time.Hour))
+	later.CreatedAt = start.Add(3 * time.Hour)
+	if got := spring(later, 2); got.ID != later.ID { // the others have expired
+		t.Errorf("got %+v", got)
 	}
 }

@@ -49,6 +49,7 @@ type Store interface {
 	admin.OptionStore
 	admin.GateStore
 	block.Store
+	block.TrapStore
 	admin.DirectoryStore
 	admin.SessionStore
 	admin.UserStore

@@ -39,6 +39,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/stepup"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/tuning"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/userfield"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/honeytrap"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 )
 
@@ -81,6 +82,7 @@ type Config struct {
 	StepUp        *stepup.Flow
 	Authenticator *httpauth.Authenticator
 	Limits        *httpauth.Limits
+	Trap          *honeytrap.Trap // nil: there is none
 	// CookiePrefix begins the names of the cookies, for the description of the calls; "" is the default.
 	CookiePrefix string
 	// Ready reports whether this node can serve, and what does not work, in words for anybody to read.
@@ -120,6 +122,7 @@ type API struct {
 	now    authcore.Clock
 	admins authcore.Admins
 	fields userfield.Set
+	trap   *honeytrap.Trap
 }
 
 // New checks cfg, mounts every call and describes them.
@@ -136,7 +139,7 @@ func New(cfg Config) (*API, error) {
 		return nil, fmt.Errorf("httpapi: %w", err)
 	}
 	return &API{routes: all, spec: spec, auth: cfg.Authenticator, fresh: cfg.Fresh, gate: cfg.AdminGate, limits: cfg.Limits, log: cfg.Logger, now: cfg.Now, admins: cfg.Admins,
-		fields: cfg.Profile.Fields()}, nil
+		fields: cfg.Profile.Fields(), trap: cfg.Trap}, nil
 }
 
 // mountAll is the one list of what there is to call.
@@ -225,7 +228,7 @@ func (a *API) answer(w http.ResponseWriter, r *http.Request, serve func(*call) e
 	httpauth.SecureHeaders(w.Header(), in.HTTPS)
 	w.Header().Set("Cache-Control", "no-store")
 	if err == nil {
-		err = serve(&call{w: w, r: r, in: in, now: a.now, admins: a.admins, fields: a.fields})
+		err = serve(&call{w: w, r: r, in: in, now: a.now, admins: a.admins, fields: a.fields, trap: a.trap})
 	}
 	if err != nil {
 		httpauth.WriteError(w, r, a.log, err)

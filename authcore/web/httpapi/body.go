@@ -115,6 +115,9 @@ func bindFields(given map[string]json.RawMessage, target reflect.Value) error {
 			}
 			continue
 		}
+		if !target.Type().Field(i).IsExported() {
+			continue
+		}
 		name, _, _ := strings.Cut(target.Type().Field(i).Tag.Get("json"), ",")
 		raw, ok := given[name]
 		if !ok {

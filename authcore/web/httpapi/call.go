@@ -8,6 +8,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/admin"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/userfield"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/honeytrap"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 )
 
@@ -23,7 +24,8 @@ type call struct {
 	end func(error) error
 
 	admins authcore.Admins
-	fields userfield.Set // that the operator has added to accounts
+	fields userfield.Set   // that the operator has added to accounts
+	trap   *honeytrap.Trap // nil: there is none
 }
 
 // caller says whose word a call takes.

@@ -60,6 +60,7 @@ type otpBody struct {
 	RD         string `json:"rd,omitempty" doc:"With cookies: where the page of the link leads once it has signed in, if sign-in may lead there."`
 	Binding    string `json:"binding,omitempty" doc:"The one of an answer before, to have it answered again: then a link that is on its way stays good with it."`
 	Cookies    bool   `json:"cookies,omitempty" doc:"Keep the binding in a cookie instead of the answer."`
+	TrapBody
 }
 
 func (b otpBody) byCookie(*http.Request, httpauth.RequestInfo) bool { return b.Cookies }
@@ -77,7 +78,10 @@ type bindingSent struct {
 }
 
 func (c *codeCalls) start(x *call, body otpBody) error {
-	in := passwordless.StartInput{Login: body.login(), Binding: body.Binding, Invitation: body.Invitation, Client: x.in.Client}
+	in := passwordless.StartInput{Login: body.login(), Binding: body.Binding, Invitation: body.Invitation, Trapped: body.fell(x.trap), Client: x.in.Client}
+	if in.Trapped {
+		defer x.trap.FieldFilled(x.w, x.r, x.in)()
+	}
 	if in.Binding == "" && body.Cookies {
 		in.Binding = httpauth.BindingCookie.Read(x.r, x.in.Cookies())
 	}
@@ -119,6 +123,7 @@ type otpVerifyBody struct {
 	Binding string `json:"binding,omitempty" doc:"The one that /otp answered. If omitted, the one in the cookie."`
 	NewcomerBody
 	SignInBody
+	TrapBody
 }
 
 // TransformSchema implements [huma.SchemaTransformer].
@@ -132,10 +137,14 @@ func (b otpVerifyBody) byCookie(r *http.Request, in httpauth.RequestInfo) bool {
 
 func (c *codeCalls) finish(x *call, body otpVerifyBody) error {
 	kept := httpauth.BindingCookie.Read(x.r, x.in.Cookies())
-	out, err := c.codes.Finish(x.r.Context(), passwordless.Input{
+	in := passwordless.Input{
 		Login: body.login(), OTP: body.OTP, Token: body.Token, Binding: firstOf(body.Binding, kept),
 		New: body.input(), Request: x.request(body.SignInBody),
-	})
+	}
+	if in.New.Trapped = body.fell(x.trap); in.New.Trapped {
+		defer x.trap.FieldFilled(x.w, x.r, x.in)()
+	}
+	out, err := c.codes.Finish(x.r.Context(), in)
 	if err != nil {
 		return err
 	}

@@ -24,7 +24,8 @@ func (c *signUpCalls) routes() []route {
 		method: http.MethodPost, path: "/register", tag: tagSignUp, summary: "Sign up",
 		text: "With `signup verified` (the default) the account exists only once its address is verified. An address that already has an account gets " +
 			"the same answer, and its owner gets a mail that says so. Where numbers sign in, `phone` alone is enough: the code goes there by SMS. " +
-			"With `signup open` the account exists at once.",
+			"With `signup open` the account exists at once. With `honey_trap` leave out the member that its `field` names, `website` by default: a sign-up that has it " +
+			"gets such an answer too, and makes nothing.",
 		limit: authcore.LimitRegister, does: bodyOrCookie(c.register),
 		replies: []reply{
 			{http.StatusAccepted, "A mail with a code and a link is on its way.", registered{}},
@@ -62,6 +63,7 @@ type registerBody struct {
 	// Fields are those of the option user_field.
 	Fields  map[string]any `json:"fields,omitempty" doc:"The fields that the operator has added, which GET /config lists. Unknown ones are refused; those that only administrators write are ignored."`
 	Cookies bool           `json:"cookies,omitempty" doc:"Keep the registration secret in a cookie instead of the answer."`
+	TrapBody
 }
 
 func (b registerBody) byCookie(*http.Request, httpauth.RequestInfo) bool { return b.Cookies }
@@ -78,8 +80,12 @@ type registeredOpen struct {
 }
 
 func (c *signUpCalls) register(x *call, body registerBody) error {
+	trapped := body.fell(x.trap)
+	if trapped {
+		defer x.trap.FieldFilled(x.w, x.r, x.in)()
+	}
 	made, err := c.flow.Register(x.r.Context(), signup.RegisterInput{
-		Email: body.Email, Password: body.Password, Username: body.Username, Invitation: body.Invitation,
+		Trapped: trapped, Email: body.Email, Password: body.Password, Username: body.Username, Invitation: body.Invitation,
 		FirstName: body.FirstName, LastName: body.LastName, Phone: body.Phone,
 		Locale: body.Locale, Fields: body.Fields, Client: x.in.Client,
 	})

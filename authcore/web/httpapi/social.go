@@ -222,6 +222,7 @@ type completeBody struct {
 	LastName    string         `json:"last_name,omitempty"`
 	Locale      string         `json:"locale,omitempty"`
 	Fields      map[string]any `json:"fields,omitempty"`
+	TrapBody
 }
 
 func (b completeBody) byCookie(r *http.Request, in httpauth.RequestInfo) bool {
@@ -233,8 +234,12 @@ func (c *socialCalls) complete(x *call, body completeBody) error {
 	if token == "" {
 		token, cookies = httpauth.SocialCookie.Of(httpauth.SocialToken).Read(x.r, x.in.Cookies()), true
 	}
+	trapped := body.fell(x.trap)
+	if trapped {
+		defer x.trap.FieldFilled(x.w, x.r, x.in)()
+	}
 	res, err := c.flow.Complete(x.r.Context(), federated.CompleteInput{Token: token, Email: body.Email, OTP: body.OTP, Connect: body.Connect,
-		Given:   signup.RegisterInput{Username: body.Username, FirstName: body.FirstName, LastName: body.LastName, Locale: body.Locale, Fields: body.Fields},
+		Given:   signup.RegisterInput{Trapped: trapped, Username: body.Username, FirstName: body.FirstName, LastName: body.LastName, Locale: body.Locale, Fields: body.Fields},
 		Request: x.request(SignInBody{Cookies: cookies})})
 	if err != nil {
 		return err

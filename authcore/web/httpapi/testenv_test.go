@@ -22,6 +22,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/userfield"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/accesstoken"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/honeytrap"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 	"github.com/gatehouse-auth/gatehouse/authcore/gateway"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/ratelimit"
@@ -71,6 +72,7 @@ type plan struct {
 	// provider adds the identity provider acme, which is h.idp.
 	provider bool
 	blocks   []block.Compiled
+	trap     bool
 	// apple adds Apple.
 	apple *testidp.Apple
 }
@@ -89,22 +91,22 @@ func build(t *testing.T, plans ...plan) *house {
 	}
 	h := &house{T: t, log: &lockedBuffer{}, ready: func(context.Context) (bool, []string) { return true, nil }}
 	log := slog.New(slog.NewTextHandler(h.log, nil))
-	h.Env = testflow.New(t, testflow.Options{Blocks: block.Config{Rules: p.blocks}, Providers: h.providers(p), Mode: p.signup, Ways: p.ways, NoPassword: p.noPass, ByCode: p.byCode, Numbers: p.numbers, UserFields: p.fields, Rates: p.rates, DeletionGrace: p.grace, MFA: p.mfa, Factors: p.factors, Logger: log})
+	h.Env = testflow.New(t, testflow.Options{Blocks: block.Config{Rules: p.blocks}, Trap: trapOf(p.trap), Providers: h.providers(p), Mode: p.signup, Ways: p.ways, NoPassword: p.noPass, ByCode: p.byCode, Numbers: p.numbers, UserFields: p.fields, Rates: p.rates, DeletionGrace: p.grace, MFA: p.mfa, Factors: p.factors, Logger: log})
 	limiter := authcore.Limiter(h.Limiter)
 	if p.panics {
 		limiter = panicking{limiter}
 	}
 	h.issuers.Store(&[]string{issuer})
-	h.api = must(httpapi.New(httpapi.Config{Explain: explained,
+	auth := must(httpauth.NewAuthenticator(httpauth.Config{
+		Verifier: must(accesstoken.New(accesstoken.Config{Keys: h.Ring, Revocations: h.Revoked, Now: h.Clock.Now}))(t),
+		Sessions: h.Sessions, Issuers: func() []string { return *h.issuers.Load() },
+		Origins: must(httpauth.NewOrigins(p.origins))(t), Stale: h.stale.Load,
+	}))(t)
+	h.api = must(httpapi.New(httpapi.Config{Explain: explained, Trap: honeytrap.New(h.Trap, auth, honeytrap.DefaultField),
 		Sessions: h.Sessions, SignIn: h.SignIn, Steps: h.Steps, Passwordless: h.Passwordless, SignUp: h.SignUp, Profile: h.Profile, Password: h.Env.Password,
 		Setup: h.Setup, Invite: h.Invite, Secure: h.Secure, Contact: h.Contact, Factors: h.Factors, Fresh: h.Fresh, Closure: h.Closure, Export: h.Export, Avatars: h.Avatars,
 		History: h.History, Devices: h.Devices, AdminGate: h.AdminGate, Tuning: h.Tuning, SigningKeys: gateway.SigningKeys(h.Ring), Directory: h.Directory, AllSessions: h.AllSessions, Users: h.Users, Unlocker: h.Unlocker, BlockRules: h.BlockRules, Stats: h.Stats, EventLog: h.EventLog, Notifications: h.Notifications, StepUp: h.StepUp, Federated: h.Federated, Consents: h.Consents,
-		Authenticator: must(httpauth.NewAuthenticator(httpauth.Config{
-			Verifier: must(accesstoken.New(accesstoken.Config{Keys: h.Ring, Revocations: h.Revoked, Now: h.Clock.Now}))(t),
-			Sessions: h.Sessions, Issuers: func() []string { return *h.issuers.Load() },
-			Origins: must(httpauth.NewOrigins(p.origins))(t), Stale: h.stale.Load,
-		}))(t),
-		JWKS: h.Ring.JWKS, Limits: httpauth.NewLimits(limiter, ratelimit.AddressKey), Logger: log, Now: h.Clock.Now,
+		Authenticator: auth, JWKS: h.Ring.JWKS, Limits: httpauth.NewLimits(limiter, ratelimit.AddressKey), Logger: log, Now: h.Clock.Now,
 		Offer: httpapi.Offer{Signup: signup.Verified, Identities: []authcore.IdentifierKind{authcore.KindEmail, authcore.KindUsername},
 			SignIn: []string{"password"}, Providers: []httpapi.OfferedProvider{}, Factors: []string{}, MFA: "optional",
 			Password: httpapi.OfferedPassword{MinLength: 12, MaxLength: 256}, OTP: httpapi.OfferedCode{Length: 6},
@@ -191,4 +193,11 @@ func sameHeader(a, b answer) bool {
 	first.Del("RateLimit")
 	second.Del("RateLimit")
 	return reflect.DeepEqual(first, second)
+}
+
+func trapOf(on bool) gateway.TrapSettings {
+	if !on {
+		return gateway.TrapSettings{}
+	}
+	return gateway.TrapSettings{Lifetime: time.Hour}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/passwordless"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signin"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/honeytrap"
 	"github.com/gatehouse-auth/gatehouse/authcore/web/portal/page"
 )
 
@@ -20,6 +21,7 @@ type loginPage struct {
 	signUp    *signup.Flow
 	factors   *factor.Factors
 	providers *federated.Flow
+	trap      *honeytrap.Trap
 	handover  *handoverPage
 	next      *continuePage
 }
@@ -138,7 +140,7 @@ func (p *loginPage) withoutPassword(q *page.Request, v *page.View, known string)
 	login := page.LoginField(q, known)
 	login.Focus = true
 	v.Intro = otpIntro(q, p.codes)
-	v.Forms = []page.Form{otpForm(q, login)}
+	v.Forms = []page.Form{otpForm(q, p.codes, p.trap, login)}
 }
 
 // submit signs in.

@@ -8,6 +8,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signin"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/userfield"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/honeytrap"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 	"github.com/gatehouse-auth/gatehouse/authcore/web/portal/page"
 )
@@ -21,6 +22,7 @@ const (
 type otpPage struct {
 	codes  *passwordless.Flow
 	signIn *signin.Flow
+	trap   *honeytrap.Trap
 }
 
 func (p *otpPage) routes() []page.Route {
@@ -55,7 +57,7 @@ func (p *otpPage) show(q *page.Request) error {
 	}
 	return q.Show(page.View{
 		Title: q.T("otp.title"), Intro: otpIntro(q, p.codes),
-		Forms: []page.Form{otpForm(q, login)},
+		Forms: []page.Form{otpForm(q, p.codes, p.trap, login)},
 		Links: []page.Link{{To: q.WithReturn("/login"), Text: back}},
 	})
 }
@@ -70,8 +72,11 @@ func otpIntro(q *page.Request, codes *passwordless.Flow) []string {
 }
 
 // otpForm asks whom a code or link goes to.
-func otpForm(q *page.Request, login page.Field) page.Form {
+func otpForm(q *page.Request, codes *passwordless.Flow, trap *honeytrap.Trap, login page.Field) page.Form {
 	f := page.Form{ID: "otp-form", Hidden: page.ReturnField(q), Fields: []page.Field{login}, Button: q.T("otp.button")}
+	if codes.MakesAccounts() {
+		f.Decoy = decoyOf(q, trap)
+	}
 	if !q.At(otpPath) {
 		f.Action = q.Path(otpPath)
 	}
@@ -81,8 +86,12 @@ func otpForm(q *page.Request, login page.Field) page.Form {
 // submit sends a code and link. The answer is the same for every login. The browser keeps the binding that it has: asked again too soon,
 // nothing is sent, and the link that is on its way must still know it.
 func (p *otpPage) submit(q *page.Request) error {
+	trapped := fellInto(q, p.trap)
+	if trapped {
+		defer p.trap.FieldFilled(q.W, q.R, q.Info)()
+	}
 	started, err := p.codes.Start(q.R.Context(), passwordless.StartInput{
-		Login: passwordless.Login{Login: q.Form.Get("login")}, Binding: bindingOf(q), Invitation: q.Link(page.InvitationLink), Client: q.Info.Client,
+		Trapped: trapped, Login: passwordless.Login{Login: q.Form.Get("login")}, Binding: bindingOf(q), Invitation: q.Link(page.InvitationLink), Client: q.Info.Client,
 	})
 	if err != nil {
 		return err
@@ -102,6 +111,7 @@ type otpVerifyPage struct {
 	codes  *passwordless.Flow
 	signUp *signup.Flow
 	fields userfield.Set
+	trap   *honeytrap.Trap
 	next   *continuePage
 }
 
@@ -139,7 +149,7 @@ func (p *otpVerifyPage) show(q *page.Request) error {
 	}
 	if p.missing(q) {
 		v.Intro = []string{q.T("otp_verify.intro.new")}
-		f.Fields = append(f.Fields, p.newcomerFields(q)...)
+		f.Fields, f.Decoy = append(f.Fields, p.newcomerFields(q)...), decoyOf(q, p.trap)
 	}
 	f.Fields = append(f.Fields, page.Checkbox(q, "forget", false))
 	v.Forms = []page.Form{f}
@@ -179,6 +189,9 @@ func (p *otpVerifyPage) submit(q *page.Request) error {
 		return errLinkGone()
 	case in.OTP == "" && q.Form.Has("otp"):
 		return authcore.RefuseField("otp", authcore.CodeRequired)
+	}
+	if in.New.Trapped = fellInto(q, p.trap); in.New.Trapped {
+		defer p.trap.FieldFilled(q.W, q.R, q.Info)()
 	}
 	out, err := p.codes.Finish(q.R.Context(), in)
 	if err != nil {

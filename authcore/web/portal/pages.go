@@ -35,6 +35,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/stats"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/stepup"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/honeytrap"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 	"github.com/gatehouse-auth/gatehouse/authcore/web/portal/apidocs"
 	"github.com/gatehouse-auth/gatehouse/authcore/web/portal/page"
@@ -69,6 +70,7 @@ type Config struct {
 	Admin         Administration
 	Authenticator *httpauth.Authenticator
 	Limits        *httpauth.Limits
+	Trap          *honeytrap.Trap // nil: there is none
 	API           API
 	Issuers       func() []string // the origins of the portal
 	Brand         string          // the name on every page; default "Gatehouse"
@@ -139,18 +141,18 @@ func New(cfg Config) (*Pages, error) {
 	}
 	enrol := &enrolPage{secondstep.NewEnrolment(cfg.Steps), p.next}
 	p.routes, err = page.NewRoutes(slices.Concat(
-		(&loginPage{signIn: cfg.SignIn, codes: cfg.Passwordless, signUp: cfg.SignUp, factors: cfg.Factors, providers: cfg.Federated, handover: &handoverPage{cfg.Handover, p.next}, next: p.next}).routes(),
+		(&loginPage{signIn: cfg.SignIn, codes: cfg.Passwordless, signUp: cfg.SignUp, factors: cfg.Factors, providers: cfg.Federated, trap: cfg.Trap, handover: &handoverPage{cfg.Handover, p.next}, next: p.next}).routes(),
 		(&socialPages{cfg.Federated, p.next}).routes(),
-		(&completePage{cfg.Federated, cfg.Profile.Fields(), p.next}).routes(),
+		(&completePage{cfg.Federated, cfg.Profile.Fields(), cfg.Trap, p.next}).routes(),
 		(&connectionsPage{cfg.Federated}).routes(),
-		(&otpPage{cfg.Passwordless, cfg.SignIn}).routes(),
-		(&otpVerifyPage{cfg.Passwordless, cfg.SignUp, cfg.Profile.Fields(), p.next}).routes(),
+		(&otpPage{cfg.Passwordless, cfg.SignIn, cfg.Trap}).routes(),
+		(&otpVerifyPage{cfg.Passwordless, cfg.SignUp, cfg.Profile.Fields(), cfg.Trap, p.next}).routes(),
 		(&reauthenticatePage{cfg.StepUp, p.next}).routes(),
 		(&mfaPage{cfg.Steps, enrol, p.next}).routes(),
 		enrol.routes(),
 		logoutPage{}.routes(),
 		p.next.routes(),
-		(&registerPage{cfg.SignUp, cfg.Profile.Fields(), cfg.Federated}).routes(),
+		(&registerPage{cfg.SignUp, cfg.Profile.Fields(), cfg.Federated, cfg.Trap}).routes(),
 		(&invitationPage{cfg.Invite}).routes(),
 		(&setupPage{cfg.Setup, cfg.SignUp}).routes(),
 		(&resendPage{cfg.SignUp}).routes(),

@@ -9,6 +9,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/userfield"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/wayin"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/honeytrap"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 	"github.com/gatehouse-auth/gatehouse/authcore/web/portal/page"
 )
@@ -18,6 +19,7 @@ type registerPage struct {
 	signUp    *signup.Flow
 	fields    userfield.Set
 	providers *federated.Flow
+	trap      *honeytrap.Trap
 }
 
 func (p *registerPage) routes() []page.Route {
@@ -48,7 +50,7 @@ func (p *registerPage) show(q *page.Request) error {
 		Title: q.T("register.title"),
 		Intro: []string{q.T(intro)},
 		Forms: []page.Form{{
-			ID: "register-form", Hidden: page.ReturnField(q), Button: q.T("register.button"),
+			ID: "register-form", Hidden: page.ReturnField(q), Decoy: decoyOf(q, p.trap), Button: q.T("register.button"),
 			Fields: slices.Concat(contacts, firstPassword(q, p.signUp), []page.Field{
 				page.TextField(q, "first_name", "given-name", "", 100), page.TextField(q, "last_name", "family-name", "", 100), newUsername(q, p.signUp)},
 				userFields(q, p.fields, nil)),
@@ -101,8 +103,12 @@ func newUsername(q *page.Request, flow *signup.Flow) page.Field {
 
 // submit signs up. The answer is the same whether the address has an account or not (L04).
 func (p *registerPage) submit(q *page.Request) error {
+	trapped := fellInto(q, p.trap)
+	if trapped {
+		defer p.trap.FieldFilled(q.W, q.R, q.Info)()
+	}
 	made, err := p.signUp.Register(q.R.Context(), signup.RegisterInput{
-		Email: q.Form.Get("email"), Password: q.Form.Get("password"), Username: q.Form.Get("username"), Phone: q.Form.Get("phone"),
+		Trapped: trapped, Email: q.Form.Get("email"), Password: q.Form.Get("password"), Username: q.Form.Get("username"), Phone: q.Form.Get("phone"),
 		Fields:    typedFields(q, p.fields),
 		FirstName: q.Form.Get("first_name"), LastName: q.Form.Get("last_name"), Invitation: q.Link(page.InvitationLink), Client: q.Info.Client,
 	})

@@ -11,6 +11,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/userfield"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/honeytrap"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 	"github.com/gatehouse-auth/gatehouse/authcore/web/portal/page"
 )
@@ -222,6 +223,7 @@ const completePath = "/social/complete"
 type completePage struct {
 	flow   *federated.Flow
 	fields userfield.Set
+	trap   *honeytrap.Trap
 	next   *continuePage
 }
 
@@ -246,7 +248,7 @@ func (p *completePage) show(q *page.Request) error {
 	}
 	title := p.flow.Title(waits.Provider)
 	v := page.View{Title: q.T("social.complete.title"), Links: []page.Link{{To: q.Path("/login"), Text: q.T("social.other")}}}
-	f := page.Form{ID: "social-complete-form", Action: q.Path(completePath), Button: q.T("social.complete.button")}
+	f := page.Form{ID: "social-complete-form", Action: q.Path(completePath), Decoy: decoyOf(q, p.trap), Button: q.T("social.complete.button")}
 	for _, missing := range waits.Missing {
 		switch missing {
 		case federated.MissingConnect:
@@ -294,8 +296,12 @@ func (p *completePage) missingFields(q *page.Request, waits federated.Waits) (fi
 func (p *completePage) submit(q *page.Request) error {
 	fields := typedFields(q, p.fields)
 	maps.DeleteFunc(fields, func(_ string, typed any) bool { return typed == nil || typed == "" }) // only a new account needs them
+	trapped := fellInto(q, p.trap)
+	if trapped {
+		defer p.trap.FieldFilled(q.W, q.R, q.Info)()
+	}
 	res, err := p.flow.Complete(q.R.Context(), federated.CompleteInput{Token: socialToken(q), Email: q.Form.Get("email"), OTP: q.Form.Get("otp"), Connect: q.Form.Get("connect") != "",
-		Given: signup.RegisterInput{Username: q.Form.Get("username"), Fields: fields}, Request: requestOf(q)})
+		Given: signup.RegisterInput{Trapped: trapped, Username: q.Form.Get("username"), Fields: fields}, Request: requestOf(q)})
 	if err != nil {
 		return err
 	}

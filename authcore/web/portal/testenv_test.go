@@ -24,6 +24,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/userfield"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/access"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/accesstoken"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/honeytrap"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 	"github.com/gatehouse-auth/gatehouse/authcore/gateway"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/lockout"
@@ -72,6 +73,7 @@ type plan struct {
 	inviters authcore.Inviters
 	explain  portal.Explainer // nil: every request goes on
 	health   portal.Doctor    // nil: nothing is wrong
+	trap     gateway.TrapSettings
 }
 
 func open(t *testing.T, plans ...plan) *house {
@@ -87,7 +89,7 @@ func build(t *testing.T, plans ...plan) *house {
 		p = plans[0]
 	}
 	h := &house{T: t, log: &lockedBuffer{}}
-	h.Env = testflow.New(t, testflow.Options{Logger: logger(h.log), Providers: h.providers(p), Mode: p.signup, Ways: p.ways, NoPassword: p.noPass, ByCode: p.byCode, Numbers: p.numbers, Identities: p.signIn, UserFields: p.fields, Rates: p.rates, Lockout: p.lockout, DeletionGrace: p.grace, MFA: p.mfa, Factors: p.factors, Inviters: p.inviters})
+	h.Env = testflow.New(t, testflow.Options{Logger: logger(h.log), Trap: p.trap, Providers: h.providers(p), Mode: p.signup, Ways: p.ways, NoPassword: p.noPass, ByCode: p.byCode, Numbers: p.numbers, Identities: p.signIn, UserFields: p.fields, Rates: p.rates, Lockout: p.lockout, DeletionGrace: p.grace, MFA: p.mfa, Factors: p.factors, Inviters: p.inviters})
 	h.pages, h.both = wire(t, h.Env, h.log, p)
 	return h
 }
@@ -108,7 +110,7 @@ func wire(t testing.TB, e *testflow.Env, log *lockedBuffer, p plan) (*portal.Pag
 	cfg := httpapi.Config{Explain: func(context.Context, access.Question) (access.Explanation, error) { return access.Explanation{}, nil },
 		Sessions: e.Sessions, SignIn: e.SignIn, Steps: e.Steps, Passwordless: e.Passwordless, SignUp: e.SignUp, Profile: e.Profile, Password: e.Password,
 		Setup: e.Setup, Invite: e.Invite, Secure: e.Secure, Contact: e.Contact, Factors: e.Factors, Fresh: e.Fresh, Closure: e.Closure, Export: e.Export, Avatars: e.Avatars,
-		History: e.History, Devices: e.Devices, AdminGate: e.AdminGate, Tuning: e.Tuning, SigningKeys: gateway.SigningKeys(e.Ring), Directory: e.Directory, Users: e.Users, Unlocker: e.Unlocker, BlockRules: e.BlockRules, Stats: e.Stats, EventLog: e.EventLog, Notifications: e.Notifications, StepUp: e.StepUp, Federated: e.Federated, Consents: e.Consents,
+		History: e.History, Devices: e.Devices, AdminGate: e.AdminGate, Tuning: e.Tuning, SigningKeys: gateway.SigningKeys(e.Ring), Directory: e.Directory, AllSessions: e.AllSessions, Users: e.Users, Unlocker: e.Unlocker, BlockRules: e.BlockRules, Stats: e.Stats, EventLog: e.EventLog, Notifications: e.Notifications, StepUp: e.StepUp, Federated: e.Federated, Consents: e.Consents,
 		Authenticator: must(httpauth.NewAuthenticator(httpauth.Config{
 			Verifier: verifier, Sessions: e.Sessions, Issuers: issuers, Origins: must(httpauth.NewOrigins([]string{"https://spa.example.com"}))(t),
 		}))(t),
@@ -120,7 +122,7 @@ func wire(t testing.TB, e *testflow.Env, log *lockedBuffer, p plan) (*portal.Pag
 		Sessions: cfg.Sessions, SignIn: cfg.SignIn, Steps: cfg.Steps, Passwordless: cfg.Passwordless, SignUp: cfg.SignUp, Profile: cfg.Profile, Password: cfg.Password, Handover: e.Handover,
 		Setup: cfg.Setup, Invite: cfg.Invite, Secure: cfg.Secure, Contact: cfg.Contact, Factors: cfg.Factors, Fresh: cfg.Fresh, Closure: cfg.Closure, Export: cfg.Export, Avatars: cfg.Avatars, History: cfg.History, Notifications: cfg.Notifications, StepUp: cfg.StepUp, Federated: cfg.Federated, Devices: cfg.Devices, Stats: e.Stats, EventLog: e.EventLog,
 		Admin:         portal.Administration{Gate: e.AdminGate, BlockRules: e.BlockRules, Directory: e.Directory, Users: e.Users, Unlocker: e.Unlocker, Tuning: e.Tuning, SigningKeys: gateway.ConsoleKeys(e.Ring), Explain: p.explain, Health: p.health},
-		Authenticator: cfg.Authenticator, Limits: cfg.Limits, API: api, Issuers: issuers, Brand: "Acme",
+		Authenticator: cfg.Authenticator, Trap: honeytrap.New(e.Trap, cfg.Authenticator, honeytrap.DefaultField), Limits: cfg.Limits, API: api, Issuers: issuers, Brand: "Acme",
 		ReturnHosts: func(string) []string { return p.returns }, Logger: cfg.Logger, Now: e.Clock.Now,
 	}))(t)
 	forms, calls := pages.Handler("/auth"), api.Handler("/auth")

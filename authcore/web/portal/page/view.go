@@ -55,7 +55,11 @@ type Form struct {
 	Upload bool // it has a field of type file
 	// Scripted forms are filled in by a script of the page, and hidden until it runs.
 	Scripted bool
+	Decoy    *Decoy // nil: none
 }
+
+// Decoy is a field that only programs fill in: people do not see it, no screen reader reads it, and no key leads to it.
+type Decoy struct{ Name, Label string }
 
 // Hidden is a field that nobody sees.
 type Hidden struct{ Name, Value string }

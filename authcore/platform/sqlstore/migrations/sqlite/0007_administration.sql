@@ -135,6 +135,7 @@ create table blocks (
 ) strict;
 create index blocks_expiring on blocks (expires_at) where expires_at is not null;
 create index blocks_created_by on blocks (created_by) where created_by is not null;
+create index blocks_trapped on blocks (pattern) where source = 'trap';
 
 -- How often rules have matched, those of the configuration too.
 create table block_hits (
