@@ -116,6 +116,7 @@ const (
 	EventAdminNodesList       EventKind = "admin.nodes.list"
 	EventAdminEventsList      EventKind = "admin.events.list"
 	EventAdminEventsExport    EventKind = "admin.events.export"
+	EventAdminEventsStream    EventKind = "admin.events.stream"
 	EventAdminSettingsList    EventKind = "admin.settings.list"
 	EventAdminSettingsGet     EventKind = "admin.settings.get"
 	EventAdminSettingsSet     EventKind = "admin.settings.set"
@@ -143,7 +144,7 @@ var eventKinds = sortedKinds(
 	EventFactorAdded, EventFactorRemoved, EventFactorUsed, EventFactorFailed, EventCloneSuspected, EventMFAEnabled, EventMFADisabled, EventRecoveryCodesMade,
 	EventRecoveryCodeUsed, EventBlockHit, EventBlockAdded, EventBlockRemoved, EventTrapSprung, EventAdminBlocksList, EventAdminBlocksGet, EventAdminBlocksCreate, EventAdminBlocksDelete, EventAdminBlocksTest,
 	EventNotifications, EventConnectionAdded, EventConnectionRemoved, EventConnectionRefused, EventProviderFailed, EventProviderLoggedOut,
-	EventAdminStatsGet, EventAdminNodesList, EventAdminEventsList, EventAdminEventsExport,
+	EventAdminStatsGet, EventAdminNodesList, EventAdminEventsList, EventAdminEventsExport, EventAdminEventsStream,
 	EventSettingChanged, EventSettingReset, EventAdminSettingsList, EventAdminSettingsGet, EventAdminSettingsSet, EventAdminSettingsReset, EventAdminSettingsHistory,
 	EventAdminKeysList, EventAdminKeysRotate, EventAdminUsersList, EventAdminUsersGet, EventAdminUsersCreate, EventAdminUsersReplace, EventAdminUsersUpdate, EventAdminUsersDelete,
 	EventAdminUsersAddRole, EventAdminUsersRemoveRole, EventAdminUsersReset, EventAdminUsersVerify, EventAdminUsersUnlock,

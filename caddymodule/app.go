@@ -199,6 +199,13 @@ func (a *App) Stop() error {
 	return releaseApp(a)
 }
 
+// endStreams ends the answers of this configuration that go on and on. Their clients come back to the next.
+func (a *App) endStreams() {
+	if c := a.core.Load(); c != nil {
+		c.flows.EventLive.Close()
+	}
+}
+
 func (a *App) halt() {
 	if a.stop != nil {
 		a.stop()

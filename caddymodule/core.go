@@ -146,7 +146,7 @@ func (c *core) wireAPI(a *App) (err error) {
 	c.api, err = httpapi.New(httpapi.Config{Explain: inquiry{a}.explain, CookiePrefix: a.CookiePrefix, Authenticator: c.auth, Limits: limits, Trap: c.trap, Sessions: f.Sessions,
 		SignIn: f.SignIn, Passwordless: f.Passwordless, Steps: f.Steps, SignUp: f.SignUp, Password: f.Password, Profile: f.Profile, JWKS: c.ring.JWKS, Ready: a.health, Logger: a.logger,
 		Setup: f.Setup, Invite: f.Invite, Secure: f.Secure, Contact: f.Contact, Factors: f.Factors, Fresh: f.Fresh, Closure: f.Closure, Export: f.Export, Avatars: f.Avatars,
-		History: f.History, Devices: f.Devices, AdminGate: f.AdminGate, Tuning: c.tuning, SigningKeys: gateway.SigningKeys(c.ring), Directory: f.Directory, AllSessions: f.AllSessions, Users: f.Users, Unlocker: f.Unlocker, BlockRules: f.BlockRules, Stats: f.Stats, EventLog: f.EventLog, Notifications: f.Notifications, StepUp: f.StepUp, Federated: f.Federated, Consents: f.Consents, Now: n.clock.Now, Admins: cfg.admins, Offer: cfg.offer()})
+		History: f.History, Devices: f.Devices, AdminGate: f.AdminGate, Tuning: c.tuning, SigningKeys: gateway.SigningKeys(c.ring), Directory: f.Directory, AllSessions: f.AllSessions, Users: f.Users, Unlocker: f.Unlocker, BlockRules: f.BlockRules, Stats: f.Stats, EventLog: f.EventLog, EventLive: f.EventLive, Connections: n.connections, Notifications: f.Notifications, StepUp: f.StepUp, Federated: f.Federated, Consents: f.Consents, Now: n.clock.Now, Admins: cfg.admins, Offer: cfg.offer()})
 	if err != nil {
 		return err
 	}

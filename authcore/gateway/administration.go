@@ -41,6 +41,7 @@ type Administration struct {
 	Users       *admin.Users
 	Unlocker    *admin.Unlocker
 	EventLog    *eventlog.Flow
+	EventLive   *eventlog.Live
 	Stats       *stats.Flow
 	// BlockRules are nil where the configuration of the flows has no Blocks.
 	BlockRules *block.Manager
@@ -77,6 +78,9 @@ func (f *Flows) wireAdministration(cfg Config) (err error) {
 		return err
 	}
 	if f.EventLog, err = eventlog.New(eventlog.Config{Store: cfg.Store, Cursors: f.cursors}); err != nil {
+		return err
+	}
+	if f.EventLive, err = eventlog.NewLive(f.EventLog, cfg.Now); err != nil {
 		return err
 	}
 	if cfg.Blocks != nil {

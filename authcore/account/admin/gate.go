@@ -20,10 +20,25 @@ const readsApart = time.Minute
 type GateStore interface {
 	// AccountByID returns the account, disabled or not. ErrNotFound.
 	AccountByID(ctx context.Context, id uuid.UUID) (authcore.Account, error)
+	// LiveSessions returns those of the sessions that go on.
+	LiveSessions(ctx context.Context, ids []uuid.UUID, now time.Time) ([]authcore.LiveSession, error)
 	// Record writes what no change belongs to.
 	Record(ctx context.Context, fx authcore.Effects) error
 	// RecordRead writes e unless there is an event of its kind, actor and account that is later than since.
 	RecordRead(ctx context.Context, e authcore.Event, since time.Time) error
+}
+
+// Still is asked again and again by a call of the administration that lasts: what Admit asks, but for the limit, and whether the session lives.
+// [authcore.InvalidToken] where it does not.
+func (g *Gate) Still(ctx context.Context, c Call) error {
+	if err := g.admit(ctx, c.Actor, c.Access, func() error { return nil }); err != nil {
+		return err
+	}
+	live, err := g.cfg.Store.LiveSessions(ctx, []uuid.UUID{c.SessionID}, g.cfg.Now.Now())
+	if err == nil && len(live) == 0 {
+		err = authcore.Refuse(authcore.InvalidToken, "The session has ended.")
+	}
+	return err
 }
 
 // GateConfig is what a Gate needs. All of it is required but where it says otherwise.

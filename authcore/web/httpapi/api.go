@@ -76,6 +76,8 @@ type Config struct {
 	Users         *admin.Users
 	Stats         *stats.Flow
 	EventLog      *eventlog.Flow
+	EventLive     *eventlog.Live
+	Connections   Connections
 	Unlocker      *admin.Unlocker
 	Explain       Explainer
 	Notifications *notification.Flow
@@ -100,7 +102,7 @@ func (c Config) check() error {
 		return errors.New("httpapi: sessions, sign-in, second steps, sign-up, profile and password are required")
 	case c.JWKS == nil || c.Authenticator == nil || c.Limits == nil || c.Ready == nil || c.Logger == nil || c.Now == nil:
 		return errors.New("httpapi: keys, authenticator, limits, readiness, logger and clock are required")
-	case c.AdminGate == nil || c.Directory == nil || c.AllSessions == nil || c.Explain == nil || c.Users == nil || c.Unlocker == nil || c.BlockRules == nil || c.Stats == nil || c.EventLog == nil || c.Tuning == nil || c.SigningKeys == nil:
+	case c.AdminGate == nil || c.Directory == nil || c.AllSessions == nil || c.Explain == nil || c.Users == nil || c.Unlocker == nil || c.BlockRules == nil || c.Stats == nil || c.EventLog == nil || c.EventLive == nil || c.Connections == nil || c.Tuning == nil || c.SigningKeys == nil:
 		return errors.New("httpapi: what administers is required")
 	case c.Notifications == nil || c.StepUp == nil || c.Federated == nil || c.Consents == nil:
 		return errors.New("httpapi: notifications, step-ups and providers are required")
@@ -177,6 +179,7 @@ func mountAll(cfg Config) (routes, error) {
 		(&adminUserCalls{cfg.Directory}).routes(),
 		(&adminStatsCalls{cfg.Stats}).routes(),
 		(&adminEventCalls{cfg.EventLog}).routes(),
+		(&streamCalls{cfg.EventLive, cfg.AdminGate, cfg.Connections}).routes(),
 		(&adminSessionCalls{cfg.AllSessions, cfg.Directory}).routes(),
 		(&adminBlockCalls{cfg.BlockRules}).routes(),
 		(&adminChangeCalls{cfg.Users, cfg.Directory, cfg.Closure}).routes(),

@@ -24,6 +24,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/accesstoken"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/honeytrap"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/liveconn"
 	"github.com/gatehouse-auth/gatehouse/authcore/gateway"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/ratelimit"
 	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
@@ -73,6 +74,8 @@ type plan struct {
 	provider bool
 	blocks   []block.Compiled
 	trap     bool
+	// live says that answers that last end with their session.
+	live bool
 	// apple adds Apple.
 	apple *testidp.Apple
 }
@@ -105,7 +108,7 @@ func build(t *testing.T, plans ...plan) *house {
 	h.api = must(httpapi.New(httpapi.Config{Explain: explained, Trap: honeytrap.New(h.Trap, auth, honeytrap.DefaultField),
 		Sessions: h.Sessions, SignIn: h.SignIn, Steps: h.Steps, Passwordless: h.Passwordless, SignUp: h.SignUp, Profile: h.Profile, Password: h.Env.Password,
 		Setup: h.Setup, Invite: h.Invite, Secure: h.Secure, Contact: h.Contact, Factors: h.Factors, Fresh: h.Fresh, Closure: h.Closure, Export: h.Export, Avatars: h.Avatars,
-		History: h.History, Devices: h.Devices, AdminGate: h.AdminGate, Tuning: h.Tuning, SigningKeys: gateway.SigningKeys(h.Ring), Directory: h.Directory, AllSessions: h.AllSessions, Users: h.Users, Unlocker: h.Unlocker, BlockRules: h.BlockRules, Stats: h.Stats, EventLog: h.EventLog, Notifications: h.Notifications, StepUp: h.StepUp, Federated: h.Federated, Consents: h.Consents,
+		History: h.History, Devices: h.Devices, AdminGate: h.AdminGate, Tuning: h.Tuning, SigningKeys: gateway.SigningKeys(h.Ring), Directory: h.Directory, AllSessions: h.AllSessions, Users: h.Users, Unlocker: h.Unlocker, BlockRules: h.BlockRules, Stats: h.Stats, EventLog: h.EventLog, EventLive: h.EventLive, Connections: h.connections(p.live), Notifications: h.Notifications, StepUp: h.StepUp, Federated: h.Federated, Consents: h.Consents,
 		Authenticator: auth, JWKS: h.Ring.JWKS, Limits: httpauth.NewLimits(limiter, ratelimit.AddressKey), Logger: log, Now: h.Clock.Now,
 		Offer: httpapi.Offer{Signup: signup.Verified, Identities: []authcore.IdentifierKind{authcore.KindEmail, authcore.KindUsername},
 			SignIn: []string{"password"}, Providers: []httpapi.OfferedProvider{}, Factors: []string{}, MFA: "optional",
@@ -115,6 +118,20 @@ func build(t *testing.T, plans ...plan) *house {
 	}))(t)
 	h.handler = h.api.Handler("/auth")
 	return h
+}
+
+// connections makes the registry of answers that last.
+func (h *house) connections(run bool) *liveconn.Registry {
+	r := must(liveconn.New(liveconn.Config{Revocations: h.Revoked, Sessions: h.Store, Age: func() time.Duration { return 0 }, Ended: func(liveconn.Reason) {},
+		Cut: func(liveconn.Ending) {}, Open: func(liveconn.Kind, int) {}, Logger: slog.New(slog.DiscardHandler), Now: h.Clock.Now}))(h.T)
+	if run {
+		h.Revoked.Watch(r.Revoked)
+		ctx, stop := context.WithCancel(context.Background())
+		done := make(chan struct{})
+		go func() { r.Run(ctx); close(done) }()
+		h.Cleanup(func() { stop(); <-done })
+	}
+	return r
 }
 
 // providers starts the identity provider, if one is asked for.
