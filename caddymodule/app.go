@@ -200,7 +200,7 @@ func (a *App) Stop() error {
 }
 
 // endStreams ends the answers of this configuration that go on and on. Their clients come back to the next.
-func (a *App) endStreams() {
+func endStreams(a *App) {
 	if c := a.core.Load(); c != nil {
 		c.flows.EventLive.Close()
 	}

@@ -54,7 +54,7 @@ func (p *Portal) Provision(ctx caddy.Context) (err error) {
 	if err := p.app.sites.addPortal(at, p.prefix(), p.app.cfg.issuer); err != nil {
 		return err
 	}
-	at.srv.RegisterOnShutdown(p.app.endStreams) // nor does a reload or the end of the process wait for them
+	at.srv.RegisterOnShutdown(func() { endStreams(p.app) }) // nor does a reload or the end of the process wait for them
 	p.warnOfPasskeys(ctx, at)
 	return nil
 }
