@@ -62,8 +62,11 @@ type Account struct {
 	PasswordShort bool
 	// BreachToldAt is when the owner was told that the password is of a known breach; zero: never, for this password.
 	BreachToldAt time.Time
-	CreatedAt    time.Time
-	UpdatedAt    time.Time
+	// Number is the account's in place of an id, where a program wants an integer: positive, and never given to another account, also
+	// after a deletion. The database gives it: of an account that is not stored yet it is 0.
+	Number    int64
+	CreatedAt time.Time
+	UpdatedAt time.Time
 }
 
 // EmailVerified reports whether the account's address has been verified.

@@ -79,6 +79,8 @@ type SessionOpening struct {
 	Trusted    Event
 	// Provider is what the session was opened by at a provider; nil for every other way in.
 	Provider *ProviderSession
+	// Lookup: the session's refresh token does not say whose it is, so the store notes it by RefreshDigest until it expires.
+	Lookup bool
 	// ForgetReset: another kind of proof was given than the channel that the password was reset by (Account.PasswordBy), which is forgotten.
 	ForgetReset bool
 }

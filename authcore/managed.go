@@ -21,7 +21,6 @@ const (
 // ManagedAccount is an account as administrators see it.
 type ManagedAccount struct {
 	Account
-	Number         int64 // positive; never given to another account, also after a deletion
 	Kind           AccountKind
 	DisabledReason string // "" for none
 	LastSignInAt   time.Time

@@ -16,6 +16,9 @@ type Mode string
 const (
 	ModeBearer Mode = "bearer" // in the bodies of answers, to be sent back in Authorization headers
 	ModeCookie Mode = "cookie" // in cookies
+	// ModeDialect: as bearer, in the form of another system's tokens. They are good at guards that accept them and at the calls of their
+	// dialect, and nowhere else.
+	ModeDialect Mode = "dialect"
 )
 
 // CredentialKind says by what a request was authenticated.
@@ -23,14 +26,18 @@ type CredentialKind string
 
 // The kinds.
 const (
-	BearerToken   CredentialKind = "bearer" // an access token in the Authorization header
-	SessionCookie CredentialKind = "cookie" // an access token in a cookie
+	BearerToken   CredentialKind = "bearer"  // an access token in the Authorization header
+	SessionCookie CredentialKind = "cookie"  // an access token in a cookie
+	DialectToken  CredentialKind = "dialect" // an access token of a dialect, in the Authorization header
 )
 
 // Credential returns the kind of the access tokens that are delivered like this.
 func (m Mode) Credential() CredentialKind {
-	if m == ModeCookie {
+	switch m {
+	case ModeCookie:
 		return SessionCookie
+	case ModeDialect:
+		return DialectToken
 	}
 	return BearerToken
 }
@@ -110,6 +117,7 @@ type Rotation struct {
 	Now              time.Time
 	Leeway           time.Duration // within it the same kind of client gets the same successor again
 	Keep             time.Duration // how long the sealed successor is kept for others; at least Leeway
+	Lookup           bool          // Next does not say whose it is: the store notes that (SessionOpening.Lookup)
 	RefreshExpiresAt time.Time     // wanted; the store caps it at the session's absolute end
 	AccessUntil      time.Time     // latest expiry of the access tokens this rotation or its leeway can yield
 	// Repeat and Replay are the events that tell of the outcomes Repeated and Replayed: of who presented the token, not of
@@ -134,6 +142,17 @@ type Replacement struct {
 	Effects     Effects // the store completes DeviceID of the events of Session
 }
 
+// Renewal asks for another access token of a session of a dialect, whose refresh tokens stay as they are.
+type Renewal struct {
+	SessionID       uuid.UUID
+	Addr, UserAgent string
+	Now             time.Time
+	// RefreshExpiresAt is the end of a refresh token that is issued beside those that are out: they end when they end. Zero for none.
+	// The store caps it at the session's absolute end.
+	RefreshExpiresAt time.Time
+	AccessUntil      time.Time // latest expiry of the access tokens that this can yield
+}
+
 // RotationOutcome is how a rotation ended.
 type RotationOutcome int
 
@@ -153,7 +172,7 @@ const (
 
 // RotationResult is what the store found. Where it is Rotated, Session and Account hold what tokens are made from and what their
 // owner is told, and no more: CreatedAt, AccessUntil, DeviceName, DeviceID, RevokedAt and ParentID of the session are zero, and so are
-// DisabledAt, DeletesAt, MadeByOperator, Muted, EmailSetAt, PhoneSetAt and UpdatedAt of the account. Of its PasswordHash it is known only whether there is one.
+// DisabledAt, DeletesAt, MadeByOperator, Muted, EmailSetAt, PhoneSetAt and UpdatedAt of the account, and unless the mode is dialect its Number. Of its PasswordHash it is known only whether there is one.
 type RotationResult struct {
 	Outcome         RotationOutcome
 	Session         Session

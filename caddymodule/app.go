@@ -46,6 +46,7 @@ type App struct {
 	exchangeKey string // "" until it is held
 
 	sites      sites
+	dialects   dialects
 	issuerLook issuerLook
 	bounds     bounds
 
@@ -260,6 +261,9 @@ func (a *App) assemble(ctx context.Context) (err error) {
 		return fmt.Errorf("gatehouse: %w", err)
 	}
 	a.node.ring.CompareAndSwap(nil, c.ring)
+	if err := c.serveDialects(ctx, a, a.dialects.all...); err != nil {
+		return err
+	}
 	a.core.Store(c)
 	a.edge.Start(&guard.Started{Auth: c.auth, Pages: c.pages, Staleness: a.node.staleness, Connections: a.node.connections})
 	return nil

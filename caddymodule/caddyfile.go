@@ -9,11 +9,13 @@ import (
 func init() {
 	httpcaddyfile.RegisterGlobalOption("gatehouse", parseGlobal)
 	httpcaddyfile.RegisterDirective("gatehouse", parsePortal)
+	httpcaddyfile.RegisterDirective("gatehouse_dialect", parseDialect)
 	httpcaddyfile.RegisterDirective("gatehouse_guard", parseGuard)
 	// As early as refusals can still carry what `header` sets on every answer: no rewrite may hide the portal's paths (a
 	// try_files for a single-page application would), and whatever fails later, error routes see a request that is stripped.
 	// Each is put directly before request_body, so the one registered last stands closest to it.
 	httpcaddyfile.RegisterDirectiveOrder("gatehouse", httpcaddyfile.Before, "request_body")
+	httpcaddyfile.RegisterDirectiveOrder("gatehouse_dialect", httpcaddyfile.Before, "request_body")
 	httpcaddyfile.RegisterDirectiveOrder("gatehouse_guard", httpcaddyfile.Before, "request_body")
 }
 
@@ -46,6 +48,7 @@ func parseGlobal(d *caddyfile.Dispenser, existing any) (any, error) {
 // The prefix is no matcher: the handler needs it to write links, and passes on what is outside of it by itself.
 func parsePortal(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
 	h.Next() // the directive's name
+	at := h.Token()
 	var p PortalSettings
 	switch args := h.RemainingArgs(); {
 	case len(args) > 1, len(args) == 1 && args[0] == "":
@@ -58,6 +61,9 @@ func parsePortal(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
 	}
 	if err := p.check(); err != nil {
 		return nil, h.WrapErr(err)
+	}
+	if err := claimPaths(h, at, pathClaim{by: "gatehouse", portal: p.prefix()}); err != nil {
+		return nil, errorAt(at, err)
 	}
 	return h.NewRoute(nil, &Portal{PortalSettings: p}), nil
 }

@@ -44,6 +44,11 @@ var guardOptions = []option[GuardSettings]{
 		check: checkKept,
 	},
 	{
+		name:  "accept",
+		parse: readWords(func(g *GuardSettings) *[]string { return &g.Accept }),
+		check: func(g *GuardSettings) error { return distinctOf(g.Accept, acceptWords...) },
+	},
+	{
 		name:  "header_encoding",
 		parse: readText(func(g *GuardSettings) *string { return &g.HeaderEncoding }),
 		check: func(g *GuardSettings) error { return checkHeaderEncoding(g.HeaderEncoding) },

@@ -137,7 +137,7 @@ func (r *resolved) offer() httpapi.Offer {
 func (c *core) wireAPI(a *App) (err error) {
 	n, cfg, f := a.node, a.cfg, c.flows
 	c.auth, err = httpauth.NewAuthenticator(httpauth.Config{Verifier: n.verifier, Sessions: f.Sessions, Issuers: a.sites.issuers.All,
-		Audience: cfg.audience, Origins: cfg.origins, Stale: a.stale, ClockWrong: n.clock.Wrong, Trace: span})
+		Audience: cfg.audience, Origins: cfg.origins, Stale: a.stale, ClockWrong: n.clock.Wrong, Trace: span, Dialects: a.dialects.Keys})
 	if err != nil {
 		return err
 	}

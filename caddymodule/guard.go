@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/accesstoken"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/guard"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/sanitize"
 )
 
@@ -72,6 +74,10 @@ func (g *Guard) Provision(ctx caddy.Context) (err error) {
 		return fmt.Errorf("gatehouse_guard: %w", err)
 	}
 	g.way.UTF8, g.way.User = g.HeaderEncoding == "utf8", accesstoken.UserField(g.app.cfg.remoteUser)
+	if len(g.Accept) > 0 {
+		g.way.Accept = httpauth.Accept{NoCookie: !slices.Contains(g.Accept, "cookie"), NoBearer: !slices.Contains(g.Accept, "bearer"),
+			Dialect: slices.Contains(g.Accept, "dialect"), Schemes: g.app.dialects.Schemes}
+	}
 	g.way.ForwardToken, g.way.Tell = g.ForwardToken, g.tell
 	if g.way.Identity, err = sanitize.IdentityHeaders(g.GuardSettings.Headers); err != nil {
 		return fmt.Errorf("gatehouse_guard: %w", err)

@@ -62,6 +62,9 @@ func (g *Guard) placeholders(v *accesstoken.Verified) caddy.ReplacerFunc {
 			id := g.way.IdentityOf(v)
 			return id.User(g.way.User), true
 		}
+		if !ok && key == "http.auth.via" {
+			return string(v.Credential()), true
+		}
 		if !ok {
 			return nil, false
 		}

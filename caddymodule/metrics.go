@@ -167,7 +167,7 @@ func viewAgeNow() float64 {
 func processMetrics() []prometheus.Collector {
 	return []prometheus.Collector{mailOutcomes.vec, smsOutcomes.vec, codesSent, secondFactors, invitations, providerLogins, providerSeconds, providerUp, loginOutcomes.vec, registrationOutcomes.vec, notificationCount, stepUpOutcomes.vec, refreshOutcomes.vec, guardOutcomes.vec, breachChecks.vec, shadowRefusals.vec, outboxWaiting, outboxOldest, accountsSecured,
 		feedMessages.vec, feedUp, revocationLag, viewAge, openConnections.vec, endedConnections.vec, cutSeconds,
-		logsink.Lost(), nodeReadings, settingsReadings, settingsLag, revocationCount, refreshesRepeated, accountsDeleted, blocksHit, trapsSprung, handoverOutcomes.vec, limitRefusals.vec, adminCalls.vec, storeCalls.vec, storeSeconds, hashOutcomes.vec, hashSeconds}
+		logsink.Lost(), nodeReadings, settingsReadings, settingsLag, revocationCount, refreshesRepeated, accountsDeleted, blocksHit, trapsSprung, handoverOutcomes.vec, limitRefusals.vec, adminCalls.vec, dialectRequests, storeCalls.vec, storeSeconds, hashOutcomes.vec, hashSeconds}
 }
 
 // registerMetrics adds the process's metrics to a configuration's registry.

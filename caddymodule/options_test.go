@@ -77,6 +77,9 @@ func documentedOptions() []documented {
 		}
 		all = append(all, option)
 	}
+	for _, o := range dialectOptions[*ConstanceJWT]() {
+		all = append(all, documented{"`gatehouse_dialect`", o.name, "", "TestOption_dialect_" + o.name})
+	}
 	for _, kind := range ruleKinds {
 		all = append(all, documented{guard, "require", kind, "TestOption_guard_require_" + kind})
 	}

@@ -47,6 +47,10 @@ type GuardSettings struct {
 	// do so only from a peer that Caddy's trusted_proxies name.
 	Keep []string `json:"keep,omitempty"`
 
+	// By what requests are authenticated: cookie, bearer, dialect (access tokens of this configuration's dialects). What is not listed is
+	// left alone and forwarded. Default: cookie bearer.
+	Accept []string `json:"accept,omitempty"`
+
 	// How text that is not ASCII stands in identity headers: percent (default) or utf8.
 	HeaderEncoding string `json:"header_encoding,omitempty"`
 
@@ -105,6 +109,7 @@ const defaultPrefix = "/auth"
 
 var (
 	headerFamilies = []string{"remote", "x_auth", "x_auth_request", "x_forwarded", "webauth", "none"}
+	acceptWords    = []string{"cookie", "bearer", "dialect"}
 	ruleKinds      = []string{"role", "verified", "user", "mfa", "fresh"}
 	encodings      = []string{"percent", "utf8"}
 	userFields     = []string{"id", "email", "username", "name", "roles", "session_id", "acr", "amr", "auth_time"}

@@ -72,11 +72,11 @@ func checkRuntimeSettings(s *Settings) error {
 		return errors.New("off cannot be combined with names")
 	}
 	for _, name := range s.RuntimeSettings {
-		if !slices.Contains(runtimeSettings, name) { // every limit by name would be too much to read
-			return errors.New(unknownWord("allowed", name, append(slices.Clone(namedSettings), limitSetting("<name>[.account|.global]"))))
+		if !slices.Contains(runtimeSettings, name) && !slices.Contains(dialectSettings(), name) { // every limit by name would be too much to read
+			return errors.New(unknownWord("allowed", name, append(slices.Clone(namedSettings), limitSetting("<name>[.account|.global]"), dialectSetting("<name>", "access_lifetime|refresh_lifetime|token_lifetime"))))
 		}
 	}
-	return distinctOf(s.RuntimeSettings, runtimeSettings...)
+	return distinctOf(s.RuntimeSettings, append(slices.Clone(runtimeSettings), dialectSettings()...)...)
 }
 
 // resolveTuning makes the registry of what may change while the gateway runs.

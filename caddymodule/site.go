@@ -57,7 +57,7 @@ func isRaw(r caddyhttp.Route) bool { return r.HandlersRaw != nil }
 func wraps(r caddyhttp.Route) bool { return r.Terminal || len(matchedHosts(r)) > 0 }
 
 // ours are the handlers of Gatehouse, by their names in JSON.
-var ours = []string{"gatehouse", "gatehouse_guard"}
+var ours = []string{"gatehouse", "gatehouse_dialect", "gatehouse_guard"}
 
 func conditional(r caddyhttp.Route) bool { return len(r.MatcherSetsRaw)+len(r.MatcherSets) > 0 }
 

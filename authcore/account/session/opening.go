@@ -41,6 +41,8 @@ type Request struct {
 	TrustDevice bool
 	OTP         string
 	Step        Step // set by package secondstep
+	// Format is in which form the tokens are; nil: in our own. One of another form is of mode dialect.
+	Format Format
 }
 
 // Step is what a second step adds to the opening of a session.
@@ -61,8 +63,8 @@ func (s *Sessions) Prepare(account authcore.Account, r Request) (sess authcore.S
 		return authcore.Session{}, "", err
 	}
 	id := uuid.Must(uuid.NewV7())
-	refresh = s.mac().IssueToken(Prefix, id)
-	lives := s.cfg.Lifetimes()
+	refresh, digest := newRefresh(s, id, r.Format)
+	lives := lifetimes(s, r.Format)
 	life := lives.Session
 	if r.ShortLived {
 		life = min(life, s.cfg.ShortSession)
@@ -72,7 +74,7 @@ func (s *Sessions) Prepare(account authcore.Account, r Request) (sess authcore.S
 	return authcore.Session{
 		ID: id, AccountID: account.ID, AccountEpoch: account.Epoch,
 		Mode: r.Mode, AMR: r.AMR, AuthTime: now, CreatedAt: now, LastSeenAt: now,
-		RefreshDigest: secret.SumString(refresh), RefreshExpiresAt: earlier(now.Add(lives.Refresh), end), ExpiresAt: end,
+		RefreshDigest: digest, RefreshExpiresAt: earlier(now.Add(lives.Refresh), end), ExpiresAt: end,
 		AccessUntil: now.Add(lives.Access + issueSlack),
 		Addr:        audit.Addr(r.Client), UserAgent: audit.UserAgent(r.Client), DeviceName: r.DeviceName, ShortLived: r.ShortLived,
 	}, refresh, nil
@@ -84,6 +86,7 @@ type SignIn struct {
 	refresh, device string
 	brought         bool
 	client          authcore.Client
+	format          Format
 }
 
 // PrepareSignIn is Prepare for a sign-in: the session with its device and the event that tells of it, for stores that open it in a
@@ -93,19 +96,19 @@ func (s *Sessions) PrepareSignIn(account authcore.Account, r Request) (SignIn, e
 	if err != nil {
 		return SignIn{}, err
 	}
-	in := SignIn{refresh: refresh, client: r.Client}
+	in := SignIn{refresh: refresh, client: r.Client, format: r.Format}
 	digest, brought := s.DeviceDigest(r.DeviceToken)
 	switch in.brought = brought; {
 	case brought:
 		in.device = r.DeviceToken
 	case !r.Step.DeviceDigest.IsZero():
 		digest, in.brought = r.Step.DeviceDigest, true
-	case !r.ShortLived:
+	case !r.ShortLived && r.Format == nil: // clients of a dialect keep none
 		in.device = deviceMAC(s.cfg.Keys).IssueToken(DevicePrefix, uuid.New())
 		digest = secret.SumString(in.device)
 	}
 	in.SessionOpening = authcore.SessionOpening{
-		Session: sess, Keep: !r.ShortLived, MaxSessions: s.cfg.MaxSessions, MaxDevices: authcore.MaxDevices,
+		Session: sess, Keep: !r.ShortLived && r.Format == nil, Lookup: r.Format != nil && r.Format.Lookup(), MaxSessions: s.cfg.MaxSessions, MaxDevices: authcore.MaxDevices,
 		Device:  authcore.Device{ID: uuid.New(), Name: r.DeviceName, TokenDigest: digest},
 		Seen:    audit.Event(authcore.EventDeviceSeen, account.ID, r.Client, sess.CreatedAt),
 		Ended:   audit.Event(authcore.EventSessionsRevoked, account.ID, r.Client, sess.CreatedAt),
@@ -142,7 +145,7 @@ func (s *Sessions) Start(ctx context.Context, account authcore.Account, r Reques
 
 // GrantSignIn signs the access token of a sign-in whose session is stored as opened.
 func (s *Sessions) GrantSignIn(account authcore.Account, opened authcore.Session, in SignIn) (Tokens, error) {
-	t, err := s.Grant(account, opened, in.refresh, in.client)
+	t, err := s.grant(account, opened, in.refresh, in.format, in.client)
 	if err != nil {
 		return Tokens{}, err
 	}

@@ -31,26 +31,35 @@ func (s *Sessions) Renew(ctx context.Context, token string, c authcore.Client) (
 
 func (s *Sessions) traced(ctx context.Context, token string, mode authcore.Mode, leeway time.Duration, c authcore.Client) (Tokens, error) {
 	ctx, done := s.cfg.Trace(ctx, "refresh")
-	tokens, err := s.refresh(ctx, token, mode, leeway, c)
+	id, ok := s.mac().ParseToken(Prefix, token)
+	if !ok {
+		err := errInvalidRefresh() // junk and forgeries cost no query
+		done(err)
+		return Tokens{}, err
+	}
+	tokens, err := s.refresh(ctx, presented{id: id, token: token, digest: secret.SumString(token)}, mode, leeway, c)
 	done(err)
 	return tokens, err
 }
 
-func (s *Sessions) refresh(ctx context.Context, token string, mode authcore.Mode, leeway time.Duration, c authcore.Client) (Tokens, error) {
-	id, ok := s.mac().ParseToken(Prefix, token)
-	if !ok {
-		return Tokens{}, errInvalidRefresh() // junk and forgeries cost no query
-	}
-	digest := secret.SumString(token)
-	if _, dead := s.dead.GetIfPresent(digest); dead {
+// presented is a refresh token that somebody brings.
+type presented struct {
+	id     uuid.UUID // of its session
+	token  string
+	digest secret.Digest // what is stored of it
+	as     Format        // nil: it is of our own form
+}
+
+func (s *Sessions) refresh(ctx context.Context, p presented, mode authcore.Mode, leeway time.Duration, c authcore.Client) (Tokens, error) {
+	if _, dead := s.dead.GetIfPresent(p.digest); dead {
 		return Tokens{}, errInvalidRefresh()
 	}
 	// Parallel requests of one browser share one rotation. It must not die with the first of them.
-	key := string(digest[:]) + string(mode) + leeway.String() + "\x00" + c.Issuer + "\x00" + c.Origin + "\x00" + c.UserAgent
+	key := string(p.digest[:]) + string(mode) + leeway.String() + "\x00" + c.Issuer + "\x00" + c.Origin + "\x00" + c.UserAgent
 	got := s.refreshes.DoChan(key, func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 		defer cancel()
-		return s.rotate(ctx, token, uuid.UUID(id), leeway, mode, c)
+		return s.rotate(ctx, p, leeway, mode, c)
 	})
 	select {
 	case <-ctx.Done():
@@ -61,17 +70,18 @@ func (s *Sessions) refresh(ctx context.Context, token string, mode authcore.Mode
 	}
 }
 
-func (s *Sessions) rotate(ctx context.Context, token string, id uuid.UUID, leeway time.Duration, mode authcore.Mode, c authcore.Client) (Tokens, error) {
-	now, digest := s.now(), secret.SumString(token)
+func (s *Sessions) rotate(ctx context.Context, p presented, leeway time.Duration, mode authcore.Mode, c authcore.Client) (Tokens, error) {
+	now := s.now()
 	if err := s.cfg.MayIssue(); err != nil {
 		return Tokens{}, err
 	}
-	next, lives := s.mac().IssueToken(Prefix, id), s.cfg.Lifetimes()
+	next, nextDigest := newRefresh(s, p.id, p.as)
+	lives := lifetimes(s, p.as)
 	// The most, not this node's: another one, or this one after a reload, may repeat the answer as late.
 	accessUntil := now.Add(lives.Access + MaxLeeway + issueSlack)
 	res, err := s.cfg.Store.RotateRefresh(ctx, authcore.Rotation{
-		SessionID: id, Token: digest, Origin: c.Origin, Next: secret.SumString(next), SealedSuccessor: secret.SealFor(token, []byte(next)),
-		Mode: mode, Addr: audit.Addr(c), UserAgent: audit.UserAgent(c),
+		SessionID: p.id, Token: p.digest, Origin: c.Origin, Next: nextDigest, SealedSuccessor: secret.SealFor(p.token, []byte(next)),
+		Lookup: p.as != nil && p.as.Lookup(), Mode: mode, Addr: audit.Addr(c), UserAgent: audit.UserAgent(c),
 		Now: now, Leeway: leeway, Keep: max(s.cfg.RefreshLeeway, Leeway), RefreshExpiresAt: now.Add(lives.Refresh),
 		AccessUntil: accessUntil,
 		Repeat:      audit.Event(authcore.EventRefreshRepeated, uuid.Nil, c, now),
@@ -81,7 +91,7 @@ func (s *Sessions) rotate(ctx context.Context, token string, id uuid.UUID, leewa
 	case errors.Is(err, authcore.ErrOtherOrigin):
 		return Tokens{}, ErrOtherOrigin
 	case errors.Is(err, authcore.ErrNotFound):
-		s.dead.Set(digest, struct{}{})
+		s.dead.Set(p.digest, struct{}{})
 		return Tokens{}, errInvalidRefresh()
 	case err != nil:
 		return Tokens{}, fmt.Errorf("rotate refresh token: %w", err)
@@ -89,15 +99,15 @@ func (s *Sessions) rotate(ctx context.Context, token string, id uuid.UUID, leewa
 	switch res.Outcome {
 	case authcore.Rotated:
 		res.Session.AccessUntil = accessUntil
-		return s.Grant(res.Account, res.Session, next, c)
+		return s.grant(res.Account, res.Session, next, p.as, c)
 	case authcore.Repeated:
-		plain, ok := secret.OpenWith(token, res.SealedSuccessor)
+		plain, ok := secret.OpenWith(p.token, res.SealedSuccessor)
 		if !ok {
 			return Tokens{}, errors.New("open sealed successor: it was not sealed for the presented token")
 		}
-		return s.Grant(res.Account, res.Session, string(plain), c)
+		return s.grant(res.Account, res.Session, string(plain), p.as, c)
 	case authcore.Superseded:
-		heir, err := openHeir(s.cfg.Keys, id, res)
+		heir, err := openHeir(s.cfg.Keys, p.id, res)
 		if err != nil {
 			return Tokens{}, err
 		}

@@ -172,12 +172,20 @@ type Tokens struct {
 
 // Grant signs an access token for a stored session.
 func (s *Sessions) Grant(account authcore.Account, sess authcore.Session, refresh string, c authcore.Client) (Tokens, error) {
+	return s.grant(account, sess, refresh, nil, c)
+}
+
+// grant is Grant in a form, nil for our own. refresh is the refresh token, or in another form what that is made of.
+func (s *Sessions) grant(account authcore.Account, sess authcore.Session, refresh string, form Format, c authcore.Client) (Tokens, error) {
+	if form != nil {
+		return grantAs(s, account, sess, refresh, form, c)
+	}
 	now := s.now()
 	use := jwtkeys.Bearer
 	if sess.Mode == authcore.ModeCookie {
 		use = jwtkeys.Cookie
 	}
-	claims := s.claims(account, sess, c.Issuer, now)
+	claims := s.claims(account, sess, c.Issuer, now, s.cfg.Lifetimes())
 	access, err := sign(s.cfg.Keys.Set(), use, claims, now)
 	// Browsers drop larger cookies, which would send their owner in circles; a longer token would not be read. Nobody is to be kept out by
 	// what they have written in their profile, so that is left out: the name first, then their fields.
@@ -216,7 +224,7 @@ func unsigned(err error) error {
 	return fmt.Errorf("sign access token: %w", err)
 }
 
-func (s *Sessions) claims(a authcore.Account, sess authcore.Session, issuer string, now time.Time) jwtkeys.Claims {
+func (s *Sessions) claims(a authcore.Account, sess authcore.Session, issuer string, now time.Time, lives Lifetimes) jwtkeys.Claims {
 	audience := s.cfg.Audience
 	if len(audience) == 0 {
 		audience = []string{issuer}
@@ -224,7 +232,7 @@ func (s *Sessions) claims(a authcore.Account, sess authcore.Session, issuer stri
 	return jwtkeys.Claims{
 		Issuer: issuer, Audience: audience, Subject: a.ID.String(), SessionID: sess.ID.String(),
 		ID:       base64.RawURLEncoding.EncodeToString(secret.Random(16)),
-		IssuedAt: now, NotBefore: now, ExpiresAt: s.accessExpiry(now, sess),
+		IssuedAt: now, NotBefore: now, ExpiresAt: accessExpiry(now, sess, lives.Access),
 		AuthTime: sess.AuthTime, AMR: sess.AMR, ACR: authcore.ACR(sess.AMR), Roles: s.cfg.Admins.Roles(a), Epoch: a.Epoch, RolesVersion: a.RolesVersion,
 		Email: a.VerifiedEmail(), EmailVerified: a.EmailVerified(), EmailReused: a.EmailVerified() && a.EmailReused,
 		Username: a.Username, Name: audit.Cut(a.Name(), 256),
@@ -235,8 +243,8 @@ func (s *Sessions) claims(a authcore.Account, sess authcore.Session, issuer stri
 // accessExpiry returns the end of an access token issued now, in whole seconds as tokens have them: at least one second
 // away, never past the session's absolute end otherwise. Nor is it past what is recorded of the session, where that is known: the lifetime
 // may have become longer since, and a revocation, which is kept until then, would be forgotten before the token expires (S07).
-func (s *Sessions) accessExpiry(now time.Time, sess authcore.Session) time.Time {
-	exp := now.Add(s.cfg.Lifetimes().Access + time.Second - time.Microsecond).Truncate(time.Second)
+func accessExpiry(now time.Time, sess authcore.Session, lifetime time.Duration) time.Time {
+	exp := now.Add(lifetime + time.Second - time.Microsecond).Truncate(time.Second)
 	first := now.Truncate(time.Second).Add(time.Second)
 	if !sess.AccessUntil.IsZero() {
 		exp = earlier(exp, sess.AccessUntil.Truncate(time.Second))

@@ -97,8 +97,9 @@ func (f *Flow) Get(ctx context.Context, name string) (Setting, error) {
 // settings are those of a state.
 func (r *Registry) settings(s State) []Setting {
 	v := r.look(s)
-	all := make([]Setting, len(r.definitions))
-	for i, d := range r.definitions {
+	definitions := r.all.Load().definitions[:len(v.values)]
+	all := make([]Setting, len(definitions))
+	for i, d := range definitions {
 		one := Setting{Name: d.Name, Type: d.Type, Value: v.values[i].Text, Source: FromDefault, Default: d.Default.Text, Range: d.Range, Changeable: r.Changeable(d.Name)}
 		if d.Configured != nil {
 			one.Configured, one.Source = d.Configured.Text, FromCaddyfile
@@ -143,11 +144,11 @@ func (f *Flow) change(ctx context.Context, in ChangeInput, reset bool) (Setting,
 	case utf8.RuneCountInString(in.Reason) > MaxReason || !utf8.ValidString(in.Reason):
 		return Setting{}, authcore.RefuseValue("reason", authcore.FieldError{Rule: authcore.FieldTooLong, Params: authcore.Params{N: MaxReason}})
 	}
-	to := r.definitions[i].base()
+	to := r.definition(i).base()
 	if !reset {
 		var err error
-		if to, err = r.definitions[i].Parse(in.Value); err != nil {
-			return Setting{}, refuseValue(r.definitions[i].Range)
+		if to, err = r.definition(i).Parse(in.Value); err != nil {
+			return Setting{}, refuseValue(r.definition(i).Range)
 		}
 	}
 	for range tries {
@@ -173,9 +174,9 @@ func (f *Flow) try(ctx context.Context, i int, in ChangeInput, to Value, reset b
 	if why := r.fits(state, in.Name, to); why != "" {
 		return Setting{}, refuseValue(why)
 	}
-	from, err := r.definitions[i].Parse(present.Value)
+	from, err := r.definition(i).Parse(present.Value)
 	if err != nil {
-		from = r.definitions[i].base()
+		from = r.definition(i).base()
 	}
 	c := Change{Version: state.Version + 1, Name: in.Name, From: from, To: to, Reset: reset, At: f.cfg.Now.Now(), By: in.By, Reason: in.Reason}
 	authcore.AdminCallOf(ctx).Changed(in.Name, from.Text, to.Text)

@@ -11,14 +11,47 @@ import (
 // Registry is the settings of one configuration, with the run-time values that rule over it. It is safe for concurrent use; what reads a
 // setting loads one pointer and waits for nobody.
 type Registry struct {
-	definitions []Definition
-	index       map[string]int
-	rules       []Rule
-	changeable  func(name string) bool
-	view        atomic.Pointer[view]
+	all        atomic.Pointer[table]
+	changeable func(name string) bool
+	view       atomic.Pointer[view]
 
 	mu      sync.Mutex // guards changed, and keeps views in order
 	changed []func()
+}
+
+// table is what there is to set. It is never changed: Add replaces it by a longer one.
+type table struct {
+	definitions []Definition
+	index       map[string]int
+	rules       []Rule
+}
+
+// with returns the table with more.
+func (t *table) with(definitions []Definition, rules []Rule) (*table, error) {
+	longer := &table{definitions: slices.Concat(t.definitions, definitions), index: make(map[string]int), rules: slices.Concat(t.rules, rules)}
+	for i, d := range longer.definitions {
+		if _, twice := longer.index[d.Name]; twice || d.parse == nil || d.base().Text == "" {
+			return nil, fmt.Errorf("tuning: setting %q is defined twice or not whole", d.Name)
+		}
+		longer.index[d.Name] = i
+	}
+	for _, rule := range rules {
+		less, than := longer.at(rule.Less), longer.at(rule.Than)
+		if less < 0 || than < 0 {
+			return nil, fmt.Errorf("tuning: a rule names %s and %s, of which one is no setting", rule.Less, rule.Than)
+		}
+		if rule.broken(longer.definitions[less].base(), longer.definitions[than].base()) {
+			return nil, fmt.Errorf("tuning: %s must be %s", rule.Less, rule.says(rule.Less, longer.definitions[than].base()))
+		}
+	}
+	return longer, nil
+}
+
+func (t *table) at(name string) int {
+	if i, ok := t.index[name]; ok {
+		return i
+	}
+	return -1
 }
 
 // view is what rules at one moment. It is never changed.
@@ -38,32 +71,46 @@ type Idle struct {
 // NewRegistry returns the registry of a configuration, which no run-time value rules over yet. changeable returns false for settings that
 // the configuration keeps to itself. What the configuration says must be right by the definitions and rules.
 func NewRegistry(definitions []Definition, rules []Rule, changeable func(name string) bool) (*Registry, error) {
-	r := &Registry{definitions: definitions, index: make(map[string]int, len(definitions)), rules: rules, changeable: changeable}
-	for i, d := range definitions {
-		if _, twice := r.index[d.Name]; twice || d.parse == nil || d.base().Text == "" {
-			return nil, fmt.Errorf("tuning: setting %q is defined twice or not whole", d.Name)
-		}
-		r.index[d.Name] = i
+	r := &Registry{changeable: changeable}
+	all, err := (&table{}).with(definitions, rules)
+	if err != nil {
+		return nil, err
 	}
-	for _, rule := range rules {
-		less, than := r.at(rule.Less), r.at(rule.Than)
-		if less < 0 || than < 0 {
-			return nil, fmt.Errorf("tuning: a rule names %s and %s, of which one is no setting", rule.Less, rule.Than)
-		}
-		if rule.broken(definitions[less].base(), definitions[than].base()) {
-			return nil, fmt.Errorf("tuning: %s must be %s", rule.Less, rule.says(rule.Less, definitions[than].base()))
-		}
-	}
+	r.all.Store(all)
 	r.Apply(State{})
 	return r, nil
 }
 
-func (r *Registry) at(name string) int {
-	if i, ok := r.index[name]; ok {
-		return i
+// Add puts more into the registry, which what already reads it does not see. One that is there already must be configured as it is: the same
+// is then said twice, and its rules are not added again.
+func (r *Registry) Add(definitions []Definition, rules []Rule) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	present := r.all.Load()
+	known := 0
+	for _, d := range definitions {
+		if i := present.at(d.Name); i >= 0 {
+			if present.definitions[i].base().Text != d.base().Text {
+				return fmt.Errorf("%s is %s elsewhere and %s here; it must be the same", d.Name, present.definitions[i].base().Text, d.base().Text)
+			}
+			known++
+		}
 	}
-	return -1
+	if known == len(definitions) {
+		return nil
+	}
+	longer, err := present.with(definitions, rules)
+	if err != nil {
+		return err
+	}
+	r.all.Store(longer)
+	r.view.Store(r.look(r.view.Load().state))
+	return nil
 }
+
+func (r *Registry) at(name string) int { return r.all.Load().at(name) }
+
+func (r *Registry) definition(i int) Definition { return r.all.Load().definitions[i] }
 
 // Duration returns what reads a duration, 0 for off. It panics for what is no setting, which is a fault of the program.
 func (r *Registry) Duration(name string) func() time.Duration {
@@ -121,7 +168,7 @@ func (r *Registry) must(name string) int {
 // were issued by then may still be out.
 func (r *Registry) Longest(name string) time.Duration {
 	i, v := r.must(name), r.view.Load()
-	return time.Duration(max(v.values[i].Number, r.definitions[i].base().Number, v.state.Most[name]))
+	return time.Duration(max(v.values[i].Number, r.definition(i).base().Number, v.state.Most[name]))
 }
 
 // OnChange has f called after each change of what rules. It is called by whoever brings the change, and must not apply another.
@@ -152,7 +199,7 @@ func (r *Registry) Ruling() []Override {
 func (r *Registry) Idle() []Idle { return slices.Clone(r.view.Load().idle) }
 
 // Base returns the value that a setting has without a run-time value.
-func (r *Registry) Base(name string) Value { return r.definitions[r.must(name)].base() }
+func (r *Registry) Base(name string) Value { return r.definition(r.must(name)).base() }
 
 // Apply makes run-time values rule. An older state than the present one changes nothing.
 func (r *Registry) Apply(s State) {
@@ -170,34 +217,35 @@ func (r *Registry) Apply(s State) {
 // look says what rules by a state. The configuration may have changed since a value was set: values that are no longer right, or not
 // together with it, do not rule.
 func (r *Registry) look(s State) *view {
-	v := &view{state: s, values: make([]Value, len(r.definitions)), by: make([]*Override, len(r.definitions))}
-	for i, d := range r.definitions {
+	all := r.all.Load()
+	v := &view{state: s, values: make([]Value, len(all.definitions)), by: make([]*Override, len(all.definitions))}
+	for i, d := range all.definitions {
 		v.values[i] = d.base()
 	}
 	for _, o := range s.Overrides {
-		i := r.at(o.Name)
+		i := all.at(o.Name)
 		if i < 0 {
 			continue // of a newer program
 		}
-		value, err := r.definitions[i].Parse(o.Value)
+		value, err := all.definitions[i].Parse(o.Value)
 		switch {
 		case !r.Changeable(o.Name):
 			v.idle = append(v.idle, Idle{o, "the configuration keeps this setting to itself"})
 		case err != nil:
-			v.idle = append(v.idle, Idle{o, "it must be " + r.definitions[i].Range})
+			v.idle = append(v.idle, Idle{o, "it must be " + all.definitions[i].Range})
 		default:
 			v.values[i], v.by[i] = value, &o
 		}
 	}
-	for r.settle(v) {
+	for all.settle(v) {
 	}
 	return v
 }
 
 // settle takes back a run-time value that breaks a rule; false where there is none.
-func (r *Registry) settle(v *view) bool {
-	for _, rule := range r.rules {
-		less, than := r.index[rule.Less], r.index[rule.Than]
+func (t *table) settle(v *view) bool {
+	for _, rule := range t.rules {
+		less, than := t.index[rule.Less], t.index[rule.Than]
 		if !rule.broken(v.values[less], v.values[than]) {
 			continue
 		}
@@ -208,8 +256,8 @@ func (r *Registry) settle(v *view) bool {
 		if v.by[i] == nil { // cannot be: the configuration alone breaks no rule
 			return false
 		}
-		v.idle = append(v.idle, Idle{*v.by[i], "it must be " + rule.says(r.definitions[i].Name, v.values[other])})
-		v.values[i], v.by[i] = r.definitions[i].base(), nil
+		v.idle = append(v.idle, Idle{*v.by[i], "it must be " + rule.says(t.definitions[i].Name, v.values[other])})
+		v.values[i], v.by[i] = t.definitions[i].base(), nil
 		return true
 	}
 	return false
@@ -218,15 +266,15 @@ func (r *Registry) settle(v *view) bool {
 // Changeable reports whether a setting may be changed at run time.
 func (r *Registry) Changeable(name string) bool {
 	i := r.at(name)
-	return i >= 0 && !r.definitions[i].Fixed && (r.changeable == nil || r.changeable(name))
+	return i >= 0 && !r.definition(i).Fixed && (r.changeable == nil || r.changeable(name))
 }
 
 // fits returns what a value had to be among those that rule by a state; "" where it is.
 func (r *Registry) fits(s State, name string, value Value) string {
-	v := r.look(s)
-	v.values[r.index[name]] = value
-	for _, rule := range r.rules {
-		less, than := v.values[r.index[rule.Less]], v.values[r.index[rule.Than]]
+	v, all := r.look(s), r.all.Load()
+	v.values[all.index[name]] = value
+	for _, rule := range all.rules {
+		less, than := v.values[all.index[rule.Less]], v.values[all.index[rule.Than]]
 		if name != rule.Less && name != rule.Than || !rule.broken(less, than) {
 			continue
 		}
@@ -234,7 +282,7 @@ func (r *Registry) fits(s State, name string, value Value) string {
 		if name == rule.Than {
 			other = less
 		}
-		return r.definitions[r.index[name]].Range + ", " + rule.says(name, other)
+		return all.definitions[all.index[name]].Range + ", " + rule.says(name, other)
 	}
 	return ""
 }

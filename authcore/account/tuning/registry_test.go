@@ -85,7 +85,7 @@ func TestRegistry_Fits(t *testing.T) {
 		"session 10d": "", "session 9d": ">= refresh (10d)", "idle 4m": "> access (5m)", "idle off": "", "idle 5m1s": "",
 	} {
 		name, value, _ := strings.Cut(text, " ")
-		d := r.definitions[r.must(name)]
+		d := r.all.Load().definitions[r.must(name)]
 		d.Range = "any"
 		v, err := Duration(name, day, time.Second, 400*day).Parse(value)
 		if value == Off {

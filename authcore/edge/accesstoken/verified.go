@@ -266,6 +266,11 @@ func (v *Verifier) Verify(raw string, kind authcore.CredentialKind) (*Verified, 
 	if t == nil || now.Unix() >= t.expires { // the cache may keep it for a little longer: its clock is behind
 		return nil, Invalid
 	}
+	return v.judge(t)
+}
+
+// judge asks whether the session of a token that is good lives.
+func (v *Verifier) judge(t *Verified) (*Verified, Outcome) {
 	switch v.cfg.Revocations.Check(t.holder.SessionID, t.holder.AccountID, t.holder.Epoch, t.holder.RolesVersion) {
 	case authcore.Revoked:
 		return nil, Revoked
@@ -295,7 +300,7 @@ func (v *Verifier) verified(raw string, kind authcore.CredentialKind, now time.T
 	v.clock.see(now)
 	t, ok := v.cache.GetIfPresent(rest)
 	if !ok {
-		t = v.uncached(raw, rest, kind, now)
+		t = v.uncached(raw, rest, func() (*authcore.Principal, error) { return v.parse(raw, kind, now) })
 	}
 	if t == nil || t.shared.kid != kid { // the signature is over the header too
 		return nil

@@ -136,7 +136,7 @@ func (v *Verifier) Admit(p authcore.Principal) *Verified {
 
 // uncached checks a token that is not cached. Only good tokens enter the cache, at their second sight, so that neither junk
 // nor tokens that come once can fill it or push out those in use; of concurrent requests with one token one checks it.
-func (v *Verifier) uncached(raw, rest string, kind authcore.CredentialKind, now time.Time) *Verified {
+func (v *Verifier) uncached(raw, rest string, parse func() (*authcore.Principal, error)) *Verified {
 	if v.bad.know(raw) {
 		return nil
 	}
@@ -144,7 +144,7 @@ func (v *Verifier) uncached(raw, rest string, kind authcore.CredentialKind, now 
 		if t, ok := v.cache.GetIfPresent(rest); ok { // somebody was quicker
 			return t, nil
 		}
-		p, err := v.parse(raw, kind, now)
+		p, err := parse()
 		if err != nil {
 			return nil, err
 		}

@@ -29,6 +29,7 @@ type Guard struct {
 	First        bool                  // nor anything else of ours
 	ServesHost   func(host string) bool
 	Shadow       *Shadow // nil: the guard refuses
+	Accept       httpauth.Accept
 
 	// Matches reports whether the guard is for a request; nil is for all.
 	Matches func(r *http.Request) (bool, error)
@@ -118,14 +119,16 @@ func (g *Guard) matches(r *http.Request) (bool, error) {
 
 // identify finds out who the request is made by. Whoever brings nothing is told so before the node has started.
 func (g *Guard) identify(w http.ResponseWriter, r *http.Request, https bool) (httpauth.Result, error) {
-	jar := g.Jar(https)
-	given, err := httpauth.FindCredentials(r, jar, g.ServesHost)
+	jar, s := g.Jar(https), g.started.Load()
+	given, err := g.credentials(r, jar, s)
 	if err != nil {
 		return httpauth.Result{}, err
 	}
-	s := g.started.Load()
 	if s == nil {
 		if s, err = g.Await(r.Context()); err != nil {
+			return httpauth.Result{}, err
+		}
+		if given, err = g.credentials(r, jar, s); err != nil {
 			return httpauth.Result{}, err
 		}
 	}
@@ -137,6 +140,17 @@ func (g *Guard) identify(w http.ResponseWriter, r *http.Request, https bool) (ht
 		s.Auth.ClearDeadCookies(w.Header(), r, jar)
 	}
 	return who, err
+}
+
+// credentials looks for what the guard accepts. Before the node has started, s is nil, that is anything that may be such.
+func (g *Guard) credentials(r *http.Request, jar *httpauth.Jar, s *Started) (httpauth.Credentials, error) {
+	if s == nil {
+		if g.Accept.Dialect && len(r.Header["Authorization"]) == 1 {
+			return httpauth.Credentials{}, nil
+		}
+		return httpauth.FindCredentials(r, jar, g.ServesHost)
+	}
+	return s.Auth.Find(r, jar, g.ServesHost, &g.Accept)
 }
 
 func (g *Guard) requestInfo(r *http.Request) httpauth.RequestInfo {
@@ -171,7 +185,7 @@ func (g *Guard) goOn(p *passage, w http.ResponseWriter, r *http.Request, next Ne
 	on := w
 	if p == nil {
 		p = g.newPassage(w, https)
-		g.keepBack(p, r, who.Verified != nil && who.Credential() == authcore.BearerToken)
+		g.keepBack(p, r, who.Verified != nil && who.Credential() != authcore.SessionCookie)
 		if on = p; g.guards.Load() > 1 { // it may come by another guard
 			g.Server.Set(r, passageVar, p)
 		}
@@ -200,7 +214,7 @@ func (g *Guard) goOn(p *passage, w http.ResponseWriter, r *http.Request, next Ne
 // forward prepares an admitted request for the services behind: the token stays here, unless it is to be forwarded, and headers
 // say who the user is.
 func (g *Guard) forward(p *passage, r *http.Request, v *accesstoken.Verified) {
-	if v.Credential() == authcore.BearerToken {
+	if v.Credential() != authcore.SessionCookie {
 		if delete(r.Header, "Authorization"); g.ForwardToken {
 			r.Header["Authorization"] = p.authorization
 		}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/jwtkeys"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/accesstoken"
 )
 
@@ -32,6 +33,8 @@ type Config struct {
 	// Stale reports whether this node's snapshot of revocations is too old to believe that a session lives; nil means never.
 	Stale func() bool
 	Trace authcore.Trace // of the step renewal; nil is nobody
+	// Dialects returns the keys of the dialects of the configuration; it may be nil, and return nil: there are none.
+	Dialects func() *jwtkeys.ForeignSet
 }
 
 // NewAuthenticator checks cfg.
@@ -51,6 +54,9 @@ func NewAuthenticator(cfg Config) (*Authenticator, error) {
 	}
 	if cfg.Trace == nil {
 		cfg.Trace = authcore.NoTrace
+	}
+	if cfg.Dialects == nil {
+		cfg.Dialects = func() *jwtkeys.ForeignSet { return nil }
 	}
 	return &Authenticator{cfg}, nil
 }
@@ -190,6 +196,17 @@ type scheme struct {
 var schemes = [...]scheme{
 	{kind: authcore.BearerToken, find: findBearer, verify: verifyBearer},
 	{kind: authcore.SessionCookie, find: findCookie, verify: verifyCookie},
+}
+
+// dialectScheme stands in place of the first one for a token that has the header of a dialect's, where those are accepted.
+var dialectScheme = scheme{kind: authcore.DialectToken, verify: verifyDialect}
+
+// Accept says by what requests may be authenticated. The zero value is what pages, the API and most guards take: cookies and bearer tokens.
+type Accept struct {
+	NoCookie, NoBearer bool
+	Dialect            bool // access tokens of the configuration's dialects
+	// Schemes are words that dialects' tokens stand under besides Bearer.
+	Schemes func() []string
 }
 
 // Credentials are what a request brings to be authenticated by. The zero value is none.

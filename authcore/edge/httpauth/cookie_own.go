@@ -185,7 +185,7 @@ func (j *Jar) Keep(h http.Header, own []string) {
 // OwnsToken reports whether a token is this gateway's, good or not: a refresh token or that of a device by its prefix, any other by the key that it
 // names, by its kind, or by its issuer. It is for keeping tokens from services; nobody is let in by it.
 func (a *Authenticator) OwnsToken(raw string) bool {
-	return strings.HasPrefix(raw, session.Prefix) || strings.HasPrefix(raw, session.DevicePrefix) || a.cfg.Verifier.Names(raw, a.cfg.Issuers())
+	return strings.HasPrefix(raw, session.Prefix) || strings.HasPrefix(raw, session.DevicePrefix) || a.cfg.Verifier.Names(raw, a.cfg.Issuers()) || a.cfg.Dialects().Owns(raw)
 }
 
 // OwnsAny is [Authenticator.OwnsToken] for any word of a line of Authorization, whatever scheme it stands under; under Basic also

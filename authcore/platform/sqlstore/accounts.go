@@ -13,7 +13,10 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
 )
 
-const accountColumns = "id, email, email_verified_at, email_verified_by, username, phone, phone_verified_at, first_name, last_name, avatar_url, locale, fields, " +
+// accountColumns are those of an account; its number the database gives.
+const accountColumns = insertedColumns + ", number"
+
+const insertedColumns = "id, email, email_verified_at, email_verified_by, username, phone, phone_verified_at, first_name, last_name, avatar_url, locale, fields, " +
 	"roles, password_hash, pending_email, pending_email_until, pending_phone, pending_phone_until, epoch, roles_version, disabled_at, deletes_at, " +
 	"invited_by, made_by_operator, email_reused, muted, mfa_enabled_at, mfa_preferred, password_by, password_short, breach_told_at, mfa_demanded_at, email_set_at, phone_set_at, created_at, updated_at"
 
@@ -23,7 +26,7 @@ func accountInto(a *authcore.Account) []any {
 		&stamp{&a.PendingEmailUntil}, &a.PendingPhone, &stamp{&a.PendingPhoneUntil}, &a.Epoch, &a.RolesVersion, &stamp{&a.DisabledAt},
 		&stamp{&a.DeletesAt}, &optional{&a.InvitedBy}, &a.MadeByOperator, &a.EmailReused, &jsonList[string]{&a.Muted},
 		&stamp{&a.MFAEnabledAt}, &a.MFAPreferred, &a.PasswordBy, &a.PasswordShort, &stamp{&a.BreachToldAt}, &stamp{&a.MFADemandedAt},
-		&stamp{&a.EmailSetAt}, &stamp{&a.PhoneSetAt}, &stamp{&a.CreatedAt}, &stamp{&a.UpdatedAt}}
+		&stamp{&a.EmailSetAt}, &stamp{&a.PhoneSetAt}, &stamp{&a.CreatedAt}, &stamp{&a.UpdatedAt}, &a.Number}
 }
 
 func scanAccount(r sqldb.Row) (a authcore.Account, err error) { return a, r.Scan(accountInto(&a)...) }
@@ -63,7 +66,7 @@ func (s *Store) AccountByIdentifier(ctx context.Context, id authcore.Identifier)
 	return a, nil
 }
 
-var insertAccount = "insert into users (" + accountColumns + ") values (" + parameters(accountColumns) + ")"
+var insertAccount = "insert into users (" + insertedColumns + ") values (" + parameters(insertedColumns) + ")"
 
 // CreateAccount implements storetest.Store.
 func (s *Store) CreateAccount(ctx context.Context, a authcore.Account, ids []authcore.Identifier, fx authcore.Effects) error {

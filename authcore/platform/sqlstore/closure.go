@@ -173,6 +173,7 @@ var ofAccount = []struct{ table, erase string }{
 	{"former_connections", "delete from former_connections where account_id = $1"},
 	{"social_starts", "delete from social_starts where account_id = $1"},
 	{"provider_sessions", "delete from provider_sessions where account_id = $1"},
+	{"dialect_tokens", "delete from dialect_tokens where account_id = $1"},
 	{"sessions", "delete from sessions where account_id = $1"},
 	{"identifiers", "delete from identifiers where user_id = $1"},
 	// A used invitation goes with the account that it made; an unused one with whoever made it.

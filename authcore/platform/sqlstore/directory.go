@@ -15,7 +15,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
 )
 
-const beyondAccount = "number, kind, disabled_reason, last_sign_in_at"
+const beyondAccount = "kind, disabled_reason, last_sign_in_at"
 
 // managedColumns are those of an account as administrators see it; now is the parameter with the time.
 func managedColumns(now string) string {
@@ -24,7 +24,7 @@ func managedColumns(now string) string {
 }
 
 func scanManaged(r sqldb.Row) (a authcore.ManagedAccount, err error) {
-	return a, r.Scan(append(accountInto(&a.Account), &a.Number, &a.Kind, &maybeText{&a.DisabledReason}, &stamp{&a.LastSignInAt}, &a.Sessions)...)
+	return a, r.Scan(append(accountInto(&a.Account), &a.Kind, &maybeText{&a.DisabledReason}, &stamp{&a.LastSignInAt}, &a.Sessions)...)
 }
 
 var (

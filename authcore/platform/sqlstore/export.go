@@ -30,6 +30,7 @@ var exports = []exported{
 	{"sessions", "sessions", "id, mode, amr, auth_time, created_at, last_seen_at, expires_at, refresh_expires_at, access_until, addr, user_agent, " +
 		"device_name, device_id, host, parent_id, short_lived, rotated_at, replaced_by, revoked_at", "account_id = $1 order by id",
 		"account_id, account_epoch, refresh_digest, previous_digest, successor"},
+	{"session_tokens", "dialect_tokens", "session_id, expires_at", "account_id = $1 order by session_id, expires_at, digest", "digest, account_id"},
 	{"devices", "devices", "id, name, user_agent, addr, first_seen_at, last_seen_at, trusted_until", "account_id = $1 order by id", "account_id, token_digest"},
 	// A call of the administration is from the address and session of whoever made it, and is told to administrators.
 	{"events", "events", "id, kind, at, result, method, addr, user_agent, host, session_id, device_id, actor_via", "account_id = $1 and kind not like 'admin.%' order by at, id",

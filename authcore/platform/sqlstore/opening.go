@@ -43,6 +43,11 @@ func (s *Store) open(ctx context.Context, q *tx, o authcore.SessionOpening) (aut
 	if err := openedBy(ctx, q, o); err != nil {
 		return sess, err
 	}
+	if o.Lookup {
+		if err := noteToken(ctx, q, sess.RefreshDigest, sess.ID, sess.AccountID, sess.RefreshExpiresAt); err != nil {
+			return sess, err
+		}
+	}
 	met, err := s.meetDevice(ctx, q, o)
 	if err != nil {
 		return sess, err

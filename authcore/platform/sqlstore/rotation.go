@@ -38,13 +38,19 @@ func nested(column string) string {
 	return "(select " + column + " from users u where u.id = sessions.account_id)"
 }
 
-// rotate replaces a refresh token.
-func (s *Store) rotate() string {
-	if s.Dialect().Name == sqldb.SQLite {
-		return rotateNested
+// rotate replaces a refresh token. The tokens of dialects name accounts by number; those of the API do not, and are not to pay for it.
+func (s *Store) rotate(mode authcore.Mode) string {
+	nested, joined := rotateNested, rotateJoined
+	if mode == authcore.ModeDialect {
+		nested, joined = rotateNested+", "+nestedNumber, rotateJoined+", u.number"
 	}
-	return rotateJoined
+	if s.Dialect().Name == sqldb.SQLite {
+		return nested
+	}
+	return joined
 }
+
+var nestedNumber = nested("number")
 
 // What a rotation returns: what is neither in the request nor in the statement's condition, and is needed (authcore.RotationResult).
 const (
@@ -113,11 +119,20 @@ func (s seldomSet) Scan(src any) error {
 // hashNotRead stands for the password hash of an account that has one: nothing verifies against it.
 const hashNotRead = "not read"
 
-func scanRotated(row sqldb.Row) (r signedIn, err error) {
-	s, a := &r.session, &r.account
-	return r, row.Scan(&s.AccountID, &s.AccountEpoch, &jsonList[string]{&s.AMR}, &stamp{&s.AuthTime}, &stamp{&s.ExpiresAt}, &maybeText{&s.Origin},
-		&s.ShortLived, &a.Email, &stamp{&a.EmailVerifiedAt}, &a.Username, &a.Phone, &a.FirstName, &a.LastName, &a.AvatarURL,
-		&jsonList[string]{&a.Roles}, &a.RolesVersion, &stamp{&a.CreatedAt}, seldomSet{a})
+func scanRotated(mode authcore.Mode) func(sqldb.Row) (signedIn, error) {
+	if mode == authcore.ModeDialect {
+		return func(row sqldb.Row) (r signedIn, err error) {
+			return r, row.Scan(append(r.rotatedInto(), &r.account.Number)...)
+		}
+	}
+	return func(row sqldb.Row) (r signedIn, err error) { return r, row.Scan(r.rotatedInto()...) }
+}
+
+func (s *signedIn) rotatedInto() []any {
+	sess, a := &s.session, &s.account
+	return []any{&sess.AccountID, &sess.AccountEpoch, &jsonList[string]{&sess.AMR}, &stamp{&sess.AuthTime}, &stamp{&sess.ExpiresAt}, &maybeText{&sess.Origin},
+		&sess.ShortLived, &a.Email, &stamp{&a.EmailVerifiedAt}, &a.Username, &a.Phone, &a.FirstName, &a.LastName, &a.AvatarURL,
+		&jsonList[string]{&a.Roles}, &a.RolesVersion, &stamp{&a.CreatedAt}, seldomSet{a}}
 }
 
 // complete adds what the rotation itself has set or made sure of.
@@ -137,12 +152,7 @@ const missTries = 3
 // connections the session is revoked already, so ErrNotFound.
 func (s *Store) RotateRefresh(ctx context.Context, r authcore.Rotation) (authcore.RotationResult, error) {
 	for range missTries {
-		var won signedIn
-		err := s.Single(ctx, "rotate refresh token", func(ctx context.Context, q sqldb.Querier) (err error) {
-			won, err = sqldb.One(ctx, q, scanRotated, s.rotate(), r.SessionID, r.Token.Bytes(), r.Next.Bytes(), r.SealedSuccessor,
-				micros(r.Now), micros(r.RefreshExpiresAt), micros(r.AccessUntil), string(r.Mode), r.Addr, r.UserAgent, r.Origin)
-			return err
-		})
+		won, err := s.rotateOnce(ctx, r)
 		if err == nil {
 			won.complete(r)
 			s.erasures.later(r.SessionID, r.Now, max(r.Leeway, r.Keep))
@@ -157,6 +167,22 @@ func (s *Store) RotateRefresh(ctx context.Context, r authcore.Rotation) (authcor
 		}
 	}
 	return authcore.RotationResult{}, fmt.Errorf("rotate refresh token: %w: the session keeps changing", authcore.ErrUnavailable)
+}
+
+func (s *Store) rotateOnce(ctx context.Context, r authcore.Rotation) (won signedIn, err error) {
+	within := s.Single
+	if r.Lookup { // two statements
+		within = s.Write
+	}
+	err = within(ctx, "rotate refresh token", func(ctx context.Context, q sqldb.Querier) (err error) {
+		won, err = sqldb.One(ctx, q, scanRotated(r.Mode), s.rotate(r.Mode), r.SessionID, r.Token.Bytes(), r.Next.Bytes(), r.SealedSuccessor,
+			micros(r.Now), micros(r.RefreshExpiresAt), micros(r.AccessUntil), string(r.Mode), r.Addr, r.UserAgent, r.Origin)
+		if err == nil && r.Lookup {
+			err = noteToken(ctx, q, r.Next, r.SessionID, won.session.AccountID, r.RefreshExpiresAt)
+		}
+		return err
+	})
+	return won, err
 }
 
 type missed struct {

@@ -67,7 +67,7 @@ func empty(t testing.TB, url string) {
 	defer conn.Close(ctx)
 	_, err = conn.Exec(ctx, `truncate users, identifiers, registrations, challenges, sessions, revocations, events, outbox, security_links,
 		signing_keys, settings, lockouts, avatars, devices, former_identifiers, invitations, security_links, factors, recovery_codes, pending_signins,
-		connections, former_connections, social_starts, social_tokens, used_tokens, provider_sessions, provider_grants, blocks, block_hits, runtime_settings, runtime_setting_changes restart identity`)
+		connections, former_connections, social_starts, social_tokens, used_tokens, provider_sessions, dialect_tokens, provider_grants, blocks, block_hits, runtime_settings, runtime_setting_changes restart identity`)
 	if err != nil {
 		t.Errorf("empty database: %v", err)
 	}

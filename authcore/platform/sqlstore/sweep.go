@@ -51,6 +51,7 @@ func expiries(r authcore.Retention) []expired {
 		{table: "social_starts", key: "id", dead: "expires_at <= $1", since: "expires_at", kept: expiredKept},
 		{table: "social_tokens", key: "id", dead: "expires_at <= $1", since: "expires_at", kept: expiredKept},
 		{table: "used_tokens", key: "digest", dead: "expires_at <= $1", since: "expires_at", kept: expiredKept},
+		{table: "dialect_tokens", key: "digest", dead: "expires_at <= $1", since: "expires_at", kept: expiredKept},
 		{table: "provider_sessions", key: "session_id", dead: "expires_at <= $1", since: "expires_at", kept: expiredKept},
 		{table: "factors", key: "id", dead: "confirmed_at is null and expires_at <= $1", since: "expires_at", kept: expiredKept},
 		{table: "outbox", key: "id", dead: "done_at is not null and done_at <= $1", since: "done_at", kept: mailKept},

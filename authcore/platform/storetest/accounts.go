@@ -35,7 +35,7 @@ func accountRoundTrip(t *testing.T, s Store) {
 	} {
 		got, err := find()
 		must(t, err)
-		if diff := cmp.Diff(want, got); diff != "" {
+		if diff := cmp.Diff(want, got, unnumbered); diff != "" {
 			t.Errorf("by %s (-want +got):\n%s", name, diff)
 		}
 	}
@@ -46,7 +46,7 @@ func accountZeroes(t *testing.T, s Store) {
 	must(t, s.CreateAccount(t.Context(), want, nil, authcore.Effects{}))
 	got, err := s.AccountByID(t.Context(), want.ID)
 	must(t, err)
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(want, got, unnumbered); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
@@ -88,12 +88,12 @@ func profileChange(t *testing.T, s Store) {
 		authcore.Effects{})
 	must(t, err)
 	want.FirstName, want.Phone, want.UpdatedAt = first, phone, now
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(want, got, unnumbered); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	stored, err := s.AccountByID(t.Context(), want.ID)
 	must(t, err)
-	if diff := cmp.Diff(want, stored); diff != "" {
+	if diff := cmp.Diff(want, stored, unnumbered); diff != "" {
 		t.Errorf("stored (-want +got):\n%s", diff)
 	}
 }
@@ -190,7 +190,7 @@ func fieldsMerged(t *testing.T, s Store) {
 	all["f8"], all["f9"] = "ä\"\\", false
 	got, err := s.AccountByID(t.Context(), want.ID)
 	must(t, err)
-	if diff := cmp.Diff(all, got.Fields); diff != "" || got.Locale != locale {
+	if diff := cmp.Diff(all, got.Fields, unnumbered); diff != "" || got.Locale != locale {
 		t.Errorf("locale %q, fields (-want +got):\n%s", got.Locale, diff)
 	}
 }

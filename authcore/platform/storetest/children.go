@@ -76,10 +76,10 @@ func ends(t testing.TB, s Store, revs []authcore.Revocation, sessions ...authcor
 	for _, ids := range [][]uuid.UUID{got, stored, want} {
 		slices.SortFunc(ids, func(a, b uuid.UUID) int { return slices.Compare(a[:], b[:]) })
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(want, got, unnumbered); diff != "" {
 		t.Errorf("revoked (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff(want, stored); diff != "" {
+	if diff := cmp.Diff(want, stored, unnumbered); diff != "" {
 		t.Errorf("stored (-want +got):\n%s", diff)
 	}
 	for _, sess := range sessions {
@@ -107,15 +107,15 @@ func childOpens(t *testing.T, s Store) {
 	want.AccountID, want.AccountEpoch, want.ParentID = a.ID, a.Epoch, parent.ID
 	want.AMR, want.AuthTime, want.DeviceName = parent.AMR, parent.AuthTime, parent.DeviceName
 	want.ExpiresAt, want.RefreshExpiresAt = parent.ExpiresAt, parent.ExpiresAt
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(want, got, unnumbered); diff != "" {
 		t.Errorf("child session (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff(a, account); diff != "" {
+	if diff := cmp.Diff(a, account, unnumbered); diff != "" {
 		t.Errorf("account (-want +got):\n%s", diff)
 	}
 	stored, _, err := s.SessionByRefresh(t.Context(), want.ID, want.RefreshDigest, start)
 	must(t, err)
-	if diff := cmp.Diff(want, stored); diff != "" {
+	if diff := cmp.Diff(want, stored, unnumbered); diff != "" {
 		t.Errorf("stored (-want +got):\n%s", diff)
 	}
 	if further := withChild(t, s, got, "second"); further.ParentID != parent.ID {

@@ -52,7 +52,7 @@ func contactClaim(t *testing.T, s Store) {
 	must(t, err)
 	want := a
 	want.PendingEmail, want.PendingEmailUntil, want.UpdatedAt = "second@example.com", start.Add(7*24*time.Hour), start
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(want, got, unnumbered); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	_, err = s.ProveToken(t.Context(), first.Purpose, first.TokenDigest, start)
@@ -89,7 +89,7 @@ func contactConfirm(t *testing.T, s Store) {
 	must(t, err)
 	want := a
 	want.Email, want.EmailVerifiedAt, want.UpdatedAt = address, start.Add(time.Minute), start.Add(time.Minute)
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(want, got, unnumbered); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	for _, dead := range []authcore.Challenge{reset, verify, ch} {
@@ -217,7 +217,7 @@ func contactRemove(t *testing.T, s Store) {
 	must(t, err)
 	want := a
 	want.Email, want.EmailVerifiedAt, want.UpdatedAt = "", time.Time{}, start.Add(time.Minute)
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(want, got, unnumbered); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	_, err = s.ProveToken(t.Context(), reset.Purpose, reset.TokenDigest, start)

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
@@ -225,3 +226,6 @@ func oneMade(t testing.TB, errs []error) {
 		t.Errorf("%d accounts of one address, want 1", made)
 	}
 }
+
+// unnumbered compares accounts but for their numbers, which the database gives.
+var unnumbered = cmpopts.IgnoreFields(authcore.Account{}, "Number")

@@ -30,7 +30,7 @@ func passwordEnds(t *testing.T, s Store) {
 	got, rev, err := s.ChangePassword(t.Context(), change)
 	must(t, err)
 	want.PasswordHash, want.Epoch, want.UpdatedAt = "new", want.Epoch+1, change.Now
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(want, got, unnumbered); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	if rev.AccountID != want.ID || rev.Epoch != want.Epoch || !rev.Until.Equal(sess.AccessUntil) || rev.Seq == 0 {

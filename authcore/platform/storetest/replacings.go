@@ -53,12 +53,12 @@ func replaceOnce(t *testing.T, s Store) {
 	got := replaced(t, s, r)
 	want := r.Session
 	want.DeviceName, want.DeviceID = old.DeviceName, old.DeviceID
-	if diff := cmp.Diff(want, got); diff != "" || want.DeviceID == uuid.Nil || want.DeviceName == "" {
+	if diff := cmp.Diff(want, got, unnumbered); diff != "" || want.DeviceID == uuid.Nil || want.DeviceName == "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	stored, _, err := s.SessionByRefresh(t.Context(), got.ID, got.RefreshDigest, start)
 	must(t, err)
-	if diff := cmp.Diff(want, stored); diff != "" {
+	if diff := cmp.Diff(want, stored, unnumbered); diff != "" {
 		t.Errorf("stored (-want +got):\n%s", diff)
 	}
 	_, _, err = s.SessionByRefresh(t.Context(), old.ID, old.RefreshDigest, start)

@@ -48,7 +48,7 @@ func resetEnds(t *testing.T, s Store) {
 	got, rev, err := s.ResetPassword(t.Context(), r)
 	must(t, err)
 	want.PasswordHash, want.Epoch, want.UpdatedAt = "new", want.Epoch+1, start
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(want, got, unnumbered); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	if rev.AccountID != want.ID || rev.SessionID != uuid.Nil || rev.Epoch != want.Epoch || !rev.Until.Equal(second.AccessUntil) {
@@ -80,7 +80,7 @@ func resetProves(t *testing.T, s Store) {
 	got, _, err := s.ResetPassword(t.Context(), aReset(resetChallenge(t, s, want), want))
 	must(t, err)
 	want.PasswordHash, want.Epoch, want.UpdatedAt, want.EmailVerifiedAt = "new", want.Epoch+1, start, start
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(want, got, unnumbered); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
@@ -125,7 +125,7 @@ func resetRefused(t *testing.T, s Store) {
 		wants(t, err, authcore.ErrNotFound)
 		got, err := s.AccountByID(t.Context(), a.ID)
 		must(t, err)
-		if diff := cmp.Diff(a, got); diff != "" {
+		if diff := cmp.Diff(a, got, unnumbered); diff != "" {
 			t.Errorf("changed (-want +got):\n%s", diff)
 		}
 	}

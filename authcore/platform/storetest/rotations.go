@@ -59,10 +59,10 @@ func rotateOnce(t *testing.T, s Store) {
 	want := sess
 	want.RefreshDigest, want.RefreshExpiresAt, want.AccessUntil, want.LastSeenAt = r.Next, r.RefreshExpiresAt, r.AccessUntil, r.Now
 	want.Mode, want.Addr, want.UserAgent = r.Mode, r.Addr, r.UserAgent
-	if diff := cmp.Diff(want, stored); diff != "" {
+	if diff := cmp.Diff(want, stored, unnumbered); diff != "" {
 		t.Errorf("stored (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff(told(authcore.RotationResult{Outcome: authcore.Rotated, Session: want, Account: a}), told(got)); diff != "" {
+	if diff := cmp.Diff(told(authcore.RotationResult{Outcome: authcore.Rotated, Session: want, Account: a}), told(got), unnumbered); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
@@ -116,10 +116,10 @@ func rotateRace(t *testing.T, s Store) {
 		if sum(string(bytes.TrimPrefix(sealed, []byte("sealed ")))) != winner.Session.RefreshDigest {
 			t.Fatalf("a loser got %q, which is not the winner's", sealed)
 		}
-		if diff := cmp.Diff(winner.Session, told(got.result).Session); diff != "" {
+		if diff := cmp.Diff(winner.Session, told(got.result).Session, unnumbered); diff != "" {
 			t.Fatalf("a loser sees another session (-want +got):\n%s", diff)
 		}
-		if diff := cmp.Diff(a, got.result.Account); diff != "" {
+		if diff := cmp.Diff(a, got.result.Account, unnumbered); diff != "" {
 			t.Fatalf("a loser sees another account (-want +got):\n%s", diff)
 		}
 	}

@@ -24,10 +24,10 @@ func sessionRoundTrip(t *testing.T, s Store) {
 	want := withSession(t, s, a, "1")
 	got, account, err := s.SessionByRefresh(t.Context(), want.ID, want.RefreshDigest, start)
 	must(t, err)
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(want, got, unnumbered); diff != "" {
 		t.Errorf("session (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff(a, account); diff != "" {
+	if diff := cmp.Diff(a, account, unnumbered); diff != "" {
 		t.Errorf("account (-want +got):\n%s", diff)
 	}
 	_, _, err = s.SessionByRefresh(t.Context(), want.ID, sum("other"), start)
@@ -122,7 +122,7 @@ func sessionRevoke(t *testing.T, s Store) {
 		return until
 	}
 	want := map[uuid.UUID]time.Time{all[1].ID: all[1].AccessUntil}
-	if diff := cmp.Diff(want, revoked([]uuid.UUID{all[1].ID, foreign.ID, expired.ID, uuid.New()}, false)); diff != "" {
+	if diff := cmp.Diff(want, revoked([]uuid.UUID{all[1].ID, foreign.ID, expired.ID, uuid.New()}, false), unnumbered); diff != "" {
 		t.Errorf("those named (-want +got):\n%s", diff)
 	}
 	if got := revoked([]uuid.UUID{all[1].ID}, false); len(got) != 0 {
@@ -132,11 +132,11 @@ func sessionRevoke(t *testing.T, s Store) {
 		t.Errorf("none was named: %v", got)
 	}
 	want = map[uuid.UUID]time.Time{all[0].ID: all[0].AccessUntil, all[3].ID: all[3].AccessUntil}
-	if diff := cmp.Diff(want, revoked([]uuid.UUID{all[2].ID}, true)); diff != "" {
+	if diff := cmp.Diff(want, revoked([]uuid.UUID{all[2].ID}, true), unnumbered); diff != "" {
 		t.Errorf("every one but (-want +got):\n%s", diff)
 	}
 	want = map[uuid.UUID]time.Time{all[2].ID: all[2].AccessUntil}
-	if diff := cmp.Diff(want, revoked(nil, true)); diff != "" {
+	if diff := cmp.Diff(want, revoked(nil, true), unnumbered); diff != "" {
 		t.Errorf("every one (-want +got):\n%s", diff)
 	}
 	_, err := s.RotateRefresh(t.Context(), rotation(all[0], "a", "next", time.Second))
@@ -166,7 +166,7 @@ func sessionsLive(t *testing.T, s Store) {
 		for _, w := range want {
 			expected[w.ID] = a.RolesVersion
 		}
-		if diff := cmp.Diff(expected, got); diff != "" || len(list) != len(want) {
+		if diff := cmp.Diff(expected, got, unnumbered); diff != "" || len(list) != len(want) {
 			t.Errorf("at %v (-want +got):\n%s", at, diff)
 		}
 	}

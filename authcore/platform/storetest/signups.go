@@ -42,12 +42,12 @@ func signUpCreate(t *testing.T, s Store) {
 	e.Opening.Effects = mails(1)
 	a, sess, err := s.SignUp(t.Context(), e)
 	must(t, err)
-	if diff := cmp.Diff(e.Account, a); diff != "" {
+	if diff := cmp.Diff(e.Account, a, unnumbered); diff != "" {
 		t.Errorf("account (-want +got):\n%s", diff)
 	}
 	want := e.Opening.Session
 	want.AccountID, want.AccountEpoch = a.ID, a.Epoch
-	if diff := cmp.Diff(want, sess); diff != "" {
+	if diff := cmp.Diff(want, sess, unnumbered); diff != "" {
 		t.Errorf("session (-want +got):\n%s", diff)
 	}
 	if list, err := s.LiveRevocations(t.Context(), 0, start); err != nil || len(list) > 0 {
@@ -129,7 +129,7 @@ func signUpVerify(t *testing.T, s Store) {
 		Verified: email(want.Email), Unique: signIn, Account: authcore.Account{ID: want.ID}, Opening: authcore.SessionOpening{Session: aSession(authcore.Account{}, "new")}})
 	must(t, err)
 	want.EmailVerifiedAt, want.UpdatedAt = start.Add(time.Second), start.Add(time.Second)
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(want, got, unnumbered); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	if sess.AccountEpoch != want.Epoch {
@@ -173,7 +173,7 @@ func signUpTakes(t *testing.T, s Store) {
 		}
 		got, err := s.AccountByID(t.Context(), claimer.ID)
 		must(t, err)
-		if diff := cmp.Diff(want, got); diff != "" {
+		if diff := cmp.Diff(want, got, unnumbered); diff != "" {
 			t.Errorf("the claimer (-want +got):\n%s", diff)
 		}
 		_, _, err = s.SessionByRefresh(t.Context(), old.ID, old.RefreshDigest, now)
@@ -197,7 +197,7 @@ func signUpKeeps(t *testing.T, s Store) {
 		wantsTaken(t, err, authcore.KindEmail)
 		got, err := s.AccountByID(t.Context(), a.ID)
 		must(t, err)
-		if diff := cmp.Diff(a, got); diff != "" {
+		if diff := cmp.Diff(a, got, unnumbered); diff != "" {
 			t.Errorf("changed (-want +got):\n%s", diff)
 		}
 	}
@@ -245,7 +245,7 @@ func opens(t *testing.T, s Store) {
 	must(t, s.OpenAccount(t.Context(), o))
 	got, err := s.Registrations(t.Context(), a.Email, start)
 	must(t, err)
-	if diff := cmp.Diff([]authcore.Registration{r}, got); diff != "" {
+	if diff := cmp.Diff([]authcore.Registration{r}, got, unnumbered); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	_, err = s.ProveToken(t.Context(), ch.Purpose, ch.TokenDigest, start)
@@ -275,7 +275,7 @@ func signUpRefused(t *testing.T, s Store) {
 		wants(t, err, authcore.ErrNotFound)
 		got, err := s.AccountByID(t.Context(), a.ID)
 		must(t, err)
-		if diff := cmp.Diff(a, got); diff != "" {
+		if diff := cmp.Diff(a, got, unnumbered); diff != "" {
 			t.Errorf("changed (-want +got):\n%s", diff)
 		}
 	}

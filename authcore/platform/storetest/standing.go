@@ -52,7 +52,7 @@ func rolesChange(t *testing.T, s Store) {
 	got, err := s.ChangeRoles(t.Context(), c)
 	must(t, err)
 	want.Roles, want.RolesVersion, want.UpdatedAt = []string{"ops:eu", "editor"}, want.RolesVersion+1, c.Now
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(want, got, unnumbered); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	if stored, err := s.AccountByID(t.Context(), want.ID); err != nil || !slices.Equal(stored.Roles, want.Roles) {
@@ -74,7 +74,7 @@ func rolesSame(t *testing.T, s Store) {
 	want := withAccount(t, s, "anna")
 	got, err := s.ChangeRoles(t.Context(), aRoleChange(want, "admin", "editor"))
 	must(t, err)
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(want, got, unnumbered); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	if list, err := s.LiveRevocations(t.Context(), 0, start); err != nil || len(list) != 0 {
@@ -106,7 +106,7 @@ func disabledEnds(t *testing.T, s Store) {
 	got, err := s.ChangeDisabled(t.Context(), d)
 	must(t, err)
 	want.DisabledAt, want.UpdatedAt, want.Epoch = d.Now, d.Now, want.Epoch+1
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(want, got, unnumbered); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	list, err := s.LiveRevocations(t.Context(), 0, start)
@@ -138,7 +138,7 @@ func disabledTwice(t *testing.T, s Store) {
 	later.Now = later.Now.Add(time.Hour)
 	second, err := s.ChangeDisabled(t.Context(), later)
 	must(t, err)
-	if diff := cmp.Diff(first, second); diff != "" {
+	if diff := cmp.Diff(first, second, unnumbered); diff != "" {
 		t.Errorf("(-first +second):\n%s", diff)
 	}
 	outboxHas(t, s, 1)

@@ -1,0 +1,14 @@
+-- +goose Up
+
+-- The sessions of refresh tokens that do not say whose they are. digest is a MAC of the token; rows of replaced ones stay for as long as
+-- these would have lived, so that one that comes back is known. Programs of the release before neither write nor read them.
+create table dialect_tokens (
+	digest     blob primary key,
+	session_id text not null,
+	account_id text not null,
+	expires_at integer not null
+) strict;
+create index dialect_tokens_account on dialect_tokens (account_id);
+create index dialect_tokens_expires on dialect_tokens (expires_at);
+
+insert into settings (name, value) values ('schema_fits', '4') on conflict (name) do update set value = excluded.value;

@@ -1,0 +1,72 @@
+// Package constancejwt is the dialect `constance_jwt`: the API of a Django app whose access tokens live for seconds and whose refresh
+// tokens are UUIDs (RFC 9562 §5.4), with lifetimes that django-constance changes while it runs.
+package constancejwt
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/jwtkeys"
+	"github.com/gatehouse-auth/gatehouse/authcore/web/dialect"
+	"github.com/gatehouse-auth/gatehouse/authcore/web/dialect/drf"
+)
+
+// New returns the dialect.
+func New() dialect.Dialect {
+	return dialect.Dialect{
+		Name: "constance_jwt", Title: "Accounts", Prefix: "/api", LoginField: "email", UserID: dialect.UserIDNumber,
+		Form: dialect.Form{Lifetimes: dialect.Lifetimes{Access: 30 * time.Second, Refresh: 30 * 24 * time.Hour}, Access: claims},
+		Routes: []dialect.Route{
+			{Action: "login", Method: http.MethodPost, Path: "/login", Summary: "Login", Limit: authcore.LimitLogin,
+				Fields: []drf.Field{{Name: dialect.LoginName}, {Name: "password", Secret: true}, dialect.Signing}, Replies: []int{200, 400, 401, 403, 429}, Do: login},
+			{Action: "refresh", Method: http.MethodPost, Path: "/refresh", Summary: "Refresh", Limit: authcore.LimitRefresh,
+				Fields: []drf.Field{{Name: "refresh_token"}}, Replies: []int{200, 400, 401, 429}, Do: refresh},
+			{Action: "logout", Method: http.MethodPost, Path: "/logout", Summary: "Logout", Limit: authcore.LimitRefresh,
+				Fields: []drf.Field{{Name: "refresh_token"}}, Replies: []int{200, 400, 401, 429}, Do: logout},
+			{Action: "me", Method: http.MethodGet, Path: "/me", Summary: "Me", User: true, Replies: []int{200, 401}, Do: me},
+		},
+	}
+}
+
+// claims are those of the app's own tokens, and the session.
+func claims(i dialect.Issued) []jwtkeys.Member {
+	all := []jwtkeys.Member{{Name: "user_id", Value: i.UserID}}
+	if name := i.Account.Name(); name != "" {
+		all = append(all, jwtkeys.Member{Name: "username", Value: name})
+	}
+	return append(all, jwtkeys.Member{Name: "exp", Value: i.ExpiresAt}, jwtkeys.Member{Name: "iat", Value: i.IssuedAt}, jwtkeys.Member{Name: "sid", Value: i.Session})
+}
+
+func login(x *dialect.Call, body drf.Values) (drf.Answer, error) {
+	tokens, err := x.SignIn(body[dialect.LoginName], body["password"], body)
+	return pair(tokens), err
+}
+
+func pair(t session.Tokens) drf.Answer {
+	return drf.Answer{Status: http.StatusOK, Body: drf.Object{{Name: "access_token", Value: t.Access}, {Name: "refresh_token", Value: t.Refresh}}}
+}
+
+func refresh(x *dialect.Call, body drf.Values) (drf.Answer, error) {
+	tokens, err := x.Rotate(body["refresh_token"])
+	return pair(tokens), err
+}
+
+// logout answers for a token that ends nothing as for a bad one, as the app did.
+func logout(x *dialect.Call, body drf.Values) (drf.Answer, error) {
+	ended, err := x.EndByRefresh(body["refresh_token"])
+	if err == nil && !ended {
+		err = authcore.Refuse(authcore.InvalidRefreshToken, "The refresh token is invalid or has expired.")
+	}
+	return drf.Answer{Status: http.StatusOK, Body: drf.Object{{Name: "success", Value: "User logged out."}}}, err
+}
+
+func me(x *dialect.Call, _ drf.Values) (drf.Answer, error) {
+	a, err := x.Account()
+	return user(a), err
+}
+
+func user(a authcore.Account) drf.Answer {
+	return drf.Answer{Status: http.StatusOK, Body: drf.Object{{Name: "id", Value: a.Number}, {Name: "username", Value: a.Name()}, {Name: "email", Value: a.Email}}}
+}

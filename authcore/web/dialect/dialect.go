@@ -1,0 +1,162 @@
+package dialect
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/admin"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/contact"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/fresh"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/profile"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/signin"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
+	"github.com/gatehouse-auth/gatehouse/authcore/web/dialect/drf"
+)
+
+// Dialect is an API as clients of another system know it. It is not changed once a [Site] serves it.
+type Dialect struct {
+	Name   string // of the directive
+	Title  string // of its documentation
+	Prefix string // where it is by default; "" where that must be given
+	Routes []Route
+	Form   Form
+	// Schemes are the words in front of a token, the first of which challenges; by default Bearer alone.
+	Schemes []string
+	// AnyCase: the words are known in any case, as DRF's own tokens have it; simplejwt compares exactly.
+	AnyCase bool
+	// LoginField is the name of the field with what somebody signs in with, unless the option login_field gives another.
+	LoginField string
+	// UserID is what the claim user_id is, unless the option user_id says otherwise.
+	UserID UserID
+	// Failure says how an error of a call is told. Nil: as DRF does, see [drf.FromError].
+	Failure func(x *Call, err error) *drf.Failure
+	// Options answers OPTIONS of a path. Nil: what DRF tells of a view that describes nothing.
+	Options func(x *Call, routes []*Route) (drf.Answer, error)
+	// Intercept sees every request of the dialect's first, and reports whether it has answered it. It may be nil.
+	Intercept func(x *Call) (answered bool)
+	// Beside are the dialect's own pages outside of its calls, by their paths from the root; they may depend on the prefix.
+	Beside func(prefix string) map[string]func(x *Call)
+}
+
+// Route is one call.
+type Route struct {
+	// Action names the call in the option path; "": it cannot be had at another path.
+	Action string
+	Method string
+	// Path is below the prefix and has no final slash: /login, or with a parameter /{number}. Every path is served with one and without. "":
+	// the call is only where the option path says.
+	Path    string
+	Summary string
+	Fields  []drf.Field // of the body, which are checked before Do
+	User    bool        // of somebody who shows an access token of this dialect
+	Limit   string      // one of the authcore.Limit… constants; "" is none
+	Replies []int       // statuses, for the documentation; the first is that of success
+	Do      func(x *Call, body drf.Values) (drf.Answer, error)
+}
+
+// UserID is what the claim user_id is.
+type UserID string
+
+// The kinds.
+const (
+	UserIDText   UserID = "string" // the account's number as text
+	UserIDNumber UserID = "int"    // the account's number
+	UserIDUUID   UserID = "uuid"   // the account's id
+)
+
+// Lifetimes are those of what a dialect issues. Single is that of a token of a dialect that has no refresh tokens; there the others
+// are 0, and the reverse.
+type Lifetimes struct{ Access, Refresh, Single time.Duration }
+
+// Accounts reads accounts.
+type Accounts interface {
+	// AccountByID returns an account. ErrNotFound.
+	AccountByID(ctx context.Context, id uuid.UUID) (authcore.Account, error)
+}
+
+// Flows are what dialects stand on.
+type Flows struct {
+	Sessions *session.Sessions
+	Dialects *session.Dialects
+	SignIn   *signin.Flow
+	SignUp   *signup.Flow
+	Password *password.Flow
+	Profile  *profile.Profiles
+	Contact  *contact.Flow
+	Fresh    *fresh.Gate
+	Accounts Accounts
+
+	AdminGate *admin.Gate
+	Directory *admin.Directory
+	Users     *admin.Users
+	Admins    authcore.Admins
+
+	Auth   *httpauth.Authenticator
+	Limits *httpauth.Limits
+	Now    authcore.Clock
+	Logger *slog.Logger
+	// Count is told how each call of a dialect has ended.
+	Count func(dialect string, err error)
+}
+
+// Call is one request, and its answer. What a dialect's functions need stands in its Site.
+type Call struct {
+	*Site
+	W     http.ResponseWriter
+	R     *http.Request
+	Info  httpauth.RequestInfo
+	Route *Route              // nil before one is found
+	Who   *authcore.Principal // of a route with User; nil for others
+	Param string              // what stands for the parameter of the path
+}
+
+// Context returns that of the request.
+func (x *Call) Context() context.Context { return x.R.Context() }
+
+// Account returns the account of who makes the call, as it is now.
+func (x *Call) Account() (authcore.Account, error) {
+	return x.Flows.Accounts.AccountByID(x.Context(), x.Who.AccountID)
+}
+
+// Request is how a client of the dialect is signed in.
+func (x *Call) Request(otp string) session.Request {
+	return session.Request{Mode: authcore.ModeDialect, Format: x.format(), OTP: otp, Client: x.Info.Client}
+}
+
+// LoginName is what [Dialect.LoginField] is called in the fields of a route and in what Do gets, whatever the option login_field says.
+const LoginName = "login"
+
+// Signing is the field that every call takes which signs in: the code of a second factor, which is asked for of accounts that have one.
+var Signing = drf.Field{Name: "otp", Optional: true, Blank: true, Null: true, Max: 128}
+
+// SignIn signs in by a password. Where a second factor is owed and body has no code for it the error is [drf.SecondFactorOwed]. Other
+// refusals are those of [signin.Flow.Password].
+func (x *Call) SignIn(login, password string, body drf.Values) (session.Tokens, error) {
+	out, err := x.Flows.SignIn.Password(x.Context(), signin.Input{Login: login, Password: password, Request: x.Request(body[Signing.Name])})
+	if err != nil {
+		return session.Tokens{}, err
+	}
+	if out.Pending != nil {
+		return session.Tokens{}, drf.SecondFactorOwed()
+	}
+	return out.Tokens, nil
+}
+
+// UserIDOf is what an account is called in the claim user_id.
+func (s *Site) UserIDOf(a authcore.Account) any {
+	switch s.Settings.UserID {
+	case UserIDNumber:
+		return a.Number
+	case UserIDUUID:
+		return a.ID.String()
+	}
+	return itoa(a.Number)
+}

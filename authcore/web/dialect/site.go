@@ -1,0 +1,396 @@
+package dialect
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"runtime/debug"
+	"slices"
+	"strings"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/jwtkeys"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
+	"github.com/gatehouse-auth/gatehouse/authcore/web/dialect/drf"
+)
+
+// Settings are what an operator chooses for a dialect at a site.
+type Settings struct {
+	Prefix string // begins with a slash and does not end with one
+	// Paths are more paths of calls by their actions: below the prefix, or from the root with a leading slash.
+	Paths      map[string][]string
+	Schemes    []string // nil: the dialect's
+	UserID     UserID   // "": the dialect's
+	LoginField string   // "": the dialect's
+	// Lifetimes returns those of what is issued now. It is asked at each use and waits for nothing.
+	Lifetimes func() Lifetimes
+	Keys      *jwtkeys.ForeignKeys
+	// MAC returns the key that digests of refresh tokens are made with. It is the same on every node.
+	MAC func() secret.MACKey
+}
+
+// Site serves a dialect at a site. It is safe for concurrent use.
+type Site struct {
+	Dialect  Dialect
+	Settings Settings
+	Flows    Flows
+
+	table Table
+}
+
+// New checks d and its settings. What s has not set is as d says.
+func New(d Dialect, s Settings, f Flows) (*Site, error) {
+	table, err := NewTable(d, s.Prefix, s.Paths)
+	if err != nil {
+		return nil, err
+	}
+	if s.Lifetimes == nil || s.Keys == nil || s.MAC == nil || f.Sessions == nil || f.Dialects == nil || f.Auth == nil || f.Limits == nil || f.Now == nil || f.Logger == nil {
+		return nil, fmt.Errorf("dialect %s: lifetimes, keys, sessions, authenticator, limits, clock and logger are required", d.Name)
+	}
+	if f.Count == nil {
+		f.Count = func(string, error) {}
+	}
+	if len(s.Schemes) == 0 {
+		s.Schemes = SchemesOf(d)
+	}
+	if s.UserID == "" {
+		s.UserID = d.UserID
+	}
+	if s.LoginField == "" {
+		s.LoginField = d.LoginField
+	}
+	return &Site{Dialect: d, Settings: s, Flows: f, table: table}, nil
+}
+
+// SchemesOf are the words in front of a dialect's tokens, by default.
+func SchemesOf(d Dialect) []string {
+	if len(d.Schemes) == 0 {
+		return []string{"Bearer"}
+	}
+	return d.Schemes
+}
+
+// Table is where the calls of a dialect are at a site.
+type Table struct {
+	paths  map[string][]*Route // from the root, without a final slash
+	beside map[string]func(x *Call)
+	order  []string
+}
+
+// NewTable returns the table of a dialect under a prefix. An action that the dialect does not have, and a path that would be two calls
+// with one method, are errors.
+func NewTable(d Dialect, prefix string, more map[string][]string) (Table, error) {
+	t := Table{paths: map[string][]*Route{}}
+	if d.Beside != nil {
+		t.beside = d.Beside(prefix)
+	}
+	for i := range d.Routes {
+		to := &d.Routes[i]
+		var at []string
+		if to.Path != "" {
+			at = append(at, prefix+to.Path)
+		}
+		if to.Action != "" {
+			for _, path := range more[to.Action] {
+				at = append(at, absolute(prefix, path))
+			}
+		}
+		for _, path := range at {
+			if err := t.add(path, to); err != nil {
+				return t, err
+			}
+		}
+	}
+	for action := range more {
+		if !slices.ContainsFunc(d.Routes, func(r Route) bool { return r.Action == action }) {
+			return t, fmt.Errorf("path: %s has no call %q; it is one of: %s", d.Name, action, strings.Join(Actions(d), ", "))
+		}
+	}
+	return t, nil
+}
+
+// Actions are the names of a dialect's calls for the option path.
+func Actions(d Dialect) (names []string) {
+	for _, r := range d.Routes {
+		if r.Action != "" && !slices.Contains(names, r.Action) {
+			names = append(names, r.Action)
+		}
+	}
+	return names
+}
+
+func absolute(prefix, path string) string {
+	if !strings.HasPrefix(path, "/") {
+		path = prefix + "/" + path
+	}
+	return strings.TrimSuffix(path, "/")
+}
+
+func (t *Table) add(path string, to *Route) error {
+	for _, other := range t.paths[path] {
+		if other.Method == to.Method {
+			return fmt.Errorf("path: %s %s is two calls", to.Method, path)
+		}
+	}
+	if t.paths[path] == nil {
+		t.order = append(t.order, path)
+	}
+	t.paths[path] = append(t.paths[path], to)
+	return nil
+}
+
+// Paths are all paths from the root, without a final slash, pages beside the calls included.
+func (t Table) Paths() []string {
+	all := slices.Clone(t.order)
+	for path := range t.beside {
+		all = append(all, strings.TrimSuffix(path, "/"))
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// Has reports whether a path is one of the dialect's.
+func (t Table) Has(path string) bool {
+	if routes, _ := t.find(path); routes != nil {
+		return true
+	}
+	return t.page(path) != nil
+}
+
+func (t Table) page(path string) func(x *Call) {
+	if page := t.beside[path]; page != nil {
+		return page
+	}
+	return t.beside[strings.TrimSuffix(path, "/")]
+}
+
+// find returns the calls at a path. The path is taken as it is, but for one final slash.
+func (t Table) find(path string) (routes []*Route, param string) {
+	path = strings.TrimSuffix(path, "/")
+	if routes = t.paths[path]; routes != nil && !strings.Contains(path, "{") {
+		return routes, ""
+	}
+	dir, last := path[:strings.LastIndexByte(path, '/')+1], path[strings.LastIndexByte(path, '/')+1:]
+	if last == "" {
+		return nil, ""
+	}
+	for pattern, routes := range t.paths {
+		if rest, ok := strings.CutPrefix(pattern, dir); ok && strings.HasPrefix(rest, "{") && strings.HasSuffix(rest, "}") {
+			return routes, last
+		}
+	}
+	return nil, ""
+}
+
+// Has reports whether the site has something at a path.
+func (s *Site) Has(path string) bool { return s.table.Has(path) }
+
+// ServeHTTP answers a request for which Has is true. Its context carries what [httpauth.WithRequestInfo] puts there.
+func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	x := &Call{Site: s, W: w, R: r}
+	defer x.recoverPanic()
+	var err error
+	x.Info, err = httpauth.RequestInfoFrom(r.Context())
+	httpauth.SecureHeaders(w.Header(), x.Info.HTTPS)
+	w.Header().Set("Cache-Control", "no-store")
+	if err != nil {
+		x.fail(err)
+		return
+	}
+	if page := s.table.page(r.URL.Path); page != nil {
+		page(x)
+		return
+	}
+	if s.Flows.Auth.Origins().IsPreflight(r) {
+		s.Flows.Auth.Origins().AnswerPreflight(w, r)
+		return
+	}
+	s.Flows.Auth.Origins().WriteCORS(w, r)
+	if s.Dialect.Intercept != nil && s.Dialect.Intercept(x) {
+		return
+	}
+	answer, err := x.perform()
+	s.Flows.Count(s.Dialect.Name, counted(err))
+	if err != nil {
+		x.fail(err)
+		return
+	}
+	drf.Write(w, r, answer)
+}
+
+// recoverPanic is as that of the API (M10).
+func (x *Call) recoverPanic() {
+	switch p := recover(); p {
+	case nil:
+	case http.ErrAbortHandler:
+		panic(p)
+	default:
+		x.fail(fmt.Errorf("panic: %v\n%s", p, debug.Stack()))
+	}
+}
+
+// perform finds the call and has it done.
+func (x *Call) perform() (drf.Answer, error) {
+	routes, param := x.table.find(x.R.URL.Path)
+	x.Param = param
+	method := x.R.Method
+	if method == http.MethodHead {
+		method = http.MethodGet
+	}
+	if method == http.MethodOptions {
+		return x.options(routes)
+	}
+	at := slices.IndexFunc(routes, func(to *Route) bool { return to.Method == method })
+	if at < 0 {
+		// DRF asks who it is before it looks whether there is such a method.
+		if len(routes) > 0 && routes[0].User {
+			if err := x.authenticate(); err != nil {
+				return drf.Answer{}, err
+			}
+		}
+		x.allow(routes)
+		return drf.Answer{}, drf.MethodNotAllowed(x.R.Method)
+	}
+	to := routes[at]
+	x.Route = to
+	if err := x.Flows.Limits.Take(x.Context(), x.W.Header(), to.Limit, to.Path, x.Info.Client.Addr); err != nil {
+		return drf.Answer{}, err
+	}
+	if to.User {
+		if err := x.authenticate(); err != nil {
+			return drf.Answer{}, err
+		}
+		if err := x.Flows.Limits.TakeAccount(x.Context(), x.W.Header(), to.Limit, to.Path, x.Who.AccountID); err != nil {
+			return drf.Answer{}, err
+		}
+	}
+	var body drf.Values
+	if len(to.Fields) > 0 {
+		data, err := drf.Read(x.W, x.R)
+		if err != nil {
+			return drf.Answer{}, err
+		}
+		if body, err = data.Check(x.named(to.Fields)...); err != nil {
+			return drf.Answer{}, err
+		}
+		if login, given := body[x.Settings.LoginField]; given && x.Settings.LoginField != "" {
+			body[LoginName] = login
+		}
+	}
+	return to.Do(x, body)
+}
+
+// named are fields as the site calls them.
+func (s *Site) named(fields []drf.Field) []drf.Field {
+	at := slices.IndexFunc(fields, func(f drf.Field) bool { return f.Name == LoginName })
+	if at < 0 {
+		return fields
+	}
+	all := slices.Clone(fields)
+	all[at].Name = s.Settings.LoginField
+	return all
+}
+
+func (x *Call) options(routes []*Route) (drf.Answer, error) {
+	if len(routes) > 0 && routes[0].User {
+		if err := x.authenticate(); err != nil {
+			return drf.Answer{}, err
+		}
+	}
+	x.allow(routes)
+	if x.Dialect.Options != nil {
+		return x.Dialect.Options(x, routes)
+	}
+	name := ""
+	if len(routes) > 0 {
+		name = routes[0].Summary
+	}
+	return drf.Metadata(name, "", ""), nil
+}
+
+// allow sets the header field Allow, as DRF does on every answer.
+func (x *Call) allow(routes []*Route) {
+	var methods []string
+	for _, to := range routes {
+		methods = append(methods, to.Method)
+	}
+	x.W.Header().Set("Allow", drf.Allow(methods...))
+}
+
+// authenticate finds out who makes the call, by an access token of this dialect alone. Everything the flows do then is done by that
+// account.
+func (x *Call) authenticate() (err error) {
+	token, found, err := x.Token()
+	if err != nil {
+		return err
+	}
+	if !found {
+		return drf.NotAuthenticated()
+	}
+	if x.Who, err = x.Flows.Auth.AuthenticateDialect(token, x.Settings.Keys.Has); err != nil {
+		return err
+	}
+	x.R = x.R.WithContext(authcore.ActAs(x.R.Context(), x.Who.Holder()))
+	return nil
+}
+
+// Token returns what stands in the Authorization header under one of the dialect's words; found is false for no such header, and for one
+// with another word, which is as none.
+func (x *Call) Token() (token string, found bool, err error) {
+	lines := x.R.Header["Authorization"]
+	if len(lines) == 0 {
+		return "", false, nil
+	}
+	if len(lines) > 1 {
+		return "", false, authcore.Refuse(authcore.InvalidRequest, "Send only one Authorization header.")
+	}
+	words := strings.Fields(lines[0])
+	if len(words) == 0 || !slices.ContainsFunc(x.Settings.Schemes, func(s string) bool {
+		return s == words[0] || x.Dialect.AnyCase && strings.EqualFold(s, words[0])
+	}) {
+		return "", false, nil
+	}
+	switch {
+	case len(words) == 2:
+		return words[1], true, nil
+	case x.Dialect.AnyCase && len(words) == 1:
+		return "", true, drf.Detail(http.StatusUnauthorized, "Invalid token header. No credentials provided.")
+	case x.Dialect.AnyCase:
+		return "", true, drf.Detail(http.StatusUnauthorized, "Invalid token header. Token string should not contain spaces.")
+	}
+	return "", true, drf.DetailCode(http.StatusUnauthorized, "Authorization header must contain two space-delimited values", "bad_authorization_header")
+}
+
+// fail answers with an error, in the dialect's envelope.
+func (x *Call) fail(err error) {
+	var f *drf.Failure
+	if x.Dialect.Failure != nil {
+		f = x.Dialect.Failure(x, err)
+	} else {
+		f = drf.FromError(x.R, x.Flows.Logger, err, x.Renamed())
+	}
+	f.Write(x.W, x.R, drf.Challenge(x.Settings.Schemes[0]))
+}
+
+// Renamed says what fields of flows are called here.
+func (x *Call) Renamed() map[string]string { return map[string]string{"login": x.Settings.LoginField} }
+
+// counted is an error as the metric has it: a failure of DRF is a refusal, but for faults.
+func counted(err error) error {
+	var f *drf.Failure
+	if !errors.As(err, &f) {
+		return err
+	}
+	switch f.Status {
+	case http.StatusUnauthorized:
+		return authcore.Refuse(authcore.InvalidToken, "")
+	case http.StatusForbidden:
+		return authcore.Refuse(authcore.Forbidden, "")
+	case http.StatusNotFound:
+		return authcore.Refuse(authcore.NotFound, "")
+	case http.StatusServiceUnavailable:
+		return authcore.ErrUnavailable
+	}
+	return authcore.Refuse(authcore.InvalidRequest, "")
+}

@@ -1,0 +1,168 @@
+package caddymodule
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/jwtkeys"
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/sanitize"
+	"github.com/gatehouse-auth/gatehouse/authcore/web/dialect"
+)
+
+func init() { caddy.RegisterModule(new(Dialect)) }
+
+// Dialect serves an API that clients of another system speak, and passes every other request on.
+type Dialect struct {
+	// The dialect: a module of the namespace gatehouse.dialects.
+	DialectRaw json.RawMessage `json:"dialect,omitempty" caddy:"namespace=gatehouse.dialects inline_key=name"`
+
+	// Where the directive stands, as file:line. It is for messages alone and need not be given.
+	At string `json:"at,omitempty"`
+
+	app    *App
+	module DialectModule
+	is     dialect.Dialect
+	table  dialect.Table
+	prefix string
+	key    []secret.Value
+	portal string // prefix of the portal on this site; "" for none
+	names  func(host string) bool
+	serves atomic.Pointer[dialect.Site] // nil while the node starts
+}
+
+// CaddyModule returns the module's description.
+func (*Dialect) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "http.handlers.gatehouse_dialect", New: func() caddy.Module { return new(Dialect) }}
+}
+
+// Provision checks the settings, and takes hold of the dialect's keys if the node has started.
+func (d *Dialect) Provision(ctx caddy.Context) (err error) {
+	if d.app, err = appOf(ctx); err != nil {
+		return err
+	}
+	mod, err := ctx.LoadModule(d, "DialectRaw")
+	if err != nil {
+		return fmt.Errorf("gatehouse_dialect: %w", err)
+	}
+	module, ok := mod.(DialectModule)
+	if !ok {
+		return fmt.Errorf("gatehouse_dialect: %T is not a dialect", mod)
+	}
+	d.module = module
+	if d.is, d.table, d.prefix, err = checkDialect(module); err != nil {
+		return fmt.Errorf("gatehouse_dialect: %w", err)
+	}
+	if err := d.readKey(); err != nil {
+		return fmt.Errorf("gatehouse_dialect %s: %w", d.is.Name, err)
+	}
+	at, err := siteOf(ctx)
+	if err != nil {
+		return fmt.Errorf("gatehouse_dialect: %w", err)
+	}
+	d.names = at.names()
+	d.portal, _ = at.portal()
+	if err := d.app.dialects.add(d, at); err != nil {
+		return err
+	}
+	if err := d.defineLifetimes(); err != nil {
+		return fmt.Errorf("gatehouse_dialect %s: %w", d.is.Name, err)
+	}
+	if c := d.app.core.Load(); c != nil { // a reload
+		return c.serveDialects(ctx, d.app, d)
+	}
+	return nil
+}
+
+// ServeHTTP answers the dialect's paths, taken as Caddy decoded them, but for one final slash.
+func (d *Dialect) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	if !d.table.Has(r.URL.Path) {
+		return next.ServeHTTP(w, r)
+	}
+	e := d.app.edge
+	e.CloseAfterResponse(w, r, next)
+	e.Enter(r, true)
+	if err := sanitize.CheckForm(w, r, true); err != nil {
+		httpauth.SecureHeaders(w.Header(), e.HTTPS(r))
+		httpauth.WriteError(w, r, d.app.logger, err)
+		return nil
+	}
+	if _, err := d.app.await(r.Context()); err != nil {
+		httpauth.WriteError(w, r, d.app.logger, err)
+		return nil
+	}
+	in := e.RequestInfo(r, d.names)
+	in.Client.Portal = in.Client.Issuer + d.portal
+	if d.portal == "" {
+		in.Client.Portal = d.app.sites.portalURL()
+	}
+	r = e.AsBrowsersSee(r, in.HTTPS)
+	d.serves.Load().ServeHTTP(w, r.WithContext(httpauth.WithRequestInfo(r.Context(), in)))
+	return nil
+}
+
+// dialects are those of a configuration. Handlers add themselves while they are provisioned, one after the other.
+type dialects struct {
+	mu      sync.Mutex
+	all     []*Dialect
+	claims  map[*caddyhttp.Server][]siteClaim
+	keys    atomic.Pointer[jwtkeys.ForeignSet]
+	schemes atomic.Pointer[[]string]
+}
+
+// siteClaim is what a dialect serves at the hosts of its site; no hosts are all.
+type siteClaim struct {
+	pathClaim
+	hosts []string
+}
+
+// Keys returns the keys of all dialects that are served; nil for none.
+func (s *dialects) Keys() *jwtkeys.ForeignSet { return s.keys.Load() }
+
+// Schemes returns the words that their tokens stand under besides Bearer.
+func (s *dialects) Schemes() []string {
+	if all := s.schemes.Load(); all != nil {
+		return *all
+	}
+	return nil
+}
+
+// add makes a dialect known. It is an error where something else of its site has one of its paths: a configuration that is no Caddyfile
+// has not been asked before.
+func (s *dialects) add(d *Dialect, at *site) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	claim := siteClaim{pathClaim{by: "gatehouse_dialect " + d.is.Name, at: d.At, prefix: d.prefix, paths: d.table.Paths()}, at.hosts()}
+	if d.portal != "" {
+		if err := claim.conflict(pathClaim{by: "gatehouse", portal: d.portal}); err != nil {
+			return err
+		}
+	}
+	for _, other := range s.claims[at.srv] {
+		if slices.Equal(other.hosts, claim.hosts) {
+			if err := claim.conflict(other.pathClaim); err != nil {
+				return err
+			}
+		}
+	}
+	if s.claims == nil {
+		s.claims = map[*caddyhttp.Server][]siteClaim{}
+	}
+	s.claims[at.srv] = append(s.claims[at.srv], claim)
+	s.all = append(s.all, d)
+	return nil
+}
+
+// Interface guards
+var (
+	_ caddy.Provisioner           = (*Dialect)(nil)
+	_ caddyhttp.MiddlewareHandler = (*Dialect)(nil)
+)

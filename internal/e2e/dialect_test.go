@@ -1,0 +1,116 @@
+package e2e
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+// dialectSite serves a dialect, a portal and a guard that takes the dialect's tokens, and beside it guards that take less.
+const dialectSite = `http://127.0.0.1:<port> {
+	gatehouse
+	gatehouse_dialect <dialect>
+	gatehouse_guard /app/* {
+		accept cookie bearer dialect
+		header X-Via {http.auth.via}
+	}
+	gatehouse_guard /own/* {
+		header X-Via {http.auth.via}
+	}
+	gatehouse_guard /cookies/* {
+		accept cookie
+		optional
+	}
+	reverse_proxy <upstream>
+}
+`
+
+// dialectPlan is a plan with a dialect, whose key is not the gateway's own.
+func dialectPlan(directive string) plan {
+	return plan{site: strings.ReplaceAll(dialectSite, "<dialect>", directive+" {\n\t\tkey {env.DIALECT_KEY}\n\t}"),
+		env: []string{"DIALECT_KEY=a key that clients of old know, too"}}
+}
+
+// asJSON makes a call of a dialect and returns the members of the answer.
+func (g *gateway) asJSON(t testing.TB, status int, method, path string, body any, authorization string) map[string]any {
+	t.Helper()
+	c := call{method: method, path: path, body: body}
+	if authorization != "" {
+		c.header = map[string]string{"Authorization": authorization}
+	}
+	got := g.do(t, c)
+	if got.status != status {
+		t.Fatalf("%s %s answered %d %s, want %d", method, path, got.status, got.body, status)
+	}
+	var says map[string]any
+	if len(got.body) > 0 {
+		if err := json.Unmarshal(got.body, &says); err != nil {
+			t.Fatalf("%s %s answered %s: %v", method, path, got.body, err)
+		}
+	}
+	return says
+}
+
+// TestDialect_Cluster: a token of a dialect is a session like any other. What one node issues every node takes from memory; a session
+// that its owner ends is dead at once there and within a second elsewhere, for guards, for the dialect's calls and for its refresh token.
+func TestDialect_Cluster(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t, dialectPlan("constance_jwt"))
+	u := c.a.newUser(t)
+	says := c.a.asJSON(t, 200, "POST", "/api/login/", map[string]any{"email": u.email, "password": u.password}, "")
+	access, refresh := "Bearer "+says["access_token"].(string), says["refresh_token"].(string)
+	for _, g := range []*gateway{c.a, c.b} {
+		e := g.do(t, call{path: "/app/x", header: map[string]string{"Authorization": access}}).must(t, 200, "").echo(t)
+		if e.get(t, "X-Via") != "dialect" || e.get(t, "Remote-Email") != u.email || len(e.all("Authorization")) != 0 {
+			t.Errorf("a service gets %v", e)
+		}
+		g.do(t, call{path: "/own/x", header: map[string]string{"Authorization": access}}).must(t, http.StatusUnauthorized, "invalid_token")
+		g.do(t, call{path: "/auth/me", header: map[string]string{"Authorization": access}}).must(t, http.StatusUnauthorized, "invalid_token")
+		// What is not accepted goes on, but for what is ours.
+		if e := g.do(t, call{path: "/cookies/x", header: map[string]string{"Authorization": access}}).must(t, 200, "").echo(t); len(e.all("Authorization")) != 0 {
+			t.Errorf("a service gets our token: %v", e)
+		}
+		if e := g.do(t, call{path: "/cookies/x", bearer: "of.somebody.else"}).must(t, 200, "").echo(t); len(e.all("Authorization")) != 1 {
+			t.Errorf("a service does not get its own token: %v", e)
+		}
+	}
+	says = c.b.asJSON(t, 200, "POST", "/api/refresh/", map[string]any{"refresh_token": refresh}, "")
+	access, refresh = "Bearer "+says["access_token"].(string), says["refresh_token"].(string)
+	sid := members(t, strings.TrimPrefix(access, "Bearer "), 1)["sid"].(string)
+	var list struct {
+		Sessions []struct{ ID string }
+	}
+	if err := json.Unmarshal(c.a.api(t, "GET", "/sessions", nil, call{bearer: u.access}).must(t, 200, "").body, &list); err != nil {
+		t.Fatal(err)
+	}
+	listed := false
+	for _, s := range list.Sessions {
+		listed = listed || s.ID == sid
+	}
+	if !listed {
+		t.Errorf("the dialect's session %s is not in %v", sid, list)
+	}
+	ended := c.a.endSession(t, u, sid)
+	c.a.do(t, call{path: "/app/x", header: map[string]string{"Authorization": access}}).must(t, http.StatusUnauthorized, "invalid_token")
+	c.a.asJSON(t, 401, "GET", "/api/me/", nil, access)
+	for c.b.do(t, call{path: "/app/x", header: map[string]string{"Authorization": access}}).status != http.StatusUnauthorized {
+		if time.Since(ended) > time.Second {
+			t.Fatal("the other node lets a session in that has ended a second ago")
+		}
+	}
+	c.b.asJSON(t, 401, "POST", "/api/refresh/", map[string]any{"refresh_token": refresh}, "")
+}
+
+// TestOption_guard_accept: what a guard does not name is left alone.
+func TestOption_guard_accept(t *testing.T) {
+	t.Parallel()
+	g := start(t, plan{guard: "accept bearer"})
+	u, b := g.newUser(t), g.newBrowser(t)
+	g.do(t, call{path: "/x", bearer: u.access}).must(t, 200, "")
+	g.do(t, call{path: "/x", cookies: b.cookies}).must(t, http.StatusUnauthorized, "authentication_required")
+	g.mustReload(t, plan{guard: "accept cookie"})
+	g.do(t, call{path: "/x", bearer: u.access}).must(t, http.StatusUnauthorized, "authentication_required")
+	g.do(t, call{path: "/x", cookies: b.cookies}).must(t, 200, "")
+}
