@@ -140,7 +140,7 @@ func useLinkWhole(t *testing.T, s Store) {
 	_, _, err := s.SessionByRefresh(t.Context(), sess.ID, sess.RefreshDigest, start)
 	must(t, err)
 	got, err := s.AccountByID(t.Context(), a.ID)
-	if diff := cmp.Diff(a, got); diff != "" || err != nil {
+	if diff := cmp.Diff(a, got, unnumbered); diff != "" || err != nil {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
 	wants(t, s.UseSecurityLink(t.Context(), useOf(l, notice.Undo{}, l.ExpiresAt)), authcore.ErrNotFound)
