@@ -72,7 +72,9 @@ func TestHelpDesk_MailboxPutInByAStranger(t *testing.T) {
 	h.post("/password/reset", `{"token":"`+reset+`","new_password":"`+password2+`"}`).want(204)
 	p := h.post("/login", `{"login":"ada","password":"`+password2+`"}`).pendingAt("totp")
 	h.idp.User["email"] = thief
-	h.post("/social/acme/token", h.idToken("")).want(200)
+	if got := h.post("/social/acme/token", h.idToken("")).want(200).fields(); got["registration_required"] != true {
+		t.Errorf("by a provider: %v", got)
+	}
 	for _, m := range h.Mails(t, thief) { // a connection would outlive the week
 		if m.Kind == authcore.MailProviderCode {
 			t.Error("the mailbox alone makes a connection")
@@ -112,7 +114,9 @@ func TestAdmin_AddressIsWatchedForAWeek(t *testing.T) {
 	got := h.post("/login/mfa", `{"mfa_token":"`+p.MFAToken+`","code":"`+h.Mail(t, victim, authcore.MailSecondFactorCode).Code+`"}`).want(200).pair()
 	h.call(http.MethodGet, "/me/notifications", "", bearer(got.AccessToken)).want(200)
 	h.Clock.Advance(authcore.ContactWatch)
-	byCode().want(200).pair()
+	if byCode().want(200).pair().AccessToken == "" {
+		t.Error("the week does not end")
+	}
 
 	// Whose address it is not to change.
 	asAdmin = bearer(h.signIn("boss.one").AccessToken)
