@@ -42,6 +42,9 @@ type FieldChange struct {
 // NewAdminCall begins a call; e says who makes it and from where.
 func NewAdminCall(e Event) *AdminCall { return &AdminCall{event: e} }
 
+// ByOperator reports whether whoever runs the gateway makes the call.
+func (c *AdminCall) ByOperator() bool { return c != nil && c.event.Via == ViaOperator }
+
 // About names the account that the call is about.
 func (c *AdminCall) About(account uuid.UUID) {
 	if c != nil {

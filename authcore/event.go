@@ -105,6 +105,7 @@ const (
 	EventAdminSessionsRevoke  EventKind = "admin.sessions.revoke"
 	EventAdminFactorsList     EventKind = "admin.factors.list"
 	EventAdminFactorsRemove   EventKind = "admin.factors.remove"
+	EventAdminFactorsReset    EventKind = "admin.factors.reset" // of all, on the command line
 
 	EventAdminInvitationsList   EventKind = "admin.invitations.list"
 	EventAdminInvitationsGet    EventKind = "admin.invitations.get"
@@ -149,7 +150,7 @@ var eventKinds = sortedKinds(
 	EventAdminKeysList, EventAdminKeysRotate, EventAdminUsersList, EventAdminUsersGet, EventAdminUsersCreate, EventAdminUsersReplace, EventAdminUsersUpdate, EventAdminUsersDelete,
 	EventAdminUsersAddRole, EventAdminUsersRemoveRole, EventAdminUsersReset, EventAdminUsersVerify, EventAdminUsersUnlock,
 	EventAdminUsersRequireMFA, EventAdminUsersReleaseMFA, EventMFARequired, EventMFAReleased,
-	EventAdminSessionsList, EventAdminSessionsDelete, EventAdminSessionsRevoke, EventAdminFactorsList, EventAdminFactorsRemove, EventCreatedByAdmin, EventUnlocked, EventEndedByAdmin,
+	EventAdminSessionsList, EventAdminSessionsDelete, EventAdminSessionsRevoke, EventAdminFactorsList, EventAdminFactorsRemove, EventAdminFactorsReset, EventCreatedByAdmin, EventUnlocked, EventEndedByAdmin,
 	EventAdminInvitationsList, EventAdminInvitationsGet, EventAdminInvitationsCreate, EventAdminInvitationsResend, EventAdminInvitationsRevoke,
 	EventAdminExplain, EventAdminHealthGet,
 )

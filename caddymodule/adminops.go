@@ -125,7 +125,7 @@ func newAdminOps(cfg *resolved, store *sqlstore.Store, ring *keyring.Ring, seale
 	if d.tuning, err = tuning.New(tuning.Config{Store: store, Registry: cfg.tuning, Now: now}); err != nil {
 		return nil, err
 	}
-	if d.accounts, err = admin.New(admin.Config{Store: store, Identities: cfg.identities, Admins: cfg.admins, NoPassword: cfg.noPassword(), Now: now}); err != nil {
+	if d.accounts, err = admin.New(admin.Config{Store: store, Identities: cfg.identities, NoPassword: cfg.noPassword(), Now: now}); err != nil {
 		return nil, err
 	}
 	if err := d.find(); err != nil {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/admin"
@@ -89,6 +90,7 @@ type newUser struct {
 	Username string   `json:"username,omitempty"`
 	Roles    []string `json:"roles,omitempty"`
 	Admin    bool     `json:"admin,omitempty"`
+	Service  bool     `json:"service,omitempty"`
 }
 
 // createdUser is a new account and where its owner chooses the first password.
@@ -99,23 +101,29 @@ type createdUser struct {
 }
 
 func (n newUser) create(ctx context.Context, d *adminOps) (createdUser, error) {
-	roles := slices.Clone(n.Roles)
-	if n.Admin {
-		roles = append(roles, authcore.RoleAdmin)
-	}
-	made, err := d.accounts.Create(ctx, admin.CreateInput{Email: n.Email, Username: n.Username, Roles: roles, Method: admin.ByOperator})
-	if err != nil {
-		return createdUser{}, err
-	}
-	shown, err := d.managed(ctx, made.Account, nil)
-	if err != nil {
-		return createdUser{}, err
-	}
-	created := createdUser{ManagedUser: shown}
-	if made.Token != "" {
-		created.Link, created.ExpiresAt = d.link("/reset", made.Token), made.ExpiresAt
-	}
-	return created, nil
+	return told(ctx, d, authcore.EventAdminUsersCreate, func(ctx context.Context) (createdUser, error) {
+		roles := slices.Clone(n.Roles)
+		if n.Admin {
+			roles = append(roles, authcore.RoleAdmin)
+		}
+		if n.Service { // nobody signs in to it: there is no link to print
+			made, err := d.users.Create(ctx, admin.NewUser{Email: n.Email, Username: n.Username, Roles: roles, Kind: authcore.KindService})
+			return createdUser{ManagedUser: d.show(made)}, err
+		}
+		made, err := d.accounts.Create(ctx, admin.CreateInput{Email: n.Email, Username: n.Username, Roles: roles, Method: admin.ByOperator})
+		if err != nil {
+			return createdUser{}, err
+		}
+		shown, err := d.managed(ctx, made.Account, nil)
+		if err != nil {
+			return createdUser{}, err
+		}
+		created := createdUser{ManagedUser: shown}
+		if made.Token != "" {
+			created.Link, created.ExpiresAt = d.link("/reset", made.Token), made.ExpiresAt
+		}
+		return created, nil
+	})
 }
 
 // link is that of a page of the portal.
@@ -125,19 +133,30 @@ func pageLink(portal, path, token string) string {
 	return strings.TrimSuffix(portal, "/") + path + "?token=" + url.QueryEscape(token)
 }
 
-// namedUser is an account by its id, address or username.
+// namedUser is an account by its id, number, address or username.
 type namedUser struct {
 	User string `json:"user"`
 }
 
+// change changes the account as e says.
+func (n namedUser) change(ctx context.Context, d *adminOps, kind authcore.EventKind, e admin.Edit) (managedUser, error) {
+	return told(ctx, d, kind, func(ctx context.Context) (managedUser, error) {
+		a, err := n.find(ctx, d)
+		if err == nil {
+			a, err = d.users.Change(ctx, uuid.Nil, a.ID.String(), e, nil)
+		}
+		return d.show(a), err
+	})
+}
+
 func (n namedUser) disable(ctx context.Context, d *adminOps) (managedUser, error) {
-	a, err := d.accounts.Disable(ctx, n.User, admin.ByOperator)
-	return d.managed(ctx, a, err)
+	yes := true
+	return n.change(ctx, d, authcore.EventAdminUsersUpdate, admin.Edit{Disabled: &yes})
 }
 
 func (n namedUser) enable(ctx context.Context, d *adminOps) (managedUser, error) {
-	a, err := d.accounts.Enable(ctx, n.User, admin.ByOperator)
-	return d.managed(ctx, a, err)
+	no := false
+	return n.change(ctx, d, authcore.EventAdminUsersUpdate, admin.Edit{Disabled: &no})
 }
 
 // resetUser is an account whose second factors were removed.
@@ -147,19 +166,21 @@ type resetUser struct {
 }
 
 func (n namedUser) resetFactors(ctx context.Context, d *adminOps) (resetUser, error) {
-	if !d.hasPages() {
-		return resetUser{}, errNoPages()
-	}
-	a, err := admin.Find(ctx, d.store, n.User)
-	if err != nil {
-		return resetUser{}, err
-	}
-	removed, err := d.factors.Reset(ctx, a.ID, admin.ByOperator, authcore.Client{Portal: d.portal})
-	if err != nil {
-		return resetUser{}, err
-	}
-	shown, err := d.managed(ctx, a, nil)
-	return resetUser{shown, removed}, err
+	return told(ctx, d, authcore.EventAdminFactorsReset, func(ctx context.Context) (resetUser, error) {
+		if !d.hasPages() {
+			return resetUser{}, errNoPages()
+		}
+		a, err := n.find(ctx, d)
+		if err != nil {
+			return resetUser{}, err
+		}
+		removed, err := d.factors.Reset(ctx, a.ID, admin.ByOperator, authcore.Client{Portal: d.portal})
+		if err != nil {
+			return resetUser{}, err
+		}
+		shown, err := d.managed(ctx, a.Account, nil)
+		return resetUser{shown, removed}, err
+	})
 }
 
 // roleChange gives roles to an account and takes others away.
@@ -170,8 +191,11 @@ type roleChange struct {
 }
 
 func (c roleChange) apply(ctx context.Context, d *adminOps) (managedUser, error) {
-	a, err := d.accounts.ChangeRoles(ctx, c.User, c.Add, c.Remove, admin.ByOperator)
-	return d.managed(ctx, a, err)
+	kind := authcore.EventAdminUsersAddRole
+	if len(c.Remove) > 0 {
+		kind = authcore.EventAdminUsersRemoveRole
+	}
+	return namedUser{c.User}.change(ctx, d, kind, admin.Edit{AddRoles: c.Add, TakeRoles: c.Remove})
 }
 
 // setupLink is where the first administrator is made.

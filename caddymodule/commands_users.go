@@ -23,9 +23,9 @@ func userCommand() *cobra.Command {
 func createUserCommand(p *cliEnv) *cobra.Command {
 	n := newUser{}
 	cmd := &cobra.Command{
-		Use: "create {--email <address> | --username <name>} [--role <role>]… [--admin]", Short: "Creates an account and prints a link to choose its password", Args: cobra.NoArgs,
+		Use: "create {--email <address> | --username <name>} [--role <role>]… [--admin] [--service]", Short: "Creates an account and prints a link to choose its password", Args: cobra.NoArgs,
 		Long: "Creates an account without a password, and prints a link with which its owner chooses one within 24 hours. Give the link to " +
-			"nobody else. An address that you name here counts as verified: check that it is right.",
+			"nobody else. An address that you name here counts as verified: check that it is right. A service has a username and roles, and nobody signs in to it.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return run(p, cmd, request[createdUser]{method: http.MethodPost, path: adminUserCreate, body: n, limit: shortLimit, do: n.create}, printCreated)
 		},
@@ -34,18 +34,17 @@ func createUserCommand(p *cliEnv) *cobra.Command {
 	cmd.Flags().StringVar(&n.Username, "username", "", "username")
 	cmd.Flags().StringArrayVar(&n.Roles, "role", nil, "a role; may be repeated")
 	cmd.Flags().BoolVar(&n.Admin, "admin", false, "make it an administrator")
+	cmd.Flags().BoolVar(&n.Service, "service", false, "make it a service: it has a username and no address or password")
 	cmd.MarkFlagsOneRequired("email", "username")
 	return cmd
 }
-
-const whichUser = "<user> is the account's id, e-mail address or username."
 
 func disableUserCommand(p *cliEnv) *cobra.Command {
 	return &cobra.Command{
 		Use: "disable <user>", Short: "Keeps the owner of an account out until it is enabled", Args: cobra.ExactArgs(1),
 		Long: "Ends every session of an account, its open connections, codes and links, and refuses sign-ins until it is enabled. " +
 			"The gateway that runs the command refuses the tokens before the command returns; other nodes follow within a second if Redis is up, " +
-			"and within five without it. The last administrator cannot be disabled. " + whichUser,
+			"and within five without it. The last administrator cannot be disabled. " + whichNumbered,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			n := namedUser{args[0]}
 			return run(p, cmd, request[managedUser]{method: http.MethodPost, path: adminUserDisable, body: n, limit: shortLimit, do: n.disable}, printUser)
@@ -56,7 +55,7 @@ func disableUserCommand(p *cliEnv) *cobra.Command {
 func enableUserCommand(p *cliEnv) *cobra.Command {
 	return &cobra.Command{
 		Use: "enable <user>", Short: "Lets the owner of an account sign in again", Args: cobra.ExactArgs(1),
-		Long: "Lets the owner of a disabled account sign in again. Sessions, codes and links from before stay dead. " + whichUser,
+		Long: "Lets the owner of a disabled account sign in again. Sessions, codes and links from before stay dead. " + whichNumbered,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			n := namedUser{args[0]}
 			return run(p, cmd, request[managedUser]{method: http.MethodPost, path: adminUserEnable, body: n, limit: shortLimit, do: n.enable}, printUser)
@@ -78,7 +77,7 @@ func roleCommand(p *cliEnv) *cobra.Command {
 	} {
 		role.AddCommand(&cobra.Command{
 			Use: c.name + " <user> <role>…", Short: c.short, Args: cobra.MinimumNArgs(2),
-			Long: c.long + " Sessions go on; access tokens with the old roles are refused within the same time as those of a disabled account, and renewed. " + whichUser,
+			Long: c.long + " Sessions go on; access tokens with the old roles are refused within the same time as those of a disabled account, and renewed. " + whichNumbered,
 			RunE: func(cmd *cobra.Command, args []string) error {
 				change := c.change(args[0], args[1:])
 				return run(p, cmd, request[managedUser]{method: http.MethodPost, path: adminUserRoles, body: change, limit: shortLimit, do: change.apply}, printUser)
@@ -94,7 +93,7 @@ func factorsCommand(p *cliEnv) *cobra.Command {
 	factors.AddCommand(&cobra.Command{
 		Use: "reset <user>", Short: "Removes the second factors of somebody who has lost them", Args: cobra.ExactArgs(1),
 		Long: "Removes every second factor and recovery code of an account, switches its two-factor authentication off and ends its sessions. The owner is " +
-			"told by a mail, whose link takes it back; if no gateway runs, the mail waits until one starts. Make sure first that it is the owner who asks. " + whichUser,
+			"told by a mail, whose link takes it back; if no gateway runs, the mail waits until one starts. Make sure first that it is the owner who asks. " + whichNumbered,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			n := namedUser{args[0]}
 			return run(p, cmd, request[resetUser]{method: http.MethodPost, path: adminFactors, body: n, limit: shortLimit, do: n.resetFactors}, func(w io.Writer, u resetUser) {

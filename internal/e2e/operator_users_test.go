@@ -142,6 +142,19 @@ func TestUser_Commands(t *testing.T) {
 		}
 		g.operatorJSON(t, "user", "unlock", u.id)
 		g.sessionCommands(t, where, u)
+		service := g.operatorJSON(t, "user", "create", "--service", "--username", "service-"+where, "--role", "staff")
+		if service["kind"] != "service" || service["link"] != nil {
+			t.Errorf("%s: a service is %v", where, service)
+		}
+		refused(2, "invalid_fields", "user", "create", "--service", "--username", "robot", "--email", "robot@example.com")
+		refused(2, "invalid_fields", "user", "update", fmt.Sprint(service["number"]), "--email", "robot@example.com")
+		refused(4, "conflict", "user", "reset", "service-"+where)
+		if said := g.operatorJSON(t, "user", "disable", fmt.Sprint(service["number"])); said["disabled"] != true {
+			t.Errorf("%s: disabled %v", where, said)
+		}
+		if said := g.operatorJSON(t, "user", "update", "ops", "--email", "ops-"+where+"@example.com"); said["email"] != "ops-"+where+"@example.com" || said["email_verified"] != false {
+			t.Errorf("%s: updated %v", where, said)
+		}
 		robot := g.operatorJSON(t, "user", "create", "--username", "short-lived-"+where)["id"].(string)
 		if said := g.operatorJSON(t, "user", "delete", robot, "--yes"); said["id"] != robot {
 			t.Errorf("%s: deleted %v", where, said)
@@ -161,7 +174,7 @@ func TestUser_Commands(t *testing.T) {
 	if n := g.count(t, "select count(*) from outbox where kind = 'factor_removed'"); n != 2 {
 		t.Errorf("the owner of the factors gets %d mails", n)
 	}
-	for kind, want := range map[string]int64{"factor.removed": 2, "mfa.disabled": 2, "account.disabled": 2, "account.enabled": 2, "account.roles_changed": 4} {
+	for kind, want := range map[string]int64{"factor.removed": 2, "mfa.disabled": 2, "account.disabled": 4, "account.enabled": 2, "account.roles_changed": 4} {
 		if n := g.count(t, "select count(*) from events where method = 'operator' and kind = '"+kind+"'"); n != want {
 			t.Errorf("%d events %s, want %d", n, kind, want)
 		}

@@ -340,7 +340,7 @@ func TestOption_admins(t *testing.T) {
 	if me := g.api(t, "GET", "/me", nil, call{bearer: u.access}).json(t); fmt.Sprint(me["roles"]) != "[admin]" {
 		t.Errorf("roles are %v", me["roles"])
 	}
-	if _, errs, code := g.Command(t, "user", "role", "remove", u.email, "admin", "--config", "Caddyfile"); code != 4 || !strings.Contains(errs, "option admins") {
+	if _, errs, code := g.Command(t, "user", "role", "remove", u.email, "admin", "--config", "Caddyfile", "--json"); code != 4 || !strings.Contains(errs, "managed_by_configuration") {
 		t.Errorf("taking the role ends with %d: %s", code, errs)
 	}
 	if _, errs, code := g.Command(t, "user", "disable", u.email, "--config", "Caddyfile"); code != 4 {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -25,19 +24,13 @@ type Finder interface {
 	AccountByIdentifier(ctx context.Context, id authcore.Identifier) (authcore.Account, error)
 }
 
-// Store is what administrators read and change.
+// Store is what Accounts reads and changes.
 type Store interface {
 	Finder
 	// CreateAccount stores a new account and claims ids for it. *TakenError names the first identifier that belongs to somebody else.
 	CreateAccount(ctx context.Context, a authcore.Account, ids []authcore.Identifier, fx authcore.Effects) error
 	// IssueChallenge makes ch the one live challenge of its purpose and subject.
 	IssueChallenge(ctx context.Context, ch authcore.Challenge, fx authcore.Effects) error
-	// ChangeRoles gives and takes roles, and has access tokens renewed: those with the roles of before are not accepted any more.
-	// ErrNotFound, ErrLastAdmin, ErrTooManyRoles.
-	ChangeRoles(ctx context.Context, c authcore.RolesChange) (authcore.Account, error)
-	// ChangeDisabled disables an account, which ends its sessions and what codes and links are out, or enables it.
-	// ErrNotFound, ErrLastAdmin, ErrLeaving.
-	ChangeDisabled(ctx context.Context, d authcore.Disabling) (authcore.Account, error)
 }
 
 // Config is what Accounts needs; all of it is required.
@@ -45,13 +38,12 @@ type Config struct {
 	Store Store
 	// Identities are the kinds of identifier that sign in, and thus must be unique.
 	Identities []authcore.IdentifierKind
-	Admins     authcore.Admins // of the option; none is possible
 	// NoPassword: nobody signs in by a password, so the owner of a new account gets no link to choose one.
 	NoPassword bool
 	Now        authcore.Clock
 }
 
-// Accounts changes accounts for whoever administers them. It is safe for concurrent use.
+// Accounts makes accounts for whoever runs the gateway. It is safe for concurrent use.
 type Accounts struct{ cfg Config }
 
 // New checks cfg.
@@ -85,55 +77,6 @@ func find(ctx context.Context, store Finder, who string) (authcore.Account, erro
 		return authcore.Account{}, authcore.ErrNotFound
 	}
 	return store.AccountByIdentifier(ctx, name)
-}
-
-// ChangeRoles gives roles to an account and takes others from it; method is how the history calls who does it. Refusals:
-// [authcore.NotFound]; [authcore.InvalidFields]; [authcore.Conflict] for a role that the option admins gives; [authcore.LastAdmin] where nobody else would administer the gateway;
-// [authcore.Unavailable].
-func (s *Accounts) ChangeRoles(ctx context.Context, who string, add, remove []string, method string) (authcore.Account, error) {
-	a, err := Find(ctx, s.cfg.Store, who)
-	if err != nil {
-		return a, err
-	}
-	c := authcore.RolesChange{AccountID: a.ID, Now: s.cfg.Now.Now(), Effects: s.effects(authcore.EventRolesChanged, a.ID, method)}
-	var broken, more authcore.FieldErrors
-	c.Add, broken = identifier.Roles(add)
-	c.Remove, more = identifier.Roles(remove)
-	if err := append(broken, more...).Refusal(); err != nil {
-		return a, err
-	}
-	if slices.Contains(c.Remove, authcore.RoleAdmin) && s.cfg.Admins.Has(a) {
-		return a, authcore.Refuse(authcore.Conflict, "The option admins makes this account an administrator. Take its address off that list.")
-	}
-	a, err = s.cfg.Store.ChangeRoles(ctx, c)
-	return a, refusal("change roles", err)
-}
-
-// Disable keeps the owner of an account out: every session, access token, connection, code and link of it ends. Disabling what is
-// disabled changes nothing. Refusals: [authcore.NotFound]; [authcore.LastAdmin]; [authcore.Unavailable].
-func (s *Accounts) Disable(ctx context.Context, who, method string) (authcore.Account, error) {
-	return s.disable(ctx, who, true, method)
-}
-
-// Enable lets the owner sign in again. What was ended stays so. Refusals: [authcore.NotFound]; [authcore.Conflict] where the owner
-// has asked for the deletion of the account; [authcore.Unavailable].
-func (s *Accounts) Enable(ctx context.Context, who, method string) (authcore.Account, error) {
-	return s.disable(ctx, who, false, method)
-}
-
-func (s *Accounts) disable(ctx context.Context, who string, disable bool, method string) (authcore.Account, error) {
-	a, err := Find(ctx, s.cfg.Store, who)
-	if err != nil {
-		return a, err
-	}
-	kind := authcore.EventEnabled
-	if disable {
-		kind = authcore.EventDisabled
-	}
-	a, err = s.cfg.Store.ChangeDisabled(ctx, authcore.Disabling{
-		AccountID: a.ID, Disable: disable, Now: s.cfg.Now.Now(), Effects: s.effects(kind, a.ID, method),
-	})
-	return a, refusal("disable or enable account", err)
 }
 
 func (s *Accounts) effects(kind authcore.EventKind, account uuid.UUID, method string) authcore.Effects {

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/admin"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
@@ -91,23 +93,38 @@ func TestCreate_Refused(t *testing.T) {
 func TestS08_DisabledAtOnce(t *testing.T) {
 	t.Parallel()
 	e := testflow.New(t, testflow.Options{})
-	s := accounts(t, e)
 	ada := e.Person(t, signup.RegisterInput{Email: "ada@example.com"})
 	check := func() authcore.Verdict {
 		return e.Revoked.Check(ada.Session.ID, ada.Account.ID, ada.Account.Epoch, ada.Account.RolesVersion)
 	}
-	if a, err := s.ChangeRoles(t.Context(), "ada@example.com", []string{"staff"}, nil, admin.ByOperator); err != nil || check() != authcore.RolesChanged {
-		t.Errorf("roles %v (%v): %v", a.Roles, err, check())
+	change := func(edit admin.Edit) error {
+		_, err := e.Users.Change(t.Context(), uuid.Nil, ada.Account.ID.String(), edit, nil)
+		return err
 	}
-	if _, err := s.Disable(t.Context(), ada.Account.ID.String(), admin.ByOperator); err != nil || check() != authcore.Revoked {
+	yes, no := true, false
+	if err := change(admin.Edit{AddRoles: []string{"staff"}}); err != nil || check() != authcore.RolesChanged {
+		t.Errorf("roles (%v): %v", err, check())
+	}
+	if err := change(admin.Edit{Disabled: &yes}); err != nil || check() != authcore.Revoked {
 		t.Errorf("disabled (%v): %v", err, check())
 	}
 	_, err := e.TrySignIn(t, "ada@example.com", testflow.Password)
 	testflow.WantCode(t, err, authcore.InvalidCredentials)
-	if _, err := s.Enable(t.Context(), "ADA@example.com", admin.ByOperator); err != nil || check() != authcore.Revoked {
+	if err := change(admin.Edit{Disabled: &no}); err != nil || check() != authcore.Revoked {
 		t.Errorf("enabled (%v): %v", err, check())
 	}
 	if _, err := e.TrySignIn(t, "ada@example.com", testflow.Password); err != nil {
 		t.Error(err)
+	}
+}
+
+// Whom the option makes an administrator stays one, whoever asks, and their own address is what they have the role by.
+func TestAdmins_RoleOfTheOption(t *testing.T) {
+	t.Parallel()
+	e := testflow.New(t, testflow.Options{Admins: authcore.Admins{"ada@example.com"}})
+	ada := e.Person(t, signup.RegisterInput{Email: "ada@example.com"}).Account.ID.String()
+	for _, edit := range []admin.Edit{{TakeRoles: []string{authcore.RoleAdmin}}, {Roles: &[]string{"staff"}}} {
+		_, err := e.Users.Change(t.Context(), uuid.Nil, ada, edit, nil)
+		testflow.WantCode(t, err, authcore.ManagedByConfiguration)
 	}
 }

@@ -89,7 +89,7 @@ func (u *Users) contacts(ctx context.Context, actor uuid.UUID, before authcore.M
 			continue
 		}
 		set := authcore.ContactSet{Kind: x.kind, Value: x.value, Unique: slices.Contains(u.cfg.Identities, x.kind)}
-		event := audit.Event(x.event, before.ID, authcore.Client{}, u.cfg.Now.Now())
+		event := toldBy(ctx, audit.Event(x.event, before.ID, authcore.Client{}, u.cfg.Now.Now()))
 		set.Effects.Events = []authcore.Event{event}
 		n := notice.Notice{Kind: x.tells, Event: event, Account: before.Account, Undo: x.undo, Client: client}
 		if err := u.cfg.Notices.Security(ctx, &set.Effects, n); err != nil {

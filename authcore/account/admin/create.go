@@ -39,7 +39,13 @@ func (s *Accounts) Create(ctx context.Context, in CreateInput) (Created, error) 
 	if err := broken.Refusal(); err != nil {
 		return Created{}, err
 	}
-	err := s.cfg.Store.CreateAccount(ctx, a, s.identifiers(a), s.effects(authcore.EventRegistered, a.ID, in.Method))
+	call := authcore.AdminCallOf(ctx)
+	call.About(a.ID)
+	noteCreation(call, a, authcore.KindPerson)
+	err := s.cfg.Store.CreateAccount(ctx, a, s.identifiers(a), s.effects(authcore.EventCreatedByAdmin, a.ID, in.Method))
+	if err != nil {
+		call.About(uuid.Nil)
+	}
 	var taken *authcore.TakenError
 	if errors.As(err, &taken) {
 		e := authcore.Refuse(authcore.Conflict, "An account with this "+string(taken.Field)+" already exists.")

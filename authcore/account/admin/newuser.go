@@ -32,7 +32,7 @@ func (u *Users) Create(ctx context.Context, in NewUser) (authcore.ManagedAccount
 	if err != nil {
 		return authcore.ManagedAccount{}, err
 	}
-	c.Effects = u.told(authcore.EventCreatedByAdmin, authcore.ManagedAccount{Account: c.Account}, c.Account.CreatedAt)
+	c.Effects = u.told(ctx, authcore.EventCreatedByAdmin, authcore.ManagedAccount{Account: c.Account}, c.Account.CreatedAt)
 	if in.Send && c.Account.Email != "" {
 		if err := u.invite(&c, in.Client); err != nil {
 			return authcore.ManagedAccount{}, err
@@ -40,20 +40,25 @@ func (u *Users) Create(ctx context.Context, in NewUser) (authcore.ManagedAccount
 	}
 	call := authcore.AdminCallOf(ctx)
 	call.About(c.Account.ID)
-	for name, value := range map[string]string{"email": c.Account.Email, "username": c.Account.Username, "kind": string(c.Kind)} {
-		if value != "" {
-			call.Changed(name, nil, value)
-		}
-	}
-	if len(c.Account.Roles) > 0 {
-		call.Changed("roles", nil, c.Account.Roles)
-	}
+	noteCreation(call, c.Account, c.Kind)
 	a, err := u.cfg.Store.CreateManaged(ctx, c)
 	if err = conflict(err); err != nil {
 		call.About(uuid.Nil)
 		return a, refusal("create account", err)
 	}
 	return a, nil
+}
+
+// noteCreation has the event of a call say what is made.
+func noteCreation(call *authcore.AdminCall, a authcore.Account, kind authcore.AccountKind) {
+	for name, value := range map[string]string{"email": a.Email, "username": a.Username, "phone": a.Phone, "kind": string(kind)} {
+		if value != "" {
+			call.Changed(name, nil, value)
+		}
+	}
+	if len(a.Roles) > 0 {
+		call.Changed("roles", nil, a.Roles)
+	}
 }
 
 func (u *Users) creation(in NewUser) (c authcore.ManagedCreation, err error) {

@@ -36,6 +36,6 @@ func (u *Unlocker) Unlock(ctx context.Context, account uuid.UUID) error {
 	if err := u.cfg.Locks.Reset(ctx, identifier.AccountKey(account)); err != nil {
 		return fmt.Errorf("unlock account: %w", err)
 	}
-	e := audit.Event(authcore.EventUnlocked, account, authcore.Client{}, u.cfg.Now.Now())
+	e := toldBy(ctx, audit.Event(authcore.EventUnlocked, account, authcore.Client{}, u.cfg.Now.Now()))
 	return u.cfg.Store.Record(ctx, authcore.Effects{Events: []authcore.Event{e}})
 }

@@ -200,19 +200,27 @@ func (u *Users) decide(ctx context.Context, actor uuid.UUID, before authcore.Man
 			edit.Profile = &p
 		}
 	}
-	edit.Profiled = u.told(authcore.EventProfileChanged, before, now)
+	edit.Profiled = u.told(ctx, authcore.EventProfileChanged, before, now)
 	if err := u.decideRoles(actor, before, e, &edit); err != nil {
 		return edit, err
 	}
 	if len(edit.AddRoles)+len(edit.TakeRoles) > 0 {
 		call.Changed("roles", before.Roles, rolesAfter(before.Roles, edit))
-		edit.RolesChanged = u.told(authcore.EventRolesChanged, before, now)
+		edit.RolesChanged = u.told(ctx, authcore.EventRolesChanged, before, now)
 	}
 	return edit, u.decideDisabling(ctx, actor, before, e, &edit, now)
 }
 
-func (u *Users) told(kind authcore.EventKind, a authcore.ManagedAccount, now time.Time) authcore.Effects {
-	return authcore.Effects{Events: []authcore.Event{audit.Event(kind, a.ID, authcore.Client{}, now)}}
+// told is an event of the account. The history of its owner says of whoever runs the gateway that they did it, and of administrators nothing.
+func (u *Users) told(ctx context.Context, kind authcore.EventKind, a authcore.ManagedAccount, now time.Time) authcore.Effects {
+	return authcore.Effects{Events: []authcore.Event{toldBy(ctx, audit.Event(kind, a.ID, authcore.Client{}, now))}}
+}
+
+func toldBy(ctx context.Context, e authcore.Event) authcore.Event {
+	if authcore.AdminCallOf(ctx).ByOperator() {
+		e.Method = ByOperator
+	}
+	return e
 }
 
 // decideRoles asks which roles come and go. Nobody changes their own (a lower role would make itself a higher one, and a mistake could
@@ -263,7 +271,7 @@ func (u *Users) decideDisabling(ctx context.Context, actor uuid.UUID, before aut
 		if *e.Disabled {
 			kind = authcore.EventDisabled
 		}
-		edit.Disable, edit.Disabled = e.Disabled, u.told(kind, before, now)
+		edit.Disable, edit.Disabled = e.Disabled, u.told(ctx, kind, before, now)
 		call.Changed("disabled", before.Disabled(), *e.Disabled)
 	}
 	reason := e.Reason

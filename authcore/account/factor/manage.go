@@ -83,6 +83,15 @@ func (f *Factors) Rename(ctx context.Context, account, id uuid.UUID, name string
 // [authcore.NotFound]; [authcore.LastFactor] where a sign-in is asked for a second factor and there would be none; [authcore.LastWayIn] for
 // the passkey that alone signs in.
 func (f *Factors) Remove(ctx context.Context, account, id uuid.UUID, by authcore.Client) error {
+	return remover{f}.remove(ctx, account, id, func(s State, x authcore.Factor, c *Change) error {
+		return remover{f}.removal(ctx, s, x, c, by)
+	})
+}
+
+// remover removes factors.
+type remover struct{ *Factors }
+
+func (f remover) remove(ctx context.Context, account, id uuid.UUID, confirmed func(State, authcore.Factor, *Change) error) error {
 	_, err := retry(func() (struct{}, error) {
 		s, err := f.state(ctx, account)
 		if err != nil {
@@ -94,7 +103,7 @@ func (f *Factors) Remove(ctx context.Context, account, id uuid.UUID, by authcore
 		}
 		c := Change{Was: s, Now: f.now(), Remove: []uuid.UUID{id}}
 		if x := s.Factors[at]; x.Confirmed() {
-			if err := (remover{f}).removal(ctx, s, x, &c, by); err != nil {
+			if err := confirmed(s, x, &c); err != nil {
 				return struct{}{}, err
 			}
 		}
@@ -103,8 +112,20 @@ func (f *Factors) Remove(ctx context.Context, account, id uuid.UUID, by authcore
 	return err
 }
 
-// remover removes factors.
-type remover struct{ *Factors }
+// Removal removes factors of other people's accounts, for administrators: also the last one, for it is the one that was lost or stolen. Two-factor
+// authentication stays on: the next sign-in asks for the code to the account's address and leads to a new factor. It is safe for
+// concurrent use.
+type Removal struct{ *Factors }
+
+// Remove removes a factor. The owner is told, with a link that takes it back, and no device is trusted after it. Refusals:
+// [authcore.NotFound]; [authcore.InvalidToken] when the account is gone.
+func (f Removal) Remove(ctx context.Context, account, id uuid.UUID, by authcore.Client) error {
+	r := remover(f)
+	return r.remove(ctx, account, id, func(s State, x authcore.Factor, c *Change) error {
+		left := slices.DeleteFunc(f.counting(s.Factors), func(y authcore.Factor) bool { return y.ID == x.ID })
+		return r.without(ctx, s, x, left, c, by)
+	})
+}
 
 // removal adds to a change what belongs to the removal of a confirmed factor, or refuses it.
 func (f remover) removal(ctx context.Context, s State, x authcore.Factor, c *Change, by authcore.Client) error {
@@ -122,6 +143,11 @@ func (f remover) removal(ctx context.Context, s State, x authcore.Factor, c *Cha
 			return cmp.Or(err, error(authcore.Refuse(authcore.LastWayIn, "Without this passkey you could not sign in any more. Add another way to sign in first.")))
 		}
 	}
+	return f.without(ctx, s, x, left, c, by)
+}
+
+// without adds to a change what follows from the removal of a confirmed factor that leaves those.
+func (f remover) without(ctx context.Context, s State, x authcore.Factor, left []authcore.Factor, c *Change, by authcore.Client) error {
 	if x.Type == s.Account.MFAPreferred && !hasType(left, x.Type) {
 		c.MFA = &MFA{EnabledAt: s.Account.MFAEnabledAt}
 	}

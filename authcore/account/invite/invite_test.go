@@ -52,6 +52,14 @@ func openWith(t *testing.T, o testflow.Options) *team {
 	return &team{e, accounts, made.Account.ID}
 }
 
+var yes, no = true, false
+
+// change is a change of the first administrator's account by whoever runs the gateway.
+func (e *team) change(t *testing.T, edit admin.Edit) error {
+	_, err := e.Users.Change(t.Context(), uuid.Nil, e.chief.String(), edit, nil)
+	return err
+}
+
 func (e *team) make(t *testing.T, in invite.Input) invite.Made {
 	t.Helper()
 	in.Client = testflow.Client()
@@ -157,14 +165,14 @@ func TestInvite_InviterLostTheRight(t *testing.T) {
 	t.Parallel()
 	for name, lose := range map[string]func(*testing.T, *team) error{
 		"disabled": func(t *testing.T, e *team) error {
-			_, err := e.admins.Disable(t.Context(), e.chief.String(), "")
+			err := e.change(t, admin.Edit{Disabled: &yes})
 			if err == nil { // what was revoked stays so
-				_, err = e.admins.Enable(t.Context(), e.chief.String(), "")
+				err = e.change(t, admin.Edit{Disabled: &no})
 			}
 			return err
 		},
 		"no administrator": func(t *testing.T, e *team) error {
-			_, err := e.admins.ChangeRoles(t.Context(), e.chief.String(), nil, []string{authcore.RoleAdmin}, "")
+			err := e.change(t, admin.Edit{TakeRoles: []string{authcore.RoleAdmin}})
 			return err
 		},
 	} {

@@ -62,7 +62,13 @@ type accountList struct {
 	leads   []string        // conditions that an index answers
 	tests   []func() string // the others; they are written after all that leads, so that their parameters come last
 	orderBy string
+	// configured are rows that lead besides those with roles: whom the option admins makes an administrator, and who has no role in the
+	// database. "" is none.
+	configured string
 }
+
+// withRoles is what an index answers of rows that have roles.
+const withRoles = "roles <> '[]'"
 
 func (l *accountList) place(v any) string {
 	l.args = append(l.args, v)
@@ -116,9 +122,19 @@ func (s *Store) accountList(q admin.UserQuery) *accountList {
 func (l *accountList) states() {
 	q, either := l.q, map[bool]string{true: "", false: "not "}
 	if q.Role != "" {
-		l.leads = append(l.leads, "roles <> '[]'")
+		l.leads = append(l.leads, withRoles)
+		byOption := ""
+		if admins := l.s.admins; q.Role == authcore.RoleAdmin && len(admins) > 0 {
+			byOption = "(" + l.s.bytewise("email") + " " + l.s.Dialect().AnyOf(l.place(l.s.Dialect().Texts(admins))) +
+				" and email <> '' and email_verified_at is not null and email_verified_by = '')"
+			l.configured = "roles = '[]' and " + byOption
+		}
 		l.test(func() string {
-			return "roles like '%' || " + l.place(`"`+likeLiteral(q.Role)+`"`) + ` || '%' escape '\'`
+			has := "roles like '%' || " + l.place(`"`+likeLiteral(q.Role)+`"`) + ` || '%' escape '\'`
+			if byOption != "" {
+				return "(" + has + " or " + byOption + ")"
+			}
+			return has
 		})
 	}
 	switch q.Kind {
@@ -237,7 +253,14 @@ func where(conditions []string) string {
 
 // tested are the rows of what leads, as many as are tested.
 func (l *accountList) tested(columns string) string {
-	return "(select " + columns + " from users" + where(l.leads) + " order by " + l.orderBy + " limit " + strconv.Itoa(admin.Tested) + ") as t"
+	end := " order by " + l.orderBy + " limit " + strconv.Itoa(admin.Tested)
+	rows := "select " + columns + " from users" + where(l.leads) + end
+	if l.configured != "" { // two that an index leads each: one condition for both would be led by none
+		besides := slices.Clone(l.leads)
+		besides[slices.Index(besides, withRoles)] = l.configured
+		rows = "select * from (select * from (" + rows + ") as a union all select * from (select " + columns + " from users" + where(besides) + end + ") as b) as both_parts" + end
+	}
+	return "(" + rows + ") as t"
 }
 
 // page is the statement of a page.

@@ -38,6 +38,7 @@ func TestDirectory_GoesAlongAnIndex(t *testing.T) {
 	lite, big := migrated(t, sqliteURL(t)), migrated(t, testpg.Database(t))
 	fillAccounts(t, lite, "printf('%08x-0000-4000-8000-000000000000', i)", liteAccounts)
 	fillAccounts(t, big, "cast(lpad(to_hex(i), 8, '0') || '-0000-4000-8000-000000000000' as uuid)", postgresAccounts)
+	lite, big = lite.WithAdmins(authcore.Admins{"user12@example.com"}), big.WithAdmins(authcore.Admins{"user12@example.com"})
 	sqlstore.Change(t, big, "analyze users")
 	sqlstore.Change(t, lite, "analyze")
 	no, yes := false, true
@@ -55,6 +56,7 @@ func TestDirectory_GoesAlongAnIndex(t *testing.T) {
 		"a username":       {admin.UserFilter{Username: "user7"}, admin.NewestFirst, "users_username", 5},
 		"a number":         {admin.UserFilter{Number: 7}, admin.NewestFirst, "users_number", 5},
 		"a role":           {admin.UserFilter{Role: "staff"}, admin.NewestFirst, "users_having_roles", 60},
+		"administrators":   {admin.UserFilter{Role: authcore.RoleAdmin}, admin.NewestFirst, "users_having_roles", 60},
 		"disabled":         {admin.UserFilter{Disabled: &yes}, admin.NewestFirst, "users_disabled", 60},
 		"services":         {admin.UserFilter{Kind: authcore.KindService}, admin.NewestFirst, "users_services", 60},
 		"nobody's guests":  {admin.UserFilter{InvitedBy: uuid.New()}, admin.NewestFirst, "users_invited", 5},
@@ -89,6 +91,41 @@ func TestDirectory_GoesAlongAnIndex(t *testing.T) {
 		}
 		if n, err := s.CountAccounts(t.Context(), admin.UserQuery{Sort: admin.NewestFirst, Now: time.Now()}); err != nil || n != admin.Tested {
 			t.Errorf("counted %d (%v)", n, err)
+		}
+	}
+}
+
+// Whoever has a role is found by it, also by the word of the option admins alone, in the order of the list and once.
+func TestDirectory_AdministratorsOfTheOption(t *testing.T) {
+	t.Parallel()
+	for name, s := range map[string]*sqlstore.Store{"SQLite": migrated(t, sqliteURL(t)), "Postgres": migrated(t, testpg.Database(t))} {
+		s = s.WithAdmins(authcore.Admins{"b@example.com", "c@example.com", "d@example.com"})
+		now := time.Now()
+		for i, a := range []authcore.Account{
+			{Email: "a@example.com", Roles: []string{authcore.RoleAdmin}}, {Email: "b@example.com", EmailVerifiedAt: now},
+			{Email: "c@example.com", EmailVerifiedAt: now, Roles: []string{"staff"}}, {Email: "d@example.com"}, {Email: "e@example.com", Roles: []string{"staff"}},
+		} {
+			a.ID, a.CreatedAt, a.UpdatedAt = uuid.New(), now.Add(time.Duration(i)*time.Second), now
+			if err := s.CreateAccount(t.Context(), a, nil, authcore.Effects{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var found []string
+		q := admin.UserQuery{UserFilter: admin.UserFilter{Role: authcore.RoleAdmin}, Sort: admin.OldestFirst, Limit: 1, Now: now}
+		for {
+			page, err := s.ManagedAccounts(t.Context(), q)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, a := range page.Accounts {
+				found = append(found, a.Email[:1])
+			}
+			if q.After = page.Next; q.After.IsZero() {
+				break
+			}
+		}
+		if n, err := s.CountAccounts(t.Context(), q); err != nil || n != 3 || strings.Join(found, "") != "abc" {
+			t.Errorf("%s: found %v, counted %d (%v)", name, found, n, err)
 		}
 	}
 }

@@ -21,7 +21,7 @@ func (s *Store) WithAdmins(admins authcore.Admins) *Store {
 }
 
 const (
-	storedAdmins = `select count(*) from users where roles <> '[]' and roles like '%"admin"%' and disabled_at is null and id <> $1`
+	storedAdmins = `select count(*) from users where roles <> '[]' and roles like '%"admin"%' and disabled_at is null and kind = 'person' and id <> $1`
 	// The option admins does not ask whether addresses identify: whoever has verified one of them is meant.
 	adminsByAddress = `select count(*) from users where email = $2 and email <> '' and email_verified_at is not null and email_verified_by = '' and disabled_at is null and id <> $1`
 )
@@ -44,7 +44,7 @@ func (s *Store) lockAdminsFor(ctx context.Context, q sqldb.Querier, account uuid
 	return s.lockAdmins(ctx, q)
 }
 
-// keepAdmin returns [authcore.ErrLastAdmin] where a can sign in as an administrator and nobody else can. It is called after lockAdmins or
+// keepAdmin returns [authcore.ErrLastAdmin] where a can sign in as an administrator and nobody else can: a service signs in nowhere. It is called after lockAdmins or
 // lockAdminsFor, in the transaction of a change after which a is none any more.
 func (s *Store) keepAdmin(ctx context.Context, q sqldb.Querier, a authcore.Account) error {
 	if a.Disabled() || !slices.Contains(s.admins.Roles(a), authcore.RoleAdmin) {
@@ -85,7 +85,7 @@ func (s *Store) HasAdministrator(ctx context.Context) (has bool, err error) {
 
 const setRoles = `update users set roles = $2, roles_version = roles_version + 1, updated_at = $3 where id = $1 returning ` + accountColumns
 
-// ChangeRoles implements admin.Store.
+// ChangeRoles implements storetest.Store.
 func (s *Store) ChangeRoles(ctx context.Context, c authcore.RolesChange) (a authcore.Account, err error) {
 	err = s.change(ctx, "change roles", func(ctx context.Context, q *tx) error {
 		a, err = s.changeRoles(ctx, q, c)
@@ -154,7 +154,7 @@ const (
 	enableAccount  = `update users set disabled_at = null, updated_at = $2 where id = $1 returning ` + accountColumns
 )
 
-// ChangeDisabled implements admin.Store.
+// ChangeDisabled implements storetest.Store.
 func (s *Store) ChangeDisabled(ctx context.Context, d authcore.Disabling) (a authcore.Account, err error) {
 	err = s.change(ctx, "disable or enable account", func(ctx context.Context, q *tx) error {
 		a, err = s.changeDisabled(ctx, q, d)

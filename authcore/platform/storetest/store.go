@@ -90,6 +90,12 @@ type Store interface {
 
 	// CreateAccount stores a new account and claims ids for it. *TakenError names the first that belongs to somebody else.
 	CreateAccount(ctx context.Context, a authcore.Account, ids []authcore.Identifier, fx authcore.Effects) error
+	// ChangeRoles gives and takes roles, and has access tokens renewed: those with the roles of before are not accepted any more.
+	// ErrNotFound, ErrLastAdmin, ErrTooManyRoles.
+	ChangeRoles(ctx context.Context, c authcore.RolesChange) (authcore.Account, error)
+	// ChangeDisabled disables an account, which ends its sessions and what codes and links are out, or enables it.
+	// ErrNotFound, ErrLastAdmin, ErrLeaving.
+	ChangeDisabled(ctx context.Context, d authcore.Disabling) (authcore.Account, error)
 	// ClaimMail, ClaimSMS, MailSent, MailFailed, OutboxDepth and SMSDepth are notify.Store.
 	ClaimMail(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]authcore.Mail, error)
 	ClaimSMS(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]authcore.Mail, error)

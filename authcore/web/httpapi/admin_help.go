@@ -55,10 +55,10 @@ func (c *adminHelpCalls) routes() []route {
 		replies: []reply{{http.StatusOK, "The factors.", factorList{}}}, refuses: []authcore.Code{authcore.NotFound},
 	}, {
 		method: http.MethodDelete, path: "/admin/users/{id}/factors/{fid}", tag: tagAdmin, summary: "Remove a second factor of an account",
-		text:  "The owner is told. The last factor stays while sign-ins ask for one. For administrators.",
+		text:  "Also the last one: a sign-in that asks for a second factor then leads to a new one. The owner is told. For administrators.",
 		admin: authcore.Changes, event: authcore.EventAdminFactorsRemove, fresh: true, optional: true, does: authenticatedWith(c.removeFactor),
 		params: []param{whichAccount(), factorID}, replies: []reply{{http.StatusNoContent, "The factor has been removed.", nil}},
-		refuses: []authcore.Code{authcore.NotFound, authcore.LastFactor, authcore.LastWayIn},
+		refuses: []authcore.Code{authcore.NotFound},
 	}, c.twoFactor(http.MethodPut, "Require a second factor of an account", "Sign-ins owe a second factor from now on, whatever the owner has chosen; who has none adds one on the way.",
 		authcore.EventAdminUsersRequireMFA, true),
 		c.twoFactor(http.MethodDelete, "Require no second factor of an account any more", "What the owner has switched on stays on, and what the option `mfa` demands.",
@@ -193,7 +193,7 @@ func (c *adminHelpCalls) removeFactor(x *call, _ freshBody) error {
 	if err != nil {
 		return authcore.Refuse(authcore.NotFound, "The account has no such factor.")
 	}
-	if err := c.factors.Remove(x.r.Context(), a.ID, id, x.quiet()); err != nil {
+	if err := (factor.Removal{Factors: c.factors}).Remove(x.r.Context(), a.ID, id, x.quiet()); err != nil {
 		return err
 	}
 	return x.done()

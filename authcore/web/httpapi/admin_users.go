@@ -54,7 +54,7 @@ func userFilters() []param {
 		query("q", "The beginning of an address, username, number or name; or a whole id or number.", text, ""),
 		query("email", "Exactly this address.", text, ""), query("username", "Exactly this username.", text, ""),
 		query("phone", "Exactly this number, in E.164 format.", text, ""), query("number", "The account's number.", number, ""),
-		query("role", "Accounts with this role; one that the option admins gives is not looked at.", text, ""), query("kind", "`person` or `service`.", text, ""),
+		query("role", "Accounts with this role, whoever gives it.", text, ""), query("kind", "`person` or `service`.", text, ""),
 		query("disabled", "Whether the owner is kept out.", truth, ""), query("verified", "Whether an address or number is verified.", truth, ""),
 		query("mfa", "Whether the owner has switched second factors on.", truth, ""),
 		query("locked", "Whether wrong passwords lock sign-ins by password.", truth, ""),

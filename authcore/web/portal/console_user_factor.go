@@ -91,7 +91,7 @@ func (p *userFactorPage) remove(q *page.Request) error {
 		if err != nil {
 			return err
 		}
-		return p.factors.Remove(ctx, a.ID, id, quiet(q))
+		return (factor.Removal{Factors: p.factors}).Remove(ctx, a.ID, id, quiet(q))
 	})
 	if err != nil {
 		return err
