@@ -35,7 +35,7 @@ const (
 
 // Routes returns the operations.
 func (*Admin) Routes() []caddy.AdminRoute {
-	return append(slices.Concat(userRoutes(), sessionRoutes(), invitationRoutes(), blockRoutes(), settingRoutes(), smsRoutes(), explainRoutes(), doctorRoutes()), []caddy.AdminRoute{
+	return append(slices.Concat(userRoutes(), sessionRoutes(), eventRoutes(), invitationRoutes(), blockRoutes(), settingRoutes(), smsRoutes(), explainRoutes(), doctorRoutes()), []caddy.AdminRoute{
 		{Pattern: adminKeys, Handler: operation(http.MethodGet, plain(listKeys))},
 		{Pattern: adminRotate, Handler: operation(http.MethodPost, plain(rotateKeys))},
 		{Pattern: adminSecret, Handler: operation(http.MethodPost, plain(rotateSecret))},

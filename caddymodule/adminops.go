@@ -10,6 +10,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/block"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/closure"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/cursor"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/eventlog"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/factor"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/federated"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/invite"
@@ -36,6 +37,7 @@ type adminOps struct {
 	accounts  *admin.Accounts
 	directory *admin.Directory
 	sessions  *admin.Sessions
+	events    *eventlog.Flow
 	unlocker  *admin.Unlocker
 	users     *admin.Users // of a running gateway, as closure; or made by stopped
 	closure   *closure.Flow
@@ -147,6 +149,9 @@ func (d *adminOps) find() error {
 		return err
 	}
 	if d.sessions, err = admin.NewSessions(admin.SessionsConfig{Store: d.store, Cursors: cursors, Now: d.now}); err != nil {
+		return err
+	}
+	if d.events, err = eventlog.New(eventlog.Config{Store: d.store, Cursors: cursors}); err != nil {
 		return err
 	}
 	if d.unlocker, err = admin.NewUnlocker(admin.UnlockerConfig{Store: d.store, Locks: locks, Now: d.now}); err != nil {

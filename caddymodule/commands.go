@@ -20,7 +20,7 @@ import (
 func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
 		Name:  "gatehouse",
-		Short: "Manages Gatehouse: accounts, invitations, block rules, sessions, settings, signing keys, the secret, mail, SMS, the database",
+		Short: "Manages Gatehouse: accounts, invitations, block rules, sessions, events, settings, signing keys, the secret, mail, SMS, the database",
 		Long: "Manages Gatehouse. The commands talk to the running gateway through Caddy's admin endpoint. If no gateway runs, " +
 			"they open the configured database themselves.\n\nExit codes: 0 done; 1 failed; 2 the command line or a value in it is wrong; 3 not found; 4 refused by a rule; " +
 			"5 the gateway or the database cannot answer now. With --json an error is one JSON object on the standard error.",
@@ -56,7 +56,7 @@ var subcommands = []struct {
 	name string
 	make func() *cobra.Command
 }{
-	{"user", userCommand}, {"invite", inviteCommand}, {"block", blockCommand}, {"keys", keysCommand}, {"settings", settingsCommand}, {"sessions", sessionsCommand}, {"session", sessionCommand}, {"secret", secretCommand}, {"mail", mailCommand}, {"sms", smsCommand},
+	{"user", userCommand}, {"invite", inviteCommand}, {"block", blockCommand}, {"keys", keysCommand}, {"settings", settingsCommand}, {"sessions", sessionsCommand}, {"session", sessionCommand}, {"events", eventsCommand}, {"secret", secretCommand}, {"mail", mailCommand}, {"sms", smsCommand},
 	{"explain", explainCommand}, {"doctor", doctorCommand}, {"breached", breachedCommand}, {"migrate-store", migrateStoreCommand},
 }
 

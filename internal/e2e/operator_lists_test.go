@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"encoding/csv"
 	"strings"
 	"testing"
 )
@@ -46,5 +47,40 @@ func (g *gateway) sessionCommands(t *testing.T, where string, u *user) {
 	}
 	if n := g.count(t, "select count(*) from events where kind = 'session.ended_by_admin' and method = 'operator' and account_id = '"+u.id+"' and session_id is not null"); n < int64(len(mine)) {
 		t.Errorf("%s: %d events", where, n)
+	}
+}
+
+// eventCommands lists and exports events, by the gateway and by the stopped one.
+func (g *gateway) eventCommands(t *testing.T, where string, u *user) {
+	t.Helper()
+	events := func(said map[string]any) (all []map[string]any) {
+		for _, e := range said["events"].([]any) {
+			all = append(all, e.(map[string]any))
+		}
+		return all
+	}
+	list := events(g.operatorJSON(t, "events", "list", "--user", u.username, "--kind", "session.*,account.registered", "--since", "1d"))
+	if len(list) == 0 || list[0]["account"].(map[string]any)["id"] != u.id {
+		t.Errorf("%s: events %v", where, list)
+	}
+	if none := events(g.operatorJSON(t, "events", "list", "--since", "2999-01-01T00:00:00Z")); len(none) != 0 {
+		t.Errorf("%s: events %v", where, none)
+	}
+	all := int(g.count(t, "select count(*) from events"))
+	if got := events(g.operatorJSON(t, "events", "export")); len(got) != all { // that of its own comes after
+		t.Errorf("%s: %d events of %d", where, len(got), all)
+	}
+	out, errs, code := g.Command(t, "events", "export", "--csv", "--config", "Caddyfile", "--kind", "session.*")
+	rows, err := csv.NewReader(strings.NewReader(out)).ReadAll()
+	if err != nil || code != 0 || len(rows) < 2 || rows[0][0] != "at" || !strings.HasPrefix(rows[1][1], "session.") {
+		t.Errorf("%s: %d %s %q (%v)", where, code, errs, rows, err)
+	}
+	for line, want := range map[string]int{"list --kind none": 2, "list --since yesterday": 2, "export --user nobody-of-this-name": 3, "tail --kind none": 2, "list --limit 201": 2} {
+		if where == "stopped" && strings.HasPrefix(line, "tail") {
+			want = 5
+		}
+		if _, errs, code := g.Command(t, append(append([]string{"events"}, strings.Fields(line)...), "--config", "Caddyfile")...); code != want {
+			t.Errorf("%s: events %s ends with %d: %s", where, line, code, errs)
+		}
 	}
 }

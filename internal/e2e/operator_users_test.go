@@ -141,6 +141,7 @@ func TestUser_Commands(t *testing.T) {
 			t.Errorf("%s: updated %v", where, said)
 		}
 		g.operatorJSON(t, "user", "unlock", u.id)
+		g.eventCommands(t, where, u)
 		g.sessionCommands(t, where, u)
 		service := g.operatorJSON(t, "user", "create", "--service", "--username", "service-"+where, "--role", "staff")
 		if service["kind"] != "service" || service["link"] != nil {

@@ -180,10 +180,10 @@ func (f *Flow) present(ctx context.Context) (*passed, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find newest event: %w", err)
 	}
-	if newest.IsZero() {
-		newest.At = time.UnixMicro(0)
-	}
 	p := newPassed(newest.At.Add(-lateness))
+	if newest.IsZero() {
+		p = newPassed(time.UnixMicro(0))
+	}
 	return p, f.eachAfter(ctx, p.after(), func(page []cursor.Position) error {
 		for _, e := range page {
 			p.pass(e, newest.At)

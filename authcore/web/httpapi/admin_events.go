@@ -85,6 +85,21 @@ type allEvents struct {
 	Next   *string       `json:"next" doc:"The cursor of the next page; null at the end."`
 }
 
+// AllEvents is a list of events for whoever shows it elsewhere: a command prints the body of the call.
+type AllEvents = allEvents
+
+// LoggedEvent is one of them.
+type LoggedEvent = loggedEvent
+
+// ListEvents returns the body that the API answers with for a page.
+func ListEvents(l eventlog.List) AllEvents {
+	out := allEvents{Events: make([]loggedEvent, len(l.Entries)), Next: textOrNull(l.Next)}
+	for i, e := range l.Entries {
+		out.Events[i] = loggedEventOf(e)
+	}
+	return out
+}
+
 type loggedEvent struct {
 	ID        uuid.UUID          `json:"id" format:"uuid"`
 	At        time.Time          `json:"at"`
@@ -140,11 +155,7 @@ func (c *adminEventCalls) list(x *call) error {
 	if err != nil {
 		return err
 	}
-	out := allEvents{Events: make([]loggedEvent, len(listed.Entries)), Next: textOrNull(listed.Next)}
-	for i, e := range listed.Entries {
-		out.Events[i] = loggedEventOf(e)
-	}
-	return x.answer(http.StatusOK, out)
+	return x.answer(http.StatusOK, ListEvents(listed))
 }
 
 func (c *adminEventCalls) export(x *call) error {
@@ -167,8 +178,8 @@ func (c *adminEventCalls) export(x *call) error {
 	}
 	rows := csv.NewWriter(x.w)
 	rows.UseCRLF = true
-	_ = rows.Write(csvHeader) // what cannot be written the end tells
-	err = c.events.Export(x.r.Context(), filter, func(e eventlog.Entry) error { return rows.Write(csvRow(e)) })
+	_ = rows.Write(EventTableHead()) // what cannot be written the end tells
+	err = c.events.Export(x.r.Context(), filter, func(e eventlog.Entry) error { return rows.Write(loggedEventOf(e).TableRow()) })
 	if rows.Flush(); err == nil {
 		err = rows.Error()
 	}
@@ -178,19 +189,26 @@ func (c *adminEventCalls) export(x *call) error {
 	return nil
 }
 
-var csvHeader = strings.Split("at,kind,result,method,account_id,account,actor_id,actor,session_id,client_id,ip,browser,os,user_agent,details,id", ",")
+// EventTableHead is the first row of a table of events.
+func EventTableHead() []string {
+	return strings.Split("at,kind,result,method,account_id,account,actor_id,actor,session_id,client_id,ip,browser,os,user_agent,details,id", ",")
+}
 
-// csvRow is an event as a row of the table.
-func csvRow(e eventlog.Entry) []string {
-	o := loggedEventOf(e)
+// TableRow is the event as a row of the table.
+func (o loggedEvent) TableRow() []string {
 	text := func(s *string) string {
 		if s == nil {
 			return ""
 		}
 		return *s
 	}
+	details := ""
+	if len(o.Details) > 0 {
+		told, _ := json.Marshal(o.Details) // it was read from JSON
+		details = string(told)
+	}
 	row := []string{o.At.Format(time.RFC3339Nano), string(o.Kind), o.Result, o.Method, text(o.Account.ID), text(o.Account.Label), text(o.Actor.ID), text(o.Actor.Label),
-		text(o.SessionID), text(o.ClientID), o.IP, o.Browser, o.OS, e.UserAgent, e.Details, o.ID.String()}
+		text(o.SessionID), text(o.ClientID), o.IP, o.Browser, o.OS, o.UserAgent, details, o.ID.String()}
 	for i, field := range row {
 		row[i] = plainField(field)
 	}
