@@ -9,10 +9,29 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/soak"
 )
 
-// TestK05_SharedLimits: five an hour are five, on whichever node the requests arrive.
+// TestK05_SharedLimits: five an hour are five, on whichever node the requests arrive, from an address, of an account, or in all.
 func TestK05_SharedLimits(t *testing.T) {
 	t.Parallel()
-	c := startCluster(t, plan{global: "\t\trate_limit token_verify 5/1h"})
+	c := startCluster(t, plan{global: "\t\trate_limit token_verify 5/1h\n\t\trate_limit forgot account 3/1h\n\t\trate_limit secure global 4/1h"})
+	nodes, u := []*gateway{c.a, c.b}, c.a.newUser(t)
+	answered := func(n int, path string, body object, as call) (let int) {
+		t.Helper()
+		for i := range n {
+			if nodes[i%2].api(t, "POST", path, body, as).status != 429 {
+				let++
+			}
+		}
+		return let
+	}
+	if let := answered(10, "/password/forgot", object{"email": freshEmail()}, call{bearer: u.access}); let != 3 {
+		t.Errorf("%d calls of one account were let through, want 3", let)
+	}
+	if let := answered(4, "/password/forgot", object{"email": freshEmail()}, call{}); let != 4 {
+		t.Errorf("%d of 4 calls of nobody's account were let through", let)
+	}
+	if let := answered(10, "/secure", object{"token": "x"}, call{}); let != 4 {
+		t.Errorf("%d calls were let through in all, want 4", let)
+	}
 	got := map[int]int{}
 	n := soak.N(60, 1000)
 	for range n / 10 { // ten at once: a hundred may take Redis longer than a node waits for it, and then each node counts alone

@@ -25,7 +25,7 @@ const trapSite = `http://127.0.0.1:<port> {
 }
 `
 
-// TestTrap_TwoNodes: a bait is answered like any path that is not there, with whatever method, and keeps its sender from signing up on every
+// TestTrap_TwoNodes: rules rule on every node within a second, those of traps and those of administrators. A bait is answered like any path that is not there, with whatever method, and keeps its sender from signing up on every
 // node within a second, until its rule expires or is removed. What a guard decides about is no bait.
 func TestTrap_TwoNodes(t *testing.T) {
 	t.Parallel()
@@ -98,4 +98,19 @@ func TestTrap_TwoNodes(t *testing.T) {
 	b.operatorJSONRaw(t, "block", "remove", rule["id"].(string), "--config", "Caddyfile", "--json")
 	inTime(t, time.Second, "the rule is gone on the other node", func() bool { return signUp(a, "203.0.113.7").status == 202 })
 	signUp(b, "203.0.113.7").want(t, 202, "")
+
+	// A rule that an administrator adds on one node rules on the other, and goes there as well.
+	added := a.operatorJSON(t, "block", "add", "ip", "203.0.113.0/24", "--for", "signup,login")
+	login := func() int {
+		return b.api(t, "POST", "/login", object{"login": u.email, "password": password}, call{header: from("203.0.113.50")}).status
+	}
+	inTime(t, time.Second, "an added rule holds on the other node", func() bool { return signUp(b, "203.0.113.40").status == 403 })
+	if got := login(); got != 403 {
+		t.Errorf("a sign-in on the other node is answered %d", got)
+	}
+	b.operatorJSON(t, "block", "remove", added["id"].(string))
+	if got := login(); got != 200 {
+		t.Errorf("once the rule is removed there a sign-in is answered %d", got)
+	}
+	inTime(t, time.Second, "it is gone on the first node", func() bool { return signUp(a, "203.0.113.40").status == 202 })
 }

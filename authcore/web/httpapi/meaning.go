@@ -25,7 +25,7 @@ var meanings = map[authcore.Code]string{
 	authcore.InvalidInvitation:         "the invitation is wrong, has expired, was used or revoked, or is for another address",
 	authcore.InvitationRequired:        "sign-up needs an invitation",
 	authcore.SignupClosed:              "sign-up is closed",
-	authcore.Conflict:                  "already in use by another account; `errors` says which field",
+	authcore.Conflict:                  "already in use by another account, and `errors` says which field; or the account is not such that this can be done, and `detail` says why",
 	authcore.LastAdmin:                 "nobody else administers the gateway; make somebody else an administrator first",
 	authcore.ManagedByConfiguration:    "the configuration says so; change it there",
 	authcore.PreconditionFailed:        "it has changed since it was read: `If-Match` names another state",

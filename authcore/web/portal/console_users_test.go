@@ -186,3 +186,10 @@ func TestS17_AuditorsChangeNoUser(t *testing.T) {
 		t.Error("an auditor has changed an account")
 	}
 }
+
+// What cannot be done with an account as it is says so: nothing is in use by somebody else.
+func TestConsole_UserWithoutAnAddress(t *testing.T) {
+	b := open(t).browser().as(authcore.RoleAdmin)
+	at := "/console/users/" + b.make(admin.NewUser{Username: "no.mail"}).ID.String()
+	b.post(at, []string{"do", "verification"}).want(http.StatusConflict).says("This cannot be done with the account as it is now.").silent("Already in use")
+}

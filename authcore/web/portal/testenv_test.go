@@ -26,6 +26,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/accesstoken"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/honeytrap"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/liveconn"
 	"github.com/gatehouse-auth/gatehouse/authcore/gateway"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/lockout"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/ratelimit"
@@ -110,7 +111,7 @@ func wire(t testing.TB, e *testflow.Env, log *lockedBuffer, p plan) (*portal.Pag
 	cfg := httpapi.Config{Explain: func(context.Context, access.Question) (access.Explanation, error) { return access.Explanation{}, nil },
 		Sessions: e.Sessions, SignIn: e.SignIn, Steps: e.Steps, Passwordless: e.Passwordless, SignUp: e.SignUp, Profile: e.Profile, Password: e.Password,
 		Setup: e.Setup, Invite: e.Invite, Secure: e.Secure, Contact: e.Contact, Factors: e.Factors, Fresh: e.Fresh, Closure: e.Closure, Export: e.Export, Avatars: e.Avatars,
-		History: e.History, Devices: e.Devices, AdminGate: e.AdminGate, Tuning: e.Tuning, SigningKeys: gateway.SigningKeys(e.Ring), Directory: e.Directory, AllSessions: e.AllSessions, Users: e.Users, Unlocker: e.Unlocker, BlockRules: e.BlockRules, Stats: e.Stats, EventLog: e.EventLog, Notifications: e.Notifications, StepUp: e.StepUp, Federated: e.Federated, Consents: e.Consents,
+		History: e.History, Devices: e.Devices, AdminGate: e.AdminGate, Tuning: e.Tuning, SigningKeys: gateway.SigningKeys(e.Ring), Directory: e.Directory, AllSessions: e.AllSessions, EventLive: e.EventLive, Connections: unused(t, e), Users: e.Users, Unlocker: e.Unlocker, BlockRules: e.BlockRules, Stats: e.Stats, EventLog: e.EventLog, Notifications: e.Notifications, StepUp: e.StepUp, Federated: e.Federated, Consents: e.Consents,
 		Authenticator: must(httpauth.NewAuthenticator(httpauth.Config{
 			Verifier: verifier, Sessions: e.Sessions, Issuers: issuers, Origins: must(httpauth.NewOrigins([]string{"https://spa.example.com"}))(t),
 		}))(t),
@@ -133,6 +134,12 @@ func wire(t testing.TB, e *testflow.Env, log *lockedBuffer, p plan) (*portal.Pag
 		}
 		calls.ServeHTTP(w, r)
 	})
+}
+
+// unused is a registry of connections that no page opens.
+func unused(t testing.TB, e *testflow.Env) *liveconn.Registry {
+	return must(liveconn.New(liveconn.Config{Revocations: e.Revoked, Sessions: e.Store, Age: func() time.Duration { return 0 }, Ended: func(liveconn.Reason) {},
+		Cut: func(liveconn.Ending) {}, Open: func(liveconn.Kind, int) {}, Logger: slog.New(slog.DiscardHandler), Now: e.Clock.Now}))(t)
 }
 
 func logger(to *lockedBuffer) *slog.Logger {

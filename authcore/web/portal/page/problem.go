@@ -20,6 +20,10 @@ func (q *Request) Explain() string {
 	}
 	text := q.T("error." + string(p.Code))
 	switch p.Code {
+	case authcore.Conflict:
+		if len(p.Fields) == 0 {
+			text = q.T("error.not_as_it_is")
+		}
 	case authcore.RegistrationProofRequired:
 		if q.Form.Get("password") != "" {
 			text = q.T("verify.password.wrong")
