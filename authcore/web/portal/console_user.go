@@ -39,7 +39,7 @@ func (p *userPage) routes() []page.Route {
 	return append([]page.Route{
 		{Path: userPath, For: page.Readers, Show: p.show, Submit: p.submit},
 		{Path: userPath + "/sessions/{sid}", For: page.Readers, Show: p.showSession, Submit: p.endSession},
-	}, p.factors.routes()...)
+	}, append(p.factors.routes(), (&userEditPage{p.usersPage}).routes()...)...)
 }
 
 // userAt is the page of the account in the address.
@@ -77,7 +77,10 @@ func (p *userPage) show(q *page.Request) error {
 		return err
 	}
 	v.Tables = []consoleTable{sessions, factors, events}
-	v.Links = []page.Link{{To: q.Path(consoleEventsPath) + "?account=" + a.ID.String(), Text: q.T("console.user.events.all")}}
+	if page.MayChange(q) {
+		v.Links = append(v.Links, page.Link{To: q.Path(userAt(q) + "/edit"), Text: q.T("console.user.edit")})
+	}
+	v.Links = append(v.Links, page.Link{To: q.Path(consoleEventsPath) + "?account=" + a.ID.String(), Text: q.T("console.user.events.all")})
 	return showConsole(q, &v)
 }
 

@@ -133,7 +133,16 @@ func TestConsole_User(t *testing.T) {
 	b.post(at, []string{"do", "verification"}).leads("/auth" + at + "?done=user_verification")
 	b.post(at, []string{"do", "unlock"}).leads("/auth" + at + "?done=user_unlocked")
 	b.post(at, proof("do", "nothing")).want(http.StatusBadRequest)
-	for kind, n := range map[authcore.EventKind]int{authcore.EventAdminUsersUpdate: 2, authcore.EventDisabled: 1, authcore.EventEnabled: 1, authcore.EventAdminUsersAddRole: 2,
+	b.get(at).says("/auth" + at + "/edit")
+	b.get(at+"/edit").want(http.StatusOK).says("grace@example.com", "Hopper", "can take it back for 7 days")
+	b.post(at+"/edit", proof("email", "x", "username", "g")).want(http.StatusUnprocessableEntity).says("email-error", "username-error")
+	b.post(at+"/edit", proof("email", email)).want(http.StatusConflict)
+	b.post(at+"/edit", proof("email", "hopper@example.com", "phone", "+43 664 12345678", "username", "grace", "first_name", "Grace", "last_name", "")).leads("/auth" + at + "?done=user_edited")
+	b.get(at).says("hopper@example.com", "+4366412345678", "account.email_changed")
+	b.get("/console/users/number:1/edit").want(http.StatusOK).says("gatehouse user update").silent(`name="email"`)
+	b.post("/console/users/number:1/edit", proof("email", "mine@example.com")).want(http.StatusForbidden)
+	b.get("/console") // whoever is refused stays signed in
+	for kind, n := range map[authcore.EventKind]int{authcore.EventAdminUsersUpdate: 6, authcore.EventDisabled: 1, authcore.EventEnabled: 1, authcore.EventAdminUsersAddRole: 2,
 		authcore.EventAdminUsersRemoveRole: 1, authcore.EventAdminUsersReset: 1, authcore.EventAdminUsersVerify: 1, authcore.EventAdminUsersUnlock: 1, authcore.EventUnlocked: 1} {
 		if got := b.told(kind); got != n {
 			t.Errorf("%d events %s, want %d", got, kind, n)
@@ -178,6 +187,9 @@ func TestS17_AuditorsChangeNoUser(t *testing.T) {
 	for _, do := range []string{"give_role", "take_role", "reset", "verification", "unlock", "sessions", "disable", "enable", "delete"} {
 		b.post(at, []string{"do", do, "role", "admin", "taken", "ops", "password", testflow.Password}).want(http.StatusForbidden)
 	}
+	b.get(at).silent(at + "/edit")
+	b.get(at + "/edit").want(http.StatusForbidden)
+	b.post(at+"/edit", []string{"first_name", "X", "password", testflow.Password}).want(http.StatusForbidden)
 	for _, below := range []string{"/sessions/", "/factors/"} {
 		b.get(at + below + a.ID.String()).want(http.StatusForbidden)
 		b.post(at+below+a.ID.String(), []string{"password", testflow.Password}).want(http.StatusForbidden)
