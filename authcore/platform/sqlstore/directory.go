@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -60,6 +61,8 @@ type accountList struct {
 	q       admin.UserQuery
 	args    []any
 	leads   []string        // conditions that an index answers
+	led     bool            // by more than a time
+	few     bool            // they are ids of a few rows, which are found first and put in order then
 	tests   []func() string // the others; they are written after all that leads, so that their parameters come last
 	orderBy string
 	// configured are rows that lead besides those with roles: whom the option admins makes an administrator, and who has no role in the
@@ -69,6 +72,16 @@ type accountList struct {
 
 // withRoles is what an index answers of rows that have roles.
 const withRoles = "roles <> '[]'"
+
+// lead lets a condition lead, if none does yet. Of two that lead a planner might take the one with more rows, and test all of them.
+func (l *accountList) lead(condition func() string) {
+	if l.led {
+		l.test(condition)
+		return
+	}
+	l.led = true
+	l.leads = append(l.leads, condition())
+}
 
 func (l *accountList) place(v any) string {
 	l.args = append(l.args, v)
@@ -86,7 +99,7 @@ func (s *Store) bytewise(column string) string {
 // beginsWith is the condition of a prefix that an index answers.
 func (l *accountList) beginsWith(column, prefix string) string {
 	by := l.s.bytewise(column)
-	return by + " >= " + prefix + " and " + by + " < " + prefix + " || '\U0010FFFF'"
+	return by + " >= (" + prefix + ") and " + by + " < " + prefix + " || '\U0010FFFF'"
 }
 
 func (s *Store) accountList(q admin.UserQuery) *accountList {
@@ -97,56 +110,56 @@ func (s *Store) accountList(q admin.UserQuery) *accountList {
 	case admin.ByAddress:
 		l.orderBy = s.bytewise("email") + ", id"
 	}
-	for column, value := range map[string]string{"email": q.Email, "username": q.Username, "phone": q.Phone} {
-		if value != "" {
-			l.leads = append(l.leads, column+" <> ''", s.bytewise(column)+" = "+l.place(value))
+	return l
+}
+
+// filter adds the conditions, those first that find the fewest accounts.
+func (l *accountList) filter() {
+	q := l.q
+	if q.Number != 0 {
+		l.lead(func() string { return "number = " + l.place(q.Number) })
+	}
+	for _, exact := range []struct{ column, value string }{{"email", q.Email}, {"username", q.Username}, {"phone", q.Phone}} {
+		if exact.value != "" {
+			l.lead(func() string {
+				return exact.column + " <> '' and " + l.s.bytewise(exact.column) + " = " + l.place(exact.value)
+			})
 		}
 	}
-	if q.Number != 0 {
-		l.leads = append(l.leads, "number = "+l.place(q.Number))
-	}
 	if q.InvitedBy != uuid.Nil {
-		l.leads = append(l.leads, "invited_by = "+l.place(q.InvitedBy))
+		l.lead(func() string { return "invited_by = " + l.place(q.InvitedBy) })
 	}
-	if !q.CreatedAfter.IsZero() {
-		l.leads = append(l.leads, "created_at >= "+l.place(micros(q.CreatedAfter)))
-	}
-	if !q.CreatedBefore.IsZero() {
-		l.leads = append(l.leads, "created_at < "+l.place(micros(q.CreatedBefore)))
+	for _, bound := range []struct {
+		condition string
+		at        time.Time
+	}{{"created_at >= ", q.CreatedAfter}, {"created_at < ", q.CreatedBefore}} {
+		switch condition := func() string { return bound.condition + l.place(micros(bound.at)) }; {
+		case bound.at.IsZero():
+		case q.Sort == admin.ByAddress: // the order is another
+			l.test(condition)
+		default:
+			l.leads = append(l.leads, condition())
+		}
 	}
 	l.states()
-	return l
 }
 
 // states adds the conditions that few values have.
 func (l *accountList) states() {
 	q, either := l.q, map[bool]string{true: "", false: "not "}
-	if q.Role != "" {
-		l.leads = append(l.leads, withRoles)
-		byOption := ""
-		if admins := l.s.admins; q.Role == authcore.RoleAdmin && len(admins) > 0 {
-			byOption = "(" + l.s.bytewise("email") + " " + l.s.Dialect().AnyOf(l.place(l.s.Dialect().Texts(admins))) +
-				" and email <> '' and email_verified_at is not null and email_verified_by = '')"
-			l.configured = "roles = '[]' and " + byOption
-		}
-		l.test(func() string {
-			has := "roles like '%' || " + l.place(`"`+likeLiteral(q.Role)+`"`) + ` || '%' escape '\'`
-			if byOption != "" {
-				return "(" + has + " or " + byOption + ")"
-			}
-			return has
-		})
-	}
 	switch q.Kind {
 	case authcore.KindService:
-		l.leads = append(l.leads, "kind <> 'person'")
+		l.lead(func() string { return "kind <> 'person'" })
 	case authcore.KindPerson:
 		l.test(func() string { return "kind = 'person'" })
 	}
 	if q.Disabled != nil && *q.Disabled {
-		l.leads = append(l.leads, "disabled_at is not null")
+		l.lead(func() string { return "disabled_at is not null" })
 	} else if q.Disabled != nil {
 		l.test(func() string { return "disabled_at is null" })
+	}
+	if q.Role != "" {
+		l.role()
 	}
 	if q.Verified != nil {
 		l.test(func() string {
@@ -161,6 +174,31 @@ func (l *accountList) states() {
 			return "(last_sign_in_at is null or last_sign_in_at < " + l.place(micros(q.SeenBefore)) + ")"
 		})
 	}
+}
+
+// role adds the condition of a role, which somebody may have by the option admins alone.
+func (l *accountList) role() {
+	admins, byOption := l.s.admins, func() string { return "" }
+	if l.q.Role == authcore.RoleAdmin && len(admins) > 0 {
+		byOption = func() string {
+			return "(" + l.s.bytewise("email") + " " + l.s.Dialect().AnyOf(l.place(l.s.Dialect().Texts(admins))) +
+				" and email <> '' and email_verified_at is not null and email_verified_by = '')"
+		}
+	}
+	if !l.led {
+		l.led = true
+		l.leads = append(l.leads, withRoles)
+		if condition := byOption(); condition != "" {
+			l.configured = "roles = '[]' and " + condition
+		}
+	}
+	l.test(func() string {
+		has := "roles like '%' || " + l.place(`"`+likeLiteral(l.q.Role)+`"`) + ` || '%' escape '\'`
+		if condition := byOption(); condition != "" {
+			return "(" + has + " or " + condition + ")"
+		}
+		return has
+	})
 }
 
 // likeLiteral is a text as a pattern of like that has a backslash for its escape.
@@ -181,6 +219,9 @@ func (l *accountList) conditions() (all []string) {
 	return all
 }
 
+// givenPrefix is a parameter that is text. It has no affinity: SQLite compares no expression with one that has, along an index.
+func givenPrefix(parameter string) string { return "cast(" + parameter + " as text) || ''" }
+
 // search adds the condition of a prefix: it leads where it finds few.
 func (l *accountList) search(ctx context.Context, db sqldb.Querier) error {
 	if l.q.Search == "" {
@@ -194,7 +235,7 @@ func (l *accountList) search(ctx context.Context, db sqldb.Querier) error {
 		if plain == "email" {
 			there = ""
 		}
-		parts = append(parts, "select * from (select id from users where "+there+l.beginsWith(column, "cast($1 as text)")+" limit "+strconv.Itoa(candidates+1)+") as by_"+plain)
+		parts = append(parts, "select * from (select id from users where "+there+l.beginsWith(column, givenPrefix("$1"))+" limit "+strconv.Itoa(candidates+1)+") as by_"+plain)
 	}
 	if id, err := uuid.Parse(prefix); err == nil {
 		args = append(args, id)
@@ -209,11 +250,12 @@ func (l *accountList) search(ctx context.Context, db sqldb.Querier) error {
 		return err
 	}
 	if len(found) <= candidates {
-		l.leads = append(l.leads, "id "+l.s.Dialect().AnyOf(l.place(l.s.Dialect().List(found))))
+		l.few = true
+		l.lead(func() string { return "id " + l.s.Dialect().AnyOf(l.place(l.s.Dialect().List(found))) })
 		return nil
 	}
 	l.test(func() string {
-		given, all := "cast("+l.place(prefix)+" as text)", []string{}
+		given, all := givenPrefix(l.place(prefix)), []string{}
 		for _, column := range searched {
 			all = append(all, l.beginsWith(column, given))
 		}
@@ -244,6 +286,15 @@ func (l *accountList) after(ctx context.Context, db sqldb.Querier) error {
 	return nil
 }
 
+// conditionsOf adds every condition of the query.
+func (l *accountList) conditionsOf(ctx context.Context, db sqldb.Querier) error {
+	if err := l.search(ctx, db); err != nil {
+		return err
+	}
+	l.filter()
+	return l.after(ctx, db)
+}
+
 func where(conditions []string) string {
 	if len(conditions) == 0 {
 		return ""
@@ -253,12 +304,15 @@ func where(conditions []string) string {
 
 // tested are the rows of what leads, as many as are tested.
 func (l *accountList) tested(columns string) string {
-	end := " order by " + l.orderBy + " limit " + strconv.Itoa(admin.Tested)
-	rows := "select " + columns + " from users" + where(l.leads) + end
-	if l.configured != "" { // two that an index leads each: one condition for both would be led by none
+	from, end := "select "+columns+" from users", " order by "+l.orderBy+" limit "+strconv.Itoa(admin.Tested)
+	rows := from + where(l.leads) + end
+	switch {
+	case l.few: // or SQLite might go along the order, and look for them in all of it
+		rows = "with led as materialized (select * from users" + where(l.leads) + ") select " + columns + " from led" + end
+	case l.configured != "": // two that an index leads each: one condition for both would be led by none
 		besides := slices.Clone(l.leads)
 		besides[slices.Index(besides, withRoles)] = l.configured
-		rows = "select * from (select * from (" + rows + ") as a union all select * from (select " + columns + " from users" + where(besides) + end + ") as b) as both_parts" + end
+		rows = "select * from (select * from (" + rows + ") as a union all select * from (" + from + where(besides) + end + ") as b) as both_parts" + end
 	}
 	return "(" + rows + ") as t"
 }
@@ -268,9 +322,6 @@ func (l *accountList) page() string {
 	found := "select * from " + l.tested("*") + where(l.conditions()) + " order by " + l.orderBy + " limit " + l.place(l.q.Limit+1)
 	return "select " + managedColumns(l.place(micros(l.q.Now))) + " from (" + found + ") as u order by " + l.orderBy
 }
-
-// atOnce is for how many accounts one statement asks whether they are locked.
-const atOnce = 1000
 
 // lockedOnly tests for locks, which are stored under keys that tell no account: it asks for those of the accounts that all else fits, until
 // enough are found.
@@ -285,23 +336,23 @@ func (l *accountList) lockedOnly(ctx context.Context, db sqldb.Querier, enough i
 	if err != nil {
 		return err
 	}
+	locked, all, err := l.locks(ctx, db)
+	if err != nil {
+		return err
+	}
 	found := []uuid.UUID{}
 	for some := range slices.Chunk(ids, atOnce) {
 		keys := make([]string, len(some))
 		for i, id := range some {
 			keys[i] = l.q.LockKey(id)
 		}
-		dialect := l.s.Dialect()
-		locked, err := sqldb.All(ctx, db, scanText, lockedKeys+dialect.AnyOf("$2"), micros(l.q.Now), dialect.Texts(keys))
-		if err != nil {
-			return err
-		}
-		has := make(map[string]bool, len(locked))
-		for _, key := range locked {
-			has[key] = true
+		if !all {
+			if locked, err = l.locksOf(ctx, db, keys); err != nil {
+				return err
+			}
 		}
 		for i, id := range some {
-			if has[keys[i]] == *l.q.Locked {
+			if locked[keys[i]] == *l.q.Locked {
 				found = append(found, id)
 			}
 		}
@@ -314,7 +365,35 @@ func (l *accountList) lockedOnly(ctx context.Context, db sqldb.Querier, enough i
 	return nil
 }
 
-const lockedKeys = "select key from lockouts where until > $1 and key "
+// atOnce is for how many accounts at once it is asked whether they are locked, and fewLocks how many locks are read in one go: more hold
+// only while so many names are attacked.
+const (
+	atOnce   = 1000
+	fewLocks = 2000
+)
+
+const locksNow = "select key from lockouts where until > $1"
+
+// locks returns the keys of the locks that hold now, if they are few; else all is false.
+func (l *accountList) locks(ctx context.Context, db sqldb.Querier) (locked map[string]bool, all bool, err error) {
+	keys, err := sqldb.All(ctx, db, scanText, locksNow+" limit "+strconv.Itoa(fewLocks), micros(l.q.Now))
+	return setOf(keys), len(keys) < fewLocks, err
+}
+
+// locksOf returns those of the keys whose locks hold now.
+func (l *accountList) locksOf(ctx context.Context, db sqldb.Querier, keys []string) (map[string]bool, error) {
+	dialect := l.s.Dialect()
+	locked, err := sqldb.All(ctx, db, scanText, locksNow+" and key "+dialect.AnyOf("$2"), micros(l.q.Now), dialect.Texts(keys))
+	return setOf(locked), err
+}
+
+func setOf(keys []string) map[string]bool {
+	set := make(map[string]bool, len(keys))
+	for _, key := range keys {
+		set[key] = true
+	}
+	return set
+}
 
 func scanPosition(r sqldb.Row) (p cursor.Position, err error) {
 	return p, r.Scan(&stamp{&p.At}, &p.ID)
@@ -324,7 +403,7 @@ func scanPosition(r sqldb.Row) (p cursor.Position, err error) {
 func (s *Store) ManagedAccounts(ctx context.Context, q admin.UserQuery) (p admin.UserPage, err error) {
 	err = s.Read(ctx, "list accounts", func(ctx context.Context, db sqldb.Querier) error {
 		l := s.accountList(q)
-		if err := errors.Join(l.search(ctx, db), l.after(ctx, db)); err != nil {
+		if err := l.conditionsOf(ctx, db); err != nil {
 			return err
 		}
 		last := "select created_at, id from " + l.tested("created_at, id, email") + " order by " + l.orderBy + " limit 1 offset " + strconv.Itoa(admin.Tested-1)
@@ -359,7 +438,7 @@ func (s *Store) CountAccounts(ctx context.Context, q admin.UserQuery) (n int, er
 	q.After = cursor.Position{}
 	err = s.Read(ctx, "count accounts", func(ctx context.Context, db sqldb.Querier) error {
 		l := s.accountList(q)
-		if err := l.search(ctx, db); err != nil {
+		if err := l.conditionsOf(ctx, db); err != nil {
 			return err
 		}
 		if err := l.lockedOnly(ctx, db, admin.Tested); err != nil {

@@ -39,6 +39,7 @@ func ownDoing(actor string) string {
 func searchEvents(q eventlog.Query) *eventSearch {
 	s := &eventSearch{rest: q.Filter}
 	byKind := len(q.Kinds) <= ledKinds
+	failed := q.Result != "" && q.Result != audit.Success
 	switch {
 	case q.Session != uuid.Nil:
 		s.parts, s.rest.Session = []string{"session_id = " + s.place(q.Session)}, uuid.Nil
@@ -52,6 +53,11 @@ func searchEvents(q eventlog.Query) *eventSearch {
 		s.parts, s.rest.Actor = []string{"actor_id = " + actor, ownDoing(actor)}, uuid.Nil
 	case q.Addr != "":
 		s.parts, s.rest.Addr = []string{"addr = " + s.place(q.Addr) + " and addr <> ''"}, ""
+	case failed && len(q.Kinds) != 1: // fewer than what succeeds
+		s.parts = []string{"at >= 0 and result <> '" + audit.Success + "'"}
+		if q.Result == eventlog.Failure {
+			s.rest.Result = ""
+		}
 	case byKind && len(q.Kinds) > 0:
 		s.parts, s.rest.Kinds = s.ofKinds("", q.Kinds), nil
 	default:
@@ -120,7 +126,7 @@ func (s *eventSearch) tests(from cursor.Position) (text string) {
 		for i, k := range s.rest.Kinds {
 			places[i] = s.place(string(k))
 		}
-		and("kind in (" + strings.Join(places, ", ") + ")")
+		and("kind || '' in (" + strings.Join(places, ", ") + ")") // an expression, so that no index by kind is taken in place of what leads
 	}
 	switch s.rest.Result {
 	case "":
@@ -137,7 +143,7 @@ func (s *eventSearch) tests(from cursor.Position) (text string) {
 		and("(actor_id = " + actor + " or " + ownDoing(actor) + ")")
 	}
 	if s.rest.Addr != "" {
-		and("addr = " + s.place(s.rest.Addr))
+		and("addr || '' = " + s.place(s.rest.Addr))
 	}
 	return text
 }

@@ -3,7 +3,6 @@ package sqlstore
 import (
 	"bytes"
 	"context"
-	"errors"
 	"strconv"
 	"strings"
 	"testing"
@@ -209,7 +208,7 @@ func DirectoryPlan(t testing.TB, s *Store, q admin.UserQuery) (text string) {
 	t.Helper()
 	l := s.accountList(q)
 	err := s.Read(t.Context(), "prepare", func(ctx context.Context, db sqldb.Querier) error {
-		return errors.Join(l.search(ctx, db), l.after(ctx, db))
+		return l.conditionsOf(ctx, db)
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -24,7 +24,7 @@ const someSessions = `insert into sessions (id, account_id, account_epoch, mode,
 
 func fillSessions(t testing.TB, s *sqlstore.Store, id, blob, from string) {
 	t.Helper()
-	sqlstore.Change(t, s, strings.NewReplacer("%id", id, "%blob", blob, "%mod", "%").Replace(someSessions)+from)
+	inParts(t, s, strings.NewReplacer("%id", id, "%blob", blob, "%mod", "%").Replace(someSessions)+from)
 }
 
 // TestSessionList_GoesAlongAnIndex: what leads a list has an index, in the order of the list or with few rows, and no more than

@@ -63,9 +63,9 @@ var filling = []struct {
 			'signup', 'spam', 'runtime', {t:i}, {id:1}, null`},
 	{0.01, 2_000, `runtime_setting_changes (version, name, from_value, to_value, most, reset, changed_at, changed_by, reason)
 		select i + 1000, 'access_lifetime', '5m', '10m', 0, {false}, {t:i}, {id:1}, 'trying'`},
-	{0.05, 9_000, `stats (hour, name, result, method, n) select {hour} - 3600000000 * i, 'accounts_created', '', '', i % 90`},
-	{0.05, 9_000, `stats (hour, name, result, method, n) select {hour} - 3600000000 * i, 'sign_ins', 'success', 'password', 900 + i % 90`},
-	{0.05, 9_000, `stats (hour, name, result, method, n) select {hour} - 3600000000 * i, 'sign_ins', 'invalid_credentials', 'password', i % 90`},
+	{0.05, 9_000, `stats (hour, name, result, method, n) select {hour} - 3600000000 * (i + 2), 'accounts_created', '', '', i % 90`},
+	{0.05, 9_000, `stats (hour, name, result, method, n) select {hour} - 3600000000 * (i + 2), 'sign_ins', 'success', 'password', 900 + i % 90`},
+	{0.05, 9_000, `stats (hour, name, result, method, n) select {hour} - 3600000000 * (i + 2), 'sign_ins', 'invalid_credentials', 'password', i % 90`},
 }
 
 // Fill writes so many accounts, and what comes with them, into the database of a gateway that is stopped, or of a cluster.

@@ -15,6 +15,7 @@ create index events_at on events (at, id);
 create index events_kind on events (kind, at, id);
 create index events_session on events (session_id, at, id) where session_id is not null;
 create index events_addr on events (addr, at, id) where addr <> '';
+create index events_failed on events (at, id) where result <> 'success';
 
 -- The gateways on this database, each as it last wrote. view_age and clock_skew are in microseconds.
 create table nodes (
@@ -108,6 +109,14 @@ create index users_address on users (email, id);
 create index users_having_roles on users (created_at, id) where roles <> '[]';
 create index users_disabled on users (created_at, id) where disabled_at is not null;
 create index users_services on users (created_at, id) where kind <> 'person';
+create index users_having_roles_address on users (email, id) where roles <> '[]';
+create index users_disabled_address on users (email, id) where disabled_at is not null;
+create index users_services_address on users (email, id) where kind <> 'person';
+drop index users_invited;
+create index users_invited on users (invited_by, created_at, id) where invited_by is not null;
+create index users_invited_address on users (invited_by, email, id) where invited_by is not null;
+-- Whether there is another administrator is asked of every change that takes one away.
+create index users_admins on users (id) where roles like '%"admin"%';
 
 -- What leads a list of invitations that are open or have expired.
 create index invitations_open on invitations (id) where used_at is null and revoked_at is null;
