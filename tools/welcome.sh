@@ -12,6 +12,7 @@ cat <<'TEXT'
   Mail      .gatehouse/outbox/           codes and links arrive here, one file each
   Accounts  .gatehouse/                  delete the folder to start over
   API       http://localhost:8080/auth/docs   every call, to try
+  Console   http://localhost:8080/auth/console   for administrators; the log has a link that makes the first
 
   Stop with Ctrl-C.
 

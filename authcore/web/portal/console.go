@@ -36,7 +36,7 @@ func consoleRoutes(cfg *Config) []page.Route {
 		(&dashboardPage{consoleGate{cfg.Admin.Gate}, cfg.Stats}).routes(),
 		(&blocksPage{consoleGate{cfg.Admin.Gate}, cfg.Admin.BlockRules}).routes(),
 		(&eventsPage{consoleGate{cfg.Admin.Gate}, cfg.EventLog}).routes(),
-		(&settingsPage{consoleGate{cfg.Admin.Gate}, cfg.Admin.Tuning}).routes(),
+		(&settingsPage{consoleGate{cfg.Admin.Gate}, cfg.Admin.Tuning, cfg.EventLog}).routes(),
 		(&keysPage{consoleGate{cfg.Admin.Gate}, cfg.Admin.SigningKeys}).routes(),
 		(&allInvitationsPage{consoleGate{cfg.Admin.Gate}, cfg.Invite, cfg.EventLog}).routes(),
 		(&explainPage{consoleGate{cfg.Admin.Gate}, cfg.Admin.Explain}).routes(),

@@ -130,9 +130,7 @@ func eventRow(q *page.Request, e eventlog.Entry) consoleRow {
 	if e.Method != "" {
 		kind.Lines = append(kind.Lines, e.Method)
 	}
-	if e.Details != "" {
-		kind.Lines = append(kind.Lines, e.Details)
-	}
+	kind.Lines = append(kind.Lines, detailLines(e.Details)...)
 	browser, system, _, _ := httpauth.ParseUserAgent(e.UserAgent)
 	from := consoleCell{Text: e.Addr}
 	if client := strings.TrimSpace(browser + " " + system); client != "" {

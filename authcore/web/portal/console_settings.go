@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/eventlog"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/tuning"
 	"github.com/gatehouse-auth/gatehouse/authcore/web/portal/page"
 )
@@ -17,7 +18,8 @@ const settingsPath = consolePath + "/settings"
 // settingsPage lists what may be changed while the gateway runs, and changes it.
 type settingsPage struct {
 	consoleGate
-	flow *tuning.Flow
+	flow   *tuning.Flow
+	events *eventlog.Flow // knows what accounts are called
 }
 
 func (p *settingsPage) routes() []page.Route {
@@ -73,7 +75,15 @@ func (p *settingsPage) show(q *page.Request) error {
 	if err != nil {
 		return err
 	}
-	v := consoleView{View: page.View{Title: s.Name, Back: &page.Link{To: q.Path(settingsPath), Text: q.T("console.settings")}, Points: settingFacts(q, s)}}
+	who := []uuid.UUID{s.ChangedBy}
+	for _, c := range changes {
+		who = append(who, c.By)
+	}
+	names, err := p.events.Labels(q.R.Context(), who...)
+	if err != nil {
+		return err
+	}
+	v := consoleView{View: page.View{Title: s.Name, Back: &page.Link{To: q.Path(settingsPath), Text: q.T("console.settings")}, Points: settingFacts(q, s, accountCell(q, s.ChangedBy, names).Text)}}
 	if s.Changeable && page.MayChange(q) {
 		v.Forms = p.forms(q, s)
 	} else if !s.Changeable {
@@ -82,14 +92,14 @@ func (p *settingsPage) show(q *page.Request) error {
 	table := consoleTable{ID: "history", Title: q.T("console.setting.history"), Empty: q.T("console.setting.history.none"), Next: nextPage(q, next),
 		Head: []string{q.T("console.setting.at"), q.T("console.setting.from"), q.T("console.setting.to"), q.T("console.setting.by"), q.T("console.setting.reason")}}
 	for _, c := range changes {
-		table.Rows = append(table.Rows, consoleRow{Cells: []consoleCell{{At: c.At}, {Text: c.From.Text}, {Text: c.To.Text}, {Text: settingActor(q, c.By)}, {Text: c.Reason}}})
+		table.Rows = append(table.Rows, consoleRow{Cells: []consoleCell{{At: c.At}, {Text: c.From.Text}, {Text: c.To.Text}, accountCell(q, c.By, names), {Text: c.Reason}}})
 	}
 	v.Tables = []consoleTable{table}
 	return showConsole(q, &v)
 }
 
 // settingFacts tell what rules and what may.
-func settingFacts(q *page.Request, s tuning.Setting) []page.Point {
+func settingFacts(q *page.Request, s tuning.Setting, by string) []page.Point {
 	configured := s.Configured
 	if configured == "" {
 		configured = q.T("console.setting.not_configured")
@@ -100,17 +110,9 @@ func settingFacts(q *page.Request, s tuning.Setting) []page.Point {
 		{Title: q.T("console.setting.range"), Text: s.Range},
 	}
 	if s.Source == tuning.FromRuntime {
-		facts = append(facts, page.Point{Title: q.T("console.setting.by"), Text: settingActor(q, s.ChangedBy) + ", " + minute(s.ChangedAt)})
+		facts = append(facts, page.Point{Title: q.T("console.setting.by"), Text: by + ", " + minute(s.ChangedAt)})
 	}
 	return facts
-}
-
-// settingActor is the account that changed something, or whoever runs the gateway.
-func settingActor(q *page.Request, id uuid.UUID) string {
-	if id == uuid.Nil {
-		return q.T("console.event.operator")
-	}
-	return id.String()
 }
 
 func (p *settingsPage) forms(q *page.Request, s tuning.Setting) []page.Form {

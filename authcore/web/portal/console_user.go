@@ -2,6 +2,7 @@ package portal
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -88,16 +89,26 @@ func (p *userPage) show(q *page.Request) error {
 const eventsShown = 10
 
 func (p *userPage) eventTable(q *page.Request, account uuid.UUID) (consoleTable, error) {
-	t := consoleTable{ID: "events", Title: q.T("console.user.events"), Empty: q.T("console.user.events.none"), Head: eventHead(q)}
+	const about = 2 // the column that says whose account it is
+	t := consoleTable{ID: "events", Title: q.T("console.user.events"), Empty: q.T("console.user.events.none"), Head: slices.Delete(eventHead(q), about, about+1)}
 	err := p.reads(q, authcore.EventAdminEventsList, func(ctx context.Context) error {
 		authcore.AdminCallOf(ctx).About(account)
-		list, err := p.events.List(ctx, q.User.AccountID, eventlog.Filter{Account: account}, eventsShown, "")
+		list, err := p.events.List(ctx, q.User.AccountID, eventlog.Filter{Account: account, Kinds: changing()}, eventsShown, "")
 		for _, e := range list.Entries {
-			t.Rows = append(t.Rows, eventRow(q, e))
+			row := eventRow(q, e)
+			row.Cells = slices.Delete(row.Cells, about, about+1)
+			t.Rows = append(t.Rows, row)
 		}
 		return err
 	})
 	return t, err
+}
+
+// changing are the kinds of events but those by which administrators have looked at something.
+func changing() []authcore.EventKind {
+	return slices.DeleteFunc(authcore.EventKinds(), func(k authcore.EventKind) bool {
+		return k.IsAdministration() && (strings.HasSuffix(string(k), ".list") || strings.HasSuffix(string(k), ".get"))
+	})
 }
 
 func (p *userPage) sessionTable(q *page.Request, account uuid.UUID) (consoleTable, error) {
