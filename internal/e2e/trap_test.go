@@ -29,7 +29,8 @@ const trapSite = `http://127.0.0.1:<port> {
 // node within a second, until its rule expires or is removed. What a guard decides about is no bait.
 func TestTrap_TwoNodes(t *testing.T) {
 	t.Parallel()
-	const proxied = "\tservers {\n\t\ttrusted_proxies static 127.0.0.1/32 10.0.0.0/8\n\t}"
+	// A guard for members stands before the portal: who is signed in is known behind it too.
+	const proxied = "\torder gatehouse_guard before gatehouse\n\tservers {\n\t\ttrusted_proxies static 127.0.0.1/32 10.0.0.0/8\n\t}"
 	a, b := twoNodes(t, plan{caddy: proxied, site: trapSite, global: "\t\thoney_trap /wp-login.php /wp-admin/* /app/x {\n\t\t\tlifetime 1h\n\t\t\tignore 198.51.100.0/24\n\t\t}\n"})
 	from := func(addr string, more ...string) map[string]string {
 		h := map[string]string{"X-Forwarded-For": addr}

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/userfield"
@@ -81,4 +83,15 @@ func TestTrap_CompletePage(t *testing.T) {
 	code := h.Mail(t, "new@example.com", authcore.MailProviderCode).Code
 	b.post("/social/complete", []string{"otp", code, "website", "x"}).want(http.StatusForbidden)
 	b.post("/social/complete", []string{"website", ""}).want(http.StatusForbidden) // the address is kept out now
+}
+
+// TestTrap_Console: administrators see the rule of a trap among the others, and remove it.
+func TestTrap_Console(t *testing.T) {
+	h := open(t, plan{trap: hour})
+	b, bot := h.browser().as(authcore.RoleAdmin), h.browser()
+	bot.post("/register", []string{"email", "bot@example.com", "password", testflow.Password, "website", "x"}).leads("/auth/verify?done=sent")
+	b.get("/console/blocks").want(http.StatusOK).says("192.0.2.7", "Trap", "sign-up", "filled in the hidden field website")
+	listed := must(h.BlockRules.List(t.Context(), uuid.Nil, 10, ""))(t).Rules
+	b.post("/console/blocks/"+listed[0].ID.String(), []string{"password", testflow.Password}).leads("/auth/console/blocks?done=block_removed")
+	b.get("/console/blocks").want(http.StatusOK).silent("192.0.2.7")
 }
