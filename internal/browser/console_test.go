@@ -45,6 +45,7 @@ func TestConsole(t *testing.T) {
 		p.load("asking by keyboard", chromedp.KeyEvent(g.origin()+"/"+kb.Enter))
 		p.see("A sign-in is asked for (401, authentication_required)", "Caddyfile:", "Step by step")
 		p.looksRight(t, w, "console-explained")
+		p.followsLive(t, w, g.origin())
 		if w.phone {
 			continue
 		}

@@ -9,6 +9,15 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/cursor"
 )
 
+// Mark returns the mark of the present. [authcore.Unavailable].
+func (f *Flow) Mark(ctx context.Context) (string, error) {
+	p, err := f.present(ctx)
+	if err != nil {
+		return "", err
+	}
+	return p.mark(), nil
+}
+
 // After returns some of the events that fit and that whoever has a mark was not told of, the first first, and the mark with which to ask
 // again; more says that there is more to be had at once. Without a mark it returns no event and the mark of the present. It is for those who ask
 // now and then; [Live] is for many who wait. Refusals: [authcore.InvalidRequest] for a mark that is none; [authcore.Unavailable].
@@ -18,10 +27,8 @@ func (f *Flow) After(ctx context.Context, filter Filter, mark string, now authco
 		return nil, "", false, err
 	}
 	if p == nil {
-		if p, err = f.present(ctx); err != nil {
-			return nil, "", false, err
-		}
-		return nil, p.mark(), false, nil
+		next, err = f.Mark(ctx)
+		return nil, next, false, err
 	}
 	var fresh []uuid.UUID
 	err = f.eachAfter(ctx, p.after(), func(page []cursor.Position) error {

@@ -78,6 +78,7 @@ type consoleTable struct {
 
 // consoleRow is one line. Actions lead to pages where something is changed.
 type consoleRow struct {
+	ID      string        // in the page; "" for none
 	Cells   []consoleCell // one for each of Head
 	Actions []page.Link
 }

@@ -34,7 +34,11 @@ func (p *eventsPage) show(q *page.Request) error {
 		return err
 	}
 	var list eventlog.List
+	var mark string
 	err = p.reads(q, authcore.EventAdminEventsList, func(ctx context.Context) (err error) {
+		if mark, err = p.events.Mark(ctx); err != nil { // before the list: what is in both is shown once
+			return err
+		}
 		list, err = p.events.List(ctx, q.User.AccountID, filter, 0, query.Get("cursor"))
 		return err
 	})
@@ -51,6 +55,11 @@ func (p *eventsPage) show(q *page.Request) error {
 	table := q.Path("/admin/events.csv")
 	if rest := exported(query); rest != "" {
 		table += "?" + rest
+	}
+	if query.Get("cursor") == "" && query.Get("to") == "" {
+		if err := followsEvents(q, &v.View, exported(query), mark); err != nil {
+			return err
+		}
 	}
 	v.Links = []page.Link{{To: table, Text: q.T("console.events.csv")}}
 	return showConsole(q, &v)
@@ -146,5 +155,5 @@ func eventRow(q *page.Request, e eventlog.Entry) consoleRow {
 	} else if via := eventlog.ViaOf(e.Event); via == authcore.ViaOperator {
 		actor.Text = q.T("console.event.operator")
 	}
-	return consoleRow{Cells: []consoleCell{{At: e.At}, kind, account, actor, from}}
+	return consoleRow{ID: "event-" + e.ID.String(), Cells: []consoleCell{{At: e.At}, kind, account, actor, from}}
 }

@@ -1,10 +1,16 @@
 package portal_test
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
 	"net/http"
+	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
+
+	"golang.org/x/net/html"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
@@ -86,6 +92,21 @@ func TestConsole_Events(t *testing.T) {
 	narrowed := b.get("/console/events?kind=session.*&result=failure&to=2030-01-31").want(http.StatusOK).says("invalid_credentials", "Remove filters").silent(">success<")
 	if !strings.Contains(narrowed.body, "/auth/admin/events.csv?kind=session.%2A&amp;result=failure&amp;to=2030-02-01T00%3A00%3A00Z") {
 		t.Errorf("the table has other filters: %s", narrowed.body)
+	}
+	live := b.get("/console/events?kind=session.*").want(http.StatusOK).says("Reload the page to see")
+	script, err := os.ReadFile("console_live.js")
+	sum := sha256.Sum256(script)
+	policy := live.header.Get("Content-Security-Policy")
+	if all := live.all("script"); err != nil || len(all) != 1 || all[0].FirstChild.Data != string(script) || !strings.Contains(policy, "connect-src 'self'; ") ||
+		!strings.Contains(policy, "script-src 'sha256-"+base64.StdEncoding.EncodeToString(sum[:])+"'; ") {
+		t.Errorf("its scripts are others, under %s (%v)", policy, err)
+	}
+	at := live.all("div")[slices.IndexFunc(live.all("div"), func(n *html.Node) bool { return attr(n, "id") == "live" })]
+	if attr(at, "data-from") != "/auth/admin/events/stream?kind=session.%2A&" || attr(at, "data-mark") == "" {
+		t.Errorf("it follows %s", attr(at, "data-from"))
+	}
+	if past := b.get("/console/events?to=2030-01-31"); len(past.all("script")) != 0 {
+		t.Error("what is over is followed")
 	}
 	b.get("/console/events?ip=203.0.113.9").want(http.StatusOK).says("No event fits")
 	for _, query := range []string{"account=x", "kind=none", "from=yesterday", "cursor=x"} {
