@@ -42,6 +42,13 @@ func setGoals(r *report.Report) {
 		r.AtMost("a sign-out's way to another node: longest", l.Longest, 1000, " ms")
 	}
 	setListGoals(r)
+	if d := r.Dialects; d != nil {
+		least := map[string]float64{report.Verify: 10, report.Refresh: 5}
+		for _, c := range d.Calls {
+			r.AtLeast("simplejwt, "+c.Name+": req/s, of the package's", c.Rate.Median, least[c.Name], " ×")
+			r.AtMost("simplejwt, "+c.Name+": wrong answers", float64(c.Own.Wrong+c.Package.Wrong), 0, "")
+		}
+	}
 	setCallGoals(r)
 	setGuardGoals(r)
 	wrong := 0

@@ -102,7 +102,8 @@ func measure(ctx context.Context, b *bench, binary string) (err error) {
 		name string
 		run  func(context.Context) error
 	}{
-		{sectionStarts, b.starts}, {sectionMemory, b.memory}, {"", b.cases}, {sectionIsolation, b.isolation}, {sectionLag, b.lag}, {sectionLists, b.administration}, {sectionGo, b.benchmarks},
+		{sectionStarts, b.starts}, {sectionMemory, b.memory}, {"", b.cases}, {sectionIsolation, b.isolation}, {sectionLag, b.lag},
+		{sectionLists, b.administration}, {sectionDialects, b.dialects}, {sectionGo, b.benchmarks},
 	} {
 		if section.name != "" && !b.wants(section.name) {
 			continue

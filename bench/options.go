@@ -40,6 +40,7 @@ const (
 	sectionGo        = "go"
 	sectionLag       = "lag"
 	sectionLists     = "administration"
+	sectionDialects  = "dialects"
 )
 
 func parseOptions(args []string, usage io.Writer) (o options, err error) {
@@ -54,7 +55,7 @@ func parseOptions(args []string, usage io.Writer) (o options, err error) {
 	set.IntVar(&o.requests, "requests", o.requests, "requests for each of its lists and pages")
 	set.StringVar(&o.out, "out", "results", "folder of the results")
 	set.StringVar(&o.binary, "binary", filepath.Join(root, "bin", "gatehouse"), "the gateway to measure, which is bare Caddy as well")
-	names := append(caseNames(), sectionIsolation, sectionStarts, sectionMemory, sectionLag, sectionLists, sectionGo)
+	names := append(caseNames(), sectionIsolation, sectionStarts, sectionMemory, sectionLag, sectionLists, sectionDialects, sectionGo)
 	only := set.String("cases", "", "comma-separated; of "+strings.Join(names, " "))
 	if err := set.Parse(args); err != nil {
 		return o, err

@@ -50,8 +50,10 @@ func (a Account) MarshalJSON() ([]byte, error) {
 
 // Options say what to start.
 type Options struct {
-	Key      string // Django's SECRET_KEY; required
-	Workers  int    // processes of gunicorn; 0 is one
+	Key     string // Django's SECRET_KEY; required
+	Workers int    // processes of gunicorn; 0 is one
+	// Bare leaves out what simplejwt does not bring by itself: the application that keeps a blacklist, and the header X-Options.
+	Bare     bool
 	Accounts []Account
 }
 
@@ -118,8 +120,13 @@ func (s *Server) start(o Options) error {
 	if err != nil {
 		return err
 	}
+	blacklist := "on"
+	if o.Bare {
+		blacklist = "off"
+	}
 	if err := s.spawn([]string{
 		"LC_ALL=C.UTF-8", "PATH=/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE=1", "SECRET_KEY=" + o.Key, "ACCOUNTS=" + string(accounts),
+		"BLACKLIST=" + blacklist,
 	}, max(o.Workers, 1)); err != nil {
 		return fmt.Errorf("starting gunicorn (Debian packages gunicorn and python3-djangorestframework-simplejwt): %w", err)
 	}
@@ -183,6 +190,9 @@ func (s *Server) waitReady() error {
 	}
 	return nil
 }
+
+// Addr is the server's host:port.
+func (s *Server) Addr() string { return strings.TrimPrefix(s.URL, "http://") }
 
 func (s *Server) log() string { return filepath.Join(s.folder, "log") }
 

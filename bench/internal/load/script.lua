@@ -1,5 +1,6 @@
 local header, value, pool = %[1]q, %[2]q, %[3]q
 local browser = %[4]s
+local body = %[5]q
 local thread
 
 wrapped = 0 -- global: read from outside by thread:get
@@ -8,7 +9,12 @@ if pool == "" then
 	for name, text in pairs(browser) do
 		wrk.headers[name] = text
 	end
-	wrk.headers[header] = value -- wrk builds the request once: no Lua runs while it is measured
+	if header ~= "" then
+		wrk.headers[header] = value
+	end
+	if body ~= "" then
+		wrk.method, wrk.body, wrk.headers["Content-Type"] = "POST", body, "application/json"
+	end -- wrk builds the request once: no Lua runs while it is measured
 else
 	local requests, at
 

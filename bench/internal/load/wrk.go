@@ -1,6 +1,7 @@
 package load
 
 import (
+	"cmp"
 	"context"
 	_ "embed"
 	"encoding/json"
@@ -20,7 +21,8 @@ import (
 const Connections = 32
 
 // script makes wrk send one header with each request beside a browser's, and print what it counted as one line of JSON. %[1]q is
-// the header's name, %[2]q its value or, with a pool, what stands before each, %[3]q the file of the pool, %[4]s the browser's.
+// the header's name, %[2]q its value or, with a pool, what stands before each, %[3]q the file of the pool, %[4]s the browser's, %[5]q a
+// body.
 //
 //go:embed script.lua
 var script string
@@ -28,8 +30,10 @@ var script string
 // Load is what one slice of wrk sends.
 type Load struct {
 	Host   string // host:port
-	Header string // name of the header that carries the credential
+	Path   string // "" is /
+	Header string // name of the header that carries the credential; "" for none
 	Value  string // its value; with a Pool what stands before each value of it
+	Body   string // JSON to be posted; "" for a GET. Not with a Pool
 	// Pool is a file of values, one a line, of which each request takes the next; "" sends Value alone.
 	Pool string
 	For  time.Duration // whole seconds
@@ -83,11 +87,11 @@ func (w *Wrk) Run(ctx context.Context, l Load) (Result, error) {
 		return Result{}, errors.New("run wrk: a slice has to be of whole seconds")
 	}
 	file := filepath.Join(w.folder, "load.lua")
-	if err := os.WriteFile(file, fmt.Appendf(nil, script, l.Header, l.Value, l.Pool, lua(browser)), 0o600); err != nil {
+	if err := os.WriteFile(file, fmt.Appendf(nil, script, l.Header, l.Value, l.Pool, lua(browser), l.Body), 0o600); err != nil {
 		return Result{}, fmt.Errorf("run wrk: %w", err)
 	}
 	cmd := exec.CommandContext(ctx, w.program, "-t1", fmt.Sprintf("-c%d", Connections), fmt.Sprintf("-d%ds", l.For/time.Second),
-		"-s", file, "http://"+l.Host+"/")
+		"-s", file, "http://"+l.Host+cmp.Or(l.Path, "/"))
 	cmd.Dir = w.folder
 	out, err := cmd.CombinedOutput()
 	if ctx.Err() != nil {

@@ -2,6 +2,7 @@ package load
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -87,6 +88,26 @@ func TestRun(t *testing.T) {
 	defer s.mu.Unlock()
 	if len(s.values) != 4 || s.values["Bearer a"] == 0 || s.values["Bearer d"] == 0 {
 		t.Errorf("the server saw %d values, want the fixed one and the three of the pool", len(s.values))
+	}
+}
+
+func TestRun_PostsABody(t *testing.T) {
+	t.Parallel()
+	w, err := FindWrk(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	const body = `{"token":"\"\\"}`
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		got, err := io.ReadAll(r.Body)
+		if err != nil || r.Method != http.MethodPost || r.URL.Path != "/api/" || string(got) != body || r.Header.Get("Content-Type") != "application/json" {
+			w.WriteHeader(http.StatusBadRequest)
+		}
+	}))
+	t.Cleanup(s.Close)
+	got, err := w.Run(t.Context(), Load{Host: strings.TrimPrefix(s.URL, "http://"), Path: "/api/", Body: body, For: time.Second})
+	if err != nil || got.Requests == 0 || got.Refused+got.Broken > 0 {
+		t.Errorf("counted %+v, %v", got, err)
 	}
 }
 

@@ -19,6 +19,7 @@ type Report struct {
 	Memory     *Memory           `json:"memory,omitempty"`
 	Lag        *Lag              `json:"lag,omitempty"`
 	Lists      []List            `json:"lists,omitempty"`
+	Dialects   *Dialects         `json:"dialects,omitempty"`
 	Benchmarks []Benchmark       `json:"benchmarks,omitempty"`
 	Goals      []Goal            `json:"goals"`
 }

@@ -31,6 +31,9 @@ func sample() *report.Report {
 		Versions: map[string]string{"Go": "1.26.8", "Caddy": "2.11.9"}, Settings: report.Settings{Rounds: 3, Slice: 3 * time.Second},
 		Cases: []*report.Case{c}, Starts: &report.Starts{FirstMillis: figures.Of([]float64{300, 310, 340})},
 		Benchmarks: []report.Benchmark{{Name: "Guard_Hot", Procs: 2, Metrics: map[string]figures.Spread{"ns/op": figures.Of([]float64{512})}}}}
+	call := &report.Replaced{Name: report.Verify, Rounds: []report.Round{{Before: slice(0, 0), Case: report.Slice{Requests: 12_000, Rate: 12_000}, After: slice(0, 0)}}}
+	call.Summarise()
+	r.Dialects = &report.Dialects{Workers: 2, Calls: []*report.Replaced{call}}
 	r.AtMost("proxy CPU", 1.2, 1.1, " ×")
 	r.AtLeast("req/s", 0.95, 0.92, " ×")
 	return r
@@ -57,7 +60,7 @@ func TestGoals(t *testing.T) {
 		t.Errorf("got %+v", r.Goals)
 	}
 	text := r.Text()
-	for _, want := range []string{"1.20 ×", "≤ 1.10 ×", "missed", "≥ 0.92 ×", "holds", "2.00 (1.50–2.50)", "310 (305–325) ms"} {
+	for _, want := range []string{"1.20 ×", "≤ 1.10 ×", "missed", "≥ 0.92 ×", "holds", "2.00 (1.50–2.50)", "310 (305–325) ms", "simplejwt, verify: req/s, of the package's under gunicorn with 2 workers  12.0 ×"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the text does not say %q:\n%s", want, text)
 		}

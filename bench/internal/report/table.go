@@ -108,6 +108,12 @@ func (r *Report) others() Table {
 			fmt.Sprintf("%s · %s · %s ms", number(l.Median), number(l.P99), number(l.Longest)))
 		add("guarded requests that the other node answered meanwhile", fmt.Sprint(l.Requests))
 	}
+	if d := r.Dialects; d != nil {
+		for _, c := range d.Calls {
+			add(fmt.Sprintf("simplejwt, %s: req/s, of the package's under gunicorn with %d workers", c.Name, d.Workers), quartiles(c.Rate)+" ×")
+			add("the same in absolute figures · the package's", number(c.Own.Rate.Median)+" · "+number(c.Package.Rate.Median))
+		}
+	}
 	return t
 }
 

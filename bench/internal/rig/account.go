@@ -18,7 +18,7 @@ const (
 	Email     = "ada.lovelace@example.com"
 	FirstName = "Ada"
 	LastName  = "Lovelace"
-	password  = "tundra-Ledger-51-quartz"
+	Password  = "tundra-Ledger-51-quartz"
 )
 
 // Tokens are those of one session.
@@ -32,7 +32,7 @@ type Tokens struct {
 func (r *Rig) Register(ctx context.Context, s *Server, email string) (Tokens, error) {
 	var registered struct{ Registration string }
 	_, err := r.call(ctx, s, "/register", http.StatusAccepted, map[string]any{
-		"email": email, "password": password, "first_name": FirstName, "last_name": LastName}, &registered)
+		"email": email, "password": Password, "first_name": FirstName, "last_name": LastName}, &registered)
 	if err != nil {
 		return Tokens{}, err
 	}
@@ -47,13 +47,13 @@ func (r *Rig) Register(ctx context.Context, s *Server, email string) (Tokens, er
 
 // SignIn opens a session by password.
 func (r *Rig) SignIn(ctx context.Context, s *Server, email string) (t Tokens, err error) {
-	_, err = r.call(ctx, s, "/login", http.StatusOK, map[string]any{"login": email, "password": password}, &t)
+	_, err = r.call(ctx, s, "/login", http.StatusOK, map[string]any{"login": email, "password": Password}, &t)
 	return t, err
 }
 
 // SignInCookie opens a session by password and returns its access cookie, `name=value`.
 func (r *Rig) SignInCookie(ctx context.Context, s *Server, email string) (string, error) {
-	resp, err := r.call(ctx, s, "/login", http.StatusOK, map[string]any{"login": email, "password": password, "cookies": true}, nil)
+	resp, err := r.call(ctx, s, "/login", http.StatusOK, map[string]any{"login": email, "password": Password, "cookies": true}, nil)
 	if err != nil {
 		return "", err
 	}
@@ -86,16 +86,26 @@ func (e *StatusError) Error() string {
 
 // call posts JSON to the API and decodes the answer into the given value, unless that is nil.
 func (r *Rig) call(ctx context.Context, s *Server, path string, want int, body map[string]any, into any) (*http.Response, error) {
+	return post(ctx, r.client, s.Addr, "/auth"+path, want, body, into)
+}
+
+// Post posts JSON to a path of a host and decodes the answer into the given value. An answer with another status is an error.
+func Post(ctx context.Context, host, path string, want int, body map[string]any, into any) error {
+	_, err := post(ctx, http.DefaultClient, host, path, want, body, into)
+	return err
+}
+
+func post(ctx context.Context, client *http.Client, host, path string, want int, body map[string]any, into any) (*http.Response, error) {
 	text, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+s.Addr+"/auth"+path, bytes.NewReader(text))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+host+path, bytes.NewReader(text))
 	if err != nil {
 		return nil, err
 	}
 	req.Header.Set("Content-Type", "application/json")
-	resp, err := r.client.Do(req)
+	resp, err := client.Do(req)
 	if err != nil {
 		return nil, fmt.Errorf("call %s: %w", path, err)
 	}

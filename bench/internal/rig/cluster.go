@@ -50,7 +50,7 @@ func (c *Cluster) close() error {
 // Node starts a gateway over a cluster.
 func (r *Rig) Node(c *Cluster) (*Server, error) {
 	s, err := r.prepared("", fmt.Sprintf("\t\tdatabase %s\n\t\tredis %s\n\t\tsecret {file.%s}\n\t\tmail outbox %s\n",
-		c.database, c.redis.URL(), c.secret, c.outbox), false)
+		c.database, c.redis.URL(), c.secret, c.outbox), "", false)
 	if err != nil {
 		return nil, err
 	}

@@ -29,7 +29,16 @@ func (r *Rig) Gateway(data string) (*Server, error) {
 
 // GatewayTLS is Gateway with TLS and HTTP/2.
 func (r *Rig) GatewayTLS(data string) (*Server, error) {
-	s, err := r.prepared(data, "", true)
+	s, err := r.prepared(data, "", "", true)
+	if err != nil {
+		return nil, err
+	}
+	return s, r.Again(s)
+}
+
+// GatewayDialect is Gateway on no data folder, with a dialect in its site.
+func (r *Rig) GatewayDialect(directive string) (*Server, error) {
+	s, err := r.prepared("", "", "\t"+directive+"\n", false)
 	if err != nil {
 		return nil, err
 	}
@@ -37,10 +46,10 @@ func (r *Rig) GatewayTLS(data string) (*Server, error) {
 }
 
 // Prepared is Gateway without starting it: Again does.
-func (r *Rig) Prepared(data string) (*Server, error) { return r.prepared(data, "", false) }
+func (r *Rig) Prepared(data string) (*Server, error) { return r.prepared(data, "", "", false) }
 
-// prepared takes further lines of the gatehouse option as well.
-func (r *Rig) prepared(data, more string, secure bool) (*Server, error) {
+// prepared takes further lines of the gatehouse option, and of the site, as well.
+func (r *Rig) prepared(data, more, site string, secure bool) (*Server, error) {
 	s, err := r.place("gatehouse")
 	if err == nil && secure {
 		err = s.secure()
@@ -64,13 +73,14 @@ func (r *Rig) prepared(data, more string, secure bool) (*Server, error) {
 		rate_limit login off
 		rate_limit register off
 		rate_limit verify off
+		rate_limit refresh off
 %[7]s	}
 }
 %[5]s	gatehouse
-	gatehouse_guard
+%[8]s	gatehouse_guard
 	reverse_proxy %[6]s
 }
-`, s.Dir, caddyOptions, r.issuer, accessLifetime, s.opening(), r.upstream, more)
+`, s.Dir, caddyOptions, r.issuer, accessLifetime, s.opening(), r.upstream, more, site)
 	return s, os.WriteFile(filepath.Join(s.Dir, "Caddyfile"), []byte(text), 0o600)
 }
 

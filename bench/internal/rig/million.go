@@ -19,7 +19,7 @@ func (r *Rig) Administered(c *Cluster) (*Server, error) {
 	if c != nil {
 		more += fmt.Sprintf("\t\tdatabase %s\n\t\tsecret {file.%s}\n\t\tmail outbox %s\n", c.database, c.secret, c.outbox)
 	}
-	s, err := r.prepared("", more, false)
+	s, err := r.prepared("", more, "", false)
 	if err != nil {
 		return nil, err
 	}

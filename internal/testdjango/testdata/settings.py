@@ -15,13 +15,15 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "rest_framework",
     "rest_framework_simplejwt",
-    "rest_framework_simplejwt.token_blacklist",
 ]
-MIDDLEWARE = ["urls.options_of_a_request"]
+BLACKLIST = os.environ["BLACKLIST"] == "on"
+if BLACKLIST:
+    INSTALLED_APPS.append("rest_framework_simplejwt.token_blacklist")
+MIDDLEWARE = ["urls.options_of_a_request"] if BLACKLIST else []
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # tests wait for it
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ("rest_framework_simplejwt.authentication.JWTAuthentication",),
     "DEFAULT_RENDERER_CLASSES": ("rest_framework.renderers.JSONRenderer",),
 }
 # BLACKLIST_AFTER_ROTATION is read when the package is imported; options_of_a_request sets it for each request.
-SIMPLE_JWT = {"BLACKLIST_AFTER_ROTATION": True}
+SIMPLE_JWT = {"BLACKLIST_AFTER_ROTATION": BLACKLIST}
