@@ -8,6 +8,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/admin"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/attempt"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/block"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/contact"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/eventlog"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/factor"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/stats"
@@ -24,6 +25,7 @@ type accountsStore interface {
 	admin.DirectoryStore
 	admin.UserStore
 	admin.SessionStore
+	admin.RosterStore
 }
 
 // Lockouts count the failed sign-ins of accounts, and know which are locked.
@@ -39,6 +41,9 @@ type Administration struct {
 	// AllSessions are those of everybody.
 	AllSessions *admin.Sessions
 	Users       *admin.Users
+	Roster      *admin.Roster
+	Newcomers   *admin.Newcomers
+	Claims      *admin.Claims
 	Unlocker    *admin.Unlocker
 	EventLog    *eventlog.Flow
 	EventLive   *eventlog.Live
@@ -74,6 +79,12 @@ func (f *Flows) wireAdministration(cfg Config) (err error) {
 	if err != nil {
 		return err
 	}
+	f.Roster = admin.NewRoster(cfg.Store)
+	f.Newcomers, err = admin.NewNewcomers(admin.NewcomersConfig{Users: f.Users, Hasher: cfg.Hasher, Policy: f.Policy, Confirm: f.confirm, Pending: contact.ClaimLifetime})
+	if err != nil {
+		return err
+	}
+	f.Claims = admin.NewClaims(f.Users, f.confirm)
 	if f.Unlocker, err = admin.NewUnlocker(admin.UnlockerConfig{Store: cfg.Store, Locks: cfg.Lockouts, Now: cfg.Now}); err != nil {
 		return err
 	}

@@ -73,7 +73,7 @@ func (u *Users) contacts(ctx context.Context, actor uuid.UUID, before authcore.M
 		return c, nil
 	}
 	if actor != uuid.Nil && u.cfg.Admins.Has(before.Account) || actor != uuid.Nil && slices.Contains(before.Roles, authcore.RoleAdmin) {
-		return c, authcore.Refuse(authcore.Forbidden, "Whoever runs the gateway alone changes the address or number of an administrator, by the command `gatehouse user update`.")
+		return c, errAdminsContact()
 	}
 	for _, x := range []struct {
 		kind          authcore.IdentifierKind
@@ -145,4 +145,8 @@ func (u *Users) keepsWay(ctx context.Context, before, after authcore.Account) (l
 		err = authcore.Refuse(authcore.LastWayIn, "Without this the owner could not sign in any more. Set a username or another address first.")
 	}
 	return left.LastWay, err
+}
+
+func errAdminsContact() error {
+	return authcore.Refuse(authcore.Forbidden, "Whoever runs the gateway alone changes the address or number of an administrator, by the command `gatehouse user update`.")
 }

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -32,12 +33,17 @@ func (u *Users) Create(ctx context.Context, in NewUser) (authcore.ManagedAccount
 	if err != nil {
 		return authcore.ManagedAccount{}, err
 	}
-	c.Effects = u.told(ctx, authcore.EventCreatedByAdmin, authcore.ManagedAccount{Account: c.Account}, c.Account.CreatedAt)
 	if in.Send && c.Account.Email != "" {
 		if err := u.invite(&c, in.Client); err != nil {
 			return authcore.ManagedAccount{}, err
 		}
 	}
+	return u.save(ctx, c)
+}
+
+// save stores a new account, which events tell of.
+func (u *Users) save(ctx context.Context, c authcore.ManagedCreation) (authcore.ManagedAccount, error) {
+	c.Effects.Events = append(c.Effects.Events, u.told(ctx, authcore.EventCreatedByAdmin, authcore.ManagedAccount{Account: c.Account}, c.Account.CreatedAt).Events...)
 	call := authcore.AdminCallOf(ctx)
 	call.About(c.Account.ID)
 	noteCreation(call, c.Account, c.Kind)
@@ -51,7 +57,7 @@ func (u *Users) Create(ctx context.Context, in NewUser) (authcore.ManagedAccount
 
 // noteCreation has the event of a call say what is made.
 func noteCreation(call *authcore.AdminCall, a authcore.Account, kind authcore.AccountKind) {
-	for name, value := range map[string]string{"email": a.Email, "username": a.Username, "phone": a.Phone, "kind": string(kind)} {
+	for name, value := range map[string]string{"email": cmp.Or(a.Email, a.PendingEmail), "username": a.Username, "phone": a.Phone, "kind": string(kind)} {
 		if value != "" {
 			call.Changed(name, nil, value)
 		}

@@ -31,6 +31,7 @@ func Run(t *testing.T, open func(testing.TB) Store) {
 		{"calls of the administration", adminCalls},
 		{"managed accounts", managed},
 		{"addresses set by administrators", managedContacts},
+		{"roster", roster},
 		{"factors", factors},
 		{"credentials", credentials},
 		{"connections", connections},

@@ -53,6 +53,7 @@ type Store interface {
 	admin.DirectoryStore
 	admin.SessionStore
 	admin.UserStore
+	admin.RosterStore
 	invite.Store
 	challenge.Store
 	notice.Store
