@@ -23,20 +23,22 @@ const (
 	LimitForgot      = "forgot"
 	LimitRefresh     = "refresh"
 	LimitTokenVerify = "token_verify"
-	LimitSecure      = "secure"
-	LimitSocial      = "social"
-	LimitExport      = "export" // per account
-	LimitInvite      = "invite" // per account
-	LimitAdmin       = "admin"  // per account
-	LimitMail        = "mail"
-	LimitAvatar      = "avatar"       // per account
-	LimitSMS         = "sms"          // per number
-	LimitSMSPrefix   = "sms_prefix"   // per number without its last four digits
-	LimitSMSClient   = "sms_client"   // per client address
-	LimitSMSTotal    = "sms_total"    // for all together
-	LimitSMSUnproven = "sms_unproven" // the part of sms_total that numbers may have of which nobody knows whose they are
-	LimitResend      = "resend"       // one per otp.resend_after, by purpose and recipient
-	LimitCode        = "code"         // otp.attempts, by purpose and subject, where no challenge exists to count them
+	// LimitDialectVerify is off unless it is set: clients and services of old ask for each request whether its token is good.
+	LimitDialectVerify = "dialect_verify"
+	LimitSecure        = "secure"
+	LimitSocial        = "social"
+	LimitExport        = "export" // per account
+	LimitInvite        = "invite" // per account
+	LimitAdmin         = "admin"  // per account
+	LimitMail          = "mail"
+	LimitAvatar        = "avatar"       // per account
+	LimitSMS           = "sms"          // per number
+	LimitSMSPrefix     = "sms_prefix"   // per number without its last four digits
+	LimitSMSClient     = "sms_client"   // per client address
+	LimitSMSTotal      = "sms_total"    // for all together
+	LimitSMSUnproven   = "sms_unproven" // the part of sms_total that numbers may have of which nobody knows whose they are
+	LimitResend        = "resend"       // one per otp.resend_after, by purpose and recipient
+	LimitCode          = "code"         // otp.attempts, by purpose and subject, where no challenge exists to count them
 )
 
 // LimitScope says whose events a limit counts together. The values are labels of metrics.

@@ -36,6 +36,8 @@ type Dialect struct {
 	key    []secret.Value
 	portal string // prefix of the portal on this site; "" for none
 	names  func(host string) bool
+	server *caddyhttp.Server // of the site, and its hosts; none are all
+	hosts  []string
 	serves atomic.Pointer[dialect.Site] // nil while the node starts
 }
 
@@ -68,7 +70,7 @@ func (d *Dialect) Provision(ctx caddy.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("gatehouse_dialect: %w", err)
 	}
-	d.names = at.names()
+	d.names, d.server, d.hosts = at.names(), at.srv, at.hosts()
 	d.portal, _ = at.portal()
 	if err := d.app.dialects.add(d, at); err != nil {
 		return err
@@ -131,6 +133,18 @@ func (s *dialects) Keys() *jwtkeys.ForeignSet { return s.keys.Load() }
 func (s *dialects) Schemes() []string {
 	if all := s.schemes.Load(); all != nil {
 		return *all
+	}
+	return nil
+}
+
+// beside returns the dialect of a name that is served at the site of another; nil for none.
+func (s *dialects) beside(d *Dialect, name string) *dialect.Site {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, other := range s.all {
+		if other.is.Name == name && other.server == d.server && slices.Equal(other.hosts, d.hosts) {
+			return other.serves.Load()
+		}
 	}
 	return nil
 }

@@ -85,13 +85,16 @@ func (c *core) serveDialects(ctx context.Context, a *App, some ...*Dialect) erro
 	ctx, cancel := context.WithTimeout(ctx, openTimeout)
 	defer cancel()
 	for _, d := range some {
-		keys, err := c.dialectKeys(ctx, d)
-		if err != nil {
-			return fmt.Errorf("gatehouse_dialect %s: %w", d.is.Name, err)
+		var keys *jwtkeys.ForeignKeys
+		if d.is.Borrows == "" {
+			var err error
+			if keys, err = c.dialectKeys(ctx, d); err != nil {
+				return fmt.Errorf("gatehouse_dialect %s: %w", d.is.Name, err)
+			}
 		}
 		given := d.module.Common()
 		serves, err := dialect.New(d.is, dialect.Settings{Prefix: d.prefix, Paths: given.Path, Schemes: given.Schemes, UserID: dialect.UserID(given.UserID),
-			LoginField: given.LoginField, Lifetimes: d.lifetimes(), Keys: keys,
+			LoginField: given.LoginField, Lifetimes: d.lifetimes(), Keys: keys, Lender: func() *dialect.Site { return a.dialects.beside(d, d.is.Borrows) },
 			MAC: func() secret.MACKey { return c.ring.MACKey("dialect refresh token") }}, c.dialectFlows(a))
 		if err != nil {
 			return fmt.Errorf("gatehouse_dialect: %w", err)
@@ -110,7 +113,7 @@ func (s *dialects) publish() {
 	var keys []*jwtkeys.ForeignKeys
 	var words []string
 	for _, d := range s.all {
-		if serves := d.serves.Load(); serves != nil {
+		if serves := d.serves.Load(); serves != nil && serves.Settings.Keys != nil {
 			keys = append(keys, serves.Settings.Keys)
 			for _, w := range serves.Settings.Schemes {
 				if !strings.EqualFold(w, "bearer") && !slices.Contains(words, w) {
@@ -130,7 +133,7 @@ func (c *core) dialectFlows(a *App) dialect.Flows {
 	f := c.flows
 	limits := httpauth.NewLimits(a.limiter(), ratelimit.AddressKey).TellRefused(countRateLimited)
 	return dialect.Flows{Sessions: f.Sessions, Dialects: session.NewDialects(f.Sessions, c.store), SignIn: f.SignIn, SignUp: f.SignUp, Password: f.Password,
-		Profile: f.Profile, Contact: f.Contact, Fresh: f.Fresh, Accounts: c.store, AdminGate: f.AdminGate, Directory: f.Directory, Users: f.Users,
+		Profile: f.Profile, Contact: f.Contact, Fresh: f.Fresh, Accounts: c.store, AdminGate: f.AdminGate, Directory: f.Directory, Users: f.Users, Roster: f.Roster, Newcomers: f.Newcomers, Claims: f.Claims, Closure: f.Closure,
 		Admins: a.cfg.admins, Auth: c.auth, Limits: limits, Now: a.node.clock.Now, Logger: a.logger, Count: countDialect}
 }
 

@@ -80,6 +80,12 @@ func documentedOptions() []documented {
 	for _, o := range dialectOptions[*ConstanceJWT]() {
 		all = append(all, documented{"`gatehouse_dialect`", o.name, "", "TestOption_dialect_" + o.name})
 	}
+	for _, o := range ownSimplejwtOptions {
+		all = append(all, documented{"`simplejwt`", o.name, "", "TestOption_simplejwt_" + o.name})
+	}
+	for _, o := range drfUsersOptions {
+		all = append(all, documented{"`drf_users`", o.name, "", "TestOption_drf_users_" + o.name})
+	}
 	for _, kind := range ruleKinds {
 		all = append(all, documented{guard, "require", kind, "TestOption_guard_require_" + kind})
 	}

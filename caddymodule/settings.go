@@ -144,7 +144,7 @@ type Settings struct {
 
 	// Limits by name: `<count>/<window>` or `off`. With `.account` after the name: per account that the caller is signed in to; with `.global`:
 	// for all together. These are off, but admin.account 600/1m. Per client address (/64 for IPv6): login 30/1m, mfa 30/1m,
-	// passkey 60/1m, register 20/1h, verify 30/1m, forgot 20/1h, otp 20/1h, refresh 120/1m, token_verify 120/1m,
+	// passkey 60/1m, register 20/1h, verify 30/1m, forgot 20/1h, otp 20/1h, refresh 120/1m, token_verify 120/1m, dialect_verify off,
 	// secure 30/1h. Per account: export 5/1d, invite 20/1d. Per recipient: mail 5/1h.
 	// Per account: avatar 10/1h, admin 600/1m. SMS: sms 3/1h per number, sms_prefix 30/1h per number without its last four digits, sms_client 10/1h per client
 	// address, sms_total 1000/1d for all.

@@ -143,6 +143,18 @@ func readFlag[T any](field func(*T) *bool) func(*caddyfile.Dispenser, *T) error 
 	}
 }
 
+// readSwitch reads `on` or `off`; no value is `on`.
+func readSwitch[T any](field func(*T) *bool) func(*caddyfile.Dispenser, *T) error {
+	return func(d *caddyfile.Dispenser, into *T) error {
+		name, args := d.Val(), d.RemainingArgs()
+		if len(args) > 1 || len(args) == 1 && args[0] != "on" && args[0] != "off" {
+			return d.Errf("%s is on or off", name)
+		}
+		*field(into) = len(args) == 0 || args[0] == "on"
+		return nil
+	}
+}
+
 func readNumber[T any](field func(*T) *int) func(*caddyfile.Dispenser, *T) error {
 	return func(d *caddyfile.Dispenser, into *T) error {
 		name := d.Val()

@@ -2,6 +2,7 @@
 package testdialect
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -28,12 +29,14 @@ type Options struct {
 	testflow.Options
 	Settings func(s *dialect.Settings) // changes what an operator chooses; nil: the defaults
 	Origins  []string                  // trusted ones
+	Key      string                    // "": the constant Key
 }
 
 // Env is a node that serves a dialect.
 type Env struct {
 	*testflow.Env
 	Site     *dialect.Site
+	Beside   []*dialect.Site // others of the same node
 	Verifier *accesstoken.Verifier
 	Auth     *httpauth.Authenticator
 	// Keys are those of all dialects of the node, of which a test may add some.
@@ -50,7 +53,7 @@ func New(t testing.TB, d dialect.Dialect, o Options) *Env {
 	}
 	e := &Env{Env: testflow.New(t, o.Options)}
 	seal := e.Ring.MACKey("dialect token")
-	key := must(jwtkeys.Shared(secret.FromString(Key), seal))(t)
+	key := must(jwtkeys.Shared(secret.FromString(cmp.Or(o.Key, Key)), seal))(t)
 	prefix := d.Prefix
 	if prefix == "" {
 		prefix = "/dialect"
@@ -66,7 +69,7 @@ func New(t testing.TB, d dialect.Dialect, o Options) *Env {
 		Origins: must(httpauth.NewOrigins(o.Origins))(t), Dialects: func() *jwtkeys.ForeignSet { return e.Keys }}))(t)
 	e.Site = must(dialect.New(d, s, dialect.Flows{Sessions: e.Sessions, Dialects: session.NewDialects(e.Sessions, e.Store), SignIn: e.SignIn, SignUp: e.SignUp,
 		Password: e.Password, Profile: e.Profile, Contact: e.Contact, Fresh: e.Fresh, Accounts: e.Store, AdminGate: e.AdminGate, Directory: e.Directory, Users: e.Users,
-		Auth: e.Auth, Limits: httpauth.NewLimits(e.Limiter, ratelimit.AddressKey), Now: e.Clock.Now, Logger: discard(o.Logger),
+		Roster: e.Roster, Newcomers: e.Newcomers, Claims: e.Claims, Closure: e.Closure, Admins: o.Admins, Auth: e.Auth, Limits: httpauth.NewLimits(e.Limiter, ratelimit.AddressKey), Now: e.Clock.Now, Logger: discard(o.Logger),
 		Count: func(_ string, err error) {
 			code := authcore.CodeOf(err)
 			if err == nil {
@@ -75,6 +78,14 @@ func New(t testing.TB, d dialect.Dialect, o Options) *Env {
 			e.Counted = append(e.Counted, code)
 		}}))(t)
 	return e
+}
+
+// Add serves another dialect, which borrows from the first.
+func (e *Env) Add(t testing.TB, d dialect.Dialect, prefix string) {
+	t.Helper()
+	s := dialect.Settings{Prefix: prefix, Lifetimes: func() dialect.Lifetimes { return d.Form.Lifetimes },
+		MAC: func() secret.MACKey { return e.Ring.MACKey("dialect refresh token") }, Lender: func() *dialect.Site { return e.Site }}
+	e.Beside = append(e.Beside, must(dialect.New(d, s, e.Site.Flows))(t))
 }
 
 // Call makes a request. A body that begins with a brace is JSON, any other a form; a token stands in the header Authorization as it is.
@@ -96,7 +107,13 @@ func (e *Env) Call(method, path, body, authorization string, headers ...string) 
 	client := testflow.Client()
 	r.Header.Set("User-Agent", client.UserAgent)
 	w := httptest.NewRecorder()
-	e.Site.ServeHTTP(w, r.WithContext(httpauth.WithRequestInfo(r.Context(), httpauth.RequestInfo{Client: client, HTTPS: true})))
+	site := e.Site
+	for _, other := range e.Beside {
+		if other.Has(path) {
+			site = other
+		}
+	}
+	site.ServeHTTP(w, r.WithContext(httpauth.WithRequestInfo(r.Context(), httpauth.RequestInfo{Client: client, HTTPS: true})))
 	return w
 }
 

@@ -81,6 +81,8 @@ func grantAs(s *Sessions, account authcore.Account, sess authcore.Session, seed 
 type DialectStore interface {
 	// SessionOfToken returns the session of a refresh token that does not say whose it is, live or dead, unless it has expired. ErrNotFound.
 	SessionOfToken(ctx context.Context, token secret.Digest, now time.Time) (uuid.UUID, error)
+	// DialectSession returns a live session of a dialect with its account, and changes nothing. ErrNotFound.
+	DialectSession(ctx context.Context, id uuid.UUID, now time.Time) (authcore.Session, authcore.Account, error)
 	// RenewSession notes that another access token of a live session of a dialect is issued, and returns what it is made of. ErrNotFound.
 	RenewSession(ctx context.Context, r authcore.Renewal) (authcore.Session, authcore.Account, error)
 }
@@ -161,18 +163,48 @@ func (d *Dialects) renew(ctx context.Context, session uuid.UUID, another bool, a
 		seed, _ = as.Seed()
 		r.RefreshExpiresAt = now.Add(lives.Refresh)
 	}
-	sess, account, err := d.store.RenewSession(ctx, r)
+	sess, account, err := d.renewed(ctx, r, another)
 	switch {
 	case errors.Is(err, authcore.ErrNotFound):
 		return Tokens{}, errInvalidRefresh()
 	case err != nil:
 		return Tokens{}, fmt.Errorf("renew session: %w", err)
 	}
-	sess.AccessUntil = r.AccessUntil
 	if another {
 		sess.RefreshExpiresAt = earlier(r.RefreshExpiresAt, sess.ExpiresAt)
 	}
 	return grantAs(s, account, sess, seed, as, c)
+}
+
+// renewApart is how long a session is read without being written to: a client that refreshes all the time, as one that has many tokens of one
+// session does, costs a write for this time at most.
+const renewApart = time.Minute
+
+// renewed returns the session and account that tokens are made of. Nothing is written where the database knows already of all that is issued
+// now; what it is told of is issued for renewApart longer than asked for.
+func (d *Dialects) renewed(ctx context.Context, r authcore.Renewal, another bool) (authcore.Session, authcore.Account, error) {
+	sess, account, err := d.store.DialectSession(ctx, r.SessionID, r.Now)
+	if err != nil {
+		return sess, account, err
+	}
+	if !another && !r.AccessUntil.After(sess.AccessUntil) && r.Now.Sub(sess.LastSeenAt) < renewApart && sess.Addr == r.Addr && sess.UserAgent == r.UserAgent {
+		sess.AccessUntil = r.AccessUntil
+		return sess, account, nil
+	}
+	until := r.AccessUntil
+	r.AccessUntil = until.Add(renewApart)
+	sess, account, err = d.store.RenewSession(ctx, r)
+	sess.AccessUntil = until
+	return sess, account, err
+}
+
+// Look returns a live session with its account. ErrNotFound for one that has ended, or whose account is disabled.
+func (d *Dialects) Look(ctx context.Context, session uuid.UUID) (authcore.Session, authcore.Account, error) {
+	sess, account, err := d.store.DialectSession(ctx, session, d.sessions.now())
+	if err != nil {
+		return sess, account, fmt.Errorf("look at session: %w", err)
+	}
+	return sess, account, nil
 }
 
 // End signs out the session of a refresh token; one that has been replaced counts too. That of a token of no live session is no error

@@ -81,6 +81,22 @@ func (a *Authenticator) foreign(raw string) (*accesstoken.Verified, accesstoken.
 	return v, outcome
 }
 
+// AuthenticateBearer returns whom a bearer token of our own speaks for, in whatever header it came. Those of child sessions are good at their
+// own host alone, and not here. Refusals: InvalidToken, and Unavailable as at [Authenticator.Authenticate].
+func (a *Authenticator) AuthenticateBearer(raw string) (*authcore.Principal, error) {
+	switch v, outcome := a.lookup(raw, authcore.BearerToken); {
+	case outcome == accesstoken.Invalid && a.cfg.ClockWrong():
+		return nil, errClockWrong
+	case outcome != accesstoken.Admitted || v.Host() != "":
+		return nil, ErrInvalidToken
+	case a.cfg.Stale():
+		return nil, ErrStale
+	default:
+		p := v.Principal()
+		return &p, nil
+	}
+}
+
 // AuthenticateDialect returns whom an access token of a dialect speaks for. It is for the calls of that dialect, which kids names the keys
 // of: a token of another one is refused. Refusals: InvalidToken, and Unavailable as at [Authenticator.Authenticate].
 func (a *Authenticator) AuthenticateDialect(raw string, kids func(kid string) bool) (*authcore.Principal, error) {

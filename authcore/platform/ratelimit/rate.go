@@ -111,6 +111,7 @@ var limits = []struct {
 	{authcore.LimitForgot, Rate{20, time.Hour}, true},
 	{authcore.LimitRefresh, Rate{120, time.Minute}, true},
 	{authcore.LimitTokenVerify, Rate{120, time.Minute}, true},
+	{authcore.LimitDialectVerify, Rate{}, true},
 	{authcore.LimitSecure, Rate{30, time.Hour}, true},
 	{authcore.LimitSocial, Rate{30, time.Minute}, true},
 	{authcore.LimitExport, Rate{5, 24 * time.Hour}, true},

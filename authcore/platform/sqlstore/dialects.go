@@ -32,6 +32,20 @@ func (s *Store) SessionOfToken(ctx context.Context, token secret.Digest, now tim
 	return session, err
 }
 
+var selectDialectSession = "select " + of("s", sessionColumns) + ", " + of("u", accountColumns) + `
+	from sessions s join users u on u.id = s.account_id
+	where s.id = $1 and s.mode = $3 and ` + live("s", "$2") + ` and u.disabled_at is null and u.epoch = s.account_epoch`
+
+// DialectSession implements session.DialectStore.
+func (s *Store) DialectSession(ctx context.Context, id uuid.UUID, now time.Time) (authcore.Session, authcore.Account, error) {
+	var found signedIn
+	err := s.Read(ctx, "find session of dialect", func(ctx context.Context, q sqldb.Querier) (err error) {
+		found, err = sqldb.One(ctx, q, scanSignedIn, selectDialectSession, id, micros(now), string(authcore.ModeDialect))
+		return err
+	})
+	return found.session, found.account, err
+}
+
 // renewal is a rotation that leaves the tokens: everything that makes a session live is in its condition.
 const renewal = `update sessions set last_seen_at = $2,
 		refresh_expires_at = case when $3 > refresh_expires_at then (case when $3 < expires_at then $3 else expires_at end) else refresh_expires_at end,

@@ -12,6 +12,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/admin"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/contact"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/fresh"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/history"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/profile"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
@@ -36,6 +37,11 @@ type Dialect struct {
 	LoginField string
 	// UserID is what the claim user_id is, unless the option user_id says otherwise.
 	UserID UserID
+	// Borrows names the dialect of the same site whose access tokens its calls take, beside bearer tokens of the gateway's own; "": it takes
+	// its own alone.
+	Borrows string
+	// Refused says why an access token of the dialect will not do; err is what the authenticator has said. Nil: as Failure says it.
+	Refused func(x *Call, raw string, err error) error
 	// Failure says how an error of a call is told. Nil: as DRF does, see [drf.FromError].
 	Failure func(x *Call, err error) *drf.Failure
 	// Options answers OPTIONS of a path. Nil: what DRF tells of a view that describes nothing.
@@ -56,6 +62,7 @@ type Route struct {
 	Path    string
 	Summary string
 	Fields  []drf.Field // of the body, which are checked before Do
+	Reads   []drf.Field // of the body, where Do reads that itself; for the documentation
 	User    bool        // of somebody who shows an access token of this dialect
 	Limit   string      // one of the authcore.Limit… constants; "" is none
 	Replies []int       // statuses, for the documentation; the first is that of success
@@ -80,6 +87,8 @@ type Lifetimes struct{ Access, Refresh, Single time.Duration }
 type Accounts interface {
 	// AccountByID returns an account. ErrNotFound.
 	AccountByID(ctx context.Context, id uuid.UUID) (authcore.Account, error)
+	// AccountEvents returns events of an account.
+	AccountEvents(ctx context.Context, q history.Query) ([]authcore.Event, error)
 }
 
 // Flows are what dialects stand on.
@@ -97,6 +106,10 @@ type Flows struct {
 	AdminGate *admin.Gate
 	Directory *admin.Directory
 	Users     *admin.Users
+	Roster    *admin.Roster
+	Newcomers *admin.Newcomers
+	Claims    *admin.Claims
+	Closure   admin.Deleter
 	Admins    authcore.Admins
 
 	Auth   *httpauth.Authenticator

@@ -25,7 +25,9 @@ type Settings struct {
 	LoginField string   // "": the dialect's
 	// Lifetimes returns those of what is issued now. It is asked at each use and waits for nothing.
 	Lifetimes func() Lifetimes
-	Keys      *jwtkeys.ForeignKeys
+	Keys      *jwtkeys.ForeignKeys // nil where the dialect borrows
+	// Lender returns the site of the dialect that this one borrows from; nil while there is none.
+	Lender func() *Site
 	// MAC returns the key that digests of refresh tokens are made with. It is the same on every node.
 	MAC func() secret.MACKey
 }
@@ -45,8 +47,8 @@ func New(d Dialect, s Settings, f Flows) (*Site, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.Lifetimes == nil || s.Keys == nil || s.MAC == nil || f.Sessions == nil || f.Dialects == nil || f.Auth == nil || f.Limits == nil || f.Now == nil || f.Logger == nil {
-		return nil, fmt.Errorf("dialect %s: lifetimes, keys, sessions, authenticator, limits, clock and logger are required", d.Name)
+	if s.Lifetimes == nil || s.Keys == nil && d.Borrows == "" || s.Lender == nil && d.Borrows != "" || s.MAC == nil || f.Sessions == nil || f.Dialects == nil || f.Auth == nil || f.Limits == nil || f.Now == nil || f.Logger == nil {
+		return nil, fmt.Errorf("dialect %s: lifetimes, keys or who lends them, sessions, authenticator, limits, clock and logger are required", d.Name)
 	}
 	if f.Count == nil {
 		f.Count = func(string, error) {}
@@ -89,7 +91,7 @@ func NewTable(d Dialect, prefix string, more map[string][]string) (Table, error)
 		to := &d.Routes[i]
 		var at []string
 		if to.Path != "" {
-			at = append(at, prefix+to.Path)
+			at = append(at, strings.TrimSuffix(prefix+to.Path, "/"))
 		}
 		if to.Action != "" {
 			for _, path := range more[to.Action] {
@@ -234,6 +236,7 @@ func (x *Call) recoverPanic() {
 func (x *Call) perform() (drf.Answer, error) {
 	routes, param := x.table.find(x.R.URL.Path)
 	x.Param = param
+	x.allow(routes)
 	method := x.R.Method
 	if method == http.MethodHead {
 		method = http.MethodGet
@@ -249,7 +252,6 @@ func (x *Call) perform() (drf.Answer, error) {
 				return drf.Answer{}, err
 			}
 		}
-		x.allow(routes)
 		return drf.Answer{}, drf.MethodNotAllowed(x.R.Method)
 	}
 	to := routes[at]
@@ -298,7 +300,6 @@ func (x *Call) options(routes []*Route) (drf.Answer, error) {
 			return drf.Answer{}, err
 		}
 	}
-	x.allow(routes)
 	if x.Dialect.Options != nil {
 		return x.Dialect.Options(x, routes)
 	}
@@ -328,7 +329,7 @@ func (x *Call) authenticate() (err error) {
 	if !found {
 		return drf.NotAuthenticated()
 	}
-	if x.Who, err = x.Flows.Auth.AuthenticateDialect(token, x.Settings.Keys.Has); err != nil {
+	if x.Who, err = x.whose(token); err != nil {
 		return err
 	}
 	x.R = x.R.WithContext(authcore.ActAs(x.R.Context(), x.Who.Holder()))
@@ -346,7 +347,7 @@ func (x *Call) Token() (token string, found bool, err error) {
 		return "", false, authcore.Refuse(authcore.InvalidRequest, "Send only one Authorization header.")
 	}
 	words := strings.Fields(lines[0])
-	if len(words) == 0 || !slices.ContainsFunc(x.Settings.Schemes, func(s string) bool {
+	if len(words) == 0 || !slices.ContainsFunc(x.schemes(), func(s string) bool {
 		return s == words[0] || x.Dialect.AnyCase && strings.EqualFold(s, words[0])
 	}) {
 		return "", false, nil
@@ -370,7 +371,7 @@ func (x *Call) fail(err error) {
 	} else {
 		f = drf.FromError(x.R, x.Flows.Logger, err, x.Renamed())
 	}
-	f.Write(x.W, x.R, drf.Challenge(x.Settings.Schemes[0]))
+	f.Write(x.W, x.R, drf.Challenge(x.schemes()[0]))
 }
 
 // Renamed says what fields of flows are called here.
