@@ -43,7 +43,7 @@ type TrapConfig struct {
 	}
 	Blocks   *Blocks
 	Lifetime time.Duration  // of a rule, at least a second
-	Ignored  []netip.Prefix // addresses that are never kept out
+	Ignored  []netip.Prefix // addresses that are never kept out, of IPv6 with their /64
 	Count    func()         // is told of each time that the trap springs; it may be nil
 	Logger   *slog.Logger
 	Now      authcore.Clock
@@ -95,7 +95,7 @@ func (t *Trap) Spring(ctx context.Context, c authcore.Client, why string) {
 // network returns what is kept out for an address, and whether it may be.
 func (t *Trap) network(a netip.Addr) (netip.Prefix, bool) {
 	a = a.Unmap().WithZone("")
-	if !a.IsValid() || a.IsLoopback() || a.IsUnspecified() || slices.ContainsFunc(t.cfg.Ignored, func(p netip.Prefix) bool { return p.Contains(a) }) {
+	if !a.IsValid() || a.IsLoopback() || a.IsUnspecified() {
 		return netip.Prefix{}, false
 	}
 	bits := 64
@@ -103,7 +103,8 @@ func (t *Trap) network(a netip.Addr) (netip.Prefix, bool) {
 		bits = 32
 	}
 	network, err := a.Prefix(bits)
-	return network, err == nil
+	// A rule on a /64 would hold for an ignored address in it as well.
+	return network, err == nil && !slices.ContainsFunc(t.cfg.Ignored, network.Overlaps)
 }
 
 // begin reports whether the database is to be asked: not where the rule that holds is about as good as a new one, nor for a second request

@@ -91,8 +91,8 @@ func TestTrap_Spring(t *testing.T) {
 func TestTrap_LeftAlone(t *testing.T) {
 	t.Parallel()
 	e := testflow.New(t, testflow.Options{Trap: gateway.TrapSettings{Lifetime: time.Hour, Sprung: func() { t.Error("it has sprung") },
-		Ignored: []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24"), netip.MustParsePrefix("2001:db8::/32")}}})
-	for _, addr := range []string{"127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1", "0.0.0.0", "198.51.100.7", "::ffff:198.51.100.7", "2001:db8::1"} {
+		Ignored: []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24"), netip.MustParsePrefix("2001:db8::/32"), netip.MustParsePrefix("2001:dbf:1:2::5/128")}}})
+	for _, addr := range []string{"127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1", "0.0.0.0", "198.51.100.7", "::ffff:198.51.100.7", "2001:db8::1", "2001:dbf:1:2::6"} {
 		e.Trap.Spring(t.Context(), from(addr), "asked for /.env")
 	}
 	c := testflow.Client()
