@@ -112,9 +112,15 @@ var lists = []asked{
 	{path: "/console/health"},
 }
 
+// stores are over what it is measured.
+var stores = []string{"SQLite", "Postgres"}
+
 // administration measures what an administrator of a big gateway looks at, one request after the other, over SQLite and over Postgres.
 func (b *bench) administration(ctx context.Context) error {
-	for _, store := range []string{"SQLite", "Postgres"} {
+	for _, store := range stores {
+		if b.store != "" && b.store != store {
+			continue
+		}
 		if err := b.administer(ctx, store); err != nil {
 			return fmt.Errorf("measure administration over %s: %w", store, err)
 		}

@@ -26,8 +26,9 @@ type options struct {
 	many  int // distinct tokens that the cap of the cache is measured with
 	count int // runs of each Go benchmark
 
-	accounts int // of a big gateway, for its administration
-	requests int // for each list and page
+	accounts int    // of a big gateway, for its administration
+	requests int    // for each list and page
+	store    string // over which they are; "" is each
 
 	revocations int // sign-outs whose way to another node is timed
 }
@@ -53,6 +54,7 @@ func parseOptions(args []string, usage io.Writer) (o options, err error) {
 	set.BoolVar(&o.doc, "doc", false, "write the figures into docs/performance.md and docs/performance.svg as well")
 	set.IntVar(&o.accounts, "accounts", o.accounts, "accounts of the gateway that is administered")
 	set.IntVar(&o.requests, "requests", o.requests, "requests for each of its lists and pages")
+	set.StringVar(&o.store, "store", "", "SQLite or Postgres: over which alone it is administered")
 	set.StringVar(&o.out, "out", "results", "folder of the results")
 	set.StringVar(&o.binary, "binary", filepath.Join(root, "bin", "gatehouse"), "the gateway to measure, which is bare Caddy as well")
 	names := append(caseNames(), sectionIsolation, sectionStarts, sectionMemory, sectionLag, sectionLists, sectionDialects, sectionGo)
@@ -66,6 +68,8 @@ func parseOptions(args []string, usage io.Writer) (o options, err error) {
 		o.flood, o.few, o.many, o.count, o.revocations = 5_000, 2_000, 30_000, 1, 20
 	}
 	switch {
+	case o.store != "" && !slices.Contains(stores, o.store):
+		return o, fmt.Errorf("-store: %q is none of %s", o.store, strings.Join(stores, " "))
 	case set.NArg() > 0:
 		return o, fmt.Errorf("unknown argument %q", set.Arg(0))
 	case o.rounds < 1:

@@ -143,6 +143,7 @@ func (a *App) Start() error {
 	a.stop = stop
 	a.workers.Go(func() { c.ring.Run(run) })
 	a.workers.Go(func() { c.notifier.Run(run) })
+	a.workers.Go(func() { c.claimAgain(run, a) })
 	for _, keepFresh := range c.flows.Federated.Background() {
 		a.workers.Go(func() { keepFresh(run) })
 	}

@@ -38,6 +38,8 @@ type core struct {
 	api      *httpapi.API
 	pages    *portal.Pages
 
+	claimed bool // the identifiers of all accounts were claimed by a former start
+
 	mounts sync.Map // prefix → mount
 }
 
@@ -59,17 +61,44 @@ func newCore(ctx context.Context, a *App) (*core, error) {
 		return nil, cfg.foreign(err)
 	}
 	c.store = c.store.WithDigester(sqlstore.NewDigester(gateway.FormerIdentifiers(c.ring)))
-	conflicts, err := c.store.ClaimIdentifiers(ctx, cfg.identities, n.clock.Now())
-	if err != nil {
-		return nil, fmt.Errorf("claim identifiers: %w", err)
+	if c.claimed, err = c.store.ClaimedIdentifiers(ctx, cfg.identities); err != nil {
+		return nil, err
 	}
-	if conflicts > 0 {
-		a.logger.Warn("some accounts share an identifier; only the oldest account can sign in with it", "accounts", conflicts)
+	if !c.claimed {
+		ctx, cancel := untilExit()
+		defer cancel()
+		if err := c.claim(ctx, a); err != nil {
+			return nil, err
+		}
 	}
 	if err := c.wireFlows(a, sealer); err != nil {
 		return nil, err
 	}
 	return c, c.wireAPI(a)
+}
+
+// claim makes the identifiers claimable that accounts have. Of a million accounts it takes a minute.
+func (c *core) claim(ctx context.Context, a *App) error {
+	ctx, cancel := context.WithTimeout(ctx, migrateTimeout)
+	defer cancel()
+	conflicts, err := c.store.ClaimIdentifiers(ctx, a.cfg.identities, a.node.clock.Now())
+	if err != nil {
+		return fmt.Errorf("claim identifiers: %w", err)
+	}
+	if conflicts > 0 {
+		a.logger.Warn("some accounts share an identifier; only the oldest account can sign in with it", "accounts", conflicts)
+	}
+	return nil
+}
+
+// claimAgain claims what other nodes, with other identities, have left unclaimed meanwhile. Nobody waits for it.
+func (c *core) claimAgain(ctx context.Context, a *App) {
+	if !c.claimed {
+		return // just now
+	}
+	if err := c.claim(ctx, a); err != nil && ctx.Err() == nil {
+		a.logger.Error("could not look for accounts that cannot be found by their identifiers; the next start will", "error", err)
+	}
 }
 
 // wireFlows makes the flows.

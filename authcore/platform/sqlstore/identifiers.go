@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -116,6 +117,48 @@ func scanHolder(r sqldb.Row) (h holder, err error) {
 // ClaimIdentifiers implements storetest.Store. Where several accounts hold one value the oldest gets it, and a verified
 // address goes before an unverified one. Of numbers only verified ones are claimed. It works in pages: stopped half-way, it has claimed some, and the next call goes on.
 func (s *Store) ClaimIdentifiers(ctx context.Context, kinds []authcore.IdentifierKind, now time.Time) (conflicts int, err error) {
+	if conflicts, err = s.claimKinds(ctx, kinds, now); err != nil {
+		return conflicts, err
+	}
+	if noted, err := s.ClaimedIdentifiers(ctx, kinds); noted || err != nil {
+		return conflicts, err
+	}
+	return conflicts, s.Single(ctx, "note claimed identifiers", func(ctx context.Context, q sqldb.Querier) error {
+		_, err := sqldb.Exec(ctx, q, noteClaimed, kindsText(kinds))
+		return err
+	})
+}
+
+// The kinds of which ClaimIdentifiers has claimed all, the last time that it came to its end.
+const (
+	noteClaimed  = "insert into settings (name, value) values ('claimed_identifiers', $1) on conflict (name) do update set value = excluded.value"
+	notedClaimed = "select value from settings where name = 'claimed_identifiers'"
+)
+
+func kindsText(kinds []authcore.IdentifierKind) string {
+	words := make([]string, len(kinds))
+	for i, k := range kinds {
+		words[i] = string(k)
+	}
+	slices.Sort(words)
+	return strings.Join(words, " ")
+}
+
+// ClaimedIdentifiers reports whether ClaimIdentifiers has come to its end with these very kinds, the last time that it did. Accounts that
+// other nodes have made since, by other kinds, may be unclaimed all the same: it wants to be called again, and need not be waited for.
+func (s *Store) ClaimedIdentifiers(ctx context.Context, kinds []authcore.IdentifierKind) (claimed bool, err error) {
+	err = s.Read(ctx, "look for claimed identifiers", func(ctx context.Context, q sqldb.Querier) error {
+		noted, err := sqldb.One(ctx, q, sqldb.ScanText, notedClaimed)
+		claimed = err == nil && noted == kindsText(kinds)
+		if errors.Is(err, authcore.ErrNotFound) {
+			return nil
+		}
+		return err
+	})
+	return claimed, err
+}
+
+func (s *Store) claimKinds(ctx context.Context, kinds []authcore.IdentifierKind, now time.Time) (conflicts int, err error) {
 	for _, kind := range kinds {
 		passes := []page{{text: holdersOfUsername}}
 		switch kind {

@@ -193,10 +193,20 @@ func claimPages(t *testing.T, s Store) {
 	})
 	countErrors(t, errs)
 	kinds := []authcore.IdentifierKind{authcore.KindEmail, authcore.KindUsername}
+	noted := func(want bool, kinds ...authcore.IdentifierKind) {
+		t.Helper()
+		if got, err := s.ClaimedIdentifiers(t.Context(), kinds); err != nil || got != want {
+			t.Errorf("%q are claimed: %v (%v), want %v", kinds, got, err, want)
+		}
+	}
+	noted(false, kinds...)
 	for range 2 {
 		if n, err := s.ClaimIdentifiers(t.Context(), kinds, start); err != nil || n != 0 {
 			t.Fatalf("%d conflicts (%v), want none", n, err)
 		}
+		noted(true, kinds...)
+		noted(true, kinds[1], kinds[0])
+		noted(false, kinds[0])
 	}
 	for _, name := range names {
 		if _, err := s.AccountByIdentifier(t.Context(), username(name)); err != nil {

@@ -114,6 +114,8 @@ type Store interface {
 	// ClaimIdentifiers makes the identifiers that existing accounts hold in the given kinds claimable: called at start, since
 	// the option `identities` may have changed. It returns how many could not be claimed since another account has them.
 	ClaimIdentifiers(ctx context.Context, kinds []authcore.IdentifierKind, now time.Time) (conflicts int, err error)
+	// ClaimedIdentifiers reports whether ClaimIdentifiers has come to its end with these very kinds, in any order, the last time that it did.
+	ClaimedIdentifiers(ctx context.Context, kinds []authcore.IdentifierKind) (bool, error)
 	// Sweep removes what has expired (registrations, challenges, sealed successors, dead sessions and revocations, sent mails);
 	// what a clock that is ahead would take for expired too early, an hour later.
 	Sweep(ctx context.Context, now time.Time) error
