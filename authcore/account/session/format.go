@@ -81,7 +81,8 @@ func grantAs(s *Sessions, account authcore.Account, sess authcore.Session, seed 
 type DialectStore interface {
 	// SessionOfToken returns the session of a refresh token that does not say whose it is, live or dead, unless it has expired. ErrNotFound.
 	SessionOfToken(ctx context.Context, token secret.Digest, now time.Time) (uuid.UUID, error)
-	// DialectSession returns a live session of a dialect with its account, and changes nothing. ErrNotFound.
+	// DialectSession returns of a live session of a dialect and its account what RenewSession does, and what that writes. It changes nothing.
+	// ErrNotFound.
 	DialectSession(ctx context.Context, id uuid.UUID, now time.Time) (authcore.Session, authcore.Account, error)
 	// RenewSession notes that another access token of a live session of a dialect is issued, and returns what it is made of. ErrNotFound.
 	RenewSession(ctx context.Context, r authcore.Renewal) (authcore.Session, authcore.Account, error)

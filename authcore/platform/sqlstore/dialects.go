@@ -32,18 +32,38 @@ func (s *Store) SessionOfToken(ctx context.Context, token secret.Digest, now tim
 	return session, err
 }
 
-var selectDialectSession = "select " + of("s", sessionColumns) + ", " + of("u", accountColumns) + `
-	from sessions s join users u on u.id = s.account_id
-	where s.id = $1 and s.mode = $3 and ` + live("s", "$2") + ` and u.disabled_at is null and u.epoch = s.account_epoch`
+// selectDialectSession reads what a renewal returns, and what it would write.
+func selectDialectSession(object string) string {
+	return "select s.refresh_digest, s.refresh_expires_at, " + of("s", rotatedSession) + ", " + of("u", rotatedAccount) + ", " + seldom(object) + `, u.number,
+			s.access_until, s.last_seen_at, s.addr, s.user_agent
+		from sessions s join users u on u.id = s.account_id
+		where s.id = $1 and s.mode = $3 and ` + live("s", "$2") + ` and u.disabled_at is null and u.epoch = s.account_epoch`
+}
+
+var dialectSessionJoined, dialectSessionNested = selectDialectSession("json_build_object"), selectDialectSession("json_object")
 
 // DialectSession implements session.DialectStore.
 func (s *Store) DialectSession(ctx context.Context, id uuid.UUID, now time.Time) (authcore.Session, authcore.Account, error) {
+	text := dialectSessionJoined
+	if s.Dialect().Name == sqldb.SQLite {
+		text = dialectSessionNested
+	}
 	var found signedIn
 	err := s.Read(ctx, "find session of dialect", func(ctx context.Context, q sqldb.Querier) (err error) {
-		found, err = sqldb.One(ctx, q, scanSignedIn, selectDialectSession, id, micros(now), string(authcore.ModeDialect))
+		found, err = sqldb.One(ctx, q, scanDialectSession, text, id, micros(now), string(authcore.ModeDialect))
 		return err
 	})
-	return found.session, found.account, err
+	if err != nil {
+		return authcore.Session{}, authcore.Account{}, err
+	}
+	found.session.ID, found.session.Mode = id, authcore.ModeDialect
+	found.account.ID, found.account.Epoch = found.session.AccountID, found.session.AccountEpoch
+	return found.session, found.account, nil
+}
+
+func scanDialectSession(row sqldb.Row) (r signedIn, err error) {
+	into := append([]any{&digest{&r.session.RefreshDigest}, &stamp{&r.session.RefreshExpiresAt}}, r.rotatedInto()...)
+	return r, row.Scan(append(into, &r.account.Number, &stamp{&r.session.AccessUntil}, &stamp{&r.session.LastSeenAt}, &r.session.Addr, &r.session.UserAgent)...)
 }
 
 // renewal is a rotation that leaves the tokens: everything that makes a session live is in its condition.

@@ -32,6 +32,7 @@ func Run(t *testing.T, open func(testing.TB) Store) {
 		{"managed accounts", managed},
 		{"addresses set by administrators", managedContacts},
 		{"roster", roster},
+		{"sessions of dialects", dialectSessions},
 		{"factors", factors},
 		{"credentials", credentials},
 		{"connections", connections},

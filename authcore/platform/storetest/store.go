@@ -79,6 +79,7 @@ type Store interface {
 	secure.Store
 	profile.Store
 	session.Store
+	session.DialectStore
 	signin.Store
 	tuning.Store
 	eventlog.Store

@@ -1,0 +1,95 @@
+package e2e
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/gatehousetest"
+)
+
+// startDialectExample is a folder of examples with a dialect, by its Caddyfile.
+func startDialectExample(t *testing.T, folder string, env ...string) *gateway {
+	t.Helper()
+	binary, err := gatehousetest.TestBuild()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := os.MkdirTemp(workDir(t), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := &gateway{Gateway: gatehousetest.Over(dir, binary, ".gatehouse.sock"), client: &http.Client{Timeout: 30 * time.Second}}
+	g.Env = append([]string{"SITE=http://" + g.Host()}, env...)
+	copyFiles(t, "../../examples/"+folder, "Caddyfile", g.Dir)
+	if err := os.Symlink(".gatehouse", g.Dir+"/data"); err != nil { // where mails are looked for
+		t.Fatal(err)
+	}
+	if err := g.Run(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		g.Kill()
+		if t.Failed() {
+			t.Logf("the last lines:\n%s", g.Log.Tail(40))
+		}
+	})
+	return g
+}
+
+// TestSimplejwt_Example: what the notes of a client ask, in their words and paths; the session that its tokens belong to is ended at the
+// portal, and with it they are.
+func TestSimplejwt_Example(t *testing.T) {
+	t.Parallel()
+	g := startDialectExample(t, "simplejwt", "DJANGO_SECRET_KEY="+dialectKey)
+	g.api(t, "POST", "/register", map[string]any{"email": "pawan@example.com", "username": "pawan", "password": password}).must(t, 201, "")
+	u := g.signIn(t, &user{email: "pawan@example.com", username: "pawan", password: password}, false)
+	pair := g.asJSON(t, 200, "POST", "/token/", map[string]any{"username": "pawan", "password": u.password}, "")
+	access := g.asJSON(t, 200, "POST", "/varifyToken/", map[string]any{"refresh": pair["refresh"]}, "")["access"].(string)
+	for _, token := range []any{pair["access"], pair["refresh"], access} {
+		g.asJSON(t, 200, "POST", "/varifyToken/", map[string]any{"token": token}, "")
+		g.asJSON(t, 200, "POST", "/api/token/verify/", map[string]any{"token": token}, "")
+	}
+	if a := g.do(t, call{path: "/", bearer: access}); a.status != 200 || string(a.body) != "pawan" {
+		t.Errorf("the service answered %d %s", a.status, a.body)
+	}
+	g.asJSON(t, 200, "POST", "/api/token/refresh/", map[string]any{"refresh": pair["refresh"]}, "")
+	g.endSession(t, u, members(t, access, 1)["sid"].(string))
+	g.do(t, call{path: "/", bearer: access}).must(t, 401, "invalid_token")
+	if says := g.asJSON(t, 401, "POST", "/api/token/refresh/", map[string]any{"refresh": pair["refresh"]}, ""); says["code"] != "token_not_valid" {
+		t.Errorf("refresh said %v", says)
+	}
+}
+
+// TestDRFUsers_Example: the same of the notes about users.
+func TestDRFUsers_Example(t *testing.T) {
+	t.Parallel()
+	g := startDialectExample(t, "drf-users")
+	u := g.newUser(t, profile{email: "ada@example.com", username: "ada"})
+	admin := "Bearer " + g.asJSON(t, 200, "POST", "/api/token/", map[string]any{"username": "ada", "password": u.password}, "")["access"].(string)
+	const users = "/student/authentication/"
+	if a := g.do(t, call{path: users, header: map[string]string{"Authorization": admin}}); a.status != 200 || string(a.body) != `[{"id":1,"username":"ada","email":"ada@example.com"}]` {
+		t.Errorf("the list is %d %s", a.status, a.body)
+	}
+	made := g.asJSON(t, 201, "POST", users, map[string]any{"username": "newuser", "email": "newuser@gmail.com", "password": password}, admin)
+	one := users + fmt.Sprint(made["id"]) + "/"
+	user := "Bearer " + g.asJSON(t, 200, "POST", "/api/token/", map[string]any{"username": "newuser", "password": password}, "")["access"].(string)
+	g.asJSON(t, 200, "GET", one, nil, user)
+	g.asJSON(t, 403, "DELETE", one, nil, user)
+	says := g.asJSON(t, 200, "PUT", one, map[string]any{"username": "updateduser", "email": "updated@gmail.com"}, admin)
+	if says["username"] != "updateduser" || says["email"] != "updated@gmail.com" {
+		t.Errorf("PUT said %v", says)
+	}
+	if says = g.asJSON(t, 200, "PATCH", one, map[string]any{"email": "changed@gmail.com"}, admin); says["email"] != "changed@gmail.com" {
+		t.Errorf("PATCH said %v", says)
+	}
+	if a := g.do(t, call{method: "OPTIONS", path: users, header: map[string]string{"Authorization": admin}}); a.status != 200 ||
+		a.header.Get("Allow") != "GET, POST, HEAD, OPTIONS" || !strings.Contains(string(a.body), `"actions":{"POST":`) {
+		t.Errorf("OPTIONS answered %d %v %s", a.status, a.header, a.body)
+	}
+	g.asJSON(t, 204, "DELETE", one, nil, admin)
+	g.asJSON(t, 404, "GET", one, nil, admin)
+}
