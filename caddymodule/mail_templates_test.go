@@ -51,6 +51,11 @@ func TestOption_mail_templates(t *testing.T) {
 		t.Errorf("the mail says\n%s", text)
 	}
 
+	before := settingsFrom(t, "mail_templates {env.GATEHOUSE_TEST_MAILS}").MailTemplatesDigest
+	put("account_exists.en.txt", "Subject: At {{.Brand}} already\n\nGo to {{.Link}} at once.\n")
+	if after := settingsFrom(t, "mail_templates {env.GATEHOUSE_TEST_MAILS}").MailTemplatesDigest; before == "" || after == before { // Caddy loads nothing that has not changed
+		t.Errorf("a reload does not see that a template has changed: %q, %q", before, after)
+	}
 	put("verify_email.de.html", "<p>{{.Code}} {{.Link}}</p>\n<p>{{.Nothing}}</p>")
 	_, err = settingsFrom(t, "mail_templates "+folder).resolve()
 	if err == nil || !strings.Contains(err.Error(), "mail_templates: "+folder+": verify_email.de.html:2: ") {

@@ -172,6 +172,9 @@ type Settings struct {
 	// reload. May hold {env.*} and {file.*}. Default: none.
 	MailTemplates string `json:"mail_templates,omitempty"`
 
+	// A digest of that folder as it was when the Caddyfile was read, so that a reload sees that it has changed.
+	MailTemplatesDigest string `json:"mail_templates_digest,omitempty"`
+
 	// Identity providers that people can sign in by: modules of the namespace gatehouse.providers. Default: none.
 	ProvidersRaw []json.RawMessage `json:"providers,omitempty" caddy:"namespace=gatehouse.providers inline_key=kind"`
 

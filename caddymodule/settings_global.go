@@ -266,7 +266,7 @@ var globalOptions = []option[Settings]{
 	},
 	{
 		name:  "mail_templates",
-		parse: readText(func(s *Settings) *string { return &s.MailTemplates }),
+		parse: parseTemplates,
 		check: func(s *Settings) error { return checkPlaceholders(s.MailTemplates) },
 	},
 	{

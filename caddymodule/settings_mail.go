@@ -2,6 +2,8 @@ package caddymodule
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"log/slog"
 	"os"
@@ -51,6 +53,32 @@ func (s *Settings) loadMail(ctx caddy.Context) (MailSender, error) {
 func parseMail(d *caddyfile.Dispenser, s *Settings) (err error) {
 	s.MailRaw, err = parseSender[MailSender](d, mailNamespace, "a mail sender")
 	return err
+}
+
+// parseTemplates reads `mail_templates <folder>`.
+func parseTemplates(d *caddyfile.Dispenser, s *Settings) error {
+	if err := readText(func(s *Settings) *string { return &s.MailTemplates })(d, s); err != nil {
+		return err
+	}
+	s.MailTemplatesDigest = digestOfFolder(s.MailTemplates)
+	return nil
+}
+
+// digestOfFolder returns a digest of the files of a folder that can be read now, as digestOf does of one file.
+func digestOfFolder(path string) string {
+	path, err := readPlaceholders(path)
+	if err != nil {
+		return ""
+	}
+	entries, err := os.ReadDir(path) // in the order of their names
+	if err != nil {
+		return ""
+	}
+	sum := sha256.New()
+	for _, e := range entries {
+		fmt.Fprintf(sum, "%q %q\n", e.Name(), digestOf(filepath.Join(path, e.Name())))
+	}
+	return hex.EncodeToString(sum.Sum(nil)[:16])
 }
 
 // resolveTemplates reads the templates of mails.
