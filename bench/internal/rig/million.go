@@ -99,8 +99,8 @@ func Fill(ctx context.Context, s *Server, c *Cluster, accounts int) (err error) 
 	if lite {
 		return nil
 	}
-	for _, text := range []string{"analyze", "select setval(pg_get_serial_sequence('users', 'number'), max(number)) from users"} { // what autovacuum does, and each insert
-		if err := store.Single(ctx, "fill", func(ctx context.Context, q sqldb.Querier) error {
+	for _, text := range []string{"analyze users", "analyze sessions", "analyze events", "analyze invitations", "analyze identifiers", "select setval(pg_get_serial_sequence('users', 'number'), max(number)) from users"} { // what autovacuum does, and each insert
+		if err := store.WriteLong(ctx, "fill", func(ctx context.Context, q sqldb.Querier) error {
 			_, err := sqldb.Exec(ctx, q, text)
 			return err
 		}); err != nil {
