@@ -113,8 +113,11 @@ func TestD10_TrapFlood(t *testing.T) {
 		all.Go(func() { e.Trap.Spring(t.Context(), from("2001:db8:1:2::7"), "asked for /.env") })
 	}
 	all.Wait()
+	for range 5 {
+		e.Trap.Spring(t.Context(), from("2001:db8:1:2::8"), "asked for /.env")
+	}
 	version, err := e.Store.BlocksVersion(t.Context())
-	if rules := trapped(t, e); err != nil || len(rules) != 1 || version != 1 || counted.Load() != 100 {
-		t.Errorf("%d rules, %d changes, counted %d (%v), want 1, 1 and 100", len(rules), version, counted.Load(), err)
+	if rules := trapped(t, e); err != nil || len(rules) != 1 || version != 1 || counted.Load() != 105 {
+		t.Errorf("%d rules, %d changes, counted %d (%v), want 1, 1 and 105", len(rules), version, counted.Load(), err)
 	}
 }
