@@ -186,6 +186,7 @@ type Registration struct {
 	Locale       string
 	Fields       map[string]any
 	InvitationID uuid.UUID // that it came with; zero for none
+	Number       int64     // that its account gets; 0: none is reserved
 	CreatedAt    time.Time
 	ExpiresAt    time.Time
 }

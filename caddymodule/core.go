@@ -21,6 +21,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqlstore"
 	"github.com/gatehouse-auth/gatehouse/authcore/web/httpapi"
 	"github.com/gatehouse-auth/gatehouse/authcore/web/portal"
+	"github.com/gatehouse-auth/gatehouse/authcore/web/portal/apidocs"
 )
 
 // core is the capabilities of one configuration, wired over the node that it shares with others.
@@ -36,6 +37,7 @@ type core struct {
 	auth     *httpauth.Authenticator
 	trap     *honeytrap.Trap // nil: there is none
 	api      *httpapi.API
+	apiPage  *apidocs.Page
 	pages    *portal.Pages
 
 	claimed bool // the identifiers of all accounts were claimed by a former start
@@ -171,8 +173,11 @@ func (c *core) wireAPI(a *App) (err error) {
 		return err
 	}
 	c.trap = honeytrap.New(f.Trap, c.auth, cfg.trap.field)
+	if c.apiPage, err = apidocs.New(); err != nil {
+		return err
+	}
 	limits := httpauth.NewLimits(a.limiter(), ratelimit.AddressKey).TellRefused(countRateLimited)
-	c.api, err = httpapi.New(httpapi.Config{Explain: inquiry{a}.explain, CookiePrefix: a.CookiePrefix, Authenticator: c.auth, Limits: limits, Trap: c.trap, Sessions: f.Sessions,
+	c.api, err = httpapi.New(httpapi.Config{Explain: inquiry{a}.explain, CookiePrefix: a.CookiePrefix, DialectToken: a.dialects.inspect, Authenticator: c.auth, Limits: limits, Trap: c.trap, Sessions: f.Sessions,
 		SignIn: f.SignIn, Passwordless: f.Passwordless, Steps: f.Steps, SignUp: f.SignUp, Password: f.Password, Profile: f.Profile, JWKS: c.ring.JWKS, Ready: a.health, Logger: a.logger,
 		Setup: f.Setup, Invite: f.Invite, Secure: f.Secure, Contact: f.Contact, Factors: f.Factors, Fresh: f.Fresh, Closure: f.Closure, Export: f.Export, Avatars: f.Avatars,
 		History: f.History, Devices: f.Devices, AdminGate: f.AdminGate, Tuning: c.tuning, SigningKeys: gateway.SigningKeys(c.ring), Directory: f.Directory, AllSessions: f.AllSessions, Users: f.Users, Unlocker: f.Unlocker, BlockRules: f.BlockRules, Stats: f.Stats, EventLog: f.EventLog, EventLive: f.EventLive, Connections: n.connections, Notifications: f.Notifications, StepUp: f.StepUp, Federated: f.Federated, Consents: f.Consents, Now: n.clock.Now, Admins: cfg.admins, Offer: cfg.offer()})

@@ -1,6 +1,9 @@
 package caddymodule
 
 import (
+	"fmt"
+	"strings"
+
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
@@ -11,7 +14,11 @@ import (
 func init() { caddy.RegisterModule(new(ConstanceJWT)) }
 
 // ConstanceJWT is the API of a Django app with django-constance: access tokens of seconds, and refresh tokens that are UUIDs.
-type ConstanceJWT struct{ DialectSettings }
+type ConstanceJWT struct {
+	DialectSettings
+	// A path that leads to the console, such as /admin/. Default: none.
+	Admin string `json:"admin,omitempty"`
+}
 
 // CaddyModule returns the module's description.
 func (*ConstanceJWT) CaddyModule() caddy.ModuleInfo {
@@ -20,10 +27,19 @@ func (*ConstanceJWT) CaddyModule() caddy.ModuleInfo {
 
 // Dialect implements DialectModule.
 func (m *ConstanceJWT) Dialect() (dialect.Dialect, error) {
-	return constancejwt.New(), checkAll(constanceOptions, &m)
+	return constancejwt.New(strings.TrimSuffix(m.Admin, "/")), checkAll(constanceOptions, &m)
 }
 
-var constanceOptions = dialectOptions[*ConstanceJWT]()
+var constanceOptions = dialectOptions(option[*ConstanceJWT]{
+	name:  "admin",
+	parse: readText(func(m **ConstanceJWT) *string { return &(*m).Admin }),
+	check: func(m **ConstanceJWT) error {
+		if v := (*m).Admin; v != "" && (!strings.HasPrefix(v, "/") || checkDialectPath(v) != nil) {
+			return fmt.Errorf("%q is no path from the root, such as /admin/", v)
+		}
+		return nil
+	},
+})
 
 // UnmarshalCaddyfile reads `constance_jwt [<prefix>] { … }`.
 func (m *ConstanceJWT) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {

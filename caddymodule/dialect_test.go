@@ -275,3 +275,16 @@ func TestOption_dialect_token_lifetime(t *testing.T) {
 		t.Errorf("a dialect with access and refresh tokens takes it: %v", err)
 	}
 }
+
+func TestOption_dialect_admin(t *testing.T) {
+	t.Parallel()
+	e := served(t, "gatehouse_dialect constance_jwt {\n admin /admin/\n}", testdialect.Options{})
+	for _, path := range []string{"/admin", "/admin/"} {
+		if w := e.Call("GET", path, "", ""); !e.Site.Has(path) || w.Code != 302 || !strings.HasSuffix(w.Header().Get("Location"), "/auth/console") {
+			t.Errorf("%s leads to %d %v", path, w.Code, w.Header())
+		}
+	}
+	if e.Site.Has("/admin/x") {
+		t.Error("more than the path is served")
+	}
+}

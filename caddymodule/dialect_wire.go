@@ -95,7 +95,8 @@ func (c *core) serveDialects(ctx context.Context, a *App, some ...*Dialect) erro
 		given := d.module.Common()
 		serves, err := dialect.New(d.is, dialect.Settings{Prefix: d.prefix, Paths: given.Path, Schemes: given.Schemes, UserID: dialect.UserID(given.UserID),
 			LoginField: given.LoginField, Lifetimes: d.lifetimes(), Keys: keys, Lender: func() *dialect.Site { return a.dialects.beside(d, d.is.Borrows) },
-			MAC: func() secret.MACKey { return c.ring.MACKey("dialect refresh token") }}, c.dialectFlows(a))
+			Siblings: func() []*dialect.Site { return a.dialects.under(d) },
+			MAC:      func() secret.MACKey { return c.ring.MACKey("dialect refresh token") }}, c.dialectFlows(a))
 		if err != nil {
 			return fmt.Errorf("gatehouse_dialect: %w", err)
 		}
@@ -129,11 +130,26 @@ func (s *dialects) publish() {
 	s.keys.Store(jwtkeys.NewForeignSet(keys...))
 }
 
+// under returns the dialects under the same prefix at the same site as d, this one included.
+func (s *dialects) under(d *Dialect) (sites []*dialect.Site) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, other := range s.all {
+		if other.prefix != d.prefix || other.server != d.server || !slices.Equal(other.hosts, d.hosts) {
+			continue
+		}
+		if serves := other.serves.Load(); serves != nil {
+			sites = append(sites, serves)
+		}
+	}
+	return sites
+}
+
 func (c *core) dialectFlows(a *App) dialect.Flows {
 	f := c.flows
 	limits := httpauth.NewLimits(a.limiter(), ratelimit.AddressKey).TellRefused(countRateLimited)
 	return dialect.Flows{Sessions: f.Sessions, Dialects: session.NewDialects(f.Sessions, c.store), SignIn: f.SignIn, SignUp: f.SignUp, Password: f.Password,
-		Profile: f.Profile, Contact: f.Contact, Fresh: f.Fresh, Accounts: c.store, AdminGate: f.AdminGate, Directory: f.Directory, Users: f.Users, Roster: f.Roster, Newcomers: f.Newcomers, Claims: f.Claims, Closure: f.Closure,
+		Profile: f.Profile, Contact: f.Contact, Fresh: f.Fresh, Accounts: c.store, Blocks: c.blocks, APIPage: c.apiPage, AdminGate: f.AdminGate, Directory: f.Directory, Users: f.Users, Roster: f.Roster, Newcomers: f.Newcomers, Claims: f.Claims, Closure: f.Closure,
 		Admins: a.cfg.admins, Auth: c.auth, Limits: limits, Now: a.node.clock.Now, Logger: a.logger, Count: countDialect}
 }
 
@@ -202,4 +218,23 @@ func (d *Dialect) readKey() error {
 		d.key = append(d.key, secret.FromString(v))
 	}
 	return nil
+}
+
+// inspect returns what a token of some dialect says that is good now; nil for any other.
+func (s *dialects) inspect(ctx context.Context, token string) (map[string]any, error) {
+	s.mu.Lock()
+	all := slices.Clone(s.all)
+	s.mu.Unlock()
+	asked := map[string]bool{}
+	for _, d := range all {
+		serves := d.serves.Load()
+		if serves == nil || asked[d.is.Name] { // at several sites it is one
+			continue
+		}
+		asked[d.is.Name] = true
+		if says, err := serves.Inspect(ctx, token); says != nil || err != nil {
+			return says, err
+		}
+	}
+	return nil, nil
 }

@@ -77,7 +77,7 @@ func documentedOptions() []documented {
 		}
 		all = append(all, option)
 	}
-	for _, o := range dialectOptions[*ConstanceJWT]() {
+	for _, o := range constanceOptions {
 		all = append(all, documented{"`gatehouse_dialect`", o.name, "", "TestOption_dialect_" + o.name})
 	}
 	for _, o := range ownSimplejwtOptions {

@@ -123,10 +123,18 @@ func (s *DialectSettings) checkAlgorithm() error {
 func (s *DialectSettings) checkPaths() error {
 	for _, paths := range s.Path {
 		for _, path := range paths {
-			if !dialectPath.MatchString(path) || len(path) > 128 || slices.Contains(strings.Split(path, "/"), "..") || slices.Contains(strings.Split(path, "/"), ".") {
-				return fmt.Errorf("%q is no path such as /token/ or login/", path)
+			if err := checkDialectPath(path); err != nil {
+				return err
 			}
 		}
+	}
+	return nil
+}
+
+func checkDialectPath(path string) error {
+	segments := strings.Split(path, "/")
+	if !dialectPath.MatchString(path) || len(path) > 128 || slices.Contains(segments, "..") || slices.Contains(segments, ".") {
+		return fmt.Errorf("%q is no path such as /token/ or login/", path)
 	}
 	return nil
 }

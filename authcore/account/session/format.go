@@ -208,6 +208,18 @@ func (d *Dialects) Look(ctx context.Context, session uuid.UUID) (authcore.Sessio
 	return sess, account, nil
 }
 
+// Inspect returns the session and account of a live refresh token and changes nothing. [authcore.ErrNotFound] for every other token.
+func (d *Dialects) Inspect(ctx context.Context, p Presented) (authcore.Session, authcore.Account, error) {
+	found, err := d.find(ctx, p, nil)
+	if authcore.CodeOf(err) == authcore.InvalidRefreshToken {
+		err = authcore.ErrNotFound
+	}
+	if err != nil {
+		return authcore.Session{}, authcore.Account{}, err
+	}
+	return d.sessions.cfg.Store.SessionByRefresh(ctx, found.id, found.digest, d.sessions.now())
+}
+
 // End signs out the session of a refresh token; one that has been replaced counts too. That of a token of no live session is no error
 // (RFC 7009 §2.2), and ended says that there was none.
 func (d *Dialects) End(ctx context.Context, p Presented, c authcore.Client) (ended bool, err error) {

@@ -90,7 +90,7 @@ func (f *Flow) claimRegistered(r authcore.Registration, to target) claim {
 	now := f.now()
 	a := authcore.Account{
 		ID: uuid.New(), Username: r.Username, FirstName: r.FirstName, LastName: r.LastName, Phone: r.Phone,
-		Locale: r.Locale, Fields: r.Fields, PasswordHash: r.PasswordHash, CreatedAt: now, UpdatedAt: now,
+		Locale: r.Locale, Fields: r.Fields, PasswordHash: r.PasswordHash, Number: r.Number, CreatedAt: now, UpdatedAt: now,
 	}
 	if to.channel == authcore.BySMS {
 		a.Phone, a.Email = to.address, r.Email

@@ -30,6 +30,8 @@ type RegisterInput struct {
 	Locale          string         // a language tag (BCP 47)
 	Fields          map[string]any // of the option user_field
 	Client          authcore.Client
+	// Number reserves a number for an account that is made later, once all that was given is right; nil: it gets one when it is made.
+	Number func(ctx context.Context) (int64, error)
 	// Trapped: the form had a field that people do not see, and something was in it. Then nothing is made.
 	Trapped bool
 }
@@ -44,6 +46,7 @@ type Registered struct {
 	Sent    bool             // whether a code goes out by itself; else it is sent when [Flow.Resend] asks for it
 	// ExpiresIn is how long code and link are valid, or where none is sent how long the registration waits.
 	ExpiresIn time.Duration
+	Number    int64 // that was reserved; 0: none
 }
 
 // Register signs up. With signup verified the answer is the same for an address that has an account, whose owner gets a
@@ -99,7 +102,7 @@ func register(ctx context.Context, f *Flow, in RegisterInput) (Registered, error
 	case f.Mode() == Open:
 		return f.registerOpen(ctx, a, to, hash, invitation.ID, in.Client)
 	}
-	return f.registerVerified(ctx, a, to, hash, invitation.ID, in.Client)
+	return f.registerVerified(ctx, a, to, hash, invitation.ID, in)
 }
 
 // usernameTaken reports whether the username is another account's. Usernames are public: that one is taken may be said, and is found out without
@@ -155,13 +158,18 @@ func (f *Flow) hashAt(ctx context.Context, to target) (string, error) {
 
 // registerVerified lets a registration wait. It does the same for every address: one look-up, one transaction with a
 // registration, a challenge and a mail (L04).
-func (f *Flow) registerVerified(ctx context.Context, a application, to target, hash string, invitation uuid.UUID, c authcore.Client) (Registered, error) {
-	done := f.registered(to)
-	now := f.now()
+func (f *Flow) registerVerified(ctx context.Context, a application, to target, hash string, invitation uuid.UUID, in RegisterInput) (done Registered, err error) {
+	done = f.registered(to)
+	if in.Number != nil {
+		if done.Number, err = in.Number(ctx); err != nil {
+			return Registered{}, fmt.Errorf("reserve number: %w", err)
+		}
+	}
+	now, c := f.now(), in.Client
 	r := authcore.Registration{
 		ID: uuid.Must(uuid.NewV7()), Channel: to.channel, Address: to.address, ProofDigest: digest(done.Proof), PasswordHash: hash,
 		Username: a.username, FirstName: a.firstName, LastName: a.lastName, Phone: a.phone,
-		Locale: a.locale, Fields: a.fields, InvitationID: invitation, CreatedAt: now, ExpiresAt: now.Add(RegistrationLifetime),
+		Locale: a.locale, Fields: a.fields, InvitationID: invitation, Number: done.Number, CreatedAt: now, ExpiresAt: now.Add(RegistrationLifetime),
 	}
 	if to.channel == authcore.BySMS {
 		r.Phone, r.Email = "", a.email

@@ -66,7 +66,10 @@ func (s *Store) AccountByIdentifier(ctx context.Context, id authcore.Identifier)
 	return a, nil
 }
 
-var insertAccount = "insert into users (" + insertedColumns + ") values (" + parameters(insertedColumns) + ")"
+var (
+	insertAccount  = "insert into users (" + insertedColumns + ") values (" + parameters(insertedColumns) + ")"
+	insertNumbered = "insert into users (" + accountColumns + ") values (" + parameters(accountColumns) + ")"
+)
 
 // CreateAccount implements storetest.Store.
 func (s *Store) CreateAccount(ctx context.Context, a authcore.Account, ids []authcore.Identifier, fx authcore.Effects) error {
@@ -82,13 +85,17 @@ func create(ctx context.Context, q *tx, a authcore.Account, ids []authcore.Ident
 	if err := claim(ctx, q, a.ID, ids, a.CreatedAt); err != nil {
 		return err
 	}
-	_, err := sqldb.Exec(ctx, q, insertAccount, a.ID, a.Email, micros(a.EmailVerifiedAt), a.EmailVerifiedBy, a.Username, a.Phone, micros(a.PhoneVerifiedAt),
+	args := []any{a.ID, a.Email, micros(a.EmailVerifiedAt), a.EmailVerifiedBy, a.Username, a.Phone, micros(a.PhoneVerifiedAt),
 		a.FirstName, a.LastName, a.AvatarURL, a.Locale, objectText(a.Fields), jsonText(a.Roles), a.PasswordHash, a.PendingEmail,
 		micros(a.PendingEmailUntil), a.PendingPhone, micros(a.PendingPhoneUntil), a.Epoch, a.RolesVersion, micros(a.DisabledAt),
 		micros(a.DeletesAt), orNull(a.InvitedBy), a.MadeByOperator, a.EmailReused, jsonText(a.Muted),
 		micros(a.MFAEnabledAt), string(a.MFAPreferred), string(a.PasswordBy), a.PasswordShort, micros(a.BreachToldAt), micros(a.MFADemandedAt),
-		micros(a.EmailSetAt), micros(a.PhoneSetAt), micros(a.CreatedAt), micros(a.UpdatedAt))
-	if err != nil {
+		micros(a.EmailSetAt), micros(a.PhoneSetAt), micros(a.CreatedAt), micros(a.UpdatedAt)}
+	text := insertAccount
+	if a.Number != 0 { // it was reserved
+		text, args = insertNumbered, append(args, a.Number)
+	}
+	if _, err := sqldb.Exec(ctx, q, text, args...); err != nil {
 		return err
 	}
 	return verified(ctx, q, &a)

@@ -95,6 +95,30 @@ func (o *optional) Scan(src any) error {
 	return o.into.Scan(src)
 }
 
+// numberOrNull is a number as it is stored in a column that older programs do not know.
+func numberOrNull(n int64) any {
+	if n == 0 {
+		return nil
+	}
+	return n
+}
+
+// maybeNumber scans what numberOrNull stored.
+type maybeNumber struct{ into *int64 }
+
+// Scan implements sql.Scanner.
+func (m *maybeNumber) Scan(src any) error {
+	switch v := src.(type) {
+	case nil:
+		*m.into = 0
+	case int64:
+		*m.into = v
+	default:
+		return fmt.Errorf("a number is stored as %T", src)
+	}
+	return nil
+}
+
 // maybeText scans what textOrNull stored.
 type maybeText struct{ into *string }
 

@@ -135,3 +135,22 @@ func (s *Store) DialectKey(ctx context.Context, name string, old, sealed []byte)
 	})
 	return stored, err
 }
+
+// The next number of an account. Postgres gives what its identity would; SQLite counts on as the trigger of users does.
+const (
+	nextNumber     = "select nextval(pg_get_serial_sequence('users', 'number'))"
+	nextNumberLite = "update settings set value = cast(cast(value as integer) + 1 as text) where name = 'last_users_number' returning cast(value as integer)"
+)
+
+// ReserveNumber implements dialect.Accounts.
+func (s *Store) ReserveNumber(ctx context.Context) (n int64, err error) {
+	text := nextNumber
+	if s.Dialect().Name == sqldb.SQLite {
+		text = nextNumberLite
+	}
+	err = s.Single(ctx, "reserve number of account", func(ctx context.Context, q sqldb.Querier) error {
+		n, err = sqldb.One(ctx, q, sqldb.ScanInt, text)
+		return err
+	})
+	return n, err
+}

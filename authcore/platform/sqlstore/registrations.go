@@ -9,11 +9,11 @@ import (
 )
 
 const registrationColumns = "id, address, proof_digest, password_hash, username, first_name, last_name, phone, " +
-	"channel, email, locale, fields, invitation_id, created_at, expires_at"
+	"channel, email, locale, fields, invitation_id, number, created_at, expires_at"
 
 func scanRegistration(row sqldb.Row) (r authcore.Registration, err error) {
 	return r, row.Scan(&r.ID, &r.Address, &r.ProofDigest, &r.PasswordHash, &r.Username, &r.FirstName, &r.LastName,
-		&r.Phone, &r.Channel, &r.Email, &r.Locale, &jsonObject{&r.Fields}, &optional{&r.InvitationID}, &stamp{&r.CreatedAt}, &stamp{&r.ExpiresAt})
+		&r.Phone, &r.Channel, &r.Email, &r.Locale, &jsonObject{&r.Fields}, &optional{&r.InvitationID}, &maybeNumber{&r.Number}, &stamp{&r.CreatedAt}, &stamp{&r.ExpiresAt})
 }
 
 var insertRegistration = "insert into registrations (" + registrationColumns + ") values (" + parameters(registrationColumns) + ")"
@@ -50,7 +50,7 @@ func (s *Store) SaveRegistration(ctx context.Context, r authcore.Registration, k
 
 func register(ctx context.Context, q sqldb.Querier, r authcore.Registration) error {
 	_, err := sqldb.Exec(ctx, q, insertRegistration, r.ID, r.Address, r.ProofDigest, r.PasswordHash, r.Username, r.FirstName,
-		r.LastName, r.Phone, string(r.Channel), r.Email, r.Locale, objectText(r.Fields), orNull(r.InvitationID),
+		r.LastName, r.Phone, string(r.Channel), r.Email, r.Locale, objectText(r.Fields), orNull(r.InvitationID), numberOrNull(r.Number),
 		micros(r.CreatedAt), micros(r.ExpiresAt))
 	return err
 }

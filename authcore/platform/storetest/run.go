@@ -45,6 +45,7 @@ func Run(t *testing.T, open func(testing.TB) Store) {
 		{"devices", devices},
 		{"second steps", secondSteps},
 		{"rotation", rotations},
+		{"dialects", dialects},
 		{"replacing", replacings},
 		{"children", children},
 		{"revocations", revocations},

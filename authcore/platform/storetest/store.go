@@ -98,6 +98,9 @@ type Store interface {
 	// ChangeDisabled disables an account, which ends its sessions and what codes and links are out, or enables it.
 	// ErrNotFound, ErrLastAdmin, ErrLeaving.
 	ChangeDisabled(ctx context.Context, d authcore.Disabling) (authcore.Account, error)
+	// DialectKey keeps the sealed key of a dialect: of several that are brought at once one is stored, and returned to all. sealed replaces a
+	// stored one that is old; a nil old none.
+	DialectKey(ctx context.Context, name string, old, sealed []byte) (stored []byte, err error)
 	// ClaimMail, ClaimSMS, MailSent, MailFailed, OutboxDepth and SMSDepth are notify.Store.
 	ClaimMail(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]authcore.Mail, error)
 	ClaimSMS(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]authcore.Mail, error)

@@ -4,15 +4,19 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/admin"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/block"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/contact"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/fresh"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/history"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/profile"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
@@ -48,7 +52,8 @@ type Dialect struct {
 	Options func(x *Call, routes []*Route) (drf.Answer, error)
 	// Intercept sees every request of the dialect's first, and reports whether it has answered it. It may be nil.
 	Intercept func(x *Call) (answered bool)
-	// Beside are the dialect's own pages outside of its calls, by their paths from the root; they may depend on the prefix.
+	// Beside are the dialect's own pages outside of its calls, by their paths from the root; they may depend on the prefix. One that ends with /*
+	// is for all below.
 	Beside func(prefix string) map[string]func(x *Call)
 }
 
@@ -89,6 +94,16 @@ type Accounts interface {
 	AccountByID(ctx context.Context, id uuid.UUID) (authcore.Account, error)
 	// AccountEvents returns events of an account.
 	AccountEvents(ctx context.Context, q history.Query) ([]authcore.Event, error)
+	// ReserveNumber returns a number that no account has or ever gets by itself.
+	ReserveNumber(ctx context.Context) (int64, error)
+}
+
+// APIPage shows the calls of an OpenAPI document, for people to try.
+type APIPage interface {
+	// Has reports whether there is something to GET at a path below a prefix.
+	Has(at string) bool
+	// Serve answers a request for it. The document is openapi.json below the prefix.
+	Serve(w http.ResponseWriter, r *http.Request, at, prefix, icon string) error
 }
 
 // Flows are what dialects stand on.
@@ -102,6 +117,8 @@ type Flows struct {
 	Contact  *contact.Flow
 	Fresh    *fresh.Gate
 	Accounts Accounts
+	Blocks   *block.Blocks // nil: nobody is kept out
+	APIPage  APIPage
 
 	AdminGate *admin.Gate
 	Directory *admin.Directory
@@ -161,6 +178,41 @@ func (x *Call) SignIn(login, password string, body drf.Values) (session.Tokens, 
 		return session.Tokens{}, drf.SecondFactorOwed()
 	}
 	return out.Tokens, nil
+}
+
+// Register signs up. The number is that of the account, also of one that waits until its address is proven. The refusals are those of
+// [signup.Flow.Register].
+func (x *Call) Register(in signup.RegisterInput) (number int64, err error) {
+	in.Client, in.Number = x.Info.Client, x.Flows.Accounts.ReserveNumber
+	done, err := x.Flows.SignUp.Register(x.Context(), in)
+	if err != nil || done.Account == nil {
+		return done.Number, err
+	}
+	a, err := x.Flows.Accounts.AccountByID(x.Context(), done.Account.ID)
+	return a.Number, err
+}
+
+// Rename gives the account of who makes the call a name, which the dialect's clients call its username. It never signs in, but rules about
+// usernames hold for it.
+func (x *Call) Rename(name string) (authcore.Account, error) {
+	if err := x.Flows.Blocks.MayTake(strings.ToLower(name), x.Who.AccountID, x.Info.Client); err != nil {
+		return authcore.Account{}, err
+	}
+	first, last := splitName(name)
+	return x.Flows.Profile.Change(x.Context(), x.Who.AccountID, profile.Patch{FirstName: &first, LastName: &last}, x.Info.Client)
+}
+
+// splitName puts what is longer than a name may be into both, at a blank.
+func splitName(name string) (first, last string) {
+	if utf8.RuneCountInString(name) <= identifier.MaxPersonName {
+		return name, ""
+	}
+	for i := len(name) - 1; i > 0; i-- {
+		if name[i] == ' ' && utf8.RuneCountInString(name[:i]) <= identifier.MaxPersonName {
+			return name[:i], name[i+1:]
+		}
+	}
+	return name, "" // too long, which the profile says
 }
 
 // UserIDOf is what an account is called in the claim user_id.

@@ -28,6 +28,8 @@ type Settings struct {
 	Keys      *jwtkeys.ForeignKeys // nil where the dialect borrows
 	// Lender returns the site of the dialect that this one borrows from; nil while there is none.
 	Lender func() *Site
+	// Siblings returns the sites of the dialects under the same prefix, this one included; nil: there is no other.
+	Siblings func() []*Site
 	// MAC returns the key that digests of refresh tokens are made with. It is the same on every node.
 	MAC func() secret.MACKey
 }
@@ -75,6 +77,7 @@ func SchemesOf(d Dialect) []string {
 
 // Table is where the calls of a dialect are at a site.
 type Table struct {
+	prefix string
 	paths  map[string][]*Route // from the root, without a final slash
 	beside map[string]func(x *Call)
 	order  []string
@@ -83,7 +86,7 @@ type Table struct {
 // NewTable returns the table of a dialect under a prefix. An action that the dialect does not have, and a path that would be two calls
 // with one method, are errors.
 func NewTable(d Dialect, prefix string, more map[string][]string) (Table, error) {
-	t := Table{paths: map[string][]*Route{}}
+	t := Table{prefix: prefix, paths: map[string][]*Route{}}
 	if d.Beside != nil {
 		t.beside = d.Beside(prefix)
 	}
@@ -146,7 +149,7 @@ func (t *Table) add(path string, to *Route) error {
 func (t Table) Paths() []string {
 	all := slices.Clone(t.order)
 	for path := range t.beside {
-		all = append(all, strings.TrimSuffix(path, "/"))
+		all = append(all, strings.TrimSuffix(strings.TrimSuffix(path, "*"), "/"))
 	}
 	slices.Sort(all)
 	return slices.Compact(all)
@@ -157,14 +160,17 @@ func (t Table) Has(path string) bool {
 	if routes, _ := t.find(path); routes != nil {
 		return true
 	}
-	return t.page(path) != nil
+	rest, _ := strings.CutPrefix(path, t.prefix)
+	return rest == documentPath || rest == keysPath || t.page(path) != nil
 }
 
 func (t Table) page(path string) func(x *Call) {
-	if page := t.beside[path]; page != nil {
-		return page
+	for at, page := range t.beside {
+		if at == path || at == strings.TrimSuffix(path, "/") || strings.HasSuffix(at, "/*") && strings.HasPrefix(path, strings.TrimSuffix(at, "*")) {
+			return page
+		}
 	}
-	return t.beside[strings.TrimSuffix(path, "/")]
+	return nil
 }
 
 // find returns the calls at a path. The path is taken as it is, but for one final slash.
@@ -209,6 +215,9 @@ func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.Flows.Auth.Origins().WriteCORS(w, r)
+	if x.below() {
+		return
+	}
 	if s.Dialect.Intercept != nil && s.Dialect.Intercept(x) {
 		return
 	}
@@ -394,4 +403,25 @@ func counted(err error) error {
 		return authcore.ErrUnavailable
 	}
 	return authcore.Refuse(authcore.InvalidRequest, "")
+}
+
+// RouteHere returns the call at the request's path: that which GET is for, or else the first; nil for none.
+func (x *Call) RouteHere() *Route {
+	routes, _ := x.table.find(x.R.URL.Path)
+	for _, to := range routes {
+		if to.Method == http.MethodGet {
+			return to
+		}
+	}
+	if len(routes) == 0 {
+		return nil
+	}
+	return routes[0]
+}
+
+// ServeAPIPage answers with what the page of the calls has at a path.
+func (x *Call) ServeAPIPage(at, prefix string) {
+	if err := x.Flows.APIPage.Serve(x.W, x.R, at, prefix, "#"); err != nil {
+		x.fail(err)
+	}
 }

@@ -82,6 +82,8 @@ type Config struct {
 	Explain       Explainer
 	Notifications *notification.Flow
 	StepUp        *stepup.Flow
+	// DialectToken returns what a token of a dialect says that is good now; nil for any other token. It may be nil.
+	DialectToken  func(ctx context.Context, token string) (map[string]any, error)
 	Authenticator *httpauth.Authenticator
 	Limits        *httpauth.Limits
 	Trap          *honeytrap.Trap // nil: there is none
@@ -160,7 +162,7 @@ func mountAll(cfg Config) (routes, error) {
 		(&stepUpCalls{cfg.StepUp, cfg.Sessions, cfg.Logger}).routes(),
 		(&passkeyCalls{signIn: cfg.SignIn, sessions: cfg.Sessions, log: cfg.Logger}).routes(),
 		(&secondStepCalls{steps: cfg.Steps, sessions: cfg.Sessions, log: cfg.Logger}).routes(),
-		(&tokenCalls{sessions: cfg.Sessions, auth: cfg.Authenticator}).routes(),
+		(&tokenCalls{sessions: cfg.Sessions, auth: cfg.Authenticator, dialect: cfg.DialectToken}).routes(),
 		(&passwordCalls{passwords: cfg.Password, fresh: cfg.Fresh}).routes(),
 		(&profileCalls{profile: cfg.Profile}).routes(),
 		(&avatarCalls{avatars: cfg.Avatars}).routes(),

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"strings"
@@ -14,6 +15,7 @@ import (
 type tokenCalls struct {
 	sessions *session.Sessions
 	auth     *httpauth.Authenticator
+	dialect  func(ctx context.Context, token string) (map[string]any, error) // nil: there are none
 }
 
 func (c *tokenCalls) routes() []route {
@@ -143,6 +145,14 @@ func (c *tokenCalls) inspect(x *call, body inspectBody) error {
 			return err
 		}
 		answer = claims
+	} else if c.dialect != nil {
+		says, err := c.dialect(x.r.Context(), body.Token)
+		if err != nil {
+			return err
+		}
+		if says != nil {
+			answer = says
+		}
 	}
 	return x.answer(http.StatusOK, answer)
 }

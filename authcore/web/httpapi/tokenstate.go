@@ -17,7 +17,7 @@ type tokenState struct{}
 // Schema implements [huma.SchemaProvider].
 func (tokenState) Schema(r huma.Registry) *huma.Schema {
 	s := &huma.Schema{}
-	for _, t := range []reflect.Type{reflect.TypeFor[inactive](), reflect.TypeFor[refreshClaims](), reflect.TypeFor[accessClaims]()} {
+	for _, t := range []reflect.Type{reflect.TypeFor[inactive](), reflect.TypeFor[refreshClaims](), reflect.TypeFor[accessClaims](), reflect.TypeFor[dialectClaims]()} {
 		s.OneOf = append(s.OneOf, r.Schema(t, true, ""))
 	}
 	return s
@@ -61,6 +61,17 @@ type accessClaims struct {
 	Name          string    `json:"name,omitempty"`
 
 	Fields map[string]any `json:"fields,omitempty" doc:"Those fields of the operator's own that tokens have."`
+}
+
+// dialectClaims are what a token of a dialect says, besides what its clients know of it.
+type dialectClaims struct {
+	Active    bool     `json:"active" enum:"true"`
+	TokenType string   `json:"token_type" enum:"access_token,refresh_token"`
+	Dialect   string   `json:"dialect" example:"simplejwt"`
+	SessionID string   `json:"sid" format:"uuid"`
+	UserID    any      `json:"user_id" doc:"The account's number, as a number or as text, or its id."`
+	ExpiresAt int64    `json:"exp" doc:"In seconds since 1970."`
+	_         struct{} `additionalProperties:"true"`
 }
 
 // audience is one text or several (RFC 7519 §4.1.3).

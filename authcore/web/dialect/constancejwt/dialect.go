@@ -8,17 +8,34 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/jwtkeys"
 	"github.com/gatehouse-auth/gatehouse/authcore/web/dialect"
 	"github.com/gatehouse-auth/gatehouse/authcore/web/dialect/drf"
 )
 
-// New returns the dialect.
-func New() dialect.Dialect {
+// Name is that of the dialect.
+const Name = "constance_jwt"
+
+// maxUsername is the length of what is called a username, in characters.
+const maxUsername = 150
+
+// New returns the dialect. admin is a path that leads to the console, "" for none.
+func New(admin string) dialect.Dialect {
 	return dialect.Dialect{
-		Name: "constance_jwt", Title: "Accounts", Prefix: "/api", LoginField: "email", UserID: dialect.UserIDNumber,
+		Name: Name, Title: "Accounts", Intercept: show,
+		Beside: func(prefix string) map[string]func(*dialect.Call) {
+			pages := map[string]func(*dialect.Call){prefix + docs: page, prefix + docs + "/*": page}
+			if admin != "" {
+				pages[admin] = toConsole
+			}
+			return pages
+		},
+		Prefix: "/api", LoginField: "email", UserID: dialect.UserIDNumber,
 		Form: dialect.Form{Lifetimes: dialect.Lifetimes{Access: 30 * time.Second, Refresh: 30 * 24 * time.Hour}, Access: claims},
 		Routes: []dialect.Route{
+			{Action: "register", Method: http.MethodPost, Path: "/register", Summary: "Register", Limit: authcore.LimitRegister,
+				Fields: []drf.Field{{Name: "email", Email: true}, {Name: "password", Secret: true}}, Replies: []int{201, 400, 403, 429}, Do: register},
 			{Action: "login", Method: http.MethodPost, Path: "/login", Summary: "Login", Limit: authcore.LimitLogin,
 				Fields: []drf.Field{{Name: dialect.LoginName}, {Name: "password", Secret: true}, dialect.Signing}, Replies: []int{200, 400, 401, 403, 429}, Do: login},
 			{Action: "refresh", Method: http.MethodPost, Path: "/refresh", Summary: "Refresh", Limit: authcore.LimitRefresh,
@@ -26,6 +43,8 @@ func New() dialect.Dialect {
 			{Action: "logout", Method: http.MethodPost, Path: "/logout", Summary: "Logout", Limit: authcore.LimitRefresh,
 				Fields: []drf.Field{{Name: "refresh_token"}}, Replies: []int{200, 400, 401, 429}, Do: logout},
 			{Action: "me", Method: http.MethodGet, Path: "/me", Summary: "Me", User: true, Replies: []int{200, 401}, Do: me},
+			{Action: "me", Method: http.MethodPut, Path: "/me", Summary: "Me", User: true,
+				Fields: []drf.Field{{Name: "username", Blank: true, Max: maxUsername}}, Replies: []int{200, 400, 401, 403}, Do: rename},
 		},
 	}
 }
@@ -37,6 +56,16 @@ func claims(i dialect.Issued) []jwtkeys.Member {
 		all = append(all, jwtkeys.Member{Name: "username", Value: name})
 	}
 	return append(all, jwtkeys.Member{Name: "exp", Value: i.ExpiresAt}, jwtkeys.Member{Name: "iat", Value: i.IssuedAt}, jwtkeys.Member{Name: "sid", Value: i.Session})
+}
+
+func register(x *dialect.Call, body drf.Values) (drf.Answer, error) {
+	number, err := x.Register(signup.RegisterInput{Email: body["email"], Password: body["password"]})
+	return drf.Answer{Status: http.StatusCreated, Body: drf.Object{{Name: "id", Value: number}, {Name: "email", Value: body["email"]}}}, err
+}
+
+func rename(x *dialect.Call, body drf.Values) (drf.Answer, error) {
+	a, err := x.Rename(body["username"])
+	return user(a), err
 }
 
 func login(x *dialect.Call, body drf.Values) (drf.Answer, error) {

@@ -11,4 +11,7 @@ create table dialect_tokens (
 create index dialect_tokens_account on dialect_tokens (account_id);
 create index dialect_tokens_expires on dialect_tokens (expires_at);
 
+-- The number that the account gets which a sign-up makes, where its answer has said so; null: one is given then.
+alter table registrations add column number bigint;
+
 insert into settings (name, value) values ('schema_fits', '4') on conflict (name) do update set value = excluded.value;
