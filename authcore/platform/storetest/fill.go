@@ -57,8 +57,7 @@ func Fill(t testing.TB, s Store, n int) {
 	invited := invites(t, s, ada.ID, "used")
 	must(t, s.RevokeInvitation(ctx, invites(t, s, ada.ID, "revoked").ID, start, authcore.Effects{}))
 	must(t, registersInvited(ctx, s, anAccount("invited"), invited.ID))
-	opened(t, s, anOpening(plain, "phone", "phone"))
-	opened(t, s, aDialectOpening(plain, "dialect"))
+	_, _ = opened(t, s, anOpening(plain, "phone", "phone")), opened(t, s, aDialectOpening(plain, "dialect"))
 	ch := aChallenge(authcore.PurposeResetPassword, "subject", "1")
 	ch.AccountID = ada.ID
 	issued(t, s, ch)

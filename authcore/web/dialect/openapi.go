@@ -120,6 +120,10 @@ func (x *Call) below() bool {
 		x.fail(drf.MethodNotAllowed(x.R.Method))
 		return true
 	}
+	if rest == keysPath && x.Settings.Keys == nil { // it issues none
+		x.fail(drf.NotFound())
+		return true
+	}
 	if rest == keysPath {
 		httpauth.WriteBody(x.W, x.R, http.StatusOK, "application/jwk-set+json", x.Settings.Keys.JWKS(x.Flows.Now()))
 		return true
