@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/factor"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
@@ -124,7 +126,7 @@ func TestRefresh_RotateOff(t *testing.T) {
 	refused(t, e, "refresh", "refresh", p.refresh, "Token is expired")
 }
 
-// TestRefresh_AccessOfAnEndedSession: whatever a refresh issues without a write is known to whoever ends the session (S07).
+// TestS07_AccessTokensOfUnwrittenRefreshes: whatever a refresh issues without a write is known to whoever ends the session (S07).
 func TestS07_AccessTokensOfUnwrittenRefreshes(t *testing.T) {
 	t.Parallel()
 	e := start(t, simplejwt.Options{})
@@ -133,6 +135,11 @@ func TestS07_AccessTokensOfUnwrittenRefreshes(t *testing.T) {
 	for range 5 {
 		e.Clock.Advance(50 * time.Second)
 		last = refresh(t, e, p.refresh)
+		c := testdialect.Claims(t, last.access)
+		known, _, err := e.Store.DialectSession(t.Context(), uuid.MustParse(c["sid"].(string)), e.Clock.Now())
+		if err != nil || known.AccessUntil.Unix() < int64(c["exp"].(float64)) {
+			t.Errorf("a token is good until %v, and the database knows of %s, %v", c["exp"], known.AccessUntil, err)
+		}
 	}
 	issued := e.Clock.Now()
 	endAll(t, e)
@@ -234,7 +241,7 @@ func TestEnded_Texts(t *testing.T) {
 	refused(t, e, "verify", "token", p.access, "Token is blacklisted")
 }
 
-// TestVerify_OutlivesRevocations: an ended session's refresh token is known as dead for as long as it would have lived, which is longer
+// TestS07_VerifyOfARefreshTokenLongAfter: an ended session's refresh token is known as dead for as long as it would have lived, which is longer
 // than guards remember the session.
 func TestS07_VerifyOfARefreshTokenLongAfter(t *testing.T) {
 	t.Parallel()
