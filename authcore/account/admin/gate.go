@@ -75,12 +75,26 @@ func (g *Gate) Roles(ctx context.Context, account uuid.UUID) ([]string, error) {
 // Admit lets a call pass, or refuses it: [authcore.Forbidden] for whoever is neither an administrator nor, where the call only reads, an
 // auditor; what count returns, which counts it against the limit admin; [authcore.InvalidToken]; [authcore.Unavailable]. Roles are those of the database and not of the token: whoever
 // has lost one administers nothing from that moment, on every node (S17).
-func (g *Gate) Admit(ctx context.Context, account uuid.UUID, access authcore.Access, count func() error) error {
-	err := g.admit(ctx, account, access, count)
-	if err != nil {
-		g.cfg.Ended(err)
+// An event tells of who is refused for want of a role, once a minute for each kind of call (M07). A zero Kind is no call: a page that reads
+// nothing.
+func (g *Gate) Admit(ctx context.Context, c Call, count func() error) error {
+	err := g.admit(ctx, c.Actor, c.Access, count)
+	if err == nil {
+		return nil
+	}
+	g.cfg.Ended(err)
+	if c.Kind != "" && authcore.CodeOf(err) == authcore.Forbidden {
+		e := g.event(c)
+		e.Result = string(authcore.Forbidden)
+		_ = g.cfg.Store.RecordRead(context.WithoutCancel(ctx), e, e.At.Add(-readsApart)) // they are refused all the same
 	}
 	return err
+}
+
+func (g *Gate) event(c Call) authcore.Event {
+	e := audit.Event(c.Kind, uuid.Nil, c.Client, g.cfg.Now.Now())
+	e.ActorID, e.SessionID, e.Via = c.Actor, c.SessionID, authcore.ViaSession
+	return e
 }
 
 func (g *Gate) admit(ctx context.Context, account uuid.UUID, access authcore.Access, count func() error) error {
@@ -110,9 +124,7 @@ type Call struct {
 // transaction. End writes that of every other call, before the answer is sent: a read, a change that had nothing to do, a refusal (by its
 // code). It returns the error to answer with: its own where the event could not be written. Its first call alone counts.
 func (g *Gate) Begin(ctx context.Context, c Call) (within context.Context, end func(error) error) {
-	e := audit.Event(c.Kind, uuid.Nil, c.Client, g.cfg.Now.Now())
-	e.ActorID, e.SessionID, e.Via = c.Actor, c.SessionID, authcore.ViaSession
-	call, ended := authcore.NewAdminCall(e), false
+	call, ended := authcore.NewAdminCall(g.event(c)), false
 	return authcore.WithAdminCall(ctx, call), func(err error) error {
 		if ended {
 			return err

@@ -101,7 +101,7 @@ func (a *API) perform(x *call, to route) error {
 		return err
 	}
 	if to.admin != authcore.NoAccess {
-		if err := a.gate.Admit(x.r.Context(), x.who.AccountID, to.admin, func() error { return a.countAccount(x, authcore.LimitAdmin, to.path) }); err != nil {
+		if err := a.gate.Admit(x.r.Context(), x.adminCall(to.event, to.admin), func() error { return a.countAccount(x, authcore.LimitAdmin, to.path) }); err != nil {
 			return err
 		}
 	}
@@ -127,11 +127,13 @@ func (a *API) perform(x *call, to route) error {
 
 // administer performs a call of the administration and has it told by its event.
 func (a *API) administer(x *call, to route, body any) error {
-	ctx, end := a.gate.Begin(x.r.Context(), admin.Call{
-		Kind: to.event, Access: to.admin, Actor: x.who.AccountID, SessionID: x.who.SessionID, Client: x.in.Client,
-	})
+	ctx, end := a.gate.Begin(x.r.Context(), x.adminCall(to.event, to.admin))
 	x.r, x.end = x.r.WithContext(ctx), end
 	return end(to.does.do(x, body))
+}
+
+func (x *call) adminCall(kind authcore.EventKind, access authcore.Access) admin.Call {
+	return admin.Call{Kind: kind, Access: access, Actor: x.who.AccountID, SessionID: x.who.SessionID, Client: x.in.Client}
 }
 
 // tell writes the event of a call of the administration. It comes before the first byte of an answer: nothing is shown to an administrator

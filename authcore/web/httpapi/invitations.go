@@ -121,13 +121,14 @@ func (c *invitationCalls) list(x *call) error {
 // listAll is a call of the administration, though it has no path of its own: it passes the same gate, and an event tells of it (M07).
 func (c *invitationCalls) listAll(x *call, p invite.Page) error {
 	ctx, who := x.r.Context(), x.who.AccountID
-	err := c.gate.Admit(ctx, who, authcore.Reads, func() error {
+	call := x.adminCall(authcore.EventAdminInvitationsList, authcore.Reads)
+	err := c.gate.Admit(ctx, call, func() error {
 		return c.limits.TakeAccount(ctx, x.w.Header(), authcore.LimitAdmin, "/invitations", who)
 	})
 	if err != nil {
 		return err
 	}
-	within, end := c.gate.Begin(ctx, admin.Call{Kind: authcore.EventAdminInvitationsList, Access: authcore.Reads, Actor: who, SessionID: x.who.SessionID, Client: x.in.Client})
+	within, end := c.gate.Begin(ctx, call)
 	x.r, x.end = x.r.WithContext(within), end
 	return end(c.page(x, p))
 }

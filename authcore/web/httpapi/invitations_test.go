@@ -40,7 +40,7 @@ func TestInvitations(t *testing.T) {
 	h.call(http.MethodGet, "/invitations?limit=1", "", token).want(200)
 	h.call(http.MethodGet, "/invitations?all", "", token).want(200)
 	h.call(http.MethodGet, "/invitations?all", "", bearer(other.Access)).refused(403, authcore.Forbidden)
-	if told := h.adminEvents(uuid.Nil); len(told) != 1 || told[0].Kind != authcore.EventAdminInvitationsList || told[0].ActorID != chief.Account.ID {
+	if told := h.adminEvents(uuid.Nil); len(told) != 2 || told[1].Result != string(authcore.Forbidden) || told[0].Kind != authcore.EventAdminInvitationsList || told[0].ActorID != chief.Account.ID {
 		t.Errorf("the list of all is told by %+v", told)
 	}
 	h.call(http.MethodGet, "/invitations?cursor=forged", "", token).refused(400, authcore.InvalidRequest)

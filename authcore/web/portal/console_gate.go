@@ -45,20 +45,27 @@ func (g consoleGate) changes(q *page.Request, kind authcore.EventKind, do func(c
 }
 
 // admits lets administrators and auditors pass to a page that reads nothing.
-func (g consoleGate) admits(q *page.Request) error { return g.admit(q, authcore.Reads) }
+func (g consoleGate) admits(q *page.Request) error {
+	return g.admit(q, callOf(q, "", authcore.Reads))
+}
 
-func (g consoleGate) admit(q *page.Request, access authcore.Access) error {
+func callOf(q *page.Request, kind authcore.EventKind, access authcore.Access) admin.Call {
+	return admin.Call{Kind: kind, Access: access, Actor: q.User.AccountID, SessionID: q.User.SessionID, Client: q.Info.Client}
+}
+
+func (g consoleGate) admit(q *page.Request, c admin.Call) error {
 	ctx := q.R.Context()
-	return g.gate.Admit(ctx, q.User.AccountID, access, func() error {
+	return g.gate.Admit(ctx, c, func() error {
 		return q.Limits.TakeAccount(ctx, q.W.Header(), authcore.LimitAdmin, consolePath, q.User.AccountID)
 	})
 }
 
 func (g consoleGate) call(q *page.Request, kind authcore.EventKind, access authcore.Access, do func(context.Context) error) error {
-	if err := g.admit(q, access); err != nil {
+	c := callOf(q, kind, access)
+	if err := g.admit(q, c); err != nil {
 		return err
 	}
-	within, end := g.gate.Begin(q.R.Context(), admin.Call{Kind: kind, Access: access, Actor: q.User.AccountID, SessionID: q.User.SessionID, Client: q.Info.Client})
+	within, end := g.gate.Begin(q.R.Context(), c)
 	err := do(within)
 	if authcore.IsAnonymous(err) { // an account that is gone, and not the caller's: they stay signed in
 		err = authcore.Refuse(authcore.NotFound, "There is no such account.").Because(err)

@@ -20,7 +20,7 @@ func (a *api) admit(x *dialect.Call, access authcore.Access) error {
 	if access == authcore.Reads && a.Access == Users {
 		return nil
 	}
-	err := x.Flows.AdminGate.Admit(x.Context(), x.Who.AccountID, access, func() error {
+	err := x.Flows.AdminGate.Admit(x.Context(), admin.Call{Access: access, Actor: x.Who.AccountID}, func() error {
 		return x.Flows.Limits.TakeAccount(x.Context(), x.W.Header(), authcore.LimitAdmin, x.Route.Path, x.Who.AccountID)
 	})
 	if err != nil || access == authcore.Reads {
