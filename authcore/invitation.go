@@ -23,6 +23,9 @@ type Invitation struct {
 	UsedAt      time.Time
 	UsedBy      uuid.UUID
 	RevokedAt   time.Time
+	// Number is reserved for the account that it makes; 0 for none. One with a number was made by a client of a dialect in which everybody
+	// who is signed in may invite: it outranks the option invitations.
+	Number int64
 }
 
 // Invited is the invitation that a new account uses up, and gets roles and inviter from.

@@ -63,6 +63,11 @@ func (d *Dialect) Provision(ctx caddy.Context) (err error) {
 	if d.is, d.table, d.prefix, err = checkDialect(module); err != nil {
 		return fmt.Errorf("gatehouse_dialect: %w", err)
 	}
+	if f, ok := module.(fitting); ok {
+		if err := f.Fits(&d.app.Settings); err != nil {
+			return fmt.Errorf("gatehouse_dialect %s: %w", d.is.Name, err)
+		}
+	}
 	if err := d.readKey(); err != nil {
 		return fmt.Errorf("gatehouse_dialect %s: %w", d.is.Name, err)
 	}

@@ -23,7 +23,7 @@ import (
 // dialectIn returns the handler of the directive in a site that has nothing else, provisioned as far as it goes without an app.
 func dialectIn(t *testing.T, directive string) *Dialect {
 	t.Helper()
-	out, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte("http://localhost {\n\t"+directive+"\n}\n"), map[string]any{"filename": "Caddyfile"})
+	out, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte("{\n\tgatehouse {\n\t\tsignup open\n\t\tsign_in password code\n\t}\n}\nhttp://localhost {\n\t"+directive+"\n}\n"), map[string]any{"filename": "Caddyfile"})
 	if err != nil {
 		t.Fatal(err)
 	}

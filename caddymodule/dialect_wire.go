@@ -149,7 +149,8 @@ func (c *core) dialectFlows(a *App) dialect.Flows {
 	f := c.flows
 	limits := httpauth.NewLimits(a.limiter(), ratelimit.AddressKey).TellRefused(countRateLimited)
 	return dialect.Flows{Sessions: f.Sessions, Dialects: session.NewDialects(f.Sessions, c.store), SignIn: f.SignIn, SignUp: f.SignUp, Password: f.Password,
-		Profile: f.Profile, Contact: f.Contact, Fresh: f.Fresh, Accounts: c.store, Blocks: c.blocks, APIPage: c.apiPage, AdminGate: f.AdminGate, Directory: f.Directory, Users: f.Users, Roster: f.Roster, Newcomers: f.Newcomers, Claims: f.Claims, Closure: f.Closure,
+		Profile: f.Profile, Contact: f.Contact, Fresh: f.Fresh, Factors: f.Factors, Steps: f.Steps, Federated: f.Federated, Invite: f.Invite, CodesAs: f.CodesAs, SignUpAs: f.SignUpAs,
+		Accounts: c.store, Blocks: c.blocks, APIPage: c.apiPage, AdminGate: f.AdminGate, Directory: f.Directory, Users: f.Users, Roster: f.Roster, Newcomers: f.Newcomers, Claims: f.Claims, Closure: f.Closure,
 		Admins: a.cfg.admins, Auth: c.auth, Limits: limits, Now: a.node.clock.Now, Logger: a.logger, Count: countDialect}
 }
 

@@ -83,6 +83,9 @@ func documentedOptions() []documented {
 	for _, o := range ownSimplejwtOptions {
 		all = append(all, documented{"`simplejwt`", o.name, "", "TestOption_simplejwt_" + o.name})
 	}
+	for _, o := range ownDFAuthOptions {
+		all = append(all, documented{"`df_auth`", o.name, "", "TestOption_df_auth_" + o.name})
+	}
 	for _, o := range drfUsersOptions {
 		all = append(all, documented{"`drf_users`", o.name, "", "TestOption_drf_users_" + o.name})
 	}

@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"regexp"
 	"slices"
@@ -27,6 +28,12 @@ type DialectModule interface {
 	Dialect() (dialect.Dialect, error)
 	// Common returns the options that all dialects have.
 	Common() *DialectSettings
+}
+
+// fitting is a [DialectModule] that needs something of the global options.
+type fitting interface {
+	// Fits returns what the global options lack for the dialect.
+	Fits(s *Settings) error
 }
 
 // DialectSettings are the options that all dialects have.
@@ -226,10 +233,26 @@ func parseDialect(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
 	if err != nil {
 		return nil, errorAt(at, fmt.Errorf("gatehouse_dialect %s: %w", name, err))
 	}
+	if f, ok := mod.(fitting); ok {
+		if err := f.Fits(globalSettings(h)); err != nil {
+			return nil, errorAt(at, fmt.Errorf("gatehouse_dialect %s: %w", name, err))
+		}
+	}
 	if err := claimPaths(h, at, pathClaim{by: "gatehouse_dialect " + name, prefix: under, paths: table.Paths()}); err != nil {
 		return nil, errorAt(at, err)
 	}
 	return h.NewRoute(nil, &Dialect{DialectRaw: caddyconfig.JSONModuleObject(mod, "name", name, nil), At: place(at)}), nil
+}
+
+// globalSettings are the global options of a Caddyfile, whose checks come later.
+func globalSettings(h httpcaddyfile.Helper) *Settings {
+	s := new(Settings)
+	if given, ok := h.Option("gatehouse").(httpcaddyfile.App); ok {
+		if json.Unmarshal(given.Value, s) != nil { // unreachable: it was written just now
+			return new(Settings)
+		}
+	}
+	return s
 }
 
 // dialectNames are those of this build.

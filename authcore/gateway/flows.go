@@ -209,6 +209,9 @@ type Flows struct {
 	Consents      *federated.Consents
 
 	cursors *cursor.Signer
+
+	signUp signup.Config
+	codes  passwordless.Config
 }
 
 // NewFlows checks cfg and wires the flows. It does no I/O.
@@ -292,21 +295,17 @@ func (f *Flows) wireAccounts(cfg Config) (err error) {
 		return err
 	}
 	s, salt := cfg.Settings, macKey(cfg.Ring, "password salt")
-	f.SignUp, err = signup.New(signup.Config{Store: cfg.Store, Invitations: f.Invite, Notices: f.Notices, Hasher: cfg.Hasher, Policy: f.Policy, Challenges: f.Challenges,
+	f.signUp = signup.Config{Store: cfg.Store, Invitations: f.Invite, Notices: f.Notices, Hasher: cfg.Hasher, Policy: f.Policy, Challenges: f.Challenges,
 		Steps: f.Steps, Settings: signup.Settings{Mode: s.Signup, Deferred: s.Deferred, CodeOnDemand: s.CodeOnDemand, Identities: s.Identities,
 			Passwords: s.WaysIn().Passwords()},
 		Fields: s.UserFields, Locales: httpauth.Languages(), Numbers: s.Numbers, Blocks: cfg.Blocks, Confirm: f.confirm, Trace: cfg.Traces.SignUp,
-		CanReach: cfg.CanReach, Salt: func(address string) []byte { return salt().MAC([]byte(address)).Bytes()[:16] }, Now: cfg.Now})
-	if err != nil {
+		CanReach: cfg.CanReach, Salt: func(address string) []byte { return salt().MAC([]byte(address)).Bytes()[:16] }, Now: cfg.Now}
+	if f.SignUp, err = signup.New(f.signUp); err != nil {
 		return err
 	}
-	var byCode signup.ByCode
-	if s.ByCode {
-		byCode.Flow = f.SignUp
-	}
-	f.Passwordless, err = passwordless.New(passwordless.Config{Store: cfg.Store, Challenges: f.Challenges, Steps: f.Steps, Ways: s.Ways, ByCode: byCode,
-		Identities: s.Identities, Numbers: s.Numbers, Key: macKey(cfg.Ring, "sign-in binding"), Trace: cfg.Traces.SignIn, Now: cfg.Now})
-	if err != nil {
+	f.codes = passwordless.Config{Store: cfg.Store, Challenges: f.Challenges, Steps: f.Steps, Ways: s.Ways, ByCode: signup.ByCode{Flow: f.SignUp}, Newcomers: s.ByCode,
+		Identities: s.Identities, Numbers: s.Numbers, Key: macKey(cfg.Ring, "sign-in binding"), Trace: cfg.Traces.SignIn, Now: cfg.Now}
+	if f.Passwordless, err = passwordless.New(f.codes); err != nil {
 		return err
 	}
 	f.Password, err = password.New(password.Config{ReadDevice: f.Sessions.DeviceDigest, Store: cfg.Store, Hasher: cfg.Hasher, Policy: f.Policy, Challenges: f.Challenges,
@@ -356,7 +355,7 @@ func (f *Flows) confirm(ctx context.Context, account uuid.UUID, p authcore.Pendi
 
 // wireOwner makes what only the owner of an account does.
 func (f *Flows) wireOwner(cfg Config) (err error) {
-	f.Fresh, err = fresh.New(fresh.Config{Store: cfg.Store, Hasher: cfg.Hasher, Policy: f.Policy, Steps: f.Steps, Lockouts: cfg.Lockouts, Owners: f.Notices, Sessions: cfg.Proofs,
+	f.Fresh, err = fresh.New(fresh.Config{Store: cfg.Store, Hasher: cfg.Hasher, Policy: f.Policy, Steps: f.Steps, Lockouts: cfg.Lockouts, Owners: f.Notices, Sessions: cfg.Proofs, Sent: secondstep.Ahead{Flow: f.Steps}.Prove,
 		NoPassword: cfg.Settings.NoPassword, For: cfg.Settings.FreshFor, Now: cfg.Now})
 	if err != nil {
 		return err

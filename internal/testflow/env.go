@@ -39,6 +39,7 @@ import (
 type Options struct {
 	Inviters     authcore.Inviters
 	Mode         signup.Mode
+	ModeNow      func() signup.Mode // in place of Mode, where it changes
 	Identities   []authcore.IdentifierKind
 	UserFields   userfield.Set
 	Deferred     bool               // of signup.Settings
@@ -127,6 +128,9 @@ func New(t testing.TB, o Options) *Env {
 	if o.Mode == "" {
 		o.Mode = signup.Verified
 	}
+	if o.ModeNow == nil {
+		o.ModeNow = func() signup.Mode { return o.Mode }
+	}
 	if o.Identities == nil {
 		o.Identities = []authcore.IdentifierKind{authcore.KindEmail, authcore.KindUsername}
 	}
@@ -199,7 +203,7 @@ func (e *Env) flows(t testing.TB, o Options) {
 		Mailer: plainMailer{e.Clock}, Blocks: e.Blocks, Sealer: e.Sealer, MayIssue: o.MayIssue, Now: e.Clock.Now,
 		Settings: gateway.Settings{
 			Invitation: gateway.InvitationSettings{Inviters: o.Inviters},
-			Signup:     func() signup.Mode { return o.Mode }, Deferred: o.Deferred, CodeOnDemand: o.CodeOnDemand, Identities: o.Identities, UserFields: o.UserFields, Numbers: o.Numbers, RefreshLeeway: o.Leeway, MaxSessions: o.MaxSessions, DeletionGrace: o.DeletionGrace, Factors: o.Factors, MFA: o.MFA, TrustFor: o.TrustFor, Ways: o.Ways, NoPassword: o.NoPassword, ByCode: o.ByCode, Providers: o.Providers, Admins: o.Admins,
+			Signup:     o.ModeNow, Deferred: o.Deferred, CodeOnDemand: o.CodeOnDemand, Identities: o.Identities, UserFields: o.UserFields, Numbers: o.Numbers, RefreshLeeway: o.Leeway, MaxSessions: o.MaxSessions, DeletionGrace: o.DeletionGrace, Factors: o.Factors, MFA: o.MFA, TrustFor: o.TrustFor, Ways: o.Ways, NoPassword: o.NoPassword, ByCode: o.ByCode, Providers: o.Providers, Admins: o.Admins,
 			Lifetimes: func() session.Lifetimes { return e.Lifetimes },
 			Trap:      o.Trap,
 			Password:  passpolicy.Config{Breached: o.Breached}, BreachedAtLogin: o.BreachedAtLogin,

@@ -164,6 +164,9 @@ func (d *Issuer) issue(r Request, account uuid.UUID, to Recipient) (authcore.Cha
 		m.LinkExpiry, m.Host = 0, hostOf(c.Portal)
 	} else if row.Path != "" && !r.CodeAlone {
 		m.Link = strings.TrimSuffix(c.Portal, "/") + row.Path + "?token=" + token
+		if r.Return != "" {
+			m.Link += "&rd=" + url.QueryEscape(r.Return)
+		}
 	}
 	mail, err := d.cfg.Mailer.Compose(m)
 	if err != nil {

@@ -26,6 +26,8 @@ type Request struct {
 	// Binding is what the browser or app keeps that asks; "" for nothing. Only purposes have a use for it whose flows ask for it.
 	Binding   string
 	CodeAlone bool // the mail has no link
+	// Return is where the page leads that the link opens; "" for nowhere in particular. The page checks it.
+	Return string
 	// Invitation that somebody without an account asks with; zero for none.
 	Invitation uuid.UUID
 	Events     []authcore.Event

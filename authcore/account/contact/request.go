@@ -130,3 +130,24 @@ func settled(ch channel, a authcore.Account) bool {
 	_, verified := ch.of(a)
 	return verified || a.MadeByOperator
 }
+
+// Normal returns an address or number in its normal form, as accounts have it. The error says what is wrong with it.
+func (f *Flow) Normal(by authcore.Channel, typed string) (string, error) {
+	if by == authcore.BySMS {
+		return identifier.Numbers{Region: f.cfg.Numbers.Region}.Read(typed)
+	}
+	return identifier.Email(typed)
+}
+
+// Forget drops what the account wants to be known by, and its code with it; what the account is known by stays. Where there is nothing, nothing
+// changes. [authcore.InvalidToken] when the account is gone.
+func (f *Flow) Forget(ctx context.Context, account uuid.UUID, by authcore.Channel) error {
+	ch := byEmail
+	if by == authcore.BySMS {
+		ch = byPhone
+	}
+	now := f.now()
+	err := f.cfg.Store.ClaimContact(ctx, Claim{AccountID: account, Channel: ch.by, Until: now, Now: now,
+		Challenge: f.cfg.Challenges.Unredeemable(ch.purpose, subject(account))}, authcore.Effects{})
+	return authcore.OwnerGone("forget claim", err)
+}

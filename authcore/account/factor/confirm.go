@@ -84,7 +84,7 @@ func (f confirmer) confirm(ctx context.Context, in ConfirmInput) (Confirmed, err
 	if in.Enable && !s.Account.MFAEnabled() {
 		after := slices.Clone(s.Factors)
 		after[at] = x
-		if done.Codes, err = adder(f).enable(ctx, State{Account: s.Account, Factors: after, Codes: s.Codes}, &c, in.Client); err != nil {
+		if done.Codes, err = adder(f).enable(ctx, State{Account: s.Account, Factors: after, Codes: s.Codes}, &c, true, in.Client); err != nil {
 			return Confirmed{}, err
 		}
 		done.EnabledAt = c.MFA.EnabledAt

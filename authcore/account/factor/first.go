@@ -14,10 +14,12 @@ import (
 type SignIn struct {
 	AMR []string
 	At  time.Time
+	// First: the operator lets whoever is signed in add the first factor (the option fresh of df_auth). The owner is told, and can undo it.
+	First bool
 }
 
 // SignInOf is the sign-in that a request is made by.
-func SignInOf(who *authcore.Principal) SignIn { return SignIn{who.AMR, who.AuthTime} }
+func SignInOf(who *authcore.Principal) SignIn { return SignIn{AMR: who.AMR, At: who.AuthTime} }
 
 // mayAdd is the one place of the rule on who gives an account second factors while its sign-ins ask for none (contract §11, §8.4): whoever
 // adds one, or switches two-factor authentication on, is signed in by a sign-in or step-up that is recent and included a code to the proven
@@ -27,6 +29,9 @@ func SignInOf(who *authcore.Principal) SignIn { return SignIn{who.AMR, who.AuthT
 func mayAdd(f *Factors, s State, by SignIn) error {
 	counting := f.counting(s.Factors)
 	if HasSecond(counting) && (WaysIn{f}).asked(s.Account, counting) || !s.Account.EmailVerified() {
+		return nil
+	}
+	if by.First && !HasSecond(counting) {
 		return nil
 	}
 	shown := slices.Contains(by.AMR, AMR(authcore.FactorEmail)) || slices.ContainsFunc(counting, func(x authcore.Factor) bool {

@@ -209,3 +209,9 @@ func (f *Factors) Reset(ctx context.Context, account uuid.UUID, method string, b
 		return confirmed, f.cfg.Store.ChangeFactors(ctx, c)
 	})
 }
+
+// All returns the factors of an account, and those that wait to be confirmed. [authcore.InvalidToken] when the account is gone.
+func All(ctx context.Context, f *Factors, account uuid.UUID) ([]authcore.Factor, error) {
+	s, err := f.state(ctx, account)
+	return s.Factors, err
+}

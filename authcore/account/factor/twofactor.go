@@ -76,6 +76,19 @@ func (f *Factors) mailbox(s State, counting []authcore.Factor) *authcore.Factor 
 // be nothing to ask for beside what signs in; [authcore.InvalidFields] for a preferred type that the account has no factor of;
 // [authcore.ReauthenticationRequired] where the sign-in may not add a factor; [authcore.InvalidToken] when the account is gone.
 func (f *Factors) Enable(ctx context.Context, account uuid.UUID, preferred authcore.FactorType, by SignIn, c authcore.Client) (Status, error) {
+	return switchOn(ctx, f, account, preferred, by, true, c)
+}
+
+// WithoutCodes switches two-factor authentication on for clients that cannot show recovery codes, which would else be made and seen by nobody.
+// It is safe for concurrent use.
+type WithoutCodes struct{ *Factors }
+
+// Enable is [Factors.Enable], and makes no recovery codes.
+func (f WithoutCodes) Enable(ctx context.Context, account uuid.UUID, by SignIn, c authcore.Client) (Status, error) {
+	return switchOn(ctx, f.Factors, account, "", by, false, c)
+}
+
+func switchOn(ctx context.Context, f *Factors, account uuid.UUID, preferred authcore.FactorType, by SignIn, codesToo bool, c authcore.Client) (Status, error) {
 	codes, err := retry(func() ([]string, error) {
 		s, err := f.state(ctx, account)
 		if err != nil {
@@ -85,7 +98,7 @@ func (f *Factors) Enable(ctx context.Context, account uuid.UUID, preferred authc
 			return nil, err
 		}
 		change := Change{Was: s, Now: f.now()}
-		codes, err := adder{f}.enable(ctx, s, &change, c)
+		codes, err := adder{f}.enable(ctx, s, &change, codesToo, c)
 		if err != nil {
 			return nil, err
 		}
@@ -123,8 +136,8 @@ func (f *Factors) Prefer(ctx context.Context, account uuid.UUID, t authcore.Fact
 }
 
 // enable adds to a change what switches two-factor authentication on for an account with the factors of s, and returns the recovery
-// codes that it makes.
-func (f adder) enable(ctx context.Context, s State, c *Change, by authcore.Client) (codes []string, err error) {
+// codes that it makes, if it is to make any.
+func (f adder) enable(ctx context.Context, s State, c *Change, codesToo bool, by authcore.Client) (codes []string, err error) {
 	counting := f.counting(s.Factors)
 	added := false
 	if x := f.mailbox(s, counting); x != nil {
@@ -140,7 +153,7 @@ func (f adder) enable(ctx context.Context, s State, c *Change, by authcore.Clien
 		}
 		return nil, authcore.Refuse(authcore.NoFactor, say)
 	}
-	if len(s.Codes) == 0 && f.offers(authcore.FactorRecovery) {
+	if codesToo && len(s.Codes) == 0 && f.offers(authcore.FactorRecovery) {
 		codes, added = f.makeCodes(s, "", c).Codes, true
 		c.Effects.Events = append(c.Effects.Events, audit.Event(authcore.EventRecoveryCodesMade, s.Account.ID, by, c.Now))
 	}

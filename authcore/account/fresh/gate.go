@@ -42,10 +42,12 @@ type SecondSteps interface {
 
 // Config is what a Gate needs.
 type Config struct {
-	Store    Store
-	Hasher   *passhash.Hasher
-	Policy   *passpolicy.Policy
-	Steps    SecondSteps
+	Store  Store
+	Hasher *passhash.Hasher
+	Policy *passpolicy.Policy
+	Steps  SecondSteps
+	// Sent is ProveOTP of Steps for a [Proof] with SentFor; nil: codes that were sent prove nothing.
+	Sent     func(ctx context.Context, a authcore.Account, otp, sentFor string, c authcore.Client) (factor.Proved, error)
 	Owners   attempt.Owners
 	Lockouts attempt.Lockouts // of accounts, shared with sign-in
 	Sessions attempt.Lockouts // of sessions: five wrong proofs within 15 minutes close a session to this proof
@@ -78,6 +80,7 @@ func New(cfg Config) (*Gate, error) {
 type Proof struct {
 	Password string
 	OTP      string // of an app, or a recovery code; looked at beside a password where a sign-in asks for a second factor, else ignored
+	SentFor  string // of [session.Request]: OTP may also be a code that was sent for that; "": it may not
 }
 
 // Check returns nil where the owner is at hand: the sign-in of who is fresh, or p proves them. A proof is checked even where the
@@ -187,7 +190,13 @@ func (g *Gate) prove(ctx context.Context, a authcore.Account, p Proof, c authcor
 	case p.OTP == "":
 		return nil, errFactorMissing()
 	}
-	proved, err := g.cfg.Steps.ProveOTP(ctx, a, p.OTP, c)
+	prove := g.cfg.Steps.ProveOTP
+	if p.SentFor != "" && g.cfg.Sent != nil {
+		prove = func(ctx context.Context, a authcore.Account, otp string, c authcore.Client) (factor.Proved, error) {
+			return g.cfg.Sent(ctx, a, otp, p.SentFor, c)
+		}
+	}
+	proved, err := prove(ctx, a, p.OTP, c)
 	return append(slices.Clone(byPassword), proved.AMR...), err
 }
 

@@ -31,6 +31,8 @@ type Store interface {
 	InvitationByID(ctx context.Context, id uuid.UUID) (authcore.Invitation, error)
 	// InvitationByToken is InvitationByID by the token. ErrNotFound.
 	InvitationByToken(ctx context.Context, token secret.Digest) (authcore.Invitation, error)
+	// InvitationFor returns the newest open invitation that is bound to an address or number. ErrNotFound.
+	InvitationFor(ctx context.Context, by authcore.Channel, address string, now time.Time) (authcore.Invitation, error)
 	// Invitations returns a page of a list, newest first. It tests at most Tested rows and then ends early: next is the last of those, and
 	// uuid.Nil where there are no more.
 	Invitations(ctx context.Context, q Query) (list []authcore.Invitation, next uuid.UUID, err error)
@@ -144,6 +146,51 @@ func (f *Flow) CreateAsOperator(ctx context.Context, in Input) (Made, error) {
 // MayInvite reports whether the account may invite, and whether it may give roles.
 func (f *Flow) MayInvite(a authcore.Account) (invite, roles bool) {
 	return f.cfg.Inviters.May(f.cfg.Admins.Roles(a)), f.isAdmin(a)
+}
+
+// ByDialect makes and finds invitations for the clients of a dialect. It is safe for concurrent use.
+type ByDialect struct{ *Flow }
+
+// Create is [Flow.Create] for a client of a dialect in which everybody who is signed in may invite, to an address or number alone. number is
+// reserved for the account. Refusals: [authcore.InvalidFields] without address and number; those of [Flow.Create].
+func (f ByDialect) Create(ctx context.Context, inviter uuid.UUID, in Input, number func(context.Context) (int64, error)) (Made, error) {
+	in.Roles = nil
+	i, err := f.read(in)
+	if err != nil {
+		return Made{}, err
+	}
+	if i.Address == "" {
+		return Made{}, authcore.RefuseField("email", authcore.EmailRequired)
+	}
+	a, err := authcore.Owner(f.cfg.Store.AccountByID(ctx, inviter))
+	if err != nil {
+		return Made{}, err
+	}
+	if i.Number, err = number(ctx); err != nil {
+		return Made{}, fmt.Errorf("reserve number: %w", err)
+	}
+	i.InviterID = a.ID
+	return f.save(ctx, i, f.cfg.Pending, in.Client)
+}
+
+// Bound returns the open invitation that is bound to one of these, zero for none: whoever proves the address or number by a code has what
+// the invitation's mail would have proven. [authcore.Unavailable].
+func (f ByDialect) Bound(ctx context.Context, ids []authcore.Identifier) (authcore.Invitation, error) {
+	for _, id := range ids {
+		by := authcore.ByEmail
+		switch id.Kind {
+		case authcore.KindPhone:
+			by = authcore.BySMS
+		case authcore.KindEmail:
+		default:
+			continue
+		}
+		i, err := f.cfg.Store.InvitationFor(ctx, by, id.Value, f.cfg.Now.Now())
+		if !errors.Is(err, authcore.ErrNotFound) {
+			return i, err
+		}
+	}
+	return authcore.Invitation{}, nil
 }
 
 func (f *Flow) isAdmin(a authcore.Account) bool {

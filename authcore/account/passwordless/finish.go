@@ -27,8 +27,11 @@ type Input struct {
 	Token   string
 	Binding string
 	// New is what a new account is to have: the address or number is the one that is proven.
-	New     signup.RegisterInput
-	Request session.Request // AMR, Method and Challenge are set here
+	New signup.RegisterInput
+	// Registered is the password of a registration that waits for the address or number that is proven: what that holds makes the account,
+	// in place of New. "" for none.
+	Registered string
+	Request    session.Request // AMR, Method and Challenge are set here
 }
 
 // Finish signs in, or begins a sign-in that waits for a second step. Nothing is spent unless it succeeds, except an attempt for a wrong
@@ -70,6 +73,9 @@ func (f *Flow) finish(ctx context.Context, in Input) (out secondstep.Outcome, er
 	in.Request.AMR = challenge.AMR(authcore.PurposeSignIn, channelOf(ch))
 	if ch.AccountID == uuid.Nil {
 		in.New.Client = in.Request.Client
+		if in.Registered != "" {
+			return f.cfg.ByCode.Registered(ctx, ch, in.Registered, in.Request)
+		}
 		return f.cfg.ByCode.SignUp(ctx, ch, in.New, in.Request)
 	}
 	out, err = f.cfg.Steps.Finish(ctx, verified(account, ch, f.now()), in.Request)
@@ -115,7 +121,7 @@ func (f *Flow) prove(ctx context.Context, in Input) (ch authcore.Challenge, acco
 	if err != nil {
 		return ch, account, err
 	}
-	if ch.AccountID == uuid.Nil && f.MakesAccounts() {
+	if ch.AccountID == uuid.Nil && f.redeems() {
 		return ch, account, nil
 	}
 	account, err = f.cfg.Store.AccountByID(ctx, ch.AccountID)

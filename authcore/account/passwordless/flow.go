@@ -47,8 +47,14 @@ type Config struct {
 	Challenges *challenge.Issuer
 	Steps      *secondstep.Flow // every sign-in ends in it
 	Ways       Ways
-	// ByCode makes accounts of who proves an address or number that is no account's. The zero value makes none.
+	// ByCode makes accounts of who proves an address or number that is no account's, by a code that some flow has sent them. The zero value
+	// makes none.
 	ByCode signup.ByCode
+	// Newcomers: this flow sends codes to who has no account.
+	Newcomers bool
+	// Invited returns the open invitation that is bound to one of these, zero for none: then its owner gets a code as well. It is asked
+	// for whoever it may be. Nil: invitations are known by their tokens alone.
+	Invited func(ctx context.Context, ids []authcore.Identifier) (authcore.Invitation, error)
 	// Identities are the kinds of identifier that sign in.
 	Identities []authcore.IdentifierKind
 	Numbers    identifier.Numbers   // how numbers are read that somebody signs in with
@@ -80,7 +86,10 @@ func New(cfg Config) (*Flow, error) {
 func (f *Flow) Ways() Ways { return f.cfg.Ways }
 
 // MakesAccounts reports whether who is new gets an account by a code or link.
-func (f *Flow) MakesAccounts() bool {
+func (f *Flow) MakesAccounts() bool { return f.cfg.Newcomers && f.redeems() }
+
+// redeems reports whether a code that was sent to who is new makes an account.
+func (f *Flow) redeems() bool {
 	return f.cfg.ByCode.Flow != nil && f.cfg.ByCode.Mode() != signup.Closed
 }
 

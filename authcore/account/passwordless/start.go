@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/challenge"
 )
@@ -14,6 +16,9 @@ type StartInput struct {
 	Binding string // that the browser or app keeps since it asked before; "" for none
 	// Invitation is the token of one that somebody signs up with who is new; "" for none.
 	Invitation string
+	// Return is a path of this host that the mail has a link for, whatever the ways: the page asks for the code beside it and leads
+	// there. "": the mail is as the ways have it.
+	Return string
 	// Trapped is that of [signup.RegisterInput]: who is new gets nothing.
 	Trapped bool
 	Client  authcore.Client
@@ -32,8 +37,17 @@ type welcome struct {
 }
 
 // welcomes asks whether who is new may have an account. It does the same for everybody.
-func (f *Flow) welcomes(ctx context.Context, token string) (w welcome, err error) {
-	if !f.MakesAccounts() {
+func (f *Flow) welcomes(ctx context.Context, token string, ids []authcore.Identifier) (w welcome, err error) {
+	if !f.redeems() {
+		return w, nil
+	}
+	if f.cfg.Invited != nil && token == "" {
+		w.invitation, err = f.cfg.Invited(ctx, ids)
+		if w.anybody = w.invitation.ID != uuid.Nil; w.anybody || err != nil {
+			return w, err
+		}
+	}
+	if !f.cfg.Newcomers {
 		return w, nil
 	}
 	w.invitation, w.anybody, err = f.cfg.ByCode.MayAsk(ctx, token)
@@ -65,7 +79,7 @@ func (f *Flow) Start(ctx context.Context, in StartInput) (Started, error) {
 	if err != nil {
 		return Started{}, err
 	}
-	welcome, err := f.welcomes(ctx, in.Invitation)
+	welcome, err := f.welcomes(ctx, in.Invitation, ids)
 	if err != nil {
 		return Started{}, err
 	}
@@ -78,7 +92,7 @@ func (f *Flow) Start(ctx context.Context, in StartInput) (Started, error) {
 	started := Started{Binding: f.binding(in.Binding), ExpiresIn: f.cfg.Challenges.LifetimeBy(who.by)}
 	request := challenge.Request{
 		Purpose: authcore.PurposeSignIn, Subject: who.name, Counted: who.counted, Channel: who.by, Binding: started.Binding,
-		CodeAlone: !f.cfg.Ways.Link, Client: in.Client, Save: f.cfg.Store.IssueChallenge,
+		CodeAlone: !f.cfg.Ways.Link && in.Return == "", Return: in.Return, Client: in.Client, Save: f.cfg.Store.IssueChallenge,
 	}
 	switch {
 	case who.account != nil:

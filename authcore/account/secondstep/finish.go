@@ -1,6 +1,7 @@
 package secondstep
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -63,7 +64,7 @@ func (f *Flow) Finish(ctx context.Context, a authcore.Account, r session.Request
 	}
 	n := existing.lacks(a, factors, r.AMR)
 	if !n.done && r.OTP != "" {
-		proved, err := f.ProveOTP(ctx, a, r.OTP, r.Client)
+		proved, err := Ahead{f}.prove(ctx, a, n, r.OTP, r.SentFor, r.Client)
 		if err != nil {
 			return Outcome{}, err
 		}
@@ -77,7 +78,7 @@ func (f *Flow) Finish(ctx context.Context, a authcore.Account, r session.Request
 	if err := f.cfg.Store.SavePending(ctx, p, authcore.Effects{}); err != nil {
 		return Outcome{}, fmt.Errorf("save pending sign-in: %w", err)
 	}
-	return f.pending(ctx, a, p, token, n, r.Client)
+	return f.pending(ctx, a, p, token, n, r.SentFor, r.Client)
 }
 
 // entry is what rules say of who comes in.
@@ -149,9 +150,11 @@ func (f *Flow) prepare(a authcore.Account, r session.Request) (authcore.PendingS
 
 // pending says how to go on, and sends the code of the first method where that is one that is sent. What cannot be sent now can be asked
 // for again: the sign-in waits.
-func (f *Flow) pending(ctx context.Context, a authcore.Account, p authcore.PendingSignIn, token string, n next, c authcore.Client) (Outcome, error) {
+//
+// sentFor is of [session.Request]; "" for the sign-in.
+func (f *Flow) pending(ctx context.Context, a authcore.Account, p authcore.PendingSignIn, token string, n next, sentFor string, c authcore.Client) (Outcome, error) {
 	if len(n.methods) > 0 && sendable(n.methods[0]) {
-		_, err := f.cfg.Factors.Send(ctx, a, n.methods[0].Factor, p.ID.String(), c)
+		_, err := f.cfg.Factors.Send(ctx, a, n.methods[0].Factor, cmp.Or(sentFor, p.ID.String()), c)
 		var refusal *authcore.Error
 		if err != nil && !errors.As(err, &refusal) && !errors.Is(err, authcore.ErrUnavailable) {
 			return Outcome{}, err

@@ -13,16 +13,17 @@ type Plan struct {
 	// Pending is of [authcore.SignUp].
 	Pending func(a authcore.Account) *authcore.PendingSignIn
 
-	client authcore.Client
-	waits  *authcore.PendingSignIn // what Pending returned last
-	token  string
-	next   next
+	client  authcore.Client
+	sentFor string                  // of [session.Request]
+	waits   *authcore.PendingSignIn // what Pending returned last
+	token   string
+	next    next
 }
 
 // Plan prepares the sign-in of an account that is about to be made (made), or to be verified by the proof that signs in. The account
 // is as it will be. What the store has done is for [Flow.Planned]. Refusals are those of opening sessions.
 func (f *Flow) Plan(ctx context.Context, a authcore.Account, made bool, r session.Request) (*Plan, error) {
-	plan, existing := &Plan{client: r.Client}, Existing{f}
+	plan, existing := &Plan{client: r.Client, sentFor: r.SentFor}, Existing{f}
 	var factors []authcore.Factor
 	var trusted bool
 	var err error
@@ -59,7 +60,7 @@ func (f *Flow) mayAsk(a authcore.Account) bool { return f.asks(a) || len(f.cfg.R
 // Planned ends the sign-in of a plan whose account and session the store has returned.
 func (f *Flow) Planned(ctx context.Context, plan *Plan, stored authcore.Account, opened authcore.Session) (Outcome, error) {
 	if plan.waits != nil {
-		return f.pending(ctx, stored, *plan.waits, plan.token, plan.next, plan.client)
+		return f.pending(ctx, stored, *plan.waits, plan.token, plan.next, plan.sentFor, plan.client)
 	}
 	tokens, err := f.cfg.Sessions.GrantSignIn(stored, opened, plan.SignIn)
 	return Outcome{Tokens: tokens}, err

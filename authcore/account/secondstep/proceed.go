@@ -89,7 +89,7 @@ func (f step) advance(ctx context.Context, s started, amr []string, in Input) (O
 	case err != nil:
 		return Outcome{}, fmt.Errorf("advance pending sign-in: %w", err)
 	}
-	return f.pending(ctx, s.account, s.pending, in.Token, n, in.Request.Client)
+	return f.pending(ctx, s.account, s.pending, in.Token, n, "", in.Request.Client)
 }
 
 // started is a pending sign-in, and what it still lacks.

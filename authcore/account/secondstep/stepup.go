@@ -93,7 +93,7 @@ func (f StepUp) Begin(ctx context.Context, in StepUpInput) (Outcome, error) {
 	case err != nil:
 		return Outcome{}, fmt.Errorf("save pending step-up: %w", err)
 	}
-	return f.pending(ctx, in.Account, p, token, n, r.Client)
+	return f.pending(ctx, in.Account, p, token, n, "", r.Client)
 }
 
 // lacks decides what a step-up still asks for after the proofs in have (contract §6.2, §8.2): all that a sign-in asks for, and of an account

@@ -17,7 +17,9 @@ import (
 // verify tries a factor. Wrong codes count over all sign-ins of the account: whoever has the password can begin as many as they like, and
 // would guess a code of six digits in time (O02). Recovery codes and keys cannot be guessed: they go on working, so that whoever has the
 // password cannot shut the owner out.
-func (f *Flow) verify(ctx context.Context, a authcore.Account, g factor.Given) (factor.Proved, error) {
+//
+// others are what the same code may be besides: it is one guess.
+func (f *Flow) verify(ctx context.Context, a authcore.Account, g factor.Given, others ...factor.Given) (factor.Proved, error) {
 	if !guessable(g.Type) {
 		return f.cfg.Factors.Verify(ctx, a, g)
 	}
@@ -32,7 +34,12 @@ func (f *Flow) verify(ctx context.Context, a authcore.Account, g factor.Given) (
 		return factor.Proved{}, errTooMany(wait)
 	}
 	proved, err := f.cfg.Factors.Verify(ctx, a, g)
-	if !authcore.Guessed(err) {
+	guessed := authcore.Guessed(err)
+	for i := 0; i < len(others) && isRefusal(err); i++ {
+		proved, err = f.cfg.Factors.Verify(ctx, a, others[i])
+		guessed = guessed || authcore.Guessed(err)
+	}
+	if err == nil || !guessed {
 		// A right code does not clear the count: else the owner's own sign-ins would buy a thief new guesses.
 		try.Cancel()
 		return proved, err
@@ -43,6 +50,12 @@ func (f *Flow) verify(ctx context.Context, a authcore.Account, g factor.Given) (
 		}
 	}
 	return factor.Proved{}, err
+}
+
+// isRefusal reports whether a code is none of what it was looked at as.
+func isRefusal(err error) bool {
+	code := authcore.CodeOf(err)
+	return code == authcore.InvalidCode || code == authcore.TooManyAttempts
 }
 
 func guessable(t authcore.FactorType) bool {

@@ -40,7 +40,10 @@ type Request struct {
 	// from then on, and a code of an app or a recovery code. Without a second step they are nothing.
 	TrustDevice bool
 	OTP         string
-	Step        Step // set by package secondstep
+	// SentFor is what codes of email and sms factors are sent for that the client brings beside a later first step, in place of a sign-in that
+	// waits: then OTP may be one of them. "": they are for the sign-in alone that waits.
+	SentFor string
+	Step    Step // set by package secondstep
 	// Format is in which form the tokens are; nil: in our own. One of another form is of mode dialect.
 	Format Format
 }

@@ -43,47 +43,11 @@ func (f *Flow) password(ctx context.Context, in Input) (secondstep.Outcome, erro
 		return secondstep.Outcome{}, broken.Refusal()
 	}
 	in.Request.DeviceName, in.Request.AMR, in.Request.Method = device, []string{authcore.AMRPassword}, audit.ByPassword
-
-	if f.cfg.NoPassword { // nothing is counted: nobody can guess what signs nobody in
-		return secondstep.Outcome{}, errCredentials()
-	}
-	if err := f.cfg.Steps.MayLoginFrom(in.Request.Client); err != nil {
-		return secondstep.Outcome{}, err
-	}
-	who, err := f.find(ctx, in.Login)
+	account, err := f.owner(ctx, in)
 	if err != nil {
 		return secondstep.Outcome{}, err
 	}
-	shown, _ := f.cfg.ReadDevice(in.Request.DeviceToken)
-	try, err := f.tries.Begin(ctx, who.lockKey, who.shows(shown))
-	if err != nil {
-		return secondstep.Outcome{}, err
-	}
-	which, err := f.verify(ctx, who, in.Password)
-	if err != nil {
-		try.Cancel()
-		return secondstep.Outcome{}, err
-	}
-	switch which {
-	case ofNobody:
-		return secondstep.Outcome{}, f.failed(ctx, who, try, in.Request.Client)
-	case ofRegistration:
-		// Neither a failure nor a proof of owning the account that may have the address.
-		try.Cancel()
-		return secondstep.Outcome{}, errNotVerified()
-	}
-	if who.account.Disabled() || !f.cfg.Steps.MayLogin(*who.account, in.Request.Client) {
-		return secondstep.Outcome{}, f.failed(ctx, who, try, in.Request.Client)
-	}
-	try.Succeeded(context.WithoutCancel(ctx)) // counted, also when the client has hung up meanwhile
-	if f.cfg.RequireVerified() && unverified(*who.account) {
-		return secondstep.Outcome{}, errNotVerified()
-	}
-	f.rehash(ctx, who.account, in.Password)
-	if err := f.breached(ctx, *who.account, in); err != nil {
-		return secondstep.Outcome{}, err
-	}
-	out, err := f.cfg.Steps.Finish(ctx, *who.account, in.Request)
+	out, err := f.cfg.Steps.Finish(ctx, account, in.Request)
 	if errors.Is(err, authcore.ErrNotFound) { // disabled, deleted or reset since it was read
 		return secondstep.Outcome{}, errCredentials()
 	}
@@ -91,6 +55,55 @@ func (f *Flow) password(ctx context.Context, in Input) (secondstep.Outcome, erro
 		return secondstep.Outcome{}, fmt.Errorf("sign in: %w", err)
 	}
 	return out, nil
+}
+
+// Owner returns the account whose owner in is by its password alone, and signs nobody in: it is for what an owner may do who has only begun
+// to sign in. Tries count as those of sign-ins. Refusals are those of [Flow.Password] but for second steps.
+func (f *Flow) Owner(ctx context.Context, in Input) (authcore.Account, error) {
+	return f.owner(ctx, in)
+}
+
+func (f *Flow) owner(ctx context.Context, in Input) (authcore.Account, error) {
+	if f.cfg.NoPassword { // nothing is counted: nobody can guess what signs nobody in
+		return authcore.Account{}, errCredentials()
+	}
+	if err := f.cfg.Steps.MayLoginFrom(in.Request.Client); err != nil {
+		return authcore.Account{}, err
+	}
+	who, err := f.find(ctx, in.Login)
+	if err != nil {
+		return authcore.Account{}, err
+	}
+	shown, _ := f.cfg.ReadDevice(in.Request.DeviceToken)
+	try, err := f.tries.Begin(ctx, who.lockKey, who.shows(shown))
+	if err != nil {
+		return authcore.Account{}, err
+	}
+	which, err := f.verify(ctx, who, in.Password)
+	if err != nil {
+		try.Cancel()
+		return authcore.Account{}, err
+	}
+	switch which {
+	case ofNobody:
+		return authcore.Account{}, f.failed(ctx, who, try, in.Request.Client)
+	case ofRegistration:
+		// Neither a failure nor a proof of owning the account that may have the address.
+		try.Cancel()
+		return authcore.Account{}, errNotVerified()
+	}
+	if who.account.Disabled() || !f.cfg.Steps.MayLogin(*who.account, in.Request.Client) {
+		return authcore.Account{}, f.failed(ctx, who, try, in.Request.Client)
+	}
+	try.Succeeded(context.WithoutCancel(ctx)) // counted, also when the client has hung up meanwhile
+	if f.cfg.RequireVerified() && unverified(*who.account) {
+		return authcore.Account{}, errNotVerified()
+	}
+	f.rehash(ctx, who.account, in.Password)
+	if err := f.breached(ctx, *who.account, in); err != nil {
+		return authcore.Account{}, err
+	}
+	return *who.account, nil
 }
 
 // subject is whom a login means.

@@ -2,6 +2,7 @@ package signup
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/google/uuid"
@@ -87,6 +88,42 @@ func (f ByCode) SignUp(ctx context.Context, ch authcore.Challenge, in RegisterIn
 	out, err := f.signUp(ctx, ch, in, r)
 	done(err)
 	return out, err
+}
+
+// Registered is SignUp for who also knows the password of a registration that waits for what the challenge proves: the account is what that
+// holds. Refusals: [authcore.RegistrationProofRequired] where it is the password of none; [authcore.InvalidCode]; those of [Flow.Verify].
+func (f ByCode) Registered(ctx context.Context, ch authcore.Challenge, password string, r session.Request) (secondstep.Outcome, error) {
+	ctx, done := f.cfg.Trace(ctx, StepByCode)
+	out, err := f.registered(ctx, ch, password, r)
+	done(err)
+	return out, err
+}
+
+func (f ByCode) registered(ctx context.Context, ch authcore.Challenge, password string, r session.Request) (secondstep.Outcome, error) {
+	to := targetOf(ch.SentTo)
+	existing, err := f.owner(ctx, to)
+	if err != nil {
+		return secondstep.Outcome{}, err
+	}
+	if f.Mode() == Closed || !to.open(existing) {
+		return secondstep.Outcome{}, challenge.Refuse()
+	}
+	waiting, err := f.cfg.Store.Registrations(ctx, to.address, f.now())
+	if err != nil {
+		return secondstep.Outcome{}, fmt.Errorf("find registrations: %w", err)
+	}
+	c, ok, err := f.withPassword(ctx, to, waiting[:min(len(waiting), keepRegistrations)], nil, password)
+	if err != nil {
+		return secondstep.Outcome{}, err
+	}
+	if !ok {
+		return secondstep.Outcome{}, authcore.Refuse(authcore.RegistrationProofRequired, "That is not the password you chose at sign-up. Try again, or choose a new one.")
+	}
+	if c.invitation == uuid.Nil {
+		c.invitation = ch.InvitationID
+	}
+	r.AMR, r.Challenge = c.amr, uuid.Nil
+	return f.complete(ctx, ch, c, r)
 }
 
 func (f ByCode) signUp(ctx context.Context, ch authcore.Challenge, in RegisterInput, r session.Request) (secondstep.Outcome, error) {

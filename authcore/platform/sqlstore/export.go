@@ -39,7 +39,7 @@ var exports = []exported{
 		"id, account_id, subject, code_digest, token_digest, attempts_left, attempts_reset_at, code_expires_at, binding_digest, bound_left, bound_reset_at, invitation_id"},
 	{"security_links", "security_links", "kind, at, expires_at, used_at", "account_id = $1 order by at, id", "id, account_id, token_digest, undo, contact"},
 	{"mails", "outbox", "kind, channel, created_at, done_at", "account_id = $1 order by created_at, id", "id, account_id, sealed, attempts, due_at, sms_due_at"},
-	{"invitations", "invitations", "id, channel, address, roles, created_at, expires_at, used_at, revoked_at",
+	{"invitations", "invitations", "id, channel, address, roles, created_at, expires_at, used_at, revoked_at, number",
 		"inviter_id = $1 or used_by = $1 order by created_at, id", "inviter_id, used_by, token_digest"},
 	// Whom a rule keeps out is not the administrator's own.
 	{"block_rules", "blocks", "id, kind, acts, reason, source, created_at, expires_at", "created_by = $1 order by created_at, id", "created_by, pattern"},

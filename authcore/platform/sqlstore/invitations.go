@@ -25,11 +25,11 @@ func (s *Store) WithInviters(inviters authcore.Inviters) *Store {
 	return &derived
 }
 
-const invitationColumns = "id, inviter_id, channel, address, roles, token_digest, created_at, expires_at, used_at, used_by, revoked_at"
+const invitationColumns = "id, inviter_id, channel, address, roles, token_digest, created_at, expires_at, used_at, used_by, revoked_at, number"
 
 func scanInvitation(r sqldb.Row) (i authcore.Invitation, err error) {
 	return i, r.Scan(&i.ID, &optional{&i.InviterID}, &i.Channel, &i.Address, &jsonList[string]{&i.Roles}, &digest{&i.TokenDigest},
-		&stamp{&i.CreatedAt}, &stamp{&i.ExpiresAt}, &stamp{&i.UsedAt}, &optional{&i.UsedBy}, &stamp{&i.RevokedAt})
+		&stamp{&i.CreatedAt}, &stamp{&i.ExpiresAt}, &stamp{&i.UsedAt}, &optional{&i.UsedBy}, &stamp{&i.RevokedAt}, &maybeNumber{&i.Number})
 }
 
 const openInvitation = " used_at is null and revoked_at is null and expires_at > "
@@ -40,7 +40,8 @@ var (
 	selectInvitation = "select " + invitationColumns + " from invitations where id = $1"
 	byToken          = "select " + invitationColumns + " from invitations where token_digest = $1"
 	revokeOne        = "update invitations set revoked_at = $2 where id = $1 and" + openInvitation + "$2 returning " + invitationColumns
-	revokeAllOpen    = "update invitations set revoked_at = $2 where inviter_id = $1 and" + openInvitation + "$2"
+	boundTo          = "select " + invitationColumns + " from invitations where address = $1 and channel = $2 and" + openInvitation + "$3 order by id desc limit 1"
+	revokeAllOpen    = "update invitations set revoked_at = $2 where inviter_id = $1 and number is null and" + openInvitation + "$2"
 	renewOne         = "update invitations set token_digest = $3, expires_at = $4 where id = $1 and" + openInvitation + "$2 returning " + invitationColumns
 	spendOne         = "update invitations set used_at = $2, used_by = $3 where id = $1 and" + openInvitation + "$2 returning " + invitationColumns
 )
@@ -62,7 +63,7 @@ func (s *Store) CreateInvitation(ctx context.Context, i authcore.Invitation, pen
 			}
 		}
 		_, err := sqldb.Exec(ctx, q, insertInvitation, i.ID, orNull(i.InviterID), string(i.Channel), i.Address, jsonText(i.Roles), i.TokenDigest.Bytes(),
-			micros(i.CreatedAt), micros(i.ExpiresAt), micros(i.UsedAt), orNull(i.UsedBy), micros(i.RevokedAt))
+			micros(i.CreatedAt), micros(i.ExpiresAt), micros(i.UsedAt), orNull(i.UsedBy), micros(i.RevokedAt), numberOrNull(i.Number))
 		if err != nil {
 			return err
 		}
@@ -74,6 +75,15 @@ func (s *Store) CreateInvitation(ctx context.Context, i authcore.Invitation, pen
 func (s *Store) InvitationByToken(ctx context.Context, token secret.Digest) (i authcore.Invitation, err error) {
 	err = s.Read(ctx, "find invitation", func(ctx context.Context, q sqldb.Querier) error {
 		i, err = sqldb.One(ctx, q, scanInvitation, byToken, token.Bytes())
+		return err
+	})
+	return i, err
+}
+
+// InvitationFor implements invite.Store.
+func (s *Store) InvitationFor(ctx context.Context, by authcore.Channel, address string, now time.Time) (i authcore.Invitation, err error) {
+	err = s.Read(ctx, "find invitation", func(ctx context.Context, q sqldb.Querier) error {
+		i, err = sqldb.One(ctx, q, scanInvitation, boundTo, address, string(by), micros(now))
 		return err
 	})
 	return i, err
@@ -218,7 +228,7 @@ func (s *Store) spend(ctx context.Context, q *tx, a *authcore.Account, invited a
 		if inviter, err = sqldb.One(ctx, q, scanAccount, selectAccount+s.Dialect().ForShare, i.InviterID); err != nil {
 			return spent(err)
 		}
-		if roles, method = s.admins.Roles(inviter), ""; inviter.Disabled() || !s.inviters.May(roles) {
+		if roles, method = s.admins.Roles(inviter), ""; inviter.Disabled() || i.Number == 0 && !s.inviters.May(roles) {
 			return authcore.ErrInvitation
 		}
 		a.InvitedBy = inviter.ID
@@ -235,6 +245,9 @@ func (s *Store) spend(ctx context.Context, q *tx, a *authcore.Account, invited a
 	}
 	if slices.Contains(roles, authcore.RoleAdmin) {
 		a.Roles = i.Roles
+	}
+	if a.Number == 0 {
+		a.Number = i.Number
 	}
 	e := audit.Event(authcore.EventInvitationUsed, i.InviterID, authcore.Client{}, now)
 	e.Method = method

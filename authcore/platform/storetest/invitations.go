@@ -52,8 +52,15 @@ func registersInvited(ctx context.Context, s Store, a authcore.Account, invitati
 func invitationFound(t *testing.T, s Store) {
 	ada := withAccount(t, s, "ada")
 	bound := anInvitation(uuid.Nil, "bound")
-	bound.Address, bound.Channel = "bob@example.com", authcore.ByEmail
+	bound.Number, bound.Address, bound.Channel = 7, "bob@example.com", authcore.ByEmail
 	must(t, s.CreateInvitation(t.Context(), bound, 0, mails(1)))
+	if got, err := s.InvitationFor(t.Context(), authcore.ByEmail, bound.Address, start); err != nil || got.ID != bound.ID {
+		t.Errorf("the address finds %v (%v)", got.ID, err)
+	}
+	_, err := s.InvitationFor(t.Context(), authcore.BySMS, bound.Address, start)
+	wants(t, err, authcore.ErrNotFound)
+	_, err = s.InvitationFor(t.Context(), authcore.ByEmail, bound.Address, bound.ExpiresAt)
+	wants(t, err, authcore.ErrNotFound)
 	first, second := invites(t, s, ada.ID, "first"), invites(t, s, ada.ID, "second")
 	for _, want := range []authcore.Invitation{bound, first} {
 		got, err := s.InvitationByID(t.Context(), want.ID)
@@ -65,7 +72,7 @@ func invitationFound(t *testing.T, s Store) {
 			t.Errorf("the token finds %v (%v)", got.ID, err)
 		}
 	}
-	_, err := s.InvitationByID(t.Context(), uuid.New())
+	_, err = s.InvitationByID(t.Context(), uuid.New())
 	wants(t, err, authcore.ErrNotFound)
 	_, err = s.InvitationByToken(t.Context(), sum("another"))
 	wants(t, err, authcore.ErrNotFound)

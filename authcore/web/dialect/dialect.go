@@ -14,11 +14,16 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/admin"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/block"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/contact"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/factor"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/federated"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/fresh"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/history"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/invite"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/passwordless"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/profile"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/secondstep"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signin"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
@@ -50,6 +55,8 @@ type Dialect struct {
 	Failure func(x *Call, err error) *drf.Failure
 	// Options answers OPTIONS of a path. Nil: what DRF tells of a view that describes nothing.
 	Options func(x *Call, routes []*Route) (drf.Answer, error)
+	// Prepare makes what the dialect alone needs of the flows, when a site begins to serve it. It may be nil.
+	Prepare func(f *Flows) error
 	// Intercept sees every request of the dialect's first, and reports whether it has answered it. It may be nil.
 	Intercept func(x *Call) (answered bool)
 	// Beside are the dialect's own pages outside of its calls, by their paths from the root; they may depend on the prefix. One that ends with /*
@@ -69,6 +76,7 @@ type Route struct {
 	Fields  []drf.Field // of the body, which are checked before Do
 	Reads   []drf.Field // of the body, where Do reads that itself; for the documentation
 	User    bool        // of somebody who shows an access token of this dialect
+	Maybe   bool        // of anybody, and of who shows an access token: Who is set for them
 	Limit   string      // one of the authcore.Limit… constants; "" is none
 	Replies []int       // statuses, for the documentation; the first is that of success
 	Do      func(x *Call, body drf.Values) (drf.Answer, error)
@@ -116,6 +124,16 @@ type Flows struct {
 	Profile  *profile.Profiles
 	Contact  *contact.Flow
 	Fresh    *fresh.Gate
+
+	Factors   *factor.Factors
+	Steps     *secondstep.Flow
+	Federated *federated.Flow
+	Invite    *invite.Flow
+	// Codes signs in by codes, as the dialect's Prepare has made it of CodesAs; SignUpAs makes a flow to sign up by other settings.
+	Codes    *passwordless.Flow
+	CodesAs  func(newcomers bool) (*passwordless.Flow, error)
+	SignUpAs func(change func(*signup.Settings)) (*signup.Flow, error)
+
 	Accounts Accounts
 	Blocks   *block.Blocks // nil: nobody is kept out
 	APIPage  APIPage

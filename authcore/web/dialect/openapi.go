@@ -61,11 +61,15 @@ func (s *Site) operation(to *Route, path string) map[string]any {
 	if to.Path == "" || path != s.Settings.Prefix+to.Path { // the call has another path, or more
 		op["operationId"] = to.OperationID() + "_at" + strings.ReplaceAll(path, "/", "_")
 	}
-	if to.User {
+	switch {
+	case to.Maybe:
+		op["security"] = []map[string][]string{{}, {"token": {}}}
+	case to.User:
 		op["security"] = []map[string][]string{{"token": {}}}
 	}
-	if at := strings.IndexByte(path, '{'); at >= 0 {
-		op["parameters"] = []map[string]any{{"name": strings.Trim(path[at:], "{}"), "in": "path", "required": true, "schema": map[string]string{"type": "string"}}}
+	if _, rest, found := strings.Cut(path, "{"); found {
+		name, _, _ := strings.Cut(rest, "}")
+		op["parameters"] = []map[string]any{{"name": name, "in": "path", "required": true, "schema": map[string]string{"type": "string"}}}
 	}
 	if len(to.Fields) > 0 {
 		content := map[string]any{}

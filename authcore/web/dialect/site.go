@@ -55,6 +55,11 @@ func New(d Dialect, s Settings, f Flows) (*Site, error) {
 	if f.Count == nil {
 		f.Count = func(string, error) {}
 	}
+	if d.Prepare != nil {
+		if err := d.Prepare(&f); err != nil {
+			return nil, fmt.Errorf("dialect %s: %w", d.Name, err)
+		}
+	}
 	if len(s.Schemes) == 0 {
 		s.Schemes = SchemesOf(d)
 	}
@@ -152,10 +157,10 @@ func (x *Call) perform() (drf.Answer, error) {
 	if err := x.Flows.Limits.Take(x.Context(), x.W.Header(), to.Limit, to.Path, x.Info.Client.Addr); err != nil {
 		return drf.Answer{}, err
 	}
-	if to.User {
-		if err := x.authenticate(); err != nil {
-			return drf.Answer{}, err
-		}
+	if err := x.whoever(to); err != nil {
+		return drf.Answer{}, err
+	}
+	if x.Who != nil {
 		if err := x.Flows.Limits.TakeAccount(x.Context(), x.W.Header(), to.Limit, to.Path, x.Who.AccountID); err != nil {
 			return drf.Answer{}, err
 		}
@@ -174,6 +179,19 @@ func (x *Call) perform() (drf.Answer, error) {
 		}
 	}
 	return to.Do(x, body)
+}
+
+// whoever finds out who makes a call, where the call asks for it.
+func (x *Call) whoever(to *Route) error {
+	if to.Maybe {
+		if _, shown, err := x.Token(); err != nil || !shown {
+			return err
+		}
+	}
+	if to.User || to.Maybe {
+		return x.authenticate()
+	}
+	return nil
 }
 
 // named are fields as the site calls them.

@@ -110,14 +110,24 @@ func (t Table) find(path string) (routes []*Route, param string) {
 	if routes = t.paths[path]; routes != nil && !strings.Contains(path, "{") {
 		return routes, ""
 	}
-	dir, last := path[:strings.LastIndexByte(path, '/')+1], path[strings.LastIndexByte(path, '/')+1:]
-	if last == "" {
-		return nil, ""
-	}
 	for pattern, routes := range t.paths {
-		if rest, ok := strings.CutPrefix(pattern, dir); ok && strings.HasPrefix(rest, "{") && strings.HasSuffix(rest, "}") {
-			return routes, last
+		before, rest, ok := strings.Cut(pattern, "{")
+		if !ok {
+			continue
+		}
+		_, after, _ := strings.Cut(rest, "}")
+		if param, ok = between(path, before, after); ok {
+			return routes, param
 		}
 	}
 	return nil, ""
+}
+
+// between returns what stands in a path between two texts, as one segment.
+func between(path, before, after string) (string, bool) {
+	rest, ok := strings.CutPrefix(path, before)
+	if ok {
+		rest, ok = strings.CutSuffix(rest, after)
+	}
+	return rest, ok && rest != "" && !strings.Contains(rest, "/")
 }

@@ -30,6 +30,7 @@ type Issued struct {
 	Session   string // the claim sid
 	ID        string // the claim jti: 32 hexadecimal digits, as uuid4().hex
 	IssuedAt  int64  // Unix seconds, as all times of tokens
+	SignedIn  int64  // when its owner signed in
 	ExpiresAt int64
 }
 
@@ -73,7 +74,7 @@ func (s *Site) refreshDigest(id string) secret.Digest {
 // Sign implements session.Format.
 func (f format) Sign(i session.Issue) (access, refresh string, err error) {
 	form, c := f.s.Dialect.Form, i.Claims
-	of := Issued{Account: i.Account, UserID: f.s.UserIDOf(i.Account), Session: c.SessionID, ID: newID(), IssuedAt: c.IssuedAt.Unix(), ExpiresAt: c.ExpiresAt.Unix()}
+	of := Issued{Account: i.Account, UserID: f.s.UserIDOf(i.Account), Session: c.SessionID, ID: newID(), IssuedAt: c.IssuedAt.Unix(), SignedIn: i.Session.AuthTime.Unix(), ExpiresAt: c.ExpiresAt.Unix()}
 	if access, err = f.s.Settings.Keys.Sign(jwtkeys.ForeignAccess, form.Access(of), of.UserID, c); err != nil {
 		return "", "", err
 	}
@@ -133,6 +134,9 @@ func (s *Site) PresentedJWT(raw string, t jwtkeys.ForeignToken) (session.Present
 	}
 	return session.Presented{Session: id, Token: raw, Digest: s.refreshDigest(t.Claims.ID)}, nil
 }
+
+// Format is the form of the dialect's tokens, for flows that sign in.
+func (x *Call) Format() session.Format { return x.format() }
 
 // Rotate replaces a refresh token: it is dead once its successor is used, or the leeway is over, see [session.Dialects.Rotate].
 func (x *Call) Rotate(raw string) (session.Tokens, error) {

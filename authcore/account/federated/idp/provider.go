@@ -60,10 +60,12 @@ type Code struct {
 // Native is what an app got from the provider: an id_token with its nonce, a code with its verifier, or an access token.
 type Native struct {
 	IDToken, Nonce string
-	Code           string
-	Verifier       string
-	RedirectURI    string
-	AccessToken    string
+	// NoNonce: the client cannot say with which nonce it asked for the id_token; that it is taken once must do.
+	NoNonce     bool
+	Code        string
+	Verifier    string
+	RedirectURI string
+	AccessToken string
 }
 
 // Identity is who signed in at a provider, as it says. Issuer and Subject alone say who that is; an address never does.

@@ -185,7 +185,7 @@ func (p *Provider) Native(ctx context.Context, n idp.Native) (idp.Identity, erro
 	switch {
 	case n.Code != "":
 		return p.Exchange(ctx, idp.Code{Code: n.Code, Verifier: n.Verifier, Nonce: n.Nonce, RedirectURI: n.RedirectURI})
-	case n.IDToken != "" && n.Nonce == "":
+	case n.IDToken != "" && n.Nonce == "" && !n.NoNonce:
 		return idp.Identity{}, fmt.Errorf("an id_token comes without its nonce: %w", idp.ErrAnswer)
 	case n.IDToken != "":
 		id, _, err := p.verify(ctx, n.IDToken, p.audiences(), n.Nonce)

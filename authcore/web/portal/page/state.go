@@ -50,6 +50,9 @@ func (to Route) takeLink(q *Request) bool {
 	if len(token) > maxLinkToken || strings.Trim(token, LinkAlphabet) != "" || httpauth.LinkCookie.Set(q.h, q.jar, to.Link+"."+token) != nil {
 		httpauth.LinkCookie.Clear(q.h, q.jar)
 	}
+	if to.Link == SignInLink && query.Has("rd") {
+		q.KeepPending(Pending{ReturnTo: query.Get("rd")})
+	}
 	_ = q.Redirect(q.Path(to.Path))
 	return true
 }
