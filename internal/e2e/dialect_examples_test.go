@@ -93,3 +93,30 @@ func TestDRFUsers_Example(t *testing.T) {
 	g.asJSON(t, 204, "DELETE", one, nil, admin)
 	g.asJSON(t, 404, "GET", one, nil, admin)
 }
+
+// TestDFAuth_Example: who signs up confirms the address, who is new comes by a code, and a token opens the guard until its session ends.
+func TestDFAuth_Example(t *testing.T) {
+	t.Parallel()
+	g := startDialectExample(t, "df-auth", "DJANGO_SECRET_KEY="+dialectKey)
+	const base = "/api/v1/auth"
+	ada := map[string]any{"email": "ada@example.com", "password": password}
+	if says := g.asJSON(t, 201, "POST", base+"/users/", ada, ""); says["id"] != "1" || says["email"] != ada["email"] {
+		t.Errorf("the new user is %v", says)
+	}
+	token := "Bearer " + g.asJSON(t, 200, "POST", base+"/token/", ada, "")["token"].(string)
+	list := g.asJSON(t, 200, "GET", base+"/otp-devices/", nil, token)["results"].([]any)
+	g.asJSON(t, 200, "POST", base+"/otp/", map[string]any{"email": ada["email"]}, token)
+	confirm := fmt.Sprintf("%s/otp-devices/%.0f/confirm/?type=email", base, list[0].(map[string]any)["id"])
+	g.asJSON(t, 200, "POST", confirm, map[string]any{"otp": g.waitMail(t, "ada@example.com", 1).code}, token)
+	g.asJSON(t, 200, "POST", base+"/otp/", map[string]any{"email": "grace@example.com"}, "")
+	grace := map[string]any{"email": "grace@example.com", "otp": g.waitMail(t, "grace@example.com", 1).code}
+	token = g.asJSON(t, 200, "POST", base+"/token/", grace, "")["token"].(string)
+	if a := g.do(t, call{path: "/", bearer: token}); a.status != 200 || string(a.body) != "grace@example.com" {
+		t.Errorf("the service answered %d %s", a.status, a.body)
+	}
+	g.asJSON(t, 200, "POST", base+"/token/blacklist/", map[string]any{"refresh": token}, "")
+	g.do(t, call{path: "/", bearer: token}).must(t, 401, "invalid_token")
+	if says := g.asJSON(t, 401, "POST", base+"/token/verify/", map[string]any{"token": token}, ""); says["errors"] == nil {
+		t.Errorf("verify said %v", says)
+	}
+}
