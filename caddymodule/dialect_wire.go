@@ -95,8 +95,8 @@ func (c *core) serveDialects(ctx context.Context, a *App, some ...*Dialect) erro
 		given := d.module.Common()
 		serves, err := dialect.New(d.is, dialect.Settings{Prefix: d.prefix, Paths: given.Path, Schemes: given.Schemes, UserID: dialect.UserID(given.UserID),
 			LoginField: given.LoginField, Lifetimes: d.lifetimes(), Keys: keys, Lender: func() *dialect.Site { return a.dialects.beside(d, d.is.Borrows) },
-			Siblings: func() []*dialect.Site { return a.dialects.under(d) },
-			MAC:      func() secret.MACKey { return c.ring.MACKey("dialect refresh token") }}, c.dialectFlows(a))
+			Siblings:  func() []*dialect.Site { return a.dialects.under(d) },
+			DigestKey: func() secret.MACKey { return c.ring.MACKey("dialect refresh token") }}, c.dialectFlows(a))
 		if err != nil {
 			return fmt.Errorf("gatehouse_dialect: %w", err)
 		}

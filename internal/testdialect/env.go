@@ -60,7 +60,7 @@ func New(t testing.TB, d dialect.Dialect, o Options) *Env {
 		prefix = "/dialect"
 	}
 	s := dialect.Settings{Prefix: prefix, Lifetimes: func() dialect.Lifetimes { return d.Form.Lifetimes },
-		Keys: must(jwtkeys.NewForeignKeys(d.Name, []jwtkeys.Key{key}, seal))(t), MAC: func() secret.MACKey { return e.Ring.MACKey("dialect refresh token") }}
+		Keys: must(jwtkeys.NewForeignKeys(d.Name, []jwtkeys.Key{key}, seal))(t), DigestKey: func() secret.MACKey { return e.Ring.MACKey("dialect refresh token") }}
 	if o.Settings != nil {
 		o.Settings(&s)
 	}
@@ -86,7 +86,7 @@ func New(t testing.TB, d dialect.Dialect, o Options) *Env {
 func (e *Env) Add(t testing.TB, d dialect.Dialect, prefix string) {
 	t.Helper()
 	s := dialect.Settings{Prefix: prefix, Lifetimes: func() dialect.Lifetimes { return d.Form.Lifetimes },
-		MAC: func() secret.MACKey { return e.Ring.MACKey("dialect refresh token") }, Lender: func() *dialect.Site { return e.Site }}
+		DigestKey: func() secret.MACKey { return e.Ring.MACKey("dialect refresh token") }, Lender: func() *dialect.Site { return e.Site }}
 	e.Beside = append(e.Beside, must(dialect.New(d, s, e.Site.Flows))(t))
 }
 

@@ -30,8 +30,8 @@ type Settings struct {
 	Lender func() *Site
 	// Siblings returns the sites of the dialects under the same prefix, this one included; nil: there is no other.
 	Siblings func() []*Site
-	// MAC returns the key that digests of refresh tokens are made with. It is the same on every node.
-	MAC func() secret.MACKey
+	// DigestKey returns the key that digests of refresh tokens are made with. It is the same on every node.
+	DigestKey func() secret.MACKey
 }
 
 // Site serves a dialect at a site. It is safe for concurrent use.
@@ -49,7 +49,7 @@ func New(d Dialect, s Settings, f Flows) (*Site, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.Lifetimes == nil || s.Keys == nil && d.Borrows == "" || s.Lender == nil && d.Borrows != "" || s.MAC == nil || f.Sessions == nil || f.Dialects == nil || f.Auth == nil || f.Limits == nil || f.Now == nil || f.Logger == nil {
+	if s.Lifetimes == nil || s.Keys == nil && d.Borrows == "" || s.Lender == nil && d.Borrows != "" || s.DigestKey == nil || f.Sessions == nil || f.Dialects == nil || f.Auth == nil || f.Limits == nil || f.Now == nil || f.Logger == nil {
 		return nil, fmt.Errorf("dialect %s: lifetimes, keys or who lends them, sessions, authenticator, limits, clock and logger are required", d.Name)
 	}
 	if f.Count == nil {

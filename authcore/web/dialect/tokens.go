@@ -68,7 +68,7 @@ func (f format) Lookup() bool {
 // refreshDigest is what is stored of a refresh token: the MAC of its id under a key that no database has, so that a look-up tells nothing by
 // its time, and a database nothing at all. The dialect is part of it: a token of another one finds nothing.
 func (s *Site) refreshDigest(id string) secret.Digest {
-	return s.Settings.MAC().MAC([]byte(s.Dialect.Name), []byte(id))
+	return s.Settings.DigestKey().MAC([]byte(s.Dialect.Name), []byte(id))
 }
 
 // Sign implements session.Format.
