@@ -100,7 +100,7 @@ func (f StepUp) Begin(ctx context.Context, in StepUpInput) (Outcome, error) {
 // whose sign-ins ask for one kind, one. It is the one place that does. Unlike a sign-in, which begins with the way that was chosen, it offers
 // every way there is.
 func (f StepUp) lacks(a authcore.Account, factors []authcore.Factor, have []string, mfa bool) next {
-	if n, applies := (Existing{f.Flow}).next(a, factors, have); applies && !n.done {
+	if n, applies := Existing(f).next(a, factors, have); applies && !n.done {
 		return n
 	}
 	if !mfa && !f.asks(a) {

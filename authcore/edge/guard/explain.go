@@ -23,15 +23,15 @@ type Explained struct {
 // Identify finds out who a request with a bearer token is made by. It renews nothing.
 func (g *Guard) Identify(r *http.Request) (httpauth.Result, error) {
 	jar := g.Jar(g.HTTPS(r))
-	given, err := g.credentials(r, jar, nil)
-	if err != nil {
+	if _, err := g.credentials(r, jar, nil); err != nil {
 		return httpauth.Result{}, err
 	}
 	s, err := g.Await(r.Context())
 	if err != nil {
 		return httpauth.Result{}, err
 	}
-	if given, err = g.credentials(r, jar, s); err != nil {
+	given, err := g.credentials(r, jar, s)
+	if err != nil {
 		return httpauth.Result{}, err
 	}
 	return s.Auth.AuthenticateRequest(nowhere{}, r, given, g.requestInfo)

@@ -112,12 +112,10 @@ create index users_admins on users (id) where roles like '%"admin"%';
 -- What leads a list of invitations that are open or have expired.
 create index invitations_open on invitations (id) where used_at is null and revoked_at is null;
 
--- Lists of sessions of everybody, the newest first, by what leads a filter. A refresh changes the address alone of what these know, and only
--- when it comes from another.
+-- Lists of sessions of everybody, the newest first, by what leads a filter. A refresh changes nothing that these know.
 drop index sessions_account;
 create index sessions_account on sessions (account_id, created_at, id);
 create index sessions_created on sessions (created_at, id) where revoked_at is null;
-create index sessions_addr on sessions (addr, created_at, id) where revoked_at is null;
 create index sessions_host on sessions (split_part(host, '://', 2), created_at, id) where revoked_at is null and host is not null;
 
 -- Block rules that were added while a gateway runs. acts are words apart by spaces; created_by is null for nobody's account; expires_at is
