@@ -52,8 +52,8 @@ func TestSettable_Lines(t *testing.T) {
 		t.Errorf("a name is there twice: %v", got)
 	}
 	for _, name := range got {
-		line := name != authcore.LimitBase(name)
-		if on := !defaults[name].Off(); on == line {
+		off := name != authcore.LimitBase(name) || name == authcore.LimitDialectVerify
+		if on := !defaults[name].Off(); on == off {
 			t.Errorf("%s is on by default: %t", name, on)
 		}
 	}

@@ -133,6 +133,7 @@ func (s *Store) ClaimIdentifiers(ctx context.Context, kinds []authcore.Identifie
 const (
 	noteClaimed  = "insert into settings (name, value) values ('claimed_identifiers', $1) on conflict (name) do update set value = excluded.value"
 	notedClaimed = "select value from settings where name = 'claimed_identifiers'"
+	oneAccount   = "select coalesce(min(first_name), '') from (select first_name from users limit 1) as one"
 )
 
 func kindsText(kinds []authcore.IdentifierKind) string {
@@ -146,13 +147,15 @@ func kindsText(kinds []authcore.IdentifierKind) string {
 
 // ClaimedIdentifiers reports whether ClaimIdentifiers has come to its end with these very kinds, the last time that it did. Accounts that
 // other nodes have made since, by other kinds, may be unclaimed all the same: it wants to be called again, and need not be waited for.
+// A database file whose accounts cannot be read is an error here, before anybody is served, as where they are claimed.
 func (s *Store) ClaimedIdentifiers(ctx context.Context, kinds []authcore.IdentifierKind) (claimed bool, err error) {
 	err = s.Read(ctx, "look for claimed identifiers", func(ctx context.Context, q sqldb.Querier) error {
 		noted, err := sqldb.One(ctx, q, sqldb.ScanText, notedClaimed)
 		claimed = err == nil && noted == kindsText(kinds)
-		if errors.Is(err, authcore.ErrNotFound) {
-			return nil
+		if err != nil && !errors.Is(err, authcore.ErrNotFound) {
+			return err
 		}
+		_, err = sqldb.One(ctx, q, sqldb.ScanText, oneAccount)
 		return err
 	})
 	return claimed, err
