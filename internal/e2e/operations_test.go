@@ -150,6 +150,10 @@ func TestP29_AdminOverTCP(t *testing.T) {
 		return resp.StatusCode
 	}
 	eventually(t, "the admin endpoint answers", func() bool { return send("GET", "/gatehouse/keys", addr, "", nil) == 200 })
+	eventually(t, "the site answers", func() bool {
+		_, err := g.try(call{path: "/x"})
+		return err == nil
+	})
 	config, _ := json.Marshal(map[string]any{"apps": map[string]any{}})
 	for what, c := range map[string]struct {
 		host   string

@@ -170,8 +170,11 @@ func TestK12_OneProof(t *testing.T) {
 	}
 	letters := a.mails(t, "ada@example.com")
 	eventually(t, "the code that is live", func() bool {
+		if a.count(t, "select count(*) from outbox where due_at is not null") > 0 {
+			return false
+		}
 		letters = a.mails(t, "ada@example.com")
-		return len(letters) > 0 && a.count(t, "select count(*) from outbox where due_at is not null") == 0
+		return len(letters) > 0
 	})
 	verified := make([]bool, 2*len(registrations))
 	var all sync.WaitGroup
