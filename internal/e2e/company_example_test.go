@@ -65,12 +65,7 @@ func startCompany(t *testing.T) *company {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		c.Kill()
-		if t.Failed() {
-			t.Logf("the last lines:\n%s", c.Log.Tail(40))
-		}
-	})
+	c.killAfter(t)
 	return c
 }
 

@@ -31,12 +31,7 @@ func startDialectExample(t *testing.T, folder string, env ...string) *gateway {
 	if err := g.Run(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		g.Kill()
-		if t.Failed() {
-			t.Logf("the last lines:\n%s", g.Log.Tail(40))
-		}
-	})
+	g.killAfter(t)
 	return g
 }
 

@@ -60,12 +60,7 @@ func startShop(t *testing.T) *shop {
 	if err := s.Run(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		s.Kill()
-		if t.Failed() {
-			t.Logf("the last lines:\n%s", s.Log.Tail(40))
-		}
-	})
+	s.killAfter(t)
 	return s
 }
 

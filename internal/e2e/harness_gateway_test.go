@@ -39,17 +39,25 @@ func start(t testing.TB, p plan) *gateway {
 	}
 	g, err := newGateway(p, database)
 	if g != nil {
-		t.Cleanup(func() {
-			g.close()
-			if t.Failed() {
-				t.Logf("the gateway's last lines:\n%s", g.Log.Tail(40))
-			}
-		})
+		g.after(t, g.close)
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
 	return g
+}
+
+// killAfter kills a gateway of an example with the test.
+func (g *gateway) killAfter(t testing.TB) { g.after(t, g.Kill) }
+
+// after ends a gateway with the test, and shows its last lines if that failed.
+func (g *gateway) after(t testing.TB, end func()) {
+	t.Cleanup(func() {
+		end()
+		if t.Failed() {
+			t.Logf("the last lines of the gateway on port %d:\n%s", g.Port, g.Log.Tail(40))
+		}
+	})
 }
 
 // shared is the one gateway with the default Caddyfile for tests that change nothing but their own users.

@@ -33,12 +33,7 @@ func nodeBeside(t testing.TB, p plan, database string) *gateway {
 	t.Helper()
 	g, err := newGateway(p, database)
 	if g != nil {
-		t.Cleanup(func() {
-			g.close()
-			if t.Failed() {
-				t.Logf("another gateway's last lines:\n%s", g.Log.Tail(40))
-			}
-		})
+		g.after(t, g.close)
 	}
 	if err != nil {
 		t.Fatal(err)

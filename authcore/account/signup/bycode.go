@@ -99,14 +99,20 @@ func (f ByCode) Registered(ctx context.Context, ch authcore.Challenge, password 
 	return out, err
 }
 
-func (f ByCode) registered(ctx context.Context, ch authcore.Challenge, password string, r session.Request) (secondstep.Outcome, error) {
+// proven returns what a challenge proves, unless it cannot become a new account's any more.
+func (f ByCode) proven(ctx context.Context, ch authcore.Challenge) (target, error) {
 	to := targetOf(ch.SentTo)
 	existing, err := f.owner(ctx, to)
+	if err == nil && (f.Mode() == Closed || !to.open(existing)) {
+		err = challenge.Refuse()
+	}
+	return to, err
+}
+
+func (f ByCode) registered(ctx context.Context, ch authcore.Challenge, password string, r session.Request) (secondstep.Outcome, error) {
+	to, err := f.proven(ctx, ch)
 	if err != nil {
 		return secondstep.Outcome{}, err
-	}
-	if f.Mode() == Closed || !to.open(existing) {
-		return secondstep.Outcome{}, challenge.Refuse()
 	}
 	waiting, err := f.cfg.Store.Registrations(ctx, to.address, f.now())
 	if err != nil {
@@ -127,13 +133,9 @@ func (f ByCode) registered(ctx context.Context, ch authcore.Challenge, password 
 }
 
 func (f ByCode) signUp(ctx context.Context, ch authcore.Challenge, in RegisterInput, r session.Request) (secondstep.Outcome, error) {
-	to := targetOf(ch.SentTo)
-	existing, err := f.owner(ctx, to)
+	to, err := f.proven(ctx, ch)
 	if err != nil {
 		return secondstep.Outcome{}, err
-	}
-	if f.Mode() == Closed || !to.open(existing) {
-		return secondstep.Outcome{}, challenge.Refuse()
 	}
 	if in.Trapped {
 		return secondstep.Outcome{}, errTrapped()

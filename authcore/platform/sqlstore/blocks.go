@@ -61,12 +61,8 @@ func (s *Store) Blocks(ctx context.Context, now time.Time) (state block.State, e
 }
 
 // BlocksVersion implements block.Store.
-func (s *Store) BlocksVersion(ctx context.Context) (version int64, err error) {
-	err = s.Read(ctx, "read version of block rules", func(ctx context.Context, q sqldb.Querier) error {
-		version, err = sqldb.One(ctx, q, sqldb.ScanInt, blocksVersion)
-		return err
-	})
-	return version, err
+func (s *Store) BlocksVersion(ctx context.Context) (int64, error) {
+	return s.readNumber(ctx, "read version of block rules", blocksVersion)
 }
 
 // AddBlock implements block.Store.

@@ -22,10 +22,6 @@ const countPeople = "select count(*) from (select 1 from users where kind = 'per
 
 // CountPeople implements admin.RosterStore.
 func (s *Store) CountPeople(ctx context.Context, most int) (int, error) {
-	var n int64
-	err := s.Read(ctx, "count people", func(ctx context.Context, q sqldb.Querier) (err error) {
-		n, err = sqldb.One(ctx, q, sqldb.ScanInt, countPeople, most)
-		return err
-	})
+	n, err := s.readNumber(ctx, "count people", countPeople, most)
 	return int(n), err
 }

@@ -61,12 +61,8 @@ func (s *Store) RuntimeSettings(ctx context.Context) (state tuning.State, err er
 }
 
 // SettingsVersion implements tuning.Store.
-func (s *Store) SettingsVersion(ctx context.Context) (version int64, err error) {
-	err = s.Read(ctx, "read version of settings", func(ctx context.Context, q sqldb.Querier) error {
-		version, err = sqldb.One(ctx, q, sqldb.ScanInt, settingsVersion)
-		return err
-	})
-	return version, err
+func (s *Store) SettingsVersion(ctx context.Context) (int64, error) {
+	return s.readNumber(ctx, "read version of settings", settingsVersion)
 }
 
 // ChangeSetting implements tuning.Store.

@@ -24,13 +24,9 @@ func (s *Store) ChallengeIsOut(ctx context.Context, purpose authcore.Purpose, no
 }
 
 // HasAccounts implements setup.LinkStore.
-func (s *Store) HasAccounts(ctx context.Context) (has bool, err error) {
-	err = s.Read(ctx, "look for accounts", func(ctx context.Context, q sqldb.Querier) error {
-		n, err := sqldb.One(ctx, q, sqldb.ScanInt, hasAccounts)
-		has = n > 0
-		return err
-	})
-	return has, err
+func (s *Store) HasAccounts(ctx context.Context) (bool, error) {
+	n, err := s.readNumber(ctx, "look for accounts", hasAccounts)
+	return n > 0, err
 }
 
 // SetUp implements setup.Store.

@@ -68,12 +68,8 @@ const countSessions = `select count(*) from sessions s join users u on u.id = s.
 	where s.parent_id is null and s.revoked_at is null and s.refresh_expires_at > $1 and s.expires_at > $1 and u.disabled_at is null`
 
 // CountSessions implements stats.WorkerStore.
-func (s *Store) CountSessions(ctx context.Context, now time.Time) (n int64, err error) {
-	err = s.Read(ctx, "count sessions", func(ctx context.Context, q sqldb.Querier) error {
-		n, err = sqldb.One(ctx, q, sqldb.ScanInt, countSessions, micros(now))
-		return err
-	})
-	return n, err
+func (s *Store) CountSessions(ctx context.Context, now time.Time) (int64, error) {
+	return s.readNumber(ctx, "count sessions", countSessions, micros(now))
 }
 
 // figuresAtOnce keeps a statement below the number of parameters that both engines take.

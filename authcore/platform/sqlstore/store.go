@@ -67,3 +67,12 @@ func (s *Store) Migrate(ctx context.Context) error {
 	}
 	return s.refuseUnfinished(ctx)
 }
+
+// readNumber returns the one number that a query selects.
+func (s *Store) readNumber(ctx context.Context, what, query string, args ...any) (n int64, err error) {
+	err = s.Read(ctx, what, func(ctx context.Context, q sqldb.Querier) error {
+		n, err = sqldb.One(ctx, q, sqldb.ScanInt, query, args...)
+		return err
+	})
+	return n, err
+}
