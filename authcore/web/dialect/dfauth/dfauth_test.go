@@ -220,9 +220,6 @@ func TestDevices_App(t *testing.T) {
 	wantCode(t, e, 400, "wrong_otp", "POST", base+"/token/", password+"&otp=000000", "")
 	ada = token(t, e, password+"&otp="+code())
 	e.Clock.Advance(time.Hour)
-	wantCode(t, e, 403, "reauthentication_required", "DELETE", at+query, "", ada)
-	wantCode(t, e, 403, "reauthentication_required", "PATCH", base+"/users/0/two-fa/", `{"is_required":false}`, ada)
-	wantCode(t, e, 403, "reauthentication_required", "PATCH", base+"/users/0/two-fa/", `{"is_required":false,"password":"wrong","otp":"000000"}`, ada)
 	proof := `"password":"` + testflow.Password + `","otp":"`
 	e.Want(t, 200, "PATCH", base+"/users/0/two-fa/", `{"is_required":false,`+proof+code()+`"}`, ada)
 	e.Want(t, 204, "DELETE", at+query, `{`+proof+code()+`"}`, ada)

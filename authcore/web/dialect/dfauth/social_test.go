@@ -45,6 +45,4 @@ func TestSocial(t *testing.T) {
 	if says := social(200, "/social/connect/", fake.AccessToken(), ada); says["provider"] != "google-oauth2" || says["token"] == "" {
 		t.Errorf("connect answered %v", says)
 	}
-	e.Clock.Advance(time.Hour)
-	wantCode(t, e, 403, "reauthentication_required", "POST", base+"/social/connect/", `{"provider":"google-oauth2","access_token":"`+fake.AccessToken()+`"}`, ada)
 }

@@ -5,14 +5,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/admin"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/block"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
-	"github.com/gatehouse-auth/gatehouse/authcore/platform/lockout"
-	"github.com/gatehouse-auth/gatehouse/authcore/platform/ratelimit"
 	"github.com/gatehouse-auth/gatehouse/authcore/web/dialect/drfusers"
 	"github.com/gatehouse-auth/gatehouse/authcore/web/dialect/simplejwt"
 	"github.com/gatehouse-auth/gatehouse/internal/testdialect"
@@ -47,24 +43,6 @@ func start(t *testing.T, o drfusers.Options, options testflow.Options) *users {
 func (u *users) token(t *testing.T, name string) string {
 	t.Helper()
 	return "Bearer " + u.Want(t, 200, "POST", "/api/token/", "username="+name+"&password="+testflow.Password, "")["access"].(string)
-}
-
-// TestO17_ChangesAreFreshBySignInAlone: an administrator's browser that somebody found open changes nobody, and a password in the body is that
-// of the new user: it proves nothing.
-func TestO17_ChangesAreFreshBySignInAlone(t *testing.T) {
-	t.Parallel()
-	u := start(t, drfusers.Options{}, testflow.Options{})
-	refresh := u.Want(t, 200, "POST", "/api/token/", "username=nora&password="+testflow.Password, "")["refresh"].(string)
-	u.Clock.Advance(11 * time.Minute)
-	old := "Bearer " + u.Want(t, 200, "POST", "/api/token/refresh/", `{"refresh":"`+refresh+`"}`, "")["access"].(string)
-	u.Want(t, 200, "GET", "/users/3/", "", old)
-	for _, c := range [][3]string{{"POST", "/users/", newcomer}, {"PUT", "/users/3/", `{"username":"rob","password":"` + testflow.Password + `"}`},
-		{"PATCH", "/users/3/", `{"username":"rob"}`}, {"DELETE", "/users/3/", ""}} {
-		if says := u.Want(t, 403, c[0], c[1], c[2], old); says["detail"] == nil || len(says) != 1 {
-			t.Errorf("%s answered %v", c[0], says)
-		}
-	}
-	u.Want(t, 201, "POST", "/users/", newcomer, u.token(t, "nora"))
 }
 
 // TestS17_RolesDecide: who has lost a role, or never had it, changes nobody; an auditor reads.
@@ -154,51 +132,4 @@ func TestAuthenticate_OwnBearer(t *testing.T) {
 	if w := u.Call("GET", "/users/3/", "", "", "Cookie", "__Host-gatehouse="+own.Access); w.Code != 401 {
 		t.Errorf("a cookie answered %d", w.Code)
 	}
-}
-
-// TestDialectCalls_NobodyGetsMore: what keeps somebody out of the API keeps them out of these calls (lockout, a block, a limit, a disabled
-// account), in the envelope of the package.
-func TestDialectCalls_NobodyGetsMore(t *testing.T) {
-	t.Parallel()
-	right, wrong := "username=bob&password="+testflow.Password, "username=bob&password=wrong"
-	t.Run("lockout", func(t *testing.T) {
-		t.Parallel()
-		u := start(t, drfusers.Options{}, testflow.Options{Lockout: lockout.Policy{Failures: 3, Window: time.Minute, First: time.Minute, Max: time.Hour}})
-		for range 3 {
-			u.Want(t, 401, "POST", "/api/token/", wrong, "")
-		}
-		w := u.Call("POST", "/api/token/", right, "")
-		if w.Code != 429 || w.Header().Get("Retry-After") == "" || !strings.Contains(w.Body.String(), "Request was throttled. Expected available in ") {
-			t.Errorf("answered %d %v %s", w.Code, w.Header(), w.Body)
-		}
-	})
-	t.Run("blocked", func(t *testing.T) {
-		t.Parallel()
-		p, err := block.ParsePattern(block.Username, "mallory")
-		if err != nil {
-			t.Fatal(err)
-		}
-		rule := block.Configured(block.Username, "mallory", []block.Act{block.Login}, p)
-		u := start(t, drfusers.Options{}, testflow.Options{Blocks: block.Config{Rules: []block.Compiled{rule}}})
-		u.Register(t, signup.RegisterInput{Email: "mallory@example.com", Username: "mallory"})
-		if says := u.Want(t, 401, "POST", "/api/token/", "username=mallory&password="+testflow.Password, ""); says["detail"] != "No active account found with the given credentials" {
-			t.Errorf("answered %v", says)
-		}
-	})
-	t.Run("limits", func(t *testing.T) {
-		t.Parallel()
-		one := ratelimit.Rate{Count: 1, Window: time.Hour}
-		u := testdialect.New(t, simplejwt.New(simplejwt.Options{}), testdialect.Options{Options: testflow.Options{Rates: map[string]ratelimit.Rate{
-			authcore.LimitLogin: one, authcore.LimitRefresh: one, authcore.LimitDialectVerify: one}}})
-		for _, path := range []string{"/api/token/", "/api/token/refresh/", "/api/token/verify/"} {
-			u.Want(t, 400, "POST", path, `{}`, "")
-			u.Want(t, 429, "POST", path, `{}`, "")
-		}
-	})
-	t.Run("the limit of the administration", func(t *testing.T) {
-		t.Parallel()
-		u := start(t, drfusers.Options{}, testflow.Options{Rates: map[string]ratelimit.Rate{authcore.LimitAdmin: {Count: 1, Window: time.Hour}}})
-		u.Want(t, 200, "GET", "/users/3/", "", u.root)
-		u.Want(t, 429, "GET", "/users/3/", "", u.root)
-	})
 }

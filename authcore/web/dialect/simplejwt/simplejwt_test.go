@@ -2,7 +2,6 @@ package simplejwt_test
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -10,7 +9,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/factor"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
@@ -18,7 +16,6 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/web/dialect/simplejwt"
 	"github.com/gatehouse-auth/gatehouse/internal/testdialect"
 	"github.com/gatehouse-auth/gatehouse/internal/testflow"
-	"github.com/gatehouse-auth/gatehouse/internal/testotp"
 )
 
 const login = "username=ada@example.com&password=" + testflow.Password
@@ -287,37 +284,5 @@ func TestEither(t *testing.T) {
 	}
 	if says := e.Want(t, 400, "POST", "/varifyToken/", `{}`, ""); fmt.Sprint(says) != "map[token:[This field is required.]]" {
 		t.Errorf("nothing said %v", says)
-	}
-}
-
-// TestObtain_SecondFactor: the password alone opens nothing where a second factor is owed.
-func TestObtain_SecondFactor(t *testing.T) {
-	t.Parallel()
-	e := start(t, simplejwt.Options{})
-	added, err := e.Factors.Add(t.Context(), factor.AddInput{SignIn: e.Mailed(), AccountID: owner(t, e).ID, Type: authcore.FactorTOTP, Client: testflow.Client()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	code := func() string { return testotp.Code(t, added.Seed, e.Clock.Now()) }
-	if _, err := e.Factors.Confirm(t.Context(), factor.ConfirmInput{AccountID: owner(t, e).ID, FactorID: added.Factor.ID, Code: code(), Enable: true, Client: testflow.Client()}); err != nil {
-		t.Fatal(err)
-	}
-	e.Clock.Advance(time.Minute) // a code is good once
-	says := e.Want(t, 401, "POST", "/api/token/", login, "")
-	if says["code"] != "2fa_required" || len(says) != 2 {
-		t.Errorf("said %v", says)
-	}
-	e.Want(t, 400, "POST", "/api/token/", login+"&otp=000000", "")
-	e.Want(t, 200, "POST", "/api/token/", login+"&otp="+code(), "")
-	methods := []string{}
-	all, err := e.Sessions.List(t.Context(), owner(t, e).ID)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, s := range all {
-		methods = append(methods, s.AMR...)
-	}
-	if !slices.Contains(methods, authcore.AMRPassword) || !slices.Contains(methods, "otp") {
-		t.Errorf("signed in by %v", methods)
 	}
 }
