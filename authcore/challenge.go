@@ -103,7 +103,7 @@ type SignUp struct {
 	SocialToken uuid.UUID
 	Closed      Event // recorded of an account that nothing finds any more, since it had only claimed Verified
 	// Opening is the session to open; the store fills in its account and epoch. Its Effects are of all of it, also where no session
-	// is opened.
+	// is opened: none is where its session has no id.
 	Opening SessionOpening
 	// Pending returns the sign-in that waits for a second step, for the account as it is stored: then that is stored in place of the
 	// session, and the events of the session are not. It is called within the transaction, which may run again, and returns nil where

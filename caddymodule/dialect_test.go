@@ -267,15 +267,6 @@ func TestOption_dialect_login_field(t *testing.T) {
 	}
 }
 
-func TestOption_dialect_token_lifetime(t *testing.T) {
-	t.Parallel()
-	d := dialectIn(t, "gatehouse_dialect constance_jwt")
-	d.module.Common().TokenLifetime = caddy.Duration(time.Hour)
-	if err := d.module.Common().checkFor(d.is); err == nil || !strings.Contains(err.Error(), "access_lifetime") {
-		t.Errorf("a dialect with access and refresh tokens takes it: %v", err)
-	}
-}
-
 func TestOption_dialect_admin(t *testing.T) {
 	t.Parallel()
 	e := served(t, "gatehouse_dialect constance_jwt {\n admin /admin/\n}", testdialect.Options{})

@@ -90,7 +90,8 @@ func (e *Env) Add(t testing.TB, d dialect.Dialect, prefix string) {
 	e.Beside = append(e.Beside, must(dialect.New(d, s, e.Site.Flows))(t))
 }
 
-// Call makes a request. A body that begins with a brace is JSON, any other a form; a token stands in the header Authorization as it is.
+// Call makes a request. A body that begins with a brace is JSON, any other a form, unless headers say otherwise; a token stands in the header
+// Authorization as it is.
 func (e *Env) Call(method, path, body, authorization string, headers ...string) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(method, path, strings.NewReader(body))
 	r.Host = "auth.example.com"
@@ -104,6 +105,9 @@ func (e *Env) Call(method, path, body, authorization string, headers ...string) 
 		r.Header.Set("Authorization", authorization)
 	}
 	for i := 0; i+1 < len(headers); i += 2 {
+		if headers[i] == "Content-Type" {
+			r.Header.Del(headers[i])
+		}
 		r.Header.Add(headers[i], headers[i+1])
 	}
 	client := testflow.Client()

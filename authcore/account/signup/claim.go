@@ -21,6 +21,7 @@ type claim struct {
 	amr     []string
 	// invitation that the registration came with; zero for none.
 	invitation uuid.UUID
+	noSession  bool // of [VerifyInput]
 }
 
 // claim decides by what the prover knows. Knowing the code alone is not enough to get what somebody has registered: it may have been

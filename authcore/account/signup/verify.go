@@ -30,7 +30,9 @@ type VerifyInput struct {
 	Password    string // the one chosen at registration
 	NewPassword string // instead of all that was given at registration
 
-	Request session.Request // AMR and Method are set here
+	// NoSession: nobody is signed in. The account is made, or its address verified, and the outcome is empty.
+	NoSession bool
+	Request   session.Request // AMR and Method are set here
 }
 
 // Verify makes the account of a verified address or number, or marks that of an existing one as verified, and signs in or, where a second factor is asked for, begins a sign-in that waits for it. Nothing
@@ -49,6 +51,9 @@ func (f *Flow) Verify(ctx context.Context, in VerifyInput) (secondstep.Outcome, 
 	step := StepCode
 	if in.Token != "" {
 		step = StepLink
+	}
+	if in.NoSession { // it is no sign-in, and is not counted as one
+		return verify(ctx, f, in)
 	}
 	ctx, done := f.cfg.Trace(ctx, step)
 	out, err := verify(ctx, f, in)
@@ -72,6 +77,7 @@ func verify(ctx context.Context, f *Flow, in VerifyInput) (secondstep.Outcome, e
 	if err != nil {
 		return secondstep.Outcome{}, err
 	}
+	claimed.noSession = in.NoSession
 	in.Request.AMR, in.Request.Method = claimed.amr, audit.ByCode
 	if in.Token != "" {
 		in.Request.Method = audit.ByLink
@@ -146,7 +152,7 @@ func (f *Flow) complete(ctx context.Context, ch authcore.Challenge, c claim, r s
 	} else {
 		account.EmailVerifiedAt = now
 	}
-	plan, err := f.cfg.Steps.Plan(ctx, account, c.create, r)
+	plan, err := f.plan(ctx, account, c, r)
 	if err != nil {
 		return secondstep.Outcome{}, err
 	}
@@ -182,11 +188,22 @@ func (f *Flow) complete(ctx context.Context, ch authcore.Challenge, c claim, r s
 	} else {
 		f.cfg.Challenges.Used(ctx, authcore.PurposeVerifyEmail, to.address)
 	}
+	if c.noSession {
+		return secondstep.Outcome{}, nil
+	}
 	out, err := f.cfg.Steps.Planned(ctx, plan, stored, opened)
 	if err != nil {
 		return secondstep.Outcome{}, fmt.Errorf("sign in after sign-up: %w", err)
 	}
 	return out, nil
+}
+
+// plan prepares the sign-in that completes a sign-up; an empty one where nobody is signed in.
+func (f *Flow) plan(ctx context.Context, a authcore.Account, c claim, r session.Request) (*secondstep.Plan, error) {
+	if c.noSession {
+		return new(secondstep.Plan), nil
+	}
+	return f.cfg.Steps.Plan(ctx, a, c.create, r)
 }
 
 // mayEnter asks the rules again when a sign-up is completed, which signs in: they may be newer than what was sent.

@@ -299,3 +299,34 @@ func wrong(code string) string {
 	}
 	return "0" + code[1:]
 }
+
+// TestVerify_NoSession: an account is made, and nobody is signed in, neither by a session nor in the history.
+func TestVerify_NoSession(t *testing.T) {
+	t.Parallel()
+	e := testflow.New(t, testflow.Options{})
+	e.Register(t, signup.RegisterInput{Email: bob, Username: "bob"})
+	in := signup.VerifyInput{Token: testflow.Token(t, e.Mail(t, bob, authcore.MailVerify)), Password: testflow.Password, NoSession: true, Request: testflow.Request()}
+	out, err := e.SignUp.Verify(t.Context(), in)
+	if err != nil || out.Tokens.Access != "" || out.Pending != nil {
+		t.Fatalf("answered %+v, %v", out, err)
+	}
+	a, err := e.Store.AccountByIdentifier(t.Context(), authcore.Identifier{Kind: authcore.KindUsername, Value: "bob"})
+	if err != nil || !a.EmailVerified() {
+		t.Fatalf("the account is %+v, %v", a, err)
+	}
+	if all, err := e.Sessions.List(t.Context(), a.ID); err != nil || len(all) > 0 {
+		t.Errorf("the sessions are %v, %v", all, err)
+	}
+	var kinds []authcore.EventKind
+	for _, ev := range e.Events() {
+		kinds = append(kinds, ev.Kind)
+	}
+	if !slices.Contains(kinds, authcore.EventVerified) || slices.Contains(kinds, authcore.EventSignedIn) {
+		t.Errorf("the history is %v", kinds)
+	}
+	_, err = e.SignUp.Verify(t.Context(), in)
+	testflow.WantCode(t, err, authcore.InvalidCode)
+	if _, err := e.TrySignIn(t, "bob", testflow.Password); err != nil {
+		t.Error(err)
+	}
+}

@@ -172,6 +172,9 @@ func afterSecondStep(ctx context.Context, q sqldb.Querier, o authcore.SessionOpe
 // openOrWait opens the session of a sign-up, or stores the sign-in that waits for its second step.
 func (s *Store) openOrWait(ctx context.Context, q *tx, a authcore.Account, e authcore.SignUp) (authcore.Session, error) {
 	opening := e.Opening
+	if opening.Session.ID == uuid.Nil {
+		return authcore.Session{}, record(ctx, q, opening.Effects)
+	}
 	opening.Session.AccountID, opening.Session.AccountEpoch = a.ID, a.Epoch
 	var waits *authcore.PendingSignIn
 	if e.Pending != nil {

@@ -6,12 +6,14 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 )
 
 var signUps = []promise{
 	{"a verified address becomes an account that is signed in", signUpCreate},
+	{"or becomes one that nobody is signed in to", signUpNobody},
 	{"O04 100 redeem one challenge: one account, one session", signUpOnce},
 	{"100 redeem different challenges with one address: one account", signUpAddressRace},
 	{"a name that was taken meanwhile costs nothing", signUpTaken},
@@ -31,6 +33,23 @@ func aSignUp(ch authcore.Challenge, a authcore.Account) authcore.SignUp {
 	a.EmailVerifiedAt = start
 	return authcore.SignUp{ChallengeID: ch.ID, Account: a, Create: true, Verified: email(a.Email), Unique: signIn, Identifiers: idsOf(a),
 		Opening: authcore.SessionOpening{Session: aSession(authcore.Account{}, "refresh of "+a.Username)}, Now: start}
+}
+
+// signUpNobody makes an account, and signs nobody in.
+func signUpNobody(t *testing.T, s Store) {
+	e := aSignUp(issued(t, s, aChallenge(authcore.PurposeVerifyEmail, subject, "1")), anAccount("anna"))
+	e.Opening = authcore.SessionOpening{Effects: mails(1)}
+	a, sess, err := s.SignUp(t.Context(), e)
+	must(t, err)
+	if diff := cmp.Diff(e.Account, a, unnumbered); diff != "" || sess.ID != uuid.Nil {
+		t.Errorf("session %v, account (-want +got):\n%s", sess.ID, diff)
+	}
+	if list, err := s.Sessions(t.Context(), a.ID, start); err != nil || len(list) > 0 {
+		t.Errorf("sessions: %+v (%v)", list, err)
+	}
+	if n, _, err := s.OutboxDepth(t.Context()); err != nil || n != 1 {
+		t.Errorf("%d mails (%v), want 1", n, err)
+	}
 }
 
 func signUpCreate(t *testing.T, s Store) {
