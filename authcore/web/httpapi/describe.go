@@ -114,7 +114,9 @@ func loosen(s *huma.Schema) {
 	}
 	switch more := s.AdditionalProperties.(type) {
 	case bool:
-		s.AdditionalProperties = nil
+		if !more { // true is said by hand
+			s.AdditionalProperties = nil
+		}
 	case *huma.Schema:
 		loosen(more)
 	}
