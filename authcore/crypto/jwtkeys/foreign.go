@@ -1,7 +1,6 @@
 package jwtkeys
 
 import (
-	"bytes"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -10,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 )
@@ -26,7 +27,7 @@ type Member struct {
 // ForeignUse is a kind of token of another system: one is refused in the other's place (RFC 8725 §3.11).
 type ForeignUse string
 
-// The kinds.
+// The kinds. Their first letters differ: the sealed claim begins with its kind's, so that one look opens it.
 const (
 	ForeignAccess  ForeignUse = "access"
 	ForeignRefresh ForeignUse = "refresh"
@@ -100,46 +101,55 @@ func (f *ForeignKeys) Sign(use ForeignUse, members []Member, user any, c Claims)
 	if err != nil {
 		return "", fmt.Errorf("signing token of dialect: %w", err)
 	}
-	sealed := secret.SealFor(f.sealingKey(use, c.SessionID, string(name), c.ExpiresAt.Unix()), inner)
-	members = append(members[:len(members):len(members)], Member{sealedClaim, base64.RawURLEncoding.EncodeToString(sealed)})
+	sealed := f.seal.SealFor(inner, f.bound(use, c.SessionID, string(name), c.ExpiresAt.Unix())...)
+	members = append(members[:len(members):len(members)], Member{sealedClaim, string(use[:1]) + base64.RawURLEncoding.EncodeToString(sealed)})
 	payload, err := encodeMembers(members)
 	if err != nil {
 		return "", fmt.Errorf("signing token of dialect: %w", err)
 	}
 	e := f.entries[0]
-	text := e.header + "." + base64.RawURLEncoding.EncodeToString(payload)
-	sig, err := e.sign(text)
+	text := append(make([]byte, 0, len(e.header)+len(payload)*4/3+3), e.header...)
+	signed := string(base64.RawURLEncoding.AppendEncode(append(text, '.'), payload))
+	sig, err := e.sign(signed)
 	if err != nil {
 		return "", fmt.Errorf("signing token of dialect: %w", err)
 	}
-	if token := text + "." + sig; len(token) <= MaxLength {
+	if token := signed + "." + sig; len(token) <= MaxLength {
 		return token, nil
 	}
 	return "", fmt.Errorf("signing token of dialect: %w", ErrTooLong)
 }
 
-func encodeMembers(members []Member) ([]byte, error) {
-	buf := bytes.NewBufferString("{")
-	enc := json.NewEncoder(buf)
-	enc.SetEscapeHTML(false)
+// typicalPayload is about what the claims of a token take, in bytes.
+const typicalPayload = 1 << 10
+
+func encodeMembers(members []Member) (b []byte, err error) {
+	b = append(make([]byte, 0, typicalPayload), '{')
 	for i, m := range members {
 		if i > 0 {
-			buf.WriteByte(',')
+			b = append(b, ',')
 		}
-		buf.WriteString(strconv.Quote(m.Name) + ":") // names are the program's own
-		if err := enc.Encode(m.Value); err != nil {
+		b = append(strconv.AppendQuote(b, m.Name), ':') // names are the program's own
+		switch v := m.Value.(type) {
+		case int64:
+			b = strconv.AppendInt(b, v, 10)
+		case string:
+			b, err = jsontext.AppendQuote(b, strings.ToValidUTF8(v, "\ufffd"))
+		default:
+			var text []byte
+			text, err = json.Marshal(v)
+			b = append(b, text...)
+		}
+		if err != nil {
 			return nil, err
 		}
-		buf.Truncate(buf.Len() - 1) // the line break
 	}
-	buf.WriteByte('}')
-	return buf.Bytes(), nil
+	return append(b, '}'), nil
 }
 
-func (f *ForeignKeys) sealingKey(use ForeignUse, session, user string, exp int64) string {
-	b := strings.Join([]string{f.name, string(use), session, strconv.FormatInt(exp, 10), user}, "\x00")
-	sum := f.seal.MAC([]byte(b))
-	return base64.RawURLEncoding.EncodeToString(sum[:])
+// bound is what the sealed claim of a token is good for alone.
+func (f *ForeignKeys) bound(use ForeignUse, session, user string, exp int64) [][]byte {
+	return [][]byte{[]byte(f.name), []byte(use), []byte(session), strconv.AppendInt(nil, exp, 10), []byte(user)}
 }
 
 // ForeignToken is a token that has been checked.
@@ -152,10 +162,7 @@ type ForeignToken struct {
 
 // Text returns a member that is a text; "" for any other.
 func (t ForeignToken) Text(name string) string {
-	var text string
-	if json.Unmarshal(t.Members[name], &text) != nil {
-		return ""
-	}
+	text, _ := readText(string(t.Members[name]))
 	return text
 }
 
@@ -228,26 +235,28 @@ func (f *ForeignKeys) open(payload string, now time.Time) (t ForeignToken, err e
 	session, sealed := t.Text("sid"), t.Text(sealedClaim)
 	delete(t.Members, sealedClaim)
 	exp, hasExp := readInt(string(t.Members["exp"]))
+	use := ForeignAccess
+	if strings.HasPrefix(sealed, string(ForeignRefresh[:1])) {
+		use = ForeignRefresh
+	}
+	sealed, prefixed := strings.CutPrefix(sealed, string(use[:1]))
 	text, err := base64.RawURLEncoding.Strict().DecodeString(sealed)
-	if err != nil || !hasExp || !canonicalUUID(session) {
+	if !prefixed || err != nil || !hasExp || !canonicalUUID(session) {
 		return t, ErrInvalid
 	}
-	for _, use := range []ForeignUse{ForeignAccess, ForeignRefresh} {
-		inner, ours := secret.OpenWith(f.sealingKey(use, session, string(t.Members["user_id"]), exp), text)
-		if !ours {
-			continue
-		}
-		c, ok := decode(string(inner))
-		if !ok || c.SessionID != session || c.ExpiresAt.Unix() != exp || !c.begun(now) {
-			return t, ErrInvalid
-		}
-		t.Use, t.Claims = use, c
-		if !now.Before(c.ExpiresAt) {
-			return t, ErrExpired
-		}
-		return t, nil
+	inner, ours := f.seal.OpenWith(text, f.bound(use, session, string(t.Members["user_id"]), exp)...)
+	if !ours {
+		return t, ErrInvalid
 	}
-	return t, ErrInvalid
+	c, ok := decode(string(inner))
+	if !ok || c.SessionID != session || c.ExpiresAt.Unix() != exp || !c.begun(now) {
+		return t, ErrInvalid
+	}
+	t.Use, t.Claims = use, c
+	if !now.Before(c.ExpiresAt) {
+		return t, ErrExpired
+	}
+	return t, nil
 }
 
 // JWKS returns the public keys (RFC 7517 §5); none for HS256.

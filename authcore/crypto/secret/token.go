@@ -79,19 +79,39 @@ func (k MACKey) checksum(prefix string, body []byte) Digest {
 // HKDF-SHA256 of the token, which must hold at least 128 random bits. What is stored
 // beside the token's digest so tells nothing to who reads the database.
 func SealFor(token string, plaintext []byte) []byte {
-	gcm, err := newGCM(expand([]byte(token), "gatehouse token sealed"))
+	return sealUnder(expand([]byte(token), "gatehouse token sealed"), plaintext)
+}
+
+// OpenWith decrypts what [SealFor] made for token, and returns false for anything else.
+func OpenWith(token string, sealed []byte) ([]byte, bool) {
+	return openUnder(expand([]byte(token), "gatehouse token sealed"), sealed)
+}
+
+// SealFor encrypts plaintext under a key that is the MAC of parts: whoever holds k and names the same parts reads it, and nobody else.
+func (k MACKey) SealFor(plaintext []byte, parts ...[]byte) []byte {
+	key := k.MAC(parts...)
+	return sealUnder(key[:], plaintext)
+}
+
+// OpenWith decrypts what [MACKey.SealFor] made for parts, and returns false for anything else.
+func (k MACKey) OpenWith(sealed []byte, parts ...[]byte) ([]byte, bool) {
+	key := k.MAC(parts...)
+	return openUnder(key[:], sealed)
+}
+
+func sealUnder(key, plaintext []byte) []byte {
+	gcm, err := newGCM(key)
 	if err != nil {
 		panic("aes-256-gcm: " + err.Error()) // unreachable: the key has 32 bytes
 	}
 	return gcm.Seal([]byte{sealVersion}, nil, plaintext, nil)
 }
 
-// OpenWith decrypts what [SealFor] made for token, and returns false for anything else.
-func OpenWith(token string, sealed []byte) ([]byte, bool) {
+func openUnder(key, sealed []byte) ([]byte, bool) {
 	if len(sealed) == 0 || sealed[0] != sealVersion {
 		return nil, false
 	}
-	gcm, err := newGCM(expand([]byte(token), "gatehouse token sealed"))
+	gcm, err := newGCM(key)
 	if err != nil {
 		return nil, false
 	}

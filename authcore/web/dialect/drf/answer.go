@@ -5,8 +5,12 @@ import (
 	"encoding/json"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 )
@@ -27,34 +31,41 @@ type Member struct {
 type Object []Member
 
 // MarshalJSON writes the members in their order.
-func (o Object) MarshalJSON() ([]byte, error) {
-	out := []byte{'{'}
-	for i, m := range o {
-		if i > 0 {
-			out = append(out, ',')
-		}
-		name, err := encode(m.Name)
-		if err != nil {
-			return nil, err
-		}
-		content, err := encode(m.Value)
-		if err != nil {
-			return nil, err
-		}
-		out = append(append(append(out, name...), ':'), content...)
-	}
-	return append(out, '}'), nil
-}
+func (o Object) MarshalJSON() ([]byte, error) { return appendJSON(nil, o) }
 
 // encode is DRF's compact JSON: nothing is escaped for HTML.
-func encode(v any) ([]byte, error) {
+func encode(v any) ([]byte, error) { return appendJSON(make([]byte, 0, 512), v) }
+
+func appendJSON(b []byte, v any) (_ []byte, err error) {
+	switch v := v.(type) {
+	case string:
+		if !strings.ContainsFunc(v, func(r rune) bool { return r >= utf8.RuneSelf }) {
+			return jsontext.AppendQuote(b, v)
+		} // DRF escapes U+2028, as encoding/json does
+	case int64:
+		return strconv.AppendInt(b, v, 10), nil
+	case Object:
+		b = append(b, '{')
+		for i, m := range v {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			if b, err = appendJSON(b, m.Name); err == nil {
+				b, err = appendJSON(append(b, ':'), m.Value)
+			}
+			if err != nil {
+				return nil, err
+			}
+		}
+		return append(b, '}'), nil
+	}
 	var out bytes.Buffer
 	e := json.NewEncoder(&out)
 	e.SetEscapeHTML(false)
 	if err := e.Encode(v); err != nil {
 		return nil, err
 	}
-	return bytes.TrimSuffix(out.Bytes(), []byte("\n")), nil
+	return append(b, bytes.TrimSuffix(out.Bytes(), []byte("\n"))...), nil
 }
 
 // Write answers a request.

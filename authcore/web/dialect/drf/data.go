@@ -1,6 +1,7 @@
 package drf
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"mime"
@@ -73,7 +74,9 @@ func readAll(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 		w.Header().Set("Connection", "close")
 		return nil, tooLarge()
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	var into bytes.Buffer
+	into.Grow(int(max(r.ContentLength, 0)) + bytes.MinRead)
+	_, err := into.ReadFrom(http.MaxBytesReader(w, r.Body, maxBody))
 	var over *http.MaxBytesError
 	switch {
 	case errors.As(err, &over):
@@ -82,7 +85,7 @@ func readAll(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	case err != nil:
 		return nil, Detail(http.StatusBadRequest, "Malformed request.")
 	}
-	return body, nil
+	return into.Bytes(), nil
 }
 
 func tooLarge() *Failure {
