@@ -27,7 +27,7 @@ import (
 
 // gatedDialects are the dialects of the table, by the folders of their packages.
 var gatedDialects = map[string]func(testing.TB) *gatedDialect{
-	"constancejwt": gatedConstanceJWT, "simplejwt": gatedSimplejwt, "drfusers": gatedDRFUsers, "dfauth": gatedDFAuth,
+	"constancejwt": gatedConstanceJWT, "simplejwt": gatedSimplejwt, "drfusers": gatedDRFUsers, "dfauth": gatedDFAuth, "devjournal": gatedDevJournal,
 }
 
 // gatedDialect is a dialect with what its calls answer.

@@ -329,3 +329,18 @@ func TestFields(t *testing.T) {
 		t.Errorf("the document has %v", paths)
 	}
 }
+
+// TestStoreAway: what cannot be answered now is 503 in the envelope.
+func TestStoreAway(t *testing.T) {
+	t.Parallel()
+	e := served(t, testflow.Options{})
+	token := "Bearer " + signIn(t, e, right)
+	if err := e.Store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for path, body := range map[string]string{"/login/": right, "/password/reset/": "email=" + email, "/password/change/": "old_password=a&new_password=" + other} {
+		if said := e.Want(t, 503, "POST", base+path, body, token); said["detail"] == nil {
+			t.Errorf("%s said %v", path, said)
+		}
+	}
+}
