@@ -25,8 +25,11 @@ type Input struct {
 	// One of them, as the method has it.
 	Code, Password string
 	Credential     json.RawMessage
-	TrustDevice    bool
-	Request        session.Request // how the client is signed in now; what else the first step said holds
+	// Beside: the password came beside the code of the first step, and is taken though other methods are offered. Where the code went to a factor
+	// of the account the two are all that is asked for.
+	Beside      bool
+	TrustDevice bool
+	Request     session.Request // how the client is signed in now; what else the first step said holds
 }
 
 // Proceed takes the proof of a second step, and opens the session where nothing else is asked for. Of several callers with one proof
@@ -57,6 +60,9 @@ func (f *Flow) proceed(ctx context.Context, s started, in Input) (Outcome, error
 		return e.confirm(ctx, s, in)
 	}
 	m, offered := s.next.find(in.Method, in.FactorID)
+	if in.Beside {
+		m, offered = Method{Method: MethodPassword}, true
+	}
 	if !offered {
 		return Outcome{}, authcore.RefuseField("method", authcore.NotOffered)
 	}

@@ -68,10 +68,10 @@ func codeFirst(x *dialect.Call, body drf.Values, wrong error) (out secondstep.Ou
 	if err != nil {
 		return out, wrong
 	}
-	if out.Pending == nil || len(out.Pending.Methods) == 0 || out.Pending.Methods[0].Method != secondstep.MethodPassword {
+	if out.Pending == nil {
 		return out, nil
 	}
-	return x.Flows.Steps.Proceed(x.Context(), secondstep.Input{Token: out.Pending.Token, Method: secondstep.MethodPassword, Password: body["password"], Request: request(x, "")})
+	return x.Flows.Steps.Proceed(x.Context(), secondstep.Input{Token: out.Pending.Token, Method: secondstep.MethodPassword, Password: body["password"], Beside: true, Request: request(x, "")})
 }
 
 // signedIn answers a sign-in.
