@@ -2,6 +2,7 @@ package dfauth
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
@@ -110,15 +111,22 @@ func claim(x *dialect.Call, a authcore.Account, by authcore.Channel, typed strin
 	return err
 }
 
-// returnOf reads a path of this host.
+// returnOf reads a path of this host. Where the pages are at another one, what it returns names this one.
 func returnOf(x *dialect.Call, raw string) (string, error) {
 	if raw == "" {
 		return "", nil
 	}
-	prefix := strings.TrimPrefix(x.Info.Client.Portal, x.Info.Client.Issuer)
-	back, why := httpauth.CheckReturn(raw, httpauth.ReturnRules{Host: x.R.Host, HTTPS: x.Info.HTTPS, Prefix: prefix})
+	pages, err := url.Parse(x.Info.Client.Portal)
+	if err != nil { // unreachable: it is of the configuration
+		return "", err
+	}
+	back, why := httpauth.CheckReturn(raw, httpauth.ReturnRules{Host: x.R.Host, HTTPS: x.Info.HTTPS, Prefix: pages.Path})
 	if why != "" || !strings.HasPrefix(back, "/") {
 		return "", invalid("redirect_path", "Enter a path of this host.")
+	}
+	// A host that the configuration does not name is what the sender says.
+	if here := httpauth.OriginOf(x.R, x.Info.HTTPS); x.Info.Client.Origin != "" && here != httpauth.Origin(pages.Scheme, pages.Host) {
+		back = here + back
 	}
 	return back, nil
 }
