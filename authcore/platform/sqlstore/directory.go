@@ -208,6 +208,10 @@ func where(conditions []string) string {
 	return " where " + strings.Join(conditions, " and ")
 }
 
+// testedColumns are those that conditions and orders name: rows that are only tested are read no wider.
+const testedColumns = `id, number, kind, email, email_verified_at, email_verified_by, username, phone, phone_verified_at, first_name, last_name, roles, mfa_enabled_at,
+	disabled_at, last_sign_in_at, invited_by, created_at`
+
 // tested are the rows of what leads, as many as are tested.
 func (l *accountList) tested(columns string) string {
 	from, end := "select "+columns+" from users", " order by "+l.orderBy+" limit "+strconv.Itoa(admin.Tested)
@@ -225,8 +229,8 @@ func (l *accountList) tested(columns string) string {
 
 // page is the statement of a page.
 func (l *accountList) page() string {
-	found := "select * from " + l.tested("*") + where(l.conditions()) + " order by " + l.orderBy + " limit " + l.place(l.q.Limit+1)
-	return "select " + managedColumns(l.place(micros(l.q.Now))) + " from (" + found + ") as u order by " + l.orderBy
+	found := "select id from " + l.tested(testedColumns) + where(l.conditions()) + " order by " + l.orderBy + " limit " + l.place(l.q.Limit+1)
+	return "select " + managedColumns(l.place(micros(l.q.Now))) + " from users u where u.id in (" + found + ") order by " + l.orderBy
 }
 
 func scanPosition(r sqldb.Row) (p cursor.Position, err error) {
@@ -278,7 +282,7 @@ func (s *Store) CountAccounts(ctx context.Context, q admin.UserQuery) (n int, er
 		if err := l.lockedOnly(ctx, db, admin.Tested); err != nil {
 			return err
 		}
-		found, err := sqldb.One(ctx, db, sqldb.ScanInt, "select count(*) from "+l.tested("*")+where(l.conditions()), l.args...)
+		found, err := sqldb.One(ctx, db, sqldb.ScanInt, "select count(*) from "+l.tested(testedColumns)+where(l.conditions()), l.args...)
 		n = int(found)
 		return err
 	})

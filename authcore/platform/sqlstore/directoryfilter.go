@@ -114,7 +114,7 @@ func (l *accountList) lockedOnly(ctx context.Context, db sqldb.Querier, enough i
 		return nil
 	}
 	args := slices.Clone(l.args)
-	text := "select id from " + l.tested("*") + where(l.conditions()) + " order by " + l.orderBy
+	text := "select id from " + l.tested(testedColumns) + where(l.conditions()) + " order by " + l.orderBy
 	ids, err := sqldb.All(ctx, db, scanID, text, l.args...)
 	l.args = args
 	if err != nil {
