@@ -44,7 +44,7 @@ func TestTokenLifetime_Bounds(t *testing.T) {
 	t.Parallel()
 	for name, value := range map[string]string{idleTimeout: "7d", sessionLifetime: "13d"} {
 		d := dialectIn(t, "gatehouse_dialect dev_journal")
-		d.app.cfg.tuning.Apply(tuning.State{Version: 1, Overrides: []tuning.Override{{Name: name, Value: value}}})
+		d.app.cfg.tuning.Apply(tuning.State{Version: 1, Overrides: []tuning.Override{{Name: refreshLifetime, Value: "8d"}, {Name: name, Value: value}}})
 		if l, bound := d.lifetimes()(), d.app.cfg.tuning.Duration(name)(); bound > 0 && bound < l.Single { // 0: off
 			t.Errorf("%s %s: a token lives for %s", name, value, l.Single)
 		}

@@ -94,6 +94,9 @@ func TestDevJournal_Example(t *testing.T) {
 	g.asJSON(t, 403, "POST", base+"/verify/", confirm, "")
 	confirm["password"] = password
 	g.asJSON(t, 200, "POST", base+"/verify/", confirm, "")
+	if n := g.metric(t, `gatehouse_logins_total{method="link",outcome="success"}`); n != 0 {
+		t.Errorf("%v sign-ins by link are counted, although nobody was signed in", n)
+	}
 	token := g.asJSON(t, 200, "POST", base+"/login/", ada, "")["token"].(string)
 	if says := g.asJSON(t, 200, "GET", base+"/user/", nil, "Bearer "+token); says["id"] != 1.0 || says["username"] != "ada" {
 		t.Errorf("user is %v", says)
