@@ -82,6 +82,9 @@ func (d *Dialect) lifetimes() func() dialect.Lifetimes {
 
 // serveDialects makes dialects ready to serve, over an open node.
 func (c *core) serveDialects(ctx context.Context, a *App, some ...*Dialect) error {
+	if len(some) == 0 {
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, openTimeout)
 	defer cancel()
 	for _, d := range some {

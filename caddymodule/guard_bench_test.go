@@ -61,13 +61,14 @@ func registryOver(tb testing.TB, over authcore.Revocations) *liveconn.Registry {
 
 // benched is a guard with the headers of the family remote over the real verifier, and the tokens of its sessions.
 type benched struct {
-	guard  *Guard
-	mode   authcore.Mode
-	keys   *jwtkeys.KeySet
-	tokens []string
+	guard   *Guard
+	mode    authcore.Mode
+	keys    *jwtkeys.KeySet
+	dialect *jwtkeys.ForeignKeys // where mode is that of dialects
+	tokens  []string
 }
 
-// newBenched returns a guard, the tokens of so many sessions, and so many revocations that concern others.
+// newBenched returns a guard, which accepts dialects too where the mode is theirs, the tokens of so many sessions, and so many revocations that concern others.
 func newBenched(tb testing.TB, mode authcore.Mode, sessions, revocations int) *benched {
 	tb.Helper()
 	revoked := revocation.NewSet(nil)
@@ -87,7 +88,7 @@ func newBenched(tb testing.TB, mode authcore.Mode, sessions, revocations int) *b
 	fresh.Database(time.Now())
 	app := &App{cfg: &resolved{remoteUser: "email", jars: [2]*httpauth.Jar{httpauth.NewJar("", false), httpauth.NewJar("", true)}}, node: &node{verifier: v, clock: nodeclock.New(logsink.Present()), staleness: fresh, connections: registryOver(tb, revoked)}, logger: logsink.Present()}
 	app.sites.issuers.Add([]string{"https://auth.example.com"})
-	auth, err := httpauth.NewAuthenticator(httpauth.Config{Verifier: v, Sessions: &session.Sessions{}, Issuers: app.sites.issuers.All})
+	auth, err := httpauth.NewAuthenticator(httpauth.Config{Verifier: v, Sessions: &session.Sessions{}, Issuers: app.sites.issuers.All, Dialects: app.dialects.Keys})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -102,6 +103,9 @@ func newBenched(tb testing.TB, mode authcore.Mode, sessions, revocations int) *b
 	b := &benched{guard: &Guard{app: app}, mode: mode, keys: keys}
 	b.guard.way = guard.Guard{Edge: app.edge, First: true, Identity: headers, User: accesstoken.EmailAsUser, Tell: b.guard.tell,
 		Policy: access.Policy{MaxStaleness: 24 * time.Hour}}
+	if mode == authcore.ModeDialect {
+		b.acceptDialect(tb)
+	}
 	for range sessions {
 		b.tokens = append(b.tokens, b.token(tb))
 	}
@@ -133,12 +137,16 @@ func (b *benched) token(tb testing.TB) string {
 		use = jwtkeys.Cookie
 	}
 	account := uuid.New()
-	token, err := b.keys.Sign(use, jwtkeys.Claims{
+	claims := jwtkeys.Claims{
 		Issuer: "https://auth.example.com", Audience: []string{"https://auth.example.com"}, Subject: account.String(),
 		SessionID: uuid.Must(uuid.NewV7()).String(), ID: "q6Ue0rWzNQm7YkXc1vHt3A", ExpiresAt: at.Add(time.Hour),
 		AuthTime: at, AMR: []string{"pwd", "otp", "mfa"}, Roles: []string{"user", "staff"}, Epoch: 3, RolesVersion: 2,
 		Email: "ada." + account.String()[:8] + "@example.com", EmailVerified: true, Username: "ada", Name: "Ada Lovelace",
-	}, at)
+	}
+	token, err := b.keys.Sign(use, claims, at)
+	if b.mode == authcore.ModeDialect {
+		token, err = b.signDialect(claims, at)
+	}
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -191,10 +199,11 @@ var nothing = caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) err
 // of the request; guard-ns/op is processor time without: every request is made twice, and goes through the guard once.
 func BenchmarkGuard(b *testing.B) {
 	for _, size := range []struct{ sessions, revocations int }{{1, 0}, {1, 1_000_000}, {1000, 0}, {100_000, 0}, {100_000, 1_000_000}} {
-		for _, mode := range []authcore.Mode{authcore.ModeBearer, authcore.ModeCookie} {
+		for _, mode := range []authcore.Mode{authcore.ModeBearer, authcore.ModeCookie, authcore.ModeDialect} {
 			benched := sync.OnceValue(func() *benched { return seenBy(b, mode, size.sessions, size.revocations) })
 			b.Run(fmt.Sprintf("%s/sessions=%d/revocations=%d", mode, size.sessions, size.revocations), func(b *testing.B) {
 				over := benched()
+				b.ReportAllocs()
 				b.ResetTimer()
 				var guarded, bare atomic.Int64
 				b.RunParallel(func(pb *testing.PB) {
@@ -285,23 +294,30 @@ func (b *benched) serve(tb testing.TB, in *incoming, token string) {
 // A guarded request costs three allocations: the values of the identity headers, the placeholders, and what watches whether
 // the answer lasts.
 func TestGuard_Allocations(t *testing.T) {
-	for mode, limit := range map[authcore.Mode]float64{authcore.ModeBearer: 3, authcore.ModeCookie: 5} { // and the other cookies
+	limits := map[authcore.Mode]float64{authcore.ModeBearer: 3, authcore.ModeDialect: 3, authcore.ModeCookie: 5} // and the other cookies
+	for mode, limit := range limits {
 		over := newBenched(t, mode, 1, 100)
 		over.guard.way.Policy.MFA, over.guard.way.Policy.Fresh = true, time.Hour
-		in := over.incoming()
-		over.serve(t, in, over.tokens[0])
-		w := httptest.NewRecorder()
-		made := testing.AllocsPerRun(1600, func() { in.arrive(over.tokens[0]) })
-		both := testing.AllocsPerRun(1600, func() {
-			in.arrive(over.tokens[0])
-			if err := over.guard.ServeHTTP(w, in.Request, nothing); err != nil || w.Code != http.StatusOK {
-				t.Fatal(err, w.Code)
-			}
-		})
-		if both-made > limit+detectorAllocations {
-			t.Errorf("%s: %v allocations, want at most %v", mode, both-made, limit)
+		if n := over.allocations(t, over.tokens[0]); n > limit+detectorAllocations {
+			t.Errorf("%s: %v allocations, want at most %v", mode, n, limit)
 		}
 	}
+}
+
+// allocations are those of a guarded request whose token was seen before.
+func (b *benched) allocations(tb testing.TB, token string) float64 {
+	tb.Helper()
+	in := b.incoming()
+	b.serve(tb, in, token)
+	w := httptest.NewRecorder()
+	made := testing.AllocsPerRun(1600, func() { in.arrive(token) })
+	both := testing.AllocsPerRun(1600, func() {
+		in.arrive(token)
+		if err := b.guard.ServeHTTP(w, in.Request, nothing); err != nil || w.Code != http.StatusOK {
+			tb.Fatal(err, w.Code)
+		}
+	})
+	return both - made
 }
 
 // BenchmarkGuard_FirstSight is the way of a token never seen before, its signature check included.
