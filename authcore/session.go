@@ -150,7 +150,8 @@ type Renewal struct {
 	// RefreshExpiresAt is the end of a refresh token that is issued beside those that are out: they end when they end. Zero for none.
 	// The store caps it at the session's absolute end.
 	RefreshExpiresAt time.Time
-	AccessUntil      time.Time // latest expiry of the access tokens that this can yield
+	Next             secret.Digest // of that refresh token: it is the session's from now on; zero for none
+	AccessUntil      time.Time     // latest expiry of the access tokens that this can yield
 }
 
 // RotationOutcome is how a rotation ended.

@@ -53,14 +53,38 @@ func (g *gateway) asJSON(t testing.TB, status int, method, path string, body any
 	return says
 }
 
+// pairs is how a dialect is signed in to and refreshed, and what it calls its tokens.
+type pairs struct{ obtain, login, renew, access, refresh, dead string }
+
+var (
+	constancePairs = pairs{"/api/login/", "email", "/api/refresh/", "access_token", "refresh_token", "/api/me/"}
+	simplePairs    = pairs{"/api/token/", "username", "/api/token/refresh/", "access", "refresh", ""}
+)
+
+func (d pairs) signIn(t testing.TB, g *gateway, u *user) (access, refresh string) {
+	t.Helper()
+	says := g.asJSON(t, 200, "POST", d.obtain, object{d.login: u.email, "password": u.password}, "")
+	return "Bearer " + says[d.access].(string), says[d.refresh].(string)
+}
+
+func (d pairs) renewed(t testing.TB, g *gateway, status int, refresh string) map[string]any {
+	t.Helper()
+	return g.asJSON(t, status, "POST", d.renew, object{d.refresh: refresh}, "")
+}
+
 // TestDialect_Cluster: a token of a dialect is a session like any other. What one node issues every node takes from memory; a session
 // that its owner ends is dead at once there and within a second elsewhere, for guards, for the dialect's calls and for its refresh token.
 func TestDialect_Cluster(t *testing.T) {
 	t.Parallel()
-	c := startCluster(t, dialectPlan("constance_jwt"))
+	c := startCluster(t, dialectPlan("simplejwt {\n\t\tkey {env.DIALECT_KEY}\n\t}\n\tgatehouse_dialect constance_jwt"))
+	for name, d := range map[string]pairs{"constance_jwt": constancePairs, "simplejwt": simplePairs} {
+		t.Run(name, func(t *testing.T) { dialectOnTwoNodes(t, c, d) })
+	}
+}
+
+func dialectOnTwoNodes(t *testing.T, c *cluster, d pairs) {
 	u := c.a.newUser(t)
-	says := c.a.asJSON(t, 200, "POST", "/api/login/", map[string]any{"email": u.email, "password": u.password}, "")
-	access, refresh := "Bearer "+says["access_token"].(string), says["refresh_token"].(string)
+	access, refresh := d.signIn(t, c.a, u)
 	for _, g := range []*gateway{c.a, c.b} {
 		e := g.do(t, call{path: "/app/x", header: map[string]string{"Authorization": access}}).must(t, 200, "").echo(t)
 		if e.get(t, "X-Via") != "dialect" || e.get(t, "Remote-Email") != u.email || len(e.all("Authorization")) != 0 {
@@ -76,31 +100,42 @@ func TestDialect_Cluster(t *testing.T) {
 			t.Errorf("a service does not get its own token: %v", e)
 		}
 	}
-	says = c.b.asJSON(t, 200, "POST", "/api/refresh/", map[string]any{"refresh_token": refresh}, "")
-	access, refresh = "Bearer "+says["access_token"].(string), says["refresh_token"].(string)
+	says := d.renewed(t, c.b, 200, refresh)
+	access = "Bearer " + says[d.access].(string)
+	if next, rotated := says[d.refresh].(string); rotated {
+		refresh = next
+	}
 	sid := members(t, strings.TrimPrefix(access, "Bearer "), 1)["sid"].(string)
-	var list struct {
-		Sessions []struct{ ID string }
+	listed := c.a.api(t, "GET", "/sessions", nil, call{bearer: u.access}).must(t, 200, "")
+	if !strings.Contains(string(listed.body), `"`+sid+`"`) {
+		t.Errorf("the dialect's session %s is not in %s", sid, listed.body)
 	}
-	if err := json.Unmarshal(c.a.api(t, "GET", "/sessions", nil, call{bearer: u.access}).must(t, 200, "").body, &list); err != nil {
-		t.Fatal(err)
-	}
-	listed := false
-	for _, s := range list.Sessions {
-		listed = listed || s.ID == sid
-	}
-	if !listed {
-		t.Errorf("the dialect's session %s is not in %v", sid, list)
-	}
-	ended := c.a.endSession(t, u, sid)
+	ended := c.a.endSessionOnPage(t, u, sid)
 	c.a.do(t, call{path: "/app/x", header: map[string]string{"Authorization": access}}).must(t, http.StatusUnauthorized, "invalid_token")
-	c.a.asJSON(t, 401, "GET", "/api/me/", nil, access)
+	if d.dead != "" {
+		c.a.asJSON(t, 401, "GET", d.dead, nil, access)
+	}
 	for c.b.do(t, call{path: "/app/x", header: map[string]string{"Authorization": access}}).status != http.StatusUnauthorized {
 		if time.Since(ended) > time.Second {
 			t.Fatal("the other node lets a session in that has ended a second ago")
 		}
 	}
-	c.b.asJSON(t, 401, "POST", "/api/refresh/", map[string]any{"refresh_token": refresh}, "")
+	for _, g := range []*gateway{c.b, c.a} {
+		d.renewed(t, g, 401, refresh)
+	}
+}
+
+// endSessionOnPage ends a session of a user's at /auth/account and returns the moment of the answer.
+func (g *gateway) endSessionOnPage(t testing.TB, u *user, sid string) time.Time {
+	t.Helper()
+	b := g.signIn(t, u, true)
+	a := g.do(t, call{method: "POST", path: "/auth/account/sessions", body: "end=" + sid, cookies: b.cookies,
+		header: map[string]string{"Content-Type": "application/x-www-form-urlencoded", "Sec-Fetch-Site": "same-origin"}})
+	ended := time.Now()
+	if a.status != http.StatusSeeOther {
+		t.Fatalf("the page of sessions answered %d %s", a.status, a.body)
+	}
+	return ended
 }
 
 // TestOption_guard_accept: what a guard does not name is left alone.

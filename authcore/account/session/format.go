@@ -161,7 +161,7 @@ func (d *Dialects) renew(ctx context.Context, session uuid.UUID, another bool, a
 	r := authcore.Renewal{SessionID: session, Addr: audit.Addr(c), UserAgent: audit.UserAgent(c), Now: now, AccessUntil: now.Add(lives.Access + issueSlack)}
 	seed := ""
 	if another {
-		seed, _ = as.Seed()
+		seed, r.Next = as.Seed() // the last one is what Rotate takes, should the dialect rotate from a reload on
 		r.RefreshExpiresAt = now.Add(lives.Refresh)
 	}
 	sess, account, err := d.renewed(ctx, r, another)

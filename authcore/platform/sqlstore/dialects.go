@@ -69,6 +69,7 @@ func scanDialectSession(row sqldb.Row) (r signedIn, err error) {
 // renewal is a rotation that leaves the tokens: everything that makes a session live is in its condition.
 const renewal = `update sessions set last_seen_at = $2,
 		refresh_expires_at = case when $3 > refresh_expires_at then (case when $3 < expires_at then $3 else expires_at end) else refresh_expires_at end,
+		refresh_digest = coalesce($8, refresh_digest),
 		access_until = case when access_until is null or $4 > access_until then $4 else access_until end, addr = $5, user_agent = $6
 	%s sessions.id = $1 and mode = $7 and revoked_at is null and refresh_expires_at > $2 and expires_at > $2
 		and %s u.id = sessions.account_id and u.disabled_at is null and u.epoch = sessions.account_epoch%s
@@ -89,9 +90,13 @@ func (s *Store) RenewSession(ctx context.Context, r authcore.Renewal) (authcore.
 	if !r.RefreshExpiresAt.IsZero() {
 		until = r.RefreshExpiresAt.UnixMicro()
 	}
+	var next any
+	if !r.Next.IsZero() {
+		next = r.Next.Bytes()
+	}
 	var found signedIn
 	err := s.Single(ctx, "renew session", func(ctx context.Context, q sqldb.Querier) (err error) {
-		found, err = sqldb.One(ctx, q, scanRenewed, text, r.SessionID, micros(r.Now), until, micros(r.AccessUntil), r.Addr, r.UserAgent, string(authcore.ModeDialect))
+		found, err = sqldb.One(ctx, q, scanRenewed, text, r.SessionID, micros(r.Now), until, micros(r.AccessUntil), r.Addr, r.UserAgent, string(authcore.ModeDialect), next)
 		return err
 	})
 	if err != nil {

@@ -77,6 +77,12 @@ func dialectRenewal(t *testing.T, s Store) {
 	if got, _, err = s.RenewSession(t.Context(), r); err != nil || !got.RefreshExpiresAt.Equal(sess.ExpiresAt) {
 		t.Errorf("it outlives the session: %v, %v", got.RefreshExpiresAt, err)
 	}
+	if r.Next = sum("2"); got.RefreshDigest != sess.RefreshDigest {
+		t.Error("the refresh token is another, although none was issued")
+	}
+	if got, _, err = s.RenewSession(t.Context(), r); err != nil || got.RefreshDigest != r.Next {
+		t.Errorf("the refresh token that was issued is not the session's: %v", err)
+	}
 	// A revocation is kept until the access tokens that are out have ended.
 	ended, err := s.RevokeSessions(t.Context(), a.ID, []uuid.UUID{sess.ID}, false, start.Add(90*time.Minute), authcore.Effects{})
 	must(t, err)
