@@ -41,7 +41,9 @@ var appleOptions = slices.Concat([]option[Apple]{
 	{name: "team_id", parse: readText(func(p *Apple) *string { return &p.TeamID }), check: func(p *Apple) error { return checkPlaceholders(p.TeamID) }},
 	{name: "key_id", parse: readText(func(p *Apple) *string { return &p.KeyID }), check: func(p *Apple) error { return checkPlaceholders(p.KeyID) }},
 	{name: "private_key", parse: readText(func(p *Apple) *string { return &p.PrivateKey }), check: func(p *Apple) error { return checkSecret(p.PrivateKey) }},
-}, kindOptions(func(p *Apple) *KindSettings { return &p.KindSettings }, "client_secret"))
+}, refusing(kindOptions((*Apple).kind, "client_secret"), (*Apple).kind, "Apple tells no groups; remove the option", "groups", "allow_groups", "role"))
+
+func (p *Apple) kind() *KindSettings { return &p.KindSettings }
 
 // UnmarshalCaddyfile reads `provider apple { … }`, whose options are those of appleOptions.
 func (p *Apple) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {

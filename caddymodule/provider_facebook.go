@@ -24,8 +24,12 @@ func (Facebook) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: providersNamespace + "." + kindFacebook, New: func() caddy.Module { return new(Facebook) }}
 }
 
+func (p *Facebook) kind() *KindSettings { return &p.KindSettings }
+
 // There is no id_token, so it is for no other client and has no amr.
-var facebookOptions = kindOptions(func(p *Facebook) *KindSettings { return &p.KindSettings }, "native_clients", "trust_mfa")
+var facebookOptions = refusing(refusing(kindOptions((*Facebook).kind, "native_clients", "trust_mfa"),
+	(*Facebook).kind, "Facebook verifies no address; remove the option", "trust_email", "domains"),
+	(*Facebook).kind, "Facebook tells no groups; remove the option", "groups", "allow_groups", "role")
 
 // UnmarshalCaddyfile reads `provider facebook { … }`, whose options are those of facebookOptions.
 func (p *Facebook) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {

@@ -34,6 +34,38 @@ func kindOptions[T any](of func(*T) *KindSettings, without ...string) []option[T
 	return slices.DeleteFunc(all, func(o option[T]) bool { return slices.Contains(without, o.name) })
 }
 
+// refusing makes some options errors, with why a provider of the kind gives nothing for them: nobody would get in, or nothing would come of it.
+func refusing[T any](options []option[T], of func(*T) *KindSettings, why string, names ...string) []option[T] {
+	for i, o := range options {
+		if slices.Contains(names, o.name) {
+			options[i].check = func(p *T) error {
+				if of(p).asks(o.name) {
+					return errors.New(why)
+				}
+				return nil
+			}
+		}
+	}
+	return options
+}
+
+// asks reports whether an option asks for something that only some kinds of provider tell.
+func (p *ProviderSettings) asks(option string) bool {
+	switch option {
+	case "trust_email":
+		return len(p.TrustEmail) > 0 && !slices.Equal(p.TrustEmail, []string{"none"})
+	case "domains":
+		return len(p.Domains) > 0
+	case "groups":
+		return p.Groups != ""
+	case "allow_groups":
+		return len(p.AllowGroups) > 0
+	case "role":
+		return len(p.Roles) > 0
+	}
+	return false
+}
+
 func checkBaseURL(v string) error {
 	err := checkProviderURL(v)
 	if err == nil && !hasPlaceholder(v) && strings.Contains(v, "?") {
