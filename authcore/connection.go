@@ -68,6 +68,7 @@ type SocialToken struct {
 	Token     secret.Digest
 	Mode      Mode
 	Sealed    []byte
+	By        ProviderSession // whose logout ends it; it is not read back
 	CreatedAt time.Time
 	ExpiresAt time.Time
 }

@@ -149,8 +149,10 @@ var (
 	ErrTooManyInvitations = errors.New("too many invitations")
 	// ErrLeaving: the account waits for its deletion, which its owner alone calls off. Nothing has changed.
 	ErrLeaving = errors.New("the account is about to be deleted")
-	// ErrSecondStep is no failure: traces are told by it that a sign-in waits for a second step.
+	// ErrSecondStep is no failure: traces are told by it that a sign-in waits for a second step, or for what it lacks.
 	ErrSecondStep = errors.New("waits for a second step")
+	// ErrDeclined is no failure either: traces are told by it that somebody has turned back at their provider.
+	ErrDeclined = errors.New("declined at the provider")
 	// ErrUnavailable: the store cannot answer now (down, locked, full, read-only, timed out). Nothing is known to have
 	// changed; the client is told 503 with Retry-After and keeps its credentials.
 	ErrUnavailable = errors.New("store unavailable")

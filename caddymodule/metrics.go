@@ -101,13 +101,15 @@ func (t *tally) count(outcome string) {
 }
 
 // result counts how a call ended by its error.
-func (t *tally) result(err error) {
+func (t *tally) result(err error) { t.count(resultOf(err)) }
+
+// resultOf is the outcome of a call: that of outcomeOf where it is no error, else its code.
+func resultOf(err error) string {
 	switch outcome := outcomeOf(err); outcome {
-	case outcomeSuccess, outcomeCanceled: // who has hung up is no fault of ours
-		t.count(outcome)
-	default:
-		t.count(string(authcore.CodeOf(err)))
+	case outcomeSuccess, outcomeCanceled, outcomePending, outcomeDeclined: // who has hung up is no fault of ours
+		return outcome
 	}
+	return string(authcore.CodeOf(err))
 }
 
 // countMail is told of every try to send a mail, countSMS of an SMS.

@@ -25,7 +25,7 @@ var (
 var (
 	providerOutcomes = append(outcomesOf(authcore.InvalidProviderAnswer, authcore.ProviderDenied, authcore.ProviderUnavailable, authcore.SignupClosed, authcore.Blocked,
 		authcore.InvalidCredentials, authcore.Conflict, authcore.LimitReached, authcore.InvalidCode, authcore.TooManyAttempts, authcore.InvalidFields,
-		authcore.InvitationRequired, authcore.InvalidInvitation, authcore.InvalidRequest, authcore.InvalidSocialToken), otherOutcome)
+		authcore.InvitationRequired, authcore.InvalidInvitation, authcore.InvalidRequest, authcore.InvalidSocialToken), outcomePending, outcomeDeclined, otherOutcome)
 	providerSteps = []string{idp.StepDiscovery, idp.StepKeys, idp.StepToken, idp.StepUserInfo}
 )
 
@@ -64,10 +64,7 @@ func tellProvider(log *slog.Logger) func(name string, err error) {
 
 // countProvider is told how each sign-in by a provider has ended.
 func countProvider(name string, err error) {
-	outcome := outcomeOf(err)
-	if outcome != outcomeSuccess && outcome != outcomeCanceled {
-		outcome = string(authcore.CodeOf(err))
-	}
+	outcome := resultOf(err)
 	if !slices.Contains(providerOutcomes, outcome) {
 		outcome = otherOutcome
 	}

@@ -18,11 +18,11 @@ import (
 
 // The metrics of who signs in and up, and what people are told of.
 var (
-	loginOutcomes = newMethodTally("logins_total", "Sign-ins, by how somebody signed in and by outcome; pending waits for a second step.", loginMethods,
+	loginOutcomes = newMethodTally("logins_total", "Sign-ins, by how somebody signed in and by outcome; pending waits for a second step, or for what it lacks.", loginMethods,
 		append(outcomesOf(authcore.InvalidCredentials, authcore.Blocked, authcore.AccountLocked, authcore.AccountNotVerified, authcore.PasswordResetRequired, authcore.InvalidFields, authcore.InvalidRequest,
 			authcore.InvalidCode, authcore.InvalidPasskey, authcore.UnknownPasskey, authcore.TooManyAttempts, authcore.RegistrationProofRequired,
 			authcore.InvalidInvitation, authcore.InvitationRequired, authcore.RateLimited, authcore.InvalidMFAToken, authcore.BindingRequired, authcore.InvalidProviderAnswer,
-			authcore.ProviderDenied, authcore.ProviderUnavailable, authcore.InvalidSocialToken, authcore.SignupClosed), outcomePending)...)
+			authcore.ProviderDenied, authcore.ProviderUnavailable, authcore.InvalidSocialToken, authcore.SignupClosed), outcomePending, outcomeDeclined)...)
 	registrationOutcomes = newMethodTally("registrations_total", "Sign-ups, by how somebody signed up and by outcome; an address that has an account counts as any other.",
 		registrationMethods, outcomesOf(authcore.InvalidFields, authcore.SignupClosed, authcore.Blocked, authcore.InvitationRequired, authcore.InvalidInvitation, authcore.Conflict, authcore.InvalidCode,
 			authcore.RateLimited)...)

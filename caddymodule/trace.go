@@ -53,7 +53,8 @@ const (
 	outcomeConflict  = "conflict"
 	outcomeWrongCode = "wrong_code"
 	outcomeCanceled  = "canceled"
-	outcomePending   = "pending" // a sign-in waits for its second step
+	outcomePending   = "pending"  // a sign-in waits for its second step, or for what it lacks
+	outcomeDeclined  = "declined" // at the provider
 )
 
 // outcomeOf names how a step ended, by a word from a closed set.
@@ -64,6 +65,8 @@ func outcomeOf(err error) string {
 		return outcomeSuccess
 	case errors.Is(err, authcore.ErrSecondStep):
 		return outcomePending
+	case errors.Is(err, authcore.ErrDeclined):
+		return outcomeDeclined
 	case errors.Is(err, authcore.ErrNotFound):
 		return outcomeNotFound
 	case errors.As(err, &taken):

@@ -36,7 +36,7 @@ func TestOutcomeOf_IsClosed(t *testing.T) {
 	t.Parallel()
 	for want, err := range map[string]error{
 		"success": nil, "not_found": fmt.Errorf("x: %w", authcore.ErrNotFound), "conflict": &authcore.TakenError{Field: "ada@example.com"},
-		"wrong_code": authcore.ErrNoAttempts, "unavailable": fmt.Errorf("x: %w", passhash.ErrBusy), "canceled": context.Canceled,
+		"pending": authcore.ErrSecondStep, "declined": authcore.ErrDeclined, "wrong_code": authcore.ErrNoAttempts, "unavailable": fmt.Errorf("x: %w", passhash.ErrBusy), "canceled": context.Canceled,
 		"internal_error": errors.New("ada@example.com"), "invalid_credentials": authcore.Refuse(authcore.InvalidCredentials, "ada@example.com"),
 	} {
 		if got := outcomeOf(err); got != want {

@@ -171,7 +171,7 @@ type Traces struct {
 	CodeSent func(by authcore.Channel, p authcore.Purpose)
 	// SecondFactor is told how each use of a second factor has ended.
 	SecondFactor func(t authcore.FactorType, outcome string)
-	Provider     func(provider string, err error) // how each sign-in by a provider has ended
+	Provider     func(provider string, err error) // how each sign-in by a provider has ended, see federated.Config.Told
 	AdminCall    func(error)                      // how each call of the administration has ended
 }
 

@@ -63,6 +63,7 @@ type Options struct {
 	Admins      authcore.Admins
 	Blocks      block.Config // but its clock
 	Trap        gateway.TrapSettings
+	Traces      gateway.Traces
 	// Breached and BreachedAtLogin are of gateway.Settings.
 	Breached        func(password string) bool
 	BreachedAtLogin func() breach.AtLogin
@@ -199,7 +200,8 @@ func (e *Env) flows(t testing.TB, o Options) {
 	o.Blocks.Now, o.Trap.Logger = e.Clock.Now, o.Logger
 	e.Blocks = must(block.New(o.Blocks))(t)
 	flows := must(gateway.NewFlows(gateway.Config{
-		Store: e.Store, Ring: e.Ring, Hasher: e.Hasher, Limiter: e.Limiter, Lockouts: e.Lockouts, Proofs: e.Proofs, Codes: e.Codes,
+		Traces: o.Traces,
+		Store:  e.Store, Ring: e.Ring, Hasher: e.Hasher, Limiter: e.Limiter, Lockouts: e.Lockouts, Proofs: e.Proofs, Codes: e.Codes,
 		Mailer: plainMailer{e.Clock}, Blocks: e.Blocks, Sealer: e.Sealer, MayIssue: o.MayIssue, Now: e.Clock.Now,
 		Settings: gateway.Settings{
 			Invitation: gateway.InvitationSettings{Inviters: o.Inviters},

@@ -220,8 +220,13 @@ func (f arrival) mayConnect(provider string, a authcore.Account, connected []aut
 func (w waiting) session(r session.Request, amr ...string) session.Request {
 	r.Method, r.AMR, r.DeviceName, r.ShortLived = audit.ByProvider, amr, w.DeviceName, w.ShortLived
 	r.DeviceToken = cmp.Or(r.DeviceToken, w.Device)
-	r.Provider = &authcore.ProviderSession{Provider: w.Provider, Issuer: w.Issuer, Subject: w.Subject, SID: w.SID}
+	by := w.by()
+	r.Provider = &by
 	return r
+}
+
+func (w waiting) by() authcore.ProviderSession {
+	return authcore.ProviderSession{Provider: w.Provider, Issuer: w.Issuer, Subject: w.Subject, SID: w.SID}
 }
 
 const (

@@ -63,7 +63,7 @@ func (f arrival) wait(ctx context.Context, w waiting, c completion, r session.Re
 		waits.id = uuid.Must(uuid.NewV7())
 		waits.Token = f.cfg.Key().IssueToken(Prefix, waits.id)
 		err = f.cfg.Transit.SaveSocialToken(ctx, authcore.SocialToken{ID: waits.id, Token: secret.SumString(waits.Token), Mode: r.Mode, Sealed: sealed,
-			CreatedAt: now, ExpiresAt: expires})
+			By: w.by(), CreatedAt: now, ExpiresAt: expires})
 	}
 	if errors.Is(err, authcore.ErrNotFound) {
 		return Result{}, errInvalidToken()

@@ -93,7 +93,8 @@ type Config struct {
 	// RequireVerified says whether accounts are refused of which nothing is verified (signup mode verified); nil: they are not.
 	RequireVerified func() bool
 	Trace           authcore.Trace
-	// Told is told how every sign-in, sign-up and connection by a provider ended; it may be nil.
+	// Told is told how every sign-in, sign-up and connection by a provider ended, with [authcore.ErrSecondStep] for one that waits and
+	// [authcore.ErrDeclined] for one that was declined at the provider; it may be nil.
 	Told func(provider string, err error)
 	Now  authcore.Clock
 }

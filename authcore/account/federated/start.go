@@ -149,13 +149,24 @@ func (f *Flow) Callback(ctx context.Context, in CallbackInput) (Result, error) {
 func traced(ctx context.Context, f *Flow, s Settings, take func(context.Context) (Result, error)) (Result, error) {
 	ctx, done := f.cfg.Trace(ctx, Step)
 	res, err := take(ctx)
-	if res.Outcome != nil {
-		done(res.Outcome.Traced(err))
-	} else {
-		done(err)
-	}
-	f.cfg.Told(s.Name, err)
+	done(res.traced(err))
+	f.cfg.Told(s.Name, res.traced(err))
 	return res, err
+}
+
+// traced is how it has ended as traces have it: err, or what is no sign-in yet and no failure.
+func (r Result) traced(err error) error {
+	switch {
+	case err != nil:
+		return err
+	case r.Declined:
+		return authcore.ErrDeclined
+	case r.Waits != nil:
+		return authcore.ErrSecondStep
+	case r.Outcome != nil:
+		return r.Outcome.Traced(nil)
+	}
+	return nil
 }
 
 func (f *Flow) callback(ctx context.Context, s Settings, in CallbackInput) (Result, error) {

@@ -30,7 +30,7 @@ func (a *Authenticator) SessionOf(raw string, kind authcore.CredentialKind) (p *
 }
 
 // EndCookies ends every session that the cookies of a request hold a token of, everywhere if that is asked for, and clears
-// both cookies. Tokens that are dead already are no error. The caller has checked where the request came from. When it
+// both cookies, with those of sign-ins that wait. Tokens that are dead already are no error. The caller has checked where the request came from. When it
 // fails the cookies stay.
 func (a *Authenticator) EndCookies(w http.ResponseWriter, r *http.Request, in RequestInfo, everywhere bool) error {
 	end, endByRefresh := a.cfg.Sessions.Ends(everywhere)
@@ -47,6 +47,11 @@ func (a *Authenticator) EndCookies(w http.ResponseWriter, r *http.Request, in Re
 		}
 	}
 	in.Cookies().WriteSignedOut(w.Header())
+	for _, waits := range []FlowCookie{MFACookie, SocialCookie.Of(SocialToken)} { // whoever uses the browser next does not go on with them
+		if waits.Read(r, in.Cookies()) != "" {
+			waits.Clear(w.Header(), in.Cookies())
+		}
+	}
 	return nil
 }
 

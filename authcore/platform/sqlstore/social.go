@@ -65,9 +65,12 @@ const (
 
 // SaveSocialToken implements federated.Transit.
 func (s *Store) SaveSocialToken(ctx context.Context, t authcore.SocialToken) error {
-	return s.Single(ctx, "save social token", func(ctx context.Context, q sqldb.Querier) error {
+	return s.Write(ctx, "save social token", func(ctx context.Context, q sqldb.Querier) error {
 		_, err := sqldb.Exec(ctx, q, insertSocialToken, t.ID, t.Token.Bytes(), string(t.Mode), t.Sealed, micros(t.CreatedAt), micros(t.ExpiresAt))
-		return err
+		if err != nil {
+			return err
+		}
+		return noteProvider(ctx, q, t.ID, uuid.Nil, t.By, t.ExpiresAt) // of no account yet
 	})
 }
 
@@ -88,7 +91,11 @@ func (s *Store) ChangeSocialToken(ctx context.Context, was, next authcore.Social
 				return err
 			}
 		}
-		return oneRow(ctx, q, changeSocialToken, was.ID, was.Sealed, next.Sealed, micros(next.ExpiresAt), micros(now))
+		if err := oneRow(ctx, q, changeSocialToken, was.ID, was.Sealed, next.Sealed, micros(next.ExpiresAt), micros(now)); err != nil {
+			return err
+		}
+		_, err := sqldb.Exec(ctx, q, moveProviderSession, was.ID, was.ID, micros(next.ExpiresAt))
+		return err
 	})
 }
 
@@ -96,7 +103,11 @@ func spendSocialToken(ctx context.Context, q sqldb.Querier, id uuid.UUID, now ti
 	if id == uuid.Nil {
 		return nil
 	}
-	return oneRow(ctx, q, takeSocialToken, id, micros(now))
+	if err := oneRow(ctx, q, takeSocialToken, id, micros(now)); err != nil {
+		return err
+	}
+	_, err := sqldb.Exec(ctx, q, forgetProviderSession, id)
+	return err
 }
 
 const markUsed = "insert into used_tokens (digest, expires_at) values ($1, $2) on conflict (digest) do nothing"
@@ -118,11 +129,15 @@ const (
 	insertProviderSession = `insert into provider_sessions (session_id, account_id, provider, issuer, subject, sid, expires_at)
 		values ($1, $2, $3, $4, $5, $6, $7)`
 	moveProviderSession = "update provider_sessions set session_id = $2, expires_at = $3 where session_id = $1"
-	selectByProvider    = `select p.session_id, p.account_id, p.sid from provider_sessions p where p.issuer = $1
+	selectByProvider    = `select p.session_id, p.account_id, p.sid from provider_sessions p where p.issuer = $1 and p.account_id <> $4
 		and ($2 = '' or p.sid = $2) and ($3 = '' or p.subject = $3) order by p.account_id, p.session_id`
-	deleteWaiting = `delete from pending_signins where id in (select p.session_id from provider_sessions p where p.issuer = $1
+	deleteWaiting = `delete from %s where id in (select p.session_id from provider_sessions p where p.issuer = $1
 		and ($2 = '' or p.sid = $2) and ($3 = '' or p.subject = $3))`
+	forgetProviderSession = "delete from provider_sessions where session_id = $1"
 )
+
+// What waits, and ends with a provider's word.
+var deleteWaitingAll = []string{fmt.Sprintf(deleteWaiting, "pending_signins"), fmt.Sprintf(deleteWaiting, "social_tokens")}
 
 // openedBy notes which provider a session was opened by. That of a sign-in that has waited for its second step is noted already.
 func openedBy(ctx context.Context, q sqldb.Querier, o authcore.SessionOpening) error {
@@ -145,11 +160,15 @@ func noteProvider(ctx context.Context, q sqldb.Querier, id, account uuid.UUID, p
 	return err
 }
 
-// endWaiting ends the sign-ins that wait for their second step and were begun by a provider's word that holds no more. It comes before the
+// endWaiting ends the sign-ins that lack something, or wait for their second step, and were begun by a provider's word that holds no more. It comes before the
 // sessions are looked for, and before their accounts are held: a sign-in that is completed meanwhile is waited for, and its session found.
 func endWaiting(ctx context.Context, q sqldb.Querier, issuer, sid, subject string) error {
-	_, err := sqldb.Exec(ctx, q, deleteWaiting, issuer, sid, subject)
-	return err
+	for _, text := range deleteWaitingAll {
+		if _, err := sqldb.Exec(ctx, q, text, issuer, sid, subject); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // EndProviderSessions implements federated.Transit.
@@ -167,7 +186,7 @@ func (s *Store) EndProviderSessions(ctx context.Context, l authcore.ProviderLogo
 			return err
 		}
 		found, err := sqldb.All(ctx, q, func(r sqldb.Row) (x row, err error) { return x, r.Scan(&x.session, &x.account, &x.sid) },
-			selectByProvider, l.Issuer, l.SID, l.Subject)
+			selectByProvider, l.Issuer, l.SID, l.Subject, uuid.Nil)
 		if err != nil {
 			return err
 		}

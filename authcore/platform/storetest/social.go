@@ -160,10 +160,24 @@ func logout(subject, sid string) authcore.ProviderLogout {
 func providerEndsWaiting(t *testing.T, s Store) {
 	a := withAccount(t, s, "ada")
 	one, two, three := waitsByProvider(t, s, a, "1", "a"), waitsByProvider(t, s, a, "1", "b"), waitsByProvider(t, s, a, "2", "c")
+	lacking := func(subject, sid string) authcore.SocialToken {
+		tok := aSocialToken(subject + sid)
+		tok.By = *one.Provider
+		tok.By.Subject, tok.By.SID = subject, sid
+		must(t, s.SaveSocialToken(t.Context(), tok))
+		return tok
+	}
+	kept := func(tok authcore.SocialToken) error {
+		_, err := s.SocialToken(t.Context(), tok.ID, tok.Token, start)
+		return err
+	}
+	four, five := lacking("1", "a"), lacking("2", "c")
 	n, err := s.EndProviderSessions(t.Context(), logout("", "a"))
 	if must(t, err); n != 0 {
 		t.Errorf("%d sessions ended", n)
 	}
+	wants(t, kept(four), authcore.ErrNotFound)
+	must(t, kept(five))
 	wants(t, secondStep(t, s, a, one), authcore.ErrNotFound)
 	must(t, secondStep(t, s, a, two))
 	if n, err = s.EndProviderSessions(t.Context(), logout("", "b")); err != nil || n != 1 {
@@ -174,6 +188,7 @@ func providerEndsWaiting(t *testing.T, s Store) {
 	must(t, finding(t, s, three, "2c", 0))
 	must(t, s.EndConnection(t.Context(), ending("2", "once")))
 	wants(t, finding(t, s, three, "2c", 0), authcore.ErrNotFound)
+	wants(t, kept(five), authcore.ErrNotFound)
 }
 
 func providerLogoutRace(t *testing.T, s Store) {

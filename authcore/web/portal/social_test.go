@@ -162,6 +162,22 @@ func TestSocial_CompleteAddress(t *testing.T) {
 	b.post("/social/complete", []string{"otp", h.Mail(t, email, authcore.MailProviderCode).Code}).leads("/auth/account")
 }
 
+// Who signs out leaves no sign-in behind that the next person at the browser could go on with.
+func TestSignOut_SignInsThatWait(t *testing.T) {
+	h := open(t, plan{provider: true})
+	h.idp.User = map[string]any{"sub": "1"}
+	a := h.Person(t, signup.RegisterInput{Email: email})
+	b := h.browser()
+	b.get(h.back(b.get("/social/acme/start").want(303))).leads("/auth/social/complete")
+	b.signIn()
+	b.get("/social/complete").want(200)
+	h.EmailFactor(t, a.Account.ID)
+	b.post("/login", []string{"login", email, "password", testflow.Password}).leads("/auth/login/mfa")
+	b.post("/logout", nil).leads("/auth/signed-out")
+	b.get("/social/complete").leads("/auth/login")
+	b.get("/login/mfa").leads("/auth/login")
+}
+
 func TestConnectionsPage(t *testing.T) {
 	h := open(t, plan{provider: true})
 	h.Person(t, signup.RegisterInput{Email: email})
