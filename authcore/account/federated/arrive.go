@@ -50,8 +50,8 @@ type waiting struct {
 // arrival is a Flow with what leads from a provider's word to a sign-in.
 type arrival struct{ *Flow }
 
-// arrive goes on with what a provider has said. An id_token is taken once.
-func (f arrival) arrive(ctx context.Context, s Settings, id idp.Identity, invitation string, r session.Request) (Result, error) {
+// arrive goes on with what a provider has said, and with what was given for a new account. An id_token is taken once.
+func (f arrival) arrive(ctx context.Context, s Settings, id idp.Identity, given signup.RegisterInput, r session.Request) (Result, error) {
 	p, err := s.read(id, f.cfg.Fields, f.cfg.Locales)
 	if err == nil {
 		err = f.once(ctx, id)
@@ -60,7 +60,7 @@ func (f arrival) arrive(ctx context.Context, s Settings, id idp.Identity, invita
 		return Result{}, f.refused(ctx, uuid.Nil, r.Client, err)
 	}
 	w := waiting{Provider: s.Name, Issuer: id.Issuer, Subject: id.Subject, SID: id.SID, Multi: slices.Contains(id.AMR, authcore.AMRMulti), Email: p.address,
-		Address: p.address, Name: p.name, Username: p.username, Roles: p.roles, Profile: p.profile, Invitation: invitation,
+		Address: p.address, Name: p.name, Username: p.username, Roles: p.roles, Profile: p.profile, Invitation: given.Invitation, Given: given,
 		DeviceName: r.DeviceName, ShortLived: r.ShortLived, Device: r.DeviceToken}
 	if p.proven {
 		w.Proven = byProvider

@@ -13,6 +13,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/federated/idp"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/notice"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 )
 
 // TokenInput is what an app has got from a provider.
@@ -22,6 +23,7 @@ type TokenInput struct {
 	// FirstName and LastName are what the app knows and the provider does not say.
 	FirstName, LastName string
 	Invitation          string
+	Trapped             bool // of [signup.RegisterInput]
 	Request             session.Request
 }
 
@@ -47,7 +49,7 @@ func (f *Flow) token(ctx context.Context, s Settings, in TokenInput) (Result, er
 			id.Claims[claim] = given
 		}
 	}
-	return arrival{f}.arrive(ctx, s, id, in.Invitation, in.Request)
+	return arrival{f}.arrive(ctx, s, id, signup.RegisterInput{Invitation: in.Invitation, Trapped: in.Trapped}, in.Request)
 }
 
 func (f *Flow) native(ctx context.Context, s Settings, n idp.Native) (idp.Identity, error) {

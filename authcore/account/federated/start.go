@@ -14,6 +14,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/account/audit"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/federated/idp"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/secret"
 )
 
@@ -201,7 +202,7 @@ func (f *Flow) callback(ctx context.Context, s Settings, in CallbackInput) (Resu
 		res.Connected = &made
 		return res, err
 	}
-	got, err := arrival{f}.arrive(ctx, s, id, c.Invitation, in.Request)
+	got, err := arrival{f}.arrive(ctx, s, id, signup.RegisterInput{Invitation: c.Invitation}, in.Request)
 	got.Return = c.Return
 	return got, err
 }

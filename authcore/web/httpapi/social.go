@@ -167,6 +167,7 @@ type socialTokenBody struct {
 	LastName   string `json:"last_name,omitempty"`
 	Invitation string `json:"invitation,omitempty" doc:"Token of an invitation, for a new account."`
 	SignInBody
+	TrapBody
 }
 
 func (b socialTokenBody) byCookie(*http.Request, httpauth.RequestInfo) bool { return b.Cookies }
@@ -182,8 +183,12 @@ func (c *socialCalls) token(x *call, body socialTokenBody) error {
 	if err := body.check(); err != nil {
 		return err
 	}
+	trapped := body.fell(x.trap)
+	if trapped {
+		defer x.trap.FieldFilled(x.w, x.r, x.in)()
+	}
 	res, err := c.flow.Token(x.r.Context(), federated.TokenInput{Provider: x.r.PathValue("id"), Native: body.native(), FirstName: body.FirstName,
-		LastName: body.LastName, Invitation: body.Invitation, Request: x.request(body.SignInBody)})
+		LastName: body.LastName, Invitation: body.Invitation, Trapped: trapped, Request: x.request(body.SignInBody)})
 	if err != nil {
 		return err
 	}

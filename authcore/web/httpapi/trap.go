@@ -29,4 +29,5 @@ var (
 	_ takesMore = (*otpBody)(nil)
 	_ takesMore = (*otpVerifyBody)(nil)
 	_ takesMore = (*completeBody)(nil)
+	_ takesMore = (*socialTokenBody)(nil)
 )

@@ -118,6 +118,16 @@ func TestTrap_ByCode(t *testing.T) {
 	h.post("/otp/verify", `{"login":"ada@example.com","otp":"`+code+`","website":"x"}`, as).want(200)
 }
 
+// TestTrap_ProviderToken: an app's sign-in by a provider makes no account for whom the field tells of; who has one goes on.
+func TestTrap_ProviderToken(t *testing.T) {
+	h := open(t, plan{trap: true, provider: true})
+	as := from(trapAddr)
+	h.post("/social/acme/token", h.idToken(`,"website":"x"`), as).refused(403, authcore.Blocked)
+	h.post("/social/acme/token", h.idToken(``), as).refused(403, authcore.Blocked) // the address is kept out
+	h.post("/social/acme/token", h.idToken(`,"website":""`), from("203.0.113.8")).want(200)
+	h.post("/social/acme/token", h.idToken(`,"website":"x"`), as).want(200)
+}
+
 // TestTrap_Off: without a trap the member is one that nobody knows.
 func TestTrap_Off(t *testing.T) {
 	h := open(t)
