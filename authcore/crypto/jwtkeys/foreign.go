@@ -33,14 +33,17 @@ const (
 	ForeignRefresh ForeignUse = "refresh"
 )
 
-// sealedClaim is the one claim of ours that such a token has besides those that its clients know.
-const sealedClaim = "gh"
+// sealedClaim is the one claim of ours that such a token has besides those that its clients know. It is the last one.
+const (
+	sealedClaim  = "gh"
+	sealedMember = `,"` + sealedClaim + `":"`
+)
 
 // ForeignKeys sign and check JWTs that have the claims of another system, in the name of one of its dialects.
 //
 // Services of that system may hold the key, so it alone proves nothing here. What the gateway goes by lies in one claim more, sealed under a
-// key of its own for that dialect, kind of token, session, user and end: whoever has the key can change nothing of it, and cannot put it
-// into another token.
+// key of its own for that dialect, kind of token and all other claims as they are written: whoever has the key can change nothing of them,
+// and cannot put it into another token.
 type ForeignKeys struct {
 	name    string
 	entries []*entry // the first signs
@@ -87,9 +90,9 @@ func Shared(text secret.Value, seal secret.MACKey) (Key, error) {
 	return ParsePrivate(hex.EncodeToString(mac[:12]), Bearer, HS256, text.Reveal())
 }
 
-// Sign returns a token with the members and what it says to the gateway. user is the member user_id, and the members say exp and sid as c
-// does. [ErrTooLong] for one above [MaxLength].
-func (f *ForeignKeys) Sign(use ForeignUse, members []Member, user any, c Claims) (string, error) {
+// Sign returns a token with the members, at least one, and what it says to the gateway. The members say exp and sid as c does. [ErrTooLong] for
+// one above [MaxLength].
+func (f *ForeignKeys) Sign(use ForeignUse, members []Member, c Claims) (string, error) {
 	if c.NotBefore.IsZero() {
 		c.NotBefore = c.IssuedAt
 	}
@@ -97,16 +100,12 @@ func (f *ForeignKeys) Sign(use ForeignUse, members []Member, user any, c Claims)
 	if err != nil {
 		return "", fmt.Errorf("signing token of dialect: %w", err)
 	}
-	name, err := json.Marshal(user)
-	if err != nil {
-		return "", fmt.Errorf("signing token of dialect: %w", err)
-	}
-	sealed := f.seal.SealFor(inner, f.bound(use, c.SessionID, string(name), c.ExpiresAt.Unix())...)
-	members = append(members[:len(members):len(members)], Member{sealedClaim, string(use[:1]) + base64.RawURLEncoding.EncodeToString(sealed)})
 	payload, err := encodeMembers(members)
 	if err != nil {
 		return "", fmt.Errorf("signing token of dialect: %w", err)
 	}
+	sealed := f.seal.SealFor(inner, f.bound(use, string(payload))...)
+	payload = append(append(payload, sealedMember+string(use[:1])...), base64.RawURLEncoding.EncodeToString(sealed)+`"}`...)
 	e := f.entries[0]
 	text := append(make([]byte, 0, len(e.header)+len(payload)*4/3+3), e.header...)
 	signed := string(base64.RawURLEncoding.AppendEncode(append(text, '.'), payload))
@@ -123,6 +122,7 @@ func (f *ForeignKeys) Sign(use ForeignUse, members []Member, user any, c Claims)
 // typicalPayload is about what the claims of a token take, in bytes.
 const typicalPayload = 1 << 10
 
+// encodeMembers writes members, without the brace that ends them.
 func encodeMembers(members []Member) (b []byte, err error) {
 	b = append(make([]byte, 0, typicalPayload), '{')
 	for i, m := range members {
@@ -144,12 +144,12 @@ func encodeMembers(members []Member) (b []byte, err error) {
 			return nil, err
 		}
 	}
-	return append(b, '}'), nil
+	return b, nil
 }
 
-// bound is what the sealed claim of a token is good for alone.
-func (f *ForeignKeys) bound(use ForeignUse, session, user string, exp int64) [][]byte {
-	return [][]byte{[]byte(f.name), []byte(use), []byte(session), strconv.AppendInt(nil, exp, 10), []byte(user)}
+// bound is what the sealed claim of a token is good for alone: members is all that stands in front of it.
+func (f *ForeignKeys) bound(use ForeignUse, members string) [][]byte {
+	return [][]byte{[]byte(f.name), []byte(use), []byte(members)}
 }
 
 // ForeignToken is a token that has been checked.
@@ -232,24 +232,23 @@ func (f *ForeignKeys) open(payload string, now time.Time) (t ForeignToken, err e
 	}) {
 		return ForeignToken{}, ErrInvalid
 	}
-	session, sealed := t.Text("sid"), t.Text(sealedClaim)
+	before, sealed, ours := strings.Cut(strings.TrimSuffix(payload, `"}`), sealedMember)
 	delete(t.Members, sealedClaim)
-	exp, hasExp := readInt(string(t.Members["exp"]))
 	use := ForeignAccess
 	if strings.HasPrefix(sealed, string(ForeignRefresh[:1])) {
 		use = ForeignRefresh
 	}
 	sealed, prefixed := strings.CutPrefix(sealed, string(use[:1]))
 	text, err := base64.RawURLEncoding.Strict().DecodeString(sealed)
-	if !prefixed || err != nil || !hasExp || !canonicalUUID(session) {
+	if !ours || !prefixed || err != nil {
 		return t, ErrInvalid
 	}
-	inner, ours := f.seal.OpenWith(text, f.bound(use, session, string(t.Members["user_id"]), exp)...)
+	inner, ours := f.seal.OpenWith(text, f.bound(use, before)...)
 	if !ours {
 		return t, ErrInvalid
 	}
 	c, ok := decode(string(inner))
-	if !ok || c.SessionID != session || c.ExpiresAt.Unix() != exp || !c.begun(now) {
+	if !ok || !c.begun(now) {
 		return t, ErrInvalid
 	}
 	t.Use, t.Claims = use, c

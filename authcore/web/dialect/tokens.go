@@ -75,7 +75,7 @@ func (s *Site) refreshDigest(id string) secret.Digest {
 func (f format) Sign(i session.Issue) (access, refresh string, err error) {
 	form, c := f.s.Dialect.Form, i.Claims
 	of := Issued{Account: i.Account, UserID: f.s.UserIDOf(i.Account), Session: c.SessionID, ID: newID(), IssuedAt: c.IssuedAt.Unix(), SignedIn: i.Session.AuthTime.Unix(), ExpiresAt: c.ExpiresAt.Unix()}
-	if access, err = f.s.Settings.Keys.Sign(jwtkeys.ForeignAccess, form.Access(of), of.UserID, c); err != nil {
+	if access, err = f.s.Settings.Keys.Sign(jwtkeys.ForeignAccess, form.Access(of), c); err != nil {
 		return "", "", err
 	}
 	switch {
@@ -91,7 +91,7 @@ func (f format) Sign(i session.Issue) (access, refresh string, err error) {
 		inner.ExpiresAt = c.IssuedAt.Truncate(time.Second).Add(time.Second)
 	}
 	of.ID, of.ExpiresAt = i.Seed, inner.ExpiresAt.Unix()
-	refresh, err = f.s.Settings.Keys.Sign(jwtkeys.ForeignRefresh, form.Refresh(of), of.UserID, inner)
+	refresh, err = f.s.Settings.Keys.Sign(jwtkeys.ForeignRefresh, form.Refresh(of), inner)
 	return access, refresh, err
 }
 
