@@ -2,6 +2,7 @@ package dialect
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -217,7 +218,14 @@ func (x *Call) Rename(name string) (authcore.Account, error) {
 		return authcore.Account{}, err
 	}
 	first, last := splitName(name)
-	return x.Flows.Profile.Change(x.Context(), x.Who.AccountID, profile.Patch{FirstName: &first, LastName: &last}, x.Info.Client)
+	a, err := x.Flows.Profile.Change(x.Context(), x.Who.AccountID, profile.Patch{FirstName: &first, LastName: &last}, x.Info.Client)
+	var e *authcore.Error
+	if errors.As(err, &e) {
+		if wrong := append(e.Fields.At("first_name"), e.Fields.At("last_name")...); len(wrong) > 0 {
+			err = drf.Invalid("username", drf.Text(wrong[0]))
+		}
+	}
+	return a, err
 }
 
 // splitName puts what is longer than a name may be into both, at a blank.

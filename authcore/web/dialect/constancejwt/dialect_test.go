@@ -187,7 +187,11 @@ func TestMe_Put(t *testing.T) {
 			t.Errorf("%q is %v", name, says)
 		}
 	}
-	put(400, strings.Repeat("x", 151))
+	for _, name := range []string{strings.Repeat("x", 151), strings.Repeat("x", 120), "\u202eevil"} {
+		if says := put(400, name); says["username"] == nil || len(says) != 1 {
+			t.Errorf("%q is refused by %v", name, says)
+		}
+	}
 	put(403, "Root of it")
 	e.Want(t, 400, "PUT", "/api/me/", "{}", "Bearer "+access)
 	e.Want(t, 401, "PUT", "/api/me/", `{"username":"x"}`, "")

@@ -327,13 +327,16 @@ func (d *api) confirmDevice(x *dialect.Call, body drf.Values) (drf.Answer, error
 	return empty(), err
 }
 
-// owner is who makes a call: by a token, or by the password of the account that the body names.
+// owner is who makes a call: by a token, or by the password of the account that the body names, which counts against the limit of sign-ins.
 func owner(x *dialect.Call, body drf.Values) (authcore.Account, error) {
 	if x.Who != nil {
 		return x.Account()
 	}
 	if body["password"] == "" || named(body) == "" {
 		return authcore.Account{}, drf.NotAuthenticated()
+	}
+	if err := x.Flows.Limits.Take(x.Context(), x.W.Header(), authcore.LimitLogin, x.Route.Path, x.Info.Client.Addr); err != nil {
+		return authcore.Account{}, err
 	}
 	return x.Flows.SignIn.Owner(x.Context(), signin.Input{Login: named(body), Password: body["password"], Request: request(x, "")})
 }

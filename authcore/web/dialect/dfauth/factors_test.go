@@ -194,3 +194,14 @@ func TestTwoFactor_Static(t *testing.T) {
 	e.Want(t, 204, "DELETE", at+"?type=static", "", ada)
 	wantCode(t, e, 400, "wrong_otp", "POST", base+"/token/", password+"&otp="+codes[2], "")
 }
+
+// TestL14_ConfirmByPassword: a password beside a code counts against the limit of sign-ins, so that confirm/ is no second place to try them.
+func TestL14_ConfirmByPassword(t *testing.T) {
+	t.Parallel()
+	e := open(t, defaults, testflow.Options{Rates: map[string]ratelimit.Rate{authcore.LimitLogin: {Count: 1, Window: time.Hour}}})
+	body := "email=" + email + "&password=a+guess&otp=123456"
+	wantCode(t, e, 401, "authentication_failed", "POST", base+"/otp-devices/4/confirm/?type=email", body, "")
+	wantCode(t, e, 429, "throttled", "POST", base+"/otp-devices/4/confirm/?type=email", body, "")
+	wantCode(t, e, 429, "throttled", "POST", base+"/token/", body, "")
+	wantCode(t, e, 401, "not_authenticated", "POST", base+"/otp-devices/4/confirm/?type=email", "otp=123456", "")
+}
