@@ -152,7 +152,7 @@ func (f *Flow) complete(ctx context.Context, ch authcore.Challenge, c claim, r s
 	} else {
 		account.EmailVerifiedAt = now
 	}
-	plan, err := f.plan(ctx, account, c, r)
+	plan, err := planFor(ctx, f, account, c, r)
 	if err != nil {
 		return secondstep.Outcome{}, err
 	}
@@ -198,8 +198,8 @@ func (f *Flow) complete(ctx context.Context, ch authcore.Challenge, c claim, r s
 	return out, nil
 }
 
-// plan prepares the sign-in that completes a sign-up; an empty one where nobody is signed in.
-func (f *Flow) plan(ctx context.Context, a authcore.Account, c claim, r session.Request) (*secondstep.Plan, error) {
+// planFor prepares the sign-in that completes a sign-up; an empty one where nobody is signed in.
+func planFor(ctx context.Context, f *Flow, a authcore.Account, c claim, r session.Request) (*secondstep.Plan, error) {
 	if c.noSession {
 		return new(secondstep.Plan), nil
 	}
