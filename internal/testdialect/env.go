@@ -42,6 +42,7 @@ type Env struct {
 	Auth     *httpauth.Authenticator
 	// Keys are those of all dialects of the node, of which a test may add some.
 	Keys *jwtkeys.ForeignSet
+	t    testing.TB
 	// Counted are the codes of the outcomes of all calls; "" is success.
 	Counted []authcore.Code
 }
@@ -52,7 +53,7 @@ func New(t testing.TB, d dialect.Dialect, o Options) *Env {
 	if o.Mode == "" {
 		o.Mode = signup.Open
 	}
-	e := &Env{Env: testflow.New(t, o.Options)}
+	e := &Env{Env: testflow.New(t, o.Options), t: t}
 	seal := e.Ring.MACKey("dialect token")
 	key := must(jwtkeys.Shared(secret.FromString(cmp.Or(o.Key, Key)), seal))(t)
 	prefix := d.Prefix
@@ -120,6 +121,9 @@ func (e *Env) Call(method, path, body, authorization string, headers ...string) 
 		}
 	}
 	site.ServeHTTP(w, r.WithContext(httpauth.WithRequestInfo(r.Context(), httpauth.RequestInfo{Client: client, HTTPS: true})))
+	if err := described(site, r, w); err != nil {
+		e.t.Error(err)
+	}
 	return w
 }
 

@@ -57,7 +57,7 @@ func (r *Route) OperationID() string {
 }
 
 func (s *Site) operation(to *Route, path string) map[string]any {
-	op := map[string]any{"operationId": to.OperationID(), "summary": to.Summary, "tags": []string{s.Dialect.Name}, "responses": responses(to.Replies)}
+	op := map[string]any{"operationId": to.OperationID(), "summary": to.Summary, "tags": []string{s.Dialect.Name}, "responses": responses(to)}
 	if to.Path == "" || path != s.Settings.Prefix+to.Path { // the call has another path, or more
 		op["operationId"] = to.OperationID() + "_at" + strings.ReplaceAll(path, "/", "_")
 	}
@@ -81,7 +81,12 @@ func (s *Site) operation(to *Route, path string) map[string]any {
 	return op
 }
 
-func responses(statuses []int) map[string]any {
+// responses are those of a call: its own, those to any body, and that of a gateway whose database is away.
+func responses(to *Route) map[string]any {
+	statuses := append(slices.Clone(to.Replies), http.StatusServiceUnavailable)
+	if len(to.Fields)+len(to.Reads) > 0 {
+		statuses = append(statuses, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
+	}
 	all := map[string]any{}
 	for _, status := range statuses {
 		all[strconv.Itoa(status)] = map[string]string{"description": http.StatusText(status)}

@@ -95,7 +95,12 @@ func devicesOf(x *dialect.Call, a authcore.Account) (all []device, err error) {
 	if err != nil {
 		return nil, err
 	}
+	waiting := unproven(x, a)
 	for _, f := range factors {
+		// A code that was sent for what waits may have made a factor of it, which waits with it.
+		if !f.Confirmed() && slices.ContainsFunc(waiting, func(v device) bool { return v.address == f.Address }) {
+			continue
+		}
 		if kind, ok := kinds[f.Type]; ok {
 			v := factorDevice(a, f)
 			for v.kind = kind; slices.ContainsFunc(all, func(o device) bool { return o.id == v.id }); v.id++ {
@@ -103,7 +108,7 @@ func devicesOf(x *dialect.Call, a authcore.Account) (all []device, err error) {
 			all = append(all, v)
 		}
 	}
-	return append(all, unproven(x, a)...), nil
+	return append(all, waiting...), nil
 }
 
 // factorDevice is a factor as its owner sees it. An address that is not the account's own is shown in part, as everywhere.
@@ -290,7 +295,7 @@ func (d *api) removeDevice(x *dialect.Call, body drf.Values) (drf.Answer, error)
 	case v.confirmed:
 		err = drf.NotFound()
 	case v.pending:
-		err = x.Flows.Contact.Forget(x.Context(), a.ID, v.channel)
+		err = forget(x, a, v)
 	case v.channel == authcore.BySMS:
 		_, err = x.Flows.Contact.RemovePhone(x.Context(), a.ID, x.Info.Client)
 	default:
@@ -316,6 +321,8 @@ func (d *api) confirmDevice(x *dialect.Call, body drf.Values) (drf.Answer, error
 	case v.factor != uuid.Nil:
 		_, err = x.Flows.Factors.Confirm(x.Context(), factor.ConfirmInput{AccountID: a.ID, FactorID: v.factor, Code: body["otp"], Client: x.Info.Client})
 	case v.confirmed:
+	case d.becomesFactor(a, v):
+		err = asFactor(x, a, v, in)
 	case v.channel == authcore.BySMS:
 		_, err = x.Flows.Contact.ConfirmPhone(x.Context(), in)
 	default:

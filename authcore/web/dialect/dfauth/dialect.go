@@ -56,7 +56,7 @@ func (d *api) prepare(f *dialect.Flows) (err error) {
 	f.SignUp, err = f.SignUpAs(func(s *signup.Settings) {
 		s.Deferred = d.DeferIdentity
 		// Of an account that is made at once the code proves a claim, which confirm/ takes; what waits needs the code of the registration.
-		s.CodeOnDemand = !d.AutoSend || s.Mode() == signup.Open && !d.DeferIdentity
+		s.CodeOnDemand = !d.AutoSend || s.Mode() == signup.Open && !(d.DeferIdentity && d.IdentityUpdate)
 	})
 	return err
 }
@@ -105,7 +105,7 @@ func (d *api) deviceRoutes() []dialect.Route {
 		{Action: "otp_device", Method: http.MethodGet, Path: "/otp-devices/{id}", Summary: "Show a device", User: true, Replies: []int{200, 400, 401, 404}, Do: d.showDevice},
 		{Action: "otp_device", Method: http.MethodDelete, Path: "/otp-devices/{id}", Summary: "Remove a device", User: true, Fields: proof, Replies: []int{204, 400, 401, 403, 404}, Do: d.removeDevice},
 		{Action: "confirm", Method: http.MethodPost, Path: "/otp-devices/{id}/confirm", Summary: "Confirm a device", Maybe: true, Limit: authcore.LimitVerify,
-			Fields: append(append([]drf.Field{{Name: "otp"}}, optional(identities...)...), optional("password")...), Replies: []int{200, 400, 401, 404, 429}, Do: d.confirmDevice},
+			Fields: append(append([]drf.Field{{Name: "otp"}}, optional(identities...)...), optional("password")...), Replies: []int{200, 400, 401, 403, 404, 429}, Do: d.confirmDevice},
 	}
 }
 

@@ -95,7 +95,7 @@ func (d *api) sendOwn(x *dialect.Call, login passwordless.Login) (sent bool, err
 	}
 	for _, own := range unproven(x, a) {
 		if own.channel == by && own.address == address {
-			return true, claim(x, a, by, typed)
+			return true, d.sendTo(x, a, own)
 		}
 	}
 	return false, nil

@@ -52,9 +52,9 @@ func (d *api) register(x *dialect.Call, in signup.RegisterInput) (number int64, 
 		return done.Number, err
 	}
 	a, err := x.Flows.Accounts.AccountByID(x.Context(), done.Account.ID)
-	if err == nil && d.AutoSend && !d.DeferIdentity {
+	if err == nil && d.AutoSend && !(d.DeferIdentity && d.IdentityUpdate) { // else the flow has sent them
 		for _, v := range unproven(x, a) {
-			_ = claim(x, a, v.channel, v.address)
+			_ = d.sendTo(x, a, v)
 		}
 	}
 	return a.Number, err

@@ -47,7 +47,7 @@ func New(o Options) dialect.Dialect {
 		Routes: []dialect.Route{{
 			Action: "obtain", Method: http.MethodPost, Path: "/token", Summary: "Token Obtain Pair", Limit: authcore.LimitLogin,
 			Fields:  []drf.Field{{Name: o.LoginField}, {Name: "password", Secret: true}, dialect.Signing},
-			Replies: []int{http.StatusOK, http.StatusBadRequest, http.StatusUnauthorized, http.StatusTooManyRequests}, Do: a.obtain,
+			Replies: []int{http.StatusOK, http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests}, Do: a.obtain,
 		}, {
 			Action: "refresh", Method: http.MethodPost, Path: "/token/refresh", Summary: "Token Refresh", Limit: authcore.LimitRefresh,
 			Fields:  token("refresh"),
