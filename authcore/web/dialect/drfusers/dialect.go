@@ -68,7 +68,7 @@ func New(o Options) dialect.Dialect {
 	return dialect.Dialect{
 		Name: Name, Title: "A viewset of users", Borrows: simplejwt.Name, Options: a.metadata,
 		Routes: []dialect.Route{
-			{Action: "list", Method: http.MethodGet, Path: list, Summary: "User List", User: true, Replies: replies(http.StatusOK), Do: a.list},
+			{Action: "list", Method: http.MethodGet, Path: list, Summary: "User List", User: true, Replies: replies(http.StatusOK, http.StatusNotFound), Do: a.list},
 			{Action: "list", Method: http.MethodPost, Path: list, Summary: "User List", User: true, Reads: a.created(),
 				Replies: replies(http.StatusCreated, http.StatusBadRequest), Do: a.create},
 			{Method: http.MethodGet, Path: detail, Summary: "User Instance", User: true, Replies: replies(http.StatusOK, http.StatusNotFound), Do: a.retrieve},
