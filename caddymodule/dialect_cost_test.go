@@ -36,10 +36,9 @@ func (b *benched) acceptDialect(tb testing.TB) {
 // signDialect signs an access token of simplejwt.
 func (b *benched) signDialect(c jwtkeys.Claims, at time.Time) (string, error) {
 	c.IssuedAt = at
-	user := "1"
-	members := simplejwt.New(simplejwt.Options{}).Form.Access(dialect.Issued{UserID: user, Session: c.SessionID, ID: c.ID,
+	members := simplejwt.New(simplejwt.Options{}).Form.Access(dialect.Issued{UserID: "1", Session: c.SessionID, ID: c.ID,
 		IssuedAt: at.Unix(), SignedIn: at.Unix(), ExpiresAt: c.ExpiresAt.Unix()})
-	return b.dialect.Sign(jwtkeys.ForeignAccess, members, user, c)
+	return b.dialect.Sign(jwtkeys.ForeignAccess, members, c)
 }
 
 // TestDialect_Allocations: a token of a dialect costs a guard no more than a bearer token, and a bearer token costs no more where dialects
