@@ -67,7 +67,7 @@ func TestDialect_NoneNoCost(t *testing.T) {
 	}); n > 0 {
 		t.Errorf("%v allocations at a start without dialects", n)
 	}
-	if n := runtime.NumGoroutine(); n != before {
+	if n := runtime.NumGoroutine(); n > before { // those of tests before may end meanwhile
 		t.Errorf("%d goroutines became %d", before, n)
 	}
 	if a.dialects.Keys() != nil || a.dialects.Schemes() != nil {
