@@ -63,6 +63,7 @@ type accountList struct {
 	led     bool            // by more than a time
 	few     bool            // they are ids of a few rows, which are found first and put in order then
 	tests   []func() string // the others; they are written after all that leads, so that their parameters come last
+	reads   []string        // the columns that they name
 	orderBy string
 	// configured are rows that lead besides those with roles: whom the option admins makes an administrator, and who has no role in the
 	// database. "" is none.
@@ -73,9 +74,9 @@ type accountList struct {
 const withRoles = "roles <> '[]'"
 
 // lead lets a condition lead, if none does yet. Of two that lead a planner might take the one with more rows, and test all of them.
-func (l *accountList) lead(condition func() string) {
+func (l *accountList) lead(condition func() string, reads ...string) {
 	if l.led {
-		l.test(condition)
+		l.test(condition, reads...)
 		return
 	}
 	l.led = true
@@ -115,7 +116,10 @@ func (s *Store) accountList(q admin.UserQuery) *accountList {
 // searched are what a prefix may begin, each with its index.
 var searched = []string{"email", "username", "phone", "lower(first_name)", "lower(last_name)"}
 
-func (l *accountList) test(condition func() string) { l.tests = append(l.tests, condition) }
+// test adds a condition that names these columns.
+func (l *accountList) test(condition func() string, reads ...string) {
+	l.tests, l.reads = append(l.tests, condition), append(l.reads, reads...)
+}
 
 // conditions returns what rows are tested for.
 func (l *accountList) conditions() (all []string) {
@@ -166,7 +170,7 @@ func (l *accountList) search(ctx context.Context, db sqldb.Querier) error {
 			all = append(all, l.beginsWith(column, given))
 		}
 		return "(" + strings.Join(all, " or ") + ")"
-	})
+	}, "email", "username", "phone", "first_name", "last_name")
 	return nil
 }
 
@@ -208,9 +212,17 @@ func where(conditions []string) string {
 	return " where " + strings.Join(conditions, " and ")
 }
 
-// testedColumns are those that conditions and orders name: rows that are only tested are read no wider.
-const testedColumns = `id, number, kind, email, email_verified_at, email_verified_by, username, phone, phone_verified_at, first_name, last_name, roles, mfa_enabled_at,
-	disabled_at, last_sign_in_at, invited_by, created_at`
+// columns are what the rows that are tested are read by, and no wider: where an index has them all, none of the rows is.
+func (l *accountList) columns() string {
+	by, _, _ := strings.Cut(strings.TrimSuffix(l.orderBy, " desc"), ",")
+	all := []string{"id"}
+	for _, name := range append([]string{strings.Fields(by)[0]}, l.reads...) {
+		if !slices.Contains(all, name) {
+			all = append(all, name)
+		}
+	}
+	return strings.Join(all, ", ")
+}
 
 // tested are the rows of what leads, as many as are tested.
 func (l *accountList) tested(columns string) string {
@@ -229,7 +241,7 @@ func (l *accountList) tested(columns string) string {
 
 // page is the statement of a page.
 func (l *accountList) page() string {
-	found := "select id from " + l.tested(testedColumns) + where(l.conditions()) + " order by " + l.orderBy + " limit " + l.place(l.q.Limit+1)
+	found := "select id from " + l.tested(l.columns()) + where(l.conditions()) + " order by " + l.orderBy + " limit " + l.place(l.q.Limit+1)
 	return "select " + managedColumns(l.place(micros(l.q.Now))) + " from users u where u.id in (" + found + ") order by " + l.orderBy
 }
 
@@ -244,7 +256,7 @@ func (s *Store) ManagedAccounts(ctx context.Context, q admin.UserQuery) (p admin
 		if err := l.conditionsOf(ctx, db); err != nil {
 			return err
 		}
-		last := "select created_at, id from " + l.tested("created_at, id, email") + " order by " + l.orderBy + " limit 1 offset " + strconv.Itoa(admin.Tested-1)
+		last := "select created_at, id from users where id = (select id from " + l.tested(l.columns()) + " order by " + l.orderBy + " limit 1 offset " + strconv.Itoa(admin.Tested-1) + ")"
 		lastArgs := append([]any{}, l.args...)
 		if err := l.lockedOnly(ctx, db, q.Limit+1); err != nil {
 			return err
@@ -282,7 +294,7 @@ func (s *Store) CountAccounts(ctx context.Context, q admin.UserQuery) (n int, er
 		if err := l.lockedOnly(ctx, db, admin.Tested); err != nil {
 			return err
 		}
-		found, err := sqldb.One(ctx, db, sqldb.ScanInt, "select count(*) from "+l.tested(testedColumns)+where(l.conditions()), l.args...)
+		found, err := sqldb.One(ctx, db, sqldb.ScanInt, "select count(*) from "+l.tested(l.columns())+where(l.conditions()), l.args...)
 		n = int(found)
 		return err
 	})

@@ -18,17 +18,17 @@ import (
 func (l *accountList) filter() {
 	q := l.q
 	if q.Number != 0 {
-		l.lead(func() string { return "number = " + l.place(q.Number) })
+		l.lead(func() string { return "number = " + l.place(q.Number) }, "number")
 	}
 	for _, exact := range []struct{ column, value string }{{"email", q.Email}, {"username", q.Username}, {"phone", q.Phone}} {
 		if exact.value != "" {
 			l.lead(func() string {
 				return exact.column + " <> '' and " + l.s.bytewise(exact.column) + " = " + l.place(exact.value)
-			})
+			}, exact.column)
 		}
 	}
 	if q.InvitedBy != uuid.Nil {
-		l.lead(func() string { return "invited_by = " + l.place(q.InvitedBy) })
+		l.lead(func() string { return "invited_by = " + l.place(q.InvitedBy) }, "invited_by")
 	}
 	for _, bound := range []struct {
 		condition string
@@ -37,7 +37,7 @@ func (l *accountList) filter() {
 		switch condition := func() string { return bound.condition + l.place(micros(bound.at)) }; {
 		case bound.at.IsZero():
 		case q.Sort == admin.ByAddress: // the order is another
-			l.test(condition)
+			l.test(condition, "created_at")
 		default:
 			l.leads = append(l.leads, condition())
 		}
@@ -50,14 +50,14 @@ func (l *accountList) states() {
 	q, either := l.q, map[bool]string{true: "", false: "not "}
 	switch q.Kind {
 	case authcore.KindService:
-		l.lead(func() string { return "kind <> 'person'" })
+		l.lead(func() string { return "kind <> 'person'" }, "kind")
 	case authcore.KindPerson:
-		l.test(func() string { return "kind = 'person'" })
+		l.test(func() string { return "kind = 'person'" }, "kind")
 	}
 	if q.Disabled != nil && *q.Disabled {
-		l.lead(func() string { return "disabled_at is not null" })
+		l.lead(func() string { return "disabled_at is not null" }, "disabled_at")
 	} else if q.Disabled != nil {
-		l.test(func() string { return "disabled_at is null" })
+		l.test(func() string { return "disabled_at is null" }, "disabled_at")
 	}
 	if q.Role != "" {
 		l.role()
@@ -65,22 +65,23 @@ func (l *accountList) states() {
 	if q.Verified != nil {
 		l.test(func() string {
 			return either[*q.Verified] + "(email_verified_at is not null or phone_verified_at is not null)"
-		})
+		}, "email_verified_at", "phone_verified_at")
 	}
 	if q.MFA != nil {
-		l.test(func() string { return either[*q.MFA] + "(mfa_enabled_at is not null)" })
+		l.test(func() string { return either[*q.MFA] + "(mfa_enabled_at is not null)" }, "mfa_enabled_at")
 	}
 	if !q.SeenBefore.IsZero() {
 		l.test(func() string {
 			return "(last_sign_in_at is null or last_sign_in_at < " + l.place(micros(q.SeenBefore)) + ")"
-		})
+		}, "last_sign_in_at")
 	}
 }
 
 // role adds the condition of a role, which somebody may have by the option admins alone.
 func (l *accountList) role() {
-	admins, byOption := l.s.admins, func() string { return "" }
+	admins, byOption, reads := l.s.admins, func() string { return "" }, []string{"roles"}
 	if l.q.Role == authcore.RoleAdmin && len(admins) > 0 {
+		reads = append(reads, "email", "email_verified_at", "email_verified_by")
 		byOption = func() string {
 			return "(" + l.s.bytewise("email") + " " + l.s.Dialect().AnyOf(l.place(l.s.Dialect().Texts(admins))) +
 				" and email <> '' and email_verified_at is not null and email_verified_by = '')"
@@ -99,7 +100,7 @@ func (l *accountList) role() {
 			return "(" + has + " or " + condition + ")"
 		}
 		return has
-	})
+	}, reads...)
 }
 
 // likeLiteral is a text as a pattern of like that has a backslash for its escape.
@@ -114,7 +115,7 @@ func (l *accountList) lockedOnly(ctx context.Context, db sqldb.Querier, enough i
 		return nil
 	}
 	args := slices.Clone(l.args)
-	text := "select id from " + l.tested(testedColumns) + where(l.conditions()) + " order by " + l.orderBy
+	text := "select id from " + l.tested(l.columns()) + where(l.conditions()) + " order by " + l.orderBy
 	ids, err := sqldb.All(ctx, db, scanID, text, l.args...)
 	l.args = args
 	if err != nil {

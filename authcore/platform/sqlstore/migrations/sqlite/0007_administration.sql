@@ -15,7 +15,7 @@ create index events_at on events (at, id);
 create index events_kind on events (kind, at, id);
 create index events_session on events (session_id, at, id) where session_id is not null;
 create index events_addr on events (addr, at, id) where addr <> '';
-create index events_failed on events (at, id) where result <> 'success';
+create index events_failed on events (at, id, result) where result <> 'success';
 
 -- The gateways on this database, each as it last wrote. view_age and clock_skew are in microseconds.
 create table nodes (
@@ -100,16 +100,16 @@ alter table users add column kind text not null default 'person';
 alter table users add column disabled_reason text;
 alter table users add column last_sign_in_at integer;
 
--- What leads a list of accounts. The order is that of the list, or that of the addresses.
+-- What leads a list of accounts. The order is that of the list, or that of the addresses; what follows the id is tested of many rows.
 create index users_username on users (username, id) where username <> '';
 create index users_phone on users (phone, id) where phone <> '';
 create index users_first_name on users (lower(first_name), id) where first_name <> '';
 create index users_last_name on users (lower(last_name), id) where last_name <> '';
-create index users_address on users (email, id);
-create index users_having_roles on users (created_at, id) where roles <> '[]';
+create index users_address on users (email, id, created_at);
+create index users_having_roles on users (created_at, id, roles) where roles <> '[]';
 create index users_disabled on users (created_at, id) where disabled_at is not null;
 create index users_services on users (created_at, id) where kind <> 'person';
-create index users_having_roles_address on users (email, id) where roles <> '[]';
+create index users_having_roles_address on users (email, id, roles) where roles <> '[]';
 create index users_disabled_address on users (email, id) where disabled_at is not null;
 create index users_services_address on users (email, id) where kind <> 'person';
 drop index users_invited;
