@@ -90,6 +90,7 @@ const (
 	EventAdminUsersList       EventKind = "admin.users.list"
 	EventAdminUsersGet        EventKind = "admin.users.get"
 	EventAdminUsersCreate     EventKind = "admin.users.create"
+	EventAdminUsersSetupLink  EventKind = "admin.users.setup_link" // on the command line
 	EventAdminUsersReplace    EventKind = "admin.users.replace"
 	EventAdminUsersUpdate     EventKind = "admin.users.update"
 	EventAdminUsersDelete     EventKind = "admin.users.delete"
@@ -147,7 +148,7 @@ var eventKinds = sortedKinds(
 	EventNotifications, EventConnectionAdded, EventConnectionRemoved, EventConnectionRefused, EventProviderFailed, EventProviderLoggedOut,
 	EventAdminStatsGet, EventAdminNodesList, EventAdminEventsList, EventAdminEventsExport, EventAdminEventsStream,
 	EventSettingChanged, EventSettingReset, EventAdminSettingsList, EventAdminSettingsGet, EventAdminSettingsSet, EventAdminSettingsReset, EventAdminSettingsHistory,
-	EventAdminKeysList, EventAdminKeysRotate, EventAdminUsersList, EventAdminUsersGet, EventAdminUsersCreate, EventAdminUsersReplace, EventAdminUsersUpdate, EventAdminUsersDelete,
+	EventAdminKeysList, EventAdminKeysRotate, EventAdminUsersList, EventAdminUsersGet, EventAdminUsersCreate, EventAdminUsersSetupLink, EventAdminUsersReplace, EventAdminUsersUpdate, EventAdminUsersDelete,
 	EventAdminUsersAddRole, EventAdminUsersRemoveRole, EventAdminUsersReset, EventAdminUsersVerify, EventAdminUsersUnlock,
 	EventAdminUsersRequireMFA, EventAdminUsersReleaseMFA, EventMFARequired, EventMFAReleased,
 	EventAdminSessionsList, EventAdminSessionsDelete, EventAdminSessionsRevoke, EventAdminFactorsList, EventAdminFactorsRemove, EventAdminFactorsReset, EventCreatedByAdmin, EventUnlocked, EventEndedByAdmin,

@@ -205,11 +205,13 @@ type setupLink struct {
 }
 
 func newSetupLink(ctx context.Context, d *adminOps) (setupLink, error) {
-	link, err := setup.NewLink(ctx, d.store, d.now)
-	if err != nil {
-		return setupLink{}, err
-	}
-	return setupLink{d.link("/setup", link.Token), link.ExpiresAt}, nil
+	return told(ctx, d, authcore.EventAdminUsersSetupLink, func(ctx context.Context) (setupLink, error) {
+		link, err := setup.NewLink(ctx, d.store, d.now)
+		if err != nil {
+			return setupLink{}, err
+		}
+		return setupLink{d.link("/setup", link.Token), link.ExpiresAt}, nil
+	})
 }
 
 // tellSetup prints a set-up link while there is no account at all: to the standard error alone, for what stands in a log is read by

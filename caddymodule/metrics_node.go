@@ -3,7 +3,6 @@ package caddymodule
 import (
 	"runtime"
 
-	"github.com/caddyserver/caddy/v2"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/jwtkeys"
@@ -64,8 +63,7 @@ func truth(is bool) float64 {
 
 var nodeReadings = readings{
 	gauge("build_info", "Always 1; the labels give version and goversion.", func(_ *App, _ *core, tell func(float64, ...string)) {
-		version, _ := caddy.Version()
-		tell(1, version, runtime.Version())
+		tell(1, Version(), runtime.Version())
 	}, "version", "goversion"),
 	gauge("ready", "1 while the node can serve: its database answers, its clock is right and it is not shutting down.", func(a *App, _ *core, tell func(float64, ...string)) {
 		tell(truth(a.unready() == ""))

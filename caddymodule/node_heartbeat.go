@@ -9,7 +9,7 @@ import (
 
 // heartbeat keeps the row by which administrators see this node.
 func (a *App) heartbeat() stats.Heartbeat {
-	version, _ := caddy.Version()
+	version := Version()
 	return stats.Heartbeat{Store: a.node.store, Ends: caddy.Exiting, Now: a.node.clock.Now, Logger: logsink.Present(), Look: func() stats.Node {
 		n := stats.Node{ID: a.node.id, Version: version, State: stats.NodeReady, StartedAt: a.node.openedAt, ClockSkew: a.node.clock.Skew(),
 			Settings: a.cfg.tuning.Version()}

@@ -12,9 +12,6 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/passhash"
 )
 
-// tracer is the name under which spans of ours are found (OpenTelemetry: the instrumentation scope).
-const tracer = "github.com/gatehouse-auth/gatehouse"
-
 // spanOutcome is the one attribute of our spans: how the step ended. Nothing of who asked for it is in a span.
 const spanOutcome = attribute.Key("gatehouse.outcome")
 
@@ -25,7 +22,7 @@ func span(ctx context.Context, step string) (within context.Context, done func(e
 	if !parent.IsRecording() {
 		return authcore.NoTrace(ctx, step)
 	}
-	within, s := parent.TracerProvider().Tracer(tracer).Start(ctx, step)
+	within, s := parent.TracerProvider().Tracer(module).Start(ctx, step)
 	return within, func(err error) {
 		outcome := outcomeOf(err)
 		s.SetAttributes(spanOutcome.String(outcome))

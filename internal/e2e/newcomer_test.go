@@ -133,4 +133,8 @@ func TestCommands_MakeNoDatabase(t *testing.T) {
 	if err != nil || !regexp.MustCompile(`^gatehouse \S+\ncaddy v2\.`).Match(out) {
 		t.Errorf("version prints %q, %v", out, err)
 	}
+	own := strings.Fields(string(out))[1]
+	eventually(t, "the table of nodes has the version that the program prints", func() bool {
+		return g.count(t, "select count(*) from nodes where version = '"+own+"'") == 1
+	})
 }

@@ -442,6 +442,9 @@ func TestL22_SetUpOnTwoNodes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if n := a.count(t, "select count(*) from events where kind = 'admin.users.setup_link' and result = 'success' and actor_via = 'operator'"); n != 1 {
+		t.Errorf("%d events tell of the link", n)
+	}
 	set := func(g *gateway, token, email string) answer {
 		return g.api(t, "POST", "/setup", object{"token": token, "email": email, "password": password})
 	}
