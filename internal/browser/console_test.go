@@ -10,7 +10,7 @@ import (
 
 // TestConsole: an administrator who is not signed in comes back to the console; every page of its navigation, of one account, block or
 // setting, and for a new one, in both widths, light and dark, has nothing that axe finds and is not wider than the screen; the keyboard
-// alone reaches everything, and asks what becomes of a request.
+// alone reaches everything, asks what becomes of a request, and changes an account.
 func TestConsole(t *testing.T) {
 	t.Parallel()
 	text, err := shipped()
@@ -33,7 +33,7 @@ func TestConsole(t *testing.T) {
 			return strings.Contains(p.text(), "Sign-ins by result")
 		})
 		pages := strings.Fields(p.ask(`[...document.querySelectorAll("nav:first-of-type a[href*='/console']")].map(a => a.href).join(" ")`))
-		for _, at := range append(pages, g.origin()+"/auth/console/users/new", g.origin()+"/auth/console/users/number:1", g.origin()+"/auth/console/invitations/new",
+		for _, at := range append(pages, g.origin()+"/auth/console/users/new", g.origin()+"/auth/console/users/number:1", g.origin()+"/auth/console/users/number:1/edit", g.origin()+"/auth/console/invitations/new",
 			g.origin()+"/auth/console/blocks/new", g.origin()+"/auth/console/settings/access_lifetime") {
 			p.visit(at)
 			p.ask(`document.querySelectorAll("details").forEach(d => d.open = true), ""`)
@@ -45,6 +45,11 @@ func TestConsole(t *testing.T) {
 		p.load("asking by keyboard", chromedp.KeyEvent(g.origin()+"/"+kb.Enter))
 		p.see("A sign-in is asked for (401, authentication_required)", "Caddyfile:", "Step by step")
 		p.looksRight(t, w, "console-explained")
+		p.visit(g.origin() + "/auth/console/users/number:1/edit")
+		p.tabTo(`document.activeElement.name === "first_name"`)
+		p.load("changing a name by keyboard", chromedp.KeyEvent("Ada"+kb.Enter))
+		p.at("/auth/console/users/number:1", address)
+		p.see("The account has been changed.", "Ada")
 		p.followsLive(t, w, g.origin())
 		if w.phone {
 			continue
