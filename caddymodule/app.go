@@ -113,6 +113,9 @@ func (a *App) Provision(ctx caddy.Context) (err error) {
 func (a *App) Start() error {
 	ctx, cancel := untilExit()
 	defer cancel()
+	if err := a.dialects.checkOrigin(a.issuers()); err != nil {
+		return fmt.Errorf("gatehouse: %w", err)
+	}
 	before := running()
 	if err := a.refuseOccupied(ctx, before); err != nil {
 		return fmt.Errorf("gatehouse: %w", err)

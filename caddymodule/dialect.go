@@ -180,6 +180,23 @@ func (s *dialects) add(d *Dialect, at *site) error {
 	return nil
 }
 
+// checkOrigin returns the error of a dialect in a configuration whose sites and options name no issuer: its tokens would be good nowhere, and
+// links in mails would lead nowhere.
+func (s *dialects) checkOrigin(issuers []string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.all) == 0 || len(issuers) > 0 {
+		return nil
+	}
+	d := s.all[0]
+	where := ""
+	if d.At != "" {
+		where = " at " + d.At
+	}
+	return fmt.Errorf("gatehouse_dialect %s%s: no site has the directive gatehouse, and option issuer is not set: tokens and links in mails have no origin; "+
+		"write gatehouse before gatehouse_dialect", d.is.Name, where)
+}
+
 // Interface guards
 var (
 	_ caddy.Provisioner           = (*Dialect)(nil)

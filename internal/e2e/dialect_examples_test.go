@@ -1,12 +1,16 @@
 package e2e
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"os"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/internal/gatehousetest"
 )
@@ -22,7 +26,8 @@ func startDialectExample(t *testing.T, folder string, env ...string) *gateway {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := &gateway{Gateway: gatehousetest.Over(dir, binary, ".gatehouse.sock"), client: &http.Client{Timeout: 30 * time.Second}}
+	g := &gateway{Gateway: gatehousetest.Over(dir, binary, ".gatehouse.sock"), client: &http.Client{Timeout: 30 * time.Second,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 	g.Env = append([]string{"SITE=http://" + g.Host()}, env...)
 	copyFiles(t, "../../examples/"+folder, "Caddyfile", g.Dir)
 	if err := os.Symlink(".gatehouse", g.Dir+"/data"); err != nil { // where mails are looked for
@@ -33,6 +38,62 @@ func startDialectExample(t *testing.T, folder string, env ...string) *gateway {
 	}
 	g.killAfter(t)
 	return g
+}
+
+// TestConstanceJWT_Example: the calls of the app's clients, on an empty database and in their order. A lifetime that is changed while the gateway
+// runs shows in the next token.
+func TestConstanceJWT_Example(t *testing.T) {
+	t.Parallel()
+	g := startDialectExample(t, "constance-jwt", "DJANGO_SECRET_KEY="+dialectKey)
+	is := func(got map[string]any, want object) {
+		t.Helper()
+		if !reflect.DeepEqual(got, map[string]any(want)) {
+			t.Errorf("answered %v, want %v", got, want)
+		}
+	}
+	john := object{"email": "john@example.com", "password": password}
+	is(g.asJSON(t, 201, "POST", "/api/register/", john, ""), object{"id": 1.0, "email": "john@example.com"})
+	pair := func(path string, body any) (access string, refresh any) {
+		t.Helper()
+		says := g.asJSON(t, 200, "POST", path, body, "")
+		if id, err := uuid.Parse(fmt.Sprint(says["refresh_token"])); err != nil || id.Version() != 4 || len(says) != 2 {
+			t.Errorf("%s answered %v", path, says)
+		}
+		return says["access_token"].(string), says["refresh_token"]
+	}
+	lives := func(access string, seconds int64) {
+		t.Helper()
+		var c struct {
+			UserID   int64 `json:"user_id"`
+			Exp, IAT int64
+		}
+		if err := json.Unmarshal([]byte(part(t, access, 1)), &c); err != nil || members(t, access, 0)["alg"] != "HS256" || c.UserID != 1 || c.Exp-c.IAT != seconds {
+			t.Errorf("the token is %+v, %v, want a life of %d s", c, err, seconds)
+		}
+	}
+	access, first := pair("/api/login/", john)
+	lives(access, 30)
+	_, second := pair("/api/refresh/", object{"refresh_token": first})
+	_, third := pair("/api/refresh/", object{"refresh_token": second})
+	if first == second || second == third {
+		t.Errorf("the refresh tokens are %v, %v, %v", first, second, third)
+	}
+	g.asJSON(t, 401, "POST", "/api/refresh/", object{"refresh_token": first}, "")
+	access, refresh := pair("/api/login/", john)
+	is(g.asJSON(t, 200, "GET", "/api/me/", nil, "Bearer "+access), object{"id": 1.0, "username": "", "email": "john@example.com"})
+	is(g.asJSON(t, 200, "PUT", "/api/me/", object{"username": "John Smith"}, "Bearer "+access), object{"id": 1.0, "username": "John Smith", "email": "john@example.com"})
+	if a := g.do(t, call{path: "/", bearer: access}); a.status != 200 || uuid.Validate(string(a.body)) != nil {
+		t.Errorf("the service answered %d %s", a.status, a.body)
+	}
+	g.operatorJSON(t, "settings", "set", "dialects.constance_jwt.access_lifetime", "45s")
+	access, refresh = pair("/api/refresh/", object{"refresh_token": refresh})
+	lives(access, 45)
+	is(g.asJSON(t, 200, "POST", "/api/logout/", object{"refresh_token": refresh}, ""), object{"success": "User logged out."})
+	g.asJSON(t, 401, "POST", "/api/refresh/", object{"refresh_token": refresh}, "")
+	g.do(t, call{path: "/", bearer: access}).must(t, 401, "invalid_token")
+	if a := g.do(t, call{path: "/admin/"}); a.status != 302 || !strings.HasSuffix(a.header.Get("Location"), "/auth/console") {
+		t.Errorf("/admin/ leads to %d %v", a.status, a.header)
+	}
 }
 
 // TestSimplejwt_Example: what the notes of a client ask, in their words and paths; the session that its tokens belong to is ended at the

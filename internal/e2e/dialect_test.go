@@ -138,6 +138,38 @@ func (g *gateway) endSessionOnPage(t testing.TB, u *user, sid string) time.Time 
 	return ended
 }
 
+// TestDialect_Alone: a dialect at a site without a portal is as good as elsewhere while another site has one, and drf_users needs no simplejwt
+// beside it. Where no site has a portal, and no issuer is given, tokens would be good nowhere: that is an error, which says where.
+func TestDialect_Alone(t *testing.T) {
+	t.Parallel()
+	const sites = `http://127.0.0.1:<port> {
+	gatehouse
+	gatehouse_dialect drf_users /users {
+		access users
+	}
+}
+http://localhost:<port> {
+	gatehouse_dialect constance_jwt
+}
+`
+	g := start(t, plan{site: sites})
+	u := g.newUser(t)
+	got := g.do(t, call{path: "/users/", bearer: u.access})
+	if got.status != 200 || !strings.Contains(string(got.body), u.email) {
+		t.Errorf("drf_users answered %d %s", got.status, got.body)
+	}
+	if got = g.do(t, call{path: "/users/"}); got.status != 401 || got.header.Get("WWW-Authenticate") != `Bearer realm="api"` {
+		t.Errorf("nobody is answered %d %v", got.status, got.header)
+	}
+	elsewhere := "localhost" + g.Host()[strings.LastIndex(g.Host(), ":"):]
+	login := g.do(t, call{method: "POST", path: "/api/login/", host: elsewhere, body: object{"email": u.email, "password": u.password}}).must(t, 200, "")
+	g.do(t, call{path: "/api/me/", host: elsewhere, bearer: login.text("access_token")}).must(t, 200, "")
+	complaint, err := g.reload(plan{site: sites[strings.Index(sites, "http://localhost"):]})
+	if err != nil || !strings.Contains(complaint, "gatehouse_dialect constance_jwt at ") || !strings.Contains(complaint, "no site has the directive gatehouse") {
+		t.Errorf("without a portal the gateway says %v %s", err, complaint)
+	}
+}
+
 // TestOption_guard_accept: what a guard does not name is left alone.
 func TestOption_guard_accept(t *testing.T) {
 	t.Parallel()

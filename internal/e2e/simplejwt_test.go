@@ -237,6 +237,8 @@ func askUsers() []asked {
 		{name: "OPTIONS by a user", path: list, method: "OPTIONS", bearer: "{{carl}}"},
 		{name: "PUT of the list", path: list, method: "PUT", body: `{}`, bearer: "{{ada}}"},
 		{name: "POST to one", path: "/student/authentication/3/", body: `{}`, bearer: "{{ada}}"},
+		{name: "PUT of the list by a user", path: list, method: "PUT", body: `{}`, bearer: "{{carl}}", differs: "Methods that a path does not have",
+			ours: &says{405, "", "GET, POST, HEAD, OPTIONS", `{"detail":"Method \"PUT\" not allowed."}`}},
 		{name: "create nothing", path: list, body: `{}`, bearer: "{{ada}}"},
 		{name: "create by a user", path: list, body: `{}`, bearer: "{{carl}}"},
 		{name: "create blanks", path: list, body: `{"username":"","email":"x","password":""}`, bearer: "{{ada}}"},

@@ -54,6 +54,10 @@ func totals(tables []sqlstore.TransferredTable) (rows, copied int) {
 func TestTransfer(t *testing.T) {
 	t.Parallel()
 	from, to := filled(t, 600), opened(t, testpg.Database(t))
+	reserved, err := from.ReserveNumber(t.Context()) // for who signs up later
+	if err != nil {
+		t.Fatal(err)
+	}
 	tables, err := sqlstore.Transfer(t.Context(), from, to, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -73,6 +77,9 @@ func TestTransfer(t *testing.T) {
 	}
 	if err := to.Migrate(t.Context()); err != nil {
 		t.Errorf("a node does not start on it: %v", err)
+	}
+	if next, err := to.ReserveNumber(t.Context()); err != nil || next <= reserved {
+		t.Errorf("the number after %d is %d, %v", reserved, next, err)
 	}
 	storetest.CheckFilled(t, to)
 }

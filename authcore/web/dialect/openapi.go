@@ -71,12 +71,13 @@ func (s *Site) operation(to *Route, path string) map[string]any {
 		name, _, _ := strings.Cut(rest, "}")
 		op["parameters"] = []map[string]any{{"name": name, "in": "path", "required": true, "schema": map[string]string{"type": "string"}}}
 	}
-	if len(to.Fields) > 0 {
+	if fields := slices.Concat(s.named(to.Fields), to.Reads); len(fields) > 0 {
 		content := map[string]any{}
 		for _, kind := range drf.MediaTypes {
-			content[kind] = map[string]any{"schema": schema(s.named(to.Fields))}
+			content[kind] = map[string]any{"schema": schema(fields)}
 		}
-		op["requestBody"] = map[string]any{"required": true, "content": content}
+		must := slices.ContainsFunc(fields, func(f drf.Field) bool { return !f.Optional })
+		op["requestBody"] = map[string]any{"required": must, "content": content}
 	}
 	return op
 }
