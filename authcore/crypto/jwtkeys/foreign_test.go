@@ -93,6 +93,9 @@ func TestForeign_SignAndOpen(t *testing.T) {
 		if _, err := f.Open(foreignToken(t, f, use), foreignNow.Add(time.Minute)); !errors.Is(err, ErrExpired) {
 			t.Errorf("a minute later: %v", err)
 		}
+		if _, err := f.Open(foreignToken(t, f, use), foreignNow.Add(-Leeway-time.Second)); !errors.Is(err, ErrInvalid) {
+			t.Errorf("before it was issued: %v", err)
+		}
 	}
 	// A test vector of simplejwt: its header is ours.
 	if want := "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9."; !strings.HasPrefix(foreignToken(t, f, ForeignAccess), want) {

@@ -62,7 +62,7 @@ func gatedConstanceJWT(testing.TB) *gatedDialect {
 				return p.Call("POST", "/api/register/", form("email", p.newcomer(), "password", testflow.Password), "")
 			}), want: map[state]string{fine: "201", from: "403 This is not possible here.", outcast: "403 This is not possible here."}},
 			"POST /login": {limit: authcore.LimitLogin, signs: true, begin: begun(login), want: map[state]string{fine: "200",
-				owed: "401 2fa_required", miscoded: "400 otp", locked: "429", guessed: "429", disabled: bad, from: "403 This is not possible here.", outcast: bad}},
+				unproven: "403 The e-mail address is not verified yet. Use the code or link we sent to it, or ask for a new one.", owed: "401 2fa_required", miscoded: "400 otp", locked: "429", guessed: "429", disabled: bad, from: "403 This is not possible here.", outcast: bad}},
 			"POST /refresh": {limit: authcore.LimitRefresh, begin: byRefresh("/api/refresh/"), want: map[state]string{fine: "200", disabled: bad, dead: bad}},
 			"POST /logout":  {limit: authcore.LimitRefresh, begin: byRefresh("/api/logout/"), want: map[state]string{fine: "200", disabled: bad, dead: bad}},
 			"GET /me":       {begin: ofCaller("GET", "/api/me/", ""), want: map[state]string{fine: "200", disabled: bad, dead: bad}},
@@ -79,7 +79,7 @@ func gatedSimplejwt(testing.TB) *gatedDialect {
 		serve:  serveSimplejwt,
 		signIn: signInSimplejwt, renew: renewSimplejwt,
 		calls: map[string]gatedCall{
-			"POST /token": {limit: authcore.LimitLogin, signs: true, begin: begun(obtain), want: map[state]string{fine: "200", owed: "401 2fa_required",
+			"POST /token": {limit: authcore.LimitLogin, signs: true, begin: begun(obtain), want: map[state]string{fine: "200", unproven: noAccount, owed: "401 2fa_required",
 				miscoded: "400 otp", locked: "429", guessed: "429", disabled: noAccount, from: "403 This is not possible here.", outcast: noAccount}},
 			"POST /token/refresh": {limit: authcore.LimitRefresh, begin: begun(refreshSimplejwt), want: map[state]string{fine: "200",
 				disabled: "401 No active account found for the given token.", dead: invalid}},

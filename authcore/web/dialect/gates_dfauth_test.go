@@ -50,7 +50,7 @@ func gatedDFAuth(t testing.TB) *gatedDialect {
 
 func (c dfAuth) calls() map[string]gatedCall {
 	const bad, ended, here = "401 authentication_failed", "401 token_not_valid", "403 permission_denied"
-	// Another role ends a token: who has it signs in again.
+	// Another role ends a token: who has it refreshes it.
 	own := func(success string) map[state]string {
 		return map[state]string{fine: success, asked: ended, disabled: ended, dead: ended}
 	}
@@ -59,13 +59,13 @@ func (c dfAuth) calls() map[string]gatedCall {
 		return map[state]string{fine: success, stale: old, owed: old, miscoded: old, guessed: old, asked: ended, disabled: ended, dead: ended}
 	}
 	return map[string]gatedCall{
-		"POST /token": {limit: authcore.LimitLogin, signs: true, begin: begun(c.obtain), want: map[state]string{fine: "200", owed: "401 2fa_required",
+		"POST /token": {limit: authcore.LimitLogin, signs: true, begin: begun(c.obtain), want: map[state]string{fine: "200", unproven: bad, owed: "401 2fa_required",
 			miscoded: "400 wrong_otp", locked: "429", guessed: "429", disabled: bad, from: here, outcast: bad}},
 		"POST /token, by a code": {limit: authcore.LimitLogin, begin: c.byCode, want: map[state]string{fine: "200", stale: "400 wrong_otp", owed: "401 2fa_required", disabled: "400 wrong_otp",
 			from: here, outcast: "400 wrong_otp"}},
-		"POST /token/refresh":   {limit: authcore.LimitRefresh, begin: c.byToken("/token/refresh/", "token"), want: own("200")},
+		"POST /token/refresh":   {limit: authcore.LimitRefresh, begin: c.byToken("/token/refresh/", "token"), want: with(own("200"), asked, "200")},
 		"POST /token/verify":    {limit: authcore.LimitDialectVerify, begin: c.byToken("/token/verify/", "token"), want: own("200")},
-		"POST /token/blacklist": {limit: authcore.LimitRefresh, begin: c.byToken("/token/blacklist/", "refresh"), want: own("200")},
+		"POST /token/blacklist": {limit: authcore.LimitRefresh, begin: c.byToken("/token/blacklist/", "refresh"), want: with(own("200"), asked, "200")},
 		// Who has been deleted is new.
 		"POST /otp": {limit: authcore.LimitOTP, sends: true, begin: begun(func(_ testing.TB, p *caller, _ proof) *httptest.ResponseRecorder {
 			return p.Call("POST", base+"/otp/", form("email", p.email()), "")

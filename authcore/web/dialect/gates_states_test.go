@@ -8,6 +8,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/block"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/factor"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
 	"github.com/gatehouse-auth/gatehouse/internal/testflow"
 )
 
@@ -18,6 +19,7 @@ const (
 	fine     state = "fine"
 	stale    state = "signed in a while ago"
 	proved   state = "signed in a while ago, with the password"
+	unproven state = "address not proven"
 	owed     state = "2FA owed"
 	both     state = "2FA owed, with password and code"
 	miscoded state = "2FA owed, with password and wrong code"
@@ -33,9 +35,13 @@ const (
 
 // states are all of them, with what they do.
 var states = map[state]func(t testing.TB, d *gatedDialect, p *caller){
-	fine:    func(testing.TB, *gatedDialect, *caller) {},
-	stale:   comesBack,
-	proved:  comesBack,
+	fine:   func(testing.TB, *gatedDialect, *caller) {},
+	stale:  comesBack,
+	proved: comesBack,
+	unproven: func(t testing.TB, d *gatedDialect, _ *caller) {
+		d.mode = signup.Verified
+		t.Cleanup(func() { d.mode = signup.Open })
+	},
 	owed:    addsApp,
 	both:    addsApp,
 	guessed: func(testing.TB, *gatedDialect, *caller) {},

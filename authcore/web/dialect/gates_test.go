@@ -38,7 +38,8 @@ type gatedDialect struct {
 	signIn func(t testing.TB, p *caller)
 	// renew is for who comes back after a while: it sets p.header anew.
 	renew func(t testing.TB, p *caller)
-	admin bool // callers administer
+	admin bool        // callers administer
+	mode  signup.Mode // open
 	// calls are by their method and path below the prefix, or action where there is no path. What follows a comma says which of several uses of
 	// the call it is.
 	calls map[string]gatedCall
@@ -133,16 +134,22 @@ func (d *gatedDialect) node(t testing.TB) *testdialect.Env {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return d.serve(t, testdialect.Options{Options: testflow.Options{Rates: unlimited(""), MFA: secondstep.Requirement{Roles: []string{secured}},
+	d.mode = signup.Open
+	return d.serve(t, testdialect.Options{Options: testflow.Options{ModeNow: func() signup.Mode { return d.mode }, Rates: unlimited(""), MFA: secondstep.Requirement{Roles: []string{secured}},
 		Lockout: lockout.Policy{Failures: failures, Window: time.Minute, First: time.Minute, Max: time.Hour},
 		Blocks:  block.Config{Rules: []block.Compiled{block.Configured(block.Email, "banned-*@example.com", block.DefaultActs(), pattern)}}}})
 }
 
-// caller makes one who has just signed in.
-func (d *gatedDialect) caller(t testing.TB, e *testdialect.Env, n int) *caller {
+// caller makes one who has just signed in or, for unproven, signed up.
+func (d *gatedDialect) caller(t testing.TB, e *testdialect.Env, n int, s state) *caller {
 	t.Helper()
 	p := &caller{Env: e, name: fmt.Sprint("person-", n)}
-	p.account = e.Person(t, signup.RegisterInput{Email: p.email(), Username: p.name}).Account
+	in := signup.RegisterInput{Email: p.email(), Username: p.name}
+	if s == unproven {
+		p.account = *e.Register(t, in).Account
+		return p
+	}
+	p.account = e.Person(t, in).Account
 	if d.admin {
 		if _, err := e.Store.ChangeRoles(t.Context(), authcore.RolesChange{AccountID: p.account.ID, Add: []string{authcore.RoleAdmin}, Now: e.Clock.Now()}); err != nil {
 			t.Fatal(err)
@@ -254,11 +261,11 @@ func (d *gatedDialect) namesEveryCall(t *testing.T) {
 func (d *gatedDialect) try(t *testing.T, e *testdialect.Env, of string, s state, n int) {
 	c := d.calls[of]
 	byProof := s == proved || s == both || s == miscoded || s == guessed
-	if byProof && !c.signs && !c.fresh || s == guessed && c.want[guessed] == "" {
+	if byProof && !c.signs && !c.fresh || (s == guessed || s == unproven) && c.want[s] == "" {
 		return
 	}
 	want := cmp.Or(c.want[s], c.want[like[s]], c.want[fine])
-	p := d.caller(t, e, n)
+	p := d.caller(t, e, n, s)
 	p.banned = s == outcast
 	send := c.begin(t, p)
 	states[s](t, d, p)
@@ -306,7 +313,7 @@ func (d *gatedDialect) tryLimit(t *testing.T, e *testdialect.Env, of string, n i
 	twice := func(rates map[string]ratelimit.Rate) (first, second string) {
 		t.Helper()
 		n++
-		send := c.begin(t, d.caller(t, e, n))
+		send := c.begin(t, d.caller(t, e, n, fine))
 		limited(t, e, rates)
 		defer limited(t, e, unlimited(""))
 		with := proof{}

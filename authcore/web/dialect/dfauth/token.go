@@ -113,20 +113,18 @@ func owed(x *dialect.Call, p *secondstep.Pending) error {
 	return told{envelope(http.StatusUnauthorized, e)}
 }
 
-// opened returns a token that is good now.
+// opened returns a token that has not expired. Whether its session lives is not looked at.
 func opened(x *dialect.Call, raw string) (session.Presented, jwtkeys.ForeignToken, error) {
 	t, err := x.Open(raw)
 	if err != nil {
 		return session.Presented{}, t, authcore.Refuse(authcore.InvalidToken, badToken).Because(err)
 	}
-	if _, err := x.Flows.Auth.AuthenticateDialect(raw, x.Settings.Keys.Has); err != nil {
-		return session.Presented{}, t, err
-	}
 	p, err := x.PresentedJWT(raw, t)
 	return p, t, err
 }
 
-// refresh issues another token of the session, for as long after the sign-in as a token lives. The former stays good.
+// refresh issues another token of the session, for as long after the sign-in as a token lives. The former stays good. One that other roles of the
+// account have ended does too: the next has these.
 func refresh(x *dialect.Call, body drf.Values) (drf.Answer, error) {
 	p, t, err := opened(x, body["token"])
 	if err != nil {
@@ -140,7 +138,7 @@ func refresh(x *dialect.Call, body drf.Values) (drf.Answer, error) {
 }
 
 func verify(x *dialect.Call, body drf.Values) (drf.Answer, error) {
-	_, _, err := opened(x, body["token"])
+	_, err := x.Flows.Auth.AuthenticateDialect(body["token"], x.Settings.Keys.Has)
 	return empty(), err
 }
 
@@ -150,6 +148,9 @@ func blacklist(x *dialect.Call, body drf.Values) (drf.Answer, error) {
 	if err != nil {
 		return drf.Answer{}, err
 	}
-	_, err = x.Flows.Dialects.End(context.WithoutCancel(x.Context()), p, x.Info.Client)
+	ended, err := x.Flows.Dialects.End(context.WithoutCancel(x.Context()), p, x.Info.Client)
+	if err == nil && !ended {
+		err = authcore.Refuse(authcore.InvalidToken, badToken)
+	}
 	return empty(), err
 }
