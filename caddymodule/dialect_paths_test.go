@@ -1,0 +1,37 @@
+package caddymodule
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+)
+
+// TestDialect_PathsOfOthers: what two directives of a site both serve is an error at adapt, which says where both stand; other sites may have the
+// same.
+func TestDialect_PathsOfOthers(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ directives, complaint string }{
+		"one path twice":           {"gatehouse_dialect constance_jwt\n\tgatehouse_dialect simplejwt {\n\t\tpath obtain /api/login/\n\t}", "gatehouse_dialect simplejwt: the path /api/login/ is that of gatehouse_dialect constance_jwt at Caddyfile:5 too; give one of them another prefix, at Caddyfile:6"},
+		"a dialect twice":          {"gatehouse_dialect simplejwt\n\tgatehouse_dialect simplejwt", "the path /api/token/ is that of gatehouse_dialect simplejwt at Caddyfile:5 too"},
+		"a page":                   {"gatehouse_dialect constance_jwt {\n\t\tadmin /admin/\n\t}\n\tgatehouse_dialect simplejwt {\n\t\tpath obtain /admin\n\t}", "the path /admin/ is that of gatehouse_dialect constance_jwt at Caddyfile:5 too"},
+		"the portal's prefix":      {"gatehouse\n\tgatehouse_dialect simplejwt /auth", "gatehouse_dialect simplejwt: the prefix /auth is that of gatehouse at Caddyfile:5 too; give one of them another prefix, for example gatehouse /id, at Caddyfile:6"},
+		"below the portal":         {"gatehouse\n\tgatehouse_dialect simplejwt /auth/api", "the prefix /auth/api is that of gatehouse"},
+		"the portal below":         {"gatehouse /api/auth\n\tgatehouse_dialect simplejwt", "the prefix /api is that of gatehouse"},
+		"a path below the portal":  {"gatehouse\n\tgatehouse_dialect simplejwt {\n\t\tpath obtain /auth/token/\n\t}", "the path /auth/token is that of gatehouse"},
+		"the portal comes later":   {"gatehouse_dialect simplejwt /auth\n\tgatehouse", "gatehouse: the prefix /auth is that of gatehouse_dialect simplejwt at Caddyfile:5 too"},
+		"beside":                   {"gatehouse\n\tgatehouse_dialect simplejwt\n\tgatehouse_dialect drf_users /users\n\tgatehouse_dialect constance_jwt", ""},
+		"the portal elsewhere":     {"gatehouse /id\n\tgatehouse_dialect simplejwt /auth", ""},
+		"a prefix like the portal": {"gatehouse\n\tgatehouse_dialect simplejwt /authentication", ""},
+		"another site":             {"gatehouse\n\tgatehouse_dialect simplejwt\n}\nhttp://127.0.0.1 {\n\tgatehouse_dialect simplejwt", ""},
+	} {
+		file := "{\n\tgatehouse\n}\nhttp://localhost {\n\t" // the directives begin in line 5
+		_, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(file+c.directives+"\n}\n"), map[string]any{"filename": "Caddyfile"})
+		switch {
+		case c.complaint == "" && err != nil:
+			t.Errorf("%s: %v", name, err)
+		case c.complaint != "" && (err == nil || !strings.Contains(err.Error(), c.complaint)):
+			t.Errorf("%s: got %v, want %q", name, err, c.complaint)
+		}
+	}
+}
