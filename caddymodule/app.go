@@ -142,6 +142,13 @@ func (a *App) Start() error {
 		a.logger.Warn(w)
 	}
 	a.tellRuntime()
+	launchWorkers(a, c)
+	a.logger.Info("gatehouse is ready", "issuers", a.issuers(), "database", a.cfg.databaseKind(), "data_dir", a.cfg.dataDir)
+	return nil
+}
+
+// launchWorkers launches the workers of a configuration, which end by its stop.
+func launchWorkers(a *App, c *core) {
 	run, stop := context.WithCancel(context.Background())
 	a.stop = stop
 	a.workers.Go(func() { c.ring.Run(run) })
@@ -170,8 +177,6 @@ func (a *App) Start() error {
 		a.workers.Go(func() { a.feed.Run(run) })
 		a.workers.Go(func() { a.counters.Run(run) })
 	}
-	a.logger.Info("gatehouse is ready", "issuers", a.issuers(), "database", a.cfg.databaseKind(), "data_dir", a.cfg.dataDir)
-	return nil
 }
 
 // untilExit returns a context that ends when the process is told to, for Caddy lets a start come to its end first.
