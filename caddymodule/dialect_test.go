@@ -226,6 +226,18 @@ func TestOption_dialect_path(t *testing.T) {
 	}
 }
 
+// A call is not hidden behind a page, nor a page behind a call.
+func TestDialect_PathOfAPage(t *testing.T) {
+	t.Parallel()
+	for _, options := range []string{"admin /api/login", "path login /api-doc/", "path login /api-doc/x", "path login openapi.json", "path login /api/jwks.json", "admin /console\n path me /console/"} {
+		site := "{\n\tgatehouse\n}\nhttp://localhost {\n\tgatehouse_dialect constance_jwt {\n\t\t" + options + "\n\t}\n}\n"
+		_, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(site), map[string]any{"filename": "Caddyfile"})
+		if err == nil || !strings.Contains(err.Error(), "is that of a page") {
+			t.Errorf("%s: %v", options, err)
+		}
+	}
+}
+
 func TestOption_dialect_schemes(t *testing.T) {
 	t.Parallel()
 	e := served(t, "gatehouse_dialect constance_jwt {\n schemes JWT Bearer\n}", testdialect.Options{})

@@ -14,8 +14,8 @@ type Table struct {
 	order  []string
 }
 
-// NewTable returns the table of a dialect under a prefix. An action that the dialect does not have, and a path that would be two calls
-// with one method, are errors.
+// NewTable returns the table of a dialect under a prefix. An action that the dialect does not have, a path that would be two calls with one
+// method, and one that is a call and a page are errors.
 func NewTable(d Dialect, prefix string, more map[string][]string) (Table, error) {
 	t := Table{prefix: prefix, paths: map[string][]*Route{}}
 	if d.Beside != nil {
@@ -36,6 +36,11 @@ func NewTable(d Dialect, prefix string, more map[string][]string) (Table, error)
 			if err := t.add(path, to); err != nil {
 				return t, err
 			}
+		}
+	}
+	for _, path := range t.order {
+		if rest, _ := strings.CutPrefix(path, prefix); t.page(path) != nil || rest == documentPath || rest == keysPath {
+			return t, fmt.Errorf("path: %s is that of a page and of a call of %s", path, d.Name)
 		}
 	}
 	for action := range more {
