@@ -151,7 +151,7 @@ func (s *dialects) under(d *Dialect) (sites []*dialect.Site) {
 func (c *core) dialectFlows(a *App) dialect.Flows {
 	f := c.flows
 	limits := httpauth.NewLimits(a.limiter(), ratelimit.AddressKey).TellRefused(countRateLimited)
-	return dialect.Flows{Sessions: f.Sessions, Dialects: session.NewDialects(f.Sessions, c.store), SignIn: f.SignIn, SignUp: f.SignUp, Password: f.Password,
+	return dialect.Flows{Sessions: f.Sessions, Dialects: session.NewDialects(f.Sessions, c.store, a.node.revocations), SignIn: f.SignIn, SignUp: f.SignUp, Password: f.Password,
 		Profile: f.Profile, Contact: f.Contact, Fresh: f.Fresh, Factors: f.Factors, Steps: f.Steps, Federated: f.Federated, Invite: f.Invite, CodesAs: f.CodesAs, SignUpAs: f.SignUpAs,
 		Accounts: c.store, Blocks: c.blocks, APIPage: c.apiPage, AdminGate: f.AdminGate, Directory: f.Directory, Users: f.Users, Roster: f.Roster, Newcomers: f.Newcomers, Claims: f.Claims, Closure: f.Closure,
 		Admins: a.cfg.admins, Auth: c.auth, Limits: limits, Now: a.node.clock.Now, Logger: a.logger, Count: countDialect}

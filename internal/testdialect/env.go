@@ -69,7 +69,7 @@ func New(t testing.TB, d dialect.Dialect, o Options) *Env {
 	e.Verifier = must(accesstoken.New(accesstoken.Config{Keys: e.Ring, Revocations: e.Revoked, Now: e.Clock.Now}))(t)
 	e.Auth = must(httpauth.NewAuthenticator(httpauth.Config{Verifier: e.Verifier, Sessions: e.Sessions, Issuers: func() []string { return []string{testflow.Client().Issuer} },
 		Origins: must(httpauth.NewOrigins(o.Origins))(t), Dialects: func() *jwtkeys.ForeignSet { return e.Keys }}))(t)
-	e.Site = must(dialect.New(d, s, dialect.Flows{Sessions: e.Sessions, Dialects: session.NewDialects(e.Sessions, e.Store), SignIn: e.SignIn, SignUp: e.SignUp,
+	e.Site = must(dialect.New(d, s, dialect.Flows{Sessions: e.Sessions, Dialects: session.NewDialects(e.Sessions, e.Store, e.Revoked), SignIn: e.SignIn, SignUp: e.SignUp,
 		Password: e.Password, Profile: e.Profile, Contact: e.Contact, Fresh: e.Fresh, Factors: e.Factors, Steps: e.Steps, Federated: e.Federated, Invite: e.Invite, CodesAs: e.CodesAs, SignUpAs: e.SignUpAs,
 		Accounts: e.Store, Blocks: e.Blocks, APIPage: must(apidocs.New())(t), AdminGate: e.AdminGate, Directory: e.Directory, Users: e.Users,
 		Roster: e.Roster, Newcomers: e.Newcomers, Claims: e.Claims, Closure: e.Closure, Admins: o.Admins, Auth: e.Auth, Limits: httpauth.NewLimits(e.Limiter, ratelimit.AddressKey), Now: e.Clock.Now, Logger: discard(o.Logger),

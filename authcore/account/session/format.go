@@ -92,10 +92,13 @@ type DialectStore interface {
 type Dialects struct {
 	sessions *Sessions
 	store    DialectStore
+	recent   *recent
 }
 
-// NewDialects returns those of sessions.
-func NewDialects(sessions *Sessions, store DialectStore) *Dialects { return &Dialects{sessions, store} }
+// NewDialects returns those of sessions. over are the revocations that this node knows.
+func NewDialects(sessions *Sessions, store DialectStore, over authcore.Revocations) *Dialects {
+	return &Dialects{sessions, store, newRecent(over)}
+}
 
 // Presented is a refresh token whose form its dialect has checked.
 type Presented struct {
@@ -184,17 +187,23 @@ const renewApart = time.Minute
 // renewed returns the session and account that tokens are made of. Nothing is written where the database knows already of all that is issued
 // now; what it is told of is issued for renewApart longer than asked for.
 func (d *Dialects) renewed(ctx context.Context, r authcore.Renewal, another bool) (authcore.Session, authcore.Account, error) {
-	sess, account, err := d.store.DialectSession(ctx, r.SessionID, r.Now)
-	if err != nil {
-		return sess, account, err
+	sess, account, known := d.recent.get(r.SessionID, r.Now)
+	if !known {
+		var err error
+		if sess, account, err = d.store.DialectSession(ctx, r.SessionID, r.Now); err != nil {
+			return sess, account, err
+		}
 	}
 	if !another && !r.AccessUntil.After(sess.AccessUntil) && r.Now.Sub(sess.LastSeenAt) < renewApart && sess.Addr == r.Addr && sess.UserAgent == r.UserAgent {
+		if !known {
+			d.recent.keep(r.Now, sess, account)
+		}
 		sess.AccessUntil = r.AccessUntil
 		return sess, account, nil
 	}
 	until := r.AccessUntil
 	r.AccessUntil = until.Add(renewApart)
-	sess, account, err = d.store.RenewSession(ctx, r)
+	sess, account, err := d.store.RenewSession(ctx, r)
 	sess.AccessUntil = until
 	return sess, account, err
 }

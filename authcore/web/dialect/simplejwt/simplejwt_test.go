@@ -123,6 +123,31 @@ func TestRefresh_RotateOff(t *testing.T) {
 	refused(t, e, "refresh", "refresh", p.refresh, "Token is expired")
 }
 
+// TestS07_RefreshesOfOneSecond: they read the session once, and what ends it ends them as soon as this node hears of it: by the database within
+// that second.
+func TestS07_RefreshesOfOneSecond(t *testing.T) {
+	t.Parallel()
+	e := start(t, simplejwt.Options{})
+	for hears, within := range map[bool]time.Duration{true: 0, false: time.Second} {
+		p := obtain(t, e)
+		e.Clock.Advance(time.Second)
+		refresh(t, e, p.refresh) // tells the database of a minute more
+		refresh(t, e, p.refresh) // and this one reads
+		id := uuid.MustParse(testdialect.Claims(t, p.access)["sid"].(string))
+		ended, err := e.Elsewhere(t).RevokeSessions(t.Context(), owner(t, e).ID, []uuid.UUID{id}, false, e.Clock.Now(), authcore.Effects{})
+		if err != nil || len(ended) != 1 {
+			t.Fatal(ended, err)
+		}
+		if hears {
+			e.Revoked.Apply(ended...)
+		} else {
+			refresh(t, e, p.refresh)
+		}
+		e.Clock.Advance(within)
+		refused(t, e, "refresh", "refresh", p.refresh, "Token is blacklisted")
+	}
+}
+
 // TestS07_AccessTokensOfUnwrittenRefreshes: whatever a refresh issues without a write is known to whoever ends the session (S07).
 func TestS07_AccessTokensOfUnwrittenRefreshes(t *testing.T) {
 	t.Parallel()
