@@ -56,7 +56,7 @@ func (b *bench) dialects(ctx context.Context) (err error) {
 			say("round %d of %d: simplejwt, %s", round+1, b.rounds, call.name)
 			var r report.Round
 			for i, into := range []*report.Slice{&r.Before, &r.Case, &r.After} {
-				l := load.Load{Host: hosts[i%2], Path: call.path, Body: call.body(pairs[i%2]), For: b.slice}
+				l := load.Load{Host: hosts[i%2], Path: call.path, Body: call.body(pairs[i%2]), App: true, For: b.slice}
 				got, err := b.wrk.Run(ctx, l)
 				if err != nil {
 					return fmt.Errorf("measure simplejwt, %s: %w", call.name, err)

@@ -181,8 +181,8 @@ func TestP29_AdminOverTCP(t *testing.T) {
 }
 
 // adminLine is where the admin endpoint is: in a Caddyfile, there as what stands for a variable that is not set, or in the
-// environment.
-var adminLine = regexp.MustCompile(`^\s*(?:admin|NODE_ADMIN:)\s+(?:\{\$\w+:)?([^\s}]+)\}?\s*$`)
+// environment. Deeper it is an option of something else.
+var adminLine = regexp.MustCompile(`^(?:\t| *)(?:admin|NODE_ADMIN:)\s+(?:\{\$\w+:)?([^\s}]+)\}?\s*$`)
 
 // shippedCaddyfiles are all in the repository that are not made for one test.
 func shippedCaddyfiles(t testing.TB) (files []string) {

@@ -21,7 +21,7 @@ import (
 const Connections = 32
 
 // script makes wrk send one header with each request beside a browser's, and print what it counted as one line of JSON. %[1]q is
-// the header's name, %[2]q its value or, with a pool, what stands before each, %[3]q the file of the pool, %[4]s the browser's, %[5]q a
+// the header's name, %[2]q its value or, with a pool, what stands before each, %[3]q the file of the pool, %[4]s the client's, %[5]q a
 // body.
 //
 //go:embed script.lua
@@ -34,6 +34,7 @@ type Load struct {
 	Header string // name of the header that carries the credential; "" for none
 	Value  string // its value; with a Pool what stands before each value of it
 	Body   string // JSON to be posted; "" for a GET. Not with a Pool
+	App    bool   // the client is an app: it sends what OkHttp does, in place of a browser's headers
 	// Pool is a file of values, one a line, of which each request takes the next; "" sends Value alone.
 	Pool string
 	For  time.Duration // whole seconds
@@ -86,8 +87,11 @@ func (w *Wrk) Run(ctx context.Context, l Load) (Result, error) {
 	if l.For < time.Second || l.For%time.Second != 0 {
 		return Result{}, errors.New("run wrk: a slice has to be of whole seconds")
 	}
-	file := filepath.Join(w.folder, "load.lua")
-	if err := os.WriteFile(file, fmt.Appendf(nil, script, l.Header, l.Value, l.Pool, lua(browser), l.Body), 0o600); err != nil {
+	file, headers := filepath.Join(w.folder, "load.lua"), browser
+	if l.App {
+		headers = app
+	}
+	if err := os.WriteFile(file, fmt.Appendf(nil, script, l.Header, l.Value, l.Pool, lua(headers), l.Body), 0o600); err != nil {
 		return Result{}, fmt.Errorf("run wrk: %w", err)
 	}
 	cmd := exec.CommandContext(ctx, w.program, "-t1", fmt.Sprintf("-c%d", Connections), fmt.Sprintf("-d%ds", l.For/time.Second),
@@ -112,6 +116,9 @@ var browser = map[string]string{
 	"Sec-Ch-Ua": `"Chromium";v="142", "Not_A Brand";v="99"`, "Sec-Ch-Ua-Mobile": "?0", "Sec-Ch-Ua-Platform": `"Linux"`,
 	"Sec-Fetch-Dest": "empty", "Sec-Fetch-Mode": "cors", "Sec-Fetch-Site": "same-origin",
 }
+
+// app is what OkHttp sends, of which most clients of dialects are made.
+var app = map[string]string{"User-Agent": "okhttp/4.12.0", "Accept-Encoding": "gzip"}
 
 // lua writes a table.
 func lua(headers map[string]string) string {
