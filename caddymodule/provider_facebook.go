@@ -28,7 +28,7 @@ func (p *Facebook) kind() *KindSettings { return &p.KindSettings }
 
 // There is no id_token, so it is for no other client and has no amr.
 var facebookOptions = refusing(refusing(kindOptions((*Facebook).kind, "native_clients", "trust_mfa"),
-	(*Facebook).kind, "Facebook verifies no address; remove the option", "trust_email", "domains"),
+	(*Facebook).kind, "Facebook verifies no address; remove the option", "domains"),
 	(*Facebook).kind, "Facebook tells no groups; remove the option", "groups", "allow_groups", "role")
 
 // UnmarshalCaddyfile reads `provider facebook { … }`, whose options are those of facebookOptions.

@@ -52,8 +52,6 @@ func refusing[T any](options []option[T], of func(*T) *KindSettings, why string,
 // asks reports whether an option asks for something that only some kinds of provider tell.
 func (p *ProviderSettings) asks(option string) bool {
 	switch option {
-	case "trust_email":
-		return len(p.TrustEmail) > 0 && !slices.Equal(p.TrustEmail, []string{"none"})
 	case "domains":
 		return len(p.Domains) > 0
 	case "groups":

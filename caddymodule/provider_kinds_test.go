@@ -86,11 +86,7 @@ func TestKinds_Defaults(t *testing.T) {
 			s.DomainsHosted != c.hosted || !s.SignUp {
 			t.Errorf("%s: %+v", kind, s)
 		}
-		trust := "trust_email acme.com"
-		if kind == "facebook" {
-			trust = "trust_email none"
-		}
-		if s = mustKind(t, kind, append(c.lines, `title "Other"`, trust)...); s.Title != "Other" || s.Trust.All || s.Trust.Hosted || kind != "facebook" && s.Trust.Domains[0] != "acme.com" {
+		if s = mustKind(t, kind, append(c.lines, `title "Other"`, "trust_email acme.com")...); s.Title != "Other" || s.Trust.All || s.Trust.Hosted || s.Trust.Domains[0] != "acme.com" {
 			t.Errorf("%s: %+v", kind, s)
 		}
 	}
@@ -126,7 +122,6 @@ func TestKinds_Refused(t *testing.T) {
 		"mfa of github":           {"github", append(plain, "trust_mfa"), "trust_mfa"},
 		"mfa of facebook":         {"facebook", append(plain, "trust_mfa"), "trust_mfa"},
 		"groups of github":        {"github", append(plain, "groups teams"), "groups"},
-		"addresses of facebook":   {"facebook", append(plain, "trust_email *"), "trust_email: Facebook verifies no address"},
 		"domains of facebook":     {"facebook", append(plain, "domains acme.com"), "domains: Facebook verifies no address"},
 		"groups of facebook":      {"facebook", append(plain, "groups teams"), "groups: Facebook tells no groups"},
 		"people of facebook":      {"facebook", append(plain, "allow_groups acme"), "allow_groups: Facebook tells no groups"},

@@ -56,12 +56,8 @@ func startKinds(t testing.TB) kindsOfProviders {
 
 func (k kindsOfProviders) caddyfile() (text string) {
 	for name, p := range k {
-		trust := "\t\t\ttrust_email *\n"
-		if name == "facebook" { // it verifies none
-			trust = ""
-		}
-		text += fmt.Sprintf("\t\tprovider %s {\n\t\t\tbase_url %s\n\t\t\tclient_id %s\n\t\t\tclient_secret {env.IDP_SECRET}\n%s\t\t}\n",
-			name, p.url, testidp.ClientID, trust)
+		text += fmt.Sprintf("\t\tprovider %s {\n\t\t\tbase_url %s\n\t\t\tclient_id %s\n\t\t\tclient_secret {env.IDP_SECRET}\n\t\t\ttrust_email *\n\t\t}\n",
+			name, p.url, testidp.ClientID)
 	}
 	return text
 }
