@@ -180,9 +180,12 @@ func (s *traffic) weigh() int64 {
 	return n
 }
 
+// patience is how long one step may take on a machine that does other work.
+const patience = 2 * time.Minute
+
 // limited bounds one step: a browser that hangs ends the test, not the run.
 func (p *tab) limited() (context.Context, context.CancelFunc) {
-	return context.WithTimeout(p.ctx, 30*time.Second)
+	return context.WithTimeout(p.ctx, patience)
 }
 
 // do performs steps, or ends the test.
