@@ -8,8 +8,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strings"
-
-	"github.com/danielgtaylor/huma/v2"
+	"sync"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/admin"
@@ -116,17 +115,17 @@ func (c Config) check() error {
 
 // API answers the calls of contract §4. It is safe for concurrent use.
 type API struct {
-	routes routes
-	spec   *huma.OpenAPI
-	auth   *httpauth.Authenticator
-	fresh  freshGate
-	gate   *admin.Gate
-	limits *httpauth.Limits
-	log    *slog.Logger
-	now    authcore.Clock
-	admins authcore.Admins
-	fields userfield.Set
-	trap   *honeytrap.Trap
+	routes       routes
+	cookiePrefix string
+	auth         *httpauth.Authenticator
+	fresh        freshGate
+	gate         *admin.Gate
+	limits       *httpauth.Limits
+	log          *slog.Logger
+	now          authcore.Clock
+	admins       authcore.Admins
+	fields       userfield.Set
+	trap         *honeytrap.Trap
 }
 
 // New checks cfg, mounts every call and describes them.
@@ -138,11 +137,7 @@ func New(cfg Config) (*API, error) {
 	if err != nil {
 		return nil, fmt.Errorf("httpapi: %w", err)
 	}
-	spec, err := describe(all, cfg.CookiePrefix)
-	if err != nil {
-		return nil, fmt.Errorf("httpapi: %w", err)
-	}
-	return &API{routes: all, spec: spec, auth: cfg.Authenticator, fresh: cfg.Fresh, gate: cfg.AdminGate, limits: cfg.Limits, log: cfg.Logger, now: cfg.Now, admins: cfg.Admins,
+	return &API{routes: all, cookiePrefix: cfg.CookiePrefix, auth: cfg.Authenticator, fresh: cfg.Fresh, gate: cfg.AdminGate, limits: cfg.Limits, log: cfg.Logger, now: cfg.Now, admins: cfg.Admins,
 		fields: cfg.Profile.Fields(), trap: cfg.Trap}, nil
 }
 
@@ -211,13 +206,14 @@ func (a *API) Knows(prefix string, r *http.Request) (path, method bool) {
 // mount is an API under one prefix.
 type mount struct {
 	prefix   string
-	document document
+	document func() (document, error) // made once
 }
 
 // Handler serves the API under prefix ("/auth"; no final slash) and answers every other path with not_found. The
 // context of each request must carry what [httpauth.WithRequestInfo] puts there.
 func (a *API) Handler(prefix string) http.Handler {
-	m := &mount{prefix: prefix, document: newDocument(a.spec, prefix)}
+	// The document is made when somebody asks for it: it takes longer than the rest of a start.
+	m := &mount{prefix: prefix, document: sync.OnceValues(func() (document, error) { return newDocument(a.routes, a.cookiePrefix, prefix) })}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		a.answer(w, r, func(x *call) error {
 			x.mount = m

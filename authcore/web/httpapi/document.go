@@ -28,23 +28,26 @@ func Document(prefix string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("httpapi: %w", err)
 	}
-	spec, err := describe(all, httpauth.DefaultCookiePrefix)
+	d, err := newDocument(all, httpauth.DefaultCookiePrefix, prefix)
 	if err != nil {
 		return nil, fmt.Errorf("httpapi: %w", err)
 	}
-	return newDocument(spec, prefix).text, nil
+	return d.text, nil
 }
 
-func newDocument(spec *huma.OpenAPI, prefix string) document {
-	own := *spec
+func newDocument(all routes, cookiePrefix, prefix string) (document, error) {
+	spec, err := describe(all, cookiePrefix)
+	if err != nil {
+		return document{}, err
+	}
 	// A path and no origin: the document is right under every name the portal is reached by.
-	own.Servers = []*huma.Server{{URL: prefix}}
-	text, err := json.Marshal(&own)
-	if err != nil { // unreachable: describe has written it once
-		panic(err)
+	spec.Servers = []*huma.Server{{URL: prefix}}
+	text, err := json.Marshal(spec)
+	if err != nil {
+		return document{}, fmt.Errorf("write the document: %w", err)
 	}
 	sum := sha256.Sum256(text)
-	return document{text, `"` + hex.EncodeToString(sum[:12]) + `"`}
+	return document{text, `"` + hex.EncodeToString(sum[:12]) + `"`}, nil
 }
 
 // serve answers with the document, or that the one the client has is still good (RFC 9110 §13.1.2).

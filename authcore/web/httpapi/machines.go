@@ -88,6 +88,10 @@ func (c *machineCalls) canServe(x *call) error {
 }
 
 func (c *machineCalls) describe(x *call) error {
-	x.mount.document.serve(x.w, x.r)
+	d, err := x.mount.document()
+	if err != nil {
+		return err
+	}
+	d.serve(x.w, x.r)
 	return nil
 }
