@@ -4,12 +4,15 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
-	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/gatehousetest"
 )
 
 // followed is a stream of events that somebody reads.
@@ -114,11 +117,19 @@ func TestM07_EventsOfEveryNode(t *testing.T) {
 	boss = a.signIn(t, boss, false)
 	const signIns = "kind=session.signed_in"
 	f := a.follow(t, boss.access, signIns, "")
-	printed := make(chan string, 1)
-	go func() {
-		out, errs, code := a.Command(t, "events", "tail", "--kind", "session.sign_in_failed", "--config", "Caddyfile", "--json")
-		printed <- fmt.Sprint(code, " ", errs, out)
-	}()
+	tail := gatehousetest.Command(a.Binary, a.Dir, a.Env, "events", "tail", "--kind", "session.sign_in_failed", "--config", "Caddyfile", "--json")
+	printed, err := os.Create(filepath.Join(t.TempDir(), "printed"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer printed.Close()
+	tail.Stdout = printed
+	if err := tail.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- tail.Wait() }()
+	t.Cleanup(func() { _ = tail.Process.Kill() }) // it has ended if the test passes
 	eventually(t, "the command follows events", func() bool {
 		return a.count(t, "select count(*) from events where kind = 'admin.events.stream' and actor_via = 'operator'") == 1
 	})
@@ -148,6 +159,10 @@ func TestM07_EventsOfEveryNode(t *testing.T) {
 		t.Errorf("told %v after %v", e, time.Since(began))
 	}
 	a.api(t, "POST", "/login", object{"login": u.email, "password": "wrong"}).want(t, 401, "invalid_credentials")
+	eventually(t, "the command prints it", func() bool {
+		out, err := os.ReadFile(printed.Name())
+		return err == nil && strings.Contains(string(out), `"kind":"session.sign_in_failed"`)
+	})
 
 	as := call{bearer: boss.access}
 	list := a.api(t, "GET", "/admin/sessions?limit=200&user="+u.id, nil, as).must(t, 200, "").json(t)["sessions"].([]any)
@@ -164,9 +179,9 @@ func TestM07_EventsOfEveryNode(t *testing.T) {
 		t.Errorf("told %v", e)
 	}
 	onA = a.follow(t, boss.access, signIns, "")
-	ended := a.api(t, "POST", "/admin/sessions/revoke", object{"all": true}, as).must(t, 200, "").json(t)["revoked"]
-	if ended.(float64) < burst+2 {
-		t.Errorf("%v sessions have ended", ended)
+	revoked := a.api(t, "POST", "/admin/sessions/revoke", object{"all": true}, as).must(t, 200, "").json(t)["revoked"]
+	if revoked.(float64) < burst+2 {
+		t.Errorf("%v sessions have ended", revoked)
 	}
 	for _, s := range []*followed{onA, f} {
 		if e := s.take(t); e != nil {
@@ -174,7 +189,7 @@ func TestM07_EventsOfEveryNode(t *testing.T) {
 		}
 	}
 	a.terminate(t)
-	if said := <-printed; !strings.HasPrefix(said, "5 ") || !strings.Contains(said, `"kind":"session.sign_in_failed"`) {
-		t.Errorf("the command said %s", said)
+	if <-ended; tail.ProcessState.ExitCode() != 5 {
+		t.Errorf("the command ended with %v", tail.ProcessState)
 	}
 }
