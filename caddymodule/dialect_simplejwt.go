@@ -29,8 +29,8 @@ func (*SimpleJWT) CaddyModule() caddy.ModuleInfo {
 
 // Dialect implements DialectModule.
 func (m *SimpleJWT) Dialect() (dialect.Dialect, error) {
-	return simplejwt.New(simplejwt.Options{Rotate: m.Rotate, Blacklist: m.Blacklist, RevokeOnPasswordChange: m.RevokeOnPasswordChange,
-		LoginField: m.LoginField}), checkAll(simplejwtOptions, &m)
+	return simplejwt.New(simplejwt.Options{Rotate: m.Rotate, Blacklist: m.Blacklist, RevokeOnPasswordChange: m.RevokeOnPasswordChange}),
+		checkAll(simplejwtOptions, &m)
 }
 
 var (

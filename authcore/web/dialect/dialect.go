@@ -163,7 +163,7 @@ type Call struct {
 	R     *http.Request
 	Info  httpauth.RequestInfo
 	Route *Route              // nil before one is found
-	Who   *authcore.Principal // of a route with User; nil for others
+	Who   *authcore.Principal // who shows an access token, where the route asks for one: see Route.User and Route.Maybe
 	Param string              // what stands for the parameter of the path
 }
 

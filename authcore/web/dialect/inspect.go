@@ -2,10 +2,11 @@ package dialect
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
+	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/session"
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/jwtkeys"
 )
 
@@ -17,31 +18,45 @@ func (s *Site) Inspect(ctx context.Context, raw string) (map[string]any, error) 
 	}
 	t, err := s.Open(raw)
 	if err == nil && t.Use == jwtkeys.ForeignAccess {
-		switch _, err := s.Flows.Auth.AuthenticateDialect(raw, s.Settings.Keys.Has); {
-		case authcore.CodeOf(err) == authcore.InvalidToken:
-			return nil, nil
-		case err != nil:
-			return nil, err
-		}
-		says := map[string]any{}
-		for name, value := range t.Members {
-			says[name] = value
-		}
-		says["active"], says["token_type"], says["dialect"] = true, "access_token", s.Dialect.Name
-		return says, nil
+		return s.inspectAccess(raw, t)
 	}
 	p, err := s.Presented(raw)
 	if err != nil {
 		return nil, nil
 	}
-	sess, account, err := s.Flows.Dialects.Inspect(ctx, p)
+	sess, account, end, err := s.liveSession(ctx, p, t)
 	switch {
 	case errors.Is(err, authcore.ErrNotFound):
 		return nil, nil
 	case err != nil:
 		return nil, err
 	}
-	id, err := json.Marshal(s.UserIDOf(account))
-	return map[string]any{"active": true, "token_type": "refresh_token", "dialect": s.Dialect.Name, "user_id": json.RawMessage(id),
-		"sid": sess.ID.String(), "exp": sess.RefreshExpiresAt.Unix()}, err
+	return map[string]any{"active": true, "token_type": "refresh_token", "dialect": s.Dialect.Name, "user_id": s.UserIDOf(account),
+		"sid": sess.ID.String(), "exp": end.Unix()}, nil
+}
+
+func (s *Site) inspectAccess(raw string, t jwtkeys.ForeignToken) (map[string]any, error) {
+	switch _, err := s.Flows.Auth.AuthenticateDialect(raw, s.Settings.Keys.Has); {
+	case authcore.CodeOf(err) == authcore.InvalidToken:
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	says := map[string]any{}
+	for name, value := range t.Members {
+		says[name] = value
+	}
+	says["active"], says["token_type"], says["dialect"] = true, "access_token", s.Dialect.Name
+	return says, nil
+}
+
+// liveSession returns the session of a refresh token that can still be used, and until when it can. t is the token where it has claims.
+// ErrNotFound.
+func (s *Site) liveSession(ctx context.Context, p session.Presented, t jwtkeys.ForeignToken) (sess authcore.Session, a authcore.Account, end time.Time, err error) {
+	if s.Dialect.Form.Stays {
+		sess, a, err = s.Flows.Dialects.Look(ctx, p.Session)
+		return sess, a, t.Claims.ExpiresAt, err
+	}
+	sess, a, err = s.Flows.Dialects.Inspect(ctx, p)
+	return sess, a, sess.RefreshExpiresAt, err
 }

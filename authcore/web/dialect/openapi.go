@@ -71,7 +71,7 @@ func (s *Site) operation(to *Route, path string) map[string]any {
 		name, _, _ := strings.Cut(rest, "}")
 		op["parameters"] = []map[string]any{{"name": name, "in": "path", "required": true, "schema": map[string]string{"type": "string"}}}
 	}
-	if fields := slices.Concat(s.named(to.Fields), to.Reads); len(fields) > 0 {
+	if fields := slices.Concat(s.Named(to.Fields), to.Reads); len(fields) > 0 {
 		content := map[string]any{}
 		for _, kind := range drf.MediaTypes {
 			content[kind] = map[string]any{"schema": schema(fields)}

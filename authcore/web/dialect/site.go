@@ -171,7 +171,7 @@ func (x *Call) perform() (drf.Answer, error) {
 		if err != nil {
 			return drf.Answer{}, err
 		}
-		if body, err = data.Check(x.named(to.Fields)...); err != nil {
+		if body, err = data.Check(x.Named(to.Fields)...); err != nil {
 			return drf.Answer{}, err
 		}
 		if login, given := body[x.Settings.LoginField]; given && x.Settings.LoginField != "" {
@@ -194,8 +194,8 @@ func (x *Call) whoever(to *Route) error {
 	return nil
 }
 
-// named are fields as the site calls them.
-func (s *Site) named(fields []drf.Field) []drf.Field {
+// Named returns fields as the site calls them: of who signs in as the option login_field says.
+func (s *Site) Named(fields []drf.Field) []drf.Field {
 	at := slices.IndexFunc(fields, func(f drf.Field) bool { return f.Name == LoginName })
 	if at < 0 {
 		return fields

@@ -21,7 +21,13 @@ type Form struct {
 	Access func(i Issued) []jwtkeys.Member
 	// Refresh are those of a refresh token. Nil: it is a random UUID (RFC 9562 §5.4), or there is none where Lifetimes has Single.
 	Refresh func(i Issued) []jwtkeys.Member
+	// Stays: a refresh token stays good until its own end, whatever is issued after it, and is renewed by [Call.Renew]. Else [Call.Rotate]
+	// replaces it, and the last one alone is good. Only tokens that have claims can stay.
+	Stays bool
 }
+
+// opaque reports whether refresh tokens are UUIDs, which do not say whose they are.
+func (f Form) opaque() bool { return f.Refresh == nil && f.Lifetimes.Single == 0 }
 
 // Issued is what claims are made of.
 type Issued struct {
@@ -61,9 +67,7 @@ func (f format) Seed() (seed string, digest secret.Digest) {
 }
 
 // Lookup implements session.Format.
-func (f format) Lookup() bool {
-	return f.s.Dialect.Form.Refresh == nil && f.s.Dialect.Form.Lifetimes.Single == 0
-}
+func (f format) Lookup() bool { return f.s.Dialect.Form.opaque() }
 
 // refreshDigest is what is stored of a refresh token: the MAC of its id under a key that no database has, so that a look-up tells nothing by
 // its time, and a database nothing at all. The dialect is part of it: a token of another one finds nothing.
@@ -112,7 +116,7 @@ var errRefresh = authcore.Refuse(authcore.InvalidRefreshToken, "The refresh toke
 // Presented reads a refresh token. One of another dialect's, and one that has expired, is [authcore.InvalidRefreshToken]; whether
 // its session lives is found out by who uses it.
 func (s *Site) Presented(raw string) (session.Presented, error) {
-	if s.Dialect.Form.Refresh == nil {
+	if s.Dialect.Form.opaque() {
 		id, err := uuid.Parse(raw)
 		if err != nil || len(raw) != 36 {
 			return session.Presented{}, errRefresh
@@ -135,15 +139,8 @@ func (s *Site) PresentedJWT(raw string, t jwtkeys.ForeignToken) (session.Present
 	return session.Presented{Session: id, Token: raw, Digest: s.refreshDigest(t.Claims.ID)}, nil
 }
 
-// Format is the form of the dialect's tokens, for flows that sign in.
-func (x *Call) Format() session.Format { return x.format() }
-
 // Rotate replaces a refresh token: it is dead once its successor is used, or the leeway is over, see [session.Dialects.Rotate].
-func (x *Call) Rotate(raw string) (session.Tokens, error) {
-	p, err := x.Presented(raw)
-	if err != nil {
-		return session.Tokens{}, err
-	}
+func (x *Call) Rotate(p session.Presented) (session.Tokens, error) {
 	return x.Flows.Dialects.Rotate(x.Context(), p, x.format(), x.Info.Client)
 }
 
@@ -153,11 +150,7 @@ func (x *Call) Renew(p session.Presented, another bool) (session.Tokens, error) 
 	return x.Flows.Dialects.Renew(x.Context(), p.Session, another, x.format(), x.Info.Client)
 }
 
-// EndByRefresh signs out the session of a refresh token; ended says whether there was a live one.
-func (x *Call) EndByRefresh(raw string) (ended bool, err error) {
-	p, err := x.Presented(raw)
-	if err != nil {
-		return false, err
-	}
+// End signs out the session of a refresh token; ended says whether there was a live one.
+func (x *Call) End(p session.Presented) (ended bool, err error) {
 	return x.Flows.Dialects.End(x.Context(), p, x.Info.Client)
 }

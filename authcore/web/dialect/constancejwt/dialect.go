@@ -78,13 +78,21 @@ func pair(t session.Tokens) drf.Answer {
 }
 
 func refresh(x *dialect.Call, body drf.Values) (drf.Answer, error) {
-	tokens, err := x.Rotate(body["refresh_token"])
+	p, err := x.Presented(body["refresh_token"])
+	if err != nil {
+		return drf.Answer{}, err
+	}
+	tokens, err := x.Rotate(p)
 	return pair(tokens), err
 }
 
 // logout answers for a token that ends nothing as for a bad one, as the app did.
 func logout(x *dialect.Call, body drf.Values) (drf.Answer, error) {
-	ended, err := x.EndByRefresh(body["refresh_token"])
+	p, err := x.Presented(body["refresh_token"])
+	if err != nil {
+		return drf.Answer{}, err
+	}
+	ended, err := x.End(p)
 	if err == nil && !ended {
 		err = authcore.Refuse(authcore.InvalidRefreshToken, "The refresh token is invalid or has expired.")
 	}

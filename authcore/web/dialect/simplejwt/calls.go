@@ -16,7 +16,7 @@ import (
 )
 
 func (a api) obtain(x *dialect.Call, body drf.Values) (drf.Answer, error) {
-	t, err := x.SignIn(body[a.LoginField], body["password"], body)
+	t, err := x.SignIn(body[dialect.LoginName], body["password"], body)
 	if err != nil {
 		return drf.Answer{}, err
 	}
@@ -36,19 +36,16 @@ func pair(t session.Tokens, first bool) drf.Answer {
 }
 
 func (a api) refresh(x *dialect.Call, body drf.Values) (drf.Answer, error) {
-	raw := body["refresh"]
-	t, err := open(x, raw, jwtkeys.ForeignRefresh)
+	p, t, err := presented(x, body["refresh"])
 	if err != nil {
 		return drf.Answer{}, err
 	}
 	var tokens session.Tokens
-	if a.Rotate && a.Blacklist {
-		tokens, err = x.Rotate(raw)
-	} else {
-		var p session.Presented
-		if p, err = x.PresentedJWT(raw, t); err == nil {
-			tokens, err = x.Renew(p, a.Rotate)
-		}
+	switch {
+	case x.Dialect.Form.Stays:
+		tokens, err = x.Renew(p, a.Rotate)
+	default:
+		tokens, err = x.Rotate(p)
 	}
 	if err != nil {
 		return drf.Answer{}, a.dead(x, t, err)
@@ -57,11 +54,11 @@ func (a api) refresh(x *dialect.Call, body drf.Values) (drf.Answer, error) {
 }
 
 func (a api) blacklist(x *dialect.Call, body drf.Values) (drf.Answer, error) {
-	raw := body["refresh"]
-	if _, err := open(x, raw, jwtkeys.ForeignRefresh); err != nil {
+	p, _, err := presented(x, body["refresh"])
+	if err != nil {
 		return drf.Answer{}, err
 	}
-	ended, err := x.EndByRefresh(raw)
+	ended, err := x.End(p)
 	if err == nil && !ended {
 		err = invalid(blacklisted)
 	}
@@ -83,21 +80,38 @@ func (a api) either(x *dialect.Call, body drf.Values) (drf.Answer, error) {
 
 const blacklisted = "Token is blacklisted"
 
-// open checks a token as the package does, in its order: signature and end, id, type. use is the type; "" for any. The error is what the
-// package answers.
-func open(x *dialect.Call, raw string, use jwtkeys.ForeignUse) (jwtkeys.ForeignToken, error) {
+// check says what is wrong with a token as the package does, in its order: signature and end, id, type; "" for nothing. use is the type; ""
+// for any.
+func check(x *dialect.Call, raw string, use jwtkeys.ForeignUse) (t jwtkeys.ForeignToken, wrong string) {
 	t, err := x.Open(raw)
 	switch {
 	case errors.Is(err, jwtkeys.ErrExpired):
-		return t, invalid("Token is expired")
+		return t, "Token is expired"
 	case err != nil && t.Members != nil: // whoever made it has the key too, and is not the gateway
-		return t, invalid(foreign(x, t, use))
+		return t, foreign(x, t, use)
 	case err != nil:
-		return t, invalid("Token is invalid")
+		return t, "Token is invalid"
 	case use != "" && t.Use != use:
-		return t, invalid("Token has wrong type")
+		return t, "Token has wrong type"
+	}
+	return t, ""
+}
+
+// open is check for a token in a body: the error is what the package answers.
+func open(x *dialect.Call, raw string, use jwtkeys.ForeignUse) (jwtkeys.ForeignToken, error) {
+	t, wrong := check(x, raw, use)
+	if wrong != "" {
+		return t, invalid(wrong)
 	}
 	return t, nil
+}
+
+// presented checks a refresh token, as open does.
+func presented(x *dialect.Call, raw string) (p session.Presented, t jwtkeys.ForeignToken, err error) {
+	if t, err = open(x, raw, jwtkeys.ForeignRefresh); err == nil {
+		p, err = x.PresentedJWT(raw, t)
+	}
+	return p, t, err
 }
 
 // foreign says what the package would find wrong with a token that is signed by its key, or that it is invalid where it would find nothing: a

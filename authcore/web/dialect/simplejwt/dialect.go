@@ -24,7 +24,6 @@ type Options struct {
 	// RevokeOnPasswordChange: tokens of before a change of the password are told that it was changed (CHECK_REVOKE_TOKEN). They are dead
 	// in any case.
 	RevokeOnPasswordChange bool
-	LoginField             string // the field with what somebody signs in with; "" is username
 }
 
 // api is the calls, with the options that they have.
@@ -32,21 +31,18 @@ type api struct{ Options }
 
 // New returns the dialect with some options.
 func New(o Options) dialect.Dialect {
-	if o.LoginField == "" {
-		o.LoginField = "username"
-	}
 	a := api{o}
 	token := func(name string) []drf.Field { return []drf.Field{{Name: name}} }
 	return dialect.Dialect{
 		Name: Name, Title: "djangorestframework-simplejwt", Prefix: "/api",
-		LoginField: o.LoginField, UserID: dialect.UserIDText, Failure: a.failure, Refused: a.refused, Options: options,
+		LoginField: "username", UserID: dialect.UserIDText, Failure: a.failure, Refused: a.refused, Options: options,
 		Form: dialect.Form{
 			Lifetimes: dialect.Lifetimes{Access: 5 * time.Minute, Refresh: 24 * time.Hour},
-			Access:    a.claims("access"), Refresh: a.claims("refresh"),
+			Access:    a.claims("access"), Refresh: a.claims("refresh"), Stays: !o.Rotate || !o.Blacklist,
 		},
 		Routes: []dialect.Route{{
 			Action: "obtain", Method: http.MethodPost, Path: "/token", Summary: "Token Obtain Pair", Limit: authcore.LimitLogin,
-			Fields:  []drf.Field{{Name: o.LoginField}, {Name: "password", Secret: true}, dialect.Signing},
+			Fields:  []drf.Field{{Name: dialect.LoginName}, {Name: "password", Secret: true}, dialect.Signing},
 			Replies: []int{http.StatusOK, http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests}, Do: a.obtain,
 		}, {
 			Action: "refresh", Method: http.MethodPost, Path: "/token/refresh", Summary: "Token Refresh", Limit: authcore.LimitRefresh,
@@ -71,9 +67,8 @@ func New(o Options) dialect.Dialect {
 // claims are those of the package's tokens, in its order.
 func (a api) claims(kind string) func(dialect.Issued) []jwtkeys.Member {
 	return func(i dialect.Issued) []jwtkeys.Member {
-		all := []jwtkeys.Member{{Name: "token_type", Value: kind}, {Name: "exp", Value: i.ExpiresAt}, {Name: "iat", Value: i.IssuedAt}, {Name: "jti", Value: i.ID},
-			{Name: "user_id", Value: i.UserID}}
-		return append(all, jwtkeys.Member{Name: "sid", Value: i.Session})
+		return []jwtkeys.Member{{Name: "token_type", Value: kind}, {Name: "exp", Value: i.ExpiresAt}, {Name: "iat", Value: i.IssuedAt}, {Name: "jti", Value: i.ID},
+			{Name: "user_id", Value: i.UserID}, {Name: "sid", Value: i.Session}}
 	}
 }
 
@@ -93,11 +88,9 @@ func (a api) refused(x *dialect.Call, raw string, err error) error {
 	if authcore.CodeOf(err) != authcore.InvalidToken {
 		return err
 	}
-	t, err := open(x, raw, jwtkeys.ForeignAccess)
-	var f *drf.Failure
-	if errors.As(err, &f) {
-		message, _ := f.Body.(drf.Object)[0].Value.(string)
-		return notForAnyType(message)
+	t, wrong := check(x, raw, jwtkeys.ForeignAccess)
+	if wrong != "" {
+		return notForAnyType(wrong)
 	}
 	account, err := x.Flows.Accounts.AccountByID(x.Context(), uuid.MustParse(t.Claims.Subject))
 	switch {
@@ -147,10 +140,10 @@ var descriptions = map[string]string{
 }
 
 // options answers OPTIONS as DRF does of the package's views. The field otp is left out: clients that make forms of this do not know it.
-func options(_ *dialect.Call, routes []*dialect.Route) (drf.Answer, error) {
+func options(x *dialect.Call, routes []*dialect.Route) (drf.Answer, error) {
 	to := routes[0]
 	var fields []drf.Description
-	for _, f := range to.Fields {
+	for _, f := range x.Named(to.Fields) {
 		if f.Name != dialect.Signing.Name {
 			fields = append(fields, drf.Description{Field: f})
 		}

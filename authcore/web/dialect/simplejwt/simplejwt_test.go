@@ -59,6 +59,23 @@ func verified(t *testing.T, e *testdialect.Env, token string) {
 	}
 }
 
+// inspected ends the test unless the API knows a refresh token, until the end that the token itself has.
+func inspected(t *testing.T, e *testdialect.Env, token string) {
+	t.Helper()
+	says, err := e.Site.Inspect(t.Context(), token)
+	claims := testdialect.Claims(t, token)
+	if err != nil || says["active"] != true || says["sid"] != claims["sid"] || says["user_id"] != claims["user_id"] || fmt.Sprint(says["exp"]) != fmt.Sprintf("%.0f", claims["exp"]) {
+		t.Fatalf("the API says %v, %v of the refresh token %v", says, err, claims)
+	}
+}
+
+func notInspected(t *testing.T, e *testdialect.Env, token string) {
+	t.Helper()
+	if says, err := e.Site.Inspect(t.Context(), token); says != nil || err != nil {
+		t.Errorf("the API says %v, %v of a dead refresh token", says, err)
+	}
+}
+
 func owner(t *testing.T, e *testdialect.Env) authcore.Account {
 	t.Helper()
 	a, err := e.Store.AccountByIdentifier(t.Context(), authcore.Identifier{Kind: authcore.KindEmail, Value: "ada@example.com"})
@@ -188,6 +205,8 @@ func TestRefresh_Rotate(t *testing.T) {
 	refresh(t, e, second.refresh)
 	refresh(t, e, first.refresh)
 	verified(t, e, first.refresh)
+	inspected(t, e, first.refresh)
+	inspected(t, e, second.refresh)
 	e.Clock.Advance(23 * time.Hour)
 	refused(t, e, "refresh", "refresh", first.refresh, "Token is expired")
 	refresh(t, e, second.refresh)
@@ -200,6 +219,8 @@ func TestRefresh_Rotate(t *testing.T) {
 		t.Error("the leeway does not hold: a lost answer signs the client out")
 	}
 	verified(t, e, second.refresh)
+	inspected(t, e, second.refresh)
+	notInspected(t, e, first.refresh)
 	says := e.Want(t, 400, "POST", "/api/token/verify/", `{"token":"`+first.refresh+`"}`, "")
 	if fmt.Sprint(says) != "map[non_field_errors:[Token is blacklisted]]" {
 		t.Errorf("verify of a rotated token said %v", says)
@@ -224,6 +245,7 @@ func TestBlacklist(t *testing.T) {
 	refused(t, e, "refresh", "refresh", p.refresh, "Token is blacklisted")
 	refused(t, e, "verify", "token", p.refresh, "Token is blacklisted")
 	refused(t, e, "verify", "token", p.access, "Token is blacklisted")
+	notInspected(t, e, p.refresh)
 	verified(t, e, other.access)
 	verified(t, e, other.refresh)
 }

@@ -33,7 +33,7 @@ func (a api) verify(x *dialect.Call, body drf.Values) (drf.Answer, error) {
 		return good, err
 	case t.Use == jwtkeys.ForeignAccess: // the account has other roles since: a refresh yields one that is good
 		return good, invalid("Token is invalid")
-	case a.Rotate && a.Blacklist && !sess.RefreshDigest.Equal(p.Digest):
+	case !x.Dialect.Form.Stays && !sess.RefreshDigest.Equal(p.Digest):
 		return good, drf.NonField(blacklisted)
 	}
 	return good, nil
