@@ -226,6 +226,19 @@ func TestOption_dialect_path(t *testing.T) {
 	}
 }
 
+// What browsers and programs look for at fixed addresses is no dialect's.
+func TestDialect_ReservedPath(t *testing.T) {
+	t.Parallel()
+	for path, good := range map[string]bool{"/.well-known/change-password": false, "/.well-known": false, "/.Well-Known/x/": false, "/.gatehouse/handover": false,
+		"/.well-knowns": true, "/.auth/login": true, ".well-known/login": true} {
+		site := "{\n\tgatehouse\n}\nhttp://localhost {\n\tgatehouse_dialect constance_jwt {\n\t\tpath login " + path + "\n\t}\n}\n"
+		_, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(site), map[string]any{"filename": "Caddyfile"})
+		if good != (err == nil) || err != nil && !strings.Contains(err.Error(), "is reserved") {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+}
+
 // A call is not hidden behind a page, nor a page behind a call.
 func TestDialect_PathOfAPage(t *testing.T) {
 	t.Parallel()

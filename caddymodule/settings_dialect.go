@@ -14,6 +14,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 
 	"github.com/gatehouse-auth/gatehouse/authcore/crypto/jwtkeys"
+	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 	"github.com/gatehouse-auth/gatehouse/authcore/web/dialect"
 )
 
@@ -142,6 +143,11 @@ func checkDialectPath(path string) error {
 	segments := strings.Split(path, "/")
 	if !dialectPath.MatchString(path) || len(path) > 128 || slices.Contains(segments, "..") || slices.Contains(segments, ".") {
 		return fmt.Errorf("%q is no path such as /token/ or login/", path)
+	}
+	for _, reserved := range []string{"/.well-known", httpauth.HostPrefix} {
+		if httpauth.HasPrefix(reserved, strings.ToLower(path)) {
+			return fmt.Errorf("%q is reserved: nothing at or below %s can be a call", path, reserved)
+		}
 	}
 	return nil
 }
