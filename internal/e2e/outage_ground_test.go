@@ -48,7 +48,7 @@ func failed(t *testing.T, g *gateway, u *user, n int) {
 			hashing <- struct{}{}
 			defer func() { <-hashing }()
 			if a, err := g.try(wrong); err != nil || a.status != 401 {
-				t.Errorf("a wrong password is answered %d %s %v", a.status, a.code(), err)
+				t.Errorf("a wrong password is answered %d %.300s %v", a.status, a.body, err)
 			}
 		})
 	}

@@ -59,6 +59,7 @@ func Over(dir, binary, socket string) *Gateway {
 // UnixClient speaks to what listens on a Unix socket.
 func UnixClient(socket string) *http.Client {
 	return &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{
+		DisableCompression: true, // metrics are read often
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, "unix", socket)
 		},
