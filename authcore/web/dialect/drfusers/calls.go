@@ -14,13 +14,20 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/web/dialect/drf"
 )
 
-// admit lets a call pass that who makes it may make: reads where the option access is users, everything else by the gate of the
-// administration. A change also wants a sign-in that is fresh by itself: a password in the body would be taken for that of somebody else.
-func (a *api) admit(x *dialect.Call, access authcore.Access) error {
-	if access == authcore.Reads && a.Access == Users {
+// open reports whether a call is everybody's who is signed in, and thus none of the administration.
+func (a *api) open(access authcore.Access) bool { return access == authcore.Reads && a.Access == Users }
+
+func callOf(x *dialect.Call, kind authcore.EventKind, access authcore.Access) admin.Call {
+	return admin.Call{Kind: kind, Access: access, Actor: x.Who.AccountID, SessionID: x.Who.SessionID, Client: x.Info.Client}
+}
+
+// admit lets a call pass that who makes it may make: what is not open goes by the gate of the administration. A change also wants a sign-in that
+// is fresh by itself: a password in the body would be taken for that of somebody else.
+func (a *api) admit(x *dialect.Call, kind authcore.EventKind, access authcore.Access) error {
+	if a.open(access) {
 		return nil
 	}
-	err := x.Flows.AdminGate.Admit(x.Context(), admin.Call{Access: access, Actor: x.Who.AccountID}, func() error {
+	err := x.Flows.AdminGate.Admit(x.Context(), callOf(x, kind, access), func() error {
 		return x.Flows.Limits.TakeAccount(x.Context(), x.W.Header(), authcore.LimitAdmin, x.Route.Path, x.Who.AccountID)
 	})
 	if err != nil || access == authcore.Reads {
@@ -31,10 +38,10 @@ func (a *api) admit(x *dialect.Call, access authcore.Access) error {
 
 // administer performs an admitted call, which is told of by its event.
 func (a *api) administer(x *dialect.Call, kind authcore.EventKind, access authcore.Access, do func(context.Context) error) error {
-	if access == authcore.Reads && a.Access == Users {
+	if a.open(access) {
 		return do(x.Context())
 	}
-	ctx, end := x.Flows.AdminGate.Begin(x.Context(), admin.Call{Kind: kind, Access: access, Actor: x.Who.AccountID, SessionID: x.Who.SessionID, Client: x.Info.Client})
+	ctx, end := x.Flows.AdminGate.Begin(x.Context(), callOf(x, kind, access))
 	return end(do(ctx))
 }
 
@@ -50,7 +57,7 @@ func (a *api) one(ctx context.Context, x *dialect.Call) (authcore.ManagedAccount
 }
 
 func (a *api) retrieve(x *dialect.Call, _ drf.Values) (answer drf.Answer, err error) {
-	if err := a.admit(x, authcore.Reads); err != nil {
+	if err := a.admit(x, authcore.EventAdminUsersGet, authcore.Reads); err != nil {
 		return answer, err
 	}
 	err = a.administer(x, authcore.EventAdminUsersGet, authcore.Reads, func(ctx context.Context) error {
@@ -65,7 +72,7 @@ func (a *api) retrieve(x *dialect.Call, _ drf.Values) (answer drf.Answer, err er
 const pageSize = 100
 
 func (a *api) list(x *dialect.Call, _ drf.Values) (answer drf.Answer, err error) {
-	if err := a.admit(x, authcore.Reads); err != nil {
+	if err := a.admit(x, authcore.EventAdminUsersList, authcore.Reads); err != nil {
 		return answer, err
 	}
 	err = a.administer(x, authcore.EventAdminUsersList, authcore.Reads, func(ctx context.Context) error {
@@ -144,7 +151,7 @@ func body(x *dialect.Call, fields []drf.Field) (drf.Values, error) {
 }
 
 func (a *api) create(x *dialect.Call, _ drf.Values) (answer drf.Answer, err error) {
-	if err := a.admit(x, authcore.Changes); err != nil {
+	if err := a.admit(x, authcore.EventAdminUsersCreate, authcore.Changes); err != nil {
 		return answer, err
 	}
 	given, err := body(x, a.created())
@@ -172,7 +179,7 @@ func (a *api) patch(x *dialect.Call, _ drf.Values) (drf.Answer, error) {
 
 // change changes the fields that are given: a field that is not required stays as it is, also with PUT, as a ModelSerializer has it.
 func (a *api) change(x *dialect.Call, kind authcore.EventKind, fields []drf.Field) (answer drf.Answer, err error) {
-	if err := a.admit(x, authcore.Changes); err != nil {
+	if err := a.admit(x, kind, authcore.Changes); err != nil {
 		return answer, err
 	}
 	if _, err := a.one(x.Context(), x); err != nil { // DRF looks for the user before it reads the body
@@ -205,7 +212,7 @@ func (a *api) change(x *dialect.Call, kind authcore.EventKind, fields []drf.Fiel
 }
 
 func (a *api) delete(x *dialect.Call, _ drf.Values) (answer drf.Answer, err error) {
-	if err := a.admit(x, authcore.Changes); err != nil {
+	if err := a.admit(x, authcore.EventAdminUsersDelete, authcore.Changes); err != nil {
 		return answer, err
 	}
 	if _, err := a.one(x.Context(), x); err != nil {
@@ -219,10 +226,10 @@ func (a *api) delete(x *dialect.Call, _ drf.Values) (answer drf.Answer, err erro
 	return drf.Answer{Status: http.StatusNoContent}, err
 }
 
-// metadata answers OPTIONS: what who asks may send here.
+// metadata answers OPTIONS: what who asks may send here. It is no call of the administration, and no event tells of it.
 func (a *api) metadata(x *dialect.Call, routes []*dialect.Route) (drf.Answer, error) {
 	x.Route = routes[0]
-	if err := a.admit(x, authcore.Reads); err != nil {
+	if err := a.admit(x, "", authcore.Reads); err != nil {
 		return drf.Answer{}, err
 	}
 	roles, err := x.Flows.AdminGate.Roles(x.Context(), x.Who.AccountID)

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/uuid"
+
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/admin"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
@@ -45,6 +47,16 @@ func (u *users) token(t *testing.T, name string) string {
 	return "Bearer " + u.Want(t, 200, "POST", "/api/token/", "username="+name+"&password="+testflow.Password, "")["access"].(string)
 }
 
+// refused is how many events tell of calls of a kind that were refused for want of a role, with who made them.
+func (u *users) refused(kind authcore.EventKind) (n int) {
+	for _, e := range u.Events() {
+		if e.Kind == kind && e.Result == string(authcore.Forbidden) && e.ActorID != uuid.Nil && e.SessionID != uuid.Nil {
+			n++
+		}
+	}
+	return n
+}
+
 // TestS17_RolesDecide: who has lost a role, or never had it, changes nobody; an auditor reads.
 func TestS17_RolesDecide(t *testing.T) {
 	t.Parallel()
@@ -53,6 +65,11 @@ func TestS17_RolesDecide(t *testing.T) {
 		u.Want(t, 403, "POST", "/users/", newcomer, who)
 		u.Want(t, 403, "PATCH", "/users/3/", `{"username":"rob"}`, who)
 		u.Want(t, 403, "DELETE", "/users/3/", "", who)
+	}
+	for _, kind := range []authcore.EventKind{authcore.EventAdminUsersCreate, authcore.EventAdminUsersUpdate, authcore.EventAdminUsersDelete} {
+		if got := u.refused(kind); got != 2 {
+			t.Errorf("%d events tell of refused calls %s, want one of each who was refused (M07)", got, kind)
+		}
 	}
 	u.Want(t, 200, "GET", "/users/3/", "", u.audit)
 	u.Want(t, 403, "GET", "/users/3/", "", u.bob)
