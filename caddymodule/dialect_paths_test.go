@@ -4,8 +4,33 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 )
+
+// TestDialect_PathsOfOthers_JSON: a configuration that is no Caddyfile is judged too, when it is provisioned.
+func TestDialect_PathsOfOthers_JSON(t *testing.T) {
+	const file = "{\n\tadmin off\n\tgatehouse {\n\t\tdata_dir %s\n\t}\n}\nhttp://localhost {\n\tgatehouse\n\tgatehouse_dialect simplejwt\n\tgatehouse_dialect simplejwt /other\n}\n" +
+		"http://127.0.0.1 {\n\tgatehouse_dialect simplejwt\n}\n"
+	config, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(strings.Replace(file, "%s", t.TempDir(), 1)), map[string]any{"filename": "Caddyfile"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for prefix, complaint := range map[string]string{
+		"/other":    "",
+		"/api":      "gatehouse_dialect simplejwt: the path /api/token/ is that of gatehouse_dialect simplejwt at Caddyfile:9 too",
+		"/auth/api": "gatehouse_dialect simplejwt: the prefix /auth/api is that of gatehouse too",
+	} {
+		var cfg caddy.Config
+		if err := caddy.StrictUnmarshalJSON([]byte(strings.Replace(string(config), `"/other"`, `"`+prefix+`"`, 1)), &cfg); err != nil {
+			t.Fatal(err)
+		}
+		err := caddy.Validate(&cfg)
+		if (complaint == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), complaint) {
+			t.Errorf("%s: got %v, want %q", prefix, err, complaint)
+		}
+	}
+}
 
 // TestDialect_PathsOfOthers: what two directives of a site both serve is an error at adapt, which says where both stand; other sites may have the
 // same.
