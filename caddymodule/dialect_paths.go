@@ -9,6 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
+	"github.com/gatehouse-auth/gatehouse/authcore/web/dialect"
 )
 
 // pathClaim is what a directive of a site serves.
@@ -40,7 +41,7 @@ func (c pathClaim) meets(other pathClaim) string {
 	}
 	for _, path := range c.paths {
 		for _, theirs := range other.paths {
-			if path == theirs {
+			if dialect.Overlap(path, theirs) {
 				return "the path " + path + "/"
 			}
 		}

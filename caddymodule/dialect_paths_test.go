@@ -40,6 +40,8 @@ func TestDialect_PathsOfOthers(t *testing.T) {
 		"one path twice":           {"gatehouse_dialect constance_jwt\n\tgatehouse_dialect simplejwt {\n\t\tpath obtain /api/login/\n\t}", "gatehouse_dialect simplejwt: the path /api/login/ is that of gatehouse_dialect constance_jwt at Caddyfile:5 too; give one of them another prefix, at Caddyfile:6"},
 		"a dialect twice":          {"gatehouse_dialect simplejwt\n\tgatehouse_dialect simplejwt", "the path /api/token/ is that of gatehouse_dialect simplejwt at Caddyfile:5 too"},
 		"a page":                   {"gatehouse_dialect constance_jwt {\n\t\tadmin /admin/\n\t}\n\tgatehouse_dialect simplejwt {\n\t\tpath obtain /admin\n\t}", "the path /admin/ is that of gatehouse_dialect constance_jwt at Caddyfile:5 too"},
+		"a parameter":              {"gatehouse_dialect drf_users /api\n\tgatehouse_dialect simplejwt", "gatehouse_dialect simplejwt: the path /api/token/ is that of gatehouse_dialect drf_users at Caddyfile:5 too"},
+		"a path at a parameter":    {"gatehouse_dialect simplejwt {\n\t\tpath obtain /users/token\n\t}\n\tgatehouse_dialect drf_users /users", "gatehouse_dialect drf_users: the path /users/{number}/ is that of gatehouse_dialect simplejwt at Caddyfile:5 too"},
 		"the portal's prefix":      {"gatehouse\n\tgatehouse_dialect simplejwt /auth", "gatehouse_dialect simplejwt: the prefix /auth is that of gatehouse at Caddyfile:5 too; give one of them another prefix, for example gatehouse /id, at Caddyfile:6"},
 		"below the portal":         {"gatehouse\n\tgatehouse_dialect simplejwt /auth/api", "the prefix /auth/api is that of gatehouse"},
 		"the portal below":         {"gatehouse /api/auth\n\tgatehouse_dialect simplejwt", "the prefix /api is that of gatehouse"},

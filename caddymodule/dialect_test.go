@@ -155,7 +155,7 @@ func TestOption_dialect_algorithm(t *testing.T) {
 			t.Errorf("signed by %v, want %s", got, alg)
 		}
 		e.Want(t, 200, "GET", "/api/me/", "", "Bearer "+access)
-		if public := string(e.Site.Settings.Keys.JWKS(e.Clock.Now())); strings.Contains(public, `"kty"`) != (alg != "HS256") {
+		if public := string(e.Keys.JWKS(e.Clock.Now())); strings.Contains(public, `"kty"`) != (alg != "HS256") {
 			t.Errorf("%s: the public keys are %s", alg, public)
 		}
 	}

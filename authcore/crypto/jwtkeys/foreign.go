@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -258,19 +259,6 @@ func (f *ForeignKeys) open(payload string, now time.Time) (t ForeignToken, err e
 	return t, nil
 }
 
-// JWKS returns the public keys (RFC 7517 §5); none for HS256.
-func (f *ForeignKeys) JWKS(now time.Time) []byte {
-	var keys []Key
-	for _, e := range f.entries {
-		keys = append(keys, e.Key)
-	}
-	set, err := NewKeySet(keys)
-	if err != nil { // unreachable: each was checked, and two alike are one
-		return []byte(`{"keys":[]}`)
-	}
-	return set.JWKS(now)
-}
-
 // ForeignSet is the keys of all dialects of a configuration. It is not changed once it is used.
 type ForeignSet struct {
 	all      []*ForeignKeys
@@ -290,6 +278,23 @@ func NewForeignSet(all ...*ForeignKeys) *ForeignSet {
 	return s
 }
 
+// JWKS returns the public keys (RFC 7517 §5); those of HS256 have no public part.
+func (s *ForeignSet) JWKS(now time.Time) []byte {
+	var keys []Key
+	for _, f := range s.all {
+		for _, e := range f.entries {
+			if e.Algorithm != HS256 && !slices.ContainsFunc(keys, func(k Key) bool { return k.KID == e.KID }) {
+				keys = append(keys, e.Key)
+			}
+		}
+	}
+	set, err := NewKeySet(keys)
+	if err != nil { // unreachable: each was checked, and is there once
+		return []byte(`{"keys":[]}`)
+	}
+	return set.JWKS(now)
+}
+
 // Named returns what follows the header of a token, if the header is one that some key of the set writes.
 func (s *ForeignSet) Named(raw string) (rest string, ok bool) {
 	dot := strings.IndexByte(raw, '.')
@@ -300,14 +305,7 @@ func (s *ForeignSet) Named(raw string) (rest string, ok bool) {
 }
 
 // Has reports whether a key is in the set.
-func (s *ForeignSet) Has(kid string) bool {
-	for _, k := range s.kids {
-		if k == kid {
-			return true
-		}
-	}
-	return false
-}
+func (s *ForeignSet) Has(kid string) bool { return slices.Contains(s.kids, kid) }
 
 // Open is [ForeignKeys.Open] with the keys of whichever dialect made the token.
 func (s *ForeignSet) Open(raw string, now time.Time) (ForeignToken, error) {
@@ -342,11 +340,4 @@ func (s *ForeignSet) Owns(raw string) bool {
 }
 
 // Has reports whether a key is one of the dialect's.
-func (f *ForeignKeys) Has(kid string) bool {
-	for _, k := range f.kids {
-		if k == kid {
-			return true
-		}
-	}
-	return false
-}
+func (f *ForeignKeys) Has(kid string) bool { return slices.Contains(f.kids, kid) }

@@ -7,11 +7,12 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/gatehouse-auth/gatehouse/authcore/crypto/jwtkeys"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 	"github.com/gatehouse-auth/gatehouse/authcore/web/dialect/drf"
 )
 
-// What every dialect serves below its prefix besides its calls.
+// What dialects serve below their prefix besides their calls. Those that share it answer alike, whichever is asked.
 const (
 	documentPath = "/openapi.json"
 	keysPath     = "/jwks.json"
@@ -130,15 +131,21 @@ func (x *Call) below() bool {
 		x.fail(drf.MethodNotAllowed(x.R.Method))
 		return true
 	}
-	if rest == keysPath && x.Settings.Keys == nil { // it issues none
+	if rest == documentPath {
+		x.WriteDocument()
+		return true
+	}
+	var keys []*jwtkeys.ForeignKeys
+	for _, s := range x.Siblings() {
+		if s.Settings.Keys != nil { // else it borrows
+			keys = append(keys, s.Settings.Keys)
+		}
+	}
+	if len(keys) == 0 {
 		x.fail(drf.NotFound())
 		return true
 	}
-	if rest == keysPath {
-		httpauth.WriteBody(x.W, x.R, http.StatusOK, "application/jwk-set+json", x.Settings.Keys.JWKS(x.Flows.Now()))
-		return true
-	}
-	x.WriteDocument()
+	httpauth.WriteBody(x.W, x.R, http.StatusOK, "application/jwk-set+json", jwtkeys.NewForeignSet(keys...).JWKS(x.Flows.Now()))
 	return true
 }
 

@@ -81,6 +81,20 @@ func (t *Table) add(path string, to *Route) error {
 	return nil
 }
 
+// Overlap reports whether there are requests for both of two paths of tables: a parameter stands for any one segment.
+func Overlap(one, other string) bool {
+	a, b := strings.Split(one, "/"), strings.Split(other, "/")
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i] != b[i] && !strings.HasPrefix(a[i], "{") && !strings.HasPrefix(b[i], "{") {
+			return false
+		}
+	}
+	return true
+}
+
 // Paths are all paths from the root, without a final slash, pages beside the calls included.
 func (t Table) Paths() []string {
 	all := slices.Clone(t.order)

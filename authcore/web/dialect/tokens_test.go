@@ -1,6 +1,7 @@
 package dialect_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
@@ -10,6 +11,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 	"github.com/gatehouse-auth/gatehouse/authcore/web/dialect"
 	"github.com/gatehouse-auth/gatehouse/authcore/web/dialect/constancejwt"
+	"github.com/gatehouse-auth/gatehouse/authcore/web/dialect/drfusers"
 	"github.com/gatehouse-auth/gatehouse/authcore/web/dialect/simplejwt"
 	"github.com/gatehouse-auth/gatehouse/internal/testdialect"
 	"github.com/gatehouse-auth/gatehouse/internal/testflow"
@@ -111,4 +113,66 @@ func TestChange_OfWhoseAccountIsDisabledElsewhere(t *testing.T) {
 		t.Fatal(err)
 	}
 	e.Want(t, 401, "PUT", "/api/me/", "username=Eve", token)
+}
+
+// TestKeys_OfAllUnderAPrefix: whichever dialect of a prefix is asked, the public keys are those of all. One that issues nothing has none.
+func TestKeys_OfAllUnderAPrefix(t *testing.T) {
+	t.Parallel()
+	e := testdialect.New(t, constancejwt.New(""), testdialect.Options{})
+	key, err := jwtkeys.Generate(jwtkeys.Bearer, jwtkeys.ES256)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, second := e.Site.Settings, e.Site.Settings
+	if second.Keys, err = jwtkeys.NewForeignKeys(simplejwt.Name, []jwtkeys.Key{key}, e.Ring.MACKey("dialect token")); err != nil {
+		t.Fatal(err)
+	}
+	var all []*dialect.Site
+	first.Siblings = func() []*dialect.Site { return all }
+	second.Siblings = first.Siblings
+	serve := func(d dialect.Dialect, s dialect.Settings) {
+		site, err := dialect.New(d, s, e.Site.Flows)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, site)
+	}
+	serve(constancejwt.New(""), first)
+	serve(simplejwt.New(simplejwt.Options{}), second)
+	for _, site := range all {
+		e.Site = site
+		if w := e.Call("GET", "/api/jwks.json", "", ""); w.Code != 200 || !strings.Contains(w.Body.String(), key.KID) {
+			t.Errorf("%s answered %d %s, want the key of simplejwt", site.Dialect.Name, w.Code, w.Body)
+		}
+	}
+	e.Add(t, drfusers.New(drfusers.Options{}), "/users")
+	e.Want(t, 404, "GET", "/users/jwks.json", "", "")
+}
+
+// TestToken_OfAnotherIssuer: a token for an origin that is none of the gateway's, or for another audience, is refused by the calls of its dialect
+// and by guards, also where its key is right.
+func TestToken_OfAnotherIssuer(t *testing.T) {
+	t.Parallel()
+	e := testdialect.New(t, constancejwt.New(""), testdialect.Options{})
+	e.Register(t, signup.RegisterInput{Email: "ada@example.com"})
+	good := e.Want(t, 200, "POST", "/api/login/", form("email", "ada@example.com", "password", testflow.Password), "")["access_token"].(string)
+	read, err := e.Site.Open(good)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, change := range map[string]func(c *jwtkeys.Claims){
+		"": func(*jwtkeys.Claims) {}, "issuer": func(c *jwtkeys.Claims) { c.Issuer = "https://other.example.com" },
+		"audience": func(c *jwtkeys.Claims) { c.Audience = []string{"https://other.example.com"} },
+	} {
+		claims := read.Claims
+		change(&claims)
+		token, err := e.Site.Settings.Keys.Sign(jwtkeys.ForeignAccess, []jwtkeys.Member{{Name: "exp", Value: claims.ExpiresAt.Unix()}, {Name: "sid", Value: claims.SessionID}}, claims)
+		if err != nil {
+			t.Fatal(err)
+		}
+		called := e.Call("GET", "/api/me/", "", "Bearer "+token).Code == 200
+		if guarded := e.Admits(t, "Bearer "+token, httpauth.Accept{Dialect: true}); called != (name == "") || guarded != called {
+			t.Errorf("another %q: the dialect's call takes it: %v; a guard does: %v", name, called, guarded)
+		}
+	}
 }
