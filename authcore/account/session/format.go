@@ -72,7 +72,7 @@ func grantAs(s *Sessions, account authcore.Account, sess authcore.Session, seed 
 	return Tokens{
 		Access: access, Refresh: refresh, Mode: sess.Mode, Session: sess, Account: account,
 		ExpiresIn:        min(lives.Access, claims.ExpiresAt.Sub(now)),
-		RefreshExpiresIn: sess.RefreshExpiresAt.Sub(now).Round(time.Second),
+		RefreshExpiresIn: wholeSeconds(sess.RefreshExpiresAt.Sub(now)),
 		Principal:        principalOf(claims, sess),
 	}, nil
 }

@@ -82,6 +82,9 @@ func TestShortLived(t *testing.T) {
 	if life := tokens.Session.ExpiresAt.Sub(e.Clock.Now()); life > 12*time.Hour || life < 12*time.Hour-time.Second {
 		t.Errorf("it lives for %s", life)
 	}
+	if tokens.RefreshExpiresIn != 12*time.Hour {
+		t.Errorf("its client is told of %s", tokens.RefreshExpiresIn)
+	}
 	e.Clock.Advance(11 * time.Hour)
 	next, err := refresh(t, e, tokens.Refresh, authcore.ModeBearer, "")
 	if err != nil || !next.Session.ShortLived || next.DeviceToken != "" {

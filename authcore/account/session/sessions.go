@@ -201,9 +201,14 @@ func (s *Sessions) grant(account authcore.Account, sess authcore.Session, refres
 	return Tokens{
 		Access: access, Refresh: refresh, Mode: sess.Mode, Session: sess, Account: account,
 		ExpiresIn:        min(s.cfg.Lifetimes().Access, claims.ExpiresAt.Sub(now)),
-		RefreshExpiresIn: sess.RefreshExpiresAt.Sub(now).Round(time.Second),
+		RefreshExpiresIn: wholeSeconds(sess.RefreshExpiresAt.Sub(now)),
 		Principal:        principalOf(claims, sess),
 	}, nil
+}
+
+// wholeSeconds rounds up: a session ends with a whole second, so a moment before the life that the configuration gives it.
+func wholeSeconds(d time.Duration) time.Duration {
+	return (d + time.Second - 1).Truncate(time.Second)
 }
 
 // sign returns an access token. [jwtkeys.ErrTooLong] also where it does not fit into a cookie.

@@ -78,9 +78,9 @@ type pendingMethod struct {
 	Method   string          `json:"method" enum:"email,sms,totp,passkey,security_key,recovery,password"`
 	FactorID *string         `json:"factor_id" format:"uuid" doc:"Null for the account's own address or number, and for its password."`
 	Name     string          `json:"name"`
-	To       string          `json:"to,omitempty" doc:"Of email and sms: where codes go, with most of it hidden." example:"a***@example.com"`
+	To       string          `json:"to" doc:"Of email and sms: where codes go, with most of it hidden. Empty for the others." example:"a***@example.com"`
 	Sent     bool            `json:"sent" doc:"A code is on its way."`
-	Options  webauthnOptions `json:"options,omitempty" doc:"Of passkey and security_key: PublicKeyCredentialRequestOptionsJSON, good once, for five minutes. Methods of one type have the same."`
+	Options  webauthnOptions `json:"options" nullable:"true" doc:"Of passkey and security_key: PublicKeyCredentialRequestOptionsJSON, good once, for five minutes. Methods of one type have the same. Null for the others."`
 }
 
 func pendingOf(p *secondstep.Pending) pendingAnswer {

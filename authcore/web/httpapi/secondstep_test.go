@@ -1,13 +1,32 @@
 package httpapi_test
 
 import (
+	"maps"
 	"net/http"
+	"slices"
 	"testing"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/secondstep"
 	"github.com/gatehouse-auth/gatehouse/internal/testotp"
 )
+
+// Each method that is offered has all members, so a client need not ask which there are.
+func TestLogin_MethodsAreWhole(t *testing.T) {
+	h := open(t)
+	h.account(email, username)
+	h.withKey(t, "security_key", h.mailed(h.signIn(email).AccessToken))
+	waits := h.post("/login", `{"login":"`+email+`","password":"`+password+`"}`).want(200).fields()
+	for _, m := range waits["methods"].([]any) {
+		members := slices.Sorted(maps.Keys(m.(map[string]any)))
+		if !slices.Equal(members, []string{"factor_id", "method", "name", "options", "sent", "to"}) {
+			t.Errorf("%v has %v", m, members)
+		}
+	}
+	if len(waits["methods"].([]any)) < 2 || waits["expires_in"] != 600.0 {
+		t.Errorf("%v", waits)
+	}
+}
 
 // pending is a sign-in that waits.
 type pending struct {

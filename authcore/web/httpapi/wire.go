@@ -101,7 +101,8 @@ func (x *call) answerTokensAs(status int, t session.Tokens, codes []string) erro
 	return x.answer(status, pair)
 }
 
-func seconds(d time.Duration) int64 { return int64(d / time.Second) }
+// seconds are told to the nearest one: what has been made a moment ago is good for as long as the configuration says.
+func seconds(d time.Duration) int64 { return int64(d.Round(time.Second) / time.Second) }
 
 // modeOf says how tokens travel: `"cookies": true` asks for cookies.
 func modeOf(cookies bool) authcore.Mode {
