@@ -126,7 +126,7 @@ func (c *core) wireFlows(a *App, sealer *secret.Sealer) error {
 	}
 	settings := cfg.flowSettings()
 	settings.Password.Breached, settings.Trap = a.breaches.hook(), a.trapSettings()
-	if settings.Providers, err = a.readyProviders(cfg.userFields); err != nil {
+	if settings.Providers, err = a.readyProviders(); err != nil {
 		return err
 	}
 	c.blocks, err = block.New(block.Config{Rules: cfg.blocks.rules, Allowed: cfg.blocks.allowed, Count: countBlock, Now: n.clock.Now})

@@ -17,7 +17,6 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/federated"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
-	"github.com/gatehouse-auth/gatehouse/authcore/account/userfield"
 )
 
 // providersNamespace is where identity providers register: a module gatehouse.providers.x is configured by `provider x …`.
@@ -255,7 +254,7 @@ func parseProvider(d *caddyfile.Dispenser, s *Settings) error {
 	return nil
 }
 
-// checkProviders checks what they are called.
+// checkProviders checks what they are called, and that the user fields that they fill are there.
 func checkProviders(s *Settings) error {
 	var names []string
 	for _, raw := range s.ProvidersRaw {
@@ -271,6 +270,24 @@ func checkProviders(s *Settings) error {
 			return fmt.Errorf("%s is configured twice", name)
 		}
 		names = append(names, name)
+		if err := s.checkFilled(raw); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// checkFilled checks that a field of the operator's own, which a provider fills, is one of the configuration.
+func (s *Settings) checkFilled(provider json.RawMessage) error {
+	var is struct{ Map []ProviderMapping }
+	if json.Unmarshal(provider, &is) != nil {
+		return nil // another's provider, whose map is something else
+	}
+	for _, m := range is.Map {
+		own, isOwn := strings.CutPrefix(m.Field, "fields.")
+		if isOwn && !slices.ContainsFunc(s.UserFields, func(f UserFieldSettings) bool { return f.Name == own }) {
+			return fmt.Errorf("map: there is no user_field %s; add the option user_field, or map to another field", own)
+		}
 	}
 	return nil
 }
@@ -294,8 +311,8 @@ func (s *Settings) loadProviders(ctx caddy.Context) (all []IdentityProvider, err
 	return all, nil
 }
 
-// readyProviders returns the providers of the configuration. A field that a provider fills must be one of the operator's own.
-func (a *App) readyProviders(fields userfield.Set) (all []federated.Settings, err error) {
+// readyProviders returns the providers of the configuration.
+func (a *App) readyProviders() (all []federated.Settings, err error) {
 	for _, p := range a.providers {
 		name := ""
 		s, err := p.IdentityProvider(func(step string, took time.Duration, ok bool) { observeProvider(name, step, took, ok) })
@@ -304,13 +321,6 @@ func (a *App) readyProviders(fields userfield.Set) (all []federated.Settings, er
 		}
 		name = s.Name
 		expectProvider(name)
-		for _, m := range s.Map {
-			if own, isOwn := strings.CutPrefix(m.Field, "fields."); isOwn {
-				if _, known := fields.Find(own); !known {
-					return nil, fmt.Errorf("option provider: %s: map: there is no user_field %s; add the option user_field, or map to another field", s.Name, own)
-				}
-			}
-		}
 		all = append(all, s)
 	}
 	return all, nil
