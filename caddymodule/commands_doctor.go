@@ -44,11 +44,14 @@ func (p *cliEnv) doctor(cmd *cobra.Command, offline bool) error {
 	}
 	ctx, cancel := context.WithTimeout(cmd.Context(), shortLimit)
 	defer cancel()
-	cfg, err := p.resolved()
+	config, _, err := p.load()
 	if err != nil {
 		return p.fail(cmd, err)
 	}
-	config, _, err := p.load()
+	if len(config) == 0 {
+		return p.fail(cmd, errors.New("no Caddyfile in this folder: doctor reads the configuration, so name it with --config"))
+	}
+	cfg, err := resolveConfig(config)
 	if err != nil {
 		return p.fail(cmd, err)
 	}

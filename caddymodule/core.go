@@ -140,7 +140,7 @@ func (c *core) wireFlows(a *App, sealer *secret.Sealer) error {
 		Mailer: c.notifier, Blocks: c.blocks, Sealer: sealer, Now: n.clock.Now, Settings: settings,
 		CanReach: c.notifier.CanReach, MayIssue: func() error { return gateway.MayIssue(n.clock.Wrong, c.ring.Signs) },
 		Traces: gateway.Traces{SignIn: traceSignIns, SignUp: traceSignUps, StepUp: traceOf(stepUpOutcomes.result), Refresh: traceOf(refreshOutcomes.result), Handover: traceHandovers,
-			CodeSent: countCode, SecondFactor: countSecondFactor, Provider: tellProvider(a.logger), AdminCall: adminCalls.result}})
+			CodeSent: countCode, SecondFactor: countSecondFactor, Provider: tellProvider(a.logger, a.node.clock.Now), AdminCall: adminCalls.result}})
 	return err
 }
 

@@ -46,8 +46,16 @@ func (*Dialect) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: "http.handlers.gatehouse_dialect", New: func() caddy.Module { return new(Dialect) }}
 }
 
-// Provision checks the settings, and takes hold of the dialect's keys if the node has started.
-func (d *Dialect) Provision(ctx caddy.Context) (err error) {
+// Provision checks the settings, and takes hold of the dialect's keys if the node has started. Its errors say where the directive stands.
+func (d *Dialect) Provision(ctx caddy.Context) error {
+	err := d.provision(ctx)
+	if err != nil && d.At != "" {
+		return fmt.Errorf("%w, at %s", err, d.At)
+	}
+	return err
+}
+
+func (d *Dialect) provision(ctx caddy.Context) (err error) {
 	if d.app, err = appOf(ctx); err != nil {
 		return err
 	}

@@ -304,3 +304,26 @@ func TestOption_dialect_admin(t *testing.T) {
 		t.Error("more than the path is served")
 	}
 }
+
+// What is wrong with a value that comes from outside is told with the place of the directive.
+func TestDialect_ErrorsSayWhere(t *testing.T) {
+	t.Setenv("DIALECT_SHORT", "short")
+	for options, want := range map[string]string{
+		"key {env.DIALECT_SHORT}": "key: {env.DIALECT_SHORT} has 5 bytes but needs at least 32, at Caddyfile:8",
+		"key {env.DIALECT_NONE}":  "key: {env.DIALECT_NONE} is not set, at Caddyfile:8",
+		"schemes Bearer":          "dialects.dev_journal.token_lifetime (14d) must be <= idle_timeout (2d): change one of them, at Caddyfile:8",
+	} {
+		text := "{\n\tgatehouse {\n\t\tdata_dir " + t.TempDir() + "\n\t\tidle_timeout 2d\n\t}\n}\nhttp://localhost {\n\tgatehouse_dialect dev_journal {\n\t\t" + options + "\n\t}\n\tgatehouse\n}\n"
+		config, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(text), map[string]any{"filename": "Caddyfile"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var cfg caddy.Config
+		if err := caddy.StrictUnmarshalJSON(config, &cfg); err != nil {
+			t.Fatal(err)
+		}
+		if err := caddy.Validate(&cfg); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", options, err, want)
+		}
+	}
+}

@@ -98,10 +98,11 @@ func examine(config []byte, cfg *resolved) (f findings, err error) {
 func (f *findings) configuration(raw rawConfig, cfg *resolved) {
 	f.adminEndpoint(raw)
 	f.settings(raw.Apps.Gatehouse, cfg)
-	guarded := map[string]bool{}
+	guarded, tokens := map[string]bool{}, dialectTokens{}
 	for _, name := range slices.Sorted(maps.Keys(raw.Apps.HTTP.Servers)) {
-		f.server(raw.Apps.HTTP.Servers[name], cfg, guarded)
+		f.server(raw.Apps.HTTP.Servers[name], cfg, guarded, &tokens)
 	}
+	f.dialects(tokens)
 	for _, host := range cfg.redirectHosts {
 		if !guarded[hostOnly(host)] {
 			f.add("redirect_host_unguarded", portal.FindingWarning, "redirect_hosts "+host, "Host", host)
@@ -182,10 +183,10 @@ func readsBreached(file string) error {
 	return err
 }
 
-// server looks at the sites of a server. guarded learns the hosts that have a guard.
-func (f *findings) server(srv rawServer, cfg *resolved, guarded map[string]bool) {
+// server looks at the sites of a server. guarded learns the hosts that have a guard, tokens what dialects issue and guards accept.
+func (f *findings) server(srv rawServer, cfg *resolved, guarded map[string]bool, tokens *dialectTokens) {
 	for _, site := range srv.Routes {
-		w := &siteReading{named: srv.NamedRoutes, seen: map[string]bool{}}
+		w := &siteReading{named: srv.NamedRoutes, seen: map[string]bool{}, tokens: tokens}
 		hosts := hostsOf(site)
 		where := strings.Join(hosts, ", ")
 		if where == "" {
@@ -242,6 +243,7 @@ type siteReading struct {
 	bare                int // proxies that no guard stands before
 	proxied             bool
 	shadows             []string
+	tokens              *dialectTokens
 }
 
 // handlers reads handlers in their order. It reports whether a guard stands before what follows; behind says that one does already.
@@ -250,7 +252,8 @@ func (w *siteReading) handlers(list []json.RawMessage, behind bool) bool {
 	for _, raw := range list {
 		var h struct {
 			rawHandler
-			Name string `json:"name"`
+			Name    string                `json:"name"`
+			Dialect struct{ Name string } `json:"dialect"`
 		}
 		if json.Unmarshal(raw, &h) != nil {
 			continue
@@ -258,8 +261,11 @@ func (w *siteReading) handlers(list []json.RawMessage, behind bool) bool {
 		switch h.Handler {
 		case "gatehouse":
 			w.portal = true
+		case "gatehouse_dialect":
+			w.tokens.issued(h.Dialect.Name, h.At)
 		case "gatehouse_guard":
 			w.guard, behind = true, true
+			w.tokens.guarded(h.Accept, h.At)
 			if w.late = w.late || proxied || w.proxied; h.Shadow {
 				w.shadows = append(w.shadows, cmpPlace(h.At))
 			}

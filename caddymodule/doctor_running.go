@@ -83,11 +83,15 @@ func writtenRoutes(routes caddyhttp.RouteList) (list []rawRoute) {
 				continue
 			}
 			h := struct {
-				Handler string     `json:"handler"`
-				Name    string     `json:"name,omitempty"`
-				At      string     `json:"at,omitempty"`
-				Shadow  bool       `json:"shadow,omitempty"`
-				Routes  []rawRoute `json:"routes,omitempty"`
+				Handler string   `json:"handler"`
+				Name    string   `json:"name,omitempty"`
+				At      string   `json:"at,omitempty"`
+				Shadow  bool     `json:"shadow,omitempty"`
+				Accept  []string `json:"accept,omitempty"`
+				Dialect struct {
+					Name string `json:"name,omitempty"`
+				} `json:"dialect"`
+				Routes []rawRoute `json:"routes,omitempty"`
 			}{Handler: caddy.GetModuleName(module)}
 			switch m := handler.(type) {
 			case *caddyhttp.Subroute:
@@ -95,7 +99,9 @@ func writtenRoutes(routes caddyhttp.RouteList) (list []rawRoute) {
 			case *caddyhttp.Invoke:
 				h.Name = m.Name
 			case *Guard:
-				h.At, h.Shadow = m.At, m.Shadow
+				h.At, h.Shadow, h.Accept = m.At, m.Shadow, m.Accept
+			case *Dialect:
+				h.At, h.Dialect.Name = m.At, m.is.Name
 			}
 			if text, err := json.Marshal(h); err == nil {
 				one.Handle = append(one.Handle, text)

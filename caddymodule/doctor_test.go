@@ -125,7 +125,8 @@ func TestExamine(t *testing.T) {
 			"handle /a/* {\n\t\tgatehouse_guard\n\t\treverse_proxy 127.0.0.1:9\n\t}\n\thandle {\n\t\treverse_proxy 127.0.0.1:9\n\t}"}},
 		"guard_after_proxy": {portal.FindingError, []string{"gatehouse_guard {\n\t\t<guard>\n\t}\n\treverse_proxy 127.0.0.1:9",
 			"route {\n\t\treverse_proxy 127.0.0.1:9\n\t\tgatehouse_guard\n\t}"}},
-		"shadow_guard": {portal.FindingWarning, []string{"<guard>", "shadow"}},
+		"shadow_guard":   {portal.FindingWarning, []string{"<guard>", "shadow"}},
+		"dialect_tokens": {portal.FindingWarning, []string{"<before>", "gatehouse_dialect simplejwt"}},
 	} {
 		text := filled(c.spoil...)
 		found := examined(t, text).Findings
@@ -151,6 +152,32 @@ func TestExamine(t *testing.T) {
 			}
 			if strings.Contains(f.What+f.Where+f.Do, "hunter2") {
 				t.Errorf("%s shows a secret: %+v", id, f)
+			}
+		}
+	}
+}
+
+// Tokens of dialects and guards have to fit together.
+func TestExamine_DialectTokens(t *testing.T) {
+	t.Parallel()
+	for site, want := range map[string]string{
+		"gatehouse_dialect simplejwt\n\tgatehouse_guard":                                                      "Caddyfile:3 simplejwt",
+		"gatehouse_dialect simplejwt\n\tgatehouse_guard {\n\t\taccept dialect\n\t}":                           "",
+		"gatehouse_dialect simplejwt":                                                                         "", // a service may check them itself
+		"gatehouse_dialect drf_users /u\n\tgatehouse_guard":                                                   "", // it issues none
+		"gatehouse_guard {\n\t\taccept cookie dialect\n\t}":                                                   "Caddyfile:3 accept",
+		"gatehouse_guard /a/*\n\tgatehouse_dialect dev_journal\n\tgatehouse_guard {\n\t\taccept dialect\n\t}": "",
+	} {
+		i := slices.IndexFunc(examined(t, "http://localhost {\n\tgatehouse\n\t"+site+"\n}\n").Findings, func(f finding) bool { return f.ID == "dialect_tokens" })
+		if i < 0 != (want == "") {
+			t.Errorf("%s: finding %d, want %q", site, i, want)
+			continue
+		}
+		if i >= 0 {
+			f := examined(t, "http://localhost {\n\tgatehouse\n\t"+site+"\n}\n").Findings[i]
+			place, word, _ := strings.Cut(want, " ")
+			if f.Where != place || !strings.Contains(f.What, word) {
+				t.Errorf("%s: %+v, want %q", site, f, want)
 			}
 		}
 	}

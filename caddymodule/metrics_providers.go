@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"log/slog"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -52,14 +53,50 @@ func observeProvider(name, step string, took time.Duration, ok bool) {
 }
 
 // tellProvider counts how each sign-in by a provider has ended, and logs why its answer was refused: the browser is told no more than the code.
-// That a provider is away is no line per request.
-func tellProvider(log *slog.Logger) func(name string, err error) {
+// That a provider is away is one line, and another when it has answered again.
+func tellProvider(log *slog.Logger, now func() time.Time) func(name string, err error) {
+	away := awayProviders{since: map[string]time.Time{}}
 	return func(name string, err error) {
 		countProvider(name, err)
-		if code := authcore.CodeOf(err); code == authcore.InvalidProviderAnswer || code == authcore.ProviderDenied {
+		switch code := authcore.CodeOf(err); code {
+		case authcore.ProviderUnavailable:
+			if away.begins(name, now()) {
+				log.Warn("a provider does not answer as it should; other ways to sign in work", "component", "provider", "state", "away", "provider", name, "error", err)
+			}
+			return
+		case authcore.InvalidProviderAnswer, authcore.ProviderDenied:
 			log.Info("answer of a provider refused", "provider", name, "error", err)
 		}
+		if lasted, was := away.ends(name, now()); was {
+			log.Info("a provider answers again", "component", "provider", "state", "up", "provider", name, "outage", lasted)
+		}
 	}
+}
+
+// awayProviders are the providers that do not answer, and since when.
+type awayProviders struct {
+	mu    sync.Mutex
+	since map[string]time.Time
+}
+
+// begins notes that a provider is away, and reports whether that is new.
+func (a *awayProviders) begins(name string, now time.Time) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	_, known := a.since[name]
+	if !known {
+		a.since[name] = now
+	}
+	return !known
+}
+
+// ends notes that a provider has answered, and returns for how long it was away, if it was.
+func (a *awayProviders) ends(name string, now time.Time) (lasted time.Duration, was bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	since, was := a.since[name]
+	delete(a.since, name)
+	return now.Sub(since), was
 }
 
 // countProvider is told how each sign-in by a provider has ended.

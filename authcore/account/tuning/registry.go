@@ -41,7 +41,7 @@ func (t *table) with(definitions []Definition, rules []Rule) (*table, error) {
 			return nil, fmt.Errorf("tuning: a rule names %s and %s, of which one is no setting", rule.Less, rule.Than)
 		}
 		if rule.broken(longer.definitions[less].base(), longer.definitions[than].base()) {
-			return nil, fmt.Errorf("tuning: %s must be %s", rule.Less, rule.says(rule.Less, longer.definitions[than].base()))
+			return nil, fmt.Errorf("%s (%s) must be %s: change one of them", rule.Less, longer.definitions[less].base().Text, rule.says(rule.Less, longer.definitions[than].base()))
 		}
 	}
 	return longer, nil

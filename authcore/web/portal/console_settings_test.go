@@ -10,7 +10,7 @@ import (
 // A setting is changed with its reason, shown with its history, and goes back to the Caddyfile; what is out of range says what it may be.
 func TestConsole_Settings(t *testing.T) {
 	b := open(t).browser().as(authcore.RoleAdmin)
-	b.get("/console/settings").want(http.StatusOK).says("access_lifetime", "5m", "Default", "The Caddyfile keeps this setting")
+	b.get("/console/settings").want(http.StatusOK).says("access_lifetime", "5m", "Default", "Change it in the Caddyfile")
 	const at = "/console/settings/access_lifetime"
 	b.get(at).want(http.StatusOK).says("1s-1d", "Not given", "It was never changed here").silent("Back to the Caddyfile")
 	b.post(at, []string{"value", "25h", "reason", "why not"}).want(http.StatusUnprocessableEntity).says("1s-1d", "25h", "why not")
@@ -18,7 +18,7 @@ func TestConsole_Settings(t *testing.T) {
 	b.get(at+"?done=setting_changed").want(http.StatusOK).says("The setting is changed.", "Set while running", "1m", "stolen laptops", "Back to the Caddyfile", "The value is 5m again")
 	b.post(at, []string{"reset", "yes"}).leads("/auth" + at + "?done=setting_reset")
 	b.get(at).want(http.StatusOK).says("5m", "stolen laptops").silent("Back to the Caddyfile")
-	b.get("/console/settings/otp.attempts").want(http.StatusOK).says("keeps this setting to itself").silent(`method="post"`)
+	b.get("/console/settings/otp.attempts").want(http.StatusOK).says("Change it in the Caddyfile").silent(`method="post"`)
 	b.post("/console/settings/otp.attempts", []string{"value", "3"}).want(http.StatusConflict)
 	b.get("/console/settings/data_dir").want(http.StatusNotFound)
 	b.get("/console/events?kind=settings.*").want(http.StatusOK).says("settings.changed", "settings.reset", email)

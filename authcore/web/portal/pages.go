@@ -131,7 +131,7 @@ func New(cfg Config) (*Pages, error) {
 	var err error
 	p.kit, err = page.New(page.Config{
 		Authenticator: cfg.Authenticator, Limits: cfg.Limits, Fresh: cfg.Fresh, Brand: cmp.Or(cfg.Brand, "Gatehouse"), ReturnHosts: cfg.ReturnHosts,
-		Locale: cfg.Profile.Locale, Templates: templates, Logger: cfg.Logger, Now: cfg.Now,
+		Locale: cfg.Profile.Locale, Identities: cfg.SignUp.Settings().Identities, Templates: templates, Logger: cfg.Logger, Now: cfg.Now,
 	})
 	if err != nil {
 		return nil, err

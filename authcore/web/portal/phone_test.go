@@ -2,6 +2,7 @@ package portal_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
@@ -35,4 +36,26 @@ func TestPhone_InProfile(t *testing.T) {
 	all := []authcore.IdentifierKind{authcore.KindEmail, authcore.KindUsername, authcore.KindPhone}
 	b = build(t, plan{numbers: identifier.Numbers{Texts: true}, signIn: all}).browser().person()
 	b.get("/account/profile").want(http.StatusOK).says("First name").noField("phone")
+}
+
+// TestLoginField_Names: the sign-in page names what people sign in with, and sign-up says that one of address and number is enough.
+func TestLoginField_Names(t *testing.T) {
+	t.Parallel()
+	email, username, phone := authcore.KindEmail, authcore.KindUsername, authcore.KindPhone
+	for label, kinds := range map[string][]authcore.IdentifierKind{
+		"E-mail address, username or phone number": {email, username, phone},
+		"E-mail address or phone number":           {email, phone},
+		"Username or phone number":                 {username, phone},
+		"E-mail address or username":               {email, username},
+		"Phone number":                             {phone},
+		"Username":                                 {username},
+		"E-mail address":                           {email},
+	} {
+		b := build(t, plan{numbers: identifier.Numbers{Texts: true}, signIn: kinds}).browser()
+		if body := b.get("/login").want(http.StatusOK).body; !strings.Contains(body, `<label for="login">`+label+"</label>") {
+			t.Errorf("%v: no label %q in %s", kinds, label, body)
+		}
+	}
+	b := build(t, plan{numbers: identifier.Numbers{Texts: true}, signIn: []authcore.IdentifierKind{email, phone}}).browser()
+	b.get("/register").want(http.StatusOK).says("An address or a phone number is enough.")
 }

@@ -87,6 +87,7 @@ func (p *registerPage) contactFields(q *page.Request) []page.Field {
 	if !phone {
 		return []page.Field{email}
 	}
+	email.Hint = q.T("register.either")
 	number := page.TextField(q, "phone", "tel", "", 32)
 	number.InputMode, number.Hint = "tel", q.T("field.phone.hint")
 	return []page.Field{email, number}

@@ -1,15 +1,39 @@
 package page
 
-import "github.com/gatehouse-auth/gatehouse/authcore"
+import (
+	"slices"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
+)
 
 // The fields that pages have in common. What was typed comes back, a password never does.
 
-// LoginField asks for an address or a username.
+// LoginField asks for what people sign in with: an address, a username or a number, as the configuration has them.
 func LoginField(q *Request, known string) Field {
 	return Field{
-		ID: "login", Name: "login", Label: q.T("field.login"), Type: "text", Value: q.Value("login", known),
+		ID: "login", Name: "login", Label: q.T(loginLabel(q.Identities)), Type: "text", Value: q.Value("login", known),
 		Autocomplete: "username", InputMode: "email", MaxLength: 320,
 	}
+}
+
+// loginLabel returns the text that names the kinds of identifier.
+func loginLabel(kinds []authcore.IdentifierKind) string {
+	email, username, phone := slices.Contains(kinds, authcore.KindEmail), slices.Contains(kinds, authcore.KindUsername), slices.Contains(kinds, authcore.KindPhone)
+	switch {
+	case email && username && phone:
+		return "field.login.any"
+	case email && phone:
+		return "field.target"
+	case username && phone:
+		return "field.login.no_email"
+	case email && username:
+		return "field.login"
+	case phone:
+		return "field.phone"
+	case username:
+		return "field.username"
+	}
+	return "field.email"
 }
 
 // EmailField asks for an address.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/fresh"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
 )
@@ -19,8 +20,9 @@ import (
 type Config struct {
 	Authenticator *httpauth.Authenticator
 	Limits        *httpauth.Limits
-	Fresh         *fresh.Gate // that forms of fresh pages pass
-	Brand         string      // the name on every page
+	Fresh         *fresh.Gate               // that forms of fresh pages pass
+	Brand         string                    // the name on every page
+	Identities    []authcore.IdentifierKind // what people sign in with
 	// ReturnHosts returns the hosts that a sign-in at the given one may lead to, as [httpauth.HostAllowed] reads them.
 	ReturnHosts func(host string) []string
 	// Locale returns the language that an account has chosen, as a BCP 47 tag; "" for none.
