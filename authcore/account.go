@@ -235,6 +235,9 @@ func (s Admins) Has(a Account) bool {
 	return a.EmailVerified() && a.EmailVerifiedBy == "" && slices.Contains(s, a.Email)
 }
 
+// Administers reports whether the account is an administrator's, by its own roles or by the option.
+func (s Admins) Administers(a Account) bool { return s.Has(a) || slices.Contains(a.Roles, RoleAdmin) }
+
 // Roles returns the roles of the account: those that are stored, and admin where the option gives it.
 func (s Admins) Roles(a Account) []string {
 	if s.Has(a) && !slices.Contains(a.Roles, RoleAdmin) {

@@ -85,7 +85,7 @@ func (d *Dialect) provision(ctx caddy.Context) (err error) {
 	}
 	d.names, d.server, d.hosts = at.names(), at.srv, at.hosts()
 	d.portal, _ = at.portal()
-	if err := d.app.dialects.add(d, at); err != nil {
+	if err := d.app.dialects.add(d); err != nil {
 		return err
 	}
 	if err := d.defineLifetimes(); err != nil {
@@ -128,15 +128,8 @@ func (d *Dialect) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 type dialects struct {
 	mu      sync.Mutex
 	all     []*Dialect
-	claims  map[*caddyhttp.Server][]siteClaim
 	keys    atomic.Pointer[jwtkeys.ForeignSet]
 	schemes atomic.Pointer[[]string]
-}
-
-// siteClaim is what a dialect serves at the hosts of its site; no hosts are all.
-type siteClaim struct {
-	pathClaim
-	hosts []string
 }
 
 // Keys returns the keys of all dialects that are served; nil for none.
@@ -150,40 +143,46 @@ func (s *dialects) Schemes() []string {
 	return nil
 }
 
+// sameSite reports whether both are of one site.
+func (d *Dialect) sameSite(other *Dialect) bool {
+	return d.server == other.server && slices.Equal(d.hosts, other.hosts)
+}
+
 // beside returns the dialect of a name that is served at the site of another; nil for none.
 func (s *dialects) beside(d *Dialect, name string) *dialect.Site {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, other := range s.all {
-		if other.is.Name == name && other.server == d.server && slices.Equal(other.hosts, d.hosts) {
+		if other.is.Name == name && other.sameSite(d) {
 			return other.serves.Load()
 		}
 	}
 	return nil
 }
 
+// claim is what the dialect serves.
+func (d *Dialect) claim() pathClaim {
+	return pathClaim{by: "gatehouse_dialect " + d.is.Name, at: d.At, prefix: d.prefix, paths: d.table.Paths()}
+}
+
 // add makes a dialect known. It is an error where something else of its site has one of its paths: a configuration that is no Caddyfile
 // has not been asked before.
-func (s *dialects) add(d *Dialect, at *site) error {
+func (s *dialects) add(d *Dialect) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	claim := siteClaim{pathClaim{by: "gatehouse_dialect " + d.is.Name, at: d.At, prefix: d.prefix, paths: d.table.Paths()}, at.hosts()}
+	claim := d.claim()
 	if d.portal != "" {
 		if err := claim.conflict(pathClaim{by: "gatehouse", portal: d.portal}); err != nil {
 			return err
 		}
 	}
-	for _, other := range s.claims[at.srv] {
-		if slices.Equal(other.hosts, claim.hosts) {
-			if err := claim.conflict(other.pathClaim); err != nil {
+	for _, other := range s.all {
+		if other.sameSite(d) {
+			if err := claim.conflict(other.claim()); err != nil {
 				return err
 			}
 		}
 	}
-	if s.claims == nil {
-		s.claims = map[*caddyhttp.Server][]siteClaim{}
-	}
-	s.claims[at.srv] = append(s.claims[at.srv], claim)
 	s.all = append(s.all, d)
 	return nil
 }

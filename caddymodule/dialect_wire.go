@@ -138,7 +138,7 @@ func (s *dialects) under(d *Dialect) (sites []*dialect.Site) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, other := range s.all {
-		if other.prefix != d.prefix || other.server != d.server || !slices.Equal(other.hosts, d.hosts) {
+		if other.prefix != d.prefix || !other.sameSite(d) {
 			continue
 		}
 		if serves := other.serves.Load(); serves != nil {

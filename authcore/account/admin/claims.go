@@ -3,7 +3,6 @@ package admin
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/google/uuid"
 
@@ -44,7 +43,7 @@ func (c *Claims) Email(ctx context.Context, which, address string, client authco
 		return a, broken.Refusal()
 	case normal == a.Email && a.EmailVerified():
 		return a, nil
-	case u.cfg.Admins.Has(a.Account), slices.Contains(a.Roles, authcore.RoleAdmin):
+	case u.cfg.Admins.Administers(a.Account):
 		return a, errAdminsContact()
 	case a.Disabled():
 		return a, authcore.Refuse(authcore.Conflict, "The account is disabled. Its address changes once it is enabled again.")

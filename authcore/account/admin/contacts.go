@@ -72,7 +72,7 @@ func (u *Users) contacts(ctx context.Context, actor uuid.UUID, before authcore.M
 	if after.Email == before.Email && after.Phone == before.Phone {
 		return c, nil
 	}
-	if actor != uuid.Nil && u.cfg.Admins.Has(before.Account) || actor != uuid.Nil && slices.Contains(before.Roles, authcore.RoleAdmin) {
+	if actor != uuid.Nil && u.cfg.Admins.Administers(before.Account) {
 		return c, errAdminsContact()
 	}
 	for _, x := range []struct {

@@ -2,7 +2,6 @@ package admin
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -46,14 +45,8 @@ func (s *Accounts) Create(ctx context.Context, in CreateInput) (Created, error) 
 	if err != nil {
 		call.About(uuid.Nil)
 	}
-	var taken *authcore.TakenError
-	if errors.As(err, &taken) {
-		e := authcore.Refuse(authcore.Conflict, "An account with this "+string(taken.Field)+" already exists.")
-		e.Fields.Add(string(taken.Field), taken.Rule())
-		return Created{}, e
-	}
-	if err != nil {
-		return Created{}, fmt.Errorf("create account: %w", err)
+	if err = conflict(err); err != nil {
+		return Created{}, refusal("create account", err)
 	}
 	if s.cfg.NoPassword {
 		return Created{Account: a}, nil

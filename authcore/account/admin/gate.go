@@ -106,9 +106,14 @@ func (g *Gate) admit(ctx context.Context, account uuid.UUID, access authcore.Acc
 	case !slices.Contains(roles, authcore.RoleAuditor):
 		return authcore.Refuse(authcore.Forbidden, "This is for administrators and auditors.")
 	case access != authcore.Reads:
-		return authcore.Refuse(authcore.Forbidden, "Auditors change nothing. This is for administrators.")
+		return ForAdministrators()
 	}
 	return count()
+}
+
+// ForAdministrators is the refusal of an auditor who would change something.
+func ForAdministrators() error {
+	return authcore.Refuse(authcore.Forbidden, "Auditors change nothing. This is for administrators.")
 }
 
 // Call says who makes an admitted call, and which.

@@ -210,8 +210,7 @@ func (f arrival) eligible(ctx context.Context, s Settings, a authcore.Account) (
 }
 
 func (f arrival) mayConnect(provider string, a authcore.Account, connected []authcore.Connection) bool {
-	roles := f.cfg.Admins.Roles(a)
-	return !a.MFAEnabled() && !a.MFADemanded() && !slices.Contains(roles, authcore.RoleAdmin) && !slices.Contains(roles, authcore.RoleAuditor) &&
+	return !a.MFAEnabled() && !a.MFADemanded() && !f.cfg.Admins.Administers(a) && !slices.Contains(a.Roles, authcore.RoleAuditor) &&
 		!slices.ContainsFunc(connected, func(c authcore.Connection) bool { return c.Provider == provider })
 }
 

@@ -194,7 +194,7 @@ func (f ByDialect) Bound(ctx context.Context, ids []authcore.Identifier) (authco
 }
 
 func (f *Flow) isAdmin(a authcore.Account) bool {
-	return slices.Contains(f.cfg.Admins.Roles(a), authcore.RoleAdmin)
+	return f.cfg.Admins.Administers(a)
 }
 
 // inviter returns the account as it is now: what its access token says may be some minutes old.

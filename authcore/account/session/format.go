@@ -114,14 +114,14 @@ func (d *Dialects) find(ctx context.Context, p Presented, as Format) (presented,
 		return found, nil
 	}
 	if _, dead := d.sessions.dead.GetIfPresent(p.Digest); dead {
-		return found, errInvalidRefresh()
+		return found, InvalidRefresh()
 	}
 	var err error
 	found.id, err = d.store.SessionOfToken(ctx, p.Digest, d.sessions.now())
 	switch {
 	case errors.Is(err, authcore.ErrNotFound):
 		d.sessions.dead.Set(p.Digest, struct{}{})
-		return found, errInvalidRefresh()
+		return found, InvalidRefresh()
 	case err != nil:
 		return found, fmt.Errorf("find session of refresh token: %w", err)
 	}
@@ -170,7 +170,7 @@ func (d *Dialects) renew(ctx context.Context, session uuid.UUID, another bool, a
 	sess, account, err := d.renewed(ctx, r, another)
 	switch {
 	case errors.Is(err, authcore.ErrNotFound):
-		return Tokens{}, errInvalidRefresh()
+		return Tokens{}, InvalidRefresh()
 	case err != nil:
 		return Tokens{}, fmt.Errorf("renew session: %w", err)
 	}

@@ -33,7 +33,7 @@ func (s *Sessions) traced(ctx context.Context, token string, mode authcore.Mode,
 	ctx, done := s.cfg.Trace(ctx, "refresh")
 	id, ok := s.mac().ParseToken(Prefix, token)
 	if !ok {
-		err := errInvalidRefresh() // junk and forgeries cost no query
+		err := InvalidRefresh() // junk and forgeries cost no query
 		done(err)
 		return Tokens{}, err
 	}
@@ -52,7 +52,7 @@ type presented struct {
 
 func (s *Sessions) refresh(ctx context.Context, p presented, mode authcore.Mode, leeway time.Duration, c authcore.Client) (Tokens, error) {
 	if _, dead := s.dead.GetIfPresent(p.digest); dead {
-		return Tokens{}, errInvalidRefresh()
+		return Tokens{}, InvalidRefresh()
 	}
 	// Parallel requests of one browser share one rotation. It must not die with the first of them.
 	key := string(p.digest[:]) + string(mode) + leeway.String() + "\x00" + c.Issuer + "\x00" + c.Origin + "\x00" + c.UserAgent
@@ -92,7 +92,7 @@ func (s *Sessions) rotate(ctx context.Context, p presented, leeway time.Duration
 		return Tokens{}, ErrOtherOrigin
 	case errors.Is(err, authcore.ErrNotFound):
 		s.dead.Set(p.digest, struct{}{})
-		return Tokens{}, errInvalidRefresh()
+		return Tokens{}, InvalidRefresh()
 	case err != nil:
 		return Tokens{}, fmt.Errorf("rotate refresh token: %w", err)
 	}
@@ -143,8 +143,9 @@ func (s *Sessions) InspectRefresh(ctx context.Context, token string) (authcore.S
 
 // ErrOtherOrigin refuses a refresh token that is valid but was issued for another host, or for a browser. To a client
 // it is as any other that is not valid; but it is not dead, and nobody is to forget it.
-var ErrOtherOrigin = errInvalidRefresh()
+var ErrOtherOrigin = InvalidRefresh()
 
-func errInvalidRefresh() error {
+// InvalidRefresh is the refusal of every refresh token that is none, or dead: [authcore.InvalidRefreshToken].
+func InvalidRefresh() error {
 	return authcore.Refuse(authcore.InvalidRefreshToken, "The refresh token is invalid or has expired. Sign in again.")
 }

@@ -65,7 +65,7 @@ func openHeir(keys Keys, old uuid.UUID, res authcore.RotationResult) (refresh st
 		return "", errors.New("open the refresh token of the session in place of another: it was not sealed for these two")
 	}
 	if !secret.SumString(string(plain)).Equal(res.Session.RefreshDigest) {
-		return "", errInvalidRefresh() // it has been used: whoever has the new session holds a later one
+		return "", InvalidRefresh() // it has been used: whoever has the new session holds a later one
 	}
 	return string(plain), nil
 }

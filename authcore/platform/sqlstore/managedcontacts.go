@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"slices"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
@@ -39,7 +38,7 @@ func (s *Store) setContacts(ctx context.Context, q *tx, before authcore.Account,
 			return err
 		}
 	}
-	if slices.Contains(s.admins.Roles(before), authcore.RoleAdmin) && !slices.Contains(s.admins.Roles(after), authcore.RoleAdmin) {
+	if s.admins.Administers(before) && !s.admins.Administers(after) {
 		if err := s.keepAdmin(ctx, q, before); err != nil {
 			return err
 		}

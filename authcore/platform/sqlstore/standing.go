@@ -35,7 +35,7 @@ func (s *Store) lockAdmins(ctx context.Context, q sqldb.Querier) error {
 // lockAdminsFor is lockAdmins where the account is an administrator's: everybody else's changes need not wait for each other.
 func (s *Store) lockAdminsFor(ctx context.Context, q sqldb.Querier, account uuid.UUID) error {
 	a, err := sqldb.One(ctx, q, scanAccount, selectAccount, account)
-	if errors.Is(err, authcore.ErrNotFound) || err == nil && !slices.Contains(s.admins.Roles(a), authcore.RoleAdmin) {
+	if errors.Is(err, authcore.ErrNotFound) || err == nil && !s.admins.Administers(a) {
 		return nil
 	}
 	if err != nil {
@@ -47,7 +47,7 @@ func (s *Store) lockAdminsFor(ctx context.Context, q sqldb.Querier, account uuid
 // keepAdmin returns [authcore.ErrLastAdmin] where a can sign in as an administrator and nobody else can: a service signs in nowhere. It is called after lockAdmins or
 // lockAdminsFor, in the transaction of a change after which a is none any more.
 func (s *Store) keepAdmin(ctx context.Context, q sqldb.Querier, a authcore.Account) error {
-	if a.Disabled() || !slices.Contains(s.admins.Roles(a), authcore.RoleAdmin) {
+	if a.Disabled() || !s.admins.Administers(a) {
 		return nil
 	}
 	// Held already, but by who became an administrator since lockAdminsFor looked; a deadlock that comes of the order then is tried again.

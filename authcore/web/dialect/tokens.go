@@ -110,22 +110,19 @@ func (s *Site) Open(raw string) (jwtkeys.ForeignToken, error) {
 	return s.Settings.Keys.Open(raw, s.Flows.Now())
 }
 
-// errRefresh refuses what is no refresh token of the dialect.
-var errRefresh = authcore.Refuse(authcore.InvalidRefreshToken, "The refresh token is invalid or has expired. Sign in again.")
-
 // Presented reads a refresh token. One of another dialect's, and one that has expired, is [authcore.InvalidRefreshToken]; whether
 // its session lives is found out by who uses it.
 func (s *Site) Presented(raw string) (session.Presented, error) {
 	if s.Dialect.Form.opaque() {
 		id, err := uuid.Parse(raw)
 		if err != nil || len(raw) != 36 {
-			return session.Presented{}, errRefresh
+			return session.Presented{}, session.InvalidRefresh()
 		}
 		return session.Presented{Token: id.String(), Digest: s.refreshDigest(id.String())}, nil
 	}
 	t, err := s.Open(raw)
 	if err != nil || t.Use != jwtkeys.ForeignRefresh {
-		return session.Presented{}, errRefresh
+		return session.Presented{}, session.InvalidRefresh()
 	}
 	return s.PresentedJWT(raw, t)
 }

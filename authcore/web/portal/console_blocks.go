@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/admin"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/block"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/cursor"
 	"github.com/gatehouse-auth/gatehouse/authcore/web/portal/page"
@@ -174,7 +175,7 @@ var blockLives = []struct{ seconds, text string }{{"", "never"}, {"3600", "hour"
 // showNew asks for a rule.
 func (p *blocksPage) showNew(q *page.Request) error {
 	if !page.MayChange(q) {
-		return authcore.Refuse(authcore.Forbidden, "Auditors change nothing. This is for administrators.")
+		return admin.ForAdministrators()
 	}
 	var acts, lives []page.Choice
 	for _, set := range [][]block.Act{block.DefaultActs(), {block.SignUp}, {block.Login}, {block.Send}, {block.SignUp, block.Login}, {block.Login, block.Send}, block.Acts()} {

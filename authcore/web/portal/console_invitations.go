@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/admin"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/cursor"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/eventlog"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/invite"
@@ -200,7 +201,7 @@ func (p *allInvitationsPage) change(q *page.Request, kind authcore.EventKind, do
 // showNew asks whom to invite.
 func (p *allInvitationsPage) showNew(q *page.Request) error {
 	if !page.MayChange(q) {
-		return errReaders()
+		return admin.ForAdministrators()
 	}
 	email := page.EmailField(q, "")
 	email.Autocomplete, email.Optional = "off", q.T("field.optional")

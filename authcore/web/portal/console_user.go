@@ -149,7 +149,7 @@ func (p *userPage) live(q *page.Request, account uuid.UUID) (live []authcore.Ses
 func (p *userPage) showSession(q *page.Request) error {
 	a, err := p.read(q, p.at.Directory)
 	if err == nil && !page.MayChange(q) {
-		err = errReaders()
+		err = admin.ForAdministrators()
 	}
 	if err != nil {
 		return err
@@ -195,11 +195,6 @@ func (p *userPage) change(q *page.Request, kind authcore.EventKind, do func(cont
 		}
 		return do(ctx, a)
 	})
-}
-
-// errReaders refuses pages that are about nothing but a change.
-func errReaders() error {
-	return authcore.Refuse(authcore.Forbidden, "Auditors change nothing. This is for administrators.")
 }
 
 // quiet is who causes what the owner is told of: an administrator, whose address and browser are no business of the owner's.

@@ -2,7 +2,6 @@ package portal
 
 import (
 	"context"
-	"slices"
 	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
@@ -22,12 +21,12 @@ func (p *userEditPage) routes() []page.Route {
 // reachable reports whether an administrator changes the address and number of an account: those of administrators are changed by whoever runs
 // the gateway, and a service has none.
 func (p *userEditPage) reachable(a authcore.ManagedAccount) bool {
-	return a.Kind == authcore.KindPerson && !slices.Contains(p.at.Admins.Roles(a.Account), authcore.RoleAdmin)
+	return a.Kind == authcore.KindPerson && !p.at.Admins.Administers(a.Account)
 }
 
 func (p *userEditPage) show(q *page.Request) error {
 	if !page.MayChange(q) {
-		return errReaders()
+		return admin.ForAdministrators()
 	}
 	a, err := p.read(q, p.at.Directory)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/admin"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/factor"
 	"github.com/gatehouse-auth/gatehouse/authcore/web/portal/page"
 )
@@ -58,7 +59,7 @@ func factorCell(q *page.Request, x authcore.Factor) consoleCell {
 func (p *userFactorPage) show(q *page.Request) error {
 	a, err := p.read(q, p.at.Directory)
 	if err == nil && !page.MayChange(q) {
-		err = errReaders()
+		err = admin.ForAdministrators()
 	}
 	if err != nil {
 		return err

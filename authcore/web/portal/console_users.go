@@ -133,7 +133,7 @@ func userLabel(a authcore.ManagedAccount) string {
 // showNew asks what a new account has.
 func (p *usersPage) showNew(q *page.Request) error {
 	if !page.MayChange(q) {
-		return errReaders()
+		return admin.ForAdministrators()
 	}
 	email := page.EmailField(q, "")
 	email.Optional = q.T("field.optional")

@@ -94,7 +94,7 @@ func logout(x *dialect.Call, body drf.Values) (drf.Answer, error) {
 	}
 	ended, err := x.End(p)
 	if err == nil && !ended {
-		err = authcore.Refuse(authcore.InvalidRefreshToken, "The refresh token is invalid or has expired.")
+		err = session.InvalidRefresh()
 	}
 	return drf.Answer{Status: http.StatusOK, Body: drf.Object{{Name: "success", Value: "User logged out."}}}, err
 }
