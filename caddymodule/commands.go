@@ -15,6 +15,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
+
+	"github.com/gatehouse-auth/gatehouse/authcore"
 )
 
 func init() {
@@ -175,8 +177,8 @@ func (p *cliEnv) resolved() (*resolved, error) {
 	}
 	if len(config) == 0 {
 		// The defaults are a database as well, but hardly the one that is meant.
-		return nil, fmt.Errorf("no Caddyfile in this folder and no gateway answers at %s: name the configuration with --config",
-			cmp.Or(p.address, caddy.DefaultAdminListen))
+		return nil, authcore.Refuse(authcore.Unavailable, fmt.Sprintf("no Caddyfile in this folder and no gateway answers at %s: name the configuration with --config",
+			cmp.Or(p.address, caddy.DefaultAdminListen)))
 	}
 	return resolveConfig(config)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -110,6 +111,20 @@ func confirmed(cmd *cobra.Command, question string) bool {
 	fmt.Fprint(cmd.ErrOrStderr(), question+" [yes/no] ")
 	line, _ := bufio.NewReader(cmd.InOrStdin()).ReadString('\n')
 	return strings.TrimSpace(line) == "yes"
+}
+
+// atTerminal reports whether somebody is there whom a command can ask.
+func atTerminal(cmd *cobra.Command) bool {
+	file, is := cmd.InOrStdin().(*os.File)
+	if !is {
+		return false
+	}
+	in, err := file.Stat()
+	if err != nil || in.Mode()&os.ModeCharDevice == 0 {
+		return false
+	}
+	nothing, err := os.Stat(os.DevNull)
+	return err != nil || !os.SameFile(in, nothing)
 }
 
 func unlockUserCommand(p *cliEnv) *cobra.Command {

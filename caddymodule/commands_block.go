@@ -126,7 +126,7 @@ func addBlockCommand(p *cliEnv) *cobra.Command {
 			if expires != "" {
 				life, err := caddy.ParseDuration(expires)
 				if err != nil || life < time.Second {
-					return authcore.Refuse(authcore.InvalidRequest, fmt.Sprintf("--expires: %q is not a duration of at least 1s; %s.", expires, durationHint(expires)))
+					return p.fail(cmd, authcore.Refuse(authcore.InvalidRequest, fmt.Sprintf("--expires: %q is not a duration of at least 1s; %s.", expires, durationHint(expires))))
 				}
 				n.ExpiresIn = int64(life / time.Second)
 			}

@@ -53,9 +53,10 @@ type managedInvitation struct {
 	URL       string                    `json:"url,omitempty"`
 }
 
-// invitationList is the answer of `gatehouse invite list`.
+// invitationList is the answer of `gatehouse invite list`: that of the API, with everything on one page.
 type invitationList struct {
 	Invitations []managedInvitation `json:"invitations"`
+	Next        *string             `json:"next"`
 }
 
 func (d *adminOps) managedInvitation(i authcore.Invitation) managedInvitation {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/operator"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
 )
@@ -55,6 +56,9 @@ func resetCommand(p *cliEnv) *cobra.Command {
 			ctx, cancel := context.WithTimeout(cmd.Context(), longLimit)
 			defer cancel()
 			done, err := p.reset(ctx)
+			if authcore.CodeOf(err) == authcore.Unavailable {
+				return p.fail(cmd, err)
+			}
 			if err != nil {
 				return err
 			}

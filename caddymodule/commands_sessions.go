@@ -93,14 +93,14 @@ func endSessionsCommand(p *cliEnv) *cobra.Command {
 	e, yes := sessionEnd{}, false
 	cmd := &cobra.Command{
 		Use: "end {<id>… | --user <user> | --all [--yes]}", Short: "Ends sessions", Args: cobra.ArbitraryArgs,
-		Long: "Ends the sessions that are named, every session of an account, or everybody's. It asks before it ends everybody's, unless --yes is given. " +
+		Long: "Ends the sessions that are named, every session of an account, or everybody's. At a terminal it asks before it ends everybody's, unless --yes is given. " +
 			"The keys of access tokens stay, and codes and links that were sent; `sessions revoke --all` replaces and invalidates those too. " + whichNumbered,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			e.IDs = args
 			if err := e.check(); err != nil {
 				return usageError(cmd, err)
 			}
-			if e.All && !yes && !confirmed(cmd, "Sign everybody out?") {
+			if e.All && !yes && atTerminal(cmd) && !confirmed(cmd, "Sign everybody out?") {
 				return usageError(cmd, errors.New("no session was ended: answer yes, or give --yes"))
 			}
 			return run(p, cmd, request[endedSessions]{method: http.MethodPost, path: adminSessionEnd, body: e, limit: longLimit, do: e.apply}, func(w io.Writer, n endedSessions) {

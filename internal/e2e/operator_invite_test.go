@@ -36,7 +36,11 @@ func TestInvite_Commands(t *testing.T) {
 		refused(3, "not_found", "invite", "revoke", "x")
 		refused(2, "invalid_fields", "invite", "create", "--email", "nobody")
 		refused(3, "not_found", "invite", "create", "--phone", "+436641234567") // numbers do not sign in here
-		if list := g.operatorJSON(t, "invite", "list")["invitations"].([]any); len(list) != 2*len(waiting) || list[0].(map[string]any)["status"] != "revoked" {
+		page := g.operatorJSON(t, "invite", "list")
+		if next, has := page["next"]; !has || next != nil {
+			t.Errorf("%v has no next", page)
+		}
+		if list := page["invitations"].([]any); len(list) != 2*len(waiting) || list[0].(map[string]any)["status"] != "revoked" {
 			t.Errorf("%s: listed are %v", where, list)
 		}
 	}

@@ -31,7 +31,7 @@ func (g *gateway) sessionCommands(t *testing.T, where string, u *user) {
 		t.Errorf("%s: ended %v", where, said)
 	}
 	for line, want := range map[string]int{
-		"end " + mine[0]: 3, "end x": 2, "end": 2, "end --all --user ada": 2, "end --all": 2, "list --ip here": 2, "list --limit x": 2,
+		"end " + mine[0]: 3, "end x": 2, "end": 2, "end --all --user ada": 2, "list --ip here": 2, "list --limit x": 2,
 	} {
 		if _, errs, code := g.Command(t, append(append([]string{"session"}, strings.Fields(line)...), "--config", "Caddyfile")...); code != want {
 			t.Errorf("%s: session %s ends with %d: %s", where, line, code, errs)
@@ -42,7 +42,7 @@ func (g *gateway) sessionCommands(t *testing.T, where string, u *user) {
 		t.Errorf("%s: ended %v", where, said)
 	}
 	g.exec(t, lives)
-	if said := g.operatorJSON(t, "session", "end", "--all", "--yes"); said["revoked"].(float64) < float64(len(mine)) || len(list()) != 0 {
+	if said := g.operatorJSON(t, "session", "end", "--all"); said["revoked"].(float64) < float64(len(mine)) || len(list()) != 0 {
 		t.Errorf("%s: ended %v", where, said)
 	}
 	if n := g.count(t, "select count(*) from events where kind = 'session.ended_by_admin' and method = 'operator' and account_id = '"+u.id+"' and session_id is not null"); n < int64(len(mine)) {

@@ -70,7 +70,8 @@ func (g *gateway) blockCommands(t *testing.T, where string) {
 	if where == "running" {
 		g.api(t, "POST", "/register", object{"email": "x@running.example", "password": password}).want(t, 202, "")
 	}
-	for _, args := range [][]string{{"3", "remove", added["id"].(string)}, {"2", "add", "ip", "300.1.1.1"}, {"2", "add", "email", "x@fine.example", "--for", "all"}} {
+	for _, args := range [][]string{{"3", "remove", added["id"].(string)}, {"2", "add", "ip", "300.1.1.1"}, {"2", "add", "email", "x@fine.example", "--for", "all"},
+		{"2", "add", "email", "x@fine.example", "--expires", "soon"}} {
 		_, errs, code := g.Command(t, append([]string{"block"}, append(args[1:], "--config", "Caddyfile", "--json")...)...)
 		if fmt.Sprint(code) != args[0] || !json.Valid([]byte(errs)) {
 			t.Errorf("%s: %v ends with %d: %s", where, args[1:], code, errs)

@@ -251,7 +251,7 @@ func TestOption_password_breached(t *testing.T) {
 	try := func(password string) answer {
 		return g.api(t, "POST", "/me/password", object{"current_password": u.password, "new_password": password}, call{bearer: u.access})
 	}
-	try(chosenPassword).invalid(t, "new_password")
+	try(chosenPassword).invalid(t, "new_password", "password")
 	g.api(t, "POST", "/register", object{"email": freshEmail(), "password": chosenPassword}).invalid(t, "password")
 
 	for what, spoil := range map[string]func() error{"damaged": func() error { return os.WriteFile(file+"x", make([]byte, 1<<16), 0o600) }, "missing": func() error { return nil }} {
@@ -267,7 +267,7 @@ func TestOption_password_breached(t *testing.T) {
 		}
 	}
 	build(password)
-	try(chosenPassword).invalid(t, "new_password")
+	try(chosenPassword).invalid(t, "new_password", "password")
 	g.mustReload(t, p)
 	g.api(t, "POST", "/register", object{"email": freshEmail(), "password": password}).invalid(t, "password")
 	try(chosenPassword).must(t, 204, "")

@@ -25,7 +25,7 @@ func Phone(s string) (string, error) { return Numbers{}.Read(s) }
 
 // Read returns the number in E.164. It begins with '+' and a country code, or, with a Region, is one of that region as it is dialled
 // there. Only ASCII digits and the usual punctuation pass, so one number has no spelling in another script. Refused are numbers of other
-// countries than those that are taken.
+// countries than those that are taken; such a number is returned beside the error, for rules that look at it.
 func (n Numbers) Read(s string) (string, error) {
 	if s = strings.Trim(s, " "); len(s) > MaxPhone {
 		return "", broken(authcore.PhoneTooLong)
@@ -48,7 +48,7 @@ func (n Numbers) Read(s string) (string, error) {
 		return "", broken(authcore.PhoneInvalid)
 	}
 	if !n.listed(number) || n.Texts && !n.Reaches(number) {
-		return "", broken(authcore.PhoneNotTaken)
+		return number, broken(authcore.PhoneNotTaken)
 	}
 	return number, nil
 }

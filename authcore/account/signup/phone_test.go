@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/block"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/identifier"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/password"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/signup"
@@ -81,6 +82,18 @@ func TestO19_NumbersOfOtherCountries(t *testing.T) {
 	if n := len(e.Mails(t, abroad)); n != 0 {
 		t.Errorf("%d messages went abroad", n)
 	}
+}
+
+// A blocked number is refused as blocked, also where it is of a country or kind that is not taken, or something else is wrong.
+func TestRegister_BlockedNumberThatIsNotTaken(t *testing.T) {
+	t.Parallel()
+	pattern, err := block.ParsePattern(block.Phone, "+1900")
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := texting(t, testflow.Options{Blocks: block.Config{Rules: []block.Compiled{block.Configured(block.Phone, "+1900", block.DefaultActs(), pattern)}}})
+	_, err = e.SignUp.Register(t.Context(), signup.RegisterInput{Phone: "+19002345678", Password: "short", Client: testflow.Client()})
+	testflow.WantCode(t, err, authcore.Blocked)
 }
 
 // A username that is somebody's number would sign in as it.

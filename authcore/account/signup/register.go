@@ -72,6 +72,9 @@ func register(ctx context.Context, f *Flow, in RegisterInput) (Registered, error
 		return Registered{}, err
 	}
 	a, broken := f.check(in)
+	if err := f.cfg.Blocks.MaySignUp(block.Of(a.account(), in.Client)); err != nil {
+		return Registered{}, err
+	}
 	if f.Mode() != Open {
 		taken, err := usernameTaken(ctx, f.cfg, a)
 		if err != nil {
@@ -82,9 +85,6 @@ func register(ctx context.Context, f *Flow, in RegisterInput) (Registered, error
 		}
 	}
 	if err := broken.Refusal(); err != nil {
-		return Registered{}, err
-	}
-	if err := f.cfg.Blocks.MaySignUp(block.Of(a.account(), in.Client)); err != nil {
 		return Registered{}, err
 	}
 	in.Client.Lang = cmp.Or(a.locale, in.Client.Lang)

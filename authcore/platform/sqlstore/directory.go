@@ -132,6 +132,25 @@ func (l *accountList) conditions() (all []string) {
 // givenPrefix is a parameter that is text. It has no affinity: SQLite compares no expression with one that has, along an index.
 func givenPrefix(parameter string) string { return "cast(" + parameter + " as text) || ''" }
 
+// fullName is how the beginning of a whole name may divide: all of a first name, and the beginning of a last one.
+type fullName struct{ first, last string }
+
+// fullNames are the ways to divide a prefix at a space; of a text with many spaces the first ones.
+func fullNames(prefix string) (all []fullName) {
+	for at, r := range prefix {
+		if first, last := prefix[:at], prefix[at:]; r == ' ' && len(all) < 3 && first != "" && last != " " {
+			all = append(all, fullName{first, last[1:]})
+		}
+	}
+	return all
+}
+
+// fullName are the two conditions of a [fullName], its texts in these parameters. An index answers each.
+func (l *accountList) fullName(first, last int) (ofFirst, ofLast string) {
+	given := func(at int) string { return givenPrefix("$" + strconv.Itoa(at)) }
+	return l.s.bytewise("lower(first_name)") + " = (" + given(first) + ")", l.beginsWith("lower(last_name)", given(last))
+}
+
 // search adds the condition of a prefix: it leads where it finds few.
 func (l *accountList) search(ctx context.Context, db sqldb.Querier) error {
 	if l.q.Search == "" {
@@ -146,6 +165,14 @@ func (l *accountList) search(ctx context.Context, db sqldb.Querier) error {
 			there = ""
 		}
 		parts = append(parts, "select * from (select id from users where "+there+l.beginsWith(column, givenPrefix("$1"))+" limit "+strconv.Itoa(candidates+1)+") as by_"+plain)
+	}
+	for _, name := range fullNames(prefix) {
+		args = append(args, name.first, name.last)
+		first, last := l.fullName(len(args)-1, len(args))
+		for i, lead := range []string{first, last} { // one of the two is rare enough to be found among those that are tested
+			parts = append(parts, "select id from (select id, first_name, last_name from users where first_name <> '' and last_name <> '' and "+lead+" limit "+
+				strconv.Itoa(admin.Tested)+") as by_name_"+strconv.Itoa(len(args)+i)+" where "+first+" and "+last)
+		}
 	}
 	if id, err := uuid.Parse(prefix); err == nil {
 		args = append(args, id)
@@ -168,6 +195,11 @@ func (l *accountList) search(ctx context.Context, db sqldb.Querier) error {
 		given, all := givenPrefix(l.place(prefix)), []string{}
 		for _, column := range searched {
 			all = append(all, l.beginsWith(column, given))
+		}
+		for _, name := range fullNames(prefix) {
+			l.args = append(l.args, name.first, name.last)
+			first, last := l.fullName(len(l.args)-1, len(l.args))
+			all = append(all, first+" and "+last)
 		}
 		return "(" + strings.Join(all, " or ") + ")"
 	}, "email", "username", "phone", "first_name", "last_name")

@@ -79,6 +79,7 @@ func TestDirectory_GoesAlongAnIndex(t *testing.T) {
 		"few, sorted":       {admin.UserFilter{Search: "user2399"}, admin.ByAddress, "sqlite_autoindex_users", 70},
 		"a rare prefix":     {admin.UserFilter{Search: "user2399"}, admin.NewestFirst, "sqlite_autoindex_users", 70},
 		"a common prefix":   {admin.UserFilter{Search: "user"}, admin.NewestFirst, "users_created", 10_100},
+		"a whole name":      {admin.UserFilter{Search: "ada love"}, admin.NewestFirst, "users_created", 10_100},
 		"tested, and none":  {admin.UserFilter{Verified: &yes, MFA: &no, SeenBefore: time.Now()}, admin.NewestFirst, "users_created", 10_100},
 	} {
 		q := admin.UserQuery{UserFilter: c.filter, Sort: c.sort, Limit: 50, Now: time.Now()}

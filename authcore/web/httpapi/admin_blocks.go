@@ -117,14 +117,19 @@ type blockBody struct {
 	Pattern   string   `json:"pattern" maxLength:"256" example:"*@spam.example"`
 	For       []string `json:"for,omitempty" doc:"What it keeps from: signup, login, send. Left out: signup and send."`
 	Reason    string   `json:"reason,omitempty" maxLength:"200"`
-	ExpiresIn int64    `json:"expires_in,omitempty" doc:"Seconds; left out: it never expires." example:"3600"`
+	ExpiresIn *int64   `json:"expires_in,omitempty" minimum:"1" doc:"Seconds; left out: it never expires." example:"3600"`
 }
 
 // maxSeconds is more than any life of a rule.
 const maxSeconds = int64(block.MaxLife/time.Second) + 1
 
 func (c *adminBlockCalls) add(x *call, body blockBody) error {
-	life := time.Duration(min(max(body.ExpiresIn, -1), maxSeconds)) * time.Second
+	life := time.Duration(0) // for ever
+	if body.ExpiresIn != nil && *body.ExpiresIn < 1 {
+		life = -1
+	} else if body.ExpiresIn != nil {
+		life = time.Duration(min(*body.ExpiresIn, maxSeconds)) * time.Second
+	}
 	r, err := c.manager.Add(x.r.Context(), block.AddInput{Kind: body.Kind, Pattern: body.Pattern, For: body.For, Reason: body.Reason, ExpiresIn: life,
 		By: x.who.AccountID, Client: x.in.Client})
 	if err != nil {

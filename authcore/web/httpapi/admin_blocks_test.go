@@ -55,7 +55,7 @@ func TestAdmin_Blocks(t *testing.T) {
 	}
 	h.call(http.MethodPost, path+"/test", `{"kind":"email","value":"x"}`, asAdmin).refused(422, authcore.InvalidFields)
 	for _, bad := range []string{`{"kind":"email","pattern":"^("}`, `{"kind":"mail","pattern":"*"}`, `{"kind":"ip","pattern":"x"}`,
-		`{"kind":"email","pattern":"*","for":["read"]}`, `{"kind":"email","pattern":"*","expires_in":-1}`, `{"kind":"email","pattern":"*","expires_in":999999999999}`} {
+		`{"kind":"email","pattern":"*","for":["read"]}`, `{"kind":"email","pattern":"*","expires_in":-1}`, `{"kind":"email","pattern":"*","expires_in":0}`, `{"kind":"email","pattern":"*","expires_in":999999999999}`} {
 		h.call(http.MethodPost, path, bad, asAdmin).refused(422, authcore.InvalidFields)
 	}
 

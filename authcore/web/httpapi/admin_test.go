@@ -123,6 +123,7 @@ func TestAdmin_ListsAccounts(t *testing.T) {
 	}
 	for query, want := range map[string][]string{
 		"sort=email": {"auditor.one", "boss.one", "user.one"}, "q=USER": {"user.one"}, "q=lovel&sort=email": {"auditor.one", "boss.one", "user.one"},
+		"q=ADA+lovel&sort=email": {"auditor.one", "boss.one", "user.one"}, "q=ad+lovel": nil, "q=ada+ovelace": nil,
 		"q=" + user.ID.String(): {"user.one"}, "role=staff": {"user.one"}, "role=sta": nil, "email=user.one@example.com": {"user.one"},
 		"username=boss.one": {"boss.one"}, "number=1": {"user.one"}, "disabled=true": nil, "kind=service": nil, "verified=false": nil, "mfa=true": nil,
 		"role=staff&disabled=false&verified=true&mfa=false&kind=person": {"user.one"}, "q=%25": nil, "role=%25": nil, "seen_before=2001-01-01T00:00:00Z": nil,

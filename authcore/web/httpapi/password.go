@@ -1,7 +1,9 @@
 package httpapi
 
 import (
+	"errors"
 	"net/http"
+	"slices"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -58,7 +60,7 @@ func (c *passwordCalls) change(x *call, body changeBody) error {
 		NotFresh: c.fresh.Check(x.r.Context(), x.who, fresh.Proof{}, x.in.Client),
 	})
 	if err != nil {
-		return err
+		return breachedToo(err)
 	}
 	x.forgetCookies()
 	return x.done()
@@ -115,9 +117,26 @@ func (c *passwordCalls) reset(x *call, body resetBody) error {
 		NewPassword: body.NewPassword, Client: x.in.Client,
 	})
 	if err != nil {
-		return err
+		return breachedToo(err)
 	}
 	return x.done()
+}
+
+// breachedToo tells of a password of a known breach under `password` besides its own field: one name in every call that sets one (contract B1).
+func breachedToo(err error) error {
+	var refused *authcore.Error
+	if !errors.As(err, &refused) {
+		return err
+	}
+	all := slices.Clone(refused.Fields)
+	for _, broken := range refused.Fields {
+		if broken.Rule == authcore.PasswordBreached {
+			all.AddErrors("password", broken)
+		}
+	}
+	told := *refused
+	told.Fields = all
+	return &told
 }
 
 func firstOf(a, b string) string {
