@@ -319,12 +319,8 @@ func TestCallback_AsksFirst(t *testing.T) {
 	t.Parallel()
 	for name, prepare := range map[string]func(t *testing.T, w *world, owner authcore.Account){
 		"second factor": func(t *testing.T, w *world, owner authcore.Account) { w.EmailFactor(t, owner.ID) },
-		"administrator": func(t *testing.T, w *world, owner authcore.Account) {
-			_, err := w.Store.ChangeRoles(t.Context(), authcore.RolesChange{AccountID: owner.ID, Add: []string{authcore.RoleAuditor}, Now: w.Clock.Now()})
-			if err != nil {
-				t.Fatal(err)
-			}
-		},
+		"administrator": func(t *testing.T, w *world, owner authcore.Account) { w.give(t, owner, authcore.RoleAdmin) },
+		"auditor":       func(t *testing.T, w *world, owner authcore.Account) { w.give(t, owner, authcore.RoleAuditor) },
 		"another subject": func(t *testing.T, w *world, _ authcore.Account) {
 			w.acme.User["sub"] = "the first"
 			_, err := w.arrive(t, "acme")
@@ -361,6 +357,14 @@ func TestCallback_AsksFirst(t *testing.T) {
 			_, err = w.complete(t, federated.CompleteInput{Token: token, Connect: true})
 			testflow.WantCode(t, err, authcore.InvalidSocialToken)
 		})
+	}
+}
+
+// give gives an account a role.
+func (w *world) give(t *testing.T, to authcore.Account, role string) {
+	t.Helper()
+	if _, err := w.Store.ChangeRoles(t.Context(), authcore.RolesChange{AccountID: to.ID, Add: []string{role}, Now: w.Clock.Now()}); err != nil {
+		t.Fatal(err)
 	}
 }
 
