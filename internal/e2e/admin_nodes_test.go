@@ -102,7 +102,7 @@ func (g *gateway) reloadSame(t testing.TB) {
 		t.Fatalf("reload: %v %v", took, err)
 	}
 	took.Body.Close()
-	g.client.CloseIdleConnections()
+	g.settled(t)
 }
 
 // TestM07_EventsOfEveryNode: an administrator follows, on one node, what happens on both, by the API and by the command line. A burst is told of

@@ -205,6 +205,32 @@ func (g *gateway) mustReload(t testing.TB, p plan) {
 	if complaint, err := g.reload(p); err != nil || complaint != "" {
 		t.Fatalf("reload: %v %s", err, complaint)
 	}
+	g.settled(t)
+}
+
+// settled closes the connections of before a reload, and waits until every address has one listener: what connects while the one of the
+// former configuration is about to close may be queued there, and is reset with it.
+func (g *gateway) settled(t testing.TB) {
+	t.Helper()
+	port := fmt.Sprintf(":%04X", g.Port)
+	eventually(t, "the listeners of before the reload close", func() bool {
+		listeners := map[string]int{}
+		for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
+			text, err := os.ReadFile(table)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for line := range strings.Lines(string(text)) {
+				const listening = "0A"
+				if f := strings.Fields(line); strings.HasSuffix(f[1], port) && f[3] == listening {
+					if listeners[f[1]]++; listeners[f[1]] > 1 {
+						return false
+					}
+				}
+			}
+		}
+		return true
+	})
 	g.client.CloseIdleConnections()
 }
 
