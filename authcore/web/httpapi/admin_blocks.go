@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"net/http"
 	"time"
 
@@ -124,11 +125,9 @@ type blockBody struct {
 const maxSeconds = int64(block.MaxLife/time.Second) + 1
 
 func (c *adminBlockCalls) add(x *call, body blockBody) error {
-	life := time.Duration(0) // for ever
-	if body.ExpiresIn != nil && *body.ExpiresIn < 1 {
-		life = -1
-	} else if body.ExpiresIn != nil {
-		life = time.Duration(min(*body.ExpiresIn, maxSeconds)) * time.Second
+	life := time.Duration(0) // for ever, which a life of no seconds is not
+	if body.ExpiresIn != nil {
+		life = cmp.Or(time.Duration(min(max(*body.ExpiresIn, -1), maxSeconds))*time.Second, -1)
 	}
 	r, err := c.manager.Add(x.r.Context(), block.AddInput{Kind: body.Kind, Pattern: body.Pattern, For: body.For, Reason: body.Reason, ExpiresIn: life,
 		By: x.who.AccountID, Client: x.in.Client})

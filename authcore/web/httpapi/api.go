@@ -128,7 +128,7 @@ type API struct {
 	trap         *honeytrap.Trap
 }
 
-// New checks cfg, mounts every call and describes them.
+// New checks cfg and mounts every call.
 func New(cfg Config) (*API, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err

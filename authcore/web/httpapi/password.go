@@ -128,14 +128,13 @@ func breachedToo(err error) error {
 	if !errors.As(err, &refused) {
 		return err
 	}
-	all := slices.Clone(refused.Fields)
-	for _, broken := range refused.Fields {
-		if broken.Rule == authcore.PasswordBreached {
-			all.AddErrors("password", broken)
-		}
+	at := slices.IndexFunc(refused.Fields, func(e authcore.FieldError) bool { return e.Rule == authcore.PasswordBreached })
+	if at < 0 {
+		return err
 	}
 	told := *refused
-	told.Fields = all
+	told.Fields = slices.Clone(refused.Fields)
+	told.Fields.AddErrors("password", refused.Fields[at])
 	return &told
 }
 
