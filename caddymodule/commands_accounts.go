@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"github.com/gatehouse-auth/gatehouse/authcore/account/cursor"
 )
@@ -116,15 +117,7 @@ func confirmed(cmd *cobra.Command, question string) bool {
 // atTerminal reports whether somebody is there whom a command can ask.
 func atTerminal(cmd *cobra.Command) bool {
 	file, is := cmd.InOrStdin().(*os.File)
-	if !is {
-		return false
-	}
-	in, err := file.Stat()
-	if err != nil || in.Mode()&os.ModeCharDevice == 0 {
-		return false
-	}
-	nothing, err := os.Stat(os.DevNull)
-	return err != nil || !os.SameFile(in, nothing)
+	return is && term.IsTerminal(int(file.Fd()))
 }
 
 func unlockUserCommand(p *cliEnv) *cobra.Command {
