@@ -314,16 +314,8 @@ func TestDialect_ErrorsSayWhere(t *testing.T) {
 		"schemes Bearer":          "dialects.dev_journal.token_lifetime (14d) must be <= idle_timeout (2d): change one of them, at Caddyfile:8",
 	} {
 		text := "{\n\tgatehouse {\n\t\tdata_dir " + t.TempDir() + "\n\t\tidle_timeout 2d\n\t}\n}\nhttp://localhost {\n\tgatehouse_dialect dev_journal {\n\t\t" + options + "\n\t}\n\tgatehouse\n}\n"
-		config, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(text), map[string]any{"filename": "Caddyfile"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		var cfg caddy.Config
-		if err := caddy.StrictUnmarshalJSON(config, &cfg); err != nil {
-			t.Fatal(err)
-		}
-		if err := caddy.Validate(&cfg); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v, want %s", options, err, want)
+		if wrong := validated(t, text); !strings.Contains(wrong, want) {
+			t.Errorf("%s: %s, want %s", options, wrong, want)
 		}
 	}
 }
