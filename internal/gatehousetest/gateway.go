@@ -60,6 +60,7 @@ func Over(dir, binary, socket string) *Gateway {
 func UnixClient(socket string) *http.Client {
 	return &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{
 		DisableCompression: true, // metrics are read often
+		DisableKeepAlives:  true, // a reload closes the connections of the admin endpoint that was there before
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, "unix", socket)
 		},
