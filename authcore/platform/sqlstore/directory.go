@@ -151,12 +151,8 @@ func (l *accountList) fullName(first, last int) (ofFirst, ofLast string) {
 	return l.s.bytewise("lower(first_name)") + " = (" + given(first) + ")", l.beginsWith("lower(last_name)", given(last))
 }
 
-// search adds the condition of a prefix: it leads where it finds few.
-func (l *accountList) search(ctx context.Context, db sqldb.Querier) error {
-	if l.q.Search == "" {
-		return nil
-	}
-	prefix := strings.ToLower(l.q.Search)
+// searchFor is the statement that finds the first of those that a prefix begins, and its arguments.
+func (l *accountList) searchFor(prefix string) (text string, args []any) {
 	parts, args := []string{}, []any{prefix}
 	for _, column := range searched {
 		plain := strings.TrimSuffix(strings.TrimPrefix(column, "lower("), ")")
@@ -182,7 +178,17 @@ func (l *accountList) search(ctx context.Context, db sqldb.Querier) error {
 		args = append(args, n)
 		parts = append(parts, "select id from users where number = $"+strconv.Itoa(len(args)))
 	}
-	found, err := sqldb.All(ctx, db, scanID, strings.Join(parts, " union "), args...)
+	return strings.Join(parts, " union "), args
+}
+
+// search adds the condition of a prefix: it leads where it finds few.
+func (l *accountList) search(ctx context.Context, db sqldb.Querier) error {
+	if l.q.Search == "" {
+		return nil
+	}
+	prefix := strings.ToLower(l.q.Search)
+	text, args := l.searchFor(prefix)
+	found, err := sqldb.All(ctx, db, scanID, text, args...)
 	if err != nil {
 		return err
 	}

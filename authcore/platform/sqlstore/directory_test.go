@@ -47,6 +47,9 @@ func TestDirectory_GoesAlongAnIndex(t *testing.T) {
 	fillAccounts(t, lite, "printf('%08x-0000-4000-8000-000000000000', i)", liteAccounts)
 	fillAccounts(t, big, "cast(lpad(to_hex(i), 8, '0') || '-0000-4000-8000-000000000000' as uuid)", postgresAccounts)
 	lite, big = lite.WithAdmins(authcore.Admins{"user12@example.com"}), big.WithAdmins(authcore.Admins{"user12@example.com"})
+	if plan := sqlstore.AdminsPlan(t, lite); !strings.Contains(plan, "users_admins") {
+		t.Errorf("SQLite, another administrator, before anything is known of the rows:\n%s", plan)
+	}
 	sqlstore.Change(t, big, "analyze users")
 	sqlstore.Change(t, lite, "analyze")
 	no, yes := false, true
@@ -96,6 +99,13 @@ func TestDirectory_GoesAlongAnIndex(t *testing.T) {
 				}
 			}
 		}
+	}
+	sqlstore.Change(t, big, "vacuum analyze users") // and Postgres need not look whether a row is there
+	if plan := sqlstore.AdminsPlan(t, big); !strings.Contains(plan, "users_admins") {
+		t.Errorf("Postgres, another administrator:\n%s", plan)
+	}
+	if plan := sqlstore.SearchPlan(t, big, "ada"); !strings.Contains(plan, "Index Only Scan using users_first_name") {
+		t.Errorf("Postgres, a common first name:\n%s", plan)
 	}
 	for _, s := range []*sqlstore.Store{lite, big} {
 		q := admin.UserQuery{UserFilter: admin.UserFilter{Verified: &yes}, Sort: admin.NewestFirst, Limit: 50, Now: time.Now()}

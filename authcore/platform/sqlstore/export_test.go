@@ -217,6 +217,18 @@ func DirectoryPlan(t testing.TB, s *Store, q admin.UserQuery) (text string) {
 	return plan(t, s, text, l.args)
 }
 
+// SearchPlan returns how the database finds what a prefix begins, AdminsPlan how whether there is another administrator.
+func SearchPlan(t testing.TB, s *Store, prefix string) string {
+	t.Helper()
+	text, args := s.accountList(admin.UserQuery{}).searchFor(prefix)
+	return plan(t, s, text, args)
+}
+
+func AdminsPlan(t testing.TB, s *Store) string {
+	t.Helper()
+	return plan(t, s, storedAdmins, []any{uuid.Nil})
+}
+
 // SessionsPlan returns how the database answers a question for a page of everybody's sessions.
 func SessionsPlan(t testing.TB, s *Store, q admin.SessionQuery) (text string) {
 	t.Helper()

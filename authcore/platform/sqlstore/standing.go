@@ -21,7 +21,8 @@ func (s *Store) WithAdmins(admins authcore.Admins) *Store {
 }
 
 const (
-	storedAdmins = `select count(*) from users where roles <> '[]' and roles like '%"admin"%' and disabled_at is null and kind = 'person' and id <> $1`
+	// Without a word of roles <> '[]', by which SQLite would take the index of everybody who has a role.
+	storedAdmins = `select count(*) from users where roles like '%"admin"%' and disabled_at is null and kind = 'person' and id <> $1`
 	// The option admins does not ask whether addresses identify: whoever has verified one of them is meant.
 	adminsByAddress = `select count(*) from users where email = $2 and email <> '' and email_verified_at is not null and email_verified_by = '' and disabled_at is null and id <> $1`
 )

@@ -91,11 +91,12 @@ alter table users add column kind text not null default 'person';
 alter table users add column disabled_reason text;
 alter table users add column last_sign_in_at bigint;
 
--- What leads a list of accounts. The order is that of the list, or that of the addresses; what follows the id is tested of many rows.
+-- What leads a list of accounts. The order is that of the list, or that of the addresses; what follows the id is tested of many rows, and lets
+-- Postgres answer what it has an expression of from the index alone.
 create index users_username on users (username collate "C", id) where username <> '';
 create index users_phone on users (phone collate "C", id) where phone <> '';
-create index users_first_name on users (lower(first_name) collate "C", id) where first_name <> '';
-create index users_last_name on users (lower(last_name) collate "C", id) where last_name <> '';
+create index users_first_name on users (lower(first_name) collate "C", id, first_name) where first_name <> '';
+create index users_last_name on users (lower(last_name) collate "C", id, last_name) where last_name <> '';
 create index users_address on users (email collate "C", id, created_at);
 create index users_having_roles on users (created_at, id, roles) where roles <> '[]';
 create index users_disabled on users (created_at, id) where disabled_at is not null;
