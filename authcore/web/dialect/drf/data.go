@@ -1,7 +1,6 @@
 package drf
 
 import (
-	"bytes"
 	"errors"
 	"io"
 	"mime"
@@ -74,9 +73,14 @@ func readAll(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 		w.Header().Set("Connection", "close")
 		return nil, tooLarge()
 	}
-	var into bytes.Buffer
-	into.Grow(int(max(r.ContentLength, 0)) + bytes.MinRead)
-	_, err := into.ReadFrom(http.MaxBytesReader(w, r.Body, maxBody))
+	var body []byte
+	var err error
+	if r.ContentLength >= 0 {
+		body = make([]byte, r.ContentLength)
+		_, err = io.ReadFull(r.Body, body)
+	} else {
+		body, err = io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	}
 	var over *http.MaxBytesError
 	switch {
 	case errors.As(err, &over):
@@ -85,7 +89,7 @@ func readAll(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	case err != nil:
 		return nil, Detail(http.StatusBadRequest, "Malformed request.")
 	}
-	return into.Bytes(), nil
+	return body, nil
 }
 
 func tooLarge() *Failure {

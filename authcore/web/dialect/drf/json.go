@@ -62,6 +62,9 @@ func fromJSON(content jsontext.Value) value {
 	case 'n':
 		return value{kind: null}
 	case '"':
+		if !bytes.ContainsRune(content, '\\') {
+			return value{text, string(content[1 : len(content)-1])}
+		}
 		plain, err := jsontext.AppendUnquote(nil, content)
 		if err != nil { // unreachable: the decoder has read it
 			return value{kind: other}
