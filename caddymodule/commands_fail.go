@@ -13,6 +13,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/edge/httpauth"
+	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
 )
 
 // The exit codes of a command, besides 0 and exitUsage.
@@ -64,6 +65,10 @@ func problemOf(err error) httpauth.Problem {
 		return httpauth.ProblemOf(here)
 	}
 	code := authcore.CodeOf(err)
+	var used *sqldb.InUseError
+	if errors.As(err, &used) {
+		code = authcore.Conflict
+	}
 	status := httpauth.Status(code)
 	return httpauth.Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: err.Error(), Code: code}
 }

@@ -52,15 +52,11 @@ func resetCommand(p *cliEnv) *cobra.Command {
 			if !sure {
 				return usageError(cmd, errors.New("this signs everyone out and drops waiting mails: confirm with --sign-everyone-out"))
 			}
-			cmd.SilenceUsage = true
 			ctx, cancel := context.WithTimeout(cmd.Context(), longLimit)
 			defer cancel()
 			done, err := p.reset(ctx)
-			if authcore.CodeOf(err) == authcore.Unavailable {
-				return p.fail(cmd, err)
-			}
 			if err != nil {
-				return err
+				return p.fail(cmd, err)
 			}
 			return p.print(cmd.OutOrStdout(), done, func(w io.Writer) {
 				printEnded(w, done.Ended)
@@ -74,9 +70,11 @@ func resetCommand(p *cliEnv) *cobra.Command {
 }
 
 func (p *cliEnv) reset(ctx context.Context) (operator.Discarded, error) {
-	err := p.ask(ctx, http.MethodGet, adminKeys, nil, new(any))
-	if !errors.Is(err, errNotRunning) {
-		return operator.Discarded{}, errors.Join(errors.New("a gateway is still running: stop every gateway on this database first"), err)
+	switch err := p.ask(ctx, http.MethodGet, adminKeys, nil, new(any)); {
+	case err == nil:
+		return operator.Discarded{}, authcore.Refuse(authcore.Conflict, "A gateway is still running. Stop every gateway on this database first.")
+	case !errors.Is(err, errNotRunning):
+		return operator.Discarded{}, fmt.Errorf("look whether a gateway is running: %w", err)
 	}
 	cfg, err := p.resolved()
 	if err != nil {

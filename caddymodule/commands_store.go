@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gatehouse-auth/gatehouse/authcore"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/nodeclock"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqlstore"
@@ -34,7 +35,6 @@ func migrateStoreCommand() *cobra.Command {
 			"starts on the target. A target that holds anything else, or that a gateway is connected to, is refused.\n\n" +
 			"URLs may contain {env.NAME} and {file./path}; use these for a URL with a password.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cmd.SilenceUsage = true
 			progress := func(table string, rows int) {
 				if rows%100_000 == 0 {
 					fmt.Fprintf(cmd.ErrOrStderr(), "%s: %d rows\n", table, rows)
@@ -42,7 +42,7 @@ func migrateStoreCommand() *cobra.Command {
 			}
 			done, err := m.run(cmd.Context(), progress)
 			if err != nil {
-				return err
+				return p.fail(cmd, err)
 			}
 			return p.print(cmd.OutOrStdout(), done, func(w io.Writer) { printMoved(w, done) })
 		},
@@ -59,7 +59,15 @@ func migrateStoreCommand() *cobra.Command {
 }
 
 func (m move) run(ctx context.Context, progress func(string, int)) (done moved, err error) {
-	from, err := m.open(ctx, "--from", m.from, "sqlite:")
+	source, err := databaseOf("--from", m.from, "sqlite:")
+	if err != nil {
+		return done, err
+	}
+	target, err := databaseOf("--to", m.to, "postgres")
+	if err != nil {
+		return done, err
+	}
+	from, err := openUnused(ctx, "--from", source)
 	if err != nil {
 		return done, err
 	}
@@ -67,7 +75,7 @@ func (m move) run(ctx context.Context, progress func(string, int)) (done moved, 
 	if err := from.Lock(); err != nil {
 		return done, err
 	}
-	to, err := m.open(ctx, "--to", m.to, "postgres")
+	to, err := openUnused(ctx, "--to", target)
 	if err != nil {
 		return done, err
 	}
@@ -76,20 +84,23 @@ func (m move) run(ctx context.Context, progress func(string, int)) (done moved, 
 	return done, err
 }
 
-func (m move) open(ctx context.Context, flag, given, scheme string) (*sqlstore.Store, error) {
+// databaseOf returns the URL that a flag gives.
+func databaseOf(flag, given, scheme string) (string, error) {
 	url, err := readPlaceholders(given)
+	switch path, isFile := strings.CutPrefix(url, "sqlite:"); {
+	case err != nil:
+	case !strings.HasPrefix(url, scheme):
+		err = errors.New("only a move from sqlite:<path> to postgres://… is possible")
+	case isFile: // opening would make it
+		_, err = os.Stat(strings.TrimPrefix(path, "//"))
+	}
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", flag, err)
+		return "", authcore.Refuse(authcore.InvalidRequest, flag+": "+err.Error())
 	}
-	if !strings.HasPrefix(url, scheme) {
-		return nil, fmt.Errorf("%s: only a move from sqlite:<path> to postgres://… is possible", flag)
-	}
-	if path, isFile := strings.CutPrefix(url, "sqlite:"); isFile {
-		// Opening would make it.
-		if _, err := os.Stat(strings.TrimPrefix(path, "//")); err != nil {
-			return nil, fmt.Errorf("%s: %w", flag, err)
-		}
-	}
+	return url, nil
+}
+
+func openUnused(ctx context.Context, flag, url string) (*sqlstore.Store, error) {
 	if err := sqldb.RefuseConnected(ctx, url); err != nil {
 		return nil, fmt.Errorf("%s: %w", flag, err)
 	}

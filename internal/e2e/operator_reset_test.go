@@ -21,7 +21,7 @@ func (g *gateway) refusesReset(t testing.TB, when string) {
 	const rows = "select kid from signing_keys order by kid"
 	keys := g.query(t, rows)
 	out, errs, code := g.Command(t, reset...)
-	if code != 1 || !inUse.MatchString(errs) || out != "" {
+	if code != 4 || !inUse.MatchString(errs) || out != "" {
 		t.Errorf("%s: it ends with %d: %s %s", when, code, out, errs)
 	}
 	if strings.Contains(errs, g.database) {
@@ -82,7 +82,7 @@ func TestMigrateStore_TargetServed(t *testing.T) {
 	g.Env = append(g.Env, "MOVE_TO="+database)
 	move := []string{"migrate-store", "--from", "sqlite:" + g.sqlitePath(), "--to", "{env.MOVE_TO}"}
 	target := nodeBeside(t, plan{postgres: true, global: twoIssuer}, database)
-	if _, errs, code := g.Command(t, move...); code != 1 || !inUse.MatchString(errs) || strings.Contains(errs, database) {
+	if _, errs, code := g.Command(t, move...); code != 4 || !inUse.MatchString(errs) || strings.Contains(errs, database) {
 		t.Errorf("beside a gateway on the target it ends with %d: %s", code, errs)
 	}
 	if n := target.count(t, "select count(*) from users"); n != 0 {

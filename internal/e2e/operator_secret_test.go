@@ -138,12 +138,12 @@ func TestSecretReset(t *testing.T) {
 	u, browser := g.newUser(t), g.newBrowser(t)
 	path := filepath.Join(g.Dir, "data", "secret")
 	reset := []string{"secret", "reset", "--sign-everyone-out"}
-	if _, errs, code := g.Command(t, append(reset, "--config", "Caddyfile")...); code != 1 || !strings.Contains(errs, "stop every gateway") {
+	if _, errs, code := g.Command(t, append(reset, "--config", "Caddyfile")...); code != 4 || !strings.Contains(errs, "Stop every gateway") {
 		t.Errorf("beside a gateway that runs it ends with %d: %s", code, errs)
 	}
 	g.terminate(t)
 	g.client.CloseIdleConnections()
-	if _, errs, code := g.Command(t, append(reset, "--config", "Caddyfile")...); code != 1 || !strings.Contains(errs, "nothing is lost") {
+	if _, errs, code := g.Command(t, append(reset, "--config", "Caddyfile")...); code != 4 || !strings.Contains(errs, "nothing is lost") {
 		t.Errorf("with the right secret it ends with %d: %s", code, errs)
 	}
 	if err := os.Remove(path); err != nil {

@@ -157,7 +157,7 @@ func (o *Operator) Discard(ctx context.Context, sealer *secret.Sealer) (Discarde
 		return done, err
 	}
 	if keys == 0 && done.Mails == 0 && done.Links == 0 && done.Seeds == 0 && done.Grants == 0 {
-		return done, authcore.Refuse(authcore.InvalidRequest, "The secret decrypts everything in the database, so nothing is lost. To sign everyone out, use sessions revoke --all.")
+		return done, authcore.Refuse(authcore.Conflict, "The secret decrypts everything in the database, so nothing is lost. To sign everyone out, use sessions revoke --all.")
 	}
 	// Their tokens are dead with the keys. What still stands in the rows would be shown as live sessions, and codes that
 	// nobody can prove would use up attempts.

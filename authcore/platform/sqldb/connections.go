@@ -53,7 +53,7 @@ func marked(given string) string {
 	return strings.TrimSpace(marker + " " + given)
 }
 
-// RefuseConnected returns an error while a gateway, or a command of one, is connected to a Postgres database. Whoever calls it has no DB
+// RefuseConnected returns an [*InUseError] while a gateway, or a command of one, is connected to a Postgres database. Whoever calls it has no DB
 // open on it. It sees who is connected now: neither a node that is cut off from the database, nor one that starts a moment later. Of a
 // SQLite file Lock says whether it is in use; here nothing is looked at.
 func RefuseConnected(ctx context.Context, url string) error {
@@ -103,7 +103,7 @@ func inUse(count int, from string) error {
 	if from != "" {
 		from = ", from " + from
 	}
-	return fmt.Errorf("the database is in use: %s open to it%s: stop every gateway on it, on every machine, and run this again. "+
+	return &InUseError{fmt.Sprintf("the database is in use: %s open to it%s: stop every gateway on it, on every machine, and run this again. "+
 		"Connections of a machine that is gone end when the server's TCP keepalive notices. To end them at once: select pg_terminate_backend(pid) %s",
-		what, from, ofConnections)
+		what, from, ofConnections)}
 }

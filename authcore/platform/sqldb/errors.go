@@ -19,6 +19,11 @@ import (
 	"github.com/gatehouse-auth/gatehouse/authcore"
 )
 
+// InUseError says that another process has the database, and what to do about it.
+type InUseError struct{ text string }
+
+func (e *InUseError) Error() string { return e.text }
+
 // finish is the one place where errors of the engines become what the ports promise. Outcomes stay as they are, an
 // ended ctx stays a context error, a database that cannot answer wraps authcore.ErrUnavailable, the rest is a fault.
 // No text of a driver holds values of rows or passwords.

@@ -32,8 +32,8 @@ func (l *lite) lock() error {
 }
 
 func (l *lite) inUse() error {
-	return fmt.Errorf("database file %s is in use by another gatehouse process: stop that one first, "+
-		"give this one another file, or use postgres:// for several processes", l.path)
+	return &InUseError{fmt.Sprintf("database file %s is in use by another gatehouse process: stop that one first, "+
+		"give this one another file, or use postgres:// for several processes", l.path)}
 }
 
 // lockForMigration holds the file's lock during a migration, unless this store has it anyway. Several processes that
