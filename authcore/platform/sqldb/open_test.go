@@ -1,17 +1,24 @@
 package sqldb_test
 
 import (
+	"context"
 	"errors"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/gatehouse-auth/gatehouse/authcore/platform/sqldb"
 	"github.com/gatehouse-auth/gatehouse/internal/testpg"
+	"github.com/gatehouse-auth/gatehouse/internal/testproxy"
 )
 
 func TestMain(m *testing.M) { testpg.Main(m) }
@@ -92,6 +99,42 @@ func TestOpenUnreachable(t *testing.T) {
 			t.Errorf("took %v", took)
 		}
 	}
+}
+
+// TestOpen_FarAway: where a connection takes longer to make than work waits for one in use, a burst still gets its connections.
+func TestOpen_FarAway(t *testing.T) {
+	t.Parallel()
+	url := testpg.Database(t)
+	at, err := pgx.ParseConfig(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	near := net.JoinHostPort(at.Host, strconv.Itoa(int(at.Port)))
+	way := testproxy.New(t, near)
+	db, err := open(t, strings.Replace(url, near, way.Addr(), 1)+"&pool_min_idle_conns=0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	way.Set(t, testproxy.Faults{Delay: 60 * time.Millisecond})
+	const burst = 3
+	var all, inside sync.WaitGroup
+	inside.Add(burst)
+	for range burst {
+		all.Go(func() {
+			arrived := sync.OnceFunc(inside.Done)
+			defer arrived()
+			err := db.Read(t.Context(), "look", func(context.Context, sqldb.Querier) error {
+				arrived()
+				inside.Wait() // no connection comes back to the pool before each has one
+				return nil
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
 }
 
 // TestValidate_Mode: what has pgx speak another way, or a pool that cannot work, is refused by name.

@@ -20,6 +20,8 @@ const (
 	// poolWait is how long work waits for a free connection while none comes back: with the pool dry, a quick 503 beats
 	// a long queue. A burst that moves may take up to workLimit.
 	poolWait = 250 * time.Millisecond
+	// connectWait is how long it waits while a connection is made: to a server far away that takes six round trips.
+	connectWait = 900 * time.Millisecond
 	// rollbackLimit bounds the clean-up after the caller's ctx has ended.
 	rollbackLimit = 250 * time.Millisecond
 )
@@ -67,9 +69,13 @@ func (p *postgres) acquire(ctx context.Context) (*pgxpool.Conn, error) {
 	armed := make(chan struct{}) // closed once impatience is set
 	impatience = time.AfterFunc(poolWait, func() {
 		<-armed
-		idle := time.Since(time.Unix(0, p.moved.Load()))
-		if idle < poolWait && time.Since(start) < workLimit {
+		idle, waited := time.Since(time.Unix(0, p.moved.Load())), time.Since(start)
+		switch {
+		case idle < poolWait && waited < workLimit:
 			impatience.Reset(poolWait - idle)
+			return
+		case waited < connectWait && p.pool.Stat().ConstructingConns() > 0:
+			impatience.Reset(min(poolWait, connectWait-waited))
 			return
 		}
 		cancel(context.DeadlineExceeded)
