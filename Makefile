@@ -1,4 +1,4 @@
-GO_TEST_TIMEOUT ?= 14m
+GO_TEST_TIMEOUT ?= 25m
 
 .DEFAULT_GOAL := help
 .PHONY: help run build test soak bench lint clean need-go

@@ -85,5 +85,7 @@ func TestS08_S17_AdministratorsOnTwoNodes(t *testing.T) {
 		said[0], said[1] = said[1], said[0]
 	}
 	said[0].want(t, 200, "")
-	said[1].want(t, 409, "last_admin")
+	if said[1].status != http.StatusUnauthorized { // who has been disabled before the question came is nobody
+		said[1].want(t, 409, "last_admin")
+	}
 }
