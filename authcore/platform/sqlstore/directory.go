@@ -160,7 +160,8 @@ func (l *accountList) searchFor(prefix string) (text string, args []any) {
 		if plain == "email" {
 			there = ""
 		}
-		parts = append(parts, "select * from (select id from users where "+there+l.beginsWith(column, givenPrefix("$1"))+" limit "+strconv.Itoa(candidates+1)+") as by_"+plain)
+		parts = append(parts, "select * from (select id from users where "+there+l.beginsWith(column, givenPrefix("$1"))+
+			" order by "+l.s.bytewise(column)+", id limit "+strconv.Itoa(candidates+1)+") as by_"+plain) // in the order of the index: Postgres might read all of them first
 	}
 	for _, name := range fullNames(prefix) {
 		args = append(args, name.first, name.last)
