@@ -13,6 +13,7 @@ import (
 
 // Health is how the database is, as this process's calls find it. The log has one line for each change of it, however
 // many calls it concerns: what a call says by itself is for its caller, and would be a line for each request of an outage.
+// Of calls that fail while others are answered it has one line a minute at most.
 // It is safe for concurrent use.
 type Health struct {
 	logger *slog.Logger
@@ -24,6 +25,9 @@ type Health struct {
 	since   time.Time     // of that state
 	full    bool          // it takes no changes since its disk is full
 	failing time.Time     // since when no call has been answered; zero while calls are
+	failed  int           // calls since then, and those of before that no line tells of
+	first   error         // of them
+	told    time.Time     // when a line told of some
 	unsaid  []stateChange // what the log has no line of yet, in the order it came about
 }
 
@@ -31,6 +35,7 @@ type Health struct {
 type stateChange struct {
 	was, is State
 	lasted  time.Duration // what was
+	failed  int           // calls that failed, where nothing has changed
 	err     error         // of the call that made it known
 }
 
@@ -47,6 +52,9 @@ const (
 // patience is for how long nothing at all must be answered before the database counts as away: under load a single call
 // may run out of time.
 const patience = time.Second
+
+// failedRest is how long the log has no second line of calls that failed while the database was up.
+const failedRest = time.Minute
 
 // mostUnsaid bounds what is kept for a log that takes no lines. The oldest are left out then.
 const mostUnsaid = 64
@@ -69,6 +77,9 @@ func (c *Health) Record(call Call, err error) {
 		if c.failing.IsZero() {
 			c.failing = now
 		}
+		if c.failed++; c.failed == 1 {
+			c.first = err
+		}
 		if now.Sub(c.failing) >= patience {
 			c.setState(Away, now, err)
 		}
@@ -76,6 +87,10 @@ func (c *Health) Record(call Call, err error) {
 		// Whoever asked has gone: that tells nothing of the database.
 	default: // an answer, if only a fault of ours
 		c.failing = time.Time{}
+		if c.failed > 0 && c.is == Up && now.Sub(c.told) >= failedRest {
+			c.say(stateChange{was: Up, is: Up, failed: c.failed, err: c.first})
+			c.failed, c.told = 0, now
+		}
 		writable := err == nil && (call.Writes || call.Probe && !c.full)
 		if c.is == Away || c.is == ReadOnly && writable {
 			c.setState(Up, now, nil)
@@ -88,11 +103,16 @@ func (c *Health) setState(state State, now time.Time, err error) {
 	if state == c.is {
 		return
 	}
+	c.say(stateChange{was: c.is, is: state, lasted: now.Sub(c.since), err: err})
+	c.is, c.since, c.failed = state, now, 0
+}
+
+// say leaves to whoever writes the log what it has to tell. It must be called with c.mu held.
+func (c *Health) say(to stateChange) {
 	if len(c.unsaid) == mostUnsaid {
 		c.unsaid = slices.Delete(c.unsaid, 0, 1)
 	}
-	c.unsaid = append(c.unsaid, stateChange{was: c.is, is: state, lasted: now.Sub(c.since), err: err})
-	c.is, c.since = state, now
+	c.unsaid = append(c.unsaid, to)
 	select {
 	case c.wake <- struct{}{}:
 	default: // whoever is awake finds it
@@ -102,18 +122,18 @@ func (c *Health) setState(state State, now time.Time, err error) {
 // Run writes the log's lines until ctx ends. One call at a time.
 func (c *Health) Run(ctx context.Context) {
 	for {
-		c.say()
+		c.write()
 		select {
 		case <-c.wake:
 		case <-ctx.Done():
-			c.say()
+			c.write()
 			return
 		}
 	}
 }
 
-// say writes a line for each change that has none.
-func (c *Health) say() {
+// write writes a line for each change that has none.
+func (c *Health) write() {
 	c.mu.Lock()
 	changes := c.unsaid
 	c.unsaid = nil
@@ -126,6 +146,10 @@ func (c *Health) say() {
 		case ReadOnly:
 			log.Warn("the database accepts no changes: sign-ins and refreshes fail", "error", to.err)
 		case Up:
+			if to.failed > 0 {
+				log.Warn("the database did not answer in time: what needed it has failed, and may be tried again", "error", to.err, "calls", to.failed)
+				continue
+			}
 			log.Info("the database works again", "was", string(to.was), "outage", to.lasted)
 		}
 	}

@@ -17,7 +17,7 @@ import (
 )
 
 // TestHealth_OneLineForEachChange: however many calls an outage concerns, the log has one line when it begins and one
-// with its length when it is over.
+// with its length when it is over. Calls that fail while others are answered have one line a minute.
 func TestHealth_OneLineForEachChange(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
@@ -34,30 +34,35 @@ func TestHealth_OneLineForEachChange(t *testing.T) {
 		lines int
 	}{
 		{0, read, away, Up, 0}, // one call may be unlucky
-		{900 * time.Millisecond, read, nil, Up, 0},
-		{0, read, away, Up, 0},
-		{900 * time.Millisecond, write, away, Up, 0},
-		{time.Second, read, context.Canceled, Up, 0}, // says nothing of the database
-		{0, read, away, Away, 1},
-		{time.Second, write, away, Away, 1},
-		{time.Minute, read, away, Away, 1},
-		{time.Second, read, authcore.ErrNotFound, Up, 2},
-		{time.Second, write, readOnly, ReadOnly, 3},
-		{time.Second, write, readOnly, ReadOnly, 3},
-		{time.Second, read, nil, ReadOnly, 3},
-		{time.Second, write, errors.New("a fault of ours"), ReadOnly, 3},
-		{2 * time.Second, write, nil, Up, 4},
-		{0, write, nil, Up, 4},
+		{0, write, away, Up, 0},
+		{900 * time.Millisecond, read, nil, Up, 1},
+		{0, read, away, Up, 1},
+		{0, read, nil, Up, 1},
+		{0, read, away, Up, 1},
+		{900 * time.Millisecond, write, away, Up, 1},
+		{time.Second, read, context.Canceled, Up, 1}, // says nothing of the database
+		{0, read, away, Away, 2},
+		{time.Second, write, away, Away, 2},
+		{time.Minute, read, away, Away, 2},
+		{time.Second, read, authcore.ErrNotFound, Up, 3},
+		{time.Second, write, readOnly, ReadOnly, 4},
+		{time.Second, write, readOnly, ReadOnly, 4},
+		{time.Second, read, nil, ReadOnly, 4},
+		{time.Second, write, errors.New("a fault of ours"), ReadOnly, 4},
+		{2 * time.Second, write, nil, Up, 5},
+		{0, write, nil, Up, 5},
+		{time.Minute, read, away, Up, 5},
+		{0, read, nil, Up, 6},
 	} {
 		at = at.Add(step.after)
 		c.Record(step.call, step.err)
-		c.say()
+		c.write()
 		is, _ := c.State()
 		if lines := strings.Count(log.String(), "\n"); is != step.is || lines != step.lines {
 			t.Fatalf("after step %d the database is %s with %d lines, want %s with %d:\n%s", i, is, lines, step.is, step.lines, &log)
 		}
 	}
-	for _, want := range []string{"level=WARN", "component=database state=away", "was=away outage=1m2s", "state=read_only", "was=read_only outage=5s"} {
+	for _, want := range []string{"level=WARN", "calls=2", "calls=1", "component=database state=away", "was=away outage=1m2s", "state=read_only", "was=read_only outage=5s"} {
 		if !strings.Contains(log.String(), want) {
 			t.Errorf("the log has no %s:\n%s", want, &log)
 		}
