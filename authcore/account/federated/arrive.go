@@ -290,7 +290,7 @@ func (w waiting) connection(account uuid.UUID, signedIn bool, now time.Time) aut
 // connectOwner connects the account whose address it is, tells its owner, and signs in. Whether it may is asked again in the change.
 func (f arrival) connectOwner(ctx context.Context, s Settings, w waiting, x found, c completion, r session.Request) (Result, error) {
 	now := f.now()
-	con := authcore.Connecting{Connection: w.connection(x.account.ID, false, now), Effects: f.tellConnected(ctx, r.Client), Now: now}
+	con := authcore.Connecting{Connection: w.connection(x.account.ID, false, now), Effects: f.tellConnected(ctx, r.Client, now), Now: now}
 	con.Connection.LastUsedAt = now
 	if c.token != nil {
 		con.SocialToken = c.token.ID
@@ -328,10 +328,11 @@ func connectError(err error) error {
 	return fmt.Errorf("connect: %w", err)
 }
 
-// tellConnected returns what belongs to a new connection.
-func (f arrival) tellConnected(ctx context.Context, c authcore.Client) func(a authcore.Account) (authcore.Effects, error) {
+// tellConnected returns what belongs to a connection that is made at a time. The event is of that very time: by it "This was not me" knows
+// what to take away.
+func (f arrival) tellConnected(ctx context.Context, c authcore.Client, at time.Time) func(a authcore.Account) (authcore.Effects, error) {
 	return func(a authcore.Account) (fx authcore.Effects, err error) {
-		event := audit.Event(authcore.EventConnectionAdded, a.ID, c, f.now())
+		event := audit.Event(authcore.EventConnectionAdded, a.ID, c, at)
 		event.Method = audit.ByProvider
 		fx.Events = []authcore.Event{event}
 		err = f.cfg.Notices.Security(ctx, &fx, notice.Notice{Kind: authcore.MailConnectionAdded, Event: event, Account: a, Client: c,

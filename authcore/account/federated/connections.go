@@ -131,7 +131,7 @@ func (f arrival) connectAsked(ctx context.Context, s Settings, id idp.Identity, 
 		return made, err
 	}
 	made = w.connection(account, true, f.now())
-	_, err = f.cfg.Store.Connect(ctx, authcore.Connecting{Connection: made, Effects: f.tellConnected(ctx, client), Now: made.ConnectedAt})
+	_, err = f.cfg.Store.Connect(ctx, authcore.Connecting{Connection: made, Effects: f.tellConnected(ctx, client, made.ConnectedAt), Now: made.ConnectedAt})
 	if errors.Is(err, authcore.ErrNotFound) {
 		return made, authcore.OwnerGone("connect", err)
 	}

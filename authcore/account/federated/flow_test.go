@@ -690,6 +690,7 @@ func TestDisconnect(t *testing.T) {
 func TestSecure_Connections(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, testflow.Options{}, nil)
+	w.Clock.Tick(time.Microsecond)
 	owner := w.person(t, ada)
 	res, err := w.arrive(t, "acme")
 	signedIn(t, res, err)
@@ -715,6 +716,19 @@ func TestSecure_Connections(t *testing.T) {
 	in.Who = &authcore.Principal{AccountID: owner.ID}
 	if _, err := w.Federated.Callback(t.Context(), in); err != nil {
 		t.Fatal(err)
+	}
+	w.Clock.Advance(time.Minute)
+	w.as("y@example.com", true)
+	native := idp.Native{IDToken: w.fake("other").IDToken("n"), Nonce: "n"}
+	if _, err := w.Federated.ConnectNative(t.Context(), owner.ID, "other", native, testflow.Client()); err != nil {
+		t.Fatal(err)
+	}
+	link = testflow.Token(t, w.Mail(t, ada, authcore.MailConnectionAdded))
+	if _, err := w.Secure.Secure(t.Context(), link, testflow.Client()); err != nil {
+		t.Fatal(err)
+	}
+	if list, _, _ := w.Federated.List(t.Context(), owner.ID); len(list) != 2 {
+		t.Errorf("%d connections, of which one was made just now", len(list))
 	}
 	w.Clock.Advance(time.Minute)
 	if err := w.Federated.Disconnect(t.Context(), owner.ID, list[0].ID, testflow.Client()); err != nil {
