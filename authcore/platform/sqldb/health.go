@@ -139,6 +139,11 @@ func (c *Health) write() {
 	c.unsaid = nil
 	c.mu.Unlock()
 	for _, to := range changes {
+		if to.failed > 0 {
+			c.logger.Warn("the database did not answer in time: what needed it has failed, and may be tried again",
+				"component", "database", "state", "late", "error", to.err, "calls", to.failed)
+			continue
+		}
 		log := c.logger.With("component", "database", "state", string(to.is))
 		switch to.is {
 		case Away:
@@ -146,10 +151,6 @@ func (c *Health) write() {
 		case ReadOnly:
 			log.Warn("the database accepts no changes: sign-ins and refreshes fail", "error", to.err)
 		case Up:
-			if to.failed > 0 {
-				log.Warn("the database did not answer in time: what needed it has failed, and may be tried again", "error", to.err, "calls", to.failed)
-				continue
-			}
 			log.Info("the database works again", "was", string(to.was), "outage", to.lasted)
 		}
 	}

@@ -62,7 +62,7 @@ func TestHealth_OneLineForEachChange(t *testing.T) {
 			t.Fatalf("after step %d the database is %s with %d lines, want %s with %d:\n%s", i, is, lines, step.is, step.lines, &log)
 		}
 	}
-	for _, want := range []string{"level=WARN", "calls=2", "calls=1", "component=database state=away", "was=away outage=1m2s", "state=read_only", "was=read_only outage=5s"} {
+	for _, want := range []string{"level=WARN", "state=late error=\"read: store unavailable\" calls=2", "calls=1", "component=database state=away", "was=away outage=1m2s", "state=read_only", "was=read_only outage=5s"} {
 		if !strings.Contains(log.String(), want) {
 			t.Errorf("the log has no %s:\n%s", want, &log)
 		}
