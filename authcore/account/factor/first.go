@@ -14,7 +14,8 @@ import (
 type SignIn struct {
 	AMR []string
 	At  time.Time
-	// First: the operator lets whoever is signed in add the first factor (the option fresh of df_auth). The owner is told, and can undo it.
+	// First: the operator lets whoever is signed in add the first factor, and switch two-factor authentication on (the option fresh of df_auth).
+	// The owner is told, and can undo it.
 	First bool
 }
 
@@ -43,6 +44,14 @@ func mayAdd(f *Factors, s State, by SignIn) error {
 	e := authcore.Refuse(authcore.ReauthenticationRequired, "A second factor is added by who reads the account's mail. Prove yourself by a code to your e-mail address first.")
 	e.MaxAge = f.cfg.FreshFor()
 	return e
+}
+
+// maySwitchOn is mayAdd of who switches two-factor authentication on.
+func maySwitchOn(f *Factors, s State, by SignIn) error {
+	if by.First {
+		return nil
+	}
+	return mayAdd(f, s, by)
 }
 
 // MayAdd says whether a sign-in may give an account a second factor. [authcore.InvalidToken] when the account is gone.

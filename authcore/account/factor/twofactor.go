@@ -94,7 +94,7 @@ func switchOn(ctx context.Context, f *Factors, account uuid.UUID, preferred auth
 		if err != nil {
 			return nil, err
 		}
-		if err := mayAdd(f, s, by); err != nil {
+		if err := maySwitchOn(f, s, by); err != nil {
 			return nil, err
 		}
 		change := Change{Was: s, Now: f.now()}

@@ -183,24 +183,28 @@ func (d *api) showDevice(x *dialect.Call, _ drf.Values) (drf.Answer, error) {
 	return drf.Answer{Status: http.StatusOK, Body: v.object(nil)}, err
 }
 
-// checkFresh asks for a recent sign-in, or for the password and where a sign-in asks for it the code in the body. first is of calls that the
-// option fresh lets be: then they ask for neither while the account has no second factor.
-func (d *api) checkFresh(x *dialect.Call, body drf.Values, first bool) error {
+// checkFresh asks for a recent sign-in, or for the password and where a sign-in asks for it the code in the body. free is of calls that the
+// option fresh lets be: they ask for neither, but what is in the body must be right.
+func (d *api) checkFresh(x *dialect.Call, body drf.Values, free bool) error {
 	err := x.Flows.Fresh.Check(x.Context(), x.Who, fresh.Proof{Password: body["password"], OTP: body["otp"], SentFor: sentFor}, x.Info.Client)
 	switch authcore.CodeOf(err) {
 	case authcore.InvalidCredentials, authcore.InvalidCode:
 		return refuse(http.StatusForbidden, "The password or code is wrong.", "reauthentication_required", "")
 	case authcore.ReauthenticationRequired, authcore.MFARequired:
-		if !first || d.Fresh || body["password"] != "" {
-			return err
+		if free && body["password"] == "" {
+			return nil
 		}
-		factors, failed := x.Flows.Factors.Of(x.Context(), x.Who.AccountID)
-		if failed != nil || factor.HasSecond(factors) {
-			return err
-		}
-		return failed
 	}
 	return err
+}
+
+// addsFirst reports whether the option fresh lets the account of who asks have a device: while it has no second factor.
+func (d *api) addsFirst(x *dialect.Call) (bool, error) {
+	if d.Fresh {
+		return false, nil
+	}
+	factors, err := x.Flows.Factors.Of(x.Context(), x.Who.AccountID)
+	return err == nil && !factor.HasSecond(factors), err
 }
 
 // signIn is how the one is signed in who adds a factor.
@@ -216,7 +220,11 @@ func (d *api) addDevice(x *dialect.Call, body drf.Values) (drf.Answer, error) {
 	if !ok {
 		return drf.Answer{}, invalid("type", `"`+body["type"]+`" is not a valid choice.`)
 	}
-	if err := d.checkFresh(x, body, true); err != nil {
+	first, err := d.addsFirst(x)
+	if err == nil {
+		err = d.checkFresh(x, body, first)
+	}
+	if err != nil {
 		return drf.Answer{}, err
 	}
 	a, err := x.Account()

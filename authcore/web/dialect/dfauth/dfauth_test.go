@@ -75,6 +75,10 @@ func TestSignedIn(t *testing.T) {
 	}
 	wantCode(t, e, 401, "authentication_failed", "POST", base+"/token/", "email="+email+"&password=wrong", "")
 	wantCode(t, e, 401, "authentication_failed", "POST", base+"/token/", "email="+email, "")
+	for _, nobody := range []string{"email=x", "phone_number=x"} {
+		wantCode(t, e, 401, "authentication_failed", "POST", base+"/token/", nobody+"&password=wrong", "")
+		wantCode(t, e, 401, "authentication_failed", "POST", base+"/token/", nobody+"&otp=123456", "")
+	}
 	raw := strings.TrimPrefix(token(t, e, "email="+email+"&password="+url.QueryEscape(testflow.Password)), "Bearer ")
 	c := testdialect.Claims(t, raw)
 	if c["sliding"] != "sliding" || c["token_type"] != nil || c["user_id"] != "1" || c["exp"].(float64)-c["iat"].(float64) != 14*86400 || c["refresh_exp"] != c["exp"] {

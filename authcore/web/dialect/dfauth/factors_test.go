@@ -205,3 +205,22 @@ func TestL14_ConfirmByPassword(t *testing.T) {
 	wantCode(t, e, 429, "throttled", "POST", base+"/token/", body, "")
 	wantCode(t, e, 401, "not_authenticated", "POST", base+"/otp-devices/4/confirm/?type=email", "otp=123456", "")
 }
+
+// TestFresh_Off: an hour after a sign-in by the password an app is added, and two-factor authentication switched on by it, as in the package; nothing
+// more.
+func TestFresh_Off(t *testing.T) {
+	t.Parallel()
+	o := defaults
+	o.Fresh = false
+	e := open(t, o, testflow.Options{})
+	ada := person(t, e, "email="+email)
+	confirmAll(t, e, ada)
+	e.Clock.Advance(time.Hour)
+	add(t, e, "totp", "", ada)
+	wantCode(t, e, 403, "reauthentication_required", "POST", base+"/otp-devices/", "type=totp", ada) // it has one now
+	e.Want(t, 200, "PATCH", base+"/users/0/two-fa/", `{"is_required":true}`, ada)
+	e.Mail(t, email, authcore.MailMFAEnabled)
+	wantCode(t, e, 401, "2fa_required", "POST", base+"/token/", "email="+email+"&password="+url.QueryEscape(testflow.Password), "")
+	wantCode(t, e, 403, "reauthentication_required", "PATCH", base+"/users/0/two-fa/", `{"is_required":false}`, ada)
+	wantCode(t, e, 403, "reauthentication_required", "PATCH", base+"/users/0/two-fa/", `{"is_required":true,"password":"wrong"}`, ada)
+}

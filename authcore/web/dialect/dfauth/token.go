@@ -26,7 +26,8 @@ func (d *api) obtain(x *dialect.Call, body drf.Values) (drf.Answer, error) {
 		return drf.Answer{}, unauthorized(badCredentials, "authentication_failed")
 	case password == "":
 		out, err = x.Flows.Codes.Finish(x.Context(), passwordless.Input{Login: loginOf(body), OTP: otp, Request: request(x, "")})
-		if authcore.CodeOf(err) == authcore.NotFound { // a number where no SMS are sent
+		code := authcore.CodeOf(err)
+		if code == authcore.NotFound || code == authcore.InvalidFields && !wellFormed(x, loginOf(body)) { // NotFound: a number where no SMS are sent
 			err = authcore.Refuse(authcore.InvalidCredentials, badCredentials)
 		}
 	default:
@@ -43,6 +44,18 @@ func (d *api) obtain(x *dialect.Call, body drf.Values) (drf.Answer, error) {
 		return drf.Answer{}, err
 	}
 	return signedIn(x, out)
+}
+
+// wellFormed reports whether l is an address or number by its form; a username may be anything.
+func wellFormed(x *dialect.Call, l passwordless.Login) bool {
+	var err error
+	switch {
+	case l.Email != "":
+		_, err = x.Flows.Contact.Normal(authcore.ByEmail, l.Email)
+	case l.Phone != "":
+		_, err = x.Flows.Contact.Normal(authcore.BySMS, l.Phone)
+	}
+	return err == nil
 }
 
 // complete makes the account of a registration that waits, for who has its password: by its own code, or by one that otp/ has sent.

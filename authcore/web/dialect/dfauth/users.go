@@ -139,7 +139,7 @@ func (d *api) switchTwoFactor(x *dialect.Call, body drf.Values) (drf.Answer, err
 		return showTwoFactor(x, nil)
 	}
 	on := body.Bool("is_required")
-	err := d.checkFresh(x, body, on)
+	err := d.checkFresh(x, body, on && !d.Fresh)
 	switch {
 	case err != nil:
 	case on:
