@@ -218,7 +218,7 @@ func (d *api) signIn(x *dialect.Call) factor.SignIn {
 func (d *api) addDevice(x *dialect.Call, body drf.Values) (drf.Answer, error) {
 	t, ok := addable[body["type"]]
 	if !ok {
-		return drf.Answer{}, invalid("type", `"`+body["type"]+`" is not a valid choice.`)
+		return drf.Answer{}, noType(body["type"])
 	}
 	first, err := d.addsFirst(x)
 	if err == nil {
@@ -260,11 +260,14 @@ func (d *api) addDevice(x *dialect.Call, body drf.Values) (drf.Answer, error) {
 }
 
 func (d *api) addClaim(x *dialect.Call, a authcore.Account, by authcore.Channel, typed string) (drf.Answer, error) {
-	if err := claim(x, a, by, typed); err != nil {
+	err := claim(x, a, by, typed)
+	if authcore.CodeOf(err) == authcore.NotFound { // a number where no SMS are sent
+		err = noType(kinds[authcore.FactorSMS])
+	}
+	if err != nil {
 		return drf.Answer{}, asName(err)
 	}
-	a, err := x.Account()
-	if err != nil {
+	if a, err = x.Account(); err != nil {
 		return drf.Answer{}, err
 	}
 	for _, v := range unproven(x, a) {
@@ -276,12 +279,16 @@ func (d *api) addClaim(x *dialect.Call, a authcore.Account, by authcore.Channel,
 	return drf.Answer{}, invalid("name", "This address or number is confirmed already.")
 }
 
+// noType is the answer about a type that nobody can add here.
+func noType(kind string) error { return invalid("type", `"`+kind+`" is not a valid choice.`) }
+
 // asName puts at the field name what is wrong with the address or number.
 func asName(err error) error {
 	var e *authcore.Error
 	if errors.As(err, &e) {
 		if wrong := append(e.Fields.At("email"), e.Fields.At("phone")...); len(wrong) > 0 {
-			return invalid("name", drf.Text(wrong[0]))
+			text := drf.Text(wrong[0])
+			return refuse(http.StatusBadRequest, text, ofField(text), "name")
 		}
 	}
 	return err

@@ -268,6 +268,19 @@ func TestDevices_Address(t *testing.T) {
 	}
 }
 
+// TestDevices_NotHere: a type that the gateway does not have is no choice, and what is missing is told as DRF does.
+func TestDevices_NotHere(t *testing.T) {
+	t.Parallel()
+	e := open(t, defaults, testflow.Options{Identities: []authcore.IdentifierKind{authcore.KindEmail, authcore.KindUsername}})
+	ada := person(t, e, "username=ada")
+	if got := refused(t, e, 400, "POST", base+"/otp-devices/", "type=sms&name=%2B436601234567", ada); got["field"] != "type" || got["code"] != "invalid" {
+		t.Errorf("a number where no SMS are sent answered %v", got)
+	}
+	if got := refused(t, e, 400, "POST", base+"/otp-devices/", "type=email", ada); got["field"] != "name" || got["code"] != "required" {
+		t.Errorf("no address answered %v", got)
+	}
+}
+
 // TestTwoFactor_ByMail: a code that was sent beside the password is the second factor, once; so is that of a sign-in, of the same mailbox.
 func TestTwoFactor_ByMail(t *testing.T) {
 	t.Parallel()
