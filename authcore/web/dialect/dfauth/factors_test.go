@@ -127,7 +127,7 @@ func TestDevices_SMS(t *testing.T) {
 func TestTwoFactor_Several(t *testing.T) {
 	t.Parallel()
 	e := openSMS(t)
-	confirmAll(t, e, person(t, e, "email="+email+"&phone_number="+url.QueryEscape(number)))
+	confirmAll(t, e, person(t, e, "username=ada&email="+email+"&phone_number="+url.QueryEscape(number)))
 	ada := byCode(t, e, "email", email)
 	_, app := add(t, e, "totp", "", ada)
 	password := "&password=" + url.QueryEscape(testflow.Password)
@@ -153,6 +153,12 @@ func TestTwoFactor_Several(t *testing.T) {
 		wantCode(t, e, 401, "authentication_failed", "POST", base+"/token/", named+"&password=wrong"+code, "")
 		token(t, e, named+password+code)
 		wantCode(t, e, 400, "wrong_otp", "POST", base+"/token/", named+password+code, "")
+		for _, login := range []string{"email=" + email, "phone_number=" + url.QueryEscape(number), "username=ada"} {
+			e.Clock.Advance(time.Hour) // what is no code of the first that is asked counts
+			beside := login + password + "&otp=" + codeTo(t, e, field, to)
+			token(t, e, beside)
+			wantCode(t, e, 400, "wrong_otp", "POST", base+"/token/", beside, "")
+		}
 	}
 }
 

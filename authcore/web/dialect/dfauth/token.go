@@ -3,6 +3,7 @@ package dfauth
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
@@ -75,9 +76,17 @@ func complete(x *dialect.Call, body drf.Values) (out secondstep.Outcome, err err
 }
 
 // codeFirst takes the code of a sign-in in place of one that was sent beside the password: the first proof is the code then, and the password
-// the second. What the two are worth together is decided as for everybody.
+// the second. It went to whom the body names, or to the address or number of a device of theirs. What the two are worth together is decided as for
+// everybody.
 func codeFirst(x *dialect.Call, body drf.Values, wrong error) (out secondstep.Outcome, err error) {
-	out, err = x.Flows.Codes.Finish(x.Context(), passwordless.Input{Login: loginOf(body), OTP: body["otp"], Request: request(x, "")})
+	by := func(l passwordless.Login) (secondstep.Outcome, error) {
+		return x.Flows.Codes.Finish(x.Context(), passwordless.Input{Login: l, OTP: body["otp"], Request: request(x, "")})
+	}
+	if out, err = by(loginOf(body)); authcore.CodeOf(err) == authcore.InvalidCode {
+		if device, found := otherDevice(x, body); found {
+			out, err = by(device)
+		}
+	}
 	if err != nil {
 		return out, wrong
 	}
@@ -85,6 +94,23 @@ func codeFirst(x *dialect.Call, body drf.Values, wrong error) (out secondstep.Ou
 		return out, nil
 	}
 	return x.Flows.Steps.Proceed(x.Context(), secondstep.Input{Token: out.Pending.Token, Method: secondstep.MethodPassword, Password: body["password"], Beside: true, Request: request(x, "")})
+}
+
+// otherDevice is what codes are asked for by whose device has the other kind of address than the body names: by a number beside an email, and the
+// reverse. A username stands for the address, or without one the number, as for whoever asks by it.
+func otherDevice(x *dialect.Call, body drf.Values) (l passwordless.Login, found bool) {
+	a, err := x.Flows.SignIn.Owner(x.Context(), signin.Input{Login: named(body), Password: body["password"], Request: request(x, "")})
+	if err != nil {
+		return l, false
+	}
+	address, kind, asked := a.Phone, authcore.FactorSMS, loginOf(body)
+	l = passwordless.Login{Phone: address}
+	if asked.Phone != "" || asked.Login != "" && !a.EmailVerified() {
+		address, kind = a.Email, authcore.FactorEmail
+		l = passwordless.Login{Email: address}
+	}
+	factors, err := x.Flows.Factors.Of(x.Context(), a.ID)
+	return l, err == nil && slices.ContainsFunc(factors, func(f authcore.Factor) bool { return f.Type == kind && f.Address == address })
 }
 
 // signedIn answers a sign-in.
