@@ -24,6 +24,7 @@ type ManagedAccount struct {
 	Kind           AccountKind
 	DisabledReason string // "" for none
 	LastSignInAt   time.Time
+	GivenRoles     []string  // by administrators and invitations; the other Roles are those of its providers, and go with them
 	Sessions       int       // that are live, those of other hosts apart
 	LockedUntil    time.Time // while wrong passwords lock it; zero: they do not
 }

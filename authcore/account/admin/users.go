@@ -242,7 +242,11 @@ func (u *Users) decideRoles(actor uuid.UUID, before authcore.ManagedAccount, e E
 		return err
 	}
 	has := u.cfg.Admins.Roles(before.Account)
-	add = slices.DeleteFunc(add, func(role string) bool { return slices.Contains(has, role) })
+	// What a provider gives goes with it. Who gives the same by name means it to stay; a whole list of roles may only repeat what there is.
+	byProvider := func(role string) bool {
+		return e.Roles == nil && slices.Contains(before.Roles, role) && !slices.Contains(before.GivenRoles, role)
+	}
+	add = slices.DeleteFunc(add, func(role string) bool { return slices.Contains(has, role) && !byProvider(role) })
 	take = slices.DeleteFunc(take, func(role string) bool { return !slices.Contains(has, role) })
 	switch {
 	case len(add)+len(take) == 0:
@@ -257,7 +261,9 @@ func (u *Users) decideRoles(actor uuid.UUID, before authcore.ManagedAccount, e E
 }
 
 func rolesAfter(roles []string, edit authcore.ManagedEdit) []string {
-	left := slices.DeleteFunc(slices.Clone(roles), func(role string) bool { return slices.Contains(edit.TakeRoles, role) })
+	left := slices.DeleteFunc(slices.Clone(roles), func(role string) bool {
+		return slices.Contains(edit.TakeRoles, role) || slices.Contains(edit.AddRoles, role)
+	})
 	return append(append([]string{}, left...), edit.AddRoles...)
 }
 

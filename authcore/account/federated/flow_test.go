@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/authcore"
+	"github.com/gatehouse-auth/gatehouse/authcore/account/admin"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/federated"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/federated/idp"
 	"github.com/gatehouse-auth/gatehouse/authcore/account/federated/oidc"
@@ -480,25 +481,25 @@ func TestCallback_Roles(t *testing.T) {
 	if !slices.Equal(a.Roles, []string{"ops", "deploy"}) {
 		t.Error(a.Roles)
 	}
-	give := func(c authcore.RolesChange) authcore.Account {
-		c.AccountID, c.Now = a.ID, w.Clock.Now()
-		changed, err := w.Store.ChangeRoles(t.Context(), c)
+	change := func(edit admin.Edit) authcore.ManagedAccount {
+		changed, err := w.Users.Change(t.Context(), uuid.Nil, a.ID.String(), edit, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return changed
 	}
-	give(authcore.RolesChange{Add: []string{"deploy", "own"}})
+	change(admin.Edit{Roles: &[]string{"ops", "deploy", "own"}}) // what there is, and one more
+	change(admin.Edit{AddRoles: []string{"deploy"}})
 	w.acme.User["groups"] = []string{}
 	res, err = w.arrive(t, "acme")
-	if got := signedIn(t, res, err); !slices.Equal(got.Roles, []string{"deploy", "own"}) || got.RolesVersion <= a.RolesVersion {
+	if got := signedIn(t, res, err); !slices.Equal(got.Roles, []string{"own", "deploy"}) || got.RolesVersion <= a.RolesVersion {
 		t.Error(got.Roles)
 	}
 	w.acme.User["groups"] = "dev"
 	if _, err = w.arrive(t, "acme"); err != nil {
 		t.Fatal(err)
 	}
-	if got := give(authcore.RolesChange{Remove: []string{"deploy"}}); !slices.Equal(got.Roles, []string{"own", "deploy"}) {
+	if got := change(admin.Edit{TakeRoles: []string{"deploy"}}); !slices.Equal(got.Roles, []string{"own", "deploy"}) {
 		t.Errorf("an administrator took a role that the provider gives: %v", got.Roles)
 	}
 }

@@ -118,7 +118,7 @@ func fill(ctx context.Context, q *tx, a authcore.Account, u authcore.ConnectionU
 }
 
 const (
-	selectOwnRoles = "select coalesce(own_roles, roles) from users where id = $1"
+	selectOwnRoles = "select " + givenRoles + " from users where id = $1"
 	setOwnRoles    = "update users set own_roles = $2 where id = $1"
 )
 

@@ -17,14 +17,17 @@ import (
 
 const beyondAccount = "kind, disabled_reason, last_sign_in_at"
 
+// givenRoles are kept by themselves only where a provider gives others besides.
+const givenRoles = "coalesce(own_roles, roles)"
+
 // managedColumns are those of an account as administrators see it; now is the parameter with the time.
 func managedColumns(now string) string {
-	return of("u", accountColumns+", "+beyondAccount) + `, (select count(*) from sessions s where s.account_id = u.id and s.parent_id is null
+	return of("u", accountColumns+", "+beyondAccount) + ", " + givenRoles + `, (select count(*) from sessions s where s.account_id = u.id and s.parent_id is null
 		and s.account_epoch = u.epoch and ` + live("s", now) + `)`
 }
 
 func scanManaged(r sqldb.Row) (a authcore.ManagedAccount, err error) {
-	return a, r.Scan(append(accountInto(&a.Account), &a.Kind, &maybeText{&a.DisabledReason}, &stamp{&a.LastSignInAt}, &a.Sessions)...)
+	return a, r.Scan(append(accountInto(&a.Account), &a.Kind, &maybeText{&a.DisabledReason}, &stamp{&a.LastSignInAt}, &jsonList[string]{&a.GivenRoles}, &a.Sessions)...)
 }
 
 var (
