@@ -162,6 +162,22 @@ func TestTwoFactor_Several(t *testing.T) {
 	}
 }
 
+// TestTwoFactor_AskedWithoutToken: a code of a sign-in beside the password is first looked at as one that was sent beside it, and counts as a wrong
+// one of these: within an hour it does five times.
+func TestTwoFactor_AskedWithoutToken(t *testing.T) {
+	t.Parallel()
+	e := open(t, defaults, testflow.Options{})
+	confirmAll(t, e, person(t, e, "email="+email))
+	e.Want(t, 200, "PATCH", base+"/users/0/two-fa/", `{"is_required":true}`, byCode(t, e, "email", email))
+	password := "email=" + email + "&password=" + url.QueryEscape(testflow.Password) + "&otp="
+	for range 5 {
+		token(t, e, password+codeTo(t, e, "email", email))
+	}
+	wantCode(t, e, 429, "throttled", "POST", base+"/token/", password+codeTo(t, e, "email", email), "")
+	e.Clock.Advance(time.Hour)
+	token(t, e, password+codeTo(t, e, "email", email))
+}
+
 // TestTwoFactor_Static: recovery codes are one device, which no client makes; each is taken once.
 func TestTwoFactor_Static(t *testing.T) {
 	t.Parallel()
