@@ -153,7 +153,9 @@ func (s *Store) RevokeFamily(ctx context.Context, account, session uuid.UUID, no
 		if err != nil {
 			return err
 		}
-		ended = append(ended, children...)
+		if ended = append(ended, children...); len(ended) == 0 {
+			return nil
+		}
 		return record(ctx, q, fx)
 	})
 	if err != nil {

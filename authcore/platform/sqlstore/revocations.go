@@ -84,7 +84,9 @@ func (s *Store) RevokeSessions(ctx context.Context, account uuid.UUID, ids []uui
 		if err != nil {
 			return err
 		}
-		ended = append(ended, children...)
+		if ended = append(ended, children...); len(ended) == 0 {
+			return nil
+		}
 		return record(ctx, q, fx)
 	})
 	if err != nil {
