@@ -89,6 +89,7 @@ type Store interface {
 	RenameSession(ctx context.Context, account, id uuid.UUID, name string, now time.Time, fx authcore.Effects) (authcore.Session, error)
 	// RevokeSessions ends live sessions of the account and returns one revocation for each that was live: those in ids with
 	// the child sessions of those that are parents; or with all, every one but those in ids and the parents that these hang on.
+	// Where none was live, fx is not written.
 	RevokeSessions(ctx context.Context, account uuid.UUID, ids []uuid.UUID, all bool, now time.Time, fx authcore.Effects) ([]authcore.Revocation, error)
 	// RevokeFamily ends, as RevokeSessions does, the parent that the session hangs on or is, with every child session.
 	RevokeFamily(ctx context.Context, account, session uuid.UUID, now time.Time, fx authcore.Effects) ([]authcore.Revocation, error)
