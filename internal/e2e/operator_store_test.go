@@ -59,12 +59,19 @@ func TestMigrateStore(t *testing.T) {
 	if err := gatehousetest.Spawn(cmd); err != nil {
 		t.Fatal(err)
 	}
+	over := make(chan error, 1)
+	go func() { over <- cmd.Wait() }()
 	eventually(t, "the move is amid the rows", func() bool {
+		select {
+		case err := <-over:
+			t.Fatalf("the move has ended (%v): %s", err, said.String())
+		default:
+		}
 		return target.count(t, "select count(*) from pg_class where relname = 'events' and relnamespace = current_schema()::regnamespace") == 1 &&
 			target.count(t, "select count(*) from events") > 0
 	})
 	_ = cmd.Process.Kill()
-	_ = cmd.Wait()
+	<-over
 	if n := target.count(t, "select count(*) from events"); n >= more {
 		t.Errorf("the move had copied all %d rows before it was killed: %s", n, said.String())
 	}

@@ -19,7 +19,7 @@ import (
 const (
 	// workLimit bounds all of one usual piece of work, also against a server that does not answer at all.
 	workLimit = 1500 * time.Millisecond
-	// longLimit bounds the work that may make keys while it holds a lock.
+	// longLimit bounds the work of WriteLong.
 	longLimit = 30 * time.Second
 )
 
@@ -123,7 +123,7 @@ func (d *DB) Write(ctx context.Context, step string, do Work) error {
 	return d.attempt(ctx, Call{Step: step, Writes: true}, func(ctx context.Context) error { return d.engine.transact(ctx, workLimit, do) })
 }
 
-// WriteLong runs a transaction that may make keys while it holds a lock.
+// WriteLong runs a transaction for which nobody waits as for a page: that of an operator, or one that makes keys while it holds a lock.
 func (d *DB) WriteLong(ctx context.Context, step string, do Work) error {
 	return d.attempt(ctx, Call{Step: step, Writes: true}, func(ctx context.Context) error { return d.engine.transact(ctx, longLimit, do) })
 }

@@ -152,7 +152,7 @@ func (t *transfer) copy(ctx context.Context, table table) (copied int, err error
 		if err != nil {
 			return copied, err
 		}
-		err = t.to.Write(ctx, "copy "+table.name, func(ctx context.Context, q sqldb.Querier) error {
+		err = t.to.WriteLong(ctx, "copy "+table.name, func(ctx context.Context, q sqldb.Querier) error {
 			n, err := sqldb.Exec(ctx, q, table.insert(), text)
 			copied += int(n)
 			return err
@@ -184,7 +184,7 @@ func (t *transfer) verify(ctx context.Context, table table) (rows int, err error
 		last = table.key(page[len(page)-1])
 	}
 	there := int64(0)
-	err = t.to.Read(ctx, "count "+table.name, func(ctx context.Context, q sqldb.Querier) (err error) {
+	err = t.to.WriteLong(ctx, "count "+table.name, func(ctx context.Context, q sqldb.Querier) (err error) {
 		there, err = sqldb.One(ctx, q, sqldb.ScanInt, table.count())
 		return err
 	})
@@ -229,7 +229,7 @@ func (t *transfer) restartIdentity(ctx context.Context, table table) error {
 		text := fmt.Sprintf(`select setval(pg_get_serial_sequence($1, $2), greatest(coalesce(max(%s), 0), coalesce(max(l.last), 0), 1), coalesce(max(%s), nullif(max(l.last), 0)) is not null)
 			from (select cast(max(value) as bigint) as last from settings where name = 'last_%s_%s') l left join %s on true`,
 			c.name, c.name, table.name, c.name, table.name)
-		err := t.to.Single(ctx, "number "+table.name, func(ctx context.Context, q sqldb.Querier) error {
+		err := t.to.WriteLong(ctx, "number "+table.name, func(ctx context.Context, q sqldb.Querier) error {
 			_, err := sqldb.One(ctx, q, sqldb.ScanInt, text, table.name, c.name)
 			return err
 		})

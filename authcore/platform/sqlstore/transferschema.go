@@ -49,7 +49,7 @@ func (t *transfer) schema(ctx context.Context) ([]table, error) {
 	}
 	var lines []line
 	var references [][2]string
-	err := t.to.Read(ctx, "read the target's schema", func(ctx context.Context, q sqldb.Querier) (err error) {
+	err := t.to.WriteLong(ctx, "read the target's schema", func(ctx context.Context, q sqldb.Querier) (err error) {
 		lines, err = sqldb.All(ctx, q, func(r sqldb.Row) (l line, err error) {
 			return l, r.Scan(&l.table, &l.name, &l.kind, &l.identity, &l.key)
 		}, selectColumns, sqldb.VersionTable)
