@@ -222,12 +222,12 @@ func TestF12_Deadlock(t *testing.T) {
 			return
 		}
 	}
-	t.Error("the other side became the victim each time")
+	t.Error("the other side became the victim each time, or the server was too slow")
 }
 
 // deadlocked lets the store and a foreign transaction wait for each other over one value. It reports whether the server
 // chose the store as the victim: on a busy machine the store may have waited for so long alone that the check of the other
-// side comes first.
+// side comes first, or both come too late for another try.
 func deadlocked(t *testing.T, s *sqlstore.Store, foreign, watcher *pgx.Conn, value string) bool {
 	t.Helper()
 	run := func(text string, args ...any) error {
@@ -243,7 +243,7 @@ func deadlocked(t *testing.T, s *sqlstore.Store, foreign, watcher *pgx.Conn, val
 		t.Fatal(err)
 	}
 	mail := authcore.Mail{ID: uuid.Must(uuid.NewV7()), Kind: authcore.MailVerify, CreatedAt: time.Now()}
-	made := make(chan error, 1)
+	made, began := make(chan error, 1), time.Now()
 	go func() {
 		made <- s.CreateAccount(t.Context(), account(value), []authcore.Identifier{{Kind: authcore.KindEmail, Value: value},
 			{Kind: authcore.KindUsername, Value: value}}, authcore.Effects{Mails: []authcore.Mail{mail}})
@@ -254,7 +254,10 @@ func deadlocked(t *testing.T, s *sqlstore.Store, foreign, watcher *pgx.Conn, val
 	if err := run("rollback"); err != nil {
 		t.Fatal(err)
 	}
-	if err := <-made; err != nil {
+	switch err := <-made; {
+	case err != nil && time.Since(began) > 1500*time.Millisecond:
+		return false // the machine is so busy that the server found the deadlock when no time was left for a second try
+	case err != nil:
 		t.Errorf("after the deadlock: %v", err)
 	}
 	if n, _, err := s.OutboxDepth(t.Context()); err != nil || n != before+1 {
